@@ -64,11 +64,11 @@ async function ofCircuit(parts: TelemetryParts, id: string, signal: AbortSignal)
   const peerings = Array.isArray(list) ? list.flatMap(peeringOf) : [];
   const filter = "PeeringType eq 'Private' and Peer eq '*'";
   const names = ["ArpAvailability", "BgpAvailability"] as const;
-  const told = await metrics(parts, id, names, filter, signal);
+  const reported = await metrics(parts, id, names, filter, signal);
   // A peering has two peers in Azure, one for each link, and two more with IPv6.
   const side = parts.link === "link1" ? "primary" : "secondary";
   const isOurs = (peer: string): boolean => peer.toLowerCase().startsWith(side);
-  const [arp, bgp] = names.map((name) => newest(told, name, isOurs));
+  const [arp, bgp] = names.map((name) => newest(reported, name, isOurs));
   return { arp, bgp, peerings };
 }
 
@@ -127,14 +127,14 @@ function peerOf(series: unknown): string {
 }
 
 function lastOf(data: readonly unknown[]): Metric | undefined {
-  const told = data.flatMap((point): Metric[] => {
+  const reported = data.flatMap((point): Metric[] => {
     const value = numberIn(valueAt(point, "average"));
     const start = Date.parse(textAt(point, "timeStamp") ?? "");
     if (value === undefined || Number.isNaN(start)) return [];
     // Averages of binary fractions have digits that no meter measured.
     return [{ value: Math.round(100 * value) / 100, until: start + minuteMs }];
   });
-  return told.toSorted((a, b) => a.until - b.until).at(-1);
+  return reported.toSorted((a, b) => a.until - b.until).at(-1);
 }
 
 function listAt(value: unknown, key: string): readonly unknown[] {

@@ -156,12 +156,13 @@ export class ExpressRoute {
         const then = this.#failed.get(operation) ?? now;
         this.#failed.set(operation, then);
         const { details } = state;
-        const told = details === undefined ? {} : { details: { ...details, failure: how.code } };
+        const reported =
+          details === undefined ? {} : { details: { ...details, failure: how.code } };
         // A later write has repaired it. Only the process that began the operation can compare; for
         // an operation of a predecessor the document decides.
         const isMended = then !== now || !this.#begun.has(operation);
         const isOver = isMended || state.provisioning === "updating";
-        return { ...state, ...told, provisioning: isOver ? state.provisioning : "failed" };
+        return { ...state, ...reported, provisioning: isOver ? state.provisioning : "failed" };
       }
     }
   }

@@ -31,7 +31,7 @@ export function readByPort(text: string): ReadonlyMap<PortName, JsonRecord> | un
 }
 
 /** The replies of two commands about one port; undefined = the reply does not mention the port. */
-export interface Told {
+export interface ReportedPort {
   readonly security: JsonRecord | undefined;
   readonly participants: JsonRecord | undefined;
 }
@@ -43,7 +43,7 @@ interface Actor extends MkaParticipant {
 
 /** Returns undefined if the reply mentions the port and is not understood. */
 export function readSession(
-  { security, participants }: Told,
+  { security, participants }: ReportedPort,
   settings: MacsecSettings | undefined,
 ): MkaSession | undefined {
   const closed = settings?.policy === "mustSecure" ? "blocked" : "unprotected";
@@ -134,17 +134,17 @@ function saksOf(security: JsonRecord | undefined, details: JsonRecord | undefine
   return { latest: inUse, old: inUse === old ? undefined : old };
 }
 
-function sakOf(told: {
+function sakOf(reported: {
   readonly mi: string | undefined;
   readonly kn: number | undefined;
   readonly receive: boolean | undefined;
   readonly transmit: boolean | undefined;
 }): Sak | undefined {
-  const keyId = keyIdOf(told.mi, told.kn);
-  if (keyId === undefined || told.receive === undefined || told.transmit === undefined) {
+  const keyId = keyIdOf(reported.mi, reported.kn);
+  if (keyId === undefined || reported.receive === undefined || reported.transmit === undefined) {
     return undefined;
   }
-  return { an: undefined, keyId, receive: told.receive, transmit: told.transmit };
+  return { an: undefined, keyId, receive: reported.receive, transmit: reported.transmit };
 }
 
 function keyIdOf(mi: string | undefined, kn: number | undefined): string | undefined {
@@ -156,10 +156,10 @@ function keyIdOf(mi: string | undefined, kn: number | undefined): string | undef
 /**
  * Reads the counters of the port only; those that EOS reports of single SAs are not separated here.
  */
-export function readFrames(told: JsonRecord | undefined): MacsecFrames | undefined {
-  const details = recordIn(told, "countersDetail");
-  const txProtected = counterIn(told, "outPktsEncrypted");
-  const rxOk = counterIn(details, "inPktsOK") ?? counterIn(told, "inPktsDecrypted");
+export function readFrames(reported: JsonRecord | undefined): MacsecFrames | undefined {
+  const details = recordIn(reported, "countersDetail");
+  const txProtected = counterIn(reported, "outPktsEncrypted");
+  const rxOk = counterIn(details, "inPktsOK") ?? counterIn(reported, "inPktsDecrypted");
   if (txProtected === undefined || rxOk === undefined) return undefined;
   return {
     txProtected,

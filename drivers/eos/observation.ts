@@ -60,11 +60,11 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
-    control: reading(together({ config, wall, bootId, sessions }), at, (told) => ({
-      wall: told.wall,
-      bootId: told.bootId,
-      configId: told.config.id,
-      commitPending: told.sessions[0]?.state === "pendingCommitTimer",
+    control: reading(together({ config, wall, bootId, sessions }), at, (reported) => ({
+      wall: reported.wall,
+      bootId: reported.bootId,
+      configId: reported.config.id,
+      commitPending: reported.sessions[0]?.state === "pendingCommitTimer",
     })),
     macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () =>
@@ -90,8 +90,8 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session: ({ address, vrf, port }, told) =>
-        bgpSession(port, address, told.get(peerKey(vrf, address))),
+      session: ({ address, vrf, port }, reported) =>
+        bgpSession(port, address, reported.get(peerKey(vrf, address))),
     }),
   });
 }
@@ -120,8 +120,8 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     mkpdus: counted(mkpdus, (all) => all.get(port)),
     frames: counted(counters, (all) => readFrames(all.get(port))),
     rate: reading(physical, at, (all) => all.get(port)?.rate),
-    troubles: reading(licence, at, (told) => {
-      return told === "missing" && !isIdle ? ["no licence for MACsec is installed"] : [];
+    troubles: reading(licence, at, (reported) => {
+      return reported === "missing" && !isIdle ? ["no licence for MACsec is installed"] : [];
     }),
   };
 }
@@ -132,8 +132,11 @@ function sessionOf(
   settings: MacsecPort["settings"] extends Reading<infer T> ? T : never,
   at: Instant,
 ): MacsecPort["session"] {
-  return reading(together({ config, security, participants }), at, (told) => {
-    const own = { security: told.security.get(port), participants: told.participants.get(port) };
+  return reading(together({ config, security, participants }), at, (reported) => {
+    const own = {
+      security: reported.security.get(port),
+      participants: reported.participants.get(port),
+    };
     return readSession(own, settings);
   });
 }

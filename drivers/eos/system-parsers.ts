@@ -13,10 +13,10 @@ export interface Software {
 }
 
 export function readSoftware(text: string): Software | undefined {
-  const told = parse(text);
-  const version = textIn(told, "version");
+  const reported = parse(text);
+  const version = textIn(reported, "version");
   if (version === undefined) return undefined;
-  return { model: textIn(told, "modelName") ?? "", version };
+  return { model: textIn(reported, "modelName") ?? "", version };
 }
 
 export function readClock(text: string): WallTime | undefined {
@@ -41,11 +41,11 @@ export interface ConfigSession {
 
 /** Returns the sessions; one whose commit waits for its confirm comes first. */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
-  const told = parse(text);
-  const rows = rowsIn(told, "sessions");
+  const reported = parse(text);
+  const rows = rowsIn(reported, "sessions");
   if (rows === undefined) return undefined;
   // Newer releases name it beside the list, whatever the list says about it.
-  const beside = textIn(told, "commitTimerSessionName") ?? "";
+  const beside = textIn(reported, "commitTimerSessionName") ?? "";
   const sessions = rows.map(([name, row]): ConfigSession => {
     const state = textIn(row, "state") ?? "";
     if (name === beside) return { name, state: "pendingCommitTimer" };

@@ -13,10 +13,10 @@ export interface Connection {
   readonly remoteAddress: string;
   readonly isEstablished: boolean;
   /** undefined = one of them is not understood. */
-  readonly sas: readonly ToldSa[] | undefined;
+  readonly sas: readonly ReportedSa[] | undefined;
 }
 
-interface ToldSa extends Pick<IpsecSa, "direction" | "spi" | "packets"> {
+interface ReportedSa extends Pick<IpsecSa, "direction" | "spi" | "packets"> {
   /** When it was made; it tells which of several is the newest. */
   readonly madeAt: number;
 }
@@ -66,7 +66,7 @@ function connectionOf(rows: readonly string[]): Connection | "none" | undefined 
   if (state === "State: policyBasedTunnel" || (state ?? ends) === undefined) return "none";
   if (localAddress === undefined || remoteAddress === undefined) return undefined;
   if (states.length > 0 || others.length > 0) return undefined;
-  const sas: (ToldSa | undefined)[] = [];
+  const sas: (ReportedSa | undefined)[] = [];
   let start = -1;
   rows.forEach((row, index) => {
     if (!/^(?:Inbound|Outbound) SPI: /.test(row)) return;
@@ -82,7 +82,7 @@ function connectionOf(rows: readonly string[]): Connection | "none" | undefined 
   };
 }
 
-function saOf(rows: readonly string[]): ToldSa | undefined {
+function saOf(rows: readonly string[]): ReportedSa | undefined {
   const first = (pattern: RegExp): string | undefined =>
     rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
   const way = first(/^(Inbound|Outbound) SPI: /);

@@ -210,8 +210,8 @@ async function routeMapsFor(
     for (const { maps } of neighboursOn(config, operation.port)) {
       for (const name of [maps.in, maps.out]) {
         if (name === undefined || !isToken(name)) continue;
-        const told = await query.result(routeMap(name), (text) => readRouteMap(text, name));
-        if ("value" in told) routeMaps.set(name, told.value);
+        const reported = await query.result(routeMap(name), (text) => readRouteMap(text, name));
+        if ("value" in reported) routeMaps.set(name, reported.value);
       }
     }
   }

@@ -36,7 +36,7 @@ export type XeQuery = ReturnType<typeof queryOf>;
 const asIs = (text: string): string => text;
 
 /** A configuration, and the texts that are equal for equal configurations. */
-interface Told {
+interface ReportedConfig {
   readonly config: XeConfig;
   readonly texts: ConfigTexts;
 }
@@ -44,7 +44,7 @@ interface Told {
 export async function askConfig(
   query: XeQuery,
   clock: QueryResult<WallTime>,
-): Promise<QueryResult<Told>> {
+): Promise<QueryResult<ReportedConfig>> {
   const texts = together({
     macsec: await query.result("macsecConfig", asIs),
     bgp: await query.result("bgpConfig", asIs),
@@ -89,17 +89,17 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const software = await query.result("version", readSoftware);
   const commits = await askCommits(query);
   const physical = await askPorts(query);
-  const told = await askConfig(query, clock);
+  const reported = await askConfig(query, clock);
   const pages = await query.result("mkaSessions", readSessions);
   const peers = await query.result("neighbours", readPeers);
-  const config = readOf(told, (all) => all.config);
+  const config = readOf(reported, (all) => all.config);
   const hasMacsec = ({ interfaces }: XeConfig, port: PortName): boolean =>
     interfaces.get(port)?.macsec.isEnabled === true;
   const countersOf = (port: PortName) => askCounters(query, port);
   const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
   return await stateOf(about, {
     at,
-    control: reading(together({ clock, software, commits, told }), at, controlOf),
+    control: reading(together({ clock, software, commits, reported }), at, controlOf),
     macsec: await portStates(ports, at),
     tunnels: async () =>
       await tunnelsOf(await askTunnels(query), cli.where, async (own, names) => {
@@ -127,10 +127,10 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
 
 async function askCounters(query: XeQuery, port: PortName) {
   const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
-  const told = "value" in mkpdus ? mkpdus.value : undefined;
+  const reported = "value" in mkpdus ? mkpdus.value : undefined;
   const status = await query.result("secyStatus", readNextPn, port);
   const nextPn = "value" in status ? status.value.nextPn : undefined;
-  const read = (text: string) => readFrames(text, nextPn, told);
+  const read = (text: string) => readFrames(text, nextPn, reported);
   return { mkpdus, frames: await query.result("secyStatistics", read, port) };
 }
 
@@ -138,14 +138,14 @@ interface ControlResults {
   readonly clock: WallTime;
   readonly software: { readonly boot: string | undefined };
   readonly commits: Commits;
-  readonly told: Told;
+  readonly reported: ReportedConfig;
 }
 
-function controlOf({ clock, software: { boot }, commits, told }: ControlResults) {
+function controlOf({ clock, software: { boot }, commits, reported }: ControlResults) {
   if (boot === undefined) return undefined;
   // The last change of another session has a time of its own, which a boot removes.
   const id = createHash("sha256").update(commits.mark);
-  for (const text of Object.values(told.texts)) id.update(`\n${text}`);
+  for (const text of Object.values(reported.texts)) id.update(`\n${text}`);
   const configId = id.digest("hex").slice(0, 24);
   const commitPending = commits.records[0]?.isPending === true;
   return { wall: clock, bootId: boot, configId, commitPending };

@@ -37,10 +37,10 @@ export interface Flow {
   readonly sent: bigint;
   readonly received: bigint;
   /** undefined = one of them is not understood. */
-  readonly sas: readonly ToldSa[] | undefined;
+  readonly sas: readonly ReportedSa[] | undefined;
 }
 
-interface ToldSa extends Omit<IpsecSa, "packets" | "sequence" | "phase"> {
+interface ReportedSa extends Omit<IpsecSa, "packets" | "sequence" | "phase"> {
   readonly isActive: boolean;
   /** Seconds until it ends. */
   readonly left: number;
@@ -95,10 +95,11 @@ function readFlow(rows: readonly string[]): Flow {
   const group = rows
     .map((row) => /^PFS \(Y\/N\): [YN], DH group: (\S{1,20})$/.exec(row)?.[1])
     .find((one) => one !== undefined);
-  const told = sasIn(rows, groupOf(group));
-  const understood = told.filter((one) => one !== undefined);
+  const reported = sasIn(rows, groupOf(group));
+  const understood = reported.filter((one) => one !== undefined);
   const [sent, received] = [count("encaps"), count("decaps")];
-  const isWhole = understood.length === told.length && sent !== undefined && received !== undefined;
+  const isWhole =
+    understood.length === reported.length && sent !== undefined && received !== undefined;
   return { sent: sent ?? 0n, received: received ?? 0n, sas: isWhole ? understood : undefined };
 }
 
@@ -108,8 +109,8 @@ function groupOf(text: string | undefined): string {
   return wordFor(words.dhGroup, text.replace(/^group/, "")) ?? text;
 }
 
-function sasIn(rows: readonly string[], dhGroup: string): readonly (ToldSa | undefined)[] {
-  const found: (ToldSa | undefined)[] = [];
+function sasIn(rows: readonly string[], dhGroup: string): readonly (ReportedSa | undefined)[] {
+  const found: (ReportedSa | undefined)[] = [];
   let direction: IpsecSa["direction"] | undefined;
   let page: string[] = [];
   const end = (): void => {
@@ -134,7 +135,7 @@ function saOf(
   rows: readonly string[],
   direction: IpsecSa["direction"],
   dhGroup: string,
-): ToldSa | undefined {
+): ReportedSa | undefined {
   const first = (pattern: RegExp): string | undefined =>
     rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
   const digits = first(/^spi: 0x([0-9A-Fa-f]{1,8})\(\d{1,10}\)$/);

@@ -62,8 +62,8 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const peers = await query.result("neighbours", readPeers);
   const countersOf = async (port: PortName) => {
     const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
-    const told = "value" in mkpdus ? mkpdus.value : undefined;
-    const frames = await query.result("secyStatistics", (text) => readFrames(text, told), port);
+    const reported = "value" in mkpdus ? mkpdus.value : undefined;
+    const frames = await query.result("secyStatistics", (text) => readFrames(text, reported), port);
     return { mkpdus, frames };
   };
   const hasMacsec = ({ interfaces }: XrConfig, port: PortName): boolean =>
@@ -71,11 +71,11 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
   return await stateOf(about, {
     at,
-    control: reading(together({ clock, boot, commits }), at, (told) => ({
-      wall: told.clock,
-      bootId: told.boot,
-      configId: told.commits[0]?.id ?? "none",
-      commitPending: told.commits[0]?.isPending === true,
+    control: reading(together({ clock, boot, commits }), at, (reported) => ({
+      wall: reported.clock,
+      bootId: reported.boot,
+      configId: reported.commits[0]?.id ?? "none",
+      commitPending: reported.commits[0]?.isPending === true,
     })),
     macsec: await portStates(ports, at),
     peerings: async () => ({
@@ -90,7 +90,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session: ({ address, port }, told) => bgpSession(port, address, told.get(address)),
+      session: ({ address, port }, reported) => bgpSession(port, address, reported.get(address)),
     }),
   });
 }

@@ -120,7 +120,7 @@ async function stage(
     principals(
       work,
       () => query.value("mkaSessions", readSessions),
-      (told, port, settings) => readSession(told.get(port), settings, readChannels([])),
+      (reported, port, settings) => readSession(reported.get(port), settings, readChannels([])),
     ),
   ]);
   const around: Surroundings = {

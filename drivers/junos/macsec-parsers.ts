@@ -17,16 +17,16 @@ import { countOf, suiteOf, wholeOf } from "../platform/text.ts";
 import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 
 /** Elements of one interface, whether they are side by side or in a parent of their own. */
-export type Told = readonly XmlElement[];
+export type ReportedElements = readonly XmlElement[];
 
 /** Returns the elements by interface; undefined = no element of that name is in the reply. */
 export function byInterface(
   reply: XmlElement,
   name: string,
-): ReadonlyMap<PortName, Told> | undefined {
+): ReadonlyMap<PortName, ReportedElements> | undefined {
   const parents = everyOf(reply, name);
   if (parents.length === 0) return undefined;
-  const told = new Map<PortName, XmlElement[]>();
+  const reported = new Map<PortName, XmlElement[]>();
   for (const parent of parents) {
     let group: XmlElement[] = [];
     for (const child of parent.children) {
@@ -35,19 +35,20 @@ export function byInterface(
       if (port !== undefined) {
         // The association may be bound to a unit of the interface.
         const plain = port.replace(/\.0$/, "");
-        group = told.get(plain) ?? [];
-        told.set(plain, group);
+        group = reported.get(plain) ?? [];
+        reported.set(plain, group);
       }
       group.push(...(inside === undefined ? [child] : child.children));
     }
   }
-  return told;
+  return reported;
 }
 
-const leafOf = (told: Told, name: string): string | undefined =>
-  told.find((one) => one.name === name)?.text;
+const leafOf = (reported: ReportedElements, name: string): string | undefined =>
+  reported.find((one) => one.name === name)?.text;
 
-const all = (told: Told, name: string): Told => told.filter((one) => one.name === name);
+const all = (reported: ReportedElements, name: string): ReportedElements =>
+  reported.filter((one) => one.name === name);
 
 /** The channels of a SecY, from the list of its connections. */
 export interface Channels {
@@ -58,16 +59,16 @@ export interface Channels {
   readonly receives: readonly number[];
 }
 
-export function readChannels(told: Told): Channels | undefined {
-  const suite = suiteOf(leafOf(told, "cipher-suite"));
+export function readChannels(reported: ReportedElements): Channels | undefined {
+  const suite = suiteOf(leafOf(reported, "cipher-suite"));
   const inUse = (channel: string, association: string): readonly number[] =>
-    all(told, channel).flatMap((one) =>
+    all(reported, channel).flatMap((one) =>
       childrenOf(one, association).flatMap((sa) => {
         const an = wholeOf(textOf(sa, "association-number"));
         return textOf(sa, "association-number-status") === "inuse" && an !== undefined ? [an] : [];
       }),
     );
-  const [outbound] = all(told, "outbound-secure-channel");
+  const [outbound] = all(reported, "outbound-secure-channel");
   const transmits = inUse("outbound-secure-channel", "outbound-secure-association");
   return {
     suite: transmits.length === 0 ? undefined : suite,
@@ -79,24 +80,24 @@ export function readChannels(told: Told): Channels | undefined {
 
 /** Returns undefined if there is a reply for the port, and it is not understood. */
 export function readSession(
-  told: Told | undefined,
+  reported: ReportedElements | undefined,
   settings: MacsecSettings | undefined,
   channels: Channels | undefined,
 ): MkaSession | undefined {
   const closed = settings?.policy === "mustSecure" ? "blocked" : "unprotected";
-  if (told === undefined) return emptySession(closed);
-  const state = leafOf(told, "interface-state");
+  if (reported === undefined) return emptySession(closed);
+  const state = leafOf(reported, "interface-state");
   const isSecured = /^secured\b/i.test(state ?? "");
   if (!isSecured && !/^unsecured\b/i.test(state ?? "")) return undefined;
-  const caks = participantsOf(told);
-  const peers = peersOf(told);
+  const caks = participantsOf(reported);
+  const peers = peersOf(reported);
   const isLive = ({ status }: { readonly status: string }): boolean => status === "live";
   // Some releases list the keys with their state, and no peer.
   const livePeers = peers.filter(isLive).length || (caks.some(isLive) ? 1 : 0);
   if (isSecured && livePeers === 0 && peers.length === 0 && caks.length === 0) return undefined;
   const secured = isSecured && livePeers > 0;
-  const [live] = all(told, "session-live");
-  const name = textOf(live, "cak-name") ?? caks.find(isLive)?.name ?? leafOf(told, "cak-name");
+  const [live] = all(reported, "session-live");
+  const name = textOf(live, "cak-name") ?? caks.find(isLive)?.name ?? leafOf(reported, "cak-name");
   const principalCkn = livePeers === 0 ? undefined : parseCkn(name ?? "");
   if (secured && principalCkn === undefined) return undefined;
   return {
@@ -118,10 +119,10 @@ export function readSession(
     livePeers,
     // A peer is live once it has answered with our own identifier in its list.
     respondedPeers: livePeers,
-    keyServer: keyServerOf(leafOf(told, "key-server"), livePeers),
-    keyServerPriority: wholeOf(leafOf(told, "key-server-priority")),
-    latestSak: sakOf(told, "latest", channels),
-    oldSak: sakOf(told, "previous", undefined),
+    keyServer: keyServerOf(leafOf(reported, "key-server"), livePeers),
+    keyServerPriority: wholeOf(leafOf(reported, "key-server-priority")),
+    latestSak: sakOf(reported, "latest", channels),
+    oldSak: sakOf(reported, "previous", undefined),
   };
 }
 
@@ -130,8 +131,8 @@ interface Status {
   readonly status: string;
 }
 
-function participantsOf(told: Told): readonly Status[] {
-  return all(told, "session-cak").map((one) => ({
+function participantsOf(reported: ReportedElements): readonly Status[] {
+  return all(reported, "session-cak").map((one) => ({
     name: textOf(one, "cak-name") ?? "",
     status: (textOf(one, "cak-status") ?? textOf(one, "status") ?? "").toLowerCase(),
   }));
@@ -141,17 +142,17 @@ function participantsOf(told: Told): readonly Status[] {
  * Collects the peers: an element counts, whatever its name, if it names a member other than
  * ourselves.
  */
-function peersOf(told: Told): readonly Status[] {
+function peersOf(reported: ReportedElements): readonly Status[] {
   const isPeer = (one: XmlElement): boolean =>
     one.name.includes("peer") && textOf(one, "member-identifier") !== undefined;
   const found: XmlElement[] = [];
-  const collect = (elements: Told): void => {
+  const collect = (elements: ReportedElements): void => {
     for (const one of elements) {
       if (isPeer(one)) found.push(one);
       else collect(one.children);
     }
   };
-  collect(told);
+  collect(reported);
   return found.map((one) => {
     const words = one.children.map(({ text }) => text.toLowerCase());
     const live = words.some((word) => word === "live" || word.endsWith("(live)"));
@@ -164,9 +165,13 @@ function keyServerOf(text: string | undefined, livePeers: number): MkaSession["k
   return livePeers > 0 ? "peer" : "none";
 }
 
-function sakOf(told: Told, which: "latest" | "previous", channels: Channels | undefined) {
-  const an = wholeOf(leafOf(told, `${which}-sak-an`));
-  const keyId = leafOf(told, `${which}-sak-key-identifier`)?.toLowerCase();
+function sakOf(
+  reported: ReportedElements,
+  which: "latest" | "previous",
+  channels: Channels | undefined,
+) {
+  const an = wholeOf(leafOf(reported, `${which}-sak-an`));
+  const keyId = leafOf(reported, `${which}-sak-key-identifier`)?.toLowerCase();
   if (an === undefined || an > 3 || keyId === undefined) return undefined;
   if (!/^[0-9a-f]{24}\/\d{1,10}$/.test(keyId) || /^0{24}\//.test(keyId)) return undefined;
   const receive = channels?.receives.includes(an) ?? false;
@@ -174,8 +179,8 @@ function sakOf(told: Told, which: "latest" | "previous", channels: Channels | un
   return { an, keyId, receive, transmit } satisfies Sak;
 }
 
-export function readMkpdus(told: Told): MkpduCounters | undefined {
-  const counter = (name: string): bigint | undefined => countOf(leafOf(told, name));
+export function readMkpdus(reported: ReportedElements): MkpduCounters | undefined {
+  const counter = (name: string): bigint | undefined => countOf(leafOf(reported, name));
   const sent = counter("sent-packets");
   const received = counter("received-packets");
   if (sent === undefined || received === undefined) return undefined;
@@ -197,14 +202,19 @@ function sumOf(...counters: readonly (bigint | undefined)[]): bigint | undefined
  * Reads the counters of the secure channels: those of single associations stay at zero on some
  * images.
  */
-export function readFrames(told: Told, channels: Channels | undefined): MacsecFrames | undefined {
+export function readFrames(
+  reported: ReportedElements,
+  channels: Channels | undefined,
+): MacsecFrames | undefined {
   const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined =>
-    sumOf(...all(told, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))));
+    sumOf(
+      ...all(reported, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))),
+    );
   // Releases put a counter beside the channels or in them.
   const anywhere = (...names: readonly string[]): bigint | undefined =>
     sumOf(
       ...names.flatMap((name) => [
-        countOf(leafOf(told, name)),
+        countOf(leafOf(reported, name)),
         inChannels("secure-channel-sent", name),
         inChannels("secure-channel-received", name),
       ]),

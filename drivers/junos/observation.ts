@@ -18,11 +18,11 @@ import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
+  type ReportedElements,
   readChannels,
   readFrames,
   readMkpdus,
   readSession,
-  type Told,
 } from "./macsec-parsers.ts";
 import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
@@ -100,8 +100,8 @@ export async function observe(
             query.result("received", (reply) => readRoutes(reply, port), address),
           ),
         ),
-      session({ port, ...one }, told) {
-        const peer = peerOf(told, one);
+      session({ port, ...one }, reported) {
+        const peer = peerOf(reported, one);
         return peer === "ambiguous" ? undefined : bgpSession(port, one.address, peer);
       },
     }),
@@ -110,14 +110,14 @@ export async function observe(
 
 async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
   const config = await query.result(getTunnels(), readTunnels);
-  return await tunnelsOf(config, query.where, async (told, names) => {
+  return await tunnelsOf(config, query.where, async (reported, names) => {
     const [ikeSas, ipsecSas, passed, routes] = await Promise.all([
       query.result("ikeSas", readIkeSas),
       query.result("ipsecSas", readIpsecSas),
       query.result("tunnelInterfaces", readPassed),
       query.result("staticRoutes", (reply) => readTunnelRoutes(reply, names)),
     ]);
-    return { ipsec: tunnelStates(told, { ikeSas, ipsecSas, passed }, at), routes };
+    return { ipsec: tunnelStates(reported, { ikeSas, ipsecSas, passed }, at), routes };
   });
 }
 
@@ -129,10 +129,12 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
   // Without MACsec no counter runs, and a zero would be a measurement.
   const isIdle = plan !== undefined && plan.association === undefined;
   const counted = <R>(
-    from: QueryResult<ReadonlyMap<PortName, Told>>,
-    read: (told: Told) => R | undefined,
+    from: QueryResult<ReadonlyMap<PortName, ReportedElements>>,
+    read: (reported: ReportedElements) => R | undefined,
   ): Reading<R> =>
-    isIdle ? unknown("notSupported", at) : reading(from, at, (told) => read(told.get(port) ?? []));
+    isIdle
+      ? unknown("notSupported", at)
+      : reading(from, at, (reported) => read(reported.get(port) ?? []));
   return {
     port,
     admin: reading(config, at, () => plan?.admin),
@@ -140,11 +142,11 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     settings: settingsOf(port, results, at),
     liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
     keys: keysOf(port, results, at),
-    session: reading(sessions, at, (told) =>
-      plan === undefined ? undefined : readSession(told.get(port), plan.settings, channels),
+    session: reading(sessions, at, (reported) =>
+      plan === undefined ? undefined : readSession(reported.get(port), plan.settings, channels),
     ),
     mkpdus: counted(counters, readMkpdus),
-    frames: counted(statistics, (told) => readFrames(told, channels)),
+    frames: counted(statistics, (reported) => readFrames(reported, channels)),
     rate: reading(physical, at, (all) => all.get(port)?.rate),
   };
 }
@@ -157,11 +159,11 @@ function settingsOf(port: PortName, { config }: QueryResults, at: Instant): Macs
 }
 
 function keysOf(port: PortName, { config, uptime }: QueryResults, at: Instant): MacsecPort["keys"] {
-  return reading(together({ config, uptime }), at, (told) => {
-    const plan = planOf(told.config, port);
+  return reading(together({ config, uptime }), at, (reported) => {
+    const plan = planOf(reported.config, port);
     const isUnread =
       (plan.association !== undefined && plan.settings === undefined) ||
-      (plan.chain !== undefined && told.config.chains.get(plan.chain) === undefined);
-    return isUnread ? undefined : slotsOf(plan, told.uptime.wall);
+      (plan.chain !== undefined && reported.config.chains.get(plan.chain) === undefined);
+    return isUnread ? undefined : slotsOf(plan, reported.uptime.wall);
   });
 }

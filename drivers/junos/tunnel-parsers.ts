@@ -31,23 +31,23 @@ export function readIkeSas(reply: XmlElement): readonly IkeSa[] | undefined {
 }
 
 /** SAs by VPN; undefined = one of them is not understood. */
-export type ToldSas = ReadonlyMap<string, readonly ToldSa[] | undefined>;
-type ToldSa = Omit<IpsecSa, "packets" | "sequence">;
+export type ReportedSas = ReadonlyMap<string, readonly ReportedSa[] | undefined>;
+type ReportedSa = Omit<IpsecSa, "packets" | "sequence">;
 
-export function readIpsecSas(reply: XmlElement): ToldSas | undefined {
+export function readIpsecSas(reply: XmlElement): ReportedSas | undefined {
   if (everyOf(reply, "ipsec-security-associations-information").length === 0) return undefined;
-  const told = new Map<string, ToldSa[] | undefined>();
+  const reported = new Map<string, ReportedSa[] | undefined>();
   for (const block of everyOf(reply, "ipsec-security-associations-block")) {
     const vpn = textOf(block, "sa-vpn-name");
     if (vpn === undefined) return undefined;
     const group = groupOf(textOf(block, "sa-pfs-group"));
     const read = childrenOf(block, "ipsec-security-associations").map((one) => saOf(one, group));
     const known = read.filter((one) => one !== undefined);
-    const before = told.has(vpn) ? told.get(vpn) : [];
+    const before = reported.has(vpn) ? reported.get(vpn) : [];
     if (known.length === read.length) before?.push(...known);
-    told.set(vpn, known.length === read.length ? before : undefined);
+    reported.set(vpn, known.length === read.length ? before : undefined);
   }
-  return told;
+  return reported;
 }
 
 /** Reads `DH-group-20`, or that there is none. */
@@ -58,7 +58,7 @@ function groupOf(text: string | undefined): string {
   return wordFor(words.dhGroup, `group${number}`) ?? `group-${number}`;
 }
 
-function saOf(one: XmlElement, dhGroup: string): ToldSa | undefined {
+function saOf(one: XmlElement, dhGroup: string): ReportedSa | undefined {
   const direction = directionOf(textOf(one, "sa-direction"));
   const digits = /^(?:0x)?([0-9a-f]{1,8})$/i.exec(textOf(one, "sa-spi") ?? "")?.[1];
   const encryption = cipherOf(textOf(one, "sa-encryption-algorithm") ?? "");
@@ -153,7 +153,7 @@ export function readTunnelRoutes(
 
 export interface TunnelResults {
   readonly ikeSas: QueryResult<readonly IkeSa[]>;
-  readonly ipsecSas: QueryResult<ToldSas>;
+  readonly ipsecSas: QueryResult<ReportedSas>;
   readonly passed: QueryResult<ReadonlyMap<number, Passed>>;
 }
 
@@ -171,20 +171,20 @@ export function tunnelStates(
   return statesOf(config, { ike: ikeSas, isUp, sas: together(results), sasOf }, at);
 }
 
-interface ToldOfSas {
-  readonly ipsecSas: ToldSas;
+interface ReportedTraffic {
+  readonly ipsecSas: ReportedSas;
   readonly passed: ReadonlyMap<number, Passed>;
 }
 
-function sasOf({ name, unit }: Vpn, { ipsecSas, passed }: ToldOfSas) {
-  const told = ipsecSas.has(name) ? ipsecSas.get(name) : [];
-  if (told === undefined) return undefined;
-  if (told.length === 0) return [];
+function sasOf({ name, unit }: Vpn, { ipsecSas, passed }: ReportedTraffic) {
+  const reported = ipsecSas.has(name) ? ipsecSas.get(name) : [];
+  if (reported === undefined) return undefined;
+  if (reported.length === 0) return [];
   const counts = unit === undefined ? undefined : passed.get(unit);
   // Packets are counted by interface, and the SAs of a direction follow each other on it.
   return (
     counts &&
-    told.map((sa) => ({
+    reported.map((sa) => ({
       ...sa,
       packets: sa.direction === "in" ? counts.received : counts.sent,
       sequence: undefined,

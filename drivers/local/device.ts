@@ -102,7 +102,7 @@ export class LocalSession {
   }
 
   /** Sends a request for an effect; a good reply means only that it was accepted. */
-  async tell(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
+  async send(verb: Verb, body: object, signal: AbortSignal): Promise<void> {
     const call = this.#call(verb, [encodeJson(body)], "unknown");
     await this.#bounded(call, signal, (bounded) => ask(this.#line, call, bounded));
   }
@@ -156,9 +156,12 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
     observe: (signal) => session.observe(signal),
     prepare: (change, keys, signal) => prepare(connection, change, keys, signal),
     async recall(token, signal) {
-      const told = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
-      if (told.kind === "absent") return told;
-      return { kind: told.kind, transaction: transactionOf(connection, token, told.preview) };
+      const recalled = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
+      if (recalled.kind === "absent") return recalled;
+      return {
+        kind: recalled.kind,
+        transaction: transactionOf(connection, token, recalled.preview),
+      };
     },
     routeTo: (address, signal) =>
       session.ask("route", [encodeJson({ address })], readRoute, signal),
@@ -214,10 +217,10 @@ export function transactionOf(
     preview,
     async apply(within, signal) {
       refuse(connection, missingTimer(capabilities.commit, within));
-      await session.tell(verb("apply"), { within }, signal);
+      await session.send(verb("apply"), { within }, signal);
     },
-    confirm: (signal) => session.tell(verb("confirm"), {}, signal),
-    rollback: (signal) => session.tell(verb("rollback"), {}, signal),
+    confirm: (signal) => session.send(verb("confirm"), {}, signal),
+    rollback: (signal) => session.send(verb("rollback"), {}, signal),
   };
 }
 

@@ -210,22 +210,26 @@ export interface Asked {
 export function readState(value: unknown, device: string, asked: Asked): DeviceState {
   const state = recordOf(value, "state");
   if (name(field(state, "device"), "device") !== device) throw new Malformed("device");
-  const told = number(field(state, "at"), "at");
-  const at = Math.min(Math.max(told, asked.from), asked.to) as Instant;
-  return { device, at, ...readingsMoved(at - told, at)(state, "state") };
+  const reported = number(field(state, "at"), "at");
+  const at = Math.min(Math.max(reported, asked.from), asked.to) as Instant;
+  return { device, at, ...readingsMoved(at - reported, at)(state, "state") };
 }
 
 function readingsMoved(by: number, max: Instant): Decoder<Omit<DeviceState, "device" | "at">> {
   const reading =
     <T>(decode: Decoder<T>): Decoder<Reading<T>> =>
     (value, what) => {
-      const told = recordOf(value, what);
-      const at = Math.min(number(field(told, "at"), "at") + by, max) as Instant;
-      if (readingKind(field(told, "kind"), "kind") === "unknown") {
-        return { kind: "unknown", why: why(field(told, "why"), "why"), at };
+      const reported = recordOf(value, what);
+      const at = Math.min(number(field(reported, "at"), "at") + by, max) as Instant;
+      if (readingKind(field(reported, "kind"), "kind") === "unknown") {
+        return { kind: "unknown", why: why(field(reported, "why"), "why"), at };
       }
-      const known = { kind: "known", value: decode(field(told, "value"), "value"), at } as const;
-      return field(told, "weak") === undefined ? known : { ...known, weak: true };
+      const known = {
+        kind: "known",
+        value: decode(field(reported, "value"), "value"),
+        at,
+      } as const;
+      return field(reported, "weak") === undefined ? known : { ...known, weak: true };
     };
   const port = object<MacsecPort>({
     port: name,

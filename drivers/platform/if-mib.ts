@@ -51,10 +51,10 @@ const decoder = new TextDecoder("utf-8", { fatal: false });
 /** Returns the index that the agent has given each port. */
 export function readIndices({ values }: SnmpReply): PortIndices {
   const indices = new Map<PortName, string>();
-  for (const [oid, told] of values) {
+  for (const [oid, reported] of values) {
     const index = oid.startsWith(`${names}.`) ? oid.slice(names.length + 1) : "";
-    if (!/^\d{1,10}$/.test(index) || told.kind !== "octets") continue;
-    indices.set(decoder.decode(told.value), index);
+    if (!/^\d{1,10}$/.test(index) || reported.kind !== "octets") continue;
+    indices.set(decoder.decode(reported.value), index);
   }
   return indices;
 }
@@ -69,8 +69,8 @@ export function leavesOf(indices: Iterable<string>): readonly string[] {
 /** Reads the ports; one whose index now has another name is left out. */
 export function readPorts({ values }: SnmpReply, indices: PortIndices): IfMib {
   const number = (oid: string): bigint | undefined => {
-    const told = values.get(oid);
-    return told?.kind === "number" ? told.value : undefined;
+    const reported = values.get(oid);
+    return reported?.kind === "number" ? reported.value : undefined;
   };
   const ports = new Map<PortName, IfMibPort>();
   for (const [port, index] of indices) {

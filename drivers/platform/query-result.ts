@@ -14,7 +14,7 @@ export type QueryResult<T> = { readonly value: T } | { readonly why: UnknownWhy 
  */
 export async function resultOf<T, R>(
   asked: Promise<T>,
-  read: (told: T) => R | undefined,
+  read: (reported: T) => R | undefined,
 ): Promise<QueryResult<R>> {
   try {
     const value = read(await asked);

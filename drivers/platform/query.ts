@@ -71,8 +71,8 @@ export class Query<N extends string, Q extends object, R> {
    * @throws LinksealError `device.unparsed`, also for a refusal.
    */
   async needed<T>(asked: Promise<QueryResult<T>>): Promise<T> {
-    const told = await asked;
-    if ("value" in told) return told.value;
+    const reported = await asked;
+    if ("value" in reported) return reported.value;
     throw failed("device.unparsed", "an answer is not understood", this.where);
   }
 

@@ -20,13 +20,13 @@ import type { Asked } from "./define-dialect.ts";
 import { type QueryResult, reading, together } from "./query-result.ts";
 import type { TunnelConfig } from "./tunnel-config.ts";
 
-interface TunnelsTold {
+interface ReportedTunnels {
   readonly ipsec: readonly IpsecTunnel[];
   /** Routes that lead into tunnels. */
   readonly routes: QueryResult<readonly Route[]>;
 }
 
-const noTunnels: TunnelsTold = { ipsec: [], routes: { value: [] } };
+const noTunnels: ReportedTunnels = { ipsec: [], routes: { value: [] } };
 
 interface Configured {
   readonly neighbours: readonly object[];
@@ -56,7 +56,7 @@ interface Seen<C extends Configured, P> {
   readonly control: DeviceState["control"];
   readonly macsec: readonly MacsecPort[];
   /** Read only where IPsec is offered: elsewhere its commands are not known. */
-  readonly tunnels?: () => Promise<TunnelsTold>;
+  readonly tunnels?: () => Promise<ReportedTunnels>;
   readonly peerings: () => Promise<Peerings<C, P>>;
 }
 
@@ -75,24 +75,24 @@ export async function stateOf<C extends Configured, P>(
 export async function tunnelsOf<T extends TunnelConfig>(
   config: QueryResult<T>,
   where: string,
-  tell: (tunnels: T, names: ReadonlyMap<string, string>) => Promise<TunnelsTold>,
-): Promise<TunnelsTold> {
+  readTunnels: (tunnels: T, names: ReadonlyMap<string, string>) => Promise<ReportedTunnels>,
+): Promise<ReportedTunnels> {
   // A list without them would mean that there are none.
   if ("why" in config) throw notUnderstood("which tunnels are configured", where);
   const { tunnels } = config.value;
   if (tunnels.size === 0) return noTunnels;
   const names = [...tunnels.values()].map(({ name, interface: own }) => [own, name] as const);
-  return await tell(config.value, new Map(names));
+  return await readTunnels(config.value, new Map(names));
 }
 
 async function routingOf<C extends Configured, P>(
   { config, peers, portOf, drainsOf, routes: routesOf, session }: Peerings<C, P>,
   at: Instant,
 ): Promise<Reading<Routing>> {
-  const told = together({ config, peers });
-  if ("why" in told) return unknown(told.why, at);
-  const ours = told.value.config.neighbours.flatMap((one): readonly OnPort<C>[] => {
-    const port = portOf(told.value.config, one);
+  const reported = together({ config, peers });
+  if ("why" in reported) return unknown(reported.why, at);
+  const ours = reported.value.config.neighbours.flatMap((one): readonly OnPort<C>[] => {
+    const port = portOf(reported.value.config, one);
     return port === undefined ? [] : [{ ...one, port }];
   });
   const routes: Route[] = [];
@@ -100,26 +100,26 @@ async function routingOf<C extends Configured, P>(
     if ("why" in one) return unknown(one.why, at);
     routes.push(...one.value);
   }
-  const found = ours.map((one) => session(one, told.value.peers));
+  const found = ours.map((one) => session(one, reported.value.peers));
   const sessions = found.filter((one) => one !== undefined);
   if (sessions.length < found.length) return unknown("unparsed", at);
   const ports = [...new Set(ours.map(({ port }) => port))];
   const drains = ports.flatMap((port) =>
-    drainsOf(told.value.config, port).map((means) => ({ port, means })),
+    drainsOf(reported.value.config, port).map((means) => ({ port, means })),
   );
   return known({ sessions, routes, drains }, at);
 }
 
 // Without the routes into its tunnels, the routes of a router would look like a way around them.
 function withRoutes(
-  told: Reading<Routing>,
-  routes: TunnelsTold["routes"],
+  reported: Reading<Routing>,
+  routes: ReportedTunnels["routes"],
   at: Instant,
 ): Reading<Routing> {
-  if (told.kind === "unknown") return told;
+  if (reported.kind === "unknown") return reported;
   return reading(routes, at, (own) => ({
-    ...told.value,
-    routes: [...told.value.routes, ...own],
+    ...reported.value,
+    routes: [...reported.value.routes, ...own],
   }));
 }
 

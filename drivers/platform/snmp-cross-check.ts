@@ -82,11 +82,11 @@ class SnmpCrossCheck {
     this.#before = mib;
     const at = this.#world.clock.now();
     const macsec = state.macsec.map((port) => {
-      const told = mib.ports.get(port.port);
-      if (told === undefined) return port;
+      const reported = mib.ports.get(port.port);
+      if (reported === undefined) return port;
       return evidence === "weak"
-        ? weakly(port, told, at)
-        : judged(port, told, { at, pps: ppsOf(port.port, before, mib) });
+        ? weakly(port, reported, at)
+        : judged(port, reported, { at, pps: ppsOf(port.port, before, mib) });
     });
     return { ...state, macsec };
   }
@@ -145,12 +145,16 @@ function portsOf({ macsec }: DeviceState): readonly PortName[] {
 }
 
 /** Values that any host could have forged fill a gap and contradict nothing. */
-function weakly(port: MacsecPort, told: IfMibPort, at: Instant): MacsecPort {
+function weakly(port: MacsecPort, reported: IfMibPort, at: Instant): MacsecPort {
   const fill = <T>(reading: Reading<T>, value: T | undefined): Reading<T> => {
     if (reading.kind === "known" || value === undefined) return reading;
     return { kind: "known", value, at, weak: true };
   };
-  return { ...port, admin: fill(port.admin, told.admin), linkUp: fill(port.linkUp, told.linkUp) };
+  return {
+    ...port,
+    admin: fill(port.admin, reported.admin),
+    linkUp: fill(port.linkUp, reported.linkUp),
+  };
 }
 
 interface Moment {
@@ -162,7 +166,7 @@ interface Moment {
   readonly pps: number | undefined;
 }
 
-function judged(port: MacsecPort, told: IfMibPort, { at, pps }: Moment): MacsecPort {
+function judged(port: MacsecPort, reported: IfMibPort, { at, pps }: Moment): MacsecPort {
   const agree = <T>(reading: Reading<T>, value: T | undefined): Reading<T> => {
     if (value === undefined) return reading;
     if (reading.kind === "unknown") return known(value, at);
@@ -170,8 +174,8 @@ function judged(port: MacsecPort, told: IfMibPort, { at, pps }: Moment): MacsecP
   };
   return {
     ...port,
-    admin: agree(port.admin, told.admin),
-    linkUp: agree(port.linkUp, told.linkUp),
+    admin: agree(port.admin, reported.admin),
+    linkUp: agree(port.linkUp, reported.linkUp),
     rate: isIdle(port) && (pps ?? 0) > busyPps ? unknown("contradicted", at) : port.rate,
   };
 }

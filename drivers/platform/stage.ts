@@ -47,15 +47,15 @@ export async function principals<T>(
   { change }: Work,
   ask: () => Promise<T>,
   sessionOn: (
-    told: T,
+    reported: T,
     port: PortName,
     settings: MacsecSettings | undefined,
   ) => MkaSession | undefined,
 ): Promise<Principal> {
   if (!change.some(({ kind }) => kind === "macsec.removeKey")) return () => undefined;
-  const told = await ask();
+  const reported = await ask();
   return (port, settings) => {
-    const found = sessionOn(told, port, settings);
+    const found = sessionOn(reported, port, settings);
     if (found !== undefined) return found.principalCkn;
     throw failed("device.unparsed", `which key ${port} uses is not understood`, port);
   };

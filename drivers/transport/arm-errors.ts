@@ -192,8 +192,8 @@ export function problem(
   next = "linkseal status, until it answers",
   cause?: unknown,
 ): LinksealError {
-  const told = `the management API: ${text}`;
-  return new LinksealError(code, told, { effect, where, next, cause });
+  const fullText = `the management API: ${text}`;
+  return new LinksealError(code, fullText, { effect, where, next, cause });
 }
 
 /** Returns a failed connection as an error of the far end. */

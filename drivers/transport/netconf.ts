@@ -84,8 +84,8 @@ export class Netconf implements AsyncDisposable {
       const hello = elementWith("hello", { xmlns: base }, capabilities);
       await channel.write([...writeXml(hello), endOfMessage], signal);
       const deframer = new Deframer(messageBytesMax, options.where);
-      const told = await firstMessage(channel, deframer, options.where, signal);
-      const session = new Netconf(channel, options, offeredBy(told, options.where));
+      const peerHello = await firstMessage(channel, deframer, options.where, signal);
+      const session = new Netconf(channel, options, offeredBy(peerHello, options.where));
       deframer.framing = session.#framing;
       void session.#listen(deframer);
       return session;

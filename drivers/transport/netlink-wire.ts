@@ -155,8 +155,8 @@ export function refusalIn(message: NetlinkMessage): Refusal | undefined {
   const header = start + 4;
   const echoed = (flags & netlinkFlags.capped) === 0 ? echoedBytes(view, header, end) : 0;
   const attributes = error ? header + refusedHeaderBytes + echoed : header;
-  const told = (flags & netlinkFlags.hasAttributes) !== 0 && attributes <= end;
-  const text = told ? textIn({ view, start: attributes, end }) : undefined;
+  const hasText = (flags & netlinkFlags.hasAttributes) !== 0 && attributes <= end;
+  const text = hasText ? textIn({ view, start: attributes, end }) : undefined;
   return { name: getSystemErrorName(code), text };
 }
 

@@ -313,19 +313,19 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
   let bytes = 0;
   let isOver = false;
   let wake = Promise.withResolvers<void>();
-  const tell = (): void => {
+  const wakeUp = (): void => {
     wake.resolve();
     wake = Promise.withResolvers();
   };
   const over = (): void => {
     isOver = true;
-    tell();
+    wakeUp();
   };
   stream.on("data", (octets: Buffer) => {
     waiting.push(octets);
     bytes += octets.length;
     if (bytes > waitingBytesMax) stream.pause();
-    tell();
+    wakeUp();
   });
   stream.on("end", over).on("close", over).on("error", over);
   const gone = new Promise<never>((_resolve, reject) => {

@@ -62,9 +62,9 @@ function openSession({ host, family, port, community, timeouts }: Query) {
 }
 
 type Session = ReturnType<typeof openSession>;
-type Ask = (answered: (error: Error | null, told?: readonly VarBind[]) => void) => void;
+type Ask = (answered: (error: Error | null, varbindsOf?: readonly VarBind[]) => void) => void;
 
-function told(ask: Ask): Promise<readonly VarBind[]> {
+function varbindsOf(ask: Ask): Promise<readonly VarBind[]> {
   return new Promise((resolve, reject) => {
     ask((error, values) => (error === null ? resolve(values ?? []) : reject(error)));
   });
@@ -80,7 +80,7 @@ function isAfter(oid: readonly number[], before: readonly number[]): boolean {
 async function walk(session: Session, root: readonly number[], max: number) {
   const found: VarBind[] = [];
   for (let at = root; found.length <= max; ) {
-    const [one] = await told((answered) => session.getNext({ oid: [...at] }, answered));
+    const [one] = await varbindsOf((answered) => session.getNext({ oid: [...at] }, answered));
     if (one === undefined || absent.has(one.type)) return found;
     if (root.some((part, index) => part !== one.oid[index])) return found;
     if (!isAfter(one.oid, at)) throw new Error("unparsed");
@@ -116,7 +116,9 @@ async function read(): Promise<readonly Row[]> {
   };
   if (asked.leaves.length > 0) {
     const oids = asked.leaves.map(numbersOf);
-    const values = await told((answered) => session.getAll({ oids, abortOnError: true }, answered));
+    const values = await varbindsOf((answered) =>
+      session.getAll({ oids, abortOnError: true }, answered),
+    );
     for (const one of values) if (asked.leaves.includes(one.oid.join("."))) keep(one);
   }
   for (const root of asked.roots) {

@@ -17,7 +17,7 @@ declare module "snmp-native" {
     readonly timeouts: readonly number[];
   }
 
-  type Answered = (error: Error | null, told?: readonly VarBind[]) => void;
+  type Answered = (error: Error | null, varbinds?: readonly VarBind[]) => void;
 
   export class Session {
     readonly socket: Socket;

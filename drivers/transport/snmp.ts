@@ -216,8 +216,8 @@ class Talk implements Disposable {
     }
     for (const root of roots) {
       for (let at: string | undefined = root; at !== undefined; ) {
-        const told = await orAborted(this.#after(at), signal);
-        at = this.#keep(told, root, at, values);
+        const varbinds = await orAborted(this.#after(at), signal);
+        at = this.#keep(varbinds, root, at, values);
         if (values.size > valuesMax) {
           throw failed(
             "transport.closed",
@@ -238,13 +238,13 @@ class Talk implements Disposable {
 
   /** Stores values and returns where to continue; undefined = the root is read to its end. */
   #keep(
-    told: readonly Varbind[],
+    varbinds: readonly Varbind[],
     root: string,
     from: string,
     values: Map<string, SnmpValue>,
   ): string | undefined {
     let at = from;
-    for (const one of told) {
+    for (const one of varbinds) {
       if (snmp.isVarbindError(one) || !one.oid.startsWith(`${root}.`)) return undefined;
       if (!isAfter(one.oid, at)) {
         throw failed("device.unparsed", "its object identifiers do not rise", this.#device);
@@ -252,11 +252,11 @@ class Talk implements Disposable {
       at = one.oid;
       values.set(one.oid, this.#value(one));
     }
-    return told.length === 0 ? undefined : at;
+    return varbinds.length === 0 ? undefined : at;
   }
 
   #value(one: Varbind): SnmpValue {
-    const value = toldValue(one);
+    const value = valueOf(one);
     if (value !== undefined) return value;
     throw failed("device.unparsed", `the value of ${one.oid} has an unknown type`, this.#device);
   }
@@ -270,16 +270,16 @@ class Talk implements Disposable {
   }
 
   #asked(
-    send: (answered: (error: Error | null, told?: (Varbind | Varbind[])[]) => void) => void,
+    send: (answered: (error: Error | null, varbinds?: (Varbind | Varbind[])[]) => void) => void,
   ): Promise<readonly Varbind[]> {
     return new Promise((resolve, reject) => {
       const lost = (code: ErrorCode): void => {
         reject(failed(code, troubles[code] ?? "the exchange broke off", this.#device));
       };
       this.#guard.once("trouble", lost);
-      send((error, told) => {
+      send((error, varbinds) => {
         this.#guard.removeListener("trouble", lost);
-        if (error === null) resolve((told ?? []).flat());
+        if (error === null) resolve((varbinds ?? []).flat());
         else reject(this.#failure(error));
       });
     });
@@ -315,7 +315,7 @@ function isAfter(oid: string, before: string): boolean {
   return false;
 }
 
-function toldValue({ type, value }: Varbind): SnmpValue | undefined {
+function valueOf({ type, value }: Varbind): SnmpValue | undefined {
   if (typeof value === "number" || typeof value === "bigint") {
     return { kind: "number", value: BigInt(value) };
   }

@@ -26,12 +26,12 @@ import {
   moves,
   on,
   recreateTunnels,
+  reports,
+  reportsPort,
   resolves,
   sends,
   sendsPart,
   swallow,
-  tells,
-  tellsPort,
   type Wrong,
   type WrongTable,
 } from "./wrong-kit.ts";
@@ -172,7 +172,7 @@ export const wrongPorts: WrongTable = {
     protects(() => ({ includeSci: true })),
     protects(() => ({ keyServerPriority: 16 })),
     protects(() => ({ suite: "gcm-aes-xpn-256" })),
-    tellsPort((port) => ({
+    reportsPort((port) => ({
       ...port,
       settings: altered(port.settings, (settings) =>
         settings === undefined ? settings : { ...settings, replayWindow: 0 },
@@ -204,9 +204,9 @@ export const wrongPorts: WrongTable = {
   "ports: shut and open": [
     drops("port.shut"),
     drops("port.open"),
-    tellsPort((port) => ({ ...port, linkUp: known(true, port.linkUp.at) })),
-    tellsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
-    tellsPort((port) => ({ ...port, admin: known("down", port.admin.at) })),
+    reportsPort((port) => ({ ...port, linkUp: known(true, port.linkUp.at) })),
+    reportsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
+    reportsPort((port) => ({ ...port, admin: known("down", port.admin.at) })),
   ],
   "ports: one that is shut carries no frames": [
     afterPart("port.shut", (rig) => rig.links[0].edge.setAdmin(true)),
@@ -226,12 +226,12 @@ export const wrongPorts: WrongTable = {
     sends((change) => change.filter(({ kind }) => change.length === 1 || kind !== "port.shut")),
     sends((change) => change.filter(({ kind }) => change.length === 1 || kind !== "port.open")),
     drops("macsec.replaceKey"),
-    tellsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
+    reportsPort((port) => ({ ...port, admin: known("up", port.admin.at) })),
   ],
 };
 
 function routed(alter: (routing: Routing) => Routing): Wrong {
-  return tells((state) => ({ ...state, routing: altered(state.routing, alter) }));
+  return reports((state) => ({ ...state, routing: altered(state.routing, alter) }));
 }
 
 /** Says that it drained, and did not. */
@@ -310,14 +310,14 @@ export const wrongTraffic: WrongTable = {
 };
 
 function tunnelled(alter: (tunnel: IpsecTunnel) => IpsecTunnel): Wrong {
-  return tells((state) => ({ ...state, ipsec: state.ipsec.map(alter) }));
+  return reports((state) => ({ ...state, ipsec: state.ipsec.map(alter) }));
 }
 
 /** A tunnel that was told once is told for ever. */
 const ghosts: Wrong = {
   spoil: (device, rig) => {
     const seen = new Map<string, IpsecTunnel>();
-    return tells((state) => {
+    return reports((state) => {
       for (const tunnel of state.ipsec) seen.set(tunnel.name, tunnel);
       return { ...state, ipsec: [...seen.values()] };
     }).spoil(device, rig);
@@ -485,6 +485,6 @@ export const wrongTroubles: WrongTable = {
     quotes("error", (octets) => Buffer.from(hex(octets)).toString("base64")),
   ],
   "verify: a pending second key is observed before its confirm": [
-    tellsPort((port) => ({ ...port, keys: altered(port.keys, (keys) => keys.slice(0, 1)) })),
+    reportsPort((port) => ({ ...port, keys: altered(port.keys, (keys) => keys.slice(0, 1)) })),
   ],
 };

@@ -12,7 +12,7 @@ const never = new AbortController().signal;
 export type SpoilPeer = (right: PeerPort, far: FarSide, neighbour: PeerPort) => PeerPort;
 export type SpoilVault = (right: KeyVault, far: FarSide) => KeyVault;
 
-const told =
+const reports =
   (alter: (state: PeerState) => PeerState): SpoilPeer =>
   (right) => ({ ...right, observe: async (signal) => alter(await right.observe(signal)) });
 
@@ -63,8 +63,8 @@ const caksOf = ({ vault }: FarSide): string =>
 
 export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
   "far end: off is reported as off": [
-    told((state) => ({ ...state, suite: state.suite ?? "gcm-aes-256" })),
-    told((state) => ({ ...state, provisioning: "updating" })),
+    reports((state) => ({ ...state, suite: state.suite ?? "gcm-aes-256" })),
+    reports((state) => ({ ...state, provisioning: "updating" })),
   ],
   "far end: an observation changes nothing": [
     (right, far) => ({
@@ -78,7 +78,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
   ],
   "far end: takes the key and reads it back": [
     wished((want) => ({ ...want, key: { ...want.key, cknSecretId: want.key.cakSecretId } })),
-    told((state) => ({ ...state, sci: "off" })),
+    reports((state) => ({ ...state, sci: "off" })),
     (right) => ({ ...right, put: (_want, accepted) => accepted("operations/none") }),
   ],
   "far end: put ends when it is accepted": [
@@ -89,7 +89,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
         while ((await right.observe(signal)).provisioning === "updating");
       },
     }),
-    told((state) => ({ ...state, provisioning: "settled", operation: undefined })),
+    reports((state) => ({ ...state, provisioning: "settled", operation: undefined })),
   ],
   "far end: the operation is written down before put ends": [
     (right) => ({
@@ -157,7 +157,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
     codeless((error) => (error.code === "peer.rejected" ? as("peer.throttled")(error) : error)),
   ],
   "far end: a failed operation is reported": [
-    told((state) => ({
+    reports((state) => ({
       ...state,
       provisioning: state.provisioning === "failed" ? "settled" : state.provisioning,
     })),

@@ -26,7 +26,7 @@ export type WrongTable = Readonly<Record<string, readonly Wrong[]>>;
 export const on = (profile: string, wrong: Wrong): Wrong => ({ ...wrong, profile });
 
 /** Observations tell something else. */
-export function tells(alter: (state: DeviceState, rig: Rig) => DeviceState): Wrong {
+export function reports(alter: (state: DeviceState, rig: Rig) => DeviceState): Wrong {
   return {
     spoil: (device, rig) => ({
       ...device,
@@ -36,8 +36,8 @@ export function tells(alter: (state: DeviceState, rig: Rig) => DeviceState): Wro
 }
 
 /** The same for every port. */
-export function tellsPort(alter: (port: MacsecPort, rig: Rig) => MacsecPort): Wrong {
-  return tells((state, rig) => ({
+export function reportsPort(alter: (port: MacsecPort, rig: Rig) => MacsecPort): Wrong {
+  return reports((state, rig) => ({
     ...state,
     macsec: state.macsec.map((port) => alter(port, rig)),
   }));

@@ -9,9 +9,9 @@ import {
   fidget,
   moves,
   on,
+  reports,
+  reportsPort,
   swallow,
-  tells,
-  tellsPort,
   type Wrong,
   type WrongTable,
 } from "./wrong-kit.ts";
@@ -23,7 +23,7 @@ function sticky(good: (port: MacsecPort) => boolean, keep: keyof MacsecPort): Wr
   return {
     spoil: (device, rig) => {
       const first = new Map<string, MacsecPort>();
-      return tellsPort((port) => {
+      return reportsPort((port) => {
         if (good(port) && !first.has(port.port)) first.set(port.port, port);
         const kept = first.get(port.port)?.[keep];
         return kept === undefined || typeof kept === "string"
@@ -40,7 +40,7 @@ const counted = ({ frames }: MacsecPort): boolean =>
 const everySecond = (alter: (port: MacsecPort) => MacsecPort): Wrong => ({
   spoil: (device, rig) => {
     let observations = 0;
-    return tells((state) => {
+    return reports((state) => {
       observations += 1;
       return observations % 2 === 0 ? { ...state, macsec: state.macsec.map(alter) } : state;
     }).spoil(device, rig);
@@ -58,7 +58,7 @@ function control(
     now: number,
   ) => object,
 ): Wrong {
-  return tells((state, rig) => ({
+  return reports((state, rig) => ({
     ...state,
     control: altered(state.control, (value) => ({ ...value, ...alter(value, rig.clock.now()) })),
   }));
@@ -135,7 +135,7 @@ const dead: Wrong = {
 
 export const wrongObservations: WrongTable = {
   "observe: changes nothing": [
-    tells((state, rig) => {
+    reports((state, rig) => {
       fidget(rig);
       return state;
     }),
@@ -145,34 +145,37 @@ export const wrongObservations: WrongTable = {
     everySecond((port) => ({ ...port, keys: unknown("queryFailed", port.keys.at) })),
   ],
   "observe: reads at the time of the call": [
-    tells((state) => ({ ...state, at: (state.at - 5_000) as typeof state.at })),
-    tellsPort((port) => ({ ...port, frames: { ...port.frames, at: 0 as typeof port.frames.at } })),
+    reports((state) => ({ ...state, at: (state.at - 5_000) as typeof state.at })),
+    reportsPort((port) => ({
+      ...port,
+      frames: { ...port.frames, at: 0 as typeof port.frames.at },
+    })),
   ],
   "observe: every reading is known or says why not": [
-    tellsPort((port) => ({ ...port, linkUp: altered(port.linkUp, () => undefined as never) })),
-    tellsPort((port) => ({ ...port, rate: unknown("tired" as never, port.rate.at) })),
+    reportsPort((port) => ({ ...port, linkUp: altered(port.linkUp, () => undefined as never) })),
+    reportsPort((port) => ({ ...port, rate: unknown("tired" as never, port.rate.at) })),
   ],
   "observe: names every port once": [
-    tells((state) => ({ ...state, macsec: state.macsec.slice(0, 1) })),
-    tells((state) => ({ ...state, macsec: [...state.macsec, ...state.macsec] })),
+    reports((state) => ({ ...state, macsec: state.macsec.slice(0, 1) })),
+    reports((state) => ({ ...state, macsec: [...state.macsec, ...state.macsec] })),
   ],
   "observe: reports the state of a protected port": [
-    tellsPort((port) => ({
+    reportsPort((port) => ({
       ...port,
       session: altered(port.session, (session) => ({ ...session, principalCkn: otherCkn })),
     })),
-    tellsPort((port) => ({ ...port, liveSuite: altered(port.liveSuite, () => "gcm-aes-128") })),
-    tellsPort((port) => ({ ...port, keys: altered(port.keys, () => []) })),
+    reportsPort((port) => ({ ...port, liveSuite: altered(port.liveSuite, () => "gcm-aes-128") })),
+    reportsPort((port) => ({ ...port, keys: altered(port.keys, () => []) })),
   ],
   "observe: a lost peer is reported": [
     sticky(({ session }) => session.kind === "known" && session.value.livePeers > 0, "session"),
     sticky(({ session }) => session.kind === "known", "session"),
   ],
   "observe: a reply that makes no sense is unknown": [
-    tellsPort((port) =>
+    reportsPort((port) =>
       port.linkUp.kind === "known" ? port : { ...port, linkUp: known(false, port.linkUp.at) },
     ),
-    tells((state) =>
+    reports((state) =>
       state.control.kind === "known"
         ? state
         : { ...state, control: unknown("queryFailed", state.at) },
@@ -181,20 +184,20 @@ export const wrongObservations: WrongTable = {
   "counters: absent is never zero": [
     on(
       "surviving fallback",
-      tellsPort((port) => ({
+      reportsPort((port) => ({
         ...port,
         frames: altered(port.frames, (frames) => ({ ...frames, nextPn: 0n })),
       })),
     ),
     on("surviving none", zeroFrames()),
-    tellsPort((port) => ({
+    reportsPort((port) => ({
       ...port,
       frames: altered(port.frames, (frames) => ({ ...frames, nextPn: undefined })),
     })),
   ],
   "counters: follow the wire": [sticky(counted, "frames")],
   "counters: MKPDUs are not clear data": [
-    tellsPort((port) => {
+    reportsPort((port) => {
       const { mkpdus } = port;
       const more = mkpdus.kind === "known" ? mkpdus.value.received : 0n;
       const frames = altered(port.frames, (value) => ({
@@ -245,7 +248,7 @@ function zeroFrames(): Wrong {
     rxUnusedSa: none,
     nextPn: none,
   };
-  return tellsPort((port) => ({ ...port, frames: known(frames, port.frames.at) }));
+  return reportsPort((port) => ({ ...port, frames: known(frames, port.frames.at) }));
 }
 
 export const wrongCommits: WrongTable = {

@@ -93,9 +93,9 @@ describe("a server on libnetconf2", () => {
     const options = { where: "edge-a", onChange: () => undefined, marks: [] };
     return await Netconf.open(channel, options, never);
   };
-  const tell = (session: Netconf, operation: XmlOut) => session.call(operation, "unknown", never);
+  const call = (session: Netconf, operation: XmlOut) => session.call(operation, "unknown", never);
   const noteIn = async (session: Netconf, source = "running"): Promise<string | undefined> => {
-    const reply = await tell(session, element("get-config", element("source", element(source))));
+    const reply = await call(session, element("get-config", element("source", element(source))));
     const [found] = everyOf(reply, "port");
     return found && textOf(found, "note");
   };
@@ -114,16 +114,16 @@ describe("a server on libnetconf2", () => {
       await using session = await open(over);
       expect(session.capabilities.has(base11)).toBe(over !== older);
       const note = `${_name} & <äöü> ]]>`;
-      await tell(session, element("lock", candidate));
-      await tell(session, edit(element("note", note)));
+      await call(session, element("lock", candidate));
+      await call(session, edit(element("note", note)));
       expect(await noteIn(session, "candidate")).toBe(note);
       expect(await noteIn(session)).not.toBe(note);
-      await tell(session, element("commit"));
+      await call(session, element("commit"));
       expect(await noteIn(session)).toBe(note);
-      await tell(session, edit(element("note", "not this")));
-      await tell(session, element("discard-changes"));
+      await call(session, edit(element("note", "not this")));
+      await call(session, element("discard-changes"));
       expect(await noteIn(session, "candidate")).toBe(note);
-      await tell(session, element("unlock", candidate));
+      await call(session, element("unlock", candidate));
     },
   );
 
@@ -140,37 +140,37 @@ describe("a server on libnetconf2", () => {
   it("a large configuration is sent in pieces, both ways", async () => {
     await using session = await open();
     const note = "x".repeat(300_000);
-    await tell(session, edit(element("note", note)));
+    await call(session, edit(element("note", note)));
     expect(await noteIn(session, "candidate")).toBe(note);
-    await tell(session, element("discard-changes"));
+    await call(session, element("discard-changes"));
   });
 
   it("a lock that another session holds is refused, until that session ends", async () => {
     await using waiting = await open();
     {
       await using holder = await open();
-      await tell(holder, element("lock", candidate));
-      const error = await refusal(tell(waiting, element("lock", candidate)));
+      await call(holder, element("lock", candidate));
+      const error = await refusal(call(waiting, element("lock", candidate)));
       expect([error.code, error.effect]).toEqual(["device.locked", "none"]);
-      const edited = await refusal(tell(waiting, edit(element("note", "mine"))));
+      const edited = await refusal(call(waiting, edit(element("note", "mine"))));
       expect(edited.code).toBe("device.locked");
     }
     await expect
-      .poll(() => tell(waiting, element("lock", candidate)).then(() => "held", String), {
+      .poll(() => call(waiting, element("lock", candidate)).then(() => "held", String), {
         timeout: 10_000,
       })
       .toBe("held");
-    await tell(waiting, element("unlock", candidate));
+    await call(waiting, element("unlock", candidate));
   });
 
   it("a refused and an unknown request have their reasons", async () => {
     await using session = await open();
-    const bad = await refusal(tell(session, edit(element("mtu", "17"))));
+    const bad = await refusal(call(session, edit(element("mtu", "17"))));
     expect([bad.code, bad.effect]).toEqual(["device.rejected", "none"]);
-    const unknown = await refusal(tell(session, edit(element("colour", "blue"))));
+    const unknown = await refusal(call(session, edit(element("colour", "blue"))));
     expect(unknown.code).toBe("device.rejected");
     const kill = element("kill-session", element("session-id", "99"));
-    const unsupported = await refusal(tell(session, kill));
+    const unsupported = await refusal(call(session, kill));
     expect([unsupported.code, unsupported.next]).toEqual([
       "device.unsupported",
       "linkseal driver list",
@@ -181,30 +181,30 @@ describe("a server on libnetconf2", () => {
   it("a confirmed commit reverts by itself, or is cancelled by its name", async () => {
     await using session = await open();
     const before = await noteIn(session);
-    const commit = (...words: readonly XmlOut[]) => tell(session, element("commit", ...words));
+    const commit = (...words: readonly XmlOut[]) => call(session, element("commit", ...words));
     const confirmed = (seconds: number) => [
       element("confirmed"),
       element("confirm-timeout", String(seconds)),
     ];
-    await tell(session, edit(element("note", "for a while")));
+    await call(session, edit(element("note", "for a while")));
     await commit(...confirmed(2));
     expect(await noteIn(session)).toBe("for a while");
     await expect.poll(() => noteIn(session), { timeout: 10_000 }).toBe(before);
     const named = element("persist", "ours");
-    await tell(session, edit(element("note", "named")));
+    await call(session, edit(element("note", "named")));
     await commit(...confirmed(60), named);
     {
       await using other = await open();
-      const foreign = await refusal(tell(other, element("commit")));
+      const foreign = await refusal(call(other, element("commit")));
       expect(foreign.code).toBe("device.rejected");
-      await tell(other, element("cancel-commit", element("persist-id", "ours")));
+      await call(other, element("cancel-commit", element("persist-id", "ours")));
     }
     expect(await noteIn(session)).toBe(before);
-    await tell(session, edit(element("note", "kept")));
+    await call(session, edit(element("note", "kept")));
     await commit(...confirmed(60), named);
     {
       await using other = await open();
-      await tell(other, element("commit", element("persist-id", "ours")));
+      await call(other, element("commit", element("persist-id", "ours")));
     }
     expect(await noteIn(session)).toBe("kept");
   });

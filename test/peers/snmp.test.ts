@@ -99,9 +99,9 @@ class Snmpd {
 }
 
 const ticks = ({ values }: SnmpReply): bigint => {
-  const told = values.get(`${upTime}.0`);
-  if (told?.kind !== "number") throw new Error("no time");
-  return told.value;
+  const reported = values.get(`${upTime}.0`);
+  if (reported?.kind !== "number") throw new Error("no time");
+  return reported.value;
 };
 
 describe("snmpd of Debian", () => {

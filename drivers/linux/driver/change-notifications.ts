@@ -37,10 +37,10 @@ export class ChangeNotifications {
 
   async #follow(ask: Ask): Promise<void> {
     for (let seen = -1; !this.#end.aborted; ) {
-      const told = await ask(seen);
-      if (told !== undefined && seen >= 0 && told !== seen) this.#onChange();
-      seen = told ?? seen;
-      const restMs = told === undefined ? awayMs : calmMs;
+      const count = await ask(seen);
+      if (count !== undefined && seen >= 0 && count !== seen) this.#onChange();
+      seen = count ?? seen;
+      const restMs = count === undefined ? awayMs : calmMs;
       await this.#clock.sleep(restMs, this.#end).catch(() => undefined);
     }
   }

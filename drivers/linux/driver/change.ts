@@ -80,15 +80,15 @@ export async function recallChange(
   token: TransactionToken,
   signal: AbortSignal,
 ): Promise<Transaction | undefined> {
-  const told = await session.ask("recall", [encodeJson({ token })], readRecall, signal);
-  if (told.kind === "absent") return undefined;
-  const lines = [told.preview];
-  for (const port of told.participants) {
+  const recalled = await session.ask("recall", [encodeJson({ token })], readRecall, signal);
+  if (recalled.kind === "absent") return undefined;
+  const lines = [recalled.preview];
+  for (const port of recalled.participants) {
     const preview = await mkaClients.at(port).recall(token, signal);
     if (preview !== undefined) lines.push(`port ${port}`, preview);
   }
-  const net = netTransaction(session, token, told.preview);
-  const whole = new HostChange(net, mkaClients, told.participants);
+  const net = netTransaction(session, token, recalled.preview);
+  const whole = new HostChange(net, mkaClients, recalled.participants);
   return whole.transaction(lines.filter((line) => line !== "").join("\n"));
 }
 

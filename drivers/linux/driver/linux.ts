@@ -148,8 +148,8 @@ async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
   };
   if (routingObserver === undefined) return state;
   const beside = state.blocked === undefined ? "none" : "tunnels";
-  const told = await routingObserver.observe(await subnetsNow(session, signal), beside, signal);
-  return { ...state, routing: withKernelRoutes(told, state.ways) };
+  const reported = await routingObserver.observe(await subnetsNow(session, signal), beside, signal);
+  return { ...state, routing: withKernelRoutes(reported, state.ways) };
 }
 
 async function withAgreement(
@@ -158,7 +158,7 @@ async function withAgreement(
   signal: AbortSignal,
 ): Promise<MacsecPort> {
   const seen = await mkaClients.observe(port.port, signal);
-  if (seen.kind === "told") {
+  if (seen.kind === "observed") {
     notifications.subscribe(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
   }
   return withParticipant(port, seen);

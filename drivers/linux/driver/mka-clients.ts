@@ -27,7 +27,7 @@ export function mkaFolder(netAddress: string): string {
  * not understood.
  */
 export type Seen =
-  | { readonly kind: "told"; readonly observation: MkaObservation; readonly at: Instant }
+  | { readonly kind: "observed"; readonly observation: MkaObservation; readonly at: Instant }
   | { readonly kind: "away" | "failed"; readonly at: Instant };
 
 export class MkaClients {
@@ -65,7 +65,7 @@ export class MkaClients {
   async observe(port: PortName, signal: AbortSignal): Promise<Seen> {
     const at = this.#world.clock.now();
     try {
-      return { kind: "told", observation: await this.at(port).observe(signal), at };
+      return { kind: "observed", observation: await this.at(port).observe(signal), at };
     } catch (error) {
       if (!(error instanceof LinksealError) || signal.aborted) throw error;
       return { kind: error.code === "transport.unreachable" ? "away" : "failed", at };
@@ -98,17 +98,17 @@ export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
   // A port without a SecY has nothing that an MKA process could know.
   if (settings.kind === "known" && settings.value === undefined) return port;
   const { at } = seen;
-  if (seen.kind !== "told" || seen.observation.kind === "waiting") {
+  if (seen.kind !== "observed" || seen.observation.kind === "waiting") {
     const blind = unknown("queryFailed", at);
     return { ...port, settings: blind, keys: blind, session: blind, mkpdus: blind };
   }
   const { observation } = seen;
   const policy = failOpen?.kind === "known" && failOpen.value.length > 0 && "shouldSecure";
-  const told = { ...observation.settings, policy: policy || "mustSecure" } as const;
+  const reported = { ...observation.settings, policy: policy || "mustSecure" } as const;
   const clear = frames.kind === "known" && { ...frames.value, rxClear: observation.clear };
   return {
     ...port,
-    settings: failOpen?.kind === "unknown" ? failOpen : known(told, at),
+    settings: failOpen?.kind === "unknown" ? failOpen : known(reported, at),
     // Neither of two keys is the primary one: the key that the far end has is used.
     keys: known(
       observation.keys.map((key) => ({ ...key, role: "primary" }) as const),

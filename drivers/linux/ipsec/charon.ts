@@ -129,7 +129,7 @@ export async function loadSecret(
   message: ViciMessage,
   signal: AbortSignal,
 ): Promise<void> {
-  await told(client, "load-shared", message, name, signal);
+  await sendCommand(client, "load-shared", message, name, signal);
 }
 
 /**
@@ -149,7 +149,7 @@ export async function renew(
   const log = await Journal.open(client, name, signal);
   const before = await observeCharon(client, signal);
   for (const [command, message] of loadTunnel(spec, credentials)) {
-    await told(client, command, message, name, signal);
+    await sendCommand(client, command, message, name, signal);
   }
   const ids = new Set(idsOf(name, before));
   await initiate(client, spec, signal);
@@ -180,7 +180,7 @@ async function initiate(client: ViciClient, spec: TunnelSpec, signal: AbortSigna
   // The command does not wait for the result: charon tries again by itself, and its log shows
   // sooner why a try failed.
   const ask = { child: childName(spec), ike: spec.name, timeout: "-1" };
-  await told(client, "initiate", ask, spec.name, signal);
+  await sendCommand(client, "initiate", ask, spec.name, signal);
 }
 
 function childrenOf(tunnel: string, { sas }: CharonObservation): IkeSa["children"] {
@@ -248,7 +248,7 @@ export async function bringUp(
 ): Promise<void> {
   const log = await Journal.open(client, spec.name, signal);
   for (const [command, message] of loadTunnel(spec, credentials)) {
-    await told(client, command, message, spec.name, signal);
+    await sendCommand(client, command, message, spec.name, signal);
   }
   const observation = await observeCharon(client, signal);
   if (!stands(spec, observation)) {
@@ -350,7 +350,7 @@ async function rekeyed(
     what === "child"
       ? [...new Set(children)].map((child) => ({ ike: name, child }))
       : [{ ike: name, ...reauthOf(what) }];
-  for (const message of messages) await told(client, "rekey", message, name, signal);
+  for (const message of messages) await sendCommand(client, "rekey", message, name, signal);
   const isNew = async (): Promise<boolean> => {
     const now = newest(name, what, await observeCharon(client, signal));
     return [...now].some((id) => !before.has(id));
@@ -397,7 +397,7 @@ class Journal {
   }
 }
 
-async function told(
+async function sendCommand(
   client: ViciClient,
   command: string,
   message: Parameters<ViciClient["ask"]>[1],

@@ -139,14 +139,14 @@ function joined(
       sas.kind === "unknown"
         ? sas
         : known(
-            sas.value.map((sa) => told(sa, observation)),
+            sas.value.map((sa) => withIke(sa, observation)),
             sas.at,
           ),
   };
 }
 
 // The kernel's data plane has the transforms and counters; charon knows the group and the phase.
-function told(sa: IpsecSa, { sas }: CharonObservation): IpsecSa {
+function withIke(sa: IpsecSa, { sas }: CharonObservation): IpsecSa {
   const children = sas.flatMap((ike) => ike.children);
   const child = children.find(
     ({ spiIn, spiOut }) => (sa.direction === "in" ? spiIn : spiOut) === sa.spi,

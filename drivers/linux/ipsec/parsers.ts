@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, IpsecSa, Transforms } from "#hal/model.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
-import { toldTransforms } from "./words.ts";
+import { reportedTransforms } from "./words.ts";
 
 interface ChildSa {
   /** The name of its configuration. */
@@ -56,7 +56,7 @@ export function readIkeSas(event: ViciSection): readonly IkeSa[] {
 }
 
 function transformsOf(section: ViciSection): IkeTransforms {
-  return toldTransforms({
+  return reportedTransforms({
     cipher: text(section, "encr-alg"),
     keyBits: text(section, "encr-keysize"),
     integrity: text(section, "integ-alg"),
@@ -92,9 +92,9 @@ function readChild(child: ViciSection): ChildSa {
   };
 }
 
-function spiOf(told: string | undefined): number {
-  if (told === undefined) return 0;
-  if (/^[0-9a-f]{1,8}$/i.test(told)) return Number.parseInt(told, 16);
+function spiOf(reported: string | undefined): number {
+  if (reported === undefined) return 0;
+  if (/^[0-9a-f]{1,8}$/i.test(reported)) return Number.parseInt(reported, 16);
   throw unparsed("an SPI");
 }
 

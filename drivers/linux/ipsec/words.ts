@@ -6,31 +6,31 @@ interface Words {
   /** The name in a proposal. */
   readonly proposed: string;
   /** The name in `list-sas`, followed by the length of the key, which charon lists apart. */
-  readonly told: string;
+  readonly reported: string;
 }
 
 const ciphers: Readonly<Record<string, Words>> = {
-  "aes-256-gcm": { proposed: "aes256gcm16", told: "AES_GCM_16-256" },
-  "aes-192-gcm": { proposed: "aes192gcm16", told: "AES_GCM_16-192" },
-  "aes-128-gcm": { proposed: "aes128gcm16", told: "AES_GCM_16-128" },
-  "aes-256-cbc": { proposed: "aes256", told: "AES_CBC-256" },
-  "aes-192-cbc": { proposed: "aes192", told: "AES_CBC-192" },
-  "aes-128-cbc": { proposed: "aes128", told: "AES_CBC-128" },
-  "3des-cbc": { proposed: "3des", told: "3DES_CBC" },
+  "aes-256-gcm": { proposed: "aes256gcm16", reported: "AES_GCM_16-256" },
+  "aes-192-gcm": { proposed: "aes192gcm16", reported: "AES_GCM_16-192" },
+  "aes-128-gcm": { proposed: "aes128gcm16", reported: "AES_GCM_16-128" },
+  "aes-256-cbc": { proposed: "aes256", reported: "AES_CBC-256" },
+  "aes-192-cbc": { proposed: "aes192", reported: "AES_CBC-192" },
+  "aes-128-cbc": { proposed: "aes128", reported: "AES_CBC-128" },
+  "3des-cbc": { proposed: "3des", reported: "3DES_CBC" },
 };
 
 const hashes: Readonly<Record<string, Words>> = {
-  sha384: { proposed: "sha384", told: "SHA2_384" },
-  sha256: { proposed: "sha256", told: "SHA2_256" },
-  sha1: { proposed: "sha1", told: "SHA1" },
+  sha384: { proposed: "sha384", reported: "SHA2_384" },
+  sha256: { proposed: "sha256", reported: "SHA2_256" },
+  sha1: { proposed: "sha1", reported: "SHA1" },
 };
 
 const groups: Readonly<Record<string, Words>> = {
-  "ecp-384": { proposed: "ecp384", told: "ECP_384" },
-  "ecp-256": { proposed: "ecp256", told: "ECP_256" },
-  "modp-2048": { proposed: "modp2048", told: "MODP_2048" },
-  "modp-2048-256": { proposed: "modp2048s256", told: "MODP_2048_256" },
-  "modp-1024": { proposed: "modp1024", told: "MODP_1024" },
+  "ecp-384": { proposed: "ecp384", reported: "ECP_384" },
+  "ecp-256": { proposed: "ecp256", reported: "ECP_256" },
+  "modp-2048": { proposed: "modp2048", reported: "MODP_2048" },
+  "modp-2048-256": { proposed: "modp2048s256", reported: "MODP_2048_256" },
+  "modp-1024": { proposed: "modp1024", reported: "MODP_1024" },
 };
 
 /** Returns an IKE proposal; undefined = charon is never offered one of the algorithms. */
@@ -64,7 +64,7 @@ function joined(parts: readonly (string | undefined)[]): string | undefined {
 }
 
 /** The algorithms that charon reported of an SA; each absent name stays absent. */
-export interface ToldAlgorithms {
+export interface ReportedAlgorithms {
   readonly cipher: string | undefined;
   readonly keyBits: string | undefined;
   readonly integrity: string | undefined;
@@ -73,8 +73,8 @@ export interface ToldAlgorithms {
 }
 
 /** Translates charon's names; an unknown name stays as it is, and equals no configured one. */
-export function toldTransforms(told: ToldAlgorithms): IkeTransforms {
-  const { cipher = "none", keyBits, integrity, prf, group } = told;
+export function reportedTransforms(reported: ReportedAlgorithms): IkeTransforms {
+  const { cipher = "none", keyBits, integrity, prf, group } = reported;
   return {
     encryption: modelWord(ciphers, keyBits === undefined ? cipher : `${cipher}-${keyBits}`),
     integrity: integrity === undefined ? "none" : modelWord(hashes, bareHash(integrity)),
@@ -84,10 +84,10 @@ export function toldTransforms(told: ToldAlgorithms): IkeTransforms {
 }
 
 // HMAC_SHA2_256_128, HMAC_SHA1_96 and PRF_HMAC_SHA2_384: the hash is the part in the middle.
-function bareHash(told: string): string {
-  return /^(?:PRF_)?HMAC_(SHA1|SHA2_\d{3})(?:_\d+)?$/.exec(told)?.[1] ?? told;
+function bareHash(reported: string): string {
+  return /^(?:PRF_)?HMAC_(SHA1|SHA2_\d{3})(?:_\d+)?$/.exec(reported)?.[1] ?? reported;
 }
 
-function modelWord(table: Readonly<Record<string, Words>>, told: string): string {
-  return Object.entries(table).find(([, words]) => words.told === told)?.[0] ?? told;
+function modelWord(table: Readonly<Record<string, Words>>, reported: string): string {
+  return Object.entries(table).find(([, words]) => words.reported === reported)?.[0] ?? reported;
 }

@@ -110,7 +110,7 @@ export class MkaClient {
    * @throws LinksealError `device.locked` while another change waits; `device.rejected`
    */
   async apply(token: string, within: Within, signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "apply", token, within }, signal);
+    await this.#send({ kind: "apply", token, within }, signal);
   }
 
   /**
@@ -118,7 +118,7 @@ export class MkaClient {
    * @throws LinksealError `device.commitExpired` if it was reverted in the meantime
    */
   async confirm(token: string, signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "confirm", token }, signal);
+    await this.#send({ kind: "confirm", token }, signal);
   }
 
   /**
@@ -126,7 +126,7 @@ export class MkaClient {
    * @throws LinksealError `device.rejected` for a final change
    */
   async rollback(token: string, signal: AbortSignal): Promise<void> {
-    await this.#tell({ kind: "rollback", token }, signal);
+    await this.#send({ kind: "rollback", token }, signal);
   }
 
   /**
@@ -135,8 +135,8 @@ export class MkaClient {
    */
   async recall(token: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
-    const told = this.#read(answer, readRecalled);
-    return told.kind === "absent" ? undefined : told.preview;
+    const recalled = this.#read(answer, readRecalled);
+    return recalled.kind === "absent" ? undefined : recalled.preview;
   }
 
   /**
@@ -157,7 +157,7 @@ export class MkaClient {
     return this.#read(answer, property("count", uint32));
   }
 
-  async #tell(request: MkaRequest, signal: AbortSignal): Promise<void> {
+  async #send(request: MkaRequest, signal: AbortSignal): Promise<void> {
     await this.#exchange(request, "unknown", signal);
   }
 
@@ -170,8 +170,8 @@ export class MkaClient {
     const octets = await this.#ask(writeRequest(request), { effect, waitMs }, signal);
     const reply = readReply(octets);
     if (reply.kind === "done") return reply.body;
-    const { code, text, next, ...told } = this.#read(reply.body, refusal);
-    throw new LinksealError(code, text, { effect: told.effect, where: this.#where, next });
+    const { code, text, next, ...rest } = this.#read(reply.body, refusal);
+    throw new LinksealError(code, text, { effect: rest.effect, where: this.#where, next });
   }
 
   #read<T>(text: string, read: Decoder<T>): T {

@@ -42,10 +42,10 @@ export function compose(spoken: Spoken): Mkpdu {
 
 function useOf(spoken: Spoken): Pick<Mkpdu, "sakUse" | "xpn"> {
   const { cp, settings, periodMs, now, standing } = spoken;
-  const told = (held: HeldSak | undefined): HeldSak | undefined =>
+  const stillAnnounced = (held: HeldSak | undefined): HeldSak | undefined =>
     standing.kind === "principal" ? held : undefined;
-  const latest = told(cp.latest);
-  const old = told(cp.old);
+  const latest = stillAnnounced(cp.latest);
+  const old = stillAnnounced(cp.old);
   const sakUse: SakUse = {
     kind: "used",
     latest: cp.keyUse(latest, periodMs, now),

@@ -48,7 +48,7 @@ export class Kay {
   #principal: Actor | undefined;
   #out: KayOutput[] = [];
   /** Events of this step that follow those of peers and CAs. */
-  #told: KayEvent[] = [];
+  #events: KayEvent[] = [];
   #operations = 0;
   readonly #asked = new Map<number, SecyOperation["kind"]>();
   /** Channels that stay for a while although no peer is live behind them. */
@@ -67,7 +67,7 @@ export class Kay {
     this.#server = new KeyServer(entropy, snapshot?.lastAn);
     this.#cp = new Cp((operation) => this.#operate(operation));
     const taken = takeOver(options, this.#cp);
-    if (taken.kind === "contradiction") this.#tell({ kind: "secyContradicts" });
+    if (taken.kind === "contradiction") this.#emit({ kind: "secyContradicts" });
     this.#actors = [...taken.actors];
     this.#principal = this.#actors.find(({ ckn }) => ckn === snapshot?.principal);
     this.#server.lastAn ??= this.#cp.newest?.an;
@@ -82,8 +82,8 @@ export class Kay {
     return id;
   }
 
-  #tell(event: KayEvent): void {
-    this.#told.push(event);
+  #emit(event: KayEvent): void {
+    this.#events.push(event);
   }
 
   /** Processes a frame to the group address of port access entities, from its destination on. */
@@ -173,7 +173,7 @@ export class Kay {
     this.#cp.take(sak);
     // The principal CA is the one that SAKs arrive on.
     this.#principal = actor;
-    this.#tell({ kind: "sakTaken", ckn: actor.ckn, keyId: nameOf(sak.keyIdentifier), an: sak.an });
+    this.#emit({ kind: "sakTaken", ckn: actor.ckn, keyId: nameOf(sak.keyIdentifier), an: sak.an });
   }
 
   #refuse(actor: Actor, why: SakRefusal): void {
@@ -181,7 +181,7 @@ export class Kay {
     this.#refusal = { kind: "sakRefused", why };
     // The key server distributes it again and again.
     if (was?.kind === "sakRefused" && JSON.stringify(was.why) === JSON.stringify(why)) return;
-    this.#tell({ kind: "sakRefused", ckn: actor.ckn, why });
+    this.#emit({ kind: "sakRefused", ckn: actor.ckn, why });
   }
 
   // The key server itself has at most one SAK under an AN: the one that it distributes.
@@ -214,7 +214,7 @@ export class Kay {
 
   command(command: KayCommand, now: Instant): readonly KayOutput[] {
     const why = this.#obey(command, now);
-    if (why !== undefined) this.#tell({ kind: "commandRefused", why });
+    if (why !== undefined) this.#emit({ kind: "commandRefused", why });
     return this.#turn(now);
   }
 
@@ -321,7 +321,7 @@ export class Kay {
       (operation.startsWith("delete") && /^(ENOENT|ENODEV)$/.test(errno));
     if (isSo) return;
     this.#refusal = { kind: "secyRefused", operation, errno };
-    this.#tell({ kind: "secyRefused", operation, errno });
+    this.#emit({ kind: "secyRefused", operation, errno });
     if (then === "other") return;
     this.#server.holdOff(now);
     this.#retryAt = instantAfter(now, lifeMs);
@@ -344,8 +344,8 @@ export class Kay {
       now,
     );
     const { events, isNews } = this.#changes.since(this.#actors, this.#principal, this.#cp);
-    for (const event of [...events, ...this.#told]) this.#out.push({ kind: "event", event });
-    this.#told = [];
+    for (const event of [...events, ...this.#events]) this.#out.push({ kind: "event", event });
+    this.#events = [];
     if (isNews) this.#principal?.hurry();
     this.#send(now);
     if (this.#changes.isMemorable(this.#actors, this.#principal, this.#cp, this.#server.lastAn)) {
@@ -392,7 +392,7 @@ export class Kay {
     if (why === undefined) return;
     this.#refusal = undefined;
     const keyId = nameOf({ mi: actor.mi, kn: actor.kn });
-    this.#tell({ kind: "sakMade", ckn: actor.ckn, keyId, an: this.#server.lastAn ?? 0, why });
+    this.#emit({ kind: "sakMade", ckn: actor.ckn, keyId, an: this.#server.lastAn ?? 0, why });
   }
 
   // 12.4 without its `transmitWhen`: frames under a SAK that a live peer does not have are lost,

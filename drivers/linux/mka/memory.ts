@@ -37,10 +37,10 @@ const keyNumbers = [16, 32] as const;
 export function writeMemory(memory: MkaMemory, wall: WallTime): Octets {
   const { settings, pending, snapshot } = memory;
   const actors = snapshot?.actors ?? [];
-  const told = actors.map(({ ckn, mi, mnReserved, kn, peers, ick }) => {
+  const stored = actors.map(({ ckn, mi, mnReserved, kn, peers, ick }) => {
     return { ckn, mi, mnReserved, kn, peers, keyBytes: ick.byteLength };
   });
-  const rest = snapshot === undefined ? undefined : { ...snapshot, actors: told };
+  const rest = snapshot === undefined ? undefined : { ...snapshot, actors: stored };
   const text = encodeJson({ version, wall, settings, pending, snapshot: rest });
   const json = new TextEncoder().encode(text);
   const length = new Uint8Array(4);
@@ -69,10 +69,10 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
   const length = new DataView(buffer, byteOffset, byteLength).getUint32(0);
   if (length > byteLength - 4) throw new Malformed("length");
   const text = new TextDecoder().decode(octets.subarray(4, 4 + length));
-  const told = recordOf(parseJson(text), "memory");
-  if (field(told, "version") !== version) throw new Malformed("version");
+  const stored = recordOf(parseJson(text), "memory");
+  if (field(stored, "version") !== version) throw new Malformed("version");
   // The time in which no process ran; a clock that was set back counts as no time.
-  const goneMs = Math.max(0, wall - property("wall", number)(told, "memory"));
+  const goneMs = Math.max(0, wall - property("wall", number)(stored, "memory"));
   let at = 4 + length;
   const take = (label: string, bytes: number): Secret => {
     if (at + bytes > octets.length) throw new Malformed("key");
@@ -81,7 +81,7 @@ function read(octets: Uint8Array, wall: WallTime, keys: Secret[]): MkaMemory {
     at += bytes;
     return key;
   };
-  const memory = memoryAfter(goneMs, take)(told, "memory");
+  const memory = memoryAfter(goneMs, take)(stored, "memory");
   if (at !== octets.length) throw new Malformed("length");
   return memory;
 }
@@ -136,7 +136,7 @@ function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
     members: list(name, manyMax),
     ssci: optional(uint32),
   });
-  const told = object<Omit<ActorSnapshot, "ick" | "kek">>({
+  const stored = object<Omit<ActorSnapshot, "ick" | "kek">>({
     ckn,
     mi,
     ...each(["mnReserved", "kn"], uint32),
@@ -145,7 +145,7 @@ function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
   const actor: Decoder<ActorSnapshot> = (value, what) => {
     const bytes = property("keyBytes", oneOf(keyNumbers))(value, what);
     const keys = { ick: take("IEEE8021 ICK", bytes), kek: take("IEEE8021 KEK", bytes) };
-    return { ...told(value, what), ...keys };
+    return { ...stored(value, what), ...keys };
   };
   return object({
     settings,

@@ -73,13 +73,13 @@ export function ssciMap(stations: readonly Station[]): ReadonlyMap<string, numbe
  * with a gap for itself, because a member that has not heard every other could not know the order.
  * Undefined if it does not report them.
  */
-function ssciTold({
+function announcedSscis({
   basic,
   livePeers,
   keyServerSsci,
 }: Mkpdu): ReadonlyMap<string, number> | undefined {
   if (basic.version < 3 || keyServerSsci === 0) return undefined;
-  const told = new Map([
+  const sscis = new Map([
     [basic.mi, keyServerSsci],
     [basic.sci, keyServerSsci],
   ]);
@@ -87,9 +87,9 @@ function ssciTold({
   for (const { mi } of livePeers) {
     ssci += 1;
     if (ssci === keyServerSsci) ssci += 1;
-    told.set(mi, ssci);
+    sscis.set(mi, ssci);
   }
-  return told;
+  return sscis;
 }
 
 export interface TakenUnder {
@@ -132,7 +132,7 @@ export function takeSak(mkpdu: Mkpdu, sak: DistributedSak, under: TakenUnder): T
   const stations = [actor, ...actor.livePeers];
   const members = [actor.mi, server.mi, ...mkpdu.livePeers.map(({ mi }) => mi)];
   const isExtended = suites[under.suite].packetNumber === "64 bit";
-  const of = ssciTold(mkpdu) ?? ssciMap(stations);
+  const of = announcedSscis(mkpdu) ?? ssciMap(stations);
   const own = of.get(actor.mi);
   if (isExtended && own === undefined) return refused({ kind: "notMember" });
   const key = unwrapSak(actor.keys.kek, sak.wrapped);

@@ -126,13 +126,13 @@ export class SecyEdge {
     const writer = this.#writer;
     switch (operation.kind) {
       case "createReceiveSc":
-        return await this.#tell(writer.addRxSc({ link, sci: operation.sci }), signal);
+        return await this.#send(writer.addRxSc({ link, sci: operation.sci }), signal);
       case "deleteReceiveSc":
-        return await this.#tell(writer.deleteRxSc({ link, sci: operation.sci }), signal);
+        return await this.#send(writer.deleteRxSc({ link, sci: operation.sci }), signal);
       case "installReceiveSa": {
         const { sci, lowestPn, ...sa } = operation;
         const nextPn = lowestPn;
-        return await this.#tell(writer.addRxSa({ link, sci }, { ...sa, nextPn }), signal);
+        return await this.#send(writer.addRxSa({ link, sci }, { ...sa, nextPn }), signal);
       }
       case "enableReceive":
         // The SA was installed active: the kernel has no use for one that is not.
@@ -140,7 +140,7 @@ export class SecyEdge {
       case "installTransmitSa":
         return (
           (await this.#leave(operation.an, signal)) ??
-          (await this.#tell(writer.addTxSa(link, operation), signal))
+          (await this.#send(writer.addTxSa(link, operation), signal))
         );
       case "enableTransmit":
         return await this.#encodeUnder(operation.an, signal);
@@ -159,7 +159,7 @@ export class SecyEdge {
     }
   }
 
-  async #tell(request: NetlinkRequest, signal: AbortSignal): Promise<string | undefined> {
+  async #send(request: NetlinkRequest, signal: AbortSignal): Promise<string | undefined> {
     const [refusal] = await this.#sockets.generic.write([request], signal);
     return refusal?.name;
   }
@@ -213,7 +213,7 @@ export class SecyEdge {
     const nextPn = wanted > last ? last : wanted;
     if (nextPn <= pn) return undefined;
     const change = { an, nextPn, extended: this.#isExtended };
-    return await this.#tell(
+    return await this.#send(
       this.#writer.updateRxSa({ link: this.#place.device, sci }, change),
       signal,
     );

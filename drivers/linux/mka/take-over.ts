@@ -26,12 +26,12 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
     if (held !== undefined) cp.adopt(held, sak === undefined ? [] : [sak], now);
     return { kind: "begun", actors: [], kept: cp.held.length > 0 ? cp.channels : [] };
   }
-  const isTold =
+  const isFromSnapshot =
     encoding === undefined ||
     snapshot.saks.some((sak) => isOf(encoding, sak.an, sak.keyIdentifier));
-  if (held !== undefined) cp.adopt(held, isTold ? snapshot.saks : [], now);
+  if (held !== undefined) cp.adopt(held, isFromSnapshot ? snapshot.saks : [], now);
   const isLost = snapshot.saks.length > 0 && cp.held.length === 0;
-  if (!isTold || isLost) {
+  if (!isFromSnapshot || isLost) {
     const actors = snapshot.actors.map(({ ckn, ick, kek }) => {
       const keys = { ick: ick.copy(), kek: kek.copy() };
       return new Actor(ckn, keys, sci, entropy, now);

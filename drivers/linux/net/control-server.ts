@@ -146,7 +146,7 @@ export class NetControlServer {
         ? undefined
         : guardedNow(observation, { stored, exemptPrefixes }, policies);
     const sas = await this.#sas(observation, signal);
-    const told = policies?.kind === "answered" ? policies.found : [];
+    const reported = policies?.kind === "answered" ? policies.found : [];
     const made = policies?.kind === "answered" ? (await readStoredLinks(disk, log)).links : [];
     const ports = portsOf(observation.links).flatMap(
       ({ name }) => readPort(name, observation, before)?.port ?? [],
@@ -165,7 +165,7 @@ export class NetControlServer {
       ),
       macsec: ports,
       ipsec: tunnelsOf(observation.links, observation.addresses, sas, { at, wall }).map((tunnel) =>
-        withGaps(tunnel, made, { ...observation, policies: told }),
+        withGaps(tunnel, made, { ...observation, policies: reported }),
       ),
       ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(observation, guarded.blocked) }),
       routing: unknown("notSupported", at),

@@ -12,7 +12,7 @@ import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../netlink/xfrm.ts";
 import { hasPolicy, policiesNow, prefixAt, prefixesMax, wayInto } from "./guard.ts";
-import type { Told } from "./move.ts";
+import type { RequestSender } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import { readStored, writeStored } from "./stored.ts";
 
@@ -111,7 +111,7 @@ export async function removeExemptPrefixes(
  */
 export async function applyExemptPrefixes(
   context: ExemptPrefixContext,
-  tell: Told,
+  send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
   const { routes, xfrm, disk, log } = context;
@@ -124,13 +124,13 @@ export async function applyExemptPrefixes(
   const stale = stored.flatMap(({ prefix }) =>
     ownWays(prefix, policies, links).filter((way) => !includes(wanted, way)),
   );
-  await tell(stale.map(deletePolicy), signal);
+  await send(stale.map(deletePolicy), signal);
   // The exemption of incoming packets belongs to a link and not to a prefix.
   for (const link of aboveSecys(links, links)) {
     const wish = open.has(link.index) ? "passed" : "checked";
     if (inboundPolicyOf(link) !== wish) await setInbound(routes, link, wish, signal);
   }
-  await tell(wanted.filter((way) => !hasPolicy(policies, way)).map(putPolicy), signal);
+  await send(wanted.filter((way) => !hasPolicy(policies, way)).map(putPolicy), signal);
 }
 
 function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy): boolean {

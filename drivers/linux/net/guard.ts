@@ -17,7 +17,7 @@ import {
   putPolicy,
   readPolicy,
 } from "../netlink/xfrm.ts";
-import type { Told } from "./move.ts";
+import type { RequestSender } from "./move.ts";
 import { readStored, writeStored } from "./stored.ts";
 
 const guardName = "guard";
@@ -172,10 +172,10 @@ export async function policiesNow(
 
 export async function block(
   prefixes: readonly string[],
-  tell: Told,
+  send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
-  await tell(
+  await send(
     prefixes.flatMap((prefix) => blocksOf(prefix).map(putPolicy)),
     signal,
   );
@@ -184,13 +184,13 @@ export async function block(
 export async function unblock(
   prefixes: readonly string[],
   policies: readonly Policy[],
-  tell: Told,
+  send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
   const there = prefixes.flatMap((prefix) =>
     blocksOf(prefix).filter((want) => hasPolicy(policies, want)),
   );
-  await tell(there.map(deletePolicy), signal);
+  await send(there.map(deletePolicy), signal);
 }
 
 /**

@@ -9,7 +9,7 @@ import { linksNow, refusalText } from "../macsec/kernel-observation.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";
-import type { Told } from "./move.ts";
+import type { RequestSender } from "./move.ts";
 import {
   isTunnelOperation,
   type NetOperation,
@@ -85,8 +85,8 @@ export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): Ker
       }
       const links = await linksNow(socket, signal);
       const port = portNamed(operation.port, links);
-      const tell = teller(socket, port.name);
-      const secy = { socket, tell, memory, log };
+      const send = senderFor(socket, port.name);
+      const secy = { socket, send, memory, log };
       switch (operation.kind) {
         case "port.shut":
           await shut(socket, port, links, memory, signal);
@@ -245,7 +245,7 @@ async function open(
   await memory.remember({ keepsakes });
 }
 
-function teller(socket: NetlinkSocket, port: PortName): Told {
+function senderFor(socket: NetlinkSocket, port: PortName): RequestSender {
   return async (requests, signal) => {
     for (const request of requests) await write(socket, request, port, signal);
   };

@@ -82,18 +82,21 @@ function unknownLink(index: number): LinksealError {
   return new LinksealError("device.unparsed", text, details);
 }
 
-export type Told = (requests: readonly NetlinkRequest[], signal: AbortSignal) => Promise<void>;
+export type RequestSender = (
+  requests: readonly NetlinkRequest[],
+  signal: AbortSignal,
+) => Promise<void>;
 
 /** Deletes the VLANs, the highest first; the stack has what they carry. */
 export async function endVlans(
   stack: Stack,
   links: readonly Link[],
-  tell: Told,
+  send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
   const vlans = stack.slice(1).toReversed();
   const there = vlans.flatMap(({ name }) => links.find((link) => link.name === name) ?? []);
-  await tell(
+  await send(
     there.map(({ index }) => deleteLink(index)),
     signal,
   );
@@ -107,7 +110,7 @@ export async function putStack(
   socket: NetlinkSocket,
   stack: Stack,
   base: string,
-  tell: Told,
+  send: RequestSender,
   signal: AbortSignal,
 ): Promise<number> {
   const [lowest] = stack;
@@ -121,17 +124,17 @@ export async function putStack(
     if (vlan !== undefined && named(name) === undefined && below !== undefined) {
       const { id, protocol } = vlan;
       const room = roomOn(links.find((link) => link.index === below)) ?? mtu;
-      await tell([addVlanLink({ name, below, mtu: Math.min(mtu, room), id, protocol })], signal);
+      await send([addVlanLink({ name, below, mtu: Math.min(mtu, room), id, protocol })], signal);
     }
     const now = (await linksNow(socket, signal)).find((link) => link.name === nameOf(name));
     if (now === undefined) continue;
     moved.set(index, now.index);
     const master = vrf === undefined ? undefined : named(vrf);
     const isIn = master === undefined || now.master === master;
-    if (!isIn) await tell([changeLink(now.index, { master })], signal);
+    if (!isIn) await send([changeLink(now.index, { master })], signal);
     const isDown = (now.flags & linkFlags.up) === 0;
     const mustRise = admin === "up" || vlan === undefined;
-    if (isDown && mustRise) await tell([changeLink(now.index, { up: true })], signal);
+    if (isDown && mustRise) await send([changeLink(now.index, { up: true })], signal);
   }
   const all = {
     addresses: stack.flatMap(({ keepsake }) => keepsake.addresses.map(rebased(address, moved))),

@@ -16,12 +16,12 @@ import {
   type Link,
 } from "../netlink/rtnetlink-link.ts";
 import type { Memory } from "./memory.ts";
-import { endVlans, putStack, type Stack, type Told, takeStack } from "./move.ts";
+import { endVlans, putStack, type RequestSender, type Stack, takeStack } from "./move.ts";
 import type { SecyWish } from "./operation.ts";
 
 export interface SecyContext {
   readonly socket: NetlinkSocket;
-  readonly tell: Told;
+  readonly send: RequestSender;
   readonly memory: Memory;
   readonly log: Log;
 }
@@ -87,26 +87,26 @@ export async function protect(
   want: SecyWish,
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory } = context;
+  const { socket, send, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
   const unfinished = memory.state.moves[port.name];
   const sameSuite = secy !== undefined && wishOf(secy)?.suite === want.suite;
   if (secy !== undefined && sameSuite) {
-    await tell([changeMacsecLink(secy.index, settingsOf(want))], signal);
+    await send([changeMacsecLink(secy.index, settingsOf(want))], signal);
     if (unfinished !== undefined) await finish(context, port, secy.name, unfinished.stack, signal);
     return;
   }
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
   const part = { kind: "macsec.protect", port: port.name, settings: want } as const;
   await memory.remember({ moves: { ...memory.state.moves, [port.name]: { part, stack } } });
-  await endVlans(stack, links, tell, signal);
+  await endVlans(stack, links, send, signal);
   if (secy === undefined) await strip(context, port, signal);
-  else await tell([deleteLink(secy.index)], signal);
+  else await send([deleteLink(secy.index)], signal);
   const name = secy?.name ?? nameFor(port);
   const settings = { ...settingsOf(want), cipherSuite: want.suite, port: "0001" };
   const mtu = port.mtu === undefined ? {} : { mtu: port.mtu - tagBytes };
-  await tell([addMacsecLink({ name, below: port.index, ...mtu, settings })], signal);
+  await send([addMacsecLink({ name, below: port.index, ...mtu, settings })], signal);
   await finish(context, port, name, stack, signal);
 }
 
@@ -117,8 +117,8 @@ async function finish(
   stack: Stack,
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory, log } = context;
-  const missing = await putStack(socket, stack, base, tell, signal);
+  const { socket, send, memory, log } = context;
+  const missing = await putStack(socket, stack, base, send, signal);
   if (missing > 0) {
     const text = `${missing} addresses or routes of ${port.name} did not come along to ${base}`;
     log.write("error", "keepsake-lost", text);
@@ -129,20 +129,20 @@ async function finish(
 
 // Everything that the port itself still sent would leave in the clear.
 async function strip(
-  { socket, tell }: SecyContext,
+  { socket, send }: SecyContext,
   port: PortLink,
   signal: AbortSignal,
 ): Promise<void> {
   const addresses = await addressesNow(socket, signal);
-  await tell([changeLink(port.index, { addressMode: "none" })], signal);
+  await send([changeLink(port.index, { addressMode: "none" })], signal);
   for (const { link, local, address = "", prefixLength } of addresses) {
     if (link !== port.index) continue;
     const request = removeAddress({ link, local: local ?? address, prefixLength });
     const [refusal] = await socket.write([request], signal);
     // The deletion of a subnet's first address deletes the others too.
-    if (refusal !== undefined && refusal.name !== "EADDRNOTAVAIL") await tell([request], signal);
+    if (refusal !== undefined && refusal.name !== "EADDRNOTAVAIL") await send([request], signal);
   }
-  if (port.master !== undefined) await tell([changeLink(port.index, { master: 0 })], signal);
+  if (port.master !== undefined) await send([changeLink(port.index, { master: 0 })], signal);
 }
 
 function nameFor({ name, index }: PortLink): string {
@@ -157,7 +157,7 @@ export async function unprotect(
   linkLocal: "eui64" | "none",
   signal: AbortSignal,
 ): Promise<void> {
-  const { socket, tell, memory } = context;
+  const { socket, send, memory } = context;
   const links = await linksNow(socket, signal);
   const secy = secyOn(port, links);
   const unfinished = memory.state.moves[port.name];
@@ -165,19 +165,19 @@ export async function unprotect(
   const stack = unfinished?.stack ?? (await takeStack(socket, secy ?? port, links, signal));
   const part = { kind: "macsec.unprotect", port: port.name, linkLocal } as const;
   await memory.remember({ moves: { ...memory.state.moves, [port.name]: { part, stack } } });
-  await endVlans(stack, links, tell, signal);
-  if (secy !== undefined) await tell([deleteLink(secy.index)], signal);
+  await endVlans(stack, links, send, signal);
+  if (secy !== undefined) await send([deleteLink(secy.index)], signal);
   if (linkLocal === "eui64") await talkAgain(context, port, signal);
   await finish(context, port, port.name, stack, signal);
 }
 
 // The kernel makes the address itself only when the port comes up, and the port is up already.
 async function talkAgain(
-  { socket, tell }: SecyContext,
+  { socket, send }: SecyContext,
   { index, address }: PortLink,
   signal: AbortSignal,
 ): Promise<void> {
-  await tell([changeLink(index, { addressMode: "eui64" })], signal);
+  await send([changeLink(index, { addressMode: "eui64" })], signal);
   if (address === undefined) return;
   const local = linkLocalOf(address);
   // If this fails, the address exists already or the host does not use IPv6: nothing is missing

@@ -41,7 +41,7 @@ import {
   wayInto,
   writeGuard,
 } from "./guard.ts";
-import type { Told } from "./move.ts";
+import type { RequestSender } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, storeLink } from "./tunnel-links.ts";
@@ -149,7 +149,7 @@ export async function applyTunnelOperation(
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
       // blocked, never too little.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...operation.prefixes]);
-      await block(operation.prefixes, teller(xfrm, "block"), signal);
+      await block(operation.prefixes, senderFor(xfrm, "block"), signal);
       await restoreExemptPrefixes(context, signal);
       return;
     }
@@ -162,7 +162,7 @@ export async function applyTunnelOperation(
       await restoreExemptPrefixes(context, signal);
       await removeExemptPrefixes(operation.prefixes, context);
       const policies = await policiesNow(xfrm, signal);
-      await unblock(operation.prefixes, policies, teller(xfrm, "block"), signal);
+      await unblock(operation.prefixes, policies, senderFor(xfrm, "block"), signal);
       const stored = await readGuard(disk, log);
       await writeGuard(
         disk,
@@ -214,7 +214,7 @@ async function closed(
 
 /** Applies the exempt prefixes to the present links; it is to be called whenever links change. */
 export function restoreExemptPrefixes(context: TunnelContext, signal: AbortSignal): Promise<void> {
-  return applyExemptPrefixes(context, teller(context.xfrm, "block"), signal);
+  return applyExemptPrefixes(context, senderFor(context.xfrm, "block"), signal);
 }
 
 async function carryLink(
@@ -223,27 +223,27 @@ async function carryLink(
   signal: AbortSignal,
 ): Promise<void> {
   const { name, ifId, mtu, prefixes, ends } = want;
-  const tell = teller(context.routes, name);
+  const send = senderFor(context.routes, name);
   const before = await linksNow(context.routes, signal);
-  if (linkOf(name, ifId, before) === undefined) await tell([addXfrmLink(want)], signal);
+  if (linkOf(name, ifId, before) === undefined) await send([addXfrmLink(want)], signal);
   const link = linkOf(name, ifId, await linksNow(context.routes, signal));
   if (link === undefined) throw rejected("the kernel took its interface back", name);
   const { index } = link;
   // The policy comes first: packets that are routed into the interface would be blocked before its
   // own policies apply.
   const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
-  await teller(context.xfrm, name)(ways, signal);
-  await tell([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
+  await senderFor(context.xfrm, name)(ways, signal);
+  await send([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
   const { routes, addresses, clamps } = await now(context, signal);
   if (clamps !== undefined) await clamp(want, clamps, context, signal);
   if (ends !== undefined) {
     if (hasEnds(addresses, index, ends)) return;
     const prefixLength = ends.peer.includes(":") ? 128 : 32;
-    await tell([addAddress({ ...ends, link: index, prefixLength })], signal);
+    await send([addAddress({ ...ends, link: index, prefixLength })], signal);
     return;
   }
   const missing = prefixes.filter((prefix) => !hasRoute(routes, prefix, index));
-  await tell(
+  await send(
     missing.map((prefix) => addLinkRoute(prefix, index)),
     signal,
   );
@@ -274,19 +274,19 @@ async function dropRest(
   const isLed = before.ends === undefined;
   const unled = isLed && want.ends !== undefined ? before.prefixes : gone;
   const stale = isLed ? unled.filter((prefix) => hasRoute(routes, prefix, index)) : [];
-  const tell = teller(context.routes, want.name);
-  await tell(
+  const send = senderFor(context.routes, want.name);
+  await send(
     stale.map((prefix) => deleteLinkRoute(prefix, index)),
     signal,
   );
   const ways = gone.map((prefix) => wayInto(prefix, index));
   const there = ways.filter((way) => hasPolicy(policies, way));
-  await teller(context.xfrm, want.name)(there.map(deletePolicy), signal);
+  await senderFor(context.xfrm, want.name)(there.map(deletePolicy), signal);
   const { ends } = before;
   if (ends === undefined || (want.ends !== undefined && isSameEnds(ends, want.ends))) return;
   if (!hasEnds(addresses, index, ends)) return;
   const prefixLength = ends.peer.includes(":") ? 128 : 32;
-  await tell([removeAddress({ ...ends, link: index, prefixLength })], signal);
+  await send([removeAddress({ ...ends, link: index, prefixLength })], signal);
 }
 
 const isSameEnds = (one: TunnelEnds, other: TunnelEnds): boolean =>
@@ -298,8 +298,8 @@ async function dropLink(name: string, context: TunnelContext, signal: AbortSigna
   if (link === undefined) return;
   await unclamp(name, clamps, context, signal);
   // The routes of the link go with it.
-  await teller(context.routes, name)([deleteLink(link.index)], signal);
-  await teller(context.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
+  await senderFor(context.routes, name)([deleteLink(link.index)], signal);
+  await senderFor(context.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
 }
 
 function waysInto(index: number, policies: readonly Policy[]): readonly NewPolicy[] {
@@ -377,7 +377,7 @@ const isPair = ({ local, address }: Address): boolean => local !== undefined && 
 
 const administrator = 4;
 
-function teller(socket: NetlinkSocket, where: string): Told {
+function senderFor(socket: NetlinkSocket, where: string): RequestSender {
   return async (requests, signal) => {
     const refusals = await socket.write(requests, signal);
     const refused = refusals.find((one) => one !== undefined);

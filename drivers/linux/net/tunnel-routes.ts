@@ -28,7 +28,7 @@ export function waysOf(
   const routes = around
     .slice(0, routesMax)
     .flatMap((route) =>
-      told(route, observation, (route.priority ?? 0) === best.get(prefixOf(route))),
+      routesFrom(route, observation, (route.priority ?? 0) === best.get(prefixOf(route))),
     );
   return known(routes, at);
 }
@@ -53,7 +53,7 @@ function overlap(one: string, other: string): boolean {
   return shorter === 0 || cut(one) === cut(other);
 }
 
-function told(route: KernelRoute, { links }: KernelObservation, best: boolean): Route[] {
+function routesFrom(route: KernelRoute, { links }: KernelObservation, best: boolean): Route[] {
   const prefix = prefixOf(route);
   const out = [route.outputLink, ...(route.nextHops ?? []).map(({ link }) => link)];
   return [...new Set(out)].flatMap((index): Route[] => {

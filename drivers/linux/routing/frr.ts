@@ -126,7 +126,7 @@ export async function readRouting(
   return {
     sessions,
     routing: {
-      ...toldSessions(sessions, () => undefined),
+      ...reportedSessions(sessions, () => undefined),
       routes: observations.flatMap(({ routes }) => routes),
       drains: observations.flatMap(({ drains }) => drains),
     },
@@ -135,7 +135,7 @@ export async function readRouting(
 }
 
 /** Separates the sessions over ports from those inside tunnels, in the form of an observation. */
-export function toldSessions(
+export function reportedSessions(
   all: readonly SessionObservation[],
   troubleOf: (session: SessionObservation) => string | undefined,
 ): Pick<Routing, "sessions" | "tunnelSessions"> {
@@ -144,9 +144,9 @@ export function toldSessions(
   for (const session of all) {
     const { via, peer, asn, up } = session;
     const trouble = troubleOf(session);
-    const told = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
-    if (via.kind === "port") sessions.push({ port: via.port, ...told });
-    else tunnelSessions.push({ tunnel: via.name, asn, ...told });
+    const reported = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
+    if (via.kind === "port") sessions.push({ port: via.port, ...reported });
+    else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
   }
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
 }
@@ -233,9 +233,9 @@ function sessionOf(
   vrf: string,
   via: Route["via"],
   peer: string,
-  { state, shut, signed, lastReset, asn, isInternal, families: told }: FrrNeighbour,
+  { state, shut, signed, lastReset, asn, isInternal, families: reported }: FrrNeighbour,
 ): SessionObservation {
-  const families = told.map(({ family }) => family);
+  const families = reported.map(({ family }) => family);
   const up = state === "Established";
   return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
 }
@@ -346,7 +346,7 @@ export async function takeTurn(
 ): Promise<void> {
   const { commands } = await planTurn(frr, port, way, means, signal);
   if (commands.length === 0) return;
-  const said = printable(new TextDecoder().decode(await tell(frr, commands, "unknown", signal)));
+  const said = printable(new TextDecoder().decode(await run(frr, commands, "unknown", signal)));
   // FRR's complaints begin with a per cent sign, whatever its shell's status is.
   if (said.includes("% ")) {
     throw failed("device.rejected", `FRR complains: ${said}`, "unknown", port.port);
@@ -358,10 +358,10 @@ async function ask(
   queries: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
-  return documentsIn(await tell(frr, queries, "none", signal), queries.length);
+  return documentsIn(await run(frr, queries, "none", signal), queries.length);
 }
 
-async function tell(
+async function run(
   frr: Frr,
   commands: readonly string[],
   effect: Effect,

@@ -25,8 +25,8 @@ import {
   readAdvertisements,
   readOpenAdvertisements,
   readRouting,
+  reportedSessions,
   type SessionObservation,
-  toldSessions,
 } from "./frr.ts";
 import type { Md5Counters } from "./frr-parsers.ts";
 
@@ -59,20 +59,20 @@ export function scopeOf(subnets: readonly Subnet[]): BgpScope {
  * Adds the kernel's own routes around what tunnels protect, if it reports them, to FRR's routing.
  */
 export function withKernelRoutes(
-  told: Reading<Routing>,
+  reported: Reading<Routing>,
   ways: Reading<readonly Route[]> | undefined,
 ): Reading<Routing> {
-  if (told.kind === "unknown" || ways?.kind !== "known") return told;
+  if (reported.kind === "unknown" || ways?.kind !== "known") return reported;
   const routes = ways.value;
   const own = new Set(routes.map(({ prefix }) => prefix));
   const isThere = ({ prefix, via }: Route): boolean =>
     routes.some((one) => one.prefix === prefix && interfaceOf(one.via) === interfaceOf(via));
   // The kernel knows nothing of a route that waits to take over, though BGP may call it the best.
-  const others = told.value.routes.flatMap((route) => {
+  const others = reported.value.routes.flatMap((route) => {
     if (!own.has(route.prefix)) return [route];
     return isThere(route) ? [] : [{ ...route, best: false }];
   });
-  return { ...told, value: { ...told.value, routes: [...others, ...routes] } };
+  return { ...reported, value: { ...reported.value, routes: [...others, ...routes] } };
 }
 
 /** Remembers counters and drains from one observation to the next. */
@@ -108,19 +108,19 @@ export class RoutingObserver {
         limit,
         signal,
         async (bounded) => {
-          const told = await readRouting(this.#frr, scope, bounded);
+          const reported = await readRouting(this.#frr, scope, bounded);
           const advertised =
             beside === "none"
               ? {}
-              : { advertised: await readOpenAdvertisements(this.#frr, told.sessions, bounded) };
-          return [told, await this.#gaps(told, scope, at, bounded), advertised] as const;
+              : { advertised: await readOpenAdvertisements(this.#frr, reported.sessions, bounded) };
+          return [reported, await this.#gaps(reported, scope, at, bounded), advertised] as const;
         },
       );
       const rise = this.#rise(observation.md5, at);
       const troubleOf = (session: SessionObservation): string | undefined =>
         sessionTrouble(session, rise) ?? gaps.get(interfaceOf(session.via));
       return known(
-        { ...observation.routing, ...toldSessions(observation.sessions, troubleOf), ...sent },
+        { ...observation.routing, ...reportedSessions(observation.sessions, troubleOf), ...sent },
         at,
       );
     } catch (error) {

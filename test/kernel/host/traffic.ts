@@ -61,7 +61,7 @@ process.stdin.once("end", () => {
   stopped = true;
 });
 console.log("ready");
-await new Promise((told) => process.stdin.once("data", told));
+await new Promise((resolve) => process.stdin.once("data", resolve));
 const start = performance.now();
 while (!stopped) {
   // Packets of a late turn are sent now, so that the rate is kept.

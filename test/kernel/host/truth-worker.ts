@@ -27,7 +27,7 @@ const clock = { now: () => performance.now() as Instant };
 const { signal } = new AbortController();
 
 parentPort?.on("message", (asked: "look" | "end") => {
-  if (asked === "look") void tell();
+  if (asked === "look") void report();
   else end();
 });
 
@@ -40,7 +40,7 @@ function end(): void {
   parentPort?.close();
 }
 
-async function tell(): Promise<void> {
+async function report(): Promise<void> {
   const truths: NetworkTruth[] = [];
   for (const one of sockets) truths.push(await truthOf(one));
   const octets = new TextEncoder().encode(JSON.stringify(truths));

@@ -121,8 +121,8 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     await charon.start();
     const { warnings } = await until(async () => {
       const now = await all.status();
-      const isTold = JSON.stringify(now).includes("different pre-shared keys");
-      return isTold ? now : undefined;
+      const isReported = JSON.stringify(now).includes("different pre-shared keys");
+      return isReported ? now : undefined;
     }, patienceMs);
     expect(JSON.stringify(warnings)).not.toContain(newerPsk);
     await loadGateway(site.far, strong, newerPsk);

@@ -28,16 +28,16 @@ afterAll(async () => {
 }, 60_000);
 
 /** Waits for the first status that matches, and prints the time since the call. */
-async function untilTold(
+async function untilReported(
   what: string,
   is: (tunnel: Tunnel, status: Status) => boolean,
-): Promise<{ readonly told: Tunnel; readonly status: Status }> {
+): Promise<{ readonly reported: Tunnel; readonly status: Status }> {
   const begun = performance.now();
   let last: Status | undefined;
   const probe = async () => {
     last = await site.status();
-    const [told] = last.tunnels;
-    return told !== undefined && is(told, last) ? { told, status: last } : undefined;
+    const [reported] = last.tunnels;
+    return reported !== undefined && is(reported, last) ? { reported, status: last } : undefined;
   };
   const found = await until(probe, patienceMs).catch((error: unknown) => {
     throw new Error(`${what}: ${JSON.stringify(last)}`, { cause: error });
@@ -57,16 +57,16 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
   it("a backup tunnel comes up once links are under MACsec, stands by, and is proven", async () => {
     const begun = performance.now();
     await site.apply("20s");
-    const { told } = await until(async () => {
+    const { reported } = await until(async () => {
       const status = await site.status();
       const [found] = status.tunnels;
       const isSo = status.verdict === "protected" && found?.backup?.provenAt !== null;
-      return isSo && found !== undefined ? { told: found } : undefined;
+      return isSo && found !== undefined ? { reported: found } : undefined;
     }, 1_200_000).catch(async (error: unknown) => {
       throw new Error(JSON.stringify(await site.status()), { cause: error });
     });
     console.log(`enrolled and backed after ${Math.round((performance.now() - begun) / 1000)} s`);
-    expect(told.backup).toMatchObject({ group: "erd-demo", rides: "standby", unproven: null });
+    expect(reported.backup).toMatchObject({ group: "erd-demo", rides: "standby", unproven: null });
     expect(way()).toMatch(
       new RegExp(`dev (?:${links.map(({ port }) => secyOn(edge(), port)).join("|")})`),
     );
@@ -86,16 +86,16 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     await rest(3_000);
     const cutAt = performance.timeOrigin + performance.now();
     site.light("down");
-    const cut = await untilTold("links cut, the backup carries", (one, status) => {
+    const cut = await untilReported("links cut, the backup carries", (one, status) => {
       return one.backup?.rides === "carries" && isOpen(status, "backup-carries");
     });
-    const seenMs = Date.parse(cut.told.backup?.since ?? "") - cutAt;
+    const seenMs = Date.parse(cut.reported.backup?.since ?? "") - cutAt;
     console.log(`links cut, the backup carries: seen by a look ${Math.round(seenMs)} ms after`);
-    expect(cut.told.backup?.because).toContain("erd-demo/primary is down (link-down)");
+    expect(cut.reported.backup?.because).toContain("erd-demo/primary is down (link-down)");
     const { text } = cut.status.warnings.find(({ code }) => code === "backup-carries") ?? {};
     expect(text).toMatch(/^10\.100\.0\.0\/16 rides in hub-1, the backup of erd-demo, since 2/);
     expect(way()).toContain("dev hub-1");
-    expect(cut.told.verdict).toBe("protected");
+    expect(cut.reported.verdict).toBe("protected");
     const toTunnel = await stop();
     const [out, back] = lostOf(toTunnel);
     const silent = toTunnel.map(({ silence }) => Math.round(silence.until - silence.from));
@@ -106,15 +106,15 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     await rest(1_000);
     const backAt = performance.timeOrigin + performance.now();
     site.light("up");
-    const home = await untilTold("links back, the backup stands by", (one, status) => {
+    const home = await untilReported("links back, the backup stands by", (one, status) => {
       return one.backup?.rides === "standby" && !isOpen(status, "backup-carries");
     });
-    const homeMs = Date.parse(home.told.backup?.since ?? "") - backAt;
+    const homeMs = Date.parse(home.reported.backup?.since ?? "") - backAt;
     console.log(`links back, the backup stands by: seen by a look ${Math.round(homeMs)} ms after`);
-    expect(home.told.backup?.because).toBeNull();
+    expect(home.reported.backup?.because).toBeNull();
     const [outHome, backHome] = lostOf(await again());
     console.log(`back onto the links: ${outHome} out and ${backHome} back lost`);
-    await untilTold(
+    await untilReported(
       "everything is protected again",
       (_one, { verdict }) => verdict === "protected",
     );
@@ -125,25 +125,29 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
 
   it("a backup tunnel that is preferred to a link that carries is a warning", async () => {
     site.preferLinks(50);
-    const { told } = await untilTold("the backup is preferred", (one, status) => {
+    const { reported } = await untilReported("the backup is preferred", (one, status) => {
       return one.backup?.rides === "preferred" && isOpen(status, "backup-preferred");
     });
-    expect(told.backup?.because).toMatch(/erd-demo\/\w+ is protected and brings 10\.100\.0\.0\/16/);
-    expect(told.verdict).toBe("protected");
+    expect(reported.backup?.because).toMatch(
+      /erd-demo\/\w+ is protected and brings 10\.100\.0\.0\/16/,
+    );
+    expect(reported.verdict).toBe("protected");
     site.preferLinks(200);
-    await untilTold("the links are preferred", (one) => one.backup?.rides === "standby");
+    await untilReported("the links are preferred", (one) => one.backup?.rides === "standby");
     expect(leaks()).toEqual([]);
   });
 
   it("a backup tunnel whose gateway drops the packets inside is not called proven", async () => {
     site.swallowEchoes("on");
-    const { told } = await untilTold("the backup is not proven", (_one, status) => {
+    const { reported } = await untilReported("the backup is not proven", (_one, status) => {
       return isOpen(status, "backup-unproven");
     });
-    expect(told.backup?.unproven).toMatch(/none of \d+ packets to 169\.254\.21\.1 through hub-1/);
-    expect(told).toMatchObject({ verdict: "degraded", bgp: { up: true } });
+    expect(reported.backup?.unproven).toMatch(
+      /none of \d+ packets to 169\.254\.21\.1 through hub-1/,
+    );
+    expect(reported).toMatchObject({ verdict: "degraded", bgp: { up: true } });
     site.swallowEchoes("off");
-    await untilTold("the backup is proven", (one) => one.backup?.unproven === null);
+    await untilReported("the backup is proven", (one) => one.backup?.unproven === null);
   });
 
   it("a backup tunnel blocks the prefix where a SecY is gone, and that is reported", async () => {
@@ -164,11 +168,11 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     expect(way()).toContain(`dev ${port} `);
     expect(await pings(edge(), 20)).toBe(0);
     expect(leaks()).toEqual([]);
-    const { told } = await untilTold("a route past MACsec", ({ reasons }) =>
+    const { reported } = await untilReported("a route past MACsec", ({ reasons }) =>
       reasons.some(({ code }) => code === "clear-path-beside-tunnel"),
     );
-    expect(told.reasons[0]?.text).toContain(`edge reaches 10.100.0.0/16 over ${port}`);
-    expect(told.reasons[0]?.text).toContain("what takes that way is lost");
+    expect(reported.reasons[0]?.text).toContain(`edge reaches 10.100.0.0/16 over ${port}`);
+    expect(reported.reasons[0]?.text).toContain("what takes that way is lost");
     ipBatch(
       [`route delete ${inner.gateway}/32`, `addr delete 192.0.2.1/30 dev ${port}`],
       "-n",

@@ -99,7 +99,7 @@ const reasonOf = async (code: string): Promise<string | undefined> =>
   (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
 /** Measures the time from `act` to the first status that reports the code, in ms. */
-async function told(code: string, act: () => void): Promise<string> {
+async function warningText(code: string, act: () => void): Promise<string> {
   act();
   const begun = performance.now();
   const text = await until(() => reasonOf(code), patienceMs);
@@ -123,7 +123,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
   });
 
   it("a neighbour that gets our prefix in the open is named until that ends", async () => {
-    const text = await told(beside, () => {
+    const text = await warningText(beside, () => {
       atEdge(unicast, `no neighbor ${wire.gateway} route-map outer out`);
     });
     expect(text).toContain(
@@ -142,7 +142,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
   });
 
   it("a route from the open peering is named until it is gone", async () => {
-    const text = await told(beside, () => {
+    const text = await warningText(beside, () => {
       atGateway(unicast, "network 10.100.7.0/24", `no neighbor ${wire.edge} route-map outer out`);
     });
     expect(text).toMatch(
@@ -206,7 +206,9 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
 
   it("an inner session that is down is reported, and so is the loss of the last path", async () => {
     const [one, two] = site.specs.map(({ bgp }) => bgp);
-    const text = await told("tunnel-bgp-down", () => atGateway(`neighbor ${one?.local} shutdown`));
+    const text = await warningText("tunnel-bgp-down", () =>
+      atGateway(`neighbor ${one?.local} shutdown`),
+    );
     expect(text).toContain(`BGP with ${one?.peer} over hub-1 is down`);
     expect(await pings(site.edge.network)).toBe(3);
     atGateway(`neighbor ${two?.local} shutdown`);

@@ -37,7 +37,7 @@ const all = [
   "10.100.0.0/16 0.0.0.0/0 in",
 ];
 
-async function tell(path: string, body: object): Promise<Record<string, unknown>> {
+async function post(path: string, body: object): Promise<Record<string, unknown>> {
   const socketPath = join(folder, "run", "net.sock");
   const call = request({ socketPath, path: `/devices/edge${path}`, method: "POST" });
   call.end(JSON.stringify(body));
@@ -57,8 +57,8 @@ describe("linkseal guard", { timeout: 400_000 }, () => {
   it("a guard blocks again what linkseal-net blocked last, until that is released", async () => {
     const net = await programs.serve("net");
     const change = [{ kind: "ipsec.block", prefixes: ["10.100.0.0/16"] }];
-    const { token } = await tell("/prepare", { change });
-    await tell(`/transactions/${String(token)}/apply`, { within: "final" });
+    const { token } = await post("/prepare", { change });
+    await post(`/transactions/${String(token)}/apply`, { within: "final" });
     expect(blocks()).toEqual(all);
     net.kill("SIGKILL");
     await once(net, "close");

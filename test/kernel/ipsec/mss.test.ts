@@ -80,8 +80,8 @@ async function run(network: string, script: string): Promise<void> {
 async function mssIn(network: string): Promise<number> {
   return await until(() => {
     const filterBy = ["state", "established", `( sport = ${port} or dport = ${port} )`];
-    const told = ip("netns", "exec", network, "ss", "-tinH", ...filterBy);
-    const mss = /\bmss:(\d+)/.exec(told)?.[1];
+    const reported = ip("netns", "exec", network, "ss", "-tinH", ...filterBy);
+    const mss = /\bmss:(\d+)/.exec(reported)?.[1];
     return mss === undefined ? undefined : Number(mss);
   });
 }

@@ -102,9 +102,9 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     async (suite) => {
       secure(suite);
       const { port, controlled } = await seen();
-      const { info_data: told } = byIp().linkinfo;
-      expect(told.cipher_suite.toLowerCase()).toBe(suite);
-      const settings = { suite, includeSci: told.inc_sci, replayWindow: undefined };
+      const { info_data: reported } = byIp().linkinfo;
+      expect(reported.cipher_suite.toLowerCase()).toBe(suite);
+      const settings = { suite, includeSci: reported.inc_sci, replayWindow: undefined };
       expect(controlled).toMatchObject(settings);
       expect(strongValue(port.liveSuite)).toBe(suite);
       expect(controlled).toMatchObject({ name: "ms", failOpen: [], keyAgreement: "same" });
@@ -218,13 +218,13 @@ interface Counted {
   readonly after: KernelObservation;
   readonly port: MacsecPort;
   readonly frames: MacsecFrames;
-  readonly told: string;
+  readonly reported: string;
 }
 
 // The kernel itself sends packets now and then, so we read ours before and after that of `ip`.
 async function still(before: KernelObservation): Promise<Counted> {
   return await until(async () => {
-    const [first, told, after] = [
+    const [first, reported, after] = [
       await seen(),
       ip("-j", "-s", "macsec", "show", "ms"),
       await observe(),
@@ -234,7 +234,7 @@ async function still(before: KernelObservation): Promise<Counted> {
     if (port === undefined || frames === undefined) return undefined;
     const was = strongValue(first.port.frames);
     const moved = was?.rxOk !== frames.rxOk || was.txProtected !== frames.txProtected;
-    return moved ? undefined : { after, port, frames, told };
+    return moved ? undefined : { after, port, frames, reported };
   });
 }
 
@@ -258,10 +258,10 @@ describe("what passes a port", { timeout: 120_000 }, () => {
     const before = await observe();
     const ping = ["-c", "20", "-i", "0.02", "-w", "60", "10.0.0.2"];
     expect(ip("netns", "exec", network, "busybox", "ping", ...ping)).toContain(", 0% ");
-    const { after, port, frames, told } = await still(before);
+    const { after, port, frames, reported } = await still(before);
     expect(frames.rxOk).toBeGreaterThanOrEqual(20n);
     // ip prints it for the channel and again for its one SA.
-    expect(2n * frames.rxOk).toBe(statisticsOf(told, "InPktsOK"));
+    expect(2n * frames.rxOk).toBe(statisticsOf(reported, "InPktsOK"));
     expect(frames.txProtected).toBeGreaterThanOrEqual(20n);
     expect(frames.nextPn).toBe(frames.txProtected + 10n);
     expect(frames).toMatchObject({ txClear: 0n, rxNotValid: 0n, rxNoSci: 0n, rxClear: undefined });

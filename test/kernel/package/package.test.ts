@@ -39,8 +39,8 @@ const view = async <T>(path: string): Promise<T | undefined> => {
 const verdict = async (): Promise<string | undefined> =>
   (await view<Status>("/v1/status"))?.verdict;
 const campaignState = async (): Promise<string | undefined> => {
-  const told = await view<{ readonly campaigns: readonly CampaignShape[] }>("/v1/rotation");
-  return told === undefined ? undefined : (told.campaigns[0]?.state ?? "none");
+  const reported = await view<{ readonly campaigns: readonly CampaignShape[] }>("/v1/rotation");
+  return reported === undefined ? undefined : (reported.campaigns[0]?.state ?? "none");
 };
 const scoreOf = (unit: string): number => {
   const text = host.ok(`systemd-analyze security --no-pager ${unit}`);

@@ -54,9 +54,9 @@ export function tryReaders({ vendor, seed, also = "", next, read, oneOf }: Reade
     let understood = 0;
     for (let run = 0; run < runs; run += 1) {
       const text = next(prng);
-      const told = read(text);
-      understood += told.understood;
-      if (told.secured) throw new Error(`healthy: ${JSON.stringify(text)}`);
+      const reported = read(text);
+      understood += reported.understood;
+      if (reported.secured) throw new Error(`healthy: ${JSON.stringify(text)}`);
     }
     // Else all of it ended in the first reader, and nothing was tried.
     expect(understood).toBeGreaterThan(runs / oneOf);
@@ -108,15 +108,15 @@ export function tryPortNames(
 
 /** `said`: for each port, with the policy named as told; `heading`: how the line begins. */
 export function tryToldNames(
-  said: (told: string) => readonly (readonly Command[])[],
+  said: (reported: string) => readonly (readonly Command[])[],
   heading: string,
 ): void {
   it("is one word where the device itself told the name, or the port is left alone", () => {
     const name = fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 40 });
     fc.assert(
-      fc.property(name, (told) => {
+      fc.property(name, (reported) => {
         try {
-          for (const commands of said(told)) {
+          for (const commands of said(reported)) {
             const named = commands.map(preview).find((one) => one.startsWith(heading));
             expect(named?.split(" ")).toHaveLength(heading.split(" ").length);
           }

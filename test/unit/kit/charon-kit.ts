@@ -250,7 +250,7 @@ export class PretendCharon {
 
   #log(msg: string): void {
     const line = { group: "IKE", level: "1", "ikesa-name": "hub-1", msg };
-    for (const daemon of this.#daemons) daemon.tell("log", line);
+    for (const daemon of this.#daemons) daemon.emit("log", line);
   }
 
   #sas(asked: ViciSection): readonly ViciMessage[] {

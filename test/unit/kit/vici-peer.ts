@@ -82,7 +82,7 @@ export class TestCharon {
     };
   }
 
-  tell(event: string, message: ViciMessage): void {
+  emit(event: string, message: ViciMessage): void {
     if (this.registered.has(event)) this.#send(packets.event, event, message);
   }
 
@@ -104,7 +104,7 @@ export class TestCharon {
       this.#send(packets.unknownCommand, undefined, {});
       return;
     }
-    for (const { name: event, message } of said.events ?? []) this.tell(event, message);
+    for (const { name: event, message } of said.events ?? []) this.emit(event, message);
     this.#send(packets.response, undefined, said.answer);
   }
 

@@ -7,7 +7,7 @@ import type { WireFault } from "#sim/azure/faults.ts";
 import { type ArmBench, armBench } from "../../kit/arm-bench.ts";
 import { never, refused } from "../../kit/site-bench.ts";
 
-const told = ({ code, effect, message, next }: LinksealError): string =>
+const errorText = ({ code, effect, message, next }: LinksealError): string =>
   `${code}, effect ${effect}: ${message} -> ${next}`;
 
 const body = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
@@ -18,14 +18,14 @@ function answer(status: number, code: string, headers: HttpReply["headers"] = {}
 }
 
 async function read(bench: ArmBench): Promise<string> {
-  return told(await refused(bench.observe("link1")));
+  return errorText(await refused(bench.observe("link1")));
 }
 
 /** A write whose own answer is spoilt; the observation before it is not. */
 async function write(spoil: () => HttpReply): Promise<string> {
   const bench = armBench();
   bench.alter = (reply, { method }) => (method === "PUT" ? spoil() : reply);
-  return told(await refused(bench.put("link1", bench.newWant("link1"))));
+  return errorText(await refused(bench.put("link1", bench.newWant("link1"))));
 }
 
 const right = "give it Microsoft.Network/expressRoutePorts/read, and /write if farEnd is agent";
@@ -203,7 +203,9 @@ describe("a far end that refuses a write", () => {
     };
     const before = bench.site.clock.now();
     const error = await refused(bench.put("link1", bench.newWant("link1")));
-    expect(told(error)).toContain("effect unknown: the management API: no answer within 30000 ms");
+    expect(errorText(error)).toContain(
+      "effect unknown: the management API: no answer within 30000 ms",
+    );
     expect(bench.site.clock.now() - before).toBeLessThan(31_000);
   });
 

@@ -22,16 +22,16 @@ function msee({ site }: ArmBench): Msee {
 
 /** What an observation says, again and again, until it has stayed the same for ten minutes. */
 async function history(bench: ArmBench): Promise<readonly string[]> {
-  const told: string[] = [];
+  const reported: string[] = [];
   for (let steady = 0; steady < 60; steady += 1) {
     const { provisioning } = await bench.observe("link1");
-    if (told.at(-1) !== provisioning) {
-      told.push(provisioning);
+    if (reported.at(-1) !== provisioning) {
+      reported.push(provisioning);
       steady = 0;
     }
     await bench.site.clock.runFor(10_000);
   }
-  return told;
+  return reported;
 }
 
 async function putTwice(bench: ArmBench, want: PeerWant): Promise<string> {
@@ -185,12 +185,12 @@ describe("provisioning that is", () => {
     ["fails", ["updating", "failed"]],
   ] as const)(
     "a provisioning state of %s is reported as %j and needs one write",
-    async (fault, told) => {
+    async (fault, reported) => {
       const bench = armBench();
       msee(bench).setFault(fault, true);
       const want = bench.newWant("link1");
       await bench.put("link1", want);
-      expect(await history(bench)).toEqual(told);
+      expect(await history(bench)).toEqual(reported);
       const { pointsAt } = await bench.observe("link1");
       expect(pointsAt?.cakSecretId).toBe(want.key.cakSecretId);
       if (fault !== "fails") await bench.put("link1", want);

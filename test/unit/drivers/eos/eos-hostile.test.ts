@@ -123,11 +123,11 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const config = readConfig(text);
   if (config !== undefined) planOf(config, port);
   const readers = [readBootId, readClock, readInterfaces, readPeers, readPing, readSessions];
-  const told: unknown[] = [config, ...readers.map((reader) => reader(text))];
-  told.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
-  told.push(readRoutes(text, "default", port));
+  const reported: unknown[] = [config, ...readers.map((reader) => reader(text))];
+  reported.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
+  reported.push(readRoutes(text, "default", port));
   const fields = readByPort(text);
-  told.push(fields, readFrames(fields?.get(port)));
+  reported.push(fields, readFrames(fields?.get(port)));
   const { settings } = planOf(config ?? known, port);
   const own = { security: fields?.get(port), participants: fields?.get(port) };
   const sessions = [
@@ -136,18 +136,20 @@ function readAll(text: string): { readonly understood: number; readonly secured:
     readSession({ ...own, security: secured }, settings),
   ];
   const connections = readConnections(text);
-  told.push(connections, readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]])));
+  reported.push(connections, readTunnelRoutes(text, new Map([["Tunnel3", "hub-1"]])));
   const configs = [config ?? known, standing];
   return {
-    understood: told.some((one) => one !== undefined) ? 1 : 0,
+    understood: reported.some((one) => one !== undefined) ? 1 : 0,
     secured:
       sessions.some((one) => one?.controlledPort === "secured") ||
       configs.map(({ tunnels }) => isUp(tunnels, connections)).includes(true),
   };
 }
 
-const isUp = (tunnels: EosConfig["tunnels"], told: ReturnType<typeof readConnections>): boolean =>
-  isAnyUp(tunnelStates(tunnels, answered(told), 0 as Instant));
+const isUp = (
+  tunnels: EosConfig["tunnels"],
+  reported: ReturnType<typeof readConnections>,
+): boolean => isAnyUp(tunnelStates(tunnels, answered(reported), 0 as Instant));
 
 const known = configOf();
 const standing = tunnelConfig();

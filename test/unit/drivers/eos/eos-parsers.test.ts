@@ -28,9 +28,9 @@ import { actor, commands, configLines, configOf, participants, security } from "
 const port = "Ethernet2";
 const peer = ["c".repeat(24)];
 
-function sessionOf(told: string, actors: string): MkaSession | undefined {
+function sessionOf(reported: string, actors: string): MkaSession | undefined {
   return readSession(
-    { security: readByPort(told)?.get(port), participants: readByPort(actors)?.get(port) },
+    { security: readByPort(reported)?.get(port), participants: readByPort(actors)?.get(port) },
     planOf(configOf(), port).settings,
   );
 }
@@ -81,8 +81,8 @@ describe("a session", () => {
       latestKeyTransmitting: undefined,
       latestKey: nested,
     };
-    const told = security({ keyMsgId: "b".repeat(24), keyNum: 8 }, details);
-    expect(sessionOf(told, both)?.latestSak).toMatchObject({ receive: true, transmit: false });
+    const reported = security({ keyMsgId: "b".repeat(24), keyNum: 8 }, details);
+    expect(sessionOf(reported, both)?.latestSak).toMatchObject({ receive: true, transmit: false });
   });
 
   it.each([
@@ -91,8 +91,8 @@ describe("a session", () => {
     ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
     ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
     ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
-  ])("a session %s is blocked, whatever else the reply says", (_, told, actors) => {
-    expect(sessionOf(told, actors)?.controlledPort).toBe("blocked");
+  ])("a session %s is blocked, whatever else the reply says", (_, reported, actors) => {
+    expect(sessionOf(reported, actors)?.controlledPort).toBe("blocked");
   });
 
   it.each([
@@ -103,14 +103,14 @@ describe("a session", () => {
       security(),
       participants(actor([7 as never], true), actor([], false)),
     ],
-  ])("a session with %s is not understood", (_, told, actors) => {
-    expect(sessionOf(told, actors)).toBeUndefined();
+  ])("a session with %s is not understood", (_, reported, actors) => {
+    expect(sessionOf(reported, actors)).toBeUndefined();
   });
 });
 
 describe("counters", () => {
   it("counters are read, except those of single SAs and of mixed traffic", () => {
-    const told = {
+    const reported = {
       outPktsEncrypted: 118,
       inPktsDecrypted: 56,
       countersDetail: {
@@ -119,7 +119,7 @@ describe("counters", () => {
         outPktsTooLong: 8,
       },
     };
-    expect(readFrames(told)).toEqual({
+    expect(readFrames(reported)).toEqual({
       txProtected: 118n,
       txClear: undefined,
       txTooLong: 8n,
@@ -134,14 +134,16 @@ describe("counters", () => {
       rxUnusedSa: undefined,
       nextPn: undefined,
     });
-    expect(readFrames({ ...told, outPktsEncrypted: -1 })).toBeUndefined();
-    expect(readFrames({ countersDetail: told.countersDetail })).toBeUndefined();
+    expect(readFrames({ ...reported, outPktsEncrypted: -1 })).toBeUndefined();
+    expect(readFrames({ countersDetail: reported.countersDetail })).toBeUndefined();
   });
 
   it("counters of MKPDUs are read from a table", () => {
     const head = "Interface       Rx Success      Rx Failure      Tx Success      Tx Failure\n";
-    const told = readMkpdus(`${head}Ethernet4/15/1  79688           12              79858     0\n`);
-    expect(told?.get("Ethernet4/15/1")).toMatchObject({ sent: 79858n, received: 79700n });
+    const reported = readMkpdus(
+      `${head}Ethernet4/15/1  79688           12              79858     0\n`,
+    );
+    expect(reported?.get("Ethernet4/15/1")).toMatchObject({ sent: 79858n, received: 79700n });
     expect(readMkpdus(`${head}Ethernet1 1 2 3\n`)).toBeUndefined();
     expect(readMkpdus("Interface  Tx Success  Rx Success\nEthernet1 1 2 3 4\n")).toBeUndefined();
   });
@@ -240,7 +242,7 @@ describe("the rest", () => {
   });
 
   it("a port whose rate was not measured is reported without one", () => {
-    const told = readInterfaces(
+    const reported = readInterfaces(
       JSON.stringify({
         interfaces: {
           Ethernet1: { lineProtocolStatus: "up", bandwidth: 100e9 },
@@ -249,11 +251,11 @@ describe("the rest", () => {
         },
       }),
     );
-    expect([...(told ?? [])]).toEqual([["Ethernet1", { linkUp: true, rate: undefined }]]);
+    expect([...(reported ?? [])]).toEqual([["Ethernet1", { linkUp: true, rate: undefined }]]);
   });
 
   it("peers are reported by VRF, with the reason why one is idle", () => {
-    const told = readPeers(
+    const reported = readPeers(
       JSON.stringify({
         vrfs: {
           BLUE: {
@@ -262,13 +264,13 @@ describe("the rest", () => {
         },
       }),
     );
-    expect(bgpSession(port, "192.0.2.10", told?.get("BLUE 192.0.2.10"))).toEqual({
+    expect(bgpSession(port, "192.0.2.10", reported?.get("BLUE 192.0.2.10"))).toEqual({
       port,
       peer: "192.0.2.10",
       up: false,
       trouble: "the session is idle: Admin ",
     });
-    expect(bgpSession(port, "192.0.2.10", told?.get("default 192.0.2.10")).up).toBe(false);
+    expect(bgpSession(port, "192.0.2.10", reported?.get("default 192.0.2.10")).up).toBe(false);
   });
 
   it("a peer, a prefix or a path that is not understood makes the whole reply unknown", () => {
@@ -328,13 +330,13 @@ describe("the rest", () => {
       },
       "10.1.0.0/16": { bgpRoutePaths: [{ routeType: { active: false } }] },
     };
-    const told = JSON.stringify({ vrfs: { BLUE: { bgpRouteEntries: entries } } });
+    const reported = JSON.stringify({ vrfs: { BLUE: { bgpRouteEntries: entries } } });
     const via = { kind: "port", port };
-    expect(readRoutes(told, "BLUE", port)).toEqual([
+    expect(readRoutes(reported, "BLUE", port)).toEqual([
       { prefix: "10.0.0.0/8", via, best: true },
       { prefix: "10.1.0.0/16", via, best: false },
     ]);
-    expect(readRoutes(told, "default", port)).toBeUndefined();
+    expect(readRoutes(reported, "default", port)).toBeUndefined();
     const way = (out: string): string =>
       JSON.stringify({
         vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: out }] } } } },

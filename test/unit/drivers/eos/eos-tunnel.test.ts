@@ -49,8 +49,8 @@ describe("tunnels that are configured", () => {
   });
 
   it("configured tunnels keep nothing of a PSK, with a form before it or without", () => {
-    const told = JSON.stringify([...tunnelConfig().tunnels.tunnels]);
-    expect(told).not.toMatch(/047F0E021A70|Quiet/);
+    const reported = JSON.stringify([...tunnelConfig().tunnels.tunnels]);
+    expect(reported).not.toMatch(/047F0E021A70|Quiet/);
     const other = tunnelText("shared-key Quiet", "shared-key Loud");
     expect(tunnelConfig(other).id).toBe(tunnelConfig().id);
   });

@@ -109,7 +109,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   bgpSession(port(1), "198.51.100.2", peers?.get(peerKey(undefined, "198.51.100.2")));
   commitsOf(readTimer(text) ?? "none", readMark(text));
   for (const is of [hasArchive, isAccounted, isLocked]) is(text);
-  const told = [
+  const reported = [
     ...[readRouteMap(text, "OPS"), config, other, mkpdus, peers, readTimer(text), readMark(text)],
     readFrames(text, readNextPn(text)?.nextPn, mkpdus),
     readInterfaces(text, isPort),
@@ -123,7 +123,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const pages = readSessions(text);
   const { settings } = planOf(config ?? configOf(), port(1));
   const session = sessionOf(pagesOf(pages ?? [], port(1), [port(1)]), settings);
-  return { understood: told.length, secured: session.controlledPort === "secured" || isUp };
+  return { understood: reported.length, secured: session.controlledPort === "secured" || isUp };
 }
 
 const standing = tunnelsOf();
@@ -190,9 +190,9 @@ describe("whatever a config accepts", () => {
     expect(expected.size).toBe(1);
   });
 
-  const renamed = (told: string) => {
+  const renamed = (reported: string) => {
     const named = (text: string): string =>
-      text.replace("mka policy ls-Te0-0-1\n", () => `mka policy ${told}\n`);
+      text.replace("mka policy ls-Te0-0-1\n", () => `mka policy ${reported}\n`);
     const policies = named(parts.policies);
     const config = readConfig(textsOf({ interfaces: named(parts.interfaces), policies }), true);
     if (config === undefined) return [];

@@ -192,7 +192,7 @@ describe("the router", () => {
   });
 
   it("a router reports its ports, their state and their rates", () => {
-    const told = readInterfaces(
+    const reported = readInterfaces(
       `${port(0)} is up, line protocol is up \n` +
         "  MTU 1600 bytes, BW 10000000 Kbit/sec, DLY 10 usec, \n" +
         "  5 minute input rate 1000 bits/sec, 2 packets/sec\n" +
@@ -202,12 +202,12 @@ describe("the router", () => {
         "GigabitEthernet0 is up, line protocol is up \n",
       isPort,
     );
-    expect([...(told?.keys() ?? [])]).toEqual([port(0), port(1), "TwentyFiveGigE1/0/1"]);
-    expect(told?.get(port(0))).toEqual({
+    expect([...(reported?.keys() ?? [])]).toEqual([port(0), port(1), "TwentyFiveGigE1/0/1"]);
+    expect(reported?.get(port(0))).toEqual({
       linkUp: true,
       rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 10e9 },
     });
-    expect(told?.get(port(1))).toEqual({ linkUp: false, rate: undefined });
+    expect(reported?.get(port(1))).toEqual({ linkUp: false, rate: undefined });
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
@@ -218,10 +218,10 @@ describe("the router", () => {
         "\nBGP neighbor is 198.51.100.2,  vrf AZURE,  remote AS 12076, external link\n" +
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
-    const told = (vrf: string | undefined) =>
+    const reported = (vrf: string | undefined) =>
       bgpSession("p", "198.51.100.2", peers?.get(peerKey(vrf, "198.51.100.2")));
-    expect(told(undefined).up).toBe(true);
-    expect(told("AZURE")).toMatchObject({
+    expect(reported(undefined).up).toBe(true);
+    expect(reported("AZURE")).toMatchObject({
       up: false,
       trouble: "the last session ended with: hold timer expired",
     });

@@ -85,8 +85,10 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const pages = readSessions(text);
   const { settings } = planOf(config ?? configOf(), port(1));
   const session = sessionOf(pagesOf(pages ?? [], port(1), [port(1)]), settings);
-  const told = [...others, config, other, mkpdus, peers, pages].filter((one) => one !== undefined);
-  return { understood: told.length, secured: session.controlledPort === "secured" };
+  const reported = [...others, config, other, mkpdus, peers, pages].filter(
+    (one) => one !== undefined,
+  );
+  return { understood: reported.length, secured: session.controlledPort === "secured" };
 }
 
 describe("hostile answers", () => {
@@ -116,9 +118,9 @@ describe("whatever a config accepts", () => {
   };
   tryPortNames(shut, 1, "1,2,1");
 
-  const renamed = (told: string) => {
+  const renamed = (reported: string) => {
     const named = (text: string): string =>
-      text.replace("policy ls-Hu0-0-0-1\n", () => `policy ${told}\n`);
+      text.replace("policy ls-Hu0-0-0-1\n", () => `policy ${reported}\n`);
     const policies = named(texts.policies);
     const config = readConfig({ ...texts, interfaces: named(texts.interfaces), policies }, true);
     if (config === undefined) return [];

@@ -169,7 +169,7 @@ describe("the router", () => {
   });
 
   it("a router reports its ports, their state and their rates", () => {
-    const told = readInterfaces(
+    const reported = readInterfaces(
       "HundredGigE0/0/0/0 is up, line protocol is up \n" +
         "  MTU 1514 bytes, BW 100000000 Kbit (Max)\n" +
         "  30 second input rate 1000 bits/sec, 2 packets/sec\n" +
@@ -178,12 +178,12 @@ describe("the router", () => {
         "Bundle-Ether1 is up, line protocol is up\n",
       isPort,
     );
-    expect([...(told?.keys() ?? [])]).toEqual(["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"]);
-    expect(told?.get("HundredGigE0/0/0/0")).toEqual({
+    expect([...(reported?.keys() ?? [])]).toEqual(["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"]);
+    expect(reported?.get("HundredGigE0/0/0/0")).toEqual({
       linkUp: true,
       rate: { rxBps: 1000, rxPps: 2, txBps: 3000, txPps: 4, lineBps: 100e9 },
     });
-    expect(told?.get("HundredGigE0/0/0/1")).toEqual({ linkUp: false, rate: undefined });
+    expect(reported?.get("HundredGigE0/0/0/1")).toEqual({ linkUp: false, rate: undefined });
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 

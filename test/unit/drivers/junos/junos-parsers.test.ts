@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
   byInterface,
+  type ReportedElements,
   readChannels,
   readFrames,
   readMkpdus,
   readSession,
-  type Told,
 } from "#drivers/junos/macsec-parsers.ts";
 import {
   bgpSession,
@@ -64,13 +64,19 @@ const peer = (status: string): string =>
 const cak = (n: number, status: string): string =>
   `<session-cak><cak-name>${cknOf(n)}</cak-name><cak-status>${status}</cak-status></session-cak>`;
 
-async function told(text: string, name: string, port = "et-0/0/0"): Promise<Told | undefined> {
+async function reported(
+  text: string,
+  name: string,
+  port = "et-0/0/0",
+): Promise<ReportedElements | undefined> {
   return byInterface(await read(text), name)?.get(port);
 }
 
 async function session(...text: Parameters<typeof sessionOf>) {
-  const channels = readChannels((await told(connections, "macsec-connection-information")) ?? []);
-  const found = await told(sessionOf(...text), "mka-session-information");
+  const channels = readChannels(
+    (await reported(connections, "macsec-connection-information")) ?? [],
+  );
+  const found = await reported(sessionOf(...text), "mka-session-information");
   return readSession(found, settings, channels);
 }
 
@@ -142,7 +148,10 @@ describe("counters", () => {
     </macsec-statistics></rpc-reply>`;
 
   it("counters are those of the channels, and undefined if they are not printed", async () => {
-    const frames = readFrames((await told(statistics(""), "macsec-statistics")) ?? [], undefined);
+    const frames = readFrames(
+      (await reported(statistics(""), "macsec-statistics")) ?? [],
+      undefined,
+    );
     expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
     expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
       undefined,
@@ -153,7 +162,7 @@ describe("counters", () => {
 
   it("untagged frames are clear data only if control frames are counted apart", async () => {
     const clear = async (more: string) =>
-      readFrames((await told(statistics(more), "macsec-statistics")) ?? [], undefined)?.rxClear;
+      readFrames((await reported(statistics(more), "macsec-statistics")) ?? [], undefined)?.rxClear;
     const untagged = "<untagged-packets>4</untagged-packets>";
     expect(await clear(untagged)).toBeUndefined();
     expect(await clear(`${untagged}<control-packets>90</control-packets>`)).toBe(4n);
@@ -166,7 +175,7 @@ describe("counters", () => {
       <interface-name>et-0/0/0</interface-name><sent-packets>${count}</sent-packets>
       <received-packets>1</received-packets></mka-interface-statistics></mka-statistics>
       </rpc-reply>`;
-      expect(readMkpdus((await told(text, "mka-statistics")) ?? [])).toBeUndefined();
+      expect(readMkpdus((await reported(text, "mka-statistics")) ?? [])).toBeUndefined();
     },
   );
 });
@@ -235,11 +244,11 @@ describe("routing", () => {
       `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
         ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}
         <peer-state>${state}</peer-state></bgp-peer>`;
-    const told = async (...peers: readonly string[]) =>
+    const reported = async (...peers: readonly string[]) =>
       readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
     const one = { address: "192.0.2.2", isInactive: false };
     const stateOf = async (...peers: readonly string[]) => {
-      const found = peerOf((await told(...peers)) ?? new Map(), one);
+      const found = peerOf((await reported(...peers)) ?? new Map(), one);
       return found === undefined || found === "ambiguous" ? found : found.state;
     };
     const [up, down] = ["Established", "Active"];
@@ -251,16 +260,16 @@ describe("routing", () => {
     expect(await stateOf(peer(up), peer(down))).toBe("ambiguous");
     expect(await stateOf(peer(up), peer(up, "", "65000"))).toBe("ambiguous");
     expect(
-      await told("<bgp-peer><peer-address>192.0.2.2</peer-address></bgp-peer>"),
+      await reported("<bgp-peer><peer-address>192.0.2.2</peer-address></bgp-peer>"),
     ).toBeUndefined();
     // One that is inactive has no session: what has its address is another's.
     const inactive = { ...one, isInactive: true };
-    expect(peerOf((await told(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
-    expect(peerOf((await told(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
+    expect(peerOf((await reported(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
+    expect(peerOf((await reported(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
   });
 
   it("routes are unknown if one of them, or its table, is not understood", async () => {
-    const told = async (rows: string, name = "<table-name>inet.0</table-name>") =>
+    const reported = async (rows: string, name = "<table-name>inet.0</table-name>") =>
       readRoutes(
         await read(`<r><route-information><route-table>${name}${rows}</route-table>
           </route-information></r>`),
@@ -270,15 +279,15 @@ describe("routing", () => {
       `<rt><rt-destination>${prefix}</rt-destination>${tags
         .map((tag) => `<rt-entry><active-tag>${tag}</active-tag></rt-entry>`)
         .join("")}</rt>`;
-    expect(await told(row("10.0.0.0/8", "", "*"))).toEqual([true]);
-    expect(await told(row("10.0.0.0/8", "-", "+"))).toEqual([true]);
-    expect(await told(row("10.0.0.0/8", "-"))).toEqual([false]);
-    expect(await told(row("10.0.0.0/8", "?"))).toBeUndefined();
-    expect(await told(row("10.0.0.0/8"))).toBeUndefined();
-    expect(await told(row("default; reboot", "*"))).toBeUndefined();
-    expect(await told(row("10.0.0.0/8", "*"), "")).toBeUndefined();
+    expect(await reported(row("10.0.0.0/8", "", "*"))).toEqual([true]);
+    expect(await reported(row("10.0.0.0/8", "-", "+"))).toEqual([true]);
+    expect(await reported(row("10.0.0.0/8", "-"))).toEqual([false]);
+    expect(await reported(row("10.0.0.0/8", "?"))).toBeUndefined();
+    expect(await reported(row("10.0.0.0/8"))).toBeUndefined();
+    expect(await reported(row("default; reboot", "*"))).toBeUndefined();
+    expect(await reported(row("10.0.0.0/8", "*"), "")).toBeUndefined();
     const foreign = "<table-name>cust-2.inet.0</table-name>";
-    expect(await told(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
+    expect(await reported(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
   });
 
   it("routes of a peer are read, and the interface to an address", async () => {

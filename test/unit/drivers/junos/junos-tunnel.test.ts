@@ -292,16 +292,16 @@ describe("SAs", () => {
     ["who knows", undefined],
   ])("SAs that receive report anti-replay if it is %j", async (service, antiReplay) => {
     const pair = saText("inbound", "1") + saText("outbound", "2");
-    const told = `<sa-anti-replay-service>${service}</sa-anti-replay-service><sa-spi>`;
-    const [own] = await states(ikeText("UP"), blockText(pair.replaceAll("<sa-spi>", told)));
+    const reported = `<sa-anti-replay-service>${service}</sa-anti-replay-service><sa-spi>`;
+    const [own] = await states(ikeText("UP"), blockText(pair.replaceAll("<sa-spi>", reported)));
     const sas = own?.sas.kind === "known" ? own.sas.value : [];
     expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, undefined]);
   });
 
   it("SAs end when their hard lifetime does, if it is reported", async () => {
     const ends = (text: string): string => saText("inbound", "1").replace("<sa-spi>", text);
-    const told = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
-    const [own] = await states(ikeText("UP"), blockText(ends(told) + ends("<sa-spi>")));
+    const reported = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
+    const [own] = await states(ikeText("UP"), blockText(ends(reported) + ends("<sa-spi>")));
     const sas = own?.sas.kind === "known" ? own.sas.value : [];
     expect(sas.map((sa) => sa.endsInMs)).toEqual([26_000_000, undefined]);
   });

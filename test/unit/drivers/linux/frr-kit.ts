@@ -26,7 +26,7 @@ interface Neighbour {
 
 export class PretendFrr implements Frr {
   readonly shell: readonly string[];
-  readonly told: string[][] = [];
+  readonly sent: string[][] = [];
   readonly asked: string[] = [];
   neighbours = JSON.parse(recordedFrr("neighbors")) as Record<string, Neighbour>;
   routeMaps = JSON.parse(recordedFrr("route-maps")) as { bgpd: Record<string, object> };
@@ -51,7 +51,7 @@ export class PretendFrr implements Frr {
       throw new Error(`not as the shell takes it: ${argv.join(" ")}`);
     }
     if (commands[0] === "configure terminal") {
-      this.told.push(commands);
+      this.sent.push(commands);
       const { status, text } = this.refusal ?? { status: 0, text: "" };
       return reply(status, text);
     }

@@ -16,14 +16,14 @@ const ifOperStatus = "1.3.6.1.2.1.2.2.1.8.501";
 const ifAdminStatus = "1.3.6.1.2.1.2.2.1.7.501";
 const ifName = "1.3.6.1.2.1.31.1.1.1.1.501";
 
-type Told = (object: SnmpObject) => SnmpObject | undefined;
+type AlterObject = (object: SnmpObject) => SnmpObject | undefined;
 
 class Scene {
   readonly place: Place = placeOf(platforms["ptx10008 23.4R2"]);
   readonly asked: string[][] = [];
   readonly logged: string[] = [];
   evidence: SnmpReply["evidence"] = "authenticated";
-  says: Told = (object) => object;
+  says: AlterObject = (object) => object;
   fails = false;
   session: (state: DeviceState) => DeviceState = (state) => state;
   #device: Promise<Device> | undefined;
@@ -77,8 +77,8 @@ class Scene {
     for (const object of snmpObjects(this.place.rig.router, 0)) {
       const { oid } = object;
       if (!leaves.includes(oid) && !roots.some((root) => oid.startsWith(`${root}.`))) continue;
-      const told = this.says(object);
-      if (told !== undefined) values.set(oid, valueIn(told));
+      const reported = this.says(object);
+      if (reported !== undefined) values.set(oid, valueIn(reported));
     }
     return { values, evidence: this.evidence };
   }
@@ -91,7 +91,7 @@ function valueIn(object: SnmpObject): SnmpValue {
 }
 
 const instead =
-  (oid: string, value: bigint): Told =>
+  (oid: string, value: bigint): AlterObject =>
   (object) =>
     object.oid === oid ? { oid, type: "integer", value } : object;
 

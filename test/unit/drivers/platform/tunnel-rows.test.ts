@@ -30,20 +30,20 @@ describe("tunnels of IOS XE", () => {
       "    #pkts encaps: 5, #pkts encrypt: 5\n    #pkts decaps: 6, #pkts decrypt: 6\n";
     const sa = "     inbound esp sas:\n      spi: 0x1(1)\n";
     expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toEqual([]);
-    const told = iosxe.readIpsecSas(`${flow}${sa}`);
-    expect(told?.has("Tunnel1")).toBe(true);
-    expect(told?.get("Tunnel1")?.sas).toBeUndefined();
+    const reported = iosxe.readIpsecSas(`${flow}${sa}`);
+    expect(reported?.has("Tunnel1")).toBe(true);
+    expect(reported?.get("Tunnel1")?.sas).toBeUndefined();
   });
 
   it("a row of IOS XE without a route makes the reply not understood", () => {
-    const told = (row: string): unknown =>
+    const reported = (row: string): unknown =>
       iosxe.readTunnelRoutes(`Codes: L - local, S - static\n\n${row}\n`, names);
     const via = { kind: "tunnel", name: "hub-1" };
     const route = "10.1.0.0/16 is directly connected, Tunnel1";
-    expect(told(`S        ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
-    expect(told(`S   %    ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
-    expect(told(`S        10.1 is directly connected, Tunnel1`)).toBeUndefined();
-    expect(told(`         ${route.replace("10.1.0.0/16", "")}`)).toBeUndefined();
+    expect(reported(`S        ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
+    expect(reported(`S   %    ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);
+    expect(reported(`S        10.1 is directly connected, Tunnel1`)).toBeUndefined();
+    expect(reported(`         ${route.replace("10.1.0.0/16", "")}`)).toBeUndefined();
   });
 });
 
@@ -58,12 +58,12 @@ describe("tunnels of others", () => {
   });
 
   it("an incomplete route of EOS makes all routes unknown", () => {
-    const told = (routes: object): unknown =>
+    const reported = (routes: object): unknown =>
       eos.readTunnelRoutes(JSON.stringify({ vrfs: { default: { routes } } }), names);
     const vias = [{ interface: "Tunnel1" }];
-    expect(told({ "10.1.0.0/16": { vias } })).toHaveLength(1);
-    expect(told({ nonsense: { vias } })).toBeUndefined();
-    expect(told({ "10.1.0.0/16": {} })).toBeUndefined();
+    expect(reported({ "10.1.0.0/16": { vias } })).toHaveLength(1);
+    expect(reported({ nonsense: { vias } })).toBeUndefined();
+    expect(reported({ "10.1.0.0/16": {} })).toBeUndefined();
   });
 
   it("a Junos SA without a VPN or a route without a prefix makes the reply unknown", async () => {

@@ -18,12 +18,12 @@ export class BytePipe {
     for (let at = 0; at < octets.length; at += piece) {
       this.#waiting.push(octets.slice(at, Math.min(octets.length, at + piece)));
     }
-    this.#tell();
+    this.#wakeUp();
   }
 
   hangUp(): void {
     this.#waiting.push(undefined);
-    this.#tell();
+    this.#wakeUp();
   }
 
   channel(): ByteChannel {
@@ -50,7 +50,7 @@ export class BytePipe {
     };
   }
 
-  #tell(): void {
+  #wakeUp(): void {
     this.#wake.resolve();
     this.#wake = Promise.withResolvers();
   }

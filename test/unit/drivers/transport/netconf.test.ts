@@ -175,8 +175,8 @@ describe("a session", () => {
     const asked = [1, 2, 3].map(() => session.call(question, "none", never));
     const prng = new Prng("order");
     for (const id of [3, 1, 2]) pipe.say(chunked(reply(id, `<n>${id}</n>`), prng), 3);
-    const told = await Promise.all(asked);
-    expect(told.map((one) => textOf(one, "n"))).toEqual(["1", "2", "3"]);
+    const reported = await Promise.all(asked);
+    expect(reported.map((one) => textOf(one, "n"))).toEqual(["1", "2", "3"]);
   });
 
   it("a session drops an aborted request and its late reply", async () => {
@@ -273,9 +273,9 @@ describe("a refusal", () => {
     const { pipe, session } = await opened();
     using secret = Secret.take("cak", new Uint8Array(32).fill(0xa7));
     const key = "a7".repeat(32);
-    const told = session.call(element("load", { secret, as: "hex" }), "none", never);
+    const reported = session.call(element("load", { secret, as: "hex" }), "none", never);
     pipe.say(marked(reply(1, "<ok/>")));
-    await told;
+    await reported;
     expect(pipe.sent).toContain(key);
     const asked = session.call(question, "none", never);
     const quoted = `${"x".repeat(280)} ${key.toUpperCase()} &#10;line two`;

@@ -128,14 +128,14 @@ describe("the process that speaks it", () => {
 
   it("the process's output is accepted in only one form", () => {
     const values = [["1.3.6.1.1", "number", "7"]];
-    const told = (reply: unknown): unknown => {
+    const reported = (reply: unknown): unknown => {
       try {
         return readReply(Buffer.from(JSON.stringify(reply)), 2, "edge-a").size;
       } catch (error) {
         return error instanceof LinksealError ? error.code : error;
       }
     };
-    expect(told({ values })).toBe(1);
+    expect(reported({ values })).toBe(1);
     const rows: readonly unknown[] = [
       ["1.3.6.1.1", "number", "7", "more"],
       ["1.3.6.1.1", "number", 7],
@@ -149,13 +149,13 @@ describe("the process that speaks it", () => {
       "1.3.6.1.1",
       null,
     ];
-    for (const row of rows) expect(told({ values: [row] })).toBe("device.unparsed");
-    expect(told({ values: [...values, ...values, ...values] })).toBe("device.unparsed");
-    expect(told({ fault: "toString" })).toBe("device.unparsed");
-    expect(told({ fault: 1 })).toBe("device.unparsed");
+    for (const row of rows) expect(reported({ values: [row] })).toBe("device.unparsed");
+    expect(reported({ values: [...values, ...values, ...values] })).toBe("device.unparsed");
+    expect(reported({ fault: "toString" })).toBe("device.unparsed");
+    expect(reported({ fault: 1 })).toBe("device.unparsed");
     fc.assert(
       fc.property(fc.json(), (text) => {
-        const said = told(JSON.parse(text));
+        const said = reported(JSON.parse(text));
         return typeof said === "number" || String(said).match(/^(device|transport)\./) !== null;
       }),
       { seed: 7 },

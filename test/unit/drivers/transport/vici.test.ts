@@ -74,8 +74,8 @@ describe("a message of VICI", () => {
       ),
     }));
     fc.assert(
-      fc.property(message, (told) => {
-        expect(plain(readMessage(octetsOf(told)))).toEqual({ ...told });
+      fc.property(message, (reported) => {
+        expect(plain(readMessage(octetsOf(reported)))).toEqual({ ...reported });
       }),
       { numRuns: effort(2_000, 50_000), verbose: true },
     );
@@ -237,7 +237,7 @@ describe("a client of charon", () => {
     const { charon, client } = clientOf(() => ({ answer: {} }));
     const heard: ViciSection[] = [];
     await client.hear("log", (section) => heard.push(section), never);
-    charon.tell("log", { msg: "one" });
+    charon.emit("log", { msg: "one" });
     await client.ask("version", {}, "none", never);
     expect(heard.map((section) => section.get("msg"))).toEqual(["one"]);
     client[Symbol.dispose]();

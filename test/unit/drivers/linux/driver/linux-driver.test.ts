@@ -25,7 +25,7 @@ const shutA0 = { kind: "port.shut", port: "a0" } as const;
 const secy = 4;
 const outputOf = (octets: Uint8Array<ArrayBuffer>) =>
   messagesIn(octets).map(readRoute)[0]?.outputLink;
-const told = ["configure terminal", "router bgp 65010"];
+const sent = ["configure terminal", "router bgp 65010"];
 const shutdown = "neighbor 192.0.2.2 shutdown message linkseal drains this link";
 
 describe("the capabilities of a host", () => {
@@ -169,11 +169,11 @@ describe("a drain", () => {
     const before = bench.calls.length;
     const turn = await device.prepare([drainA0], keys, never);
     expect(turn.preview).toBe(
-      ["port a0", ...[...told, shutdown].map((line) => `+ ${line}`)].join("\n"),
+      ["port a0", ...[...sent, shutdown].map((line) => `+ ${line}`)].join("\n"),
     );
-    expect(bench.frr.told).toEqual([]);
+    expect(bench.frr.sent).toEqual([]);
     await turn.apply("final", never);
-    expect(bench.frr.told).toEqual([[...told, shutdown]]);
+    expect(bench.frr.sent).toEqual([[...sent, shutdown]]);
     const effects = bench.since(before).filter((call) => /\/apply|configure/.test(call));
     expect(effects).toEqual([
       `POST /devices/edge/transactions/${turn.token}/apply`,
@@ -188,12 +188,12 @@ describe("a drain", () => {
     expect(turn.preview).toBe("");
     await turn.apply("final", never);
     await turn.apply("final", never);
-    expect(bench.frr.told).toEqual([]);
+    expect(bench.frr.sent).toEqual([]);
     const drain = await device.prepare([drainA0], keys, never);
     await drain.apply("final", never);
     await drain.apply("final", never);
     // The simulated FRR forgets at once, so the commands are sent twice.
-    expect(bench.frr.told).toHaveLength(2);
+    expect(bench.frr.sent).toHaveLength(2);
   });
 
   it("drains of two ports are one change", async () => {
@@ -206,7 +206,7 @@ describe("a drain", () => {
       "port b0",
     ]);
     await turn.apply("final", never);
-    expect(bench.frr.told.map((lines) => lines.at(-1))).toEqual([
+    expect(bench.frr.sent.map((lines) => lines.at(-1))).toEqual([
       shutdown,
       shutdown.replace("192.0.2.2", "192.0.2.6"),
     ]);
@@ -220,10 +220,10 @@ describe("a drain", () => {
     await shut.apply(60_000, never);
     const locked = { code: "device.locked", effect: "none" };
     expect(await refused(turn.apply("final", never))).toMatchObject(locked);
-    expect(bench.frr.told).toEqual([]);
+    expect(bench.frr.sent).toEqual([]);
     await shut.confirm(never);
     await turn.apply("final", never);
-    expect(bench.frr.told).toHaveLength(1);
+    expect(bench.frr.sent).toHaveLength(1);
   });
 
   it("a drain with a time limit is refused before anything is sent", async () => {

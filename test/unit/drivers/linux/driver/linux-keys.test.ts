@@ -31,7 +31,7 @@ function lending(octets = cakOctets): { readonly keys: KeyResolver; readonly len
   return { keys, lent };
 }
 
-const done = (told: object): MkaReply => ({ kind: "done", body: encodeJson(told) });
+const done = (reported: object): MkaReply => ({ kind: "done", body: encodeJson(reported) });
 const refusal = (code: string): MkaReply => ({
   kind: "refused",
   body: encodeJson({ code, effect: "none", text: "no", where: "linkseal-mka", next: "look" }),
@@ -45,8 +45,8 @@ async function benchWithMka(
   const asked: MkaRequest[] = [];
   bench.agreements.set("b0", (request) => {
     asked.push(request);
-    const told = request.kind === "stage" ? { lines: ["+ CAK cc [secret cak]"] } : {};
-    return answers(request) ?? done(told);
+    const reported = request.kind === "stage" ? { lines: ["+ CAK cc [secret cak]"] } : {};
+    return answers(request) ?? done(reported);
   });
   const device = await bench.open();
   const since = bench.calls.length;
@@ -77,9 +77,11 @@ describe("a key of a Linux host", () => {
     ]);
     expect(asked.every((one) => !("token" in one) || one.token === change.token)).toBe(true);
     expect(bench.bodies.join()).not.toMatch(/5a5a/i);
-    const told = asked.flatMap((one) => (one.kind === "stage" ? [one.operation] : []));
-    expect(told[0]).toMatchObject({ settings: { keyServerPriority: 20, sakRekeyMs: undefined } });
-    expect(told[1]).toMatchObject({ kind: "add", ckn: key.ckn });
+    const reported = asked.flatMap((one) => (one.kind === "stage" ? [one.operation] : []));
+    expect(reported[0]).toMatchObject({
+      settings: { keyServerPriority: 20, sakRekeyMs: undefined },
+    });
+    expect(reported[1]).toMatchObject({ kind: "add", ckn: key.ckn });
   });
 
   it("a key change waits under the host's one lock and is recalled with its preview", async () => {
@@ -166,11 +168,11 @@ const kernelPort: MacsecPort = {
 };
 
 describe("a port as reported by kernel and MKA process together", () => {
-  const told = { kind: "told", observation: boundObservation({ clear: 3n }), at } as const;
+  const reported = { kind: "observed", observation: boundObservation({ clear: 3n }), at } as const;
 
   it("a port has the MKA process's keys, session and count of clear data frames", () => {
-    const port = withParticipant(kernelPort, told);
-    expect(strongValue(port.settings)).toEqual(told.observation.settings);
+    const port = withParticipant(kernelPort, reported);
+    expect(strongValue(port.settings)).toEqual(reported.observation.settings);
     expect(strongValue(port.keys)).toEqual([{ ckn: ckn("a"), role: "primary" }]);
     expect(strongValue(port.session)?.controlledPort).toBe("secured");
     expect(strongValue(port.frames)).toEqual({ ...frames, rxClear: 3n });
@@ -179,22 +181,26 @@ describe("a port as reported by kernel and MKA process together", () => {
 
   it("a port that fails open in the kernel is should-secure, whatever MKA reports", () => {
     const open = { ...kernelPort, failOpen: known(["encryptOff"] as const, at) };
-    expect(strongValue(withParticipant(open, told).settings)?.policy).toBe("shouldSecure");
+    expect(strongValue(withParticipant(open, reported).settings)?.policy).toBe("shouldSecure");
     const unread = { ...kernelPort, failOpen: unknown("unparsed", at) };
-    expect(withParticipant(unread, told).settings).toEqual(unread.failOpen);
+    expect(withParticipant(unread, reported).settings).toEqual(unread.failOpen);
   });
 
   it("the troubles of the MKA process are those of the port", () => {
     const trouble = { code: "deviceLost", text: "the SecY is gone" } as const;
     const observation = boundObservation({ troubles: [trouble] });
-    const port = withParticipant(kernelPort, { ...told, observation });
+    const port = withParticipant(kernelPort, { ...reported, observation });
     expect(port.troubles && strongValue(port.troubles)).toEqual([trouble.text]);
   });
 
   it.each([
     { kind: "away", at },
     { kind: "failed", at },
-    { kind: "told", at, observation: { kind: "waiting", because: "noSecy", pending: undefined } },
+    {
+      kind: "observed",
+      at,
+      observation: { kind: "waiting", because: "noSecy", pending: undefined },
+    },
   ] as const)("the MKA readings of a port are unknown for %j", (seen) => {
     const { settings: whole, keys, session, mkpdus } = withParticipant(kernelPort, seen);
     for (const one of [whole, keys, session, mkpdus]) {
@@ -204,7 +210,7 @@ describe("a port as reported by kernel and MKA process together", () => {
 
   it("a port without a SecY is as the kernel reports it", () => {
     const bare = { ...kernelPort, settings: known(undefined, at), keys: known([], at) };
-    expect(withParticipant(bare, told)).toEqual(bare);
+    expect(withParticipant(bare, reported)).toEqual(bare);
   });
 });
 

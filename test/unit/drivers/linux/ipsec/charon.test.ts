@@ -14,7 +14,7 @@ import {
 import { CharonMonitor } from "#drivers/linux/ipsec/charon-monitor.ts";
 import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
 import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/parsers.ts";
-import { espProposal, ikeProposal, toldTransforms } from "#drivers/linux/ipsec/words.ts";
+import { espProposal, ikeProposal, reportedTransforms } from "#drivers/linux/ipsec/words.ts";
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
@@ -78,15 +78,17 @@ describe("algorithms", () => {
   });
 
   it("charon's algorithms are translated, and unknown names stay as they are", () => {
-    const told = { cipher: "AES_CBC", keyBits: "256", integrity: "HMAC_SHA2_256_128" };
-    expect(toldTransforms({ ...told, prf: "PRF_HMAC_SHA1", group: "MODP_2048_256" })).toEqual({
+    const reported = { cipher: "AES_CBC", keyBits: "256", integrity: "HMAC_SHA2_256_128" };
+    expect(
+      reportedTransforms({ ...reported, prf: "PRF_HMAC_SHA1", group: "MODP_2048_256" }),
+    ).toEqual({
       encryption: "aes-256-cbc",
       integrity: "sha256",
       prf: "sha1",
       dhGroup: "modp-2048-256",
     });
     const odd = { cipher: "CHACHA20_POLY1305", keyBits: undefined, integrity: undefined };
-    expect(toldTransforms({ ...odd, prf: undefined, group: "CURVE_25519" })).toEqual({
+    expect(reportedTransforms({ ...odd, prf: undefined, group: "CURVE_25519" })).toEqual({
       encryption: "CHACHA20_POLY1305",
       integrity: "none",
       prf: "none",
@@ -96,8 +98,8 @@ describe("algorithms", () => {
 });
 
 describe("the configuration of a tunnel for charon", () => {
-  const told = read(loadConnection(tunnelSpec));
-  const child = (name: string) => at(told, "hub-1", "children", childName(tunnelSpec), name);
+  const reported = read(loadConnection(tunnelSpec));
+  const child = (name: string) => at(reported, "hub-1", "children", childName(tunnelSpec), name);
 
   it("a connection has explicit lifetimes, and rekeys well before their ends", () => {
     expect(["rekey_time", "rand_time", "life_time"].map(child)).toEqual([
@@ -106,8 +108,8 @@ describe("the configuration of a tunnel for charon", () => {
       "27000s",
     ]);
     expect(["rekey_bytes", "life_bytes"].map(child)).toEqual(["94371840000", "104857600000"]);
-    expect(at(told, "hub-1", "rekey_time")).toBe("25920s");
-    expect(at(told, "hub-1", "reauth_time")).toBe("0s");
+    expect(at(reported, "hub-1", "rekey_time")).toBe("25920s");
+    expect(at(reported, "hub-1", "reauth_time")).toBe("0s");
   });
 
   it("a connection with a very short lifetime rekeys before its end", () => {
@@ -127,9 +129,9 @@ describe("the configuration of a tunnel for charon", () => {
       "trap",
       "restart",
     ]);
-    expect(at(told, "hub-1", "version")).toBe("2");
-    expect(at(told, "hub-1", "dpd_delay")).toBe("5s");
-    expect(at(told, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
+    expect(at(reported, "hub-1", "version")).toBe("2");
+    expect(at(reported, "hub-1", "dpd_delay")).toBe("5s");
+    expect(at(reported, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
     expect(child("local_ts")).toEqual(["0.0.0.0/0"]);
     const six = { ...tunnelSpec, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" };
     expect(at(read(loadConnection(six)), "hub-1", "children", childName(six), "local_ts")).toEqual([
@@ -215,8 +217,8 @@ const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[
 
 describe("the reason why a tunnel is down", () => {
   it.each(causes)("charon's log shows the cause %s at %s", (cause, stage, lines) => {
-    const told = lines.map((text) => ({ name: "hub-1", text }));
-    expect(causeIn(told, stage)).toBe(cause);
+    const reported = lines.map((text) => ({ name: "hub-1", text }));
+    expect(causeIn(reported, stage)).toBe(cause);
   });
 
   it("no cause is known without a line, or after a wrongly guessed group", () => {

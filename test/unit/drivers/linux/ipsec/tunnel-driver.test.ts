@@ -257,8 +257,10 @@ describe("a tunnel of a Linux host", () => {
     bench.psk = "Azure_PSK_of_another_version";
     await bench.put();
     expect([...bench.charon.shared.values()]).toEqual(["Azure_PSK_of_another_version"]);
-    const told = bench.charon.asked.slice(asked).filter((command) => !command.startsWith("list-"));
-    expect(told).toEqual(["load-shared"]);
+    const reported = bench.charon.asked
+      .slice(asked)
+      .filter((command) => !command.startsWith("list-"));
+    expect(reported).toEqual(["load-shared"]);
     const sasOf = (tunnel: typeof before) => tunnel?.sas.kind === "known" && tunnel.sas.value;
     expect(sasOf(await bench.tunnel())).toEqual(sasOf(before));
     expect(wiped(bench)).toBe(true);

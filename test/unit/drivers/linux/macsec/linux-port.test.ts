@@ -44,9 +44,12 @@ function observationOf(secy: string, change: Partial<KernelObservation> = {}): K
 }
 
 function seen(observation: KernelObservation, before?: KernelObservation): PortReading {
-  const told = readPort("a0", observation, before);
-  if (told === undefined) throw new Error("no port a0");
-  return { ...told, port: withParticipant(told.port, { kind: "told", observation: agreed, at }) };
+  const reported = readPort("a0", observation, before);
+  if (reported === undefined) throw new Error("no port a0");
+  return {
+    ...reported,
+    port: withParticipant(reported.port, { kind: "observed", observation: agreed, at }),
+  };
 }
 
 const withSecy = (change: NonNullable<MacsecDevice["secy"]>): MacsecDevice[] =>

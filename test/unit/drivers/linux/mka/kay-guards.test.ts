@@ -394,21 +394,21 @@ describe("FPT_DDP_EXT.1: delay protection", () => {
 
   it("our lowest packet number is that of a hello ago, reported with both halves", () => {
     const { subject, server } = member(ca);
-    const tell = (nextPn: bigint): void =>
+    const sendWith = (nextPn: bigint): void =>
       subject.take(subject.kay.report({ kind: "packetNumber", an: 0, nextPn }, subject.now));
-    const told = (): unknown => {
+    const halvesSent = (): unknown => {
       server.answer({ ...server.use(1, 0, "transmit") });
       subject.pass(2000);
       const { sakUse, xpn } = subject.last;
       if (sakUse?.kind !== "used") return undefined;
       return [sakUse.old?.lowestPn, xpn?.oldHigh];
     };
-    expect(told()).toEqual([1, 0]);
-    tell(0x2_0000_0007n);
+    expect(halvesSent()).toEqual([1, 0]);
+    sendWith(0x2_0000_0007n);
     subject.pass(1900);
     server.answer();
     expect(subject.last.xpn?.oldHigh).toBe(0);
-    expect(told()).toEqual([7, 2]);
+    expect(halvesSent()).toEqual([7, 2]);
   });
 });
 

@@ -182,12 +182,12 @@ describe("a successor with a snapshot", () => {
 
   it("a successor whose snapshot does not fit the SecY begins anew, closed", async () => {
     const { site, a, b } = await settled("contradiction");
-    const told = b.memory;
+    const stored = b.memory;
     a.command({ kind: "rekeySak" });
     await site.run(10_000);
     site.watches = "keys";
     b.kill();
-    b.memory = told;
+    b.memory = stored;
     b.begin("memory");
     expect(b.all("secyContradicts")).toHaveLength(1);
     expect(miOf(b.sent.at(-1))).not.toBe(miOf(b.sent.at(-2)));
@@ -220,9 +220,9 @@ describe("a successor with a snapshot", () => {
 
   it("each hello of the peer changes the snapshot, which reserves MNs", async () => {
     const { site, a, b } = await settled("stored", { delayProtection: "on" });
-    const before = { told: a.remembered, heard: b.sent.length };
+    const before = { stored: a.remembered, heard: b.sent.length };
     await site.run(60_000);
-    expect(a.remembered - before.told).toBe(b.sent.length - before.heard);
+    expect(a.remembered - before.stored).toBe(b.sent.length - before.heard);
     for (let turn = 0; turn < 60; turn += 1) {
       await site.run(10_000);
       const mn = mnOf(a.sent.at(-1));

@@ -170,7 +170,7 @@ describe("a change", () => {
     using secret = secretOf(other.cak);
     const add = { kind: "add", ckn: other.ckn, key: secret } as const;
     const lines = await stage(a, "change", priority(9), add, priority(8));
-    expect(lines.map((told) => told.length)).toEqual([1, 2, 3]);
+    expect(lines.map((reported) => reported.length)).toEqual([1, 2, 3]);
     expect(lines[2]?.[1]).toBe(`+ CAK ${other.ckn} [secret cak]`);
     expect(await keysOf(a)).toEqual([ca.ckn]);
     expect(await a.client.recall("change", signal)).toBeUndefined();

@@ -64,7 +64,7 @@ export class Host {
   }
 
   /** Starts with `told` instead of the memory that the service manager holds. */
-  start(told?: MkaMemory): void {
+  start(stored?: MkaMemory): void {
     const memory = this.memory?.slice();
     const over = new AbortController();
     const server = new MkaControlServer({
@@ -88,8 +88,8 @@ export class Host {
       clock: this.clock,
       entropy: { bytes: (length) => this.#prng.bytes(length) },
       log: { write: (level, code, text) => this.log.push(`${level} ${code} ${text}`) },
-      memory: told ?? (memory === undefined ? undefined : readMemory(memory, this.clock.wall())),
-      store: (told) => this.#store(told),
+      memory: stored ?? (memory === undefined ? undefined : readMemory(memory, this.clock.wall())),
+      store: (stored) => this.#store(stored),
     });
     const ended = server.run(over.signal).catch((error: unknown) => error);
     this.#life = { server, over, ended };

@@ -147,25 +147,26 @@ export class PretendKernel {
     const body = bytesOf(request.body);
     const isLink = request.type !== macsecNumber;
     const name = isLink ? "encode" : (names[body[0] ?? 0] ?? "?");
-    const told = attributesIn(body.subarray(isLink ? 16 : 4));
-    const refused = this.fault(name) ?? (isLink ? this.#encode(told) : this.#macsec(name, told));
+    const reported = attributesIn(body.subarray(isLink ? 16 : 4));
+    const refused =
+      this.fault(name) ?? (isLink ? this.#encode(reported) : this.#macsec(name, reported));
     this.log.push(refused === undefined ? name : `${name}: ${refused}`);
     return refused;
   }
 
-  #encode(told: Told): string | undefined {
-    const data = attributesIn(attributesIn(told.get(18) ?? none).get(2) ?? none);
+  #encode(reported: Attributes): string | undefined {
+    const data = attributesIn(attributesIn(reported.get(18) ?? none).get(2) ?? none);
     if (this.secy === undefined) return "ENODEV";
     this.secy.encodingSa = data.get(6)?.[0] ?? 0;
     return undefined;
   }
 
-  #macsec(name: string, told: Told): string | undefined {
+  #macsec(name: string, reported: Attributes): string | undefined {
     const { secy } = this;
-    const index = u32.read(viewOf(told.get(1) ?? none), 0, 4);
+    const index = u32.read(viewOf(reported.get(1) ?? none), 0, 4);
     if (secy === undefined || index !== secy.index) return "ENODEV";
-    const sci = hexOf(attributesIn(told.get(2) ?? none).get(1) ?? none);
-    const sa = attributesIn(told.get(3) ?? none);
+    const sci = hexOf(attributesIn(reported.get(2) ?? none).get(1) ?? none);
+    const sa = attributesIn(reported.get(3) ?? none);
     if (name === "addRxSc") {
       if (secy.receive.has(sci)) return "EEXIST";
       secy.receive.set(sci, new Map());
@@ -185,21 +186,22 @@ const names: Readonly<Record<number, string>> = {
 function change(
   name: string,
   sas: Map<number, Sa>,
-  told: Told,
+  reported: Attributes,
   suite: CipherSuite,
 ): string | undefined {
-  const an = told.get(1)?.[0] ?? -1;
+  const an = reported.get(1)?.[0] ?? -1;
   const sa = sas.get(an);
-  const pn = told.get(3);
+  const pn = reported.get(3);
   if (pn !== undefined && pn.length !== (suite.includes("xpn") ? 8 : 4)) return "EINVAL";
   const number = pn === undefined ? undefined : numberOf(pn);
-  const active = told.get(2)?.[0];
+  const active = reported.get(2)?.[0];
   if (name.startsWith("add")) {
     if (sa !== undefined) return "EBUSY";
-    const [sak, keyId] = [4, 5].map((type) => hexOf(told.get(type) ?? none));
+    const [sak, keyId] = [4, 5].map((type) => hexOf(reported.get(type) ?? none));
     if (number === undefined || number === 0n) return "EINVAL";
     if (sak?.length !== (suite.endsWith("256") ? 64 : 32)) return "EINVAL";
-    if (suite.includes("xpn") !== told.has(8) || told.has(8) !== told.has(9)) return "EINVAL";
+    if (suite.includes("xpn") !== reported.has(8) || reported.has(8) !== reported.has(9))
+      return "EINVAL";
     sas.set(an, { active: active === 1, pn: number, keyId: keyId ?? "", sak });
     return undefined;
   }
@@ -214,7 +216,7 @@ function change(
   return undefined;
 }
 
-type Told = ReadonlyMap<number, Uint8Array>;
+type Attributes = ReadonlyMap<number, Uint8Array>;
 const none = new Uint8Array(8);
 
 const viewOf = ({ buffer, byteOffset, byteLength }: Uint8Array): DataView =>
@@ -226,7 +228,7 @@ function numberOf(octets: Uint8Array): bigint {
     : viewOf(octets).getBigUint64(0, true);
 }
 
-function attributesIn(octets: Uint8Array): Told {
+function attributesIn(octets: Uint8Array): Attributes {
   const found = new Map<number, Uint8Array>();
   if (octets === none) return found;
   eachAttribute({ view: viewOf(octets), start: 0, end: octets.length }, (type, start, end) => {

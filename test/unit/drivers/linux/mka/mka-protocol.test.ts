@@ -48,7 +48,7 @@ const settings = fc.record({
 
 const keyed = fc
   .record({ kind: fc.constantFrom("add", "replace"), ckn, key: cak })
-  .map((told) => ({ ...told, key: secretOf(told.key) }) as RequestedOperation);
+  .map((reported) => ({ ...reported, key: secretOf(reported.key) }) as RequestedOperation);
 const operations: fc.Arbitrary<RequestedOperation> = fc.oneof(
   keyed,
   fc.record({ kind: fc.constant("configure" as const), settings }),
@@ -100,10 +100,10 @@ describe("requests to the MKA process", () => {
         const changed = Uint8Array.from(octets);
         changed[at % octets.length] = to;
         const cut = octets.slice(0, at % (octets.length + 1));
-        const told = [noise, changed, cut, Uint8Array.of(...octets, to)][how] ?? noise;
-        const before = hexOf(told);
+        const reported = [noise, changed, cut, Uint8Array.of(...octets, to)][how] ?? noise;
+        const before = hexOf(reported);
         // A request that is decoded means exactly its octets.
-        expect([before, "malformed"]).toContain(understood(told));
+        expect([before, "malformed"]).toContain(understood(reported));
       }),
       { numRuns },
     );
@@ -172,7 +172,11 @@ const peer = fc.record({
 });
 const actor = fc
   .record({ ckn, mi: hex(12), mnReserved: uint32, kn: uint32, peers: fc.array(peer), ick: cak })
-  .map((told) => ({ ...told, ick: secretOf(told.ick), kek: secretOf(told.ick.toReversed()) }));
+  .map((reported) => ({
+    ...reported,
+    ick: secretOf(reported.ick),
+    kek: secretOf(reported.ick.toReversed()),
+  }));
 const sak = fc.record({
   slot: fc.constantFrom("latest" as const, "old" as const),
   keyIdentifier: fc.record({ mi: hex(12), kn: uint32 }),
@@ -245,9 +249,9 @@ describe("the state that one MKA process leaves to the next", () => {
         const octets = bytesOf(writeMemory(memory, wall));
         const changed = Uint8Array.from(octets);
         changed[at % octets.length] = to;
-        const told = [noise, changed, octets.slice(0, at % octets.length)][how] ?? noise;
+        const reported = [noise, changed, octets.slice(0, at % octets.length)][how] ?? noise;
         try {
-          readMemory(told, later);
+          readMemory(reported, later);
         } catch (error) {
           expect(error).toBeInstanceOf(Malformed);
         }

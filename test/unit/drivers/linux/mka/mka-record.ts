@@ -101,7 +101,7 @@ export class Stage {
   }
 
   #note(end: EndName, { session, mkpdus }: EndObservation): void {
-    const told: Record<(typeof fields)[number], string> = {
+    const reported: Record<(typeof fields)[number], string> = {
       port: session.controlledPort,
       principal: keyName(session.principalCkn),
       live: `${session.livePeers}`,
@@ -110,7 +110,7 @@ export class Stage {
       latest: this.#sakText(session.latestSak),
       older: this.#sakText(session.oldSak),
     };
-    for (const field of fields) this.#put(`${end} ${field}`, told[field]);
+    for (const field of fields) this.#put(`${end} ${field}`, reported[field]);
     for (const counter of counters) {
       const name = `${end} ${counter}`;
       const before = this.#before.get(name) ?? 0n;

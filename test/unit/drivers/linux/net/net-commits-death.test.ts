@@ -391,7 +391,7 @@ describe("a full disk", () => {
 });
 
 describe("a state file that is damaged", () => {
-  const told = "error state-unreadable: what was pending before is not known any more";
+  const logged = "error state-unreadable: what was pending before is not known any more";
   const good = {
     bootId: "boot-1",
     pending: {
@@ -441,7 +441,7 @@ describe("a state file that is damaged", () => {
     const bench = new NetBench();
     await bench.write(JSON.stringify(content));
     const commits = await bench.life();
-    expect(bench.log).toEqual([told]);
+    expect(bench.log).toEqual([logged]);
     expect(commits.state).toEqual(emptyState("boot-1"));
     await bench.applied(commits, [shut("p1")], "final");
   });
@@ -477,7 +477,7 @@ describe("a state file that is damaged", () => {
       if (state.pending === undefined) expect(state.bootId).toBe("boot-1");
       else
         expect(state.pending.undo.every(({ kind }) => /^port\.(shut|open)$/.test(kind))).toBe(true);
-      expect(bench.log.filter((line) => line !== told)).toEqual([]);
+      expect(bench.log.filter((line) => line !== logged)).toEqual([]);
       commits.close();
     };
     await fc.assert(fc.asyncProperty(damage, run), { numRuns: effort(500, 20_000) });

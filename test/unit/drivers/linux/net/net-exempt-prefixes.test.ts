@@ -96,7 +96,7 @@ class Scene {
     );
   }
 
-  async told() {
+  async reported() {
     const { policies, links } = this.kernel;
     const stored = await settled(this.clock, readExemptPrefixes(this.disk, this.context.log));
     const ways = waysUnderMacsec(stored, links);
@@ -115,7 +115,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
       [3, 4],
       [3, 4],
     ]);
-    expect(await scene.told()).toEqual({ blocked: true, open: ["p1"] });
+    expect(await scene.reported()).toEqual({ blocked: true, open: ["p1"] });
   });
 
   it("an exempt prefix is exempt before it is blocked, so its traffic goes on", async () => {
@@ -128,11 +128,11 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
   it("an exempt prefix passes by a SecY that is made later, and by none that is gone", async () => {
     const scene = new Scene(port);
     await scene.carry(back("p1"), block);
-    expect([scene.ways(), await scene.told()]).toEqual([[], { blocked: true, open: [] }]);
+    expect([scene.ways(), await scene.reported()]).toEqual([[], { blocked: true, open: [] }]);
     await scene.links(port, secy(7, 1));
     expect([scene.ways(), scene.passed()]).toEqual([[7], [7]]);
     await scene.links(port);
-    expect([scene.ways(), await scene.told()]).toEqual([[], { blocked: true, open: [] }]);
+    expect([scene.ways(), await scene.reported()]).toEqual([[], { blocked: true, open: [] }]);
     await scene.links(port, secy(8, 1), vlan(9, 8));
     expect([scene.ways(), scene.passed()]).toEqual([
       [8, 9],
@@ -145,7 +145,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     await scene.carry(back("p1", "p2"), block);
     await scene.links(...scene.kernel.links.filter(({ index }) => index !== 3));
     expect([scene.ways(), scene.passed()]).toEqual([[5], [5]]);
-    expect(await scene.told()).toEqual({ blocked: true, open: ["p2"] });
+    expect(await scene.reported()).toEqual({ blocked: true, open: ["p2"] });
   });
 
   it("an exempt prefix never passes by the port itself or a SecY that fails open", async () => {
@@ -204,7 +204,7 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     await scene.context.xfrm.write([putPolicy({ ...theirs, priority: 10 })], never);
     await scene.links(...scene.kernel.links);
     expect(scene.ways()).toEqual([2, 3]);
-    expect((await scene.told()).blocked).toBe(false);
+    expect((await scene.reported()).blocked).toBe(false);
   });
 
   it("exempt prefixes are restored by the command that restores the blocks", async () => {
@@ -212,14 +212,14 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
     await scene.carry(back("p1"), block);
     scene.kernel.policies = [];
     await scene.carry(block);
-    expect([scene.ways(), (await scene.told()).blocked]).toEqual([[3], true]);
+    expect([scene.ways(), (await scene.reported()).blocked]).toEqual([[3], true]);
   });
 
   it("exempt prefixes in an unreadable file pass nowhere, and this is logged", async () => {
     const scene = new Scene(port, secy(3, 1));
     for (const text of ["{", "[]", '{"prefixes":[{"prefix":"x","ports":[]}]}']) {
       await settled(scene.clock, scene.disk.replace("backing", new TextEncoder().encode(text)));
-      expect((await scene.told()).open).toEqual([]);
+      expect((await scene.reported()).open).toEqual([]);
     }
     expect(scene.logged).toHaveLength(3);
   });

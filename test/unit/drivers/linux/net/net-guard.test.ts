@@ -370,9 +370,9 @@ describe("the routes around what tunnels protect", () => {
     ];
     const tunnel = { kind: "tunnel", name: "hub-1" };
     const port = { kind: "port", port: "p1" };
-    const told = waysOf(observation(routes), known([hub], at));
-    if (told.kind !== "known") throw new Error("not known");
-    expect(told.value).toEqual([
+    const reported = waysOf(observation(routes), known([hub], at));
+    if (reported.kind !== "known") throw new Error("not known");
+    expect(reported.value).toEqual([
       { prefix: "10.100.0.0/16", via: tunnel, best: true },
       { prefix: "10.100.7.0/24", via: port, best: true },
       { prefix: "0.0.0.0/0", via: port, best: true },

@@ -21,8 +21,8 @@ function addressMessage(link: number, scope: number, flags: number | undefined):
   const { type, body } = addAddress({ link, local: "192.0.2.1", prefixLength: 30 });
   const [header, ...attributes] = body.map((part) => Uint8Array.from(part as Uint8Array));
   header?.set([scope], 3);
-  const told = flags === undefined ? [] : [Uint8Array.of(8, 0, 8, 0, flags, 0, 0, 0)];
-  const whole = [Buffer.concat([header ?? new Uint8Array(), ...attributes, ...told])];
+  const reported = flags === undefined ? [] : [Uint8Array.of(8, 0, 8, 0, flags, 0, 0, 0)];
+  const whole = [Buffer.concat([header ?? new Uint8Array(), ...attributes, ...reported])];
   return Uint8Array.from(encodeRequests([{ type, flags: 0, body: whole }], 1));
 }
 

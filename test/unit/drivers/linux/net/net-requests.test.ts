@@ -344,12 +344,12 @@ async function readBack(reply: NetReply, effect: "none" | "unknown"): Promise<Li
 }
 
 describe("a refusal", () => {
-  const told = (Object.keys(errorRows) as ErrorCode[]).filter((code) =>
+  const reported = (Object.keys(errorRows) as ErrorCode[]).filter((code) =>
     /^(device|transport)\./.test(code),
   );
   const details = { where: "p1", next: "linkseal links" } as const;
 
-  it.each(told)("a refusal %s arrives unchanged", async (code) => {
+  it.each(reported)("a refusal %s arrives unchanged", async (code) => {
     for (const effect of ["none", "unknown", "applied"] as const) {
       const server = new PretendServer();
       const text = `net-1 still waits for "p1"; nothing was changed`;

@@ -196,18 +196,18 @@ describe("the port that frames of a link leave by", () => {
 
 describe("where a far end may have an address", () => {
   it("subnets of the recorded site are reported by link and VRF", () => {
-    const told = subnetsOf(site, siteAddresses).map(
+    const reported = subnetsOf(site, siteAddresses).map(
       ({ link, vrf, prefix, ...on }) =>
         `${"port" in on ? on.port : on.tunnel} ${link} ${vrf ?? "-"} ${prefix}`,
     );
     const ofOurs = siteAddresses.filter(({ link }) => site.some(({ index }) => index === link));
-    expect(told.every((line) => /^(a0|b0|ipsec42) /.test(line))).toBe(true);
-    expect(told.filter((line) => line.startsWith("b0 "))).toEqual(
+    expect(reported.every((line) => /^(a0|b0|ipsec42) /.test(line))).toBe(true);
+    expect(reported.filter((line) => line.startsWith("b0 "))).toEqual(
       ofOurs
         .filter(({ link }) => link === 2)
         .map(({ address: own, prefixLength }) => `b0 b0 vrf7 ${own}/${prefixLength}`),
     );
-    expect(told.length).toBeGreaterThan(3);
+    expect(reported.length).toBeGreaterThan(3);
   });
 
   it("a subnet is in the VRF of its own link, and in the default one otherwise", () => {

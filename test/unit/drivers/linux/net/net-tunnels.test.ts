@@ -108,8 +108,8 @@ describe("an xfrm interface", () => {
       if (inbound === undefined) throw new Error("no SA");
       const { extendedReplay: _numbers, ...attributes } = inbound.attributes;
       const numbers = { in: 0n, out: 0n, bitmap: "", replayWindow: extended ?? 0 };
-      const told = extended === undefined ? {} : { extendedReplay: numbers };
-      const sa: Sa = { ...inbound, replayWindow, attributes: { ...attributes, ...told } };
+      const reported = extended === undefined ? {} : { extendedReplay: numbers };
+      const sa: Sa = { ...inbound, replayWindow, attributes: { ...attributes, ...reported } };
       expect(sasOf([sa])[0]?.antiReplay).toBe(antiReplay);
       expect(spiOf(0x1001)).not.toHaveProperty("antiReplay");
     },
@@ -134,8 +134,8 @@ describe("an xfrm interface", () => {
     const many = Array.from({ length: 100 }, (_, index): Sa => {
       return { ...first, spi: index, usage: { ...first.usage, addedAt: BigInt(index) } };
     });
-    const told = sasOf(many).map(({ spi }) => spi);
-    expect([told.length, told[0], told.at(-1)]).toEqual([64, 99, 36]);
+    const reported = sasOf(many).map(({ spi }) => spi);
+    expect([reported.length, reported[0], reported.at(-1)]).toEqual([64, 99, 36]);
   });
 
   it("only xfrm interfaces are tunnels, with the SAs of their own number", () => {

@@ -209,7 +209,7 @@ function heardIn(request: NetlinkRequest): object {
     flags: [FlagsNew.REPLACE, FlagsNew.EXCL, FlagsNew.CREATE, FlagsNew.APPEND]
       .filter((flag) => (message.flags & flag) !== 0)
       .map((flag) => FlagsNew[flag]),
-    told: plain(found?.theirs(message.data)),
+    reported: plain(found?.theirs(message.data)),
   };
 }
 
@@ -231,34 +231,38 @@ describe("a request that ours write", () => {
 
   it("for a MACsec device tells netlink's codecs all of its settings", () => {
     const request = addMacsecLink({ name: "ms0", below: 4, mtu: 9000, settings });
-    const told = { ...noLink, name: "ms0", link: 4, mtu: 9000 };
+    const reported = { ...noLink, name: "ms0", link: 4, mtu: 9000 };
     const info = { kind: "macsec", macsec: settings };
-    expect(heardIn(request)).toEqual({ ...added, kind: "NEWLINK", told: { ...told, info } });
+    expect(heardIn(request)).toEqual({
+      ...added,
+      kind: "NEWLINK",
+      reported: { ...reported, info },
+    });
   });
 
   it("for other settings of a MACsec device names that device and these settings alone", () => {
     const macsec = { encodingSa: 3, replayProtect: false, window: 0, validation: "check" } as const;
-    const told = { ...noLink, index: 9, info: { kind: "macsec", macsec } };
+    const reported = { ...noLink, index: 9, info: { kind: "macsec", macsec } };
     const request = changeMacsecLink(9, macsec);
-    expect(heardIn(request)).toEqual({ ...changed, kind: "NEWLINK", told });
+    expect(heardIn(request)).toEqual({ ...changed, kind: "NEWLINK", reported });
   });
 
   it("for a device of xfrm or of a VLAN tells them its number", () => {
     const ofXfrm = addXfrmLink({ name: "ipsec42", ifId: 0x4200_0001, mtu: 1400 });
     const xfrm = { kind: "xfrm", xfrm: { ifId: 0x4200_0001 } };
-    const told = { ...noLink, name: "ipsec42", mtu: 1400, info: xfrm };
-    expect(heardIn(ofXfrm)).toEqual({ ...added, kind: "NEWLINK", told });
+    const reported = { ...noLink, name: "ipsec42", mtu: 1400, info: xfrm };
+    expect(heardIn(ofXfrm)).toEqual({ ...added, kind: "NEWLINK", reported });
     const vlan = { id: 5, protocol: "88a8" };
     const ofVlan = addVlanLink({ name: "a0.5", below: 3, mtu: 1500, ...vlan });
     const theirs = { name: "a0.5", link: 3, mtu: 1500, info: { kind: "vlan", vlan } };
     const whole = { ...noLink, ...theirs };
-    expect(heardIn(ofVlan)).toEqual({ ...added, kind: "NEWLINK", told: whole });
+    expect(heardIn(ofVlan)).toEqual({ ...added, kind: "NEWLINK", reported: whole });
   });
 
   it("for a change of a link tells them what changes, and of its flags which", () => {
     const change = { up: true, mtu: 1500, master: 8 };
-    const told = { ...noLink, index: 4, flags: 1, mtu: 1500, master: 8 };
-    expect(heardIn(changeLink(4, change))).toEqual({ ...changed, kind: "NEWLINK", told });
+    const reported = { ...noLink, index: 4, flags: 1, mtu: 1500, master: 8 };
+    expect(heardIn(changeLink(4, change))).toEqual({ ...changed, kind: "NEWLINK", reported });
     const flagsOf = (request: NetlinkRequest): object => {
       const { data } = parseLinkMessage(Buffer.from(encodeRequests([request], 7)).subarray(16));
       return { flags: data.flags, change: data.change };
@@ -272,14 +276,14 @@ describe("a request that ours write", () => {
   });
 
   it("for the way of a link with addresses tells them the mode of IPv6", () => {
-    const told = { ...noLink, index: 4, perFamily: { inet6: { addressMode: "none" } } };
+    const reported = { ...noLink, index: 4, perFamily: { inet6: { addressMode: "none" } } };
     const request = changeLink(4, { addressMode: "none" });
-    expect(heardIn(request)).toEqual({ ...changed, kind: "NEWLINK", told });
+    expect(heardIn(request)).toEqual({ ...changed, kind: "NEWLINK", reported });
   });
 
   it("for an end of a link names it", () => {
-    const told = { ...noLink, index: 9 };
-    expect(heardIn(deleteLink(9))).toEqual({ ...changed, kind: "DELLINK", told });
+    const reported = { ...noLink, index: 9 };
+    expect(heardIn(deleteLink(9))).toEqual({ ...changed, kind: "DELLINK", reported });
   });
 
   it.each([
@@ -289,9 +293,9 @@ describe("a request that ours write", () => {
     [10, "fd00:2::1", "fd00:2::2"],
   ])("of family %i for the address %s tells them both ends", (family, local, peer) => {
     const want = { link: 3, local, peer, prefixLength: 24 };
-    const told = { family, prefixLength: 24, scope: 0, link: 3, local, address: peer };
-    expect(heardIn(addAddress(want))).toEqual({ ...added, kind: "NEWADDR", told });
-    expect(heardIn(removeAddress(want))).toEqual({ ...changed, kind: "DELADDR", told });
+    const reported = { family, prefixLength: 24, scope: 0, link: 3, local, address: peer };
+    expect(heardIn(addAddress(want))).toEqual({ ...added, kind: "NEWADDR", reported });
+    expect(heardIn(removeAddress(want))).toEqual({ ...changed, kind: "DELADDR", reported });
   });
 
   it.each([
@@ -302,16 +306,23 @@ describe("a request that ours write", () => {
     const prefix = `${destination}/${destinationLength}`;
     const header = { family, destinationLength, sourceLength: 0, serviceType: 0, flags: 0 };
     // RTPROT_STATIC is 4, RTN_UNICAST is 1.
-    const told = { ...header, protocol: 4, kind: 1, scope, destination, outputLink: 6 };
+    const reported = { ...header, protocol: 4, kind: 1, scope, destination, outputLink: 6 };
     const appended = { ...added, flags: ["CREATE", "APPEND"] };
-    expect(heardIn(addLinkRoute(prefix, 6))).toEqual({ ...appended, kind: "NEWROUTE", told });
-    expect(heardIn(deleteLinkRoute(prefix, 6))).toEqual({ ...changed, kind: "DELROUTE", told });
+    expect(heardIn(addLinkRoute(prefix, 6))).toEqual({ ...appended, kind: "NEWROUTE", reported });
+    expect(heardIn(deleteLinkRoute(prefix, 6))).toEqual({ ...changed, kind: "DELROUTE", reported });
   });
 
   it("for the route to an address tells them the whole address", () => {
     const header = { family: 10, destinationLength: 128, sourceLength: 0, serviceType: 0 };
-    const told = { ...header, destination: "fd00:9::1", protocol: 0, kind: 0, scope: 0, flags: 0 };
-    expect(heardIn(askRoute("fd00:9::1"))).toEqual({ ...changed, kind: "GETROUTE", told });
+    const reported = {
+      ...header,
+      destination: "fd00:9::1",
+      protocol: 0,
+      kind: 0,
+      scope: 0,
+      flags: 0,
+    };
+    expect(heardIn(askRoute("fd00:9::1"))).toEqual({ ...changed, kind: "GETROUTE", reported });
   });
 });
 

@@ -81,20 +81,20 @@ const suites: Readonly<Record<string, string>> = {
 };
 
 function macsec(octets: Buffer): object {
-  const told = parseMacsec(octets);
+  const reported = parseMacsec(octets);
   return {
-    ...renamed(told, { icvLength: "icvLen", window: "window", encodingSa: "encodingSa" }),
+    ...renamed(reported, { icvLength: "icvLen", window: "window", encodingSa: "encodingSa" }),
     // The kernel keeps both in the order of the wire; they read them in that of the host.
-    sci: turned(told.sci, 8),
-    port: turned(told.port, 2),
-    cipherSuite: suites[told.cipherSuite?.toString(16) ?? ""],
-    encrypt: yes(told.encrypt),
-    protect: yes(told.protect),
-    includeSci: yes(told.incSci),
-    endStation: yes(told.es),
-    singleCopyBroadcast: yes(told.scb),
-    replayProtect: yes(told.replayProtect),
-    validation: ["disabled", "check", "strict"][told.validation ?? 3],
+    sci: turned(reported.sci, 8),
+    port: turned(reported.port, 2),
+    cipherSuite: suites[reported.cipherSuite?.toString(16) ?? ""],
+    encrypt: yes(reported.encrypt),
+    protect: yes(reported.protect),
+    includeSci: yes(reported.incSci),
+    endStation: yes(reported.es),
+    singleCopyBroadcast: yes(reported.scb),
+    replayProtect: yes(reported.replayProtect),
+    validation: ["disabled", "check", "strict"][reported.validation ?? 3],
   };
 }
 
@@ -136,9 +136,9 @@ function inet(octets: Buffer): object {
 }
 
 function inet6(octets: Buffer): object {
-  const told = parseLinkProtocolInfoInet6(octets);
-  const { flags, token, addrGenMode } = told;
-  const cache = told.cacheinfo && parseCacheInfo(told.cacheinfo);
+  const reported = parseLinkProtocolInfoInet6(octets);
+  const { flags, token, addrGenMode } = reported;
+  const cache = reported.cacheinfo && parseCacheInfo(reported.cacheinfo);
   return {
     ...{ flags, token: address(token) },
     cache: cache && {
@@ -147,9 +147,9 @@ function inet6(octets: Buffer): object {
     },
     addressMode: ["eui64", "none", "stableSecret", "random"][addrGenMode ?? 4],
     // Both know that these are there, and name none of their numbers.
-    settings: told.conf && {},
-    statistics: told.stats && {},
-    icmpStatistics: told.icmp6stats && {},
+    settings: reported.conf && {},
+    statistics: reported.stats && {},
+    icmpStatistics: reported.icmp6stats && {},
   };
 }
 
@@ -244,11 +244,11 @@ const metricNames = {
   ...{ fastOpen: "fastopenNoCookie" },
 } as const satisfies Record<string, keyof RouteMetrics>;
 
-function metrics(told: RouteMetrics): object {
-  const numbers = Object.entries(renamed(told, metricNames));
+function metrics(reported: RouteMetrics): object {
+  const numbers = Object.entries(renamed(reported, metricNames));
   return {
     ...Object.fromEntries(numbers.map(([name, octets]) => [name, word(octets as Octets)])),
-    congestionControl: told.ccAlgo?.toString("latin1").replace(/\0$/, ""),
+    congestionControl: reported.ccAlgo?.toString("latin1").replace(/\0$/, ""),
   };
 }
 
@@ -271,12 +271,12 @@ const routeNames = {
   encapType: "encapType",
 } as const satisfies Record<string, keyof RouteAttrs>;
 
-function routeCache(told: RouteAttrs["cacheInfo"]): object | undefined {
+function routeCache(reported: RouteAttrs["cacheInfo"]): object | undefined {
   return (
-    told && {
-      ...{ clients: told.clntref, lastUse: told.lastuse, expires: told.expires },
-      ...{ error: told.error, used: told.used, id: told.id },
-      ...{ timestamp: told.ts, timestampAge: told.tsage },
+    reported && {
+      ...{ clients: reported.clntref, lastUse: reported.lastuse, expires: reported.expires },
+      ...{ error: reported.error, used: reported.used, id: reported.id },
+      ...{ timestamp: reported.ts, timestampAge: reported.tsage },
     }
   );
 }
@@ -318,8 +318,8 @@ const ruleNames = {
   ipProtocol: "ipProto",
 } as const satisfies Record<string, keyof RuleAttrs>;
 
-function range(told: { start?: number; end?: number } | undefined): object | undefined {
-  return told && { first: told.start, last: told.end };
+function range(reported: { start?: number; end?: number } | undefined): object | undefined {
+  return reported && { first: reported.start, last: reported.end };
 }
 
 export function ruleByNetlink(octets: Buffer): object {

@@ -234,8 +234,8 @@ describe("hostile answers", () => {
 
   it("text for people has no control characters and a bounded length", () => {
     const reset = `\x1b[2J${"x".repeat(10_000)}\n`;
-    const told = { bgpState: "Active", lastResetDueTo: reset };
-    const read = readNeighbours({ "192.0.2.2": told }).get("192.0.2.2");
+    const reported = { bgpState: "Active", lastResetDueTo: reset };
+    const read = readNeighbours({ "192.0.2.2": reported }).get("192.0.2.2");
     expect(read?.lastReset).toMatch(/^\[2Jx{197}\.\.\.$/);
   });
 });

@@ -64,7 +64,7 @@ describe("an observation of the routing", () => {
     });
     expect(sessions.map(({ state }) => state)).toEqual(["Established", "Connect"]);
     expect(md5?.failed).toBe(6n);
-    expect(frr.told).toEqual([]);
+    expect(frr.sent).toEqual([]);
   });
 
   it("a session that is shut is a drain", async () => {
@@ -104,7 +104,7 @@ describe("a drain", () => {
     frr.filter("192.0.2.2", { out: "own-out" });
     frr.routeMaps.bgpd = {};
     await takeTurn(frr, one, "drain", "prepend", never);
-    expect(frr.told).toEqual([
+    expect(frr.sent).toEqual([
       [
         "configure terminal",
         `route-map ${our("prepend", "in")} permit 20`,
@@ -133,7 +133,7 @@ describe("a drain", () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
     await takeTurn(frr, { ...one, vrf: "red" }, "drain", "gracefulShutdown", never);
-    const [lines] = frr.told;
+    const [lines] = frr.sent;
     expect(lines).toContain("router bgp 65010 vrf red");
     expect(lines).toContain("set community graceful-shutdown additive");
     expect(lines).toContain("set local-preference 0");
@@ -153,13 +153,13 @@ describe("a drain", () => {
     await takeTurn(frr, one, "drain", "prepend", never);
     await takeTurn(frr, port("192.0.2.10"), "drain", "peeringShutdown", never);
     await takeTurn(frr, one, "restore", "peeringShutdown", never);
-    expect(frr.told).toEqual([]);
+    expect(frr.sent).toEqual([]);
   });
 
   it("a drain by another means replaces the first, and calls what that one called", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "gracefulShutdown", never);
-    const lines = frr.told[0] ?? [];
+    const lines = frr.sent[0] ?? [];
     expect(lines[lines.indexOf(`route-map ${our("graceful-shutdown", "out")} permit 10`) + 1]).toBe(
       "call own-out",
     );
@@ -173,12 +173,12 @@ describe("a drain", () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
     await takeTurn(frr, one, "drain", "prepend", never);
-    expect(frr.told[0]).toContain(`no route-map ${our("prepend", "out")}`);
-    expect(frr.told[0]?.indexOf(`no route-map ${our("prepend", "out")}`)).toBeLessThan(
-      frr.told[0]?.indexOf(`route-map ${our("prepend", "out")} permit 20`) ?? 0,
+    expect(frr.sent[0]).toContain(`no route-map ${our("prepend", "out")}`);
+    expect(frr.sent[0]?.indexOf(`no route-map ${our("prepend", "out")}`)).toBeLessThan(
+      frr.sent[0]?.indexOf(`route-map ${our("prepend", "out")} permit 20`) ?? 0,
     );
     await takeTurn(frr, one, "restore", "prepend", never);
-    expect(frr.told[1]).toEqual([
+    expect(frr.sent[1]).toEqual([
       "configure terminal",
       `no route-map ${our("prepend", "in")}`,
       `no route-map ${our("prepend", "out")}`,
@@ -188,7 +188,7 @@ describe("a drain", () => {
   it("a drain never opens a direction that RFC 8212 keeps shut", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, port("192.0.2.6"), "drain", "prepend", never);
-    const lines = frr.told[0] ?? [];
+    const lines = frr.sent[0] ?? [];
     expect(lines.filter((line) => line.startsWith("neighbor "))).toEqual([
       "neighbor 192.0.2.6 route-map linkseal-prepend.default.ipv4.192.0.2.6.in in",
     ]);
@@ -198,7 +198,7 @@ describe("a drain", () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "drain", "peeringShutdown", never);
     await takeTurn(frr, port("192.0.2.10"), "restore", "peeringShutdown", never);
-    expect(frr.told).toEqual([
+    expect(frr.sent).toEqual([
       [
         "configure terminal",
         "router bgp 65010",
@@ -213,7 +213,7 @@ describe("restoring", () => {
   it("a restore attaches the operator's map before it drops ours", async () => {
     const frr = new PretendFrr();
     await takeTurn(frr, one, "restore", "prepend", never);
-    expect(frr.told).toEqual([
+    expect(frr.sent).toEqual([
       [
         "configure terminal",
         "router bgp 65010",
@@ -235,7 +235,7 @@ describe("restoring", () => {
     frr.routeMaps.bgpd = {};
     const error = await refusal(takeTurn(frr, one, "restore", "prepend", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-    expect(frr.told).toEqual([]);
+    expect(frr.sent).toEqual([]);
   });
 });
 
@@ -248,7 +248,7 @@ describe("what cannot be done is refused", () => {
       const error = await refusal(takeTurn(frr, bad, "drain", means, never));
       expect(error).toMatchObject({ code: "device.rejected", effect: "none", where: "p1" });
     }
-    expect(frr.told).toEqual([]);
+    expect(frr.sent).toEqual([]);
   });
 
   it.each([
@@ -270,7 +270,7 @@ describe("what cannot be done is refused", () => {
     frr.filter("192.0.2.2", { out: "own out\nno router bgp" });
     const error = await refusal(takeTurn(frr, one, "drain", "prepend", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-    expect(frr.told).toEqual([]);
+    expect(frr.sent).toEqual([]);
   });
 });
 

@@ -69,7 +69,7 @@ describe("an observation of this host's routing", () => {
         drains: [{ port: "p1", means: "prepend" }],
       },
     });
-    expect(bench.frr.told).toEqual([]);
+    expect(bench.frr.sent).toEqual([]);
     const asked = bench.frr.asked.filter((line) => line.endsWith("neighbors json"));
     expect(asked).toEqual([
       "show bgp vrf default neighbors json",
@@ -87,8 +87,8 @@ describe("an observation of this host's routing", () => {
   it("sessions inside tunnels are listed apart, with the tunnels of their paths", async () => {
     const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await observer.observe(withTunnel, "none", never);
-    expect(told).toMatchObject({
+    const reported = await observer.observe(withTunnel, "none", never);
+    expect(reported).toMatchObject({
       value: {
         sessions: [{ port: "p1", peer: "192.0.2.2", up: true }],
         tunnelSessions: [{ tunnel: "hub-1", peer: "192.0.2.6", asn: 12076, up: true }],
@@ -105,33 +105,33 @@ describe("an observation of this host's routing", () => {
   });
 
   it("the best route comes from the kernel, and BGP's waiting ones are listed beside", async () => {
-    const told = await new Bench().observe();
-    const at = told.at;
+    const reported = await new Bench().observe();
+    const at = reported.at;
     const via = { kind: "tunnel", name: "hub-1" } as const;
     const kernel = { prefix: "203.0.113.1/32", via, best: true };
     const routes = (reading: Reading<Routing>) =>
       reading.kind === "known" ? reading.value.routes : undefined;
-    expect(routes(withKernelRoutes(told, known([kernel], at)))).toEqual([
+    expect(routes(withKernelRoutes(reported, known([kernel], at)))).toEqual([
       { prefix: "203.0.113.1/32", via: { kind: "port", port: "p2" }, best: false },
       { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
       kernel,
     ]);
     const same = { ...kernel, via: { kind: "port", port: "p2" } } as const;
-    expect(routes(withKernelRoutes(told, known([same], at)))).toEqual([
+    expect(routes(withKernelRoutes(reported, known([same], at)))).toEqual([
       { prefix: "203.0.113.1/32", via: { kind: "port", port: "p1" }, best: false },
       same,
     ]);
-    expect(withKernelRoutes(told, undefined)).toBe(told);
+    expect(withKernelRoutes(reported, undefined)).toBe(reported);
     const blind = unknown("queryFailed", at);
-    expect(withKernelRoutes(told, blind)).toBe(told);
+    expect(withKernelRoutes(reported, blind)).toBe(reported);
     expect(withKernelRoutes(blind, known([kernel], at))).toBe(blind);
   });
 
   it("advertisements to neighbours over ports are read if they lead past a tunnel", async () => {
     const { observer, frr } = new Bench();
     frr.turn("192.0.2.6", "Established");
-    const told = await observer.observe(withTunnel, "tunnels", never);
-    expect(told).toMatchObject({
+    const reported = await observer.observe(withTunnel, "tunnels", never);
+    expect(reported).toMatchObject({
       value: {
         advertised: [
           { port: "p1", peer: "192.0.2.2", prefix: "198.51.100.1/32" },
