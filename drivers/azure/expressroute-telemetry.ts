@@ -36,9 +36,9 @@ export async function telemetryOf(
   const portMetrics = ["LineProtocol", "RxLightLevel", "TxLightLevel"] as const;
   const ofPort = await metrics(parts, resource, portMetrics, `Link eq '${link}'`, signal);
   const circuits = parts.circuits.slice(0, circuitsMax);
-  const seen = await Promise.all(circuits.map((id) => ofCircuit(parts, id, signal)));
+  const observed = await Promise.all(circuits.map((id) => ofCircuit(parts, id, signal)));
   const [line, rx, tx] = portMetrics.map((name) => newest(ofPort, name, () => true));
-  const values = [line, rx, tx, ...seen.flatMap(({ arp, bgp }) => [arp, bgp])];
+  const values = [line, rx, tx, ...observed.flatMap(({ arp, bgp }) => [arp, bgp])];
   const ends = values.flatMap((value) => value?.until ?? []);
   return {
     // The oldest of them, so that no value is older than reported.
@@ -46,9 +46,9 @@ export async function telemetryOf(
     lineUp: line === undefined ? undefined : line.value >= 0.5,
     rxDbm: rx?.value,
     txDbm: tx?.value,
-    arpPercent: least(seen.map(({ arp }) => arp?.value)),
-    bgpPercent: least(seen.map(({ bgp }) => bgp?.value)),
-    peerings: seen.flatMap(({ peerings }) => peerings),
+    arpPercent: least(observed.map(({ arp }) => arp?.value)),
+    bgpPercent: least(observed.map(({ bgp }) => bgp?.value)),
+    peerings: observed.flatMap(({ peerings }) => peerings),
   };
 }
 

@@ -147,9 +147,9 @@ export class ExpressRoute {
       case "succeeded":
         return state;
       case "lost": {
-        const seen = unfollowed(state, how.refusal);
-        if (this.#operations.isSettled(operation, read, graceMs)) return seen;
-        return { ...seen, provisioning: "updating", operation };
+        const observed = unfollowed(state, how.refusal);
+        if (this.#operations.isSettled(operation, read, graceMs)) return observed;
+        return { ...observed, provisioning: "updating", operation };
       }
       case "failed": {
         const now = fingerprint(document);

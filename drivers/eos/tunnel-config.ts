@@ -103,9 +103,9 @@ export function tunnelsOf(all: readonly Statement[]): EosTunnels {
   };
 }
 
-function routeIn({ words: said }: Statement): readonly (readonly [string, string])[] {
-  const [, , prefix = "", hop] = said;
-  if (!begins(said, "ip route") || !isPrefix(prefix) || hop === undefined) return [];
+function routeIn({ words: statementWords }: Statement): readonly (readonly [string, string])[] {
+  const [, , prefix = "", hop] = statementWords;
+  if (!begins(statementWords, "ip route") || !isPrefix(prefix) || hop === undefined) return [];
   return [[prefix, hop]];
 }
 

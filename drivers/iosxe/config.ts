@@ -162,26 +162,26 @@ const always = { startsAt: undefined, endsAt: undefined };
 
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
   return keysIn(block.children, (one) => {
-    const said = restOf(one, "lifetime")?.replace(/^local /, "");
-    const life = said === undefined ? always : lifetimeOf(said);
+    const lifetime = restOf(one, "lifetime")?.replace(/^local /, "");
+    const life = lifetime === undefined ? always : lifetimeOf(lifetime);
     // Its times are in the router's own zone.
     return !isUtc && (life?.startsAt ?? life?.endsAt) !== undefined ? undefined : life;
   });
 }
 
-interface Said {
+interface BgpStatement {
   readonly family: string | undefined;
   readonly words: readonly string[];
 }
 
 function neighboursIn(router: Block): readonly Neighbour[] {
-  const said = router.children.flatMap(({ line, children }): readonly Said[] =>
+  const statements = router.children.flatMap(({ line, children }): readonly BgpStatement[] =>
     line.startsWith("address-family ")
       ? children.map((one) => ({ family: line, words: one.line.split(" ") }))
       : [{ family: undefined, words: line.split(" ") }],
   );
   // A line with its AS or its group creates a neighbour.
-  const homes = said.filter(
+  const homes = statements.filter(
     ({ words: [, address = "", what] }) =>
       isIP(address) !== 0 && (what === "remote-as" || what === "peer-group"),
   );
@@ -190,7 +190,7 @@ function neighboursIn(router: Block): readonly Neighbour[] {
     const vrf = vrfOf(family);
     if (seen.has(`${vrf ?? ""} ${address}`)) return [];
     seen.add(`${vrf ?? ""} ${address}`);
-    return [neighbourOf(address, vrf, said)];
+    return [neighbourOf(address, vrf, statements)];
   });
 }
 
@@ -198,8 +198,14 @@ function vrfOf(family: string | undefined): string | undefined {
   return / vrf (\S+)$/.exec(family ?? "")?.[1];
 }
 
-function neighbourOf(address: string, vrf: string | undefined, said: readonly Said[]): Neighbour {
-  const own = said.filter(({ family, words }) => words[1] === address && vrfOf(family) === vrf);
+function neighbourOf(
+  address: string,
+  vrf: string | undefined,
+  statements: readonly BgpStatement[],
+): Neighbour {
+  const own = statements.filter(
+    ({ family, words }) => words[1] === address && vrfOf(family) === vrf,
+  );
   const map = (way: "in" | "out"): string | undefined =>
     own.find(({ words }) => words[2] === "route-map" && words[4] === way)?.words[3];
   const families = own.flatMap(({ family, words }) =>

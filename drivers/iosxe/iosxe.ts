@@ -245,23 +245,27 @@ async function commit(
     return;
   }
   if (!staged.isTimed) {
-    await sayAtOnce(cli, [...staged.commands, marking(token, true)], signal);
+    await runLinesAtOnce(cli, [...staged.commands, marking(token, true)], signal);
     await finish(cli, staged.operations, signal);
     return;
   }
   const lines = [marking(token, false), ...staged.commands, line`end`];
   if (withinMs === undefined) {
-    await say(cli, lines, signal);
+    await runLines(cli, lines, signal);
     await settle(cli, token, signal, staged.operations);
     return;
   }
   const minutes = Math.max(minutesMin, Math.ceil(withinMs / minuteMs));
   const waiting = line`configure revert timer ${minutes}`;
-  await say(cli, [...lines, ...staged.operations, waiting], signal);
+  await runLines(cli, [...lines, ...staged.operations, waiting], signal);
 }
 
 /** Enters the lines; a refusal of one makes the router revert all of them. */
-async function say(cli: Cli, commands: readonly Command[], signal: AbortSignal): Promise<void> {
+async function runLines(
+  cli: Cli,
+  commands: readonly Command[],
+  signal: AbortSignal,
+): Promise<void> {
   await cli.run([line`configure terminal revert timer ${sayingMinutes}`], "unknown", signal);
   try {
     await cli.run(commands, "unknown", signal);
@@ -287,7 +291,7 @@ async function leave(cli: Cli, signal: AbortSignal): Promise<void> {
 }
 
 /** Enters lines without an archive: the lines before a refused one stay. */
-async function sayAtOnce(
+async function runLinesAtOnce(
   cli: Cli,
   commands: readonly Command[],
   signal: AbortSignal,
@@ -312,8 +316,8 @@ async function settle(
   signal: AbortSignal,
   operations: readonly Command[] = [],
 ): Promise<void> {
-  const said = await cli.run([line`configure confirm`], "unknown", signal);
-  if (/No Rollback Confirmed Change pending/i.test(said)) {
+  const reply = await cli.run([line`configure confirm`], "unknown", signal);
+  if (/No Rollback Confirmed Change pending/i.test(reply)) {
     const text = "the router reverted the change before it was confirmed";
     throw failed("device.commitExpired", text, cli.where);
   }

@@ -117,9 +117,9 @@ const dialect: Dialect<Cli> = {
 /** The driver of Cisco IOS XR. */
 export const iosxr = defineDriver(dialect);
 
-async function commit(cli: Cli, said: Command, signal: AbortSignal): Promise<void> {
+async function commit(cli: Cli, commitCommand: Command, signal: AbortSignal): Promise<void> {
   try {
-    await cli.run([said], "unknown", signal);
+    await cli.run([commitCommand], "unknown", signal);
   } catch (error) {
     const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
     // The reason is printed elsewhere, beside lines that contain keys.

@@ -48,8 +48,8 @@ export function readSessions(text: string): readonly Page[] | undefined {
 
 /** Returns true for an empty reply and for one that says that there are none. */
 function isNothing(text: string): boolean {
-  const said = text.trim();
-  return said === "" || /^(?:% ?)?(?:There (?:is|are) )?no \w/i.test(said);
+  const trimmed = text.trim();
+  return trimmed === "" || /^(?:% ?)?(?:There (?:is|are) )?no \w/i.test(trimmed);
 }
 
 /** Returns labels and values with dots or a colon between them; the first one counts. */

@@ -51,7 +51,7 @@ interface Peerings<C extends Configured, P> {
   readonly session: (one: OnPort<C>, peers: P) => BgpSession | undefined;
 }
 
-interface Seen<C extends Configured, P> {
+interface ObservedRouter<C extends Configured, P> {
   readonly at: Instant;
   readonly control: DeviceState["control"];
   readonly macsec: readonly MacsecPort[];
@@ -63,7 +63,7 @@ interface Seen<C extends Configured, P> {
 /** Makes the state of a router from what was read. */
 export async function stateOf<C extends Configured, P>(
   { device, capabilities }: Asked,
-  { at, control, macsec, tunnels, peerings }: Seen<C, P>,
+  { at, control, macsec, tunnels, peerings }: ObservedRouter<C, P>,
 ): Promise<DeviceState> {
   const { ipsec, routes } =
     capabilities.ipsec === undefined ? noTunnels : ((await tunnels?.()) ?? noTunnels);
@@ -163,6 +163,6 @@ export function sessionTo(
 ): BgpSession {
   const up = state === "Established";
   if (up || remark === undefined) return { ...at, up };
-  const said = remark.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { ...at, up, trouble: `${what}: ${said}` };
+  const remarkText = remark.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
+  return { ...at, up, trouble: `${what}: ${remarkText}` };
 }

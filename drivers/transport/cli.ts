@@ -138,7 +138,7 @@ export class Cli implements AsyncDisposable {
    * @throws LinksealError `device.*` for a refusal, `transport.*` with `effect` for a lost reply.
    */
   async run(lines: readonly Command[], effect: Effect, signal: AbortSignal): Promise<string> {
-    for (const one of lines) this.#refuseUnsayable(one);
+    for (const one of lines) this.#refuseUnprintable(one);
     const { promise: turn, resolve } = Promise.withResolvers<void>();
     const before = this.#before;
     this.#before = before.then(() => turn);
@@ -163,15 +163,15 @@ export class Cli implements AsyncDisposable {
     try {
       const shown: string[] = [];
       let refusal: LinksealError | undefined;
-      for (const said of lines) {
+      for (const command of lines) {
         const from = this.#screen.count;
-        await this.#channel.write([...said, "\n"], signal);
+        await this.#channel.write([...command, "\n"], signal);
         await this.#prompted(from, signal);
-        const output = this.#outputOf(said, from, this.#screen.count);
-        refusal = this.#refusalIn(output, secretsOf(said));
+        const output = this.#outputOf(command, from, this.#screen.count);
+        refusal = this.#refusalIn(output, secretsOf(command));
         if (refusal !== undefined) break;
         // The output after a line with a key may be a piece of its echo.
-        if (secretsOf(said).length === 0) shown.push(...output);
+        if (secretsOf(command).length === 0) shown.push(...output);
       }
       shown.push(...(await this.#synchronize(signal)));
       refusal ??= this.#refusalIn(shown, []);
@@ -287,11 +287,11 @@ export class Cli implements AsyncDisposable {
   }
 
   /** Returns the output. The first line is the echo; text made of it would outlive a key in it. */
-  #outputOf(said: Command, from: number, to: number): readonly string[] {
-    const secrets = secretsOf(said);
+  #outputOf(command: Command, from: number, to: number): readonly string[] {
+    const secrets = secretsOf(command);
     if (secrets.length === 0) {
       const echo = this.#textOf(from, []);
-      if (!echo.endsWith(preview(said).trimEnd())) throw this.#closed("it answers out of step");
+      if (!echo.endsWith(preview(command).trimEnd())) throw this.#closed("it answers out of step");
     }
     const output: string[] = [];
     for (let index = from + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
@@ -303,18 +303,18 @@ export class Cli implements AsyncDisposable {
   }
 
   #refusalIn(output: readonly string[], secrets: readonly Secret[]): LinksealError | undefined {
-    for (const said of output) {
-      const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(said));
+    for (const outputLine of output) {
+      const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(outputLine));
       if (mark === undefined) continue;
-      const quoted = secrets.length > 0 ? "a line with a key" : printable(said);
+      const quoted = secrets.length > 0 ? "a line with a key" : printable(outputLine);
       return refusalOf(mark.code, `the device refuses: ${quoted}`, this.where);
     }
     return undefined;
   }
 
-  #refuseUnsayable(said: Command): void {
-    const isSayable = said.every((part) => typeof part === "object" || linePattern.test(part));
-    if (isSayable) return;
+  #refuseUnprintable(command: Command): void {
+    const isPrintable = command.every((part) => typeof part === "object" || linePattern.test(part));
+    if (isPrintable) return;
     throw refusalOf("device.rejected", "a command is not one line of printable text", this.where);
   }
 
@@ -323,6 +323,6 @@ export class Cli implements AsyncDisposable {
   }
 }
 
-function secretsOf(said: Command): readonly Secret[] {
-  return said.flatMap((part) => (typeof part === "object" ? [part.secret] : []));
+function secretsOf(command: Command): readonly Secret[] {
+  return command.flatMap((part) => (typeof part === "object" ? [part.secret] : []));
 }

@@ -33,8 +33,8 @@ export async function runProgram(
     const ended = statusOf(child, program);
     // A program that does not read its input may end before it was written.
     child.stdin.on("error", () => undefined).end(stdin);
-    const said = [child.stdout, child.stderr].map((stream) => bytesOf(stream, program));
-    const [status, stdout, stderr] = await Promise.all([ended, said[0], said[1]]);
+    const outputs = [child.stdout, child.stderr].map((stream) => bytesOf(stream, program));
+    const [status, stdout, stderr] = await Promise.all([ended, outputs[0], outputs[1]]);
     signal.throwIfAborted();
     return { status, stdout: stdout ?? empty, stderr: stderr ?? empty };
   } catch (error) {

@@ -230,16 +230,16 @@ function refusalIn(
   const errors = [...everyOf(reply, "rpc-error"), ...inResults];
   const severe = errors.find((one) => textOf(one, "error-severity") !== "warning");
   if (severe === undefined) return undefined;
-  const said = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
+  const severeText = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
   const tag = textOf(severe, "error-tag") ?? "";
   // The scrubbing cannot find a key that was cut in the middle.
-  const text = printable(scrub(said, written));
-  const code = codeOf(tag, said, marks);
+  const text = printable(scrub(severeText, written));
+  const code = codeOf(tag, severeText, marks);
   return refusalOf(code, `the device refuses: ${text || tag || "without a word"}`, where);
 }
 
-function codeOf(tag: string, said: string, marks: readonly FailureMark[]): ErrorCode {
-  const code = marks.find(({ pattern }) => pattern.test(said))?.code;
+function codeOf(tag: string, severeText: string, marks: readonly FailureMark[]): ErrorCode {
+  const code = marks.find(({ pattern }) => pattern.test(severeText))?.code;
   if (code !== undefined) return code;
   if (lockTags.has(tag)) return "device.locked";
   return unknownTags.has(tag) ? "device.unsupported" : "device.rejected";

@@ -297,15 +297,15 @@ function openSocket(host: string, port: number, device: string): Promise<Socket>
 }
 
 function loginError(error: unknown, offered: string, device: string): LinksealError {
-  const said = messageOf(error);
-  if (/no matching/.test(said)) {
+  const reason = messageOf(error);
+  if (/no matching/.test(reason)) {
     const text = `the device offers nothing that is strong enough (${offered})`;
     return failed("transport.authentication", text, device, error);
   }
-  if (/authentication methods failed/i.test(said)) {
+  if (/authentication methods failed/i.test(reason)) {
     return failed("transport.authentication", "the device does not accept the key", device, error);
   }
-  return failed("transport.unreachable", `no SSH session: ${said}`, device, error);
+  return failed("transport.unreachable", `no SSH session: ${reason}`, device, error);
 }
 
 function channelOver(stream: ClientChannel, device: string): ByteChannel {

@@ -30,8 +30,8 @@ const kinds: ReadonlyMap<number, "signed" | "unsigned" | "octets"> = new Map([
 
 type Row = readonly [oid: string, kind: string, value: string];
 
-function answer(said: { readonly values: readonly Row[] } | { readonly fault: string }): void {
-  process.stdout.write(JSON.stringify(said), () => process.exit(0));
+function answer(result: { readonly values: readonly Row[] } | { readonly fault: string }): void {
+  process.stdout.write(JSON.stringify(result), () => process.exit(0));
 }
 
 /** Drops the rights of an administrator before anything from outside is read. */
@@ -133,7 +133,7 @@ process.on("uncaughtException", () => answer({ fault: "unparsed" }));
 try {
   answer({ values: await read() });
 } catch (error) {
-  const said = error instanceof Error ? error.message : "";
-  const fault = said === "Timeout" ? "timeout" : said === "tooMany" ? said : "unparsed";
+  const result = error instanceof Error ? error.message : "";
+  const fault = result === "Timeout" ? "timeout" : result === "tooMany" ? result : "unparsed";
   answer({ fault });
 }

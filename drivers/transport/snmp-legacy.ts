@@ -76,13 +76,13 @@ export function readReply(
 ): ReadonlyMap<string, SnmpValue> {
   const unparsed = (): LinksealError =>
     failed("device.unparsed", "its SNMP agent's answer is not understood", device);
-  const said = jsonOf(reply);
-  if (typeof said !== "object" || said === null) throw unparsed();
-  if ("fault" in said) {
-    const known = faults.get(said.fault);
+  const parsed = jsonOf(reply);
+  if (typeof parsed !== "object" || parsed === null) throw unparsed();
+  if ("fault" in parsed) {
+    const known = faults.get(parsed.fault);
     throw known === undefined ? unparsed() : failed(known[0], known[1], device);
   }
-  const rows: unknown = "values" in said ? said.values : undefined;
+  const rows: unknown = "values" in parsed ? parsed.values : undefined;
   if (!Array.isArray(rows) || rows.length > valuesMax) throw unparsed();
   const values = new Map<string, SnmpValue>();
   for (const row of rows) {

@@ -11,7 +11,7 @@ type Link = "link1" | "link2";
 
 function benchOf(arm: ArmBench): PeerBench {
   const { site } = arm;
-  const said: string[] = [];
+  const output: string[] = [];
   const programmed = { link1: 0, link2: 0 };
   for (const link of site.links) {
     const put = link.farPort.putKey.bind(link.farPort);
@@ -21,7 +21,7 @@ function benchOf(arm: ArmBench): PeerBench {
     };
   }
   arm.alter = (reply) => {
-    said.push(text(reply.body));
+    output.push(text(reply.body));
     return reply;
   };
   const msee = [...site.msees.values()][0];
@@ -48,9 +48,9 @@ function benchOf(arm: ArmBench): PeerBench {
     newWant: () => arm.newWant("link1"),
     canaries: () => site.vault.secretsForOracle().map(({ bytes }) => bytes),
     say: (line) => {
-      said.push(line);
+      output.push(line);
     },
-    transcript: () => said,
+    transcript: () => output,
     wait: (ms) => site.clock.sleep(ms),
     exchanges: () => arm.sent.length,
     truth: () => ({

@@ -176,17 +176,17 @@ export function worldOf({ rig }: Pick<Place, "rig">, channel: Dialer["channel"])
       ...{ http: refused, routeTo: refused, resolve: refused, exec: noPrograms, channel },
       ...{ framed: noFrames, stream: noStreams, snmp: noSnmp },
     },
-    log: { write: (_level, _code, text) => void rig.said.push(text) },
+    log: { write: (_level, _code, text) => void rig.output.push(text) },
   };
 }
 
 /** Writes down what a router says, line by line, without those in which a key is given back. */
-function listener(said: string[], echo: RegExp | undefined): (octets: Uint8Array) => void {
+function listener(output: string[], echo: RegExp | undefined): (octets: Uint8Array) => void {
   let rest = "";
   return (octets) => {
     const lines = `${rest}${new TextDecoder().decode(octets)}`.split("\r\n");
     rest = lines.pop() ?? "";
-    said.push(...lines.filter((line) => echo?.test(line) !== true));
+    output.push(...lines.filter((line) => echo?.test(line) !== true));
   };
 }
 
@@ -199,7 +199,7 @@ export function wayOf(
   let exchanges = 0;
   const driver = driverOf(platform.vendor);
   const heard = (inner: ByteChannel): ByteChannel => {
-    const hear = listener(rig.said, platform.echo);
+    const hear = listener(rig.output, platform.echo);
     return {
       ...inner,
       write: async (text, signal) => {

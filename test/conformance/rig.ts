@@ -37,7 +37,7 @@ export interface Rig {
   readonly tunnel: TunnelSpec;
   /** Octets by secret id. */
   readonly caks: Map<string, Uint8Array>;
-  readonly said: string[];
+  readonly output: string[];
   readonly effects: { count: number };
 }
 
@@ -97,7 +97,7 @@ export function buildRig(
   router.onEffect(() => {
     effects.count += 1;
   });
-  const beside = { prng: prng.fork("keys"), caks, said: [], effects };
+  const beside = { prng: prng.fork("keys"), caks, output: [], effects };
   return { clock, router, links, traffic, tunnel: { ...strong, ...policy }, ...beside };
 }
 
@@ -144,7 +144,7 @@ const routerFaults = [
 ] as const;
 
 export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
-  const { clock, said } = rig;
+  const { clock, output } = rig;
   return {
     device: await way.open(),
     offers: way.offers,
@@ -162,9 +162,9 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
     holds: (port, key) => holds(rig, port, key),
     giveFarEnd: (port, key, suite) => giveFarEnd(rig, port, key, suite),
     say: (text) => {
-      said.push(text);
+      output.push(text);
     },
-    transcript: () => said,
+    transcript: () => output,
     now: () => clock.now(),
     wait: (ms) => clock.pause(ms),
     exchanges: () => way.exchanges(),

@@ -63,7 +63,7 @@ function listening(rig: Rig, inner: Dialer): { dial: Dialer; exchanges: () => nu
       exchanges += 1;
       const reply = await inner.http(request, signal);
       const holdsValue = /^\/vault\/.*\/[0-9a-f]{32}$/.test(request.path) && reply.status === 200;
-      if (!holdsValue) rig.said.push(new TextDecoder().decode(reply.body));
+      if (!holdsValue) rig.output.push(new TextDecoder().decode(reply.body));
       return reply;
     },
   };
@@ -74,7 +74,7 @@ export function driverWay(rig: Rig, inner: Dialer, to = address): Way {
   const { dial, exchanges } = listening(rig, inner);
   const log: Log = {
     write: (level, code, text, fields) => {
-      rig.said.push(`${level} ${code} ${text} ${JSON.stringify(fields)}`);
+      rig.output.push(`${level} ${code} ${text} ${JSON.stringify(fields)}`);
     },
   };
   const world: World = {
@@ -106,9 +106,9 @@ export function peerBench(rig: Rig, far: FarSide, inner: Dialer, to = address): 
     newWant: () => ({ key: far.vault.generatePair(names, suite), suite, sci: "on", admin: "up" }),
     canaries: () => far.vault.secretsForOracle().map(({ bytes }) => bytes),
     say: (text) => {
-      rig.said.push(text);
+      rig.output.push(text);
     },
-    transcript: () => rig.said,
+    transcript: () => rig.output,
     wait: (ms) => rig.clock.pause(ms),
     exchanges,
     truth: () => ({
@@ -128,9 +128,9 @@ export function vaultBench(rig: Rig, far: FarSide, inner: Dialer, to = address):
     put: (name, value, state) => far.vault.put(name, value, { enabled: state === "enabled" }),
     strangerId: `${base}/secrets/conformance-cak/${"0".repeat(32)}`,
     say: (text) => {
-      rig.said.push(text);
+      rig.output.push(text);
     },
-    transcript: () => rig.said,
+    transcript: () => rig.output,
     exchanges,
   };
 }

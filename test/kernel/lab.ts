@@ -80,8 +80,8 @@ export async function until<T>(
 ): Promise<T> {
   const end = performance.now() + withinMs;
   for (let restMs = firstRestMs; ; restMs = Math.min(restMs * 1.25, lastRestMs)) {
-    const seen = await probe();
-    if (seen !== undefined) return seen;
+    const observed = await probe();
+    if (observed !== undefined) return observed;
     if (performance.now() > end) throw new Error(`the condition was not met in ${withinMs} ms`);
     await rest(restMs);
   }

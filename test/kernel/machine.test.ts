@@ -20,8 +20,8 @@ async function run(kernel: MachineKernel, script: string, patienceMs = 120_000):
     const end = await runInMachine({
       ...{ kernel, argv, cwd: folder, patienceMs, megabytes: 512, out, err },
     });
-    const [said, complained] = files.map((path) => readFileSync(path, "latin1"));
-    return { end, out: said ?? "", err: complained ?? "" };
+    const [output, complained] = files.map((path) => readFileSync(path, "latin1"));
+    return { end, out: output ?? "", err: complained ?? "" };
   } finally {
     closeSync(out);
     closeSync(err);

@@ -19,8 +19,8 @@ interface Found {
 }
 
 async function boot(results: string, life: "first" | "second") {
-  const said = join(results, `${life}.said`);
-  const out = openSync(said, "a");
+  const output = join(results, `${life}.said`);
+  const out = openSync(output, "a");
   const end = await runInMachine({
     argv: [process.execPath, join(import.meta.dirname, "reboot.ts"), life],
     cwd: join(import.meta.dirname, "..", ".."),
@@ -29,7 +29,7 @@ async function boot(results: string, life: "first" | "second") {
   });
   closeSync(out);
   const file = join(results, `${life}.json`);
-  const words = readFileSync(said, "utf8");
+  const words = readFileSync(output, "utf8");
   if (!readdirSync(results).includes(`${life}.json`)) throw new Error(`${end.kind}: ${words}`);
   return { end, found: JSON.parse(readFileSync(file, "utf8")) as Found };
 }

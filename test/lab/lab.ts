@@ -15,7 +15,7 @@ import type { Twin } from "#agent/runtime/campaigns/twin.ts";
 import type { LinkStatus, Status } from "#agent/runtime/health/status.ts";
 import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
-import { Programs, type Said } from "../kernel/host/programs.ts";
+import { type Output, Programs } from "../kernel/host/programs.ts";
 import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
@@ -37,7 +37,7 @@ export const links = [
 
 interface Served {
   readonly child: ChildProcess;
-  readonly said: () => string;
+  readonly output: () => string;
 }
 
 const pollMs = 1000;
@@ -100,9 +100,9 @@ export class Lab implements AsyncDisposable {
 
   async startCloud(): Promise<void> {
     const argv = ["sim", "azure", "--speed", cloudSpeed];
-    const { child, said } = await this.programs.serveUntil("# Azure Arc", ...argv);
-    this.#cloudSaid = said();
-    this.#processes.set("cloud", { child, said });
+    const { child, output } = await this.programs.serveUntil("# Azure Arc", ...argv);
+    this.#cloudSaid = output();
+    this.#processes.set("cloud", { child, output });
     const ca = this.#told("ca");
     this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
   }
@@ -114,17 +114,17 @@ export class Lab implements AsyncDisposable {
   }
 
   /** The processes of linkseal on the router host, and their outputs. */
-  get processes(): readonly { readonly pid: number; readonly said: () => string }[] {
+  get processes(): readonly { readonly pid: number; readonly output: () => string }[] {
     const own = [...this.#processes].filter(([name]) => name !== "cloud");
-    return own.flatMap(([, { child, said }]) =>
-      child.pid === undefined ? [] : [{ pid: child.pid, said }],
+    return own.flatMap(([, { child, output }]) =>
+      child.pid === undefined ? [] : [{ pid: child.pid, output }],
     );
   }
 
   /** Returns the warnings that the programs of the router host printed. */
   complaints(): readonly string[] {
-    return this.processes.flatMap(({ said }) =>
-      said()
+    return this.processes.flatMap(({ output }) =>
+      output()
         .split("\n")
         .filter((line) => /"level":"(?:warn|error)"/.test(line)),
     );
@@ -147,7 +147,7 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Runs an operator's command. */
-  run(...words: readonly string[]): Promise<Said> {
+  run(...words: readonly string[]): Promise<Output> {
     return this.programs.run(...words);
   }
 
@@ -400,8 +400,8 @@ function quiet({ edge, far }: Pair): void {
 }
 
 export function secyOn(network: string, port: PortName): string | undefined {
-  const said = ip("-n", network, "link", "show", "type", "macsec");
-  return new RegExp(`^\\d+: (\\S+)@${port}:`, "m").exec(said)?.[1];
+  const output = ip("-n", network, "link", "show", "type", "macsec");
+  return new RegExp(`^\\d+: (\\S+)@${port}:`, "m").exec(output)?.[1];
 }
 
 export function light(network: string, port: string, state: "up" | "down"): void {

@@ -77,8 +77,8 @@ export class StandIn implements Disposable {
   }
 
   #devicesOn(port: string): readonly string[] {
-    const said = ip("-n", this.#network, "link", "show", "type", "macsec");
-    const found = said.matchAll(new RegExp(`^\\d+: (\\S+)@${port}:`, "gm"));
+    const output = ip("-n", this.#network, "link", "show", "type", "macsec");
+    const found = output.matchAll(new RegExp(`^\\d+: (\\S+)@${port}:`, "gm"));
     return [...found].flatMap(([, name]) => name ?? []);
   }
 

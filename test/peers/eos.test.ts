@@ -36,11 +36,11 @@ describe("a simulated EOS router", () => {
       ...[`interface ${port}`, "shutdown", "exit", "show session-config diffs"],
       ...["commit timer 00:00:30", "show configuration sessions detail | json", "exit", ""],
     ];
-    const said = await run([...ssh("-tt", login)], typed.join("\n"));
-    expect(said).toContain("edge>");
-    expect(said).toContain("edge(config-s-ours-if-Et1/1)#");
-    expect(said).toContain("+   shutdown");
-    expect(said).toContain('"state": "pendingCommitTimer"');
+    const output = await run([...ssh("-tt", login)], typed.join("\n"));
+    expect(output).toContain("edge>");
+    expect(output).toContain("edge(config-s-ours-if-Et1/1)#");
+    expect(output).toContain("+   shutdown");
+    expect(output).toContain('"state": "pendingCommitTimer"');
     expect(place.rig.router.configured(port)?.admin).toBe("down");
     await vi.waitFor(
       async () => {
@@ -54,14 +54,14 @@ describe("a simulated EOS router", () => {
 
   it("output stops at the end of each page until a key is pressed", async () => {
     const typed = ["enable", "show version | json", "show interfaces | json", " q", "exit", ""];
-    const said = await run([...ssh("-tt", login)], typed.join("\n"));
-    expect(said).toContain("--More--");
+    const output = await run([...ssh("-tt", login)], typed.join("\n"));
+    expect(output).toContain("--More--");
   });
 
   it("netmiko reads and configures the router, at once and in a session", async () => {
     const script = await readFile(join(import.meta.dirname, "eos-netmiko.py"), "utf8");
-    const said = await run([python, "-", String(server().port), port], script);
-    expect(JSON.parse(said)).toEqual({
+    const output = await run([python, "-", String(server().port), port], script);
+    expect(JSON.parse(output)).toEqual({
       prompt: "edge#",
       model: "DCS-7280CR3MK-32P4-F",
       interfaces: [...platforms["7280CR3MK 4.30.5M"].ports, "Management1"],
@@ -74,7 +74,7 @@ describe("a simulated EOS router", () => {
   });
 
   it("a command that needs the privilege is refused with that reason", async () => {
-    const said = await run([...ssh("-tt", login)], "configure\nshow running-config\nexit\n");
-    expect(said.match(/privileged mode required/g)).toHaveLength(2);
+    const output = await run([...ssh("-tt", login)], "configure\nshow running-config\nexit\n");
+    expect(output.match(/privileged mode required/g)).toHaveLength(2);
   });
 });

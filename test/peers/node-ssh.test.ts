@@ -27,7 +27,7 @@ function routersOf(platform: string) {
     const env = { ...process.env, NO_COLOR: "1" };
     life = new Life(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
     await life.until("config for an agent");
-    for (const [, port, hostKey = ""] of life.said.matchAll(/ssh -p (\d+) .*\((SHA256:\S+)\)/g)) {
+    for (const [, port, hostKey = ""] of life.output.matchAll(/ssh -p (\d+) .*\((SHA256:\S+)\)/g)) {
       doors.push({ port: Number(port), hostKey });
     }
   });
@@ -39,7 +39,7 @@ function routersOf(platform: string) {
   });
   return (index: number): Door => {
     const door = doors[index];
-    if (door === undefined) throw new Error(`no router was served: ${life?.said}`);
+    if (door === undefined) throw new Error(`no router was served: ${life?.output}`);
     return door;
   };
 }
@@ -63,28 +63,28 @@ async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword)
 /** Collects the output of a channel, up to a mark. */
 class Reader {
   readonly #channel: ClientChannel;
-  #said = "";
+  #output = "";
   #wake: () => void = () => undefined;
 
   constructor(channel: ClientChannel) {
     this.#channel = channel;
     channel.on("data", (octets: Buffer) => {
-      this.#said += octets.toString();
+      this.#output += octets.toString();
       this.#wake();
     });
     channel.once("close", () => this.#wake());
   }
 
   async until(mark: RegExp): Promise<string> {
-    while (!mark.test(this.#said)) {
-      if (this.#channel.destroyed) throw new Error(`the channel ended: ${this.#said}`);
+    while (!mark.test(this.#output)) {
+      if (this.#channel.destroyed) throw new Error(`the channel ended: ${this.#output}`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
-    const said = this.#said;
-    this.#said = "";
-    return said;
+    const output = this.#output;
+    this.#output = "";
+    return output;
   }
 }
 

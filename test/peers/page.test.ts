@@ -82,7 +82,7 @@ describe("the page of npm start", () => {
   });
 
   it("npm start prints the page's address, and the login leaves no code in it", async () => {
-    expect(site.said).toMatch(
+    expect(site.output).toMatch(
       /page at http:\/\/127\.0\.0\.1:\d+\/; .* npx --no -- linkseal page code/,
     );
     expect(new URL(page.url()).hash).toBe("");

@@ -73,14 +73,14 @@ class Snmpd {
     const env = { ...process.env, ...places, MIBS: "" };
     const child = spawn("snmpd", ["-f", "-Lo"], { stdio: ["ignore", "pipe", "pipe"], env });
     this.#child = child;
-    let said = "";
+    let output = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (octets: Buffer) => {
-        said += octets.toString();
+        output += octets.toString();
       });
     }
-    while (!said.includes("NET-SNMP version")) {
-      if (child.exitCode !== null) throw new Error(said);
+    while (!output.includes("NET-SNMP version")) {
+      if (child.exitCode !== null) throw new Error(output);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }

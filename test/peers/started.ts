@@ -13,16 +13,16 @@ const patienceMs = 60_000;
 export class Started implements AsyncDisposable {
   readonly #home = mkdtempSync(join(tmpdir(), "linkseal-start-"));
   readonly child: ChildProcess;
-  #said = "";
+  #output = "";
 
   constructor(...words: readonly string[]) {
     this.child = this.#spawn("sim", "site", ...words);
-    this.child.stdout?.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
-    this.child.stderr?.on("data", (chunk: Buffer) => (this.#said += chunk.toString()));
+    this.child.stdout?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
+    this.child.stderr?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
   }
 
-  get said(): string {
-    return this.#said;
+  get output(): string {
+    return this.#output;
   }
 
   #spawn(...words: readonly string[]): ChildProcess {

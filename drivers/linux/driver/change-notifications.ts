@@ -36,10 +36,10 @@ export class ChangeNotifications {
   }
 
   async #follow(ask: Ask): Promise<void> {
-    for (let seen = -1; !this.#end.aborted; ) {
-      const count = await ask(seen);
-      if (count !== undefined && seen >= 0 && count !== seen) this.#onChange();
-      seen = count ?? seen;
+    for (let lastCount = -1; !this.#end.aborted; ) {
+      const count = await ask(lastCount);
+      if (count !== undefined && lastCount >= 0 && count !== lastCount) this.#onChange();
+      lastCount = count ?? lastCount;
       const restMs = count === undefined ? awayMs : calmMs;
       await this.#clock.sleep(restMs, this.#end).catch(() => undefined);
     }

@@ -139,11 +139,11 @@ function deviceWith(host: Host): Device {
 
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {
   const { session, kernel, routingObserver, ipsec } = host;
-  const seen = await kernel.observe(signal);
+  const observed = await kernel.observe(signal);
   const macsec: MacsecPort[] = [];
-  for (const port of seen.macsec) macsec.push(await withAgreement(host, port, signal));
+  for (const port of observed.macsec) macsec.push(await withAgreement(host, port, signal));
   const state = {
-    ...(ipsec === undefined ? seen : await observeTunnels(ipsec, seen, signal)),
+    ...(ipsec === undefined ? observed : await observeTunnels(ipsec, observed, signal)),
     macsec,
   };
   if (routingObserver === undefined) return state;
@@ -157,11 +157,11 @@ async function withAgreement(
   port: MacsecPort,
   signal: AbortSignal,
 ): Promise<MacsecPort> {
-  const seen = await mkaClients.observe(port.port, signal);
-  if (seen.kind === "observed") {
+  const observed = await mkaClients.observe(port.port, signal);
+  if (observed.kind === "observed") {
     notifications.subscribe(port.port, (after) => mkaClients.changes(port.port, after, end.signal));
   }
-  return withParticipant(port, seen);
+  return withParticipant(port, observed);
 }
 
 function subnetsNow(session: LocalSession, signal: AbortSignal): Promise<readonly Subnet[]> {
@@ -287,11 +287,11 @@ const changesWaitMsMax = 15_000;
 /** undefined = linkseal-net does not answer now. */
 async function changesAfter(
   session: LocalSession,
-  seen: number,
+  observed: number,
   end: AbortSignal,
 ): Promise<number | undefined> {
   const body = [
-    JSON.stringify({ after: Math.max(0, seen), waitMs: seen < 0 ? 0 : changesWaitMsMax }),
+    JSON.stringify({ after: Math.max(0, observed), waitMs: observed < 0 ? 0 : changesWaitMsMax }),
   ];
   const read = property("count", countOf(Number.MAX_SAFE_INTEGER));
   try {

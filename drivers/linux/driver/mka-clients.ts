@@ -26,7 +26,7 @@ export function mkaFolder(netAddress: string): string {
  * The answer of one MKA process. `away`: no process answers; `failed`: its answer is an error or is
  * not understood.
  */
-export type Seen =
+export type MkaResult =
   | { readonly kind: "observed"; readonly observation: MkaObservation; readonly at: Instant }
   | { readonly kind: "away" | "failed"; readonly at: Instant };
 
@@ -62,7 +62,7 @@ export class MkaClients {
     }, port);
   }
 
-  async observe(port: PortName, signal: AbortSignal): Promise<Seen> {
+  async observe(port: PortName, signal: AbortSignal): Promise<MkaResult> {
     const at = this.#world.clock.now();
     try {
       return { kind: "observed", observation: await this.at(port).observe(signal), at };
@@ -93,16 +93,16 @@ function lost({ code, effect, message }: LinksealError, port: PortName): Linksea
 }
 
 /** Merges the kernel's and the MKA process's readings of a port. */
-export function withParticipant(port: MacsecPort, seen: Seen): MacsecPort {
+export function withParticipant(port: MacsecPort, observed: MkaResult): MacsecPort {
   const { settings, frames, failOpen } = port;
   // A port without a SecY has nothing that an MKA process could know.
   if (settings.kind === "known" && settings.value === undefined) return port;
-  const { at } = seen;
-  if (seen.kind !== "observed" || seen.observation.kind === "waiting") {
+  const { at } = observed;
+  if (observed.kind !== "observed" || observed.observation.kind === "waiting") {
     const blind = unknown("queryFailed", at);
     return { ...port, settings: blind, keys: blind, session: blind, mkpdus: blind };
   }
-  const { observation } = seen;
+  const { observation } = observed;
   const policy = failOpen?.kind === "known" && failOpen.value.length > 0 && "shouldSecure";
   const reported = { ...observation.settings, policy: policy || "mustSecure" } as const;
   const clear = frames.kind === "known" && { ...frames.value, rxClear: observation.clear };

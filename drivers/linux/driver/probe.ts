@@ -46,10 +46,10 @@ export async function ping(
     return { sent: Number(sent), answered: Math.min(Number(sent), Number(answered)) };
   }
   // A link that is down is an answer too: nothing was sent, so nothing came back.
-  const said = new TextDecoder("latin1").decode(stderr.slice(0, 300)).replace(/[^ -~]+/g, " ");
-  if (/unreachable|is down|No such device|Cannot assign/i.test(said))
+  const errorText = new TextDecoder("latin1").decode(stderr.slice(0, 300)).replace(/[^ -~]+/g, " ");
+  if (/unreachable|is down|No such device|Cannot assign/i.test(errorText))
     return { sent: 0, answered: 0 };
-  throw new LinksealError("device.unparsed", `ping's answer is not understood: ${said}`, {
+  throw new LinksealError("device.unparsed", `ping's answer is not understood: ${errorText}`, {
     effect: "none",
     where: to.link,
     next: "linkseal doctor",

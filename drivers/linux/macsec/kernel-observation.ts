@@ -52,8 +52,8 @@ export function refusalText({ name, text }: Refusal): string {
  */
 export function answered<T>(answer: Answer<T>): readonly T[] {
   if (answer.kind === "answered") return answer.found;
-  const said = refusalText(answer.refusal);
-  throw new LinksealError("device.rejected", `the kernel refused a query: ${said}`, {
+  const reason = refusalText(answer.refusal);
+  throw new LinksealError("device.rejected", `the kernel refused a query: ${reason}`, {
     effect: "none",
     where: "kernel",
     next: "linkseal status",

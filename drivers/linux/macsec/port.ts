@@ -79,10 +79,10 @@ export function readPort(
   const link = observation.links.find((one) => one.name === name);
   if (link === undefined) return undefined;
   const { at } = observation;
-  const seen = secyOn(link, observation);
-  const controlled = map(seen, at, (secy) => controlledPort(secy, link, observation));
+  const observed = secyOn(link, observation);
+  const controlled = map(observed, at, (secy) => controlledPort(secy, link, observation));
   const notOurs = unknown("notSupported", at);
-  const bare = seen.kind === "known" && seen.value === undefined;
+  const bare = observed.kind === "known" && observed.value === undefined;
   return {
     controlled,
     port: {
@@ -90,12 +90,12 @@ export function readPort(
       admin: known(isUp(link) ? "up" : "down", at),
       linkUp: linkUp(link, at),
       settings: controlled.kind === "unknown" ? controlled : bare ? known(undefined, at) : notOurs,
-      liveSuite: map(seen, at, liveSuite),
+      liveSuite: map(observed, at, liveSuite),
       // A port without a SecY has nothing that a key could belong to.
       keys: bare ? known([], at) : notOurs,
       session: bare ? known(openPort, at) : notOurs,
       mkpdus: notOurs,
-      frames: framesReading(seen, at),
+      frames: framesReading(observed, at),
       rate: rateOf(link, observation, before),
       failOpen:
         controlled.kind === "unknown" ? controlled : known(controlled.value?.failOpen ?? [], at),
@@ -148,13 +148,13 @@ function agreementOf(
  * none.
  */
 function map<T>(
-  seen: Reading<Secy | undefined>,
+  observed: Reading<Secy | undefined>,
   at: Instant,
   read: (secy: Secy) => T | "unparsed",
 ): Reading<T | undefined> {
-  if (seen.kind === "unknown") return seen;
-  if (seen.value === undefined) return known(undefined, at);
-  const value = read(seen.value);
+  if (observed.kind === "unknown") return observed;
+  if (observed.value === undefined) return known(undefined, at);
+  const value = read(observed.value);
   return value === "unparsed" ? unknown("unparsed", at) : known(value, at);
 }
 
@@ -163,8 +163,8 @@ function liveSuite({ device }: Secy): CipherSuite | undefined | "unparsed" {
   return settings === undefined ? "unparsed" : suiteInUse(device);
 }
 
-function framesReading(seen: Reading<Secy | undefined>, at: Instant): Reading<MacsecFrames> {
-  const frames = map(seen, at, ({ device }) => framesOf(device) ?? "unparsed");
+function framesReading(observed: Reading<Secy | undefined>, at: Instant): Reading<MacsecFrames> {
+  const frames = map(observed, at, ({ device }) => framesOf(device) ?? "unparsed");
   if (frames.kind === "unknown") return frames;
   return frames.value === undefined ? unknown("notSupported", at) : known(frames.value, at);
 }

@@ -7,7 +7,7 @@ import { type Cp, type HeldSak, isReceiving } from "./cp.ts";
 import type { KayEvent } from "./kay-types.ts";
 import type { KeyIdentifier } from "./keys.ts";
 
-interface CaSeen {
+interface ObservedCa {
   readonly mi: string;
   readonly election: Election["kind"];
   /** SCIs by MI. */
@@ -24,7 +24,7 @@ export function controlledPort({ inUse }: Cp): "secured" | "blocked" {
 }
 
 export class Changes {
-  #cas: ReadonlyMap<Ckn, CaSeen> = new Map();
+  #cas: ReadonlyMap<Ckn, ObservedCa> = new Map();
   #principal: Ckn | undefined;
   #inUse: string | undefined;
   #port: "secured" | "blocked" = "blocked";
@@ -36,7 +36,7 @@ export class Changes {
     principal: Actor | undefined,
     cp: Cp,
   ): { readonly events: readonly KayEvent[]; readonly isNews: boolean } {
-    const cas = new Map(actors.map((actor) => [actor.ckn, seen(actor)]));
+    const cas = new Map(actors.map((actor) => [actor.ckn, observed(actor)]));
     const events = [...cas].flatMap(([ckn, ca]) => caEvents(ckn, this.#cas.get(ckn), ca));
     for (const ckn of this.#cas.keys()) {
       if (!cas.has(ckn)) events.push({ kind: "caRemoved", ckn });
@@ -87,12 +87,12 @@ export class Changes {
   }
 }
 
-function seen({ mi, election, livePeers }: Actor): CaSeen {
+function observed({ mi, election, livePeers }: Actor): ObservedCa {
   const live = new Map(livePeers.map((peer) => [peer.mi, peer.sci]));
   return { mi, election: election.kind, live };
 }
 
-function caEvents(ckn: Ckn, was: CaSeen | undefined, is: CaSeen): KayEvent[] {
+function caEvents(ckn: Ckn, was: ObservedCa | undefined, is: ObservedCa): KayEvent[] {
   const events: KayEvent[] = [];
   if (was === undefined) events.push({ kind: "caCreated", ckn });
   else if (was.mi !== is.mi) events.push({ kind: "miRenewed", ckn });

@@ -323,10 +323,10 @@ export class MkaControlServer {
   }
 
   async #observe(): Promise<object> {
-    const seen = await this.#port.observe();
+    const observed = await this.#port.observe();
     const pending = this.#pending?.token;
-    if (seen.kind === "waiting") return { ...seen, pending };
-    const { secy, kay, silence, clear } = seen;
+    if (observed.kind === "waiting") return { ...observed, pending };
+    const { secy, kay, silence, clear } = observed;
     const { troubles: known, ...rest } = kay;
     const troubles = [...known.map(troubleText), ...(silence === "long" ? [nothingReceived] : [])];
     const { name: device, sci } = secy;

@@ -44,7 +44,7 @@ import { type NetChange, previewOf } from "./operation.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
 import type { Pending } from "./stored-state.ts";
 import type { TunnelContext } from "./tunnel-applier.ts";
-import { type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
+import { type TunnelSurroundings, tunnelGaps } from "./tunnel-gaps.ts";
 import { TunnelKeeper } from "./tunnel-keeper.ts";
 import { readStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-operation.ts";
@@ -328,9 +328,13 @@ export class NetControlServer {
   }
 }
 
-function withGaps(tunnel: IpsecTunnel, made: readonly TunnelLink[], seen: SeenAround): IpsecTunnel {
+function withGaps(
+  tunnel: IpsecTunnel,
+  made: readonly TunnelLink[],
+  observed: TunnelSurroundings,
+): IpsecTunnel {
   const link = made.find(({ name }) => name === tunnel.name);
-  const gaps = link === undefined ? [] : tunnelGaps(link, seen);
+  const gaps = link === undefined ? [] : tunnelGaps(link, observed);
   return gaps.length === 0 ? tunnel : { ...tunnel, gaps };
 }
 

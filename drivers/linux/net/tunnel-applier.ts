@@ -43,7 +43,7 @@ import {
 } from "./guard.ts";
 import type { RequestSender } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
-import { hasEnds, hasRoute, type SeenAround, tunnelGaps } from "./tunnel-gaps.ts";
+import { hasEnds, hasRoute, type TunnelSurroundings, tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, storeLink } from "./tunnel-links.ts";
 import type { TunnelEnds, TunnelLink, TunnelOperation } from "./tunnel-operation.ts";
 
@@ -62,13 +62,16 @@ export interface TunnelContext {
   readonly forget?: (tunnel: string, signal: AbortSignal) => Promise<void>;
 }
 
-interface Now extends SeenAround {
+interface Now extends TunnelSurroundings {
   /** The names of the tables that lower the MSS; undefined = the kernel does not report them. */
   readonly clamps: readonly string[] | undefined;
 }
 
 /** Reads the kernel's interfaces, and the routes, addresses and policies that lead into them. */
-export function seenAround(context: TunnelContext, signal: AbortSignal): Promise<SeenAround> {
+export function tunnelSurroundings(
+  context: TunnelContext,
+  signal: AbortSignal,
+): Promise<TunnelSurroundings> {
   return now(context, signal);
 }
 
@@ -108,21 +111,22 @@ export async function undoOfTunnelOperation(
         : { kind: "ipsec.back", backings: [] };
     }
     case "ipsec.carry": {
-      const seen = await now(context, signal);
+      const observed = await now(context, signal);
       const { name, ifId } = operation.link;
-      if (linkOf(name, ifId, seen.links) === undefined) return { kind: "ipsec.unmake", name, ifId };
+      if (linkOf(name, ifId, observed.links) === undefined)
+        return { kind: "ipsec.unmake", name, ifId };
       const before = await storedLink(name, context);
-      if (isWhole(operation.link, seen) && isSameLink(before ?? operation.link, operation.link))
+      if (isWhole(operation.link, observed) && isSameLink(before ?? operation.link, operation.link))
         return undefined;
       return { kind: "ipsec.carry", link: before ?? operation.link };
     }
     case "ipsec.drop": {
-      const seen = await now(context, signal);
-      const link = xfrmLinkNamed(operation.name, seen.links);
+      const observed = await now(context, signal);
+      const link = xfrmLinkNamed(operation.name, observed.links);
       if (link === undefined) return undefined;
       return {
         kind: "ipsec.carry",
-        link: (await storedLink(operation.name, context)) ?? asItIs(link, seen),
+        link: (await storedLink(operation.name, context)) ?? asItIs(link, observed),
       };
     }
     case "ipsec.sweep": {
@@ -350,10 +354,10 @@ function xfrmLinkNamed(name: string, links: readonly Link[]): Link | undefined {
   return links.find((link) => link.name === name && link.info?.kind === "xfrm");
 }
 
-function isWhole(want: TunnelLink, seen: Now): boolean {
-  const { clamps } = seen;
+function isWhole(want: TunnelLink, observed: Now): boolean {
+  const { clamps } = observed;
   const isClamped = clamps === undefined || clamps.includes(clampName(want.name, want.mtu));
-  return isClamped && tunnelGaps(want, seen).length === 0;
+  return isClamped && tunnelGaps(want, observed).length === 0;
 }
 
 function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {

@@ -8,7 +8,7 @@ import type { Policy } from "../netlink/xfrm.ts";
 import { hasPolicy, wayInto } from "./guard.ts";
 import type { TunnelEnds, TunnelLink } from "./tunnel-operation.ts";
 
-export interface SeenAround {
+export interface TunnelSurroundings {
   readonly links: readonly Link[];
   readonly addresses: readonly Address[];
   readonly routes: readonly Route[];
@@ -19,22 +19,22 @@ export interface SeenAround {
  * Returns the differences of an existing interface; empty if it does not exist, which the list of
  * tunnels shows.
  */
-export function tunnelGaps(want: TunnelLink, seen: SeenAround): readonly TunnelGap[] {
+export function tunnelGaps(want: TunnelLink, observed: TunnelSurroundings): readonly TunnelGap[] {
   const { name, ifId, mtu, prefixes, ends } = want;
-  const link = seen.links.find((one) => one.name === name && one.info?.xfrm?.ifId === ifId);
+  const link = observed.links.find((one) => one.name === name && one.info?.xfrm?.ifId === ifId);
   if (link === undefined) return [];
   const { index } = link;
   const closed = (text: string): TunnelGap => ({ kind: "closed", text });
   const gaps: TunnelGap[] = [];
   if ((link.flags & linkFlags.up) === 0) gaps.push(closed(`the interface ${name} is down`));
-  if (ends !== undefined && !hasEnds(seen.addresses, index, ends)) {
+  if (ends !== undefined && !hasEnds(observed.addresses, index, ends)) {
     gaps.push(closed(`${name} lacks the address ${ends.local} opposite ${ends.peer}`));
   }
   for (const prefix of prefixes) {
-    if (ends === undefined && !hasRoute(seen.routes, prefix, index)) {
+    if (ends === undefined && !hasRoute(observed.routes, prefix, index)) {
       gaps.push(closed(`the route ${prefix} into ${name} is missing`));
     }
-    if (!hasPolicy(seen.policies, wayInto(prefix, index))) {
+    if (!hasPolicy(observed.policies, wayInto(prefix, index))) {
       gaps.push(closed(`no policy lets ${prefix} past its block into ${name}`));
     }
   }

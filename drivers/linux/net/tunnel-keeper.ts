@@ -3,7 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Clock, type Entropy, type Instant, instantAfter } from "#hal/world.ts";
-import { applyTunnelOperation, seenAround, type TunnelContext } from "./tunnel-applier.ts";
+import { applyTunnelOperation, type TunnelContext, tunnelSurroundings } from "./tunnel-applier.ts";
 import { tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, writeStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-operation.ts";
@@ -54,14 +54,16 @@ export class TunnelKeeper {
     const isNewBoot = stored.bootId !== bootId;
     let againMs: number | undefined;
     try {
-      const seen = await seenAround(this.#context, signal);
-      const own = seen.links.filter(({ name }) => stored.links.some((link) => link.name === name));
+      const observed = await tunnelSurroundings(this.#context, signal);
+      const own = observed.links.filter(({ name }) =>
+        stored.links.some((link) => link.name === name),
+      );
       this.#indices = new Set(own.map(({ index }) => index));
       for (const link of stored.links) {
         // An interface that is gone within a boot was deleted: that is drift, which the agent
         // repairs.
         const isGone = isNewBoot && !own.some(({ name }) => name === link.name);
-        const gaps = tunnelGaps(link, seen).map(({ text }) => text);
+        const gaps = tunnelGaps(link, observed).map(({ text }) => text);
         const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
         againMs = Math.min(waits ?? Number.POSITIVE_INFINITY, againMs ?? Number.POSITIVE_INFINITY);
       }

@@ -346,10 +346,10 @@ export async function takeTurn(
 ): Promise<void> {
   const { commands } = await planTurn(frr, port, way, means, signal);
   if (commands.length === 0) return;
-  const said = printable(new TextDecoder().decode(await run(frr, commands, "unknown", signal)));
+  const output = printable(new TextDecoder().decode(await run(frr, commands, "unknown", signal)));
   // FRR's complaints begin with a per cent sign, whatever its shell's status is.
-  if (said.includes("% ")) {
-    throw failed("device.rejected", `FRR complains: ${said}`, "unknown", port.port);
+  if (output.includes("% ")) {
+    throw failed("device.rejected", `FRR complains: ${output}`, "unknown", port.port);
   }
 }
 
@@ -370,8 +370,8 @@ async function run(
   const argv = [...frr.shell, ...shellWords(commands)];
   const { status, stdout, stderr } = await frr.exec(argv, nothing, signal);
   if (status === 0) return stdout;
-  const said = [stderr, stdout].map((octets) => new TextDecoder().decode(octets.slice(0, 1000)));
-  const text = printable(said.join(" "));
+  const output = [stderr, stdout].map((octets) => new TextDecoder().decode(octets.slice(0, 1000)));
+  const text = printable(output.join(" "));
   if (text.includes("locked")) {
     throw failed("device.locked", `another session configures FRR: ${text}`, effect, "FRR");
   }

@@ -150,11 +150,11 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
       network,
     );
     const text = await until(() => reasonOf("secondary", "policy-should-secure"));
-    const seenMs = Math.round(performance.now() - begun);
+    const observedMs = Math.round(performance.now() - begun);
     expect(text).toContain("validate is not strict");
     expect(text).toContain("has an address below its SecY");
     expect(await reasonOf("secondary", "sak-not-agreed")).toContain("has no SAK");
-    console.log(`a SecY that lets data through was told ${seenMs} ms after it was made`);
+    console.log(`a SecY that lets data through was told ${observedMs} ms after it was made`);
     ip("-n", network, "link", "delete", "ms");
   });
 

@@ -59,7 +59,7 @@ export function benchOf(parts: BenchParts): DeviceBench {
   const octetsOf = (id: string) => Uint8Array.from(keys.get(id) ?? new Uint8Array(32));
   let effects = 0;
   let moment = momentOf(parts);
-  let seen = runningOf(parts, moment);
+  let last = runningOf(parts, moment);
   const ports = pair.ports.map(({ port }) => port) as [PortName, PortName];
   return {
     device,
@@ -96,9 +96,9 @@ export function benchOf(parts: BenchParts): DeviceBench {
     giveFarEnd: (port, { ckn, cakSecretId }, suite) =>
       farEnd.give(port, { ckn, cak: octetsOf(cakSecretId) }, suite),
     say: (text) => {
-      host.said.push(text);
+      host.output.push(text);
     },
-    transcript: () => host.said,
+    transcript: () => host.output,
     now: () => clock.now(),
     wait: (ms) => clock.sleep(Math.max(0, ms)),
     exchanges: () => host.exchanges,
@@ -108,8 +108,8 @@ export function benchOf(parts: BenchParts): DeviceBench {
       // the one after it.
       if (!isYoung || moment.exchanges !== host.exchanges) moment = momentOf(parts);
       const now = runningOf(parts, moment);
-      if (now !== seen) effects += 1;
-      seen = now;
+      if (now !== last) effects += 1;
+      last = now;
       return truthOf(parts, moment, effects);
     },
   };
@@ -142,10 +142,10 @@ function momentOf({ hasRouting, truths, host, pair: { edge } }: BenchParts): Mom
   const kernel = { at, exchanges: host.exchanges, links, secys, farSecys };
   if (!hasRouting) return { ...kernel, config: "", neighbours: {} };
   const mark = "\nend\n";
-  const said = type(edge, "show running-config", "show bgp neighbors json");
-  const end = said.indexOf(mark) + mark.length;
-  const neighbours = JSON.parse(said.slice(end)) as Moment["neighbours"];
-  return { ...kernel, config: said.slice(0, end), neighbours };
+  const output = type(edge, "show running-config", "show bgp neighbors json");
+  const end = output.indexOf(mark) + mark.length;
+  const neighbours = JSON.parse(output.slice(end)) as Moment["neighbours"];
+  return { ...kernel, config: output.slice(0, end), neighbours };
 }
 
 function linkOf({ links }: Moment, port: PortName) {

@@ -54,7 +54,7 @@ interface Agreement {
 /** One linkseal-net, with as many sessions as the tests open. */
 export class Host implements AsyncDisposable {
   readonly troubles = new Set<HostTrouble>();
-  readonly said: string[] = [];
+  readonly output: string[] = [];
   exchanges = 0;
   readonly #options: HostOptions;
   readonly #server: NetControlServer;
@@ -85,7 +85,7 @@ export class Host implements AsyncDisposable {
         return new FrameChannel(native, index, listener);
       },
       entropy: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
-      log: { write: (level, code, text) => void this.said.push(`${level} ${code} ${text}`) },
+      log: { write: (level, code, text) => void this.output.push(`${level} ${code} ${text}`) },
       store: ({ settings, snapshot }) => {
         for (const { ick } of agreement.keys) ick[Symbol.dispose]();
         const { keyServerPriority, sakRekeyMs } = settings;
@@ -182,7 +182,7 @@ export class Host implements AsyncDisposable {
         if (this.troubles.has("unreachable")) throw failed("transport.unreachable", "none");
         const text = new TextDecoder().decode(fillCommand(body));
         const reply = await answerNet(this.#server, { method, path, body: text }, signal);
-        if (counts) this.said.push(reply.body);
+        if (counts) this.output.push(reply.body);
         const octets = Buffer.from(this.troubles.has("unparsed") ? "{]" : reply.body);
         const writes = /\/(apply|confirm|rollback)$/.test(path);
         if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
@@ -220,7 +220,7 @@ export class Host implements AsyncDisposable {
       throw failed("transport.unreachable", "none");
     }
     const reply = await server.answer(question, signal);
-    if (counts) this.said.push(reply.body);
+    if (counts) this.output.push(reply.body);
     const writes = /^(apply|confirm|rollback)$/.test(verb.kind);
     if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
     return writeReply(this.troubles.has("unparsed") ? { kind: "done", body: "{]" } : reply);

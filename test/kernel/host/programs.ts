@@ -8,7 +8,7 @@ import { readyMark } from "../../process/life.ts";
 
 export const root = join(import.meta.dirname, "../../..");
 
-export interface Said {
+export interface Output {
   readonly status: number | null;
   readonly out: string;
   readonly err: string;
@@ -38,26 +38,26 @@ export class Programs implements Disposable {
   async serveUntil(
     mark: string,
     ...argv: readonly string[]
-  ): Promise<{ readonly child: ChildProcess; readonly said: () => string }> {
+  ): Promise<{ readonly child: ChildProcess; readonly output: () => string }> {
     const child = this.#start(argv);
-    let said = "";
+    let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk) => (said += String(chunk)));
+      stream?.on("data", (chunk) => (output += String(chunk)));
     }
     const ended = once(child, "close").then(() => {
-      throw new Error(`${argv.join(" ")} ended: ${said}`);
+      throw new Error(`${argv.join(" ")} ended: ${output}`);
     });
     const ready = new Promise<void>((resolve) => {
       child.stdout?.on("data", () => {
-        if (said.includes(mark)) resolve();
+        if (output.includes(mark)) resolve();
       });
     });
     await Promise.race([ready, ended]);
     ended.catch(() => undefined);
-    return { child, said: () => said };
+    return { child, output: () => output };
   }
 
-  async run(...argv: readonly string[]): Promise<Said> {
+  async run(...argv: readonly string[]): Promise<Output> {
     const child = this.#start(argv);
     const [out, err] = [child.stdout, child.stderr].map((stream) => {
       const chunks: string[] = [];

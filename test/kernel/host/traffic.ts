@@ -24,7 +24,7 @@ const everyMs = Number(everyMsText);
 const lastOnesMs = 2000;
 const missingMax = 20;
 
-const seen = new Set<number>();
+const arrived = new Set<number>();
 let silence = { from: 0, until: 0 };
 let last: number | undefined;
 
@@ -34,7 +34,7 @@ function came(packet: number): void {
     silence = { from: last, until: now };
   }
   last = now;
-  seen.add(packet);
+  arrived.add(packet);
 }
 
 const sockets = await Promise.all(
@@ -80,9 +80,9 @@ await rest(lastOnesMs);
 await Promise.all(
   sockets.map((socket) => new Promise<void>((closed) => socket.close(() => closed()))),
 );
-const newest = Math.max(0, ...[...seen].slice(-1000));
+const newest = Math.max(0, ...[...arrived].slice(-1000));
 const missing = Array.from({ length: newest }, (_, packet) => packet)
-  .filter((packet) => !seen.has(packet))
+  .filter((packet) => !arrived.has(packet))
   .slice(0, missingMax);
-const tally: Tally = { sent, received: seen.size, refused, missing, silence };
+const tally: Tally = { sent, received: arrived.size, refused, missing, silence };
 console.log(JSON.stringify(tally));

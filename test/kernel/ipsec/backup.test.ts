@@ -51,7 +51,7 @@ const way = (): string => ip("-n", edge(), "route", "get", inner.gateway, "from"
 const isOpen = (status: Status, code: string): boolean =>
   status.warnings.some((warning) => warning.code === code && warning.absentSince === null);
 
-const leaks = (): readonly string[] => watches.flatMap(({ seen }) => seen);
+const leaks = (): readonly string[] => watches.flatMap(({ observed }) => observed);
 
 describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
   it("a backup tunnel comes up once links are under MACsec, stands by, and is proven", async () => {
@@ -89,8 +89,8 @@ describe("a tunnel as the backup of links", { timeout: 1_500_000 }, () => {
     const cut = await untilReported("links cut, the backup carries", (one, status) => {
       return one.backup?.rides === "carries" && isOpen(status, "backup-carries");
     });
-    const seenMs = Date.parse(cut.reported.backup?.since ?? "") - cutAt;
-    console.log(`links cut, the backup carries: seen by a look ${Math.round(seenMs)} ms after`);
+    const observedMs = Date.parse(cut.reported.backup?.since ?? "") - cutAt;
+    console.log(`links cut, the backup carries: seen by a look ${Math.round(observedMs)} ms after`);
     expect(cut.reported.backup?.because).toContain("erd-demo/primary is down (link-down)");
     const { text } = cut.status.warnings.find(({ code }) => code === "backup-carries") ?? {};
     expect(text).toMatch(/^10\.100\.0\.0\/16 rides in hub-1, the backup of erd-demo, since 2/);

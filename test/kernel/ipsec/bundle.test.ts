@@ -103,9 +103,9 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
 
 async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
   const begun = performance.now();
-  const said: string[] = [];
+  const output: string[] = [];
   const note = (what: string): void => {
-    said.push(`${what} ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
+    output.push(`${what} ${((performance.now() - begun) / 1_000).toFixed(1)} s`);
   };
   const { name } = tunnel;
   await commit({ kind: "ipsec.rekey", name, what: "child" });
@@ -125,7 +125,7 @@ async function turn(tunnel: TunnelSpec, number: number): Promise<void> {
   await commit({ kind: "port.restore", port: name, means: "prepend" });
   await until(usesAll, patienceMs);
   note("full");
-  console.log(`${name}: ${said.join(", ")}`);
+  console.log(`${name}: ${output.join(", ")}`);
 }
 
 describe("eight tunnels of one bundle", { timeout: 1_200_000 }, () => {

@@ -45,7 +45,7 @@ const port: Omit<PortTruth, "port"> = {
 
 function benchOf(host: Host, device: Device, clock: PacedClock): DeviceBench {
   let effects = 0;
-  let seen = running();
+  let last = running();
   return {
     ...{ device, offers: linux.offers, ports: ["wire", "wire"], tunnel: spec, gateway: true },
     routes: { known: { address: spec.remoteAddress, port: "wire" }, unknown: "192.0.2.99" },
@@ -61,15 +61,15 @@ function benchOf(host: Host, device: Device, clock: PacedClock): DeviceBench {
     canaries: () => [new TextEncoder().encode(gatewayPsk)],
     holds: () => false,
     giveFarEnd: () => undefined,
-    say: (text) => void host.said.push(text),
-    transcript: () => host.said,
+    say: (text) => void host.output.push(text),
+    transcript: () => host.output,
     now: () => clock.now(),
     wait: (ms) => clock.sleep(ms),
     exchanges: () => host.exchanges,
     truth() {
       const now = running();
-      if (now !== seen) effects += 1;
-      seen = now;
+      if (now !== last) effects += 1;
+      last = now;
       const ports = [{ ...port, port: "wire" }];
       return { ports, tunnels: tunnels(), pending: host.pending(), effects };
     },

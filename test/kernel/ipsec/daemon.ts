@@ -85,7 +85,7 @@ export class Daemon {
     return await client.list(command, event, {}, soon());
   }
 
-  said(): string {
+  output(): string {
     return readFileSync(this.log, "utf8");
   }
 

@@ -108,7 +108,7 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
       await until(() => (blocks() === 3 ? true : undefined));
       await rest(200);
       // Until then no prefix was protected, and packets left in the clear as always.
-      leaks.seen.length = 0;
+      leaks.observed.length = 0;
       await done;
     });
     console.log(`set up: ${lost} of ${sent} lost`);
@@ -128,8 +128,8 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     });
     console.log(`charon killed: ${lost} of ${sent} lost`);
     await until(() => (saCount(site.edge) === 2 ? true : undefined));
-    const seen = await tunnel();
-    expect(seen?.sas.kind === "known" && seen.sas.value.length).toBe(2);
+    const observed = await tunnel();
+    expect(observed?.sas.kind === "known" && observed.sas.value.length).toBe(2);
     expect(await pings(site.edge)).toBe(3);
   });
 
@@ -183,13 +183,13 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
   });
 
   it("no protected packet was seen on the wire in all of this", () => {
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
   });
 
   it("a prefix whose block is removed leaves in the clear, and the watch sees it", async () => {
     ip("-n", site.edge, "xfrm", "policy", "flush");
     expect(await device.observe(soon())).toMatchObject({ blocked: { kind: "known", value: [] } });
     await pings(site.edge);
-    expect(leaks.seen).toContainEqual("10.1.0.1 > 10.100.0.1, protocol 1");
+    expect(leaks.observed).toContainEqual("10.1.0.1 > 10.100.0.1, protocol 1");
   });
 });

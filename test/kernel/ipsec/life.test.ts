@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 const refusals = (): number =>
-  site.charon.said().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
+  site.charon.output().match(/received AUTHENTICATION_FAILED/g)?.length ?? 0;
 
 /**
  * Returns when the gateway refused set-ups, in ms from now, and only the first refusal within five
@@ -30,12 +30,12 @@ const refusals = (): number =>
  */
 async function triesWithin(ms: number): Promise<readonly number[]> {
   const begun = performance.now();
-  const seen: number[] = [];
+  const observed: number[] = [];
   for (let count = 0; performance.now() - begun < ms; await rest(200)) {
-    if (refusals() > count) seen.push(Math.round(performance.now() - begun));
+    if (refusals() > count) observed.push(Math.round(performance.now() - begun));
     count = refusals();
   }
-  return seen.filter((at, index) => index === 0 || at - (seen[index - 1] ?? 0) > 5_000);
+  return observed.filter((at, index) => index === 0 || at - (observed[index - 1] ?? 0) > 5_000);
 }
 
 /** The SPIs of SAs that have keys: charon also holds some for SAs that it still negotiates. */
@@ -58,17 +58,17 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       for (; sending; sent += 10) await pings(site.edge, 10);
       return sent;
     })();
-    await until(() => (leaks.seen.length > 0 ? true : undefined));
+    await until(() => (leaks.observed.length > 0 ? true : undefined));
     await all.apply(all.config());
     // Until then packets left in the clear as always.
-    leaks.seen.length = 0;
-    await until(() => (site.charon.said().includes("AUTHENTICATION_FAILED") ? true : undefined));
+    leaks.observed.length = 0;
+    await until(() => (site.charon.output().includes("AUTHENTICATION_FAILED") ? true : undefined));
     const tries = await triesWithin(15_000);
     sending = false;
     console.log(`${await flow} packets sent, refused at ${tries.join(", ")} ms`);
     // The first refusal may belong to an earlier try; then come tries after ten and twenty seconds.
     expect(tries.length).toBeLessThan(4);
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
     await loadGateway(site.far, strong, gatewayPsk);
     await all.untilVerdict("protected");
     expect(await pings(site.edge)).toBe(3);
@@ -94,20 +94,20 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       ip("-n", site.edge, "link", "show", "hub-1").includes("mtu 1400") ? true : undefined,
     );
     await all.untilVerdict("protected");
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
   });
 
   it("a new prefix goes into the tunnel, and not in the clear, from apply on", async () => {
     ip("-n", site.gateway, "address", "add", "10.101.0.1/32", "dev", "lo");
     expect(await pings(site.edge, 3, 0.2, "10.101.0.1")).toBe(3);
-    expect(leaks.seen).not.toEqual([]);
+    expect(leaks.observed).not.toEqual([]);
     const before = keyedSpis();
     await all.apply(all.config("10.100.0.0/16, 10.101.0.0/16"));
-    leaks.seen.length = 0;
+    leaks.observed.length = 0;
     await until(async () =>
       (await pings(site.edge, 3, 0.2, "10.101.0.1")) === 3 ? true : undefined,
     );
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
     // None of the SAs is new; one that a rekey has replaced may be gone by now (5 s,
     // delete_rekeyed_delay).
     const after = keyedSpis();
@@ -126,7 +126,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
       "policy of ESP aes-256-gcm/none/ecp-384 -> aes-256-cbc/sha256/ecp-384",
     );
     await all.apply(all.config(both, other));
-    await until(() => (/NO_PROPOSAL_CHOSEN/.test(site.charon.said()) ? true : undefined));
+    await until(() => (/NO_PROPOSAL_CHOSEN/.test(site.charon.output()) ? true : undefined));
     expect(await pings(site.edge)).toBe(3);
     const policy = { ike: "aes256-sha384-ecp384", esp: "aes256-sha256-ecp384" };
     await loadGateway(site.far, policy, gatewayPsk);
@@ -139,7 +139,7 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     });
     await all.untilVerdict("protected");
     expect(await pings(site.edge)).toBe(3);
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
     await loadGateway(site.far, strong, gatewayPsk);
     await all.apply(all.config(both));
     await until(() =>
@@ -163,13 +163,13 @@ describe("a tunnel of a config", { timeout: 600_000 }, () => {
     expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
     expect(ip("-n", site.edge, "link")).not.toContain("hub-1");
     expect((await all.status()).unmanaged).toEqual([]);
-    leaks.seen.length = 0;
+    leaks.observed.length = 0;
     expect(await pings(site.edge)).toBe(0);
-    expect(leaks.seen).toEqual([]);
+    expect(leaks.observed).toEqual([]);
     for (const prefix of ["10.100.0.0/16", "10.101.0.0/16"]) {
       expect((await all.programs.run("guard", "--release", prefix)).status).toBe(0);
     }
     await pings(site.edge);
-    expect(leaks.seen).not.toEqual([]);
+    expect(leaks.observed).not.toEqual([]);
   });
 });

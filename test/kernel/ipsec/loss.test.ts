@@ -60,8 +60,8 @@ async function tunnel(): Promise<IpsecTunnel | undefined> {
 }
 
 async function ike(): Promise<string> {
-  const seen = await tunnel();
-  return seen === undefined ? "absent" : (strongValue(seen.ike) ?? "unknown");
+  const observed = await tunnel();
+  return observed === undefined ? "absent" : (strongValue(observed.ike) ?? "unknown");
 }
 
 const untilIke = (...states: readonly string[]): Promise<true> =>
@@ -126,8 +126,8 @@ describe("a tunnel under traffic", { timeout: 180_000 }, () => {
       await untilIke("established");
     });
     await until(() => (saCount() === 2 ? true : undefined));
-    const seen = await tunnel();
-    expect(seen === undefined ? [] : strongValue(seen.sas)).toHaveLength(2);
+    const observed = await tunnel();
+    expect(observed === undefined ? [] : strongValue(observed.sas)).toHaveLength(2);
     // The SAs in the kernel went on working: the loss is far less than a second of traffic.
     expect(out + back).toBeLessThan(200);
   });

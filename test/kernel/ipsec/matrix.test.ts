@@ -125,10 +125,11 @@ async function outcomeOf(policy: AzurePolicy): Promise<string> {
   await put.apply("final", soon());
   const { ipsec } = await device.observe(soon());
   const sas = ipsec.find(({ name }) => name === spec.name)?.sas;
-  const seen = sas?.kind === "known" ? sas.value.filter(({ phase }) => phase === "installed") : [];
-  expect(seen.length).toBe(2);
+  const observed =
+    sas?.kind === "known" ? sas.value.filter(({ phase }) => phase === "installed") : [];
+  expect(observed.length).toBe(2);
   // The group is the one of the rekey that proved it.
-  for (const { transforms } of seen) expect(transforms).toEqual(esp);
+  for (const { transforms } of observed) expect(transforms).toEqual(esp);
   return weaknesses(policy).length === 0 ? "up" : "up, weak";
 }
 

@@ -43,7 +43,7 @@ async function commit({ device }: Side, change: DeviceChange): Promise<void> {
   await transaction.confirm(soon());
 }
 
-async function seen({ device }: Side) {
+async function observed({ device }: Side) {
   const { ipsec, blocked } = await device.observe(soon());
   const tunnel = ipsec.find(({ name }) => name === spec.name);
   const ike = tunnel?.ike.kind === "known" ? tunnel.ike.value : undefined;
@@ -59,15 +59,15 @@ describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
   it("a tunnel comes up in one network while the other has none of it", async () => {
     const [red, blue] = sides as [Side, Side];
     await commit(red, put);
-    expect(await seen(red)).toEqual(up);
-    expect(await seen(blue)).toEqual({ ike: undefined, blocked: [] });
+    expect(await observed(red)).toEqual(up);
+    expect(await observed(blue)).toEqual({ ike: undefined, blocked: [] });
     expect(sas(blue)).toBe("");
   });
 
   it("a tunnel comes up in the other network, and both carry at once", async () => {
     const [red, blue] = sides as [Side, Side];
     await commit(blue, put);
-    expect(await seen(blue)).toEqual(up);
+    expect(await observed(blue)).toEqual(up);
     const both = sides.map(({ site }) => pings(site.edge, 20, 0.1));
     expect(await Promise.all(both)).toEqual([20, 20]);
     expect(sas(red)).not.toBe(sas(blue));
@@ -79,6 +79,6 @@ describe("one tunnel in each of two networks", { timeout: 120_000 }, () => {
     await commit(red, remove);
     expect(await flow).toBe(40);
     expect(sas(red)).toBe("");
-    expect(await seen(blue)).toEqual(up);
+    expect(await observed(blue)).toEqual(up);
   });
 });

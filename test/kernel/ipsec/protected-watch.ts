@@ -9,7 +9,7 @@ const vlan = 0x8100;
 
 /** Clear packets of hosts behind the ends, in either direction on the outer side of a link. */
 export class ProtectedWatch implements Disposable {
-  readonly seen: string[] = [];
+  readonly observed: string[] = [];
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = Buffer.alloc(65_536);
 
@@ -33,7 +33,7 @@ export class ProtectedWatch implements Disposable {
     const at = (start: number): string => [...frame.subarray(start, start + 4)].join(".");
     const [from, to] = [at(26 + tagged), at(30 + tagged)];
     const isOurs = [from, to].some((address) => /^10\.(?:1|100)\./.test(address));
-    if (isOurs) this.seen.push(`${port}: ${from} > ${to}, protocol ${frame[23 + tagged]}`);
+    if (isOurs) this.observed.push(`${port}: ${from} > ${to}, protocol ${frame[23 + tagged]}`);
   }
 
   [Symbol.dispose](): void {

@@ -113,9 +113,9 @@ function config(): string {
 }
 
 async function startAgent(): Promise<void> {
-  const { child, said } = await programs.serveUntil(readyMark, "agent");
+  const { child, output } = await programs.serveUntil(readyMark, "agent");
   agent = child;
-  child.once("close", () => outputs.push(said()));
+  child.once("close", () => outputs.push(output()));
 }
 
 async function stopAgent(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
@@ -125,9 +125,9 @@ async function stopAgent(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
 }
 
 async function run(...argv: readonly string[]) {
-  const said = await programs.run(...argv);
-  outputs.push(said.out, said.err);
-  return said;
+  const output = await programs.run(...argv);
+  outputs.push(output.out, output.err);
+  return output;
 }
 
 /** Each query starts a program, which is slow in an emulator. */
@@ -218,8 +218,8 @@ describe("an agent that sends the gateway its key", { timeout: 400_000 }, () => 
     cloud.azure.arm.sharedKeys.fate = "lies";
     const before = spis();
     const lost = await lostWhile("a key that the gateway does not use", async () => {
-      const said = await run("psk", "proceed", "hub-1");
-      expect([said.status, said.err]).toEqual([
+      const output = await run("psk", "proceed", "hub-1");
+      expect([output.status, output.err]).toEqual([
         1,
         expect.stringContaining("hub-1 keeps its old key, and its SAs: the gateway refuses it"),
       ]);

@@ -162,7 +162,7 @@ export async function pings(
 
 /** Clear packets of a protected prefix, as they arrive at the gateway's end of the wire. */
 export class LeakWatch implements Disposable {
-  readonly seen: string[] = [];
+  readonly observed: string[] = [];
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = new Uint8Array(65_536);
 
@@ -180,7 +180,7 @@ export class LeakWatch implements Disposable {
         // An Ethernet header comes first, then IPv4 with its two addresses.
         const [from, to] = [addressAt(octets, 26), addressAt(octets, 30)];
         const isProtected = [from, to].some((address) => /^10\.10[01]\./.test(address));
-        if (isProtected) this.seen.push(`${from} > ${to}, protocol ${octets[23]}`);
+        if (isProtected) this.observed.push(`${from} > ${to}, protocol ${octets[23]}`);
       }
     });
   }

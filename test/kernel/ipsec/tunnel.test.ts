@@ -55,16 +55,18 @@ async function tunnel(): Promise<IpsecTunnel | undefined> {
   return ipsec.find(({ name }) => name === spec.name);
 }
 
-const spis = (seen: IpsecTunnel | undefined): readonly number[] =>
-  seen?.sas.kind === "known" ? seen.sas.value.map(({ spi }) => spi).toSorted((a, b) => a - b) : [];
+const spis = (observed: IpsecTunnel | undefined): readonly number[] =>
+  observed?.sas.kind === "known"
+    ? observed.sas.value.map(({ spi }) => spi).toSorted((a, b) => a - b)
+    : [];
 
 describe("a tunnel", { timeout: 120_000 }, () => {
   it("a tunnel comes up as configured, proven by a rekey of its child, and carries", async () => {
     await commit(put());
-    const seen = await tunnel();
-    expect(seen?.ike).toMatchObject({ kind: "known", value: "established" });
-    if (seen?.sas.kind !== "known") throw new Error("its SAs are not known");
-    const installed = seen.sas.value.filter(({ phase }) => phase === "installed");
+    const observed = await tunnel();
+    expect(observed?.ike).toMatchObject({ kind: "known", value: "established" });
+    if (observed?.sas.kind !== "known") throw new Error("its SAs are not known");
+    const installed = observed.sas.value.filter(({ phase }) => phase === "installed");
     expect(installed.map(({ direction }) => direction).toSorted()).toEqual(["in", "out"]);
     for (const { transforms } of installed) expect(transforms).toEqual(spec.transforms);
     expect(await pings(site.edge)).toBe(3);
@@ -95,8 +97,8 @@ describe("a tunnel", { timeout: 120_000 }, () => {
       console.log(`${what}: ${100 - received} of 100 lost`);
       expect(received).toBeGreaterThanOrEqual(what === "reauthenticate" ? 98 : 100);
       const after = await until(async () => {
-        const seen = spis(await tunnel());
-        return seen.length === 2 ? seen : undefined;
+        const observed = spis(await tunnel());
+        return observed.length === 2 ? observed : undefined;
       });
       expect(after.some((spi) => before.includes(spi))).toBe(what === "ike");
     },

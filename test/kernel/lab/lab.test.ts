@@ -26,11 +26,11 @@ import { root } from "../host/programs.ts";
 
 let folder = "";
 let lab: Lab;
-const said: string[] = [];
+const output: string[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
-  lab = await Lab.open(folder, (line) => said.push(line));
+  lab = await Lab.open(folder, (line) => output.push(line));
 }, 300_000);
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
@@ -39,8 +39,8 @@ afterAll(async () => {
 
 async function until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
   for (const begun = performance.now(); ; await rest(200)) {
-    const seen = await probe();
-    if (seen !== undefined) return seen;
+    const observed = await probe();
+    if (observed !== undefined) return observed;
     if (performance.now() - begun > 240_000) {
       throw new Error(`waited too long: ${what}: ${JSON.stringify(await lab.status())}`);
     }
@@ -61,7 +61,7 @@ const replacements = ["SIGKILL", "SIGTERM", "SIGKILL, and another build starts"]
 describe("a pair on a real kernel", { timeout: 900_000 }, () => {
   it("a pair is enrolled one link after the other, with all traffic under MACsec", async () => {
     expect(await lab.enrol()).toBeUndefined();
-    console.log(said.join("\n"));
+    console.log(output.join("\n"));
     const { groups, verdict } = await lab.status();
     expect(verdict).toBe("protected");
     for (const link of groups[0]?.links ?? []) {
@@ -131,7 +131,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       .filter((entry) => entry.isFile())
       .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
     expect([files.length, kept.length].every((count) => count > 5)).toBe(true);
-    const texts = lab.processes.map(({ said }) => Buffer.from(said()));
+    const texts = lab.processes.map(({ output }) => Buffer.from(output()));
     for (const octets of [status, ...files, ...kept, ...texts]) {
       expect(sightOf(keys, [octets.toString("latin1")])).toBeUndefined();
     }

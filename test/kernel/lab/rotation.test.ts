@@ -22,12 +22,12 @@ const states = [
 
 let folder = "";
 let lab: Lab;
-const said: string[] = [];
+const output: string[] = [];
 
 beforeAll(async () => {
   console.log(`seed ${seed}`);
   folder = mkdtempSync(join(tmpdir(), "linkseal-lab-"));
-  lab = await Lab.open(folder, (line) => said.push(line));
+  lab = await Lab.open(folder, (line) => output.push(line));
 }, 900_000);
 afterAll(async () => {
   await lab[Symbol.asyncDispose]();
@@ -102,7 +102,7 @@ describe("a pair under traffic on a real kernel", { timeout: 1_200_000 }, () => 
     try {
       await underTraffic("enrolment from clear", () => lab.enrol());
     } finally {
-      console.log([...said, ...lab.complaints()].join("\n"));
+      console.log([...output, ...lab.complaints()].join("\n"));
     }
     const before = clear();
     const stop = await lab.traffic();

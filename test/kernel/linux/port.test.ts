@@ -67,12 +67,12 @@ async function observe(): Promise<KernelObservation> {
   return await observeKernel(sockets, clock, soon());
 }
 
-interface Seen {
+interface ObservedPort {
   readonly port: MacsecPort;
   readonly controlled: ControlledPort;
 }
 
-async function seen(): Promise<Seen> {
+async function observed(): Promise<ObservedPort> {
   const { port, controlled } = readPort("wire", await observe()) ?? {};
   const known = controlled === undefined ? undefined : strongValue(controlled);
   if (port === undefined || known === undefined) throw new Error("the port has no SecY");
@@ -101,7 +101,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     "a port with %s and a key in both directions is read as ip reads it",
     async (suite) => {
       secure(suite);
-      const { port, controlled } = await seen();
+      const { port, controlled } = await observed();
       const { info_data: reported } = byIp().linkinfo;
       expect(reported.cipher_suite.toLowerCase()).toBe(suite);
       const settings = { suite, includeSci: reported.inc_sci, replayWindow: undefined };
@@ -125,9 +125,9 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
     ["routeOnUncontrolledPort", "route add 10.9.0.0/24 dev wire"],
   ])("a SecY changed to %s is read as should-secure", async (name, command) => {
     secure("gcm-aes-xpn-256");
-    expect((await seen()).controlled.failOpen).toEqual([]);
+    expect((await observed()).controlled.failOpen).toEqual([]);
     ipBatch([command]);
-    const { controlled } = await seen();
+    const { controlled } = await observed();
     expect(controlled.failOpen).toEqual([name]);
   });
 
@@ -139,7 +139,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
       `${set} send_sci off`,
       "link set ms mtu 8000",
     );
-    const { controlled } = await seen();
+    const { controlled } = await observed();
     const { mtu, linkinfo } = byIp();
     expect(linkinfo.info_data).toMatchObject({ replay_protect: true, window: 64, inc_sci: false });
     expect(controlled).toMatchObject({ replayWindow: 64, includeSci: false });
@@ -155,7 +155,7 @@ describe("a port is read as ip reads it", { timeout: 120_000 }, () => {
       "addr add 10.0.0.1/30 dev ms",
       "addr add fd00::1/64 dev ms nodad",
     );
-    const { controlled } = await seen();
+    const { controlled } = await observed();
     expect([controlled.vrf, byIp().master]).toEqual(["red", "red"]);
     expect(controlled.addresses).toEqual(["10.0.0.1/30", "fd00::1/64"]);
     expect(controlled.failOpen).toEqual([]);
@@ -173,11 +173,11 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
       `macsec del ms rx ${peer} sa 0`,
       `${rx} sa 0 ${extended(suite, 2)} on key ${other} ${key(suite)}`,
     ]);
-    expect((await seen()).controlled.keyAgreement).toBe("different");
+    expect((await observed()).controlled.keyAgreement).toBe("different");
     ipBatch([`macsec set ms rx ${peer} sa 0 off`]);
-    expect((await seen()).controlled.keyAgreement).toBe("oneWay");
+    expect((await observed()).controlled.keyAgreement).toBe("oneWay");
     ipBatch(["macsec set ms tx sa 0 off"]);
-    const { port, controlled } = await seen();
+    const { port, controlled } = await observed();
     expect(controlled.keyAgreement).toBe("none");
     expect(port.liveSuite).toMatchObject({ kind: "known", value: undefined });
   });
@@ -186,12 +186,12 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
     secure("gcm-aes-128");
     ip("link", "set", "far", "down");
     const dark = await until(async () => {
-      const { port } = await seen();
+      const { port } = await observed();
       return strongValue(port.linkUp) === false ? port : undefined;
     });
     expect(strongValue(dark.admin)).toBe("up");
     ip("link", "set", "wire", "down");
-    expect(strongValue((await seen()).port.admin)).toBe("down");
+    expect(strongValue((await observed()).port.admin)).toBe("down");
     ip("link", "delete", "wire");
     expect(readPort("wire", await observe())).toBeUndefined();
   });
@@ -204,7 +204,7 @@ describe("keys and light of a port", { timeout: 120_000 }, () => {
       value: { controlledPort: "unprotected" },
     });
     ipBatch(["link add link wire name ms type macsec cipher gcm-aes-128 encrypt on"]);
-    expect((await seen()).controlled).toMatchObject({ saks: [], keyAgreement: "none" });
+    expect((await observed()).controlled).toMatchObject({ saks: [], keyAgreement: "none" });
   });
 });
 
@@ -225,7 +225,7 @@ interface Counted {
 async function still(before: KernelObservation): Promise<Counted> {
   return await until(async () => {
     const [first, reported, after] = [
-      await seen(),
+      await observed(),
       ip("-j", "-s", "macsec", "show", "ms"),
       await observe(),
     ];

@@ -17,8 +17,8 @@ async function agreed(a: Station, b: Station, ckn: string): Promise<string> {
     const [left, right] = [await a.secured(), await b.secured()];
     if (left === undefined || left !== right) return undefined;
     for (const one of [a, b]) {
-      const seen = await one.observe();
-      if (seen.kind !== "bound" || seen.kay.session.principalCkn !== ckn) return undefined;
+      const observed = await one.observe();
+      if (observed.kind !== "bound" || observed.kay.session.principalCkn !== ckn) return undefined;
     }
     return left;
   });

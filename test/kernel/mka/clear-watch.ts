@@ -7,7 +7,7 @@ const etherTypes = [0x0800, 0x0806, 0x86dd];
 
 /** Frames that are neither MACsec nor EAPOL, as they arrive at the port of this network. */
 export class ClearWatch implements Disposable {
-  readonly seen: string[] = [];
+  readonly observed: string[] = [];
   readonly #sockets: ReturnType<typeof native.openFrames>[] = [];
   readonly #room = new Uint8Array(16_384);
 
@@ -21,7 +21,7 @@ export class ClearWatch implements Disposable {
       const broadcast = new Uint8Array(6).fill(0xff);
       const socket = native.openFrames(link.ifindex, type, broadcast, () => {
         const length = native.receive(socket, this.#room);
-        if (length > 0) this.seen.push(Buffer.from(this.#room.subarray(0, 64)).toString("hex"));
+        if (length > 0) this.observed.push(Buffer.from(this.#room.subarray(0, 64)).toString("hex"));
       });
       this.#sockets.push(socket);
     }

@@ -61,12 +61,12 @@ it("10,000 MKPDUs of another CA do not count as clear data; one ARP frame does",
   for (const one of [a, b]) await one.add(key);
   await until(async () => (await a.secured()) === (await b.secured()) || undefined);
   const clear = async (): Promise<bigint | undefined> => {
-    const seen = await a.observe();
-    return seen.kind === "bound" ? seen.clear : undefined;
+    const observed = await a.observe();
+    return observed.kind === "bound" ? observed.clear : undefined;
   };
   const unknownCkn = async (): Promise<boolean> => {
-    const seen = await a.observe();
-    return seen.kind === "bound" && seen.kay.mkpdus.unknownCkn > 0n;
+    const observed = await a.observe();
+    return observed.kind === "bound" && observed.kay.mkpdus.unknownCkn > 0n;
   };
   expect(await clear()).toBe(0n);
   const mkpdu = await until(() => heard.find((octets) => octets.length > addressBytes));

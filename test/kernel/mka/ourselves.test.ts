@@ -46,7 +46,7 @@ describe("both ends are ours", { timeout: 200_000 }, () => {
       expect(left?.taken).toEqual([left?.sent]);
       expect(right).toEqual(left);
       expect(secyOf(networks[0])?.rx_sc).toHaveLength(1);
-      expect([...near.seen, ...far.seen]).toEqual([]);
+      expect([...near.observed, ...far.observed]).toEqual([]);
     },
   );
 
@@ -87,8 +87,8 @@ describe("an MKA client whose SecY is replaced", { timeout: 60_000 }, () => {
     makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
     await using station = new Station(network);
     const suite = async () => {
-      const seen = await station.observe();
-      return seen.kind === "bound" ? seen.secy.suite : seen.kind;
+      const observed = await station.observe();
+      return observed.kind === "bound" ? observed.secy.suite : observed.kind;
     };
     expect(await suite()).toBe("gcm-aes-128");
     ip("-n", network, "link", "delete", "ms-wire");

@@ -28,7 +28,7 @@ export class Participant implements Disposable {
   readonly client: MkaClient;
   readonly #options: ParticipantOptions;
   #child: ChildProcess | undefined;
-  said = "";
+  output = "";
 
   constructor(options: ParticipantOptions) {
     this.#options = options;
@@ -61,11 +61,11 @@ export class Participant implements Disposable {
     const ready = Promise.withResolvers<void>();
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk) => {
-        this.said += String(chunk);
-        if (this.said.includes(readyMark)) ready.resolve();
+        this.output += String(chunk);
+        if (this.output.includes(readyMark)) ready.resolve();
       });
     }
-    child.once("close", () => ready.reject(new Error(`it ended: ${this.said}`)));
+    child.once("close", () => ready.reject(new Error(`it ended: ${this.output}`)));
     await ready.promise;
   }
 

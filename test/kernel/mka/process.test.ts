@@ -83,7 +83,7 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
     await near.change({ kind: "rekey" }, final());
     await until(async () => ((await near.secured())?.endsWith("/2") === true ? true : undefined));
     const about = ["cmdline", "environ"].map((name) => readFileSync(`/proc/${near.pid}/${name}`));
-    const shown = near.said + encodeJson(observation) + about.join();
+    const shown = near.output + encodeJson(observation) + about.join();
     expect(shown).not.toContain(key.cak);
     expect(await near.end("SIGTERM")).toBe(0);
     expect(keysOf(networks[0]).sent).not.toBe("");
@@ -103,8 +103,8 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
       effect: "none",
     });
     const observation = await until(async () => {
-      const seen = await near.observe();
-      return seen.pending === undefined ? seen : undefined;
+      const observed = await near.observe();
+      return observed.pending === undefined ? observed : undefined;
     });
     expect(observation).toMatchObject({
       keys: [{ ckn: key.ckn }],
@@ -234,12 +234,12 @@ describe("linkseal-mka", { timeout: 300_000 }, () => {
         'socket.on("close", () => console.log("closed")).write(Buffer.from([0, 0, 0, 1, 6]));',
       ].join("\n");
       const child = spawn(process.execPath, ["-e", code, near.socket], { uid, gid: uid, cwd: "/" });
-      let said = "";
+      let output = "";
       child.stdout.on("data", (chunk) => {
-        said += String(chunk);
+        output += String(chunk);
       });
       await once(child, "close");
-      return said.replaceAll("\n", " ").trim();
+      return output.replaceAll("\n", " ").trim();
     };
     expect(await asking(4321)).toMatch(/^\d+ closed$/);
     expect(await asking(65_534)).toMatch(/^((ECONNRESET|EPIPE) )?closed$/);

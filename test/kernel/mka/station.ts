@@ -138,9 +138,9 @@ export class Station implements AsyncDisposable {
    * Returns the SAK under which frames leave, once frames of the peer are accepted under it too.
    */
   async secured(): Promise<string | undefined> {
-    const seen = await this.observe();
-    if (seen.kind !== "bound") return undefined;
-    const { controlledPort, latestSak, respondedPeers } = seen.kay.session;
+    const observed = await this.observe();
+    if (observed.kind !== "bound") return undefined;
+    const { controlledPort, latestSak, respondedPeers } = observed.kay.session;
     if (controlledPort !== "secured" || respondedPeers === 0) return undefined;
     return latestSak?.transmit === true && latestSak.receive ? latestSak.keyId : undefined;
   }

@@ -38,7 +38,7 @@ export class Supplicant implements Disposable {
   readonly options: SupplicantOptions;
   readonly #folder: string;
   readonly #child: ChildProcess;
-  said = "";
+  output = "";
 
   constructor(options: SupplicantOptions) {
     this.options = options;
@@ -69,7 +69,7 @@ export class Supplicant implements Disposable {
     this.#child = spawn("ip", all, { stdio: ["ignore", "pipe", "pipe"] });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (chunk) => {
-        this.said += String(chunk);
+        this.output += String(chunk);
       });
     }
   }

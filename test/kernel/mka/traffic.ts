@@ -23,11 +23,11 @@ interface Tally {
 /** Numbered packets, 200 a second in each direction, from its beginning to its end. */
 export class Flow {
   readonly #ends: readonly ChildProcess[];
-  readonly #said: readonly Promise<Tally>[];
+  readonly #output: readonly Promise<Tally>[];
 
   private constructor(ends: readonly ChildProcess[]) {
     this.#ends = ends;
-    this.#said = ends.map(tallyOf);
+    this.#output = ends.map(tallyOf);
   }
 
   static async begin(networks: readonly [string, string]): Promise<Flow> {
@@ -45,7 +45,7 @@ export class Flow {
 
   async end(): Promise<{ readonly sent: number; readonly lost: number }> {
     for (const end of this.#ends) end.stdin?.end();
-    const [a, b] = await Promise.all(this.#said);
+    const [a, b] = await Promise.all(this.#output);
     if (a === undefined || b === undefined) throw new Error("a flow has two ends");
     return { sent: a.sent + b.sent, lost: a.sent - b.received + b.sent - a.received };
   }
@@ -54,10 +54,10 @@ export class Flow {
 const program = join(import.meta.dirname, "..", "host", "traffic.ts");
 
 async function tallyOf({ stdout }: ChildProcess): Promise<Tally> {
-  let said = "";
+  let output = "";
   stdout?.on("data", (chunk) => {
-    said += String(chunk);
+    output += String(chunk);
   });
   if (stdout !== null) await once(stdout, "close");
-  return JSON.parse(said) as Tally;
+  return JSON.parse(output) as Tally;
 }

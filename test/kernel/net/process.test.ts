@@ -243,10 +243,10 @@ describe("linkseal-net", { timeout: 120_000 }, () => {
         "call.on('error', (error) => console.log(error.code)).end();",
       ].join("\n");
       const child = spawn(process.execPath, ["-e", code, socket], { uid, gid: uid, cwd: "/" });
-      let said = "";
-      child.stdout.on("data", (chunk) => (said += String(chunk)));
+      let output = "";
+      child.stdout.on("data", (chunk) => (output += String(chunk)));
       await once(child, "close");
-      return said.trim();
+      return output.trim();
     };
     for (const path of [folder, join(folder, "run")]) chmodSync(path, 0o755);
     chmodSync(socket, 0o666);

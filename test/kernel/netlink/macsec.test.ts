@@ -153,7 +153,7 @@ function ping(from: End, to: End, ...options: string[]): string[] {
   return ["netns", "exec", from.network, "busybox", "ping", ...options, to.address];
 }
 
-const received = (said: string): string | undefined => /(\d+) packets received/.exec(said)?.[1];
+const received = (output: string): string | undefined => /(\d+) packets received/.exec(output)?.[1];
 
 afterEach(leaveNetworks);
 
@@ -165,10 +165,10 @@ describe("MACsec is built by our own messages", { timeout: 180_000 }, () => {
       using _left = left;
       using _right = right;
       await installSa([left, right], 0);
-      const said = execFileSync("ip", ping(left, right, "-c", "3", "-w", "30"), {
+      const output = execFileSync("ip", ping(left, right, "-c", "3", "-w", "30"), {
         encoding: "utf8",
       });
-      expect(received(said)).toBe("3");
+      expect(received(output)).toBe("3");
       const [near, far] = [await left.observe(), await right.observe()];
       expect(near.secy).toMatchObject({ cipherSuite: suite, encrypt: true, validate: "strict" });
       const [txSa] = near.txSas ?? [];

@@ -32,30 +32,30 @@ afterEach(leaveNetworks);
 describe("a receive overrun", { timeout: 240_000 }, () => {
   it("an overrun by 10,000 SAs asks for a resync, and the state is right afterwards", async () => {
     enterNetwork(addNetwork());
-    const seen = { messages: 0, resyncs: 0 };
+    const observed = { messages: 0, resyncs: 0 };
     using _monitor = monitor(native, netlinkFamilies.xfrm, [xfrmGroups.sa], {
       message: (message) => {
-        if (readXfrmEvent(message)?.kind === "saAdded") seen.messages += 1;
+        if (readXfrmEvent(message)?.kind === "saAdded") observed.messages += 1;
       },
       resync: () => {
-        seen.resyncs += 1;
+        observed.resyncs += 1;
       },
     });
     // The event loop does not run until all of them exist.
     ipBatch(tenThousand());
-    await until(() => (seen.resyncs > 0 ? true : undefined));
+    await until(() => (observed.resyncs > 0 ? true : undefined));
 
     using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
     const sas = found(await socket.ask(dumpSas(), readSa, soon()));
-    console.log(`${seen.messages} messages, ${seen.resyncs} resyncs, ${sas.length} SAs`);
+    console.log(`${observed.messages} messages, ${observed.resyncs} resyncs, ${sas.length} SAs`);
     expect(new Set(sas.map((sa) => sa.spi)).size).toBe(count);
     expect(ip("xfrm", "state", "count")).toContain(String(count));
 
     // The monitor continues after the gap.
-    const before = seen.messages;
+    const before = observed.messages;
     const ends = ["src", "10.100.0.1", "dst", "10.99.0.1"];
     const aead = ["aead", "rfc4106(gcm(aes))", `0x${"07".repeat(36)}`, "128"];
     ip("xfrm", "state", "add", ...ends, "proto", "esp", "spi", "0x990000", ...aead);
-    await until(() => (seen.messages > before ? true : undefined));
+    await until(() => (observed.messages > before ? true : undefined));
   });
 });

@@ -136,8 +136,8 @@ describe("the addon", { timeout: 60_000 }, () => {
     const before = openDescriptors();
     for (let count = 0; count < 5; count += 1) {
       const worker = new Worker(code, { eval: true });
-      const [said] = await once(worker, "message");
-      expect(said).toBe("open");
+      const [output] = await once(worker, "message");
+      expect(output).toBe("open");
       await worker.terminate();
     }
     expect(openDescriptors()).toBeLessThan(before + 10);

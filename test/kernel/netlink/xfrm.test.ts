@@ -54,7 +54,7 @@ describe("what the kernel tells about IPsec is read as ip reads it", { timeout: 
   it("a decoded message no longer holds any octet of a key", async () => {
     buildSite();
     using socket = new NetlinkChannel(native, netlinkFamilies.xfrm);
-    const seen = { before: 0, after: 0 };
+    const observed = { before: 0, after: 0 };
     const keys = (view: DataView, start: number, end: number): number =>
       Buffer.from(view.buffer, start, end - start)
         .toString("hex")
@@ -63,15 +63,15 @@ describe("what the kernel tells about IPsec is read as ip reads it", { timeout: 
       dumpSas(),
       (message) => {
         const { view, start, end } = message;
-        seen.before += keys(view, start, end);
+        observed.before += keys(view, start, end);
         const sa = readSa(message);
-        seen.after += keys(view, start, end);
+        observed.after += keys(view, start, end);
         return sa;
       },
       soon(),
     );
-    expect(seen.before).toBeGreaterThan(5);
-    expect(seen.after).toBe(0);
+    expect(observed.before).toBeGreaterThan(5);
+    expect(observed.after).toBe(0);
   });
 });
 
@@ -119,21 +119,23 @@ describe("IPsec is changed by our own messages", { timeout: 120_000 }, () => {
       message: (message) => heard.push(JSON.stringify(readXfrmEvent(message), replaceBigint)),
       resync: () => heard.push("resync"),
     });
-    const seen = (text: string): Promise<true> =>
+    const observed = (text: string): Promise<true> =>
       until(() => (heard.some((one) => one.includes(text)) ? true : undefined));
     const aead = `aead rfc4106(gcm(aes)) 0x${"5a".repeat(36)} 128`.split(" ");
     const ends = "src 10.0.0.1 dst 10.0.0.2 proto esp spi 0x1001".split(" ");
     ip("xfrm", "state", "add", ...ends, "mode", "tunnel", "limit", "time-hard", "1", ...aead);
-    await seen('"kind":"saAdded"');
-    await seen('"kind":"saExpired","name":{"destination":"10.0.0.2","spi":4097,"ipProtocol":50}');
+    await observed('"kind":"saAdded"');
+    await observed(
+      '"kind":"saExpired","name":{"destination":"10.0.0.2","spi":4097,"ipProtocol":50}',
+    );
     ip("xfrm", "state", "add", ...ends, "mode", "tunnel", ...aead);
     ip("xfrm", "state", "delete", ...ends);
-    await seen('"kind":"saDeleted"');
+    await observed('"kind":"saDeleted"');
     ip(..."xfrm policy add src 10.0.0.0/8 dst 10.9.0.0/16 dir in action block".split(" "));
-    await seen('"kind":"policyChanged"');
+    await observed('"kind":"policyChanged"');
     ip("xfrm", "state", "flush");
     ip("xfrm", "policy", "flush");
-    await seen('"kind":"flushed"');
+    await observed('"kind":"flushed"');
     expect(heard.join()).not.toContain(keyPattern);
     expect(heard).not.toContain("resync");
   });

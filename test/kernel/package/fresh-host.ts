@@ -25,7 +25,7 @@ umount -l mnt
 exec env -i container=machine PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 /usr/lib/systemd/systemd
 `;
 
-export interface Said {
+export interface Output {
   readonly status: number | null;
   readonly out: string;
   readonly err: string;
@@ -75,7 +75,7 @@ export class FreshHost {
   }
 
   /** Runs a command line in the host's own shell, as root. */
-  run(line: string): Said {
+  run(line: string): Output {
     const target = ["-t", String(this.#pid), "-m", "-u", "-i", "-p", "-r", "-w"];
     const env = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" };
     const argv = [...target, "sh", "-c", line];
@@ -103,8 +103,8 @@ export class FreshHost {
 
   async until<T>(what: string, probe: () => Promise<T | undefined>): Promise<T> {
     for (const from = performance.now(); ; await rest(300)) {
-      const seen = await probe();
-      if (seen !== undefined) return seen;
+      const observed = await probe();
+      if (observed !== undefined) return observed;
       if (performance.now() - from > waitMsMax) {
         throw new Error(`waited too long: ${what}\n${this.journal(60)}`);
       }

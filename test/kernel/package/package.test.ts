@@ -80,8 +80,8 @@ async function protectedAgain(): Promise<void> {
 describe("the package on a fresh host", { timeout: 600_000 }, () => {
   it("the package installs without a Node beside it, and the agent gets ready", async () => {
     expect(host.run("command -v node").status).not.toBe(0);
-    const said = host.ok("dpkg -i /root/present.deb 2>&1");
-    expect(said).toContain("Next: linkseal init");
+    const output = host.ok("dpkg -i /root/present.deb 2>&1");
+    expect(output).toContain("Next: linkseal init");
     expect(host.ok("systemctl is-active linkseal.service").trim()).toBe("active");
     expect(host.ok("systemctl status --no-pager linkseal.service")).toContain(
       `Status: "linkseal ${version} build `,
@@ -98,14 +98,14 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     );
     host.ok("systemctl start linkseal-net.service linkseal-mka@wire.service");
     const units = ["linkseal.service", "linkseal-net.service", "linkseal-mka@wire.service"];
-    const seen = units.map((unit) => {
+    const observed = units.map((unit) => {
       const text = host.ok(`cat /proc/${pidOf(unit)}/status`);
       const [, capabilities] = /^CapEff:\s*(\w+)$/m.exec(text) ?? [];
       const core = /^Max core file size\s+(\S+)/m.exec(host.ok(`cat /proc/${pidOf(unit)}/limits`));
       const [, uid] = /^Uid:\s*(\d+)/m.exec(text) ?? [];
       return { user: host.ok(`id -nu ${uid}`).trim(), capabilities, core: core?.[1] };
     });
-    expect(seen).toEqual([
+    expect(observed).toEqual([
       { user: "linkseal", capabilities: "0000000000000000", core: "0" },
       { user: "linkseal-net", capabilities: "0000000000001000", core: "0" },
       { user: "linkseal-mka", capabilities: "0000000000003000", core: "0" },
@@ -197,8 +197,8 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
         : undefined,
     );
     const [agent, ...others] = ["linkseal.service", ...kernelUnits].map(pidOf);
-    const said = host.ok("dpkg --configure linkseal 2>&1");
-    for (const unit of kernelUnits) expect(said).toContain(`  ${unit}`);
+    const output = host.ok("dpkg --configure linkseal 2>&1");
+    for (const unit of kernelUnits) expect(output).toContain(`  ${unit}`);
     expect(pidOf("linkseal.service")).not.toBe(agent);
     expect(kernelUnits.map(pidOf)).toEqual(others);
     expect(property("linkseal.service", "StatusText")).toContain("build ffffffffffff");

@@ -108,7 +108,7 @@ export function tryPortNames(
 
 /** `said`: for each port, with the policy named as told; `heading`: how the line begins. */
 export function tryToldNames(
-  said: (reported: string) => readonly (readonly Command[])[],
+  commandsFor: (reported: string) => readonly (readonly Command[])[],
   heading: string,
 ): void {
   it("is one word where the device itself told the name, or the port is left alone", () => {
@@ -116,7 +116,7 @@ export function tryToldNames(
     fc.assert(
       fc.property(name, (reported) => {
         try {
-          for (const commands of said(reported)) {
+          for (const commands of commandsFor(reported)) {
             const named = commands.map(preview).find((one) => one.startsWith(heading));
             expect(named?.split(" ")).toHaveLength(heading.split(" ").length);
           }

@@ -6,7 +6,7 @@ import type { ViciMessage, ViciSection, ViciValue } from "#drivers/transport/vic
 import type { TunnelSpec } from "#hal/model.ts";
 import type { Clock } from "#hal/world.ts";
 import type { TunnelKernel } from "./tunnel-kernel.ts";
-import { type Asked, type Said, TestCharon } from "./vici-peer.ts";
+import { type Asked, type CharonReply, TestCharon } from "./vici-peer.ts";
 
 export const tunnelSpec: TunnelSpec = {
   name: "hub-1",
@@ -47,7 +47,7 @@ interface Child {
 /** Errors of the daemon on a request; `said` has the log lines of each. */
 export type Disagreement = "psk" | "ikeProposal" | "espProposal" | "pfsGroup" | "peerSilent";
 
-const said: Readonly<Record<Disagreement, readonly string[]>> = {
+const logLines: Readonly<Record<Disagreement, readonly string[]>> = {
   psk: ["received AUTHENTICATION_FAILED notify error"],
   ikeProposal: ["received NO_PROPOSAL_CHOSEN notify error"],
   espProposal: [
@@ -151,7 +151,7 @@ export class PretendCharon {
     this.#kernel?.addSa(this.#spi + 1, "out");
   }
 
-  #answer({ command, message }: Asked): Said {
+  #answer({ command, message }: Asked): CharonReply {
     this.asked.push(command);
     if (this.hangs) return "silence";
     const yes = { answer: { success: "yes" } };
@@ -216,21 +216,21 @@ export class PretendCharon {
     return auth === "pubkey" ? "public key" : "pre-shared key";
   }
 
-  #initiate(child: string): Said {
+  #initiate(child: string): CharonReply {
     this.onInitiate();
     this.#log("initiating IKE_SA hub-1[1] to 203.0.113.1");
     if (this.disagreement !== undefined && this.disagreement !== "pfsGroup") {
-      for (const line of said[this.disagreement]) this.#log(line);
+      for (const line of logLines[this.disagreement]) this.#log(line);
     } else this.stand(undefined, child);
     return { answer: { success: "yes" } };
   }
 
-  #rekey(message: ViciSection): Said {
+  #rekey(message: ViciSection): CharonReply {
     if (this.ikeId === 0) return { answer: { success: "no", errmsg: "no match" } };
     if (this.disagreement === "pfsGroup") {
-      for (const line of said.pfsGroup) this.#log(line);
+      for (const line of logLines.pfsGroup) this.#log(line);
     } else if (this.disagreement === "psk" && message.has("reauth")) {
-      for (const line of said.psk) this.#log(line);
+      for (const line of logLines.psk) this.#log(line);
     } else if (message.has("child")) {
       const name = textAt(message, "child");
       this.#end((child) => child.name === name);
@@ -276,4 +276,4 @@ export class PretendCharon {
   }
 }
 
-const no = (errmsg: string): Said => ({ answer: { success: "no", errmsg } });
+const no = (errmsg: string): CharonReply => ({ answer: { success: "no", errmsg } });

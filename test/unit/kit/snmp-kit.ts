@@ -65,7 +65,7 @@ export async function ask(
 }
 
 /** The parts of a request that are readable without a key. */
-export interface Seen {
+export interface ReceivedMessage {
   readonly message: Buffer;
   readonly id: number;
   readonly security: number;
@@ -74,8 +74,8 @@ export interface Seen {
 
 /** Replaces a message on its way: each of the returned messages arrives there. */
 export interface Way {
-  question?: (seen: Seen) => readonly Buffer[] | "pass";
-  reply?: (message: Buffer, seen: Seen) => readonly Buffer[] | "pass";
+  question?: (received: ReceivedMessage) => readonly Buffer[] | "pass";
+  reply?: (message: Buffer, received: ReceivedMessage) => readonly Buffer[] | "pass";
 }
 
 /** An attacker on the address that the client asks: it reads everything and knows no key. */
@@ -84,7 +84,7 @@ export class Interloper implements AsyncDisposable {
   readonly #far: Socket;
   /** An address of its own. */
   readonly #aside: Socket;
-  readonly seen: Seen[] = [];
+  readonly received: ReceivedMessage[] = [];
   way: Way = {};
   answersFromAside = false;
   #client = 0;
@@ -95,14 +95,14 @@ export class Interloper implements AsyncDisposable {
     this.#aside = aside;
     near.on("message", (message, from) => {
       this.#client = from.port;
-      const seen = read === "v3" ? readQuestion(message) : unread(message);
-      this.seen.push(seen);
-      const made = this.way.question?.(seen) ?? "pass";
+      const received = read === "v3" ? readQuestion(message) : unread(message);
+      this.received.push(received);
+      const made = this.way.question?.(received) ?? "pass";
       if (made === "pass") this.#far.send(message);
       else for (const one of made) this.#answer(one);
     });
     far.on("message", (message) => {
-      const asked = this.seen.at(-1);
+      const asked = this.received.at(-1);
       if (asked === undefined) return;
       const made = this.way.reply?.(message, asked) ?? "pass";
       for (const one of made === "pass" ? [message] : made) this.#answer(one);
@@ -194,13 +194,13 @@ export function forge({ id, engine, flags, pdu, oid, value }: Forgery): Buffer {
   return ber(0x30, integer(3), header, text(parameters), scoped);
 }
 
-const unread = (message: Buffer): Seen => ({
+const unread = (message: Buffer): ReceivedMessage => ({
   ...{ message, id: 0, security: 0 },
   engine: Buffer.alloc(0),
 });
 
 /** Reads a request of the library; every length must have the form that the library writes. */
-function readQuestion(message: Buffer): Seen {
+function readQuestion(message: Buffer): ReceivedMessage {
   const after = (at: number): number => {
     const first = message[at + 1] ?? 0;
     return first < 0x80 ? at + 2 : at + 2 + (first & 0x7f);

@@ -57,7 +57,7 @@ export interface Asked {
 }
 
 /** A reply, events before it, or "silence". */
-export type Said =
+export type CharonReply =
   | "silence"
   | "unknown"
   | {
@@ -72,10 +72,10 @@ export class TestCharon {
   readonly knownEvents = new Set([
     ...["list-sa", "list-conn", "log", "child-rekey", "ike-updown", "child-updown"],
   ]);
-  readonly #say: (asked: Asked) => Said;
+  readonly #replyTo: (asked: Asked) => CharonReply;
 
-  constructor(say: (asked: Asked) => Said) {
-    this.#say = say;
+  constructor(replyTo: (asked: Asked) => CharonReply) {
+    this.#replyTo = replyTo;
     const reader = new PacketReader();
     this.channel.heard = (octets) => {
       for (const packet of reader.push(octets)) this.#take(packet);
@@ -98,14 +98,14 @@ export class TestCharon {
     }
     const asked = { command: name, message: readMessage(packet.subarray(2 + length)) };
     this.asked.push(asked);
-    const said = this.#say(asked);
-    if (said === "silence") return;
-    if (said === "unknown") {
+    const reply = this.#replyTo(asked);
+    if (reply === "silence") return;
+    if (reply === "unknown") {
       this.#send(packets.unknownCommand, undefined, {});
       return;
     }
-    for (const { name: event, message } of said.events ?? []) this.emit(event, message);
-    this.#send(packets.response, undefined, said.answer);
+    for (const { name: event, message } of reply.events ?? []) this.emit(event, message);
+    this.#send(packets.response, undefined, reply.answer);
   }
 
   #send(type: number, name: string | undefined, message: ViciMessage): void {

@@ -78,8 +78,8 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
       const took = await sinceMs(start, async () => (await ours.secured()) !== undefined);
       const both = await sinceMs(start, () => peer.isSecured);
       console.log(`${version} ${suite} ${role} sci ${sci}: ours ${took} ms, both ${both} ms`);
-      const seen = await ours.observe();
-      expect(seen.kind === "bound" && seen.kay.session.keyServer).toBe(
+      const observed = await ours.observe();
+      expect(observed.kind === "bound" && observed.kay.session.keyServer).toBe(
         role === "server" ? "self" : "peer",
       );
       address(right, 1, await peer.device());
@@ -88,7 +88,7 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
       expect(own.sent).not.toBe("");
       expect(own.taken).toEqual([own.sent]);
       expect(theirs).toEqual(own);
-      expect([...near.seen, ...far.seen]).toEqual([]);
+      expect([...near.observed, ...far.observed]).toEqual([]);
     },
   );
 
@@ -136,8 +136,10 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     await ours.add(key);
     await sinceMs(0, () => peer.isSecured);
     const { session, troubles } = await until(async () => {
-      const seen = await ours.observe();
-      return seen.kind === "bound" && seen.kay.troubles.length > 0 ? seen.kay : undefined;
+      const observed = await ours.observe();
+      return observed.kind === "bound" && observed.kay.troubles.length > 0
+        ? observed.kay
+        : undefined;
     });
     expect(session.controlledPort).toBe("blocked");
     expect(troubles).toEqual([
@@ -157,8 +159,8 @@ describe("beside wpa_supplicant", { timeout: 300_000 }, () => {
     await using ours = new Station(left, { keyServerPriority: 16 });
     await ours.add(key);
     await until(async () => {
-      const seen = await ours.observe();
-      return seen.kind === "bound" && seen.silence === "long" ? true : undefined;
+      const observed = await ours.observe();
+      return observed.kind === "bound" && observed.silence === "long" ? true : undefined;
     });
     expect(peer.isSecured).toBe(true);
     expect(keysOf(right)).toEqual({ sent: "", taken: [] });

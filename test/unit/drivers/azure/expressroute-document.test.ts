@@ -150,7 +150,7 @@ describe("a write", () => {
   });
 });
 
-interface Said {
+interface LinkDocument {
   readonly macSecConfig?: unknown;
   readonly adminState?: string;
   readonly port?: Readonly<Record<string, unknown>>;
@@ -158,7 +158,13 @@ interface Said {
   readonly links?: readonly unknown[];
 }
 
-function documentOf({ macSecConfig, adminState = "Enabled", port, top, links: all }: Said): string {
+function documentOf({
+  macSecConfig,
+  adminState = "Enabled",
+  port,
+  top,
+  links: all,
+}: LinkDocument): string {
   const properties = { adminState, provisioningState: "Succeeded", macSecConfig };
   const both = all ?? [
     { name: "link1", properties },
@@ -171,13 +177,14 @@ function documentOf({ macSecConfig, adminState = "Enabled", port, top, links: al
   });
 }
 
-const seen = (said: Said): Promise<PeerState> => documented(documentOf(said)).peer.observe(never);
+const observed = (spec: LinkDocument): Promise<PeerState> =>
+  documented(documentOf(spec)).peer.observe(never);
 
 describe("the state in a document", () => {
   const off = { cipher: "GcmAes128", sciState: "Disabled" };
   it("a link without identifiers is off, whatever cipher the document shows", async () => {
     for (const macSecConfig of [off, { ...off, cakSecretIdentifier: null }, undefined, null]) {
-      expect((await seen({ macSecConfig })).pointsAt).toBeUndefined();
+      expect((await observed({ macSecConfig })).pointsAt).toBeUndefined();
     }
   });
 
@@ -196,13 +203,13 @@ describe("the state in a document", () => {
     "secret ids are read from the document: %s",
     async (_name, cakSecretIdentifier, cakSecretId) => {
       const macSecConfig = { ...off, cakSecretIdentifier, cknSecretIdentifier: ids.ckn };
-      const { pointsAt } = await seen({ macSecConfig });
+      const { pointsAt } = await observed({ macSecConfig });
       expect(pointsAt).toEqual({ cakSecretId, cknSecretId: ids.ckn });
     },
   );
 
   it("a link with one identifier is neither off nor a usable key", async () => {
-    const { pointsAt } = await seen({ macSecConfig: { ...off, cakSecretIdentifier: ids.cak } });
+    const { pointsAt } = await observed({ macSecConfig: { ...off, cakSecretIdentifier: ids.cak } });
     expect(pointsAt).toEqual({ cakSecretId: ids.cak, cknSecretId: "" });
   });
 
@@ -222,7 +229,7 @@ describe("the state in a document", () => {
       { name: "link1", properties },
       { name: "Link2", properties: {} },
     ];
-    const state = await seen({ links: both, port: { provisioningState: port } });
+    const state = await observed({ links: both, port: { provisioningState: port } });
     expect(state.provisioning).toBe(provisioning);
     expect(state.details?.provisioning).toEqual({ port, link: own });
   });
@@ -235,7 +242,7 @@ describe("the state in a document", () => {
       { id: "/subscriptions/s?x" },
       {},
     ];
-    const { details, suite, admin } = await seen({
+    const { details, suite, admin } = await observed({
       top: { identity: { type: "UserAssigned", userAssignedIdentities } },
       port: { bandwidthInGbps: 10, circuits },
       macSecConfig: { cipher: "GcmAes512" },
@@ -250,7 +257,7 @@ describe("the state in a document", () => {
       failure: undefined,
       circuits: ["/subscriptions/s/circuits/one"],
     });
-    expect((await seen({})).details?.identity).toBe("missing");
+    expect((await observed({})).details?.identity).toBe("missing");
   });
 
   const one = { name: "link1", properties: {} };

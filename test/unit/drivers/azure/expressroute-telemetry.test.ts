@@ -24,12 +24,12 @@ describe("meters", () => {
     "the meters of a healthy link are read: %s",
     async (kind) => {
       const bench = await afterTenMinutes(kind);
-      const seen = await telemetry(bench);
-      expect(seen).toMatchObject({
+      const observed = await telemetry(bench);
+      expect(observed).toMatchObject({
         ...{ lineUp: true, rxDbm: -2.6, txDbm: -1.4, arpPercent: 100, bgpPercent: 100 },
         peerings: [{ type: "AzurePrivatePeering", state: "Enabled" }],
       });
-      const lateMs = bench.site.clock.wall() - (seen.until ?? 0);
+      const lateMs = bench.site.clock.wall() - (observed.until ?? 0);
       expect(lateMs).toBeGreaterThanOrEqual(2 * minute);
       expect(lateMs).toBeLessThan(4 * minute);
     },

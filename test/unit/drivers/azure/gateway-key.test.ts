@@ -169,9 +169,9 @@ describe("a pre-shared key that a gateway gets", () => {
       stage.bench.cloud.faults.arm.strike(fault);
       const error = await refused(stage.give()).catch((other: unknown) => other);
       expect(error).toBeInstanceOf(LinksealError);
-      const said = `${String(error)} ${JSON.stringify(error)} ${(error as Error).stack}`;
-      expect(said).not.toContain(psk);
-      expect(said).not.toContain(Buffer.from(psk).toString("hex"));
+      const shown = `${String(error)} ${JSON.stringify(error)} ${(error as Error).stack}`;
+      expect(shown).not.toContain(psk);
+      expect(shown).not.toContain(Buffer.from(psk).toString("hex"));
     }
   });
 });

@@ -28,8 +28,8 @@ function rendered(change: DeviceChange, text = tunnelText(), psk = plainPsk) {
   const standing = new Map([...tunnels.tunnels].map(([name, { plan }]) => [name, plan]));
   const work = workOf(change, eos.offers, psk);
   const changed = planTunnels(change, { work, limits, standing });
-  const said = tunnelCommands(changed, tunnels, "edge-a").map(preview);
-  return { said, lines: tunnelLines(changed) };
+  const commands = tunnelCommands(changed, tunnels, "edge-a").map(preview);
+  return { commands, lines: tunnelLines(changed) };
 }
 
 function refusal(change: DeviceChange, text = tunnelText(), psk = plainPsk): LinksealError {
@@ -79,33 +79,33 @@ describe("tunnels that are configured", () => {
 
 describe("a tunnel", () => {
   it("a new tunnel is sent with its PSK as a hole", () => {
-    const { said, lines } = rendered([put({ ike })], bareText);
-    expect(said).toContain("shared-key 0 [secret psk]");
-    expect(said.join("\n")).not.toContain(plainPsk);
-    expect(said).toContain("esp encryption aes256gcm128");
-    expect(said).toContain("sa lifetime 100000 megabytes");
-    expect(said).toContain("tcp mss ceiling ipv4 1360");
-    expect(said).toContain("ip address unnumbered Loopback0");
-    expect(said.at(-1)).toBe("ip route 10.100.0.0/16 Tunnel1");
+    const { commands, lines } = rendered([put({ ike })], bareText);
+    expect(commands).toContain("shared-key 0 [secret psk]");
+    expect(commands.join("\n")).not.toContain(plainPsk);
+    expect(commands).toContain("esp encryption aes256gcm128");
+    expect(commands).toContain("sa lifetime 100000 megabytes");
+    expect(commands).toContain("tcp mss ceiling ipv4 1360");
+    expect(commands).toContain("ip address unnumbered Loopback0");
+    expect(commands.at(-1)).toBe("ip route 10.100.0.0/16 Tunnel1");
     expect(lines).toHaveLength(1);
   });
 
   it("a tunnel that is as wanted is left alone", () => {
-    expect(rendered([put({ ike })])).toEqual({ said: [], lines: [] });
+    expect(rendered([put({ ike })])).toEqual({ commands: [], lines: [] });
   });
 
   it("a tunnel loses stale prefixes and a group that it no longer has", () => {
     const transforms = { ...tunnel.transforms, dhGroup: "none" };
-    const { said } = rendered([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
-    expect(said).toContain("no pfs dh-group");
-    expect(said.slice(-2)).toEqual([
+    const { commands } = rendered([put({ ike, transforms, remotePrefixes: ["10.101.0.0/16"] })]);
+    expect(commands).toContain("no pfs dh-group");
+    expect(commands.slice(-2)).toEqual([
       "ip route 10.101.0.0/16 Tunnel3",
       "no ip route 10.100.0.0/16 Tunnel3",
     ]);
   });
 
   it("a removed tunnel goes with all that has its name", () => {
-    expect(rendered([take()]).said).toEqual([
+    expect(rendered([take()]).commands).toEqual([
       "no ip route 10.100.0.0/16 Tunnel3",
       "no interface Tunnel3",
       "ip security",
@@ -114,7 +114,7 @@ describe("a tunnel", () => {
       "no ike policy hub-1",
       "exit",
     ]);
-    expect(rendered([take("hub-9")])).toEqual({ said: [], lines: [] });
+    expect(rendered([take("hub-9")])).toEqual({ commands: [], lines: [] });
   });
 
   const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [

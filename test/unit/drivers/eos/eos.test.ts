@@ -24,7 +24,7 @@ const settings = {
   sakRekeyMs: 1_800_000,
 } as const;
 
-function said(
+function commandsFor(
   change: DeviceChange,
   over: Parameters<typeof surroundings>[1] = {},
 ): readonly string[] {
@@ -53,7 +53,7 @@ describe("a change", () => {
       { kind: "macsec.protect", port, settings: { ...settings, sakRekeyMs: undefined } },
       { kind: "macsec.addKey", port, key: keyOf(3), role: "primary" },
     ];
-    expect(said(change)).toEqual([
+    expect(commandsFor(change)).toEqual([
       "mac security",
       "profile linkseal-Ethernet1",
       "cipher aes256-gcm-xpn",
@@ -74,7 +74,7 @@ describe("a change", () => {
   it("a change promotes a fallback by sending both keys again in order", () => {
     const [port, ckn] = ["Ethernet2", cknOf(2)];
     const keys = [keyOf(2), keyOf(1)];
-    expect(said([{ kind: "macsec.promoteKey", port, ckn, keys }])).toEqual([
+    expect(commandsFor([{ kind: "macsec.promoteKey", port, ckn, keys }])).toEqual([
       "mac security",
       "profile TWO",
       `no key ${cknOf(1)}`,
@@ -95,7 +95,7 @@ describe("a change", () => {
       { kind: "macsec.promoteKey", port, ckn: cknOf(2), keys: [keyOf(2)] },
       { kind: "macsec.removeKey", port, ckn: cknOf(1) },
     ];
-    expect(said(change).slice(2, -2)).toEqual([
+    expect(commandsFor(change).slice(2, -2)).toEqual([
       `no key ${cknOf(1)}`,
       `no key ${cknOf(2)} fallback`,
       `key ${cknOf(2)} 0 [secret cak]`,
@@ -110,12 +110,12 @@ describe("a change", () => {
       { kind: "macsec.removeKey", port, ckn: cknOf(7) },
       { kind: "port.open", port },
     ];
-    expect(said(change)).toEqual([]);
+    expect(commandsFor(change)).toEqual([]);
   });
 
   it("a change never leaves should-secure", () => {
     const change: DeviceChange = [{ kind: "macsec.protect", port: "Ethernet3", settings }];
-    expect(said(change)).toContain("traffic unprotected drop");
+    expect(commandsFor(change)).toContain("traffic unprotected drop");
   });
 
   it.each([
@@ -159,7 +159,7 @@ describe("a drain", () => {
   ];
 
   it("a drain prepends before the operator's route map, which comes from the peer group", () => {
-    expect(said(drain("port.drain", "Ethernet1"))).toEqual([
+    expect(commandsFor(drain("port.drain", "Ethernet1"))).toEqual([
       "route-map linkseal-drain-out-192.0.2.2 permit 10",
       "sub-route-map to-azure",
       "set as-path prepend 64512 64512 64512",
@@ -176,7 +176,7 @@ describe("a drain", () => {
   });
 
   it("a drain ends with the operator's own route maps, in the VRF of the neighbour", () => {
-    expect(said(drain("port.restore", "Ethernet7"))).toEqual([
+    expect(commandsFor(drain("port.restore", "Ethernet7"))).toEqual([
       "router bgp 64512",
       "vrf BLUE",
       "neighbor 192.0.2.10 route-map own out",

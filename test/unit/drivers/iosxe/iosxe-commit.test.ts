@@ -84,8 +84,8 @@ describe("a change at IOS XE", () => {
     const transaction = await stage.prepare(device);
     stage.lines.length = 0;
     await stage.run(transaction.apply(60_000, never));
-    const said = stage.lines.filter((one) => /^(?:configure|end|write|event)/.test(one));
-    expect(said).toEqual([
+    const sent = stage.lines.filter((one) => /^(?:configure|end|write|event)/.test(one));
+    expect(sent).toEqual([
       "configure terminal revert timer 5",
       `event manager environment linkseal_commit ${transaction.token}`,
       "end",

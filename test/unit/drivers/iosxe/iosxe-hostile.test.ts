@@ -181,8 +181,8 @@ describe("whatever a config accepts", () => {
         expected.add(lines.map((one) => one.split(" ").length).join());
         expect(lines).toContain(`crypto ikev2 keyring ${name}`);
         expect(lines).toContain(`tunnel destination ${remoteAddress}`);
-        const said = lines.find((one) => one.startsWith("pre-shared-key "));
-        expect(Buffer.from(said?.split(" ")[2] ?? "", "hex").toString()).toBe(key);
+        const shown = lines.find((one) => one.startsWith("pre-shared-key "));
+        expect(Buffer.from(shown?.split(" ")[2] ?? "", "hex").toString()).toBe(key);
         expect(commands.map(preview).join("\n")).not.toContain(key);
       }),
       { numRuns: 1_000 },

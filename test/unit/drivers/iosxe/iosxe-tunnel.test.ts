@@ -31,8 +31,8 @@ function rendered(change: DeviceChange, over: Partial<TunnelTexts> = {}) {
   const config = tunnelsOf(over);
   const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(change, { work: workOf(change, iosxe.offers), limits, standing });
-  const said = tunnelCommands(changed, config, "edge-a").map(preview);
-  return { said, lines: tunnelLines(changed) };
+  const commands = tunnelCommands(changed, config, "edge-a").map(preview);
+  return { commands, lines: tunnelLines(changed) };
 }
 
 function refusal(change: DeviceChange, over: Partial<TunnelTexts> = {}): LinksealError {
@@ -83,39 +83,39 @@ describe("tunnels that are configured", () => {
 
 describe("a tunnel", () => {
   it("a new tunnel is sent from the inside out, with its PSK as a hole of hex digits", () => {
-    const { said, lines } = rendered([put()], none);
-    const all = said.join("\n");
+    const { commands, lines } = rendered([put()], none);
+    const all = commands.join("\n");
     expect(all).toContain("pre-shared-key hex [secret psk]");
     expect(all).not.toContain(pskText);
     const order = ["ikev2 proposal", "ikev2 policy", "ikev2 keyring", "ikev2 profile"];
     const heads = [...order, "ipsec transform-set", "ipsec profile"].map((one) =>
-      said.findIndex((line) => line.startsWith(`crypto ${one} `)),
+      commands.findIndex((line) => line.startsWith(`crypto ${one} `)),
     );
     expect(heads).toEqual(heads.toSorted((a, b) => a - b));
-    expect(heads.every((at) => at >= 0 && at < said.indexOf("interface Tunnel1"))).toBe(true);
-    expect(said).toContain("crypto ipsec transform-set hub-1 esp-gcm 256");
-    expect(said).toContain("ip tcp adjust-mss 1360");
-    expect(said).toContain("ip unnumbered Loopback0");
-    expect(said.at(-1)).toBe("ip route 10.100.0.0 255.255.0.0 Tunnel1");
+    expect(heads.every((at) => at >= 0 && at < commands.indexOf("interface Tunnel1"))).toBe(true);
+    expect(commands).toContain("crypto ipsec transform-set hub-1 esp-gcm 256");
+    expect(commands).toContain("ip tcp adjust-mss 1360");
+    expect(commands).toContain("ip unnumbered Loopback0");
+    expect(commands.at(-1)).toBe("ip route 10.100.0.0 255.255.0.0 Tunnel1");
     expect(lines).toHaveLength(1);
   });
 
   it("a tunnel whose cipher needs a digest has one in IKE and in ESP", () => {
     const ike = { ...tunnel.ike, encryption: "aes-256-cbc", integrity: "sha384" };
     const transforms = { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "none" };
-    const { said } = rendered([put({ ike, transforms })], none);
-    expect(said).toContain("integrity sha384");
-    expect(said).toContain("crypto ipsec transform-set hub-1 esp-aes 256 esp-sha256-hmac");
-    expect(said.join("\n")).not.toContain("set pfs");
+    const { commands } = rendered([put({ ike, transforms })], none);
+    expect(commands).toContain("integrity sha384");
+    expect(commands).toContain("crypto ipsec transform-set hub-1 esp-aes 256 esp-sha256-hmac");
+    expect(commands.join("\n")).not.toContain("set pfs");
   });
 
   it("a tunnel that is as wanted is left alone", () => {
-    expect(rendered([put()])).toEqual({ said: [], lines: [] });
+    expect(rendered([put()])).toEqual({ commands: [], lines: [] });
   });
 
   it("a tunnel gets another PSK and other prefixes without being rebuilt", () => {
     const ike = texts.ike.replace("psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978", "psk/0000");
-    expect(rendered([put()], { ike }).said).toEqual([
+    expect(rendered([put()], { ike }).commands).toEqual([
       "crypto ikev2 keyring hub-1",
       "peer hub-1",
       "description psk hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978",
@@ -124,21 +124,23 @@ describe("a tunnel", () => {
       "exit",
       "exit",
     ]);
-    expect(rendered([put({ remotePrefixes: ["10.101.0.0/17"] })]).said).toEqual([
+    expect(rendered([put({ remotePrefixes: ["10.101.0.0/17"] })]).commands).toEqual([
       "ip route 10.101.0.0 255.255.128.0 Tunnel3",
       "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
     ]);
   });
 
   it("a tunnel with other ends or algorithms is rebuilt under its number", () => {
-    const { said } = rendered([put({ mtu: 1_300 })]);
-    expect(said.indexOf("no interface Tunnel3")).toBeLessThan(said.indexOf("interface Tunnel3"));
-    expect(said).toContain("no crypto ikev2 proposal linkseal-198.51.100.1");
-    expect(said).toContain("ip tcp adjust-mss 1260");
+    const { commands } = rendered([put({ mtu: 1_300 })]);
+    expect(commands.indexOf("no interface Tunnel3")).toBeLessThan(
+      commands.indexOf("interface Tunnel3"),
+    );
+    expect(commands).toContain("no crypto ikev2 proposal linkseal-198.51.100.1");
+    expect(commands).toContain("ip tcp adjust-mss 1260");
   });
 
   it("a removed tunnel goes with all that has its name; a policy that others need stays", () => {
-    expect(rendered([take()]).said).toEqual([
+    expect(rendered([take()]).commands).toEqual([
       "no ip route 10.100.0.0 255.255.0.0 Tunnel3",
       "no interface Tunnel3",
       "no crypto ipsec profile hub-1",
@@ -149,8 +151,8 @@ describe("a tunnel", () => {
       "no crypto ikev2 proposal linkseal-198.51.100.1",
     ]);
     const both = [put({ name: "hub-2", remoteAddress: "203.0.113.2" }), take()];
-    expect(rendered(both).said.join("\n")).not.toContain("no crypto ikev2 policy");
-    expect(rendered([take("hub-9")])).toEqual({ said: [], lines: [] });
+    expect(rendered(both).commands.join("\n")).not.toContain("no crypto ikev2 policy");
+    expect(rendered([take("hub-9")])).toEqual({ commands: [], lines: [] });
   });
 
   const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [

@@ -32,7 +32,7 @@ function rendered(change: DeviceChange, over: Parameters<typeof surroundings>[1]
   );
 }
 
-function said(...change: DeviceChange): readonly string[] {
+function commandsFor(...change: DeviceChange): readonly string[] {
   return rendered(change).flatMap(({ sent }) => sent.map(preview));
 }
 
@@ -114,7 +114,7 @@ describe("what is configured", () => {
 
 describe("a change", () => {
   it("a change of a bare port makes the policy and chain before the port refers to them", () => {
-    expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
+    expect(commandsFor(protect(0), addKey(0, 9, "primary"))).toEqual([
       "mka policy ls-Te0-0-0",
       "confidentiality-offset 0",
       "macsec-cipher-suite gcm-aes-xpn-256",
@@ -138,7 +138,7 @@ describe("a change", () => {
   });
 
   it("a change puts the next key into a fallback chain and does not touch the one in use", () => {
-    const lines = said(addKey(1, 9, "fallback"));
+    const lines = commandsFor(addKey(1, 9, "fallback"));
     expect(lines[0]).toBe("key chain ls-Te0-0-1-b macsec");
     expect(lines.slice(-3)).toEqual([
       `interface ${port(1)}`,
@@ -156,7 +156,7 @@ describe("a change", () => {
 
   it("a change promotes by exchanging the chains in one line, without a key", () => {
     const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
-    expect(said(promote)).toEqual([
+    expect(commandsFor(promote)).toEqual([
       `interface ${port(2)}`,
       "mka pre-shared-key key-chain ls-Te0-0-2-b fallback-key-chain ls-Te0-0-2-a",
       "exit",
@@ -166,7 +166,7 @@ describe("a change", () => {
   it("a change removes a fallback after the port dropped it, and never the primary key", () => {
     const remove = (n: number) =>
       ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
-    expect(said(remove(3))).toEqual([
+    expect(commandsFor(remove(3))).toEqual([
       `interface ${port(2)}`,
       "mka pre-shared-key key-chain ls-Te0-0-2-a",
       "exit",
@@ -189,7 +189,7 @@ describe("a change", () => {
     const lines = first?.sent.map(preview) ?? [];
     expect(lines.slice(0, 2)).toEqual([`interface ${port(2)}`, "shutdown"]);
     expect(lines.at(-1)).toBe("no key chain ls-Te0-0-2-a macsec");
-    expect(said({ kind: "port.open", port: port(1) })).toEqual([
+    expect(commandsFor({ kind: "port.open", port: port(1) })).toEqual([
       `interface ${port(1)}`,
       "no shutdown",
       "exit",
@@ -197,7 +197,7 @@ describe("a change", () => {
   });
 
   it("a change makes a port must-secure, and its offset 0 before its suite is XPN", () => {
-    const lines = said(protect(2));
+    const lines = commandsFor(protect(2));
     expect(lines).toContain("macsec access-control must-secure");
     expect(lines).toContain("no macsec disable-sci");
     const offset = lines.indexOf("confidentiality-offset 0");
@@ -268,7 +268,7 @@ describe("a change", () => {
   });
 
   it("a change shuts a peering where it is configured", () => {
-    expect(said(drain(2, "peeringShutdown"))).toEqual([
+    expect(commandsFor(drain(2, "peeringShutdown"))).toEqual([
       "router bgp 64512",
       "address-family ipv4 vrf AZURE",
       "neighbor 203.0.113.2 shutdown",

@@ -20,7 +20,7 @@ const protect = (index: number, over?: Parameters<typeof protectPort>[1]): PortC
 const addKey = (index: number, n: number, role: "primary" | "fallback"): PortChange =>
   addKeyTo(port(index), n, role);
 
-function said(...change: DeviceChange): readonly string[] {
+function commandsFor(...change: DeviceChange): readonly string[] {
   const around = surroundings(change);
   return planChange(change, around).flatMap(({ before, after }) =>
     renderChange(before, after, around.config).sent.map(preview),
@@ -98,7 +98,7 @@ describe("what is configured", () => {
 
 describe("a change", () => {
   it("a change of a bare port makes a policy, a chain and their attachment", () => {
-    expect(said(protect(0), addKey(0, 9, "primary"))).toEqual([
+    expect(commandsFor(protect(0), addKey(0, 9, "primary"))).toEqual([
       "root",
       "macsec-policy ls-Hu0-0-0-0",
       "cipher-suite GCM-AES-XPN-256",
@@ -120,7 +120,7 @@ describe("a change", () => {
   });
 
   it("a change puts the next key into a fallback chain and does not touch the one in use", () => {
-    const lines = said(addKey(1, 9, "fallback"));
+    const lines = commandsFor(addKey(1, 9, "fallback"));
     expect(lines).toContain("key chain ls-Hu0-0-0-1-b");
     expect(lines.at(-1)).toBe(
       "macsec psk-keychain ls-Hu0-0-0-1-a fallback-psk-keychain ls-Hu0-0-0-1-b policy ls-Hu0-0-0-1",
@@ -130,7 +130,7 @@ describe("a change", () => {
 
   it("a change promotes by exchanging the chains, without a key", () => {
     const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
-    expect(said(promote)).toEqual([
+    expect(commandsFor(promote)).toEqual([
       "root",
       `interface ${port(2)}`,
       "macsec psk-keychain ls-Hu0-0-0-2-b fallback-psk-keychain ls-Hu0-0-0-2-a policy HAND",
@@ -140,7 +140,7 @@ describe("a change", () => {
   it("a change removes a fallback with its chain, and never the primary key", () => {
     const remove = (n: number) =>
       ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
-    expect(said(remove(3))).toEqual([
+    expect(commandsFor(remove(3))).toEqual([
       "root",
       `interface ${port(2)}`,
       "macsec psk-keychain ls-Hu0-0-0-2-a policy HAND",
@@ -153,19 +153,19 @@ describe("a change", () => {
   });
 
   it("a change replaces the key in the other chain and removes the first chain", () => {
-    const lines = said({ kind: "macsec.replaceKey", port: port(1), key: keyOf(9) });
+    const lines = commandsFor({ kind: "macsec.replaceKey", port: port(1), key: keyOf(9) });
     expect(lines).toContain("macsec psk-keychain ls-Hu0-0-0-1-b policy ls-Hu0-0-0-1");
     expect(lines.at(-1)).toBe("no key chain ls-Hu0-0-0-1-a");
   });
 
   it("a change makes a port must-secure", () => {
-    expect(said(protect(2))).toContain("security-policy must-secure");
+    expect(commandsFor(protect(2))).toContain("security-policy must-secure");
   });
 
   it("a change drains by prepending, and leaves a maintenance of the operator alone", () => {
     const drain = (index: number) =>
       ({ kind: "port.drain", port: port(index), means: "prepend" }) as const;
-    expect(said(drain(0))).toEqual([
+    expect(commandsFor(drain(0))).toEqual([
       "root",
       "router bgp 64512",
       "neighbor 198.51.100.2",
@@ -242,7 +242,7 @@ describe("a platform", () => {
       atomicReplace: false,
       rekeys: [],
     };
-    const said = capabilitiesOf({ ...iosxr.offers, ipsec }, { platform, version: "24.4.1" });
-    expect(said.ipsec).toBeUndefined();
+    const commandsFor = capabilitiesOf({ ...iosxr.offers, ipsec }, { platform, version: "24.4.1" });
+    expect(commandsFor.ipsec).toBeUndefined();
   });
 });

@@ -13,7 +13,7 @@ export class BytePipe {
   #wake = Promise.withResolvers<void>();
 
   /** What the other end says, in pieces of at most this many octets. */
-  say(text: string | Uint8Array, piece = Number.POSITIVE_INFINITY): void {
+  deliver(text: string | Uint8Array, piece = Number.POSITIVE_INFINITY): void {
     const octets = typeof text === "string" ? new TextEncoder().encode(text) : text;
     for (let at = 0; at < octets.length; at += piece) {
       this.#waiting.push(octets.slice(at, Math.min(octets.length, at + piece)));

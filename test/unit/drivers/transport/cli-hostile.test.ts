@@ -104,19 +104,19 @@ describe("a hostile router", () => {
     for (let run = 0; run < runs; run += 1) {
       using secret = Secret.take("cak", new Uint8Array(16).fill(0xa5));
       const isHostile = (): boolean => puppet.lines.length > 2 && prng.chance(0.7);
-      const puppet = puppetOf((said) => {
-        const echoed = said.startsWith("key-string") && prng.chance(0.5) ? said : "";
+      const puppet = puppetOf((command) => {
+        const echoed = command.startsWith("key-string") && prng.chance(0.5) ? command : "";
         return isHostile() ? `${noise(prng)}${echoed}${noise(prng)}` : "";
       });
       puppet.piece = () => prng.between(1, 60);
       const cli = await openOn(puppet, String(run));
-      puppet.echo = (said) => (isHostile() && prng.chance(0.2) ? noise(prng) : said);
+      puppet.echo = (command) => (isHostile() && prng.chance(0.2) ? noise(prng) : command);
       const stop = new AbortController();
       // It waits for nothing but the puppet, which has said all that it will.
       const late = setImmediate(() => stop.abort(new Error("nothing more comes")));
-      const said = line`key-string ${{ secret, as: "hex" }}`;
+      const command = line`key-string ${{ secret, as: "hex" }}`;
       try {
-        const shown = await cli.run([["show one"], said, ["show two"]], "none", stop.signal);
+        const shown = await cli.run([["show one"], command, ["show two"]], "none", stop.signal);
         understood += 1;
         expect(shown).not.toContain("a5a5a5a5");
       } catch (error) {

@@ -64,14 +64,14 @@ export function puppetOf(reply: Reply): Puppet {
       else if (line !== "") puppet.lines.push(line);
       const printed = isMark || line === "" ? "" : reply(line, puppet.lines.length);
       if (printed === undefined) return;
-      pipe.say(`${puppet.echo(line)}\r\n${printed}${host}${puppet.mode}#`, puppet.piece());
+      pipe.deliver(`${puppet.echo(line)}\r\n${printed}${host}${puppet.mode}#`, puppet.piece());
     }
   };
   return puppet;
 }
 
 export async function openOn(puppet: Puppet, seed = "cli"): Promise<Cli> {
-  puppet.pipe.say(`${puppet.greeting}${host}#`, puppet.piece());
+  puppet.pipe.deliver(`${puppet.greeting}${host}#`, puppet.piece());
   const entropy = new Prng(seed);
   return await Cli.open(
     puppet.pipe.channel(),

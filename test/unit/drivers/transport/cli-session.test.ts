@@ -18,8 +18,8 @@ const show = [["show version"]];
 
 describe("a command line", () => {
   it("a session learns its prompt, turns the pager off, and returns only the output", async () => {
-    const puppet = puppetOf((said) =>
-      said === "show version" ? "Wed Nov 25 18:00:00.123 UTC\r\nCisco IOS XR\r\n 7.9.2\r\n" : "",
+    const puppet = puppetOf((command) =>
+      command === "show version" ? "Wed Nov 25 18:00:00.123 UTC\r\nCisco IOS XR\r\n 7.9.2\r\n" : "",
     );
     const cli = await openOn(puppet);
     expect(await cli.run(show, "none", never)).toBe("Cisco IOS XR\n 7.9.2");
@@ -38,7 +38,7 @@ describe("a command line", () => {
   it("a session returns what looks like its prompt as output, wherever a piece ends", async () => {
     const look = `a\r\n${host}#\r\nb\r\n${host}(config)#\r\nc\r\n`;
     for (let piece = 1; piece < 80; piece += 1) {
-      const puppet = puppetOf((said) => (said === "show version" ? look : ""));
+      const puppet = puppetOf((command) => (command === "show version" ? look : ""));
       puppet.piece = () => piece;
       const cli = await openOn(puppet);
       const shown = await cli.run(show, "none", never);
@@ -47,18 +47,18 @@ describe("a command line", () => {
   });
 
   it("a session presses a key for a pager that comes all the same", async () => {
-    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const puppet = puppetOf((command) => (command === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
     const { pipe } = puppet;
     const { heard } = pipe;
     let pages = 0;
     pipe.heard = (sent) => {
       heard(sent);
-      if (sent.endsWith("show version\n")) pipe.say("show version\r\none\r\n --More-- ");
+      if (sent.endsWith("show version\n")) pipe.deliver("show version\r\none\r\n --More-- ");
       else if (sent.endsWith(" ")) {
         pages += 1;
         const erase = "\b".repeat(10) + " ".repeat(10) + "\b".repeat(10);
-        pipe.say(`${erase}two\r\n${pages < 2 ? " --More-- " : `${host}#`}`);
+        pipe.deliver(`${erase}two\r\n${pages < 2 ? " --More-- " : `${host}#`}`);
       }
     };
     expect(await cli.run(show, "none", never)).toBe("one\ntwo\ntwo");
@@ -67,13 +67,13 @@ describe("a command line", () => {
 
   it("a session shows no escape sequence, NUL or backspace", async () => {
     const noisy = "\x1b[2J\x1b[1;31mon\0e\x1b]0;title\x07\r\nx\b\btwo\x1b[K\r\nabc\rd\r\n";
-    const cli = await openOn(puppetOf((said) => (said === "show version" ? noisy : "")));
+    const cli = await openOn(puppetOf((command) => (command === "show version" ? noisy : "")));
     expect(await cli.run(show, "none", never)).toBe("one\ntwo\ndbc");
   });
 
   it("a session finds a refusal in an apparent success and enters nothing after it", async () => {
-    const puppet = puppetOf((said) =>
-      said === "commit" ? "done\r\n% Failed to commit\r\nthe commit succeeded\r\n" : "",
+    const puppet = puppetOf((command) =>
+      command === "commit" ? "done\r\n% Failed to commit\r\nthe commit succeeded\r\n" : "",
     );
     const cli = await openOn(puppet);
     const error = await refusalOf(cli.run([["commit"], ["exit"]], "unknown", never));
@@ -85,14 +85,14 @@ describe("a command line", () => {
 
   it("a session distinguishes a lock from other refusals", async () => {
     const text = "!!% configuration is locked by another session\r\n";
-    const cli = await openOn(puppetOf((said) => (said === "configure" ? text : "")));
+    const cli = await openOn(puppetOf((command) => (command === "configure" ? text : "")));
     const error = await refusalOf(cli.run([["configure"]], "none", never));
     expect(error).toMatchObject({ code: "device.locked", effect: "none" });
   });
 
   it("a session follows the prompt into a mode", async () => {
-    const puppet = puppetOf((said) => {
-      puppet.mode = said === "configure" ? "(config)" : "";
+    const puppet = puppetOf((command) => {
+      puppet.mode = command === "configure" ? "(config)" : "";
       return "";
     });
     const cli = await openOn(puppet);
@@ -101,9 +101,9 @@ describe("a command line", () => {
   });
 
   it("a session answers no question", async () => {
-    const puppet = puppetOf((said) => (said === "commit" ? undefined : ""));
+    const puppet = puppetOf((command) => (command === "commit" ? undefined : ""));
     const cli = await openOn(puppet);
-    puppet.pipe.heard = () => puppet.pipe.say("commit\r\nproceed anyway? [no]: ");
+    puppet.pipe.heard = () => puppet.pipe.deliver("commit\r\nproceed anyway? [no]: ");
     const error = await refusalOf(cli.run([["commit"]], "unknown", never));
     expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
     expect(cli.isOver).toBe(true);
@@ -123,7 +123,7 @@ describe("a command line", () => {
   });
 
   it("a session enters one command after another, without an aborted one", async () => {
-    const puppet = puppetOf((said) => `${said}!\r\n`);
+    const puppet = puppetOf((command) => `${command}!\r\n`);
     const cli = await openOn(puppet);
     const stop = new AbortController();
     const [first, , third] = [
@@ -145,15 +145,15 @@ describe("a command line", () => {
   });
 
   it("a session leaves no line in a configuration and has a fresh nonce in each echo", async () => {
-    const puppet = puppetOf((said) => {
-      if (said === "configure") puppet.mode = "(config)";
-      if (said === "commit") puppet.mode = "";
+    const puppet = puppetOf((command) => {
+      if (command === "configure") puppet.mode = "(config)";
+      if (command === "commit") puppet.mode = "";
       return "";
     });
     const cli = await openOn(puppet);
     puppet.marks.length = 0;
-    for (const said of ["configure", "interface x", "show this", "commit"]) {
-      await cli.run([[said]], "unknown", never);
+    for (const command of ["configure", "interface x", "show this", "commit"]) {
+      await cli.run([[command]], "unknown", never);
     }
     const kinds = puppet.marks.map((one) => one.replace(/[0-9a-f]{16}$/, ""));
     expect(kinds).toEqual([...Array(3).fill("do show clock | include "), "! "]);
@@ -165,7 +165,9 @@ describe("a command line", () => {
 
     /** `late`: what comes once the mark of `show one` was written, with what the mark gives. */
     async function asked(late: (mark: string) => string) {
-      const puppet = puppetOf((said) => (said === "show one" ? undefined : `${said}!\r\n`));
+      const puppet = puppetOf((command) =>
+        command === "show one" ? undefined : `${command}!\r\n`,
+      );
       const cli = await openOn(puppet);
       puppet.mode = mode;
       await cli.run([["show zero"]], "none", never);
@@ -177,13 +179,13 @@ describe("a command line", () => {
         // A prompt, though the answer is still to come.
         if (sent.endsWith("show one\n")) {
           heard(sent);
-          pipe.say(`show one\r\n${prompt}`);
+          pipe.deliver(`show one\r\n${prompt}`);
         } else if (isLate) {
           const mark = sent.slice(sent.lastIndexOf("\n", sent.length - 2) + 1).trim();
           puppet.marks.push(mark);
           pipe.heard = heard;
           puppet.taken = sent.length;
-          pipe.say(late(mark));
+          pipe.deliver(late(mark));
         } else heard(sent);
       };
       return { cli, puppet };
@@ -209,7 +211,7 @@ describe("a command line", () => {
       const late = (mark: string): string => `${mark}\r\n${prompt}`;
       const { cli, puppet } = await asked(late);
       expect(await cli.run([["show one"]], "none", never)).toBe("");
-      puppet.pipe.say(`one!\r\n${prompt}`);
+      puppet.pipe.deliver(`one!\r\n${prompt}`);
       const error = await refusalOf(cli.run([["show two"]], "none", never));
       expect(error.message).toContain("out of step");
     });
@@ -224,11 +226,11 @@ describe("a command line", () => {
   });
 
   it("a session ends a line without an end in bounded memory", async () => {
-    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const puppet = puppetOf((command) => (command === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
     puppet.pipe.heard = () => {
-      puppet.pipe.say("show version\r\n");
-      puppet.pipe.say(new Uint8Array(100 * 1024 * 1024).fill(0x41), 256 * 1024);
+      puppet.pipe.deliver("show version\r\n");
+      puppet.pipe.deliver(new Uint8Array(100 * 1024 * 1024).fill(0x41), 256 * 1024);
     };
     const error = await refusalOf(cli.run(show, "none", never));
     expect(error).toMatchObject({ code: "transport.closed" });
@@ -236,9 +238,9 @@ describe("a command line", () => {
   });
 
   it("a session ends an output without an end", async () => {
-    const puppet = puppetOf((said) => (said === "show version" ? undefined : ""));
+    const puppet = puppetOf((command) => (command === "show version" ? undefined : ""));
     const cli = await openOn(puppet);
-    puppet.pipe.heard = () => puppet.pipe.say("x\n".repeat(1024 * 1024), 64 * 1024);
+    puppet.pipe.heard = () => puppet.pipe.deliver("x\n".repeat(1024 * 1024), 64 * 1024);
     const error = await refusalOf(cli.run(show, "none", never));
     expect(error.message).toContain("the output is longer");
   });
@@ -250,12 +252,12 @@ describe("a key on a command line", () => {
 
   it("a key goes out as digits and is in no output", async () => {
     using secret = key();
-    const puppet = puppetOf((said) => (said.startsWith("key-string") ? `${digits}\r\n` : ""));
+    const puppet = puppetOf((command) => (command.startsWith("key-string") ? `${digits}\r\n` : ""));
     puppet.piece = () => 7;
     const cli = await openOn(puppet);
-    const said = line`key-string ${{ secret, as: "hex" }} cryptographic-algorithm aes-256-cmac`;
-    expect(preview(said)).not.toContain("a5a5");
-    expect(await cli.run([said], "none", never)).toBe("");
+    const command = line`key-string ${{ secret, as: "hex" }} cryptographic-algorithm aes-256-cmac`;
+    expect(preview(command)).not.toContain("a5a5");
+    expect(await cli.run([command], "none", never)).toBe("");
     expect(puppet.lines.at(-1)).toContain(digits);
   });
 
@@ -263,10 +265,10 @@ describe("a key on a command line", () => {
     using secret = key();
     for (const quoted of [digits, digits.toUpperCase(), `${digits.slice(0, 40)}\r\n${digits}`]) {
       const cli = await openOn(
-        puppetOf((said) => (said.startsWith("key") ? `% Invalid input ${quoted}\r\n` : "")),
+        puppetOf((command) => (command.startsWith("key") ? `% Invalid input ${quoted}\r\n` : "")),
       );
-      const said = line`key-string ${{ secret, as: "hex" }}`;
-      const error = await refusalOf(cli.run([said], "none", never));
+      const command = line`key-string ${{ secret, as: "hex" }}`;
+      const error = await refusalOf(cli.run([command], "none", never));
       expect(error.code).toBe("device.rejected");
       expect(`${error.message} ${error.stack}`.toLowerCase()).not.toContain("a5a5");
     }

@@ -93,8 +93,8 @@ async function waitFor(look: () => number): Promise<number> {
   const end = performance.now() + 20_000;
   for (;;) {
     try {
-      const seen = look();
-      if (seen > 0) return seen;
+      const observed = look();
+      if (observed > 0) return observed;
     } catch {
       // Not there yet.
     }

@@ -31,7 +31,7 @@ async function opened(greeting = hello("1.0")): Promise<Opened> {
   const onChange = (): void => {
     notifications += 1;
   };
-  pipe.say(greeting);
+  pipe.deliver(greeting);
   const marks = [{ pattern: /database locked/, code: "device.locked" }] as const;
   const session = await Netconf.open(pipe.channel(), { where: "edge-a", onChange, marks }, never);
   return { pipe, session, notifications: () => notifications };
@@ -163,7 +163,7 @@ describe("a session", () => {
     ["no XML", marked("Welcome to edge-a")],
   ])("a greeting with %s is refused and the channel closed", async (_what, greeting) => {
     const pipe = new BytePipe();
-    pipe.say(greeting);
+    pipe.deliver(greeting);
     const options = { where: "edge-a", onChange: () => undefined, marks: [] };
     const error = await failure(Netconf.open(pipe.channel(), options, never));
     expect([error.code, error.effect]).toEqual(["device.unparsed", "none"]);
@@ -174,7 +174,7 @@ describe("a session", () => {
     const { pipe, session } = await opened(hello("1.0", "1.1"));
     const asked = [1, 2, 3].map(() => session.call(question, "none", never));
     const prng = new Prng("order");
-    for (const id of [3, 1, 2]) pipe.say(chunked(reply(id, `<n>${id}</n>`), prng), 3);
+    for (const id of [3, 1, 2]) pipe.deliver(chunked(reply(id, `<n>${id}</n>`), prng), 3);
     const reported = await Promise.all(asked);
     expect(reported.map((one) => textOf(one, "n"))).toEqual(["1", "2", "3"]);
   });
@@ -186,14 +186,14 @@ describe("a session", () => {
     stop.abort(new Error("enough"));
     await expect(first).rejects.toThrow("enough");
     const second = session.call(question, "none", never);
-    pipe.say(marked(reply(1, "<n>late</n>")) + marked(reply(2, "<n>mine</n>")));
+    pipe.deliver(marked(reply(1, "<n>late</n>")) + marked(reply(2, "<n>mine</n>")));
     expect(textOf(await second, "n")).toBe("mine");
   });
 
   it("a session takes a notification as news of a change and for nothing else", async () => {
     const { pipe, session, notifications } = await opened();
     const asked = session.call(question, "none", never);
-    pipe.say(marked("<notification><eventTime/></notification>") + marked(reply(1, "<ok/>")));
+    pipe.deliver(marked("<notification><eventTime/></notification>") + marked(reply(1, "<ok/>")));
     await asked;
     expect(notifications()).toBe(1);
   });
@@ -218,7 +218,7 @@ describe("a session", () => {
   ])("a session ends on %s", async (_what, text) => {
     const { pipe, session } = await opened();
     const asked = session.call(question, "unknown", never);
-    pipe.say(text);
+    pipe.deliver(text);
     const { code, effect } = await failure(asked);
     expect(["device.unparsed", "transport.closed"]).toContain(code);
     if (code === "transport.closed") expect(effect).toBe("unknown");
@@ -254,7 +254,7 @@ describe("a refusal", () => {
   ])("a refusal that is %s has its code", async (_what, body, code) => {
     const { pipe, session } = await opened();
     const asked = session.call(question, "unknown", never);
-    pipe.say(marked(reply(1, body)));
+    pipe.deliver(marked(reply(1, body)));
     const refusal = await failure(asked);
     expect([refusal.code, refusal.effect]).toEqual([code, "none"]);
   });
@@ -265,7 +265,7 @@ describe("a refusal", () => {
     const warning = error(
       "<error-severity>warning</error-severity><error-message>hm</error-message>",
     );
-    pipe.say(marked(reply(1, `${warning}<ok/>`)));
+    pipe.deliver(marked(reply(1, `${warning}<ok/>`)));
     await expect(asked).resolves.toMatchObject({ name: "rpc-reply" });
   });
 
@@ -274,12 +274,12 @@ describe("a refusal", () => {
     using secret = Secret.take("cak", new Uint8Array(32).fill(0xa7));
     const key = "a7".repeat(32);
     const reported = session.call(element("load", { secret, as: "hex" }), "none", never);
-    pipe.say(marked(reply(1, "<ok/>")));
+    pipe.deliver(marked(reply(1, "<ok/>")));
     await reported;
     expect(pipe.sent).toContain(key);
     const asked = session.call(question, "none", never);
     const quoted = `${"x".repeat(280)} ${key.toUpperCase()} &#10;line two`;
-    pipe.say(marked(reply(2, error(`<error-message>${quoted}</error-message>`))));
+    pipe.deliver(marked(reply(2, error(`<error-message>${quoted}</error-message>`))));
     const { message } = await failure(asked);
     expect(message.toLowerCase()).not.toContain("a7a7");
     expect(message).not.toMatch(/\p{C}/u);
@@ -324,7 +324,7 @@ describe("hostile output", () => {
       );
       let text = "";
       for (let part = prng.between(1, 8); part > 0; part -= 1) text += prng.pick(bricks);
-      pipe.say(text, prng.between(1, 30));
+      pipe.deliver(text, prng.between(1, 30));
       pipe.hangUp();
       const outcome = await asked;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);

@@ -18,13 +18,13 @@ async function recorded(): Promise<{ readonly question: Buffer; readonly reply: 
   const agent = await agentOf();
   await using between = await Interloper.before(agent.port);
   let reply: Buffer | undefined;
-  between.way.reply = (message, seen) => {
-    if (seen.security === 3) reply = message;
+  between.way.reply = (message, received) => {
+    if (received.security === 3) reply = message;
     return "pass";
   };
   await ask(targetOf(between.port), [names]);
   await agent.close();
-  const question = between.seen.at(-1)?.message;
+  const question = between.received.at(-1)?.message;
   if (question === undefined || reply === undefined) throw new Error("nothing was recorded");
   return { question, reply };
 }

@@ -155,8 +155,8 @@ describe("the process that speaks it", () => {
     expect(reported({ fault: 1 })).toBe("device.unparsed");
     fc.assert(
       fc.property(fc.json(), (text) => {
-        const said = reported(JSON.parse(text));
-        return typeof said === "number" || String(said).match(/^(device|transport)\./) !== null;
+        const shown = reported(JSON.parse(text));
+        return typeof shown === "number" || String(shown).match(/^(device|transport)\./) !== null;
       }),
       { seed: 7 },
     );

@@ -18,7 +18,7 @@ import {
   never,
   octets,
   past53,
-  type Seen,
+  type ReceivedMessage,
   suites,
   targetOf,
   user,
@@ -43,9 +43,9 @@ async function refusal(asked: Promise<unknown>): Promise<LinksealError> {
 
 const true_ = { [`${names}.1`]: "et-0/0/0", [`${names}.2`]: "et-0/0/1" };
 
-const lie = (seen: Seen, over: Partial<Forgery> = {}): Buffer =>
+const lie = (received: ReceivedMessage, over: Partial<Forgery> = {}): Buffer =>
   forge({
-    ...{ id: seen.id, engine: seen.engine, flags: 0, pdu: "response" },
+    ...{ id: received.id, engine: received.engine, flags: 0, pdu: "response" },
     ...{ oid: `${names}.1`, value: "a lie", ...over },
   });
 
@@ -132,8 +132,8 @@ describe("an SNMP agent", () => {
     const error = await refusal(ask(targetOf(agent.port)));
     await agent.close();
     expect(error.code).toBe("transport.timeout");
-    const said = inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true });
-    expect(said).not.toContain("planted-canary");
+    const shown = inspect(error, { depth: Number.POSITIVE_INFINITY, showHidden: true });
+    expect(shown).not.toContain("planted-canary");
   });
 });
 
@@ -141,10 +141,10 @@ describe("a host on the way", () => {
   it("a reply in clear to an authenticated request is dropped", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
-    between.way.question = (seen) => (seen.security === 3 ? [lie(seen)] : "pass");
+    between.way.question = (received) => (received.security === 3 ? [lie(received)] : "pass");
     const error = await refusal(ask(targetOf(between.port)));
     await agent.close();
-    expect(between.seen.some(({ security }) => security === 3)).toBe(true);
+    expect(between.received.some(({ security }) => security === 3)).toBe(true);
     expect(error.code).toBe("transport.timeout");
     expect(error.message).toMatch(/2 replies that none of its keys signed were dropped/);
   });
@@ -162,10 +162,10 @@ describe("a host on the way", () => {
     using agents = new SnmpAgents(material, { attemptMs: 2_000, retries: 0 });
     const to = targetOf(between.port);
     let forged = 0;
-    between.way.reply = (message, seen) => {
-      if (seen.security !== 3) return "pass";
+    between.way.reply = (message, received) => {
+      if (received.security !== 3) return "pass";
       forged += 1;
-      return [lie(seen, over), message];
+      return [lie(received, over), message];
     };
     for (let round = 0; round < 2; round += 1) {
       const reply = await agents.ask(to, { roots: [names], leaves: [], valuesMax: 9 }, never);
@@ -174,8 +174,8 @@ describe("a host on the way", () => {
     await agent.close();
     expect(forged).toBe(2);
     // The name of the engine was asked for once, and stayed.
-    expect(between.seen.filter(({ security }) => security === 0)).toHaveLength(1);
-    const engines = between.seen.slice(1).map(({ engine }) => engine.toString("hex"));
+    expect(between.received.filter(({ security }) => security === 0)).toHaveLength(1);
+    const engines = between.received.slice(1).map(({ engine }) => engine.toString("hex"));
     expect(new Set(engines).size).toBe(1);
     expect(engines[0]).not.toBe(otherEngine.toString("hex"));
   });
@@ -183,10 +183,10 @@ describe("a host on the way", () => {
   it("a forged name of the agent is detected by the silence that follows", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
-    between.way.question = (seen) =>
-      seen.security === 0
-        ? [lie(seen, { pdu: "report", oid: unknownEngine, engine: otherEngine })]
-        : [lie(seen, { engine: otherEngine })];
+    between.way.question = (received) =>
+      received.security === 0
+        ? [lie(received, { pdu: "report", oid: unknownEngine, engine: otherEngine })]
+        : [lie(received, { engine: otherEngine })];
     expect((await refusal(ask(targetOf(between.port)))).code).toBe("transport.timeout");
     // Afterwards the agent is asked anew who it is.
     between.way = {};
@@ -197,7 +197,7 @@ describe("a host on the way", () => {
   it("a reply to the request for the engine's name that has a value is dropped", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
-    between.way.question = (seen) => [lie(seen, { engine: otherEngine })];
+    between.way.question = (received) => [lie(received, { engine: otherEngine })];
     expect((await refusal(ask(targetOf(between.port)))).code).toBe("transport.timeout");
     await agent.close();
   });
@@ -205,8 +205,8 @@ describe("a host on the way", () => {
   it("a reply from another address is dropped, even with the agent's own content", async () => {
     const agent = await agentOf();
     await using between = await Interloper.before(agent.port);
-    between.way.reply = (message, seen) => {
-      between.answersFromAside = seen.security === 3;
+    between.way.reply = (message, received) => {
+      between.answersFromAside = received.security === 3;
       return [message];
     };
     const error = await refusal(ask(targetOf(between.port)));

@@ -24,7 +24,7 @@ import { Secret } from "#hal/secret.ts";
 import { noStreams } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../../../effort.ts";
-import { bytesOf, type Said, TestCharon } from "../../kit/vici-peer.ts";
+import { bytesOf, type CharonReply, TestCharon } from "../../kit/vici-peer.ts";
 
 const never = new AbortController().signal;
 const octetsOf = (message: ViciMessage): Uint8Array<ArrayBuffer> => bytesOf(writeMessage(message));
@@ -189,10 +189,10 @@ describe(`hostile VICI (LINKSEAL_SEED=${seed})`, () => {
       const answer = client.ask("version", {}, "unknown", never).catch((error: unknown) => error);
       charon.channel.give(mutated(prng, [good]));
       charon.channel[Symbol.dispose]();
-      const said = await answer;
-      if (said instanceof Map) continue;
-      expect(said).toBeInstanceOf(LinksealError);
-      expect((said as LinksealError).effect).toMatch(/unknown|none/);
+      const reply = await answer;
+      if (reply instanceof Map) continue;
+      expect(reply).toBeInstanceOf(LinksealError);
+      expect((reply as LinksealError).effect).toMatch(/unknown|none/);
     }
   });
 });
@@ -209,8 +209,8 @@ function mutated(prng: Prng, good: readonly Uint8Array[]): Uint8Array {
   return cut;
 }
 
-const clientOf = (say: (command: string) => Said) => {
-  const charon = new TestCharon(({ command }) => say(command));
+const clientOf = (deliver: (command: string) => CharonReply) => {
+  const charon = new TestCharon(({ command }) => deliver(command));
   return { charon, client: new ViciClient(charon.channel) };
 };
 

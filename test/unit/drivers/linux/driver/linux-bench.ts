@@ -133,11 +133,11 @@ export class LinuxBench {
     const subnets = async (): Promise<readonly object[]> => this.subnets;
     const { server } = this;
     // The links that the control server itself would report, except for the subnets.
-    const seen = new Proxy(server, {
+    const observed = new Proxy(server, {
       get: (_target, name: keyof NetControlServer) =>
         name === "subnets" ? subnets : (server[name] as () => unknown).bind(server),
     });
-    const answer = await answerNet(seen, { method, path, body: text }, signal);
+    const answer = await answerNet(observed, { method, path, body: text }, signal);
     return { status: answer.status, headers: {}, body: new TextEncoder().encode(answer.body) };
   }
 

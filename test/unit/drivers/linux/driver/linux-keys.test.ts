@@ -201,8 +201,8 @@ describe("a port as reported by kernel and MKA process together", () => {
       at,
       observation: { kind: "waiting", because: "noSecy", pending: undefined },
     },
-  ] as const)("the MKA readings of a port are unknown for %j", (seen) => {
-    const { settings: whole, keys, session, mkpdus } = withParticipant(kernelPort, seen);
+  ] as const)("the MKA readings of a port are unknown for %j", (observed) => {
+    const { settings: whole, keys, session, mkpdus } = withParticipant(kernelPort, observed);
     for (const one of [whole, keys, session, mkpdus]) {
       expect(one).toEqual(unknown("queryFailed", at));
     }

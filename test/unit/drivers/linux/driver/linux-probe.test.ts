@@ -28,7 +28,7 @@ async function asked(count: number): Promise<readonly string[]> {
 
 const optionOf = (argv: readonly string[], option: string) => argv[argv.indexOf(option) + 1];
 
-const answer = (said: ExecReply, count = 5) => ping(async () => said, to, count, never);
+const answer = (output: ExecReply, count = 5) => ping(async () => output, to, count, never);
 
 const statistics = (line: string): string =>
   `PING 192.0.2.2 (192.0.2.2) from 192.0.2.1 ms0.5: 56(84) bytes of data.\n\n` +
@@ -93,8 +93,8 @@ describe("the output of ping", () => {
     "ping: SO_BINDTODEVICE ms0.5: No such device",
     "ping: bind: Cannot assign requested address",
     "ping: sendmsg: Network is down",
-  ])("a dark link counts as nothing sent: %s", async (said) => {
-    expect(await answer(reply(2, "", `${said}\n`))).toEqual({ sent: 0, answered: 0 });
+  ])("a dark link counts as nothing sent: %s", async (output) => {
+    expect(await answer(reply(2, "", `${output}\n`))).toEqual({ sent: 0, answered: 0 });
   });
 
   it.each<[string, string, string]>([
@@ -119,7 +119,7 @@ describe("the output of ping", () => {
       fc.tuple(fc.nat(), fc.nat()).map(([a, b]) => `${a} packets transmitted, ${b} received, x`),
       fc.uint8Array({ maxLength: 4_000 }),
     );
-    const octets = text.map((said) => (typeof said === "string" ? bytes(said) : said));
+    const octets = text.map((output) => (typeof output === "string" ? bytes(output) : output));
     const run = async (stdout: Uint8Array, stderr: Uint8Array): Promise<void> => {
       try {
         const { sent, answered } = await answer({ status: 0, stdout, stderr });

@@ -229,15 +229,15 @@ describe("the reason why a tunnel is down", () => {
 
   it("the trouble of a tunnel is that of its newest try, and ends once it is up", () => {
     const watch = new CharonMonitor();
-    const say = (text: string): void => watch.take({ name: "hub-1", text });
-    say("initiating IKE_SA hub-1[1] to 203.0.113.1");
-    say("giving up after 3 retransmits");
+    const logLine = (text: string): void => watch.take({ name: "hub-1", text });
+    logLine("initiating IKE_SA hub-1[1] to 203.0.113.1");
+    logLine("giving up after 3 retransmits");
     expect(watch.trouble("hub-1")).toBe("the gateway does not answer");
-    say("initiating IKE_SA hub-1[2] to 203.0.113.1");
-    say("received AUTHENTICATION_FAILED notify error");
+    logLine("initiating IKE_SA hub-1[2] to 203.0.113.1");
+    logLine("received AUTHENTICATION_FAILED notify error");
     expect(watch.trouble("hub-1")).toContain("different pre-shared keys");
     expect(watch.trouble("hub-2")).toBeUndefined();
-    say("CHILD_SA hub-1{3} established with SPIs c1_i c2_o and TS 0.0.0.0/0 === 0.0.0.0/0");
+    logLine("CHILD_SA hub-1{3} established with SPIs c1_i c2_o and TS 0.0.0.0/0 === 0.0.0.0/0");
     expect(watch.trouble("hub-1")).toBeUndefined();
   });
 });

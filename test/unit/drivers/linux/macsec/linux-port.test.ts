@@ -43,7 +43,7 @@ function observationOf(secy: string, change: Partial<KernelObservation> = {}): K
   return { at, links: left, addresses: clear, routes: [], secys, speeds, ...change };
 }
 
-function seen(observation: KernelObservation, before?: KernelObservation): PortReading {
+function observed(observation: KernelObservation, before?: KernelObservation): PortReading {
   const reported = readPort("a0", observation, before);
   if (reported === undefined) throw new Error("no port a0");
   return {
@@ -62,7 +62,7 @@ describe("a port of this host", () => {
     ["ms2", "gcm-aes-xpn-128", 4_294_967_300n],
     ["ms3", "gcm-aes-xpn-256", 4_294_967_300n],
   ])("a port with the SecY %s has its suite and keys", (name, suite, nextPn) => {
-    const { port, controlled } = seen(observationOf(name));
+    const { port, controlled } = observed(observationOf(name));
     expect(strongValue(port.settings)).toEqual(agreed.settings);
     expect(strongValue(port.liveSuite)).toBe(suite);
     expect(strongValue(port.admin)).toBe("up");
@@ -89,7 +89,7 @@ describe("a port of this host", () => {
   });
 
   it("a port without a SecY is known to have no MACsec", () => {
-    const { port, controlled } = seen(observationOf("no-secy", { secys: undefined }));
+    const { port, controlled } = observed(observationOf("no-secy", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "known", value: undefined, at });
     expect(port.liveSuite).toEqual({ kind: "known", value: undefined, at });
     expect(controlled).toEqual({ kind: "known", value: undefined, at });
@@ -97,13 +97,13 @@ describe("a port of this host", () => {
   });
 
   it("a port whose SecY the kernel does not dump is unknown, not bare", () => {
-    const { port } = seen(observationOf("ms3", { secys: undefined }));
+    const { port } = observed(observationOf("ms3", { secys: undefined }));
     expect(port.settings).toEqual({ kind: "unknown", why: "queryFailed", at });
     expect(port.frames).toEqual({ kind: "unknown", why: "queryFailed", at });
   });
 
   it("a port with several SecYs is unknown", () => {
-    const { port } = seen({ ...observationOf("ms3"), links });
+    const { port } = observed({ ...observationOf("ms3"), links });
     expect(port.settings).toEqual({ kind: "unknown", why: "notSupported", at });
   });
 
@@ -113,14 +113,14 @@ describe("a port of this host", () => {
 
   it("a port that is shut has no link, whatever its carrier was", () => {
     const shut = observationOf("ms3").links.map((link) => ({ ...link, flags: 0, carrier: true }));
-    const { port } = seen(observationOf("ms3", { links: shut }));
+    const { port } = observed(observationOf("ms3", { links: shut }));
     expect(strongValue(port.admin)).toBe("down");
     expect(strongValue(port.linkUp)).toBe(false);
   });
 
   it("a port whose carrier is not reported is not down", () => {
     const dark = observationOf("ms3").links.map((one) => without(one, "carrier"));
-    expect(seen(observationOf("ms3", { links: dark })).port.linkUp).toEqual({
+    expect(observed(observationOf("ms3", { links: dark })).port.linkUp).toEqual({
       kind: "unknown",
       why: "unparsed",
       at,
@@ -130,7 +130,7 @@ describe("a port of this host", () => {
 
 describe("a port that lets data pass in the clear is should-secure, by name", () => {
   const failOpen = (observation: KernelObservation): readonly string[] => {
-    const { port, controlled } = seen(observation);
+    const { port, controlled } = observed(observation);
     expect(strongValue(port.settings)?.policy).toBe("shouldSecure");
     return strongValue(controlled)?.failOpen ?? [];
   };
@@ -174,7 +174,7 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
       return observationOf("ms3", { links: whole, addresses: [onWire(bridge.index)] });
     };
     expect(failOpen(gathered("bridge"))).toEqual(["addressOnUncontrolledPort"]);
-    const { controlled } = seen(gathered("vrf"));
+    const { controlled } = observed(gathered("vrf"));
     expect(strongValue(controlled)?.failOpen).toEqual([]);
   });
 
@@ -190,7 +190,7 @@ describe("a port that lets data pass in the clear is should-secure, by name", ()
       ]);
     }
     const broadcast = { ...plain, kind: 3 };
-    const { controlled } = seen(observationOf("ms3", { routes: [broadcast] }));
+    const { controlled } = observed(observationOf("ms3", { routes: [broadcast] }));
     expect(strongValue(controlled)?.failOpen).toEqual([]);
   });
 });
@@ -262,7 +262,10 @@ describe("the rate of a port", () => {
   };
 
   it("a port's rate is the difference of two observations", () => {
-    const { port } = seen(counted(3000, 2n ** 60n + 200n, 20_000n), counted(1000, 2n ** 60n, 0n));
+    const { port } = observed(
+      counted(3000, 2n ** 60n + 200n, 20_000n),
+      counted(1000, 2n ** 60n, 0n),
+    );
     expect(strongValue(port.rate)).toEqual({
       rxPps: 100,
       txPps: 200,
@@ -278,12 +281,12 @@ describe("the rate of a port", () => {
     ["counters that went back", counted(1000, 500n, 1n)],
     ["counters that were not told", { ...observationOf("ms3", { links: [wire] }), links: [] }],
   ])("a port's rate is unknown after %s", (_name, before) => {
-    expect(seen(counted(3000, 200n, 9n), before).port.rate.kind).toBe("unknown");
+    expect(observed(counted(3000, 200n, 9n), before).port.rate.kind).toBe("unknown");
   });
 
   it("a port's rate is unknown where its line rate is not reported", () => {
     const observation = { ...counted(3000, 200n, 9n), speeds: [] };
-    expect(seen(observation, counted(1000, 100n, 1n)).port.rate).toEqual({
+    expect(observed(observation, counted(1000, 100n, 1n)).port.rate).toEqual({
       kind: "unknown",
       why: "notSupported",
       at: 3000,
@@ -298,7 +301,7 @@ describe("readings that the kernel left out", () => {
       const cut = secys.map((one) => {
         return { ...one, secy: without(one.secy ?? { unnamed: [] }, name) };
       });
-      expect(seen(observationOf("ms3", { secys: cut })).port.settings).toEqual({
+      expect(observed(observationOf("ms3", { secys: cut })).port.settings).toEqual({
         kind: "unknown",
         why: "unparsed",
         at,
@@ -311,7 +314,9 @@ describe("readings that the kernel left out", () => {
     const windowless = cut.map(({ secy, ...one }) => {
       return { ...one, secy: without(secy ?? { unnamed: [] }, "window") };
     });
-    expect(seen(observationOf("ms3", { secys: windowless })).port.settings.kind).toBe("unknown");
+    expect(observed(observationOf("ms3", { secys: windowless })).port.settings.kind).toBe(
+      "unknown",
+    );
   });
 
   it("a port is must-secure only where every setting for it was reported", () => {
@@ -340,7 +345,7 @@ describe("readings that the kernel left out", () => {
         info: { kind: index % 2 === 0 ? "vlan" : "bridge", slaveKind: undefined, unnamed: [] },
       }));
       const devices = secys.map((one) => ({ ...one, secy: { ...secy, unnamed: [] } }));
-      const { port } = seen({
+      const { port } = observed({
         ...observation,
         links: [...observation.links, ...circles],
         secys: devices,

@@ -110,12 +110,12 @@ describe("an old and a new CAK side by side", () => {
     }
     expect(a.all("sakMade").length).toBeGreaterThan(4);
     // Only the principal CA reports SAKs; the other reports that it is used, without any.
-    const said = a.sent.flatMap((frame) => {
+    const shown = a.sent.flatMap((frame) => {
       const located = locate(frame);
       const mkpdu = located.kind === "located" ? parse(located) : located;
       return "kind" in mkpdu ? [] : [mkpdu];
     });
-    const uses = [old, next].map(({ ckn }) => said.findLast(({ basic }) => basic.ckn === ckn));
+    const uses = [old, next].map(({ ckn }) => shown.findLast(({ basic }) => basic.ckn === ckn));
     expect(uses[0]?.sakUse).toMatchObject({ kind: "used", old: { transmit: true } });
     expect(uses[1]?.sakUse).toMatchObject({ kind: "used", latest: undefined, old: undefined });
     expect(new Set(a.all("sakMade").map(({ ckn }) => ckn))).toEqual(new Set([old.ckn]));
@@ -265,13 +265,13 @@ describe("a far end with one key at a time", () => {
     b.command({ kind: "removeActor", ckn: next.ckn });
     await site.secured();
     await site.run(10_000);
-    const said = (ckn: string) =>
+    const shown = (ckn: string) =>
       a.sent.flatMap((frame) => {
         const located = locate(frame);
         const mkpdu = located.kind === "located" ? parse(located) : located;
         return "kind" in mkpdu || mkpdu.basic.ckn !== ckn ? [] : [mkpdu.basic];
       });
-    const [ours, theirs] = [said(next.ckn).at(-1), said(old.ckn).at(-1)];
+    const [ours, theirs] = [shown(next.ckn).at(-1), shown(old.ckn).at(-1)];
     b.kill();
     await site.run(4_500);
     // The far end has restarted, and has only the other key.
@@ -283,10 +283,10 @@ describe("a far end with one key at a time", () => {
       a.hear(built(mkpduOf({ ...far, sci: sciB }, mn, rest), next));
     hello(1);
     await site.until("the SAK is given up", () => !a.isSecured, 6_000);
-    expect(said(next.ckn).at(-1)?.mi).toBe(ours?.mi);
+    expect(shown(next.ckn).at(-1)?.mi).toBe(ours?.mi);
     // A member of the SAK that was given up is a new instance.
-    expect(said(old.ckn).at(-1)?.mi).not.toBe(theirs?.mi);
-    const { mi = "", mn = 0 } = said(next.ckn).at(-1) ?? {};
+    expect(shown(old.ckn).at(-1)?.mi).not.toBe(theirs?.mi);
+    const { mi = "", mn = 0 } = shown(next.ckn).at(-1) ?? {};
     hello(2, { livePeers: [{ mi, mn }] });
     expect(a.session).toMatchObject({ principalCkn: next.ckn, livePeers: 1 });
     await site.run(100);

@@ -15,17 +15,17 @@ function flipped(frame: Uint8Array, octet: number, bit = 0): Uint8Array {
   return octets;
 }
 
-const seenOf = (subject: Subject): unknown => {
-  const { mkpdus: _, ...seen } = subject.seen;
-  return [seen, subject.sent.length, subject.operations.length, subject.events.length];
+const observedOf = (subject: Subject): unknown => {
+  const { mkpdus: _, ...observed } = subject.observed;
+  return [observed, subject.sent.length, subject.operations.length, subject.events.length];
 };
 
 /** Hears a frame and expects that it changes nothing but counters, which it returns. */
 function countsOnly(subject: Subject, frame: Uint8Array): Partial<Record<string, bigint>> {
-  const before = { seen: seenOf(subject), counts: subject.seen.mkpdus };
+  const before = { observed: observedOf(subject), counts: subject.observed.mkpdus };
   subject.hear(frame);
-  expect(seenOf(subject)).toEqual(before.seen);
-  const after = subject.seen.mkpdus;
+  expect(observedOf(subject)).toEqual(before.observed);
+  const after = subject.observed.mkpdus;
   const names = [
     "icvFailed",
     "unknownCkn",
@@ -49,7 +49,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: frames that are refused and counted by their
     }
     // The forgeries have not used up the MN.
     subject.hear(frame);
-    expect(subject.seen.mkpdus.replayed).toBe(0n);
+    expect(subject.observed.mkpdus.replayed).toBe(0n);
   });
 
   it("a frame with any changed octet before its ICV is refused", () => {
@@ -60,7 +60,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: frames that are refused and counted by their
       expect(counts["replayed"] ?? counts["strange"] ?? counts["ownFrames"]).toBeUndefined();
     }
     subject.hear(frame);
-    expect(subject.seen.mkpdus.replayed).toBe(0n);
+    expect(subject.observed.mkpdus.replayed).toBe(0n);
   });
 
   it("malformed: an individual address, unknown agility, under 32 octets, truncated", () => {
@@ -73,7 +73,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: frames that are refused and counted by their
     for (const bad of [individual, agility, under, frame.subarray(0, frame.length - 1)]) {
       expect(countsOnly(subject, bad)).toEqual({ malformed: 1n });
     }
-    expect(subject.seen.mkpdus.malformedBy).toEqual({
+    expect(subject.observed.mkpdus.malformedBy).toEqual({
       individualAddress: 1n,
       algorithmAgility: 1n,
       under32Octets: 1n,
@@ -123,7 +123,7 @@ describe("FCS_MKA_EXT.1, FPT_RPL.1: frames that are refused and counted by their
   it("EAPOL that is not an MKPDU is counted as foreign", () => {
     const { subject, server } = member(ca);
     expect(countsOnly(subject, flipped(server.frame(), 15, 2))).toEqual({});
-    expect(subject.seen.mkpdus.foreign).toBe(1n);
+    expect(subject.observed.mkpdus.foreign).toBe(1n);
   });
 });
 
@@ -134,18 +134,18 @@ describe("liveness", () => {
     subject.pass(1);
     const { mi, mn } = subject.last.basic;
     subject.pass(5900);
-    puppet.say({ livePeers: [{ mi, mn: 0 }] });
-    expect(subject.seen.session.livePeers).toBe(0);
-    puppet.say({ livePeers: [{ mi: new Prng("other").hex(12), mn }] });
-    expect(subject.seen.session.livePeers).toBe(0);
-    puppet.say({ potentialPeers: [{ mi, mn }] });
-    expect(subject.seen.session.livePeers).toBe(1);
+    puppet.sendMkpdu({ livePeers: [{ mi, mn: 0 }] });
+    expect(subject.observed.session.livePeers).toBe(0);
+    puppet.sendMkpdu({ livePeers: [{ mi: new Prng("other").hex(12), mn }] });
+    expect(subject.observed.session.livePeers).toBe(0);
+    puppet.sendMkpdu({ potentialPeers: [{ mi, mn }] });
+    expect(subject.observed.session.livePeers).toBe(1);
     const late = new Puppet(subject, sciC);
     subject.pass(200);
-    late.say({ livePeers: [{ mi, mn }] });
-    expect(subject.seen.session.livePeers).toBe(1);
+    late.sendMkpdu({ livePeers: [{ mi, mn }] });
+    expect(subject.observed.session.livePeers).toBe(1);
     late.answer();
-    expect(subject.seen.session.livePeers).toBe(2);
+    expect(subject.observed.session.livePeers).toBe(2);
   });
 
   it("liveness ends a life time after the last MKPDU that lists us", () => {
@@ -153,39 +153,45 @@ describe("liveness", () => {
     subject.pass(3000);
     server.answer(server.use(1, 0, "transmit"));
     subject.pass(3000);
-    server.say();
+    server.sendMkpdu();
     subject.pass(2999);
-    server.say({ livePeers: [{ mi: subject.last.basic.mi, mn: 1 }] });
-    expect(subject.seen.session.livePeers).toBe(1);
+    server.sendMkpdu({ livePeers: [{ mi: subject.last.basic.mi, mn: 1 }] });
+    expect(subject.observed.session.livePeers).toBe(1);
     subject.pass(2);
-    expect(subject.seen.session).toMatchObject({ livePeers: 0, controlledPort: "blocked" });
+    expect(subject.observed.session).toMatchObject({ livePeers: 0, controlledPort: "blocked" });
     expect(subject.secy.transmit.size).toBe(0);
   });
 
   it("a new instance of a station replaces the old one once it has proved liveness", () => {
     const { subject, server } = member(ca);
     const again = new Puppet(subject, sciB, new Prng("again").hex(12));
-    again.say();
-    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 1 }]);
-    expect(subject.seen.session.controlledPort).toBe("secured");
+    again.sendMkpdu();
+    expect(subject.observed.session.participants).toMatchObject([
+      { livePeers: 1, potentialPeers: 1 },
+    ]);
+    expect(subject.observed.session.controlledPort).toBe("secured");
     again.answer();
-    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 0 }]);
+    expect(subject.observed.session.participants).toMatchObject([
+      { livePeers: 1, potentialPeers: 0 },
+    ]);
     // Nothing that the former instance sent counts any more, however recent.
-    const before = subject.seen.mkpdus.replayed;
+    const before = subject.observed.mkpdus.replayed;
     server.answer({ distributedSak: server.sak(2, 1) });
-    expect(subject.seen.mkpdus.replayed).toBe(before + 1n);
-    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 0 }]);
+    expect(subject.observed.mkpdus.replayed).toBe(before + 1n);
+    expect(subject.observed.session.participants).toMatchObject([
+      { livePeers: 1, potentialPeers: 0 },
+    ]);
     subject.pass(6000);
-    server.say();
-    expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 1 }]);
+    server.sendMkpdu();
+    expect(subject.observed.session.participants).toMatchObject([{ potentialPeers: 1 }]);
   });
 
   it("our MI under another SCI, or ahead of us in a list, is given up for a new one", () => {
     const cases = [
-      (subject: Subject) => new Puppet(subject, sciC, subject.last.basic.mi).say(),
+      (subject: Subject) => new Puppet(subject, sciC, subject.last.basic.mi).sendMkpdu(),
       (subject: Subject) => {
         const { mi, mn } = subject.last.basic;
-        new Puppet(subject, sciC).say({ livePeers: [{ mi, mn: mn + 1 }] });
+        new Puppet(subject, sciC).sendMkpdu({ livePeers: [{ mi, mn: mn + 1 }] });
       },
     ];
     for (const happen of cases) {
@@ -196,9 +202,9 @@ describe("liveness", () => {
       expect(subject.last.basic).toMatchObject({ mn: 1 });
       expect(subject.last.basic.mi).not.toBe(mi);
       // Nothing is given up for it: the station is heard again before long.
-      expect(subject.seen.session.controlledPort).toBe("secured");
+      expect(subject.observed.session.controlledPort).toBe("secured");
       server.answer();
-      expect(subject.seen.session.livePeers).toBe(1);
+      expect(subject.observed.session.livePeers).toBe(1);
       expect(subject.secy.transmit.size).toBe(1);
     }
   });
@@ -206,13 +212,15 @@ describe("liveness", () => {
   it("a KaY remembers at most sixteen stations, and always the live one", () => {
     const { subject, server } = member(ca);
     for (let one = 0; one < 200; one += 1) {
-      new Puppet(subject, `0200000000${one.toString(16).padStart(2, "0")}0001`).say();
+      new Puppet(subject, `0200000000${one.toString(16).padStart(2, "0")}0001`).sendMkpdu();
     }
-    expect(subject.seen.session.participants).toMatchObject([{ livePeers: 1, potentialPeers: 15 }]);
+    expect(subject.observed.session.participants).toMatchObject([
+      { livePeers: 1, potentialPeers: 15 },
+    ]);
     server.answer();
-    expect(subject.seen.session.controlledPort).toBe("secured");
+    expect(subject.observed.session.controlledPort).toBe("secured");
     subject.pass(6000);
-    expect(subject.seen.session.participants).toMatchObject([{ potentialPeers: 0 }]);
+    expect(subject.observed.session.participants).toMatchObject([{ potentialPeers: 0 }]);
   });
 
   it("a KaY sends at most ten MKPDUs a second, whatever it hears", () => {
@@ -220,7 +228,7 @@ describe("liveness", () => {
     subject.pass(5000);
     const before = subject.sent.length;
     for (let one = 0; one < 100; one += 1) {
-      new Puppet(subject, `02000000${one.toString(16).padStart(4, "0")}0001`).say();
+      new Puppet(subject, `02000000${one.toString(16).padStart(4, "0")}0001`).sendMkpdu();
       subject.pass(10);
     }
     expect(subject.sent.length - before).toBeGreaterThan(5);
@@ -233,7 +241,7 @@ describe("receive, transmit", () => {
     for (const slot of ["latest", "old"] as const) {
       const subject = new Subject(ca, { keyServerPriority: 64 });
       const server = new Puppet(subject);
-      server.say();
+      server.sendMkpdu();
       server.answer({ distributedSak: server.sak(1, 3) });
       server.answer(server.use(1, 3, "receive"));
       expect(subject.secy.encoding).toBeUndefined();
@@ -335,7 +343,7 @@ describe("receive, transmit", () => {
     const second = new Puppet(subject, sciC);
     second.priority = 99;
     const third = new Puppet(subject, "02000000000d0001");
-    third.say();
+    third.sendMkpdu();
     second.answer();
     expect(subject.all("sakMade")).toHaveLength(1);
     first.answer();
@@ -422,7 +430,7 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);
     server.version = version;
-    server.say();
+    server.sendMkpdu();
     server.answer({ keyServerSsci, distributedSak: server.sak(1, 0) });
     return subject;
   };
@@ -443,8 +451,8 @@ describe("FPT_RPL_EXT.1: SSCIs", () => {
   it("a SAK whose order of SSCIs leaves us out is refused", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);
-    server.say();
-    server.say({
+    server.sendMkpdu();
+    server.sendMkpdu({
       potentialPeers: server.heard,
       livePeers: [{ mi: new Prng("other").hex(12), mn: 1 }],
       keyServerSsci: 1,

@@ -16,14 +16,14 @@ const ca = caOf("hostile");
 
 /** Everything about the KaY except its counters. */
 function state({ kay }: Subject, now: Instant): string {
-  const { mkpdus: _, ...seen } = kay.observe(now);
+  const { mkpdus: _, ...observed } = kay.observe(now);
   const { actors, ...rest } = kay.snapshot(now);
   const known = actors.map(({ ick, kek, ...actor }) => {
     ick[Symbol.dispose]();
     kek[Symbol.dispose]();
     return actor;
   });
-  return JSON.stringify([seen, known, rest, kay.wakeAt(now)]);
+  return JSON.stringify([observed, known, rest, kay.wakeAt(now)]);
 }
 
 function mutated(prng: Prng, frames: readonly Uint8Array[]): Uint8Array {
@@ -85,7 +85,7 @@ describe("damaged MKPDUs", () => {
       if (run % 500 === 0) expect(state(subject, subject.now), name).toBe(before.state);
     }
     const grown = (process.memoryUsage.rss() - before.rss) / megabyte;
-    const { mkpdus } = subject.seen;
+    const { mkpdus } = subject.observed;
     const reasons = Object.entries(mkpdus.malformedBy).map(([why, count]) => `${why} ${count}`);
     console.log(`seed ${seed}: ICV ${mkpdus.icvFailed}, ${reasons.join(", ")}`);
     expect(state(subject, subject.now)).toBe(before.state);
@@ -113,7 +113,7 @@ describe("damaged MKPDUs", () => {
         throw new Error(name, { cause: error });
       }
       if (run % 50 === 0) subject.pass(prng.between(0, 500));
-      const { session } = subject.seen;
+      const { session } = subject.observed;
       const [one] = session.participants;
       expect((one?.livePeers ?? 0) + (one?.potentialPeers ?? 0), name).toBeLessThanOrEqual(16);
       expect(subject.secy.transmit.size, name).toBeLessThanOrEqual(2);
@@ -123,7 +123,7 @@ describe("damaged MKPDUs", () => {
     }
     const grown = (process.memoryUsage.rss() - before) / megabyte;
     expect(new Set(subject.secy.used).size).toBe(subject.secy.used.length);
-    expect(subject.seen.mkpdus.malformed).toBeGreaterThan(BigInt(runs) / 500n);
+    expect(subject.observed.mkpdus.malformed).toBeGreaterThan(BigInt(runs) / 500n);
     expect(grown).toBeLessThan(200);
   });
 });

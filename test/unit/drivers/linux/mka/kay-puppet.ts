@@ -40,13 +40,13 @@ export class Puppet {
     return [{ mi, mn }];
   }
 
-  say(rest: Rest = {}): void {
+  sendMkpdu(rest: Rest = {}): void {
     this.subject.hear(this.frame(rest));
   }
 
   /** Reports that the subject is live. */
   answer(rest: Rest = {}): void {
-    this.say({ livePeers: this.heard, ...rest });
+    this.sendMkpdu({ livePeers: this.heard, ...rest });
   }
 
   /** A SAK of its own, in the form of an XPN suite by default. */
@@ -81,7 +81,7 @@ export function member(
 ): { subject: Subject; server: Puppet } {
   const subject = new Subject(ca, { keyServerPriority: 64, ...wanted });
   const server = new Puppet(subject);
-  server.say();
+  server.sendMkpdu();
   server.answer({ distributedSak: server.sak(1, 0) });
   server.answer({ ...server.use(1, 0, "transmit"), distributedSak: server.sak(1, 0) });
   return { subject, server };

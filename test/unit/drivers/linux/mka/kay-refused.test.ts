@@ -61,24 +61,24 @@ describe("must-secure: a SAK that is refused is reported, and the one in use sta
   ];
   it.each(rows)("a distributed SAK is refused: %s", (_, sak, why) => {
     const { subject, server } = member(ca);
-    const before = { session: subject.seen.session, log: [...subject.secy.log] };
+    const before = { session: subject.observed.session, log: [...subject.secy.log] };
     const distributedSak = sak(server);
     if (distributedSak === undefined) throw new Error("a SAK");
     for (let time = 0; time < 3; time += 1) server.answer({ distributedSak });
     expect(subject.all("sakRefused")).toEqual([{ kind: "sakRefused", ckn: ca.ckn, why }]);
-    expect(subject.seen.troubles).toEqual([{ kind: "sakRefused", why }]);
+    expect(subject.observed.troubles).toEqual([{ kind: "sakRefused", why }]);
     expect(subject.secy.log).toEqual(before.log);
-    expect(subject.seen.session).toMatchObject({
+    expect(subject.observed.session).toMatchObject({
       controlledPort: "secured",
       latestSak: before.session.latestSak,
     });
     // The MKPDU counts for liveness all the same.
     subject.pass(5000);
-    expect(subject.seen.session.livePeers).toBe(1);
+    expect(subject.observed.session.livePeers).toBe(1);
     // An acceptable SAK ends the trouble.
     server.answer({ distributedSak: server.sak(2, 1) });
     expect(subject.all("sakTaken")).toHaveLength(2);
-    expect(subject.seen.troubles).toEqual([]);
+    expect(subject.observed.troubles).toEqual([]);
   });
 
   it("a SAK that is distributed again and again is installed once", () => {
@@ -111,7 +111,7 @@ describe("must-secure: a SAK that is refused is reported, and the one in use sta
       (subject) => {
         const one = new Puppet(subject, sciC);
         one.priority = 1;
-        one.say({ distributedSak: one.sak(7, 2) });
+        one.sendMkpdu({ distributedSak: one.sak(7, 2) });
         return one;
       },
       // The station has a worse priority.
@@ -165,9 +165,9 @@ describe("must-secure: a SAK that is refused is reported, and the one in use sta
       sealed(flipped(puppet.frame({ livePeers: puppet.heard }), 20, 6), ca);
     subject.hear(frame());
     subject.hear(frame());
-    expect(subject.seen.session).toMatchObject({ livePeers: 1, keyServer: "self" });
+    expect(subject.observed.session).toMatchObject({ livePeers: 1, keyServer: "self" });
     expect(subject.all("sakMade")).toEqual([]);
-    expect(subject.seen.troubles).toEqual([{ kind: "peerWantsNoMacsec", sci: sciB }]);
+    expect(subject.observed.troubles).toEqual([{ kind: "peerWantsNoMacsec", sci: sciB }]);
     puppet.answer();
     expect(subject.all("sakMade")).toHaveLength(1);
   });
@@ -183,24 +183,24 @@ it("FPT_RPL.1: a channel that comes back continues at its sender's packet number
     keyServerSsci: 2,
     distributedSak: server.sak(1, 0),
   });
-  const said = (lowestPn: number, high: number) => {
+  const shown = (lowestPn: number, high: number) => {
     const { sakUse } = server.use(1, 0, "transmit", lowestPn) ?? {};
     const xpn = { suspensionSeconds: 0, latestHigh: high, oldHigh: 0 };
     return sakUse === undefined ? {} : { sakUse, xpn };
   };
   server.answer();
   third.answer();
-  server.say(listed());
+  server.sendMkpdu(listed());
   const channel = () => subject.secy.receive.get(sciC)?.get(0);
   expect(channel()).toMatchObject({ ssci: 1, lowestPn: 1n, enabled: true });
-  third.answer(said(5, 0));
+  third.answer(shown(5, 0));
   for (let second = 0; second < 7; second += 1) {
     subject.pass(1000);
-    server.say({ ...listed(), ...said(1, 0) });
+    server.sendMkpdu({ ...listed(), ...shown(1, 0) });
   }
   expect(channel()).toBeUndefined();
-  expect(subject.seen.session).toMatchObject({ controlledPort: "secured", livePeers: 1 });
-  third.answer(said(7, 3));
+  expect(subject.observed.session).toMatchObject({ controlledPort: "secured", livePeers: 1 });
+  third.answer(shown(7, 3));
   expect(channel()).toMatchObject({ ssci: 1, lowestPn: 0x300000007n, enabled: true });
   expect(subject.secy.used).toHaveLength(1);
 });
@@ -222,11 +222,11 @@ it("a SAK that is not installed yet is given up with the last station", () => {
 it("FCS_MACSEC_EXT.3: a SAK that was given up is not installed again", () => {
   const { subject, server } = member(ca);
   subject.pass(7000);
-  expect(subject.seen.session.livePeers).toBe(0);
+  expect(subject.observed.session.livePeers).toBe(0);
   // A member that has given up its SAKs is a new instance.
   expect(subject.all("miRenewed")).toHaveLength(1);
   server.answer({ distributedSak: server.sak(1, 0) });
-  expect(subject.seen.session).toMatchObject({ livePeers: 1, controlledPort: "blocked" });
+  expect(subject.observed.session).toMatchObject({ livePeers: 1, controlledPort: "blocked" });
   expect(subject.all("sakRefused")).toMatchObject([{ why: { kind: "keyNumber" } }]);
   expect(subject.secy.used).toHaveLength(1);
   server.answer({ distributedSak: server.sak(2, 0) });

@@ -240,12 +240,12 @@ describe("a successor with a snapshot", () => {
     const shown = JSON.stringify(a.kay.snapshot(site.now), (_, value: unknown) => value);
     expect(shown).toContain("[secret IEEE8021 ICK]");
     expect(shown).not.toContain(ca.cak);
-    const seen = JSON.stringify([a.kay.observe(site.now), a.events], (_, value: unknown) =>
+    const observed = JSON.stringify([a.kay.observe(site.now), a.events], (_, value: unknown) =>
       typeof value === "bigint" ? `${value}` : value,
     );
     for (const sak of a.secy.used) {
       expect(shown).not.toContain(sak);
-      expect(seen).not.toContain(sak);
+      expect(observed).not.toContain(sak);
     }
   });
 });

@@ -89,7 +89,7 @@ export class Subject {
     return last;
   }
 
-  get seen(): KayObservation {
+  get observed(): KayObservation {
     return this.kay.observe(this.now);
   }
 

@@ -51,9 +51,9 @@ describe("a participant on its port", () => {
         session: { controlledPort: "secured", livePeers: 1, respondedPeers: 1 },
       });
       for (const secret of a.kernel.secrets) expect(() => secret.copy()).toThrow("wiped");
-      const said = JSON.stringify([a.log, b.log]);
-      expect(said).not.toContain(ca16.cak);
-      expect(said).not.toContain(sending ?? "");
+      const shown = JSON.stringify([a.log, b.log]);
+      expect(shown).not.toContain(ca16.cak);
+      expect(shown).not.toContain(sending ?? "");
     },
   );
 
@@ -327,13 +327,13 @@ describe("a successor", () => {
     };
     await clock.runFor(2000);
     observations.push(a.client.observe(signal));
-    const seen = (await Promise.all(observations)).flatMap((observation) =>
+    const observed = (await Promise.all(observations)).flatMap((observation) =>
       observation.kind === "bound"
         ? [`${observation.pending} ${observation.settings.keyServerPriority}`]
         : [],
     );
-    expect(seen.length).toBeGreaterThan(2);
-    expect(new Set(seen)).toEqual(new Set(["t 7", "undefined 16"]));
+    expect(observed.length).toBeGreaterThan(2);
+    expect(new Set(observed)).toEqual(new Set(["t 7", "undefined 16"]));
   });
 
   it("a successor without a SecY keeps its memory, and reverts what is unconfirmed", async () => {

@@ -87,11 +87,11 @@ describe("a new SAK", () => {
 
   it("a new SAK is received before it is transmitted, and the old one goes 3 s later", async () => {
     const made = await secured("order", ramp);
-    const seen: string[] = [];
+    const observed: string[] = [];
     const note = (name: string, station: Pair["a"]): void => {
       const { latestSak, oldSak } = station.session();
       const line = `${name} an${latestSak?.an} tx ${latestSak?.transmit} old ${oldSak?.transmit}`;
-      if (seen.findLast((other) => other.startsWith(name)) !== line) seen.push(line);
+      if (observed.findLast((other) => other.startsWith(name)) !== line) observed.push(line);
     };
     made.clock.afterEvent = () => {
       note("a", made.a);
@@ -102,7 +102,7 @@ describe("a new SAK", () => {
     await made.until(() => made.a.session().oldSak?.transmit === false);
     await made.until(() => made.a.session().oldSak === undefined);
     await made.seconds(1);
-    expect(seen).toEqual([
+    expect(observed).toEqual([
       "a an1 tx false old true",
       "b an1 tx false old true",
       "a an1 tx true old false",

@@ -278,12 +278,12 @@ describe("a fibre that flaps", () => {
 
   it("a fibre notifies its listeners of every change of carrying or light", async () => {
     const made = await secured("listeners", ramp);
-    const seen: string[] = [];
-    made.fibre.onChange(() => seen.push(`${made.a.linkUp()} ${made.fibre.carries()}`));
+    const observed: string[] = [];
+    made.fibre.onChange(() => observed.push(`${made.a.linkUp()} ${made.fibre.carries()}`));
     made.fibre.setUp(false);
     made.fibre.setUp(true);
     made.b.restartKay();
     await made.seconds(2);
-    expect(seen).toEqual(["false false", "true true", "true false", "true true"]);
+    expect(observed).toEqual(["false false", "true true", "true false", "true true"]);
   });
 });

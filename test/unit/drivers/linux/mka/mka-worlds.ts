@@ -102,8 +102,8 @@ export function simWorld(seed: string, suites: Suites): World {
     observe: async (end) => {
       if (dead.has(end)) return undefined;
       const station = ends[end];
-      const said = { session: station.session(), mkpdus: station.mkpdus() };
-      return { ...said, liveSuite: station.liveSuite(), troubles: [] };
+      const shown = { session: station.session(), mkpdus: station.mkpdus() };
+      return { ...shown, liveSuite: station.liveSuite(), troubles: [] };
     },
     carries: () => fibre.carries(),
   };

@@ -18,12 +18,12 @@ const inverse = (operation: NetOperation): NetOperation =>
 describe("a successor", () => {
   it("the undo of an operation is on the disk before the operation", async () => {
     const bench = new NetBench();
-    const seen: (readonly NetOperation[] | undefined)[] = [];
+    const observed: (readonly NetOperation[] | undefined)[] = [];
     bench.kernel.onApply = async () => {
-      seen.push((await bench.stored()).pending?.undo);
+      observed.push((await bench.stored()).pending?.undo);
     };
     await bench.applied(await bench.life(), [shut("p1"), shut("p2")], 60_000);
-    expect(seen).toEqual([[open("p1")], [open("p2"), open("p1")]]);
+    expect(observed).toEqual([[open("p1")], [open("p2"), open("p1")]]);
   });
 
   it("a successor leaves a confirmed change, and reverts an unconfirmed one in time", async () => {

@@ -114,14 +114,14 @@ describe("the rate of a port", () => {
     ["begins anew after that", [0, 90_000, 91_000], "known"],
   ])("the rate of a port %s", async (_name, moments, kind) => {
     const { clock, port } = await scene();
-    let seen = await port();
+    let observed = await port();
     for (const [index, moment] of moments.entries()) {
       if (index === 0) continue;
       await clock.runFor(moment - clock.now());
-      seen = await port();
+      observed = await port();
     }
-    expect(seen.rate.kind).toBe(kind);
-    if (seen.rate.kind === "known") expect(seen.rate.value).toEqual(idle);
+    expect(observed.rate.kind).toBe(kind);
+    if (observed.rate.kind === "known") expect(observed.rate.value).toEqual(idle);
   });
 });
 

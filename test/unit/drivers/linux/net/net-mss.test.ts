@@ -41,10 +41,10 @@ class Filter implements NetlinkSocket {
 
 class Bench {
   readonly filter = new Filter();
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   readonly context = {
     filter: this.filter,
-    log: { write: (_level: string, _code: string, text: string) => void this.said.push(text) },
+    log: { write: (_level: string, _code: string, text: string) => void this.logged.push(text) },
   };
 }
 
@@ -94,10 +94,10 @@ describe("the MSS of a tunnel", () => {
   });
 
   it("a kernel that refuses the MSS table is logged", async () => {
-    const { filter, context, said } = new Bench();
+    const { filter, context, logged } = new Bench();
     filter.refusal = refused;
     await clamp(link, [], context, never);
-    expect(said).toEqual([
+    expect(logged).toEqual([
       "the MSS of TCP through hub-1 is not lowered: the kernel answered EOPNOTSUPP",
     ]);
     expect(await clampsNow(filter, never)).toBeUndefined();
