@@ -6,10 +6,10 @@ import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase } from "#hal/conformance/suite.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./conformance/place.ts";
 import { benchOf, drive } from "./conformance/rig.ts";
-import { channelTo } from "./face-channel.ts";
+import { channelTo } from "./emulator-channel.ts";
 import { playRotations } from "./storm/rotations.ts";
 
 const seeds = 200;
@@ -38,9 +38,9 @@ async function logsOfSeeds(digests: Digests): Promise<number> {
 
 /** Records both directions of one channel, each message after its direction and length. */
 function recorded(
-  connect: (wire: Wire) => FaceSession | undefined,
+  connect: (wire: Wire) => EmulatorSession | undefined,
   record: (direction: "to" | "from", octets: Uint8Array) => void,
-): (wire: Wire) => FaceSession | undefined {
+): (wire: Wire) => EmulatorSession | undefined {
   return (wire) => {
     const session = connect({
       ...wire,
@@ -72,13 +72,13 @@ async function transcriptOf(
   const hash = createHash("sha256");
   let messages = 0;
   const place = placeOf(platform);
-  const { rig, face } = place;
+  const { rig, emulator } = place;
   const target = { device: rig.router.name, address: "192.0.2.1" };
   const way = wayOf(place, target, async (to) =>
     channelTo(
       to.device,
       recorded(
-        (wire) => face.connect(wire),
+        (wire) => emulator.connect(wire),
         (direction, octets) => {
           messages += 1;
           put(hash, direction, octets);

@@ -23,7 +23,7 @@ export async function serveRoutersUntilStopped(options: SimRouterOptions): Promi
 async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> {
   const { demoSite, paceClock, routerPlatforms, serveSite } = await import("./simulate.ts");
   const { platform, port, seed, start, socket = join(folder, "site.sock") } = options;
-  const { driver, model, face } = routerPlatforms[platform];
+  const { driver, model, emulator } = routerPlatforms[platform];
   const { channel } = platforms[driver].access;
   const stop = stopAsked();
   const staff = demoSite(seed, start, {
@@ -34,7 +34,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
   const routers: Served[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
     const at = port === 0 ? 0 : port + index;
-    routers.push(await serveRouter(name, face(router), channel, at));
+    routers.push(await serveRouter(name, emulator(router), channel, at));
   }
   const served = await serveSite(desk.handler(), socket).catch(taken("socket"));
   // An SSH client uses real time, so the site cannot run faster.
@@ -58,24 +58,24 @@ interface Served {
 }
 
 type Platforms = typeof import("./simulate.ts").routerPlatforms;
-type Face = ReturnType<Platforms[keyof Platforms]["face"]>;
+type Emulator = ReturnType<Platforms[keyof Platforms]["emulator"]>;
 
 /** If an option names a port, SNMP over UDP has the same number as SSH over TCP. */
 async function serveRouter(
   name: string,
-  face: Face,
+  emulator: Emulator,
   channel: ChannelKind,
   port: number,
 ): Promise<Served> {
   const { serveSnmp, serveSsh } = await import("./simulate.ts");
-  const connect: SshServeOptions["connect"] = (wire) => face.connect(wire);
+  const connect: SshServeOptions["connect"] = (wire) => emulator.connect(wire);
   // Only some platforms accept a single command over SSH.
   const execute: SshServeOptions["execute"] =
-    "execute" in face ? (wire, command) => face.execute(wire, command) : undefined;
+    "execute" in emulator ? (wire, command) => emulator.execute(wire, command) : undefined;
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
   const ssh = await serveSsh({ port, channel, ...doors }).catch(taken("port"));
-  if (!("objects" in face)) return { name, ssh, snmp: undefined };
-  const objects = (): ReturnType<typeof face.objects> => face.objects();
+  if (!("objects" in emulator)) return { name, ssh, snmp: undefined };
+  const objects = (): ReturnType<typeof emulator.objects> => emulator.objects();
   const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken("port"));
   return { name, ssh, snmp };
 }

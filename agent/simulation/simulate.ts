@@ -18,10 +18,10 @@ import {
   type World,
 } from "#hal/world.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { EosFace, eosModel } from "#sim/emulators/eos.ts";
-import { IosxeFace, iosxeModel } from "#sim/emulators/iosxe.ts";
-import { IosxrFace, iosxrModel } from "#sim/emulators/iosxr.ts";
-import { JunosFace, junosModel, srxModel } from "#sim/emulators/junos.ts";
+import { EosEmulator, eosModel } from "#sim/emulators/eos.ts";
+import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
+import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
+import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
 import { Desk } from "#sim/faults/desk.ts";
 import { type DemoFault, demoFaults } from "#sim/faults/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
@@ -110,27 +110,28 @@ export const routerPlatforms = {
   eos: {
     driver: "eos",
     model: eosModel,
-    face: (router: Router) => new EosFace(router),
+    emulator: (router: Router) => new EosEmulator(router),
   },
   iosxe: {
     driver: "iosxe",
     model: iosxeModel,
-    face: (router: Router) => new IosxeFace(router),
+    emulator: (router: Router) => new IosxeEmulator(router),
   },
   iosxr: {
     driver: "iosxr",
     model: iosxrModel,
-    face: (router: Router) => new IosxrFace(router),
+    emulator: (router: Router) => new IosxrEmulator(router),
   },
   junos: {
     driver: "junos",
     model: junosModel,
-    face: (router: Router) => new JunosFace(router),
+    emulator: (router: Router) => new JunosEmulator(router),
   },
   "junos-srx": {
     driver: "junos",
     model: srxModel,
-    face: (router: Router) => new JunosFace(router, { model: "srx4600", version: "23.4R2.13" }),
+    emulator: (router: Router) =>
+      new JunosEmulator(router, { model: "srx4600", version: "23.4R2.13" }),
   },
 } as const;
 

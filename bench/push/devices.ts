@@ -4,7 +4,7 @@
 
 import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
-import { JunosFace, junosModel } from "#sim/emulators/junos.ts";
+import { JunosEmulator, junosModel } from "#sim/emulators/junos.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { buildSite } from "#sim/site/site.ts";
@@ -32,8 +32,8 @@ class Inside {
   #text = "";
   #replied = Promise.withResolvers<string>();
 
-  constructor(face: JunosFace) {
-    const session = face.connect({
+  constructor(emulator: JunosEmulator) {
+    const session = emulator.connect({
       send: (octets) => this.#hear(Buffer.from(octets).toString()),
       close: () => undefined,
     });
@@ -56,11 +56,11 @@ class Inside {
 }
 
 /** Prints what a Junos router prints in reply to netmiko's commands. */
-function commandLine(channel: ServerChannel, face: JunosFace): void {
+function commandLine(channel: ServerChannel, emulator: JunosEmulator): void {
   let line = "";
   let isEditing = false;
   let priority = 0;
-  const inside = new Inside(face);
+  const inside = new Inside(emulator);
   const prompt = (): void => {
     channel.write(isEditing ? "\r\n[edit]\r\nlinkseal@edge# " : "\r\nlinkseal@edge> ");
   };
@@ -103,8 +103,8 @@ function commandLine(channel: ServerChannel, face: JunosFace): void {
   prompt();
 }
 
-function subsystem(channel: ServerChannel, face: JunosFace): void {
-  const session = face.connect({
+function subsystem(channel: ServerChannel, emulator: JunosEmulator): void {
+  const session = emulator.connect({
     send: (octets) => {
       channel.write(octets);
     },
@@ -114,26 +114,28 @@ function subsystem(channel: ServerChannel, face: JunosFace): void {
   channel.on("close", () => session?.gone()).on("error", () => undefined);
 }
 
-function meet(session: Session, face: JunosFace): void {
+function meet(session: Session, emulator: JunosEmulator): void {
   session.on("pty", (accept) => accept?.());
-  session.on("shell", (accept) => commandLine(accept(), face));
-  session.on("subsystem", (accept) => subsystem(accept(), face));
+  session.on("shell", (accept) => commandLine(accept(), emulator));
+  session.on("subsystem", (accept) => subsystem(accept(), emulator));
 }
 
-async function serve(face: JunosFace): Promise<number> {
+async function serve(emulator: JunosEmulator): Promise<number> {
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client: Connection) => {
     client.on("error", () => undefined);
     client.on("authentication", (attempt) => {
       if (attempt.method === "publickey" || attempt.method === "password") attempt.accept();
       else attempt.reject(["publickey", "password"]);
     });
-    client.on("session", (accept) => meet(accept(), face));
+    client.on("session", (accept) => meet(accept(), emulator));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
 }
 
-const faces = [...site.routers.values()].slice(0, count).map((router) => new JunosFace(router));
-const ports = await Promise.all(faces.map(serve));
+const emulators = [...site.routers.values()]
+  .slice(0, count)
+  .map((router) => new JunosEmulator(router));
+const ports = await Promise.all(emulators.map(serve));
 paceClock(site.clock, { speed });
 console.log(JSON.stringify({ ports, hostKey: pair.public }));

@@ -15,7 +15,7 @@ import {
   refusal,
   routeOf,
 } from "./http.ts";
-import { KeyVaultFace, vaultResources } from "./key-vault.ts";
+import { KeyVaultEmulator, vaultResources } from "./key-vault.ts";
 import { type ArcChallenge, ManagedIdentities, type ManagedIdentity } from "./managed-identity.ts";
 import { Tokens } from "./tokens.ts";
 
@@ -93,7 +93,7 @@ export class SimAzure {
   readonly answered: Answered[] = [];
   readonly #options: SimAzureOptions;
   readonly #entra: Entra;
-  readonly #vault: KeyVaultFace;
+  readonly #vault: KeyVaultEmulator;
   readonly #identities: ManagedIdentities;
 
   constructor(options: SimAzureOptions) {
@@ -119,7 +119,7 @@ export class SimAzure {
       ...{ tokens, authority, tenant, apps, resources },
       prng: prng.fork("entra"),
     });
-    this.#vault = new KeyVaultFace({
+    this.#vault = new KeyVaultEmulator({
       ...{ vault: site.vault, tokens, authority, tenant, cknNames },
       writers: options.writers ?? "everybody",
     });
@@ -147,12 +147,12 @@ export class SimAzure {
    * not for Arc or a local endpoint counts as one over TLS.
    */
   readonly anywhere: AzureHandler = async (request, signal) => {
-    const found = await this.#faceOf(request)(request, signal);
+    const found = await this.#emulatorOf(request)(request, signal);
     if (found.bodyMs !== undefined) await this.#options.site.clock.sleep(found.bodyMs, signal);
     return found;
   };
 
-  #faceOf(request: AzureRequest): AzureHandler {
+  #emulatorOf(request: AzureRequest): AzureHandler {
     if (/^(localhost|127\.0\.0\.1):40342$/.test(request.host)) return this.arc;
     const isLocal = request.host === "169.254.169.254" || request.path.startsWith("/msi/");
     return isLocal ? this.local : this.secure;
@@ -165,11 +165,11 @@ export class SimAzure {
   ): Promise<AzureReply> {
     const route = routeOf(request);
     if (route === undefined) return nothing(request);
-    const face = choose(route);
-    const service = face === "arc" ? "identity" : face;
+    const endpoint = choose(route);
+    const service = endpoint === "arc" ? "identity" : endpoint;
     let status: number | undefined;
     try {
-      const found = await this.#served(request, route, face, signal);
+      const found = await this.#served(request, route, endpoint, signal);
       status = found.status;
       return found;
     } finally {
@@ -182,18 +182,18 @@ export class SimAzure {
   async #served(
     request: AzureRequest,
     route: Route,
-    face: AzureService | "arc",
+    endpoint: AzureService | "arc",
     signal: AbortSignal,
   ): Promise<AzureReply> {
     const { clock } = this.#options.site;
-    const service = face === "arc" ? "identity" : face;
+    const service = endpoint === "arc" ? "identity" : endpoint;
     await clock.sleep(latencyMs[service], signal);
     const wall = this.#options.wall();
     const spoilt = await this.faults[service].answer({ request, clock, wall, signal });
     if (spoilt !== undefined) {
       return service === "vault" ? this.#vault.challenged(spoilt, request) : spoilt;
     }
-    switch (face) {
+    switch (endpoint) {
       case "entra":
         return this.#entra.answer(request, route);
       case "vault":

@@ -42,7 +42,7 @@ const pageMax = 25;
 const valueMax = 25_600;
 const tagsMax = 15;
 
-export class KeyVaultFace {
+export class KeyVaultEmulator {
   readonly #options: KeyVaultOptions;
 
   constructor(options: KeyVaultOptions) {

@@ -3,13 +3,17 @@
 /** The known commands with their answers; `found` contains the matched groups in their order. */
 export type Questions<F, A> = readonly (readonly [
   words: RegExp,
-  answer: (face: F, ...found: readonly (string | undefined)[]) => A | undefined,
+  answer: (emulator: F, ...found: readonly (string | undefined)[]) => A | undefined,
 ])[];
 
 /** Returns the answer to a command; undefined if no pattern matches it. */
-export function answerTo<F, A>(questions: Questions<F, A>, face: F, asked: string): A | undefined {
+export function answerTo<F, A>(
+  questions: Questions<F, A>,
+  emulator: F,
+  asked: string,
+): A | undefined {
   const known = questions.find(([words]) => words.test(asked));
-  return known?.[1](face, ...(known[0].exec(asked) ?? []).slice(1));
+  return known?.[1](emulator, ...(known[0].exec(asked) ?? []).slice(1));
 }
 
 type Value = string | number | bigint;

@@ -1,7 +1,7 @@
 // A configuration as a tree of named elements, with the selection of a filter and the effect of an
 // edit (RFC 6241 6 and 7.2). There is no schema: an entry of a list has a `name`.
 
-import { FaceError } from "./netconf.ts";
+import { EmulatorError } from "./netconf.ts";
 import { child, childText, type Markup, tag, type XmlNode } from "./xml-text.ts";
 
 export interface ConfigNode {
@@ -171,7 +171,7 @@ export function applyEdit(tree: ConfigNode, edit: XmlNode, warnings: string[]): 
         merge(tree, part, found, warnings);
         break;
       default:
-        throw new FaceError("bad-attribute", `syntax error: operation of ${part.name}`);
+        throw new EmulatorError("bad-attribute", `syntax error: operation of ${part.name}`);
     }
   }
 }

@@ -4,9 +4,9 @@
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import type { Questions } from "./cli-answers.ts";
+import type { Emulator } from "./emulator.ts";
 import type { ConfigSession } from "./eos-config.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
-import type { Face } from "./face.ts";
 import { routesFrom } from "./far-end-routes.ts";
 import type { Block } from "./line-tree.ts";
 import {
@@ -33,7 +33,7 @@ export interface EosModel {
 }
 
 /** The router that a shell works on: its configuration and the sessions that change it. */
-export interface EosConfiguration extends Face<readonly Block[]> {
+export interface EosConfiguration extends Emulator<readonly Block[]> {
   readonly model: EosModel;
   readonly sessions: ReadonlyMap<string, ConfigSession>;
   hostname(): string;
@@ -63,7 +63,7 @@ export const tables: Questions<EosConfiguration, string> = [
 ];
 
 export const states: Questions<EosConfiguration, Json> = [
-  [/^configuration sessions detail$/, (face) => sessionsOf(face)],
+  [/^configuration sessions detail$/, (emulator) => sessionsOf(emulator)],
   [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
   [/^clock$/, ({ router }) => clock(router)],
   [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
@@ -74,16 +74,19 @@ export const states: Questions<EosConfiguration, Json> = [
   [/^mac security counters detail$/, ({ router }) => counters(router)],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
   [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
-  [/^bgp summary vrf all$/, (face) => bgpSummary(face.router, (peer) => face.isShut(peer))],
+  [
+    /^bgp summary vrf all$/,
+    (emulator) => bgpSummary(emulator.router, (peer) => emulator.isShut(peer)),
+  ],
   [
     /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
     ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
   ],
 ];
 
-function sessionsOf(face: EosConfiguration): Json {
-  const waiting = face.waiting();
-  const rows = [...face.sessions.values()].map(({ name, state }): [string, Json] => {
+function sessionsOf(emulator: EosConfiguration): Json {
+  const waiting = emulator.waiting();
+  const rows = [...emulator.sessions.values()].map(({ name, state }): [string, Json] => {
     return [name, { state, commitUser: "", description: "", instances: {} }];
   });
   const row = waiting && {
@@ -93,7 +96,7 @@ function sessionsOf(face: EosConfiguration): Json {
     commitTimerSessionName: waiting.name,
     commitTimerExpireTime: waiting.by,
   };
-  const isInRow = face.model.timer === "inRow";
+  const isInRow = emulator.model.timer === "inRow";
   const others = rows.filter(([name]) => name !== waiting?.name);
   return {
     sessions: { ...Object.fromEntries(others), ...(isInRow ? row : {}) },

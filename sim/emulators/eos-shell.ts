@@ -14,20 +14,20 @@ const dayS = 86_400;
 
 export class EosShell implements Shell {
   readonly style = { greeting: "", echo: "key" } as const;
-  readonly #face: EosConfiguration;
+  readonly #emulator: EosConfiguration;
   #level: 1 | 15;
   /** The editor of the configuration that is being edited, and the session that it belongs to. */
   #editor: Editor | undefined;
   #session: ConfigSession | undefined;
   #page = 24;
 
-  constructor(face: EosConfiguration, level: 1 | 15) {
-    this.#face = face;
+  constructor(emulator: EosConfiguration, level: 1 | 15) {
+    this.#emulator = emulator;
     this.#level = level;
   }
 
   prompt(): string {
-    const host = this.#face.hostname();
+    const host = this.#emulator.hostname();
     if (this.#level === 1) return `${host}>`;
     if (this.#editor === undefined) return `${host}#`;
     const mark = this.#session === undefined ? "" : `-s-${this.#session.name.slice(0, 6)}`;
@@ -39,7 +39,7 @@ export class EosShell implements Shell {
   }
 
   msFor(line: string): number {
-    const { lookMs, prepareMs, commitMs } = this.#face.router.options.latency;
+    const { lookMs, prepareMs, commitMs } = this.#emulator.router.options.latency;
     if (line.startsWith("!")) return 0;
     if (/\bcommit\b/.test(line)) return commitMs;
     if (line.startsWith("configure session")) return prepareMs / 2;
@@ -47,9 +47,9 @@ export class EosShell implements Shell {
   }
 
   run(line: string): Printed {
-    this.#face.follow();
+    this.#emulator.follow();
     // Under this fault the router still answers, with text that cannot be parsed.
-    if (this.#face.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
+    if (this.#emulator.router.hasFault("unparsed") && /^(?:show|ping)/.test(line)) {
       return "Sysdb connection lost\n";
     }
     try {
@@ -111,31 +111,31 @@ export class EosShell implements Shell {
   }
 
   #exec(line: string): Printed {
-    const face = this.#face;
+    const emulator = this.#emulator;
     const [, name, verb] =
       /^configure session(?: ([A-Za-z0-9._-]{1,64}))?(?: (commit|abort))?$/.exec(line) ?? [];
-    if (verb === "commit" && name !== undefined) return face.commitNamed(name);
+    if (verb === "commit" && name !== undefined) return emulator.commitNamed(name);
     if (verb === "abort" && name !== undefined) {
-      face.abort(name);
+      emulator.abort(name);
       return "";
     }
     if (line.startsWith("configure session")) {
-      const session = face.open(name);
+      const session = emulator.open(name);
       return this.#edit(session.root, session);
     }
     const [, host, out = "", count = "5"] =
       /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
-      return ping(face.router, host, out.replace(/\.\d+$/, ""), Number(count));
+      return ping(emulator.router, host, out.replace(/\.\d+$/, ""), Number(count));
     }
     switch (line) {
       case "configure":
       case "configure terminal":
-        return this.#edit(cloneBlocks(face.current));
+        return this.#edit(cloneBlocks(emulator.current));
       case "write":
       case "write memory":
       case "copy running-config startup-config":
-        face.save();
+        emulator.save();
         return "Copy completed successfully.\n";
       default:
         throw new CommandError("% Invalid input");
@@ -146,17 +146,17 @@ export class EosShell implements Shell {
     const session = this.#session;
     if (session === undefined) {
       editor.enter(line);
-      this.#face.direct(editor.root);
+      this.#emulator.direct(editor.root);
       return "";
     }
     const [, time] = /^commit(?: timer (\S+))?$/.exec(line) ?? [];
     if (/^commit\b/.test(line)) {
-      const printed = this.#face.commit(session, time === undefined ? "final" : msOf(time));
+      const printed = this.#emulator.commit(session, time === undefined ? "final" : msOf(time));
       this.#edit(undefined);
       return printed;
     }
     if (line === "abort") {
-      this.#face.abort(session.name);
+      this.#emulator.abort(session.name);
       return this.#edit(undefined);
     }
     editor.enter(line);
@@ -181,10 +181,10 @@ export class EosShell implements Shell {
       return this.#sessionConfig(named, diffs !== undefined);
     }
     if (!/^running-config(?: sanitized)?$/.test(question)) {
-      return answerTo(tables, this.#face, question);
+      return answerTo(tables, this.#emulator, question);
     }
     this.#needLevel();
-    return printed(this.#face.current, question === "running-config" ? asTyped : sanitized);
+    return printed(this.#emulator.current, question === "running-config" ? asTyped : sanitized);
   }
 
   #needLevel(): void {
@@ -193,11 +193,11 @@ export class EosShell implements Shell {
 
   #sessionConfig(named: string | undefined, isDiff: boolean): string {
     this.#needLevel();
-    const session = named === undefined ? this.#session : this.#face.sessions.get(named);
+    const session = named === undefined ? this.#session : this.#emulator.sessions.get(named);
     if (session === undefined) throw new CommandError("% No such session");
     const whole = printed(session.root, asTyped);
     if (!isDiff) return whole;
-    const before = new Set(printed(this.#face.current, asTyped).split("\n"));
+    const before = new Set(printed(this.#emulator.current, asTyped).split("\n"));
     const after = new Set(whole.split("\n"));
     return [
       "--- system:/running-config",
@@ -210,11 +210,11 @@ export class EosShell implements Shell {
 
   #jsonOf(question: string): Json | undefined {
     if (!/^running-config(?: sanitized)?$/.test(question)) {
-      return answerTo(states, this.#face, question);
+      return answerTo(states, this.#emulator, question);
     }
     this.#needLevel();
     const isWhole = question === "running-config";
-    const cmds = asJson(this.#face.current, isWhole ? asTyped : sanitized);
+    const cmds = asJson(this.#emulator.current, isWhole ? asTyped : sanitized);
     return isWhole ? { cmds } : { header: ["! Command: show running-config\n"], cmds };
   }
 }

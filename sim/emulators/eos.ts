@@ -6,14 +6,14 @@ import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
+import { draftOf, Emulator } from "./emulator.ts";
 import type { EosConfiguration, EosModel } from "./eos-answers.ts";
 import { CommandError, type ConfigSession } from "./eos-config.ts";
 import { configFrom, effectsOf, firstLines, linesAfter } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
 import { lost } from "./exchange.ts";
-import { draftOf, Face } from "./face.ts";
 import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts";
-import type { FaceSession, Wire } from "./netconf.ts";
+import type { EmulatorSession, Wire } from "./netconf.ts";
 import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
 /** A router with one key and a fallback; a pending commit is reverted to the second. */
@@ -45,7 +45,7 @@ export const eosTunnelModel: RouterModel = {
 const openMax = 5;
 
 /** One router with its configuration and the sessions in which changes of it are prepared. */
-export class EosFace extends Face<readonly Block[]> implements EosConfiguration {
+export class EosEmulator extends Emulator<readonly Block[]> implements EosConfiguration {
   readonly model: EosModel;
   readonly #session: RouterSession;
   #sessions = new Map<string, ConfigSession>();
@@ -68,7 +68,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
   }
 
   /** Opens a terminal; undefined if the router does not answer. */
-  connect(wire: Wire): FaceSession | undefined {
+  connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new EosShell(this, 1), wire);
   }
@@ -77,7 +77,7 @@ export class EosFace extends Face<readonly Block[]> implements EosConfiguration 
    * Runs one command without a terminal, with all privileges; undefined if the router does not
    * answer.
    */
-  execute(wire: Wire, command: string): FaceSession | undefined {
+  execute(wire: Wire, command: string): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveLine(this.router, new EosShell(this, 15), command, wire);
   }

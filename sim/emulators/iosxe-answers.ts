@@ -12,7 +12,7 @@ import {
   sakSuite,
 } from "./cisco-answers.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
-import type { Face } from "./face.ts";
+import type { Emulator } from "./emulator.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
@@ -30,17 +30,17 @@ import {
 } from "./router-facts.ts";
 
 /** The parts of the emulator that answers are made of. */
-export interface XeFace extends Face<readonly Block[]> {
+export interface XeEmulator extends Emulator<readonly Block[]> {
   readonly model: XeModel;
   /** Returns the answer about the timer that reverts a change. */
   timer(): string;
 }
 
-export const questions: Questions<XeFace, string> = [
+export const questions: Questions<XeEmulator, string> = [
   [/^clock$/, ({ router }) => clock(router)],
   [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
   [/^archive$/, ({ model }) => archive(model)],
-  [/^archive config rollback timer$/, (face) => face.timer()],
+  [/^archive config rollback timer$/, (emulator) => emulator.timer()],
   [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
   [/^interfaces$/, ({ router }) => interfaces(router)],
   [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],

@@ -8,14 +8,14 @@ import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping } from "./cisco-answers.ts";
 import { answerTo } from "./cli-answers.ts";
+import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
-import { draftOf, Face } from "./face.ts";
-import { moment, questions, rollbackTimer, type XeFace } from "./iosxe-answers.ts";
+import { moment, questions, rollbackTimer, type XeEmulator } from "./iosxe-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, LineError } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
-import type { FaceSession, Wire } from "./netconf.ts";
+import type { EmulatorSession, Wire } from "./netconf.ts";
 import { hasIpsec } from "./router-facts.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
@@ -74,7 +74,7 @@ interface Armed {
 }
 
 /** One router with its configuration, which all of its sessions share. */
-export class IosxeFace extends Face<readonly Block[]> implements XeFace {
+export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmulator {
   readonly model: XeModel;
   readonly #session: RouterSession;
   /** The configuration at the last exchange of routes with all neighbours. */
@@ -90,7 +90,7 @@ export class IosxeFace extends Face<readonly Block[]> implements XeFace {
   }
 
   /** Opens a session; undefined if the router does not answer. */
-  connect(wire: Wire): FaceSession | undefined {
+  connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new Vty(this), wire);
   }
@@ -233,27 +233,27 @@ function expressionOf(pattern: string): RegExp | undefined {
 /** One session at the command line. */
 class Vty implements Shell {
   readonly style = ciscoStyle;
-  readonly #face: IosxeFace;
+  readonly #emulator: IosxeEmulator;
   #place: Place | undefined;
 
-  constructor(face: IosxeFace) {
-    this.#face = face;
+  constructor(emulator: IosxeEmulator) {
+    this.#emulator = emulator;
   }
 
   prompt(): string {
     const place = this.#place;
-    return `${this.#face.router.options.name}${place === undefined ? "" : modeText(place)}#`;
+    return `${this.#emulator.router.options.name}${place === undefined ? "" : modeText(place)}#`;
   }
 
   msFor(line: string): number {
-    const { lookMs, commitMs } = this.#face.router.options.latency;
+    const { lookMs, commitMs } = this.#emulator.router.options.latency;
     if (/^configure (?:confirm|revert|terminal revert)\b/.test(line)) return commitMs / 2;
     return /^(?:show|ping|write)\b/.test(line) ? lookMs / 10 : keystrokeMs;
   }
 
   run(line: string): Printed {
-    const { router } = this.#face;
-    this.#face.follow();
+    const { router } = this.#emulator;
+    this.#emulator.follow();
     if (line === "" || line.startsWith("!")) return "";
     // Under this fault the router still answers, with text that cannot be parsed.
     if (router.hasFault("unparsed") && line.startsWith("show")) return "Unable to get data";
@@ -277,28 +277,28 @@ class Vty implements Shell {
     if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return "";
     if (/^configure\b/.test(line)) return this.#configure(line);
     if (line === "write memory") {
-      this.#face.save();
+      this.#emulator.save();
       return "Building configuration...\n[OK]";
     }
     if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
-      this.#face.refresh();
+      this.#emulator.refresh();
       return "";
     }
     const question = /^show (.*)$/.exec(line)?.[1];
-    if (question !== undefined) return this.#face.show(question) ?? invalid;
+    if (question !== undefined) return this.#emulator.show(question) ?? invalid;
     const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
+    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
-    const face = this.#face;
+    const emulator = this.#emulator;
     const [, verb, minutes] =
       /^configure (terminal|confirm|revert now|(?:terminal )?revert timer (\d{1,3}))$/.exec(line) ??
       [];
     const wait = Number(minutes ?? 1);
     if (verb === undefined || wait < 1 || wait > minutesMax) return invalid;
     const isEdit = verb.startsWith("terminal");
-    if (isEdit && face.router.hasFault("locked")) {
+    if (isEdit && emulator.router.hasFault("locked")) {
       return (
         "Configuration mode locked exclusively by user 'operator' process '3' from terminal '0'." +
         " Please try later."
@@ -306,25 +306,25 @@ class Vty implements Shell {
     }
     if (isEdit) {
       const backup = "Rollback Confirmed Change: Backing up current running config to bootflash:";
-      if (minutes !== undefined) face.arm(wait);
+      if (minutes !== undefined) emulator.arm(wait);
       this.#place = top;
       const hello = "Enter configuration commands, one per line.  End with CNTL/Z.";
       return minutes === undefined ? hello : `${backup}archive-1\n\n${hello}`;
     }
-    if (verb === "confirm") face.confirm();
-    else if (verb === "revert now") face.revert();
-    else face.rearm(wait);
-    if (face.router.hasFault("replyLost")) return lost(face.router, face.router.wall());
+    if (verb === "confirm") emulator.confirm();
+    else if (verb === "revert now") emulator.revert();
+    else emulator.rearm(wait);
+    if (emulator.router.hasFault("replyLost")) return lost(emulator.router, emulator.router.wall());
     return verb === "revert now" ? "Total number of passes: 1\nRollback Done" : "";
   }
 
   #edit(line: string, place: Place): Printed {
-    const face = this.#face;
+    const emulator = this.#emulator;
     if (line === "end") {
       this.#place = undefined;
       // Without a timer, this is the last command of a change.
-      return face.router.hasFault("replyLost") && !face.isArmed
-        ? lost(face.router, face.router.wall())
+      return emulator.router.hasFault("replyLost") && !emulator.isArmed
+        ? lost(emulator.router, emulator.router.wall())
         : "";
     }
     if (line === "exit" || line === "exit-address-family") {
@@ -332,11 +332,11 @@ class Vty implements Shell {
       return "";
     }
     if (line.startsWith("do ")) return this.#exec(line.slice(3));
-    if (isUnknown(line, face.model, face.router)) return invalid;
-    const next = cloneBlocks(face.current);
+    if (isUnknown(line, emulator.model, emulator.router)) return invalid;
+    const next = cloneBlocks(emulator.current);
     const where = enter(grammar, next, place, line);
     if (where === undefined) return invalid;
-    face.take(next);
+    emulator.take(next);
     this.#place = where;
     if (line.startsWith("no interface Tunnel")) {
       return (

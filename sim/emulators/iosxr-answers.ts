@@ -12,7 +12,7 @@ import {
   sakSuite,
 } from "./cisco-answers.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
-import type { Face } from "./face.ts";
+import type { Emulator } from "./emulator.ts";
 import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
 import {
@@ -41,14 +41,14 @@ export interface Model {
 }
 
 /** The parts of the emulator that answers are made of. */
-export interface XrFace extends Face<readonly Block[]> {
+export interface XrEmulator extends Emulator<readonly Block[]> {
   readonly model: Model;
   readonly history: readonly CommitEntry[];
   /** Returns the sessions in which a configuration is edited. */
   editors(): readonly OpenEdit[];
 }
 
-export const questions: Questions<XrFace, string> = [
+export const questions: Questions<XrEmulator, string> = [
   [/^clock$/, ({ router }) => clock(router)],
   [/^version$/, ({ model }) => version(model)],
   [/^reboot history/, ({ bootedAt }) => reboots(bootedAt)],
@@ -56,7 +56,7 @@ export const questions: Questions<XrFace, string> = [
     /^configuration commit list (\d+) detail$/,
     ({ history }, count) => commitList(history.slice(0, Number(count))),
   ],
-  [/^configuration sessions$/, (face) => editors(face.editors(), face.router.wall())],
+  [/^configuration sessions$/, (emulator) => editors(emulator.editors(), emulator.router.wall())],
   [/^interfaces$/, ({ router }) => interfaces(router)],
   [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
   [
@@ -70,7 +70,7 @@ export const questions: Questions<XrFace, string> = [
   [/^bgp neighbors$/, ({ router, current }) => neighbours(router, current)],
   [
     /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
-    (face, family, peer = "") => received(face, peer, family === "ipv6" ? family : "ipv4"),
+    (emulator, family, peer = "") => received(emulator, peer, family === "ipv6" ? family : "ipv4"),
   ],
   [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
 ];
@@ -307,7 +307,7 @@ const columns = {
 };
 
 /** A command without a family means the default one, IPv4. */
-function received({ router, current }: XrFace, peer: string, family: "ipv4" | "ipv6"): string {
+function received({ router, current }: XrEmulator, peer: string, family: "ipv4" | "ipv6"): string {
   const words = `address-family ${family} unicast`;
   if (childOf(bgpOf(current), words) === undefined) {
     return "% None of the requested address families are configured for instance 'default'";

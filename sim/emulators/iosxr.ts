@@ -7,14 +7,14 @@ import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping, stamp } from "./cisco-answers.ts";
 import { answerTo } from "./cli-answers.ts";
+import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
-import { draftOf, Face } from "./face.ts";
 import {
   type CommitEntry,
   type Model,
   type OpenEdit,
   questions,
-  type XrFace,
+  type XrEmulator,
 } from "./iosxr-answers.ts";
 import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
 import { grammar, printBlocks } from "./iosxr-tree.ts";
@@ -28,7 +28,7 @@ import {
   parentOf,
   top,
 } from "./line-tree.ts";
-import type { FaceSession, Wire } from "./netconf.ts";
+import type { EmulatorSession, Wire } from "./netconf.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router with a fallback key, which ends a trial with its session. */
@@ -56,7 +56,7 @@ const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
 /** One router with its configuration; every session has a target of its own. */
-export class IosxrFace extends Face<readonly Block[]> implements XrFace {
+export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmulator {
   readonly model: Model;
   readonly #sessions = new Set<Vty>();
   #history: CommitEntry[] = [];
@@ -74,7 +74,7 @@ export class IosxrFace extends Face<readonly Block[]> implements XrFace {
   }
 
   /** Opens a session; undefined if the router does not answer. */
-  connect(wire: Wire): FaceSession | undefined {
+  connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     const vty = new Vty(this, `vty${this.#lines}`);
     this.#lines += 1;
@@ -165,7 +165,7 @@ function filtered(lines: readonly string[], filters: readonly string[]): readonl
 class Vty implements Shell {
   readonly style = ciscoStyle;
   readonly line: string;
-  readonly #face: IosxrFace;
+  readonly #emulator: IosxrEmulator;
   readonly #session: RouterSession;
   #place: Place | undefined;
   #target: Block[] = [];
@@ -173,10 +173,10 @@ class Vty implements Shell {
   #failed: string | undefined;
   isExclusive = false;
 
-  constructor(face: IosxrFace, line: string) {
-    this.#face = face;
+  constructor(emulator: IosxrEmulator, line: string) {
+    this.#emulator = emulator;
     this.line = line;
-    this.#session = face.router.openSession();
+    this.#session = emulator.router.openSession();
   }
 
   get isEditing(): boolean {
@@ -186,18 +186,18 @@ class Vty implements Shell {
   prompt(): string {
     const place = this.#place;
     const mode = place === undefined ? "" : `(config${place.mode === "" ? "" : `-${place.mode}`})`;
-    return `RP/0/RP0/CPU0:${this.#face.router.options.name}${mode}#`;
+    return `RP/0/RP0/CPU0:${this.#emulator.router.options.name}${mode}#`;
   }
 
   msFor(line: string): number {
-    const { lookMs, commitMs } = this.#face.router.options.latency;
+    const { lookMs, commitMs } = this.#emulator.router.options.latency;
     if (/^commit\b/.test(line)) return commitMs;
     return /^(do )?(show|ping)\b/.test(line) ? lookMs / 10 : keystrokeMs;
   }
 
   run(line: string): Printed {
-    const { router } = this.#face;
-    this.#face.follow();
+    const { router } = this.#emulator;
+    this.#emulator.follow();
     if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
       // A comment of the configuration stays with the line that follows it.
@@ -213,19 +213,19 @@ class Vty implements Shell {
   }
 
   closed(): void {
-    this.#face.router.commits.closeSession(this.#session);
+    this.#emulator.router.commits.closeSession(this.#session);
     this.#leave();
-    this.#face.leave(this);
+    this.#emulator.leave(this);
   }
 
   #leave(): void {
     this.#place = undefined;
     this.isExclusive = false;
-    const { trial } = this.#face;
+    const { trial } = this.#emulator;
     // A trial ends with the configuration session that made it.
     if (trial?.vty !== this) return;
-    if (this.#face.router.commits.armed()) this.#face.router.commits.rollback(trial.token);
-    this.#face.follow();
+    if (this.#emulator.router.commits.armed()) this.#emulator.router.commits.rollback(trial.token);
+    this.#emulator.follow();
   }
 
   #exec(line: string): Printed {
@@ -237,20 +237,20 @@ class Vty implements Shell {
     }
     if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
-    if (show !== undefined) return this.#face.show(show);
+    if (show !== undefined) return this.#emulator.show(show);
     const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#face.router, address, Number(count));
+    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
   }
 
   #configure(line: string): Printed {
-    const { router } = this.#face;
-    const holder = this.#face.holder();
+    const { router } = this.#emulator;
+    const holder = this.#emulator.holder();
     if ((holder !== undefined && holder !== this) || router.hasFault("locked")) {
       return "% Failed to lock the configuration: locked by session 00001000 (con0, operator)";
     }
     this.isExclusive = line === "configure exclusive";
     this.#place = top;
-    this.#target = cloneBlocks(this.#face.current);
+    this.#target = cloneBlocks(this.#emulator.current);
     return "";
   }
 
@@ -287,14 +287,14 @@ class Vty implements Shell {
       /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
     if (found === null) return invalid;
     const [, label, seconds, comment] = found;
-    if (label !== undefined && this.#face.hasLabel(label)) {
+    if (label !== undefined && this.#emulator.hasLabel(label)) {
       return `% Failed to commit: the label '${label}' is used by another commit`;
     }
     const within = seconds === undefined ? "final" : Number(seconds) * 1000;
     const isLong = Number(seconds ?? shortestS);
     if (isLong < shortestS || isLong > longestS) return invalid;
-    const { router } = this.#face;
-    if (this.#face.trial === undefined && isEqual(this.#target, this.#face.current)) {
+    const { router } = this.#emulator;
+    if (this.#emulator.trial === undefined && isEqual(this.#target, this.#emulator.current)) {
       return "% No configuration changes to commit.";
     }
     try {
@@ -314,22 +314,22 @@ class Vty implements Shell {
     within: number | "final",
     about: { readonly label?: string; readonly comment?: string },
   ): void {
-    const { router, trial } = this.#face;
+    const { router, trial } = this.#emulator;
     const { commits } = router;
     if (trial !== undefined) {
       if (trial.vty !== this) throw new SemanticError("a trial commit of another session waits");
       commits.confirm(this.#session, trial.token);
-      this.#face.trial = undefined;
+      this.#emulator.trial = undefined;
       // Lines that were entered since, comments included, are committed along with it.
-      if (isEqual(this.#target, this.#face.current)) return;
+      if (isEqual(this.#target, this.#emulator.current)) return;
     }
     const target = cloneBlocks(this.#target);
     const draft = draftOf(() => configFrom(target, router));
     const prepared = commits.prepareDraft(this.#session, draft);
     commits.commit(prepared.token, within);
-    this.#face.settle(target);
-    if (within !== "final") this.#face.trial = { token: prepared.token, vty: this };
-    this.#face.note("linkseal", this.line, "CLI", about);
+    this.#emulator.settle(target);
+    if (within !== "final") this.#emulator.trial = { token: prepared.token, vty: this };
+    this.#emulator.note("linkseal", this.line, "CLI", about);
   }
 }
 

@@ -3,7 +3,7 @@
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
-import type { Face } from "./face.ts";
+import type { Emulator } from "./emulator.ts";
 import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
@@ -36,16 +36,19 @@ export interface HistoryEntry {
 type Answer = readonly ConfigNode[];
 
 /** The parts of the emulator that answers are made of. */
-export interface JunosConfiguration extends Face<ConfigNode> {
+export interface JunosConfiguration extends Emulator<ConfigNode> {
   readonly model: Model;
   /** Returns the commit history, with the commit that waits. */
   commits(): Answer;
 }
 
-export const questions = new Map<string, (face: JunosConfiguration, operation: XmlNode) => Answer>([
+export const questions = new Map<
+  string,
+  (emulator: JunosConfiguration, operation: XmlNode) => Answer
+>([
   ["get-software-information", ({ model }) => software(model)],
   ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
-  ["get-commit-information", (face) => face.commits()],
+  ["get-commit-information", (emulator) => emulator.commits()],
   [
     "get-interface-information",
     ({ current, router }, operation) =>

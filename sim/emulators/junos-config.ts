@@ -18,7 +18,7 @@ import {
   without,
 } from "./config-tree.ts";
 import { followTunnels, tunnelsFrom } from "./junos-tunnels.ts";
-import { FaceError } from "./netconf.ts";
+import { EmulatorError } from "./netconf.ts";
 import { configWith, offeredSuite } from "./port-config.ts";
 import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
 
@@ -276,6 +276,6 @@ function freeId(chain: ConfigNode): number {
   return id;
 }
 
-function refusal(message: string): FaceError {
-  return new FaceError("operation-failed", message);
+function refusal(message: string): EmulatorError {
+  return new EmulatorError("operation-failed", message);
 }

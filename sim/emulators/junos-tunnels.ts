@@ -16,7 +16,7 @@ import {
   within,
   without,
 } from "./config-tree.ts";
-import { FaceError } from "./netconf.ts";
+import { EmulatorError } from "./netconf.ts";
 import {
   asTheyStand,
   type Bound,
@@ -244,6 +244,6 @@ function putIn(tree: ConfigNode, { spec, psk }: TunnelConfig): void {
   }
 }
 
-function refusal(message: string): FaceError {
-  return new FaceError("operation-failed", message);
+function refusal(message: string): EmulatorError {
+  return new EmulatorError("operation-failed", message);
 }

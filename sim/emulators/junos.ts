@@ -7,8 +7,8 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { applyEdit, type ConfigNode, cloneTree, nodes, printTree, select } from "./config-tree.ts";
+import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
-import { draftOf, Face } from "./face.ts";
 import {
   commits,
   type HistoryEntry,
@@ -18,8 +18,8 @@ import {
 } from "./junos-answers.ts";
 import { configFrom, firstTree, treeAfter } from "./junos-config.ts";
 import {
-  FaceError,
-  type FaceSession,
+  EmulatorError,
+  type EmulatorSession,
   type Operations,
   type Outcome,
   replied,
@@ -80,7 +80,7 @@ const defaultMinutes = 10;
 const historyMax = 50;
 
 /** One router with its Junos configuration; all of its sessions share one candidate. */
-export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
+export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfiguration {
   readonly model: Model;
   readonly #session: RouterSession;
   #candidate: ConfigNode;
@@ -98,7 +98,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
   }
 
   /** Opens a session; undefined if the router does not answer. */
-  connect(wire: Wire): FaceSession | undefined {
+  connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     const holder = {};
     const operations: Operations = {
@@ -190,7 +190,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
     const question = questions.get(operation.name);
     const isOfTunnels = operation.name.includes("security-associations");
     if (question === undefined || (isOfTunnels && !hasIpsec(this.router))) {
-      throw new FaceError("operation-not-supported", `syntax error: <${operation.name}>`);
+      throw new EmulatorError("operation-not-supported", `syntax error: <${operation.name}>`);
     }
     return question(this, operation);
   }
@@ -218,13 +218,13 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
 
   #mayEdit(holder: object): void {
     if (this.#holder === holder || this.#holder === undefined) return;
-    throw new FaceError("in-use", "configuration database locked by another session");
+    throw new EmulatorError("in-use", "configuration database locked by another session");
   }
 
   #edit(operation: XmlNode, holder: object): Outcome {
     this.#mayEdit(holder);
     const configuration = child(operation, "config", "configuration");
-    if (configuration === undefined) throw new FaceError("missing-element", "no configuration");
+    if (configuration === undefined) throw new EmulatorError("missing-element", "no configuration");
     const warnings: string[] = [];
     const next = cloneTree(this.#candidate);
     applyEdit(next, configuration, warnings);
@@ -237,7 +237,7 @@ export class JunosFace extends Face<ConfigNode> implements JunosConfiguration {
   #load(operation: XmlNode, holder: object): Outcome {
     this.#mayEdit(holder);
     if (operation.attributes.get("rollback") !== "1" || this.#armed === undefined) {
-      throw new FaceError("invalid-value", "rollback: no such configuration");
+      throw new EmulatorError("invalid-value", "rollback: no such configuration");
     }
     this.#previous = true;
     return reply`load-configuration-results { ok; }`;

@@ -16,7 +16,7 @@ export interface Wire {
 }
 
 /** The end of a session, as the carrier of the octets uses it. */
-export interface FaceSession {
+export interface EmulatorSession {
   /** Receives octets from the client. */
   receive(octets: Uint8Array): void;
   /** Reports that the client has left. */
@@ -37,7 +37,7 @@ export interface Operations {
   closed(): void;
 }
 
-export class FaceError extends Error {
+export class EmulatorError extends Error {
   readonly tag: string;
 
   constructor(tag: string, message: string) {
@@ -46,7 +46,7 @@ export class FaceError extends Error {
   }
 }
 
-export interface NetconfFace {
+export interface NetconfEmulator {
   readonly router: Router;
   readonly capabilities: readonly string[];
   readonly operations: Operations;
@@ -58,12 +58,12 @@ const base11 = "urn:ietf:params:netconf:base:1.1";
 
 let sessions = 4_000;
 
-export function serveNetconf(face: NetconfFace, wire: Wire): FaceSession {
-  return new Session(face, wire);
+export function serveNetconf(emulator: NetconfEmulator, wire: Wire): EmulatorSession {
+  return new Session(emulator, wire);
 }
 
-class Session implements FaceSession {
-  readonly #face: NetconfFace;
+class Session implements EmulatorSession {
+  readonly #emulator: NetconfEmulator;
   readonly #wire: Wire;
   readonly #queue: XmlNode[] = [];
   #buffer = Buffer.alloc(0);
@@ -71,16 +71,16 @@ class Session implements FaceSession {
   #framing: "hello" | "marked" | "chunked" = "hello";
   readonly #exchange: Exchange;
 
-  constructor(face: NetconfFace, wire: Wire) {
-    this.#face = face;
+  constructor(emulator: NetconfEmulator, wire: Wire) {
+    this.#emulator = emulator;
     this.#wire = wire;
     this.#exchange = new Exchange(
-      face.router,
+      emulator.router,
       () => wire.close(),
-      () => face.operations.closed(),
+      () => emulator.operations.closed(),
     );
     sessions += 1;
-    const offered = face.capabilities.map((uri) => tag("capability", uri));
+    const offered = emulator.capabilities.map((uri) => tag("capability", uri));
     const hello = tag(
       `hello xmlns="${base}"`,
       tag("capabilities", ...offered),
@@ -144,7 +144,7 @@ class Session implements FaceSession {
     if (this.#framing === "hello") {
       const offered = child(message, "capabilities")?.children.map((one) => one.text) ?? [];
       if (message.name !== "hello") throw new SyntaxError("no hello");
-      const both = offered.includes(base11) && this.#face.capabilities.includes(base11);
+      const both = offered.includes(base11) && this.#emulator.capabilities.includes(base11);
       this.#framing = both ? "chunked" : "marked";
       return;
     }
@@ -156,7 +156,7 @@ class Session implements FaceSession {
     const exchange = this.#exchange;
     const request = exchange.isBusy ? undefined : this.#queue.shift();
     if (request === undefined || exchange.isOver) return;
-    const { router, operations } = this.#face;
+    const { router, operations } = this.#emulator;
     // A router that has lost its network receives nothing.
     const [operation] = request.children;
     if (!router.reachable() || request.name !== "rpc" || operation === undefined) {
@@ -172,9 +172,9 @@ class Session implements FaceSession {
 
   #run(operation: XmlNode): Outcome {
     try {
-      return this.#face.operations.run(operation);
+      return this.#emulator.operations.run(operation);
     } catch (error) {
-      if (error instanceof FaceError) return replied(rpcError(error.tag, error.message));
+      if (error instanceof EmulatorError) return replied(rpcError(error.tag, error.message));
       // The simulated router itself refused the operation.
       if (error instanceof LinksealError) {
         return replied(rpcError("operation-failed", error.message));

@@ -3,7 +3,7 @@
 
 import type { Router } from "../router/router.ts";
 import { Exchange, type Unanswered } from "./exchange.ts";
-import type { FaceSession, Wire } from "./netconf.ts";
+import type { EmulatorSession, Wire } from "./netconf.ts";
 
 /** The outcome of a line; `last` means that nothing is printed and the session ends. */
 export type Printed = string | { readonly kind: "last" } | Unanswered;
@@ -33,12 +33,12 @@ const typedMax = 64 * 1024;
 const lineMax = 4_096;
 
 /** Serves a session with a prompt, an echo and pages, as behind a pseudo-terminal. */
-export function serveTerminal(router: Router, shell: Shell, wire: Wire): FaceSession {
+export function serveTerminal(router: Router, shell: Shell, wire: Wire): EmulatorSession {
   return new Terminal(router, shell, wire);
 }
 
 /** Runs one line without a terminal: neither prompt nor echo, and the channel ends after it. */
-export function serveLine(router: Router, shell: Shell, line: string, wire: Wire): FaceSession {
+export function serveLine(router: Router, shell: Shell, line: string, wire: Wire): EmulatorSession {
   const { clock } = router.options;
   const exchange = new Exchange(
     router,
@@ -55,7 +55,7 @@ export function serveLine(router: Router, shell: Shell, line: string, wire: Wire
   return { receive: () => undefined, gone: () => exchange.gone() };
 }
 
-class Terminal implements FaceSession {
+class Terminal implements EmulatorSession {
   readonly #router: Router;
   readonly #shell: Shell;
   readonly #wire: Wire;

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
 import type { ChannelKind } from "#hal/world.ts";
-import type { FaceSession, Wire } from "../emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "../emulators/netconf.ts";
 import { listenAt } from "./listener.ts";
 
 /** The router that an SSH server shows, and its port. */
@@ -13,9 +13,9 @@ export interface SshServeOptions {
   /** The channel that the router's management speaks. */
   readonly channel: ChannelKind;
   /** Opens a session for one channel; undefined if the router does not answer. */
-  readonly connect: (wire: Wire) => FaceSession | undefined;
+  readonly connect: (wire: Wire) => EmulatorSession | undefined;
   /** Opens a session for one command, on routers that take commands so. */
-  readonly execute?: (wire: Wire, command: string) => FaceSession | undefined;
+  readonly execute?: (wire: Wire, command: string) => EmulatorSession | undefined;
 }
 
 /** A running SSH server. */

@@ -38,7 +38,7 @@ import {
 } from "./request.ts";
 import type { SimVault } from "./vault.ts";
 
-export interface SiteFace {
+export interface SiteBackend {
   readonly clock: SimClock;
   readonly vault: SimVault;
   device(name: string): Device | undefined;
@@ -87,7 +87,7 @@ const statuses: Partial<Record<ErrorCode, number>> = {
  * Returns the handler of the protocol. It rejects only with the signal's reason, or when the
  * simulator itself is broken.
  */
-export function siteHandler(site: SiteFace): SiteHandler {
+export function siteHandler(site: SiteBackend): SiteHandler {
   const prepared = new Map<string, Transaction>();
   return async ({ method, path, body }, signal) => {
     try {
@@ -106,7 +106,7 @@ export function siteHandler(site: SiteFace): SiteHandler {
 }
 
 async function otherAnswer(
-  site: SiteFace,
+  site: SiteBackend,
   route: string,
   rest: readonly string[],
   body: Fields,
@@ -127,7 +127,7 @@ async function otherAnswer(
 }
 
 interface Desk {
-  readonly site: SiteFace;
+  readonly site: SiteBackend;
   readonly prepared: Map<string, Transaction>;
   readonly name: string;
   readonly signal: AbortSignal;
@@ -226,7 +226,7 @@ async function probe(device: Device, body: Fields, signal: AbortSignal): Promise
   });
 }
 
-function deviceOf(site: SiteFace, name: string): Device {
+function deviceOf(site: SiteBackend, name: string): Device {
   const device = site.device(name);
   if (device !== undefined) return device;
   throw new LinksealError("transport.unreachable", "the simulated site has no such device", {
@@ -237,7 +237,7 @@ function deviceOf(site: SiteFace, name: string): Device {
 }
 
 async function peer(
-  site: SiteFace,
+  site: SiteBackend,
   verb: string,
   body: Fields,
   signal: AbortSignal,
@@ -283,7 +283,7 @@ function refuseOver(msee: Msee, link: AzureLink, { over }: PeerWant): void {
 }
 
 async function vault(
-  site: SiteFace,
+  site: SiteBackend,
   rest: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {

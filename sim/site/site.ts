@@ -12,7 +12,7 @@ import { Router, type RouterOptions } from "../router/router.ts";
 import { openRouter } from "./device-hal.ts";
 import { FarPort } from "./far-port.ts";
 import { Msee } from "./msee.ts";
-import type { SiteFace } from "./protocol.ts";
+import type { SiteBackend } from "./protocol.ts";
 import {
   configText,
   fullCapabilities,
@@ -107,7 +107,7 @@ const lineBps = 100e9;
 const farEndDelayMs = { low: 15_000, high: 40_000 };
 
 /** One simulated site. */
-export class Site implements SiteFace {
+export class Site implements SiteBackend {
   readonly seed: string;
   readonly plan: SitePlan;
   readonly clock: SimClock;

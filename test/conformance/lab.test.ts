@@ -5,7 +5,7 @@ import { checkDriver, type LabTunnel } from "#agent/cli/lab-bench.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance/suite.ts";
 import type { Device, Driver } from "#hal/device.ts";
-import { channelTo } from "../face-channel.ts";
+import { channelTo } from "../emulator-channel.ts";
 import { driverOf, type Platform, placeOf, platforms, worldOf } from "./place.ts";
 import { drive } from "./rig.ts";
 
@@ -15,9 +15,11 @@ async function checked(
   tunnel?: LabTunnel,
 ): Promise<ReadonlyMap<string, Verdict>> {
   const place = placeOf(platform);
-  const { rig, face } = place;
+  const { rig, emulator } = place;
   const { ports } = platform;
-  const world = worldOf(place, async (to) => channelTo(to.device, (wire) => face.connect(wire)));
+  const world = worldOf(place, async (to) =>
+    channelTo(to.device, (wire) => emulator.connect(wire)),
+  );
   const target = { device: rig.router.name, address: "192.0.2.1" };
   const report = (): void => undefined;
   const ends = tunnel === undefined ? {} : { tunnel };

@@ -12,27 +12,27 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
-import { EosFace, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
-import { IosxeFace, iosxeModel } from "#sim/emulators/iosxe.ts";
-import { IosxrFace, iosxrModel } from "#sim/emulators/iosxr.ts";
-import { JunosFace, junosModel, srxModel } from "#sim/emulators/junos.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import { EosEmulator, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
+import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
+import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
+import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import type { Router } from "#sim/router/router.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
 import { buildRig, type Rig, type Way } from "./rig.ts";
 
-interface Face {
-  connect(wire: Wire): FaceSession | undefined;
+interface Emulator {
+  connect(wire: Wire): EmulatorSession | undefined;
 }
 
 type Vendor = Exclude<PlatformName, "linux" | "sim">;
 
 /** A platform of a vendor: what it can do, and the router that speaks as it does. */
-export interface Platform<F extends Face = Face> {
+export interface Platform<F extends Emulator = Emulator> {
   readonly vendor: Vendor;
   readonly ports: readonly [string, string];
   readonly model: RouterModel;
-  readonly faceOf: (router: Router) => F;
+  readonly emulatorOf: (router: Router) => F;
   /** Less than the driver offers at most. */
   readonly less: Less;
   /** Of a tunnel, where the platform does not take the policy `strong`. */
@@ -51,12 +51,12 @@ function eos(
   version: string,
   timer: "inRow" | "beside",
   less: Less,
-): Platform<EosFace> {
+): Platform<EosEmulator> {
   return {
     vendor: "eos",
     ports: ["Ethernet1/1", "Ethernet2/1"],
     model: less.ipsec === undefined ? eosTunnelModel : eosModel,
-    faceOf: (router) => new EosFace(router, { model, version, timer }),
+    emulatorOf: (router) => new EosEmulator(router, { model, version, timer }),
     less,
     policy: {
       ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
@@ -68,36 +68,36 @@ function eos(
 const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
 const switchXe: Less = { ...oldXe, ipsec: "none" };
 
-function iosxe(platform: string, version: string, less: Less): Platform<IosxeFace> {
+function iosxe(platform: string, version: string, less: Less): Platform<IosxeEmulator> {
   const hasArchive = less.commit === undefined;
   const isRecent = less.overlap === undefined;
   return {
     vendor: "iosxe",
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
-    faceOf: (router) => new IosxeFace(router, { platform, version, hasArchive, isRecent }),
+    emulatorOf: (router) => new IosxeEmulator(router, { platform, version, hasArchive, isRecent }),
     less,
     echo: /key-string |pre-shared-key /,
   };
 }
 
-function iosxr(platform: string, version: string, less: Less): Platform<IosxrFace> {
+function iosxr(platform: string, version: string, less: Less): Platform<IosxrEmulator> {
   return {
     vendor: "iosxr",
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
-    faceOf: (router) => new IosxrFace(router, { platform, version }),
+    emulatorOf: (router) => new IosxrEmulator(router, { platform, version }),
     less,
     echo: /(^|#)key-string /,
   };
 }
 
-function junos(model: string, version: string, less: Less): Platform<JunosFace> {
+function junos(model: string, version: string, less: Less): Platform<JunosEmulator> {
   return {
     vendor: "junos",
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
-    faceOf: (router) => new JunosFace(router, { model, version }),
+    emulatorOf: (router) => new JunosEmulator(router, { model, version }),
     less,
   };
 }
@@ -145,22 +145,22 @@ function lesser(
 }
 
 /** A fleet's routers of that platform. */
-export function spokenBy({ vendor, model, less, faceOf, echo }: Platform) {
+export function spokenBy({ vendor, model, less, emulatorOf, echo }: Platform) {
   const capabilities = lesser(model.capabilities, less);
-  const spoken = { driver: driverOf(vendor), model: { ...model, capabilities }, faceOf };
+  const spoken = { driver: driverOf(vendor), model: { ...model, capabilities }, emulatorOf };
   return echo === undefined ? spoken : { ...spoken, echo };
 }
 
-export interface Place<F extends Face = Face> {
+export interface Place<F extends Emulator = Emulator> {
   readonly rig: Rig;
-  readonly face: F;
+  readonly emulator: F;
   readonly platform: Platform<F>;
 }
 
-export function placeOf<F extends Face>(platform: Platform<F>): Place<F> {
+export function placeOf<F extends Emulator>(platform: Platform<F>): Place<F> {
   const offers = lesser(driverOf(platform.vendor).offers, platform.less);
   const rig = buildRig(offers, platform.ports, platform.policy);
-  return { rig, face: platform.faceOf(rig.router), platform };
+  return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }
 
 /** What an agent has there. */

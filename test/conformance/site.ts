@@ -7,7 +7,7 @@ import type { Dialer, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { type FarStation, Msee } from "#sim/site/msee.ts";
-import type { SiteFace } from "#sim/site/protocol.ts";
+import type { SiteBackend } from "#sim/site/protocol.ts";
 import { SimVault } from "#sim/site/vault.ts";
 import type { Rig, Way } from "./rig.ts";
 
@@ -16,7 +16,7 @@ const portId = "/subscriptions/s/expressRoutePorts/conformance";
 const base = "https://conformance.vault.sim";
 
 export interface FarSide {
-  readonly site: SiteFace;
+  readonly site: SiteBackend;
   readonly msee: Msee;
   readonly vault: SimVault;
   /** Keys given to the hardware so far. */
@@ -44,7 +44,7 @@ export function buildFarSide(rig: Rig): FarSide {
     delayMs: { low: 15_000, high: 40_000 },
   });
   const device = openRouter(rig.router);
-  const site: SiteFace = {
+  const site: SiteBackend = {
     clock,
     vault,
     device: (name) => (name === rig.router.name ? device : undefined),

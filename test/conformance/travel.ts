@@ -2,7 +2,7 @@
 
 import { lengthOf } from "#drivers/transport/fill.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 
 /** Octets under way on one channel. */
 interface Pair {
@@ -33,8 +33,8 @@ export class Travel {
     }
   }
 
-  routerEnd(connect: (wire: Wire) => FaceSession | undefined) {
-    return (wire: Wire): FaceSession | undefined => {
+  routerEnd(connect: (wire: Wire) => EmulatorSession | undefined) {
+    return (wire: Wire): EmulatorSession | undefined => {
       const [pair] = this.#coming;
       if (pair === undefined) throw new RangeError("a channel that was not opened");
       const session = connect({

@@ -17,9 +17,9 @@ import { Travel } from "./travel.ts";
 
 async function served(platform: Platform, one: (typeof deviceCases)[number]): Promise<Verdict> {
   const place = placeOf(platform);
-  const { rig, face } = place;
+  const { rig, emulator } = place;
   const travel = new Travel();
-  const connect = travel.routerEnd((wire) => face.connect(wire));
+  const connect = travel.routerEnd((wire) => emulator.connect(wire));
   const { channel } = registry[platform.vendor].access;
   const server = await serveSsh({ port: 0, channel, connect });
   await using shells = new Shells(anyKey);

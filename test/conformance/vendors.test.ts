@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
-import { channelTo } from "../face-channel.ts";
+import { channelTo } from "../emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";
@@ -26,10 +26,10 @@ describe("a vendor's router", () => {
       const verdicts = new Map<string, Verdict>();
       for (const one of deviceCases) {
         const place = placeOf(platform);
-        const { rig, face } = place;
+        const { rig, emulator } = place;
         const target = { device: rig.router.name, address: "192.0.2.1" };
         const way = wayOf(place, target, async (to) =>
-          channelTo(to.device, (wire) => face.connect(wire)),
+          channelTo(to.device, (wire) => emulator.connect(wire)),
         );
         const run = async () => runDeviceCase(one, await benchOf(rig, way));
         verdicts.set(one.name, await drive(rig.clock, run()));

@@ -2,7 +2,7 @@
 // means that each platform has, under the oracle.
 
 import { describe, expect, it } from "vitest";
-import { IosxrFace } from "#sim/emulators/iosxr.ts";
+import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Block } from "#sim/emulators/line-tree.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { getNewPairs } from "./router-rotations.ts";
@@ -15,13 +15,13 @@ describe("routers that speak IOS XR", () => {
     "the log has each commit under a label of its own and no comment of ours, %s",
     { timeout: 120_000 },
     async (name, platform) => {
-      const faces: IosxrFace[] = [];
+      const emulators: IosxrEmulator[] = [];
       const spoken = spokenBy({
         ...platform,
-        faceOf: (router) => {
-          const face = platform.faceOf(router);
-          if (face instanceof IosxrFace) faces.push(face);
-          return face;
+        emulatorOf: (router) => {
+          const emulator = platform.emulatorOf(router);
+          if (emulator instanceof IosxrEmulator) emulators.push(emulator);
+          return emulator;
         },
       });
       const stage = new RouterStage(`iosxr comments ${name}`, spoken);
@@ -30,10 +30,10 @@ describe("routers that speak IOS XR", () => {
       await stage.rotate();
       await stage.settled();
       expect(stage.isProtected(), stage.rest).toBe(true);
-      expect(faces.length).toBeGreaterThan(0);
-      for (const face of faces) {
-        expect(commentsIn(face.current)).toEqual([]);
-        const list = face.show("configuration commit list 20 detail");
+      expect(emulators.length).toBeGreaterThan(0);
+      for (const emulator of emulators) {
+        expect(commentsIn(emulator.current)).toEqual([]);
+        const list = emulator.show("configuration commit list 20 detail");
         const labels = [...list.matchAll(/Label: (\S+)/g)].map(([, label]) => label);
         const ours = labels.filter((label) => label !== "NONE");
         // All commits are ours, except the one that the operator made before.

@@ -12,12 +12,12 @@ import type { ByteChannel } from "#hal/world.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { Router } from "#sim/router/router.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
-import { channelTo } from "../face-channel.ts";
+import { channelTo } from "../emulator-channel.ts";
 import { hasty } from "../haste.ts";
 import { MortalWorld } from "../storm/mortal.ts";
 import { settled } from "../unit/kit/site-bench.ts";
@@ -36,13 +36,13 @@ function unechoed(text: string, echo: RegExp): Uint8Array {
 export interface Spoken {
   readonly driver: Driver;
   readonly model: RouterModel;
-  readonly faceOf: (router: Router) => Face;
+  readonly emulatorOf: (router: Router) => Emulator;
   /** Matches a line in which a terminal echoes a key; absent = it echoes none. */
   readonly echo?: RegExp;
 }
 
-interface Face {
-  connect(wire: Wire): FaceSession | undefined;
+interface Emulator {
+  connect(wire: Wire): EmulatorSession | undefined;
 }
 
 export class RouterStage {
@@ -54,7 +54,7 @@ export class RouterStage {
   cuts = 0;
   cut = 0;
   readonly #weather: Prng;
-  readonly #faces: ReadonlyMap<string, Face>;
+  readonly #emulators: ReadonlyMap<string, Emulator>;
   readonly #spoken: Spoken;
   readonly #disk: SimDisk;
   #lives = 0;
@@ -64,7 +64,7 @@ export class RouterStage {
   #agent: Agent | undefined;
 
   constructor(seed: string, spoken: Spoken, tunnels = 0) {
-    const { model, faceOf } = spoken;
+    const { model, emulatorOf } = spoken;
     this.#spoken = spoken;
     const size = { seed, name: "demo", groups: 1, tunnels, start: "clear" } as const;
     const farEndDelayMs = { low: 6_000, high: 18_000 };
@@ -78,7 +78,9 @@ export class RouterStage {
       if (by !== "agent" || !/^macsec\..*Key$/.test(what)) return;
       this.keyEffects.set(what, (this.keyEffects.get(what) ?? 0) + 1);
     });
-    this.#faces = new Map([...this.site.routers].map(([name, router]) => [name, faceOf(router)]));
+    this.#emulators = new Map(
+      [...this.site.routers].map(([name, router]) => [name, emulatorOf(router)]),
+    );
   }
 
   /**
@@ -129,7 +131,7 @@ export class RouterStage {
 
   /** Messages to a router may hold a key; replies and log lines must not. */
   #channel(device: string): ByteChannel {
-    const inner = channelTo(device, (wire) => this.#faces.get(device)?.connect(wire));
+    const inner = channelTo(device, (wire) => this.#emulators.get(device)?.connect(wire));
     let said = "";
     // Some messages do not arrive, and some that arrive get no answer.
     const cut = async (): Promise<void> => {

@@ -15,10 +15,13 @@ async function run(argv: readonly string[], stdin: string): Promise<string> {
 }
 
 describe("a simulated EOS router", () => {
-  const { place, server, ssh, keyShown } = serveRouter(platforms["7280CR3MK 4.30.5M"], (face) => ({
-    channel: "shell",
-    execute: (wire, command) => face.execute(wire, command),
-  }));
+  const { place, server, ssh, keyShown } = serveRouter(
+    platforms["7280CR3MK 4.30.5M"],
+    (emulator) => ({
+      channel: "shell",
+      execute: (wire, command) => emulator.execute(wire, command),
+    }),
+  );
   const [port] = platforms["7280CR3MK 4.30.5M"].ports;
 
   it("a command is answered as JSON and text, and the host key is the reported one", async () => {

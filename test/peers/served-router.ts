@@ -14,20 +14,20 @@ export const login = "linkseal@127.0.0.1";
 type Options = Omit<Parameters<typeof serveSsh>[0], "port" | "connect">;
 
 /** Serves the router for the tests of one `describe`. */
-export function serveRouter<F extends ReturnType<Platform["faceOf"]>>(
+export function serveRouter<F extends ReturnType<Platform["emulatorOf"]>>(
   platform: Platform<F>,
-  optionsOf: (face: F) => Options,
+  optionsOf: (emulator: F) => Options,
 ) {
   const place = placeOf(platform);
-  const { face } = place;
+  const { emulator } = place;
   let folder = "";
   let served: SshServed | undefined;
   let pace: ReturnType<typeof paceClock> | undefined;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "linkseal-peers-"));
     await run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(folder, "key")], "");
-    const connect: typeof face.connect = (wire) => face.connect(wire);
-    served = await serveSsh({ port: 0, connect, ...optionsOf(face) });
+    const connect: typeof emulator.connect = (wire) => emulator.connect(wire);
+    served = await serveSsh({ port: 0, connect, ...optionsOf(emulator) });
     pace = paceClock(place.rig.clock, { speed: 20 });
   });
   afterAll(async () => {

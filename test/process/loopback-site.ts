@@ -18,7 +18,7 @@ import { platforms as registry } from "#drivers/index.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
 import { type Heal, repairFarEnd } from "#sim/faults/people.ts";
 import { shownInService } from "#sim/oracle/moment.ts";
@@ -171,10 +171,10 @@ class LoopbackSite {
     const { platforms } = this.#setting;
     const all = [...this.#staff.site.routers].map(async ([name, router], index) => {
       const platform = platforms[index % platforms.length] ?? "junos";
-      const { driver, face } = routerPlatforms[platform];
+      const { driver, emulator } = routerPlatforms[platform];
       const { channel } = registry[driver].access;
-      const shown = face(router);
-      const connect = (wire: Wire): FaceSession | undefined =>
+      const shown = emulator(router);
+      const connect = (wire: Wire): EmulatorSession | undefined =>
         this.#heard(name, shown.connect(wire));
       return { name, platform, ssh: await serveSsh({ port: 0, channel, connect }) };
     });
@@ -212,7 +212,7 @@ class LoopbackSite {
    * Wraps a session; it drops the commit at which the agent is killed before the router receives
    * it.
    */
-  #heard(name: string, session: FaceSession | undefined): FaceSession | undefined {
+  #heard(name: string, session: EmulatorSession | undefined): EmulatorSession | undefined {
     if (session === undefined) return undefined;
     return {
       receive: (octets) => {

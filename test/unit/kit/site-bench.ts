@@ -39,7 +39,7 @@ import {
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { type FarStation, Msee } from "#sim/site/msee.ts";
-import { type SiteFace, type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
+import { type SiteBackend, type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
 import { SimVault } from "#sim/site/vault.ts";
 
 export const wallStart = Date.UTC(2026, 10, 24, 10);
@@ -295,7 +295,7 @@ export function buildBench(seed: string): Bench {
     delayMs: { low: 20_000, high: 30_000 },
   });
   const device = scriptedDevice("edge-a", clock, log);
-  const site: SiteFace = {
+  const site: SiteBackend = {
     clock,
     vault,
     device: (name) => (name === "edge-a" ? device : undefined),

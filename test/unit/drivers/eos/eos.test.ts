@@ -10,7 +10,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
-import { channelTo } from "../../../face-channel.ts";
+import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { cknOf, keyOf } from "../junos-kit.ts";
 import { configOf, surroundings } from "./eos-kit.ts";
@@ -226,7 +226,7 @@ describe("the command line of a router", () => {
     });
     const target = { device: router.name, address: "192.0.2.1" };
     const way = wayOf(place, target, async (to) =>
-      noted(channelTo(to.device, (wire) => place.face.connect(wire))),
+      noted(channelTo(to.device, (wire) => place.emulator.connect(wire))),
     );
     const device = await settled(clock, way.open());
     const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
@@ -236,10 +236,10 @@ describe("the command line of a router", () => {
       await settled(clock, transaction.apply(within, never));
       if (within !== "final") {
         // A boot must still begin with what was there before.
-        expect(place.face.isSaved()).toBe(false);
+        expect(place.emulator.isSaved()).toBe(false);
         await settled(clock, transaction.confirm(never));
       }
-      expect(place.face.isSaved()).toBe(true);
+      expect(place.emulator.isSaved()).toBe(true);
     };
     await apply(
       [
@@ -264,7 +264,7 @@ describe("the command line of a router", () => {
     const target = { device: router.name, address: "192.0.2.1" };
     let cut = async (): Promise<void> => undefined;
     const way = wayOf(place, target, async (to) => {
-      const channel = channelTo(to.device, (wire) => place.face.connect(wire));
+      const channel = channelTo(to.device, (wire) => place.emulator.connect(wire));
       cut = async () => channel[Symbol.asyncDispose]();
       return channel;
     });
@@ -283,15 +283,15 @@ describe("the command line of a router", () => {
     const { clock, router } = place.rig;
     const target = { device: router.name, address: "192.0.2.1" };
     const way = wayOf(place, target, async (to) =>
-      channelTo(to.device, (wire) => place.face.connect(wire)),
+      channelTo(to.device, (wire) => place.emulator.connect(wire)),
     );
     const device = await settled(clock, way.open());
     const keys = async () => Secret.take("cak", new Uint8Array(32).fill(7));
-    place.face.open("linkseal-00");
-    place.face.open("operator");
+    place.emulator.open("linkseal-00");
+    place.emulator.open("operator");
     const change: DeviceChange = [{ kind: "port.shut", port: place.platform.ports[0] }];
     await settled(clock, device.prepare(change, keys, never));
-    expect([...place.face.sessions.keys()]).toEqual(["operator"]);
+    expect([...place.emulator.sessions.keys()]).toEqual(["operator"]);
     await device[Symbol.asyncDispose]();
   });
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
-import { IosxeFace } from "#sim/emulators/iosxe.ts";
+import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
 import {
   type Place,
   type Platform,
@@ -12,7 +12,7 @@ import {
   platforms,
   wayOf,
 } from "../../../conformance/place.ts";
-import { channelTo } from "../../../face-channel.ts";
+import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "./iosxe-kit.ts";
@@ -21,19 +21,19 @@ const change: DeviceChange = [protect(port(0)), addKey(port(0), 1, "primary")];
 
 /** A connection that ends as a line is said, and what was said on all of them. */
 class Stage {
-  readonly place: Place<IosxeFace>;
+  readonly place: Place<IosxeEmulator>;
   readonly lines: string[] = [];
   endsAt: string | undefined;
 
-  constructor(platform: Platform<IosxeFace> = platforms["C8500-12X4QC 17.15.1"]) {
+  constructor(platform: Platform<IosxeEmulator> = platforms["C8500-12X4QC 17.15.1"]) {
     this.place = placeOf(platform);
   }
 
   async open(): Promise<Device> {
-    const { rig, face } = this.place;
+    const { rig, emulator } = this.place;
     const target = { device: rig.router.name, address: "192.0.2.1" };
     const way = wayOf(this.place, target, async (to) => {
-      const inner = channelTo(to.device, (wire) => face.connect(wire));
+      const inner = channelTo(to.device, (wire) => emulator.connect(wire));
       return {
         ...inner,
         write: async (text: Command, signal) => {
@@ -66,14 +66,14 @@ class Stage {
 }
 
 /** A release that does not know what its version promises. */
-function liar(hasArchive: boolean): Platform<IosxeFace> {
+function liar(hasArchive: boolean): Platform<IosxeEmulator> {
   const model = { platform: "C8500-12X4QC", version: "17.15.01a", hasArchive, isRecent: false };
   const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
   const commit = hasArchive ? {} : { commit: { kind: "immediate" } as const };
   return {
     ...platform,
     less: { ...less, ...commit },
-    faceOf: (router) => new IosxeFace(router, model),
+    emulatorOf: (router) => new IosxeEmulator(router, model),
   };
 }
 
@@ -91,9 +91,9 @@ describe("a change at IOS XE", () => {
       "end",
       "configure revert timer 2",
     ]);
-    expect(stage.place.face.isSaved()).toBe(false);
+    expect(stage.place.emulator.isSaved()).toBe(false);
     await stage.run(transaction.confirm(never));
-    expect(stage.place.face.isSaved()).toBe(true);
+    expect(stage.place.emulator.isSaved()).toBe(true);
     expect(stage.macsec?.policy).toBe("mustSecure");
     await device[Symbol.asyncDispose]();
   });
@@ -104,8 +104,10 @@ describe("a change at IOS XE", () => {
     const transaction = await stage.prepare(device);
     const error = await stage.refused(transaction.apply("final", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
-    expect(stage.place.face.isArmed).toBe(false);
-    expect(stage.place.face.current.some(({ line }) => line.startsWith("mka policy"))).toBe(false);
+    expect(stage.place.emulator.isArmed).toBe(false);
+    expect(stage.place.emulator.current.some(({ line }) => line.startsWith("mka policy"))).toBe(
+      false,
+    );
     await device[Symbol.asyncDispose]();
   });
 
@@ -143,7 +145,7 @@ describe("a change at IOS XE", () => {
     const device = await stage.open();
     const transaction = await stage.prepare(device);
     await stage.run(transaction.apply("final", never));
-    stage.place.face.arm(10);
+    stage.place.emulator.arm(10);
     const recalled = await stage.run(device.recall(transaction.token, never));
     expect(recalled.kind).toBe("absent");
     const other = [{ kind: "port.shut", port: port(0) }] as const;

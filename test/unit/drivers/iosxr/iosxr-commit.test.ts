@@ -5,7 +5,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../face-channel.ts";
+import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "../iosxr-kit.ts";
@@ -16,9 +16,9 @@ const prompt = /RP\/0\/RP0\/CPU0:\S+#$/;
 /** A person at the router: a line in, what is printed out. */
 function typing() {
   const rig = buildRig(placeOf(platform).rig.router.options.capabilities, platform.ports);
-  const face = platform.faceOf(rig.router);
+  const emulator = platform.emulatorOf(rig.router);
   let printed = "";
-  const session = face.connect({
+  const session = emulator.connect({
     send: (octets) => {
       printed += new TextDecoder().decode(octets);
     },
@@ -76,12 +76,12 @@ describe("a commit of the driver", () => {
   /** `hear`: what becomes of what the router says. */
   async function committed(hear: (text: string) => string) {
     const place = placeOf(platform);
-    const { rig, face } = place;
+    const { rig, emulator } = place;
     const target = { device: rig.router.name, address: "192.0.2.1" };
     const lines: string[] = [];
     const way = wayOf(place, target, async (to) => {
       const inner = channelTo(to.device, (wire) =>
-        face.connect({
+        emulator.connect({
           ...wire,
           send: (octets) => wire.send(Buffer.from(hear(new TextDecoder().decode(octets)))),
         }),

@@ -5,7 +5,7 @@ import { readXml } from "#drivers/transport/xml.ts";
 import { Secret } from "#hal/secret.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { ports } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../face-channel.ts";
+import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { keyOf } from "../junos-kit.ts";
 
@@ -22,7 +22,7 @@ it("a prepared change ends with its device, and one under way comes to its end",
   const { clock, router, effects } = place.rig;
   const target = { device: router.name, address: "192.0.2.1" };
   const way = wayOf(place, target, async (to) =>
-    channelTo(to.device, (wire) => place.face.connect(wire)),
+    channelTo(to.device, (wire) => place.emulator.connect(wire)),
   );
   const device = await settled(clock, way.open());
   const settings = {

@@ -6,9 +6,9 @@ import { placeOf, platforms } from "../../../conformance/place.ts";
 it("the IOS XE emulator goes on after a filter that is an invalid expression", async () => {
   const platform = platforms["C8500-12X4QC 17.15.1"];
   if (platform === undefined) throw new Error("no such platform");
-  const { rig, face } = placeOf(platform);
+  const { rig, emulator } = placeOf(platform);
   let printed = "";
-  const session = face.connect({
+  const session = emulator.connect({
     send: (octets) => {
       printed += Buffer.from(octets).toString();
     },

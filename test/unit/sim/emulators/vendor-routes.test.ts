@@ -12,7 +12,7 @@ import {
   platforms,
   wayOf,
 } from "../../../conformance/place.ts";
-import { channelTo } from "../../../face-channel.ts";
+import { channelTo } from "../../../emulator-channel.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const never = new AbortController().signal;
@@ -21,10 +21,10 @@ const bgpMs = 300_000;
 const all = Object.entries(platforms) as readonly [string, Platform][];
 
 async function observed(place: Place): Promise<DeviceState> {
-  const { rig, face } = place;
+  const { rig, emulator } = place;
   const target = { device: rig.router.name, address: "192.0.2.1" };
   const way = wayOf(place, target, async (to) =>
-    channelTo(to.device, (wire) => face.connect(wire)),
+    channelTo(to.device, (wire) => emulator.connect(wire)),
   );
   const device = await settled(rig.clock, way.open());
   const state = await settled(rig.clock, device.observe(never));

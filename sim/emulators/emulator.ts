@@ -9,7 +9,7 @@ import { tellFarEndRoutes } from "./far-end-routes.ts";
 const upMs = 40 * 86_400_000;
 
 /** `Form` is a configuration as the vendor writes it; a form is replaced and never changed. */
-export abstract class Face<Form> {
+export abstract class Emulator<Form> {
   readonly router: Router;
   readonly #after: (form: Form, router: Router) => Form;
   readonly #known = new WeakMap<MutableConfig, Form>();

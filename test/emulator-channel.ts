@@ -4,12 +4,12 @@ import { fillCommand } from "#drivers/index.ts";
 import { orAborted } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import type { FaceSession, Wire } from "#sim/emulators/netconf.ts";
+import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 
 /** `connect`: undefined = no router answers. */
 export function channelTo(
   device: string,
-  connect: (wire: Wire) => FaceSession | undefined,
+  connect: (wire: Wire) => EmulatorSession | undefined,
 ): ByteChannel {
   const waiting: Uint8Array[] = [];
   let isOver = false;
