@@ -3,7 +3,7 @@
 
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { PortConfig } from "../router/router-config.ts";
 import { type Block, putBlock } from "./line-tree.ts";
 
@@ -40,7 +40,7 @@ export function momentText(at: number, months: readonly string[], dayWidth: numb
   return `${time} ${months[date.getUTCMonth()] ?? ""} ${day} ${date.getUTCFullYear()}`;
 }
 
-type ChainKey = Pick<StationKey, "ckn" | "cak"> & Life;
+type ChainKey = Pick<EndpointKey, "ckn" | "cak"> & Life;
 
 /** Returns the first of the keys that are valid now, in the given order, and all future keys. */
 export function keysInForce(
@@ -48,13 +48,13 @@ export function keysInForce(
   role: "primary" | "fallback",
   wall: number,
   order: (a: ChainKey, b: ChainKey) => number = () => 0,
-): readonly StationKey[] {
+): readonly EndpointKey[] {
   const valid = keys.filter(({ start, end }) => start <= wall && wall < end);
   const used = valid.toSorted(order).slice(0, 1);
   const coming = keys.filter(({ start }) => start > wall);
   return [
-    ...used.map(({ ckn, cak }): StationKey => ({ ckn, cak, role })),
-    ...coming.map(({ ckn, cak, start }): StationKey => {
+    ...used.map(({ ckn, cak }): EndpointKey => ({ ckn, cak, role })),
+    ...coming.map(({ ckn, cak, start }): EndpointKey => {
       return { ckn, cak, role: "scheduled", startsAt: start as WallTime };
     }),
   ];
@@ -63,7 +63,7 @@ export function keysInForce(
 export const octetsOf = (digits: string): Uint8Array => Uint8Array.from(Buffer.from(digits, "hex"));
 
 /** Returns the CMAC algorithm that fits the length of a key. */
-export const algorithmOf = ({ cak }: StationKey): string =>
+export const algorithmOf = ({ cak }: EndpointKey): string =>
   cak.length === 16 ? "aes-128-cmac" : "aes-256-cmac";
 
 /** Returns the name of a policy or chain that the emulator writes for a port. */
@@ -76,7 +76,7 @@ export function writeChains(
   port: PortName,
   { keys }: PortConfig,
   word: string,
-  chainOf: (name: string, keys: readonly StationKey[]) => Block,
+  chainOf: (name: string, keys: readonly EndpointKey[]) => Block,
 ): readonly string[] {
   return (["primary", "fallback"] as const).flatMap((role) => {
     const own = keys.filter((key) => (key.role === "fallback") === (role === "fallback"));
@@ -93,7 +93,7 @@ type Protection = Pick<PortConfig, "macsec" | "keys">;
 export function isConfigured(
   read: Protection,
   runs: Protection,
-  roleOf: (role: StationKey["role"]) => string,
+  roleOf: (role: EndpointKey["role"]) => string,
 ): boolean {
   const text = ({ keys }: Protection): string =>
     keys.map(({ ckn, role }) => `${ckn} ${roleOf(role)}`).join();

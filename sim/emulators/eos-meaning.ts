@@ -8,7 +8,7 @@ import {
   type PortName,
   parseCkn,
 } from "#hal/model.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { Router } from "../router/router.ts";
 import {
   type Effect,
@@ -137,8 +137,8 @@ function settingsFrom(profile: readonly Block[], router: Router): MacsecSettings
   };
 }
 
-function keysFrom(profile: readonly Block[]): StationKey[] {
-  const keys = profile.flatMap(({ line }): StationKey[] => {
+function keysFrom(profile: readonly Block[]): EndpointKey[] {
+  const keys = profile.flatMap(({ line }): EndpointKey[] => {
     const [, name = "", hidden = "", role = ""] =
       /^key (\S+) 7 (\S+)( fallback)?$/.exec(line) ?? [];
     const ckn = parseCkn(name);
@@ -151,7 +151,7 @@ function keysFrom(profile: readonly Block[]): StationKey[] {
   return keys.toSorted((a, b) => (a.role === b.role ? 0 : a.role === "primary" ? -1 : 1));
 }
 
-function keyFrom(ckn: Ckn, hidden: string): Pick<StationKey, "ckn" | "cak"> {
+function keyFrom(ckn: Ckn, hidden: string): Pick<EndpointKey, "ckn" | "cak"> {
   const plain = plainOf(hidden) ?? "";
   if (!/^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})$/.test(plain)) {
     throw new CommandError("% Invalid connectivity association key length");

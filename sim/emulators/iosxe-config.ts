@@ -1,7 +1,7 @@
 // Translates between a configuration in IOS XE's own words and the state of the simulated router.
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { Router } from "../router/router.ts";
 import type { MutableConfig, PortConfig } from "../router/router-config.ts";
 import {
@@ -165,7 +165,7 @@ function keysFrom(
   chain: string,
   role: "primary" | "fallback",
   router: Router,
-): readonly StationKey[] {
+): readonly EndpointKey[] {
   const keys = linesIn(root, `key chain ${chain} macsec`).flatMap((one) => {
     const [, lifetime = ""] = /^local (.*)$/.exec(restOf(one.children, "lifetime") ?? "") ?? [];
     const life = lifeOf(lifetime, (word) => months.indexOf(word)) ?? always;
@@ -176,7 +176,7 @@ function keysFrom(
 }
 
 /** Parses a key; undefined while its octets have not been entered. */
-function keyOf({ line, children }: Block): Pick<StationKey, "ckn" | "cak"> | undefined {
+function keyOf({ line, children }: Block): Pick<EndpointKey, "ckn" | "cak"> | undefined {
   const ckn = parseCkn(line.replace(/^key /, ""));
   if (ckn === undefined) throw new LineError("% Invalid key name, an even number of digits");
   const told = restOf(children, "key-string");
@@ -248,7 +248,7 @@ function writePort(root: Block[], port: PortName, config: PortConfig, router: Ro
   own.push(...lines.map((line) => block(line)));
 }
 
-function keyBlock(key: StationKey, wall: number): Block {
+function keyBlock(key: EndpointKey, wall: number): Block {
   const start = key.startsAt ?? wall;
   return block(
     `key ${key.ckn}`,

@@ -1,7 +1,7 @@
 // Translates between a configuration in IOS XR's own words and the state of the simulated router.
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { Router } from "../router/router.ts";
 import type { MutableConfig, PortConfig } from "../router/router-config.ts";
 import {
@@ -129,7 +129,7 @@ function keysFrom(
   chain: string,
   role: "primary" | "fallback",
   router: Router,
-): readonly StationKey[] {
+): readonly EndpointKey[] {
   const blocks = childOf(root, `key chain ${chain}`)?.children;
   if (blocks === undefined) throw new SemanticError(`key chain ${chain} does not exist`);
   const isComment = ({ line }: Block): boolean => line.startsWith("!");
@@ -142,7 +142,7 @@ function keysFrom(
   return keysInForce(keys, role, router.wall(), (a, b) => b.start - a.start);
 }
 
-function keyOf({ line, children }: Block): Pick<StationKey, "ckn" | "cak"> {
+function keyOf({ line, children }: Block): Pick<EndpointKey, "ckn" | "cak"> {
   const ckn = parseCkn(line.replace(/^key /, ""));
   const [digits = "", , algorithm = ""] = (restOf(children, "key-string") ?? "").split(" ");
   if (ckn === undefined) throw new SemanticError("invalid key name");
@@ -178,7 +178,7 @@ export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   for (const [port, config] of router.running.ports) {
     const read = portFrom(next, port, peers.get(port) ?? "", router);
     setFlag(blocksAt(next, [`interface ${port}`]), "shutdown", config.admin === "down");
-    const isFallback = (role: StationKey["role"]): string => (role === "fallback" ? role : "");
+    const isFallback = (role: EndpointKey["role"]): string => (role === "fallback" ? role : "");
     if (!isConfigured(read, config, isFallback)) writePort(next, port, config, router);
   }
   return next;
@@ -210,7 +210,7 @@ function writePort(root: Block[], port: PortName, config: PortConfig, router: Ro
   if (chains.length > 0) own.push(block(`macsec ${chains.join(" ")} policy ${name}`));
 }
 
-function keyBlock(key: StationKey, start: number): Block {
+function keyBlock(key: EndpointKey, start: number): Block {
   const digits = Buffer.from(key.cak).toString("hex");
   return block(
     `key ${key.ckn}`,

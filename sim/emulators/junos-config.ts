@@ -2,7 +2,7 @@
 
 import { type DrainMeans, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { Router } from "../router/router.ts";
 import type { MutableConfig, PortConfig } from "../router/router-config.ts";
 import {
@@ -107,8 +107,8 @@ function settingsFrom(association: ConfigNode, router: Router): MacsecSettings {
   };
 }
 
-function keysFrom(tree: ConfigNode, association: ConfigNode, router: Router): StationKey[] {
-  const statics = (["pre-shared-key", "fallback-key"] as const).flatMap((slot): StationKey[] => {
+function keysFrom(tree: ConfigNode, association: ConfigNode, router: Router): EndpointKey[] {
+  const statics = (["pre-shared-key", "fallback-key"] as const).flatMap((slot): EndpointKey[] => {
     const pair = at(association, slot);
     if (pair === undefined) return [];
     const role = slot === "fallback-key" ? "fallback" : "primary";
@@ -134,14 +134,14 @@ function keysFrom(tree: ConfigNode, association: ConfigNode, router: Router): St
   // Without the hitless rollover, the session uses only the newest key that has begun.
   const begun = keys.filter(({ start }) => start <= wall);
   const used = hitless ? keys : begun.slice(-1);
-  return used.map(({ key, start }): StationKey => {
+  return used.map(({ key, start }): EndpointKey => {
     return start > wall
       ? { ...key, role: "scheduled", startsAt: start as WallTime }
       : { ...key, role: "primary" };
   });
 }
 
-function keyFrom(name = "", secret = ""): Pick<StationKey, "ckn" | "cak"> {
+function keyFrom(name = "", secret = ""): Pick<EndpointKey, "ckn" | "cak"> {
   const ckn = parseCkn(name);
   if (ckn === undefined) throw refusal("invalid connectivity association key name");
   if (!/^(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{64})$/.test(secret)) {

@@ -1,7 +1,7 @@
 // Translates the ports of any vendor's configuration into the state of the simulated router.
 
 import type { CipherSuite, PortName } from "#hal/model.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import type { Router } from "../router/router.ts";
 import {
   cloneConfig,
@@ -45,7 +45,7 @@ export function configWith(
 }
 
 /** An unchanged key keeps its state, even if its start has passed meanwhile. */
-function keptKey(key: StationKey, kept: readonly StationKey[]): StationKey {
+function keptKey(key: EndpointKey, kept: readonly EndpointKey[]): EndpointKey {
   const same = kept.find((one) => one.ckn === key.ckn && sameCak(one, key));
   return same === undefined ? key : { ...same, role: key.role };
 }

@@ -2,8 +2,8 @@
 // IEEE8021-SECY-MIB.
 
 import type { CipherSuite, MacsecPort, PortName } from "#hal/model.ts";
+import type { PortEndpoint } from "../mka/port-endpoint.ts";
 import type { ReceiveSc } from "../mka/secy.ts";
-import type { Station } from "../mka/station.ts";
 import type { Router } from "../router/router.ts";
 import { known } from "./router-facts.ts";
 
@@ -53,15 +53,15 @@ export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObje
 
 interface Port {
   readonly told: MacsecPort;
-  readonly station: Station;
+  readonly endpoint: PortEndpoint;
   readonly index: number;
   readonly controlled: number;
 }
 
 function portOf(router: Router, told: MacsecPort, index: number): Port {
-  const station = router.port(told.port)?.station;
-  if (station === undefined) throw new RangeError(`no port ${told.port}`);
-  return { told, station, index: firstPort + index, controlled: firstControlled + index };
+  const endpoint = router.port(told.port)?.endpoint;
+  if (endpoint === undefined) throw new RangeError(`no port ${told.port}`);
+  return { told, endpoint, index: firstPort + index, controlled: firstControlled + index };
 }
 
 function number(
@@ -79,15 +79,15 @@ const text = (oid: string, value: string): SnmpObject =>
 
 const identifier = (oid: string, value: string): SnmpObject => ({ oid, type: "identifier", value });
 
-function interfaces({ told, station, index, controlled }: Port): readonly SnmpObject[] {
+function interfaces({ told, endpoint, index, controlled }: Port): readonly SnmpObject[] {
   const admin = known(told.admin) === "down" ? 2n : 1n;
-  const oper = station.linkUp() ? 1n : 2n;
+  const oper = endpoint.linkUp() ? 1n : 2n;
   const upper = known(told.session)?.controlledPort === "blocked" ? 2n : oper;
   const name = `${told.port}-controlled`;
   return [
     ...interfaceRow(index, told.port, ethernet, { admin, oper }),
     ...interfaceRow(controlled, name, macSecControlled, { admin, oper: upper }),
-    ...highCapacity(told, station, index),
+    ...highCapacity(told, endpoint, index),
     text(`${ifXTable}.1.${controlled}`, name),
     // The controlled port is stacked on the common one (RFC 2863, 3.1.1).
     number(`${ifStackStatus}.0.${controlled}`, "integer", 1n),
@@ -112,9 +112,13 @@ function interfaceRow(
   ];
 }
 
-function highCapacity(told: MacsecPort, station: Station, index: number): readonly SnmpObject[] {
-  const { tx, rx } = station.counts();
-  const megabits = BigInt(Math.round((station.rate().lineBps / gigabit) * 1000));
+function highCapacity(
+  told: MacsecPort,
+  endpoint: PortEndpoint,
+  index: number,
+): readonly SnmpObject[] {
+  const { tx, rx } = endpoint.counts();
+  const megabits = BigInt(Math.round((endpoint.rate().lineBps / gigabit) * 1000));
   return [
     text(`${ifXTable}.1.${index}`, told.port),
     number(`${ifXTable}.6.${index}`, "counter64", rx.octets),
@@ -135,12 +139,12 @@ const suites: Readonly<Record<CipherSuite, string>> = {
   "gcm-aes-xpn-256": "0.128.194.0.1.0.0.4",
 };
 
-function secyOf({ told, station, controlled: index }: Port): readonly SnmpObject[] {
+function secyOf({ told, endpoint, controlled: index }: Port): readonly SnmpObject[] {
   const settings = known(told.settings);
-  const frames = station.frames();
-  const suite = station.liveSuite() ?? settings?.suite ?? "gcm-aes-128";
+  const frames = endpoint.frames();
+  const suite = endpoint.liveSuite() ?? settings?.suite ?? "gcm-aes-128";
   const truth = (value: boolean | undefined): bigint => (value === true ? 1n : 2n);
-  const sa = station.secy.encodingSa();
+  const sa = endpoint.secy.encodingSa();
   const counter = (place: string, value: bigint | undefined): readonly SnmpObject[] =>
     value === undefined ? [] : [number(`${secy}.2.${place}.${index}`, "counter64", value)];
   return [
@@ -150,14 +154,14 @@ function secyOf({ told, station, controlled: index }: Port): readonly SnmpObject
     number(`${secy}.1.1.1.8.${index}`, "gauge", BigInt(settings?.replayWindow ?? 0)),
     identifier(`${secy}.1.1.1.9.${index}`, `${secy}.1.8.1.1.${suites[suite]}`),
     number(`${secy}.1.1.1.12.${index}`, "integer", truth(settings?.includeSci)),
-    octets(`${secy}.1.1.1.15.${index}`, Buffer.from(station.sci, "hex")),
+    octets(`${secy}.1.1.1.15.${index}`, Buffer.from(endpoint.sci, "hex")),
     number(`${secy}.1.1.1.16.${index}`, "integer", truth(settings?.includeSci)),
     number(`${secy}.1.2.1.2.${index}`, "integer", sa === undefined ? 2n : 1n),
     ...(sa === undefined ? [] : [number(`${secy}.1.2.1.3.${index}`, "integer", BigInt(sa.an))]),
     // Every protected frame is encrypted too: integrity without confidentiality does not occur.
     ...counter("2.1.1", 0n),
     ...counter("2.1.4", frames.txProtected),
-    ...station.receiveScs().flatMap((sc) => receiveSc(index, sc)),
+    ...endpoint.receiveScs().flatMap((sc) => receiveSc(index, sc)),
     ...counter("5.1.1", frames.txClear),
     ...counter("5.1.2", frames.txTooLong),
     ...counter("5.1.3", frames.rxClear),

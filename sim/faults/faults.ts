@@ -1,6 +1,6 @@
 // The faults of a simulated site by name: those of the demo, and the kinds that a storm draws from.
 
-import type { StationFault } from "../mka/station.ts";
+import type { EndpointFault } from "../mka/port-endpoint.ts";
 import type { RouterFault } from "../router/router-faults.ts";
 import type { FarTwist } from "../site/far-port.ts";
 import type { MseeFault } from "../site/msee.ts";
@@ -97,7 +97,7 @@ const vault = (name: VaultFault) => (site: Site) => {
   return () => site.vault.setFault(name, false);
 };
 
-const farPort = (name: StationFault) => (_site: Site, link: SiteLink) => {
+const farPort = (name: EndpointFault) => (_site: Site, link: SiteLink) => {
   link.farPort.setFault(name, true);
   return () => link.farPort.setFault(name, false);
 };

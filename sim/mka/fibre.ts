@@ -5,7 +5,7 @@ import type { PortRate } from "#hal/model.ts";
 import type { SimClock } from "../base/clock.ts";
 import type { Mkpdu } from "./mka-pdu.ts";
 import { charge, type FlowOutcome, judge, macsecOctets, type Passage, roomFor } from "./passage.ts";
-import type { Station, WireCount } from "./station.ts";
+import type { PortEndpoint, WireCount } from "./port-endpoint.ts";
 
 /** The counters of one direction. */
 export interface FlowTruth {
@@ -26,8 +26,8 @@ export interface FlowTruth {
 }
 
 interface Flow {
-  readonly from: Station;
-  readonly to: Station;
+  readonly from: PortEndpoint;
+  readonly to: PortEndpoint;
   readonly carry: () => void;
   passage: Passage;
   pps: number;
@@ -65,8 +65,8 @@ export class Fibre {
   /** Plugs the fibre in: the a end is the edge router, the b end the far end. */
   constructor(options: {
     readonly clock: SimClock;
-    readonly a: Station;
-    readonly b: Station;
+    readonly a: PortEndpoint;
+    readonly b: PortEndpoint;
     readonly delayMs: number;
   }) {
     const { clock, a, b, delayMs } = options;
@@ -207,7 +207,7 @@ export class Fibre {
   }
 }
 
-function newFlow(from: Station, to: Station): Flow {
+function newFlow(from: PortEndpoint, to: PortEndpoint): Flow {
   const flow: Flow = {
     from,
     to,

@@ -3,7 +3,7 @@
 
 import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Fibre } from "../mka/fibre.ts";
-import type { Station } from "../mka/station.ts";
+import type { PortEndpoint } from "../mka/port-endpoint.ts";
 
 const connectMs = 5_000;
 /**
@@ -14,7 +14,7 @@ const holdMs = 180_000;
 
 export interface BgpOptions {
   readonly clock: SimClock;
-  readonly station: Station;
+  readonly endpoint: PortEndpoint;
   readonly fibre: Fibre;
   readonly changed: () => void;
 }
@@ -47,8 +47,8 @@ export class BgpPeering {
    * Checks the link again; the owner calls it whenever the link or its ability to carry changed.
    */
   look(): void {
-    const { station, fibre } = this.#options;
-    if (this.#shutDown || !station.linkUp()) {
+    const { endpoint, fibre } = this.#options;
+    if (this.#shutDown || !endpoint.linkUp()) {
       this.#stopTimers();
       this.#set(false);
       return;

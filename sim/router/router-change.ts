@@ -4,7 +4,7 @@ import { missingCapability } from "#hal/capability.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import { type Effect as CallEffect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, KeyRef, PortName } from "#hal/model.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 import {
   cloneConfig,
   diffConfig,
@@ -188,7 +188,7 @@ function addKey(
   if (role === "fallback" && others.length === 0) {
     throw rejected(context, part.port, "a fallback key needs a primary key beside it");
   }
-  const key: StationKey = { ckn: part.key.ckn, cak: cakOf(part.key, part.port, context), role };
+  const key: EndpointKey = { ckn: part.key.ckn, cak: cakOf(part.key, part.port, context), role };
   port.keys = [...others, key];
 }
 

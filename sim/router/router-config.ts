@@ -3,7 +3,7 @@
 
 import type { Ckn, DrainMeans, MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
 import type { EffectEvent } from "../base/truth.ts";
-import type { StationKey } from "../mka/station.ts";
+import type { EndpointKey } from "../mka/port-endpoint.ts";
 
 /** The configuration of one port. */
 export interface PortConfig {
@@ -12,7 +12,7 @@ export interface PortConfig {
   /** The MACsec settings; undefined if the port has no MACsec. */
   macsec: MacsecSettings | undefined;
   /** The CAKs, in the order of the configuration. */
-  keys: StationKey[];
+  keys: EndpointKey[];
   /** The means of the drain; undefined if the port is not drained. */
   drain: DrainMeans | undefined;
 }
@@ -46,8 +46,8 @@ export type Difference =
   | {
       readonly kind: "key";
       readonly port: PortName;
-      readonly before: StationKey | undefined;
-      readonly after: StationKey | undefined;
+      readonly before: EndpointKey | undefined;
+      readonly after: EndpointKey | undefined;
     }
   | {
       readonly kind: "admin";
@@ -175,8 +175,8 @@ export function effectOf(difference: Difference): Effect {
 
 function keyEffect(
   port: PortName,
-  before: StationKey | undefined,
-  after: StationKey | undefined,
+  before: EndpointKey | undefined,
+  after: EndpointKey | undefined,
 ): Effect {
   const key = after ?? before;
   const ckn = key === undefined ? {} : { ckn: key.ckn };
@@ -224,7 +224,7 @@ function describeSettings(settings: MacsecSettings): string {
   );
 }
 
-function describeKey(key: StationKey): string {
+function describeKey(key: EndpointKey): string {
   return `pre-shared key ${shortCkn(key.ckn)} ${key.role} [secret cak]`;
 }
 
@@ -261,13 +261,13 @@ export function sameSettings(
   );
 }
 
-function sameKey(a: StationKey | undefined, b: StationKey | undefined): boolean {
+function sameKey(a: EndpointKey | undefined, b: EndpointKey | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.role === b.role && a.startsAt === b.startsAt && sameCak(a, b);
 }
 
 /** True if both keys have the same CAK octets. */
-export function sameCak(a: StationKey, b: StationKey): boolean {
+export function sameCak(a: EndpointKey, b: EndpointKey): boolean {
   return sameBytes(a.cak, b.cak);
 }
 

@@ -13,7 +13,7 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
-import type { Station } from "../mka/station.ts";
+import type { PortEndpoint } from "../mka/port-endpoint.ts";
 import type { BgpPeering } from "./router-bgp.ts";
 import type { MutableConfig } from "./router-config.ts";
 import type { SimTunnel } from "./tunnel.ts";
@@ -23,7 +23,7 @@ export type PortCounters = Pick<MacsecPort, "frames" | "mkpdus" | "rate">;
 
 export interface PortLook {
   readonly name: PortName;
-  readonly station: Station;
+  readonly endpoint: PortEndpoint;
   readonly peer: string;
   readonly bgp: BgpPeering;
   readonly drained: boolean;
@@ -38,17 +38,17 @@ export function readPort(
   capabilities: Capabilities,
   at: Instant,
 ): MacsecPort {
-  const { station } = port;
+  const { endpoint } = port;
   const admin = running.ports.get(port.name)?.admin;
-  const counters = port.frozen ?? readCounters(station, capabilities, at);
+  const counters = port.frozen ?? readCounters(endpoint, capabilities, at);
   return {
     port: port.name,
     admin: admin === undefined ? unknown("queryFailed", at) : known(admin, at),
-    linkUp: known(station.linkUp(), at),
-    settings: known(station.settings(), at),
-    liveSuite: known(station.liveSuite(), at),
-    keys: known(slots(station.keys(), capabilities), at),
-    session: known(station.session(), at),
+    linkUp: known(endpoint.linkUp(), at),
+    settings: known(endpoint.settings(), at),
+    liveSuite: known(endpoint.liveSuite(), at),
+    keys: known(slots(endpoint.keys(), capabilities), at),
+    session: known(endpoint.session(), at),
     // A frozen counter is reported with the present time: that is what makes it dangerous.
     frames: { ...counters.frames, at },
     mkpdus: { ...counters.mkpdus, at },
@@ -63,15 +63,15 @@ function slots(keys: readonly KeySlot[], capabilities: Capabilities): readonly K
 }
 
 export function readCounters(
-  station: Station,
+  endpoint: PortEndpoint,
   capabilities: Capabilities,
   at: Instant,
 ): PortCounters {
   const counts = capabilities.macsec?.counters !== "none";
   return {
-    frames: counts ? known(station.frames(), at) : unknown("notSupported", at),
-    mkpdus: known(station.mkpdus(), at),
-    rate: known(station.rate(), at),
+    frames: counts ? known(endpoint.frames(), at) : unknown("notSupported", at),
+    mkpdus: known(endpoint.mkpdus(), at),
+    rate: known(endpoint.rate(), at),
   };
 }
 

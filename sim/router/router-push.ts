@@ -1,22 +1,22 @@
 // Applies a difference of configurations to a port endpoint.
 
-import type { Station, StationKey } from "../mka/station.ts";
+import type { EndpointKey, PortEndpoint } from "../mka/port-endpoint.ts";
 import { type Difference, sameCak } from "./router-config.ts";
 
 /** Applies one key; a change of role alone is left to `settlePrimary`. */
-export function pushKey(station: Station, key: Extract<Difference, { kind: "key" }>): void {
+export function pushKey(endpoint: PortEndpoint, key: Extract<Difference, { kind: "key" }>): void {
   const { before, after } = key;
   if (before !== undefined && after !== undefined) {
     if (sameCak(before, after) && before.startsAt === after.startsAt) return;
   }
-  if (before !== undefined) station.removeKey(before.ckn);
-  if (after !== undefined) station.putKey(after);
+  if (before !== undefined) endpoint.removeKey(before.ckn);
+  if (after !== undefined) endpoint.putKey(after);
 }
 
 /** Prefers the last primary key: in a key chain every entry is a primary in its turn. */
-export function settlePrimary(station: Station, keys: readonly StationKey[]): void {
+export function settlePrimary(endpoint: PortEndpoint, keys: readonly EndpointKey[]): void {
   const preferred = keys.findLast(({ role }) => role === "primary");
-  if (preferred !== undefined) station.promoteKey(preferred.ckn);
+  if (preferred !== undefined) endpoint.promoteKey(preferred.ckn);
 }
 
 /**

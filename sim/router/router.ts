@@ -7,7 +7,7 @@ import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EffectEvent, Who } from "../base/truth.ts";
 import type { Fibre } from "../mka/fibre.ts";
-import type { Station, StationKey } from "../mka/station.ts";
+import type { EndpointKey, PortEndpoint } from "../mka/port-endpoint.ts";
 import { BgpPeering } from "./router-bgp.ts";
 import { CommitEngine, type Session } from "./router-commit.ts";
 import {
@@ -58,7 +58,7 @@ export interface RouterPort {
   /** The port's name in the configuration. */
   readonly name: PortName;
   /** The MACsec and MKA state of the port. */
-  readonly station: Station;
+  readonly endpoint: PortEndpoint;
   /** The fibre that is plugged into the port. */
   readonly fibre: Fibre;
 }
@@ -188,7 +188,7 @@ export class Router {
 
   /** Returns the CKN of the principal actor; undefined if there is none or the port is unknown. */
   principal(port: PortName): Ckn | undefined {
-    return this.#ports.get(port)?.station.session().principalCkn;
+    return this.#ports.get(port)?.endpoint.session().principalCkn;
   }
 
   /** Returns a port; undefined if the router has none of that name. */
@@ -261,7 +261,7 @@ export class Router {
     this.commits.reboot();
     this.#boot += 1;
     this.#booting = true;
-    for (const port of this.#ports.values()) port.station.setAdmin(false);
+    for (const port of this.#ports.values()) port.endpoint.setAdmin(false);
     for (const tunnel of this.#tunnels.values()) tunnel.close();
     this.#tunnels.clear();
     this.#emit("device", [{ what: "reboot", port: undefined }]);
@@ -301,7 +301,7 @@ export class Router {
     if (fault !== "frozenCounters") return;
     const { capabilities, clock } = this.options;
     for (const port of this.#ports.values()) {
-      port.frozen = on ? readCounters(port.station, capabilities, clock.now()) : undefined;
+      port.frozen = on ? readCounters(port.endpoint, capabilities, clock.now()) : undefined;
     }
   }
 
@@ -357,12 +357,12 @@ export class Router {
   #addPort(port: RouterPort, index: number): void {
     const { clock } = this.options;
     const changed = (): void => this.#routingChanged();
-    const bgp = new BgpPeering({ clock, station: port.station, fibre: port.fibre, changed });
+    const bgp = new BgpPeering({ clock, endpoint: port.endpoint, fibre: port.fibre, changed });
     const runtime = { drained: false, settling: undefined, yields: false, frozen: undefined };
     const peer = `169.254.${index}.2`;
     this.#ports.set(port.name, { ...port, peer, bgp, ...runtime });
-    const admin = port.station.adminUp() ? "up" : "down";
-    const keys: StationKey[] = [];
+    const admin = port.endpoint.adminUp() ? "up" : "down";
+    const keys: EndpointKey[] = [];
     this.#running.ports.set(port.name, { admin, macsec: undefined, keys, drain: undefined });
     port.fibre.onChange(() => {
       bgp.look();
@@ -399,13 +399,13 @@ export class Router {
     if (port === undefined) return;
     switch (difference.kind) {
       case "settings":
-        port.station.configure(difference.after);
+        port.endpoint.configure(difference.after);
         return;
       case "key":
-        pushKey(port.station, difference);
+        pushKey(port.endpoint, difference);
         return;
       case "admin":
-        if (!this.#booting) port.station.setAdmin(difference.after === "up");
+        if (!this.#booting) port.endpoint.setAdmin(difference.after === "up");
         return;
       case "drain":
         port.settling?.();
@@ -419,9 +419,9 @@ export class Router {
   }
 
   #settlePrimary(name: PortName): void {
-    const station = this.#ports.get(name)?.station;
+    const endpoint = this.#ports.get(name)?.endpoint;
     const keys = this.#running.ports.get(name)?.keys;
-    if (station !== undefined && keys !== undefined) settlePrimary(station, keys);
+    if (endpoint !== undefined && keys !== undefined) settlePrimary(endpoint, keys);
   }
 
   #pushTunnel(name: string): void {
@@ -445,15 +445,15 @@ export class Router {
   }
 
   #operate(part: DeviceChange[number]): void {
-    if (part.kind === "macsec.rekeySak") this.#ports.get(part.port)?.station.rekeySak();
+    if (part.kind === "macsec.rekeySak") this.#ports.get(part.port)?.endpoint.rekeySak();
     if (part.kind === "ipsec.rekey") this.#tunnels.get(part.name)?.rekey(part.what);
   }
 
   #endBoot(): void {
     this.#booting = false;
     for (const port of this.#ports.values()) {
-      port.station.reboot(true);
-      port.station.setAdmin(this.#running.ports.get(port.name)?.admin === "up");
+      port.endpoint.reboot(true);
+      port.endpoint.setAdmin(this.#running.ports.get(port.name)?.admin === "up");
     }
     for (const name of this.#running.tunnels.keys()) this.#pushTunnel(name);
   }

@@ -4,26 +4,26 @@
 import type { MacsecSettings } from "#hal/model.ts";
 import { type Ckn, parseCkn } from "#hal/model.ts";
 import type { Prng } from "../base/prng.ts";
-import type { Station, StationFault, StationKey } from "../mka/station.ts";
+import type { EndpointFault, EndpointKey, PortEndpoint } from "../mka/port-endpoint.ts";
 import { sameBytes, sameSettings } from "../router/router-config.ts";
-import type { FarStation } from "./msee.ts";
+import type { FarEndpoint } from "./msee.ts";
 
 /** The property in which the hardware differs from its settings. */
 export type FarTwist = "cak" | "ckn" | "suite" | "sci";
 
-export class FarPort implements FarStation {
-  readonly #station: Station;
+export class FarPort implements FarEndpoint {
+  readonly #endpoint: PortEndpoint;
   readonly #changed: () => void;
   readonly #wrongCak: Uint8Array;
   readonly #wrongCkn: Ckn;
   readonly #twists = new Set<FarTwist>();
   #settings: MacsecSettings | undefined;
-  #key: StationKey | undefined;
+  #key: EndpointKey | undefined;
   #revision = 0;
 
   /** `changed` is called after every change of the hardware. */
-  constructor(station: Station, prng: Prng, changed: () => void) {
-    this.#station = station;
+  constructor(endpoint: PortEndpoint, prng: Prng, changed: () => void) {
+    this.#endpoint = endpoint;
     this.#changed = changed;
     this.#wrongCak = prng.bytes(32);
     const ckn = parseCkn(prng.hex(32));
@@ -39,35 +39,35 @@ export class FarPort implements FarStation {
   configure(settings: MacsecSettings | undefined): void {
     if (!sameSettings(settings, this.#settings)) this.#revision += 1;
     this.#settings = settings;
-    this.#station.configure(this.#twistedSettings());
+    this.#endpoint.configure(this.#twistedSettings());
     this.#changed();
   }
 
-  putKey(key: StationKey): void {
+  putKey(key: EndpointKey): void {
     const before = this.#key;
     if (before?.ckn !== key.ckn || !sameBytes(before.cak, key.cak)) this.#revision += 1;
     this.#key = key;
-    this.#station.putKey(this.#twistedKey(key));
+    this.#endpoint.putKey(this.#twistedKey(key));
     this.#changed();
   }
 
   removeKey(ckn: Ckn): void {
     if (this.#key?.ckn !== ckn) return;
     this.#revision += 1;
-    this.#station.removeKey(this.#twistedKey(this.#key).ckn);
+    this.#endpoint.removeKey(this.#twistedKey(this.#key).ckn);
     this.#key = undefined;
     this.#changed();
   }
 
   setAdmin(up: boolean): void {
-    if (up !== this.#station.adminUp()) this.#revision += 1;
-    this.#station.setAdmin(up);
+    if (up !== this.#endpoint.adminUp()) this.#revision += 1;
+    this.#endpoint.setAdmin(up);
     this.#changed();
   }
 
-  setFault(fault: StationFault, on: boolean): void {
+  setFault(fault: EndpointFault, on: boolean): void {
     this.#revision += 1;
-    this.#station.setFault(fault, on);
+    this.#endpoint.setFault(fault, on);
     this.#changed();
   }
 
@@ -75,15 +75,15 @@ export class FarPort implements FarStation {
   setTwist(twist: FarTwist, on: boolean): void {
     const key = this.#key;
     this.#revision += 1;
-    if (key !== undefined) this.#station.removeKey(this.#twistedKey(key).ckn);
+    if (key !== undefined) this.#endpoint.removeKey(this.#twistedKey(key).ckn);
     if (on) this.#twists.add(twist);
     else this.#twists.delete(twist);
-    this.#station.configure(this.#twistedSettings());
-    if (key !== undefined) this.#station.putKey(this.#twistedKey(key));
+    this.#endpoint.configure(this.#twistedSettings());
+    if (key !== undefined) this.#endpoint.putKey(this.#twistedKey(key));
     this.#changed();
   }
 
-  #twistedKey(key: StationKey): StationKey {
+  #twistedKey(key: EndpointKey): EndpointKey {
     const cak = this.#twists.has("cak") ? this.#wrongCak.subarray(0, key.cak.length) : key.cak;
     return { ...key, cak, ckn: this.#twists.has("ckn") ? this.#wrongCkn : key.ckn };
   }

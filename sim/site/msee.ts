@@ -7,7 +7,7 @@ import { type CipherSuite, type Ckn, type MacsecSettings, parseCkn } from "#hal/
 import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { EffectEvent, Who } from "../base/truth.ts";
-import type { Station } from "../mka/station.ts";
+import type { PortEndpoint } from "../mka/port-endpoint.ts";
 import type { SimVault } from "./vault.ts";
 
 /** A link of the port, by Azure's name. */
@@ -32,7 +32,7 @@ export type MseeFault =
   | "operationLost";
 
 /** The methods that the Microsoft end needs of a port; a `Station` has them. */
-export type FarStation = Pick<Station, "configure" | "putKey" | "removeKey" | "setAdmin">;
+export type FarEndpoint = Pick<PortEndpoint, "configure" | "putKey" | "removeKey" | "setAdmin">;
 
 export interface MseeOptions {
   readonly clock: SimClock;
@@ -40,7 +40,7 @@ export interface MseeOptions {
   readonly vault: SimVault;
   /** The id of the expressRoutePort resource. */
   readonly name: string;
-  readonly links: Readonly<Record<AzureLink, FarStation>>;
+  readonly links: Readonly<Record<AzureLink, FarEndpoint>>;
   /** The time from accepting a put until the hardware drops the old key, in milliseconds. */
   readonly delayMs: { readonly low: number; readonly high: number };
 }
@@ -72,7 +72,7 @@ interface Programmed {
 }
 
 interface LinkModel {
-  readonly station: FarStation;
+  readonly endpoint: FarEndpoint;
   document: LinkDocument;
   provisioning: PeerState["provisioning"];
   operation: string | undefined;
@@ -346,7 +346,7 @@ export class Msee {
   #program(model: LinkModel): void {
     if (model.document.pointsAt === undefined) {
       drop(model);
-      model.station.configure(undefined);
+      model.endpoint.configure(undefined);
       this.#finish(model, succeeded);
       return;
     }
@@ -359,7 +359,7 @@ export class Msee {
     if (half) model.owedBy = "half";
     const taken = half ? this.#half(model, wanted) : wanted;
     if (same(taken, model.hardware)) {
-      model.station.setAdmin(model.document.admin === "up");
+      model.endpoint.setAdmin(model.document.admin === "up");
       this.#later(model, this.#settling(), () => this.#finish(model, succeeded));
       return;
     }
@@ -434,11 +434,11 @@ export class Msee {
   }
 }
 
-function fresh(station: FarStation): LinkModel {
-  station.configure(undefined);
+function fresh(endpoint: FarEndpoint): LinkModel {
+  endpoint.configure(undefined);
   const document: LinkDocument = { pointsAt: undefined, suite: undefined, sci: "off", admin: "up" };
   return {
-    station,
+    endpoint,
     document,
     provisioning: "settled",
     operation: undefined,
@@ -464,9 +464,9 @@ function edited(document: LinkDocument, edit: PersonEdit): LinkDocument {
 }
 
 function drop(model: LinkModel): void {
-  if (model.hardware !== undefined) model.station.removeKey(model.hardware.ckn);
+  if (model.hardware !== undefined) model.endpoint.removeKey(model.hardware.ckn);
   model.hardware = undefined;
-  model.station.setAdmin(model.document.admin === "up");
+  model.endpoint.setAdmin(model.document.admin === "up");
 }
 
 // Azure never falls back to clear: a key always comes with must-secure.
@@ -480,8 +480,8 @@ function install(model: LinkModel, programmed: Programmed): void {
     replayWindow: undefined,
     sakRekeyMs: undefined,
   };
-  model.station.configure(settings);
-  model.station.putKey({ ckn: programmed.ckn, cak: programmed.cak, role: "primary" });
+  model.endpoint.configure(settings);
+  model.endpoint.putKey({ ckn: programmed.ckn, cak: programmed.cak, role: "primary" });
   model.hardware = programmed;
 }
 

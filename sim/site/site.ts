@@ -7,7 +7,7 @@ import { SimClock } from "../base/clock.ts";
 import { Prng } from "../base/prng.ts";
 import type { EffectEvent, GroupTruth, LinkTruth, SiteTruth, TunnelTruth } from "../base/truth.ts";
 import { Fibre } from "../mka/fibre.ts";
-import { Station, type StationQuirks } from "../mka/station.ts";
+import { type EndpointQuirks, PortEndpoint } from "../mka/port-endpoint.ts";
 import { Router, type RouterOptions } from "../router/router.ts";
 import { openRouter } from "./device-hal.ts";
 import { FarPort } from "./far-port.ts";
@@ -63,9 +63,9 @@ export interface SiteOptions {
 /** A link with all of its parts. */
 export interface SiteLink extends PlannedLink, TrafficLink {
   /** The port endpoint of the edge router. */
-  readonly edge: Station;
+  readonly edge: PortEndpoint;
   /** The port endpoint of the far end. */
-  readonly far: Station;
+  readonly far: PortEndpoint;
   /** The far end's hardware, for faults. */
   readonly farPort: FarPort;
   /** The management API of the far end. */
@@ -76,7 +76,7 @@ export interface SiteLink extends PlannedLink, TrafficLink {
 
 interface BuiltEnds extends Required<Pick<RouterOptions, "latency" | "watch">> {
   readonly link: PlannedLink;
-  readonly edge: Station;
+  readonly edge: PortEndpoint;
   readonly fibre: Fibre;
 }
 
@@ -284,10 +284,10 @@ export class Site implements SiteBackend {
 
   #buildEnds(link: PlannedLink, { capabilities, commitMs }: RouterModel) {
     const { clock } = this;
-    const edge = this.#station(`${link.device} ${link.port}`, {
+    const edge = this.#endpoint(`${link.device} ${link.port}`, {
       perPortCounters: capabilities.macsec?.counters === "perPort",
     });
-    const far = this.#station(`${link.group} ${link.azureLink}`);
+    const far = this.#endpoint(`${link.group} ${link.azureLink}`);
     const prng = this.prng.fork(`link ${link.id}`);
     const farPort = new FarPort(far, prng.fork("far port"), () => this.#changed(link));
     const fibre = new Fibre({ clock, a: edge, b: far, delayMs: prng.between(1, 8) });
@@ -311,16 +311,16 @@ export class Site implements SiteBackend {
       clock: this.clock,
       prng: this.prng.fork(`router ${name}`),
       capabilities,
-      ports: ends.map(({ link, edge, fibre }) => ({ name: link.port, station: edge, fibre })),
+      ports: ends.map(({ link, edge, fibre }) => ({ name: link.port, endpoint: edge, fibre })),
       latency: first.latency,
       watch: first.watch,
     });
   }
 
-  #station(name: string, quirks: StationQuirks = {}): Station {
+  #endpoint(name: string, quirks: EndpointQuirks = {}): PortEndpoint {
     const prng = this.prng.fork(`station ${name}`);
     const mac = `02${prng.hex(5)}`;
-    return new Station({ name, clock: this.clock, prng, mac, lineBps, quirks });
+    return new PortEndpoint({ name, clock: this.clock, prng, mac, lineBps, quirks });
   }
 
   #open(router: Router): Device {

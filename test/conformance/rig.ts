@@ -8,7 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { Fibre } from "#sim/mka/fibre.ts";
-import { Station } from "#sim/mka/station.ts";
+import { PortEndpoint } from "#sim/mka/port-endpoint.ts";
 import { Router } from "#sim/router/router.ts";
 import type { MutableConfig } from "#sim/router/router-config.ts";
 import { Traffic } from "#sim/site/traffic.ts";
@@ -43,8 +43,8 @@ export interface Rig {
 
 interface RigLink {
   readonly port: PortName;
-  readonly edge: Station;
-  readonly far: Station;
+  readonly edge: PortEndpoint;
+  readonly far: PortEndpoint;
   readonly fibre: Fibre;
 }
 
@@ -83,7 +83,7 @@ export function buildRig(
     clock,
     prng: prng.fork("router"),
     capabilities,
-    ports: links.map(({ port, edge, fibre }) => ({ name: port, station: edge, fibre })),
+    ports: links.map(({ port, edge, fibre }) => ({ name: port, endpoint: edge, fibre })),
     latency: { lookMs: 200, prepareMs: 400, commitMs: 1_000 },
   });
   router.managementRoutes.set("192.0.2.10", names[1]);
@@ -109,8 +109,8 @@ function linkOf(
   offer: Capabilities,
 ): RigLink {
   const quirks = { perPortCounters: offer.macsec?.counters === "perPort" };
-  const station = (end: string, mac: string): Station =>
-    new Station({
+  const endpoint = (end: string, mac: string): PortEndpoint =>
+    new PortEndpoint({
       name: `${end}-${index}`,
       clock,
       prng: prng.fork(`${end}-${index}`),
@@ -118,8 +118,8 @@ function linkOf(
       lineBps: 100e9,
       quirks,
     });
-  const edge = station("edge", "02");
-  const far = station("far", "06");
+  const edge = endpoint("edge", "02");
+  const far = endpoint("far", "06");
   return {
     port: names[index],
     edge,

@@ -6,7 +6,7 @@ import type { Device } from "#hal/device.ts";
 import type { Dialer, Log, World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
-import { type FarStation, Msee } from "#sim/site/msee.ts";
+import { type FarEndpoint, Msee } from "#sim/site/msee.ts";
 import type { SiteBackend } from "#sim/site/protocol.ts";
 import { SimVault } from "#sim/site/vault.ts";
 import type { Rig, Way } from "./rig.ts";
@@ -27,7 +27,7 @@ export function buildFarSide(rig: Rig): FarSide {
   const { clock, prng } = rig;
   const vault = new SimVault({ clock, prng: prng.fork("vault"), base });
   const programmed = { link1: 0, link2: 0 };
-  const hardware = (link: "link1" | "link2"): FarStation => ({
+  const hardware = (link: "link1" | "link2"): FarEndpoint => ({
     configure: () => undefined,
     putKey: () => {
       programmed[link] += 1;

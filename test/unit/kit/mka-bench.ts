@@ -1,11 +1,11 @@
-// Two stations on one fibre, for the tests of MKA and SecY.
+// Two endpoints on one fibre, for the tests of MKA and SecY.
 
 import type { Ckn, MacsecSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { Fibre } from "#sim/mka/fibre.ts";
-import { Station, type StationKey, type StationOptions } from "#sim/mka/station.ts";
+import { type EndpointKey, type EndpointOptions, PortEndpoint } from "#sim/mka/port-endpoint.ts";
 
 export const mustSecure: MacsecSettings = {
   suite: "gcm-aes-xpn-256",
@@ -25,7 +25,7 @@ export function cknOf(n: number): Ckn {
 }
 
 /** The n-th key; `bytes` differs from `n` for a CAK that does not belong to its CKN. */
-export function keyOf(n: number, role: StationKey["role"] = "primary", bytes = n): StationKey {
+export function keyOf(n: number, role: EndpointKey["role"] = "primary", bytes = n): EndpointKey {
   return { ckn: cknOf(n), cak: new Uint8Array(32).fill(bytes), role };
 }
 
@@ -33,8 +33,8 @@ export interface Pair {
   readonly clock: SimClock;
   readonly fibre: Fibre;
   /** Has the lower SCI, so it is the key server at equal priority. */
-  readonly a: Station;
-  readonly b: Station;
+  readonly a: PortEndpoint;
+  readonly b: PortEndpoint;
   /** Runs for so many virtual seconds. */
   seconds(count: number): Promise<void>;
   /**
@@ -44,13 +44,13 @@ export interface Pair {
   until(condition: () => boolean): Promise<number>;
 }
 
-export function pair(seed: string, options: Partial<StationOptions> = {}): Pair {
+export function pair(seed: string, options: Partial<EndpointOptions> = {}): Pair {
   const clock = new SimClock(Date.UTC(2026, 10, 24));
   const prng = new Prng(seed);
-  const station = (name: string, mac: string): Station =>
-    new Station({ name, clock, prng: prng.fork(name), mac, lineBps: 100e9, ...options });
-  const a = station("a", "02000000000a");
-  const b = station("b", "02000000000b");
+  const endpoint = (name: string, mac: string): PortEndpoint =>
+    new PortEndpoint({ name, clock, prng: prng.fork(name), mac, lineBps: 100e9, ...options });
+  const a = endpoint("a", "02000000000a");
+  const b = endpoint("b", "02000000000b");
   const fibre = new Fibre({ clock, a, b, delayMs: 1 });
   return {
     clock,
@@ -70,13 +70,13 @@ export function pair(seed: string, options: Partial<StationOptions> = {}): Pair 
 /** Returns both ends configured alike with key 1 and 1,000 frames a second each way, secured. */
 export async function secured(
   seed: string,
-  options: Partial<StationOptions> = {},
+  options: Partial<EndpointOptions> = {},
   settings: MacsecSettings = mustSecure,
 ): Promise<Pair> {
   const made = pair(seed, options);
-  for (const station of [made.a, made.b]) {
-    station.configure(settings);
-    station.putKey(keyOf(1));
+  for (const endpoint of [made.a, made.b]) {
+    endpoint.configure(settings);
+    endpoint.putKey(keyOf(1));
   }
   made.fibre.offer("a", 1000, 512);
   made.fibre.offer("b", 1000, 512);

@@ -38,7 +38,7 @@ import {
 } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
-import { type FarStation, Msee } from "#sim/site/msee.ts";
+import { type FarEndpoint, Msee } from "#sim/site/msee.ts";
 import { type SiteBackend, type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
 import { SimVault } from "#sim/site/vault.ts";
 
@@ -77,7 +77,7 @@ export async function refused(promise: Promise<unknown>): Promise<LinksealError>
 }
 
 /** Returns a far-end port that records the calls to it. */
-export function writtenStation(clock: SimClock, log: string[]): FarStation {
+export function loggedEndpoint(clock: SimClock, log: string[]): FarEndpoint {
   const note = (text: string): void => {
     log.push(`${Math.round(clock.now() / 1000)}s ${text}`);
   };
@@ -291,7 +291,7 @@ export function buildBench(seed: string): Bench {
     prng: prng.fork("msee"),
     vault,
     name: portId,
-    links: { link1: writtenStation(clock, log), link2: writtenStation(clock, []) },
+    links: { link1: loggedEndpoint(clock, log), link2: loggedEndpoint(clock, []) },
     delayMs: { low: 20_000, high: 30_000 },
   });
   const device = scriptedDevice("edge-a", clock, log);

@@ -15,7 +15,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import type { EffectEvent } from "#sim/base/truth.ts";
 import { Fibre } from "#sim/mka/fibre.ts";
-import { Station } from "#sim/mka/station.ts";
+import { PortEndpoint } from "#sim/mka/port-endpoint.ts";
 import { Router } from "#sim/router/router.ts";
 import { openRouter } from "#sim/site/device-hal.ts";
 import { Traffic } from "#sim/site/traffic.ts";
@@ -91,8 +91,8 @@ export const never = new AbortController().signal;
 export interface Side {
   readonly router: Router;
   readonly device: Device;
-  readonly edge: Station;
-  readonly far: Station;
+  readonly edge: PortEndpoint;
+  readonly far: PortEndpoint;
   readonly fibre: Fibre;
   readonly effects: EffectEvent[];
 }
@@ -140,19 +140,19 @@ export class RouterBench {
 
   #side(name: string, offer: Capabilities, mac: string): Side {
     const { clock } = this;
-    const station = (end: string, address: string): Station =>
-      new Station({
+    const endpoint = (end: string, address: string): PortEndpoint =>
+      new PortEndpoint({
         name: `${name}-${end}`,
         clock,
         prng: this.prng.fork(`${name}-${end}`),
         mac: address,
         lineBps: 100e9,
       });
-    const edge = station("edge", mac);
-    const far = station("far", mac.replace(/^02/, "06"));
+    const edge = endpoint("edge", mac);
+    const far = endpoint("far", mac.replace(/^02/, "06"));
     const fibre = new Fibre({ clock, a: edge, b: far, delayMs: 1 });
     const latency = { lookMs: 200, prepareMs: 500, commitMs: 2_000 };
-    const ports = [{ name: port, station: edge, fibre }];
+    const ports = [{ name: port, endpoint: edge, fibre }];
     const prng = this.prng.fork(name);
     const router = new Router({ name, clock, prng, capabilities: offer, ports, latency });
     const effects: EffectEvent[] = [];

@@ -7,7 +7,7 @@ import { Prng } from "#sim/base/prng.ts";
 import type { EffectEvent } from "#sim/base/truth.ts";
 import { Msee, type MseeFault } from "#sim/site/msee.ts";
 import { SimVault } from "#sim/site/vault.ts";
-import { portId, wallStart, writtenStation } from "../../kit/site-bench.ts";
+import { loggedEndpoint, portId, wallStart } from "../../kit/site-bench.ts";
 
 const names = { cak: "erd-1-cak", ckn: "erd-1-ckn" };
 
@@ -29,7 +29,7 @@ function build(seed = "msee"): Scene {
     prng: new Prng(seed),
     vault,
     name: portId,
-    links: { link1: writtenStation(clock, link1), link2: writtenStation(clock, link2) },
+    links: { link1: loggedEndpoint(clock, link1), link2: loggedEndpoint(clock, link2) },
     delayMs: { low: 20_000, high: 20_000 },
   });
   msee.onEffect((effect) => effects.push(effect));

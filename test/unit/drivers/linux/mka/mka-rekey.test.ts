@@ -88,8 +88,8 @@ describe("a new SAK", () => {
   it("a new SAK is received before it is transmitted, and the old one goes 3 s later", async () => {
     const made = await secured("order", ramp);
     const observed: string[] = [];
-    const note = (name: string, station: Pair["a"]): void => {
-      const { latestSak, oldSak } = station.session();
+    const note = (name: string, endpoint: Pair["a"]): void => {
+      const { latestSak, oldSak } = endpoint.session();
       const line = `${name} an${latestSak?.an} tx ${latestSak?.transmit} old ${oldSak?.transmit}`;
       if (observed.findLast((other) => other.startsWith(name)) !== line) observed.push(line);
     };
@@ -154,13 +154,13 @@ describe("a new SAK", () => {
 /** Both ends have key 1 in front and key 2 ready. */
 async function overlapped(seed: string, options = {}): Promise<Pair> {
   const made = await secured(seed, options);
-  for (const station of [made.a, made.b]) station.putKey(keyOf(2, "fallback"));
+  for (const endpoint of [made.a, made.b]) endpoint.putKey(keyOf(2, "fallback"));
   await made.until(() => [made.a, made.b].every(bothLive));
   return made;
 }
 
-function bothLive(station: Pair["a"]): boolean {
-  return station.session().participants.every(({ state }) => state === "live");
+function bothLive(endpoint: Pair["a"]): boolean {
+  return endpoint.session().participants.every(({ state }) => state === "live");
 }
 
 describe("two keys on one port", () => {
@@ -183,9 +183,9 @@ describe("two keys on one port", () => {
         await made.seconds(4);
         expect(keyId(made)).toBe(sak);
         await made.seconds(16);
-        for (const station of [made.a, made.b]) {
-          expect(station.session().principalCkn).toBe(cknOf(2));
-          station.removeKey(cknOf(1));
+        for (const endpoint of [made.a, made.b]) {
+          expect(endpoint.session().principalCkn).toBe(cknOf(2));
+          endpoint.removeKey(cknOf(1));
         }
         await made.seconds(20);
         expect(keyId(made)).not.toBe(sak);
@@ -230,8 +230,8 @@ describe("two keys on one port", () => {
     const made = await secured("scheduled", ramp);
     const before = lost(made);
     const startsAt = wallAfter(made.clock.wall(), 30_000);
-    for (const station of [made.a, made.b]) {
-      station.putKey({ ...keyOf(2, "scheduled"), startsAt });
+    for (const endpoint of [made.a, made.b]) {
+      endpoint.putKey({ ...keyOf(2, "scheduled"), startsAt });
     }
     expect(made.a.session().participants[1]?.state).toBe("none");
     await made.seconds(29);

@@ -106,8 +106,8 @@ describe("a change of the key server", () => {
     const made = await secured("priority-says", ramp);
     made.b.configure({ ...mustSecure, keyServerPriority: 1 });
     await made.seconds(5);
-    for (const station of [made.a, made.b]) {
-      expect(station.session()).toMatchObject({ livePeers: 1, respondedPeers: 1 });
+    for (const endpoint of [made.a, made.b]) {
+      expect(endpoint.session()).toMatchObject({ livePeers: 1, respondedPeers: 1 });
     }
   });
 });
@@ -198,30 +198,30 @@ describe("a restarted KaY", () => {
 describe("keys that differ", () => {
   it("the same CKN with another CAK: no peer, closed, ICV failures at both ends", async () => {
     const made = pair("cak", ramp);
-    for (const station of [made.a, made.b]) station.configure(mustSecure);
+    for (const endpoint of [made.a, made.b]) endpoint.configure(mustSecure);
     made.a.putKey(keyOf(1));
     made.b.putKey(keyOf(1, "primary", 9));
     await made.seconds(2);
-    for (const station of [made.a, made.b]) {
-      const { controlledPort, livePeers, participants } = station.session();
+    for (const endpoint of [made.a, made.b]) {
+      const { controlledPort, livePeers, participants } = endpoint.session();
       expect({ controlledPort, livePeers }).toEqual({ controlledPort: "blocked", livePeers: 0 });
       expect(participants[0]?.potentialPeers).toBe(0);
-      expect(station.mkpdus().icvFailed).toBeGreaterThan(0n);
-      expect(station.mkpdus().unknownCkn).toBe(0n);
+      expect(endpoint.mkpdus().icvFailed).toBeGreaterThan(0n);
+      expect(endpoint.mkpdus().unknownCkn).toBe(0n);
     }
     expect(made.fibre.carries()).toBe(false);
   });
 
   it("another CKN: no peer, closed, unknown CKNs at both ends", async () => {
     const made = pair("ckn", ramp);
-    for (const station of [made.a, made.b]) station.configure(mustSecure);
+    for (const endpoint of [made.a, made.b]) endpoint.configure(mustSecure);
     made.a.putKey(keyOf(1));
     made.b.putKey(keyOf(2));
     await made.seconds(2);
-    for (const station of [made.a, made.b]) {
-      expect(station.session()).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
-      expect(station.mkpdus().unknownCkn).toBeGreaterThan(0n);
-      expect(station.mkpdus().icvFailed).toBe(0n);
+    for (const endpoint of [made.a, made.b]) {
+      expect(endpoint.session()).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
+      expect(endpoint.mkpdus().unknownCkn).toBeGreaterThan(0n);
+      expect(endpoint.mkpdus().icvFailed).toBe(0n);
     }
   });
 

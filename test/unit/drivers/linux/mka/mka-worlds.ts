@@ -3,7 +3,7 @@
 
 import type { CipherSuite, MacsecSettings, MkaSession, MkpduCounters } from "#hal/model.ts";
 import type { SimClock } from "#sim/base/clock.ts";
-import type { Station } from "#sim/mka/station.ts";
+import type { PortEndpoint } from "#sim/mka/port-endpoint.ts";
 import { caOf } from "../../../kit/kay-kit.ts";
 import { secretOf, type TestCa } from "../../../kit/kay-recorded.ts";
 import { mustSecure, pair } from "../../../kit/mka-bench.ts";
@@ -67,20 +67,20 @@ export function simWorld(seed: string, suites: Suites): World {
   };
   for (const end of endNames) ends[end].configure(settings[end]);
   const dead = new Set<EndName>();
-  const put = (station: Station, name: KeyName): void => {
+  const put = (endpoint: PortEndpoint, name: KeyName): void => {
     const { ckn, cak } = cas[name];
-    const role = station.keys().length === 0 ? "primary" : "fallback";
-    station.putKey({ ckn, cak: Buffer.from(cak, "hex"), role });
+    const role = endpoint.keys().length === 0 ? "primary" : "fallback";
+    endpoint.putKey({ ckn, cak: Buffer.from(cak, "hex"), role });
   };
   return {
     clock,
     give: async (end, key) => put(ends[end], key),
     replace: async (end, key) => {
-      const station = ends[end];
-      const others = station.keys().filter(({ ckn }) => ckn !== cas[key].ckn);
-      if (others.length === station.keys().length) put(station, key);
-      for (const { ckn } of others) station.removeKey(ckn);
-      station.promoteKey(cas[key].ckn);
+      const endpoint = ends[end];
+      const others = endpoint.keys().filter(({ ckn }) => ckn !== cas[key].ckn);
+      if (others.length === endpoint.keys().length) put(endpoint, key);
+      for (const { ckn } of others) endpoint.removeKey(ckn);
+      endpoint.promoteKey(cas[key].ckn);
     },
     remove: async (end, key) => ends[end].removeKey(cas[key].ckn),
     rekey: async (end) => ends[end].rekeySak(),
@@ -101,9 +101,9 @@ export function simWorld(seed: string, suites: Suites): World {
     },
     observe: async (end) => {
       if (dead.has(end)) return undefined;
-      const station = ends[end];
-      const shown = { session: station.session(), mkpdus: station.mkpdus() };
-      return { ...shown, liveSuite: station.liveSuite(), troubles: [] };
+      const endpoint = ends[end];
+      const shown = { session: endpoint.session(), mkpdus: endpoint.mkpdus() };
+      return { ...shown, liveSuite: endpoint.liveSuite(), troubles: [] };
     },
     carries: () => fibre.carries(),
   };

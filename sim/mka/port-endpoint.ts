@@ -18,7 +18,7 @@ import type { ParticipantKey } from "./mka-participant.ts";
 import type { Mkpdu } from "./mka-pdu.ts";
 import { type ReceiveSc, SecY } from "./secy.ts";
 
-export interface StationOptions {
+export interface EndpointOptions {
   readonly name: string;
   readonly clock: SimClock;
   readonly prng: Prng;
@@ -27,11 +27,11 @@ export interface StationOptions {
   readonly lineBps: number;
   /** The largest frame on the wire in octets, MACsec included. */
   readonly l2Mtu?: number;
-  readonly quirks?: StationQuirks;
+  readonly quirks?: EndpointQuirks;
 }
 
 /** The differences of a platform in MKA and counters. */
-export interface StationQuirks {
+export interface EndpointQuirks {
   /** The counters of clear frames include MKPDUs; a reader of clear data subtracts `mkpdus()`. */
   readonly eapolCountedAsClear?: boolean;
   /** The hello interval in milliseconds; 2000 if absent. */
@@ -46,13 +46,13 @@ export interface StationQuirks {
  * A key of the port; a `scheduled` one sends MKPDUs, and becomes the primary one, when its wall
  * time has come.
  */
-export type StationKey = ParticipantKey;
+export type EndpointKey = ParticipantKey;
 
 /**
  * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that MKA
  * reports. `frozenCounters`: readings do not change. `noSak`: no SAK is made or installed.
  */
-export type StationFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
+export type EndpointFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
 
 /** The end of a fibre, as the port endpoint plugged into it sees it. */
 export interface Wire {
@@ -76,20 +76,20 @@ const l2MtuDefault = 9216;
 const helloMsDefault = 2000;
 
 /** One MACsec port with everything below its configuration. */
-export class Station {
+export class PortEndpoint {
   readonly name: string;
   /** The SCI, from the MAC and port number 1: sixteen hex digits. */
   readonly sci: string;
   readonly secy: SecY;
-  readonly #options: StationOptions;
+  readonly #options: EndpointOptions;
   readonly #kay: Kay;
-  readonly #faults = new Set<StationFault>();
+  readonly #faults = new Set<EndpointFault>();
   #wire: Wire | undefined;
   #admin = true;
   #seenVersion = 0;
   #frozen: { readonly frames: MacsecFrames; readonly mkpdus: MkpduCounters } | undefined;
 
-  constructor(options: StationOptions) {
+  constructor(options: EndpointOptions) {
     this.name = options.name;
     this.sci = `${options.mac.toLowerCase()}0001`;
     this.#options = options;
@@ -123,7 +123,7 @@ export class Station {
   }
 
   /** Adds a key; a primary key makes the one that was primary a fallback. */
-  putKey(key: StationKey): void {
+  putKey(key: EndpointKey): void {
     this.#kay.putKey(key);
   }
 
@@ -203,7 +203,7 @@ export class Station {
   }
 
   /** Sets or clears a fault. */
-  setFault(fault: StationFault, on: boolean): void {
+  setFault(fault: EndpointFault, on: boolean): void {
     if (on === this.#faults.has(fault)) return;
     if (on) this.#faults.add(fault);
     else this.#faults.delete(fault);
