@@ -3,8 +3,15 @@
 
 import type { PortRate } from "#hal/model.ts";
 import type { SimClock } from "../base/clock.ts";
+import {
+  charge,
+  type FlowOutcome,
+  type Forwarding,
+  judge,
+  macsecOctets,
+  roomFor,
+} from "./data-plane.ts";
 import type { Mkpdu } from "./mka-pdu.ts";
-import { charge, type FlowOutcome, judge, macsecOctets, type Passage, roomFor } from "./passage.ts";
 import type { PortEndpoint, WireCount } from "./port-endpoint.ts";
 
 /** The counters of one direction. */
@@ -29,7 +36,7 @@ interface Flow {
   readonly from: PortEndpoint;
   readonly to: PortEndpoint;
   readonly carry: () => void;
-  passage: Passage;
+  forwarding: Forwarding;
   pps: number;
   frameOctets: number;
   since: number;
@@ -107,9 +114,9 @@ export class Fibre {
   inject(from: FibreEnd, frames: number, frameOctets: number): { readonly delivered: number } {
     const flow = this.#flow(from);
     this.#settleFlow(flow);
-    const passage = this.#judge(flow, frameOctets);
+    const forwarding = this.#judge(flow, frameOctets);
     const before = flow.delivered;
-    this.#charge(flow, passage, frames, frameOctets);
+    this.#charge(flow, forwarding, frames, frameOctets);
     const delivered = flow.delivered - before;
     flow.burstOffered += frames;
     flow.burstDelivered += delivered;
@@ -143,10 +150,10 @@ export class Fibre {
   changed(): void {
     for (const flow of [this.#a2b, this.#b2a]) {
       this.#settleFlow(flow);
-      flow.passage = this.#judge(flow, flow.frameOctets);
+      flow.forwarding = this.#judge(flow, flow.frameOctets);
     }
     const lit = this.#lit();
-    const carries = this.#a2b.passage.delivered && this.#b2a.passage.delivered;
+    const carries = this.#a2b.forwarding.delivered && this.#b2a.forwarding.delivered;
     if (lit === this.#wasLit && carries === this.#carried) return;
     const returned = lit && !this.#wasLit;
     this.#wasLit = lit;
@@ -166,7 +173,7 @@ export class Fibre {
     return this.#up && this.#a2b.from.adminUp() && this.#b2a.from.adminUp();
   }
 
-  #judge(flow: Flow, frameOctets: number): Passage {
+  #judge(flow: Flow, frameOctets: number): Forwarding {
     return judge(this.#lit() ? "up" : "down", flow.from.secy, flow.to.secy, frameOctets);
   }
 
@@ -191,18 +198,18 @@ export class Fibre {
     const due = Math.floor((flow.pps * (this.#clock.now() - flow.since)) / 1000) - flow.charged;
     if (due <= 0) return "open";
     flow.charged += due;
-    return this.#charge(flow, flow.passage, due, flow.frameOctets);
+    return this.#charge(flow, flow.forwarding, due, flow.frameOctets);
   }
 
   // A frame for which no packet number is left is lost as on a blocked port.
-  #charge(flow: Flow, passage: Passage, frames: number, octets: number): "spent" | "open" {
-    const passing = roomFor(passage, frames);
-    charge(passage, passing);
+  #charge(flow: Flow, forwarding: Forwarding, frames: number, octets: number): "spent" | "open" {
+    const passing = roomFor(forwarding, frames);
+    charge(forwarding, passing);
     flow.offered += frames;
-    if (passage.delivered) flow.delivered += passing;
-    if (passage.onWire === "clear") flow.clearOnWire += passing;
-    if (passage.onWire === "protected") flow.protectedOnWire += passing;
-    flow.octetsOnWire += passing * wireOctets(flow, passage, octets);
+    if (forwarding.delivered) flow.delivered += passing;
+    if (forwarding.onWire === "clear") flow.clearOnWire += passing;
+    if (forwarding.onWire === "protected") flow.protectedOnWire += passing;
+    flow.octetsOnWire += passing * wireOctets(flow, forwarding, octets);
     return passing < frames ? "spent" : "open";
   }
 }
@@ -215,7 +222,7 @@ function newFlow(from: PortEndpoint, to: PortEndpoint): Flow {
       const pdu = flow.inFlight.shift();
       if (pdu !== undefined) to.deliver(pdu);
     },
-    passage: { outcome: "down", onWire: "nothing", delivered: false },
+    forwarding: { outcome: "down", onWire: "nothing", delivered: false },
     pps: 0,
     frameOctets: 64,
     since: 0,
@@ -234,7 +241,7 @@ function newFlow(from: PortEndpoint, to: PortEndpoint): Flow {
 
 function truthOf(flow: Flow): FlowTruth {
   return {
-    outcome: flow.passage.outcome,
+    outcome: flow.forwarding.outcome,
     offered: BigInt(flow.offered),
     delivered: BigInt(flow.delivered),
     lost: BigInt(flow.offered - flow.delivered),
@@ -258,7 +265,7 @@ function countOf(flow: Flow): WireCount {
   return { frames: BigInt(frames), octets: BigInt(flow.octetsOnWire) };
 }
 
-function wireOctets(flow: Flow, { onWire: form }: Passage, octets: number): number {
+function wireOctets(flow: Flow, { onWire: form }: Forwarding, octets: number): number {
   switch (form) {
     case "nothing":
       return 0;
@@ -270,6 +277,6 @@ function wireOctets(flow: Flow, { onWire: form }: Passage, octets: number): numb
 }
 
 function onWire(flow: Flow): { readonly pps: number; readonly bps: number } {
-  const pps = flow.passage.onWire === "nothing" ? 0 : flow.pps;
-  return { pps, bps: pps * wireOctets(flow, flow.passage, flow.frameOctets) * 8 };
+  const pps = flow.forwarding.onWire === "nothing" ? 0 : flow.pps;
+  return { pps, bps: pps * wireOctets(flow, flow.forwarding, flow.frameOctets) * 8 };
 }

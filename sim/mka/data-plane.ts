@@ -23,7 +23,7 @@ export type FlowOutcome =
   | "down";
 
 /** The fate of every frame offered in one direction until something changes. */
-export interface Passage {
+export interface Forwarding {
   readonly outcome: FlowOutcome;
   readonly onWire: "nothing" | "clear" | "protected";
   readonly delivered: boolean;
@@ -35,8 +35,8 @@ export interface Passage {
   readonly receiveSa?: ReceiveSa;
 }
 
-const down: Passage = { outcome: "down", onWire: "nothing", delivered: false };
-const blocked: Passage = { outcome: "blocked", onWire: "nothing", delivered: false };
+const down: Forwarding = { outcome: "down", onWire: "nothing", delivered: false };
+const blocked: Forwarding = { outcome: "blocked", onWire: "nothing", delivered: false };
 
 /** Returns the octets of SecTAG and ICV, with or without the SCI. */
 export function macsecOctets(includeSci: boolean): number {
@@ -48,7 +48,7 @@ function packetNumbersEnd(sa: TransmitSa): number {
   return isXpn(sa.key.suite) ? Infinity : 2 ** 32;
 }
 
-export function judge(link: "up" | "down", from: SecY, to: SecY, frameOctets: number): Passage {
+export function judge(link: "up" | "down", from: SecY, to: SecY, frameOctets: number): Forwarding {
   if (link === "down") return down;
   switch (from.mode) {
     case "blocked":
@@ -63,7 +63,7 @@ export function judge(link: "up" | "down", from: SecY, to: SecY, frameOctets: nu
   }
 }
 
-function judgeClear(from: SecY, to: SecY): Passage {
+function judgeClear(from: SecY, to: SecY): Forwarding {
   // Where MACsec is off, no SecY exists that could count.
   const counted = {
     onWire: "clear" as const,
@@ -74,7 +74,7 @@ function judgeClear(from: SecY, to: SecY): Passage {
   return { ...counted, outcome: accepted ? "clear" : "blocked", delivered: accepted };
 }
 
-function judgeProtected(from: SecY, to: SecY, frameOctets: number): Passage {
+function judgeProtected(from: SecY, to: SecY, frameOctets: number): Forwarding {
   const transmitSa = from.encodingSa();
   if (transmitSa === undefined || transmitSa.nextPn >= packetNumbersEnd(transmitSa)) return blocked;
   if (frameOctets + macsecOctets(from.includeSci) > from.l2Mtu) {
@@ -85,7 +85,7 @@ function judgeProtected(from: SecY, to: SecY, frameOctets: number): Passage {
   return { ...judgeTag(from, transmitSa, to), onWire: "protected", sent, transmitSa };
 }
 
-type Reception = Pick<Passage, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
+type Reception = Pick<Forwarding, "outcome" | "delivered" | "received" | "receiveSc" | "receiveSa">;
 
 // Checks in the order of 802.1AE figure 10-5; the C bit is always set, so no invalid frame passes.
 function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
@@ -109,21 +109,21 @@ function judgeTag(from: SecY, transmitSa: TransmitSa, to: SecY): Reception {
 }
 
 /** Returns the number of frames that fit into the remaining packet numbers. */
-export function roomFor(passage: Passage, frames: number): number {
-  const sa = passage.transmitSa;
+export function roomFor(forwarding: Forwarding, frames: number): number {
+  const sa = forwarding.transmitSa;
   return sa === undefined ? frames : Math.min(frames, packetNumbersEnd(sa) - sa.nextPn);
 }
 
 /** Raises every counter that `frames` frames of this direction touch. */
-export function charge(passage: Passage, frames: number): void {
-  if (passage.sent !== undefined) passage.sent.at[passage.sent.name] += frames;
-  if (passage.received !== undefined) passage.received.at[passage.received.name] += frames;
-  if (passage.transmitSa !== undefined) passage.transmitSa.nextPn += frames;
-  const { receiveSc: sc, receiveSa: sa } = passage;
+export function charge(forwarding: Forwarding, frames: number): void {
+  if (forwarding.sent !== undefined) forwarding.sent.at[forwarding.sent.name] += frames;
+  if (forwarding.received !== undefined) forwarding.received.at[forwarding.received.name] += frames;
+  if (forwarding.transmitSa !== undefined) forwarding.transmitSa.nextPn += frames;
+  const { receiveSc: sc, receiveSa: sa } = forwarding;
   if (sc === undefined) return;
   if (sa === undefined) {
     sc.notUsingSa += frames;
-  } else if (passage.outcome === "notValid") {
+  } else if (forwarding.outcome === "notValid") {
     sc.notValid += frames;
     sa.notValid += frames;
   } else {
