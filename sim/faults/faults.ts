@@ -44,7 +44,7 @@ export interface DemoFault extends FaultKind {
   readonly when: FaultMoment;
 }
 
-export interface FleetFault extends FaultKind {
+export interface StormFault extends FaultKind {
   /** How long the fault lasts, in milliseconds; long enough to matter. */
   readonly lastsMs: { readonly low: number; readonly high: number };
 }
@@ -211,92 +211,92 @@ export const cloudFaults: readonly FaultKind[] = [
   },
 ];
 
-const minutes = (low: number, high: number): FleetFault["lastsMs"] => ({
+const minutes = (low: number, high: number): StormFault["lastsMs"] => ({
   low: low * 60_000,
   high: high * 60_000,
 });
 
-const fleet = (
+const stormFault = (
   name: string,
   title: string,
   scope: FaultKind["scope"],
-  lastsMs: FleetFault["lastsMs"],
+  lastsMs: StormFault["lastsMs"],
   strike: FaultKind["strike"],
-): FleetFault => ({ name, title, scope, lastsMs, strike });
+): StormFault => ({ name, title, scope, lastsMs, strike });
 
 const nothingToHeal: Heal = () => {};
 
 /** The faults of a site in a storm; the host of the agent has faults of its own. */
-export const fleetFaults: readonly FleetFault[] = [
-  fleet("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
-  fleet("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),
-  fleet(
+export const stormFaults: readonly StormFault[] = [
+  stormFault("reply-lost", "replies get lost", "management", minutes(1, 5), router("replyLost")),
+  stormFault("reply-late", "replies take long", "management", minutes(1, 10), router("replyLate")),
+  stormFault(
     "request-twice",
     "requests arrive again later",
     "management",
     minutes(2, 20),
     router("requestTwice"),
   ),
-  fleet("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),
-  fleet("commit-lost", "commits vanish", "management", minutes(1, 10), router("silentRevert")),
-  fleet(
+  stormFault("locked", "the candidate is locked", "management", minutes(1, 20), router("locked")),
+  stormFault("commit-lost", "commits vanish", "management", minutes(1, 10), router("silentRevert")),
+  stormFault(
     "false-success",
     "errors with a success code",
     "management",
     minutes(1, 10),
     router("errorWithSuccess"),
   ),
-  fleet(
+  stormFault(
     "key-refused",
     "a router refuses new keys",
     "management",
     minutes(2, 30),
     router("refusesKeys"),
   ),
-  fleet(
+  stormFault(
     "key-kept",
     "a router refuses to remove keys",
     "management",
     minutes(2, 30),
     router("keepsKeys"),
   ),
-  fleet(
+  stormFault(
     "commit-late",
     "confirmed commits come late",
     "management",
     minutes(1, 10),
     router("commitsLate"),
   ),
-  fleet(
+  stormFault(
     "final-late",
     "final changes come late",
     "management",
     minutes(1, 10),
     router("finalsLate"),
   ),
-  fleet("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
-  fleet(
+  stormFault("slow", "a slow command line", "management", minutes(2, 20), router("slow")),
+  stormFault(
     "unreachable",
     "a device does not answer",
     "management",
     minutes(1, 20),
     router("unreachable"),
   ),
-  fleet(
+  stormFault(
     "unparsed",
     "output that cannot be parsed",
     "management",
     minutes(1, 10),
     router("unparsed"),
   ),
-  fleet(
+  stormFault(
     "frozen-counters",
     "counters do not change",
     "management",
     minutes(2, 10),
     router("frozenCounters"),
   ),
-  fleet(
+  stormFault(
     "session-cut",
     "management sessions are cut",
     "management",
@@ -306,11 +306,11 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet("reboot", "a router boots", "router", minutes(2, 3), (_site, link) => {
+  stormFault("reboot", "a router boots", "router", minutes(2, 3), (_site, link) => {
     link.router.reboot();
     return nothingToHeal;
   }),
-  fleet(
+  stormFault(
     "boot-forgets",
     "a boot keeps an unconfirmed commit",
     "router",
@@ -321,7 +321,7 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet(
+  stormFault(
     "standby-behind",
     "a standby lacks the newest commits",
     "router",
@@ -332,107 +332,161 @@ export const fleetFaults: readonly FleetFault[] = [
       return nothingToHeal;
     },
   ),
-  fleet("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
+  stormFault("fibre-cut", "a fibre is cut", "link", minutes(1, 30), (_site, link) => {
     link.fibre.setUp(false);
     return () => link.fibre.setUp(true);
   }),
-  fleet("mka-flap", "the KaY of a router restarts", "link", minutes(1, 1), (_site, link) => {
+  stormFault("mka-flap", "the KaY of a router restarts", "link", minutes(1, 1), (_site, link) => {
     link.edge.restartKay();
     return nothingToHeal;
   }),
-  fleet("stale-sak", "the data plane keeps an old SAK", "link", minutes(2, 10), staleSak),
-  fleet("counter-reset", "counters start at zero", "management", minutes(1, 1), (_site, link) => {
-    link.edge.resetCounters();
-    return nothingToHeal;
-  }),
-  fleet("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
-  fleet("far-fails", "operations of the far end fail", "management", minutes(5, 30), msee("fails")),
-  fleet(
+  stormFault("stale-sak", "the data plane keeps an old SAK", "link", minutes(2, 10), staleSak),
+  stormFault(
+    "counter-reset",
+    "counters start at zero",
+    "management",
+    minutes(1, 1),
+    (_site, link) => {
+      link.edge.resetCounters();
+      return nothingToHeal;
+    },
+  ),
+  stormFault("peer-silent", "the far end stops MKA", "link", minutes(1, 10), farPort("silent")),
+  stormFault(
+    "far-fails",
+    "operations of the far end fail",
+    "management",
+    minutes(5, 30),
+    msee("fails"),
+  ),
+  stormFault(
     "far-half",
     "the far end carries out half of a change",
     "management",
     minutes(5, 30),
     msee("half"),
   ),
-  fleet("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
-  fleet("far-never", "the far end never follows", "management", minutes(5, 30), msee("never")),
-  fleet("far-slow", "the far end is slow", "management", minutes(5, 60), msee("slow")),
-  fleet("far-refuses", "the far end refuses writes", "management", minutes(5, 30), msee("refuses")),
-  fleet(
+  stormFault("far-lies", "the far end follows late", "management", minutes(5, 30), msee("lies")),
+  stormFault("far-never", "the far end never follows", "management", minutes(5, 30), msee("never")),
+  stormFault("far-slow", "the far end is slow", "management", minutes(5, 60), msee("slow")),
+  stormFault(
+    "far-refuses",
+    "the far end refuses writes",
+    "management",
+    minutes(5, 30),
+    msee("refuses"),
+  ),
+  stormFault(
     "far-busy",
     "other clients' operations run on the port",
     "management",
     minutes(2, 20),
     msee("busy"),
   ),
-  fleet("far-throttled", "the far end throttles", "management", minutes(1, 10), msee("throttled")),
-  fleet(
+  stormFault(
+    "far-throttled",
+    "the far end throttles",
+    "management",
+    minutes(1, 10),
+    msee("throttled"),
+  ),
+  stormFault(
     "far-person",
     "an operator changes the far end",
     "link",
     minutes(5, 60),
     pointAtForeignPair,
   ),
-  fleet(
+  stormFault(
     "far-ahead",
     "an operator anticipates a rotation at the far end",
     "link",
     minutes(5, 60),
     pointAtNewestPair,
   ),
-  fleet("far-back", "an operator reverts the far end", "link", minutes(5, 60), pointAtPreviousPair),
-  fleet("key-by-hand", "an operator adds a key", "link", minutes(5, 60), addForeignKey),
-  fleet("key-ahead", "an operator enters the next key", "link", minutes(2, 30), addNewestPair),
-  fleet("key-gone", "an operator removes a key", "link", minutes(2, 30), removeNewestKey),
-  fleet("key-tidied", "an operator removes an old key", "link", minutes(2, 30), removeOldestKey),
-  fleet("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
-  fleet("far-off", "an operator turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
-  fleet("far-set", "an operator sets up the far end", "link", minutes(5, 60), setUpFarEnd),
-  fleet("far-strays", "the far end sends over a drained link", "link", minutes(1, 10), farStrays),
-  fleet("port-shut", "an operator shuts the port", "link", minutes(2, 30), shutPort),
-  fleet("undrained", "an operator restores the traffic", "link", minutes(1, 1), undrain),
-  fleet(
+  stormFault(
+    "far-back",
+    "an operator reverts the far end",
+    "link",
+    minutes(5, 60),
+    pointAtPreviousPair,
+  ),
+  stormFault("key-by-hand", "an operator adds a key", "link", minutes(5, 60), addForeignKey),
+  stormFault("key-ahead", "an operator enters the next key", "link", minutes(2, 30), addNewestPair),
+  stormFault("key-gone", "an operator removes a key", "link", minutes(2, 30), removeNewestKey),
+  stormFault(
+    "key-tidied",
+    "an operator removes an old key",
+    "link",
+    minutes(2, 30),
+    removeOldestKey,
+  ),
+  stormFault("key-swapped", "a key is gone for a moment", "link", minutes(0.2, 4), swapNewestKey),
+  stormFault("far-off", "an operator turns MACsec off", "link", minutes(5, 60), turnOffFarEnd),
+  stormFault("far-set", "an operator sets up the far end", "link", minutes(5, 60), setUpFarEnd),
+  stormFault(
+    "far-strays",
+    "the far end sends over a drained link",
+    "link",
+    minutes(1, 10),
+    farStrays,
+  ),
+  stormFault("port-shut", "an operator shuts the port", "link", minutes(2, 30), shutPort),
+  stormFault("undrained", "an operator restores the traffic", "link", minutes(1, 1), undrain),
+  stormFault(
     "undrained-briefly",
     "an operator restores the traffic by mistake",
     "link",
     minutes(0.5, 2),
     undrainBriefly,
   ),
-  fleet(
+  stormFault(
     "commit-left",
     "an operator leaves a commit unconfirmed",
     "management",
     minutes(2, 20),
     router("foreignCommit"),
   ),
-  fleet(
+  stormFault(
     "far-unreadable",
     "the far end cannot be read",
     "management",
     minutes(1, 20),
     msee("unreadable"),
   ),
-  fleet("identity-gone", "the port loses its identity", "management", minutes(2, 20), (_, link) => {
-    link.msee.setPort({ identity: "missing" });
-    return () => link.msee.setPort({ identity: "present" });
-  }),
-  fleet("vault-down", "the vault is down", "management", minutes(1, 20), vault("down")),
-  fleet(
+  stormFault(
+    "identity-gone",
+    "the port loses its identity",
+    "management",
+    minutes(2, 20),
+    (_, link) => {
+      link.msee.setPort({ identity: "missing" });
+      return () => link.msee.setPort({ identity: "present" });
+    },
+  ),
+  stormFault("vault-down", "the vault is down", "management", minutes(1, 20), vault("down")),
+  stormFault(
     "vault-denied",
     "the vault refuses the agent",
     "management",
     minutes(1, 20),
     vault("denied"),
   ),
-  fleet("vault-throttled", "the vault throttles", "management", minutes(1, 5), vault("throttled")),
-  fleet(
+  stormFault(
+    "vault-throttled",
+    "the vault throttles",
+    "management",
+    minutes(1, 5),
+    vault("throttled"),
+  ),
+  stormFault(
     "vault-previous",
     "the vault serves old values",
     "management",
     minutes(1, 10),
     vault("servePrevious"),
   ),
-  fleet(
+  stormFault(
     "vault-disabled",
     "an operator disables the newest key",
     "management",
@@ -444,7 +498,7 @@ export const fleetFaults: readonly FleetFault[] = [
       return () => site.vault.setEnabled(newest.cakSecretId, true);
     },
   ),
-  fleet(
+  stormFault(
     "vault-unpaired",
     "a CAK without proof of its CKN",
     "management",
@@ -457,7 +511,7 @@ export const fleetFaults: readonly FleetFault[] = [
       return () => site.vault.setEnabled(id, false);
     },
   ),
-  fleet("clock-jump", "the host's clock jumps", "management", minutes(1, 60), (site) => {
+  stormFault("clock-jump", "the host's clock jumps", "management", minutes(1, 60), (site) => {
     const ms = site.prng.fork(`jump ${site.clock.now()}`).between(-600_000, 600_000);
     site.clock.jumpWall(ms);
     return () => site.clock.jumpWall(-ms);

@@ -4,7 +4,7 @@
 import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Site, SiteLink } from "../site/site.ts";
-import { type FleetFault, fleetFaults, strikeFault } from "./faults.ts";
+import { type StormFault, stormFaults, strikeFault } from "./faults.ts";
 import type { Heal } from "./people.ts";
 
 export interface StormOptions {
@@ -19,7 +19,7 @@ export interface StormOptions {
 
 export class Storm {
   /** The kinds that this seed has chosen. */
-  readonly kinds: readonly FleetFault[];
+  readonly kinds: readonly StormFault[];
   readonly #site: Site;
   readonly #prng: Prng;
   readonly #everyMs: number;
@@ -32,8 +32,8 @@ export class Storm {
     this.#everyMs = options.everyMs;
     this.#lasting = options.lasting ?? 1;
     this.#prng = options.site.prng.fork(`storm ${options.site.clock.now()}`);
-    const chosen = fleetFaults.filter(() => this.#prng.chance(options.kindChance));
-    this.kinds = chosen.length > 0 ? chosen : [this.#prng.pick(fleetFaults)];
+    const chosen = stormFaults.filter(() => this.#prng.chance(options.kindChance));
+    this.kinds = chosen.length > 0 ? chosen : [this.#prng.pick(stormFaults)];
     this.#next();
   }
 
@@ -54,7 +54,7 @@ export class Storm {
   }
 
   /** Adds a fault of a given kind and moment; none strikes once the storm is calm. */
-  strikeAfter(ms: number, kind: FleetFault, link: SiteLink, lastsMs: number): void {
+  strikeAfter(ms: number, kind: StormFault, link: SiteLink, lastsMs: number): void {
     this.#after(ms, () => this.#strikeAt(kind, link, lastsMs));
   }
 
@@ -65,7 +65,7 @@ export class Storm {
     this.#strikeAt(kind, link, this.#prng.between(low, high) * this.#lasting);
   }
 
-  #strikeAt(kind: FleetFault, link: SiteLink, lastsMs: number): void {
+  #strikeAt(kind: StormFault, link: SiteLink, lastsMs: number): void {
     const key = `${kind.name} ${link.id}`;
     if (this.#active.has(key)) return;
     const heal = strikeFault(this.#site, kind, link);

@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { World } from "#hal/world.ts";
-import { FleetRun } from "../storm/fleet.ts";
+import { StormRun } from "../storm/storm-run.ts";
 
 const forms = {
   raw: (key: Uint8Array) => Buffer.from(key),
@@ -14,7 +14,7 @@ const forms = {
 type Form = keyof typeof forms;
 
 interface Enrolment {
-  readonly run: FleetRun;
+  readonly run: StormRun;
   readonly said: Buffer;
   /** Places where a key was found, by a search that shares no code with the oracle's. */
   readonly found: readonly string[];
@@ -25,7 +25,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   const writeLine = (line: string): void => {
     lines.push(line);
   };
-  const run = new FleetRun({
+  const run = new StormRun({
     seed: "canary",
     routers: 2,
     tunnels: 2,
@@ -38,7 +38,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
       lines.push(JSON.stringify({ level, code, text, ...fields }));
     },
   };
-  const { clock, vault } = run.fleet.site;
+  const { clock, vault } = run.stormSite.site;
   const live = async (): Promise<void> => {
     await run.begin(run.config(), (world) => {
       const log: World["log"] = {
@@ -97,14 +97,14 @@ describe("an enrolment and a restart", () => {
   it("an enrolment and a restart let no key out", async () => {
     const { run, said, found } = await enrolment();
     const names = run.disk.contents().map(({ name }) => name);
-    expect(run.fleet.site.truth().groups[0]?.links.map(({ secured }) => secured)).toEqual([
+    expect(run.stormSite.site.truth().groups[0]?.links.map(({ secured }) => secured)).toEqual([
       true,
       true,
     ]);
-    expect(run.fleet.site.vault.secretsForOracle().length).toBeGreaterThanOrEqual(2);
+    expect(run.stormSite.site.vault.secretsForOracle().length).toBeGreaterThanOrEqual(2);
     expect([said.length > 10_000, names.length > 1]).toEqual([true, true]);
     expect(found).toEqual([]);
-    expect(run.fleet.oracle.violations).toEqual([]);
+    expect(run.stormSite.oracle.violations).toEqual([]);
   });
 
   it.each(["hex", "HEX", "base64"] as const)(
@@ -112,7 +112,7 @@ describe("an enrolment and a restart", () => {
     async (form) => {
       const { run, found } = await enrolment(printing(form));
       expect(found.join()).toContain(`as ${form} in what was said`);
-      expect(run.fleet.oracle.violations[0]).toMatchObject({ promise: "P5" });
+      expect(run.stormSite.oracle.violations[0]).toMatchObject({ promise: "P5" });
     },
   );
 });

@@ -157,15 +157,15 @@ describe(`${days} days with faults, seed ${seed}`, () => {
       const percents = all.reduce((sum, { percent }) => sum + Number(percent) * 1000, 0);
       expect(Math.round(percents)).toBe(100_000);
     }
-    const { agent, fleet } = month.run;
+    const { agent, stormSite } = month.run;
     const key = publicKeyOf(agent?.evidence.signer.publicKey ?? "");
     if (key === undefined) throw new Error("no key");
     for (const [form, file] of [reportFile(report), htmlOf(report)].entries()) {
       expect(verifyReport(new TextEncoder().encode(file), key).kind).toBe("sound");
-      fleet.oracle.emitted(`report ${form}`, file);
+      stormSite.oracle.emitted(`report ${form}`, file);
       expect(file.length).toBeGreaterThan(10_000);
     }
-    expect(fleet.oracle.violations.map(formatViolation)).toEqual([]);
+    expect(stormSite.oracle.violations.map(formatViolation)).toEqual([]);
   });
 
   it("the same report requested again has the same octets", async () => {

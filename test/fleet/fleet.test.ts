@@ -4,14 +4,14 @@
 import { describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
 import { plants } from "../storm/plants.ts";
-import { type Played, type PlayOptions, playFleet } from "../storm/play.ts";
+import { type Played, type PlayOptions, playStorm } from "../storm/play.ts";
 import { type Outcome, Weather } from "./weather.ts";
 
 const hourMs = 3_600_000;
 
 async function play(options: Partial<PlayOptions>): Promise<Played & { readonly log: string }> {
   const lines: string[] = [];
-  const played = await playFleet({
+  const played = await playStorm({
     seed: "calm-1",
     routers: 4,
     days: 0.25,
@@ -29,7 +29,7 @@ async function play(options: Partial<PlayOptions>): Promise<Played & { readonly 
 const numbered = (name: string, count: number): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${name}-${index + 1}`);
 
-describe("a fleet", () => {
+describe("a storm site", () => {
   it.each(numbered("calm", effort(1, 10)))(
     "a calm fleet is enrolled, stays protected and restarts, seed %s",
     async (seed) => {
@@ -74,7 +74,7 @@ async function storm(seed: string): Promise<Outcome> {
 const asked = process.env["LINKSEAL_SEED"];
 const storms = asked === undefined ? numbered("storm", effort(3, 150)) : [asked];
 
-describe("a fleet in a storm", () => {
+describe("a site in a storm", () => {
   it.each(storms)(
     "a fleet in a storm keeps every promise and comes to rest, seed %s",
     { timeout: 120_000 },

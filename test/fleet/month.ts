@@ -4,10 +4,10 @@ import { madeReport } from "#agent/evidence/report/made.ts";
 import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { Prng } from "#sim/base/prng.ts";
 import type { LinkTruth } from "#sim/base/truth.ts";
-import { demoFaults, type FaultKind, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { demoFaults, type FaultKind, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { effort } from "../effort.ts";
-import { FleetRun } from "../storm/fleet.ts";
 import { Lives } from "../storm/lives.ts";
+import { StormRun } from "../storm/storm-run.ts";
 import { settled } from "../unit/kit/site-bench.ts";
 
 const second = 1_000;
@@ -21,7 +21,7 @@ export const dayMs = effort(6, 24) * 60 * minute;
  */
 export const bits = { good: 1, bad: 2, blind: 4, dim: 8 } as const;
 
-/** Poll, settle and evidence times of a fleet's config. */
+/** Poll, settle and evidence times of a storm site's config. */
 export const waits = { pollMs: 10_000, settleMs: 18_000, lookbackMs: 110_000, confirmMs: 60_000 };
 
 /**
@@ -46,13 +46,13 @@ const linkFaults: readonly (readonly [string, "look" | "counters" | "blind"])[] 
 ];
 
 function kindOf(name: string): FaultKind {
-  const kind = [...demoFaults, ...fleetFaults].find((each) => each.name === name);
+  const kind = [...demoFaults, ...stormFaults].find((each) => each.name === name);
   if (kind === undefined) throw new RangeError(`no fault ${name}`);
   return kind;
 }
 
 export class Month {
-  readonly run: FleetRun;
+  readonly run: StormRun;
   readonly lives: Lives;
   readonly days: number;
   readonly struck: Record<string, number> = {};
@@ -72,8 +72,8 @@ export class Month {
     this.days = days;
     this.#prng = new Prng(`${seed}/month`);
     const size = { seed, routers: 2, tunnels: 2, start: "clear", models: "best" } as const;
-    this.run = new FleetRun({ ...size, writeLine: () => undefined });
-    const { site, oracle } = this.run.fleet;
+    this.run = new StormRun({ ...size, writeLine: () => undefined });
+    const { site, oracle } = this.run.stormSite;
     this.wallStart = site.clock.wall();
     this.#seconds = (days * dayMs) / second + 3_600;
     this.#sampledAt = site.clock.now();
@@ -98,7 +98,7 @@ export class Month {
 
   /** Writes the state since the last sample to the seconds that have passed. */
   #sample(links: readonly LinkTruth[]): void {
-    const { site } = this.run.fleet;
+    const { site } = this.run.stormSite;
     const now = site.clock.now();
     const wall = site.clock.wall();
     for (const [about, good] of this.#states) {
@@ -140,7 +140,7 @@ export class Month {
    * jumps.
    */
   async play(): Promise<void> {
-    const { clock } = this.run.fleet.site;
+    const { clock } = this.run.stormSite.site;
     this.lives.start();
     await clock.runFor(3_600_000);
     for (let day = 0; day < this.days; day += 1) {
@@ -168,7 +168,7 @@ export class Month {
 
   async #befall(name: string): Promise<void> {
     this.struck[name] = (this.struck[name] ?? 0) + 1;
-    const { site } = this.run.fleet;
+    const { site } = this.run.stormSite;
     const { clock } = site;
     const { lookbackMs, confirmMs } = waits;
     const edgeMs = lookbackMs + confirmMs + 2 * waits.pollMs;
@@ -231,7 +231,7 @@ export class Month {
   }
 
   async #faulty(name: string, ms: number): Promise<void> {
-    const { site } = this.run.fleet;
+    const { site } = this.run.stormSite;
     const heal = strikeFault(site, kindOf(name), this.#prng.pick(site.links));
     await site.clock.runFor(ms);
     heal();
@@ -239,9 +239,9 @@ export class Month {
   }
 
   async report(from: number, to: number): Promise<SignedReport> {
-    const { agent, fleet } = this.run;
+    const { agent, stormSite } = this.run;
     if (agent === undefined) throw new Error("no agent lives");
     const [start, end] = [from, to].map((ms) => new Date(this.wallStart + ms).toISOString());
-    return await settled(fleet.site.clock, madeReport(agent, { from: start, to: end }));
+    return await settled(stormSite.site.clock, madeReport(agent, { from: start, to: end }));
   }
 }

@@ -1,13 +1,13 @@
 // The correct scripted agent under a fault schedule keeps every promise.
 
 import { describe, expect, it } from "vitest";
-import { fleetFaults } from "#sim/faults/faults.ts";
+import { stormFaults } from "#sim/faults/faults.ts";
 import { Storm } from "#sim/faults/storm.ts";
-import { buildFleet, type Fleet, type FleetOptions } from "#sim/oracle/fleet.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
+import { buildStormSite, type StormSite, type StormSiteOptions } from "#sim/oracle/storm-site.ts";
 import { Hand } from "../hand.ts";
 
-interface Run extends Fleet {
+interface Run extends StormSite {
   readonly lines: readonly string[];
   readonly outcomes: readonly string[];
   readonly storm: Storm;
@@ -18,15 +18,22 @@ const calmMs = 6 * 3_600_000;
 
 async function run(
   seed: string,
-  start: FleetOptions["start"],
+  start: StormSiteOptions["start"],
   act: (hand: Hand, group: string) => Promise<string>,
 ): Promise<Run> {
   const lines: string[] = [];
   const writeLine = (line: string): void => {
     lines.push(line);
   };
-  const fleet = buildFleet({ seed, routers: 4, tunnels: 2, start, models: "best", writeLine });
-  const { site } = fleet;
+  const stormSite = buildStormSite({
+    seed,
+    routers: 4,
+    tunnels: 2,
+    start,
+    models: "best",
+    writeLine,
+  });
+  const { site } = stormSite;
   await site.clock.runFor(60_000);
   const storm = new Storm({ site, everyMs: 240_000, kindChance: 0.4 });
   const hand = new Hand(site);
@@ -37,7 +44,7 @@ async function run(
   await site.clock.runFor(stormMs);
   storm.calm();
   await site.clock.runFor(calmMs, () => outcomes.length === site.groups.length);
-  return { ...fleet, lines, outcomes, storm };
+  return { ...stormSite, lines, outcomes, storm };
 }
 
 async function enrolGroup(hand: Hand, group: string): Promise<string> {
@@ -91,6 +98,6 @@ describe("one seed", () => {
   it("a seed draws the kinds of faults of a run: some are used and some are not", async () => {
     const { storm } = await run("kinds", "protected", async () => "idle");
     expect(storm.kinds.length).toBeGreaterThan(3);
-    expect(storm.kinds.length).toBeLessThan(fleetFaults.length - 3);
+    expect(storm.kinds.length).toBeLessThan(stormFaults.length - 3);
   });
 });

@@ -8,9 +8,9 @@ import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
-import { FleetRun, type Rest } from "../storm/fleet.ts";
 import { putRight } from "../storm/mending.ts";
 import { MortalWorld } from "../storm/mortal.ts";
+import { type Rest, StormRun } from "../storm/storm-run.ts";
 
 export interface WeatherOptions {
   readonly seed: string;
@@ -41,7 +41,7 @@ const mendMs = 1_800_000;
 const restartMs = { low: 1_000, high: 120_000 };
 
 export class Weather {
-  readonly run: FleetRun;
+  readonly run: StormRun;
   readonly #options: WeatherOptions;
   readonly #prng: Prng;
   readonly #lines: string[] = [];
@@ -57,7 +57,7 @@ export class Weather {
     const writeLine = (line: string): void => {
       this.#lines.push(line);
     };
-    this.run = new FleetRun({
+    this.run = new StormRun({
       seed,
       routers,
       tunnels: routers,
@@ -66,12 +66,12 @@ export class Weather {
       writeLine,
     });
     this.#config = this.run.config();
-    this.#prng = this.run.fleet.site.prng.fork("weather");
+    this.#prng = this.run.stormSite.site.prng.fork("weather");
   }
 
   async play(): Promise<Outcome> {
     const { stormMs, calmMs, strikeMs } = this.#options;
-    const { site } = this.run.fleet;
+    const { site } = this.run.stormSite;
     this.#live();
     const storm = new Storm({ site, everyMs: strikeMs, kindChance: 0.4 });
     this.#dieLater();
@@ -87,7 +87,7 @@ export class Weather {
       this.#mend();
       await site.clock.runFor(mendMs);
     }
-    const { oracle } = this.run.fleet;
+    const { oracle } = this.run.stormSite;
     const outcome: Outcome = {
       kinds: storm.kinds.map(({ name }) => name).join(","),
       lines: this.#lines,
@@ -106,7 +106,7 @@ export class Weather {
   #mend(): void {
     const { agent } = this.run;
     if (agent === undefined) return;
-    const { site } = this.run.fleet;
+    const { site } = this.run.stormSite;
     for (const link of site.links) putRight(site, agent.memory, link);
     for (const group of site.groups) {
       // A refused request is not needed; the state at rest shows what is missing.
@@ -118,7 +118,7 @@ export class Weather {
     const { signal } = new AbortController();
     if (openCampaign(agent.memory, group) === undefined) {
       // An abandoned campaign may leave links with their keys at both ends.
-      for (const { id } of this.run.fleet.site.links.filter((link) => link.group === group)) {
+      for (const { id } of this.run.stormSite.site.links.filter((link) => link.group === group)) {
         await agent.commands.adopt(id, ["asFound"], signal).catch(() => undefined);
       }
       await agent.commands.enrol(group, { by: "person", risks: [] }, signal);
@@ -133,7 +133,7 @@ export class Weather {
 
   /** An operator resumes or abandons a campaign in the middle of the storm. */
   #meddleLater(): void {
-    const { clock, groups } = this.run.fleet.site;
+    const { clock, groups } = this.run.stormSite.site;
     clock.after(this.#prng.between(meddleMs.low, meddleMs.high), () => {
       if (this.#calm) return;
       const { agent } = this.run;
@@ -166,7 +166,7 @@ export class Weather {
   #dieLater(): void {
     const { deathMs } = this.#options;
     if (deathMs === undefined) return;
-    const { clock } = this.run.fleet.site;
+    const { clock } = this.run.stormSite.site;
     const gapMs = -Math.log(1 - this.#prng.real()) * deathMs;
     clock.after(Math.ceil(gapMs), () => {
       if (this.#calm) return;
@@ -178,7 +178,7 @@ export class Weather {
   }
 
   #spoilDisk(): void {
-    const { clock } = this.run.fleet.site;
+    const { clock } = this.run.stormSite.site;
     const fault = this.#prng.pick(["full", "lies"] as const);
     this.run.disk.setFault(fault, true);
     clock.after(this.#prng.between(10_000, 600_000), () => this.run.disk.setFault(fault, false));
@@ -190,7 +190,7 @@ export class Weather {
     this.#deaths += 1;
     dead.kill();
     this.run.end();
-    const { clock } = this.run.fleet.site;
+    const { clock } = this.run.stormSite.site;
     clock.after(this.#prng.between(restartMs.low, restartMs.high), () => {
       this.#live();
       clock.wake();

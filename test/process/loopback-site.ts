@@ -19,7 +19,7 @@ import type { DeviceState } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
-import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { type Heal, repairFarEnd } from "#sim/faults/people.ts";
 import { shownInService } from "#sim/oracle/moment.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
@@ -292,7 +292,7 @@ class LoopbackSite {
 
   #strike(name: string, id: string): Heal {
     const { site } = this.#staff;
-    const fault = fleetFaults.find((each) => each.name === name);
+    const fault = stormFaults.find((each) => each.name === name);
     const link = site.link(id);
     if (fault === undefined || link === undefined) throw new Error(`no ${name} at ${id}`);
     return strikeFault(site, fault, link);

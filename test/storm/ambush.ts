@@ -8,7 +8,7 @@ import {
   entryOf,
 } from "#agent/model/campaign.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { type FleetFault, fleetFaults } from "#sim/faults/faults.ts";
+import { type StormFault, stormFaults } from "#sim/faults/faults.ts";
 import type { Storm } from "#sim/faults/storm.ts";
 import type { Site } from "#sim/site/site.ts";
 import {
@@ -35,7 +35,7 @@ export interface AmbushParts {
 
 interface Trap {
   readonly at: Strike["at"];
-  readonly kind: FleetFault;
+  readonly kind: StormFault;
   readonly where: "link" | "sibling";
   readonly delayMs: number;
   readonly lastsMs: number;
@@ -71,7 +71,7 @@ export class Ambush {
       const where = prng.chance(0.85) ? "link" : "sibling";
       const delayMs = prng.between(0, prng.pick(delaysMs));
       const at = prng.chance(0.5) ? state : prng.pick(states);
-      return trapOf(prng, prng.pick(fleetFaults), { at, where, delayMs, conspiracy: undefined });
+      return trapOf(prng, prng.pick(stormFaults), { at, where, delayMs, conspiracy: undefined });
     });
     const isPlotted = company === "none" || (traps > 0 && prng.chance(conspires[about]));
     this.kind = isPlotted ? "conspired" : "plain";
@@ -130,7 +130,7 @@ function chosen(prng: Prng, all: readonly Conspiracy[], ground: Ground): Conspir
 
 function trapOf(
   prng: Prng,
-  kind: FleetFault,
+  kind: StormFault,
   trap: Pick<Trap, "at" | "where" | "delayMs" | "conspiracy">,
 ): Trap {
   const { low, high } = kind.lastsMs;
@@ -141,7 +141,7 @@ function trapOf(
 function conspiring(prng: Prng, conspiracy: Conspiracy): readonly Trap[] {
   return conspiracy.strikes.map(
     ({ at, kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
-      const kind = fleetFaults.find((each) => each.name === name);
+      const kind = stormFaults.find((each) => each.name === name);
       if (kind === undefined) throw new RangeError(`no fault ${name}`);
       const delayMs = prng.between(afterMs, withinMs);
       const trap = trapOf(prng, kind, { at, where: where ?? "link", delayMs, conspiracy });

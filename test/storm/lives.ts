@@ -5,11 +5,11 @@ import { LinksealError } from "#hal/error.ts";
 import type { Instant, World } from "#hal/world.ts";
 import type { DiskFault } from "#sim/base/disk.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import type { FleetRun } from "./fleet.ts";
 import { type Death, MortalWorld } from "./mortal.ts";
+import type { StormRun } from "./storm-run.ts";
 
 export interface LivesParts {
-  readonly run: FleetRun;
+  readonly run: StormRun;
   readonly prng: Prng;
   /** Returns the config that the next process pushes if none is in force. */
   readonly config: () => string;
@@ -101,7 +101,7 @@ export class Lives {
     const fault = prng.pick(diskFaults);
     run.disk.setFault(fault, true);
     const ms = prng.between(spoiltMs.low, spoiltMs.high);
-    run.fleet.site.clock.after(ms, () => run.disk.setFault(fault, false));
+    run.stormSite.site.clock.after(ms, () => run.disk.setFault(fault, false));
   }
 
   #doom(): void {
@@ -116,9 +116,9 @@ export class Lives {
     if (mortal !== this.#mortal) return;
     const { run, prng } = this.#parts;
     this.deaths[mortal?.diedBy ?? "outside"] += 1;
-    const { clock } = run.fleet.site;
+    const { clock } = run.stormSite.site;
     if (run.disk.crash()) {
-      run.fleet.oracle.forgets();
+      run.stormSite.oracle.forgets();
       this.forgotAt = clock.now();
     }
     run.end();

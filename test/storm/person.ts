@@ -10,14 +10,14 @@ import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import { pointAtForeignPair } from "#sim/faults/people.ts";
 import type { SiteLink } from "#sim/site/site.ts";
-import type { FleetRun } from "./fleet.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
+import type { StormRun } from "./storm-run.ts";
 import { causeOf } from "./witness.ts";
 
 export type Wanted = "nothing" | "rotation" | "emergency";
 
 export interface PersonParts {
-  readonly run: FleetRun;
+  readonly run: StormRun;
   readonly prng: Prng;
   /** The risks that are accepted by name with every rotation. */
   readonly risks: readonly RiskName[];
@@ -99,7 +99,7 @@ export class Person {
 
   #later(): void {
     const { run, prng } = this.#parts;
-    const { clock } = run.fleet.site;
+    const { clock } = run.stormSite.site;
     const { low, high } = tickMs[this.#temper];
     clock.after(prng.between(low, high), () => {
       this.#tick();
@@ -108,10 +108,10 @@ export class Person {
   }
 
   #tick(): void {
-    const { agent, fleet } = this.#parts.run;
+    const { agent, stormSite } = this.#parts.run;
     if (this.#away || agent?.supervisor === undefined) return;
-    fleet.site.clock.wake();
-    for (const group of fleet.site.groups) {
+    stormSite.site.clock.wake();
+    for (const group of stormSite.site.groups) {
       // A refused request is not possible now; the operator will see that, and try again.
       this.#attend(agent, group).catch(unlessRefused);
     }
@@ -148,7 +148,7 @@ export class Person {
 
   #isDue({ at, state, since }: Campaign, desk: Desk): boolean {
     const { run, prng } = this.#parts;
-    const now = run.fleet.site.clock.now();
+    const now = run.stormSite.site.clock.now();
     const seen = `${at} ${state} ${since}`;
     if (desk.seen !== seen) {
       desk.seen = seen;
@@ -195,7 +195,7 @@ export class Person {
     const link = this.#link(group, campaign);
     if (link === undefined) return;
     if (this.#isCareless(0.1)) {
-      pointAtForeignPair(this.#parts.run.fleet.site, link);
+      pointAtForeignPair(this.#parts.run.stormSite.site, link);
       return;
     }
     const entry = entryOf(campaign);
@@ -203,11 +203,11 @@ export class Person {
   }
 
   #link(group: string, campaign: Campaign): SiteLink | undefined {
-    return this.#parts.run.fleet.site.link(`${group}/${entryOf(campaign).name}`);
+    return this.#parts.run.stormSite.site.link(`${group}/${entryOf(campaign).name}`);
   }
 
   async #unhold(agent: Agent, group: string, campaign: Campaign): Promise<void> {
-    const { site } = this.#parts.run.fleet;
+    const { site } = this.#parts.run.stormSite;
     const link = this.#link(group, campaign);
     // Some operators resume without any repair.
     if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
@@ -227,7 +227,7 @@ export class Person {
   }
 
   async #ungate(agent: Agent, group: string, campaign: Campaign): Promise<void> {
-    const { site } = this.#parts.run.fleet;
+    const { site } = this.#parts.run.stormSite;
     if (this.#temper === "careless") {
       if (this.#isCareless(0.1)) return await this.#say(agent, group, "revert");
       if (this.#isCareless(0.05)) return await this.#say(agent, group, "abandon");
@@ -254,7 +254,7 @@ export class Person {
 
   /** Looks after the links of a campaign that ended without success. */
   async #tidyUp(agent: Agent, group: string): Promise<void> {
-    const { site } = this.#parts.run.fleet;
+    const { site } = this.#parts.run.stormSite;
     const links = site.links.filter((link) => link.group === group);
     const last = agent.memory.campaigns[group];
     const left = last?.links.some(({ outcome }) => outcome === "abandoned") === true;

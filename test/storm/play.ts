@@ -4,9 +4,9 @@
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
-import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
 import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";
+import { StormRun } from "./storm-run.ts";
 
 export interface PlayOptions {
   readonly seed: string;
@@ -46,13 +46,13 @@ const stormShare = 0.75;
  * Plays a run, which ends early at the first broken promise. Rejects with the error that broke the
  * agent.
  */
-export async function playFleet(options: PlayOptions): Promise<Played> {
+export async function playStorm(options: PlayOptions): Promise<Played> {
   const { seed, routers, days, faults, stop, writeLine } = options;
   const models = faults === "on" ? "mixed" : "best";
   const tunnels = routers;
   const sown = options.plant?.sow() ?? nothingSown;
   const onDecision = hookOf(sown);
-  const run = new FleetRun({
+  const run = new StormRun({
     seed,
     routers,
     tunnels,
@@ -61,7 +61,7 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
     onDecision,
     writeLine,
   });
-  const { site, oracle } = run.fleet;
+  const { site, oracle } = run.stormSite;
   const lives = livesOf(run, sown);
   const end = instantAfter(site.clock.now(), days * dayMs);
   const ended = (): boolean =>
@@ -98,15 +98,15 @@ export async function playFleet(options: PlayOptions): Promise<Played> {
   };
 }
 
-function livesOf(run: FleetRun, sown: Sown): Lives {
-  const { site } = run.fleet;
+function livesOf(run: StormRun, sown: Sown): Lives {
+  const { site } = run.stormSite;
   const surround = (world: World, life: number): World =>
     sown.surround({ world, edges: site.links, life });
   return new Lives({ run, prng: site.prng.fork("lives"), config: () => run.config(), surround });
 }
 
 /** Without faults all is protected; after them, an operator may have been called, with a reason. */
-function restlessOf(run: FleetRun, faults: "on" | "off"): readonly string[] {
+function restlessOf(run: StormRun, faults: "on" | "off"): readonly string[] {
   return run
     .rest()
     .filter(({ kind }) => (faults === "on" ? kind === "moving" : kind !== "protected"))

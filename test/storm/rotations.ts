@@ -14,11 +14,11 @@ import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { Ambush } from "./ambush.ts";
-import { FleetRun } from "./fleet.ts";
 import { Lives } from "./lives.ts";
 import { Person } from "./person.ts";
 import { hookOf, nothingSown, type Plant } from "./plant.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
+import { StormRun } from "./storm-run.ts";
 import { type Counts, count, type Tally } from "./tally.ts";
 import { Witness } from "./witness.ts";
 
@@ -66,7 +66,7 @@ class Rotations {
   readonly #options: RotationsOptions;
   readonly #scene: Scene;
   readonly #prng: Prng;
-  readonly #run: FleetRun;
+  readonly #run: StormRun;
   readonly #lives: Lives;
   readonly #person: Person;
   readonly #witness: Witness;
@@ -102,15 +102,15 @@ class Rotations {
     const writeLine = (line: string): void => this.#heard(line);
     const size = { seed, routers, perGroup, tunnels: 0, start, models: "mixed" } as const;
     const paces = { farEndDelayMs, routingPps };
-    this.#run = new FleetRun({ ...size, ...paces, onDecision, writeLine });
+    this.#run = new StormRun({ ...size, ...paces, onDecision, writeLine });
     // Without a probe, frames are missing in the routing only, and hardly any prove a key.
-    const devices = [...this.#run.fleet.site.routers.values()];
+    const devices = [...this.#run.stormSite.site.routers.values()];
     const probes = devices.every(
       ({ options: { capabilities } }) => capabilities.probe !== undefined,
     );
     this.#scene = probes ? scene : { ...scene, deadlines: "patient" };
     const prng = this.#prng.fork("lives");
-    const { links: edges } = this.#run.fleet.site;
+    const { links: edges } = this.#run.stormSite.site;
     this.#lives = new Lives({
       run: this.#run,
       prng,
@@ -120,10 +120,10 @@ class Rotations {
     const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
     this.#person = new Person({ run: this.#run, prng: this.#prng.fork("person"), risks });
     this.#witness = new Witness(this.#run);
-    const { oracle } = this.#run.fleet;
+    const { oracle } = this.#run.stormSite;
     if (this.#scene.drain !== "none") oracle.expectDrained();
     if (this.#scene.farEnd === "manual") oracle.expectNoPuts("an operator changes the far ends");
-    this.#run.fleet.site.attach({
+    this.#run.stormSite.site.attach({
       fault: (text) => {
         const [name = "", what] = text.split(" ");
         if (what === "strikes") count(this.#faults, name);
@@ -131,7 +131,7 @@ class Rotations {
       effect: ({ by, what, link }) => {
         const isBrought = what === "takeover" && this.#isShut(link);
         if (link === undefined || !(what === "port.shut" || isBrought)) return;
-        this.#shut.set(link, { by, at: this.#run.fleet.site.clock.now() });
+        this.#shut.set(link, { by, at: this.#run.stormSite.site.clock.now() });
         if (by === "agent") this.#ambush?.shut(link);
       },
     });
@@ -140,7 +140,7 @@ class Rotations {
   async play(): Promise<Tally> {
     await this.#settle();
     for (let round = 0; round < roundsMax && !this.#over(); round += 1) await this.#round();
-    const { oracle, site } = this.#run.fleet;
+    const { oracle, site } = this.#run.stormSite;
     const { seed } = this.#options;
     const broken = this.#lives.broken.map(
       (error) => `seed ${seed} the agent broke: ${told(error)}`,
@@ -169,12 +169,12 @@ class Rotations {
   }
 
   #isBroken(): boolean {
-    const { violations } = this.#run.fleet.oracle;
+    const { violations } = this.#run.stormSite.oracle;
     return violations.length + this.#failures.length + this.#lives.broken.length > 0;
   }
 
   #config(): string {
-    return sceneText(this.#scene, this.#run.fleet.site.config(address), this.#macsec);
+    return sceneText(this.#scene, this.#run.stormSite.site.config(address), this.#macsec);
   }
 
   #heard(line: string): void {
@@ -196,7 +196,7 @@ class Rotations {
 
   /** Adopts or enrols the links; what follows begins with everything protected. */
   async #settle(): Promise<void> {
-    const { site } = this.#run.fleet;
+    const { site } = this.#run.stormSite;
     this.#lives.start();
     await site.clock.runFor(25_000);
     // A first enrolment gets faults too.
@@ -208,7 +208,7 @@ class Rotations {
   }
 
   async #round(): Promise<void> {
-    const { site } = this.#run.fleet;
+    const { site } = this.#run.stormSite;
     this.#begun.clear();
     this.#askForIt();
     await this.#weather();
@@ -224,7 +224,7 @@ class Rotations {
 
   /** Runs a fault schedule, and then waits until everything rests for a true reason. */
   async #weather(): Promise<void> {
-    const { clock } = this.#run.fleet.site;
+    const { clock } = this.#run.stormSite.site;
     const storm = this.#storm();
     this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
     const { low, high } = stormMs[this.#ambush?.kind ?? "plain"];
@@ -239,7 +239,7 @@ class Rotations {
 
   /** Puts new keys into the vault, or other settings into the config. */
   #askForIt(): void {
-    const { site } = this.#run.fleet;
+    const { site } = this.#run.stormSite;
     if (this.#prng.chance(0.1)) {
       this.#macsec = this.#prng.pick(settings.filter((each) => each !== this.#macsec));
       const request = { text: this.#config(), file: "fleet.yaml", who: "person", queue: true };
@@ -260,7 +260,7 @@ class Rotations {
     const alone = traps > 0 && this.#prng.chance(0.5);
     if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
     if (!alone && disk === "spoilt") this.#lives.spoilDisk();
-    const { site } = this.#run.fleet;
+    const { site } = this.#run.stormSite;
     const everyMs = alone ? stormMs.conspired.high : strikeMs;
     const storm = new Storm({ site, everyMs, kindChance, lasting });
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
@@ -271,7 +271,7 @@ class Rotations {
   }
 
   async #until(limitMs: number, reached: () => boolean, otherwise: string): Promise<void> {
-    const { clock } = this.#run.fleet.site;
+    const { clock } = this.#run.stormSite.site;
     const is = twiceASecond(clock, reached);
     await clock.runFor(limitMs, () => is() || this.#isBroken());
     if (is() || this.#isBroken()) return;
@@ -281,15 +281,15 @@ class Rotations {
 
   #fail(text: string): void {
     const { seed } = this.#options;
-    const seconds = (this.#run.fleet.site.clock.now() / 1000).toFixed(3);
+    const seconds = (this.#run.stormSite.site.clock.now() / 1000).toFixed(3);
     this.#failures.push(`seed ${seed} liveness\nat ${seconds} s\n${text}`);
   }
 
   /** True if every rotation that was wanted in this round has begun, and no campaign runs. */
   #isDone(): boolean {
-    const { agent, fleet } = this.#run;
+    const { agent, stormSite } = this.#run;
     if (agent?.supervisor === undefined) return false;
-    return fleet.site.groups.every(
+    return stormSite.site.groups.every(
       (group) =>
         this.#begun.has(group) &&
         this.#person.wants(group) === "nothing" &&
@@ -302,13 +302,13 @@ class Rotations {
    * reason.
    */
   #isAtRest(): boolean {
-    const { agent, fleet } = this.#run;
-    const now = fleet.site.clock.now();
+    const { agent, stormSite } = this.#run;
+    const now = stormSite.site.clock.now();
     // A router that still boots may have its port shut; the agent opens it once it has read it.
-    const routers = [...fleet.site.routers.values()];
+    const routers = [...stormSite.site.routers.values()];
     if (agent?.supervisor === undefined || !routers.every((router) => router.reachable()))
       return false;
-    return fleet.site.groups.every((group) => {
+    return stormSite.site.groups.every((group) => {
       const campaign = openCampaign(agent.memory, group);
       const text = campaign === undefined ? "" : this.#standing(campaign);
       const seen = `${this.#lives.count} ${text.replaceAll(/\d+/g, "N")}`;
@@ -324,32 +324,32 @@ class Rotations {
    * Returns the state with that of the port: a port that has just been shut may be about to open.
    */
   #standing(campaign: Campaign): string {
-    const link = this.#run.fleet.site.link(`${campaign.group}/${entryOf(campaign).name}`);
+    const link = this.#run.stormSite.site.link(`${campaign.group}/${entryOf(campaign).name}`);
     const admin = link?.router.configured(link.port)?.admin;
     return `${campaign.state} ${JSON.stringify(campaign.reason)} ${admin}`;
   }
 
   #isWell(): boolean {
-    const { agent, fleet } = this.#run;
+    const { agent, stormSite } = this.#run;
     if (agent?.supervisor === undefined) return false;
     const { memory } = agent;
     return (
-      fleet.site.groups.every((group) => openCampaign(memory, group) === undefined) &&
-      fleet.site.links.every((link) => isBound(memory.bindings[link.id], link)) &&
+      stormSite.site.groups.every((group) => openCampaign(memory, group) === undefined) &&
+      stormSite.site.links.every((link) => isBound(memory.bindings[link.id], link)) &&
       agent.status().groups.every(({ verdict }) => verdict === "protected")
     );
   }
 
   #judgeReasons(): void {
-    const { agent, fleet } = this.#run;
+    const { agent, stormSite } = this.#run;
     if (agent === undefined || this.#isBroken()) return;
-    for (const group of fleet.site.groups) {
+    for (const group of stormSite.site.groups) {
       const campaign = openCampaign(agent.memory, group);
       if (campaign === undefined) continue;
       const lie = this.#witness.lie(campaign);
       if (lie !== undefined) this.#fail(lie);
       // A port that an operator shut is open again once the faults have ended.
-      const link = fleet.site.link(`${group}/${entryOf(campaign).name}`);
+      const link = stormSite.site.link(`${group}/${entryOf(campaign).name}`);
       if (link === undefined || !this.#isShut(link.id)) continue;
       // A router takes nothing while another client's commit waits on it, and the campaign reports
       // that.
@@ -366,7 +366,7 @@ class Rotations {
   }
 
   #isShut(id: string | undefined): boolean {
-    const link = id === undefined ? undefined : this.#run.fleet.site.link(id);
+    const link = id === undefined ? undefined : this.#run.stormSite.site.link(id);
     return link?.router.configured(link.port)?.admin === "down";
   }
 

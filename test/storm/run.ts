@@ -7,7 +7,7 @@ import { marksMissed } from "./marks.ts";
 import { type Part, playPart, playParts, tallyText } from "./parts.ts";
 import type { Plant } from "./plant.ts";
 import { plants } from "./plants.ts";
-import { type Played, playFleet } from "./play.ts";
+import { type Played, playStorm } from "./play.ts";
 
 const usage = `npm run storm -- [--routers 20] [--days 7] [--seed 1] [--faults on|off]
 npm run storm -- --rotations N [--seed 1]
@@ -86,7 +86,7 @@ async function runDays(asked: Days, plant: Plant | undefined): Promise<number> {
   const begun = performance.now();
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
-  const played = await playFleet({ ...asked, plant, writeLine: write, stop: stop.signal });
+  const played = await playStorm({ ...asked, plant, writeLine: write, stop: stop.signal });
   for (const text of [...played.broken, ...played.restless]) warn(text);
   warn(figures(played, (performance.now() - begun) / 1000));
   return played.broken.length + played.restless.length > 0 ? 1 : 0;

@@ -7,7 +7,7 @@ import { reasonText } from "#agent/model/reason-text.ts";
 import type { LinkTruth } from "#sim/base/truth.ts";
 import { inService } from "#sim/oracle/moment.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
-import type { FleetRun } from "./fleet.ts";
+import type { StormRun } from "./storm-run.ts";
 
 /** What can have been so at a link or its sibling. */
 type Fact =
@@ -130,12 +130,12 @@ export class Witness {
   /** Reasons that made no claim which can be checked, with how often each was given. */
   readonly unchecked = new Map<string, number>();
 
-  constructor({ fleet }: Pick<FleetRun, "fleet">) {
-    this.#site = fleet.site;
-    fleet.oracle.onMoment(({ at, now }) => {
+  constructor({ stormSite }: Pick<StormRun, "stormSite">) {
+    this.#site = stormSite.site;
+    stormSite.oracle.onMoment(({ at, now }) => {
       for (const link of now.links) this.#see(link, at);
     });
-    fleet.site.attach({
+    stormSite.site.attach({
       fault: (text, link) => this.#fault(text, link),
       // Shorter than the moments of the oracle lie apart; the agent looks at both ends at once.
       looked: () => {

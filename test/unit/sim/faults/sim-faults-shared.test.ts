@@ -1,7 +1,7 @@
 // The links that a fault of a router disturbs if both links of a group end on it.
 
 import { describe, expect, it } from "vitest";
-import { fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { buildSite } from "#sim/site/site.ts";
 
 describe("at a router that has both links", () => {
@@ -14,7 +14,7 @@ describe("at a router that has both links", () => {
     const site = buildSite({ seed: "f", name: "demo", ...size });
     const disturbed = new Set<string>();
     site.attach({ disturbed: (link) => disturbed.add(link) });
-    const fault = fleetFaults.find((each) => each.name === name);
+    const fault = stormFaults.find((each) => each.name === name);
     const [link] = site.links;
     if (fault === undefined || link === undefined) throw new RangeError(name);
     strikeFault(site, fault, link);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
 import { Desk } from "#sim/faults/desk.ts";
-import { cloudFaults, demoFaults, fleetFaults, strikeFault } from "#sim/faults/faults.ts";
+import { cloudFaults, demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import type { Heal } from "#sim/faults/people.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
@@ -146,7 +146,7 @@ describe("a fault of a simulated cloud", () => {
 });
 
 describe("a fault of a storm", () => {
-  it.each(fleetFaults)(
+  it.each(stormFaults)(
     "the storm fault $name lasts, heals, and is not a violation",
     async (fault) => {
       const { site, link } = await protectedSite();
@@ -175,7 +175,7 @@ async function staged(name: string) {
   const hand = new Hand(site);
   const old = hand.givenKey(link);
   const next = hand.newKey(link);
-  const fault = fleetFaults.find((each) => each.name === name);
+  const fault = stormFaults.find((each) => each.name === name);
   if (fault === undefined) throw new RangeError(`no fault ${name}`);
   const strike = (): Heal => strikeFault(site, fault, link);
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
@@ -237,7 +237,7 @@ describe("an operator at the far end", () => {
     for (const name of ["far-ahead", "far-back"]) {
       const { site, link } = await protectedSite();
       const before = link.msee.observe(link.azureLink);
-      const fault = fleetFaults.find((each) => each.name === name);
+      const fault = stormFaults.find((each) => each.name === name);
       if (fault === undefined) throw new RangeError(`no fault ${name}`);
       strikeFault(site, fault, link)();
       expect(link.msee.observe(link.azureLink)).toEqual(before);

@@ -15,7 +15,7 @@ import { EventLog } from "./event-log.ts";
 import { type Oracle, type OracleBounds, watchSite } from "./oracle.ts";
 
 /** The size and the pace of a storm. */
-export interface FleetOptions {
+export interface StormSiteOptions {
   readonly seed: string;
   /**
    * Two routers for every group, so an even number; with `perGroup: "one"` the site has half as
@@ -36,14 +36,14 @@ export interface FleetOptions {
 }
 
 /** A storm's site with its oracle and its log. */
-export interface Fleet {
+export interface StormSite {
   readonly site: Site;
   readonly oracle: Oracle;
   readonly log: EventLog;
 }
 
 /** Builds the site of a storm; equal options give equal sites. */
-export function buildFleet(options: FleetOptions): Fleet {
+export function buildStormSite(options: StormSiteOptions): StormSite {
   const { seed, routers, tunnels, start, models, farEndDelayMs, routingPps } = options;
   const { perGroup = "two" } = options;
   if (routers < 2 || routers % 2 !== 0)

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";
-import { modelsOf } from "#sim/oracle/fleet.ts";
+import { modelsOf } from "#sim/oracle/storm-site.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../../../hand.ts";
 import { refused, settled } from "../../kit/site-bench.ts";

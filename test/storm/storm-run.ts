@@ -10,11 +10,11 @@ import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
-import { buildFleet, type Fleet } from "#sim/oracle/fleet.ts";
+import { buildStormSite, type StormSite } from "#sim/oracle/storm-site.ts";
 import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
 import { tapped, tappedLog } from "./tap.ts";
 
-export interface FleetOptions {
+export interface StormRunOptions {
   readonly seed: string;
   /** The number of routers: even, since every group has two. */
   readonly routers: number;
@@ -56,8 +56,8 @@ const bounds = { controlMs: 50_000, dataMs: 110_000, staleMs: 45_000, sweepMs: 5
 
 const encoder = new TextEncoder();
 
-export class FleetRun {
-  readonly fleet: Fleet;
+export class StormRun {
+  readonly stormSite: StormSite;
   readonly disk: SimDisk;
   looks = 0;
   readonly #onDecision: OnDecision | undefined;
@@ -66,15 +66,15 @@ export class FleetRun {
   #stop = new AbortController();
   #agent: Agent | undefined;
 
-  constructor(options: FleetOptions) {
+  constructor(options: StormRunOptions) {
     const { writeLine, onDecision, ...size } = options;
     const heard = (line: string): void => {
       writeLine(line);
-      this.fleet?.oracle.emitted("event log", line);
+      this.stormSite?.oracle.emitted("event log", line);
     };
     this.#onDecision = onDecision;
-    this.fleet = buildFleet({ ...size, bounds, writeLine: heard });
-    const { site } = this.fleet;
+    this.stormSite = buildStormSite({ ...size, bounds, writeLine: heard });
+    const { site } = this.stormSite;
     site.attach({
       looked: () => {
         this.looks += 1;
@@ -91,7 +91,7 @@ export class FleetRun {
 
   /** Returns the config that an operator pushes for this site, with further lines at its end. */
   config(...lines: readonly string[]): string {
-    const { site } = this.fleet;
+    const { site } = this.stormSite;
     return [
       site.config(address).trimEnd(),
       // Some of the mixed routers send no probes.
@@ -126,14 +126,14 @@ export class FleetRun {
   }
 
   #world(): World {
-    const { site, oracle } = this.fleet;
+    const { site, oracle } = this.stormSite;
     const prng = site.prng.fork(`agent ${this.#lives}`);
     const log = tappedLog(oracle);
     return tapped(simulatedWorld({ site, disk: this.disk, log, prng }), oracle);
   }
 
   async #live(world: World, config: string, signal: AbortSignal): Promise<void> {
-    const { oracle, log } = this.fleet;
+    const { oracle, log } = this.stormSite;
     const agent = await simulatedAgent(world, this.#onDecision);
     if (signal.aborted) return;
     this.#agent = agent;
@@ -148,12 +148,12 @@ export class FleetRun {
   async #push(agent: Agent, text: string, signal: AbortSignal): Promise<void> {
     const request = { text, file: "fleet.yaml", who: "fleet", queue: false };
     const answer = await agent.apply(request, signal);
-    this.fleet.oracle.emitted("answer", JSON.stringify(answer));
+    this.stormSite.oracle.emitted("answer", JSON.stringify(answer));
     if (answer.kind !== "accepted") throw new Error(`the config was ${answer.kind}`);
   }
 
   #report(): void {
-    const { site, oracle } = this.fleet;
+    const { site, oracle } = this.stormSite;
     const agent = this.#agent;
     if (agent !== undefined) {
       const status = agent.status();
