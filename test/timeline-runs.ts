@@ -39,7 +39,7 @@ async function personAfterHours(pair: Pair, timeline: Timeline): Promise<void> {
   const link = pair.link("primary");
   const key = pair.campaign().links[0]?.new.key;
   if (key === undefined) throw new Error("the campaign has no first link");
-  link.msee.person(link.azureLink, { key });
+  link.msee.manualEdit(link.azureLink, { key });
   await timeline.reach("secondary awaitingPeer");
 }
 

@@ -137,7 +137,7 @@ class Stage {
   #moveFarEnd(campaign: Campaign): void {
     const { link, entry } = this.#underWay(campaign);
     if (link !== undefined && entry !== undefined) {
-      link.msee.person(link.azureLink, { key: entry.new.key });
+      link.msee.manualEdit(link.azureLink, { key: entry.new.key });
     }
   }
 

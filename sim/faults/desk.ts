@@ -16,7 +16,7 @@ import { BadRequest, bodyOf, type Fields, text } from "../site/request.ts";
 import type { Site, SiteLink } from "../site/site.ts";
 import { writeSecret } from "./desk-vault.ts";
 import { cloudFaults, demoFaults, type FaultKind, stormFaults, strikeFault } from "./faults.ts";
-import type { Heal } from "./people.ts";
+import type { Heal } from "./manual-operators.ts";
 
 /** The fault kinds by name; a name in both lists means the same act. */
 const siteKinds = named([...stormFaults, ...demoFaults]);

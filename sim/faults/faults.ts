@@ -21,7 +21,7 @@ import {
   turnOffFarEnd,
   undrain,
   undrainBriefly,
-} from "./people.ts";
+} from "./manual-operators.ts";
 
 export interface FaultKind {
   readonly name: string;
@@ -114,7 +114,7 @@ function staleSak(_site: Site, link: SiteLink): Heal {
 
 function shouldSecure(_site: Site, link: SiteLink): Heal {
   const setPolicy = (policy: "mustSecure" | "shouldSecure"): void =>
-    link.router.person((config) => {
+    link.router.manualEdit((config) => {
       const port = config.ports.get(link.port);
       if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy };
     });

@@ -5,7 +5,7 @@ import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
 import type { Site, SiteLink } from "../site/site.ts";
 import { type StormFault, stormFaults, strikeFault } from "./faults.ts";
-import type { Heal } from "./people.ts";
+import type { Heal } from "./manual-operators.ts";
 
 export interface StormOptions {
   readonly site: Site;

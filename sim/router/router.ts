@@ -250,7 +250,7 @@ export class Router {
   }
 
   /** Changes the running configuration as a manual operator does; nothing is refused. */
-  person(change: (config: MutableConfig) => void): void {
+  manualEdit(change: (config: MutableConfig) => void): void {
     const next = cloneConfig(this.#running);
     change(next);
     this.#install(next, "person", diffConfig(this.#running, next).map(effectOf), []);

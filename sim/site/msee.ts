@@ -60,7 +60,7 @@ export type OperationState =
 /**
  * The settings that a manual operator can write; unlike the agent, they can also turn MACsec off.
  */
-export type PersonEdit = Partial<Omit<PeerWant, "key">> & {
+export type ManualEdit = Partial<Omit<PeerWant, "key">> & {
   readonly key?: NonNullable<PeerState["pointsAt"]> | "off";
 };
 
@@ -241,9 +241,9 @@ export class Msee {
    * Changes a link as a manual operator does; a running operation is waited for, as the API would
    * demand.
    */
-  person(link: AzureLink, edit: PersonEdit): void {
+  manualEdit(link: AzureLink, edit: ManualEdit): void {
     if (this.#updating()) {
-      this.#clock.after(1000, () => this.person(link, edit));
+      this.#clock.after(1000, () => this.manualEdit(link, edit));
       return;
     }
     const told = { by: "person", ckn: undefined, operation: this.#operation() } as const;
@@ -457,7 +457,7 @@ function documentOf({ key, suite, sci, admin }: PeerWant): LinkDocument {
   return { pointsAt: idsOf(key), suite, sci, admin };
 }
 
-function edited(document: LinkDocument, edit: PersonEdit): LinkDocument {
+function edited(document: LinkDocument, edit: ManualEdit): LinkDocument {
   const { key, ...rest } = edit;
   if (key === undefined) return { ...document, ...rest };
   return { ...document, ...rest, pointsAt: key === "off" ? undefined : idsOf(key) };

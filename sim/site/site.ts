@@ -392,7 +392,7 @@ export class Site implements SiteBackend {
     const sci = settings.includeSci ? "on" : "off";
     link.msee.preset(link.azureLink, { key, suite, sci, admin: "up" });
     const cak = Uint8Array.from(Buffer.from(this.vault.valueForFarEnd(key.cakSecretId), "hex"));
-    link.router.person((config) => {
+    link.router.manualEdit((config) => {
       const port = config.ports.get(link.port);
       if (port === undefined) throw new RangeError(`no port ${link.port}`);
       port.macsec = settings;
@@ -406,7 +406,7 @@ export class Site implements SiteBackend {
     const id = this.vault.put(tunnel.pskSecret, psk);
     this.setGatewayPsk(tunnel.name, new TextEncoder().encode(psk));
     if (start === "clear") return;
-    router?.person((config) => {
+    router?.manualEdit((config) => {
       const spec = tunnelSpec(tunnel, id);
       config.tunnels.set(tunnel.name, { spec, psk: new TextEncoder().encode(psk) });
     });

@@ -239,7 +239,7 @@ function giveFarEnd(rig: Rig, port: PortName, key: KeyRef, suite: CipherSuite): 
 /** The running configuration, for reading. */
 function configOf(router: Router): MutableConfig {
   let read: MutableConfig | undefined;
-  router.person((config) => {
+  router.manualEdit((config) => {
     read = config;
   });
   if (read === undefined) throw new Error("the router did not show its configuration");

@@ -71,7 +71,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
       ...right,
       async observe(signal) {
         const state = await right.observe(signal);
-        if (state.provisioning === "settled") far.msee.person("link1", { key: "off" });
+        if (state.provisioning === "settled") far.msee.manualEdit("link1", { key: "off" });
         return state;
       },
     }),
@@ -147,7 +147,7 @@ export const wrongPeers: Readonly<Record<string, readonly SpoilPeer[]>> = {
       ...right,
       async put(want, accepted, signal) {
         await right.put(want, accepted, signal);
-        far.msee.person("link2", { admin: "down" });
+        far.msee.manualEdit("link2", { admin: "down" });
       },
     }),
   ],

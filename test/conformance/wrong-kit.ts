@@ -153,7 +153,7 @@ export async function swallow(call: Promise<void>): Promise<void> {
 }
 
 export function edit(rig: Rig, change: (port: PortConfig, config: MutableConfig) => void): void {
-  rig.router.person((config) => {
+  rig.router.manualEdit((config) => {
     const port = config.ports.get(ports[0]);
     if (port !== undefined) change(port, config);
   });

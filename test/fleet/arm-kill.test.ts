@@ -72,7 +72,7 @@ describe("an operator who acts while the agent is dead", () => {
     const [link] = stage.site.links;
     if (link === undefined) throw new RangeError("no link");
     const key = stage.site.vault.generatePair(link.key, "gcm-aes-xpn-256");
-    msee.person(link.azureLink, { key });
+    msee.manualEdit(link.azureLink, { key });
     await stage.site.clock.runFor(120_000);
     await stage.live(undefined);
     await stage.until(() => stage.campaign === "held");

@@ -20,7 +20,10 @@ async function rotated(
   await site.clock.runFor(60_000);
   const link = site.link("erd-demo/primary");
   if (link === undefined) throw new RangeError("the demo has a primary link");
-  const result = await settled(site.clock, rotateByHand(site, link, { drain, person: { typeMs } }));
+  const result = await settled(
+    site.clock,
+    rotateByHand(site, link, { drain, operator: { typeMs } }),
+  );
   return { ...result, farKey: site.groupTruth(link.group).links[0]?.farKey };
 }
 

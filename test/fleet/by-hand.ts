@@ -10,7 +10,7 @@ import type { Site, SiteLink } from "#sim/site/site.ts";
 import type { PairTraffic } from "#sim/site/traffic.ts";
 import { Hand } from "../hand.ts";
 
-interface Person {
+interface ManualOperator {
   /** Time from the decision to type a line on the router until it is committed. */
   readonly typeMs: number;
   /** Time from one observation of the portal or of the router to the next. */
@@ -23,7 +23,7 @@ interface Person {
 export interface ByHandOptions {
   /** Whether the operator drains the link first, as the document advises. */
   readonly drain: "yes" | "no";
-  readonly person?: Partial<Person>;
+  readonly operator?: Partial<ManualOperator>;
 }
 
 export interface ByHand {
@@ -35,7 +35,7 @@ export interface ByHand {
   readonly tookMs: number;
 }
 
-const usual: Person = { typeMs: 30_000, lookMs: 10_000, looks: 3, patienceMs: 1_800_000 };
+const usual: ManualOperator = { typeMs: 30_000, lookMs: 10_000, looks: 3, patienceMs: 1_800_000 };
 
 /** Rotates both links. It takes virtual time, so the caller runs the site's clock. */
 export async function rotateByHand(
@@ -43,7 +43,7 @@ export async function rotateByHand(
   link: SiteLink,
   options: ByHandOptions,
 ): Promise<ByHand> {
-  const person = { ...usual, ...options.person };
+  const operator = { ...usual, ...options.operator };
   const { clock } = site;
   const watch = watchOutages(site);
   const start = clock.now();
@@ -51,7 +51,7 @@ export async function rotateByHand(
   const key = new Hand(site).newKey(link);
   const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(key.cakSecretId), "hex"));
   const types = async (edit: (port: PortConfig) => void): Promise<void> => {
-    await clock.sleep(person.typeMs);
+    await clock.sleep(operator.typeMs);
     onRouter(link, edit);
   };
 
@@ -59,15 +59,15 @@ export async function rotateByHand(
     await types((port) => {
       port.drain = "prepend";
     });
-    await sees(site, person, () => link.router.drainSettled(link.port));
+    await sees(site, operator, () => link.router.drainSettled(link.port));
   }
-  await clock.sleep(person.typeMs);
-  link.msee.person(link.azureLink, { key });
-  await sees(site, person, () => farShows(link, key));
+  await clock.sleep(operator.typeMs);
+  link.msee.manualEdit(link.azureLink, { key });
+  await sees(site, operator, () => farShows(link, key));
   await types((port) => {
     port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
   });
-  const rotated = await sees(site, person, () => routerShows(link, key.ckn));
+  const rotated = await sees(site, operator, () => routerShows(link, key.ckn));
   if (options.drain === "yes") {
     await types((port) => {
       port.drain = undefined;
@@ -83,7 +83,7 @@ export async function rotateByHand(
 }
 
 function onRouter(link: SiteLink, edit: (port: PortConfig) => void): void {
-  link.router.person((config) => {
+  link.router.manualEdit((config) => {
     const port = config.ports.get(link.port);
     if (port !== undefined) edit(port);
   });
@@ -100,14 +100,14 @@ function routerShows(link: SiteLink, ckn: Ckn): boolean {
   return session.controlledPort === "secured" && session.principalCkn === ckn;
 }
 
-async function sees(site: Site, person: Person, good: () => boolean): Promise<boolean> {
-  const end = (site.clock.now() + person.patienceMs) as Instant;
+async function sees(site: Site, operator: ManualOperator, good: () => boolean): Promise<boolean> {
+  const end = (site.clock.now() + operator.patienceMs) as Instant;
   let inARow = 0;
-  while (inARow < person.looks && site.clock.now() < end) {
-    await site.clock.sleep(person.lookMs);
+  while (inARow < operator.looks && site.clock.now() < end) {
+    await site.clock.sleep(operator.lookMs);
     inARow = good() ? inARow + 1 : 0;
   }
-  return inARow >= person.looks;
+  return inARow >= operator.looks;
 }
 
 function lostIn({ out, in: back }: PairTraffic): bigint {

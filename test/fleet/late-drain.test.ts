@@ -48,7 +48,7 @@ class LatePair extends Pair {
   /** An operator drains a link on its router. */
   drainThere(name: "primary" | "secondary"): void {
     const link = this.link(name);
-    link.router.person((config) => {
+    link.router.manualEdit((config) => {
       const port = config.ports.get(link.port);
       if (port !== undefined) port.drain = "peeringShutdown";
     });
@@ -181,7 +181,7 @@ describe("a drain that an operator made on the router", () => {
     const pair = await LatePair.adopted({ overlap: "keychain", edit: hard });
     const { router, port } = pair.link("primary");
     pair.drainThere("primary");
-    router.person((config) => {
+    router.manualEdit((config) => {
       const typed = config.ports.get(port);
       if (typed !== undefined) typed.admin = "down";
     });

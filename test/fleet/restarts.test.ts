@@ -37,7 +37,7 @@ async function startAgain(bench: AgentBench, times: number): Promise<void> {
 /** An operator edits a port. */
 function edit(bench: AgentBench, change: Partial<MacsecSettings>): void {
   const { router, port } = bench.link("primary");
-  router.person((config) => {
+  router.manualEdit((config) => {
     const settings = config.ports.get(port);
     if (settings?.macsec !== undefined) settings.macsec = { ...settings.macsec, ...change };
   });
@@ -93,7 +93,7 @@ describe("drift by an operator", () => {
       const bench = await adopted(edited);
       const { router, port } = bench.link("primary");
       const keys = (): number => bench.link("primary").edge.keys().length;
-      router.person((config) => {
+      router.manualEdit((config) => {
         const own = config.ports.get(port);
         if (own !== undefined) own.keys = [];
       });

@@ -41,7 +41,7 @@ describe("a drain by hand", () => {
 
   it("a drain that linkseal does not know is reported, and undone only on request", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    pair.link("primary").router.person((config) => {
+    pair.link("primary").router.manualEdit((config) => {
       const port = config.ports.get(pair.link("primary").port);
       if (port !== undefined) port.drain = "prepend";
     });
@@ -58,7 +58,7 @@ describe("a drain by hand", () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await pair.rotate();
-    pair.link("secondary").router.person((config) => {
+    pair.link("secondary").router.manualEdit((config) => {
       const port = config.ports.get(pair.link("secondary").port);
       if (port !== undefined) port.drain = "prepend";
     });
@@ -87,7 +87,7 @@ describe("a port whose settings have drifted", () => {
   it("a port whose settings have drifted is not rotated until they are as accepted", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const include = (includeSci: boolean): void =>
-      pair.link("primary").router.person((config) => {
+      pair.link("primary").router.manualEdit((config) => {
         const port = config.ports.get(pair.link("primary").port);
         if (port?.macsec !== undefined) port.macsec = { ...port.macsec, includeSci };
       });

@@ -33,7 +33,7 @@ function changeFarEnd(pair: Pair): void {
   const entry = links[at];
   const link = pair.site.links.find(({ name }) => name === entry?.name);
   if (entry === undefined || link === undefined) throw new Error("no link is under way");
-  link.msee.person(link.azureLink, { key: entry.new.key });
+  link.msee.manualEdit(link.azureLink, { key: entry.new.key });
 }
 
 describe.each(overlaps)("a rotation on routers with overlap %s", (overlap) => {
@@ -162,10 +162,13 @@ describe("beside the documented hand procedure", () => {
       await pair.reach("secondary done");
       const { id } = pair.link("primary");
       const ours = dark.time(id, since);
-      const person = await Pair.adopted({ overlap: "keychain" });
-      await person.end();
-      const { site } = person;
-      const hand = await settled(site.clock, rotateByHand(site, person.link("primary"), { drain }));
+      const operated = await Pair.adopted({ overlap: "keychain" });
+      await operated.end();
+      const { site } = operated;
+      const hand = await settled(
+        site.clock,
+        rotateByHand(site, operated.link("primary"), { drain }),
+      );
       const frames = pair.lost();
       const agent = `agent theirs ${ours.theirsMs} ours ${ours.oursMs} ms, ${frames} frames lost`;
       const byHand = `by hand theirs ${hand.dark.theirsMs} ours ${hand.dark.oursMs} ms`;
@@ -354,7 +357,7 @@ describe("settings that a router takes without interrupting its port", () => {
     const window = (): readonly unknown[] => {
       const seen: unknown[] = [];
       for (const { router, port } of pair.site.links) {
-        router.person((config) => seen.push(config.ports.get(port)?.macsec?.replayWindow));
+        router.manualEdit((config) => seen.push(config.ports.get(port)?.macsec?.replayWindow));
       }
       return seen;
     };
@@ -368,7 +371,7 @@ describe("settings that a router takes without interrupting its port", () => {
     expect(pair.agent.memory.campaigns[group]).toBeUndefined();
     expect(pair.agent.memory.bindings[`${group}/primary`]?.settings.replayWindow).toBe(128);
     const { router, port } = pair.link("primary");
-    router.person((config) => {
+    router.manualEdit((config) => {
       const seen = config.ports.get(port);
       if (seen?.macsec !== undefined) seen.macsec = { ...seen.macsec, replayWindow: 32 };
     });

@@ -42,13 +42,13 @@ class Case {
   /** Does the operator's work at the portal, until the operation has ended. */
   async pointFarEnd(which: "old" | "new"): Promise<void> {
     const link = this.pair.link("primary");
-    link.msee.person(link.azureLink, { key: this.key(which) });
+    link.msee.manualEdit(link.azureLink, { key: this.key(which) });
     await this.pair.run(90_000);
   }
 
   onRouter(edit: (port: PortConfig) => void): void {
     const link = this.pair.link("primary");
-    link.router.person((config) => {
+    link.router.manualEdit((config) => {
       const port = config.ports.get(link.port);
       if (port !== undefined) edit(port);
     });
@@ -133,7 +133,7 @@ describe("the runbook's way out of a stopped campaign", () => {
   it("no proof: the old pair at the far end and revert end reverted", async () => {
     const at = await Case.begun("keychain", "switching", manual);
     const { farPort, far, msee, azureLink } = at.pair.link("primary");
-    msee.person(azureLink, { key: at.key("new") });
+    msee.manualEdit(azureLink, { key: at.key("new") });
     await at.pair.run(90_000, () => far.keys().length === 0);
     farPort.setTwist("cak", true);
     await at.held("proving.lateHeld");
@@ -145,9 +145,9 @@ describe("the runbook's way out of a stopped campaign", () => {
   it("a router with one key that was changed back by hand: resume ends rotated", async () => {
     const at = await Case.begun("none", "switching", manual);
     const { msee, azureLink } = at.pair.link("primary");
-    msee.person(azureLink, { key: at.key("new") });
+    msee.manualEdit(azureLink, { key: at.key("new") });
     await at.pair.reach("primary proving");
-    msee.person(azureLink, { key: at.key("old") });
+    msee.manualEdit(azureLink, { key: at.key("old") });
     await at.held("proving.farBackBroken");
     expect(await at.ends("resume")).toEqual(wellDone("reverted"));
   });
@@ -156,7 +156,7 @@ describe("the runbook's way out of a stopped campaign", () => {
     const at = await Case.begun("keychain", "awaitingPeer", manual);
     const { msee, azureLink } = at.pair.link("primary");
     const third = at.pair.site.vault.generatePair(at.pair.link("primary").key, "gcm-aes-xpn-256");
-    msee.person(azureLink, { key: third });
+    msee.manualEdit(azureLink, { key: third });
     await at.held("awaitingPeer.farOther");
     await at.pointFarEnd("new");
     expect(await at.ends("resume")).toEqual(wellDone("rotated"));

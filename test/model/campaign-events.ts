@@ -1,4 +1,5 @@
-// What may happen between two turns of the agent: time, healing, faults, people, the operator.
+// What may happen between two turns of the agent: time, healing, faults, manual operators, the
+// operator of the agent.
 
 import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -73,7 +74,7 @@ export class Events {
     if (stateName(world.record) !== "done") {
       this.#healing();
       this.#faults();
-      this.#people();
+      this.#manualOperators();
     }
     this.#words();
   }
@@ -319,7 +320,7 @@ export class Events {
     });
   }
 
-  #people(): void {
+  #manualOperators(): void {
     const world = this.#from;
     if (world.faultsLeft === 0) return;
     if (world.operation !== updating) {

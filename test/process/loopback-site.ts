@@ -20,7 +20,7 @@ import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
-import { type Heal, repairFarEnd } from "#sim/faults/people.ts";
+import { type Heal, repairFarEnd } from "#sim/faults/manual-operators.ts";
 import { shownInService } from "#sim/oracle/moment.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";

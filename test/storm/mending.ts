@@ -5,7 +5,7 @@ import { type CampaignLink, entryOf } from "#agent/model/campaign.ts";
 import { type Memory, openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
-import { openPort, setKeys, setSettings, takeOff } from "#sim/faults/people.ts";
+import { openPort, setKeys, setSettings, takeOff } from "#sim/faults/manual-operators.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
 
 /** Returns the keys that this link may have now, its previous one first. */
@@ -35,7 +35,7 @@ export function putRight(site: Site, memory: Memory, link: SiteLink): void {
   if (enrols && isForeign && answers) takeOff(link);
   if (enrols && link.edge.keys().length === 0) {
     const isOff = shown.pointsAt === undefined && shown.provisioning === "settled";
-    if (!isOff) link.msee.person(link.azureLink, { key: "off" });
+    if (!isOff) link.msee.manualEdit(link.azureLink, { key: "off" });
     return;
   }
   if (!enrols && answers) mendRouter(site, meant, link);
@@ -68,7 +68,7 @@ export function holds(link: SiteLink, { key }: CampaignLink["new"]): boolean {
 
 /** Writes the settings that the portal shows again: the hardware may have missed them. */
 export function putAgain(link: SiteLink): void {
-  if (portal(link)?.provisioning !== "updating") link.msee.person(link.azureLink, {});
+  if (portal(link)?.provisioning !== "updating") link.msee.manualEdit(link.azureLink, {});
 }
 
 /** Points the far end there, unless the portal shows that this is done or under way. */
@@ -79,7 +79,7 @@ export function pointFarEnd(link: SiteLink, { key, settings }: CampaignLink["new
   const there = shown.pointsAt?.cakSecretId === key.cakSecretId;
   const alike = there && shown.suite === settings.suite && shown.sci === sci;
   if (alike && shown.provisioning === "settled") return;
-  link.msee.person(link.azureLink, { key, suite: settings.suite, sci });
+  link.msee.manualEdit(link.azureLink, { key, suite: settings.suite, sci });
 }
 
 /**
@@ -92,7 +92,7 @@ export function matchFarEnd(site: Site, link: SiteLink): void {
   const key = site.vault.pairs(link.key).find(({ ckn }) => onRouter.includes(ckn));
   if (key === undefined || shown?.provisioning !== "settled") return;
   if (shown.pointsAt?.cknSecretId === key.cknSecretId) return;
-  link.msee.person(link.azureLink, { key });
+  link.msee.manualEdit(link.azureLink, { key });
 }
 
 /**

@@ -15,7 +15,7 @@ import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { Ambush } from "./ambush.ts";
 import { Lives } from "./lives.ts";
-import { Person } from "./person.ts";
+import { ManualOperator } from "./manual-operator.ts";
 import { hookOf, nothingSown, type Plant } from "./plant.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { StormRun } from "./storm-run.ts";
@@ -68,7 +68,7 @@ class Rotations {
   readonly #prng: Prng;
   readonly #run: StormRun;
   readonly #lives: Lives;
-  readonly #person: Person;
+  readonly #operator: ManualOperator;
   readonly #witness: Witness;
   readonly #marks: Counts = {};
   readonly #faults: Counts = {};
@@ -118,7 +118,7 @@ class Rotations {
       surround: (world, life) => sown.surround({ world, edges, life }),
     });
     const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
-    this.#person = new Person({ run: this.#run, prng: this.#prng.fork("person"), risks });
+    this.#operator = new ManualOperator({ run: this.#run, prng: this.#prng.fork("person"), risks });
     this.#witness = new Witness(this.#run);
     const { oracle } = this.#run.stormSite;
     if (this.#scene.drain !== "none") oracle.expectDrained();
@@ -202,9 +202,9 @@ class Rotations {
     // A first enrolment gets faults too.
     if (this.#scene.start === "clear") await this.#weather();
     this.#isEnrolled = true;
-    this.#person.become("careful");
+    this.#operator.become("careful");
     await this.#until(mendMs, () => this.#isWell(), "was never protected at first");
-    this.#person.become("careless");
+    this.#operator.become("careless");
   }
 
   async #round(): Promise<void> {
@@ -213,7 +213,7 @@ class Rotations {
     this.#askForIt();
     await this.#weather();
     for (const group of site.groups) this.#countParked(group);
-    this.#person.become("careful");
+    this.#operator.become("careful");
     await this.#until(
       mendMs,
       () => this.#isWell(),
@@ -226,13 +226,13 @@ class Rotations {
   async #weather(): Promise<void> {
     const { clock } = this.#run.stormSite.site;
     const storm = this.#storm();
-    this.#person.become(this.#prng.chance(0.1) ? "away" : "careless");
+    this.#operator.become(this.#prng.chance(0.1) ? "away" : "careless");
     const { low, high } = stormMs[this.#ambush?.kind ?? "plain"];
     await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
     storm?.calm();
     this.#ambush = undefined;
     this.#lives.spare();
-    this.#person.become("away");
+    this.#operator.become("away");
     await this.#until(restMs, () => this.#isAtRest(), "never at rest");
     this.#judgeReasons();
   }
@@ -250,7 +250,7 @@ class Rotations {
     for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
     if (this.#scene.begins !== "byHand" && this.#prng.chance(0.7)) return;
     const urgency = this.#prng.chance(0.25) ? "emergency" : "rotation";
-    for (const group of site.groups) this.#person.want(group, urgency);
+    for (const group of site.groups) this.#operator.want(group, urgency);
   }
 
   #storm(): Storm | undefined {
@@ -292,7 +292,7 @@ class Rotations {
     return stormSite.site.groups.every(
       (group) =>
         this.#begun.has(group) &&
-        this.#person.wants(group) === "nothing" &&
+        this.#operator.wants(group) === "nothing" &&
         openCampaign(agent.memory, group) === undefined,
     );
   }

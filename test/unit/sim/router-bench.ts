@@ -128,7 +128,7 @@ export class RouterBench {
   /** Gives both ends of the link key n manually. */
   protect(side: Side, n: number): void {
     const key = { ckn: keyOf(n).ckn, cak: cakOf(n), role: "primary" } as const;
-    side.router.person((config) => {
+    side.router.manualEdit((config) => {
       const wanted = config.ports.get(port);
       if (wanted === undefined) throw new Error("no port");
       wanted.macsec = { ...settings, policy: "mustSecure" };

@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
-import { setKeys } from "#sim/faults/people.ts";
+import { setKeys } from "#sim/faults/manual-operators.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { putRight } from "../../storm/mending.ts";
 import { rotation } from "../kit/rotation-runner-bench.ts";
@@ -20,7 +20,7 @@ it("a far end on the new key of a rotation gets its SCI repaired: seed 47-935", 
   if (before === undefined || settings === undefined) throw new RangeError("it is protected");
   const cak = Buffer.from(site.vault.valueForFarEnd(newest.cakSecretId), "hex");
   setKeys(link, [{ ckn: newest.ckn, cak: Uint8Array.from(cak), role: "primary" }]);
-  link.msee.person(link.azureLink, { key: newest, sci: settings.includeSci ? "off" : "on" });
+  link.msee.manualEdit(link.azureLink, { key: newest, sci: settings.includeSci ? "off" : "on" });
   await site.clock.runFor(60_000);
   const [entry] = rotation().links;
   if (entry === undefined) throw new RangeError("a rotation has links");

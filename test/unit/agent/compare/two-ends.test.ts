@@ -39,8 +39,8 @@ describe("status", () => {
       "the SCI of one link",
       (pair) => {
         const { msee, azureLink } = pair.link("primary");
-        msee.person(azureLink, { sci: "off" });
-        return () => msee.person(azureLink, { sci: "on" });
+        msee.manualEdit(azureLink, { sci: "off" });
+        return () => msee.manualEdit(azureLink, { sci: "on" });
       },
       /link1: the far end has SCI off/,
     ],
@@ -63,7 +63,7 @@ describe("the plan", () => {
   it("the plan lists what the far end needs as a step for a person", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const { msee, azureLink } = pair.link("primary");
-    msee.person(azureLink, { sci: "off", suite: "gcm-aes-256" });
+    msee.manualEdit(azureLink, { sci: "off", suite: "gcm-aes-256" });
     await pair.run(80_000);
     const plan = await planOf(pair);
     expect(plan.wouldChange).toBe(false);
@@ -83,7 +83,7 @@ describe("the plan", () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const { msee, azureLink, key } = pair.link("primary");
     const [before] = pair.site.vault.pairs(key);
-    msee.person(azureLink, { key: pair.site.vault.generatePair(key, "gcm-aes-xpn-256") });
+    msee.manualEdit(azureLink, { key: pair.site.vault.generatePair(key, "gcm-aes-xpn-256") });
     msee.setPort({ lag: { members: 1, least: 2 } });
     await pair.run(80_000);
     const { steps, notes } = await planOf(pair);

@@ -9,7 +9,7 @@ import { type DoctorReport, doctorReport } from "#agent/operate/doctor/report.ts
 import type { PeerState } from "#hal/device.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { addForeignKey, shutPort } from "#sim/faults/people.ts";
+import { addForeignKey, shutPort } from "#sim/faults/manual-operators.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { routerWith } from "#sim/site/site-plan.ts";
@@ -20,7 +20,7 @@ const hex = (digit: string, digits = 64): string => digit.repeat(digits);
 
 /** Somebody changes the running configuration of the router. */
 function edit(link: SiteLink, change: (port: PortConfig) => void): void {
-  link.router.person((config) => {
+  link.router.manualEdit((config) => {
     const port = config.ports.get(link.port);
     if (port === undefined) throw new RangeError(link.port);
     change(port);
@@ -42,7 +42,7 @@ function idsOf(link: SiteLink): Ids {
 }
 
 function pointAt(link: SiteLink, ids: Partial<Ids>): void {
-  link.msee.person(link.azureLink, { key: { ...idsOf(link), ...ids } });
+  link.msee.manualEdit(link.azureLink, { key: { ...idsOf(link), ...ids } });
 }
 
 /** A version of the link's CAK secret that came from elsewhere. */
@@ -61,25 +61,25 @@ type Seed = readonly [string, Slip, string, RegExp];
 const farSeeds: readonly Seed[] = [
   [
     "another suite at the far end",
-    (_pair, link) => link.msee.person(link.azureLink, { suite: "gcm-aes-256" }),
+    (_pair, link) => link.msee.manualEdit(link.azureLink, { suite: "gcm-aes-256" }),
     "suite-mismatch",
     /edge-a et-0\/0\/0 uses gcm-aes-xpn-256 \| link1 of erd-demo uses gcm-aes-256/,
   ],
   [
     "another SCI at the far end",
-    (_pair, link) => link.msee.person(link.azureLink, { sci: "off" }),
+    (_pair, link) => link.msee.manualEdit(link.azureLink, { sci: "off" }),
     "sci-mismatch",
     /has the SCI on \| link1 of erd-demo has sciState Disabled/,
   ],
   [
     "MACsec taken off at the far end",
-    (_pair, link) => link.msee.person(link.azureLink, { key: "off" }),
+    (_pair, link) => link.msee.manualEdit(link.azureLink, { key: "off" }),
     "macsec-one-sided",
     /MACsec on \| link1 of erd-demo has MACsec off/,
   ],
   [
     "a link that is switched off",
-    (_pair, link) => link.msee.person(link.azureLink, { admin: "down" }),
+    (_pair, link) => link.msee.manualEdit(link.azureLink, { admin: "down" }),
     "admin-state-disabled",
     /adminState Disabled/,
   ],
@@ -87,7 +87,7 @@ const farSeeds: readonly Seed[] = [
     "a change that failed",
     (_pair, link) => {
       link.msee.setFault("fails", true);
-      link.msee.person(link.azureLink, { sci: "off" });
+      link.msee.manualEdit(link.azureLink, { sci: "off" });
     },
     "far-end-failed",
     /provisioningState Failed \(OperationFailed\)/,
@@ -96,7 +96,7 @@ const farSeeds: readonly Seed[] = [
     "a change that goes on for hours",
     (pair, link) => {
       link.msee.setFault("slow", true);
-      link.msee.person(link.azureLink, { sci: "off" });
+      link.msee.manualEdit(link.azureLink, { sci: "off" });
       pair.site.clock.after(30_000, () => link.msee.setFault("slow", false));
     },
     "far-end-updating",
@@ -405,7 +405,7 @@ describe("a mismatch", () => {
   it("a mismatch of one link gives no finding about its sibling", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const link = pair.link("primary");
-    link.msee.person(link.azureLink, { sci: "off" });
+    link.msee.manualEdit(link.azureLink, { sci: "off" });
     await pair.run(80_000);
     expect((await findings(pair)).map(({ code, about }) => [code, about])).toEqual([
       ["sci-mismatch", "erd-demo/primary"],

@@ -22,8 +22,8 @@ describe("a clear sibling", () => {
 async function halfProtected(): Promise<AgentBench> {
   const bench = new AgentBench("protected");
   const { msee, azureLink, router, port } = bench.link("secondary");
-  msee.person(azureLink, { key: "off" });
-  router.person((config) => {
+  msee.manualEdit(azureLink, { key: "off" });
+  router.manualEdit((config) => {
     const settings = config.ports.get(port);
     if (settings !== undefined) Object.assign(settings, { macsec: undefined, keys: [] });
   });

@@ -94,7 +94,7 @@ describe("an operation", () => {
     expect(details?.failure).toBe("ExpressRoutePortUpdateFailed");
     msee(bench).setFault("fails", false);
     const { key } = bench.newWant("link1");
-    msee(bench).person("link1", { key, suite: "gcm-aes-xpn-256", sci: "on" });
+    msee(bench).manualEdit("link1", { key, suite: "gcm-aes-xpn-256", sci: "on" });
     expect(await history(bench)).toEqual(["updating", "settled"]);
     expect(short(await bench.observe("link1"))).toEqual(["settled", key.cakSecretId]);
   });
@@ -122,7 +122,7 @@ describe("an operation", () => {
       bench.run(bench.peer("link1", bench.restarted()).observe(never));
     expect((await next()).provisioning).toBe("failed");
     msee(bench).setFault("fails", false);
-    msee(bench).person("link1", { key: bench.newWant("link1").key, suite: "gcm-aes-xpn-256" });
+    msee(bench).manualEdit("link1", { key: bench.newWant("link1").key, suite: "gcm-aes-xpn-256" });
     await bench.site.clock.runFor(5 * minute);
     const { provisioning, details } = await next();
     expect([provisioning, details?.failure]).toEqual(["settled", "ExpressRoutePortUpdateFailed"]);
@@ -203,7 +203,7 @@ describe("another change", () => {
   it("another change that runs on either link is waited for", async () => {
     for (const link of ["link1", "link2"] as const) {
       const bench = armBench({ start: "protected" });
-      msee(bench).person(link, { sci: "off" });
+      msee(bench).manualEdit(link, { sci: "off" });
       expect(await putTwice(bench, bench.newWant("link1"))).toBe(busy);
       expect(bench.calls("PUT")).toBe(0);
     }
@@ -213,7 +213,7 @@ describe("another change", () => {
     const bench = armBench({ start: "protected" });
     const { key } = bench.newWant("link1");
     bench.alter = (reply, { method }) => {
-      if (method === "GET" && bench.calls("PUT") === 0) msee(bench).person("link1", { key });
+      if (method === "GET" && bench.calls("PUT") === 0) msee(bench).manualEdit("link1", { key });
       return reply;
     };
     const error = await refused(bench.put("link1", bench.newWant("link1")));
@@ -228,13 +228,13 @@ describe("another change", () => {
     const before = (await bench.observe("link1")).pointsAt;
     const want = bench.newWant("link1");
     const { key } = bench.newWant("link1");
-    msee(bench).person("link1", { key });
+    msee(bench).manualEdit("link1", { key });
     await history(bench);
     const decided = { ...want, over: [before, want.key] };
     expect(await putTwice(bench, decided)).toBe(
       "peer.rejected none: its key was changed meanwhile: nothing was written",
     );
-    msee(bench).person("link1", { key: "off" });
+    msee(bench).manualEdit("link1", { key: "off" });
     await history(bench);
     expect(await putTwice(bench, decided)).toContain("its key was changed meanwhile");
     expect(bench.calls("PUT")).toBe(0);

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
 import { Desk } from "#sim/faults/desk.ts";
 import { cloudFaults, demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
-import type { Heal } from "#sim/faults/people.ts";
+import type { Heal } from "#sim/faults/manual-operators.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../../../hand.ts";

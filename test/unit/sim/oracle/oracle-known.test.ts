@@ -3,7 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Transaction } from "#hal/device.ts";
-import { setKeys, swapNewestKey } from "#sim/faults/people.ts";
+import { setKeys, swapNewestKey } from "#sim/faults/manual-operators.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { Hand } from "../../../hand.ts";
@@ -59,7 +59,7 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
   const { hand, primary, secondary, site } = all;
   const key = hand.newKey(primary);
   primary.msee.setFault("lies", true);
-  if (farEnd === "pointed") primary.msee.person(primary.azureLink, { key });
+  if (farEnd === "pointed") primary.msee.manualEdit(primary.azureLink, { key });
   secondary.fibre.setUp(false);
   await site.clock.sleep(60_000);
   await lookBoth(all);
@@ -76,10 +76,10 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   const staged = [hand.keyChange(primary, "addKey", key)];
   const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
   await transaction.apply(600_000, never);
-  primary.msee.person(primary.azureLink, { key });
+  primary.msee.manualEdit(primary.azureLink, { key });
   while (primary.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
   if (farEnd === "old") {
-    primary.msee.person(primary.azureLink, { key: old });
+    primary.msee.manualEdit(primary.azureLink, { key: old });
     while (primary.far.keys()[0]?.ckn !== old.ckn) await site.clock.sleep(100);
   }
   await site.clock.sleep(20_000);
@@ -194,7 +194,7 @@ async function addAfterReturn(
   const validated = how === "validated on its router" ? await validate() : undefined;
   primary.router.takeOver(1);
   if (how === "pointed at it by a person") {
-    secondary.msee.person(secondary.azureLink, { key: next });
+    secondary.msee.manualEdit(secondary.azureLink, { key: next });
     while (secondary.far.keys()[0]?.ckn !== next.ckn) await site.clock.sleep(100);
   }
   await site.clock.sleep(laterMs);

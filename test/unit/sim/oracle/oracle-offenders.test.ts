@@ -57,7 +57,7 @@ function forge(
   edit: (port: PortConfig) => void,
   ckn?: Ckn,
 ): void {
-  primary.router.person((config) => {
+  primary.router.manualEdit((config) => {
     const port = config.ports.get(primary.port);
     if (port !== undefined) edit(port);
   });
@@ -411,7 +411,7 @@ describe("the oracle lets pass", () => {
   it("the oracle does not blame the agent if an operator relaxes must-secure", async () => {
     const all = await scene("protected");
     const { primary, oracle, site } = all;
-    primary.router.person((config) => {
+    primary.router.manualEdit((config) => {
       const port = config.ports.get(primary.port);
       if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy: "shouldSecure" };
     });
@@ -458,7 +458,7 @@ describe("the oracle lets pass", () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
-      all.primary.router.person((config) => {
+      all.primary.router.manualEdit((config) => {
         const port = config.ports.get(all.primary.port);
         if (port !== undefined) port.admin = "down";
       });

@@ -10,7 +10,7 @@ import { never } from "../../kit/site-bench.ts";
 
 /** The new key is proven, its port is shut for the promotion, and the far end goes back. */
 async function promoted(
-  person: "once it was told to shut" | "once it was told" | "before",
+  when: "once it was told to shut" | "once it was told" | "before",
 ): Promise<readonly string[]> {
   const options = { seed: "promote-1", name: "demo", groups: 1, tunnels: 0 } as const;
   const paces = { farEndDelayMs: { low: 200, high: 200 }, routingPps: 2 };
@@ -34,10 +34,10 @@ async function promoted(
     hand.put(primary, key);
     await site.clock.sleep(60_000);
     const goBack = async (): Promise<void> => {
-      primary.msee.person(primary.azureLink, { key: old });
+      primary.msee.manualEdit(primary.azureLink, { key: old });
       while (primary.edge.session().principalCkn !== old.ckn) await site.clock.sleep(100);
     };
-    if (person === "before") {
+    if (when === "before") {
       await goBack();
       await site.clock.sleep(30_000);
     }
@@ -47,13 +47,13 @@ async function promoted(
     const tell = async (...change: DeviceChange): Promise<void> => {
       const transaction = await hand.device(primary).prepare(change, hand.keys, never);
       primary.router.setFault("slow", true);
-      const gone = person === "before" ? undefined : goBack();
+      const gone = when === "before" ? undefined : goBack();
       await transaction.apply("final", never);
       await gone;
       expect(primary.edge.session().principalCkn).toBe(old.ckn);
       primary.router.setFault("slow", false);
     };
-    if (person === "once it was told") await tell(promotion);
+    if (when === "once it was told") await tell(promotion);
     else {
       await tell({ kind: "port.shut", port });
       await lookBoth();

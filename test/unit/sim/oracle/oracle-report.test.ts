@@ -59,13 +59,13 @@ const cut = (at: Site): void => primaryOf(at).fibre.setUp(false);
 const silence = (at: Site): void => primaryOf(at).router.setFault("unreachable", true);
 const garble = (at: Site): void => primaryOf(at).router.setFault("unparsed", true);
 const clear = (at: Site): void => {
-  primaryOf(at).router.person((config) =>
+  primaryOf(at).router.manualEdit((config) =>
     config.ports.forEach((port) => {
       port.macsec = undefined;
       port.keys = [];
     }),
   );
-  primaryOf(at).msee.person("link1", { key: "off" });
+  primaryOf(at).msee.manualEdit("link1", { key: "off" });
 };
 
 const stale = (at: Site): void => {

@@ -62,7 +62,7 @@ async function promoteAfter(all: Scene, ms: number): Promise<void> {
   await lookBoth(all);
   await hand.drain(link);
   const { ckn } = await proven(all);
-  link.msee.person(link.azureLink, { key: "off" });
+  link.msee.manualEdit(link.azureLink, { key: "off" });
   while (link.far.keys().length > 0) await site.clock.sleep(100);
   await site.clock.sleep(ms);
   await lookBoth(all);
@@ -254,7 +254,7 @@ describe("the oracle lets pass", () => {
 
   it("the oracle accepts a record that others have just made untrue", async () => {
     const { oracle, link, hand } = await scene("keychain");
-    link.msee.person(link.azureLink, { key: hand.newKey(link) });
+    link.msee.manualEdit(link.azureLink, { key: hand.newKey(link) });
     oracle.claims(link.id, "0f".repeat(32) as Ckn);
     expect(oracle.violations).toEqual([]);
   });

@@ -27,7 +27,7 @@ async function scene(): Promise<Scene> {
 }
 
 function drain({ router, port }: SiteLink): void {
-  router.person((config) => {
+  router.manualEdit((config) => {
     const wanted = config.ports.get(port);
     if (wanted !== undefined) wanted.drain = "prepend";
   });
@@ -69,7 +69,7 @@ describe("outage time", () => {
       link.farPort.putKey(key);
     });
     site.clock.after(60_000, () => {
-      link.router.person((config) => {
+      link.router.manualEdit((config) => {
         const port = config.ports.get(link.port);
         if (port !== undefined) port.keys = [key];
       });

@@ -209,7 +209,7 @@ describe("a commit", () => {
     );
     expect(keysOf(bench)).toEqual(["1"]);
     await applied(bench, [...addKey(2), { kind: "port.drain", port, means: "prepend" }], 60_000);
-    bench.a.router.person((config) => {
+    bench.a.router.manualEdit((config) => {
       config.tunnels.set(tunnel.name, { spec: tunnel, psk: new Uint8Array(8) });
     });
     await bench.clock.runFor(60_000);
@@ -444,7 +444,7 @@ describe("an operator", () => {
   it("a manual change of the running configuration is reported as an operator's", async () => {
     const bench = new RouterBench();
     bench.protect(bench.a, 1);
-    bench.a.router.person((config) => {
+    bench.a.router.manualEdit((config) => {
       const wanted = config.ports.get(port);
       if (wanted === undefined) throw new Error("no port");
       wanted.macsec = { ...settings, policy: "shouldSecure" };

@@ -236,7 +236,7 @@ describe("an operator at the far end", () => {
     const { clock, vault, msee, effects } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.preset("link1", want(key));
-    msee.person("link1", { sci: "off" });
+    msee.manualEdit("link1", { sci: "off" });
     await clock.runFor(60_000);
     expect(msee.observe("link1")).toMatchObject({ suite: "gcm-aes-xpn-256", sci: "off" });
     expect(effects.map(({ by }) => by)).toEqual(["person"]);
@@ -246,7 +246,7 @@ describe("an operator at the far end", () => {
     const { clock, vault, msee, link1 } = build();
     const key = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.preset("link1", want(key));
-    msee.person("link1", { key: "off" });
+    msee.manualEdit("link1", { key: "off" });
     await clock.runFor(60_000);
     expect(msee.observe("link1").pointsAt).toBeUndefined();
     expect(msee.hardwareKey("link1")).toBeUndefined();
@@ -258,7 +258,7 @@ describe("an operator at the far end", () => {
     const ours = vault.generatePair(names, "gcm-aes-xpn-256");
     const theirs = vault.generatePair(names, "gcm-aes-xpn-256");
     msee.put("link1", want(ours));
-    msee.person("link1", { key: theirs });
+    msee.manualEdit("link1", { key: theirs });
     expect(msee.observe("link1").pointsAt?.cakSecretId).toBe(ours.cakSecretId);
     await clock.runFor(120_000);
     expect(msee.hardwareKey("link1")).toBe(theirs.ckn);

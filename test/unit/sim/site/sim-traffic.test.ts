@@ -67,7 +67,7 @@ describe("BGP", () => {
 
 // Sets must-secure on one side only: nothing gets through, and no port goes down.
 function dark(side: Side): void {
-  side.router.person((config) => {
+  side.router.manualEdit((config) => {
     const wanted = config.ports.get(port);
     if (wanted === undefined) throw new Error("no port");
     wanted.macsec = { ...settings, policy: "mustSecure" };

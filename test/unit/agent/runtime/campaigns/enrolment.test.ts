@@ -68,13 +68,13 @@ describe("adoption", () => {
   const refusals: readonly (readonly [string, Spoil, string, string])[] = [
     [
       "the far end is off",
-      (bench) => bench.link("primary").msee.person("link1", { key: "off" }),
+      (bench) => bench.link("primary").msee.manualEdit("link1", { key: "off" }),
       "gate.leftoverKey",
       "far end has MACsec off",
     ],
     [
       "the far end points elsewhere",
-      (bench) => bench.link("primary").msee.person("link1", { key: foreign(bench) }),
+      (bench) => bench.link("primary").msee.manualEdit("link1", { key: foreign(bench) }),
       "gate.leftoverKey",
       "not the one that the far end points at",
     ],
@@ -99,7 +99,7 @@ describe("adoption", () => {
     [
       "the router holds two keys",
       (bench) =>
-        bench.link("primary").router.person((config) => {
+        bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           const cak = new Uint8Array(32).fill(7);
           port?.keys.push({ ckn: foreign(bench).ckn, cak, role: "fallback" });
@@ -110,7 +110,7 @@ describe("adoption", () => {
     [
       "the router has MACsec without a key",
       (bench) =>
-        bench.link("primary").router.person((config) => {
+        bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.keys = [];
         }),
@@ -132,7 +132,7 @@ describe("adoption", () => {
     [
       "the settings differ",
       (bench) =>
-        bench.link("primary").router.person((config) => {
+        bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
         }),
@@ -160,7 +160,7 @@ describe("adoption", () => {
 
   it("takes other settings as they are with the risk asFound", async () => {
     const bench = await protectedBench();
-    bench.link("primary").router.person((config) => {
+    bench.link("primary").router.manualEdit((config) => {
       const port = config.ports.get("et-0/0/0");
       if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
     });
@@ -176,8 +176,8 @@ describe("adoption", () => {
     const second = bench.link("secondary");
     const { ckn, cknSecretId } = handMade(bench, "secondary");
     const cakSecretId = vault.put(second.key.cak, shared);
-    second.msee.person("link2", { key: { cakSecretId, cknSecretId } });
-    second.router.person((config) => {
+    second.msee.manualEdit("link2", { key: { cakSecretId, cknSecretId } });
+    second.router.manualEdit((config) => {
       const port = config.ports.get("et-0/0/0");
       const cak = Uint8Array.from(Buffer.from(shared, "hex"));
       if (port !== undefined) port.keys = [{ ckn, cak, role: "primary" }];
@@ -268,7 +268,7 @@ describe("with a far end that is a person's", () => {
     const { msee, azureLink } = bench.link(name);
     const key = campaign()?.links.find((link) => link.name === name)?.new.key;
     if (key === undefined) throw new Error("no campaign");
-    msee.person(azureLink, { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
+    msee.manualEdit(azureLink, { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
   }
 
   it("waits, with traffic on both links and nothing on either end", async () => {
@@ -372,7 +372,7 @@ describe("a campaign that is held", () => {
     const bench = await heldBench();
     const { msee } = bench.link("primary");
     msee.setFault("fails", false);
-    msee.person("link1", { key: "off" });
+    msee.manualEdit("link1", { key: "off" });
     await bench.run(120_000);
     expect(await ask(bench, "resume")).toMatchObject({ state: "gated" });
     expect(await ask(bench, "resume")).toMatchObject({ code: "gate.busy" });
@@ -384,7 +384,7 @@ describe("a campaign that is held", () => {
     const bench = await heldBench();
     const { msee } = bench.link("primary");
     msee.setFault("fails", false);
-    msee.person("link1", { key: "off" });
+    msee.manualEdit("link1", { key: "off" });
     await bench.run(120_000);
     const answer = await ask(bench, "abandon");
     expect(answer).toMatchObject({
@@ -441,7 +441,7 @@ describe("a campaign that is held", () => {
     const { msee } = bench.link("primary");
     const key = bench.agent.memory.campaigns[group]?.links[0]?.new.key;
     if (key === undefined) throw new Error("no campaign");
-    msee.person("link1", { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
+    msee.manualEdit("link1", { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
     await bench.reach("primary held");
     expect(bench.agent.memory.campaigns[group]?.reason).toEqual({
       code: "switching.refused",

@@ -1,7 +1,7 @@
 // The acts of a manual operator at a router of the simulated site.
 
 import { expect, it } from "vitest";
-import { setKeys, takeOff } from "#sim/faults/people.ts";
+import { setKeys, takeOff } from "#sim/faults/manual-operators.ts";
 import { buildSite } from "#sim/site/site.ts";
 
 it("a port that lost MACsec gets it back with its key: seeds 12-704, 12-885", async () => {

@@ -45,7 +45,7 @@ export function pointAtPreviousPair(site: Site, link: SiteLink): Heal {
 function pointAt(site: Site, link: SiteLink, key: KeyRef | undefined): Heal {
   const before = pointsAt(link);
   if (before === undefined || key === undefined) return nothing;
-  link.msee.person(link.azureLink, { key, suite: handMadeSettings.suite });
+  link.msee.manualEdit(link.azureLink, { key, suite: handMadeSettings.suite });
   return () => putBack(site, link, { key, before, left: retriesMax });
 }
 
@@ -68,7 +68,7 @@ function putBack(site: Site, link: SiteLink, task: PutBack): void {
   const wanting = (theirs && !followed) || refused;
   const waiting = shown === undefined || shown.provisioning === "updating";
   if (left === 0 || !(wanting || waiting)) return;
-  if (!waiting) link.msee.person(link.azureLink, { key: good });
+  if (!waiting) link.msee.manualEdit(link.azureLink, { key: good });
   site.clock.after(retryMs, () => putBack(site, link, { ...task, left: left - 1 }));
 }
 
@@ -86,7 +86,7 @@ function heldPair(site: Site, link: SiteLink, before: PutBack["before"]): PutBac
 export function repairFarEnd(site: Site, link: SiteLink): void {
   const shown = portal(link);
   if (shown?.provisioning !== "failed" || shown.pointsAt === undefined) return;
-  link.msee.person(link.azureLink, { key: heldPair(site, link, shown.pointsAt) });
+  link.msee.manualEdit(link.azureLink, { key: heldPair(site, link, shown.pointsAt) });
 }
 
 function pointsAt(link: SiteLink): PeerState["pointsAt"] {
@@ -236,14 +236,14 @@ export function undrainBriefly(site: Site, link: SiteLink): Heal {
 export function turnOffFarEnd(site: Site, link: SiteLink): Heal {
   const before = pointsAt(link);
   if (before === undefined) return nothing;
-  link.msee.person(link.azureLink, { key: "off" });
+  link.msee.manualEdit(link.azureLink, { key: "off" });
   const putOn = (left: number): void => {
     const shown = portal(link);
     const waiting = shown === undefined || shown.provisioning === "updating";
     if (left === 0 || !(waiting || shown.pointsAt === undefined)) return;
     // If the router has no key either, both ends are as they were before the first one.
     if (!waiting && link.edge.keys().length === 0) return;
-    if (!waiting) link.msee.person(link.azureLink, { key: heldPair(site, link, before) });
+    if (!waiting) link.msee.manualEdit(link.azureLink, { key: heldPair(site, link, before) });
     site.clock.after(retryMs, () => putOn(left - 1));
   };
   return () => putOn(retriesMax);
@@ -255,13 +255,13 @@ export function setUpFarEnd(site: Site, link: SiteLink): Heal {
   const shown = portal(link);
   if (newest === undefined || shown === undefined || shown.pointsAt !== undefined) return nothing;
   const { suite, includeSci } = link.settings ?? handMadeSettings;
-  link.msee.person(link.azureLink, { key: newest, suite, sci: includeSci ? "on" : "off" });
+  link.msee.manualEdit(link.azureLink, { key: newest, suite, sci: includeSci ? "on" : "off" });
   const takeBack = (left: number): void => {
     const seen = portal(link);
     const waiting = seen === undefined || seen.provisioning === "updating";
     if (left === 0 || link.edge.keys().length > 0) return;
     if (!waiting && seen.pointsAt === undefined) return;
-    if (!waiting) link.msee.person(link.azureLink, { key: "off" });
+    if (!waiting) link.msee.manualEdit(link.azureLink, { key: "off" });
     site.clock.after(retryMs, () => takeBack(left - 1));
   };
   return () => takeBack(retriesMax);
@@ -326,7 +326,7 @@ export function setSettings(link: SiteLink, wanted: WantedSettings): void {
 }
 
 function edit(link: SiteLink, change: (port: PortConfig) => void): void {
-  link.router.person((config) => {
+  link.router.manualEdit((config) => {
     const port = config.ports.get(link.port);
     if (port !== undefined) change(port);
   });

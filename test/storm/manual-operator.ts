@@ -8,7 +8,7 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { pointAtForeignPair } from "#sim/faults/people.ts";
+import { pointAtForeignPair } from "#sim/faults/manual-operators.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
 import type { StormRun } from "./storm-run.ts";
@@ -57,7 +57,7 @@ const asksNow: readonly string[] = [
   "switching.personWaits",
 ];
 
-export class Person {
+export class ManualOperator {
   readonly #parts: PersonParts;
   readonly #desks = new Map<string, Desk>();
   /**
