@@ -44,10 +44,10 @@ const mutations = Object.keys(areas).map(
 
 /** All parts, in the order in which they run. */
 export const parts: readonly Part[] = [
-  long("storms", "rotations in bad weather, 5,000 seeds", named("fleet", ["rotations"])),
+  long("storms", "rotations under faults, 5,000 seeds", named("fleet", ["rotations"])),
   long(
     "fleet",
-    "agents in bad weather, beside routers of each vendor, and for a month",
+    "agents under faults, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
     named("fleet", ["arm-lost", "junos-cut", "rotation", "start", "tunnel-gateway", "tunnels"]),
     named("conformance", ["vendors-served"]),

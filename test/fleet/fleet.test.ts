@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
 import { plants } from "../storm/plants.ts";
 import { type Played, type PlayOptions, playStorm } from "../storm/play.ts";
-import { type Outcome, Weather } from "./weather.ts";
+import { FaultSchedule, type Outcome } from "./fault-schedule.ts";
 
 const hourMs = 3_600_000;
 
@@ -62,7 +62,7 @@ describe("a storm site", () => {
 
 async function storm(seed: string): Promise<Outcome> {
   const hours = { stormMs: 1.5 * hourMs, calmMs: 1.5 * hourMs };
-  return await new Weather({
+  return await new FaultSchedule({
     seed,
     routers: 4,
     ...hours,

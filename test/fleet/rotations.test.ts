@@ -100,15 +100,15 @@ async function catches(plant: Plant, seed: string): Promise<string | undefined> 
 }
 
 describe("a seeded defect", () => {
-  const weathered = plants.filter(({ where }) => where === "rotations");
+  const inRotations = plants.filter(({ where }) => where === "rotations");
 
   it("each seeded defect has its seed, and there are at least 25 of them", () => {
-    const names = weathered.map(({ name }) => name);
+    const names = inRotations.map(({ name }) => name);
     expect(Object.keys(foundBy).toSorted()).toEqual(names.toSorted());
     expect(plants.length).toBeGreaterThanOrEqual(25);
   });
 
-  it.each(weathered)(
+  it.each(inRotations)(
     "the seeded defect $name is found: it breaks $breaks",
     { timeout: 600_000 },
     async (plant) => {

@@ -53,7 +53,7 @@ export class RouterStage {
   /** Chance from 0 to 1 that the connection breaks before, and again after, each write. */
   cuts = 0;
   cut = 0;
-  readonly #weather: Prng;
+  readonly #faultPrng: Prng;
   readonly #emulators: ReadonlyMap<string, Emulator>;
   readonly #spoken: Spoken;
   readonly #disk: SimDisk;
@@ -70,7 +70,7 @@ export class RouterStage {
     const farEndDelayMs = { low: 6_000, high: 18_000 };
     this.site = buildSite({ ...size, farEndDelayMs, models: () => model });
     this.oracle = watchSite(this.site);
-    this.#weather = this.site.prng.fork("weather");
+    this.#faultPrng = this.site.prng.fork("weather");
     this.oracle.expectDrained();
     const { clock, prng } = this.site;
     this.#disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
@@ -135,7 +135,7 @@ export class RouterStage {
     let said = "";
     // Some messages do not arrive, and some that arrive get no answer.
     const cut = async (): Promise<void> => {
-      if (!this.#weather.chance(this.cuts)) return;
+      if (!this.#faultPrng.chance(this.cuts)) return;
       this.cut += 1;
       await inner[Symbol.asyncDispose]();
     };

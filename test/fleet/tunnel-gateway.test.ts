@@ -123,13 +123,13 @@ describe("a key that the agent gives to the gateway", () => {
   );
 });
 
-const weathers = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
+const cloudFaults = ["slow", "fails", "failsGiven", "lost", "busy", "throttled", "denied"] as const;
 
 /** Breaks the path to the gateway until it is repaired. */
-function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => void {
+function spoil(stage: GatewayStage, cloudFault: (typeof cloudFaults)[number]): () => void {
   const { faults, arm } = stage.cloud;
   const keys = arm.sharedKeys;
-  switch (weather) {
+  switch (cloudFault) {
     case "slow":
       keys.lastsMs = 200_000;
       return () => {
@@ -137,7 +137,7 @@ function spoil(stage: GatewayStage, weather: (typeof weathers)[number]): () => v
       };
     case "fails":
     case "failsGiven":
-      keys.fate = weather;
+      keys.fate = cloudFault;
       return () => {
         keys.fate = "succeeds";
       };
@@ -179,8 +179,8 @@ describe("keys that change under faults, with an agent that is killed", () => {
       const marks: string[] = [];
       const keys: string[] = [];
       for (let round = 1; round <= 4; round += 1) {
-        const weather = prng.pick(weathers);
-        const heal = spoil(stage, weather);
+        const cloudFault = prng.pick(cloudFaults);
+        const heal = spoil(stage, cloudFault);
         const tunnel = prng.pick(["hub-1", "hub-2"]);
         const value = `A_PSK_of_${seed.replace("-", "_")}_${round}`;
         keys.push(value);
@@ -190,8 +190,8 @@ describe("keys that change under faults, with an agent that is killed", () => {
           mortal.kill();
           await stage.until(() => false, prng.between(1_000, 60_000));
           mortal = await stage.live();
-          marks.push(`${weather}+death`);
-        } else marks.push(weather);
+          marks.push(`${cloudFault}+death`);
+        } else marks.push(cloudFault);
         await stage.until(() => false, prng.between(5_000, 200_000));
         heal();
         const isDone = await stage.until(() => stage.inUse(tunnel)?.auth.secretId === id);

@@ -200,7 +200,7 @@ class Rotations {
     this.#lives.start();
     await site.clock.runFor(25_000);
     // A first enrolment gets faults too.
-    if (this.#scene.start === "clear") await this.#weather();
+    if (this.#scene.start === "clear") await this.#faultPhase();
     this.#isEnrolled = true;
     this.#operator.become("careful");
     await this.#until(mendMs, () => this.#isWell(), "was never protected at first");
@@ -211,7 +211,7 @@ class Rotations {
     const { site } = this.#run.stormSite;
     this.#begun.clear();
     this.#askForIt();
-    await this.#weather();
+    await this.#faultPhase();
     for (const group of site.groups) this.#countParked(group);
     this.#operator.become("careful");
     await this.#until(
@@ -223,7 +223,7 @@ class Rotations {
   }
 
   /** Runs a fault schedule, and then waits until everything rests for a true reason. */
-  async #weather(): Promise<void> {
+  async #faultPhase(): Promise<void> {
     const { clock } = this.#run.stormSite.site;
     const storm = this.#storm();
     this.#operator.become(this.#prng.chance(0.1) ? "away" : "careless");

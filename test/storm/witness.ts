@@ -112,7 +112,7 @@ function isOdd(link: SiteLink, campaign: Campaign): boolean {
   return meant.some((ckn) => ckn !== undefined && !seen.includes(ckn)) || seen.length > 2;
 }
 
-/** What is held keeps its reason until the weather is calm, and a storm lasts seven minutes. */
+/** What is held keeps its reason until faults have ended, and a storm lasts seven minutes. */
 const latelyMs = 900_000;
 /** Faults of a router that make an observation fail, or take too long. */
 const silencing = new Set([

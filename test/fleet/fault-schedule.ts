@@ -12,7 +12,7 @@ import { putRight } from "../storm/mending.ts";
 import { MortalWorld } from "../storm/mortal.ts";
 import { type Rest, StormRun } from "../storm/storm-run.ts";
 
-export interface WeatherOptions {
+export interface FaultScheduleOptions {
   readonly seed: string;
   readonly routers: number;
   readonly stormMs: number;
@@ -40,9 +40,9 @@ const meddleMs = { low: 60_000, high: 900_000 };
 const mendMs = 1_800_000;
 const restartMs = { low: 1_000, high: 120_000 };
 
-export class Weather {
+export class FaultSchedule {
   readonly run: StormRun;
-  readonly #options: WeatherOptions;
+  readonly #options: FaultScheduleOptions;
   readonly #prng: Prng;
   readonly #lines: string[] = [];
   readonly #broken: unknown[] = [];
@@ -51,7 +51,7 @@ export class Weather {
   #deaths = 0;
   #calm = false;
 
-  constructor(options: WeatherOptions) {
+  constructor(options: FaultScheduleOptions) {
     const { seed, routers } = options;
     this.#options = options;
     const writeLine = (line: string): void => {
