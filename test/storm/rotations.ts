@@ -13,13 +13,13 @@ import type { EffectEvent } from "#sim/base/truth.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
-import { Ambush } from "./ambush.ts";
 import { Lives } from "./lives.ts";
 import { ManualOperator } from "./manual-operator.ts";
 import { hookOf, nothingSown, type Plant } from "./plant.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { StormRun } from "./storm-run.ts";
 import { type Counts, count, type Tally } from "./tally.ts";
+import { TargetedFaults } from "./targeted-faults.ts";
 import { Witness } from "./witness.ts";
 
 export interface RotationsOptions {
@@ -89,7 +89,7 @@ class Rotations {
    * site with it.
    */
   readonly #never = new AbortController().signal;
-  #ambush: Ambush | undefined;
+  #targetedFaults: TargetedFaults | undefined;
 
   constructor(options: RotationsOptions) {
     this.#options = options;
@@ -132,7 +132,7 @@ class Rotations {
         const isBrought = what === "takeover" && this.#isShut(link);
         if (link === undefined || !(what === "port.shut" || isBrought)) return;
         this.#shut.set(link, { by, at: this.#run.stormSite.site.clock.now() });
-        if (by === "agent") this.#ambush?.shut(link);
+        if (by === "agent") this.#targetedFaults?.shut(link);
       },
     });
   }
@@ -188,7 +188,7 @@ class Rotations {
 
   #took(campaign: Campaign, row: string, next: CampaignState): void {
     count(this.#marks, row);
-    this.#ambush?.entered(campaign, row, next);
+    this.#targetedFaults?.entered(campaign, row, next);
     if (row === "queued.free" && campaign.at === 0) {
       this.#begun.set(campaign.group, `${campaign.kind} ${campaign.since}`);
     }
@@ -227,10 +227,10 @@ class Rotations {
     const { clock } = this.#run.stormSite.site;
     const storm = this.#storm();
     this.#operator.become(this.#prng.chance(0.1) ? "away" : "careless");
-    const { low, high } = stormMs[this.#ambush?.kind ?? "plain"];
+    const { low, high } = stormMs[this.#targetedFaults?.kind ?? "plain"];
     await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
     storm?.calm();
-    this.#ambush = undefined;
+    this.#targetedFaults = undefined;
     this.#lives.spare();
     this.#operator.become("away");
     await this.#until(restMs, () => this.#isAtRest(), "never at rest");
@@ -254,10 +254,10 @@ class Rotations {
   }
 
   #storm(): Storm | undefined {
-    const { strikeMs, kindChance, deathCalls, disk, traps } = this.#scene;
+    const { strikeMs, kindChance, deathCalls, disk, targeted } = this.#scene;
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
     // A fault combination is often the only fault: among many others few combinations succeed.
-    const alone = traps > 0 && this.#prng.chance(0.5);
+    const alone = targeted > 0 && this.#prng.chance(0.5);
     if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
     if (!alone && disk === "spoilt") this.#lives.spoilDisk();
     const { site } = this.#run.stormSite;
@@ -266,7 +266,15 @@ class Rotations {
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
     const about = this.#isEnrolled ? "rotation" : "enrolment";
     const company = alone ? "none" : "storm";
-    this.#ambush = new Ambush({ site, storm, prng, scene: this.#scene, traps, about, company });
+    this.#targetedFaults = new TargetedFaults({
+      site,
+      storm,
+      prng,
+      scene: this.#scene,
+      targeted,
+      about,
+      company,
+    });
     return storm;
   }
 

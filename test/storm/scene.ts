@@ -33,7 +33,7 @@ export interface Scene {
   /** The packet rate of the routing alone: with BFD, or BGP and little else. */
   readonly routingPps: number;
   /** The number of faults that wait for a state, in each fault schedule. */
-  readonly traps: number;
+  readonly targeted: number;
 }
 
 export function drawScene(prng: Prng): Scene {
@@ -56,7 +56,7 @@ export function drawScene(prng: Prng): Scene {
     deadlines: weighted(["patient", 1], ["hasty", 1]),
     samples: weighted([1, 2], [3, 1]),
     routingPps: weighted([0.2, 1], [1, 3]),
-    traps: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
+    targeted: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
     perGroup: weighted(["two", 9], ["one", 1]),
     poll: weighted(["10s", 1], ["20s", 3]),
   };

@@ -8,16 +8,16 @@ import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
-import { Ambush, type AmbushParts } from "../storm/ambush.ts";
 import { rotating } from "../storm/conspiracies.ts";
+import { TargetedFaults, type TargetedFaultsParts } from "../storm/targeted-faults.ts";
 
 const neverMs = 1e12;
 
 function scene(
   seed: string,
-  traps: number,
-  about: AmbushParts["about"] = "rotation",
-  company: AmbushParts["company"] = "storm",
+  targeted: number,
+  about: TargetedFaultsParts["about"] = "rotation",
+  company: TargetedFaultsParts["company"] = "storm",
 ) {
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 0, start: "protected" });
   const struck: string[] = [];
@@ -25,11 +25,12 @@ function scene(
   const storm = new Storm({ site, everyMs: neverMs, kindChance: 0.5 });
   const scene = { farEnd: "agent", deadlines: "hasty", quirk: "none" } as const;
   const prng = new Prng(seed);
-  const ambush = new Ambush({ site, storm, prng, scene, traps, about, company });
+  const targetedFaults = new TargetedFaults({ site, storm, prng, scene, targeted, about, company });
   const enterAll = (): void => {
-    for (const state of campaignStates) ambush.entered(campaignOf(site), `${state}.row`, state);
+    for (const state of campaignStates)
+      targetedFaults.entered(campaignOf(site), `${state}.row`, state);
   };
-  return { site, storm, struck, enterAll, ambush };
+  return { site, storm, struck, enterAll, targetedFaults };
 }
 
 function campaignOf(site: Site): Campaign {
@@ -68,8 +69,8 @@ describe("a targeted fault", () => {
   it("a storm without other faults always draws a fault combination and nothing else", async () => {
     const most = Math.max(...rotating.map(({ strikes }) => strikes.length));
     for (const seed of seeds.slice(0, 20)) {
-      const { site, struck, enterAll, ambush } = scene(seed, 60, "rotation", "none");
-      expect(ambush.kind).toBe("conspired");
+      const { site, struck, enterAll, targetedFaults } = scene(seed, 60, "rotation", "none");
+      expect(targetedFaults.kind).toBe("conspired");
       enterAll();
       await site.clock.runFor(120_000);
       expect(struck.filter((text) => text.endsWith("strikes")).length).toBeLessThanOrEqual(most);

@@ -21,19 +21,19 @@ import {
   type Strike,
 } from "./conspiracies.ts";
 
-export interface AmbushParts {
+export interface TargetedFaultsParts {
   readonly site: Site;
   readonly storm: Storm;
   readonly prng: Prng;
   readonly scene: Ground["scene"];
   /** The number of independent faults that wait for their moment. */
-  readonly traps: number;
+  readonly targeted: number;
   readonly about: "enrolment" | "rotation";
   /** `none`: a fault combination waits, and no other fault. */
   readonly company: "storm" | "none";
 }
 
-interface Trap {
+interface TargetedFault {
   readonly at: Strike["at"];
   readonly kind: StormFault;
   readonly where: "link" | "sibling";
@@ -51,40 +51,40 @@ const passing: readonly CampaignState[] = ["queued", "done"];
 const states = campaignStates.filter((state) => !passing.includes(state));
 const conspires = { enrolment: 0.9, rotation: 0.9 } as const;
 
-export class Ambush {
-  readonly #parts: AmbushParts;
+export class TargetedFaults {
+  readonly #parts: TargetedFaultsParts;
   readonly kind: "plain" | "conspired";
-  readonly #traps: Trap[];
+  readonly #targeted: TargetedFault[];
   /** The last campaign of each group, and the state that it went to. */
   readonly #seen = new Map<
     string,
     { readonly campaign: Campaign; readonly state: CampaignState }
   >();
 
-  constructor(parts: AmbushParts) {
+  constructor(parts: TargetedFaultsParts) {
     this.#parts = parts;
     const { prng, about, company } = parts;
-    const traps = company === "none" ? 0 : parts.traps;
+    const targeted = company === "none" ? 0 : parts.targeted;
     // Faults occur together: half of them wait for the same state.
     const state = prng.pick(states);
-    this.#traps = Array.from({ length: traps }, () => {
+    this.#targeted = Array.from({ length: targeted }, () => {
       const where = prng.chance(0.85) ? "link" : "sibling";
       const delayMs = prng.between(0, prng.pick(delaysMs));
       const at = prng.chance(0.5) ? state : prng.pick(states);
-      return trapOf(prng, prng.pick(stormFaults), { at, where, delayMs, conspiracy: undefined });
+      return faultOf(prng, prng.pick(stormFaults), { at, where, delayMs, conspiracy: undefined });
     });
-    const isPlotted = company === "none" || (traps > 0 && prng.chance(conspires[about]));
+    const isPlotted = company === "none" || (targeted > 0 && prng.chance(conspires[about]));
     this.kind = isPlotted ? "conspired" : "plain";
     if (this.kind === "conspired") {
       const all = about === "enrolment" ? enrolling : rotating;
-      this.#traps.push(...conspiring(prng, chosen(prng, all, groundOf(parts))));
+      this.#targeted.push(...conspiring(prng, chosen(prng, all, groundOf(parts))));
     }
   }
 
   /** Strikes what waited for this row or state, once. */
   entered(campaign: Campaign, row: string, state: CampaignState): void {
     this.#seen.set(campaign.group, { campaign, state });
-    this.#spring(campaign, ({ at }) => at === row || at === state);
+    this.#strikeDue(campaign, ({ at }) => at === row || at === state);
   }
 
   /** Strikes what waited for the agent to shut the port of this link. */
@@ -92,28 +92,29 @@ export class Ambush {
     const seen = this.#seen.get(link.slice(0, link.indexOf("/")));
     if (seen === undefined) return;
     const { campaign, state } = seen;
-    this.#spring(campaign, ({ at }) => at === "port.shut" || at === `${state}.shut`);
+    this.#strikeDue(campaign, ({ at }) => at === "port.shut" || at === `${state}.shut`);
   }
 
-  #spring(campaign: Campaign, waits: (trap: Trap) => boolean): void {
+  #strikeDue(campaign: Campaign, waits: (fault: TargetedFault) => boolean): void {
     const { site, storm } = this.#parts;
     const { name } = entryOf(campaign);
     const links = site.links.filter(({ group }) => group === campaign.group);
     const own = links.find((each) => each.name === name);
     const timed = own?.router.options.capabilities.commit.kind !== "immediate";
-    const sprung = this.#traps.filter(
-      (trap) =>
-        waits(trap) && (trap.conspiracy === undefined || meets(trap.conspiracy, campaign, timed)),
+    const due = this.#targeted.filter(
+      (fault) =>
+        waits(fault) &&
+        (fault.conspiracy === undefined || meets(fault.conspiracy, campaign, timed)),
     );
-    for (const trap of sprung) {
-      this.#traps.splice(this.#traps.indexOf(trap), 1);
-      const link = links.find((each) => (each === own) === (trap.where === "link"));
-      if (link !== undefined) storm.strikeAfter(trap.delayMs, trap.kind, link, trap.lastsMs);
+    for (const fault of due) {
+      this.#targeted.splice(this.#targeted.indexOf(fault), 1);
+      const link = links.find((each) => (each === own) === (fault.where === "link"));
+      if (link !== undefined) storm.strikeAfter(fault.delayMs, fault.kind, link, fault.lastsMs);
     }
   }
 }
 
-function groundOf({ site, scene }: AmbushParts): Ground {
+function groundOf({ site, scene }: TargetedFaultsParts): Ground {
   const overlaps = site.links.map(({ router }) => {
     const overlap = router.options.capabilities.macsec?.overlap;
     return overlap === undefined || overlap === "none" ? "breakBeforeMake" : overlap;
@@ -128,24 +129,24 @@ function chosen(prng: Prng, all: readonly Conspiracy[], ground: Ground): Conspir
   );
 }
 
-function trapOf(
+function faultOf(
   prng: Prng,
   kind: StormFault,
-  trap: Pick<Trap, "at" | "where" | "delayMs" | "conspiracy">,
-): Trap {
+  fault: Pick<TargetedFault, "at" | "where" | "delayMs" | "conspiracy">,
+): TargetedFault {
   const { low, high } = kind.lastsMs;
   const lastsMs = Math.min(lastsMsMax, prng.between(low, high) * prng.pick(lasting));
-  return { ...trap, kind, lastsMs };
+  return { ...fault, kind, lastsMs };
 }
 
-function conspiring(prng: Prng, conspiracy: Conspiracy): readonly Trap[] {
+function conspiring(prng: Prng, conspiracy: Conspiracy): readonly TargetedFault[] {
   return conspiracy.strikes.map(
     ({ at, kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
       const kind = stormFaults.find((each) => each.name === name);
       if (kind === undefined) throw new RangeError(`no fault ${name}`);
       const delayMs = prng.between(afterMs, withinMs);
-      const trap = trapOf(prng, kind, { at, where: where ?? "link", delayMs, conspiracy });
-      return lastsMs === undefined ? trap : { ...trap, lastsMs };
+      const fault = faultOf(prng, kind, { at, where: where ?? "link", delayMs, conspiracy });
+      return lastsMs === undefined ? fault : { ...fault, lastsMs };
     },
   );
 }
