@@ -8,7 +8,7 @@ import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
-import { rotating } from "../storm/conspiracies.ts";
+import { rotating } from "../storm/fault-combinations.ts";
 import { TargetedFaults, type TargetedFaultsParts } from "../storm/targeted-faults.ts";
 
 const neverMs = 1e12;
@@ -70,7 +70,7 @@ describe("a targeted fault", () => {
     const most = Math.max(...rotating.map(({ strikes }) => strikes.length));
     for (const seed of seeds.slice(0, 20)) {
       const { site, struck, enterAll, targetedFaults } = scene(seed, 60, "rotation", "none");
-      expect(targetedFaults.kind).toBe("conspired");
+      expect(targetedFaults.kind).toBe("combined");
       enterAll();
       await site.clock.runFor(120_000);
       expect(struck.filter((text) => text.endsWith("strikes")).length).toBeLessThanOrEqual(most);

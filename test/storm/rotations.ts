@@ -37,7 +37,7 @@ const minuteMs = 60_000;
 /** The length of a fault schedule, in milliseconds; a fault combination needs more time. */
 const stormMs = {
   plain: { low: minuteMs, high: 5 * minuteMs },
-  conspired: { low: 3.5 * minuteMs, high: 5 * minuteMs },
+  combined: { low: 3.5 * minuteMs, high: 5 * minuteMs },
 };
 /** The longest time until everything rests once the faults have ended, in milliseconds. */
 const restMs = 30 * minuteMs;
@@ -261,7 +261,7 @@ class Rotations {
     if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
     if (!alone && disk === "spoilt") this.#lives.spoilDisk();
     const { site } = this.#run.stormSite;
-    const everyMs = alone ? stormMs.conspired.high : strikeMs;
+    const everyMs = alone ? stormMs.combined.high : strikeMs;
     const storm = new Storm({ site, everyMs, kindChance, lasting });
     const prng = this.#prng.fork(`traps ${site.clock.now()}`);
     const about = this.#isEnrolled ? "rotation" : "enrolment";

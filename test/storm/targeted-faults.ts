@@ -12,14 +12,14 @@ import { type StormFault, stormFaults } from "#sim/faults/faults.ts";
 import type { Storm } from "#sim/faults/storm.ts";
 import type { Site } from "#sim/site/site.ts";
 import {
-  type Conspiracy,
   enrolling,
+  type FaultCombination,
   fits,
   type Ground,
   meets,
   rotating,
   type Strike,
-} from "./conspiracies.ts";
+} from "./fault-combinations.ts";
 
 export interface TargetedFaultsParts {
   readonly site: Site;
@@ -40,7 +40,7 @@ interface TargetedFault {
   readonly delayMs: number;
   readonly lastsMs: number;
   /** The combination that the fault belongs to; undefined if it strikes alone, in any campaign. */
-  readonly conspiracy: Conspiracy | undefined;
+  readonly combination: FaultCombination | undefined;
 }
 
 const delaysMs = [0, 1_000, 4_000, 20_000] as const;
@@ -49,11 +49,11 @@ const lasting = [0.1, 0.25, 1] as const;
 const lastsMsMax = 600_000;
 const passing: readonly CampaignState[] = ["queued", "done"];
 const states = campaignStates.filter((state) => !passing.includes(state));
-const conspires = { enrolment: 0.9, rotation: 0.9 } as const;
+const combinationChance = { enrolment: 0.9, rotation: 0.9 } as const;
 
 export class TargetedFaults {
   readonly #parts: TargetedFaultsParts;
-  readonly kind: "plain" | "conspired";
+  readonly kind: "plain" | "combined";
   readonly #targeted: TargetedFault[];
   /** The last campaign of each group, and the state that it went to. */
   readonly #seen = new Map<
@@ -71,13 +71,14 @@ export class TargetedFaults {
       const where = prng.chance(0.85) ? "link" : "sibling";
       const delayMs = prng.between(0, prng.pick(delaysMs));
       const at = prng.chance(0.5) ? state : prng.pick(states);
-      return faultOf(prng, prng.pick(stormFaults), { at, where, delayMs, conspiracy: undefined });
+      return faultOf(prng, prng.pick(stormFaults), { at, where, delayMs, combination: undefined });
     });
-    const isPlotted = company === "none" || (targeted > 0 && prng.chance(conspires[about]));
-    this.kind = isPlotted ? "conspired" : "plain";
-    if (this.kind === "conspired") {
+    const isCombined =
+      company === "none" || (targeted > 0 && prng.chance(combinationChance[about]));
+    this.kind = isCombined ? "combined" : "plain";
+    if (this.kind === "combined") {
       const all = about === "enrolment" ? enrolling : rotating;
-      this.#targeted.push(...conspiring(prng, chosen(prng, all, groundOf(parts))));
+      this.#targeted.push(...faultsOf(prng, chosen(prng, all, groundOf(parts))));
     }
   }
 
@@ -104,7 +105,7 @@ export class TargetedFaults {
     const due = this.#targeted.filter(
       (fault) =>
         waits(fault) &&
-        (fault.conspiracy === undefined || meets(fault.conspiracy, campaign, timed)),
+        (fault.combination === undefined || meets(fault.combination, campaign, timed)),
     );
     for (const fault of due) {
       this.#targeted.splice(this.#targeted.indexOf(fault), 1);
@@ -122,7 +123,7 @@ function groundOf({ site, scene }: TargetedFaultsParts): Ground {
   return { scene, overlaps };
 }
 
-function chosen(prng: Prng, all: readonly Conspiracy[], ground: Ground): Conspiracy {
+function chosen(prng: Prng, all: readonly FaultCombination[], ground: Ground): FaultCombination {
   const fitting = all.filter((each) => fits(each, ground));
   return prng.pick(
     fitting.flatMap((each) => Array.from({ length: each.needs.weight ?? 1 }, () => each)),
@@ -132,20 +133,20 @@ function chosen(prng: Prng, all: readonly Conspiracy[], ground: Ground): Conspir
 function faultOf(
   prng: Prng,
   kind: StormFault,
-  fault: Pick<TargetedFault, "at" | "where" | "delayMs" | "conspiracy">,
+  fault: Pick<TargetedFault, "at" | "where" | "delayMs" | "combination">,
 ): TargetedFault {
   const { low, high } = kind.lastsMs;
   const lastsMs = Math.min(lastsMsMax, prng.between(low, high) * prng.pick(lasting));
   return { ...fault, kind, lastsMs };
 }
 
-function conspiring(prng: Prng, conspiracy: Conspiracy): readonly TargetedFault[] {
-  return conspiracy.strikes.map(
+function faultsOf(prng: Prng, combination: FaultCombination): readonly TargetedFault[] {
+  return combination.strikes.map(
     ({ at, kind: name, where, afterMs = 0, withinMs = afterMs, lastsMs }) => {
       const kind = stormFaults.find((each) => each.name === name);
       if (kind === undefined) throw new RangeError(`no fault ${name}`);
       const delayMs = prng.between(afterMs, withinMs);
-      const fault = faultOf(prng, kind, { at, where: where ?? "link", delayMs, conspiracy });
+      const fault = faultOf(prng, kind, { at, where: where ?? "link", delayMs, combination });
       return lastsMs === undefined ? fault : { ...fault, lastsMs };
     },
   );
