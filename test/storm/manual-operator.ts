@@ -11,8 +11,8 @@ import type { Prng } from "#sim/base/prng.ts";
 import { pointAtForeignPair } from "#sim/faults/manual-operators.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { holds, matchFarEnd, pointFarEnd, putAgain, putRight } from "./mending.ts";
+import { causeOf } from "./reason-checker.ts";
 import type { StormRun } from "./storm-run.ts";
-import { causeOf } from "./witness.ts";
 
 export type Wanted = "nothing" | "rotation" | "emergency";
 

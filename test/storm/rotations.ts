@@ -16,11 +16,11 @@ import type { SiteLink } from "#sim/site/site.ts";
 import { Lives } from "./lives.ts";
 import { ManualOperator } from "./manual-operator.ts";
 import { hookOf, nothingSown, type Plant } from "./plant.ts";
+import { ReasonChecker } from "./reason-checker.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { StormRun } from "./storm-run.ts";
 import { type Counts, count, type Tally } from "./tally.ts";
 import { TargetedFaults } from "./targeted-faults.ts";
-import { Witness } from "./witness.ts";
 
 export interface RotationsOptions {
   readonly seed: string;
@@ -69,7 +69,7 @@ class Rotations {
   readonly #run: StormRun;
   readonly #lives: Lives;
   readonly #operator: ManualOperator;
-  readonly #witness: Witness;
+  readonly #reasonChecker: ReasonChecker;
   readonly #marks: Counts = {};
   readonly #faults: Counts = {};
   readonly #ended: Counts = {};
@@ -119,7 +119,7 @@ class Rotations {
     });
     const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
     this.#operator = new ManualOperator({ run: this.#run, prng: this.#prng.fork("person"), risks });
-    this.#witness = new Witness(this.#run);
+    this.#reasonChecker = new ReasonChecker(this.#run);
     const { oracle } = this.#run.stormSite;
     if (this.#scene.drain !== "none") oracle.expectDrained();
     if (this.#scene.farEnd === "manual") oracle.expectNoPuts("an operator changes the far ends");
@@ -153,7 +153,7 @@ class Rotations {
       lives: this.#lives.count,
       faults: this.#faults,
       marks: this.#marks,
-      unchecked: Object.fromEntries(this.#witness.unchecked),
+      unchecked: Object.fromEntries(this.#reasonChecker.unchecked),
       events: site.clock.events,
       virtualMs: site.clock.now(),
       looks: this.#run.looks,
@@ -354,7 +354,7 @@ class Rotations {
     for (const group of stormSite.site.groups) {
       const campaign = openCampaign(agent.memory, group);
       if (campaign === undefined) continue;
-      const lie = this.#witness.lie(campaign);
+      const lie = this.#reasonChecker.lie(campaign);
       if (lie !== undefined) this.#fail(lie);
       // A port that an operator shut is open again once the faults have ended.
       const link = stormSite.site.link(`${group}/${entryOf(campaign).name}`);

@@ -121,7 +121,7 @@ const silencing = new Set([
 ]);
 const farSilencing = new Set(["far-unreadable"]);
 
-export class Witness {
+export class ReasonChecker {
   readonly #site: Site;
   /** By `fact link`: when it was last so. */
   readonly #lastAt = new Map<string, number>();
