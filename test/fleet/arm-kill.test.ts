@@ -47,7 +47,7 @@ describe.each(["prompt", "late"] as const)("killed around a put, with %s documen
         const accepted = ended.puts.filter((status) => status === "200");
         const others = ended.puts.filter((status) => status !== "200" && status !== "409");
         const same =
-          ended.epitaph === clean.calls[index] &&
+          ended.lastCall === clean.calls[index] &&
           ended.verdict === "protected" &&
           ended.campaign === "done" &&
           ended.ends === clean.ends &&

@@ -29,7 +29,7 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { hasty } from "../haste.ts";
-import { type Fate, MortalWorld } from "../storm/mortal.ts";
+import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
 import { cloudWith } from "../unit/kit/cloud-kit.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
@@ -52,7 +52,7 @@ export interface ArmSetting {
 
 export interface Ended {
   readonly calls: readonly string[];
-  readonly epitaph: string;
+  readonly lastCall: string;
   readonly verdict: string;
   readonly campaign: string;
   readonly ends: string;
@@ -134,12 +134,12 @@ export class ArmStage {
     return this.#shown;
   }
 
-  async live(fate: Fate | undefined): Promise<MortalWorld> {
+  async live(crashPoint: CrashPoint | undefined): Promise<CrashingWorld> {
     this.#lives += 1;
-    const mortal = new MortalWorld(this.#world(), fate, () => this.#disk.crash());
+    const crashing = new CrashingWorld(this.#world(), crashPoint, () => this.#disk.crash());
     this.#agent = undefined;
-    void this.#process(mortal.world);
-    return mortal;
+    void this.#process(crashing.world);
+    return crashing;
   }
 
   async #process(world: World): Promise<void> {
@@ -238,10 +238,10 @@ export class ArmStage {
       .map(({ status }) => String(status));
   }
 
-  async run(fate: Fate | undefined): Promise<Ended> {
-    const first = await this.live(fate);
+  async run(crashPoint: CrashPoint | undefined): Promise<Ended> {
+    const first = await this.live(crashPoint);
     const isOver = twiceASecond(this.site.clock, () => this.isOver());
-    await this.until(() => first.dead || (fate === undefined && isOver()));
+    await this.until(() => first.dead || (crashPoint === undefined && isOver()));
     if (first.dead) {
       await this.site.clock.runFor(3_000);
       await this.live(undefined);
@@ -250,7 +250,7 @@ export class ArmStage {
     const links = this.site.truth().groups[0]?.links ?? [];
     return {
       calls: this.calls,
-      epitaph: first.epitaph,
+      lastCall: first.lastCall,
       verdict: this.#agent?.status().verdict ?? "none",
       campaign: this.campaign,
       ends: links.map((link) => `${link.id} ${link.edgeKeys.join()} ${link.farKey}`).join("; "),

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import type { World } from "#hal/world.ts";
-import { type Death, type Fate, MortalWorld } from "../storm/mortal.ts";
+import { CrashingWorld, type CrashPoint, type Death } from "../storm/crashing-world.ts";
 import { AuditBench, observed, settings } from "../unit/kit/audit-kit.ts";
 import { wallStart } from "../unit/kit/site-bench.ts";
 
@@ -25,24 +25,26 @@ const bad = [
 interface Told {
   readonly calls: number;
   readonly died: boolean;
-  readonly epitaph: string;
+  readonly lastCall: string;
   readonly losses: readonly string[];
   readonly wrong: readonly string[];
   readonly protectedS: number;
   readonly changes: number;
 }
 
-async function told(fate: Fate | undefined): Promise<Told> {
+async function told(crashPoint: CrashPoint | undefined): Promise<Told> {
   // Small segments make the ring rotate while the process is killed.
   const bench = new AuditBench(1_200);
   const { clock, disk } = bench;
-  const mortal = new MortalWorld({ disk, clock } as unknown as World, fate, () => disk.crash());
-  void bench.begin(mortal.world.disk);
+  const crashing = new CrashingWorld({ disk, clock } as unknown as World, crashPoint, () =>
+    disk.crash(),
+  );
+  void bench.begin(crashing.world.disk);
   await clock.runFor(50);
   let isReborn = false;
   let changed = false;
   while (clock.now() < lastS * 1000) {
-    if (mortal.dead && !isReborn) {
+    if (crashing.dead && !isReborn) {
       await clock.runFor(20_000);
       await bench.live();
       isReborn = true;
@@ -59,9 +61,9 @@ async function told(fate: Fate | undefined): Promise<Told> {
   // The process may be killed by this call too, and then no reply comes.
   void bench.recorder?.end();
   await clock.runFor(1_000);
-  const { calls, dead, epitaph } = mortal;
+  const { calls, dead, lastCall } = crashing;
   // The reader is another process.
-  if (!isReborn) mortal.kill();
+  if (!isReborn) crashing.kill();
   await bench.live();
   const trail = await bench.trail();
   const period = { from: wallStart, to: wallStart + lastS * 1000 };
@@ -70,7 +72,7 @@ async function told(fate: Fate | undefined): Promise<Told> {
     .filter(({ verdict }) => verdict === "protected")
     .map(({ from, to }) => ({ from: (from - wallStart) / 1000, to: (to - wallStart) / 1000 }));
   return {
-    ...{ calls, died: dead, epitaph },
+    ...{ calls, died: dead, lastCall },
     losses: trail.losses.map(({ why }) => why),
     wrong: spans
       .filter((span) => bad.some((each) => each.from < span.to && each.to > span.from))
@@ -97,7 +99,7 @@ describe("an audit log killed at every call to the disk", async () => {
       expect(clean.calls).toBeGreaterThan(20);
       for (let call = 1; call <= clean.calls; call += 1) {
         const ended = await told({ call, when });
-        const where = `call ${call} (${ended.epitaph})`;
+        const where = `call ${call} (${ended.lastCall})`;
         expect([where, ended.died, ended.losses, ended.wrong]).toEqual([where, true, [], []]);
         // A kill costs the seconds that were not confirmed, the time without a process, and the
         // evidence window after it.

@@ -3,7 +3,7 @@
 
 import type { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
-import type { Death } from "../storm/mortal.ts";
+import type { Death } from "../storm/crashing-world.ts";
 
 export const deaths: readonly Death[] = ["before", "during", "after"];
 

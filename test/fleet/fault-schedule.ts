@@ -8,8 +8,8 @@ import { LinksealError } from "#hal/error.ts";
 import type { Prng } from "#sim/base/prng.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
+import { CrashingWorld } from "../storm/crashing-world.ts";
 import { putRight } from "../storm/mending.ts";
-import { MortalWorld } from "../storm/mortal.ts";
 import { type Rest, StormRun } from "../storm/storm-run.ts";
 
 export interface FaultScheduleOptions {
@@ -47,7 +47,7 @@ export class FaultSchedule {
   readonly #lines: string[] = [];
   readonly #broken: unknown[] = [];
   readonly #config: string;
-  #mortal: MortalWorld | undefined;
+  #crashing: CrashingWorld | undefined;
   #deaths = 0;
   #calm = false;
 
@@ -149,14 +149,14 @@ export class FaultSchedule {
   }
 
   #live(): void {
-    const mortal: { world?: MortalWorld } = {};
+    const crashing: { world?: CrashingWorld } = {};
     const ended = this.run.begin(this.#config, (world) => {
-      mortal.world = new MortalWorld(world, undefined, () => this.run.disk.crash());
-      return mortal.world.world;
+      crashing.world = new CrashingWorld(world, undefined, () => this.run.disk.crash());
+      return crashing.world.world;
     });
-    this.#mortal = mortal.world;
+    this.#crashing = crashing.world;
     ended.catch((error: unknown) => {
-      if (mortal.world?.dead === true) return;
+      if (crashing.world?.dead === true) return;
       // A process that cannot start ends; systemd starts it again.
       if (!(error instanceof LinksealError)) this.#broken.push(error);
       this.#die();
@@ -185,7 +185,7 @@ export class FaultSchedule {
   }
 
   #die(): void {
-    const dead = this.#mortal;
+    const dead = this.#crashing;
     if (dead === undefined || dead.dead) return;
     this.#deaths += 1;
     dead.kill();

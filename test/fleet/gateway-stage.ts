@@ -13,7 +13,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { planSite, type SitePlan } from "#sim/site/site-plan.ts";
-import { type Fate, MortalWorld } from "../storm/mortal.ts";
+import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
 import { cloudWith } from "../unit/kit/cloud-kit.ts";
 
@@ -121,12 +121,12 @@ export class GatewayStage {
   }
 
   /** Runs one process of the agent; the first one applies the config. */
-  async live(fate?: Fate): Promise<MortalWorld> {
+  async live(crashPoint?: CrashPoint): Promise<CrashingWorld> {
     this.#lives += 1;
-    const mortal = new MortalWorld(this.#world(), fate, () => this.#disk.crash());
+    const crashing = new CrashingWorld(this.#world(), crashPoint, () => this.#disk.crash());
     this.#agent = undefined;
-    void this.#process(mortal.world);
-    return mortal;
+    void this.#process(crashing.world);
+    return crashing;
   }
 
   async #process(world: World): Promise<void> {
@@ -165,8 +165,8 @@ export class GatewayStage {
   }
 
   /** Resolves once every tunnel is up with the key that linkseal sent. */
-  async begin(): Promise<MortalWorld> {
-    const mortal = await this.live();
+  async begin(): Promise<CrashingWorld> {
+    const crashing = await this.live();
     const isUp = (): boolean =>
       this.site.tunnelTruth().every(({ name, up }) => up && this.inUse(name) !== undefined);
     await this.site.clock.runFor(300_000, isUp);
@@ -174,7 +174,7 @@ export class GatewayStage {
     // The reports and counters of the set-up settle in this time.
     await this.site.clock.runFor(30_000);
     this.#watching = true;
-    return mortal;
+    return crashing;
   }
 
   newKey(tunnel: string, value: string): string {

@@ -11,7 +11,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
-import { type Fate, MortalWorld } from "../storm/mortal.ts";
+import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
 import { deadly, deaths } from "./deaths.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -21,7 +21,7 @@ const quiet: Log = { write: () => undefined };
 interface Ended {
   /** Calls of its first process. */
   readonly calls: readonly string[];
-  readonly epitaph: string;
+  readonly lastCall: string;
   readonly verdict: string;
   readonly campaign: string;
   readonly ends: string;
@@ -35,7 +35,7 @@ class Stage {
   readonly oracle: Oracle;
   readonly #calls: string[] = [];
   #lives = 0;
-  #mortal: MortalWorld | undefined;
+  #crashing: CrashingWorld | undefined;
   #agent: Agent | undefined;
 
   constructor(seed: string) {
@@ -49,22 +49,22 @@ class Stage {
    * Runs one process: it opens its state, runs its loops, and applies the config if none is in
    * force.
    */
-  async live(fate: Fate | undefined): Promise<MortalWorld> {
+  async live(crashPoint: CrashPoint | undefined): Promise<CrashingWorld> {
     this.#lives += 1;
     const prng = this.site.prng.fork(`agent ${this.#lives}`);
     const real = simulatedWorld({ site: this.site, disk: this.disk, log: quiet, prng });
     const note = (what: string): void => {
       if (this.#lives === 1) this.#calls.push(what);
     };
-    const mortal = new MortalWorld(real, fate, () => this.disk.crash(), note);
-    this.#mortal = mortal;
+    const crashing = new CrashingWorld(real, crashPoint, () => this.disk.crash(), note);
+    this.#crashing = crashing;
     this.#agent = undefined;
-    void this.#process(mortal);
-    return mortal;
+    void this.#process(crashing);
+    return crashing;
   }
 
-  async #process(mortal: MortalWorld): Promise<void> {
-    const agent = await simulatedAgent(mortal.world);
+  async #process(crashing: CrashingWorld): Promise<void> {
+    const agent = await simulatedAgent(crashing.world);
     this.#agent = agent;
     const { signal } = new AbortController();
     void agent.run(signal);
@@ -80,14 +80,14 @@ class Stage {
     return over && this.#agent?.status().verdict === "protected";
   }
 
-  async run(fate: Fate | undefined): Promise<Ended> {
-    const first = await this.live(fate);
+  async run(crashPoint: CrashPoint | undefined): Promise<Ended> {
+    const first = await this.live(crashPoint);
     // A drain whose end the agent did not see may still come for twenty minutes, and the second
     // link waits for it.
     const limit = 2_400_000;
     const { clock } = this.site;
     const finished = twiceASecond(clock, () => this.#finished());
-    await clock.runFor(limit, () => first.dead || (fate === undefined && finished()));
+    await clock.runFor(limit, () => first.dead || (crashPoint === undefined && finished()));
     if (first.dead) {
       await clock.runFor(3_000);
       await this.live(undefined);
@@ -97,10 +97,10 @@ class Stage {
     const ends = links.map(
       (link) => `${link.id} ${link.edgeKeys.join()} ${link.farKey} ${link.policy}`,
     );
-    this.#mortal?.kill();
+    this.#crashing?.kill();
     return {
       calls: this.#calls,
-      epitaph: first.epitaph,
+      lastCall: first.lastCall,
       verdict: this.#agent?.status().verdict ?? "none",
       campaign: this.#agent?.memory.campaigns["erd-demo"]?.state ?? "none",
       ends: ends.join("; "),
@@ -136,7 +136,7 @@ describe("killed at Disk and Dialer calls of an apply and an enrolment", async (
           ended.campaign === "done" &&
           ended.ends === clean.ends &&
           ended.complaints.length === 0;
-        if (!same) wrong.push(`call ${call} (${ended.epitaph}): ${JSON.stringify(ended)}`);
+        if (!same) wrong.push(`call ${call} (${ended.lastCall}): ${JSON.stringify(ended)}`);
       }
       expect(wrong).toEqual([]);
     },

@@ -19,7 +19,7 @@ import { buildSite, type Site } from "#sim/site/site.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
 import { channelTo } from "../emulator-channel.ts";
 import { hasty } from "../haste.ts";
-import { MortalWorld } from "../storm/mortal.ts";
+import { CrashingWorld } from "../storm/crashing-world.ts";
 import { settled } from "../unit/kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -58,7 +58,7 @@ export class RouterStage {
   readonly #spoken: Spoken;
   readonly #disk: SimDisk;
   #lives = 0;
-  #life: MortalWorld | undefined;
+  #life: CrashingWorld | undefined;
   /** Every call of the newest process, as the fault that kills it counts them. */
   called: readonly string[] = [];
   #agent: Agent | undefined;
@@ -111,7 +111,7 @@ export class RouterStage {
     const near = { ...bare, dial: { ...bare.dial, channel } };
     const called: string[] = [];
     this.called = called;
-    const life = new MortalWorld(near, undefined, die, (what) => called.push(what));
+    const life = new CrashingWorld(near, undefined, die, (what) => called.push(what));
     this.#life = life;
     const { world } = life;
     const records = await openRecords(world, simulatedIdentity());
@@ -216,7 +216,7 @@ export class RouterStage {
   }
 
   /** The World of the running agent, or of the last one that ran. */
-  get life(): MortalWorld {
+  get life(): CrashingWorld {
     if (this.#life === undefined) throw new RangeError("no agent has lived");
     return this.#life;
   }

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
-import type { Death } from "../storm/mortal.ts";
+import type { Death } from "../storm/crashing-world.ts";
 import { GatewayStage } from "./gateway-stage.ts";
 
 const key = "A_new_PSK_that_only_the_vault_knows";
@@ -102,19 +102,19 @@ describe("a key that the agent gives to the gateway", () => {
       const indices = fatal(calls);
       for (const call of indices) {
         const stage = new GatewayStage("gateway-kill");
-        const mortal = await stage.begin();
+        const crashing = await stage.begin();
         const id = stage.newKey("hub-1", key);
-        mortal.doom({ call, when });
-        await stage.until(() => mortal.dead, 900_000);
+        crashing.doom({ call, when });
+        await stage.until(() => crashing.dead, 900_000);
         await stage.until(() => false, 3_000);
-        if (mortal.dead) await stage.live();
+        if (crashing.dead) await stage.live();
         const isDone = await stage.until(() => stage.inUse()?.auth.secretId === id, 900_000);
         const isSame = isDone && stage.isSettled() && (await stage.agree());
         const others = stage.puts().filter((status) => status !== "200" && status !== "409");
         const trouble = [...stage.wrong, ...stage.leaks(key), ...others];
-        if (!isSame || trouble.length > 0 || !mortal.dead) {
+        if (!isSame || trouble.length > 0 || !crashing.dead) {
           const seen = `${JSON.stringify(stage.inUse())} ${trouble.join("; ")}`;
-          wrong.push(`${when} call ${call} (${mortal.epitaph}): ${seen}`);
+          wrong.push(`${when} call ${call} (${crashing.lastCall}): ${seen}`);
         }
       }
       console.log(`${indices.length} calls, each killed ${when}`);
@@ -175,7 +175,7 @@ describe("keys that change under faults, with an agent that is killed", () => {
     async (seed) => {
       const prng = new Prng(seed);
       const stage = new GatewayStage(seed, 2);
-      let mortal = await stage.begin();
+      let crashing = await stage.begin();
       const marks: string[] = [];
       const keys: string[] = [];
       for (let round = 1; round <= 4; round += 1) {
@@ -187,9 +187,9 @@ describe("keys that change under faults, with an agent that is killed", () => {
         const id = stage.newKey(tunnel, value);
         await stage.until(() => false, prng.between(5_000, 400_000));
         if (prng.pick(["dies", "lives"]) === "dies") {
-          mortal.kill();
+          crashing.kill();
           await stage.until(() => false, prng.between(1_000, 60_000));
-          mortal = await stage.live();
+          crashing = await stage.live();
           marks.push(`${cloudFault}+death`);
         } else marks.push(cloudFault);
         await stage.until(() => false, prng.between(5_000, 200_000));

@@ -24,7 +24,7 @@ import { hasty } from "../haste.ts";
 export type Death = "before" | "during" | "after";
 
 /** The `nth` request of this kind is the agent's last one. */
-export interface Fate {
+export interface CrashPoint {
   readonly request: string;
   readonly nth: number;
   readonly when: Death;
@@ -36,7 +36,7 @@ export interface SiteSetting {
   readonly start: "clear" | "protected";
   /** Virtual ms per real ms. */
   readonly speed: number;
-  readonly fate: Fate | undefined;
+  readonly fate: CrashPoint | undefined;
 }
 
 export type Order =
@@ -108,7 +108,7 @@ const silence = new Promise<never>(() => undefined);
 
 class DeadlySite {
   readonly #staff: StaffedSite;
-  readonly #fate: Fate | undefined;
+  readonly #fate: CrashPoint | undefined;
   readonly #answer: SiteHandler;
   readonly #leash: Leash;
   readonly #requests = new Map<string, number>();

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
-import type { Account, Death, Fate } from "./deadly-site.ts";
+import type { Account, CrashPoint, Death } from "./deadly-site.ts";
 import type { Life } from "./life.ts";
 import { Stage } from "./stage.ts";
 
@@ -16,7 +16,7 @@ const patienceMs = 60_000;
 const probesMax = 3;
 
 type Point =
-  | ({ readonly kind: "request" } & Fate)
+  | ({ readonly kind: "request" } & CrashPoint)
   | { readonly kind: "record"; readonly nth: number };
 
 interface Ended {

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { sightOf } from "#hal/conformance/canary.ts";
-import type { Account, Fate } from "./deadly-site.ts";
+import type { Account, CrashPoint } from "./deadly-site.ts";
 import type { Life } from "./life.ts";
 import type { Platform } from "./loopback-site.ts";
 import { Stage } from "./stage.ts";
@@ -19,7 +19,7 @@ const patienceMs = 240_000;
 const resumeMs = 5_000;
 
 export type Point =
-  | ({ readonly kind: "request" } & Fate)
+  | ({ readonly kind: "request" } & CrashPoint)
   | { readonly kind: "record"; readonly nth: number };
 
 export interface Ended {

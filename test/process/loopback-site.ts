@@ -29,8 +29,8 @@ import { hasty } from "../haste.ts";
 import {
   type Account,
   accountOf,
+  type CrashPoint,
   type Death,
-  type Fate,
   lonelyMs,
   type Order,
   type SiteSetting,
@@ -269,7 +269,7 @@ class LoopbackSite {
     if (this.#phase === "before") return undefined;
     const count = (this.#counts.get(what) ?? 0) + 1;
     this.#counts.set(what, count);
-    const fate: Fate | undefined = this.#setting.fate;
+    const fate: CrashPoint | undefined = this.#setting.fate;
     return what === fate?.request && count === fate.nth ? fate.when : undefined;
   }
 

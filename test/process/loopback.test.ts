@@ -4,13 +4,13 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
-import type { Fate } from "./deadly-site.ts";
+import type { CrashPoint } from "./deadly-site.ts";
 import { type Ended, isEnded, type Point, run, seed } from "./loopback-kit.ts";
 import type { Platform } from "./loopback-site.ts";
 
 function pointsOf({ records, requests }: Ended): readonly Point[] {
   const numbered = (count: number): number[] => Array.from({ length: count }, (_, at) => at + 1);
-  const deathsOf = (request: string): readonly Fate["when"][] => {
+  const deathsOf = (request: string): readonly CrashPoint["when"][] => {
     if (request.endsWith(" effect")) return ["after"];
     return request.endsWith(" commit") ? ["before"] : ["before", "after"];
   };

@@ -5,7 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Instant, World } from "#hal/world.ts";
 import type { DiskFault } from "#sim/base/disk.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { type Death, MortalWorld } from "./mortal.ts";
+import { CrashingWorld, type Death } from "./crashing-world.ts";
 import type { StormRun } from "./storm-run.ts";
 
 export interface LivesParts {
@@ -40,7 +40,7 @@ export class Lives {
   /** The last time at which a crash lost the end of the journal. */
   forgotAt: Instant | undefined;
   readonly #parts: LivesParts;
-  #mortal: MortalWorld | undefined;
+  #crashing: CrashingWorld | undefined;
   /** The mean number of calls until a process crashes; undefined if it does not. */
   #callsMean: number | undefined;
 
@@ -56,13 +56,13 @@ export class Lives {
     const { run, config, surround } = this.#parts;
     this.count += 1;
     const life = this.count;
-    let mine: MortalWorld | undefined;
+    let mine: CrashingWorld | undefined;
     const ended = run.begin(config(), (world) => {
       const inside = surround?.(world, life) ?? world;
-      mine = new MortalWorld(inside, undefined, () => this.#died(mine));
+      mine = new CrashingWorld(inside, undefined, () => this.#died(mine));
       return mine.world;
     });
-    this.#mortal = mine;
+    this.#crashing = mine;
     this.#doom();
     ended.catch((error: unknown) => {
       if (mine?.dead === true) return;
@@ -86,13 +86,13 @@ export class Lives {
   /** Ends all crashes and faults of the disk. */
   spare(): void {
     this.#callsMean = undefined;
-    this.#mortal?.spare();
+    this.#crashing?.spare();
     for (const fault of diskFaults) this.#parts.run.disk.setFault(fault, false);
   }
 
   /** Kills the process as a power cut would: between two calls, or in the middle of one. */
   kill(): void {
-    this.#mortal?.kill();
+    this.#crashing?.kill();
   }
 
   /** Sets a fault of the disk for a while: it fills up, lies or is slow, and tears no write. */
@@ -108,14 +108,14 @@ export class Lives {
     const { prng } = this.#parts;
     if (this.#callsMean === undefined) return;
     const call = Math.ceil(-Math.log(1 - prng.real()) * this.#callsMean);
-    this.#mortal?.doom({ call: Math.max(1, call), when: prng.pick(deaths) });
+    this.#crashing?.doom({ call: Math.max(1, call), when: prng.pick(deaths) });
   }
 
-  #died(mortal: MortalWorld | undefined): void {
+  #died(crashing: CrashingWorld | undefined): void {
     // A call that an earlier process still has under way does not end the present one.
-    if (mortal !== this.#mortal) return;
+    if (crashing !== this.#crashing) return;
     const { run, prng } = this.#parts;
-    this.deaths[mortal?.diedBy ?? "outside"] += 1;
+    this.deaths[crashing?.diedBy ?? "outside"] += 1;
     const { clock } = run.stormSite.site;
     if (run.disk.crash()) {
       run.stormSite.oracle.forgets();

@@ -36,7 +36,7 @@ afterEach(() => {
 });
 
 /** Sends `messages` messages, and then never answers again. */
-function mortal(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent: number } {
+function crashingSocket(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent: number } {
   return {
     sent: 0,
     ask: (request, read, signal) => socket.ask(request, read, signal),
@@ -57,7 +57,7 @@ function mortal(socket: NetlinkSocket, messages: number): NetlinkSocket & { sent
 const open = (family: number): NetlinkChannel => sockets.use(new NetlinkChannel(native, family));
 
 async function life(disk: MemoryDisk, messages: number, bootId = "boot") {
-  const routes = mortal(open(netlinkFamilies.route), messages);
+  const routes = crashingSocket(open(netlinkFamilies.route), messages);
   const clock = new PacedClock(1);
   const entropy = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
   const log = { write: () => undefined };

@@ -6,7 +6,7 @@ import type { ByteChannel, Dialer, Disk, World } from "#hal/world.ts";
 /** `during`: the call is under way; a write is torn at some octet. */
 export type Death = "before" | "during" | "after";
 
-export interface Fate {
+export interface CrashPoint {
   readonly call: number;
   readonly when: Death;
 }
@@ -18,23 +18,23 @@ function forever(): Promise<never> {
 /**
  * Counts every `Disk` and `Dialer` call; once dead, neither these nor its clock ever answer again.
  */
-export class MortalWorld {
+export class CrashingWorld {
   calls = 0;
   dead = false;
   /** The call that was being made at the crash. */
-  epitaph = "";
+  lastCall = "";
   readonly world: World;
-  #fate: Fate | undefined;
+  #crashPoint: CrashPoint | undefined;
   readonly #onDeath: () => void;
   readonly #onCall: (what: string) => void;
 
   constructor(
     real: World,
-    fate: Fate | undefined,
+    crashPoint: CrashPoint | undefined,
     onDeath: () => void = () => undefined,
     onCall: (what: string) => void = () => undefined,
   ) {
-    this.#fate = fate;
+    this.#crashPoint = crashPoint;
     this.#onDeath = onDeath;
     this.#onCall = onCall;
     this.world = {
@@ -65,13 +65,13 @@ export class MortalWorld {
   }
 
   /** Arms the crash: it happens at the n-th call from now. */
-  doom({ call, when }: Fate): void {
-    this.#fate = { call: this.calls + call, when };
+  doom({ call, when }: CrashPoint): void {
+    this.#crashPoint = { call: this.calls + call, when };
   }
 
   /** Disarms the crash; `kill` still works. */
   spare(): void {
-    this.#fate = undefined;
+    this.#crashPoint = undefined;
   }
 
   /**
@@ -79,7 +79,7 @@ export class MortalWorld {
    * outside.
    */
   get diedBy(): Death | undefined {
-    return this.epitaph === "" ? undefined : this.#fate?.when;
+    return this.lastCall === "" ? undefined : this.#crashPoint?.when;
   }
 
   /** Kills it from outside, as a power cut would. */
@@ -94,18 +94,18 @@ export class MortalWorld {
     this.calls += 1;
     const mine = this.calls;
     this.#onCall(what);
-    if (this.#fate?.call === mine) this.epitaph = what;
-    if (this.#fate?.call === mine && this.#fate.when === "before") {
+    if (this.#crashPoint?.call === mine) this.lastCall = what;
+    if (this.#crashPoint?.call === mine && this.#crashPoint.when === "before") {
       this.kill();
       return await forever();
     }
-    if (this.#fate?.call === mine && this.#fate.when === "during") {
+    if (this.#crashPoint?.call === mine && this.#crashPoint.when === "during") {
       run().catch(() => undefined);
       this.kill();
       return await forever();
     }
     const result = await run();
-    if (this.#fate?.call === mine) this.kill();
+    if (this.#crashPoint?.call === mine) this.kill();
     return this.dead ? await forever() : result;
   }
 
