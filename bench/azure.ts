@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
-import { Life } from "../test/process/life.ts";
+import { Program } from "../test/process/program.ts";
 import type { Bench } from "./bench.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -68,7 +68,7 @@ async function memoryOf(cloud: string, vault: "real" | "simulated"): Promise<num
     stdio: ["ignore", "pipe", "inherit"],
   });
   try {
-    await new Life(child).ready();
+    await new Program(child).ready();
     const config = readFileSync(word("config"), "utf8");
     const block = /^azure:\n(?: .*\n)+/m;
     const text =

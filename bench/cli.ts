@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Life } from "../test/process/life.ts";
+import { Program } from "../test/process/program.ts";
 import type { Bench } from "./bench.ts";
 
 const command = join(import.meta.dirname, "..", "agent", "bin.js");
@@ -19,7 +19,7 @@ async function startAgent(): Promise<void> {
     agent.kill("SIGKILL");
     rmSync(home, { recursive: true, force: true });
   });
-  await new Life(agent).ready();
+  await new Program(agent).ready();
   agent.unref();
   agent.stdout.destroy();
 }

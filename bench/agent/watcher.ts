@@ -11,7 +11,7 @@ import type { Status } from "#agent/runtime/health/status.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
-import { Life } from "../../test/process/life.ts";
+import { Program } from "../../test/process/program.ts";
 
 const command = join(import.meta.dirname, "../..", "agent", "bin.js");
 const pollMs = 5_000;
@@ -67,7 +67,7 @@ export class Watcher implements AsyncDisposable {
   }
 
   async #settle(polls: number, config: string): Promise<void> {
-    await new Life(this.child).ready();
+    await new Program(this.child).ready();
     const text = this.#site.config(this.#address) + config;
     await this.#admin("/v1/apply", { text, file: "idle.yaml", queue: false });
     await this.watch(10);

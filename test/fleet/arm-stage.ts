@@ -73,7 +73,7 @@ export class ArmStage {
   /** Spoils replies of the management API. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply> = (reply) =>
     reply;
-  #lives = 0;
+  #starts = 0;
   #agent: Agent | undefined;
 
   constructor({ documents = "prompt", overlap, edit = (text) => text }: ArmSetting = {}) {
@@ -91,7 +91,7 @@ export class ArmStage {
 
   #world(): World {
     const note = <T>(what: string, run: () => Promise<T>): Promise<T> => {
-      if (this.#lives === 1) this.calls.push(what);
+      if (this.#starts === 1) this.calls.push(what);
       return run();
     };
     const disk = this.#disk;
@@ -116,7 +116,7 @@ export class ArmStage {
       channel: noChannels,
       snmp: noSnmp,
     };
-    const entropy = this.site.prng.fork(`agent ${this.#lives}`);
+    const entropy = this.site.prng.fork(`agent ${this.#starts}`);
     return { clock: this.site.clock, entropy, disk: noted, dial, log: { write: () => undefined } };
   }
 
@@ -135,7 +135,7 @@ export class ArmStage {
   }
 
   async live(crashPoint: CrashPoint | undefined): Promise<CrashingWorld> {
-    this.#lives += 1;
+    this.#starts += 1;
     const crashing = new CrashingWorld(this.#world(), crashPoint, () => this.#disk.crash());
     this.#agent = undefined;
     void this.#process(crashing.world);

@@ -104,7 +104,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
   }, 1_200_000);
 
   it("the report agrees with the truth, minute by minute", () => {
-    console.log(`seed ${seed}: ${JSON.stringify(month.struck)}, ${month.lives.count} lives`);
+    console.log(`seed ${seed}: ${JSON.stringify(month.struck)}, ${month.restarts.count} processes`);
     expect(report.subjects.map(({ name }) => name)).toEqual([...month.truth.keys()].sort());
     const all: Record<string, readonly string[]> = {};
     for (const { name, kind } of report.subjects) {

@@ -68,7 +68,7 @@ export class GatewayStage {
   readonly #disk: SimDisk;
   #agent: Agent | undefined;
   #watching = false;
-  #lives = 0;
+  #starts = 0;
 
   constructor(seed: string, tunnels = 1) {
     const plan = siblingPlan(tunnels);
@@ -111,7 +111,7 @@ export class GatewayStage {
             : this.alter(await far.http(request, signal), request),
         ),
     };
-    const entropy = this.site.prng.fork(`agent ${this.#lives}`);
+    const entropy = this.site.prng.fork(`agent ${this.#starts}`);
     const log: World["log"] = {
       write: (level, code, text, fields) => {
         this.emitted.push(JSON.stringify([level, code, text, fields]));
@@ -122,7 +122,7 @@ export class GatewayStage {
 
   /** Runs one process of the agent; the first one applies the config. */
   async live(crashPoint?: CrashPoint): Promise<CrashingWorld> {
-    this.#lives += 1;
+    this.#starts += 1;
     const crashing = new CrashingWorld(this.#world(), crashPoint, () => this.#disk.crash());
     this.#agent = undefined;
     void this.#process(crashing.world);

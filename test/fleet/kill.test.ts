@@ -34,7 +34,7 @@ class Stage {
   readonly disk: SimDisk;
   readonly oracle: Oracle;
   readonly #calls: string[] = [];
-  #lives = 0;
+  #starts = 0;
   #crashing: CrashingWorld | undefined;
   #agent: Agent | undefined;
 
@@ -50,11 +50,11 @@ class Stage {
    * force.
    */
   async live(crashPoint: CrashPoint | undefined): Promise<CrashingWorld> {
-    this.#lives += 1;
-    const prng = this.site.prng.fork(`agent ${this.#lives}`);
+    this.#starts += 1;
+    const prng = this.site.prng.fork(`agent ${this.#starts}`);
     const real = simulatedWorld({ site: this.site, disk: this.disk, log: quiet, prng });
     const note = (what: string): void => {
-      if (this.#lives === 1) this.#calls.push(what);
+      if (this.#starts === 1) this.#calls.push(what);
     };
     const crashing = new CrashingWorld(real, crashPoint, () => this.disk.crash(), note);
     this.#crashing = crashing;
@@ -105,7 +105,7 @@ class Stage {
       campaign: this.#agent?.memory.campaigns["erd-demo"]?.state ?? "none",
       ends: ends.join("; "),
       complaints: this.oracle.violations.map(formatViolation),
-      deaths: this.#lives - 1,
+      deaths: this.#starts - 1,
     };
   }
 }

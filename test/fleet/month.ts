@@ -6,7 +6,7 @@ import { Prng } from "#sim/base/prng.ts";
 import type { LinkTruth } from "#sim/base/truth.ts";
 import { demoFaults, type FaultKind, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { effort } from "../effort.ts";
-import { Lives } from "../storm/lives.ts";
+import { ProcessRestarts } from "../storm/process-restarts.ts";
 import { StormRun } from "../storm/storm-run.ts";
 import { settled } from "../unit/kit/site-bench.ts";
 
@@ -53,7 +53,7 @@ function kindOf(name: string): FaultKind {
 
 export class Month {
   readonly run: StormRun;
-  readonly lives: Lives;
+  readonly restarts: ProcessRestarts;
   readonly days: number;
   readonly struck: Record<string, number> = {};
   /** Flags of each second since the beginning, by link or tunnel. */
@@ -77,7 +77,7 @@ export class Month {
     this.wallStart = site.clock.wall();
     this.#seconds = (days * dayMs) / second + 3_600;
     this.#sampledAt = site.clock.now();
-    this.lives = new Lives({
+    this.restarts = new ProcessRestarts({
       run: this.run,
       prng: this.#prng.fork("lives"),
       config: () => this.#config(),
@@ -141,7 +141,7 @@ export class Month {
    */
   async play(): Promise<void> {
     const { clock } = this.run.stormSite.site;
-    this.lives.start();
+    this.restarts.start();
     await clock.runFor(3_600_000);
     for (let day = 0; day < this.days; day += 1) {
       const end = (day + 1) * dayMs;
@@ -175,14 +175,14 @@ export class Month {
     const from = clock.wall() - edgeMs;
     switch (name) {
       case "kill":
-        this.lives.kill();
+        this.restarts.kill();
         await clock.runFor(5 * minute);
         break;
       case "lost tail": {
         this.run.disk.setFault("lies", true);
         const begun = clock.wall();
         await this.#faulty(this.#prng.pick(["fibre-cut", "peer-silent"]), 3 * minute);
-        this.lives.kill();
+        this.restarts.kill();
         this.lost.push({ from: begun, to: clock.wall() });
         this.run.disk.setFault("lies", false);
         await clock.runFor(5 * minute);
@@ -214,7 +214,7 @@ export class Month {
         this.#blind(clock.wall() - 60 * minute, clock.wall(), bits.dim);
         return;
       case "restart":
-        this.lives.restart();
+        this.restarts.restart();
         await clock.runFor(5 * minute);
         break;
       default: {

@@ -36,15 +36,15 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   await stage.run(stage.begin());
   await stage.settled();
   expect(stage.isProtected(), stage.rest).toBe(true);
-  const { life, site } = stage;
+  const { crashing, site } = stage;
   const [first] = site.links;
   const old = first === undefined ? undefined : site.vault.pairs(first.key).at(-1)?.ckn;
-  if (end?.kind === "call") life.doom({ call: end.nth, when: end.when });
+  if (end?.kind === "call") crashing.doom({ call: end.nth, when: end.when });
   const effects: string[] = [];
   site.onEffect(({ by, place, what }) => {
     if (by !== "agent" || !site.routers.has(place)) return;
     effects.push(what);
-    if (end?.kind === "effect" && effects.length === end.nth) life.kill();
+    if (end?.kind === "effect" && effects.length === end.nth) crashing.kill();
   });
   const { called } = stage;
   const before = called.length;
@@ -52,9 +52,9 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   // A kill may lose the request together with its answer.
   stage.ask().catch(() => undefined);
   const isOver = (): boolean => stage.outcomeOf(old) !== undefined && stage.isProtected();
-  await stage.until(() => life.dead || isOver());
+  await stage.until(() => crashing.dead || isOver());
   const calls = called.slice(before);
-  if (life.dead) {
+  if (crashing.dead) {
     await site.clock.runFor(3_000);
     await stage.run(stage.begin());
     if (stage.outcomeOf(old) === undefined) await stage.run(stage.ask());
@@ -63,7 +63,7 @@ async function rotated(platform: Platform, end: End | undefined): Promise<Ended>
   const links = site.truth().groups[0]?.links ?? [];
   const ends = links.map(({ id, edgeKeys, farKey }) => `${id} ${edgeKeys.join()} ${farKey}`);
   const rest = `${stage.rest} ${stage.outcomeOf(old)}: ${ends.join("; ")}`;
-  return { effects, calls, died: life.dead, rest, complaints: stage.complaints() };
+  return { effects, calls, died: crashing.dead, rest, complaints: stage.complaints() };
 }
 
 /**

@@ -57,8 +57,8 @@ export class RouterStage {
   readonly #emulators: ReadonlyMap<string, Emulator>;
   readonly #spoken: Spoken;
   readonly #disk: SimDisk;
-  #lives = 0;
-  #life: CrashingWorld | undefined;
+  #starts = 0;
+  #crashing: CrashingWorld | undefined;
   /** Every call of the newest process, as the fault that kills it counts them. */
   called: readonly string[] = [];
   #agent: Agent | undefined;
@@ -90,8 +90,8 @@ export class RouterStage {
   async begin(): Promise<void> {
     const { driver } = this.#spoken;
     const disk = this.#disk;
-    const prng = this.site.prng.fork(this.#lives === 0 ? "agent" : `agent ${this.#lives}`);
-    this.#lives += 1;
+    const prng = this.site.prng.fork(this.#starts === 0 ? "agent" : `agent ${this.#starts}`);
+    this.#starts += 1;
     const log = { write: (_: string, code: string, text: string) => this.#said(code, text) };
     const bare = simulatedWorld({ site: this.site, disk, log, prng });
     const channels = new Set<ByteChannel>();
@@ -111,9 +111,9 @@ export class RouterStage {
     const near = { ...bare, dial: { ...bare.dial, channel } };
     const called: string[] = [];
     this.called = called;
-    const life = new CrashingWorld(near, undefined, die, (what) => called.push(what));
-    this.#life = life;
-    const { world } = life;
+    const crashing = new CrashingWorld(near, undefined, die, (what) => called.push(what));
+    this.#crashing = crashing;
+    const { world } = crashing;
     const records = await openRecords(world, simulatedIdentity());
     const agent = new Agent({
       ...{ world, ...records },
@@ -216,9 +216,9 @@ export class RouterStage {
   }
 
   /** The World of the running agent, or of the last one that ran. */
-  get life(): CrashingWorld {
-    if (this.#life === undefined) throw new RangeError("no agent has lived");
-    return this.#life;
+  get crashing(): CrashingWorld {
+    if (this.#crashing === undefined) throw new RangeError("no agent has lived");
+    return this.#crashing;
   }
 
   get agent(): Agent {

@@ -19,7 +19,7 @@ import { type Output, Programs } from "../kernel/host/programs.ts";
 import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
 import type { Tally } from "../kernel/host/traffic.ts";
 import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
-import { readyMark } from "../process/life.ts";
+import { readyMark } from "../process/program.ts";
 import { type FarKey, farPort, StandIn } from "./stand-in.ts";
 import { WireWatch } from "./wire.ts";
 

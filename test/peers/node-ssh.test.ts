@@ -8,7 +8,7 @@ import { type Config, NodeSSH } from "node-ssh";
 import type { ClientChannel } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
-import { Life } from "../process/life.ts";
+import { Program } from "../process/program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 
@@ -20,12 +20,12 @@ interface Door {
 
 /** Runs the command in a process of its own, for the tests of one `describe`. */
 function routersOf(platform: string) {
-  let life: Life | undefined;
+  let life: Program | undefined;
   const doors: Door[] = [];
   beforeAll(async () => {
     const words = [command, "sim", "router", "--platform", platform];
     const env = { ...process.env, NO_COLOR: "1" };
-    life = new Life(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
+    life = new Program(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
     await life.until("config for an agent");
     for (const [, port, hostKey = ""] of life.output.matchAll(/ssh -p (\d+) .*\((SHA256:\S+)\)/g)) {
       doors.push({ port: Number(port), hostKey });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { hasty } from "../haste.ts";
 import type { HookEnvironment } from "./chunk-hook.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 export interface AgentOrder {
   /** Path of the simulated cloud's config. */
@@ -31,11 +31,14 @@ const hook = join(import.meta.dirname, "chunk-hook.ts");
 const patienceMs = 45_000;
 
 /** Runs `linkseal ...` from the bundle, even if sources were edited since. */
-export function shipped(argv: readonly string[], env: NodeJS.ProcessEnv & HookEnvironment): Life {
+export function shipped(
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv & HookEnvironment,
+): Program {
   const run = `const { main } = await import(${JSON.stringify(cli)});
     process.exitCode = await main(${JSON.stringify(argv)});`;
   const words = ["--import", hook, "--input-type=module", "-e", run];
-  return new Life(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
+  return new Program(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
 async function live({ config, site, identity }: AgentOrder, folder: string): Promise<AgentNews> {
@@ -50,9 +53,9 @@ async function live({ config, site, identity }: AgentOrder, folder: string): Pro
   const env = { ...process.env, LINKSEAL_HOME: folder };
   const agent = shipped(["agent", "--site", site], { ...env, LOADED_TO: loadedTo });
   const verb = async (...argv: readonly string[]): Promise<string> => {
-    const life = shipped(argv, { ...env, LOADED_TO: join(folder, "verb-loaded") });
-    await life.ended;
-    return life.said;
+    const program = shipped(argv, { ...env, LOADED_TO: join(folder, "verb-loaded") });
+    await program.ended;
+    return program.said;
   };
   await agent.ready();
   await verb("apply", own, "--yes");

@@ -9,7 +9,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compiled } from "./compiled.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const metadataAddress = "169.254.169.254";
@@ -138,26 +138,28 @@ function settle(folder: string): void {
   run(`mount --bind ${hosts} /etc/hosts`);
 }
 
-async function cloudIn(folder: string): Promise<[Life, Record<string, string>]> {
+async function cloudIn(folder: string): Promise<[Program, Record<string, string>]> {
   const argv = [command, "sim", "azure", "--speed", "50", "--arc-folder", arcFolder];
   const env = { PATH: process.env["PATH"], TMPDIR: folder };
-  const life = new Life(spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"] }));
-  await life.until("export AZURE_FEDERATED_TOKEN_FILE=");
-  const told = life.said.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
+  const program = new Program(
+    spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"] }),
+  );
+  await program.until("export AZURE_FEDERATED_TOKEN_FILE=");
+  const told = program.said.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
   const pairs = [...told].map(([, word, name, value = ""]) => [word ?? name ?? "", value]);
-  return [life, Object.fromEntries(pairs)];
+  return [program, Object.fromEntries(pairs)];
 }
 
 async function obey(order: IslandOrder): Promise<void> {
   const before = { ...knocks };
   const env = { PATH: process.env["PATH"], ...compiled, ...order.env };
   const stdio = ["ignore", "pipe", "pipe"] as const;
-  const life = new Life(spawn(process.execPath, order.argv, { env, stdio: [...stdio] }));
-  await life.ended;
+  const program = new Program(spawn(process.execPath, order.argv, { env, stdio: [...stdio] }));
+  await program.ended;
   const during = doors.map((door) => [door, knocks[door] - before[door]]);
   const { id } = order;
   const news: IslandNews = {
-    ...{ kind: "done", id, said: life.said, exit: life.child.exitCode },
+    ...{ kind: "done", id, said: program.said, exit: program.child.exitCode },
     knocks: Object.fromEntries(during) as unknown as Knocks,
   };
   process.send?.(news);

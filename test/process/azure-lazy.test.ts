@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { shipped } from "./azure-agent.ts";
 import { libraryChunks, loadedWith } from "./azure-chunks.ts";
-import { readyMark } from "./life.ts";
+import { readyMark } from "./program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linkseal-lazy-"));
 afterAll(() => rmSync(home, { recursive: true }));
@@ -18,12 +18,12 @@ async function loadedBy(argv: readonly string[], stopAt?: string): Promise<reado
   const to = join(home, "loaded");
   rmSync(join(home, "state"), { recursive: true, force: true });
   mkdirSync(join(home, "state"), { mode: 0o700 });
-  const life = shipped(argv, { ...process.env, LINKSEAL_HOME: home, LOADED_TO: to });
+  const program = shipped(argv, { ...process.env, LINKSEAL_HOME: home, LOADED_TO: to });
   if (stopAt !== undefined) {
-    await life.until(stopAt);
-    life.child.kill("SIGTERM");
+    await program.until(stopAt);
+    program.child.kill("SIGTERM");
   }
-  await life.ended;
+  await program.ended;
   const loaded = readFileSync(to, "utf8").split("\n");
   expect(loaded.some((url) => url.endsWith("/dist/cli.js"))).toBe(true);
   return loaded.map((url) => url.split("/").at(-1) ?? "");

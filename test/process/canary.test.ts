@@ -44,7 +44,8 @@ class Show {
   /** Samples every process of the stage while `work` runs. */
   async watched(work: () => Promise<void>): Promise<void> {
     const timer = setInterval(() => {
-      for (const life of this.stage.lives) if (!life.dead) this.emissions.takeProcess(life.pid);
+      for (const program of this.stage.programs)
+        if (!program.dead) this.emissions.takeProcess(program.pid);
     }, sampleMs);
     try {
       await work();
@@ -55,10 +56,10 @@ class Show {
 
   /** Runs one command line to its end; resolves to its exit status. */
   async run(...argv: readonly string[]): Promise<number | null> {
-    const life = this.stage.start(...argv);
-    await life.ended;
-    this.emissions.take(`output ${this.stage.lives.length} of ${argv.join(" ")}`, life.bytes);
-    return life.child.exitCode;
+    const program = this.stage.start(...argv);
+    await program.ended;
+    this.emissions.take(`output ${this.stage.programs.length} of ${argv.join(" ")}`, program.bytes);
+    return program.child.exitCode;
   }
 
   async askEverything(): Promise<void> {
@@ -138,7 +139,8 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
   await show.ask("POST", "/v1/apply", JSON.stringify({ text: "version: 1", file: "x" }));
   await show.ask("POST", "/v1/enrol", JSON.stringify({ target: "erd-demo" }));
   await show.ask("POST", "/v1/plan", "{");
-  for (const [index, life] of stage.lives.entries()) emissions.take(`streams ${index}`, life.bytes);
+  for (const [index, program] of stage.programs.entries())
+    emissions.take(`streams ${index}`, program.bytes);
   emissions.takeFolder(stage.folder);
 }
 
@@ -175,7 +177,7 @@ describe("all output of real processes", () => {
   it("the search covered every kind of output", () => {
     const { places } = show.emissions;
     const seen = (part: string): number => places.filter((place) => place.includes(part)).length;
-    const pids = stage.lives.map(({ pid }) => pid);
+    const pids = stage.programs.map(({ pid }) => pid);
     expect(seen("/state/journal")).toBe(1);
     expect(seen("/state/host.key")).toBe(1);
     expect(seen("/state/report.key")).toBe(1);

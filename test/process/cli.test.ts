@@ -15,7 +15,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 const repository = join(import.meta.dirname, "../..");
 const command = join(repository, "agent/bin.js");
@@ -53,7 +53,7 @@ async function ended(child: ChildProcess): Promise<Ended> {
 
 const run = (home: string, ...argv: readonly string[]): Promise<Ended> => ended(start(home, argv));
 
-const startAgent = (home: string): Promise<Life> => new Life(start(home, ["agent"])).ready();
+const startAgent = (home: string): Promise<Program> => new Program(start(home, ["agent"])).ready();
 
 const home = join(root, "a");
 const viewSocket = join(home, "run/view.sock");
@@ -61,7 +61,7 @@ const adminSocket = join(home, "run/admin.sock");
 const bad = join(root, "bad.yaml");
 writeFileSync(bad, "version: 1\nsite: 5\n");
 
-let agent: Life;
+let agent: Program;
 beforeAll(async () => {
   agent = await startAgent(home);
 });
@@ -270,11 +270,11 @@ describe("the service", () => {
     const dist = join(repository, "dist");
     cpSync(dist, join(clone, "dist"), { recursive: true, filter: (path) => !isAddon(path) });
     const own = join(root, "c");
-    const life = await new Life(start(own, ["agent"], join(clone, "agent/bin.js"))).ready();
-    expect(codesOf(life.said).slice(0, 2)).toEqual(["dumps-allowed", "ready"]);
+    const program = await new Program(start(own, ["agent"], join(clone, "agent/bin.js"))).ready();
+    expect(codesOf(program.said).slice(0, 2)).toEqual(["dumps-allowed", "ready"]);
     expect((await run(own, "status")).status).toBe(4);
-    life.child.kill("SIGTERM");
-    await life.ended;
+    program.child.kill("SIGTERM");
+    await program.ended;
   });
 
   it("a second agent is refused, and the first one goes on", async () => {

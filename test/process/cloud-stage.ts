@@ -9,7 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { hasty } from "../haste.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const patienceMs = 120_000;
@@ -17,10 +17,10 @@ const patienceMs = 120_000;
 export class CloudStage {
   readonly folder: string;
   readonly socket: string;
-  readonly #lives: Life[] = [];
+  readonly #programs: Program[] = [];
   readonly #speed: number;
-  #cloud: Life | undefined;
-  #agent: Life | undefined;
+  #cloud: Program | undefined;
+  #agent: Program | undefined;
   environment: Readonly<Record<string, string>> = {};
 
   constructor(name: string, speed: number) {
@@ -29,33 +29,33 @@ export class CloudStage {
     this.#speed = speed;
   }
 
-  get cloud(): Life {
+  get cloud(): Program {
     if (this.#cloud === undefined) throw new Error("no cloud stands");
     return this.#cloud;
   }
 
-  get agent(): Life {
+  get agent(): Program {
     if (this.#agent === undefined) throw new Error("no agent lives");
     return this.#agent;
   }
 
-  start(...argv: readonly string[]): Life {
+  start(...argv: readonly string[]): Program {
     const { folder } = this;
     const env = { ...process.env, LINKSEAL_HOME: folder, TMPDIR: folder, ...this.environment };
     const child: ChildProcess = spawn(process.execPath, [command, ...argv], {
       env,
       stdio: ["ignore", "pipe", "pipe"],
     });
-    const life = new Life(child);
-    this.#lives.push(life);
-    return life;
+    const program = new Program(child);
+    this.#programs.push(program);
+    return program;
   }
 
   /** Runs a command to its end; returns its output and its exit status. */
   async run(...argv: readonly string[]): Promise<{ readonly said: string; readonly exit: number }> {
-    const life = this.start(...argv);
-    await life.ended;
-    return { said: life.said, exit: life.child.exitCode ?? -1 };
+    const program = this.start(...argv);
+    await program.ended;
+    return { said: program.said, exit: program.child.exitCode ?? -1 };
   }
 
   async begin(): Promise<void> {
@@ -69,8 +69,8 @@ export class CloudStage {
   }
 
   async end(): Promise<void> {
-    for (const life of this.#lives) life.child.kill("SIGKILL");
-    await Promise.all(this.#lives.map((life) => life.ended));
+    for (const program of this.#programs) program.child.kill("SIGKILL");
+    await Promise.all(this.#programs.map((program) => program.ended));
     rmSync(this.folder, { recursive: true });
   }
 

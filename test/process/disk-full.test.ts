@@ -9,29 +9,29 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
 import { socketIn } from "./deadly-site.ts";
-import { Life } from "./life.ts";
 import { hindrance, namespaces } from "./namespaces.ts";
+import { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const why = hindrance();
 
 let stage: Stage;
-let life: Life;
+let program: Program;
 // A test that this host cannot run counts as not run, which fails a complete run.
 beforeEach(async (context) => {
   if (why !== undefined) context.skip(why);
   const setting = { seed: "disk-full", start: "protected", speed: 20, fate: undefined } as const;
   stage = await Stage.open(setting);
-  life = onSmallDisk();
-  await life.until('"code":"ready"');
+  program = onSmallDisk();
+  await program.until('"code":"ready"');
 });
 afterEach(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
 /** Starts an agent in a mount namespace where its state folder is 256 kB of memory. */
-function onSmallDisk(): Life {
+function onSmallDisk(): Program {
   const script = 'mount -t tmpfs -o size=256k,mode=0700 none "$1"; exec "$2" "$3" agent';
   const argv = ["sh", "-ec", script, "sh", stage.state, process.execPath, command];
   const env = {
@@ -40,14 +40,14 @@ function onSmallDisk(): Life {
     LINKSEAL_SITE: `unix:${socketIn(stage.folder)}`,
   };
   const child = spawn("unshare", [...namespaces, ...argv], { env });
-  const started = new Life(child);
-  stage.lives.push(started);
+  const started = new Program(child);
+  stage.programs.push(started);
   return started;
 }
 
 /** Returns the state folder as the agent sees it: its parent is unshare, which stays outside. */
 function inside(): string {
-  const children = readFileSync(`/proc/${life.pid}/task/${life.pid}/children`, "latin1");
+  const children = readFileSync(`/proc/${program.pid}/task/${program.pid}/children`, "latin1");
   return `/proc/${children.trim()}/root${stage.state}`;
 }
 
@@ -92,8 +92,8 @@ async function isDrained(): Promise<boolean> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!life.dead && !(await holds())) await rest(50);
-  expect(life.dead).toBe(false);
+  while (!program.dead && !(await holds())) await rest(50);
+  expect(program.dead).toBe(false);
 }
 
 it("a full and a read-only disk are warnings that name drained links, and end", async () => {

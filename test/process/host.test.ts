@@ -9,13 +9,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DoctorReport } from "#agent/operate/doctor/report.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { Emissions } from "./emissions.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-host-")));
 const socket = join(folder, "site.sock");
-const lives: Life[] = [];
+const programs: Program[] = [];
 
 interface Said {
   readonly status: number | null;
@@ -33,9 +33,9 @@ function run(...argv: readonly string[]): Said {
 
 async function start(text: string, ...argv: readonly string[]): Promise<void> {
   const env = { ...process.env, LINKSEAL_HOME: folder, LINKSEAL_SITE: `unix:${socket}` };
-  const life = new Life(spawn(process.execPath, [command, ...argv], { env, stdio: "pipe" }));
-  lives.push(life);
-  await life.until(text);
+  const program = new Program(spawn(process.execPath, [command, ...argv], { env, stdio: "pipe" }));
+  programs.push(program);
+  await program.until(text);
 }
 
 const asked = [
@@ -54,8 +54,8 @@ describe("init", { timeout: 60_000 }, () => {
     await start("serves", "sim", "serve", "--socket", socket, "--seed", "init");
   }, 60_000);
   afterAll(async () => {
-    for (const life of lives) life.child.kill("SIGKILL");
-    await Promise.all(lives.map((life) => life.ended));
+    for (const program of programs) program.child.kill("SIGKILL");
+    await Promise.all(programs.map((program) => program.ended));
     rmSync(folder, { recursive: true });
   });
 
@@ -106,9 +106,9 @@ describe("doctor --bundle", { timeout: 120_000 }, () => {
       speed: 20,
       fate: undefined,
     });
-    const life = await stage.live();
+    const program = await stage.live();
     await stage.apply();
-    await stage.settled(life, 100_000);
+    await stage.settled(program, 100_000);
     const file = join(stage.folder, "bundle.json");
     const doctor = stage.start("doctor", "--bundle", file, "--json");
     await doctor.ended;

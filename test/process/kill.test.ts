@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
 import type { Account, CrashPoint, Death } from "./deadly-site.ts";
-import type { Life } from "./life.ts";
+import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const seed = "kill-9";
@@ -37,29 +37,29 @@ interface Ended {
 async function run(point: Point | undefined, again?: number): Promise<Ended> {
   const fate = point?.kind === "request" ? point : undefined;
   await using stage = await Stage.open({ seed, start: "clear", speed, fate });
-  let life = await stage.live();
-  if (point?.kind === "record") stage.killAtRecord(life, point.nth);
+  let program = await stage.live();
+  if (point?.kind === "record") stage.killAtRecord(program, point.nth);
   let applies = 1;
   // The reply is lost if the agent is killed at its first effects.
   await stage.apply().catch(() => undefined);
-  let outcome = await stage.settled(life, patienceMs);
-  for (let left = again; life.dead; left = undefined) {
-    life = await stage.live();
-    if (left !== undefined) stage.killAtRecord(life, stage.records() + left);
+  let outcome = await stage.settled(program, patienceMs);
+  for (let left = again; program.dead; left = undefined) {
+    program = await stage.live();
+    if (left !== undefined) stage.killAtRecord(program, stage.records() + left);
     if ((await stage.intents()) === 0) {
       applies += 1;
       await stage.apply();
     }
-    outcome = await stage.settled(life, patienceMs);
+    outcome = await stage.settled(program, patienceMs);
   }
   const { truth, violations, requests } = await stage.account();
   return {
-    deaths: stage.lives.length - 1,
+    deaths: stage.programs.length - 1,
     applies,
     intents: await stage.intents(),
     verdict: outcome?.verdict ?? "none",
     campaign: outcome?.campaign ?? "none",
-    trace: stage.lives.flatMap(traceOf),
+    trace: stage.programs.flatMap(traceOf),
     ends: endsOf(truth),
     violations,
     records: stage.records(),
@@ -67,7 +67,7 @@ async function run(point: Point | undefined, again?: number): Promise<Ended> {
   };
 }
 
-function traceOf({ said }: Life): readonly string[] {
+function traceOf({ said }: Program): readonly string[] {
   const lines = said
     .split("\n")
     .filter((line) => /"ready"|campaign-step|"(?:warn|error)"/.test(line));

@@ -6,8 +6,8 @@ import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { sightOf } from "#hal/conformance/canary.ts";
 import type { Account, CrashPoint } from "./deadly-site.ts";
-import type { Life } from "./life.ts";
 import type { Platform } from "./loopback-site.ts";
+import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 export const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
@@ -36,7 +36,7 @@ export interface Ended {
 
 async function until(
   stage: Stage,
-  life: Life,
+  program: Program,
   what: string,
   holds: () => Promise<boolean>,
 ): Promise<void> {
@@ -45,7 +45,7 @@ async function until(
     why = error instanceof Error ? error.message : String(error);
     return false;
   };
-  for (const begun = performance.now(); !life.dead; ) {
+  for (const begun = performance.now(); !program.dead; ) {
     if (await holds().catch(failed)) return;
     if (performance.now() - begun > patienceMs) {
       const status = JSON.stringify(await stage.view<Status>("/v1/status").catch(String));
@@ -55,18 +55,18 @@ async function until(
   }
 }
 
-async function adopted(stage: Stage): Promise<Life> {
-  const life = await stage.live();
+async function adopted(stage: Stage): Promise<Program> {
+  const program = await stage.live();
   await stage.apply();
-  await until(stage, life, "an adoption", async () => {
+  await until(stage, program, "an adoption", async () => {
     await stage.admin("/v1/adopt", { target: group, risks: [] });
     return true;
   });
-  await until(stage, life, "protection", async () => {
+  await until(stage, program, "protection", async () => {
     const { verdict } = await stage.view<Status>("/v1/status");
     return verdict === "protected";
   });
-  return life;
+  return program;
 }
 
 async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
@@ -78,9 +78,9 @@ async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
 export type Hear = (stage: Stage, campaign: CampaignShape) => void;
 
 /** Repeats the request until a campaign is reported: a kill may have lost the first request. */
-async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
+async function rotated(stage: Stage, program: Program, hear: Hear): Promise<string> {
   let [resumed, resumedAt] = [0, Number.NEGATIVE_INFINITY];
-  await until(stage, life, "the end of a rotation", async () => {
+  await until(stage, program, "the end of a rotation", async () => {
     const campaign = await rotation(stage);
     if (campaign === undefined) {
       await stage.admin("/v1/rotate", { target: group, risks: [], urgency: "planned" });
@@ -95,7 +95,7 @@ async function rotated(stage: Stage, life: Life, hear: Hear): Promise<string> {
     }
     return campaign.state === "done" && status.verdict === "protected";
   });
-  const campaign = life.dead ? undefined : await rotation(stage);
+  const campaign = program.dead ? undefined : await rotation(stage);
   const held = resumed === 0 ? "" : `, held ${resumed} times`;
   return campaign === undefined
     ? "dead"
@@ -113,30 +113,30 @@ export async function run(
   const fate = point?.kind === "request" ? point : undefined;
   const setting = { seed, start: "protected", speed, fate, platforms } as const;
   await using stage = await Stage.open(setting, "loopback-site.ts");
-  let life = await adopted(stage);
+  let program = await adopted(stage);
   const [recordsBefore, begun] = [stage.records(), performance.now()];
   stage.tell({ kind: "newKeys" });
-  if (point?.kind === "record") stage.killAtRecord(life, recordsBefore + point.nth);
-  let outcome = await rotated(stage, life, hear);
-  while (life.dead) {
-    life = await stage.live();
-    outcome = await rotated(stage, life, hear);
+  if (point?.kind === "record") stage.killAtRecord(program, recordsBefore + point.nth);
+  let outcome = await rotated(stage, program, hear);
+  while (program.dead) {
+    program = await stage.live();
+    outcome = await rotated(stage, program, hear);
   }
   const seconds = (performance.now() - begun) / 1000;
   const records = stage.records() - recordsBefore;
   const { truth, violations, requests, canaries } = await stage.account();
   const caks = canaries.map(({ bytes }) => bytes);
-  for (const { bytes } of stage.lives) {
+  for (const { bytes } of stage.programs) {
     expect(sightOf(caks, [Buffer.from(bytes).toString("latin1")])).toBeUndefined();
   }
   const links = truth.groups.flatMap((each) => each.links);
   return {
-    ...{ deaths: stage.lives.length - 1, outcome, violations, records, requests, seconds },
+    ...{ deaths: stage.programs.length - 1, outcome, violations, records, requests, seconds },
     ends: links
       .map(({ id, edgeKeys, farKey, secured, drained, bgpUp, commitPending }) =>
         JSON.stringify([id, edgeKeys, farKey, secured, drained, bgpUp, commitPending]),
       )
       .join("; "),
-    trace: stage.lives.flatMap(({ said }) => said.split("\n").slice(-40)),
+    trace: stage.programs.flatMap(({ said }) => said.split("\n").slice(-40)),
   };
 }

@@ -33,9 +33,9 @@ describe("the page of a real agent", () => {
   const codes: string[] = [];
 
   async function command(...argv: readonly string[]) {
-    const life = stage.start(...argv);
-    await life.ended;
-    return { exit: life.child.exitCode, said: life.bytes.toString() };
+    const program = stage.start(...argv);
+    await program.ended;
+    return { exit: program.child.exitCode, said: program.bytes.toString() };
   }
 
   async function codeNow(): Promise<string> {

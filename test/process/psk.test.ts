@@ -15,7 +15,7 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { gatewayConfig } from "../fleet/gateway-stage.ts";
 import { Emissions } from "./emissions.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 // Azure refuses the last one.
@@ -35,7 +35,7 @@ const emissions = new Emissions();
 let cloud: AzureServed;
 let served: Served;
 let pace: Pace;
-let agent: Life;
+let agent: Program;
 const given: string[] = [];
 const put: string[] = [];
 
@@ -74,21 +74,21 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function start(...argv: readonly string[]): Life {
+function start(...argv: readonly string[]): Program {
   const own = { LINKSEAL_HOME: folder, TMPDIR: folder, NODE_EXTRA_CA_CERTS: cloud.ca };
   const env = { ...process.env, ...own };
   const child = spawn(process.execPath, [command, ...argv], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  return new Life(child);
+  return new Program(child);
 }
 
 async function run(...argv: readonly string[]): Promise<{ said: string; exit: number | null }> {
-  const life = start(...argv);
-  await life.ended;
-  emissions.take(`${argv.join(" ")} ${emissions.places.length}`, life.said);
-  return { said: life.said, exit: life.child.exitCode };
+  const program = start(...argv);
+  await program.ended;
+  emissions.take(`${argv.join(" ")} ${emissions.places.length}`, program.said);
+  return { said: program.said, exit: program.child.exitCode };
 }
 
 async function psk(): Promise<PskReport> {

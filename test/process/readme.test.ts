@@ -8,18 +8,18 @@ import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { commandLines } from "../readme-commands.ts";
 import { verdictIn } from "./glance.ts";
-import { Life, readyMark } from "./life.ts";
+import { Program, readyMark } from "./program.ts";
 
 const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const command = join(root, "agent/bin.js");
 const place = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-readme-")));
 const patienceMs = 60_000;
-const lives: Life[] = [];
+const programs: Program[] = [];
 
 afterAll(async () => {
-  for (const life of lives.filter(({ dead }) => !dead)) interrupt(life, "SIGKILL");
-  await Promise.all(lives.map(({ ended }) => ended));
+  for (const program of programs.filter(({ dead }) => !dead)) interrupt(program, "SIGKILL");
+  await Promise.all(programs.map(({ ended }) => ended));
   rmSync(place, { recursive: true });
 });
 
@@ -54,7 +54,7 @@ class Desk {
   }
 
   /** Runs a shell line in which `linkseal` is the command of this clone. */
-  type(line: string): Life {
+  type(line: string): Program {
     const here = this.#changes.reduce((text, [shown, own]) => text.replaceAll(shown, own), line);
     const alias = `linkseal() { '${process.execPath}' '${command}' "$@"; }`;
     const prefix = /^np[mx] | np[mx] /.test(here) ? `cd '${root}'` : alias;
@@ -63,27 +63,27 @@ class Desk {
       ...{ cwd: this.folder, detached: true, stdio: ["ignore", "pipe", "pipe"] },
       env: { ...process.env, LINKSEAL_HOME: this.home, TMPDIR: this.home, NO_COLOR: "1" },
     });
-    const life = new Life(child);
-    lives.push(life);
-    return life;
+    const program = new Program(child);
+    programs.push(program);
+    return program;
   }
 
-  async run(line: string): Promise<Life> {
-    const life = this.type(line);
-    await life.ended;
-    return life;
+  async run(line: string): Promise<Program> {
+    const program = this.type(line);
+    await program.ended;
+    return program;
   }
 }
 
 /** Ctrl-C reaches each process that the line has started. */
-function interrupt({ pid }: Life, signal: "SIGINT" | "SIGKILL" = "SIGINT"): void {
+function interrupt({ pid }: Program, signal: "SIGINT" | "SIGKILL" = "SIGINT"): void {
   process.kill(-pid, signal);
 }
 
-async function begun(life: Life, text: string): Promise<Life> {
-  await life.until(text);
-  if (!life.said.includes(text)) throw new Error(`it ended before "${text}": ${life.said}`);
-  return life;
+async function begun(program: Program, text: string): Promise<Program> {
+  await program.until(text);
+  if (!program.said.includes(text)) throw new Error(`it ended before "${text}": ${program.said}`);
+  return program;
 }
 
 async function allProtected(desk: Desk): Promise<void> {
@@ -148,7 +148,7 @@ it("each command of README is tried here or elsewhere, and no other", () => {
 });
 
 describe("beside a site that is protected", { timeout: patienceMs }, () => {
-  let site: Life;
+  let site: Program;
   beforeAll(async () => {
     site = await begun(first.type("linkseal sim site --speed 200"), "page at ");
     await allProtected(first);
@@ -160,10 +160,10 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
   });
 
   it("linkseal events -f follows until it is interrupted", async () => {
-    const life = await begun(first.type("linkseal events -f"), "campaign-done");
-    expect(life.dead).toBe(false);
-    interrupt(life);
-    await life.ended;
+    const program = await begun(first.type("linkseal events -f"), "campaign-done");
+    expect(program.dead).toBe(false);
+    interrupt(program);
+    await program.ended;
   });
 
   it("npm takes no flag for itself that follows the command's name", async () => {
@@ -213,9 +213,9 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
     ).toBe(0);
     const applied = await apart.run("linkseal apply site.yaml --yes --wait");
     expect([applied.child.exitCode, applied.said]).toEqual([0, expect.anything()]);
-    for (const life of [agent, serve]) {
-      interrupt(life);
-      await life.ended;
+    for (const program of [agent, serve]) {
+      interrupt(program);
+      await program.ended;
     }
   });
 });
@@ -230,9 +230,9 @@ describe("commands that run alone", { timeout: patienceMs }, () => {
     ["npm start -- --fault NAME", "page at "],
     ["LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent", readyMark],
   ])("%s serves until it is interrupted", async (line, ready) => {
-    const life = await begun(alone.type(line), ready);
-    interrupt(life);
-    await life.ended;
-    expect(life.dead).toBe(true);
+    const program = await begun(alone.type(line), ready);
+    interrupt(program);
+    await program.ended;
+    expect(program.dead).toBe(true);
   });
 });

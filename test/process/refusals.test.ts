@@ -29,15 +29,15 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
 }, async () => {
   const setting = { seed: "refusals", start: "protected", speed: 20, fate: undefined } as const;
   await using stage = await Stage.open(setting);
-  const life = await stage.live();
+  const program = await stage.live();
   await stage.apply();
   const isProtected = async (): Promise<boolean> => {
     const { verdict } = await stage.view<Status>("/v1/status");
     return verdict === "protected";
   };
-  while (!life.dead && !(await stage.view<Status>("/v1/status")).groups.length) await rest(50);
+  while (!program.dead && !(await stage.view<Status>("/v1/status")).groups.length) await rest(50);
   await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
-  while (!life.dead && !(await isProtected())) await rest(50);
+  while (!program.dead && !(await isProtected())) await rest(50);
 
   const socket = join(stage.folder, "run/admin.sock");
   const statuses = new Map<number, number>();
@@ -52,7 +52,7 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
   };
   // A check may need a newer observation first on a busy machine.
   const done = async (verb: string): Promise<void> => {
-    while (!life.dead && (await post(socket, `/v1/${verb}`, { link })) !== 200) await rest(20);
+    while (!program.dead && (await post(socket, `/v1/${verb}`, { link })) !== 200) await rest(20);
   };
   const change = async (): Promise<void> => {
     while (sent < refusals / 4) await rest(5);
@@ -74,7 +74,7 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
   // After this last change, all changes before it are in the log, or lost.
   await stage.apply();
   let told = await changes();
-  while (!life.dead && !told.some((line) => line.startsWith("intent | intent 2"))) {
+  while (!program.dead && !told.some((line) => line.startsWith("intent | intent 2"))) {
     await rest(50);
     told = await changes();
   }
@@ -85,10 +85,10 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
     told
       .map((line) => /retire: refused: usage(?: \((\d+)\))?/.exec(line))
       .reduce((sum, found) => sum + (found === null ? 0 : Number(found[1] ?? 1)), 0);
-  while (!life.dead && counted() < sent) {
+  while (!program.dead && counted() < sent) {
     await rest(100);
     told = await changes();
   }
   expect(counted()).toBe(sent);
-  expect(life.dead).toBe(false);
+  expect(program.dead).toBe(false);
 });

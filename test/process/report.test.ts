@@ -9,26 +9,26 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SignedReport } from "#agent/evidence/report/statement.ts";
-import { Life } from "./life.ts";
+import { Program } from "./program.ts";
 
 const home = mkdtempSync(join(tmpdir(), "linkseal-report-"));
-const lives: Life[] = [];
+const programs: Program[] = [];
 const at = (name: string): string => join(home, name);
 
-function start(...words: readonly string[]): Life {
+function start(...words: readonly string[]): Program {
   const child: ChildProcess = spawn(process.execPath, ["agent/bin.js", ...words], {
     env: { ...process.env, LINKSEAL_HOME: home, TMPDIR: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const life = new Life(child);
-  lives.push(life);
-  return life;
+  const program = new Program(child);
+  programs.push(program);
+  return program;
 }
 
 async function run(...words: readonly string[]) {
-  const life = start(...words);
-  await life.ended;
-  return { exit: life.child.exitCode, said: life.said };
+  const program = start(...words);
+  await program.ended;
+  return { exit: program.child.exitCode, said: program.said };
 }
 
 beforeAll(async () => {
@@ -52,8 +52,8 @@ beforeAll(async () => {
 }, 120_000);
 
 afterAll(async () => {
-  for (const life of lives) life.child.kill("SIGKILL");
-  await Promise.all(lives.map((life) => life.ended));
+  for (const program of programs) program.child.kill("SIGKILL");
+  await Promise.all(programs.map((program) => program.ended));
   rmSync(home, { recursive: true, force: true });
 });
 

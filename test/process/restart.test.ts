@@ -4,16 +4,16 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { effort } from "../effort.ts";
-import type { Life } from "./life.ts";
+import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const patienceMs = 60_000;
 
-async function lookedAround(stage: Stage, life: Life): Promise<Status["verdict"]> {
+async function lookedAround(stage: Stage, program: Program): Promise<Status["verdict"]> {
   const end = performance.now() + patienceMs;
   for (;;) {
     const { verdict } = await stage.view<Status>("/v1/status");
-    if (verdict === "protected" || life.dead || performance.now() > end) return verdict;
+    if (verdict === "protected" || program.dead || performance.now() > end) return verdict;
   }
 }
 
@@ -23,23 +23,23 @@ describe("a restart of the real agent", () => {
   }, async () => {
     const setting = { seed: "restart", start: "protected", speed: 100, fate: undefined } as const;
     await using stage = await Stage.open(setting);
-    let life = await stage.live();
+    let program = await stage.live();
     await stage.apply();
     await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
-    expect(await lookedAround(stage, life)).toBe("protected");
+    expect(await lookedAround(stage, program)).toBe("protected");
     stage.tell({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
 
     const restarts = effort(6, 200);
     for (let restart = 0; restart < restarts; restart += 1) {
-      if (restart % 2 === 0) stage.kill(life);
-      else life.child.kill("SIGTERM");
-      await life.ended;
-      life = await stage.live();
-      expect(await lookedAround(stage, life)).toBe("protected");
+      if (restart % 2 === 0) stage.kill(program);
+      else program.child.kill("SIGTERM");
+      await program.ended;
+      program = await stage.live();
+      expect(await lookedAround(stage, program)).toBe("protected");
     }
     const { agentWrites, violations, requests } = await stage.account();
     expect({ agentWrites, violations }).toEqual({ agentWrites: 0, violations: [] });
     expect([...requests.keys()].filter((request) => !/probe|vault/.test(request))).toEqual([]);
-    expect(stage.lives).toHaveLength(restarts + 1);
+    expect(stage.programs).toHaveLength(restarts + 1);
   });
 });

@@ -12,7 +12,7 @@ import type { Status } from "#agent/runtime/health/status.ts";
 import { compiled } from "./compiled.ts";
 import type { Account, News, Order, Ready, SiteSetting } from "./deadly-site.ts";
 import { socketIn } from "./deadly-site.ts";
-import { Life, readyMark } from "./life.ts";
+import { Program, readyMark } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const pollMs = 40;
@@ -20,7 +20,7 @@ const pollMs = 40;
 export class Stage implements AsyncDisposable {
   readonly folder: string;
   readonly config: string;
-  readonly lives: Life[] = [];
+  readonly programs: Program[] = [];
   readonly #site: ChildProcess;
 
   readonly #environment: Readonly<Record<string, string>>;
@@ -60,7 +60,7 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Starts `linkseal ...` on this stage. */
-  start(...argv: readonly string[]): Life {
+  start(...argv: readonly string[]): Program {
     const env = {
       ...process.env,
       LINKSEAL_HOME: this.folder,
@@ -68,31 +68,33 @@ export class Stage implements AsyncDisposable {
       ...this.#environment,
     };
     const stdio = ["ignore", "pipe", "pipe"] as const;
-    const life = new Life(spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }));
-    this.lives.push(life);
-    return life;
+    const program = new Program(
+      spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }),
+    );
+    this.programs.push(program);
+    return program;
   }
 
   /** Starts a new agent on the same state folder; resolves once it is ready for requests. */
-  async live(): Promise<Life> {
-    const life = this.start("agent");
-    this.tell({ kind: "victim", pid: life.pid });
-    await life.until(readyMark);
-    return life;
+  async live(): Promise<Program> {
+    const program = this.start("agent");
+    this.tell({ kind: "victim", pid: program.pid });
+    await program.until(readyMark);
+    return program;
   }
 
   /** Kills the agent as soon as its journal holds `count` records. */
-  killAtRecord(life: Life, count: number): void {
+  killAtRecord(program: Program, count: number): void {
     const watcher = watch(this.state, () => {
-      if (this.records() < count || life.dead) return;
+      if (this.records() < count || program.dead) return;
       watcher.close();
-      this.kill(life);
+      this.kill(program);
     });
-    life.child.once("close", () => watcher.close());
+    program.child.once("close", () => watcher.close());
   }
 
-  kill(life: Life): void {
-    life.child.kill("SIGKILL");
+  kill(program: Program): void {
+    program.child.kill("SIGKILL");
     this.tell({ kind: "dead" });
   }
 
@@ -128,9 +130,9 @@ export class Stage implements AsyncDisposable {
    * Resolves once everything is protected and the campaign has ended, the agent has ended, or the
    * time is up.
    */
-  async settled(life: Life, patienceMs: number): Promise<Outcome | undefined> {
+  async settled(program: Program, patienceMs: number): Promise<Outcome | undefined> {
     const end = performance.now() + patienceMs;
-    while (!life.dead) {
+    while (!program.dead) {
       const outcome = await this.outcome().catch(() => undefined);
       if (outcome?.over === true || performance.now() > end) return outcome;
       await rest(pollMs);
@@ -159,10 +161,10 @@ export class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const life of this.lives) life.child.kill("SIGKILL");
+    for (const program of this.programs) program.child.kill("SIGKILL");
     const ended = once(this.#site, "exit");
     this.#site.disconnect();
-    await Promise.all([ended, ...this.lives.map((life) => life.ended)]);
+    await Promise.all([ended, ...this.programs.map((program) => program.ended)]);
     rmSync(this.folder, { recursive: true });
   }
 }

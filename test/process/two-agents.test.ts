@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { socketIn } from "./deadly-site.ts";
-import { Life } from "./life.ts";
 import { hindrance, namespaces } from "./namespaces.ts";
+import { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 /** Starts an agent with a runtime folder of its own, on the state folder of the stage. */
-function elsewhere(name: string): Life {
+function elsewhere(name: string): Program {
   const home = join(stage.folder, name);
   mkdirSync(join(home, "state"), { recursive: true, mode: 0o700 });
   const script = 'mount --bind "$1" "$LINKSEAL_HOME/state"; exec "$2" "$3" agent';
@@ -36,9 +36,9 @@ function elsewhere(name: string): Life {
     LINKSEAL_HOME: home,
     LINKSEAL_SITE: `unix:${socketIn(stage.folder)}`,
   };
-  const life = new Life(spawn("unshare", [...namespaces, ...argv], { env }));
-  stage.lives.push(life);
-  return life;
+  const program = new Program(spawn("unshare", [...namespaces, ...argv], { env }));
+  stage.programs.push(program);
+  return program;
 }
 
 it("the second of two agents on one state folder is refused in another PID namespace", async () => {

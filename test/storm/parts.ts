@@ -113,7 +113,7 @@ export function tallyText(tally: Tally, seconds: number): string {
       `${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days`,
       `${whole(tally.looks)} observations`,
       `${whole(tally.events)} events`,
-      `${whole(tally.lives)} processes of the agent`,
+      `${whole(tally.processes)} processes of the agent`,
       `${tally.violations.length} violations`,
     ].join(", "),
   ].join("\n");

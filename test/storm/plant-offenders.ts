@@ -6,8 +6,8 @@ import type { HttpRequest, World } from "#hal/world.ts";
 import { nothingSown, type Plant, type Sown } from "./plant.ts";
 
 /** Rekeys the SAK of the first observed link once, in every process but the first. */
-function restarting({ world, edges, life }: Parameters<Sown["surround"]>[0]): World {
-  let done = life === 1;
+function restarting({ world, edges, processNumber }: Parameters<Sown["surround"]>[0]): World {
+  let done = processNumber === 1;
   const offend = async (request: HttpRequest, signal: AbortSignal): Promise<void> => {
     const edge = edges.find(({ device }) => request.path === `/devices/${device}/observe`);
     if (done || edge === undefined) return;

@@ -20,11 +20,13 @@ interface Edge {
   readonly port: string;
 }
 
-/** The surroundings of a seeded defect: `life` counts the processes of the agent from 1. */
+/**
+ * The surroundings of a seeded defect: `processNumber` counts the processes of the agent from 1.
+ */
 interface Ground {
   readonly world: World;
   readonly edges: readonly Edge[];
-  readonly life: number;
+  readonly processNumber: number;
 }
 
 export type Decide = (campaign: Campaign, facts: Facts) => Step;

@@ -4,8 +4,8 @@
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
-import { Lives } from "./lives.ts";
 import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";
+import { ProcessRestarts } from "./process-restarts.ts";
 import { StormRun } from "./storm-run.ts";
 
 export interface PlayOptions {
@@ -62,14 +62,14 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
     writeLine,
   });
   const { site, oracle } = run.stormSite;
-  const lives = livesOf(run, sown);
+  const restarts = restartsOf(run, sown);
   const end = instantAfter(site.clock.now(), days * dayMs);
   const ended = (): boolean =>
-    stop.aborted || oracle.violations.length > 0 || lives.broken.length > 0;
+    stop.aborted || oracle.violations.length > 0 || restarts.broken.length > 0;
   const until = async (at: Instant): Promise<void> => {
     await site.clock.run(Math.min(at, end) as Instant, ended);
   };
-  lives.start();
+  restarts.start();
   const storm =
     faults === "on" ? new Storm({ site, everyMs: strikeMs / routers, kindChance: 0.5 }) : undefined;
   const calmAt = instantAfter(site.clock.now(), days * dayMs * stormShare);
@@ -82,27 +82,32 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
     // P4: while everything is as wanted, a start of the agent is never the reason for a change.
     const equal = run.rest().every(({ kind }) => kind === "protected");
     if (storm === undefined && equal) oracle.expectNoWrites("every device equals the intent");
-    lives.restart();
+    restarts.restart();
     await until(instantAfter(site.clock.now(), dayMs));
   }
-  if (lives.broken.length > 0) throw lives.broken[0];
+  if (restarts.broken.length > 0) throw restarts.broken[0];
   const restless = ended() ? [] : restlessOf(run, faults);
   run.end();
   return {
     virtualMs: site.clock.now(),
     looks: run.looks,
     events: site.clock.events,
-    starts: lives.count,
+    starts: restarts.count,
     broken: oracle.violations.map(formatViolation),
     restless: restless.map((text) => `seed ${seed} never at rest: ${text}`),
   };
 }
 
-function livesOf(run: StormRun, sown: Sown): Lives {
+function restartsOf(run: StormRun, sown: Sown): ProcessRestarts {
   const { site } = run.stormSite;
-  const surround = (world: World, life: number): World =>
-    sown.surround({ world, edges: site.links, life });
-  return new Lives({ run, prng: site.prng.fork("lives"), config: () => run.config(), surround });
+  const surround = (world: World, processNumber: number): World =>
+    sown.surround({ world, edges: site.links, processNumber });
+  return new ProcessRestarts({
+    run,
+    prng: site.prng.fork("lives"),
+    config: () => run.config(),
+    surround,
+  });
 }
 
 /** Without faults all is protected; after them, an operator may have been called, with a reason. */

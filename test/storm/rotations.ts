@@ -13,9 +13,9 @@ import type { EffectEvent } from "#sim/base/truth.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
-import { Lives } from "./lives.ts";
 import { ManualOperator } from "./manual-operator.ts";
 import { hookOf, nothingSown, type Plant } from "./plant.ts";
+import { ProcessRestarts } from "./process-restarts.ts";
 import { ReasonChecker } from "./reason-checker.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { StormRun } from "./storm-run.ts";
@@ -67,7 +67,7 @@ class Rotations {
   readonly #scene: Scene;
   readonly #prng: Prng;
   readonly #run: StormRun;
-  readonly #lives: Lives;
+  readonly #restarts: ProcessRestarts;
   readonly #operator: ManualOperator;
   readonly #reasonChecker: ReasonChecker;
   readonly #marks: Counts = {};
@@ -111,11 +111,11 @@ class Rotations {
     this.#scene = probes ? scene : { ...scene, deadlines: "patient" };
     const prng = this.#prng.fork("lives");
     const { links: edges } = this.#run.stormSite.site;
-    this.#lives = new Lives({
+    this.#restarts = new ProcessRestarts({
       run: this.#run,
       prng,
       config: () => this.#config(),
-      surround: (world, life) => sown.surround({ world, edges, life }),
+      surround: (world, processNumber) => sown.surround({ world, edges, processNumber }),
     });
     const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
     this.#operator = new ManualOperator({ run: this.#run, prng: this.#prng.fork("person"), risks });
@@ -142,15 +142,15 @@ class Rotations {
     for (let round = 0; round < roundsMax && !this.#over(); round += 1) await this.#round();
     const { oracle, site } = this.#run.stormSite;
     const { seed } = this.#options;
-    const broken = this.#lives.broken.map(
+    const broken = this.#restarts.broken.map(
       (error) => `seed ${seed} the agent broke: ${told(error)}`,
     );
     const tally: Tally = {
       seeds: 1,
       rotations: this.#rotations,
       ended: this.#ended,
-      deaths: this.#lives.deaths,
-      lives: this.#lives.count,
+      deaths: this.#restarts.deaths,
+      processes: this.#restarts.count,
       faults: this.#faults,
       marks: this.#marks,
       unchecked: Object.fromEntries(this.#reasonChecker.unchecked),
@@ -170,7 +170,7 @@ class Rotations {
 
   #isBroken(): boolean {
     const { violations } = this.#run.stormSite.oracle;
-    return violations.length + this.#failures.length + this.#lives.broken.length > 0;
+    return violations.length + this.#failures.length + this.#restarts.broken.length > 0;
   }
 
   #config(): string {
@@ -197,7 +197,7 @@ class Rotations {
   /** Adopts or enrols the links; what follows begins with everything protected. */
   async #settle(): Promise<void> {
     const { site } = this.#run.stormSite;
-    this.#lives.start();
+    this.#restarts.start();
     await site.clock.runFor(25_000);
     // A first enrolment gets faults too.
     if (this.#scene.start === "clear") await this.#faultPhase();
@@ -231,7 +231,7 @@ class Rotations {
     await clock.runFor(this.#prng.between(low, high), () => this.#isBroken() || this.#isDone());
     storm?.calm();
     this.#targetedFaults = undefined;
-    this.#lives.spare();
+    this.#restarts.spare();
     this.#operator.become("away");
     await this.#until(restMs, () => this.#isAtRest(), "never at rest");
     this.#judgeReasons();
@@ -258,8 +258,8 @@ class Rotations {
     if (strikeMs === undefined || this.#prng.chance(0.1)) return undefined;
     // A fault combination is often the only fault: among many others few combinations succeed.
     const alone = targeted > 0 && this.#prng.chance(0.5);
-    if (!alone && deathCalls !== undefined) this.#lives.dieAfter(deathCalls);
-    if (!alone && disk === "spoilt") this.#lives.spoilDisk();
+    if (!alone && deathCalls !== undefined) this.#restarts.dieAfter(deathCalls);
+    if (!alone && disk === "spoilt") this.#restarts.spoilDisk();
     const { site } = this.#run.stormSite;
     const everyMs = alone ? stormMs.combined.high : strikeMs;
     const storm = new Storm({ site, everyMs, kindChance, lasting });
@@ -319,7 +319,7 @@ class Rotations {
     return stormSite.site.groups.every((group) => {
       const campaign = openCampaign(agent.memory, group);
       const text = campaign === undefined ? "" : this.#standing(campaign);
-      const seen = `${this.#lives.count} ${text.replaceAll(/\d+/g, "N")}`;
+      const seen = `${this.#restarts.count} ${text.replaceAll(/\d+/g, "N")}`;
       const still = this.#still.get(group);
       if (still?.seen !== seen) this.#still.set(group, { seen, since: now });
       if (campaign === undefined) return true;
@@ -368,7 +368,7 @@ class Rotations {
       if (shut !== undefined && shut.by !== "agent") continue;
       // A commit that the agent has forgotten may be reverted later: the agent reports that the
       // port is shut.
-      if (shut !== undefined && shut.at < (this.#lives.forgotAt ?? shut.at)) continue;
+      if (shut !== undefined && shut.at < (this.#restarts.forgotAt ?? shut.at)) continue;
       this.#fail(`${link.id} was left shut: ${campaign.state}, ${reasonText(campaign.reason)}`);
     }
   }

@@ -61,7 +61,7 @@ export class StormRun {
   readonly disk: SimDisk;
   looks = 0;
   readonly #onDecision: OnDecision | undefined;
-  #lives = 0;
+  #starts = 0;
   #reports = 0;
   #stop = new AbortController();
   #agent: Agent | undefined;
@@ -107,7 +107,7 @@ export class StormRun {
    * Resolves when it was ended; rejects with the error that broke it.
    */
   async begin(config: string, surround: Surround = (world) => world): Promise<void> {
-    this.#lives += 1;
+    this.#starts += 1;
     this.#stop = new AbortController();
     this.#agent = undefined;
     const { signal } = this.#stop;
@@ -127,7 +127,7 @@ export class StormRun {
 
   #world(): World {
     const { site, oracle } = this.stormSite;
-    const prng = site.prng.fork(`agent ${this.#lives}`);
+    const prng = site.prng.fork(`agent ${this.#starts}`);
     const log = tappedLog(oracle);
     return tapped(simulatedWorld({ site, disk: this.disk, log, prng }), oracle);
   }

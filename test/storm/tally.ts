@@ -11,7 +11,7 @@ export interface Tally {
   /** The crashes of the agent, by the moment of the call. */
   readonly deaths: Counts;
   /** The number of processes of the agent. */
-  readonly lives: number;
+  readonly processes: number;
   /** The strikes, by kind of fault. */
   readonly faults: Counts;
   /** The rows of the campaign's tables that were taken. */
@@ -32,7 +32,7 @@ export const noTally: Tally = {
   rotations: 0,
   ended: {},
   deaths: {},
-  lives: 0,
+  processes: 0,
   faults: {},
   marks: {},
   unchecked: {},
@@ -59,7 +59,7 @@ export function addTally(a: Tally, b: Tally): Tally {
     rotations: a.rotations + b.rotations,
     ended: addCounts(a.ended, b.ended),
     deaths: addCounts(a.deaths, b.deaths),
-    lives: a.lives + b.lives,
+    processes: a.processes + b.processes,
     faults: addCounts(a.faults, b.faults),
     marks: addCounts(a.marks, b.marks),
     unchecked: addCounts(a.unchecked, b.unchecked),

@@ -4,7 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { readyMark } from "../../process/life.ts";
+import { readyMark } from "../../process/program.ts";
 
 export const root = join(import.meta.dirname, "../../..");
 

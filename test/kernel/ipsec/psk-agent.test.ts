@@ -14,7 +14,7 @@ import { connectionId } from "#sim/azure/estate.ts";
 import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 import { type Pace, paceClock } from "#sim/serve/site.ts";
 import { buildSite as buildCloud } from "#sim/site/site.ts";
-import { readyMark } from "../../process/life.ts";
+import { readyMark } from "../../process/program.ts";
 import { Programs } from "../host/programs.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
 import { enterNetwork, ip, leaveNetworks, until } from "../lab.ts";

@@ -7,7 +7,7 @@ import { MkaClient, type MkaObservation } from "#drivers/linux/mka/client.ts";
 import { type RequestedOperation, replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Secret } from "#hal/secret.ts";
-import { readyMark } from "../../process/life.ts";
+import { readyMark } from "../../process/program.ts";
 import { change, type Step } from "../../unit/kit/mka-change.ts";
 import { soon } from "../lab.ts";
 import type { TestKey } from "./station.ts";

@@ -30,7 +30,7 @@ export class AgentBench {
   readonly broken: unknown[] = [];
   #agent: Agent | undefined;
   #stop = new AbortController();
-  #lives = 0;
+  #starts = 0;
 
   constructor(
     start: "clear" | "protected",
@@ -52,7 +52,7 @@ export class AgentBench {
 
   /** Starts a process on the disk of the one before; `around` may wrap its World. */
   async live(around: (world: World) => World = (world) => world): Promise<this> {
-    this.#lives += 1;
+    this.#starts += 1;
     this.#stop = new AbortController();
     const { site, disk } = this;
     const log = {
@@ -60,7 +60,7 @@ export class AgentBench {
         this.log.push({ level, code, text });
       },
     };
-    const prng = site.prng.fork(`agent ${this.#lives}`);
+    const prng = site.prng.fork(`agent ${this.#starts}`);
     const world = around(simulatedWorld({ site, disk, log, prng }));
     const agent = await settled(site.clock, simulatedAgent(world));
     const { signal } = this.#stop;

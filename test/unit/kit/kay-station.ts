@@ -62,7 +62,7 @@ export class Station {
   muted = false;
   readonly data = { sent: 0, arrived: 0, lost: [] as string[] };
   #cancel: Cancel | undefined;
-  #life = 0;
+  #startCount = 0;
 
   constructor(site: Wire, { sci, cas, kay, ...wanted }: StationOptions) {
     this.site = site;
@@ -90,7 +90,7 @@ export class Station {
 
   poll(): void {
     const { encodingAn: an, encoding } = this.secy;
-    if (an === undefined || encoding === undefined || this.#life < 0) return;
+    if (an === undefined || encoding === undefined || this.#startCount < 0) return;
     this.take(
       this.kay.report({ kind: "packetNumber", an, nextPn: encoding.nextPn }, this.site.now),
     );
@@ -106,7 +106,7 @@ export class Station {
   }
 
   hear(frame: Uint8Array): void {
-    if (this.#life >= 0) this.take(this.kay.receive(frame, this.site.now));
+    if (this.#startCount >= 0) this.take(this.kay.receive(frame, this.site.now));
   }
 
   take(outputs: readonly KayOutput[]): void {
@@ -133,10 +133,10 @@ export class Station {
 
   // Carries out operations in order: each begins when the previous one has ended.
   #operate(id: number, operation: SecyOperation): void {
-    const life = this.#life;
+    const startCount = this.#startCount;
     const { secy } = this;
     this.site.clock.after(this.operationMs, () => {
-      if (life !== this.#life) return;
+      if (startCount !== this.#startCount) return;
       const errno = secy.carryOut(operation);
       const { now } = this.site;
       const done = { kind: "done", id } as const;
@@ -156,12 +156,12 @@ export class Station {
   kill(): void {
     this.#cancel?.();
     this.#cancel = undefined;
-    this.#life = -1 - Math.abs(this.#life);
+    this.#startCount = -1 - Math.abs(this.#startCount);
   }
 
   /** Starts another process, with or without the stored memory of the last one. */
   begin(with_: "memory" | "nothing", secy: "kept" | "new" = "kept"): void {
-    this.#life = Math.abs(this.#life) + 1;
+    this.#startCount = Math.abs(this.#startCount) + 1;
     if (secy === "new") this.secy = new TestSecy(this.sci);
     const held = this.secy.observe();
     const snapshot = with_ === "memory" ? this.memory : undefined;
@@ -170,7 +170,7 @@ export class Station {
   }
 
   get isAlive(): boolean {
-    return this.#life >= 0;
+    return this.#startCount >= 0;
   }
 
   get session(): MkaSession {

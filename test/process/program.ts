@@ -7,7 +7,7 @@ import { setTimeout as rest } from "node:timers/promises";
 /** Part of the line that a service of ours logs once it serves; other lines may come before it. */
 export const readyMark = '"code":"ready"';
 
-export class Life {
+export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
   /** All output on both streams; one character per octet, so that none is lost. */

@@ -8,13 +8,13 @@ import type { Prng } from "#sim/base/prng.ts";
 import { CrashingWorld, type Death } from "./crashing-world.ts";
 import type { StormRun } from "./storm-run.ts";
 
-export interface LivesParts {
+export interface ProcessRestartsParts {
   readonly run: StormRun;
   readonly prng: Prng;
   /** Returns the config that the next process pushes if none is in force. */
   readonly config: () => string;
   /** Wraps the World of a process; processes count from 1. */
-  readonly surround?: (world: World, life: number) => World;
+  readonly surround?: (world: World, processNumber: number) => World;
 }
 
 const restartMs = { low: 1_000, high: 60_000 };
@@ -22,7 +22,7 @@ const spoiltMs = { low: 10_000, high: 300_000 };
 const deaths: readonly Death[] = ["before", "during", "after"];
 const diskFaults: readonly DiskFault[] = ["full", "lies", "slow"];
 
-export class Lives {
+export class ProcessRestarts {
   /** The number of processes so far. */
   count = 0;
   /** The crashes by the moment of the call; `outside` means between two calls. */
@@ -39,12 +39,12 @@ export class Lives {
   readonly broken: unknown[] = [];
   /** The last time at which a crash lost the end of the journal. */
   forgotAt: Instant | undefined;
-  readonly #parts: LivesParts;
+  readonly #parts: ProcessRestartsParts;
   #crashing: CrashingWorld | undefined;
   /** The mean number of calls until a process crashes; undefined if it does not. */
   #callsMean: number | undefined;
 
-  constructor(parts: LivesParts) {
+  constructor(parts: ProcessRestartsParts) {
     this.#parts = parts;
   }
 
@@ -55,10 +55,10 @@ export class Lives {
   start(): void {
     const { run, config, surround } = this.#parts;
     this.count += 1;
-    const life = this.count;
+    const processNumber = this.count;
     let mine: CrashingWorld | undefined;
     const ended = run.begin(config(), (world) => {
-      const inside = surround?.(world, life) ?? world;
+      const inside = surround?.(world, processNumber) ?? world;
       mine = new CrashingWorld(inside, undefined, () => this.#died(mine));
       return mine.world;
     });
