@@ -3,8 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
-import { plants } from "../storm/plants.ts";
 import { type Played, type PlayOptions, playStorm } from "../storm/play.ts";
+import { seededDefects } from "../storm/seeded-defects.ts";
 import { FaultSchedule, type Outcome } from "./fault-schedule.ts";
 
 const hourMs = 3_600_000;
@@ -16,7 +16,7 @@ async function play(options: Partial<PlayOptions>): Promise<Played & { readonly 
     routers: 4,
     days: 0.25,
     faults: "off",
-    plant: undefined,
+    defect: undefined,
     stop: new AbortController().signal,
     writeLine: (line) => {
       lines.push(line);
@@ -51,11 +51,11 @@ describe("a storm site", () => {
     },
   );
 
-  it.each(plants.filter(({ where }) => where === "days"))(
+  it.each(seededDefects.filter(({ where }) => where === "days"))(
     "a fleet with the seeded defect $name breaks promise $breaks",
-    async (plant) => {
-      const { broken } = await play({ plant });
-      expect(broken[0]).toMatch(new RegExp(`^seed calm-1 promise ${plant.breaks}\n`));
+    async (defect) => {
+      const { broken } = await play({ defect });
+      expect(broken[0]).toMatch(new RegExp(`^seed calm-1 promise ${defect.breaks}\n`));
     },
   );
 });

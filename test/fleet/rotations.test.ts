@@ -13,9 +13,9 @@ import {
   rowsTakenAfterAll,
   unreachable,
 } from "../storm/marks.ts";
-import type { Plant } from "../storm/plant.ts";
-import { plants } from "../storm/plants.ts";
 import { playRotations } from "../storm/rotations.ts";
+import type { SeededDefect } from "../storm/seeded-defect.ts";
+import { seededDefects } from "../storm/seeded-defects.ts";
 import { addTally, noTally, type Tally } from "../storm/tally.ts";
 import { foundBy } from "./found-by.ts";
 
@@ -90,40 +90,40 @@ describe("rotations under faults", () => {
   });
 });
 
-async function catches(plant: Plant, seed: string): Promise<string | undefined> {
-  const play = async () => await playRotations({ seed, rotations: 10, plant });
+async function catches(defect: SeededDefect, seed: string): Promise<string | undefined> {
+  const play = async () => await playRotations({ seed, rotations: 10, defect });
   const { violations, digest } = await play();
-  if (plant.breaks === "repeat") return (await play()).digest === digest ? undefined : "repeat";
+  if (defect.breaks === "repeat") return (await play()).digest === digest ? undefined : "repeat";
   const [first] = violations;
   if (first === undefined) return undefined;
   return /^seed \S+ (?:promise )?(\S+)/.exec(first)?.[1];
 }
 
 describe("a seeded defect", () => {
-  const inRotations = plants.filter(({ where }) => where === "rotations");
+  const inRotations = seededDefects.filter(({ where }) => where === "rotations");
 
   it("each seeded defect has its seed, and there are at least 25 of them", () => {
     const names = inRotations.map(({ name }) => name);
     expect(Object.keys(foundBy).toSorted()).toEqual(names.toSorted());
-    expect(plants.length).toBeGreaterThanOrEqual(25);
+    expect(seededDefects.length).toBeGreaterThanOrEqual(25);
   });
 
   it.each(inRotations)(
     "the seeded defect $name is found: it breaks $breaks",
     { timeout: 600_000 },
-    async (plant) => {
-      const known = foundBy[plant.name] ?? "";
+    async (defect) => {
+      const known = foundBy[defect.name] ?? "";
       if (effort(0, 1) === 0) {
-        expect(await catches(plant, known)).toBe(plant.breaks);
+        expect(await catches(defect, known)).toBe(defect.breaks);
         return;
       }
       let found: string | undefined;
       let tried = 0;
-      for (; tried < 200 && found !== plant.breaks; tried += 1) {
-        found = await catches(plant, `again-${tried}`);
+      for (; tried < 200 && found !== defect.breaks; tried += 1) {
+        found = await catches(defect, `again-${tried}`);
       }
-      console.log(`${plant.name}: found with seed ${tried} of 200`);
-      expect(found).toBe(plant.breaks);
+      console.log(`${defect.name}: found with seed ${tried} of 200`);
+      expect(found).toBe(defect.breaks);
     },
   );
 });

@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseJson } from "#hal/json.ts";
 import { rowNames, rowsNotTaken, unreachable } from "./marks.ts";
-import type { Plant } from "./plant.ts";
 import { playRotations, type RotationsOptions } from "./rotations.ts";
+import type { SeededDefect } from "./seeded-defect.ts";
 import { addTally, type Counts, noTally, type Tally } from "./tally.ts";
 
 export interface RotationsVerb {
   readonly rotations: number;
   readonly seed: string;
-  readonly plant: Plant | undefined;
+  readonly defect: SeededDefect | undefined;
 }
 
 export interface Part {
@@ -34,11 +34,11 @@ const flags = ["--max-semi-space-size=128", "--initial-old-space-size=512", "--s
 
 /** Prints one line of JSON for each seed of this part; the first seed is played twice. */
 export async function playPart(verb: RotationsVerb, { index, of }: Part): Promise<void> {
-  const { rotations, seed, plant } = verb;
+  const { rotations, seed, defect } = verb;
   const count = Math.ceil(rotations / perSeed);
   for (let each = index; each < count; each += of) {
     const asked = { seed: `${seed}-${each}`, rotations: perSeed };
-    const options: RotationsOptions = plant === undefined ? asked : { ...asked, plant };
+    const options: RotationsOptions = defect === undefined ? asked : { ...asked, defect };
     let tally = await playRotations(options);
     if (each === index) {
       const again = await playRotations(options);
@@ -67,16 +67,16 @@ export async function playParts(verb: RotationsVerb, told: (text: string) => voi
 }
 
 async function playElsewhere(
-  { rotations, seed, plant }: RotationsVerb,
+  { rotations, seed, defect }: RotationsVerb,
   { index, of }: Part,
   add: (line: string) => void,
 ): Promise<void> {
   const argv = ["--rotations", String(rotations), "--seed", seed];
-  const planted = plant === undefined ? [] : ["--plant", plant.name];
+  const seeded = defect === undefined ? [] : ["--plant", defect.name];
   const script = join(import.meta.dirname, "run.ts");
   const child = spawn(
     process.execPath,
-    [...flags, script, ...argv, ...planted, "--part", `${index + 1}/${of}`],
+    [...flags, script, ...argv, ...seeded, "--part", `${index + 1}/${of}`],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const ended = new Promise<number>((resolve, reject) => {

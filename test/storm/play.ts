@@ -4,8 +4,8 @@
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
-import { hookOf, nothingSown, type Plant, type Sown } from "./plant.ts";
 import { ProcessRestarts } from "./process-restarts.ts";
+import { type ActiveDefect, hookOf, noDefect, type SeededDefect } from "./seeded-defect.ts";
 import { StormRun } from "./storm-run.ts";
 
 export interface PlayOptions {
@@ -15,7 +15,7 @@ export interface PlayOptions {
   readonly days: number;
   /** `off`: no fault ever strikes, and all routers are the best there are. */
   readonly faults: "on" | "off";
-  readonly plant: Plant | undefined;
+  readonly defect: SeededDefect | undefined;
   readonly writeLine: (line: string) => void;
   readonly stop: AbortSignal;
 }
@@ -50,8 +50,8 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
   const { seed, routers, days, faults, stop, writeLine } = options;
   const models = faults === "on" ? "mixed" : "best";
   const tunnels = routers;
-  const sown = options.plant?.sow() ?? nothingSown;
-  const onDecision = hookOf(sown);
+  const active = options.defect?.activate() ?? noDefect;
+  const onDecision = hookOf(active);
   const run = new StormRun({
     seed,
     routers,
@@ -62,7 +62,7 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
     writeLine,
   });
   const { site, oracle } = run.stormSite;
-  const restarts = restartsOf(run, sown);
+  const restarts = restartsOf(run, active);
   const end = instantAfter(site.clock.now(), days * dayMs);
   const ended = (): boolean =>
     stop.aborted || oracle.violations.length > 0 || restarts.broken.length > 0;
@@ -98,10 +98,10 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
   };
 }
 
-function restartsOf(run: StormRun, sown: Sown): ProcessRestarts {
+function restartsOf(run: StormRun, active: ActiveDefect): ProcessRestarts {
   const { site } = run.stormSite;
   const surround = (world: World, processNumber: number): World =>
-    sown.surround({ world, edges: site.links, processNumber });
+    active.surround({ world, edges: site.links, processNumber });
   return new ProcessRestarts({
     run,
     prng: site.prng.fork("lives"),

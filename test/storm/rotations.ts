@@ -14,10 +14,10 @@ import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
 import { ManualOperator } from "./manual-operator.ts";
-import { hookOf, nothingSown, type Plant } from "./plant.ts";
 import { ProcessRestarts } from "./process-restarts.ts";
 import { ReasonChecker } from "./reason-checker.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
+import { hookOf, noDefect, type SeededDefect } from "./seeded-defect.ts";
 import { StormRun } from "./storm-run.ts";
 import { type Counts, count, type Tally } from "./tally.ts";
 import { TargetedFaults } from "./targeted-faults.ts";
@@ -27,7 +27,7 @@ export interface RotationsOptions {
   /** The number of rotations that must end before the run does. */
   readonly rotations: number;
   /** The seeded defect of the agent; undefined for the agent as it is. */
-  readonly plant?: Plant;
+  readonly defect?: SeededDefect;
   /** Takes the event log, one line per transition. */
   readonly writeLine?: (line: string) => void;
 }
@@ -97,8 +97,8 @@ class Rotations {
     this.#prng = new Random(`${seed}/rotations`);
     const scene = drawScene(this.#prng.fork("scene"));
     const { routers, perGroup, start, routingPps } = scene;
-    const sown = options.plant?.sow() ?? nothingSown;
-    const onDecision = hookOf(sown, (campaign, row, next) => this.#took(campaign, row, next));
+    const active = options.defect?.activate() ?? noDefect;
+    const onDecision = hookOf(active, (campaign, row, next) => this.#took(campaign, row, next));
     const writeLine = (line: string): void => this.#heard(line);
     const size = { seed, routers, perGroup, tunnels: 0, start, models: "mixed" } as const;
     const paces = { farEndDelayMs, routingPps };
@@ -115,7 +115,7 @@ class Rotations {
       run: this.#run,
       prng,
       config: () => this.#config(),
-      surround: (world, processNumber) => sown.surround({ world, edges, processNumber }),
+      surround: (world, processNumber) => active.surround({ world, edges, processNumber }),
     });
     const risks = this.#scene.closed === "freeze" ? (["outsideWindow"] as const) : [];
     this.#operator = new ManualOperator({ run: this.#run, prng: this.#prng.fork("person"), risks });

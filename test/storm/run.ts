@@ -5,9 +5,9 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { marksMissed } from "./marks.ts";
 import { type Part, playPart, playParts, tallyText } from "./parts.ts";
-import type { Plant } from "./plant.ts";
-import { plants } from "./plants.ts";
 import { type Played, playStorm } from "./play.ts";
+import type { SeededDefect } from "./seeded-defect.ts";
+import { seededDefects } from "./seeded-defects.ts";
 
 const usage = `npm run storm -- [--routers 20] [--days 7] [--seed 1] [--faults on|off]
 npm run storm -- --rotations N [--seed 1]
@@ -39,10 +39,10 @@ function partOf(text: string): Part {
   throw new UsageError("--part: K/N");
 }
 
-function plantNamed(name: string | undefined): Plant | undefined {
-  const plant = plants.find((one) => one.name === name);
-  if (name !== undefined && plant === undefined) throw new UsageError(`no plant ${name}`);
-  return plant;
+function defectNamed(name: string | undefined): SeededDefect | undefined {
+  const defect = seededDefects.find((one) => one.name === name);
+  if (name !== undefined && defect === undefined) throw new UsageError(`no plant ${name}`);
+  return defect;
 }
 
 // Writes at once and in order: a run ends with its process, and its output must not be lost.
@@ -57,14 +57,14 @@ function warn(line: string): void {
 async function runRotations(
   rotations: number,
   seed: string,
-  plant: Plant | undefined,
+  defect: SeededDefect | undefined,
 ): Promise<number> {
   warn(`seed ${seed}: ${rotations} rotations`);
   const begun = performance.now();
-  const tally = await playParts({ rotations, seed, plant }, warn);
+  const tally = await playParts({ rotations, seed, defect }, warn);
   write(tallyText(tally, (performance.now() - begun) / 1000));
   // A seeded defect may keep a row from being taken, or take one that should be unreachable.
-  const missed = plant === undefined ? marksMissed(tally.marks, tally.rotations) : [];
+  const missed = defect === undefined ? marksMissed(tally.marks, tally.rotations) : [];
   for (const text of missed) warn(text);
   return tally.violations.length + missed.length > 0 ? 1 : 0;
 }
@@ -76,9 +76,9 @@ interface Days {
   readonly faults: "on" | "off";
 }
 
-async function runDays(asked: Days, plant: Plant | undefined): Promise<number> {
-  if (plant?.where === "rotations") {
-    throw new UsageError(`${plant.name} shows in rotations: add --rotations 200`);
+async function runDays(asked: Days, defect: SeededDefect | undefined): Promise<number> {
+  if (defect?.where === "rotations") {
+    throw new UsageError(`${defect.name} shows in rotations: add --rotations 200`);
   }
   const { seed, routers, days, faults } = asked;
   if (routers % 2 !== 0) throw new UsageError("--routers: an even number");
@@ -86,7 +86,7 @@ async function runDays(asked: Days, plant: Plant | undefined): Promise<number> {
   const begun = performance.now();
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
-  const played = await playStorm({ ...asked, plant, writeLine: write, stop: stop.signal });
+  const played = await playStorm({ ...asked, defect, writeLine: write, stop: stop.signal });
   for (const text of [...played.broken, ...played.restless]) warn(text);
   warn(figures(played, (performance.now() - begun) / 1000));
   return played.broken.length + played.restless.length > 0 ? 1 : 0;
@@ -119,20 +119,20 @@ async function run(): Promise<number> {
   });
   const { seed, faults } = values;
   if (values["list-plants"]) {
-    for (const { name, breaks, title } of plants) {
+    for (const { name, breaks, title } of seededDefects) {
       write(`${name.padEnd(20)}${breaks.padEnd(9)}${title}`);
     }
     return 0;
   }
   if (faults !== "on" && faults !== "off") throw new UsageError("--faults: on or off");
-  const plant = plantNamed(values.plant);
+  const defect = defectNamed(values.plant);
   if (values.rotations === undefined) {
     const [routers, days] = [numberOf("routers", values.routers), numberOf("days", values.days)];
-    return await runDays({ routers, days, seed, faults }, plant);
+    return await runDays({ routers, days, seed, faults }, defect);
   }
   const rotations = numberOf("rotations", values.rotations);
-  if (values.part === undefined) return await runRotations(rotations, seed, plant);
-  await playPart({ rotations, seed, plant }, partOf(values.part));
+  if (values.part === undefined) return await runRotations(rotations, seed, defect);
+  await playPart({ rotations, seed, defect }, partOf(values.part));
   return 0;
 }
 

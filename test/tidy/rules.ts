@@ -1,4 +1,4 @@
-// Every rule of the tree; each has a planted offender and a near miss in planted.ts.
+// Every rule of the tree; each has a seeded offender and a near miss in seeded.ts.
 
 import { importRule } from "./imports.ts";
 import { lockRule, manifestRule } from "./manifest.ts";

@@ -1,4 +1,4 @@
-// The input and output of a tidy rule: a file by path and text, so that offenders can be planted.
+// The input and output of a tidy rule: a file by path and text, so that offenders can be seeded.
 
 import { scan, type Token } from "./scan.ts";
 

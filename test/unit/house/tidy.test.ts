@@ -2,19 +2,19 @@ import { describe, expect, it } from "vitest";
 import { graphOf, upward } from "../../tidy/imports.ts";
 import { circlesOf, foldersOf } from "../../tidy/layers.ts";
 import { exceptions } from "../../tidy/names.ts";
-import { type Planted, plantedFiles } from "../../tidy/planted.ts";
 import { rules } from "../../tidy/rules.ts";
 import { lendings } from "../../tidy/secrets.ts";
+import { type Seeded, seededFiles } from "../../tidy/seeded.ts";
 import { sourceOf } from "../../tidy/source.ts";
 import { tree } from "../../tidy/tree.ts";
 
-function linesFound({ rule, path, text }: Planted): number[] {
+function linesFound({ rule, path, text }: Seeded): number[] {
   const found = rules.find((one) => one.name === rule);
   return found?.check(sourceOf(path, text)).map((offence) => offence.line) ?? [Number.NaN];
 }
 
 describe("a tidy rule catches its seeded offender and accepts the near miss", () => {
-  it.each(plantedFiles.map((row) => ({ ...row, shown: JSON.stringify(row.text.slice(0, 60)) })))(
+  it.each(seededFiles.map((row) => ({ ...row, shown: JSON.stringify(row.text.slice(0, 60)) })))(
     "$rule: $path: $shown",
     (row) => {
       expect(linesFound(row)).toEqual(row.lines);
@@ -22,7 +22,7 @@ describe("a tidy rule catches its seeded offender and accepts the near miss", ()
   );
 
   it.each(rules.map((rule) => rule.name))("%s has an offender and a near miss", (name) => {
-    const rows = plantedFiles.filter((row) => row.rule === name);
+    const rows = seededFiles.filter((row) => row.rule === name);
     expect(rows.some((row) => row.lines.length > 0)).toBe(true);
     expect(rows.some((row) => row.lines.length === 0)).toBe(true);
   });

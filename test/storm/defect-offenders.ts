@@ -3,10 +3,14 @@
 
 import { drivers } from "#drivers/index.ts";
 import type { HttpRequest, World } from "#hal/world.ts";
-import { nothingSown, type Plant, type Sown } from "./plant.ts";
+import { type ActiveDefect, noDefect, type SeededDefect } from "./seeded-defect.ts";
 
 /** Rekeys the SAK of the first observed link once, in every process but the first. */
-function restarting({ world, edges, processNumber }: Parameters<Sown["surround"]>[0]): World {
+function restarting({
+  world,
+  edges,
+  processNumber,
+}: Parameters<ActiveDefect["surround"]>[0]): World {
   let done = processNumber === 1;
   const offend = async (request: HttpRequest, signal: AbortSignal): Promise<void> => {
     const edge = edges.find(({ device }) => request.path === `/devices/${device}/observe`);
@@ -31,7 +35,7 @@ function noKey(): never {
 }
 
 /** Writes the vault's values to the log, as a careless debug line would. */
-function leaking({ world }: Parameters<Sown["surround"]>[0]): World {
+function leaking({ world }: Parameters<ActiveDefect["surround"]>[0]): World {
   const http: World["dial"]["http"] = async (request, signal) => {
     const reply = await world.dial.http(request, signal);
     const value = /^\/vault\/secrets\/[^/]+-cak\/[0-9a-f]{32}$/.test(request.path);
@@ -43,19 +47,19 @@ function leaking({ world }: Parameters<Sown["surround"]>[0]): World {
 
 const offends = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
-  surround: Sown["surround"],
+  surround: ActiveDefect["surround"],
 ) =>
   ({
     name,
     breaks,
     title,
     where: "days",
-    sow: () => ({ ...nothingSown, surround }),
-  }) satisfies Plant;
+    activate: () => ({ ...noDefect, surround }),
+  }) satisfies SeededDefect;
 
-export const offenderPlants: readonly Plant[] = [
+export const offenderDefects: readonly SeededDefect[] = [
   offends("write-on-restart", "P4", "rekeys the SAK whenever the agent starts", restarting),
   offends("leak-key", "P5", "writes the vault's answers to the log", leaking),
 ];

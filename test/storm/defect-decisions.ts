@@ -12,7 +12,7 @@ import type {
 } from "#agent/model/campaign.ts";
 import { decide, decideBy, table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
-import { type Decide, nothingSown, type Plant, type Sown } from "./plant.ts";
+import { type ActiveDefect, type Decide, noDefect, type SeededDefect } from "./seeded-defect.ts";
 
 interface Amendment {
   /** The rows to remove. */
@@ -39,37 +39,42 @@ function guardsWithout(unguarded: RegExp | undefined): Guards {
   return Object.fromEntries(actions) as Record<ActionKind, readonly Guard[]>;
 }
 
-const planted = (name: string, breaks: Plant["breaks"], title: string, sow: () => Sown): Plant => ({
+const seeded = (
+  name: string,
+  breaks: SeededDefect["breaks"],
+  title: string,
+  activate: () => ActiveDefect,
+): SeededDefect => ({
   name,
   breaks,
   title,
   where: "rotations",
-  sow,
+  activate,
 });
 
 const amended = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
   amendment: Amendment,
-): Plant => {
+): SeededDefect => {
   const [rows, guarded] = [tableWith(amendment), guardsWithout(amendment.unguarded)];
   const decideSo: Decide = (campaign, facts) => decideBy(rows, guarded, campaign, facts);
-  return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
+  return seeded(name, breaks, title, () => ({ ...noDefect, decide: decideSo }));
 };
 
 const mistakes = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
   change: (step: Step, campaign: Campaign) => Step,
-): Plant => {
+): SeededDefect => {
   const decideSo: Decide = (campaign, facts) => change(decide(campaign, facts), campaign);
-  return planted(name, breaks, title, () => ({ ...nothingSown, decide: decideSo }));
+  return seeded(name, breaks, title, () => ({ ...noDefect, decide: decideSo }));
 };
 
 /** Runs the action of the last step once more in a new process, whatever an observation shows. */
-function repeating(): Sown {
+function repeating(): ActiveDefect {
   let last: { readonly link: string; readonly action: ActionKind } | undefined;
   let restarted = false;
   return {
@@ -89,7 +94,7 @@ function repeating(): Sown {
   };
 }
 
-const rowPlants: readonly Plant[] = [
+const rowDefects: readonly SeededDefect[] = [
   amended("stranded", "P2", "keeps a usable link drained after its sibling was lost", {
     without: /\.giveBack$/,
   }),
@@ -113,9 +118,9 @@ const rowPlants: readonly Plant[] = [
   }),
 ];
 
-const stepPlants: readonly Plant[] = [
-  planted("undrained", "P2", "changes keys while traffic is still on the link", () => ({
-    ...nothingSown,
+const stepDefects: readonly SeededDefect[] = [
+  seeded("undrained", "P2", "changes keys while traffic is still on the link", () => ({
+    ...noDefect,
     decide: (campaign, facts) => {
       const step = decide(campaign, { ...facts, drained: { kind: "held" } });
       return step.action === "drain" ? { ...step, action: undefined } : step;
@@ -133,7 +138,7 @@ const stepPlants: readonly Plant[] = [
   mistakes("no-reason", "liveness", "stops without a reason", (step) =>
     step.next === "held" ? { ...step, reason: { code: "recorded", text: "" } } : step,
   ),
-  planted("repeats-itself", "P2", "does its last action again when it starts", repeating),
+  seeded("repeats-itself", "P2", "does its last action again when it starts", repeating),
 ];
 
-export const decisionPlants: readonly Plant[] = [...rowPlants, ...stepPlants];
+export const decisionDefects: readonly SeededDefect[] = [...rowDefects, ...stepDefects];

@@ -5,7 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import type { DeviceState, MacsecPort, Reading } from "#hal/model.ts";
 import type { Disk, HttpReply, World } from "#hal/world.ts";
-import { nothingSown, type Plant } from "./plant.ts";
+import { noDefect, type SeededDefect } from "./seeded-defect.ts";
 
 type Http = World["dial"]["http"];
 type Around = (http: Http, world: World) => Http;
@@ -16,18 +16,23 @@ const observes = /^\/devices\/[^/]+\/observe$/;
 
 const surrounded = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
   surround: (world: World) => World,
-): Plant => ({
+): SeededDefect => ({
   name,
   breaks,
   title,
   where: "rotations",
-  sow: () => ({ ...nothingSown, surround: ({ world }) => surround(world) }),
+  activate: () => ({ ...noDefect, surround: ({ world }) => surround(world) }),
 });
 
-const dials = (name: string, breaks: Plant["breaks"], title: string, around: Around): Plant =>
+const dials = (
+  name: string,
+  breaks: SeededDefect["breaks"],
+  title: string,
+  around: Around,
+): SeededDefect =>
   surrounded(name, breaks, title, (world) => ({
     ...world,
     dial: {
@@ -38,10 +43,10 @@ const dials = (name: string, breaks: Plant["breaks"], title: string, around: Aro
 
 const writes = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
   append: (disk: Disk) => Disk["append"],
-): Plant =>
+): SeededDefect =>
   surrounded(name, breaks, title, (world) => {
     const { disk } = world;
     return { ...world, disk: { ...diskOf(disk), append: append(disk) } };
@@ -127,7 +132,7 @@ const forgetful: Around = (http) => async (request, signal) => {
 /** A number that every run of this process shares, from which a defect draws. */
 let shared = 0;
 
-const clockPlants: readonly Plant[] = [
+const clockDefects: readonly SeededDefect[] = [
   surrounded("wall-clock", "P7", "measures waiting times by the wall clock", (world) => {
     const { clock } = world;
     const offset = clock.wall() - clock.now();
@@ -159,7 +164,7 @@ const clockPlants: readonly Plant[] = [
   ),
 ];
 
-const diskPlants: readonly Plant[] = [
+const diskDefects: readonly SeededDefect[] = [
   writes(
     "journal-later",
     "P4",
@@ -182,7 +187,7 @@ const diskPlants: readonly Plant[] = [
   ),
 ];
 
-const replyPlants: readonly Plant[] = [
+const replyDefects: readonly SeededDefect[] = [
   dials(
     "cached-look",
     "P7",
@@ -199,4 +204,8 @@ const replyPlants: readonly Plant[] = [
   dials("last-known", "P7", "takes an unparsed reading to be unchanged", lastKnown),
 ];
 
-export const worldPlants: readonly Plant[] = [...replyPlants, ...diskPlants, ...clockPlants];
+export const worldDefects: readonly SeededDefect[] = [
+  ...replyDefects,
+  ...diskDefects,
+  ...clockDefects,
+];

@@ -9,7 +9,7 @@ import {
 } from "#agent/model/campaign.ts";
 import type { Cause } from "#agent/model/reason.ts";
 import { decide } from "#agent/rotation/campaign.ts";
-import { type Decide, type Heeds, nothingSown, type Plant } from "./plant.ts";
+import { type Decide, type Heeds, noDefect, type SeededDefect } from "./seeded-defect.ts";
 
 type Twist = (facts: Facts, campaign: Campaign) => Facts;
 
@@ -18,19 +18,19 @@ const held: Evidence = { kind: "held" };
 /** Makes a defect; `twist` is called anew for every run. */
 const believes = (
   name: string,
-  breaks: Plant["breaks"],
+  breaks: SeededDefect["breaks"],
   title: string,
   twist: () => Twist,
-  heeds: Heeds = nothingSown.heeds,
-): Plant => ({
+  heeds: Heeds = noDefect.heeds,
+): SeededDefect => ({
   name,
   breaks,
   title,
   where: "rotations",
-  sow: () => {
+  activate: () => {
     const believed = twist();
     const decideOn: Decide = (campaign, facts) => decide(campaign, believed(facts, campaign));
-    return { ...nothingSown, decide: decideOn, heeds };
+    return { ...noDefect, decide: decideOn, heeds };
   },
 });
 
@@ -78,7 +78,7 @@ function remembering(
   };
 }
 
-const proofPlants: readonly Plant[] = [
+const proofDefects: readonly SeededDefect[] = [
   believes(
     "no-proof",
     "P3",
@@ -135,7 +135,7 @@ const proofPlants: readonly Plant[] = [
   ),
 ];
 
-const siblingPlants: readonly Plant[] = [
+const siblingDefects: readonly SeededDefect[] = [
   believes(
     "blind-to-sibling",
     "P2",
@@ -168,7 +168,7 @@ function doneWithoutReturn(facts: Facts, { state }: Campaign): Facts {
   return { ...portWith(facts, { drain: "off" }), carrying: held };
 }
 
-const portPlants: readonly Plant[] = [
+const portDefects: readonly SeededDefect[] = [
   believes(
     "armed-switch",
     "P3",
@@ -215,7 +215,7 @@ const portPlants: readonly Plant[] = [
   ),
 ];
 
-const farPlants: readonly Plant[] = [
+const farDefects: readonly SeededDefect[] = [
   believes(
     "reply-is-fact",
     "liveness",
@@ -265,9 +265,9 @@ function isBreak({ overlap, old }: CampaignLink): boolean {
   return overlap === "breakBeforeMake" && old !== undefined;
 }
 
-export const evidencePlants: readonly Plant[] = [
-  ...proofPlants,
-  ...siblingPlants,
-  ...portPlants,
-  ...farPlants,
+export const evidenceDefects: readonly SeededDefect[] = [
+  ...proofDefects,
+  ...siblingDefects,
+  ...portDefects,
+  ...farDefects,
 ];

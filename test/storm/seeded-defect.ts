@@ -35,38 +35,39 @@ export type Heeds = (lost: Cause | undefined) => Cause | undefined;
 type Took = (campaign: Campaign, row: string, next: CampaignState) => void;
 
 /** A seeded defect in one run; its memory outlives the processes of that run. */
-export interface Sown {
+export interface ActiveDefect {
   readonly decide: Decide;
   readonly heeds: Heeds;
   readonly surround: (ground: Ground) => World;
 }
 
-export interface Plant {
+export interface SeededDefect {
   readonly name: string;
   readonly breaks: Broken;
   /** The wrong behaviour, as a sentence without its subject. */
   readonly title: string;
   /** The run that shows it: days of calm, or rotations under a fault schedule. */
   readonly where: "days" | "rotations";
-  readonly sow: () => Sown;
+  readonly activate: () => ActiveDefect;
 }
 
 /** The unchanged agent in an unchanged World. */
-export const nothingSown: Sown = {
+export const noDefect: ActiveDefect = {
   decide,
   heeds: (lost) => lost,
   surround: ({ world }) => world,
 };
 
 /** Makes a decision hook; `took` is called with each row that was taken. */
-export function hookOf(sown: Sown, took?: Took): OnDecision {
+export function hookOf(active: ActiveDefect, took?: Took): OnDecision {
   return (decision) => {
     switch (decision.kind) {
       case "step":
-        if (sown.decide !== decide) decision.step = sown.decide(decision.campaign, decision.facts);
+        if (active.decide !== decide)
+          decision.step = active.decide(decision.campaign, decision.facts);
         return;
       case "doubt":
-        decision.doubt = sown.heeds(decision.doubt);
+        decision.doubt = active.heeds(decision.doubt);
         return;
       case "taken":
         took?.(decision.campaign, decision.row, decision.next);
