@@ -12,7 +12,7 @@ import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildStormSite, type StormSite } from "#sim/oracle/storm-site.ts";
 import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
-import { tapped, tappedLog } from "./tap.ts";
+import { recordedLog, recordedWorld } from "./recorder.ts";
 
 export interface StormRunOptions {
   readonly seed: string;
@@ -128,8 +128,8 @@ export class StormRun {
   #world(): World {
     const { site, oracle } = this.stormSite;
     const prng = site.prng.fork(`agent ${this.#starts}`);
-    const log = tappedLog(oracle);
-    return tapped(simulatedWorld({ site, disk: this.disk, log, prng }), oracle);
+    const log = recordedLog(oracle);
+    return recordedWorld(simulatedWorld({ site, disk: this.disk, log, prng }), oracle);
   }
 
   async #live(world: World, config: string, signal: AbortSignal): Promise<void> {

@@ -9,7 +9,7 @@ import { cknOf, clear, keyOf, mustSecure, type Pair, pair, secured } from "../..
 const ramp = { quirks: { startRamp: true } };
 
 /** Records every MKPDU that reaches `b` from now on; `b` still receives it. */
-function tap({ b }: Pair): Mkpdu[] {
+function recordMkpdus({ b }: Pair): Mkpdu[] {
   const seen: Mkpdu[] = [];
   const deliver = b.deliver.bind(b);
   b.deliver = (pdu) => {
@@ -22,7 +22,7 @@ function tap({ b }: Pair): Mkpdu[] {
 describe("MKPDUs that must change nothing", () => {
   it("a looped-back own MKPDU is neither a peer nor an error", async () => {
     const made = await secured("own", ramp);
-    const seen = tap(made);
+    const seen = recordMkpdus(made);
     await made.seconds(10);
     const before = [made.a.session(), made.a.mkpdus().replayed];
     for (const pdu of seen) made.a.deliver(pdu);
@@ -31,7 +31,7 @@ describe("MKPDUs that must change nothing", () => {
 
   it("replayed MKPDUs are counted, and do not keep a dead peer alive", async () => {
     const made = await secured("replay", ramp);
-    const seen = tap(made);
+    const seen = recordMkpdus(made);
     await made.seconds(10);
     made.a.setFault("silent", true);
     let replays = 0n;
@@ -52,7 +52,7 @@ describe("MKPDUs that must change nothing", () => {
 
   it("an MKPDU of a dead session makes a potential peer at most, never a live one", async () => {
     const made = await secured("dead-session", ramp);
-    const seen = tap(made);
+    const seen = recordMkpdus(made);
     await made.seconds(10);
     made.a.setFault("silent", true);
     await made.seconds(20);

@@ -9,12 +9,12 @@ import type { Oracle } from "#sim/oracle/oracle.ts";
 
 const decoder = new TextDecoder();
 
-export function tapped(world: World, oracle: Oracle): World {
+export function recordedWorld(world: World, oracle: Oracle): World {
   const { disk, dial } = world;
-  return { ...world, disk: tappedDisk(disk, oracle), dial: tappedDialer(dial, oracle) };
+  return { ...world, disk: recordedDisk(disk, oracle), dial: recordedDialer(dial, oracle) };
 }
 
-export function tappedLog(oracle: Oracle): Log {
+export function recordedLog(oracle: Oracle): Log {
   return {
     write: (level, code, text, fields) => {
       oracle.emitted("log", JSON.stringify({ level, code, text, ...fields }));
@@ -22,7 +22,7 @@ export function tappedLog(oracle: Oracle): Log {
   };
 }
 
-function tappedDisk(disk: Disk, oracle: Oracle): Disk {
+function recordedDisk(disk: Disk, oracle: Oracle): Disk {
   return {
     read: (name) => disk.read(name),
     list: (prefix) => disk.list(prefix),
@@ -63,7 +63,7 @@ function tell(record: JournalRecord, oracle: Oracle): void {
   }
 }
 
-function tappedDialer(dial: Dialer, oracle: Oracle): Dialer {
+function recordedDialer(dial: Dialer, oracle: Oracle): Dialer {
   return {
     http: (request, signal) => {
       const act = actOf(request);
