@@ -29,8 +29,8 @@ async function logsOfSeeds(digests: Digests): Promise<number> {
       lines += 1;
       hash.update(`${line}\n`);
     };
-    const tally = await playRotations({ seed, rotations, writeLine });
-    if (tally.violations.length > 0) throw new Error(tally.violations.join("\n"));
+    const counters = await playRotations({ seed, rotations, writeLine });
+    if (counters.violations.length > 0) throw new Error(counters.violations.join("\n"));
     digests[`seed ${seed}`] = hash.digest("hex");
   }
   return lines;

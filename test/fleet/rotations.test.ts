@@ -6,6 +6,7 @@ import { queryObjects } from "node:v8";
 import { describe, expect, it } from "vitest";
 import { SimClock } from "#sim/base/clock.ts";
 import { effort } from "../effort.ts";
+import { addRunCounters, noCounters, type RunCounters } from "../storm/counters.ts";
 import {
   marksMissed,
   rowNames,
@@ -16,7 +17,6 @@ import {
 import { playRotations } from "../storm/rotations.ts";
 import type { SeededDefect } from "../storm/seeded-defect.ts";
 import { seededDefects } from "../storm/seeded-defects.ts";
-import { addTally, noTally, type Tally } from "../storm/tally.ts";
 import { foundBy } from "./found-by.ts";
 
 const asked = process.env["LINKSEAL_SEED"];
@@ -26,16 +26,16 @@ const seeds =
     : [asked];
 
 describe("rotations under faults", () => {
-  let sum: Tally = noTally;
+  let sum: RunCounters = noCounters;
 
   it.each(seeds)(
     "rotations under faults keep every promise and end well, seed %s",
     { timeout: 120_000 },
     async (seed) => {
-      const tally = await playRotations({ seed, rotations: 10 });
-      sum = addTally(sum, tally);
-      expect(tally.violations).toEqual([]);
-      expect(tally.rotations).toBeGreaterThanOrEqual(10);
+      const counters = await playRotations({ seed, rotations: 10 });
+      sum = addRunCounters(sum, counters);
+      expect(counters.violations).toEqual([]);
+      expect(counters.rotations).toBeGreaterThanOrEqual(10);
     },
   );
 

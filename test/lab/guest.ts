@@ -58,9 +58,9 @@ async function run(): Promise<number> {
   const fault = values.fault === undefined ? undefined : faults[values.fault];
   if (fault !== undefined) await strike(fault);
   if (!values.once) await obey();
-  const tallies = await stop();
-  const [out, back] = lostOf(tallies);
-  const [left = 0, returned = 0] = tallies.map(({ sent }) => sent);
+  const allCounters = await stop();
+  const [out, back] = lostOf(allCounters);
+  const [left = 0, returned = 0] = allCounters.map(({ sent }) => sent);
   say(`${out} of ${left} packets from the edge and ${back} of ${returned} to it were lost`);
   return await conclude();
 }

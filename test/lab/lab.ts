@@ -17,7 +17,7 @@ import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { type Output, Programs } from "../kernel/host/programs.ts";
 import { buildPair, type Pair, startTraffic, stopRouter } from "../kernel/host/router.ts";
-import type { Tally } from "../kernel/host/traffic.ts";
+import type { TrafficCounters } from "../kernel/host/traffic.ts";
 import { enterNetwork, ip, ipBatch, leaveNetworks } from "../kernel/lab.ts";
 import { readyMark } from "../process/program.ts";
 import { type FarKey, farPort, StandIn } from "./stand-in.ts";
@@ -367,7 +367,7 @@ export class Lab implements AsyncDisposable {
   /**
    * Sends numbered packets across both links, 200 a second each way, until the result is called.
    */
-  traffic(): Promise<() => Promise<readonly Tally[]>> {
+  traffic(): Promise<() => Promise<readonly TrafficCounters[]>> {
     return startTraffic(this.pair);
   }
 

@@ -6,7 +6,7 @@ import type { Plan } from "#agent/compare/plan.ts";
 import type { Reason } from "#agent/model/reason.ts";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
 import { rehearse } from "#agent/simulation/rehearsal.ts";
-import type { Tally } from "../kernel/host/traffic.ts";
+import type { TrafficCounters } from "../kernel/host/traffic.ts";
 import type { Lab } from "./lab.ts";
 import { betweenSupplicants, rotateUndrained } from "./undrained.ts";
 
@@ -75,7 +75,7 @@ async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
   const why = await lab.rotate();
   if (why !== undefined) throw new Error(`not rotated: ${why}`);
   await rest(edgeMs);
-  const tallies = await stop();
+  const allCounters = await stop();
   const steps = ((await lab.campaign())?.steps ?? []).map(({ at, link, state, reason }) => ({
     ...{ ms: Date.parse(at) - begunAt, link, state, reason },
   }));
@@ -83,7 +83,7 @@ async function recordDrained(lab: Lab): Promise<Recording["drained"]> {
     .filter(({ atMs }) => atMs >= begunAt)
     .map(({ atMs, link }) => ({ ms: Math.round(atMs - begunAt), link }));
   const total = (name: "sent" | "received"): number =>
-    tallies.reduce((sum: number, tally: Tally) => sum + tally[name], 0);
+    allCounters.reduce((sum: number, counters: TrafficCounters) => sum + counters[name], 0);
   const counted = { sent: total("sent"), received: total("received") };
   const replayed = await replay(lab, steps, far);
   return { steps, rehearsed, replayed, far, ...counted, clear: clear() - clearBefore };

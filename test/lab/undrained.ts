@@ -30,9 +30,9 @@ export async function rotateUndrained(
   const begunAt = Date.now();
   const why = await lab.rotate();
   if (why !== undefined) throw new Error(`not rotated: ${why}`);
-  const tallies = await stop();
+  const allCounters = await stop();
   return links.map(({ name }, index) => {
-    const both = tallies.slice(2 * index, 2 * index + 2);
+    const both = allCounters.slice(2 * index, 2 * index + 2);
     const from = Math.min(...both.map(({ silence }) => silence.from));
     const until = Math.max(...both.map(({ silence }) => silence.until));
     const ready = lab.farChanges.find(({ atMs, link }) => atMs >= begunAt && link === name);

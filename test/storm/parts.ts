@@ -6,10 +6,10 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseJson } from "#hal/json.ts";
+import { addRunCounters, type Counts, noCounters, type RunCounters } from "./counters.ts";
 import { rowNames, rowsNotTaken, unreachable } from "./marks.ts";
 import { playRotations, type RotationsOptions } from "./rotations.ts";
 import type { SeededDefect } from "./seeded-defect.ts";
-import { addTally, type Counts, noTally, type Tally } from "./tally.ts";
 
 export interface RotationsVerb {
   readonly rotations: number;
@@ -39,26 +39,29 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
   for (let each = index; each < count; each += of) {
     const asked = { seed: `${seed}-${each}`, rotations: perSeed };
     const options: RotationsOptions = defect === undefined ? asked : { ...asked, defect };
-    let tally = await playRotations(options);
+    let counters = await playRotations(options);
     if (each === index) {
       const again = await playRotations(options);
-      if (again.digest !== tally.digest) {
+      if (again.digest !== counters.digest) {
         const text = `seed ${options.seed} repeat\nthe same seed gave another history`;
-        tally = { ...tally, violations: [...tally.violations, text] };
+        counters = { ...counters, violations: [...counters.violations, text] };
       }
     }
-    process.stdout.write(`${JSON.stringify(tally)}\n`);
+    process.stdout.write(`${JSON.stringify(counters)}\n`);
   }
 }
 
 /** Plays all parts side by side; `told` is called with each broken promise at once. */
-export async function playParts(verb: RotationsVerb, told: (text: string) => void): Promise<Tally> {
+export async function playParts(
+  verb: RotationsVerb,
+  told: (text: string) => void,
+): Promise<RunCounters> {
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
-  let sum = noTally;
+  let sum = noCounters;
   const add = (line: string): void => {
-    const tally = parseJson(line) as Tally;
-    sum = addTally(sum, tally);
-    for (const text of tally.violations) told(text);
+    const counters = parseJson(line) as RunCounters;
+    sum = addRunCounters(sum, counters);
+    for (const text of counters.violations) told(text);
     if (sum.seeds % progressEvery === 0) told(`${sum.seeds} seeds, ${sum.rotations} rotations`);
   };
   const parts = Array.from({ length: of }, (_, index) => playElsewhere(verb, { index, of }, add));
@@ -95,26 +98,26 @@ function rows(title: string, counts: Counts): readonly string[] {
 }
 
 /** Returns the counters as text for people. */
-export function tallyText(tally: Tally, seconds: number): string {
-  const taken = rowNames().filter((name) => (tally.marks[name] ?? 0) > 0).length;
-  const missing = rowsNotTaken(tally.marks);
+export function countersText(counters: RunCounters, seconds: number): string {
+  const taken = rowNames().filter((name) => (counters.marks[name] ?? 0) > 0).length;
+  const missing = rowsNotTaken(counters.marks);
   const excused = Object.entries(unreachable).map(([name, why]) => `  ${name}: ${why}`);
   return [
-    ...rows("rotations, by how they ended", tally.ended),
-    ...rows("crashes of the agent, by the moment of a call", tally.deaths),
-    ...rows("strikes, by kind of fault", tally.faults),
-    ...rows("reasons that make no claim to be checked", tally.unchecked),
-    ...rows("rows of the campaign's tables, by how often they were taken", tally.marks),
+    ...rows("rotations, by how they ended", counters.ended),
+    ...rows("crashes of the agent, by the moment of a call", counters.deaths),
+    ...rows("strikes, by kind of fault", counters.faults),
+    ...rows("reasons that make no claim to be checked", counters.unchecked),
+    ...rows("rows of the campaign's tables, by how often they were taken", counters.marks),
     ...["rows that no storm can reach", ...excused],
     `${taken} of ${rowNames().length} rows taken; not taken: ${missing.join(" ") || "none"}`,
     [
-      `${whole(tally.rotations)} rotations over ${whole(tally.seeds)} seeds`,
+      `${whole(counters.rotations)} rotations over ${whole(counters.seeds)} seeds`,
       `${seconds.toFixed(1)} s`,
-      `${(tally.virtualMs / 86_400_000).toFixed(1)} virtual days`,
-      `${whole(tally.looks)} observations`,
-      `${whole(tally.events)} events`,
-      `${whole(tally.processes)} processes of the agent`,
-      `${tally.violations.length} violations`,
+      `${(counters.virtualMs / 86_400_000).toFixed(1)} virtual days`,
+      `${whole(counters.looks)} observations`,
+      `${whole(counters.events)} events`,
+      `${whole(counters.processes)} processes of the agent`,
+      `${counters.violations.length} violations`,
     ].join(", "),
   ].join("\n");
 }

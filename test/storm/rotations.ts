@@ -13,13 +13,13 @@ import type { EffectEvent } from "#sim/base/truth.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
+import { type Counts, count, type RunCounters } from "./counters.ts";
 import { ManualOperator } from "./manual-operator.ts";
 import { ProcessRestarts } from "./process-restarts.ts";
 import { ReasonChecker } from "./reason-checker.ts";
 import { drawScene, type Scene, sceneText } from "./scene.ts";
 import { hookOf, noDefect, type SeededDefect } from "./seeded-defect.ts";
 import { StormRun } from "./storm-run.ts";
-import { type Counts, count, type Tally } from "./tally.ts";
 import { TargetedFaults } from "./targeted-faults.ts";
 
 export interface RotationsOptions {
@@ -58,7 +58,7 @@ const settings = [
 ] as const;
 
 /** Plays a run, which ends early at the first broken promise. */
-export async function playRotations(options: RotationsOptions): Promise<Tally> {
+export async function playRotations(options: RotationsOptions): Promise<RunCounters> {
   return await new Rotations(options).play();
 }
 
@@ -137,7 +137,7 @@ class Rotations {
     });
   }
 
-  async play(): Promise<Tally> {
+  async play(): Promise<RunCounters> {
     await this.#settle();
     for (let round = 0; round < roundsMax && !this.#over(); round += 1) await this.#round();
     const { oracle, site } = this.#run.stormSite;
@@ -145,7 +145,7 @@ class Rotations {
     const broken = this.#restarts.broken.map(
       (error) => `seed ${seed} the agent broke: ${told(error)}`,
     );
-    const tally: Tally = {
+    const counters: RunCounters = {
       seeds: 1,
       rotations: this.#rotations,
       ended: this.#ended,
@@ -161,7 +161,7 @@ class Rotations {
       digest: this.#digest >>> 0,
     };
     this.#run.end();
-    return tally;
+    return counters;
   }
 
   #over(): boolean {

@@ -4,7 +4,7 @@
 import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { marksMissed } from "./marks.ts";
-import { type Part, playPart, playParts, tallyText } from "./parts.ts";
+import { countersText, type Part, playPart, playParts } from "./parts.ts";
 import { type Played, playStorm } from "./play.ts";
 import type { SeededDefect } from "./seeded-defect.ts";
 import { seededDefects } from "./seeded-defects.ts";
@@ -61,12 +61,12 @@ async function runRotations(
 ): Promise<number> {
   warn(`seed ${seed}: ${rotations} rotations`);
   const begun = performance.now();
-  const tally = await playParts({ rotations, seed, defect }, warn);
-  write(tallyText(tally, (performance.now() - begun) / 1000));
+  const counters = await playParts({ rotations, seed, defect }, warn);
+  write(countersText(counters, (performance.now() - begun) / 1000));
   // A seeded defect may keep a row from being taken, or take one that should be unreachable.
-  const missed = defect === undefined ? marksMissed(tally.marks, tally.rotations) : [];
+  const missed = defect === undefined ? marksMissed(counters.marks, counters.rotations) : [];
   for (const text of missed) warn(text);
-  return tally.violations.length + missed.length > 0 ? 1 : 0;
+  return counters.violations.length + missed.length > 0 ? 1 : 0;
 }
 
 interface Days {

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import type { BgpPort, Frr } from "#drivers/linux/routing/frr.ts";
 import { runProgram } from "#drivers/transport/exec.ts";
 import { addNetwork, ip, ipBatch } from "../lab.ts";
-import type { Tally } from "./traffic.ts";
+import type { TrafficCounters } from "./traffic.ts";
 
 export interface Router {
   readonly network: string;
@@ -176,7 +176,10 @@ function farConfig(): string {
  * Starts traffic; both ends listen before one sends. The returned function stops both and returns
  * the counts of both ends.
  */
-export function startTraffic({ edge, far }: Pair): Promise<() => Promise<readonly Tally[]>> {
+export function startTraffic({
+  edge,
+  far,
+}: Pair): Promise<() => Promise<readonly TrafficCounters[]>> {
   return startFlows([edge.network, edge.loopback], [far.network, far.loopback]);
 }
 
@@ -185,7 +188,7 @@ export async function startLinkTraffic({
   edge,
   far,
   ports,
-}: Pair): Promise<() => Promise<readonly Tally[]>> {
+}: Pair): Promise<() => Promise<readonly TrafficCounters[]>> {
   const stops = await Promise.all(
     ports.map(({ neighbours: [peer = ""] }) => {
       const own = peer.replace(/\d+$/, (last) => String(Number(last) - 1));
@@ -206,7 +209,7 @@ export async function startFlows(
   b: End,
   everyMs = 5,
   flows = 16,
-): Promise<() => Promise<readonly Tally[]>> {
+): Promise<() => Promise<readonly TrafficCounters[]>> {
   const pace = [String(everyMs), String(flows)];
   const ends = await Promise.all([openEnd(a, b, pace), openEnd(b, a, pace)]);
   for (const end of ends) end.begin();
@@ -217,7 +220,7 @@ export async function startFlows(
  * Counts in each direction, from the first end and to it, the packets that one end sent and the
  * other did not receive.
  */
-export function lostOf([a, b]: readonly Tally[]): readonly [there: number, back: number] {
+export function lostOf([a, b]: readonly TrafficCounters[]): readonly [there: number, back: number] {
   if (a === undefined || b === undefined) throw new Error("two ends have two tallies");
   return [a.sent - b.received, b.sent - a.received];
 }
@@ -231,11 +234,11 @@ async function openEnd([network, own]: End, [, far]: End, pace: readonly string[
   if (done === true) throw new Error(`the traffic of ${own} in ${network} did not begin`);
   return {
     begin: () => child.stdin.write("\n"),
-    async stop(): Promise<Tally> {
+    async stop(): Promise<TrafficCounters> {
       child.stdin.end();
       const { value, done: ended } = await lines.next();
       if (ended === true) throw new Error(`the traffic of ${own} in ${network} ended untold`);
-      return JSON.parse(value) as Tally;
+      return JSON.parse(value) as TrafficCounters;
     },
   };
 }

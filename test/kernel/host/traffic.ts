@@ -5,7 +5,7 @@
 import { createSocket } from "node:dgram";
 import { setTimeout as rest } from "node:timers/promises";
 
-export interface Tally {
+export interface TrafficCounters {
   readonly sent: number;
   /** Counts each number once. */
   readonly received: number;
@@ -84,5 +84,5 @@ const newest = Math.max(0, ...[...arrived].slice(-1000));
 const missing = Array.from({ length: newest }, (_, packet) => packet)
   .filter((packet) => !arrived.has(packet))
   .slice(0, missingMax);
-const tally: Tally = { sent, received: arrived.size, refused, missing, silence };
-console.log(JSON.stringify(tally));
+const counters: TrafficCounters = { sent, received: arrived.size, refused, missing, silence };
+console.log(JSON.stringify(counters));

@@ -77,10 +77,10 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
     expect([done.status, done.err]).toEqual([0, ""]);
     expect(spis()).not.toEqual(before);
     await rest(15_000);
-    const tallies = await stop();
-    const [out, back] = lostOf(tallies);
+    const allCounters = await stop();
+    const [out, back] = lostOf(allCounters);
     console.log(
-      `a key refused, then changed: lost ${out} out, ${back} back of ${tallies[0]?.sent}`,
+      `a key refused, then changed: lost ${out} out, ${back} back of ${allCounters[0]?.sent}`,
     );
     expect(out).toBe(0);
     // As with every fresh authentication, the gateway sends under the new SAs before they exist

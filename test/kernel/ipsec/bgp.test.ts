@@ -193,9 +193,9 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     await rest(5_000);
     const proceeded = await programs.run("psk", "proceed", "hub-1");
     await rest(15_000);
-    const tallies = await stop();
-    const [out, back] = lostOf(tallies);
-    const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
+    const allCounters = await stop();
+    const [out, back] = lostOf(allCounters);
+    const [sent = 0, answered = 0] = allCounters.map((counters) => counters.sent);
     console.log(`a key of one of two: lost ${out} of ${sent} out, ${back} of ${answered} back`);
     expect([proceeded.status, proceeded.err]).toEqual([0, ""]);
     expect((await programs.run("psk", "show", "hub-1")).out).toContain(id.split("/").at(-1));

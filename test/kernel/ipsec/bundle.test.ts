@@ -93,9 +93,9 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
   await rest(5_000);
   await act();
   await rest(5_000);
-  const tallies = await stop();
-  const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
-  const [out, back] = lostOf(tallies);
+  const allCounters = await stop();
+  const [sent = 0, answered = 0] = allCounters.map((counters) => counters.sent);
+  const [out, back] = lostOf(allCounters);
   console.log(`${what}: lost ${out} of ${sent} out, ${back} of ${answered} back`);
   expect(Math.min(sent, answered)).toBeGreaterThan(800);
   return [out, back];

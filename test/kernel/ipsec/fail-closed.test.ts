@@ -83,13 +83,13 @@ async function underTraffic(act: () => Promise<void>): Promise<{ sent: number; l
   const count = 2_000;
   let acting = true;
   const flow = (async () => {
-    let tally = { sent: 0, lost: 0 };
+    let counters = { sent: 0, lost: 0 };
     while (acting) {
       const received = await pings(site.edge, 20, 0.05);
-      tally = { sent: tally.sent + 20, lost: tally.lost + 20 - received };
-      if (tally.sent >= count) break;
+      counters = { sent: counters.sent + 20, lost: counters.lost + 20 - received };
+      if (counters.sent >= count) break;
     }
-    return tally;
+    return counters;
   })();
   try {
     await rest(500);

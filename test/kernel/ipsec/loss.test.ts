@@ -80,10 +80,10 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
   await rest(5_000);
   await act();
   await rest(15_000);
-  const tallies = await stop();
-  const [out, back] = lostOf(tallies);
-  const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
-  const silence = tallies.map(({ silence: { from, until: end } }) => Math.round(end - from));
+  const allCounters = await stop();
+  const [out, back] = lostOf(allCounters);
+  const [sent = 0, answered = 0] = allCounters.map((counters) => counters.sent);
+  const silence = allCounters.map(({ silence: { from, until: end } }) => Math.round(end - from));
   console.log(
     `${what}: lost ${out} of ${sent} out, ${back} of ${answered} back; ` +
       `longest silence ${silence.join(" and ")} ms`,

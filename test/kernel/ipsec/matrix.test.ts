@@ -136,14 +136,14 @@ async function outcomeOf(policy: AzurePolicy): Promise<string> {
 it(`each policy is up and verified, or refused by a rule (LINKSEAL_SEED=${seed})`, {
   timeout: 880_000,
 }, async () => {
-  const tally = new Map<string, number>();
+  const counters = new Map<string, number>();
   for (const policy of rows()) {
     const outcome = await outcomeOf(policy);
     const [kind = ""] = outcome.split(":");
-    tally.set(kind, (tally.get(kind) ?? 0) + 1);
+    counters.set(kind, (counters.get(kind) ?? 0) + 1);
     const { saLifeTimeSeconds: _s, saDataSizeKilobytes: _k, ...algorithms } = policy;
     console.log(`${Object.values(algorithms).join(" ").padEnd(60)} ${outcome}`);
   }
-  console.log([...tally].map(([kind, count]) => `${count} ${kind}`).join(", "));
-  expect([...tally.keys()].toSorted()).toEqual(["refused", "up", "up, weak"]);
+  console.log([...counters].map(([kind, count]) => `${count} ${kind}`).join(", "));
+  expect([...counters.keys()].toSorted()).toEqual(["refused", "up", "up, weak"]);
 });

@@ -155,9 +155,9 @@ async function lostWhile(what: string, act: () => Promise<void>): Promise<readon
   await rest(5_000);
   await act();
   await rest(15_000);
-  const tallies = await stop();
-  const [out, back] = lostOf(tallies);
-  const [sent = 0, answered = 0] = tallies.map((tally) => tally.sent);
+  const allCounters = await stop();
+  const [out, back] = lostOf(allCounters);
+  const [sent = 0, answered = 0] = allCounters.map((counters) => counters.sent);
   console.log(`${what}: lost ${out} of ${sent} out, ${back} of ${answered} back`);
   expect(Math.min(sent, answered)).toBeGreaterThan(3_000);
   return [out, back];

@@ -77,10 +77,10 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
         ? true
         : undefined,
     );
-    const tallies = await stop();
+    const allCounters = await stop();
     const lost =
-      tallies.reduce((sum, { sent }) => sum + sent, 0) -
-      tallies.reduce((sum, { received }) => sum + received, 0);
+      allCounters.reduce((sum, { sent }) => sum + sent, 0) -
+      allCounters.reduce((sum, { received }) => sum + received, 0);
     expect(lost).toBe(0);
     expect(counted().map(({ clear }) => clear)).toEqual(before.map(({ clear }) => clear));
     for (const { port } of links) expect(lab.wires.get(port)?.newest).toMatch(/^[0-9a-f]{24}88e5/);
@@ -149,11 +149,11 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
       const started = lab.processes.at(-1)?.pid;
       expect(readFileSync(`/proc/${started}/cmdline`, "utf8")).toContain(lab.programs.build);
       await protectedAgain();
-      const tallies = await stop();
+      const allCounters = await stop();
       lab.programs.build = root;
-      for (const { sent, received } of tallies) expect(received).toBeGreaterThan(0.9 * sent);
+      for (const { sent, received } of allCounters) expect(received).toBeGreaterThan(0.9 * sent);
       const [sent, received] = ["sent", "received"].map((name) =>
-        tallies.reduce((sum, tally) => sum + tally[name as "sent"], 0),
+        allCounters.reduce((sum, counters) => sum + counters[name as "sent"], 0),
       );
       console.log(`${what}: ${(sent ?? 0) - (received ?? 0)} of ${sent} lost`);
       expect(sent).toBe(received);

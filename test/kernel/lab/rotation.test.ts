@@ -12,7 +12,7 @@ import { Lab, links } from "../../lab/lab.ts";
 import { replay } from "../../lab/recording.ts";
 import { betweenSupplicants, rotateUndrained } from "../../lab/undrained.ts";
 import { tookMs } from "../../recorded-rotation.ts";
-import type { Tally } from "../host/traffic.ts";
+import type { TrafficCounters } from "../host/traffic.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? String(Date.now() % 1_000_000);
 /** The states of the rotation of one link, whichever side changes the far end. */
@@ -36,9 +36,12 @@ afterAll(async () => {
 
 const clear = (): readonly number[] => [...lab.wires.values()].map((wireOf) => wireOf.clear);
 
-function lostOf(tallies: readonly Tally[]): { readonly sent: number; readonly lost: number } {
+function lostOf(allCounters: readonly TrafficCounters[]): {
+  readonly sent: number;
+  readonly lost: number;
+} {
   const [sent = 0, received = 0] = (["sent", "received"] as const).map((name) =>
-    tallies.reduce((sum, tally) => sum + tally[name], 0),
+    allCounters.reduce((sum, counters) => sum + counters[name], 0),
   );
   return { sent, lost: sent - received };
 }
@@ -62,11 +65,11 @@ async function underTraffic(what: string, play: () => Promise<string | undefined
   if (why !== undefined) throw new Error(`no ${what}: ${why}`);
   const seconds = Math.round((performance.now() - begun) / 1000);
   await rest(5000);
-  const tallies = await stop();
-  const { sent, lost } = lostOf(tallies);
-  if (lost !== 0) console.log(lab.counters(), tallies, (await lab.campaign())?.steps);
+  const allCounters = await stop();
+  const { sent, lost } = lostOf(allCounters);
+  if (lost !== 0) console.log(lab.counters(), allCounters, (await lab.campaign())?.steps);
   console.log(`${what}: ${lost} of ${sent} packets lost in ${seconds} s`);
-  expect([lost, tallies.map(({ missing }) => missing)]).toEqual([0, [[], []]]);
+  expect([lost, allCounters.map(({ missing }) => missing)]).toEqual([0, [[], []]]);
   expect(sent).toBeGreaterThan(2 * 200 * seconds * 0.9);
 }
 

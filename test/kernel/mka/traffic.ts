@@ -15,7 +15,7 @@ export async function ping(network: string, to: string, count = 5): Promise<numb
   return Number(/(\d+) received/.exec(stdout)?.[1] ?? "0");
 }
 
-interface Tally {
+interface TrafficCounters {
   readonly sent: number;
   readonly received: number;
 }
@@ -23,11 +23,11 @@ interface Tally {
 /** Numbered packets, 200 a second in each direction, from its beginning to its end. */
 export class Flow {
   readonly #ends: readonly ChildProcess[];
-  readonly #output: readonly Promise<Tally>[];
+  readonly #output: readonly Promise<TrafficCounters>[];
 
   private constructor(ends: readonly ChildProcess[]) {
     this.#ends = ends;
-    this.#output = ends.map(tallyOf);
+    this.#output = ends.map(countersOf);
   }
 
   static async begin(networks: readonly [string, string]): Promise<Flow> {
@@ -53,11 +53,11 @@ export class Flow {
 
 const program = join(import.meta.dirname, "..", "host", "traffic.ts");
 
-async function tallyOf({ stdout }: ChildProcess): Promise<Tally> {
+async function countersOf({ stdout }: ChildProcess): Promise<TrafficCounters> {
   let output = "";
   stdout?.on("data", (chunk) => {
     output += String(chunk);
   });
   if (stdout !== null) await once(stdout, "close");
-  return JSON.parse(output) as Tally;
+  return JSON.parse(output) as TrafficCounters;
 }

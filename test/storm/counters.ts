@@ -3,7 +3,7 @@
 /** Counters by name. */
 export type Counts = Record<string, number>;
 
-export interface Tally {
+export interface RunCounters {
   readonly seeds: number;
   readonly rotations: number;
   /** The outcomes of campaigns, and the states in which they waited for an operator. */
@@ -27,7 +27,7 @@ export interface Tally {
   readonly digest: number;
 }
 
-export const noTally: Tally = {
+export const noCounters: RunCounters = {
   seeds: 0,
   rotations: 0,
   ended: {},
@@ -53,7 +53,7 @@ function addCounts(a: Counts, b: Counts): Counts {
   return sum;
 }
 
-export function addTally(a: Tally, b: Tally): Tally {
+export function addRunCounters(a: RunCounters, b: RunCounters): RunCounters {
   return {
     seeds: a.seeds + b.seeds,
     rotations: a.rotations + b.rotations,
