@@ -6,7 +6,7 @@ import type { Plan } from "../compare/plan.ts";
 import { readable } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
-import type { Twin } from "../runtime/campaigns/twin.ts";
+import type { RehearsalSnapshot } from "../runtime/campaigns/rehearsal-snapshot.ts";
 import { conclude, lastEvent, showCampaigns } from "./campaign-view.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
@@ -152,7 +152,7 @@ async function rehearsed(
   session: Session,
   { target, urgency }: Asked,
 ): Promise<Rehearsal> {
-  const twin = await session.admin<Twin>("/v1/rotate/twin", { target });
+  const twin = await session.admin<RehearsalSnapshot>("/v1/rotate/twin", { target });
   return await launch.rehearse({
     twin,
     target,

@@ -18,7 +18,7 @@ import { command, type ObservedEnds, type OperatorInput } from "../rotation/verb
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
-import { type Twin, twinOf } from "./campaigns/twin.ts";
+import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { type Supervisor, tunnelsKey } from "./supervisor.ts";
 import type { PskReport } from "./tunnels/tunnel-auth.ts";
@@ -86,11 +86,11 @@ export class OperatorCommands {
   }
 
   /** The rehearsal snapshot: everything that a rehearsal needs. */
-  twin(target: string): Twin {
+  twin(target: string): RehearsalSnapshot {
     const { supervisor, group } = this.#target(target);
     const { desired } = supervisor.intent;
     const capabilities = (device: string) => supervisor.deviceCache.capabilities(device);
-    return twinOf({ desired, group, memory: this.#parts.memory(), capabilities });
+    return rehearsalSnapshotOf({ desired, group, memory: this.#parts.memory(), capabilities });
   }
 
   async #begin(

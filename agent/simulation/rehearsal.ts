@@ -13,7 +13,7 @@ import { riskNames } from "../model/desired.ts";
 import { reasonText } from "../model/reason-text.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
-import type { Twin } from "../runtime/campaigns/twin.ts";
+import type { RehearsalSnapshot } from "../runtime/campaigns/rehearsal-snapshot.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 
 const adoptAfterMs = 30_000;
@@ -200,7 +200,9 @@ class Stage {
 const helloMs = 2_000;
 
 /** Returns the oracle's limits: those of the config, less what a flow of whole frames may lack. */
-function boundsOf({ proof: { settleMs, frames } }: Twin): Parameters<typeof watchSite>[1] {
+function boundsOf({
+  proof: { settleMs, frames },
+}: RehearsalSnapshot): Parameters<typeof watchSite>[1] {
   return { settleMs: Math.max(0, settleMs - helloMs), proofFrames: frames - 1 };
 }
 
@@ -228,7 +230,7 @@ function unset(link: string): never {
   throw new Error(`no settings are planned for ${link}`);
 }
 
-function siteOf(twin: Twin): SiteOptions {
+function siteOf(twin: RehearsalSnapshot): SiteOptions {
   const { site: name, group, expressRoutePort, farEndMs } = twin;
   // The simulated far end takes its two links by number, whichever is first in the group.
   const numbered = twin.links.toSorted((a, b) => (a.azureLink < b.azureLink ? -1 : 1));
@@ -246,12 +248,12 @@ function siteOf(twin: Twin): SiteOptions {
 }
 
 /** JSON over a socket drops members that are undefined. */
-function wholeSettings(settings: Twin["links"][number]["settings"]) {
+function wholeSettings(settings: RehearsalSnapshot["links"][number]["settings"]) {
   const { replayWindow, sakRekeyMs, ...rest } = settings;
   return { ...rest, replayWindow, sakRekeyMs };
 }
 
-function modelOf({ devices }: Twin, device: string) {
+function modelOf({ devices }: RehearsalSnapshot, device: string) {
   const found = devices.find(({ name }) => name === device);
   if (found === undefined) throw new Error(`no router ${device} in the rehearsal`);
   const { capabilities, commitMs } = found;

@@ -11,7 +11,7 @@ import { ask } from "#agent/cli/client.ts";
 import type { Plan } from "#agent/compare/plan.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
-import type { Twin } from "#agent/runtime/campaigns/twin.ts";
+import type { RehearsalSnapshot } from "#agent/runtime/campaigns/rehearsal-snapshot.ts";
 import type { LinkStatus, Status } from "#agent/runtime/health/status.ts";
 import type { PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
@@ -216,11 +216,11 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Returns the rehearsal snapshot. */
-  async twin(): Promise<Twin> {
+  async twin(): Promise<RehearsalSnapshot> {
     const socket = join(this.folder, "run", "admin.sock");
     const body = { target: this.group };
     const path = "/v1/rotate/twin";
-    return (await ask({ role: "admin", method: "POST", path, body, socket })) as Twin;
+    return (await ask({ role: "admin", method: "POST", path, body, socket })) as RehearsalSnapshot;
   }
 
   /** Returns the plan of a rotation to the keys in the vault. */

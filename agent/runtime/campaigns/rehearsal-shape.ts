@@ -2,7 +2,7 @@
 
 import type { Campaign, CampaignState, Outcome } from "../../model/campaign.ts";
 import type { Reason } from "../../model/reason.ts";
-import type { Twin } from "./twin.ts";
+import type { RehearsalSnapshot } from "./rehearsal-snapshot.ts";
 
 /** How long a link carried nothing, and on whose side the reason was; in milliseconds. */
 interface DarkTime {
@@ -12,7 +12,7 @@ interface DarkTime {
 }
 
 export interface RehearsalOptions {
-  readonly twin: Twin;
+  readonly twin: RehearsalSnapshot;
   /** The group, or one link of it. */
   readonly target: string;
   readonly urgency: Campaign["urgency"];

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
-import type { Twin } from "#agent/runtime/campaigns/twin.ts";
+import type { RehearsalSnapshot } from "#agent/runtime/campaigns/rehearsal-snapshot.ts";
 import { rehearse } from "#agent/simulation/rehearsal.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { group, overlaps, Pair } from "../../kit/rotate-kit.ts";
@@ -17,11 +17,11 @@ const frozen = (text: string): string =>
     .replace("order: [primary, secondary]", "order: [secondary, primary]");
 
 /** As it comes over the socket. */
-function twinOf(pair: Pair): Twin {
-  return decodeJson(encodeJson(pair.agent.commands.twin(group))) as Twin;
+function rehearsalSnapshotOf(pair: Pair): RehearsalSnapshot {
+  return decodeJson(encodeJson(pair.agent.commands.twin(group))) as RehearsalSnapshot;
 }
 
-async function rehearsed(twin: Twin, target = group): Promise<Rehearsal> {
+async function rehearsed(twin: RehearsalSnapshot, target = group): Promise<Rehearsal> {
   return await rehearse({ twin, target, urgency: "planned", stop: never });
 }
 
@@ -34,7 +34,7 @@ describe.each(overlaps)("a rehearsal for routers with overlap %s", (overlap) => 
     "goes through the whole rotation, %s, and loses nothing",
     async (_who, edit, routers) => {
       const pair = await Pair.adopted({ overlap, edit, routers });
-      const rehearsal = await rehearsed(twinOf(pair));
+      const rehearsal = await rehearsed(rehearsalSnapshotOf(pair));
       expect(rehearsal).toMatchObject({
         schema: "linkseal.rehearsal/1",
         target: group,
@@ -63,7 +63,7 @@ describe("the twin", () => {
     pair.newKeys();
     await pair.rotate("planned", ["outsideWindow"]);
     await pair.reach("primary done", 1_800_000);
-    const twin = twinOf(pair);
+    const twin = rehearsalSnapshotOf(pair);
     expect(twin.links.map(({ name, device }) => `${name} ${device}`)).toEqual([
       "secondary edge-b",
       "primary edge-a",
@@ -92,21 +92,21 @@ describe("the twin", () => {
 describe("a rehearsal", () => {
   it("a rehearsal of one link leaves the other one alone", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    const rehearsal = await rehearsed(twinOf(pair), `${group}/secondary`);
+    const rehearsal = await rehearsed(rehearsalSnapshotOf(pair), `${group}/secondary`);
     expect(rehearsal.links.map(({ link }) => link)).toEqual([`${group}/secondary`]);
     expect(rehearsal.verdict).toBe("good");
   });
 
   it("a rehearsal of an emergency ends with a fresh SAK", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    const twin = twinOf(pair);
+    const twin = rehearsalSnapshotOf(pair);
     const asked = { twin, target: group, urgency: "emergency", stop: never } as const;
     expect((await rehearse(asked)).verdict).toBe("good");
   });
 
   it("a rehearsal with a far end that is too slow is bad, with the reason", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
-    const twin: Twin = { ...twinOf(pair), farEndMs: [900_000] };
+    const twin: RehearsalSnapshot = { ...rehearsalSnapshotOf(pair), farEndMs: [900_000] };
     const rehearsal = await rehearsed(twin);
     expect(rehearsal.verdict).toBe("bad");
     expect(rehearsal.because).toMatch(/^erd-demo\/primary is (held|done): ./);
@@ -116,7 +116,12 @@ describe("a rehearsal", () => {
   it("a rehearsal stops when its signal aborts", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const stop = AbortSignal.abort();
-    const asked = { twin: twinOf(pair), target: group, urgency: "planned", stop } as const;
+    const asked = {
+      twin: rehearsalSnapshotOf(pair),
+      target: group,
+      urgency: "planned",
+      stop,
+    } as const;
     await expect(rehearse(asked)).rejects.toMatchObject({ code: "verify.timeout", effect: "none" });
   });
 });

@@ -7,7 +7,7 @@ import type { WantedSettings } from "#hal/model.ts";
 import { type Desired, type DesiredGroup, linkId, riskNames } from "../../model/desired.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 
-export interface Twin {
+export interface RehearsalSnapshot {
   readonly schema: "linkseal.twin/1";
   readonly site: string;
   readonly group: string;
@@ -35,7 +35,7 @@ export interface Twin {
   readonly farEndMs: readonly number[];
 }
 
-export interface TwinInput {
+export interface RehearsalSnapshotInput {
   readonly desired: Desired;
   readonly group: DesiredGroup;
   readonly memory: Memory;
@@ -43,7 +43,12 @@ export interface TwinInput {
 }
 
 /** Throws where a link is not managed, or its router was not reached yet. */
-export function twinOf({ desired, group, memory, capabilities }: TwinInput): Twin {
+export function rehearsalSnapshotOf({
+  desired,
+  group,
+  memory,
+  capabilities,
+}: RehearsalSnapshotInput): RehearsalSnapshot {
   const links = group.links.map((link) => {
     const { name, device, port, azureLink, key } = link;
     const settings = named(memory.bindings, linkId(link))?.settings;
@@ -78,7 +83,11 @@ const address = "unix:/run/linkseal-sim/site.sock";
 const until = "2027-11-24";
 
 /** JSON is YAML. Windows and freezes are left out: they say when, and not how. */
-function configOf(desired: Desired, group: DesiredGroup, links: Twin["links"]): object {
+function configOf(
+  desired: Desired,
+  group: DesiredGroup,
+  links: RehearsalSnapshot["links"],
+): object {
   const { health, rotation, azure, devices } = desired;
   const { settleMs, proofFrames, verifyMs, confirmMs, soakMs, farEndMs, putGraceMs, drained } =
     rotation;
@@ -109,7 +118,7 @@ function configOf(desired: Desired, group: DesiredGroup, links: Twin["links"]): 
   };
 }
 
-function linksOf(group: DesiredGroup, links: Twin["links"]): readonly object[] {
+function linksOf(group: DesiredGroup, links: RehearsalSnapshot["links"]): readonly object[] {
   return links.map(({ name, device, port, azureLink, key, settings }) => {
     const { suite, includeSci, confidentialityOffset, keyServerPriority } = settings;
     const { replayWindow, sakRekeyMs } = settings;
