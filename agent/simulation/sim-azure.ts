@@ -38,10 +38,10 @@ async function serve(options: SimAzureOptions, folder: string): Promise<0 | 1> {
     ...(arcFolder === undefined ? {} : { arcFolder }),
   }).catch(taken("port"));
   if (staff === undefined) throw new Error("the cloud was built without its site");
-  const { site, desk } = staff;
-  desk.posture = cloud.azure.arm.posture;
+  const { site, faultConsole } = staff;
+  faultConsole.posture = cloud.azure.arm.posture;
   site.setSpeed(speed);
-  const leash = leashClock(desk.handler(), site.clock, leashMs);
+  const leash = leashClock(faultConsole.handler(), site.clock, leashMs);
   const served = await serveSite(leash.handler, socket).catch(taken("socket"));
   const pace = paceClock(site.clock, { speed, hold: leash.hold });
   const config = join(folder, "linkseal.yaml");

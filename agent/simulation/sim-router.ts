@@ -30,13 +30,13 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
     models: () => model,
     wallStart: Date.now(),
   });
-  const { site, desk } = staff;
+  const { site, faultConsole } = staff;
   const routers: Served[] = [];
   for (const [index, [name, router]] of [...site.routers].entries()) {
     const at = port === 0 ? 0 : port + index;
     routers.push(await serveRouter(name, emulator(router), channel, at));
   }
-  const served = await serveSite(desk.handler(), socket).catch(taken("socket"));
+  const served = await serveSite(faultConsole.handler(), socket).catch(taken("socket"));
   // An SSH client uses real time, so the site cannot run faster.
   const pace = paceClock(site.clock, { speed: 1 });
   const config = join(folder, "linkseal.yaml");

@@ -32,14 +32,14 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   );
   const { socket, speed, seed, start, overlap, oracleFile } = options;
   const staff = demoSite(seed, start, routersThatHold(overlap));
-  const { site, oracle, desk } = staff;
+  const { site, oracle, faultConsole } = staff;
   site.setSpeed(speed);
-  const leash = leashClock(desk.handler(), site.clock, leashMs);
+  const leash = leashClock(faultConsole.handler(), site.clock, leashMs);
   const served = await serveSite(leash.handler, socket).catch(taken("socket"));
   const pace = paceClock(site.clock, { speed, hold: leash.hold });
   process.stderr.write(`site ${site.plan.name}, seed ${seed}, serves unix:${socket}\n`);
   const keep = async (): Promise<void> => {
-    if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(desk.verdict()));
+    if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(faultConsole.verdict()));
   };
   const stop = stopAsked();
   let seen = -1;

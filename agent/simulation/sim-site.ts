@@ -110,7 +110,7 @@ async function exitOf(
 function askedFaults(
   texts: readonly string[],
   { faultList }: Simulation,
-  { desk }: StaffedSite,
+  { faultConsole }: StaffedSite,
 ): readonly AskedFault[] {
   const list = faultList();
   return texts.map((text) => {
@@ -121,7 +121,7 @@ function askedFaults(
       throw usage(`no fault ${text}; there are: ${names}`, "linkseal sim site --list-faults");
     }
     const when = seconds === undefined ? fault.when : { atMs: Number(seconds) * 1000 };
-    return { name, when, strike: () => desk.strike(name) };
+    return { name, when, strike: () => faultConsole.strike(name) };
   });
 }
 
@@ -220,7 +220,7 @@ async function openSockets(
   const places = agentPlaces();
   try {
     const api = await serveApi(agent, world, places, fail);
-    const site = await serveSite(staff.desk.handler(), siteSocketOf(places.runtime)).catch(
+    const site = await serveSite(staff.faultConsole.handler(), siteSocketOf(places.runtime)).catch(
       async (error: unknown) => {
         await api.close();
         throw error;

@@ -22,7 +22,7 @@ import { EosEmulator, eosModel } from "#sim/emulators/eos.ts";
 import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
 import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
-import { Desk } from "#sim/faults/desk.ts";
+import { FaultConsole } from "#sim/faults/fault-console.ts";
 import { type DemoFault, demoFaults } from "#sim/faults/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { Router } from "#sim/router/router.ts";
@@ -147,7 +147,7 @@ export type { Site };
 export interface StaffedSite {
   readonly site: Site;
   readonly oracle: Oracle;
-  readonly desk: Desk;
+  readonly faultConsole: FaultConsole;
 }
 
 /**
@@ -163,7 +163,7 @@ export function demoSite(
   const tunnels = edges.every((one) => one === undefined || one.ipsec !== undefined) ? 2 : 0;
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels, start, ...own });
   const oracle = watchSite(site);
-  return { site, oracle, desk: new Desk(site, oracle) };
+  return { site, oracle, faultConsole: new FaultConsole(site, oracle) };
 }
 
 /** Returns routers with every capability, and with the given way to keep keys. */

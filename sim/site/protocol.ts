@@ -126,26 +126,30 @@ async function otherAnswer(
   throw new BadRequest("path");
 }
 
-interface Desk {
+interface RequestContext {
   readonly site: SiteBackend;
   readonly prepared: Map<string, Transaction>;
   readonly name: string;
   readonly signal: AbortSignal;
 }
 
-async function deviceAnswer(desk: Desk, rest: readonly string[], body: Fields): Promise<unknown> {
-  const { signal } = desk;
-  const device = deviceOf(desk.site, desk.name);
+async function deviceAnswer(
+  context: RequestContext,
+  rest: readonly string[],
+  body: Fields,
+): Promise<unknown> {
+  const { signal } = context;
+  const device = deviceOf(context.site, context.name);
   const verb = rest[1] ?? "";
   if (rest.length === 4 && verb === "transactions") {
-    return await transaction(desk, device, rest[2] ?? "", rest[3] ?? "", body);
+    return await transaction(context, device, rest[2] ?? "", rest[3] ?? "", body);
   }
   if (rest.length !== 2) throw new BadRequest("path");
   switch (verb) {
     case "observe":
       return await device.observe(signal);
     case "prepare":
-      return await prepare(desk, device, body);
+      return await prepare(context, device, body);
     case "recall":
       return await recall(device, text(body, "token"), signal);
     case "probe":
@@ -157,7 +161,7 @@ async function deviceAnswer(desk: Desk, rest: readonly string[], body: Fields): 
   }
 }
 
-async function prepare(desk: Desk, device: Device, body: Fields): Promise<unknown> {
+async function prepare(context: RequestContext, device: Device, body: Fields): Promise<unknown> {
   const material = materialOf(body);
   const keys: KeyResolver = async (ref) => {
     const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
@@ -165,9 +169,9 @@ async function prepare(desk: Desk, device: Device, body: Fields): Promise<unknow
     if (bytes === undefined) throw new BadRequest("keys");
     return Secret.take(ref.kind, bytes.slice());
   };
-  const { prepared } = desk;
-  const candidate = await device.prepare(changeOf(body), keys, desk.signal);
-  prepared.set(`${desk.name} ${candidate.token}`, candidate);
+  const { prepared } = context;
+  const candidate = await device.prepare(changeOf(body), keys, context.signal);
+  prepared.set(`${context.name} ${candidate.token}`, candidate);
   for (const oldest of prepared.keys()) {
     if (prepared.size <= preparedMax) break;
     prepared.delete(oldest);
@@ -182,23 +186,27 @@ async function recall(device: Device, token: string, signal: AbortSignal): Promi
 }
 
 async function transaction(
-  desk: Desk,
+  context: RequestContext,
   device: Device,
   token: string,
   verb: string,
   body: Fields,
 ): Promise<unknown> {
   const found =
-    desk.prepared.get(`${desk.name} ${token}`) ?? (await pending(device, token, desk.signal));
+    context.prepared.get(`${context.name} ${token}`) ??
+    (await pending(device, token, context.signal));
   switch (verb) {
     case "apply":
-      await found.apply(body["within"] === "final" ? "final" : whole(body, "within"), desk.signal);
+      await found.apply(
+        body["within"] === "final" ? "final" : whole(body, "within"),
+        context.signal,
+      );
       return {};
     case "confirm":
-      await found.confirm(desk.signal);
+      await found.confirm(context.signal);
       return {};
     case "rollback":
-      await found.rollback(desk.signal);
+      await found.rollback(context.signal);
       return {};
     default:
       throw new BadRequest("path");

@@ -124,7 +124,7 @@ interface Run extends Staff {
 
 async function open(seed: string, start: "clear" | "protected", fault?: string): Promise<Run> {
   const staff = demoSite(seed, start);
-  const { site, oracle, desk } = staff;
+  const { site, oracle, faultConsole } = staff;
   const disk = new SimDisk({ clock: site.clock, prng: site.prng.fork("disk"), writeMs: 2 });
   const log = { write: () => undefined };
   const world = simulatedWorld({ site, disk, log, prng: site.prng.fork("agent") });
@@ -133,7 +133,7 @@ async function open(seed: string, start: "clear" | "protected", fault?: string):
   const reported = oracle.reported.bind(oracle);
   const faults = faultList()
     .filter(({ name }) => name === fault)
-    .map(({ name, when }) => ({ name, when, strike: () => void desk.strike(name) }));
+    .map(({ name, when }) => ({ name, when, strike: () => void faultConsole.strike(name) }));
   const demo = new Demo({ site, agent, faults, config, reported });
   const stop = new AbortController();
   const broken: unknown[] = [];
@@ -230,7 +230,7 @@ describe("npm start", () => {
     const { run } = await play(seed, "sci-mismatch");
     const [link] = run.site.truth().groups[0]?.links ?? [];
     expect([link?.secured, link?.carries, link?.drained]).toEqual([true, false, true]);
-    run.desk.heal("sci-mismatch");
+    run.faultConsole.heal("sci-mismatch");
     const goOn = new AbortController();
     const ran = run.agent.run(goOn.signal).catch(() => goOn.signal.aborted);
     await run.site.clock.runFor(60_000);

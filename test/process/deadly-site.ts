@@ -117,7 +117,7 @@ class DeadlySite {
   constructor({ seed, start, fate }: SiteSetting) {
     this.#staff = demoSite(seed, start);
     this.#fate = fate;
-    this.#answer = this.#staff.desk.handler();
+    this.#answer = this.#staff.faultConsole.handler();
     const deadly: SiteHandler = (request, signal) => this.#serveOne(request, signal);
     this.#leash = leashClock(deadly, this.#staff.site.clock, leashMs, lonelyMs);
   }

@@ -99,7 +99,7 @@ class LoopbackSite {
   private constructor(setting: LoopbackSetting, staff: StaffedSite) {
     this.#setting = setting;
     this.#staff = staff;
-    this.#leash = leashClock(staff.desk.handler(), staff.site.clock, leashMs, lonelyMs);
+    this.#leash = leashClock(staff.faultConsole.handler(), staff.site.clock, leashMs, lonelyMs);
     staff.site.onEffect(({ by, place }) => {
       if (by === "agent" && staff.site.routers.has(place)) this.#passes(`${place} effect`, "after");
     });

@@ -38,7 +38,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 };
 
 /** A reader's folder, in which the commands run, and the home of their processes. */
-class Desk {
+class Terminal {
   readonly folder: string;
   readonly home: string;
   readonly #changes: readonly (readonly [shown: string, here: string])[];
@@ -86,21 +86,21 @@ async function begun(program: Program, text: string): Promise<Program> {
   return program;
 }
 
-async function allProtected(desk: Desk): Promise<void> {
+async function allProtected(terminal: Terminal): Promise<void> {
   for (const begin = performance.now(); performance.now() - begin < patienceMs; await rest(200)) {
-    if ((await verdictIn(desk.home)) !== "protected") continue;
-    if ((await desk.run("linkseal status --check")).child.exitCode === 0) return;
+    if ((await verdictIn(terminal.home)) !== "protected") continue;
+    if ((await terminal.run("linkseal status --check")).child.exitCode === 0) return;
   }
   throw new Error("the links were never all protected");
 }
 
-const first = new Desk("first");
-const adopting = new Desk("adopting");
-const apart = new Desk("apart", [
+const first = new Terminal("first");
+const adopting = new Terminal("adopting");
+const apart = new Terminal("apart", [
   ["/tmp/", `${join(place, "apart")}/`],
   ["--speed 20", "--speed 200"],
 ]);
-const alone = new Desk("alone", [
+const alone = new Terminal("alone", [
   ["NAME", "vault-denied"],
   ["/var/lib/linkseal-try", join(place, "try")],
 ]);

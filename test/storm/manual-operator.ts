@@ -24,7 +24,7 @@ export interface PersonParts {
 }
 
 /** The operator's tasks for one group. */
-interface Desk {
+interface GroupNotes {
   wanted: Wanted;
   /**
    * The state of the campaign that was seen last, and the time by which the operator reacts to it.
@@ -59,7 +59,7 @@ const asksNow: readonly string[] = [
 
 export class ManualOperator {
   readonly #parts: PersonParts;
-  readonly #desks = new Map<string, Desk>();
+  readonly #allNotes = new Map<string, GroupNotes>();
   /**
    * A signal of this operator alone: a call that still waits at the end of a run keeps only this
    * one alive.
@@ -74,11 +74,11 @@ export class ManualOperator {
   }
 
   want(group: string, wanted: Wanted): void {
-    this.#desk(group).wanted = wanted;
+    this.#notes(group).wanted = wanted;
   }
 
   wants(group: string): Wanted {
-    return this.#desk(group).wanted;
+    return this.#notes(group).wanted;
   }
 
   /** Changes the operator's manner; `away` means that the agent's requests get no answer. */
@@ -86,15 +86,15 @@ export class ManualOperator {
     this.#away = temper === "away";
     if (temper === "away") return;
     this.#temper = temper;
-    for (const desk of this.#desks.values()) Object.assign(desk, { seen: "", tries: 0 });
+    for (const notes of this.#allNotes.values()) Object.assign(notes, { seen: "", tries: 0 });
   }
 
-  #desk(group: string): Desk {
-    const known = this.#desks.get(group);
+  #notes(group: string): GroupNotes {
+    const known = this.#allNotes.get(group);
     if (known !== undefined) return known;
-    const desk: Desk = { wanted: "nothing", seen: "", dueAt: 0, tries: 0 };
-    this.#desks.set(group, desk);
-    return desk;
+    const notes: GroupNotes = { wanted: "nothing", seen: "", dueAt: 0, tries: 0 };
+    this.#allNotes.set(group, notes);
+    return notes;
   }
 
   #later(): void {
@@ -118,10 +118,10 @@ export class ManualOperator {
   }
 
   async #attend(agent: Agent, group: string): Promise<void> {
-    const desk = this.#desk(group);
+    const notes = this.#notes(group);
     const campaign = openCampaign(agent.memory, group);
-    if (campaign === undefined) return await this.#begin(agent, group, desk);
-    if (!this.#isDue(campaign, desk)) return;
+    if (campaign === undefined) return await this.#begin(agent, group, notes);
+    if (!this.#isDue(campaign, notes)) return;
     switch (campaign.state) {
       case "awaitingPeer":
         return await this.#answer(agent, group, campaign);
@@ -146,16 +146,16 @@ export class ManualOperator {
     }
   }
 
-  #isDue({ at, state, since }: Campaign, desk: Desk): boolean {
+  #isDue({ at, state, since }: Campaign, notes: GroupNotes): boolean {
     const { run, prng } = this.#parts;
     const now = run.stormSite.site.clock.now();
     const seen = `${at} ${state} ${since}`;
-    if (desk.seen !== seen) {
-      desk.seen = seen;
-      desk.dueAt = now + this.#delayMs(prng, state);
+    if (notes.seen !== seen) {
+      notes.seen = seen;
+      notes.dueAt = now + this.#delayMs(prng, state);
     }
-    if (now < desk.dueAt) return false;
-    desk.dueAt = now + this.#delayMs(prng, state);
+    if (now < notes.dueAt) return false;
+    notes.dueAt = now + this.#delayMs(prng, state);
     return true;
   }
 
@@ -171,13 +171,13 @@ export class ManualOperator {
     return this.#temper === "careless" && this.#parts.prng.chance(chance);
   }
 
-  async #begin(agent: Agent, group: string, desk: Desk): Promise<void> {
+  async #begin(agent: Agent, group: string, notes: GroupNotes): Promise<void> {
     if (this.#temper === "careful") await this.#tidyUp(agent, group).catch(unlessRefused);
-    if (desk.wanted === "nothing") return;
-    const urgency = desk.wanted === "emergency" ? "emergency" : "planned";
+    if (notes.wanted === "nothing") return;
+    const urgency = notes.wanted === "emergency" ? "emergency" : "planned";
     const asked = { by: who, risks: this.#parts.risks, urgency } as const;
     await agent.commands.rotate(group, asked, this.#never);
-    desk.wanted = "nothing";
+    notes.wanted = "nothing";
   }
 
   async #answer(agent: Agent, group: string, campaign: Campaign): Promise<void> {
@@ -211,18 +211,18 @@ export class ManualOperator {
     const link = this.#link(group, campaign);
     // Some operators resume without any repair.
     if (this.#isCareless(0.2)) return await this.#say(agent, group, "resume");
-    const desk = this.#desk(group);
-    if (link !== undefined && desk.tries >= tries.revert) matchFarEnd(site, link);
+    const notes = this.#notes(group);
+    if (link !== undefined && notes.tries >= tries.revert) matchFarEnd(site, link);
     if (link !== undefined && campaign.reason.code === "switching.half") putAgain(link);
     for (const link of site.links) if (link.group === group) putRight(site, agent.memory, link);
     if (this.#isCareless(0.3)) return;
     if (this.#isCareless(0.15)) return await this.#say(agent, group, "revert");
     if (this.#isCareless(0.05)) return await this.#say(agent, group, "abandon");
-    desk.tries += 1;
-    if (desk.tries <= tries.resume) return await this.#say(agent, group, "resume");
+    notes.tries += 1;
+    if (notes.tries <= tries.resume) return await this.#say(agent, group, "resume");
     const old = entryOf(campaign).old;
     if (link !== undefined && old !== undefined && holds(link, old)) pointFarEnd(link, old);
-    const verb = desk.tries <= tries.revert ? "revert" : "abandon";
+    const verb = notes.tries <= tries.revert ? "revert" : "abandon";
     await this.#say(agent, group, verb).catch(async () => this.#say(agent, group, "resume"));
   }
 

@@ -12,7 +12,7 @@ import type { Ckn } from "#hal/model.ts";
 import { generationTag, type KeyStore, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
-import { Desk } from "#sim/faults/desk.ts";
+import { FaultConsole } from "#sim/faults/fault-console.ts";
 import { watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { handlerDialer, never, refused, settled } from "../../kit/site-bench.ts";
@@ -23,7 +23,7 @@ const secondary = linkNamed("secondary");
 const both = [primary, secondary];
 const hex = (digit: string, digits = 64): string => digit.repeat(digits);
 
-class Desktop {
+class VaultBench {
   readonly site: Site = buildSite({
     ...{ seed: "keys", name: "demo", groups: 1, tunnels: 0 },
     start: "clear",
@@ -33,7 +33,7 @@ class Desktop {
   readonly parts: MakeParts;
 
   constructor() {
-    const handler = new Desk(this.site, watchSite(this.site)).handler();
+    const handler = new FaultConsole(this.site, watchSite(this.site)).handler();
     this.vault = simKeyStore(handlerDialer(handler), "unix:/site.sock");
     this.parts = this.with(this.vault);
   }
@@ -86,50 +86,50 @@ function last(id: string): string {
 
 describe("a generated pair", () => {
   it("a generated pair is complete, of full length, tagged, and chosen", async () => {
-    const desk = new Desktop();
-    const before = await desk.choose();
-    const { key, generation, link } = await desk.generate();
+    const vaultBench = new VaultBench();
+    const before = await vaultBench.choose();
+    const { key, generation, link } = await vaultBench.generate();
     expect([link, generation]).toEqual(["erd-demo/primary", (before.generation ?? 0) + 1]);
-    expect((await desk.choose()).key).toEqual(key);
-    expect(desk.value(key.cknSecretId)).toBe(key.ckn.toUpperCase());
-    expect(desk.value(key.cakSecretId)).toMatch(/^[0-9A-F]{64}$/);
-    const version = desk.site.vault.detail(key.cakSecretId)?.version;
+    expect((await vaultBench.choose()).key).toEqual(key);
+    expect(vaultBench.value(key.cknSecretId)).toBe(key.ckn.toUpperCase());
+    expect(vaultBench.value(key.cakSecretId)).toMatch(/^[0-9A-F]{64}$/);
+    const version = vaultBench.site.vault.detail(key.cakSecretId)?.version;
     expect(version?.tags).toEqual({
       [pairTag]: key.ckn.toUpperCase(),
       [generationTag]: String(generation),
     });
-    expect(await desk.findings()).toEqual([undefined, undefined]);
+    expect(await vaultBench.findings()).toEqual([undefined, undefined]);
   });
 
   it("a generated pair has a CAK of 16 octets for a suite of 128 bits", async () => {
-    const desk = new Desktop();
+    const vaultBench = new VaultBench();
     const settings = { ...primary.settings, suite: "gcm-aes-xpn-128" } as const;
-    const { key } = await desk.generate({ ...primary, settings });
-    expect(desk.value(key.cakSecretId)).toMatch(/^[0-9A-F]{32}$/);
+    const { key } = await vaultBench.generate({ ...primary, settings });
+    expect(vaultBench.value(key.cakSecretId)).toMatch(/^[0-9A-F]{32}$/);
   });
 
   it("a generated pair never has a lower generation than a disabled one", async () => {
-    const desk = new Desktop();
-    const { key, generation } = await desk.generate();
-    desk.site.vault.setEnabled(key.cakSecretId, false);
-    expect((await desk.generate()).generation).toBe(generation + 1);
+    const vaultBench = new VaultBench();
+    const { key, generation } = await vaultBench.generate();
+    vaultBench.site.vault.setEnabled(key.cakSecretId, false);
+    expect((await vaultBench.generate()).generation).toBe(generation + 1);
   });
 
   it("a generated pair has a higher generation than one of the same second", async () => {
-    const desk = new Desktop();
-    const made = [await desk.generate(), await desk.generate()];
+    const vaultBench = new VaultBench();
+    const made = [await vaultBench.generate(), await vaultBench.generate()];
     const created = 1_000 as WallTime;
-    const versions = (await desk.run(desk.vault.versions(primary.key.cak, never)))
+    const versions = (await vaultBench.run(vaultBench.vault.versions(primary.key.cak, never)))
       .map((version) => ({ ...version, created }))
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
     for (const list of [versions, versions.toReversed()]) {
       const coarse: KeyStore = {
-        ...desk.vault,
+        ...vaultBench.vault,
         versions: async (name, signal) =>
-          name === primary.key.cak ? list : await desk.vault.versions(name, signal),
+          name === primary.key.cak ? list : await vaultBench.vault.versions(name, signal),
       };
-      const wall = desk.site.clock.wall();
-      const { key } = await desk.run(chooseKey(coarse, primary, wall, never));
+      const wall = vaultBench.site.clock.wall();
+      const { key } = await vaultBench.run(chooseKey(coarse, primary, wall, never));
       expect(key).toEqual(made[1]?.key);
     }
   });
@@ -159,93 +159,103 @@ function cut(vault: KeyStore, at: number, when: "before" | "after", effect: "non
 
 describe("generation that is cut off", () => {
   it("a generation cut off at any call leaves the old pair or the new one", async () => {
-    const whole = new Desktop();
+    const whole = new VaultBench();
     const counted = cut(whole.vault, 0, "before", "none");
     await whole.generate(primary, counted.store);
     expect(counted.calls()).toBeGreaterThan(5);
     for (let at = 1; at <= counted.calls(); at += 1) {
       for (const when of ["before", "after"] as const) {
-        const desk = new Desktop();
-        const before = await desk.choose();
-        const pairs = [before.key, ...desk.site.vault.pairs(primary.key)].map(({ ckn }) => ckn);
-        const { store } = cut(desk.vault, at, when, when === "before" ? "none" : "unknown");
-        const error = await refused(desk.generate(primary, store));
-        const { key } = await desk.choose();
-        const tag = desk.site.vault.detail(key.cakSecretId)?.version.tags[pairTag];
-        expect(desk.value(key.cknSecretId), `${at} ${when}`).toBe(tag);
+        const vaultBench = new VaultBench();
+        const before = await vaultBench.choose();
+        const pairs = [before.key, ...vaultBench.site.vault.pairs(primary.key)].map(
+          ({ ckn }) => ckn,
+        );
+        const { store } = cut(vaultBench.vault, at, when, when === "before" ? "none" : "unknown");
+        const error = await refused(vaultBench.generate(primary, store));
+        const { key } = await vaultBench.choose();
+        const tag = vaultBench.site.vault.detail(key.cakSecretId)?.version.tags[pairTag];
+        expect(vaultBench.value(key.cknSecretId), `${at} ${when}`).toBe(tag);
         const isOld = pairs.includes(key.ckn);
-        const versions = desk.site.vault.versions(primary.key.cak).length;
+        const versions = vaultBench.site.vault.versions(primary.key.cak).length;
         expect(versions, `${at} ${when}`).toBe(isOld ? 1 : 2);
-        const isTouched = desk.site.vault.versions(primary.key.ckn).length > 1;
+        const isTouched = vaultBench.site.vault.versions(primary.key.ckn).length > 1;
         const told = when === "after" && at < 4 ? "unknown" : "applied";
         if (isTouched) expect([at, when, error.effect]).toEqual([at, when, told]);
-        const again = await desk.generate();
-        expect((await desk.choose()).key).toEqual(again.key);
+        const again = await vaultBench.generate();
+        expect((await vaultBench.choose()).key).toEqual(again.key);
       }
     }
   });
 
   it("a generation that fails between its writes says that the CKN is harmless", async () => {
-    const desk = new Desktop();
-    const { store } = cut(desk.vault, 3, "before", "none");
-    const error = await refused(desk.generate(primary, store));
+    const vaultBench = new VaultBench();
+    const { store } = cut(vaultBench.vault, 3, "before", "none");
+    const error = await refused(vaultBench.generate(primary, store));
     expect(error).toMatchObject({ code: "vault.unreachable", effect: "applied" });
     expect(error.message).toMatch(/^the CKN [0-9a-f]{64} is written, its CAK is not: alone/);
-    const lost = cut(desk.vault, 3, "after", "unknown");
-    expect(await refused(desk.generate(primary, lost.store))).toMatchObject({ effect: "unknown" });
+    const lost = cut(vaultBench.vault, 3, "after", "unknown");
+    expect(await refused(vaultBench.generate(primary, lost.store))).toMatchObject({
+      effect: "unknown",
+    });
   });
 
   it("a generation that another operator overtakes reports the other pair", async () => {
-    const desk = new Desktop();
-    const { vault } = desk;
+    const vaultBench = new VaultBench();
+    const { vault } = vaultBench;
     const slow: KeyStore = {
       ...vault,
       async put(name, octets, tags, signal) {
         const id = await vault.put(name, octets, tags, signal);
-        if (name === primary.key.cak) desk.site.vault.generatePair(primary.key, "gcm-aes-xpn-256");
+        if (name === primary.key.cak)
+          vaultBench.site.vault.generatePair(primary.key, "gcm-aes-xpn-256");
         return id;
       },
     };
-    const error = await refused(desk.generate(primary, slow));
+    const error = await refused(vaultBench.generate(primary, slow));
     expect(error).toMatchObject({ code: "vault.unpaired", effect: "applied" });
     expect(error.message).toContain("another operator wrote a newer pair");
-    expect(await desk.findings()).toEqual([undefined, undefined]);
+    expect(await vaultBench.findings()).toEqual([undefined, undefined]);
   });
 
   it("a generation on a host whose randomness repeats itself writes nothing", async () => {
-    const desk = new Desktop();
-    const stuck = { ...desk.parts, entropy: { bytes: (n: number) => new Uint8Array(n).fill(9) } };
-    await desk.run(generateKey(stuck, primary, never));
-    const error = await refused(desk.run(generateKey(stuck, primary, never)));
+    const vaultBench = new VaultBench();
+    const stuck = {
+      ...vaultBench.parts,
+      entropy: { bytes: (n: number) => new Uint8Array(n).fill(9) },
+    };
+    await vaultBench.run(generateKey(stuck, primary, never));
+    const error = await refused(vaultBench.run(generateKey(stuck, primary, never)));
     expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
-    expect(desk.site.vault.versions(primary.key.ckn)).toHaveLength(2);
+    expect(vaultBench.site.vault.versions(primary.key.ckn)).toHaveLength(2);
   });
 
   it("a generation whose vault reads back another value is reported", async () => {
-    const desk = new Desktop();
+    const vaultBench = new VaultBench();
     const twisted: KeyStore = {
-      ...desk.vault,
+      ...vaultBench.vault,
       put: (name, octets, tags, signal) =>
         name === primary.key.cak
-          ? Promise.resolve(desk.put(name, hex("7"), tags))
-          : desk.vault.put(name, octets, tags, signal),
+          ? Promise.resolve(vaultBench.put(name, hex("7"), tags))
+          : vaultBench.vault.put(name, octets, tags, signal),
     };
-    expect((await refused(desk.generate(primary, twisted))).message).toContain("another value");
+    expect((await refused(vaultBench.generate(primary, twisted))).message).toContain(
+      "another value",
+    );
   });
 });
 
 describe("two versions by hand", () => {
   it("two versions become a pair once it is declared, and only once", async () => {
-    const desk = new Desktop();
-    const cakId = desk.put(primary.key.cak, hex("5"), { owner: "ops" });
-    const cknId = desk.put(primary.key.ckn, hex("C"));
-    expect(await desk.findings()).toEqual(["vault.unpaired", undefined]);
-    const made = await desk.name(cakId, cknId);
+    const vaultBench = new VaultBench();
+    const cakId = vaultBench.put(primary.key.cak, hex("5"), { owner: "ops" });
+    const cknId = vaultBench.put(primary.key.ckn, hex("C"));
+    expect(await vaultBench.findings()).toEqual(["vault.unpaired", undefined]);
+    const made = await vaultBench.name(cakId, cknId);
     expect(made).toMatchObject({ did: "paired", generation: 2 });
-    expect((await desk.choose()).key).toEqual(made.key);
-    expect(desk.site.vault.detail(cakId)?.version.tags).toMatchObject({ owner: "ops" });
-    expect(await desk.name(cakId, cknId)).toEqual({ ...made, did: "nothing" });
-    expect(await desk.findings()).toEqual([undefined, undefined]);
+    expect((await vaultBench.choose()).key).toEqual(made.key);
+    expect(vaultBench.site.vault.detail(cakId)?.version.tags).toMatchObject({ owner: "ops" });
+    expect(await vaultBench.name(cakId, cknId)).toEqual({ ...made, did: "nothing" });
+    expect(await vaultBench.findings()).toEqual([undefined, undefined]);
   });
 
   const bad: readonly (readonly [string, string, string, string, string])[] = [
@@ -259,97 +269,107 @@ describe("two versions by hand", () => {
   it.each(bad)(
     "two versions with %s are refused as a pair",
     async (_name, cak, ckn, code, text) => {
-      const desk = new Desktop();
-      const error = await refused(desk.pair(cak, ckn));
+      const vaultBench = new VaultBench();
+      const error = await refused(vaultBench.pair(cak, ckn));
       expect(error).toMatchObject({ code, effect: "none" });
       expect(error.message).toContain(text);
       expect(JSON.stringify([error.message, error.where, error.next])).not.toContain(hex("5", 20));
-      expect(desk.site.vault.versions(primary.key.cak).at(-1)?.tags).toEqual({});
+      expect(vaultBench.site.vault.versions(primary.key.cak).at(-1)?.tags).toEqual({});
     },
   );
 
   it("two versions whose CKN names a CAK of any link already are refused as a pair", async () => {
-    const desk = new Desktop();
+    const vaultBench = new VaultBench();
     for (const link of both) {
-      const { key } = await desk.choose(link);
-      const error = await refused(desk.pair(hex("5"), key.ckn));
+      const { key } = await vaultBench.choose(link);
+      const error = await refused(vaultBench.pair(hex("5"), key.ckn));
       expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
     }
   });
 
   it("two versions whose CAK another link has are refused as a pair", async () => {
-    const desk = new Desktop();
-    const { key } = await desk.choose(secondary);
-    const error = await refused(desk.pair(desk.value(key.cakSecretId), hex("C")));
+    const vaultBench = new VaultBench();
+    const { key } = await vaultBench.choose(secondary);
+    const error = await refused(vaultBench.pair(vaultBench.value(key.cakSecretId), hex("C")));
     expect(error).toMatchObject({ code: "vault.reusedCkn", effect: "none" });
     expect(error.message).toContain("the same CAK is in another version");
   });
 
   it("a CAK that is paired otherwise, not the newest, or gone is refused", async () => {
-    const desk = new Desktop();
-    const cakId = desk.put(primary.key.cak, hex("5"), { [pairTag]: hex("D") });
-    const cknId = desk.put(primary.key.ckn, hex("C"));
-    expect((await refused(desk.name(cakId, cknId))).message).toContain("paired with another");
-    const newer = desk.put(primary.key.cak, hex("6"));
-    expect((await refused(desk.name(cakId, cknId))).message).toContain("a newer version");
-    desk.site.vault.setEnabled(newer, false);
-    expect((await refused(desk.name(newer, cknId))).message).toContain("is disabled");
-    expect((await refused(desk.name(`x/${hex("0", 32)}`, cknId))).message).toContain("no such");
-    const pasted = await refused(desk.name(`x/${hex("5")}`, cknId));
+    const vaultBench = new VaultBench();
+    const cakId = vaultBench.put(primary.key.cak, hex("5"), { [pairTag]: hex("D") });
+    const cknId = vaultBench.put(primary.key.ckn, hex("C"));
+    expect((await refused(vaultBench.name(cakId, cknId))).message).toContain("paired with another");
+    const newer = vaultBench.put(primary.key.cak, hex("6"));
+    expect((await refused(vaultBench.name(cakId, cknId))).message).toContain("a newer version");
+    vaultBench.site.vault.setEnabled(newer, false);
+    expect((await refused(vaultBench.name(newer, cknId))).message).toContain("is disabled");
+    expect((await refused(vaultBench.name(`x/${hex("0", 32)}`, cknId))).message).toContain(
+      "no such",
+    );
+    const pasted = await refused(vaultBench.name(`x/${hex("5")}`, cknId));
     expect(pasted.message).not.toContain(hex("5", 20));
   });
 });
 
 describe("the check", () => {
-  const cases: readonly (readonly [string, (desk: Desktop) => unknown, readonly unknown[]])[] = [
-    ["two links with one CAK", (desk) => twins(desk), ["vault.reusedCkn", "vault.reusedCkn"]],
+  const cases: readonly (readonly [
+    string,
+    (vaultBench: VaultBench) => unknown,
+    readonly unknown[],
+  ])[] = [
+    [
+      "two links with one CAK",
+      (vaultBench) => twins(vaultBench),
+      ["vault.reusedCkn", "vault.reusedCkn"],
+    ],
     [
       "a pair in lower case",
-      (desk) => {
-        desk.put(primary.key.ckn, hex("c"));
-        desk.put(primary.key.cak, hex("a"), { [pairTag]: hex("c"), [generationTag]: "9" });
+      (vaultBench) => {
+        vaultBench.put(primary.key.ckn, hex("c"));
+        vaultBench.put(primary.key.cak, hex("a"), { [pairTag]: hex("c"), [generationTag]: "9" });
       },
       ["key-lower-case", undefined],
     ],
     [
       "a version that ends soon",
-      (desk) => {
-        const id = desk.site.vault.pairs(primary.key).at(-1)?.cakSecretId ?? "";
-        const expires = (desk.site.clock.wall() + 86_400_000) as WallTime;
-        desk.site.vault.update(id, { expires });
+      (vaultBench) => {
+        const id = vaultBench.site.vault.pairs(primary.key).at(-1)?.cakSecretId ?? "";
+        const expires = (vaultBench.site.clock.wall() + 86_400_000) as WallTime;
+        vaultBench.site.vault.update(id, { expires });
       },
       ["key-expiring", undefined],
     ],
     [
       "a vault that denies",
-      (desk) => desk.site.vault.setFault("denied", true),
+      (vaultBench) => vaultBench.site.vault.setFault("denied", true),
       ["vault.denied", "vault.denied"],
     ],
   ];
   it.each(cases)("keys check finds %s", async (_name, spoil, codes) => {
-    const desk = new Desktop();
-    spoil(desk);
-    expect(await desk.findings()).toEqual(codes);
+    const vaultBench = new VaultBench();
+    spoil(vaultBench);
+    expect(await vaultBench.findings()).toEqual(codes);
   });
 
   it("keys check finds a pair that is older than what the link has run on", async () => {
-    const desk = new Desktop();
-    const { key, generation, created } = await desk.choose();
+    const vaultBench = new VaultBench();
+    const { key, generation, created } = await vaultBench.choose();
     const binding: Binding = {
       ...{ key, created, since: created, settings: primary.settings },
       ...{ intent: 1, how: "rotated", generation: (generation ?? 0) + 3 },
     };
-    const parts = { ...desk.parts, bound: () => binding, now: desk.site.clock.wall() };
-    const { checks } = await desk.run(surveyKeys(parts, [primary], never));
+    const parts = { ...vaultBench.parts, bound: () => binding, now: vaultBench.site.clock.wall() };
+    const { checks } = await vaultBench.run(surveyKeys(parts, [primary], never));
     const [check] = checks;
     expect(check?.finding?.text).toContain("an older key was put back");
   });
 });
 
-function twins(desk: Desktop): void {
-  const [one] = desk.site.vault.pairs(primary.key);
-  const value = desk.value(one?.cakSecretId ?? "");
+function twins(vaultBench: VaultBench): void {
+  const [one] = vaultBench.site.vault.pairs(primary.key);
+  const value = vaultBench.value(one?.cakSecretId ?? "");
   const ckn = hex("E") as Ckn;
-  desk.put(secondary.key.ckn, ckn);
-  desk.put(secondary.key.cak, value, { [pairTag]: ckn, [generationTag]: "9" });
+  vaultBench.put(secondary.key.ckn, ckn);
+  vaultBench.put(secondary.key.cak, value, { [pairTag]: ckn, [generationTag]: "9" });
 }

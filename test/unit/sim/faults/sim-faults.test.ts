@@ -4,7 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
-import { Desk } from "#sim/faults/desk.ts";
+import { FaultConsole } from "#sim/faults/fault-console.ts";
 import { cloudFaults, demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import type { Heal } from "#sim/faults/manual-operators.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
@@ -130,14 +130,14 @@ describe("a fault of a simulated cloud", () => {
     "the fault $name is known only at a site with a simulated cloud",
     async ({ name }) => {
       const { site } = await protectedSite();
-      const desk = new Desk(site, watchSite(site));
-      expect(() => desk.strike(name)).toThrow(`no fault ${name}`);
-      desk.posture = simulatedAzure(site).arm.posture;
-      expect(desk.strike(name)).toContain(name);
+      const faultConsole = new FaultConsole(site, watchSite(site));
+      expect(() => faultConsole.strike(name)).toThrow(`no fault ${name}`);
+      faultConsole.posture = simulatedAzure(site).arm.posture;
+      expect(faultConsole.strike(name)).toContain(name);
       expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
         name === "operation-refused",
       ]);
-      expect(desk.heal(name)).toContain("healed");
+      expect(faultConsole.heal(name)).toContain("healed");
       expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
         false,
       ]);

@@ -14,7 +14,7 @@ import type { Oracle } from "../oracle/oracle.ts";
 import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "../site/protocol.ts";
 import { BadRequest, bodyOf, type Fields, text } from "../site/request.ts";
 import type { Site, SiteLink } from "../site/site.ts";
-import { writeSecret } from "./desk-vault.ts";
+import { writeSecret } from "./fault-console-vault.ts";
 import { cloudFaults, demoFaults, type FaultKind, stormFaults, strikeFault } from "./faults.ts";
 import type { Heal } from "./manual-operators.ts";
 
@@ -27,7 +27,7 @@ function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
 }
 
 /** The fault console of one site. */
-export class Desk {
+export class FaultConsole {
   readonly #site: Site;
   readonly #oracle: Oracle;
   readonly #active = new Map<string, Heal>();
