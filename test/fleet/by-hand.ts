@@ -8,7 +8,7 @@ import { type OutageTime, watchOutages } from "#sim/oracle/outage.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { Site, SiteLink } from "#sim/site/site.ts";
 import type { PairTraffic } from "#sim/site/traffic.ts";
-import { Hand } from "../hand.ts";
+import { ScriptedAgent } from "../scripted-agent.ts";
 
 interface ManualOperator {
   /** Time from the decision to type a line on the router until it is committed. */
@@ -48,7 +48,7 @@ export async function rotateByHand(
   const watch = watchOutages(site);
   const start = clock.now();
   const before = lostIn(site.pairTraffic(link.group));
-  const key = new Hand(site).newKey(link);
+  const key = new ScriptedAgent(site).newKey(link);
   const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(key.cakSecretId), "hex"));
   const types = async (edit: (port: PortConfig) => void): Promise<void> => {
     await clock.sleep(operator.typeMs);

@@ -165,18 +165,18 @@ describe("beside the documented hand procedure", () => {
       const operated = await Pair.adopted({ overlap: "keychain" });
       await operated.end();
       const { site } = operated;
-      const hand = await settled(
+      const manually = await settled(
         site.clock,
         rotateByHand(site, operated.link("primary"), { drain }),
       );
       const frames = pair.lost();
       const agent = `agent theirs ${ours.theirsMs} ours ${ours.oursMs} ms, ${frames} frames lost`;
-      const byHand = `by hand theirs ${hand.dark.theirsMs} ours ${hand.dark.oursMs} ms`;
-      console.log(`drained ${drain}: ${agent}; ${byHand}, ${hand.lostFrames} on one link`);
-      expect(hand.outcome).toBe("rotated");
-      expect(ours.oursMs).toBeLessThan(hand.dark.wholeMs - hand.dark.theirsMs);
+      const byHand = `by hand theirs ${manually.dark.theirsMs} ours ${manually.dark.oursMs} ms`;
+      console.log(`drained ${drain}: ${agent}; ${byHand}, ${manually.lostFrames} on one link`);
+      expect(manually.outcome).toBe("rotated");
+      expect(ours.oursMs).toBeLessThan(manually.dark.wholeMs - manually.dark.theirsMs);
       if (drain === "yes") expect(frames).toBe(0);
-      else expect(frames).toBeLessThan(Number(hand.lostFrames));
+      else expect(frames).toBeLessThan(Number(manually.lostFrames));
     },
   );
 });

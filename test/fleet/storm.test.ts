@@ -5,7 +5,7 @@ import { stormFaults } from "#sim/faults/faults.ts";
 import { Storm } from "#sim/faults/storm.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import { buildStormSite, type StormSite, type StormSiteOptions } from "#sim/oracle/storm-site.ts";
-import { Hand } from "../hand.ts";
+import { ScriptedAgent } from "../scripted-agent.ts";
 
 interface Run extends StormSite {
   readonly lines: readonly string[];
@@ -19,7 +19,7 @@ const calmMs = 6 * 3_600_000;
 async function run(
   seed: string,
   start: StormSiteOptions["start"],
-  act: (hand: Hand, group: string) => Promise<string>,
+  act: (scripted: ScriptedAgent, group: string) => Promise<string>,
 ): Promise<Run> {
   const lines: string[] = [];
   const writeLine = (line: string): void => {
@@ -36,10 +36,10 @@ async function run(
   const { site } = stormSite;
   await site.clock.runFor(60_000);
   const storm = new Storm({ site, everyMs: 240_000, kindChance: 0.4 });
-  const hand = new Hand(site);
+  const scripted = new ScriptedAgent(site);
   const outcomes: string[] = [];
   for (const group of site.groups) {
-    void act(hand, group).then((outcome) => outcomes.push(`${group} ${outcome}`));
+    void act(scripted, group).then((outcome) => outcomes.push(`${group} ${outcome}`));
   }
   await site.clock.runFor(stormMs);
   storm.calm();
@@ -47,21 +47,21 @@ async function run(
   return { ...stormSite, lines, outcomes, storm };
 }
 
-async function enrolGroup(hand: Hand, group: string): Promise<string> {
+async function enrolGroup(scripted: ScriptedAgent, group: string): Promise<string> {
   const outcomes: string[] = [];
-  for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+  for (const link of scripted.site.links.filter((candidate) => candidate.group === group)) {
     if (outcomes.includes("held")) break;
-    outcomes.push(await hand.enrol(link, hand.givenKey(link)));
+    outcomes.push(await scripted.enrol(link, scripted.givenKey(link)));
   }
   return outcomes.join(" ");
 }
 
-async function rotateGroup(hand: Hand, group: string): Promise<string> {
+async function rotateGroup(scripted: ScriptedAgent, group: string): Promise<string> {
   const outcomes: string[] = [];
-  for (const link of hand.site.links.filter((candidate) => candidate.group === group)) {
+  for (const link of scripted.site.links.filter((candidate) => candidate.group === group)) {
     if (outcomes.includes("held")) break;
-    const old = hand.givenKey(link);
-    outcomes.push(await hand.rotate(link, old, hand.newKey(link)));
+    const old = scripted.givenKey(link);
+    outcomes.push(await scripted.rotate(link, old, scripted.newKey(link)));
   }
   return outcomes.join(" ");
 }

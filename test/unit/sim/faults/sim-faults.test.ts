@@ -9,7 +9,7 @@ import { cloudFaults, demoFaults, stormFaults, strikeFault } from "#sim/faults/f
 import type { Heal } from "#sim/faults/manual-operators.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { simulatedAzure } from "../../kit/arm-bench.ts";
 import { refused, settled } from "../../kit/site-bench.ts";
 
@@ -172,20 +172,20 @@ const never = new AbortController().signal;
 async function staged(name: string) {
   const { site, link } = await protectedSite();
   const oracle = watchSite(site);
-  const hand = new Hand(site);
-  const old = hand.givenKey(link);
-  const next = hand.newKey(link);
+  const scripted = new ScriptedAgent(site);
+  const old = scripted.givenKey(link);
+  const next = scripted.newKey(link);
   const fault = stormFaults.find((each) => each.name === name);
   if (fault === undefined) throw new RangeError(`no fault ${name}`);
   const strike = (): Heal => strikeFault(site, fault, link);
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
   const stage = async (): Promise<void> => {
-    await hand.look(hand.sibling(link));
-    await hand.change(link, hand.keyChange(link, "addKey", next));
+    await scripted.look(scripted.sibling(link));
+    await scripted.change(link, scripted.keyChange(link, "addKey", next));
   };
   const far = (): string | undefined => link.msee.observe(link.azureLink).pointsAt?.cakSecretId;
   const wait = (minutes: number): Promise<void> => site.clock.runFor(minutes * 60_000);
-  return { site, link, oracle, hand, old, next, strike, play, stage, far, wait };
+  return { site, link, oracle, scripted, old, next, strike, play, stage, far, wait };
 }
 
 const ckns = (link: SiteLink): readonly string[] => link.edge.keys().map(({ ckn }) => ckn);
@@ -213,9 +213,9 @@ describe("an operator at the far end", () => {
   });
 
   it("an operator takes the far end back to the old key", async () => {
-    const { link, strike, far, wait, old, next, stage, play, hand } = await staged("far-back");
+    const { link, strike, far, wait, old, next, stage, play, scripted } = await staged("far-back");
     await play(stage());
-    hand.put(link, next);
+    scripted.put(link, next);
     await wait(3);
     expect(link.edge.session().principalCkn).toBe(next.ckn);
     strike();
@@ -306,8 +306,8 @@ describe("an operator on the router", () => {
   });
 
   it("an operator restores traffic by mistake, drains again, and undoes that drain", async () => {
-    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
-    await play(hand.drain(link));
+    const { link, strike, wait, play, scripted } = await staged("undrained-briefly");
+    await play(scripted.drain(link));
     const heal = strike();
     expect(link.router.drained(link.port)).toBe(false);
     await wait(1);
@@ -317,21 +317,21 @@ describe("an operator on the router", () => {
   });
 
   it("an operator leaves a drain alone that others have set since", async () => {
-    const { link, strike, wait, play, hand } = await staged("undrained-briefly");
-    await play(hand.drain(link));
+    const { link, strike, wait, play, scripted } = await staged("undrained-briefly");
+    await play(scripted.drain(link));
     const heal = strike();
     await wait(1);
     const { port } = link;
-    await play(hand.change(link, { kind: "port.restore", port, means: "prepend" }));
-    await play(hand.drain(link));
+    await play(scripted.change(link, { kind: "port.restore", port, means: "prepend" }));
+    await play(scripted.drain(link));
     heal();
     expect(link.router.drained(link.port)).toBe(true);
   });
 
   it("a port that an operator shut is reported as shut and sends no light", async () => {
-    const { link, strike, wait, site, play, hand } = await staged("port-shut");
+    const { link, strike, wait, site, play, scripted } = await staged("port-shut");
     const heal = strike();
-    const [port] = (await play(hand.look(link))).macsec;
+    const [port] = (await play(scripted.look(link))).macsec;
     expect([port?.admin, port?.linkUp]).toMatchObject([{ value: "down" }, { value: false }]);
     expect(truthOf({ site, link })).toMatchObject({ admin: "down", carries: false, bgpUp: false });
     heal();
@@ -340,45 +340,45 @@ describe("an operator on the router", () => {
   });
 
   it("an operator restores the traffic of a drained link", async () => {
-    const { link, strike, site, play, hand } = await staged("undrained");
-    await play(hand.drain(link));
+    const { link, strike, site, play, scripted } = await staged("undrained");
+    await play(scripted.drain(link));
     expect(truthOf({ site, link })?.drained).toBe(true);
     strike();
     expect(truthOf({ site, link })?.drained).toBe(false);
   });
 
   it("an operator's unconfirmed commit is reported, and the next one has to wait", async () => {
-    const { link, strike, play, hand } = await staged("commit-left");
+    const { link, strike, play, scripted } = await staged("commit-left");
     const heal = strike();
-    const { control } = await play(hand.look(link));
+    const { control } = await play(scripted.look(link));
     expect(control).toMatchObject({ value: { commitPending: true } });
-    expect((await play(refused(hand.drain(link)))).code).toBe("device.locked");
+    expect((await play(refused(scripted.drain(link)))).code).toBe("device.locked");
     heal();
-    await play(hand.drain(link));
+    await play(scripted.drain(link));
     expect(link.router.drained(link.port)).toBe(true);
   });
 });
 
 describe("the fate of a command", () => {
   it("a late reply arrives long after the change", async () => {
-    const { link, strike, play, hand, site } = await staged("reply-late");
+    const { link, strike, play, scripted, site } = await staged("reply-late");
     strike();
     const doneAt: number[] = [];
     link.router.onEffect(() => doneAt.push(site.clock.now()));
-    await play(hand.drain(link));
+    await play(scripted.drain(link));
     expect(site.clock.now() - (doneAt[0] ?? Infinity)).toBeGreaterThan(5_000);
   });
 
   it("a request that arrives twice is carried out once, even after a rollback", async () => {
-    const { link, strike, play, hand, wait, site, next } = await staged("request-twice");
+    const { link, strike, play, scripted, wait, site, next } = await staged("request-twice");
     strike();
     const told: string[] = [];
     site.onEffect(({ what }) => told.push(what));
-    await play(hand.drain(link));
+    await play(scripted.drain(link));
     await wait(1);
     expect(told).toEqual(["port.drain"]);
-    const change = [hand.keyChange(link, "addKey", next)];
-    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    const change = [scripted.keyChange(link, "addKey", next)];
+    const transaction = await play(scripted.device(link).prepare(change, scripted.keys, never));
     await play(transaction.apply(600_000, never));
     await play(transaction.rollback(never));
     await wait(2);
@@ -387,28 +387,30 @@ describe("the fate of a command", () => {
   });
 
   it("a refused new key, and a refused removal of a key, change nothing", async () => {
-    const { link, strike, play, hand, next, stage } = await staged("key-refused");
+    const { link, strike, play, scripted, next, stage } = await staged("key-refused");
     const heal = strike();
-    const error = await play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
+    const error = await play(
+      refused(scripted.change(link, scripted.keyChange(link, "addKey", next))),
+    );
     expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
     expect(error.message).toContain("its table of keys is full");
     heal();
     await play(stage());
     link.router.setFault("keepsKeys", true);
     const gone = { kind: "macsec.removeKey", port: link.port, ckn: next.ckn } as const;
-    expect((await play(refused(hand.change(link, gone)))).code).toBe("device.rejected");
+    expect((await play(refused(scripted.change(link, gone)))).code).toBe("device.rejected");
     link.router.setFault("keepsKeys", false);
-    await play(hand.change(link, gone));
+    await play(scripted.change(link, gone));
     expect(ckns(link)).not.toContain(next.ckn);
   });
 
   it("a late confirmed commit lands after its timeout, a final one at once", async () => {
-    const { link, strike, play, hand, wait, next } = await staged("commit-late");
+    const { link, strike, play, scripted, wait, next } = await staged("commit-late");
     strike();
-    await play(hand.drain(link));
+    await play(scripted.drain(link));
     expect(link.router.drained(link.port)).toBe(true);
-    const change = [hand.keyChange(link, "addKey", next)];
-    const transaction = await play(hand.device(link).prepare(change, hand.keys, never));
+    const change = [scripted.keyChange(link, "addKey", next)];
+    const transaction = await play(scripted.device(link).prepare(change, scripted.keys, never));
     const error = await play(refused(transaction.apply(600_000, never)));
     expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
     await wait(3);
@@ -417,15 +419,15 @@ describe("the fate of a command", () => {
   });
 
   it("a late final change lands long after its timeout, a staged one at once", async () => {
-    const { link, strike, play, hand, wait, site, next } = await staged("final-late");
+    const { link, strike, play, scripted, wait, site, next } = await staged("final-late");
     const heal = strike();
-    const staging = [hand.keyChange(link, "addKey", next)];
-    const early = await play(hand.device(link).prepare(staging, hand.keys, never));
+    const staging = [scripted.keyChange(link, "addKey", next)];
+    const early = await play(scripted.device(link).prepare(staging, scripted.keys, never));
     await play(early.apply(600_000, never));
     expect(ckns(link)).toContain(next.ckn);
     await play(early.confirm(never));
     const sentAt = site.clock.now();
-    const error = await play(refused(hand.drain(link)));
+    const error = await play(refused(scripted.drain(link)));
     expect([error.code, error.effect]).toEqual(["transport.timeout", "unknown"]);
     heal();
     expect(link.router.drained(link.port)).toBe(false);
@@ -438,10 +440,10 @@ describe("the fate of a command", () => {
   });
 
   it("a boot that forgets the timer keeps the unconfirmed commit", async () => {
-    const { link, strike, play, hand, wait, next } = await staged("boot-forgets");
-    const change = [hand.keyChange(link, "addKey", next)];
-    const device = hand.device(link);
-    const transaction = await play(device.prepare(change, hand.keys, never));
+    const { link, strike, play, scripted, wait, next } = await staged("boot-forgets");
+    const change = [scripted.keyChange(link, "addKey", next)];
+    const device = scripted.device(link);
+    const transaction = await play(device.prepare(change, scripted.keys, never));
     await play(transaction.apply(60_000, never));
     strike();
     await wait(5);
@@ -451,13 +453,13 @@ describe("the fate of a command", () => {
   });
 
   it("a standby that takes over lacks the newest commits, and no older ones", async () => {
-    const { link, strike, play, hand, wait, next } = await staged("standby-behind");
-    const device = hand.device(link);
+    const { link, strike, play, scripted, wait, next } = await staged("standby-behind");
+    const device = scripted.device(link);
     const apply = async (change: Parameters<typeof device.prepare>[0]): Promise<void> => {
-      const transaction = await play(device.prepare(change, hand.keys, never));
+      const transaction = await play(device.prepare(change, scripted.keys, never));
       await play(transaction.apply("final", never));
     };
-    await apply([hand.keyChange(link, "addKey", next)]);
+    await apply([scripted.keyChange(link, "addKey", next)]);
     await wait(50);
     await apply([{ kind: "port.shut", port: link.port }]);
     expect(link.router.configured(link.port)?.admin).toBe("down");
@@ -469,10 +471,10 @@ describe("the fate of a command", () => {
   });
 
   it("a far end that never follows reports success, and follows once healed", async () => {
-    const { link, strike, wait, old, next, stage, play, hand } = await staged("far-never");
+    const { link, strike, wait, old, next, stage, play, scripted } = await staged("far-never");
     await play(stage());
     const heal = strike();
-    hand.put(link, next);
+    scripted.put(link, next);
     await wait(60);
     expect(link.msee.observe(link.azureLink)).toMatchObject({
       pointsAt: { cakSecretId: next.cakSecretId },
@@ -485,10 +487,10 @@ describe("the fate of a command", () => {
   });
 
   it("a disabled version is refused to the agent and to the far end", async () => {
-    const { link, strike, wait, old, next, hand, site } = await staged("vault-disabled");
+    const { link, strike, wait, old, next, scripted, site } = await staged("vault-disabled");
     const heal = strike();
     expect(() => site.vault.value(next.cakSecretId)).toThrow(LinksealError);
-    hand.put(link, next);
+    scripted.put(link, next);
     await wait(3);
     expect(link.msee.observe(link.azureLink).provisioning).toBe("failed");
     expect(link.msee.hardwareKey(link.azureLink)).toBe(old.ckn);

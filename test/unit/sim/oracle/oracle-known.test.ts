@@ -6,13 +6,13 @@ import type { Transaction } from "#hal/device.ts";
 import { setKeys, swapNewestKey } from "#sim/faults/manual-operators.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { never } from "../../kit/site-bench.ts";
 
 interface Scene {
   readonly site: Site;
   readonly oracle: Oracle;
-  readonly hand: Hand;
+  readonly scripted: ScriptedAgent;
   readonly primary: SiteLink;
   readonly secondary: SiteLink;
 }
@@ -21,10 +21,13 @@ async function scene(routers: "one" | "two" = "two"): Promise<Scene> {
   const options = { seed: "known-1", name: "demo", groups: 1, tunnels: 0, routers } as const;
   const site = buildSite({ ...options, start: "protected" });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
+  const scripted = new ScriptedAgent(site);
   await site.clock.runFor(60_000);
-  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
-  return { site, oracle, hand, primary, secondary };
+  const [primary, secondary] = [
+    scripted.link("erd-demo/primary"),
+    scripted.link("erd-demo/secondary"),
+  ];
+  return { site, oracle, scripted, primary, secondary };
 }
 
 async function play({ site }: Scene, script: () => Promise<void>): Promise<void> {
@@ -35,14 +38,14 @@ async function play({ site }: Scene, script: () => Promise<void>): Promise<void>
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
 }
 
-async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
-  await hand.look(primary);
-  await hand.look(secondary);
+async function lookBoth({ scripted, primary, secondary }: Scene): Promise<void> {
+  await scripted.look(primary);
+  await scripted.look(secondary);
 }
 
 /** The sibling keeps a SAK that its far end has left, for longer than any evidence takes. */
 async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Promise<void> {
-  const { hand, primary, secondary, site } = all;
+  const { scripted, primary, secondary, site } = all;
   secondary.edge.setFault("staleSak", true);
   secondary.far.rekeySak();
   if (counters === "frozen") secondary.router.setFault("frozenCounters", true);
@@ -51,30 +54,30 @@ async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Pr
     await site.clock.sleep(10_000);
   }
   await lookBoth(all);
-  await hand.drain(primary);
+  await scripted.drain(primary);
 }
 
 /** The far end was pointed at the key and is slow, or was not pointed at it. */
 async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promise<void> {
-  const { hand, primary, secondary, site } = all;
-  const key = hand.newKey(primary);
+  const { scripted, primary, secondary, site } = all;
+  const key = scripted.newKey(primary);
   primary.msee.setFault("lies", true);
   if (farEnd === "pointed") primary.msee.manualEdit(primary.azureLink, { key });
   secondary.fibre.setUp(false);
   await site.clock.sleep(60_000);
   await lookBoth(all);
-  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
 }
 
 /** An operator points the far end at the staged key, and reverts that or not. */
 async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
-  const { hand, primary, site } = all;
-  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  const { scripted, primary, site } = all;
+  const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
   await lookBoth(all);
-  await hand.drain(primary);
+  await scripted.drain(primary);
   await lookBoth(all);
-  const staged = [hand.keyChange(primary, "addKey", key)];
-  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  const staged = [scripted.keyChange(primary, "addKey", key)];
+  const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   await transaction.apply(600_000, never);
   primary.msee.manualEdit(primary.azureLink, { key });
   while (primary.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
@@ -92,10 +95,10 @@ async function rollBackUnder(
   all: Scene,
   how: "alone" | "beside the staged one" | "once it was asked",
 ): Promise<void> {
-  const { hand, primary, site } = all;
+  const { scripted, primary, site } = all;
   await lookBoth(all);
-  const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
-  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  const staged = [scripted.keyChange(primary, "addKey", scripted.newKey(primary))];
+  const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   const gone = primary.router.configured(primary.port)?.keys ?? [];
   const putBack = swapNewestKey(site, primary);
   await transaction.apply(600_000, never);
@@ -110,10 +113,10 @@ async function rollBackUnder(
 }
 
 /** The same happens at the other port of a router that has both links. */
-async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promise<void> {
+async function rollBackBeside({ scripted, primary, secondary, site }: Scene): Promise<void> {
   const putBack = swapNewestKey(site, secondary);
-  const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
-  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  const staged = [scripted.keyChange(primary, "addKey", scripted.newKey(primary))];
+  const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   await transaction.apply(600_000, never);
   putBack();
   await site.clock.sleep(120_000);
@@ -122,40 +125,40 @@ async function rollBackBeside({ hand, primary, secondary, site }: Scene): Promis
 
 /** Another client's commit comes in the very moment in which the own one is settled or not. */
 async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
-  const { hand, primary } = all;
-  const key = hand.newKey(primary);
+  const { scripted, primary } = all;
+  const key = scripted.newKey(primary);
   await lookBoth(all);
-  await hand.drain(primary);
+  await scripted.drain(primary);
   await lookBoth(all);
-  const staged = [hand.keyChange(primary, "addKey", key)];
-  const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+  const staged = [scripted.keyChange(primary, "addKey", key)];
+  const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   await transaction.apply(300_000, never);
   if (own === "confirmed") await transaction.confirm(never);
   primary.router.setFault("foreignCommit", true);
-  hand.put(primary, key);
+  scripted.put(primary, key);
   await all.site.clock.sleep(1_000);
 }
 
 async function putUndrained(all: Scene): Promise<void> {
-  const { hand, primary, site } = all;
+  const { scripted, primary, site } = all;
   for (let spent = 0; spent < 120_000; spent += 10_000) {
     await lookBoth(all);
     await site.clock.sleep(10_000);
   }
-  const key = hand.newKey(primary);
-  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  const key = scripted.newKey(primary);
+  await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
   await lookBoth(all);
-  hand.put(primary, key);
+  scripted.put(primary, key);
   await site.clock.sleep(1_000);
 }
 
 /** A standby that lacks the newest commit takes over the primary's router after these changes. */
 async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
-  const { hand, primary, secondary, site } = all;
+  const { scripted, primary, secondary, site } = all;
   for (const what of done) {
     await lookBoth(all);
     const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
-    await (what === "drain" ? hand.drain(primary) : hand.change(primary, restored));
+    await (what === "drain" ? scripted.drain(primary) : scripted.change(primary, restored));
   }
   if (done.includes("restore")) primary.router.takeOver(1);
   expect(primary.router.drained(primary.port)).toBe(true);
@@ -177,20 +180,20 @@ async function addAfterReturn(
     | "validated on its router"
     | "shut for it",
 ): Promise<void> {
-  const { hand, primary, secondary, site } = all;
-  const key = hand.newKey(primary);
+  const { scripted, primary, secondary, site } = all;
+  const key = scripted.newKey(primary);
   await lookBoth(all);
-  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
   await lookBoth(all);
   const { port } = primary;
-  await hand.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
+  await scripted.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
   await lookBoth(all);
-  if (how === "already drained") await hand.drain(secondary);
-  if (how === "shut for it") await hand.shut(secondary);
-  const next = hand.newKey(secondary);
-  const change = [hand.keyChange(secondary, "addKey", next)];
+  if (how === "already drained") await scripted.drain(secondary);
+  if (how === "shut for it") await scripted.shut(secondary);
+  const next = scripted.newKey(secondary);
+  const change = [scripted.keyChange(secondary, "addKey", next)];
   const validate = (): Promise<Transaction> =>
-    hand.device(secondary).prepare(change, hand.keys, never);
+    scripted.device(secondary).prepare(change, scripted.keys, never);
   const validated = how === "validated on its router" ? await validate() : undefined;
   primary.router.takeOver(1);
   if (how === "pointed at it by a person") {
@@ -204,10 +207,10 @@ async function addAfterReturn(
 
 /** The far end is pointed at a key this long after its undrained link began to carry again. */
 async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
-  const { hand, primary, site } = all;
+  const { scripted, primary, site } = all;
   await lookBoth(all);
-  const key = hand.newKey(primary);
-  await hand.change(primary, hand.keyChange(primary, "addKey", key));
+  const key = scripted.newKey(primary);
+  await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
   primary.edge.setFault("staleSak", true);
   primary.far.rekeySak();
   for (let spent = 0; spent < 20_000; spent += 10_000) {
@@ -220,7 +223,7 @@ async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
     await site.clock.sleep(1_000);
     await lookBoth(all);
   }
-  hand.put(primary, key);
+  scripted.put(primary, key);
   await site.clock.sleep(1_000);
 }
 
@@ -267,18 +270,18 @@ describe("the oracle", () => {
 
   it("the oracle accepts a staged key that the router takes long after the request", async () => {
     const all = await scene();
-    const { hand, primary, secondary, site } = all;
+    const { scripted, primary, secondary, site } = all;
     primary.router.setFault("commitsLate", true);
     await play(all, async () => {
       await lookBoth(all);
-      const staged = [hand.keyChange(primary, "addKey", hand.newKey(primary))];
-      const transaction = await hand.device(primary).prepare(staged, hand.keys, never);
+      const staged = [scripted.keyChange(primary, "addKey", scripted.newKey(primary))];
+      const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
       await transaction.apply(300_000, never).catch(() => undefined);
       secondary.fibre.setUp(false);
       await lookBoth(all);
       // A restore that is requested meanwhile rests on another observation.
       const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
-      await hand.change(primary, restored).catch(() => undefined);
+      await scripted.change(primary, restored).catch(() => undefined);
       await site.clock.sleep(150_000);
     });
     expect(primary.edge.keys()).toHaveLength(2);
@@ -293,15 +296,18 @@ describe("the oracle", () => {
 
   it("the oracle accepts one key more while a late commit has its timer", async () => {
     const all = await scene();
-    const { hand, primary, secondary, site } = all;
+    const { scripted, primary, secondary, site } = all;
     secondary.router.setFault("commitsLate", true);
     await play(all, async () => {
       await lookBoth(all);
-      const staged = [hand.keyChange(secondary, "addKey", hand.newKey(secondary))];
-      const transaction = await hand.device(secondary).prepare(staged, hand.keys, never);
+      const staged = [scripted.keyChange(secondary, "addKey", scripted.newKey(secondary))];
+      const transaction = await scripted.device(secondary).prepare(staged, scripted.keys, never);
       await transaction.apply(300_000, never).catch(() => undefined);
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
+      );
       await site.clock.sleep(150_000);
     });
     expect([primary.edge.keys().length, secondary.edge.keys().length]).toEqual([2, 2]);

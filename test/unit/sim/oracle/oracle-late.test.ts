@@ -4,7 +4,7 @@
 import { expect, it } from "vitest";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const group = "erd-demo";
@@ -14,11 +14,14 @@ async function drainedLate() {
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late", name: "demo", ...size });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
+  const scripted = new ScriptedAgent(site);
   await site.clock.runFor(60_000);
-  const [primary, secondary] = [hand.link(`${group}/primary`), hand.link(`${group}/secondary`)];
+  const [primary, secondary] = [
+    scripted.link(`${group}/primary`),
+    scripted.link(`${group}/secondary`),
+  ];
   const lookBoth = async (): Promise<void> => {
-    for (const link of [primary, secondary]) await settled(site.clock, hand.look(link));
+    for (const link of [primary, secondary]) await settled(site.clock, scripted.look(link));
   };
   const tenMinutes = async (): Promise<void> => {
     for (let round = 0; round < 60; round += 1) {
@@ -29,12 +32,12 @@ async function drainedLate() {
   oracle.means(group, primary.id);
   await lookBoth();
   primary.router.setFault("finalsLate", true);
-  await expect(settled(site.clock, hand.drain(primary))).rejects.toThrow(
+  await expect(settled(site.clock, scripted.drain(primary))).rejects.toThrow(
     "may or may not be in force",
   );
   primary.router.setFault("finalsLate", false);
   const found = () => oracle.violations.map(formatViolation);
-  return { oracle, primary, hand, site, found, tenMinutes };
+  return { oracle, primary, scripted, site, found, tenMinutes };
 }
 
 it("an agent that forgets its own late drain is caught once nothing needs it", async () => {
@@ -48,11 +51,11 @@ it("an agent that forgets its own late drain is caught once nothing needs it", a
 });
 
 it("an agent that undoes its own late drain is not caught", async () => {
-  const { oracle, primary, hand, site, found, tenMinutes } = await drainedLate();
+  const { oracle, primary, scripted, site, found, tenMinutes } = await drainedLate();
   oracle.means(group, undefined);
   await site.clock.runFor(430_000, () => primary.router.drained(primary.port));
   const back = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
-  await settled(site.clock, hand.change(primary, back));
+  await settled(site.clock, scripted.change(primary, back));
   await tenMinutes();
   expect(found()).toEqual([]);
 });
@@ -83,20 +86,23 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   const size = { groups: 1, tunnels: 0, start: "protected" } as const;
   const site = buildSite({ seed: "late-key", name: "demo", ...size, routingPps: 2 });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
-  const [primary, secondary] = [hand.link(`${group}/primary`), hand.link(`${group}/secondary`)];
+  const scripted = new ScriptedAgent(site);
+  const [primary, secondary] = [
+    scripted.link(`${group}/primary`),
+    scripted.link(`${group}/secondary`),
+  ];
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
   const lookBoth = async (): Promise<void> => {
-    for (const link of [primary, secondary]) await play(hand.look(link));
+    for (const link of [primary, secondary]) await play(scripted.look(link));
   };
   await site.clock.runFor(60_000);
-  const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+  const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
   await lookBoth();
-  await play(hand.drain(primary));
+  await play(scripted.drain(primary));
   await lookBoth();
-  await play(hand.change(primary, hand.keyChange(primary, "addKey", key)));
+  await play(scripted.change(primary, scripted.keyChange(primary, "addKey", key)));
   await lookBoth();
-  hand.put(primary, key);
+  scripted.put(primary, key);
   const leads = (): boolean => primary.edge.session().principalCkn === key.ckn;
   await site.clock.runFor(120_000, () => proof === "unproven" && leads());
   await lookBoth();
@@ -104,7 +110,7 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
   router.lateFinalMs = { low: 200_000, high: 200_000 };
   router.setFault("finalsLate", true);
   const gone = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
-  await expect(play(hand.change(primary, gone))).rejects.toThrow("may or may not be in force");
+  await expect(play(scripted.change(primary, gone))).rejects.toThrow("may or may not be in force");
   primary.farPort.setFault("silent", true);
   await site.clock.runFor(300_000);
   expect(primary.edge.keys().map(({ ckn }) => ckn)).toEqual([key.ckn]);

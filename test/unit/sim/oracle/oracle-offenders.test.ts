@@ -6,12 +6,12 @@ import type { EffectEvent } from "#sim/base/truth.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 
 interface Scene {
   readonly site: Site;
   readonly oracle: Oracle;
-  readonly hand: Hand;
+  readonly scripted: ScriptedAgent;
   readonly primary: SiteLink;
   readonly secondary: SiteLink;
 }
@@ -22,15 +22,15 @@ const never = new AbortController().signal;
 async function scene(start: SiteOptions["start"]): Promise<Scene> {
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 2, start });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
+  const scripted = new ScriptedAgent(site);
   await site.clock.runFor(60_000);
   expect(oracle.violations.map(formatViolation)).toEqual([]);
   return {
     site,
     oracle,
-    hand,
-    primary: hand.link("erd-demo/primary"),
-    secondary: hand.link("erd-demo/secondary"),
+    scripted,
+    primary: scripted.link("erd-demo/primary"),
+    secondary: scripted.link("erd-demo/secondary"),
   };
 }
 
@@ -45,9 +45,9 @@ async function play({ site }: Scene, script: () => Promise<void>, moreMs = 0): P
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over === "done")]);
 }
 
-async function lookBoth({ hand, primary, secondary }: Scene): Promise<void> {
-  await hand.look(primary);
-  await hand.look(secondary);
+async function lookBoth({ scripted, primary, secondary }: Scene): Promise<void> {
+  await scripted.look(primary);
+  await scripted.look(secondary);
 }
 
 /** Makes a change that no device would make for an agent: manually, reported as the agent's. */
@@ -109,8 +109,8 @@ const offences: readonly Offence[] = [
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
-      await all.hand.drain(all.secondary);
+      await all.scripted.drain(all.primary);
+      await all.scripted.drain(all.secondary);
     },
   },
   {
@@ -122,8 +122,8 @@ const offences: readonly Offence[] = [
     async act(all) {
       await lookBoth(all);
       await all.site.clock.sleep(300_000);
-      await all.hand.look(all.primary);
-      await all.hand.drain(all.primary);
+      await all.scripted.look(all.primary);
+      await all.scripted.drain(all.primary);
     },
   },
   {
@@ -132,8 +132,8 @@ const offences: readonly Offence[] = [
     promise: "P2",
     event: "agent peer.put",
     says: "never observed",
-    async act({ hand, primary }) {
-      hand.put(primary, hand.newKey(primary));
+    async act({ scripted, primary }) {
+      scripted.put(primary, scripted.newKey(primary));
     },
   },
   {
@@ -146,7 +146,7 @@ const offences: readonly Offence[] = [
       all.secondary.fibre.setUp(false);
       await all.site.clock.sleep(10_000);
       await lookBoth(all);
-      await all.hand.drain(all.primary);
+      await all.scripted.drain(all.primary);
     },
   },
   {
@@ -157,7 +157,7 @@ const offences: readonly Offence[] = [
     says: "stayed drained after its sibling was seen lost",
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
+      await all.scripted.drain(all.primary);
       all.secondary.fibre.setUp(false);
       for (let round = 0; round < 20; round += 1) {
         await all.site.clock.sleep(10_000);
@@ -173,8 +173,8 @@ const offences: readonly Offence[] = [
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
-      await all.hand.shut(all.secondary);
+      await all.scripted.drain(all.primary);
+      await all.scripted.shut(all.secondary);
     },
   },
   {
@@ -184,16 +184,16 @@ const offences: readonly Offence[] = [
     event: "agent port.drain at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
-      const { hand, primary, secondary, site } = all;
+      const { scripted, primary, secondary, site } = all;
       // The shut disrupts nothing, but only the shut keeps the link down once the fault is healed.
       primary.farPort.setFault("silent", true);
       await site.clock.sleep(30_000);
       await lookBoth(all);
-      await hand.shut(primary);
+      await scripted.shut(primary);
       primary.farPort.setFault("silent", false);
       await site.clock.sleep(30_000);
       await lookBoth(all);
-      await hand.drain(secondary);
+      await scripted.drain(secondary);
     },
   },
   {
@@ -202,8 +202,8 @@ const offences: readonly Offence[] = [
     promise: "P2",
     event: "agent port.shut at edge-a",
     says: "never observed",
-    async act({ hand, primary }) {
-      await hand.shut(primary);
+    async act({ scripted, primary }) {
+      await scripted.shut(primary);
     },
   },
   {
@@ -214,8 +214,8 @@ const offences: readonly Offence[] = [
     says: "stayed shut after its sibling was seen lost",
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
-      await all.hand.shut(all.primary);
+      await all.scripted.drain(all.primary);
+      await all.scripted.shut(all.primary);
       all.secondary.fibre.setUp(false);
       for (let round = 0; round < 20; round += 1) {
         await all.site.clock.sleep(10_000);
@@ -232,8 +232,8 @@ const offences: readonly Offence[] = [
     moreMs: 7_300_000,
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
-      await all.hand.shut(all.primary);
+      await all.scripted.drain(all.primary);
+      await all.scripted.shut(all.primary);
     },
   },
   {
@@ -245,7 +245,7 @@ const offences: readonly Offence[] = [
     moreMs: 7_300_000,
     async act(all) {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
+      await all.scripted.drain(all.primary);
       await all.site.clock.sleep(190_000);
     },
   },
@@ -256,10 +256,13 @@ const offences: readonly Offence[] = [
     event: "agent macsec.removeKey",
     says: "before another key secured both ends",
     async act(all) {
-      const { hand, primary } = all;
-      const old = hand.givenKey(primary);
+      const { scripted, primary } = all;
+      const old = scripted.givenKey(primary);
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
+      );
       await lookBoth(all);
       forge(
         all,
@@ -278,19 +281,26 @@ const offences: readonly Offence[] = [
     event: "agent macsec.removeKey",
     says: "control plane alone",
     async act(all) {
-      const { hand, primary, site } = all;
-      const old = hand.givenKey(primary);
+      const { scripted, primary, site } = all;
+      const old = scripted.givenKey(primary);
       await lookBoth(all);
-      await hand.drain(primary);
-      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await scripted.drain(primary);
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
+      );
       // SONiC does this: MKA reports the new key in use, and the hardware keeps the old SAK.
       primary.edge.setFault("staleSak", true);
       const pair = site.vault.versions(primary.key.cak).at(-1);
       const name = site.vault.versions(primary.key.ckn).at(-1);
-      hand.put(primary, hand.keyOf(pair?.id ?? "", name?.id ?? ""));
+      scripted.put(primary, scripted.keyOf(pair?.id ?? "", name?.id ?? ""));
       await site.clock.sleep(120_000);
       await lookBoth(all);
-      await hand.change(primary, { kind: "macsec.removeKey", port: primary.port, ckn: old.ckn });
+      await scripted.change(primary, {
+        kind: "macsec.removeKey",
+        port: primary.port,
+        ckn: old.ckn,
+      });
     },
   },
   {
@@ -300,9 +310,12 @@ const offences: readonly Offence[] = [
     event: "agent macsec.replaceKey",
     says: "while the far end still used it",
     async act(all) {
-      const { hand, primary } = all;
+      const { scripted, primary } = all;
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "replaceKey", hand.newKey(primary)));
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "replaceKey", scripted.newKey(primary)),
+      );
     },
   },
   {
@@ -311,9 +324,9 @@ const offences: readonly Offence[] = [
     promise: "P4",
     event: "agent macsec.rekeySak",
     says: "the devices equal the intent",
-    async act({ hand, oracle, primary }) {
+    async act({ scripted, oracle, primary }) {
       oracle.expectNoWrites("the devices equal the intent since the restart");
-      await hand.change(primary, { kind: "macsec.rekeySak", port: primary.port });
+      await scripted.change(primary, { kind: "macsec.rekeySak", port: primary.port });
     },
   },
   {
@@ -323,10 +336,13 @@ const offences: readonly Offence[] = [
     event: "agent macsec.replaceKey",
     says: "names two CAKs",
     async act(all) {
-      const { hand, primary, secondary } = all;
-      const mixed = { ...hand.givenKey(primary), cakSecretId: hand.newKey(secondary).cakSecretId };
+      const { scripted, primary, secondary } = all;
+      const mixed = {
+        ...scripted.givenKey(primary),
+        cakSecretId: scripted.newKey(secondary).cakSecretId,
+      };
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "replaceKey", mixed));
+      await scripted.change(primary, scripted.keyChange(primary, "replaceKey", mixed));
     },
   },
   {
@@ -337,10 +353,13 @@ const offences: readonly Offence[] = [
     says: "the far end of erd-demo/primary got another one",
     moreMs: 120_000,
     async act(all) {
-      const { hand, primary } = all;
-      const mixed = { ...hand.givenKey(primary), cakSecretId: hand.newKey(primary).cakSecretId };
+      const { scripted, primary } = all;
+      const mixed = {
+        ...scripted.givenKey(primary),
+        cakSecretId: scripted.newKey(primary).cakSecretId,
+      };
       await lookBoth(all);
-      hand.put(primary, mixed);
+      scripted.put(primary, mixed);
     },
   },
   {
@@ -350,11 +369,14 @@ const offences: readonly Offence[] = [
     event: "agent peer.put",
     says: "3 keys are on erd-demo/primary",
     async act(all) {
-      const { hand, primary } = all;
+      const { scripted, primary } = all;
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
+      );
       await lookBoth(all);
-      hand.put(primary, hand.newKey(primary));
+      scripted.put(primary, scripted.newKey(primary));
     },
   },
   {
@@ -364,11 +386,17 @@ const offences: readonly Offence[] = [
     event: "agent macsec.addKey",
     says: "4 keys in group erd-demo of 2 links, 3 at most",
     async act(all) {
-      const { hand, primary, secondary } = all;
+      const { scripted, primary, secondary } = all;
       await lookBoth(all);
-      await hand.change(primary, hand.keyChange(primary, "addKey", hand.newKey(primary)));
+      await scripted.change(
+        primary,
+        scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
+      );
       await lookBoth(all);
-      await hand.change(secondary, hand.keyChange(secondary, "addKey", hand.newKey(secondary)));
+      await scripted.change(
+        secondary,
+        scripted.keyChange(secondary, "addKey", scripted.newKey(secondary)),
+      );
     },
   },
 ];
@@ -391,15 +419,15 @@ describe("the oracle catches", () => {
 describe("the oracle lets pass", () => {
   it("the oracle accepts an agent that enrols both links and rotates one", async () => {
     const all = await scene("clear");
-    const { hand, primary, secondary, oracle } = all;
+    const { scripted, primary, secondary, oracle } = all;
     const outcomes: string[] = [];
     await play(
       all,
       async () => {
-        const first = hand.givenKey(primary);
-        outcomes.push(await hand.enrol(primary, first));
-        outcomes.push(await hand.enrol(secondary, hand.givenKey(secondary)));
-        outcomes.push(await hand.rotate(primary, first, hand.newKey(primary)));
+        const first = scripted.givenKey(primary);
+        outcomes.push(await scripted.enrol(primary, first));
+        outcomes.push(await scripted.enrol(secondary, scripted.givenKey(secondary)));
+        outcomes.push(await scripted.rotate(primary, first, scripted.newKey(primary)));
       },
       60_000,
     );
@@ -425,10 +453,10 @@ describe("the oracle lets pass", () => {
     const all = await scene("protected");
     await play(all, async () => {
       await lookBoth(all);
-      await all.hand.drain(all.primary);
+      await all.scripted.drain(all.primary);
       all.secondary.fibre.setUp(false);
       await all.site.clock.sleep(5_000);
-      await all.hand.change(all.primary, {
+      await all.scripted.change(all.primary, {
         kind: "port.restore",
         port: all.primary.port,
         means: "prepend",
@@ -439,16 +467,20 @@ describe("the oracle lets pass", () => {
 
   it("the oracle accepts a link drained and shut beside a sibling that carries", async () => {
     const all = await scene("protected");
-    const { hand, primary, site, oracle } = all;
+    const { scripted, primary, site, oracle } = all;
     await play(all, async () => {
       await lookBoth(all);
-      await hand.drain(primary);
+      await scripted.drain(primary);
       await lookBoth(all);
-      await hand.shut(primary);
+      await scripted.shut(primary);
       await site.clock.sleep(3_600_000);
-      await hand.change(primary, { kind: "port.open", port: primary.port });
+      await scripted.change(primary, { kind: "port.open", port: primary.port });
       await site.clock.sleep(60_000);
-      await hand.change(primary, { kind: "port.restore", port: primary.port, means: "prepend" });
+      await scripted.change(primary, {
+        kind: "port.restore",
+        port: primary.port,
+        means: "prepend",
+      });
     });
     expect(primary.router.configured(primary.port)?.admin).toBe("up");
     expect(oracle.violations.map(formatViolation)).toEqual([]);
@@ -471,7 +503,7 @@ describe("the oracle lets pass", () => {
     const all = await scene("protected");
     all.oracle.expectNoWrites("nothing was asked for");
     await play(all, async () => {
-      await all.hand.device(all.primary).probe?.(all.primary.port, 5, never);
+      await all.scripted.device(all.primary).probe?.(all.primary.port, 5, never);
       await lookBoth(all);
     });
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);

@@ -5,7 +5,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { eosModel } from "#sim/emulators/eos.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { never } from "../../kit/site-bench.ts";
 
 /** The new key is proven, its port is shut for the promotion, and the far end goes back. */
@@ -16,22 +16,25 @@ async function promoted(
   const paces = { farEndDelayMs: { low: 200, high: 200 }, routingPps: 2 };
   const site = buildSite({ ...options, start: "protected", ...paces, models: () => eosModel });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
-  const [primary, secondary] = [hand.link("erd-demo/primary"), hand.link("erd-demo/secondary")];
+  const scripted = new ScriptedAgent(site);
+  const [primary, secondary] = [
+    scripted.link("erd-demo/primary"),
+    scripted.link("erd-demo/secondary"),
+  ];
   const { port } = primary;
   const script = async (): Promise<void> => {
     await site.clock.sleep(60_000);
-    const [old, key] = [hand.givenKey(primary), hand.newKey(primary)];
+    const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
     const lookBoth = async (): Promise<void> => {
-      await hand.look(primary);
-      await hand.look(secondary);
+      await scripted.look(primary);
+      await scripted.look(secondary);
     };
     await lookBoth();
-    await hand.drain(primary);
+    await scripted.drain(primary);
     await lookBoth();
-    await hand.change(primary, { kind: "macsec.addKey", port, key, role: "fallback" });
+    await scripted.change(primary, { kind: "macsec.addKey", port, key, role: "fallback" });
     await lookBoth();
-    hand.put(primary, key);
+    scripted.put(primary, key);
     await site.clock.sleep(60_000);
     const goBack = async (): Promise<void> => {
       primary.msee.manualEdit(primary.azureLink, { key: old });
@@ -45,7 +48,7 @@ async function promoted(
     const { ckn } = key;
     const promotion = { kind: "macsec.promoteKey", port, ckn } as const;
     const tell = async (...change: DeviceChange): Promise<void> => {
-      const transaction = await hand.device(primary).prepare(change, hand.keys, never);
+      const transaction = await scripted.device(primary).prepare(change, scripted.keys, never);
       primary.router.setFault("slow", true);
       const gone = when === "before" ? undefined : goBack();
       await transaction.apply("final", never);
@@ -57,7 +60,7 @@ async function promoted(
     else {
       await tell({ kind: "port.shut", port });
       await lookBoth();
-      await hand.change(primary, promotion, { kind: "port.open", port });
+      await scripted.change(primary, promotion, { kind: "port.open", port });
     }
     await site.clock.sleep(10_000);
   };

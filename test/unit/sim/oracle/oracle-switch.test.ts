@@ -6,13 +6,13 @@ import type { Ckn } from "#hal/model.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { fullCapabilities } from "#sim/site/site-plan.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { never } from "../../kit/site-bench.ts";
 
 interface Scene {
   readonly site: Site;
   readonly oracle: Oracle;
-  readonly hand: Hand;
+  readonly scripted: ScriptedAgent;
   readonly link: SiteLink;
 }
 
@@ -24,9 +24,9 @@ async function scene(overlap: "keychain" | "fallback"): Promise<Scene> {
   const models = () => ({ capabilities: { ...fullCapabilities, macsec: { ...macsec, overlap } } });
   const site = buildSite({ seed, name: "demo", groups: 1, tunnels: 0, start: "protected", models });
   const oracle = watchSite(site);
-  const hand = new Hand(site);
+  const scripted = new ScriptedAgent(site);
   await site.clock.runFor(60_000);
-  return { site, oracle, hand, link: hand.link("erd-demo/primary") };
+  return { site, oracle, scripted, link: scripted.link("erd-demo/primary") };
 }
 
 async function play({ site }: Scene, script: () => Promise<void>): Promise<void> {
@@ -39,44 +39,47 @@ async function play({ site }: Scene, script: () => Promise<void>): Promise<void>
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
 }
 
-async function lookBoth({ hand, link }: Scene): Promise<void> {
-  await hand.look(link);
-  await hand.look(hand.sibling(link));
+async function lookBoth({ scripted, link }: Scene): Promise<void> {
+  await scripted.look(link);
+  await scripted.look(scripted.sibling(link));
 }
 
 /** Adds the new key beside the old one, for good or with a timer on it. */
-async function stage(all: Scene, within: number | "final"): Promise<ReturnType<Hand["newKey"]>> {
-  const { hand, link } = all;
-  const key = hand.newKey(link);
+async function stage(
+  all: Scene,
+  within: number | "final",
+): Promise<ReturnType<ScriptedAgent["newKey"]>> {
+  const { scripted, link } = all;
+  const key = scripted.newKey(link);
   const role =
     link.router.options.capabilities.macsec?.overlap === "fallback" ? "fallback" : "primary";
   const change = [{ kind: "macsec.addKey", port: link.port, key, role }] as const;
-  const transaction = await hand.device(link).prepare(change, hand.keys, never);
+  const transaction = await scripted.device(link).prepare(change, scripted.keys, never);
   await transaction.apply(within, never);
   return key;
 }
 
 /** The key is proven, turned off at the far end by an operator, and promoted after this delay. */
 async function promoteAfter(all: Scene, ms: number): Promise<void> {
-  const { hand, link, site } = all;
+  const { scripted, link, site } = all;
   await lookBoth(all);
-  await hand.drain(link);
+  await scripted.drain(link);
   const { ckn } = await proven(all);
   link.msee.manualEdit(link.azureLink, { key: "off" });
   while (link.far.keys().length > 0) await site.clock.sleep(100);
   await site.clock.sleep(ms);
   await lookBoth(all);
-  await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
+  await scripted.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
 }
 
 /** The new key is in use at both ends for long enough, the old one still beside it. */
-async function proven(all: Scene): Promise<ReturnType<Hand["newKey"]>> {
-  const { hand, link, site } = all;
+async function proven(all: Scene): Promise<ReturnType<ScriptedAgent["newKey"]>> {
+  const { scripted, link, site } = all;
   const key = await stage(all, "final");
-  hand.put(link, key);
+  scripted.put(link, key);
   while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
   await site.clock.sleep(20_000);
-  await hand.device(link).probe?.(link.port, 40, never);
+  await scripted.device(link).probe?.(link.port, 40, never);
   await lookBoth(all);
   return key;
 }
@@ -96,7 +99,7 @@ const offences: readonly Offence[] = [
     says: "which its router never had and was never asked to take",
     async act(all) {
       await lookBoth(all);
-      all.hand.put(all.link, all.hand.newKey(all.link));
+      all.scripted.put(all.link, all.scripted.newKey(all.link));
     },
   },
   {
@@ -106,7 +109,7 @@ const offences: readonly Offence[] = [
     async act(all) {
       await lookBoth(all);
       const key = await stage(all, 300_000);
-      all.hand.put(all.link, key);
+      all.scripted.put(all.link, key);
     },
   },
   {
@@ -114,10 +117,10 @@ const offences: readonly Offence[] = [
     promise: "P3",
     says: "while a timer may remove key",
     async act(all) {
-      const old = all.hand.givenKey(all.link);
+      const old = all.scripted.givenKey(all.link);
       await lookBoth(all);
       await stage(all, 300_000);
-      all.hand.put(all.link, old);
+      all.scripted.put(all.link, old);
     },
   },
   {
@@ -128,8 +131,8 @@ const offences: readonly Offence[] = [
     async act(all) {
       await lookBoth(all);
       const { ckn } = await stage(all, "final");
-      const { hand, link } = all;
-      await hand.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
+      const { scripted, link } = all;
+      await scripted.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
     },
   },
   {
@@ -137,16 +140,16 @@ const offences: readonly Offence[] = [
     promise: "P3",
     says: "too soon to be sure",
     async act(all) {
-      const { hand, link, site } = all;
-      const old = hand.givenKey(link);
+      const { scripted, link, site } = all;
+      const old = scripted.givenKey(link);
       await lookBoth(all);
-      await hand.drain(link);
+      await scripted.drain(link);
       const key = await stage(all, "final");
-      hand.put(link, key);
+      scripted.put(link, key);
       while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
       const gone = { kind: "macsec.removeKey", port: link.port, ckn: old.ckn } as const;
-      const transaction = await hand.device(link).prepare([gone], hand.keys, never);
-      await hand.device(link).probe?.(link.port, 40, never);
+      const transaction = await scripted.device(link).prepare([gone], scripted.keys, never);
+      await scripted.device(link).probe?.(link.port, 40, never);
       await lookBoth(all);
       await transaction.apply("final", never);
     },
@@ -168,7 +171,7 @@ const offences: readonly Offence[] = [
       await all.site.clock.sleep(60_000);
       await lookBoth(all);
       const key = await stage(all, "final");
-      all.hand.put(all.link, key);
+      all.scripted.put(all.link, key);
     },
   },
   {
@@ -178,7 +181,7 @@ const offences: readonly Offence[] = [
     async act(all) {
       all.oracle.expectNoPuts("a person changes it");
       await lookBoth(all);
-      all.hand.put(all.link, await stage(all, "final"));
+      all.scripted.put(all.link, await stage(all, "final"));
     },
   },
   {
@@ -217,11 +220,11 @@ describe("the oracle catches", () => {
 describe("the oracle lets pass", () => {
   it("the oracle accepts a rotation in the right order, and its record", async () => {
     const all = await scene("keychain");
-    const { hand, link, oracle, site } = all;
+    const { scripted, link, oracle, site } = all;
     oracle.expectDrained();
-    const next = hand.newKey(link);
+    const next = scripted.newKey(link);
     await play(all, async () => {
-      expect(await hand.rotate(link, hand.givenKey(link), next)).toBe("done");
+      expect(await scripted.rotate(link, scripted.givenKey(link), next)).toBe("done");
       await site.clock.sleep(120_000);
       oracle.claims(link.id, next.ckn);
     });
@@ -230,17 +233,17 @@ describe("the oracle lets pass", () => {
 
   it("the oracle accepts a put beside a late commit without keys: seed weather-4319", async () => {
     const all = await scene("keychain");
-    const { hand, link, oracle } = all;
+    const { scripted, link, oracle } = all;
     await play(all, async () => {
       await lookBoth(all);
-      const key = hand.newKey(link);
+      const key = scripted.newKey(link);
       const change = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
-      const late = await hand.device(link).prepare(change, hand.keys, never);
-      const settled = await hand.device(link).prepare(change, hand.keys, never);
+      const late = await scripted.device(link).prepare(change, scripted.keys, never);
+      const settled = await scripted.device(link).prepare(change, scripted.keys, never);
       await settled.apply(300_000, never);
       // The confirm is first, and no observation of the site is made in between.
       await Promise.all([settled.confirm(never), late.apply(300_000, never)]);
-      hand.put(link, key);
+      scripted.put(link, key);
       expect(link.router.commits.armed()).toBe(true);
     });
     expect(oracle.violations.map(formatViolation)).toEqual([]);
@@ -253,8 +256,8 @@ describe("the oracle lets pass", () => {
   });
 
   it("the oracle accepts a record that others have just made untrue", async () => {
-    const { oracle, link, hand } = await scene("keychain");
-    link.msee.manualEdit(link.azureLink, { key: hand.newKey(link) });
+    const { oracle, link, scripted } = await scene("keychain");
+    link.msee.manualEdit(link.azureLink, { key: scripted.newKey(link) });
     oracle.claims(link.id, "0f".repeat(32) as Ckn);
     expect(oracle.violations).toEqual([]);
   });

@@ -5,7 +5,7 @@ import type { Instant } from "#hal/world.ts";
 import { watchOutages } from "#sim/oracle/outage.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import type { PairFlow } from "#sim/site/traffic.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const start = 0 as Instant;
@@ -20,10 +20,10 @@ interface Scene {
 async function scene(): Promise<Scene> {
   const site = buildSite({ seed: "dark", name: "demo", groups: 1, tunnels: 0, start: "protected" });
   await site.clock.runFor(60_000);
-  const hand = new Hand(site);
-  const link = hand.link("erd-demo/primary");
+  const scripted = new ScriptedAgent(site);
+  const link = scripted.link("erd-demo/primary");
   const dark = watchOutages(site);
-  return { site, link, sibling: hand.sibling(link), dark };
+  return { site, link, sibling: scripted.sibling(link), dark };
 }
 
 function drain({ router, port }: SiteLink): void {
@@ -53,9 +53,9 @@ async function lostBy(
 describe("outage time", () => {
   it("an outage is the far end's until its hardware is right, and ours from there", async () => {
     const { site, link, dark } = await scene();
-    const hand = new Hand(site);
-    const old = hand.givenKey(link);
-    const next = hand.newKey(link);
+    const scripted = new ScriptedAgent(site);
+    const old = scripted.givenKey(link);
+    const next = scripted.newKey(link);
     const cak = Uint8Array.from(Buffer.from(site.vault.valueForFarEnd(next.cakSecretId), "hex"));
     const key = { ckn: next.ckn, cak, role: "primary" } as const;
     const moments: number[] = [];
@@ -190,10 +190,10 @@ describe("the pair", () => {
 
   it("the pair loses nothing in a careful manual rotation, which drains first", async () => {
     const all = await scene();
-    const hand = new Hand(all.site);
-    const old = hand.givenKey(all.link);
+    const scripted = new ScriptedAgent(all.site);
+    const old = scripted.givenKey(all.link);
     const lost = await lostBy(all, async () => {
-      const done = hand.rotate(all.link, old, hand.newKey(all.link));
+      const done = scripted.rotate(all.link, old, scripted.newKey(all.link));
       expect(await settled(all.site.clock, done)).toBe("done");
       await all.site.clock.runFor(60_000);
     });

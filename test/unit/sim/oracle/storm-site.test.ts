@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Capabilities } from "#hal/device.ts";
 import { modelsOf } from "#sim/oracle/storm-site.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
-import { Hand } from "../../../hand.ts";
+import { ScriptedAgent } from "../../../scripted-agent.ts";
 import { refused, settled } from "../../kit/site-bench.ts";
 
 const devices = (count: number): readonly string[] =>
@@ -71,10 +71,10 @@ async function routerOf(overlap: Overlap, commitMs = 1_000) {
     models: () => ({ capabilities: capabilitiesOf(overlap), commitMs }),
   });
   await site.clock.runFor(60_000);
-  const hand = new Hand(site);
-  const link = hand.link("erd-demo/primary");
+  const scripted = new ScriptedAgent(site);
+  const link = scripted.link("erd-demo/primary");
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
-  return { site, hand, link, play, old: hand.givenKey(link), next: hand.newKey(link) };
+  return { site, scripted, link, play, old: scripted.givenKey(link), next: scripted.newKey(link) };
 }
 
 function capabilitiesOf(overlap: Overlap): Capabilities {
@@ -92,51 +92,51 @@ const roles = (site: Site, link: SiteLink): readonly string[] => {
 
 describe("a rotation on the router of a model", () => {
   it("a router with a key chain has two primary keys, and needs no promotion", async () => {
-    const { site, hand, link, play, old, next } = await routerOf("keychain");
-    await play(hand.change(link, hand.keyChange(link, "addKey", next)));
+    const { site, scripted, link, play, old, next } = await routerOf("keychain");
+    await play(scripted.change(link, scripted.keyChange(link, "addKey", next)));
     expect(roles(site, link)).toEqual(["primary", "primary"]);
-    hand.put(link, next);
+    scripted.put(link, next);
     await site.clock.runFor(120_000);
     const { port } = link;
     const promote = { kind: "macsec.promoteKey", port, ckn: next.ckn } as const;
-    expect((await play(refused(hand.change(link, promote)))).code).toBe("device.unsupported");
-    await play(hand.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn }));
+    expect((await play(refused(scripted.change(link, promote)))).code).toBe("device.unsupported");
+    await play(scripted.change(link, { kind: "macsec.removeKey", port, ckn: old.ckn }));
     expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
   });
 
   it("a router with a fallback key removes the old one only after a promotion", async () => {
-    const { site, hand, link, play, old, next } = await routerOf("fallback");
+    const { site, scripted, link, play, old, next } = await routerOf("fallback");
     const { port } = link;
-    await play(hand.change(link, { kind: "macsec.addKey", port, key: next, role: "fallback" }));
+    await play(scripted.change(link, { kind: "macsec.addKey", port, key: next, role: "fallback" }));
     expect(roles(site, link)).toEqual(["primary", "fallback"]);
-    hand.put(link, next);
+    scripted.put(link, next);
     await site.clock.runFor(120_000);
     expect(link.edge.session().principalCkn).toBe(next.ckn);
     const remove = { kind: "macsec.removeKey", port, ckn: old.ckn } as const;
-    const early = await play(refused(hand.change(link, remove)));
+    const early = await play(refused(scripted.change(link, remove)));
     expect([early.code, early.message]).toEqual([
       "device.rejected",
       expect.stringContaining("promote the fallback first"),
     ]);
     const carried = link.fibre.carries();
-    await play(hand.change(link, { kind: "macsec.promoteKey", port, ckn: next.ckn }));
+    await play(scripted.change(link, { kind: "macsec.promoteKey", port, ckn: next.ckn }));
     expect([carried, link.fibre.carries()]).toEqual([true, true]);
-    await play(hand.change(link, remove));
+    await play(scripted.change(link, remove));
     expect([roles(site, link), link.fibre.carries()]).toEqual([["primary"], true]);
   });
 
   it("a router without overlap has one key, which is replaced", async () => {
-    const { hand, link, play, next } = await routerOf("none");
-    const add = play(refused(hand.change(link, hand.keyChange(link, "addKey", next))));
+    const { scripted, link, play, next } = await routerOf("none");
+    const add = play(refused(scripted.change(link, scripted.keyChange(link, "addKey", next))));
     expect((await add).code).toBe("device.unsupported");
-    await play(hand.change(link, hand.keyChange(link, "replaceKey", next)));
+    await play(scripted.change(link, scripted.keyChange(link, "replaceKey", next)));
     expect(link.edge.keys().map(({ ckn }) => ckn)).toEqual([next.ckn]);
   });
 
   it("a router commits for the time of its model, and has no counter of single SAs", async () => {
-    const { site, hand, link, play } = await routerOf("none", 17_000);
+    const { site, scripted, link, play } = await routerOf("none", 17_000);
     const transaction = await play(
-      hand.device(link).prepare([{ kind: "port.shut", port: link.port }], hand.keys, never),
+      scripted.device(link).prepare([{ kind: "port.shut", port: link.port }], scripted.keys, never),
     );
     const before = site.clock.now();
     await play(transaction.apply("final", never));

@@ -16,7 +16,7 @@ const stepMs = 5_000;
 /** Half an hour, the time for which a campaign waits for the far end. */
 const roundsMax = 360;
 
-export class Hand {
+export class ScriptedAgent {
   readonly site: Site;
   /** Steps that the script gave up, with their links. */
   readonly held: string[] = [];
