@@ -4,7 +4,7 @@
 import { buildSite } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
 import { rotateByHand } from "./fleet/by-hand.ts";
-import { hasty } from "./haste.ts";
+import { hasty } from "./short-waits.ts";
 import { type Cost, markdownTable, spanText, Timeline } from "./timelines.ts";
 import { group, Pair } from "./unit/kit/rotate-kit.ts";
 import { settled } from "./unit/kit/site-bench.ts";

@@ -28,7 +28,7 @@ import type { Msee } from "#sim/site/msee.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
 import { armDialer, farEnds, simulatedAzure } from "../unit/kit/arm-bench.ts";
 import { cloudWith } from "../unit/kit/cloud-kit.ts";

@@ -10,7 +10,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import { CrashingWorld, type CrashPoint } from "../storm/crashing-world.ts";
 import { deadly, deaths } from "./deaths.ts";
 

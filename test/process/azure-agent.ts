@@ -7,7 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import type { HookEnvironment } from "./chunk-hook.ts";
 import { Program } from "./program.ts";
 

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");

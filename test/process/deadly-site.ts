@@ -15,7 +15,7 @@ import type { SiteTruth } from "#sim/base/truth.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";
 import type { SiteHandler } from "#sim/site/protocol.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 
 /**
  * The time of the kill relative to the effect of a request. `during`: the agent is killed first,

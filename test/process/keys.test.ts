@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyReport } from "#agent/api/key-report.ts";
 import { ask } from "#agent/cli/client.ts";
 import { planSite } from "#sim/site/site-plan.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import { verdictIn } from "./glance.ts";
 import type { Loaded } from "./loaded.ts";
 

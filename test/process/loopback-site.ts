@@ -25,7 +25,7 @@ import { shownInService } from "#sim/oracle/moment.ts";
 import type { ReportedStatus } from "#sim/oracle/report.ts";
 import type { Leash } from "#sim/serve/site.ts";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import {
   type Account,
   accountOf,

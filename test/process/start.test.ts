@@ -10,7 +10,7 @@ import type { Plan } from "#agent/compare/plan.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { demoSite } from "#agent/simulation/simulate.ts";
-import { hasty } from "../haste.ts";
+import { hasty } from "../short-waits.ts";
 import { isAtRest, verdictIn } from "./glance.ts";
 
 interface Ended {

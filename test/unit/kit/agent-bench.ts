@@ -9,7 +9,7 @@ import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
-import { hasty } from "../../haste.ts";
+import { hasty } from "../../short-waits.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";

@@ -9,7 +9,7 @@ import type { KeyVault } from "#hal/vault.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { SiteLink } from "#sim/site/site.ts";
-import { hasty } from "../../../haste.ts";
+import { hasty } from "../../../short-waits.ts";
 import { group } from "../../kit/agent-bench.ts";
 import { cloudWith, simFarEnd } from "../../kit/cloud-kit.ts";
 import { never } from "../../kit/site-bench.ts";

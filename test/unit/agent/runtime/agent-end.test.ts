@@ -9,7 +9,7 @@ import { drivers } from "#drivers/index.ts";
 import type { Driver } from "#hal/device.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
-import { hasty } from "../../../haste.ts";
+import { hasty } from "../../../short-waits.ts";
 import { never, settled } from "../../kit/site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";

@@ -1,6 +1,6 @@
 // Short waiting times, so that a campaign takes a minute or two of virtual time.
 
-const haste = [
+const shortWaits = [
   "  - { risk: shortSettle, until: 2027-11-24 }",
   "health: { poll: 5s, staleAfter: 20s, evidence: 90s }",
   "rotation:",
@@ -16,5 +16,5 @@ const haste = [
 
 /** Shortens the times in the config of a simulated site, which ends with its accepted risks. */
 export function hasty(config: string): string {
-  return [config.trimEnd(), ...haste].join("\n");
+  return [config.trimEnd(), ...shortWaits].join("\n");
 }
