@@ -99,14 +99,14 @@ export class ScriptedAgent {
   async enrol(link: SiteLink, key: KeyRef): Promise<"done" | "held"> {
     const told = await this.#pointFarEnd(link, undefined, key);
     // Ids alone do not show the hardware: the router follows only once the link carries no traffic.
-    const dark = told && (await this.#until(`dark ${link.id}`, () => this.#dark(link)));
-    if (dark) {
+    const outage = told && (await this.#until(`dark ${link.id}`, () => this.#outage(link)));
+    if (outage) {
       const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
       await this.#giving(link, keyed, () =>
         this.change(link, this.protect(link), this.keyChange(link, "addKey", key)),
       );
     }
-    const proved = dark && (await this.#until(`proof ${link.id}`, () => this.#proven(link, key)));
+    const proved = outage && (await this.#until(`proof ${link.id}`, () => this.#proven(link, key)));
     const back = await this.#restore(link);
     return proved && back ? "done" : "held";
   }
@@ -251,7 +251,7 @@ export class ScriptedAgent {
     return probe !== undefined && probe.answered > 0;
   }
 
-  async #dark(link: SiteLink): Promise<boolean> {
+  async #outage(link: SiteLink): Promise<boolean> {
     const own = ownOf(await this.look(link), link);
     const probe = await this.device(link).probe?.(link.port, probeFrames, never);
     return own.keys.length > 0 || probe?.answered === 0;

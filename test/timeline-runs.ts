@@ -116,8 +116,8 @@ async function play({ title, overlap, config, happens }: Run) {
   if (violations.length > 0) throw new Error(violations.join("\n"));
   const cost = timeline.cost(title);
   const { theirsMs, oursMs, lostFrames } = cost;
-  const dark = `${tenths(theirsMs)} theirs, ${tenths(oursMs)} ours`;
-  const sum = `Dark: ${dark}. Frames of the pair lost: ${lostFrames}.`;
+  const outage = `${tenths(theirsMs)} theirs, ${tenths(oursMs)} ours`;
+  const sum = `Dark: ${outage}. Frames of the pair lost: ${lostFrames}.`;
   return { text: [`### ${title}`, timeline.table(), sum].join("\n\n"), cost };
 }
 
@@ -129,11 +129,11 @@ async function byHand(drain: "yes" | "no"): Promise<Cost> {
   await site.clock.runFor(6 * minuteMs);
   const link = site.link(`${group}/primary`);
   if (link === undefined) throw new RangeError("the demo has a primary link");
-  const { outcome, dark, lostFrames, tookMs } = await settled(
+  const { outcome, outage, lostFrames, tookMs } = await settled(
     site.clock,
     rotateByHand(site, link, { drain }),
   );
-  const { theirsMs, oursMs } = dark;
+  const { theirsMs, oursMs } = outage;
   const name = `By hand, ${drain === "yes" ? "drained" : "not drained"}`;
   return { name, outcome, tookMs, theirsMs, oursMs, lostFrames: Number(lostFrames) };
 }

@@ -37,7 +37,7 @@ export class Timeline {
   readonly #rows: Row[] = [];
   readonly #start: Instant;
   readonly #lostBefore: number;
-  readonly #dark: ReturnType<typeof watchOutages>;
+  readonly #outages: ReturnType<typeof watchOutages>;
   /** The key before the run. */
   readonly #old: Ckn | undefined;
   #seen: LinkTruth;
@@ -49,7 +49,7 @@ export class Timeline {
     this.#pair = pair;
     this.#start = pair.site.clock.now();
     this.#lostBefore = pair.lost();
-    this.#dark = watchOutages(pair.site);
+    this.#outages = watchOutages(pair.site);
     this.#seen = this.#truth();
     this.#old = this.#seen.edgeKeys[0];
     pair.site.attach({ effect: (effect) => this.#effect(effect), changed: () => this.#changed() });
@@ -74,7 +74,7 @@ export class Timeline {
   }
 
   cost(name: string): Cost {
-    const { theirsMs, oursMs } = this.#dark.time(id, this.#start);
+    const { theirsMs, oursMs } = this.#outages.time(id, this.#start);
     return {
       ...{ name, theirsMs, oursMs },
       outcome: this.#pair.outcomes()[0] ?? "not ended",

@@ -35,7 +35,7 @@ class Stage {
   readonly #site: Site;
   readonly #agent: Agent;
   readonly #oracle: ReturnType<typeof watchSite>;
-  readonly #dark: ReturnType<typeof watchOutages>;
+  readonly #outages: ReturnType<typeof watchOutages>;
   readonly #ended = new AbortController();
   #begunAt: Instant;
   #lostBefore = 0n;
@@ -47,7 +47,7 @@ class Stage {
     this.#site = site;
     this.#agent = agent;
     this.#oracle = watchSite(site, boundsOf(options.twin));
-    this.#dark = watchOutages(site);
+    this.#outages = watchOutages(site);
     this.#begunAt = site.clock.now();
   }
 
@@ -158,7 +158,7 @@ class Stage {
     const links = (campaign?.links ?? []).map(({ name, outcome }) => ({
       link: `${twin.group}/${name}`,
       outcome: outcome ?? null,
-      dark: this.#dark.time(`${twin.group}/${name}`, this.#begunAt),
+      dark: this.#outages.time(`${twin.group}/${name}`, this.#begunAt),
       steps: this.#steps(name),
     }));
     const left = links.find(({ outcome }) => outcome !== "rotated");

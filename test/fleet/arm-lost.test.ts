@@ -57,7 +57,7 @@ function refuse(stage: ArmStage, refusal: Refusal, when: When): void {
 }
 
 interface Told {
-  readonly darkMs: readonly number[];
+  readonly outageMs: readonly number[];
   readonly outcomes: readonly (string | undefined)[];
   readonly stage: ArmStage;
 }
@@ -86,8 +86,8 @@ async function run(wish: Wish, spoil: (stage: ArmStage) => void): Promise<Told> 
   const begun = stage.site.clock.now();
   await begin(stage, wish);
   await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
-  const darkMs = stage.site.links.map(({ id }) => watch.time(id, begun).wholeMs);
-  return { darkMs, outcomes: stage.outcomes(), stage };
+  const outageMs = stage.site.links.map(({ id }) => watch.time(id, begun).wholeMs);
+  return { outageMs, outcomes: stage.outcomes(), stage };
 }
 
 function expectWhole({ outcomes, stage }: Told, wish: Wish): void {
@@ -122,8 +122,8 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     async (status, code, when) => {
       const told = await run(wish, (stage) => refuse(stage, [status, code], when));
       expectWhole(told, wish);
-      told.darkMs.forEach((ms, index) => {
-        expect(ms).toBeLessThanOrEqual((clean.darkMs[index] ?? 0) + statedMs);
+      told.outageMs.forEach((ms, index) => {
+        expect(ms).toBeLessThanOrEqual((clean.outageMs[index] ?? 0) + statedMs);
       });
     },
   );
@@ -145,7 +145,7 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
     await stage.site.clock.runFor(3 * second);
     await stage.live(undefined);
     await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
-    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, wish);
+    expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, wish);
   });
 });
 
@@ -169,7 +169,7 @@ describe("an operator who enrols during the fault", () => {
       await stage.until(() => stage.campaign === "done");
       heal();
       await stage.until(() => stage.isOver() && stage.status().warnings.length === 0);
-      expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "enrol");
+      expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, "enrol");
       expect(stage.status().warnings).toEqual([]);
     },
   );
@@ -209,7 +209,7 @@ describe("a campaign that stops because Azure neither shows the operation nor en
       const stage = await held(wish);
       expect(await said(stage, "resume")).toBe("resume");
       await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
-      expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, wish);
+      expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, wish);
     },
   );
 
@@ -241,7 +241,7 @@ describe("a campaign that stops because Azure neither shows the operation nor en
     expect(stage.campaign).toBe("held");
     expect(await said(stage, "resume")).toBe("resume");
     await stage.until(() => stage.isOver(), 60 * minute);
-    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "fallback");
+    expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, "fallback");
   });
 
   it("an enrolment whose link carries nothing is not abandoned and can be resumed", async () => {
@@ -258,6 +258,6 @@ describe("a campaign that stops because Azure neither shows the operation nor en
     expect(await said(stage, "abandon")).toContain("the link does not carry");
     expect(await said(stage, "resume")).toBe("resume");
     await stage.until(() => stage.isOver(), 60 * minute);
-    expectWhole({ darkMs: [], outcomes: stage.outcomes(), stage }, "enrol");
+    expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, "enrol");
   });
 });

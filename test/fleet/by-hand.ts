@@ -29,7 +29,7 @@ export interface ByHandOptions {
 export interface ByHand {
   readonly outcome: "rotated" | "stuck";
   readonly key: KeyRef;
-  readonly dark: OutageTime;
+  readonly outage: OutageTime;
   /** Lost frames of the pair, both directions summed. */
   readonly lostFrames: bigint;
   readonly tookMs: number;
@@ -76,7 +76,7 @@ export async function rotateByHand(
   return {
     outcome: rotated ? "rotated" : "stuck",
     key,
-    dark: watch.time(link.id, start),
+    outage: watch.time(link.id, start),
     lostFrames: lostIn(site.pairTraffic(link.group)) - before,
     tookMs: clock.now() - start,
   };

@@ -19,7 +19,7 @@ interface Predicted {
   readonly high: number;
 }
 
-function darkIn({ steps }: Plan, link: string): Predicted {
+function outageIn({ steps }: Plan, link: string): Predicted {
   const dark = steps.filter((step) => step.link === link);
   const likely = dark.reduce(
     (total, step) => total + (step.dark?.theirs.likely ?? 0) + (step.dark?.ours.likely ?? 0),
@@ -53,7 +53,7 @@ describe.each(overlaps)("the forecast for routers with overlap %s", (overlap) =>
         await pair.reach("secondary done");
         const tookMs = pair.site.clock.now() - begunAt;
         for (const { id } of pair.site.links) {
-          const { likely, low, high } = darkIn(plan, id);
+          const { likely, low, high } = outageIn(plan, id);
           const { wholeMs, theirsMs, oursMs } = dark.time(id, begunAt);
           const parts = `theirs ${theirsMs}, ours ${oursMs}`;
           console.log(`${overlap}, round ${round}, ${id}: ${likely} for ${wholeMs} ms (${parts})`);

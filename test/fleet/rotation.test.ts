@@ -133,14 +133,14 @@ describe("a rotation that is not drained", () => {
     "an undrained rotation causes an outage of 8 s at most, %s",
     async (overlap) => {
       const pair = await Pair.adopted({ overlap, edit: undrained });
-      const dark = watchOutages(pair.site);
+      const outages = watchOutages(pair.site);
       const since = pair.site.clock.now();
       pair.newKeys();
       await pair.rotate();
       await pair.reach("secondary done");
       expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
       for (const { id } of pair.site.links) {
-        const { oursMs, theirsMs } = dark.time(id, since);
+        const { oursMs, theirsMs } = outages.time(id, since);
         console.log(`${overlap}, undrained, ${id}: theirs ${theirsMs} ms, ours ${oursMs} ms`);
         expect(oursMs).toBeLessThanOrEqual(8_000);
       }
@@ -155,13 +155,13 @@ describe("beside the documented hand procedure", () => {
     async (drain) => {
       const edit = drain === "yes" ? {} : { edit: undrained };
       const pair = await Pair.adopted({ overlap: "keychain", ...edit });
-      const dark = watchOutages(pair.site);
+      const outages = watchOutages(pair.site);
       const since = pair.site.clock.now();
       pair.newKeys();
       await pair.rotate();
       await pair.reach("secondary done");
       const { id } = pair.link("primary");
-      const ours = dark.time(id, since);
+      const ours = outages.time(id, since);
       const operated = await Pair.adopted({ overlap: "keychain" });
       await operated.end();
       const { site } = operated;
@@ -171,10 +171,10 @@ describe("beside the documented hand procedure", () => {
       );
       const frames = pair.lost();
       const agent = `agent theirs ${ours.theirsMs} ours ${ours.oursMs} ms, ${frames} frames lost`;
-      const byHand = `by hand theirs ${manually.dark.theirsMs} ours ${manually.dark.oursMs} ms`;
+      const byHand = `by hand theirs ${manually.outage.theirsMs} ours ${manually.outage.oursMs} ms`;
       console.log(`drained ${drain}: ${agent}; ${byHand}, ${manually.lostFrames} on one link`);
       expect(manually.outcome).toBe("rotated");
-      expect(ours.oursMs).toBeLessThan(manually.dark.wholeMs - manually.dark.theirsMs);
+      expect(ours.oursMs).toBeLessThan(manually.outage.wholeMs - manually.outage.theirsMs);
       if (drain === "yes") expect(frames).toBe(0);
       else expect(frames).toBeLessThan(Number(manually.lostFrames));
     },

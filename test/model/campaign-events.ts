@@ -188,8 +188,8 @@ export class Events {
         to.steady = 1;
       });
     }
-    const isDark = carrierOf(world, config) === 2 && world.cut === 0 && world.shut === 0;
-    if (world.lasting === 0 && seen && isDark) {
+    const isOutage = carrierOf(world, config) === 2 && world.cut === 0 && world.shut === 0;
+    if (world.lasting === 0 && seen && isOutage) {
       this.#fair("long dark", (to) => {
         to.lasting = 1;
       });

@@ -92,7 +92,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   const ownWay =
     world.shut === 1 && isOurs && !settles(world, oracle, (to) => to.shut === 0 || left(to));
   if (ownWay) report(`DARKWAIT: the port stays shut in ${state}`);
-  if (waitsDark(world, config, state) && !settles(world, oracle, left)) {
+  if (waitsInOutage(world, config, state) && !settles(world, oracle, left)) {
     report(`DARKWAIT: the link is dark by our own setting in ${state}`);
   }
 }
@@ -139,7 +139,7 @@ function judgePending(world: World, oracle: Oracle, report: (broken: string) => 
 }
 
 /** Both ends rest, and do not fit each other by what this campaign did to the router. */
-function waitsDark(world: World, config: Config, state: string): boolean {
+function waitsInOutage(world: World, config: Config, state: string): boolean {
   if (state === "held" || world.lasting === 0 || world.farUnseen === 1) return false;
   if (siblingLost(world) || world.cut === 1 || matches(world, config)) return false;
   if (world.operation !== settled || world.flight !== 0 || world.windowShut === 1) return false;

@@ -172,12 +172,12 @@ export function replacementOf({ record, prepared, refused }: World): number {
   return refused === direction ? 2 : prepared === direction ? 1 : 0;
 }
 
-const darknesses = ["none", "brief", "lasting"] as const;
+const outages = ["none", "brief", "lasting"] as const;
 
 /** One observation, in 30 bits. */
 export function lookAt(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
-  const isDark = carrier === 2 && world.cut === 0 && world.shut === 0;
+  const isOutage = carrier === 2 && world.cut === 0 && world.shut === 0;
   const promoted =
     (world.keys & newKey) !== 0 && (config.overlap !== "fallback" || world.promoted === 1);
   const keys = keysIn(world, config);
@@ -188,7 +188,7 @@ export function lookAt(world: World, config: Config): number {
         (keys << 1) |
         (pendingSeen(world) << 3) |
         (carrier << 5) |
-        ((isDark ? 1 + world.lasting : 0) << 7) |
+        ((isOutage ? 1 + world.lasting : 0) << 7) |
         (Number(promoted) << 9) |
         (world.drained << 10) |
         (world.shut << 11);
@@ -224,7 +224,7 @@ export function factsIn(look: number, config: Config): Facts {
             keys: keysSeen[bits(1, 2)] ?? "else",
             pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
             carriedBy: carriers[bits(5, 2)] ?? "nothing",
-            outage: darknesses[bits(7, 2)] ?? "none",
+            outage: outages[bits(7, 2)] ?? "none",
             promoted: bits(9, 1) === 1,
             drain: bits(10, 1) === 1 ? "on" : "off",
             admin: bits(11, 1) === 1 ? "down" : "up",

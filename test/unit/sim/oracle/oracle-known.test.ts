@@ -206,7 +206,7 @@ async function addAfterReturn(
 }
 
 /** The far end is pointed at a key this long after its undrained link began to carry again. */
-async function putAfterDark(all: Scene, laterMs: number): Promise<void> {
+async function putAfterOutage(all: Scene, laterMs: number): Promise<void> {
   const { scripted, primary, site } = all;
   await lookBoth(all);
   const key = scripted.newKey(primary);
@@ -264,7 +264,7 @@ describe("the oracle", () => {
   ] as const)("a put %i ms after the outage of a link gives %j", async (ms, expected) => {
     const all = await scene();
     all.oracle.expectDrained();
-    await play(all, async () => await putAfterDark(all, ms));
+    await play(all, async () => await putAfterOutage(all, ms));
     expect(all.oracle.violations.map(({ promise }) => promise)).toEqual(expected);
   });
 

@@ -14,7 +14,7 @@ interface Scene {
   readonly site: Site;
   readonly link: SiteLink;
   readonly sibling: SiteLink;
-  readonly dark: ReturnType<typeof watchOutages>;
+  readonly outages: ReturnType<typeof watchOutages>;
 }
 
 async function scene(): Promise<Scene> {
@@ -22,8 +22,8 @@ async function scene(): Promise<Scene> {
   await site.clock.runFor(60_000);
   const scripted = new ScriptedAgent(site);
   const link = scripted.link("erd-demo/primary");
-  const dark = watchOutages(site);
-  return { site, link, sibling: scripted.sibling(link), dark };
+  const outages = watchOutages(site);
+  return { site, link, sibling: scripted.sibling(link), outages };
 }
 
 function drain({ router, port }: SiteLink): void {
@@ -52,7 +52,7 @@ async function lostBy(
 
 describe("outage time", () => {
   it("an outage is the far end's until its hardware is right, and ours from there", async () => {
-    const { site, link, dark } = await scene();
+    const { site, link, outages } = await scene();
     const scripted = new ScriptedAgent(site);
     const old = scripted.givenKey(link);
     const next = scripted.newKey(link);
@@ -78,13 +78,13 @@ describe("outage time", () => {
       if (link.fibre.carries()) note();
     });
     await site.clock.runFor(50_000);
-    expect([dark.intervals(link.id), dark.outageSince(link.id)]).toEqual([[], moments[0]]);
+    expect([outages.intervals(link.id), outages.outageSince(link.id)]).toEqual([[], moments[0]]);
     await site.clock.runFor(50_000);
     const [from, farReadyAt, to] = moments;
-    expect(dark.intervals(link.id)).toEqual([{ from, farReadyAt, to }]);
-    const time = dark.time(link.id, site.clock.now());
+    expect(outages.intervals(link.id)).toEqual([{ from, farReadyAt, to }]);
+    const time = outages.time(link.id, site.clock.now());
     expect(time).toEqual({ wholeMs: 0, theirsMs: 0, oursMs: 0 });
-    const { theirsMs, oursMs, wholeMs } = dark.time(link.id, start);
+    const { theirsMs, oursMs, wholeMs } = outages.time(link.id, start);
     expect([theirsMs, wholeMs]).toEqual([1_907, theirsMs + oursMs]);
     expect(oursMs).toBeGreaterThan(56_000);
   });
@@ -121,7 +121,7 @@ describe("outage time", () => {
       await all.site.clock.runFor(100_000);
       heal(all);
       await all.site.clock.runFor(60_000);
-      const { theirsMs, oursMs } = all.dark.time(all.link.id, start);
+      const { theirsMs, oursMs } = all.outages.time(all.link.id, start);
       const [most, least] = whose === "theirs" ? [theirsMs, oursMs] : [oursMs, theirsMs];
       expect(most).toBeGreaterThan(90_000);
       expect(least).toBeLessThan(10_000);
@@ -129,11 +129,14 @@ describe("outage time", () => {
   );
 
   it("a link without a fault has no outage", async () => {
-    const { site, sibling, link, dark } = await scene();
+    const { site, sibling, link, outages } = await scene();
     link.fibre.setUp(false);
     await site.clock.runFor(600_000);
-    expect([dark.intervals(sibling.id), dark.outageSince(sibling.id)]).toEqual([[], undefined]);
-    expect(dark.outageSince(link.id)).toBe(60_000);
+    expect([outages.intervals(sibling.id), outages.outageSince(sibling.id)]).toEqual([
+      [],
+      undefined,
+    ]);
+    expect(outages.outageSince(link.id)).toBe(60_000);
   });
 });
 
@@ -198,8 +201,10 @@ describe("the pair", () => {
       await all.site.clock.runFor(60_000);
     });
     expect([lost.out.lost, lost.in.lost, lost.out.unrouted]).toEqual([0n, 0n, 0n]);
-    const { wholeMs } = all.dark.time(all.link.id, start);
+    const { wholeMs } = all.outages.time(all.link.id, start);
     expect(wholeMs).toBeGreaterThan(0);
-    console.log(`a rotation with overlap: dark ${JSON.stringify(all.dark.intervals(all.link.id))}`);
+    console.log(
+      `a rotation with overlap: dark ${JSON.stringify(all.outages.intervals(all.link.id))}`,
+    );
   });
 });

@@ -39,7 +39,7 @@ describe("BGP", () => {
   it.each<[string, (side: Side) => void, number]>([
     ["with the fibre", (side) => side.fibre.setUp(false), 0],
     ["with the port", (side) => side.edge.setAdmin(false), 0],
-    ["a hold time after the link stopped carrying", (side) => dark(side), 180_000],
+    ["a hold time after the link stopped carrying", (side) => outage(side), 180_000],
   ])("BGP goes down %s", async (_name, act, afterMs) => {
     const bench = new RouterBench();
     await bench.clock.runFor(10_000);
@@ -66,7 +66,7 @@ describe("BGP", () => {
 });
 
 // Sets must-secure on one side only: nothing gets through, and no port goes down.
-function dark(side: Side): void {
+function outage(side: Side): void {
   side.router.manualEdit((config) => {
     const wanted = config.ports.get(port);
     if (wanted === undefined) throw new Error("no port");
@@ -127,7 +127,7 @@ describe("traffic", () => {
     const bench = new RouterBench();
     bench.traffic();
     await bench.clock.runFor(60_000);
-    dark(bench.a);
+    outage(bench.a);
     await bench.clock.runFor(200_000);
     // Half of the group's frames are lost, both ways, for one hold time.
     const frames = Number(lost(bench));
@@ -138,7 +138,7 @@ describe("traffic", () => {
 });
 
 /** Returns the length of each time in which the link could not carry. */
-function darkTimes({ clock }: RouterBench, { fibre }: Side): readonly number[] {
+function outageTimes({ clock }: RouterBench, { fibre }: Side): readonly number[] {
   const times: number[] = [];
   let since = clock.now();
   fibre.onChange(() => {
@@ -156,7 +156,7 @@ describe("a manual rotation", () => {
     bench.protect(bench.b, 9);
     await bench.clock.runFor(30_000);
     const traffic = bench.traffic();
-    const dark = darkTimes(bench, a);
+    const outage = outageTimes(bench, a);
     await bench.clock.runFor(60_000);
     await apply(bench, a, drain("prepend"));
     await bench.clock.runFor(10_000);
@@ -177,10 +177,10 @@ describe("a manual rotation", () => {
     const pair = traffic.pair();
     expect([pair.out.lost, pair.in.lost, pair.out.unrouted]).toEqual([0n, 0n, 0n]);
     // The link carries only the hellos of its own routing: one each way in five seconds.
-    const [darkMs, ...others] = dark;
+    const [outageMs, ...others] = outage;
     expect(others).toEqual([]);
-    expect(darkMs).toBeGreaterThan(0);
-    const hellos = Math.ceil((darkMs ?? 0) / 5_000);
+    expect(outageMs).toBeGreaterThan(0);
+    const hellos = Math.ceil((outageMs ?? 0) / 5_000);
     expect(Number(lost(bench))).toBeLessThanOrEqual(2 * hellos);
     expect([a2b.clearOnWire, b2a.clearOnWire]).toEqual([0n, 0n]);
   });
