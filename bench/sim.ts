@@ -82,7 +82,8 @@ async function stormWeek(): Promise<number> {
   await site.clock.runFor(stormDays * 86_400_000);
   const seconds = (performance.now() - begun) / 1000;
   stop.abort();
-  if (poller.looks === 0 || oracle.violations.length > 0) throw new Error("the week went wrong");
+  if (poller.observations === 0 || oracle.violations.length > 0)
+    throw new Error("the week went wrong");
   lastStorm.eventsPerSecond = site.clock.events / seconds;
   return seconds;
 }

@@ -46,7 +46,7 @@ export class ScriptedAgent {
     return device;
   }
 
-  look(link: SiteLink): Promise<DeviceState> {
+  observe(link: SiteLink): Promise<DeviceState> {
     return this.device(link).observe(never);
   }
 
@@ -198,7 +198,7 @@ export class ScriptedAgent {
   ): Promise<boolean> {
     const { port } = link;
     return this.#until(`${what} ${link.id}`, async () => {
-      const own = ownOf(await this.look(link), link);
+      const own = ownOf(await this.observe(link), link);
       if (done(own)) return true;
       if (!(await this.#carries(this.sibling(link)))) {
         const restore = { kind: "port.restore", port, means: "prepend" } as const;
@@ -211,7 +211,7 @@ export class ScriptedAgent {
 
   async #giving(link: SiteLink, done: (own: Own) => boolean, act: () => Promise<void>) {
     await this.#until(`give ${link.id}`, async () => {
-      if (done(ownOf(await this.look(link), link))) return true;
+      if (done(ownOf(await this.observe(link), link))) return true;
       await act();
       return false;
     });
@@ -229,10 +229,10 @@ export class ScriptedAgent {
   /** Checks twice in a row: MKA content with the key, and a probe that moves frames both ways. */
   async #proven(link: SiteLink, key: KeyRef): Promise<boolean> {
     for (let round = 0; round < 2; round += 1) {
-      const before = ownOf(await this.look(link), link);
+      const before = ownOf(await this.observe(link), link);
       await this.device(link).probe?.(link.port, probeFrames, never);
       await this.site.clock.sleep(stepMs);
-      const own = ownOf(await this.look(link), link);
+      const own = ownOf(await this.observe(link), link);
       const moved = own.rxOk - before.rxOk >= 20n && own.txProtected - before.txProtected >= 20n;
       if (!own.secured || own.principal !== key.ckn || !moved) return false;
     }
@@ -244,7 +244,7 @@ export class ScriptedAgent {
    * plane.
    */
   async #carries(link: SiteLink): Promise<boolean> {
-    const state = await this.look(link);
+    const state = await this.observe(link);
     const port = state.macsec.find((candidate) => candidate.port === link.port);
     if (port === undefined || shownInService(port, state.routing) !== true) return false;
     const probe = await this.device(link).probe?.(link.port, probeFrames, never);
@@ -252,7 +252,7 @@ export class ScriptedAgent {
   }
 
   async #outage(link: SiteLink): Promise<boolean> {
-    const own = ownOf(await this.look(link), link);
+    const own = ownOf(await this.observe(link), link);
     const probe = await this.device(link).probe?.(link.port, probeFrames, never);
     return own.keys.length > 0 || probe?.answered === 0;
   }

@@ -39,11 +39,11 @@ export class EosShell implements Shell {
   }
 
   msFor(line: string): number {
-    const { lookMs, prepareMs, commitMs } = this.#emulator.router.options.latency;
+    const { observeMs, prepareMs, commitMs } = this.#emulator.router.options.latency;
     if (line.startsWith("!")) return 0;
     if (/\bcommit\b/.test(line)) return commitMs;
     if (line.startsWith("configure session")) return prepareMs / 2;
-    return this.#editor === undefined ? lookMs / 20 : prepareMs / 40;
+    return this.#editor === undefined ? observeMs / 20 : prepareMs / 40;
   }
 
   run(line: string): Printed {

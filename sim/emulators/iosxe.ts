@@ -246,9 +246,9 @@ class Vty implements Shell {
   }
 
   msFor(line: string): number {
-    const { lookMs, commitMs } = this.#emulator.router.options.latency;
+    const { observeMs, commitMs } = this.#emulator.router.options.latency;
     if (/^configure (?:confirm|revert|terminal revert)\b/.test(line)) return commitMs / 2;
-    return /^(?:show|ping|write)\b/.test(line) ? lookMs / 10 : keystrokeMs;
+    return /^(?:show|ping|write)\b/.test(line) ? observeMs / 10 : keystrokeMs;
   }
 
   run(line: string): Printed {

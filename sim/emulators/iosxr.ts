@@ -190,9 +190,9 @@ class Vty implements Shell {
   }
 
   msFor(line: string): number {
-    const { lookMs, commitMs } = this.#emulator.router.options.latency;
+    const { observeMs, commitMs } = this.#emulator.router.options.latency;
     if (/^commit\b/.test(line)) return commitMs;
-    return /^(do )?(show|ping)\b/.test(line) ? lookMs / 10 : keystrokeMs;
+    return /^(do )?(show|ping)\b/.test(line) ? observeMs / 10 : keystrokeMs;
   }
 
   run(line: string): Printed {

@@ -117,11 +117,11 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   }
 
   #msFor(operation: XmlNode): number {
-    const { lookMs, prepareMs, commitMs } = this.router.options.latency;
+    const { observeMs, prepareMs, commitMs } = this.router.options.latency;
     if (operation.name === "commit-configuration" || operation.name === "commit") {
       return child(operation, "check") === undefined ? commitMs : prepareMs;
     }
-    return lookMs / 10;
+    return observeMs / 10;
   }
 
   #leave(holder: object): void {

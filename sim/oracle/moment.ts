@@ -18,7 +18,7 @@ export interface Finding {
 export const seenMs = 30_000;
 
 /** The result of an observation for one link: what the agent could learn at that time. */
-export interface LinkLook {
+export interface LinkObservation {
   readonly at: Instant;
   readonly inService: boolean;
   /** The beginning of the uninterrupted series of observations. */
@@ -28,7 +28,7 @@ export interface LinkLook {
 /** The agent's knowledge when it sent a commit. */
 export interface Knowledge {
   readonly at: Instant;
-  readonly looks: ReadonlyMap<string, LinkLook>;
+  readonly observations: ReadonlyMap<string, LinkObservation>;
 }
 
 export interface Moment {
@@ -41,7 +41,7 @@ export interface Moment {
   /** The links that a fault disturbed since `before`. */
   readonly disturbed: ReadonlySet<string>;
   /** The newest successful observation of each link. */
-  readonly looks: ReadonlyMap<string, LinkLook>;
+  readonly observations: ReadonlyMap<string, LinkObservation>;
   /** The time since which the counters of a link were seen to move without a standstill. */
   readonly movesSince: ReadonlyMap<string, Instant>;
   /** The agent's knowledge at the last commit of each device, and at the commit of each token. */

@@ -19,7 +19,7 @@ import {
   type Checker,
   type Finding,
   type Knowledge,
-  type LinkLook,
+  type LinkObservation,
   linkOf,
   type Moment,
   type Promised,
@@ -73,7 +73,7 @@ export interface OracleBounds extends SiblingBounds, ReportBounds, ProofBounds {
  * s, 20 frames (less one: a slow flow is counted in whole frames at each place).
  */
 const bounds: OracleBounds = {
-  lookFreshMs: 60_000,
+  observationFreshMs: 60_000,
   strandedMs: 120_000,
   parkedMs: 7_200_000,
   controlMs: 40_000,
@@ -118,7 +118,7 @@ export class Oracle {
   readonly #bounds: OracleBounds;
   readonly #groups: ReadonlyMap<string, Watched>;
   readonly #dirty = new Set<string>();
-  readonly #looks = new Map<string, LinkLook>();
+  readonly #observations = new Map<string, LinkObservation>();
   readonly #readings = new Map<string, Reading>();
   readonly #movesSince = new Map<string, Instant>();
   #forgotAt: Instant | undefined;
@@ -207,7 +207,7 @@ export class Oracle {
   }
 
   /** Reports that the agent received this observation of a device. */
-  looked(state: DeviceState): void {
+  observed(state: DeviceState): void {
     for (const port of state.macsec) {
       const link = this.#site.linkAt(state.device, port.port);
       const { session, keys, settings } = port;
@@ -221,10 +221,10 @@ export class Oracle {
       // show nothing for longer, the link is not known to carry.
       const since = this.#brokenSince.get(link);
       const told = since !== undefined && state.at - since > this.#bounds.dataMs;
-      const before = this.#looks.get(link);
+      const before = this.#observations.get(link);
       const continues = before !== undefined && state.at - before.at <= seenMs;
       const seenSince = continues ? before.seenSince : state.at;
-      this.#looks.set(link, { at: state.at, inService: shown && !told, seenSince });
+      this.#observations.set(link, { at: state.at, inService: shown && !told, seenSince });
     }
   }
 
@@ -314,7 +314,7 @@ export class Oracle {
     const at = this.#site.clock.now();
     const othersAt = this.#othersAt.get(link);
     // A recent change by another party was in no observation of the agent yet.
-    if (othersAt !== undefined && at - othersAt <= this.#bounds.lookFreshMs) return;
+    if (othersAt !== undefined && at - othersAt <= this.#bounds.observationFreshMs) return;
     const truth = linkOf(this.#site.groupTruth(groupOf(link)), link);
     if (truth === undefined) return;
     for (const finding of this.#records.claims(truth, ckn)) this.#record(finding, at);
@@ -347,7 +347,7 @@ export class Oracle {
    * be recalled.
    */
   told(device: string, token: string): void {
-    const knowledge = { at: this.#site.clock.now(), looks: new Map(this.#looks) };
+    const knowledge = { at: this.#site.clock.now(), observations: new Map(this.#observations) };
     // The newest entry is last; an old commit is carried out by now, or never.
     for (const name of [device, token]) {
       this.#known.delete(name);
@@ -382,7 +382,7 @@ export class Oracle {
       ({ effects }) => writes(this.#forbidden, effects),
       watchKeys(),
       watchSwitch(),
-      watchTraffic(() => this.#drains, this.#bounds.lookFreshMs),
+      watchTraffic(() => this.#drains, this.#bounds.observationFreshMs),
     ];
   }
 
@@ -395,7 +395,7 @@ export class Oracle {
       now,
       effects,
       disturbed,
-      looks: this.#looks,
+      observations: this.#observations,
       known: this.#known,
       takenBack: this.#takenBack,
       movesSince: this.#movesSince,

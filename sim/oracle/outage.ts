@@ -48,12 +48,12 @@ class OutageWatch implements SiteObserver {
         fibreUp: link.fibre.up(),
         farChangedAt: now,
       });
-      this.#look(link);
+      this.#check(link);
     }
   }
 
   changed(group: string): void {
-    for (const link of this.#site.links) if (link.group === group) this.#look(link);
+    for (const link of this.#site.links) if (link.group === group) this.#check(link);
   }
 
   /** Returns the outages that have ended, oldest first. */
@@ -84,7 +84,7 @@ class OutageWatch implements SiteObserver {
     return memory;
   }
 
-  #look(link: SiteLink): void {
+  #check(link: SiteLink): void {
     const memory = this.#memory(link.id);
     const now = this.#site.clock.now();
     const revision = link.farPort.revision();

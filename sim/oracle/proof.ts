@@ -66,7 +66,7 @@ interface Memory {
 /**
  * An observation that began this shortly before the agent's request may predate a manual change.
  */
-const lookMs = 5_000;
+const observeMs = 5_000;
 /** The longest time from the agent's observation to its request, in milliseconds. */
 const askedMs = 10_000;
 
@@ -82,7 +82,7 @@ export interface ProofBounds {
    * The time for which a proof counts, in milliseconds: an agent cannot observe and act in the same
    * instant.
    */
-  readonly lookFreshMs: number;
+  readonly observationFreshMs: number;
 }
 
 export function watchRetirement(bounds: ProofBounds): Checker {
@@ -225,7 +225,7 @@ function isUnseen(
   // A commit for another port of the router is reverted whole, by the agent or by its timer.
   if (typedBeside && (staged === undefined || edgeKeys.includes(staged))) return true;
   const askedAt = moment.takenBack.get(token);
-  return handAt !== undefined && askedAt !== undefined && handAt > askedAt - lookMs;
+  return handAt !== undefined && askedAt !== undefined && handAt > askedAt - observeMs;
 }
 
 /**
@@ -236,12 +236,12 @@ function wasProvenBeforeHand(
   moment: Moment,
   effect: EffectEvent,
   { shutAt, provenBefore, farHandAt }: Memory,
-  { lookFreshMs }: ProofBounds,
+  { observationFreshMs }: ProofBounds,
 ): boolean {
   const since = shutAt ?? toldAt(moment, effect);
   if (since === undefined || farHandAt === undefined || farHandAt < since) return false;
   if (provenBefore === undefined || provenBefore.principal !== effect.ckn) return false;
-  return since - provenBefore.at <= lookFreshMs;
+  return since - provenBefore.at <= observationFreshMs;
 }
 
 /**
@@ -270,9 +270,9 @@ function flawOf(
   memory: Memory | undefined,
   bounds: ProofBounds,
 ): string | undefined {
-  const { lookFreshMs, settleMs } = bounds;
+  const { observationFreshMs, settleMs } = bounds;
   const proven = memory?.proven;
-  const fresh = proven !== undefined && at - proven.at <= lookFreshMs;
+  const fresh = proven !== undefined && at - proven.at <= observationFreshMs;
   const next = fresh && proven.principal !== old ? proven.principal : memory?.standing?.principal;
   if (next === undefined || next === old) return "before another key secured both ends";
   // No observation can show what an operator does there while the router carries out a commit.
@@ -300,8 +300,12 @@ function hadOutage(memory: Memory | undefined, at: Instant, bounds: ProofBounds)
   return within(memory?.outageAt, at, bounds);
 }
 
-function within(then: Instant | undefined, at: Instant, { lookFreshMs }: ProofBounds): boolean {
-  return then !== undefined && at - then <= lookFreshMs;
+function within(
+  then: Instant | undefined,
+  at: Instant,
+  { observationFreshMs }: ProofBounds,
+): boolean {
+  return then !== undefined && at - then <= observationFreshMs;
 }
 
 function moved(link: LinkTruth, standing: Standing, proofFrames: bigint): boolean {

@@ -18,7 +18,7 @@ export interface SiblingBounds {
   /**
    * The time for which an observation of the sibling counts as made immediately before an effect.
    */
-  readonly lookFreshMs: number;
+  readonly observationFreshMs: number;
   /**
    * The time for which a usable link may stay drained once its sibling is seen lost or its campaign
    * waits.
@@ -177,19 +177,19 @@ function* judgeSibling(
   for (const sibling of moment.now.links) {
     if (sibling.id === effect.link) continue;
     const known = knowledgeOf(moment, effect);
-    const { at, looks } = known ?? { at: effect.at, looks: moment.looks };
-    const look = looks.get(sibling.id);
-    const age = look === undefined ? undefined : at - look.at;
+    const { at, observations } = known ?? { at: effect.at, observations: moment.observations };
+    const observation = observations.get(sibling.id);
+    const age = observation === undefined ? undefined : at - observation.at;
     const event = describeEffect(effect);
     const took = `the agent touched ${effect.link}`;
-    if (age === undefined || age > bounds.lookFreshMs) {
+    if (age === undefined || age > bounds.observationFreshMs) {
       const seen = age === undefined ? "was never observed" : `was last observed ${age} ms ago`;
       yield {
         promise: "P2",
         event,
         text: `${took} on an old observation: its sibling ${sibling.id} ${seen}`,
       };
-    } else if (look?.inService === false) {
+    } else if (observation?.inService === false) {
       const text = `${took} while its sibling ${sibling.id} was seen out of service`;
       yield { promise: "P2", event, text };
     }
@@ -287,9 +287,10 @@ function* keptDrained(
 /** A dead or blind agent cannot restore, so its own link must have been observed recently. */
 function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): number {
   const since = moment.parked.get(id);
-  const look = moment.looks.get(id);
-  if (since === undefined || look === undefined || moment.at - look.at > seenMs) return 0;
-  return moment.at - Math.max(since, usableSince, look.seenSince);
+  const observation = moment.observations.get(id);
+  if (since === undefined || observation === undefined || moment.at - observation.at > seenMs)
+    return 0;
+  return moment.at - Math.max(since, usableSince, observation.seenSince);
 }
 
 /**
@@ -302,13 +303,13 @@ function unmeantMs(
   withheld: EffectEvent,
   usableSince: Instant,
 ): number {
-  const { meant, looks, forgotAt, at } = moment;
-  const look = looks.get(id);
+  const { meant, observations, forgotAt, at } = moment;
+  const observation = observations.get(id);
   if (meant === undefined || meant.has(id)) return 0;
-  if (look === undefined || at - look.at > seenMs) return 0;
+  if (observation === undefined || at - observation.at > seenMs) return 0;
   const asked = knowledgeOf(moment, withheld)?.at ?? withheld.at;
   if (forgotAt !== undefined && asked <= forgotAt) return 0;
-  return at - Math.max(withheld.at, usableSince, look.seenSince);
+  return at - Math.max(withheld.at, usableSince, observation.seenSince);
 }
 
 function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {
@@ -318,8 +319,8 @@ function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefi
 /** A dead or blind agent cannot restore: both links must have been observed recently. */
 function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
   return moment.now.links.every((other) => {
-    const look = moment.looks.get(other.id);
-    if (look === undefined || moment.at - look.at > seenMs) return false;
-    return other.id === link.id || (!look.inService && !inService(other));
+    const observation = moment.observations.get(other.id);
+    if (observation === undefined || moment.at - observation.at > seenMs) return false;
+    return other.id === link.id || (!observation.inService && !inService(other));
   });
 }

@@ -140,7 +140,7 @@ function drawCommitMs(prng: Prng): number {
  * Observes every router as an agent would, until the signal aborts, and counts the observations.
  */
 export class Poller {
-  looks = 0;
+  observations = 0;
   readonly #site: Site;
   readonly #signal: AbortSignal;
 
@@ -159,7 +159,7 @@ export class Poller {
     try {
       await clock.sleep(startMs, this.#signal);
       for (;;) {
-        await this.#look(device);
+        await this.#observe(device);
         await clock.sleep(everyMs, this.#signal);
       }
     } catch (error) {
@@ -167,10 +167,10 @@ export class Poller {
     }
   }
 
-  async #look(device: ReturnType<Site["device"]>): Promise<void> {
+  async #observe(device: ReturnType<Site["device"]>): Promise<void> {
     try {
       await device?.observe(this.#signal);
-      this.looks += 1;
+      this.observations += 1;
     } catch (error) {
       // A router that does not answer is asked again at the next poll.
       if (!(error instanceof LinksealError)) throw error;

@@ -28,7 +28,7 @@ export class BgpPeering {
 
   constructor(options: BgpOptions) {
     this.#options = options;
-    this.look();
+    this.check();
   }
 
   up(): boolean {
@@ -40,13 +40,13 @@ export class BgpPeering {
    */
   setShutDown(shutDown: boolean): void {
     this.#shutDown = shutDown;
-    this.look();
+    this.check();
   }
 
   /**
    * Checks the link again; the owner calls it whenever the link or its ability to carry changed.
    */
-  look(): void {
+  check(): void {
     const { endpoint, fibre } = this.#options;
     if (this.#shutDown || !endpoint.linkUp()) {
       this.#stopTimers();

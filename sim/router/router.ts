@@ -21,13 +21,13 @@ import {
 } from "./router-config.ts";
 import type { LateSpan, RouterFault } from "./router-faults.ts";
 import {
+  type ObservedPort,
   type PortCounters,
-  type PortLook,
   readCounters,
   readPort,
   readRouting,
   unparsedState,
-} from "./router-look.ts";
+} from "./router-observation.ts";
 import { inHardwareOrder, pushKey, settlePrimary } from "./router-push.ts";
 import { SimTunnel } from "./tunnel.ts";
 
@@ -45,7 +45,7 @@ export interface RouterOptions {
   readonly ports: readonly RouterPort[];
   /** The time that each kind of call takes, in milliseconds. */
   readonly latency: {
-    readonly lookMs: number;
+    readonly observeMs: number;
     readonly prepareMs: number;
     readonly commitMs: number;
   };
@@ -63,7 +63,7 @@ export interface RouterPort {
   readonly fibre: Fibre;
 }
 
-interface Port extends RouterPort, PortLook {
+interface Port extends RouterPort, ObservedPort {
   /** Set once the drain of the running configuration has taken effect; cleared likewise. */
   drained: boolean;
   settling: Cancel | undefined;
@@ -365,7 +365,7 @@ export class Router {
     const keys: EndpointKey[] = [];
     this.#running.ports.set(port.name, { admin, macsec: undefined, keys, drain: undefined });
     port.fibre.onChange(() => {
-      bgp.look();
+      bgp.check();
       this.#routingChanged();
     });
   }

@@ -38,21 +38,21 @@ export function openRouter(router: Router): Device {
   const device: Device = {
     id: router.name,
     capabilities,
-    observe: (signal) => wire.call("none", latency.lookMs, signal, () => router.state()),
+    observe: (signal) => wire.call("none", latency.observeMs, signal, () => router.state()),
     prepare: (change, keys, signal) => prepare(wire, change, keys, signal),
     recall: (token, signal) =>
-      wire.call("none", latency.lookMs, signal, () => {
+      wire.call("none", latency.observeMs, signal, () => {
         const prepared = router.commits.recall(token);
         if (prepared === undefined) return { kind: "absent" };
         return { kind: "pending", transaction: transaction(wire, prepared) };
       }),
     routeTo: (address, signal) =>
-      wire.call("none", latency.lookMs, signal, () => routeTo(router, address)),
+      wire.call("none", latency.observeMs, signal, () => routeTo(router, address)),
     [Symbol.asyncDispose]: async () => wire.close(),
   };
   if (capabilities.probe === undefined) return device;
   const probe = (port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult> =>
-    wire.call("none", latency.lookMs, signal, () => sendProbe(router, port, count));
+    wire.call("none", latency.observeMs, signal, () => sendProbe(router, port, count));
   return { ...device, probe };
 }
 

@@ -91,7 +91,7 @@ export interface SiteObserver {
   /** A fault struck or was healed. */
   fault?(text: string, link: string): void;
   /** The agent received this observation of a device. */
-  looked?(state: DeviceState): void;
+  observed?(state: DeviceState): void;
   /** The agent asked a device for a change, whether or not that is carried out. */
   asked?(device: string, change: DeviceChange): void;
   /** The agent sends a commit to the device; later knowledge cannot stop it any more. */
@@ -292,7 +292,7 @@ export class Site implements SiteBackend {
     const farPort = new FarPort(far, prng.fork("far port"), () => this.#changed(link));
     const fibre = new Fibre({ clock, a: edge, b: far, delayMs: prng.between(1, 8) });
     const latency = {
-      lookMs: prng.between(80, 300),
+      observeMs: prng.between(80, 300),
       prepareMs: prng.between(200, 800),
       commitMs: prng.between(500, 2_500),
     };
@@ -340,7 +340,7 @@ export class Site implements SiteBackend {
       ...device,
       observe: async (signal) => {
         const state = await device.observe(signal);
-        for (const observer of this.#observers) observer.looked?.(state);
+        for (const observer of this.#observers) observer.observed?.(state);
         return state;
       },
       prepare: async (change, keys, signal) => {

@@ -84,7 +84,7 @@ export function buildRig(
     prng: prng.fork("router"),
     capabilities,
     ports: links.map(({ port, edge, fibre }) => ({ name: port, endpoint: edge, fibre })),
-    latency: { lookMs: 200, prepareMs: 400, commitMs: 1_000 },
+    latency: { observeMs: 200, prepareMs: 400, commitMs: 1_000 },
   });
   router.managementRoutes.set("192.0.2.10", names[1]);
   router.managementRoutes.set("192.0.2.99", undefined);

@@ -113,7 +113,7 @@ describe("an enrolment over the management API", () => {
     await stage.live(undefined);
     await enrolled(stage);
     stage.cloud.faults.arm.strike("hang");
-    for (let look = 0; look < 60; look += 1) {
+    for (let round = 0; round < 60; round += 1) {
       await stage.site.clock.runFor(5_000);
       const { verdict, groups } = stage.status();
       const ages = groups.flatMap(({ links }) =>

@@ -14,9 +14,9 @@ interface ManualOperator {
   /** Time from the decision to type a line on the router until it is committed. */
   readonly typeMs: number;
   /** Time from one observation of the portal or of the router to the next. */
-  readonly lookMs: number;
+  readonly observeMs: number;
   /** The number of good observations in a row after which the operator believes them. */
-  readonly looks: number;
+  readonly observations: number;
   readonly patienceMs: number;
 }
 
@@ -35,7 +35,12 @@ export interface ByHand {
   readonly tookMs: number;
 }
 
-const usual: ManualOperator = { typeMs: 30_000, lookMs: 10_000, looks: 3, patienceMs: 1_800_000 };
+const usual: ManualOperator = {
+  typeMs: 30_000,
+  observeMs: 10_000,
+  observations: 3,
+  patienceMs: 1_800_000,
+};
 
 /** Rotates both links. It takes virtual time, so the caller runs the site's clock. */
 export async function rotateByHand(
@@ -103,11 +108,11 @@ function routerShows(link: SiteLink, ckn: Ckn): boolean {
 async function sees(site: Site, operator: ManualOperator, good: () => boolean): Promise<boolean> {
   const end = (site.clock.now() + operator.patienceMs) as Instant;
   let inARow = 0;
-  while (inARow < operator.looks && site.clock.now() < end) {
-    await site.clock.sleep(operator.lookMs);
+  while (inARow < operator.observations && site.clock.now() < end) {
+    await site.clock.sleep(operator.observeMs);
     inARow = good() ? inARow + 1 : 0;
   }
-  return inARow >= operator.looks;
+  return inARow >= operator.observations;
 }
 
 function lostIn({ out, in: back }: PairTraffic): bigint {

@@ -33,9 +33,9 @@ describe("a storm site", () => {
   it.each(numbered("calm", effort(1, 10)))(
     "a calm fleet is enrolled, stays protected and restarts, seed %s",
     async (seed) => {
-      const { broken, restless, starts, looks } = await play({ seed });
+      const { broken, restless, starts, observations } = await play({ seed });
       expect({ broken, restless, starts }).toEqual({ broken: [], restless: [], starts: 2 });
-      expect(looks).toBeGreaterThan(4 * 6 * 360);
+      expect(observations).toBeGreaterThan(4 * 6 * 360);
     },
   );
 

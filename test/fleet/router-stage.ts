@@ -177,7 +177,7 @@ export class RouterStage {
         ...device,
         observe: async (signal) => {
           const state = await device.observe(signal);
-          oracle.looked(state);
+          oracle.observed(state);
           return state;
         },
         prepare: async (change, keys, signal) => {

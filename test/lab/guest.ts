@@ -23,7 +23,7 @@ const faults: Readonly<Record<string, LabFault>> = labFaults;
 const typedFile = "/run/machine/results/typed";
 const recordFile = "/run/machine/results/recorded.json";
 const pollMs = 300;
-const lookMs = 5000;
+const observeMs = 5000;
 const slackMs = 60_000;
 const help = `Type the name of a fault, heal, rotate, status, wires, any command of linkseal, end:
   ${Object.keys(faults).join(", ")}`;
@@ -51,7 +51,7 @@ async function run(): Promise<number> {
     return await conclude();
   }
   const stop = await lab.traffic();
-  await rest(lookMs);
+  await rest(observeMs);
   wires();
   await show();
   if (values.rotate) await rotate();

@@ -1,7 +1,7 @@
 // What no effect and no step of the agent may ever be, held against what is really so.
 
 import type { ActionKind } from "#agent/model/campaign.ts";
-import { carrierOf, isClosed, stateName, type Taken } from "./campaign-look.ts";
+import { carrierOf, isClosed, stateName, type Taken } from "./campaign-observation.ts";
 import {
   back,
   type Config,

@@ -4,15 +4,6 @@
 import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
-  campaignIn,
-  carrierOf,
-  factsIn,
-  lookAt,
-  recordFor,
-  seesOld,
-  stateName,
-} from "./campaign-look.ts";
-import {
   canBeProven,
   canBeSteady,
   die,
@@ -21,6 +12,15 @@ import {
   revert,
   settle,
 } from "./campaign-moves.ts";
+import {
+  campaignIn,
+  carrierOf,
+  factsIn,
+  observeWorld,
+  recordFor,
+  seesOld,
+  stateName,
+} from "./campaign-observation.ts";
 import {
   type Config,
   copy,
@@ -395,7 +395,7 @@ export class Events {
     if (world.wordsLeft === 0 || world.alive === 0) return;
     const verbs: readonly OperatorVerb[] = ["proceed", "resume", "revert", "abandon"];
     const campaign = campaignIn(world.record, this.#config);
-    const { port, far } = factsIn(lookAt(world, this.#config), this.#config);
+    const { port, far } = factsIn(observeWorld(world, this.#config), this.#config);
     for (const verb of verbs) {
       const verdict = command(
         campaign,

@@ -2,6 +2,7 @@
 
 import { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
+import { turn } from "./campaign-moves.ts";
 import {
   campaignIn,
   carrierOf,
@@ -11,8 +12,7 @@ import {
   recordFor,
   seesNew,
   stateName,
-} from "./campaign-look.ts";
-import { turn } from "./campaign-moves.ts";
+} from "./campaign-observation.ts";
 import {
   backIn,
   type Config,

@@ -10,7 +10,7 @@ import {
   seesNew,
   seesOld,
   type Taken,
-} from "./campaign-look.ts";
+} from "./campaign-observation.ts";
 import {
   abortedIn,
   back,
@@ -60,7 +60,7 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
 }
 
 /** An observation breaks every run whose condition no longer holds. */
-function looked(world: World, config: Config): void {
+function observed(world: World, config: Config): void {
   const carrier = carrierOf(world, config);
   const seen = world.routerUnseen === 0;
   if (!seen || world.drained === 0) world.quiet = 0;
@@ -87,7 +87,7 @@ export function turn(
   report: (broken: string) => void,
 ): Taken {
   const { config } = oracle;
-  looked(world, config);
+  observed(world, config);
   const taken = oracle.decide(world);
   const kept = world.record;
   judgeStep(world, taken, config, report);

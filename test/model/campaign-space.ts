@@ -4,8 +4,8 @@ import { table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
 import { Events, type Kind, landing, siblingLanding } from "./campaign-events.ts";
 import { judgeLate, judgeTimer, judgeWorld } from "./campaign-judge.ts";
-import { type Machine, Oracle, type Pair, stateName } from "./campaign-look.ts";
 import { canHave, lucks, turn } from "./campaign-moves.ts";
+import { type Machine, Oracle, type Pair, stateName } from "./campaign-observation.ts";
 import {
   type Config,
   copy,

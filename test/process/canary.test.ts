@@ -18,7 +18,7 @@ const patienceMs = 60_000;
 const sampleMs = 20;
 
 /** Verbs that only read. */
-const looks: readonly (readonly string[])[] = [
+const readVerbs: readonly (readonly string[])[] = [
   ["status"],
   ["links"],
   ["tunnels"],
@@ -127,7 +127,7 @@ async function play(show: Show, keys: Account["canaries"]): Promise<void> {
 
   const next = await stage.live();
   expect(await stage.settled(next, patienceMs)).toMatchObject({ over: true });
-  for (const verb of looks) {
+  for (const verb of readVerbs) {
     await show.run(...verb);
     await show.run(...verb, "--json");
   }
@@ -185,7 +185,7 @@ describe("all output of real processes", () => {
     expect(seen("view GET /v1/")).toBe(13);
     expect(seen("admin GET /v1/")).toBe(13);
     expect(seen("metrics")).toBe(2);
-    expect(seen("output")).toBe(7 + 2 * looks.length);
+    expect(seen("output")).toBe(7 + 2 * readVerbs.length);
     const sampled = pids.filter((pid) => places.includes(`environment of ${pid}`));
     expect(sampled.length).toBeGreaterThan(pids.length / 2);
   });

@@ -259,7 +259,7 @@ describe("the output about keys", () => {
 });
 
 describe("Microsoft's libraries", () => {
-  const looks: readonly (readonly string[])[] = [
+  const readVerbs: readonly (readonly string[])[] = [
     ...[["status"], ["links"], ["tunnels"], ["keys", "list"], ["keys", "check"], ["doctor"]],
     ...[["events"], ["journal"], ["rotation", "show"], ["config", "show"], ["config", "history"]],
     ...[
@@ -277,9 +277,9 @@ describe("Microsoft's libraries", () => {
   ];
 
   it("verbs without a credential load none of Microsoft's libraries", async () => {
-    const { exit, err } = await ended(start(loaded, JSON.stringify(looks)));
+    const { exit, err } = await ended(start(loaded, JSON.stringify(readVerbs)));
     const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
-    expect([exit, told.exits.length]).toEqual([0, looks.length]);
+    expect([exit, told.exits.length]).toEqual([0, readVerbs.length]);
     expect(told.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
     expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
   }, 60_000);

@@ -68,7 +68,7 @@ function cloudCall({ method, path }: AzureRequest): string | undefined {
  * Match the queries that are part of every observation and of nothing else: MKA first, and BGP
  * after it.
  */
-const looks = {
+const readings = {
   mka: /get-mka-session-information|show (?:macsec mka session|mka sessions|mac security part)/,
   bgp: /get-bgp-neighbor-information|show bgp (?:all )?neighbors|show bgp summary vrf all/,
 };
@@ -190,9 +190,9 @@ class LoopbackSite {
     const { oracle, site } = this.#staff;
     const router = site.routers.get(name);
     if (router === undefined) return;
-    if (looks.mka.test(said)) this.#asked.set(name, router.state());
+    if (readings.mka.test(said)) this.#asked.set(name, router.state());
     const asked = this.#asked.get(name);
-    if (asked === undefined || !looks.bgp.test(said)) return;
+    if (asked === undefined || !readings.bgp.test(said)) return;
     this.#asked.delete(name);
     const state = { ...asked, routing: router.state().routing };
     const isGood = state.macsec.every((port) => shownInService(port, state.routing) !== false);
@@ -202,7 +202,7 @@ class LoopbackSite {
       // The oracle may know a later observation already.
       if ((this.#newest.get(name) ?? state.at) > state.at) return;
       this.#newest.set(name, state.at);
-      oracle.looked(state);
+      oracle.observed(state);
     };
     if (isGood) tell();
     else site.clock.after(answerMs, tell);

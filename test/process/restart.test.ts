@@ -9,7 +9,7 @@ import { Stage } from "./stage.ts";
 
 const patienceMs = 60_000;
 
-async function lookedAround(stage: Stage, program: Program): Promise<Status["verdict"]> {
+async function firstVerdict(stage: Stage, program: Program): Promise<Status["verdict"]> {
   const end = performance.now() + patienceMs;
   for (;;) {
     const { verdict } = await stage.view<Status>("/v1/status");
@@ -26,7 +26,7 @@ describe("a restart of the real agent", () => {
     let program = await stage.live();
     await stage.apply();
     await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
-    expect(await lookedAround(stage, program)).toBe("protected");
+    expect(await firstVerdict(stage, program)).toBe("protected");
     stage.tell({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
 
     const restarts = effort(6, 200);
@@ -35,7 +35,7 @@ describe("a restart of the real agent", () => {
       else program.child.kill("SIGTERM");
       await program.ended;
       program = await stage.live();
-      expect(await lookedAround(stage, program)).toBe("protected");
+      expect(await firstVerdict(stage, program)).toBe("protected");
     }
     const { agentWrites, violations, requests } = await stage.account();
     expect({ agentWrites, violations }).toEqual({ agentWrites: 0, violations: [] });

@@ -20,7 +20,7 @@ export interface RunCounters {
   readonly unchecked: Counts;
   readonly events: number;
   readonly virtualMs: number;
-  readonly looks: number;
+  readonly observations: number;
   /** Violations, seed and promise first. */
   readonly violations: readonly string[];
   /** The digest of the event log: equal for equal seeds. */
@@ -38,7 +38,7 @@ export const noCounters: RunCounters = {
   unchecked: {},
   events: 0,
   virtualMs: 0,
-  looks: 0,
+  observations: 0,
   violations: [],
   digest: 0,
 };
@@ -65,7 +65,7 @@ export function addRunCounters(a: RunCounters, b: RunCounters): RunCounters {
     unchecked: addCounts(a.unchecked, b.unchecked),
     events: a.events + b.events,
     virtualMs: a.virtualMs + b.virtualMs,
-    looks: a.looks + b.looks,
+    observations: a.observations + b.observations,
     violations: [...a.violations, ...b.violations],
     digest: (a.digest + b.digest) >>> 0,
   };

@@ -58,7 +58,7 @@ function siblingCarries(facts: Facts): Facts {
 
 const linkOf = ({ group, at }: Campaign): string => `${group} ${at}`;
 
-const rememberedLooks = 120;
+const rememberedObservations = 120;
 
 /** Makes the campaign believe for this many observations what was once true of a link. */
 function remembering(
@@ -67,13 +67,15 @@ function remembering(
 ): () => Twist {
   return () => {
     const seen = new Map<string, number>();
-    let looks = 0;
+    let observations = 0;
     return (facts, campaign) => {
-      looks += 1;
+      observations += 1;
       const link = linkOf(campaign);
-      if (is(facts)) seen.set(link, looks);
+      if (is(facts)) seen.set(link, observations);
       const at = seen.get(link);
-      return at !== undefined && looks - at <= rememberedLooks ? believed(facts) : facts;
+      return at !== undefined && observations - at <= rememberedObservations
+        ? believed(facts)
+        : facts;
     };
   };
 }

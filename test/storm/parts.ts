@@ -114,7 +114,7 @@ export function countersText(counters: RunCounters, seconds: number): string {
       `${whole(counters.rotations)} rotations over ${whole(counters.seeds)} seeds`,
       `${seconds.toFixed(1)} s`,
       `${(counters.virtualMs / 86_400_000).toFixed(1)} virtual days`,
-      `${whole(counters.looks)} observations`,
+      `${whole(counters.observations)} observations`,
       `${whole(counters.events)} events`,
       `${whole(counters.processes)} processes of the agent`,
       `${counters.violations.length} violations`,

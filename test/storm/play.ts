@@ -22,7 +22,7 @@ export interface PlayOptions {
 
 export interface Played {
   readonly virtualMs: number;
-  readonly looks: number;
+  readonly observations: number;
   readonly events: number;
   readonly starts: number;
   /** Broken promises, seed and promise first. */
@@ -90,7 +90,7 @@ export async function playStorm(options: PlayOptions): Promise<Played> {
   run.end();
   return {
     virtualMs: site.clock.now(),
-    looks: run.looks,
+    observations: run.observations,
     events: site.clock.events,
     starts: restarts.count,
     broken: oracle.violations.map(formatViolation),

@@ -138,7 +138,7 @@ export class ReasonChecker {
     stormSite.site.attach({
       fault: (text, link) => this.#fault(text, link),
       // Shorter than the moments of the oracle lie apart; the agent looks at both ends at once.
-      looked: () => {
+      observed: () => {
         for (const { id, msee, azureLink } of this.#site.links) {
           if (msee.isFailed(azureLink)) this.#note("farFailed", id);
         }

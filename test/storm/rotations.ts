@@ -156,7 +156,7 @@ class Rotations {
       unchecked: Object.fromEntries(this.#reasonChecker.unchecked),
       events: site.clock.events,
       virtualMs: site.clock.now(),
-      looks: this.#run.looks,
+      observations: this.#run.observations,
       violations: [...oracle.violations.map(formatViolation), ...broken, ...this.#failures],
       digest: this.#digest >>> 0,
     };

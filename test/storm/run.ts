@@ -93,11 +93,11 @@ async function runDays(asked: Days, defect: SeededDefect | undefined): Promise<n
 }
 
 function figures(played: Played, seconds: number): string {
-  const { virtualMs, looks, events, starts, broken } = played;
+  const { virtualMs, observations, events, starts, broken } = played;
   const whole = (value: number): string => Math.round(value).toLocaleString("en");
   return [
     `${(virtualMs / 86_400_000).toFixed(2)} virtual days in ${seconds.toFixed(1)} s`,
-    `${whole(looks)} observations (${whole((seconds * 1e6) / Math.max(1, looks))} µs each)`,
+    `${whole(observations)} observations (${whole((seconds * 1e6) / Math.max(1, observations))} µs each)`,
     `${whole(events)} events (${whole(events / seconds)}/s)`,
     `${starts} starts of the agent`,
     `${broken.length} violations`,

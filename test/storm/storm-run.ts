@@ -59,7 +59,7 @@ const encoder = new TextEncoder();
 export class StormRun {
   readonly stormSite: StormSite;
   readonly disk: SimDisk;
-  looks = 0;
+  observations = 0;
   readonly #onDecision: OnDecision | undefined;
   #starts = 0;
   #reports = 0;
@@ -76,8 +76,8 @@ export class StormRun {
     this.stormSite = buildStormSite({ ...size, bounds, writeLine: heard });
     const { site } = this.stormSite;
     site.attach({
-      looked: () => {
-        this.looks += 1;
+      observed: () => {
+        this.observations += 1;
       },
     });
     this.disk = new SimDisk({ clock: site.clock, prng: site.prng.fork("disk"), writeMs: 2 });

@@ -101,7 +101,7 @@ export interface Bend {
   readonly pps?: number;
 }
 
-export function look(ms: number, bend: Bend = {}): MacsecPort {
+export function portObservation(ms: number, bend: Bend = {}): MacsecPort {
   const now = at(ms);
   const configured = bend.settings === "none" ? undefined : { ...settings, ...bend.settings };
   const pps = bend.pps ?? 0;
@@ -159,7 +159,7 @@ export function over(base: Course, change: Course): Course {
 export function evidence(course: Course, change: Partial<LinkEvidence> = {}): LinkEvidence {
   const count = 20;
   const observations = Array.from({ length: count }, (_, index) =>
-    look(index * 5000, course(index)),
+    portObservation(index * 5000, course(index)),
   );
   const newest = at((count - 1) * 5000);
   return {
@@ -193,7 +193,7 @@ export const tunnel: DesiredTunnel = {
   insideMacsec: undefined,
 };
 
-export function tunnelLook(
+export function tunnelObservation(
   ms: number,
   packets: number,
   change: Partial<IpsecTunnel> = {},
@@ -287,8 +287,11 @@ export function judged(rows: readonly HealthRow[]): void {
 }
 
 /** Looks at these moments only. */
-export const looksAt = (course: Course, ...times: readonly number[]): Partial<LinkEvidence> => ({
-  observations: times.map((ms, index) => look(ms, course(index))),
+export const observationsAt = (
+  course: Course,
+  ...times: readonly number[]
+): Partial<LinkEvidence> => ({
+  observations: times.map((ms, index) => portObservation(ms, course(index))),
 });
 
 /** The newest looks only. */

@@ -151,7 +151,7 @@ export class RouterBench {
     const edge = endpoint("edge", mac);
     const far = endpoint("far", mac.replace(/^02/, "06"));
     const fibre = new Fibre({ clock, a: edge, b: far, delayMs: 1 });
-    const latency = { lookMs: 200, prepareMs: 500, commitMs: 2_000 };
+    const latency = { observeMs: 200, prepareMs: 500, commitMs: 2_000 };
     const ports = [{ name: port, endpoint: edge, fibre }];
     const prng = this.prng.fork(name);
     const router = new Router({ name, clock, prng, capabilities: offer, ports, latency });

@@ -7,7 +7,14 @@ import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { BackedLink, ProofLog, TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { known, type Route, type Routing, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { at, link, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+import {
+  at,
+  link,
+  routing,
+  tunnel,
+  tunnelEvidence,
+  tunnelObservation,
+} from "../health-evidence.ts";
 
 const hub = "10.100.0.0/16";
 const newest = at(95_000);
@@ -168,7 +175,7 @@ describe("the traffic that a backup protects", () => {
 });
 
 describe("a route over a port of a backed link", () => {
-  const observations = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+  const observations = [tunnelObservation(0, 100), tunnelObservation(95_000, 900)];
   const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
   const told = (routes: readonly Route[], change: Partial<Routing> = {}) =>
     known({ ...routing, routes, tunnelSessions: [session], ...change }, newest);
@@ -362,7 +369,7 @@ describe("the proof of a backup", () => {
     );
     const proof = log({ failures: 2, cause: "none came" });
     const evidence = { links: [backed()], backed: undefined, proof };
-    const observations = [tunnelLook(0, 100), tunnelLook(95_000, 900)];
+    const observations = [tunnelObservation(0, 100), tunnelObservation(95_000, 900)];
     const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
     const { verdict, reasons } = deriveTunnelHealth(
       tunnelEvidence(observations, {

@@ -6,7 +6,15 @@ import type { LinkEvidence } from "#agent/model/health.ts";
 import { bgpOf } from "#agent/model/link-snapshot.ts";
 import { known, type Routing } from "#hal/model.ts";
 import { routing, stateOf as stateWith } from "../../kit/snapshot-kit.ts";
-import { always, at, type Bend, judged, look, peer, saidOf } from "../health-evidence.ts";
+import {
+  always,
+  at,
+  type Bend,
+  judged,
+  peer,
+  portObservation,
+  saidOf,
+} from "../health-evidence.ts";
 
 const bare = (bend: Bend = {}) => always({ settings: "none", ...bend });
 const keyed = peer({});
@@ -88,7 +96,7 @@ describe("a link without MACsec is in the clear while frames pass", () => {
 describe("the BGP sessions of a port", () => {
   const session = (up: boolean) => ({ port: "et-0/0/0", peer: "192.0.2.2", up });
   const stateOf = (over: Pick<Routing, "sessions" | "drains">) =>
-    stateWith(look(0), { routing: known({ ...routing, ...over }, at(0)) });
+    stateWith(portObservation(0), { routing: known({ ...routing, ...over }, at(0)) });
   const down = { sessions: [session(false)], drains: [] };
   const drained = (means: "prepend" | "peeringShutdown") =>
     stateOf({ ...down, drains: [{ port: "et-0/0/0", means }] });

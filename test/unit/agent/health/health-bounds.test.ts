@@ -17,8 +17,8 @@ import {
   judged,
   key,
   last,
-  looksAt,
   moving,
+  observationsAt,
   otherKey,
   over,
   peer,
@@ -218,14 +218,14 @@ describe("the MKA session", () => {
     [
       "no answer with the SAK for 5 s",
       unanswered,
-      looksAt(unanswered, 90_000, 95_000),
+      observationsAt(unanswered, 90_000, 95_000),
       "unknown",
       "peer-not-responded collecting-evidence",
     ],
     [
       "no answer with the SAK for 6 s",
       unanswered,
-      looksAt(unanswered, 89_000, 95_000),
+      observationsAt(unanswered, 89_000, 95_000),
       "down",
       "sak-not-agreed",
     ],
@@ -358,14 +358,14 @@ describe("a rekey", () => {
 });
 
 describe("freshness", () => {
-  const lookedAt = (ms: number): Partial<LinkEvidence> => ({
+  const observedAt = (ms: number): Partial<LinkEvidence> => ({
     device: { lastObservedAt: at(ms), failing: undefined },
     now: at(ms + 100),
   });
   judged([
     ["as old as the limit", moving, { now: at(125_000) }, ...fine],
-    ["a port left out for half a poll", moving, lookedAt(97_500), ...fine],
-    ["a port left out for longer", moving, lookedAt(97_501), "unknown", "port-absent"],
+    ["a port left out for half a poll", moving, observedAt(97_500), ...fine],
+    ["a port left out for longer", moving, observedAt(97_501), "unknown", "port-absent"],
   ]);
 
   it("the age of a single observation is its own", () => {

@@ -10,11 +10,11 @@ import {
   evidence,
   grows,
   idle,
-  look,
   moving,
   otherKey,
   over,
   peer,
+  portObservation,
   verdictOf,
 } from "../health-evidence.ts";
 
@@ -35,7 +35,7 @@ describe("evidence", () => {
   it("observations from before the sample window prove nothing", () => {
     const { observations } = evidence(moving);
     const old = [...observations.slice(0, 1), ...observations.slice(-1)];
-    const aged = [look(-200_000, moving(0)), ...old.slice(1)];
+    const aged = [portObservation(-200_000, moving(0)), ...old.slice(1)];
     expect(verdictOf(moving, { observations: aged })).toEqual(["unknown", "collecting-evidence"]);
   });
 
@@ -62,7 +62,7 @@ describe("evidence", () => {
     const course = over(moving, grows("rxLate"));
     const { observations } = evidence(course);
     // The observation comes 10 ms after the newest one: one more late frame, and no good one yet.
-    const soon = look(95_010, over(course, () => ({ frames: { rxLate: 761n } }))(19));
+    const soon = portObservation(95_010, over(course, () => ({ frames: { rxLate: 761n } }))(19));
     const device = { lastObservedAt: at(95_010), failing: undefined };
     expect(verdictOf(course, { observations: [...observations, soon], device })).toEqual([
       "degraded",
@@ -79,7 +79,7 @@ describe("evidence", () => {
 
   it("counters that are older than the session reading are stale", () => {
     const course = over(moving, (index) => {
-      const { frames } = look(index * 5000 - 40_000, moving(index));
+      const { frames } = portObservation(index * 5000 - 40_000, moving(index));
       return { port: { frames } };
     });
     expect(verdictOf(course)).toEqual(["unknown", "reading-stale"]);

@@ -12,21 +12,21 @@ import {
   idle,
   instead,
   last,
-  look,
   moving,
   over,
   peer,
+  portObservation,
   saidOf,
   tunnel,
   tunnelEvidence,
-  tunnelLook,
+  tunnelObservation,
 } from "../health-evidence.ts";
 
 const heard = (index: number): bigint => BigInt(index * 2);
 const unread = (part: "settings" | "session" | "liveSuite" | "frames"): Course =>
   over(moving, (index) => ({ port: { [part]: unknown("queryFailed", at(index * 5000)) } }));
 const oldFrames = over(moving, (index) => ({
-  port: { frames: look(index * 5000 - 40_000, moving(index)).frames },
+  port: { frames: portObservation(index * 5000 - 40_000, moving(index)).frames },
 }));
 const oneWay = (name: "rxOk" | "txProtected"): Course =>
   over(moving, () => ({ frames: { [name]: 1000n } }));
@@ -263,8 +263,8 @@ describe("the sentences about frames and observations", () => {
   );
 });
 
-const old = tunnelLook(0, 100);
-const now = tunnelLook(95_000, 900);
+const old = tunnelObservation(0, 100);
+const now = tunnelObservation(95_000, 900);
 const sas = (...list: readonly Partial<IpsecSa>[]): IpsecTunnel["sas"] =>
   known(
     list.map((sa, index) => ({

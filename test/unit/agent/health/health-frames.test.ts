@@ -17,12 +17,12 @@ import {
   judged,
   last,
   link,
-  look,
-  looksAt,
   moving,
+  observationsAt,
   otherKey,
   over,
   peer,
+  portObservation,
   verdictOf,
 } from "../health-evidence.ts";
 
@@ -39,7 +39,7 @@ describe("the sample window", () => {
   const clear = (from: number): Course =>
     over(moving, (index) => ({ frames: { rxClear: index < from ? 0n : 3n } }));
   const early = (ms: number): Partial<LinkEvidence> => ({
-    observations: [look(ms, moving(0)), ...evidence(clear(0)).observations],
+    observations: [portObservation(ms, moving(0)), ...evidence(clear(0)).observations],
   });
   judged([
     ["reaches one observation beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
@@ -134,14 +134,14 @@ describe("the sample window", () => {
     [
       "has its present stretch one life time long",
       stalled,
-      looksAt(stalled, 84_000, 89_000, 95_000),
+      observationsAt(stalled, 84_000, 89_000, 95_000),
       "down",
       "replay-window",
     ],
     [
       "has its present stretch at least one life time long",
       stalled,
-      looksAt(stalled, 84_000, 89_001, 95_000),
+      observationsAt(stalled, 84_000, 89_001, 95_000),
       "degraded",
       "replay-window",
     ],

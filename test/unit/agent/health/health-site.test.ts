@@ -39,17 +39,17 @@ async function watch(fault: string | undefined, afterMs: number) {
     throw new Error("no link");
   const expected = keyOf(link);
   const states: DeviceState[] = [];
-  const look = async (ms: number): Promise<void> => {
+  const observe = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += pollMs) {
       await site.clock.runFor(pollMs);
       states.push(link.router.state());
       if (states.length > 20) states.shift();
     }
   };
-  await look(120_000);
+  await observe(120_000);
   const kind = demoFaults.find((each) => each.name === fault);
   if (kind !== undefined) strikeFault(site, kind, link);
-  await look(afterMs);
+  await observe(afterMs);
   const now = site.clock.now();
   const newest = states.at(-1);
   const device = { lastObservedAt: newest?.at, failing: undefined };

@@ -12,10 +12,10 @@ import {
   type TunnelSession,
   unknown,
 } from "#hal/model.ts";
-import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelObservation } from "../health-evidence.ts";
 
-const old = tunnelLook(0, 100);
-const now = tunnelLook(95_000, 900);
+const old = tunnelObservation(0, 100);
+const now = tunnelObservation(95_000, 900);
 const overPort = (prefix: string): Route => ({
   prefix,
   via: { kind: "port", port: "et-0/0/0" },

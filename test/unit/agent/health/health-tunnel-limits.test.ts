@@ -4,10 +4,10 @@ import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
-import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelObservation } from "../health-evidence.ts";
 
-const old = tunnelLook(0, 100);
-const now = tunnelLook(95_000, 900);
+const old = tunnelObservation(0, 100);
+const now = tunnelObservation(95_000, 900);
 
 const sasAt = (ms: number, ...list: readonly Partial<IpsecSa>[]): IpsecTunnel["sas"] =>
   known(
@@ -151,14 +151,14 @@ const edges: readonly Row[] = [
   },
   {
     name: "one way for the evidence window",
-    observations: [tunnelLook(5_800, 0), onlyOut],
+    observations: [tunnelObservation(5_800, 0), onlyOut],
     change: {},
     verdict: "degraded",
     codes: "tunnel-one-way",
   },
   {
     name: "one way for less",
-    observations: [tunnelLook(5_801, 0), onlyOut],
+    observations: [tunnelObservation(5_801, 0), onlyOut],
     change: {},
     verdict: "protected",
     codes: "",

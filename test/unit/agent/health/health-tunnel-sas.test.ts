@@ -4,14 +4,14 @@
 import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth, lastEndMs } from "#agent/health/tunnel.ts";
 import { type IpsecSa, known, strongValue } from "#hal/model.ts";
-import { at, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+import { at, tunnelEvidence, tunnelObservation } from "../health-evidence.ts";
 
-const [inbound, outbound] = strongValue(tunnelLook(95_000, 900).sas) ?? [];
+const [inbound, outbound] = strongValue(tunnelObservation(95_000, 900).sas) ?? [];
 if (inbound === undefined || outbound === undefined) throw new Error("the sample has two SAs");
 
 function said(...sas: readonly IpsecSa[]): readonly string[] {
-  const newest = { ...tunnelLook(95_000, 900), sas: known(sas, at(95_000)) };
-  const observations = [tunnelLook(0, 100), newest];
+  const newest = { ...tunnelObservation(95_000, 900), sas: known(sas, at(95_000)) };
+  const observations = [tunnelObservation(0, 100), newest];
   const { reasons, verdict } = deriveTunnelHealth(
     tunnelEvidence(observations, { waiver: "stands" }),
   );

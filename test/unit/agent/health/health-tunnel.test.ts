@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import { type IpsecSa, type IpsecTunnel, known, type Route, unknown } from "#hal/model.ts";
-import { at, routing, tunnel, tunnelEvidence, tunnelLook } from "../health-evidence.ts";
+import { at, routing, tunnel, tunnelEvidence, tunnelObservation } from "../health-evidence.ts";
 
-const old = tunnelLook(0, 100);
-const now = tunnelLook(95_000, 900);
+const old = tunnelObservation(0, 100);
+const now = tunnelObservation(95_000, 900);
 
 const sasAt = (ms: number, ...list: readonly Partial<IpsecSa>[]): IpsecTunnel["sas"] =>
   known(
@@ -49,7 +49,7 @@ const rows: readonly Row[] = [
   { name: "moving", observations: [old, now], change: {}, verdict: "protected", codes: "" },
   {
     name: "idle",
-    observations: [tunnelLook(0, 900), now],
+    observations: [tunnelObservation(0, 900), now],
     change: {},
     verdict: "protected",
     codes: "",
@@ -103,7 +103,7 @@ const rows: readonly Row[] = [
     name: "IKE connecting",
     observations: [
       { ...old, sas: sas() },
-      tunnelLook(95_000, 0, { ike: known("connecting", at(95_000)), sas: sas() }),
+      tunnelObservation(95_000, 0, { ike: known("connecting", at(95_000)), sas: sas() }),
     ],
     change: {},
     verdict: "down",
@@ -111,21 +111,24 @@ const rows: readonly Row[] = [
   },
   {
     name: "IKE down, SAs carry",
-    observations: [old, tunnelLook(95_000, 900, { ike: known("down", at(95_000)) })],
+    observations: [old, tunnelObservation(95_000, 900, { ike: known("down", at(95_000)) })],
     change: {},
     verdict: "degraded",
     codes: "ike-down",
   },
   {
     name: "IKE not reported",
-    observations: [old, tunnelLook(95_000, 900, { ike: unknown("queryFailed", at(95_000)) })],
+    observations: [
+      old,
+      tunnelObservation(95_000, 900, { ike: unknown("queryFailed", at(95_000)) }),
+    ],
     change: {},
     verdict: "unknown",
     codes: "reading-missing",
   },
   {
     name: "SAs not understood",
-    observations: [old, tunnelLook(95_000, 900, { sas: unknown("unparsed", at(95_000)) })],
+    observations: [old, tunnelObservation(95_000, 900, { sas: unknown("unparsed", at(95_000)) })],
     change: {},
     verdict: "unknown",
     codes: "reading-missing",

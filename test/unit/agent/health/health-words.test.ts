@@ -15,12 +15,12 @@ import {
   idle,
   key,
   last,
-  look,
-  looksAt,
   moving,
+  observationsAt,
   otherKey,
   over,
   peer,
+  portObservation,
   saidOf,
 } from "../health-evidence.ts";
 
@@ -37,7 +37,7 @@ const bare: Bend = { settings: { includeSci: false } };
 const unread = (part: "settings" | "session" | "liveSuite" | "frames"): Course =>
   over(moving, (index) => ({ port: { [part]: unknown("queryFailed", at(index * 5000)) } }));
 const weak: Course = (index) => {
-  const strong = look(index * 5000, moving(index));
+  const strong = portObservation(index * 5000, moving(index));
   return { port: { ...strong, session: { ...strong.session, weak: true } } };
 };
 const sak = { an: 1, keyId: "aabb/2", receive: true, transmit: false };
@@ -227,7 +227,7 @@ const rows: readonly {
   {
     name: "silent for one life time",
     course: silent,
-    change: looksAt(silent, 89_000, 95_000),
+    change: observationsAt(silent, 89_000, 95_000),
     texts: ["FAR is silent: no MKPDU reached HERE for at least 6 s"],
   },
   {
@@ -281,19 +281,19 @@ const rows: readonly {
   {
     name: "no common SAK for an MKA life time",
     course: noSak,
-    change: looksAt(noSak, 89_000, 95_000),
+    change: observationsAt(noSak, 89_000, 95_000),
     texts: [`${disagree}: ${otherSuite}`],
   },
   {
     name: "no common SAK for a little less",
     course: noSak,
-    change: looksAt(noSak, 89_001, 95_000),
+    change: observationsAt(noSak, 89_001, 95_000),
     texts: [`${disagree}: ${justBegun}`],
   },
   {
     name: "no common SAK right after a key change",
     course: moving,
-    change: looksAt((index) => (index === 0 ? moving(0) : noSak(index)), 80_000, 95_000),
+    change: observationsAt((index) => (index === 0 ? moving(0) : noSak(index)), 80_000, 95_000),
     texts: [`${disagree}: ${justBegun}`],
   },
   {

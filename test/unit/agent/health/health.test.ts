@@ -8,10 +8,10 @@ import {
   type Course,
   evidence,
   grows,
-  look,
   moving,
   otherKey,
   over,
+  portObservation,
   verdictOf,
 } from "../health-evidence.ts";
 
@@ -76,7 +76,10 @@ describe("missing evidence is unknown", () => {
     ],
     [
       "port gone lately",
-      { device: { lastObservedAt: at(95_700), failing: undefined }, observations: [look(60_000)] },
+      {
+        device: { lastObservedAt: at(95_700), failing: undefined },
+        observations: [portObservation(60_000)],
+      },
       "port-absent",
     ],
   ];
@@ -98,7 +101,7 @@ describe("missing evidence is unknown", () => {
   }
   it.each(parts)("weak evidence for %s never makes a link protected", (part) => {
     const course: Course = (index) => {
-      const strong = look(index * 5000, moving(index));
+      const strong = portObservation(index * 5000, moving(index));
       return { port: { ...strong, [part]: { ...strong[part], weak: true } } };
     };
     expect(verdictOf(course)[0]).toBe("unknown");

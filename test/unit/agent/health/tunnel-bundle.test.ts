@@ -19,7 +19,7 @@ import {
   strongValue,
   unknown,
 } from "#hal/model.ts";
-import { at, routing, tunnelLook } from "../health-evidence.ts";
+import { at, routing, tunnelObservation } from "../health-evidence.ts";
 import { bundle, hub } from "../tunnel-bundle-kit.ts";
 
 const names = (tunnels: readonly { readonly name: string }[]) => tunnels.map(({ name }) => name);
@@ -62,11 +62,11 @@ function stateOf(tunnel: Partial<IpsecTunnel>, told: Partial<Routing> = {}): Dev
     at: at(0),
     control: unknown("notSupported", at(0)),
     macsec: [],
-    ipsec: [tunnelLook(0, 5, tunnel)],
+    ipsec: [tunnelObservation(0, 5, tunnel)],
     routing: known({ ...routing, tunnelSessions: [session], ...told }, at(0)),
   };
 }
-const sas = strongValue(tunnelLook(0, 5).sas) ?? [];
+const sas = strongValue(tunnelObservation(0, 5).sas) ?? [];
 const withSas = (...list: typeof sas): Partial<IpsecTunnel> => ({ sas: known(list, at(0)) });
 
 describe("a tunnel carries", () => {
@@ -125,7 +125,10 @@ describe("a tunnel carries", () => {
       "as it should beside one that is down",
       {
         ...stateOf({}),
-        ipsec: [tunnelLook(0, 5, { name: "hub-2", ike: known("down", at(0)) }), tunnelLook(0, 5)],
+        ipsec: [
+          tunnelObservation(0, 5, { name: "hub-2", ike: known("down", at(0)) }),
+          tunnelObservation(0, 5),
+        ],
       },
       undefined,
     ],
@@ -150,7 +153,7 @@ const observations = (
   ...sent: readonly (readonly (readonly [number, bigint])[])[]
 ): IpsecTunnel[] =>
   sent.map((list, index) =>
-    tunnelLook(index * 5_000, 0, {
+    tunnelObservation(index * 5_000, 0, {
       sas: known(
         list.map(([spi, packets]) => ({
           ...{ spi, packets, direction: "out" as const, phase: "installed" as const },
@@ -186,13 +189,13 @@ describe("what a tunnel sent", () => {
     expect(sentOver(observations([[1, 10n]]))).toBeUndefined();
     expect(sentOver(observations([[1, 10n]], [[1, 10n]]))).toBe(0n);
     expect(sentOver(observations([], []))).toBe(0n);
-    const blind = tunnelLook(0, 0, { sas: unknown("queryFailed", at(0)) });
+    const blind = tunnelObservation(0, 0, { sas: unknown("queryFailed", at(0)) });
     expect(sentOver([...observations([[1, 10n]]), blind, ...observations([[1, 12n]])])).toBe(2n);
     expect(sentOver([...observations([[1, 10n]]), blind])).toBeUndefined();
   });
 
   it("the packets that a tunnel sent exclude those that it received", () => {
-    const both = [tunnelLook(0, 100), tunnelLook(5_000, 900)];
+    const both = [tunnelObservation(0, 100), tunnelObservation(5_000, 900)];
     expect([sentOver(both), carriedOver(both, "in")]).toEqual([800n, 800n]);
     const out = observations([[1, 10n]], [[1, 25n]]);
     expect([sentOver(out), carriedOver(out, "in")]).toEqual([15n, 0n]);

@@ -168,7 +168,7 @@ describe("the proof of a key (P3)", () => {
     },
   );
 
-  const looked = (over: Partial<MacsecPort>, proven = wanted): Evidence => {
+  const observed = (over: Partial<MacsecPort>, proven = wanted): Evidence => {
     const run = advanceProof(undefined, good(over), proven, "new", now);
     return proofOf(run, good(over), rotation, now);
   };
@@ -182,9 +182,9 @@ describe("the proof of a key (P3)", () => {
     expect(proofOf(bare, good(), rotation, now)).toEqual(gone);
     const away = advanceProof(run, snapshotOf(undefined), wanted, "new", now);
     expect(away.broken).toEqual({ code: "router.unread" });
-    expect(looked({ liveSuite: unread })).toEqual(waits({ code: "macsec.suite", suite: null }));
-    expect(looked({ settings: unread })).toEqual(waits({ code: "macsec.notMustSecure" }));
-    expect(looked({ settings: known(undefined, now) })).toEqual(
+    expect(observed({ liveSuite: unread })).toEqual(waits({ code: "macsec.suite", suite: null }));
+    expect(observed({ settings: unread })).toEqual(waits({ code: "macsec.notMustSecure" }));
+    expect(observed({ settings: known(undefined, now) })).toEqual(
       waits({ code: "macsec.notMustSecure" }),
     );
   });
@@ -199,11 +199,11 @@ describe("the proof of a key (P3)", () => {
   it("of a change wants its settings on the port as well, and of a rotation does not", () => {
     const change = { ...wanted, keepsKey: true };
     const sci = { settings: known({ ...settings, includeSci: false }, now) };
-    expect(looked(sci, change)).toEqual(
+    expect(observed(sci, change)).toEqual(
       waits({ code: "macsec.setting", leaf: "includeSci", seen: "false", wanted: "true" }),
     );
-    expect(looked({}, change)).toMatchObject(lacking("receive", 20));
-    expect(looked(sci)).toMatchObject(lacking("receive", 20));
+    expect(observed({}, change)).toMatchObject(lacking("receive", 20));
+    expect(observed(sci)).toMatchObject(lacking("receive", 20));
   });
 
   it("is content with a far end that has nothing to do", () => {

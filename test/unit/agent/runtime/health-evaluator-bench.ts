@@ -39,7 +39,7 @@ import {
   stateOf,
   wall,
 } from "../../kit/snapshot-kit.ts";
-import { tunnelLook } from "../health-evidence.ts";
+import { tunnelObservation } from "../health-evidence.ts";
 
 export const foreign: KeyRef = {
   ...keyOne,
@@ -221,7 +221,7 @@ export class HealthEvaluatorBench {
   }
 
   #tunnel(poll: number): IpsecTunnel {
-    const { sas, ...tunnel } = tunnelLook(poll * pollMs, 100 * (poll + 1));
+    const { sas, ...tunnel } = tunnelObservation(poll * pollMs, 100 * (poll + 1));
     const transforms = desired.tunnels[0]?.transforms;
     if (sas.kind !== "known" || transforms === undefined) throw new Error("no sample");
     return {

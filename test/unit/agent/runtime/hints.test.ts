@@ -104,7 +104,7 @@ class HintBench {
     this.hints.get(device)?.();
   }
 
-  looksAt(device: string): readonly number[] {
+  timesOf(device: string): readonly number[] {
     return this.observations
       .filter((observe) => observe.startsWith(`${device} `))
       .map((observe) => Number(observe.split(" ")[1]));
@@ -116,19 +116,19 @@ describe("a change notification", () => {
     const bench = await new HintBench().run(3_000);
     bench.hint();
     await bench.run(0);
-    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
-    expect(bench.looksAt("edge-b")).toEqual([0]);
+    expect(bench.timesOf("edge-a")).toEqual([0, 3_000]);
+    expect(bench.timesOf("edge-b")).toEqual([0]);
     // Afterwards the usual pace continues.
     await bench.run(10_100);
-    expect(bench.looksAt("edge-a")).toEqual([0, 3_000, 3_010 + pollMs, 3_020 + 2 * pollMs]);
-    expect(bench.looksAt("edge-b")).toEqual([0, 10 + pollMs, 20 + 2 * pollMs]);
+    expect(bench.timesOf("edge-a")).toEqual([0, 3_000, 3_010 + pollMs, 3_020 + 2 * pollMs]);
+    expect(bench.timesOf("edge-b")).toEqual([0, 10 + pollMs, 20 + 2 * pollMs]);
   });
 
   it("several change notifications before an observation count as one", async () => {
     const bench = await new HintBench().run(3_000);
     for (let n = 0; n < 100; n += 1) bench.hint();
     await bench.run(4_000);
-    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+    expect(bench.timesOf("edge-a")).toEqual([0, 3_000]);
   });
 
   it("a change notification during an observation causes another one", async () => {
@@ -137,17 +137,17 @@ describe("a change notification", () => {
     await bench.run(500);
     bench.hint();
     await bench.run(2_600);
-    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+    expect(bench.timesOf("edge-a")).toEqual([0, 3_000]);
     await bench.run(pollMs);
-    expect(bench.looksAt("edge-a")).toEqual([0, 3_000]);
+    expect(bench.timesOf("edge-a")).toEqual([0, 3_000]);
   });
 
   it("a device that notifies at each observation keeps the usual load", async () => {
     const bench = new HintBench();
     bench.onLook = (device) => bench.hint(device);
     await bench.run(60_000);
-    expect(bench.looksAt("edge-a").length).toBeLessThanOrEqual(61);
-    expect(bench.looksAt("edge-a").length).toBeGreaterThanOrEqual(50);
+    expect(bench.timesOf("edge-a").length).toBeLessThanOrEqual(61);
+    expect(bench.timesOf("edge-a").length).toBeGreaterThanOrEqual(50);
   });
 
   it("a storm of change notifications keeps the usual load", async () => {
@@ -156,8 +156,8 @@ describe("a change notification", () => {
       await bench.run(10);
       bench.hint();
     }
-    expect(bench.looksAt("edge-a").length).toBeLessThanOrEqual(61);
-    expect(bench.looksAt("edge-b").length).toBeLessThanOrEqual(13);
+    expect(bench.timesOf("edge-a").length).toBeLessThanOrEqual(61);
+    expect(bench.timesOf("edge-b").length).toBeLessThanOrEqual(13);
   });
 
   it("a change notification of a device that is in no intent any more has no effect", async () => {
@@ -166,7 +166,7 @@ describe("a change notification", () => {
     await bench.run(100);
     bench.hint();
     await bench.run(60_000);
-    expect(bench.looksAt("edge-a")).toEqual([0]);
+    expect(bench.timesOf("edge-a")).toEqual([0]);
   });
 });
 

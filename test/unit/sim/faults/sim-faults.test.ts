@@ -180,7 +180,7 @@ async function staged(name: string) {
   const strike = (): Heal => strikeFault(site, fault, link);
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
   const stage = async (): Promise<void> => {
-    await scripted.look(scripted.sibling(link));
+    await scripted.observe(scripted.sibling(link));
     await scripted.change(link, scripted.keyChange(link, "addKey", next));
   };
   const far = (): string | undefined => link.msee.observe(link.azureLink).pointsAt?.cakSecretId;
@@ -331,7 +331,7 @@ describe("an operator on the router", () => {
   it("a port that an operator shut is reported as shut and sends no light", async () => {
     const { link, strike, wait, site, play, scripted } = await staged("port-shut");
     const heal = strike();
-    const [port] = (await play(scripted.look(link))).macsec;
+    const [port] = (await play(scripted.observe(link))).macsec;
     expect([port?.admin, port?.linkUp]).toMatchObject([{ value: "down" }, { value: false }]);
     expect(truthOf({ site, link })).toMatchObject({ admin: "down", carries: false, bgpUp: false });
     heal();
@@ -350,7 +350,7 @@ describe("an operator on the router", () => {
   it("an operator's unconfirmed commit is reported, and the next one has to wait", async () => {
     const { link, strike, play, scripted } = await staged("commit-left");
     const heal = strike();
-    const { control } = await play(scripted.look(link));
+    const { control } = await play(scripted.observe(link));
     expect(control).toMatchObject({ value: { commitPending: true } });
     expect((await play(refused(scripted.drain(link)))).code).toBe("device.locked");
     heal();

@@ -38,9 +38,9 @@ async function play({ site }: Scene, script: () => Promise<void>): Promise<void>
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
 }
 
-async function lookBoth({ scripted, primary, secondary }: Scene): Promise<void> {
-  await scripted.look(primary);
-  await scripted.look(secondary);
+async function observeBoth({ scripted, primary, secondary }: Scene): Promise<void> {
+  await scripted.observe(primary);
+  await scripted.observe(secondary);
 }
 
 /** The sibling keeps a SAK that its far end has left, for longer than any evidence takes. */
@@ -50,10 +50,10 @@ async function drainBesideStale(all: Scene, counters: "frozen" | "counting"): Pr
   secondary.far.rekeySak();
   if (counters === "frozen") secondary.router.setFault("frozenCounters", true);
   for (let spent = 0; spent < 150_000; spent += 10_000) {
-    await lookBoth(all);
+    await observeBoth(all);
     await site.clock.sleep(10_000);
   }
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.drain(primary);
 }
 
@@ -65,7 +65,7 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
   if (farEnd === "pointed") primary.msee.manualEdit(primary.azureLink, { key });
   secondary.fibre.setUp(false);
   await site.clock.sleep(60_000);
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
 }
 
@@ -73,9 +73,9 @@ async function addBesideLost(all: Scene, farEnd: "pointed" | "as before"): Promi
 async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
   const { scripted, primary, site } = all;
   const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.drain(primary);
-  await lookBoth(all);
+  await observeBoth(all);
   const staged = [scripted.keyChange(primary, "addKey", key)];
   const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   await transaction.apply(600_000, never);
@@ -86,7 +86,7 @@ async function rollBackAfter(all: Scene, farEnd: "old" | "new"): Promise<void> {
     while (primary.far.keys()[0]?.ckn !== old.ckn) await site.clock.sleep(100);
   }
   await site.clock.sleep(20_000);
-  await lookBoth(all);
+  await observeBoth(all);
   await transaction.rollback(never);
 }
 
@@ -96,7 +96,7 @@ async function rollBackUnder(
   how: "alone" | "beside the staged one" | "once it was asked",
 ): Promise<void> {
   const { scripted, primary, site } = all;
-  await lookBoth(all);
+  await observeBoth(all);
   const staged = [scripted.keyChange(primary, "addKey", scripted.newKey(primary))];
   const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   const gone = primary.router.configured(primary.port)?.keys ?? [];
@@ -106,7 +106,7 @@ async function rollBackUnder(
   if (how === "alone") putBack();
   if (how === "beside the staged one") setKeys(primary, [...gone, ...beside]);
   if (how !== "once it was asked") await site.clock.sleep(120_000);
-  await lookBoth(all);
+  await observeBoth(all);
   const asked = transaction.rollback(never);
   if (how === "once it was asked") putBack();
   await asked;
@@ -127,9 +127,9 @@ async function rollBackBeside({ scripted, primary, secondary, site }: Scene): Pr
 async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void> {
   const { scripted, primary } = all;
   const key = scripted.newKey(primary);
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.drain(primary);
-  await lookBoth(all);
+  await observeBoth(all);
   const staged = [scripted.keyChange(primary, "addKey", key)];
   const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
   await transaction.apply(300_000, never);
@@ -142,12 +142,12 @@ async function putAfter(all: Scene, own: "confirmed" | "pending"): Promise<void>
 async function putUndrained(all: Scene): Promise<void> {
   const { scripted, primary, site } = all;
   for (let spent = 0; spent < 120_000; spent += 10_000) {
-    await lookBoth(all);
+    await observeBoth(all);
     await site.clock.sleep(10_000);
   }
   const key = scripted.newKey(primary);
   await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
-  await lookBoth(all);
+  await observeBoth(all);
   scripted.put(primary, key);
   await site.clock.sleep(1_000);
 }
@@ -156,7 +156,7 @@ async function putUndrained(all: Scene): Promise<void> {
 async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Promise<void> {
   const { scripted, primary, secondary, site } = all;
   for (const what of done) {
-    await lookBoth(all);
+    await observeBoth(all);
     const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
     await (what === "drain" ? scripted.drain(primary) : scripted.change(primary, restored));
   }
@@ -164,7 +164,7 @@ async function goBack(all: Scene, ...done: readonly ("drain" | "restore")[]): Pr
   expect(primary.router.drained(primary.port)).toBe(true);
   secondary.fibre.setUp(false);
   for (let spent = 0; spent < 300_000; spent += 10_000) {
-    await lookBoth(all);
+    await observeBoth(all);
     await site.clock.sleep(10_000);
   }
 }
@@ -182,12 +182,12 @@ async function addAfterReturn(
 ): Promise<void> {
   const { scripted, primary, secondary, site } = all;
   const key = scripted.newKey(primary);
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
-  await lookBoth(all);
+  await observeBoth(all);
   const { port } = primary;
   await scripted.change(primary, { kind: "macsec.removeKey", port, ckn: key.ckn });
-  await lookBoth(all);
+  await observeBoth(all);
   if (how === "already drained") await scripted.drain(secondary);
   if (how === "shut for it") await scripted.shut(secondary);
   const next = scripted.newKey(secondary);
@@ -208,20 +208,20 @@ async function addAfterReturn(
 /** The far end is pointed at a key this long after its undrained link began to carry again. */
 async function putAfterOutage(all: Scene, laterMs: number): Promise<void> {
   const { scripted, primary, site } = all;
-  await lookBoth(all);
+  await observeBoth(all);
   const key = scripted.newKey(primary);
   await scripted.change(primary, scripted.keyChange(primary, "addKey", key));
   primary.edge.setFault("staleSak", true);
   primary.far.rekeySak();
   for (let spent = 0; spent < 20_000; spent += 10_000) {
     await site.clock.sleep(10_000);
-    await lookBoth(all);
+    await observeBoth(all);
   }
   primary.edge.setFault("staleSak", false);
   primary.far.rekeySak();
   for (let spent = 0; spent < laterMs; spent += 1_000) {
     await site.clock.sleep(1_000);
-    await lookBoth(all);
+    await observeBoth(all);
   }
   scripted.put(primary, key);
   await site.clock.sleep(1_000);
@@ -273,12 +273,12 @@ describe("the oracle", () => {
     const { scripted, primary, secondary, site } = all;
     primary.router.setFault("commitsLate", true);
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       const staged = [scripted.keyChange(primary, "addKey", scripted.newKey(primary))];
       const transaction = await scripted.device(primary).prepare(staged, scripted.keys, never);
       await transaction.apply(300_000, never).catch(() => undefined);
       secondary.fibre.setUp(false);
-      await lookBoth(all);
+      await observeBoth(all);
       // A restore that is requested meanwhile rests on another observation.
       const restored = { kind: "port.restore", port: primary.port, means: "prepend" } as const;
       await scripted.change(primary, restored).catch(() => undefined);
@@ -299,11 +299,11 @@ describe("the oracle", () => {
     const { scripted, primary, secondary, site } = all;
     secondary.router.setFault("commitsLate", true);
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       const staged = [scripted.keyChange(secondary, "addKey", scripted.newKey(secondary))];
       const transaction = await scripted.device(secondary).prepare(staged, scripted.keys, never);
       await transaction.apply(300_000, never).catch(() => undefined);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         primary,
         scripted.keyChange(primary, "addKey", scripted.newKey(primary)),

@@ -20,17 +20,17 @@ async function drainedLate() {
     scripted.link(`${group}/primary`),
     scripted.link(`${group}/secondary`),
   ];
-  const lookBoth = async (): Promise<void> => {
-    for (const link of [primary, secondary]) await settled(site.clock, scripted.look(link));
+  const observeBoth = async (): Promise<void> => {
+    for (const link of [primary, secondary]) await settled(site.clock, scripted.observe(link));
   };
   const tenMinutes = async (): Promise<void> => {
     for (let round = 0; round < 60; round += 1) {
       await site.clock.runFor(10_000);
-      await lookBoth();
+      await observeBoth();
     }
   };
   oracle.means(group, primary.id);
-  await lookBoth();
+  await observeBoth();
   primary.router.setFault("finalsLate", true);
   await expect(settled(site.clock, scripted.drain(primary))).rejects.toThrow(
     "may or may not be in force",
@@ -92,20 +92,20 @@ async function removedLate(proof: "proven" | "unproven"): Promise<readonly strin
     scripted.link(`${group}/secondary`),
   ];
   const play = <T>(promise: Promise<T>): Promise<T> => settled(site.clock, promise);
-  const lookBoth = async (): Promise<void> => {
-    for (const link of [primary, secondary]) await play(scripted.look(link));
+  const observeBoth = async (): Promise<void> => {
+    for (const link of [primary, secondary]) await play(scripted.observe(link));
   };
   await site.clock.runFor(60_000);
   const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
-  await lookBoth();
+  await observeBoth();
   await play(scripted.drain(primary));
-  await lookBoth();
+  await observeBoth();
   await play(scripted.change(primary, scripted.keyChange(primary, "addKey", key)));
-  await lookBoth();
+  await observeBoth();
   scripted.put(primary, key);
   const leads = (): boolean => primary.edge.session().principalCkn === key.ckn;
   await site.clock.runFor(120_000, () => proof === "unproven" && leads());
-  await lookBoth();
+  await observeBoth();
   const { router, port } = primary;
   router.lateFinalMs = { low: 200_000, high: 200_000 };
   router.setFault("finalsLate", true);

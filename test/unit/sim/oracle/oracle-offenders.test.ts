@@ -45,9 +45,9 @@ async function play({ site }: Scene, script: () => Promise<void>, moreMs = 0): P
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over === "done")]);
 }
 
-async function lookBoth({ scripted, primary, secondary }: Scene): Promise<void> {
-  await scripted.look(primary);
-  await scripted.look(secondary);
+async function observeBoth({ scripted, primary, secondary }: Scene): Promise<void> {
+  await scripted.observe(primary);
+  await scripted.observe(secondary);
 }
 
 /** Makes a change that no device would make for an agent: manually, reported as the agent's. */
@@ -108,7 +108,7 @@ const offences: readonly Offence[] = [
     event: "agent port.drain at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       await all.scripted.drain(all.secondary);
     },
@@ -120,9 +120,9 @@ const offences: readonly Offence[] = [
     event: "agent port.drain at edge-a",
     says: "an old observation",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.site.clock.sleep(300_000);
-      await all.scripted.look(all.primary);
+      await all.scripted.observe(all.primary);
       await all.scripted.drain(all.primary);
     },
   },
@@ -145,7 +145,7 @@ const offences: readonly Offence[] = [
     async act(all) {
       all.secondary.fibre.setUp(false);
       await all.site.clock.sleep(10_000);
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
     },
   },
@@ -156,12 +156,12 @@ const offences: readonly Offence[] = [
     event: "agent port.drain at edge-a",
     says: "stayed drained after its sibling was seen lost",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       all.secondary.fibre.setUp(false);
       for (let round = 0; round < 20; round += 1) {
         await all.site.clock.sleep(10_000);
-        await lookBoth(all);
+        await observeBoth(all);
       }
     },
   },
@@ -172,7 +172,7 @@ const offences: readonly Offence[] = [
     event: "agent port.shut at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       await all.scripted.shut(all.secondary);
     },
@@ -188,11 +188,11 @@ const offences: readonly Offence[] = [
       // The shut disrupts nothing, but only the shut keeps the link down once the fault is healed.
       primary.farPort.setFault("silent", true);
       await site.clock.sleep(30_000);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.shut(primary);
       primary.farPort.setFault("silent", false);
       await site.clock.sleep(30_000);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.drain(secondary);
     },
   },
@@ -213,13 +213,13 @@ const offences: readonly Offence[] = [
     event: "agent port.shut at edge-a",
     says: "stayed shut after its sibling was seen lost",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       await all.scripted.shut(all.primary);
       all.secondary.fibre.setUp(false);
       for (let round = 0; round < 20; round += 1) {
         await all.site.clock.sleep(10_000);
-        await lookBoth(all);
+        await observeBoth(all);
       }
     },
   },
@@ -231,7 +231,7 @@ const offences: readonly Offence[] = [
     says: "stays shut although nothing is being done",
     moreMs: 7_300_000,
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       await all.scripted.shut(all.primary);
     },
@@ -244,7 +244,7 @@ const offences: readonly Offence[] = [
     says: "nothing is being done",
     moreMs: 7_300_000,
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       await all.site.clock.sleep(190_000);
     },
@@ -258,12 +258,12 @@ const offences: readonly Offence[] = [
     async act(all) {
       const { scripted, primary } = all;
       const old = scripted.givenKey(primary);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         primary,
         scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
       );
-      await lookBoth(all);
+      await observeBoth(all);
       forge(
         all,
         "macsec.removeKey",
@@ -283,7 +283,7 @@ const offences: readonly Offence[] = [
     async act(all) {
       const { scripted, primary, site } = all;
       const old = scripted.givenKey(primary);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.drain(primary);
       await scripted.change(
         primary,
@@ -295,7 +295,7 @@ const offences: readonly Offence[] = [
       const name = site.vault.versions(primary.key.ckn).at(-1);
       scripted.put(primary, scripted.keyOf(pair?.id ?? "", name?.id ?? ""));
       await site.clock.sleep(120_000);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(primary, {
         kind: "macsec.removeKey",
         port: primary.port,
@@ -311,7 +311,7 @@ const offences: readonly Offence[] = [
     says: "while the far end still used it",
     async act(all) {
       const { scripted, primary } = all;
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         primary,
         scripted.keyChange(primary, "replaceKey", scripted.newKey(primary)),
@@ -341,7 +341,7 @@ const offences: readonly Offence[] = [
         ...scripted.givenKey(primary),
         cakSecretId: scripted.newKey(secondary).cakSecretId,
       };
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(primary, scripted.keyChange(primary, "replaceKey", mixed));
     },
   },
@@ -358,7 +358,7 @@ const offences: readonly Offence[] = [
         ...scripted.givenKey(primary),
         cakSecretId: scripted.newKey(primary).cakSecretId,
       };
-      await lookBoth(all);
+      await observeBoth(all);
       scripted.put(primary, mixed);
     },
   },
@@ -370,12 +370,12 @@ const offences: readonly Offence[] = [
     says: "3 keys are on erd-demo/primary",
     async act(all) {
       const { scripted, primary } = all;
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         primary,
         scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
       );
-      await lookBoth(all);
+      await observeBoth(all);
       scripted.put(primary, scripted.newKey(primary));
     },
   },
@@ -387,12 +387,12 @@ const offences: readonly Offence[] = [
     says: "4 keys in group erd-demo of 2 links, 3 at most",
     async act(all) {
       const { scripted, primary, secondary } = all;
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         primary,
         scripted.keyChange(primary, "addKey", scripted.newKey(primary)),
       );
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.change(
         secondary,
         scripted.keyChange(secondary, "addKey", scripted.newKey(secondary)),
@@ -452,7 +452,7 @@ describe("the oracle lets pass", () => {
   it("the oracle accepts a sibling that fails after the link was drained", async () => {
     const all = await scene("protected");
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       await all.scripted.drain(all.primary);
       all.secondary.fibre.setUp(false);
       await all.site.clock.sleep(5_000);
@@ -469,9 +469,9 @@ describe("the oracle lets pass", () => {
     const all = await scene("protected");
     const { scripted, primary, site, oracle } = all;
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.drain(primary);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.shut(primary);
       await site.clock.sleep(3_600_000);
       await scripted.change(primary, { kind: "port.open", port: primary.port });
@@ -489,7 +489,7 @@ describe("the oracle lets pass", () => {
   it("the oracle accepts a port that an operator shut", async () => {
     const all = await scene("protected");
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       all.primary.router.manualEdit((config) => {
         const port = config.ports.get(all.primary.port);
         if (port !== undefined) port.admin = "down";
@@ -504,7 +504,7 @@ describe("the oracle lets pass", () => {
     all.oracle.expectNoWrites("nothing was asked for");
     await play(all, async () => {
       await all.scripted.device(all.primary).probe?.(all.primary.port, 5, never);
-      await lookBoth(all);
+      await observeBoth(all);
     });
     expect(all.oracle.violations.map(formatViolation)).toEqual([]);
   });

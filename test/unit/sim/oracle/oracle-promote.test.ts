@@ -25,15 +25,15 @@ async function promoted(
   const script = async (): Promise<void> => {
     await site.clock.sleep(60_000);
     const [old, key] = [scripted.givenKey(primary), scripted.newKey(primary)];
-    const lookBoth = async (): Promise<void> => {
-      await scripted.look(primary);
-      await scripted.look(secondary);
+    const observeBoth = async (): Promise<void> => {
+      await scripted.observe(primary);
+      await scripted.observe(secondary);
     };
-    await lookBoth();
+    await observeBoth();
     await scripted.drain(primary);
-    await lookBoth();
+    await observeBoth();
     await scripted.change(primary, { kind: "macsec.addKey", port, key, role: "fallback" });
-    await lookBoth();
+    await observeBoth();
     scripted.put(primary, key);
     await site.clock.sleep(60_000);
     const goBack = async (): Promise<void> => {
@@ -44,7 +44,7 @@ async function promoted(
       await goBack();
       await site.clock.sleep(30_000);
     }
-    await lookBoth();
+    await observeBoth();
     const { ckn } = key;
     const promotion = { kind: "macsec.promoteKey", port, ckn } as const;
     const tell = async (...change: DeviceChange): Promise<void> => {
@@ -59,7 +59,7 @@ async function promoted(
     if (when === "once it was told") await tell(promotion);
     else {
       await tell({ kind: "port.shut", port });
-      await lookBoth();
+      await observeBoth();
       await scripted.change(primary, promotion, { kind: "port.open", port });
     }
     await site.clock.sleep(10_000);

@@ -20,11 +20,11 @@ function status(primary: Verdict, over: Partial<ReportedStatus> = {}): ReportedS
 async function site(): Promise<{
   site: Site;
   oracle: Oracle;
-  look: (ms: number) => Promise<void>;
+  observe: (ms: number) => Promise<void>;
 }> {
   const built = buildSite({ seed: "p7", name: "demo", groups: 1, tunnels: 1, start: "protected" });
   const oracle = watchSite(built);
-  const look = async (ms: number): Promise<void> => {
+  const observe = async (ms: number): Promise<void> => {
     for (let spent = 0; spent < ms; spent += 5_000) {
       for (const name of built.routers.keys()) {
         built
@@ -35,8 +35,8 @@ async function site(): Promise<{
       await built.clock.runFor(5_000);
     }
   };
-  await look(60_000);
-  return { site: built, oracle, look };
+  await observe(60_000);
+  return { site: built, oracle, observe };
 }
 
 function primaryOf(at: Site) {
@@ -222,9 +222,9 @@ const rows: readonly Row[] = [
 
 describe("P7", () => {
   it.each(rows)("P7: $name, reported as $reports.verdict, gives: $says", async (row) => {
-    const { site: at, oracle, look } = await site();
+    const { site: at, oracle, observe } = await site();
     row.happens(at);
-    await look(row.afterMs);
+    await observe(row.afterMs);
     oracle.reported(row.reports);
     const texts = oracle.violations.map(formatViolation);
     if (row.says === undefined) expect(texts).toEqual([]);
@@ -247,10 +247,10 @@ describe("P7", () => {
   });
 
   it("a too pessimistic report is listed apart after ten minutes of health", async () => {
-    const { oracle, look } = await site();
+    const { oracle, observe } = await site();
     oracle.reported(status("degraded"));
     expect(oracle.late).toEqual([]);
-    await look(660_000);
+    await observe(660_000);
     oracle.reported(status("degraded"));
     oracle.reported(status("degraded"));
     expect(oracle.late).toEqual(["erd-demo/primary degraded"]);

@@ -39,9 +39,9 @@ async function play({ site }: Scene, script: () => Promise<void>): Promise<void>
   await Promise.all([whole, site.clock.runFor(9_000_000, () => over)]);
 }
 
-async function lookBoth({ scripted, link }: Scene): Promise<void> {
-  await scripted.look(link);
-  await scripted.look(scripted.sibling(link));
+async function observeBoth({ scripted, link }: Scene): Promise<void> {
+  await scripted.observe(link);
+  await scripted.observe(scripted.sibling(link));
 }
 
 /** Adds the new key beside the old one, for good or with a timer on it. */
@@ -62,13 +62,13 @@ async function stage(
 /** The key is proven, turned off at the far end by an operator, and promoted after this delay. */
 async function promoteAfter(all: Scene, ms: number): Promise<void> {
   const { scripted, link, site } = all;
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.drain(link);
   const { ckn } = await proven(all);
   link.msee.manualEdit(link.azureLink, { key: "off" });
   while (link.far.keys().length > 0) await site.clock.sleep(100);
   await site.clock.sleep(ms);
-  await lookBoth(all);
+  await observeBoth(all);
   await scripted.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
 }
 
@@ -80,7 +80,7 @@ async function proven(all: Scene): Promise<ReturnType<ScriptedAgent["newKey"]>> 
   while (link.edge.session().principalCkn !== key.ckn) await site.clock.sleep(100);
   await site.clock.sleep(20_000);
   await scripted.device(link).probe?.(link.port, 40, never);
-  await lookBoth(all);
+  await observeBoth(all);
   return key;
 }
 
@@ -98,7 +98,7 @@ const offences: readonly Offence[] = [
     promise: "P3",
     says: "which its router never had and was never asked to take",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       all.scripted.put(all.link, all.scripted.newKey(all.link));
     },
   },
@@ -107,7 +107,7 @@ const offences: readonly Offence[] = [
     promise: "P3",
     says: "while a timer may remove key",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       const key = await stage(all, 300_000);
       all.scripted.put(all.link, key);
     },
@@ -118,7 +118,7 @@ const offences: readonly Offence[] = [
     says: "while a timer may remove key",
     async act(all) {
       const old = all.scripted.givenKey(all.link);
-      await lookBoth(all);
+      await observeBoth(all);
       await stage(all, 300_000);
       all.scripted.put(all.link, old);
     },
@@ -129,7 +129,7 @@ const offences: readonly Offence[] = [
     says: "the agent promoted key",
     overlap: "fallback",
     async act(all) {
-      await lookBoth(all);
+      await observeBoth(all);
       const { ckn } = await stage(all, "final");
       const { scripted, link } = all;
       await scripted.change(link, { kind: "macsec.promoteKey", port: link.port, ckn });
@@ -142,7 +142,7 @@ const offences: readonly Offence[] = [
     async act(all) {
       const { scripted, link, site } = all;
       const old = scripted.givenKey(link);
-      await lookBoth(all);
+      await observeBoth(all);
       await scripted.drain(link);
       const key = await stage(all, "final");
       scripted.put(link, key);
@@ -150,7 +150,7 @@ const offences: readonly Offence[] = [
       const gone = { kind: "macsec.removeKey", port: link.port, ckn: old.ckn } as const;
       const transaction = await scripted.device(link).prepare([gone], scripted.keys, never);
       await scripted.device(link).probe?.(link.port, 40, never);
-      await lookBoth(all);
+      await observeBoth(all);
       await transaction.apply("final", never);
     },
   },
@@ -169,7 +169,7 @@ const offences: readonly Offence[] = [
       all.oracle.expectDrained();
       // Before BGP came up, the link was quiet, which counts for a while.
       await all.site.clock.sleep(60_000);
-      await lookBoth(all);
+      await observeBoth(all);
       const key = await stage(all, "final");
       all.scripted.put(all.link, key);
     },
@@ -180,7 +180,7 @@ const offences: readonly Offence[] = [
     says: "although a person changes it",
     async act(all) {
       all.oracle.expectNoPuts("a person changes it");
-      await lookBoth(all);
+      await observeBoth(all);
       all.scripted.put(all.link, await stage(all, "final"));
     },
   },
@@ -235,7 +235,7 @@ describe("the oracle lets pass", () => {
     const all = await scene("keychain");
     const { scripted, link, oracle } = all;
     await play(all, async () => {
-      await lookBoth(all);
+      await observeBoth(all);
       const key = scripted.newKey(link);
       const change = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
       const late = await scripted.device(link).prepare(change, scripted.keys, never);

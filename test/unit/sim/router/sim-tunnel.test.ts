@@ -10,14 +10,14 @@ async function apply(bench: RouterBench, change: DeviceChange): Promise<void> {
   await bench.drive(transaction.apply("final", never));
 }
 
-function look(bench: RouterBench): { ike: string; sas: readonly IpsecSa[] } {
+function observe(bench: RouterBench): { ike: string; sas: readonly IpsecSa[] } {
   const [read] = bench.a.router.state().ipsec;
   if (read?.ike.kind !== "known" || read.sas.kind !== "known") throw new Error("no tunnel");
   return { ike: read.ike.value, sas: read.sas.value };
 }
 
 const phases = (bench: RouterBench): string[] =>
-  look(bench).sas.map(({ direction, phase }) => `${direction} ${phase}`);
+  observe(bench).sas.map(({ direction, phase }) => `${direction} ${phase}`);
 
 async function established(): Promise<RouterBench> {
   const bench = new RouterBench();
@@ -31,40 +31,40 @@ describe("a tunnel", () => {
   it("a tunnel comes up over a path that carries, with a pair of SAs that count", async () => {
     const bench = await established();
     expect(phases(bench)).toEqual(["in installed", "out installed"]);
-    const before = look(bench).sas.map(({ packets }) => packets);
+    const before = observe(bench).sas.map(({ packets }) => packets);
     await bench.clock.runFor(10_000);
-    const after = look(bench).sas.map(({ packets }) => packets);
+    const after = observe(bench).sas.map(({ packets }) => packets);
     expect(after).toEqual(before.map((packets) => packets + 1_000n));
-    expect(look(bench).sas.every(({ spi }) => spi > 255)).toBe(true);
+    expect(observe(bench).sas.every(({ spi }) => spi > 255)).toBe(true);
   });
 
   it("a tunnel rekeys its child SA with an overlap in which it stays healthy", async () => {
     const bench = await established();
-    const old = look(bench).sas.map(({ spi }) => spi);
+    const old = observe(bench).sas.map(({ spi }) => spi);
     await apply(bench, [{ kind: "ipsec.rekey", name: "hub-1", what: "child" }]);
-    expect(look(bench).ike).toBe("established");
+    expect(observe(bench).ike).toBe("established");
     expect(phases(bench)).toEqual(["in rekeyed", "out rekeyed", "in installed", "out installed"]);
     await bench.clock.runFor(10_000);
     expect(phases(bench)).toEqual(["in installed", "out installed"]);
-    expect(look(bench).sas.some(({ spi }) => old.includes(spi))).toBe(false);
+    expect(observe(bench).sas.some(({ spi }) => old.includes(spi))).toBe(false);
   });
 
   it("a tunnel rekeys by itself before the lifetime ends", async () => {
     const bench = await established();
-    const [old] = look(bench).sas;
+    const [old] = observe(bench).sas;
     await bench.clock.runFor(27_000_000);
-    expect(look(bench).ike).toBe("established");
-    expect(look(bench).sas.some(({ spi }) => spi === old?.spi)).toBe(false);
+    expect(observe(bench).ike).toBe("established");
+    expect(observe(bench).sas.some(({ spi }) => spi === old?.spi)).toBe(false);
   });
 
   it("a tunnel over a lost path counts nothing, goes down, and returns by itself", async () => {
     const bench = await established();
     bench.a.fibre.setUp(false);
-    const before = look(bench).sas[0]?.packets;
+    const before = observe(bench).sas[0]?.packets;
     await bench.clock.runFor(40_000);
-    expect([look(bench).ike, look(bench).sas[0]?.packets]).toEqual(["established", before]);
+    expect([observe(bench).ike, observe(bench).sas[0]?.packets]).toEqual(["established", before]);
     await bench.clock.runFor(10_000);
-    expect(look(bench)).toEqual({ ike: "connecting", sas: [] });
+    expect(observe(bench)).toEqual({ ike: "connecting", sas: [] });
     bench.a.fibre.setUp(true);
     await bench.clock.runFor(15_000);
     expect(phases(bench)).toEqual(["in installed", "out installed"]);
@@ -78,7 +78,7 @@ describe("a tunnel", () => {
     await bench.clock.runFor(10_000);
     bench.a.fibre.setUp(false);
     await bench.clock.runFor(120_000);
-    expect(look(bench).ike).toBe("established");
+    expect(observe(bench).ike).toBe("established");
   });
 
   it("a tunnel is refused by a gateway with another PSK", async () => {
@@ -87,16 +87,16 @@ describe("a tunnel", () => {
     await bench.clock.runFor(10_000);
     await apply(bench, put);
     await bench.clock.runFor(10_000);
-    expect(look(bench)).toEqual({ ike: "down", sas: [] });
+    expect(observe(bench)).toEqual({ ike: "down", sas: [] });
   });
 
   it("a tunnel keeps its SAs when a new authentication is refused", async () => {
     const bench = await established();
-    const old = look(bench).sas.map(({ spi }) => spi);
+    const old = observe(bench).sas.map(({ spi }) => spi);
     bench.a.router.setGatewayPsk(tunnel.remoteAddress, new Uint8Array([1]));
     await apply(bench, [{ kind: "ipsec.rekey", name: "hub-1", what: "reauthenticate" }]);
     await bench.clock.runFor(10_000);
-    expect(look(bench).sas.map(({ spi }) => spi)).toEqual(old);
+    expect(observe(bench).sas.map(({ spi }) => spi)).toEqual(old);
   });
 
   it("a tunnel is removed with its SAs, and a prefix beside it is a clear path", async () => {

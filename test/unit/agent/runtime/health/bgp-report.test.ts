@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { balanceWarnings, insideOf } from "#agent/runtime/health/bgp-report.ts";
 import type { Supervisor } from "#agent/runtime/supervisor.ts";
 import { type DeviceState, type IpsecTunnel, known, type Routing, unknown } from "#hal/model.ts";
-import { at, routing, tunnelLook } from "../../health-evidence.ts";
+import { at, routing, tunnelObservation } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
 
 const [one = hub(1), two = hub(2)] = bundle;
@@ -30,7 +30,7 @@ function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Superv
     bundle.flatMap(({ name }, index) => {
       const packets = sent[index];
       if (packets === undefined) return [];
-      return [[name, [tunnelLook(0, 0), tunnelLook(5_000, packets)]] as const];
+      return [[name, [tunnelObservation(0, 0), tunnelObservation(5_000, packets)]] as const];
     }),
   );
   return {

@@ -11,7 +11,7 @@ import { type DeviceState, known, type Route } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
-import { routing, tunnelLook } from "../../health-evidence.ts";
+import { routing, tunnelObservation } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
 import { id, psk, version } from "./tunnel-auth-kit.ts";
 
@@ -96,10 +96,10 @@ class Place {
 
   #state(): DeviceState {
     const at = this.clock.now();
-    const seen = tunnelLook(at, at);
+    const seen = tunnelObservation(at, at);
     const ipsec = [one, two].map(({ name }) => {
       const rate = this.drained.has(name) ? 1_000 : 1;
-      const sas = tunnelLook(at, Math.floor(at / rate)).sas;
+      const sas = tunnelObservation(at, Math.floor(at / rate)).sas;
       if (sas.kind !== "known") throw new Error("the kit knows its SAs");
       const first = name === one.name ? this.#spi : 1;
       const own = sas.value.map((sa) => ({ ...sa, spi: first + (sa.direction === "in" ? 0 : 1) }));

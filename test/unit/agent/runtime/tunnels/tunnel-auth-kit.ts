@@ -18,7 +18,7 @@ import { wallAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
-import { tunnelLook } from "../../health-evidence.ts";
+import { tunnelObservation } from "../../health-evidence.ts";
 
 export const id = (version: number): string => `https://v/secrets/hub-1-psk/${version}`;
 export const rootsId = (version: number): string => `https://v/secrets/roots/${version}`;
@@ -148,7 +148,7 @@ export class Scene {
 
   #state(): DeviceState {
     const at = this.clock.now();
-    const seen = tunnelLook(at, 5);
+    const seen = tunnelObservation(at, 5);
     const sas = this.ike === "established" && seen.sas.kind === "known" ? seen.sas.value : [];
     const isTold = this.ike !== "established" && !this.quiet;
     const trouble = isTold ? { trouble: "different pre-shared keys" } : {};

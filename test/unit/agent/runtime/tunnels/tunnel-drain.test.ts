@@ -10,7 +10,7 @@ import { type DeviceState, known, type Route, type Routing, unknown } from "#hal
 import type { Instant } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
-import { routing, tunnelLook } from "../../health-evidence.ts";
+import { routing, tunnelObservation } from "../../health-evidence.ts";
 import { bundle, hub } from "../../tunnel-bundle-kit.ts";
 
 const [one = hub(1), two = hub(2)] = bundle;
@@ -107,7 +107,10 @@ class Scene {
     };
     return {
       ...{ device: "edge-a", at, control: unknown("notSupported", at), macsec: [] },
-      ipsec: this.tunnels.map(({ name }) => ({ ...tunnelLook(at, this.#received(at)), name })),
+      ipsec: this.tunnels.map(({ name }) => ({
+        ...tunnelObservation(at, this.#received(at)),
+        name,
+      })),
       routing: this.silent ? unknown("queryFailed", at) : known(told, at),
     };
   }

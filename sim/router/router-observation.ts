@@ -21,7 +21,7 @@ import type { SimTunnel } from "./tunnel.ts";
 /** The counters of a port as they were when they froze. */
 export type PortCounters = Pick<MacsecPort, "frames" | "mkpdus" | "rate">;
 
-export interface PortLook {
+export interface ObservedPort {
   readonly name: PortName;
   readonly endpoint: PortEndpoint;
   readonly peer: string;
@@ -33,7 +33,7 @@ export interface PortLook {
 }
 
 export function readPort(
-  port: PortLook,
+  port: ObservedPort,
   running: MutableConfig,
   capabilities: Capabilities,
   at: Instant,
@@ -84,7 +84,7 @@ interface Advertised {
 }
 
 export function readRouting(
-  ports: readonly PortLook[],
+  ports: readonly ObservedPort[],
   tunnels: Iterable<SimTunnel>,
   running: MutableConfig,
   { learned, told }: Advertised,

@@ -175,7 +175,7 @@ export function replacementOf({ record, prepared, refused }: World): number {
 const outages = ["none", "brief", "lasting"] as const;
 
 /** One observation, in 30 bits. */
-export function lookAt(world: World, config: Config): number {
+export function observeWorld(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isOutage = carrier === 2 && world.cut === 0 && world.shut === 0;
   const promoted =
@@ -212,8 +212,8 @@ export function lookAt(world: World, config: Config): number {
   );
 }
 
-export function factsIn(look: number, config: Config): Facts {
-  const bits = (at: number, many: number): number => (look >> at) & (2 ** many - 1);
+export function factsIn(observation: number, config: Config): Facts {
+  const bits = (at: number, many: number): number => (observation >> at) & (2 ** many - 1);
   const evidence = (at: number) => (bits(at, 1) === 1 ? held : waiting);
   const replacement = replacements[bits(22, 2)] ?? "absent";
   return {
@@ -284,30 +284,30 @@ export class Oracle {
 
   /** Everything that the machine was asked, and the row that it took. */
   *pairs(): Generator<Pair> {
-    for (const [record, looks] of this.#known) {
+    for (const [record, observations] of this.#known) {
       const campaign = campaignIn(record, this.config);
-      for (const [look, { row }] of looks) {
-        yield { campaign, facts: factsIn(look, this.config), row };
+      for (const [observation, { row }] of observations) {
+        yield { campaign, facts: factsIn(observation, this.config), row };
       }
     }
   }
 
   decide(world: World): Taken {
-    const look = lookAt(world, this.config);
+    const observation = observeWorld(world, this.config);
     let known = this.#known.get(world.record);
     if (known === undefined) {
       known = new Map();
       this.#known.set(world.record, known);
     }
-    const seen = known.get(look);
+    const seen = known.get(observation);
     if (seen !== undefined) return seen;
     const campaign = campaignIn(world.record, this.config);
-    const facts = factsIn(look, this.config);
+    const facts = factsIn(observation, this.config);
     const step = decideBy(this.#machine.table, this.#machine.guards, campaign, facts);
     const record = recordFor(advance(campaign, step, noon));
     const taken = { row: step.row, action: step.action, record };
     this.rows.set(step.row, (this.rows.get(step.row) ?? 0) + 1);
-    known.set(look, taken);
+    known.set(observation, taken);
     return taken;
   }
 }
