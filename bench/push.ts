@@ -67,10 +67,10 @@ async function serve(): Promise<Routers> {
   // The child ends with this process and does not keep it alive.
   child.stdout.destroy();
   child.unref();
-  const told = JSON.parse(line) as Routers;
-  const octets = Buffer.from(told.hostKey.split(" ")[1] ?? "", "base64");
+  const reported = JSON.parse(line) as Routers;
+  const octets = Buffer.from(reported.hostKey.split(" ")[1] ?? "", "base64");
   const digest = createHash("sha256").update(octets).digest("base64").replace(/=+$/, "");
-  return { ports: told.ports, hostKey: `SHA256:${digest}` };
+  return { ports: reported.ports, hostKey: `SHA256:${digest}` };
 }
 
 async function client(argv: readonly string[], count: number): Promise<Report> {

@@ -21,7 +21,7 @@ export function tookMs(moves: readonly Move[]): number {
 export function realRotation(): Readonly<Record<"real", string>> {
   const { kernel, drained, undrained, supplicantsMs } = recorded();
   const { sent, received, clear, steps, rehearsed, replayed, far } = drained;
-  const told = steps.map(({ ms, link, state, reason }, index) => {
+  const lines = steps.map(({ ms, link, state, reason }, index) => {
     const twin = rehearsed[index];
     const isSame = twin?.link === link && twin.state === state;
     const [from, twinFrom] = [steps[0]?.ms ?? 0, rehearsed[0]?.ms ?? 0];
@@ -32,7 +32,7 @@ export function realRotation(): Readonly<Record<"real", string>> {
     ms,
     cells: ["", link, "", "**the far end is there with its new key**"],
   }));
-  const rows = [...told, ...changed]
+  const rows = [...lines, ...changed]
     .toSorted((a, b) => a.ms - b.ms)
     .map(({ ms, cells }) => [spanText(ms), ...cells]);
   const dark = undrained.map(({ link, predicted, darkMs, oursMs }) => [

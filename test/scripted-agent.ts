@@ -97,9 +97,9 @@ export class ScriptedAgent {
 
   /** Sets the first key in the documented order: far end first, then the router, then the proof. */
   async enrol(link: SiteLink, key: KeyRef): Promise<"done" | "held"> {
-    const told = await this.#pointFarEnd(link, undefined, key);
+    const pointed = await this.#pointFarEnd(link, undefined, key);
     // Ids alone do not show the hardware: the router follows only once the link carries no traffic.
-    const outage = told && (await this.#until(`dark ${link.id}`, () => this.#outage(link)));
+    const outage = pointed && (await this.#until(`dark ${link.id}`, () => this.#outage(link)));
     if (outage) {
       const keyed = (own: Own): boolean => own.keys.includes(key.ckn);
       await this.#giving(link, keyed, () =>

@@ -262,10 +262,10 @@ function modelOf({ devices }: RehearsalSnapshot, device: string) {
 }
 
 /** What was measured ends only when the management API reports it, so many milliseconds later. */
-const toldAfterMs = 2_500;
+const operatorDelayMs = 2_500;
 
 function farEndDelay(measured: readonly number[]): SiteOptions["farEndDelayMs"] {
   if (measured.length === 0) return undefined;
-  const begins = (ms: number): number => Math.max(1_000, Math.round(ms - toldAfterMs));
+  const begins = (ms: number): number => Math.max(1_000, Math.round(ms - operatorDelayMs));
   return { low: begins(Math.min(...measured)), high: begins(Math.max(...measured)) };
 }

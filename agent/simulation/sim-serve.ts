@@ -83,7 +83,7 @@ export async function askToStrike(
   json: boolean,
   strike: Strike,
 ): Promise<string> {
-  return toldBy(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
+  return textOf(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
 }
 
 /**
@@ -95,10 +95,10 @@ export async function askToPose(
   json: boolean,
   pose: { readonly aspect: string; readonly state: string },
 ): Promise<string> {
-  return toldBy(await ask(socket, "POST", "/posture", [encodeJson(pose)]), json);
+  return textOf(await ask(socket, "POST", "/posture", [encodeJson(pose)]), json);
 }
 
-function toldBy(answer: unknown, json: boolean): string {
+function textOf(answer: unknown, json: boolean): string {
   if (json) return jsonText(answer);
   return typeof answer === "object" && answer !== null && "text" in answer
     ? visibleLines(String(answer.text))

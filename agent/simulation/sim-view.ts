@@ -56,13 +56,13 @@ const fibreWidth = { narrow: 20, wide: 24 };
  */
 export function drawScene(scene: Scene, paint: Paint, screen: Screen, tick: number): string[] {
   const { title, at, sinceStartMs, speed, tunnels, campaigns, hint } = scene;
-  const told = tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`);
+  const shown = tunnels.map(({ name, verdict }) => `${name} ${paint.verdict(verdict)}`);
   const head = [
     `${paint.strong(title)}  ${paint.faint(`${at}  ${clockText(sinceStartMs)} at ${speed}`)}`,
     "",
     ...linkLines(scene.links, paint, screen, tick),
     "",
-    told.length === 0 ? paint.faint("no tunnels yet") : `tunnels  ${told.join("   ")}`,
+    shown.length === 0 ? paint.faint("no tunnels yet") : `tunnels  ${shown.join("   ")}`,
     ...(campaigns.length === 0 ? [paint.faint("no campaign runs")] : campaigns),
     "",
   ];
@@ -96,19 +96,19 @@ function linkLines(
 ): string[] {
   const isWide = screen.columns >= wideColumns;
   const width = isWide ? fibreWidth.wide : fibreWidth.narrow;
-  const told = (link: SceneLink): string[] => [rateText(link), agentText(link, paint)];
+  const shown = (link: SceneLink): string[] => [rateText(link), agentText(link, paint)];
   const rows = columns(
     links.map((link) => [
       link.edge,
       paintState(link, paint, fibre(link, width, tick)),
       link.far,
       paintState(link, paint, stateText(link)),
-      ...(isWide ? told(link) : []),
+      ...(isWide ? shown(link) : []),
     ]),
   );
   return rows.flatMap((row, index) => {
     const link = links[index];
-    return isWide || link === undefined ? [` ${row}`] : [` ${row}`, `   ${told(link).join("  ")}`];
+    return isWide || link === undefined ? [` ${row}`] : [` ${row}`, `   ${shown(link).join("  ")}`];
   });
 }
 

@@ -79,8 +79,8 @@ function commandLine(channel: ServerChannel, emulator: JunosEmulator): void {
     if (words.startsWith("set cli complete")) channel.write("Disabling complete-on-space\r\n");
     if (words === "commit") {
       for (const [index, one] of [lock, edit(priority), commit, unlock].entries()) {
-        const told = await inside.ask(rpcOf(one, index + 1));
-        if (told.includes("<rpc-error>")) channel.write(`error: ${told}\r\n`);
+        const reported = await inside.ask(rpcOf(one, index + 1));
+        if (reported.includes("<rpc-error>")) channel.write(`error: ${reported}\r\n`);
       }
       channel.write("commit complete\r\n");
     }

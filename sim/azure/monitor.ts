@@ -126,11 +126,11 @@ export class Monitor {
   }
 
   #data(links: readonly string[], metric: Metric | undefined, bucketMs: number, span: Span) {
-    const told = this.#options.clock.wall() - lagMs;
+    const completeAt = this.#options.clock.wall() - lagMs;
     const buckets = new Map<number, number[]>();
     for (const { wall, readings } of this.#samples) {
       const start = Math.floor(wall / bucketMs) * bucketMs;
-      if (start < span.from || start >= span.to || start + bucketMs > told) continue;
+      if (start < span.from || start >= span.to || start + bucketMs > completeAt) continue;
       const values = links.flatMap((link) => readings.get(link) ?? []);
       const all = buckets.get(start) ?? [];
       buckets.set(start, [...all, ...values.map((value) => metric?.of(value) ?? 0)]);

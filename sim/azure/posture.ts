@@ -298,10 +298,10 @@ export class Posture {
       const document = circuitDocument(circuit);
       const properties = document["properties"] as JsonObject;
       const sharedKey = this.#good("bgpKey") ? "simulated-shared-key" : "";
-      const told = this.#is("bgpKey") === "absent" ? {} : { sharedKey };
+      const keyPart = this.#is("bgpKey") === "absent" ? {} : { sharedKey };
       const peerings = (properties["peerings"] as readonly JsonObject[]).map((peering) => ({
         ...peering,
-        properties: { ...(peering["properties"] as JsonObject), ...told },
+        properties: { ...(peering["properties"] as JsonObject), ...keyPart },
       }));
       return { ...document, properties: { ...properties, peerings } };
     });

@@ -4,7 +4,7 @@
 import type { Router } from "../router/router.ts";
 import type { Draft } from "../router/router-commit.ts";
 import { diffConfig, effectsBetween, type MutableConfig } from "../router/router-config.ts";
-import { tellFarEndRoutes } from "./far-end-routes.ts";
+import { advertiseFarEndRoutes } from "./far-end-routes.ts";
 
 const upMs = 40 * 86_400_000;
 
@@ -26,7 +26,7 @@ export abstract class Emulator<Form> {
   constructor(router: Router, first: Form, after: (form: Form, router: Router) => Form) {
     this.router = router;
     this.#after = after;
-    tellFarEndRoutes(router);
+    advertiseFarEndRoutes(router);
     this.#current = after(first, router);
     this.#seen = router.running;
     this.#saved = router.running;

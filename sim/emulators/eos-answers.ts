@@ -150,7 +150,7 @@ function perPort(ports: readonly MacsecPort[], tell: (port: MacsecPort) => Json)
 }
 
 function interfaces(router: Router): Json {
-  const told = perPort(portsOf(router), (port) => {
+  const reported = perPort(portsOf(router), (port) => {
     const rate = known(port.rate);
     const isUp = known(port.linkUp) === true;
     const idle = known(port.admin) === "down" ? "disabled" : "notconnect";
@@ -179,7 +179,7 @@ function interfaces(router: Router): Json {
     mtu: 1500,
     bandwidth: 1e9,
   };
-  return { interfaces: { ...(told["interfaces"] as Json), Management1: management } };
+  return { interfaces: { ...(reported["interfaces"] as Json), Management1: management } };
 }
 
 const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
@@ -243,15 +243,15 @@ function participants(router: Router): Json {
       participants: Object.fromEntries(
         (session?.participants ?? []).map((one) => {
           const isPrincipal = one.ckn === session?.principalCkn;
-          const told = { ...one, isPrincipal, isFallback: roles.get(one.ckn) === "fallback" };
-          return [one.ckn, participant(told, session)];
+          const reported = { ...one, isPrincipal, isFallback: roles.get(one.ckn) === "fallback" };
+          return [one.ckn, participant(reported, session)];
         }),
       ),
     };
   });
 }
 
-interface Told {
+interface EosPort {
   readonly state: MkaSession["participants"][number]["state"];
   readonly livePeers: number;
   readonly potentialPeers: number;
@@ -259,7 +259,7 @@ interface Told {
   readonly isFallback: boolean;
 }
 
-function participant(one: Told, session: MkaSession | undefined): Json {
+function participant(one: EosPort, session: MkaSession | undefined): Json {
   const self = session?.keyServer === "self";
   const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
   return {
@@ -315,9 +315,10 @@ function counters(router: Router): Json {
 function mkaCounters(router: Router): string {
   const heads = ["Interface", "Rx Success", "Rx Failure", "Tx Success", "Tx Failure"];
   const rows = protectedPorts(router).map((port) => {
-    const told = known(port.mkpdus);
-    const lost = (told?.icvFailed ?? 0n) + (told?.unknownCkn ?? 0n) + (told?.replayed ?? 0n);
-    return [port.port, (told?.received ?? lost) - lost, lost, told?.sent ?? 0n, 0n];
+    const reported = known(port.mkpdus);
+    const lost =
+      (reported?.icvFailed ?? 0n) + (reported?.unknownCkn ?? 0n) + (reported?.replayed ?? 0n);
+    return [port.port, (reported?.received ?? lost) - lost, lost, reported?.sent ?? 0n, 0n];
   });
   const table = [heads, ...rows].map((row) => row.map((cell) => String(cell).padEnd(16)).join(""));
   return `${table.join("\n")}\n`;

@@ -14,11 +14,11 @@ const prefixes = [
 ];
 
 /** Makes the far end advertise the prefixes; otherwise every table would be empty. */
-export function tellFarEndRoutes(router: Router): void {
+export function advertiseFarEndRoutes(router: Router): void {
   for (const prefix of prefixes) router.advertise(prefix, "announce");
 }
 
-export interface ToldRoute {
+export interface AdvertisedRoute {
   readonly prefix: string;
   /** Whether each path is in use; of two paths of a prefix, the second may be. */
   readonly paths: readonly boolean[];
@@ -29,7 +29,7 @@ export function routesFrom(
   router: Router,
   peer: string,
   family?: "ipv4" | "ipv6",
-): readonly ToldRoute[] {
+): readonly AdvertisedRoute[] {
   const port = portWith(router, peer);
   const found = (known(router.state().routing)?.routes ?? []).filter(
     ({ prefix, via }) =>
@@ -42,7 +42,7 @@ export function routesFrom(
   });
 }
 
-export const pathCount = (routes: readonly ToldRoute[]): number =>
+export const pathCount = (routes: readonly AdvertisedRoute[]): number =>
   routes.reduce((sum, one) => sum + one.paths.length, 0);
 
 export const familyOf = (prefix: string): "ipv4" | "ipv6" =>
@@ -62,7 +62,7 @@ export interface Columns {
  * wider than its column ends the row, with nothing after it.
  */
 export function tableRows(
-  routes: readonly ToldRoute[],
+  routes: readonly AdvertisedRoute[],
   peer: string,
   columns: Columns,
   printed: (prefix: string) => string = (prefix) => prefix,

@@ -173,8 +173,8 @@ function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
     : "INITIALIZING - Waiting for SAK (Peer is live)";
 }
 
-function pageOf(told: Participant): string {
-  const { port, session, one, isPrincipal } = told;
+function pageOf(reported: Participant): string {
+  const { port, session, one, isPrincipal } = reported;
   const peers = (count: number, letter: string): readonly string[] =>
     memberIds(count, letter).map(
       (mi) => `  ${mi}  67          0600.0000.0001/0001  8         YES           0`,
@@ -192,13 +192,13 @@ function pageOf(told: Participant): string {
       Message Number (MN): 110; EAP Role: NA; Key Server: ${isServer};
       MKA Cipher Suite: AES-256-CMAC;`,
     "",
-    ...sakLines(field, told, 0),
+    ...sakLines(field, reported, 0),
     field("Delay Protection", "NO"),
     "Delay Protection Timer.......... 0s (Not enabled)",
     "",
     field("Confidentiality Offset", known(port.settings)?.confidentialityOffset ?? 0),
     "SCI Based SSCI Computation.... NO",
-    ...fields`SAK Cipher Suite: ${sakSuite(told)}; MACsec Desired: YES;`,
+    ...fields`SAK Cipher Suite: ${sakSuite(reported)}; MACsec Desired: YES;`,
     "",
     `# of MACsec Capable Live Peers............ ${one.livePeers}`,
     `# of MACsec Capable Live Peers Responded.. ${isPrincipal ? session.respondedPeers : 0}`,

@@ -179,10 +179,10 @@ function keysFrom(
 function keyOf({ line, children }: Block): Pick<EndpointKey, "ckn" | "cak"> | undefined {
   const ckn = parseCkn(line.replace(/^key /, ""));
   if (ckn === undefined) throw new LineError("% Invalid key name, an even number of digits");
-  const told = restOf(children, "key-string");
-  if (told === undefined) return undefined;
-  const hidden = told.startsWith("7 ") ? plainOf(told.slice(2)) : undefined;
-  const digits = hidden ?? told.replace(/^0 /, "");
+  const reported = restOf(children, "key-string");
+  if (reported === undefined) return undefined;
+  const hidden = reported.startsWith("7 ") ? plainOf(reported.slice(2)) : undefined;
+  const digits = hidden ?? reported.replace(/^0 /, "");
   const algorithm = restOf(children, "cryptographic-algorithm") ?? "aes-128-cmac";
   const octets = algorithm === "aes-128-cmac" ? 16 : 32;
   if (digits.length !== 2 * octets) {

@@ -32,8 +32,10 @@ export function ikeSas(router: Router): string {
 }
 
 export function ipsecSas(root: readonly Block[], router: Router): string {
-  const told = [...runningTunnels(boundTunnels(root), router)].map(([at, one]) => flowOf(at, one));
-  return told.length === 0 ? "No SAs found" : told.join("\n\n");
+  const reported = [...runningTunnels(boundTunnels(root), router)].map(([at, one]) =>
+    flowOf(at, one),
+  );
+  return reported.length === 0 ? "No SAs found" : reported.join("\n\n");
 }
 
 function flowOf(at: string, tunnel: SimTunnel): string {

@@ -130,11 +130,11 @@ function espOf(
 function pskOf(root: readonly Block[], keyring: string, remote: string): Uint8Array | undefined {
   const peers = linesIn(root, `crypto ikev2 keyring ${keyring}`);
   const peer = peers.find(({ children }) => restOf(children, "address") === remote);
-  const told = restOf(peer?.children, "pre-shared-key");
-  if (told === undefined) return undefined;
-  const hex = /^hex ((?:[0-9A-Fa-f]{2})+)$/.exec(told)?.[1];
+  const reported = restOf(peer?.children, "pre-shared-key");
+  if (reported === undefined) return undefined;
+  const hex = /^hex ((?:[0-9A-Fa-f]{2})+)$/.exec(reported)?.[1];
   if (hex !== undefined) return Uint8Array.from(Buffer.from(hex, "hex"));
-  return new TextEncoder().encode(told.replace(/^0 /, ""));
+  return new TextEncoder().encode(reported.replace(/^0 /, ""));
 }
 
 /** Returns the static routes, each with its interface or next hop. */

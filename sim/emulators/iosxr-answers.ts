@@ -168,8 +168,8 @@ const fields = rowsOf(field);
 
 const rule = "-".repeat(79);
 
-function pageOf(told: Participant): string {
-  const { port, session, one, isPrincipal } = told;
+function pageOf(reported: Participant): string {
+  const { port, session, one, isPrincipal } = reported;
   const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
   const settings = known(port.settings);
   const status = isPrincipal
@@ -191,10 +191,10 @@ function pageOf(told: Participant): string {
       Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;
       Configured MACSec Cipher Suite: ${(settings?.suite ?? "").toUpperCase()};`,
     "",
-    ...sakLines(field, told, 16),
+    ...sakLines(field, reported, 16),
     ...fields`Replay Window Size: ${settings?.replayWindow ?? 64};
       Confidentiality Offset: ${settings?.confidentialityOffset ?? 0};
-      SAK Cipher Suite: ${sakSuite(told)};
+      SAK Cipher Suite: ${sakSuite(reported)};
       MACsec Capability: 3 (MACsec Integrity, Confidentiality, & Offset); MACsec Desired: YES;`,
     "",
     ...fields`# of MACsec Capable Live Peers: ${one.livePeers};

@@ -4,7 +4,7 @@ import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Emulator } from "./emulator.ts";
-import { routesFrom, type ToldRoute } from "./far-end-routes.ts";
+import { type AdvertisedRoute, routesFrom } from "./far-end-routes.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
@@ -121,11 +121,11 @@ function interfaces(router: Router): Answer {
 
 /** Lists only ports with a bound association; the others have no session. */
 function mkaSessions(router: Router): Answer {
-  const told = protectedPorts(router).flatMap((port) => {
+  const reported = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
     return session === undefined ? [] : sessionOf(port, session);
   });
-  return told.length === 0 ? nodes`mka-session-information;` : told;
+  return reported.length === 0 ? nodes`mka-session-information;` : reported;
 }
 
 const noKey = `${"0".repeat(24)}/0`;
@@ -268,8 +268,8 @@ function routes(router: Router, question: XmlNode): Answer {
  * address.
  */
 function received(router: Router, peer: string): Answer {
-  const table = (name: string, told: readonly ToldRoute[]): Answer => {
-    const rows = told.flatMap(({ prefix, paths }) => {
+  const table = (name: string, reported: readonly AdvertisedRoute[]): Answer => {
+    const rows = reported.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
         (isUsed) => nodes`
           rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
@@ -277,7 +277,7 @@ function received(router: Router, peer: string): Answer {
       );
       return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;
     });
-    const count = 2 * told.length;
+    const count = 2 * reported.length;
     return nodes`
       route-table { table-name ${name}; destination-count ${count}; total-route-count ${count};
         active-route-count ${count}; holddown-route-count 0; hidden-route-count 0; ${rows} }`;

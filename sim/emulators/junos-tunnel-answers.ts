@@ -109,13 +109,13 @@ export function staticRoutes(tree: ConfigNode, router: Router): Answer {
   const bound = boundTunnels(tree, router);
   const routes = entries(at(tree, "routing-options", "static"), "route").flatMap((route) => {
     const hops = entries(route, "next-hop").filter(({ text }) => isInUse(text, bound));
-    const told = hops.flatMap(
+    const reported = hops.flatMap(
       ({ text }) => nodes`nh { ${optional(text.startsWith("st0.") ? "via" : "to", text)} }`,
     );
     return nodes`
       rt { rt-destination ${textAt(route, "name") ?? ""};
         rt-entry { ${optional("active-tag", hops.length === 0 ? undefined : "*")}
-          protocol-name Static; ${told} } }`;
+          protocol-name Static; ${reported} } }`;
   });
   return nodes`route-information { route-table { table-name inet.0; ${routes} } }`;
 }

@@ -230,8 +230,8 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
     applyEdit(next, configuration, warnings);
     this.#candidate = next;
     this.#isModified = true;
-    const told = warnings.map((text) => rpcError("data-missing", text, "warning"));
-    return replied(...told, tag("ok"));
+    const reported = warnings.map((text) => rpcError("data-missing", text, "warning"));
+    return replied(...reported, tag("ok"));
   }
 
   #load(operation: XmlNode, holder: object): Outcome {

@@ -37,7 +37,7 @@ const hundredth = 10;
 /** Returns the objects, in any order: the agent sorts them by identifier. */
 export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObject[] {
   const ticks = BigInt(Math.max(0, Math.floor((router.wall() - bootedAt) / hundredth)));
-  const ports = router.state().macsec.map((told, index) => portOf(router, told, index));
+  const ports = router.state().macsec.map((reported, index) => portOf(router, reported, index));
   return [
     text(`${system}.1.0`, `${router.name}, a simulated router`),
     identifier(`${system}.2.0`, systemObject),
@@ -46,22 +46,22 @@ export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObje
     number(ifNumber, "integer", BigInt(2 * ports.length)),
     ...ports.flatMap((port) => [
       ...interfaces(port),
-      ...(known(port.told.settings) === undefined ? [] : secyOf(port)),
+      ...(known(port.reported.settings) === undefined ? [] : secyOf(port)),
     ]),
   ];
 }
 
 interface Port {
-  readonly told: MacsecPort;
+  readonly reported: MacsecPort;
   readonly endpoint: PortEndpoint;
   readonly index: number;
   readonly controlled: number;
 }
 
-function portOf(router: Router, told: MacsecPort, index: number): Port {
-  const endpoint = router.port(told.port)?.endpoint;
-  if (endpoint === undefined) throw new RangeError(`no port ${told.port}`);
-  return { told, endpoint, index: firstPort + index, controlled: firstControlled + index };
+function portOf(router: Router, reported: MacsecPort, index: number): Port {
+  const endpoint = router.port(reported.port)?.endpoint;
+  if (endpoint === undefined) throw new RangeError(`no port ${reported.port}`);
+  return { reported, endpoint, index: firstPort + index, controlled: firstControlled + index };
 }
 
 function number(
@@ -79,15 +79,15 @@ const text = (oid: string, value: string): SnmpObject =>
 
 const identifier = (oid: string, value: string): SnmpObject => ({ oid, type: "identifier", value });
 
-function interfaces({ told, endpoint, index, controlled }: Port): readonly SnmpObject[] {
-  const admin = known(told.admin) === "down" ? 2n : 1n;
+function interfaces({ reported, endpoint, index, controlled }: Port): readonly SnmpObject[] {
+  const admin = known(reported.admin) === "down" ? 2n : 1n;
   const oper = endpoint.linkUp() ? 1n : 2n;
-  const upper = known(told.session)?.controlledPort === "blocked" ? 2n : oper;
-  const name = `${told.port}-controlled`;
+  const upper = known(reported.session)?.controlledPort === "blocked" ? 2n : oper;
+  const name = `${reported.port}-controlled`;
   return [
-    ...interfaceRow(index, told.port, ethernet, { admin, oper }),
+    ...interfaceRow(index, reported.port, ethernet, { admin, oper }),
     ...interfaceRow(controlled, name, macSecControlled, { admin, oper: upper }),
-    ...highCapacity(told, endpoint, index),
+    ...highCapacity(reported, endpoint, index),
     text(`${ifXTable}.1.${controlled}`, name),
     // The controlled port is stacked on the common one (RFC 2863, 3.1.1).
     number(`${ifStackStatus}.0.${controlled}`, "integer", 1n),
@@ -113,14 +113,14 @@ function interfaceRow(
 }
 
 function highCapacity(
-  told: MacsecPort,
+  reported: MacsecPort,
   endpoint: PortEndpoint,
   index: number,
 ): readonly SnmpObject[] {
   const { tx, rx } = endpoint.counts();
   const megabits = BigInt(Math.round((endpoint.rate().lineBps / gigabit) * 1000));
   return [
-    text(`${ifXTable}.1.${index}`, told.port),
+    text(`${ifXTable}.1.${index}`, reported.port),
     number(`${ifXTable}.6.${index}`, "counter64", rx.octets),
     number(`${ifXTable}.7.${index}`, "counter64", rx.frames),
     number(`${ifXTable}.10.${index}`, "counter64", tx.octets),
@@ -139,8 +139,8 @@ const suites: Readonly<Record<CipherSuite, string>> = {
   "gcm-aes-xpn-256": "0.128.194.0.1.0.0.4",
 };
 
-function secyOf({ told, endpoint, controlled: index }: Port): readonly SnmpObject[] {
-  const settings = known(told.settings);
+function secyOf({ reported, endpoint, controlled: index }: Port): readonly SnmpObject[] {
+  const settings = known(reported.settings);
   const frames = endpoint.frames();
   const suite = endpoint.liveSuite() ?? settings?.suite ?? "gcm-aes-128";
   const truth = (value: boolean | undefined): bigint => (value === true ? 1n : 2n);

@@ -48,8 +48,8 @@ function unchanged(router: Router, read: TunnelConfig): TunnelConfig | undefined
   if (stands === undefined) return undefined;
   const { localPrefixes, ifId } = read.spec;
   const remotePrefixes = stands.spec.remotePrefixes.toSorted();
-  const told = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
-  const isSame = sameSpec(told, read.spec) && sameBytes(stands.psk, read.psk);
+  const reported = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
+  const isSame = sameSpec(reported, read.spec) && sameBytes(stands.psk, read.psk);
   return isSame ? stands : undefined;
 }
 

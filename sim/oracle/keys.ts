@@ -10,8 +10,8 @@ import {
   type Finding,
   linkOf,
   type Moment,
+  sentAt,
   shortCkn,
-  toldAt,
 } from "./moment.ts";
 
 const keysPerLinkMax = 2;
@@ -69,7 +69,7 @@ export function watchKeys(): Checker {
       if (effect.what === "takeover") noteReturned(moment, effect, cameBackAt);
       if (effect.by === "agent" && (effect.what === "port.drain" || effect.what === "port.shut")) {
         const taken = effect.what === "port.drain" ? drainedAt : shutAt;
-        taken.set(effect.link ?? "", toldAt(moment, effect) ?? effect.at);
+        taken.set(effect.link ?? "", sentAt(moment, effect) ?? effect.at);
       }
       if (effect.by !== "agent" || !keyBringing.has(effect.what)) continue;
       if (effect.ckn !== undefined) ours.add(effect.ckn);
@@ -114,7 +114,7 @@ function noteReturned(
 
 function isLate(moment: Moment, effect: EffectEvent): boolean {
   const pending = linkOf(moment.now, effect.link)?.commitArmed === true;
-  const asked = toldAt(moment, effect);
+  const asked = sentAt(moment, effect);
   return pending && asked !== undefined && moment.at - asked > lateMs;
 }
 
@@ -132,7 +132,7 @@ function* tooMany(
   const kept = (each: LinkTruth): readonly Ckn[] =>
     pointed.has(each.id) && pointed.get(each.id) !== each.farKey ? each.edgeKeys : keysOf(each);
   // A router may take its time: a key that returned after the request was in no observation either.
-  const askedAt = toldAt(moment, effect) ?? moment.at;
+  const askedAt = sentAt(moment, effect) ?? moment.at;
   // A link that is already drained or shut is finished first: leaving it half way would interrupt
   // both links. The change of any other link began with its router, and a far end may refuse the
   // key before it takes it.

@@ -105,6 +105,6 @@ export function shortCkn(ckn: Ckn): string {
 }
 
 /** Returns the time at which the agent asked the router for this; undefined if it is not known. */
-export function toldAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
+export function sentAt({ known }: Moment, { token }: EffectEvent): Instant | undefined {
   return token === undefined ? undefined : known.get(token)?.at;
 }

@@ -220,11 +220,11 @@ export class Oracle {
       // A broken data plane shows in counters only, so an agent needs its evidence time; if they
       // show nothing for longer, the link is not known to carry.
       const since = this.#brokenSince.get(link);
-      const told = since !== undefined && state.at - since > this.#bounds.dataMs;
+      const isReported = since !== undefined && state.at - since > this.#bounds.dataMs;
       const before = this.#observations.get(link);
       const continues = before !== undefined && state.at - before.at <= seenMs;
       const seenSince = continues ? before.seenSince : state.at;
-      this.#observations.set(link, { at: state.at, inService: shown && !told, seenSince });
+      this.#observations.set(link, { at: state.at, inService: shown && !isReported, seenSince });
     }
   }
 
@@ -346,7 +346,7 @@ export class Oracle {
    * Reports that the agent sent a commit: a router may take its time, and a commit under way cannot
    * be recalled.
    */
-  told(device: string, token: string): void {
+  sent(device: string, token: string): void {
     const knowledge = { at: this.#site.clock.now(), observations: new Map(this.#observations) };
     // The newest entry is last; an old commit is carried out by now, or never.
     for (const name of [device, token]) {

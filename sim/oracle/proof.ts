@@ -10,8 +10,8 @@ import {
   type Finding,
   linkOf,
   type Moment,
+  sentAt,
   shortCkn,
-  toldAt,
 } from "./moment.ts";
 
 /** The principal that secures the link, and the delivered frames before it did. */
@@ -114,7 +114,7 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       for (const effect of moment.effects) {
         const { by, what, ckn, link: id, at } = effect;
         if (id !== link.id) continue;
-        if (by === "agent" && what === "port.shut") memory.shutAt = toldAt(moment, effect) ?? at;
+        if (by === "agent" && what === "port.shut") memory.shutAt = sentAt(moment, effect) ?? at;
         if (what === "peer.put") memory.farWriter = by;
         if (by === "agent" && what === "macsec.addKey") memory.staged = ckn;
         if (by !== "person") continue;
@@ -188,12 +188,12 @@ function* judge(
           ? { ...memory, farHandAt: undefined }
           : memory;
       const flaw = flawOf(old, moment.at, before, seen, bounds);
-      const told = effect.what === "rollback" ? undefined : toldAt(moment, effect);
-      if (wasProvenWhenTold(old, told, memory, bounds)) continue;
+      const sent = effect.what === "rollback" ? undefined : sentAt(moment, effect);
+      if (wasProvenWhenSent(old, sent, memory, bounds)) continue;
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);
     } else if (
       before.farKey === old &&
-      !hadOutage(memory, toldAt(moment, effect) ?? moment.at, bounds)
+      !hadOutage(memory, sentAt(moment, effect) ?? moment.at, bounds)
     ) {
       yield found(`replaced key ${shortCkn(old)} while the far end still used it`);
     }
@@ -202,7 +202,7 @@ function* judge(
   if (effect.what !== "macsec.promoteKey" || ckn === undefined) return;
   if (memory !== undefined && wasProvenBeforeHand(moment, effect, memory, bounds)) return;
   const other = before.edgeKeys.find((key) => key !== ckn);
-  if (other !== undefined && wasProvenWhenTold(other, toldAt(moment, effect), memory, bounds)) {
+  if (other !== undefined && wasProvenWhenSent(other, sentAt(moment, effect), memory, bounds)) {
     return;
   }
   const flaw = other === undefined ? undefined : flawOf(other, moment.at, before, memory, bounds);
@@ -238,7 +238,7 @@ function wasProvenBeforeHand(
   { shutAt, provenBefore, farHandAt }: Memory,
   { observationFreshMs }: ProofBounds,
 ): boolean {
-  const since = shutAt ?? toldAt(moment, effect);
+  const since = shutAt ?? sentAt(moment, effect);
   if (since === undefined || farHandAt === undefined || farHandAt < since) return false;
   if (provenBefore === undefined || provenBefore.principal !== effect.ckn) return false;
   return since - provenBefore.at <= observationFreshMs;
@@ -248,17 +248,17 @@ function wasProvenBeforeHand(
  * A router may carry out a change minutes after the request: the proof of another key, by frames
  * and by time, was complete when the agent asked.
  */
-function wasProvenWhenTold(
+function wasProvenWhenSent(
   old: Ckn,
-  told: Instant | undefined,
+  sent: Instant | undefined,
   memory: Memory | undefined,
   { settleMs }: ProofBounds,
 ): boolean {
-  if (told === undefined) return false;
+  if (sent === undefined) return false;
   return [memory?.proven, memory?.provenBefore].some((proven) => {
     if (proven === undefined || proven.principal === old) return false;
     const { at, since, stoodSince } = proven;
-    return since <= told && told - at <= askedMs && told - stoodSince >= settleMs;
+    return since <= sent && sent - at <= askedMs && sent - stoodSince >= settleMs;
   });
 }
 

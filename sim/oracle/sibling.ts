@@ -45,7 +45,7 @@ interface Memory {
   usableSince: Instant | undefined;
   /** The time since which the agent could know that the link is withheld beside a lost sibling. */
   strandedSince: Instant | undefined;
-  told: "none" | "stranded" | "parked";
+  standing: "none" | "stranded" | "parked";
 }
 
 /**
@@ -99,7 +99,7 @@ function fresh(): Memory {
     aliveSince: undefined,
     usableSince: undefined,
     strandedSince: undefined,
-    told: "none",
+    standing: "none",
   };
 }
 
@@ -247,7 +247,7 @@ function* keptDrained(
   if (withheld === undefined || link.commitPending) {
     memory.usableSince = undefined;
     memory.strandedSince = undefined;
-    memory.told = "none";
+    memory.standing = "none";
     return;
   }
   // A link that has just begun to carry could not have had its traffic back before.
@@ -258,9 +258,9 @@ function* keptDrained(
   const tried = askedAt !== undefined && moment.at - askedAt <= bounds.strandedMs;
   const known = !tried && knownLostSiblings(moment, link);
   memory.strandedSince = known ? (memory.strandedSince ?? moment.at) : undefined;
-  if (memory.told !== "none") return;
+  if (memory.standing !== "none") return;
   if (memory.strandedSince !== undefined && moment.at - memory.strandedSince > bounds.strandedMs) {
-    memory.told = "stranded";
+    memory.standing = "stranded";
     yield {
       promise: "P2",
       event,
@@ -270,15 +270,15 @@ function* keptDrained(
     !tried &&
     unmeantMs(moment, link.id, withheld, memory.usableSince) > bounds.strandedMs
   ) {
-    memory.told = "parked";
+    memory.standing = "parked";
     const text = `${link.id} could carry but stays ${state} by a change that nothing needs`;
     yield { promise: "P2", event, text };
   } else if (!tried && waitsMs(moment, link, memory.usableSince) > bounds.strandedMs) {
-    memory.told = "parked";
+    memory.standing = "parked";
     const text = `${link.id} could carry but stays ${state} while its campaign waits`;
     yield { promise: "P2", event, text };
   } else if (!tried && quietMs(moment, memory.usableSince, lastAct) > bounds.parkedMs) {
-    memory.told = "parked";
+    memory.standing = "parked";
     const text = `${link.id} could carry but stays ${state} although nothing is being done`;
     yield { promise: "P2", event, text };
   }

@@ -44,8 +44,8 @@ function* judgePut(moment: Moment, effect: EffectEvent, held: ReadonlySet<Ckn>):
   const first = linkOf(moment.before, link)?.edgeKeys.length === 0;
   if (first || ckn === undefined) return;
   if (held.has(ckn) || moment.tried.get(link)?.has(ckn) === true) return;
-  const told = `the agent pointed the far end of ${link} at key ${shortCkn(ckn)}`;
-  const text = `${told}, which its router never had and was never asked to take`;
+  const claim = `the agent pointed the far end of ${link} at key ${shortCkn(ckn)}`;
+  const text = `${claim}, which its router never had and was never asked to take`;
   yield { promise: "P3", event, text };
 }
 

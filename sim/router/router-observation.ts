@@ -80,14 +80,14 @@ interface Advertised {
   /** The prefixes that the far end advertises. */
   readonly learned: ReadonlySet<string>;
   /** The prefixes that this router advertises. */
-  readonly told: ReadonlySet<string>;
+  readonly announced: ReadonlySet<string>;
 }
 
 export function readRouting(
   ports: readonly ObservedPort[],
   tunnels: Iterable<SimTunnel>,
   running: MutableConfig,
-  { learned, told }: Advertised,
+  { learned, announced }: Advertised,
 ): Routing {
   const sessions: BgpSession[] = [];
   const routes: Route[] = [];
@@ -116,7 +116,7 @@ export function readRouting(
   }
   const advertised = ports
     .filter((port) => port.bgp.up())
-    .flatMap(({ name, peer }) => [...told].map((prefix) => ({ port: name, peer, prefix })));
+    .flatMap(({ name, peer }) => [...announced].map((prefix) => ({ port: name, peer, prefix })));
   return { sessions, routes, drains, advertised };
 }
 

@@ -96,7 +96,7 @@ export class Router {
   readonly #tunnels = new Map<string, SimTunnel>();
   readonly #gatewayPsks = new Map<string, Uint8Array>();
   readonly #learned = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #announced = new Set<string>();
   readonly #faults = new Set<RouterFault>();
   readonly #effectListeners: ((effect: EffectEvent) => void)[] = [];
   readonly #routingListeners: (() => void)[] = [];
@@ -146,10 +146,10 @@ export class Router {
     const at = this.options.clock.now();
     const { capabilities } = this.options;
     const ports = [...this.#ports.values()];
-    const told = capabilities.macsec === undefined ? [] : ports;
+    const macsecPorts = capabilities.macsec === undefined ? [] : ports;
     const tunnels = capabilities.ipsec === undefined ? [] : this.tunnels();
     if (this.hasFault("unparsed")) {
-      const portNames = told.map(({ name }) => name);
+      const portNames = macsecPorts.map(({ name }) => name);
       return unparsedState(
         this.name,
         portNames,
@@ -167,12 +167,12 @@ export class Router {
       device: this.name,
       at,
       control: known(control, at),
-      macsec: told.map((port) => readPort(port, this.#running, capabilities, at)),
+      macsec: macsecPorts.map((port) => readPort(port, this.#running, capabilities, at)),
       ipsec: tunnels.map((tunnel) => tunnel.read()),
       routing: known(
         readRouting(ports, this.tunnels(), this.#running, {
           learned: this.#learned,
-          told: this.#told,
+          announced: this.#announced,
         }),
         at,
       ),
@@ -235,7 +235,7 @@ export class Router {
     if (spec === undefined) return false;
     return (
       spec.remotePrefixes.some((prefix) => this.#learned.has(prefix)) ||
-      spec.localPrefixes.some((prefix) => this.#told.has(prefix))
+      spec.localPrefixes.some((prefix) => this.#announced.has(prefix))
     );
   }
 
@@ -344,8 +344,8 @@ export class Router {
 
   /** Advertises the prefix to the far end over BGP on every port, or withdraws it. */
   tell(prefix: string, kind: "announce" | "withdraw"): void {
-    if (kind === "announce") this.#told.add(prefix);
-    else this.#told.delete(prefix);
+    if (kind === "announce") this.#announced.add(prefix);
+    else this.#announced.delete(prefix);
   }
 
   /** Makes the far end advertise the prefix over BGP on every port, or withdraw it. */

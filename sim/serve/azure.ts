@@ -120,12 +120,12 @@ export async function serveAzure(options: AzureServeOptions): Promise<AzureServe
   Object.assign(parts, { secure: passed, local: azure.local, arc: azure.arc, site });
   const { ca, certificate, federatedToken } = files;
   const { tenant, clientId, header: identityHeader } = identity;
-  const told = { ...at, ca, certificate, federatedToken, tenant, clientId, identityHeader };
+  const places = { ...at, ca, certificate, federatedToken, tenant, clientId, identityHeader };
   return {
-    ...told,
+    ...places,
     azure,
     site,
-    environment: environmentOf(told),
+    environment: environmentOf(places),
     close: async () => {
       await Promise.all(servers.map(closeServer));
     },
@@ -217,18 +217,18 @@ function arcFiles(folder: string): () => Promise<ArcChallenge> {
   };
 }
 
-type Told = Pick<AzureServed, "base" | "local" | "ca" | "tenant" | "clientId"> &
+type ServedAt = Pick<AzureServed, "base" | "local" | "ca" | "tenant" | "clientId"> &
   Pick<AzureServed, "certificate" | "identityHeader">;
 
-function environmentOf(told: Told): Readonly<Record<string, string>> {
+function environmentOf(places: ServedAt): Readonly<Record<string, string>> {
   return {
-    AZURE_AUTHORITY_HOST: told.base,
-    NODE_EXTRA_CA_CERTS: told.ca,
-    AZURE_TENANT_ID: told.tenant,
-    AZURE_CLIENT_ID: told.clientId,
-    AZURE_CLIENT_CERTIFICATE_PATH: told.certificate,
-    IDENTITY_ENDPOINT: `${told.local}/msi/token`,
-    IDENTITY_HEADER: told.identityHeader,
+    AZURE_AUTHORITY_HOST: places.base,
+    NODE_EXTRA_CA_CERTS: places.ca,
+    AZURE_TENANT_ID: places.tenant,
+    AZURE_CLIENT_ID: places.clientId,
+    AZURE_CLIENT_CERTIFICATE_PATH: places.certificate,
+    IDENTITY_ENDPOINT: `${places.local}/msi/token`,
+    IDENTITY_HEADER: places.identityHeader,
     NO_PROXY: "localhost,127.0.0.1",
   };
 }

@@ -91,7 +91,7 @@ interface LinkModel {
 type OperationEnd = Exclude<OperationState, { readonly kind: "running" }>;
 
 /** The data of a change besides the document. */
-interface Told {
+interface Change {
   readonly by: Who;
   readonly ckn: Ckn | undefined;
   readonly operation: string;
@@ -246,8 +246,8 @@ export class Msee {
       this.#clock.after(1000, () => this.manualEdit(link, edit));
       return;
     }
-    const told = { by: "person", ckn: undefined, operation: this.#operation() } as const;
-    this.#begin(link, edited(this.#links[link].document, edit), told);
+    const change = { by: "person", ckn: undefined, operation: this.#operation() } as const;
+    this.#begin(link, edited(this.#links[link].document, edit), change);
   }
 
   /**
@@ -294,8 +294,8 @@ export class Msee {
     return id;
   }
 
-  #begin(link: AzureLink, document: LinkDocument, told: Told): void {
-    const { by, ckn, operation } = told;
+  #begin(link: AzureLink, document: LinkDocument, change: Change): void {
+    const { by, ckn, operation } = change;
     const model = this.#links[link];
     this.#operations.set(operation, { kind: "running" });
     model.operations += 1;

@@ -95,7 +95,7 @@ export interface SiteObserver {
   /** The agent asked a device for a change, whether or not that is carried out. */
   asked?(device: string, change: DeviceChange): void;
   /** The agent sends a commit to the device; later knowledge cannot stop it any more. */
-  told?(device: string, token: string): void;
+  sent?(device: string, token: string): void;
   /** The agent asks the device to revert a commit. */
   takesBack?(token: string): void;
 }
@@ -325,10 +325,10 @@ export class Site implements SiteBackend {
 
   #open(router: Router): Device {
     const device = openRouter(router);
-    const told = (transaction: Transaction): Transaction => ({
+    const reported = (transaction: Transaction): Transaction => ({
       ...transaction,
       apply: (within, signal) => {
-        for (const observer of this.#observers) observer.told?.(router.name, transaction.token);
+        for (const observer of this.#observers) observer.sent?.(router.name, transaction.token);
         return transaction.apply(within, signal);
       },
       rollback: (signal) => {
@@ -345,12 +345,12 @@ export class Site implements SiteBackend {
       },
       prepare: async (change, keys, signal) => {
         for (const observer of this.#observers) observer.asked?.(router.name, change);
-        return told(await device.prepare(change, keys, signal));
+        return reported(await device.prepare(change, keys, signal));
       },
       recall: async (token, signal) => {
         const recalled = await device.recall(token, signal);
         if (recalled.kind === "absent") return recalled;
-        return { kind: "pending", transaction: told(recalled.transaction) };
+        return { kind: "pending", transaction: reported(recalled.transaction) };
       },
     };
   }

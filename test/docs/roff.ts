@@ -61,11 +61,11 @@ function tableLines([head = "", , ...rows]: readonly string[]): readonly string[
   const names = cellsOf(head);
   return rows.flatMap((row) => {
     const [first = "", ...rest] = cellsOf(row);
-    const told = rest.flatMap((cell, index) => {
+    const formatted = rest.flatMap((cell, index) => {
       const name = rest.length === 1 ? "" : `${names[index + 1] ?? ""}: `;
       return cell === "" ? [] : [`${name}${inline(cell)}`, ".br"];
     });
-    return [".TP", inline(first), ...told.slice(0, -1)];
+    return [".TP", inline(first), ...formatted.slice(0, -1)];
   });
 }
 

@@ -103,9 +103,9 @@ describe("an enrolment over the management API", () => {
     await stage.live(undefined);
     await stage.site.clock.runFor(5 * minute);
     expect([stage.campaign, stage.puts()]).toEqual(["none", []]);
-    const told = warnings(stage).filter((line) => line.startsWith("far-end-unreadable"));
-    expect(told).toHaveLength(2);
-    expect(told[0]).toContain("give it Microsoft.Network/expressRoutePorts/read");
+    const raised = warnings(stage).filter((line) => line.startsWith("far-end-unreadable"));
+    expect(raised).toHaveLength(2);
+    expect(raised[0]).toContain("give it Microsoft.Network/expressRoutePorts/read");
   });
 
   it("a management API that hangs does not delay observations of the routers", async () => {

@@ -56,7 +56,7 @@ function refuse(stage: ArmStage, refusal: Refusal, when: When): void {
   };
 }
 
-interface Told {
+interface Outcome {
   readonly outageMs: readonly number[];
   readonly outcomes: readonly (string | undefined)[];
   readonly stage: ArmStage;
@@ -79,7 +79,7 @@ async function begin(stage: ArmStage, wish: Wish): Promise<void> {
   await stage.until(() => stage.campaign !== "done");
 }
 
-async function run(wish: Wish, spoil: (stage: ArmStage) => void): Promise<Told> {
+async function run(wish: Wish, spoil: (stage: ArmStage) => void): Promise<Outcome> {
   const stage = await staged(wish);
   spoil(stage);
   const watch = watchOutages(stage.site);
@@ -90,7 +90,7 @@ async function run(wish: Wish, spoil: (stage: ArmStage) => void): Promise<Told> 
   return { outageMs, outcomes: stage.outcomes(), stage };
 }
 
-function expectWhole({ outcomes, stage }: Told, wish: Wish): void {
+function expectWhole({ outcomes, stage }: Outcome, wish: Wish): void {
   const outcome = wish === "enrol" ? "enrolled" : wish === "change" ? "changed" : "rotated";
   expect(outcomes, stage.reason?.code).toEqual([outcome, outcome]);
   expect([stage.campaign, stage.status().verdict]).toEqual(["done", "protected"]);
@@ -99,7 +99,7 @@ function expectWhole({ outcomes, stage }: Told, wish: Wish): void {
 }
 
 describe.each(wishes)("%s with operation polls refused", (wish) => {
-  let clean: Told;
+  let clean: Outcome;
   beforeAll(async () => {
     clean = await run(wish, () => undefined);
     expectWhole(clean, wish);
@@ -120,9 +120,9 @@ describe.each(wishes)("%s with operation polls refused", (wish) => {
   it.each(pairs)(
     "operation polls refused by %d %s %s cost at most the stated time",
     async (status, code, when) => {
-      const told = await run(wish, (stage) => refuse(stage, [status, code], when));
-      expectWhole(told, wish);
-      told.outageMs.forEach((ms, index) => {
+      const outcome = await run(wish, (stage) => refuse(stage, [status, code], when));
+      expectWhole(outcome, wish);
+      outcome.outageMs.forEach((ms, index) => {
         expect(ms).toBeLessThanOrEqual((clean.outageMs[index] ?? 0) + statedMs);
       });
     },

@@ -121,8 +121,8 @@ export class ArmStage {
   }
 
   async #far(request: HttpRequest, signal: AbortSignal): Promise<HttpReply> {
-    const told = await armDialer(this.cloud).http(request, signal);
-    const reply = await this.alter(told, request);
+    const real = await armDialer(this.cloud).http(request, signal);
+    const reply = await this.alter(real, request);
     const { method, path } = request;
     if (this.#documents === "prompt" || method !== "GET" || path.includes("/operations/")) {
       return reply;

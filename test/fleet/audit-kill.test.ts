@@ -22,7 +22,7 @@ const bad = [
   { from: 650, to: 700 },
 ];
 
-interface Told {
+interface Ended {
   readonly calls: number;
   readonly died: boolean;
   readonly lastCall: string;
@@ -32,7 +32,7 @@ interface Told {
   readonly changes: number;
 }
 
-async function told(crashPoint: CrashPoint | undefined): Promise<Told> {
+async function killed(crashPoint: CrashPoint | undefined): Promise<Ended> {
   // Small segments make the ring rotate while the process is killed.
   const bench = new AuditBench(1_200);
   const { clock, disk } = bench;
@@ -83,7 +83,7 @@ async function told(crashPoint: CrashPoint | undefined): Promise<Told> {
 }
 
 describe("an audit log killed at every call to the disk", async () => {
-  const clean = await told(undefined);
+  const clean = await killed(undefined);
 
   it("an audit log that is not killed loses nothing", () => {
     expect(clean).toMatchObject({ losses: [], wrong: [], changes: 1 });
@@ -98,7 +98,7 @@ describe("an audit log killed at every call to the disk", async () => {
       console.log(`${clean.calls} calls, each killed ${when}`);
       expect(clean.calls).toBeGreaterThan(20);
       for (let call = 1; call <= clean.calls; call += 1) {
-        const ended = await told({ call, when });
+        const ended = await killed({ call, when });
         const where = `call ${call} (${ended.lastCall})`;
         expect([where, ended.died, ended.losses, ended.wrong]).toEqual([where, true, [], []]);
         // A kill costs the seconds that were not confirmed, the time without a process, and the

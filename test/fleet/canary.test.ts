@@ -33,7 +33,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
     models: "best",
     writeLine,
   });
-  const told: World["log"] = {
+  const capture: World["log"] = {
     write: (level, code, text, fields) => {
       lines.push(JSON.stringify({ level, code, text, ...fields }));
     },
@@ -43,7 +43,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
     await run.begin(run.config(), (world) => {
       const log: World["log"] = {
         write: (...line) => {
-          told.write(...line);
+          capture.write(...line);
           world.log.write(...line);
         },
       };

@@ -53,7 +53,7 @@ function nearChanges(truth: Uint8Array, kind: "link" | "tunnel"): Uint8Array {
   return near;
 }
 
-function judge(truth: Uint8Array, told: Uint8Array, kind: "link" | "tunnel"): Judged {
+function judge(truth: Uint8Array, reportBytes: Uint8Array, kind: "link" | "tunnel"): Judged {
   const near = nearChanges(truth, kind);
   const wrong = new Runs();
   const minutes = { equal: 0, near: 0, excused: 0 };
@@ -64,13 +64,13 @@ function judge(truth: Uint8Array, told: Uint8Array, kind: "link" | "tunnel"): Ju
     for (let at = minute * 60; at < (minute + 1) * 60; at += 1) {
       const is = truth[at] ?? 0;
       const isBad = (is & (bits.good | bits.bad)) === bits.bad;
-      const isProtected = told[at] === says.protected;
+      const isProtected = reportBytes[at] === says.protected;
       run = isBad && isProtected ? run + 1 : 0;
       worstS = Math.max(worstS, run);
-      if (told[at] === (isBad ? says.notProtected : says.protected)) continue;
+      if (reportBytes[at] === (isBad ? says.notProtected : says.protected)) continue;
       if (near[at] === 1) worst = worst === "equal" ? "near" : worst;
       else if ((is & bits.blind) !== 0 && !isProtected) worst = "excused";
-      else wrong.add(at, `says ${told[at]} of ${is}`);
+      else wrong.add(at, `says ${reportBytes[at]} of ${is}`);
     }
     minutes[worst] += 1;
   }

@@ -14,15 +14,15 @@ const tried = platformsOf("iosxe").filter(([, { less }]) => less.suites === unde
  * reopening.
  */
 function watch(stage: RouterStage): () => void {
-  const told: string[] = [];
+  const reported: string[] = [];
   stage.site.onEffect(({ by, what }) => {
-    if (by === "agent" && /^(?:port\.|macsec\..*Key$)/.test(what)) told.push(what);
+    if (by === "agent" && /^(?:port\.|macsec\..*Key$)/.test(what)) reported.push(what);
   });
   return () => {
-    const keys = told.filter((what) => what.startsWith("macsec."));
+    const keys = reported.filter((what) => what.startsWith("macsec."));
     expect(keys.length).toBeGreaterThan(0);
-    expect(told.filter((what) => what === "port.shut")).toHaveLength(keys.length);
-    expect(told.filter((what) => what === "port.open")).toHaveLength(keys.length);
+    expect(reported.filter((what) => what === "port.shut")).toHaveLength(keys.length);
+    expect(reported.filter((what) => what === "port.open")).toHaveLength(keys.length);
   };
 }
 

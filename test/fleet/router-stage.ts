@@ -186,7 +186,7 @@ export class RouterStage {
           return {
             ...transaction,
             apply: (within, applied) => {
-              oracle.told(target.device, transaction.token);
+              oracle.sent(target.device, transaction.token);
               return transaction.apply(within, applied);
             },
           };

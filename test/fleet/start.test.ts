@@ -9,7 +9,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation } from "#sim/oracle/oracle.ts";
 import { effort } from "../effort.ts";
 
-interface Told {
+interface Expected {
   readonly verdict: Status["verdict"];
   readonly code: string;
   /** Matches the sentence that names this cause. */
@@ -19,7 +19,7 @@ interface Told {
   readonly at: "primary" | "hub-1";
 }
 
-const told: Readonly<Record<string, Told>> = {
+const expected: Readonly<Record<string, Expected>> = {
   "cak-mismatch": {
     at: "primary",
     verdict: "down",
@@ -189,20 +189,20 @@ describe("npm start", () => {
   });
 
   it("each fault of the list has an expectation, each with its own text", () => {
-    expect(Object.keys(told).sort()).toEqual(
+    expect(Object.keys(expected).sort()).toEqual(
       faultList()
         .map(({ name }) => name)
         .sort(),
     );
-    const words = Object.values(told).map(({ code, text }) => `${code} ${text.source}`);
+    const words = Object.values(expected).map(({ code, text }) => `${code} ${text.source}`);
     expect(new Set(words).size).toBe(faultList().length);
   });
 
-  it.each(Object.keys(told).flatMap((fault) => seeds.map((seed) => [fault, seed] as const)))(
+  it.each(Object.keys(expected).flatMap((fault) => seeds.map((seed) => [fault, seed] as const)))(
     "the fault %s with seed %s is named in the status, and ends by itself",
     async (fault, seed) => {
       const { run, status } = await play(seed, fault);
-      const want = told[fault];
+      const want = expected[fault];
       if (want === undefined) throw new Error(`no expectation for ${fault}`);
       const part = partOf(status, want.at);
       const reason = part.reasons.find(({ code }) => code === want.code);

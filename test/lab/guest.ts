@@ -95,10 +95,10 @@ async function strike(fault: LabFault): Promise<void> {
   await fault.strike(lab);
   for (;;) {
     const { verdict, reasons } = await lab.link("primary");
-    const told = reasons.find(({ code }) => code === fault.code);
+    const reported = reasons.find(({ code }) => code === fault.code);
     const tookMs = Math.round(performance.now() - struck);
-    if (verdict === fault.verdict && told !== undefined) {
-      say(`reported after ${tookMs} ms: ${verdict}, ${told.code}: ${told.text}`);
+    if (verdict === fault.verdict && reported !== undefined) {
+      say(`reported after ${tookMs} ms: ${verdict}, ${reported.code}: ${reported.text}`);
       return;
     }
     if (tookMs > fault.withinMs + slackMs) {

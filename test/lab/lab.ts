@@ -103,7 +103,7 @@ export class Lab implements AsyncDisposable {
     const { child, output } = await this.programs.serveUntil("# Azure Arc", ...argv);
     this.#cloudSaid = output();
     this.#processes.set("cloud", { child, output });
-    const ca = this.#told("ca");
+    const ca = this.#reported("ca");
     this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
   }
 
@@ -142,7 +142,7 @@ export class Lab implements AsyncDisposable {
     await once(child, "close");
   }
 
-  #told(name: string): string {
+  #reported(name: string): string {
     return new RegExp(`^(?:export )?${name}[ =](.*)$`, "m").exec(this.#cloudSaid)?.[1] ?? "";
   }
 
@@ -201,9 +201,9 @@ export class Lab implements AsyncDisposable {
   /** Puts a new pair for each link into the vault, as an operator does. */
   async offerKeys(): Promise<void> {
     const operator = [
-      ...["--credential", "certificate", "--tenant", this.#told("AZURE_TENANT_ID")],
-      ...["--client", this.#told("AZURE_CLIENT_ID")],
-      ...["--certificate", this.#told("AZURE_CLIENT_CERTIFICATE_PATH")],
+      ...["--credential", "certificate", "--tenant", this.#reported("AZURE_TENANT_ID")],
+      ...["--client", this.#reported("AZURE_CLIENT_ID")],
+      ...["--certificate", this.#reported("AZURE_CLIENT_CERTIFICATE_PATH")],
     ];
     const made = await this.run("keys", "generate", this.group, ...operator);
     if (made.status !== 0) throw new Error(`no new keys: ${made.err}`);
@@ -297,9 +297,16 @@ export class Lab implements AsyncDisposable {
     const person = join(import.meta.dirname, "person.ts");
     const { network } = this.pair.edge;
     const argv = ["netns", "exec", network, process.execPath, person];
-    const own = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"].map((name) => [name, this.#told(name)]);
+    const own = ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"].map((name) => [
+      name,
+      this.#reported(name),
+    ]);
     const env = { ...process.env, ...Object.fromEntries(own), ...this.programs.environment };
-    const far = [this.#told("arm"), this.#told("expressRoutePort"), port.replace("p", "link")];
+    const far = [
+      this.#reported("arm"),
+      this.#reported("expressRoutePort"),
+      port.replace("p", "link"),
+    ];
     const all = [...argv, ...far, want.cakSecretId, want.cknSecretId];
     const { stdout } = await promisify(execFile)("ip", all, { env });
     const { cak, ckn } = JSON.parse(stdout) as { readonly cak: string; readonly ckn: string };
@@ -311,9 +318,9 @@ export class Lab implements AsyncDisposable {
   config(drain: "prepend" | "none"): string {
     const site = join(this.folder, "run", "net.sock");
     const identity = [
-      `kind: clientCertificate, tenant: ${this.#told("AZURE_TENANT_ID")}`,
-      `client: ${this.#told("AZURE_CLIENT_ID")}`,
-      `certificate: "file:${this.#told("AZURE_CLIENT_CERTIFICATE_PATH")}"`,
+      `kind: clientCertificate, tenant: ${this.#reported("AZURE_TENANT_ID")}`,
+      `client: ${this.#reported("AZURE_CLIENT_ID")}`,
+      `certificate: "file:${this.#reported("AZURE_CLIENT_CERTIFICATE_PATH")}"`,
     ];
     const link = ({ name, port }: LabLink, index: number): string[] => [
       `      - { name: ${name}, device: edge, port: ${port}, azureLink: link${index + 1},`,
@@ -325,9 +332,9 @@ export class Lab implements AsyncDisposable {
       "site: lab",
       "azure:",
       "  cloud: loopback",
-      `  vault: ${this.#told("vault")}`,
-      `  authority: ${this.#told("authority")}`,
-      `  arm: ${this.#told("arm")}`,
+      `  vault: ${this.#reported("vault")}`,
+      `  authority: ${this.#reported("authority")}`,
+      `  arm: ${this.#reported("arm")}`,
       "  farEnd: manual",
       `  identity: { ${identity.join(", ")} }`,
       "devices:",
@@ -335,7 +342,7 @@ export class Lab implements AsyncDisposable {
       `      frr: ${this.pair.edge.frr.shell.at(-1)} }`,
       "groups:",
       `  - name: ${this.group}`,
-      `    expressRoutePort: ${this.#told("expressRoutePort")}`,
+      `    expressRoutePort: ${this.#reported("expressRoutePort")}`,
       `    drain: ${drain}`,
       "    links:",
       ...links.flatMap(link),

@@ -121,8 +121,8 @@ export async function replay(
   const personMs = Math.round(waits.reduce((sum, ms) => sum + ms, 0) / waits.length);
   const begun = steps.filter(({ state }) => state === "switching");
   const farEndMs = far.map(({ ms, link }) => {
-    const told = begun.find((step) => step.link === link)?.ms ?? ms;
-    return Math.max(farEndMsLeast, ms - told - personMs);
+    const reported = begun.find((step) => step.link === link)?.ms ?? ms;
+    return Math.max(farEndMsLeast, ms - reported - personMs);
   });
   const twin = { ...(await lab.twin()), farEndMs };
   const stop = AbortSignal.timeout(replayMsMax);

@@ -21,8 +21,8 @@ describe("the agent and a cloud over TLS", () => {
     expect(applied).toEqual({ exit: 0, said: expect.any(String) });
     await stage.until("the warning of a right that is missing", async () => {
       const { warnings } = await stage.view<Status>("/v1/status");
-      const told = warnings.find(({ code }) => code === "far-end-unfollowed");
-      return told?.next.includes("Microsoft.Network/locations/operations/read") === true;
+      const reported = warnings.find(({ code }) => code === "far-end-unfollowed");
+      return reported?.next.includes("Microsoft.Network/locations/operations/read") === true;
     });
     expect(await stage.run(...fault, "--heal")).toMatchObject({ exit: 0 });
     await stage.until("protection", async () => {

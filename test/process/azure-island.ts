@@ -42,7 +42,7 @@ type IslandOrder = {
   readonly env: Readonly<Record<string, string>>;
 };
 export type IslandNews =
-  | { readonly kind: "ready"; readonly told: Readonly<Record<string, string>> }
+  | { readonly kind: "ready"; readonly settings: Readonly<Record<string, string>> }
   | {
       readonly kind: "done";
       readonly id: number;
@@ -64,13 +64,13 @@ export function hindrance(): string | undefined {
 
 /** The test's side of the island. */
 export class Island implements AsyncDisposable {
-  readonly told: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
   readonly #child: ChildProcess;
   #last = 0;
 
-  private constructor(child: ChildProcess, told: Readonly<Record<string, string>>) {
+  private constructor(child: ChildProcess, settings: Readonly<Record<string, string>>) {
     this.#child = child;
-    this.told = told;
+    this.settings = settings;
   }
 
   static async open(): Promise<Island> {
@@ -80,7 +80,7 @@ export class Island implements AsyncDisposable {
     });
     const news = await heard(child);
     if (news.kind !== "ready") throw new Error("the island did not begin");
-    return new Island(child, news.told);
+    return new Island(child, news.settings);
   }
 
   /** Runs a Node program there to its end. */
@@ -145,8 +145,8 @@ async function cloudIn(folder: string): Promise<[Program, Record<string, string>
     spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"] }),
   );
   await program.until("export AZURE_FEDERATED_TOKEN_FILE=");
-  const told = program.said.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
-  const pairs = [...told].map(([, word, name, value = ""]) => [word ?? name ?? "", value]);
+  const settings = program.said.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
+  const pairs = [...settings].map(([, word, name, value = ""]) => [word ?? name ?? "", value]);
   return [program, Object.fromEntries(pairs)];
 }
 
@@ -168,7 +168,7 @@ async function obey(order: IslandOrder): Promise<void> {
 if (process.argv[1] === import.meta.filename) {
   const folder = mkdtempSync(join(tmpdir(), "linkseal-island-"));
   settle(folder);
-  const [cloud, told] = await cloudIn(folder);
+  const [cloud, settings] = await cloudIn(folder);
   const portOf = (url = ""): string => new URL(url).port;
   const arc = /IMDS_ENDPOINT=(\S+)/.exec(cloud.said)?.[1];
   const local = /AZURE_POD_IDENTITY_AUTHORITY_HOST=(\S+)/.exec(cloud.said)?.[1];
@@ -185,5 +185,5 @@ if (process.argv[1] === import.meta.filename) {
       process.exit();
     });
   });
-  process.send?.({ kind: "ready", told } satisfies IslandNews);
+  process.send?.({ kind: "ready", settings } satisfies IslandNews);
 }

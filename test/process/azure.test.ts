@@ -22,11 +22,11 @@ const cakName = "erd-demo-1-cak";
 const why = hindrance();
 
 let island: Island;
-let told: Readonly<Record<string, string>> = {};
+let settings: Readonly<Record<string, string>> = {};
 beforeAll(async () => {
   if (why !== undefined) return console.log(why);
   island = await Island.open();
-  told = island.told;
+  settings = island.settings;
 }, 60_000);
 afterAll(async () => {
   if (why === undefined) await island[Symbol.asyncDispose]();
@@ -36,7 +36,7 @@ beforeEach((context) => {
   if (why !== undefined) cannotRun(context, why);
 });
 
-const of = (name: string): string => told[name] ?? "";
+const of = (name: string): string => settings[name] ?? "";
 
 interface Way {
   readonly identity: () => AzureIdentity;
@@ -318,7 +318,7 @@ describe("a credential that cannot be used", () => {
 });
 
 function scriptEnv(credential: ClientOrder["credential"]): Readonly<Record<string, string>> {
-  const given = Object.entries(told).filter(
+  const given = Object.entries(settings).filter(
     ([name]) => /^[A-Z_]+$/.test(name) && !/POD|IMDS/.test(name),
   );
   const withToken = credential === "workload";

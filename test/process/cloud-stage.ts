@@ -75,7 +75,7 @@ export class CloudStage {
   }
 
   /** Returns the value of that name in the cloud's first output. */
-  told(name: string): string {
+  settings(name: string): string {
     return new RegExp(`^${name} (.*)$`, "m").exec(this.cloud.said)?.[1] ?? "";
   }
 
@@ -89,7 +89,7 @@ export class CloudStage {
       `certificate: "file:${this.environment["AZURE_CLIENT_CERTIFICATE_PATH"]}"`,
     ];
     const gateway = "remote: { address: 203.0.113.1";
-    const group = this.told("expressRoutePort").split("/providers/")[0] ?? "";
+    const group = this.settings("expressRoutePort").split("/providers/")[0] ?? "";
     const connection = `${group}/providers/Microsoft.Network/connections/hub-1`;
     const text = hasty(buildSite(shape).config(site)).replace(
       gateway,
@@ -98,9 +98,9 @@ export class CloudStage {
     const file = join(this.folder, "site.yaml");
     const cloud = [
       "  cloud: loopback",
-      `  vault: ${this.told("vault")}`,
-      `  authority: ${this.told("authority")}`,
-      `  arm: ${this.told("arm")}`,
+      `  vault: ${this.settings("vault")}`,
+      `  authority: ${this.settings("authority")}`,
+      `  arm: ${this.settings("arm")}`,
       `  identity: { ${identity.join(", ")} }`,
       "",
     ];

@@ -73,8 +73,8 @@ async function openCloud(): Promise<Record<string, string>> {
   let text = "";
   child.stdout?.on("data", (chunk: Buffer) => (text += chunk.toString()));
   await until("a cloud", async () => text.includes("AZURE_POD_IDENTITY"));
-  const told = text.matchAll(/^(?:export )?(\w+)[ =](.+)$/gm);
-  return Object.fromEntries([...told].map(([, name = "", value = ""]) => [name, value]));
+  const reported = text.matchAll(/^(?:export )?(\w+)[ =](.+)$/gm);
+  return Object.fromEntries([...reported].map(([, name = "", value = ""]) => [name, value]));
 }
 
 function loopbackConfig(): string {
@@ -278,10 +278,10 @@ describe("Microsoft's libraries", () => {
 
   it("verbs without a credential load none of Microsoft's libraries", async () => {
     const { exit, err } = await ended(start(loaded, JSON.stringify(readVerbs)));
-    const told = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
-    expect([exit, told.exits.length]).toEqual([0, readVerbs.length]);
-    expect(told.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
-    expect(told.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
+    const reported = JSON.parse(err.trim().split("\n").at(-1) ?? "") as Loaded;
+    expect([exit, reported.exits.length]).toEqual([0, readVerbs.length]);
+    expect(reported.packages).toEqual(expect.arrayContaining(["commander", "zod"]));
+    expect(reported.packages.filter((name) => name.startsWith("@azure"))).toEqual([]);
   }, 60_000);
 
   it("a verb with a credential loads Microsoft's libraries", async () => {

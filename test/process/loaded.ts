@@ -21,5 +21,5 @@ const lines = JSON.parse(process.argv[2] ?? "[]") as readonly (readonly string[]
 const { main } = await import("#agent/bin/cli.ts");
 const exits: number[] = [];
 for (const words of lines) exits.push(await main(words));
-const told: Loaded = { exits, packages: [...packages] };
-process.stderr.write(`${JSON.stringify(told)}\n`);
+const reported: Loaded = { exits, packages: [...packages] };
+process.stderr.write(`${JSON.stringify(reported)}\n`);

@@ -93,9 +93,9 @@ async function run(...argv: readonly string[]): Promise<{ said: string; exit: nu
 
 async function psk(): Promise<PskReport> {
   const socket = join(folder, "run/view.sock");
-  const told = await ask({ role: "view", method: "GET", path: "/v1/psk", socket });
-  emissions.take(`GET /v1/psk ${emissions.places.length}`, JSON.stringify(told));
-  return (told as { psks: readonly [PskReport] }).psks[0];
+  const reported = await ask({ role: "view", method: "GET", path: "/v1/psk", socket });
+  emissions.take(`GET /v1/psk ${emissions.places.length}`, JSON.stringify(reported));
+  return (reported as { psks: readonly [PskReport] }).psks[0];
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

@@ -73,21 +73,21 @@ it("a drain and an undrain among six thousand refusals are in the signed report"
   };
   // After this last change, all changes before it are in the log, or lost.
   await stage.apply();
-  let told = await changes();
-  while (!program.dead && !told.some((line) => line.startsWith("intent | intent 2"))) {
+  let reported = await changes();
+  while (!program.dead && !reported.some((line) => line.startsWith("intent | intent 2"))) {
     await rest(50);
-    told = await changes();
+    reported = await changes();
   }
-  expect(told).toContain(`asked | ${link} | admin socket | drain: done`);
-  expect(told).toContain(`asked | ${link} | admin socket | undrain: done`);
+  expect(reported).toContain(`asked | ${link} | admin socket | drain: done`);
+  expect(reported).toContain(`asked | ${link} | admin socket | undrain: done`);
   // The count follows its minute, on the site's clock.
   const counted = (): number =>
-    told
+    reported
       .map((line) => /retire: refused: usage(?: \((\d+)\))?/.exec(line))
       .reduce((sum, found) => sum + (found === null ? 0 : Number(found[1] ?? 1)), 0);
   while (!program.dead && counted() < sent) {
     await rest(100);
-    told = await changes();
+    reported = await changes();
   }
   expect(counted()).toBe(sent);
   expect(program.dead).toBe(false);

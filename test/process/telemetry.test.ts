@@ -128,12 +128,12 @@ describe("a real agent", () => {
 
   it("the log has every event by its code, as one line of JSON", () => {
     const lines = output.split("\n").filter((line) => line.startsWith("{"));
-    const told = lines.map(
+    const reported = lines.map(
       (line) => JSON.parse(line) as { code: string; level: string; n?: number },
     );
-    const numbers = told.flatMap(({ n }) => n ?? []);
+    const numbers = reported.flatMap(({ n }) => n ?? []);
     expect(numbers).toEqual(numbers.map((_, index) => index + 1));
-    expect(told).toContainEqual(expect.objectContaining({ code: "verdict", level: "info" }));
+    expect(reported).toContainEqual(expect.objectContaining({ code: "verdict", level: "info" }));
   });
 
   it("telemetry contains no key, and no value of the header", async () => {

@@ -54,15 +54,15 @@ export async function playPart(verb: RotationsVerb, { index, of }: Part): Promis
 /** Plays all parts side by side; `told` is called with each broken promise at once. */
 export async function playParts(
   verb: RotationsVerb,
-  told: (text: string) => void,
+  report: (text: string) => void,
 ): Promise<RunCounters> {
   const of = Math.min(processesMax, availableParallelism(), Math.ceil(verb.rotations / perSeed));
   let sum = noCounters;
   const add = (line: string): void => {
     const counters = parseJson(line) as RunCounters;
     sum = addRunCounters(sum, counters);
-    for (const text of counters.violations) told(text);
-    if (sum.seeds % progressEvery === 0) told(`${sum.seeds} seeds, ${sum.rotations} rotations`);
+    for (const text of counters.violations) report(text);
+    if (sum.seeds % progressEvery === 0) report(`${sum.seeds} seeds, ${sum.rotations} rotations`);
   };
   const parts = Array.from({ length: of }, (_, index) => playElsewhere(verb, { index, of }, add));
   await Promise.all(parts);

@@ -143,7 +143,7 @@ class Rotations {
     const { oracle, site } = this.#run.stormSite;
     const { seed } = this.#options;
     const broken = this.#restarts.broken.map(
-      (error) => `seed ${seed} the agent broke: ${told(error)}`,
+      (error) => `seed ${seed} the agent broke: ${errorText(error)}`,
     );
     const counters: RunCounters = {
       seeds: 1,
@@ -408,6 +408,6 @@ function isBound(
   return binding !== undefined && keys.length === 1 && keys[0]?.ckn === binding.key.ckn;
 }
 
-function told(error: unknown): string {
+function errorText(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

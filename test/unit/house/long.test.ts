@@ -132,12 +132,12 @@ describe("docs/long-runs.md", () => {
       ...{ tests: 5_083, figures: undefined },
     };
     const score: Green = { ...green, tests: undefined, figures: "96.1 % noticed" };
-    const told = new Map([
+    const reported = new Map([
       ["storms", green],
       ["mutation-plan", score],
     ]);
-    expect(parseGreens(formatGreens(parts, told))).toEqual(told);
-    const spoilt = formatGreens(parts, told).replace("0123456789ab", "yesterday");
+    expect(parseGreens(formatGreens(parts, reported))).toEqual(reported);
+    const spoilt = formatGreens(parts, reported).replace("0123456789ab", "yesterday");
     expect(() => parseGreens(spoilt)).toThrow("no run has written");
   });
 });

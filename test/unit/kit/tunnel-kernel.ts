@@ -197,10 +197,10 @@ export class TunnelKernel {
     if (link === undefined) return "EINVAL";
     const { name } = link;
     if (name === undefined) {
-      const told = settingOf(link);
+      const reported = settingOf(link);
       this.links = this.links.map((one) => {
         if (one.index !== link.index) return one;
-        const perFamily = told ?? one.perFamily;
+        const perFamily = reported ?? one.perFamily;
         return { ...one, ...link, info: one.info ?? {}, perFamily } as Link;
       });
       return undefined;

@@ -133,9 +133,9 @@ describe("the plan of settings that differ from the accepted ones", () => {
     const { steps, wouldChange } = planned({ memory, port: before });
     expect(wouldChange).toBe(true);
     expect(steps.map(({ where }) => where)).toContain("erd-demo link1");
-    const told = steps.map(({ does, preview }) => `${does}: ${preview}`).join("\n");
-    expect(told).toContain("gcm-aes-xpn-256");
-    expect(told).toContain("the next settings");
+    const reported = steps.map(({ does, preview }) => `${does}: ${preview}`).join("\n");
+    expect(reported).toContain("gcm-aes-xpn-256");
+    expect(reported).toContain("the next settings");
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 

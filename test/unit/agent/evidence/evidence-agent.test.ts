@@ -22,15 +22,17 @@ describe("the evidence of a first day", () => {
     await bench.ask("POST /v1/drain", { link: `${group}/absent` });
     await bench.run(200_000);
     const { changes, subjects } = await report(bench);
-    const told = changes.map(({ what, about, who, text }) => [what, about, who, text].join(" | "));
-    expect(told).toContain(`asked | ${group}/primary | test | drain: done`);
-    expect(told).toContain(`asked | ${group}/absent | test | drain: refused: usage`);
-    expect(told).toContain(`handDrain | ${group}/primary | test | its traffic was moved away`);
-    expect(told.filter((line) => line.includes("plan"))).toEqual([]);
-    expect(told[0]).toMatch(
+    const reported = changes.map(({ what, about, who, text }) =>
+      [what, about, who, text].join(" | "),
+    );
+    expect(reported).toContain(`asked | ${group}/primary | test | drain: done`);
+    expect(reported).toContain(`asked | ${group}/absent | test | drain: refused: usage`);
+    expect(reported).toContain(`handDrain | ${group}/primary | test | its traffic was moved away`);
+    expect(reported.filter((line) => line.includes("plan"))).toEqual([]);
+    expect(reported[0]).toMatch(
       /^intent \| intent 1 \| test \| config 1 accepted, SHA-256 [0-9a-f]{64}$/,
     );
-    const states = told.filter((line) => line.startsWith(`campaign | ${group}/secondary`));
+    const states = reported.filter((line) => line.startsWith(`campaign | ${group}/secondary`));
     expect(states.at(-1)).toContain("enrol done");
     const bound = changes.filter(({ what }) => what === "binding");
     expect(bound.map(({ about }) => about)).toEqual([`${group}/primary`, `${group}/secondary`]);

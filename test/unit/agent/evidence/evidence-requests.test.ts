@@ -65,11 +65,11 @@ describe("a change beside refused requests", () => {
     }
     shelf.isFull = false;
     await bench.run(200_000);
-    const told = await asked(bench);
-    expect(told).toContain(`asked | ${primary} | test | drain: done`);
-    expect(told).toContain(`asked | ${primary} | test | undrain: done`);
+    const reported = await asked(bench);
+    expect(reported).toContain(`asked | ${primary} | test | drain: done`);
+    expect(reported).toContain(`asked | ${primary} | test | undrain: done`);
     // Every refusal is counted, in one record a minute.
-    const counts = told.filter((line) => line.includes("retire: refused: usage"));
+    const counts = reported.filter((line) => line.includes("retire: refused: usage"));
     const sum = counts.map((line) => Number(/\| (\d+) requests/.exec(line)?.[1]));
     expect(sum.reduce((all, one) => all + one, 0)).toBe(3_000);
     expect(counts.length).toBeLessThan(10);
@@ -132,9 +132,9 @@ describe("the subject of a request", () => {
     await bench.ask("POST /v1/drain", { link: primary });
     await bench.ask("POST /v1/undrain", { link: primary });
     await bench.run(200_000);
-    const told = await asked(bench);
-    expect(told.filter((line) => line.includes("lab/unused"))).toEqual([]);
-    expect(told).toContain(`asked | ${primary} | test | drain: done`);
+    const reported = await asked(bench);
+    expect(reported.filter((line) => line.includes("lab/unused"))).toEqual([]);
+    expect(reported).toContain(`asked | ${primary} | test | drain: done`);
   });
 
   it("every verb with a subject records it", async () => {
@@ -142,9 +142,9 @@ describe("the subject of a request", () => {
     await bench.run(120_000);
     await bench.ask("POST /v1/config/rollback", { number: 7 });
     await bench.run(120_000);
-    const told = await asked(bench);
-    expect(told).toContain("asked | hub-9 | test | psk/proceed: refused: usage");
-    expect(told).toContain("asked | config 7 | test | config/rollback: refused: usage");
+    const reported = await asked(bench);
+    expect(reported).toContain("asked | hub-9 | test | psk/proceed: refused: usage");
+    expect(reported).toContain("asked | config 7 | test | config/rollback: refused: usage");
   });
 
   it("the subject of a config that is accepted again is its number", async () => {
@@ -204,8 +204,8 @@ describe("an answer", () => {
     });
     expect(bench.drained()).toEqual([false, false]);
     await bench.run(120_000);
-    const told = await asked(bench);
-    expect(told).toContain(
+    const reported = await asked(bench);
+    expect(reported).toContain(
       `asked | ${primary} | test | undrain: failed: journal.full, effect applied`,
     );
   });
@@ -221,11 +221,11 @@ describe("requests without effect", () => {
     }
     await bench.reply("POST /v1/drain", { link: primary }, "view");
     await bench.run(120_000);
-    const told = await asked(bench);
-    expect(told).toEqual([
+    const reported = await asked(bench);
+    expect(reported).toEqual([
       expect.stringMatching(/^asked \| site \| test \| 41 requests without effect in 1\d s: /),
     ]);
-    expect(told[0]).toMatch(/: retire: refused: usage \(30\), /);
-    expect(told[0]).toMatch(/, apply: refused \(10\), drain: refused: agent.forbidden \(1\)$/);
+    expect(reported[0]).toMatch(/: retire: refused: usage \(30\), /);
+    expect(reported[0]).toMatch(/, apply: refused \(10\), drain: refused: agent.forbidden \(1\)$/);
   });
 });

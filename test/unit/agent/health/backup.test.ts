@@ -177,7 +177,7 @@ describe("the traffic that a backup protects", () => {
 describe("a route over a port of a backed link", () => {
   const observations = [tunnelObservation(0, 100), tunnelObservation(95_000, 900)];
   const session = { tunnel: "hub-1", peer: bgp.peer, asn: bgp.asn, up: true };
-  const told = (routes: readonly Route[], change: Partial<Routing> = {}) =>
+  const reported = (routes: readonly Route[], change: Partial<Routing> = {}) =>
     known({ ...routing, routes, tunnelSessions: [session], ...change }, newest);
   const open = [{ prefix: hub, ports: ["p1"], open: ["p1"] }];
   const shut = [{ prefix: hub, ports: ["p1"], open: [] }];
@@ -189,7 +189,7 @@ describe("a route over a port of a backed link", () => {
     deriveTunnelHealth(
       tunnelEvidence(observations, {
         tunnel: backup,
-        routing: told([over()]),
+        routing: reported([over()]),
         blocked: known([hub], newest),
         backup: { links: [own], backed: known(pass, newest), proof: undefined },
         ...change,
@@ -237,7 +237,7 @@ describe("a route over a port of a backed link", () => {
   });
 
   it("a route that only waits for a link to return is not reported", () => {
-    const change = { routing: told([into(), over(hub, "p1", false)]) };
+    const change = { routing: reported([into(), over(hub, "p1", false)]) };
     const { verdict } = health(backed({ verdict: "down", reason }), change);
     expect(verdict).toBe("protected");
     const open = health(backed({ verdict: "unprotected", reason }), change);
@@ -278,7 +278,7 @@ describe("a route over a port of a backed link", () => {
     const both = { ...backup, remotePrefixes: [hub, "10.101.0.0/16"] };
     const { reasons } = health(down, {
       tunnel: both,
-      routing: told([over(), over("10.101.0.0/16", "p2")]),
+      routing: reported([over(), over("10.101.0.0/16", "p2")]),
       blocked: known([hub, "10.101.0.0/16"], newest),
       backup: { links, backed: known(open, newest), proof: undefined },
     });
@@ -292,27 +292,27 @@ describe("a route over a port of a backed link", () => {
   });
 
   it("a route over the port of another link is in the clear as always", () => {
-    const { reasons } = health(backed(), { routing: told([over(hub, "p9")]) });
+    const { reasons } = health(backed(), { routing: reported([over(hub, "p9")]) });
     expect(reasons[0]).toMatchObject({ code: "clear-path-beside-tunnel" });
-    const beside = told([over(), over("10.100.7.0/24", "p9", false)]);
+    const beside = reported([over(), over("10.100.7.0/24", "p9", false)]);
     expect(health(backed(), { routing: beside }).reasons[0]?.text).toContain("over p9");
-    const around = told([over(), over("0.0.0.0/0", "p9")]);
+    const around = reported([over(), over("0.0.0.0/0", "p9")]);
     expect(health(backed(), { routing: around }).verdict).toBe("protected");
   });
 
   it("a link under MACsec may advertise this side's prefixes", () => {
     const advertised = [{ port: "p1", peer: "192.0.2.2", prefix: "10.1.0.0/16" }];
-    const change = { routing: told([over()], { advertised }) };
+    const change = { routing: reported([over()], { advertised }) };
     expect(health(backed(), change).verdict).toBe("protected");
     expect(health(backed({ verdict: "unprotected", reason }), change).reasons[0]?.code).toBe(
       "clear-path-beside-tunnel",
     );
-    const away = { routing: told([into()], { advertised }) };
+    const away = { routing: reported([into()], { advertised }) };
     expect(health(backed(), away).verdict).toBe("protected");
     const bare = health(backed({ verdict: "unprotected", reason }), away);
     expect(bare.reasons[0]?.text).toContain("sends 192.0.2.2 over p1");
     const elsewhere = {
-      routing: told([over()], { advertised: [{ ...advertised[0], port: "p9" } as never] }),
+      routing: reported([over()], { advertised: [{ ...advertised[0], port: "p9" } as never] }),
     };
     expect(health(backed(), elsewhere).reasons[0]?.text).toContain("sends 192.0.2.2 over p9");
   });
@@ -325,7 +325,7 @@ describe("a route over a port of a backed link", () => {
     const absent = tunnelEvidence([], {
       tunnel: backup,
       backup: { links: [backed(), bare], backed: undefined, proof: undefined },
-      routing: told([into()]),
+      routing: reported([into()]),
     });
     const said = deriveTunnelHealth(absent)
       .reasons.map(({ text }) => text)

@@ -177,8 +177,8 @@ describe("health of a tunnel", () => {
     "the guard of a tunnel where $name",
     ({ observations, change, verdict, codes }) => {
       const health = deriveTunnelHealth(tunnelEvidence(observations, change));
-      const told = health.reasons.map((reason) => reason.code).join(" ");
-      expect([health.verdict, told]).toEqual([verdict, codes]);
+      const reported = health.reasons.map((reason) => reason.code).join(" ");
+      expect([health.verdict, reported]).toEqual([verdict, codes]);
     },
   );
 

@@ -77,9 +77,9 @@ async function watch(fault: string | undefined, afterMs: number) {
     routing: newest?.routing,
     device,
   });
-  const told = ({ verdict, reasons }: typeof tunnelHealth) =>
+  const reported = ({ verdict, reasons }: typeof tunnelHealth) =>
     [verdict, ...reasons.map((reason) => reason.code)].join(" ");
-  return { link: told(health), tunnel: told(tunnelHealth) };
+  return { link: reported(health), tunnel: reported(tunnelHealth) };
 }
 
 describe("health of the simulated site", () => {
@@ -100,8 +100,8 @@ describe("health of the simulated site", () => {
     ["stale-sak", "down stale-sak"],
     ["mtu", "down mtu"],
     ["far-end-changed", "down far-end-changed ckn-mismatch"],
-  ])("the simulated fault %s gives the verdict %s", async (fault, told) => {
-    expect((await watch(fault, 60_000)).link).toBe(told);
+  ])("the simulated fault %s gives the verdict %s", async (fault, reported) => {
+    expect((await watch(fault, 60_000)).link).toBe(reported);
   });
 
   it.each(["clear-path", "clear-path-back"])(

@@ -23,7 +23,7 @@ const overPort = (prefix: string): Route => ({
 });
 const into: Route = { ...overPort("10.100.0.0/16"), via: { kind: "tunnel", name: "hub-2" } };
 
-const told = (...advertised: readonly string[]): Partial<Routing> => ({
+const reported = (...advertised: readonly string[]): Partial<Routing> => ({
   advertised: advertised.map((prefix) => ({ port: "et-0/0/0", peer: "192.0.2.2", prefix })),
 });
 const withRouting = (change: Partial<Routing>): Partial<TunnelEvidence> => ({
@@ -54,35 +54,35 @@ const bgpRows: readonly Row[] = [
   {
     name: "our prefix advertised over a port",
     observations: [old, now],
-    change: withRouting(told("10.1.0.0/16")),
+    change: withRouting(reported("10.1.0.0/16")),
     verdict: "unprotected",
     codes: beside,
   },
   {
     name: "a part of it advertised",
     observations: [old, now],
-    change: withRouting(told("10.1.7.0/24")),
+    change: withRouting(reported("10.1.7.0/24")),
     verdict: "unprotected",
     codes: beside,
   },
   {
     name: "more than it advertised: the longer one wins",
     observations: [old, now],
-    change: withRouting(told("10.0.0.0/8")),
+    change: withRouting(reported("10.0.0.0/8")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "another advertised",
     observations: [old, now],
-    change: withRouting(told("10.2.0.0/16", "192.0.2.1/32")),
+    change: withRouting(reported("10.2.0.0/16", "192.0.2.1/32")),
     verdict: "protected",
     codes: "",
   },
   {
     name: "advertised over the port that part of it comes from",
     observations: [old, now],
-    change: withRouting({ ...told("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
+    change: withRouting({ ...reported("10.1.0.0/16"), routes: [into, overPort("10.1.3.0/24")] }),
     verdict: "protected",
     codes: "",
   },
@@ -90,7 +90,7 @@ const bgpRows: readonly Row[] = [
     name: "advertised over a port that a part of it came from once",
     observations: [old, now],
     change: withRouting({
-      ...told("10.1.0.0/16"),
+      ...reported("10.1.0.0/16"),
       routes: [into, { ...overPort("10.1.3.0/24"), best: false }],
     }),
     verdict: "unprotected",
@@ -99,7 +99,10 @@ const bgpRows: readonly Row[] = [
   {
     name: "advertised, while what comes back is blocked",
     observations: [old, now],
-    change: { ...withRouting(told("10.1.0.0/16")), blocked: known(["10.100.0.0/16"], at(95_000)) },
+    change: {
+      ...withRouting(reported("10.1.0.0/16")),
+      blocked: known(["10.100.0.0/16"], at(95_000)),
+    },
     verdict: "degraded",
     codes: beside,
   },
@@ -176,12 +179,12 @@ describe("health of a tunnel", () => {
     const said =
       "edge-a sends 192.0.2.2 over et-0/0/0 a route to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
       "beside the tunnel hub-1";
-    expect(text(withRouting(told("10.1.7.0/24")))).toBe(said);
+    expect(text(withRouting(reported("10.1.7.0/24")))).toBe(said);
     const blocked = { blocked: known(["10.100.0.0/16"], at(95_000)) };
-    expect(text({ ...withRouting(told("10.1.7.0/24")), ...blocked })).toBe(
+    expect(text({ ...withRouting(reported("10.1.7.0/24")), ...blocked })).toBe(
       `${said}; it is blocked here, and what comes that way is lost`,
     );
-    const both = { ...told("10.1.7.0/24"), routes: [into, overPort("10.100.7.0/24")] };
+    const both = { ...reported("10.1.7.0/24"), routes: [into, overPort("10.100.7.0/24")] };
     expect(text(withRouting(both))).toContain(
       "edge-a reaches 10.100.0.0/16 over et-0/0/0 (route 10.100.7.0/24), " +
         "beside the tunnel hub-1 and in 1 more ways",

@@ -56,14 +56,14 @@ describe("siblings", () => {
 });
 
 const session = { tunnel: "hub-1", peer: "169.254.21.5", asn: 65_515, up: true };
-function stateOf(tunnel: Partial<IpsecTunnel>, told: Partial<Routing> = {}): DeviceState {
+function stateOf(tunnel: Partial<IpsecTunnel>, reported: Partial<Routing> = {}): DeviceState {
   return {
     device: "edge-a",
     at: at(0),
     control: unknown("notSupported", at(0)),
     macsec: [],
     ipsec: [tunnelObservation(0, 5, tunnel)],
-    routing: known({ ...routing, tunnelSessions: [session], ...told }, at(0)),
+    routing: known({ ...routing, tunnelSessions: [session], ...reported }, at(0)),
   };
 }
 const sas = strongValue(tunnelObservation(0, 5).sas) ?? [];

@@ -40,8 +40,8 @@ function play(script: readonly (readonly [number, readonly Raised[]])[]) {
     events.push(...step.events);
     visible = step.visible.map((each) => each.code);
   }
-  const told = events.map((event) => `${event.at / 1000} ${event.kind} ${event.code}`);
-  return { told, visible };
+  const reported = events.map((event) => `${event.at / 1000} ${event.kind} ${event.code}`);
+  return { reported, visible };
 }
 
 const down = raise("mka-no-live-peer");
@@ -53,14 +53,14 @@ describe("the tracker", () => {
         [0, [down]],
         [9, [down]],
       ]),
-    ).toEqual({ told: [], visible: [] });
+    ).toEqual({ reported: [], visible: [] });
     expect(
       play([
         [0, [down]],
         [10, [down]],
       ]),
     ).toEqual({
-      told: ["10 opened mka-no-live-peer"],
+      reported: ["10 opened mka-no-live-peer"],
       visible: ["mka-no-live-peer"],
     });
   });
@@ -76,7 +76,7 @@ describe("the tracker", () => {
         [5, []],
         [40, []],
         [41, [down]],
-      ]).told,
+      ]).reported,
     ).toEqual([]);
   });
 
@@ -87,11 +87,11 @@ describe("the tracker", () => {
       [15, []],
       [20, []],
     ] as const;
-    expect(play(script)).toEqual({ told: [], visible: [] });
+    expect(play(script)).toEqual({ reported: [], visible: [] });
   });
 
   it("visible warnings are sorted by severity, then place, then code", () => {
-    const told = [
+    const reported = [
       raise("frames-untagged", "b"),
       raise("commit-lost", "b"),
       raise("unmanaged", "a"),
@@ -100,7 +100,7 @@ describe("the tracker", () => {
       raise("commit-lost", "a"),
       raise("clock-skew", "a"),
     ];
-    for (const raised of [told, told.toReversed()]) {
+    for (const raised of [reported, reported.toReversed()]) {
       const { tracker } = advance(noWarnings, raised, at(0));
       const { visible } = advance(tracker, raised, at(60));
       expect(visible.map(({ severity, about, code }) => `${severity} ${about} ${code}`)).toEqual([
@@ -117,16 +117,16 @@ describe("the tracker", () => {
 
   it("a warning opens once and closes once", () => {
     const script = Array.from({ length: 60 }, (_, index) => [index, [down]] as const);
-    const told = play([...script, [60, []], [89, []], [90, []], [200, []]]).told;
-    expect(told).toEqual(["10 opened mka-no-live-peer", "90 closed mka-no-live-peer"]);
+    const reported = play([...script, [60, []], [89, []], [90, []], [200, []]]).reported;
+    expect(reported).toEqual(["10 opened mka-no-live-peer", "90 closed mka-no-live-peer"]);
   });
 
   it("a link that flaps at 1 Hz for ten minutes is one outage", () => {
     const flap: (readonly [number, readonly Raised[]])[] = [];
     for (let half = 0; half < 1200; half += 1) flap.push([half / 2, half % 2 === 0 ? [down] : []]);
     for (let second = 600; second < 700; second += 1) flap.push([second, []]);
-    const { told } = play(flap);
-    expect(told.map((line) => line.split(" ")[1])).toEqual(["opened", "closed"]);
+    const { reported } = play(flap);
+    expect(reported.map((line) => line.split(" ")[1])).toEqual(["opened", "closed"]);
   });
 
   it("an open warning keeps its start and takes the newest text", () => {
@@ -150,12 +150,12 @@ describe("the tracker", () => {
     ["a cause on the same link", raise("link-down")],
     ["a cause on its device", raise("device-unreachable", "edge-a")],
   ])("a warning's consequences are silenced by %s", (_name, cause) => {
-    const { told, visible } = play([
+    const { reported, visible } = play([
       [0, [cause, down]],
       [60, [cause, down]],
     ]);
     expect(visible).toEqual([cause.code]);
-    expect(told.filter((line) => line.includes("mka"))).toEqual([]);
+    expect(reported.filter((line) => line.includes("mka"))).toEqual([]);
   });
 
   it("a cause on another device silences nothing", () => {
@@ -169,14 +169,14 @@ describe("the tracker", () => {
 
   it("a consequence settles again once its cause is gone", () => {
     const both = [raise("link-down"), down];
-    const { told } = play([
+    const { reported } = play([
       [0, both],
       [60, both],
       [61, [down]],
       [69, [down]],
       [70, [down]],
     ]);
-    expect(told).toEqual(["60 opened link-down", "70 opened mka-no-live-peer"]);
+    expect(reported).toEqual(["60 opened link-down", "70 opened mka-no-live-peer"]);
   });
 
   it("an open consequence is hidden while its cause lasts, without a second pair of events", () => {
@@ -193,7 +193,7 @@ describe("the tracker", () => {
     expect(play([...before, ...during]).visible).toEqual(["link-down"]);
     const after = play([...before, ...during, [31, [down]], [61, [down]]]);
     expect(after.visible).toEqual(["mka-no-live-peer"]);
-    expect(after.told.filter((line) => line.includes("mka"))).toEqual([
+    expect(after.reported.filter((line) => line.includes("mka"))).toEqual([
       "10 opened mka-no-live-peer",
     ]);
   });

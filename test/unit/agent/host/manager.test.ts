@@ -9,13 +9,13 @@ import { buildOf } from "#agent/host/build.ts";
 import { Manager } from "#agent/host/manager.ts";
 import { type Heartbeat, Watchdog } from "#agent/runtime/polling/watchdog.ts";
 
-interface Told {
+interface Notices {
   readonly notices: string[];
   readonly log: string[];
   readonly manager: (source: Record<string, string>) => Manager;
 }
 
-function told(notify?: () => never): Told {
+function managed(notify?: () => never): Notices {
   const [notices, log]: [string[], string[]] = [[], []];
   const native = {
     notify: notify ?? ((_address: string, text: string) => void notices.push(text)),
@@ -28,13 +28,13 @@ const address = { NOTIFY_SOCKET: "/run/systemd/notify" };
 
 describe("a service under a manager", () => {
   it("a service reports that it is ready, and its build", () => {
-    const { notices, manager } = told();
+    const { notices, manager } = managed();
     manager(address).ready();
     expect(notices).toEqual([`READY=1\nSTATUS=linkseal ${buildOf()}`]);
   });
 
   it("a service without NOTIFY_SOCKET reports nothing", async () => {
-    const { notices, manager } = told();
+    const { notices, manager } = managed();
     const alone = manager({ WATCHDOG_USEC: "1000" });
     alone.ready();
     alone.stopping();
@@ -43,7 +43,7 @@ describe("a service under a manager", () => {
   });
 
   it("a service feeds the watchdog only while its loops run", async () => {
-    const { notices, log, manager } = told();
+    const { notices, log, manager } = managed();
     const end = new AbortController();
     let hung: string | undefined;
     const source = { ...address, WATCHDOG_USEC: "20000", WATCHDOG_PID: String(process.pid) };
@@ -66,13 +66,13 @@ describe("a service under a manager", () => {
     ["that of another process", { WATCHDOG_USEC: "20000", WATCHDOG_PID: "1" }],
     ["nonsense", { WATCHDOG_USEC: "-5" }],
   ])("a service feeds no watchdog: %s", async (_why, source) => {
-    const { notices, manager } = told();
+    const { notices, manager } = managed();
     await manager({ ...address, ...source }).watch(() => undefined, new AbortController().signal);
     expect(notices).toEqual([]);
   });
 
   it("a service goes on if the manager is gone, and logs it once", () => {
-    const { log, manager } = told(() => {
+    const { log, manager } = managed(() => {
       throw new Error("ECONNREFUSED");
     });
     const service = manager(address);

@@ -323,8 +323,8 @@ describe("a campaign in full", () => {
     ["done", "rotate", []],
   ] as const)("lets a %s %s be told %j", (state, kind, verbs) => {
     const text = campaignText({ ...campaign, state, kind, restMs: null }, at);
-    const told = [...text.matchAll(/allowed now: linkseal rotation (\w+) erd-demo/g)];
-    expect(told.map(([, verb]) => verb)).toEqual(verbs);
+    const reported = [...text.matchAll(/allowed now: linkseal rotation (\w+) erd-demo/g)];
+    expect(reported.map(([, verb]) => verb)).toEqual(verbs);
   });
 
   it("may be taken back once it was abandoned, and says when it goes back", () => {

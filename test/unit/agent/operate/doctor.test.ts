@@ -431,10 +431,10 @@ describe("a mismatch", () => {
 
   it("waits too short for a router without probes are reported for each link", async () => {
     const probeless = { overlap: "keychain", capabilities: { probe: undefined } as never } as const;
-    const told = async (pair: Pair) =>
+    const reported = async (pair: Pair) =>
       (await findings(pair)).map(({ code, about, here, next }) => [code, about, here, next]);
     const pair = await Pair.adopted(probeless);
-    const [first, ...others] = await told(pair);
+    const [first, ...others] = await reported(pair);
     expect(first?.slice(0, 2)).toEqual(["proof-too-slow", "erd-demo/primary"]);
     expect(first?.[2]).toMatch(
       /^edge-a sends no probes, and without probes 20 frames .* 600s, and/,
@@ -450,7 +450,7 @@ describe("a mismatch", () => {
         .replace("verify: 20s", "verify: 10m")
         .replace("confirm: 60s", "confirm: 20m")
         .replace("farEnd: 5m", "farEnd: 10m");
-    expect(await told(await Pair.adopted({ ...probeless, edit: long }))).toEqual([]);
+    expect(await reported(await Pair.adopted({ ...probeless, edit: long }))).toEqual([]);
   });
 
   it("a suite that does not fit router or speed is reported before the first packet", async () => {

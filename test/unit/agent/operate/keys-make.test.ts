@@ -179,8 +179,8 @@ describe("generation that is cut off", () => {
         const versions = vaultBench.site.vault.versions(primary.key.cak).length;
         expect(versions, `${at} ${when}`).toBe(isOld ? 1 : 2);
         const isTouched = vaultBench.site.vault.versions(primary.key.ckn).length > 1;
-        const told = when === "after" && at < 4 ? "unknown" : "applied";
-        if (isTouched) expect([at, when, error.effect]).toEqual([at, when, told]);
+        const reported = when === "after" && at < 4 ? "unknown" : "applied";
+        if (isTouched) expect([at, when, error.effect]).toEqual([at, when, reported]);
         const again = await vaultBench.generate();
         expect((await vaultBench.choose()).key).toEqual(again.key);
       }

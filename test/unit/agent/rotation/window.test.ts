@@ -374,8 +374,8 @@ describe("against a look at the clock in every minute", () => {
       const { windows, freezes, wall } = drawn(new Prng(`window-${run}`));
       const state = windowAt(windows, freezes, wall);
       const open = isOpen(windows, freezes, wall);
-      const told = `window-${run}: ${JSON.stringify({ windows, freezes, wall: isoTime(wall) })}`;
-      expect(state.kind, told).toBe(open ? "open" : "closed");
+      const inputs = `window-${run}: ${JSON.stringify({ windows, freezes, wall: isoTime(wall) })}`;
+      expect(state.kind, inputs).toBe(open ? "open" : "closed");
       seen[state.kind] += 1;
       let turn: number | undefined;
       const end = wall + 3 * 86_400_000;
@@ -383,8 +383,8 @@ describe("against a look at the clock in every minute", () => {
         if (isOpen(windows, freezes, at) !== open) turn = at;
       }
       const next = state.kind === "open" ? state.closesAt : state.opensAt;
-      if (turn === undefined) expect(next ?? end, told).toBeGreaterThanOrEqual(end);
-      else expect(next, told).toBe(turn);
+      if (turn === undefined) expect(next ?? end, inputs).toBeGreaterThanOrEqual(end);
+      else expect(next, inputs).toBe(turn);
       if (turn !== undefined) seen.turned += 1;
     }
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(runs / 10);

@@ -240,9 +240,9 @@ export class HealthEvaluatorBench {
     const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
     const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
     const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
-    const told = known({ routes, sessions, drains }, now);
+    const reported = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#observed);
-    const weak = this.#scene.weakRouting === true ? { ...told, weak: true as const } : told;
+    const weak = this.#scene.weakRouting === true ? { ...reported, weak: true as const } : reported;
     const { backed, ways } = this.#scene;
     const beside = {
       ...(backed === undefined ? {} : { backed: known(backed, now) }),
@@ -285,7 +285,7 @@ export class HealthEvaluatorBench {
     return this.#healthEvaluator.status();
   }
 
-  told(): readonly string[] {
+  reported(): readonly string[] {
     return this.events.after(0).map(({ code, about, text }) => `${code} ${about}: ${text}`);
   }
 

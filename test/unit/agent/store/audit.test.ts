@@ -175,7 +175,7 @@ describe("a health evaluator that stands still", () => {
 });
 
 describe("a damaged log", () => {
-  async function told(): Promise<AuditBench> {
+  async function reported(): Promise<AuditBench> {
     const bench = new AuditBench();
     await bench.live();
     await bench.evaluate(200_000, good);
@@ -201,7 +201,7 @@ describe("a damaged log", () => {
   it.each(changes)(
     "%s in the audit log is found, and adds no protected time",
     async (_name, change) => {
-      const bench = await told();
+      const bench = await reported();
       const before = await protectedOf(bench);
       await rewritten(bench, change);
       const { losses } = await bench.trail();
@@ -211,7 +211,7 @@ describe("a damaged log", () => {
   );
 
   it("a damaged audit log stays as it is, and goes on in another file", async () => {
-    const bench = await told();
+    const bench = await reported();
     await rewritten(bench, (lines) => lines.map((line) => line.replace('"down"', '"protected"')));
     const damaged = await segment(bench);
     await bench.live();
@@ -227,7 +227,7 @@ describe("a damaged log", () => {
   it("a changed byte anywhere in the audit log only makes time unknown", {
     timeout: 60_000,
   }, async () => {
-    const bench = await told();
+    const bench = await reported();
     const bytes = await segment(bench);
     const before = await protectedOf(bench);
     for (let at = 0; at < bytes.length; at += 7) {

@@ -101,10 +101,10 @@ describe("a message", () => {
       const more = { ...port, frames: { ...frames, value: { ...frames.value, rxOk } } };
       return { ...snapshot, links: [{ ...link, port: more }] };
     };
-    const told = (rxOk: bigint): string | undefined =>
+    const reported = (rxOk: bigint): string | undefined =>
       linesOf(parse(otlpText(withFrames(rxOk)))).find((line) => line.includes("in_pkts_ok"));
-    expect(told(2n ** 63n - 1n)).toContain(" 9223372036854775807");
-    expect(told(2n ** 64n - 1n)).toContain(" 18446744073709552000");
+    expect(reported(2n ** 63n - 1n)).toContain(" 9223372036854775807");
+    expect(reported(2n ** 64n - 1n)).toContain(" 18446744073709552000");
   });
 });
 

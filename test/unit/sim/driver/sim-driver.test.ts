@@ -206,14 +206,14 @@ describe("the effect of a failed call", () => {
     },
   ])("$name: reading $dial is $read, writing is $write", async ({ dial, read, write }) => {
     const device = await openOver(dial);
-    const told = ({ code, effect }: LinksealError): string => `${code} ${effect}`;
-    expect(told(await refused(device.observe(never)))).toBe(read);
-    expect(told(await refused(device.prepare(addKey, keys, never)))).toBe(read);
+    const reported = ({ code, effect }: LinksealError): string => `${code} ${effect}`;
+    expect(reported(await refused(device.observe(never)))).toBe(read);
+    expect(reported(await refused(device.prepare(addKey, keys, never)))).toBe(read);
     const put = simPeer(dial, "unix:/x", portId, "link1").put(want, async () => undefined, never);
-    expect(told(await refused(put))).toBe(write);
-    expect(told(await refused(device.transaction.apply("final", never)))).toBe(write);
-    expect(told(await refused(device.transaction.confirm(never)))).toBe(write);
-    expect(told(await refused(device.transaction.rollback(never)))).toBe(write);
+    expect(reported(await refused(put))).toBe(write);
+    expect(reported(await refused(device.transaction.apply("final", never)))).toBe(write);
+    expect(reported(await refused(device.transaction.confirm(never)))).toBe(write);
+    expect(reported(await refused(device.transaction.rollback(never)))).toBe(write);
   });
 
   const silent: Dialer = {
@@ -235,8 +235,8 @@ describe("the effect of a failed call", () => {
     const clock = new SimClock(wallStart);
     const { transaction } = await openOver(silent, clock);
     const error = await refused(settled(clock, transaction.apply("final", never)));
-    const told = [error.code, error.effect, clock.now()];
-    expect(told).toEqual(["transport.timeout", "unknown", 45_000]);
+    const reported = [error.code, error.effect, clock.now()];
+    expect(reported).toEqual(["transport.timeout", "unknown", 45_000]);
   });
 
   it("a malformed answer of a vault is vault.unreachable", async () => {

@@ -32,9 +32,9 @@ async function observed(place: Place): Promise<DeviceState> {
   return state;
 }
 
-function routing({ routing: told }: DeviceState) {
-  if (told.kind !== "known") throw new Error(`it is not known: ${told.why}`);
-  const { routes, sessions } = told.value;
+function routing({ routing: reported }: DeviceState) {
+  if (reported.kind !== "known") throw new Error(`it is not known: ${reported.why}`);
+  const { routes, sessions } = reported.value;
   const line = ({ prefix, via, best }: (typeof routes)[number]): string =>
     `${prefix} ${via.kind === "port" ? via.port : via.name} ${best}`;
   return { routes: routes.map(line).toSorted(), sessions: sessions.map(({ up }) => up) };
@@ -51,14 +51,14 @@ describe("routes and neighbours", () => {
     async (_, platform) => {
       const place = placeOf(platform);
       await place.rig.clock.runFor(bgpMs);
-      const told = routing(await observed(place));
+      const reported = routing(await observed(place));
       const truth = routing(place.rig.router.state());
       // The platform reports neighbours only for the family of their address.
       const isAsked = (line: string): boolean =>
         platform.vendor === "iosxr" || platform.vendor === "junos" || familyOf(line) === "ipv4";
       expect(truth.routes).toHaveLength(10);
-      expect(told.routes).toEqual(truth.routes.filter(isAsked));
-      expect(told.sessions).toEqual([true, true]);
+      expect(reported.routes).toEqual(truth.routes.filter(isAsked));
+      expect(reported.sessions).toEqual([true, true]);
     },
   );
 
@@ -71,10 +71,10 @@ describe("routes and neighbours", () => {
       const [port] = platform.ports;
       rig.router.port(port)?.fibre.setUp(false);
       await rig.clock.runFor(bgpMs);
-      const told = routing(await observed(place));
+      const reported = routing(await observed(place));
       expect(routing(rig.router.state()).sessions).toEqual([false, true]);
-      expect(told.sessions).toEqual([false, true]);
-      expect(told.routes.filter((line) => line.includes(` ${port} `))).toEqual([]);
+      expect(reported.sessions).toEqual([false, true]);
+      expect(reported.routes.filter((line) => line.includes(` ${port} `))).toEqual([]);
     },
   );
 });

@@ -372,17 +372,17 @@ describe("the fate of a command", () => {
   it("a request that arrives twice is carried out once, even after a rollback", async () => {
     const { link, strike, play, scripted, wait, site, next } = await staged("request-twice");
     strike();
-    const told: string[] = [];
-    site.onEffect(({ what }) => told.push(what));
+    const reported: string[] = [];
+    site.onEffect(({ what }) => reported.push(what));
     await play(scripted.drain(link));
     await wait(1);
-    expect(told).toEqual(["port.drain"]);
+    expect(reported).toEqual(["port.drain"]);
     const change = [scripted.keyChange(link, "addKey", next)];
     const transaction = await play(scripted.device(link).prepare(change, scripted.keys, never));
     await play(transaction.apply(600_000, never));
     await play(transaction.rollback(never));
     await wait(2);
-    expect(told).toEqual(["port.drain", "macsec.addKey", "rollback"]);
+    expect(reported).toEqual(["port.drain", "macsec.addKey", "rollback"]);
     expect(ckns(link)).not.toContain(next.ckn);
   });
 

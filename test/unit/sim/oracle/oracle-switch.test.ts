@@ -208,11 +208,11 @@ describe("the oracle catches", () => {
   it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
     const all = await scene(offence.overlap ?? "keychain");
     await play(all, () => offence.act(all));
-    const told = all.oracle.violations.map(formatViolation);
+    const reported = all.oracle.violations.map(formatViolation);
     const mine = all.oracle.violations.filter(({ text }) => text.includes(offence.says));
     expect(
       mine.map(({ promise }) => promise),
-      told.join("\n"),
+      reported.join("\n"),
     ).toEqual([offence.promise]);
   });
 });

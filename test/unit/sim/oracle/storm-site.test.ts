@@ -53,9 +53,9 @@ describe("the models of a storm", () => {
   });
 
   it("the same seed gives the same routers, and another seed others", () => {
-    const told = (seed: string): string => JSON.stringify([...modelsOf(seed, devices(8))]);
-    expect(told("a")).toBe(told("a"));
-    expect(told("a")).not.toBe(told("b"));
+    const reported = (seed: string): string => JSON.stringify([...modelsOf(seed, devices(8))]);
+    expect(reported("a")).toBe(reported("a"));
+    expect(reported("a")).not.toBe(reported("b"));
   });
 });
 

@@ -152,10 +152,10 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
 
   it("a device prepares every kind of change, applies, confirms, reverts and recalls", async () => {
     const device = await way.answer(openSim(way.bench.clock, way.dial, way.address));
-    const told: string[] = [];
+    const kinds: string[] = [];
     const lent: Secret[] = [];
     const keys = async (ref: { readonly kind: string }): Promise<Secret> => {
-      told.push(ref.kind);
+      kinds.push(ref.kind);
       const secret = Secret.take(ref.kind, Uint8Array.of(0xc0, 0x0f, 0xfe));
       lent.push(secret);
       return secret;
@@ -163,7 +163,7 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
     way.bench.log.length = 0;
     const transaction = await way.answer(device.prepare(everyChange, keys, never));
     expect(transaction.preview).toBe("+ pre-shared key aaaa…aaaa [secret cak]\n- none");
-    expect(told).toEqual(["cak", "psk"]);
+    expect(kinds).toEqual(["cak", "psk"]);
     for (const secret of lent) expect(() => secret.use(() => 0)).toThrow("already wiped");
     await way.answer(transaction.apply(5000, never));
     await way.answer(transaction.apply("final", never));

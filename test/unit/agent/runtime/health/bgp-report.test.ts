@@ -15,16 +15,16 @@ const sessions = bundle.map(({ name, bgp }) => ({
 interface Scene {
   /** Packets that each tunnel sent between two observations. */
   readonly sent?: readonly number[];
-  readonly told?: Partial<Routing>;
+  readonly reported?: Partial<Routing>;
   readonly routing?: DeviceState["routing"];
   readonly unread?: true;
 }
 
-function supervisorOf({ sent = [], told = {}, unread, ...scene }: Scene): Supervisor {
+function supervisorOf({ sent = [], reported = {}, unread, ...scene }: Scene): Supervisor {
   const state: DeviceState = {
     ...{ device: "edge-a", at: at(0), control: unknown("notSupported", at(0)), macsec: [] },
     ipsec: [],
-    routing: scene.routing ?? known({ ...routing, tunnelSessions: sessions, ...told }, at(0)),
+    routing: scene.routing ?? known({ ...routing, tunnelSessions: sessions, ...reported }, at(0)),
   };
   const observations = new Map<string, readonly IpsecTunnel[]>(
     bundle.flatMap(({ name }, index) => {
@@ -48,8 +48,12 @@ describe("BGP inside a tunnel", () => {
   const ends = { peer: "169.254.21.5", asn: 65_515 };
   it.each<[string, Scene, object]>([
     ["is a session that is up", {}, { up: true, drained: false }],
-    ["is one that is drained", { told: drained }, { up: true, drained: true }],
-    ["is none yet, which is down", { told: { tunnelSessions: [] } }, { up: false, drained: false }],
+    ["is one that is drained", { reported: drained }, { up: true, drained: true }],
+    [
+      "is none yet, which is down",
+      { reported: { tunnelSessions: [] } },
+      { up: false, drained: false },
+    ],
     [
       "is unknown if the device does not report it",
       { routing: unknown("queryFailed", at(0)) },
@@ -60,8 +64,8 @@ describe("BGP inside a tunnel", () => {
       { unread: true },
       { up: undefined, drained: undefined },
     ],
-  ])("BGP inside a tunnel %s", (_name, scene, told) => {
-    expect(insideOf(supervisorOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...told } });
+  ])("BGP inside a tunnel %s", (_name, scene, reported) => {
+    expect(insideOf(supervisorOf(scene), one, at(0))).toEqual({ bgp: { ...ends, ...reported } });
   });
 
   it("BGP inside a tunnel is reported with the tunnel's share of its bundle", () => {
@@ -104,7 +108,7 @@ describe("a bundle that carries unevenly", () => {
 
   it.each<[string, Scene]>([
     ["carries evenly", { sent: [4_000, 3_000] }],
-    ["has one that is drained", { sent: [10, 4_000], told: drained }],
+    ["has one that is drained", { sent: [10, 4_000], reported: drained }],
     ["has one that does not report", { sent: [4_000] }],
     ["is not read", { sent: [4_000, 10], unread: true }],
   ])("a bundle has no warning that %s", (_name, scene) => {

@@ -20,12 +20,16 @@ const kinds = {
 } as const satisfies Readonly<Record<string, DesiredTunnel["auth"]>>;
 
 function memoryOf(state: NextAuthState, trouble: boolean): Memory {
-  const told = { auth, state, since: wall, because: "because of this" };
-  const next: NextAuth = trouble ? { ...told, trouble: "peer.rejected" } : told;
+  const reported = { auth, state, since: wall, because: "because of this" };
+  const next: NextAuth = trouble ? { ...reported, trouble: "peer.rejected" } : reported;
   return { ...emptyMemory, auths: { "hub-1": { auth, next } } };
 }
 
-function told(kind: keyof typeof kinds, state: NextAuthState, trouble = false): readonly unknown[] {
+function reported(
+  kind: keyof typeof kinds,
+  state: NextAuthState,
+  trouble = false,
+): readonly unknown[] {
   const warnings = authWarnings(memoryOf(state, trouble), { ...tunnel, auth: kinds[kind] });
   for (const { about, within } of warnings) expect([about, within]).toEqual(["hub-1", ["edge-a"]]);
   return warnings.map(({ code, text, next }) => [code, text, next]);
@@ -102,14 +106,14 @@ describe("a newer pre-shared key", () => {
   ])(
     "a newer key that $kind gives, in $state (trouble: $trouble), raises $code",
     ({ kind, state, trouble, code, text, next }) => {
-      expect(told(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
+      expect(reported(kind, state, trouble)).toEqual([[code, `${text}: because of this`, next]]);
     },
   );
 
   it.each<[NextAuthState]>([["giving"], ["switching"]])(
     "a newer pre-shared key that is %s causes no warning",
     (state) => {
-      expect(told("agent", state)).toEqual([]);
+      expect(reported("agent", state)).toEqual([]);
     },
   );
 
@@ -121,7 +125,7 @@ describe("a newer pre-shared key", () => {
 
 describe("a newer certificate", () => {
   it("a newer certificate that waits was refused, and a later version resolves it", () => {
-    expect(told("certificate", "waiting")).toEqual([
+    expect(reported("certificate", "waiting")).toEqual([
       [
         "rotation-held",
         "its newer certificate waits: because of this",
@@ -131,6 +135,6 @@ describe("a newer certificate", () => {
   });
 
   it("a newer certificate in any other state causes no warning", () => {
-    expect(told("certificate", "switching")).toEqual([]);
+    expect(reported("certificate", "switching")).toEqual([]);
   });
 });

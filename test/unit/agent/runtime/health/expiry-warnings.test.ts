@@ -53,7 +53,7 @@ describe("the age of a key", () => {
 
   it("the age of a key is reported from the moment when it is reached, with both times", () => {
     const created = wallAfter(wall, -90 * day);
-    const told = (afterMs: number, days = 90) =>
+    const reported = (afterMs: number, days = 90) =>
       keyAgeWarnings(
         groupOf(days),
         linkNamed("primary"),
@@ -61,12 +61,12 @@ describe("the age of a key", () => {
         wallAfter(created, days * day + afterMs),
       ).map(({ code, text }) => `${code}: ${text}`);
     const made = "the key was made at 2026-08-26T10:00:00Z and is too old";
-    expect(told(0)).toEqual([`key-age: ${made} since 2026-11-24T10:00:00Z`]);
-    expect(told(-1)).toEqual([`key-age-soon: ${made} from 2026-11-24T10:00:00Z on`]);
-    expect(told(-14 * day)).toEqual(told(-1));
-    expect(told(-14 * day - 1)).toEqual([]);
-    expect(told(-day, 4)).toEqual([`key-age-soon: ${made} from 2026-08-30T10:00:00Z on`]);
-    expect(told(-day - 1, 4)).toEqual([]);
+    expect(reported(0)).toEqual([`key-age: ${made} since 2026-11-24T10:00:00Z`]);
+    expect(reported(-1)).toEqual([`key-age-soon: ${made} from 2026-11-24T10:00:00Z on`]);
+    expect(reported(-14 * day)).toEqual(reported(-1));
+    expect(reported(-14 * day - 1)).toEqual([]);
+    expect(reported(-day, 4)).toEqual([`key-age-soon: ${made} from 2026-08-30T10:00:00Z on`]);
+    expect(reported(-day - 1, 4)).toEqual([]);
   });
 
   it("the age of a key is not reported if it is low enough or unknown", () => {
@@ -93,8 +93,8 @@ describe("the age of a key", () => {
   ] as const)(
     "a key of %i days is reported as a maxAge of %s requires",
     (days, maxAge, expected) => {
-      const told = aged(days, maxAge).filter((line) => line.startsWith("key-age"));
-      expect(told.map((line) => line.split(" ", 2))).toEqual(
+      const reported = aged(days, maxAge).filter((line) => line.startsWith("key-age"));
+      expect(reported.map((line) => line.split(" ", 2))).toEqual(
         expected.map((code) => [code, "erd-demo/primary:"]),
       );
     },
@@ -122,10 +122,10 @@ describe("expiring secrets", () => {
   });
 
   it("an expired secret is reported from its exact end, and the expiry thirty days before", () => {
-    const told = (days: number) =>
+    const reported = (days: number) =>
       endWarnings([end(days)], wall).map(({ text, within }) => [text, within]);
-    expect(told(30)).toEqual([]);
-    expect(told(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
+    expect(reported(30)).toEqual([]);
+    expect(reported(0)).toEqual([["hub-1-psk has ended at 2026-11-24T10:00:00Z", ["edge-a"]]]);
   });
 
   it("the expiring secret may be the certificate that linkseal signs in with", () => {
@@ -146,10 +146,10 @@ describe("the clock of a device", () => {
   ] as const)(
     "the clock of a device that is off by %i ms is reported beyond 60 s",
     (clockOffsetMs, expected) => {
-      const told = codes({ clockOffsetMs }).filter((line) =>
+      const reported = codes({ clockOffsetMs }).filter((line) =>
         line.startsWith("clock-skew edge-a: "),
       );
-      expect(told).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
+      expect(reported).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
     },
   );
 
@@ -171,7 +171,7 @@ describe("an SAK that is not renewed", () => {
         session: known({ ...session, keyServer, latestSak }, now),
       });
     };
-  const told = (renewedAt: number, keyServer: "self" | "peer"): boolean =>
+  const reported = (renewedAt: number, keyServer: "self" | "peer"): boolean =>
     new HealthEvaluatorBench({ port: port(renewedAt, keyServer) })
       .turn()
       .polls(30)
@@ -179,8 +179,8 @@ describe("an SAK that is not renewed", () => {
       .some((line) => line.startsWith("rekey-overdue erd-demo/primary"));
 
   it("a SAK that is not renewed for two intervals is reported of the key server only", () => {
-    expect(told(99, "self")).toBe(true);
-    expect(told(99, "peer")).toBe(false);
+    expect(reported(99, "self")).toBe(true);
+    expect(reported(99, "peer")).toBe(false);
   });
 
   it("the age of a SAK counts through an observation without its reading", () => {
@@ -193,7 +193,7 @@ describe("an SAK that is not renewed", () => {
   });
 
   it("the age of a SAK begins again with each SAK", () => {
-    expect(told(15, "self")).toBe(false);
+    expect(reported(15, "self")).toBe(false);
   });
 });
 
@@ -264,8 +264,12 @@ describe("the key poller for a real vault", () => {
         version("off", { created: wallAfter(wall, day), enabled: false, ...ends(2) }),
       ],
     });
-    const told = watch.ends.map(({ about, what, at: last }) => [about, what, (last - wall) / day]);
-    expect(told).toEqual([
+    const reported = watch.ends.map(({ about, what, at: last }) => [
+      about,
+      what,
+      (last - wall) / day,
+    ]);
+    expect(reported).toEqual([
       ["erd-demo/primary", "erd-demo-1-ckn", 10],
       ["hub-1", "hub-1-psk", 40],
     ]);

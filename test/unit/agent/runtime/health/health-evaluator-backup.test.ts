@@ -24,8 +24,8 @@ const scene = (change: Scene = {}): Scene => ({
   ...{ desired: backing, backed, routes: () => [over] },
   ...change,
 });
-const told = (bench: HealthEvaluatorBench): readonly string[] =>
-  bench.told().filter((line) => line.startsWith("backup-"));
+const reported = (bench: HealthEvaluatorBench): readonly string[] =>
+  bench.reported().filter((line) => line.startsWith("backup-"));
 const timeAt = (poll: number): string =>
   new Date(wallAfter(wall, poll * pollMs)).toISOString().replace(".000", "");
 
@@ -39,7 +39,7 @@ describe("a backup", () => {
       },
     ]);
     expect(bench.warnings()).toEqual([]);
-    expect(told(bench)).toEqual([]);
+    expect(reported(bench)).toEqual([]);
   });
 
   it("a backup that takes over is reported at once, with its cause, and so is the end", () => {
@@ -47,12 +47,12 @@ describe("a backup", () => {
     const routes = (poll: number): Scene["routes"] extends undefined ? never : Route[] =>
       isCut(poll) ? [into] : [over];
     const bench = new HealthEvaluatorBench(scene({ port: unplugged(16, 20), routes })).polls(15);
-    expect(told(bench)).toEqual([]);
+    expect(reported(bench)).toEqual([]);
     bench.polls(1);
     const text =
       `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(16)}: ` +
       "erd-demo/primary is down (link-down)";
-    expect(told(bench)).toEqual([`backup-carries hub-1: ${text}`]);
+    expect(reported(bench)).toEqual([`backup-carries hub-1: ${text}`]);
     expect(bench.status().tunnels[0]?.backup).toMatchObject({
       ...{ rides: "carries", since: timeAt(16) },
       because: "erd-demo/primary is down (link-down)",
@@ -64,7 +64,7 @@ describe("a backup", () => {
       since: timeAt(20),
     });
     bench.polls(8);
-    expect(told(bench)).toEqual([
+    expect(reported(bench)).toEqual([
       `backup-carries hub-1: ${text}`,
       `backup-carries hub-1: resolved: ${text}`,
     ]);
@@ -74,7 +74,7 @@ describe("a backup", () => {
     const bench = new HealthEvaluatorBench(scene({ routes: () => [into, waiting] })).polls(14);
     const rides = `${hub} rides in hub-1, the backup of erd-demo, since ${timeAt(1)}, although`;
     const why = `erd-demo/primary is protected and brings ${hub} as well`;
-    expect(told(bench)).toEqual([`backup-preferred hub-1: ${rides} ${why}`]);
+    expect(reported(bench)).toEqual([`backup-preferred hub-1: ${rides} ${why}`]);
     expect(bench.status().tunnels[0]).toMatchObject({
       ...{ verdict: "protected", backup: { rides: "preferred" } },
     });
@@ -84,7 +84,7 @@ describe("a backup", () => {
     const bench = new HealthEvaluatorBench(
       scene({ drained: true, routes: () => [into, waiting] }),
     ).polls(14);
-    expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-carries hub-1"]);
+    expect(reported(bench).map((line) => line.split(":")[0])).toEqual(["backup-carries hub-1"]);
     expect(bench.status().tunnels[0]?.backup?.because).toBe("erd-demo/primary is drained");
   });
 
@@ -104,7 +104,7 @@ describe("a backup", () => {
         unproven: "none of 5 packets was answered; it was never proven",
       },
     });
-    expect(told(bench).map((line) => line.split(":")[0])).toEqual(["backup-unproven hub-1"]);
+    expect(reported(bench).map((line) => line.split(":")[0])).toEqual(["backup-unproven hub-1"]);
     bench.polls(1);
     expect(bench.status().tunnels[0]).toMatchObject({
       verdict: "protected",
@@ -125,7 +125,7 @@ describe("a backup", () => {
       new HealthEvaluatorBench(scene({ ways, ...change })).polls(14);
     const rides = (seen: HealthEvaluatorBench): unknown => {
       const { rides: kind, because } = seen.status().tunnels[0]?.backup ?? {};
-      return [kind, because, told(seen)];
+      return [kind, because, reported(seen)];
     };
     const weak = { weakRouting: true } as const;
     const silent = "edge-a does not report its BGP routes";

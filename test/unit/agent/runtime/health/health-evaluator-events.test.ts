@@ -10,11 +10,11 @@ import { carrying, HealthEvaluatorBench, pollMs, unplugged } from "../health-eva
 describe("verdicts", () => {
   it("the event of a verdict has the severity of the worse of old and new", () => {
     const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(12);
-    const told = bench.events
+    const reported = bench.events
       .after(0)
       .filter(({ about }) => about === "erd-demo/primary")
       .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
-    expect(told).toEqual([
+    expect(reported).toEqual([
       ["verdict", "unknown", "warning"],
       ["verdict", "protected", "warning"],
       ["verdict", "down", "error"],

@@ -33,14 +33,16 @@ import {
 describe("verdicts", () => {
   it("verdicts are reported when they change, each with its first reason", () => {
     const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(5);
-    const told = bench.told().filter((line) => line.includes("erd-demo/primary"));
-    expect(told).toEqual([
+    const reported = bench.reported().filter((line) => line.includes("erd-demo/primary"));
+    expect(reported).toEqual([
       expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
       "verdict erd-demo/primary: unknown -> protected: every check passed",
       "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
       "verdict erd-demo/primary: down -> protected: every check passed",
     ]);
-    expect(bench.told()).toContain("verdict hub-1: not observed -> protected: every check passed");
+    expect(bench.reported()).toContain(
+      "verdict hub-1: not observed -> protected: every check passed",
+    );
     expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
   });
 
@@ -121,7 +123,7 @@ describe("verdicts", () => {
 
   it("an agent without a config has no verdicts", () => {
     const bench = new HealthEvaluatorBench({ crewless: true }).turn().polls(2);
-    expect(bench.told()).toEqual([]);
+    expect(bench.reported()).toEqual([]);
     expect(bench.status()).toMatchObject({ site: null, reasons: [{ code: "not-configured" }] });
   });
 });
@@ -189,7 +191,7 @@ describe("warnings", () => {
     expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
     bench.polls(10);
     expect(bench.warnings()).toEqual([]);
-    const about = bench.told().filter((line) => line.startsWith("link-down"));
+    const about = bench.reported().filter((line) => line.startsWith("link-down"));
     expect(about).toEqual([
       "link-down erd-demo/primary: edge-a et-0/0/0 has no link",
       "link-down erd-demo/primary: resolved: edge-a et-0/0/0 has no link",

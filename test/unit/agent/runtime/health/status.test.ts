@@ -115,7 +115,7 @@ describe("status as JSON", () => {
   });
 
   it("the status shows BGP and share of a tunnel, or null for what is not reported", () => {
-    const told = (bgp: NonNullable<Inside["bgp"]>, share?: Share) =>
+    const reported = (bgp: NonNullable<Inside["bgp"]>, share?: Share) =>
       deriveStatus({
         ...{ kind: "configured", site: "demo", now: at(100_000), wall, groups: [] },
         tunnels: [
@@ -129,11 +129,11 @@ describe("status as JSON", () => {
       }).tunnels[0];
     const ends = { peer: "169.254.21.5", asn: 65_515 };
     const share = { tunnel: "hub-1", sent: 2n ** 63n, percent: 12.5 };
-    expect(told({ ...ends, up: true, drained: false }, share)).toMatchObject({
+    expect(reported({ ...ends, up: true, drained: false }, share)).toMatchObject({
       bgp: { ...ends, up: true, drained: false },
       share: { sent: "9223372036854775808", percent: 12.5 },
     });
-    expect(told({ ...ends, up: undefined, drained: undefined })).toMatchObject({
+    expect(reported({ ...ends, up: undefined, drained: undefined })).toMatchObject({
       bgp: { ...ends, up: null, drained: null },
       share: null,
     });

@@ -67,8 +67,8 @@ class Scene {
       { ...common, spi: this.#spi, direction: "in", packets: back },
       { ...common, spi: this.#spi + 1, direction: "out", packets: out },
     ];
-    const told = this.sas === "untold" ? unknown("queryFailed", at) : known(sas, at);
-    const ipsec = [{ name: tunnel.name, ike: known("established", at), sas: told }];
+    const reported = this.sas === "untold" ? unknown("queryFailed", at) : known(sas, at);
+    const ipsec = [{ name: tunnel.name, ike: known("established", at), sas: reported }];
     return { at, ipsec: this.sas === "absent" ? [] : ipsec } as unknown as DeviceState;
   }
 

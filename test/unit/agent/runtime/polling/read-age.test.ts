@@ -103,18 +103,18 @@ describe("verdicts that no loop derives again", () => {
     expect(new Set(verdicts())).toEqual(new Set(["protected"]));
     expect(bench.standing("primary")).toBe("carrying");
     // No loop runs that could derive or report a verdict.
-    const told = bench.told().length;
+    const reported = bench.reported().length;
     bench.hang(7);
     expect(new Set(verdicts())).toEqual(new Set(["unknown"]));
     expect(bench.alarm("primary")).toEqual({ code: "health.old", seconds: 35 });
     const [link] = bench.status().groups[0]?.links ?? [];
     expect(link).toMatchObject({ suite: null, keyInUse: null, mka: null, frames: null });
     expect(link?.ages).toMatchObject({ controlPlaneMs: 35_000, dataPlaneMs: 35_000 });
-    expect(bench.told()).toHaveLength(told);
+    expect(bench.reported()).toHaveLength(reported);
     // The next turn reports it once, and not again with every read.
     bench.turn().turn();
     bench.status();
-    expect(bench.told().slice(told)).toEqual([
+    expect(bench.reported().slice(reported)).toEqual([
       expect.stringMatching(/^verdict erd-demo\/secondary: protected -> unknown: /),
       expect.stringMatching(/^verdict erd-demo\/primary: protected -> unknown: /),
       expect.stringMatching(/^verdict hub-1: protected -> unknown: /),
@@ -145,11 +145,11 @@ describe("observations that were fresh when a request began", () => {
     } as unknown as Agent;
     const inUse = async (): Promise<readonly unknown[]> =>
       (await keyReport(agent, wall, never)).keys.map(({ keyInUse }) => keyInUse);
-    const told = inUse();
+    const reported = inUse();
     await new Promise((resolve) => setImmediate(resolve));
     isFresh = false;
     slow.resolve([]);
-    expect(await told).toEqual([null, null]);
+    expect(await reported).toEqual([null, null]);
     isFresh = true;
     expect(await inUse()).toEqual([session.principalCkn, session.principalCkn]);
   });

@@ -109,7 +109,7 @@ class Place {
       const via = { kind: "tunnel", name } as const;
       return { prefix: "10.100.0.0/16", via, best: !this.drained.has(name) };
     });
-    const told = {
+    const reported = {
       ...{ ...routing, routes },
       drains: [...this.drained].map((port) => ({ port, means: "prepend" as const })),
       tunnelSessions: [one, two].map(({ name, bgp }) => ({
@@ -117,7 +117,7 @@ class Place {
       })),
     };
     const control = { wall, bootId: "1", configId: "1", commitPending: false };
-    const both = { control: known(control, at), routing: known(told, at) };
+    const both = { control: known(control, at), routing: known(reported, at) };
     return { ...{ device: "edge-a", at, macsec: [], ipsec }, ...both };
   }
 

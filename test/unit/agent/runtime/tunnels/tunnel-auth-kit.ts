@@ -40,7 +40,7 @@ export function failure(code: ErrorCode, effect: Effect = "none"): LinksealError
 export class Scene {
   readonly tunnel: DesiredTunnel;
   readonly clock = new SimClock(wallStart);
-  readonly told: string[] = [];
+  readonly reported: string[] = [];
   /** Each drain and undrain, with the changes sent up to then. */
   readonly moved: string[] = [];
   readonly records: JournalRecord[] = [];
@@ -91,7 +91,7 @@ export class Scene {
 
   async #give(secret: Secret): Promise<void> {
     const given = secret.use((octets) => new TextDecoder().decode(octets));
-    this.told.push(`give ${given.at(-1)}`);
+    this.reported.push(`give ${given.at(-1)}`);
     if (this.refusal !== undefined) throw this.refusal;
     this.gateway = given;
   }
@@ -103,7 +103,7 @@ export class Scene {
 
   #begin(): TunnelAuths {
     return new TunnelAuths({
-      world: { clock: this.clock, log: { write: (_level, code) => void this.told.push(code) } },
+      world: { clock: this.clock, log: { write: (_level, code) => void this.reported.push(code) } },
       desired: { ...site, groups: this.#groups, tunnels: [this.tunnel, ...this.siblings] },
       deviceCache: {
         observe: async () => (this.unreadable ? undefined : this.#state()),
@@ -142,7 +142,7 @@ export class Scene {
   }
 
   #moves(where: string): void {
-    const at = this.told.length === 0 ? "first" : `after ${this.told.join(", ")}`;
+    const at = this.reported.length === 0 ? "first" : `after ${this.reported.join(", ")}`;
     this.moved.push(`${where} ${at}`);
   }
 
@@ -185,13 +185,13 @@ export class Scene {
       const { auth } = part.tunnel;
       const isNew = this.router !== auth.secretId;
       this.router = auth.secretId;
-      this.told.push(`put ${this.router.at(-1)}`);
+      this.reported.push(`put ${this.router.at(-1)}`);
       const isRefused = isNew && auth.kind === "certificate" && auth.secretId !== this.gateway;
       if (isRefused && this.trouble !== undefined) throw this.trouble;
       const isShown = this.ike === "down" || (isNew && auth.kind === "certificate");
       if (isShown && this.router === this.gateway) this.#rise();
     } else if (part.kind === "ipsec.rekey") {
-      this.told.push(part.what);
+      this.reported.push(part.what);
       if (this.trouble !== undefined) throw this.trouble;
       if (this.router === this.gateway) this.#rise();
     }

@@ -15,7 +15,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     const scene = new Scene();
     await scene.turn();
     expect(scene.next()).toMatchObject({ auth: psk(2), state: "waiting" });
-    expect(scene.told).toEqual([]);
+    expect(scene.reported).toEqual([]);
     expect(scene.auths.psks()).toMatchObject([{ tunnel: "hub-1", secretId: id(1) }]);
     expect(authWarnings(scene.memory, scene.tunnel)).toMatchObject([
       { code: "waiting-for-person", about: "hub-1", next: "linkseal psk proceed hub-1" },
@@ -64,7 +64,7 @@ describe("a newer pre-shared key of a tunnel", () => {
       secretId: id(2),
       next: null,
     });
-    expect(scene.told).toEqual(["put 2", "reauthenticate"]);
+    expect(scene.reported).toEqual(["put 2", "reauthenticate"]);
     const states = scene.records.flatMap((record) =>
       record.kind === "auth" ? [record.inUse.next?.state ?? "none"] : [],
     );
@@ -86,7 +86,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     const error = await refused(scene.proceed());
     expect(error).toMatchObject({ code: "verify.mismatch", effect: "none", where: "hub-1" });
     expect(error.message).toContain("hub-1 keeps its old key, and its SAs: the gateway refuses it");
-    expect(scene.told).toEqual(["put 2", "reauthenticate", "put 1"]);
+    expect(scene.reported).toEqual(["put 2", "reauthenticate", "put 1"]);
     expect(scene.moved.at(-1)).toBe("back after put 2, reauthenticate, put 1");
     expect(scene.router).toBe(id(1));
     expect(scene.next()).toMatchObject({ state: "waiting", by: "ann" });
@@ -98,7 +98,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     scene.gateway = id(1);
     const error = await refused(scene.proceed());
     expect(error.message).toContain("no new SA of hub-1 came up within 30 s");
-    expect(scene.told.at(-1)).toBe("put 1");
+    expect(scene.reported.at(-1)).toBe("put 1");
   });
 
   it("a newer pre-shared key that cannot be read is not a refusal", async () => {
@@ -118,7 +118,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     // router.
     scene.memory = { ...scene.memory, pending: { "edge-a": "t-1" } };
     await scene.turn();
-    expect(scene.told).toEqual(["put 2", "reauthenticate"]);
+    expect(scene.reported).toEqual(["put 2", "reauthenticate"]);
     scene.memory = { ...scene.memory, pending: {} };
     await scene.turn();
     expect(scene.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
@@ -130,9 +130,9 @@ describe("a newer pre-shared key of a tunnel", () => {
     scene.ike = "down";
     scene.gateway = id(3);
     await scene.turn();
-    expect(scene.told).toEqual(["put 2", "put 1", "verify.mismatch"]);
+    expect(scene.reported).toEqual(["put 2", "put 1", "verify.mismatch"]);
     await scene.turn();
-    expect(scene.told).toHaveLength(3);
+    expect(scene.reported).toHaveLength(3);
     scene.gateway = id(2);
     await scene.pass(60_000);
     await scene.turn();
@@ -156,11 +156,11 @@ describe("a newer certificate of a tunnel", () => {
   it("a newer certificate needs no operator: it is in use once new SAs exist", async () => {
     const made = scene();
     await made.turn();
-    expect(made.told).toEqual(["put 2"]);
+    expect(made.reported).toEqual(["put 2"]);
     expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(2) });
     expect(made.auths.psks()).toEqual([]);
     await made.turn();
-    expect(made.told).toEqual(["put 2"]);
+    expect(made.reported).toEqual(["put 2"]);
   });
 
   it("a newer certificate authority alone counts as a newer certificate", async () => {
@@ -176,7 +176,7 @@ describe("a newer certificate of a tunnel", () => {
     made.trouble = failure("device.rejected");
     made.gateway = id(1);
     await made.turn();
-    expect(made.told).toEqual(["put 2", "put 1", "verify.mismatch"]);
+    expect(made.reported).toEqual(["put 2", "put 1", "verify.mismatch"]);
     expect(made.router).toBe(id(1));
     expect(authWarnings(made.memory, made.tunnel)).toMatchObject([
       { code: "rotation-held", about: "hub-1", within: ["edge-a"] },
@@ -225,7 +225,7 @@ describe("an operator who confirms that the gateway has the key", () => {
       const error = await refused(scene.proceed());
       expect(error).toMatchObject({ code, effect: "none" });
       expect(error.message).toContain("the key of hub-1 is not changed: ");
-      expect(scene.told).toEqual([]);
+      expect(scene.reported).toEqual([]);
     },
   );
 });

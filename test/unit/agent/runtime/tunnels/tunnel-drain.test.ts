@@ -97,7 +97,7 @@ class Scene {
     const peers = this.tunnels.map(({ name, bgp }): Route => {
       return { prefix: `${bgp?.peer}/32`, via: { kind: "tunnel", name }, best: true };
     });
-    const told: Routing = {
+    const reported: Routing = {
       ...routing,
       routes: [...routes, ...peers],
       drains: [...this.drained].map((port) => ({ port, means: "prepend" as const })),
@@ -111,7 +111,7 @@ class Scene {
         ...tunnelObservation(at, this.#received(at)),
         name,
       })),
-      routing: this.silent ? unknown("queryFailed", at) : known(told, at),
+      routing: this.silent ? unknown("queryFailed", at) : known(reported, at),
     };
   }
 

@@ -30,7 +30,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
   it("a newer key is written to gateway and router, proven, and then in use", async () => {
     const made = scene();
     await made.turn();
-    expect(made.told).toEqual(["give 2", "put 2", "reauthenticate"]);
+    expect(made.reported).toEqual(["give 2", "put 2", "reauthenticate"]);
     expect(states(made)).toEqual(["waiting", "giving", "switching", "none"]);
     expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     expect([made.gateway, made.router]).toEqual([id(2), id(2)]);
@@ -46,13 +46,13 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
       const made = scene();
       made.refusal = failure(code);
       await made.turn();
-      expect(made.told).toEqual(["give 2", code]);
+      expect(made.reported).toEqual(["give 2", code]);
       expect(made.next()).toMatchObject({ state: "waiting", trouble: "as it was said" });
       expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
       expect(codes(made)).toEqual(["far-end-refused: linkseal psk show hub-1"]);
       await made.pass(290_000);
       await made.turn();
-      expect(made.told).toHaveLength(2);
+      expect(made.reported).toHaveLength(2);
       made.refusal = undefined;
       await made.pass(10_000);
       await made.turn();
@@ -73,7 +73,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.next()).toMatchObject({ state: "giving" });
     expect(made.next()?.because).toContain("the gateway may have either key: as it was said");
     await made.turn();
-    expect(made.told.filter((each) => each.startsWith("give"))).toHaveLength(2);
+    expect(made.reported.filter((each) => each.startsWith("give"))).toHaveLength(2);
     made.refusal = undefined;
     await made.pass(15_000);
     await made.turn();
@@ -86,14 +86,14 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.trouble = failure("device.rejected");
     await made.turn();
     const way = ["give 2", "put 2", "reauthenticate", "put 1", "give 1"];
-    expect(made.told).toEqual([...way, "verify.mismatch"]);
+    expect(made.reported).toEqual([...way, "verify.mismatch"]);
     expect(states(made)).toEqual(["waiting", "giving", "switching", "returning", "held"]);
     expect([made.gateway, made.router]).toEqual([id(1), id(1)]);
     expect(made.next()?.because).toContain("both ends have the version in use again");
     expect(codes(made)).toEqual(["rotation-held: linkseal psk proceed hub-1"]);
     await made.pass(3_600_000);
     await made.turn();
-    expect(made.told).toHaveLength(6);
+    expect(made.reported).toHaveLength(6);
     // A newer version may be tried again, and so may an operator.
     made.trouble = undefined;
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
@@ -117,7 +117,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.gone.add(id(1));
     await made.turn();
     // There would be no way back without the old key.
-    expect(made.told).toEqual(["vault.denied"]);
+    expect(made.reported).toEqual(["vault.denied"]);
     expect(made.next()).toMatchObject({ state: "waiting" });
     // An operator may decide that the old key must not be used again.
     expect((await refused(made.proceed())).code).toBe("vault.denied");
@@ -157,7 +157,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     made.gateway = id(2);
     made.ike = "down";
     await made.turn();
-    expect(made.told.at(-1)).toBe("put 2");
+    expect(made.reported.at(-1)).toBe("put 2");
     expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     expect(made.ike).toBe("established");
   });
@@ -187,7 +187,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     const manual = new Scene({ ...agents, farEnd: "manual" });
     manual.memory = made.memory;
     await manual.turn();
-    expect(manual.told).toEqual([]);
+    expect(manual.reported).toEqual([]);
     expect(manual.next()).toMatchObject({ state: "waiting" });
     expect(codes(manual)).toEqual(["waiting-for-person: linkseal psk proceed hub-1"]);
   });
@@ -230,7 +230,7 @@ describe("the checks before the agent writes a gateway's key", () => {
     if (made.siblings.length > 0) made.restart();
     if (made.ike === "down") made.quiet = true;
     await made.turn();
-    expect(made.told.filter((each) => !each.startsWith("gate."))).toEqual([]);
+    expect(made.reported.filter((each) => !each.startsWith("gate."))).toEqual([]);
     expect(made.next()).toMatchObject({ state: "waiting" });
     expect(made.next()?.because).toContain(because);
     expect(codes(made)).toEqual(["campaign-waiting: linkseal psk show hub-1"]);
@@ -242,7 +242,7 @@ describe("the checks before the agent writes a gateway's key", () => {
   it("a freeze stops policies from writing a gateway's key, and not a person", async () => {
     const made = scene(frozen);
     await made.turn();
-    expect(made.told).toEqual([]);
+    expect(made.reported).toEqual([]);
     expect(made.next()?.because).toContain("frozen until");
     expect(await made.proceed()).toMatchObject({ secretId: id(2), next: null });
   });
