@@ -56,8 +56,8 @@ function epoch(): number {
     return /^\d{1,11}$/.test(asked) ? Number(asked) : fail("SOURCE_DATE_EPOCH is not a number");
   }
   try {
-    const said = execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, stdio: "pipe" });
-    return Number(said);
+    const output = execFileSync("git", ["log", "-1", "--format=%ct"], { cwd: root, stdio: "pipe" });
+    return Number(output);
   } catch {
     return fail("there is no git history to take a date from: set SOURCE_DATE_EPOCH");
   }
@@ -99,8 +99,8 @@ function addonFor({ compiler, from, architecture }: Target, nodeFolder: string):
   try {
     compileAddon({ root, compiler, headers: headersOf(nodeFolder), defines: [], file });
   } catch (error) {
-    const said = error instanceof Error ? error.message : "";
-    fail(`no addon for ${architecture}, and without it no package: ${said}; apt install ${from}`);
+    const output = error instanceof Error ? error.message : "";
+    fail(`no addon for ${architecture}, and without it no package: ${output}; apt install ${from}`);
   }
   return file;
 }

@@ -41,16 +41,16 @@ function loading(): number {
 async function served(argv: readonly string[], ready: RegExp): Promise<[ChildProcess, string]> {
   const stdio = ["ignore", "pipe", "inherit"] as const;
   const child = spawn(process.execPath, [command, ...argv], { stdio: [...stdio] });
-  let said = "";
+  let output = "";
   child.stdout.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
+    output += chunk.toString();
   });
   const end = performance.now() + patienceMs;
-  while (!ready.test(said)) {
+  while (!ready.test(output)) {
     if (performance.now() > end) throw new Error(`${argv.join(" ")} never began`);
     await rest(20);
   }
-  return [child, said];
+  return [child, output];
 }
 
 /**
@@ -104,12 +104,12 @@ async function memoryOf(cloud: string, vault: "real" | "simulated"): Promise<num
 
 /** Makes a fresh world for each run, because one world can be enrolled only once. */
 async function agentOn(vault: "real" | "simulated"): Promise<number> {
-  const [cloud, said] = await served(
+  const [cloud, output] = await served(
     ["sim", "azure", "--speed", "100"],
     /FEDERATED_TOKEN_FILE=.+\n/,
   );
   try {
-    return await memoryOf(said, vault);
+    return await memoryOf(output, vault);
   } finally {
     const ended = once(cloud, "exit");
     cloud.kill();

@@ -87,14 +87,14 @@ async function client(argv: readonly string[], count: number): Promise<Report> {
   const folder = await built;
   const [program = "", ...words] = argv.map((word) => word.replace(bundle, folder));
   const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
-  let said = "";
+  let output = "";
   child.stdout.on("data", (octets: Buffer) => {
-    said += octets.toString();
+    output += octets.toString();
   });
   child.stdin.end(JSON.stringify(order));
   const [status] = (await once(child, "close")) as [number | null];
   if (status !== 0) throw new Error(`${argv.join(" ")} ended with ${status}`);
-  return JSON.parse(said) as Report;
+  return JSON.parse(output) as Report;
 }
 
 const seconds = async (argv: readonly string[], count: number): Promise<number> =>

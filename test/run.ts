@@ -143,8 +143,8 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
   const results = mkdtempSync(join(folder, "group-"));
   const file = "/run/machine/results/report.json";
   const argv = [process.execPath, vitest, "run", ...reporters, `--outputFile.json=${file}`];
-  const said = join(results, "said");
-  const out = openSync(said, "a");
+  const output = join(results, "said");
+  const out = openSync(output, "a");
   const end = await runInMachine({
     // Tests of a group run one after the other, so that one may measure.
     argv: [...argv, "--no-file-parallelism", ...options, ...paths],
@@ -160,7 +160,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
     results,
   });
   closeSync(out);
-  process.stdout.write(readFileSync(said));
+  process.stdout.write(readFileSync(output));
   if (end.kind !== "ended") console.error(`the machine ${end.kind}:\n${end.console}`);
   return readReport(join(results, "report.json"));
 }

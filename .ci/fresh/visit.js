@@ -15,9 +15,9 @@ const readyLine = /^page at (http:\S+);/m;
 function type(line) {
   console.log(`$ ${line}`);
   const child = spawn("sh", ["-c", line], { stdio: ["ignore", "pipe", "inherit"], detached: true });
-  const typed = { child, said: "", ended: once(child, "close") };
+  const typed = { child, output: "", ended: once(child, "close") };
   child.stdout.on("data", (chunk) => {
-    typed.said += String(chunk);
+    typed.output += String(chunk);
     process.stdout.write(chunk);
   });
   return typed;
@@ -33,7 +33,7 @@ async function toItsEnd(line) {
 async function answers(page) {
   const status = type("npx --no -- linkseal status");
   await status.ended;
-  if (!status.said.startsWith("demo: ")) return "status reports no site named demo";
+  if (!status.output.startsWith("demo: ")) return "status reports no site named demo";
   for (let tries = 0; tries < answerTries; tries += 1) {
     const reply = await fetch(page).catch(() => undefined);
     if (reply?.ok === true && (await reply.text()).includes("<title>linkseal</title>")) return;
@@ -51,8 +51,8 @@ async function untilInterrupted(line) {
   });
   const page = await new Promise((resolve) => {
     child.stdout.on("data", (chunk) => {
-      typed.said += String(chunk);
-      const found = readyLine.exec(typed.said)?.[1];
+      typed.output += String(chunk);
+      const found = readyLine.exec(typed.output)?.[1];
       if (found !== undefined) resolve(found);
     });
     end.then(() => resolve(undefined));

@@ -116,12 +116,12 @@ function namedBy(header: JsonObject, certificate: X509Certificate): boolean {
   const thumbprint = (hash: string): string => createHash(hash).update(der).digest("base64url");
   const chain: unknown = header["x5c"];
   const first: unknown = Array.isArray(chain) ? chain[0] : undefined;
-  const said: readonly (readonly [unknown, string])[] = [
+  const stated: readonly (readonly [unknown, string])[] = [
     [header["x5t"], thumbprint("sha1")],
     [header["x5t#S256"], thumbprint("sha256")],
     [first, der.toString("base64")],
   ];
-  const named = said.filter(([given]) => given !== undefined);
+  const named = stated.filter(([given]) => given !== undefined);
   return named.length > 0 && named.every(([given, own]) => given === own);
 }
 

@@ -48,10 +48,10 @@ export class ManagedIdentities {
   async arc(request: AzureRequest, route: Route): Promise<AzureReply> {
     const early = this.#metadata(request, route, arcVersions);
     if (early !== undefined) return early;
-    const said = /^basic (.+)$/i.exec(request.headers["authorization"] ?? "")?.[1];
+    const presented = /^basic (.+)$/i.exec(request.headers["authorization"] ?? "")?.[1];
     const key = this.#arcKey;
     this.#arcKey = undefined;
-    if (said !== undefined && said === key) return this.#granted(route);
+    if (presented !== undefined && presented === key) return this.#granted(route);
     const { challenge } = this.#options;
     if (challenge === undefined) return complaint(404, "not_found", "This is no Arc machine.");
     const fresh = await challenge();

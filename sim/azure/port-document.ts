@@ -227,11 +227,11 @@ function mergedLinks(raw: JsonObject, given: unknown): readonly JsonObject[] | s
     named.set(name, link);
   }
   return before.map((link) => {
-    const said = named.get(linkName(link) ?? "link1");
-    if (said === undefined || !isObject(said["properties"])) return link;
+    const asked = named.get(linkName(link) ?? "link1");
+    if (asked === undefined || !isObject(asked["properties"])) return link;
     const own = pick(objectAt(link, "properties"), readOnlyOfLink);
-    const properties = { ...said["properties"], ...own };
-    return { ...said, ...pick(link, ["id", "name"]), properties };
+    const properties = { ...asked["properties"], ...own };
+    return { ...asked, ...pick(link, ["id", "name"]), properties };
   });
 }
 

@@ -22,8 +22,8 @@ export function lifeOf(text: string, monthOf: (word: string) => number): Life | 
   const found = /^(\S+ \w+ \d+ \d+) (?:(infinite)|duration (\d+)|(.*))$/.exec(text);
   if (found === null) return undefined;
   const [, from = "", forever, seconds, until = ""] = found;
-  const moment = (said: string): number => {
-    const [time = "", month = "", day = "", year = ""] = said.split(" ");
+  const moment = (date: string): number => {
+    const [time = "", month = "", day = "", year = ""] = date.split(" ");
     const [hour = 0, minute = 0, second = 0] = time.split(":").map(Number);
     return Date.UTC(Number(year), monthOf(month), Number(day), hour, minute, second);
   };

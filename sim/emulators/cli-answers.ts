@@ -25,8 +25,8 @@ export function rowsOf(print: (label: string, value: Value) => string) {
   return (text: readonly string[], ...values: readonly (Value | undefined)[]) => {
     const rest = [...values];
     return [...text.join("\0").matchAll(/([^;]+?): ([^;]*);/g)].flatMap(
-      ([, label = "", said = ""]) => {
-        const value = said === "\0" ? rest.shift() : said;
+      ([, label = "", quoted = ""]) => {
+        const value = quoted === "\0" ? rest.shift() : quoted;
         return value === undefined ? [] : [print(label.trim(), value)];
       },
     );

@@ -73,8 +73,8 @@ export class EosShell implements Shell {
 
   #run(line: string): Printed {
     if (line.startsWith("!")) return "";
-    const said = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
-    if (said !== undefined) return said;
+    const reply = this.#general(line) ?? (line.startsWith("show ") ? this.#show(line) : undefined);
+    if (reply !== undefined) return reply;
     if (this.#level === 1) throw new CommandError("% Invalid input (privileged mode required)");
     return this.#editor === undefined ? this.#exec(line) : this.#configure(line, this.#editor);
   }

@@ -193,7 +193,7 @@ describe("a campaign that stops because Azure neither shows the operation nor en
     return stage;
   }
 
-  const said = async (stage: ArmStage, verb: "resume" | "revert" | "abandon") => {
+  const verdictOf = async (stage: ArmStage, verb: "resume" | "revert" | "abandon") => {
     try {
       await stage.say(verb);
       return verb;
@@ -207,7 +207,7 @@ describe("a campaign that stops because Azure neither shows the operation nor en
     "a stopped %s goes on after resume, and both ends get the new key",
     async (wish) => {
       const stage = await held(wish);
-      expect(await said(stage, "resume")).toBe("resume");
+      expect(await verdictOf(stage, "resume")).toBe("resume");
       await stage.until(() => stage.isOver() || stage.campaign === "held", 60 * minute);
       expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, wish);
     },
@@ -216,7 +216,7 @@ describe("a campaign that stops because Azure neither shows the operation nor en
   it("a stopped rotation goes back after revert, and both ends keep the old key", async () => {
     const stage = await held("fallback");
     const [before] = stage.agent.memory.campaigns["erd-demo"]?.links ?? [];
-    expect(await said(stage, "revert")).toBe("revert");
+    expect(await verdictOf(stage, "revert")).toBe("revert");
     await stage.until(() => stage.isOver(), 60 * minute);
     expect(stage.outcomes()[0]).toBe("reverted");
     const old = before?.old?.key.ckn;
@@ -229,17 +229,17 @@ describe("a campaign that stops because Azure neither shows the operation nor en
     const [entry] = stage.agent.memory.campaigns["erd-demo"]?.links ?? [];
     // A campaign that is stopped first restores the link's traffic.
     await stage.site.clock.runFor(30 * second);
-    expect(await said(stage, "abandon")).toContain("the far end is being changed");
+    expect(await verdictOf(stage, "abandon")).toContain("the far end is being changed");
     const isNew = (): boolean => stage.ends()[0]?.far === entry?.new.key.ckn;
     await stage.until(isNew, 20 * minute);
     await stage.site.clock.runFor(3 * minute);
     expect([isNew(), stage.campaign]).toEqual([true, "held"]);
-    expect(await said(stage, "abandon")).toBe(
+    expect(await verdictOf(stage, "abandon")).toBe(
       "the far end is set to the new version and the router holds both keys: resume brings both " +
         "to the new one, revert to the old -> linkseal rotation resume erd-demo",
     );
     expect(stage.campaign).toBe("held");
-    expect(await said(stage, "resume")).toBe("resume");
+    expect(await verdictOf(stage, "resume")).toBe("resume");
     await stage.until(() => stage.isOver(), 60 * minute);
     expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, "fallback");
   });
@@ -255,8 +255,8 @@ describe("a campaign that stops because Azure neither shows the operation nor en
       "down",
       expect.stringMatching(/has no MACsec, and the far end .* no frame passes/),
     ]);
-    expect(await said(stage, "abandon")).toContain("the link does not carry");
-    expect(await said(stage, "resume")).toBe("resume");
+    expect(await verdictOf(stage, "abandon")).toContain("the link does not carry");
+    expect(await verdictOf(stage, "resume")).toBe("resume");
     await stage.until(() => stage.isOver(), 60 * minute);
     expectWhole({ outageMs: [], outcomes: stage.outcomes(), stage }, "enrol");
   });

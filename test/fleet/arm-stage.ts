@@ -181,8 +181,8 @@ export class ArmStage {
 
   /** Sends an operator's verb. Throws the agent's refusal. */
   async say(verb: OperatorVerb): Promise<void> {
-    const said = { verb, farEndDone: false };
-    await settled(this.site.clock, this.agent.commands.rotation(said, group, "test"));
+    const input = { verb, farEndDone: false };
+    await settled(this.site.clock, this.agent.commands.rotation(input, group, "test"));
   }
 
   outcomes(): readonly (string | undefined)[] {

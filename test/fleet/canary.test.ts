@@ -15,7 +15,7 @@ type Form = keyof typeof forms;
 
 interface Enrolment {
   readonly run: StormRun;
-  readonly said: Buffer;
+  readonly output: Buffer;
   /** Places where a key was found, by a search that shares no code with the oracle's. */
   readonly found: readonly string[];
 }
@@ -61,8 +61,8 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   await clock.runFor(1_800_000);
   lines.push(JSON.stringify([run.agent?.status(), run.agent?.memory, run.agent?.events.after(0)]));
   run.end();
-  const said = Buffer.from(lines.join("\n"), "latin1");
-  const places = [{ name: "what was said", bytes: said }, ...run.disk.contents()];
+  const output = Buffer.from(lines.join("\n"), "latin1");
+  const places = [{ name: "what was said", bytes: output }, ...run.disk.contents()];
   const found = vault
     .secretsForOracle()
     .flatMap(({ id, bytes }) =>
@@ -72,7 +72,7 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
           .map((place) => `${id} as ${form} in ${place.name}`),
       ),
     );
-  return { run, said, found };
+  return { run, output, found };
 }
 
 /** Makes a World that prints the octets of each secret that is sent to a device. */
@@ -95,14 +95,14 @@ function printing(form: Form): (world: World) => World {
 
 describe("an enrolment and a restart", () => {
   it("an enrolment and a restart let no key out", async () => {
-    const { run, said, found } = await enrolment();
+    const { run, output, found } = await enrolment();
     const names = run.disk.contents().map(({ name }) => name);
     expect(run.stormSite.site.truth().groups[0]?.links.map(({ secured }) => secured)).toEqual([
       true,
       true,
     ]);
     expect(run.stormSite.site.vault.secretsForOracle().length).toBeGreaterThanOrEqual(2);
-    expect([said.length > 10_000, names.length > 1]).toEqual([true, true]);
+    expect([output.length > 10_000, names.length > 1]).toEqual([true, true]);
     expect(found).toEqual([]);
     expect(run.stormSite.oracle.violations).toEqual([]);
   });

@@ -28,7 +28,7 @@ interface Judged {
   readonly worstS: number;
 }
 
-function said(report: SignedReport, about: string, start: number): Uint8Array {
+function reported(report: SignedReport, about: string, start: number): Uint8Array {
   const found = new Uint8Array(seconds);
   const subject = report.subjects.find(({ name }) => name === about);
   for (const { from, to, answer } of subject?.intervals ?? []) {
@@ -111,7 +111,7 @@ describe(`${days} days with faults, seed ${seed}`, () => {
       const truth = month.truth.get(name) ?? new Uint8Array();
       const { equal, near, excused, wrong, worstS } = judge(
         truth,
-        said(report, name, month.wallStart),
+        reported(report, name, month.wallStart),
         kind,
       );
       const minutes = `${equal} minutes equal, ${near} near a change, ${excused} rightly unknown`;

@@ -92,7 +92,7 @@ export class RouterStage {
     const disk = this.#disk;
     const prng = this.site.prng.fork(this.#starts === 0 ? "agent" : `agent ${this.#starts}`);
     this.#starts += 1;
-    const log = { write: (_: string, code: string, text: string) => this.#said(code, text) };
+    const log = { write: (_: string, code: string, text: string) => this.#output(code, text) };
     const bare = simulatedWorld({ site: this.site, disk, log, prng });
     const channels = new Set<ByteChannel>();
     const channel = async ({ device }: { readonly device: string }) => {
@@ -121,7 +121,7 @@ export class RouterStage {
       clouds: () => simCloud(world.dial, address),
     });
     this.#agent = agent;
-    agent.events.listen((event) => this.#said("events", JSON.stringify(event)));
+    agent.events.listen((event) => this.#output("events", JSON.stringify(event)));
     void agent.run(never);
     if (agent.intent !== undefined) return;
     const request = { text: this.#config(), file: "fleet.yaml", who: "test", queue: false };
@@ -132,7 +132,7 @@ export class RouterStage {
   /** Messages to a router may hold a key; replies and log lines must not. */
   #channel(device: string): ByteChannel {
     const inner = channelTo(device, (wire) => this.#emulators.get(device)?.connect(wire));
-    let said = "";
+    let output = "";
     // Some messages do not arrive, and some that arrive get no answer.
     const cut = async (): Promise<void> => {
       if (!this.#faultPrng.chance(this.cuts)) return;
@@ -153,18 +153,18 @@ export class RouterStage {
         if (echo === undefined) this.oracle.emitted(`answer of ${device}`, octets);
         else {
           // A line may arrive in pieces; it is checked once it is whole.
-          said += new TextDecoder().decode(octets);
-          const end = said.lastIndexOf("\r\n") + 2;
+          output += new TextDecoder().decode(octets);
+          const end = output.lastIndexOf("\r\n") + 2;
           if (end > 1)
-            this.oracle.emitted(`answer of ${device}`, unechoed(said.slice(0, end), echo));
-          if (end > 1) said = said.slice(end);
+            this.oracle.emitted(`answer of ${device}`, unechoed(output.slice(0, end), echo));
+          if (end > 1) output = output.slice(end);
         }
         return octets;
       },
     };
   }
 
-  #said(where: string, text: string): void {
+  #output(where: string, text: string): void {
     this.oracle.emitted(where, text);
   }
 
@@ -281,8 +281,8 @@ export class RouterStage {
   /** Resumes campaigns that faults have stopped, as an operator would. */
   async resumed(): Promise<void> {
     if (this.agent.memory.campaigns[group]?.state !== "held") return;
-    const said = { verb: "resume", farEndDone: false } as const;
-    await this.run(this.agent.commands.rotation(said, group, "test"));
+    const output = { verb: "resume", farEndDone: false } as const;
+    await this.run(this.agent.commands.rotation(output, group, "test"));
     await this.settled();
   }
 

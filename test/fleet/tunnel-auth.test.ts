@@ -17,7 +17,7 @@ class Stage {
   readonly #disk = new SimDisk({
     ...{ clock: this.site.clock, prng: this.site.prng.fork("disk"), writeMs: 2 },
   });
-  readonly said: string[] = [];
+  readonly events: string[] = [];
   agent: Agent | undefined;
   #stop = new AbortController();
 
@@ -26,7 +26,7 @@ class Stage {
     this.#stop.abort();
     const stop = new AbortController();
     this.#stop = stop;
-    const log = { write: (_level: string, code: string) => void this.said.push(code) };
+    const log = { write: (_level: string, code: string) => void this.events.push(code) };
     const world = simulatedWorld({ site, disk: this.#disk, log, prng: site.prng.fork("agent") });
     const agent = await settled(site.clock, simulatedAgent(world));
     agent.run(stop.signal).catch((error: unknown) => {

@@ -72,7 +72,7 @@ export class Lab implements AsyncDisposable {
   readonly #say: (line: string) => void;
   readonly #processes = new Map<string, Served>();
   readonly #farChanges: FarChange[] = [];
-  #cloudSaid = "";
+  #cloudOutput = "";
 
   private constructor(folder: string, pair: Pair, say: (line: string) => void) {
     this.folder = folder;
@@ -101,7 +101,7 @@ export class Lab implements AsyncDisposable {
   async startCloud(): Promise<void> {
     const argv = ["sim", "azure", "--speed", cloudSpeed];
     const { child, output } = await this.programs.serveUntil("# Azure Arc", ...argv);
-    this.#cloudSaid = output();
+    this.#cloudOutput = output();
     this.#processes.set("cloud", { child, output });
     const ca = this.#reported("ca");
     this.programs.environment = { NODE_EXTRA_CA_CERTS: ca };
@@ -143,7 +143,7 @@ export class Lab implements AsyncDisposable {
   }
 
   #reported(name: string): string {
-    return new RegExp(`^(?:export )?${name}[ =](.*)$`, "m").exec(this.#cloudSaid)?.[1] ?? "";
+    return new RegExp(`^(?:export )?${name}[ =](.*)$`, "m").exec(this.#cloudOutput)?.[1] ?? "";
   }
 
   /** Runs an operator's command. */

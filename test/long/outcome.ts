@@ -26,8 +26,8 @@ export function endOfTests(report: Report | undefined, status: number | null): E
 }
 
 /** `said`: all output of test/mutate.ts. */
-export function endOfMutation(area: string, said: string, status: number | null): Ended {
-  const sum = new RegExp(`^ *([\\d.]+) {2}${area}; ([\\d.]+) but for the known$`, "m").exec(said);
+export function endOfMutation(area: string, output: string, status: number | null): Ended {
+  const sum = new RegExp(`^ *([\\d.]+) {2}${area}; ([\\d.]+) but for the known$`, "m").exec(output);
   if (sum === null) return red("it left no score");
   const [, all, unexplained] = sum;
   const figures = `${all} % noticed, ${unexplained} % but for the known`;

@@ -41,13 +41,13 @@ async function ended(argv: readonly string[], env: NodeJS.ProcessEnv) {
     stdio: ["inherit", "pipe", "inherit"],
   });
   child = program;
-  let said = "";
+  let output = "";
   program.stdout.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
+    output += chunk.toString();
     process.stdout.write(chunk);
   });
   const [status] = (await once(program, "close")) as [number | null];
-  return { said, status };
+  return { output, status };
 }
 
 function readReport(): Report | undefined {
@@ -59,8 +59,8 @@ function readReport(): Report | undefined {
 async function endOf(run: Run): Promise<Ended> {
   if (run.kind === "mutation") {
     const argv = [join(root, "test", "mutate.ts"), run.area];
-    const { said, status } = await ended(argv, { LINKSEAL_MUTATE_WORKERS: "2" });
-    return endOfMutation(run.area, said, status);
+    const { output, status } = await ended(argv, { LINKSEAL_MUTATE_WORKERS: "2" });
+    return endOfMutation(run.area, output, status);
   }
   // An older report does not belong to this run.
   rmSync(reportFile, { force: true });

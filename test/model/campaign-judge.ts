@@ -170,8 +170,8 @@ function heals(world: World, oracle: Oracle): boolean {
 }
 
 function resume(world: World, config: Config): void {
-  const said = { verb: "resume", farEndDone: false, by: "test" } as const;
-  const verdict = command(campaignIn(world.record, config), said, nothingSeen, noon);
+  const input = { verb: "resume", farEndDone: false, by: "test" } as const;
+  const verdict = command(campaignIn(world.record, config), input, nothingSeen, noon);
   if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
 }
 

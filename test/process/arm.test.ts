@@ -18,7 +18,7 @@ describe("the agent and a cloud over TLS", () => {
     const fault = ["sim", "fault", "operation-refused", "--socket", stage.socket];
     expect(await stage.run(...fault)).toMatchObject({ exit: 0 });
     const applied = await stage.run("apply", stage.config(), "--yes");
-    expect(applied).toEqual({ exit: 0, said: expect.any(String) });
+    expect(applied).toEqual({ exit: 0, output: expect.any(String) });
     await stage.until("the warning of a right that is missing", async () => {
       const { warnings } = await stage.view<Status>("/v1/status");
       const reported = warnings.find(({ code }) => code === "far-end-unfollowed");
@@ -48,10 +48,10 @@ describe("the agent and a cloud over TLS", () => {
     agent.child.kill("SIGTERM");
     await agent.ended;
     expect(agent.child.exitCode).toBe(0);
-    expect(agent.said).not.toMatch(/eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
+    expect(agent.output).not.toMatch(/eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
     const ended = once(cloud.child, "close");
     cloud.child.kill("SIGINT");
     await ended;
-    expect([cloud.child.exitCode, cloud.said]).toEqual([0, expect.any(String)]);
+    expect([cloud.child.exitCode, cloud.output]).toEqual([0, expect.any(String)]);
   });
 });

@@ -21,7 +21,7 @@ export interface AgentOrder {
 
 export interface AgentNews {
   readonly status: string;
-  readonly said: string;
+  readonly output: string;
   readonly journal: string;
   readonly loaded: readonly string[];
 }
@@ -55,7 +55,7 @@ async function live({ config, site, identity }: AgentOrder, folder: string): Pro
   const verb = async (...argv: readonly string[]): Promise<string> => {
     const program = shipped(argv, { ...env, LOADED_TO: join(folder, "verb-loaded") });
     await program.ended;
-    return program.said;
+    return program.output;
   };
   await agent.ready();
   await verb("apply", own, "--yes");
@@ -68,7 +68,7 @@ async function live({ config, site, identity }: AgentOrder, folder: string): Pro
   await agent.ended;
   const journal = readFileSync(join(folder, "state/journal"), "utf8");
   const loaded = readFileSync(loadedTo, "utf8").split("\n");
-  return { status: status.trim(), said: agent.said, journal, loaded };
+  return { status: status.trim(), output: agent.output, journal, loaded };
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -46,7 +46,7 @@ export type IslandNews =
   | {
       readonly kind: "done";
       readonly id: number;
-      readonly said: string;
+      readonly output: string;
       readonly exit: number | null;
       /** Connections to each service during this order. */
       readonly knocks: Knocks;
@@ -58,8 +58,8 @@ const unshare = ["--net", "--mount", ...(process.getuid?.() === 0 ? [] : ["--map
 export function hindrance(): string | undefined {
   const tried = spawnSync("unshare", [...unshare, "ip", "link", "set", "lo", "up"]);
   if (tried.status === 0) return undefined;
-  const said = tried.error?.message ?? tried.stderr.toString().trim();
-  return `no network and mount namespaces for this user (${said})`;
+  const output = tried.error?.message ?? tried.stderr.toString().trim();
+  return `no network and mount namespaces for this user (${output})`;
 }
 
 /** The test's side of the island. */
@@ -145,7 +145,7 @@ async function cloudIn(folder: string): Promise<[Program, Record<string, string>
     spawn(process.execPath, argv, { env, stdio: ["ignore", "pipe", "pipe"] }),
   );
   await program.until("export AZURE_FEDERATED_TOKEN_FILE=");
-  const settings = program.said.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
+  const settings = program.output.matchAll(/^(?:(?!export )(\w+) |(?:# )?export (\w+)=)(\S+)$/gm);
   const pairs = [...settings].map(([, word, name, value = ""]) => [word ?? name ?? "", value]);
   return [program, Object.fromEntries(pairs)];
 }
@@ -159,7 +159,7 @@ async function obey(order: IslandOrder): Promise<void> {
   const during = doors.map((door) => [door, knocks[door] - before[door]]);
   const { id } = order;
   const news: IslandNews = {
-    ...{ kind: "done", id, said: program.said, exit: program.child.exitCode },
+    ...{ kind: "done", id, output: program.output, exit: program.child.exitCode },
     knocks: Object.fromEntries(during) as unknown as Knocks,
   };
   process.send?.(news);
@@ -170,8 +170,8 @@ if (process.argv[1] === import.meta.filename) {
   settle(folder);
   const [cloud, settings] = await cloudIn(folder);
   const portOf = (url = ""): string => new URL(url).port;
-  const arc = /IMDS_ENDPOINT=(\S+)/.exec(cloud.said)?.[1];
-  const local = /AZURE_POD_IDENTITY_AUTHORITY_HOST=(\S+)/.exec(cloud.said)?.[1];
+  const arc = /IMDS_ENDPOINT=(\S+)/.exec(cloud.output)?.[1];
+  const local = /AZURE_POD_IDENTITY_AUTHORITY_HOST=(\S+)/.exec(cloud.output)?.[1];
   await open("metadata", metadataAddress, 80, portOf(local));
   await open("arc", "127.0.0.1", 40_342, portOf(arc));
   await open("appService", "127.0.0.1", 41_741, portOf(local));

@@ -119,7 +119,7 @@ function decoys(): Readonly<Record<string, string>> {
 
 interface Read {
   readonly news: ReadNews;
-  readonly said: string;
+  readonly output: string;
   readonly knocks: Knocks;
 }
 
@@ -129,13 +129,13 @@ const everything: string[] = [];
 async function read(azure: RealAzure, env: Readonly<Record<string, string>>): Promise<Read> {
   const order: ReadOrder = { azure, name: cknName, cak: cakName };
   const ca = { NODE_EXTRA_CA_CERTS: of("ca") };
-  const { said, exit, knocks } = await island.run([reader, JSON.stringify(order)], {
+  const { output, exit, knocks } = await island.run([reader, JSON.stringify(order)], {
     ...ca,
     ...env,
   });
-  everything.push(said);
-  expect([exit, said]).toEqual([0, expect.stringMatching(/^\{.*\}\n$/)]);
-  return { news: JSON.parse(said) as ReadNews, said, knocks };
+  everything.push(output);
+  expect([exit, output]).toEqual([0, expect.stringMatching(/^\{.*\}\n$/)]);
+  return { news: JSON.parse(output) as ReadNews, output, knocks };
 }
 
 function loopback(identity: AzureIdentity): RealAzure {
@@ -229,12 +229,12 @@ describe("an agent's process with an Arc identity in its config", () => {
       ...{ config: of("config"), site: of("site"), identity: "{ kind: arc }" },
     };
     const ca = { NODE_EXTRA_CA_CERTS: of("ca") };
-    const { said, exit, knocks } = await island.run([agent, JSON.stringify(order)], ca);
+    const { output, exit, knocks } = await island.run([agent, JSON.stringify(order)], ca);
     expect(exit).toBe(0);
-    const news = JSON.parse(said) as AgentNews;
-    everything.push(said);
+    const news = JSON.parse(output) as AgentNews;
+    everything.push(output);
     expect(news.status).toBe("demo: protected");
-    expect(news.said).toMatch(/erd-demo\/secondary: restoring -> done/);
+    expect(news.output).toMatch(/erd-demo\/secondary: restoring -> done/);
     expect(atDoor(knocks)).toEqual(["arc"]);
     expect(libraryChunks().filter((name) => news.loaded.some((url) => url.endsWith(name)))).toEqual(
       expect.arrayContaining([expect.any(String)]),
@@ -326,8 +326,8 @@ function scriptEnv(credential: ClientOrder["credential"]): Readonly<Record<strin
 }
 
 async function script(order: ClientOrder): Promise<ClientNews | ClientTrouble> {
-  const { said } = await island.run([client, JSON.stringify(order)], scriptEnv(order.credential));
-  return JSON.parse(said) as ClientNews | ClientTrouble;
+  const { output } = await island.run([client, JSON.stringify(order)], scriptEnv(order.credential));
+  return JSON.parse(output) as ClientNews | ClientTrouble;
 }
 
 describe("all output of the agent's processes", () => {
@@ -336,15 +336,15 @@ describe("all output of the agent's processes", () => {
     const canaries = words.filter((word) => /^[\w+/=-]{20,}$/.test(word));
     expect(canaries.length).toBeGreaterThan(20);
     expect(everything.length).toBeGreaterThan(20);
-    const said = everything.join("\n");
-    expect(canaries.filter((word) => said.includes(word))).toEqual([]);
+    const output = everything.join("\n");
+    expect(canaries.filter((word) => output.includes(word))).toEqual([]);
     // Tokens and assertions of the simulated cloud begin like this.
-    expect(said).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
+    expect(output).not.toMatch(/\bsim\.[0-9a-f]{8}|eyJ/);
     const names = [cakName, "erd-demo-2-cak", "erd-demo-2-ckn"];
     const news = await script({ credential: "certificate", vault: of("vault"), names });
     if (!("values" in news)) throw new Error(news.trouble);
     const emissions = new Emissions();
-    emissions.take("everything", said);
+    emissions.take("everything", output);
     const values = names.slice(0, 2).map((name) => [name, news.values[name] ?? ""] as const);
     const keys = values.map(([id, text]) => ({ id, bytes: Buffer.from(text, "hex") }));
     expect(keys.map(({ bytes }) => bytes.length)).toEqual([32, 32]);

@@ -224,9 +224,9 @@ describe("the search", () => {
     async (_, form) => {
       const emissions = new Emissions();
       const program = "require('child_process').spawn('sleep', ['60'], {stdio: 'inherit'})";
-      const said = String(form);
-      const child = spawn(process.execPath, ["-e", `${program};console.log()`, said], {
-        env: { KEY: said, PATH: process.env["PATH"] },
+      const output = String(form);
+      const child = spawn(process.execPath, ["-e", `${program};console.log()`, output], {
+        env: { KEY: output, PATH: process.env["PATH"] },
         stdio: ["ignore", "pipe", "inherit"],
         detached: true,
       });

@@ -271,7 +271,7 @@ describe("the service", () => {
     cpSync(dist, join(clone, "dist"), { recursive: true, filter: (path) => !isAddon(path) });
     const own = join(root, "c");
     const program = await new Program(start(own, ["agent"], join(clone, "agent/bin.js"))).ready();
-    expect(codesOf(program.said).slice(0, 2)).toEqual(["dumps-allowed", "ready"]);
+    expect(codesOf(program.output).slice(0, 2)).toEqual(["dumps-allowed", "ready"]);
     expect((await run(own, "status")).status).toBe(4);
     program.child.kill("SIGTERM");
     await program.ended;
@@ -305,7 +305,7 @@ describe("the service", () => {
     next.child.kill("SIGTERM");
     expect(await once(next.child, "close")).toEqual([0, null]);
     expect([existsSync(viewSocket), existsSync(adminSocket)]).toEqual([false, false]);
-    const codes = codesOf(next.said);
+    const codes = codesOf(next.output);
     expect(codes.slice(codes.indexOf("ready"))).toEqual(["ready", "stopped"]);
   });
 });

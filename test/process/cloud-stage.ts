@@ -52,17 +52,19 @@ export class CloudStage {
   }
 
   /** Runs a command to its end; returns its output and its exit status. */
-  async run(...argv: readonly string[]): Promise<{ readonly said: string; readonly exit: number }> {
+  async run(
+    ...argv: readonly string[]
+  ): Promise<{ readonly output: string; readonly exit: number }> {
     const program = this.start(...argv);
     await program.ended;
-    return { said: program.said, exit: program.child.exitCode ?? -1 };
+    return { output: program.output, exit: program.child.exitCode ?? -1 };
   }
 
   async begin(): Promise<void> {
     const { socket } = this;
     this.#cloud = this.start("sim", "azure", "--socket", socket, "--speed", String(this.#speed));
     await this.#cloud.until("# Azure Arc");
-    const lines = [...this.#cloud.said.matchAll(/^export (\w+)=(.*)$/gm)];
+    const lines = [...this.#cloud.output.matchAll(/^export (\w+)=(.*)$/gm)];
     this.environment = Object.fromEntries(lines.map(([, name = "", value = ""]) => [name, value]));
     this.#agent = this.start("agent", "--site", `unix:${socket}`);
     await this.#agent.ready();
@@ -76,7 +78,7 @@ export class CloudStage {
 
   /** Returns the value of that name in the cloud's first output. */
   settings(name: string): string {
-    return new RegExp(`^${name} (.*)$`, "m").exec(this.cloud.said)?.[1] ?? "";
+    return new RegExp(`^${name} (.*)$`, "m").exec(this.cloud.output)?.[1] ?? "";
   }
 
   /** Returns a config of this cloud, with the connection of one tunnel to watch. */

@@ -45,7 +45,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await once(child, "exit");
 }
 
-async function said(child: ChildProcess): Promise<string> {
+async function output(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error("its output is not read");
   return await firstLine(child.stdout);
 }
@@ -54,13 +54,13 @@ async function ready(): Promise<ChildProcess> {
   const argv = ["--input-type=module", "-e", holder, folder];
   const child = spawn(process.execPath, argv, { stdio: ["pipe", "pipe", "inherit"] });
   children.push(child);
-  expect(await said(child)).toBe("ready");
+  expect(await output(child)).toBe("ready");
   return child;
 }
 
 function go(child: ChildProcess): Promise<string> {
   child.stdin?.write("go\n");
-  return said(child);
+  return output(child);
 }
 
 describe("the lock of a state folder", () => {
@@ -131,7 +131,7 @@ describe("the lock of a state folder", () => {
     const first = await ready();
     expect(await go(first)).toBe("held");
     first.stdin?.write("start\n");
-    const program = Number(await said(first));
+    const program = Number(await output(first));
     await kill(first);
     try {
       expect(readFileSync(`/proc/${program}/comm`, "latin1")).toBe("sleep\n");

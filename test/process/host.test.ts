@@ -17,13 +17,13 @@ const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-host-")));
 const socket = join(folder, "site.sock");
 const programs: Program[] = [];
 
-interface Said {
+interface Output {
   readonly status: number | null;
   readonly out: string;
   readonly err: string;
 }
 
-function run(...argv: readonly string[]): Said {
+function run(...argv: readonly string[]): Output {
   const env = { ...process.env, LINKSEAL_HOME: folder };
   const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...argv], {
     ...{ env, encoding: "utf8", input: "", timeout: 60_000 },
@@ -129,8 +129,8 @@ describe("doctor --bundle", { timeout: 120_000 }, () => {
     // An existing bundle is not overwritten.
     const again = stage.start("doctor", "--bundle", file);
     await again.ended;
-    expect(again.said).toContain("cannot be written");
-    const report = JSON.parse(doctor.said.split("\n").find((l) => l.startsWith("{")) ?? "");
+    expect(again.output).toContain("cannot be written");
+    const report = JSON.parse(doctor.output.split("\n").find((l) => l.startsWith("{")) ?? "");
     expect((report as DoctorReport & { schema: string }).schema).toBe("linkseal.doctor/1");
   });
 });

@@ -42,13 +42,13 @@ afterEach(() => rm(join(state, ".."), { recursive: true, force: true }));
 async function writeAndKill(ms: number): Promise<number> {
   const argv = ["--input-type=module", "-e", writer, state];
   const child = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
-  let said = "";
+  let output = "";
   child.stdout.on("data", (data: Buffer) => {
-    if (said === "") setTimeout(() => child.kill("SIGKILL"), ms);
-    said += data.toString();
+    if (output === "") setTimeout(() => child.kill("SIGKILL"), ms);
+    output += data.toString();
   });
   await once(child, "close");
-  return Number(said.trim().split("\n").at(-1));
+  return Number(output.trim().split("\n").at(-1));
 }
 
 describe("a journal whose writer is killed", () => {

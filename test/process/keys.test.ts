@@ -52,11 +52,11 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { exit: child.exitCode, out, err };
 }
 
-const said: string[] = [];
+const output: string[] = [];
 
 async function run(...words: readonly string[]): Promise<Ended> {
   const done = await ended(start(command, ...words));
-  said.push(done.out, done.err);
+  output.push(done.out, done.err);
   return done;
 }
 
@@ -251,7 +251,7 @@ describe("keys in a real vault", () => {
 
 describe("the output about keys", () => {
   it("output contains CKNs and no CAK", () => {
-    const text = said.join("\n");
+    const text = output.join("\n");
     const named = /(?:CKN |"(?:ckn|keyInUse)":")[0-9a-f]{64}/g;
     expect(text.match(named)?.length).toBeGreaterThan(8);
     expect(text.replaceAll(named, "").match(/[0-9a-f]{64}/i)).toBeNull();

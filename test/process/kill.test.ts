@@ -67,8 +67,8 @@ async function run(point: Point | undefined, again?: number): Promise<Ended> {
   };
 }
 
-function traceOf({ said }: Program): readonly string[] {
-  const lines = said
+function traceOf({ output }: Program): readonly string[] {
+  const lines = output
     .split("\n")
     .filter((line) => /"ready"|campaign-step|"(?:warn|error)"/.test(line));
   return lines.map((line) => line.replace(/^.*?"time":"([^"]*)".*?"text":"(.*)"}$/, "$1 $2"));

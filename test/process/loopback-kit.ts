@@ -137,6 +137,6 @@ export async function run(
         JSON.stringify([id, edgeKeys, farKey, secured, drained, bgpUp, commitPending]),
       )
       .join("; "),
-    trace: stage.programs.flatMap(({ said }) => said.split("\n").slice(-40)),
+    trace: stage.programs.flatMap(({ output }) => output.split("\n").slice(-40)),
   };
 }

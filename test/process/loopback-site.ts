@@ -186,13 +186,13 @@ class LoopbackSite {
   /** Start of the newest observation that was reported to the oracle. */
   readonly #newest = new Map<string, Instant>();
 
-  #hear(name: string, said: string): void {
+  #hear(name: string, output: string): void {
     const { oracle, site } = this.#staff;
     const router = site.routers.get(name);
     if (router === undefined) return;
-    if (readings.mka.test(said)) this.#asked.set(name, router.state());
+    if (readings.mka.test(output)) this.#asked.set(name, router.state());
     const asked = this.#asked.get(name);
-    if (asked === undefined || !readings.bgp.test(said)) return;
+    if (asked === undefined || !readings.bgp.test(output)) return;
     this.#asked.delete(name);
     const state = { ...asked, routing: router.state().routing };
     const isGood = state.macsec.every((port) => shownInService(port, state.routing) !== false);

@@ -12,6 +12,6 @@ export const namespaces = [
 export function hindrance(): string | undefined {
   const tried = spawnSync("unshare", [...namespaces, "mount", "-t", "tmpfs", "none", "/mnt"]);
   if (tried.status === 0) return undefined;
-  const said = tried.error?.message ?? tried.stderr.toString().trim();
-  return `not run: no PID and mount namespaces for this user (${said})`;
+  const output = tried.error?.message ?? tried.stderr.toString().trim();
+  return `not run: no PID and mount namespaces for this user (${output})`;
 }

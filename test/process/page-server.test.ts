@@ -56,7 +56,7 @@ class StandIn {
 
 interface Served extends Place {
   readonly agent: StandIn;
-  readonly said: readonly string[];
+  readonly output: readonly string[];
   readonly broken: readonly unknown[];
 }
 
@@ -69,15 +69,15 @@ afterEach(async () => {
 
 async function serve(settings: Partial<PageSettings> = {}): Promise<Served> {
   const agent = new StandIn();
-  const [said, broken]: [string[], unknown[]] = [[], []];
+  const [output, broken]: [string[], unknown[]] = [[], []];
   const log = {
-    write: (_level: string, code: string, text: string) => said.push(`${code} ${text}`),
+    write: (_level: string, code: string, text: string) => output.push(`${code} ${text}`),
   };
   const world = { clock: hostClock, entropy: hostEntropy, log } as unknown as World;
   const parts = { agent: agent as unknown as Agent, world, broken: (e: unknown) => broken.push(e) };
   const { port, close } = await openPage(parts, { host: loopback, port: 0, ...settings });
   closers.push(close);
-  return { port, agent, said, broken };
+  return { port, agent, output, broken };
 }
 
 async function login(place: Served): Promise<Session> {

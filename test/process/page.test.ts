@@ -35,12 +35,12 @@ describe("the page of a real agent", () => {
   async function command(...argv: readonly string[]) {
     const program = stage.start(...argv);
     await program.ended;
-    return { exit: program.child.exitCode, said: program.bytes.toString() };
+    return { exit: program.child.exitCode, output: program.bytes.toString() };
   }
 
   async function codeNow(): Promise<string> {
-    const { said } = await command("page", "code", "--json");
-    const { code } = JSON.parse(said) as { code: string };
+    const { output } = await command("page", "code", "--json");
+    const { code } = JSON.parse(output) as { code: string };
     codes.push(code);
     return code;
   }
@@ -58,15 +58,15 @@ describe("the page of a real agent", () => {
 
   it("the page is off unless the config asks for it, and then its address is shown", async () => {
     const refused = await command("page", "code");
-    expect([refused.exit, refused.said]).toEqual([2, expect.stringContaining("is not served")]);
+    expect([refused.exit, refused.output]).toEqual([2, expect.stringContaining("is not served")]);
     await expect(ask(place)).rejects.toThrow("ECONNREFUSED");
     const page = `serve: { page: { listen: "127.0.0.1:${place.port}" } }\n`;
     await stage.admin("/v1/apply", { text: stage.config + page, file: "site.yaml", queue: false });
     for (let tries = 0; (await command("page", "code")).exit !== 0; tries += 1) {
       if (tries > 50) throw new Error(`it is not served: ${log()}`);
     }
-    const { said } = await command("page", "code");
-    expect(said).toMatch(
+    const { output } = await command("page", "code");
+    expect(output).toMatch(
       new RegExp(`^http://127.0.0.1:${place.port}/#([0-9A-Z]{4}-?){3}\\n.*good once, for 2 min`),
     );
   });
@@ -126,8 +126,8 @@ describe("the page of a real agent", () => {
   it("a page beyond loopback without TLS is refused before anything is accepted", async () => {
     const file = join(stage.folder, "open.yaml");
     writeFileSync(file, `${stage.config}serve: { page: { listen: "0.0.0.0:9443" } }\n`);
-    const { exit, said } = await command("validate", file);
-    expect([exit, said]).toEqual([
+    const { exit, output } = await command("validate", file);
+    expect([exit, output]).toEqual([
       2,
       expect.stringContaining("serve.page.listen: is 0.0.0.0:9443"),
     ]);
@@ -150,10 +150,10 @@ it("a page is served at a free port where only the bundle is installed", async (
     env: { ...process.env, LINKSEAL_HOME: join(place, "home"), TMPDIR: place, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  let said = "";
-  child.stdout.on("data", (chunk: Buffer) => (said += chunk.toString()));
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   const begun = performance.now();
-  const port = (): number => Number(/page at http:\/\/127\.0\.0\.1:(\d+)\//.exec(said)?.[1]);
+  const port = (): number => Number(/page at http:\/\/127\.0\.0\.1:(\d+)\//.exec(output)?.[1]);
   let status = 0;
   while (status === 0 && performance.now() - begun < patienceMs) {
     status = await ask({ port: port() || 1 }, { path: "/page.js" }).then(

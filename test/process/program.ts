@@ -11,14 +11,14 @@ export class Program {
   readonly child: ChildProcess;
   readonly ended: Promise<unknown>;
   /** All output on both streams; one character per octet, so that none is lost. */
-  said = "";
+  output = "";
 
   constructor(child: ChildProcess) {
     this.child = child;
     this.ended = once(child, "close");
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
-        this.said += chunk.toString("latin1");
+        this.output += chunk.toString("latin1");
       });
     }
   }
@@ -32,18 +32,19 @@ export class Program {
   }
 
   get bytes(): Uint8Array {
-    return Buffer.from(this.said, "latin1");
+    return Buffer.from(this.output, "latin1");
   }
 
   /** Resolves once the output contains the text, or the process has ended. */
   async until(text: string): Promise<void> {
-    while (!this.said.includes(text) && !this.dead) await rest(10);
+    while (!this.output.includes(text) && !this.dead) await rest(10);
   }
 
   /** Resolves once it serves. Throws with all of its output if it ended instead. */
   async ready(): Promise<this> {
     await this.until(readyMark);
-    if (!this.said.includes(readyMark)) throw new Error(`it ended before it served: ${this.said}`);
+    if (!this.output.includes(readyMark))
+      throw new Error(`it ended before it served: ${this.output}`);
     return this;
   }
 }

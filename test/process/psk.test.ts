@@ -63,7 +63,7 @@ beforeAll(async () => {
   const file = join(folder, "site.yaml");
   writeFileSync(file, gatewayConfig(site, text, `unix:${socket}`));
   const applied = await run("apply", file, "--yes");
-  if (applied.exit !== 0) throw new Error(`not applied: ${applied.said}`);
+  if (applied.exit !== 0) throw new Error(`not applied: ${applied.output}`);
   await until(async () => site.tunnelTruth()[0]?.up === true && (await psk()).secretId !== null);
 }, 120_000);
 afterAll(async () => {
@@ -84,11 +84,11 @@ function start(...argv: readonly string[]): Program {
   return new Program(child);
 }
 
-async function run(...argv: readonly string[]): Promise<{ said: string; exit: number | null }> {
+async function run(...argv: readonly string[]): Promise<{ output: string; exit: number | null }> {
   const program = start(...argv);
   await program.ended;
-  emissions.take(`${argv.join(" ")} ${emissions.places.length}`, program.said);
-  return { said: program.said, exit: program.child.exitCode };
+  emissions.take(`${argv.join(" ")} ${emissions.places.length}`, program.output);
+  return { output: program.output, exit: program.child.exitCode };
 }
 
 async function psk(): Promise<PskReport> {
@@ -119,12 +119,12 @@ describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 },
     let done = await run("psk", "proceed", "hub-1");
     for (const psk of psks.slice(1, 3)) {
       if (done.exit === 0) break;
-      expect(done.said).toContain("the vault has no version that is newer than the one in use");
+      expect(done.output).toContain("the vault has no version that is newer than the one in use");
       id = putKey(psk);
       done = await run("psk", "proceed", "hub-1");
     }
     expect(done).toMatchObject({ exit: 0 });
-    expect(done.said).toContain("the gateway's is written by the agent");
+    expect(done.output).toContain("the gateway's is written by the agent");
     expect(given).toEqual(put);
     expect(await psk()).toMatchObject({ farEnd: "agent", secretId: id, next: null });
   });
@@ -138,18 +138,18 @@ describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 },
   it("a refused right is named as Azure reports it, and nothing changes", async () => {
     cloud.azure.faults.arm.strike("authorizationFailed");
     cloud.site.vault.put("hub-1-psk", psks[4]);
-    const { said, exit } = await run("psk", "proceed", "hub-1");
-    expect([exit, said]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
-    expect(said).toContain("Microsoft.Network/connections/sharedKey/write");
+    const { output, exit } = await run("psk", "proceed", "hub-1");
+    expect([exit, output]).toEqual([1, expect.stringContaining("keeps its old key at both ends")]);
+    expect(output).toContain("Microsoft.Network/connections/sharedKey/write");
     expect(given).toEqual(put);
     // Each retry shows "giving" until Azure has refused it too.
     let shown = await run("psk", "show");
     await until(async () => {
-      if (!shown.said.includes("waiting:")) shown = await run("psk", "show");
-      return shown.said.includes("waiting:");
+      if (!shown.output.includes("waiting:")) shown = await run("psk", "show");
+      return shown.output.includes("waiting:");
     });
-    expect(shown.said).toContain("waiting: hub-1-psk version");
-    expect(shown.said).toContain("next: linkseal psk proceed hub-1, to begin now");
+    expect(shown.output).toContain("waiting: hub-1-psk version");
+    expect(shown.output).toContain("next: linkseal psk proceed hub-1, to begin now");
     expect(given).toEqual(put);
   });
 
@@ -163,7 +163,7 @@ describe("an agent that sends a gateway its key over TLS", { timeout: 120_000 },
     agent.child.kill("SIGTERM");
     await agent.ended;
     expect(agent.child.exitCode).toBe(0);
-    emissions.take("log", agent.said);
+    emissions.take("log", agent.output);
     emissions.takeFolder(join(folder, "state"));
     const keys = psks.map((text) => ({ id: text.slice(0, 6), bytes: Buffer.from(text) }));
     console.log(`${emissions.places.length} places were searched for ${keys.length} keys`);

@@ -82,7 +82,8 @@ function interrupt({ pid }: Program, signal: "SIGINT" | "SIGKILL" = "SIGINT"): v
 
 async function begun(program: Program, text: string): Promise<Program> {
   await program.until(text);
-  if (!program.said.includes(text)) throw new Error(`it ended before "${text}": ${program.said}`);
+  if (!program.output.includes(text))
+    throw new Error(`it ended before "${text}": ${program.output}`);
   return program;
 }
 
@@ -155,8 +156,8 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
   }, patienceMs);
 
   it.each(beside)("beside a protected site, %s ends with %i", async (line, status) => {
-    const { child, said } = await first.run(line);
-    expect([child.exitCode, said]).toEqual([status, expect.anything()]);
+    const { child, output } = await first.run(line);
+    expect([child.exitCode, output]).toEqual([status, expect.anything()]);
   });
 
   it("linkseal events -f follows until it is interrupted", async () => {
@@ -168,30 +169,32 @@ describe("beside a site that is protected", { timeout: patienceMs }, () => {
 
   it("npm takes no flag for itself that follows the command's name", async () => {
     const alias = /^alias linkseal='(.*)'$/m.exec(readme)?.[1] ?? "";
-    expect((await first.run(`${alias} --help`)).said).toContain("Usage: linkseal [options]");
-    expect((await first.run(`${alias} config show --json`)).said).toMatch(/^\{"schema":"linkseal/);
+    expect((await first.run(`${alias} --help`)).output).toContain("Usage: linkseal [options]");
+    expect((await first.run(`${alias} config show --json`)).output).toMatch(
+      /^\{"schema":"linkseal/,
+    );
     const page = await first.run("npx --no -- linkseal page code");
-    expect(page.said).toMatch(/type \w{4}-\w{4}-\w{4};/);
+    expect(page.output).toMatch(/type \w{4}-\w{4}-\w{4};/);
   });
 
   it("the site ends with 0 when it is interrupted", async () => {
     interrupt(site);
     await site.ended;
-    expect(site.said).not.toMatch(/broken|Error/);
+    expect(site.output).not.toMatch(/broken|Error/);
   });
 });
 
 describe("a site whose links were protected by hand", { timeout: patienceMs }, () => {
   it("a site protected by hand is adopted with the commands of README", async () => {
     const site = await begun(adopting.type("npm start -- --start protected"), "page at ");
-    const folder = /^state and log in (.*)$/m.exec(site.said)?.[1] ?? "";
+    const folder = /^state and log in (.*)$/m.exec(site.output)?.[1] ?? "";
     const applied = await adopting.run(`linkseal apply ${folder}/demo.yaml --yes`);
-    expect([applied.child.exitCode, applied.said]).toEqual([
+    expect([applied.child.exitCode, applied.output]).toEqual([
       0,
       expect.stringContaining("next: linkseal adopt erd-demo/primary"),
     ]);
     const adopted = await adopting.run("linkseal adopt erd-demo");
-    expect([adopted.child.exitCode, adopted.said]).toEqual([
+    expect([adopted.child.exitCode, adopted.output]).toEqual([
       0,
       expect.stringContaining("erd-demo/secondary: adopted with "),
     ]);
@@ -212,7 +215,7 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
         .exitCode,
     ).toBe(0);
     const applied = await apart.run("linkseal apply site.yaml --yes --wait");
-    expect([applied.child.exitCode, applied.said]).toEqual([0, expect.anything()]);
+    expect([applied.child.exitCode, applied.output]).toEqual([0, expect.anything()]);
     for (const program of [agent, serve]) {
       interrupt(program);
       await program.ended;
@@ -222,8 +225,8 @@ describe("an agent in a process of its own", { timeout: patienceMs }, () => {
 
 describe("commands that run alone", { timeout: patienceMs }, () => {
   it("npm start -s -- --once --speed max ends with 0 once all is protected", async () => {
-    const { child, said } = await alone.run("npm start -s -- --once --speed max");
-    expect([child.exitCode, said]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);
+    const { child, output } = await alone.run("npm start -s -- --once --speed max");
+    expect([child.exitCode, output]).toEqual([0, expect.stringMatching(/^demo: protected/m)]);
   });
 
   it.each([

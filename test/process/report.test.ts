@@ -28,17 +28,17 @@ function start(...words: readonly string[]): Program {
 async function run(...words: readonly string[]) {
   const program = start(...words);
   await program.ended;
-  return { exit: program.child.exitCode, said: program.said };
+  return { exit: program.child.exitCode, output: program.output };
 }
 
 beforeAll(async () => {
   const site = start("sim", "site", "--speed", "200");
   await site.until("sockets in");
   for (let done = false; !done && !site.dead; await rest(300)) {
-    const { exit, said } = await run("report", "--json");
+    const { exit, output } = await run("report", "--json");
     // A site that has just begun has no confirmed evidence yet.
     if (exit !== 0) continue;
-    const { subjects } = JSON.parse(said) as SignedReport;
+    const { subjects } = JSON.parse(output) as SignedReport;
     done = subjects.length > 0 && subjects.every(({ totals }) => totals.protected.ms > 0);
   }
   const key = spawnSync(process.execPath, ["agent/bin.js", "report", "key"], {
@@ -47,7 +47,7 @@ beforeAll(async () => {
   writeFileSync(at("key.pem"), key.stdout);
   for (const form of ["json", "html"]) {
     const made = await run("report", `--${form}`, "--out", at(`report.${form}`));
-    if (made.exit !== 0 || made.said !== "") throw new Error(made.said);
+    if (made.exit !== 0 || made.output !== "") throw new Error(made.output);
   }
 }, 120_000);
 
@@ -61,10 +61,10 @@ const verify = (file: string, key = at("key.pem")) => run("report", "verify", fi
 
 describe("a report of a running site", () => {
   it("a report lists the protected time, in words too", async () => {
-    const { exit, said } = await run("report");
+    const { exit, output } = await run("report");
     expect(exit).toBe(0);
-    expect(said).toMatch(/erd-demo\/primary +\d+\.\d{3} %/);
-    expect(said).toMatch(/signed with SHA256:[\w+/]{43}/);
+    expect(output).toMatch(/erd-demo\/primary +\d+\.\d{3} %/);
+    expect(output).toMatch(/signed with SHA256:[\w+/]{43}/);
   });
 
   it.each(["json", "html"])("a report verifies as %s without an agent", async (form) => {
@@ -82,8 +82,8 @@ describe("a report of a running site", () => {
     const changed = text.replace('"verdict":"unprotected"', '"verdict":"protected"');
     expect(changed).not.toBe(text);
     writeFileSync(at("changed.json"), changed);
-    const { exit, said } = await verify(at("changed.json"));
-    expect([exit, said]).toEqual([1, expect.stringContaining("subjects[0] erd-demo/primary:")]);
+    const { exit, output } = await verify(at("changed.json"));
+    expect([exit, output]).toEqual([1, expect.stringContaining("subjects[0] erd-demo/primary:")]);
     const json = await run(
       "report",
       "verify",
@@ -92,7 +92,7 @@ describe("a report of a running site", () => {
       at("key.pem"),
       "--json",
     );
-    expect(JSON.parse(json.said)).toMatchObject({
+    expect(JSON.parse(json.output)).toMatchObject({
       schema: "linkseal.reportCheck/1",
       verdict: "changed",
       faults: [{ where: "subjects[0] erd-demo/primary" }],
@@ -132,7 +132,7 @@ describe("a report of a running site", () => {
     [["--from", "2026-12-01", "--to", "2026-11-01"], /ends before it begins/],
     [["--html", "--json"], /not both/],
   ])("report refuses %j", async (words, says) => {
-    const { exit, said } = await run("report", ...words);
-    expect([exit, said]).toEqual([2, expect.stringMatching(says)]);
+    const { exit, output } = await run("report", ...words);
+    expect([exit, output]).toEqual([2, expect.stringMatching(says)]);
   });
 });

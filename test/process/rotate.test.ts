@@ -38,9 +38,9 @@ async function run(...words: readonly string[]): Promise<Ended> {
   return { exit: child.exitCode, out, err };
 }
 
-async function asked<T>(...words: readonly string[]): Promise<{ exit: number | null; said: T }> {
+async function asked<T>(...words: readonly string[]): Promise<{ exit: number | null; output: T }> {
   const { exit, out } = await run(...words, "--json");
-  return { exit, said: JSON.parse(out) as T };
+  return { exit, output: JSON.parse(out) as T };
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
@@ -86,9 +86,9 @@ describe("doctor", () => {
     chmodSync(socket, 0o600);
     await run("sim", "fault", "far-end-changed");
     await until("the change", async () => (await run("doctor")).out.includes("key-version"));
-    const { exit, said } = await asked<DoctorReport>("doctor");
-    expect([exit, said.schema]).toEqual([4, "linkseal.doctor/1"]);
-    const found = said.findings.find(({ code }) => code === "key-version");
+    const { exit, output } = await asked<DoctorReport>("doctor");
+    expect([exit, output.schema]).toEqual([4, "linkseal.doctor/1"]);
+    const found = output.findings.find(({ code }) => code === "key-version");
     expect(found).toMatchObject({ severity: "error", about: `${group}/primary` });
     expect(found?.source).toBe("docs/keys.md");
     const words = await run("doctor");
@@ -116,24 +116,28 @@ describe("rotate", () => {
     ).toHaveLength(2);
     const named = await run("keys", "generate", group, "--credential", "azureCli");
     expect([named.exit, named.err]).toEqual([2, expect.stringContaining("asks for no identity")]);
-    const before = keysOf((await asked<Status>("status")).said);
+    const before = keysOf((await asked<Status>("status")).output);
 
     const dry = await asked<Plan>("rotate", group, "--dry-run");
-    expect([dry.exit, dry.said.schema, dry.said.steps.length]).toEqual([3, "linkseal.plan/1", 12]);
+    expect([dry.exit, dry.output.schema, dry.output.steps.length]).toEqual([
+      3,
+      "linkseal.plan/1",
+      12,
+    ]);
     const words = await run("rotate", `${group}/primary`, "--dry-run");
     expect(words.out).toContain("drained, so no frame is lost");
     const tried = await asked<Rehearsal & { plan: Plan }>(
       ...["rotate", group, "--dry-run", "--rehearse"],
     );
-    expect([tried.exit, tried.said.verdict, tried.said.lostFrames]).toEqual([3, "good", "0"]);
-    expect(tried.said.plan.steps).toHaveLength(12);
-    expect(keysOf((await asked<Status>("status")).said)).toEqual(before);
+    expect([tried.exit, tried.output.verdict, tried.output.lostFrames]).toEqual([3, "good", "0"]);
+    expect(tried.output.plan.steps).toHaveLength(12);
+    expect(keysOf((await asked<Status>("status")).output)).toEqual(before);
 
     const done = await run("rotate", group, "--rehearse", "--wait");
     expect([done.exit, done.err]).toEqual([0, expect.stringContaining("simulated copy: good")]);
     expect(done.err).toContain("(campaign-retiring)");
     expect(done.out).toContain("so far: primary rotated, secondary rotated");
-    const { exit, said: status } = await asked<Status>("status");
+    const { exit, output: status } = await asked<Status>("status");
     expect([exit, status.verdict]).toEqual([0, "protected"]);
     const after = keysOf(status);
     expect(after.every((version, index) => version !== null && version !== before[index])).toBe(
@@ -141,10 +145,10 @@ describe("rotate", () => {
     );
 
     const shown = await asked<{ campaigns: readonly CampaignShape[] }>("rotation", "show", group);
-    expect(shown.said.campaigns).toMatchObject([
+    expect(shown.output.campaigns).toMatchObject([
       { kind: "rotate", goal: "forward", urgency: "planned", state: "done", restMs: null },
     ]);
-    const states = shown.said.campaigns[0]?.steps.map(({ link, state }) => `${link} ${state}`);
+    const states = shown.output.campaigns[0]?.steps.map(({ link, state }) => `${link} ${state}`);
     expect(states).toContain("secondary retiring");
     expect(states?.at(-1)).toBe("secondary done");
   }, 60_000);
@@ -165,9 +169,9 @@ describe("rotate", () => {
 
   it("a rotation with a manual far end waits for the verb, and then for the operator", async () => {
     const link = `${group}/secondary`;
-    const { said } = await asked<{ text: string }>("config", "show");
+    const { output } = await asked<{ text: string }>("config", "show");
     const file = join(home, "manual.yaml");
-    writeFileSync(file, said.text.replace("farEnd: agent", "farEnd: manual"));
+    writeFileSync(file, output.text.replace("farEnd: agent", "farEnd: manual"));
     expect((await run("apply", file, "--yes")).exit).toBe(0);
     const shows = (text: string): Promise<void> =>
       until(text, async () => (await run("rotation", "show", group)).out.includes(text));

@@ -71,7 +71,7 @@ const row = ({ rows }: Scorecard, id: string) => rows.find((each) => each.id ===
 beforeAll(async () => {
   await stage.begin();
   const applied = await stage.run("apply", stage.config(), "--yes");
-  if (applied.exit !== 0) throw new Error(applied.said);
+  if (applied.exit !== 0) throw new Error(applied.output);
   await stage.until("protection", async () => {
     const path = "/v1/rotation";
     const { campaigns } = await stage.view<{ campaigns: readonly CampaignShape[] }>(path);
@@ -132,7 +132,10 @@ describe("a scorecard", () => {
     const found = await card();
     expect(row(found, "macsec-on-direct")?.evidence.join()).toContain("policy-should-secure");
     const shown = await stage.run("scorecard");
-    expect([shown.exit, shown.said]).toEqual([4, expect.stringContaining("FAILED: ExpressRoute")]);
+    expect([shown.exit, shown.output]).toEqual([
+      4,
+      expect.stringContaining("FAILED: ExpressRoute"),
+    ]);
     await stage.run(...fault, "--heal");
     await stage.until("a good link", async () => {
       const { counts } = await card();
@@ -161,9 +164,9 @@ describe("a scorecard", () => {
 
   it("the scorecards print no key and no token, and break no promise", async () => {
     const printed = await stage.run("scorecard", "--json");
-    expect(printed.said).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
+    expect(printed.output).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|PRIVATE KEY|Bearer /);
     const { agent, cloud } = stage;
-    expect(agent.said).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|Bearer /);
+    expect(agent.output).not.toMatch(/simulated-shared-key|eyJ[\w-]{20}|Bearer /);
     const ended = once(cloud.child, "close");
     cloud.child.kill("SIGINT");
     await ended;

@@ -43,27 +43,27 @@ function start(argv: readonly string[], address?: string): ChildProcess {
   return child;
 }
 
-async function run(...argv: readonly string[]): Promise<{ status: unknown; said: string }> {
+async function run(...argv: readonly string[]): Promise<{ status: unknown; output: string }> {
   const child = start(argv);
-  let said = "";
+  let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream?.on("data", (chunk) => (said += String(chunk)));
+    stream?.on("data", (chunk) => (output += String(chunk)));
   }
   const [status]: unknown[] = await once(child, "close");
-  return { status, said };
+  return { status, output };
 }
 
 /** Resolves once the text was printed on either stream. */
 function saying(child: ChildProcess, text: string): Promise<string> {
-  let said = "";
+  let output = "";
   return new Promise((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk) => {
-        said += String(chunk);
-        if (said.includes(text)) resolve(said);
+        output += String(chunk);
+        if (output.includes(text)) resolve(output);
       });
     }
-    child.once("close", () => reject(new Error(`it ended and had only said: ${said}`)));
+    child.once("close", () => reject(new Error(`it ended and had only said: ${output}`)));
   });
 }
 
@@ -77,10 +77,10 @@ describe("the service of a simulated site", () => {
 
     const plan = await run("plan", file);
     expect(plan.status).toBe(3);
-    expect(plan.said).toContain("give the far end its first key");
+    expect(plan.output).toContain("give the far end its first key");
     expect(await run("config", "history", "--json")).toMatchObject({
       status: 0,
-      said: expect.stringContaining('"history":[]') as string,
+      output: expect.stringContaining('"history":[]') as string,
     });
 
     const apply = start(["apply", file, "--yes"]);
@@ -90,22 +90,22 @@ describe("the service of a simulated site", () => {
     const status = await run("status", "--json");
     expect(status).toMatchObject({
       status: 4,
-      said: expect.stringContaining(siteDay) as string,
+      output: expect.stringContaining(siteDay) as string,
     });
-    expect(status.said).toContain('"kind":"enrol"');
+    expect(status.output).toContain('"kind":"enrol"');
     expect((await run("enrol", "erd-demo")).status).toBe(6);
-    expect((await run("links", "erd-demo/primary")).said).toContain("macsec-not-configured");
+    expect((await run("links", "erd-demo/primary")).output).toContain("macsec-not-configured");
     expect((await run("apply", changed, "--yes")).status).toBe(6);
-    expect((await run("apply", changed, "--yes", "--queue")).said).toContain("Queued");
-    expect((await run("config", "show")).said).toContain("drain: prepend");
+    expect((await run("apply", changed, "--yes", "--queue")).output).toContain("Queued");
+    expect((await run("config", "show")).output).toContain("drain: prepend");
 
     agent.kill("SIGKILL");
     await once(agent, "close");
     const next = start(["agent"]);
     await saying(next, "READY: serves intent 1 of site demo");
     const again = await run("rotation", "show", "--json");
-    expect(again.said).toContain('"group":"erd-demo"');
-    expect((await run("status", "--json")).said).toContain(siteDay);
+    expect(again.output).toContain('"group":"erd-demo"');
+    expect((await run("status", "--json")).output).toContain(siteDay);
     next.kill("SIGINT");
     expect(await once(next, "close")).toEqual([0, null]);
   });

@@ -198,8 +198,8 @@ describe("sim site --overlap", () => {
     const dry = await run("rotate", "erd-demo/primary", "--dry-run", "--json");
     const { steps } = JSON.parse(dry.out) as Plan;
     expect(dry.exit).toBe(3);
-    const said = steps.filter(({ link }) => link === "erd-demo/primary").map(({ does }) => does);
-    expect(said).toEqual(words.map((word) => expect.stringContaining(word)));
+    const output = steps.filter(({ link }) => link === "erd-demo/primary").map(({ does }) => does);
+    expect(output).toEqual(words.map((word) => expect.stringContaining(word)));
   });
 });
 

@@ -46,9 +46,9 @@ it("the second of two agents on one state folder is refused in another PID names
   await stage.apply();
   const second = elsewhere("second");
   await second.until('"code":"ready"');
-  expect(second.said).toContain("(journal.locked)");
+  expect(second.output).toContain("(journal.locked)");
   await second.ended;
-  expect(second.said).toContain(`another agent (process ${first.pid} of another container`);
+  expect(second.output).toContain(`another agent (process ${first.pid} of another container`);
   expect([second.child.exitCode, first.dead]).toEqual([1, false]);
 
   // The first agent works as before, and its lock is intact.
@@ -56,11 +56,14 @@ it("the second of two agents on one state folder is refused in another PID names
   expect(site).toBe("demo");
   const third = stage.start("agent");
   await third.ended;
-  expect([third.child.exitCode, third.said]).toEqual([1, expect.stringContaining("(process ")]);
+  expect([third.child.exitCode, third.output]).toEqual([1, expect.stringContaining("(process ")]);
 
   stage.kill(first);
   await first.ended;
   const heir = elsewhere("heir");
   await heir.until('"code":"ready"');
-  expect([heir.dead, heir.said]).toEqual([false, expect.stringContaining("READY: serves intent")]);
+  expect([heir.dead, heir.output]).toEqual([
+    false,
+    expect.stringContaining("READY: serves intent"),
+  ]);
 });

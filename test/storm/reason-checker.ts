@@ -170,8 +170,8 @@ export class ReasonChecker {
       return !links.some((link) => facts.some((fact) => this.#lately(fact, link.id)));
     });
     if (wrong === undefined) return undefined;
-    const said = `${id} is ${campaign.state} because "${because}"`;
-    return `${said}, and that was not so (${wrong.facts.join(", ")})`;
+    const sentence = `${id} is ${campaign.state} because "${because}"`;
+    return `${sentence}, and that was not so (${wrong.facts.join(", ")})`;
   }
 
   #isMeant({ id, group }: SiteLink, named: string, where: Claim["where"]): boolean {

@@ -300,7 +300,7 @@ export const last = (course: Course, count: number): Partial<LinkEvidence> => ({
 });
 
 /** The sentences of a link, with HERE and FAR for its two ends. */
-export const saidOf = (course: Course, change: Partial<LinkEvidence> = {}): readonly string[] =>
+export const reasonsOf = (course: Course, change: Partial<LinkEvidence> = {}): readonly string[] =>
   deriveLinkHealth(evidence(course, change)).reasons.map(({ text }) =>
     text
       .replaceAll(`${link.device} ${link.port}`, "HERE")

@@ -99,11 +99,11 @@ describe("a part of the long run", () => {
   });
 
   it("a part of mutations reports the score of its area", () => {
-    const said = "100.0  agent/compare/plan.ts\n\n  96.1  plan; 99.0 but for the known\n";
+    const output = "100.0  agent/compare/plan.ts\n\n  96.1  plan; 99.0 but for the known\n";
     const figures = "96.1 % noticed, 99.0 % but for the known";
-    expect(endOfMutation("plan", said, 0)).toMatchObject({ kind: "green", figures });
-    expect(endOfMutation("plan", said, 1)).toEqual({ kind: "red", why: figures });
-    expect(endOfMutation("health", said, 0)).toEqual({ kind: "red", why: "it left no score" });
+    expect(endOfMutation("plan", output, 0)).toMatchObject({ kind: "green", figures });
+    expect(endOfMutation("plan", output, 1)).toEqual({ kind: "red", why: figures });
+    expect(endOfMutation("health", output, 0)).toEqual({ kind: "red", why: "it left no score" });
   });
 
   it("a result is recorded only for a clean commit", () => {

@@ -131,10 +131,10 @@ describe("the units in systemd-analyze", () => {
     [mka, 2],
     [guard, 2],
   ])("%s has an exposure of %d at most", (unit, most) => {
-    const said = withUnits((path) =>
+    const output = withUnits((path) =>
       analyse("security", "--offline=true", "--no-pager", path(unit)),
     );
-    const score = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(said)?.[1]);
+    const score = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(output)?.[1]);
     expect(score).toBeGreaterThan(0);
     expect(score).toBeLessThanOrEqual(most);
   });

@@ -28,7 +28,7 @@ export function observed(
 export class AuditBench {
   readonly clock = new SimClock(wallStart);
   readonly disk: SimDisk;
-  readonly said: string[] = [];
+  readonly logged: string[] = [];
   log: AuditLog | undefined;
   recorder: Recorder | undefined;
   readonly #segmentBytes: number;
@@ -49,7 +49,7 @@ export class AuditBench {
     const world = { disk, clock: this.clock };
     const options = { key, host: "host-a", segmentBytes: this.#segmentBytes };
     this.log = await AuditLog.open(world, options);
-    const log = { write: (...line: readonly unknown[]) => void this.said.push(line.join(" ")) };
+    const log = { write: (...line: readonly unknown[]) => void this.logged.push(line.join(" ")) };
     const parts = { world: { clock: this.clock, log }, log: this.log, journal: [] };
     this.recorder = new Recorder({ ...parts, keyId: "SHA256:test" });
     this.recorder.begin();

@@ -53,8 +53,8 @@ const textOf = (value: unknown): string =>
 
 /** The code of its error; "" = it was answered. Throws for any other reply. */
 async function answered(path: string, body: string, role: SocketRole): Promise<string> {
-  const { status, body: said } = await bench.reply(path, body, role);
-  const value: unknown = JSON.parse(said);
+  const { status, body: replyBody } = await bench.reply(path, body, role);
+  const value: unknown = JSON.parse(replyBody);
   expect(bench.broken).toEqual([]);
   if (status === 200) return "";
   expect([400, 403, 409]).toContain(status);
@@ -62,7 +62,7 @@ async function answered(path: string, body: string, role: SocketRole): Promise<s
   expect(error).toBeDefined();
   expect(error?.code).not.toBe("agent.internal");
   // A refusal echoes nothing without end.
-  expect(said.length).toBeLessThan(20_000);
+  expect(replyBody.length).toBeLessThan(20_000);
   return error?.code ?? "";
 }
 
@@ -79,9 +79,9 @@ describe("a request of the admin socket", () => {
   it.each(names)("%s with a member that it does not have is refused, and named", async (name) => {
     const method = name.startsWith("GET ") ? "?drian=1&__proto__=2" : "";
     const body = method === "" ? { ...soundly(name), drian: 1, target2: 2 } : "";
-    const { status, body: said } = await bench.reply(`${name}${method}`, body);
+    const { status, body: replyBody } = await bench.reply(`${name}${method}`, body);
     expect(status).toBe(400);
-    const { code, text } = JSON.parse(said) as { code: string; text: string };
+    const { code, text } = JSON.parse(replyBody) as { code: string; text: string };
     expect(code).toBe("usage");
     expect(text).toContain('unknown member "drian"');
   });

@@ -87,9 +87,9 @@ describe("what is asked wrongly", () => {
     ["POST /v1/journal/accept-loss", "", "not broken"],
   ];
   it.each(wrong)("%s with %j is refused as a usage error", async (path, body, text) => {
-    const { status, body: said } = await bench.reply(path, body);
+    const { status, body: replyBody } = await bench.reply(path, body);
     expect(status).toBe(400);
-    expect(JSON.parse(said)).toMatchObject({
+    expect(JSON.parse(replyBody)).toMatchObject({
       schema: "linkseal.error/1",
       code: "usage",
       effect: "none",
@@ -108,8 +108,8 @@ describe("what is asked wrongly", () => {
     "there is no campaign of a group named %s",
     async (name) => {
       for (const verb of ["proceed", "resume", "abandon"]) {
-        const said = await bench.ask(`POST /v1/rotation/${verb}`, { group: name });
-        expect(said).toMatchObject({ code: "gate.busy", text: "no campaign runs there" });
+        const replyBody = await bench.ask(`POST /v1/rotation/${verb}`, { group: name });
+        expect(replyBody).toMatchObject({ code: "gate.busy", text: "no campaign runs there" });
       }
     },
   );
@@ -137,8 +137,8 @@ describe("what is asked wrongly", () => {
       "\0",
       "&a",
     ]) {
-      const said = await bench.ask("POST /v1/plan", { text, file: "x" });
-      expect(said).toMatchObject({ complaints: [{}] });
+      const replyBody = await bench.ask("POST /v1/plan", { text, file: "x" });
+      expect(replyBody).toMatchObject({ complaints: [{}] });
     }
   });
 });
@@ -158,9 +158,9 @@ describe("what is asked rightly", () => {
   ])("%s answers with its documented shape", async (path, shape) => {
     const { status, body } = await bench.reply(path, "", "view");
     expect(status).toBe(200);
-    const said = JSON.parse(body);
-    if ("events" in said) said.events = said.events.slice(0, 1);
-    expect(said).toMatchObject(shape);
+    const replyBody = JSON.parse(body);
+    if ("events" in replyBody) replyBody.events = replyBody.events.slice(0, 1);
+    expect(replyBody).toMatchObject(shape);
   });
 
   it("a plan without a text plans the config in force again, and finds nothing to do", async () => {
@@ -186,8 +186,8 @@ describe("events", () => {
     const { clock } = bench.site;
     const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
     const started = clock.now();
-    const said = await bench.ask(`GET /v1/events?after=${last}&waitMs=999999999`, "", "view");
-    expect(said).toEqual({ events: [] });
+    const replyBody = await bench.ask(`GET /v1/events?after=${last}&waitMs=999999999`, "", "view");
+    expect(replyBody).toEqual({ events: [] });
     expect(clock.now() - started).toBeLessThanOrEqual(31_000);
   });
 
@@ -204,8 +204,8 @@ describe("events", () => {
   });
 
   it("a client with a number of an earlier agent gets all events from the start", async () => {
-    const said = await bench.ask("GET /v1/events?after=999999&waitMs=30000", "", "view");
-    expect((said as { events: unknown[] }).events.length).toBeGreaterThan(0);
+    const replyBody = await bench.ask("GET /v1/events?after=999999&waitMs=30000", "", "view");
+    expect((replyBody as { events: unknown[] }).events.length).toBeGreaterThan(0);
   });
 });
 

@@ -18,7 +18,7 @@ const second = good
   .replace("address: 203.0.113.1", "address: 203.0.113.2")
   .replace(bgp, "    bgp: { local: 10.1.0.6, peer: 10.1.0.5 }\n");
 
-function said(text: string): readonly string[] {
+function messages(text: string): readonly string[] {
   const parsed = parseConfig(text, "site.yaml");
   if (parsed.kind === "ok") return [];
   return parsed.complaints.map(({ path, what, why }) => `${path} ${what}: ${why}`);
@@ -26,9 +26,9 @@ function said(text: string): readonly string[] {
 
 describe("a tunnel that backs a group", () => {
   it("a tunnel that backs a group is accepted with BGP, alone or beside others", () => {
-    expect(said(good)).toEqual([]);
-    expect(said(good.replace("repair: off", `${second}repair: off`))).toEqual([]);
-    expect(said(good.replace(backs, `${backs}    prove: 10m\n`))).toEqual([]);
+    expect(messages(good)).toEqual([]);
+    expect(messages(good.replace("repair: off", `${second}repair: off`))).toEqual([]);
+    expect(messages(good.replace(backs, `${backs}    prove: 10m\n`))).toEqual([]);
   });
 
   it.each<[string, string, string, string]>([
@@ -63,7 +63,7 @@ describe("a tunnel that backs a group", () => {
     ["proofs without a pause", backs, `${backs}    prove: 1s\n`, "tunnels[0].prove"],
   ])("a tunnel that backs a group is refused with %s", (_what, written, instead, complaint) => {
     expect(good).toContain(written);
-    const all = said(good.replace(written, instead)).join("\n");
+    const all = messages(good.replace(written, instead)).join("\n");
     expect(all).toContain(complaint);
   });
 });

@@ -454,15 +454,15 @@ describe("what to write stands in the complaint", () => {
 
   it("a config with more than fifty faults gets fifty complaints and a count", () => {
     const text = siteConfig + Array.from({ length: 60 }, (_, i) => `x${i}: 1\n`).join("");
-    const said = complaints(text);
-    expect(said).toHaveLength(51);
-    expect(said.at(-1)).toContain("10 more complaints");
+    const messages = complaints(text);
+    expect(messages).toHaveLength(51);
+    expect(messages.at(-1)).toContain("10 more complaints");
   });
 
   it("a complaint about control characters forges no line of a terminal", () => {
     const text = siteConfig.replace("repair: off", '"re\\u001b[2Kpair\\n\\u202e": off');
-    const [said] = complaints(text);
-    expect(said).toBe('42:1 "re?[2Kpair??": is not a key of this place');
+    const [messages] = complaints(text);
+    expect(messages).toBe('42:1 "re?[2Kpair??": is not a key of this place');
   });
 });
 
@@ -486,9 +486,9 @@ describe("a key pasted in place of a secret's name is refused and never repeated
   ])("a pasted key, %s, is refused and not repeated", (_name, written, instead) => {
     const parsed = parseConfig(siteConfig.replace(written, instead), "site.yaml");
     expect(parsed.kind).toBe("refused");
-    const said = JSON.stringify(parsed).toLowerCase();
-    expect(said).not.toContain("c0ffee");
-    expect(said).not.toContain("12345678");
+    const messages = JSON.stringify(parsed).toLowerCase();
+    expect(messages).not.toContain("c0ffee");
+    expect(messages).not.toContain("12345678");
   });
 
   it("a PSK that is no name is not repeated", () => {

@@ -156,9 +156,9 @@ describe("a good config", () => {
     expect(vendor("iosxe", "gcm-aes-256")).toEqual([[], []]);
     expect(vendor("iosxr", "gcm-aes-xpn-256")).toEqual([[], []]);
     // What a config says already stays as it is.
-    const said = "    quirks: [shutBeforeKeyChange]\n";
-    expect(vendor("iosxe", "gcm-aes-xpn-256", said)).toEqual([shut, []]);
-    expect(vendor("iosxe", "gcm-aes-256", said)).toEqual([shut, []]);
+    const messages = "    quirks: [shutBeforeKeyChange]\n";
+    expect(vendor("iosxe", "gcm-aes-xpn-256", messages)).toEqual([shut, []]);
+    expect(vendor("iosxe", "gcm-aes-256", messages)).toEqual([shut, []]);
     expect(vendor("iosxe", "gcm-aes-xpn-256", "    quirks: []\n")).toEqual([shut, []]);
   });
 

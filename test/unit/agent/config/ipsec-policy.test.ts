@@ -227,18 +227,18 @@ describe("the policy of a tunnel in a config", () => {
   it("has a neighbour for BGP of its own, where a gateway of Azure may have one", () => {
     const { tunnels } = siteOf("");
     const host = "driver: linux\n    charon: unix:/run/charon.vici";
-    const said = (bgp: string, more = "") =>
+    const messages = (bgp: string, more = "") =>
       complaints(siteOf(`    bgp: { ${bgp} }\n`, more).text.replace("driver: sim", host));
-    expect(said("local: 169.254.21.2, peer: 169.254.22.1")).toEqual([]);
-    expect(said("local: 10.1.255.1, peer: 10.100.255.30")).toEqual([]);
-    expect(said("local: 169.254.21.2, peer: 169.254.23.1")).toEqual([
+    expect(messages("local: 169.254.21.2, peer: 169.254.22.1")).toEqual([]);
+    expect(messages("local: 10.1.255.1, peer: 10.100.255.30")).toEqual([]);
+    expect(messages("local: 169.254.21.2, peer: 169.254.23.1")).toEqual([
       expect.stringContaining("tunnels[0].bgp.peer: is 169.254.23.1"),
     ]);
-    expect(said("local: 169.254.0.2, peer: 10.100.255.30")).toEqual([
+    expect(messages("local: 169.254.0.2, peer: 10.100.255.30")).toEqual([
       expect.stringContaining("tunnels[0].bgp.local: is 169.254.0.2"),
     ]);
     for (const peer of ["169.254.21.2", '"2001:db8::1"']) {
-      expect(said(`local: 169.254.21.2, peer: ${peer}`)).toEqual([
+      expect(messages(`local: 169.254.21.2, peer: ${peer}`)).toEqual([
         expect.stringContaining("two addresses of the tunnel's family"),
       ]);
     }
@@ -247,7 +247,7 @@ describe("the policy of a tunnel in a config", () => {
       .replace("hub-1\n", "hub-2\n")
       .replace("203.0.113.1", "203.0.113.2")
       .replace("    auth", `${own}    auth`);
-    expect(said("local: 169.254.21.6, peer: 169.254.21.1", second)).toEqual([
+    expect(messages("local: 169.254.21.6, peer: 169.254.21.1", second)).toEqual([
       expect.stringContaining("hub-1 on edge-a leads to it already"),
     ]);
     expect(complaints(siteOf(own).text)).toEqual([expect.stringContaining("bgp: is set")]);

@@ -225,8 +225,8 @@ describe("a route over a port of a backed link", () => {
   ])(
     "a route over a link that is $verdict makes the tunnel $own",
     ({ verdict, own, code, text }) => {
-      const { verdict: said, reasons } = health(backed({ verdict, reason }));
-      expect([said, reasons[0]?.code ?? ""]).toEqual([own, code]);
+      const { verdict: reasonText, reasons } = health(backed({ verdict, reason }));
+      expect([reasonText, reasons[0]?.code ?? ""]).toEqual([own, code]);
       expect(reasons[0]?.text ?? "").toContain(text);
     },
   );
@@ -327,10 +327,10 @@ describe("a route over a port of a backed link", () => {
       backup: { links: [backed(), bare], backed: undefined, proof: undefined },
       routing: reported([into()]),
     });
-    const said = deriveTunnelHealth(absent)
+    const reasonText = deriveTunnelHealth(absent)
       .reasons.map(({ text }) => text)
       .join();
-    expect(said).toContain("it waits until erd-demo/secondary is under MACsec");
+    expect(reasonText).toContain("it waits until erd-demo/secondary is under MACsec");
   });
 });
 

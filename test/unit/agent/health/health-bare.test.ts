@@ -13,7 +13,7 @@ import {
   judged,
   peer,
   portObservation,
-  saidOf,
+  reasonsOf,
 } from "../health-evidence.ts";
 
 const bare = (bend: Bend = {}) => always({ settings: "none", ...bend });
@@ -62,15 +62,15 @@ describe("a link without traffic is never called in the clear", () => {
   ]);
 
   it("a link without traffic has its true cause named", () => {
-    expect(saidOf(bare(), { ...keyed, bgp: "down" })).toEqual([
+    expect(reasonsOf(bare(), { ...keyed, bgp: "down" })).toEqual([
       "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: no frame passes, and no BGP " +
         "session of the link is up",
     ]);
-    expect(saidOf(bare(), keyed)).toEqual([
+    expect(reasonsOf(bare(), keyed)).toEqual([
       "HERE has no MACsec, and FAR has it on with erd-demo-1-cak/v1: nothing shows that frames " +
         "pass",
     ]);
-    expect(saidOf(bare(), { ...off, bgp: "down" })).toEqual([
+    expect(reasonsOf(bare(), { ...off, bgp: "down" })).toEqual([
       "HERE has no MACsec, and nothing shows that frames pass: no BGP session of the link is up",
     ]);
   });

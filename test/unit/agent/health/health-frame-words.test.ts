@@ -16,7 +16,7 @@ import {
   over,
   peer,
   portObservation,
-  saidOf,
+  reasonsOf,
   tunnel,
   tunnelEvidence,
   tunnelObservation,
@@ -258,7 +258,7 @@ describe("the sentences about frames and observations", () => {
   it.each(rows)(
     "the sentences about frames and observations of a link: $name",
     ({ course, change, texts }) => {
-      expect(saidOf(course, change)).toEqual(texts);
+      expect(reasonsOf(course, change)).toEqual(texts);
     },
   );
 });

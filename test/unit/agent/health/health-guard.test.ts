@@ -183,13 +183,13 @@ describe("health of a tunnel", () => {
   );
 
   it("a missing guard names the open prefix or the unreadable guards, and nothing else", () => {
-    const said = (change: Partial<TunnelEvidence>) =>
+    const reasonText = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons.map(({ text }) => text);
-    expect(said(blocking())).toEqual([
+    expect(reasonText(blocking())).toEqual([
       "edge-a would let 10.100.0.0/16 pass in the clear without hub-1",
     ]);
-    expect(said(blocking("10.100.0.0/16"))).toEqual([]);
-    expect(said({ blocked: unknown("queryFailed", at(95_000)) })).toEqual([
+    expect(reasonText(blocking("10.100.0.0/16"))).toEqual([]);
+    expect(reasonText({ blocked: unknown("queryFailed", at(95_000)) })).toEqual([
       expect.stringContaining("its block policies"),
     ]);
   });

@@ -17,7 +17,7 @@ import {
   type HealthRow,
   judged,
   over,
-  saidOf,
+  reasonsOf,
   verdictOf,
 } from "../health-evidence.ts";
 
@@ -41,13 +41,13 @@ describe("a port that is open", () => {
     (way) => {
       const course = open(known([way], now));
       expect(verdictOf(course)).toEqual(unprotected);
-      expect(saidOf(course)).toEqual([words[way]]);
-      expect(saidOf(open(known([way], now), shouldSecure))).toEqual([words[way]]);
+      expect(reasonsOf(course)).toEqual([words[way]]);
+      expect(reasonsOf(open(known([way], now), shouldSecure))).toEqual([words[way]]);
     },
   );
 
   it("a port that is open in several ways names each", () => {
-    expect(saidOf(open(known(["protectOff", "routeOnUncontrolledPort"], now)))).toEqual([
+    expect(reasonsOf(open(known(["protectOff", "routeOnUncontrolledPort"], now)))).toEqual([
       `${words.protectOff}, and ${words.routeOnUncontrolledPort.replace("HERE ", "")}`,
     ]);
   });
@@ -57,7 +57,7 @@ describe("a port that is open", () => {
       failOpen: known(["encryptOff"] as const, now),
       settings: unknown("queryFailed", now),
     };
-    expect(saidOf(always({ port }))).toContain(words.encryptOff);
+    expect(reasonsOf(always({ port }))).toContain(words.encryptOff);
     expect(verdictOf(always({ port }))[0]).toBe("unprotected");
   });
 
@@ -76,7 +76,7 @@ describe("the SAs of a SecY", () => {
     ["none", "HERE has no SAK, so that no frame passes its SecY"],
   ])("SAs of a SecY that are %s are reported, whatever the session reports", (agreement, text) => {
     expect(verdictOf(held(known(agreement, now)))).toEqual(["down", "sak-not-agreed"]);
-    expect(saidOf(held(known(agreement, now)))).toEqual([text]);
+    expect(reasonsOf(held(known(agreement, now)))).toEqual([text]);
   });
 
   it.each([
@@ -84,7 +84,7 @@ describe("the SAs of a SecY", () => {
     ["not known", unknown("queryFailed", now)],
     ["known from long ago", known("none" as const, at(1_000))],
   ])("SAs of a SecY that are %s give no finding", (_name, reading) => {
-    expect(saidOf(held(reading))).toEqual([]);
+    expect(reasonsOf(held(reading))).toEqual([]);
   });
 });
 
@@ -110,6 +110,6 @@ describe("a port that is not known to be open", () => {
   ] as const)("a should-secure port keeps its own sentence beside %s", (_name, failOpen) => {
     const course = open(failOpen as Reading<readonly FailOpen[]>, shouldSecure);
     expect(verdictOf(course)).toEqual(unprotected);
-    expect(saidOf(course)).toEqual([bare]);
+    expect(reasonsOf(course)).toEqual([bare]);
   });
 });

@@ -176,13 +176,13 @@ describe("health of a tunnel", () => {
   it("a leaking tunnel names the neighbour that gets the route, and counts the paths", () => {
     const text = (change: Partial<TunnelEvidence>) =>
       deriveTunnelHealth(tunnelEvidence([old, now], change)).reasons[0]?.text;
-    const said =
+    const reasonText =
       "edge-a sends 192.0.2.2 over et-0/0/0 a route to 10.1.0.0/16 (advertises 10.1.7.0/24), " +
       "beside the tunnel hub-1";
-    expect(text(withRouting(reported("10.1.7.0/24")))).toBe(said);
+    expect(text(withRouting(reported("10.1.7.0/24")))).toBe(reasonText);
     const blocked = { blocked: known(["10.100.0.0/16"], at(95_000)) };
     expect(text({ ...withRouting(reported("10.1.7.0/24")), ...blocked })).toBe(
-      `${said}; it is blocked here, and what comes that way is lost`,
+      `${reasonText}; it is blocked here, and what comes that way is lost`,
     );
     const both = { ...reported("10.1.7.0/24"), routes: [into, overPort("10.100.7.0/24")] };
     expect(text(withRouting(both))).toContain(

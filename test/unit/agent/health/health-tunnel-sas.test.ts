@@ -9,7 +9,7 @@ import { at, tunnelEvidence, tunnelObservation } from "../health-evidence.ts";
 const [inbound, outbound] = strongValue(tunnelObservation(95_000, 900).sas) ?? [];
 if (inbound === undefined || outbound === undefined) throw new Error("the sample has two SAs");
 
-function said(...sas: readonly IpsecSa[]): readonly string[] {
+function reasonText(...sas: readonly IpsecSa[]): readonly string[] {
   const newest = { ...tunnelObservation(95_000, 900), sas: known(sas, at(95_000)) };
   const observations = [tunnelObservation(0, 100), newest];
   const { reasons, verdict } = deriveTunnelHealth(
@@ -31,16 +31,16 @@ describe("the SAs that IKE made", () => {
       "anti-replay-off: the SA edge-a from 203.0.113.1 takes packets that it has seen before",
     ],
   ])("the finding about a tunnel's SA: one %s", (_name, sas, text) => {
-    expect(said(...sas)).toEqual(["degraded", text]);
+    expect(reasonText(...sas)).toEqual(["degraded", text]);
   });
 
   it("fresh SAs are believed before any packet", () => {
-    expect(said({ ...inbound, packets: 101n }, outbound)).toEqual(["protected"]);
+    expect(reasonText({ ...inbound, packets: 101n }, outbound)).toEqual(["protected"]);
     const first = [
       { ...inbound, packets: 0n },
       { ...outbound, packets: 0n },
     ];
-    expect(said(...first)).toEqual(["protected"]);
+    expect(reasonText(...first)).toEqual(["protected"]);
   });
 });
 

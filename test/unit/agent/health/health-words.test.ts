@@ -21,7 +21,7 @@ import {
   over,
   peer,
   portObservation,
-  saidOf,
+  reasonsOf,
 } from "../health-evidence.ts";
 
 const noPeer = (mkpdus: Course): Course => over(() => blocked, mkpdus);
@@ -368,7 +368,7 @@ describe("the sentences about a port, its far end and its session", () => {
   it.each(rows)(
     "the sentences about a port, its far end and its session: $name",
     ({ course, change, texts }) => {
-      expect(saidOf(course, change)).toEqual(texts);
+      expect(reasonsOf(course, change)).toEqual(texts);
     },
   );
 
@@ -386,7 +386,7 @@ describe("the sentences about a port, its far end and its session", () => {
 });
 
 describe("the obstacle to a SAK that a device reports", () => {
-  const said = (troubles?: MacsecPort["troubles"]): string | undefined => {
+  const reasonText = (troubles?: MacsecPort["troubles"]): string | undefined => {
     const port = troubles === undefined ? {} : { troubles };
     const course = over(idle, () => ({ session: { controlledPort: "blocked" }, port }));
     return deriveLinkHealth(evidence(course)).reasons[0]?.text;
@@ -397,11 +397,11 @@ describe("the obstacle to a SAK that a device reports", () => {
 
   it("a reported obstacle to a SAK is repeated, and an unreported one is guessed", () => {
     const now = at(95_000);
-    expect(said(known(["no suite in common", "an old peer"], now))).toBe(
+    expect(reasonText(known(["no suite in common", "an old peer"], now))).toBe(
       `${text}: no suite in common, and an old peer`,
     );
     for (const nothing of [undefined, known([], now), unknown("queryFailed", now)] as const) {
-      expect(said(nothing)).toBe(guess);
+      expect(reasonText(nothing)).toBe(guess);
     }
   });
 });

@@ -149,12 +149,12 @@ describe("doctor on a host", () => {
   });
 
   it("doctor parses the output of systemctl and the group file", () => {
-    const said = [
+    const lines = [
       "Id=linkseal.service\nNRestarts=2\nActiveState=active\nStatusText=linkseal 0.1.0 build ab",
       "UnitFileState=\nId=linkseal-mka@eth1.service\nActiveState=failed\nNRestarts=0\nStatusText=",
       "",
     ].join("\n\n");
-    expect(unitsIn(said)).toEqual([
+    expect(unitsIn(lines)).toEqual([
       unit("linkseal.service", { enabled: "", restarts: 2, build: "0.1.0 build ab" }),
       unit(mka, { enabled: "", active: "failed", build: undefined }),
     ]);

@@ -23,7 +23,7 @@ class StandIn {
   readonly events = new EventRing();
   listen: Listen | undefined;
   intentDamage: Error | undefined;
-  readonly said: string[] = [];
+  readonly lines: string[] = [];
   readonly broken: unknown[] = [];
   readonly #end = new AbortController();
   readonly #running: Promise<void>;
@@ -34,7 +34,7 @@ class StandIn {
   constructor(listen: Listen | undefined) {
     this.listen = listen;
     const log = {
-      write: (_level: string, code: string, text: string) => this.said.push(`${code}: ${text}`),
+      write: (_level: string, code: string, text: string) => this.lines.push(`${code}: ${text}`),
     };
     const world = { clock: hostClock, log } as unknown as World;
     const { signal } = this.#end;
@@ -184,7 +184,7 @@ describe("the accepted config", () => {
     await expect(get({ port: first })).rejects.toThrow("ECONNREFUSED");
     agent.accept(undefined);
     await expect.poll(() => get({ port: second }).catch(String)).toContain("ECONNREFUSED");
-    expect(agent.said).toEqual([]);
+    expect(agent.lines).toEqual([]);
   });
 
   it("a taken port is logged once, and delays nothing else", async () => {
@@ -192,12 +192,12 @@ describe("the accepted config", () => {
     await new Promise<void>((resolve) => taken.listen(0, loopback, resolve));
     const { port } = taken.address() as { readonly port: number };
     const agent = standIn({ kind: "port", host: loopback, port });
-    await expect.poll(() => agent.said.length).toBe(1);
-    expect(agent.said[0]).toContain("metrics-not-served");
-    expect(agent.said[0]).toContain("EADDRINUSE");
+    await expect.poll(() => agent.lines.length).toBe(1);
+    expect(agent.lines[0]).toContain("metrics-not-served");
+    expect(agent.lines[0]).toContain("EADDRINUSE");
     agent.accept({ kind: "port", host: loopback, port });
     await hostClock.sleep(50);
-    expect(agent.said).toHaveLength(1);
+    expect(agent.lines).toHaveLength(1);
     await new Promise((resolve) => taken.close(resolve));
     agent.accept({ kind: "port", host: loopback, port });
     expect((await answered(port)).status).toBe(200);

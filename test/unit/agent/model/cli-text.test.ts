@@ -263,9 +263,14 @@ describe("what Azure Monitor reports about a link", () => {
 
   it("of a tunnel say whether BGP leads into it, and what part it sends", () => {
     const bgp = { peer: "169.254.21.1", asn: 65_515, up: true, drained: false };
-    const said = (change: Partial<typeof bgp> | { up: null }) =>
+    const texts = (change: Partial<typeof bgp> | { up: null }) =>
       bgpText({ bgp: { ...bgp, ...change } });
-    expect([said({}), said({ drained: true }), said({ up: false }), said({ up: null })]).toEqual([
+    expect([
+      texts({}),
+      texts({ drained: true }),
+      texts({ up: false }),
+      texts({ up: null }),
+    ]).toEqual([
       ...["169.254.21.1 up", "169.254.21.1 up, drained", "169.254.21.1 down"],
       "169.254.21.1 unknown",
     ]);
@@ -471,11 +476,11 @@ describe("an apply on a terminal", () => {
     ["a change, then no", ["yes", "no"], "show a first, push a, show b changed", undefined],
   ])("with %s", async (name, words, wanted, kind) => {
     const seen: string[] = [];
-    const said = [...words];
+    const texts = [...words];
     const does = (plan: Plan): string => plan.notes[0]?.text ?? "";
     const answer = await agree(planOf("a"), {
       show: (plan, why) => seen.push(`show ${does(plan)} ${why}`),
-      ask: () => Promise.resolve(said.shift() === "yes"),
+      ask: () => Promise.resolve(texts.shift() === "yes"),
       push(shown) {
         seen.push(`push ${does(shown)}`);
         const moved = name.startsWith("a change") && does(shown) === "a";

@@ -349,7 +349,7 @@ async function findings(pair: Pair): Promise<readonly Finding[]> {
   return (await asked(pair)).findings;
 }
 
-function saidOf({ here, there }: Finding): string {
+function findingText({ here, there }: Finding): string {
   return there === null ? here : `${here} | ${there}`;
 }
 
@@ -382,7 +382,7 @@ describe("a mismatch", () => {
       const found = await findings(pair);
       const named = found.filter((finding) => finding.code === code);
       expect(found.map((finding) => finding.code)).toContain(code);
-      expect(named.map(saidOf).join("\n")).toMatch(said);
+      expect(named.map(findingText).join("\n")).toMatch(said);
       for (const finding of found) {
         expect(finding.rule).toMatch(/^[A-Z].{15,}/);
         expect(finding.source).toMatch(/.{8,}/);

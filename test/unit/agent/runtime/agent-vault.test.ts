@@ -314,8 +314,8 @@ describe("the pair that a link uses", () => {
 });
 
 function expectNoSecret(error: LinksealError): void {
-  const said = JSON.stringify([error.message, error.where, error.next, String(error.cause)]);
-  expect(said.toLowerCase()).not.toContain(secretWord.slice(0, 20));
+  const leaked = JSON.stringify([error.message, error.where, error.next, String(error.cause)]);
+  expect(leaked.toLowerCase()).not.toContain(secretWord.slice(0, 20));
 }
 
 describe("the secrets that a driver gets", () => {

@@ -146,8 +146,8 @@ describe("a collector", () => {
 
   it("a collector gets metrics at each interval; a failure is logged once", async () => {
     const { port } = server.address() as AddressInfo;
-    const said: string[] = [];
-    const log = { write: (level: string, code: string) => void said.push(`${level} ${code}`) };
+    const lines: string[] = [];
+    const log = { write: (level: string, code: string) => void lines.push(`${level} ${code}`) };
     const end = new AbortController();
     const running = exportMetrics(
       {
@@ -168,7 +168,7 @@ describe("a collector", () => {
     status = 503;
     const before = got.length;
     await expect.poll(() => got.length).toBeGreaterThan(before + 3);
-    expect(said).toEqual(["warn otlp-failed"]);
+    expect(lines).toEqual(["warn otlp-failed"]);
     end.abort();
     await running;
   });

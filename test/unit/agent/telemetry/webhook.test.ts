@@ -47,7 +47,7 @@ class Bench {
     readonly request: HttpRequest;
     readonly message: Message;
   }[] = [];
-  readonly said: string[] = [];
+  readonly lines: string[] = [];
   readonly secrets: Secret[] = [];
   readonly webhook: Webhook;
   /** One for each POST, the last one for ever. */
@@ -60,7 +60,7 @@ class Bench {
       this.settings = { url, least: "info", privateEndpoints: [], ...settings };
     }
     const http = (request: HttpRequest, signal: AbortSignal) => this.#http(request, signal);
-    const log = { write: (level: string, code: string) => this.said.push(`${level} ${code}`) };
+    const log = { write: (level: string, code: string) => this.lines.push(`${level} ${code}`) };
     const world = { clock: this.clock, dial: { http }, entropy: new Prng("webhook"), log };
     const secretOf = async (): Promise<Secret> => {
       const secret = Secret.take("header", new TextEncoder().encode("Bearer canary-token"));
@@ -204,7 +204,7 @@ describe("a receiver that", () => {
     const times = bench.sent.map(({ at }) => at);
     expect(times).toHaveLength(6);
     expect((times[5] ?? 0) - (times[4] ?? 0)).toBeLessThan(1_300);
-    expect(bench.said).toEqual(["warn webhook-failed", "warn webhook-failed"]);
+    expect(bench.lines).toEqual(["warn webhook-failed", "warn webhook-failed"]);
     bench.end();
   });
 
@@ -238,7 +238,7 @@ describe("a receiver that", () => {
       expect(pause).toBeLessThanOrEqual(least * 1.25);
     }
     expect(pauses.length).toBeLessThan(25);
-    expect(bench.said).toEqual(["warn webhook-failed"]);
+    expect(bench.lines).toEqual(["warn webhook-failed"]);
     bench.answers = [{ status: 200 }];
     await bench.run(400_000);
     expect(bench.numbers.at(-1)).toEqual([1, 2]);
@@ -354,7 +354,7 @@ describe("the header", () => {
     expect(bench.sent).toHaveLength(2);
     expect(bench.secrets).toHaveLength(2);
     for (const secret of bench.secrets) expect(() => secret.use(() => 0)).toThrow("wiped");
-    expect(JSON.stringify([bench.sent, bench.said])).not.toContain("canary-token");
+    expect(JSON.stringify([bench.sent, bench.lines])).not.toContain("canary-token");
     expect(JSON.stringify(bench.sent[0]?.request.headers)).toContain("[secret header]");
     bench.end();
   });
@@ -387,8 +387,8 @@ describe("the header", () => {
 describe("the log", () => {
   it("the log has each event once, by its code, and the end of a trouble at level info", () => {
     const events = new EventRing();
-    const said: unknown[][] = [];
-    logEvents(events, { write: (...line) => void said.push(line) });
+    const lines: unknown[][] = [];
+    logEvents(events, { write: (...line) => void lines.push(line) });
     const wall = new SimClock(start).wall();
     events.add(wall, "key-age", "a/b", "old", { severity: "warning" });
     events.add(wall, "link-down", "a/b", "over: gone", { severity: "error", over: true });
@@ -398,7 +398,7 @@ describe("the log", () => {
     });
     events.add(wall, "verdict", "a/b", "protected -> down", { severity: "error", verdict: "down" });
     events.add(wall, "campaign-done", "a/b", "done");
-    expect(said).toEqual([
+    expect(lines).toEqual([
       ["warn", "key-age", "old", { n: 1, about: "a/b" }],
       ["info", "link-down", "over: gone", { n: 2, about: "a/b", over: true }],
       ["info", "verdict", "down -> protected", { n: 3, about: "a/b" }],

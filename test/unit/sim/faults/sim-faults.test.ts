@@ -151,8 +151,8 @@ describe("a fault of a storm", () => {
     async (fault) => {
       const { site, link } = await protectedSite();
       const oracle = watchSite(site);
-      const said: string[] = [];
-      site.attach({ fault: (text) => said.push(text) });
+      const output: string[] = [];
+      site.attach({ fault: (text) => output.push(text) });
       const heal = strikeFault(site, fault, link);
       await site.clock.runFor(fault.lastsMs.low);
       heal();
@@ -160,7 +160,7 @@ describe("a fault of a storm", () => {
       await site.clock.runFor(900_000);
       const after = truthOf({ site, link });
       expect([after?.secured, after?.carries, after?.bgpUp]).toEqual([true, true, true]);
-      expect(said).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
+      expect(output).toEqual([`${fault.name} strikes`, `${fault.name} ends`]);
       expect(oracle.violations.map(formatViolation)).toEqual([]);
     },
   );

@@ -52,7 +52,7 @@ const rows: readonly (readonly [CpState, Partial<CpInputs>, CpState])[] = [
 ];
 
 describe("the CP machine of 802.1X clause 12", () => {
-  it.each(rows)("the CP machine in %s with %o goes to %s", (from, said, to) => {
-    expect(cpNext(from, { ...calm, ...said })).toBe(to);
+  it.each(rows)("the CP machine in %s with %o goes to %s", (from, output, to) => {
+    expect(cpNext(from, { ...calm, ...output })).toBe(to);
   });
 });

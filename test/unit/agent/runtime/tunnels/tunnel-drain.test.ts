@@ -24,7 +24,7 @@ const drain = { means: ["prepend"], settleMs: 10_000 } as const;
 
 class Scene {
   readonly clock = new SimClock(wallStart);
-  readonly said: string[] = [];
+  readonly lines: string[] = [];
   readonly asked: DeviceChange[] = [];
   readonly drained = new Set<string>();
   /** Tunnels whose BGP is down. */
@@ -66,7 +66,7 @@ class Scene {
     this.drains = new TunnelDrains({
       world: {
         clock: this.clock,
-        log: { write: (_level, _code, text) => void this.said.push(text) },
+        log: { write: (_level, _code, text) => void this.lines.push(text) },
       },
       desired: { tunnels: this.tunnels } as unknown as Desired,
       deviceCache: {
@@ -249,7 +249,7 @@ describe("a tunnel that is drained manually", () => {
     scene.silent = false;
     await scene.turn();
     expect(scene.asked.at(-1)).toMatchObject([{ kind: "port.restore" }]);
-    expect(scene.said).toEqual(["hub-1 gets its traffic back: BGP over hub-2 is not up"]);
+    expect(scene.lines).toEqual(["hub-1 gets its traffic back: BGP over hub-2 is not up"]);
     expect(scene.memory.drains).toEqual({});
     await scene.turn();
     expect(scene.asked).toHaveLength(2);
@@ -302,7 +302,7 @@ describe("a tunnel that authenticates anew", () => {
       scene.broken = true;
       await scene.undrainAfterAuth();
       await scene.turn();
-      expect(scene.said.at(-1)).toBe("no answer of FRR");
+      expect(scene.lines.at(-1)).toBe("no answer of FRR");
       expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "policy"]);
       scene.broken = false;
       await scene.turn();
@@ -314,7 +314,7 @@ describe("a tunnel that authenticates anew", () => {
     const scene = new Scene();
     scene.incoming.drained = 50;
     await scene.drainForAuth();
-    expect(scene.said).toEqual([
+    expect(scene.lines).toEqual([
       expect.stringMatching(/^hub-1 authenticates anew under traffic: .* its gateway still sends/),
     ]);
     expect(scene.clock.now()).toBeLessThan(60_000);
@@ -337,7 +337,7 @@ describe("a tunnel that authenticates anew", () => {
     const scene = new Scene();
     bend(scene);
     await scene.drainForAuth();
-    expect([scene.asked, scene.memory.drains, scene.said]).toEqual([[], {}, []]);
+    expect([scene.asked, scene.memory.drains, scene.lines]).toEqual([[], {}, []]);
   });
 
   it("a fresh authentication leaves a manually drained tunnel drained", async () => {
