@@ -40,7 +40,7 @@ export class Timeline {
   readonly #outages: ReturnType<typeof watchOutages>;
   /** The key before the run. */
   readonly #old: Ckn | undefined;
-  #seen: LinkTruth;
+  #observed: LinkTruth;
   #moves = 0;
   #isPending = false;
   #doneAt: Instant | undefined;
@@ -50,8 +50,8 @@ export class Timeline {
     this.#start = pair.site.clock.now();
     this.#lostBefore = pair.lost();
     this.#outages = watchOutages(pair.site);
-    this.#seen = this.#truth();
-    this.#old = this.#seen.edgeKeys[0];
+    this.#observed = this.#truth();
+    this.#old = this.#observed.edgeKeys[0];
     pair.site.attach({ effect: (effect) => this.#effect(effect), changed: () => this.#changed() });
   }
 
@@ -116,10 +116,10 @@ export class Timeline {
   }
 
   #changed(): void {
-    const before = this.#seen;
-    this.#seen = this.#truth();
-    if (this.#seen.carries !== before.carries) {
-      this.#add(this.#seen.carries ? "**the link carries again**" : "**the link goes dark**");
+    const before = this.#observed;
+    this.#observed = this.#truth();
+    if (this.#observed.carries !== before.carries) {
+      this.#add(this.#observed.carries ? "**the link carries again**" : "**the link goes dark**");
     }
   }
 

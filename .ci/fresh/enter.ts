@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 
 /** A folder of this machine, and the existing path inside the root where it is mounted. */
-export interface Seen {
+export interface Mount {
   readonly from: string;
   readonly at: string;
   readonly access: "read" | "write";
@@ -11,7 +11,7 @@ export interface Seen {
 
 export interface Visit {
   readonly root: string;
-  readonly seen: readonly Seen[];
+  readonly mounts: readonly Mount[];
   readonly user: { readonly uid: number; readonly gid: number };
   /**
    * All variables that the program has. They are not passed as arguments, where other processes
@@ -32,7 +32,7 @@ export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''"
  * Returns a script for `sh` in its own namespaces: it mounts everything, then runs the program in
  * that root.
  */
-export function script({ root, seen, user, cwd, argv }: Visit): string {
+export function script({ root, mounts, user, cwd, argv }: Visit): string {
   const inside = (path: string): string => quoted(`${root}${path}`);
   const bind = (from: string, at: string): string => `mount --bind ${quoted(from)} ${inside(at)}`;
   const readOnly = (at: string): string => `mount -o remount,bind,ro ${inside(at)}`;
@@ -53,7 +53,7 @@ export function script({ root, seen, user, cwd, argv }: Visit): string {
       return `ln -s /proc/self/${path} ${inside(`/dev/${name}`)}`;
     }),
     `mount -t tmpfs -o mode=755 run ${inside("/run")}`,
-    ...seen.flatMap(({ from, at, access }) => [
+    ...mounts.flatMap(({ from, at, access }) => [
       bind(from, at),
       ...(access === "read" ? [readOnly(at)] : []),
     ]),

@@ -6,7 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync 
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type Command, commandsOf } from "./commands.ts";
-import { enter, type Seen } from "./enter.ts";
+import { enter, type Mount } from "./enter.ts";
 import { asked, npmNeeds } from "./npm.ts";
 import { makeRoot } from "./root.ts";
 
@@ -85,17 +85,17 @@ function isKept({ name, npm: own }: Variant, { line, runs }: Command, work: stri
   const owned = ["clone", "home", "tmp"].map((folder) => join(work, folder));
   execFileSync("chown", ["-R", `${user.uid}:${user.gid}`, ...owned]);
   execFileSync("chmod", ["-R", "go+rX", join(work, "npm")]);
-  const seen: Seen[] = [
+  const mounts: Mount[] = [
     { from: join(work, "clone"), at: clone, access: "write" },
     { from: join(work, "home"), at: "/srv/reader", access: "write" },
     { from: join(work, "tmp"), at: "/tmp", access: "write" },
     { from: join(work, "npm"), at: "/srv/npm", access: "read" },
-    ...["/etc/resolv.conf", "/etc/hosts"].map((at): Seen => ({ from: at, at, access: "read" })),
+    ...["/etc/resolv.conf", "/etc/hosts"].map((at): Mount => ({ from: at, at, access: "read" })),
     ...(own === undefined ? [] : [{ from: own, at: tool, access: "read" } as const]),
   ];
   const path = [...(own === undefined ? [] : [`${tool}/bin`]), "/usr/local/bin:/usr/bin:/bin"];
   const status = enter({
-    ...{ root: root.folder, seen, user, cwd: `${clone}/linkseal` },
+    ...{ root: root.folder, mounts, user, cwd: `${clone}/linkseal` },
     argv: ["node", ".ci/fresh/visit.js", runs.replaceAll(" ", "-"), line],
     environment: {
       ...{ PATH: path.join(":"), HOME: "/srv/reader", LANG: "C" },

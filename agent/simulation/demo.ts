@@ -38,7 +38,7 @@ export class Demo {
   readonly #parts: DemoParts;
   readonly #waiting: Set<AskedFault>;
   #applied: boolean;
-  #seen = "";
+  #lastShown = "";
   #steadySince = 0;
 
   constructor(parts: DemoParts) {
@@ -113,14 +113,14 @@ export class Demo {
 
   #watch(status: Status, now: number): void {
     const links = status.groups.flatMap((group) => group.links);
-    const seen = JSON.stringify(
+    const lastShown = JSON.stringify(
       [status, ...links, ...status.tunnels].map(({ verdict, reasons }) => [
         verdict,
         ...reasons.map(({ code }) => code),
       ]),
     );
-    if (seen !== this.#seen || this.#underWay()) this.#steadySince = now;
-    this.#seen = seen;
+    if (lastShown !== this.#lastShown || this.#underWay()) this.#steadySince = now;
+    this.#lastShown = lastShown;
   }
 
   async #apply(signal: AbortSignal): Promise<void> {

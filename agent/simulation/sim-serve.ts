@@ -42,10 +42,10 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
     if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(faultConsole.verdict()));
   };
   const stop = stopAsked();
-  let seen = -1;
+  let lastCount = -1;
   while (!stop.aborted) {
-    if (oracle.violations.length !== seen) await keep();
-    seen = oracle.violations.length;
+    if (oracle.violations.length !== lastCount) await keep();
+    lastCount = oracle.violations.length;
     await Promise.race([rest(oracleMs, undefined, { signal: stop }).catch(ignore), pace.done]);
   }
   await pace.stop();

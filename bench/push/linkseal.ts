@@ -63,8 +63,8 @@ async function transaction(at: number, world: World): Promise<void> {
   await prepared.apply(confirmMs, never);
   const state = await device.observe(never);
   const found = state.macsec.find((one) => one.port === port)?.settings;
-  const seen = found?.kind === "known" ? found.value?.keyServerPriority : undefined;
-  if (seen !== order.priority) throw new Error(`${target.device} has the priority ${seen}`);
+  const observed = found?.kind === "known" ? found.value?.keyServerPriority : undefined;
+  if (observed !== order.priority) throw new Error(`${target.device} has the priority ${observed}`);
   await journal("confirms");
   await prepared.confirm(never);
   await journal("done");

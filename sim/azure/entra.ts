@@ -24,7 +24,7 @@ const bearerAssertion = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 export class Entra {
   readonly #options: EntraOptions;
   /** The assertion that each identifier first came with. */
-  readonly #seen = new Map<string, string>();
+  readonly #usedIds = new Map<string, string>();
   /** Device codes, and whether their person has signed in. */
   readonly #devices = new Map<string, "waiting" | "done">();
 
@@ -146,8 +146,8 @@ export class Entra {
   #replayed(assertion: string): AzureReply | undefined {
     const jti = jtiOf(assertion);
     if (jti === undefined) return undefined;
-    const before = this.#seen.get(jti) ?? assertion;
-    this.#seen.set(jti, before);
+    const before = this.#usedIds.get(jti) ?? assertion;
+    this.#usedIds.set(jti, before);
     if (before === assertion) return undefined;
     return this.#refuse(401, "invalid_client", 700027, "The assertion's jti was used before.");
   }

@@ -14,7 +14,7 @@ export abstract class Emulator<Form> {
   readonly #after: (form: Form, router: Router) => Form;
   readonly #known = new WeakMap<MutableConfig, Form>();
   #current: Form;
-  #seen: MutableConfig;
+  #lastRunning: MutableConfig;
   #saved: MutableConfig;
   #bootedAt: number;
   #boot: string;
@@ -28,9 +28,9 @@ export abstract class Emulator<Form> {
     this.#after = after;
     advertiseFarEndRoutes(router);
     this.#current = after(first, router);
-    this.#seen = router.running;
+    this.#lastRunning = router.running;
     this.#saved = router.running;
-    this.#known.set(this.#seen, this.#current);
+    this.#known.set(this.#lastRunning, this.#current);
     this.#bootedAt = router.wall() - upMs;
     this.#boot = this.#bootId();
   }
@@ -74,8 +74,8 @@ export abstract class Emulator<Form> {
    */
   protected followRunning({ keepsSame = false } = {}): "same" | "changed" | undefined {
     const { running } = this.router;
-    if (running === this.#seen) return undefined;
-    const isSame = diffConfig(this.#seen, running).length === 0;
+    if (running === this.#lastRunning) return undefined;
+    const isSame = diffConfig(this.#lastRunning, running).length === 0;
     const before = isSame && keepsSame ? this.#current : this.formOf(running);
     this.settle(before ?? (isSame ? this.#current : this.#after(this.#current, this.router)));
     return isSame ? "same" : "changed";
@@ -94,8 +94,8 @@ export abstract class Emulator<Form> {
   /** Sets the form of the running configuration. */
   settle(form: Form): void {
     this.#current = form;
-    this.#seen = this.router.running;
-    this.#known.set(this.#seen, form);
+    this.#lastRunning = this.router.running;
+    this.#known.set(this.#lastRunning, form);
   }
 }
 

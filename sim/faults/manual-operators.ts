@@ -257,10 +257,10 @@ export function setUpFarEnd(site: Site, link: SiteLink): Heal {
   const { suite, includeSci } = link.settings ?? handMadeSettings;
   link.msee.manualEdit(link.azureLink, { key: newest, suite, sci: includeSci ? "on" : "off" });
   const takeBack = (left: number): void => {
-    const seen = portal(link);
-    const waiting = seen === undefined || seen.provisioning === "updating";
+    const observed = portal(link);
+    const waiting = observed === undefined || observed.provisioning === "updating";
     if (left === 0 || link.edge.keys().length > 0) return;
-    if (!waiting && seen.pointsAt === undefined) return;
+    if (!waiting && observed.pointsAt === undefined) return;
     if (!waiting) link.msee.manualEdit(link.azureLink, { key: "off" });
     site.clock.after(retryMs, () => takeBack(left - 1));
   };

@@ -141,14 +141,14 @@ function* tooMany(
   const isShut = linkOf(moment.before, link.id)?.admin === "down";
   const taken = isShut ? shutAt.get(link.id) : link.drained ? drainedAt.get(link.id) : tried;
   const begunAt = taken ?? askedAt;
-  const isSeen = (each: LinkTruth, ckn: Ckn): boolean =>
+  const isObserved = (each: LinkTruth, ckn: Ckn): boolean =>
     (each.id === link.id ? askedAt : begunAt) -
       (cameBackAt.get(`${each.id} ${ckn}`) ?? Number.NEGATIVE_INFINITY) >
     unseenMs;
   // A change of the router starts from the router's own keys; no other party has read them.
   const startsThere = (each: LinkTruth): boolean => each.id === link.id && endOf(effect) === "edge";
   const counted = (each: LinkTruth): readonly Ckn[] =>
-    startsThere(each) ? kept(each) : kept(each).filter((ckn) => isSeen(each, ckn));
+    startsThere(each) ? kept(each) : kept(each).filter((ckn) => isObserved(each, ckn));
   const late = new Set(passing.values());
   const onLink = new Set([...counted(link), ...asked].filter((ckn) => !late.has(ckn)));
   if (onLink.size > keysPerLinkMax) {

@@ -15,14 +15,14 @@ export interface Finding {
 }
 
 /** The agent can see a link that it observed this recently, in milliseconds. */
-export const seenMs = 30_000;
+export const observedMs = 30_000;
 
 /** The result of an observation for one link: what the agent could learn at that time. */
 export interface LinkObservation {
   readonly at: Instant;
   readonly inService: boolean;
   /** The beginning of the uninterrupted series of observations. */
-  readonly seenSince: Instant;
+  readonly observedSince: Instant;
 }
 
 /** The agent's knowledge when it sent a commit. */

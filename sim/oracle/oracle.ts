@@ -22,8 +22,8 @@ import {
   type LinkObservation,
   linkOf,
   type Moment,
+  observedMs,
   type Promised,
-  seenMs,
   shownInService,
 } from "./moment.ts";
 import { type ProofBounds, watchRetirement } from "./proof.ts";
@@ -222,16 +222,20 @@ export class Oracle {
       const since = this.#brokenSince.get(link);
       const isReported = since !== undefined && state.at - since > this.#bounds.dataMs;
       const before = this.#observations.get(link);
-      const continues = before !== undefined && state.at - before.at <= seenMs;
-      const seenSince = continues ? before.seenSince : state.at;
-      this.#observations.set(link, { at: state.at, inService: shown && !isReported, seenSince });
+      const continues = before !== undefined && state.at - before.at <= observedMs;
+      const observedSince = continues ? before.observedSince : state.at;
+      this.#observations.set(link, {
+        at: state.at,
+        inService: shown && !isReported,
+        observedSince,
+      });
     }
   }
 
   /** Follows the counters: rates do not show traffic while the counters have stopped. */
   #follow(link: string, { mkpdus }: MacsecPort, at: Instant): void {
-    const seen = strongValue(mkpdus);
-    const sum = seen === undefined ? 0n : seen.sent + seen.received;
+    const observed = strongValue(mkpdus);
+    const sum = observed === undefined ? 0n : observed.sent + observed.received;
     const before = this.#readings.get(link);
     if (before?.mkpdus !== sum) this.#readings.set(link, { mkpdus: sum, at });
     else if (at - before.at > standstillMs) this.#movesSince.set(link, at);

@@ -105,7 +105,7 @@ export function watchRetirement(bounds: ProofBounds): Checker {
       .filter((effect) => effect.by === "agent")
       .flatMap((effect) => [...judge(moment, effect, memories.get(effect.link ?? ""), bounds)]);
     for (const link of moment.now.links) {
-      const memory = memories.get(link.id) ?? nothingSeen();
+      const memory = memories.get(link.id) ?? nothingObserved();
       const standing = standingOf(link, memory, moment.at);
       memory.standing = standing;
       if (standing !== undefined) memory.tenure = standing;
@@ -134,7 +134,7 @@ export function watchRetirement(bounds: ProofBounds): Checker {
   };
 }
 
-function nothingSeen(): Memory {
+function nothingObserved(): Memory {
   return {
     standing: undefined,
     tenure: undefined,
@@ -183,11 +183,11 @@ function* judge(
     if (effect.what === "rollback" && isUnseen(moment, effect, before, memory)) continue;
     if (effect.what !== "macsec.replaceKey") {
       // The reverted change began a moment ago, and its far end was observed all the while.
-      const seen =
+      const observed =
         effect.what === "rollback" && memory !== undefined
           ? { ...memory, farHandAt: undefined }
           : memory;
-      const flaw = flawOf(old, moment.at, before, seen, bounds);
+      const flaw = flawOf(old, moment.at, before, observed, bounds);
       const sent = effect.what === "rollback" ? undefined : sentAt(moment, effect);
       if (wasProvenWhenSent(old, sent, memory, bounds)) continue;
       if (flaw !== undefined) yield found(`retired key ${shortCkn(old)} ${flaw}`);

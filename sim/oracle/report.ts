@@ -115,9 +115,9 @@ export class ReportJudge {
     if (verdict === "unknown") return;
     const age = memory.knownAt === undefined ? undefined : at - memory.knownAt;
     if (age !== undefined && age <= this.#bounds.staleMs) return;
-    const seen = age === undefined ? "it was never read" : `its last reading is ${age} ms old`;
+    const observed = age === undefined ? "it was never read" : `its last reading is ${age} ms old`;
     const what = verdict === "protected" ? "stale read as protected" : `unknown read as ${verdict}`;
-    yield { promise: "P7", event: `status says ${id} ${verdict}`, text: `${what}: ${seen}` };
+    yield { promise: "P7", event: `status says ${id} ${verdict}`, text: `${what}: ${observed}` };
   }
 
   #tooLate(verdict: Verdict, memory: Memory, at: Instant): boolean {

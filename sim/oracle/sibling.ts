@@ -11,7 +11,7 @@ import {
   type Knowledge,
   linkOf,
   type Moment,
-  seenMs,
+  observedMs,
 } from "./moment.ts";
 
 export interface SiblingBounds {
@@ -183,11 +183,11 @@ function* judgeSibling(
     const event = describeEffect(effect);
     const took = `the agent touched ${effect.link}`;
     if (age === undefined || age > bounds.observationFreshMs) {
-      const seen = age === undefined ? "was never observed" : `was last observed ${age} ms ago`;
+      const observed = age === undefined ? "was never observed" : `was last observed ${age} ms ago`;
       yield {
         promise: "P2",
         event,
-        text: `${took} on an old observation: its sibling ${sibling.id} ${seen}`,
+        text: `${took} on an old observation: its sibling ${sibling.id} ${observed}`,
       };
     } else if (observation?.inService === false) {
       const text = `${took} while its sibling ${sibling.id} was seen out of service`;
@@ -288,9 +288,9 @@ function* keptDrained(
 function waitsMs(moment: Moment, { id }: LinkTruth, usableSince: Instant): number {
   const since = moment.parked.get(id);
   const observation = moment.observations.get(id);
-  if (since === undefined || observation === undefined || moment.at - observation.at > seenMs)
+  if (since === undefined || observation === undefined || moment.at - observation.at > observedMs)
     return 0;
-  return moment.at - Math.max(since, usableSince, observation.seenSince);
+  return moment.at - Math.max(since, usableSince, observation.observedSince);
 }
 
 /**
@@ -306,10 +306,10 @@ function unmeantMs(
   const { meant, observations, forgotAt, at } = moment;
   const observation = observations.get(id);
   if (meant === undefined || meant.has(id)) return 0;
-  if (observation === undefined || at - observation.at > seenMs) return 0;
+  if (observation === undefined || at - observation.at > observedMs) return 0;
   const asked = knowledgeOf(moment, withheld)?.at ?? withheld.at;
   if (forgotAt !== undefined && asked <= forgotAt) return 0;
-  return at - Math.max(withheld.at, usableSince, observation.seenSince);
+  return at - Math.max(withheld.at, usableSince, observation.observedSince);
 }
 
 function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefined): number {
@@ -320,7 +320,7 @@ function quietMs(moment: Moment, usableSince: Instant, lastAct: Instant | undefi
 function knownLostSiblings(moment: Moment, link: LinkTruth): boolean {
   return moment.now.links.every((other) => {
     const observation = moment.observations.get(other.id);
-    if (observation === undefined || moment.at - observation.at > seenMs) return false;
+    if (observation === undefined || moment.at - observation.at > observedMs) return false;
     return other.id === link.id || (!observation.inService && !inService(other));
   });
 }

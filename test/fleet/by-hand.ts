@@ -64,15 +64,15 @@ export async function rotateByHand(
     await types((port) => {
       port.drain = "prepend";
     });
-    await sees(site, operator, () => link.router.drainSettled(link.port));
+    await observes(site, operator, () => link.router.drainSettled(link.port));
   }
   await clock.sleep(operator.typeMs);
   link.msee.manualEdit(link.azureLink, { key });
-  await sees(site, operator, () => farShows(link, key));
+  await observes(site, operator, () => farShows(link, key));
   await types((port) => {
     port.keys = [{ ckn: key.ckn, cak, role: "primary" }];
   });
-  const rotated = await sees(site, operator, () => routerShows(link, key.ckn));
+  const rotated = await observes(site, operator, () => routerShows(link, key.ckn));
   if (options.drain === "yes") {
     await types((port) => {
       port.drain = undefined;
@@ -105,7 +105,11 @@ function routerShows(link: SiteLink, ckn: Ckn): boolean {
   return session.controlledPort === "secured" && session.principalCkn === ckn;
 }
 
-async function sees(site: Site, operator: ManualOperator, good: () => boolean): Promise<boolean> {
+async function observes(
+  site: Site,
+  operator: ManualOperator,
+  good: () => boolean,
+): Promise<boolean> {
   const end = (site.clock.now() + operator.patienceMs) as Instant;
   let inARow = 0;
   while (inARow < operator.observations && site.clock.now() < end) {

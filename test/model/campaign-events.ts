@@ -16,9 +16,9 @@ import {
   campaignIn,
   carrierOf,
   factsIn,
+  observesOld,
   observeWorld,
   recordFor,
-  seesOld,
   stateName,
 } from "./campaign-observation.ts";
 import {
@@ -178,7 +178,7 @@ export class Events {
         to.proven = 1;
       });
     }
-    if (world.oldProven === 0 && seesOld(world, config) && (world.keys & newKey) !== 0) {
+    if (world.oldProven === 0 && observesOld(world, config) && (world.keys & newKey) !== 0) {
       this.#fair("long proven by the old key", (to) => {
         to.oldProven = 1;
       });

@@ -8,9 +8,9 @@ import {
   carrierOf,
   isClosed,
   type Oracle,
-  pendingSeen,
+  observesNew,
+  pendingObserved,
   recordFor,
-  seesNew,
   stateName,
 } from "./campaign-observation.ts";
 import {
@@ -44,7 +44,7 @@ const healingTurnsMax = 40;
 /** A campaign that still waits then waits for its deadline. */
 const deadlineTurn = 20;
 const noon = 0 as WallTime;
-const nothingSeen = { port: undefined, far: "unknown" } as const;
+const nothingObserved = { port: undefined, far: "unknown" } as const;
 const parking = ["gated", "awaitingPeer", "held"];
 const scratches = new Map<Oracle, World>();
 
@@ -79,7 +79,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   if (world.routerUnseen === 1) return;
   judgeTraffic(world, oracle, report, left);
   // The agent cannot know a change that came late if the record of it was lost.
-  if (pendingSeen(world) === ours && !mayBeArmed(world)) {
+  if (pendingObserved(world) === ours && !mayBeArmed(world)) {
     report(`TIMER: a commit of ours is armed in ${state}`);
   }
   if (!parking.includes(state)) return;
@@ -105,7 +105,7 @@ function judgeTraffic(
 ): void {
   const { config } = oracle;
   if (world.drained === 0 || !isUp(world, config) || isHidden(world, config)) return;
-  if (pendingSeen(world) === 2) return;
+  if (pendingObserved(world) === 2) return;
   const state = stateName(world.record);
   const link = linkIn(world.record);
   const isBack = (to: World): boolean => to.drained === 0 || linkIn(to.record) !== link;
@@ -130,7 +130,8 @@ function mayBeArmed({ record }: World): boolean {
 }
 
 function judgePending(world: World, oracle: Oracle, report: (broken: string) => void): void {
-  if (pendingSeen(world) !== ours || world.farUnseen === 1 || !isUp(world, oracle.config)) return;
+  if (pendingObserved(world) !== ours || world.farUnseen === 1 || !isUp(world, oracle.config))
+    return;
   if (settles(world, oracle, (to) => to.pending === 0)) return;
   if (world.operation === updating) return;
   // A campaign taken up again to go back rolls nothing back by itself: silence until the timer.
@@ -171,7 +172,7 @@ function heals(world: World, oracle: Oracle): boolean {
 
 function resume(world: World, config: Config): void {
   const input = { verb: "resume", farEndDone: false, by: "test" } as const;
-  const verdict = command(campaignIn(world.record, config), input, nothingSeen, noon);
+  const verdict = command(campaignIn(world.record, config), input, nothingObserved, noon);
   if (verdict.kind === "accepted") world.record = recordFor(verdict.campaign);
 }
 
@@ -206,14 +207,14 @@ function timerVerdict(before: World, after: World, oracle: Oracle): string | und
   // Right after its start nothing at the far end counts as settled: it may be on its way to old.
   if (before.startGrace === 1 && backIn(before.record)) return "residual";
   if (before.alive === 0 || before.routerUnseen === 1) return "residual";
-  if (pendingSeen(before) !== ours && before.tailLost === 1) return "residual";
+  if (pendingObserved(before) !== ours && before.tailLost === 1) return "residual";
   const to = scratchOf(oracle);
   copy(before, to);
   // It had no turn since: its next ones would keep the key.
   for (let turns = 0; turns < keepingTurnsMax; turns += 1) {
     if (turn(to, oracle, "goes well", ignore).action === "confirm") return "residual";
   }
-  const shows = bare || seesNew(before, config) || carrierOf(before, config) === 1;
+  const shows = bare || observesNew(before, config) || carrierOf(before, config) === 1;
   if (!shows) return "residual";
   return `TIMER: it takes a key away that the agent could keep, in ${stateName(before.record)}`;
 }

@@ -6,9 +6,9 @@ import { judgeEffect, judgeStep, keysOn, keyWork, noWrite, puts } from "./campai
 import {
   carrierOf,
   type Oracle,
+  observesNew,
+  observesOld,
   replacementOf,
-  seesNew,
-  seesOld,
   type Taken,
 } from "./campaign-observation.ts";
 import {
@@ -65,13 +65,13 @@ function observed(world: World, config: Config): void {
   const seen = world.routerUnseen === 0;
   if (!seen || world.drained === 0) world.quiet = 0;
   if (!(seen && canBeProven(world, config))) world.proven = 0;
-  if (!seesOld(world, config)) world.oldProven = 0;
+  if (!observesOld(world, config)) world.oldProven = 0;
   if (!(seen && canBeSteady(world, config))) world.steady = 0;
   if (!(seen && carrier === 2 && world.cut === 0 && world.shut === 0)) world.lasting = 0;
 }
 
 export function canBeProven(world: World, config: Config): boolean {
-  if (world.routerUnseen === 1 || !seesNew(world, config)) return false;
+  if (world.routerUnseen === 1 || !observesNew(world, config)) return false;
   return carrierOf(world, config) === 1;
 }
 

@@ -90,7 +90,7 @@ const [farOld, farNew, farEither, farOther, farUpdating, farFailed, farUnknown] 
   0, 1, 2, 3, 4, 5, 6,
 ];
 
-function farSeen(world: World, config: Config): number {
+function farObserved(world: World, config: Config): number {
   if (world.farUnseen === 1) return farUnknown;
   const may = world.operation === updating || world.startGrace === 1 || world.putGrace === 1;
   if (may) return farUpdating;
@@ -99,12 +99,12 @@ function farSeen(world: World, config: Config): number {
   if (config.either) return farEither;
   return world.document === onNew ? farNew : farOld;
 }
-export const seesNew = (world: World, config: Config): boolean => {
-  const far = farSeen(world, config);
+export const observesNew = (world: World, config: Config): boolean => {
+  const far = farObserved(world, config);
   return far === farNew || far === farEither;
 };
 
-const keysSeen = ["old", "both", "new", "else"] as const;
+const keysObserved = ["old", "both", "new", "else"] as const;
 function keysIn(world: World, config: Config): number {
   const { keys } = world;
   if (keys === newKey) return 2;
@@ -121,13 +121,13 @@ export function carrierOf(world: World, config: Config): number {
 }
 
 /** Only where both keys can meet is the old one proven before the new one goes. */
-export function seesOld(world: World, config: Config): boolean {
+export function observesOld(world: World, config: Config): boolean {
   if (config.overlap === "breakBeforeMake" || carrierOf(world, config) !== 0) return false;
-  return world.routerUnseen === 0 && farSeen(world, config) === farOld;
+  return world.routerUnseen === 0 && farObserved(world, config) === farOld;
 }
 
 /** A record that lost its token cannot tell whose commit it is. */
-export function pendingSeen(world: World): number {
+export function pendingObserved(world: World): number {
   return world.pending === ours && !hasToken(world.record) ? foreign : world.pending;
 }
 
@@ -156,7 +156,7 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
 export function isClosed(world: World, config: Config): boolean {
   if (siblingLost(world) || siblingUnsure(world)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
-  const far = farSeen(world, config);
+  const far = farObserved(world, config);
   if (far === farUpdating || far === farUnknown) return true;
   if (backIn(world.record)) return false;
   const begun =
@@ -186,7 +186,7 @@ export function observeWorld(world: World, config: Config): number {
       ? 0
       : 1 |
         (keys << 1) |
-        (pendingSeen(world) << 3) |
+        (pendingObserved(world) << 3) |
         (carrier << 5) |
         ((isOutage ? 1 + world.lasting : 0) << 7) |
         (Number(promoted) << 9) |
@@ -195,7 +195,7 @@ export function observeWorld(world: World, config: Config): number {
   const isStaged = world.routerUnseen === 0 && keys === 1 && carrier === 0;
   return (
     portFacts |
-    (farSeen(world, config) << 12) |
+    (farObserved(world, config) << 12) |
     (Number(siblingLost(world)) << 15) |
     (Number(isClosed(world, config)) << 16) |
     (world.quiet << 17) |
@@ -221,7 +221,7 @@ export function factsIn(observation: number, config: Config): Facts {
       bits(0, 1) === 0
         ? undefined
         : {
-            keys: keysSeen[bits(1, 2)] ?? "else",
+            keys: keysObserved[bits(1, 2)] ?? "else",
             pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
             carriedBy: carriers[bits(5, 2)] ?? "nothing",
             outage: outages[bits(7, 2)] ?? "none",

@@ -29,7 +29,7 @@ interface GroupNotes {
   /**
    * The state of the campaign that was seen last, and the time by which the operator reacts to it.
    */
-  seen: string;
+  lastState: string;
   dueAt: number;
   /** The number of repairs of a stopped campaign since the operator became careful. */
   tries: number;
@@ -86,13 +86,13 @@ export class ManualOperator {
     this.#away = temper === "away";
     if (temper === "away") return;
     this.#temper = temper;
-    for (const notes of this.#allNotes.values()) Object.assign(notes, { seen: "", tries: 0 });
+    for (const notes of this.#allNotes.values()) Object.assign(notes, { lastState: "", tries: 0 });
   }
 
   #notes(group: string): GroupNotes {
     const known = this.#allNotes.get(group);
     if (known !== undefined) return known;
-    const notes: GroupNotes = { wanted: "nothing", seen: "", dueAt: 0, tries: 0 };
+    const notes: GroupNotes = { wanted: "nothing", lastState: "", dueAt: 0, tries: 0 };
     this.#allNotes.set(group, notes);
     return notes;
   }
@@ -149,9 +149,9 @@ export class ManualOperator {
   #isDue({ at, state, since }: Campaign, notes: GroupNotes): boolean {
     const { run, prng } = this.#parts;
     const now = run.stormSite.site.clock.now();
-    const seen = `${at} ${state} ${since}`;
-    if (notes.seen !== seen) {
-      notes.seen = seen;
+    const lastState = `${at} ${state} ${since}`;
+    if (notes.lastState !== lastState) {
+      notes.lastState = lastState;
       notes.dueAt = now + this.#delayMs(prng, state);
     }
     if (now < notes.dueAt) return false;

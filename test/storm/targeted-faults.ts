@@ -56,7 +56,7 @@ export class TargetedFaults {
   readonly kind: "plain" | "combined";
   readonly #targeted: TargetedFault[];
   /** The last campaign of each group, and the state that it went to. */
-  readonly #seen = new Map<
+  readonly #lastCampaign = new Map<
     string,
     { readonly campaign: Campaign; readonly state: CampaignState }
   >();
@@ -84,15 +84,15 @@ export class TargetedFaults {
 
   /** Strikes what waited for this row or state, once. */
   entered(campaign: Campaign, row: string, state: CampaignState): void {
-    this.#seen.set(campaign.group, { campaign, state });
+    this.#lastCampaign.set(campaign.group, { campaign, state });
     this.#strikeDue(campaign, ({ at }) => at === row || at === state);
   }
 
   /** Strikes what waited for the agent to shut the port of this link. */
   shut(link: string): void {
-    const seen = this.#seen.get(link.slice(0, link.indexOf("/")));
-    if (seen === undefined) return;
-    const { campaign, state } = seen;
+    const lastCampaign = this.#lastCampaign.get(link.slice(0, link.indexOf("/")));
+    if (lastCampaign === undefined) return;
+    const { campaign, state } = lastCampaign;
     this.#strikeDue(campaign, ({ at }) => at === "port.shut" || at === `${state}.shut`);
   }
 

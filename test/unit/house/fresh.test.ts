@@ -76,7 +76,7 @@ describe("what npm needs to reach its registry", () => {
 describe("a visit to a fresh root", () => {
   const visit = {
     ...{ root: "/cache/it's root", user: { uid: 7, gid: 8 }, cwd: "/srv/a clone" },
-    seen: [
+    mounts: [
       { from: "/x/clone", at: "/srv/a clone", access: "write" },
       { from: "/etc/hosts", at: "/etc/hosts", access: "read" },
     ],
