@@ -14,18 +14,18 @@ export function channelTo(
   const waiting: Uint8Array[] = [];
   let isOver = false;
   let wake = Promise.withResolvers<void>();
-  const tell = (): void => {
+  const notify = (): void => {
     wake.resolve();
     wake = Promise.withResolvers();
   };
   const session = connect({
     send: (octets) => {
       waiting.push(octets);
-      tell();
+      notify();
     },
     close: () => {
       isOver = true;
-      tell();
+      notify();
     },
   });
   if (session === undefined)
@@ -47,7 +47,7 @@ export function channelTo(
       if (isOver) return;
       isOver = true;
       session.gone();
-      tell();
+      notify();
     },
   };
 }

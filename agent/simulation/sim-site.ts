@@ -229,11 +229,11 @@ async function openSockets(
     // Telemetry is outside of the simulation, and uses no randomness of its seed.
     const outside = { ...world, dial: hostDialer, entropy: hostEntropy };
     const { kind } = places;
-    const telling = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
+    const telemetry = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
     return {
       places,
       close: async () => {
-        await Promise.all([api.close(), site.close(), telling]);
+        await Promise.all([api.close(), site.close(), telemetry]);
       },
     };
   } catch (error) {

@@ -145,8 +145,8 @@ function status(router: Router): Json {
   };
 }
 
-function perPort(ports: readonly MacsecPort[], tell: (port: MacsecPort) => Json): Json {
-  return { interfaces: Object.fromEntries(ports.map((port) => [port.port, tell(port)])) };
+function perPort(ports: readonly MacsecPort[], describe: (port: MacsecPort) => Json): Json {
+  return { interfaces: Object.fromEntries(ports.map((port) => [port.port, describe(port)])) };
 }
 
 function interfaces(router: Router): Json {

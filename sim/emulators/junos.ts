@@ -182,11 +182,11 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       case "close-session":
         return { kind: "last", body: tag("ok") };
       default:
-        return replied(...this.#tell(operation).map(printTree));
+        return replied(...this.#replyTo(operation).map(printTree));
     }
   }
 
-  #tell(operation: XmlNode): readonly ConfigNode[] {
+  #replyTo(operation: XmlNode): readonly ConfigNode[] {
     const question = questions.get(operation.name);
     const isOfTunnels = operation.name.includes("security-associations");
     if (question === undefined || (isOfTunnels && !hasIpsec(this.router))) {

@@ -51,17 +51,17 @@ export interface StormFault extends FaultKind {
 
 /** Strikes a fault and notifies the observers; the returned heal does the same. */
 export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
-  const tell = (what: "strikes" | "ends"): void => {
+  const report = (what: "strikes" | "ends"): void => {
     for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
-    site.tellFault(`${fault.name} ${what}`, link.id);
+    site.reportFault(`${fault.name} ${what}`, link.id);
   };
-  tell("strikes");
+  report("strikes");
   const heal = fault.strike(site, link);
   let healed = false;
   return () => {
     if (healed) return;
     healed = true;
-    tell("ends");
+    report("ends");
     heal();
   };
 }
@@ -134,8 +134,8 @@ function clearPath(site: Site, link: SiteLink): Heal {
 function clearPathBack(site: Site, link: SiteLink): Heal {
   const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
   if (tunnel === undefined) return () => {};
-  link.router.tell(tunnel.localPrefix, "announce");
-  return () => link.router.tell(tunnel.localPrefix, "withdraw");
+  link.router.advertiseOwn(tunnel.localPrefix, "announce");
+  return () => link.router.advertiseOwn(tunnel.localPrefix, "withdraw");
 }
 
 /** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */

@@ -45,9 +45,9 @@ export class EventLog {
     for (const link of now.links) {
       const old = linkOf(before, link.id);
       if (old === undefined) continue;
-      for (const [name, tell] of columns) {
-        const was = tell(old);
-        const is = tell(link);
+      for (const [name, format] of columns) {
+        const was = format(old);
+        const is = format(link);
         if (was !== is) this.line("link", link.id, `${name} ${was} -> ${is}`);
       }
     }

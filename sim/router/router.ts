@@ -343,7 +343,7 @@ export class Router {
   }
 
   /** Advertises the prefix to the far end over BGP on every port, or withdraws it. */
-  tell(prefix: string, kind: "announce" | "withdraw"): void {
+  advertiseOwn(prefix: string, kind: "announce" | "withdraw"): void {
     if (kind === "announce") this.#announced.add(prefix);
     else this.#announced.delete(prefix);
   }

@@ -312,8 +312,8 @@ export class Msee {
     const cakSecretId = document.pointsAt?.cakSecretId;
     const pointed = cakSecretId === undefined ? {} : { cakSecretId };
     const where = { place: this.name, link: undefined, port: link };
-    for (const tell of this.#listeners) {
-      tell({ at, by, ...where, what: "peer.put", ...named, ...pointed });
+    for (const notify of this.#listeners) {
+      notify({ at, by, ...where, what: "peer.put", ...named, ...pointed });
     }
   }
 

@@ -203,7 +203,7 @@ export class Site implements SiteBackend {
   }
 
   /** Reports to observers that a fault strikes or is healed. */
-  tellFault(text: string, link: string): void {
+  reportFault(text: string, link: string): void {
     for (const observer of this.#observers) observer.fault?.(text, link);
   }
 
@@ -363,7 +363,7 @@ export class Site implements SiteBackend {
     router.onRouting(() => this.#changed(link));
     router.onEffect((effect) => {
       if (effect.port === link.port) this.#effect(link, effect);
-      else if (effect.port === undefined && isFirst) this.#tell(effect);
+      else if (effect.port === undefined && isFirst) this.#notify(effect);
     });
     msee.onEffect((effect) => {
       if (effect.port === link.azureLink) this.#effect(link, effect);
@@ -372,10 +372,10 @@ export class Site implements SiteBackend {
 
   #effect(link: PlannedLink, effect: EffectEvent): void {
     this.#changed(link);
-    this.#tell({ ...effect, link: link.id, port: link.port });
+    this.#notify({ ...effect, link: link.id, port: link.port });
   }
 
-  #tell(effect: EffectEvent): void {
+  #notify(effect: EffectEvent): void {
     for (const observer of this.#observers) observer.effect?.(effect);
   }
 

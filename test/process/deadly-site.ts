@@ -99,7 +99,7 @@ function effectOf(path: string): string | undefined {
   return verb === "transactions" ? `${name} ${what}` : undefined;
 }
 
-export function tell(news: News): void {
+export function report(news: News): void {
   process.send?.(news);
 }
 
@@ -130,7 +130,7 @@ class DeadlySite {
     paceClock(site.clock, { speed, hold: this.#leash.hold });
     process.on("message", (order) => this.#obey(order as Order));
     process.on("disconnect", () => process.exit());
-    tell({ kind: "ready", config: hasty(site.config(`unix:${socket}`)) });
+    report({ kind: "ready", config: hasty(site.config(`unix:${socket}`)) });
   }
 
   async #serveOne(...[request, signal]: Parameters<SiteHandler>): ReturnType<SiteHandler> {
@@ -177,7 +177,7 @@ class DeadlySite {
     const { oracle, site } = this.#staff;
     switch (order.kind) {
       case "now":
-        tell({ kind: "now", now: site.clock.now() });
+        report({ kind: "now", now: site.clock.now() });
         break;
       case "victim":
         this.#victim = order.pid;
@@ -196,7 +196,7 @@ class DeadlySite {
       case "heal":
         throw new Error("this site is enrolled, and neither rotated nor struck");
       case "account":
-        tell(accountOf(this.#staff, this.#requests));
+        report(accountOf(this.#staff, this.#requests));
         break;
     }
   }

@@ -56,8 +56,8 @@ describe("a real agent beside junos and iosxr", { timeout: 1_200_000 }, () => {
         seen.add(`${link} ${state}: ${because}`);
         if (struck || link !== "primary" || state !== at) return;
         struck = true;
-        stage.tell({ kind: "strike", fault, link: `erd-demo/${on}` });
-        healing = setTimeout(() => stage.tell({ kind: "heal" }), lastsMs);
+        stage.send({ kind: "strike", fault, link: `erd-demo/${on}` });
+        healing = setTimeout(() => stage.send({ kind: "heal" }), lastsMs);
       }).catch((error: unknown) => error);
       clearTimeout(healing);
       console.log(`${fault} at ${at}: ${isEnded(ended) ? ended.outcome : String(ended)}`);

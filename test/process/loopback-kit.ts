@@ -115,7 +115,7 @@ export async function run(
   await using stage = await Stage.open(setting, "loopback-site.ts");
   let program = await adopted(stage);
   const [recordsBefore, begun] = [stage.records(), performance.now()];
-  stage.tell({ kind: "newKeys" });
+  stage.send({ kind: "newKeys" });
   if (point?.kind === "record") stage.killAtRecord(program, recordsBefore + point.nth);
   let outcome = await rotated(stage, program, hear);
   while (program.dead) {

@@ -33,9 +33,9 @@ import {
   type Death,
   lonelyMs,
   type Order,
+  report,
   type SiteSetting,
   socketIn,
-  tell,
 } from "./deadly-site.ts";
 
 export type Platform = keyof typeof routerPlatforms;
@@ -160,7 +160,7 @@ class LoopbackSite {
         ),
       staff.site.config(`unix:${socket}`),
     );
-    tell({
+    report({
       kind: "ready",
       config: patient(config.replace(/^azure:\n(?: .*\n)+/m, `${azure.join("\n")}\n`)),
       environment: { NODE_EXTRA_CA_CERTS: ca },
@@ -198,14 +198,14 @@ class LoopbackSite {
     const isGood = state.macsec.every((port) => shownInService(port, state.routing) !== false);
     // The agent may act on a good state as soon as it has read it, and learns of a bad one no
     // earlier.
-    const tell = (): void => {
+    const report = (): void => {
       // The oracle may know a later observation already.
       if ((this.#newest.get(name) ?? state.at) > state.at) return;
       this.#newest.set(name, state.at);
       oracle.observed(state);
     };
-    if (isGood) tell();
-    else site.clock.after(answerMs, tell);
+    if (isGood) report();
+    else site.clock.after(answerMs, report);
   }
 
   /**
@@ -309,7 +309,7 @@ class LoopbackSite {
     const { oracle, site } = this.#staff;
     switch (order.kind) {
       case "now":
-        tell({ kind: "now", now: site.clock.now() });
+        report({ kind: "now", now: site.clock.now() });
         break;
       case "victim":
         this.#victim = order.pid;
@@ -335,7 +335,7 @@ class LoopbackSite {
         this.#phase = "rotation";
         break;
       case "account":
-        tell(this.#account());
+        report(this.#account());
         break;
     }
   }

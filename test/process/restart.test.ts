@@ -27,7 +27,7 @@ describe("a restart of the real agent", () => {
     await stage.apply();
     await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
     expect(await firstVerdict(stage, program)).toBe("protected");
-    stage.tell({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
+    stage.send({ kind: "expectNoWrites", why: "the devices are as the intent wants them" });
 
     const restarts = effort(6, 200);
     for (let restart = 0; restart < restarts; restart += 1) {

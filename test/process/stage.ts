@@ -48,12 +48,12 @@ export class Stage implements AsyncDisposable {
     return join(this.folder, "state");
   }
 
-  tell(order: Order): void {
+  send(order: Order): void {
     this.#site.send(order);
   }
 
   async account(): Promise<Account> {
-    this.tell({ kind: "account" });
+    this.send({ kind: "account" });
     const news = await heard(this.#site);
     if (news.kind !== "account") throw new Error(`the site answered with ${news.kind}`);
     return news;
@@ -78,7 +78,7 @@ export class Stage implements AsyncDisposable {
   /** Starts a new agent on the same state folder; resolves once it is ready for requests. */
   async live(): Promise<Program> {
     const program = this.start("agent");
-    this.tell({ kind: "victim", pid: program.pid });
+    this.send({ kind: "victim", pid: program.pid });
     await program.until(readyMark);
     return program;
   }
@@ -95,7 +95,7 @@ export class Stage implements AsyncDisposable {
 
   kill(program: Program): void {
     program.child.kill("SIGKILL");
-    this.tell({ kind: "dead" });
+    this.send({ kind: "dead" });
   }
 
   records(): number {
@@ -144,11 +144,11 @@ export class Stage implements AsyncDisposable {
    * Returns the agent's status; the site compares it with the time at which the agent was asked.
    */
   async status(): Promise<Status> {
-    this.tell({ kind: "now" });
+    this.send({ kind: "now" });
     const asked = await heard(this.#site);
     if (asked.kind !== "now") throw new Error(`the site answered with ${asked.kind}`);
     const status = await this.view<Status>("/v1/status");
-    this.tell({ kind: "reported", status, askedAt: asked.now });
+    this.send({ kind: "reported", status, askedAt: asked.now });
     return status;
   }
 

@@ -31,7 +31,7 @@ function recordedDisk(disk: Disk, oracle: Oracle): Disk {
       await disk.append(name, bytes);
       const line = decoder.decode(bytes);
       oracle.recorded(line);
-      if (telling.test(line)) tell(decodeJson(line) as JournalRecord, oracle);
+      if (reportable.test(line)) report(decodeJson(line) as JournalRecord, oracle);
     },
     replace: async (name, bytes) => {
       oracle.emitted(name, bytes);
@@ -42,9 +42,9 @@ function recordedDisk(disk: Disk, oracle: Oracle): Disk {
 }
 
 /** Matches records with a statement that the oracle can check. */
-const telling = /"kind":"(?:binding|campaign|handDrain)"/;
+const reportable = /"kind":"(?:binding|campaign|handDrain)"/;
 
-function tell(record: JournalRecord, oracle: Oracle): void {
+function report(record: JournalRecord, oracle: Oracle): void {
   if (record.kind === "campaign") {
     const { campaign } = record;
     const { state } = campaign;

@@ -223,7 +223,7 @@ export function rowsOf(
 const keepsReason = (row: string): boolean => /^(held|done)\./.test(row);
 
 /** Another match of a row, with the cause that its reason carries. */
-export type Told = readonly [
+export type ReportedCase = readonly [
   row: string,
   campaign: Partial<Campaign>,
   facts: Partial<Facts>,
@@ -231,7 +231,7 @@ export type Told = readonly [
   action?: ActionKind,
 ];
 
-export function tells(kind: Kind, overlap: Overlap, cases: readonly Told[]): void {
+export function reports(kind: Kind, overlap: Overlap, cases: readonly ReportedCase[]): void {
   describe(`${kind}, ${overlap}, the cause`, () => {
     for (const [row, campaign, facts, cause, action] of cases) {
       const seen = JSON.stringify({ ...campaign, ...facts });

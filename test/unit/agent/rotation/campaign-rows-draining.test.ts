@@ -8,8 +8,8 @@ import {
   overdue,
   port,
   refusedKey,
+  reports,
   rowsOf,
-  tells,
   valid,
 } from "../../kit/campaign-kit.ts";
 
@@ -149,7 +149,7 @@ rowsOf(
   ],
 );
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["draining.waits", {}, { ...port({ drain: "on" }) }, more],
   ["draining.late", {}, { ...overdue }, more],
   ["draining.strange", {}, { ...port({ keys: "else" }), drained: held }],
@@ -157,12 +157,12 @@ tells("rotate", "keychain", [
   ["draining.strange", {}, { drained: held, far: "failed" }],
 ]);
 
-tells("rotate", "breakBeforeMake", [
+reports("rotate", "breakBeforeMake", [
   ["draining.newAlone", {}, { ...port({ keys: "new" }), drained: held, ...manual }],
 ]);
 
 // A person is not asked for a change that both settings already show.
-tells("change", "breakBeforeMake", [
+reports("change", "breakBeforeMake", [
   ["draining.farNew", {}, { ...port({ keys: "new" }), drained: held, far: "either" }],
   ["draining.breaks", {}, { ...manual, drained: held, far: "either" }],
 ]);

@@ -4,10 +4,10 @@ import {
   blind,
   manual,
   port,
+  type ReportedCase,
+  reports,
   rowsOf,
   shut,
-  type Told,
-  tells,
   windowShut,
 } from "../../kit/campaign-kit.ts";
 
@@ -136,7 +136,7 @@ const dark = { carriedBy: "nothing", outage: "lasting" } as const;
 const newAlone = { keys: "new", ...dark } as const;
 const both = { keys: "both" } as const;
 
-const darkCells: readonly Told[] = [
+const darkCells: readonly ReportedCase[] = [
   ["gated.dark", {}, { ...port(newAlone) }, { code: "farEnd.apart", far: "old" }],
   ["gated.dark", {}, { ...port(newAlone), far: "other" }, { code: "farEnd.apart", far: "other" }],
   ["gated.dark", {}, { ...port(newAlone), far: "new" }, { code: "farEnd.apart", far: "new" }],
@@ -150,7 +150,7 @@ const darkCells: readonly Told[] = [
   ["gated.open", { goal: "revert" }, { ...port(dark), far: "new" }, undefined, "drain"],
 ];
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ...darkCells,
   ["gated.closed", {}, { ...blind, ...windowShut }, shut],
   ["gated.closed", {}, { ...blind, ...windowShut, ...manual }, shut],
@@ -185,7 +185,7 @@ tells("rotate", "keychain", [
   ["awaitingPeer.waits", {}, { ...port(both) }, { code: "router.holdsBoth" }],
 ]);
 
-tells("rotate", "breakBeforeMake", [
+reports("rotate", "breakBeforeMake", [
   ["gated.open", {}, { ...port(newAlone) }, undefined, "drain"],
   ["gated.askPerson", {}, { ...manual }],
   ["awaitingPeer.waits", {}, {}, { code: "router.untouched" }],
@@ -193,7 +193,7 @@ tells("rotate", "breakBeforeMake", [
   ["awaitingPeer.oldKeyGone", {}, { ...port({ keys: "new" }) }],
 ]);
 
-tells("enrol", "breakBeforeMake", [
+reports("enrol", "breakBeforeMake", [
   [
     "gated.dark",
     { goal: "revert" },
@@ -203,7 +203,7 @@ tells("enrol", "breakBeforeMake", [
 ]);
 
 /** Only packets of our own can show that a drained link carries again. */
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["gated.closed", {}, { ...port({ drain: "on", ...dark }), ...windowShut }, shut, "probe"],
   ["gated.closed", {}, { ...port(dark), ...windowShut }, shut],
   [

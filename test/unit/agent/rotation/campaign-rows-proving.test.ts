@@ -7,9 +7,9 @@ import {
   more,
   overdue,
   port,
+  reports,
   rowsOf,
   shut,
-  tells,
   waiting,
   windowShut,
 } from "../../kit/campaign-kit.ts";
@@ -222,7 +222,7 @@ rowsOf(
 const proven = { far: "new", proof: held, drained: held } as const;
 const both = { keys: "both", carriedBy: "new" } as const;
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["proving.waits", {}, { ...port(both), far: "new" }, more, "probe"],
   ["proving.late", {}, { ...port(both), ...overdue, far: "new" }, more],
   ["proving.lateHeld", {}, { ...port(both), ...overdue, ...manual, far: "new" }, more],
@@ -250,7 +250,7 @@ tells("rotate", "keychain", [
   ["retiring.unproven", {}, { ...port(both), far: "new" }, more],
 ]);
 
-tells("rotate", "fallback", [
+reports("rotate", "fallback", [
   ["proving.retire", {}, { ...port({ ...both, promoted: true }), ...proven }],
   ["proving.promoteLater", {}, { ...port(both), ...proven, drained: waiting }, more],
   ["promoting.promote", {}, { ...port(both), ...proven }, undefined, "promote"],
@@ -262,7 +262,7 @@ tells("rotate", "fallback", [
   ],
 ]);
 
-tells("rotate", "breakBeforeMake", [
+reports("rotate", "breakBeforeMake", [
   ["proving.waits", {}, { ...port({ keys: "new" }), far: "new" }, more, "probe"],
   [
     "proving.farOther",
@@ -277,8 +277,8 @@ tells("rotate", "breakBeforeMake", [
   ["proving.waits", {}, { far: "updating" }, more, "probe"],
 ]);
 
-tells("change", "breakBeforeMake", [["proving.newKeyGone", {}, { far: "either" }]]);
+reports("change", "breakBeforeMake", [["proving.newKeyGone", {}, { far: "either" }]]);
 
-tells("enrol", "breakBeforeMake", [
+reports("enrol", "breakBeforeMake", [
   ["proving.lateHeld", {}, { ...port({ keys: "new" }), ...overdue, far: "new" }, more],
 ]);

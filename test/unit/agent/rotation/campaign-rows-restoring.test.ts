@@ -8,8 +8,8 @@ import {
   overdue,
   port,
   refusedKey,
+  reports,
   rowsOf,
-  tells,
   valid,
 } from "../../kit/campaign-kit.ts";
 
@@ -224,7 +224,7 @@ rowsOf(
 
 const bothOld = { keys: "both", carriedBy: "old" } as const;
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["restoring.waits", {}, {}, more, "probe"],
   ["restoring.late", {}, { ...overdue }, more],
   [
@@ -292,7 +292,7 @@ tells("rotate", "keychain", [
   ["reverting.unread", {}, { far: "updating" }],
 ]);
 
-tells("rotate", "breakBeforeMake", [
+reports("rotate", "breakBeforeMake", [
   [
     "reverting.put",
     {},

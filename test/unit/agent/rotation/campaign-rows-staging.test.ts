@@ -9,9 +9,9 @@ import {
   port,
   refused,
   refusedKey,
+  reports,
   rowsOf,
   shut,
-  tells,
   windowShut,
 } from "../../kit/campaign-kit.ts";
 
@@ -161,7 +161,7 @@ const gone = { pending: "ours" } as const;
 const foreignKey = port({ keys: "else" });
 const sibling = { sibling: "lost" } as const;
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["staging.needed", {}, { ...pending, far: "new" }, { code: "staged.needed" }, "confirm"],
   ["staging.needed", {}, { ...pending, far: "updating" }, { code: "staged.needed" }, "confirm"],
   [
@@ -218,7 +218,7 @@ tells("rotate", "keychain", [
 const both = port({ keys: "both" });
 const dark = port({ keys: "both", carriedBy: "nothing" });
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["staged.unreadLate", {}, { ...both, far: "unknown", ...overdue }],
   ["staged.unread", {}, { ...both, far: "unknown" }],
   ["staged.unread", {}, { ...blind }],

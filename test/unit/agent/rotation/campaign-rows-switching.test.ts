@@ -9,9 +9,9 @@ import {
   port,
   refused,
   refusedKey,
+  reports,
   rowsOf,
   shut,
-  tells,
   valid,
   windowShut,
 } from "../../kit/campaign-kit.ts";
@@ -139,7 +139,7 @@ rowsOf(
   ],
 );
 
-tells("rotate", "breakBeforeMake", [
+reports("rotate", "breakBeforeMake", [
   ["switching.personWaits", {}, { ...manual }],
   [
     "switching.unready",
@@ -159,7 +159,7 @@ tells("rotate", "breakBeforeMake", [
   ["switching.putAgain", {}, { ...valid, drained: held }, undefined, "putNew"],
 ]);
 
-tells("rotate", "keychain", [
+reports("rotate", "keychain", [
   ["switching.personWaits", {}, { ...manual, ...port({ keys: "both" }) }],
   [
     "switching.unready",
@@ -177,7 +177,7 @@ tells("rotate", "keychain", [
   ["switching.farFailed", {}, { far: "other" }, { code: "farEnd.foreign" }],
 ]);
 
-tells("change", "breakBeforeMake", [
+reports("change", "breakBeforeMake", [
   ["switching.eitherLate", {}, { far: "either", ...refusedKey }, refused],
   ["switching.eitherLate", {}, { far: "either", ...valid, ...overdue }, more],
 ]);

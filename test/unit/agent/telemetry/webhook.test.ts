@@ -89,7 +89,7 @@ class Bench {
     return { status: 204, headers: {}, body: new Uint8Array(), ...(answer as object) };
   }
 
-  tell(code = "key-age", text = "a text", rest: Partial<LinksealEvent> = {}): void {
+  deliver(code = "key-age", text = "a text", rest: Partial<LinksealEvent> = {}): void {
     const { severity = "warning", over, verdict } = rest;
     this.events.add(this.clock.wall(), code, "erd-demo/primary", text, {
       severity,
@@ -122,9 +122,12 @@ const unreachable = new LinksealError("transport.unreachable", "nobody answers",
 describe("an event", () => {
   it("an event is sent at once, with a title and without text of a device", async () => {
     const bench = await new Bench().run(10);
-    bench.tell("mka-no-live-peer", "edge-a said: \u001b[2J<script>", { severity: "error" });
-    bench.tell("mka-no-live-peer", "over: edge-a said", { severity: "error", over: true });
-    bench.tell("verdict", "protected -> down: edge-a said", { severity: "error", verdict: "down" });
+    bench.deliver("mka-no-live-peer", "edge-a said: \u001b[2J<script>", { severity: "error" });
+    bench.deliver("mka-no-live-peer", "over: edge-a said", { severity: "error", over: true });
+    bench.deliver("verdict", "protected -> down: edge-a said", {
+      severity: "error",
+      verdict: "down",
+    });
     await bench.run(1_000);
     const messages = bench.sent.map(({ message }) => message);
     const about = "erd-demo/primary";
@@ -155,7 +158,7 @@ describe("an event", () => {
     const bench = await new Bench().run(10);
     const states = campaignStates.map((state) => `campaign-${state}`);
     for (const code of ["verdict", "intent-accepted", ...states, ...Object.keys(warningRows)]) {
-      bench.tell(code);
+      bench.deliver(code);
     }
     await bench.run(1_000);
     const sent = bench.sent.flatMap(({ message }) => message.events);
@@ -169,9 +172,9 @@ describe("an event", () => {
 
   it("an event below the configured severity is not sent", async () => {
     const bench = await new Bench({ least: "warning" }).run(10);
-    bench.tell("campaign-done", "", { severity: "info" });
-    bench.tell("key-age", "", { severity: "warning" });
-    bench.tell("journal-lossy", "", { severity: "error" });
+    bench.deliver("campaign-done", "", { severity: "info" });
+    bench.deliver("key-age", "", { severity: "warning" });
+    bench.deliver("journal-lossy", "", { severity: "error" });
     await bench.run(1_000);
     expect(bench.numbers.flat()).toEqual([2, 3]);
     bench.end();
@@ -181,11 +184,11 @@ describe("an event", () => {
     const bench = new Bench(undefined);
     bench.settings = undefined;
     await bench.run(10);
-    bench.tell();
+    bench.deliver();
     await bench.run(1_000);
     expect(bench.sent).toEqual([]);
     bench.settings = { url, least: "info", privateEndpoints: [] };
-    bench.tell("intent-accepted");
+    bench.deliver("intent-accepted");
     await bench.run(1_000);
     expect(bench.numbers).toEqual([[2]]);
     expect(bench.webhook.deliveries).toEqual({ delivered: 1, dropped: 0, waiting: 0 });
@@ -197,9 +200,9 @@ describe("a receiver that", () => {
   it("a receiver that fails a second time is logged again, and asked soon again", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable, unreachable, unreachable, { status: 204 }, unreachable, {}];
-    bench.tell();
+    bench.deliver();
     await bench.run(60_000);
-    bench.tell();
+    bench.deliver();
     await bench.run(60_000);
     const times = bench.sent.map(({ at }) => at);
     expect(times).toHaveLength(6);
@@ -212,13 +215,13 @@ describe("a receiver that", () => {
     const bench = await new Bench().run(10);
     const { settings } = bench;
     bench.answers = [unreachable, { status: 204 }];
-    bench.tell();
+    bench.deliver();
     await bench.run(10);
     bench.settings = undefined;
-    bench.tell("intent-accepted");
+    bench.deliver("intent-accepted");
     await bench.run(60_000);
     bench.settings = settings;
-    bench.tell("intent-accepted");
+    bench.deliver("intent-accepted");
     await bench.run(60_000);
     expect(bench.numbers).toEqual([[1], [3]]);
     bench.end();
@@ -227,9 +230,9 @@ describe("a receiver that", () => {
   it("a receiver that is down is asked less and less often, and gets all later", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable];
-    bench.tell();
+    bench.deliver();
     await bench.run(3_600_000);
-    bench.tell();
+    bench.deliver();
     expect(bench.webhook.deliveries).toEqual({ delivered: 0, dropped: 0, waiting: 2 });
     const pauses = bench.sent.map(({ at }, index) => at - (bench.sent[index - 1]?.at ?? at));
     for (const [index, pause] of pauses.slice(1).entries()) {
@@ -249,7 +252,7 @@ describe("a receiver that", () => {
   it("a request that is not answered ends after ten seconds, and is repeated", async () => {
     const bench = await new Bench().run(10);
     bench.answers = ["never", { status: 204 }];
-    bench.tell();
+    bench.deliver();
     await bench.run(9_000);
     expect(bench.sent).toHaveLength(1);
     await bench.run(5_000);
@@ -263,7 +266,7 @@ describe("a receiver that", () => {
     async (status) => {
       const bench = await new Bench().run(10);
       bench.answers = [{ status }, { status: 204 }];
-      bench.tell();
+      bench.deliver();
       await bench.run(5_000);
       expect(bench.numbers).toEqual([[1], [1]]);
       bench.end();
@@ -278,7 +281,7 @@ describe("a receiver that", () => {
       { status: 503, headers: { "retry-after": "soon\r\nx: y" } },
       { status: 204 },
     ];
-    bench.tell();
+    bench.deliver();
     await bench.run(600_000);
     const times = bench.sent.map(({ at }) => at);
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBe(90_000);
@@ -290,9 +293,9 @@ describe("a receiver that", () => {
   it("a receiver that rejects a message learns from the next one what was lost", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [{ status: 400 }, { status: 204 }];
-    bench.tell();
+    bench.deliver();
     await bench.run(500);
-    bench.tell();
+    bench.deliver();
     await bench.run(5_000);
     expect(bench.numbers).toEqual([[1], [2]]);
     expect(bench.sent.map(({ message }) => message.lost)).toEqual([0, 1]);
@@ -314,9 +317,9 @@ describe("a flood", () => {
     async (how, rest) => {
       const bench = await new Bench().run(10);
       bench.answers = [how, { status: 204 }];
-      bench.tell();
+      bench.deliver();
       await bench.run(10);
-      for (let i = 0; i < 1_200; i += 1) bench.tell();
+      for (let i = 0; i < 1_200; i += 1) bench.deliver();
       // The one that is under way may arrive.
       expect(bench.webhook.deliveries).toEqual({ delivered: 0, dropped: 701, waiting: 500 });
       await bench.run(60_000);
@@ -334,9 +337,9 @@ describe("a flood while nobody answers", () => {
   it("a flood while no receiver answers replaces the oldest events", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable, { status: 204 }];
-    bench.tell();
+    bench.deliver();
     await bench.run(10);
-    for (let i = 0; i < 600; i += 1) bench.tell();
+    for (let i = 0; i < 600; i += 1) bench.deliver();
     await bench.run(60_000);
     expect(bench.numbers.slice(1).flat()).toEqual(Array.from({ length: 500 }, (_, i) => 102 + i));
     bench.end();
@@ -349,7 +352,7 @@ describe("the header", () => {
   it("the webhook's header is a secret, and wiped after each message", async () => {
     const bench = await new Bench({ header }).run(10);
     bench.answers = [unreachable, { status: 204 }];
-    bench.tell();
+    bench.deliver();
     await bench.run(10_000);
     expect(bench.sent).toHaveLength(2);
     expect(bench.secrets).toHaveLength(2);

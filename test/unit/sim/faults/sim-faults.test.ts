@@ -35,7 +35,7 @@ async function protectedSite(): Promise<{ site: Site; link: SiteLink }> {
 const truthOf = ({ site, link }: Pick<Struck, "site" | "link">) =>
   site.groupTruth(link.group).links.find(({ id }) => id === link.id);
 
-const tells: Readonly<Record<string, (struck: Struck) => void>> = {
+const reports: Readonly<Record<string, (struck: Struck) => void>> = {
   "cak-mismatch": ({ rose, link }) => {
     expect(rose("icvFailed")).toBeGreaterThan(10n);
     expect(rose("unknownCkn")).toBe(0n);
@@ -99,7 +99,7 @@ const tells: Readonly<Record<string, (struck: Struck) => void>> = {
 
 describe("a fault of the demo", () => {
   it("the demo lists thirteen faults, each with a title and a moment", () => {
-    expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(tells));
+    expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(reports));
     expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
   });
 
@@ -111,7 +111,7 @@ describe("a fault of the demo", () => {
     await site.clock.runFor(90_000);
     const rose: Struck["rose"] = (counter) =>
       (counters(link)[counter] ?? 0n) - (before[counter] ?? 0n);
-    tells[fault.name]?.({ site, link, rose });
+    reports[fault.name]?.({ site, link, rose });
     heal();
     await site.clock.runFor(180_000);
     const after = truthOf({ site, link });

@@ -47,7 +47,7 @@ async function promoted(
     await observeBoth();
     const { ckn } = key;
     const promotion = { kind: "macsec.promoteKey", port, ckn } as const;
-    const tell = async (...change: DeviceChange): Promise<void> => {
+    const send = async (...change: DeviceChange): Promise<void> => {
       const transaction = await scripted.device(primary).prepare(change, scripted.keys, never);
       primary.router.setFault("slow", true);
       const gone = when === "before" ? undefined : goBack();
@@ -56,9 +56,9 @@ async function promoted(
       expect(primary.edge.session().principalCkn).toBe(old.ckn);
       primary.router.setFault("slow", false);
     };
-    if (when === "once it was told") await tell(promotion);
+    if (when === "once it was told") await send(promotion);
     else {
-      await tell({ kind: "port.shut", port });
+      await send({ kind: "port.shut", port });
       await observeBoth();
       await scripted.change(primary, promotion, { kind: "port.open", port });
     }

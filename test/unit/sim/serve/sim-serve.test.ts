@@ -162,8 +162,8 @@ describe("paced time", () => {
     const clock = new SimClock(wallStart);
     const beat = (): void => void clock.after(10, beat);
     beat();
-    const tell: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
-    const leash = leashClock(tell, clock, 500, Number.POSITIVE_INFINITY);
+    const clockHandler: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
+    const leash = leashClock(clockHandler, clock, 500, Number.POSITIVE_INFINITY);
     const pace = paceClock(clock, { speed: 1000, hold: leash.hold });
     const { signal } = new AbortController();
     const rest = (): Promise<unknown> => new Promise((resolve) => setTimeout(resolve, 30));
@@ -191,9 +191,9 @@ describe("paced time", () => {
 
   it("time on a leash waits the whole limit for a follower that gets no core", async () => {
     const clock = new SimClock(wallStart);
-    const tell: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
+    const clockHandler: SiteHandler = async () => ({ status: 200, body: `{"now":${clock.now()}}` });
     const holds = async (lonelyMs: number): Promise<boolean> => {
-      const leash = leashClock(tell, clock, 500, lonelyMs);
+      const leash = leashClock(clockHandler, clock, 500, lonelyMs);
       await leash.handler({ method: "GET", path: "/clock", body: "" }, AbortSignal.any([]));
       await clock.runFor(500);
       return leash.hold();
