@@ -21,7 +21,7 @@ import {
   isUp,
   linkIn,
   newKey,
-  newMind,
+  newProcessState,
   oldKey,
   onNew,
   onOld,
@@ -105,7 +105,7 @@ export function turn(
 }
 
 export function die(world: World): void {
-  Object.assign(world, newMind);
+  Object.assign(world, newProcessState);
   world.alive = 0;
   world.startGrace = 0;
   world.putGrace = 0;
@@ -140,7 +140,7 @@ function journal(world: World, { action, record }: Taken, config: Config): void 
 /** The next link's turn: the one that is done becomes the sibling. */
 function handOver(world: World, config: Config): void {
   const { cut, siblingCut, lateFinal } = world;
-  Object.assign(world, newMind, untouchedLink(config));
+  Object.assign(world, newProcessState, untouchedLink(config));
   world.putGrace = 0;
   world.cut = siblingCut;
   world.siblingCut = cut;

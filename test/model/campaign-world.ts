@@ -265,7 +265,7 @@ export const stateNumber = (state: CampaignState): number => campaignStates.inde
 
 // ---- how it begins
 
-export const newMind = {
+export const newProcessState = {
   prepared: 0,
   refused: 0,
   overdue: 0,
@@ -342,7 +342,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     record,
     before: record,
     alive: 1,
-    ...newMind,
+    ...newProcessState,
     startGrace: 0,
     putGrace: 0,
     siblingUnsure: 0,
