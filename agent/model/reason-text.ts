@@ -14,8 +14,8 @@ const keyTexts: Readonly<Record<PortKeys, string>> = {
   else: "a foreign key",
 };
 
-const differs = ({ leaf, seen, wanted }: CauseOf<"macsec.setting">): string =>
-  `${leaf} is ${seen} and not ${wanted}`;
+const differs = ({ leaf, observed, wanted }: CauseOf<"macsec.setting">): string =>
+  `${leaf} is ${observed} and not ${wanted}`;
 
 /** "7 s more" of a span that must pass without a gap. */
 const more = (seconds: number): string => `${seconds} s more to be sure`;
@@ -60,8 +60,8 @@ const causeTexts: CauseTexts = {
   ...plainTexts,
   "ends.are": ends,
   "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
-  "port.drifted": ({ leaf, seen, wanted }) =>
-    `${leaf} of the port is ${seen} where ${wanted} was accepted: correct that first`,
+  "port.drifted": ({ leaf, observed, wanted }) =>
+    `${leaf} of the port is ${observed} where ${wanted} was accepted: correct that first`,
   "farEnd.is": ({ far }) => `the far end is ${far}`,
   "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,

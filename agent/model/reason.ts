@@ -106,7 +106,7 @@ export type GateCause =
   | {
       readonly code: "port.drifted";
       readonly leaf: string;
-      readonly seen: string;
+      readonly observed: string;
       readonly wanted: string;
     }
   | { readonly code: "sibling.noRoom"; readonly sibling: string };
@@ -183,7 +183,7 @@ type EvidenceCause =
   | {
       readonly code: "macsec.setting";
       readonly leaf: string;
-      readonly seen: string;
+      readonly observed: string;
       readonly wanted: string;
     }
   | {

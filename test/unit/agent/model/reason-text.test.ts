@@ -67,7 +67,7 @@ const causes: Readonly<{
   ],
   "port.keys": [{ code: "port.keys", keys: "new" }, "the router holds the new key"],
   "port.drifted": [
-    { code: "port.drifted", leaf: "suite", seen: "gcm-aes-128", wanted: "gcm-aes-256" },
+    { code: "port.drifted", leaf: "suite", observed: "gcm-aes-128", wanted: "gcm-aes-256" },
     "suite of the port is gcm-aes-128 where gcm-aes-256 was accepted: correct that first",
   ],
   "farEnd.is": [{ code: "farEnd.is", far: "updating" }, "the far end is updating"],
@@ -166,7 +166,7 @@ const causes: Readonly<{
   "macsec.suite": [{ code: "macsec.suite", suite: null }, "the SA in use has no known suite"],
   "macsec.notMustSecure": [{ code: "macsec.notMustSecure" }, "the port is not must-secure"],
   "macsec.setting": [
-    { code: "macsec.setting", leaf: "includeSci", seen: "false", wanted: "true" },
+    { code: "macsec.setting", leaf: "includeSci", observed: "false", wanted: "true" },
     "includeSci is false and not true",
   ],
   "frames.unread": [{ code: "frames.unread" }, "the frame counters cannot be read"],

@@ -200,7 +200,7 @@ describe("the proof of a key (P3)", () => {
     const change = { ...wanted, keepsKey: true };
     const sci = { settings: known({ ...settings, includeSci: false }, now) };
     expect(observed(sci, change)).toEqual(
-      waits({ code: "macsec.setting", leaf: "includeSci", seen: "false", wanted: "true" }),
+      waits({ code: "macsec.setting", leaf: "includeSci", observed: "false", wanted: "true" }),
     );
     expect(observed({}, change)).toMatchObject(lacking("receive", 20));
     expect(observed(sci)).toMatchObject(lacking("receive", 20));
@@ -391,8 +391,10 @@ describe("a staged key", () => {
 
 describe("carrying again", () => {
   const snapshot = snapshotOf(stateOf(clearPort()));
-  const gap = (over: Partial<typeof calmPort>, seen: LinkSnapshot = snapshot): string | undefined =>
-    steadyGap(seen, { ...calmPort, ...over }, at(0))?.code;
+  const gap = (
+    over: Partial<typeof calmPort>,
+    observed: LinkSnapshot = snapshot,
+  ): string | undefined => steadyGap(seen, { ...calmPort, ...over }, at(0))?.code;
 
   it("has no gap on a calm link, and names each one", () => {
     expect(gap({})).toBeUndefined();

@@ -105,7 +105,7 @@ describe("the preconditions", () => {
     [
       "an SCI that was not accepted",
       { snapshot: keyed, accepted: { ...settings, includeSci: false } },
-      { code: "port.drifted", leaf: "includeSci", seen: "true", wanted: "false" },
+      { code: "port.drifted", leaf: "includeSci", observed: "true", wanted: "false" },
     ],
     [
       "another replay window",
@@ -217,7 +217,7 @@ describe("the preconditions", () => {
     [
       "another suite",
       { snapshot: keyed, accepted: { ...settings, suite: "gcm-aes-128" } },
-      { code: "port.drifted", leaf: "suite", seen: "gcm-aes-xpn-256", wanted: "gcm-aes-128" },
+      { code: "port.drifted", leaf: "suite", observed: "gcm-aes-xpn-256", wanted: "gcm-aes-128" },
     ],
     [
       "another policy",
@@ -227,7 +227,7 @@ describe("the preconditions", () => {
         ),
         accepted: settings,
       },
-      { code: "port.drifted", leaf: "policy", seen: "shouldSecure", wanted: "mustSecure" },
+      { code: "port.drifted", leaf: "policy", observed: "shouldSecure", wanted: "mustSecure" },
     ],
     [
       "unreadable settings",
