@@ -1,9 +1,37 @@
-// Requests of an operator to the agent as a whole, and the answers.
+// The parts of the agent, the requests of an operator to it as a whole, and the answers.
 
+import type { Driver } from "#hal/device.ts";
+import type { World } from "#hal/world.ts";
 import type { Plan } from "../compare/plan.ts";
 import type { Complaint } from "../config/index.ts";
+import type { Clouds } from "../model/cloud.ts";
 import type { Signer } from "../model/signer.ts";
-import type { AuditTrail } from "../store/audit/log.ts";
+import type { AuditLog, AuditTrail } from "../store/audit/log.ts";
+import type { IntentStore } from "../store/intent/intent.ts";
+import type { Journal } from "../store/journal/journal.ts";
+import type { OnDecision } from "./campaigns/rotation-runner.ts";
+
+/** The parts from which an agent is built. */
+export interface AgentParts {
+  /** Clock, randomness, disk, dialer and log. */
+  readonly world: World;
+  /** The router drivers, by name. */
+  readonly drivers: Readonly<Record<string, Driver>>;
+  /** Connects to the Azure cloud of a config. */
+  readonly clouds: Clouds;
+  /** The accepted configs. */
+  readonly intents: IntentStore;
+  /** The durable record of effects. */
+  readonly journal: Journal;
+  /** The signed record of verdicts and changes. */
+  readonly audit: AuditLog;
+  /** Signs reports. */
+  readonly signer: Signer;
+  /** The id of this host, as journal and audit log name it. */
+  readonly host: string;
+  /** Called for each decision of a campaign; absent = no storm runs. */
+  readonly onDecision?: OnDecision;
+}
 
 /** The answer to `linkseal apply`. */
 export type ApplyAnswer =

@@ -1,14 +1,13 @@
 // The agent as one value: the accepted intent, its loops, and its answers to operators.
 
-import type { Driver, PeerPort } from "#hal/device.ts";
+import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Instant, World } from "#hal/world.ts";
+import type { Instant } from "#hal/world.ts";
 import { type Plan, plan, samePlan } from "../compare/plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import type { Campaign } from "../model/campaign.ts";
-import type { Clouds } from "../model/cloud.ts";
 import {
   type Desired,
   type DesiredLink,
@@ -18,9 +17,7 @@ import {
 } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
-import type { Signer } from "../model/signer.ts";
 import { isWarningCode } from "../model/warning-rows.ts";
-import type { AuditLog } from "../store/audit/log.ts";
 import type { Intent, IntentStore } from "../store/intent/intent.ts";
 import { Queued } from "../store/intent/queued.ts";
 import type { Journal } from "../store/journal/journal.ts";
@@ -33,8 +30,7 @@ import {
 } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
-import type { ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
-import type { OnDecision } from "./campaigns/rotation-runner.ts";
+import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
@@ -46,28 +42,6 @@ import { boundedVault } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
-
-/** The parts from which an agent is built. */
-export interface AgentParts {
-  /** Clock, randomness, disk, dialer and log. */
-  readonly world: World;
-  /** The router drivers, by name. */
-  readonly drivers: Readonly<Record<string, Driver>>;
-  /** Connects to the Azure cloud of a config. */
-  readonly clouds: Clouds;
-  /** The accepted configs. */
-  readonly intents: IntentStore;
-  /** The durable record of effects. */
-  readonly journal: Journal;
-  /** The signed record of verdicts and changes. */
-  readonly audit: AuditLog;
-  /** Signs reports. */
-  readonly signer: Signer;
-  /** The id of this host, as journal and audit log name it. */
-  readonly host: string;
-  /** Called for each decision of a campaign; absent = no storm runs. */
-  readonly onDecision?: OnDecision;
-}
 
 /** A start reads all journal records; a compaction keeps older ones in the audit log alone. */
 const recordsMax = 250;

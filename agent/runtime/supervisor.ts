@@ -1,7 +1,6 @@
 // The loops that serve one accepted intent: one per device, one per group, one for health.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Clock } from "#hal/world.ts";
 import type { Plan } from "../compare/plan.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../model/desired.ts";
@@ -30,6 +29,7 @@ import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
+import { slept } from "./polling/wait.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { SupervisorParts } from "./supervisor-parts.ts";
@@ -484,13 +484,8 @@ export class Supervisor {
   async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
     const { alarm } = this.#parts;
     const { managementAddresses } = this;
-    const parts = {
-      ...this.beginParts(),
-      acceptsRisk: this.#acceptsRisk,
-      alarm,
-      managementAddresses,
-    };
-    return await previewRotation(parts, group, asked, signal);
+    const parts = { ...this.beginParts(), alarm, acceptsRisk: this.#acceptsRisk };
+    return await previewRotation({ ...parts, managementAddresses }, group, asked, signal);
   }
 
   /** The link with this id; undefined = not in the accepted intent. */
@@ -498,16 +493,5 @@ export class Supervisor {
     return this.intent.desired.groups
       .flatMap((group) => group.links)
       .find((link) => linkId(link) === id);
-  }
-}
-
-/** Waits; false = `end` was aborted first. */
-async function slept(clock: Clock, ms: number, end: AbortSignal): Promise<boolean> {
-  try {
-    await clock.sleep(Math.max(0, ms), end);
-    return true;
-  } catch (error) {
-    if (!end.aborted) throw error;
-    return false;
   }
 }

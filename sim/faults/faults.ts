@@ -1,11 +1,6 @@
 // The faults of a simulated site by name: those of the demo, and the kinds that a storm draws from.
 
-import type { EndpointFault } from "../mka/port-endpoint.ts";
-import type { RouterFault } from "../router/router-faults.ts";
-import type { FarTwist } from "../site/far-port.ts";
-import type { MseeFault } from "../site/msee.ts";
 import type { Site, SiteLink } from "../site/site.ts";
-import type { VaultFault } from "../site/vault.ts";
 import {
   addForeignKey,
   addNewestPair,
@@ -22,6 +17,19 @@ import {
   undrain,
   undrainBriefly,
 } from "./manual-operators.ts";
+import {
+  clearPath,
+  clearPathBack,
+  farPort,
+  farStrays,
+  msee,
+  router,
+  shouldSecure,
+  smallMtu,
+  staleSak,
+  twist,
+  vault,
+} from "./strikes.ts";
 
 export interface FaultKind {
   readonly name: string;
@@ -76,81 +84,6 @@ function disturbedBy(scope: FaultKind["scope"], site: Site, link: SiteLink): rea
       return [];
   }
 }
-
-const twist = (name: FarTwist) => (_site: Site, link: SiteLink) => {
-  link.farPort.setTwist(name, true);
-  return () => link.farPort.setTwist(name, false);
-};
-
-const router = (name: RouterFault) => (_site: Site, link: SiteLink) => {
-  link.router.setFault(name, true);
-  return () => link.router.setFault(name, false);
-};
-
-const msee = (name: MseeFault) => (_site: Site, link: SiteLink) => {
-  link.msee.setFault(name, true);
-  return () => link.msee.setFault(name, false);
-};
-
-const vault = (name: VaultFault) => (site: Site) => {
-  site.vault.setFault(name, true);
-  return () => site.vault.setFault(name, false);
-};
-
-const farPort = (name: EndpointFault) => (_site: Site, link: SiteLink) => {
-  link.farPort.setFault(name, true);
-  return () => link.farPort.setFault(name, false);
-};
-
-/** The data plane of the edge keeps its SAK while MKA moves on (SONiC, after a restart). */
-function staleSak(_site: Site, link: SiteLink): Heal {
-  link.edge.setFault("staleSak", true);
-  link.far.rekeySak();
-  return () => {
-    link.edge.setFault("staleSak", false);
-    link.far.rekeySak();
-  };
-}
-
-function shouldSecure(_site: Site, link: SiteLink): Heal {
-  const setPolicy = (policy: "mustSecure" | "shouldSecure"): void =>
-    link.router.manualEdit((config) => {
-      const port = config.ports.get(link.port);
-      if (port?.macsec !== undefined) port.macsec = { ...port.macsec, policy };
-    });
-  setPolicy("shouldSecure");
-  return () => setPolicy("mustSecure");
-}
-
-/** The far end advertises the protected prefix outside the tunnel as well. */
-function clearPath(site: Site, link: SiteLink): Heal {
-  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
-  if (tunnel === undefined) return () => {};
-  link.router.advertise(tunnel.remotePrefix, "announce");
-  return () => link.router.advertise(tunnel.remotePrefix, "withdraw");
-}
-
-/** The router advertises this side's prefix to the far end as well, as if misconfigured. */
-function clearPathBack(site: Site, link: SiteLink): Heal {
-  const tunnel = site.plan.tunnels.find(({ device }) => device === link.device);
-  if (tunnel === undefined) return () => {};
-  link.router.advertiseOwn(tunnel.localPrefix, "announce");
-  return () => link.router.advertiseOwn(tunnel.localPrefix, "withdraw");
-}
-
-/** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */
-function smallMtu(_site: Site, link: SiteLink): Heal {
-  link.edge.setL2Mtu(528);
-  return () => link.edge.setL2Mtu(9216);
-}
-
-/** The far end's traffic takes the longer path for a while. */
-function farStrays(_site: Site, link: SiteLink): Heal {
-  link.traffic.stray(link, strayPps);
-  return () => link.traffic.stray(link, 0);
-}
-
-const strayPps = 300;
 
 const demo = (
   name: string,

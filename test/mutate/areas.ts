@@ -26,7 +26,8 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/model/warning-rows.ts"], tests: unit("docs", "warnings", "warning-rows") },
     {
       files: [
-        "agent/runtime/health/{health-evaluator,backup-report,bgp-report,expiry-warnings,unmanaged}.ts",
+        "agent/runtime/health/{health-evaluator,causes,backup-report,bgp-report}.ts",
+        "agent/runtime/health/{expiry-warnings,unmanaged}.ts",
         "agent/health/warnings.ts",
       ],
       tests: unit(

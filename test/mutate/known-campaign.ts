@@ -317,7 +317,7 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (snapshot.state === undefined || port === undefined) return { code: "sibling.unread" };',
+    line: "if (snapshot.state === undefined || port === undefined) return { code:",
     becomes: ["false"],
     why: "without an observation there is no port either: the check is for the type",
   },

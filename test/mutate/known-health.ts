@@ -129,7 +129,7 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/model/health.ts",
-    line: "return device.lastObservedAt !== undefined && device.lastObservedAt - at > settings.pollMs / 2;",
+    line: "return device.lastObservedAt !== undefined && device.lastObservedAt - at >",
     becomes: ["true"],
     why: "both callers have returned if no observation succeeded",
   },

@@ -95,9 +95,10 @@ async function runDays(asked: Days, defect: SeededDefect | undefined): Promise<n
 function figures(played: Played, seconds: number): string {
   const { virtualMs, observations, events, starts, broken } = played;
   const whole = (value: number): string => Math.round(value).toLocaleString("en");
+  const each = whole((seconds * 1e6) / Math.max(1, observations));
   return [
     `${(virtualMs / 86_400_000).toFixed(2)} virtual days in ${seconds.toFixed(1)} s`,
-    `${whole(observations)} observations (${whole((seconds * 1e6) / Math.max(1, observations))} µs each)`,
+    `${whole(observations)} observations (${each} µs each)`,
     `${whole(events)} events (${whole(events / seconds)}/s)`,
     `${starts} starts of the agent`,
     `${broken.length} violations`,

@@ -39,7 +39,7 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/answer\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/query(-result)?\.ts$/,
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
@@ -47,7 +47,7 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(query|router-look|stage|edits)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer)\.ts$/,
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {

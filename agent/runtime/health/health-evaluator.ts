@@ -1,7 +1,6 @@
 // The health evaluator: turns observations into verdicts, warnings and events, once per turn; a
 // status is derived anew.
 
-import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type KeyRef, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
@@ -40,19 +39,14 @@ import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { CauseOf, SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
-import {
-  isWarningCode,
-  nextFor,
-  type Severity,
-  type WarningCode,
-  warningRows,
-} from "../../model/warning-rows.ts";
+import { type Severity, warningRows } from "../../model/warning-rows.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
+import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
@@ -492,23 +486,4 @@ function rotationOf(
 ): Readonly<Record<string, unknown>> | null {
   const campaign = openCampaign(agent.memory, group);
   return campaign === undefined ? null : campaignReport(agent, campaign);
-}
-
-/** The vault's refusal of a new key; the links keep their keys and their verdicts. */
-function vaultWarnings(supervisor: SiteView, group: DesiredGroup): Raised[] {
-  const waiting = supervisor.waiting(group.name);
-  const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
-  if (waiting === undefined || code === undefined) return [];
-  return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];
-}
-
-function causeOf(cause: string, text: string, about: string): readonly Reason[] {
-  const code = warningOf(cause);
-  return code === undefined ? [] : [{ code, text, next: nextFor(code, about) }];
-}
-
-function warningOf(code: string): WarningCode | undefined {
-  if (isWarningCode(code)) return code;
-  const row = isErrorCode(code) ? errorRows[code].warning : null;
-  return row !== null && isWarningCode(row) ? row : undefined;
 }

@@ -205,7 +205,8 @@ export class AuditLog {
     };
     const chained = chainRecord(head, { ...record }, previous, this.#mac);
     if (chained.line.length <= lineBytesMax / 4) return chained;
-    const text = `a record ${record.kind} of ${chained.line.length} bytes is too long for the audit`;
+    const size = chained.line.length;
+    const text = `a record ${record.kind} of ${size} bytes is too long for the audit`;
     throw new LinksealError("agent.internal", text, {
       effect: "none",
       where: folder,

@@ -59,3 +59,15 @@ describe("completion", () => {
     expect(completion(linksealProgram(), "zsh")).toMatch(/^#compdef linkseal\n/);
   });
 });
+
+describe("the text of a completion", () => {
+  const program = linksealProgram();
+
+  it.each([
+    ["bash", '"config rollback") words="--yes --wait --json --socket --help"'],
+    ["zsh", "autoload -U +X bashcompinit"],
+    ["fish", 'from config; and __fish_seen_subcommand_from rollback" -l wait'],
+  ] as const)("the completion of %s knows verbs below verbs and their options", (shell, line) => {
+    expect(completion(program, shell)).toContain(line);
+  });
+});

@@ -1,7 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { linksealProgram } from "#agent/bin/launch.ts";
 import { agree } from "#agent/cli/agreement.ts";
-import { completion } from "#agent/cli/completion.ts";
 import { statusFindings } from "#agent/cli/doctor.ts";
 import { errorText } from "#agent/cli/failure.ts";
 import type { Paint } from "#agent/cli/paint.ts";
@@ -488,17 +486,5 @@ describe("an apply on a terminal", () => {
       },
     });
     expect([seen.join(", "), answer?.kind]).toEqual([wanted, kind]);
-  });
-});
-
-describe("completion", () => {
-  const program = linksealProgram();
-
-  it.each([
-    ["bash", '"config rollback") words="--yes --wait --json --socket --help"'],
-    ["zsh", "autoload -U +X bashcompinit"],
-    ["fish", 'from config; and __fish_seen_subcommand_from rollback" -l wait'],
-  ] as const)("for %s knows verbs below verbs and their options", (shell, line) => {
-    expect(completion(program, shell)).toContain(line);
   });
 });

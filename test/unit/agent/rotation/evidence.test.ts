@@ -394,7 +394,7 @@ describe("carrying again", () => {
   const gap = (
     over: Partial<typeof calmPort>,
     observed: LinkSnapshot = snapshot,
-  ): string | undefined => steadyGap(seen, { ...calmPort, ...over }, at(0))?.code;
+  ): string | undefined => steadyGap(observed, { ...calmPort, ...over }, at(0))?.code;
 
   it("has no gap on a calm link, and names each one", () => {
     expect(gap({})).toBeUndefined();

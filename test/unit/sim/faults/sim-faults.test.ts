@@ -4,13 +4,11 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
-import { FaultConsole } from "#sim/faults/fault-console.ts";
-import { cloudFaults, demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
+import { demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import type { Heal } from "#sim/faults/manual-operators.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink } from "#sim/site/site.ts";
 import { ScriptedAgent } from "../../../scripted-agent.ts";
-import { simulatedAzure } from "../../kit/arm-bench.ts";
 import { refused, settled } from "../../kit/site-bench.ts";
 
 interface Struck {
@@ -123,26 +121,6 @@ describe("a fault of the demo", () => {
     ]);
     expect(oracle.violations.map(formatViolation)).toEqual([]);
   });
-});
-
-describe("a fault of a simulated cloud", () => {
-  it.each(cloudFaults)(
-    "the fault $name is known only at a site with a simulated cloud",
-    async ({ name }) => {
-      const { site } = await protectedSite();
-      const faultConsole = new FaultConsole(site, watchSite(site));
-      expect(() => faultConsole.strike(name)).toThrow(`no fault ${name}`);
-      faultConsole.posture = simulatedAzure(site).arm.posture;
-      expect(faultConsole.strike(name)).toContain(name);
-      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
-        name === "operation-refused",
-      ]);
-      expect(faultConsole.heal(name)).toContain("healed");
-      expect([...site.msees.values()].map((msee) => msee.hasFault("operationRefused"))).toEqual([
-        false,
-      ]);
-    },
-  );
 });
 
 describe("a fault of a storm", () => {

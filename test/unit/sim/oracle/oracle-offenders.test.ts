@@ -68,7 +68,8 @@ function forge(
 
 interface Offence {
   readonly name: string;
-  readonly start: SiteOptions["start"];
+  /** Absent = protected. */
+  readonly start?: SiteOptions["start"];
   readonly promise: string;
   /** A part of the event that the violation names. */
   readonly event: string;
@@ -80,7 +81,6 @@ interface Offence {
 const offences: readonly Offence[] = [
   {
     name: "relaxes must-secure",
-    start: "protected",
     promise: "P1",
     event: "agent macsec.protect",
     says: "relaxed must-secure on erd-demo/primary",
@@ -91,7 +91,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "lets a protected link carry clear frames",
-    start: "protected",
     promise: "P1",
     event: "sends clear frames",
     says: "in the clear",
@@ -103,7 +102,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "takes both links out of service",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
@@ -115,7 +113,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "relies on an old observation of the sibling",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
     says: "an old observation",
@@ -128,7 +125,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "never observes the sibling",
-    start: "protected",
     promise: "P2",
     event: "agent peer.put",
     says: "never observed",
@@ -138,7 +134,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "drains a link beside a sibling seen down",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
     says: "seen out of service",
@@ -151,7 +146,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "keeps a usable link drained beside a lost sibling",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
     says: "stayed drained after its sibling was seen lost",
@@ -167,7 +161,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "shuts a port while its sibling is drained",
-    start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
@@ -179,7 +172,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "shuts a port that is down and drains its sibling",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-b",
     says: "erd-demo/primary and erd-demo/secondary of group erd-demo are out of service",
@@ -198,7 +190,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "shuts a port without an observation of its sibling",
-    start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
     says: "never observed",
@@ -208,7 +199,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "keeps a port shut beside a lost sibling",
-    start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
     says: "stayed shut after its sibling was seen lost",
@@ -225,7 +215,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "waits with a port shut",
-    start: "protected",
     promise: "P2",
     event: "agent port.shut at edge-a",
     says: "stays shut although nothing is being done",
@@ -238,7 +227,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "waits with a usable link drained",
-    start: "protected",
     promise: "P2",
     event: "agent port.drain at edge-a",
     says: "nothing is being done",
@@ -251,7 +239,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "removes the old key before the new one is proven",
-    start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
     says: "before another key secured both ends",
@@ -276,7 +263,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "removes a key by the control plane alone",
-    start: "protected",
     promise: "P3",
     event: "agent macsec.removeKey",
     says: "control plane alone",
@@ -305,7 +291,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "replaces a key that the far end still uses",
-    start: "protected",
     promise: "P3",
     event: "agent macsec.replaceKey",
     says: "while the far end still used it",
@@ -320,7 +305,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "writes after a restart although the devices equal the intent",
-    start: "protected",
     promise: "P4",
     event: "agent macsec.rekeySak",
     says: "the devices equal the intent",
@@ -331,7 +315,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "gives one CKN a second CAK",
-    start: "protected",
     promise: "P6",
     event: "agent macsec.replaceKey",
     says: "names two CAKs",
@@ -347,7 +330,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "points the far end at a mixed pair",
-    start: "protected",
     promise: "P6",
     event: "agent peer.put",
     says: "the far end of erd-demo/primary got another one",
@@ -364,7 +346,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "brings a third key to a link",
-    start: "protected",
     promise: "P6",
     event: "agent peer.put",
     says: "3 keys are on erd-demo/primary",
@@ -381,7 +362,6 @@ const offences: readonly Offence[] = [
   },
   {
     name: "brings N+2 keys to a group",
-    start: "protected",
     promise: "P6",
     event: "agent macsec.addKey",
     says: "4 keys in group erd-demo of 2 links, 3 at most",
@@ -403,7 +383,7 @@ const offences: readonly Offence[] = [
 
 describe("the oracle catches", () => {
   it.each(offences)("the oracle catches by $promise an agent that $name", async (offence) => {
-    const all = await scene(offence.start);
+    const all = await scene(offence.start ?? "protected");
     await play(all, () => offence.act(all), offence.moreMs);
     const found = all.oracle.violations.find(
       ({ promise, text }) => promise === offence.promise && text.includes(offence.says),

@@ -107,7 +107,7 @@ describe("a look", () => {
 });
 
 describe("the sibling", () => {
-  it("is lost for what a look, its far end or health says, and the precondition says which", async () => {
+  it("is lost by an observation, its far end or health: the precondition names it", async () => {
     const bench = new FactCollectorBench();
     bench.drained.add("secondary");
     expect(await bench.see()).toMatchObject({

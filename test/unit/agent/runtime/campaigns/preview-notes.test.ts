@@ -180,7 +180,7 @@ describe("what is in the way", () => {
     expect(notes.some((note) => note.includes("erd-demo/secondary"))).toBe(true);
   });
 
-  it("a precondition of one link, by its own code where it has one, and as stale where not", async () => {
+  it("a precondition of one link has its own code, and is stale where it has none", async () => {
     const bench = await ready();
     bench.commitPending = true;
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))).toEqual([
