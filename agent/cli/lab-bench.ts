@@ -105,7 +105,7 @@ class LabBench {
    * A second session beside the driver under test, so that the cases neither count nor trust the
    * driver's own observations.
    */
-  #witness: Device | undefined;
+  #secondSession: Device | undefined;
 
   constructor(options: LabOptions) {
     this.#options = options;
@@ -114,13 +114,13 @@ class LabBench {
   async run(one: (typeof deviceCases)[number]): Promise<Verdict> {
     const { driver, target, world, tunnel } = this.#options;
     try {
-      this.#witness = await driver.open(target, world, () => undefined, never);
+      this.#secondSession = await driver.open(target, world, () => undefined, never);
       await this.#see();
       for (let wait = 0; wait < pendingWaits && this.#truth().pending; wait += 1) {
         await world.clock.sleep(pendingMs);
         await this.#see();
       }
-      if (one.name.startsWith("tunnel:") && this.#witness.capabilities.ipsec && !tunnel) {
+      if (one.name.startsWith("tunnel:") && this.#secondSession.capabilities.ipsec && !tunnel) {
         throw new Untried("addresses of a tunnel");
       }
       await this.#setApart();
@@ -130,7 +130,7 @@ class LabBench {
       throw error;
     } finally {
       for (const device of this.#opened) await device[Symbol.asyncDispose]();
-      await this.#witness?.[Symbol.asyncDispose]();
+      await this.#secondSession?.[Symbol.asyncDispose]();
       for (const octets of this.#caks.values()) octets.fill(0);
     }
   }
@@ -140,7 +140,7 @@ class LabBench {
     const { name } = this.#tunnel;
     if (this.#state?.ipsec.some((one) => one.name === name) !== true) return;
     const change = [{ kind: "ipsec.removeTunnel", name }] as const;
-    const transaction = await this.#witness?.prepare(change, this.#keys, never);
+    const transaction = await this.#secondSession?.prepare(change, this.#keys, never);
     await transaction?.apply("final", never);
     await this.#see();
   }
@@ -170,13 +170,13 @@ class LabBench {
           ];
     const change = [...open, ...apart];
     if (change.length === 0) return;
-    const transaction = await this.#witness?.prepare(change, this.#keys, never);
+    const transaction = await this.#secondSession?.prepare(change, this.#keys, never);
     await transaction?.apply("final", never);
     await this.#see();
   }
 
   async #see(): Promise<void> {
-    const state = await this.#witness?.observe(never);
+    const state = await this.#secondSession?.observe(never);
     if (state === undefined) return;
     this.#state = state;
     const id = strongValue(state.control)?.configId ?? "";

@@ -71,7 +71,7 @@ export class Supervisor {
   readonly deviceCache: DeviceCache;
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
-  readonly #conductors: ReadonlyMap<string, RotationRunner>;
+  readonly #rotationRunners: ReadonlyMap<string, RotationRunner>;
   readonly #waiting = new Map<string, Waiting>();
   readonly #manualDrains: ReadonlyMap<string, ManualDrains>;
   readonly tunnelDrains: TunnelDrains;
@@ -129,7 +129,7 @@ export class Supervisor {
     this.#farEndPoller = new FarEndPoller({ ...parts, desired, deviceCache });
     this.#keyPoller = new KeyPoller({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
     const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, deviceCache });
-    this.#conductors = new Map(
+    this.#rotationRunners = new Map(
       desired.groups.map((group) => [
         group.name,
         new RotationRunner({
@@ -212,7 +212,7 @@ export class Supervisor {
   troubles(group: DesiredGroup): readonly LinksealError[] {
     const devices = [...new Set(group.links.map((link) => link.device))];
     return [
-      this.#conductors.get(group.name)?.trouble,
+      this.#rotationRunners.get(group.name)?.trouble,
       ...devices.map((device) => this.trouble(device)),
     ].filter((error) => error !== undefined);
   }
@@ -329,7 +329,7 @@ export class Supervisor {
     const { pollMs } = this.intent.desired.health;
     if (readOnly()) return pollMs;
     const campaign = openCampaign(memory(), group.name);
-    const rotationRunner = this.#conductors.get(group.name);
+    const rotationRunner = this.#rotationRunners.get(group.name);
     if (campaign !== undefined && rotationRunner !== undefined) {
       const waitMs = await rotationRunner.turn(campaign, signal);
       const next = openCampaign(memory(), group.name);

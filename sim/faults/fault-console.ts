@@ -3,7 +3,7 @@
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
 // POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
-// POST /vault/…  as described in desk-vault.ts
+// POST /vault/…  as described in fault-console-vault.ts
 // POST /posture  {aspect, state} gives {text}: sets an audited property of the cloud
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
 

@@ -16,8 +16,8 @@ export function archive(entries: readonly ArchiveEntry[]): Buffer {
 function member(entry: ArchiveEntry, index: number): Buffer[] {
   const content = entry.content ?? new Uint8Array();
   const name = Buffer.from(`${entry.name}\0`);
-  const [inode, links, nobody] = [index + 1, 1, 0];
-  const fields = [inode, modes[entry.kind], nobody, nobody, links, 0, content.length];
+  const [inode, links, owner] = [index + 1, 1, 0];
+  const fields = [inode, modes[entry.kind], owner, owner, links, 0, content.length];
   const device = [0, 0, 0, 0];
   const numbers = [...fields, ...device, name.length, 0];
   const header = `070701${numbers.map((n) => n.toString(16).padStart(8, "0")).join("")}`;

@@ -12,7 +12,7 @@ import { Program } from "../process/program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 
-interface Door {
+interface RouterLogin {
   readonly port: number;
   /** `SHA256:` and the digest, as the command printed it. */
   readonly hostKey: string;
@@ -21,14 +21,14 @@ interface Door {
 /** Runs the command in a process of its own, for the tests of one `describe`. */
 function routersOf(platform: string) {
   let life: Program | undefined;
-  const doors: Door[] = [];
+  const logins: RouterLogin[] = [];
   beforeAll(async () => {
     const words = [command, "sim", "router", "--platform", platform];
     const env = { ...process.env, NO_COLOR: "1" };
     life = new Program(spawn(process.execPath, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
     await life.until("config for an agent");
     for (const [, port, hostKey = ""] of life.output.matchAll(/ssh -p (\d+) .*\((SHA256:\S+)\)/g)) {
-      doors.push({ port: Number(port), hostKey });
+      logins.push({ port: Number(port), hostKey });
     }
   });
   // The exit status of the command tells whether its oracle saw a broken promise.
@@ -37,10 +37,10 @@ function routersOf(platform: string) {
     await life?.ended;
     expect(life?.child.exitCode).toBe(0);
   });
-  return (index: number): Door => {
-    const door = doors[index];
-    if (door === undefined) throw new Error(`no router was served: ${life?.output}`);
-    return door;
+  return (index: number): RouterLogin => {
+    const login = logins[index];
+    if (login === undefined) throw new Error(`no router was served: ${life?.output}`);
+    return login;
   };
 }
 
@@ -50,7 +50,7 @@ const fingerprint = (key: Buffer): string =>
 const byPassword = { password: "any" } as const;
 
 /** Node-ssh leaves no error listener behind, and an error without a listener ends the process. */
-async function logIn({ port, hostKey }: Door, how: Partial<Config> = byPassword) {
+async function logIn({ port, hostKey }: RouterLogin, how: Partial<Config> = byPassword) {
   const ssh = await new NodeSSH().connect({
     ...{ host: "127.0.0.1", port, username: "linkseal" },
     hostVerifier: (key: Buffer) => fingerprint(key) === hostKey,
@@ -135,10 +135,10 @@ const terminals = {
 } as const;
 
 describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform, words) => {
-  const door = routersOf(platform);
+  const login = routersOf(platform);
 
   it("node-ssh logs in with a password and reads version, port and refusal", async () => {
-    using ssh = await logIn(door(0));
+    using ssh = await logIn(login(0));
     const asked = [words.ask, `show running-config interface ${words.port}`, "show nonsense"];
     const answers = await typed(ssh, [...words.before, ...asked]);
     const [version, port, refusal] = answers.slice(words.before.length);
@@ -148,7 +148,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
   });
 
   it("node-ssh logs in with a key, and leaves configuration mode as it entered it", async () => {
-    using ssh = await logIn(door(1), { privateKey: hostKeyPair().private });
+    using ssh = await logIn(login(1), { privateKey: hostKeyPair().private });
     const answers = await typed(ssh, [...words.before, ...words.trial]);
     const [outside, , inside, after] = answers.slice(words.before.length - 1);
     expect(inside).toContain(words.mode);
@@ -156,7 +156,7 @@ describe.each(Object.entries(terminals))("node-ssh at a router of %s", (platform
   });
 
   it("node-ssh does not log in where the host key differs from the expected one", async () => {
-    const other = { port: door(0).port, hostKey: door(1).hostKey };
+    const other = { port: login(0).port, hostKey: login(1).hostKey };
     await expect(logIn(other)).rejects.toThrow("verification failed");
   });
 });
@@ -173,10 +173,10 @@ function subsystem(ssh: NodeSSH, name: string): Promise<ClientChannel> {
 }
 
 describe("node-ssh at a router of junos", () => {
-  const door = routersOf("junos");
+  const login = routersOf("junos");
 
   it("node-ssh logs in with a key and reads the router by the netconf subsystem", async () => {
-    using ssh = await logIn(door(0), { privateKey: hostKeyPair().private });
+    using ssh = await logIn(login(0), { privateKey: hostKeyPair().private });
     const channel = await subsystem(ssh, "netconf");
     const reader = new Reader(channel);
     channel.write(hello);
@@ -188,7 +188,7 @@ describe("node-ssh at a router of junos", () => {
   });
 
   it("node-ssh with a password gets the message that there is no command line", async () => {
-    using ssh = await logIn(door(1));
+    using ssh = await logIn(login(1));
     const { code, stderr } = await ssh.execCommand("show version");
     expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("NETCONF alone") });
   });
@@ -196,10 +196,10 @@ describe("node-ssh at a router of junos", () => {
 
 /** These tests show why the drivers use ssh2 without node-ssh (docs/decisions.md). */
 describe("node-ssh by default", () => {
-  const door = routersOf("eos");
+  const login = routersOf("eos");
 
   it("node-ssh accepts any host key unless it gets a verifier", async () => {
-    const to = { host: "127.0.0.1", port: door(0).port, username: "linkseal" };
+    const to = { host: "127.0.0.1", port: login(0).port, username: "linkseal" };
     const ssh = await new NodeSSH().connect({ ...to, ...byPassword });
     expect(ssh.isConnected()).toBe(true);
     ssh.dispose();
@@ -207,6 +207,6 @@ describe("node-ssh by default", () => {
 
   it("node-ssh accepts no private key as octets, which alone can be wiped", async () => {
     const privateKey = Buffer.from(hostKeyPair().private) as unknown as string;
-    await expect(logIn(door(0), { privateKey })).rejects.toThrow("must be a valid string");
+    await expect(logIn(login(0), { privateKey })).rejects.toThrow("must be a valid string");
   });
 });

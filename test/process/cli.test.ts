@@ -210,7 +210,7 @@ describe("the two sockets", () => {
 
 describe("the program behind a socket", () => {
   it("a socket without an agent is reported as such", async () => {
-    const { status, err } = await run(join(root, "nobody"), "status");
+    const { status, err } = await run(join(root, "no-agent"), "status");
     expect([status, err]).toEqual([5, expect.stringContaining("linkseal: no agent answers")]);
   });
 

@@ -1,5 +1,6 @@
 // Every rule of the tree; each has a seeded offender and a near miss in seeded.ts.
 
+import { actorRule, wordRule } from "./english.ts";
 import { importRule } from "./imports.ts";
 import { lockRule, manifestRule } from "./manifest.ts";
 import { jsonRule, loosenedRule, patternRule, testRule, worldRule } from "./names.ts";
@@ -32,6 +33,8 @@ export const rules: readonly Rule[] = [
   awaitRule,
   reminderRule,
   suppressionRule,
+  actorRule,
+  wordRule,
   machineRule,
   secretRule,
   manifestRule,

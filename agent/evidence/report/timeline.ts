@@ -231,7 +231,7 @@ function gapText({ why, stepMs }: Extract<AuditEntry, { kind: "gap" }>): string 
   }
 }
 
-const nobody = { verdict: "unknown", codes: [], suite: null, ckn: null } as const;
+const unknownState = { verdict: "unknown", codes: [], suite: null, ckn: null } as const;
 
 /** Merges the spans of one subject into intervals that fill the period. */
 function laid(spans: readonly Span[], { from, to }: Period): readonly Interval[] {
@@ -265,10 +265,10 @@ type State = Omit<Interval, "from" | "to">;
 // becomes unknown.
 function stateOf(spans: readonly Span[]): State {
   const [only] = spans;
-  if (only === undefined) return nobody;
+  if (only === undefined) return unknownState;
   if (spans.length > 1) {
     const worst = worstOf(spans.map(({ verdict }) => verdict));
-    if (worst === "protected" || worst === "degraded") return nobody;
+    if (worst === "protected" || worst === "degraded") return unknownState;
     const { verdict, codes, suite, ckn } = spans.find((span) => span.verdict === worst) ?? only;
     return { verdict, codes, suite, ckn };
   }

@@ -104,7 +104,7 @@ export class Host implements AsyncDisposable {
     );
   }
 
-  agreementOf(port: PortName): Omit<Agreement, "desk"> | undefined {
+  agreementOf(port: PortName): Omit<Agreement, "server"> | undefined {
     return this.#agreements.get(port);
   }
 

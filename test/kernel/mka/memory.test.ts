@@ -62,6 +62,6 @@ it("a process without core dumps cannot be inspected by its own user", { timeout
     const before = owner();
     native.refuseDumps();
     console.log(before, owner());`;
-  const nobody = { uid: 65_534, gid: 65_534, cwd: "/", encoding: "utf8" } as const;
-  expect(execFileSync(process.execPath, ["-e", code], nobody)).toBe("65534 0\n");
+  const unprivileged = { uid: 65_534, gid: 65_534, cwd: "/", encoding: "utf8" } as const;
+  expect(execFileSync(process.execPath, ["-e", code], unprivileged)).toBe("65534 0\n");
 });

@@ -8,7 +8,7 @@ import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { native, netlinkFamilies } from "../lab.ts";
 
-const nobody = 65_534;
+const unprivilegedId = 65_534;
 let folder = "";
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "linkseal-service-"));
@@ -28,12 +28,16 @@ describe("a local socket", { timeout: 60_000 }, () => {
     const path = `\0linkseal-${process.pid}`;
     const server = createServer().listen(path);
     const code = `require("node:net").connect(${JSON.stringify(path)})`;
-    const client = spawn(process.execPath, ["-e", code], { uid: nobody, gid: nobody, cwd: "/" });
+    const client = spawn(process.execPath, ["-e", code], {
+      uid: unprivilegedId,
+      gid: unprivilegedId,
+      cwd: "/",
+    });
     const [socket] = (await once(server, "connection")) as [Socket];
     expect(native.peerCredentials(descriptorOf(socket))).toEqual({
       pid: client.pid,
-      uid: nobody,
-      gid: nobody,
+      uid: unprivilegedId,
+      gid: unprivilegedId,
     });
     socket.destroy();
     client.kill();

@@ -25,7 +25,7 @@ import { buildSite, type Site } from "#sim/site/site.ts";
 export const tenant = "11111111-2222-3333-4444-555555555555";
 export const clientId = "99999999-2222-3333-4444-555555555555";
 export const base = "https://localhost:8443";
-const header = "this-host-and-nobody-else";
+const header = "this-host-and-no-other";
 const hour = 3_600_000;
 
 const now = Date.now();

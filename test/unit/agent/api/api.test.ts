@@ -23,7 +23,7 @@ beforeAll(async () => {
   await bench.run(300_000);
 });
 
-/** Whoever may look may do so in a browser: it makes a code, and changes nothing. */
+/** A reader of the view socket may read in a browser too: the verb makes a code. */
 const codeRoute = "POST /v1/page/code";
 
 describe("who may ask", () => {
@@ -175,7 +175,7 @@ describe("events", () => {
     const waits = bench.ask(`GET /v1/events?after=${last}&waitMs=30000`, "", "view");
     const started = clock.now();
     clock.after(2_000, () => {
-      bench.agent.events.add(clock.wall(), "test", "nobody", "something happened");
+      bench.agent.events.add(clock.wall(), "test", "nothing", "something happened");
       clock.wake();
     });
     expect(await waits).toMatchObject({ events: [{ n: last + 1, code: "test" }] });

@@ -1,5 +1,5 @@
 // P5 on the way to Azure: whatever escapes of a call, good or failed, holds no key, no token, no
-// assertion and no private key, in any form and however deep somebody looks into it.
+// assertion and no private key, in any form and at any depth.
 
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
@@ -51,7 +51,7 @@ const scenes: readonly Scene[] = [
     host: { certificate: async () => String(noPem) },
   },
   {
-    name: "a federated token that nobody trusts",
+    name: "a federated token that Entra does not trust",
     identity: workload,
     host: { federatedToken: async () => federated },
   },
@@ -74,7 +74,7 @@ function canariesOf(bench: AzureBench, pem: string): readonly string[] {
   return [...values, ...forms, ...lines, ...granted, federated].filter((text) => text.length >= 20);
 }
 
-/** Everything that anybody could make of a value. */
+/** Every form in which a value can be printed. */
 function printed(value: unknown): string {
   const options = { depth: Number.POSITIVE_INFINITY, showHidden: true } as const;
   const errors: unknown[] = [];

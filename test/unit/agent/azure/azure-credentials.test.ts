@@ -91,7 +91,7 @@ describe("a file with a credential", () => {
     ["of the agent's user", {}, undefined],
     ["of root", { uid: 0 }, undefined],
     ["of the longest size", { size: 100 }, undefined],
-    ["of somebody else", { uid: 8 }, "it belongs to uid 8"],
+    ["of another user", { uid: 8 }, "it belongs to uid 8"],
     ["for a group to read", { mode: 0o100640 }, "other users may access it (mode 640)"],
     ["for all to run", { mode: 0o100601 }, "other users may access it (mode 601)"],
     ["that is empty", { size: 0 }, "it has 0 bytes"],

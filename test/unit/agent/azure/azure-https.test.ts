@@ -1,5 +1,5 @@
 // The same vault over real sockets and TLS on this host: what the operator reads of bad answers,
-// and of whoever answers without the right certificate.
+// and of servers without the right certificate.
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
@@ -139,7 +139,7 @@ const wrong: readonly (readonly [AzureServeOptions["tls"], RegExp, string | RegE
   ],
 ];
 
-describe("whoever answers in the vault's place", () => {
+describe("a server in the vault's place", () => {
   it.each(wrong)(
     "a server with a certificate that is %s gets no request",
     async (tls, text, next) => {

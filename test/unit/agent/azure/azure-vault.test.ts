@@ -109,7 +109,7 @@ describe("what the operator reads of a bad answer", () => {
       const { effect, where } = error;
       expect([error.code, error.message, error.next]).toEqual([code, text, next]);
       expect([effect, where]).toEqual(["none", at === "vault" ? id : base]);
-      // Nothing was sent after what was refused, and nothing to anybody else.
+      // Nothing was sent after what was refused, and nothing to another host.
       expect(new Set(bench.sent.map(({ to }) => to))).toEqual(new Set([base]));
       bench.cloud.faults[at].heal();
       await settled(bench.site.clock, bench.site.clock.sleep(3_000));

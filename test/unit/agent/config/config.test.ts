@@ -231,7 +231,7 @@ describe("a good config", () => {
     ["no drain", "drain: prepend", "drain: none", "noDrain"],
     ["a start outside the window", "tunnels:", "tunnels:", "outsideWindow"],
     ["a device without probes", "tunnels:", "tunnels:", "noProbe"],
-    ["a far end that nobody reads", "tunnels:", "tunnels:", "farEndUnseen"],
+    ["a far end that linkseal does not read", "tunnels:", "tunnels:", "farEndUnseen"],
   ])("%s is accepted with its named risk", (_name, written, instead, risk) => {
     const text = siteConfig.replace(written, instead).replace("breakBeforeMake", risk);
     expect(desiredOf(text).acceptRisks.map((accepted) => accepted.risk)).toEqual([risk]);

@@ -164,7 +164,7 @@ describe("a planted trap (T40)", () => {
     await expect(FsDisk.open(outside())).rejects.toMatchObject({ code: "usage" });
   });
 
-  it("a folder for sockets may be passed through by others, written by nobody", async () => {
+  it("other users may pass through a folder for sockets, and may not write to it", async () => {
     await chmod(folder, 0o755);
     await openFolder(folder, "reachable");
     await chmod(folder, 0o775);

@@ -109,7 +109,7 @@ const rows: readonly Row[] = [
     ...{ facts: { ...sound, hasSwap: true }, next: /^swapoff/ },
   },
   {
-    ...{ what: "a clock that nobody sets", code: "clock-skew", severity: "warning" },
+    ...{ what: "a clock that no service sets", code: "clock-skew", severity: "warning" },
     ...{ facts: { ...sound, clock: "drifting" }, next: /^timedatectl/ },
   },
   {

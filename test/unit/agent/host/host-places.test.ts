@@ -92,7 +92,7 @@ describe("the places of linkseal-net", () => {
   ])("the places of linkseal-net with %s are as documented", (_name, environment, expected) => {
     const { socket, state } = netPlaces(undefined, source(environment));
     expect(`${socket} ${state}`).toBe(expected);
-    // Whoever names a socket moves nothing but that.
+    // An operator who names a socket moves only that socket.
     expect(netPlaces("/x/n.sock", source(environment))).toEqual({ socket: "/x/n.sock", state });
   });
 

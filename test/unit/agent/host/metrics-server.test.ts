@@ -112,7 +112,7 @@ function get(
   });
 }
 
-/** Once somebody answers there. */
+/** Once a server answers there. */
 async function answered(port: number): Promise<Reply> {
   for (let tries = 0; ; tries += 1) {
     try {

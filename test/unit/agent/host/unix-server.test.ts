@@ -1,4 +1,4 @@
-// HTTP at a Unix socket of this host, held against clients that are slow, rude or nobody's.
+// HTTP at a Unix socket of this host, tried with clients that are slow, hostile or of other users.
 
 import { link, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";

@@ -241,7 +241,7 @@ describe("a status", () => {
 
 describe("what Azure Monitor reports about a link", () => {
   const at = "2026-11-24T10:00:00Z";
-  it("is one line with its age, and none where nobody read them", () => {
+  it("data of Azure Monitor are one line with their age, and none where they were not read", () => {
     const azure = {
       ...{ ageMs: 4_000, until: "2026-11-24T09:57:00Z", lineUp: false },
       ...{ rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 99.7 },

@@ -56,7 +56,7 @@ describe("the Origin of a request", () => {
   });
 });
 
-it("a cookie is the one of that name, unless somebody set another beside it", () => {
+it("a cookie is the one of that name, unless another one was set beside it", () => {
   expect(cookieOf("a=1; linkseal-1=x; b=2", "linkseal-1")).toBe("x");
   expect(cookieOf("xlinkseal-1=x", "linkseal-1")).toBeUndefined();
   expect(cookieOf("linkseal-1=x; linkseal-1=y", "linkseal-1")).toBeUndefined();

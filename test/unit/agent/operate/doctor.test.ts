@@ -18,7 +18,7 @@ import { never, settled } from "../../kit/site-bench.ts";
 
 const hex = (digit: string, digits = 64): string => digit.repeat(digits);
 
-/** Somebody changes the running configuration of the router. */
+/** An operator changes the running configuration of the router. */
 function edit(link: SiteLink, change: (port: PortConfig) => void): void {
   link.router.manualEdit((config) => {
     const port = config.ports.get(link.port);
@@ -325,7 +325,7 @@ const waySeeds: readonly Seed[] = [
     /does not answer/,
   ],
   [
-    "a far end that nobody can read",
+    "a far end that cannot be read",
     (_pair, link) => link.msee.setFault("unreadable", true),
     "far-end-unreadable",
     /link1 of erd-demo: /,

@@ -30,7 +30,7 @@ const alone: InitParts = {
     { name: "eth0", gigabits: 1 },
     { name: "eth1", gigabits: 10 },
   ],
-  hostKey: () => Promise.reject(new Error("nobody asked for it")),
+  hostKey: () => Promise.reject(new Error("it was not asked for")),
 };
 
 /** Says these things, one after the other. */
@@ -146,7 +146,7 @@ function dialer({ status = 401, identity = "there", route = "eth0" }: World): Di
   } as unknown as Dialer;
 }
 const empty = new Uint8Array();
-const unreachable = new LinksealError("transport.unreachable", "nobody answers", {
+const unreachable = new LinksealError("transport.unreachable", "no process answers", {
   ...{ effect: "none", where: "x", next: "look" },
 });
 

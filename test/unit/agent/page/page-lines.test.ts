@@ -1,4 +1,4 @@
-// What a browser makes of snapshots: rates, gaps where nobody knows, and what is stale.
+// What a browser makes of snapshots: rates, gaps where nothing is known, and what is stale.
 
 import { describe, expect, it } from "vitest";
 import type { LinkSample, PageSnapshot } from "#agent/page/shape.ts";

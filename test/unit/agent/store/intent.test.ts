@@ -169,7 +169,7 @@ describe("a crash at any disk call leaves the old or the new intent, whole", () 
   });
 });
 
-// Far more turns than the longest chain of a store that nobody holds up.
+// Far more turns than the longest chain of a store without an obstacle.
 async function settled(): Promise<false> {
   for (let turn = 0; turn < 200; turn += 1) await Promise.resolve();
   return false;

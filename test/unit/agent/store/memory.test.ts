@@ -160,7 +160,7 @@ describe("a whole journal", () => {
   });
 });
 
-describe("names that somebody else chose", () => {
+describe("names that come from outside", () => {
   it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
     "the name %s is not an entry of a memory",
     (name) => {

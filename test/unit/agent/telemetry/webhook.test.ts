@@ -113,7 +113,7 @@ class Bench {
   }
 }
 
-const unreachable = new LinksealError("transport.unreachable", "nobody answers", {
+const unreachable = new LinksealError("transport.unreachable", "no process answers", {
   effect: "none",
   where: url,
   next: "linkseal status",
@@ -333,7 +333,7 @@ describe("a flood", () => {
   );
 });
 
-describe("a flood while nobody answers", () => {
+describe("a flood while no receiver answers", () => {
   it("a flood while no receiver answers replaces the oldest events", async () => {
     const bench = await new Bench().run(10);
     bench.answers = [unreachable, { status: 204 }];
