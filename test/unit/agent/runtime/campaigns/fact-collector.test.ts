@@ -399,7 +399,7 @@ describe("the preconditions of a look", () => {
     if (entry?.old === undefined) throw new Error("a rotation has an old key");
     const settings = { ...entry.old.settings, includeSci: false };
     const links = [{ ...entry, old: { ...entry.old, settings } }];
-    expect(await unmet({ links })).toMatchObject({ code: "port.drifted", seen: "true" });
+    expect(await unmet({ links })).toMatchObject({ code: "port.drifted", observed: "true" });
     expect(await unmet({ links, kind: "change" })).toBeUndefined();
     expect((await unmet({ links: enrolled() }))?.code).not.toBe("port.drifted");
   });
