@@ -15,6 +15,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import type { DesiredLink, DesiredTunnel, HealthSettings } from "./desired.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
 
+/** How well traffic is protected, and whether it passes. */
 export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
 
 /** The verdicts from best to worst: an aggregate is its worst part. */
@@ -39,13 +40,17 @@ export const busyPps = 5;
 
 /** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
 export interface Reason {
+  /** The warning that explains the verdict. */
   readonly code: WarningCode;
+  /** One sentence for the operator. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
 }
 
 /** A reason and the best verdict that is still honest while it holds. */
 export interface Finding extends Reason {
+  /** The best verdict that is possible while the finding holds. */
   readonly verdict: Verdict;
 }
 
@@ -56,19 +61,29 @@ export function finding(verdict: Verdict, code: WarningCode, about: string, text
 
 /** How old the newest known reading of each kind is; undefined = never read. */
 export interface Ages {
+  /** Age of the router's MKA session. */
   readonly controlPlaneMs: number | undefined;
+  /** Age of the router's frame counters. */
   readonly dataPlaneMs: number | undefined;
+  /** Age of the far end's state. */
   readonly farEndMs: number | undefined;
 }
 
+/** The verdict on a link and its explanation. */
 export interface LinkHealth {
+  /** The worst verdict of its findings; `protected` if there are none. */
   readonly verdict: Verdict;
+  /** Why it is so, each code once; empty if every check holds. */
   readonly reasons: readonly Reason[];
+  /** The ages of the readings on which the verdict rests. */
   readonly ages: Ages;
 }
 
+/** The verdict on a tunnel and its explanation. */
 export interface TunnelHealth {
+  /** The worst verdict of its findings; `protected` if there are none. */
   readonly verdict: Verdict;
+  /** Why it is so, each code once; empty if every check holds. */
   readonly reasons: readonly Reason[];
 }
 
@@ -80,20 +95,27 @@ export interface DeviceContact {
   readonly failing: { readonly code: string; readonly text: string } | undefined;
 }
 
+/** All that the verdict on a link is derived from. */
 export interface LinkEvidence {
+  /** The link as the config wants it. */
   readonly link: DesiredLink;
   /** The accepted key; undefined = none is known, so the link is not managed yet. */
   readonly expected: KeyRef | undefined;
   /** The key that a running campaign brings in: it is as welcome as the expected one. */
   readonly next?: KeyRef | undefined;
+  /** The spans within which readings count. */
   readonly settings: HealthSettings;
+  /** The time of the verdict. */
   readonly now: Instant;
   /** Oldest to newest, over the evidence window or a little more. */
   readonly observations: readonly MacsecPort[];
+  /** Whether its router can be observed. */
   readonly device: DeviceContact;
+  /** The last probe, with numbers of packets; undefined = none was sent. */
   readonly probe:
     | { readonly at: Instant; readonly sent: number; readonly answered: number }
     | undefined;
+  /** The last state of the far end and when it was read; undefined = never read. */
   readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   /** Of the sessions over this port; absent = the device shows none, or nothing of them. */
   readonly bgp?: "up" | "down" | undefined;
@@ -103,12 +125,17 @@ export interface LinkEvidence {
   readonly causes?: readonly Reason[];
 }
 
+/** All that the verdict on a tunnel is derived from. */
 export interface TunnelEvidence {
+  /** The tunnel as the config wants it. */
   readonly tunnel: DesiredTunnel;
+  /** The spans within which readings count. */
   readonly settings: HealthSettings;
+  /** The time of the verdict. */
   readonly now: Instant;
   /** Oldest to newest; an observation in which the device did not list the tunnel is left out. */
   readonly observations: readonly IpsecTunnel[];
+  /** The device's routing; undefined = it was never read. */
   readonly routing: Reading<Routing> | undefined;
   /** How its own forwarding table reaches what it protects; absent where `routing` reports it. */
   readonly ways?: Reading<readonly Route[]> | undefined;
@@ -116,11 +143,13 @@ export interface TunnelEvidence {
   readonly blocked?: Reading<readonly string[]> | undefined;
   /** Absent where it is the backup of nothing. */
   readonly backup?: BackupEvidence | undefined;
+  /** Whether its device can be observed. */
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
   /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
   readonly waiver?: "stands" | "over" | undefined;
+  /** What else explains a bad verdict; never makes one. */
   readonly causes?: readonly Reason[];
 }
 
@@ -128,10 +157,13 @@ export interface TunnelEvidence {
 export interface BackedLink {
   /** `group/link`. */
   readonly id: string;
+  /** Its port on the tunnel's device. */
   readonly port: PortName;
+  /** The verdict on the link. */
   readonly verdict: Verdict;
   /** The first one of the verdict; undefined = every check holds. */
   readonly reason: Reason | undefined;
+  /** Whether the link is drained. */
   readonly drain: "on" | "off";
 }
 
@@ -139,6 +171,7 @@ export interface BackedLink {
 export interface ProofLog {
   /** The time of the first turn that could have tried. */
   readonly since: Instant;
+  /** The last success, by both clocks; undefined = none so far. */
   readonly proven: { readonly at: Instant; readonly wall: WallTime } | undefined;
   /** In a row, since it was proven last. */
   readonly failures: number;

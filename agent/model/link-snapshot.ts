@@ -14,10 +14,13 @@ import type { DesiredLink, HealthSettings } from "./desired.ts";
 
 /** One consistent observation of a link: its port on the router, its far end, and when. */
 export interface LinkSnapshot {
+  /** The link as the config wants it. */
   readonly link: DesiredLink;
   /** undefined = not readable, or older than `staleAfter`. */
   readonly state: DeviceState | undefined;
+  /** The far end as it was last read; undefined = never read. */
   readonly peer: PeerState | undefined;
+  /** The last probe out of its port; undefined = none was sent. */
   readonly probe: Probed | undefined;
 }
 
@@ -31,14 +34,19 @@ interface Probed {
 
 /** Why a device or a far end could not be read, and since when. */
 export interface Failure {
+  /** Code of the error, as in docs/codes.md. */
   readonly code: string;
+  /** The error's sentence. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
+  /** The time of the first failure in a row. */
   readonly since: Instant;
 }
 
 /** The last observations of devices and far ends, as rules read them. */
 export interface Observations {
+  /** Returns the last observation of a link, without waiting for a new one. */
   snapshot(link: DesiredLink): LinkSnapshot;
   /** undefined = the device was read when it was last tried. */
   failure(device: string): Failure | undefined;
@@ -48,10 +56,12 @@ export interface Observations {
   capabilities(device: string): Capabilities | undefined;
 }
 
+/** Returns one port of a device; undefined = the device is not readable, or does not list it. */
 export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {
   return state?.macsec.find((entry) => entry.port === port);
 }
 
+/** Returns true if the port has BGP sessions and all are up; false also if they are not known. */
 export function bgpUp(state: DeviceState, port: PortName): boolean {
   const sessions = strongValue(state.routing)?.sessions.filter((session) => session.port === port);
   return sessions !== undefined && sessions.length > 0 && sessions.every((session) => session.up);
@@ -71,6 +81,7 @@ export function bgpOf(state: DeviceState | undefined, port: PortName): "up" | "d
   return sessions.length === 0 || isShut === true ? undefined : "down";
 }
 
+/** Returns whether the port is drained; `off` also if the routing is not known. */
 export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   const drains = strongValue(state.routing)?.drains ?? [];
   return drains.some((entry) => entry.port === port) ? "on" : "off";

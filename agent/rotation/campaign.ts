@@ -71,6 +71,7 @@ function reasonOf(row: Row, context: Context): Reason {
   return { code: row.name, cause: row.cause(context) };
 }
 
+/** The actions that change a key on the router. */
 export const keyActions: readonly (ActionKind | undefined)[] = [
   "stage",
   "add",

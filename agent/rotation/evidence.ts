@@ -10,8 +10,11 @@ import type { Cause, FarEnd } from "../model/reason.ts";
 
 /** A run of observations over which something held without a gap. */
 export interface Run {
+  /** The start of the run. */
   readonly since: Instant;
+  /** The counters at its start; undefined = they were not read, or the run needs none. */
   readonly frames: MacsecFrames | undefined;
+  /** What the newest observation lacked; undefined = it lacked nothing. */
   readonly broken: Cause | undefined;
   /** Counters that were seen to move in this run. */
   readonly awake?: { readonly rx: boolean; readonly tx: boolean };
@@ -34,6 +37,7 @@ export interface Proven {
   readonly keepsKey: boolean;
 }
 
+/** Returns the new key and settings of a link, as a proof needs them. */
 export function provenNew(entry: CampaignLink): Proven {
   const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
   return { which: "new", ...entry.new, keepsKey };
@@ -180,6 +184,7 @@ export function advanceSteady(run: Run | undefined, gap: Cause | undefined, now:
   return { since: now, frames: undefined, broken: gap };
 }
 
+/** Returns whether the link has carried for `soakMs` without a gap. */
 export function steadyOf(run: Run, soakMs: number, now: Instant): Evidence {
   if (run.broken !== undefined) return waiting(run.broken);
   return heldFor(run, soakMs, now, "carrying.settles");
@@ -204,7 +209,9 @@ export function steadyGap(
 
 /** Quiet samples in a row, spaced as the config says. */
 export interface QuietRun {
+  /** The number of quiet samples so far. */
   readonly samples: number;
+  /** The time of the last sample. */
   readonly lastAt: Instant;
   /** Why the last sample was not quiet; undefined = it was. */
   readonly noise: Cause | undefined;
@@ -249,6 +256,7 @@ function noiseOn({ state, link }: LinkSnapshot): Cause | undefined {
   return undefined;
 }
 
+/** Returns whether the run has as many quiet samples as a drain needs. */
 export function drainedOf(run: QuietRun | undefined, samples: number): Evidence {
   if (run === undefined) return waiting(notObserved);
   if (run.samples >= samples) return { kind: "held" };

@@ -15,8 +15,11 @@ function inClear(port: MacsecPort): boolean {
   return settings.kind === "known" && settings.value === undefined && keys?.length === 0;
 }
 
+/** A change of the far end as it was observed. */
 export interface Moved {
+  /** When it was first observed. */
   readonly at: Instant;
+  /** Whether the far end has the new key or settings, or the old ones again. */
   readonly to: "new" | "old";
 }
 

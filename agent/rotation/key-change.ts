@@ -13,7 +13,9 @@ interface Changing {
   readonly port: PortFacts | undefined;
 }
 
+/** Towards the new key and settings, or back to the old ones. */
 export type Direction = "forward" | "back";
+/** The actions that change keys and leave the port's settings as they are. */
 export type KeyAction = "stage" | "add" | "promote" | "removeOld" | "removeNew";
 
 /** Equal for changes that bring a link of a campaign to the same key and settings. */
@@ -23,6 +25,7 @@ export function purposeOf(direction: Direction, campaign: Campaign): string {
   return JSON.stringify([direction, campaign.kind, name, key, settings]);
 }
 
+/** Returns the direction of an effect. */
 export const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
 
 /** The key that stays must be the primary one on a platform with a fallback. */

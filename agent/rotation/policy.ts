@@ -45,6 +45,7 @@ interface BoundLink {
   readonly agesAt: WallTime | undefined;
 }
 
+/** Returns the links whose rotation is due now, or why none is. */
 export function rotationDue(input: RotationInput): RotationDue {
   const { policy, freezes, wall } = input;
   const links = boundLinks(input);

@@ -14,7 +14,9 @@ type Standing = "carrying" | "unsure" | "lost";
 
 /** The objection of the health evaluator to relying on a link. */
 export interface Alarm {
+  /** What the objection makes of the link. */
   readonly standing: Exclude<Standing, "carrying">;
+  /** Why the health evaluator objects. */
   readonly cause: SiblingCause;
 }
 

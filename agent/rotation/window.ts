@@ -6,6 +6,7 @@ import type { Freeze, Window } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
 import type { WindowCause } from "../model/reason.ts";
 
+/** Whether a campaign may begin by itself now; `opensAt` undefined = no opening is in sight. */
 export type WindowState =
   /** Open until `closesAt`; undefined = no end is in sight. */
   | { readonly kind: "open"; readonly closesAt: WallTime | undefined }

@@ -22,24 +22,35 @@ import type { Memory } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
 
+/** All that the beginning of a campaign reads. */
 export interface BeginParts {
+  /** Clock, randomness and log. */
   readonly world: World;
+  /** The accepted intent. */
   readonly desired: Desired;
+  /** Number of the accepted intent. */
   readonly intent: number;
+  /** The newest observations of both ends. */
   readonly deviceCache: DeviceCache;
+  /** The vault of the keys. */
   readonly vault: KeyVault;
+  /** Returns what the journal holds now. */
   readonly memory: () => Memory;
 }
 
 /** Why links that want a campaign get none, and the command that goes on from there. */
 export interface Waiting {
+  /** Code of the warning or event that reports it. */
   readonly code: string;
   /** The error code of a command that asked for it. */
   readonly refusal: ErrorCode;
+  /** One sentence for the operator. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
 }
 
+/** Whether a campaign begins now; `waiting` = one is wanted, and something is missing. */
 export type Beginning =
   | { readonly kind: "nothing" }
   | { readonly kind: "waiting"; readonly waiting: Waiting }
@@ -47,10 +58,13 @@ export type Beginning =
 
 /** The request of an operator. */
 export interface Asked {
+  /** The operator's name. */
   readonly by: string;
+  /** The risks that the request accepts by name. */
   readonly risks: readonly RiskName[];
   /** Only these links; undefined = every link of the group that it concerns. */
   readonly links: readonly string[] | undefined;
+  /** `emergency`: windows do not bind the campaign, and the old key leaves early. */
   readonly urgency: Campaign["urgency"];
 }
 

@@ -156,9 +156,11 @@ async function frozenKeys(
   return links;
 }
 
+/** A link that already runs on a key of the vault, and that the agent can manage from now on. */
 export interface Adoption {
   /** `group/link`. */
   readonly link: string;
+  /** The key and settings that were found at both ends. */
   readonly binding: Binding;
 }
 

@@ -39,6 +39,7 @@ export async function noteGivenBack(write: EffectParts["write"], id: string): Pr
   }
 }
 
+/** Drains and undrains links of one group outside a campaign. */
 export class ManualDrains {
   readonly #parts: ManualDrainParts;
   readonly #effects: Effects;

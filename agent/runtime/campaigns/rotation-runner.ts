@@ -74,6 +74,7 @@ function isDisruptive(action: ActionKind, { shutsFirst, port }: Facts): boolean 
   return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
 
+/** Runs the campaign of one group. */
 export class RotationRunner {
   readonly #parts: RotationRunnerParts;
   #effects: Effects;
