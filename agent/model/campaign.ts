@@ -126,7 +126,7 @@ export interface Campaign extends Marks {
   readonly intent: number;
 }
 
-/** The tokens of its staged key; a router holds a commit of one of them at most. */
+/** Returns the tokens of the staged key; a router has a commit of one of them at most. */
 export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
   return [token, earlierToken].filter((each) => each !== undefined);
 }
@@ -277,7 +277,10 @@ export interface Guard {
 /** The guards of each action; all of them must hold. */
 export type Guards = Readonly<Record<ActionKind, readonly Guard[]>>;
 
-/** The link under way. */
+/**
+ * Returns the link under way.
+ * @throws Error if the record has no such link.
+ */
 export function entryOf(campaign: Campaign): CampaignLink {
   const entry = campaign.links[campaign.at];
   if (entry === undefined) {

@@ -380,12 +380,12 @@ interface AcceptedRisk {
   readonly reason: string | undefined;
 }
 
-/** `group/link`, the name of a link in every text, event and warning. */
+/** Returns `group/link`, the name of a link in every text, event and warning. */
 export function linkId(link: DesiredLink): string {
   return `${link.group}/${link.name}`;
 }
 
-/** All that a campaign of this group depends on. */
+/** Returns all parts of the intent that a campaign of this group depends on. */
 export function groupPart(desired: Desired | undefined, name: string): unknown {
   const group = desired?.groups.find((each) => each.name === name);
   const devices = desired?.devices.filter((device) =>

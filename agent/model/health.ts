@@ -27,7 +27,10 @@ export const verdictOrder: readonly Verdict[] = [
   "unprotected",
 ];
 
-/** The worst part; nothing at all is "unknown", because nothing was seen to be protected. */
+/**
+ * Returns the worst verdict; `unknown` for an empty list, because nothing was observed to be
+ * protected.
+ */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.length === 0) return "unknown";
   let worst = 0;
@@ -54,7 +57,9 @@ export interface Finding extends Reason {
   readonly verdict: Verdict;
 }
 
-/** `about` is the link or tunnel that the next command names. */
+/**
+ * Returns a finding with its next command; `about` is the link or tunnel that the command names.
+ */
 export function finding(verdict: Verdict, code: WarningCode, about: string, text: string): Finding {
   return { verdict, code, text, next: nextFor(code, about) };
 }
@@ -187,7 +192,10 @@ interface BackupEvidence {
   readonly proof: ProofLog | undefined;
 }
 
-/** A known, strong reading inside the freshness limit: the only kind that may support a verdict. */
+/**
+ * Returns true for a known, strong reading inside the freshness limit, the only kind that may
+ * support a verdict.
+ */
 export function isSolid<T>(
   reading: Reading<T>,
   now: Instant,
@@ -196,7 +204,7 @@ export function isSolid<T>(
   return reading.kind === "known" && reading.weak !== true && now - reading.at <= staleAfterMs;
 }
 
-/** Says why a reading cannot be used: too old, weak, or not there. */
+/** Returns the finding for a reading that cannot be used: too old, weak, or missing. */
 export function unusable(
   what: string,
   where: string,
@@ -222,7 +230,10 @@ const whyText = {
   contradicted: "session and SNMP agent of the device tell it differently",
 } as const;
 
-/** Verdict and reasons of a list of findings; each code once, the first text wins. */
+/**
+ * Returns the verdict and reasons of a list of findings; each code occurs once, with its first
+ * text.
+ */
 export function conclude(
   findings: readonly Finding[],
   causes: readonly Reason[] | undefined,
@@ -238,7 +249,10 @@ export function conclude(
   return { verdict, reasons: [...reasons.values()] };
 }
 
-/** It was never observed, or is not observed now: never "down", never the last good verdict. */
+/**
+ * Returns the finding for a device that is not observed now: always `unknown`, never the last good
+ * verdict.
+ */
 export function unseen(
   where: string,
   about: string,
@@ -259,7 +273,7 @@ export function unseen(
   return finding("unknown", code, about, text);
 }
 
-/** The device was read since, and did not list it any more. */
+/** Returns true if the device was observed after `at` and did not list the thing any more. */
 export function isDropped(at: Instant, device: DeviceContact, settings: HealthSettings): boolean {
   return device.lastObservedAt !== undefined && device.lastObservedAt - at > settings.pollMs / 2;
 }

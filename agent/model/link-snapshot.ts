@@ -1,4 +1,4 @@
-// One observation of a link from both ends, and the plain questions that everybody asks of it.
+// One observation of a link from both ends, and the questions that most rules ask of it.
 
 import type { Capabilities, PeerState } from "#hal/device.ts";
 import {
@@ -68,8 +68,8 @@ export function bgpUp(state: DeviceState, port: PortName): boolean {
 }
 
 /**
- * Of all sessions over a port; undefined = there is none, nothing is known of them, or they were
- * shut to move the traffic away, and so show nothing of the link.
+ * Returns the state of all BGP sessions over a port; undefined = there is none, nothing is known of
+ * them, or they were shut to move the traffic away, and so show nothing of the link.
  */
 export function bgpOf(state: DeviceState | undefined, port: PortName): "up" | "down" | undefined {
   const routing = state === undefined ? undefined : strongValue(state.routing);
@@ -87,12 +87,15 @@ export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   return drains.some((entry) => entry.port === port) ? "on" : "off";
 }
 
-/** IKE has agreed on keys for its SAs. */
+/** Returns true if IKE has agreed on keys for the tunnel's SAs. */
 export function isKeyed({ ike }: Pick<IpsecTunnel, "ike">): boolean {
   return strongValue(ike) === "established";
 }
 
-/** Controlled port open under MACsec with this key in charge and every live peer responding. */
+/**
+ * Returns true if the controlled port is open under MACsec, this key is in charge, and every live
+ * peer responds.
+ */
 export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   const session = strongValue(port.session);
   return (
@@ -103,14 +106,14 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   );
 }
 
-/** An observation since then found the port open, and light on it. */
+/** Returns true if an observation after `since` found the port open, with light on it. */
 export function observedLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
   if (state === undefined || (since !== undefined && state.at <= since)) return false;
   const port = portOf(state, link.port);
   return port !== undefined && strongValue(port.linkUp) === true;
 }
 
-/** Oldest reading that still counts. */
+/** Returns the state, or undefined if it is too old to count. */
 export function fresh(
   state: DeviceState | undefined,
   health: HealthSettings,
@@ -119,10 +122,12 @@ export function fresh(
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
 }
 
-/** The clock of a device against that of this host; above `error` no campaign goes on. */
+/** Differences between a device's clock and this host's; above `error` no campaign goes on. */
 export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
 
-/** The clock of a device less ours when it answered; undefined = it does not report its time. */
+/**
+ * Returns the device's clock less ours when it answered; undefined = it does not report its time.
+ */
 export function clockOffsetMs(
   { control }: Pick<DeviceState, "control">,
   clock: Pick<Clock, "now" | "wall">,

@@ -223,7 +223,7 @@ export type RefusalCause =
       readonly mayRevert: boolean;
     };
 
-/** Reasons that make the same sentence. */
+/** Returns true for reasons that make the same sentence. */
 export function sameReason(one: Reason, other: Reason): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

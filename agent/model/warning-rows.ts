@@ -304,7 +304,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "audit-lossy": warning("The audit log takes no records", "linkseal report"),
 };
 
-/** The next safe command for a code about a link (`group/link`), group, tunnel or device. */
+/**
+ * Returns the next safe command for a code about a link (`group/link`), group, tunnel or device.
+ */
 export function nextFor(code: WarningCode, about: string): string {
   const group = about.split("/")[0] ?? about;
   return warningRows[code].next.replace("ABOUT", about).replace("GROUP", group);

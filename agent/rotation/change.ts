@@ -13,7 +13,7 @@ export interface BoundLink {
   readonly binding: Binding;
 }
 
-/** As both ends were accepted, and as the intent wants it. */
+/** Returns true if the intent wants the settings with which both ends were accepted. */
 export function sameSettings({ link, binding }: BoundLink): boolean {
   return equalSettings(link.settings, binding.settings);
 }

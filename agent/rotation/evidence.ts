@@ -43,7 +43,7 @@ export function provenNew(entry: CampaignLink): Proven {
   return { which: "new", ...entry.new, keepsKey };
 }
 
-/** undefined = there was no key before. */
+/** Returns the old key and settings of a link; undefined = there was no key before. */
 export function provenOld(entry: CampaignLink): Proven | undefined {
   if (entry.old === undefined) return undefined;
   const keepsKey = entry.old.key.ckn === entry.new.key.ckn;
@@ -124,7 +124,10 @@ function risen(before: bigint | undefined, after: bigint | undefined): boolean {
   return before !== undefined && after !== undefined && after > before;
 }
 
-/** Held for `settle` without a gap, with enough protected frames in each direction. */
+/**
+ * Returns whether the proof has lasted for `settle` without a gap, with enough protected frames in
+ * each direction.
+ */
 export function proofOf(
   run: Run | undefined,
   snapshot: LinkSnapshot,
@@ -164,7 +167,10 @@ function heldFor(
   return left <= 0 ? { kind: "held" } : waiting({ code, seconds: Math.ceil(left / 1000) });
 }
 
-/** The staged key changed nothing: both are there, the old one is in charge, no frame fails. */
+/**
+ * Returns whether staging changed nothing: the port has both keys, the old one is in charge, and no
+ * frame fails.
+ */
 export function stagedEvidence(
   before: MacsecFrames | undefined,
   snapshot: LinkSnapshot,
@@ -178,7 +184,7 @@ export function stagedEvidence(
   return worse === undefined ? { kind: "held" } : waiting(worse);
 }
 
-/** Traffic is back by route and by probe, and stays so for the soak time. */
+/** Continues or restarts the run in which traffic is back by route and by probe. */
 export function advanceSteady(run: Run | undefined, gap: Cause | undefined, now: Instant): Run {
   if (gap === undefined && run !== undefined && run.broken === undefined) return run;
   return { since: now, frames: undefined, broken: gap };

@@ -71,7 +71,7 @@ export interface ForecastInput {
   readonly capabilities: (device: string) => Capabilities | undefined;
 }
 
-/** Every step of the campaign, link after link. */
+/** Returns every step of the campaign, link after link. */
 export function forecast(input: ForecastInput): readonly ForecastStep[] {
   return input.links.flatMap((entry) => {
     const link = input.group.links.find(({ name }) => name === entry.name);

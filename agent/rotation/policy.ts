@@ -65,8 +65,8 @@ export function rotationDue(input: RotationInput): RotationDue {
 const jitterMaxMs = 600_000;
 
 /**
- * From 0 up to `mostMs`, drawn from the octets. As it stands it spreads beginnings, so that a new
- * key in the vault does not start every group at once.
+ * Returns a time from 0 up to `mostMs`, drawn from the octets. The default spreads beginnings, so
+ * that a new key in the vault does not start every group at once.
  */
 export function jitterMs(entropy: Uint8Array, mostMs = jitterMaxMs): number {
   const fraction = entropy.reduceRight((sum, octet) => (sum + octet) / 256, 0);

@@ -43,7 +43,7 @@ export interface PreconditionInput {
 
 const headRoomShare = 0.8;
 
-/** The first precondition that is closed; undefined = all are open. */
+/** Returns the first precondition that is not met; undefined = all are met. */
 export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   const { snapshot, siblings, phase, far } = input;
   if (siblings.length === 0) return { code: "group.noSibling" };

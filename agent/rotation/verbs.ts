@@ -30,7 +30,7 @@ export type Verdict =
 
 const refused = (why: RefusalCause): Verdict => ({ kind: "refused", why });
 
-/** `by`: who sent it. */
+/** Returns the campaign after an operator's command, or why it is refused; `by` is the operator. */
 export function command(
   campaign: Campaign,
   input: OperatorInput & { readonly by: string },

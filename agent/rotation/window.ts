@@ -23,9 +23,9 @@ const dayMs = 86_400_000;
 const chunkMs = 16 * dayMs;
 
 /**
- * Open while the wall clock of a window's zone shows a time inside it: an hour that the clock skips
- * does not open, one that it shows twice opens twice. Only a freeze closes where there are no
- * windows.
+ * Returns whether a window is open: the wall clock of its zone shows a time inside it. An hour that
+ * the clock skips does not open it, one that it shows twice opens it twice. If there are no
+ * windows, only a freeze closes.
  */
 export function windowAt(
   windows: readonly Window[],

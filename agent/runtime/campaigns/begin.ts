@@ -87,7 +87,7 @@ export function missingRisks(
   return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
 }
 
-/** The first of them, as a reason to wait. */
+/** Returns the first missing risk as a reason to wait; undefined = none is missing. */
 export function missingRisk(
   parts: Pick<BeginParts, "deviceCache">,
   links: readonly DesiredLink[],
@@ -105,7 +105,11 @@ export function missingRisk(
   };
 }
 
-/** Throws where one of the keys equals another, or one that any link of ours runs on. */
+/**
+ * Compares the keys with each other, with those of the group, and by CKN with those of other
+ * groups.
+ * @throws LinksealError `vault.reusedCkn` if two are equal, or another `vault.*` of the vault.
+ */
 export async function assertFresh(
   { vault, memory }: Pick<BeginParts, "vault" | "memory">,
   group: string,
@@ -121,7 +125,7 @@ export async function assertFresh(
   await assertDistinct(vault, [...bound, ...keys], signal);
 }
 
-/** A campaign in its first state; nothing was touched yet. */
+/** Returns a campaign in its first state; nothing was touched yet. */
 export function newCampaign(
   { world, intent }: Pick<BeginParts, "world" | "intent">,
   begun: {
@@ -152,12 +156,12 @@ export function newCampaign(
   };
 }
 
-/** Accepted in the config and not past its date. */
+/** Returns true if the config accepts the risk and its date has not passed. */
 export function riskAccepted(desired: Desired, risk: RiskName, now: WallTime): boolean {
   return desired.acceptRisks.some((entry) => entry.risk === risk && now < entry.until);
 }
 
-/** A refusal that names the next step. */
+/** Returns a refusal that names the next step. */
 export function cannotBegin(code: ErrorCode, where: string, text: string, next: string) {
   return new LinksealError(code, text, { effect: "none", where, next });
 }

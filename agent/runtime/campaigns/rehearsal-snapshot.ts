@@ -50,7 +50,10 @@ export interface RehearsalSnapshotInput {
   readonly capabilities: (device: string) => Capabilities | undefined;
 }
 
-/** Throws where a link is not managed, or its router was not reached yet. */
+/**
+ * Returns the input of a rehearsal of this group.
+ * @throws LinksealError `gate.stale` if a link is not managed, or its router was not reached yet.
+ */
 export function rehearsalSnapshotOf({
   desired,
   group,
