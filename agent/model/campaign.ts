@@ -21,19 +21,25 @@ export const campaignStates = [
   "held",
   "done",
 ] as const;
+/** The states of a campaign; the journal stores these codes. */
 export type CampaignState = (typeof campaignStates)[number];
 
 /** `enrol` brings the first key, `change` keeps the key and changes settings at both ends. */
 export type CampaignKind = "enrol" | "change" | "rotate";
 
+/** How the campaign ended for one link. */
 export type Outcome = "enrolled" | "changed" | "rotated" | "reverted" | "abandoned";
 
 /** How old and new meet on the router: beside each other, or one after the other. */
 export type Overlap = "keychain" | "fallback" | "breakBeforeMake";
 
+/** One link of a campaign, frozen when the campaign is queued. */
 export interface CampaignLink {
+  /** The link's name in its group. */
   readonly name: string;
+  /** The router at our end. */
   readonly device: string;
+  /** The port of the link on that router. */
   readonly port: PortName;
   /** The state before the campaign, frozen when it is queued; undefined = MACsec off. */
   readonly old: { readonly key: KeyRef; readonly settings: WantedSettings } | undefined;
@@ -43,7 +49,9 @@ export interface CampaignLink {
   readonly created: WallTime;
   /** The generation of the new CAK version; undefined = the vault does not report it. */
   readonly generation: number | undefined;
+  /** How the router changes from the old key to the new one. */
   readonly overlap: Overlap;
+  /** undefined = the campaign has not finished this link. */
   readonly outcome: Outcome | undefined;
 }
 
@@ -71,6 +79,7 @@ export interface Marks {
   readonly oldSak: string | undefined;
 }
 
+/** The marks of a link that the campaign has not begun. */
 export const noMarks: Marks = {
   told: false,
   asked: false,
@@ -87,35 +96,46 @@ export const noMarks: Marks = {
 
 /** The record of a campaign in the journal; every field survives a crash. */
 export interface Campaign extends Marks {
+  /** The name of the group in the config. */
   readonly group: string;
+  /** What the campaign changes. */
   readonly kind: CampaignKind;
   /** The links in the order in which they are taken. */
   readonly links: readonly CampaignLink[];
   /** Index of the link under way. */
   readonly at: number;
+  /** The state of the link under way. */
   readonly state: CampaignState;
+  /** When the state was entered. */
   readonly since: WallTime;
+  /** Why the campaign is in this state. */
   readonly reason: Reason;
   /** The state that was left for `held`. */
   readonly heldFrom: CampaignState | undefined;
+  /** When the old key leaves both ends: after the proof of the new one, or after the soak. */
   readonly retire: "afterProof" | "afterSoak";
   /** `emergency`: windows do not bind, the old key goes after proof, and the SAK must be fresh. */
   readonly urgency: "planned" | "emergency";
+  /** The risks that the operator accepted when asking for it. */
   readonly risks: readonly RiskName[];
+  /** Whether the config's policy or an operator began it. */
   readonly origin: "policy" | "operator";
+  /** The operator who asked for it, or `intent N` if the policy began it. */
   readonly by: string;
   /** Number of the accepted intent that it serves. */
   readonly intent: number;
 }
 
-/** The tokens of its staged key; a router holds a commit of one of them at most. */
+/** Returns the tokens of the staged key; a router has a commit of one of them at most. */
 export function stagedBy({ token, earlierToken }: Campaign): readonly string[] {
   return [token, earlierToken].filter((each) => each !== undefined);
 }
 
+/** The state of the port under way at our end, in terms of the campaign's tables. */
 export interface PortFacts {
   /** The keys of this campaign on the port; `old` of an enrolment is a bare port. */
   readonly keys: PortKeys;
+  /** The commit that waits for its confirmation: none, one of this campaign, or another. */
   readonly pending: "none" | "ours" | "foreign";
   /**
    * Under which key the link passes frames (for enrol, old = in clear with BGP up); once the far
@@ -128,6 +148,7 @@ export interface PortFacts {
   readonly promoted: boolean;
   /** Whether the device is set to move the traffic of this port away. */
   readonly drain: "off" | "on";
+  /** Whether the port is enabled. */
   readonly admin: "up" | "down";
 }
 
@@ -136,9 +157,11 @@ export type Evidence =
   | { readonly kind: "held" }
   | { readonly kind: "waiting"; readonly cause: Cause };
 
+/** One observation of both ends and the sibling, in terms of the campaign's tables. */
 export interface Facts {
   /** undefined = not readable now. */
   readonly port: PortFacts | undefined;
+  /** The key or settings that the far end has. */
   readonly far: FarEnd;
   /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
@@ -148,6 +171,7 @@ export interface Facts {
   readonly drained: Evidence;
   /** Both keys configured, the old one in charge, no frame failing. */
   readonly staged: Evidence;
+  /** The proof (P3) that the link works with the new key or settings. */
   readonly proof: Evidence;
   /** The same of the old key, before the new one may be taken back. */
   readonly oldProof: Evidence;
@@ -163,7 +187,9 @@ export interface Facts {
   readonly lostCommits: number;
   /** Which key a change of ours that comes late may still take from the router. */
   readonly mayLose: "nothing" | "old" | "new" | "both";
+  /** True if the campaign has been in its state for longer than its deadline. */
   readonly overdue: boolean;
+  /** Who changes the far end: an operator or the agent. */
   readonly farEnd: "manual" | "agent";
   /** The device needs its port shut while a key is changed (quirk shutBeforeKeyChange). */
   readonly shutsFirst: boolean;
@@ -192,13 +218,17 @@ export const actionKinds = [
 /** Named by the goal: running one twice does no more than running it once. */
 export type ActionKind = (typeof actionKinds)[number];
 
+/** What the tables decide for one observation. */
 export interface Step {
   /** Name of the row of the table that fitted; `unlisted` = none did. */
   readonly row: string;
+  /** The state after the step. */
   readonly next: CampaignState;
+  /** The effect to run; undefined = none. */
   readonly action: ActionKind | undefined;
   /** Why the step is taken, for the journal and for the operator. */
   readonly reason: Reason;
+  /** The marks that the step sets in the journal, and the outcome of the link if it ends here. */
   readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
     readonly outcome?: Outcome;
   };
@@ -206,9 +236,13 @@ export interface Step {
 
 /** All that a row and a guard may read. */
 export interface Context {
+  /** The record before the step. */
   readonly campaign: Campaign;
+  /** The link under way. */
   readonly link: CampaignLink;
+  /** The observation to decide on. */
   readonly facts: Facts;
+  /** The port of `facts`; undefined = not readable now. */
   readonly port: PortFacts | undefined;
 }
 
@@ -229,16 +263,24 @@ export type Row = Rule &
     | { readonly name: `${string}.${string}`; readonly cause: "kept" }
   );
 
+/** The rows of each state; the first row that fits is taken. */
 export type Table = Readonly<Record<CampaignState, readonly Row[]>>;
 
+/** A condition without which an action may not run. */
 export interface Guard {
+  /** What must hold, in words. */
   readonly name: string;
+  /** Returns true if the action may run. */
   readonly holds: (context: Context) => boolean;
 }
 
+/** The guards of each action; all of them must hold. */
 export type Guards = Readonly<Record<ActionKind, readonly Guard[]>>;
 
-/** The link under way. */
+/**
+ * Returns the link under way.
+ * @throws Error if the record has no such link.
+ */
 export function entryOf(campaign: Campaign): CampaignLink {
   const entry = campaign.links[campaign.at];
   if (entry === undefined) {

@@ -1,6 +1,6 @@
 // How keys are named where people read of them: by CKN, never by value.
 
-/** `deadbeef…0001`: enough of a CKN to tell two keys apart. */
+/** Returns a CKN as `deadbeef…0001`, which is enough to distinguish two keys. */
 export function shortCkn(ckn: string): string {
   return ckn.length <= 16 ? ckn : `${ckn.slice(0, 8)}…${ckn.slice(-4)}`;
 }

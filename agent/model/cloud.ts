@@ -10,6 +10,7 @@ import type { AzureSettings, DesiredLink } from "./desired.ts";
 export interface FarEndPlace {
   /** The id of the port in Azure. */
   readonly resource: string;
+  /** The link of the port in Azure. */
   readonly link: DesiredLink["azureLink"];
   /** The operation on the port that the journal names last; undefined = none. */
   readonly operation: () => string | undefined;
@@ -17,7 +18,9 @@ export interface FarEndPlace {
   readonly putGraceMs: number;
 }
 
+/** The vault, far ends and gateways of one cloud. */
 export interface Cloud {
+  /** The vault of the config. */
   readonly vault: KeyVault;
   /**
    * `withRouter` = a far end is asked in each turn of the router at its other end; `polled` = far
@@ -26,6 +29,7 @@ export interface Cloud {
   readonly pace: "withRouter" | "polled";
   /** The places that the agent itself must reach: URLs, or the socket of a simulated site. */
   readonly addresses: readonly string[];
+  /** Returns access to the far end of one link; it opens no connection yet. */
   farEnd(place: FarEndPlace): PeerPort;
   /**
    * Reads the state that a VPN connection reports; undefined = it cannot be asked.

@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 
-/** What the router took and, as a later observation shows, does not hold any more. */
+/** Returns the error of a change that the router accepted and a later observation does not show. */
 export function commitLost(
   device: string,
   what: string,

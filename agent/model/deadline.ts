@@ -4,7 +4,10 @@ import type { CampaignState } from "./campaign.ts";
 import type { RotationSettings } from "./desired.ts";
 import { provingMs } from "./proof-time.ts";
 
-/** Infinite for a state that waits for a person or a precondition, and for the end. */
+/**
+ * Returns how long a campaign may stay in a state; infinite for one that waits for a person or a
+ * precondition, and for `done`.
+ */
 export function deadlineMs(state: CampaignState, rotation: RotationSettings): number {
   const { verifyMs, soakMs, farEndMs, drained } = rotation;
   switch (state) {

@@ -13,20 +13,33 @@ import type {
 import type { SnmpLogin, SshLogin } from "#hal/target.ts";
 import type { WallTime } from "#hal/world.ts";
 
+/** A parsed config: every default is filled in, and durations are in milliseconds. */
 export interface Desired {
+  /** The name of the site. */
   readonly site: string;
+  /** The cloud that has the vault and the far ends. */
   readonly azure: AzureSettings;
+  /** The devices that linkseal configures. */
   readonly devices: readonly DesiredDevice[];
+  /** The link groups. */
   readonly groups: readonly DesiredGroup[];
+  /** The IPsec tunnels. */
   readonly tunnels: readonly DesiredTunnel[];
+  /** Whether drift that cannot interrupt a port is repaired. */
   readonly repair: "off" | "on";
+  /** How the state is watched. */
   readonly health: HealthSettings;
+  /** Waits and proofs of campaigns. */
   readonly rotation: RotationSettings;
+  /** The services for other programs on this host. */
   readonly serve: ServeSettings;
+  /** The receivers of events and metrics. */
   readonly telemetry: TelemetrySettings;
+  /** The risks that the config accepts, each until a date. */
   readonly acceptRisks: readonly AcceptedRisk[];
 }
 
+/** The settings of a real cloud, or of a simulated site. */
 export type AzureSettings = SimulatedAzure | RealAzure;
 
 /** The site's socket serves vault and far end. */
@@ -38,11 +51,15 @@ interface SimulatedAzure {
   readonly scopes: readonly string[];
 }
 
+/** The settings of a real cloud, or of the loopback cloud of tests. */
 export interface RealAzure {
+  /** The cloud of vault and far end. */
   readonly cloud: RealCloud;
   /** `https://NAME.SUFFIX`, checked against the cloud. */
   readonly vault: string;
+  /** Who changes the far end of a link: an operator or the agent. */
   readonly farEnd: "manual" | "agent";
+  /** The agent's own identity. */
   readonly identity: AzureIdentity;
   /** Resource groups that are read for the scorecard, beside those that the config speaks of. */
   readonly scopes: readonly string[];
@@ -50,6 +67,7 @@ export interface RealAzure {
   readonly privateEndpoints: readonly string[];
   /** Only the loopback cloud has it. */
   readonly authority: string | undefined;
+  /** URL of Azure Resource Manager, only in the loopback cloud; undefined in any other. */
   readonly arm: string | undefined;
 }
 
@@ -75,32 +93,43 @@ export type AzureIdentity =
       readonly tokenFile: string;
     };
 
+/** One device of the config. */
 export interface DesiredDevice {
+  /** The device's name, unique in the config. */
   readonly name: string;
   /** A name of the driver table. */
   readonly driver: string;
+  /** An IP address or host name, or `unix:PATH` of a control server. */
   readonly address: string;
   /** The pathspace of the FRR instance on a Linux host; absent = its only instance. */
   readonly pathspace?: string;
   /** Path of charon's socket on this host. */
   readonly charon?: string;
+  /** How to log in by SSH; absent = the driver uses no SSH. */
   readonly ssh?: SshLogin;
+  /** How to cross-check ports by SNMP; absent = they are not cross-checked. */
   readonly snmp?: SnmpLogin;
   /** The faults of this device that the agent works around. */
   readonly quirks: readonly Quirk[];
 }
 
+/** The names of quirks that a config can give to a device. */
 export const quirkNames = ["shutBeforeKeyChange"] as const;
 type Quirk = (typeof quirkNames)[number];
 
+/** The two links of one ExpressRoute Direct port. */
 export interface DesiredGroup {
+  /** The group's name, unique in the config. */
   readonly name: string;
+  /** Resource id of the ExpressRoute port, or its name at a simulated site. */
   readonly expressRoutePort: string;
   /** `none` is the named risk noDrain. */
   readonly drain: DrainMeans | "none";
   /** When the old key leaves both ends: as soon as the new one is proven, or after the soak. */
   readonly retire: "afterProof" | "afterSoak";
+  /** When a rotation begins by itself. */
   readonly rotate: RotatePolicy;
+  /** Spans of days in which no rotation begins by itself. */
   readonly freezes: readonly Freeze[];
   /** The links in the order in which a campaign takes them. */
   readonly links: readonly DesiredLink[];
@@ -108,8 +137,11 @@ export interface DesiredGroup {
 
 /** The rule that makes a rotation begin; no windows means at any time. */
 export interface RotatePolicy {
+  /** What begins a rotation: a newer key in the vault, the age of the old one, or an operator. */
   readonly on: "vaultVersion" | "age" | "hand";
+  /** The age at which a key has to be rotated; undefined = no limit. */
   readonly maxAgeMs: number | undefined;
+  /** The weekly windows in which it may begin. */
   readonly windows: readonly Window[];
 }
 
@@ -118,30 +150,43 @@ export interface RotatePolicy {
  * `Mon,Wed`, `daily`). It passes midnight if its end is not after its beginning.
  */
 export interface Window {
+  /** The window as the config writes it. */
   readonly text: string;
   /** The weekdays on which it begins; 0 = Sunday. */
   readonly days: readonly number[];
+  /** Minute of the day at which it opens, 0 to 1439. */
   readonly fromMinute: number;
   /** Exclusive; 1440 is the end of the day. */
   readonly toMinute: number;
+  /** Name of the zone in the host's time zone data. */
   readonly timeZone: string;
 }
 
 /** `2026-12-20/2027-01-05`: both days included, in UTC unless a zone follows. */
 export interface Freeze {
+  /** The freeze as the config writes it. */
   readonly text: string;
+  /** The first moment of the freeze. */
   readonly from: WallTime;
   /** Over from here on. */
   readonly until: WallTime;
 }
 
+/** One link of a group. */
 export interface DesiredLink {
+  /** The link's name, unique in its group. */
   readonly name: string;
+  /** The name of its group. */
   readonly group: string;
+  /** The device at our end. */
   readonly device: string;
+  /** The port at our end, as the device names it. */
   readonly port: PortName;
+  /** The link of the ExpressRoute port at Microsoft's end. */
   readonly azureLink: "link1" | "link2";
+  /** Line rate of the port, in Gbit/s. */
   readonly speedGbps: number;
+  /** The MACsec settings that both ends shall have. */
   readonly settings: WantedSettings;
   /** Names of Key Vault secrets. */
   readonly key: { readonly cak: string; readonly ckn: string };
@@ -163,23 +208,35 @@ export type DesiredAuth =
       readonly peer: string;
     };
 
+/** One IPsec tunnel to an Azure VPN gateway. */
 export interface DesiredTunnel {
+  /** The tunnel's name, unique in the config. */
   readonly name: string;
+  /** The device that ends it. */
   readonly device: string;
+  /** Our outer address. */
   readonly localAddress: string;
+  /** The gateway's outer address. */
   readonly remoteAddress: string;
   /** Resource id of the gateway's connection, where its state may be read. */
   readonly azureConnection: string | undefined;
+  /** Our prefixes, in CIDR notation. */
   readonly localPrefixes: readonly string[];
+  /** Prefixes behind the gateway, in CIDR notation. */
   readonly remotePrefixes: readonly string[];
+  /** The transforms of IKE. */
   readonly ike: IkeTransforms;
   /** The transforms of ESP. */
   readonly transforms: Transforms;
+  /** Lifetime of its IPsec SAs. */
   readonly life: SaLife;
   /** The parts of it that the risk `weakTunnel` alone allows; empty = none. */
   readonly weaknesses: readonly string[];
+  /** MTU of the inner packets, in octets. */
   readonly mtu: number;
+  /** Number of its xfrm interface, unique on its device. */
   readonly ifId: number;
+  /** How both ends authenticate to each other in IKE. */
   readonly auth: DesiredAuth;
   /** Absent: a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
@@ -191,28 +248,43 @@ export interface DesiredTunnel {
 
 /** The links of a group on the device of a tunnel, under whose MACsec its traffic rides first. */
 export interface BackedLinks {
+  /** The name of the group. */
   readonly group: string;
+  /** Those of its links that are on the tunnel's device. */
   readonly links: readonly DesiredLink[];
   /** Between two proofs by test traffic. */
   readonly proveMs: number;
 }
 
+/** How the state is watched. */
 export interface HealthSettings {
+  /** The time between two observations of a device. */
   readonly pollMs: number;
+  /** The age at which a reading counts as stale. */
   readonly staleAfterMs: number;
+  /** The span in which the counters of a working link must have moved. */
   readonly evidenceMs: number;
 }
 
+/** Waits and proofs of campaigns. */
 export interface RotationSettings {
+  /** How long the proof of a key must last without a gap. */
   readonly settleMs: number;
+  /** Protected frames that must have passed in each direction for a proof. */
   readonly proofFrames: number;
+  /** The longest wait for a change to show on the device. */
   readonly verifyMs: number;
+  /** The device undoes a change that is not confirmed within this time. */
   readonly confirmMs: number;
+  /** How long a link must stay healthy before its change counts as done. */
   readonly soakMs: number;
+  /** The longest wait for the far end. */
   readonly farEndMs: number;
+  /** How long a put whose answer was lost may still take effect at the far end. */
   readonly putGraceMs: number;
   /** How long a campaign may wait for a person or a precondition before that is a warning. */
   readonly overdueMs: number;
+  /** How many quiet samples in a row make a link drained, and the time between them. */
   readonly drained: { readonly samples: number; readonly everyMs: number };
 }
 
@@ -226,6 +298,7 @@ interface ServeSettings {
 export interface PageSettings {
   /** An address, without brackets. */
   readonly host: string;
+  /** The TCP port. */
   readonly port: number;
   /** `credential:NAME` or `file:PATH`, each; absent = on loopback alone, without TLS. */
   readonly tls?: { readonly certificate: string; readonly key: string };
@@ -247,11 +320,15 @@ export interface Receiver {
   readonly privateEndpoints: readonly string[];
 }
 
+/** The receiver of events. */
 export interface WebhookSettings extends Receiver {
+  /** The least severity of an event that is sent. */
   readonly least: "info" | "warning" | "error";
 }
 
+/** The receiver of metrics, an OpenTelemetry collector (OTLP). */
 export interface OtlpSettings extends Receiver {
+  /** The time between two exports. */
   readonly everyMs: number;
 }
 
@@ -260,6 +337,7 @@ export type Listen =
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "port"; readonly host: "127.0.0.1" | "::1"; readonly port: number };
 
+/** The risks that an operator can accept by name. */
 export const riskNames = [
   "breakBeforeMake",
   "hardDrain",
@@ -273,6 +351,7 @@ export const riskNames = [
   "weakTunnel",
   "clearAfterRetire",
 ] as const;
+/** One of `riskNames`. */
 export type RiskName = (typeof riskNames)[number];
 
 /** The meaning of accepting each risk; `explain` and the reference print it. */
@@ -301,12 +380,12 @@ interface AcceptedRisk {
   readonly reason: string | undefined;
 }
 
-/** `group/link`, the name of a link in every text, event and warning. */
+/** Returns `group/link`, the name of a link in every text, event and warning. */
 export function linkId(link: DesiredLink): string {
   return `${link.group}/${link.name}`;
 }
 
-/** All that a campaign of this group depends on. */
+/** Returns all parts of the intent that a campaign of this group depends on. */
 export function groupPart(desired: Desired | undefined, name: string): unknown {
   const group = desired?.groups.find((each) => each.name === name);
   const devices = desired?.devices.filter((device) =>

@@ -2,7 +2,7 @@
 
 import { isErrorCode, LinksealError } from "#hal/error.ts";
 
-/** The error as operators' scripts read it (linkseal.error/1). */
+/** Returns the error as operators' scripts read it (linkseal.error/1). */
 export function errorShape(error: LinksealError): Readonly<Record<string, string>> {
   const { code, effect, where, message: text, next } = error;
   return { schema: "linkseal.error/1", code, effect, where, text, next };

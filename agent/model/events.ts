@@ -5,13 +5,21 @@ import type { Verdict } from "./health.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Severity } from "./warning-rows.ts";
 
+/** One event as scripts and the webhook read it (linkseal.event/1). */
 export interface LinksealEvent {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.event/1";
+  /** Number of the event since the agent's start; the first has 1. */
   readonly n: number;
+  /** The time of the event, in UTC (RFC 3339). */
   readonly at: string;
+  /** A stable code, such as `cak-mismatch`, `campaign-held` or `intent-accepted`. */
   readonly code: string;
+  /** What it concerns, such as a link (`group/link`), a group, a tunnel or a device. */
   readonly about: string;
+  /** One sentence for the operator. */
   readonly text: string;
+  /** `info` unless the event reports a warning or an error. */
   readonly severity: Severity;
   /** The warning does not hold any longer. */
   readonly over?: true;
@@ -19,15 +27,21 @@ export interface LinksealEvent {
   readonly verdict?: Verdict;
 }
 
+/** The fields of an event that not every event has. */
 export type EventRest = Partial<Pick<LinksealEvent, "severity" | "over" | "verdict">>;
 
 const kept = 1_000;
 
+/** The newest 1000 events of this process. */
 export class EventRing {
   readonly #events: LinksealEvent[] = [];
   #count = 0;
   readonly #listeners = new Set<(event: LinksealEvent) => void>();
 
+  /**
+   * Numbers an event, keeps it, and passes it to each listener; without `rest` it has severity
+   * `info`.
+   */
   add(at: WallTime, code: string, about: string, text: string, rest: EventRest = {}): void {
     this.#count += 1;
     const event: LinksealEvent = {

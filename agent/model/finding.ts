@@ -2,17 +2,23 @@
 
 import type { Severity } from "./warning-rows.ts";
 
+/** One result of a check. */
 export interface Finding {
+  /** Code of the finding; docs/codes.md lists it. */
   readonly code: string;
+  /** How bad it is. */
   readonly severity: Severity;
+  /** What it concerns: a link as `group/link`, a group, a tunnel, a device or this host. */
   readonly about: string;
   /** The value that was found. */
   readonly here: string;
   /** The value that it does not fit; null = nothing was compared. */
   readonly there: string | null;
+  /** The rule that was checked, as a sentence. */
   readonly rule: string;
   /** Document or clause in which the rule stands. */
   readonly source: string;
+  /** The next safe command. */
   readonly next: string;
 }
 

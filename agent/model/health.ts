@@ -15,6 +15,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import type { DesiredLink, DesiredTunnel, HealthSettings } from "./desired.ts";
 import { nextFor, type WarningCode } from "./warning-rows.ts";
 
+/** How well traffic is protected, and whether it passes. */
 export type Verdict = "protected" | "degraded" | "unknown" | "down" | "unprotected";
 
 /** The verdicts from best to worst: an aggregate is its worst part. */
@@ -26,7 +27,10 @@ export const verdictOrder: readonly Verdict[] = [
   "unprotected",
 ];
 
-/** The worst part; nothing at all is "unknown", because nothing was seen to be protected. */
+/**
+ * Returns the worst verdict; `unknown` for an empty list, because nothing was observed to be
+ * protected.
+ */
 export function worstOf(verdicts: readonly Verdict[]): Verdict {
   if (verdicts.length === 0) return "unknown";
   let worst = 0;
@@ -39,36 +43,52 @@ export const busyPps = 5;
 
 /** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
 export interface Reason {
+  /** The warning that explains the verdict. */
   readonly code: WarningCode;
+  /** One sentence for the operator. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
 }
 
 /** A reason and the best verdict that is still honest while it holds. */
 export interface Finding extends Reason {
+  /** The best verdict that is possible while the finding holds. */
   readonly verdict: Verdict;
 }
 
-/** `about` is the link or tunnel that the next command names. */
+/**
+ * Returns a finding with its next command; `about` is the link or tunnel that the command names.
+ */
 export function finding(verdict: Verdict, code: WarningCode, about: string, text: string): Finding {
   return { verdict, code, text, next: nextFor(code, about) };
 }
 
 /** How old the newest known reading of each kind is; undefined = never read. */
 export interface Ages {
+  /** Age of the router's MKA session. */
   readonly controlPlaneMs: number | undefined;
+  /** Age of the router's frame counters. */
   readonly dataPlaneMs: number | undefined;
+  /** Age of the far end's state. */
   readonly farEndMs: number | undefined;
 }
 
+/** The verdict on a link and its explanation. */
 export interface LinkHealth {
+  /** The worst verdict of its findings; `protected` if there are none. */
   readonly verdict: Verdict;
+  /** Why it is so, each code once; empty if every check holds. */
   readonly reasons: readonly Reason[];
+  /** The ages of the readings on which the verdict rests. */
   readonly ages: Ages;
 }
 
+/** The verdict on a tunnel and its explanation. */
 export interface TunnelHealth {
+  /** The worst verdict of its findings; `protected` if there are none. */
   readonly verdict: Verdict;
+  /** Why it is so, each code once; empty if every check holds. */
   readonly reasons: readonly Reason[];
 }
 
@@ -80,20 +100,27 @@ export interface DeviceContact {
   readonly failing: { readonly code: string; readonly text: string } | undefined;
 }
 
+/** All that the verdict on a link is derived from. */
 export interface LinkEvidence {
+  /** The link as the config wants it. */
   readonly link: DesiredLink;
   /** The accepted key; undefined = none is known, so the link is not managed yet. */
   readonly expected: KeyRef | undefined;
   /** The key that a running campaign brings in: it is as welcome as the expected one. */
   readonly next?: KeyRef | undefined;
+  /** The spans within which readings count. */
   readonly settings: HealthSettings;
+  /** The time of the verdict. */
   readonly now: Instant;
   /** Oldest to newest, over the evidence window or a little more. */
   readonly observations: readonly MacsecPort[];
+  /** Whether its router can be observed. */
   readonly device: DeviceContact;
+  /** The last probe, with numbers of packets; undefined = none was sent. */
   readonly probe:
     | { readonly at: Instant; readonly sent: number; readonly answered: number }
     | undefined;
+  /** The last state of the far end and when it was read; undefined = never read. */
   readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
   /** Of the sessions over this port; absent = the device shows none, or nothing of them. */
   readonly bgp?: "up" | "down" | undefined;
@@ -103,12 +130,17 @@ export interface LinkEvidence {
   readonly causes?: readonly Reason[];
 }
 
+/** All that the verdict on a tunnel is derived from. */
 export interface TunnelEvidence {
+  /** The tunnel as the config wants it. */
   readonly tunnel: DesiredTunnel;
+  /** The spans within which readings count. */
   readonly settings: HealthSettings;
+  /** The time of the verdict. */
   readonly now: Instant;
   /** Oldest to newest; an observation in which the device did not list the tunnel is left out. */
   readonly observations: readonly IpsecTunnel[];
+  /** The device's routing; undefined = it was never read. */
   readonly routing: Reading<Routing> | undefined;
   /** How its own forwarding table reaches what it protects; absent where `routing` reports it. */
   readonly ways?: Reading<readonly Route[]> | undefined;
@@ -116,11 +148,13 @@ export interface TunnelEvidence {
   readonly blocked?: Reading<readonly string[]> | undefined;
   /** Absent where it is the backup of nothing. */
   readonly backup?: BackupEvidence | undefined;
+  /** Whether its device can be observed. */
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
   /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
   readonly waiver?: "stands" | "over" | undefined;
+  /** What else explains a bad verdict; never makes one. */
   readonly causes?: readonly Reason[];
 }
 
@@ -128,10 +162,13 @@ export interface TunnelEvidence {
 export interface BackedLink {
   /** `group/link`. */
   readonly id: string;
+  /** Its port on the tunnel's device. */
   readonly port: PortName;
+  /** The verdict on the link. */
   readonly verdict: Verdict;
   /** The first one of the verdict; undefined = every check holds. */
   readonly reason: Reason | undefined;
+  /** Whether the link is drained. */
   readonly drain: "on" | "off";
 }
 
@@ -139,6 +176,7 @@ export interface BackedLink {
 export interface ProofLog {
   /** The time of the first turn that could have tried. */
   readonly since: Instant;
+  /** The last success, by both clocks; undefined = none so far. */
   readonly proven: { readonly at: Instant; readonly wall: WallTime } | undefined;
   /** In a row, since it was proven last. */
   readonly failures: number;
@@ -154,7 +192,10 @@ interface BackupEvidence {
   readonly proof: ProofLog | undefined;
 }
 
-/** A known, strong reading inside the freshness limit: the only kind that may support a verdict. */
+/**
+ * Returns true for a known, strong reading inside the freshness limit, the only kind that may
+ * support a verdict.
+ */
 export function isSolid<T>(
   reading: Reading<T>,
   now: Instant,
@@ -163,7 +204,7 @@ export function isSolid<T>(
   return reading.kind === "known" && reading.weak !== true && now - reading.at <= staleAfterMs;
 }
 
-/** Says why a reading cannot be used: too old, weak, or not there. */
+/** Returns the finding for a reading that cannot be used: too old, weak, or missing. */
 export function unusable(
   what: string,
   where: string,
@@ -189,7 +230,10 @@ const whyText = {
   contradicted: "session and SNMP agent of the device tell it differently",
 } as const;
 
-/** Verdict and reasons of a list of findings; each code once, the first text wins. */
+/**
+ * Returns the verdict and reasons of a list of findings; each code occurs once, with its first
+ * text.
+ */
 export function conclude(
   findings: readonly Finding[],
   causes: readonly Reason[] | undefined,
@@ -205,7 +249,10 @@ export function conclude(
   return { verdict, reasons: [...reasons.values()] };
 }
 
-/** It was never observed, or is not observed now: never "down", never the last good verdict. */
+/**
+ * Returns the finding for a device that is not observed now: always `unknown`, never the last good
+ * verdict.
+ */
 export function unseen(
   where: string,
   about: string,
@@ -226,7 +273,7 @@ export function unseen(
   return finding("unknown", code, about, text);
 }
 
-/** The device was read since, and did not list it any more. */
+/** Returns true if the device was observed after `at` and did not list the thing any more. */
 export function isDropped(at: Instant, device: DeviceContact, settings: HealthSettings): boolean {
   return device.lastObservedAt !== undefined && device.lastObservedAt - at > settings.pollMs / 2;
 }

@@ -1,4 +1,4 @@
-// One observation of a link from both ends, and the plain questions that everybody asks of it.
+// One observation of a link from both ends, and the questions that most rules ask of it.
 
 import type { Capabilities, PeerState } from "#hal/device.ts";
 import {
@@ -14,10 +14,13 @@ import type { DesiredLink, HealthSettings } from "./desired.ts";
 
 /** One consistent observation of a link: its port on the router, its far end, and when. */
 export interface LinkSnapshot {
+  /** The link as the config wants it. */
   readonly link: DesiredLink;
   /** undefined = not readable, or older than `staleAfter`. */
   readonly state: DeviceState | undefined;
+  /** The far end as it was last read; undefined = never read. */
   readonly peer: PeerState | undefined;
+  /** The last probe out of its port; undefined = none was sent. */
   readonly probe: Probed | undefined;
 }
 
@@ -31,14 +34,19 @@ interface Probed {
 
 /** Why a device or a far end could not be read, and since when. */
 export interface Failure {
+  /** Code of the error, as in docs/codes.md. */
   readonly code: string;
+  /** The error's sentence. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
+  /** The time of the first failure in a row. */
   readonly since: Instant;
 }
 
 /** The last observations of devices and far ends, as rules read them. */
 export interface Observations {
+  /** Returns the last observation of a link, without waiting for a new one. */
   snapshot(link: DesiredLink): LinkSnapshot;
   /** undefined = the device was read when it was last tried. */
   failure(device: string): Failure | undefined;
@@ -48,18 +56,20 @@ export interface Observations {
   capabilities(device: string): Capabilities | undefined;
 }
 
+/** Returns one port of a device; undefined = the device is not readable, or does not list it. */
 export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {
   return state?.macsec.find((entry) => entry.port === port);
 }
 
+/** Returns true if the port has BGP sessions and all are up; false also if they are not known. */
 export function bgpUp(state: DeviceState, port: PortName): boolean {
   const sessions = strongValue(state.routing)?.sessions.filter((session) => session.port === port);
   return sessions !== undefined && sessions.length > 0 && sessions.every((session) => session.up);
 }
 
 /**
- * Of all sessions over a port; undefined = there is none, nothing is known of them, or they were
- * shut to move the traffic away, and so show nothing of the link.
+ * Returns the state of all BGP sessions over a port; undefined = there is none, nothing is known of
+ * them, or they were shut to move the traffic away, and so show nothing of the link.
  */
 export function bgpOf(state: DeviceState | undefined, port: PortName): "up" | "down" | undefined {
   const routing = state === undefined ? undefined : strongValue(state.routing);
@@ -71,17 +81,21 @@ export function bgpOf(state: DeviceState | undefined, port: PortName): "up" | "d
   return sessions.length === 0 || isShut === true ? undefined : "down";
 }
 
+/** Returns whether the port is drained; `off` also if the routing is not known. */
 export function drainOf(state: DeviceState, port: PortName): "on" | "off" {
   const drains = strongValue(state.routing)?.drains ?? [];
   return drains.some((entry) => entry.port === port) ? "on" : "off";
 }
 
-/** IKE has agreed on keys for its SAs. */
+/** Returns true if IKE has agreed on keys for the tunnel's SAs. */
 export function isKeyed({ ike }: Pick<IpsecTunnel, "ike">): boolean {
   return strongValue(ike) === "established";
 }
 
-/** Controlled port open under MACsec with this key in charge and every live peer responding. */
+/**
+ * Returns true if the controlled port is open under MACsec, this key is in charge, and every live
+ * peer responds.
+ */
 export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   const session = strongValue(port.session);
   return (
@@ -92,14 +106,14 @@ export function securedBy(port: MacsecPort, key: KeyRef): boolean {
   );
 }
 
-/** An observation since then found the port open, and light on it. */
+/** Returns true if an observation after `since` found the port open, with light on it. */
 export function observedLit({ state, link }: LinkSnapshot, since: Instant | undefined): boolean {
   if (state === undefined || (since !== undefined && state.at <= since)) return false;
   const port = portOf(state, link.port);
   return port !== undefined && strongValue(port.linkUp) === true;
 }
 
-/** Oldest reading that still counts. */
+/** Returns the state, or undefined if it is too old to count. */
 export function fresh(
   state: DeviceState | undefined,
   health: HealthSettings,
@@ -108,10 +122,12 @@ export function fresh(
   return state !== undefined && now - state.at <= health.staleAfterMs ? state : undefined;
 }
 
-/** The clock of a device against that of this host; above `error` no campaign goes on. */
+/** Differences between a device's clock and this host's; above `error` no campaign goes on. */
 export const clockSkewMs = { warning: 60_000, error: 300_000 } as const;
 
-/** The clock of a device less ours when it answered; undefined = it does not report its time. */
+/**
+ * Returns the device's clock less ours when it answered; undefined = it does not report its time.
+ */
 export function clockOffsetMs(
   { control }: Pick<DeviceState, "control">,
   clock: Pick<Clock, "now" | "wall">,

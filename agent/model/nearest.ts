@@ -1,6 +1,6 @@
 // The word that was probably meant.
 
-/** The candidate at the smallest edit distance, if that is at most a third of the word. */
+/** Returns the candidate at the smallest edit distance, if that is at most a third of the word. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > 40) return undefined;
   let best: string | undefined;

@@ -7,7 +7,7 @@ const loopback = new BlockList();
 loopback.addSubnet("127.0.0.0", 8, "ipv4");
 loopback.addAddress("::1", "ipv6");
 
-/** Of an address, without brackets. */
+/** Returns true for a loopback address, written without brackets. */
 export function isLoopback(host: string): boolean {
   return isIP(host) !== 0 && loopback.check(host, isIPv4(host) ? "ipv4" : "ipv6");
 }
@@ -15,8 +15,8 @@ export function isLoopback(host: string): boolean {
 const ownName = /^(localhost|127\.0\.0\.1|\[::1\])$/i;
 
 /**
- * Whether the Host of a request is a name of ours: of this host, or one that our certificate is
- * good for. Any port counts: the operator may have forwarded one.
+ * Returns true if the Host of a request is a name of this host, or one that our certificate is good
+ * for. Any port counts: the operator may have forwarded one.
  */
 export function isOwnHost(
   header: string | undefined,
@@ -29,7 +29,7 @@ export function isOwnHost(
   return certifies(name.replace(/^\[(.*)\]$/, "$1"));
 }
 
-/** Whether a request comes from the page itself; a missing Origin is that of no browser. */
+/** Returns true if a request comes from the page itself; no browser leaves the Origin out. */
 export function isOwnOrigin(
   origin: string | undefined,
   host: string | undefined,
@@ -38,7 +38,7 @@ export function isOwnOrigin(
   return origin !== undefined && host !== undefined && origin === `${scheme}://${host}`;
 }
 
-/** The value of a cookie (RFC 6265); undefined if that name is set twice. */
+/** Returns the value of a cookie (RFC 6265); undefined if that name is missing or set twice. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {
   const values = (header ?? "")
     .split(";")

@@ -23,7 +23,10 @@ export function provingMs({ verifyMs, settleMs }: Pick<Waits, "verifyMs" | "sett
   return verifyMs + 2 * settleMs;
 }
 
-/** The rule `proof-too-slow`: none where the device sends probes. */
+/**
+ * Returns the waits that are too short for a proof by routing frames alone (finding
+ * `proof-too-slow`); a device that sends probes needs no such check.
+ */
 export function waitsTooShort(waits: Waits): readonly ShortWait[] {
   const { settleMs, proofFrames, farEndMs } = waits;
   const needsMs = Math.max(settleMs, proofFrames * idleFrameMs);

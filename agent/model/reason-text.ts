@@ -163,7 +163,7 @@ export function causeText(cause: Cause): string {
   return cause.code.startsWith("gate.") ? `${cause.code}: ${text}` : text;
 }
 
-/** As `causeText`, for a place that shows the code of a precondition beside the sentence. */
+/** Returns the sentence of a cause without a code, for a place that shows the code beside it. */
 export function bareCauseText(cause: Cause): string {
   const text = causeTexts[cause.code] as string | ((cause: Cause) => string);
   return typeof text === "string" ? text : text(cause);
@@ -204,7 +204,7 @@ export function reasonText(reason: Reason): string {
 
 const ofTheirOwn = ["recorded", "unlisted", "begin.newerKey"];
 
-/** Whether this version knows every code of a reason that was stored. */
+/** Returns true if this version knows every code of a stored reason. */
 export function isKnownReason(reason: Reason): boolean {
   if (!ofTheirOwn.includes(reason.code) && textOf(reason.code) === undefined) return false;
   return !("cause" in reason) || isKnownCause(reason.cause);

@@ -41,8 +41,11 @@ export type Reason =
 
 /** The keys at both ends of the link; `unread` = the router cannot be read. */
 export interface EndsCause {
+  /** Code of the cause. */
   readonly code: "ends.are";
+  /** The keys on the router's port. */
   readonly keys: PortKeys | "unread";
+  /** The key or settings of the far end. */
   readonly far: FarEnd;
 }
 
@@ -220,7 +223,7 @@ export type RefusalCause =
       readonly mayRevert: boolean;
     };
 
-/** Reasons that make the same sentence. */
+/** Returns true for reasons that make the same sentence. */
 export function sameReason(one: Reason, other: Reason): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

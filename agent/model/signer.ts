@@ -1,5 +1,6 @@
 // Who signs evidence, as those who only pass it on know it.
 
+/** Signs evidence with the agent's Ed25519 key, whose private half stays behind it. */
 export interface Signer {
   /** PEM of the public half. */
   readonly publicKey: string;

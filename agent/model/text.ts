@@ -4,19 +4,19 @@
 const unsafe = /[\p{Cc}\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
 const unsafeJson = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 
-/** One line with every unsafe character written out as `\u001b`. */
+/** Returns one line in which every unsafe character is written as `\u001b`. */
 export function visible(text: string): string {
   return text.replace(unsafe, escaped);
 }
 
-/** The same for a text of several lines: line feeds and tabs stay. */
+/** Returns a text with unsafe characters written out; its line feeds and tabs stay. */
 export function visibleLines(text: string): string {
   return text.replace(unsafe, (character) =>
     character === "\n" || character === "\t" ? character : escaped(character),
   );
 }
 
-/** A copy of a JSON value in which every text is `visible`. */
+/** Returns a copy of a JSON value in which every text is `visible`. */
 export function readable<T>(value: T): T {
   // Keys stay: the agent makes them.
   return JSON.parse(JSON.stringify(value), (_key, inner: unknown) =>
@@ -24,7 +24,7 @@ export function readable<T>(value: T): T {
   ) as T;
 }
 
-/** JSON for a script or a terminal, one document a line. */
+/** Returns JSON for a script or a terminal, one document a line. */
 export function jsonText(value: unknown): string {
   return JSON.stringify(value).replace(unsafeJson, escaped);
 }
@@ -38,7 +38,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** A time span in the unit that a person would take. */
+/** Returns a time span in the unit that a person would use. */
 export function spanText(ms: number): string {
   if (ms < 10 * second) return `${(Math.max(0, ms) / second).toFixed(1)} s`;
   if (ms < 2 * minute) return `${Math.round(ms / second)} s`;
@@ -47,7 +47,7 @@ export function spanText(ms: number): string {
   return `${Math.round(ms / day)} d`;
 }
 
-/** Cells below each other; the last column is not filled up. */
+/** Returns the rows with their cells in columns; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {

@@ -91,8 +91,10 @@ type OperationCode =
   | "state-unwritable"
   | "audit-lossy";
 
+/** The codes of all warnings; docs/codes.md lists them. */
 export type WarningCode = LinkCode | TunnelCode | OperationCode;
 
+/** How bad a warning, finding or event is. */
 export type Severity = "info" | "warning" | "error";
 
 export interface WarningRow {
@@ -150,6 +152,7 @@ const noTunnel = [...unseen, "ike-down", "sa-missing", "tunnel-configured-but-ab
 const promptly = { visibleAfterMs: 0 } as const;
 const slow = { visibleAfterMs: 60_000 } as const;
 
+/** The row of each warning. */
 export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "not-looked-yet": info("Not read yet", status, [], slow),
   "device-unreachable": error("A device does not answer", status, [], { visibleAfterMs: 15_000 }),
@@ -301,12 +304,15 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "audit-lossy": warning("The audit log takes no records", "linkseal report"),
 };
 
-/** The next safe command for a code about a link (`group/link`), group, tunnel or device. */
+/**
+ * Returns the next safe command for a code about a link (`group/link`), group, tunnel or device.
+ */
 export function nextFor(code: WarningCode, about: string): string {
   const group = about.split("/")[0] ?? about;
   return warningRows[code].next.replace("ABOUT", about).replace("GROUP", group);
 }
 
+/** Returns true for the code of a warning. */
 export function isWarningCode(value: string): value is WarningCode {
   return Object.hasOwn(warningRows, value);
 }

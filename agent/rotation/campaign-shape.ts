@@ -42,6 +42,9 @@ export type CampaignShape = Readonly<{
   restMs: Estimate | null;
 }>;
 
+/**
+ * Returns a campaign as JSON; `trail` is what it did, `rest` the time left, undefined = not known.
+ */
 export function campaignShape(
   campaign: Campaign,
   trail: readonly Move[],

@@ -42,7 +42,7 @@ export const table: Table = {
   done,
 };
 
-/** The next step from what was just seen; total: whatever is not in the tables is `held`. */
+/** Returns the next step for what was observed; anything that the tables do not list is `held`. */
 export function decide(campaign: Campaign, facts: Facts): Step {
   return decideBy(table, guards, campaign, facts);
 }
@@ -71,6 +71,7 @@ function reasonOf(row: Row, context: Context): Reason {
   return { code: row.name, cause: row.cause(context) };
 }
 
+/** The actions that change a key on the router. */
 export const keyActions: readonly (ActionKind | undefined)[] = [
   "stage",
   "add",
@@ -104,7 +105,7 @@ function unlisted({ campaign, facts, port }: Context): Step {
   };
 }
 
-/** The record after a step; a link that is done hands over to the next one only after success. */
+/** Returns the record after a step; after success the campaign goes on with its next link. */
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
   const links = campaign.links.map((link, index) =>

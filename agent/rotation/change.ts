@@ -7,15 +7,20 @@ import type { Binding } from "../store/journal/memory.ts";
 
 /** A link with the key that it runs on. */
 export interface BoundLink {
+  /** The link as the intent wants it. */
   readonly link: DesiredLink;
+  /** The key and settings that it runs on. */
   readonly binding: Binding;
 }
 
-/** As both ends were accepted, and as the intent wants it. */
+/** Returns true if the intent wants the settings with which both ends were accepted. */
 export function sameSettings({ link, binding }: BoundLink): boolean {
   return equalSettings(link.settings, binding.settings);
 }
 
+/**
+ * Returns the link of a `change` campaign: it keeps its key and gets the settings of the intent.
+ */
 export function changeOf({ link, binding }: BoundLink): CampaignLink {
   const { name, device, port, settings } = link;
   const { key, created, generation } = binding;

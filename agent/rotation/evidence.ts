@@ -10,8 +10,11 @@ import type { Cause, FarEnd } from "../model/reason.ts";
 
 /** A run of observations over which something held without a gap. */
 export interface Run {
+  /** The start of the run. */
   readonly since: Instant;
+  /** The counters at its start; undefined = they were not read, or the run needs none. */
   readonly frames: MacsecFrames | undefined;
+  /** What the newest observation lacked; undefined = it lacked nothing. */
   readonly broken: Cause | undefined;
   /** Counters that were seen to move in this run. */
   readonly awake?: { readonly rx: boolean; readonly tx: boolean };
@@ -34,12 +37,13 @@ export interface Proven {
   readonly keepsKey: boolean;
 }
 
+/** Returns the new key and settings of a link, as a proof needs them. */
 export function provenNew(entry: CampaignLink): Proven {
   const keepsKey = entry.old?.key.ckn === entry.new.key.ckn;
   return { which: "new", ...entry.new, keepsKey };
 }
 
-/** undefined = there was no key before. */
+/** Returns the old key and settings of a link; undefined = there was no key before. */
 export function provenOld(entry: CampaignLink): Proven | undefined {
   if (entry.old === undefined) return undefined;
   const keepsKey = entry.old.key.ckn === entry.new.key.ckn;
@@ -120,7 +124,10 @@ function risen(before: bigint | undefined, after: bigint | undefined): boolean {
   return before !== undefined && after !== undefined && after > before;
 }
 
-/** Held for `settle` without a gap, with enough protected frames in each direction. */
+/**
+ * Returns whether the proof has lasted for `settle` without a gap, with enough protected frames in
+ * each direction.
+ */
 export function proofOf(
   run: Run | undefined,
   snapshot: LinkSnapshot,
@@ -160,7 +167,10 @@ function heldFor(
   return left <= 0 ? { kind: "held" } : waiting({ code, seconds: Math.ceil(left / 1000) });
 }
 
-/** The staged key changed nothing: both are there, the old one is in charge, no frame fails. */
+/**
+ * Returns whether staging changed nothing: the port has both keys, the old one is in charge, and no
+ * frame fails.
+ */
 export function stagedEvidence(
   before: MacsecFrames | undefined,
   snapshot: LinkSnapshot,
@@ -174,12 +184,13 @@ export function stagedEvidence(
   return worse === undefined ? { kind: "held" } : waiting(worse);
 }
 
-/** Traffic is back by route and by probe, and stays so for the soak time. */
+/** Continues or restarts the run in which traffic is back by route and by probe. */
 export function advanceSteady(run: Run | undefined, gap: Cause | undefined, now: Instant): Run {
   if (gap === undefined && run !== undefined && run.broken === undefined) return run;
   return { since: now, frames: undefined, broken: gap };
 }
 
+/** Returns whether the link has carried for `soakMs` without a gap. */
 export function steadyOf(run: Run, soakMs: number, now: Instant): Evidence {
   if (run.broken !== undefined) return waiting(run.broken);
   return heldFor(run, soakMs, now, "carrying.settles");
@@ -204,7 +215,9 @@ export function steadyGap(
 
 /** Quiet samples in a row, spaced as the config says. */
 export interface QuietRun {
+  /** The number of quiet samples so far. */
   readonly samples: number;
+  /** The time of the last sample. */
   readonly lastAt: Instant;
   /** Why the last sample was not quiet; undefined = it was. */
   readonly noise: Cause | undefined;
@@ -249,6 +262,7 @@ function noiseOn({ state, link }: LinkSnapshot): Cause | undefined {
   return undefined;
 }
 
+/** Returns whether the run has as many quiet samples as a drain needs. */
 export function drainedOf(run: QuietRun | undefined, samples: number): Evidence {
   if (run === undefined) return waiting(notObserved);
   if (run.samples >= samples) return { kind: "held" };

@@ -15,8 +15,11 @@ function inClear(port: MacsecPort): boolean {
   return settings.kind === "known" && settings.value === undefined && keys?.length === 0;
 }
 
+/** A change of the far end as it was observed. */
 export interface Moved {
+  /** When it was first observed. */
   readonly at: Instant;
+  /** Whether the far end has the new key or settings, or the old ones again. */
   readonly to: "new" | "old";
 }
 
@@ -31,7 +34,9 @@ export interface PortHistory {
   readonly now: Instant;
 }
 
-/** The port as the campaign's tables speak of it; undefined while any part of it is unknown. */
+/**
+ * Returns the port in terms of the campaign's tables; undefined while any part of it is unknown.
+ */
 export function portFacts(
   snapshot: LinkSnapshot,
   entry: CampaignLink,
@@ -118,7 +123,10 @@ function silent({ probe }: LinkSnapshot, moved: Moved | undefined): boolean {
   return moved !== undefined && probe !== undefined && probe.at >= moved.at && probe.answered === 0;
 }
 
-/** `untilSettled`: before it a put of ours may still land, so nothing on the far end is settled. */
+/**
+ * Returns the key or settings of the far end; before `untilSettled` a put of ours may still take
+ * effect, so nothing there is settled.
+ */
 export function farEndOf(
   peer: PeerState | undefined,
   entry: CampaignLink,
@@ -130,7 +138,7 @@ export function farEndOf(
   return peer.provisioning === "failed" ? "failed" : setTo(peer, entry);
 }
 
-/** What its settings are, whatever became of its last change. */
+/** Returns the key or settings that the far end is set to, whatever became of its last change. */
 export function setTo(peer: PeerState, entry: CampaignLink): FarEnd {
   const { old } = entry;
   const isNew = pointsAt(peer, entry.new.key);
@@ -144,8 +152,9 @@ export function setTo(peer: PeerState, entry: CampaignLink): FarEnd {
 }
 
 /**
- * Risk farEndUnseen: a link that is secured tells which key the far end has; else the operator's
- * word counts, and once the person was asked nothing is known without it.
+ * Returns the far end under the risk farEndUnseen: a link that is secured shows which key the far
+ * end has; otherwise the operator's word counts, and once the person was asked nothing is known
+ * without it.
  */
 export function unseenFar(campaign: Campaign, snapshot: LinkSnapshot, entry: CampaignLink): FarEnd {
   const port = portOf(snapshot.state, snapshot.link.port);

@@ -17,8 +17,11 @@ import { type Memory, named } from "../store/journal/memory.ts";
 
 /** A duration before it is known. */
 export interface Estimate {
+  /** The shortest expected duration, in milliseconds. */
   readonly low: number;
+  /** The likely duration, in milliseconds. */
   readonly likely: number;
+  /** The longest expected duration, in milliseconds. */
   readonly high: number;
   /** `fixed`: by config and physics. `measured`: seen here before. `firstRun`: only a default. */
   readonly basis: "fixed" | "measured" | "firstRun";
@@ -32,16 +35,28 @@ interface DarkForecast {
   readonly drained: boolean;
 }
 
+/** One step that a campaign will take. */
 export interface ForecastStep {
   /** The state of the campaign in which it is done. */
   readonly state: CampaignState;
+  /** The end that the step changes: the router, or the group and its link in Azure. */
   readonly where: string;
+  /** The link as `group/link`. */
   readonly link: string;
+  /** What the step does, in words. */
   readonly does: string;
+  /**
+   * The change in one line: `+` adds, `-` removes, `~` changes, `?` checks, `=` leaves all as it
+   * is.
+   */
   readonly preview: string;
+  /** How long the link passes no frames in this step; both 0 = not at all. */
   readonly darkMs: { readonly low: number; readonly high: number };
+  /** The risk that the step needs; null = none. */
   readonly risk: RiskName | null;
+  /** The duration of the step. */
   readonly takes: Estimate;
+  /** The outage of the step by its side; null = there is none. */
   readonly dark: DarkForecast | null;
 }
 
@@ -56,7 +71,7 @@ export interface ForecastInput {
   readonly capabilities: (device: string) => Capabilities | undefined;
 }
 
-/** Every step of the campaign, link after link. */
+/** Returns every step of the campaign, link after link. */
 export function forecast(input: ForecastInput): readonly ForecastStep[] {
   return input.links.flatMap((entry) => {
     const link = input.group.links.find(({ name }) => name === entry.name);

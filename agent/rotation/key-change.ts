@@ -13,19 +13,28 @@ interface Changing {
   readonly port: PortFacts | undefined;
 }
 
+/** Towards the new key and settings, or back to the old ones. */
 export type Direction = "forward" | "back";
+/** The actions that change keys and leave the port's settings as they are. */
 export type KeyAction = "stage" | "add" | "promote" | "removeOld" | "removeNew";
 
-/** Equal for changes that bring a link of a campaign to the same key and settings. */
+/**
+ * Returns a text that is equal for changes that bring a link of a campaign to the same key and
+ * settings.
+ */
 export function purposeOf(direction: Direction, campaign: Campaign): string {
   const { name, old, new: wanted } = entryOf(campaign);
   const { key, settings } = direction === "back" ? (old ?? wanted) : wanted;
   return JSON.stringify([direction, campaign.kind, name, key, settings]);
 }
 
+/** Returns the direction of an effect. */
 export const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
 
-/** The key that stays must be the primary one on a platform with a fallback. */
+/**
+ * Returns the change of keys on the router; on a platform with a fallback the key that stays
+ * becomes the primary one.
+ */
 export function keyChange(action: KeyAction, { link, campaign, port }: Changing): DeviceChange {
   const entry = entryOf(campaign);
   const at = link.port;
@@ -54,7 +63,7 @@ function promotion(port: PortName, { ckn }: KeyRef, keys: readonly KeyRef[]): Po
   return { kind: "macsec.promoteKey", port, ckn, keys };
 }
 
-/** Break-before-make: what the router becomes once the far end has moved. */
+/** Returns what a break-before-make change makes of the router once the far end has moved. */
 export function replacementOf(
   direction: Direction,
   { port }: DesiredLink,

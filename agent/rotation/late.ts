@@ -52,7 +52,7 @@ export function harmOf(
   return undefined;
 }
 
-/** Those of a link that may still come, the oldest first. */
+/** Returns the changes of a link that may still take effect, the oldest first. */
 export function lateChanges(memory: Memory, id: string, now: WallTime): readonly LateChange[] {
   return (named(memory.late, id) ?? []).filter(({ since }) => mayCome(since, now));
 }
@@ -71,7 +71,7 @@ export function lateTaker(memory: Memory, id: string, now: WallTime): LateChange
   return lateChanges(memory, id, now).find(({ what }) => what !== "keys");
 }
 
-/** Which key of the link under way a change of ours may still take from the router. */
+/** Returns which key of the link under way a late change of ours may still take from the router. */
 export function mayLose(changes: readonly LateChange[], entry: CampaignLink): Facts["mayLose"] {
   const takes = (ckn: Ckn | undefined): boolean =>
     changes.some((late) => late.what === "keys" && (late.takes ?? ckn) === ckn);

@@ -45,6 +45,7 @@ interface BoundLink {
   readonly agesAt: WallTime | undefined;
 }
 
+/** Returns the links whose rotation is due now, or why none is. */
 export function rotationDue(input: RotationInput): RotationDue {
   const { policy, freezes, wall } = input;
   const links = boundLinks(input);
@@ -64,8 +65,8 @@ export function rotationDue(input: RotationInput): RotationDue {
 const jitterMaxMs = 600_000;
 
 /**
- * From 0 up to `mostMs`, drawn from the octets. As it stands it spreads beginnings, so that a new
- * key in the vault does not start every group at once.
+ * Returns a time from 0 up to `mostMs`, drawn from the octets. The default spreads beginnings, so
+ * that a new key in the vault does not start every group at once.
  */
 export function jitterMs(entropy: Uint8Array, mostMs = jitterMaxMs): number {
   const fraction = entropy.reduceRight((sum, octet) => (sum + octet) / 256, 0);

@@ -9,19 +9,26 @@ import type { Cause, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
+/** All that the preconditions of one link depend on. */
 export interface PreconditionInput {
+  /** The last observation of the link. */
   readonly snapshot: LinkSnapshot;
+  /** The key or settings of the far end. */
   readonly far: FarEnd;
   /** The settings of the router before and after; undefined = the campaign changes them. */
   readonly accepted: WantedSettings | undefined;
+  /** The other links of the group. */
   readonly siblings: readonly Sibling[];
   /**
    * Before it this link must still carry; afterwards it may be dark by our own doing. A link that
    * goes back and carries by its new key alone is brought the old one again (`bringingBack`).
    */
   readonly phase: "beforeDrain" | "begun" | "goingBack" | "bringingBack";
+  /** Whether the agent reaches router, vault or Azure over this link. */
   readonly managementPath: "elsewhere" | "overThisLink" | "unknown";
+  /** True if the risk `ownPathUnknown` is accepted. */
   readonly acceptsUnknownPath: boolean;
+  /** The wall clock of this host. */
   readonly hostWall: WallTime;
   /** undefined = windows and freezes do not bind this campaign. */
   readonly windows:
@@ -36,7 +43,7 @@ export interface PreconditionInput {
 
 const headRoomShare = 0.8;
 
-/** The first precondition that is closed; undefined = all are open. */
+/** Returns the first precondition that is not met; undefined = all are met. */
 export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   const { snapshot, siblings, phase, far } = input;
   if (siblings.length === 0) return { code: "group.noSibling" };

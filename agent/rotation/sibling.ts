@@ -14,7 +14,9 @@ type Standing = "carrying" | "unsure" | "lost";
 
 /** The objection of the health evaluator to relying on a link. */
 export interface Alarm {
+  /** What the objection makes of the link. */
   readonly standing: Exclude<Standing, "carrying">;
+  /** Why the health evaluator objects. */
   readonly cause: SiblingCause;
 }
 
@@ -35,10 +37,9 @@ export interface SiblingParts {
 }
 
 /**
- * A snapshot of a link as a precondition asks for it; what its far end said before it fell silent
- * is past.
- * `ownCommitOn`: a commit of the campaign itself waits on this device, which touches its own link
- * alone, also where both links are of one router.
+ * Returns a link as the preconditions of its sibling judge it. If its far end cannot be read now,
+ * the last state of the far end does not count. `ownCommitOn`: a commit of the campaign itself
+ * waits on this device, which touches its own link alone, also where both links are of one router.
  */
 export function siblingOf(
   { world, deviceCache, memory, alarm }: SiblingParts,
@@ -69,7 +70,7 @@ export function siblingOf(
   };
 }
 
-/** The worst of them: one that is lost leaves a link alone, whatever the others do. */
+/** Returns the worst standing: one lost sibling leaves a link alone, whatever the others do. */
 export function standingOfAll(siblings: readonly Sibling[]): Standing {
   const standings = siblings.map(({ standing }) => standing);
   return standings.find((each) => each === "lost") ?? standings.find(isUnsure) ?? "carrying";
@@ -77,12 +78,12 @@ export function standingOfAll(siblings: readonly Sibling[]): Standing {
 
 const isUnsure = (standing: Standing): boolean => standing === "unsure";
 
-/** The first that is lost. */
+/** Returns the first sibling that is lost; undefined = none is. */
 export function lostOf(siblings: readonly Sibling[]): GateCause | undefined {
   return doubtOf(siblings.filter(({ standing }) => standing === "lost"));
 }
 
-/** The first that is not known to carry; undefined = all carry. */
+/** Returns the first sibling that is not known to carry; undefined = all carry. */
 export function doubtOf(siblings: readonly Sibling[]): GateCause | undefined {
   for (const { name, cause } of siblings) {
     if (cause !== undefined) return { code: "gate.siblingUnhealthy", sibling: name, cause };

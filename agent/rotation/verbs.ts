@@ -4,9 +4,12 @@ import type { WallTime } from "#hal/world.ts";
 import { type Campaign, type CampaignState, noMarks, type PortFacts } from "../model/campaign.ts";
 import type { FarEnd, Reason, RefusalCause } from "../model/reason.ts";
 
+/** The commands that an operator can give to a campaign. */
 export type OperatorVerb = "proceed" | "resume" | "revert" | "abandon";
 
+/** A command of an operator to a campaign. */
 export interface OperatorInput {
+  /** The command. */
   readonly verb: OperatorVerb;
   /** The far end was changed already, for `proceed`. */
   readonly farEndDone: boolean;
@@ -27,7 +30,7 @@ export type Verdict =
 
 const refused = (why: RefusalCause): Verdict => ({ kind: "refused", why });
 
-/** `by`: who sent it. */
+/** Returns the campaign after an operator's command, or why it is refused; `by` is the operator. */
 export function command(
   campaign: Campaign,
   input: OperatorInput & { readonly by: string },

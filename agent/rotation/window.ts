@@ -6,6 +6,7 @@ import type { Freeze, Window } from "../model/desired.ts";
 import { isoTime } from "../model/iso-time.ts";
 import type { WindowCause } from "../model/reason.ts";
 
+/** Whether a campaign may begin by itself now; `opensAt` undefined = no opening is in sight. */
 export type WindowState =
   /** Open until `closesAt`; undefined = no end is in sight. */
   | { readonly kind: "open"; readonly closesAt: WallTime | undefined }
@@ -22,9 +23,9 @@ const dayMs = 86_400_000;
 const chunkMs = 16 * dayMs;
 
 /**
- * Open while the wall clock of a window's zone shows a time inside it: an hour that the clock skips
- * does not open, one that it shows twice opens twice. Only a freeze closes where there are no
- * windows.
+ * Returns whether a window is open: the wall clock of its zone shows a time inside it. An hour that
+ * the clock skips does not open it, one that it shows twice opens it twice. If there are no
+ * windows, only a freeze closes.
  */
 export function windowAt(
   windows: readonly Window[],

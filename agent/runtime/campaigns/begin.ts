@@ -22,24 +22,35 @@ import type { Memory } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
 
+/** All that the beginning of a campaign reads. */
 export interface BeginParts {
+  /** Clock, randomness and log. */
   readonly world: World;
+  /** The accepted intent. */
   readonly desired: Desired;
+  /** Number of the accepted intent. */
   readonly intent: number;
+  /** The newest observations of both ends. */
   readonly deviceCache: DeviceCache;
+  /** The vault of the keys. */
   readonly vault: KeyVault;
+  /** Returns what the journal holds now. */
   readonly memory: () => Memory;
 }
 
 /** Why links that want a campaign get none, and the command that goes on from there. */
 export interface Waiting {
+  /** Code of the warning or event that reports it. */
   readonly code: string;
   /** The error code of a command that asked for it. */
   readonly refusal: ErrorCode;
+  /** One sentence for the operator. */
   readonly text: string;
+  /** The next safe command. */
   readonly next: string;
 }
 
+/** Whether a campaign begins now; `waiting` = one is wanted, and something is missing. */
 export type Beginning =
   | { readonly kind: "nothing" }
   | { readonly kind: "waiting"; readonly waiting: Waiting }
@@ -47,10 +58,13 @@ export type Beginning =
 
 /** The request of an operator. */
 export interface Asked {
+  /** The operator's name. */
   readonly by: string;
+  /** The risks that the request accepts by name. */
   readonly risks: readonly RiskName[];
   /** Only these links; undefined = every link of the group that it concerns. */
   readonly links: readonly string[] | undefined;
+  /** `emergency`: windows do not bind the campaign, and the old key leaves early. */
   readonly urgency: Campaign["urgency"];
 }
 
@@ -73,7 +87,7 @@ export function missingRisks(
   return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
 }
 
-/** The first of them, as a reason to wait. */
+/** Returns the first missing risk as a reason to wait; undefined = none is missing. */
 export function missingRisk(
   parts: Pick<BeginParts, "deviceCache">,
   links: readonly DesiredLink[],
@@ -91,7 +105,11 @@ export function missingRisk(
   };
 }
 
-/** Throws where one of the keys equals another, or one that any link of ours runs on. */
+/**
+ * Compares the keys with each other, with those of the group, and by CKN with those of other
+ * groups.
+ * @throws LinksealError `vault.reusedCkn` if two are equal, or another `vault.*` of the vault.
+ */
 export async function assertFresh(
   { vault, memory }: Pick<BeginParts, "vault" | "memory">,
   group: string,
@@ -107,7 +125,7 @@ export async function assertFresh(
   await assertDistinct(vault, [...bound, ...keys], signal);
 }
 
-/** A campaign in its first state; nothing was touched yet. */
+/** Returns a campaign in its first state; nothing was touched yet. */
 export function newCampaign(
   { world, intent }: Pick<BeginParts, "world" | "intent">,
   begun: {
@@ -138,12 +156,12 @@ export function newCampaign(
   };
 }
 
-/** Accepted in the config and not past its date. */
+/** Returns true if the config accepts the risk and its date has not passed. */
 export function riskAccepted(desired: Desired, risk: RiskName, now: WallTime): boolean {
   return desired.acceptRisks.some((entry) => entry.risk === risk && now < entry.until);
 }
 
-/** A refusal that names the next step. */
+/** Returns a refusal that names the next step. */
 export function cannotBegin(code: ErrorCode, where: string, text: string, next: string) {
   return new LinksealError(code, text, { effect: "none", where, next });
 }

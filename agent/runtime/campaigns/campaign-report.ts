@@ -19,6 +19,7 @@ interface Reported {
     | undefined;
 }
 
+/** Returns a campaign as JSON, with its steps so far and the time that is left. */
 export function campaignReport(agent: Reported, campaign: Campaign): CampaignShape {
   const trail = named(agent.memory.trails, campaign.group) ?? [];
   return campaignShape(campaign, trail, restOf(agent, campaign));

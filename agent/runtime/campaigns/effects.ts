@@ -463,7 +463,7 @@ export class Effects {
   }
 }
 
-/** How long a commit of this mode may wait for its confirm. */
+/** Returns how many milliseconds a commit may wait for its confirmation; `final` = for none. */
 export function withinOf(mode: CommitMode, confirmMs: number): number | "final" {
   switch (mode.kind) {
     case "confirmed":

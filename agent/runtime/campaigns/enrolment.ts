@@ -47,8 +47,9 @@ function endedBefore(parts: BeginParts, group: DesiredGroup, link: DesiredLink):
 }
 
 /**
- * What the accepted intent, or an operator, makes begin now. Reads the vault only when a link wants
- * a key. Throws `vault.*` with effect "none".
+ * Returns the enrolment that begins now, by the accepted intent or for an operator; reads the vault
+ * only when a link wants a key.
+ * @throws LinksealError `vault.*` with effect "none".
  */
 export async function beginEnrolment(
   parts: BeginParts,
@@ -156,15 +157,19 @@ async function frozenKeys(
   return links;
 }
 
+/** A link that already runs on a key of the vault, and that the agent can manage from now on. */
 export interface Adoption {
   /** `group/link`. */
   readonly link: string;
+  /** The key and settings that were found at both ends. */
   readonly binding: Binding;
 }
 
 /**
- * What adopting these links of one group would write, from a fresh observation of both ends; links
- * that are managed already are left out. Throws the reason where ends and vault disagree.
+ * Returns what adopting these links of one group would write, from a fresh observation of both
+ * ends; links that are managed already are left out.
+ * @throws LinksealError `gate.leftoverKey` or `gate.riskNotAccepted` where ends and vault disagree,
+ * or the error of a device or the vault.
  */
 export async function matchExisting(
   parts: BeginParts,

@@ -372,7 +372,8 @@ function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
 }
 
 /**
- * Before it, nothing on the far end is settled: a put of ours or of a predecessor may still land.
+ * Returns the time before which nothing at the far end is settled: a put of ours or of a
+ * predecessor may still take effect.
  */
 export function settledFrom(
   { startedAt, graces, desired }: Pick<FactCollectorParts, "startedAt" | "graces" | "desired">,

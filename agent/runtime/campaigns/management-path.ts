@@ -17,7 +17,10 @@ export interface ManagementPathParts {
 
 const routeMsMax = 10_000;
 
-/** Is it the very link that is about to be touched? */
+/**
+ * Returns whether the agent reaches its places over the link that is about to be changed. It only
+ * reads.
+ */
 export async function managementPathOf(
   parts: ManagementPathParts,
   link: DesiredLink,

@@ -27,7 +27,10 @@ export interface ManualDrainParts extends EffectParts {
 /** What an observation shows of a link that is away: by which means, or with its port shut. */
 type Away = DrainMeans | "shut";
 
-/** Takes a drain from the journal. Its traffic is back already, and an error must say so. */
+/**
+ * Takes a drain from the journal after its traffic is back.
+ * @throws LinksealError with effect "applied" if the journal cannot be written.
+ */
 export async function noteGivenBack(write: EffectParts["write"], id: string): Promise<void> {
   try {
     await write({ kind: "handDrain", link: id, drain: null });
@@ -39,6 +42,7 @@ export async function noteGivenBack(write: EffectParts["write"], id: string): Pr
   }
 }
 
+/** Drains and undrains links of one group outside a campaign. */
 export class ManualDrains {
   readonly #parts: ManualDrainParts;
   readonly #effects: Effects;
@@ -48,7 +52,11 @@ export class ManualDrains {
     this.#effects = new Effects(parts);
   }
 
-  /** Throws `gate.*` where the link must stay in service. */
+  /**
+   * Drains a link for an operator; an abort may leave it drained, and the journal has it.
+   * @throws LinksealError `gate.siblingUnhealthy` if the link must stay in service, or the error of
+   * its device.
+   */
   async drain(link: DesiredLink, by: string, signal: AbortSignal): Promise<void> {
     const { group, world, write } = this.#parts;
     if (group.drain === "none") {
@@ -68,16 +76,19 @@ export class ManualDrains {
     await this.#effects.traffic("drain", { link, recheck }, signal);
   }
 
-  /** Gives the traffic back, also where a person moved it away on the router. */
+  /**
+   * Gives the traffic back, also where a person moved it away on the router.
+   * @throws LinksealError if the device or the journal fails.
+   */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
     await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
     await noteGivenBack(this.#parts.write, linkId(link));
   }
 
   /**
-   * P2: a link that is drained or shut by a change of ours that came late comes back at once, and
-   * any drained link that can carry comes back where its sibling is lost. `underWay`: the link that
-   * a campaign looks after itself.
+   * Gives back (P2) each link that a late change of ours has drained or shut, and each drained link
+   * that can carry and whose sibling is lost. Errors are logged, and a later turn tries again.
+   * `underWay`: the link that a campaign takes care of.
    */
   async turn(signal: AbortSignal, underWay?: string): Promise<void> {
     const { group, world } = this.#parts;

@@ -27,7 +27,10 @@ export interface PreviewParts extends BeginParts, Pick<ManagementPathParts, "man
 
 type Note = Plan["notes"][number];
 
-/** Throws `vault.*` with effect "none". */
+/**
+ * Returns the steps of a rotation that an operator might begin now, and what is in its way.
+ * @throws LinksealError `vault.*` with effect "none".
+ */
 export async function previewRotation(
   parts: PreviewParts,
   group: DesiredGroup,

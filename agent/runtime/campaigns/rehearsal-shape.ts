@@ -11,10 +11,13 @@ interface DarkTime {
   readonly oursMs: number;
 }
 
+/** The inputs of a rehearsal. */
 export interface RehearsalOptions {
+  /** The group that the simulated site copies. */
   readonly twin: RehearsalSnapshot;
   /** The group, or one link of it. */
   readonly target: string;
+  /** The urgency of the rehearsed rotation. */
   readonly urgency: Campaign["urgency"];
   /** The time that the person at the far end takes to act, in milliseconds; absent = a minute. */
   readonly personMs?: number;
@@ -22,13 +25,19 @@ export interface RehearsalOptions {
   readonly stop: AbortSignal;
 }
 
+/** The result of a rehearsal as scripts read it (linkseal.rehearsal/1). */
 export interface Rehearsal {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.rehearsal/1";
+  /** The group as `group`, or one link of it as `group/link`. */
   readonly target: string;
   /** `good`: every link was rotated, and no promise was broken. */
   readonly verdict: "good" | "bad";
+  /** One sentence that explains the verdict. */
   readonly because: string;
+  /** Simulated time until the last step, in milliseconds. */
   readonly tookMs: number;
+  /** Each link of the rotation; an `outcome` of null = it did not end. */
   readonly links: readonly {
     readonly link: string;
     readonly outcome: Outcome | null;
@@ -43,5 +52,6 @@ export interface Rehearsal {
   }[];
   /** Frames of the pair that never arrived, as decimal text. */
   readonly lostFrames: string;
+  /** The promises (docs/promises.md) that were broken, one sentence each; empty = none. */
   readonly brokenPromises: readonly string[];
 }

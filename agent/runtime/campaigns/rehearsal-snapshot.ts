@@ -7,22 +7,30 @@ import type { WantedSettings } from "#hal/model.ts";
 import { type Desired, type DesiredGroup, linkId, riskNames } from "../../model/desired.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 
+/** The input of a rehearsal in its own process (linkseal.twin/1); it contains no key. */
 export interface RehearsalSnapshot {
+  /** Name and version of the schema. */
   readonly schema: "linkseal.twin/1";
+  /** The name of the site. */
   readonly site: string;
+  /** The name of the group. */
   readonly group: string;
   /** The config of the twin, for the real agent. */
   readonly config: string;
+  /** Resource id of the ExpressRoute port, or its name at a simulated site. */
   readonly expressRoutePort: string;
+  /** Who changes the far end: an operator or the agent. */
   readonly farEnd: "manual" | "agent";
   /** The proof that the config asks for; one below the default is an accepted risk. */
   readonly proof: { readonly settleMs: number; readonly frames: number };
+  /** The routers of the links; `commitMs` in milliseconds. */
   readonly devices: readonly {
     readonly name: string;
     readonly capabilities: Capabilities;
     /** Learnt durations, the newest last. */
     readonly commitMs: readonly number[];
   }[];
+  /** The links of the group; `key` names secrets of the vault. */
   readonly links: readonly {
     readonly name: string;
     readonly device: string;
@@ -42,7 +50,10 @@ export interface RehearsalSnapshotInput {
   readonly capabilities: (device: string) => Capabilities | undefined;
 }
 
-/** Throws where a link is not managed, or its router was not reached yet. */
+/**
+ * Returns the input of a rehearsal of this group.
+ * @throws LinksealError `gate.stale` if a link is not managed, or its router was not reached yet.
+ */
 export function rehearsalSnapshotOf({
   desired,
   group,

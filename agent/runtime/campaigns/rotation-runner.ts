@@ -74,6 +74,7 @@ function isDisruptive(action: ActionKind, { shutsFirst, port }: Facts): boolean 
   return action === "replace" || action === "replaceBack" || (action === "add" && shutsFirst);
 }
 
+/** Runs the campaign of one group. */
 export class RotationRunner {
   readonly #parts: RotationRunnerParts;
   #effects: Effects;
@@ -91,7 +92,11 @@ export class RotationRunner {
     return this.#trouble;
   }
 
-  /** One turn of the loop; the number of ms to wait before the next one. */
+  /**
+   * Runs one turn of the loop and returns how long to wait before the next one, in milliseconds.
+   * Errors of effects become `trouble`; after an abort the journal has the step, and a later turn
+   * observes what came of it.
+   */
   async turn(campaign: Campaign, signal: AbortSignal): Promise<number> {
     const link = this.#link(campaign);
     if (link === undefined) return this.#parts.desired.health.pollMs;

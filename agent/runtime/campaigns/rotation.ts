@@ -43,7 +43,10 @@ function overlapOf({ deviceCache }: BeginParts, { device }: DesiredLink): Overla
   return overlap === "none" ? "breakBeforeMake" : overlap;
 }
 
-/** What `rotate` would freeze now, link by link; throws `vault.*`. */
+/**
+ * Returns the links that a rotation would freeze now, with their newest keys.
+ * @throws LinksealError `vault.*`.
+ */
 export async function rotatable(
   parts: BeginParts,
   group: DesiredGroup,
@@ -66,8 +69,8 @@ export async function rotatable(
 }
 
 /**
- * A rotation that the policy makes due, or that an operator asks for. Throws `vault.*` with effect
- * "none".
+ * Returns the rotation that the policy makes due or that an operator asks for.
+ * @throws LinksealError `vault.*` with effect "none".
  */
 export async function beginRotation(
   parts: BeginParts,
@@ -227,7 +230,10 @@ export function rotationRisks(
   return risks;
 }
 
-/** Settings that a newer intent wants otherwise than both ends were accepted with. */
+/**
+ * Returns the change of settings that a newer intent wants for links that were accepted with
+ * others.
+ */
 export function beginChange(
   parts: BeginParts,
   group: DesiredGroup,

@@ -41,7 +41,7 @@ describe("text from elsewhere", () => {
     ["a\u202eb\u2066c\u200fd\ufeff", "a\\u202eb\\u2066c\\u200fd\\ufeff"],
     ["a\u2028b", "a\\u2028b"],
     ["Zürich – 東京 🔒", "Zürich – 東京 🔒"],
-  ])("%j becomes %j", (text, shown) => {
+  ])("text from elsewhere: %j is shown as %j", (text, shown) => {
     expect(visible(text)).toBe(shown);
     expect(readable({ a: [{ b: text, n: 1, no: null }] })).toEqual({
       a: [{ b: shown, n: 1, no: null }],
@@ -50,11 +50,11 @@ describe("text from elsewhere", () => {
     expect(visible(jsonText({ text }))).toBe(jsonText({ text }));
   });
 
-  it("keeps its lines where it may have several", () => {
+  it("a text of several lines keeps its line feeds and tabs", () => {
     expect(visibleLines("a:\n\tb\u001b\r\n")).toBe("a:\n\tb\\u001b\\u000d\n");
   });
 
-  it("never begins a line of an error", () => {
+  it("text from elsewhere never begins a line of an error", () => {
     const details = { effect: "unknown", where: "edge-a\nx", next: "linkseal status" } as const;
     expect(errorText(new LinksealError("device.rejected", "no\nedge-a is fine", details))).toBe(
       [
@@ -68,7 +68,7 @@ describe("text from elsewhere", () => {
   });
 });
 
-describe("words for people", () => {
+describe("texts for operators", () => {
   it.each([
     [-5, "0.0 s"],
     [850, "0.8 s"],
@@ -76,18 +76,18 @@ describe("words for people", () => {
     [150_000, "3 min"],
     [7_200_000, "2 h"],
     [259_200_000, "3 d"],
-  ])("%i ms is %s", (ms, text) => {
+  ])("a span of %i ms is shown as %s", (ms, text) => {
     expect(spanText(ms)).toBe(text);
   });
 
   it.each([
     ["0123456789abcdef", "0123456789abcdef"],
     ["0123456789abcdef01", "01234567…ef01"],
-  ])("CKN %s is %s", (ckn, text) => {
+  ])("the CKN %s is shown as %s", (ckn, text) => {
     expect(shortCkn(ckn)).toBe(text);
   });
 
-  it("stand below each other, whatever their colour", () => {
+  it("columns are aligned, whatever the colour of their cells", () => {
     expect(
       columns([
         ["a", "bb", "c"],
@@ -96,7 +96,7 @@ describe("words for people", () => {
     ).toEqual(["a    bb  c", "\u001b[31maaa\u001b[39m  b"]);
   });
 
-  it("are a table with lines on a terminal, columns in a pipe", async () => {
+  it("a table has lines on a terminal, and columns in a pipe", async () => {
     const rows = [["primary", "protected"]];
     expect(await table(["link", "verdict"], rows, "pipe")).toBe(
       "link     verdict\nprimary  protected",
@@ -174,7 +174,7 @@ const status: Status = {
 };
 
 describe("a status", () => {
-  it("says verdicts, reasons, what runs, and the next commands", () => {
+  it("a status shows verdicts, reasons, campaigns and the next commands", () => {
     expect(statusText(status, plain).split("\n")).toEqual([
       "demo: degraded  2026-11-24T10:00:00Z",
       "",
@@ -201,7 +201,7 @@ describe("a status", () => {
   });
 
   // Doctor said of a link that was protected again that its router had no MACsec.
-  it("tells a warning whose cause has ended as such, and doctor leaves it out", () => {
+  it("a warning whose cause has ended is shown as such, and doctor leaves it out", () => {
     const [open] = status.warnings;
     if (open === undefined) throw new Error("no warning");
     const gone = { ...open, code: "drift", absentSince: "2026-11-24T09:59:48Z" } as const;
@@ -212,36 +212,39 @@ describe("a status", () => {
     expect(statusFindings(both).map(({ code }) => code)).toEqual(["mtu", "key-age"]);
   });
 
-  it("is one line for monitoring", () => {
+  it("the verdict line is one line for monitoring", () => {
     expect(verdictLine(status, plain)).toBe("demo: degraded: erd-demo/primary degraded");
   });
 
   it.each([
     ["awaitingPeer", "  next: linkseal rotation proceed erd-demo"],
     ["proving", undefined],
-  ] as const)("names who lets a campaign go on that is %s", (state, next) => {
-    const campaign = {
-      schema: "linkseal.campaign/1",
-      group: "erd-demo",
-      kind: "enrol",
-      goal: "forward",
-      urgency: "planned",
-      ...{ state, link: null, since: at, by: "policy", heldFrom: null },
-      because: "of a reason",
-      reason: { code: "recorded", text: "of a reason" },
-      ...{ links: [], steps: [], restMs: null },
-    } as const;
-    expect(campaignLines(campaign, at)).toEqual(
-      [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
-        (line) => line !== undefined,
-      ),
-    );
-  });
+  ] as const)(
+    "a status names the next command of a campaign in %s, if there is one",
+    (state, next) => {
+      const campaign = {
+        schema: "linkseal.campaign/1",
+        group: "erd-demo",
+        kind: "enrol",
+        goal: "forward",
+        urgency: "planned",
+        ...{ state, link: null, since: at, by: "policy", heldFrom: null },
+        because: "of a reason",
+        reason: { code: "recorded", text: "of a reason" },
+        ...{ links: [], steps: [], restMs: null },
+      } as const;
+      expect(campaignLines(campaign, at)).toEqual(
+        [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
+          (line) => line !== undefined,
+        ),
+      );
+    },
+  );
 });
 
 describe("what Azure Monitor reports about a link", () => {
   const at = "2026-11-24T10:00:00Z";
-  it("data of Azure Monitor are one line with their age, and none where they were not read", () => {
+  it("Azure Monitor's values are one line with their age, and no line if not read", () => {
     const azure = {
       ...{ ageMs: 4_000, until: "2026-11-24T09:57:00Z", lineUp: false },
       ...{ rxDbm: -2.6, txDbm: null, arpPercent: 0, bgpPercent: 99.7 },
@@ -259,7 +262,7 @@ describe("what Azure Monitor reports about a link", () => {
     expect(azureLines({ azure: null }, at)).toEqual([]);
   });
 
-  it("of a tunnel say whether BGP leads into it, and what part it sends", () => {
+  it("a tunnel shows whether its BGP session is up, and its share of the traffic", () => {
     const bgp = { peer: "169.254.21.1", asn: 65_515, up: true, drained: false };
     const texts = (change: Partial<typeof bgp> | { up: null }) =>
       bgpText({ bgp: { ...bgp, ...change } });
@@ -303,7 +306,7 @@ describe("a campaign in full", () => {
     restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
   };
 
-  it("says what it waits for, what is left, who may go on, and what it did", () => {
+  it("a campaign shows what it waits for, the time left, its commands and its steps", () => {
     expect(campaignText(campaign, at).split("\n")).toEqual([
       "rotate erd-demo/primary: awaitingPeer for 0.0 s: a person must point the far end at the " +
         "new key",
@@ -324,13 +327,13 @@ describe("a campaign in full", () => {
     ["held", "enrol", ["abandon"]],
     ["proving", "rotate", []],
     ["done", "rotate", []],
-  ] as const)("lets a %s %s be told %j", (state, kind, verbs) => {
+  ] as const)("a campaign in %s of kind %s lists the commands %j", (state, kind, verbs) => {
     const text = campaignText({ ...campaign, state, kind, restMs: null }, at);
     const reported = [...text.matchAll(/allowed now: linkseal rotation (\w+) erd-demo/g)];
     expect(reported.map(([, verb]) => verb)).toEqual(verbs);
   });
 
-  it("may be taken back once it was abandoned, and says when it goes back", () => {
+  it("an abandoned campaign lists revert, and one that goes back says so", () => {
     const [link] = campaign.links;
     if (link === undefined) throw new Error("it has a link");
     const left = {
@@ -363,7 +366,7 @@ describe("a rehearsal", () => {
     brokenPromises: ["P2 erd-demo/primary"],
   } as const;
 
-  it("tells the outcome, dark times, the way there, lost frames and broken promises", () => {
+  it("a rehearsal shows outcome, dark times, steps, lost frames and broken promises", () => {
     expect(rehearsalText(rehearsal).split("\n")).toEqual([
       "Rehearsal of erd-demo on a simulated copy: bad: P2 was broken",
       "erd-demo/primary: not ended, down for 2.5 s (1.5 s by the far end, 1.0 s by us)",
@@ -430,7 +433,7 @@ describe("a plan of a campaign", () => {
     notes: [note],
   });
 
-  it("says whose dark time it is, what is lost, how long it takes, and what is in the way", () => {
+  it("a step of a plan shows whose dark time it is, its duration and what is in its way", () => {
     expect(planText(planOf({})).split("\n")).toEqual([
       "1. erd-demo/primary: give it (at erd-demo link1, link down for 0.5 s to 5.0 s)",
       "     ~ key",
@@ -442,7 +445,7 @@ describe("a plan of a campaign", () => {
     ]);
   });
 
-  it("says that frames are lost where nothing is drained, and that a person takes time", () => {
+  it("a step without a drain says that frames are lost, one of a person has no end", () => {
     const dark = { theirs: none, ours: guess, drained: false };
     const text = planText(planOf({ dark, takes: guess, state: "awaitingPeer" }));
     expect(text).toContain("as long as it takes; link down by us about 1.5 s");
@@ -472,7 +475,7 @@ describe("an apply on a terminal", () => {
       "accepted",
     ],
     ["a change, then no", ["yes", "no"], "show a first, push a, show b changed", undefined],
-  ])("with %s", async (name, words, wanted, kind) => {
+  ])("an apply on a terminal that is answered with %s", async (name, words, wanted, kind) => {
     const seen: string[] = [];
     const texts = [...words];
     const does = (plan: Plan): string => plan.notes[0]?.text ?? "";

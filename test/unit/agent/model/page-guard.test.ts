@@ -5,7 +5,7 @@ import { cookieOf, isLoopback, isOwnHost, isOwnOrigin } from "#agent/model/page-
 
 describe("the Host of a request", () => {
   it.each(["127.0.0.1", "127.0.0.1:9443", "localhost:1", "LocalHost", "[::1]", "[::1]:9443"])(
-    "%s is ours on loopback",
+    "the Host %s is ours on loopback",
     (host) => {
       expect(isOwnHost(host, undefined)).toBe(true);
     },
@@ -23,11 +23,11 @@ describe("the Host of a request", () => {
     "0.0.0.0",
     "[::1",
     "127.0.0.1/..",
-  ])("%s is not", (host) => {
+  ])("the Host %s is not ours on loopback", (host) => {
     expect(isOwnHost(host, undefined)).toBe(false);
   });
 
-  it("under TLS is what the certificate is good for, and nothing else", () => {
+  it("a Host under TLS is ours if the certificate is good for it, and not otherwise", () => {
     const certifies = (name: string): boolean =>
       ["edge.example", "192.0.2.1", "::1"].includes(name);
     expect(isOwnHost("edge.example:9443", certifies)).toBe(true);
@@ -38,7 +38,7 @@ describe("the Host of a request", () => {
 });
 
 describe("the Origin of a request", () => {
-  it("is the page's own only with its scheme, name and port", () => {
+  it("an Origin is the page's own only with its scheme, name and port", () => {
     const host = "127.0.0.1:9443";
     expect(isOwnOrigin("http://127.0.0.1:9443", host, "http")).toBe(true);
     for (const origin of [
@@ -56,7 +56,7 @@ describe("the Origin of a request", () => {
   });
 });
 
-it("a cookie is the one of that name, unless another one was set beside it", () => {
+it("a cookie is found by its whole name, and not if that name is set twice", () => {
   expect(cookieOf("a=1; linkseal-1=x; b=2", "linkseal-1")).toBe("x");
   expect(cookieOf("xlinkseal-1=x", "linkseal-1")).toBeUndefined();
   expect(cookieOf("linkseal-1=x; linkseal-1=y", "linkseal-1")).toBeUndefined();
@@ -72,6 +72,6 @@ it.each([
   ["192.0.2.1", false],
   ["::ffff:192.0.2.1", false],
   ["localhost", false],
-])("%s is loopback: %s", (host, is) => {
+])("the address %s is loopback: %s", (host, is) => {
   expect(isLoopback(host)).toBe(is);
 });

@@ -253,11 +253,11 @@ const causes: Readonly<{
 };
 
 describe("the sentence of a cause", () => {
-  it.each(Object.values(causes))("$code", (cause, text) => {
+  it.each(Object.values(causes))("the cause $code has its sentence", (cause, text) => {
     expect(causeText(cause)).toBe(text);
   });
 
-  it("of a gate is shown without the code where the code stands beside it", () => {
+  it("the bare sentence of a precondition has no code", () => {
     expect(bareCauseText(causes["gate.stale"][0])).toBe("the rates cannot be read");
   });
 
@@ -274,7 +274,7 @@ describe("the sentence of a cause", () => {
       { code: "gate.siblingUnhealthy", sibling: "b", cause: causes["sibling.lateChange"][0] },
       "gate.siblingUnhealthy: b may still get a drain",
     ],
-  ])("follows the arguments: %j", (cause, text) => {
+  ])("the sentence of a cause follows its arguments: %j", (cause, text) => {
     expect(causeText(cause)).toContain(text);
   });
 });
@@ -302,7 +302,7 @@ const reasons: readonly Reason[] = [
 ];
 
 describe("the sentence of a reason", () => {
-  it.each(reasons)("$code", (reason) => {
+  it.each(reasons)("the reason $code has a sentence, with its cause and operator", (reason) => {
     const text = reasonText(reason);
     expect(text).toMatch(/^\S.{5,}\S$/);
     expect(text).not.toMatch(/undefined|\[object/);
@@ -311,13 +311,13 @@ describe("the sentence of a reason", () => {
     expect(isKnownReason(reason)).toBe(true);
   });
 
-  it.each(reasons)("$code is the same after JSON", (reason) => {
+  it.each(reasons)("the reason $code is the same after JSON", (reason) => {
     const again = JSON.parse(JSON.stringify(reason)) as Reason;
     expect(again).toEqual(reason);
     expect(sameReason(again, reason)).toBe(true);
   });
 
-  it("is there for every row that gives a reason, and for no other code", () => {
+  it("there is a sentence for every row that gives a reason, and for no other code", () => {
     const rows = Object.values(table).flat();
     const given = rows.filter(({ cause }) => cause !== "kept").map(({ name }) => name);
     const own = [...Object.keys(plainRows), ...Object.keys(causedRows)];
@@ -330,7 +330,7 @@ describe("the sentence of a reason", () => {
     expect(shared.filter((name) => !given.some((row) => sharedName(row) === name))).toEqual([]);
   });
 
-  it("of a code that only a later version knows is not known, nor one with such a cause", () => {
+  it("a reason whose code or cause only a later version has is not known", () => {
     expect(isKnownReason({ code: "gated.later" } as never)).toBe(false);
     expect(isKnownReason({ code: "constructor" } as never)).toBe(false);
     const later = { code: "gated.closed", cause: { code: "gate.later" } };

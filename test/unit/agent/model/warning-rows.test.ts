@@ -26,7 +26,7 @@ describe("a warning", () => {
        tunnel-bgp-down commit-lost vault-denied key-malformed key-reused
        rotation-held journal-lossy state-unwritable`,
     ],
-  ] as const)("is %s for these, and a warning else", (severity, codes) => {
+  ] as const)("the severity of exactly these warnings is %s", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
     const known = codesWith((row) => ["info", "warning", "error"].includes(row.severity));
     expect(known).toEqual(Object.keys(warningRows));
@@ -47,7 +47,7 @@ describe("a warning", () => {
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
        commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
     ],
-  ])("is told after %i ms for these, and after 10 s else", (ms, codes) => {
+  ])("exactly these warnings are reported after %i ms", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
     const known = codesWith((row) =>
       [0, 10_000, 15_000, 30_000, 60_000].includes(row.visibleAfterMs),
@@ -55,7 +55,7 @@ describe("a warning", () => {
     expect(known).toEqual(Object.keys(warningRows));
   });
 
-  it("says of these that frames are lost or in the clear", () => {
+  it("exactly these warnings say that frames are lost or in the clear", () => {
     const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
       sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
@@ -103,12 +103,12 @@ describe("a warning", () => {
     [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     ["link-down device-unreachable", "bgp-trouble"],
   ];
-  it.each(causes)("is silent while one of %s holds", (silencers, codes) => {
+  it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {
     const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);
     expect(silent).toEqual(words(codes));
   });
 
-  it("has no other cause", () => {
+  it("a warning that no row of these names depends on no other", () => {
     const caused = causes.flatMap(([, codes]) => words(codes));
     const free = Object.keys(warningRows).filter((code) => !caused.includes(code));
     expect(free.flatMap((code) => warningRows[code as WarningCode].dependsOn)).toEqual([]);

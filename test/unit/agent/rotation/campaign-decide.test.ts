@@ -40,7 +40,7 @@ function chosen(rows: readonly Row[], { campaign = {}, facts = {} }: Scene = {})
 }
 
 describe("a step", () => {
-  it("is of the first row that fits", () => {
+  it("a step is that of the first row that fits", () => {
     const rows = [row("one", { when: () => false }), row("two"), row("three")];
     expect(chosen(rows)).toEqual({
       ...{ row: "gated.open", next: "gated", action: undefined, mark: {} },
@@ -48,14 +48,14 @@ describe("a step", () => {
     });
   });
 
-  it("passes over a row whose effect may not run", () => {
+  it("a step skips a row whose effect may not run", () => {
     const rows = [row("one", { action: "restore" }), row("two", { action: "drain" })];
     expect(chosen(rows)).toMatchObject({ row: names.two, action: "drain" });
     const drained = chosen(rows, { facts: port({ drain: "on" }) });
     expect(drained).toMatchObject({ row: names.one, action: "restore" });
   });
 
-  it("takes its reason and its mark from the row", () => {
+  it("a step takes its reason and its mark from its row", () => {
     const told: Row = {
       ...{ name: "gated.dark", when: () => true, next: "gated", mark: { told: true } },
       cause: ({ facts: { far } }) => ({ code: "farEnd.apart", far }),
@@ -66,13 +66,13 @@ describe("a step", () => {
     });
   });
 
-  it("keeps the reason of the campaign where its row says so", () => {
+  it("a step whose row says `kept` keeps the reason of the campaign", () => {
     const kept: Row = { name: "held.stays", when: () => true, next: "held", cause: "kept" };
     const reason = { code: "operator.resume", by: "a person" } as const;
     expect(chosen([kept], { campaign: { reason } }).reason).toBe(reason);
   });
 
-  it("is held where no row fits, and says what both ends show", () => {
+  it("a campaign that no row fits is held, and its reason shows both ends", () => {
     const none = { row: "unlisted", next: "held", action: undefined, mark: {} };
     const unlisted = (cause: Cause) => ({ code: "unlisted", state: "staging", cause });
     expect(chosen([], { facts: port({ keys: "both" }) })).toEqual({
@@ -85,7 +85,7 @@ describe("a step", () => {
     });
   });
 
-  it("of the real tables is chosen by the real guards", () => {
+  it("decide uses the real tables with the real guards", () => {
     const campaign = campaignOf("gated", { kind: "rotate" }, "keychain");
     expect(decide(campaign, calm)).toEqual(decideBy(table, guards, campaign, calm));
     expect(decide(campaign, { ...calm, sibling: "lost" }).row).not.toBe("gated.open");
@@ -98,11 +98,14 @@ describe("a link that is dark and drained while nothing goes on", () => {
   const listened = (state: Campaign["state"], over: Partial<Row> = {}): ActionKind | undefined =>
     chosen([row("one", { next: state, ...over })], { campaign: { state }, facts }).action;
 
-  it.each(["gated", "awaitingPeer", "held"] as const)("is listened to in %s", (state) => {
-    expect(listened(state)).toBe("probe");
-  });
+  it.each(["gated", "awaitingPeer", "held"] as const)(
+    "a dark, drained link is probed while the campaign waits in %s",
+    (state) => {
+      expect(listened(state)).toBe("probe");
+    },
+  );
 
-  it("is not in any other state, nor as the state is left, nor beside another effect", () => {
+  it("a dark, drained link is probed in no other state, and beside no other effect", () => {
     for (const state of ["queued", "draining", "restoring", "done"] as const) {
       expect(listened(state)).toBeUndefined();
     }
@@ -120,7 +123,7 @@ describe("a port that is shut for a change of its key", () => {
     return decideBy(rows, always as Guards, before, { ...calm, ...scene.facts }).mark;
   };
 
-  it("is marked before any effect that changes one or undoes that, and before no other", () => {
+  it("a port is marked as shut before exactly the effects that may shut it", () => {
     for (const action of actionKinds) {
       const undoes = action === "rollBack";
       const mark = keyActions.includes(action) || undoes ? { shut: true } : {};
@@ -136,7 +139,7 @@ describe("a port that is shut for a change of its key", () => {
     ]);
   });
 
-  it("is marked as open again once a look shows it, with nothing pending", () => {
+  it("a port is marked as open once it is observed open with no commit pending", () => {
     const campaign = { shut: true };
     expect(marked("restore", { campaign })).toEqual({ shut: false });
     expect(marked("restore", { campaign, facts: port({ admin: "down" }) })).toEqual({});
@@ -147,7 +150,7 @@ describe("a port that is shut for a change of its key", () => {
 });
 
 describe("the link under way", () => {
-  it("is the one at which the campaign stands, or an error", () => {
+  it("entryOf returns the link under way, and throws where there is none", () => {
     expect(entryOf(campaignOf("gated", { at: 1 })).name).toBe("secondary");
     const past = campaignOf("gated", { at: 2 });
     expect(() => entryOf(past)).toThrow("campaign of erd-demo has no link 2");

@@ -71,7 +71,7 @@ const ready: Readonly<Record<ActionKind, Scene>> = {
 };
 
 describe("an effect may run", () => {
-  it.each(actionKinds)("with all that %s needs", (action) => {
+  it.each(actionKinds)("%s may run when all that it needs holds", (action) => {
     expect(missing(action, ready[action])).toEqual([]);
   });
 
@@ -99,13 +99,17 @@ describe("an effect may run", () => {
       { facts: { far: "new", shutsFirst: true, ...drained } },
     ],
     ["add", "once the far end was told", { marks: { told: true }, facts: drained }],
-    ["rollBack", "under both", { facts: { ...staged, far: "either" } }],
-    ["rollBack", "unread", { facts: { ...staged, far: "unknown" } }],
+    [
+      "rollBack",
+      "while the far end is the same under both",
+      { facts: { ...staged, far: "either" } },
+    ],
+    ["rollBack", "while the far end cannot be read", { facts: { ...staged, far: "unknown" } }],
     ["putNew", "with a valid replacement", { overlap: bbm, facts: { ...valid, ...drained } }],
     ["putOld", "with one key", { overlap: bbm, facts: { ...port(gone), far: "failed" } }],
     [
       "putOld",
-      "of a dark link, whatever else",
+      "on a dark link, whatever else",
       { facts: { ...port({ ...both, carriedBy: "nothing" }), ...lost, far: "new" } },
     ],
     [
@@ -119,7 +123,7 @@ describe("an effect may run", () => {
       { overlap: bbm, facts: { ...port({ keys: "new" }), ...valid, ...drained, far: "either" } },
     ],
   ];
-  it.each(others)("as %s does %s", (action, _name, scene) => {
+  it.each(others)("%s may run %s", (action, _name, scene) => {
     expect(missing(action, scene)).toEqual([]);
   });
 });
@@ -267,11 +271,11 @@ describe("an effect may not run", () => {
   const cells = spoils.map(([action, change, guard]) => {
     return [action, guard, JSON.stringify(change), change] as const;
   });
-  it.each(cells)("%s unless %s (%s)", (action, guard, _shown, change) => {
+  it.each(cells)("%s may not run unless %s (%s)", (action, guard, _shown, change) => {
     expect(missing(action, { ...ready[action], ...change })).toEqual([guard]);
   });
 
-  it("where the router cannot be read, but for a probe", () => {
+  it("no effect but a probe may run while the router cannot be read", () => {
     for (const action of actionKinds.filter((each) => each !== "probe")) {
       expect(missing(action, { ...ready[action], facts: blind }), action).not.toEqual([]);
     }
@@ -280,7 +284,7 @@ describe("an effect may not run", () => {
     expect(missing("putNew", { overlap: bbm, facts: put })).toEqual([isReady]);
   });
 
-  it("names every guard of every action as needed", () => {
+  it("each guard of each action has a case that needs it", () => {
     for (const action of actionKinds) {
       const named = new Set(spoils.filter(([each]) => each === action).map(([, , guard]) => guard));
       expect([action, [...named].toSorted()]).toEqual([

@@ -25,7 +25,7 @@ const step = (next: CampaignState, mark: Step["mark"] = {}): Step => ({
 });
 
 describe("the record after a step", () => {
-  it("keeps the time of entry while the state stays, and says why", () => {
+  it("a record keeps its time of entry while the state stays, with the new reason", () => {
     const before = campaignOf("gated", { since: 5 as WallTime });
     expect(advance(before, step("gated"), noon)).toMatchObject({
       since: 5,
@@ -34,7 +34,7 @@ describe("the record after a step", () => {
     expect(advance(before, step("draining"), noon).since).toBe(noon);
   });
 
-  it("takes over what the step marks, and nothing else", () => {
+  it("a record takes over the marks of the step and nothing else", () => {
     const before = campaignOf("staged", { asked: true });
     const after = advance(before, step("switching", { told: true }), noon);
     expect(after).toEqual({
@@ -47,7 +47,7 @@ describe("the record after a step", () => {
   });
 
   it.each(["enrolled", "changed", "rotated"] as const)(
-    "hands over to the next link after %s, with every mark gone",
+    "a campaign goes on with the next link after %s, with every mark cleared",
     (outcome) => {
       const all = { told: true, asked: true, proved: true, soaked: true, token: "t", shut: true };
       const before = campaignOf("restoring", { ...all, goal: "revert", heldFrom: "proving" });
@@ -58,7 +58,7 @@ describe("the record after a step", () => {
     },
   );
 
-  it("keeps the outcome of a link that another step gave it", () => {
+  it("a link keeps the outcome that an earlier step gave it", () => {
     const turned = advance(
       campaignOf("draining"),
       step("restoring", { outcome: "reverted" }),
@@ -67,7 +67,7 @@ describe("the record after a step", () => {
     expect(advance(turned, step("done"), noon).links[0]?.outcome).toBe("reverted");
   });
 
-  it("begins with nothing marked", () => {
+  it("noMarks has nothing marked", () => {
     expect(noMarks).toEqual({
       ...{ told: false, asked: false, claimed: false, proved: false, soaked: false },
       ...{ aborted: false, shut: false, goal: "forward", oldSak: undefined },
@@ -75,7 +75,7 @@ describe("the record after a step", () => {
     });
   });
 
-  it("ends after the last link, and after one that was reverted", () => {
+  it("a campaign ends after its last link, and after one that was reverted", () => {
     const last = campaignOf("restoring", { at: 1 });
     const over = advance(last, step("done", { outcome: "enrolled" }), noon);
     expect(over).toMatchObject({ at: 1, state: "done" });
@@ -84,14 +84,14 @@ describe("the record after a step", () => {
     expect(first).toMatchObject({ at: 0, state: "done" });
   });
 
-  it("hands over only once the link is done, whatever its outcome is called before", () => {
+  it("a campaign goes on with the next link only once this one is done", () => {
     const after = advance(campaignOf("draining"), step("restoring", { outcome: "reverted" }), noon);
     expect(after).toMatchObject({ at: 0, state: "restoring" });
     const early = advance(campaignOf("proving"), step("restoring", { outcome: "rotated" }), noon);
     expect(early).toMatchObject({ at: 0, state: "restoring" });
   });
 
-  it("remembers which state it was held from, once", () => {
+  it("a held campaign remembers the state that it was held from", () => {
     const after = advance(campaignOf("proving"), step("held"), noon);
     expect(after.heldFrom).toBe("proving");
     expect(advance(after, step("held"), noon).heldFrom).toBe("proving");
@@ -111,7 +111,7 @@ const say = (
 
 const proceed = { code: "operator.proceed", by: "a person" } as const;
 
-describe("what an operator may say", () => {
+describe("what an operator may command", () => {
   const carrying = calmPort;
   const states: readonly (readonly [OperatorVerb, CampaignState, PortFacts | undefined, string])[] =
     [
@@ -147,7 +147,7 @@ describe("what an operator may say", () => {
     expect(verdict.kind === "accepted" ? verdict.campaign.state : verdict.why.code).toBe(answer);
   });
 
-  it("proceed marks that it was asked, and with --done that a person says it is done", () => {
+  it("proceed marks the campaign as asked, and with --done also as claimed", () => {
     const waits = campaignOf("awaitingPeer", { since: 5 as WallTime });
     expect(say(waits, "proceed", calmPort)).toEqual({
       kind: "accepted",
@@ -158,7 +158,7 @@ describe("what an operator may say", () => {
     expect(say(claimed, "proceed", calmPort)).toMatchObject({ campaign: claimed });
   });
 
-  it("proceed --done in switching is the word of who changed the far end, and no other", () => {
+  it("proceed in switching is accepted with --done, and refused without", () => {
     const switching = campaignOf("switching", { told: true });
     expect(say(switching, "proceed", calmPort, true)).toEqual({
       kind: "accepted",
@@ -173,7 +173,7 @@ describe("what an operator may say", () => {
     });
   });
 
-  it("resume begins again, and keeps what the far end was told", () => {
+  it("resume begins the link again, and keeps the mark that the far end was told", () => {
     const stuck = campaignOf("held", {
       ...{ told: true, asked: true, aborted: true, goal: "revert", heldFrom: "proving" },
     });
@@ -185,7 +185,7 @@ describe("what an operator may say", () => {
     });
   });
 
-  it("revert turns the goal round, and refuses an enrolment that is on the router", () => {
+  it("revert turns the goal round, and is refused once a router has its first key", () => {
     const stuck = campaignOf("held", { told: true, heldFrom: "proving" });
     expect(say(stuck, "revert", calmPort)).toMatchObject({
       campaign: {
@@ -258,7 +258,7 @@ describe("abandon leaves both ends on one version", () => {
     },
   ];
   it.each(rows)(
-    "with the far end on $far and $router on the router",
+    "abandon is judged with the far end on $far and $router on the router",
     ({ far, port, told = true, why }) => {
       const campaign = campaignOf("held", { kind: "rotate", told });
       const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
@@ -273,14 +273,17 @@ describe("abandon leaves both ends on one version", () => {
     ["rotate", "gated", bothByNew, "linkseal rotation revert erd-demo"],
     ["enrol", "held", old, "linkseal rotation resume erd-demo"],
     ["enrol", "gated", old, "linkseal rotation show erd-demo"],
-  ] as const)("and names the next act of a %s campaign in %s", (kind, state, port, act) => {
-    const campaign = campaignOf(state, { kind, told: true });
-    const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
-    expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({
-      kind: "refused",
-      next: act,
-    });
-  });
+  ] as const)(
+    "a refused abandon names the next command of a %s campaign in %s",
+    (kind, state, port, act) => {
+      const campaign = campaignOf(state, { kind, told: true });
+      const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
+      expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({
+        kind: "refused",
+        next: act,
+      });
+    },
+  );
 });
 
 describe("an abandoned campaign", () => {
@@ -290,7 +293,7 @@ describe("an abandoned campaign", () => {
     return verdict.campaign;
   };
 
-  it("gives every link that is left an outcome, and leaves the others theirs", () => {
+  it("abandon gives each link that is left an outcome, and leaves the others theirs", () => {
     expect(abandoned().reason).toEqual({ code: "operator.abandon", by: "a person" });
     expect(abandoned().links.map(({ outcome }) => outcome)).toEqual(["abandoned", "abandoned"]);
     const [first, second] = campaignOf("held").links;
@@ -300,21 +303,21 @@ describe("an abandoned campaign", () => {
     expect(later.links.map(({ outcome }) => outcome)).toEqual(["rotated", "abandoned"]);
   });
 
-  it("is not called reverted because it was once on its way back", () => {
+  it("a link that was once on its way back is abandoned and not reverted", () => {
     const [first, second] = campaignOf("held").links;
     if (first === undefined || second === undefined) throw new Error("two links");
     const links = [{ ...first, outcome: "reverted" } as const, second];
     expect(abandoned({ links }).links[0]?.outcome).toBe("abandoned");
   });
 
-  it("that is still held is no abandoned one, whatever a link of it came to", () => {
+  it("a running campaign with abandoned links refuses revert", () => {
     const [first, second] = abandoned().links;
     if (first === undefined || second === undefined) throw new Error("two links");
     const stuck = campaignOf("proving", { kind: "rotate", links: [first, second] });
     expect(say(stuck, "revert", calmPort)).toMatchObject({ kind: "refused" });
   });
 
-  it("is opened again by revert, at the link that was left, as told", () => {
+  it("revert reopens an abandoned campaign at the link that was left, as told", () => {
     const marks = {
       soaked: true,
       asked: true,

@@ -23,7 +23,7 @@ async function outcome(
 }
 
 describe("withDeadline", () => {
-  it("passes an answer in time on, and forgets the deadline", async () => {
+  it("withDeadline passes an answer in time on, and removes the deadline", async () => {
     const ask = async (clock: SimClock): Promise<string> => {
       await clock.sleep(99);
       return "answer";
@@ -31,7 +31,7 @@ describe("withDeadline", () => {
     expect(await outcome(ask)).toEqual({ result: "answer", at: 99, left: undefined });
   });
 
-  it("passes an error on as it is", async () => {
+  it("withDeadline passes an error on as it is", async () => {
     const { result, at } = await outcome(async (clock) => {
       await clock.sleep(5);
       throw new Error("refused");
@@ -39,13 +39,13 @@ describe("withDeadline", () => {
     expect([result, at]).toEqual([new Error("refused"), 5]);
   });
 
-  it("names place and effect of a late answer, even if the call ignores the signal", async () => {
+  it("withDeadline ends a call that ignores the signal, with place and effect", async () => {
     const { result, at } = await outcome((clock) => clock.sleep(500));
     expect(result).toMatchObject({ code: "transport.timeout", where: "edge-a", effect: "unknown" });
     expect(at).toBe(100);
   });
 
-  it("aborts the question with the same error", async () => {
+  it("withDeadline aborts a late call with the error that it throws", async () => {
     let reason: unknown;
     const { result } = await outcome(async (clock, signal) => {
       signal.addEventListener("abort", () => {
@@ -56,7 +56,7 @@ describe("withDeadline", () => {
     expect(reason).toBe(result);
   });
 
-  it("ends with the parent's reason", async () => {
+  it("withDeadline ends with the reason of a parent that aborts", async () => {
     const parent = new AbortController();
     const { result, at, left } = await outcome(
       (clock, signal) => clock.sleep(500, signal),
@@ -70,7 +70,7 @@ describe("withDeadline", () => {
     expect([result, at, left]).toEqual([new Error("stopped"), 30, undefined]);
   });
 
-  it("asks nothing once the parent has ended", async () => {
+  it("withDeadline calls nothing once the parent has ended", async () => {
     let asked = false;
     const { result } = await outcome(
       async () => {

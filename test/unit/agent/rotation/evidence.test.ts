@@ -63,7 +63,7 @@ describe("the proof of a key (P3)", () => {
   };
 
   // A router told frames of half a minute at once, most of them of the other key.
-  it("counts from where counters first move, each direction for itself", () => {
+  it("a proof counts frames from where a counter first moves, per direction", () => {
     const ms = rotation.settleMs;
     const looks = (...counts: readonly (readonly [bigint, bigint])[]): Evidence => {
       let run: Run | undefined;
@@ -82,7 +82,7 @@ describe("the proof of a key (P3)", () => {
     expect(looks([0n, 0n], [500n, 0n], [600n, 500n])).toEqual(lacking("transmit", 20));
   });
 
-  it("holds after the settle time with enough frames both ways", () => {
+  it("a proof holds after the settle time with enough frames both ways", () => {
     const later = good(counted(1_020n, 1_020n));
     expect(proofAfter(good(), later, rotation.settleMs)).toEqual({ kind: "held" });
     expect(proofAfter(good(), later, rotation.settleMs - 1)).toMatchObject({ kind: "waiting" });
@@ -156,12 +156,12 @@ describe("the proof of a key (P3)", () => {
     ["steady rxClear", counted(2_000n, 2_000n, { rxClear: 1n }), { code: "frames.clear" }],
     ["counters that only rise", counted(10n, 2_000n), { code: "frames.reset" }],
   ];
-  it.each(lacks)("waits without %s", (_name, over, cause) => {
+  it.each(lacks)("a proof waits without %s", (_name, over, cause) => {
     expect(proofAfter(good(), good(over), rotation.settleMs)).toEqual({ kind: "waiting", cause });
   });
 
   it.each(["old", "other", "updating", "failed", "unknown"] as const)(
-    "waits while the far end is %s",
+    "a proof waits while the far end is %s",
     (far) => {
       const run = advanceProof(undefined, good(), wanted, far, now);
       expect(proofOf(run, good(), rotation, now)).toEqual(waits({ code: "farEnd.is", far }));
@@ -173,7 +173,7 @@ describe("the proof of a key (P3)", () => {
     return proofOf(run, good(over), rotation, now);
   };
 
-  it("says what it lacks where it was never seen, or not as it is now", () => {
+  it("a proof names what is missing where readings are missing", () => {
     expect(proofOf(undefined, good(), rotation, now)).toEqual(waits({ code: "evidence.none" }));
     const run = advanceProof(undefined, good(), wanted, "new", now);
     const gone = waits({ code: "frames.unread" });
@@ -189,14 +189,14 @@ describe("the proof of a key (P3)", () => {
     );
   });
 
-  it("says how long it must still last once everything is there", () => {
+  it("a proof that lacks only time names the seconds that are left", () => {
     const later = good(counted(1_020n, 1_020n));
     expect(proofAfter(good(), later, rotation.settleMs - 1_500)).toEqual(
       waits({ code: "proof.settles", seconds: 2 }),
     );
   });
 
-  it("of a change wants its settings on the port as well, and of a rotation does not", () => {
+  it("a proof of a change needs its settings on the port, one of a rotation does not", () => {
     const change = { ...wanted, keepsKey: true };
     const sci = { settings: known({ ...settings, includeSci: false }, now) };
     expect(observed(sci, change)).toEqual(
@@ -206,12 +206,12 @@ describe("the proof of a key (P3)", () => {
     expect(observed(sci)).toMatchObject(lacking("receive", 20));
   });
 
-  it("is content with a far end that has nothing to do", () => {
+  it("a proof accepts a far end that has nothing to do", () => {
     const run = advanceProof(undefined, good(), wanted, "either", now);
     expect(run.broken).toBeUndefined();
   });
 
-  it("is broken by either counter that falls, and not by one that is not counted", () => {
+  it("a counter that falls breaks a proof, and one that is not reported does not", () => {
     for (const over of [counted(999n, 1_000n), counted(1_000n, 999n)]) {
       const run = advanceProof(undefined, good(), wanted, "new", now);
       expect(advanceProof(run, good(over), wanted, "new", now).broken).toEqual({
@@ -230,7 +230,7 @@ describe("the proof of a key (P3)", () => {
     }
   });
 
-  it("begins again after a bad look, from the counters of that look", () => {
+  it("a proof begins again after a bad observation, from its counters", () => {
     const bad = good(counted(2_000n, 2_000n, { rxNotValid: 3n }));
     const clean = good(counted(3_000n, 3_000n, { rxNotValid: 3n }));
     let run = advanceProof(undefined, good(), wanted, "new", at(0));
@@ -245,7 +245,7 @@ describe("the proof of a key (P3)", () => {
     expect(proofOf(run, later, rotation, at(2_000 + rotation.settleMs))).toEqual({ kind: "held" });
   });
 
-  it("begins again after a gap", () => {
+  it("a proof begins again after a gap", () => {
     let run: Run | undefined = advanceProof(undefined, good(), wanted, "new", at(0));
     run = advanceProof(run, snapshotOf(undefined), wanted, "new", at(5_000));
     const later = good(counted(9_000n, 9_000n));
@@ -259,12 +259,12 @@ describe("the keys of a campaign", () => {
   if (first?.old === undefined) throw new Error("a rotation has an old key");
   const entry: CampaignLink = first;
 
-  it("are proven with their settings, each by its name", () => {
+  it("the new and the old key are proven with their settings, each by its name", () => {
     expect(provenNew(entry)).toEqual({ which: "new", ...entry.new, keepsKey: false });
     expect(provenOld(entry)).toEqual({ which: "old", ...entry.old, keepsKey: false });
   });
 
-  it("are one key in a change, and an enrolment has no old one", () => {
+  it("a change has one key, and an enrolment has no old one", () => {
     const change = { ...entry, old: entry.new };
     expect([provenNew(change).keepsKey, provenOld(change)?.keepsKey]).toEqual([true, true]);
     const enrol = { ...entry, old: undefined };
@@ -284,7 +284,7 @@ describe("drained", () => {
     return drainedOf(run, 3);
   };
 
-  it("takes three samples, ten seconds apart", () => {
+  it("a link is drained after three quiet samples, ten seconds apart", () => {
     expect(samples(quiet(), [0, 10_000, 20_000])).toEqual({ kind: "held" });
     expect(samples(quiet(), [0, 5_000, 9_999, 20_000])).toEqual(
       waits({ code: "drain.quiet", samples: 2, needed: 3 }),
@@ -292,12 +292,12 @@ describe("drained", () => {
     expect(samples(quiet(), [])).toEqual(waits({ code: "evidence.none" }));
   });
 
-  it("counts the time from the last sample that counted", () => {
+  it("the time between quiet samples counts from the last one that counted", () => {
     expect(samples(quiet(), [10_000, 15_000, 20_000]).kind).toBe("waiting");
     expect(samples(quiet(), [10_000, 20_000, 30_000])).toEqual({ kind: "held" });
   });
 
-  it("begins anew after noise, at once", () => {
+  it("the count of quiet samples begins again with the first one after noise", () => {
     let run: QuietRun | undefined;
     run = advanceQuiet(run, snapshotOf(undefined), 10_000, at(0));
     run = advanceQuiet(run, quiet(), 10_000, at(1_000));
@@ -308,7 +308,7 @@ describe("drained", () => {
     expect(drainedOf(run, 3)).toEqual(waits({ code: "drain.unread" }));
   });
 
-  it("minds no route that is elsewhere, or not the best", () => {
+  it("a link is drained although a route leads elsewhere or is not the best", () => {
     const prefix = "10.0.0.0/8";
     const here = { kind: "port", port: link.port } as const;
     const routes = [
@@ -342,7 +342,7 @@ describe("drained", () => {
     ],
     ["an unreadable router", snapshotOf(undefined), { code: "drain.unread" }],
   ];
-  it.each(noises)("not with %s", (_name, snapshot, cause) => {
+  it.each(noises)("a link is not drained with %s", (_name, snapshot, cause) => {
     expect(samples(snapshot, [0, 10_000, 20_000])).toEqual({ kind: "waiting", cause });
   });
 });
@@ -351,7 +351,7 @@ describe("a staged key", () => {
   const snapshot = snapshotOf(stateOf(securedPort()));
   const port = { ...calmPort, keys: "both" } as const;
 
-  it("changed nothing while both are there, old is in charge and no frame fails", () => {
+  it("a staged key is sound with both keys, the old in charge and no failing frame", () => {
     expect(stagedEvidence(frames, snapshot, port)).toEqual({ kind: "held" });
     expect(stagedEvidence(undefined, snapshot, port)).toEqual({ kind: "held" });
   });
@@ -384,7 +384,7 @@ describe("a staged key", () => {
       { code: "frames.notValid" },
     ],
   ];
-  it.each(gaps)("is not sound with %s", (_name, evidence, cause) => {
+  it.each(gaps)("a staged key is not sound with %s", (_name, evidence, cause) => {
     expect(evidence).toEqual({ kind: "waiting", cause });
   });
 });
@@ -396,7 +396,7 @@ describe("carrying again", () => {
     observed: LinkSnapshot = snapshot,
   ): string | undefined => steadyGap(observed, { ...calmPort, ...over }, at(0))?.code;
 
-  it("has no gap on a calm link, and names each one", () => {
+  it("a calm link has no gap in carrying, and each gap has its code", () => {
     expect(gap({})).toBeUndefined();
     expect(gap({ drain: "on" })).toBe("link.drained");
     expect(gap({ carriedBy: "nothing" })).toBe("link.unusable");
@@ -413,7 +413,7 @@ describe("carrying again", () => {
     expect(gap({}, snapshotOf(undefined))).toBe("router.unread");
   });
 
-  it("must last for the soak time, and begins again after a gap", () => {
+  it("carrying must last for the soak time, and begins again after a gap", () => {
     let run: Run = advanceSteady(undefined, undefined, at(0));
     expect(steadyOf(run, 10_000, at(2_500))).toEqual(
       waits({ code: "carrying.settles", seconds: 8 }),

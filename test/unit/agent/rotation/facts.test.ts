@@ -115,7 +115,7 @@ describe("the port", () => {
     ],
     ["nothing at all", undefined, undefined],
   ];
-  it.each(cells)("%s", (_name, state, facts) => {
+  it.each(cells)("the facts of a port in an enrolment: %s", (_name, state, facts) => {
     const seen = portFacts(snapshotOf(state), enrol, quiet);
     if (facts === undefined) expect(seen).toBeUndefined();
     else expect(seen).toMatchObject(facts as object);
@@ -127,15 +127,18 @@ describe("the port", () => {
     ["unanswered before it moved", 5, 0, 10, "old"],
     ["unanswered while it has not moved", 20, 0, undefined, "old"],
   ];
-  it.each(probes)("probe %s", (_name, sentAt, answered, movedAt, carriedBy) => {
-    const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
-    const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
-    const snapshot = snapshotOf(stateOf(clearPort()), { probe });
-    const seen = portFacts(snapshot, enrol, { ...quiet, moved });
-    expect(seen?.carriedBy).toBe(carriedBy);
-  });
+  it.each(probes)(
+    "what carries a port in an enrolment: a probe %s",
+    (_name, sentAt, answered, movedAt, carriedBy) => {
+      const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
+      const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
+      const snapshot = snapshotOf(stateOf(clearPort()), { probe });
+      const seen = portFacts(snapshot, enrol, { ...quiet, moved });
+      expect(seen?.carriedBy).toBe(carriedBy);
+    },
+  );
 
-  it("is dark for a moment, and for good after the settle time", () => {
+  it("an outage is brief, and lasting after the settle time", () => {
     const since = (ms: number | undefined) =>
       portFacts(snapshotOf(stateOf(clearPort())), enrol, {
         ...quiet,
@@ -145,7 +148,7 @@ describe("the port", () => {
     expect([since(undefined), since(19_999), since(2_000)]).toEqual(["none", "brief", "lasting"]);
   });
 
-  it("tells a port that is shut, and one whose state is not known, from an open one", () => {
+  it("a port counts as shut if it is shut or its state is not known", () => {
     const admin = (reading: MacsecPort["admin"]) =>
       portFacts(snapshotOf(stateOf(clearPort({ admin: reading }))), enrol, quiet)?.admin;
     expect(admin(known("up", now))).toBe("up");
@@ -179,7 +182,7 @@ describe("the port of a rotation", () => {
     ["a third key", { keys: known([before, slot(keyOne), foreign], now) }, { keys: "else" }],
     ["a foreign key beside old", { keys: known([before, foreign], now) }, { keys: "else" }],
   ];
-  it.each(cells)("%s", (_name, over, facts) => {
+  it.each(cells)("the facts of a port in a rotation: %s", (_name, over, facts) => {
     const snapshot = snapshotOf(stateOf(securedPort(over)));
     expect(portFacts(snapshot, rotate, quiet)).toMatchObject(facts);
   });
@@ -197,22 +200,25 @@ describe("the port of a change", () => {
     ["another key", [foreign]],
     ["another key beside its own", [ours, foreign]],
     ["no key", []],
-  ] as const)("with %s is none of ours", (_name, keys) => {
+  ] as const)("a port of a change with %s does not have our key", (_name, keys) => {
     const snapshot = snapshotOf(stateOf(securedPort({ keys: known(keys, now) })));
     expect(portFacts(snapshot, entry, quiet)?.keys).toBe("else");
   });
 
-  it.each([unread, known(undefined, now)])("with settings %j is none of ours", (seen) => {
-    const snapshot = snapshotOf(stateOf(securedPort({ settings: seen })));
-    expect(portFacts(snapshot, entry, quiet)?.keys).toBe("else");
-  });
+  it.each([unread, known(undefined, now)])(
+    "a port of a change with settings %j does not have our key",
+    (seen) => {
+      const snapshot = snapshotOf(stateOf(securedPort({ settings: seen })));
+      expect(portFacts(snapshot, entry, quiet)?.keys).toBe("else");
+    },
+  );
 
-  it("that MKA does not secure is carried by nothing", () => {
+  it("a port of a change that MKA does not secure is carried by nothing", () => {
     const port = securedPort({ session: known({ ...session, livePeers: 0 }, now) });
     expect(portFacts(snapshotOf(stateOf(port)), entry, quiet)?.carriedBy).toBe("nothing");
   });
 
-  it("outlives its BGP while the two ends are not known to differ", () => {
+  it("a port of a change carries without BGP while its ends are not known to differ", () => {
     const silent = { routing: known({ ...routing, sessions: [] }, now) };
     const snapshot = snapshotOf(stateOf(securedPort(), silent));
     expect(portFacts(snapshot, entry, quiet)?.carriedBy).toBe("old");
@@ -220,7 +226,7 @@ describe("the port of a change", () => {
     expect(portFacts(snapshot, entry, { ...quiet, moved })?.carriedBy).toBe("old");
   });
 
-  it.each(cells)("%s", (_name, over, facts) => {
+  it.each(cells)("the facts of a port in a change: %s", (_name, over, facts) => {
     const seen = { ...change.new.settings, policy: "mustSecure", ...over } as const;
     const snapshot = snapshotOf(stateOf(securedPort({ settings: known(seen, now) })));
     expect(portFacts(snapshot, entry, quiet)).toMatchObject(facts);
@@ -241,7 +247,7 @@ describe("a change whose far end went back to the old settings", () => {
     ["is dark once a probe is not answered", snapshotOf(stateOf(port), { probe }), "nothing"],
     ["is dark once BGP is down", snapshotOf(stateOf(port, bgpDown)), "nothing"],
   ];
-  it.each(cells)("%s", (_name, snapshot, carriedBy) => {
+  it.each(cells)("a change whose far end went back %s", (_name, snapshot, carriedBy) => {
     expect(portFacts(snapshot, entry, { ...quiet, moved })).toMatchObject({
       keys: "new",
       carriedBy,
@@ -271,7 +277,7 @@ describe("the far end", () => {
     ["failed within the grace neither", peerOn(keyOne, { provisioning: "failed" }), 99, "updating"],
     ["unreadable is unknown", undefined, 100, "unknown"],
   ];
-  it.each(cells)("%s", (_name, peer, time, far) => {
+  it.each(cells)("the far end of an enrolment: %s", (_name, peer, time, far) => {
     expect(farEndOf(peer, enrol, at(time), at(100))).toBe(far);
   });
 });
@@ -290,7 +296,7 @@ describe("the far end of a rotation and of a change", () => {
     ["with another key", peerOn(oldKey), both, "other"],
     ["with another suite", peerOn(keyOne, { suite: "gcm-aes-128" }), both, "other"],
   ];
-  it.each(cells)("%s", (_name, peer, entry, far) => {
+  it.each(cells)("the far end of a rotation or change: %s", (_name, peer, entry, far) => {
     expect(farEndOf(peer, entry, at(100), at(100))).toBe(far);
   });
 });
@@ -382,11 +388,11 @@ describe("a sibling", () => {
       undefined,
     ],
   ];
-  it.each(cells)("%s", (_name, snapshot, bound, answer) => {
+  it.each(cells)("whether a sibling carries: %s", (_name, snapshot, bound, answer) => {
     expect(carryGap(snapshot, bound ? keyOne : undefined)?.code).toBe(answer);
   });
 
-  it("whatever waits on its router, if that is the campaign's own and touches another port", () => {
+  it("a sibling carries beside a pending commit of the campaign itself", () => {
     const waiting = snapshotOf(stateOf(securedPort(), {}, { commitPending: true }), {
       peer: peerOn(),
     });
@@ -396,12 +402,12 @@ describe("a sibling", () => {
 });
 
 describe("a link view", () => {
-  it("is secured by this very key, or not", () => {
+  it("a port is secured by its principal key and by no other", () => {
     expect(securedBy(securedPort(), keyOne)).toBe(true);
     expect(securedBy(securedPort(), { ...keyOne, ckn: ckn("f") })).toBe(false);
   });
 
-  it("grows stale", () => {
+  it("a state counts as fresh for the time of staleAfter, and no longer", () => {
     const { health } = desired;
     const state = stateOf(clearPort());
     expect(fresh(state, health, at(health.staleAfterMs))).toBe(state);

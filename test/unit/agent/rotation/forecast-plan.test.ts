@@ -125,7 +125,7 @@ describe("the plan of a rotation", () => {
       ],
     ],
     [
-      "neither drain nor probes",
+      "no drain and no probes",
       { overlap: "keychain", edit: drainedBy("none"), capabilities: { probe: undefined } as never },
       [
         lines.stage,
@@ -145,9 +145,11 @@ describe("the plan of a rotation", () => {
         restore.replace("prepend", "peeringShutdown"),
       ],
     ],
-  ])("by %s", (_name, wish, expected) => expect(planOf(wish)).toEqual(expected));
+  ])("the plan of a rotation with %s", (_name, wish, expected) =>
+    expect(planOf(wish)).toEqual(expected),
+  );
 
-  it("by a router that shuts the port first is dark at every change of keys", () => {
+  it("a plan for a router that shuts its port first is dark at each change of keys", () => {
     const dark = "dark 0-0-0 fixed + 1700-4000-38000 firstRun";
     expect(planOf({ overlap: "fallback", edit: shuts })).toEqual([
       drain,
@@ -161,7 +163,7 @@ describe("the plan of a rotation", () => {
     ]);
   });
 
-  it("knows how long a drain takes to settle from the router", () => {
+  it("a plan takes the settling time of a drain from the router", () => {
     const means = ["prepend"] as const;
     const wish = {
       overlap: "keychain",
@@ -175,19 +177,19 @@ describe("a plan for a site that is not as it was", () => {
   const wish = { overlap: "keychain" } as const;
   const { group, links, desired } = inputOf(wish);
 
-  it("leaves out a link that the config has no more", () => {
+  it("a plan leaves out a link that the config no longer has", () => {
     const gone = links.map((link) => ({ ...link, name: "gone" }));
     expect(forecast({ ...inputOf(wish), links: gone })).toEqual([]);
   });
 
-  it("names every sibling that takes the traffic", () => {
+  it("a plan names every sibling that takes the traffic", () => {
     const [first] = group.links;
     if (first === undefined) throw new Error("the group has a link");
     const three = { ...group, links: [...group.links, { ...first, name: "tertiary" }] };
     expect(planOf(wish, { group: three })[0]).toContain("the traffic to secondary, tertiary |");
   });
 
-  it("takes the usual of a router that was never reached, and knows of no probe there", () => {
+  it("a plan takes defaults, and no probes, for a router that was never reached", () => {
     const plan = planOf(wish, { capabilities: () => undefined });
     expect([plan[0], plan[3]]).toEqual([lines.drain, `${lines.prove} risk noProbe`]);
     const shy = planOf({ ...wish, capabilities: { drain: undefined } as never });
@@ -195,7 +197,7 @@ describe("a plan for a site that is not as it was", () => {
     expect(planOf(wish, { desired: { ...desired, devices: [] } })).toEqual(planOf(wish));
   });
 
-  it("shuts no port of another router than the one with that quirk", () => {
+  it("a plan shuts ports only on the router with the quirk shutBeforeKeyChange", () => {
     const one = (text: string): string =>
       text.replace("driver: sim", "driver: sim\n    quirks: [shutBeforeKeyChange]");
     const dark = (name: string): readonly string[] =>
@@ -219,7 +221,7 @@ describe("the plan of a change", () => {
     });
   const wish = { overlap: "breakBeforeMake", kind: "change" } as const;
 
-  it("that the far end need not know has our own dark time alone", () => {
+  it("a change of the router alone has dark time on our side alone", () => {
     const gap = "macsec et-0/0/0 keyServerPriority 16 -> 20";
     const ready = "draining edge-a: validate what follows on the candidate; what runs stays as it";
     expect(planOf({ ...wish, over: over({ keyServerPriority: 20 }) })).toEqual([
@@ -241,7 +243,7 @@ describe("the plan of a change", () => {
       "suite gcm-aes-xpn-256 -> gcm-aes-256",
     ],
     ["SCI", { includeSci: false }, "gcm-aes-xpn-256 sci off", "includeSci true -> false"],
-  ])("of the %s moves the far end first", (_name, edit, told, gap) => {
+  ])("the plan of a change of the %s moves the far end first", (_name, edit, told, gap) => {
     const plan = planOf({ ...wish, over: over(edit) });
     expect(plan[1]).toContain(`| ? macsec et-0/0/0 ${gap} |`);
     expect(plan[2]).toMatch(/^switching erd-demo link1: give the far end the next settings \| /);
@@ -249,12 +251,12 @@ describe("the plan of a change", () => {
     expect(plan[3]).toMatch(/^switching edge-a: follow as soon as the far end has moved/);
   });
 
-  it("in an emergency makes no fresh SAK: the key stays", () => {
+  it("the plan of a change in an emergency makes no fresh SAK, since the key stays", () => {
     const plan = planOf({ ...wish, urgency: "emergency", over: over({ includeSci: false }) });
     expect(plan.filter((line) => line.includes("fresh SAK"))).toEqual([]);
   });
 
-  it("of several settings names each of them", () => {
+  it("the plan of a change of several settings names each of them", () => {
     const several = over({ includeSci: false, keyServerPriority: 20 });
     expect(planOf({ ...wish, over: several })[1]).toContain(
       "includeSci true -> false, keyServerPriority 16 -> 20",
@@ -263,7 +265,7 @@ describe("the plan of a change", () => {
 });
 
 describe("a plan after what was measured", () => {
-  it("has the median, a fifth less and a quarter more, of the link or of one like it", () => {
+  it("a measured duration is the median, between 0.8 of the least and 1.25 of the most", () => {
     const measures = {
       "commit edge-a": [1_000, 3_000, 2_000, 7_000],
       "farEnd erd-demo/secondary": [20_000, 22_000, 90_000],
@@ -285,7 +287,7 @@ describe("a plan after what was measured", () => {
     ]);
   });
 
-  it("knows from a rotation how long a router needs to follow, and asks no other overlap", () => {
+  it("a measured time to follow is used for links with the same overlap alone", () => {
     const wish = { overlap: "breakBeforeMake" } as const;
     const measures = { "ours erd-demo/primary": [4_000, 5_000, 9_000] };
     expect(planOf({ ...wish, measures })[3]).toBe(
@@ -306,7 +308,7 @@ describe("a plan after what was measured", () => {
     expect(planOf({ ...wish, measures: lent, over: otherwise })[3]).toBe(followed);
   });
 
-  it("lends what a link needed to join to one with the same overlap alone", () => {
+  it("a measured time to join is lent to a link with the same overlap alone", () => {
     const measures = { "ours erd-demo/secondary": [4_000, 5_000, 9_000] };
     const wish = { overlap: "keychain", measures } as const;
     expect(planOf(wish)[2]).toBe(far("0-5000-16250 measured"));
@@ -319,7 +321,7 @@ describe("a plan after what was measured", () => {
     expect(planOf({ ...wish, over: otherwise })[2]).toBe(far(joins));
   });
 
-  it("is a first run where the list is empty", () => {
+  it("an empty list of measures gives the default of a first run", () => {
     const measures = { "commit edge-a": [] };
     expect(planOf({ overlap: "keychain", measures })[0]).toBe(lines.drain);
   });

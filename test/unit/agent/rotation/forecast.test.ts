@@ -23,8 +23,8 @@ const darkOf = (wish: Wish): readonly string[] =>
 describe("the order of the steps", () => {
   const whole = "draining staging switching proving";
   it.each<readonly [string, Wish, string]>([
-    ["keychain", { overlap: "keychain" }, `${whole} retiring restoring`],
-    ["fallback", { overlap: "fallback" }, `${whole} promoting proving retiring restoring`],
+    ["a key chain", { overlap: "keychain" }, `${whole} retiring restoring`],
+    ["a fallback key", { overlap: "fallback" }, `${whole} promoting proving retiring restoring`],
     [
       "break before make",
       { overlap: "breakBeforeMake" },
@@ -46,7 +46,7 @@ describe("the order of the steps", () => {
       `${whole} restoring draining proving retiring restoring`,
     ],
     [
-      "an emergency: no soak first, and a fresh SAK",
+      "an emergency, which has no soak and a fresh SAK",
       { overlap: "keychain", edit: afterSoak, urgency: "emergency" },
       `${whole} retiring proving restoring`,
     ],
@@ -55,9 +55,11 @@ describe("the order of the steps", () => {
       { overlap: "keychain", edit: undrained },
       "staging switching proving retiring restoring",
     ],
-  ])("%s", (_name, wish, states) => expect(statesOf(wish)).toBe(states));
+  ])("the order of the steps with %s", (_name, wish, states) =>
+    expect(statesOf(wish)).toBe(states),
+  );
 
-  it("takes one link after the other", () => {
+  it("a forecast takes one link after the other", () => {
     const links = forecast(inputOf({ overlap: "keychain" })).map(({ link }) => link);
     expect(links).toEqual([...links].sort());
     expect(new Set(links).size).toBe(2);
@@ -65,12 +67,12 @@ describe("the order of the steps", () => {
 });
 
 describe("dark time", () => {
-  it("is brought by the far end alone where the router holds both keys", () => {
+  it("a router with both keys is dark only while the far end switches", () => {
     expect(darkOf({ overlap: "keychain" })).toEqual(["switching"]);
     expect(darkOf({ overlap: "fallback" })).toEqual(["switching"]);
   });
 
-  it("is split where the router has to follow", () => {
+  it("dark time is split between both ends where the router has to follow", () => {
     const [far, own] = stepsOf({ overlap: "breakBeforeMake" }).filter(({ dark }) => dark !== null);
     expect([far?.where, own?.where]).toEqual(["erd-demo link1", "edge-a"]);
     expect([far?.dark?.ours.high, own?.dark?.theirs.high]).toEqual([0, 0]);
@@ -78,19 +80,19 @@ describe("dark time", () => {
     expect(likely(own)).toBeGreaterThan(likely(far));
   });
 
-  it("comes with every change of keys where the port is shut for it", () => {
+  it("a router that shuts its port for keys is dark at each change of keys", () => {
     const wish = { overlap: "fallback", edit: shuts } as const;
     expect(darkOf(wish)).toEqual(["staging", "switching", "promoting", "retiring"]);
   });
 
-  it("costs frames only where the link is not drained", () => {
+  it("dark time costs frames only where the link is not drained", () => {
     const [step] = stepsOf({ overlap: "keychain", edit: undrained }).filter((each) => each.dark);
     expect([step?.dark?.drained, step?.risk]).toEqual([false, "noDrain"]);
     const [drained] = stepsOf({ overlap: "keychain" }).filter((each) => each.dark);
     expect([drained?.dark?.drained, drained?.risk]).toEqual([true, null]);
   });
 
-  it("is no time of the far end where only the router changes", () => {
+  it("a change of the router alone has no dark time of the far end", () => {
     const over = (campaign: Campaign): Campaign => ({
       ...campaign,
       links: campaign.links.map((link) => ({
@@ -114,7 +116,7 @@ describe("what was measured", () => {
     "ours erd-demo/primary": [4_000, 5_000, 9_000],
   };
 
-  it("replaces the defaults, which say what they are", () => {
+  it("measured durations replace the defaults, and each says which it is", () => {
     const find = (wish: Wish, state: CampaignState) =>
       stepsOf(wish).find((step) => step.state === state);
     const first = find({ overlap: "keychain" }, "switching");
@@ -128,7 +130,7 @@ describe("what was measured", () => {
     expect(retiring?.takes.high).toBeGreaterThan(7_000);
   });
 
-  it("is lent by the other link where a link has none of its own", () => {
+  it("a link without measures takes those of the other link", () => {
     const { "farEnd erd-demo/primary": far } = measures;
     const wish = { overlap: "keychain", measures: { "farEnd erd-demo/secondary": far } } as const;
     const step = stepsOf(wish).find(({ state }) => state === "switching");
@@ -141,7 +143,7 @@ describe("what is left", () => {
   const left = (state: CampaignState, over: Partial<Campaign> = {}): number | undefined =>
     rest(campaignOf(state, { kind: "rotate", ...over }, "keychain"), steps)?.likely;
 
-  it("shrinks from state to state and from link to link", () => {
+  it("the time that is left shrinks from state to state and from link to link", () => {
     const whole = steps.reduce((total, { takes }) => total + takes.likely, 0);
     expect(left("gated")).toBe(whole);
     const times = (["draining", "staging", "switching", "proving"] as const).map((s) => left(s));
@@ -153,7 +155,7 @@ describe("what is left", () => {
     expect(new Set(all).size).toBe(all.length);
   });
 
-  it("begins anew with each pass: once a person said go on, and once the first one soaked", () => {
+  it("the time that is left is counted from the present pass of the link", () => {
     const input = inputOf({ overlap: "keychain", edit: (text) => afterSoak(manual(text)) });
     const all = forecast(input);
     const restOf = (over: Partial<Campaign>): number | undefined =>
@@ -163,7 +165,7 @@ describe("what is left", () => {
     expect(new Set(passes).size).toBe(3);
   });
 
-  it("is the rest of its own link and all of the later ones, each as long as it takes", () => {
+  it("the time that is left is that of the present link and of all later ones", () => {
     const measures = { "commit edge-a": [9_000] };
     const all = forecast(inputOf({ overlap: "keychain", measures }));
     const of = (name: string, from = 0): number =>
@@ -178,7 +180,7 @@ describe("what is left", () => {
     expect(restAt("switching", 1)).toBe(of("secondary", 2));
   });
 
-  it("after a person's word is what comes after it", () => {
+  it("the time that is left after proceed is that of the steps after it", () => {
     const all = forecast(inputOf({ overlap: "keychain", edit: manual }));
     const own = all.filter(({ link }) => link === "erd-demo/primary");
     const from = own.findIndex(({ state }) => state === "awaitingPeer") + 1;
@@ -188,7 +190,7 @@ describe("what is left", () => {
     expect([from, rest(campaign, all)?.likely]).toEqual([4, expected]);
   });
 
-  it("without a drain is the last proof and what follows, once the first pass has soaked", () => {
+  it("the time that is left after the soak without a drain begins with the last proof", () => {
     const edit = (text: string): string => afterSoak(text).replace("drain: prepend", "drain: none");
     const accept = (text: string): string =>
       text.replace("acceptRisks:", "acceptRisks:\n  - { risk: noDrain, until: 2027-11-24 }");
@@ -208,11 +210,13 @@ describe("what is left", () => {
     ["reverting", {}],
     ["done", {}],
     ["draining", { goal: "revert" }],
-  ])("is not told in %s %j", (state, over) => expect(left(state, over)).toBeUndefined());
+  ])("the time that is left is not known in %s %j", (state, over) =>
+    expect(left(state, over)).toBeUndefined(),
+  );
 });
 
 describe("every text", () => {
-  it("names no key but by its CKN and its secret versions", () => {
+  it("a preview names a key only by its CKN and its secret versions", () => {
     for (const overlap of ["keychain", "fallback", "breakBeforeMake"] as const) {
       for (const { preview } of stepsOf({ overlap })) {
         expect(preview).not.toMatch(/[0-9a-f]{32}/i);

@@ -8,7 +8,7 @@ import { AgentBench, group } from "../../kit/agent-bench.ts";
 import { clearPort, peerOff, peerOn, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
 
 describe("a clear sibling", () => {
-  it("whose far end has a key is about to go dark, although BGP is still up", () => {
+  it("a clear sibling whose far end has a key does not carry, although BGP is up", () => {
     const beside = (peer: PeerState) =>
       carryGap(snapshotOf(stateOf(clearPort()), { peer }), undefined);
     expect([beside(peerOff), beside(peerOn())]).toEqual([
@@ -35,7 +35,7 @@ async function halfProtected(): Promise<AgentBench> {
 }
 
 describe("a clear link beside one that waits for adoption", () => {
-  it("begins no campaign, says what to do, and goes on once it is done", async () => {
+  it("an enrolment beside a link to adopt waits, and goes on once it is adopted", async () => {
     const bench = await halfProtected();
     expect(bench.agent.memory.campaigns).toEqual({});
     expect(await bench.ask("POST /v1/enrol", { target: group, risks: [] })).toMatchObject({

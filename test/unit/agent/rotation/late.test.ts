@@ -41,7 +41,7 @@ function journal(...changes: readonly LateChange[]): Memory {
 }
 
 describe("a change without an end", () => {
-  it("is written down with the effect, and struck off by its token", () => {
+  it("a change without an end stays in the journal until its token is settled", () => {
     const memory = journal(sent("t-1"), sent("t-2"));
     expect(memory.late).toEqual({ [id]: [sent("t-1"), sent("t-2")] });
     expect(memory.finals).toEqual({ "edge-a": "t-2" });
@@ -53,14 +53,14 @@ describe("a change without an end", () => {
     expect(remember(none, { kind: "settled", link: id, token: "t-9" }).late).toEqual({});
   });
 
-  it("of a journal that an earlier version wrote is unknown, and none", () => {
+  it("a journal of an earlier version has no late change", () => {
     const { late: _late, ...older } = emptyMemory;
     const snapshot = { kind: "snapshot", memory: older };
     const memory = recollect([snapshot]);
     expect(lateChanges(memory, id, wall)).toEqual([]);
   });
 
-  it("may come for twenty minutes, whichever way a clock was set", () => {
+  it("a late change may come for 20 minutes, whichever way a clock was set", () => {
     const memory = journal(sent("t-1"));
     const seen = (ms: number) => lateChanges(memory, id, wallAfter(wall, ms)).length;
     expect([0, lateMsMax, lateMsMax + 1, -lateMsMax, -lateMsMax - 1].map(seen)).toEqual([
@@ -86,7 +86,7 @@ describe("what it does if it comes late", () => {
   } as const;
   const bare = { ...entry, old: undefined };
 
-  it("is to move the traffic, to shut the port, or to take a key or the settings", () => {
+  it("a late change harms that drains, shuts, or takes a key or settings", () => {
     expect(harmOf([parts.drain], undefined)).toEqual({ what: "drain" });
     expect(harmOf([parts.shut], undefined)).toEqual({ what: "shut" });
     expect(harmOf([parts.remove, parts.open], entry)).toEqual({ what: "keys", takes: keyOne.ckn });
@@ -95,7 +95,7 @@ describe("what it does if it comes late", () => {
     expect(harmOf([parts.protect], entry)).toEqual({ what: "keys" });
   });
 
-  it("is nothing where it only gives, adds or renews", () => {
+  it("a late change that only gives, adds or renews harms nothing", () => {
     for (const name of ["restore", "open", "add", "sak"] as const) {
       expect([name, harmOf([parts[name]], entry)]).toEqual([name, undefined]);
     }
@@ -103,7 +103,7 @@ describe("what it does if it comes late", () => {
     expect(harmOf([parts.forward], bare)).toBeUndefined();
   });
 
-  it("to the keys of a campaign is told by name", () => {
+  it("mayLose names the keys of the campaign that late changes take", () => {
     const takes = (...ckns: readonly (string | undefined)[]) =>
       mayLose(
         ckns.map((ckn, index) =>
@@ -120,7 +120,7 @@ describe("what it does if it comes late", () => {
     expect(mayLose([sent("t-1"), sent("t-2", { what: "shut" })], entry)).toBe("nothing");
   });
 
-  it("to the traffic is what a sibling waits for", () => {
+  it("lateTaker returns the late change that takes the traffic of a sibling", () => {
     const keys = sent("t-1", { what: "keys", takes: oldKey.ckn });
     expect(lateTaker(journal(keys), id, wall)).toBeUndefined();
     expect(lateTaker(journal(keys, sent("t-2")), id, wall)?.token).toBe("t-2");
@@ -137,7 +137,7 @@ describe("a look", () => {
   );
   const quiet = snapshotOf(stateOf(securedPort(), { routing: routing() }));
 
-  it("tells that a drain has come, of the first of several, and of none that is hidden", () => {
+  it("an observation shows that the first of several drains came, unless hidden", () => {
     expect(comeOf([], drained)).toBeUndefined();
     expect(comeOf([sent("t-1")], quiet)).toBeUndefined();
     expect(comeOf([sent("t-1")], snapshotOf(undefined))).toBeUndefined();
@@ -148,7 +148,7 @@ describe("a look", () => {
     expect(comeOf([hidden, sent("t-2")], drained)?.token).toBe("t-1");
   });
 
-  it("tells that a port was shut, or that a key is gone", () => {
+  it("an observation shows that a late shut came, or that a key is gone", () => {
     const shut = sent("t-1", { what: "shut" });
     const down = snapshotOf(stateOf(securedPort({ admin: known("down", at(0)) })));
     expect([comeOf([shut], quiet), comeOf([shut], down)?.token]).toEqual([undefined, "t-1"]);

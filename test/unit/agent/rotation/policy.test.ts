@@ -41,7 +41,7 @@ const maxAgeMs = 90 * dayMs;
 describe("a rotation on a new vault version", () => {
   const on = "vaultVersion" as const;
 
-  it("is due for the links whose newest version is another one, whatever its age", () => {
+  it("a rotation on vaultVersion is due for links with a newer version of any age", () => {
     expect(
       due({ on }, [
         [young, next],
@@ -59,19 +59,19 @@ describe("a rotation on a new vault version", () => {
     ["no version that may be used", [young, undefined]],
     ["an older version, since the bound one was disabled", [next, young]],
     ["no bound key, which is an enrolment's matter", [undefined, next]],
-  ] as const)("is not due with %s", (_name, pair) => {
+  ] as const)("a rotation on vaultVersion is not due with %s", (_name, pair) => {
     const why = "noNewerKey";
     expect(due({ on }, [pair])).toEqual({ kind: "notYet", why, at: undefined });
   });
 
-  it("counts a new version of either secret, made in the same second too", () => {
+  it("a rotation on vaultVersion is due for a new version of either secret", () => {
     for (const half of [{ cknSecretId: "ckn/9" }, { cakSecretId: "cak/9" }]) {
       const made = { ...young, key: { ...young.key, ...half } };
       expect(due({ on }, [[young, made]])).toMatchObject({ kind: "due" });
     }
   });
 
-  it("is overdue with an old key and no newer one", () => {
+  it("a rotation on vaultVersion is overdue with an old key and no newer one", () => {
     expect(
       due({ on, maxAgeMs }, [
         [old, old],
@@ -84,7 +84,7 @@ describe("a rotation on a new vault version", () => {
     });
   });
 
-  it("is due before it is overdue", () => {
+  it("a rotation that is due for one link is due and not overdue", () => {
     const found = due({ on, maxAgeMs }, [
       [old, old],
       [old, next],
@@ -96,7 +96,7 @@ describe("a rotation on a new vault version", () => {
 describe("a rotation by age", () => {
   const policy = { on: "age", maxAgeMs } as const;
 
-  it("is due once a key is too old and there is a newer one", () => {
+  it("a rotation by age is due once a key is too old and there is a newer one", () => {
     expect(
       due(policy, [
         [old, next],
@@ -108,7 +108,7 @@ describe("a rotation by age", () => {
     });
   });
 
-  it("waits until the first key with a newer one is too old", () => {
+  it("a rotation by age waits until the first key with a newer one is too old", () => {
     expect(
       due(policy, [
         [young, next],
@@ -122,7 +122,7 @@ describe("a rotation by age", () => {
     });
   });
 
-  it("waits for the same moment in whichever order the links come", () => {
+  it("a rotation by age waits for the same moment in any order of links", () => {
     const pairs: readonly Pair[] = [
       [key("4", 20), next],
       [young, next],
@@ -132,12 +132,12 @@ describe("a rotation by age", () => {
     }
   });
 
-  it("never comes without an age", () => {
+  it("a rotation by age without an age is never due", () => {
     const why = "younger";
     expect(due({ on: "age" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
   });
 
-  it("names every key that lacks a newer one", () => {
+  it("an overdue rotation names every link that lacks a newer key", () => {
     const found = due(policy, [
       [old, old],
       [old, undefined],
@@ -145,28 +145,28 @@ describe("a rotation by age", () => {
     expect(found).toMatchObject({ lacking: ["link-0", "link-1"] });
   });
 
-  it("is due in the very moment that it waited for", () => {
+  it("a rotation by age is due from the moment at which a key is too old", () => {
     expect(due(policy, [[key("6", 90), next]])).toMatchObject({ kind: "due" });
   });
 
-  it("is overdue with an old key and no newer one", () => {
+  it("a rotation by age is overdue with an old key and no newer one", () => {
     expect(due(policy, [[old, undefined]])).toMatchObject({ kind: "overdue", links: ["link-0"] });
   });
 
-  it("has nothing to wait for without a newer key", () => {
+  it("a rotation by age without a newer key has no time to wait for", () => {
     const why = "noNewerKey";
     expect(due(policy, [[young, young]])).toEqual({ kind: "notYet", why, at: undefined });
   });
 });
 
 describe("a rotation by hand", () => {
-  it("never begins by itself", () => {
+  it("a rotation by hand never begins by itself", () => {
     const why = "byHand";
     expect(due({ on: "hand" }, [[old, next]])).toEqual({ kind: "notYet", why, at: undefined });
     expect(due({ on: "hand", maxAgeMs }, [[young, next]])).toMatchObject({ kind: "notYet", why });
   });
 
-  it("is overdue once a key is too old", () => {
+  it("a rotation by hand is overdue once a key is too old", () => {
     expect(
       due({ on: "hand", maxAgeMs }, [
         [old, next],
@@ -184,24 +184,27 @@ describe("a closed window", () => {
   const window = "Sat 02:00-06:00 Europe/Dublin";
   const windows = [windowOf(window)];
 
-  it.each(["vaultVersion", "age"] as const)("keeps one on %s waiting", (on) => {
-    expect(due({ on, maxAgeMs, windows }, [[old, next]])).toEqual({
-      kind: "notYet",
-      why: "window",
-      at: Date.UTC(2026, 10, 28, 2),
-    });
-  });
+  it.each(["vaultVersion", "age"] as const)(
+    "a closed window keeps a rotation on %s waiting",
+    (on) => {
+      expect(due({ on, maxAgeMs, windows }, [[old, next]])).toEqual({
+        kind: "notYet",
+        why: "window",
+        at: Date.UTC(2026, 10, 28, 2),
+      });
+    },
+  );
 
-  it("is not named while nothing is due", () => {
+  it("a closed window is not named while nothing is due", () => {
     const found = due({ on: "vaultVersion", windows }, [[young, young]]);
     expect(found).toMatchObject({ kind: "notYet", why: "noNewerKey" });
   });
 
-  it("does not hide what is overdue", () => {
+  it("a closed window does not hide what is overdue", () => {
     expect(due({ on: "age", maxAgeMs, windows }, [[old, old]])).toMatchObject({ kind: "overdue" });
   });
 
-  it("by a freeze waits for its end", () => {
+  it("a rotation in a freeze waits for its end", () => {
     const frozen = due(
       { on: "vaultVersion" },
       [[young, next]],
@@ -210,7 +213,7 @@ describe("a closed window", () => {
     expect(frozen).toMatchObject({ kind: "notYet", at: Date.UTC(2026, 10, 26) });
   });
 
-  it("that is open lets it begin", () => {
+  it("a rotation in an open window is due", () => {
     const open = [windowOf("Tue 09:00-11:00 UTC")];
     expect(due({ on: "vaultVersion", windows: open }, [[young, next]])).toMatchObject({
       kind: "due",
@@ -225,11 +228,11 @@ describe("jitter", () => {
     [[128, 0], 300_000],
     [[0, 128], 1_171],
     [[255, 255, 255, 255], 599_999],
-  ])("of %j is %d ms", (octets, ms) => {
+  ])("the jitter of %j is %d ms", (octets, ms) => {
     expect(jitterMs(Uint8Array.from(octets))).toBe(ms);
   });
 
-  it("spreads over all of the ten minutes (seed jitter)", () => {
+  it("jitter spreads over all of the ten minutes (seed jitter)", () => {
     const prng = new Prng("jitter");
     const minutes = new Set(
       Array.from({ length: 400 }, () => Math.floor(jitterMs(prng.bytes(4)) / 60_000)),

@@ -81,7 +81,7 @@ describe("the preconditions", () => {
   };
   const tooShort: WindowCause = { code: "window.short", minutes: 60 };
 
-  it("are open on a calm day", () => {
+  it("every precondition is met on a calm day", () => {
     expect(unmetPrecondition(open)).toBeUndefined();
   });
 
@@ -273,7 +273,7 @@ describe("the preconditions", () => {
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
   ];
-  it.each(cells)("with %s", (_name, over, answer) => {
+  it.each(cells)("whether the preconditions are met with %s", (_name, over, answer) => {
     expect(unmetPrecondition({ ...open, ...over })).toEqual(answer);
   });
 });

@@ -57,25 +57,25 @@ function gapOf({ snapshot = keyed, ...scene }: Scene): SiblingCause | undefined 
 }
 
 describe("a sibling", () => {
-  it("carries under its key, and in clear before its first one", () => {
+  it("a sibling carries under its key, and in clear before its first one", () => {
     expect(gapOf({})).toBeUndefined();
     expect(gapOf({ snapshot: snapshotOf(stateOf(clearPort())), unbound: true })).toBeUndefined();
   });
 
-  it("does not while its router cannot be read, whatever was seen last", () => {
+  it("a sibling is lost while its router cannot be read", () => {
     expect(gapOf({ failure: failure("no answer") })).toEqual({
       ...{ code: "sibling.failed", error: "x", text: "no answer" },
     });
   });
 
-  it("does not while health says so, unless no key of ours is on it", () => {
+  it("a sibling with a key of ours is unsure while the health evaluator objects", () => {
     expect(gapOf({ alarm: true })).toBe(alarm);
     const clear = snapshotOf(stateOf(clearPort()));
     expect(gapOf({ alarm: true, snapshot: clear, unbound: true })).toBeUndefined();
     expect(gapOf({ alarm: true, snapshot: clear })).toEqual({ code: "sibling.unsecured" });
   });
 
-  it("does not while a commit waits on its router, but for one of the campaign itself", () => {
+  it("a sibling is lost while a commit of others waits on its router", () => {
     const snapshot = snapshotOf(stateOf(securedPort(), {}, { commitPending: true }), {
       peer: peerOn(),
     });
@@ -86,12 +86,12 @@ describe("a sibling", () => {
     expect(gapOf({ snapshot, ownCommitOn: snapshot.link.device })).toBeUndefined();
   });
 
-  it("does not once its far end is pointed elsewhere, unless that is long past", () => {
+  it("a sibling is lost once its far end points elsewhere, unless it is silent now", () => {
     expect(gapOf({ snapshot: elsewhere })).toEqual({ code: "sibling.farEndMoved" });
     expect(gapOf({ snapshot: elsewhere, peerFailure: failure("gone") })).toBeUndefined();
   });
 
-  it("in clear does not while its far end had a key when it was last heard", () => {
+  it("a clear sibling is lost if its far end had a key when it was last read", () => {
     const clear = snapshotOf(stateOf(clearPort()), { peer: peerOn() });
     const scene = { snapshot: clear, peerFailure: failure("gone"), unbound: true } as const;
     expect(gapOf(scene)).toEqual({ code: "sibling.farEndKeyed" });
@@ -104,7 +104,7 @@ describe("several siblings", () => {
   const drained = { code: "sibling.drained" } as const;
   const lost: Sibling = { name: "c", standing: "lost", cause: drained, snapshot: keyed };
 
-  it("carry where each of them is known to", () => {
+  it("siblings carry if each of them is known to carry", () => {
     for (const all of [[], [carrying, carrying]]) {
       expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual([
         "carrying",
@@ -114,13 +114,13 @@ describe("several siblings", () => {
     }
   });
 
-  it("are in doubt by the first that is unsure, which gives nothing up", () => {
+  it("siblings are unsure by the first that is unsure, and none is lost", () => {
     const doubt = { code: "gate.siblingUnhealthy", sibling: "b", cause: alarm };
     const all = [carrying, unsure, unsure];
     expect([standingOfAll(all), doubtOf(all), lostOf(all)]).toEqual(["unsure", doubt, undefined]);
   });
 
-  it("are lost by the first that is lost, although one before it is in doubt", () => {
+  it("siblings are lost by the first that is lost, also after an unsure one", () => {
     const all = [carrying, unsure, lost];
     expect(standingOfAll(all)).toBe("lost");
     expect(lostOf(all)).toEqual({ code: "gate.siblingUnhealthy", sibling: "c", cause: drained });

@@ -82,7 +82,7 @@ describe("a window", () => {
       "2026-11-27T15:30:00Z",
       "open until 2026-11-27T21:00:00Z",
     ],
-  ])("%s", (_name, windows, iso, says) => {
+  ])("whether windows are open: %s", (_name, windows, iso, says) => {
     expect(said(windows, [], iso)).toBe(says);
   });
 
@@ -91,7 +91,7 @@ describe("a window", () => {
     ["overlapping", ["Sat 03:00-06:00 UTC", "Sat 02:00-05:00 UTC"]],
     ["one inside the other", ["Sat 02:00-06:00 UTC", "Sat 03:00-04:00 UTC"]],
     ["of two zones", ["Sat 02:00-05:00 UTC", "Sat 05:00-07:00 Europe/Berlin"]],
-  ])("%s windows are one", (_name, windows) => {
+  ])("%s windows open and close as one", (_name, windows) => {
     expect(said(windows, [], "2026-11-28T02:30:00Z")).toBe("open until 2026-11-28T06:00:00Z");
   });
 
@@ -126,7 +126,7 @@ describe("a window", () => {
       "2026-04-23T21:30:00Z",
       "open until 2026-04-23T23:00:00Z",
     ],
-  ])("when clocks change: %s", (_name, window, iso, says) => {
+  ])("whether a window is open when clocks change: %s", (_name, window, iso, says) => {
     expect(said([window], [], iso)).toBe(says);
   });
 });
@@ -138,13 +138,13 @@ describe("an answer that is kept", () => {
   const walls = Array.from({ length: 1_000 }, (_, at) => (first + at * 900_000) as WallTime);
   const fresh = (wall: WallTime) => windowAt([...windows], [...freezes], wall);
 
-  it("is the one that the moment has, forward and backward", () => {
+  it("a kept answer equals a fresh one, forward and backward in time", () => {
     for (const wall of [...walls, ...walls.toReversed()]) {
       expect(windowAt(windows, freezes, wall), isoTime(wall)).toEqual(fresh(wall));
     }
   });
 
-  it("is kept while nothing changes, and not for other freezes", () => {
+  it("an answer is kept while nothing changes, and not for other freezes", () => {
     const free = at("2026-11-22T12:00:00Z");
     const kept = windowAt(windows, freezes, free);
     const until = at("2026-11-27T21:59:59Z");
@@ -158,7 +158,7 @@ describe("an answer that is kept", () => {
     expect(windowAt(windows, freezes, (open + 3_600_000) as WallTime)).toBe(now);
   });
 
-  it("is kept for ever where nothing ever changes", () => {
+  it("an answer is kept for ever where nothing ever changes", () => {
     const always: Window[] = [];
     const kept = windowAt(always, freezes.slice(0, 1), first);
     const none: Freeze[] = [];
@@ -169,7 +169,7 @@ describe("an answer that is kept", () => {
 });
 
 describe("a window on no day", () => {
-  it("opens never", () => {
+  it("a window on no day never opens", () => {
     const none = { ...windowOf(night), days: [] };
     expect(windowAt([none], [], at("2026-11-27T23:00:00Z"))).toEqual({
       ...{ kind: "closed", why: { code: "window.none" }, opensAt: undefined },
@@ -258,7 +258,7 @@ describe("a freeze", () => {
       "2026-11-24T12:00:00Z",
       "open until 2036-01-01T00:00:00Z",
     ],
-  ])("%s", (_name, windows, freezes, iso, says) => {
+  ])("whether a freeze closes: %s", (_name, windows, freezes, iso, says) => {
     expect(said(windows, freezes, iso)).toBe(says);
   });
 });
@@ -276,7 +276,7 @@ describe("why it is closed", () => {
         freeze: "2026-11-24/2026-11-24",
       },
     ],
-  ])("%j %j", (windows, freezes, why) => {
+  ])("a closed state says why for windows %j and freezes %j", (windows, freezes, why) => {
     const state = windowAt(
       windows.map(windowOf),
       freezes.map(freezeOf),
@@ -293,11 +293,11 @@ describe("a time zone", () => {
     ["America/Argentina/Buenos_Aires", true],
     ["Europe/Dubln", false],
     ["", false],
-  ])("%s exists: %s", (zone, exists) => {
+  ])('the time zone "%s" exists: %s', (zone, exists) => {
     expect(zoneExists(zone)).toBe(exists);
   });
 
-  it("is steady between the very moments at which its clock is changed", () => {
+  it("a time zone is steady between the moments at which its clock is changed", () => {
     const from = at("2026-02-01T00:00:00Z");
     const until = at("2026-04-01T12:34:56Z");
     // Morocco goes back for Ramadan: both changes lie within one stretch of equal ends.
@@ -309,13 +309,13 @@ describe("a time zone", () => {
     ]);
   });
 
-  it("with a whole day left out begins it at the next", () => {
+  it("a day that a time zone leaves out begins at the next one", () => {
     const day = Date.UTC(2011, 11, 30);
     expect(isoTime(new Zone("Pacific/Apia").startOfDay(day))).toBe("2011-12-30T10:00:00Z");
   });
 });
 
-describe("against a look at the clock in every minute", () => {
+describe("against the clock's reading in every minute", () => {
   const minuteMs = 60_000;
   const names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
   const zones = ["UTC", "Europe/Dublin", "America/New_York", "Asia/Kolkata", "Africa/Cairo"];
@@ -368,7 +368,9 @@ describe("against a look at the clock in every minute", () => {
   }
 
   const runs = effort(300, 20_000);
-  it(`${runs} drawn windows agree (seed window-N)`, { timeout: effort(30_000, 3_600_000) }, () => {
+  it(`${runs} drawn windows open as the clock shows (seed window-N)`, {
+    timeout: effort(30_000, 3_600_000),
+  }, () => {
     const seen = { open: 0, closed: 0, turned: 0 };
     for (let run = 0; run < runs; run += 1) {
       const { windows, freezes, wall } = drawn(new Prng(`window-${run}`));
