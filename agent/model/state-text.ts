@@ -6,12 +6,7 @@ import type { CampaignState } from "./campaign.ts";
 /** Returns the state as operators read it; `age` = how long it has lasted, as text. */
 export function stateText(state: CampaignState, age?: string): string {
   const since = age === undefined ? "" : ` for ${age}`;
-  switch (state) {
-    case "gated":
-      return `waiting for checks${since}`;
-    case "held":
-      return `stopped${since}, needs an operator`;
-    default:
-      return `${state}${since}`;
-  }
+  if (state === "gated") return `waiting for checks${since}`;
+  if (state === "held") return `stopped${since}, needs an operator`;
+  return `${state}${since}`;
 }

@@ -256,7 +256,7 @@ class Talk implements Disposable {
   }
 
   #value(one: Varbind): SnmpValue {
-    const value = valueOf(one);
+    const value = readValue(one);
     if (value !== undefined) return value;
     throw failed("device.unparsed", `the value of ${one.oid} has an unknown type`, this.#device);
   }
@@ -315,7 +315,7 @@ function isAfter(oid: string, before: string): boolean {
   return false;
 }
 
-function valueOf({ type, value }: Varbind): SnmpValue | undefined {
+function readValue({ type, value }: Varbind): SnmpValue | undefined {
   if (typeof value === "number" || typeof value === "bigint") {
     return { kind: "number", value: BigInt(value) };
   }

@@ -92,6 +92,11 @@ function membersOf(
   for (let at = 0; at < body.length; at += 1) {
     const token = body[at];
     if (token === undefined || token.kind === "comment") continue;
+    // A member such as `[Symbol.dispose]` is documented by the standard.
+    if (depth === 0 && begins && isMark(token, "[")) {
+      at = memberEnd(body, at) - 1;
+      continue;
+    }
     if (depth === 0 && begins && token.kind === "name") {
       let name = at;
       const words = /^(readonly|static|async|get|set|override|declare|abstract)$/;
@@ -103,7 +108,10 @@ function membersOf(
       if (!hidden && !isField) {
         members.push({
           ...{ path, line: token.line, kind: "member", name: `${owner}.${text}` },
-          ...{ doc: docOf(body, at), units: unitsIn(headOf(body.slice(name, end))) },
+          ...{
+            doc: docOf(body, isMark(body[at - 1], "*") ? at - 1 : at),
+            units: unitsIn(headOf(body.slice(name, end))),
+          },
         });
       }
       at = end - 1;
@@ -129,7 +137,7 @@ function memberEnd(body: readonly Token[], from: number): number {
       if (
         depth === 0 &&
         token.text === "}" &&
-        (next?.kind !== "punctuator" || /^[#\[]/.test(next.text))
+        (next?.kind !== "punctuator" || /^[#[]/.test(next.text))
       )
         return at + 1;
     }
@@ -147,7 +155,7 @@ const kindOf: Readonly<Record<string, Public["kind"]>> = {
 };
 
 /** All that a file exports by declaration. */
-export function exportsOf({ path, text }: Source): Public[] {
+function exportsOf({ path, text }: Source): Public[] {
   const tokens = scan(text);
   const found: Public[] = [];
   tokens.forEach((token, start) => {
@@ -174,7 +182,7 @@ export function exportsOf({ path, text }: Source): Public[] {
 }
 
 /** `PATH NAME` of each name that a file of another folder of the product imports. */
-export function crossing(sources: readonly Source[]): ReadonlySet<string> {
+function crossing(sources: readonly Source[]): ReadonlySet<string> {
   const names = new Set<string>();
   for (const { path, code } of sources) {
     code.forEach((token, start) => {

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { publicsOf } from "../../tidy/docstrings.ts";
+import { lacksSubject, sentencesOf } from "../../tidy/english.ts";
 import { graphOf, upward } from "../../tidy/imports.ts";
 import { circlesOf, foldersOf } from "../../tidy/layers.ts";
 import { exceptions } from "../../tidy/names.ts";
@@ -64,6 +66,48 @@ describe("a cycle", () => {
   });
 });
 
+describe("a docstring", () => {
+  const owner = (text: string) => [
+    sourceOf("hal/a/one.ts", text),
+    sourceOf("hal/b/two.ts", 'import { waits, type Shape } from "../a/one.ts";'),
+  ];
+
+  it("is missing where another folder imports the name, and found with its units", () => {
+    const text = [
+      "/** Waits. @throws LinksealError */",
+      "export function waits(settleMs: number): void {}",
+      "export interface Shape {",
+      "  /** Frames, since the start. */",
+      "  readonly frames: number;",
+      "  readonly port: string;",
+      "  [Symbol.dispose](): void;",
+      "}",
+      "export const own = 1;",
+    ].join("\n");
+    expect(publicsOf(owner(text)).map(({ name, doc, units }) => [name, doc, units])).toEqual([
+      ["waits", "Waits. @throws LinksealError", ["settleMs"]],
+      ["Shape", undefined, []],
+      ["Shape.frames", "Frames, since the start.", []],
+      ["Shape.port", undefined, []],
+    ]);
+  });
+});
+
+describe("a sentence of a comment", () => {
+  const texts = (text: string) =>
+    sentencesOf(sourceOf("hal/a.ts", text)).map((one) => [one.text, lacksSubject(one)]);
+
+  it("goes over lines, and lacks its subject if it begins with a bare preposition", () => {
+    expect(texts("// Of a router that\n// restarts. The port is shut.\nf();")).toEqual([
+      ["Of a router that restarts.", true],
+      ["The port is shut.", false],
+    ]);
+    expect(texts("/** In IOS XE, the timer reverts it. */")).toEqual([
+      ["In IOS XE, the timer reverts it.", false],
+    ]);
+  });
+});
+
 describe("the tree is tidy", () => {
   const sources = tree();
 
@@ -80,6 +124,18 @@ describe("the tree is tidy", () => {
     expect(circlesOf(files)).toEqual([]);
     expect(circlesOf(foldersOf(files))).toEqual([]);
     expect(upward(files)).toEqual([]);
+  });
+
+  it("all that crosses a folder of the product has a docstring", () => {
+    const publics = publicsOf(sources);
+    expect(publics.length).toBeGreaterThan(2_500);
+    expect(publics.filter(({ doc }) => doc === undefined)).toEqual([]);
+  });
+
+  it("of the sentences of comments fewer than 3 % begin without a subject", () => {
+    const all = sources.flatMap((source) => sentencesOf(source));
+    expect(all.length).toBeGreaterThan(5_000);
+    expect(all.filter((one) => lacksSubject(one)).length).toBeLessThan(0.03 * all.length);
   });
 
   it("the rules see the whole tree", () => {

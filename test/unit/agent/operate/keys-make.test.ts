@@ -1,4 +1,4 @@
-// Making pairs and declaring them: through the fault console of a simulated site, cut off at every call.
+// Making pairs and declaring them: through a simulated fault console, cut off at every call.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
