@@ -30,7 +30,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "alias linkseal='npx --no -- linkseal'": "below, beside what npm would take for itself",
   "export LINKSEAL_HOME=/tmp/linkseal": "the environment of what follows it",
   "npm ci && npm run package": "test/kernel/package",
-  "apt install ./linkseal_0.1.0_amd64.deb": "test/kernel/package",
+  "apt install ./linkseal_0.2.0_amd64.deb": "test/kernel/package",
   "npm run test:tools": "it installs packages on this computer",
   "npm run lab": "test/kernel/lab",
   "npm run lab -- rotate": "test/kernel/lab",
