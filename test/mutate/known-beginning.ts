@@ -169,12 +169,6 @@ export const knownOfBeginnings: readonly Known[] = [
   },
   {
     file: "agent/runtime/campaigns/manual-drain.ts",
-    line: "if (lost === undefined || snapshot === undefined ||",
-    becomes: ["false"],
-    why: `every link of the group was observed: ${typed}`,
-  },
-  {
-    file: "agent/runtime/campaigns/manual-drain.ts",
     line: 'far: "either",',
     becomes: ['""'],
     why: "the checks use only the objections to a far end",
