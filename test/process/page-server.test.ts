@@ -204,14 +204,16 @@ describe("a feed", () => {
     expect(await answered(session)).toBe(401);
   });
 
-  it("a feed brings an event within a second, without bidirectional characters", async () => {
+  it("a feed brings an event with its next snapshot, without control characters", async () => {
     const place = await serve();
     const viewer = new Viewer(place, await login(place));
     await until("the first", () => viewer.texts.length > 0);
-    const begun = performance.now();
+    const before = viewer.texts.length;
     place.agent.say("turned \u202e around\u0007 <script>alert(1)</script>");
     await until("the event", () => (viewer.texts.at(-1) ?? "").includes("turned"));
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    // One snapshot may have been on its way; a bound in real time would fail on a busy computer.
+    const later = viewer.texts.slice(before);
+    expect(later.findIndex((each) => each.includes("turned"))).toBeLessThan(2);
     const { text } = viewer.snapshot(-1).events.at(-1) ?? { text: "" };
     expect(text).toBe("turned \\u202e around\\u0007 <script>alert(1)</script>");
   });
