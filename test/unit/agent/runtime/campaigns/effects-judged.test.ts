@@ -35,7 +35,7 @@ describe("an accepted change", () => {
     ["replaceBack", keys("new"), keys("old"), "the old key of"],
   ];
   it.each(shown)(
-    "%s is lost where a look shows %j, and not with %j",
+    "an accepted %s is lost where an observation shows %j, and not with %j",
     async (action, lost, kept, words) => {
       const scene = new EffectsBench();
       await scene.clock.runFor(500_000);
@@ -61,7 +61,7 @@ describe("an accepted change", () => {
     },
   );
 
-  it("counts as kept after a minute", async () => {
+  it("an accepted change counts as kept after a minute", async () => {
     const judged = async (ms: number): Promise<LinksealError | undefined> => {
       const scene = new EffectsBench();
       await scene.clock.runFor(500_000);
@@ -74,7 +74,7 @@ describe("an accepted change", () => {
     expect(await judged(60_001)).toBeUndefined();
   });
 
-  it("may still be lost for a minute, and never before anything was written", async () => {
+  it("an accepted change may be lost for a minute, and none before a write", async () => {
     const scene = new EffectsBench();
     await scene.clock.runFor(500_000);
     expect(scene.effects.mayLose(scene.clock.now())).toBe(false);
@@ -84,17 +84,20 @@ describe("an accepted change", () => {
     expect(scene.effects.mayLose(instantAfter(at, 60_001))).toBe(false);
   });
 
-  it.each(["restore", "open", "rekeySak"] as const)("%s is never called lost", async (action) => {
-    const scene = new EffectsBench();
-    await scene.clock.runFor(500_000);
-    await scene.run("drain");
-    await scene.run(action);
-    expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();
-  });
+  it.each(["restore", "open", "rekeySak"] as const)(
+    "an accepted %s is never called lost",
+    async (action) => {
+      const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
+      await scene.run("drain");
+      await scene.run(action);
+      expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();
+    },
+  );
 });
 
 describe("a commit that was lost", () => {
-  it("names the campaign to look at, or the plan where there is none", () => {
+  it("a lost commit names the campaign to show, or the plan where there is none", () => {
     expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan");
     expect(commitLost("edge-a", "this", 1_500, "g").next).toBe("linkseal rotation show g");
   });
@@ -103,7 +106,7 @@ describe("a commit that was lost", () => {
 describe("a prepared change", () => {
   // What was validated and never applied stayed on the candidate, in the way of the restore.
   it.each(["journal", "look"] as const)(
-    "leaves nothing on the candidate where the %s fails",
+    "a prepared change leaves nothing on the candidate where the %s fails",
     async (part) => {
       const scene = new EffectsBench();
       const recheck = (): never => {
