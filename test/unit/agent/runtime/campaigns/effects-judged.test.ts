@@ -12,31 +12,56 @@ import { EffectsBench } from "./effects-bench.ts";
 
 describe("an accepted change", () => {
   const keys = (held: "old" | "both" | "new"): { readonly keys: typeof held } => ({ keys: held });
-  const shown: readonly (readonly [
-    ActionKind,
-    Partial<Task["port"]>,
-    Partial<Task["port"]>,
-    string,
-  ])[] = [
-    ["drain", { drain: "off" }, { drain: "on" }, "the drain of et-0/0/0"],
-    ["add", keys("old"), keys("both"), "the new key of et-0/0/0"],
-    ["stage", keys("old"), { ...keys("old"), pending: "ours" } as object, "the new key of"],
-    ["stage", keys("old"), keys("both"), "the new key of"],
-    [
-      "promote",
-      keys("both"),
-      { ...keys("both"), promoted: true } as object,
-      "the promotion of the new key of",
-    ],
-    ["promote", keys("both"), keys("new"), "the promotion of the new key of"],
-    ["removeOld", keys("both"), keys("new"), "the removal of the old key of"],
-    ["removeNew", keys("both"), keys("old"), "the removal of the new key of"],
-    ["replace", keys("old"), keys("new"), "the new key of"],
-    ["replaceBack", keys("new"), keys("old"), "the old key of"],
+  const shown: readonly {
+    readonly action: ActionKind;
+    readonly lost: Partial<Task["port"]>;
+    readonly kept: Partial<Task["port"]>;
+    readonly words: string;
+  }[] = [
+    {
+      action: "drain",
+      lost: { drain: "off" },
+      kept: { drain: "on" },
+      words: "the drain of et-0/0/0",
+    },
+    { action: "add", lost: keys("old"), kept: keys("both"), words: "the new key of et-0/0/0" },
+    {
+      action: "stage",
+      lost: keys("old"),
+      kept: { ...keys("old"), pending: "ours" } as object,
+      words: "the new key of",
+    },
+    { action: "stage", lost: keys("old"), kept: keys("both"), words: "the new key of" },
+    {
+      action: "promote",
+      lost: keys("both"),
+      kept: { ...keys("both"), promoted: true } as object,
+      words: "the promotion of the new key of",
+    },
+    {
+      action: "promote",
+      lost: keys("both"),
+      kept: keys("new"),
+      words: "the promotion of the new key of",
+    },
+    {
+      action: "removeOld",
+      lost: keys("both"),
+      kept: keys("new"),
+      words: "the removal of the old key of",
+    },
+    {
+      action: "removeNew",
+      lost: keys("both"),
+      kept: keys("old"),
+      words: "the removal of the new key of",
+    },
+    { action: "replace", lost: keys("old"), kept: keys("new"), words: "the new key of" },
+    { action: "replaceBack", lost: keys("new"), kept: keys("old"), words: "the old key of" },
   ];
   it.each(shown)(
-    "an accepted %s is lost where an observation shows %j, and not with %j",
-    async (action, lost, kept, words) => {
+    "an accepted $action is lost where an observation shows $lost, and not with $kept",
+    async ({ action, lost, kept, words }) => {
       const scene = new EffectsBench();
       await scene.clock.runFor(500_000);
       const prepare = action === "replaceBack" ? "prepareBack" : "prepare";

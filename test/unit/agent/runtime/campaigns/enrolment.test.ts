@@ -65,88 +65,88 @@ describe("adoption", () => {
   type Spoil = (bench: AgentBench) => void | Promise<void>;
   const foreign = (bench: AgentBench): KeyRef =>
     bench.site.vault.generatePair(bench.link("primary").key, "gcm-aes-xpn-256");
-  const refusals: readonly (readonly [string, Spoil, string, string])[] = [
-    [
-      "the far end is off",
-      (bench) => bench.link("primary").msee.manualEdit("link1", { key: "off" }),
-      "gate.leftoverKey",
-      "far end has MACsec off",
-    ],
-    [
-      "the far end points elsewhere",
-      (bench) => bench.link("primary").msee.manualEdit("link1", { key: foreign(bench) }),
-      "gate.leftoverKey",
-      "not the one that the far end points at",
-    ],
-    [
-      "its version is disabled",
-      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cakSecretId, false),
-      "gate.leftoverKey",
-      "no enabled version of erd-demo-1-cak",
-    ],
-    [
-      "its CKN is disabled",
-      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cknSecretId, false),
-      "vault.denied",
-      "disabled",
-    ],
-    [
-      "MKA is down",
-      (bench) => bench.link("primary").far.setFault("silent", true),
-      "gate.leftoverKey",
-      "MKA is not secured",
-    ],
-    [
-      "the router holds two keys",
-      (bench) =>
+  const refusals: readonly { name: string; spoil: Spoil; code: string; text: string }[] = [
+    {
+      name: "the far end is off",
+      spoil: (bench) => bench.link("primary").msee.manualEdit("link1", { key: "off" }),
+      code: "gate.leftoverKey",
+      text: "far end has MACsec off",
+    },
+    {
+      name: "the far end points elsewhere",
+      spoil: (bench) => bench.link("primary").msee.manualEdit("link1", { key: foreign(bench) }),
+      code: "gate.leftoverKey",
+      text: "not the one that the far end points at",
+    },
+    {
+      name: "its version is disabled",
+      spoil: (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cakSecretId, false),
+      code: "gate.leftoverKey",
+      text: "no enabled version of erd-demo-1-cak",
+    },
+    {
+      name: "its CKN is disabled",
+      spoil: (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cknSecretId, false),
+      code: "vault.denied",
+      text: "disabled",
+    },
+    {
+      name: "MKA is down",
+      spoil: (bench) => bench.link("primary").far.setFault("silent", true),
+      code: "gate.leftoverKey",
+      text: "MKA is not secured",
+    },
+    {
+      name: "the router holds two keys",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           const cak = new Uint8Array(32).fill(7);
           port?.keys.push({ ckn: foreign(bench).ckn, cak, role: "fallback" });
         }),
-      "gate.leftoverKey",
-      "not hold exactly one key",
-    ],
-    [
-      "the router has MACsec without a key",
-      (bench) =>
+      code: "gate.leftoverKey",
+      text: "not hold exactly one key",
+    },
+    {
+      name: "the router has MACsec without a key",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.keys = [];
         }),
-      "gate.leftoverKey",
-      "not hold exactly one key",
-    ],
-    [
-      "the router is unreachable",
-      (bench) => bench.link("primary").router.setFault("unreachable", true),
-      "gate.leftoverKey",
-      "cannot be read",
-    ],
-    [
-      "the far end is unreadable",
-      (bench) => bench.link("primary").msee.setFault("unreadable", true),
-      "gate.leftoverKey",
-      "",
-    ],
-    [
-      "the settings differ",
-      (bench) =>
+      code: "gate.leftoverKey",
+      text: "not hold exactly one key",
+    },
+    {
+      name: "the router is unreachable",
+      spoil: (bench) => bench.link("primary").router.setFault("unreachable", true),
+      code: "gate.leftoverKey",
+      text: "cannot be read",
+    },
+    {
+      name: "the far end is unreadable",
+      spoil: (bench) => bench.link("primary").msee.setFault("unreadable", true),
+      code: "gate.leftoverKey",
+      text: "",
+    },
+    {
+      name: "the settings differ",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
         }),
-      "gate.riskNotAccepted",
-      "replayWindow is 0",
-    ],
-    [
-      "the vault is down",
-      (bench) => bench.site.vault.setFault("down", true),
-      "vault.unreachable",
-      "",
-    ],
+      code: "gate.riskNotAccepted",
+      text: "replayWindow is 0",
+    },
+    {
+      name: "the vault is down",
+      spoil: (bench) => bench.site.vault.setFault("down", true),
+      code: "vault.unreachable",
+      text: "",
+    },
   ];
-  it.each(refusals)("an adoption is refused where %s", async (_name, spoil, code, text) => {
+  it.each(refusals)("an adoption is refused where $name", async ({ spoil, code, text }) => {
     const bench = await protectedBench();
     await spoil(bench);
     await bench.run(60_000);

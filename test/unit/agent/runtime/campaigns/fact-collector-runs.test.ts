@@ -382,12 +382,17 @@ describe("a link that was dark", () => {
   };
   const bare = rotation({ links: enrolled() });
 
-  it.each<[string, Partial<MacsecPort> | undefined, Partial<MacsecPort>, boolean]>([
-    ["is up again under the old key", dark, underKey(oldKey), true],
-    ["is up again under the new key", dark, underKey(newKey), true],
-    ["is dark still", dark, { ...underKey(oldKey), ...dark }, false],
-    ["was never looked at", undefined, underKey(oldKey), true],
-  ])("whether a dark link has risen: it %s", async (_how, before, after, up) => {
+  it.each<{
+    name: string;
+    before: Partial<MacsecPort> | undefined;
+    after: Partial<MacsecPort>;
+    up: boolean;
+  }>([
+    { name: "is up again under the old key", before: dark, after: underKey(oldKey), up: true },
+    { name: "is up again under the new key", before: dark, after: underKey(newKey), up: true },
+    { name: "is dark still", before: dark, after: { ...underKey(oldKey), ...dark }, up: false },
+    { name: "was never observed", before: undefined, after: underKey(oldKey), up: true },
+  ])("a dark link that $name has risen: $up", async ({ before, after, up }) => {
     expect(await risen(before, after)).toEqual([up, 1]);
   });
 

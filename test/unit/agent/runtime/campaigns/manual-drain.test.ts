@@ -256,20 +256,49 @@ describe("a turn", () => {
 
   const bare = clearPort();
   const mute = unknown("notSupported", at(0));
-  const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
-    ["that is down", down, "bound", false],
-    ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
-    ["of which it is not known whether it is up", { linkUp: mute }, "bound", false],
-    ["that is not secured by its key", { session: bare.session }, "bound", false],
-    ["without a key, in the clear as it should be", bare, "free", true],
-    ["without a key, and down", { ...bare, ...down }, "free", false],
-    ["without a key of ours, set to MACsec", { settings: known(settings, at(0)) }, "free", false],
-    ["without a key, of unknown settings", { settings: mute }, "free", false],
+  const ports: readonly {
+    readonly name: string;
+    readonly port: Partial<MacsecPort>;
+    readonly kind: "bound" | "free";
+    readonly back: boolean;
+  }[] = [
+    { name: "that is down", port: down, kind: "bound", back: false },
+    {
+      name: "that its router does not show",
+      port: { port: "et-9/9/9" },
+      kind: "bound",
+      back: false,
+    },
+    {
+      name: "whose state is not known",
+      port: { linkUp: mute },
+      kind: "bound",
+      back: false,
+    },
+    {
+      name: "that is not secured by its key",
+      port: { session: bare.session },
+      kind: "bound",
+      back: false,
+    },
+    { name: "without a key, in the clear as wanted", port: bare, kind: "free", back: true },
+    { name: "without a key, and down", port: { ...bare, ...down }, kind: "free", back: false },
+    {
+      name: "without a key of ours, set to MACsec",
+      port: { settings: known(settings, at(0)) },
+      kind: "free",
+      back: false,
+    },
+    {
+      name: "without a key, of unknown settings",
+      port: { settings: mute },
+      kind: "free",
+      back: false,
+    },
   ];
   it.each(ports)(
-    "a turn with the other link lost gives a link back or not: a link %s",
-    async (...row) => {
-      const [, port, kind, back] = row;
+    "a link $name, with the other one lost, is given back: $back",
+    async ({ port, kind, back }) => {
       const bench = new Bench();
       await bench.isDrained();
       if (kind === "free") bench.unbind();
