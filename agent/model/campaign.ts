@@ -30,7 +30,7 @@ export type CampaignKind = "enrol" | "change" | "rotate";
 /** How the campaign ended for one link. */
 export type Outcome = "enrolled" | "changed" | "rotated" | "reverted" | "abandoned";
 
-/** How old and new meet on the router: beside each other, or one after the other. */
+/** How a router changes keys: with both beside each other, or one after the other. */
 export type Overlap = "keychain" | "fallback" | "breakBeforeMake";
 
 /** One link of a campaign, frozen when the campaign is queued. */
@@ -59,12 +59,12 @@ export interface CampaignLink {
 export interface Marks {
   /** A put was sent, or the person was asked: the far end may know the new key. */
   readonly told: boolean;
-  /** The operator said `proceed`. */
+  /** The operator gave the command `proceed`. */
   readonly asked: boolean;
-  /** The operator sent that the far end was changed, where the agent cannot read it. */
+  /** The operator reported that the far end was changed; it counts if the agent cannot read it. */
   readonly claimed: boolean;
   readonly proved: boolean;
-  /** The first pass of `afterSoak` is over. */
+  /** The first pass of `afterSoak` has ended. */
   readonly soaked: boolean;
   /** The staged key is being taken back. */
   readonly aborted: boolean;
@@ -98,7 +98,7 @@ export const noMarks: Marks = {
 export interface Campaign extends Marks {
   /** The name of the group in the config. */
   readonly group: string;
-  /** What the campaign changes. */
+  /** The kind of change. */
   readonly kind: CampaignKind;
   /** The links in the order in which they are taken. */
   readonly links: readonly CampaignLink[];
@@ -110,7 +110,7 @@ export interface Campaign extends Marks {
   readonly since: WallTime;
   /** Why the campaign is in this state. */
   readonly reason: Reason;
-  /** The state that was left for `held`. */
+  /** The state that was left for `held`; undefined = none was. */
   readonly heldFrom: CampaignState | undefined;
   /** When the old key leaves both ends: after the proof of the new one, or after the soak. */
   readonly retire: "afterProof" | "afterSoak";
@@ -138,13 +138,13 @@ export interface PortFacts {
   /** The commit that waits for its confirmation: none, one of this campaign, or another. */
   readonly pending: "none" | "ours" | "foreign";
   /**
-   * Under which key the link passes frames (for enrol, old = in clear with BGP up); once the far
-   * end moved only while it still answers.
+   * The key under which the link passes frames (in an enrolment, `old` = in the clear with BGP up).
+   * After a move of the far end the link counts only while it still answers.
    */
   readonly carriedBy: "old" | "new" | "nothing";
   /** `lasting`: with light on the fibre and for longer than MKA needs to form. */
   readonly outage: "none" | "brief" | "lasting";
-  /** The new key is the primary one, on a platform that tells them apart. */
+  /** True if the new key is the primary one, on a platform with primary and fallback keys. */
   readonly promoted: boolean;
   /** Whether the device is set to move the traffic of this port away. */
   readonly drain: "off" | "on";
@@ -152,7 +152,7 @@ export interface PortFacts {
   readonly admin: "up" | "down";
 }
 
-/** Something that must hold without a gap, and how far it has come. */
+/** Whether a condition has lasted without a gap, and what it still lacks. */
 export type Evidence =
   | { readonly kind: "held" }
   | { readonly kind: "waiting"; readonly cause: Cause };
@@ -167,31 +167,31 @@ export interface Facts {
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why a disruptive effect may not run now; undefined = every precondition holds. */
   readonly unmetPrecondition: Cause | undefined;
-  /** Quiet samples and no best path over the link, or the risk accepted by name. */
+  /** Whether the link is quiet and no best path uses it, or the risk noDrain is accepted. */
   readonly drained: Evidence;
-  /** Both keys configured, the old one in charge, no frame failing. */
+  /** Whether both keys are configured, the old one is in charge, and no frame fails. */
   readonly staged: Evidence;
   /** The proof (P3) that the link works with the new key or settings. */
   readonly proof: Evidence;
-  /** The same of the old key, before the new one may be taken back. */
+  /** The proof of the old key, which is needed before the new one is taken back. */
   readonly oldProof: Evidence;
-  /** The SAK in use was made after the old key left. */
+  /** True if the SAK in use was made after the old key left. */
   readonly freshSak: boolean;
-  /** The link carries by route and by probe and has stayed healthy for the soak time. */
+  /** Whether the link has carried traffic, by route and by probe, for the soak time. */
   readonly carrying: Evidence;
   /** The change that waits on the candidate of the device, or why the device refuses it. */
   readonly replacement:
     | { readonly kind: "valid" | "absent" }
     | { readonly kind: "refused"; readonly cause: Cause };
-  /** Accepted changes of this process that a later observation did not show. */
+  /** Number of accepted changes of this process that a later observation did not show. */
   readonly lostCommits: number;
-  /** Which key a change of ours that comes late may still take from the router. */
+  /** The key that a late change of ours may still take from the router. */
   readonly mayLose: "nothing" | "old" | "new" | "both";
   /** True if the campaign has been in its state for longer than its deadline. */
   readonly overdue: boolean;
-  /** Who changes the far end: an operator or the agent. */
+  /** The party that changes the far end. */
   readonly farEnd: "manual" | "agent";
-  /** The device needs its port shut while a key is changed (quirk shutBeforeKeyChange). */
+  /** True if the port must be shut while a key is changed (quirk shutBeforeKeyChange). */
   readonly shutsFirst: boolean;
 }
 
@@ -215,10 +215,10 @@ export const actionKinds = [
   "open",
   "probe",
 ] as const;
-/** Named by the goal: running one twice does no more than running it once. */
+/** An effect, named by its goal: running it twice does no more than running it once. */
 export type ActionKind = (typeof actionKinds)[number];
 
-/** What the tables decide for one observation. */
+/** The decision of the tables for one observation. */
 export interface Step {
   /** Name of the row of the table that fitted; `unlisted` = none did. */
   readonly row: string;
@@ -249,7 +249,7 @@ export interface Context {
 interface Rule {
   readonly when: (context: Context) => boolean;
   readonly next: CampaignState;
-  /** The row fits only if the guards of its action hold as well. */
+  /** The effect to run; the row fits only if the guards of its action hold as well. */
   readonly action?: ActionKind;
   readonly mark?: Step["mark"];
 }
@@ -259,7 +259,7 @@ export type Row = Rule &
   (
     | { readonly name: PlainCode; readonly cause?: undefined }
     | { readonly name: CausedCode; readonly cause: (context: Context) => Cause }
-    /** The reason that the campaign has already stays. */
+    /** The campaign keeps its reason. */
     | { readonly name: `${string}.${string}`; readonly cause: "kept" }
   );
 

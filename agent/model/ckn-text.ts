@@ -12,8 +12,9 @@ export interface LinkKeys {
 }
 
 /**
- * One name while both are the same, else both: `AAAA in use, BBBB accepted`. What `accepted` says
- * of the accepted key, such as its age, follows it. undefined = there is no key.
+ * Returns one CKN while key in use and accepted key are the same, and otherwise both: `AAAA in use,
+ * BBBB accepted`. The text `accepted`, such as an age, follows the accepted key. undefined = there
+ * is no key.
  */
 export function keysText({ ckn, keyInUse }: LinkKeys, accepted = ""): string | undefined {
   if (ckn === null) {

@@ -57,7 +57,7 @@ export interface RealAzure {
   readonly cloud: RealCloud;
   /** `https://NAME.SUFFIX`, checked against the cloud. */
   readonly vault: string;
-  /** Who changes the far end of a link: an operator or the agent. */
+  /** The party that changes the far end of a link. */
   readonly farEnd: "manual" | "agent";
   /** The agent's own identity. */
   readonly identity: AzureIdentity;
@@ -65,13 +65,13 @@ export interface RealAzure {
   readonly scopes: readonly string[];
   /** Prefixes that the vault's name may stand for although they are private. */
   readonly privateEndpoints: readonly string[];
-  /** Only the loopback cloud has it. */
+  /** URL from which tokens come, only in the loopback cloud; undefined in any other. */
   readonly authority: string | undefined;
   /** URL of Azure Resource Manager, only in the loopback cloud; undefined in any other. */
   readonly arm: string | undefined;
 }
 
-/** Chosen by the config and never found by probing; a `client` of undefined = system-assigned. */
+/** The agent's identity as the config names it; a `client` of undefined = system-assigned. */
 export type AzureIdentity =
   | { readonly kind: "arc"; readonly client: string | undefined }
   | {
@@ -168,7 +168,7 @@ export interface Freeze {
   readonly text: string;
   /** The first moment of the freeze. */
   readonly from: WallTime;
-  /** Over from here on. */
+  /** The first moment after the freeze. */
   readonly until: WallTime;
 }
 
@@ -230,7 +230,7 @@ export interface DesiredTunnel {
   readonly transforms: Transforms;
   /** Lifetime of its IPsec SAs. */
   readonly life: SaLife;
-  /** The parts of it that the risk `weakTunnel` alone allows; empty = none. */
+  /** The parts of its policy that only the risk `weakTunnel` allows; empty = none. */
   readonly weaknesses: readonly string[];
   /** MTU of the inner packets, in octets. */
   readonly mtu: number;
@@ -238,9 +238,9 @@ export interface DesiredTunnel {
   readonly ifId: number;
   /** How both ends authenticate to each other in IKE. */
   readonly auth: DesiredAuth;
-  /** Absent: a route for each remote prefix leads into it. */
+  /** Its BGP session; absent = a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
-  /** The group whose MACsec it must ride inside. */
+  /** The group whose MACsec it must use as well; undefined = none. */
   readonly insideMacsec: string | undefined;
   /** The links that it is the backup of; absent = its prefixes ride in tunnels alone. */
   readonly backs?: BackedLinks;
@@ -252,7 +252,7 @@ export interface BackedLinks {
   readonly group: string;
   /** Those of its links that are on the tunnel's device. */
   readonly links: readonly DesiredLink[];
-  /** Between two proofs by test traffic. */
+  /** The time between two proofs by test traffic. */
   readonly proveMs: number;
 }
 
@@ -332,7 +332,7 @@ export interface OtlpSettings extends Receiver {
   readonly everyMs: number;
 }
 
-/** It serves this host alone. */
+/** An address or socket that serves this host alone. */
 export type Listen =
   | { readonly kind: "socket"; readonly path: string }
   | { readonly kind: "port"; readonly host: "127.0.0.1" | "::1"; readonly port: number };
@@ -375,7 +375,7 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
 
 interface AcceptedRisk {
   readonly risk: RiskName;
-  /** The risk counts as not accepted from here on. */
+  /** The moment from which the risk is no longer accepted. */
   readonly until: WallTime;
   readonly reason: string | undefined;
 }

@@ -8,7 +8,9 @@ export function errorShape(error: LinksealError): Readonly<Record<string, string
   return { schema: "linkseal.error/1", code, effect, where, text, next };
 }
 
-/** The other way round, for the client side of a socket. */
+/**
+ * Returns the error of such a shape, for the client of a socket; undefined = it is another value.
+ */
 export function errorFromShape(value: unknown): LinksealError | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const { code, effect, where, text, next } = value as Record<string, unknown>;

@@ -1,4 +1,4 @@
-// The words of health: verdicts, reason codes and the evidence that they are derived from.
+// Verdicts of health, their reasons, and the evidence that they are derived from.
 
 import type { PeerState } from "#hal/device.ts";
 import type {
@@ -51,7 +51,7 @@ export interface Reason {
   readonly next: string;
 }
 
-/** A reason and the best verdict that is still honest while it holds. */
+/** A reason and the best verdict that is possible while it holds. */
 export interface Finding extends Reason {
   /** The best verdict that is possible while the finding holds. */
   readonly verdict: Verdict;
@@ -122,7 +122,7 @@ export interface LinkEvidence {
     | undefined;
   /** The last state of the far end and when it was read; undefined = never read. */
   readonly peer: { readonly state: PeerState; readonly at: Instant } | undefined;
-  /** Of the sessions over this port; absent = the device shows none, or nothing of them. */
+  /** State of the BGP sessions over this port; absent = the device shows none, or no state. */
   readonly bgp?: "up" | "down" | undefined;
   /** When the SAK in use was seen first; undefined = not followed. */
   readonly sakSince?: Instant | undefined;
@@ -154,7 +154,7 @@ export interface TunnelEvidence {
   readonly carrier?: Verdict | undefined;
   /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
   readonly waiver?: "stands" | "over" | undefined;
-  /** What else explains a bad verdict; never makes one. */
+  /** More explanations of a bad verdict; they never make a verdict worse. */
   readonly causes?: readonly Reason[];
 }
 

@@ -14,7 +14,7 @@ export interface Run {
   readonly since: Instant;
   /** The counters at its start; undefined = they were not read, or the run needs none. */
   readonly frames: MacsecFrames | undefined;
-  /** What the newest observation lacked; undefined = it lacked nothing. */
+  /** The gap in the newest observation; undefined = there was none. */
   readonly broken: Cause | undefined;
   /** Counters that were seen to move in this run. */
   readonly awake?: { readonly rx: boolean; readonly tx: boolean };

@@ -138,7 +138,7 @@ function within(low: number, likely: number, high: number): Estimate {
 const joinMs = within(0, 1_000, 4_000);
 /** Two ends that both begin: live after 2 to 4 s with a hello of 2 s. */
 const formMs = within(1_000, 2_000, 8_000);
-/** Between the far end's hardware dropping one key and taking the next; nowhere published. */
+/** The time between the far end's hardware dropping one key and taking the next; not published. */
 const farGapMs = within(500, 1_500, 5_000);
 /** The time from the hardware's change until the management API reports it. */
 const farSentMs = within(0, 1_000, 5_000);
@@ -259,7 +259,7 @@ class LinkForecast {
   #stage(): ForecastStep {
     const { overlap, new: wanted } = this.#entry;
     const role = overlap === "fallback" ? " as fallback" : "";
-    // Applied with a timer, looked at, and confirmed.
+    // The change is applied with a timer, observed, and confirmed.
     const takes = sum([prepareMs, this.#keyCommit(), observeMs, turnMs, observeMs]);
     const preview = `+ pre-shared key ${shortCkn(wanted.key.ckn)}${role} [secret cak]`;
     return this.#step(
@@ -393,7 +393,7 @@ class LinkForecast {
     return this.#input.capabilities(this.#link.device);
   }
 
-  /** Of the link itself, or of another one of the group that is like it. */
+  /** Returns the measures of the link, or else those of a link of the group that is like it. */
   #measured(what: "farEnd" | "ours", alike: (entry: CampaignLink) => boolean) {
     const { group, links, measures } = this.#input;
     const others = links.filter((entry) => entry.name !== this.#entry.name && alike(entry));
@@ -423,7 +423,10 @@ class LinkForecast {
     return this.#measured("farEnd", () => true) ?? firstRun(farEndLowMs, farEndLikelyMs, farEndMs);
   }
 
-  /** MKA under a key that waits on the router: what was seen of it began when the API told. */
+  /**
+   * The time until MKA is up under a key that waits on the router. Its measure begins when the API
+   * reports the move.
+   */
   #join(): Estimate {
     const { overlap } = this.#entry;
     const observed = this.#measured("ours", (entry) => entry.overlap === overlap);

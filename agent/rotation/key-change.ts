@@ -13,7 +13,7 @@ interface Changing {
   readonly port: PortFacts | undefined;
 }
 
-/** Towards the new key and settings, or back to the old ones. */
+/** The direction of a change: to the new key and settings, or back to the old ones. */
 export type Direction = "forward" | "back";
 /** The actions that change keys and leave the port's settings as they are. */
 export type KeyAction = "stage" | "add" | "promote" | "removeOld" | "removeNew";

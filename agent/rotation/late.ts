@@ -57,7 +57,7 @@ export function lateChanges(memory: Memory, id: string, now: WallTime): readonly
   return (named(memory.late, id) ?? []).filter(({ since }) => mayCome(since, now));
 }
 
-/** A clock that was set meanwhile makes no change come later than it can. */
+/** A clock that was set meanwhile does not lengthen the time of a change. */
 function mayCome(since: WallTime, now: WallTime): boolean {
   return Math.abs(now - since) <= lateMsMax;
 }
@@ -66,7 +66,7 @@ export function untilOf({ since }: LateChange): WallTime {
   return wallAfter(since, lateMsMax);
 }
 
-/** The first that would take the traffic of this link away. */
+/** Returns the first late change that would take the traffic of this link away. */
 export function lateTaker(memory: Memory, id: string, now: WallTime): LateChange | undefined {
   return lateChanges(memory, id, now).find(({ what }) => what !== "keys");
 }
@@ -80,8 +80,8 @@ export function mayLose(changes: readonly LateChange[], entry: CampaignLink): Fa
 }
 
 /**
- * One that an observation shows to have come; undefined = none, or nothing tells. Which of several
- * that do the same has come is never known, and the first one is struck off.
+ * Returns the late change that an observation shows to have taken effect; undefined = none, or it
+ * is not known. Of several that do the same, the first one is returned.
  */
 export function comeOf(
   changes: readonly LateChange[],

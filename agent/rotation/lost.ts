@@ -14,7 +14,7 @@ export const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>>
   replaceBack: ({ keys }) => keys === "new",
 };
 
-/** The thing that is lost then, for the operator; absent = the new key. */
+/** The lost thing in words, for the operator; absent = the new key. */
 export const lostWords: Partial<Record<ActionKind, string>> = {
   drain: "drain",
   promote: "promotion of the new key",

@@ -14,7 +14,7 @@ type Standing = "carrying" | "unsure" | "lost";
 
 /** The objection of the health evaluator to relying on a link. */
 export interface Alarm {
-  /** What the objection makes of the link. */
+  /** The standing of the link under this objection. */
   readonly standing: Exclude<Standing, "carrying">;
   /** Why the health evaluator objects. */
   readonly cause: SiblingCause;
@@ -32,7 +32,7 @@ export interface SiblingParts {
   readonly world: Pick<World, "clock">;
   readonly deviceCache: Observations;
   readonly memory: () => Memory;
-  /** undefined = nothing. */
+  /** The objection of the health evaluator to relying on a link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
 

@@ -1,4 +1,4 @@
-// What an operator may say to a campaign, and when.
+// The commands that a campaign accepts from an operator, and when.
 
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, type CampaignState, noMarks, type PortFacts } from "../model/campaign.ts";
@@ -11,7 +11,7 @@ export type OperatorVerb = "proceed" | "resume" | "revert" | "abandon";
 export interface OperatorInput {
   /** The command. */
   readonly verb: OperatorVerb;
-  /** The far end was changed already, for `proceed`. */
+  /** True if the operator reports with `proceed` that the far end was changed already. */
   readonly farEndDone: boolean;
 }
 

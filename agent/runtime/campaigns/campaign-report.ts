@@ -7,7 +7,7 @@ import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape
 import { type Estimate, forecast, rest } from "../../rotation/forecast.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 
-/** Whose campaigns are reported, as far as a report reads it. */
+/** The parts of the agent that a report reads. */
 interface Reported {
   readonly memory: Memory;
   /** undefined = no intent is served. */

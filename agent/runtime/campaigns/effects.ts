@@ -62,7 +62,7 @@ export interface Task {
    * Throws, right before a write that takes the link away, what has changed since the observation.
    */
   readonly recheck: () => void;
-  /** Observes again before a port is shut; throws that its link, which was dark, works again. */
+  /** Observes again before a port is shut; throws if its dark link works again. */
   readonly observeAgain: (signal: AbortSignal) => Promise<void>;
 }
 
@@ -84,7 +84,7 @@ const keptMs = 60_000;
 
 export class Effects {
   readonly #parts: EffectParts;
-  /** Validated on the candidate, for a far end that moves first. */
+  /** The change that is validated on the candidate, for a far end that moves first. */
   #prepared: { readonly what: string; readonly transaction: Transaction } | undefined;
   #refused: { readonly what: string; readonly cause: Cause } | undefined;
   /** The last change that the router accepted, until observations have judged it. */
@@ -100,7 +100,7 @@ export class Effects {
     return this.#lostCommits;
   }
 
-  /** The last change was accepted so lately that the router may still lose it. */
+  /** Returns true if the last change was accepted so lately that the router may still lose it. */
   mayLose(now: Instant): boolean {
     return this.#changedAt !== undefined && now - this.#changedAt <= keptMs;
   }
@@ -111,14 +111,14 @@ export class Effects {
     this.#lostCommits = 0;
   }
 
-  /** What waits for another key, of a campaign that ended, is not what this one needs. */
+  /** Returns the replacement on the candidate; one for another key or campaign counts as absent. */
   replacement(campaign: Campaign): Facts["replacement"] {
     const what = purposeOf(directionOf(campaign.state === "reverting"), campaign);
     if (this.#refused?.what === what) return { kind: "refused", cause: this.#refused.cause };
     return { kind: this.#prepared?.what === what ? "valid" : "absent" };
   }
 
-  /** A reply is no fact: an accepted commit that an observation does not show was lost. */
+  /** Returns the error of an accepted commit that an observation does not show, and so was lost. */
   judge(link: DesiredLink, port: PortFacts | undefined, now: Instant): LinksealError | undefined {
     const accepted = this.#accepted;
     if (accepted === undefined || port === undefined) return undefined;
@@ -131,7 +131,7 @@ export class Effects {
     return commitLost(link.device, text, now - at, this.#parts.group.name);
   }
 
-  /** Runs one effect; throws with what it may have done. */
+  /** Runs one effect; throws a LinksealError with the effect that it may have had. */
   async run(task: Task, signal: AbortSignal): Promise<void> {
     const { action, link } = task;
     switch (action) {
@@ -168,7 +168,7 @@ export class Effects {
     }
   }
 
-  /** Moves the traffic of a link away, or back; nothing where the group does not drain. */
+  /** Moves the traffic of a link away or back; does nothing if the group does not drain. */
   async traffic(
     kind: "drain" | "restore",
     task: Pick<Task, "link" | "recheck">,
@@ -180,7 +180,7 @@ export class Effects {
     await this.#final(kind, task, { kind: `port.${kind}`, port, means }, signal);
   }
 
-  /** Undoes what an observation has shown: a drain by whatever means, or a shut port. */
+  /** Undoes what an observation has shown: a drain by any means, or a shut port. */
   async giveBack(
     link: DesiredLink,
     taken: DrainMeans | "shut",
@@ -242,7 +242,7 @@ export class Effects {
         return await (action === "confirm" ? held.confirm(bounded) : held.rollback(bounded));
       }
     });
-    // Taken back on purpose is not lost.
+    // A change that is taken back on purpose is not lost.
     if (action === "rollBack") this.#accepted = undefined;
   }
 

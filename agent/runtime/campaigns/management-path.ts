@@ -1,4 +1,4 @@
-// Over which link the agent itself reaches the router, the vault and Azure.
+// Finds the link over which the agent itself reaches the router, the vault and Azure.
 
 import { isIP } from "node:net";
 import { withDeadline } from "#hal/deadline.ts";
@@ -40,7 +40,7 @@ export async function managementPathOf(
   return answer;
 }
 
-/** None = nothing that leaves this host; undefined = not known. */
+/** Returns the addresses of a place; empty = it is on this host, undefined = not known. */
 async function addressesOf(
   { deviceCache }: ManagementPathParts,
   place: string,

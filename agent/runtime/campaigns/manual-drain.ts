@@ -220,7 +220,7 @@ export class ManualDrains {
   }
 }
 
-/** A session that is shut beside another one of the port is no drain of the link. */
+/** A session that is shut beside another one of the port does not drain the link. */
 function carriesRoutes({ state, link: { port } }: LinkSnapshot): boolean {
   const sessions = (state && strongValue(state.routing)?.sessions) ?? [];
   return sessions.some((session) => session.port === port && session.up);

@@ -1,5 +1,5 @@
-// What a rotation would do now, and what would keep it from beginning or going on: reads the vault
-// and both ends, writes nothing.
+// Previews a rotation: its steps, and what would keep it from beginning or going on. It reads the
+// vault and both ends, and writes nothing.
 
 import { isErrorCode } from "#hal/error.ts";
 import type { Plan } from "../../compare/plan.ts";

@@ -21,7 +21,7 @@ export interface RehearsalOptions {
   readonly urgency: Campaign["urgency"];
   /** The time that the person at the far end takes to act, in milliseconds; absent = a minute. */
   readonly personMs?: number;
-  /** Ends it early: the caller, which has a clock, bounds the real time. */
+  /** Ends the rehearsal early; the caller, which has a clock, bounds the real time. */
   readonly stop: AbortSignal;
 }
 
@@ -41,7 +41,7 @@ export interface Rehearsal {
   readonly links: readonly {
     readonly link: string;
     readonly outcome: Outcome | null;
-    /** Whole, of it until the far end was ready, and the rest. */
+    /** The whole outage, the part until the far end was ready, and the rest. */
     readonly dark: DarkTime;
     readonly steps: readonly {
       readonly atMs: number;

@@ -1,5 +1,5 @@
-// What a rehearsal has to know of a link group: names, capabilities, settings and learnt times, and
-// no key. It runs in another process, so that the agent of the real site goes on looking.
+// The input of a rehearsal: names, capabilities, settings and learnt times of a link group, and no
+// key. A rehearsal runs in another process, so that the agent of the real site goes on observing.
 
 import type { Capabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -19,7 +19,7 @@ export interface RehearsalSnapshot {
   readonly config: string;
   /** Resource id of the ExpressRoute port, or its name at a simulated site. */
   readonly expressRoutePort: string;
-  /** Who changes the far end: an operator or the agent. */
+  /** The party that changes the far end. */
   readonly farEnd: "manual" | "agent";
   /** The proof that the config asks for; one below the default is an accepted risk. */
   readonly proof: { readonly settleMs: number; readonly frames: number };
@@ -39,7 +39,7 @@ export interface RehearsalSnapshot {
     readonly settings: WantedSettings;
     readonly key: { readonly cak: string; readonly ckn: string };
   }[];
-  /** Learnt durations of an operation at the far end. */
+  /** Learnt durations of an operation at the far end, in milliseconds. */
   readonly farEndMs: readonly number[];
 }
 

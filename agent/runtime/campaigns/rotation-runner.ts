@@ -87,7 +87,7 @@ export class RotationRunner {
     this.#factCollector = new FactCollector(parts, this.#effects);
   }
 
-  /** The last error of an effect; gone once an effect succeeds at the same end. */
+  /** The last error of an effect; undefined again once an effect succeeds at the same end. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
   }

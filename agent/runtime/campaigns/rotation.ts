@@ -124,7 +124,10 @@ function triedBefore(
   );
 }
 
-/** The same version, or an older one put back, is no reason to rotate. */
+/**
+ * Returns true if the vault's key is newer; the same version, or an older one that is enabled
+ * again, does not begin a rotation.
+ */
 export function isNewer(binding: Binding, { key, created, generation }: ChosenKey): boolean {
   if (key.cakSecretId === binding.key.cakSecretId) return false;
   if (generation !== undefined) return generation > (binding.generation ?? -1);
@@ -265,7 +268,10 @@ export function beginChange(
   };
 }
 
-/** Only an intent that was accepted after the settings were: what drifted is not changed (P4). */
+/**
+ * Returns true if an intent that was accepted after the settings wants others; drift alone begins
+ * no change (P4).
+ */
 function wantsChange(
   parts: BeginParts,
   group: DesiredGroup,

@@ -280,10 +280,13 @@ export type HealthRow = readonly [string, Course, Partial<LinkEvidence>, Verdict
 /** Verdict and codes of nothing to complain about. */
 export const fine = ["protected", ""] as const;
 
-export function judged(rows: readonly HealthRow[]): void {
-  it.each(rows)("%s", (_name, course, change, verdict, codes) => {
-    expect(verdictOf(course, change)).toEqual([verdict, codes]);
-  });
+/** One test for each row, named by `about`, the row and its verdict. */
+export function judged(about: string, rows: readonly HealthRow[]): void {
+  for (const [name, course, change, verdict, codes] of rows) {
+    it(`${about} ${name}: the link is ${verdict}`, () => {
+      expect(verdictOf(course, change)).toEqual([verdict, codes]);
+    });
+  }
 }
 
 /** Looks at these moments only. */

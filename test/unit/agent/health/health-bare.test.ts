@@ -26,7 +26,7 @@ const probe = (answered: number, ageMs = 0): Partial<LinkEvidence> => ({
 const code = "macsec-not-configured";
 
 describe("a link without traffic is never called in the clear", () => {
-  judged([
+  judged("no MACsec and no traffic,", [
     ["far end keyed, BGP down", bare(), { ...keyed, bgp: "down" }, "down", code],
     ["far end keyed, nothing known", bare(), keyed, "unknown", code],
     [
@@ -77,7 +77,7 @@ describe("a link without traffic is never called in the clear", () => {
 });
 
 describe("a link without MACsec is in the clear while frames pass", () => {
-  judged([
+  judged("no MACsec and traffic,", [
     ["far end off, BGP up", bare(), { ...off, bgp: "up" }, "unprotected", code],
     ["far end off, nothing known of BGP", bare(), off, "unprotected", code],
     ["far end unread", bare(), { peer: undefined }, "unprotected", code],

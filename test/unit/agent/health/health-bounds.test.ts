@@ -25,7 +25,7 @@ import {
 } from "../health-evidence.ts";
 
 describe("the far end", () => {
-  judged([
+  judged("the far end", [
     ["with no suite reported", moving, peer({ suite: undefined }), ...fine],
     [
       "off, and no SCI or suite to compare",
@@ -60,7 +60,7 @@ describe("the far end", () => {
 });
 
 describe("settings", () => {
-  judged([
+  judged("settings of the port:", [
     [
       "another suite",
       always({ settings: { suite: "gcm-aes-256" } }),
@@ -94,11 +94,11 @@ describe("the MKA session", () => {
   });
   const changing = (from: number): Course =>
     over(moving, (index) => ({ session: sak(`aabb/${Math.max(index, from)}`) }));
-  judged([
+  judged("the MKA session:", [
     ["four new SAKs", changing(15), {}, ...fine],
     ["five new SAKs", changing(14), {}, "degraded", "sak-churn"],
     [
-      "observations without a SAK are no change",
+      "observations without a SAK, which are not a change",
       over(moving, (index) => (index % 2 === 0 ? { session: { latestSak: undefined } } : {})),
       {},
       ...fine,
@@ -207,7 +207,7 @@ describe("the MKA session", () => {
 
   const mute: Bend = { session: { respondedPeers: 0 } };
   const unanswered: Course = over(idle, () => mute);
-  judged([
+  judged("the MKA session:", [
     [
       "no answer with the SAK, seen once",
       unanswered,
@@ -258,7 +258,7 @@ describe("the SAK in use", () => {
         ? { latestSak: undefined, oldSak: carrying }
         : { latestSak: half, oldSak: carrying },
   }));
-  judged([
+  judged("the SAK in use", [
     ["half used, and no old one", newest(unused), {}, "degraded", "sak-not-in-use"],
     [
       "half used, and the old one only sends",
@@ -307,7 +307,7 @@ describe("the fallback key", () => {
   const actor = { ckn: key.ckn, state: "live", livePeers: 1, potentialPeers: 0 } as const;
   const with_ = (participants: MkaSession["participants"]): Course =>
     always({ port: { keys: known(slots, at(95_000)) }, session: { participants } });
-  judged([
+  judged("the fallback key", [
     ["takes part", with_([actor, { ...actor, ckn: otherKey.ckn }]), {}, ...fine],
     [
       "has an actor without a peer",
@@ -324,7 +324,7 @@ describe("the fallback key", () => {
       ...fine,
     ],
     [
-      "is no other slot",
+      "is absent beside another primary key",
       always({ port: { keys: known([{ ckn: otherKey.ckn, role: "primary" }], at(95_000)) } }),
       {},
       ...fine,
@@ -336,7 +336,7 @@ describe("a rekey", () => {
   const serving = always({ session: { keyServer: "self" } });
   // The newest observation is at 95 s and `now` 800 ms later; two rekey intervals are 16 h.
   const since = (ms: number): Partial<LinkEvidence> => ({ sakSince: at(95_800 - ms) });
-  judged([
+  judged("a rekey", [
     ["two turns ago", serving, since(57_600_000), ...fine],
     ["more than two turns ago", serving, since(57_600_001), "degraded", "rekey-overdue"],
     ["not followed", serving, {}, ...fine],
@@ -362,7 +362,7 @@ describe("freshness", () => {
     device: { lastObservedAt: at(ms), failing: undefined },
     now: at(ms + 100),
   });
-  judged([
+  judged("freshness:", [
     ["as old as the limit", moving, { now: at(125_000) }, ...fine],
     ["a port left out for half a poll", moving, observedAt(97_500), ...fine],
     ["a port left out for longer", moving, observedAt(97_501), "unknown", "port-absent"],

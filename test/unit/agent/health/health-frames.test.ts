@@ -41,7 +41,7 @@ describe("the sample window", () => {
   const early = (ms: number): Partial<LinkEvidence> => ({
     observations: [portObservation(ms, moving(0)), ...evidence(clear(0)).observations],
   });
-  judged([
+  judged("the sample window", [
     ["reaches one observation beyond the evidence", clear(1), {}, "unprotected", "frames-untagged"],
     [
       "reaches two polls beyond the evidence",
@@ -111,15 +111,15 @@ describe("the sample window", () => {
 
   const untold = (is: (index: number) => boolean): Course =>
     over(moving, (index) => (is(index) ? { frames: { rxClear: undefined } } : {}));
-  judged([
+  judged("the sample window", [
     [
-      "takes a counter that is reported only now for no rise",
+      "counts no rise of a counter that is reported only now",
       untold((index) => index < 19),
       {},
       ...fine,
     ],
     [
-      "takes a counter that is reported no more for none",
+      "counts a counter that is no longer reported as missing",
       untold((index) => index === 19),
       {},
       "degraded",
@@ -130,7 +130,7 @@ describe("the sample window", () => {
   const stalled: Course = over(moving, (index) => ({
     frames: { rxOk: index === 0 ? 1n : 9n, rxLate: BigInt(index) },
   }));
-  judged([
+  judged("the sample window", [
     [
       "has its present stretch one life time long",
       stalled,
@@ -153,24 +153,36 @@ describe("faults of frames", () => {
   const both = over(instead("rxNotValid"), (index) => ({
     frames: { rxNoSci: BigInt(Math.max(0, index - 12)) },
   }));
-  judged([
+  judged("faults of frames:", [
     [
-      "SCI beside another fault",
+      "frames without an SCI beside another fault",
       over(instead("rxNoSci"), () => ({ settings: { confidentialityOffset: 30 } })),
       {},
       "down",
       "offset-mismatch sci-mismatch",
     ],
     [
-      "wrong SAK beside another fault",
+      "frames under another SAK beside another fault",
       over(instead("rxNotValid"), () => ({ settings: { confidentialityOffset: 30 } })),
       {},
       "down",
       "offset-mismatch stale-sak",
     ],
-    ["not valid, explained by the SCI", both, {}, "down", "sci-mismatch frames-not-valid"],
-    ["none but late ones", instead("rxLate"), {}, "down", "replay-window"],
-    ["none but on an SA that is not used", instead("rxNotUsingSa"), {}, "down", "stale-sak"],
+    [
+      "frames that are not valid, explained by the SCI",
+      both,
+      {},
+      "down",
+      "sci-mismatch frames-not-valid",
+    ],
+    ["only late frames come", instead("rxLate"), {}, "down", "replay-window"],
+    [
+      "only frames on an SA that is not used come",
+      instead("rxNotUsingSa"),
+      {},
+      "down",
+      "stale-sak",
+    ],
     ["an unused SA for long", over(moving, grows("rxUnusedSa")), {}, "degraded", "stale-sak"],
     [
       "an unused SA for long, explained by the suite",
@@ -193,7 +205,7 @@ describe("faults of frames", () => {
       "counter-missing",
     ],
     [
-      "idle beside another fault",
+      "an idle link beside another fault",
       over(idle, () => ({ settings: { confidentialityOffset: 30 } })),
       {},
       "unknown",
@@ -212,17 +224,17 @@ describe("packet numbers", () => {
   const next = (nextPn: bigint | undefined, then = nextPn): Course =>
     over(moving, (index) => ({ frames: { nextPn: index < 19 ? nextPn : then } }));
   const high = 3n * 2n ** 62n;
-  judged([
+  judged("packet numbers", [
     ["not reported", next(undefined), {}, ...fine],
     ["half used", next(2n ** 63n), {}, ...fine],
     ["three quarters used", next(high), {}, "degraded", "packet-number-high"],
-    ["one less", next(high - 1n), {}, ...fine],
+    ["used one less than three quarters", next(high - 1n), {}, ...fine],
     ["not reported before", next(undefined, high), {}, ...fine],
     ["high only now", next(2n ** 63n, high), {}, ...fine],
     ["high only before", next(high, 2n ** 63n), {}, ...fine],
     ["of 32 bits, beyond their space for XPN", next(2n ** 33n), {}, ...fine],
     [
-      "of 32 bits",
+      "of 32 bits, used beyond three quarters",
       over(next(3n * 2n ** 30n), shortSuite),
       { link: short },
       "degraded",
@@ -246,19 +258,31 @@ describe("motion", () => {
   const rateUntold: Course = over(idle, (index) => ({
     port: { rate: unknown("notSupported", at(index * 5000)) },
   }));
-  judged([
+  judged("traffic", [
     ["one way on a busy port", over(sent, () => ({ pps: 1000 })), {}, "degraded", "frames-one-way"],
     [
-      "one way, the other one, on a busy port",
+      "one way, in the other direction, on a busy port",
       over(received, () => ({ pps: 1000 })),
       {},
       "degraded",
       "frames-one-way",
     ],
     ["one way for the evidence window", sent, last(sent, 19), "degraded", "frames-one-way"],
-    ["one way for less", sent, last(sent, 18), "unknown", "collecting-evidence"],
+    [
+      "one way for less than the evidence window",
+      sent,
+      last(sent, 18),
+      "unknown",
+      "collecting-evidence",
+    ],
     ["idle for the evidence window", idle, last(idle, 19), "unknown", "idle-unproven"],
-    ["idle for less", idle, last(idle, 18), "unknown", "collecting-evidence"],
+    [
+      "idle for less than the evidence window",
+      idle,
+      last(idle, 18),
+      "unknown",
+      "collecting-evidence",
+    ],
     [
       "frozen for half the window",
       busy(1000, 1000),
@@ -267,23 +291,23 @@ describe("motion", () => {
       "counters-frozen",
     ],
     [
-      "frozen for less",
+      "frozen for less than half the window",
       busy(1000, 1000),
       last(busy(1000, 1000), 9),
       "unknown",
       "collecting-evidence",
     ],
-    ["a rate of 5 in", busy(5, 0), {}, "unknown", "counters-frozen"],
-    ["a rate of 5 out", busy(0, 5), {}, "unknown", "counters-frozen"],
-    ["a rate below 5", busy(4.9, 4.9), {}, "unknown", "idle-unproven"],
-    ["a rate that is not reported", rateUntold, {}, "unknown", "idle-unproven"],
-    ["no peer answer needed while frames pass", moving, probe(95_500, 0), ...fine],
+    ["frozen at a rate of 5 in", busy(5, 0), {}, "unknown", "counters-frozen"],
+    ["frozen at a rate of 5 out", busy(0, 5), {}, "unknown", "counters-frozen"],
+    ["frozen at a rate below 5", busy(4.9, 4.9), {}, "unknown", "idle-unproven"],
+    ["frozen at a rate that is not reported", rateUntold, {}, "unknown", "idle-unproven"],
+    ["that passes needs no answer to a probe", moving, probe(95_500, 0), ...fine],
   ]);
 });
 
 describe("a probe", () => {
   const cut = over(idle, (index) => (index < 15 ? blocked : {}));
-  judged([
+  judged("a probe", [
     ["that sent nothing", idle, probe(95_500, 0, 0), "unknown", "idle-unproven"],
     ["lost, as old as the window", idle, probe(5_800, 0), "down", "probe-unanswered"],
     ["lost, older than the window", idle, probe(5_799, 0), "unknown", "idle-unproven"],

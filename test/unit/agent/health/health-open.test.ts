@@ -101,7 +101,7 @@ describe("a port that is not known to be open", () => {
     ["it was reported too long ago", open(known(["protectOff"], at(60_000))), {}, ...fine],
     ["it is weak", open(weak), {}, ...fine],
   ];
-  judged(rows);
+  judged("a port that is not known to be open:", rows);
 
   it.each([
     ["no way", known([], now)],

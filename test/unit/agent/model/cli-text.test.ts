@@ -397,15 +397,16 @@ describe("a plan", () => {
 
   it.each([
     [
+      "one step",
       [step],
       [],
       "1. erd-demo/primary: follow (at edge-a, link down for 0.5 s to 15 s, " +
         "risk breakBeforeMake)\n" +
         "     + macsec [secret cak]",
     ],
-    [[], [note], "not done: hub-1: edge-b cannot be read\n     next: linkseal status"],
-    [[], [], "Nothing to do: both ends are as the config wants them."],
-  ])("%#", (steps, notes, text) => {
+    ["one note", [], [note], "not done: hub-1: edge-b cannot be read\n     next: linkseal status"],
+    ["nothing to do", [], [], "Nothing to do: both ends are as the config wants them."],
+  ])("a plan with %s is shown", (_name, steps, notes, text) => {
     expect(planText(planOf(steps, notes))).toBe(text);
   });
 });

@@ -113,36 +113,65 @@ const proceed = { code: "operator.proceed", by: "a person" } as const;
 
 describe("what an operator may command", () => {
   const carrying = calmPort;
-  const states: readonly (readonly [OperatorVerb, CampaignState, PortFacts | undefined, string])[] =
-    [
-      ["proceed", "awaitingPeer", carrying, "awaitingPeer"],
-      ["proceed", "gated", carrying, "refused.notAwaiting"],
-      ["proceed", "held", carrying, "refused.notAwaiting"],
-      ["resume", "held", undefined, "gated"],
-      ["resume", "switching", carrying, "refused.notHeld"],
-      ["resume", "done", carrying, "refused.notHeld"],
-      ["revert", "held", carrying, "gated"],
-      ["revert", "gated", carrying, "gated"],
-      ["revert", "awaitingPeer", { ...carrying, keys: "both" }, "gated"],
-      ["revert", "held", { ...carrying, keys: "else" }, "gated"],
-      ["revert", "held", { ...carrying, keys: "new" }, "refused.oldKeyGone"],
-      ["revert", "held", undefined, "refused.unread"],
-      ["revert", "queued", carrying, "refused.notParked"],
-      ["revert", "proving", carrying, "refused.notParked"],
-      ["revert", "done", carrying, "refused.notParked"],
-      ["abandon", "queued", undefined, "done"],
-      ["abandon", "gated", carrying, "done"],
-      ["abandon", "awaitingPeer", carrying, "done"],
-      ["abandon", "held", carrying, "done"],
-      ["abandon", "held", undefined, "refused.notCarrying"],
-      ["abandon", "held", { ...carrying, carriedBy: "nothing" }, "refused.notCarrying"],
-      ["abandon", "held", { ...carrying, drain: "on" }, "refused.notCarrying"],
-      ["abandon", "held", { ...carrying, pending: "ours" }, "refused.notCarrying"],
-      ["abandon", "held", { ...carrying, pending: "foreign" }, "refused.notCarrying"],
-      ["abandon", "switching", carrying, "refused.notParked"],
-      ["abandon", "done", carrying, "refused.notParked"],
-    ];
-  it.each(states)("%s in %s", (verb, state, port, answer) => {
+  const states: readonly {
+    readonly verb: OperatorVerb;
+    readonly state: CampaignState;
+    readonly port: PortFacts | undefined;
+    readonly answer: string;
+  }[] = [
+    { verb: "proceed", state: "awaitingPeer", port: carrying, answer: "awaitingPeer" },
+    { verb: "proceed", state: "gated", port: carrying, answer: "refused.notAwaiting" },
+    { verb: "proceed", state: "held", port: carrying, answer: "refused.notAwaiting" },
+    { verb: "resume", state: "held", port: undefined, answer: "gated" },
+    { verb: "resume", state: "switching", port: carrying, answer: "refused.notHeld" },
+    { verb: "resume", state: "done", port: carrying, answer: "refused.notHeld" },
+    { verb: "revert", state: "held", port: carrying, answer: "gated" },
+    { verb: "revert", state: "gated", port: carrying, answer: "gated" },
+    { verb: "revert", state: "awaitingPeer", port: { ...carrying, keys: "both" }, answer: "gated" },
+    { verb: "revert", state: "held", port: { ...carrying, keys: "else" }, answer: "gated" },
+    {
+      verb: "revert",
+      state: "held",
+      port: { ...carrying, keys: "new" },
+      answer: "refused.oldKeyGone",
+    },
+    { verb: "revert", state: "held", port: undefined, answer: "refused.unread" },
+    { verb: "revert", state: "queued", port: carrying, answer: "refused.notParked" },
+    { verb: "revert", state: "proving", port: carrying, answer: "refused.notParked" },
+    { verb: "revert", state: "done", port: carrying, answer: "refused.notParked" },
+    { verb: "abandon", state: "queued", port: undefined, answer: "done" },
+    { verb: "abandon", state: "gated", port: carrying, answer: "done" },
+    { verb: "abandon", state: "awaitingPeer", port: carrying, answer: "done" },
+    { verb: "abandon", state: "held", port: carrying, answer: "done" },
+    { verb: "abandon", state: "held", port: undefined, answer: "refused.notCarrying" },
+    {
+      verb: "abandon",
+      state: "held",
+      port: { ...carrying, carriedBy: "nothing" },
+      answer: "refused.notCarrying",
+    },
+    {
+      verb: "abandon",
+      state: "held",
+      port: { ...carrying, drain: "on" },
+      answer: "refused.notCarrying",
+    },
+    {
+      verb: "abandon",
+      state: "held",
+      port: { ...carrying, pending: "ours" },
+      answer: "refused.notCarrying",
+    },
+    {
+      verb: "abandon",
+      state: "held",
+      port: { ...carrying, pending: "foreign" },
+      answer: "refused.notCarrying",
+    },
+    { verb: "abandon", state: "switching", port: carrying, answer: "refused.notParked" },
+    { verb: "abandon", state: "done", port: carrying, answer: "refused.notParked" },
+  ];
+  it.each(states)("$verb in $state is answered with $answer", ({ verb, state, port, answer }) => {
     const verdict = say(campaignOf(state, { kind: "rotate" }), verb, port);
     expect(verdict.kind === "accepted" ? verdict.campaign.state : verdict.why.code).toBe(answer);
   });
@@ -269,13 +298,13 @@ describe("abandon leaves both ends on one version", () => {
   );
 
   it.each([
-    ["rotate", "held", bothByNew, "linkseal rotation resume erd-demo"],
-    ["rotate", "gated", bothByNew, "linkseal rotation revert erd-demo"],
-    ["enrol", "held", old, "linkseal rotation resume erd-demo"],
-    ["enrol", "gated", old, "linkseal rotation show erd-demo"],
+    { kind: "rotate", state: "held", port: bothByNew, act: "linkseal rotation resume erd-demo" },
+    { kind: "rotate", state: "gated", port: bothByNew, act: "linkseal rotation revert erd-demo" },
+    { kind: "enrol", state: "held", port: old, act: "linkseal rotation resume erd-demo" },
+    { kind: "enrol", state: "gated", port: old, act: "linkseal rotation show erd-demo" },
   ] as const)(
-    "a refused abandon names the next command of a %s campaign in %s",
-    (kind, state, port, act) => {
+    "a refused abandon in $state of kind $kind names $act",
+    ({ kind, state, port, act }) => {
       const campaign = campaignOf(state, { kind, told: true });
       const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
       expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({

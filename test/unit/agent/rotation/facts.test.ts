@@ -121,15 +121,33 @@ describe("the port", () => {
     else expect(seen).toMatchObject(facts as object);
   });
 
-  const probes: readonly (readonly [string, number, number, number | undefined, string])[] = [
-    ["unanswered after the far end moved", 20, 0, 10, "nothing"],
-    ["answered after it moved", 20, 5, 10, "old"],
-    ["unanswered before it moved", 5, 0, 10, "old"],
-    ["unanswered while it has not moved", 20, 0, undefined, "old"],
+  const probes: readonly {
+    name: string;
+    sentAt: number;
+    answered: number;
+    movedAt: number | undefined;
+    carriedBy: string;
+  }[] = [
+    {
+      name: "unanswered after the far end moved",
+      sentAt: 20,
+      answered: 0,
+      movedAt: 10,
+      carriedBy: "nothing",
+    },
+    { name: "answered after it moved", sentAt: 20, answered: 5, movedAt: 10, carriedBy: "old" },
+    { name: "unanswered before it moved", sentAt: 5, answered: 0, movedAt: 10, carriedBy: "old" },
+    {
+      name: "unanswered while it has not moved",
+      sentAt: 20,
+      answered: 0,
+      movedAt: undefined,
+      carriedBy: "old",
+    },
   ];
   it.each(probes)(
-    "what carries a port in an enrolment: a probe %s",
-    (_name, sentAt, answered, movedAt, carriedBy) => {
+    "a probe $name shows that the port is carried by $carriedBy",
+    ({ sentAt, answered, movedAt, carriedBy }) => {
       const probe = { begunAt: at(sentAt), at: at(sentAt), sent: 5, answered };
       const moved = movedAt === undefined ? undefined : ({ at: at(movedAt), to: "new" } as const);
       const snapshot = snapshotOf(stateOf(clearPort()), { probe });
@@ -256,28 +274,44 @@ describe("a change whose far end went back to the old settings", () => {
 });
 
 describe("the far end", () => {
-  const cells: readonly (readonly [string, PeerState | undefined, number, string])[] = [
-    ["off is old", peerOff, 100, "old"],
-    ["on the new ids is new", peerOn(), 100, "new"],
+  const cells: readonly { name: string; peer: PeerState | undefined; time: number; far: string }[] =
     [
-      "another CAK is other",
-      peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
-      100,
-      "other",
-    ],
-    [
-      "another CKN is other",
-      peerOn({ ...keyOne, cknSecretId: "https://v/secrets/b/2" }),
-      100,
-      "other",
-    ],
-    ["busy is updating", peerOn(keyOne, { provisioning: "updating" }), 100, "updating"],
-    ["failed is failed", peerOn(keyOne, { provisioning: "failed" }), 100, "failed"],
-    ["within the grace nothing is settled", peerOff, 99, "updating"],
-    ["failed within the grace neither", peerOn(keyOne, { provisioning: "failed" }), 99, "updating"],
-    ["unreadable is unknown", undefined, 100, "unknown"],
-  ];
-  it.each(cells)("the far end of an enrolment: %s", (_name, peer, time, far) => {
+      { name: "that is off", peer: peerOff, time: 100, far: "old" },
+      { name: "on the new ids", peer: peerOn(), time: 100, far: "new" },
+      {
+        name: "on another CAK",
+        peer: peerOn({ ...keyOne, cakSecretId: "https://v/secrets/a/2" }),
+        time: 100,
+        far: "other",
+      },
+      {
+        name: "on another CKN",
+        peer: peerOn({ ...keyOne, cknSecretId: "https://v/secrets/b/2" }),
+        time: 100,
+        far: "other",
+      },
+      {
+        name: "that is busy",
+        peer: peerOn(keyOne, { provisioning: "updating" }),
+        time: 100,
+        far: "updating",
+      },
+      {
+        name: "that failed",
+        peer: peerOn(keyOne, { provisioning: "failed" }),
+        time: 100,
+        far: "failed",
+      },
+      { name: "that is off, within a grace,", peer: peerOff, time: 99, far: "updating" },
+      {
+        name: "that failed, within a grace,",
+        peer: peerOn(keyOne, { provisioning: "failed" }),
+        time: 99,
+        far: "updating",
+      },
+      { name: "that cannot be read", peer: undefined, time: 100, far: "unknown" },
+    ];
+  it.each(cells)("the far end of an enrolment $name is $far", ({ peer, time, far }) => {
     expect(farEndOf(peer, enrol, at(time), at(100))).toBe(far);
   });
 });
@@ -286,109 +320,151 @@ describe("the far end of a rotation and of a change", () => {
   const off = { ...change.new.settings, includeSci: !change.new.settings.includeSci };
   const sci = peerOn().sci === "on" ? ("off" as const) : ("on" as const);
   const both = { ...change, new: { key: keyOne, settings: off } };
-  const cells: readonly (readonly [string, PeerState, CampaignLink, string])[] = [
-    ["on the old key", peerOn(oldKey), rotate, "old"],
-    ["on the new key", peerOn(), rotate, "new"],
-    ["off", peerOff, rotate, "other"],
-    ["set as before", peerOn(), both, "old"],
-    ["set as wanted", peerOn(keyOne, { sci }), both, "new"],
-    ["the same before and after", peerOn(), change, "either"],
-    ["with another key", peerOn(oldKey), both, "other"],
-    ["with another suite", peerOn(keyOne, { suite: "gcm-aes-128" }), both, "other"],
+  const cells: readonly { name: string; peer: PeerState; entry: CampaignLink; far: string }[] = [
+    { name: "on the old key", peer: peerOn(oldKey), entry: rotate, far: "old" },
+    { name: "on the new key", peer: peerOn(), entry: rotate, far: "new" },
+    { name: "that is off", peer: peerOff, entry: rotate, far: "other" },
+    { name: "set as before", peer: peerOn(), entry: both, far: "old" },
+    { name: "set as wanted", peer: peerOn(keyOne, { sci }), entry: both, far: "new" },
+    { name: "the same before and after", peer: peerOn(), entry: change, far: "either" },
+    { name: "with another key", peer: peerOn(oldKey), entry: both, far: "other" },
+    {
+      name: "with another suite",
+      peer: peerOn(keyOne, { suite: "gcm-aes-128" }),
+      entry: both,
+      far: "other",
+    },
   ];
-  it.each(cells)("the far end of a rotation or change: %s", (_name, peer, entry, far) => {
+  it.each(cells)("the far end of a rotation or change $name is $far", ({ peer, entry, far }) => {
     expect(farEndOf(peer, entry, at(100), at(100))).toBe(far);
   });
 });
 
 describe("a sibling", () => {
   const protectedLink = snapshotOf(stateOf(securedPort()), { peer: peerOn() });
-  const cells: readonly (readonly [string, LinkSnapshot, boolean, Cause["code"] | undefined])[] = [
-    ["clear before its first key", snapshotOf(stateOf(clearPort())), false, undefined],
-    ["protected under its key", protectedLink, true, undefined],
-    [
-      "protected while its far end is already pointed elsewhere",
-      snapshotOf(stateOf(securedPort()), {
+  const cells: readonly {
+    name: string;
+    snapshot: LinkSnapshot;
+    bound: boolean;
+    answer: Cause["code"] | undefined;
+  }[] = [
+    {
+      name: "in the clear before its first key",
+      snapshot: snapshotOf(stateOf(clearPort())),
+      bound: false,
+      answer: undefined,
+    },
+    { name: "protected under its key", snapshot: protectedLink, bound: true, answer: undefined },
+    {
+      name: "whose far end points elsewhere",
+      snapshot: snapshotOf(stateOf(securedPort()), {
         peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }),
       }),
-      true,
-      "sibling.farEndMoved",
-    ],
-    ["clear although it has a key", snapshotOf(stateOf(clearPort())), true, "sibling.unsecured"],
-    ["protected by a key of no campaign", protectedLink, false, "sibling.foreignMacsec"],
-    [
-      "should-secure",
-      snapshotOf(
+      bound: true,
+      answer: "sibling.farEndMoved",
+    },
+    {
+      name: "in the clear although it has a key",
+      snapshot: snapshotOf(stateOf(clearPort())),
+      bound: true,
+      answer: "sibling.unsecured",
+    },
+    {
+      name: "protected by a key of no campaign",
+      snapshot: protectedLink,
+      bound: false,
+      answer: "sibling.foreignMacsec",
+    },
+    {
+      name: "with policy should-secure",
+      snapshot: snapshotOf(
         stateOf(securedPort({ settings: known({ ...settings, policy: "shouldSecure" }, now) })),
       ),
-      true,
-      "sibling.notMustSecure",
-    ],
-    [
-      "link down",
-      snapshotOf(stateOf(clearPort({ linkUp: known(false, now) }))),
-      false,
-      "sibling.linkDown",
-    ],
-    ["link unknown", snapshotOf(stateOf(clearPort({ linkUp: unread }))), false, "sibling.linkDown"],
-    [
-      "drained",
-      snapshotOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
-      false,
-      "sibling.drained",
-    ],
-    [
-      "BGP down",
-      snapshotOf(stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) })),
-      false,
-      "sibling.bgpDown",
-    ],
-    [
-      "a commit pending",
-      snapshotOf(stateOf(clearPort(), {}, { commitPending: true })),
-      false,
-      "sibling.commitPending",
-    ],
-    ["unreadable", snapshotOf(undefined), false, "sibling.unread"],
-    [
-      "clear with unreadable keys",
-      snapshotOf(stateOf(clearPort({ keys: unread }))),
-      false,
-      "sibling.foreignMacsec",
-    ],
-    ["without its port", snapshotOf(stateOf(clearPort({ port: "et-9" }))), false, "sibling.unread"],
-    [
-      "with an unreadable control plane",
-      snapshotOf(stateOf(clearPort(), { control: unread })),
-      false,
-      "sibling.commitPending",
-    ],
-    [
-      "clear with an unreadable far end",
-      snapshotOf(stateOf(clearPort()), { peer: undefined }),
-      false,
-      undefined,
-    ],
-    [
-      "clear with a far end that has a key",
-      snapshotOf(stateOf(clearPort()), { peer: peerOn() }),
-      false,
-      "sibling.farEndKeyed",
-    ],
-    [
-      "protected with unreadable settings",
-      snapshotOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
-      true,
-      "sibling.notMustSecure",
-    ],
-    [
-      "protected with an unreadable far end",
-      snapshotOf(stateOf(securedPort()), { peer: undefined }),
-      true,
-      undefined,
-    ],
+      bound: true,
+      answer: "sibling.notMustSecure",
+    },
+    {
+      name: "with its link down",
+      snapshot: snapshotOf(stateOf(clearPort({ linkUp: known(false, now) }))),
+      bound: false,
+      answer: "sibling.linkDown",
+    },
+    {
+      name: "with its link unknown",
+      snapshot: snapshotOf(stateOf(clearPort({ linkUp: unread }))),
+      bound: false,
+      answer: "sibling.linkDown",
+    },
+    {
+      name: "that is drained",
+      snapshot: snapshotOf(stateOf(clearPort(), { routing: known(drainedRouting, now) })),
+      bound: false,
+      answer: "sibling.drained",
+    },
+    {
+      name: "with BGP down",
+      snapshot: snapshotOf(
+        stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
+      ),
+      bound: false,
+      answer: "sibling.bgpDown",
+    },
+    {
+      name: "with a commit pending",
+      snapshot: snapshotOf(stateOf(clearPort(), {}, { commitPending: true })),
+      bound: false,
+      answer: "sibling.commitPending",
+    },
+    {
+      name: "that cannot be read",
+      snapshot: snapshotOf(undefined),
+      bound: false,
+      answer: "sibling.unread",
+    },
+    {
+      name: "clear with unreadable keys",
+      snapshot: snapshotOf(stateOf(clearPort({ keys: unread }))),
+      bound: false,
+      answer: "sibling.foreignMacsec",
+    },
+    {
+      name: "without its port",
+      snapshot: snapshotOf(stateOf(clearPort({ port: "et-9" }))),
+      bound: false,
+      answer: "sibling.unread",
+    },
+    {
+      name: "with an unreadable control plane",
+      snapshot: snapshotOf(stateOf(clearPort(), { control: unread })),
+      bound: false,
+      answer: "sibling.commitPending",
+    },
+    {
+      name: "clear with an unreadable far end",
+      snapshot: snapshotOf(stateOf(clearPort()), { peer: undefined }),
+      bound: false,
+      answer: undefined,
+    },
+    {
+      name: "clear with a far end that has a key",
+      snapshot: snapshotOf(stateOf(clearPort()), { peer: peerOn() }),
+      bound: false,
+      answer: "sibling.farEndKeyed",
+    },
+    {
+      name: "protected with unreadable settings",
+      snapshot: snapshotOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
+      bound: true,
+      answer: "sibling.notMustSecure",
+    },
+    {
+      name: "protected with an unreadable far end",
+      snapshot: snapshotOf(stateOf(securedPort()), { peer: undefined }),
+      bound: true,
+      answer: undefined,
+    },
   ];
-  it.each(cells)("whether a sibling carries: %s", (_name, snapshot, bound, answer) => {
+  it.each(cells)("a sibling $name has the gap $answer", ({ snapshot, bound, answer }) => {
     expect(carryGap(snapshot, bound ? keyOne : undefined)?.code).toBe(answer);
   });
 

@@ -235,15 +235,20 @@ describe("the plan of a change", () => {
     ]);
   });
 
-  it.each<readonly [string, Partial<WantedSettings>, string, string]>([
-    [
-      "suite",
-      { suite: "gcm-aes-256" },
-      "gcm-aes-256 sci on",
-      "suite gcm-aes-xpn-256 -> gcm-aes-256",
-    ],
-    ["SCI", { includeSci: false }, "gcm-aes-xpn-256 sci off", "includeSci true -> false"],
-  ])("the plan of a change of the %s moves the far end first", (_name, edit, told, gap) => {
+  it.each<{ name: string; edit: Partial<WantedSettings>; told: string; gap: string }>([
+    {
+      name: "suite",
+      edit: { suite: "gcm-aes-256" },
+      told: "gcm-aes-256 sci on",
+      gap: "suite gcm-aes-xpn-256 -> gcm-aes-256",
+    },
+    {
+      name: "SCI",
+      edit: { includeSci: false },
+      told: "gcm-aes-xpn-256 sci off",
+      gap: "includeSci true -> false",
+    },
+  ])("the plan of a change of the $name moves the far end first", ({ edit, told, gap }) => {
     const plan = planOf({ ...wish, over: over(edit) });
     expect(plan[1]).toContain(`| ? macsec et-0/0/0 ${gap} |`);
     expect(plan[2]).toMatch(/^switching erd-demo link1: give the far end the next settings \| /);

@@ -25,64 +25,109 @@ const night = "Fri 22:00-02:00 UTC";
 
 describe("a window", () => {
   it.each([
-    ["none is always open", [], "2026-11-24T10:00:00Z", "open until ever"],
-    ["before", [dublin], "2026-11-28T01:59:59.999Z", "closed until 2026-11-28T02:00:00Z"],
-    ["its first moment", [dublin], "2026-11-28T02:00:00Z", "open until 2026-11-28T06:00:00Z"],
-    ["its last moment", [dublin], "2026-11-28T05:59:59.999Z", "open until 2026-11-28T06:00:00Z"],
-    ["its end", [dublin], "2026-11-28T06:00:00Z", "closed until 2026-12-05T02:00:00Z"],
-    ["in summer", [dublin], "2026-07-04T00:59:00Z", "closed until 2026-07-04T01:00:00Z"],
-    ["a night", [night], "2026-11-27T23:00:00Z", "open until 2026-11-28T02:00:00Z"],
-    ["past midnight", [night], "2026-11-28T01:00:00Z", "open until 2026-11-28T02:00:00Z"],
-    ["not the day after", [night], "2026-11-28T23:00:00Z", "closed until 2026-12-04T22:00:00Z"],
-    [
-      "Saturday into Sunday",
-      ["Sat 23:00-01:00 UTC"],
-      "2026-11-29T00:30:00Z",
-      "open until 2026-11-29T01:00:00Z",
-    ],
-    [
-      "to midnight",
-      ["Sat 23:00-24:00 UTC"],
-      "2026-11-28T23:30:00Z",
-      "open until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "to 00:00",
-      ["Sat 23:00-00:00 UTC"],
-      "2026-11-28T23:30:00Z",
-      "open until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "the whole week",
-      ["daily 00:00-24:00 Europe/Dublin"],
-      "2026-11-28T23:30:00Z",
-      "open until ever",
-    ],
-    [
-      "a working week",
-      ["Mon-Fri 00:00-24:00 UTC"],
-      "2026-11-25T12:00:00Z",
-      "open until 2026-11-28T00:00:00Z",
-    ],
-    [
-      "all but Sundays",
-      ["Mon-Sat 00:00-24:00 UTC"],
-      "2026-11-23T00:00:00Z",
-      "open until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "a gap of a quarter",
-      ["daily 00:00-23:45 UTC"],
-      "2026-11-28T23:50:00Z",
-      "closed until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "another zone's day",
-      ["Sat 00:00-06:00 Asia/Tokyo"],
-      "2026-11-27T15:30:00Z",
-      "open until 2026-11-27T21:00:00Z",
-    ],
-  ])("whether windows are open: %s", (_name, windows, iso, says) => {
+    {
+      name: "no window",
+      windows: [],
+      iso: "2026-11-24T10:00:00Z",
+      says: "open until ever",
+    },
+    {
+      name: "the moment before a window",
+      windows: [dublin],
+      iso: "2026-11-28T01:59:59.999Z",
+      says: "closed until 2026-11-28T02:00:00Z",
+    },
+    {
+      name: "the first moment of a window",
+      windows: [dublin],
+      iso: "2026-11-28T02:00:00Z",
+      says: "open until 2026-11-28T06:00:00Z",
+    },
+    {
+      name: "the last moment of a window",
+      windows: [dublin],
+      iso: "2026-11-28T05:59:59.999Z",
+      says: "open until 2026-11-28T06:00:00Z",
+    },
+    {
+      name: "the end of a window",
+      windows: [dublin],
+      iso: "2026-11-28T06:00:00Z",
+      says: "closed until 2026-12-05T02:00:00Z",
+    },
+    {
+      name: "a window in summer time",
+      windows: [dublin],
+      iso: "2026-07-04T00:59:00Z",
+      says: "closed until 2026-07-04T01:00:00Z",
+    },
+    {
+      name: "a window over midnight",
+      windows: [night],
+      iso: "2026-11-27T23:00:00Z",
+      says: "open until 2026-11-28T02:00:00Z",
+    },
+    {
+      name: "a window over midnight, past it",
+      windows: [night],
+      iso: "2026-11-28T01:00:00Z",
+      says: "open until 2026-11-28T02:00:00Z",
+    },
+    {
+      name: "a window over midnight, a day later",
+      windows: [night],
+      iso: "2026-11-28T23:00:00Z",
+      says: "closed until 2026-12-04T22:00:00Z",
+    },
+    {
+      name: "a window from Saturday into Sunday",
+      windows: ["Sat 23:00-01:00 UTC"],
+      iso: "2026-11-29T00:30:00Z",
+      says: "open until 2026-11-29T01:00:00Z",
+    },
+    {
+      name: "a window to 24:00",
+      windows: ["Sat 23:00-24:00 UTC"],
+      iso: "2026-11-28T23:30:00Z",
+      says: "open until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a window to 00:00",
+      windows: ["Sat 23:00-00:00 UTC"],
+      iso: "2026-11-28T23:30:00Z",
+      says: "open until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a window over the whole week",
+      windows: ["daily 00:00-24:00 Europe/Dublin"],
+      iso: "2026-11-28T23:30:00Z",
+      says: "open until ever",
+    },
+    {
+      name: "a window over a working week",
+      windows: ["Mon-Fri 00:00-24:00 UTC"],
+      iso: "2026-11-25T12:00:00Z",
+      says: "open until 2026-11-28T00:00:00Z",
+    },
+    {
+      name: "a window on all days but Sunday",
+      windows: ["Mon-Sat 00:00-24:00 UTC"],
+      iso: "2026-11-23T00:00:00Z",
+      says: "open until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a gap of a quarter of an hour",
+      windows: ["daily 00:00-23:45 UTC"],
+      iso: "2026-11-28T23:50:00Z",
+      says: "closed until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a window on the day of another zone",
+      windows: ["Sat 00:00-06:00 Asia/Tokyo"],
+      iso: "2026-11-27T15:30:00Z",
+      says: "open until 2026-11-27T21:00:00Z",
+    },
+  ])("$name: the state is $says", ({ windows, iso, says }) => {
     expect(said(windows, [], iso)).toBe(says);
   });
 
@@ -97,36 +142,61 @@ describe("a window", () => {
 
   // Berlin: 02:00 becomes 03:00 on 2026-03-29 at 01:00 UTC, and 03:00 becomes 02:00 on 2026-10-25.
   it.each([
-    ["forward, before", berlin, "2026-03-29T00:59:00Z", "closed until 2026-03-29T01:00:00Z"],
-    ["forward, inside", berlin, "2026-03-29T01:00:00Z", "open until 2026-03-29T04:00:00Z"],
-    ["back, before", berlin, "2026-10-24T23:59:00Z", "closed until 2026-10-25T00:00:00Z"],
-    ["back, first 02:30", berlin, "2026-10-25T00:30:00Z", "open until 2026-10-25T05:00:00Z"],
-    ["back, second 02:30", berlin, "2026-10-25T01:30:00Z", "open until 2026-10-25T05:00:00Z"],
-    [
-      "a skipped span waits a week",
-      "Sun 02:15-02:45 Europe/Berlin",
-      "2026-03-28T12:00:00Z",
-      "closed until 2026-04-05T00:15:00Z",
-    ],
-    [
-      "a doubled span, once",
-      "Sun 02:15-02:45 Europe/Berlin",
-      "2026-10-25T00:15:00Z",
-      "open until 2026-10-25T00:45:00Z",
-    ],
-    [
-      "a doubled span, again",
-      "Sun 02:15-02:45 Europe/Berlin",
-      "2026-10-25T00:45:00Z",
-      "closed until 2026-10-25T01:15:00Z",
-    ],
-    [
-      "over a midnight that is skipped",
-      "Thu 23:00-02:00 Africa/Cairo",
-      "2026-04-23T21:30:00Z",
-      "open until 2026-04-23T23:00:00Z",
-    ],
-  ])("whether a window is open when clocks change: %s", (_name, window, iso, says) => {
+    {
+      name: "forward, before",
+      window: berlin,
+      iso: "2026-03-29T00:59:00Z",
+      says: "closed until 2026-03-29T01:00:00Z",
+    },
+    {
+      name: "forward, inside",
+      window: berlin,
+      iso: "2026-03-29T01:00:00Z",
+      says: "open until 2026-03-29T04:00:00Z",
+    },
+    {
+      name: "back, before",
+      window: berlin,
+      iso: "2026-10-24T23:59:00Z",
+      says: "closed until 2026-10-25T00:00:00Z",
+    },
+    {
+      name: "back, first 02:30",
+      window: berlin,
+      iso: "2026-10-25T00:30:00Z",
+      says: "open until 2026-10-25T05:00:00Z",
+    },
+    {
+      name: "back, second 02:30",
+      window: berlin,
+      iso: "2026-10-25T01:30:00Z",
+      says: "open until 2026-10-25T05:00:00Z",
+    },
+    {
+      name: "and skip the span",
+      window: "Sun 02:15-02:45 Europe/Berlin",
+      iso: "2026-03-28T12:00:00Z",
+      says: "closed until 2026-04-05T00:15:00Z",
+    },
+    {
+      name: "and double the span, first time",
+      window: "Sun 02:15-02:45 Europe/Berlin",
+      iso: "2026-10-25T00:15:00Z",
+      says: "open until 2026-10-25T00:45:00Z",
+    },
+    {
+      name: "and double the span, again",
+      window: "Sun 02:15-02:45 Europe/Berlin",
+      iso: "2026-10-25T00:45:00Z",
+      says: "closed until 2026-10-25T01:15:00Z",
+    },
+    {
+      name: "and skip midnight",
+      window: "Thu 23:00-02:00 Africa/Cairo",
+      iso: "2026-04-23T21:30:00Z",
+      says: "open until 2026-04-23T23:00:00Z",
+    },
+  ])("clocks change $name: the window is $says", ({ window, iso, says }) => {
     expect(said([window], [], iso)).toBe(says);
   });
 });
@@ -180,85 +250,91 @@ describe("a window on no day", () => {
 describe("a freeze", () => {
   const december = "2026-12-20/2027-01-05";
   it.each([
-    [
-      "closes without a window",
-      [],
-      [december],
-      "2026-12-24T12:00:00Z",
-      "closed until 2027-01-06T00:00:00Z",
-    ],
-    [
-      "is the end of always",
-      [],
-      [december],
-      "2026-11-24T12:00:00Z",
-      "open until 2026-12-20T00:00:00Z",
-    ],
-    ["that is over is nothing", [], [december], "2027-01-06T00:00:00Z", "open until ever"],
-    [
-      "the next window after it",
-      [dublin],
-      [december],
-      "2026-12-24T12:00:00Z",
-      "closed until 2027-01-09T02:00:00Z",
-    ],
-    [
-      "that begins in a window",
-      ["Sat 12:00-11:00 UTC"],
-      ["2026-11-29/2026-11-29"],
-      "2026-11-28T13:00:00Z",
-      "open until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "that ends in a window",
-      ["Sat 22:00-04:00 UTC"],
-      ["2026-11-28/2026-11-28"],
-      "2026-11-28T23:00:00Z",
-      "closed until 2026-11-29T00:00:00Z",
-    ],
-    [
-      "that follows another",
-      [],
-      ["2026-12-01/2026-12-02", "2026-12-03/2026-12-04"],
-      "2026-12-01T12:00:00Z",
-      "closed until 2026-12-05T00:00:00Z",
-    ],
-    [
-      "in its own zone",
-      [],
-      ["2026-12-01/2026-12-01 Asia/Tokyo"],
-      "2026-11-30T14:59:00Z",
-      "open until 2026-11-30T15:00:00Z",
-    ],
-    [
-      "of a day that lasts 25 hours",
-      [],
-      ["2026-10-25/2026-10-25 Europe/Berlin"],
-      "2026-10-25T22:59:00Z",
-      "closed until 2026-10-25T23:00:00Z",
-    ],
-    [
-      "from a midnight that is skipped",
-      [],
-      ["2026-04-24/2026-04-24 Africa/Cairo"],
-      "2026-04-23T21:00:00Z",
-      "open until 2026-04-23T22:00:00Z",
-    ],
-    [
-      "of years",
-      [dublin],
-      ["2026-01-01/2039-12-31"],
-      "2026-11-24T12:00:00Z",
-      "closed until 2040-01-07T02:00:00Z",
-    ],
-    [
-      "far ahead",
-      ["daily 00:00-24:00 UTC"],
-      ["2036-01-01/2036-01-01"],
-      "2026-11-24T12:00:00Z",
-      "open until 2036-01-01T00:00:00Z",
-    ],
-  ])("whether a freeze closes: %s", (_name, windows, freezes, iso, says) => {
+    {
+      name: "a freeze without a window",
+      windows: [],
+      freezes: [december],
+      iso: "2026-12-24T12:00:00Z",
+      says: "closed until 2027-01-06T00:00:00Z",
+    },
+    {
+      name: "a freeze ahead, without a window",
+      windows: [],
+      freezes: [december],
+      iso: "2026-11-24T12:00:00Z",
+      says: "open until 2026-12-20T00:00:00Z",
+    },
+    {
+      name: "a freeze that has ended",
+      windows: [],
+      freezes: [december],
+      iso: "2027-01-06T00:00:00Z",
+      says: "open until ever",
+    },
+    {
+      name: "a freeze before the next window",
+      windows: [dublin],
+      freezes: [december],
+      iso: "2026-12-24T12:00:00Z",
+      says: "closed until 2027-01-09T02:00:00Z",
+    },
+    {
+      name: "a freeze that begins in a window",
+      windows: ["Sat 12:00-11:00 UTC"],
+      freezes: ["2026-11-29/2026-11-29"],
+      iso: "2026-11-28T13:00:00Z",
+      says: "open until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a freeze that ends in a window",
+      windows: ["Sat 22:00-04:00 UTC"],
+      freezes: ["2026-11-28/2026-11-28"],
+      iso: "2026-11-28T23:00:00Z",
+      says: "closed until 2026-11-29T00:00:00Z",
+    },
+    {
+      name: "a freeze that follows another",
+      windows: [],
+      freezes: ["2026-12-01/2026-12-02", "2026-12-03/2026-12-04"],
+      iso: "2026-12-01T12:00:00Z",
+      says: "closed until 2026-12-05T00:00:00Z",
+    },
+    {
+      name: "a freeze in its own zone",
+      windows: [],
+      freezes: ["2026-12-01/2026-12-01 Asia/Tokyo"],
+      iso: "2026-11-30T14:59:00Z",
+      says: "open until 2026-11-30T15:00:00Z",
+    },
+    {
+      name: "a freeze of a day that lasts 25 hours",
+      windows: [],
+      freezes: ["2026-10-25/2026-10-25 Europe/Berlin"],
+      iso: "2026-10-25T22:59:00Z",
+      says: "closed until 2026-10-25T23:00:00Z",
+    },
+    {
+      name: "a freeze from a skipped midnight",
+      windows: [],
+      freezes: ["2026-04-24/2026-04-24 Africa/Cairo"],
+      iso: "2026-04-23T21:00:00Z",
+      says: "open until 2026-04-23T22:00:00Z",
+    },
+    {
+      name: "a freeze of years",
+      windows: [dublin],
+      freezes: ["2026-01-01/2039-12-31"],
+      iso: "2026-11-24T12:00:00Z",
+      says: "closed until 2040-01-07T02:00:00Z",
+    },
+    {
+      name: "a freeze far ahead",
+      windows: ["daily 00:00-24:00 UTC"],
+      freezes: ["2036-01-01/2036-01-01"],
+      iso: "2026-11-24T12:00:00Z",
+      says: "open until 2036-01-01T00:00:00Z",
+    },
+  ])("$name: the windows are $says", ({ windows, freezes, iso, says }) => {
     expect(said(windows, freezes, iso)).toBe(says);
   });
 });

@@ -47,7 +47,7 @@ describe("the risks that are not accepted", () => {
   });
   const both = [link, secondary];
 
-  it("are those that the config accepts no more than the operator does", () => {
+  it("the missing risks are those that neither config nor operator accepts", () => {
     const risks = ["breakBeforeMake", "noDrain", "hardDrain"] as const;
     expect(missingRisks(routers(), both, risks, accepting())).toEqual(risks);
     const some = accepting({
@@ -58,7 +58,7 @@ describe("the risks that are not accepted", () => {
     expect(missingRisks(routers(), both, [], accepting())).toEqual([]);
   });
 
-  it("count a router without probes, or one that was never reached, among them", () => {
+  it("noProbe is missing for a router without probes or never reached", () => {
     expect(missingRisks(routers(["edge-b"]), both, [], accepting())).toEqual(["noProbe"]);
     expect(missingRisks(routers([], ["edge-a"]), both, [], accepting())).toEqual(["noProbe"]);
     expect(missingRisks(routers(["edge-b"]), [link], [], accepting())).toEqual([]);
@@ -66,7 +66,7 @@ describe("the risks that are not accepted", () => {
     expect(risky).toEqual(["noDrain", "noProbe"]);
   });
 
-  it("are told one at a time, with the command that accepts it", () => {
+  it("missing risks are reported one at a time, with the command that accepts it", () => {
     const risks = ["noDrain", "hardDrain"] as const;
     expect(missingRisk(routers(), both, risks, accepting())).toEqual({
       code: "campaign-waiting",
@@ -78,7 +78,7 @@ describe("the risks that are not accepted", () => {
     expect(missingRisk(routers(), both, risks, accepted)).toBeUndefined();
   });
 
-  it("are accepted in the config until their date, each by its name", () => {
+  it("a risk is accepted in the config by its name, until its date", () => {
     const until = desired.acceptRisks[0]?.until ?? wall;
     expect(riskAccepted(desired, "breakBeforeMake", (until - 1) as WallTime)).toBe(true);
     expect(riskAccepted(desired, "breakBeforeMake", until)).toBe(false);
@@ -109,7 +109,7 @@ describe("keys that a campaign would take", () => {
   };
   const bound = (key: KeyRef) => bindingOf({ key });
 
-  it("are fresh where none equals another, nor one of the group", async () => {
+  it("keys are fresh where none equals another, nor one of the group", async () => {
     expect(await fresh([one, two], {})).toBe("fresh");
     expect(await fresh([one, one], {})).toBe("vault.reusedCkn");
     expect(await fresh([one], { "erd/x": bound(two) })).toBe("fresh");
@@ -119,7 +119,7 @@ describe("keys that a campaign would take", () => {
     );
   });
 
-  it("are compared with other groups by their name alone, which needs no other vault", async () => {
+  it("keys are compared with other groups by CKN alone, without their vault", async () => {
     expect(await fresh([one], { "other/x": bound(one) })).toBe("vault.reusedCkn");
     expect(await fresh([one], { "other/x": bound({ ...one, ckn: far.ckn }) })).toBe("fresh");
     expect(await fresh([one, two], { "other/x": bound(two) })).toBe("vault.reusedCkn");
@@ -134,7 +134,7 @@ describe("a campaign that begins", () => {
   const kind = "enrol" as const;
   const reason = { code: "begin.newerKey", on: "age" } as const;
 
-  it("by itself is the policy's, under the intent that it serves", () => {
+  it("a campaign that begins by itself is the policy's, under its intent", () => {
     const begun = { group, kind, links, asked: undefined, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toEqual({
       ...noMarks,
@@ -144,7 +144,7 @@ describe("a campaign that begins", () => {
     });
   });
 
-  it("by hand is the operator's, with what they accepted", () => {
+  it("a campaign that begins by hand is the operator's, with the accepted risks", () => {
     const wish = asked({ risks: ["noDrain"], urgency: "emergency" });
     const begun = { group, kind, links, asked: wish, reason };
     expect(newCampaign({ world, intent: 7 }, begun)).toMatchObject({
@@ -153,7 +153,7 @@ describe("a campaign that begins", () => {
     });
   });
 
-  it("or does not says where, why, and what to do, with nothing done", () => {
+  it("a refused campaign says where, why, and what to do, with effect none", () => {
     expect(cannotBegin("gate.busy", "erd/x", "it is busy", "wait")).toMatchObject({
       ...{ code: "gate.busy", effect: "none", where: "erd/x", next: "wait", message: "it is busy" },
     });
@@ -163,7 +163,7 @@ describe("a campaign that begins", () => {
 describe("a link whose settings are wanted otherwise", () => {
   const binding = bindingOf({ settings: { ...link.settings, includeSci: false }, generation: 4 });
 
-  it("changes from what was accepted to what the intent wants, under its own key", () => {
+  it("a change goes from the accepted settings to the wanted ones, under one key", () => {
     const { key, created } = binding;
     expect(changeOf({ link, binding })).toEqual({
       ...{ name: "primary", device: "edge-a", port: "et-0/0/0", created, generation: 4 },
@@ -173,7 +173,7 @@ describe("a link whose settings are wanted otherwise", () => {
     });
   });
 
-  it("is told from one that is as it was accepted", () => {
+  it("a link with other settings than accepted differs from one as accepted", () => {
     expect(sameSettings({ link, binding })).toBe(false);
     expect(sameSettings({ link, binding: bindingOf() })).toBe(true);
   });

@@ -12,31 +12,56 @@ import { EffectsBench } from "./effects-bench.ts";
 
 describe("an accepted change", () => {
   const keys = (held: "old" | "both" | "new"): { readonly keys: typeof held } => ({ keys: held });
-  const shown: readonly (readonly [
-    ActionKind,
-    Partial<Task["port"]>,
-    Partial<Task["port"]>,
-    string,
-  ])[] = [
-    ["drain", { drain: "off" }, { drain: "on" }, "the drain of et-0/0/0"],
-    ["add", keys("old"), keys("both"), "the new key of et-0/0/0"],
-    ["stage", keys("old"), { ...keys("old"), pending: "ours" } as object, "the new key of"],
-    ["stage", keys("old"), keys("both"), "the new key of"],
-    [
-      "promote",
-      keys("both"),
-      { ...keys("both"), promoted: true } as object,
-      "the promotion of the new key of",
-    ],
-    ["promote", keys("both"), keys("new"), "the promotion of the new key of"],
-    ["removeOld", keys("both"), keys("new"), "the removal of the old key of"],
-    ["removeNew", keys("both"), keys("old"), "the removal of the new key of"],
-    ["replace", keys("old"), keys("new"), "the new key of"],
-    ["replaceBack", keys("new"), keys("old"), "the old key of"],
+  const shown: readonly {
+    readonly action: ActionKind;
+    readonly lost: Partial<Task["port"]>;
+    readonly kept: Partial<Task["port"]>;
+    readonly words: string;
+  }[] = [
+    {
+      action: "drain",
+      lost: { drain: "off" },
+      kept: { drain: "on" },
+      words: "the drain of et-0/0/0",
+    },
+    { action: "add", lost: keys("old"), kept: keys("both"), words: "the new key of et-0/0/0" },
+    {
+      action: "stage",
+      lost: keys("old"),
+      kept: { ...keys("old"), pending: "ours" } as object,
+      words: "the new key of",
+    },
+    { action: "stage", lost: keys("old"), kept: keys("both"), words: "the new key of" },
+    {
+      action: "promote",
+      lost: keys("both"),
+      kept: { ...keys("both"), promoted: true } as object,
+      words: "the promotion of the new key of",
+    },
+    {
+      action: "promote",
+      lost: keys("both"),
+      kept: keys("new"),
+      words: "the promotion of the new key of",
+    },
+    {
+      action: "removeOld",
+      lost: keys("both"),
+      kept: keys("new"),
+      words: "the removal of the old key of",
+    },
+    {
+      action: "removeNew",
+      lost: keys("both"),
+      kept: keys("old"),
+      words: "the removal of the new key of",
+    },
+    { action: "replace", lost: keys("old"), kept: keys("new"), words: "the new key of" },
+    { action: "replaceBack", lost: keys("new"), kept: keys("old"), words: "the old key of" },
   ];
   it.each(shown)(
-    "%s is lost where a look shows %j, and not with %j",
-    async (action, lost, kept, words) => {
+    "an accepted $action is lost where an observation shows $lost, and not with $kept",
+    async ({ action, lost, kept, words }) => {
       const scene = new EffectsBench();
       await scene.clock.runFor(500_000);
       const prepare = action === "replaceBack" ? "prepareBack" : "prepare";
@@ -61,7 +86,7 @@ describe("an accepted change", () => {
     },
   );
 
-  it("counts as kept after a minute", async () => {
+  it("an accepted change counts as kept after a minute", async () => {
     const judged = async (ms: number): Promise<LinksealError | undefined> => {
       const scene = new EffectsBench();
       await scene.clock.runFor(500_000);
@@ -74,7 +99,7 @@ describe("an accepted change", () => {
     expect(await judged(60_001)).toBeUndefined();
   });
 
-  it("may still be lost for a minute, and never before anything was written", async () => {
+  it("an accepted change may be lost for a minute, and none before a write", async () => {
     const scene = new EffectsBench();
     await scene.clock.runFor(500_000);
     expect(scene.effects.mayLose(scene.clock.now())).toBe(false);
@@ -84,17 +109,20 @@ describe("an accepted change", () => {
     expect(scene.effects.mayLose(instantAfter(at, 60_001))).toBe(false);
   });
 
-  it.each(["restore", "open", "rekeySak"] as const)("%s is never called lost", async (action) => {
-    const scene = new EffectsBench();
-    await scene.clock.runFor(500_000);
-    await scene.run("drain");
-    await scene.run(action);
-    expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();
-  });
+  it.each(["restore", "open", "rekeySak"] as const)(
+    "an accepted %s is never called lost",
+    async (action) => {
+      const scene = new EffectsBench();
+      await scene.clock.runFor(500_000);
+      await scene.run("drain");
+      await scene.run(action);
+      expect(scene.judge({ drain: "off", keys: "old" })).toBeUndefined();
+    },
+  );
 });
 
 describe("a commit that was lost", () => {
-  it("names the campaign to look at, or the plan where there is none", () => {
+  it("a lost commit names the campaign to show, or the plan where there is none", () => {
     expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan");
     expect(commitLost("edge-a", "this", 1_500, "g").next).toBe("linkseal rotation show g");
   });
@@ -103,7 +131,7 @@ describe("a commit that was lost", () => {
 describe("a prepared change", () => {
   // What was validated and never applied stayed on the candidate, in the way of the restore.
   it.each(["journal", "look"] as const)(
-    "leaves nothing on the candidate where the %s fails",
+    "a prepared change leaves nothing on the candidate where the %s fails",
     async (part) => {
       const scene = new EffectsBench();
       const recheck = (): never => {

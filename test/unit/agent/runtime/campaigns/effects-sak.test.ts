@@ -22,7 +22,7 @@ function effectOn(
 }
 
 describe("a fresh SAK", () => {
-  it("comes from a port that is shut and opened where none can be asked for", async () => {
+  it("a fresh SAK comes from shutting and opening a port that takes no request", async () => {
     const scene = new EffectsBench({ capabilities: { macsec: { ...macsec, hitless: [] } } });
     await scene.run("rekeySak");
     const { port } = scene.link;
@@ -42,13 +42,13 @@ describe("a fresh SAK", () => {
     ]);
   });
 
-  it("is asked for where the router makes them", async () => {
+  it("a fresh SAK is requested where the router makes them", async () => {
     const scene = new EffectsBench(able);
     await scene.run("rekeySak");
     expect(scene.changes).toEqual([[{ kind: "macsec.rekeySak", port: scene.link.port }]]);
   });
 
-  it("comes from a port that is shut and opened where the far end makes them", async () => {
+  it("a fresh SAK comes from shutting and opening where the far end makes them", async () => {
     const scene = refusing(effectOn("none"));
     await scene.run("rekeySak");
     const kinds = scene.changes.map(([change]) => change?.kind);
@@ -58,13 +58,13 @@ describe("a fresh SAK", () => {
   it.each([
     ["a refusal for another reason", effectOn("none", "device.rejected")],
     ["one that may have done something", effectOn("unknown")],
-  ])("is not made after %s", async (_what, error) => {
+  ])("a fresh SAK is not made by shutting the port after %s", async (_what, error) => {
     const scene = refusing(error);
     await scene.fails("rekeySak");
     expect(scene.changes).toHaveLength(1);
   });
 
-  it("is not made by a driver that is broken", async () => {
+  it("a fresh SAK is not made by shutting the port after an error of our own", async () => {
     const scene = refusing(new TypeError("broken"));
     await expect(scene.run("rekeySak")).rejects.toThrow("broken");
     expect(scene.changes).toHaveLength(1);

@@ -12,7 +12,7 @@ const at = { port: "et-0/0/0" };
 describe("a router that needs its port shut for a key", () => {
   const quirk = { edit: shutsFirst };
 
-  it("gets it shut, checked and written down, and opened by the change of the key", async () => {
+  it("a port that must be shut is shut with check and record, and the key opens it", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("removeOld");
     expect(scene.changes).toEqual([
@@ -37,7 +37,7 @@ describe("a router that needs its port shut for a key", () => {
     ]);
   });
 
-  it("keeps its port open where the last check says no", async () => {
+  it("a port that must be shut stays open where the last check refuses", async () => {
     const scene = new EffectsBench(quirk);
     const recheck = (): never => {
       throw failing("gate.siblingUnhealthy");
@@ -46,7 +46,7 @@ describe("a router that needs its port shut for a key", () => {
     expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
   });
 
-  it("keeps its port open where a last look finds that its link works again", async () => {
+  it("a port that must be shut stays open where its link works again", async () => {
     const scene = new EffectsBench(quirk);
     const observeAgain = (): never => {
       throw failing("gate.stale");
@@ -59,7 +59,7 @@ describe("a router that needs its port shut for a key", () => {
     ["before it was shut", true, 1],
     ["shut as it was left", false, 1],
     ["open again by itself: seed 16-345", true, 2],
-  ] as const)("is checked as often as it is taken where a look finds it %s", async (...row) => {
+  ] as const)("a port is checked as often as it is interrupted, observed %s", async (...row) => {
     const [when, linkUp, checks] = row;
     const scene = new EffectsBench(quirk);
     const observe = async (): Promise<void> => {
@@ -76,7 +76,7 @@ describe("a router that needs its port shut for a key", () => {
     expect(scene.log.filter((line) => line === "recheck")).toHaveLength(checks);
   });
 
-  it("has its replacement validated anew once it is shut", async () => {
+  it("a replacement is validated anew once the port is shut", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("prepare");
     await scene.run("replace");
@@ -98,13 +98,13 @@ describe("a router that needs its port shut for a key", () => {
     ]);
   });
 
-  it("is not shut for a replacement that was not validated", async () => {
+  it("a port is not shut for a replacement that was not validated", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("replace");
     expect(scene.log).toEqual([]);
   });
 
-  it("is another one where that one alone needs it", async () => {
+  it("a port is not shut where only the other router has the quirk", async () => {
     const edit = (wanted: Desired): Desired => ({
       ...shutsFirst(wanted),
       devices: shutsFirst(wanted)
@@ -116,7 +116,7 @@ describe("a router that needs its port shut for a key", () => {
     expect(scene.changes).toHaveLength(1);
   });
 
-  it("is given the old key again the same way", async () => {
+  it("a port is shut for the old key on the way back as well", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("prepareBack");
     await scene.run("replaceBack");
@@ -127,7 +127,7 @@ describe("a router that needs its port shut for a key", () => {
     ]);
   });
 
-  it("keeps its old key where the validation fails then", async () => {
+  it("a shut port keeps its old key where the second validation fails", async () => {
     const scene = new EffectsBench(quirk);
     await scene.run("prepare");
     scene.hooks.apply = async () => {

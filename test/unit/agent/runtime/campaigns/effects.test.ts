@@ -46,7 +46,7 @@ describe("an effect on the router", () => {
     ["open", {}, [{ kind: "port.open", ...at }]],
   ];
   it.each(cells)(
-    "%s is validated, written down, checked and applied",
+    "the effect %s is validated, written to the journal, checked and applied",
     async (action, over, parts) => {
       const scene = new EffectsBench();
       await scene.clock.runFor(1_000);
@@ -63,7 +63,7 @@ describe("an effect on the router", () => {
     },
   );
 
-  it("that stages a key writes its token down first, and arms a timer", async () => {
+  it("staging a key writes its token to the journal first, and arms a timer", async () => {
     const scene = new EffectsBench();
     const campaign = rotation();
     await scene.run("stage", { campaign });
@@ -79,27 +79,27 @@ describe("an effect on the router", () => {
     expect(scene.written()).toEqual({ ...campaign, token: "t-1" });
   });
 
-  it("that stages a key again keeps the token of the attempt before it", async () => {
+  it("staging a key again keeps the token of the attempt before it", async () => {
     const scene = new EffectsBench();
     const campaign = rotation({ token: "t-8", earlierToken: "t-7" });
     await scene.run("stage", { campaign });
     expect(scene.written()).toEqual({ ...campaign, token: "t-1", earlierToken: "t-8" });
   });
 
-  it("that is none in a group without a drain touches nothing", async () => {
+  it("drain and restore in a group without a drain touch nothing", async () => {
     const scene = new EffectsBench({}, { drain: "none" });
     await scene.run("drain");
     await scene.run("restore");
     expect(scene.log).toEqual([]);
   });
 
-  it("that probes sends a few more packets than the proof needs", async () => {
+  it("a probe sends a few more packets than the proof needs", async () => {
     const scene = new EffectsBench();
     await scene.run("probe");
     expect(scene.log).toEqual(["probe et-0/0/0 25"]);
   });
 
-  it("is not applied where it cannot be written down", async () => {
+  it("an effect is not applied where the journal cannot be written", async () => {
     const scene = new EffectsBench();
     scene.failures.write = failing("journal.full");
     expect((await scene.fails("drain")).code).toBe("journal.full");
@@ -107,7 +107,7 @@ describe("an effect on the router", () => {
     expect(scene.log.filter((line) => line.startsWith("apply"))).toEqual([]);
   });
 
-  it("is not applied where the last check says no", async () => {
+  it("an effect is not applied where the last check refuses", async () => {
     const scene = new EffectsBench();
     const recheck = (): never => {
       throw failing("gate.siblingUnhealthy");
@@ -116,7 +116,7 @@ describe("an effect on the router", () => {
     expect(scene.log.slice(-2)).toEqual(["write effect edge-a: removeOld t-1", "rollback t-1"]);
   });
 
-  it("may have happened where no answer came, and not where it was only validated", async () => {
+  it("an effect without an answer is unknown once applied, and none before", async () => {
     const scene = new EffectsBench();
     scene.delays.apply = 90_001;
     expect(await scene.fails("drain")).toMatchObject({
@@ -128,7 +128,7 @@ describe("an effect on the router", () => {
   });
 
   // A drain without an answer was forgotten, and taken for a foreign one once the router made it.
-  it("without an answer stays written down as one that may still come", async () => {
+  it("an effect without an answer stays in the journal as one that may still come", async () => {
     const scene = new EffectsBench();
     scene.delays.apply = 90_001;
     await scene.fails("drain");
@@ -147,7 +147,7 @@ describe("an effect on the router", () => {
     });
   });
 
-  it("that is known to have done nothing comes no more", async () => {
+  it("an effect that is known to have done nothing is settled in the journal", async () => {
     const scene = new EffectsBench();
     const none = { effect: "none", where: "edge-a", next: "wait" } as const;
     scene.failures.apply = new LinksealError("device.locked", "another session", none);
@@ -158,7 +158,7 @@ describe("an effect on the router", () => {
     expect(scene.memory.late).toMatchObject({ "erd-demo/primary": [{ token: "t-2" }] });
   });
 
-  it("that drains a link which is drained already shows nothing of itself", async () => {
+  it("a drain of a link that is drained already is recorded as hidden", async () => {
     const scene = new EffectsBench();
     scene.drained.add("primary");
     await settled(scene.clock, scene.deviceCache.observe("edge-a", never));
@@ -173,7 +173,7 @@ function enrolled(): Campaign["links"] {
 }
 
 describe("a staged key", () => {
-  it("is confirmed or rolled back only where the device still holds it", async () => {
+  it("a staged key is confirmed or rolled back only where the device still has it", async () => {
     const scene = new EffectsBench();
     await scene.run("confirm");
     await scene.run("rollBack");
@@ -184,7 +184,7 @@ describe("a staged key", () => {
     expect(scene.log.slice(4)).toEqual(["recall t-9", "recall t-9"]);
   });
 
-  it("is that of the attempt before where the router was late with it", async () => {
+  it("a staged key is that of the attempt before where the router was late", async () => {
     const scene = new EffectsBench();
     const campaign = rotation({ token: "t-9", earlierToken: "t-8" });
     scene.forgotten.add("t-9");
@@ -194,26 +194,26 @@ describe("a staged key", () => {
     expect(scene.log).toEqual([...asked, "confirm t-8", ...asked, "rollback t-8"]);
   });
 
-  it("is settled once, whatever else was tried", async () => {
+  it("a staged key is confirmed once, without asking for earlier attempts", async () => {
     const scene = new EffectsBench();
     await scene.run("confirm", { campaign: rotation({ token: "t-9", earlierToken: "t-8" }) });
     expect(scene.log).toEqual(["recall t-9", "confirm t-9"]);
   });
 
-  it("that was never staged is not asked for", async () => {
+  it("a key that was never staged is not asked for", async () => {
     const scene = new EffectsBench();
     await scene.run("confirm", { campaign: rotation() });
     await scene.run("rollBack", { campaign: rotation() });
     expect(scene.log).toEqual([]);
   });
 
-  it("may have been settled where no answer came in time", async () => {
+  it("a staged key without an answer in time may have been settled", async () => {
     const scene = new EffectsBench();
     scene.delays.recall = 90_001;
     expect(await scene.fails("confirm")).toMatchObject({ effect: "unknown", where: "edge-a" });
   });
 
-  it("that is taken back on purpose is not lost, and one that was confirmed may be", async () => {
+  it("a staged key that is rolled back is not lost, a confirmed one may be", async () => {
     const scene = new EffectsBench();
     await scene.run("stage");
     await scene.run("rollBack");
@@ -243,20 +243,23 @@ describe("a replacement", () => {
       ],
     ],
   ];
-  it.each(kinds)("of %s by %s becomes that change", async (kind, action, parts) => {
-    const scene = new EffectsBench();
-    const links = rotation().links.map((link) => {
-      const old = link.old && {
-        ...link.old,
-        settings: { ...link.old.settings, includeSci: false },
-      };
-      return kind === "enrol" ? { ...link, old: undefined } : { ...link, old };
-    });
-    await scene.run(action, { campaign: rotation({ kind, links }) });
-    expect(scene.changes).toEqual([parts]);
-  });
+  it.each(kinds)(
+    "a replacement of a %s campaign by %s becomes its change of the router",
+    async (kind, action, parts) => {
+      const scene = new EffectsBench();
+      const links = rotation().links.map((link) => {
+        const old = link.old && {
+          ...link.old,
+          settings: { ...link.old.settings, includeSci: false },
+        };
+        return kind === "enrol" ? { ...link, old: undefined } : { ...link, old };
+      });
+      await scene.run(action, { campaign: rotation({ kind, links }) });
+      expect(scene.changes).toEqual([parts]);
+    },
+  );
 
-  it("waits on the candidate for its direction alone, and is applied once", async () => {
+  it("a replacement is valid for its direction alone, and is applied once", async () => {
     const scene = new EffectsBench();
     expect([scene.replacement(), scene.replacement("reverting")]).toEqual(["absent", "absent"]);
     await scene.run("prepare");
@@ -277,7 +280,7 @@ describe("a replacement", () => {
 
   // A campaign that was abandoned left its candidate, and the next one told the far end of another
   // key on the strength of it.
-  it("is not the one of a later campaign with another key", async () => {
+  it("a replacement is not valid for a later campaign with another key", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");
     const links = rotation().links.map((link) => ({
@@ -292,7 +295,7 @@ describe("a replacement", () => {
     expect(scene.replacement("switching", { links })).toBe("valid");
   });
 
-  it("back is not the one of a later campaign that goes back to another key", async () => {
+  it("a replacement back is not valid for a campaign back to another key", async () => {
     const scene = new EffectsBench();
     await scene.run("prepareBack");
     const links = rotation().links.map(({ old, ...link }) => ({
@@ -303,7 +306,7 @@ describe("a replacement", () => {
     expect(scene.replacement("reverting", { links })).toBe("absent");
   });
 
-  it("back is not the one forward", async () => {
+  it("a replacement back takes the place of the one forward", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");
     await scene.run("prepareBack");
@@ -314,7 +317,7 @@ describe("a replacement", () => {
   });
 
   it.each(["drain", "restore", "open", "rekeySak"] as const)(
-    "is taken off the candidate before %s",
+    "a replacement is taken off the candidate before %s",
     async (action) => {
       const scene = new EffectsBench();
       await scene.run("prepare");
@@ -327,7 +330,7 @@ describe("a replacement", () => {
     },
   );
 
-  it("that cannot be taken off does not keep the traffic away", async () => {
+  it("a replacement that cannot be taken off does not keep the traffic away", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");
     scene.failures.rollback = failing("transport.closed", "gone");
@@ -339,7 +342,7 @@ describe("a replacement", () => {
     await expect(scene.run("restore")).rejects.toThrow("a bug");
   });
 
-  it("is waited for no longer than ten seconds", async () => {
+  it("the rollback of a replacement is waited for no longer than ten seconds", async () => {
     const scene = new EffectsBench();
     await scene.run("prepare");
     scene.delays.rollback = 60_000;
@@ -353,7 +356,7 @@ describe("a replacement", () => {
 
 describe("a router that refuses a key", () => {
   it.each(["stage", "add", "prepare"] as const)(
-    "makes %s a fact for the tables",
+    "a router's refusal of a key to %s becomes a fact for the tables",
     async (action) => {
       for (const code of ["device.rejected", "device.unsupported"] as const) {
         const scene = new EffectsBench();
@@ -369,7 +372,7 @@ describe("a router that refuses a key", () => {
     },
   );
 
-  it("refuses the way back alone where that was asked", async () => {
+  it("a router's refusal of the way back refuses that direction alone", async () => {
     const scene = new EffectsBench();
     scene.failures.prepare = failing("device.rejected", "no such key");
     await scene.run("prepareBack");
@@ -379,7 +382,7 @@ describe("a router that refuses a key", () => {
     ]);
   });
 
-  it("is an error with whatever else is asked, and with any other failure", async () => {
+  it("another failure, or a refusal of another effect, is an error", async () => {
     const scene = new EffectsBench();
     scene.failures.prepare = failing("device.rejected");
     for (const action of ["promote", "removeOld", "removeNew", "drain"] as const) {
@@ -402,7 +405,7 @@ describe("a key for the far end", () => {
     ["putOld", { key: oldKey, suite: "gcm-aes-128", sci: "off", admin: "up", over }],
   ] as const;
   it.each(cells)(
-    "%s is written down, checked, and told with what it may replace",
+    "%s is written to the journal, checked, and put with what it may replace",
     async (action, want) => {
       const scene = new EffectsBench();
       const links = rotation().links.map((link) => {
@@ -426,13 +429,13 @@ describe("a key for the far end", () => {
     },
   );
 
-  it("of an enrolment may replace nothing but what is not there", async () => {
+  it("a put of an enrolment may replace only a far end without MACsec", async () => {
     const scene = new EffectsBench();
     await scene.run("putNew", { campaign: rotation({ kind: "enrol", links: enrolled() }) });
     expect(scene.puts[0]?.over).toEqual([undefined, newKey]);
   });
 
-  it("may land for its grace from before it is written down until its end is seen", async () => {
+  it("a put has a grace from before its record until its end is observed", async () => {
     const scene = new EffectsBench();
     const { graces } = scene.parts;
     await scene.clock.runFor(1_000);
@@ -446,7 +449,7 @@ describe("a key for the far end", () => {
     expect([...graces]).toEqual([["erd-demo/primary", 91_000]]);
   });
 
-  it("is not told where the last check says no, or where the journal fails", async () => {
+  it("a put is not sent where the last check refuses or the journal fails", async () => {
     const scene = new EffectsBench();
     const recheck = (): never => {
       throw failing("gate.siblingUnhealthy");
@@ -457,7 +460,7 @@ describe("a key for the far end", () => {
     expect(scene.puts).toEqual([]);
   });
 
-  it("may have been told where no answer came in time", async () => {
+  it("a put without an answer in time is of unknown effect", async () => {
     const scene = new EffectsBench();
     scene.delays.put = 90_001;
     expect(await scene.fails("putNew")).toMatchObject({
@@ -467,7 +470,7 @@ describe("a key for the far end", () => {
 });
 
 describe("how long a commit waits for its confirm", () => {
-  it("is what the config says, where the device can wait so long", () => {
+  it("a commit waits for its confirmation as the config says, or less", () => {
     const confirmed = { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 7 } as const;
     expect([withinOf(confirmed, 6), withinOf(confirmed, 8)]).toEqual([6, 7]);
     expect(withinOf({ kind: "armedRevert" }, 6)).toBe(6);

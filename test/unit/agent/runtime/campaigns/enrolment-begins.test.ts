@@ -22,7 +22,7 @@ async function bare(met: readonly Name[] = names): Promise<BeginBench> {
 const both = "enrol secondary primary";
 
 describe("an enrolment that the intent begins", () => {
-  it("is of every link without a key on either end, in the order of the config", async () => {
+  it("an enrolment has every link without a key on either end, in order", async () => {
     const bench = await bare();
     expect(await bench.enrolment()).toBe(both);
     const campaign = await bench.enrolling();
@@ -40,7 +40,7 @@ describe("an enrolment that the intent begins", () => {
     });
   });
 
-  it("leaves out what has a key of ours, and asks no vault where nothing is left", async () => {
+  it("an enrolment leaves out links with our key, and may ask no vault", async () => {
     const bench = await bare();
     bench.bind("secondary");
     await bench.observe();
@@ -53,7 +53,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment()).toBe("nothing");
   });
 
-  it("does not begin beside an open campaign", async () => {
+  it("an enrolment does not begin beside an open campaign", async () => {
     const bench = await bare();
     const campaigns = { "erd-demo": campaignOf("proving", { kind: "enrol" }) };
     bench.memory = { ...bench.memory, campaigns };
@@ -61,7 +61,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment(asked())).toBe("nothing");
   });
 
-  it("is not begun again by itself for a link that this intent did not bring there", async () => {
+  it("an enrolment that ended without its link does not begin again by itself", async () => {
     const bench = await bare();
     const [entry] = campaignOf("done", { kind: "enrol" }).links;
     if (entry === undefined) throw new Error("a campaign has a link");
@@ -80,7 +80,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment()).toBe(both);
   });
 
-  it("does not rely on what a far end said before it fell silent", async () => {
+  it("an enrolment does not begin on an old state of a silent far end", async () => {
     const bench = await bare();
     bench.failures.observePeer = failing("transport.unreachable");
     await bench.observe();
@@ -90,7 +90,7 @@ describe("an enrolment that the intent begins", () => {
     expect(await bench.enrolment()).toBe(both);
   });
 
-  it("looks again at a far end that was last seen two polls ago", async () => {
+  it("an enrolment reads a far end again that was read two polls ago", async () => {
     const bench = await bare();
     await bench.clock.runFor(9_000);
     expect(await bench.enrolment()).toBe(both);
@@ -103,7 +103,7 @@ describe("an enrolment that the intent begins", () => {
     expect(bench.log).toEqual(["look far end"]);
   });
 
-  it("begins nothing where the last bare link has got a key meanwhile", async () => {
+  it("an enrolment does not begin where the last bare link has got a key", async () => {
     const bench = await bare();
     bench.bind("secondary");
     await bench.observe();
@@ -114,14 +114,14 @@ describe("an enrolment that the intent begins", () => {
 });
 
 describe("an enrolment that an operator asks for", () => {
-  it("is of the links that they name", async () => {
+  it("an enrolment by an operator has the links that they name", async () => {
     const bench = await bare();
     expect(await bench.enrolment(asked({ links: ["primary"] }))).toBe("enrol primary");
     expect(await bench.enrolment(asked())).toBe(both);
     expect((await bench.enrolling(asked())).reason.code).toBe("begin.asked");
   });
 
-  it("throws what the vault says, and refuses one key for two links", async () => {
+  it("an enrolment throws the vault's error, and refuses one key for two links", async () => {
     const bench = await bare();
     bench.store.setFault("down", true);
     expect((await refused(bench.enrolment(asked()))).effect).toBe("none");
@@ -137,7 +137,7 @@ describe("an enrolment that an operator asks for", () => {
 });
 
 describe("an enrolment waits", () => {
-  it("for the risk that it takes", async () => {
+  it("an enrolment waits for the risk that it takes", async () => {
     const bench = await bare();
     bench.risks.length = 0;
     expect(await bench.enrolment()).toMatch(
@@ -146,7 +146,7 @@ describe("an enrolment waits", () => {
     expect(await bench.enrolment(asked({ risks: ["breakBeforeMake"] }))).toBe(both);
   });
 
-  it("beside a link with a key that is not ours", async () => {
+  it("an enrolment waits beside a link with a key that is not ours", async () => {
     const bench = await bare();
     bench.bind("secondary");
     bench.unbind("secondary");
@@ -157,7 +157,7 @@ describe("an enrolment waits", () => {
     );
   });
 
-  it("beside a link that cannot be read", async () => {
+  it("an enrolment waits beside a link that cannot be read", async () => {
     const bench = await bare(["primary"]);
     bench.risks.push("noProbe");
     expect(await bench.enrolment()).toBe(
@@ -183,7 +183,7 @@ describe("a link that was keyed by hand", () => {
     return bench;
   }
 
-  it("is adopted with its key and with the settings that are there", async () => {
+  it("a link keyed by hand is adopted with its key and its own settings", async () => {
     const bench = await byHand();
     const [found] = await bench.adoption([], ["primary"]);
     const [key] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
@@ -201,7 +201,7 @@ describe("a link that was keyed by hand", () => {
     ]);
   });
 
-  it("that is ours already is left out, after a look", async () => {
+  it("a link that is managed already is left out of an adoption, after a read", async () => {
     const bench = await BeginBench.begun();
     bench.store.setFault("down", true);
     expect(await bench.adoption()).toEqual([]);
@@ -292,7 +292,7 @@ describe("a link that was keyed by hand", () => {
       "MKA is not secured by this key at the moment",
     ],
   ];
-  it.each(refusals)("%s is not adopted", async (_name, spoil, why) => {
+  it.each(refusals)("a link %s is not adopted", async (_name, spoil, why) => {
     const bench = await byHand();
     spoil(bench);
     const error = await refused(bench.adoption([], ["primary"]));
@@ -303,7 +303,7 @@ describe("a link that was keyed by hand", () => {
     expect(error.message).toContain(`erd-demo/primary cannot be adopted: ${why}`);
   });
 
-  it("otherwise than the config wants it is adopted as it is, with that risk", async () => {
+  it("a link with other settings is adopted as found with the risk asFound", async () => {
     const bench = await byHand();
     const seen = { ...settings, includeSci: false, replayWindow: 8 };
     bench.port.primary = { ...bench.port.primary, settings: known(seen, at(0)) };
@@ -320,7 +320,7 @@ describe("a link that was keyed by hand", () => {
     expect(found?.binding.settings).toEqual(accepted);
   });
 
-  it("without settings on the router is adopted under those of the config", async () => {
+  it("a link without settings on the router is adopted under the config's", async () => {
     const bench = await byHand();
     bench.port.primary = { ...bench.port.primary, settings: known(undefined, at(0)) };
     expect((await refused(bench.adoption([], ["primary"]))).code).toBe("gate.riskNotAccepted");
@@ -328,7 +328,7 @@ describe("a link that was keyed by hand", () => {
     expect(found?.binding.settings).toEqual(bench.linkOf("primary").settings);
   });
 
-  it("is refused where another link of the group has its CAK under another name", async () => {
+  it("a link is not adopted if another link of the group has its CAK", async () => {
     const bench = await byHand();
     const [pair] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     if (pair === undefined) throw new Error("there is a pair");
@@ -337,7 +337,7 @@ describe("a link that was keyed by hand", () => {
     expect((await refused(bench.adoption([], ["primary"]))).code).toMatch(/^vault\.reused/);
   });
 
-  it("is refused where another link of the group has its key", async () => {
+  it("a link is not adopted if another link of the group has its key", async () => {
     const bench = await byHand();
     const [key] = bench.store.pairs(bench.linkOf("primary").key).slice(-1);
     if (key === undefined) throw new Error("there is a pair");

@@ -36,7 +36,7 @@ function adopt(bench: AgentBench, target = group, risks: readonly string[] = [])
 }
 
 describe("adoption", () => {
-  it("takes both links in and writes to nothing", async () => {
+  it("an adoption takes both links and writes to no device", async () => {
     const bench = await protectedBench();
     const before = bench.oracle.agentWrites;
     const answer = await adopt(bench);
@@ -49,7 +49,7 @@ describe("adoption", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("names the versions that both ends use, and is remembered by the next process", async () => {
+  it("an adoption names the versions in use, and the next process knows it", async () => {
     const bench = await protectedBench();
     await adopt(bench, `${group}/primary`);
     await bench.end();
@@ -65,88 +65,88 @@ describe("adoption", () => {
   type Spoil = (bench: AgentBench) => void | Promise<void>;
   const foreign = (bench: AgentBench): KeyRef =>
     bench.site.vault.generatePair(bench.link("primary").key, "gcm-aes-xpn-256");
-  const refusals: readonly (readonly [string, Spoil, string, string])[] = [
-    [
-      "the far end is off",
-      (bench) => bench.link("primary").msee.manualEdit("link1", { key: "off" }),
-      "gate.leftoverKey",
-      "far end has MACsec off",
-    ],
-    [
-      "the far end points elsewhere",
-      (bench) => bench.link("primary").msee.manualEdit("link1", { key: foreign(bench) }),
-      "gate.leftoverKey",
-      "not the one that the far end points at",
-    ],
-    [
-      "its version is disabled",
-      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cakSecretId, false),
-      "gate.leftoverKey",
-      "no enabled version of erd-demo-1-cak",
-    ],
-    [
-      "its CKN is disabled",
-      (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cknSecretId, false),
-      "vault.denied",
-      "disabled",
-    ],
-    [
-      "MKA is down",
-      (bench) => bench.link("primary").far.setFault("silent", true),
-      "gate.leftoverKey",
-      "MKA is not secured",
-    ],
-    [
-      "the router holds two keys",
-      (bench) =>
+  const refusals: readonly { name: string; spoil: Spoil; code: string; text: string }[] = [
+    {
+      name: "the far end is off",
+      spoil: (bench) => bench.link("primary").msee.manualEdit("link1", { key: "off" }),
+      code: "gate.leftoverKey",
+      text: "far end has MACsec off",
+    },
+    {
+      name: "the far end points elsewhere",
+      spoil: (bench) => bench.link("primary").msee.manualEdit("link1", { key: foreign(bench) }),
+      code: "gate.leftoverKey",
+      text: "not the one that the far end points at",
+    },
+    {
+      name: "its version is disabled",
+      spoil: (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cakSecretId, false),
+      code: "gate.leftoverKey",
+      text: "no enabled version of erd-demo-1-cak",
+    },
+    {
+      name: "its CKN is disabled",
+      spoil: (bench) => bench.site.vault.setEnabled(handMade(bench, "primary").cknSecretId, false),
+      code: "vault.denied",
+      text: "disabled",
+    },
+    {
+      name: "MKA is down",
+      spoil: (bench) => bench.link("primary").far.setFault("silent", true),
+      code: "gate.leftoverKey",
+      text: "MKA is not secured",
+    },
+    {
+      name: "the router holds two keys",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           const cak = new Uint8Array(32).fill(7);
           port?.keys.push({ ckn: foreign(bench).ckn, cak, role: "fallback" });
         }),
-      "gate.leftoverKey",
-      "not hold exactly one key",
-    ],
-    [
-      "the router has MACsec without a key",
-      (bench) =>
+      code: "gate.leftoverKey",
+      text: "not hold exactly one key",
+    },
+    {
+      name: "the router has MACsec without a key",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.keys = [];
         }),
-      "gate.leftoverKey",
-      "not hold exactly one key",
-    ],
-    [
-      "the router is unreachable",
-      (bench) => bench.link("primary").router.setFault("unreachable", true),
-      "gate.leftoverKey",
-      "cannot be read",
-    ],
-    [
-      "the far end is unreadable",
-      (bench) => bench.link("primary").msee.setFault("unreadable", true),
-      "gate.leftoverKey",
-      "",
-    ],
-    [
-      "the settings differ",
-      (bench) =>
+      code: "gate.leftoverKey",
+      text: "not hold exactly one key",
+    },
+    {
+      name: "the router is unreachable",
+      spoil: (bench) => bench.link("primary").router.setFault("unreachable", true),
+      code: "gate.leftoverKey",
+      text: "cannot be read",
+    },
+    {
+      name: "the far end is unreadable",
+      spoil: (bench) => bench.link("primary").msee.setFault("unreadable", true),
+      code: "gate.leftoverKey",
+      text: "",
+    },
+    {
+      name: "the settings differ",
+      spoil: (bench) =>
         bench.link("primary").router.manualEdit((config) => {
           const port = config.ports.get("et-0/0/0");
           if (port !== undefined) port.macsec = { ...handMadeSettings, replayWindow: 0 };
         }),
-      "gate.riskNotAccepted",
-      "replayWindow is 0",
-    ],
-    [
-      "the vault is down",
-      (bench) => bench.site.vault.setFault("down", true),
-      "vault.unreachable",
-      "",
-    ],
+      code: "gate.riskNotAccepted",
+      text: "replayWindow is 0",
+    },
+    {
+      name: "the vault is down",
+      spoil: (bench) => bench.site.vault.setFault("down", true),
+      code: "vault.unreachable",
+      text: "",
+    },
   ];
-  it.each(refusals)("is refused where %s", async (_name, spoil, code, text) => {
+  it.each(refusals)("an adoption is refused where $name", async ({ spoil, code, text }) => {
     const bench = await protectedBench();
     await spoil(bench);
     await bench.run(60_000);
@@ -158,7 +158,7 @@ describe("adoption", () => {
     expect(bench.oracle.agentWrites).toBe(before);
   });
 
-  it("takes other settings as they are with the risk asFound", async () => {
+  it("an adoption takes other settings as found with the risk asFound", async () => {
     const bench = await protectedBench();
     bench.link("primary").router.manualEdit((config) => {
       const port = config.ports.get("et-0/0/0");
@@ -169,7 +169,7 @@ describe("adoption", () => {
     expect(answer).toMatchObject({ adopted: [{ link: `${group}/primary` }] });
   });
 
-  it("is refused where both links share a key", async () => {
+  it("an adoption is refused where both links share a key", async () => {
     const bench = await protectedBench();
     const { vault } = bench.site;
     const shared = vault.valueForFarEnd(handMade(bench, "primary").cakSecretId);
@@ -188,7 +188,7 @@ describe("adoption", () => {
     expect(bench.agent.memory.bindings).toEqual({});
   });
 
-  it("is refused for clear links, unknown names, and before any config", async () => {
+  it("an adoption is refused for clear links, unknown names, and without a config", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     expect(await adopt(bench)).toMatchObject({
@@ -208,7 +208,7 @@ describe("adoption", () => {
 });
 
 describe("an enrolment", () => {
-  it("waits for its risk, and begins when an operator accepts it by name", async () => {
+  it("an enrolment waits for its risk, and begins when an operator accepts it", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply(bench.config(careful));
@@ -229,7 +229,7 @@ describe("an enrolment", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("is never begun on a link that has a key", async () => {
+  it("an enrolment never begins on a link that has a key", async () => {
     const bench = await protectedBench();
     const answer = await bench.ask("POST /v1/enrol", { target: group, risks: ["breakBeforeMake"] });
     expect(answer).toMatchObject({ code: "gate.leftoverKey", next: `linkseal adopt ${group}` });
@@ -237,7 +237,7 @@ describe("an enrolment", () => {
     expect(bench.oracle.agentWrites).toBeLessThanOrEqual(1);
   });
 
-  it("is not begun twice by two that ask at once", async () => {
+  it("an enrolment begins once when two requests come at once", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     await bench.apply(bench.config(careful));
@@ -271,7 +271,7 @@ describe("with a far end that is a person's", () => {
     msee.manualEdit(azureLink, { key, suite: "gcm-aes-xpn-256", sci: "on", admin: "up" });
   }
 
-  it("waits, with traffic on both links and nothing on either end", async () => {
+  it("an enrolment with a manual far end waits, with traffic on both links", async () => {
     await bench.reach("primary awaitingPeer");
     await bench.run(3_600_000);
     expect(bench.state()).toBe("primary awaitingPeer");
@@ -280,7 +280,7 @@ describe("with a far end that is a person's", () => {
     expect(bench.link("primary").edge.keys()).toEqual([]);
   });
 
-  it("keeps what its siblings are known to be while it runs", async () => {
+  it("a waiting enrolment keeps the binding of a link that the config has not", async () => {
     const write = (record: JournalRecord): Promise<void> =>
       settled(bench.site.clock, bench.agent.write(record));
     await write({
@@ -294,7 +294,7 @@ describe("with a far end that is a person's", () => {
     expect(await retire()).toMatchObject({ code: "usage" });
   });
 
-  it("refuses what makes no sense while it waits", async () => {
+  it("a waiting enrolment refuses commands that do not fit its state", async () => {
     expect(await ask("resume")).toMatchObject({
       code: "gate.busy",
       text: expect.stringMatching(/awaitingPeer/),
@@ -304,7 +304,7 @@ describe("with a far end that is a person's", () => {
     });
   });
 
-  it("drains on proceed and then tells the person", async () => {
+  it("a waiting enrolment drains on proceed and then asks the person", async () => {
     expect(await ask("proceed")).toMatchObject({ state: "awaitingPeer" });
     await bench.reach("primary switching");
     expect(bench.drained()).toEqual([true, false]);
@@ -316,7 +316,7 @@ describe("with a far end that is a person's", () => {
     expect(await ask("proceed")).toMatchObject({ code: "gate.busy" });
   });
 
-  it("gives the traffic back when the person does not act, and asks again", async () => {
+  it("an enrolment whose person does not act gives the traffic back and asks again", async () => {
     await bench.reach("primary awaitingPeer");
     expect(bench.carrying()).toEqual([true, true]);
     await bench.run(30_000);
@@ -324,7 +324,7 @@ describe("with a far end that is a person's", () => {
     expect(campaign()).toMatchObject({ asked: false, told: true });
   });
 
-  it("follows the person, proves the key, and goes on to the next link", async () => {
+  it("an enrolment follows the person, proves the key, and goes on", async () => {
     await ask("proceed");
     await bench.reach("primary switching");
     changeFarEnd("primary");
@@ -339,7 +339,7 @@ describe("with a far end that is a person's", () => {
     expect(bench.agent.status().groups[0]?.verdict).toBe("protected");
   });
 
-  it("has broken no promise, and never wrote the far end itself", () => {
+  it("an enrolment with a manual far end never writes the far end itself", () => {
     expect(bench.violations()).toEqual([]);
     expect(bench.broken).toEqual([]);
   });
@@ -357,7 +357,7 @@ describe("a campaign that is held", () => {
   const ask = (bench: AgentBench, verb: string) =>
     bench.ask(`POST /v1/rotation/${verb}`, { group });
 
-  it("has its traffic on both links, says why, and waits", async () => {
+  it("a held campaign has traffic on both links, says why, and waits", async () => {
     const bench = await heldBench();
     await bench.run(600_000);
     expect(bench.state()).toBe("primary held");
@@ -368,7 +368,7 @@ describe("a campaign that is held", () => {
     });
   });
 
-  it("goes on after resume once the far end works", async () => {
+  it("a held campaign goes on after resume once the far end works", async () => {
     const bench = await heldBench();
     const { msee } = bench.link("primary");
     msee.setFault("fails", false);
@@ -380,7 +380,7 @@ describe("a campaign that is held", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("ends with abandon, is not begun again by itself, and frees the group", async () => {
+  it("a held campaign ends with abandon, and does not begin again by itself", async () => {
     const bench = await heldBench();
     const { msee } = bench.link("primary");
     msee.setFault("fails", false);
@@ -402,7 +402,7 @@ describe("a campaign that is held", () => {
     await bench.reach("secondary done");
   });
 
-  it("is not abandoned while its link is dark", async () => {
+  it("a held campaign is not abandoned while its link is dark", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     bench.link("primary").msee.setFault("half", true);
@@ -418,7 +418,7 @@ describe("a campaign that is held", () => {
     expect(bench.carrying()[1]).toBe(true);
   });
 
-  it("tries a router anew after resume that had refused the key before", async () => {
+  it("a held campaign tries a router again after resume that refused the key", async () => {
     const bench = new AgentBench("clear");
     let refuses = true;
     await bench.live((world) => ({
@@ -455,7 +455,7 @@ describe("a campaign that is held", () => {
 });
 
 describe("an operator's word", () => {
-  it("never falls between a decision and its effect", async () => {
+  it("an operator's abandon never falls between a decision and its effect", async () => {
     const ends = new Set<string>();
     for (let step = 0; step < 24; step += 1) {
       const bench = new AgentBench("clear");
@@ -477,7 +477,7 @@ describe("an operator's word", () => {
 });
 
 describe("what is thrown", () => {
-  it("names the way out", async () => {
+  it("a refused resume names the next command", async () => {
     const bench = new AgentBench("clear");
     await bench.live();
     const error = await refused(

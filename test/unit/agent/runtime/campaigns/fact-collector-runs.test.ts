@@ -21,7 +21,7 @@ describe("a dark link", () => {
     return made;
   };
 
-  it("is dark for good once it was dark for the settle time with light on the fibre", async () => {
+  it("an outage is lasting after the settle time with light on the fibre", async () => {
     const scene = bench();
     // Since when is known from the second observation on.
     expect((await scene.see()).port?.outage).toBe("none");
@@ -29,7 +29,7 @@ describe("a dark link", () => {
     expect((await scene.later(1)).port?.outage).toBe("lasting");
   });
 
-  it("is not while there is no light, or while it cannot be read", async () => {
+  it("an outage is not lasting without light, or while the port cannot be read", async () => {
     const scene = bench();
     await scene.see();
     const lit = { ...underKey(oldKey), ...dark };
@@ -43,7 +43,7 @@ describe("a dark link", () => {
     expect((await scene.see()).port?.outage).toBe("none");
   });
 
-  it("is not once it carries again", async () => {
+  it("an outage ends once the link carries again", async () => {
     const scene = bench();
     await scene.see();
     scene.port.primary = underKey(oldKey);
@@ -62,7 +62,7 @@ describe("silence after the far end has moved", () => {
     return (await bench.later(1_000, campaign)).port?.carriedBy;
   };
 
-  it("tells that the link has left its old state, forward and back", async () => {
+  it("an unanswered probe after a move shows that the link left its old state", async () => {
     const forward = await silentAfter((bench) => {
       bench.peers.primary = peerOn(newKey);
       return rotation({ state: "switching" });
@@ -71,7 +71,7 @@ describe("silence after the far end has moved", () => {
     expect(await silentAfter(() => rotation({ state: "reverting" }))).toBe("nothing");
   });
 
-  it("is no answer of a far end that has nothing to do, or has not moved", async () => {
+  it("an unanswered probe shows nothing if the far end has not moved or need not", async () => {
     expect(await silentAfter(() => rotation({ state: "switching" }))).toBe("old");
     const either = await silentAfter((bench) => {
       bench.peers.primary = peerOn(newKey);
@@ -82,7 +82,7 @@ describe("silence after the far end has moved", () => {
     expect(either).not.toBe("nothing");
   });
 
-  it("is no answer while the way back is still being made", async () => {
+  it("an unanswered probe shows nothing while the far end still updates", async () => {
     const reverting = rotation({ state: "reverting" });
     const busy = await silentAfter((bench) => {
       bench.peers.primary = peerOn(oldKey, { provisioning: "updating" });
@@ -91,7 +91,7 @@ describe("silence after the far end has moved", () => {
     expect(busy).toBe("old");
   });
 
-  it("103-630: is no answer once the link has come up since, or once it is old", async () => {
+  it("103-630: an unanswered probe shows nothing once the link came up, or once old", async () => {
     const bench = new FactCollectorBench();
     const campaign = rotation({ state: "held" });
     bench.answers = false;
@@ -109,7 +109,7 @@ describe("silence after the far end has moved", () => {
     expect((await bench.later(1, campaign)).port?.carriedBy).toBe("old");
   });
 
-  it("is no answer where the link came up while it was under way", async () => {
+  it("an unanswered probe shows nothing where the link came up during it", async () => {
     const bench = new FactCollectorBench();
     const campaign = rotation({ state: "held" });
     bench.answers = false;
@@ -127,7 +127,7 @@ describe("silence after the far end has moved", () => {
     expect((await bench.later(1_000, campaign)).port?.carriedBy).toBe("nothing");
   });
 
-  it("counts from the first look that saw it move, and anew once it went back", async () => {
+  it("silence counts from the first observed move, and anew after a move back", async () => {
     const bench = new FactCollectorBench();
     const campaign = rotation({ state: "switching" });
     bench.answers = false;
@@ -165,14 +165,14 @@ describe("a change whose routes are gone", () => {
     return (await bench.see(rotation({ kind: "change", links, state }))).port?.carriedBy;
   };
 
-  it("still carries where both ends agree, or where the far end has not moved", async () => {
+  it("a change without routes carries where both ends agree or the far end stays", async () => {
     expect(await carried("switching", "new", "new")).toBe("new");
     expect(await carried("reverting", "old", "old")).toBe("old");
     expect(await carried("switching", "old", "old")).toBe("old");
     expect(await carried("switching", "new", "old")).toBe("new");
   });
 
-  it("is carried by nothing once the far end has moved away, forward or back", async () => {
+  it("a change without routes carries nothing once the far end has moved", async () => {
     expect(await carried("switching", "old", "new")).toBe("nothing");
     expect(await carried("reverting", "new", "old")).toBe("nothing");
   });
@@ -194,7 +194,7 @@ describe("the deadline of a state", () => {
     ["restoring", 360_000],
     ["reverting", 1_800_000],
   ];
-  it.each(states)("of %s is over after %i ms", async (state, ms) => {
+  it.each(states)("the deadline of %s is over after %i ms", async (state, ms) => {
     const bench = new FactCollectorBench({ edit: slowly });
     await bench.clock.runFor(1_000);
     bench.factCollector.entered();
@@ -203,13 +203,13 @@ describe("the deadline of a state", () => {
   });
 
   it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
-    "of %s never comes",
+    "the deadline of %s never comes",
     async (state) => {
       expect((await new FactCollectorBench().later(1e9, rotation({ state }))).overdue).toBe(false);
     },
   );
 
-  it("counts from when a put of a predecessor cannot land any more", async () => {
+  it("a deadline counts from when a put of a predecessor cannot take effect any more", async () => {
     const bench = new FactCollectorBench({}, { startedAt: at(0) });
     expect((await bench.later(210_000, rotation({ state: "staged" }))).overdue).toBe(false);
     expect((await bench.later(1, rotation({ state: "staged" }))).overdue).toBe(true);
@@ -217,7 +217,7 @@ describe("the deadline of a state", () => {
 });
 
 describe("evidence over several looks", () => {
-  it("finds a link drained after quiet samples, or at once where nothing drains", async () => {
+  it("a link is drained after quiet samples, or at once in a group without a drain", async () => {
     const slow = { rxPps: 1, txPps: 1, rxBps: 1, txBps: 1, lineBps: 1e11 };
     const bench = new FactCollectorBench();
     bench.drained.add("primary");
@@ -230,7 +230,7 @@ describe("evidence over several looks", () => {
     expect((await never.see()).drained).toEqual({ kind: "held" });
   });
 
-  it("proves the old key as it does the new one, and none that was not there", async () => {
+  it("the old key is proven like the new one, and no key that did not exist", async () => {
     const passing = (rxOk: bigint) => ({
       ...underKey(oldKey),
       frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
@@ -246,7 +246,7 @@ describe("evidence over several looks", () => {
     expect((await bench.see(bare)).oldProof).toEqual(waits({ code: "evidence.none" }));
   });
 
-  it("begins to prove anew once the keys change", async () => {
+  it("a proof begins again once the keys change", async () => {
     const passing = (rxOk: bigint) => ({
       ...underKey(oldKey),
       frames: known({ ...frames, rxOk, txProtected: rxOk }, at(0)),
@@ -263,7 +263,7 @@ describe("evidence over several looks", () => {
     });
   });
 
-  it("compares the frames of a staged key with those when the state was entered", async () => {
+  it("the frames of a staged key are compared with those at the state's entry", async () => {
     const staged = (rxNotValid: bigint) => ({
       ...underKey(oldKey, [oldKey, newKey]),
       frames: known({ ...frames, rxNotValid }, at(0)),
@@ -281,7 +281,7 @@ describe("evidence over several looks", () => {
     expect((await bench.see()).staged).toEqual({ kind: "held" });
   });
 
-  it("asks for probes since the state was entered before it says that a link carries", async () => {
+  it("a link carries only by probes since the state was entered", async () => {
     const bench = new FactCollectorBench();
     bench.answers = false;
     await bench.clock.runFor(1_000);
@@ -296,7 +296,7 @@ describe("evidence over several looks", () => {
     expect((await bench.later(1)).carrying).toEqual({ kind: "held" });
   });
 
-  it("calls a SAK fresh that is another than when the old key left", async () => {
+  it("a SAK is fresh if it is another one than when the old key left", async () => {
     const bench = new FactCollectorBench();
     const oldSak = session.latestSak?.keyId;
     expect((await bench.see(rotation({ oldSak }))).freshSak).toBe(false);
@@ -319,7 +319,7 @@ describe("what a look measures", () => {
     return (await bench.report(switching)).measured;
   };
 
-  it("is how long the far end took, and how long the router took to follow, once", async () => {
+  it("a report measures the far end's time and the router's time to follow, once", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
     bench.factCollector.sent();
@@ -332,7 +332,7 @@ describe("what a look measures", () => {
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
-  it("is both at once where both are done, and nothing where nothing was asked", async () => {
+  it("a report measures both times at once, and none where nothing was asked", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(500);
     bench.factCollector.sent();
@@ -345,14 +345,14 @@ describe("what a look measures", () => {
     expect(await measured(untold, 1_000)).toEqual([]);
   });
 
-  it("is nothing of a router that has the new key before its far end", async () => {
+  it("a report measures no router that has the new key before its far end", async () => {
     const bench = new FactCollectorBench();
     bench.factCollector.sent();
     bench.port.primary = underKey(newKey);
     expect(await measured(bench, 1_000)).toEqual([]);
   });
 
-  it("is nothing of a router that cannot be read, but for its far end", async () => {
+  it("a report measures only the far end of a router that cannot be read", async () => {
     const bench = new FactCollectorBench();
     bench.factCollector.sent();
     bench.failures.observe = failing("transport.closed");
@@ -382,20 +382,25 @@ describe("a link that was dark", () => {
   };
   const bare = rotation({ links: enrolled() });
 
-  it.each<[string, Partial<MacsecPort> | undefined, Partial<MacsecPort>, boolean]>([
-    ["is up again under the old key", dark, underKey(oldKey), true],
-    ["is up again under the new key", dark, underKey(newKey), true],
-    ["is dark still", dark, { ...underKey(oldKey), ...dark }, false],
-    ["was never looked at", undefined, underKey(oldKey), true],
-  ])("%s", async (_how, before, after, up) => {
+  it.each<{
+    name: string;
+    before: Partial<MacsecPort> | undefined;
+    after: Partial<MacsecPort>;
+    up: boolean;
+  }>([
+    { name: "is up again under the old key", before: dark, after: underKey(oldKey), up: true },
+    { name: "is up again under the new key", before: dark, after: underKey(newKey), up: true },
+    { name: "is dark still", before: dark, after: { ...underKey(oldKey), ...dark }, up: false },
+    { name: "was never observed", before: undefined, after: underKey(oldKey), up: true },
+  ])("a dark link that $name has risen: $up", async ({ before, after, up }) => {
     expect(await risen(before, after)).toEqual([up, 1]);
   });
 
-  it("did not rise where it was up before, which needs no look", async () => {
+  it("a link that was up before has not risen, and needs no read", async () => {
     expect(await risen(underKey(oldKey), underKey(oldKey))).toEqual([false, 0]);
   });
 
-  it("rises under its new key alone where there is no old one", async () => {
+  it("a link of an enrolment rises under its new key alone", async () => {
     expect(await risen(dark, underKey(newKey), bare)).toEqual([true, 1]);
     expect(await risen(dark, underKey(oldKey), bare)).toEqual([false, 1]);
   });

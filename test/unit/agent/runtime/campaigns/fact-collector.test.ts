@@ -29,7 +29,7 @@ const unhealthy = (cause: SiblingCause): Cause => ({
 const dark = { session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)) };
 
 describe("a look", () => {
-  it("tells everything that a calm link shows", async () => {
+  it("a report contains everything that a calm link shows", async () => {
     expect(await new FactCollectorBench().report()).toEqual({
       at: 0,
       sak: session.latestSak?.keyId,
@@ -54,14 +54,14 @@ describe("a look", () => {
     });
   });
 
-  it("is as old as its oldest part", async () => {
+  it("a report is as old as its oldest part", async () => {
     const bench = new FactCollectorBench();
     await bench.clock.runFor(1_000);
     bench.delays.observe = 700;
     expect((await bench.report()).at).toBe(1_000);
   });
 
-  it("that fails is no look, whatever was seen before", async () => {
+  it("a read that fails leaves the port unread, whatever was read before", async () => {
     const bench = new FactCollectorBench();
     await bench.see();
     bench.failures.observe = failing("transport.closed", "gone");
@@ -72,13 +72,13 @@ describe("a look", () => {
     );
   });
 
-  it("at a router without that port tells nothing of it", async () => {
+  it("a report of a router without the port has no port", async () => {
     const bench = new FactCollectorBench();
     bench.port.primary = { port: "et-9" };
     expect((await bench.report()).facts.port).toBeUndefined();
   });
 
-  it("knows the quirks of its own device alone, and who writes the far end", async () => {
+  it("a report has the quirks of its own device, and who writes the far end", async () => {
     const other = (wanted: Desired): Desired => ({
       ...shutsFirst(wanted),
       devices: shutsFirst(wanted)
@@ -90,7 +90,7 @@ describe("a look", () => {
     expect((await new FactCollectorBench({ edit: byHand }).see()).farEnd).toBe("manual");
   });
 
-  it("tells what waits on the candidate, and how many changes were lost", async () => {
+  it("a report has the replacement on the candidate and the count of lost changes", async () => {
     const bench = new FactCollectorBench();
     const task = {
       link: bench.link,
@@ -128,7 +128,7 @@ describe("the sibling", () => {
     });
   });
 
-  it("is neither lost nor leaned on while health cannot say", async () => {
+  it("a sibling is neither lost nor relied on while health does not know it", async () => {
     const bench = new FactCollectorBench();
     const cause = { code: "health.notJudged" } as const;
     bench.alarm = { standing: "unsure", cause };
@@ -139,7 +139,7 @@ describe("the sibling", () => {
     expect(bench.factCollector.siblingDoubt(bench.link)).toEqual(unhealthy(cause));
   });
 
-  it("is never the link itself", async () => {
+  it("a sibling is never the link itself", async () => {
     const bench = new FactCollectorBench();
     bench.drained.add("primary");
     expect((await bench.see(rotation({ told: true }))).sibling).toBe("carrying");
@@ -156,13 +156,13 @@ describe("a commit that is pending", () => {
     return [port?.pending, bench.log.filter((line) => line.startsWith("recall"))];
   };
 
-  it("is ours where the device still knows our token, and foreign otherwise", async () => {
+  it("a pending commit is ours if the device knows our token, and foreign otherwise", async () => {
     expect(await pending({ token: "t-4" }, "pending")).toEqual(["ours", ["recall t-4"]]);
     expect(await pending({ token: "t-4" }, "absent")).toEqual(["foreign", ["recall t-4"]]);
     expect(await pending({}, "pending")).toEqual(["foreign", []]);
   });
 
-  it("is ours too where it is that of the attempt before, which came late", async () => {
+  it("a pending commit is ours if it is that of the attempt before", async () => {
     const bench = new FactCollectorBench();
     bench.commitPending = true;
     bench.forgotten.add("t-4");
@@ -174,13 +174,13 @@ describe("a commit that is pending", () => {
     expect(asked).toEqual(["recall t-4", "recall t-3", "recall t-4", "recall t-3"]);
   });
 
-  it("is not asked for where none is pending", async () => {
+  it("a device without a pending commit is not asked for a token", async () => {
     const bench = new FactCollectorBench();
     expect((await bench.see(rotation({ token: "t-4" }))).port?.pending).toBe("none");
     expect(bench.log).not.toContain("recall t-4");
   });
 
-  it("is told as unfinished where it is the final change whose end was not observed", async () => {
+  it("a pending final change without an observed end is reported as unfinished", async () => {
     const unfinished = async (forgotten: readonly string[], finals: Memory["finals"]) => {
       const bench = new FactCollectorBench();
       bench.commitPending = true;
@@ -207,7 +207,7 @@ describe("a commit that is pending", () => {
     expect(Object.keys(await new FactCollectorBench().report())).not.toContain("unfinished");
   });
 
-  it("of the campaign itself says nothing against the other link of the same router", async () => {
+  it("a pending commit of the campaign leaves the other link of the router alone", async () => {
     const sibling = async (token: string) => {
       const bench = new FactCollectorBench({ edit: oneRouter });
       bench.commitPending = true;
@@ -219,7 +219,7 @@ describe("a commit that is pending", () => {
     expect(await sibling("t-5")).toEqual(["lost", unhealthy({ code: "sibling.commitPending" })]);
   });
 
-  it("leaves the port unread where its owner is not known", async () => {
+  it("a pending commit of unknown owner leaves the port unread", async () => {
     const bench = new FactCollectorBench();
     bench.commitPending = true;
     bench.failures.recall = failing("transport.closed");
@@ -247,7 +247,7 @@ describe("a far end that cannot be read", () => {
     return (await bench.see(rotation({ risks: ["farEndUnseen"], ...over }))).far;
   };
 
-  it("is unknown without the risk by name, and where the agent writes it", async () => {
+  it("an unreadable far end is unknown without the risk, or if the agent writes it", async () => {
     expect(await unseen({ risks: [] }, undefined)).toBe("unknown");
     expect(await unseen({}, undefined, (wanted) => wanted)).toBe("unknown");
     const bench = new FactCollectorBench({ edit: byHand });
@@ -256,25 +256,25 @@ describe("a far end that cannot be read", () => {
     expect((await bench.see()).far).toBe("old");
   });
 
-  it("is read where it can be, whatever was accepted", async () => {
+  it("a far end that can be read is read, whatever risk was accepted", async () => {
     const bench = new FactCollectorBench({ edit: byHand });
     bench.peers.primary = peerOn(newKey);
     expect((await bench.see(rotation({ risks: ["farEndUnseen"] }))).far).toBe("new");
   });
 
-  it("has the key under which the link is secured, whatever was said", async () => {
+  it("an unreadable far end has the key that secures the link, whatever was claimed", async () => {
     expect(await unseen({ claimed: true, told: true }, underKey(oldKey))).toBe("old");
     expect(await unseen({}, underKey(newKey))).toBe("new");
   });
 
-  it("is what the operator says while it is dark, and unknown once asked for", async () => {
+  it("an unreadable far end of a dark link is as claimed, unknown once asked for", async () => {
     expect(await unseen({ claimed: true, told: true }, dark)).toBe("new");
     expect(await unseen({ told: true }, dark)).toBe("unknown");
     expect(await unseen({}, dark)).toBe("old");
     expect(await unseen({ links: enrolled() }, dark)).toBe("old");
   });
 
-  it("is what the operator says where the router cannot be read either", async () => {
+  it("an unreadable far end is as claimed where the router cannot be read either", async () => {
     const bench = new FactCollectorBench({ edit: byHand });
     bench.failures.observePeer = failing("peer.unreachable");
     bench.failures.observe = failing("transport.closed");
@@ -282,7 +282,7 @@ describe("a far end that cannot be read", () => {
     expect(far).toBe("new");
   });
 
-  it("cannot be told by a change that keeps the key", async () => {
+  it("an unreadable far end is not known from a secured link of a change", async () => {
     const links = rotation().links.map((link) => ({ ...link, old: link.new }));
     const change = { kind: "change", links } as const;
     expect(await unseen({ ...change, told: true }, underKey(newKey))).toBe("unknown");
@@ -291,13 +291,13 @@ describe("a far end that cannot be read", () => {
 });
 
 describe("a put that may still land", () => {
-  it("keeps the far end unsettled for the grace after the start of this process", async () => {
+  it("the far end is unsettled for the grace after the start of this process", async () => {
     const bench = new FactCollectorBench({}, { startedAt: at(0) });
     expect((await bench.later(89_999)).far).toBe("updating");
     expect((await bench.later(1)).far).toBe("old");
   });
 
-  it("keeps it unsettled until its own grace is over, and no shorter", async () => {
+  it("a put keeps the far end unsettled until its own grace is over", async () => {
     const bench = new FactCollectorBench({}, { startedAt: at(0) });
     bench.parts.graces.set("erd-demo/primary", at(60_000));
     expect((await bench.later(89_999)).far).toBe("updating");
@@ -337,7 +337,7 @@ describe("the preconditions of a look", () => {
   });
   const routeless = (bench: FactCollectorBench): void => void bench.routeless.add("primary");
 
-  it("want BGP on the link until something is begun", async () => {
+  it("the preconditions need BGP on the link until something is begun", async () => {
     expect(await unmet({}, routeless)).toEqual({ code: "bgp.down" });
     expect(await unmet({ told: true }, routeless)).toBeUndefined();
     for (const held of [[newKey], [oldKey, newKey]]) {
@@ -354,7 +354,7 @@ describe("the preconditions of a look", () => {
     expect(await unmet({}, drained)).toBeUndefined();
   });
 
-  it("keep no link from going back", async () => {
+  it("the preconditions keep no link from going back", async () => {
     const failed = (bench: FactCollectorBench): void => {
       bench.peers.primary = peerOn(oldKey, { provisioning: "failed" });
     };
@@ -368,7 +368,7 @@ describe("the preconditions of a look", () => {
     });
   });
 
-  it("47-732: let a link that carries bring no old key back beside a key too many", async () => {
+  it("47-732: a carrying link gets no old key back beside a sibling with two keys", async () => {
     const back = { told: true, goal: "revert" } as const;
     const leftover = (bench: FactCollectorBench): void => {
       bench.port.primary = underKey(newKey);
@@ -394,7 +394,7 @@ describe("the preconditions of a look", () => {
     }
   });
 
-  it("want the settings that were accepted, where the campaign keeps them", async () => {
+  it("the preconditions need the accepted settings where the campaign keeps them", async () => {
     const [entry] = rotation().links;
     if (entry?.old === undefined) throw new Error("a rotation has an old key");
     const settings = { ...entry.old.settings, includeSci: false };
@@ -404,7 +404,7 @@ describe("the preconditions of a look", () => {
     expect((await unmet({ links: enrolled() }))?.code).not.toBe("port.drifted");
   });
 
-  it("want enough of a window for a link, or none once it is drained", async () => {
+  it("the preconditions need enough of a window for a link, and none once drained", async () => {
     expect(await unmet({}, undefined, closesIn(3))).toBeUndefined();
     const short = { code: "gate.window", cause: { code: "window.short", minutes: 2 } };
     // 30 s to drain, 18 s to settle, 120 s to soak.
@@ -416,7 +416,7 @@ describe("the preconditions of a look", () => {
     expect(await unmet({}, late(12_001), closesIn(3))).toEqual(short);
   });
 
-  it("bind an emergency to no window and no freeze, nor who accepted that risk", async () => {
+  it("an emergency and the risk outsideWindow need no open window", async () => {
     expect(await unmet({}, undefined, frozen)).toMatchObject({
       code: "gate.window",
       cause: { code: "window.frozen" },
@@ -425,7 +425,7 @@ describe("the preconditions of a look", () => {
     expect(await unmet({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
   });
 
-  it("want to know that our own traffic is elsewhere", async () => {
+  it("the preconditions need the management path to be elsewhere", async () => {
     const route = (port: string | undefined) => (bench: FactCollectorBench) => {
       bench.ownRoute = port;
     };
@@ -440,7 +440,7 @@ describe("the preconditions of a look", () => {
 });
 
 describe("an enrolment", () => {
-  it("finds a bare port and a far end without MACsec as before", async () => {
+  it("an enrolment finds a bare port and a far end without MACsec as old", async () => {
     const bench = new FactCollectorBench();
     bench.peers.primary = peerOff;
     bench.port.primary = clearPort();
@@ -452,7 +452,7 @@ describe("an enrolment", () => {
     });
   });
 
-  it("has no link to look at past its last one", async () => {
+  it("a campaign past its last link has no link to observe", async () => {
     const past = new FactCollectorBench().see(rotation({ at: 7 }));
     await expect(past).rejects.toThrow("campaign of erd-demo has no link 7");
   });

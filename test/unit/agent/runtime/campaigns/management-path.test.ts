@@ -47,7 +47,7 @@ class Scene {
 }
 
 describe("the path to an address", () => {
-  it("is asked of the link's own router, without a name to look up", async () => {
+  it("the path to an address is asked of the link's own router alone", async () => {
     for (const address of ["192.0.2.1", "2001:db8::1"]) {
       const scene = new Scene({ [address]: link.port });
       expect(await scene.path(address)).toBe("overThisLink");
@@ -56,14 +56,14 @@ describe("the path to an address", () => {
     expect(await new Scene({ "192.0.2.1": "mgmt0" }).path("192.0.2.1")).toBe("elsewhere");
   });
 
-  it("is elsewhere where nothing leaves this host", async () => {
+  it("the path to a socket or loopback address is elsewhere", async () => {
     const scene = new Scene({}, { localhost: ["127.0.0.1", "::1"] });
     expect(await scene.path()).toBe("elsewhere");
     expect(await scene.path("unix:/run/site.sock", "https://localhost:8443")).toBe("elsewhere");
     expect(scene.asked).toEqual(["name localhost"]);
   });
 
-  it("is not known where the router does not tell, fails, or takes too long", async () => {
+  it("the path is unknown where the router does not report it, fails, or is slow", async () => {
     const silent = failing("transport.unreachable");
     const scene = new Scene({ "192.0.2.1": silent, "192.0.2.2": "hangs", "192.0.2.4": "mgmt0" });
     for (const address of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) {
@@ -75,14 +75,14 @@ describe("the path to an address", () => {
     expect(await both.path("192.0.2.1", "192.0.2.4")).toBe("overThisLink");
   });
 
-  it("throws what is a fault of ours", async () => {
+  it("the path to an address throws an error of our own", async () => {
     const scene = new Scene({ "192.0.2.1": new TypeError("ours") });
     await expect(scene.path("192.0.2.1")).rejects.toThrow("ours");
   });
 });
 
 describe("the path to a name", () => {
-  it("is that of every address of it but this host's own", async () => {
+  it("the path to a name is that of every address of it but this host's own", async () => {
     const names = { "kv.example": ["127.0.0.1", "192.0.2.1", "::1", "192.0.2.2"] };
     const scene = new Scene({ "192.0.2.1": "mgmt0", "192.0.2.2": link.port }, names);
     expect(await scene.path("https://kv.example/secrets")).toBe("overThisLink");
@@ -92,7 +92,7 @@ describe("the path to a name", () => {
     ]);
   });
 
-  it("is of the host alone, with or without a scheme, and unknown without an address", async () => {
+  it("the path to a URL is that of its host, and unknown without an address", async () => {
     const scene = new Scene({});
     expect(await scene.path("https://kv.example:8443/x", "edge.example")).toBe("unknown");
     expect(await scene.path("x-https://kv.example")).toBe("unknown");

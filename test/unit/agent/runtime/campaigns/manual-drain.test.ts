@@ -75,7 +75,7 @@ const undrainable = (wanted: Desired): Desired => ({
 const restores = [[{ kind: "port.restore", port: "et-0/0/0", means: "prepend" }]];
 
 describe("a drain by hand", () => {
-  it("looks at both routers, is written down with its name and date, and then made", async () => {
+  it("a drain by hand reads both routers, is written to the journal, and then made", async () => {
     const bench = new Bench();
     await bench.clock.runFor(7_000);
     await bench.drain();
@@ -93,7 +93,7 @@ describe("a drain by hand", () => {
     expect(bench.memory.drains).toEqual({ [id]: { by: "nora", since: bench.clock.wall() } });
   });
 
-  it("asks nothing of the far end, nor over which link the agent goes", async () => {
+  it("a drain by hand reads neither the far end nor the management path", async () => {
     const bench = new Bench();
     bench.peers.primary = { ...bench.peers.primary, provisioning: "failed", sci: "off" };
     bench.ownRoute = "et-0/0/0";
@@ -141,19 +141,22 @@ describe("a drain by hand", () => {
       "a commit is pending on the router",
     ],
   ];
-  it.each(refusals)("is refused where %s, and nothing is written", async (_name, spoil, text) => {
-    const bench = new Bench();
-    spoil(bench);
-    const error = await bench.kept();
-    expect(error).toMatchObject({
-      ...{ code: "gate.siblingUnhealthy", effect: "none", where: id, next: "linkseal links" },
-      message: expect.stringContaining(`${id} is not drained: `),
-    });
-    expect(error.message).toContain(text);
-    expect([bench.records, bench.changes]).toEqual([[], []]);
-  });
+  it.each(refusals)(
+    "a drain by hand is refused where %s, and nothing is written",
+    async (_name, spoil, text) => {
+      const bench = new Bench();
+      spoil(bench);
+      const error = await bench.kept();
+      expect(error).toMatchObject({
+        ...{ code: "gate.siblingUnhealthy", effect: "none", where: id, next: "linkseal links" },
+        message: expect.stringContaining(`${id} is not drained: `),
+      });
+      expect(error.message).toContain(text);
+      expect([bench.records, bench.changes]).toEqual([[], []]);
+    },
+  );
 
-  it("is refused before any look in a group that has no means for it", async () => {
+  it("a drain by hand is refused before any read in a group without means", async () => {
     const bench = new Bench({ edit: undrainable });
     expect((await bench.kept()).message).toBe(
       `${id} is not drained: the group erd-demo has no means to drain (drain: none)`,
@@ -161,13 +164,13 @@ describe("a drain by hand", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("is refused for a link that is none of the group", async () => {
+  it("a drain by hand is refused for a link of another group", async () => {
     const bench = new Bench();
     const stranger = { ...bench.link, name: "tertiary" };
     expect((await bench.kept(stranger)).message).toContain("the router cannot be read");
   });
 
-  it("is not made where the other link is lost while it is prepared", async () => {
+  it("a drain by hand is not made where the other link is lost meanwhile", async () => {
     const bench = new Bench();
     bench.hooks.prepare = async () => {
       bench.port.secondary = down;
@@ -179,7 +182,7 @@ describe("a drain by hand", () => {
     expect(bench.log.slice(-2)).toEqual(["rollback t-1", "write settled"]);
   });
 
-  it("whose router fails stays written, so that a later turn can take it back", async () => {
+  it("a drain by hand whose router fails stays in the journal for a later turn", async () => {
     const bench = new Bench();
     bench.failures.apply = failing("transport.unreachable");
     expect((await bench.kept()).code).toBe("transport.unreachable");
@@ -188,7 +191,7 @@ describe("a drain by hand", () => {
 });
 
 describe("giving back by hand", () => {
-  it("is made first and written then, also where a person drained the link", async () => {
+  it("an undrain is made first and written then, also for a drain on the router", async () => {
     const bench = new Bench();
     await bench.undrain();
     expect(bench.changes).toEqual(restores);
@@ -200,7 +203,7 @@ describe("giving back by hand", () => {
     expect(bench.records.at(-1)).toEqual({ kind: "handDrain", link: id, drain: null });
   });
 
-  it("that fails leaves the drain remembered", async () => {
+  it("an undrain that fails leaves the drain in the journal", async () => {
     const bench = new Bench();
     await bench.isDrained();
     bench.failures.apply = failing("transport.unreachable");
@@ -210,14 +213,14 @@ describe("giving back by hand", () => {
 });
 
 describe("a turn", () => {
-  it("looks at nothing while no link is drained by hand", async () => {
+  it("a turn reads nothing while no link is drained by hand", async () => {
     const bench = new Bench();
     bench.drained.add("primary");
     await bench.observe();
     expect(bench.log).toEqual([]);
   });
 
-  it("leaves a drained link alone while the other one carries", async () => {
+  it("a turn leaves a drained link alone while the other one carries", async () => {
     const bench = new Bench();
     await bench.isDrained();
     await bench.observe();
@@ -225,7 +228,7 @@ describe("a turn", () => {
     expect([bench.changes, bench.logged]).toEqual([[], []]);
   });
 
-  it("gives the traffic back where the other one is lost, and says why", async () => {
+  it("a turn gives the traffic back where the other link is lost, and says why", async () => {
     const bench = new Bench();
     await bench.isDrained();
     bench.port.secondary = down;
@@ -240,7 +243,7 @@ describe("a turn", () => {
     expect(bench.logged[0]).toContain('{"group":"erd-demo"}');
   });
 
-  it("gives nothing back for a doubt", async () => {
+  it("a turn gives nothing back while the other link is only in doubt", async () => {
     const bench = new Bench();
     await bench.isDrained();
     bench.alarm = unsure;
@@ -253,27 +256,59 @@ describe("a turn", () => {
 
   const bare = clearPort();
   const mute = unknown("notSupported", at(0));
-  const ports: readonly (readonly [string, Partial<MacsecPort>, "bound" | "free", boolean])[] = [
-    ["that is down", down, "bound", false],
-    ["that its router does not show", { port: "et-9/9/9" }, "bound", false],
-    ["of which it is not known whether it is up", { linkUp: mute }, "bound", false],
-    ["that is not secured by its key", { session: bare.session }, "bound", false],
-    ["without a key, in the clear as it should be", bare, "free", true],
-    ["without a key, and down", { ...bare, ...down }, "free", false],
-    ["without a key of ours, set to MACsec", { settings: known(settings, at(0)) }, "free", false],
-    ["without a key, of unknown settings", { settings: mute }, "free", false],
+  const ports: readonly {
+    readonly name: string;
+    readonly port: Partial<MacsecPort>;
+    readonly kind: "bound" | "free";
+    readonly back: boolean;
+  }[] = [
+    { name: "that is down", port: down, kind: "bound", back: false },
+    {
+      name: "that its router does not show",
+      port: { port: "et-9/9/9" },
+      kind: "bound",
+      back: false,
+    },
+    {
+      name: "whose state is not known",
+      port: { linkUp: mute },
+      kind: "bound",
+      back: false,
+    },
+    {
+      name: "that is not secured by its key",
+      port: { session: bare.session },
+      kind: "bound",
+      back: false,
+    },
+    { name: "without a key, in the clear as wanted", port: bare, kind: "free", back: true },
+    { name: "without a key, and down", port: { ...bare, ...down }, kind: "free", back: false },
+    {
+      name: "without a key of ours, set to MACsec",
+      port: { settings: known(settings, at(0)) },
+      kind: "free",
+      back: false,
+    },
+    {
+      name: "without a key, of unknown settings",
+      port: { settings: mute },
+      kind: "free",
+      back: false,
+    },
   ];
-  it.each(ports)("with the other one lost, a link %s", async (...row) => {
-    const [, port, kind, back] = row;
-    const bench = new Bench();
-    await bench.isDrained();
-    if (kind === "free") bench.unbind();
-    bench.port.primary = { ...underKey(newKey), port: "et-0/0/0", ...port };
-    bench.port.secondary = down;
-    await bench.observe();
-    expect(bench.changes).toEqual(back ? restores : []);
-    expect(bench.memory.drains[id] === undefined).toBe(back);
-  });
+  it.each(ports)(
+    "a link $name, with the other one lost, is given back: $back",
+    async ({ port, kind, back }) => {
+      const bench = new Bench();
+      await bench.isDrained();
+      if (kind === "free") bench.unbind();
+      bench.port.primary = { ...underKey(newKey), port: "et-0/0/0", ...port };
+      bench.port.secondary = down;
+      await bench.observe();
+      expect(bench.changes).toEqual(back ? restores : []);
+      expect(bench.memory.drains[id] === undefined).toBe(back);
+    },
+  );
 
   const back = (about: string) => expect.stringContaining(`drain-given-back ${about} `);
   const seen = async (bench: Bench): Promise<void> => {
@@ -288,7 +323,7 @@ describe("a turn", () => {
     await settled(bench.clock, bench.parts.write(effect));
   };
 
-  it("gives a drain of ours back that came late, the sibling carrying or not", async () => {
+  it("a turn gives a late drain of ours back, whether the sibling carries or not", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     await seen(bench);
@@ -307,7 +342,7 @@ describe("a turn", () => {
     expect(bench.changes).toHaveLength(1);
   });
 
-  it("gives it back where the restore fails the first time, and strikes it off then", async () => {
+  it("a turn gives a late drain back again if the first restore failed", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     bench.drained.add("primary");
@@ -321,7 +356,7 @@ describe("a turn", () => {
     expect([bench.changes.length, bench.memory.late]).toEqual([2, {}]);
   });
 
-  it("leaves it to the operator who has drained the link since", async () => {
+  it("a turn leaves a late drain to the operator who has drained the link since", async () => {
     const bench = new Bench();
     await bench.isDrained();
     await sends(bench, "t-0", "drain");
@@ -330,7 +365,7 @@ describe("a turn", () => {
     expect(bench.changes).toEqual([]);
   });
 
-  it("leaves the link that a campaign has under way to it", async () => {
+  it("a turn leaves the link under way to its campaign", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     bench.drained.add("primary");
@@ -339,7 +374,7 @@ describe("a turn", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("takes a drain that is older than twenty minutes for a foreign one", async () => {
+  it("a turn counts a drain that was sent over 20 minutes ago as foreign", async () => {
     const bench = new Bench();
     await sends(bench, "t-0", "drain");
     await bench.clock.runFor(1_200_001);
@@ -349,7 +384,7 @@ describe("a turn", () => {
     expect(bench.changes).toEqual([]);
   });
 
-  it("opens a port that our own change shut late, and no other one", async () => {
+  it("a turn opens a port that our own change shut late, and no other one", async () => {
     const bench = new Bench();
     bench.port.primary = { ...underKey(newKey), ...down, admin: known("down", at(0)) };
     await seen(bench);
@@ -361,7 +396,7 @@ describe("a turn", () => {
     expect(bench.events).toEqual([expect.stringContaining("its port is open again")]);
   });
 
-  it("gives a drain back that was made on the router, once the sibling is lost", async () => {
+  it("a turn gives a drain of the router back once the sibling is lost", async () => {
     const bench = new Bench({ edit: undrainable });
     bench.drained.add("primary");
     await seen(bench);
@@ -376,7 +411,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("leaves it where the link itself cannot carry, or routes go over it", async () => {
+  it("a turn leaves a drain whose link cannot carry, or has routes over it", async () => {
     const dark = new Bench();
     dark.drained.add("primary");
     dark.port.primary = { ...underKey(newKey), ...down };
@@ -398,7 +433,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("goes through all links: what one needs, no other one gets", async () => {
+  it("a turn gives back the drained link alone", async () => {
     const bench = new Bench();
     const secondary = linkNamed("secondary", bench.desired);
     await bench.drain(secondary);

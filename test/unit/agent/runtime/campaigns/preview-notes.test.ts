@@ -33,7 +33,7 @@ const stepsOf = ({ steps }: Plan): readonly string[] =>
   steps.map(({ n, link, state }) => `${n} ${link} ${state}`);
 
 describe("a dry run with nothing in the way", () => {
-  it("has no note, and numbers its steps from one", async () => {
+  it("a dry run with nothing in the way has no note, and numbers its steps from 1", async () => {
     const bench = await ready();
     const plan = await bench.preview();
     expect(notesOf(plan)).toEqual([]);
@@ -47,7 +47,7 @@ describe("a dry run with nothing in the way", () => {
     expect(plan.steps.map(({ risk }) => risk)).toEqual(plan.steps.map(() => null));
   });
 
-  it("is an emergency's where it is asked for one", async () => {
+  it("a dry run of an emergency has no soak", async () => {
     const bench = await ready({ edit: groupWith({ retire: "afterSoak" }) });
     const count = async (urgency: "planned" | "emergency"): Promise<number> =>
       (await bench.preview(asked({ urgency, links: ["primary"] }))).steps.length;
@@ -56,7 +56,7 @@ describe("a dry run with nothing in the way", () => {
 });
 
 describe("a link that is not rotated", () => {
-  it("because its key is the newest is told, and looked at no further", async () => {
+  it("a dry run notes a link that runs on the newest key, and reads no further", async () => {
     const bench = await BeginBench.begun();
     bench.commitPending = true;
     bench.log.length = 0;
@@ -66,7 +66,7 @@ describe("a link that is not rotated", () => {
     expect([plan.wouldChange, plan.steps, bench.log]).toEqual([false, [], []]);
   });
 
-  it("because it has no key of ours is told, if it was asked for", async () => {
+  it("a dry run notes a link without a key of ours, if it was asked for", async () => {
     const bench = await ready();
     bench.unbind("secondary");
     const note =
@@ -77,7 +77,7 @@ describe("a link that is not rotated", () => {
     expect(notesOf(await bench.preview(asked({ links: ["primary"] })))).not.toContain(note);
   });
 
-  it("because its router was never reached says so", async () => {
+  it("a dry run notes a link whose router was never reached", async () => {
     const bench = await ready({}, ["primary"]);
     const plan = await bench.preview(asked({ links: ["secondary"] }));
     expect(notesOf(plan)).toEqual([
@@ -89,7 +89,7 @@ describe("a link that is not rotated", () => {
 });
 
 describe("a port that is shut while its key changes", () => {
-  it("is told with the bug of the vendor's that it is shut for", async () => {
+  it("a dry run notes a port that is shut for keys, with the vendor's bug", async () => {
     const shutForKey = { suites: ["gcm-aes-xpn-256"], bug: "Cisco bug CSCvt33018" } as const;
     const macsec = { ...simulated.macsec, shutForKey } as never;
     const edit = (wanted: Desired): Desired => ({
@@ -114,7 +114,7 @@ describe("a port that is shut while its key changes", () => {
 });
 
 describe("what is in the way", () => {
-  it("a drain by hand, a campaign, or both", async () => {
+  it("a dry run notes a drain by hand, a campaign, or both", async () => {
     const bench = await ready();
     const drained =
       "gate.busy erd-demo/secondary: it was drained by hand -> linkseal undrain erd-demo/secondary";
@@ -130,7 +130,7 @@ describe("what is in the way", () => {
     ]);
   });
 
-  it("a window, unless it is an emergency or that risk is taken", async () => {
+  it("a dry run notes a closed window, unless in an emergency or with the risk", async () => {
     const freeze = { text: "x", from: (wall - day) as WallTime, until: (wall + day) as WallTime };
     const bench = await ready({ edit: groupWith({ freezes: [freeze] }) });
     const [note, ...more] = notesOf(await bench.preview());
@@ -145,7 +145,7 @@ describe("what is in the way", () => {
     expect(notesOf(await bench.preview())).toEqual([]);
   });
 
-  it("the risks of the links that are meant, with one command", async () => {
+  it("a dry run notes the risks of the links that are asked for, with one command", async () => {
     const capabilities = { probe: undefined } as never;
     const bench = await ready({ edit: groupWith({ drain: "none" }), capabilities });
     const next = "linkseal rotate erd-demo --accept-risk=noDrain,noProbe";
@@ -165,7 +165,7 @@ describe("what is in the way", () => {
     expect(notesOf(await bench.preview(wish)).join()).not.toContain("riskNotAccepted");
   });
 
-  it("a proof that would come too late without probes, link by link", async () => {
+  it("a dry run notes a proof that would be late without probes, link by link", async () => {
     const capabilities = { probe: undefined } as never;
     const bench = await ready({ capabilities });
     const notes = notesOf(await bench.preview(asked({ risks: ["noProbe"] })));
@@ -195,7 +195,7 @@ describe("what is in the way", () => {
     );
   });
 
-  it("a path of our own over the link, and an unknown one unless that risk is taken", async () => {
+  it("a dry run notes a management path over the link, or unknown without the risk", async () => {
     const bench = await ready();
     bench.ownRoute = "et-0/0/0";
     const only = asked({ links: ["primary"] });
@@ -210,7 +210,7 @@ describe("what is in the way", () => {
     expect(notesOf(await bench.preview(only))).toEqual([]);
   });
 
-  it("settings that are not as they were accepted", async () => {
+  it("a dry run notes settings that are not as they were accepted", async () => {
     const bench = await ready();
     const settings = { ...bench.linkOf("primary").settings, includeSci: false };
     bench.rebind("primary", { settings });

@@ -20,7 +20,7 @@ const counted = ({ steps }: Plan, link: string): number =>
   steps.filter((step) => step.link === `${group}/${link}`).length;
 
 describe("a dry run", () => {
-  it("writes nothing, and plans both links once the vault has newer keys", async () => {
+  it("a dry run writes nothing, and plans both links once the vault has newer keys", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const before = pair.agent.journal.records().length;
     const nothing = await preview(pair);
@@ -40,7 +40,7 @@ describe("a dry run", () => {
     expect(pair.oracle.agentWrites).toBe(0);
   });
 
-  it("names every risk that is not accepted, and one command for all", async () => {
+  it("a dry run names every risk that is not accepted, and one command for all", async () => {
     const pair = await Pair.adopted({
       overlap: "none",
       capabilities: { probe: undefined } as never,
@@ -60,7 +60,7 @@ describe("a dry run", () => {
     );
   });
 
-  it("says when the window opens, unless that risk is taken", async () => {
+  it("a dry run says when the window opens, unless that risk is accepted", async () => {
     const freeze = '    freeze: ["2026-01-01/2027-06-30"]';
     const edit = (text: string): string =>
       text.replace("    drain: prepend", `    drain: prepend\n${freeze}`);
@@ -71,7 +71,7 @@ describe("a dry run", () => {
     expect(held(await preview(pair, ["outsideWindow"]))).toEqual([]);
   });
 
-  it("sees a drain by hand and what it does to the sibling", async () => {
+  it("a dry run shows a drain by hand and what it does to the sibling", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await settled(pair.site.clock, pair.agent.commands.drain(`${group}/secondary`, "test", never));
@@ -90,7 +90,7 @@ describe("a dry run", () => {
     });
   });
 
-  it("sees a sibling that does not carry, and a router that does not answer", async () => {
+  it("a dry run shows a sibling that does not carry, and a silent router", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     pair.link("secondary").fibre.setUp(false);
@@ -100,7 +100,7 @@ describe("a dry run", () => {
     expect(second).toContain("erd-demo/secondary: ");
   });
 
-  it("sees a campaign that runs", async () => {
+  it("a dry run shows a campaign that runs", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.newKeys();
     await pair.rotate();
@@ -112,7 +112,7 @@ describe("a dry run", () => {
     );
   });
 
-  it("knows no key of a link that is not managed", async () => {
+  it("a dry run shows no key of a link that is not managed", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const retired = pair.agent.commands.retireLink(`${group}/primary`);
     await pair.run(1_000);
@@ -127,7 +127,7 @@ describe("a dry run", () => {
 });
 
 describe("a plan of a config that wants other settings", () => {
-  it("goes through both ends of each link", async () => {
+  it("a plan of other settings has steps at both ends of each link", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const wanted = pair.config((text) =>
       text.replaceAll("suite: gcm-aes-xpn-256", "suite: gcm-aes-xpn-256, includeSci: false"),
@@ -149,7 +149,7 @@ describe("a plan of a config that wants other settings", () => {
     expect(plan.notes).toEqual([]);
   });
 
-  it("is no campaign where the driver just mends it", async () => {
+  it("a plan of settings that the driver repairs itself has no campaign", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const wanted = pair.config((text) =>
       text.replaceAll("suite: gcm-aes-xpn-256", "suite: gcm-aes-xpn-256, replayWindow: 32"),

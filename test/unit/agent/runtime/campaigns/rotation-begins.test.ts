@@ -24,7 +24,7 @@ import {
 const day = 86_400_000;
 
 describe("a rotation that a policy begins", () => {
-  it("is of the links for which the vault has a newer pair, and of no other", async () => {
+  it("a rotation by policy has the links with a newer pair in the vault", async () => {
     const bench = await BeginBench.begun();
     expect(await bench.rotation()).toBe("nothing");
     bench.newKey("secondary");
@@ -33,7 +33,7 @@ describe("a rotation that a policy begins", () => {
     expect(await bench.rotation()).toBe("rotate secondary primary");
   });
 
-  it("freezes the old key with its settings and the new one beside it", async () => {
+  it("a rotation freezes the old key with its settings and the new one", async () => {
     const bench = await BeginBench.begun();
     const before = bench.memory.bindings["erd-demo/primary"];
     const accepted = { ...bench.linkOf("primary").settings, includeSci: false };
@@ -55,7 +55,7 @@ describe("a rotation that a policy begins", () => {
     ]);
   });
 
-  it("knows how a router holds two keys from the router alone", async () => {
+  it("a rotation takes its overlap from the router's capabilities", async () => {
     for (const [overlap, frozen] of [
       ["keychain", "keychain"],
       ["fallback", "fallback"],
@@ -81,7 +81,7 @@ describe("a rotation that a policy begins", () => {
     );
   });
 
-  it("waits while a campaign is open, and begins once it is over", async () => {
+  it("a rotation does not begin beside an open campaign, and begins after it", async () => {
     const bench = await BeginBench.begun();
     bench.newKey("primary");
     const open = campaignOf("proving", { kind: "rotate" });
@@ -93,7 +93,7 @@ describe("a rotation that a policy begins", () => {
     expect(await bench.rotation()).toBe("rotate primary");
   });
 
-  it("never begins in a group that is rotated by hand, and asks the vault nothing", async () => {
+  it("a rotation by hand never begins by itself, and reads no vault", async () => {
     const bench = await BeginBench.begun({ edit: rotateOn({ on: "hand" }) });
     bench.newKey("primary");
     bench.store.setFault("down", true);
@@ -102,7 +102,7 @@ describe("a rotation that a policy begins", () => {
     expect(await bench.rotation(asked())).toBe("rotate primary");
   });
 
-  it("by age begins for the keys that are old enough", async () => {
+  it("a rotation by age begins for the keys that are old enough", async () => {
     const bench = await BeginBench.begun({ edit: rotateOn({ on: "age", maxAgeMs: 30 * day }) });
     for (const name of names) bench.newKey(name);
     expect(await bench.rotation()).toBe("nothing");
@@ -111,7 +111,7 @@ describe("a rotation that a policy begins", () => {
     expect(await bench.rotation(asked())).toBe("rotate secondary primary");
   });
 
-  it("throws what the vault says", async () => {
+  it("a rotation throws the vault's error", async () => {
     const bench = await BeginBench.begun();
     bench.store.setFault("down", true);
     expect((await refused(bench.rotation())).effect).toBe("none");
@@ -119,7 +119,7 @@ describe("a rotation that a policy begins", () => {
 });
 
 describe("a rotation that waits", () => {
-  it("for a link that was drained by hand names the command that gives it back", async () => {
+  it("a rotation beside a drain by hand waits, and names the undrain", async () => {
     const bench = await BeginBench.begun();
     bench.newKey("primary");
     const drain = { by: "nora", since: wall };
@@ -142,7 +142,7 @@ describe("a rotation that waits", () => {
   };
 
   it.each(["reverted", "abandoned"] as const)(
-    "since the same key was %s before is begun again by an operator alone",
+    "a rotation to a key that was %s before begins again only for an operator",
     async (outcome) => {
       const bench = await BeginBench.begun();
       const key = bench.newKey("primary");
@@ -162,7 +162,7 @@ describe("a rotation that waits", () => {
     },
   );
 
-  it("for a risk that is not accepted names it and the command", async () => {
+  it("a rotation that waits for a risk names it and the command", async () => {
     const bench = await BeginBench.begun({
       edit: (wanted) => groupWith({ drain: "none" })(rotateOn({})(wanted)),
     });
@@ -174,7 +174,7 @@ describe("a rotation that waits", () => {
     expect(await bench.rotation()).toBe("rotate primary");
   });
 
-  it("for a router that cannot hold two keys asks for that risk, for all its links", async () => {
+  it("a rotation of a router without overlap waits for breakBeforeMake", async () => {
     const macsec = { suites: [], overlap: "none", counters: "perPort", hitless: [] } as const;
     const capabilities = { macsec: { ...macsec, freshSak: true as const } };
     const bench = await BeginBench.begun({ edit: rotateOn({}), capabilities });
@@ -183,7 +183,7 @@ describe("a rotation that waits", () => {
     expect(await bench.rotation(asked({ risks: ["breakBeforeMake"] }))).toBe("rotate primary");
   });
 
-  it("for a window says when it opens, unless that risk is taken", async () => {
+  it("a rotation waits for a window and says when it opens, or takes the risk", async () => {
     const freeze = { text: "x", from: (wall - day) as WallTime, until: (wall + day) as WallTime };
     const bench = await BeginBench.begun({
       edit: (wanted) => groupWith({ freezes: [freeze] })(rotateOn({ on: "hand" })(wanted)),
@@ -209,7 +209,7 @@ describe("the risks of a rotation", () => {
     return rotationRisks({ ...group, drain }, links);
   };
 
-  it("are that of the one link that must break, and that of no drain", () => {
+  it("the risks of a rotation are breakBeforeMake for one such link, and noDrain", () => {
     expect(risksOf("prepend", "keychain", "fallback")).toEqual([]);
     expect(risksOf("prepend", "keychain", "breakBeforeMake")).toEqual(["breakBeforeMake"]);
     expect(risksOf("none", "breakBeforeMake")).toEqual(["noDrain", "breakBeforeMake"]);
@@ -218,7 +218,7 @@ describe("the risks of a rotation", () => {
 });
 
 describe("a rotation that an operator asks for", () => {
-  it("is of the links that they name, and says where there is no newer pair", async () => {
+  it("a rotation by an operator has the named links, or says that no pair is newer", async () => {
     const bench = await BeginBench.begun();
     bench.newKey("primary");
     expect(await bench.rotation(asked({ links: ["primary"] }))).toBe("rotate primary");
@@ -228,14 +228,14 @@ describe("a rotation that an operator asks for", () => {
     );
   });
 
-  it("leaves out links without a key of ours", async () => {
+  it("a rotation by an operator leaves out links without a key of ours", async () => {
     const bench = await BeginBench.begun();
     for (const name of names) bench.newKey(name);
     bench.unbind("secondary");
     expect(await bench.rotation(asked())).toBe("rotate primary");
   });
 
-  it("is refused where a new key is that of another link of the group", async () => {
+  it("a rotation is refused where a new key is that of another link of the group", async () => {
     const bench = await BeginBench.begun();
     const key = bench.newKey("primary");
     bench.rebind("secondary", { key });
@@ -260,7 +260,7 @@ describe("a change of settings", () => {
     return bench;
   };
 
-  it("is begun for the links that the newer intent wants otherwise", async () => {
+  it("a change begins for the links that the newer intent wants otherwise", async () => {
     const bench = await begun();
     expect(wordsOf(bench.change())).toBe("nothing");
     accepted(bench, "primary");
@@ -274,7 +274,7 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change(asked({ links: ["primary"] })))).toBe("change primary");
   });
 
-  it("is not begun for what drifted under the intent in force, but by hand", async () => {
+  it("a change for drift under the present intent begins only for an operator", async () => {
     const bench = await begun();
     accepted(bench, "primary", { intent: 2 });
     expect(wordsOf(bench.change())).toBe("nothing");
@@ -283,7 +283,7 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change())).toBe("nothing");
   });
 
-  it("that has ended under this intent is tried again by an operator alone", async () => {
+  it("a change that has ended under this intent begins again only for an operator", async () => {
     const bench = await begun();
     accepted(bench, "primary");
     const last = campaignOf("done", { kind: "change", intent: 2 });
@@ -299,7 +299,7 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change(asked()))).toBe("nothing");
   });
 
-  it("that the driver makes without interrupting the port needs no campaign", async () => {
+  it("a change that does not interrupt the port needs no campaign", async () => {
     const bench = await BeginBench.begun();
     accepted(bench, "primary");
     // The port is as the new intent wants it already.
@@ -318,14 +318,14 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change())).toBe("change primary");
   });
 
-  it("of a router that cannot be read is not begun", async () => {
+  it("a change of a router that cannot be read does not begin", async () => {
     const bench = await BeginBench.begun({ edit: rotateOn({}) }, ["secondary"]);
     bench.risks.push("breakBeforeMake", "noProbe");
     accepted(bench, "primary");
     expect(wordsOf(bench.change())).toBe("nothing");
   });
 
-  it("to a suite whose CAK has another size waits for another key", async () => {
+  it("a change to a suite with another size of CAK waits for another key", async () => {
     const bench = await begun();
     const suite = "gcm-aes-xpn-128" as const;
     const { settings: wanted } = bench.linkOf("primary");
@@ -349,7 +349,7 @@ describe("a change of settings", () => {
     expect(wordsOf(other.change())).toBe("change primary");
   });
 
-  it("waits for the risk that it takes", async () => {
+  it("a change waits for the risk breakBeforeMake", async () => {
     const bench = await begun();
     bench.risks.length = 0;
     accepted(bench, "primary");
@@ -369,7 +369,7 @@ describe("a newer key", () => {
     generation,
   });
 
-  it("is one of a higher generation, whatever its date", () => {
+  it("a newer key is one of a higher generation, whatever its date", () => {
     expect(isNewer(binding, chosen(wall + 1, 4))).toBe(false);
     expect(isNewer(binding, chosen(wall - 1, 5))).toBe(true);
     expect(isNewer(binding, chosen(wall + 1, 3))).toBe(false);
@@ -377,12 +377,12 @@ describe("a newer key", () => {
     expect(isNewer({ ...old, generation: undefined }, chosen(wall - 1, 0))).toBe(true);
   });
 
-  it("without a generation is one of a later date", () => {
+  it("a newer key without a generation is one of a later date", () => {
     expect(isNewer(binding, chosen(wall + 1, undefined))).toBe(true);
     expect(isNewer(binding, chosen(wall, undefined))).toBe(false);
   });
 
-  it("is never the one in use", () => {
+  it("a newer key is never the one in use", () => {
     const { cakSecretId } = binding.key;
     expect(isNewer(binding, chosen(wall + 1, 9, cakSecretId))).toBe(false);
   });

@@ -18,7 +18,7 @@ const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 
 describe("the trouble of a campaign", () => {
   const lost = stepTo("draining");
-  it("is a change that the router accepted and does not show", async () => {
+  it("the trouble of a campaign is an accepted change that the router does not show", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(
       drain,
@@ -40,7 +40,7 @@ describe("the trouble of a campaign", () => {
     expect(rotationRunner.trouble).toMatchObject(told);
   });
 
-  it("is over once an effect succeeds", async () => {
+  it("the trouble of a campaign ends once an effect succeeds", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(drain, drain, lost);
     await bench.turn(rotationRunner, rotation());
@@ -48,7 +48,7 @@ describe("the trouble of a campaign", () => {
     expect(rotationRunner.trouble).toBeUndefined();
   });
 
-  it("that is no lost change is over once a probe ran", async () => {
+  it("the trouble of a refused change ends once a probe ran", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(drain, stepTo("draining", { action: "probe" }));
     bench.failures.prepare = failing("device.locked");
@@ -71,7 +71,7 @@ describe("the trouble of a campaign", () => {
   };
   const again = (action: ActionKind): Step => stepTo("staged", { action });
 
-  it("of the far end is over once that takes a key, and by nothing on the router", async () => {
+  it("the trouble of a far end ends once it takes a key, and not by the router", async () => {
     expect(await refused(new RotationRunnerBench())).toBe("peer.rejected");
     const still = await refused(new RotationRunnerBench(), again("restore"), again("probe"));
     expect(still).toBe("peer.rejected");
@@ -79,13 +79,13 @@ describe("the trouble of a campaign", () => {
     expect(await refused(new RotationRunnerBench(), again("putOld"))).toBeUndefined();
   });
 
-  it("of the far end is over once that is seen with the new key", async () => {
+  it("the trouble of a far end ends once it is observed with the new key", async () => {
     const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);
     expect(await refused(bench, stepTo("staged"))).toBeUndefined();
   });
 
-  it("of the router is not over because the far end has the new key", async () => {
+  it("the trouble of a router does not end because the far end has the new key", async () => {
     const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);
     bench.failures.prepare = failing("device.locked");
@@ -95,7 +95,7 @@ describe("the trouble of a campaign", () => {
     expect(rotationRunner.trouble?.code).toBe("device.locked");
   });
 
-  it("stays while nothing is done", async () => {
+  it("the trouble of a campaign stays while nothing is done", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(drain, lost);
     bench.failures.prepare = failing("device.locked");
@@ -123,13 +123,13 @@ describe("what must hold for a time", () => {
     return bench.facts.at(-1)?.carrying.kind;
   };
 
-  it("goes on while the state stays", async () => {
+  it("the soak of a link goes on while the state stays", async () => {
     const restoring = rotation({ state: "restoring" });
     expect(await carries(stepTo("restoring"), restoring)).toBe("held");
     expect(await carries(stepTo("restoring", { mark: { told: true } }), restoring)).toBe("held");
   });
 
-  it("begins anew with another state, and once a key is being taken back", async () => {
+  it("the soak of a link begins again with another state or an aborted key", async () => {
     const staging = rotation({ state: "staging" });
     expect(await carries(stepTo("restoring"), staging)).toBe("waiting");
     expect(await carries(stepTo("staging", { mark: { aborted: true } }), staging)).toBe("waiting");
@@ -174,13 +174,13 @@ describe("a proof", () => {
     return bench.facts.at(-1)?.proof.kind;
   };
 
-  it("outlasts what leaves the keys alone", async () => {
+  it("a proof outlasts effects that leave the keys alone", async () => {
     for (const action of [undefined, "probe", "restore", "drain"] as const) {
       expect(await proven(action)).toBe("held");
     }
   });
 
-  it("outlasts a key change that the router refuses, or a deadline would never come", async () => {
+  it("a proof outlasts a key change that the router refuses", async () => {
     for (const action of ["promote", "removeOld", "removeNew"] as const) {
       const bench = new RotationRunnerBench();
       bench.failures.prepare = failing("device.rejected", "a process holds the key");
@@ -191,13 +191,13 @@ describe("a proof", () => {
   it.each([
     ...(["stage", "add", "promote", "removeOld", "removeNew", "replace"] as const),
     "replaceBack" as const,
-  ])("is over with %s", async (action) => {
+  ])("a proof begins again after %s", async (action) => {
     expect(await proven(action)).toBe("waiting");
   });
 });
 
 describe("how long a far end takes", () => {
-  it("is measured from when it was told, and written down before the next step", async () => {
+  it("a far end's time is measured from the put, and written before the next step", async () => {
     const bench = new RotationRunnerBench();
     bench.port.primary = underKey(oldKey, [oldKey, newKey]);
     const told = stepTo("switching", { action: "putNew", mark: { told: true } });
@@ -213,7 +213,7 @@ describe("how long a far end takes", () => {
     ]);
   });
 
-  it("is not measured where the far end was not asked", async () => {
+  it("a far end's time is not measured where it was not asked", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(stepTo("switching", { action: "putNew" }));
     await bench.turn(rotationRunner, rotation({ state: "staged" }));
@@ -225,7 +225,7 @@ describe("how long a far end takes", () => {
 });
 
 describe("a link that is done", () => {
-  it("hands over to the next with nothing that was known of it", async () => {
+  it("a link that is done leaves nothing known of it to the next one", async () => {
     const bench = new RotationRunnerBench();
     const rotated = stepTo("done", { mark: { outcome: "rotated" } });
     const rotationRunner = bench.rotationRunner(
@@ -242,7 +242,7 @@ describe("a link that is done", () => {
     expect(bench.facts.at(-1)?.lostCommits).toBe(0);
   });
 
-  it("is still the one that its last effect is about", async () => {
+  it("a link that is done is still the one of its last effect", async () => {
     const bench = new RotationRunnerBench();
     const last = stepTo("done", { action: "promote", mark: { outcome: "rotated" } });
     await bench.turn(bench.rotationRunner(last), rotation({ state: "restoring" }));
@@ -275,14 +275,14 @@ describe("what failed before", () => {
     return bench.facts.at(-1)?.lostCommits;
   };
 
-  it("is tried again once a campaign is no longer gated, and counts till then", async () => {
+  it("lost changes are forgotten once a campaign is no longer gated", async () => {
     expect(await lostTwice("gated")).toBe(0);
     expect(await lostTwice("draining")).toBe(1);
   });
 });
 
 describe("a router that cannot be read", () => {
-  it("leaves the campaign without facts of its port, and without a lost change", async () => {
+  it("a router that cannot be read gives no facts of its port, and no lost change", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(drain, stepTo("draining"));
     await bench.turn(rotationRunner, rotation());

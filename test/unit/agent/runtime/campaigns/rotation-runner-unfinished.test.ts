@@ -16,7 +16,7 @@ function left(): RotationRunnerBench {
 const campaign = rotation({ state: "retiring", token: "t-4" });
 
 describe("a change whose end was not observed", () => {
-  it("is taken back by its own token, and looked at again soon", async () => {
+  it("a change without an end is rolled back by its token, and observed again soon", async () => {
     const bench = left();
     expect(await bench.turn(bench.rotationRunner(), campaign)).toBe(500);
     expect(bench.log.filter((line) => !line.startsWith("look"))).toEqual([
@@ -30,7 +30,7 @@ describe("a change whose end was not observed", () => {
     expect(bench.records).toEqual([]);
   });
 
-  it("is taken back alone, and not a staged key that comes just then", async () => {
+  it("a change without an end is rolled back, and not a staged key that comes then", async () => {
     const bench = left();
     const recalls = () => bench.log.filter((line) => line.startsWith("recall"));
     // The change waits in this observation; the key that was staged before waits right after it.
@@ -40,7 +40,7 @@ describe("a change whose end was not observed", () => {
     expect(bench.log.filter((line) => line.startsWith("rollback"))).toEqual([]);
   });
 
-  it("is trouble where it cannot be taken back, and tried again later", async () => {
+  it("a change whose rollback fails is trouble, and tried again later", async () => {
     const bench = left();
     bench.failures.rollback = failing("device.locked", "another client edits");
     const rotationRunner = bench.rotationRunner();
@@ -51,13 +51,13 @@ describe("a change whose end was not observed", () => {
     );
   });
 
-  it("ends the turn with an error that is none of ours", async () => {
+  it("a rollback that fails with a bug ends the turn with that error", async () => {
     const bench = left();
     bench.failures.rollback = new RangeError("a bug");
     await expect(bench.turn(bench.rotationRunner(), campaign)).rejects.toThrow("a bug");
   });
 
-  it("is no ground to take back what the router knows nothing of", async () => {
+  it("a change that the router does not know is not rolled back", async () => {
     const bench = left();
     bench.forgotten.add("t-7");
     await bench.turn(bench.rotationRunner(), campaign);

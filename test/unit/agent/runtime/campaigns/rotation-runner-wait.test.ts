@@ -30,7 +30,7 @@ describe("the wait after a look that changed nothing", () => {
   });
 
   it.each(["queued", "gated", "awaitingPeer", "held", "done"] as const)(
-    "is a poll in %s",
+    "the wait in %s is a poll",
     async (state) => {
       expect(await waits(state)).toBe(5_000);
       expect(await waits(state, often)).toBe(800);
@@ -40,28 +40,28 @@ describe("the wait after a look that changed nothing", () => {
   it.each([
     ...(["staging", "staged", "proving", "promoting", "retiring"] as const),
     ...(["restoring", "reverting"] as const),
-  ])("is a second in %s, or less", async (state) => {
+  ])("the wait in %s is a second, or less", async (state) => {
     expect(await waits(state)).toBe(1_000);
     expect(await waits(state, often)).toBe(800);
   });
 
-  it("is one sample of the drain in draining", async () => {
+  it("the wait in draining is the time between two samples", async () => {
     expect(await waits("draining")).toBe(5_000);
     expect(await waits("draining", quick)).toBe(2_000);
   });
 
-  it("is a second in switching where the link is dark until the router follows", async () => {
+  it("the wait in switching is a second where the link is dark until the router acts", async () => {
     expect(await waits("switching", undefined, "breakBeforeMake")).toBe(1_000);
     expect(await waits("switching", byHand, "breakBeforeMake")).toBe(1_000);
     expect(await waits("switching", often, "breakBeforeMake")).toBe(800);
   });
 
-  it("is three in switching where the router holds both keys, or less", async () => {
+  it("the wait in switching is three seconds with both keys on the router, or less", async () => {
     expect(await waits("switching")).toBe(3_000);
     expect(await waits("switching", often)).toBe(800);
   });
 
-  it("is a poll while a person changes a far end that the router is ready for", async () => {
+  it("the wait in switching is a poll while a person changes the far end", async () => {
     expect(await waits("switching", byHand)).toBe(5_000);
   });
 
@@ -72,13 +72,13 @@ describe("the wait after a look that changed nothing", () => {
     ["restoring", 1_000],
     ["gated", 5_000],
     ["held", 5_000],
-  ] as const)("after a probe in %s is %i ms: it changes nothing", async (state, ms) => {
+  ] as const)("the wait after a probe in %s is %i ms", async (state, ms) => {
     const bench = new RotationRunnerBench();
     const step = stepTo(state, { action: "probe" });
     expect(await bench.turn(bench.rotationRunner(step), rotation({ state }))).toBe(ms);
   });
 
-  it("is a poll after an effect on a campaign that is held", async () => {
+  it("the wait after an effect on a held campaign is a poll", async () => {
     const bench = new RotationRunnerBench();
     const step = stepTo("held", { action: "restore" });
     expect(await bench.turn(bench.rotationRunner(step), rotation({ state: "held" }))).toBe(5_000);

@@ -33,7 +33,7 @@ const touched = (bench: RotationRunnerBench): readonly string[] =>
   bench.done().filter((line) => /^(prepare|apply|put|confirm|rollback|probe|recall)\b/.test(line));
 
 describe("a turn", () => {
-  it("looks at both ends, decides, writes the step down, acts, and looks again soon", async () => {
+  it("a turn observes both ends, decides, writes the step, acts, and returns soon", async () => {
     const bench = new RotationRunnerBench();
     bench.delays.apply = 1_500;
     expect(await bench.turn(bench.rotationRunner(drain), rotation())).toBe(500);
@@ -55,7 +55,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("writes the record as it stands after the step, at the wall time of the step", async () => {
+  it("a turn writes the record as it is after the step, with the wall time", async () => {
     const bench = new RotationRunnerBench();
     bench.delays.observe = 250;
     await bench.turn(bench.rotationRunner(stepTo("staged", { mark: { told: true } })), rotation());
@@ -69,13 +69,13 @@ describe("a turn", () => {
     ]);
   });
 
-  it("comes back at once where a step moves and asks for nothing", async () => {
+  it("a turn comes back at once after a step to another state without effect", async () => {
     const bench = new RotationRunnerBench();
     expect(await bench.turn(bench.rotationRunner(stepTo("staged")), rotation())).toBe(0);
     expect(touched(bench)).toEqual([]);
   });
 
-  it("of a link that the intent no longer has waits for a poll, and looks at nothing", async () => {
+  it("a turn for a link that the intent no longer has waits for a poll", async () => {
     const bench = new RotationRunnerBench();
     const [first] = rotation().links;
     if (first === undefined) throw new Error("two links");
@@ -85,7 +85,7 @@ describe("a turn", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("does nothing at all where the journal cannot be written", async () => {
+  it("a turn does nothing where the journal cannot be written", async () => {
     for (const action of [...giving, ...taking]) {
       const bench = new RotationRunnerBench();
       bench.failures.write = failing("journal.full", "the disk is full");
@@ -99,7 +99,7 @@ describe("a turn", () => {
     }
   });
 
-  it("says that it was the record which failed, where nothing was to be done", async () => {
+  it("a turn without an effect logs that the record failed", async () => {
     const bench = new RotationRunnerBench();
     bench.failures.write = failing("journal.full", "the disk is full");
     await bench.turn(bench.rotationRunner(stepTo("staged")), rotation());
@@ -108,7 +108,7 @@ describe("a turn", () => {
     ]);
   });
 
-  it("ends with an error that is none of ours", async () => {
+  it("a turn ends with an error that is not a LinksealError", async () => {
     const bench = new RotationRunnerBench();
     bench.failures.write = new RangeError("a bug");
     await expect(bench.turn(bench.rotationRunner(drain), rotation())).rejects.toThrow("a bug");
@@ -145,18 +145,21 @@ describe("a look that the journal has made old", () => {
     return bench;
   };
 
-  it.each(taking)("is no ground for %s", async (action) => {
+  it.each(taking)("an observation that the journal made old does not allow %s", async (action) => {
     expect(touched(await late(action, 30_001))).toEqual([]);
     expect(touched(await late(action, 30_000))).not.toEqual([]);
   });
 
-  it.each(giving)("does not hold up %s", async (action) => {
+  it.each(giving)("an observation that the journal made old does not delay %s", async (action) => {
     expect(touched(await late(action, 60_000, dark))).not.toEqual([]);
   });
 
-  it.each(following)("is no ground for %s of a link that still works", async (action) => {
-    expect(touched(await late(action, 30_001))).toEqual([]);
-  });
+  it.each(following)(
+    "an observation that the journal made old allows no %s of a working link",
+    async (action) => {
+      expect(touched(await late(action, 30_001))).toEqual([]);
+    },
+  );
 });
 
 describe("a sibling that is lost while a change is made ready", () => {
@@ -178,7 +181,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     return [bench, next.trouble?.code];
   };
 
-  it.each(taking)("keeps %s from the device", async (action) => {
+  it.each(taking)("a sibling lost meanwhile keeps %s from the device", async (action) => {
     const [bench, trouble] = await losing(action);
     expect(trouble).toBe("gate.siblingUnhealthy");
     const changed = touched(bench).filter((line) => !line.startsWith("prepare"));
@@ -204,18 +207,24 @@ describe("a sibling that is lost while a change is made ready", () => {
     return [rotationRunner.trouble?.code, touched(bench).some((line) => line.startsWith("apply"))];
   };
 
-  it.each(following)("keeps %s from a link that still works, and from no other", async (action) => {
-    expect(await followed(action, underKey(oldKey))).toEqual(["gate.siblingUnhealthy", false]);
-    expect(await followed(action, dark)).toEqual([undefined, true]);
-  });
+  it.each(following)(
+    "a sibling lost meanwhile keeps %s from a working link alone",
+    async (action) => {
+      expect(await followed(action, underKey(oldKey))).toEqual(["gate.siblingUnhealthy", false]);
+      expect(await followed(action, dark)).toEqual([undefined, true]);
+    },
+  );
 
-  it.each(["restore", "open", "add"] as const)("does not keep %s from it", async (action) => {
-    const [bench, trouble] = await losing(action);
-    expect(trouble).toBeUndefined();
-    expect(touched(bench).at(-1)).toMatch(/^apply/);
-  });
+  it.each(["restore", "open", "add"] as const)(
+    "a sibling lost meanwhile does not keep %s from the device",
+    async (action) => {
+      const [bench, trouble] = await losing(action);
+      expect(trouble).toBeUndefined();
+      expect(touched(bench).at(-1)).toMatch(/^apply/);
+    },
+  );
 
-  it("keeps a key from a link that works only where the port is shut for it", async () => {
+  it("a sibling lost meanwhile keeps a key from a working link whose port is shut", async () => {
     const trouble = async (
       edit: (wanted: Desired) => Desired,
       port: Partial<MacsecPort>,
@@ -238,7 +247,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     expect(await trouble(shutsFirst, underKey(oldKey), "restore")).toBeUndefined();
   });
 
-  it("keeps no restoring effect from a router that cannot be read", async () => {
+  it("a lost sibling keeps no restoring effect from an unreadable router", async () => {
     const bench = new RotationRunnerBench();
     bench.port.primary = { keys: unknown("queryFailed", at(0)) };
     bench.drained.add("secondary");
@@ -248,7 +257,7 @@ describe("a sibling that is lost while a change is made ready", () => {
     expect(touched(bench).at(-1)).toMatch(/^apply/);
   });
 
-  it("is told with what to do next, and with nothing done", async () => {
+  it("a sibling lost meanwhile is reported with the next command and effect none", async () => {
     const bench = new RotationRunnerBench();
     bench.hooks.prepare = async () => {
       bench.drained.add("secondary");
@@ -284,7 +293,7 @@ describe("a port that is to be shut for a key", () => {
     return { trouble: rotationRunner.trouble, done: touched(bench) };
   };
 
-  it("stays open where its link works again: seeds 53-1122, 53-1907", async () => {
+  it("a port to shut stays open where its link works again: seeds 53-1122, 53-1907", async () => {
     const { trouble, done } = await replacing(dark, underKey(oldKey));
     expect(done.filter((line) => line.startsWith("apply"))).toEqual([]);
     expect(done.at(-1)).toMatch(/^rollback/);
@@ -298,7 +307,7 @@ describe("a port that is to be shut for a key", () => {
     ["is dark still", dark, dark],
     ["worked all the while", underKey(oldKey), underKey(oldKey)],
     ["is up under a key of no campaign", dark, underKey(strange)],
-  ])("is shut where its link %s", async (_how, before, after) => {
+  ])("a port to shut is shut where its link %s", async (_how, before, after) => {
     const { trouble, done } = await replacing(before, after);
     expect(trouble).toBeUndefined();
     expect(done.filter((line) => line.startsWith("apply"))).toHaveLength(2);
@@ -312,30 +321,30 @@ describe("what a step leaves in the journal", () => {
     return [...bench.done(), ...bench.notes];
   };
 
-  it("is nothing where nothing has changed, and no note either", async () => {
+  it("a step that changes nothing writes no record and no note", async () => {
     const same = stepTo("gated", { reason: rotation().reason });
     expect(await words(rotation(), same)).toEqual(["took test.row"]);
   });
 
-  it("is a note for the operator where only the reason is new", async () => {
+  it("a step with only a new reason writes a note for the operator", async () => {
     expect(await words(rotation(), stepTo("gated"))).toEqual(["took test.row", "so"]);
   });
 
   it.each([...(["told", "asked", "claimed", "proved", "soaked", "aborted", "shut"] as const)])(
-    "is a record where %s is marked",
+    "a step that marks %s writes a record",
     async (mark) => {
       const step = stepTo("gated", { mark: { [mark]: true } });
       expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
     },
   );
 
-  it("is a record where the goal turns round", async () => {
+  it("a step that turns the goal round writes a record", async () => {
     const step = stepTo("gated", { mark: { goal: "revert" } });
     expect(await words(rotation(), step)).toEqual(["write campaign gated", "took test.row"]);
   });
 
   it.each(["removeOld", "replace"] as const)(
-    "is the SAK in use where %s takes the old key away",
+    "a step to %s writes the SAK in use before the old key goes",
     async (action) => {
       const bench = new RotationRunnerBench();
       bench.port.primary = underKey(newKey, [oldKey, newKey]);
@@ -345,7 +354,7 @@ describe("what a step leaves in the journal", () => {
     },
   );
 
-  it("is no SAK with any other effect", async () => {
+  it("a step with another effect writes no SAK", async () => {
     const bench = new RotationRunnerBench();
     await bench.turn(bench.rotationRunner(stepTo("promoting", { action: "promote" })), rotation());
     expect(bench.written()?.oldSak).toBeUndefined();
@@ -368,7 +377,7 @@ describe("the key that a link runs on", () => {
   };
 
   it.each(["enrolled", "changed"] as const)(
-    "is written down before the record that says %s, under the intent of the campaign",
+    "a binding is written before the record of %s, with the campaign's intent",
     async (outcome) => {
       const bench = await ended(outcome);
       expect(bench.records).toMatchObject([
@@ -382,7 +391,7 @@ describe("the key that a link runs on", () => {
     },
   );
 
-  it("keeps the intent of its settings when it was rotated", async () => {
+  it("a binding keeps the intent of its settings after a rotation", async () => {
     const bench = await ended("rotated");
     expect(bench.records[0]).toEqual({
       kind: "binding",
@@ -391,7 +400,7 @@ describe("the key that a link runs on", () => {
     });
   });
 
-  it("has the intent of the campaign where nothing was known of it before", async () => {
+  it("a binding has the campaign's intent where none was known before", async () => {
     const bench = new RotationRunnerBench();
     bench.memory = { ...bench.memory, bindings: {} };
     const step = stepTo("done", { mark: { outcome: "rotated" } });
@@ -399,12 +408,15 @@ describe("the key that a link runs on", () => {
     expect(bench.records[0]).toMatchObject({ kind: "binding", binding: { intent: 9 } });
   });
 
-  it.each(["reverted", "abandoned"] as const)("stays where a link was %s", async (outcome) => {
-    const bench = await ended(outcome);
-    expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
-  });
+  it.each(["reverted", "abandoned"] as const)(
+    "a binding stays where a link was %s",
+    async (outcome) => {
+      const bench = await ended(outcome);
+      expect(bench.records.map(({ kind }) => kind)).toEqual(["campaign"]);
+    },
+  );
 
-  it("is not written down again, nor before the link is done", async () => {
+  it("a binding is written once, and not before the link is done", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(
       stepTo("done", { mark: { outcome: "rotated" } }),
@@ -425,7 +437,7 @@ describe("a port that was shut for a key change", () => {
     devices: wanted.devices.map((device) => ({ ...device, quirks: ["shutBeforeKeyChange"] })),
   });
 
-  it("is remembered until it has stood open for a minute: a commit may be lost", async () => {
+  it("the mark of a shut port stays until the port was open for a minute", async () => {
     const bench = new RotationRunnerBench({ edit: shutsFirst });
     const rotationRunner = bench.rotationRunner(
       stepTo("staging", { action: "open" }),
@@ -440,7 +452,7 @@ describe("a port that was shut for a key change", () => {
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
   });
 
-  it("is forgotten once seen open where no key change shuts it: a person may shut it", async () => {
+  it("the mark of a shut port goes once it is observed open without the quirk", async () => {
     const bench = new RotationRunnerBench();
     const rotationRunner = bench.rotationRunner(stepTo("staging", { action: "open" }), opened);
     await bench.turn(rotationRunner, shut);
@@ -448,7 +460,7 @@ describe("a port that was shut for a key change", () => {
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
   });
 
-  it("is forgotten at once where this process changed nothing, and with its link", async () => {
+  it("the mark of a shut port goes at once without a change, and with its link", async () => {
     const bench = new RotationRunnerBench({ edit: shutsFirst });
     await bench.turn(bench.rotationRunner(opened), shut);
     expect(bench.records.at(-1)).toMatchObject({ kind: "campaign", campaign: { shut: false } });
