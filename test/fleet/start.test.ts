@@ -31,7 +31,7 @@ const expected: Readonly<Record<string, Expected>> = {
     at: "primary",
     verdict: "down",
     code: "ckn-mismatch",
-    text: /uses a CKN that edge-a et-0\/0\/0 does not hold/,
+    text: /uses a CKN that edge-a et-0\/0\/0 does not have/,
     next: /^linkseal keys check/,
   },
   "cipher-mismatch": {
