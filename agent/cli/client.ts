@@ -33,7 +33,7 @@ export async function ask(question: Question): Promise<unknown> {
       case "reply":
         return answerOf(outcome.bytes, question);
       case "lost":
-        throw lost(path, question, outcome.errno);
+        throw lost(question, outcome.errno);
       case "refused":
         refused.push(`${path}: ${outcome.errno}`);
         if (outcome.errno === "EACCES" || outcome.errno === "EPERM") throw forbidden(path);
@@ -102,22 +102,24 @@ function answerOf(bytes: Buffer, question: Question): unknown {
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
   const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
   const body = bytes.subarray(end + 4);
-  if (end < 0 || body.length !== length) throw lost("socket", question, "the answer was cut off");
+  if (end < 0 || body.length !== length) throw lost(question, "the answer was cut off");
   const value: unknown = parsed(body.toString(), question);
   if (status === 200) return value;
-  throw errorFromShape(value) ?? lost("socket", question, `HTTP status ${status}`);
+  throw errorFromShape(value) ?? lost(question, `HTTP status ${status}`);
 }
 
 function parsed(text: string, question: Question): unknown {
   try {
     return parseJson(text, replyBytesMax);
   } catch {
-    throw lost("socket", question, "the answer is not JSON");
+    throw lost(question, "the answer is not JSON");
   }
 }
 
-function lost(where: string, { method }: Question, why: string): LinksealError {
+/** An agent runs, and its answer is not known; `where` tells this from a host without an agent. */
+function lost({ method, path }: Question, why: string): LinksealError {
   const effect = method === "GET" ? "none" : "unknown";
+  const where = `${method} ${path}`;
   const text = `the agent gave no whole answer (${why})`;
   return new LinksealError("agent.unreachable", text, { effect, where, next: "linkseal status" });
 }

@@ -4,11 +4,12 @@
 import { isIP } from "node:net";
 import { drivers } from "#drivers/index.ts";
 import type { Verdict } from "#hal/conformance/suite.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";
 import { hostDialer, hostEntropy } from "../host/host.ts";
-import type { DesiredDevice } from "../model/desired.ts";
+import type { Desired, DesiredDevice } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
 import { readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
@@ -61,38 +62,45 @@ export async function checkDevice(file: string | undefined, options: CheckOption
 }
 
 /**
- * Finds the device in the config. A device of a group or tunnel, here or in the intent in force, is
- * refused because it is not a lab device.
- * @throws LinksealError with `usage`
+ * Finds the device in the config. A device of a group or tunnel, in this file or in the accepted
+ * config of the agent on this host, is refused because it is not a lab device.
+ * @throws LinksealError with `usage`; with `agent.*` if an agent runs here and does not answer
  */
 async function deviceOf(file: string | undefined, { device, socket }: CheckOptions) {
   const config = await readConfig(file);
-  const { parseConfig } = await import("../config/index.ts");
-  const parsed = parseConfig(config.text, config.file, Date.now() as WallTime);
-  if (parsed.kind === "refused") throw usage(`${config.file} is not valid`, "linkseal validate");
-  const { devices, groups, tunnels } = parsed.desired;
-  const found = devices.find(({ name }) => name === device);
+  const desired = await desiredOf(config.text, config.file);
+  const found = desired.devices.find(({ name }) => name === device);
   if (found === undefined) throw usage(`${config.file} names no device ${device}`, "list it there");
-  const isUsed =
-    groups.some(({ links }) => links.some((link) => link.device === device)) ||
-    tunnels.some((tunnel) => tunnel.device === device);
-  if (isUsed || (await isInForce(device, socket))) {
+  const accepted = await acceptedText(socket);
+  const inForce = accepted === undefined ? [] : [await desiredOf(accepted, "the accepted config")];
+  if ([desired, ...inForce].some((each) => uses(each, device))) {
     throw usage(`${device} belongs to a group or a tunnel`, "check a device of a lab");
   }
   return found satisfies DesiredDevice;
 }
 
-interface StatusAnswer {
-  readonly groups: readonly { readonly links: readonly { readonly device: string }[] }[];
+async function desiredOf(text: string, file: string): Promise<Desired> {
+  const { parseConfig } = await import("../config/index.ts");
+  const parsed = parseConfig(text, file, Date.now() as WallTime);
+  if (parsed.kind === "refused") throw usage(`${file} is not valid`, "linkseal validate");
+  return parsed.desired;
 }
 
-/**
- * True if the intent in force uses the device; without an agent no intent is in force on this host.
- */
-async function isInForce(device: string, socket: string | undefined): Promise<boolean> {
+const uses = ({ groups, tunnels }: Desired, device: string): boolean =>
+  groups.some(({ links }) => links.some((link) => link.device === device)) ||
+  tunnels.some((tunnel) => tunnel.device === device);
+
+/** The accepted config; undefined = no agent runs on this host, or it has accepted none. */
+async function acceptedText(socket: string | undefined): Promise<string | undefined> {
   const session = new Session(socket === undefined ? {} : { socket });
-  const status = await session.view<StatusAnswer>("/v1/status").catch(() => undefined);
-  return status?.groups.some(({ links }) => links.some((link) => link.device === device)) === true;
+  try {
+    return (await session.view<{ readonly text: string }>("/v1/config")).text;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    const isAbsent = error.code === "agent.unreachable" && error.where === "socket";
+    if (isAbsent || error.code === "usage") return undefined;
+    throw error;
+  }
 }
 
 function portsOf(named: readonly string[]): readonly [PortName, PortName] {

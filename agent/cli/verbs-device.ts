@@ -69,7 +69,8 @@ export function registerSelf(program: Command, launch: Launch): void {
         .option("--port <port>", "a port of it that may be written to; given twice", collected)
         .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed"),
     ),
-    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11",
+    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
+      "--accept-risk=lab-device",
   ).action(checkDriver);
   verb(
     program.command("version").description("version of linkseal and Node"),

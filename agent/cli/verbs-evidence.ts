@@ -100,7 +100,7 @@ async function summary(shown: SignedReport & { readonly keyId: string }): Promis
     `${about.site}, ${about.from} to ${about.to}`,
     ...(about.end === "final" ? [] : ["the end of it is not confirmed yet"]),
     await table(["link or tunnel", "protected", "not protected", "unknown"], rows, outKind()),
-    `${changes.length} changes and warnings, ${breaks.length} breaks in the record`,
+    `${changes.length} changes and warnings, breaks in the record: ${breaks.length}`,
     `signed with ${keyId}`,
     "the whole of it: --html or --json, with --out FILE",
   ].join("\n");

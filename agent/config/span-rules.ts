@@ -1,4 +1,4 @@
-// Rules for what makes a rotation begin, and for the spans of time in which it may begin.
+// Rules for what makes a rotation begin, and for the spans in which it may or must not begin.
 
 import type { Path } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";

@@ -1,4 +1,5 @@
-// Metrics of IPsec tunnels; a configured tunnel that is absent has 0 SAs, and not none.
+// Metrics of IPsec tunnels; a configured tunnel that the device lacks is
+// exported with 0 SAs and is not left out.
 
 import {
   type IkeState,

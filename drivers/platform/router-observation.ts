@@ -71,7 +71,11 @@ export async function stateOf<C extends Configured, P>(
   return { device, at, control, macsec, ipsec, routing };
 }
 
-/** Makes the state of tunnels; `tell` is called if there is one, with tunnel names by interface. */
+/**
+ * Returns the state of the configured tunnels; `readTunnels` is called only if there is one, with
+ * the tunnels' names by interface.
+ * @throws LinksealError with `device.unparsed` if the configured tunnels are not known
+ */
 export async function tunnelsOf<T extends TunnelConfig>(
   config: QueryResult<T>,
   where: string,

@@ -1,4 +1,4 @@
-// A simulated router behind a real SSH server on the loopback address, with its NETCONF subsystem.
+// A simulated router behind a real SSH server on the loopback address: NETCONF or a shell.
 
 import { createHash } from "node:crypto";
 import ssh2, { type Connection, type ServerChannel, type Session } from "ssh2";
@@ -14,7 +14,7 @@ export interface SshServeOptions {
   readonly channel: ChannelKind;
   /** Opens a session for one channel; undefined if the router does not answer. */
   readonly connect: (wire: Wire) => EmulatorSession | undefined;
-  /** Opens a session for one command, on routers that take commands so. */
+  /** Opens a session for one command, on routers that accept single commands. */
   readonly execute?: (wire: Wire, command: string) => EmulatorSession | undefined;
 }
 
@@ -40,8 +40,8 @@ export function hostKeyPair(): { readonly private: string; readonly public: stri
 }
 
 /**
- * Serves a simulated router over SSH. It accepts any user and any key: it listens on the loopback
- * address alone, and only a simulator is behind it.
+ * Serves a simulated router over SSH. It accepts any user with any key or password: it listens on
+ * the loopback address alone, and only a simulator is behind it.
  */
 export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
   const { port } = options;
@@ -49,7 +49,7 @@ export async function serveSsh(options: SshServeOptions): Promise<SshServed> {
   const clients = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [pair.private] }, (client) => {
     clients.add(client);
-    // Every SSH server disables Nagle's algorithm; otherwise each answer waits until its echo is
+    // Nagle's algorithm is off; otherwise each answer waits until its echo is
     // acknowledged.
     (client as Undelayed).setNoDelay(true);
     client.on("close", () => clients.delete(client)).on("error", () => undefined);

@@ -57,8 +57,8 @@ const rankOf = (path: string): number | undefined => {
 /** Returns why an import within agent/ is not allowed; undefined = it is. */
 export function whyNotDown(from: string, to: string): string | undefined {
   const [upper, lower] = [rankOf(from), rankOf(to)];
-  if (upper === undefined) return `${from} is on no floor of agent/: see test/tidy/layers.ts`;
-  if (lower === undefined) return `${to} is on no floor of agent/: see test/tidy/layers.ts`;
+  if (upper === undefined) return `${from} is in no layer of agent/: see test/tidy/layers.ts`;
+  if (lower === undefined) return `${to} is in no layer of agent/: see test/tidy/layers.ts`;
   return lower <= upper ? undefined : `runs up: ${layers[upper]} -> ${layers[lower]}`;
 }
 

@@ -15,7 +15,7 @@ export interface RehearsalSnapshot {
   readonly site: string;
   /** The name of the group. */
   readonly group: string;
-  /** The config of the twin, for the real agent. */
+  /** The config of the simulated copy, for the real agent. */
   readonly config: string;
   /** Resource id of the ExpressRoute port, or its name at a simulated site. */
   readonly expressRoutePort: string;
@@ -90,7 +90,7 @@ export function rehearsalSnapshotOf({
 }
 
 const address = "unix:/run/linkseal-sim/site.sock";
-/** A day of the twin's own calendar: what is rehearsed is what was accepted, or may be. */
+/** A day after the copy's today: it accepts every risk, which the real group was checked for. */
 const until = "2027-11-24";
 
 /** JSON is YAML. Windows and freezes are left out: they say when, and not how. */
@@ -142,7 +142,7 @@ function linksOf(group: DesiredGroup, links: RehearsalSnapshot["links"]): readon
   });
 }
 
-/** Nine digits at most: the longest ones are whole seconds. */
+/** The config reads nine digits at most, and the longest spans are whole seconds. */
 function duration(ms: number): string {
   return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 }

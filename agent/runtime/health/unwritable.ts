@@ -1,5 +1,5 @@
-// Consequences of a state folder that cannot be written: links without traffic, campaigns that
-// wait.
+// Warnings about the state folder and the config file of this host, and their consequences for
+// drained links and campaigns.
 
 import { strongValue } from "#hal/model.ts";
 import { type Raised, raise } from "../../health/warnings.ts";

@@ -52,8 +52,9 @@ export class StateWatch {
   }
 
   /**
-   * Tries to write again. The audit log tries by itself, and each record of the journal is another
-   * attempt.
+   * Rewrites the journal while a write has failed. Success ends the trouble of the accepted config
+   * as well, because it shows that the folder can be written; that config was refused and is not
+   * written again. The audit log makes attempts of its own.
    */
   async probe(): Promise<void> {
     const isIdle = this.#journal.trouble === undefined && this.#intentTrouble === undefined;
