@@ -50,7 +50,7 @@ export interface EndsCause {
 }
 
 /**
- * A cause below a row. Times are UTC text; the codes with `precondition.` are those of
+ * A cause below a row. Times are UTC text; the codes with `gate.` are those of
  * docs/codes.md.
  */
 export type Cause =
