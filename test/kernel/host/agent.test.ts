@@ -162,7 +162,8 @@ describe("an agent on a Linux router", { timeout: 180_000 }, () => {
     net.kill("SIGKILL");
     await once(net, "close");
     // The verdict may be unknown already, for a reason of the test before.
-    await until(async () => (await reasonOf("primary", "device-unreachable"))?.includes("edge"));
+    const named = await until(async () => await reasonOf("primary", "device-unreachable"));
+    expect(named).toContain("edge");
     expect((await linkOf("primary")).verdict).toBe("unknown");
     net = await programs.serve("net");
     await until(async () => (await reasonOf("primary", "macsec-not-configured")) && true);
