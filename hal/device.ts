@@ -109,6 +109,11 @@ interface IpsecCapabilities {
   readonly rekeys: readonly RekeyWhat[];
   /** Present where `ipsec.block` keeps prefixes in tunnels, whatever the routes say. */
   readonly blocks?: true;
+  /**
+   * Present where transactions that change one tunnel each may be applied at the same time: each of
+   * them waits until the device takes it.
+   */
+  readonly parallel?: true;
 }
 
 /**

@@ -1,39 +1,58 @@
 // How a tunnel of the intent differs from what was last applied, setting by setting. Pure.
 
-import type { PrefixBlock } from "#hal/device.ts";
+import type { Capabilities, PrefixBlock } from "#hal/device.ts";
 import type { IkeTransforms, PortName, Transforms } from "#hal/model.ts";
 import type { Complaint } from "../config/index.ts";
 import type { Desired, DesiredTunnel } from "../model/desired.ts";
+import { type Memory, named } from "../store/journal/memory.ts";
+
+/**
+ * The part of a tunnel that a setting belongs to: `sas` = they are negotiated anew; `paths` = the
+ * interface, its routes and blocks, which no SA depends on; `nothing` = no device has it, and only
+ * the verdicts depend on it.
+ */
+type Touched = "sas" | "paths" | "nothing";
 
 export interface TunnelDifference {
   /** The setting's path as the config spells it. */
   readonly setting: string;
   readonly made: string;
   readonly wanted: string;
+  /** The part of the tunnel that changes. */
+  readonly touches: Touched;
 }
 
 /** Looks up a tunnel as it was last applied; undefined = no accepted config contains it. */
 export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
 
-type Leaf = readonly [setting: string, textOf: (tunnel: DesiredTunnel) => string];
+type Leaf = readonly [
+  setting: string,
+  touches: Touched,
+  textOf: (tunnel: DesiredTunnel) => string,
+];
 
 /**
  * Newer versions of a secret are not a difference: `psk proceed` and the agent itself adopt them.
  */
 const leaves: readonly Leaf[] = [
-  ["device", ({ device }) => device],
-  ["local.address", ({ localAddress }) => localAddress],
-  ["remote.address", ({ remoteAddress }) => remoteAddress],
-  ["protects.remote", ({ remotePrefixes }) => remotePrefixes.toSorted().join(", ")],
-  ["policy of IKE", ({ ike }) => ikeText(ike)],
-  ["policy of ESP", ({ transforms }) => espText(transforms)],
-  ["life of the SAs", ({ life }) => `${life.seconds} s or ${life.kilobytes} kB`],
-  ["mtu", ({ mtu }) => `${mtu}`],
-  ["ifId", ({ ifId }) => `${ifId}`],
-  ["bgp", ({ bgp }) => (bgp === undefined ? "none" : `${bgp.local} to ${bgp.peer}`)],
-  ["backs", (tunnel) => portsBacked(tunnel).join(", ") || "none"],
-  ["auth", ({ auth }) => (auth.kind === "certificate" ? `certificate of ${auth.peer}` : auth.kind)],
+  ["device", "sas", ({ device }) => device],
+  ["local.address", "sas", ({ localAddress }) => localAddress],
+  ["remote.address", "sas", ({ remoteAddress }) => remoteAddress],
+  ["protects.local", "nothing", ({ localPrefixes }) => localPrefixes.toSorted().join(", ")],
+  ["protects.remote", "paths", ({ remotePrefixes }) => remotePrefixes.toSorted().join(", ")],
+  ["policy of IKE", "sas", ({ ike }) => ikeText(ike)],
+  ["policy of ESP", "sas", ({ transforms }) => espText(transforms)],
+  ["life of the SAs", "sas", ({ life }) => `${life.seconds} s or ${life.kilobytes} kB`],
+  ["mtu", "paths", ({ mtu }) => `${mtu}`],
+  ["ifId", "sas", ({ ifId }) => `${ifId}`],
+  ["bgp", "paths", ({ bgp }) => (bgp === undefined ? "none" : `${bgp.local} to ${bgp.peer}`)],
+  ["backs", "paths", (tunnel) => portsBacked(tunnel).join(", ") || "none"],
+  ["auth", "sas", ({ auth }) => authText(auth)],
 ];
+
+function authText(auth: DesiredTunnel["auth"]): string {
+  return auth.kind === "certificate" ? `certificate of ${auth.peer}` : auth.kind;
+}
 
 function ikeText({ encryption, integrity, prf, dhGroup }: IkeTransforms): string {
   return [encryption, integrity, prf, dhGroup].join("/");
@@ -52,16 +71,99 @@ export function tunnelDifferences(
   made: DesiredTunnel,
   wanted: DesiredTunnel,
 ): readonly TunnelDifference[] {
-  return leaves.flatMap(([setting, textOf]) => {
+  return leaves.flatMap(([setting, touches, textOf]) => {
     const [before, after] = [textOf(made), textOf(wanted)];
-    return before === after ? [] : [{ setting, made: before, wanted: after }];
+    return before === after ? [] : [{ setting, made: before, wanted: after, touches }];
   });
+}
+
+/**
+ * How a device makes the differences: `paths` = without touching an SA; `beside` = new SAs are made
+ * beside those that carry; `dark` = the tunnel is down until the new SAs are up; `nothing` = no
+ * device is changed.
+ */
+export type ChangeWay = "nothing" | "paths" | "beside" | "dark";
+
+/** Returns the way of the difference that disturbs the tunnel the most. */
+export function changeWay(
+  differences: readonly TunnelDifference[],
+  capabilities: Pick<Capabilities, "ipsec"> | undefined,
+): ChangeWay {
+  const touched = new Set(differences.map(({ touches }) => touches));
+  if (!touched.has("sas") && !touched.has("paths")) return "nothing";
+  // A device that renews on demand makes the new SAs beside those that carry.
+  if (capabilities?.ipsec?.rekeys.includes("reauthenticate") !== true) return "dark";
+  return touched.has("sas") ? "beside" : "paths";
+}
+
+/** Where a tunnel ends that no config names any more, and what becomes of it. */
+export type Leaving =
+  /** The agent removes it from this device. */
+  | { readonly kind: "removed"; readonly name: string; readonly device: string }
+  /** It goes on until an operator retires it. */
+  | { readonly kind: "stays"; readonly name: string; readonly why: string; readonly risk: boolean };
+
+export interface LeavingInput {
+  readonly desired: Pick<Desired, "devices" | "tunnels">;
+  readonly memory: Pick<Memory, "tunnels" | "auths">;
+  readonly made: MadeTunnel;
+  readonly capabilities: (device: string) => Pick<Capabilities, "ipsec"> | undefined;
+  /** True if the config accepts the risk `clearAfterRetire` now. */
+  readonly acceptsClear: boolean;
+}
+
+/**
+ * Returns the tunnels that the journal has and the config does not name. Only one that linkseal set
+ * up itself is removed, and without blocks only at an accepted risk: what it protects could leave
+ * in the clear.
+ */
+export function leavingTunnels(input: LeavingInput): readonly Leaving[] {
+  const { desired, memory } = input;
+  return Object.keys(memory.tunnels)
+    .filter((name) => !desired.tunnels.some((tunnel) => tunnel.name === name))
+    .map((name) => leavingTunnel(input, name));
+}
+
+function leavingTunnel(
+  { desired, memory, made, capabilities, acceptsClear }: LeavingInput,
+  name: string,
+): Leaving {
+  const stays = (why: string, risk = false): Leaving => ({ kind: "stays", name, why, risk });
+  if (named(memory.auths, name) === undefined) return stays("linkseal did not set it up");
+  const device = made(name)?.device;
+  if (device === undefined) return stays("the config that it was made from is not stored any more");
+  if (!desired.devices.some((one) => one.name === device)) {
+    return stays(`its device ${device} is in no config any more`);
+  }
+  const isOpen = capabilities(device)?.ipsec?.blocks !== true;
+  if (isOpen && !acceptsClear) {
+    return stays(`${device} blocks nothing: what ${name} protects may leave in the clear`, true);
+  }
+  return { kind: "removed", name, device };
+}
+
+/**
+ * Returns the prefixes that stay blocked although the config has no tunnel for them any more, of a
+ * tunnel as it was made.
+ */
+export function leftBlocked(
+  before: DesiredTunnel,
+  { tunnels }: Pick<Desired, "tunnels">,
+): readonly string[] {
+  const needed = new Set(
+    tunnels
+      .filter(({ device }) => device === before.device)
+      .flatMap((tunnel) => blocksOf(tunnel).map(({ prefix }) => prefix)),
+  );
+  return blocksOf(before)
+    .map(({ prefix }) => prefix)
+    .filter((prefix) => !needed.has(prefix));
 }
 
 /** Why the existing tunnel cannot become the wanted one in place; undefined = it can. */
 export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string | undefined {
   const { name } = wanted;
-  const first = `take ${name} out of the config, then linkseal retire tunnel ${name}`;
+  const first = `apply a config without ${name}; if it then goes on, linkseal retire tunnel ${name}`;
   if (made.device !== wanted.device) {
     return `${name} is on ${made.device}, and a tunnel does not move to another device: ${first}`;
   }

@@ -1,26 +1,34 @@
-// The per-device loop: it observes, and applies only changes that cannot interrupt a port. It adds;
-// it never removes.
+// The loops of one device: one observes, the other applies what cannot interrupt a port and keeps
+// its tunnels as the intent wants them. What takes long runs beside both.
 
-import { withDeadline } from "#hal/deadline.ts";
-import type { Device, DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
+import type { DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } from "#hal/model.ts";
+import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { type Drift, standingOf, tunnelSpec } from "../compare/plan.ts";
-import type { MadeTunnel } from "../compare/tunnel-change.ts";
-import { equalSettings, settingsGaps, verify } from "../health/verify.ts";
+import { tunnelSpec } from "../compare/plan.ts";
+import { changeWay, type MadeTunnel } from "../compare/tunnel-change.ts";
+import { verify } from "../health/verify.ts";
 import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
-import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
-import { portOf } from "../model/link-snapshot.ts";
-import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
-import { withinOf } from "./campaigns/effects.ts";
+import type { Desired, DesiredTunnel } from "../model/desired.ts";
+import {
+  type JournalRecord,
+  type Memory,
+  named,
+  type PendingChange,
+  pendingOn,
+} from "../store/journal/memory.ts";
+import { bounded, commitChange } from "./commit-change.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
+import { Slots, Tasks } from "./polling/tasks.ts";
 import { chooseAuth } from "./polling/vault.ts";
+import { Ports } from "./ports.ts";
 import { sameAuth } from "./tunnels/tunnel-auth.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
-import { TunnelWishes } from "./tunnels/tunnel-wishes.ts";
+import type { TunnelDrains } from "./tunnels/tunnel-drain.ts";
+import { removeTunnel } from "./tunnels/tunnel-retire.ts";
+import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
 
 export interface ReconcilerParts {
   readonly world: World;
@@ -41,23 +49,24 @@ export interface ReconcilerParts {
   readonly made: MadeTunnel;
   /** True while a campaign on a group of this device observes it. */
   readonly inCampaign: () => boolean;
-}
-
-/** If a driver proves each change while it is applied, each operation is committed alone. */
-function commitsOf({ capabilities }: Device, change: DeviceChange): readonly DeviceChange[] {
-  return capabilities.commit.kind === "armedRevert" ? change.map((part) => [part]) : [change];
+  /** Leads the traffic of a tunnel away before its SAs are replaced, and back afterwards. */
+  readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
+  /** Runs work while no other tunnel is taken out of service. */
+  readonly alone: (work: () => Promise<void>) => Promise<void>;
 }
 
 function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
   return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
 }
 
-/** The longest duration of one effect, in milliseconds. */
-const effectMsMax = 60_000;
 /** A change that is still on the device after this many milliseconds counts as permanent. */
 const keptMs = 60_000;
-/** Packets of one probe of an idle link. */
-const probePackets = 5;
+/** The most tunnels that are set up at the same time on a device that can. */
+const setUpsMax = 16;
+/** The name of the task that changes and removes tunnels, one after the other; no tunnel has it. */
+const changesTask = "changes of tunnels";
+/** The name of the task that repairs ports. */
+const repairsTask = "repairs of ports";
 
 /** How long, in milliseconds, a campaign's observation serves this loop too. */
 const observedMs = 4_000;
@@ -69,43 +78,83 @@ export class Reconciler {
    */
   readonly #accepted = new Map<string, Instant>();
   readonly #wishes: TunnelWishes;
-  #trouble: LinksealError | undefined;
+  readonly #ports: Ports;
+  readonly #tasks = new Tasks();
+  readonly #slots = new Slots(setUpsMax);
+  #isEnding = false;
+  /** The effects under way; a campaign that begins waits for their end. */
+  readonly #acting = new Set<Promise<void>>();
+  /** The observation that was acted on last. */
+  #handled: DeviceState | undefined;
+  #blocked: LinksealError | undefined;
+  #mended: LinksealError | undefined;
+  #idle: LinksealError | undefined;
   #lost: LinksealError | undefined;
-  /** The error of the last commit that failed, whatever it changed. */
+  /** The error of the last repair of a port. */
   #failed: LinksealError | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
     this.#wishes = new TunnelWishes(parts);
+    this.#ports = new Ports(parts);
+    // What a predecessor observed may be older than its last effect.
+    this.#handled = parts.deviceCache.state(parts.device);
   }
 
-  /** The last error of an effect or an observation; undefined once a turn succeeds. */
+  /** The last error of an effect or an observation; undefined once it succeeds. */
   get trouble(): LinksealError | undefined {
-    return this.#trouble ?? this.#lost;
+    const first = this.#blocked ?? this.#mended ?? this.#idle;
+    return first ?? this.#wishes.retries.trouble ?? this.#failed ?? this.#lost;
   }
 
-  /** Runs one turn: observes the device and its far ends, then mends what is missing. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /** Observes the device and its far ends, and probes idle links. It waits for no effect. */
+  async observe(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;
     const state = this.#observedByCampaign() ?? (await deviceCache.observe(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
-    for (const link of isAsked ? this.#links() : []) {
+    for (const link of isAsked ? this.#ports.links : []) {
       // A far end that a running campaign has just read need not be read again.
       const everyMs = inCampaign() ? observedMs : 0;
       if (deviceCache.isPeerDue(link, everyMs)) await deviceCache.observePeer(link, signal);
     }
     if (state === undefined) return;
     this.#judge(state);
-    const blocked = await this.#attempt(() => this.#block(state, signal));
     if (this.#parts.paused()) return;
-    const idle = await this.#attempt(() => this.#probeIdle(signal));
-    this.#failed = undefined;
-    const mended = await this.#attempt(async () => {
+    this.#idle = await this.#attempt(() => this.#ports.probeIdle(signal));
+  }
+
+  /**
+   * Acts on the newest observation, once: blocks what must not leave in the clear, settles what a
+   * predecessor left, and begins what is missing. It waits for nothing that takes long.
+   */
+  async mend(signal: AbortSignal): Promise<void> {
+    this.#tasks.check();
+    const { deviceCache, device } = this.#parts;
+    const state = deviceCache.state(device);
+    const isUsed = state === this.#handled || deviceCache.failure(device) !== undefined;
+    if (state === undefined || isUsed) return;
+    this.#handled = state;
+    this.#blocked = await this.#attempt(() => this.#block(state, signal));
+    if (this.#parts.paused()) return;
+    this.#mended = await this.#attempt(async () => {
       // A settled transaction changed the device: the next observation decides what is left to
       // mend.
       if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
     });
-    this.#trouble = blocked ?? mended ?? idle ?? this.#wishes.retries.trouble ?? this.#failed;
+  }
+
+  /** Resolves once no effect is under way, such as before the first step of a campaign. */
+  async idle(): Promise<void> {
+    while (this.#acting.size > 0) await Promise.allSettled(this.#acting);
+  }
+
+  /**
+   * Begins no further effect, and resolves once those under way have ended. Rejects if an invariant
+   * is broken.
+   */
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    await this.#tasks.ended();
   }
 
   /**
@@ -132,9 +181,26 @@ export class Reconciler {
     }
   }
 
+  /**
+   * Runs an effect unless the device is paused. A campaign that begins from now on waits for its
+   * end, because nothing lies between the check and the note.
+   */
+  async #act(work: () => Promise<void>): Promise<void> {
+    if (this.#parts.paused() || this.#isEnding) return;
+    const act = work();
+    this.#acting.add(act);
+    try {
+      await act;
+    } finally {
+      this.#acting.delete(act);
+    }
+  }
+
   /** A reply is not proof: an accepted commit that an observation does not show was lost. */
   #judge({ ipsec, at }: DeviceState): void {
     for (const [name, since] of this.#accepted) {
+      // An observation that began before the commit does not show it.
+      if (at < since) continue;
       const lost = !ipsec.some((entry) => entry.name === name);
       if (lost || at - since > keptMs) this.#accepted.delete(name);
       if (!lost) continue;
@@ -144,139 +210,172 @@ export class Reconciler {
     }
   }
 
-  #links(): readonly DesiredLink[] {
-    return this.#parts.desired.groups
-      .flatMap((group) => group.links)
-      .filter((link) => link.device === this.#parts.device);
-  }
-
   /**
-   * Settles a transaction that a predecessor left pending: confirms it if it is as wanted, else
-   * rolls it back. Returns false if there was none.
+   * Settles the transactions that a predecessor left pending: confirms one if the device is as
+   * wanted, else rolls it back. Returns false if there was none.
    */
   async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
-    const { device, deviceCache, memory, write } = this.#parts;
-    const token = named(memory().pending, device);
-    if (token === undefined) return false;
-    const recalled = await this.#bounded("none", signal, async (bounded) =>
-      (await deviceCache.device(device, bounded)).recall(token as TransactionToken, bounded),
+    const { device, memory } = this.#parts;
+    const left = pendingOn(memory(), device).filter(({ tunnel }) => !this.#isOwn(tunnel));
+    for (const pending of left) await this.#act(() => this.#settleOne(pending, state, signal));
+    return left.length > 0;
+  }
+
+  /** Returns true if a task of this process has that transaction. */
+  #isOwn(tunnel: string | undefined): boolean {
+    if (tunnel === undefined) return this.#tasks.size > 0;
+    return this.#tasks.has(tunnel) || this.#tasks.has(changesTask);
+  }
+
+  async #settleOne(
+    { place, token, tunnel }: PendingChange,
+    state: DeviceState,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { device, deviceCache, write } = this.#parts;
+    const asks = { where: device, effect: "none" } as const;
+    const recalled = await bounded(this.#parts, asks, signal, async (limit) =>
+      (await deviceCache.device(device, limit)).recall(token as TransactionToken, limit),
     );
     if (recalled.kind === "pending") {
-      const isWhole =
-        !this.#wishes.hasChange(state) && verify(this.#wanted(state), state).length === 0;
-      await this.#bounded("unknown", signal, (bounded) =>
-        isWhole ? recalled.transaction.confirm(bounded) : recalled.transaction.rollback(bounded),
+      const isWhole = this.#isWhole(tunnel, state);
+      const acts = { where: device, effect: "unknown" } as const;
+      await bounded(this.#parts, acts, signal, (limit) =>
+        isWhole ? recalled.transaction.confirm(limit) : recalled.transaction.rollback(limit),
       );
     }
-    await write({ kind: "pending", device, token: null });
-    return true;
-  }
-
-  /** Sends a few packets over idle links within each evidence window, to prove that they carry. */
-  async #probeIdle(signal: AbortSignal): Promise<void> {
-    const { deviceCache, memory, desired, world } = this.#parts;
-    for (const link of this.#links()) {
-      if (memory().bindings[linkId(link)] === undefined) continue;
-      const history = deviceCache.history(link);
-      const last = history.at(-1);
-      const before = history.at(-2);
-      const moved = (pick: (frames: { rxOk: bigint; txProtected: bigint }) => bigint): boolean => {
-        const now = last === undefined ? undefined : strongValue(last.frames);
-        const then = before === undefined ? undefined : strongValue(before.frames);
-        return now !== undefined && then !== undefined && pick(now) > pick(then);
-      };
-      if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
-      const probedAt = deviceCache.snapshot(link).probe?.at;
-      const due =
-        probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
-      if (due) await deviceCache.probe(link, probePackets, signal);
+    // A config without the tunnel came before its set-up ended: its daemon may still have a part.
+    if (tunnel !== undefined && !this.#wishes.isKnown(tunnel)) {
+      await removeTunnel(this.#parts, { name: tunnel, device }, signal);
     }
+    await write({ kind: "pending", device: place, token: null });
   }
 
-  /** Tunnels that the intent adds, and drift that the driver mends hitless under `repair: on`. */
-  #wanted(state: DeviceState): DeviceChange {
+  /** Returns true if a pending transaction has led to what is wanted. */
+  #isWhole(tunnel: string | undefined, state: DeviceState): boolean {
+    if (tunnel !== undefined && !this.#parts.desired.tunnels.some(({ name }) => name === tunnel)) {
+      return !state.ipsec.some(({ name }) => name === tunnel);
+    }
+    const isMeant = ({ name }: DesiredTunnel): boolean => tunnel === undefined || name === tunnel;
+    if (this.#wishes.hasChange(state, isMeant)) return false;
     // The comparison with a device uses no secret.
     const auth = { kind: "psk", secretId: "" } as const;
-    return [...this.#wishes.wanted(state).map((tunnel) => putOf(tunnel, auth)), ...this.#repairs()];
+    const puts = this.#wishes.wanted(state).filter(isMeant);
+    const repairs = tunnel === undefined ? this.#ports.repairs() : [];
+    return verify([...puts.map((one) => putOf(one, auth)), ...repairs], state).length === 0;
   }
 
-  /**
-   * Changes that the driver makes without interrupting the port: drift, or settings of a newer
-   * intent.
-   */
-  #repairs(): DeviceChange {
-    const { deviceCache, memory, device } = this.#parts;
-    // If the device cannot revert by itself, a port that carries traffic is left alone.
-    if (deviceCache.capabilities(device)?.commit.kind === "immediate") return [];
-    return this.#links().flatMap((link) => {
-      const standing = standingOf(
-        deviceCache.snapshot(link),
-        memory(),
-        deviceCache.capabilities(link.device),
-      );
-      if (standing.kind !== "managed") return [];
-      return standing.drift.find((drift) => this.#mayRepair(link, drift))?.repair ?? [];
+  /** Begins what is missing, as far as it does not run already. */
+  async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
+    await this.#markReached(state);
+    await this.#ports.markSettings();
+    const { deviceCache, device } = this.#parts;
+    const work: Work = {
+      ...this.#wishes.toPut(state),
+      gone: this.#wishes.toRemove(),
+      repairs: this.#ports.repairs(),
+    };
+    if (work.repairs.length === 0) this.#failed = undefined;
+    if (Object.values(work).every(({ length }) => length === 0)) return this.#wishes.refuse(state);
+    // While tunnels are set up, a commit of our own is pending most of the time.
+    const isFree = this.#tasks.size > 0 || strongValue(state.control)?.commitPending === false;
+    if (!isFree) return;
+    const isParallel = deviceCache.capabilities(device)?.ipsec?.parallel === true;
+    if (isParallel) this.#beginEach(work, signal);
+    else this.#beginAll(work, signal);
+  }
+
+  /** Sets up tunnels side by side, beside one task that changes and removes others. */
+  #beginEach({ fresh, changed, gone, repairs }: Work, signal: AbortSignal): void {
+    const tasks = this.#tasks;
+    if (repairs.length > 0 && tasks.size === 0) {
+      tasks.begin([repairsTask], () => this.#repair(repairs, signal));
+      return;
+    }
+    for (const tunnel of fresh) {
+      if (tasks.has(tunnel.name)) continue;
+      const work = () => this.#setUp([tunnel], signal);
+      tasks.begin([tunnel.name], () => this.#slots.run(work));
+    }
+    if (changed.length + gone.length === 0 || tasks.has(changesTask)) return;
+    tasks.begin([changesTask], () => this.#changeAll(changed, gone, signal));
+  }
+
+  /** A device with one lock does one thing after the other, and sets up all tunnels at once. */
+  #beginAll({ fresh, changed, gone, repairs }: Work, signal: AbortSignal): void {
+    if (this.#tasks.size > 0) return;
+    const { deviceCache, device } = this.#parts;
+    // If a driver proves each change while it is applied, each operation is committed alone.
+    const isEach = deviceCache.capabilities(device)?.commit.kind === "armedRevert";
+    const together = isEach ? fresh.map((tunnel) => [tunnel]) : [fresh];
+    this.#tasks.begin([changesTask], async () => {
+      for (const tunnels of together) await this.#setUp(tunnels, signal);
+      await this.#repair(repairs, signal);
+      await this.#changeAll(changed, gone, signal);
     });
   }
 
-  /** P4: a change that an operator made manually is mended only under `repair: on`. */
-  #mayRepair(link: DesiredLink, { repair, by }: Drift): boolean {
-    const { desired, intent, memory } = this.#parts;
-    if (repair === undefined) return false;
-    if (desired.repair === "on" || by === "restart") return true;
-    // A newer intent may change settings, but does not restore a key that an operator removed.
-    if (repair.some(({ kind }) => kind !== "macsec.protect")) return false;
-    const binding = named(memory().bindings, linkId(link));
-    if (binding === undefined || binding.intent >= intent) return false;
-    return !equalSettings(link.settings, binding.settings) && this.#isSetTo(link, binding.settings);
-  }
-
-  #isSetTo(link: DesiredLink, settings: WantedSettings): boolean {
-    const port = portOf(this.#parts.deviceCache.snapshot(link).state, link.port);
-    const observed = port === undefined ? undefined : strongValue(port.settings);
-    return observed !== undefined && settingsGaps(settings, observed).length === 0;
-  }
-
-  /** Once both ends are as the newer intent wants them, its settings become the accepted ones. */
-  async #markSettings(): Promise<void> {
-    const { deviceCache, memory, write, intent } = this.#parts;
-    for (const link of this.#links()) {
-      const binding = named(memory().bindings, linkId(link));
-      if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
-      const { peer } = deviceCache.snapshot(link);
-      const sci = link.settings.includeSci ? "on" : "off";
-      const far = peer?.suite === link.settings.suite && peer.sci === sci;
-      if (!far || !this.#isSetTo(link, link.settings)) continue;
-      const changed = { ...binding, settings: link.settings, intent, how: "changed" } as const;
-      await write({ kind: "binding", link: linkId(link), binding: changed });
-    }
-  }
-
-  async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
-    await this.#markReached(state);
-    await this.#markSettings();
-    const { deviceCache, device } = this.#parts;
+  async #setUp(tunnels: readonly DesiredTunnel[], signal: AbortSignal): Promise<void> {
     const puts: { readonly tunnel: DesiredTunnel; readonly auth: TunnelAuth }[] = [];
-    for (const tunnel of this.#wishes.toPut(state)) {
+    for (const tunnel of tunnels) {
       await this.#tried([tunnel.name], async () => {
         puts.push({ tunnel, auth: await this.#authOf(tunnel, signal) });
       });
     }
-    const change = [...puts.map(({ tunnel, auth }) => putOf(tunnel, auth)), ...this.#repairs()];
-    if (change.length === 0) return this.#wishes.refuse(state);
-    if (strongValue(state.control)?.commitPending !== false) return;
-    const session = await this.#bounded("none", signal, (bounded) =>
-      deviceCache.device(device, bounded),
-    );
-    // The vault took time, and a campaign may have begun meanwhile.
-    if (this.#parts.paused()) return;
-    for (const one of commitsOf(session, change)) {
-      const names = one.flatMap((part) =>
-        part.kind === "ipsec.putTunnel" ? part.tunnel.name : [],
-      );
-      const error = await this.#tried(names, () => this.#transact(session, one, signal));
-      this.#failed ??= error;
+    if (puts.length === 0) return;
+    const change = puts.map(({ tunnel, auth }) => putOf(tunnel, auth));
+    const names = puts.map(({ tunnel }) => tunnel.name);
+    await this.#tried(names, () => this.#act(() => this.#commit(change, signal)));
+  }
+
+  async #repair(repairs: DeviceChange, signal: AbortSignal): Promise<void> {
+    if (repairs.length === 0) return;
+    this.#failed = await this.#tried([], () => this.#act(() => this.#commit(repairs, signal)));
+  }
+
+  /** Changes and removes tunnels one after the other. */
+  async #changeAll(
+    changed: readonly DesiredTunnel[],
+    gone: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const tunnel of changed) {
+      await this.#tried([tunnel.name], async () => {
+        const auth = await this.#authOf(tunnel, signal);
+        await this.#parts.alone(() => this.#act(() => this.#change(tunnel, auth, signal)));
+      });
     }
+    for (const name of gone) {
+      await this.#tried([name], () =>
+        this.#parts.alone(() => this.#act(() => this.#remove(name, signal))),
+      );
+    }
+  }
+
+  /** Its siblings take the traffic of a tunnel whose SAs are replaced, if they can. */
+  async #change(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
+    const { deviceCache, device, drains, made, intent } = this.#parts;
+    const offers = deviceCache.capabilities(device);
+    const way = changeWay(this.#wishes.differences(tunnel), offers);
+    const change = [putOf(tunnel, auth)];
+    if (way === "nothing" || way === "paths") return await this.#commit(change, signal);
+    const before = made(tunnel.name) ?? tunnel;
+    try {
+      await drains.drainForChange(before, `config ${intent}`, signal);
+      await this.#commit(change, signal);
+    } finally {
+      await drains.undrainAfterChange(before, signal);
+    }
+  }
+
+  async #remove(name: string, signal: AbortSignal): Promise<void> {
+    const { device, world } = this.#parts;
+    const blocked = await removeTunnel(this.#parts, { name, device }, signal);
+    this.#accepted.delete(name);
+    this.#wishes.retries.succeeded(name);
+    const stays = blocked.length === 0 ? "" : `; ${blocked.join(", ")} stays blocked`;
+    const text = `${name} was removed from ${device}: no config names it${stays}`;
+    world.log.write("info", "tunnel-removed", text, { device });
   }
 
   async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
@@ -304,44 +403,20 @@ export class Reconciler {
     if (change.length > 0 && !this.#parts.readOnly()) await putBlocks(this.#parts, change, signal);
   }
 
-  async #transact(session: Device, change: DeviceChange, signal: AbortSignal): Promise<void> {
-    const { device, write, deviceCache, keys, desired } = this.#parts;
-    const transaction = await this.#bounded("none", signal, (bounded) =>
-      session.prepare(change, keys(bounded), bounded),
+  async #commit(change: DeviceChange, signal: AbortSignal): Promise<void> {
+    const { device, write, intent, memory } = this.#parts;
+    const tunnels = change.flatMap((part) =>
+      part.kind === "ipsec.putTunnel" ? [part.tunnel] : [],
     );
-    await write({ kind: "pending", device, token: transaction.token });
-    const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
-    try {
-      await this.#bounded("unknown", signal, (bounded) => transaction.apply(within, bounded));
-    } catch (error) {
-      // A change that reverted itself is no longer pending; any other failure is observed first.
-      const undone = error instanceof LinksealError && error.effect === "none";
-      if (undone) await write({ kind: "pending", device, token: null });
-      throw error;
-    }
-    const after = await deviceCache.observe(device, signal);
+    const tunnel = change.length === 1 ? tunnels[0]?.name : undefined;
+    const after = await commitChange(this.#parts, { device, tunnel, change }, signal);
     if (after === undefined) return;
-    const gaps = verify(change, after);
-    if (gaps.length > 0) {
-      if (within !== "final")
-        await this.#bounded("unknown", signal, (s) => transaction.rollback(s));
-      await write({ kind: "pending", device, token: null });
-      throw new LinksealError("verify.mismatch", gaps.join("; "), {
-        effect: within === "final" ? "applied" : "none",
-        where: device,
-        next: "linkseal plan",
-      });
-    }
-    if (within !== "final") await this.#bounded("unknown", signal, (s) => transaction.confirm(s));
-    await write({ kind: "pending", device, token: null });
     this.#lost = undefined;
-    for (const part of change) {
-      if (part.kind !== "ipsec.putTunnel") continue;
-      const { name, auth } = part.tunnel;
+    for (const { name, auth } of tunnels) {
       this.#accepted.set(name, after.at);
       this.#wishes.retries.succeeded(name);
-      await write({ kind: "tunnel", name, intent: this.#parts.intent });
-      const before = named(this.#parts.memory().auths, name)?.auth;
+      await write({ kind: "tunnel", name, intent });
+      const before = named(memory().auths, name)?.auth;
       if (before !== undefined && sameAuth(before, auth)) continue;
       await write({ kind: "auth", name, inUse: { auth } });
     }
@@ -349,7 +424,7 @@ export class Reconciler {
 
   async #markReached(state: DeviceState): Promise<void> {
     const { desired, device, memory, write, intent } = this.#parts;
-    if (named(memory().pending, device) !== undefined) return;
+    if (pendingOn(memory(), device).length > 0) return;
     // A change that still waits for its confirmation may disappear at any moment.
     if (strongValue(state.control)?.commitPending !== false) return;
     for (const tunnel of desired.tunnels) {
@@ -358,13 +433,11 @@ export class Reconciler {
       await write({ kind: "tunnel", name: tunnel.name, intent });
     }
   }
+}
 
-  async #bounded<T>(
-    effect: "none" | "unknown",
-    signal: AbortSignal,
-    f: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
-    const { world, device } = this.#parts;
-    return await withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, f);
-  }
+/** What a device needs now; each part may be empty. */
+interface Work extends PutWishes {
+  /** Names of tunnels to be removed. */
+  readonly gone: readonly string[];
+  readonly repairs: DeviceChange;
 }

@@ -27,9 +27,9 @@ import { DeviceCache } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
+import { Loops, type NamedTurn } from "./polling/loops.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
-import { slept } from "./polling/wait.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
 import type { SupervisorParts } from "./supervisor-parts.ts";
@@ -44,25 +44,17 @@ const firstPolicyMs = 1_000;
 /** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
-/** The least time in milliseconds between two observations of one device. */
-const calmMs = 1_000;
-
-interface Pause {
-  readonly waitMs: number;
-  /** Ends the wait early; also aborted when the supervisor stops. */
-  readonly wake?: AbortSignal;
-}
-
-interface NamedTurn {
-  readonly name: string;
-  readonly turn: () => Promise<Pause>;
-}
-
 /** The mutex key for all changes to tunnels: one tunnel is taken out of service at a time. */
 export const tunnelsKey = "tunnels";
 
-function resting(name: string, turn: () => Promise<number>): NamedTurn {
-  return { name, turn: async () => ({ waitMs: await turn() }) };
+/** The name of the loop that observes a device. */
+function watchLoop(device: string): string {
+  return `device ${device}`;
+}
+
+/** The name of the loop that acts on what was observed of a device. */
+function mendLoop(device: string): string {
+  return `changes of ${device}`;
 }
 
 /** The supervisor: it runs the loops of one accepted intent. */
@@ -84,39 +76,35 @@ export class Supervisor {
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
-  /** Ends the wait for the next observation of a device, by device. */
-  readonly #wakes = new Map<string, AbortController>();
-  readonly #heartbeats = new Map<string, Heartbeat>();
+  readonly #loops: Loops;
 
   /** Takes over what the predecessor observed of the same devices. */
   constructor(parts: SupervisorParts, before: Supervisor | undefined) {
     this.#parts = parts;
     this.intent = parts.intent;
+    this.#loops = new Loops(parts.world.clock);
     const { desired } = parts.intent;
-    const hint = (device: string): void => this.#wakes.get(device)?.abort();
+    const hint = (device: string): void => this.#loops.wake(watchLoop(device));
     this.deviceCache = new DeviceCache({ ...parts, desired, hint }, before?.deviceCache);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
+    const { managementAddresses, deviceCache } = this;
+    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, deviceCache });
+    const inCampaign = (device: string): boolean => this.#busy(device);
+    const drains = this.tunnelDrains;
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
         name,
         new Reconciler({
-          ...parts,
-          desired,
-          keys,
+          ...{ ...parts, desired, keys, deviceCache, drains },
           intent: parts.intent.number,
           device: name,
-          deviceCache: this.deviceCache,
           paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
           inCampaign: () => this.#busy(name),
+          alone: (work) => parts.mutex.run(tunnelsKey, work),
         }),
       ]),
     );
-    const { managementAddresses } = this;
-    const { deviceCache } = this;
-    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, deviceCache });
-    const inCampaign = (device: string): boolean => this.#busy(device);
-    const drains = this.tunnelDrains;
     this.tunnelAuths = new TunnelAuths({
       ...parts,
       desired,
@@ -227,51 +215,80 @@ export class Supervisor {
    * process ends, which is safe because stopping changes nothing (P4).
    */
   async run(stop: AbortSignal, kill: AbortSignal): Promise<void> {
-    const { health } = this.intent.desired;
-    const deviceLoops = [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
-      const turn = async (): Promise<Pause> => {
-        const wake = this.#wakeOf(device);
-        await reconciler.turn(kill);
-        this.#parts.evaluateHealth();
-        return { waitMs: health.pollMs, wake };
-      };
-      return { name: `device ${device}`, turn };
-    });
-    const stopAll = (): void => {
-      for (const wake of this.#wakes.values()) wake.abort();
+    const loops = this.#loops;
+    const watched = new AbortController();
+    stop.addEventListener("abort", () => loops.wakeAll(), { once: true });
+    const act = async (): Promise<void> => {
+      try {
+        await Promise.all(this.#actingLoops(kill).map((each) => loops.run(each, stop)));
+        await Promise.all([...this.#reconcilers.values()].map((each) => each.end()));
+      } finally {
+        watched.abort();
+        loops.wakeAll();
+      }
     };
-    stop.addEventListener("abort", stopAll, { once: true });
-    const groups = this.intent.desired.groups.map((group) =>
-      resting(`group ${group.name}`, () =>
-        this.#parts.mutex.run(group.name, () => this.#groupTurn(group, kill)),
-      ),
-    );
-    const pollers = [
-      resting("far end", () => this.#farEndTurn(kill)),
-      resting("vault", () => this.#keyPoller.turn(kill)),
-    ];
-    const { tunnels } = this.intent.desired;
-    const tended = resting("tunnels", () =>
-      this.#parts.mutex.run(tunnelsKey, () => this.#tunnelTurn(kill)),
-    );
-    const proofs = resting("backups", async () => {
-      await this.backupProofs.turn(kill);
-      this.#parts.evaluateHealth();
-      return health.pollMs;
-    });
-    const all = [
-      ...deviceLoops,
-      ...groups,
-      ...(this.#parts.cloud.pace === "polled" ? pollers : []),
-      ...(tunnels.length > 0 ? [tended] : []),
-      ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
-    ];
     try {
-      await Promise.all(all.map((each) => this.#loop(each, stop)));
+      // The devices are observed until the last effect has ended.
+      const watching = this.#watchLoops(kill).map((each) => loops.run(each, watched.signal));
+      await Promise.all([act(), ...watching]);
     } finally {
       // After a turn that `kill` cut off, open sessions would keep the process alive.
       await this.deviceCache.close();
     }
+  }
+
+  /** The loops that observe the devices; none of them waits for an effect. */
+  #watchLoops(kill: AbortSignal): readonly NamedTurn[] {
+    return this.#deviceLoops(watchLoop, async (reconciler, device) => {
+      await reconciler.observe(kill);
+      this.#loops.wake(mendLoop(device));
+    });
+  }
+
+  #deviceLoops(
+    nameOf: (device: string) => string,
+    act: (reconciler: Reconciler, device: string) => Promise<void>,
+  ): readonly NamedTurn[] {
+    return [...this.#reconcilers].map(([device, reconciler]): NamedTurn => {
+      const turn = async (): Promise<number> => {
+        await act(reconciler, device);
+        this.#parts.evaluateHealth();
+        return this.intent.desired.health.pollMs;
+      };
+      return { name: nameOf(device), turn, wakes: true };
+    });
+  }
+
+  #actingLoops(kill: AbortSignal): readonly NamedTurn[] {
+    const { mutex, cloud } = this.#parts;
+    const { health, groups, tunnels } = this.intent.desired;
+    const campaigns = groups.map((group): NamedTurn => {
+      const turn = () => mutex.run(group.name, () => this.#groupTurn(group, kill));
+      return { name: `group ${group.name}`, turn };
+    });
+    const pollers: readonly NamedTurn[] = [
+      { name: "far end", turn: () => this.#farEndTurn(kill) },
+      { name: "vault", turn: () => this.#keyPoller.turn(kill) },
+    ];
+    const tended: NamedTurn = {
+      name: "tunnels",
+      turn: () => mutex.run(tunnelsKey, () => this.#tunnelTurn(kill)),
+    };
+    const proofs: NamedTurn = {
+      name: "backups",
+      turn: async () => {
+        await this.backupProofs.turn(kill);
+        this.#parts.evaluateHealth();
+        return health.pollMs;
+      },
+    };
+    return [
+      ...this.#deviceLoops(mendLoop, (reconciler) => reconciler.mend(kill)),
+      ...campaigns,
+      ...(cloud.pace === "polled" ? pollers : []),
+      ...(tunnels.length > 0 ? [tended] : []),
+      ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
+    ];
   }
 
   async #tunnelTurn(signal: AbortSignal): Promise<number> {
@@ -296,32 +313,9 @@ export class Supervisor {
     return this.intent.desired.health.pollMs;
   }
 
-  /** A signal that a device has used is replaced. */
-  #wakeOf(device: string): AbortSignal {
-    const wake = this.#wakes.get(device);
-    if (wake !== undefined && !wake.signal.aborted) return wake.signal;
-    const fresh = new AbortController();
-    this.#wakes.set(device, fresh);
-    return fresh.signal;
-  }
-
   /** The heartbeat of every loop. */
   get heartbeats(): readonly Heartbeat[] {
-    return [...this.#heartbeats.values()];
-  }
-
-  async #loop({ name, turn }: NamedTurn, stop: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.world;
-    for (let turns = 0; !stop.aborted; ) {
-      this.#heartbeats.set(name, { name, turns, busy: true });
-      const { waitMs, wake } = await turn();
-      turns += 1;
-      this.#heartbeats.set(name, { name, turns, busy: false });
-      if (waitMs <= 0) continue;
-      const from = clock.now();
-      if (await slept(clock, waitMs, wake ?? stop)) continue;
-      await slept(clock, calmMs - (clock.now() - from), stop);
-    }
+    return this.#loops.heartbeats;
   }
 
   async #groupTurn(group: DesiredGroup, signal: AbortSignal): Promise<number> {
@@ -331,6 +325,8 @@ export class Supervisor {
     const campaign = openCampaign(memory(), group.name);
     const rotationRunner = this.#rotationRunners.get(group.name);
     if (campaign !== undefined && rotationRunner !== undefined) {
+      // An effect that began before the campaign ends first; from now on none begins.
+      await this.#effectsEnded(group);
       const waitMs = await rotationRunner.turn(campaign, signal);
       const next = openCampaign(memory(), group.name);
       await this.manualDrains(group).turn(signal, next && entryOf(next).name);
@@ -339,6 +335,12 @@ export class Supervisor {
     }
     await this.#tend(group, signal);
     return pollMs;
+  }
+
+  /** Resolves once no effect of the device loops is under way on a device of the group. */
+  async #effectsEnded({ links }: DesiredGroup): Promise<void> {
+    const devices = new Set(links.map(({ device }) => device));
+    await Promise.all([...devices].map((device) => this.#reconcilers.get(device)?.idle()));
   }
 
   /** No campaign runs: watches the manual drains, and begins what is wanted. */

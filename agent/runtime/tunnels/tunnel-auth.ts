@@ -10,7 +10,13 @@ import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
-import { type AuthInUse, type Memory, type NextAuth, named } from "../../store/journal/memory.ts";
+import {
+  type AuthInUse,
+  isPending,
+  type Memory,
+  type NextAuth,
+  named,
+} from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { newerAuth } from "../polling/vault.ts";
 import { Gateways, type GatewaysParts } from "./gateways.ts";
@@ -29,7 +35,7 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly memory: () => Memory;
   /** Returns true if a campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
-  readonly drains: Pick<TunnelDrains, "drainForAuth" | "undrainAfterAuth">;
+  readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
 }
 
 /** The state of a tunnel's pre-shared key: ids of secret versions, never a value. */
@@ -174,7 +180,7 @@ export class TunnelAuths {
   async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { memory, deviceCache, world } = this.#parts;
     const before = this.#inUse(tunnel);
-    if (before === undefined || named(memory().pending, tunnel.device) !== undefined) return;
+    if (before === undefined || isPending(memory(), tunnel.device, tunnel.name)) return;
     const state = deviceCache.state(tunnel.device);
     if (state === undefined || deviceCache.failure(tunnel.device) !== undefined) return;
     const asked = this.#askedAt.get(tunnel.name);
@@ -237,7 +243,7 @@ export class TunnelAuths {
         }
       }
     } finally {
-      await this.#parts.drains.undrainAfterAuth(tunnel, signal);
+      await this.#parts.drains.undrainAfterChange(tunnel, signal);
       this.#busy.delete(tunnel.device);
     }
   }
@@ -275,10 +281,9 @@ export class TunnelAuths {
       const why = `${device} offers no fresh authentication that would prove it`;
       throw refusal("device.unsupported", name, why, "linkseal driver list");
     }
-    const isPending =
-      named(memory().pending, device) !== undefined ||
-      strongValue(state.control)?.commitPending !== false;
-    if (isPending) {
+    const isBusy =
+      isPending(memory(), device, name) || strongValue(state.control)?.commitPending !== false;
+    if (isBusy) {
       const why = `a change of ${device} is not confirmed yet`;
       throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
     }
@@ -380,7 +385,7 @@ export class TunnelAuths {
       (next.state === "giving" || next.state === "switching");
     const because = "it is set on the router, and not proven yet";
     const begun = await this.#move(tunnel, changing, { state: "switching", because });
-    await this.#parts.drains.drainForAuth(tunnel, next.by ?? "policy", signal);
+    await this.#parts.drains.drainForChange(tunnel, next.by ?? "policy", signal);
     try {
       await this.#ours.take(tunnel, next, signal);
     } catch (error) {

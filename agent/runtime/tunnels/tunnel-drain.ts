@@ -1,6 +1,6 @@
 // Manual drains of tunnels: BGP moves the traffic to the siblings, for one tunnel of a bundle at a
-// time. An operator asks for it, or a tunnel authenticates anew; the traffic returns in the same
-// way when no sibling carries any more.
+// time. An operator asks for it, or the SAs of a tunnel are replaced; the traffic returns in the
+// same way when no sibling carries any more.
 
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver } from "#hal/device.ts";
@@ -47,6 +47,8 @@ const idlePacketsPerSecond = 10;
 /** Drains tunnels and returns their traffic. */
 export class TunnelDrains {
   readonly #parts: TunnelDrainParts;
+  /** The tunnels whose SAs are being replaced by this process. */
+  readonly #changing = new Set<string>();
 
   constructor(parts: TunnelDrainParts) {
     this.#parts = parts;
@@ -60,11 +62,12 @@ export class TunnelDrains {
   }
 
   /**
-   * Drains a tunnel before a fresh authentication, during which the far end uses the new SAs before
-   * ours exist. If no sibling can carry, the traffic stays and some packets are lost.
+   * Drains a tunnel before its SAs are replaced, because the far end uses the new ones before ours
+   * exist. If no sibling can carry, the traffic stays and some packets are lost.
    */
-  async drainForAuth(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
+  async drainForChange(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
+    this.#changing.add(tunnel.name);
     try {
       const state = await this.#observe(tunnel, signal);
       if ((this.#obstacle(tunnel, state) ?? whyNot(tunnel, state)) !== undefined) return;
@@ -72,7 +75,7 @@ export class TunnelDrains {
       await this.#untilQuiet(tunnel, signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      const text = `${tunnel.name} authenticates anew under traffic: ${error.message}`;
+      const text = `${tunnel.name} gets new SAs under traffic: ${error.message}`;
       world.log.write("warn", error.code, text, { device: tunnel.device });
     }
   }
@@ -89,11 +92,10 @@ export class TunnelDrains {
     await noteGivenBack(this.#parts.write, tunnel.name);
   }
 
-  /**
-   * Returns the traffic once the fresh authentication has ended for which the tunnel was drained.
-   */
-  async undrainAfterAuth(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    if (this.#isAuthOver(tunnel)) await this.#giveBack(tunnel, signal);
+  /** Returns the traffic once the change has ended for which the tunnel was drained. */
+  async undrainAfterChange(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    this.#changing.delete(tunnel.name);
+    if (this.#isChangeOver(tunnel)) await this.#giveBack(tunnel, signal);
   }
 
   /**
@@ -106,7 +108,7 @@ export class TunnelDrains {
       if (named(memory().drains, tunnel.name) === undefined) continue;
       const state = deviceCache.state(tunnel.device);
       if (state === undefined || deviceCache.failure(tunnel.device) !== undefined) continue;
-      if (this.#isAuthOver(tunnel)) {
+      if (this.#isChangeOver(tunnel)) {
         await this.#giveBack(tunnel, signal);
         continue;
       }
@@ -122,9 +124,9 @@ export class TunnelDrains {
     }
   }
 
-  #isAuthOver({ name }: DesiredTunnel): boolean {
+  #isChangeOver({ name }: DesiredTunnel): boolean {
     const { drains, auths } = this.#parts.memory();
-    if (named(drains, name)?.until !== "authenticated") return false;
+    if (named(drains, name)?.until !== "authenticated" || this.#changing.has(name)) return false;
     return named(auths, name)?.next?.state !== "switching";
   }
 

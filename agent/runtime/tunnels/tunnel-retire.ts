@@ -1,31 +1,40 @@
-// Removes a tunnel that no config names any more from its device. Its prefixes stay blocked if the
-// device has blocks: only `linkseal guard --release` opens a prefix.
+// Removes a tunnel that no config names any more from its device, by itself or at an operator's
+// request. Its prefixes stay blocked if the device has blocks: only `linkseal guard --release`
+// opens a prefix.
 
-import { withDeadline } from "#hal/deadline.ts";
+import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { blocksOf, type MadeTunnel } from "../../compare/tunnel-change.ts";
-import { verify } from "../../health/verify.ts";
+import { leftBlocked, type MadeTunnel } from "../../compare/tunnel-change.ts";
 import type { Desired, RiskName } from "../../model/desired.ts";
-import { type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
-import { withinOf } from "../campaigns/effects.ts";
+import {
+  isPending,
+  type JournalRecord,
+  type Memory,
+  named,
+} from "../../store/journal/memory.ts";
+import { bounded, commitChange } from "../commit-change.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
-/** The parts that the retirement of a tunnel needs. */
-export interface RetireParts {
+/** The parts that the removal of a tunnel needs. */
+export interface RemovalParts {
   /** The clock. */
   readonly world: Pick<World, "clock">;
   /** The accepted config. */
   readonly desired: Desired;
   /** The device cache. */
   readonly deviceCache: Pick<DeviceCache, "observe" | "device" | "state">;
-  /** The state that the journal's records add up to. */
-  readonly memory: () => Memory;
   /** A tunnel as it was last applied. */
   readonly made: MadeTunnel;
   /** Appends to the journal. */
   readonly write: (record: JournalRecord) => Promise<void>;
+}
+
+/** The parts that the retirement of a tunnel needs. */
+export interface RetireParts extends RemovalParts {
+  /** The state that the journal's records add up to. */
+  readonly memory: () => Memory;
   /** Returns true if a campaign runs on a group of that device. */
   readonly inCampaign: (device: string) => boolean;
 }
@@ -36,16 +45,50 @@ export interface RetiredTunnel {
   readonly retired: string;
   /** The device; null = it is in no config, and nothing was changed there. */
   readonly device: string | null;
-  /** Its prefixes that stay blocked on the device. */
+  /** Its prefixes that stay blocked on the device and that no tunnel of the config protects. */
   readonly blocked: readonly string[];
 }
 
-const effectMsMax = 60_000;
+/** A tunnel that leaves its device. */
+export interface LeavingTunnel {
+  readonly name: string;
+  readonly device: string;
+}
 
 /**
- * Removes and forgets a tunnel. An abort may leave the change pending; the next turn settles it.
- * @throws LinksealError before anything is sent if it may not be retired, else the device's
- * refusal.
+ * Removes a tunnel from its device and forgets it; returns its prefixes that stay blocked and that
+ * no tunnel of the config protects. An abort may leave the change pending; the next turn settles
+ * it.
+ * @throws LinksealError the device's refusal, or `verify.mismatch` if an observation shows the
+ * tunnel.
+ */
+export async function removeTunnel(
+  parts: RemovalParts,
+  { name, device }: LeavingTunnel,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { made, write, desired } = parts;
+  const before = made(name);
+  const change = [{ kind: "ipsec.removeTunnel", name }] as const;
+  const removal = { device, tunnel: name, change };
+  const after = await commitChange({ ...parts, keys: noKeys }, removal, signal);
+  if (after === undefined) {
+    const details = { effect: "unknown", where: name, next: retry(name) } as const;
+    const text = `it is not known whether ${name} was removed: ${device} cannot be read`;
+    throw new LinksealError("gate.stale", text, details);
+  }
+  await write({ kind: "forgetTunnel", name });
+  const blocked = after.blocked === undefined ? [] : (strongValue(after.blocked) ?? []);
+  const own = before === undefined ? [] : leftBlocked(before, desired);
+  return own.filter((prefix) => blocked.includes(prefix));
+}
+
+const noKeys = (): KeyResolver => () => Promise.reject(new Error("a removal has no key"));
+
+/**
+ * Removes and forgets a tunnel at an operator's request.
+ * @throws LinksealError before anything is sent if it may not be retired, else as `removeTunnel`
+ * describes.
  */
 export async function retireTunnel(
   parts: RetireParts,
@@ -53,7 +96,7 @@ export async function retireTunnel(
   risks: readonly RiskName[],
   signal: AbortSignal,
 ): Promise<RetiredTunnel> {
-  const { desired, memory, made, write } = parts;
+  const { desired, memory, write } = parts;
   if (desired.tunnels.some((tunnel) => tunnel.name === name)) {
     const next = "take it out of the config, then linkseal apply FILE";
     throw refused("usage", name, "the accepted config names it", next);
@@ -71,13 +114,9 @@ export async function retireTunnel(
     await write({ kind: "forgetTunnel", name });
     return { retired: name, device: null, blocked: [] };
   }
-  const before = made(name);
-  await remove(parts, { name, device }, risks, signal);
-  await write({ kind: "forgetTunnel", name });
-  const state = parts.deviceCache.state(device);
-  const blocked = state?.blocked === undefined ? [] : (strongValue(state.blocked) ?? []);
-  const own = before === undefined ? [] : blocksOf(before).map(({ prefix }) => prefix);
-  return { retired: name, device, blocked: own.filter((prefix) => blocked.includes(prefix)) };
+  await check(parts, { name, device }, risks, signal);
+  const blocked = await removeTunnel(parts, { name, device }, signal);
+  return { retired: name, device, blocked };
 }
 
 /** The device on which it was last applied; else the only device of the config that shows it. */
@@ -91,59 +130,33 @@ function deviceOf({ desired, deviceCache, made }: RetireParts, name: string): st
   return shown.length === 1 ? shown[0]?.name : undefined;
 }
 
-interface Leaving {
-  readonly name: string;
-  readonly device: string;
-}
-
-async function remove(
+/** @throws LinksealError with the reason why the tunnel may not be removed now. */
+async function check(
   parts: RetireParts,
-  { name, device }: Leaving,
+  { name, device }: LeavingTunnel,
   risks: readonly RiskName[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { world, deviceCache, memory, desired, write, inCampaign } = parts;
-  const bounded = <T>(effect: "none" | "unknown", act: (limit: AbortSignal) => Promise<T>) =>
-    withDeadline(world.clock, { ms: effectMsMax, where: device, effect }, signal, act);
+  const { deviceCache, memory, inCampaign } = parts;
   const state = await deviceCache.observe(device, signal);
   if (state === undefined)
     throw refused("gate.stale", name, `${device} cannot be read`, retry(name));
-  const isPending = strongValue(state.control)?.commitPending !== false;
-  if (isPending || named(memory().pending, device) !== undefined) {
+  const isBusy =
+    strongValue(state.control)?.commitPending !== false || isPending(memory(), device, name);
+  if (isBusy) {
     throw refused("gate.busy", name, `a change of ${device} is not confirmed yet`, retry(name));
   }
   if (inCampaign(device)) {
     throw refused("gate.busy", name, `a campaign runs on ${device}`, "linkseal rotation show");
   }
   if (!state.ipsec.some((tunnel) => tunnel.name === name)) return;
-  const session = await bounded("none", (limit) => deviceCache.device(device, limit));
-  const { commit, ipsec } = session.capabilities;
-  if (ipsec?.blocks !== true && !risks.includes("clearAfterRetire")) {
+  const asks = { where: device, effect: "none" } as const;
+  const session = await bounded(parts, asks, signal, (limit) => deviceCache.device(device, limit));
+  if (session.capabilities.ipsec?.blocks !== true && !risks.includes("clearAfterRetire")) {
     const why = `${device} blocks nothing: what ${name} protects may leave in the clear without it`;
     const next = `${retry(name)} --accept-risk=clear-after-retire`;
     throw refused("gate.riskNotAccepted", name, why, next);
   }
-  const change = [{ kind: "ipsec.removeTunnel", name }] as const;
-  const noKeys = () => Promise.reject(new Error("a removal has no key"));
-  const transaction = await bounded("none", (limit) => session.prepare(change, noKeys, limit));
-  await write({ kind: "pending", device, token: transaction.token });
-  const within = withinOf(commit, desired.rotation.confirmMs);
-  try {
-    await bounded("unknown", (limit) => transaction.apply(within, limit));
-  } catch (error) {
-    // A change that reverted itself is no longer pending; any other failure is observed first.
-    const isUndone = error instanceof LinksealError && error.effect === "none";
-    if (isUndone) await write({ kind: "pending", device, token: null });
-    throw error;
-  }
-  if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
-  await write({ kind: "pending", device, token: null });
-  const after = await deviceCache.observe(device, signal);
-  const gaps = after === undefined ? [`${device} cannot be read`] : verify(change, after);
-  if (gaps.length === 0) return;
-  throw new LinksealError("verify.mismatch", gaps.join("; "), {
-    ...{ effect: "applied", where: name, next: retry(name) },
-  });
 }
 
 const retry = (name: string): string => `linkseal retire tunnel ${name}`;

@@ -1,5 +1,5 @@
-// Which tunnels of a device must be set up or changed now, which blocks come first, and which
-// tunnels have to wait.
+// Which tunnels of a device must be set up, changed or removed now, which blocks come first, and
+// which tunnels have to wait.
 
 import type { DeviceChange, PrefixBlock } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -7,7 +7,9 @@ import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import {
   blocksOf,
+  leavingTunnels,
   type MadeTunnel,
+  type TunnelDifference,
   tunnelDifferences,
   unmakeable,
 } from "../../compare/tunnel-change.ts";
@@ -40,10 +42,18 @@ function isForgotten({ ipsec }: DeviceState, name: string): boolean {
 const isThere = ({ ipsec }: DeviceState, { name }: DesiredTunnel): boolean =>
   ipsec.some((entry) => entry.name === name);
 
+/** Tunnels that must be put now. */
+export interface PutWishes {
+  /** The device does not have them, or its daemon lost them. */
+  readonly fresh: readonly DesiredTunnel[];
+  /** The device has them with other settings. */
+  readonly changed: readonly DesiredTunnel[];
+}
+
 /** Compares a device's tunnels with the intent. */
 export class TunnelWishes {
   readonly #parts: TunnelWishesParts;
-  /** The delays after a refusal, by tunnel. */
+  /** The delays after a refusal, by tunnel, those that are removed included. */
   readonly retries: Retries;
 
   constructor(parts: TunnelWishesParts) {
@@ -64,20 +74,46 @@ export class TunnelWishes {
   }
 
   /**
-   * Returns true if an existing tunnel must change; observations cannot tell a partly from a fully
-   * applied one.
+   * Returns true if one of these tunnels exists and must change; observations cannot tell a partly
+   * from a fully applied one.
    */
-  hasChange(state: DeviceState): boolean {
-    return this.#own.some((tunnel) => this.#isOther(state, tunnel));
+  hasChange(state: DeviceState, isMeant: (tunnel: DesiredTunnel) => boolean): boolean {
+    return this.#own.some((tunnel) => isMeant(tunnel) && this.#isOther(state, tunnel));
   }
 
-  /** The wanted tunnels that need not wait for a retry. */
-  toPut(state: DeviceState): readonly DesiredTunnel[] {
+  /** The wanted tunnels that need not wait for a retry, new ones and changed ones. */
+  toPut(state: DeviceState): PutWishes {
     const wanted = this.wanted(state);
     for (const tunnel of this.#own) {
       if (!wanted.includes(tunnel)) this.retries.succeeded(tunnel.name);
     }
-    return wanted.filter(({ name }) => !this.retries.isWaiting(name));
+    const due = wanted.filter(({ name }) => !this.retries.isWaiting(name));
+    const isNew = (tunnel: DesiredTunnel): boolean => this.#isAbsent(state, tunnel);
+    return { fresh: due.filter(isNew), changed: due.filter((tunnel) => !isNew(tunnel)) };
+  }
+
+  /** The settings in which a tunnel differs from what was last applied. */
+  differences(tunnel: DesiredTunnel): readonly TunnelDifference[] {
+    const made = this.#parts.made(tunnel.name);
+    return made === undefined ? [] : tunnelDifferences(made, tunnel);
+  }
+
+  /** Returns true if the config names the tunnel, or the journal has it as set up. */
+  isKnown(name: string): boolean {
+    return this.#own.some((tunnel) => tunnel.name === name) || this.#sinceOf(name) !== undefined;
+  }
+
+  /** The names of tunnels that the config does not name any more and that must be removed now. */
+  toRemove(): readonly string[] {
+    const { desired, memory, made, deviceCache, device, world } = this.#parts;
+    const leaving = leavingTunnels({
+      ...{ desired, memory: memory(), made },
+      capabilities: (name) => deviceCache.capabilities(name),
+      acceptsClear: riskAccepted(desired, "clearAfterRetire", world.clock.wall()),
+    });
+    return leaving
+      .flatMap((one) => (one.kind === "removed" && one.device === device ? [one.name] : []))
+      .filter((name) => !this.retries.isWaiting(name));
   }
 
   /** @throws LinksealError with the reason why an absent tunnel is not set up. */
@@ -140,6 +176,10 @@ export class TunnelWishes {
   }
 
   #since({ name }: DesiredTunnel): number | undefined {
+    return this.#sinceOf(name);
+  }
+
+  #sinceOf(name: string): number | undefined {
     return named(this.#parts.memory().tunnels, name);
   }
 

@@ -45,8 +45,8 @@ export interface ManualDrain {
   /** When. */
   readonly since: WallTime;
   /**
-   * `authenticated`: a tunnel gets its traffic back when it has authenticated anew; absent = when
-   * an operator undrains it.
+   * `authenticated`: a tunnel gets its traffic back when its SAs were replaced; absent = when an
+   * operator undrains it.
    */
   readonly until?: "authenticated";
 }
@@ -128,7 +128,10 @@ export interface Memory {
   readonly finals: Readonly<Record<string, string>>;
   /** Final changes that a router may still carry out, the oldest first, by `group/link`. */
   readonly late: Readonly<Record<string, readonly LateChange[]>>;
-  /** Token of the transaction that reconcile last began and that has not settled, by device. */
+  /**
+   * Token of the transaction that reconcile last began and that has not settled, by device, or by
+   * tunnel of a device that sets up several at a time (`pendingPlace`).
+   */
   readonly pending: Readonly<Record<string, string>>;
 }
 
@@ -289,6 +292,33 @@ export function named<T>(all: Readonly<Record<string, T>>, name: string): T | un
 
 function without<T>(all: Readonly<Record<string, T>>, name: string): Record<string, T> {
   return Object.fromEntries(Object.entries(all).filter(([key]) => key !== name));
+}
+
+/** Returns the key in `Memory.pending` of one tunnel; names have no space. */
+export function pendingPlace(device: string, tunnel: string): string {
+  return `${device} ${tunnel}`;
+}
+
+/** A transaction whose end is not known. */
+export interface PendingChange {
+  /** Its key in `Memory.pending`. */
+  readonly place: string;
+  readonly token: string;
+  /** The tunnel that it sets up; undefined = it may change anything on the device. */
+  readonly tunnel: string | undefined;
+}
+
+/** Returns the transactions of a device whose end is not known. */
+export function pendingOn({ pending }: Memory, device: string): readonly PendingChange[] {
+  return Object.entries(pending).flatMap(([place, token]) => {
+    const [name, tunnel] = place.split(" ");
+    return name === device ? [{ place, token, tunnel }] : [];
+  });
+}
+
+/** Returns true if the end of a transaction is not known that may change this tunnel. */
+export function isPending(memory: Memory, device: string, tunnel: string): boolean {
+  return pendingOn(memory, device).some((one) => (one.tunnel ?? tunnel) === tunnel);
 }
 
 /** Returns the group's campaign if it has not ended. */

@@ -123,8 +123,8 @@ export class Scene {
       gatewayKey: (tunnel) => (tunnel.name === this.tunnel.name ? this.farEnd : undefined),
       inCampaign: (device) => device === this.campaign,
       drains: {
-        drainForAuth: async (_tunnel, by) => this.#moves(`away for ${by}`),
-        undrainAfterAuth: async () => this.#moves("back"),
+        drainForChange: async (_tunnel, by) => this.#moves(`away for ${by}`),
+        undrainAfterChange: async () => this.#moves("back"),
       },
       keys: () => async (ref) => {
         if (ref.kind !== "psk" || this.farEnd === undefined) {

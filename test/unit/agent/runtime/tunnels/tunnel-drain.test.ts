@@ -121,12 +121,12 @@ class Scene {
     return Math.round((before * left + drained * (at - left)) / 1_000);
   }
 
-  drainForAuth(tunnel = one): Promise<void> {
-    return settled(this.clock, this.drains.drainForAuth(tunnel, "policy", never));
+  drainForChange(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.drainForChange(tunnel, "policy", never));
   }
 
-  undrainAfterAuth(tunnel = one): Promise<void> {
-    return settled(this.clock, this.drains.undrainAfterAuth(tunnel, never));
+  undrainAfterChange(tunnel = one): Promise<void> {
+    return settled(this.clock, this.drains.undrainAfterChange(tunnel, never));
   }
 
   /** Sets the state of the newer key for which the tunnel is drained. */
@@ -264,26 +264,26 @@ describe("a tunnel that authenticates anew", () => {
     const scene = new Scene();
     scene.quietsMs = 5_000;
     scene.auth("switching");
-    await scene.drainForAuth();
+    await scene.drainForChange();
     expect(scene.asked).toEqual([away]);
     expect(scene.clock.now()).toBeGreaterThan(5_000);
     expect(scene.memory.drains["hub-1"]).toMatchObject({ by: "policy", until: "authenticated" });
     // The agent's successor gives the same result.
-    await scene.undrainAfterAuth();
+    await scene.undrainAfterChange();
     await scene.turn();
-    await scene.drainForAuth();
+    await scene.drainForChange();
     expect(scene.asked).toEqual([away]);
     scene.auth("held");
-    await scene.undrainAfterAuth();
+    await scene.undrainAfterChange();
     expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
-    await scene.undrainAfterAuth();
+    await scene.undrainAfterChange();
     expect(scene.asked).toHaveLength(2);
   });
 
   it("a drained tunnel returns at the next turn if no earlier step returned it", async () => {
     const scene = new Scene();
     scene.auth("switching");
-    await scene.drainForAuth();
+    await scene.drainForChange();
     scene.auth(undefined);
     await scene.turn();
     expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
@@ -297,10 +297,10 @@ describe("a tunnel that authenticates anew", () => {
     async (_, bend) => {
       const scene = new Scene();
       scene.auth("switching");
-      await scene.drainForAuth();
+      await scene.drainForChange();
       bend(scene);
       scene.broken = true;
-      await scene.undrainAfterAuth();
+      await scene.undrainAfterChange();
       await scene.turn();
       expect(scene.lines.at(-1)).toBe("no answer of FRR");
       expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "policy"]);
@@ -313,12 +313,12 @@ describe("a tunnel that authenticates anew", () => {
   it("a tunnel authenticates under traffic if its gateway keeps sending", async () => {
     const scene = new Scene();
     scene.incoming.drained = 50;
-    await scene.drainForAuth();
+    await scene.drainForChange();
     expect(scene.lines).toEqual([
-      expect.stringMatching(/^hub-1 authenticates anew under traffic: .* its gateway still sends/),
+      expect.stringMatching(/^hub-1 gets new SAs under traffic: .* its gateway still sends/),
     ]);
     expect(scene.clock.now()).toBeLessThan(60_000);
-    await scene.undrainAfterAuth();
+    await scene.undrainAfterChange();
     expect(scene.asked).toEqual([away, back]);
   });
 
@@ -336,7 +336,7 @@ describe("a tunnel that authenticates anew", () => {
   ])("a tunnel that authenticates anew stays in service where %s", async (_why, bend) => {
     const scene = new Scene();
     bend(scene);
-    await scene.drainForAuth();
+    await scene.drainForChange();
     expect([scene.asked, scene.memory.drains, scene.lines]).toEqual([[], {}, []]);
   });
 
@@ -344,9 +344,9 @@ describe("a tunnel that authenticates anew", () => {
     const scene = new Scene();
     await scene.drain();
     scene.auth("switching");
-    await scene.drainForAuth();
+    await scene.drainForChange();
     scene.auth(undefined);
-    await scene.undrainAfterAuth();
+    await scene.undrainAfterChange();
     await scene.turn();
     expect([scene.asked, scene.memory.drains["hub-1"]?.by]).toEqual([[away], "ann"]);
   });
