@@ -76,6 +76,13 @@ export class LinksealError extends Error {
   }
 }
 
+/** Returns the same error with another effect, and perhaps a sentence about what is left. */
+export function withEffect(error: LinksealError, effect: Effect, left?: string): LinksealError {
+  const { code, message, where, next } = error;
+  const text = left === undefined ? message : `${message}; ${left}`;
+  return new LinksealError(code, text, { effect, where, next, cause: error });
+}
+
 type Retry = "never" | "later" | "afterLook";
 
 export interface ErrorRow {

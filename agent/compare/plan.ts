@@ -5,12 +5,9 @@ import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import {
   type CipherSuite,
-  type DeviceState,
   type KeyRef,
   type MacsecPort,
   strongValue,
-  type TunnelAuth,
-  type TunnelSpec,
 } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
@@ -18,7 +15,6 @@ import {
   type Desired,
   type DesiredGroup,
   type DesiredLink,
-  type DesiredTunnel,
   linkId,
   type RiskName,
 } from "../model/desired.ts";
@@ -28,7 +24,7 @@ import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast
 import type { Memory } from "../store/journal/memory.ts";
 import { vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
-import { type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
+import { planTunnels, type TunnelPlanInput } from "./tunnel-plan.ts";
 
 /** How a link compares with the intent. */
 export type Standing =
@@ -195,13 +191,8 @@ export interface Plan {
   }[];
 }
 
-export interface PlanInput {
-  readonly desired: Desired;
-  readonly memory: Memory;
+export interface PlanInput extends TunnelPlanInput {
   readonly snapshot: (link: DesiredLink) => LinkSnapshot;
-  readonly state: (device: string) => DeviceState | undefined;
-  readonly capabilities: (device: string) => Capabilities | undefined;
-  readonly made: MadeTunnel;
 }
 
 type Draft = Omit<PlanStep, "n">;
@@ -214,74 +205,13 @@ type Note = Plan["notes"][number];
 export function plan(input: PlanInput): Plan {
   const drafts: Draft[] = [];
   const notes: Note[] = [];
-  for (const tunnel of input.desired.tunnels) planTunnel(input, tunnel, drafts, notes);
+  const tunnels = planTunnels(input);
+  drafts.push(...tunnels.steps);
+  notes.push(...tunnels.notes);
   for (const group of input.desired.groups) planGroup(input, group, drafts, notes);
   const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
   const wouldChange = steps.some(({ by }) => by !== "person");
   return { schema: "linkseal.plan/1", wouldChange, steps, notes };
-}
-
-function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], notes: Note[]): void {
-  const state = input.state(tunnel.device);
-  if (state === undefined) {
-    notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
-    return;
-  }
-  const observed = state.ipsec.find((entry) => entry.name === tunnel.name);
-  if (observed !== undefined) {
-    planTunnelChange(input, tunnel, drafts, notes);
-    for (const { text } of observed.gaps ?? []) {
-      notes.push({ about: tunnel.name, text, next: `linkseal tunnels ${tunnel.name}` });
-    }
-    return;
-  }
-  const { name, localAddress, remoteAddress, transforms } = tunnel;
-  const ends = `${localAddress} ${remoteAddress}`;
-  drafts.push({
-    where: tunnel.device,
-    link: null,
-    does: `add the tunnel ${name}`,
-    preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${tunnel.auth.kind}]`,
-    darkMs: { low: 0, high: 0 },
-    risk: null,
-  });
-}
-
-/** Plans the change of a tunnel, setting by setting, against its last applied config. */
-function planTunnelChange(
-  { made, capabilities }: PlanInput,
-  tunnel: DesiredTunnel,
-  drafts: Draft[],
-  notes: Note[],
-): void {
-  const { name, device } = tunnel;
-  const before = made(name);
-  if (before === undefined) return;
-  const why = unmakeable(before, tunnel);
-  if (why !== undefined) {
-    notes.push({
-      about: name,
-      text: why,
-      next: `linkseal tunnels ${name}`,
-      code: "config.conflict",
-    });
-    return;
-  }
-  const differences = tunnelDifferences(before, tunnel);
-  if (differences.length === 0) return;
-  const settings = differences.map(
-    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
-  );
-  // A device that renews on demand makes the new SAs beside those that carry.
-  const isBeside = capabilities(device)?.ipsec?.rekeys.includes("reauthenticate") === true;
-  drafts.push({
-    where: device,
-    link: null,
-    does: `change the tunnel ${name}${isBeside ? "" : ", which is down meanwhile"}`,
-    preview: `~ ipsec ${name} ${settings.join(", ")}`,
-    darkMs: isBeside ? lit : darkOfTunnelMs,
-    risk: null,
-  });
 }
 
 function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes: Note[]): void {
@@ -416,11 +346,6 @@ function unreadable(about: string, text: string): Note {
  */
 const darkOfEnrolMs = { low: 500, high: 15_000 };
 const lit = { low: 0, high: 0 };
-/**
- * The outage of a new IKE SA in milliseconds: two round trips, and the retransmissions of a gateway
- * that still has the old SAs.
- */
-const darkOfTunnelMs = { low: 500, high: 60_000 };
 
 function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): readonly Draft[] {
   const id = linkId(link);
@@ -483,16 +408,4 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
     darkMs.high === step.darkMs.high &&
     risk === step.risk
   );
-}
-
-/** Converts a configured tunnel into the form that a driver takes. */
-export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
-  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
-  const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;
-  return {
-    ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
-    ...{ ike, transforms, life, mtu, ifId, auth },
-    ...(bgp === undefined ? {} : { bgp }),
-    ...(backs === undefined ? {} : { backs: backs.links.map(({ port }) => port) }),
-  };
 }

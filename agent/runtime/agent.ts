@@ -31,6 +31,7 @@ import {
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import { recollect, toStored } from "../store/journal/stored.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
+import { riskAccepted } from "./campaigns/begin.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { Recorder } from "./health/recorder.ts";
@@ -383,6 +384,7 @@ export class Agent {
         state: (device) => deviceCache.state(device),
         capabilities: (device) => deviceCache.capabilities(device),
         made: this.made,
+        acceptsRisk: (risk) => riskAccepted(desired, risk, this.#parts.world.clock.wall()),
       });
     } finally {
       await deviceCache.close();

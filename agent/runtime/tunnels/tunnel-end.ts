@@ -5,7 +5,7 @@ import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { tunnelSpec } from "../../compare/plan.ts";
+import { tunnelSpec } from "../../compare/tunnel-spec.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { isKeyed } from "../../model/link-snapshot.ts";
 import type { JournalRecord, NextAuth } from "../../store/journal/memory.ts";

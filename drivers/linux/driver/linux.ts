@@ -15,19 +15,12 @@ import type {
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
-import type { Dialer } from "#hal/world.ts";
+import type { Clock, Dialer } from "#hal/world.ts";
 import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
 import { count as countOf, property } from "../../local/shape.ts";
-import {
-  type IpsecParts,
-  ipsecOffer,
-  isTunnelChange,
-  observeTunnels,
-  openIpsec,
-  prepareTunnels,
-  type TunnelChange,
-} from "../ipsec/ipsec-driver.ts";
-import { operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
+import { ipsecOffer, observeTunnels, openIpsec, prepareTunnels } from "../ipsec/ipsec-driver.ts";
+import { applyInTurn, operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
+import { type IpsecParts, isTunnelChange, type TunnelChange } from "../ipsec/tunnel-act.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
@@ -78,13 +71,14 @@ export const linux: Driver = {
     const ipsec = openIpsec({ session, world, onChange }, target.charon, end.signal);
     const ends = { notifications, end };
     const parts = { kernel, mkaClients, capabilities, frr, routingObserver, exec, ipsec };
-    const host = { session, ...parts, ...ends };
+    const host = { session, clock: world.clock, ...parts, ...ends };
     return deviceWith(host);
   },
 };
 
 interface Host {
   readonly session: LocalSession;
+  readonly clock: Clock;
   readonly kernel: Device;
   readonly mkaClients: MkaClients;
   readonly notifications: ChangeNotifications;
@@ -207,7 +201,7 @@ async function prepare(
     preview: previews.join("\n"),
     async apply(within, bounded) {
       if (within !== "final") throw notOffered("a drain that ends by itself", where);
-      await inner.apply("final", bounded);
+      await applyInTurn(host.clock, inner, "final", bounded);
       for (const turn of turns) {
         for (const port of await portsOf(host, turn.port, bounded)) {
           await takeTurn(frrOf(host), port, wayOf(turn), turn.means, bounded);

@@ -2,7 +2,7 @@
 // read before a command, so that a repeated request has no further effect.
 
 import type { RekeyWhat } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import { type Effect, LinksealError } from "#hal/error.ts";
 import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
@@ -55,28 +55,35 @@ export async function withCharon<T>(
   return await use(client);
 }
 
+/** Reads the connections and SAs of one tunnel, or of all if none is named. */
 export async function observeCharon(
   client: ViciClient,
   signal: AbortSignal,
+  tunnel?: string,
 ): Promise<CharonObservation> {
+  const asked = tunnel === undefined ? {} : { ike: tunnel };
   const connections = new Map(
-    (await client.list("list-conns", "list-conn", {}, signal)).flatMap(readConnections),
+    (await client.list("list-conns", "list-conn", asked, signal)).flatMap(readConnections),
   );
-  const sas = await listSas(client, signal);
+  const sas = await listSas(client, asked, signal);
   const isUp = (name: string): boolean =>
     sas.some((sa) => sa.name === name && sa.state === "established");
   if ([...connections.keys()].every(isUp)) return { sas, connections };
   // Charon lists one SA after the other while it works: at the end of a rekey the list may contain
   // the old IKE SA alone, on its way out, and not the new one that carries the traffic.
-  return { sas: await listSas(client, signal), connections };
+  return { sas: await listSas(client, asked, signal), connections };
 }
 
 /**
  * Lists the SAs without the key `noblock`: if that is present, whatever its value, charon leaves
  * out each IKE SA that it is working on (strongSwan, vici README, list-sas).
  */
-async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonly IkeSa[]> {
-  return (await client.list("list-sas", "list-sa", {}, signal)).flatMap(readIkeSas);
+async function listSas(
+  client: ViciClient,
+  asked: ViciMessage,
+  signal: AbortSignal,
+): Promise<readonly IkeSa[]> {
+  return (await client.list("list-sas", "list-sa", asked, signal)).flatMap(readIkeSas);
 }
 
 /**
@@ -129,7 +136,7 @@ export async function loadSecret(
   message: ViciMessage,
   signal: AbortSignal,
 ): Promise<void> {
-  await sendCommand(client, "load-shared", message, name, signal);
+  await sendCommand(client, "load-shared", message, { where: name, effect: "none" }, signal);
 }
 
 /**
@@ -146,15 +153,13 @@ export async function renew(
   signal: AbortSignal,
 ): Promise<void> {
   const { name } = spec;
-  const log = await Journal.open(client, name, signal);
-  const before = await observeCharon(client, signal);
-  for (const [command, message] of loadTunnel(spec, credentials)) {
-    await sendCommand(client, command, message, name, signal);
-  }
+  const log = await Journal.open(client, { where: name, effect: "applied" }, signal);
+  const before = await observeCharon(client, signal, name);
+  await load(client, spec, credentials, signal);
   const ids = new Set(idsOf(name, before));
   await initiate(client, spec, signal);
   const isBegun = async (): Promise<boolean> =>
-    idsOf(name, await observeCharon(client, signal)).some((id) => !ids.has(id));
+    idsOf(name, await observeCharon(client, signal, name)).some((id) => !ids.has(id));
   // If nothing new was loaded, there is nothing to do: charon keeps the SAs that it has.
   const isSame = stands(spec, before);
   if (isSame && !(await waited(charon, begunMs, log, "initiate", isBegun, signal))) return;
@@ -162,13 +167,13 @@ export async function renew(
   const isNew = (child: IkeSa["children"][number]): boolean =>
     isOf(spec, child) && !old.has(child.id);
   const isMade = async (): Promise<boolean> =>
-    childrenOf(name, await observeCharon(client, signal)).some(isNew);
+    childrenOf(name, await observeCharon(client, signal, name)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
-    throw failed(name, "peerSilent");
+    throw failed(log.at, "peerSilent");
   }
   try {
     // If only a certificate changed, the group for rekeying has been proven already.
-    if (!isSame) await rekeyed(charon, client, name, "child", log, signal, childName(spec));
+    if (!isSame) await rekeyed(charon, client, "child", log, signal, childName(spec));
   } catch (error) {
     await endOthers(client, name, (child) => old.has(child.id), signal);
     throw error;
@@ -176,11 +181,27 @@ export async function renew(
   await endOthers(client, name, (child) => isOf(spec, child) && !old.has(child.id), signal);
 }
 
+/**
+ * Loads the connection and its credentials; existing SAs are not affected. A refusal of the first
+ * command leaves charon as it was.
+ */
+export async function load(
+  client: ViciClient,
+  spec: TunnelSpec,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [count, [command, message]] of loadTunnel(spec, credentials).entries()) {
+    const effect = count === 0 ? "none" : "applied";
+    await sendCommand(client, command, message, { where: spec.name, effect }, signal);
+  }
+}
+
 async function initiate(client: ViciClient, spec: TunnelSpec, signal: AbortSignal): Promise<void> {
   // The command does not wait for the result: charon tries again by itself, and its log shows
   // sooner why a try failed.
   const ask = { child: childName(spec), ike: spec.name, timeout: "-1" };
-  await sendCommand(client, "initiate", ask, spec.name, signal);
+  await sendCommand(client, "initiate", ask, { where: spec.name, effect: "applied" }, signal);
 }
 
 function childrenOf(tunnel: string, { sas }: CharonObservation): IkeSa["children"] {
@@ -195,7 +216,7 @@ async function endOthers(
   isMeant: (child: IkeSa["children"][number]) => boolean,
   signal: AbortSignal,
 ): Promise<void> {
-  const { sas } = await observeCharon(client, signal);
+  const { sas } = await observeCharon(client, signal, tunnel);
   const own = sas.filter(({ name }) => name === tunnel);
   for (const { id, children } of own) {
     // A child that was rekeyed receives late packets for a while, and ends by itself.
@@ -246,23 +267,21 @@ export async function bringUp(
   credentials: Credentials,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = await Journal.open(client, spec.name, signal);
-  for (const [command, message] of loadTunnel(spec, credentials)) {
-    await sendCommand(client, command, message, spec.name, signal);
-  }
-  const observation = await observeCharon(client, signal);
+  const { name } = spec;
+  const log = await Journal.open(client, { where: name, effect: "applied" }, signal);
+  await load(client, spec, credentials, signal);
+  const observation = await observeCharon(client, signal, name);
   if (!stands(spec, observation)) {
     // An SA under other algorithms keeps them as long as it is rekeyed.
-    const isHeld = observation.sas.some(
-      (sa) => sa.name === spec.name && sa.state === "established",
-    );
-    if (isHeld) await end(client, spec.name, signal);
+    const isHeld = observation.sas.some((sa) => sa.name === name && sa.state === "established");
+    if (isHeld) await end(client, name, signal);
     await initiate(client, spec, signal);
-    const isThere = async (): Promise<boolean> => isUp(spec, await observeCharon(client, signal));
+    const isThere = async (): Promise<boolean> =>
+      isUp(spec, await observeCharon(client, signal, name));
     if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
   // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
-  await rekeyed(charon, client, spec.name, "child", log, signal);
+  await rekeyed(charon, client, "child", log, signal);
 }
 
 /**
@@ -280,7 +299,7 @@ async function waited(
     if (await isDone()) return true;
     const cause = causeIn(log.lines, stage);
     if (cause === "peerSilent") return false;
-    if (cause !== undefined) throw failed(log.tunnel, cause);
+    if (cause !== undefined) throw failed(log.at, cause);
     await clock.sleep(pollMs, signal);
   }
   return false;
@@ -297,7 +316,7 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   await client.ask("unload-conn", { name }, "unknown", signal);
   await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
   if (hadKey) await forgetKeys(client, signal);
-  const { sas } = await observeCharon(client, signal);
+  const { sas } = await observeCharon(client, signal, name);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
 }
 
@@ -319,7 +338,8 @@ async function end(client: ViciClient, name: string, signal: AbortSignal): Promi
 
 /**
  * Rekeys and resolves once the new SAs carry the traffic.
- * @throws LinksealError `device.rejected` with the cause if the old SAs remain
+ * @throws LinksealError `device.rejected` with the cause: with effect "none" if the gateway refused
+ * and the old SAs remain, with "unknown" if it did not answer in time
  */
 export async function rekey(
   charon: Charon,
@@ -328,35 +348,37 @@ export async function rekey(
   what: RekeyWhat,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = await Journal.open(client, name, signal);
-  await rekeyed(charon, client, name, what, log, signal);
+  const log = await Journal.open(client, { where: name, effect: "none" }, signal);
+  await rekeyed(charon, client, what, log, signal);
 }
 
 async function rekeyed(
   charon: Charon,
   client: ViciClient,
-  name: string,
   what: RekeyWhat,
   log: Journal,
   signal: AbortSignal,
   only?: string,
 ): Promise<void> {
-  const observation = await observeCharon(client, signal);
+  const { where: name, effect } = log.at;
+  const observation = await observeCharon(client, signal, name);
   const before = newest(name, what, observation);
-  if (before.size === 0) throw rejected(name, "there is no SA of it that could be rekeyed");
+  if (before.size === 0) throw rejected(log.at, "there is no SA of it that could be rekeyed");
   const children =
     only === undefined ? childrenOf(name, observation).map((child) => child.name) : [only];
   const messages: readonly ViciMessage[] =
     what === "child"
       ? [...new Set(children)].map((child) => ({ ike: name, child }))
       : [{ ike: name, ...reauthOf(what) }];
-  for (const message of messages) await sendCommand(client, "rekey", message, name, signal);
+  for (const message of messages) await sendCommand(client, "rekey", message, log.at, signal);
   const isNew = async (): Promise<boolean> => {
-    const now = newest(name, what, await observeCharon(client, signal));
+    const now = newest(name, what, await observeCharon(client, signal, name));
     return [...now].some((id) => !before.has(id));
   };
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
-  if (!done) throw failed(name, "peerSilent");
+  // charon tries on, and the gateway may still answer.
+  const late = effect === "none" ? "unknown" : effect;
+  if (!done) throw failed({ where: name, effect: late }, "peerSilent");
 }
 
 function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
@@ -376,20 +398,26 @@ function newest(name: string, what: RekeyWhat, { sas }: CharonObservation): Read
   return new Set(carrying.map(({ spiIn }) => String(spiIn)));
 }
 
+/** The tunnel of an operation, and what the operation has done to charon if it fails now. */
+interface FailurePlace {
+  readonly where: string;
+  readonly effect: Effect;
+}
+
 /** Collects what charon logs about one connection during an operation. */
 class Journal {
-  readonly tunnel: string;
+  readonly at: FailurePlace;
   readonly lines: LogLine[] = [];
 
-  private constructor(tunnel: string) {
-    this.tunnel = tunnel;
+  private constructor(at: FailurePlace) {
+    this.at = at;
   }
 
-  static async open(client: ViciClient, name: string, signal: AbortSignal): Promise<Journal> {
-    const journal = new Journal(name);
+  static async open(client: ViciClient, at: FailurePlace, signal: AbortSignal): Promise<Journal> {
+    const journal = new Journal(at);
     const take = (line: LogLine): void => {
-      // As long as the peer is not known, a line belongs to no connection.
-      const isOurs = line.name === undefined || line.name === name;
+      // A line without a name is about no IKE SA, or about one whose peer is not known yet.
+      const isOurs = line.name === at.where;
       if (isOurs && journal.lines.length < linesMax) journal.lines.push(line);
     };
     await client.hear("log", (event) => take(readLogLine(event)), signal);
@@ -401,20 +429,20 @@ async function sendCommand(
   client: ViciClient,
   command: string,
   message: Parameters<ViciClient["ask"]>[1],
-  where: string,
+  at: FailurePlace,
   signal: AbortSignal,
 ): Promise<void> {
   const refused = refusalOf(await client.ask(command, message, "unknown", signal));
-  if (refused !== undefined) throw rejected(where, `charon refuses ${command}: ${refused}`);
+  if (refused !== undefined) throw rejected(at, `charon refuses ${command}: ${refused}`);
 }
 
-function failed(name: string, cause: FailureCause): LinksealError {
-  return rejected(name, causeTexts[cause]);
+function failed(at: FailurePlace, cause: FailureCause): LinksealError {
+  return rejected(at, causeTexts[cause]);
 }
 
-function rejected(where: string, text: string): LinksealError {
+function rejected({ where, effect }: FailurePlace, text: string): LinksealError {
   return new LinksealError("device.rejected", `the tunnel ${where}: ${text}`, {
-    effect: "applied",
+    effect,
     where,
     next: `linkseal tunnels ${where}`,
   });

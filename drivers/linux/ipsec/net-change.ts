@@ -1,8 +1,10 @@
 // The part of linkseal-net in a change, and in a change of tunnels, whichever daemon makes the SAs.
 
 import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { PortName, TunnelSpec } from "#hal/model.ts";
+import type { Clock } from "#hal/world.ts";
 import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
 import type { NetOperation } from "../net/operation.ts";
 import { hostPrefix, type TunnelOperation } from "../net/tunnel-operation.ts";
@@ -32,27 +34,46 @@ export async function prepareNet(
   return netTransaction(session, token, preview);
 }
 
+/** How long a change waits for another one to be confirmed, and how often it asks. */
+const turnMs = { most: 12_000, poll: 250 } as const;
+
+/**
+ * Applies a change of linkseal-net as soon as no other one waits for its confirmation.
+ * @throws LinksealError `device.locked` if that takes too long, else as `Transaction.apply`
+ */
+export async function applyInTurn(
+  clock: Clock,
+  transaction: Transaction,
+  within: number | "final",
+  signal: AbortSignal,
+): Promise<void> {
+  for (let over = 0; ; over += turnMs.poll) {
+    try {
+      return await transaction.apply(within, signal);
+    } catch (error) {
+      const isLocked = error instanceof LinksealError && error.code === "device.locked";
+      if (!isLocked || over >= turnMs.most) throw error;
+    }
+    await clock.sleep(turnMs.poll, signal);
+  }
+}
+
 /** Returns the prefixes that may leave by the tunnel's interface. */
 function carriedPrefixes({ remotePrefixes, bgp }: TunnelSpec): readonly string[] {
   if (bgp === undefined) return remotePrefixes;
   return [...new Set([...remotePrefixes, hostPrefix(bgp.peer)])];
 }
 
-/**
- * Returns the operations around a tunnel: first the block, before anything could be sent into the
- * tunnel or past it, then its interface.
- */
-export function operationsAround(tunnel: TunnelSpec): readonly TunnelOperation[] {
+/** Returns the operation that makes a tunnel's interface, with its addresses and routes. */
+export function operationOfLink(tunnel: TunnelSpec): TunnelOperation {
   const { name, ifId, mtu, bgp } = tunnel;
   const prefixes = carriedPrefixes(tunnel);
   const ends = bgp === undefined ? {} : { ends: { local: bgp.local, peer: bgp.peer } };
-  return [
-    ...operationsOfBlock(blocksOf(tunnel)),
-    { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes, ...ends } },
-  ];
+  return { kind: "ipsec.carry", link: { name, ifId, mtu, prefixes, ...ends } };
 }
 
-function blocksOf(tunnel: TunnelSpec): readonly PrefixBlock[] {
+/** Returns the prefixes that must not leave outside of this tunnel. */
+export function blocksOf(tunnel: TunnelSpec): readonly PrefixBlock[] {
   const { remotePrefixes, backs = [] } = tunnel;
   // The BGP neighbour inside the tunnel is reached through the tunnel alone.
   const ports = (prefix: string): readonly PortName[] =>

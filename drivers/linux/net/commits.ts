@@ -2,7 +2,7 @@
 // confirmed, also by a successor of the process that made it.
 
 import type { TransactionToken } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
+import { LinksealError, withEffect } from "#hal/error.ts";
 import { type Clock, type World, wallAfter } from "#hal/world.ts";
 import type { KernelApplier } from "./kernel-applier.ts";
 import type { Memory } from "./memory.ts";
@@ -147,9 +147,18 @@ export class Commits implements Memory {
     signal: AbortSignal,
   ): Promise<void> {
     const { applier } = this.#parts;
-    for (const operation of change) {
-      if ((await applier.undoOf(operation, this, signal)) !== undefined)
+    let isTouched = false;
+    try {
+      for (const operation of change) {
+        if ((await applier.undoOf(operation, this, signal)) === undefined) continue;
         await applier.apply(operation, this, signal);
+        isTouched = true;
+      }
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const isNone = error.effect === "none" && !isTouched;
+      if (isNone || error.effect === "unknown") throw error;
+      throw withEffect(error, "applied", "the blocks that were put before stay");
     }
     this.#candidates.delete(token);
     this.#settle(token, "final");
@@ -164,11 +173,13 @@ export class Commits implements Memory {
     const { applier, world } = this.#parts;
     const { clock } = world;
     const undo: NetOperation[] = [];
+    const begun: NetOperation[] = [];
     try {
       for (const operation of change) {
         const back = await applier.undoOf(operation, this, signal);
         if (back === undefined) continue;
         undo.unshift(back);
+        begun.push(operation);
         if (within !== "final") {
           // The undo log is written before the operation: after a crash the successor undoes it, or
           // finds nothing to undo.
@@ -182,7 +193,7 @@ export class Commits implements Memory {
       if (pending !== undefined) await this.remember({ pending: { ...pending, extent: "whole" } });
     } catch (error) {
       await this.#takeBack(undo);
-      throw error;
+      throw takenBack(error, begun);
     }
     this.#candidates.delete(token);
     if (within === "final") this.#settle(token, "final");
@@ -287,9 +298,24 @@ export class Commits implements Memory {
  * that they came with.
  */
 function isForGood(change: NetChange): boolean {
-  const isBlock = ({ kind }: NetOperation): boolean =>
-    kind === "ipsec.block" || kind === "ipsec.back";
   return change.length > 0 && change.every(isBlock);
+}
+
+function isBlock({ kind }: NetOperation): boolean {
+  return kind === "ipsec.block" || kind === "ipsec.back";
+}
+
+/**
+ * Returns the error of a change that was taken back. A block is not taken back, nor can SAs be that
+ * were ended.
+ */
+function takenBack(error: unknown, begun: readonly NetOperation[]): unknown {
+  if (!(error instanceof LinksealError) || error.effect === "unknown") return error;
+  const [failing, ...done] = begun.toReversed();
+  const isLeft = (one: NetOperation): boolean => isBlock(one) || one.kind === "ipsec.sweep";
+  const isTouched = error.effect === "applied" && failing !== undefined && isLeft(failing);
+  if (!isTouched && !done.some(isLeft)) return withEffect(error, "none");
+  return withEffect(error, "applied", "blocks that were put and SAs that were ended stay so");
 }
 
 // A half-done change must never be confirmed.

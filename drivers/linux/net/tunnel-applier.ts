@@ -1,6 +1,6 @@
 // The kernel applier for tunnels: the xfrm interface, the routes into it, and the block around it.
 
-import { LinksealError } from "#hal/error.ts";
+import { LinksealError, withEffect } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import {
@@ -141,10 +141,47 @@ export async function undoOfTunnelOperation(
   }
 }
 
-/** Carries out an operation; it is idempotent. */
+/**
+ * Carries out an operation; it is idempotent.
+ * @throws LinksealError `device.rejected` if the kernel refuses a part: with effect "none" only if
+ * no other part was carried out before
+ */
 export async function applyTunnelOperation(
   operation: TunnelOperation,
   context: TunnelContext,
+  signal: AbortSignal,
+): Promise<void> {
+  let isTouched = false;
+  const note = (): void => {
+    isTouched = true;
+  };
+  const { routes, xfrm } = context;
+  const noting = { ...context, routes: noted(routes, note), xfrm: noted(xfrm, note) };
+  try {
+    await carryOut(operation, noting, note, signal);
+  } catch (error) {
+    if (!isTouched || !(error instanceof LinksealError) || error.effect !== "none") throw error;
+    throw withEffect(error, "applied");
+  }
+}
+
+/** The same socket; `note` is called when the kernel has carried out a request. */
+function noted(socket: NetlinkSocket, note: () => void): NetlinkSocket {
+  return {
+    ask: (request, read, signal) => socket.ask(request, read, signal),
+    async write(requests, signal, tail) {
+      const refusals = await socket.write(requests, signal, tail);
+      if (refusals.includes(undefined)) note();
+      return refusals;
+    },
+    [Symbol.dispose]: () => socket[Symbol.dispose](),
+  };
+}
+
+async function carryOut(
+  operation: TunnelOperation,
+  context: TunnelContext,
+  note: () => void,
   signal: AbortSignal,
 ): Promise<void> {
   const { xfrm, disk, log } = context;
@@ -153,6 +190,7 @@ export async function applyTunnelOperation(
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
       // blocked, never too little.
       await writeGuard(disk, [...(await readGuard(disk, log)), ...operation.prefixes]);
+      note();
       await block(operation.prefixes, senderFor(xfrm, "block"), signal);
       await restoreExemptPrefixes(context, signal);
       return;

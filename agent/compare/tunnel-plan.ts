@@ -1,0 +1,213 @@
+// What applying a config does to tunnels: set up, changed, removed; with the time without traffic
+// and the risk of each. Pure.
+
+import type { Capabilities } from "#hal/device.ts";
+import type { ErrorCode } from "#hal/error.ts";
+import type { DeviceState } from "#hal/model.ts";
+import { bundleOf, whyNot } from "../health/tunnel-bundle.ts";
+import type { Desired, DesiredTunnel, RiskName } from "../model/desired.ts";
+import type { Memory } from "../store/journal/memory.ts";
+import {
+  type ChangeWay,
+  changeWay,
+  type Leaving,
+  leavingTunnels,
+  leftBlocked,
+  type MadeTunnel,
+  tunnelDifferences,
+  unmakeable,
+} from "./tunnel-change.ts";
+
+interface TunnelStep {
+  readonly where: string;
+  readonly link: null;
+  readonly does: string;
+  readonly preview: string;
+  readonly darkMs: { readonly low: number; readonly high: number };
+  readonly risk: RiskName | null;
+}
+
+interface TunnelNote {
+  readonly about: string;
+  readonly text: string;
+  readonly next: string;
+  readonly code?: ErrorCode;
+}
+
+/** What applying a config does to its tunnels, in this order. */
+export interface TunnelPlan {
+  readonly steps: readonly TunnelStep[];
+  readonly notes: readonly TunnelNote[];
+}
+
+export interface TunnelPlanInput {
+  readonly desired: Desired;
+  readonly memory: Memory;
+  /** A fresh observation of a device; undefined = it cannot be read. */
+  readonly state: (device: string) => DeviceState | undefined;
+  readonly capabilities: (device: string) => Capabilities | undefined;
+  readonly made: MadeTunnel;
+  /** Whether the config accepts a risk now. */
+  readonly acceptsRisk: (risk: RiskName) => boolean;
+}
+
+const lit = { low: 0, high: 0 };
+/**
+ * The outage of a new IKE SA in milliseconds: two round trips, and the retransmissions of a gateway
+ * that still has the old SAs.
+ */
+const darkMs = { low: 500, high: 60_000 };
+/**
+ * How long packets of one direction may be lost in milliseconds while new SAs replace those that
+ * carry: the gateway uses them before they are on this side.
+ */
+const besideMs = { low: 0, high: 500 };
+
+/** Plans every tunnel that the config adds, changes or does not name any more. */
+export function planTunnels(input: TunnelPlanInput): TunnelPlan {
+  const { desired, memory, made, capabilities, acceptsRisk } = input;
+  const leaving = leavingTunnels({
+    ...{ desired, memory, made, capabilities },
+    acceptsClear: acceptsRisk("clearAfterRetire"),
+  });
+  const plans = [
+    ...desired.tunnels.map((tunnel) => planTunnel(input, tunnel)),
+    ...leaving.map((one) => planLeaving(input, one)),
+  ];
+  return {
+    steps: plans.flatMap(({ steps }) => steps),
+    notes: plans.flatMap(({ notes }) => notes),
+  };
+}
+
+function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
+  const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
+  const state = input.state(device);
+  if (state === undefined) return noted(name, `${device} cannot be read`, "linkseal status");
+  const observed = state.ipsec.find((entry) => entry.name === name);
+  if (observed === undefined) {
+    const ends = `${localAddress} ${remoteAddress}`;
+    return {
+      steps: [
+        step(device, {
+          does: `add the tunnel ${name}`,
+          preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`,
+        }),
+      ],
+      notes: [],
+    };
+  }
+  const { steps, notes } = planChange(input, tunnel, state);
+  const gaps = (observed.gaps ?? []).map(({ text }) => ({
+    ...{ about: name, text, next: `linkseal tunnels ${name}` },
+  }));
+  return { steps, notes: [...notes, ...gaps] };
+}
+
+/** Plans the change of a tunnel, setting by setting, against its last applied config. */
+function planChange(
+  input: TunnelPlanInput,
+  tunnel: DesiredTunnel,
+  state: DeviceState,
+): TunnelPlan {
+  const { name, device } = tunnel;
+  const before = input.made(name);
+  if (before === undefined) return { steps: [], notes: [] };
+  const why = unmakeable(before, tunnel);
+  if (why !== undefined) {
+    const next = `linkseal tunnels ${name}`;
+    return { steps: [], notes: [{ about: name, text: why, next, code: "config.conflict" }] };
+  }
+  const differences = tunnelDifferences(before, tunnel);
+  if (differences.length === 0) return { steps: [], notes: [] };
+  const settings = differences.map(
+    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
+  );
+  const way = changeWay(differences, input.capabilities(device));
+  const isDrained = way !== "nothing" && way !== "paths" && hasSibling(input, before, state);
+  const change = step(device, {
+    does: `change the tunnel ${name}${wayTexts[way]}`,
+    preview: `~ ipsec ${name} ${settings.join(", ")}`,
+    ...(isDrained ? {} : costOf(way)),
+  });
+  const drain = (does: string, sign: string): TunnelStep =>
+    step(device, { does, preview: `${sign} prepend on ${name}` });
+  const steps = isDrained
+    ? [
+        drain(`move the traffic of ${name} to its siblings`, "+"),
+        change,
+        drain(`bring the traffic of ${name} back`, "-"),
+      ]
+    : [change];
+  return { steps, notes: stillBlocked(before, input) };
+}
+
+const wayTexts: Readonly<Record<ChangeWay, string>> = {
+  nothing: ": only its verdict depends on this",
+  paths: "; its SAs are not touched",
+  beside: ": new SAs are made and proven beside the present ones",
+  dark: ", which is down meanwhile",
+};
+
+function costOf(way: ChangeWay): Partial<TunnelStep> {
+  switch (way) {
+    case "nothing":
+    case "paths":
+      return {};
+    case "beside":
+      return { darkMs: besideMs, risk: "noDrain" };
+    case "dark":
+      return { darkMs, risk: "breakBeforeMake" };
+  }
+}
+
+/** Returns true if another tunnel of its bundle carries now and the device can move traffic. */
+function hasSibling(
+  { desired, capabilities }: TunnelPlanInput,
+  tunnel: DesiredTunnel,
+  state: DeviceState,
+): boolean {
+  if (capabilities(tunnel.device)?.drain === undefined) return false;
+  const others = bundleOf(desired.tunnels, tunnel).filter(({ name }) => name !== tunnel.name);
+  return (
+    whyNot(tunnel, state) === undefined &&
+    others.some((other) => whyNot(other, state) === undefined)
+  );
+}
+
+function planLeaving(input: TunnelPlanInput, leaving: Leaving): TunnelPlan {
+  const { name } = leaving;
+  if (leaving.kind === "stays") {
+    const retire = `linkseal retire tunnel ${name}`;
+    const next = leaving.risk ? `${retire} --accept-risk=clear-after-retire` : retire;
+    return noted(name, `${name} goes on, unmanaged: ${leaving.why}`, next);
+  }
+  const { device } = leaving;
+  if (input.state(device) === undefined) {
+    return noted(name, `${device} cannot be read`, "linkseal status");
+  }
+  const removal = step(device, { does: `remove the tunnel ${name}`, preview: `- ipsec ${name}` });
+  const before = input.made(name);
+  return { steps: [removal], notes: before === undefined ? [] : stillBlocked(before, input) };
+}
+
+/** Notes the prefixes that no tunnel protects any more and that stay blocked. */
+function stillBlocked(before: DesiredTunnel, input: TunnelPlanInput): readonly TunnelNote[] {
+  const { name, device } = before;
+  if (input.capabilities(device)?.ipsec?.blocks !== true) return [];
+  const left = leftBlocked(before, input.desired);
+  if (left.length === 0) return [];
+  const text = `${left.join(", ")} stays blocked on ${device}: nothing passes until it is released`;
+  return [{ about: name, text, next: `linkseal guard --release ${left[0]}` }];
+}
+
+function noted(about: string, text: string, next: string): TunnelPlan {
+  return { steps: [], notes: [{ about, text, next }] };
+}
+
+function step(
+  where: string,
+  parts: Pick<TunnelStep, "does" | "preview"> & Partial<TunnelStep>,
+): TunnelStep {
+  return { where, link: null, darkMs: lit, risk: null, ...parts };
+}

@@ -1,0 +1,257 @@
+// One change of tunnels of this host: blocks first, then the exchanges with the gateway, then the
+// interface; and what becomes of it if a part fails.
+
+import type { PortChange, Transaction } from "#hal/device.ts";
+import { type Effect, LinksealError, withEffect } from "#hal/error.ts";
+import type { TunnelSpec } from "#hal/model.ts";
+import type { LocalSession } from "../../local/device.ts";
+import type { TunnelOperation } from "../net/tunnel-operation.ts";
+import {
+  bringUp,
+  type Charon,
+  endOlder,
+  forget,
+  isUp,
+  loadSecret,
+  observeCharon,
+  rekey,
+  renew,
+  stands,
+  withCharon,
+} from "./charon.ts";
+import type { CharonMonitor } from "./charon-monitor.ts";
+import type { Credentials } from "./credentials.ts";
+import { loadPsk } from "./messages.ts";
+import { applyInTurn, prepareNet } from "./net-change.ts";
+
+/** The parts of a host's IPsec driver. */
+export interface IpsecParts {
+  /** The session with linkseal-net. */
+  readonly session: LocalSession;
+  /** How charon is reached. */
+  readonly charon: Charon;
+  /** The listener for charon's events. */
+  readonly monitor: CharonMonitor;
+}
+
+/** The changes of a device that concern tunnels. */
+export type TunnelChange = Extract<PortChange, { readonly kind: `ipsec.${string}` }>;
+
+/** Returns true if the change concerns a tunnel. */
+export const isTunnelChange = (operation: PortChange): operation is TunnelChange =>
+  operation.kind.startsWith("ipsec.");
+
+/** The credentials of a tunnel while its change is applied. */
+export interface Held {
+  readonly spec: TunnelSpec;
+  readonly credentials: Credentials;
+}
+
+interface Spi {
+  readonly spi: number;
+}
+
+/** The parts of linkseal-net in a change. */
+interface NetParts {
+  /** The blocks, which are final; undefined = there are none. */
+  readonly guard: Transaction | undefined;
+  /** The interfaces. */
+  readonly net: Transaction;
+}
+
+/** Applies, confirms and takes back one change. */
+export class TunnelAct {
+  readonly #parts: IpsecParts;
+  readonly #change: readonly TunnelChange[];
+  readonly #guard: Transaction | undefined;
+  readonly #net: Transaction;
+  /** Tunnels that charon did not know before. */
+  readonly #fresh = new Set<string>();
+  readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
+
+  constructor(parts: IpsecParts, change: readonly TunnelChange[], { guard, net }: NetParts) {
+    this.#parts = parts;
+    this.#change = change;
+    this.#guard = guard;
+    this.#net = net;
+  }
+
+  /**
+   * The blocks come first and stay. What takes long, the exchanges with the gateway, comes before
+   * the interface, so that linkseal-net has its only lock for a moment.
+   */
+  async apply(held: readonly Held[], within: number | "final", signal: AbortSignal): Promise<void> {
+    await this.#refuseAbsent(signal);
+    await this.#guard?.apply("final", signal);
+    try {
+      for (const operation of this.#change) await this.#carry(operation, held, within, signal);
+    } catch (error) {
+      throw await this.#undone(error, signal);
+    }
+    try {
+      await applyInTurn(this.#parts.charon.clock, this.#net, within, signal);
+    } catch (error) {
+      throw await this.#undone(error, signal);
+    }
+    try {
+      for (const spec of this.#specs) this.#stale.set(spec, await this.#staleSas(spec, signal));
+      if (within === "final") await this.#endStale(signal);
+    } catch (error) {
+      // The interface of a final change is there.
+      throw within === "final" ? error : await this.#undone(error, signal);
+    }
+  }
+
+  get #specs(): readonly TunnelSpec[] {
+    return this.#change.flatMap((operation) =>
+      operation.kind === "ipsec.putTunnel" ? [operation.tunnel] : [],
+    );
+  }
+
+  /**
+   * Takes back what a failed change did, because the caller may not do it, and returns the error
+   * with the effect that is left. A tunnel that existed before keeps its SAs, and charon may have
+   * its new settings already; the blocks stay.
+   */
+  async #undone(error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (signal.aborted || !(error instanceof LinksealError)) return error;
+    const isFresh = this.#specs.every(({ name }) => this.#fresh.has(name));
+    try {
+      await this.rollback(signal);
+    } catch (cause) {
+      if (!(cause instanceof LinksealError)) throw cause;
+      return withEffect(error, "unknown", `it could not be taken back: ${cause.message}`);
+    }
+    return isFresh && this.#specs.length > 0 ? withEffect(error, "none") : error;
+  }
+
+  /** A rekey of a tunnel that does not exist must not look done. */
+  async #refuseAbsent(signal: AbortSignal): Promise<void> {
+    const rekeyed = this.#change.flatMap((operation) =>
+      operation.kind === "ipsec.rekey" ? operation.name : [],
+    );
+    if (rekeyed.length === 0) return;
+    const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
+    const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
+    if (absent === undefined) return;
+    const text = `there is no tunnel ${absent} that could be rekeyed; nothing was changed`;
+    throw rejected(text, absent, "none");
+  }
+
+  async #carry(
+    operation: TunnelChange,
+    held: readonly Held[],
+    within: number | "final",
+    signal: AbortSignal,
+  ): Promise<void> {
+    switch (operation.kind) {
+      case "ipsec.block":
+        return;
+      case "ipsec.putTunnel":
+        await this.#put(operation.tunnel, held, signal);
+        return;
+      case "ipsec.removeTunnel":
+        // Before the change is confirmed, the tunnel's SAs are all that could bring it back.
+        if (within === "final") await this.#forget(operation.name, signal);
+        return;
+      case "ipsec.rekey":
+        await this.#charon(signal, (client) =>
+          rekey(this.#parts.charon, client, operation.name, operation.what, signal),
+        );
+    }
+  }
+
+  async #put(spec: TunnelSpec, held: readonly Held[], signal: AbortSignal): Promise<void> {
+    const credentials = held.find((one) => one.spec === spec)?.credentials;
+    await this.#charon(signal, async (client) => {
+      const before = await observeCharon(client, signal, spec.name);
+      if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
+      if (stands(spec, before)) {
+        await endOlder(client, spec, before, signal);
+        // Charon does not report which version of the secret it has, and loading the same one twice
+        // has no effect.
+        if (credentials === undefined) return;
+        if (credentials.certificates === undefined) {
+          return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
+        }
+        return await renew(this.#parts.charon, client, spec, credentials, signal);
+      }
+      if (credentials === undefined) {
+        // A second apply: the work of the first one is there, or has failed in a way that a key
+        // does not mend.
+        const text = "its prefixes are blocked, and its key is no longer kept: prepare it again";
+        throw rejected(`the tunnel ${spec.name}: ${text}`, spec.name, "applied");
+      }
+      // The SAs that carry traffic go on until the new ones do, or as long as the gateway refuses
+      // those.
+      const make = isUp(spec, before) ? renew : bringUp;
+      await make(this.#parts.charon, client, spec, credentials, signal);
+    });
+  }
+
+  /**
+   * Finds what a charon that died left in the kernel: SAs that no IKE SA owns and nothing rekeys.
+   * The kernel is asked first, because charon knows by its later answer all SAs that the kernel has
+   * by then.
+   */
+  async #staleSas({ name }: TunnelSpec, signal: AbortSignal): Promise<readonly Spi[]> {
+    const { ipsec } = await this.#parts.session.observe(signal);
+    const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
+    const children = sas.flatMap((sa) => sa.children);
+    const owned = new Set(children.flatMap(({ spiIn, spiOut }) => [spiIn, spiOut]));
+    // While no IKE SA is up, the stale SAs are all that carries the traffic.
+    if (!sas.some((sa) => sa.name === name && sa.children.length > 0)) return [];
+    const tunnel = ipsec.find((one) => one.name === name);
+    const there = tunnel?.sas.kind === "known" ? tunnel.sas.value : [];
+    // An SA without an algorithm is an SPI that charon has reserved for an exchange that is under
+    // way.
+    const whole = there.filter(({ transforms }) => transforms.encryption !== "none");
+    return whole.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
+  }
+
+  async confirm(signal: AbortSignal): Promise<void> {
+    await this.#net.confirm(signal);
+    for (const operation of this.#change) {
+      if (operation.kind === "ipsec.removeTunnel") await this.#forget(operation.name, signal);
+    }
+    await this.#endStale(signal);
+  }
+
+  /**
+   * Ends only SAs that had no owner in two observations, because an observation may fall into the
+   * middle of a rekey.
+   */
+  async #endStale(signal: AbortSignal): Promise<void> {
+    const parts: TunnelOperation[] = [];
+    for (const [spec, before] of this.#stale) {
+      if (before.length === 0) continue;
+      const now = await this.#staleSas(spec, signal);
+      const sas = before.filter(({ spi }) => now.some((one) => one.spi === spi));
+      parts.push({ kind: "ipsec.sweep", name: spec.name, ifId: spec.ifId, sas });
+    }
+    this.#stale.clear();
+    if (parts.length === 0) return;
+    const { session } = this.#parts;
+    const net = await prepareNet(session, parts, signal);
+    await net.apply("final", signal);
+  }
+
+  async rollback(signal: AbortSignal): Promise<void> {
+    // The connection goes before the interface; otherwise it would come back without one.
+    for (const name of this.#fresh) await this.#forget(name, signal);
+    await this.#net.rollback(signal);
+  }
+
+  async #forget(name: string, signal: AbortSignal): Promise<void> {
+    await this.#charon(signal, (client) => forget(client, name, signal));
+  }
+
+  #charon<T>(signal: AbortSignal, use: Parameters<typeof withCharon<T>>[2]): Promise<T> {
+    return withCharon(this.#parts.charon, signal, use);
+  }
+}
+
+function rejected(text: string, where: string, effect: Effect): LinksealError {
+  const details = { effect, where, next: "linkseal tunnels" } as const;
+  return new LinksealError("device.rejected", text, details);
+}
