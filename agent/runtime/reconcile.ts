@@ -148,13 +148,15 @@ export class Reconciler {
     while (this.#acting.size > 0) await Promise.allSettled(this.#acting);
   }
 
-  /**
-   * Begins no further effect, and resolves once those under way have ended. Rejects if an invariant
-   * is broken.
-   */
+  /** Resolves once everything that was begun has ended. Rejects if an invariant is broken. */
+  async rested(): Promise<void> {
+    await this.#tasks.ended();
+  }
+
+  /** Begins no further effect, and resolves as `rested` does. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    await this.#tasks.ended();
+    await this.rested();
   }
 
   /**

@@ -110,8 +110,7 @@ export class TunnelAct {
 
   /**
    * Takes back what a failed change did, because the caller may not do it, and returns the error
-   * with the effect that is left. A tunnel that existed before keeps its SAs, and charon may have
-   * its new settings already; the blocks stay.
+   * with the effect that is left: blocks stay, and a tunnel that existed before keeps its SAs.
    */
   async #undone(error: unknown, signal: AbortSignal): Promise<unknown> {
     if (signal.aborted || !(error instanceof LinksealError)) return error;
@@ -122,7 +121,16 @@ export class TunnelAct {
       if (!(cause instanceof LinksealError)) throw cause;
       return withEffect(error, "unknown", `it could not be taken back: ${cause.message}`);
     }
-    return isFresh && this.#specs.length > 0 ? withEffect(error, "none") : error;
+    if (this.#specs.length === 0) return error;
+    if (isFresh) {
+      const isBlocked = this.#guard !== undefined && this.#guard.preview !== "";
+      return isBlocked
+        ? withEffect(error, "applied", "what it protects stays blocked")
+        : withEffect(error, "none");
+    }
+    if (error.effect !== "applied") return error;
+    const left = "its present SAs go on, and charon has the new settings for the next ones";
+    return withEffect(error, "applied", left);
   }
 
   /** A rekey of a tunnel that does not exist must not look done. */
@@ -179,8 +187,8 @@ export class TunnelAct {
       if (credentials === undefined) {
         // A second apply: the work of the first one is there, or has failed in a way that a key
         // does not mend.
-        const text = "its prefixes are blocked, and its key is no longer kept: prepare it again";
-        throw rejected(`the tunnel ${spec.name}: ${text}`, spec.name, "applied");
+        const text = `the tunnel ${spec.name}: its key is no longer kept: prepare it again`;
+        throw rejected(text, spec.name, "none");
       }
       // The SAs that carry traffic go on until the new ones do, or as long as the gateway refuses
       // those.
@@ -233,7 +241,7 @@ export class TunnelAct {
     if (parts.length === 0) return;
     const { session } = this.#parts;
     const net = await prepareNet(session, parts, signal);
-    await net.apply("final", signal);
+    await applyInTurn(this.#parts.charon.clock, net, "final", signal);
   }
 
   async rollback(signal: AbortSignal): Promise<void> {

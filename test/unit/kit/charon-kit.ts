@@ -71,6 +71,8 @@ export class PretendCharon {
   hangs = false;
   /** True if it is working on its IKE SAs, as it does at each rekey and dead peer detection. */
   isBusy = false;
+  /** True if it takes requests for a rekey, and none of them leads to anything. */
+  isDeaf = false;
   onInitiate: () => void = () => undefined;
   /** True if it refuses every connection. */
   away = false;
@@ -227,6 +229,7 @@ export class PretendCharon {
 
   #rekey(message: ViciSection): CharonReply {
     if (this.ikeId === 0) return { answer: { success: "no", errmsg: "no match" } };
+    if (this.isDeaf) return { answer: { success: "yes", matches: "1" } };
     if (this.disagreement === "pfsGroup") {
       for (const line of logLines.pfsGroup) this.#log(line);
     } else if (this.disagreement === "psk" && message.has("reauth")) {

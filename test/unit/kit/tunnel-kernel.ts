@@ -72,7 +72,7 @@ export class TunnelKernel {
   readonly acts: string[] = [];
   /** Each new SA as it arrived, with its keys. */
   readonly newSas: Buffer[] = [];
-  /** Number of the change that is refused. */
+  /** Number of the change that is refused, once. */
   refuses: number | undefined;
   #index = 10;
 
@@ -97,6 +97,7 @@ export class TunnelKernel {
       write: async (requests) =>
         [...requests].map((request): Refusal | undefined => {
           const refused = this.refuses === this.acts.length;
+          if (refused) this.refuses = undefined;
           const name = refused ? "EPERM" : this.#act(nameOf(family, request.type), request);
           return name === undefined ? undefined : { name, text: undefined };
         }),

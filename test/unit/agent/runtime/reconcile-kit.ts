@@ -1,6 +1,7 @@
 // The loop of one device with a fake router that has tunnels.
 
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
+import { KeyedMutex } from "#agent/runtime/polling/keyed-mutex.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
 import { blockAccepted } from "#agent/runtime/tunnels/tunnel-blocks.ts";
 import {
@@ -80,10 +81,18 @@ export class Scene {
 
   /** A tunnel that is refused when it is applied. */
   refused: string | undefined;
+  /** Returns true if that tunnel is refused. */
+  refuses: (name: string) => boolean = (name) => name === this.refused;
   /** True if half of a refused change is applied, and waits for its confirmation. */
   breaks = false;
   /** True once the daemon has lost all tunnels. */
   forgotten = false;
+  /** How long the device takes to apply a change of these tunnels, in milliseconds. */
+  applyMs: (tunnels: readonly string[]) => number = () => 0;
+  /** Changes that are applied now, and the most that were at the same time. */
+  applying = { now: 0, most: 0 };
+  /** Times of the observations. */
+  readonly observedAt: number[] = [];
   /** The router's port. */
   port = clearPort();
   /** The exempt prefixes, as last written. */
@@ -127,7 +136,19 @@ export class Scene {
       readOnly: () => false,
       made,
       inCampaign: () => this.paused,
+      drains: {
+        drainForChange: async ({ name }, by) => void this.log.push(`drain ${name} for ${by}`),
+        undrainAfterChange: async ({ name }) => void this.log.push(`undrain ${name}`),
+      },
+      alone: (work) => this.#mutex.run("tunnels", work),
     });
+  }
+
+  readonly #mutex = new KeyedMutex();
+
+  /** Takes another tunnel out of service for so long, in milliseconds. */
+  alone(ms: number): Promise<void> {
+    return this.#mutex.run("tunnels", () => this.clock.sleep(ms, never));
   }
 
   async later(ms: number): Promise<this> {
@@ -141,8 +162,17 @@ export class Scene {
     return this;
   }
 
+  /** Observes, and waits for everything that is begun after that. */
   async turn(): Promise<this> {
-    await settled(this.clock, this.reconciler.turn(never));
+    await this.begin();
+    await settled(this.clock, this.reconciler.rested());
+    return this;
+  }
+
+  /** Observes, and waits for nothing that takes long. */
+  async begin(): Promise<this> {
+    await settled(this.clock, this.reconciler.observe(never));
+    await settled(this.clock, this.reconciler.mend(never));
     return this;
   }
 
@@ -152,6 +182,7 @@ export class Scene {
       capabilities: this.#capabilities,
       observe: async () => {
         this.observations += 1;
+        this.observedAt.push(this.clock.now());
         if (!this.reachable) throw gone();
         const pending = this.before !== undefined;
         const ipsec = this.running.map((name) => {
@@ -174,7 +205,8 @@ export class Scene {
         const [first] = change;
         if (first?.kind === "ipsec.block") {
           this.log.push(`block ${first.blocks.map(({ prefix }) => prefix).join(" ")}`);
-        } else this.log.push(`prepare ${names(change).join(" ")}`);
+        } else if (first?.kind === "ipsec.removeTunnel") this.log.push(`remove ${first.name}`);
+        else this.log.push(`prepare ${names(change).join(" ")}`);
         for (const part of change) {
           const auth = part.kind === "ipsec.putTunnel" ? part.tunnel.auth : undefined;
           if (auth?.kind === "psk") this.secrets.push(auth.secretId);
@@ -194,13 +226,19 @@ export class Scene {
     return {
       token: token as TransactionToken,
       preview: "",
-      apply: async (within) => {
+      apply: async (within, signal) => {
         const put = names(this.#change.get(token) ?? []);
-        if (this.refused !== undefined && put.includes(this.refused)) {
+        this.applying.now += 1;
+        this.applying.most = Math.max(this.applying.most, this.applying.now);
+        const ms = this.applyMs(put);
+        if (ms > 0) await this.clock.sleep(ms, signal);
+        this.applying.now -= 1;
+        const refused = put.find((name) => this.refuses(name));
+        if (refused !== undefined) {
           if (this.breaks) this.before = this.running;
           const effect = this.breaks ? "unknown" : "none";
           const details = { effect, where: "edge-a", next: "look" } as const;
-          throw new LinksealError("device.rejected", `${this.refused} is refused`, details);
+          throw new LinksealError("device.rejected", `${refused} is refused`, details);
         }
         if (within !== "final") this.before = this.running;
         this.running = [...new Set([...this.running, ...put])];
@@ -209,6 +247,9 @@ export class Scene {
             this.blocked?.push(...part.blocks.map(({ prefix }) => prefix));
           }
           if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
+          if (part.kind === "ipsec.removeTunnel") {
+            this.running = this.running.filter((name) => name !== part.name);
+          }
         }
       },
       confirm: async () => {

@@ -84,6 +84,8 @@ class Scene {
         readOnly: () => false,
         made: () => undefined,
         inCampaign: () => false,
+        drains: { drainForChange: unreachable, undrainAfterChange: unreachable },
+        alone: (work: () => Promise<void>) => work(),
       },
     });
     const watch = new FarEndPoller({
@@ -93,7 +95,7 @@ class Scene {
       memory,
     });
     this.#turn = async () => {
-      await reconciler.turn(never);
+      await reconciler.observe(never);
       if (isPolled) await watch.turn(never);
     };
   }

@@ -35,11 +35,15 @@ describe("a tunnel of a Linux host", () => {
       "+ route 10.100.0.0/16 into hub-1",
     ]);
     expect(bench.kernel.acts).toEqual([]);
+    let initiated = 0;
     bench.charon.onInitiate = () => {
+      initiated += 1;
       const states = bench.kernel.policies.map(({ action }) => action);
       expect(states.filter((action) => action === "block")).toHaveLength(3);
+      expect(bench.kernel.links).toEqual([]);
     };
     await settled(bench.clock, transaction.apply(120_000, never));
+    expect(initiated).toBe(1);
     expect((await bench.observe()).control).toMatchObject({ value: { commitPending: true } });
     await settled(bench.clock, transaction.confirm(never));
     const tunnel = await bench.tunnel();
@@ -120,8 +124,9 @@ describe("a tunnel of a Linux host", () => {
       const bench = await TunnelBench.open();
       bench.charon.disagreement = cause;
       const error = await refused(bench.put());
-      expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+      expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
       expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
+      expect(error.message).toContain("what it protects stays blocked");
       expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
       const state = await bench.observe();
       expect(state.blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
@@ -174,7 +179,8 @@ describe("a tunnel of a Linux host", () => {
       const remoteAddress = "203.0.113.7";
       bench.charon.disagreement = disagreement;
       const error = await refused(bench.put({ ...tunnelSpec, remoteAddress, remotePrefixes }));
-      expect([error.code, error.effect]).toEqual(["device.rejected", "none"]);
+      expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
+      expect(error.message).toContain("its present SAs go on");
       expect(bench.charon.children.map(({ spiIn }) => spiIn)).toEqual(before);
       const led = bench.kernel.routes.map(({ destination }) => destination);
       expect(led).toEqual(["10.100.0.0"]);
@@ -295,6 +301,97 @@ describe("a tunnel of a Linux host", () => {
     const value = ["10.100.0.0/16", "10.101.0.0/16"];
     expect((await bench.observe()).blocked).toMatchObject({ value });
     expect((await bench.prepare([{ kind: "ipsec.block", blocks }])).preview).toBe("");
+  });
+
+  it("a tunnel is negotiated beside a pending change, and made once that is confirmed", async () => {
+    const bench = await TunnelBench.open();
+    const other = await bench.prepare([
+      { kind: "ipsec.putTunnel", tunnel: { ...tunnelSpec, name: "hub-2", ifId: 43 } },
+    ]);
+    bench.charon.disagreement = "peerSilent";
+    await settled(bench.clock, other.apply(60_000, never));
+    bench.charon.disagreement = undefined;
+    const transaction = await bench.prepare([put]);
+    const applied = transaction.apply(60_000, never);
+    await bench.clock.runFor(5_000);
+    expect(bench.charon.children).toHaveLength(1);
+    expect(bench.kernel.links.map((link) => link.name)).toEqual(["hub-2"]);
+    await settled(bench.clock, other.confirm(never));
+    await settled(bench.clock, applied);
+    await settled(bench.clock, transaction.confirm(never));
+    expect(bench.kernel.links.map((link) => link.name)).toEqual(["hub-2", "hub-1"]);
+  });
+
+  it("a tunnel is taken back if another change stays pending for too long", async () => {
+    const bench = await TunnelBench.open();
+    const other = await bench.prepare([
+      { kind: "ipsec.putTunnel", tunnel: { ...tunnelSpec, name: "hub-2", ifId: 43 } },
+    ]);
+    bench.charon.disagreement = "peerSilent";
+    await settled(bench.clock, other.apply(60_000, never));
+    bench.charon.disagreement = undefined;
+    const transaction = await bench.prepare([put]);
+    const error = await refused(settled(bench.clock, transaction.apply(60_000, never)));
+    expect([error.code, error.effect]).toEqual(["device.locked", "none"]);
+    expect(bench.charon.loaded.has(name)).toBe(false);
+  });
+
+  it("an interface that the kernel refuses leaves no connection, and reports its effect", async () => {
+    // The acts of the kernel: three block policies, the interface, its way, its settings.
+    for (const refuses of [3, 5]) {
+      const bench = await TunnelBench.open();
+      bench.kernel.refuses = refuses;
+      const first = await refused(bench.put());
+      expect([first.code, first.effect]).toEqual(["device.rejected", "applied"]);
+      expect([bench.kernel.links, bench.charon.loaded.size]).toEqual([[], 0]);
+      bench.kernel.refuses = bench.kernel.acts.length + refuses - 3;
+      const again = await refused(bench.put());
+      expect([again.code, again.effect]).toEqual(["device.rejected", "none"]);
+      expect(bench.kernel.links).toEqual([]);
+    }
+  });
+
+  it("blocks that the kernel puts in part are reported as put", async () => {
+    const bench = await TunnelBench.open();
+    bench.kernel.refuses = 1;
+    const blocks = [{ prefix: "10.101.0.0/16", ports: [] }];
+    const transaction = await bench.prepare([{ kind: "ipsec.block", blocks }]);
+    const error = await refused(settled(bench.clock, transaction.apply("final", never)));
+    expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
+    expect(error.message).toContain("the blocks that were put before stay");
+  });
+
+  it("a change whose key is no longer kept reports what is left of it", async () => {
+    const bench = await TunnelBench.open();
+    const transaction = await bench.prepare([put]);
+    bench.charon.disagreement = "psk";
+    await refused(settled(bench.clock, transaction.apply(60_000, never)));
+    bench.charon.disagreement = undefined;
+    const error = await refused(settled(bench.clock, transaction.apply(60_000, never)));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "applied" });
+    expect(error.message).toContain("its key is no longer kept");
+    expect(error.message).toContain("stays blocked");
+    expect(bench.kernel.links).toEqual([]);
+  });
+
+  it("a rekey that is refused changed nothing, and one without an answer may have", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    const rekeyed = () => refused(bench.commit({ kind: "ipsec.rekey", name, what: "child" }));
+    bench.charon.disagreement = "pfsGroup";
+    expect((await rekeyed()).effect).toBe("none");
+    bench.charon.isDeaf = true;
+    expect((await rekeyed()).effect).toBe("unknown");
+  });
+
+  it("a tunnel that does not exist is removed without an effect", async () => {
+    const bench = await TunnelBench.open();
+    await bench.commit(remove);
+    expect(bench.kernel.acts).toEqual([]);
+    // What an agent left that died before it made the interface.
+    bench.charon.loaded.set(name, new Map());
+    await bench.commit(remove);
+    expect(bench.charon.loaded.size).toBe(0);
   });
 
   it("a change of a tunnel is refused beside a change of another kind", async () => {
