@@ -167,6 +167,46 @@ export const tunnelCases: readonly DeviceCase[] = [
   },
   {
     ...ipsec,
+    name: "tunnel: a change of its path leaves its SAs alone",
+    why: "what no SA depends on must cost no packet",
+    async run(bench) {
+      await put(bench);
+      await bench.wait(7_000);
+      const { tunnel } = bench;
+      const isBeside = bench.device.capabilities.ipsec?.rekeys.includes("reauthenticate") === true;
+      const before = bench.gateway && isBeside ? spisIn(await sasOf(bench)) : [];
+      const other = { ...tunnel, mtu: tunnel.mtu - 100, localPrefixes: ["10.178.0.0/16"] };
+      await commit(bench, { kind: "ipsec.putTunnel", tunnel: other });
+      await until(bench, "the changed tunnel", () => {
+        const truth = tunnelTruth(bench);
+        return truth !== undefined && (truth.up || !bench.gateway);
+      });
+      if (before.length > 0) {
+        const after = spisIn(await sasOf(bench));
+        must(
+          before.every((spi) => after.includes(spi)),
+          "SAs were replaced that are as they are wanted",
+        );
+      }
+      const { effects } = bench.truth();
+      await commit(bench, { kind: "ipsec.putTunnel", tunnel: other });
+      must(bench.truth().effects === effects, "a tunnel that is as it is wanted was put again");
+    },
+  },
+  {
+    ...ipsec,
+    name: "tunnel: removing one that is not there changes nothing",
+    why: "a removal is repeated after an agent that died, and must find its goal reached",
+    async run(bench) {
+      await put(bench);
+      const before = bench.truth();
+      await commit(bench, { kind: "ipsec.removeTunnel", name: "no-such-tunnel" });
+      must(bench.truth().effects === before.effects, "a removal of nothing had an effect");
+      must(tunnelTruth(bench) !== undefined, "a removal of nothing took another tunnel");
+    },
+  },
+  {
+    ...ipsec,
     name: "tunnel: removed is gone",
     why: "P7: SAs of a removed tunnel must not seem alive",
     async run(bench) {

@@ -357,6 +357,12 @@ export const wrongTunnels: WrongTable = {
     routesAgain((first, now) => [...new Set([...first, ...now])]),
     afterPart("ipsec.putTunnel", recreateTunnels),
   ],
+  "tunnel: a change of its path leaves its SAs alone": [
+    afterPart("ipsec.putTunnel", recreateTunnels),
+  ],
+  "tunnel: removing one that is not there changes nothing": [
+    sendsPart((part) => (part.kind === "ipsec.removeTunnel" ? { ...part, name: "hub-1" } : part)),
+  ],
   "tunnel: removed is gone": [drops("ipsec.removeTunnel"), ghosts],
   "tunnel: reverts in time without a confirm": [
     moves((inner) => ({ apply: (_within, signal) => inner.apply("final", signal) })),

@@ -52,6 +52,7 @@ function planned({
     state: state ?? (() => stateOf(clearPort())),
     capabilities: () => capabilities,
     made: () => undefined,
+    acceptsRisk: () => false,
   });
 }
 

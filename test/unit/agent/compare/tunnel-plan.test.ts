@@ -3,12 +3,14 @@
 import { describe, expect, it } from "vitest";
 import { type Plan, plan } from "#agent/compare/plan.ts";
 import { tunnelComplaints } from "#agent/compare/tunnel-change.ts";
-import type { Desired } from "#agent/model/desired.ts";
+import type { Desired, DesiredTunnel } from "#agent/model/desired.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import type { Capabilities } from "#hal/device.ts";
-import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
+import { type DeviceState, type IpsecTunnel, known } from "#hal/model.ts";
 import { capabilities, sampleState } from "../../kit/site-bench.ts";
-import { at, clearPort, desiredOf, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
+import { at, clearPort, desiredOf, routing, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
+import { tunnelObservation } from "../health-evidence.ts";
+import { bundle } from "../tunnel-bundle-kit.ts";
 
 const tunnel = sampleState("edge-a", at(0)).ipsec[0] as IpsecTunnel;
 
@@ -23,6 +25,7 @@ describe("the plan of a tunnel that exists", () => {
       state,
       capabilities: () => offers,
       made: () => made,
+      acceptsRisk: () => false,
     });
   const tunnelSteps = (wanted: Desired) => {
     const { steps, notes } = planned(wanted, capabilities);
@@ -35,7 +38,7 @@ describe("the plan of a tunnel that exists", () => {
     );
     const [[step]] = tunnelSteps(longer);
     expect(step).toMatchObject({
-      does: "change the tunnel hub-1",
+      does: "change the tunnel hub-1; its SAs are not touched",
       preview: "~ ipsec hub-1 protects.remote 10.100.0.0/16 -> 10.100.0.0/16, 10.101.0.0/16",
       darkMs: { low: 0, high: 0 },
     });
@@ -44,7 +47,55 @@ describe("the plan of a tunnel that exists", () => {
     const [change] = dark.steps.filter(({ does }) => does.includes("tunnel"));
     expect(change).toMatchObject({
       does: "change the tunnel hub-1, which is down meanwhile",
+      risk: "breakBeforeMake",
       darkMs: { high: 60_000 },
+    });
+  });
+
+  it.each<{
+    readonly name: string;
+    readonly over: Partial<DesiredTunnel>;
+    readonly preview: string;
+    readonly does: string;
+    readonly risk: string | null;
+  }>([
+    {
+      name: "another remote address",
+      over: { remoteAddress: "203.0.113.77" },
+      preview: "remote.address 203.0.113.1 -> 203.0.113.77",
+      does: ": new SAs are made and proven beside the present ones",
+      risk: "noDrain",
+    },
+    {
+      name: "a certificate in place of its key",
+      over: { auth: { kind: "certificate", secret: "c", authorities: "a", peer: "CN=gw" } },
+      preview: "auth psk -> certificate of CN=gw",
+      does: ": new SAs are made and proven beside the present ones",
+      risk: "noDrain",
+    },
+    {
+      name: "other local prefixes",
+      over: { localPrefixes: ["10.7.0.0/16"] },
+      preview: "protects.local 10.1.0.0/16 -> 10.7.0.0/16",
+      does: ": only its verdict depends on this",
+      risk: null,
+    },
+    {
+      name: "another MTU",
+      over: { mtu: 1_300 },
+      preview: "mtu 1400 -> 1300",
+      does: "; its SAs are not touched",
+      risk: null,
+    },
+  ])("the plan shows $name with its way, its risk and the time without traffic", (row) => {
+    const wanted = desiredOf();
+    const tunnels = wanted.tunnels.map((one) => ({ ...one, ...row.over }));
+    const [[step]] = tunnelSteps({ ...wanted, tunnels });
+    expect(step).toMatchObject({
+      does: `change the tunnel hub-1${row.does}`,
+      preview: `~ ipsec hub-1 ${row.preview}`,
+      risk: row.risk,
+      darkMs: { high: row.risk === null ? 0 : 500 },
     });
   });
 
@@ -60,8 +111,8 @@ describe("the plan of a tunnel that exists", () => {
     expect(notes).toContainEqual({
       about: "hub-1",
       text:
-        "hub-1 is on edge-a, and a tunnel does not move to another device: take hub-1 out of the " +
-        "config, then linkseal retire tunnel hub-1",
+        "hub-1 is on edge-a, and a tunnel does not move to another device: apply a config without " +
+        "hub-1; if it then goes on, linkseal retire tunnel hub-1",
       next: "linkseal tunnels hub-1",
       code: "config.conflict",
     });
@@ -79,4 +130,117 @@ describe("the plan of a tunnel that exists", () => {
       expect(complaints).toMatchObject([{ line, path: "tunnels hub-1" }]);
     },
   );
+});
+
+describe("the plan of a bundle of tunnels", () => {
+  const at0 = at(0);
+  const observed = (name: string): IpsecTunnel => ({ ...tunnelObservation(at0, 5), name });
+  const session = ({ name, bgp }: DesiredTunnel, up: boolean) => ({
+    ...{ tunnel: name, peer: bgp?.peer ?? "", asn: 65_515, up },
+  });
+  const stepsBeside = (up: boolean): readonly string[] => {
+    const reported = known(
+      { ...routing, tunnelSessions: bundle.map((one) => session(one, one.name === "hub-1" || up)) },
+      at0,
+    );
+    const state = stateOf(clearPort(), {
+      ipsec: bundle.map(({ name }) => observed(name)),
+      routing: reported,
+    });
+    const [first, ...others] = bundle;
+    if (first === undefined) throw new Error("no tunnel");
+    const tunnels = [{ ...first, remoteAddress: "203.0.113.77" }, ...others];
+    const { steps } = plan({
+      desired: { ...desiredOf(), groups: [], tunnels },
+      memory: emptyMemory,
+      snapshot: () => {
+        throw new Error("there is no link");
+      },
+      state: () => state,
+      capabilities: () => capabilities,
+      made: (name) => bundle.find((one) => one.name === name),
+      acceptsRisk: () => false,
+    });
+    return steps.map(({ does, risk }) => `${does} (${risk})`);
+  };
+
+  it("a tunnel is drained before its SAs are replaced, if a sibling carries", () => {
+    expect(stepsBeside(true)).toEqual([
+      "move the traffic of hub-1 to its siblings (null)",
+      "change the tunnel hub-1: new SAs are made and proven beside the present ones (null)",
+      "bring the traffic of hub-1 back (null)",
+    ]);
+    expect(stepsBeside(false)).toEqual([
+      "change the tunnel hub-1: new SAs are made and proven beside the present ones (noDrain)",
+    ]);
+  });
+});
+
+describe("the plan of a tunnel that no config names any more", () => {
+  const [made] = desiredOf().tunnels;
+  const auth = { kind: "psk", secretId: "https://v/secrets/a/1" } as const;
+  const blocking = { ...capabilities.ipsec, blocks: true };
+  const planOf = (over: Partial<Parameters<typeof plan>[0]>) =>
+    plan({
+      desired: { ...desiredOf(), groups: [], tunnels: [] },
+      memory: { ...emptyMemory, tunnels: { "hub-1": 1 }, auths: { "hub-1": { auth } } },
+      snapshot: () => {
+        throw new Error("there is no link");
+      },
+      state: () => stateOf(clearPort(), { ipsec: [tunnel] }),
+      capabilities: () => ({ ...capabilities, ipsec: blocking }) as Capabilities,
+      made: () => made,
+      acceptsRisk: () => false,
+      ...over,
+    });
+
+  it("its removal is a step, and what stays blocked is named", () => {
+    const { steps, notes } = planOf({});
+    expect(steps).toMatchObject([
+      { where: "edge-a", does: "remove the tunnel hub-1", preview: "- ipsec hub-1", risk: null },
+    ]);
+    expect(notes).toEqual([
+      {
+        about: "hub-1",
+        text: "10.100.0.0/16 stays blocked on edge-a: nothing passes until it is released",
+        next: "linkseal guard --release 10.100.0.0/16",
+      },
+    ]);
+  });
+
+  it("prefixes that another tunnel protects are not named as left blocked", () => {
+    const other = made === undefined ? [] : [{ ...made, name: "hub-2" }];
+    const { notes } = planOf({ desired: { ...desiredOf(), groups: [], tunnels: other } });
+    expect(notes).toEqual([]);
+  });
+
+  it.each<[string, Partial<Parameters<typeof plan>[0]>, string, string]>([
+    [
+      "without blocks",
+      { capabilities: () => capabilities },
+      "edge-a blocks nothing",
+      "linkseal retire tunnel hub-1 --accept-risk=clear-after-retire",
+    ],
+    [
+      "that linkseal did not set up",
+      { memory: { ...emptyMemory, tunnels: { "hub-1": 1 } } },
+      "linkseal did not set it up",
+      "linkseal retire tunnel hub-1",
+    ],
+    [
+      "whose config is gone",
+      { made: () => undefined },
+      "is not stored any more",
+      "linkseal retire tunnel hub-1",
+    ],
+  ])("a tunnel %s goes on, and the plan shows the command", (_name, over, why, next) => {
+    const { steps, notes } = planOf(over);
+    expect(steps).toEqual([]);
+    expect(notes).toMatchObject([{ text: expect.stringContaining(why), next }]);
+  });
+
+  it("a tunnel without blocks is removed at its accepted risk", () => {
+    const { steps } = planOf({ capabilities: () => capabilities, acceptsRisk: () => true });
+    expect(steps.map(({ does }) => does)).toEqual(["remove the tunnel hub-1"]);
+  });
 });

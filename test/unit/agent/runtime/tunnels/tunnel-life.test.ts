@@ -35,7 +35,9 @@ describe("a tunnel of the accepted config", () => {
   it("a tunnel that a newer config changes is changed as its plan shows", async () => {
     const before = spec()?.remotePrefixes ?? [];
     expect(await stepsOf(bench.config())).toEqual([]);
-    expect(await stepsOf(bench.config(longer))).toEqual([`change the tunnel ${name}`]);
+    expect(await stepsOf(bench.config(longer))).toEqual([
+      `change the tunnel ${name}; its SAs are not touched`,
+    ]);
     expect(await bench.apply(bench.config(longer))).toMatchObject({ kind: "accepted", number: 2 });
     await bench.run(60_000, () => spec()?.remotePrefixes.length === before.length + 1);
     expect(spec()?.remotePrefixes).toEqual([...before, "10.177.0.0/16"]);
@@ -76,7 +78,17 @@ describe("a tunnel of the accepted config", () => {
 
   it("a tunnel that no config names is unmanaged, and is retired at accepted risk", async () => {
     const last = await bench.apply(bench.config(without));
-    expect(last).toMatchObject({ kind: "accepted" });
+    expect(last).toMatchObject({
+      kind: "accepted",
+      plan: {
+        notes: [
+          {
+            about: name,
+            text: expect.stringContaining(`${name} goes on, unmanaged: edge-a blocks nothing`),
+          },
+        ],
+      },
+    });
     await bench.run(30_000);
     expect(spec()).toBeDefined();
     const unmanaged = () => bench.agent.status().unmanaged.filter(({ kind }) => kind === "tunnel");
@@ -94,6 +106,34 @@ describe("a tunnel of the accepted config", () => {
     expect(bench.agent.memory.auths[name]).toBeUndefined();
     expect(await retire()).toMatchObject({ code: "usage" });
     expect(bench.violations()).toEqual([]);
+  });
+});
+
+describe("a tunnel that a config without it removes", () => {
+  const risk = "  - { risk: clearAfterRetire, until: 2027-01-31, reason: a test }\n";
+  const accepted = (text: string): string =>
+    without(text).replace("acceptRisks:\n", `acceptRisks:\n${risk}`);
+
+  it("a tunnel is removed by apply where its risk is accepted, and set up again by one", async () => {
+    const bench = new AgentBench("protected");
+    await bench.live();
+    await bench.apply();
+    const name = bench.agent.intent?.desired.tunnels[0]?.name ?? "";
+    const count = (): number => bench.site.routers.get("edge-a")?.tunnels().length ?? 0;
+    await bench.run(60_000, () => bench.agent.memory.auths[name] !== undefined);
+    expect(count()).toBe(1);
+    const answer = await bench.apply(bench.config(accepted));
+    expect(answer).toMatchObject({
+      plan: { steps: [{ where: "edge-a", does: `remove the tunnel ${name}` }] },
+    });
+    await bench.run(60_000, () => count() === 0);
+    await bench.run(10_000);
+    expect([count(), bench.agent.memory.tunnels[name]]).toEqual([0, undefined]);
+    expect(bench.agent.status().unmanaged).toEqual([]);
+    await bench.apply(bench.config());
+    await bench.run(60_000, () => count() === 1);
+    expect(count()).toBe(1);
+    expect(bench.broken).toEqual([]);
   });
 });
 
