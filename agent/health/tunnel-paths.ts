@@ -20,6 +20,8 @@ interface Leak {
    * The fate of its packets if they are blocked outside of tunnels; undefined = they pass.
    */
   readonly end: string | undefined;
+  /** True if no packet to the prefix goes into the tunnel. */
+  readonly takesAll: boolean;
 }
 
 export function pathFindings(evidence: TunnelEvidence): Finding[] {
@@ -44,18 +46,47 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
     const text = `${tunnel.device} reaches ${remote} over ${port} (route ${leak.prefix})`;
     const isHeld = way === "dead" || isBlocked(evidence, remote);
     const end = way === "dead" ? "nothing leaves there" : "it is blocked there";
-    return [{ text, end: isHeld ? `${end}, and what takes that way is lost` : undefined }];
+    const takesAll = way === "open" && isOnlyWay(leak, remote, routes.value);
+    const fate = `${end}, and what takes that way is lost`;
+    return [{ text, end: isHeld ? fate : undefined, takesAll }];
   });
   const unsure = outward.flatMap((one) => ("verdict" in one ? [one] : []));
   const leaks = [...outward.flatMap((one) => ("verdict" in one ? [] : [one])), ...inward(evidence)];
-  const leak = leaks.find(({ end }) => end === undefined) ?? leaks[0];
+  const [leak] = leaks.toSorted((a, b) => weightOf(b) - weightOf(a));
   if (leak === undefined) return [...unsure.slice(0, 1), ...guardFindings(evidence)];
   const others = leaks.length === 1 ? "" : ` and in ${leaks.length - 1} more ways`;
   const sentence = `${leak.text}, beside the tunnel ${tunnel.name}${others}`;
   const code = "clear-path-beside-tunnel";
   return leak.end === undefined
     ? [finding("unprotected", code, tunnel.name, sentence)]
-    : [finding("degraded", code, tunnel.name, `${sentence}; ${leak.end}`)];
+    : [
+        finding(
+          leak.takesAll ? "down" : "degraded",
+          code,
+          tunnel.name,
+          `${sentence}; ${leak.end}`,
+        ),
+      ];
+}
+
+/** The leak that is reported first: one in the clear, then one that takes all traffic. */
+function weightOf({ end, takesAll }: Leak): number {
+  if (end === undefined) return 2;
+  return takesAll ? 1 : 0;
+}
+
+/**
+ * Returns true if the route is for the very prefix and no best route leads into a tunnel. A route
+ * that covers more takes over only where the tunnel's own one is gone, which is reported as such.
+ */
+function isOnlyWay(leak: Route, remote: string, routes: readonly Route[]): boolean {
+  const [wanted, taken] = [parsePrefix(remote), parsePrefix(leak.prefix)];
+  if (wanted === undefined || taken === undefined) return false;
+  if (!leak.best || !contains(taken, wanted) || !contains(wanted, taken)) return false;
+  return !routes.some(({ prefix, via, best }) => {
+    const into = parsePrefix(prefix);
+    return best && via.kind === "tunnel" && into !== undefined && contains(wanted, into);
+  });
 }
 
 /**
@@ -130,7 +161,7 @@ function inward(evidence: TunnelEvidence): Leak[] {
     if (reported === undefined) return [];
     const { port, peer, prefix } = reported;
     const text = `${tunnel.device} sends ${peer} over ${port} a route to ${local}`;
-    return [{ text: `${text} (advertises ${prefix})`, end }];
+    return [{ text: `${text} (advertises ${prefix})`, end, takesAll: false }];
   });
 }
 

@@ -126,6 +126,29 @@ describe("health of a tunnel", () => {
       codes: "clear-path-beside-tunnel",
     },
     {
+      name: "a blocked route takes all of its traffic past it",
+      observations: [old, now],
+      change: {
+        ...blocking("10.100.0.0/16"),
+        ways: known(
+          [overPort("10.100.0.0/16"), { ...into, prefix: "10.100.0.0/16", best: false }],
+          at(95_000),
+        ),
+      },
+      verdict: "down",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
+      name: "a blocked route covers it, and longer ones lead into it",
+      observations: [old, now],
+      change: {
+        ...blocking("10.100.0.0/16"),
+        ways: known([overPort("10.0.0.0/8"), { ...into, prefix: "10.100.7.0/24" }], at(95_000)),
+      },
+      verdict: "degraded",
+      codes: "clear-path-beside-tunnel",
+    },
+    {
       name: "its own table is enough, where no session is reported",
       observations: [old, now],
       change: { ways: known([into], at(95_000)), routing: unknown("notSupported", at(95_000)) },
