@@ -45,6 +45,13 @@ export class Retries {
     this.#failures.delete(name);
   }
 
+  /** Forgets the failures of operations that are not wanted any more: all but those of these names. */
+  keepOnly(names: ReadonlySet<string>): void {
+    for (const name of this.#failures.keys()) {
+      if (!names.has(name)) this.#failures.delete(name);
+    }
+  }
+
   /** The oldest failure without a later success; undefined = none. */
   get trouble(): LinksealError | undefined {
     return this.#failures.values().next().value?.error;

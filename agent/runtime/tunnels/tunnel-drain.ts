@@ -47,8 +47,6 @@ const idlePacketsPerSecond = 10;
 /** Drains tunnels and returns their traffic. */
 export class TunnelDrains {
   readonly #parts: TunnelDrainParts;
-  /** The tunnels whose SAs are being replaced by this process. */
-  readonly #changing = new Set<string>();
 
   constructor(parts: TunnelDrainParts) {
     this.#parts = parts;
@@ -67,7 +65,6 @@ export class TunnelDrains {
    */
   async drainForChange(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<void> {
     const { world } = this.#parts;
-    this.#changing.add(tunnel.name);
     try {
       const state = await this.#observe(tunnel, signal);
       if ((this.#obstacle(tunnel, state) ?? whyNot(tunnel, state)) !== undefined) return;
@@ -94,7 +91,6 @@ export class TunnelDrains {
 
   /** Returns the traffic once the change has ended for which the tunnel was drained. */
   async undrainAfterChange(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
-    this.#changing.delete(tunnel.name);
     if (this.#isChangeOver(tunnel)) await this.#giveBack(tunnel, signal);
   }
 
@@ -126,7 +122,7 @@ export class TunnelDrains {
 
   #isChangeOver({ name }: DesiredTunnel): boolean {
     const { drains, auths } = this.#parts.memory();
-    if (named(drains, name)?.until !== "authenticated" || this.#changing.has(name)) return false;
+    if (named(drains, name)?.until !== "authenticated") return false;
     return named(auths, name)?.next?.state !== "switching";
   }
 

@@ -111,9 +111,11 @@ export class TunnelWishes {
       capabilities: (name) => deviceCache.capabilities(name),
       acceptsClear: riskAccepted(desired, "clearAfterRetire", world.clock.wall()),
     });
-    return leaving
-      .flatMap((one) => (one.kind === "removed" && one.device === device ? [one.name] : []))
-      .filter((name) => !this.retries.isWaiting(name));
+    const names = leaving.flatMap((one) =>
+      one.kind === "removed" && one.device === device ? [one.name] : [],
+    );
+    this.retries.keepOnly(new Set([...this.#own.map(({ name }) => name), ...names]));
+    return names.filter((name) => !this.retries.isWaiting(name));
   }
 
   /** @throws LinksealError with the reason why an absent tunnel is not set up. */
