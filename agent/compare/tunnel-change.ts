@@ -13,10 +13,13 @@ import { type Memory, named } from "../store/journal/memory.ts";
  */
 type Touched = "sas" | "paths" | "nothing";
 
+/** A setting in which a tunnel differs from what was last applied. */
 export interface TunnelDifference {
   /** The setting's path as the config spells it. */
   readonly setting: string;
+  /** Its value as it was last applied, as text. */
   readonly made: string;
+  /** Its value in the config, as text. */
   readonly wanted: string;
   /** The part of the tunnel that changes. */
   readonly touches: Touched;
@@ -103,7 +106,7 @@ export type Leaving =
   /** It goes on until an operator retires it. */
   | { readonly kind: "stays"; readonly name: string; readonly why: string; readonly risk: boolean };
 
-export interface LeavingInput {
+interface LeavingInput {
   readonly desired: Pick<Desired, "devices" | "tunnels">;
   readonly memory: Pick<Memory, "tunnels" | "auths">;
   readonly made: MadeTunnel;

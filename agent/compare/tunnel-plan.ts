@@ -35,7 +35,7 @@ interface TunnelNote {
 }
 
 /** What applying a config does to its tunnels, in this order. */
-export interface TunnelPlan {
+interface TunnelPlan {
   readonly steps: readonly TunnelStep[];
   readonly notes: readonly TunnelNote[];
 }

@@ -13,7 +13,7 @@ import { withinOf } from "./campaigns/effects.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 
 /** The parts that a change needs. */
-export interface CommitParts {
+interface CommitParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Pick<Desired, "rotation">;
   readonly deviceCache: Pick<DeviceCache, "device" | "observe">;
@@ -23,7 +23,7 @@ export interface CommitParts {
 }
 
 /** A change of a device. */
-export interface Committed {
+interface Committed {
   /** The device's name in the config. */
   readonly device: string;
   /** The only tunnel that it changes; undefined = it may change anything. */
@@ -32,7 +32,7 @@ export interface Committed {
 }
 
 /** The longest duration of one request to a device, in milliseconds. */
-export const effectMsMax = 60_000;
+const effectMsMax = 60_000;
 
 /** Runs one request to a device; a timeout has the effect that the caller names. */
 export function bounded<T>(

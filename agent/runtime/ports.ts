@@ -11,7 +11,7 @@ import { portOf } from "../model/link-snapshot.ts";
 import { type JournalRecord, type Memory, named } from "../store/journal/memory.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 
-export interface PortsParts {
+interface PortsParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
   readonly intent: number;

@@ -18,7 +18,7 @@ import { bounded, commitChange } from "../commit-change.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
 /** The parts that the removal of a tunnel needs. */
-export interface RemovalParts {
+interface RemovalParts {
   /** The clock. */
   readonly world: Pick<World, "clock">;
   /** The accepted config. */
@@ -50,7 +50,7 @@ export interface RetiredTunnel {
 }
 
 /** A tunnel that leaves its device. */
-export interface LeavingTunnel {
+interface LeavingTunnel {
   readonly name: string;
   readonly device: string;
 }
