@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
-import type { Neighbour } from "./config.ts";
+import type { Family, Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
 
 const includes = (...beginnings: readonly string[]): Command => [
@@ -33,7 +33,7 @@ const commands = {
     includes(
       end,
       "^interface ",
-      "^ (macsec|mka|shutdown|vrf forwarding|ip address|ipv6 address)",
+      "^ (macsec|mka|shutdown|channel-group|.*vrf forwarding|ipv*6* address)",
       "^mka policy ",
       "^ (confidentiality-offset|key-server|sak-rekey|ssci-based)",
       "^key chain .* macsec",
@@ -81,8 +81,6 @@ const commands = {
   secyStatistics: (port) => line`show macsec statistics interface ${port}`,
   secyStatus: (port) => line`show macsec status interface ${port}`,
   neighbours: () => line`show bgp all neighbors`,
-  routeTo: (address) =>
-    address.includes(":") ? line`show ipv6 cef ${address}` : line`show ip cef ${address}`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
 export type CommandName = keyof typeof commands;
@@ -92,8 +90,6 @@ export const allCommands = Object.keys(commands) as readonly CommandName[];
 export function command(name: CommandName, argument = "none"): Command {
   return commands[name](argument);
 }
-
-type Family = "ipv4" | "ipv6";
 
 /**
  * Returns the families whose routes a neighbour may bring: that of its address, and those in which
@@ -126,9 +122,21 @@ export function routeMap(name: string): Command {
   return line`show running-config | section ^route-map ${name} `;
 }
 
-/** A changed route map would otherwise affect only routes that arrive or leave later. */
-export function refresh(address: string): Command {
-  return address.includes(":")
+export function routeTo(address: string, vrf: string | undefined): Command {
+  const ip = address.includes(":") ? "ipv6" : "ip";
+  return vrf === undefined
+    ? line`show ${ip} cef ${address}`
+    : line`show ${ip} cef vrf ${vrf} ${address}`;
+}
+
+/**
+ * Exchanges routes again: a changed route map would otherwise affect only routes that arrive or
+ * leave later. In a VRF the command names no neighbour, only the AS of neighbours.
+ */
+export function refresh({ address, vrf, asn = "" }: Neighbour): Command {
+  const family = `ipv${isIP(address)}`;
+  if (vrf !== undefined) return line`clear ip bgp vrf ${vrf} ${family} unicast ${asn} soft`;
+  return family === "ipv6"
     ? line`clear bgp ipv6 unicast ${address} soft`
     : line`clear ip bgp ${address} soft`;
 }

@@ -8,6 +8,7 @@ import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -15,8 +16,8 @@ import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
-import { ping, routeMap } from "./commands.ts";
-import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { ping, routeMap, routeTo } from "./commands.ts";
+import { type MapEntry, neighboursOn, readRouteMap, vrfsOf, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
 import {
   askCommits,
@@ -125,10 +126,12 @@ const dialect: Dialect<XeSession> = {
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
   observe: ({ cli }, about, signal) => observe(cli, about, signal),
-  async routeTo({ cli }, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  async routesTo({ cli }, address, signal) {
+    const query = queryOf(cli, signal);
+    const config = await configOf(query);
+    const vrfs = vrfsOf(config, address.includes(":") ? "ipv6" : "ipv4");
+    const queries = vrfs.map((vrf) => () => query.result(routeTo(address, vrf), readRouteTo));
+    return await portsTowards(queries, config.aggregates);
   },
   async probe({ cli }, port, count, signal) {
     const query = queryOf(cli, signal);

@@ -7,25 +7,18 @@ import type { WallTime } from "#hal/world.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, familiesOf, received } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
-import {
-  commitsOf,
-  peerKey,
-  readMark,
-  readPeers,
-  readSoftware,
-  readTimer,
-} from "./system-parsers.ts";
+import { commitsOf, readMark, readPeers, readSoftware, readTimer } from "./system-parsers.ts";
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 
@@ -120,7 +113,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
           ),
         ),
       session: ({ address, vrf, port }, all) =>
-        bgpSession(port, address, all.get(peerKey(vrf, address))),
+        bgpSession(placeOf(port, address, vrf), all.get(peerKey(vrf, address))),
     }),
   });
 }

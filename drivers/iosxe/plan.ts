@@ -126,9 +126,12 @@ function refuseDrain(
  * Returns why a neighbour cannot be drained. A route map of IOS XE cannot call another, so ours
  * repeats the operator's.
  */
-function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
-  if (vrf !== undefined) return "is in a VRF; it is drained only by peeringShutdown";
+function whyNoMap(neighbour: Neighbour, around: Surroundings): string | undefined {
+  const { vrf, asn, maps, inherits } = neighbour;
   if (inherits) return "takes its policy from a group or a template";
+  if (vrf !== undefined && !(asn !== undefined && isToken(vrf) && !vrf.includes("@"))) {
+    return "is in a VRF whose routes cannot be exchanged again by a command";
+  }
   const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
   const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
   return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;

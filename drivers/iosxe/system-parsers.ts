@@ -1,9 +1,9 @@
 // The state that IOS XE reports about itself: boot, commits, BGP, routes. Undefined = nothing in
 // the reply is understood.
 
-import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import { type Peer, peerKey, readPeerPages } from "../platform/cisco-system.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
-import { markName, portOfUnit } from "./names.ts";
+import { markName } from "./names.ts";
 
 export interface Software {
   readonly platform: string;
@@ -65,9 +65,6 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
   });
 }
 
-export const peerKey = (vrf: string | undefined, address: string): string =>
-  `${vrf ?? ""} ${address}`;
-
 /** Returns the peers by VRF and address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
@@ -77,13 +74,17 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
-/** Returns the interface of the route in use, without its unit; undefined = none is known. */
-export function readRouteTo(text: string): string | undefined {
-  const [, out = ""] =
-    /^ {1,8}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(?: .{0,60})?$/m.exec(
-      text,
-    ) ?? [];
-  return out === "" ? undefined : (portOfUnit(out) ?? out);
+const hopPattern =
+  /^ {1,8}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(?: .{0,60})?$/gm;
+
+/**
+ * Returns the interfaces of all next hops; none = the router sends nothing there. undefined = the
+ * reply is not understood.
+ */
+export function readRouteTo(text: string): readonly string[] | undefined {
+  const hops = [...text.matchAll(hopPattern)].map(([, out = ""]) => out);
+  const isNone = /^ {1,8}(?:no route|unresolved|discard|drop|receive|attached to Null0)\b/m;
+  return hops.length > 0 || isNone.test(text) ? hops : undefined;
 }
 
 /** Returns whether commands are recorded somewhere with the keys in them. */

@@ -7,13 +7,14 @@ import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
-import { command, ping } from "./commands.ts";
-import { neighboursOn } from "./config.ts";
+import { command, ping, routeTo } from "./commands.ts";
+import { interfaceTo, neighboursOn, vrfsOf } from "./config.ts";
 import { askCommits, askConfig, askPorts, observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -77,15 +78,20 @@ const dialect: Dialect<Cli> = {
     return capabilitiesOf(offers, await query.needed(query.result("version", readSoftware)));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  async routesTo(cli, address, signal) {
+    const { config, query } = await configOf(cli, signal);
+    const vrfs = vrfsOf(config, address.includes(":") ? "ipv6" : "ipv4");
+    const queries = vrfs.map((vrf) => {
+      const read = (text: string) =>
+        readRouteTo(text, (hop) => interfaceTo(config, { address: hop, vrf }));
+      return () => query.result(routeTo(address, vrf, cli.mode), read);
+    });
+    return await portsTowards(queries, config.aggregates);
   },
   async probe(cli, port, count, signal) {
     const { config, query } = await configOf(cli, signal);
     const [one] = neighboursOn(config, port);
-    return await pingFarEnd(query, port, one && ping(one.address, count), readPing);
+    return await pingFarEnd(query, port, one && ping(one, count), readPing);
   },
   commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {

@@ -3,6 +3,7 @@
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { ChainKey } from "./cisco-chains.ts";
 import type { Lifetime } from "./cisco-text.ts";
+import type { Aggregates } from "./egress.ts";
 
 /**
  * The parts of a Cisco configuration. `P`: a policy, `I`: an interface, `N`: a neighbour of BGP.
@@ -14,6 +15,8 @@ export interface CiscoConfig<P = Partial<MacsecSettings>, I = unknown, N = objec
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
   /** Interfaces by name. */
   readonly interfaces: ReadonlyMap<string, I>;
+  /** Aggregates, by name. */
+  readonly aggregates: Aggregates;
   /** Neighbours of BGP. */
   readonly neighbours: readonly N[];
   /** The AS number of `router bgp`; undefined = BGP is not configured. */

@@ -32,9 +32,12 @@ export async function managementPathOf(
     if (addresses === undefined) answer = "unknown";
     // Whichever of them is taken, it must not be over this link.
     for (const address of addresses ?? []) {
-      const port = await routeTo(parts, link, address, signal);
-      if (port === link.port) return "overThisLink";
-      if (port === undefined) answer = "unknown";
+      const ports = await routesTo(parts, link, address, signal);
+      const others = ports?.filter((port) => port !== link.port);
+      if (ports?.includes(link.port) && others?.length === 0) return "overThisLink";
+      // Which of several ways the agent's own packets take depends on the routing instance in which
+      // they reach the router, and on its choice among equal next hops.
+      if (ports === undefined || ports.includes(link.port)) answer = "unknown";
     }
   }
   return answer;
@@ -57,16 +60,16 @@ function isOwn(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-async function routeTo(
+async function routesTo(
   { world, deviceCache }: ManagementPathParts,
   link: DesiredLink,
   address: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<readonly string[] | undefined> {
   const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
   try {
     return await withDeadline(world.clock, limit, signal, async (bounded) =>
-      (await deviceCache.device(link.device, bounded)).routeTo(address, bounded),
+      (await deviceCache.device(link.device, bounded)).routesTo(address, bounded),
     );
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;

@@ -271,7 +271,7 @@ describe("the command line of a router", () => {
     const device = await settled(clock, way.open());
     await cut();
     await refused(settled(clock, device.observe(never)));
-    const waits = [device.observe(never), device.routeTo("192.0.2.10", never)];
+    const waits = [device.observe(never), device.routesTo("192.0.2.10", never)];
     const codes = waits.map(async (one) => (await refused(one)).code);
     await clock.runFor(15);
     await Promise.all([settled(clock, Promise.all(codes)), device[Symbol.asyncDispose]()]);
