@@ -13,7 +13,7 @@ import {
 } from "./cisco-answers.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
-import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { otherRoutes, pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
@@ -25,9 +25,9 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   protectedPort,
 } from "./router-facts.ts";
+import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 /** The parts of the emulator that answers are made of. */
 export interface XeEmulator extends Emulator<readonly Block[]> {
@@ -49,18 +49,23 @@ export const questions: Questions<XeEmulator, string> = [
     ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
   ],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [
+    /^ip cef (?:vrf (\S+) )?(\S+)$/,
+    ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
+  ],
   [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
   [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
   [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
   [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
   [
     /^bgp all neighbors$/,
-    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+    ({ router, current, model: { wiring } }) =>
+      neighbours(router, wiring, (peer) => isShut(current, peer, wiring)),
   ],
   [
-    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
-    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
+    /^bgp (?:ip|vpn)(v4|v6) unicast (?:vrf (\S+) )?neighbors (\S+) routes$/,
+    ({ router, model: { wiring } }, version, vrf, peer = "") =>
+      received(router, vrf === wiring.vrf ? peer : undefined, version === "v6" ? "ipv6" : "ipv4"),
   ],
 ];
 
@@ -297,22 +302,26 @@ function secyStatus(router: Router, name: string): string {
   ].join("\n");
 }
 
-function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, wiring: Wiring, isShut: (peer: string) => boolean): string {
   const peers = [...peersOf(router)];
+  const about = (vrf: string | undefined, as: string): string =>
+    vrf === undefined ? `remote AS ${as}` : `vrf ${vrf},  remote AS ${as}`;
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+    const state = up ? "Established, up for 3d04h" : idle;
+    return neighbourOf(peer, about(wiring.vrf, "12076"), state, !up);
   });
   // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
-    neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+    neighbourOf(peer, about(otherInstance(wiring), "64999"), "Established, up for 1w2d", false),
   );
+  const [plain, inVrf] = wiring.vrf === undefined ? [pages, others] : [others, pages];
   return [
     "For address family: IPv4 Unicast",
-    ...pages,
+    ...plain,
     "For address family: VPNv4 Unicast",
-    ...others,
+    ...inVrf,
   ].join("\n");
 }
 
@@ -342,8 +351,9 @@ const columns = {
   nextHopAt: 23,
 };
 
-function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
-  const routes = routesFrom(router, peer, family);
+/** `peer` undefined = the neighbour of that address in the other routing instance. */
+function received(router: Router, peer: string | undefined, family: "ipv4" | "ipv6"): string {
+  const routes = peer === undefined ? otherRoutes(family) : routesFrom(router, peer, family);
   const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
   if (paths === 0) return total;
@@ -357,7 +367,7 @@ function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string
     "RPKI validation codes: V valid, I invalid, N Not found",
     "",
     "     Network          Next Hop            Metric LocPrf Weight Path",
-    ...tableRows(routes, peer, columns, classless),
+    ...tableRows(routes, peer ?? "192.0.2.254", columns, classless),
     "",
     total,
   ].join("\n");
@@ -368,7 +378,13 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-function routeTo(router: Router, address: string): string {
-  const port = portTowards(router, address, "GigabitEthernet0");
+function routeTo(
+  router: Router,
+  wiring: Wiring,
+  vrf: string | undefined,
+  address: string,
+): string {
+  const at = { management: "GigabitEthernet0", managed: "Mgmt-intf", prefix: "Port-channel" };
+  const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   return `0.0.0.0/0\n  ${port === undefined ? "no route" : `nexthop 192.0.2.254 ${port}`}`;
 }
