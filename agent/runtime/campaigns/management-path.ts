@@ -33,14 +33,26 @@ export async function managementPathOf(
     // Whichever of them is taken, it must not be over this link.
     for (const address of addresses ?? []) {
       const ports = await routesTo(parts, link, address, signal);
-      const others = ports?.filter((port) => port !== link.port);
-      if (ports?.includes(link.port) && others?.length === 0) return "overThisLink";
-      // Which of several ways the agent's own packets take depends on the routing instance in which
-      // they reach the router, and on its choice among equal next hops.
-      if (ports === undefined || ports.includes(link.port)) answer = "unknown";
+      const way = wayOf(ports ?? [], link.port);
+      if (way === "overThisLink") return way;
+      if (way === "unknown") answer = way;
     }
   }
   return answer;
+}
+
+/**
+ * Which of several ways the agent's own packets take depends on the routing instance in which they
+ * reach the router, and on its choice among equal next hops. `ports` empty = none is known.
+ */
+function wayOf(
+  ports: readonly string[],
+  port: string,
+): PreconditionInput["managementPath"] {
+  const others = ports.filter((one) => one !== port);
+  if (ports.length === 0) return "unknown";
+  if (others.length === 0) return "overThisLink";
+  return others.length === ports.length ? "elsewhere" : "unknown";
 }
 
 /** Returns the addresses of a place; empty = it is on this host, undefined = not known. */

@@ -11,7 +11,6 @@ import {
   hasArchive,
   isAccounted,
   isLocked,
-  peerKey,
   readMark,
   readPeers,
   readRouteTo,
@@ -29,7 +28,13 @@ import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import {
+  bgpSession,
+  peerKey,
+  readClock,
+  readInterfaces,
+  readPing,
+} from "#drivers/platform/cisco-system.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { preview } from "#hal/secret.ts";
@@ -106,7 +111,8 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
-  bgpSession(port(1), "198.51.100.2", peers?.get(peerKey(undefined, "198.51.100.2")));
+  const place = { port: port(1), peer: "198.51.100.2" };
+  bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
   commitsOf(readTimer(text) ?? "none", readMark(text));
   for (const is of [hasArchive, isAccounted, isLocked]) is(text);
   const reported = [

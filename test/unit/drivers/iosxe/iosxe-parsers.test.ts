@@ -7,7 +7,6 @@ import {
   hasArchive,
   isAccounted,
   isLocked,
-  peerKey,
   readMark,
   readPeers,
   readRouteTo,
@@ -16,7 +15,7 @@ import {
 } from "#drivers/iosxe/system-parsers.ts";
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "./iosxe-kit.ts";
 
@@ -219,7 +218,7 @@ describe("the router", () => {
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
     const reported = (vrf: string | undefined) =>
-      bgpSession("p", "198.51.100.2", peers?.get(peerKey(vrf, "198.51.100.2")));
+      bgpSession({ port: "p", peer: "198.51.100.2" }, peers?.get(peerKey(vrf, "198.51.100.2")));
     expect(reported(undefined).up).toBe(true);
     expect(reported("AZURE")).toMatchObject({
       up: false,
@@ -250,9 +249,16 @@ describe("the router", () => {
 
   it("a router reports the port that leads to an address, or none", () => {
     const way = `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}.100\n`;
-    expect(readRouteTo(way)).toBe(port(1));
-    expect(readRouteTo("192.0.2.0/24\n  attached to GigabitEthernet0\n")).toBe("GigabitEthernet0");
-    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toBeUndefined();
+    expect(readRouteTo(way)).toEqual([`${port(1)}.100`]);
+    const attached = "192.0.2.0/24\n  attached to GigabitEthernet0\n";
+    expect(readRouteTo(attached)).toEqual(["GigabitEthernet0"]);
+    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toEqual([]);
+    expect(readRouteTo("192.0.2.1/32\n  receive for GigabitEthernet0\n")).toEqual([]);
+    const both =
+      `10.0.0.0/8\n  nexthop 198.51.100.2 ${port(0)}.100\n` +
+      "  nexthop 198.51.100.6 Port-channel2.7\n";
+    expect(readRouteTo(both)).toEqual([`${port(0)}.100`, "Port-channel2.7"]);
+    expect(readRouteTo("Unable to get data")).toBeUndefined();
   });
 
   tryPing();
