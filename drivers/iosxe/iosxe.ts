@@ -28,8 +28,8 @@ import {
   queryOf,
   type XeQuery,
 } from "./observation.ts";
-import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
+import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
+import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
@@ -188,7 +188,9 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
     routeMaps: await routeMapsFor(work.change, config, query),
   };
-  const rendered = planChange(portsOf(work.change), around).map(({ before, after }) =>
+  const changed = planChange(portsOf(work.change), around);
+  if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
+  const rendered = changed.map(({ before, after }) =>
     renderChange(before, after, around, enablingOf(software)),
   );
   const readAll = () => query.needed(askTunnels(query));

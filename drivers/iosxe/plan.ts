@@ -4,6 +4,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
+import { aggregateWith } from "../platform/egress.ts";
 import {
   type Changed,
   type OperationOf,
@@ -107,6 +108,22 @@ export function planChange(
     }),
     refuseDrain: (operation) => refuseDrain(operation, around),
   });
+}
+
+/**
+ * Refuses the first MACsec of a member of a port channel: the router does not remove it from a
+ * member, so neither its timer nor anything else could take the change back.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
+export function refuseFirstOnMember(
+  { before, after }: Changed<PortPlan>,
+  around: Pick<Surroundings, "config" | "work">,
+): void {
+  const aggregate = aggregateWith(around.config.aggregates, after.port);
+  const isFirst = before.settings === undefined && after.settings !== undefined;
+  if (aggregate === undefined || !isFirst) return;
+  const why = `it is a member of ${aggregate.name}, from which the router does not remove MACsec`;
+  throw rejected(around, after.port, `${why}: configure MACsec before the port joins`);
 }
 
 function refuseDrain(

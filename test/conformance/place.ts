@@ -152,7 +152,7 @@ export const platforms = {
     ...(["DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }, inAggregates] as const),
   ),
   "C8500-12X4QC 17.15.1 in a VRF": iosxe("C8500-12X4QC", "17.15.01a", {}, inVrf),
-  "C9500-48Y4C 17.9.4 in aggregates": iosxe("C9500-48Y4C", "17.09.04a", switchXe, inAggregates),
+  "C8500-12X4QC 17.15.1 in aggregates": iosxe("C8500-12X4QC", "17.15.01a", {}, inAggregates),
   "8201-32FH 7.11.2 in a VRF": iosxr("8201-32FH", "7.11.2", {}, inVrf),
   "ASR9K 6.6.2 in aggregates": iosxr("ASR9K", "6.6.2", { overlap: "none" }, inAggregates),
   "ptx10008 23.4R2 in a VRF": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }, inVrf),

@@ -3,8 +3,8 @@ import { allCommands, command } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
-import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
-import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
+import { isUnread, planChange, planOf, refuseFirstOnMember } from "#drivers/iosxe/plan.ts";
+import { capabilitiesOf, enablingOf, keepsOnMember } from "#drivers/iosxe/quirks.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
@@ -269,6 +269,34 @@ describe("a change", () => {
     expect(neighboursOn(two, port(0))).toEqual([]);
     const { message } = refusal([drain(0, "peeringShutdown")], { config: two });
     expect(message).toContain("Port-channel7 has 2 members");
+  });
+
+  it("a Catalyst takes no first MACsec on a member of a port channel, which it could not remove", () => {
+    const member = `interface ${port(0)}\n channel-group 7 mode active\n!\n`;
+    const interfaces = parts.interfaces.replace(`interface ${port(0)}\n!\n`, member);
+    const config = configOf({ interfaces });
+    const firstOn = (index: number): (() => void) => {
+      const around = surroundings([protect(index)], { config });
+      const [one] = planChange([protect(index)], around);
+      if (one === undefined) throw new Error("nothing is planned");
+      return () => refuseFirstOnMember(one, around);
+    };
+    expect(refusalIn(firstOn(0))).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(refusalIn(firstOn(0)).message).toContain("Port-channel7");
+    expect(firstOn(1)).not.toThrow();
+    // A port that has MACsec keeps it, and gets other settings and keys as any port does.
+    const joined = parts.interfaces.replace(
+      `interface ${port(1)}\n`,
+      `interface ${port(1)}\n channel-group 7 mode active\n`,
+    );
+    const around = surroundings([protect(1)], { config: configOf({ interfaces: joined }) });
+    const [kept] = planChange([protect(1)], around);
+    if (kept === undefined) throw new Error("nothing is planned");
+    expect(() => refuseFirstOnMember(kept, around)).not.toThrow();
+    const software = (platform: string) => ({ platform, version: "17.12.1", boot: undefined });
+    expect([keepsOnMember(software("c9500-48y4c")), keepsOnMember(software("c8500-12x4qc"))]).toEqual(
+      [true, false],
+    );
   });
 
   it("a drain repeats the operator's route map with the drain in it, and restores it", () => {
