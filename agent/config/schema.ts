@@ -312,7 +312,7 @@ export const configSchema = z.strictObject({
         address: deviceAddress()
           .optional()
           .describe("Where it answers; absent: the default socket of linkseal-net."),
-        vrf: vrf("The VRF (routing instance) of its links' BGP; `default` is the one without a name."),
+        vrf: vrf("The VRF of its links' BGP; `default` is the instance without a name."),
         ssh: ssh.optional(),
         snmp: snmp.optional(),
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")

@@ -6,7 +6,7 @@
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
-import type { Family, Neighbour } from "./config.ts";
+import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
 
 const includes = (...beginnings: readonly string[]): Command => [
@@ -90,6 +90,8 @@ export const allCommands = Object.keys(commands) as readonly CommandName[];
 export function command(name: CommandName, argument = "none"): Command {
   return commands[name](argument);
 }
+
+type Family = "ipv4" | "ipv6";
 
 /**
  * Returns the families whose routes a neighbour may bring: that of its address, and those in which

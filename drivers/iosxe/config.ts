@@ -8,6 +8,7 @@ import {
   type Block,
   blocksOf,
   type CiscoConfig,
+  familiesIn,
   keysIn,
   named,
   restOf,
@@ -36,11 +37,9 @@ interface Interface {
   readonly vrf: string | undefined;
   /** The aggregate that it is a member of. */
   readonly aggregate: string | undefined;
-  readonly families: ReadonlySet<Family>;
+  readonly families: ReadonlySet<string>;
   readonly holds: (address: string) => boolean;
 }
-
-export type Family = "ipv4" | "ipv6";
 
 interface InterfaceMacsec extends Pick<MacsecSettings, "policy" | "includeSci" | "replayWindow"> {
   readonly isEnabled: boolean;
@@ -104,15 +103,14 @@ export function blocksIn(text: string, head: RegExp): readonly Block[] | undefin
 
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
-  const subnets = lines.map(subnetIn).filter((subnet) => subnet !== undefined);
   return {
     isShut: lines.includes("shutdown"),
     macsec: readMacsec(lines),
     // The older form is for routers that have VRFs of IPv4 alone.
     vrf: restOf(block, "vrf forwarding") ?? restOf(block, "ip vrf forwarding"),
     aggregate: aggregateIn(lines),
-    families: new Set(subnets.map(([, , family]) => family)),
-    holds: subnetsOf(subnets),
+    families: familiesIn(lines),
+    holds: subnetsOf(lines.map(subnetIn)),
   };
 }
 
@@ -274,13 +272,6 @@ export function portOf(config: XeConfig, { address, vrf }: Neighbour): PortName 
     if (port !== undefined && one.vrf === vrf && one.holds(address)) return port;
   }
   return undefined;
-}
-
-/** Returns the VRFs in which an interface has an address of the family, and the global table. */
-export function vrfsOf(config: XeConfig, family: Family): readonly (string | undefined)[] {
-  const interfaces = [...config.interfaces.values()];
-  const own = interfaces.filter(({ families }) => families.has(family)).map(({ vrf }) => vrf);
-  return [...new Set([undefined, ...own])];
 }
 
 export function neighboursOn(config: XeConfig, port: PortName): readonly Neighbour[] {

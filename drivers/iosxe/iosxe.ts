@@ -4,6 +4,7 @@
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
@@ -17,7 +18,7 @@ import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
-import { type MapEntry, neighboursOn, readRouteMap, vrfsOf, type XeConfig } from "./config.ts";
+import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
 import {
   askCommits,
@@ -129,7 +130,7 @@ const dialect: Dialect<XeSession> = {
   async routesTo({ cli }, address, signal) {
     const query = queryOf(cli, signal);
     const config = await configOf(query);
-    const vrfs = vrfsOf(config, address.includes(":") ? "ipv6" : "ipv4");
+    const vrfs = vrfsFor(address, config.interfaces);
     const queries = vrfs.map((vrf) => () => query.result(routeTo(address, vrf), readRouteTo));
     return await portsTowards(queries, config.aggregates);
   },

@@ -8,6 +8,7 @@ import {
   type Block,
   blocksOf,
   type CiscoConfig,
+  familiesIn,
   keysIn,
   named,
   restOf,
@@ -34,7 +35,7 @@ interface Interface {
   readonly vrf: string | undefined;
   /** The aggregate that it is a member of. */
   readonly aggregate: string | undefined;
-  readonly families: ReadonlySet<Family>;
+  readonly families: ReadonlySet<string>;
   readonly holds: (address: string) => boolean;
 }
 
@@ -110,15 +111,14 @@ const attachPattern =
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
   const macsec = lines.find((line) => /^macsec\b/.test(line));
-  const subnets = lines.map(subnetIn).filter((subnet) => subnet !== undefined);
   const bundle = /^\d{1,5}/.exec(restOf(block, "bundle id") ?? "")?.[0];
   return {
     isShut: lines.includes("shutdown"),
     macsec: macsec === undefined ? undefined : readAttachment(macsec),
     vrf: restOf(block, "vrf"),
     aggregate: bundle === undefined ? undefined : `Bundle-Ether${bundle}`,
-    families: new Set(subnets.map(([, , family]) => family)),
-    holds: subnetsOf(subnets),
+    families: familiesIn(lines),
+    holds: subnetsOf(lines.map(subnetIn)),
   };
 }
 
@@ -246,11 +246,4 @@ export function portOf(config: XrConfig, one: Peer): PortName | undefined {
 
 export function neighboursOn(config: XrConfig, port: PortName): readonly Neighbour[] {
   return config.neighbours.filter((one) => portOf(config, one) === port);
-}
-
-/** Returns the VRFs in which an interface has an address of the family, and the global table. */
-export function vrfsOf(config: XrConfig, family: Family): readonly (string | undefined)[] {
-  const interfaces = [...config.interfaces.values()];
-  const own = interfaces.filter(({ families }) => families.has(family)).map(({ vrf }) => vrf);
-  return [...new Set([undefined, ...own])];
 }

@@ -3,6 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
@@ -14,7 +15,7 @@ import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, type CliPlatform, line } from "../transport/cli.ts";
 import { command, ping, routeTo } from "./commands.ts";
-import { interfaceTo, neighboursOn, vrfsOf } from "./config.ts";
+import { interfaceTo, neighboursOn } from "./config.ts";
 import { askCommits, askConfig, askPorts, observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -80,7 +81,7 @@ const dialect: Dialect<Cli> = {
   observe,
   async routesTo(cli, address, signal) {
     const { config, query } = await configOf(cli, signal);
-    const vrfs = vrfsOf(config, address.includes(":") ? "ipv6" : "ipv4");
+    const vrfs = vrfsFor(address, config.interfaces);
     const queries = vrfs.map((vrf) => {
       const read = (text: string) =>
         readRouteTo(text, (hop) => interfaceTo(config, { address: hop, vrf }));

@@ -66,7 +66,7 @@ export function firstBlocks(
   ];
 }
 
-/** Returns the VRF, the ports or their aggregates, and interfaces with the same addresses elsewhere. */
+/** Returns the VRF, the ports or their aggregates, and the same addresses in another instance. */
 function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
   const { vrf, aggregates } = wiring;
   const other = otherInstance(wiring);

@@ -1,6 +1,6 @@
-// Where the peerings of a router's ports are: on the ports themselves or on aggregates, and in which
-// routing instance. The same addresses occur once more in another instance, on an interface that is
-// no port.
+// Where the peerings of a router's ports are: on the ports themselves or on aggregates, and in
+// which routing instance. The same addresses occur once more in another instance, on an interface
+// that is no port.
 
 import type { PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";

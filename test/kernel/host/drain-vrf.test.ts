@@ -88,7 +88,7 @@ describe("BGP of a VRF", { timeout: 120_000 }, () => {
     ]);
   });
 
-  it("a drain in a VRF leads the traffic away and back, and changes no other instance", async () => {
+  it("a drain in a VRF leads traffic away and back, and changes no other instance", async () => {
     const before = defaultInstance();
     expect(before).toContain("64999");
     const whole = type(pair.edge, "show running-config");

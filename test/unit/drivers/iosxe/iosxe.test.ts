@@ -271,7 +271,7 @@ describe("a change", () => {
     expect(message).toContain("Port-channel7 has 2 members");
   });
 
-  it("a Catalyst takes no first MACsec on a member of a port channel, which it could not remove", () => {
+  it("a Catalyst takes no first MACsec on a member, from which it would not remove it", () => {
     const member = `interface ${port(0)}\n channel-group 7 mode active\n!\n`;
     const interfaces = parts.interfaces.replace(`interface ${port(0)}\n!\n`, member);
     const config = configOf({ interfaces });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { allCommands, command, ping, received } from "#drivers/iosxr/commands.ts";
-import { neighboursOn, portOf, readConfig, vrfsOf } from "#drivers/iosxr/config.ts";
+import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
 import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
 import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
@@ -204,8 +204,6 @@ describe("a change", () => {
       "show bgp vrf azure ipv4 unicast neighbors 198.51.100.2 routes",
       "ping vrf azure 198.51.100.2 count 5 timeout 1",
     ]);
-    expect(vrfsOf(config, "ipv4")).toEqual([undefined, "azure"]);
-    expect(vrfsOf(config, "ipv6")).toEqual([undefined]);
   });
 
   it("an aggregate counts as its port only without another member", () => {
