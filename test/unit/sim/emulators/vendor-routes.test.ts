@@ -12,20 +12,13 @@ import type { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Block, bgpOf } from "#sim/emulators/line-tree.ts";
 import type { Wiring } from "#sim/emulators/wiring.ts";
-import {
-  type Place,
-  type Platform,
-  placeOf,
-  platforms,
-  wayOf,
-} from "../../../conformance/place.ts";
+import { allPlatforms, type Place, placeOf, wayOf } from "../../../conformance/place.ts";
 import { channelTo } from "../../../emulator-channel.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const never = new AbortController().signal;
 /** The time after which a session is up, or its hold time has expired, in milliseconds. */
 const bgpMs = 300_000;
-const all = Object.entries(platforms) as readonly [string, Platform][];
 
 function opened({ rig, emulator, platform }: Place): Promise<Device> {
   const target = { device: rig.router.name, address: "192.0.2.1" };
@@ -96,7 +89,7 @@ describe("routes and neighbours", () => {
     await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   });
 
-  it.each(all)(
+  it.each(allPlatforms)(
     "routes and neighbours are parsed row by row as they are, %s",
     async (_, platform) => {
       const place = placeOf(platform);
@@ -116,28 +109,31 @@ describe("routes and neighbours", () => {
     },
   );
 
-  it.each(all)("a drain leaves the neighbours of the other instance alone, %s", async (...row) => {
-    const [, platform] = row;
-    const place = placeOf(platform);
-    const [port] = platform.ports;
-    await place.rig.clock.runFor(bgpMs);
-    const before = foreign(place);
-    expect(before).toContain("64999");
-    const device = await opened(place);
-    const drains = async () =>
-      routing(await settled(place.rig.clock, device.observe(never))).drains;
-    for (const means of device.capabilities.drain?.means ?? []) {
-      await changed(place, device, { kind: "port.drain", port, means });
-      expect(await drains()).toEqual([`${port} ${means}`]);
-      expect(foreign(place)).toBe(before);
-      await changed(place, device, { kind: "port.restore", port, means });
-      expect(await drains()).toEqual([]);
-      expect(foreign(place)).toBe(before);
-    }
-    await device[Symbol.asyncDispose]();
-  });
+  it.each(allPlatforms)(
+    "a drain leaves the neighbours of the other instance alone, %s",
+    async (...row) => {
+      const [, platform] = row;
+      const place = placeOf(platform);
+      const [port] = platform.ports;
+      await place.rig.clock.runFor(bgpMs);
+      const before = foreign(place);
+      expect(before).toContain("64999");
+      const device = await opened(place);
+      const drains = async () =>
+        routing(await settled(place.rig.clock, device.observe(never))).drains;
+      for (const means of device.capabilities.drain?.means ?? []) {
+        await changed(place, device, { kind: "port.drain", port, means });
+        expect(await drains()).toEqual([`${port} ${means}`]);
+        expect(foreign(place)).toBe(before);
+        await changed(place, device, { kind: "port.restore", port, means });
+        expect(await drains()).toEqual([]);
+        expect(foreign(place)).toBe(before);
+      }
+      await device[Symbol.asyncDispose]();
+    },
+  );
 
-  it.each(all)(
+  it.each(allPlatforms)(
     "routes are lost with their port even if other peers have its address, %s",
     async (_, platform) => {
       const place = placeOf(platform);
