@@ -142,7 +142,7 @@ const rights = (): readonly (readonly [action: string, scope: string])[] => [
 ];
 
 describe("an agent whose rights are taken away one at a time", { timeout: 200_000 }, () => {
-  it("before the campaign: each missing right is named, and nothing is drained or written", async () => {
+  it("before the campaign each missing right is named, and nothing is drained", async () => {
     for (const [action, scope] of rights()) {
       take(action, scope);
       await until(action, isGatedBy(`${action} at ${scope}`));
@@ -157,7 +157,7 @@ describe("an agent whose rights are taken away one at a time", { timeout: 200_00
     expect([changed, puts(), isDrained()]).toEqual([[], 0, false]);
   });
 
-  it("during the campaign: the write is refused, the link comes back, and none is dark", async () => {
+  it("during the campaign the write is refused, the link comes back, none is dark", async () => {
     const begun = cloud.site.clock.now();
     cloud.azure.arm.roles.restore();
     await until("a drain", async () => isDrained());
