@@ -8,7 +8,6 @@ import type { Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort } from "../../../kit/campaign-kit.ts";
-import { followRight, writeRight } from "../../../kit/rights-kit.ts";
 import {
   byHand,
   failing,
@@ -437,50 +436,6 @@ describe("the preconditions of a look", () => {
     });
     expect(await unmet({}, unknownPath)).toEqual({ code: "gate.ownPath", path: "unknown" });
     expect(await unmet({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
-  });
-});
-
-describe("the rights in Azure", () => {
-  const missing = { missing: [writeRight, followRight], unknown: [] };
-  const cause = { code: "gate.rightsMissing", ...writeRight, others: 1 };
-
-  it.each([
-    ["queued", 0],
-    ["gated", 60_000],
-    ["draining", 60_000],
-  ] as const)(
-    "in %s the rights are read before each decision, and a missing one is the cause",
-    async (state, everyMs) => {
-      const bench = new FactCollectorBench();
-      bench.rights = missing;
-      expect((await bench.see(rotation({ state }))).unmetPrecondition).toEqual(cause);
-      expect(bench.rightsCalls).toEqual([`refresh ${everyMs}`]);
-    },
-  );
-
-  it.each(["staged", "switching", "proving", "reverting", "held"] as const)(
-    "in %s the rights are not asked for: an API that hangs must not delay the way on",
-    async (state) => {
-      const bench = new FactCollectorBench();
-      await bench.see(rotation({ state }));
-      expect(bench.rightsCalls).toEqual([]);
-    },
-  );
-
-  it("a missing right keeps neither a link that is taken nor the way back", async () => {
-    const bench = new FactCollectorBench();
-    bench.rights = missing;
-    const begun = await bench.see(rotation({ state: "switching", told: true }));
-    expect(begun.unmetPrecondition).toBeUndefined();
-    const back = await bench.see(rotation({ goal: "revert" }));
-    expect(back.unmetPrecondition).toBeUndefined();
-  });
-
-  it("an emergency waits for a missing right as well", async () => {
-    const bench = new FactCollectorBench();
-    bench.rights = missing;
-    const facts = await bench.see(rotation({ urgency: "emergency" }));
-    expect(facts.unmetPrecondition).toEqual(cause);
   });
 });
 
