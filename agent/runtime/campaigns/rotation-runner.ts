@@ -149,6 +149,9 @@ export class RotationRunner {
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
+      // A right may have been taken away since it was last read.
+      const { rights, group } = this.#parts;
+      if (error.code === "peer.denied") rights.forget({ kind: "campaign", group: group.name });
       const what = taken.action ?? "record";
       this.#log("warn", error.code, `${what}: ${error.message}`);
       return troubleMs;
