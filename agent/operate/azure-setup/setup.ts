@@ -61,12 +61,7 @@ export const vaultRole = "Key Vault Secrets User";
  */
 export function azureSetup(desired: Desired): AzureSetup {
   const { azure, site, groups } = desired;
-  if (azure.cloud === "sim") {
-    throw new LinksealError("usage", "a simulated site has no tenant in Azure: nothing to set up", {
-      ...{ effect: "none", where: "azure.cloud" },
-      next: "linkseal sim azure, or a config with another azure.cloud",
-    });
-  }
+  if (azure.cloud === "sim") throw simulatedSite();
   const rights = rightsOf(desired);
   const groupOf = new Map(groups.map((each) => [each.expressRoutePort, each.name]));
   return {
@@ -76,6 +71,14 @@ export function azureSetup(desired: Desired): AzureSetup {
     vault: { name: vaultName(azure.vault), url: azure.vault },
     network: networkOf(azure),
   };
+}
+
+/** Makes the error for a site that has nothing in Azure. */
+export function simulatedSite(): LinksealError {
+  return new LinksealError("usage", "a simulated site has no tenant in Azure: nothing to set up", {
+    ...{ effect: "none", where: "azure.cloud" },
+    next: "linkseal sim azure, or a config with another azure.cloud",
+  });
 }
 
 function roleOf(site: string, rights: readonly NeededRight[]): RoleDefinition {
