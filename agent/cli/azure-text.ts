@@ -40,7 +40,7 @@ function rightLines({ rights }: SetupReport): readonly string[] {
       `${place}:`,
       ...here.flatMap(({ action, purpose, waits }) => [
         `  ${action}`,
-        `      ${purpose}${waits === null ? "" : `; without it ${waits} wait`}`,
+        `      ${purpose}${waits === null ? "" : `; without it ${waits}`}`,
       ]),
     ];
   });

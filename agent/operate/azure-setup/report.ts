@@ -61,9 +61,9 @@ function rowOf({ action, plane, holder, scope, purpose, gate }: NeededRight): Ri
 function waitsText(gate: NeededRight["gate"]): string | null {
   switch (gate.kind) {
     case "campaign":
-      return `campaigns of ${gate.group}`;
+      return `campaigns of ${gate.group} wait`;
     case "preSharedKey":
-      return `the pre-shared key of ${gate.tunnel}`;
+      return `the pre-shared key of ${gate.tunnel} waits`;
     case "nothing":
       return null;
   }
