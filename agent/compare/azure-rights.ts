@@ -54,8 +54,8 @@ const nothing = { kind: "nothing" } as const;
 const agent = { kind: "agent" } as const;
 
 /**
- * Returns every right that a config needs, each once for each scope and holder. A simulated site
- * needs none.
+ * Returns every right that a config needs; one that several groups or tunnels need is repeated,
+ * each time with its own gate. A simulated site needs none.
  */
 export function rightsOf(desired: Desired): readonly NeededRight[] {
   const { azure, groups, tunnels } = desired;

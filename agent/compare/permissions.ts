@@ -71,27 +71,31 @@ export function grantOf(
 
 /**
  * Returns whether a pattern matches an action, case ignored: `*` stands for any text, slashes
- * included and none as well. It takes at most the product of both lengths.
+ * included and none as well, and the pattern `A/ * /B` (without blanks) matches `A/B` too: the role
+ * Managed Identity Operator gives `userAssignedIdentities/assign/action` by such a pattern. It takes
+ * at most the product of both lengths.
  */
 export function matchesAction(pattern: string, action: string): boolean {
   const [wanted, text] = [pattern.toLowerCase(), action.toLowerCase()];
-  let [at, read] = [0, 0];
-  // After the last `*`: where the pattern goes on, and how far the star reaches so far.
-  let star: { readonly next: number; reach: number } | undefined;
-  while (read < text.length) {
-    if (wanted[at] === "*") {
-      at += 1;
-      star = { next: at, reach: read };
-    } else if (at < wanted.length && wanted[at] === text[read]) {
-      at += 1;
-      read += 1;
-    } else if (star !== undefined) {
-      star.reach += 1;
-      at = star.next;
-      read = star.reach;
-    } else {
-      return false;
+  let places = reachable(wanted, new Set([0]));
+  for (const character of text) {
+    const next = new Set<number>();
+    for (const at of places) {
+      if (wanted[at] === "*") next.add(at);
+      else if (wanted[at] === character) next.add(at + 1);
     }
+    places = reachable(wanted, next);
   }
-  return /^\**$/.test(wanted.slice(at));
+  return places.has(wanted.length);
+}
+
+/** Adds the places of a pattern that are reached from others without a character. */
+function reachable(pattern: string, places: Set<number>): Set<number> {
+  // A set visits what is added to it meanwhile.
+  for (const at of places) {
+    if (pattern[at] !== "*") continue;
+    places.add(at + 1);
+    if (pattern[at - 1] === "/" && pattern[at + 1] === "/") places.add(at + 2);
+  }
+  return places;
 }

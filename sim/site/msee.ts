@@ -28,6 +28,8 @@ export type MseeFault =
   | "unreadable"
   /** The identity may not read operations: the management API answers 403 about each. */
   | "operationRefused"
+  /** The identity has no right to write the port, and its permissions show that. */
+  | "rightWithheld"
   /** No operation is known: the management API answers 404. */
   | "operationLost";
 

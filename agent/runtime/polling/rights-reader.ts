@@ -109,7 +109,7 @@ export class RightsReader {
   }
 
   #scopesOf(of: RightsOf): readonly string[] {
-    return [...new Set(this.#rightsOf(of).flatMap((right) => this.#idsOf(right)))];
+    return distinct(this.#rightsOf(of).flatMap((right) => this.#idsOf(right)));
   }
 
   /** Returns the ids of a scope; empty = the port's document does not name them yet. */
@@ -119,7 +119,7 @@ export class RightsReader {
       case "resourceGroup":
         return [scope.id];
       case "identityOfPort":
-        return this.#detailsOf(scope.port)?.identities ?? [];
+        return distinct(this.#detailsOf(scope.port)?.identities ?? []);
       case "circuitsOfPort":
         return this.#detailsOf(scope.port)?.circuits ?? [];
       case "vault":
@@ -163,6 +163,12 @@ export class RightsReader {
       this.#answers.set(key, { triedAt, entries: isRefusal ? undefined : kept, failure });
     }
   }
+}
+
+/** Azure writes one id in several cases. */
+function distinct(ids: readonly string[]): readonly string[] {
+  const lower = ids.map((id) => id.toLowerCase());
+  return ids.filter((_id, index) => lower.indexOf(lower[index] ?? "") === index);
 }
 
 const notAsked: Why = { why: "they were not asked for yet", next: "linkseal status" };

@@ -79,6 +79,18 @@ describe("the trouble of a campaign", () => {
     expect(await refused(new RotationRunnerBench(), again("putOld"))).toBeUndefined();
   });
 
+  it.each([
+    ["peer.denied", ["forget"]],
+    ["peer.rejected", []],
+    ["peer.unreachable", []],
+  ] as const)("a put that fails with %s makes the rights be read anew: %j", async (code, calls) => {
+    const bench = new RotationRunnerBench();
+    bench.failures.put = failing(code);
+    const rotationRunner = bench.rotationRunner(stepTo("staged", { action: "putNew" }));
+    await bench.turn(rotationRunner, rotation({ state: "staged" }));
+    expect(bench.rightsCalls).toEqual(calls);
+  });
+
   it("the trouble of a far end ends once it is observed with the new key", async () => {
     const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);
