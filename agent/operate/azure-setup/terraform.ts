@@ -75,6 +75,10 @@ function variables({ azure, vault: { name } }: AzureSetup, isPrivate: boolean): 
     `${how}\n${variable("agent_object_id", "Object id of the identity of the agent")}`,
     variable("location", "Region of the vault and of the identities of the ports"),
     variable("resource_group_name", `Resource group of the vault ${name}`),
+    variable(
+      "vault_firewall",
+      "Deny closes the firewall of the vault, Allow leaves it open: read docs/keys.md first",
+    ),
   ];
   const more = isPrivate
     ? [
@@ -120,7 +124,7 @@ resource "azurerm_key_vault" "keys" {
   soft_delete_retention_days = 90
 
   network_acls {
-    default_action = "Deny"
+    default_action = var.vault_firewall
     bypass         = "AzureServices"${rules}
   }
 
@@ -165,7 +169,8 @@ function portResources({ group, identityRole }: PortSetup): readonly string[] {
   const name = `port_${group.replaceAll("-", "_")}`;
   const identity = `azurerm_user_assigned_identity.${name}`;
   return [
-    `# The identity of the port ${comment(group)}. One that exists: terraform import ${identity} ID.
+    `# The identity of the port ${comment(group)}. One that exists:
+#   terraform import ${identity} ID
 # Attach it to the port while neither link has a key: docs/azure.md, The identity of the port.
 resource "azurerm_user_assigned_identity" "${name}" {
   name                = ${string(`${group}-port`)}
