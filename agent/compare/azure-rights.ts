@@ -22,7 +22,7 @@ export type RightScope =
   /** A vault by its address; the config does not know its resource id. */
   | { readonly kind: "vault"; readonly url: string };
 
-/** The party that must have a right: the agent's identity, or the identities that a port carries. */
+/** The party that must have a right: the agent's identity, or those that a port carries. */
 export type RightHolder =
   | { readonly kind: "agent" }
   | { readonly kind: "identityOfPort"; readonly port: string };

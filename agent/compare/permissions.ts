@@ -53,8 +53,8 @@ function fieldOf(value: unknown, key: string): unknown {
 
 /**
  * Returns whether the entries give an action. An entry gives it if one of its `actions` matches and
- * none of the same entry's `notActions` does; the rights of all entries add up. `conditional` = only
- * entries with a condition give it.
+ * none of the same entry's `notActions` does; the rights of all entries add up. `conditional` =
+ * only entries with a condition give it.
  */
 export function grantOf(
   entries: readonly Permission[],
@@ -71,9 +71,9 @@ export function grantOf(
 
 /**
  * Returns whether a pattern matches an action, case ignored: `*` stands for any text, slashes
- * included and none as well, and the pattern `A/ * /B` (without blanks) matches `A/B` too: the role
- * Managed Identity Operator gives `userAssignedIdentities/assign/action` by such a pattern. It takes
- * at most the product of both lengths.
+ * included and none as well. A star between two slashes matches one slash too: so the role Managed
+ * Identity Operator gives `userAssignedIdentities/assign/action`. The time is at most the product
+ * of both lengths.
  */
 export function matchesAction(pattern: string, action: string): boolean {
   const [wanted, text] = [pattern.toLowerCase(), action.toLowerCase()];

@@ -23,7 +23,7 @@ export interface LinkSnapshot {
   readonly peer: PeerState | undefined;
   /** The last probe out of its port; undefined = none was sent. */
   readonly probe: Probed | undefined;
-  /** The rights that a change of its far end needs; absent = the agent makes none, or never asked. */
+  /** The rights that a change of its far end needs; absent = none is needed, or none was read. */
   readonly rights?: RightsReport;
 }
 

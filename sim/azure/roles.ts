@@ -140,7 +140,7 @@ export class Roles {
 
 const pageSize = 2;
 
-/** Returns what a request needs; `path` is in lower case, and operations are not below a resource. */
+/** Returns what a request needs that is no poll of an operation; `path` is in lower case. */
 export function neededFor(method: string, path: string): Asked {
   const verb = method === "GET" ? "read" : "write";
   for (const [below, action] of [

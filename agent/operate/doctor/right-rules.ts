@@ -8,7 +8,7 @@ import type { RightsOf, RightsReader } from "../../runtime/polling/rights-reader
 const rule = "The agent's identity has every right that a change of the far end needs";
 const source = "Azure RBAC: Microsoft.Authorization/permissions of the scope";
 
-/** Asks for all rights anew and returns what is missing and what is not known, each with its scope. */
+/** Reads all rights anew; returns what is missing and what is not known, with its scope. */
 export async function rightFindings(
   rights: Pick<RightsReader, "refresh" | "report">,
   { groups, tunnels }: Pick<Desired, "groups" | "tunnels">,

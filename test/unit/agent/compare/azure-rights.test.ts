@@ -7,7 +7,8 @@ import { desired as simulated } from "../../kit/snapshot-kit.ts";
 
 const group = "/subscriptions/s/resourceGroups/rg-edge";
 const port = `${group}/providers/Microsoft.Network/expressRoutePorts/erd`;
-const connection = "/subscriptions/s/resourceGroups/rg-vpn/providers/Microsoft.Network/connections/hub-1";
+const vpnGroup = "/subscriptions/s/resourceGroups/rg-vpn";
+const connection = `${vpnGroup}/providers/Microsoft.Network/connections/hub-1`;
 const vault = "https://kv-demo.vault.azure.net";
 
 const [sampleTunnel] = simulated.tunnels;
@@ -89,8 +90,8 @@ describe("the rights that a config needs", () => {
     const config = configOf("manual", { tunnels: [tunnelWith("agent")] });
     expect(rows(config, gates)).toEqual([
       `Microsoft.Network/connections/sharedKey/write at ${connection}`,
-      "Microsoft.Network/locations/operations/read at /subscriptions/s/resourceGroups/rg-vpn",
-      "Microsoft.Network/locations/operationResults/read at /subscriptions/s/resourceGroups/rg-vpn",
+      `Microsoft.Network/locations/operations/read at ${vpnGroup}`,
+      `Microsoft.Network/locations/operationResults/read at ${vpnGroup}`,
     ]);
     expect(rows(config, () => true).join("\n")).not.toContain("sharedKey/read");
     const manual = configOf("manual", { tunnels: [tunnelWith("manual")] });

@@ -324,7 +324,7 @@ describe("warnings", () => {
     );
   });
 
-  it("an operation that is refused although no right is missing was begun by another identity", () => {
+  it("an operation refused while no right is missing was begun by another identity", () => {
     const unfollowed = { text: "it may not follow the operation", next: "give it the right" };
     const details: PeerDetails = {
       ...{ identity: "present", bandwidthGbps: undefined, cipher: undefined, failure: undefined },

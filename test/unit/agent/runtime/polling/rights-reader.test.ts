@@ -238,7 +238,7 @@ describe("the reader of rights", () => {
     expect(bench.report).toEqual({ missing: [], unknown: [] });
   });
 
-  it("nothing is asked where a person changes the far end, or there is no management API", async () => {
+  it("nothing is asked with farEnd: manual, or without a management API", async () => {
     const azure = { ...config.azure, farEnd: "manual" as const };
     for (const over of [{ desired: { ...config, azure } }, { document: undefined }]) {
       const bench = new Bench(over);

@@ -88,7 +88,7 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
   });
 
-  it("a right that is taken away while a key is given is named, and the key is tried on", async () => {
+  it("a right that is taken away while a key is given is named", async () => {
     const made = scene();
     made.refusal = failure("peer.unreachable", "unknown");
     await made.turn();
