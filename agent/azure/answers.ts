@@ -71,13 +71,10 @@ const vaultRows: readonly Row[] = [
     "the vault does not accept the token of this identity",
     (signIn) => `compare the tenant of ${account(signIn)} with the vault's tenant`,
   ),
-  denied(
-    /^403 .*ForbiddenByRbac/,
-    "this identity has no role that reads secrets here",
-    (signIn) =>
-      signIn === "operator"
-        ? "get the role Key Vault Secrets User on this vault, for yourself alone"
-        : "give it the role Key Vault Secrets User on this vault: linkseal azure setup",
+  denied(/^403 .*ForbiddenByRbac/, "this identity has no role that reads secrets here", (signIn) =>
+    signIn === "operator"
+      ? "get the role Key Vault Secrets User on this vault, for yourself alone"
+      : "give it the role Key Vault Secrets User on this vault: linkseal azure setup",
   ),
   denied(
     /^403 .*(ForbiddenByPolicy|AccessDenied)/,

@@ -43,7 +43,11 @@ export async function checkAzure(
   const rights = await rightRows(setup, ports, cloud.document, signal);
   const keys = desired.groups.flatMap((group) => group.links.map((link) => link.key.ckn));
   const vault = await vaultRows({ setup, ports, keys, cloud }, signal);
-  const checks = [...setup.ports.map(({ id }) => identityRow(id, ports.get(id))), ...rights, ...vault];
+  const checks = [
+    ...setup.ports.map(({ id }) => identityRow(id, ports.get(id))),
+    ...rights,
+    ...vault,
+  ];
   const count = (found: CheckRow["found"]): number =>
     checks.filter((row) => row.found === found).length;
   return {
@@ -173,7 +177,8 @@ function rightRow(
 }
 
 function remedy({ ports }: AzureSetup, { scope }: NeededRight): string {
-  const port = scope.kind === "identityOfPort" ? ports.find(({ id }) => id === scope.port) : undefined;
+  const port =
+    scope.kind === "identityOfPort" ? ports.find(({ id }) => id === scope.port) : undefined;
   if (port !== undefined) {
     return `give the agent the role ${port.identityRole} on that identity: ${printed}`;
   }

@@ -67,7 +67,11 @@ export function azureSetup(desired: Desired): AzureSetup {
   return {
     ...{ site, azure, rights },
     role: roleOf(site, rights),
-    ports: [...groupOf].map(([id, group]) => ({ id, group, identityRole: roleOnIdentity(id, rights) })),
+    ports: [...groupOf].map(([id, group]) => ({
+      id,
+      group,
+      identityRole: roleOnIdentity(id, rights),
+    })),
     vault: { name: vaultName(azure.vault), url: azure.vault },
     network: networkOf(azure),
   };

@@ -37,7 +37,10 @@ export function terraform(setup: AzureSetup): string {
 
 const agent = "var.agent_object_id";
 const vaultId = "azurerm_key_vault.keys.id";
-const ownRole = ["role_definition_id", "azurerm_role_definition.far_end.role_definition_resource_id"];
+const ownRole = [
+  "role_definition_id",
+  "azurerm_role_definition.far_end.role_definition_resource_id",
+];
 const builtIn = (name: string): readonly string[] => ["role_definition_name", string(name)];
 
 function head({ site, azure, role }: AzureSetup): string {

@@ -20,9 +20,7 @@ interface VaultParts {
   readonly cloud: CheckedCloud;
 }
 
-type VaultRead =
-  | { readonly kind: "read"; readonly id: string; readonly vault: unknown }
-  | Unread;
+type VaultRead = { readonly kind: "read"; readonly id: string; readonly vault: unknown } | Unread;
 
 const secrets = "Microsoft.KeyVault/vaults/secrets";
 const versions = { vaults: "2026-02-01", identities: "2023-01-31", roles: "2022-04-01" } as const;
@@ -44,7 +42,10 @@ async function agentRows(
   { setup, keys, cloud }: VaultParts,
   signal: AbortSignal,
 ): Promise<readonly CheckRow[]> {
-  const row = (name: string) => ({ what: `the agent: ${secrets}/${name}/action`, where: setup.vault.url });
+  const row = (name: string) => ({
+    what: `the agent: ${secrets}/${name}/action`,
+    where: setup.vault.url,
+  });
   const [list, get] = [row("readMetadata"), row("getSecret")];
   const [name] = keys;
   if (name === undefined) return [];
@@ -57,7 +58,8 @@ async function agentRows(
     return [has, { ...get, found: "has", why: null, next: null }];
   } catch (error) {
     const { why, next, code } = { ...unreadFor(error), code: codeOf(error) };
-    if (code === "vault.malformedKey") return [list, get].map((each) => ({ ...each, ...noVersion(name) }));
+    if (code === "vault.malformedKey")
+      return [list, get].map((each) => ({ ...each, ...noVersion(name) }));
     const found = code === "vault.denied" ? "missing" : "unknown";
     return [list, get].map((each) => ({ ...each, found, why, next }));
   }

@@ -105,34 +105,36 @@ const identityNext: Readonly<Record<IdentityKind, string>> = {
 
 type Verdict = Omit<Check, "what">;
 
-const identityVerdicts: Readonly<
-  Record<IdentityKind, (to: string, reply: HttpReply) => Verdict>
-> = {
-  // The Arc agent puts a key into a file, and gives a token to a process that can read the file.
-  arc(to, { status, headers }) {
-    const challenge = headers["www-authenticate"] ?? "";
-    if (status === 401 && /^Basic realm=\/var\/opt\/azcmagent\/tokens\/[^/]+\.key$/.test(challenge)) {
-      const text = `the Arc agent at ${to} answers; linkseal keys check shows what it gives`;
-      return { found: "good", text, next: null };
-    }
-    return foreign(to, status, "arc");
-  },
-  managedIdentity(to, { status, body }) {
-    const words = wordsIn(body);
-    if (status === 200 && words.has("access_token")) {
-      const text = `${to} gives tokens; linkseal keys check shows what they allow`;
-      return { found: "good", text, next: null };
-    }
-    const error = words.get("error");
-    if (status !== 400 || error === undefined) return foreign(to, status, "managedIdentity");
-    if (/identity not found/i.test(words.get("error_description") ?? "")) {
-      const text = `the endpoint at ${to} answers that this machine has no managed identity`;
-      return { found: "wrong", text, next: "az vm identity assign, then again" };
-    }
-    const text = `an endpoint answers at ${to}, and gave no token (400)`;
-    return { found: "unknown", text, next: "linkseal keys check, once the agent runs" };
-  },
-};
+const identityVerdicts: Readonly<Record<IdentityKind, (to: string, reply: HttpReply) => Verdict>> =
+  {
+    // The Arc agent puts a key into a file, and gives a token to a process that can read the file.
+    arc(to, { status, headers }) {
+      const challenge = headers["www-authenticate"] ?? "";
+      if (
+        status === 401 &&
+        /^Basic realm=\/var\/opt\/azcmagent\/tokens\/[^/]+\.key$/.test(challenge)
+      ) {
+        const text = `the Arc agent at ${to} answers; linkseal keys check shows what it gives`;
+        return { found: "good", text, next: null };
+      }
+      return foreign(to, status, "arc");
+    },
+    managedIdentity(to, { status, body }) {
+      const words = wordsIn(body);
+      if (status === 200 && words.has("access_token")) {
+        const text = `${to} gives tokens; linkseal keys check shows what they allow`;
+        return { found: "good", text, next: null };
+      }
+      const error = words.get("error");
+      if (status !== 400 || error === undefined) return foreign(to, status, "managedIdentity");
+      if (/identity not found/i.test(words.get("error_description") ?? "")) {
+        const text = `the endpoint at ${to} answers that this machine has no managed identity`;
+        return { found: "wrong", text, next: "az vm identity assign, then again" };
+      }
+      const text = `an endpoint answers at ${to}, and gave no token (400)`;
+      return { found: "unknown", text, next: "linkseal keys check, once the agent runs" };
+    },
+  };
 
 function foreign(to: string, status: number, identity: IdentityKind): Verdict {
   const text = `what answers at ${to} (${status}) is no identity endpoint of Azure`;

@@ -26,7 +26,9 @@ function nextOf(service: LibraryService, signIn: SignInKind, status: number, cod
 
 describe("the remedy of a refusal", () => {
   it("only Azure Arc is told of the group himds, and only a virtual machine of its endpoint", () => {
-    const refused = kinds.map((kind) => [kind, nextOf("identity", kind, 403, "Forbidden")] as const);
+    const refused = kinds.map(
+      (kind) => [kind, nextOf("identity", kind, 403, "Forbidden")] as const,
+    );
     expect(refused.filter(([, next]) => next.includes("himds")).map(([kind]) => kind)).toEqual([
       "arc",
     ]);

@@ -5,15 +5,16 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AuthorizationManagementClient } from "@azure/arm-authorization";
 import { parse } from "@cdktn/hcl2json";
 import { afterAll, describe, expect, it } from "vitest";
 import { overviewText } from "#agent/cli/azure-text.ts";
 import { rightsOf } from "#agent/compare/azure-rights.ts";
 import { grantOf } from "#agent/compare/permissions.ts";
+import type { AzureIdentity, RealAzure } from "#agent/model/desired.ts";
 import { agentIdentity } from "#agent/operate/azure-setup/agent-identity.ts";
 import { setupReport } from "#agent/operate/azure-setup/report.ts";
 import { azureSetup } from "#agent/operate/azure-setup/setup.ts";
-import type { AzureIdentity, RealAzure } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import { azOptions } from "./az-options.ts";
 import {
@@ -48,7 +49,7 @@ function run(script: string, env: Readonly<Record<string, string>>): Ran {
   if (az === undefined || log === undefined || file === undefined) throw new Error("no folder");
   writeFileSync(log, "");
   const lines = [
-    ...["#!/bin/sh", "printf '%s\\037' \"$@\" >> \"$LOG\"", "printf '\\036' >> \"$LOG\""],
+    ...["#!/bin/sh", 'printf \'%s\\037\' "$@" >> "$LOG"', "printf '\\036' >> \"$LOG\""],
     // The vault does not exist yet.
     ...["case \"$*\" in *'--output none') exit 3 ;; esac", "echo an-id", ""],
   ];
@@ -130,15 +131,45 @@ describe("the role", () => {
     ]);
   });
 
-  // RoleDefinitionProperties and Permission of the OpenAPI of Microsoft.Authorization, and the
-  // names that az role definition create takes for them.
-  it.each(names)("the role of the site %s has the fields of a role definition", (name) => {
+  // az role definition create takes these fields for those of the API.
+  it.each(names)("Microsoft's own client sends the role of the site %s as it is", async (name) => {
+    const { role } = reportOf(sites[name]);
+    const bodies: unknown[] = [];
+    const client = new AuthorizationManagementClient(
+      { getToken: async () => ({ token: "t", expiresOnTimestamp: Date.now() + 3_600_000 }) },
+      "11111111-2222-3333-4444-555555555555",
+      {
+        httpClient: {
+          async sendRequest(request) {
+            bodies.push(JSON.parse(String(request.body)));
+            return { request, status: 201, headers: request.headers, bodyAsText: "{}" };
+          },
+        },
+      },
+    );
+    const { Name, Description, Actions, NotActions, DataActions, NotDataActions } = role;
+    const permissions = [
+      {
+        ...{ actions: [...Actions], notActions: [...NotActions] },
+        ...{ dataActions: [...DataActions], notDataActions: [...NotDataActions] },
+      },
+    ];
+    const definition = {
+      ...{ roleName: Name, description: Description, roleType: "CustomRole", permissions },
+      assignableScopes: [...role.AssignableScopes],
+    };
+    const scope = role.AssignableScopes[0] ?? "";
+    await client.roleDefinitions.createOrUpdate(scope, "an-id", definition);
+    const { roleType, ...properties } = definition;
+    expect(bodies).toEqual([{ properties: { ...properties, type: roleType } }]);
+  });
+
+  it.each(names)("the role of the site %s names actions and scopes in Azure's form", (name) => {
     const { role } = reportOf(sites[name]);
     expect(Object.keys(role).toSorted()).toEqual([
       ...["Actions", "AssignableScopes", "DataActions", "Description", "IsCustom", "Name"],
       ...["NotActions", "NotDataActions"],
     ]);
-    expect(role.Name).toMatch(/^.{1,128}$/);
     for (const action of role.Actions) {
       expect(action).toMatch(/^Microsoft\.[A-Za-z]+(\/[A-Za-z]+)+\/(read|write|action)$/);
     }
@@ -220,7 +251,10 @@ describe("Terraform", () => {
     expect(vault).toMatchObject({
       ...{ rbac_authorization_enabled: true, purge_protection_enabled: true },
       network_acls: [
-        expect.objectContaining({ default_action: "${var.vault_firewall}", bypass: "AzureServices" }),
+        expect.objectContaining({
+          default_action: "${var.vault_firewall}",
+          bypass: "AzureServices",
+        }),
       ],
     });
     // Every variable that is used is there, and says what it is.

@@ -143,7 +143,10 @@ interface World {
 const key = "/var/opt/azcmagent/tokens/0a1b.key";
 const challenge: Reply = { status: 401, headers: { "www-authenticate": `Basic realm=${key}` } };
 
-function dialer({ status = 401, identity = challenge, route = "eth0" }: World, asked: unknown[] = []): Dialer {
+function dialer(
+  { status = 401, identity = challenge, route = "eth0" }: World,
+  asked: unknown[] = [],
+): Dialer {
   return {
     http: (request: { readonly to: string }) => {
       if (request.to.startsWith("https:")) {
