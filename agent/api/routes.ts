@@ -140,8 +140,8 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "POST /v1/azure/check": reads("admin", {
     title:
-      "What Azure has of the rights and settings that a config {text, file} needs, asked with the " +
-      "identity of that config (linkseal.azure-check/1)",
+      "What Azure has of the rights and settings that a config {text, file} needs, asked with " +
+      "the identity of that config (linkseal.azure-check/1)",
     members: { text: maybe.text, file: maybe.name },
     run: async ({ agent, now, signal }, asked) =>
       await azureCheck(

@@ -3,7 +3,7 @@
 import type { AzureCheck } from "../operate/azure-setup/check.ts";
 import type { SetupReport } from "../operate/azure-setup/report.ts";
 
-/** Returns the overview: rights, identities, vault and network, and how to get the texts to paste. */
+/** Returns the overview: rights, identities, vault and network, and the formats. */
 export function overviewText(report: SetupReport, file: string): string {
   const { site, cloud, identity, vault, network, role } = report;
   return [

@@ -41,7 +41,7 @@ function unusable(file: string, text: string): LinksealError {
   return usage(`${file} ${text}`, "linkseal validate FILE");
 }
 
-/** Makes the error for a config that is refused; scripts get each complaint as a separate element. */
+/** Makes the error for a config that is refused; scripts get each complaint separately. */
 export function invalidConfig(complaints: readonly Complaint[], file: string): LinksealError {
   return new LinksealError("config.invalid", complaints.map(formatComplaint).join("\n"), {
     effect: "none",

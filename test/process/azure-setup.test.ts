@@ -1,5 +1,5 @@
-// `linkseal azure setup` as the page docs/azure.md shows it: against a simulated Azure over TLS, with
-// a config that no agent has accepted.
+// `linkseal azure setup` as docs/azure.md shows it: against a simulated Azure over TLS, with a
+// config that no agent has accepted.
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host/host.ts";
@@ -50,7 +50,7 @@ describe("azure setup beside a simulated Azure", () => {
     for (const action of role.Actions) expect(output).toContain(action);
   }, 120_000);
 
-  it("a tenant that has everything is found to have it, before any config is accepted", async () => {
+  it("a tenant that has everything is found to have it, with no accepted config", async () => {
     expect(await check()).toEqual({ exit: 0, wrong: [] });
   }, 60_000);
 
@@ -69,7 +69,7 @@ describe("azure setup beside a simulated Azure", () => {
     expect(await check()).toEqual({ exit: 0, wrong: [] });
   }, 120_000);
 
-  it("a vault without a firewall is missing it, and one that may not be read is unknown", async () => {
+  it("a vault without a firewall is missing it, and an unreadable one is unknown", async () => {
     const row = "The vault's firewall denies by default and lets trusted services pass";
     await pose("vaultSettings", "bad");
     expect((await check()).wrong).toContain(`missing: ${row}`);

@@ -85,10 +85,10 @@ function portPart(ports: readonly PortSetup[]): Part {
       hint: `resource id of the identity of the port ${group}`,
     })),
     lines: [
-      "# The identity with which each port reads its keys. A port that has none yet gets a new one:",
+      "# The identity with which each port reads its keys. A port that has none gets a new one:",
       "#   az identity create --name NAME --resource-group GROUP --location REGION --query id",
-      "# Attach it to the port while neither link has a key, as every such command writes the whole",
-      "# port: docs/azure.md, The identity of the port.",
+      "# Attach it to the port while neither link has a key, as every such command writes the",
+      "# whole port: docs/azure.md, The identity of the port.",
       ...ports.flatMap(({ id, group }, at) => [
         `# ${group} shows its identity by: az resource show --query identity \\`,
         `#   --ids ${quoted(id)}`,

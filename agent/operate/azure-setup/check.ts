@@ -23,8 +23,11 @@ import { vaultRows } from "./vault-check.ts";
 export interface AzureCheck {
   /** Name and version of the schema. */
   readonly schema: "linkseal.azure-check/1";
+  /** The name of the site in the config. */
   readonly site: string;
+  /** One row for each part of the setup. */
   readonly checks: readonly CheckRow[];
+  /** How many rows have each answer. */
   readonly counts: Readonly<Record<CheckRow["found"], number>>;
 }
 

@@ -25,11 +25,17 @@ interface RightRow {
 export interface SetupReport {
   /** Name and version of the schema. */
   readonly schema: "linkseal.azure-setup/1";
+  /** The name of the site in the config. */
   readonly site: string;
+  /** The cloud in the config. */
   readonly cloud: string;
+  /** Name and URL of the vault. */
   readonly vault: AzureSetup["vault"];
+  /** The agent's identity in a sentence, and what has to be done on its host. */
   readonly identity: { readonly text: string; readonly onHost: readonly string[] };
+  /** The rights one by one. */
   readonly rights: readonly RightRow[];
+  /** What the agent's host must reach, and the names of a private endpoint. */
   readonly network: NetworkSetup & { readonly privateEndpoints: readonly string[] };
   /** The custom role, as the Azure CLI and PowerShell read it. */
   readonly role: RoleDefinition;
@@ -70,7 +76,7 @@ function waitsText(gate: NeededRight["gate"]): string | null {
 }
 
 /** Returns the identity that needs a right, in words. */
-export function holderText(holder: RightHolder): string {
+function holderText(holder: RightHolder): string {
   return holder.kind === "agent" ? "the agent" : `the identity of the port ${lastOf(holder.port)}`;
 }
 

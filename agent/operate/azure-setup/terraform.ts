@@ -45,8 +45,8 @@ const builtIn = (name: string): readonly string[] => ["role_definition_name", st
 
 function head({ site, azure, role }: AzureSetup): string {
   const [, , subscription = ""] = (role.AssignableScopes[0] ?? "").split("/");
-  return `# Rights and vault of the site ${comment(site)}. The ExpressRoute port and its links are not
-# managed here: azurerm has no data source for a port, so its id is a local value.
+  return `# Rights and vault of the site ${comment(site)}. The ExpressRoute port and its links are
+# not managed here: azurerm has no data source for a port, so its id is a local value.
 terraform {
   required_providers {
     azurerm = {
@@ -112,8 +112,8 @@ function locals({ ports }: AzureSetup): string {
 
 function vault({ vault: { name } }: AzureSetup, isPrivate: boolean): string {
   const rules = isPrivate ? "" : "\n    ip_rules       = var.agent_addresses";
-  return `# A vault that exists: terraform import azurerm_key_vault.keys ID. One with access policies:
-# first give those who use them a role.
+  return `# A vault that exists: terraform import azurerm_key_vault.keys ID. A vault with access
+# policies: first give those who use them a role.
 # The firewall: that ExpressRoute passes it as a trusted service is documented, and a user reports
 # that it does not (azure-docs issue 114954): docs/keys.md, The vault's firewall.
 resource "azurerm_key_vault" "keys" {
@@ -192,7 +192,8 @@ resource "azurerm_user_assigned_identity" "${name}" {
 }
 
 function privateEndpoint({ vault: { name }, network, azure }: AzureSetup): string {
-  return `# The subnet is in azure.privateEndpoints of the config: ${azure.privateEndpoints.join(", ")}.
+  const ranges = azure.privateEndpoints.join(", ");
+  return `# The subnet is in azure.privateEndpoints of the config: ${ranges}.
 # The resolver of the agent's host forwards these zones to one inside Azure:
 #   ${network.forwarded.join(", ")}
 resource "azurerm_private_dns_zone" "vault" {

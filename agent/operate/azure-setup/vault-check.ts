@@ -76,7 +76,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";
 }
 
-/** Finds the vault in the resource groups that the agent may read; the config knows its URL alone. */
+/** Finds the vault in the groups that the agent may read; the config knows its URL alone. */
 async function readVault({ setup, cloud }: VaultParts, signal: AbortSignal): Promise<VaultRead> {
   const { role, azure, vault } = setup;
   let why = "it is in no resource group that the agent may read";

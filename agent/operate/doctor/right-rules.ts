@@ -30,16 +30,20 @@ function findingsOf(rights: Pick<RightsReader, "report">, of: RightsOf): readonl
   const about = of.kind === "campaign" ? of.group : of.tunnel;
   const { missing = [], unknown = [] } = rights.report(of) ?? {};
   return [
-    ...missing.map((right): Finding => ({
-      ...({ code: "gate.rightsMissing", severity: "error", about } as const),
-      here: `the agent's identity does not have ${right.action} at ${right.scope}`,
-      ...{ there: null, rule, source },
-      next: nextForRight(right),
-    })),
-    ...unknown.map(({ scope, why, next }): Finding => ({
-      ...({ code: "rights-unknown", severity: "warning", about } as const),
-      here: `the rights of the agent's identity at ${scope} are not known: ${why}`,
-      ...{ there: null, rule, source, next },
-    })),
+    ...missing.map(
+      (right): Finding => ({
+        ...({ code: "gate.rightsMissing", severity: "error", about } as const),
+        here: `the agent's identity does not have ${right.action} at ${right.scope}`,
+        ...{ there: null, rule, source },
+        next: nextForRight(right),
+      }),
+    ),
+    ...unknown.map(
+      ({ scope, why, next }): Finding => ({
+        ...({ code: "rights-unknown", severity: "warning", about } as const),
+        here: `the rights of the agent's identity at ${scope} are not known: ${why}`,
+        ...{ there: null, rule, source, next },
+      }),
+    ),
   ];
 }

@@ -4,6 +4,7 @@
 import { azureEndpoints, realClouds } from "#drivers/azure/azure-url.ts";
 import { simVault } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
+import { parseJson } from "#hal/json.ts";
 import type { Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
 import type { InitAnswers } from "./config-text.ts";
 
@@ -144,7 +145,7 @@ function foreign(to: string, status: number, identity: IdentityKind): Verdict {
 /** Returns the texts of a JSON object; empty = it is none. */
 function wordsIn(body: Uint8Array): ReadonlyMap<string, string> {
   try {
-    const found: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    const found: unknown = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body));
     const entries = typeof found === "object" && found !== null ? Object.entries(found) : [];
     return new Map(entries.filter(([, value]) => typeof value === "string" && value !== ""));
   } catch (error) {

@@ -25,7 +25,7 @@ function nextOf(service: LibraryService, signIn: SignInKind, status: number, cod
 }
 
 describe("the remedy of a refusal", () => {
-  it("only Azure Arc is told of the group himds, and only a virtual machine of its endpoint", () => {
+  it("only Azure Arc leads to the group himds, and only a virtual machine to its endpoint", () => {
     const refused = kinds.map(
       (kind) => [kind, nextOf("identity", kind, 403, "Forbidden")] as const,
     );
@@ -54,7 +54,7 @@ describe("the remedy of a refusal", () => {
     },
   );
 
-  it("an operator is told of options, and the agent of its config", () => {
+  it("an operator reads of options, and the agent's refusals of its config", () => {
     const rows = [
       ["vault", 401, "Unauthorized"],
       ["authority", 400, "AADSTS90002"],

@@ -214,7 +214,7 @@ describe("a tenant that lacks something", () => {
     }
   });
 
-  it("a public access that is switched off counts as closed, for trusted services still pass", async () => {
+  it("public access that is switched off counts as closed, and trusted services pass", async () => {
     const vault = { ...properties, publicNetworkAccess: "Disabled", networkAcls: undefined };
     expect(wrong(await rowsOf({ vault }))).toEqual([]);
   });

@@ -11,7 +11,7 @@ const provider = (group: string): string =>
 
 export const portOf = (name: string): string => `${provider("net")}/expressRoutePorts/${name}`;
 export const lagOf = (name: string): string => `${provider("lags")}/expressRouteLags/${name}`;
-export const connection = `${provider("vpn")}/connections/hub-1`;
+const connection = `${provider("vpn")}/connections/hub-1`;
 export const groupId = (group: string): string =>
   `/subscriptions/${subscription}/resourceGroups/${group}`;
 

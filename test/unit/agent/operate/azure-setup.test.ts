@@ -141,7 +141,7 @@ describe("the role", () => {
       {
         httpClient: {
           async sendRequest(request) {
-            bodies.push(JSON.parse(String(request.body)));
+            bodies.push(JSON.parse(typeof request.body === "string" ? request.body : "null"));
             return { request, status: 201, headers: request.headers, bodyAsText: "{}" };
           },
         },
@@ -215,7 +215,7 @@ describe("the commands of az", () => {
     }
   });
 
-  it("the agent and each port read the vault, and nobody else gets a role there", () => {
+  it("the agent and each port read the vault, and no other identity gets a role there", () => {
     const { az } = reportOf(machineText);
     const { commands } = run(az, demanded(az));
     const onVault = commands.filter((words) => words[4] === "Key Vault Secrets User");
