@@ -20,11 +20,11 @@ export function overviewText(report: SetupReport, file: string): string {
     `Vault ${vault.name}: access by roles (RBAC), soft delete, purge protection; a firewall that`,
     "  denies by default and lets trusted services pass (docs/keys.md, The vault's firewall)",
     "",
-    "The agent's host reaches over TCP port 443:",
+    "The agent's host reaches by HTTPS:",
     ...network.hosts.map((host) => `  ${host}`),
     ...privateLines(report),
     "",
-    "The ExpressRoute port and its links are only read: nothing below changes them.",
+    "The ExpressRoute port and its links are only read: nothing that these print changes them.",
     ...["role", "az", "terraform"].map(
       (format) => `  linkseal azure setup ${file} --format ${format}`,
     ),

@@ -1,6 +1,8 @@
 // `linkseal azure setup` as docs/azure.md shows it: against a simulated Azure over TLS, with a
 // config that no agent has accepted.
 
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hostDialer } from "#agent/host/host.ts";
 import type { AzureCheck } from "#agent/operate/azure-setup/check.ts";
@@ -80,7 +82,13 @@ describe("azure setup beside a simulated Azure", () => {
     await pose("vaultSettings", "good");
   }, 120_000);
 
-  it("a simulated site, a broken config and a format of the check are refused", async () => {
+  it("a broken config, an absent one and a format of the check are refused", async () => {
+    const broken = join(stage.folder, "broken.yaml");
+    writeFileSync(broken, "version: 7\n");
+    for (const more of [[], ["--check"]]) {
+      const { exit, output } = await stage.run("azure", "setup", broken, ...more);
+      expect([exit, output]).toEqual([2, expect.stringContaining("(config.invalid)")]);
+    }
     const format = await stage.run("azure", "setup", config, "--check", "--format", "az");
     expect([format.exit, format.output]).toEqual([2, expect.stringContaining("no --format")]);
     const absent = await stage.run("azure", "setup", `${config}.absent`);
