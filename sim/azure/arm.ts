@@ -132,6 +132,7 @@ export class Arm {
     const resources = [
       ...[...this.ports.values()].flatMap(({ id, raw }) => [id, ...identitiesOf(raw)]),
       ...site.plan.tunnels.map((tunnel) => connectionId(site, tunnel)),
+      ...circuitsOf(site).map(({ id }) => id),
     ];
     const isKnown = resources.some((id) => `${id.toLowerCase()}/`.startsWith(`${scope}/`));
     if (!isKnown) return notFound(scope);
