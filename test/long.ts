@@ -51,6 +51,7 @@ export const parts: readonly Part[] = [
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
     named("fleet", [
       "arm-lost",
+      "arm-rights",
       "junos-cut",
       "rotation",
       "routing-instances",
@@ -82,6 +83,7 @@ export const parts: readonly Part[] = [
       "agent/api/api-hostile",
       "agent/azure/azure-hostile",
       "drivers/transport/cli-hostile",
+      "agent/compare/permissions",
       "agent/config/config",
       "drivers/eos/eos-hostile",
     ]),

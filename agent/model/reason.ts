@@ -107,6 +107,13 @@ export type GateCause =
   | { readonly code: "gate.ownPath"; readonly path: "overThisLink" | "unknown" }
   | { readonly code: "gate.leftoverKey"; readonly sibling: string; readonly keys: number }
   | { readonly code: "port.aggregated"; readonly aggregate: string; readonly members: number }
+  /** `scope` is a resource id, `others` the number of further rights that are missing. */
+  | {
+      readonly code: "gate.rightsMissing";
+      readonly action: string;
+      readonly scope: string;
+      readonly others: number;
+    }
   | {
       readonly code: "port.drifted";
       readonly leaf: string;

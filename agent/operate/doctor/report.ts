@@ -23,11 +23,12 @@ import { readCkn } from "../../runtime/polling/vault.ts";
 import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -62,6 +63,7 @@ export async function doctorReport(
   const findings = [
     ...vaultWay(checks),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
+    ...(await rightFindings(supervisor.rights, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group));
