@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import { Arm, type ArmParts } from "../transport/arm.ts";
 import { textAt, writeFaithful } from "../transport/arm-json.ts";
+import { armVersions, portVersionOf } from "./api-versions.ts";
 import {
   type AzureLink,
   OddDocument,
@@ -31,10 +32,6 @@ export interface ExpressRouteLink {
    */
   readonly putGraceMs: number;
 }
-
-/** This version has all of MACsec; LAGs came later. */
-const portVersion = "2024-05-01";
-const lagVersion = "2026-01-01";
 
 interface Observation {
   readonly document: unknown;
@@ -75,7 +72,8 @@ export class ExpressRoute {
    * @throws LinksealError like `Arm.get`.
    */
   async connection(resource: string, signal: AbortSignal): Promise<string> {
-    const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
+    const { version } = armVersions.connection;
+    const document = await this.#arm.get(resource, { "api-version": version }, signal);
     const status = textAt(document, "properties", "connectionStatus") ?? "";
     return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
   }
@@ -83,8 +81,9 @@ export class ExpressRoute {
   /** Returns the gateway of a VPN connection, which accepts the pre-shared key of a tunnel. */
   gateway(resource: string): PeerSecret {
     const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
+    const { version } = armVersions.connection;
     const put: PeerSecret["put"] = (secret, signal) =>
-      putSharedKey({ arm, operations, clock, version: portVersion }, resource, secret, signal);
+      putSharedKey({ arm, operations, clock, version }, resource, secret, signal);
     return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
   }
 
@@ -104,7 +103,8 @@ export class ExpressRoute {
     { resource, link }: ExpressRouteLink,
     signal: AbortSignal,
   ): Promise<PeerTelemetry> {
-    const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
+    const version = { "api-version": portVersionOf(resource) };
+    const document = await this.#arm.get(resource, version, signal);
     const { details } = understood(resource, () => stateOf(document, link));
     const circuits = details?.circuits ?? [];
     const now = this.#clock.wall();
@@ -113,7 +113,7 @@ export class ExpressRoute {
 
   async #observe(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
     const { resource, link } = at;
-    const version = { "api-version": versionOf(resource) };
+    const version = { "api-version": portVersionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
     const now = this.#clock.now();
     const observation = { document, state: understood(resource, () => stateOf(document, link)) };
@@ -197,7 +197,7 @@ export class ExpressRoute {
     const changed = understood(resource, () => withLink(document, link, want));
     const begun = await this.#arm.put(
       resource,
-      versionOf(resource),
+      portVersionOf(resource),
       [writeFaithful(changed)],
       signal,
     );
@@ -206,10 +206,6 @@ export class ExpressRoute {
     this.#begun.set(begun.operation, resource.toLowerCase());
     await accepted(begun.operation);
   }
-}
-
-function versionOf(resource: string): string {
-  return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
 }
 
 /** Returns the same state, with the reason why Azure does not show us the end of the operation. */

@@ -231,7 +231,7 @@ describe("a status", () => {
         ...{ state, link: null, since: at, by: "policy", heldFrom: null },
         because: "of a reason",
         reason: { code: "recorded", text: "of a reason" },
-        ...{ links: [], steps: [], restMs: null },
+        ...{ links: [], farEnd: null, steps: [], restMs: null },
       } as const;
       expect(campaignLines(campaign, at)).toEqual(
         [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
@@ -302,6 +302,11 @@ describe("a campaign in full", () => {
     links: [
       { name: "primary", outcome: null, ckn: "c0ffee", cakSecretId: "CAK/1", cknSecretId: "CKN/1" },
     ],
+    farEnd: {
+      ...{ resource: "erd-demo", link: "link1", cakSecretId: "CAK/1", cknSecretId: "CKN/1" },
+      ...{ cipher: "GcmAesXpn256", sciState: "Enabled", when: "notYet", to: "new" },
+      ...{ drained: false, command: null, cloud: "AzureCloud", note: null },
+    },
     steps: [{ at, link: "primary", ...toGated }],
     restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
   };
@@ -311,8 +316,10 @@ describe("a campaign in full", () => {
       "rotate erd-demo/primary: awaitingPeer for 0.0 s: a person must point the far end at the " +
         "new key",
       "  by ops",
-      "  far end: CAK CAK/1",
+      "  far end: link1 gets the new pair: not yet, its command is shown here once it is time",
+      "           CAK CAK/1",
       "           CKN CKN/1",
+      "           cipher GcmAesXpn256, SCI Enabled",
       "  next: linkseal rotation proceed erd-demo",
       "  what is left takes about 90 s (60 s to 5 min, not measured yet)",
       "  allowed now: linkseal rotation revert erd-demo",

@@ -1,0 +1,110 @@
+// The command that an operator pastes: a shell passes exactly the values, and nothing else.
+
+import fc from "fast-check";
+import { afterAll, describe, expect, it } from "vitest";
+import { type FarEndSetting, farEndCommand } from "#agent/rotation/far-end-command.ts";
+import { FakePrograms } from "../../kit/fake-programs.ts";
+
+const programs = new FakePrograms();
+afterAll(() => programs.remove());
+
+const subscription = "11111111-2222-3333-4444-555555555555";
+const setting: FarEndSetting = {
+  resource:
+    `/subscriptions/${subscription}/resourceGroups/edge (west)/providers/Microsoft.Network/` +
+    "expressRoutePorts/erd-dub",
+  link: "link1",
+  cakSecretId: `https://kv-erd.vault.azure.net/secrets/erd-1-cak/${"a".repeat(32)}`,
+  cknSecretId: `https://kv-erd.vault.azure.net/secrets/erd-1-ckn/${"b".repeat(32)}`,
+  cipher: "GcmAesXpn256",
+  sciState: "Enabled",
+};
+const port: FarEndSetting = { ...setting, resource: setting.resource.replace(" (west)", "(west)") };
+const lag: FarEndSetting = { ...port, resource: port.resource.replace("Ports/", "Lags/") };
+
+function textOf(wanted: FarEndSetting): string {
+  const command = farEndCommand(wanted);
+  if (command.kind === "none") throw new Error(command.why);
+  return command.text;
+}
+
+describe("the command for an ExpressRoute port", () => {
+  it("a shell runs az once, with each value as one word", () => {
+    programs.add("az", "{}");
+    expect(programs.run(textOf(port))).toEqual([
+      [
+        ...["az", "network", "express-route", "port", "link", "update"],
+        ...["--subscription", subscription, "--resource-group", "edge(west)"],
+        ...["--port-name", "erd-dub", "--name", "link1"],
+        ...["--macsec-cak-secret-identifier", port.cakSecretId],
+        ...["--macsec-ckn-secret-identifier", port.cknSecretId],
+        ...["--macsec-cipher", "GcmAesXpn256", "--macsec-sci-state", "Enabled"],
+      ],
+    ]);
+  });
+
+  it("it is one line without the body of a port, so that it cannot be outdated", () => {
+    expect(textOf(port)).not.toMatch(/[\n{}]|link2|--ids/);
+  });
+});
+
+describe("the command for a LAG", () => {
+  const url = `${lag.resource}?api-version=2026-01-01`;
+  const read = ["az", "rest", "--method", "get", "--url", url];
+
+  it("a shell reads the document, has jq change it, and writes what jq made of it", () => {
+    programs.add("az", "{}");
+    programs.add("jq", "CHANGED");
+    const calls = programs.run(textOf(lag));
+    expect(calls.map(([name]) => name).toSorted()).toEqual(["az", "az", "jq"]);
+    // Both ends of a pipe start at once.
+    expect(calls.slice(0, 2)).toContainEqual(read);
+    expect(calls[2]).toEqual([
+      ...["az", "rest", "--method", "put", "--url", url, "--body", "CHANGED"],
+    ]);
+  });
+
+  it("nothing is written if the document could not be changed", () => {
+    programs.add("az", "{}");
+    programs.add("jq", "");
+    expect(() => programs.run(textOf(lag))).toThrow();
+    expect(programs.calls()).toHaveLength(2);
+    expect(programs.calls()).toContainEqual(read);
+  });
+});
+
+describe("a value that could mean more to a shell", () => {
+  it.each<readonly [string, Partial<FarEndSetting>]>([
+    ["the name of a simulated port", { resource: "erd-demo" }],
+    ["a blank in a resource group", { resource: setting.resource }],
+    ["a line feed after the resource", { resource: `${port.resource}\n` }],
+    ["a command in a resource group", { resource: port.resource.replace("edge", "$(id)") }],
+    ["an option as a port's name", { resource: port.resource.replace("erd-dub", "--ids") }],
+    ["another type", { resource: port.resource.replace("expressRoutePorts", "routeTables") }],
+    ["a quote in an id", { cakSecretId: `${port.cakSecretId}'` }],
+    ["a command in an id", { cknSecretId: port.cknSecretId.replace("erd-1-ckn", "$(id)") }],
+    ["no version", { cakSecretId: port.cakSecretId.replace(/\/a+$/, "") }],
+    ["a port with too many digits", { cakSecretId: port.cakSecretId.replace(".net", ".net:123456") }],
+    ["an id without https", { cakSecretId: port.cakSecretId.replace("https", "http") }],
+    ["another cipher", { cipher: "GcmAes256; id" }],
+  ])("%s makes no command", (_name, odd) => {
+    expect(farEndCommand({ ...port, ...odd })).toMatchObject({ kind: "none" });
+  });
+
+  it("no text at all adds a word or a command to the line", () => {
+    const words = textOf(port).split(" ").length;
+    const values = fc.record({
+      cakSecretId: fc.string({ unit: "binary", maxLength: 60 }).map((text) => port.cakSecretId + text),
+      resource: fc.string({ unit: "binary", maxLength: 60 }).map((text) => port.resource + text),
+    });
+    fc.assert(
+      fc.property(values, (odd) => {
+        const command = farEndCommand({ ...port, ...odd });
+        if (command.kind === "none") return;
+        // What passes is made of letters that no shell reads.
+        expect(command.text.split(" ")).toHaveLength(words);
+        expect(command.text).not.toMatch(/[;&|<>$`\\"\n\r]/);
+      }),
+    );
+  });
+});
