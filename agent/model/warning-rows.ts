@@ -80,6 +80,7 @@ type OperationCode =
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
+  | "far-end-overlap"
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
@@ -288,6 +289,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
   "far-end-refused": warning("The far end does not take a change", show),
   "far-end-unfollowed": warning("Azure does not show its operations to us", show),
+  "far-end-overlap": error(
+    "Another writer changed a link of the port while we wrote it",
+    "ask who changed it, then linkseal links ABOUT",
+    [],
+    promptly,
+  ),
   "campaign-waiting": info("A campaign waits for permission", show, [], slow),
   "waiting-for-person": warning("A campaign waits for a person", show, [], promptly),
   "rotation-held": error("A campaign is held", show, [], promptly),

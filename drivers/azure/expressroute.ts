@@ -3,8 +3,9 @@
 
 import type { PeerPort, PeerSecret, PeerState, PeerTelemetry, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
-import { Arm, type ArmParts } from "../transport/arm.ts";
+import { type Accepted, Arm, type ArmParts } from "../transport/arm.ts";
 import { textAt, writeFaithful } from "../transport/arm-json.ts";
 import { armVersions, portVersionOf } from "./api-versions.ts";
 import {
@@ -16,6 +17,7 @@ import {
 } from "./expressroute-document.ts";
 import { putSharedKey } from "./expressroute-gateway.ts";
 import { type DocumentRead, Operations } from "./expressroute-operations.ts";
+import { Overlaps } from "./expressroute-overlap.ts";
 import { telemetryOf } from "./expressroute-telemetry.ts";
 
 /** One link of an ExpressRoute port or LAG. */
@@ -49,11 +51,13 @@ export class ExpressRoute {
   readonly #begun = new Map<string, string>();
   /** For each failed operation, a fingerprint of the document at that time. */
   readonly #failed = new Map<string, string>();
+  readonly #overlaps: Overlaps;
 
   constructor(parts: ArmParts) {
     this.#arm = new Arm(parts);
     this.#clock = parts.clock;
     this.#operations = new Operations(this.#arm, parts.clock);
+    this.#overlaps = new Overlaps(parts.clock);
   }
 
   /** Returns the far end of one link. */
@@ -111,7 +115,21 @@ export class ExpressRoute {
     return await telemetryOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
+  /** Reads the state, with another writer's change of this link that overlapped with ours. */
   async #observe(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
+    const { resource, link } = at;
+    const number = this.#overlaps.reading();
+    const { document, state } = await this.#read(at, signal);
+    const isAtRest = state.provisioning !== "updating";
+    const operation = at.operation();
+    this.#overlaps.read({ resource, document, number, link, operation, isAtRest });
+    const overlap = this.#overlaps.of(resource, link);
+    const { details } = state;
+    if (overlap === undefined || details === undefined) return { document, state };
+    return { document, state: { ...state, details: { ...details, overlap } } };
+  }
+
+  async #read(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
     const { resource, link } = at;
     const version = { "api-version": portVersionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
@@ -195,16 +213,30 @@ export class ExpressRoute {
       throw refused(resource, "its key was changed meanwhile: nothing was written");
     }
     const changed = understood(resource, () => withLink(document, link, want));
-    const begun = await this.#arm.put(
-      resource,
-      portVersionOf(resource),
-      [writeFaithful(changed)],
-      signal,
-    );
+    const body = [writeFaithful(changed)];
+    this.#overlaps.sending(resource, document, link);
+    const begun = await this.#put(resource, body, signal);
     if (begun === undefined) return;
     this.#operations.accepted(begun);
     this.#begun.set(begun.operation, resource.toLowerCase());
     await accepted(begun.operation);
+  }
+
+  async #put(
+    resource: string,
+    body: Command,
+    signal: AbortSignal,
+  ): Promise<Accepted | undefined> {
+    try {
+      const begun = await this.#arm.put(resource, portVersionOf(resource), body, signal);
+      this.#overlaps.sent(resource, begun?.operation);
+      return begun;
+    } catch (error) {
+      const isRefused = error instanceof LinksealError && error.effect === "none";
+      if (isRefused) this.#overlaps.refused(resource);
+      else this.#overlaps.sent(resource, undefined);
+      throw error;
+    }
   }
 }
 

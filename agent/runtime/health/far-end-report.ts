@@ -1,5 +1,7 @@
-// Warnings about a far end that cannot be read, cannot be followed, or refuses a change.
+// Warnings about a far end that cannot be read, cannot be followed, refuses a change, or was changed
+// by another writer during ours.
 
+import type { LinkSetting, PeerDetails, PeerState } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
@@ -24,6 +26,43 @@ export function farEndUnread(supervisor: SiteView, link: DesiredLink, wall: Wall
   if (failure === undefined || isMeant) return [];
   const { text, next } = failure;
   return [{ ...raise("far-end-unreadable", linkId(link), text), next, within }];
+}
+
+/** Another writer's change of this link while its sibling was written. */
+export function farEndOverlap({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
+  const state = deviceCache.peer(link)?.state;
+  const overlap = state?.details?.overlap;
+  if (state === undefined || overlap === undefined) return [];
+  const text = overlapText(state, overlap);
+  return [{ ...raise("far-end-overlap", linkId(link), text), within: [link.group] }];
+}
+
+function overlapText(
+  state: LinkSetting,
+  { ours, theirs }: NonNullable<PeerDetails["overlap"]>,
+): string {
+  const [before, after, now] = [ours, theirs, state].map(settingText);
+  const end =
+    now === before
+      ? "it is as before again: our write took that change back"
+      : now === after
+        ? "it is so now"
+        : `now it has ${now}`;
+  return `while its sibling was written, another writer changed it from ${before} to ${after}; ${end}`;
+}
+
+function settingText({ pointsAt, suite, sci, admin }: LinkSetting): string {
+  const key = pointsAt === undefined ? "MACsec off" : keyText(pointsAt);
+  return `${key}, ${suite ?? "no known cipher"}, SCI ${sci}, admin ${admin}`;
+}
+
+function keyText({ cakSecretId, cknSecretId }: NonNullable<PeerState["pointsAt"]>): string {
+  return `CAK ${versionText(cakSecretId)} and CKN ${versionText(cknSecretId)}`;
+}
+
+/** Returns NAME/VERSION of a secret id; an id of another form is shown as it is. */
+function versionText(id: string): string {
+  return /\/secrets\/([0-9A-Za-z-]{1,127}\/[0-9a-f]{32})$/.exec(id)?.[1] ?? id;
 }
 
 /** The far end's refusal of a change, while a campaign wants that change. */
