@@ -187,6 +187,7 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
     yield finding(["groups", i, "links"], "end on one device", why, "use two devices");
   }
   yield* slowProofs(config);
+  yield* oldProfiles(config);
 }
 
 /**
