@@ -1,5 +1,6 @@
-// The command with which an operator changes one link of the far end. It reads the port when it
-// runs, so that it is not outdated however late it is run, and it changes no other link.
+// The commands with which an operator changes the far end of a link or tunnel. What changes a link
+// reads the port when it runs, so that it is not outdated however late that is, and it changes no
+// other link.
 
 import { portVersionOf } from "#drivers/azure/api-versions.ts";
 
@@ -26,7 +27,7 @@ export type FarEndCommand =
 
 const resourceId = new RegExp(
   "^/subscriptions/(?<subscription>[0-9a-f-]{36})/resourceGroups/(?<group>[\\w(][\\w.()-]{0,89})" +
-    "/providers/Microsoft\\.Network/(?<type>expressRoutePorts|expressRouteLags)" +
+    "/providers/Microsoft\\.Network/(?<type>expressRoutePorts|expressRouteLags|connections)" +
     "/(?<name>[a-z0-9][\\w.-]{0,79})$",
   "i",
 );
@@ -36,41 +37,73 @@ const cipherName = /^GcmAes(Xpn)?(128|256)$/;
 
 /** Returns the command for one link. */
 export function farEndCommand(setting: FarEndSetting): FarEndCommand {
-  const parts = resourceId.exec(setting.resource)?.groups;
+  const parts = partsOf(setting.resource);
   const { cakSecretId, cknSecretId, cipher } = setting;
-  if (parts === undefined) return { kind: "none", why: "expressRoutePort is not a resource id" };
+  if (parts === undefined || parts.type === "connections") {
+    return { kind: "none", why: "expressRoutePort is not a resource id" };
+  }
   if (![cakSecretId, cknSecretId].every((id) => secretId.test(id))) {
     return { kind: "none", why: "a secret id does not have the form of a version in a key vault" };
   }
   if (!cipherName.test(cipher)) return { kind: "none", why: "the cipher is not one of Azure's" };
-  const { subscription = "", group = "", type = "", name = "" } = parts;
-  const isLag = type.toLowerCase() === "expressroutelags";
-  const port = { subscription, group, name };
-  return { kind: "command", text: isLag ? lagCommand(setting) : portCommand(port, setting) };
+  const isLag = parts.type === "expressroutelags";
+  return { kind: "command", text: isLag ? lagCommand(setting) : portCommand(parts, setting) };
 }
 
-interface PortName {
+/**
+ * Returns the command that gives a pre-shared key to the gateway of a VPN connection; undefined = a
+ * value could mean more to a shell. The key goes from the vault to Azure through a pipe: it is
+ * neither printed nor a word of a command.
+ */
+export function gatewayKeyCommand(connection: string, keyId: string): string | undefined {
+  const parts = partsOf(connection);
+  if (parts?.type !== "connections" || !secretId.test(keyId)) return undefined;
+  const { subscription, group, name } = parts;
+  const options = [
+    ["--subscription", subscription],
+    ["--resource-group", group],
+    ["--connection-name", name],
+    ["--value", "@-"],
+    ["--output", "none"],
+  ];
+  const read = `az keyvault secret show --id ${quoted(keyId)} --query value --output tsv`;
+  return `${read} | az network vpn-connection shared-key update ${wordsOf(options)}`;
+}
+
+interface ResourceParts {
   readonly subscription: string;
   readonly group: string;
+  /** In lower case. */
+  readonly type: string;
   readonly name: string;
 }
 
+function partsOf(resource: string): ResourceParts | undefined {
+  const parts = resourceId.exec(resource)?.groups;
+  if (parts === undefined) return undefined;
+  const { subscription = "", group = "", type = "", name = "" } = parts;
+  return { subscription, group, type: type.toLowerCase(), name };
+}
+
+function wordsOf(options: readonly (readonly string[])[]): string {
+  return options.flatMap(([option = "", value = ""]) => [option, quoted(value)]).join(" ");
+}
+
 /** `az` reads the port, changes one link and writes the port (azure-cli, `port link update`). */
-function portCommand({ subscription, group, name }: PortName, setting: FarEndSetting): string {
+function portCommand({ subscription, group, name }: ResourceParts, setting: FarEndSetting): string {
   // `--ids` is the id of the link inside the body, and not az's usual option.
   const options = [
     ["--subscription", subscription],
     ["--resource-group", group],
     ["--port-name", name],
     ["--name", setting.link],
-    // All four: before azure-cli 2.44 an option that was left out cleared its property.
+    // All four: an older az clears the identifier whose option is left out.
     ["--macsec-cak-secret-identifier", setting.cakSecretId],
     ["--macsec-ckn-secret-identifier", setting.cknSecretId],
     ["--macsec-cipher", setting.cipher],
     ["--macsec-sci-state", setting.sciState],
   ];
-  const words = options.flatMap(([option = "", value = ""]) => [option, quoted(value)]);
-  return ["az network express-route port link update", ...words].join(" ");
+  return `az network express-route port link update ${wordsOf(options)}`;
 }
 
 /** `az` has no command for a LAG: its document is read, changed by jq, and written. */
@@ -95,5 +128,5 @@ function lagCommand({ resource, link, ...setting }: FarEndSetting): string {
 
 /** Returns a word of a POSIX shell that stands for exactly this text. */
 function quoted(text: string): string {
-  return /^[A-Za-z0-9_./:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  return /^[A-Za-z0-9_./:@-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

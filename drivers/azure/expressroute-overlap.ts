@@ -1,6 +1,6 @@
 // A PUT carries both links of a port. If another writer changes the other link between our GET and
-// our PUT, our PUT takes that change back. Azure offers no condition for the PUT, so that it can
-// only be noticed: each document that is read until the end of our operation is compared.
+// our PUT, our PUT takes that change back. Azure documents no condition for the PUT, so that it
+// can only be noticed: each document that is read until the end of our operation is compared.
 
 import type { LinkSetting } from "#hal/device.ts";
 import { type Clock, type Instant, instantAfter } from "#hal/world.ts";

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { type FarEndSetting, farEndCommand } from "#agent/rotation/far-end-command.ts";
+import { type FarEndSetting, farEndCommand, gatewayKeyCommand } from "#agent/rotation/far-end-command.ts";
 import { FakePrograms } from "../../kit/fake-programs.ts";
 
 const programs = new FakePrograms();
@@ -73,6 +73,36 @@ describe("the command for a LAG", () => {
   });
 });
 
+describe("the command for the pre-shared key of a gateway", () => {
+  const connection = port.resource.replace("expressRoutePorts/erd-dub", "connections/hub-1");
+  const keyId = `https://kv-erd.vault.azure.net/secrets/hub-1-psk/${"c".repeat(32)}`;
+
+  it("the key goes from az to az through a pipe, and is a word of no command", () => {
+    programs.add("az", "not-a-real-key");
+    const calls = programs.run(gatewayKeyCommand(connection, keyId) ?? "false");
+    expect(calls).toHaveLength(2);
+    expect(calls).toContainEqual([
+      ...["az", "keyvault", "secret", "show", "--id", keyId],
+      ...["--query", "value", "--output", "tsv"],
+    ]);
+    expect(calls).toContainEqual([
+      ...["az", "network", "vpn-connection", "shared-key", "update"],
+      ...["--subscription", subscription, "--resource-group", "edge(west)"],
+      ...["--connection-name", "hub-1", "--value", "@-", "--output", "none"],
+    ]);
+    expect(JSON.stringify(calls)).not.toContain("not-a-real-key");
+  });
+
+  it.each([
+    ["a port in place of a connection", port.resource, keyId],
+    ["a command in the connection", connection.replace("hub-1", "$(id)"), keyId],
+    ["a command in the id", connection, keyId.replace("hub-1-psk", "$(id)")],
+    ["no version", connection, keyId.replace(/\/c+$/, "")],
+  ])("%s makes no command", (_name, resource, id) => {
+    expect(gatewayKeyCommand(resource, id)).toBeUndefined();
+  });
+});
+
 describe("a value that could mean more to a shell", () => {
   it.each<readonly [string, Partial<FarEndSetting>]>([
     ["the name of a simulated port", { resource: "erd-demo" }],
@@ -80,6 +110,7 @@ describe("a value that could mean more to a shell", () => {
     ["a line feed after the resource", { resource: `${port.resource}\n` }],
     ["a command in a resource group", { resource: port.resource.replace("edge", "$(id)") }],
     ["an option as a port's name", { resource: port.resource.replace("erd-dub", "--ids") }],
+    ["a connection", { resource: port.resource.replace("expressRoutePorts", "connections") }],
     ["another type", { resource: port.resource.replace("expressRoutePorts", "routeTables") }],
     ["a quote in an id", { cakSecretId: `${port.cakSecretId}'` }],
     ["a command in an id", { cknSecretId: port.cknSecretId.replace("erd-1-ckn", "$(id)") }],
