@@ -76,7 +76,7 @@ async function sizeTunnels(options: SizeOptions): Promise<void> {
   const generation = options.generation ?? newestOf(sku);
   if (!generationsOf(sku).includes(generation)) {
     const only = generationsOf(sku).join(" and ");
-    const next = `linkseal size tunnels --circuit 10G --sku ${sku} --generation ${only}`;
+    const next = "linkseal size tunnels, without --generation";
     throw usage(`${nameOf(sku)} is of generation ${only} alone`, next);
   }
   const kind = cipherKind(encryption);

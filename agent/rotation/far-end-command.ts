@@ -1,6 +1,5 @@
-// The commands with which an operator changes the far end of a link or tunnel. What changes a link
-// reads the port when it runs, so that it is not outdated however late that is, and it changes no
-// other link.
+// The commands with which an operator changes the far end of a link or tunnel. The command for a
+// link reads the port when it runs, so that it leaves the other link as it is then.
 
 import { portVersionOf } from "#drivers/azure/api-versions.ts";
 
