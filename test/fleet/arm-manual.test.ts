@@ -1,9 +1,9 @@
 // A far end that a person changes, by nothing but the command that `rotation show` prints.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { openCampaign } from "#agent/store/journal/memory.ts";
-import { campaignReport } from "#agent/runtime/campaigns/campaign-report.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import { campaignReport } from "#agent/runtime/campaigns/campaign-report.ts";
+import { openCampaign } from "#agent/store/journal/memory.ts";
 import { FakePrograms } from "../unit/kit/fake-programs.ts";
 import { never } from "../unit/kit/site-bench.ts";
 import { ArmStage } from "./arm-stage.ts";
@@ -78,6 +78,8 @@ async function operated(stage: ArmStage): Promise<readonly string[]> {
       commands.push(task.command);
       programs.add("az", "{}");
       for (const words of programs.run(task.command)) await update(stage, words);
+      // The far end is read again by then.
+      await stage.site.clock.runFor(20_000);
     } else if (campaign?.state === "awaitingPeer") {
       expect(task?.when).toBe("notYet");
       await stage.say("proceed");
