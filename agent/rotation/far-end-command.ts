@@ -121,7 +121,7 @@ function lagCommand({ resource, link, ...setting }: FarEndSetting): string {
     `else error("it does not have one ${link}") end`;
   const url = quoted(`${resource}?api-version=${portVersionOf(resource)}`);
   // Without a document jq fails, and nothing is written.
-  const read = `body=$(az rest --method get --url ${url} | jq -e ${quoted(filter)})`;
+  const read = `body=$(az rest --method get --url ${url} | jq -ce ${quoted(filter)})`;
   return `${read} && az rest --method put --url ${url} --body "$body"`;
 }
 

@@ -77,7 +77,10 @@ async function ofCircuit(parts: TelemetryParts, id: string, signal: AbortSignal)
 
 /** Returns whether a series, of `Private` or `Microsoft`, belongs to a peering of that type. */
 function isOfPeering(type: string, word: string): boolean {
-  const stem = type.toLowerCase().replace(/^azure/, "").replace(/peering$/, "");
+  const stem = type
+    .toLowerCase()
+    .replace(/^azure/, "")
+    .replace(/peering$/, "");
   return stem !== "" && word.startsWith(stem);
 }
 

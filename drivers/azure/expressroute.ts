@@ -222,11 +222,7 @@ export class ExpressRoute {
     await accepted(begun.operation);
   }
 
-  async #put(
-    resource: string,
-    body: Command,
-    signal: AbortSignal,
-  ): Promise<Accepted | undefined> {
+  async #put(resource: string, body: Command, signal: AbortSignal): Promise<Accepted | undefined> {
     try {
       const begun = await this.#arm.put(resource, portVersionOf(resource), body, signal);
       this.#overlaps.sent(resource, begun?.operation);

@@ -5,7 +5,7 @@ import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import { campaignReport } from "#agent/runtime/campaigns/campaign-report.ts";
 import { openCampaign } from "#agent/store/journal/memory.ts";
 import { FakePrograms } from "../unit/kit/fake-programs.ts";
-import { never } from "../unit/kit/site-bench.ts";
+import { never, settled } from "../unit/kit/site-bench.ts";
 import { ArmStage } from "./arm-stage.ts";
 
 const programs = new FakePrograms();
@@ -32,7 +32,7 @@ async function asked(stage: ArmStage, method: "GET" | "PUT", path: string, body 
   const { token } = stage.cloud.tokens.issue({ audience: management, tenant: "t", clientId: "c" });
   const headers = { authorization: `Bearer ${token}` };
   const request = { host: "management.azure.com", method, path, headers, body };
-  const reply = await stage.cloud.anywhere(request, never);
+  const reply = await settled(stage.site.clock, stage.cloud.anywhere(request, never));
   expect(reply.status).toBe(200);
   return JSON.parse(reply.body) as Port;
 }
@@ -83,6 +83,7 @@ async function operated(stage: ArmStage): Promise<readonly string[]> {
     } else if (campaign?.state === "awaitingPeer") {
       expect(task?.when).toBe("notYet");
       await stage.say("proceed");
+      await stage.until(() => stage.campaign !== "awaitingPeer");
     }
     await stage.site.clock.runFor(2_000);
   }

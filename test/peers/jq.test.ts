@@ -65,8 +65,12 @@ describe("the command for a LAG, by the real jq", () => {
     const index = link === "link1" ? 0 : 1;
     const changed = body.properties.links[index];
     expect(changed?.properties["macSecConfig"]).toMatchObject({
-      ...{ cakSecretIdentifier: `https://kv-erd.vault.azure.net/secrets/erd-1-cak/${"a".repeat(32)}` },
-      ...{ cknSecretIdentifier: `https://kv-erd.vault.azure.net/secrets/erd-1-ckn/${"b".repeat(32)}` },
+      ...{
+        cakSecretIdentifier: `https://kv-erd.vault.azure.net/secrets/erd-1-cak/${"a".repeat(32)}`,
+      },
+      ...{
+        cknSecretIdentifier: `https://kv-erd.vault.azure.net/secrets/erd-1-ckn/${"b".repeat(32)}`,
+      },
       ...{ cipher: "GcmAesXpn256", sciState: "Enabled", simKeyExtension: "kept" },
     });
     const without = (lag: Lag): unknown => ({

@@ -62,15 +62,15 @@ export function simulatedAzure(site: Site, bandwidthInGbps = 100): SimAzure {
 /** Returns a dialer to the management API, which throws for replies that are too long. */
 export function armDialer(cloud: SimAzure): Dialer {
   return httpDialer(async (request, signal) => {
-      const body = request.body === undefined ? "" : text(fillCommand(request.body));
-      const found = await cloud.anywhere({ ...plain(request), body }, signal);
-      const octets = new TextEncoder().encode(found.body);
-      if (octets.length <= request.replyBytesMax) return { ...found, body: octets };
-      throw new LinksealError("transport.closed", "the reply is longer than allowed", {
-        effect: request.method === "GET" ? "none" : "unknown",
-        where: request.to,
-        next: "linkseal status",
-      });
+    const body = request.body === undefined ? "" : text(fillCommand(request.body));
+    const found = await cloud.anywhere({ ...plain(request), body }, signal);
+    const octets = new TextEncoder().encode(found.body);
+    if (octets.length <= request.replyBytesMax) return { ...found, body: octets };
+    throw new LinksealError("transport.closed", "the reply is longer than allowed", {
+      effect: request.method === "GET" ? "none" : "unknown",
+      where: request.to,
+      next: "linkseal status",
+    });
   });
 }
 

@@ -230,7 +230,9 @@ describe("the policy of a tunnel in a config", () => {
 
   it("GCM as the integrity of IKE is refused, because it does not name the PRF", () => {
     const policy = own.replace(/ikeIntegrity: \w+/, "ikeIntegrity: GCMAES256");
-    expect(complaintsOf(`policy: ${policy}`)[0]).toMatch(/GCM is not a PRF .*, ikeIntegrity: SHA384$/);
+    expect(complaintsOf(`policy: ${policy}`)[0]).toMatch(
+      /GCM is not a PRF .*, ikeIntegrity: SHA384$/,
+    );
   });
 
   it("a tunnel's policy is refused with the rule that it breaks", () => {
@@ -283,8 +285,8 @@ describe("the policy of a tunnel in a config", () => {
 
   // With an AS that Azure reserves, BGP never came up, and nothing said why.
   it.each([
-    ...([8074, 8075, 12_076, 65_517, 65_520].map((asn) => [asn, "Azure"] as const)),
-    ...([23_456, 64_496, 64_511, 65_535, 65_551, 4_294_967_295].map((asn) => [asn, "IANA"] as const)),
+    ...[8074, 8075, 12_076, 65_517, 65_520].map((asn) => [asn, "Azure"] as const),
+    ...[23_456, 64_496, 64_511, 65_535, 65_551, 4_294_967_295].map((asn) => [asn, "IANA"] as const),
   ])("has no gateway with the AS %i, which %s reserves", (asn, owner) => {
     const own = `    bgp: { local: 169.254.21.2, peer: 169.254.21.1, asn: ${asn} }\n`;
     expect(complaints(siteOf(own).text)).toContainEqual(

@@ -2,7 +2,11 @@
 
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
-import { type FarEndSetting, farEndCommand, gatewayKeyCommand } from "#agent/rotation/far-end-command.ts";
+import {
+  type FarEndSetting,
+  farEndCommand,
+  gatewayKeyCommand,
+} from "#agent/rotation/far-end-command.ts";
 import { FakePrograms } from "../../kit/fake-programs.ts";
 
 const programs = new FakePrograms();
@@ -115,7 +119,10 @@ describe("a value that could mean more to a shell", () => {
     ["a quote in an id", { cakSecretId: `${port.cakSecretId}'` }],
     ["a command in an id", { cknSecretId: port.cknSecretId.replace("erd-1-ckn", "$(id)") }],
     ["no version", { cakSecretId: port.cakSecretId.replace(/\/a+$/, "") }],
-    ["a port with too many digits", { cakSecretId: port.cakSecretId.replace(".net", ".net:123456") }],
+    [
+      "a port with too many digits",
+      { cakSecretId: port.cakSecretId.replace(".net", ".net:123456") },
+    ],
     ["an id without https", { cakSecretId: port.cakSecretId.replace("https", "http") }],
     ["another cipher", { cipher: "GcmAes256; id" }],
   ])("%s makes no command", (_name, odd) => {
@@ -124,9 +131,11 @@ describe("a value that could mean more to a shell", () => {
 
   it("no text at all adds a word or a command to the line", () => {
     const words = textOf(port).split(" ").length;
+    const unit = fc.constantFrom(..."'\"$`;&|<>\n\r\t\\ ()*?[]{}~#!%=@:/.-aZ09\u00e9\u0000");
+    const more = fc.string({ unit, maxLength: 40 });
     const values = fc.record({
-      cakSecretId: fc.string({ unit: "binary", maxLength: 60 }).map((text) => port.cakSecretId + text),
-      resource: fc.string({ unit: "binary", maxLength: 60 }).map((text) => port.resource + text),
+      cakSecretId: more.map((text) => port.cakSecretId + text),
+      resource: more.map((text) => port.resource + text),
     });
     fc.assert(
       fc.property(values, (odd) => {

@@ -135,10 +135,18 @@ describe("the way back of a far end that a person changes", () => {
   });
 
   it.each<readonly [string, Over, FarEndTask["when"] | undefined]>([
-    ["a third pair is there", { ...back, far: "other", reason: { code: "reverting.farOther" } }, "now"],
+    [
+      "a third pair is there",
+      { ...back, far: "other", reason: { code: "reverting.farOther" } },
+      "now",
+    ],
     ["the far end is back", { ...back, far: "old" }, undefined],
     ["it is on its way", { ...back, far: "updating" }, undefined],
-    ["another reason holds it", { ...back, far: "new", reason: { code: "proving.strange" } }, undefined],
+    [
+      "another reason holds it",
+      { ...back, far: "new", reason: { code: "proving.strange" } },
+      undefined,
+    ],
     ["it goes back", { state: "reverting", goal: "revert", far: "new" }, "notYet"],
     ["it is about to go back", { state: "gated", goal: "revert", far: "new" }, "notYet"],
     ["nothing is to go back", { state: "gated", goal: "revert", far: "old" }, undefined],

@@ -92,7 +92,10 @@ class Server {
   }
 
   async put(link: "link1" | "link2", want: PeerWant): Promise<void> {
-    await settled(this.clock, this.peer(link).put(want, async () => undefined, never));
+    await settled(
+      this.clock,
+      this.peer(link).put(want, async () => undefined, never),
+    );
   }
 
   /** Another writer's PUT. */
