@@ -390,7 +390,7 @@ export interface PeerDetails {
    * Another writer's change of this link, seen while we wrote the other link of the same document;
    * our write carried this link as `ours`. Absent = none was seen in the last day.
    */
-  readonly overlap?: { readonly ours: LinkSetting; readonly theirs: LinkSetting };
+  readonly lostUpdate?: { readonly ours: LinkSetting; readonly theirs: LinkSetting };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
   /**

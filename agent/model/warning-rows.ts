@@ -80,7 +80,7 @@ type OperationCode =
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
-  | "far-end-overlap"
+  | "far-end-lost-update"
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
@@ -289,8 +289,8 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
   "far-end-refused": warning("The far end does not take a change", show),
   "far-end-unfollowed": warning("Azure does not show its operations to us", show),
-  "far-end-overlap": error(
-    "Another writer changed a link of the port while we wrote it",
+  "far-end-lost-update": warning(
+    "Another writer changed this link while its sibling was written",
     "ask who changed it, then linkseal links ABOUT",
     [],
     promptly,

@@ -14,7 +14,7 @@ export type RealCloud = (typeof realClouds)[number];
 
 interface CloudHosts {
   readonly authority: string;
-  /** Other names of the authority; a vault may name one of them, and no token is requested there. */
+  /** Other names of the authority that a vault may use; no token is requested there. */
   readonly aliases: readonly string[];
   readonly vaultSuffix: string;
   readonly arm: string;

@@ -17,8 +17,8 @@ import {
 } from "./expressroute-document.ts";
 import { putSharedKey } from "./expressroute-gateway.ts";
 import { type DocumentRead, Operations } from "./expressroute-operations.ts";
-import { Overlaps } from "./expressroute-overlap.ts";
 import { telemetryOf } from "./expressroute-telemetry.ts";
+import { Updates } from "./expressroute-updates.ts";
 
 /** One link of an ExpressRoute port or LAG. */
 export interface ExpressRouteLink {
@@ -51,13 +51,13 @@ export class ExpressRoute {
   readonly #begun = new Map<string, string>();
   /** For each failed operation, a fingerprint of the document at that time. */
   readonly #failed = new Map<string, string>();
-  readonly #overlaps: Overlaps;
+  readonly #updates: Updates;
 
   constructor(parts: ArmParts) {
     this.#arm = new Arm(parts);
     this.#clock = parts.clock;
     this.#operations = new Operations(this.#arm, parts.clock);
-    this.#overlaps = new Overlaps(parts.clock);
+    this.#updates = new Updates(parts.clock);
   }
 
   /** Returns the far end of one link. */
@@ -115,18 +115,18 @@ export class ExpressRoute {
     return await telemetryOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
-  /** Reads the state, with another writer's change of this link that overlapped with ours. */
+  /** Reads the state, with another writer's change of this link during our write. */
   async #observe(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
     const { resource, link } = at;
-    const number = this.#overlaps.reading();
+    const number = this.#updates.reading();
     const { document, state } = await this.#read(at, signal);
     const isAtRest = state.provisioning !== "updating";
     const operation = at.operation();
-    this.#overlaps.read({ resource, document, number, link, operation, isAtRest });
-    const overlap = this.#overlaps.of(resource, link);
+    this.#updates.read({ resource, document, number, link, operation, isAtRest });
+    const lostUpdate = this.#updates.of(resource, link);
     const { details } = state;
-    if (overlap === undefined || details === undefined) return { document, state };
-    return { document, state: { ...state, details: { ...details, overlap } } };
+    if (lostUpdate === undefined || details === undefined) return { document, state };
+    return { document, state: { ...state, details: { ...details, lostUpdate } } };
   }
 
   async #read(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
@@ -214,7 +214,7 @@ export class ExpressRoute {
     }
     const changed = understood(resource, () => withLink(document, link, want));
     const body = [writeFaithful(changed)];
-    this.#overlaps.sending(resource, document, link);
+    this.#updates.sending(resource, document, link);
     const begun = await this.#put(resource, body, signal);
     if (begun === undefined) return;
     this.#operations.accepted(begun);
@@ -225,12 +225,12 @@ export class ExpressRoute {
   async #put(resource: string, body: Command, signal: AbortSignal): Promise<Accepted | undefined> {
     try {
       const begun = await this.#arm.put(resource, portVersionOf(resource), body, signal);
-      this.#overlaps.sent(resource, begun?.operation);
+      this.#updates.sent(resource, begun?.operation);
       return begun;
     } catch (error) {
       const isRefused = error instanceof LinksealError && error.effect === "none";
-      if (isRefused) this.#overlaps.refused(resource);
-      else this.#overlaps.sent(resource, undefined);
+      if (isRefused) this.#updates.refused(resource);
+      else this.#updates.sent(resource, undefined);
       throw error;
     }
   }

@@ -93,7 +93,7 @@ describe("the command for a LAG, by the real jq", () => {
     ["text that is not JSON", "Please run az login"],
   ])("with %s nothing is written", (_name, text) => {
     programs.add("az", text);
-    expect(() => programs.run(commandFor(lagResource, "link1"))).toThrow();
+    expect(() => programs.run(commandFor(lagResource, "link1"))).toThrow("Command failed");
     expect(programs.calls().some((words) => words.includes("put"))).toBe(false);
   });
 });

@@ -1,5 +1,5 @@
-// Warnings about a far end that cannot be read, cannot be followed, refuses a change, or was changed
-// by another writer during ours.
+// Warnings about a far end that cannot be read, cannot be followed, refuses a change, or that
+// another writer changed during our write.
 
 import type { LinkSetting, PeerDetails, PeerState } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -29,17 +29,17 @@ export function farEndUnread(supervisor: SiteView, link: DesiredLink, wall: Wall
 }
 
 /** Another writer's change of this link while its sibling was written. */
-export function farEndOverlap({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
+export function farEndLostUpdate({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
   const state = deviceCache.peer(link)?.state;
-  const overlap = state?.details?.overlap;
-  if (state === undefined || overlap === undefined) return [];
-  const text = overlapText(state, overlap);
-  return [{ ...raise("far-end-overlap", linkId(link), text), within: [link.group] }];
+  const lostUpdate = state?.details?.lostUpdate;
+  if (state === undefined || lostUpdate === undefined) return [];
+  const text = lostText(state, lostUpdate);
+  return [{ ...raise("far-end-lost-update", linkId(link), text), within: [link.group] }];
 }
 
-function overlapText(
+function lostText(
   state: LinkSetting,
-  { ours, theirs }: NonNullable<PeerDetails["overlap"]>,
+  { ours, theirs }: NonNullable<PeerDetails["lostUpdate"]>,
 ): string {
   const [before, after, now] = [ours, theirs, state].map(settingText);
   const end =
@@ -48,7 +48,8 @@ function overlapText(
       : now === after
         ? "it is so now"
         : `now it has ${now}`;
-  return `while its sibling was written, another writer changed it from ${before} to ${after}; ${end}`;
+  const what = "while its sibling was written, another writer changed it";
+  return `${what} from ${before} to ${after}; ${end}`;
 }
 
 function settingText({ pointsAt, suite, sci, admin }: LinkSetting): string {

@@ -48,7 +48,7 @@ import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
-import { farEndOverlap, farEndRefused, farEndUnread } from "./far-end-report.ts";
+import { farEndLostUpdate, farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
@@ -155,7 +155,7 @@ export class HealthEvaluator {
         observed.push(observedLink(link, health, supervisor.deviceCache.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
-        raised.push(...farEndUnread(supervisor, link, wall), ...farEndOverlap(supervisor, link));
+        raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
         raised.push(
           ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),

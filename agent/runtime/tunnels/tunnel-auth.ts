@@ -49,7 +49,7 @@ export interface PskReport {
     readonly state: NextAuth["state"];
     readonly since: WallTime;
     readonly because: string;
-    /** The operator's command that gives it to the gateway; null = the agent does, or none is known. */
+    /** The operator's command that gives it to the gateway; null = none, or the agent does. */
     readonly command: string | null;
   } | null;
 }

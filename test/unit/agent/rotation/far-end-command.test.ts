@@ -47,7 +47,7 @@ describe("the command for an ExpressRoute port", () => {
     ]);
   });
 
-  it("it is one line without the body of a port, so that it cannot be outdated", () => {
+  it("the command is one line without the body of a port, so that it cannot be outdated", () => {
     expect(textOf(port)).not.toMatch(/[\n{}]|link2|--ids/);
   });
 });
@@ -60,7 +60,8 @@ describe("the command for a LAG", () => {
     programs.add("az", "{}");
     programs.add("jq", "CHANGED");
     const calls = programs.run(textOf(lag));
-    expect(calls.map(([name]) => name).toSorted()).toEqual(["az", "az", "jq"]);
+    expect(calls).toHaveLength(3);
+    expect(calls.filter(([name]) => name === "jq")).toHaveLength(1);
     // Both ends of a pipe start at once.
     expect(calls.slice(0, 2)).toContainEqual(read);
     expect(calls[2]).toEqual([
@@ -71,7 +72,7 @@ describe("the command for a LAG", () => {
   it("nothing is written if the document could not be changed", () => {
     programs.add("az", "{}");
     programs.add("jq", "");
-    expect(() => programs.run(textOf(lag))).toThrow();
+    expect(() => programs.run(textOf(lag))).toThrow("Command failed");
     expect(programs.calls()).toHaveLength(2);
     expect(programs.calls()).toContainEqual(read);
   });
@@ -131,7 +132,9 @@ describe("a value that could mean more to a shell", () => {
 
   it("no text at all adds a word or a command to the line", () => {
     const words = textOf(port).split(" ").length;
-    const unit = fc.constantFrom(..."'\"$`;&|<>\n\r\t\\ ()*?[]{}~#!%=@:/.-aZ09\u00e9\u0000");
+    const unit = fc.constantFrom(
+      ..."'\"$`;&|<>\n\r\t\\ ()*?[]{}~#!%=@:/.-aZ09\u00e9\u0000".split(""),
+    );
     const more = fc.string({ unit, maxLength: 40 });
     const values = fc.record({
       cakSecretId: more.map((text) => port.cakSecretId + text),

@@ -324,7 +324,7 @@ describe("warnings", () => {
     ["ours", "it is as before again: our write took that change back"],
     ["theirs", "it is so now"],
     ["another", "now it has MACsec off, gcm-aes-xpn-256, SCI on, admin up"],
-  ] as const)("a change of another writer during ours is an error at once: %s", (now, end) => {
+  ] as const)("a change of another writer during ours is a warning at once: %s", (now, end) => {
     const setting = (digit: string) => ({
       pointsAt: {
         cakSecretId: `https://kv.vault.azure.net/secrets/erd-1-cak/${digit.repeat(32)}`,
@@ -336,14 +336,14 @@ describe("warnings", () => {
     const details: PeerDetails = {
       ...{ identity: "present", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
       ...{ provisioning: { port: undefined, link: undefined }, circuits: [] },
-      overlap: { ours, theirs },
+      lostUpdate: { ours, theirs },
     };
     const states = { ours, theirs, another: { ...ours, pointsAt: undefined } };
     const peer = { ...peerOn(keyOne, { details }), ...states[now] };
     const { warnings } = new HealthEvaluatorBench({ peer }).polls(1).status();
     const name = (what: string, digit: string): string => `erd-1-${what}/${digit.repeat(32)}`;
-    expect(warnings.find(({ code }) => code === "far-end-overlap")).toMatchObject({
-      ...{ severity: "error", about: "erd-demo/primary" },
+    expect(warnings.find(({ code }) => code === "far-end-lost-update")).toMatchObject({
+      ...{ severity: "warning", about: "erd-demo/primary" },
       next: "ask who changed it, then linkseal links erd-demo/primary",
       text:
         "while its sibling was written, another writer changed it from " +

@@ -106,18 +106,18 @@ class Server {
   }
 }
 
-const overlapOf = async (server: Server, link: "link1" | "link2") => {
+const lostOf = async (server: Server, link: "link1" | "link2") => {
   const { details } = await server.observe(link);
-  const overlap = details?.overlap;
-  if (overlap === undefined) return undefined;
-  return [overlap.ours.pointsAt?.cakSecretId, overlap.theirs.pointsAt?.cakSecretId];
+  const lostUpdate = details?.lostUpdate;
+  if (lostUpdate === undefined) return undefined;
+  return [lostUpdate.ours.pointsAt?.cakSecretId, lostUpdate.theirs.pointsAt?.cakSecretId];
 };
 
 const found = [secret("erd-link2-cak", "2"), secret("erd-link2-cak", "3")];
 
 describe("a colleague's PUT between our GET and our PUT", () => {
   // The other link was put back to its old identifiers, and nothing said so.
-  it("is reported if a read shows it before our PUT takes it back, and is not put right", async () => {
+  it("is reported if a read shows it before our PUT takes it back, and stays so", async () => {
     const server = new Server();
     let writes = 0;
     server.before = async (method) => {
@@ -128,17 +128,17 @@ describe("a colleague's PUT between our GET and our PUT", () => {
       await server.peer("link2").observe(never);
     };
     await server.put("link1", wantOf("9"));
-    expect(await overlapOf(server, "link2")).toEqual(found);
+    expect(await lostOf(server, "link2")).toEqual(found);
     const { pointsAt } = await server.observe("link2");
     expect(pointsAt?.cakSecretId).toBe(secret("erd-link2-cak", "2"));
-    expect([await overlapOf(server, "link1"), writes]).toEqual([undefined, 1]);
+    expect([await lostOf(server, "link1"), writes]).toEqual([undefined, 1]);
   });
 
   it("is reported if it lands after ours", async () => {
     const server = new Server();
     await server.put("link1", wantOf("9"));
     server.change("link2", "3");
-    expect(await overlapOf(server, "link2")).toEqual(found);
+    expect(await lostOf(server, "link2")).toEqual(found);
   });
 
   it.each<readonly [string, (link: Link) => Link]>([
@@ -154,7 +154,7 @@ describe("a colleague's PUT between our GET and our PUT", () => {
     const { properties } = server.port;
     const links = properties.links.map((each) => (each.name === "link2" ? change(each) : each));
     server.port = { properties: { ...properties, links } };
-    expect(await overlapOf(server, "link2")).toBeDefined();
+    expect(await lostOf(server, "link2")).toBeDefined();
   });
 
   it("is reported for a day, also after a write of ours to that link", async () => {
@@ -164,11 +164,11 @@ describe("a colleague's PUT between our GET and our PUT", () => {
     await server.observe("link2");
     await server.observe("link1");
     await server.put("link2", wantOf("8"));
-    expect(await overlapOf(server, "link2")).toEqual(found);
+    expect(await lostOf(server, "link2")).toEqual(found);
     await server.clock.runFor(24 * hour - second);
-    expect(await overlapOf(server, "link2")).toEqual(found);
+    expect(await lostOf(server, "link2")).toEqual(found);
     await server.clock.runFor(second);
-    expect(await overlapOf(server, "link2")).toBeUndefined();
+    expect(await lostOf(server, "link2")).toBeUndefined();
   });
 });
 
@@ -178,13 +178,13 @@ function withConfig(link: Link, change: Readonly<Record<string, string>>): Link 
   return { ...link, properties: { ...properties, macSecConfig } };
 }
 
-describe("a change of the other link that does not overlap with our write", () => {
+describe("a change of the other link outside of our write", () => {
   it("a change after the end of our write is an ordinary one", async () => {
     const server = new Server();
     await server.put("link1", wantOf("9"));
     await server.observe("link1");
     server.change("link2", "3");
-    expect(await overlapOf(server, "link2")).toBeUndefined();
+    expect(await lostOf(server, "link2")).toBeUndefined();
   });
 
   it("a change before our GET is part of what we carry", async () => {
@@ -192,7 +192,7 @@ describe("a change of the other link that does not overlap with our write", () =
     await server.observe("link2");
     server.change("link2", "3");
     await server.put("link1", wantOf("9"));
-    expect(await overlapOf(server, "link2")).toBeUndefined();
+    expect(await lostOf(server, "link2")).toBeUndefined();
     expect(server.port.properties.links[1]).toEqual(linkOf("link2", "3"));
   });
 
@@ -213,7 +213,7 @@ describe("a change of the other link that does not overlap with our write", () =
     await server.put("link1", wantOf("9"));
     release();
     await settled(server.clock, early);
-    expect(await overlapOf(server, "link2")).toBeUndefined();
+    expect(await lostOf(server, "link2")).toBeUndefined();
   });
 
   it("a write that Azure refuses carries nothing", async () => {
@@ -225,7 +225,7 @@ describe("a change of the other link that does not overlap with our write", () =
     const error = await refused(server.put("link1", wantOf("9")));
     expect([error.code, error.effect]).toEqual(["peer.rejected", "none"]);
     server.change("link2", "3");
-    expect(await overlapOf(server, "link2")).toBeUndefined();
+    expect(await lostOf(server, "link2")).toBeUndefined();
   });
 
   it("a write whose answer is lost may carry it", async () => {
@@ -234,7 +234,7 @@ describe("a change of the other link that does not overlap with our write", () =
     const error = await refused(server.put("link1", wantOf("9")));
     expect(error.effect).toBe("unknown");
     server.change("link2", "3");
-    expect(await overlapOf(server, "link2")).toEqual(found);
+    expect(await lostOf(server, "link2")).toEqual(found);
   });
 
   it("another link that is not understood does not hinder the write", async () => {
@@ -258,12 +258,12 @@ describe("our own operation", () => {
     const { key } = bench.newWant("link2");
     msee?.manualEdit("link2", { key });
     const { details } = await bench.observe("link2");
-    expect(details?.overlap?.theirs.pointsAt?.cakSecretId).toBe(key.cakSecretId);
+    expect(details?.lostUpdate?.theirs.pointsAt?.cakSecretId).toBe(key.cakSecretId);
     await bench.site.clock.runFor(5 * 60 * second);
     expect((await bench.observe("link1")).provisioning).toBe("settled");
     const later = bench.newWant("link2").key;
     msee?.manualEdit("link2", { key: later });
-    const after = (await bench.observe("link2")).details?.overlap;
+    const after = (await bench.observe("link2")).details?.lostUpdate;
     expect(after?.theirs.pointsAt?.cakSecretId).toBe(key.cakSecretId);
   });
 
@@ -284,6 +284,6 @@ describe("our own operation", () => {
     await bench.site.clock.runFor(5 * 60 * second);
     msee?.manualEdit("link2", { key });
     const { details } = await bench.observe("link2");
-    expect(details?.overlap?.theirs.pointsAt?.cakSecretId).toBe(key.cakSecretId);
+    expect(details?.lostUpdate?.theirs.pointsAt?.cakSecretId).toBe(key.cakSecretId);
   });
 });

@@ -6,8 +6,8 @@ import type { LinkSetting } from "#hal/device.ts";
 import { type Clock, type Instant, instantAfter } from "#hal/world.ts";
 import { type AzureLink, OddDocument, stateOf } from "./expressroute-document.ts";
 
-/** Another writer's change of a link, as `PeerDetails.overlap` has it. */
-interface Overlap {
+/** Another writer's change of a link, as `PeerDetails.lostUpdate` has it. */
+interface LostUpdate {
   readonly ours: LinkSetting;
   readonly theirs: LinkSetting;
 }
@@ -27,7 +27,7 @@ interface Watched {
 }
 
 /** One read of a document. */
-export interface OverlapRead {
+export interface DocumentSeen {
   readonly resource: string;
   readonly document: unknown;
   /** Number of the read, from `reading`. */
@@ -38,7 +38,7 @@ export interface OverlapRead {
   readonly isAtRest: boolean;
 }
 
-interface Found extends Overlap {
+interface Found extends LostUpdate {
   readonly link: AzureLink;
   readonly until: Instant;
 }
@@ -48,8 +48,8 @@ const reportedMs = 24 * 3_600_000;
 
 const other = (link: AzureLink): AzureLink => (link === "link1" ? "link2" : "link1");
 
-/** The overlaps of the writes of this process; a restart forgets them. */
-export class Overlaps {
+/** The writes of this process; a restart forgets them. */
+export class Updates {
   readonly #clock: Pick<Clock, "now">;
   #reads = 0;
   /** By resource id in lower case. */
@@ -92,7 +92,7 @@ export class Overlaps {
   }
 
   /** Compares a document; the first one after the end of our operation is the last. */
-  read({ resource, document, number, ...from }: OverlapRead): void {
+  read({ resource, document, number, ...from }: DocumentSeen): void {
     const key = resource.toLowerCase();
     const watched = this.#watched.get(key);
     if (watched === undefined || number <= watched.after) return;
@@ -110,7 +110,7 @@ export class Overlaps {
   }
 
   /** Returns what was found about a link; undefined = nothing. */
-  of(resource: string, link: AzureLink): Overlap | undefined {
+  of(resource: string, link: AzureLink): LostUpdate | undefined {
     const found = this.#of(resource.toLowerCase()).find((each) => each.link === link);
     return found === undefined ? undefined : { ours: found.ours, theirs: found.theirs };
   }
