@@ -73,6 +73,7 @@ export const parts: readonly Part[] = [
     named("unit", [
       "agent/api/api-hostile",
       "agent/azure/azure-hostile",
+      "agent/evidence/scorecard/documents",
       "drivers/transport/cli-hostile",
       "agent/config/config",
       "drivers/eos/eos-hostile",
