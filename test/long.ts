@@ -82,6 +82,7 @@ export const parts: readonly Part[] = [
     named("unit", [
       "agent/api/api-hostile",
       "agent/azure/azure-hostile",
+      "agent/evidence/scorecard/documents",
       "drivers/transport/cli-hostile",
       "agent/compare/permissions",
       "agent/config/config",
