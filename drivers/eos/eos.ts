@@ -39,6 +39,13 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
+/**
+ * A message of syslog, which a terminal with `terminal monitor` gets between the lines of an answer.
+ * Its time has the form of RFC 3164 or RFC 3339, by `logging format timestamp`.
+ */
+const syslog =
+  /^(?:[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\S{0,16} .{0,200}%[A-Z][A-Z0-9_]{1,40}-\d-[A-Z0-9_]{2,60}: /;
+
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
@@ -48,7 +55,7 @@ const platform: CliPlatform = {
     { pattern: /^% .*no such session/i, code: "device.commitExpired" },
     { pattern: /^% /, code: "device.rejected" },
   ],
-  noise: /^(?!)/,
+  noise: syslog,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
   mark: commentMark,
 };

@@ -173,7 +173,7 @@ export function readFrames(reported: JsonRecord | undefined): MacsecFrames | und
     rxLate: counterIn(details, "inPktsLate"),
     rxNoSci: counterIn(details, "inPktsNoSCI"),
     rxUnknownSci: undefined,
-    rxNotUsingSa: undefined,
+    rxNotUsingSa: counterIn(details, "inPktsNotUsingSA"),
     rxUnusedSa: undefined,
     nextPn: undefined,
   };

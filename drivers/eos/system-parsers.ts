@@ -4,7 +4,17 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { sessionTo } from "../platform/router-observation.ts";
-import { flagIn, listIn, numberIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
+import {
+  flagIn,
+  type JsonRecord,
+  listIn,
+  numberIn,
+  parse,
+  recordIn,
+  recordOf,
+  rowsIn,
+  textIn,
+} from "./json.ts";
 import { isPort, portOfUnit } from "./names.ts";
 
 export interface Software {
@@ -25,12 +35,20 @@ export function readClock(text: string): WallTime | undefined {
 }
 
 /**
- * Returns when the router was last rebooted, a time that its own clock does not move afterwards.
+ * Returns the time of the newest reset, which the router's own clock does not move afterwards;
+ * "none" = the router reports no reset, or none with a time.
  */
-export function readBootId(text: string): string | undefined {
-  const [newest] = listIn(parse(text), "resetCauses") ?? [];
-  const at = numberIn(recordOf(newest), "timestamp");
-  return at === undefined ? undefined : String(Math.floor(at));
+export function readResetTime(text: string): string | undefined {
+  const causes = listIn(parse(text), "resetCauses");
+  if (causes === undefined) return undefined;
+  const at = numberIn(recordOf(causes[0]), "timestamp");
+  return at === undefined ? "none" : String(Math.floor(at));
+}
+
+/** Returns the time at which the running software was booted. */
+export function readBootTime(text: string): string | undefined {
+  const at = numberIn(parse(text), "bootupTimestamp");
+  return at === undefined || at === 0 ? undefined : `boot ${Math.floor(at)}`;
 }
 
 /** A configuration session, open or committed. */
@@ -65,28 +83,38 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Reads Ethernet ports only. */
+/** Reads Ethernet ports only; undefined = the reply has no interface, and every router has one. */
 export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
   const rows = rowsIn(parse(text), "interfaces");
-  if (rows === undefined) return undefined;
+  if (rows === undefined || rows.length === 0) return undefined;
   return new Map(
     rows.flatMap(([name, one]): [PortName, Physical][] => {
       if (!isPort(name)) return [];
       const protocol = textIn(one, "lineProtocolStatus");
-      const statistics = recordIn(one, "interfaceStatistics");
-      const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
-      const rate: PortRate = {
-        rxPps: number("inPktsRate"),
-        txPps: number("outPktsRate"),
-        rxBps: number("inBitsRate"),
-        txBps: number("outBitsRate"),
-        lineBps: numberIn(one, "bandwidth") ?? Number.NaN,
-      };
-      const isWhole = Object.values(rate).every(Number.isFinite);
-      const linkUp = protocol === undefined ? undefined : protocol === "up";
-      return [[name, { linkUp, rate: isWhole ? rate : undefined }]];
+      return [[name, { linkUp: linkOf(protocol), rate: rateOf(one) }]];
     }),
   );
+}
+
+/** Reads RFC 2863's ifOperStatus as EOS spells it; a port under test is neither up nor down. */
+function linkOf(status: string | undefined): boolean | undefined {
+  if (status === "up") return true;
+  const isDown = status === "down" || status === "lowerLayerDown" || status === "notPresent";
+  return isDown ? false : undefined;
+}
+
+function rateOf(one: JsonRecord): PortRate | undefined {
+  const statistics = recordIn(one, "interfaceStatistics");
+  const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
+  const rate: PortRate = {
+    rxPps: number("inPktsRate"),
+    txPps: number("outPktsRate"),
+    rxBps: number("inBitsRate"),
+    txBps: number("outBitsRate"),
+    // A virtual router reports 0, which is the rate of no line.
+    lineBps: numberIn(one, "bandwidth") || Number.NaN,
+  };
+  return Object.values(rate).every(Number.isFinite) ? rate : undefined;
 }
 
 export interface Peer {

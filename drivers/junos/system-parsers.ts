@@ -10,6 +10,12 @@ import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transp
 import type { Neighbour } from "./config.ts";
 import { isPort } from "./names.ts";
 
+/** Returns the only element of that name; two are of two nodes of a cluster, and may differ. */
+function onlyOf(reply: XmlElement, name: string): XmlElement | undefined {
+  const [found, ...more] = everyOf(reply, name);
+  return more.length === 0 ? found : undefined;
+}
+
 /** Returns the seconds from the attribute; the text is made from it. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
   return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
@@ -20,19 +26,34 @@ export interface Uptime {
   readonly bootId: string;
 }
 
+/** Two nodes of a cluster reply one after the other, in seconds. */
+const nodeSkewMax = 5;
+
+/**
+ * Reads the clock, and the boots of all nodes of a cluster as one id. undefined = not understood,
+ * or the clocks of two nodes differ.
+ */
 export function readUptime(reply: XmlElement): Uptime | undefined {
-  const [uptime] = everyOf(reply, "system-uptime-information");
-  const now = secondsIn(childOf(uptime, "current-time"));
-  const booted = secondsIn(childOf(uptime, "system-booted-time"));
-  if (now === undefined || booted === undefined) return undefined;
-  return { wall: (now * 1000) as WallTime, bootId: String(booted) };
+  const nodes = everyOf(reply, "system-uptime-information").map((uptime) => ({
+    now: secondsIn(childOf(uptime, "current-time")),
+    booted: secondsIn(childOf(uptime, "system-booted-time")),
+  }));
+  const boots: number[] = [];
+  const first = nodes[0]?.now;
+  for (const { now, booted } of nodes) {
+    if (first === undefined || now === undefined || booted === undefined) return undefined;
+    if (Math.abs(now - first) > nodeSkewMax) return undefined;
+    boots.push(booted);
+  }
+  if (first === undefined) return undefined;
+  return { wall: (first * 1000) as WallTime, bootId: boots.toSorted((a, b) => a - b).join(" ") };
 }
 
 const pendingPattern = /commit confirmed, rollback in/;
 
 /** Returns the commits, the newest first. */
 export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
-  const [information] = everyOf(reply, "commit-information");
+  const information = onlyOf(reply, "commit-information");
   if (information === undefined) return undefined;
   const entries = childrenOf(information, "commit-history").map((one) => {
     const comment = textOf(one, "comment") ?? "";
@@ -60,14 +81,21 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Reads Ethernet ports only. */
+/**
+ * Reads Ethernet ports only. undefined = the reply has no interface, or one interface twice: every
+ * router has one, and each of them once.
+ */
 export function readInterfaces(reply: XmlElement): ReadonlyMap<PortName, Physical> | undefined {
-  if (everyOf(reply, "interface-information").length === 0) return undefined;
+  const all = everyOf(reply, "interface-information").flatMap((one) =>
+    childrenOf(one, "physical-interface"),
+  );
+  const names = new Set(all.map((one) => textOf(one, "name")));
+  if (names.size === 0 || names.size < all.length || names.has(undefined)) return undefined;
   const ports = new Map<PortName, Physical>();
-  for (const one of everyOf(reply, "physical-interface")) {
+  for (const one of all) {
     const name = textOf(one, "name") ?? "";
     if (!isPort(name)) continue;
-    const oper = textOf(one, "oper-status");
+    const oper = stateOf(textOf(one, "oper-status"));
     ports.set(name, {
       admin: stateOf(textOf(one, "admin-status")),
       linkUp: oper === undefined ? undefined : oper === "up",
@@ -94,6 +122,7 @@ function rateOf(one: XmlElement): PortRate | undefined {
   return Object.values(rate).every(Number.isFinite) ? rate : undefined;
 }
 
+/** Reads `1000mbps` or `100Gbps`; a port may print `Auto` or `Unspecified` instead. */
 function speedOf(text: string): number {
   const found = /^(\d{1,6})\s*([gm])bps$/i.exec(text);
   if (found === null) return Number.NaN;
@@ -177,7 +206,7 @@ const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);
  * table, is not understood.
  */
 export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] | undefined {
-  if (everyOf(reply, "route-information").length === 0) return undefined;
+  if (onlyOf(reply, "route-information") === undefined) return undefined;
   const tables = everyOf(reply, "route-table");
   const rows = tables.flatMap((table) => childrenOf(table, "rt"));
   if (rows.length !== everyOf(reply, "rt").length) return undefined;
@@ -239,9 +268,25 @@ export interface Software {
   readonly version: string;
 }
 
+/**
+ * Reads model and release. undefined = one of them is missing, or two nodes or routing engines
+ * differ in them.
+ */
 export function readSoftware(reply: XmlElement): Software | undefined {
-  const [software] = everyOf(reply, "software-information");
-  if (software === undefined) return undefined;
-  const model = textOf(software, "product-model") ?? "";
-  return { model: model.toLowerCase(), version: textOf(software, "junos-version") ?? "" };
+  const [first, ...others] = everyOf(reply, "software-information").map(softwareOf);
+  const isSame = others.every(
+    (one) => one !== undefined && one.model === first?.model && one.version === first.version,
+  );
+  return isSame ? first : undefined;
+}
+
+function softwareOf(one: XmlElement): Software | undefined {
+  const model = textOf(one, "product-model")?.toLowerCase();
+  // Releases before 15.1 print it behind the name of a package alone.
+  const base = childrenOf(one, "package-information").find(
+    (each) => textOf(each, "name") === "junos",
+  );
+  const printed = /\[([^[\]]{1,64})\]$/.exec(textOf(base, "comment") ?? "")?.[1];
+  const version = textOf(one, "junos-version") ?? printed;
+  return model && version ? { model, version } : undefined;
 }
