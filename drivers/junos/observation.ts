@@ -28,6 +28,7 @@ import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
+  commitsAt,
   peerOf,
   readCommits,
   readInterfaces,
@@ -84,11 +85,14 @@ export async function observe(
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
-    control: reading(together({ uptime, commits }), at, ({ uptime: times, commits: [newest] }) => ({
-      ...times,
-      configId: newest?.id ?? "none",
-      commitPending: newest?.isPending === true,
-    })),
+    control: reading(together({ uptime, commits }), at, (reported) => {
+      const [newest] = commitsAt(reported.commits, reported.uptime.wall);
+      return {
+        ...reported.uptime,
+        configId: newest?.id ?? "none",
+        commitPending: newest?.isPending === true,
+      };
+    }),
     macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({

@@ -49,30 +49,65 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
   return { wall: (first * 1000) as WallTime, bootId: boots.toSorted((a, b) => a - b).join(" ") };
 }
 
-const pendingPattern = /commit confirmed, rollback in/;
+const trialPattern = /commit confirmed, rollback in(?: (\d{1,5}) ?min)?/;
+const minuteMs = 60_000;
+
+/** A commit of the history. */
+export interface ReportedCommit extends Omit<Commit, "isPending"> {
+  /**
+   * When a trial that nothing confirms has ended; "waits" = the router says that it still waits;
+   * undefined = it is no trial.
+   */
+  readonly trial: "waits" | WallTime | undefined;
+}
 
 /** Returns the commits, the newest first. */
-export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
+export function readCommits(reply: XmlElement): readonly ReportedCommit[] | undefined {
   const information = onlyOf(reply, "commit-information");
   if (information === undefined) return undefined;
   const entries = childrenOf(information, "commit-history").map((one) => {
     const comment = textOf(one, "comment") ?? "";
     const log = textOf(one, "log") ?? "";
     // If the commit has a log message, Junos puts its remark into the comment, otherwise here.
-    const note = pendingPattern.test(log) ? comment : log || comment;
-    const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
+    const note = trialPattern.test(log) ? comment : log || comment;
     const user = textOf(one, "user") ?? "";
-    return {
-      number: wholeOf(textOf(one, "sequence-number")),
-      note,
-      isPending: childOf(one, "commit-confirmed") !== undefined || isMarked,
-      id: `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`,
-    };
+    const id = `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`;
+    return { number: wholeOf(textOf(one, "sequence-number")), note, id, trial: trialOf(one) };
   });
-  if (entries.some(({ number }) => number === undefined)) return undefined;
+  const numbers = new Set(entries.map(({ number }) => number));
+  if (numbers.has(undefined) || numbers.size < entries.length) return undefined;
   return entries
     .toSorted((a, b) => (a.number ?? 0) - (b.number ?? 0))
-    .map(({ note, isPending, id }, index) => ({ note, isPending: isPending && index === 0, id }));
+    .map(({ note, id, trial }) => ({ note, id, trial }));
+}
+
+/**
+ * Reads whether a commit is a trial. The remark stays in the history for ever; beside it there is an
+ * element of its own while the router waits. Whether all releases print that is not known.
+ */
+function trialOf(one: XmlElement): ReportedCommit["trial"] {
+  if (childOf(one, "commit-confirmed") !== undefined) return "waits";
+  const texts = [textOf(one, "comment") ?? "", textOf(one, "log") ?? ""];
+  const remark = texts.find((text) => trialPattern.test(text));
+  if (remark === undefined) return undefined;
+  const minutes = wholeOf(trialPattern.exec(remark)?.[1]);
+  const at = secondsIn(one);
+  if (minutes === undefined || at === undefined) return "waits";
+  return (at * 1000 + (minutes + 1) * minuteMs) as WallTime;
+}
+
+/**
+ * Returns the commits as they are at a time of the router's clock: only the newest one can wait for
+ * its confirm.
+ */
+export function commitsAt(
+  reported: readonly ReportedCommit[],
+  wall: WallTime,
+): readonly Commit[] {
+  return reported.map(({ note, id, trial }, index) => {
+    const waits = trial === "waits" || (trial !== undefined && wall < trial);
+    return { note, id, isPending: index === 0 && waits };
+  });
 }
 
 export interface Physical {
