@@ -115,6 +115,11 @@ export const parts: readonly Part[] = [
       "agent/rotation/window",
     ]),
   ),
+  long(
+    "dirty",
+    "a hundred thousand changes of real layouts for each reader of a router's answers",
+    named("unit", ["drivers/iosxe/iosxe-dirty", "drivers/iosxr/iosxr-dirty"]),
+  ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {
     ...{ name: "load", what: "the tiers without a kernel, twice, beside a busy machine" },
