@@ -20,9 +20,9 @@ import { childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.t
 export type ReportedElements = readonly XmlElement[];
 
 /**
- * Returns the elements by interface. undefined = no element of that name is in the reply, or two
- * parts of it are about one interface, as from two nodes of a cluster: which one is true is not
- * known.
+ * Returns the elements by interface. undefined = no element of that name is in the reply, a part of
+ * it names no interface, or two parts name one, as two nodes of a cluster may: which of them is true
+ * is not known.
  */
 export function byInterface(
   reply: XmlElement,
@@ -30,24 +30,41 @@ export function byInterface(
 ): ReadonlyMap<PortName, ReportedElements> | undefined {
   const parents = everyOf(reply, name);
   if (parents.length === 0) return undefined;
-  const reported = new Map<PortName, XmlElement[]>();
-  for (const parent of parents) {
-    let group: XmlElement[] = [];
-    for (const child of parent.children) {
-      const inside = textOf(child, "interface-name");
-      const port = child.name === "interface-name" ? child.text : inside;
-      if (port !== undefined) {
-        // The association may be bound to a unit of the interface.
-        const plain = port.replace(/\.0$/, "");
-        if (reported.has(plain)) return undefined;
-        group = [];
-        reported.set(plain, group);
-      }
-      group.push(...(inside === undefined ? [child] : child.children));
+  const reported = new Map<PortName, ReportedElements>();
+  for (const { children } of parents) {
+    const parts = children.length === 0 ? [] : partsOf(children);
+    if (parts === undefined) return undefined;
+    for (const [port, elements] of parts) {
+      // The association may be bound to a unit of the interface.
+      const plain = port.replace(/\.0$/, "");
+      if (reported.has(plain)) return undefined;
+      reported.set(plain, elements);
     }
   }
   return reported;
 }
+
+/** Divides elements by the names of interfaces before them or in them; undefined = one has none. */
+function partsOf(children: ReportedElements): readonly [PortName, ReportedElements][] | undefined {
+  const [first, ...more] = children.filter((one) => one.name === "interface-name");
+  const isOne = first !== undefined && more.length === 0;
+  if (isOne && !children.some(({ name }) => selfNamed.has(name))) return [[first.text, children]];
+  const parts: [PortName, XmlElement[]][] = [];
+  for (const child of children) {
+    const inside = textOf(child, "interface-name");
+    const port = child.name === "interface-name" ? child.text : inside;
+    if (port !== undefined) parts.push([port, inside === undefined ? [child] : [...child.children]]);
+    else if (parts.length === 0 || selfNamed.has(child.name)) return undefined;
+    else parts.at(-1)?.[1].push(child);
+  }
+  return parts;
+}
+
+/** Elements that have the name of their interface in them. */
+const selfNamed: ReadonlySet<string> = new Set([
+  "macsec-interface-common-information",
+  "mka-interface-statistics",
+]);
 
 const leafOf = (reported: ReportedElements, name: string): string | undefined =>
   reported.find((one) => one.name === name)?.text;
@@ -64,7 +81,9 @@ export interface Channels {
   readonly receives: readonly number[];
 }
 
+/** Returns undefined if the list has several sending channels: a SecY has one. */
 export function readChannels(reported: ReportedElements): Channels | undefined {
+  if (all(reported, "outbound-secure-channel").length > 1) return undefined;
   const suite = suiteOf(leafOf(reported, "cipher-suite"));
   const inUse = (channel: string, association: string): readonly number[] =>
     all(reported, channel).flatMap((one) =>
@@ -288,12 +307,17 @@ function sumOf(...counters: readonly (bigint | undefined)[]): bigint | undefined
 
 /**
  * Reads the counters of the secure channels: those of single associations stay at zero on some
- * images.
+ * images. undefined = not understood, or there are two channels of one direction: a link has one
+ * peer.
  */
 export function readFrames(
   reported: ReportedElements,
   channels: Channels | undefined,
 ): MacsecFrames | undefined {
+  const isTwice = ["secure-channel-sent", "secure-channel-received"].some(
+    (name) => all(reported, name).length > 1,
+  );
+  if (isTwice) return undefined;
   const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined =>
     sumOf(
       ...all(reported, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))),

@@ -18,6 +18,7 @@ import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
+  type Channels,
   type ReportedElements,
   readChannels,
   readFrames,
@@ -144,7 +145,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: settingsOf(port, results, at),
-    liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
+    liveSuite: liveSuiteOf(connections, channels, at),
     keys: keysOf(port, results, at),
     session: reading(sessions, at, (reported) =>
       plan === undefined ? undefined : readSession(reported.get(port), plan.settings, channels),
@@ -153,6 +154,15 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     frames: counted(statistics, (reported) => readFrames(reported, channels)),
     rate: reading(physical, at, (all) => all.get(port)?.rate),
   };
+}
+
+function liveSuiteOf(
+  connections: QueryResults["connections"],
+  channels: Channels | undefined,
+  at: Instant,
+): MacsecPort["liveSuite"] {
+  if ("why" in connections) return unknown(connections.why, at);
+  return channels === undefined ? unknown("unparsed", at) : known(channels.suite, at);
 }
 
 function settingsOf(port: PortName, { config }: QueryResults, at: Instant): MacsecPort["settings"] {
