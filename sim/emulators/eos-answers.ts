@@ -71,8 +71,8 @@ export const states: Questions<EosConfiguration, Json> = [
   [/^configuration sessions detail$/, (emulator) => sessionsOf(emulator)],
   [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
   [/^clock$/, ({ router }) => clock(router)],
-  [/^reload cause$/, ({ router, bootedAt }) => reloadCause(router, bootedAt)],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^reload cause$/, ({ router, model, bootedAt }) => reloadCause(router, model, bootedAt)],
+  [/^interfaces$/, ({ router, model }) => interfaces(router, model)],
   [/^mac security status$/, ({ router }) => status(router)],
   [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
   [/^mac security participants detail$/, ({ router }) => participants(router)],
@@ -169,7 +169,7 @@ function clock(router: Router): Json {
 }
 
 /** Some routers have forgotten the cause of their boot, or never had one. */
-function reloadCause(router: Router, booted: number): Json {
+function reloadCause(router: Router, { model }: EosModel, booted: number): Json {
   const causes = [
     {
       description: "Reload requested by the user.",
@@ -178,7 +178,7 @@ function reloadCause(router: Router, booted: number): Json {
       debugInfoIsDir: false,
     },
   ];
-  const resetCauses = formOf(router, "reset-causes", [causes, []]);
+  const resetCauses = formOf(router, `reset-causes-${model}`, [causes, []]);
   return { kernelCrashData: [], resetCauses, full: false };
 }
 
@@ -199,11 +199,11 @@ function perPort(ports: readonly MacsecPort[], describe: (port: MacsecPort) => J
   return { interfaces: Object.fromEntries(ports.map((port) => [port.port, describe(port)])) };
 }
 
-function interfaces(router: Router): Json {
+function interfaces(router: Router, { model }: EosModel): Json {
+  const down = formOf(router, `down-${model}`, ["down", "lowerLayerDown", "notPresent"]);
   const reported = perPort(portsOf(router), (port) => {
     const rate = known(port.rate);
     const isUp = known(port.linkUp) === true;
-    const down = formOf(router, "down", ["down", "lowerLayerDown", "notPresent"]);
     const idle = known(port.admin) === "down" ? "disabled" : "notconnect";
     return {
       name: port.port,

@@ -52,7 +52,7 @@ export function answerOf(emulator: JunosConfiguration, operation: XmlNode): Answ
   const ofOther = perNode.get(operation.name);
   if (answer === undefined || names === undefined || ofOther === undefined) return answer;
   const [first, second] = names;
-  const form = formOf(emulator.router, "second-node", ["empty", "same"] as const);
+  const form = formOf(emulator.router, `second-node-${emulator.model.model}`, ["empty", "same"] as const);
   const other = ofOther === "same" || form === "same" ? answer : nodes`${ofOther};`;
   return nodes`
     multi-routing-engine-results {
@@ -89,7 +89,7 @@ const questions = new Map<
         ? tunnelInterfaces(current, router)
         : interfaces(router),
   ],
-  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-session-information", ({ router, model }) => mkaSessions(router, model)],
   ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
   ["get-macsec-connection-information", ({ router }) => connections(router)],
   ["get-macsec-statistics", ({ router }) => statistics(router)],
@@ -180,8 +180,8 @@ const speedOf = (bps: number): string =>
  * Lists only ports with a bound association; the others have no session. Peers are listed below each
  * CAK or below the interface.
  */
-function mkaSessions(router: Router): Answer {
-  const form = formOf(router, "mka-peers", ["perCak", "perInterface"] as const);
+function mkaSessions(router: Router, { model }: Model): Answer {
+  const form = formOf(router, `mka-peers-${model}`, ["perCak", "perInterface"] as const);
   const reported = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
     return session === undefined ? [] : sessionOf(port, session, form);
