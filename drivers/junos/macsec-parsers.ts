@@ -66,8 +66,11 @@ const selfNamed: ReadonlySet<string> = new Set([
   "mka-interface-statistics",
 ]);
 
-const leafOf = (reported: ReportedElements, name: string): string | undefined =>
-  reported.find((one) => one.name === name)?.text;
+/** Returns the text of the only element of that name. */
+function leafOf(reported: ReportedElements, name: string): string | undefined {
+  const [only, ...more] = all(reported, name);
+  return more.length === 0 ? only?.text : undefined;
+}
 
 const all = (reported: ReportedElements, name: string): ReportedElements =>
   reported.filter((one) => one.name === name);
@@ -112,9 +115,10 @@ export function readSession(
   if (reported === undefined) return emptySession(closed);
   const state = stateOf(leafOf(reported, "interface-state"));
   const caks = caksOf(reported);
-  const principal = principalOf(reported, caks);
-  const lists = listsOf(reported, caks);
-  if (state === undefined || lists === undefined) return undefined;
+  const [used, ...more] = inUse(reported, caks);
+  const principal = used ?? leafOf(reported, "cak-name")?.toLowerCase();
+  const lists = listsOf(reported);
+  if (state === undefined || lists === undefined || more.length > 0) return undefined;
   const live = liveUnder(lists, principal);
   // A reply without the peers of the CAK in use proves nothing about them.
   if (state === "secured" && live === undefined) return undefined;
@@ -159,13 +163,14 @@ function caksOf(reported: ReportedElements): readonly Cak[] {
   }));
 }
 
-const nameIn = (one: XmlElement): string | undefined => textOf(one, "cak-name")?.toLowerCase();
+const nameIn = (one: XmlElement): string | undefined =>
+  textOf(one, "cak-name")?.toLowerCase() || undefined;
 
-/** Returns the name of the CAK in use; undefined = the reply names none. */
-function principalOf(reported: ReportedElements, caks: readonly Cak[]): string | undefined {
-  const [named] = all(reported, "session-live").flatMap((one) => nameIn(one) ?? []);
-  const live = caks.find(({ status }) => status === "live")?.name;
-  return named ?? live ?? leafOf(reported, "cak-name")?.toLowerCase();
+/** Returns the names of the CAKs in use; there can be one. */
+function inUse(reported: ReportedElements, caks: readonly Cak[]): ReadonlySet<string> {
+  const named = all(reported, "session-live").map((one) => nameIn(one) ?? "");
+  const live = caks.filter(({ status }) => status === "live").map(({ name }) => name);
+  return new Set([...named, ...live]);
 }
 
 /** The peers of one CAK; `cak` undefined = of the one in use. */
@@ -183,15 +188,13 @@ interface Peer {
 /**
  * Returns the lists of peers, one for each CAK. Junos has a participant for each CAK, with a member
  * identifier and peers of its own, so the same router is listed below each of them. undefined = one
- * peer is in two states, or two CAKs are in use.
+ * peer is in two states, or a CAK has no name.
  */
-function listsOf(
-  reported: ReportedElements,
-  caks: readonly Cak[],
-): readonly PeerList[] | undefined {
+function listsOf(reported: ReportedElements): readonly PeerList[] | undefined {
   const isOfCak = ({ name }: XmlElement): boolean =>
     name === "session-cak" || name === "session-live";
   const named = reported.filter(isOfCak);
+  if (named.some((one) => nameIn(one) === undefined)) return undefined;
   const ours = new Set(
     [reported, ...named.map(({ children }) => children)].flatMap(
       (elements) => leafOf(elements, "member-identifier")?.toLowerCase() ?? [],
@@ -209,8 +212,7 @@ function listsOf(
       ours,
     ),
   );
-  const inUse = new Set(caks.filter(({ status }) => status === "live").map(({ name }) => name));
-  if (inUse.size > 1 || [...lists.values()].some(hasTwoStates)) return undefined;
+  if ([...lists.values()].some(hasTwoStates)) return undefined;
   return [...lists].map(([cak, peers]) => ({ cak, peers }));
 }
 
@@ -248,10 +250,12 @@ function peersIn(elements: ReportedElements, ours: ReadonlySet<string>) {
   return isListed ? found : undefined;
 }
 
+const peerState = /^(?:\S* ?\()?(live|potential)\)?$/i;
+
 /** Releases print the state in an element of its own, or behind the identifier. */
 function peerOf(one: XmlElement, mi: string): Peer {
-  const words = one.children.map(({ text }) => text.toLowerCase());
-  const isLive = words.some((word) => word === "live" || word.endsWith("(live)"));
+  const states = one.children.flatMap(({ text }) => peerState.exec(text)?.[1]?.toLowerCase() ?? []);
+  const isLive = states.length > 0 && states.every((state) => state === "live");
   return { name: textOf(one, "sci")?.toLowerCase() ?? identifierIn(mi), isLive };
 }
 
@@ -318,10 +322,13 @@ export function readFrames(
     (name) => all(reported, name).length > 1,
   );
   if (isTwice) return undefined;
-  const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined =>
-    sumOf(
-      ...all(reported, channel).flatMap((one) => names.map((name) => countOf(textOf(one, name)))),
-    );
+  // One counter that is not understood makes the sum of them unknown.
+  const inChannels = (channel: string, ...names: readonly string[]): bigint | undefined => {
+    const [own] = all(reported, channel);
+    const printed = names.filter((name) => childrenOf(own, name).length > 0);
+    const counts = printed.map((name) => countOf(textOf(own, name)));
+    return counts.includes(undefined) ? undefined : sumOf(...counts);
+  };
   // Releases put a counter beside the channels or in them.
   const anywhere = (...names: readonly string[]): bigint | undefined =>
     sumOf(

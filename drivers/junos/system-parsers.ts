@@ -18,7 +18,8 @@ function onlyOf(reply: XmlElement, name: string): XmlElement | undefined {
 
 /** Returns the seconds from the attribute; the text is made from it. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
-  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
+  const [only, ...more] = childrenOf(parent, "date-time");
+  return more.length === 0 ? wholeOf(only?.attributes.get("seconds")) : undefined;
 }
 
 export interface Uptime {
@@ -270,12 +271,16 @@ export function prefixOf(one: XmlElement): string | undefined {
 
 /**
  * Returns whether a route is in use, by Junos' legend: `*` both, `+` active, `@` for routing only,
- * `#` for forwarding only, `-` last active. undefined = another sign.
+ * `#` for forwarding only, `-` last active, a blank for the others. undefined = another sign, two of
+ * them, or none for a route that is marked as active otherwise.
  */
 export function isActive(entry: XmlElement): boolean | undefined {
-  const tag = (textOf(entry, "active-tag") ?? "").trim();
-  if (tag === "" || tag === "-") return false;
-  return /^[*+@#]$/.test(tag) ? true : undefined;
+  const [only, ...more] = childrenOf(entry, "active-tag");
+  if (more.length > 0) return undefined;
+  const tag = only?.text ?? "";
+  if (/^[*+@#]$/.test(tag)) return true;
+  const isOther = tag === "" || tag === "-";
+  return isOther && childOf(entry, "current-active") === undefined ? false : undefined;
 }
 
 /** Returns the interface of the route in use, without its unit; undefined = none is known. */

@@ -70,18 +70,18 @@ export function readIpsecSas(reply: XmlElement): ReportedSas | undefined {
   return reported;
 }
 
-function isSameSas(
-  one: readonly ReportedSa[] | undefined,
-  other: readonly ReportedSa[] | undefined,
-): boolean {
-  if (one === undefined || other === undefined) return false;
-  const names = (sas: readonly ReportedSa[]): string =>
-    sas
-      .map(({ direction, spi }) => `${direction} ${spi}`)
-      .toSorted()
-      .join();
-  return names(one) === names(other);
+type ReadSas = readonly ReportedSa[] | undefined;
+
+function isSameSas(one: ReadSas, other: ReadSas): boolean {
+  return one !== undefined && other !== undefined && namesOf(one).join() === namesOf(other).join();
 }
+
+const namesOf = (sas: readonly ReportedSa[]): readonly string[] =>
+  sas.map(({ direction, spi }) => `${direction} ${spi}`).toSorted();
+
+/** Returns undefined if one SA is listed twice. */
+const distinct = (sas: ReadSas): ReadSas =>
+  sas !== undefined && new Set(namesOf(sas)).size === sas.length ? sas : undefined;
 
 function ipsecSasIn(node: XmlElement): ReportedSas | undefined {
   const reported = new Map<string, ReportedSa[] | undefined>();
@@ -98,7 +98,7 @@ function ipsecSasIn(node: XmlElement): ReportedSas | undefined {
     if (known.length === read.length) before?.push(...known);
     reported.set(vpn, known.length === read.length ? before : undefined);
   }
-  return reported;
+  return new Map([...reported].map(([vpn, sas]) => [vpn, distinct(sas)]));
 }
 
 /** Reads `DH-group-20`, or that there is none. */

@@ -353,8 +353,9 @@ function received(router: Router, peer: string): Answer {
     const rows = reported.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
         (isUsed) => nodes`
-          rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
-            nh { to ${peer}; } }`,
+          rt-entry { active-tag ${isUsed ? "*" : " "};
+            ${isUsed ? nodes`current-active; last-active;` : []}
+            protocol-name BGP; nh { to ${peer}; } }`,
       );
       return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;
     });
