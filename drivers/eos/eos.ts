@@ -24,6 +24,7 @@ import {
   readSessions,
   readSoftware,
 } from "./system-parsers.ts";
+import { messageOfSyslog } from "./syslog.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 
@@ -39,17 +40,6 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-/**
- * The time at the begin of a message of syslog, as in RFC 3164 or RFC 3339 (`logging format
- * timestamp`), and the message's code. A terminal with `terminal monitor` gets such messages between
- * the lines of an answer.
- */
-const stamps = [
-  String.raw`[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?\d\d:\d\d:\d\d`,
-  String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d`,
-];
-const messageCode = String.raw`%[A-Z][A-Z0-9_]{1,40}-\d-[A-Z0-9_]{2,60}: `;
-
 const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
@@ -59,7 +49,7 @@ const platform: CliPlatform = {
     { pattern: /^% .*no such session/i, code: "device.commitExpired" },
     { pattern: /^% /, code: "device.rejected" },
   ],
-  noise: new RegExp(`^(?:${stamps.join("|")})\\S{0,16} .{0,200}${messageCode}`),
+  noise: messageOfSyslog,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
   mark: commentMark,
 };

@@ -57,13 +57,18 @@ export interface ConfigSession {
   readonly state: "pending" | "pendingCommitTimer" | "completed" | "other";
 }
 
-/** Returns the sessions; one whose commit waits for its confirm comes first. */
+/**
+ * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session has
+ * no state, or a timer runs for one without a name.
+ */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const reported = parse(text);
   const rows = rowsIn(reported, "sessions");
   if (rows === undefined) return undefined;
   // Newer releases name it beside the list, whatever the list says about it.
   const beside = textIn(reported, "commitTimerSessionName") ?? "";
+  const isNameless = beside === "" && numberIn(reported, "commitTimerExpireTime") !== undefined;
+  if (isNameless || rows.some(([, row]) => textIn(row, "state") === undefined)) return undefined;
   const sessions = rows.map(([name, row]): ConfigSession => {
     const state = textIn(row, "state") ?? "";
     if (name === beside) return { name, state: "pendingCommitTimer" };
@@ -175,7 +180,9 @@ export const isPrefix = (text: string): boolean => /^[0-9a-f.:]+\/\d{1,3}$/i.tes
 function isInUse(path: unknown): boolean | undefined {
   const type = recordIn(recordOf(path), "routeType");
   const isActive = flagIn(type, "active");
-  return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
+  if (isActive !== false) return isActive;
+  const contributes = flagIn(type, "ecmpContributor");
+  return contributes === undefined && flagIn(type, "ecmp") === true ? undefined : contributes === true;
 }
 
 /** Returns the interface of the route in use, without its unit; undefined = none is known. */
