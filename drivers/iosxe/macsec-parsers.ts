@@ -1,7 +1,7 @@
 // Counters as IOS XE reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
 
 /**
  * Reads the port's counters of MKPDUs: one page for each key, summed. The reason of a failed MKPDU
@@ -11,7 +11,7 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
   const pages = text
     .split(/^MKPDU Statistics$/m)
     .slice(1)
-    .map(fieldsOf);
+    .map(countersOf);
   const sent = sumOf(pages, "MKPDUs Transmitted");
   const received = sumOf(pages, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;
@@ -25,9 +25,9 @@ export function readFrames(
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
   const [secyText = "", ...others] = text.split(/^ ?(?=Controlled Port|Transmit SC|Receive SA)/m);
-  const secy = fieldsOf(secyText);
+  const secy = countersOf(secyText);
   const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
-    others.filter((one) => one.startsWith(head)).map(fieldsOf);
+    others.filter((one) => one.startsWith(head)).map(countersOf);
   const transmit = parts("Transmit SC");
   const receive = parts("Receive SA");
   const encrypted = sumOf(transmit, "Out Pkts Encrypted");
@@ -53,7 +53,7 @@ export function readFrames(
 
 /** Reads the packet number of the SA that transmits; undefined while there is none. */
 export function readNextPn(text: string): { readonly nextPn: bigint | undefined } | undefined {
-  if (!/^ {0,4}Capabilities:/m.test(text)) return undefined;
+  if (!/^ {0,4}Capabilities:? *$/m.test(text)) return undefined;
   const transmit = text.split(/^ ?Transmit SA:/m)[1]?.split(/^ ?Receive SC:/m)[0] ?? "";
-  return { nextPn: counterIn(fieldsOf(transmit), "Next PN") };
+  return { nextPn: counterIn(countersOf(transmit), "Next PN") };
 }

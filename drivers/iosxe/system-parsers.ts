@@ -166,12 +166,17 @@ export function readRouteTo(text: string): string | undefined {
 
 /**
  * Returns whether commands are recorded somewhere with the keys in them; undefined = the reply is
- * cut off.
+ * cut off, or has a line that was not asked for.
  */
 export function readAccounting(text: string): boolean | undefined {
-  const lines = filteredLines(text);
-  if (lines === undefined) return undefined;
-  if (/^aaa accounting commands\b/m.test(lines)) return true;
+  const rows = filteredLines(text)
+    ?.split("\n")
+    .filter((row) => row !== "");
+  const asked = /^(?:(aaa accounting commands) |(?: {2}(logging enable|no hidekeys))$)/;
+  const read = rows?.map((row) => asked.exec(row.trimEnd()));
+  if (read === undefined || read.some((one) => one === null)) return undefined;
+  const has = (words: string): boolean =>
+    read.some((one) => one?.[1] === words || one?.[2] === words);
   // A log of changes hides keys unless it is configured not to.
-  return /^ {2}logging enable\b/m.test(lines) && /^ {2}no hidekeys\b/m.test(lines);
+  return has("aaa accounting commands") || (has("logging enable") && has("no hidekeys"));
 }

@@ -25,9 +25,9 @@ const endPattern = /^([0-9a-fA-F.:]{2,45})\/\d{1,5}$/;
  * needed.
  */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
-  const isNothing = text.split("\n").every((row) => /^(?: *IPv[46] Crypto IKEv2 {1,4}SA)? *$/.test(row));
-  if (!isNothing && !/^ *Tunnel-id {1,20}(?:Local|fvrf)\b/m.test(text)) return undefined;
   const rows = text.split("\n");
+  const isNothing = rows.every((row) => /^(?: *IPv[46] Crypto IKEv2 {1,4}SA)? *$/.test(row));
+  if (!isNothing && !/^ *Tunnel-id {1,20}(?:Local|fvrf)\b/m.test(text)) return undefined;
   const sas: IkeSa[] = [];
   for (const [index, row] of rows.entries()) {
     if (!/^ *\d{1,10} /.test(row)) continue;
@@ -144,7 +144,7 @@ function readFlow(rows: readonly string[]): Flow {
 /** Returns a counter of packets; undefined = it is missing, or occurs with two values. */
 function countIn(rows: readonly string[], what: string): bigint | undefined {
   const pattern = new RegExp(`^#pkts ${what}: (\\d{1,20}),`);
-  const [digits, ...others] = new Set(rows.map((row) => pattern.exec(row)?.[1] ?? "").filter(Boolean));
+  const [digits, ...others] = new Set(rows.flatMap((row) => pattern.exec(row)?.[1] ?? []));
   return digits === undefined || others.length > 0 ? undefined : BigInt(digits);
 }
 
@@ -242,22 +242,22 @@ function spiOf(row: string): number | undefined {
   return spi === Number(decimal) ? spi : undefined;
 }
 
-/** Reads how long an SA still lives; undefined = not understood. */
+/** Reads how long an SA still lives, in one of the forms that releases print. */
 function lifeOf(text: string): Pick<IpsecSa, "endsInMs"> | undefined {
   if (text === "is not applicable") return {};
-  const [, seconds, hours, minutes] =
-    /^(?:\(k\/sec\): \(\d{1,12}\/(?=\d+\)$)|\(sec\): (?=\d+$))(\d{1,10})\)?$|^(?:(\d{1,6}) hours?, )?(\d{1,2}) mins?$/.exec(
-      text,
-    ) ?? [];
+  const [, beside, alone] =
+    /^(?:\(k\/sec\): \(\d{1,12}\/(\d{1,10})\)|\(sec\): (\d{1,10}))$/.exec(text) ?? [];
+  const seconds = beside ?? alone;
   if (seconds !== undefined) return { endsInMs: Number(seconds) * 1_000 };
+  const [, hours = "0", minutes] = /^(?:(\d{1,6}) hours?, )?(\d{1,2}) mins?$/.exec(text) ?? [];
   if (minutes === undefined) return undefined;
-  return { endsInMs: (Number(hours ?? 0) * 60 + Number(minutes)) * 60_000 };
+  return { endsInMs: (Number(hours) * 60 + Number(minutes)) * 60_000 };
 }
 
-const routeRow =
-  /^S[* ][ %+]{1,12}([\d.]{7,15})(?:\/(\d{1,2}))?( is directly connected, \S{1,64}| \[\d{1,3}\/\d{1,10}\] via \S.{0,80})?$/;
+const way = String.raw`is directly connected, \S{1,64}|\[\d{1,3}/\d{1,10}\] via \S.{0,80}`;
+const routeRow = new RegExp(String.raw`^S[* ][ %+]{1,12}([\d.]{7,15})(?:/(\d{1,2}))?(?: (?:${way}))?$`);
 /** Another path of the route above, or the rest of its row. */
-const pathRow = /^ {2,60}(?:is directly connected, \S{1,64}|\[\d{1,3}\/\d{1,10}\] via \S.{0,80})$/;
+const pathRow = new RegExp(`^ {2,60}(?:${way})$`);
 
 /** Returns those static routes in use that lead into a tunnel. */
 export function readTunnelRoutes(

@@ -1,10 +1,10 @@
 // Counters as IOS XR reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
 
 export function readMkpdus(text: string): MkpduCounters | undefined {
-  const counters = fieldsOf(text);
+  const counters = countersOf(text);
   const sent = counterIn(counters, "MKPDUs Transmitted");
   const received = counterIn(counters, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;
@@ -28,9 +28,9 @@ export function readFrames(
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
   const parts = sectionsOf(text);
-  const secy = fieldsOf(parts.secy);
-  const transmit = fieldsOf(parts.transmit);
-  const receive = parts.receive.map(fieldsOf);
+  const secy = countersOf(parts.secy);
+  const transmit = countersOf(parts.transmit);
+  const receive = parts.receive.map(countersOf);
   const sum = (name: string): bigint | undefined => sumOf(receive, name);
   const encrypted = counterIn(transmit, "OutPktsEncrypted");
   if (encrypted === undefined) return undefined;
@@ -49,7 +49,7 @@ export function readFrames(
     rxUnknownSci: counterIn(secy, "InPktsUnknownSCI"),
     rxNotUsingSa: sum("InPktsNotUsingSA"),
     rxUnusedSa: sum("InPktsUnusedSA"),
-    nextPn: counterIn(fieldsOf(parts.transmitSa), "NextPN"),
+    nextPn: counterIn(countersOf(parts.transmitSa), "NextPN"),
   };
 }
 

@@ -65,18 +65,36 @@ export function fieldsOf(text: string): ReadonlyMap<string, string> {
   return fields;
 }
 
+/**
+ * Returns the same without the labels that occur more than once: their values belong to two tables,
+ * of which one has lost its heading.
+ */
+export function countersOf(text: string): ReadonlyMap<string, string> {
+  const counters = new Map<string, string>();
+  const repeated = new Set<string>();
+  for (const row of text.split("\n")) {
+    for (const [label, value] of fieldsOf(row)) {
+      if (counters.has(label)) repeated.add(label);
+      counters.set(label, value);
+    }
+  }
+  for (const label of repeated) counters.delete(label);
+  return counters;
+}
+
 /** Returns the counter with this label; undefined = it is missing or not a number. */
 export function counterIn(fields: ReadonlyMap<string, string>, label: string): bigint | undefined {
   return countOf(fields.get(label));
 }
 
-/** Returns the sum of a counter over several pages; undefined = none of them has it. */
+/** Returns the sum of a counter over several pages; undefined = one of them does not have it. */
 export function sumOf(
   parts: readonly ReadonlyMap<string, string>[],
   label: string,
 ): bigint | undefined {
   const found = parts.flatMap((one) => counterIn(one, label) ?? []);
-  return found.length === 0 ? undefined : found.reduce((all, one) => all + one, 0n);
+  if (found.length === 0 || found.length < parts.length) return undefined;
+  return found.reduce((all, one) => all + one, 0n);
 }
 
 /** In older releases of IOS XR it begins what is known about the fallback key, on the same page. */

@@ -49,8 +49,11 @@ const tailMax = 300;
 const nonceOctets = 8;
 const tokenMax = 128;
 
-/** Excludes `?`, which asks for help at once, and quotes, pipes and comments. */
-const tokenPattern = /^[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*$/;
+/**
+ * Excludes `?`, which asks for help at once, and quotes, pipes and comments. An address of IPv6 may
+ * begin with colons.
+ */
+const tokenPattern = /^(?:::)?[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*$/;
 const linePattern = /^[ !-~]*$/;
 
 /**

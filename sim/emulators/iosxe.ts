@@ -7,6 +7,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping } from "./cisco-answers.ts";
+import { plainLayout, printedByXe } from "./cisco-layout.ts";
 import { answerTo } from "./cli-answers.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
@@ -54,6 +55,8 @@ const recent: XeModel = {
   isRecent: true,
 };
 const keystrokeMs = 4;
+/** The most lines and columns of a terminal. */
+const terminalMax = 512;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 /** True for a command that the release or kind of router lacks. */
 function isUnknown(line: string, { platform, isRecent }: XeModel, router: Router): boolean {
@@ -282,7 +285,9 @@ class Vty implements Shell {
 
   #exec(line: string): Printed {
     if (line === "exit") return { kind: "last" };
-    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return "";
+    if (line === "enable") return "";
+    const size = /^terminal (?:length|width) (\d{1,4})$/.exec(line)?.[1];
+    if (size !== undefined) return Number(size) <= terminalMax ? "" : invalid;
     if (/^configure\b/.test(line)) return this.#configure(line);
     if (line === "write memory") {
       this.#emulator.save();
@@ -293,9 +298,16 @@ class Vty implements Shell {
       return "";
     }
     const question = /^show (.*)$/.exec(line)?.[1];
-    if (question !== undefined) return this.#emulator.show(question) ?? invalid;
+    if (question !== undefined) return this.#show(question);
     const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
     return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
+  }
+
+  #show(question: string): string {
+    const { router, model } = this.#emulator;
+    const answer = this.#emulator.show(question);
+    if (answer === undefined) return invalid;
+    return printedByXe(answer, router.wall(), model.layout ?? plainLayout);
   }
 
   #configure(line: string): Printed {

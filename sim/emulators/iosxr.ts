@@ -6,6 +6,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping, stamp } from "./cisco-answers.ts";
+import { plainLayout, printedByXr } from "./cisco-layout.ts";
 import { answerTo } from "./cli-answers.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
@@ -52,6 +53,8 @@ export const iosxrModel: RouterModel = {
 
 const historyMax = 50;
 const keystrokeMs = 4;
+/** The most lines and columns of a terminal. */
+const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
@@ -135,8 +138,9 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
     const shown = answerTo(questions, this, what) ?? invalid;
-    if (shown === invalid || filters.length === 0) return shown;
-    return filtered(shown.split("\n"), filters).join("\n");
+    if (shown === invalid) return shown;
+    const left = filters.length === 0 ? shown : filtered(shown.split("\n"), filters).join("\n");
+    return printedByXr(left, this.router.wall(), this.model.layout ?? plainLayout);
   }
 
   /** The commits, newest first. */
@@ -238,7 +242,8 @@ class Vty implements Shell {
 
   #exec(line: string): Printed {
     if (line === "exit") return { kind: "last" };
-    if (/^terminal (length|width) \d+$/.test(line)) return "";
+    const size = /^terminal (?:length|width) (\d{1,4})$/.exec(line)?.[1];
+    if (size !== undefined) return Number(size) <= terminalMax ? "" : invalid;
     if (line === "terminal exec prompt no-timestamp") {
       this.#isStamped = false;
       return "";

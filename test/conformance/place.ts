@@ -12,6 +12,7 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { drawLayout } from "#sim/emulators/cisco-layout.ts";
 import { EosEmulator, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
 import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
@@ -75,7 +76,10 @@ function iosxe(platform: string, version: string, less: Less): Platform<IosxeEmu
     vendor: "iosxe",
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
-    emulatorOf: (router) => new IosxeEmulator(router, { platform, version, hasArchive, isRecent }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxeEmulator(router, { platform, version, hasArchive, isRecent, layout });
+    },
     less,
     echo: /key-string |pre-shared-key /,
   };
@@ -86,7 +90,10 @@ function iosxr(platform: string, version: string, less: Less): Platform<IosxrEmu
     vendor: "iosxr",
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
-    emulatorOf: (router) => new IosxrEmulator(router, { platform, version }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxrEmulator(router, { platform, version, layout });
+    },
     less,
     echo: /(^|#)key-string /,
   };

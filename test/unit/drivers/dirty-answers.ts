@@ -26,6 +26,8 @@ export interface DirtyReader<T> {
   readonly noise: readonly string[];
   /** Kinds that cannot change a reading, because the reader needs no more than one row. */
   readonly harmless?: readonly Dirt[];
+  /** Kinds that leave a form that the device prints as well, so that no reader can notice them. */
+  readonly exempt?: readonly Dirt[];
 }
 
 interface Change {
@@ -37,7 +39,8 @@ interface Change {
   readonly foreign: readonly string[];
 }
 
-const marks = ["\u{fffd}", "\0", "\x1b[7m", "%", "x", " "];
+/** What no device prints as a part of a value. */
+const marks = ["\u{fffd}", "\0", "\x1b[7m", "%", "?", "~"];
 
 const itemAt = <T>(items: readonly T[], index: number): T => {
   const item = items[index % items.length];
@@ -100,10 +103,10 @@ export type Dirt = keyof typeof dirts;
 
 const kinds = Object.keys(dirts) as readonly Dirt[];
 
-/** Kinds that are tried at every row, with so many amounts. */
+/** Kinds that are tried at every row, with so many amounts each. */
 const everywhere: Readonly<Partial<Record<Dirt, number>>> = {
   ...{ cutAfter: 1, cutBefore: 1, rowLost: 1, rowTwice: 1, rowsSwapped: 1, rowsJoined: 1 },
-  ...{ foreignRow: 20, rowShifted: 2 },
+  rowShifted: 2,
 };
 /** Widths of terminals, as amounts of the kind `wrapped`: 20, 40, 64, 72, 79, 80 columns. */
 const widths = [4, 24, 48, 56, 63, 64];
@@ -139,21 +142,30 @@ class Trial<T> {
   }
 }
 
-function judgeEverywhere<T>(trial: Trial<T>, rows: readonly string[], foreign: Change["foreign"]) {
+/** Tries each kind at each row of a layout. */
+function judgeEverywhere<T>(
+  trial: Trial<T>,
+  rows: readonly string[],
+  foreign: Change["foreign"],
+  tried: readonly Dirt[],
+): void {
   const whole = trial.wholeOf(rows.join("\n"));
-  for (const [kind, amounts] of Object.entries(everywhere) as [Dirt, number][]) {
+  for (const kind of tried) {
+    const amounts = kind === "foreignRow" ? foreign.length : (everywhere[kind] ?? 0);
     for (const at of rows.keys()) {
       for (let amount = 0; amount < amounts; amount += 1) {
         trial.judge(kind, { rows, at, amount, foreign }, whole);
       }
     }
   }
+  if (!tried.includes("wrapped")) return;
   for (const amount of widths) trial.judge("wrapped", { rows, at: 0, amount, foreign }, whole);
 }
 
 /** Tries a reader of one kind of answer; `seed` begins each random run. */
 export function tryDirtyAnswers<T>(vendor: string, seed: string, reader: DirtyReader<T>): void {
-  const { about, layouts, foreign, noise, harmless = [] } = reader;
+  const { about, layouts, foreign, noise, harmless = [], exempt = [] } = reader;
+  const tried = kinds.filter((kind) => !exempt.includes(kind));
   const trial = new Trial(reader);
 
   describe(`answers about ${about}`, () => {
@@ -170,7 +182,7 @@ export function tryDirtyAnswers<T>(vendor: string, seed: string, reader: DirtyRe
     });
 
     it(`an answer about ${about} that is changed at any row is never healthier`, () => {
-      for (const layout of layouts) judgeEverywhere(trial, layout.split("\n"), foreign);
+      for (const layout of layouts) judgeEverywhere(trial, layout.split("\n"), foreign, tried);
     });
 
     it(`an answer about ${about} that is changed at random is never healthier`, {
@@ -185,10 +197,10 @@ export function tryDirtyAnswers<T>(vendor: string, seed: string, reader: DirtyRe
         const { rows, whole } = prng.pick(wholes);
         const [at, amount] = [prng.between(0, rows.length - 1), prng.between(0, 9_999)];
         const change = { rows, at, amount, foreign };
-        trial.judge(itemAt(kinds, run), change, whole);
+        trial.judge(itemAt(tried, run), change, whole);
       }
       // A kind that changes nothing would try nothing.
-      const idle = kinds.filter((kind) => !trial.differing.has(kind));
+      const idle = tried.filter((kind) => !trial.differing.has(kind));
       expect(idle.filter((kind) => !harmless.includes(kind))).toEqual([]);
     });
   });

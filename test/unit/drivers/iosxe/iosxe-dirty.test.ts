@@ -1,0 +1,193 @@
+import { describe } from "vitest";
+import { filteredLines, readConfig } from "#drivers/iosxe/config.ts";
+import { readFrames, readMkpdus } from "#drivers/iosxe/macsec-parsers.ts";
+import { isPort } from "#drivers/iosxe/names.ts";
+import { isUnread, planOf } from "#drivers/iosxe/plan.ts";
+import {
+  readAccounting,
+  readArchive,
+  readLock,
+  readPeers,
+  readRouteTo,
+  readTimer,
+} from "#drivers/iosxe/system-parsers.ts";
+import { terminal } from "#drivers/iosxe/terminal.ts";
+import {
+  type Flow,
+  type IkeSa,
+  readIkeSas,
+  readIpsecSas,
+  readTunnelRoutes,
+} from "#drivers/iosxe/tunnel-parsers.ts";
+import { readSessions } from "#drivers/platform/cisco-mka.ts";
+import { readRoutes } from "#drivers/platform/cisco-routes.ts";
+import { readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import type { MkpduCounters, Route } from "#hal/model.ts";
+import {
+  healthierFrames,
+  healthierMkpdus,
+  healthierPeers,
+  healthierPorts,
+  healthierRoutes,
+  healthierSessions,
+  quiet,
+} from "../cisco-dirt.ts";
+import { type DirtyReader, tryDirtyAnswers } from "../dirty-answers.ts";
+import { configOf, port, textsOf } from "./iosxe-kit.ts";
+import {
+  foreignRows,
+  frameLayouts,
+  ikeLayouts,
+  interfaceLayouts,
+  ipsecLayouts,
+  lockLayouts,
+  logRows,
+  mkaLayouts,
+  mkpduLayouts,
+  peerLayouts,
+  routeLayouts,
+  staticLayouts,
+  wayLayouts,
+} from "./iosxe-layouts.ts";
+
+const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
+const { settings } = planOf(configOf(), port(1));
+const ports = [port(0), port(1), port(2)];
+
+function attempt<T>(reader: Omit<DirtyReader<T>, "foreign" | "noise">): void {
+  const read = (answer: string) => reader.read(quiet(answer, terminal.noise));
+  tryDirtyAnswers("IOS XE", seed, { ...reader, read, foreign: foreignRows, noise: logRows });
+}
+
+const names = new Map([
+  ["Tunnel3", "hub-1"],
+  ["Tunnel7", "BRANCH"],
+]);
+
+const readyOf = (sas: readonly IkeSa[]): number => sas.filter(({ isReady }) => isReady).length;
+
+function healthierFlows(
+  dirty: ReadonlyMap<string, Flow>,
+  whole: ReadonlyMap<string, Flow>,
+): string | undefined {
+  for (const [name, { sas }] of dirty) {
+    for (const direction of ["in", "out"] as const) {
+      const [now, before] = [sas, whole.get(name)?.sas].map(
+        (all) =>
+          all?.filter((one) => one.phase === "installed" && one.direction === direction).length ?? 0,
+      );
+      if ((now ?? 0) > (before ?? 0)) return `${name} has ${now} SAs ${direction}`;
+      if ((now ?? 0) > 1) return `${name} has two SAs that are installed`;
+    }
+  }
+  return undefined;
+}
+
+const fewerInto = (dirty: readonly Route[], whole: readonly Route[]): string | undefined =>
+  dirty.length > whole.length ? "more routes lead into tunnels" : undefined;
+
+const unequal =
+  (what: string) =>
+  <T>(dirty: T, whole: T): string | undefined =>
+    dirty === whole ? undefined : `${what} is ${String(dirty)}`;
+
+const never = (): undefined => undefined;
+
+/** Frames are read beside MKPDUs, of which there are more than untagged frames. */
+const mkpdus: MkpduCounters = {
+  ...{ sent: 1_000n, received: 1_000n },
+  ...{ icvFailed: undefined, unknownCkn: undefined, replayed: undefined },
+};
+
+describe("dirty answers of IOS XE", () => {
+  attempt({
+    ...{ about: "MKA sessions", layouts: mkaLayouts, read: readSessions },
+    healthier: healthierSessions(ports, settings),
+  });
+
+  attempt({
+    ...{ about: "routes", layouts: routeLayouts, healthier: healthierRoutes },
+    read: (answer) => readRoutes(answer, port(1)),
+  });
+
+  attempt({
+    ...{ about: "interfaces", layouts: interfaceLayouts, healthier: healthierPorts },
+    read: (answer) => readInterfaces(answer, isPort),
+  });
+
+  attempt({ about: "neighbours", layouts: peerLayouts, read: readPeers, healthier: healthierPeers });
+
+  attempt({
+    ...{ about: "frames", layouts: frameLayouts, healthier: healthierFrames },
+    read: (answer) => readFrames(answer, undefined, mkpdus),
+  });
+
+  attempt({
+    ...{ about: "MKPDUs", layouts: mkpduLayouts, read: readMkpdus, healthier: healthierMkpdus },
+  });
+
+  attempt({
+    ...{ about: "IKE SAs", layouts: ikeLayouts, read: readIkeSas },
+    healthier: (dirty, whole) =>
+      readyOf(dirty) > readyOf(whole) ? "more of them are ready" : undefined,
+    // A row that is repeated is a second SA between the same ends.
+    exempt: ["rowTwice", "blockTwice"],
+  });
+
+  attempt({
+    ...{ about: "IPsec SAs", layouts: ipsecLayouts, read: readIpsecSas },
+    healthier: healthierFlows,
+  });
+
+  attempt({
+    ...{ about: "static routes", layouts: staticLayouts, healthier: fewerInto },
+    read: (answer) => readTunnelRoutes(answer, names),
+    exempt: ["rowTwice", "blockTwice"],
+  });
+
+  attempt({
+    ...{ about: "the way to an address", layouts: wayLayouts },
+    read: (answer) => readRouteTo(answer),
+    healthier: unequal("the way"),
+    // A row of a way is whole without any other.
+    exempt: ["rowLost", "cutAfter", "cutBefore", "rowCut", "rowShifted"],
+  });
+});
+
+describe("dirty answers of IOS XE about its configuration", () => {
+  attempt({
+    ...{ about: "the configuration", layouts: [`${textsOf().macsec}end`] },
+    read: (answer) => {
+      const macsec = filteredLines(answer);
+      return macsec === undefined ? undefined : readConfig({ ...textsOf(), macsec }, true);
+    },
+    healthier: (dirty, whole) =>
+      isUnread(whole, port(5)) && !isUnread(dirty, port(5)) ? "port 5 is understood" : undefined,
+    exempt: ["rowLost", "cutBefore", "rowsSwapped", "rowsJoined", "foreignRow", "rowGarbled"],
+  });
+
+  attempt({
+    ...{ about: "the lock", layouts: lockLayouts, read: readLock },
+    healthier: (dirty, whole) => (whole && !dirty ? "it is free" : undefined),
+    harmless: ["rowShifted", "blockTwice", "rowTwice", "rowsSwapped"],
+  });
+
+  attempt({
+    ...{ about: "accounting", read: readAccounting },
+    layouts: ["aaa accounting commands 15 default start-stop group tacacs+\n  logging enable\nend"],
+    healthier: (dirty, whole) => (whole && !dirty ? "no command is recorded" : undefined),
+    exempt: ["rowLost", "cutBefore"],
+    harmless: ["rowTwice", "rowsJoined"],
+  });
+
+  attempt({
+    ...{ about: "a ping", read: readPing },
+    layouts: [
+      "Type escape sequence to abort.\nSending 5, 100-byte ICMP Echos to 198.51.100.2:\n!!.!!\n" +
+        "Success rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms\n",
+    ],
+    healthier: (dirty, whole) =>
+      dirty.answered > whole.answered ? `${dirty.answered} were answered` : undefined,
+    harmless: ["blockTwice", "rowTwice", "rowsSwapped"],
+  });
+});
