@@ -51,36 +51,34 @@ export function readBootTime(text: string): string | undefined {
   return at === undefined || at === 0 ? undefined : `boot ${Math.floor(at)}`;
 }
 
+const states = ["pending", "pendingCommitTimer", "completed"] as const;
+
 /** A configuration session, open or committed. */
 export interface ConfigSession {
   readonly name: string;
-  readonly state: "pending" | "pendingCommitTimer" | "completed" | "other";
+  readonly state: (typeof states)[number];
 }
 
 /**
- * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session has
- * no state, or a timer runs for one without a name.
+ * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session is
+ * in a state that is not known, or a timer runs and its session is not reported.
  */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const reported = parse(text);
   const rows = rowsIn(reported, "sessions");
-  if (rows === undefined) return undefined;
-  // Newer releases name it beside the list, whatever the list says about it.
-  const beside = textIn(reported, "commitTimerSessionName") ?? "";
-  const isNameless = beside === "" && numberIn(reported, "commitTimerExpireTime") !== undefined;
-  if (isNameless || rows.some(([, row]) => textIn(row, "state") === undefined)) return undefined;
-  const sessions = rows.map(([name, row]): ConfigSession => {
-    const state = textIn(row, "state") ?? "";
-    if (name === beside) return { name, state: "pendingCommitTimer" };
-    const isKnown = state === "pending" || state === "pendingCommitTimer" || state === "completed";
-    return { name, state: isKnown ? state : "other" };
-  });
-  const isListed = beside === "" || sessions.some(({ name }) => name === beside);
-  const all: readonly ConfigSession[] = isListed
-    ? sessions
-    : [...sessions, { name: beside, state: "pendingCommitTimer" }];
+  // Newer releases name it beside the list, whatever the list says about it; "" = no timer runs.
+  const beside = textIn(reported, "commitTimerSessionName");
+  const hasTimer = numberIn(reported, "commitTimerExpireTime") !== undefined;
+  if (rows === undefined || (hasTimer && beside === undefined)) return undefined;
+  const sessions: ConfigSession[] = [];
+  for (const [name, row] of rows) {
+    const state = states.find((one) => one === textIn(row, "state"));
+    if (state === undefined) return undefined;
+    if (name !== beside) sessions.push({ name, state });
+  }
+  if (beside) sessions.push({ name: beside, state: "pendingCommitTimer" });
   const rank = ({ state }: ConfigSession): number => (state === "pendingCommitTimer" ? 0 : 1);
-  return all.toSorted((a, b) => rank(a) - rank(b));
+  return sessions.toSorted((a, b) => rank(a) - rank(b));
 }
 
 export interface Physical {

@@ -227,6 +227,15 @@ describe("sessions", () => {
     expect(readSessions(JSON.stringify({ sessions: {}, ...none }))).toEqual([]);
     expect(readSessions(JSON.stringify({}))).toBeUndefined();
   });
+
+  it("sessions in another state, or a timer without its session, are not understood", () => {
+    for (const state of ["", "waiting", 7, undefined]) {
+      const reply = JSON.stringify({ sessions: { operator: { state } } });
+      expect(readSessions(reply)).toBeUndefined();
+    }
+    const timer = JSON.stringify({ sessions: {}, commitTimerExpireTime: 7 });
+    expect(readSessions(timer)).toBeUndefined();
+  });
 });
 
 describe("the rest", () => {
