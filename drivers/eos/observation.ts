@@ -98,8 +98,11 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session: ({ address, vrf, port }, reported) =>
-        bgpSession(port, address, reported.get(peerKey(vrf, address))),
+      session({ address, vrf, port }, reported) {
+        // The router lists each neighbour, also one that is shut.
+        const peer = reported.get(peerKey(vrf, address));
+        return peer && bgpSession(port, address, peer);
+      },
     }),
   });
 }

@@ -210,17 +210,17 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
 }
 
 /**
- * Returns the peer of a neighbour of ours; undefined = the router has none. A neighbour that is
- * configured as inactive has none either: a peer with its address and no instance belongs to
- * another.
+ * Returns the peer of a neighbour of ours; undefined = the neighbour is inactive, and the router has
+ * none. A peer with its address and no instance belongs to another instance then. "ambiguous" also
+ * for an active neighbour without a peer: the router lists each of them.
  */
 export function peerOf(
   peers: Peers,
   { address, isInactive }: Pick<Neighbour, "address" | "isInactive">,
 ): Peer | "ambiguous" | undefined {
   const found = peers.get(address);
-  const isForeign = isInactive && found !== "ambiguous" && found?.isNamed === false;
-  return isForeign ? "ambiguous" : found;
+  if (!isInactive) return found ?? "ambiguous";
+  return found !== "ambiguous" && found?.isNamed === false ? "ambiguous" : found;
 }
 
 export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>

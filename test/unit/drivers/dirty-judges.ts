@@ -1,27 +1,26 @@
 // Why a reading is healthier than another; undefined = it is not. A reading that is not known is
 // never healthier.
 
-import type { MkaSession, PortRate } from "#hal/model.ts";
+import type { MkaSession } from "#hal/model.ts";
 
-/** Compares the ports of the whole answer; a port that is not in it cannot be asked for. */
-export function healthierPorts<T>(
+/** Compares the entries of the whole answer; an entry that is not in it cannot be asked for. */
+export function healthierOf<T>(
   dirty: ReadonlyMap<string, T | undefined>,
   whole: ReadonlyMap<string, T | undefined>,
   judge: (dirty: T, whole: T) => string | undefined,
 ): string | undefined {
-  for (const [port, own] of whole) {
-    const one = dirty.get(port);
+  for (const [name, own] of whole) {
+    const one = dirty.get(name);
     const why = one === undefined || own === undefined ? undefined : judge(one, own);
-    if (why !== undefined) return `${port}: ${why}`;
+    if (why !== undefined) return `${name}: ${why}`;
   }
   return undefined;
 }
 
-export function healthierSessions(
-  dirty: ReadonlyMap<string, MkaSession | undefined>,
-  whole: ReadonlyMap<string, MkaSession | undefined>,
-): string | undefined {
-  return healthierPorts(dirty, whole, (one, own) => {
+type Sessions = ReadonlyMap<string, MkaSession | undefined>;
+
+export function healthierMka(dirty: Sessions, whole: Sessions): string | undefined {
+  return healthierOf(dirty, whole, (one, own) => {
     if (one.livePeers > own.livePeers) return `${one.livePeers} live peers`;
     if (one.controlledPort !== "secured") return undefined;
     if (own.controlledPort !== "secured") return "it is secured";
@@ -49,19 +48,7 @@ export function fewerErrors(
   return isLess ? "fewer errors" : undefined;
 }
 
-export function linkGained(
-  linkUp: boolean | undefined,
-  own: boolean | undefined,
-): string | undefined {
-  return linkUp === true && own !== true ? "its link is up" : undefined;
-}
-
-/** A port with less traffic counts as drained. */
-export function lessTraffic(
-  rate: PortRate | undefined,
-  own: PortRate | undefined,
-): string | undefined {
-  if (rate === undefined || own === undefined) return undefined;
-  const ways = ["rxPps", "txPps", "rxBps", "txBps"] as const;
-  return ways.some((way) => rate[way] < own[way]) ? "it has less traffic" : undefined;
+/** A session that is up carries traffic, and one that is down proves a drain. */
+export function otherState(one: string, own: string): string | undefined {
+  return one === own ? undefined : `it is ${one}`;
 }

@@ -15,15 +15,9 @@ import {
 } from "#drivers/eos/system-parsers.ts";
 import { readConnections } from "#drivers/eos/tunnel-parsers.ts";
 import type { MacsecSettings, MkaSession } from "#hal/model.ts";
+import { healthierPorts, healthierRoutes } from "../cisco-dirt.ts";
 import { type Dirt, tryDirtyAnswers } from "../dirty-answers.ts";
-import {
-  fewerErrors,
-  grown,
-  healthierPorts,
-  healthierSessions,
-  lessTraffic,
-  linkGained,
-} from "../dirty-judges.ts";
+import { fewerErrors, grown, healthierMka, healthierOf, otherState } from "../dirty-judges.ts";
 import { cknOf } from "../junos-kit.ts";
 import { connectionText } from "./eos-tunnel-kit.ts";
 
@@ -135,7 +129,7 @@ tryDirtyAnswers<Sessions>("EOS", seed, {
   read: heard((text) =>
     sessionsIn(text, (own) => ({ security: own, participants: securedParticipants })),
   ),
-  healthier: healthierSessions,
+  healthier: healthierMka,
   foreign: [
     '            "controlledPort": true,',
     '                "traffic": "Protected",',
@@ -151,7 +145,7 @@ tryDirtyAnswers<Sessions>("EOS", seed, {
   read: heard((text) =>
     sessionsIn(text, (own) => ({ security: securedSecurity, participants: own })),
   ),
-  healthier: healthierSessions,
+  healthier: healthierMka,
   foreign: [
     '                    "principalActor": true,',
     '                        "livePeerList": ["e1"],',
@@ -179,7 +173,7 @@ tryDirtyAnswers("EOS", seed, {
     return ports && new Map([...ports].map(([at, own]) => [at, readFrames(own)]));
   }),
   healthier: (dirty, whole) =>
-    healthierPorts(
+    healthierOf(
       dirty,
       whole,
       (one, own) =>
@@ -203,7 +197,7 @@ tryDirtyAnswers("EOS", seed, {
   ],
   read: heard(readMkpdus),
   healthier: (dirty, whole) =>
-    healthierPorts(dirty, whole, (one, own) =>
+    healthierOf(dirty, whole, (one, own) =>
       grown(one.received, own.received, "received MKPDUs"),
     ),
   foreign: ["Ethernet1/1     999             0               999             0", "edge-a#"],
@@ -235,12 +229,7 @@ tryDirtyAnswers("EOS", seed, {
     }),
   ],
   read: heard(readInterfaces),
-  healthier: (dirty, whole) =>
-    healthierPorts(
-      dirty,
-      whole,
-      (one, own) => linkGained(one.linkUp, own.linkUp) ?? lessTraffic(one.rate, own.rate),
-    ),
+  healthier: healthierPorts,
   foreign: ['            "lineProtocolStatus": "up",', '                "inPktsRate": 0,'],
   ...{ noise, harmless },
 });
@@ -263,9 +252,7 @@ tryDirtyAnswers("EOS", seed, {
   ],
   read: heard(readPeers),
   healthier: (dirty, whole) =>
-    healthierPorts(dirty, whole, (one, own) =>
-      one.state === "Established" && own.state !== "Established" ? "it is up" : undefined,
-    ),
+    healthierOf(dirty, whole, (one, own) => otherState(one.state, own.state)),
   foreign: ['                    "peerState": "Established",', '            "peers": {'],
   ...{ noise, harmless },
 });
@@ -296,8 +283,7 @@ tryDirtyAnswers("EOS", seed, {
     }),
   ],
   read: heard((text) => readRoutes(text, "default", port)),
-  // A port without best routes counts as drained.
-  healthier: (dirty) => (dirty.some(({ best }) => best) ? undefined : "no route is in use"),
+  healthier: healthierRoutes,
   foreign: ['                                    "active": false,', '        "default": {'],
   ...{ noise, harmless },
 });

@@ -12,6 +12,7 @@ import {
   commitsAt,
   readCommits,
   readInterfaces,
+  readPeers,
   readRoutes,
   readSoftware,
   readUptime,
@@ -21,15 +22,9 @@ import type { XmlElement } from "#drivers/transport/xml.ts";
 import type { MacsecSettings, MkaSession } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { parseXml } from "#sim/emulators/xml-text.ts";
+import { healthierPorts, healthierRoutes } from "../cisco-dirt.ts";
 import { type Dirt, tryDirtyAnswers } from "../dirty-answers.ts";
-import {
-  fewerErrors,
-  grown,
-  healthierPorts,
-  healthierSessions,
-  lessTraffic,
-  linkGained,
-} from "../dirty-judges.ts";
+import { fewerErrors, grown, healthierMka, healthierOf, otherState } from "../dirty-judges.ts";
 import { cknOf } from "../junos-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "junos-dirty";
@@ -168,7 +163,7 @@ tryDirtyAnswers<ReadonlyMap<string, MkaSession | undefined>>("Junos", seed, {
   read: reading(
     byPort("mka-session-information", (elements) => readSession(elements, settings, undefined)),
   ),
-  healthier: (dirty, whole) => healthierSessions(dirty, whole),
+  healthier: healthierMka,
   foreign: [
     "      <interface-state>Secured - Primary</interface-state>",
     "      <interface-name>et-0/0/1</interface-name>",
@@ -215,7 +210,7 @@ tryDirtyAnswers("Junos", seed, {
   ],
   read: reading(byPort("macsec-connection-information", readChannels)),
   healthier: (dirty, whole) =>
-    healthierPorts(dirty, whole, (one, own) => {
+    healthierOf(dirty, whole, (one, own) => {
       const gained = (["transmits", "receives"] as const).some((way) =>
         one[way].some((an) => !own[way].includes(an)),
       );
@@ -260,7 +255,7 @@ tryDirtyAnswers("Junos", seed, {
   ],
   read: reading(byPort("macsec-statistics", (elements) => readFrames(elements, undefined))),
   healthier: (dirty, whole) =>
-    healthierPorts(
+    healthierOf(
       dirty,
       whole,
       (one, own) =>
@@ -295,7 +290,7 @@ tryDirtyAnswers("Junos", seed, {
   ],
   read: reading(byPort("mka-statistics", readMkpdus)),
   healthier: (dirty, whole) =>
-    healthierPorts(
+    healthierOf(
       dirty,
       whole,
       (one, own) =>
@@ -333,12 +328,7 @@ tryDirtyAnswers("Junos", seed, {
     ),
   ],
   read: reading(readInterfaces),
-  healthier: (dirty, whole) =>
-    healthierPorts(
-      dirty,
-      whole,
-      (one, own) => linkGained(one.linkUp, own.linkUp) ?? lessTraffic(one.rate, own.rate),
-    ),
+  healthier: healthierPorts,
   foreign: [
     "      <oper-status>up</oper-status>",
     "        <input-pps>0</input-pps>",
@@ -460,12 +450,39 @@ tryDirtyAnswers("Junos", seed, {
     ),
   ],
   read: reading((reply) => readRoutes(reply, "et-0/0/0")),
-  // A port without best routes counts as drained.
-  healthier: (dirty, whole) =>
-    dirty.some(({ best }) => best) || !whole.some(({ best }) => best)
-      ? undefined
-      : "no route is in use",
+  healthier: healthierRoutes,
   foreign: ["          <active-tag>-</active-tag>", "      <table-name>x.inet.0</table-name>"],
+  ...{ noise, harmless },
+});
+
+const peerOfBgp = (address: string, instance: string, state: string): readonly string[] => [
+  '    <bgp-peer junos:style="detail">',
+  `      <peer-address>${address}</peer-address>`,
+  "      <peer-as>12076</peer-as>",
+  "      <local-as>64512</local-as>",
+  `      <peer-cfg-rti>${instance}</peer-cfg-rti>`,
+  `      <peer-fwd-rti>${instance}</peer-fwd-rti>`,
+  `      <peer-state>${state}</peer-state>`,
+  "    </bgp-peer>",
+];
+
+tryDirtyAnswers("Junos", seed, {
+  about: "BGP peers",
+  layouts: [
+    replyRows(
+      "  <bgp-information>",
+      ...peerOfBgp("192.0.2.2+179", "master", "Established"),
+      ...peerOfBgp("192.0.2.6", "master", "Active"),
+      ...peerOfBgp("192.0.2.6+179", "cust-2", "Established"),
+      "  </bgp-information>",
+    ),
+  ],
+  read: reading(readPeers),
+  healthier: (dirty, whole) =>
+    healthierOf(dirty, whole, (one, own) =>
+      one === "ambiguous" || own === "ambiguous" ? undefined : otherState(one.state, own.state),
+    ),
+  foreign: ["      <peer-state>Established</peer-state>", "      <peer-cfg-rti>x</peer-cfg-rti>"],
   ...{ noise, harmless },
 });
 
