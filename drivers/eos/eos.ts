@@ -17,6 +17,7 @@ import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
+import { messageOfSyslog } from "./syslog.ts";
 import {
   readInterfaces,
   readPing,
@@ -24,7 +25,6 @@ import {
   readSessions,
   readSoftware,
 } from "./system-parsers.ts";
-import { messageOfSyslog } from "./syslog.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 

@@ -180,7 +180,9 @@ function isInUse(path: unknown): boolean | undefined {
   const isActive = flagIn(type, "active");
   if (isActive !== false) return isActive;
   const contributes = flagIn(type, "ecmpContributor");
-  return contributes === undefined && flagIn(type, "ecmp") === true ? undefined : contributes === true;
+  return contributes === undefined && flagIn(type, "ecmp") === true
+    ? undefined
+    : contributes === true;
 }
 
 /** Returns the interface of the route in use, without its unit; undefined = none is known. */

@@ -53,7 +53,8 @@ function partsOf(children: ReportedElements): readonly [PortName, ReportedElemen
   for (const child of children) {
     const inside = textOf(child, "interface-name");
     const port = child.name === "interface-name" ? child.text : inside;
-    if (port !== undefined) parts.push([port, inside === undefined ? [child] : [...child.children]]);
+    if (port !== undefined)
+      parts.push([port, inside === undefined ? [child] : [...child.children]]);
     else if (parts.length === 0 || selfNamed.has(child.name)) return undefined;
     else parts.at(-1)?.[1].push(child);
   }

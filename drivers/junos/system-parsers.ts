@@ -101,10 +101,7 @@ function trialOf(one: XmlElement): ReportedCommit["trial"] {
  * Returns the commits as they are at a time of the router's clock: only the newest one can wait for
  * its confirm.
  */
-export function commitsAt(
-  reported: readonly ReportedCommit[],
-  wall: WallTime,
-): readonly Commit[] {
+export function commitsAt(reported: readonly ReportedCommit[], wall: WallTime): readonly Commit[] {
   return reported.map(({ note, id, trial }, index) => {
     const waits = trial === "waits" || (trial !== undefined && wall < trial);
     return { note, id, isPending: index === 0 && waits };

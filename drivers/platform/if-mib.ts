@@ -104,14 +104,11 @@ function namesIn(values: SnmpReply["values"], index: string): RowNames {
   return { description: text(columns.description), name: text(columns.name) };
 }
 
-function shortlyNamed(
-  rows: ReadonlyMap<string, RowNames>,
-  port: PortName,
-): readonly string[] {
+function shortlyNamed(rows: ReadonlyMap<string, RowNames>, port: PortName): readonly string[] {
   const place = /\d.*$/.exec(port)?.[0] ?? port;
   return [...rows]
     .filter(([, { name }]) => name?.endsWith(place))
-    .filter(([, names]) => isRowOf(names, port))
+    .filter(([, row]) => isRowOf(row, port))
     .map(([index]) => index);
 }
 

@@ -131,7 +131,11 @@ function version({ model, version: software }: EosModel, router: Router, booted:
 const systemMac = "0200.0000.0001";
 
 /** Prints what a person reads: names of other fields than in JSON, and the uptime in words. */
-function versionText({ model, version: software }: EosModel, router: Router, booted: number): string {
+function versionText(
+  { model, version: software }: EosModel,
+  router: Router,
+  booted: number,
+): string {
   const minutes = Math.floor((router.wall() - booted) / minuteMs);
   const [weeks, days] = [Math.floor(minutes / weekMinutes), Math.floor(minutes / dayMinutes) % 7];
   const [hours, rest] = [Math.floor(minutes / 60) % 24, minutes % 60];

@@ -52,7 +52,10 @@ export function answerOf(emulator: JunosConfiguration, operation: XmlNode): Answ
   const ofOther = perNode.get(operation.name);
   if (answer === undefined || names === undefined || ofOther === undefined) return answer;
   const [first, second] = names;
-  const form = formOf(emulator.router, `second-node-${emulator.model.model}`, ["empty", "same"] as const);
+  const form = formOf(emulator.router, `second-node-${emulator.model.model}`, [
+    "empty",
+    "same",
+  ] as const);
   const other = ofOther === "same" || form === "same" ? answer : nodes`${ofOther};`;
   return nodes`
     multi-routing-engine-results {
@@ -75,10 +78,7 @@ const perNode: ReadonlyMap<string, string> = new Map([
   ["get-security-associations-information", "ipsec-security-associations-information"],
 ]);
 
-const questions = new Map<
-  string,
-  (emulator: JunosConfiguration, operation: XmlNode) => Answer
->([
+const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlNode) => Answer>([
   ["get-software-information", ({ model }) => software(model)],
   ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
   ["get-commit-information", (emulator) => emulator.commits()],
@@ -197,11 +197,7 @@ function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
   return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
 }
 
-function sessionOf(
-  port: MacsecPort,
-  session: MkaSession,
-  form: "perCak" | "perInterface",
-): Answer {
+function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perInterface"): Answer {
   const { latestSak, oldSak, principalCkn, participants } = session;
   const live = principalCkn === undefined ? [] : nodes`session-live { ${cakName(principalCkn)} }`;
   // Junos has a participant, with a member identifier of its own, for each CAK.

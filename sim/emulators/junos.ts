@@ -188,8 +188,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
 
   #replyTo(operation: XmlNode): readonly ConfigNode[] {
     const isOfTunnels = operation.name.includes("security-associations");
-    const answer =
-      isOfTunnels && !hasIpsec(this.router) ? undefined : answerOf(this, operation);
+    const answer = isOfTunnels && !hasIpsec(this.router) ? undefined : answerOf(this, operation);
     if (answer !== undefined) return answer;
     throw new EmulatorError("operation-not-supported", `syntax error: <${operation.name}>`);
   }

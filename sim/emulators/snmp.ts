@@ -81,15 +81,17 @@ export const iosxrForm: SnmpForm = {
 };
 
 /** The kinds of interfaces that IOS XE does not shorten to their first two letters. */
-const shortKinds: Readonly<Record<string, string>> = { TwentyFiveGigE: "Twe", FourHundredGigE: "Fou" };
+const shortKinds: Readonly<Record<string, string>> = {
+  TwentyFiveGigE: "Twe",
+  FourHundredGigE: "Fou",
+};
 const bootMs = 60_000;
 
 /** Without `snmp ifmib ifindex persist` the numbers are others after each boot. */
 export const iosxeForm: SnmpForm = {
   systemObject: "1.3.6.1.4.1.9.1.999999",
   firstPort: (bootedAt) => 1 + (Math.floor(bootedAt / bootMs) % 7),
-  shortName: (name) =>
-    name.replace(/^[A-Za-z]+/, (kind) => shortKinds[kind] ?? kind.slice(0, 2)),
+  shortName: (name) => name.replace(/^[A-Za-z]+/, (kind) => shortKinds[kind] ?? kind.slice(0, 2)),
   unitOf: (port) => `${port}.100`,
   others: ["GigabitEthernet0", "Null0"],
   hasSecy: false,

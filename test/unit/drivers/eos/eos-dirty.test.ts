@@ -120,7 +120,9 @@ function sessionsIn(
   reportedBy: (own: JsonRecord) => Parameters<typeof readSession>[0],
 ): Sessions | undefined {
   const ports = readByPort(text);
-  return ports && new Map([...ports].map(([at, own]) => [at, readSession(reportedBy(own), settings)]));
+  return (
+    ports && new Map([...ports].map(([at, own]) => [at, readSession(reportedBy(own), settings)]))
+  );
 }
 
 tryDirtyAnswers<Sessions>("EOS", seed, {
@@ -165,7 +167,10 @@ tryDirtyAnswers("EOS", seed, {
   about: "counters of frames",
   layouts: [
     printed({
-      interfaces: { "Ethernet1/1": countersOf(118_455_438_940, 0), "Ethernet2/1": countersOf(0, 7) },
+      interfaces: {
+        "Ethernet1/1": countersOf(118_455_438_940, 0),
+        "Ethernet2/1": countersOf(0, 7),
+      },
     }),
   ],
   read: heard((text) => {
@@ -197,9 +202,7 @@ tryDirtyAnswers("EOS", seed, {
   ],
   read: heard(readMkpdus),
   healthier: (dirty, whole) =>
-    healthierOf(dirty, whole, (one, own) =>
-      grown(one.received, own.received, "received MKPDUs"),
-    ),
+    healthierOf(dirty, whole, (one, own) => grown(one.received, own.received, "received MKPDUs")),
   foreign: ["Ethernet1/1     999             0               999             0", "edge-a#"],
   noise,
 });

@@ -287,7 +287,8 @@ describe("the rest", () => {
       for (let length = 0; length < whole.length; length += 1) {
         expect(reader(whole.slice(0, length))).toBeUndefined();
       }
-      for (const text of ["{}", "[]", "null", "Arista vEOS\n"]) expect(reader(text)).toBeUndefined();
+      for (const text of ["{}", "[]", "null", "Arista vEOS\n"])
+        expect(reader(text)).toBeUndefined();
     }
     expect(readInterfaces('{"interfaces": {}}')).toBeUndefined();
   });
@@ -308,7 +309,9 @@ describe("the rest", () => {
     const statistics = { inBitsRate: 1, inPktsRate: 2, outBitsRate: 3, outPktsRate: 4 };
     const lineBps = (bandwidth: unknown): unknown =>
       readInterfaces(
-        JSON.stringify({ interfaces: { Ethernet1: { bandwidth, interfaceStatistics: statistics } } }),
+        JSON.stringify({
+          interfaces: { Ethernet1: { bandwidth, interfaceStatistics: statistics } },
+        }),
       )?.get("Ethernet1")?.rate?.lineBps;
     expect(lineBps(100e9)).toBe(100e9);
     // A virtual router has ports with a bandwidth of 0.

@@ -110,8 +110,11 @@ const sessionRows = ({ port, state, used, rows }: Written): readonly string[] =>
 ];
 
 const replyRows = (...rows: readonly string[]): string =>
-  ['<rpc-reply xmlns:junos="http://xml.juniper.net/junos/23.4R2/junos">', ...rows, "</rpc-reply>"]
-    .join("\n");
+  [
+    '<rpc-reply xmlns:junos="http://xml.juniper.net/junos/23.4R2/junos">',
+    ...rows,
+    "</rpc-reply>",
+  ].join("\n");
 
 const live = (n: number): readonly string[] => [
   "      <session-live>",

@@ -172,7 +172,11 @@ describe("a session with a list of peers below each CAK", () => {
       ownCak(8, "active", listed("B1", "live")),
     ];
     const found = await session(secured, live(7), ...caks);
-    expect(found).toMatchObject({ controlledPort: "secured", principalCkn: cknOf(7), livePeers: 1 });
+    expect(found).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(7),
+      livePeers: 1,
+    });
     expect(found?.participants).toMatchObject([
       { ckn: cknOf(7), state: "live", livePeers: 1 },
       { ckn: cknOf(8), state: "live", livePeers: 1 },
@@ -199,7 +203,9 @@ describe("a session with a list of peers below each CAK", () => {
     });
     // Without a list of peers it is not known whether there is one.
     expect(await session(secured, cak(7, "live"))).toBeUndefined();
-    expect(await session(secured, live(9), ownCak(7, "live", listed("A1", "live")))).toBeUndefined();
+    expect(
+      await session(secured, live(9), ownCak(7, "live", listed("A1", "live"))),
+    ).toBeUndefined();
   });
 
   it("our own member identifier is no peer", async () => {
@@ -270,7 +276,8 @@ describe("counters", () => {
   });
 
   it("counters of two peers, or of two ports whose name was lost, are not understood", async () => {
-    const two = "<secure-channel-sent><encrypted-packets>1</encrypted-packets></secure-channel-sent>";
+    const two =
+      "<secure-channel-sent><encrypted-packets>1</encrypted-packets></secure-channel-sent>";
     const elements = await reported(statistics(two), "macsec-statistics");
     expect(readFrames(elements ?? [], undefined)).toBeUndefined();
     const channels = `<r><macsec-connection-information><macsec-interface-common-information>
@@ -346,8 +353,10 @@ describe("commits", () => {
     const text =
       "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
     expect(readCommits(await read(text))).toBeUndefined();
-    const twice = history("<log>a</log>").replace("</commit-history>", "$&<commit-history>" +
-      "<sequence-number>0</sequence-number></commit-history>");
+    const twice = history("<log>a</log>").replace(
+      "</commit-history>",
+      "$&<commit-history>" + "<sequence-number>0</sequence-number></commit-history>",
+    );
     expect(readCommits(await read(twice))).toBeUndefined();
   });
 });
@@ -538,9 +547,7 @@ describe("routing", () => {
   it("a reply without interfaces, or with one of them twice, is not understood", async () => {
     const one = "<physical-interface><name>et-0/0/0</name></physical-interface>";
     const interfaces = async (inside: string) =>
-      readInterfaces(
-        await read(`<r><interface-information>${inside}</interface-information></r>`),
-      );
+      readInterfaces(await read(`<r><interface-information>${inside}</interface-information></r>`));
     expect(await interfaces(one)).toBeDefined();
     expect(await interfaces("")).toBeUndefined();
     expect(await interfaces(one + one)).toBeUndefined();

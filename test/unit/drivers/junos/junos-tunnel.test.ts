@@ -326,10 +326,8 @@ describe("SAs", () => {
     return `<rpc-reply><multi-routing-engine-results>${items.join("")}
       </multi-routing-engine-results></rpc-reply>`;
   };
-  const noIke =
-    "<rpc-reply><ike-security-associations-information/></rpc-reply>";
-  const noSas =
-    "<rpc-reply><ipsec-security-associations-information/></rpc-reply>";
+  const noIke = "<rpc-reply><ike-security-associations-information/></rpc-reply>";
+  const noSas = "<rpc-reply><ipsec-security-associations-information/></rpc-reply>";
 
   it("SAs of two nodes of a cluster are never merged", async () => {
     const [pair, others] = [

@@ -365,8 +365,7 @@ describe("a port that the SNMP agent lacks", () => {
     }
     const before = scene.walks;
     await scene.state();
-    scene.says = (object) =>
-      object.oid === oid ? { oid, type: "timeTicks", value } : object;
+    scene.says = (object) => (object.oid === oid ? { oid, type: "timeTicks", value } : object);
     await scene.state();
     await scene.wait(61_000);
     expect((await scene.state()).snmpUnmatched).toBeUndefined();

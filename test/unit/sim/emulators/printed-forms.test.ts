@@ -93,7 +93,8 @@ describe("forms of Junos", () => {
   it("a release before 15.1 prints its number behind the names of packages", async () => {
     const platform: Platform<JunosEmulator> = {
       ...platforms["srx4600 23.4R2"],
-      emulatorOf: (router) => new JunosEmulator(router, { model: "srx5400", version: "12.3X48-D40" }),
+      emulatorOf: (router) =>
+        new JunosEmulator(router, { model: "srx5400", version: "12.3X48-D40" }),
     };
     const { state } = await observed(placeOf(platform));
     expect(read(state).control).toBe("known");
@@ -146,7 +147,12 @@ describe("forms of EOS", () => {
   it("a command without `| json` is answered in text, or refused", async () => {
     const place = placeOf(platforms["7280CR3MK 4.30.5M"]);
     const answers = new Map<string, string>();
-    for (const command of ["show version", "show clock", "show interfaces", "show version | json"]) {
+    for (const command of [
+      "show version",
+      "show clock",
+      "show interfaces",
+      "show version | json",
+    ]) {
       const parts: string[] = [];
       const session = place.emulator.execute(
         {
@@ -162,7 +168,9 @@ describe("forms of EOS", () => {
     expect(answers.get("show version")).toMatch(
       /^Arista DCS-7280CR3MK-32P4-F\n[^]*^Software image version: 4\.30\.5M$/m,
     );
-    expect(answers.get("show clock")).toMatch(/^\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}\nTimezone: UTC/);
+    expect(answers.get("show clock")).toMatch(
+      /^\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}\nTimezone: UTC/,
+    );
     expect(answers.get("show interfaces")).toMatch(/^% Not emulated/);
     expect(JSON.parse(answers.get("show version | json") ?? "")).toMatchObject({
       version: "4.30.5M",
