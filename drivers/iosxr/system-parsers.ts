@@ -58,15 +58,16 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   return understood.length > 0 && understood.length === entries.length ? understood : undefined;
 }
 
+/** Session, line, user, time with or without a year, and the mark of a lock. */
 const editorRow =
-  /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{8}){2}\s+(\S{1,64})\s.{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( +\*)? *$/;
+  /^[0-9a-f-]{26} +(\S{1,64}) .{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
 
 /**
  * Returns the lines that have the configuration locked; a star in the last column marks them.
  * undefined = a row is not understood.
  */
 function holdersOf(text: string): readonly string[] | undefined {
-  if (/^(?:There are )?no (?:active )?configuration sessions\b.{0,40}$/i.test(text.trim())) return [];
+  if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
   const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
   if (heading === "") return [];
   if (!/^Current Configuration Session\b/.test(heading)) return undefined;
