@@ -10,13 +10,15 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { aggregateWith } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
+import { defaultVrf } from "./names.ts";
 import { drainsOf, planOf } from "./plan.ts";
 import {
   bgpSession,
@@ -101,7 +103,8 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
       session({ address, vrf, port }, reported) {
         // The router lists each neighbour, also one that is shut.
         const peer = reported.get(peerKey(vrf, address));
-        return peer && bgpSession(port, address, peer);
+        const instance = vrf === defaultVrf ? undefined : vrf;
+        return peer && bgpSession(placeOf(port, address, instance), peer);
       },
     }),
   });
@@ -120,8 +123,10 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     return isUnread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
   };
   const session = sessionOf(port, results, plan?.settings, at);
+  const aggregate = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
   return {
     port,
+    ...(aggregate === undefined ? {} : { aggregate }),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: ofPlan(({ settings }) => settings),

@@ -4,10 +4,12 @@
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -15,7 +17,7 @@ import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, isToken, line } from "../transport/cli.ts";
-import { ping, routeMap } from "./commands.ts";
+import { ping, routeMap, routeTo } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
 import {
@@ -28,8 +30,8 @@ import {
   queryOf,
   type XeQuery,
 } from "./observation.ts";
-import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
+import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
+import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
   type Boot,
@@ -105,10 +107,12 @@ const dialect: Dialect<XeSession> = {
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
   observe,
-  async routeTo({ cli }, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  async routesTo({ cli }, address, signal) {
+    const query = queryOf(cli, signal);
+    const config = await configOf(query);
+    const vrfs = vrfsFor(address, config.interfaces);
+    const queries = vrfs.map((vrf) => () => query.result(routeTo(address, vrf), readRouteTo));
+    return await portsTowards(queries, config.aggregates);
   },
   async probe({ cli }, port, count, signal) {
     const query = queryOf(cli, signal);
@@ -165,7 +169,9 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
     routeMaps: await routeMapsFor(work.change, config, query),
   };
-  const rendered = planChange(portsOf(work.change), around).map(({ before, after }) =>
+  const changed = planChange(portsOf(work.change), around);
+  if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
+  const rendered = changed.map(({ before, after }) =>
     renderChange(before, after, around, enablingOf(software)),
   );
   const readAll = () => query.needed(askTunnels(query));

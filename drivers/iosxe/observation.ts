@@ -7,11 +7,11 @@ import type { WallTime } from "#hal/world.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, familiesOf, received } from "./commands.ts";
 import { type ConfigTexts, filteredLines, portOf, readConfig, type XeConfig } from "./config.ts";
@@ -22,7 +22,6 @@ import {
   type Boot,
   bootOf,
   commitsOf,
-  peerKey,
   readMark,
   readPeers,
   readSoftware,
@@ -139,7 +138,7 @@ export async function observe(
           ),
         ),
       session: ({ address, vrf, port }, all) =>
-        bgpSession(port, address, all.get(peerKey(vrf, address))),
+        bgpSession(placeOf(port, address, vrf), all.get(peerKey(vrf, address))),
     }),
   });
 }

@@ -2,10 +2,10 @@
 // the reply is understood.
 
 import type { WallTime } from "#hal/world.ts";
-import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import { type Peer, peerKey, readPeerPages } from "../platform/cisco-system.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
 import { filteredLines } from "./config.ts";
-import { markName, portOfUnit } from "./names.ts";
+import { markName } from "./names.ts";
 
 export interface Software {
   readonly platform: string;
@@ -138,9 +138,6 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
   });
 }
 
-export const peerKey = (vrf: string | undefined, address: string): string =>
-  `${vrf ?? ""} ${address}`;
-
 /** Returns the peers by VRF and address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
@@ -150,18 +147,19 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
+const hopPattern =
+  /^ {1,16}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(,? .{0,160})?$/gm;
+
 /**
- * Returns the interface of the route in use, without its unit; undefined = none is known, or there
- * are several.
+ * Returns the interfaces of all next hops; none = the router sends nothing there. undefined = the
+ * reply is not understood.
  */
-export function readRouteTo(text: string): string | undefined {
-  const ways = text.matchAll(
-    /^ {1,16}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(,? .{0,160})?$/gm,
-  );
+export function readRouteTo(text: string): readonly string[] | undefined {
+  const hops = [...text.matchAll(hopPattern)];
   // A path behind this word is used once the other one is lost.
-  const used = [...ways].filter(([, , rest = ""]) => !/^, repair\b/.test(rest));
-  const [out, ...others] = new Set(used.map(([, name = ""]) => portOfUnit(name) ?? name));
-  return others.length === 0 ? out : undefined;
+  const used = hops.filter(([, , rest = ""]) => !/^, repair\b/.test(rest));
+  const isNone = /^ {1,8}(?:no route|unresolved|discard|drop|receive|attached to Null0)\b/m;
+  return used.length > 0 || isNone.test(text) ? used.map(([, out = ""]) => out) : undefined;
 }
 
 /**

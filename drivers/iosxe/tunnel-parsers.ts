@@ -255,7 +255,8 @@ function lifeOf(text: string): Pick<IpsecSa, "endsInMs"> | undefined {
 }
 
 const way = String.raw`is directly connected, \S{1,64}|\[\d{1,3}/\d{1,10}\] via \S.{0,80}`;
-const routeRow = new RegExp(String.raw`^S[* ][ %+]{1,12}([\d.]{7,15})(?:/(\d{1,2}))?(?: (?:${way}))?$`);
+const network = String.raw`S[* ][ %+]{1,12}([\d.]{7,15})(?:/(\d{1,2}))?`;
+const routeRow = new RegExp(`^${network}(?: (?:${way}))?$`);
 /** Another path of the route above, or the rest of its row. */
 const pathRow = new RegExp(`^ {2,60}(?:${way})$`);
 

@@ -3,17 +3,19 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
-import { ping } from "./commands.ts";
-import { neighboursOn } from "./config.ts";
+import { ping, routeTo } from "./commands.ts";
+import { interfaceTo, neighboursOn } from "./config.ts";
 import {
   askCommits,
   askConfig,
@@ -55,15 +57,20 @@ const dialect: Dialect<Cli> = {
     return capabilitiesOf(offers, await query.needed(query.result("version", readSoftware)));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  async routesTo(cli, address, signal) {
+    const { config, query } = await configOf(cli, signal);
+    const vrfs = vrfsFor(address, config.interfaces);
+    const queries = vrfs.map((vrf) => {
+      const read = (text: string) =>
+        readRouteTo(text, (hop) => interfaceTo(config, { address: hop, vrf }));
+      return () => query.result(routeTo(address, vrf, cli.mode), read);
+    });
+    return await portsTowards(queries, config.aggregates);
   },
   async probe(cli, port, count, signal) {
     const { config, query } = await configOf(cli, signal);
     const [one] = neighboursOn(config, port);
-    return await pingFarEnd(query, port, one && ping(one.address, count), readPing);
+    return await pingFarEnd(query, port, one && ping(one, count), readPing);
   },
   commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {

@@ -1,7 +1,7 @@
 // The state that IOS XR reports about itself: boot, commits, BGP, routes. Undefined = nothing in
 // the reply is understood.
 
-import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import { type Peer, peerKey, readPeerPages } from "../platform/cisco-system.ts";
 import type { Commit } from "../platform/define-dialect.ts";
 
 /** Returns the newest boot of the history, as the router writes it. */
@@ -58,15 +58,16 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   return understood.length > 0 && understood.length === entries.length ? understood : undefined;
 }
 
+/** Session, line, user, time with or without a year, and the mark of a lock. */
 const editorRow =
-  /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{8}){2}\s+(\S{1,64})\s.{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( +\*)? *$/;
+  /^[0-9a-f-]{26} +(\S{1,64}) .{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
 
 /**
  * Returns the lines that have the configuration locked; a star in the last column marks them.
  * undefined = a row is not understood.
  */
 function holdersOf(text: string): readonly string[] | undefined {
-  if (/^(?:There are )?no (?:active )?configuration sessions\b.{0,40}$/i.test(text.trim())) return [];
+  if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
   const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
   if (heading === "") return [];
   if (!/^Current Configuration Session\b/.test(heading)) return undefined;
@@ -75,24 +76,32 @@ function holdersOf(text: string): readonly string[] | undefined {
   return read.flatMap((one) => (one?.[2] === undefined ? [] : [one[1]?.split(":")[0] ?? ""]));
 }
 
-/** Returns the peers by address of the neighbour. */
+/** Returns the peers by VRF and address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
   if (pages === undefined || (pages.length === 0 && text.trim() !== "")) return undefined;
-  return new Map(pages.map((one) => [one.address, one]));
+  return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
+const hopPattern = /^ {1,16}([0-9a-fA-F.:]{2,45}|directly connected)(?:,(.{1,200}))?$/gm;
+
 /**
- * Returns the interface of the route in use, without its unit; undefined = none is known, or there
- * are several.
+ * Returns the interfaces of all next hops; none = the router has no route there. A next hop without
+ * an interface is reached by another route: `interfaceTo` returns the interface in whose subnet it
+ * is. undefined = the reply, or the way to a next hop, is not understood.
  */
-export function readRouteTo(text: string): string | undefined {
-  const hops = text.matchAll(/^ {1,16}(?:[0-9a-fA-F.:]{2,45}|directly connected),(.{1,200})$/gm);
-  // Such a path is used once the other one is lost.
-  const used = [...hops].filter(([, rest = ""]) => !/, Backup\b/.test(rest));
-  const ways = used.map(([, rest = ""]) => /\bvia ([\w./-]{1,64})/.exec(rest)?.[1]);
-  const [out, ...others] = new Set(ways.map((name) => name?.replace(/\.\d+$/, "")));
-  return others.length === 0 ? out : undefined;
+export function readRouteTo(
+  text: string,
+  interfaceTo: (address: string) => string | undefined,
+): readonly string[] | undefined {
+  // A path with this word is used once the other one is lost.
+  const used = [...text.matchAll(hopPattern)].filter(([row]) => !/, Backup\b/.test(row));
+  const names = used.map(
+    ([, hop = "", rest = ""]) => /\bvia ([\w./-]{1,64})/.exec(rest)?.[1] ?? interfaceTo(hop),
+  );
+  const known = names.filter((name) => name !== undefined);
+  if (known.length < names.length) return undefined;
+  return known.length > 0 || /^% ?Network not in table/m.test(text) ? known : undefined;
 }
 
 export interface Software {

@@ -182,7 +182,8 @@ function peersOf(text: string): { readonly live: number; readonly potential: num
 const statusPattern = /^(?:(No )?Rx(?:, | & )(No )?Tx|FIRST-SAK(?:-\w{1,20})?|RETIRED)$/;
 
 /** A key identifier with its number, or what is printed where there is no SAK. */
-const identifierPattern = /^(?:([0-9A-Fa-f]{24})[0-9A-Fa-f]{0,8}|[A-Z][A-Z-]{1,40}) \((\d{1,10})\)$/;
+const identifierPattern =
+  /^(?:([0-9A-Fa-f]{24})[0-9A-Fa-f]{0,8}|[A-Z][A-Z-]{1,40}) \((\d{1,10})\)$/;
 
 const hasSakLines = (fields: ReadonlyMap<string, string>): boolean =>
   statusPattern.test(fields.get("Latest SAK Status") ?? "") &&

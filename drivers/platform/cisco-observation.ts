@@ -12,6 +12,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
 import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
+import { type Aggregates, aggregateWith } from "./egress.ts";
 import { type QueryResult, reading } from "./query-result.ts";
 
 type Known<K extends "mkpdus" | "frames"> =
@@ -59,7 +60,7 @@ interface Ports<C> {
  * Reads the state of each port; counters are read port by port, only where MACsec is configured. A
  * port that is configured and not among the interfaces has a state that is not known.
  */
-export async function portStates<C>(
+export async function portStates<C extends { readonly aggregates: Aggregates }>(
   { config, portsWithMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
   at: Instant,
 ): Promise<readonly MacsecPort[]> {
@@ -73,7 +74,9 @@ export async function portStates<C>(
     const counted = configured.has(port) ? await countersOf(port) : uncounted;
     const plan = isRead ? { value: planOf(config.value, port) } : config;
     const isOdd = isRead && isUnread(config.value, port);
-    states.push(portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at));
+    const state = portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at);
+    const aggregate = isRead ? aggregateWith(config.value.aggregates, port) : undefined;
+    states.push(aggregate === undefined ? state : { ...state, aggregate });
   }
   return states;
 }

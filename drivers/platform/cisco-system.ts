@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { momentOf, wholeOf } from "./cisco-text.ts";
-import { sessionTo } from "./router-observation.ts";
+import { type SessionPlace, sessionTo } from "./router-observation.ts";
 
 const clockPattern =
   /^([*.]?)(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) ([\w:+-]{2,10}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/gm;
@@ -114,7 +114,7 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
   for (const part of parts) {
     // A star marks a neighbour without an address of its own in the configuration.
     const [, address, vrf] =
-      /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf (\S{1,64}),)?/.exec(part) ?? [];
+      /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf ([^\s,]{1,64}))?/.exec(part) ?? [];
     const state = onlyMatch(part, bgpState)?.[1];
     if (address === undefined || state === undefined) return undefined;
     const name = `${vrf ?? ""} ${address}`;
@@ -130,12 +130,12 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
  * Makes the BGP session of a port from what the router reports about the neighbour; undefined = it
  * reports nothing, although each neighbour that is configured has a page.
  */
-export const bgpSession = (
-  port: PortName,
-  peer: string,
-  found: Peer | undefined,
-): BgpSession | undefined =>
-  found && sessionTo({ port, peer }, found.state, "the last session ended with", found.lastError);
+export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession | undefined =>
+  found && sessionTo(place, found.state, "the last session ended with", found.lastError);
+
+/** The key of a neighbour: one address may be in several routing instances. */
+export const peerKey = (vrf: string | undefined, address: string): string =>
+  `${vrf ?? ""} ${address}`;
 
 /**
  * Reads how many packets of a ping were sent and answered; undefined = the reply is not understood.

@@ -47,10 +47,14 @@ export interface Dialect<S extends Session> {
    */
   observe(session: S, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
   /**
-   * Returns the port to an address; undefined = not known.
+   * Returns the ports by which traffic to an address may leave; undefined = not known.
    * @throws LinksealError with effect "none".
    */
-  routeTo(session: S, address: string, signal: AbortSignal): Promise<PortName | undefined>;
+  routesTo(
+    session: S,
+    address: string,
+    signal: AbortSignal,
+  ): Promise<readonly PortName[] | undefined>;
   /**
    * Sends packets from a port to the far end's peering address.
    * @throws LinksealError with effect "none".

@@ -114,8 +114,10 @@ export function sakSuite({ port, isPrincipal }: Participant): string {
 
 const rowMarks = 70;
 
-export function ping(router: Router, address: string, count: number): string {
-  const answered = answeredProbes(router, portWith(router, address), count);
+/** `isThere`: whether the routing instance of the ping is the one of the router's peerings. */
+export function ping(router: Router, address: string, count: number, isThere: boolean): string {
+  const port = isThere ? portWith(router, address) : undefined;
+  const answered = answeredProbes(router, port, count);
   const rows: string[] = [];
   for (let at = 0; at < count; at += rowMarks) {
     const length = Math.min(rowMarks, count - at);

@@ -14,7 +14,7 @@ import {
 import { type CiscoLayout, plainLayout } from "./cisco-layout.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
-import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { otherRoutes, pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
@@ -26,9 +26,9 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   protectedPort,
 } from "./router-facts.ts";
+import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 /** The parts of the emulator that answers are made of. */
 export interface XeEmulator extends Emulator<readonly Block[]> {
@@ -55,19 +55,25 @@ export const questions: Questions<XeEmulator, string> = [
         : undefined,
   ],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^(?:ip|ipv6) cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [
+    /^(?:ip|ipv6) cef (?:vrf (\S+) )?(\S+)$/,
+    ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
+  ],
   [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
   [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
   [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
   [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
   [
     /^bgp all neighbors$/,
-    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+    ({ router, current, model: { wiring } }) =>
+      neighbours(router, wiring, (peer) => isShut(current, peer, wiring)),
   ],
   [
-    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
-    (emulator, family, peer = "") =>
-      received(emulator, peer, family === "ipv6" ? family : "ipv4"),
+    /^bgp (?:ip|vpn)(v4|v6) unicast (?:vrf (\S+) )?neighbors (\S+) routes$/,
+    (emulator, version, vrf, peer = "") => {
+      const isOurs = vrf === emulator.model.wiring.vrf;
+      return received(emulator, isOurs ? peer : undefined, version === "v6" ? "ipv6" : "ipv4");
+    },
   ],
 ];
 
@@ -347,22 +353,26 @@ function secyStatus(router: Router, name: string): string {
   ].join("\n");
 }
 
-function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, wiring: Wiring, isShut: (peer: string) => boolean): string {
   const peers = [...peersOf(router)];
+  const about = (vrf: string | undefined, as: string): string =>
+    vrf === undefined ? `remote AS ${as}` : `vrf ${vrf},  remote AS ${as}`;
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+    const state = up ? "Established, up for 3d04h" : idle;
+    return neighbourOf(peer, about(wiring.vrf, "12076"), state, !up);
   });
   // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
-    neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+    neighbourOf(peer, about(otherInstance(wiring), "64999"), "Established, up for 1w2d", false),
   );
+  const [plain, inVrf] = wiring.vrf === undefined ? [pages, others] : [others, pages];
   return [
     "For address family: IPv4 Unicast",
-    ...pages,
+    ...plain,
     "For address family: VPNv4 Unicast",
-    ...others,
+    ...inVrf,
   ].join("\n");
 }
 
@@ -394,8 +404,14 @@ const columns = {
 /** The best path is not in the table of routes, and a path that is not used is a backup. */
 const ribCodes = { used: " r>   ", unused: " *b   " };
 
-function received(emulator: XeEmulator, peer: string, family: "ipv4" | "ipv6"): string {
-  const routes = routesFrom(emulator.router, peer, family);
+/** `peer` undefined = the neighbour of that address in the other routing instance. */
+function received(
+  emulator: XeEmulator,
+  peer: string | undefined,
+  family: "ipv4" | "ipv6",
+): string {
+  const routes =
+    peer === undefined ? otherRoutes(family) : routesFrom(emulator.router, peer, family);
   const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
   if (paths === 0) return total;
@@ -411,7 +427,7 @@ function received(emulator: XeEmulator, peer: string, family: "ipv4" | "ipv6"): 
     "RPKI validation codes: V valid, I invalid, N Not found",
     "",
     "     Network          Next Hop            Metric LocPrf Weight Path",
-    ...tableRows(routes, peer, printed, classless),
+    ...tableRows(routes, peer ?? "192.0.2.254", printed, classless),
     "",
     total,
   ].join("\n");
@@ -422,8 +438,14 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-function routeTo(router: Router, address: string): string {
-  const port = portTowards(router, address, "GigabitEthernet0");
+function routeTo(
+  router: Router,
+  wiring: Wiring,
+  vrf: string | undefined,
+  address: string,
+): string {
+  const at = { management: "GigabitEthernet0", managed: "Mgmt-intf", prefix: "Port-channel" };
+  const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   if (port === undefined) return "0.0.0.0/0\n  no route";
   // Two neighbours behind one interface.
   return `0.0.0.0/0\n  nexthop 192.0.2.253 ${port}\n  nexthop 192.0.2.254 ${port}`;

@@ -53,6 +53,7 @@ const recent: XeModel = {
   version: "17.15.01a",
   hasArchive: true,
   isRecent: true,
+  wiring: {},
 };
 const keystrokeMs = 4;
 /** The most lines and columns of a terminal. */
@@ -194,7 +195,7 @@ export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmula
   }
 
   #draftOf(blocks: readonly Block[]) {
-    return draftOf(() => configFrom(blocks, this.#spoken, this.router));
+    return draftOf(() => configFrom(blocks, this.#spoken, this.router, this.model.wiring));
   }
 
   /** Returns the answer to a `show` command; undefined if there is no such command. */
@@ -293,14 +294,25 @@ class Vty implements Shell {
       this.#emulator.save();
       return "Building configuration...\n[OK]";
     }
-    if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
-      this.#emulator.refresh();
-      return "";
-    }
+    if (line.startsWith("clear ")) return this.#clear(line);
     const question = /^show (.*)$/.exec(line)?.[1];
     if (question !== undefined) return this.#show(question);
-    const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
+    const [, vrf, address, count] =
+      /^ping (?:vrf (\S+) )?(\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
+    if (address === undefined) return invalid;
+    const { router, model } = this.#emulator;
+    return ping(router, address, Number(count), vrf === model.wiring.vrf);
+  }
+
+  /** In a VRF the command takes the AS of neighbours, and refuses an address. */
+  #clear(line: string): Printed {
+    const inVrf = /^clear ip bgp vrf (\S+) ipv[46] unicast (\d+) soft$/.exec(line);
+    const isPlain = /^clear (?:ip bgp|bgp ipv6 unicast) [0-9A-Fa-f.:]+ soft$/.test(line);
+    if (inVrf === null && !isPlain) return invalid;
+    const { vrf } = this.#emulator.model.wiring;
+    const isOurs = inVrf === null ? vrf === undefined : inVrf[1] === vrf && inVrf[2] === "12076";
+    if (isOurs) this.#emulator.refresh();
+    return "";
   }
 
   #show(question: string): string {

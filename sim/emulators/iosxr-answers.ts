@@ -14,17 +14,24 @@ import {
 import { type CiscoLayout, plainLayout } from "./cisco-layout.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
-import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
-import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
+import {
+  type AdvertisedRoute,
+  otherRoutes,
+  pathCount,
+  routesFrom,
+  tableRows,
+} from "./far-end-routes.ts";
+import { bgpIn } from "./iosxr-config.ts";
+import { type Block, childOf, linesIn } from "./line-tree.ts";
 import {
   known,
   localAs,
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   protectedPort,
 } from "./router-facts.ts";
+import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 export interface CommitEntry {
   readonly id: number;
@@ -39,6 +46,7 @@ export interface CommitEntry {
 export interface Model {
   readonly platform: string;
   readonly version: string;
+  readonly wiring: Wiring;
   /** How it prints its answers; absent = in the shortest form. */
   readonly layout?: CiscoLayout;
 }
@@ -73,12 +81,18 @@ export const questions: Questions<XrEmulator, string> = [
     /^macsec secy stats interface (\S+) sc$/,
     ({ router }, name = "") => secyStatistics(router, name),
   ],
-  [/^bgp neighbors$/, ({ router, current }) => neighbours(router, current)],
+  [/^bgp (vrf all )?neighbors$/, (emulator, all) => neighbours(emulator, all !== undefined)],
   [
-    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
-    (emulator, family, peer = "") => received(emulator, peer, family === "ipv6" ? family : "ipv4"),
+    /^bgp (?:vrf (\S+) )?(?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
+    (emulator, vrf, family, peer = "") =>
+      vrf === emulator.model.wiring.vrf
+        ? received(emulator, peer, family === "ipv6" ? family : "ipv4")
+        : otherReceived(vrf, family === "ipv6" ? family : "ipv4"),
   ],
-  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [
+    /^route (?:vrf (\S+) )?ipv[46] (\S+)$/,
+    ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
+  ],
 ];
 
 function version({ platform, version: release }: Model): string {
@@ -306,17 +320,21 @@ function secyStatistics(router: Router, name: string): string {
   ].join("\n");
 }
 
-function neighbours(router: Router, configured: readonly Block[]): string {
+/** The default instance has one half of the neighbours, and a VRF those with the same addresses. */
+function neighbours({ router, current, model }: XrEmulator, inVrfs: boolean): string {
+  const { wiring } = model;
+  const isOurs = inVrfs === (wiring.vrf !== undefined);
+  const vrf = inVrfs ? (wiring.vrf ?? otherInstance(wiring)) : undefined;
   const isShut = (peer: string): boolean =>
-    childOf(linesIn(bgpOf(configured), `neighbor ${peer}`), "shutdown") !== undefined;
-  return [...peersOf(router)]
+    childOf(linesIn(bgpIn(current, wiring), `neighbor ${peer}`), "shutdown") !== undefined;
+  const pages = [...peersOf(router)]
     .flatMap(([port, peer]) => {
-      const up = router.bgpUp(port);
+      const up = !isOurs || router.bgpUp(port);
       const idle = isShut(peer) ? "Idle (Administratively shut down)" : "Active";
       return [
         "",
-        `BGP neighbor is ${peer}`,
-        ` Remote AS 12076, local AS ${localAs}, external link`,
+        `BGP neighbor is ${peer}${vrf === undefined ? "" : `, vrf ${vrf}`}`,
+        ` Remote AS ${isOurs ? "12076" : "64999"}, local AS ${localAs}, external link`,
         " Remote router ID 0.0.0.0",
         `  BGP state = ${up ? "Established, up for 3d04h" : idle}`,
         "  Hold time is 180, keepalive interval is 60 seconds",
@@ -326,6 +344,7 @@ function neighbours(router: Router, configured: readonly Block[]): string {
       ];
     })
     .join("\n");
+  return vrf === undefined ? pages : `\nVRF: ${vrf}\n${"-".repeat(5 + vrf.length)}\n${pages}`;
 }
 
 const columns = {
@@ -336,15 +355,32 @@ const columns = {
 };
 
 /** A command without a family means the default one, IPv4. */
-function received({ router, current }: XrEmulator, peer: string, family: "ipv4" | "ipv6"): string {
+function received(
+  { router, current, model: { wiring } }: XrEmulator,
+  peer: string,
+  family: "ipv4" | "ipv6",
+): string {
   const words = `address-family ${family} unicast`;
-  if (childOf(bgpOf(current), words) === undefined) {
+  const bgp = bgpIn(current, wiring);
+  if (childOf(bgp, words) === undefined) {
     return "% None of the requested address families are configured for instance 'default'";
   }
-  const neighbour = linesIn(bgpOf(current), `neighbor ${peer}`);
+  const neighbour = linesIn(bgp, `neighbor ${peer}`);
   if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
-  const routes = routesFrom(router, peer, family);
+  return routesPage(routesFrom(router, peer, family), peer, wiring.vrf, family);
+}
+
+const otherReceived = (vrf: string | undefined, family: "ipv4" | "ipv6"): string =>
+  routesPage(otherRoutes(family), "192.0.2.254", vrf, family);
+
+function routesPage(
+  routes: readonly AdvertisedRoute[],
+  peer: string,
+  vrf: string | undefined,
+  family: "ipv4" | "ipv6",
+): string {
   const paths = pathCount(routes);
+  const distinguisher = `Route Distinguisher: 64512:7 (default for vrf ${vrf})`;
   return [
     "BGP router identifier 10.0.0.1, local AS number 64512",
     "BGP generic scan interval 60 secs",
@@ -358,14 +394,21 @@ function received({ router, current }: XrEmulator, peer: string, family: "ipv4" 
     "              i - internal, r RIB-failure, S stale, N Nexthop-discard",
     "Origin codes: i - IGP, e - EGP, ? - incomplete",
     "   Network            Next Hop            Metric LocPrf Weight Path",
+    ...(vrf === undefined ? [] : [distinguisher]),
     ...tableRows(routes, peer, columns),
     "",
     `Processed ${routes.length} prefixes, ${paths} paths`,
   ].join("\n");
 }
 
-function routeTo(router: Router, address: string): string {
-  const port = portTowards(router, address, "MgmtEth0/RP0/CPU0/0");
+function routeTo(
+  router: Router,
+  wiring: Wiring,
+  vrf: string | undefined,
+  address: string,
+): string {
+  const at = { management: "MgmtEth0/RP0/CPU0/0", managed: undefined, prefix: "Bundle-Ether" };
+  const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   if (port === undefined) return "% Network not in table";
   return [
     "",

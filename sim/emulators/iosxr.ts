@@ -51,6 +51,7 @@ export const iosxrModel: RouterModel = {
   portName: "HundredGigE0/0/0/0",
 };
 
+const recent: Model = { platform: "8201-32FH", version: "7.11.2", wiring: {} };
 const historyMax = 50;
 const keystrokeMs = 4;
 /** The most lines and columns of a terminal. */
@@ -71,8 +72,8 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
     | undefined;
 
-  constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
-    super(router, firstBlocks(router), blocksAfter);
+  constructor(router: Router, model: Model = recent) {
+    super(router, firstBlocks(router, model.wiring), blocksAfter);
     this.model = model;
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
@@ -251,8 +252,11 @@ class Vty implements Shell {
     if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
     if (show !== undefined) return this.#emulator.show(show);
-    const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
+    const [, vrf, address, count] =
+      /^ping (?:vrf (\S+) )?(\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
+    if (address === undefined) return invalid;
+    const { router, model } = this.#emulator;
+    return ping(router, address, Number(count), vrf === model.wiring.vrf);
   }
 
   #configure(line: string): Printed {
@@ -337,7 +341,7 @@ class Vty implements Shell {
       if (isEqual(this.#target, this.#emulator.current)) return;
     }
     const target = cloneBlocks(this.#target);
-    const draft = draftOf(() => configFrom(target, router));
+    const draft = draftOf(() => configFrom(target, router, this.#emulator.model.wiring));
     const prepared = commits.prepareDraft(this.#session, draft);
     commits.commit(prepared.token, within);
     this.#emulator.settle(target);

@@ -50,14 +50,15 @@ const routers = {
   "IOS XE": (layout: CiscoLayout): Platform => ({
     ...platforms["C8500-12X4QC 17.15.1"],
     emulatorOf: (router) => {
-      const model = { platform: "C8500-12X4QC", version: "17.15.01a", layout };
+      const model = { platform: "C8500-12X4QC", version: "17.15.01a", layout, wiring: {} };
       return new IosxeEmulator(router, { ...model, hasArchive: true, isRecent: true });
     },
   }),
   "IOS XR": (layout: CiscoLayout): Platform => ({
     ...platforms["8201-32FH 7.11.2"],
     emulatorOf: (router) => {
-      return new IosxrEmulator(router, { platform: "8201-32FH", version: "7.11.2", layout });
+      const model = { platform: "8201-32FH", version: "7.11.2", layout, wiring: {} };
+      return new IosxrEmulator(router, model);
     },
   }),
 };

@@ -75,6 +75,12 @@ export function healthierPeers(dirty: Peers, whole: Peers): string | undefined {
   return undefined;
 }
 
+/** The agent's own path must not seem to lead elsewhere. */
+export function otherWays(dirty: readonly string[], whole: readonly string[]): string | undefined {
+  const other = dirty.find((name) => !whole.includes(name));
+  return other === undefined ? undefined : `it leads to ${other}`;
+}
+
 /** Frames that arrived in order prove a key, and those that did not accuse it. */
 export function healthierFrames(dirty: MacsecFrames, whole: MacsecFrames): string | undefined {
   for (const name of ["txProtected", "rxOk"] as const) {

@@ -16,7 +16,7 @@ import {
 import { readConnections } from "#drivers/eos/tunnel-parsers.ts";
 import type { MacsecSettings, MkaSession } from "#hal/model.ts";
 import { healthierPorts, healthierRoutes } from "../cisco-dirt.ts";
-import { type Dirt, tryDirtyAnswers } from "../dirty-answers.ts";
+import { type Dirt, type DirtyReader, tryDirtyAnswers } from "../dirty-answers.ts";
 import { fewerErrors, grown, healthierMka, healthierOf, otherState } from "../dirty-judges.ts";
 import { cknOf } from "../junos-kit.ts";
 import { connectionText } from "./eos-tunnel-kit.ts";
@@ -35,15 +35,16 @@ const noise = [
 const harmless: readonly Dirt[] = ["rowShifted", "rowsJoined"];
 
 /** The terminal drops messages of syslog before an answer is read. */
-const heard =
-  <T>(read: (text: string) => T | undefined) =>
-  (text: string): T | undefined =>
-    read(
-      text
-        .split("\n")
-        .filter((row) => !messageOfSyslog.test(row))
-        .join("\n"),
-    );
+const heard = (text: string): string =>
+  text
+    .split("\n")
+    .filter((row) => !messageOfSyslog.test(row))
+    .join("\n");
+
+/** Tries a reader of one kind of answer. */
+function tryAnswers<T>({ read, ...told }: Omit<DirtyReader<T>, "noise">): void {
+  tryDirtyAnswers<T>("EOS", seed, { ...told, read: (text) => read(heard(text)), noise });
+}
 
 const printed = (value: unknown): string => JSON.stringify(value, undefined, 4);
 
@@ -125,12 +126,10 @@ function sessionsIn(
   );
 }
 
-tryDirtyAnswers<Sessions>("EOS", seed, {
+tryAnswers<Sessions>({
   about: "MACsec interfaces",
   layouts: [security],
-  read: heard((text) =>
-    sessionsIn(text, (own) => ({ security: own, participants: securedParticipants })),
-  ),
+  read: (text) => sessionsIn(text, (own) => ({ security: own, participants: securedParticipants })),
   healthier: healthierMka,
   foreign: [
     '            "controlledPort": true,',
@@ -138,22 +137,20 @@ tryDirtyAnswers<Sessions>("EOS", seed, {
     `            "keyMsgId": "${"a".repeat(24)}",`,
     "edge-a#",
   ],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers<Sessions>("EOS", seed, {
+tryAnswers<Sessions>({
   about: "MKA participants",
   layouts: [participants],
-  read: heard((text) =>
-    sessionsIn(text, (own) => ({ security: securedSecurity, participants: own })),
-  ),
+  read: (text) => sessionsIn(text, (own) => ({ security: securedSecurity, participants: own })),
   healthier: healthierMka,
   foreign: [
     '                    "principalActor": true,',
     '                        "livePeerList": ["e1"],',
     '            "participants": {',
   ],
-  ...{ noise, harmless },
+  harmless,
 });
 
 const countersOf = (passed: number, bad: number): object => ({
@@ -163,7 +160,7 @@ const countersOf = (passed: number, bad: number): object => ({
   countersDetail: { inPktsOK: passed, inPktsNotUsingSA: bad, inPktsNotValid: bad, inPktsLate: 0 },
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "counters of frames",
   layouts: [
     printed({
@@ -173,10 +170,10 @@ tryDirtyAnswers("EOS", seed, {
       },
     }),
   ],
-  read: heard((text) => {
+  read: (text) => {
     const ports = readByPort(text);
     return ports && new Map([...ports].map(([at, own]) => [at, readFrames(own)]));
-  }),
+  },
   healthier: (dirty, whole) =>
     healthierOf(
       dirty,
@@ -187,10 +184,10 @@ tryDirtyAnswers("EOS", seed, {
         fewerErrors([one.rxNotValid, one.rxNotUsingSa], [own.rxNotValid, own.rxNotUsingSa]),
     ),
   foreign: ['            "outPktsEncrypted": 999,', '                "inPktsNotValid": 0,'],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "counters of MKPDUs",
   layouts: [
     [
@@ -200,11 +197,10 @@ tryDirtyAnswers("EOS", seed, {
       "Ethernet3/1     68225           0               68188           0",
     ].join("\n"),
   ],
-  read: heard(readMkpdus),
+  read: readMkpdus,
   healthier: (dirty, whole) =>
     healthierOf(dirty, whole, (one, own) => grown(one.received, own.received, "received MKPDUs")),
   foreign: ["Ethernet1/1     999             0               999             0", "edge-a#"],
-  noise,
 });
 
 const interfaceOf = (lineProtocolStatus: string, rate: number): object => ({
@@ -220,7 +216,7 @@ const interfaceOf = (lineProtocolStatus: string, rate: number): object => ({
   },
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "interfaces",
   layouts: [
     printed({
@@ -231,13 +227,13 @@ tryDirtyAnswers("EOS", seed, {
       },
     }),
   ],
-  read: heard(readInterfaces),
+  read: readInterfaces,
   healthier: healthierPorts,
   foreign: ['            "lineProtocolStatus": "up",', '                "inPktsRate": 0,'],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "BGP peers",
   layouts: [
     printed({
@@ -253,11 +249,11 @@ tryDirtyAnswers("EOS", seed, {
       },
     }),
   ],
-  read: heard(readPeers),
+  read: readPeers,
   healthier: (dirty, whole) =>
     healthierOf(dirty, whole, (one, own) => otherState(one.state, own.state)),
   foreign: ['                    "peerState": "Established",', '            "peers": {'],
-  ...{ noise, harmless },
+  harmless,
 });
 
 const pathOf = (active: boolean, ecmp: boolean): object => ({
@@ -265,7 +261,7 @@ const pathOf = (active: boolean, ecmp: boolean): object => ({
   routeType: { valid: true, active, ecmp, ecmpHead: false, ecmpContributor: ecmp },
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "routes",
   layouts: [
     printed({
@@ -285,13 +281,13 @@ tryDirtyAnswers("EOS", seed, {
       },
     }),
   ],
-  read: heard((text) => readRoutes(text, "default", port)),
+  read: (text) => readRoutes(text, "default", port),
   healthier: healthierRoutes,
   foreign: ['                                    "active": false,', '        "default": {'],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "configuration sessions",
   layouts: [
     printed({
@@ -307,14 +303,14 @@ tryDirtyAnswers("EOS", seed, {
       commitTimerExpireTime: 12.5,
     }),
   ],
-  read: heard(readSessions),
+  read: readSessions,
   healthier: ([first]) =>
     first?.state === "pendingCommitTimer" ? undefined : "no commit waits for its confirm",
   foreign: ['            "state": "completed",', '    "commitTimerSessionName": "",'],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "release, clock and boot",
   layouts: [
     printed({
@@ -325,25 +321,24 @@ tryDirtyAnswers("EOS", seed, {
       resetCauses: [{ description: "Reload requested by the user.", timestamp: 1_700_729_400 }],
     }),
   ],
-  read: heard((text) => {
+  read: (text) => {
     const software = readSoftware(text);
     const read = [readBootTime(text), readClock(text), readResetTime(text)];
     return software && { software, read: read.map(String) };
-  }),
+  },
   healthier: ({ software }) => (software.version === "" ? "an empty release" : undefined),
   foreign: ['    "version": "4.35.0F",'],
-  ...{ noise, harmless },
+  harmless,
 });
 
-tryDirtyAnswers("EOS", seed, {
+tryAnswers({
   about: "IPsec connections",
   layouts: [connectionText("idle"), connectionText("established")],
-  read: heard(readConnections),
+  read: readConnections,
   healthier: (dirty, whole) => {
     const isUp = (all: typeof whole): boolean =>
       (all.get("Tunnel3") ?? []).some(({ isEstablished }) => isEstablished);
     return isUp(dirty) && !isUp(whole) ? "the tunnel is up" : undefined;
   },
   foreign: ["  State: established", "Tunnel3:", "  State: policyBasedTunnel"],
-  noise,
 });

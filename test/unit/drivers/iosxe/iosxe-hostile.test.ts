@@ -9,7 +9,6 @@ import { renderChange } from "#drivers/iosxe/renderer.ts";
 import {
   bootOf,
   commitsOf,
-  peerKey,
   readAccounting,
   readArchive,
   readLock,
@@ -30,7 +29,13 @@ import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import {
+  bgpSession,
+  peerKey,
+  readClock,
+  readInterfaces,
+  readPing,
+} from "#drivers/platform/cisco-system.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { preview } from "#hal/secret.ts";
@@ -108,7 +113,8 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
-  bgpSession(port(1), "198.51.100.2", peers?.get(peerKey(undefined, "198.51.100.2")));
+  const place = { port: port(1), peer: "198.51.100.2" };
+  bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
   commitsOf(readTimer(text) ?? "none", readMark(text));
   const software = readSoftware(text);
   const reported = [

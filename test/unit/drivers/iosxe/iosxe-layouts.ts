@@ -314,6 +314,10 @@ export const ikeLayouts = [
 ];
 
 const flow = pairText();
+/** Another tunnel, whose newer SA is missing. */
+const another = flow
+  .replaceAll("Tunnel3", "Tunnel7")
+  .replaceAll(/ {6}spi: 0x9C[\s\S]*?ACTIVE\)\n/g, "");
 
 export const ipsecLayouts = [
   flow.replace("     PFS", "     current outbound spi: 0xA2(162)\n     PFS"),
@@ -321,7 +325,7 @@ export const ipsecLayouts = [
     .replaceAll("(k/sec): (4259661/2577)", "1 hours, 10 mins")
     .replace("(k/sec): (4259661/25)", "0 hours, 2 mins")
     .replace("DH group: group20", "DH group: group20, AKE group: AKE1: MLKEM512"),
-  `${flow}\n${flow.replaceAll("Tunnel3", "Tunnel7").replaceAll(/ {6}spi: 0x9C[\s\S]*?ACTIVE\)\n/g, "")}`,
+  `${flow}\n${another}`,
 ];
 
 export const staticLayouts = [

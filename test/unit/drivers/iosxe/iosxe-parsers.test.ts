@@ -5,7 +5,6 @@ import { planOf } from "#drivers/iosxe/plan.ts";
 import {
   bootOf,
   commitsOf,
-  peerKey,
   readAccounting,
   readArchive,
   readLock,
@@ -17,7 +16,7 @@ import {
 } from "#drivers/iosxe/system-parsers.ts";
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import type { WallTime } from "#hal/world.ts";
 import { configOf, page, port } from "./iosxe-kit.ts";
@@ -279,7 +278,8 @@ describe("the router", () => {
   });
 
   it("a neighbour without a page is not known, rather than down", () => {
-    expect(bgpSession("p", "198.51.100.2", readPeers("")?.get("x"))).toBeUndefined();
+    const place = { port: "p", peer: "198.51.100.2" };
+    expect(bgpSession(place, readPeers("")?.get("x"))).toBeUndefined();
     const cut = "BGP neighbor is 198.51.100.2,  remote AS 12076\n  BGP state = Establ\n";
     expect(readPeers(cut)).toBeUndefined();
   });
@@ -292,7 +292,7 @@ describe("the router", () => {
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
     const reported = (vrf: string | undefined) =>
-      bgpSession("p", "198.51.100.2", peers?.get(peerKey(vrf, "198.51.100.2")));
+      bgpSession({ port: "p", peer: "198.51.100.2" }, peers?.get(peerKey(vrf, "198.51.100.2")));
     expect(reported(undefined)?.up).toBe(true);
     expect(reported("AZURE")).toMatchObject({
       up: false,
@@ -324,17 +324,21 @@ describe("the router", () => {
 
   it("a router reports the port that leads to an address, or none", () => {
     const way = `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}.100\n`;
-    expect(readRouteTo(way)).toBe(port(1));
-    expect(readRouteTo("192.0.2.0/24\n  attached to GigabitEthernet0\n")).toBe("GigabitEthernet0");
-    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toBeUndefined();
-    // Any of several ways may be taken.
-    expect(readRouteTo(`${way}  nexthop 192.0.2.253 ${port(1)}.200\n`)).toBe(port(1));
-    expect(readRouteTo(`${way}  nexthop 192.0.2.253 ${port(2)}\n`)).toBeUndefined();
+    expect(readRouteTo(way)).toEqual([`${port(1)}.100`]);
+    const attached = "192.0.2.0/24\n  attached to GigabitEthernet0\n";
+    expect(readRouteTo(attached)).toEqual(["GigabitEthernet0"]);
+    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toEqual([]);
+    expect(readRouteTo("192.0.2.1/32\n  receive for GigabitEthernet0\n")).toEqual([]);
+    const both =
+      `10.0.0.0/8\n  nexthop 198.51.100.2 ${port(0)}.100\n` +
+      "  nexthop 198.51.100.6 Port-channel2.7\n";
+    expect(readRouteTo(both)).toEqual([`${port(0)}.100`, "Port-channel2.7"]);
+    expect(readRouteTo("Unable to get data")).toBeUndefined();
+    // A path that waits for the loss of the other one is not in use.
     const labelled = `${way.trimEnd()} label 16063(elc)-(local:17063)\n`;
     const repair = `        repair: attached-nexthop 192.0.2.250 ${port(2)}\n`;
-    expect(readRouteTo(`${labelled}${repair}  nexthop 192.0.2.1 ${port(3)}, repair\n`)).toBe(
-      port(1),
-    );
+    const waiting = `  nexthop 192.0.2.1 ${port(3)}, repair\n`;
+    expect(readRouteTo(`${labelled}${repair}${waiting}`)).toEqual([`${port(1)}.100`]);
   });
 
   tryPing();

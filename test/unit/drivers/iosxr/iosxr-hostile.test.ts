@@ -15,7 +15,13 @@ import {
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import {
+  bgpSession,
+  peerKey,
+  readClock,
+  readInterfaces,
+  readPing,
+} from "#drivers/platform/cisco-system.ts";
 import { protect } from "../change-kit.ts";
 import { mutated, tryLongOnes, tryPortNames, tryReaders, tryToldNames } from "../hostile-kit.ts";
 import { configOf, page, port, surroundings, texts } from "../iosxr-kit.ts";
@@ -70,13 +76,14 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
-  bgpSession(port(1), "198.51.100.2", peers?.get("198.51.100.2"));
+  const place = { port: port(1), peer: "198.51.100.2" };
+  bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
   const others = [
     readFrames(text, mkpdus),
     readCommits(text, text),
     readInterfaces(text, isPort),
     readRoutes(text, port(1)),
-    readRouteTo(text),
+    readRouteTo(text, () => undefined),
     readPing(text),
     readSoftware(text),
     readAccounting(text),

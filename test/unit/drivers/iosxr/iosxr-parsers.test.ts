@@ -12,7 +12,7 @@ import {
 } from "#drivers/iosxr/system-parsers.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "../iosxr-kit.ts";
 import { cknOf } from "../junos-kit.ts";
@@ -199,12 +199,16 @@ describe("the router", () => {
   it("a router reports its neighbours and why one of them is lost", () => {
     const peers = readPeers(
       "\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n" +
+        "\nVRF: AZURE\n----------\nBGP neighbor is 198.51.100.2, vrf AZURE\n" +
+        "  BGP state = Idle\n" +
         "\nBGP neighbor is 2001:db8::2\n  BGP state = Active\n" +
         "  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
-    expect(bgpSession("p", "198.51.100.2", peers?.get("198.51.100.2"))).toMatchObject({ up: true });
-    const lost = bgpSession("p", "2001:db8::2", peers?.get("2001:db8::2"));
-    expect(lost).toEqual({
+    const session = (peer: string, vrf?: string) =>
+      bgpSession({ port: "p", peer }, peers?.get(peerKey(vrf, peer)));
+    expect(session("198.51.100.2").up).toBe(true);
+    expect(session("198.51.100.2", "AZURE").up).toBe(false);
+    expect(session("2001:db8::2")).toEqual({
       port: "p",
       peer: "2001:db8::2",
       up: false,
@@ -225,11 +229,18 @@ describe("the router", () => {
     ]);
     expect(readRoutes("sysmgr", port(0))).toBeUndefined();
     const way = "Routing entry for 0.0.0.0/0\n    192.0.2.254, via HundredGigE0/0/0/1.100\n";
-    expect(readRouteTo(way)).toBe("HundredGigE0/0/0/1");
-    expect(readRouteTo("% Network not in table")).toBeUndefined();
-    const second = "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
-    expect(readRouteTo(`${way}${second}`)).toBe("HundredGigE0/0/0/1");
-    expect(readRouteTo(`${way}${second.replace(", Backup (Local-LFA)", "")}`)).toBeUndefined();
+    const none = () => undefined;
+    expect(readRouteTo(way, none)).toEqual(["HundredGigE0/0/0/1.100"]);
+    expect(readRouteTo("% Network not in table", none)).toEqual([]);
+    expect(readRouteTo("sysmgr", none)).toBeUndefined();
+    // A next hop of BGP has no interface: it is in a subnet of ours, or its way is not known.
+    const recursive = `${way}    198.51.100.2, from 198.51.100.2, BGP external\n`;
+    expect(readRouteTo(recursive, none)).toBeUndefined();
+    expect(readRouteTo(recursive, (hop) => `to ${hop}`)).toEqual([
+      ...["HundredGigE0/0/0/1.100", "to 198.51.100.2"],
+    ]);
+    const backup = "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
+    expect(readRouteTo(`${way}${backup}`, none)).toEqual(["HundredGigE0/0/0/1.100"]);
   });
 
   tryPing();

@@ -16,11 +16,11 @@ async function statesOf(text: string) {
   const unasked: QueryResult<never> = { why: "queryFailed" };
   return await portStates(
     {
-      config: { value: ["one", "two"] },
+      config: { value: { aggregates: new Map<string, never>() } },
       physical: physical === undefined ? unparsed : { value: physical },
       clock: { value: 0 as WallTime },
       pages: { value: [] },
-      portsWithMacsec: (ports: readonly PortName[]) => ports,
+      portsWithMacsec: (): readonly PortName[] => ["one", "two"],
       planOf: (_, port) => ({ ...plan, port }),
       isUnread: () => false,
       countersOf: async () => ({ mkpdus: unasked, frames: unasked }),

@@ -192,8 +192,8 @@ describe("a neighbour", () => {
       " neighbor 198.51.100.2\n  use neighbor-group both\n !\n" +
       " neighbor 2001:db8::2\n  remote-as 12076\n  address-family ipv6 unicast\n  !\n !\n" +
       " neighbor 198.51.100.6\n  address-family ipv4 unicast\n  !\n !\n!\n";
-    const asked = readConfig({ ...texts, bgp }, true)?.neighbours.flatMap(({ address, families }) =>
-      families.map((family) => preview(received(family, address, "(config)#"))),
+    const asked = readConfig({ ...texts, bgp }, true)?.neighbours.flatMap((one) =>
+      one.families.map((family) => preview(received(family, one, "(config)#"))),
     );
     expect(asked).toEqual([
       "do show bgp ipv4 unicast neighbors 198.51.100.2 routes",

@@ -94,14 +94,19 @@ describe("forms of Junos", () => {
     const platform: Platform<JunosEmulator> = {
       ...platforms["srx4600 23.4R2"],
       emulatorOf: (router) =>
-        new JunosEmulator(router, { model: "srx5400", version: "12.3X48-D40" }),
+        new JunosEmulator(router, { model: "srx5400", version: "12.3X48-D40", wiring: {} }),
     };
     const { state } = await observed(placeOf(platform));
     expect(read(state).control).toBe("known");
   });
 
   it("each node of a cluster answers, and no answer is made of both", async () => {
-    const model = { model: "srx4600", version: "23.4R2.13", nodes: ["node0", "node1"] } as const;
+    const model = {
+      model: "srx4600",
+      version: "23.4R2.13",
+      nodes: ["node0", "node1"],
+      wiring: {},
+    } as const;
     const platform: Platform<JunosEmulator> = {
       ...platforms["srx4600 23.4R2"],
       emulatorOf: (router) => new JunosEmulator(router, model),
@@ -134,7 +139,12 @@ describe("forms of EOS", () => {
   });
 
   it("messages of syslog between the lines of answers end no session and change nothing", async () => {
-    const model = { model: "DCS-7280CR3K-32P4-F", version: "4.34.1F", timer: "beside" } as const;
+    const model = {
+      model: "DCS-7280CR3K-32P4-F",
+      version: "4.34.1F",
+      timer: "beside",
+      wiring: {},
+    } as const;
     const platform: Platform<EosEmulator> = {
       ...platforms["7280R3 4.34.1F"],
       emulatorOf: (router) => new EosEmulator(router, { ...model, syslog: "inAnswers" }),

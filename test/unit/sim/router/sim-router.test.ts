@@ -473,7 +473,8 @@ describe("questions", () => {
   ])("the route to %s leaves by %s", async (address, expected) => {
     const bench = new RouterBench();
     bench.a.router.managementRoutes.set("192.0.2.10", port).set("192.0.2.11", undefined);
-    expect(await bench.drive(bench.a.device.routeTo(address, never))).toBe(expected);
+    const ports = expected === undefined ? undefined : [expected];
+    expect(await bench.drive(bench.a.device.routesTo(address, never))).toEqual(ports);
   });
 
   it.each<[string, number]>([
