@@ -3,7 +3,7 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { type SessionPlace, sessionTo } from "../platform/router-observation.ts";
+import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import {
   flagIn,
   type JsonRecord,
@@ -126,7 +126,8 @@ export interface Peer {
 }
 
 /**
- * Returns the peers by VRF and address of the neighbour; undefined = one of them is not understood.
+ * Returns the peers by VRF and address of the neighbour, without those in a state of another name;
+ * undefined = one of them is not understood.
  */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const vrfs = rowsIn(parse(text), "vrfs");
@@ -138,6 +139,7 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
     for (const [address, peer] of rows) {
       const state = textIn(peer, "peerState");
       if (state === undefined) return undefined;
+      if (!isBgpState(state)) continue;
       const idleReason = textIn(peer, "peerStateIdleReason");
       peers.set(peerKey(vrf, address), { state, idleReason });
     }

@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
-import { type SessionPlace, sessionTo } from "../platform/router-observation.ts";
+import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import type { Neighbour } from "./config.ts";
@@ -39,6 +39,9 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
     now: secondsIn(childOf(uptime, "current-time")),
     booted: secondsIn(childOf(uptime, "system-booted-time")),
   }));
+  // The nodes of a cluster have names, and each of them answers once.
+  const names = new Set(everyOf(reply, "re-name").map(({ text }) => text));
+  if (nodes.length > 1 && names.size !== nodes.length) return undefined;
   const boots: number[] = [];
   const first = nodes[0]?.now;
   for (const { now, booted } of nodes) {
@@ -170,7 +173,7 @@ export interface Peer {
 
 /**
  * The peers by `peerKey`; those that the reply does not place in an instance are by their address
- * alone. "ambiguous" = peers of one key differ.
+ * alone. "ambiguous" = peers of one key differ, or its state has another name than BGP's.
  */
 export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
 
@@ -202,7 +205,8 @@ export function readPeers(reply: XmlElement): Peers | undefined {
     const peer: Peer = { state, lastError, localAs: textOf(one, "local-as") };
     const named = instance && ownInstances.has(instance) ? undefined : instance;
     const key = instance ? peerKey(named, address) : address;
-    peers.set(key, isSame(peers.get(key) ?? peer, peer) ? peer : "ambiguous");
+    const isKnown = isBgpState(state) && isSame(peers.get(key) ?? peer, peer);
+    peers.set(key, isKnown ? peer : "ambiguous");
   }
   return peers;
 }
@@ -242,6 +246,8 @@ function tablesOf(instance: string | undefined): readonly string[] {
   );
 }
 
+const isTable = (text: string): boolean => /^[\w.:/-]{1,200}\.\d{1,3}$/.test(text);
+
 /**
  * Returns the routes that came from one neighbour in its routing instance; `best` = in use.
  * undefined = one of them, or its table, is not understood.
@@ -259,7 +265,7 @@ export function readRoutes(
   const routes: Route[] = [];
   for (const table of tables) {
     const name = textOf(table, "table-name");
-    if (name === undefined) return undefined;
+    if (name === undefined || !isTable(name)) return undefined;
     if (!own.includes(name)) continue;
     for (const one of childrenOf(table, "rt")) {
       const prefix = prefixOf(one);

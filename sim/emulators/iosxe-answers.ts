@@ -438,12 +438,7 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-function routeTo(
-  router: Router,
-  wiring: Wiring,
-  vrf: string | undefined,
-  address: string,
-): string {
+function routeTo(router: Router, wiring: Wiring, vrf: string | undefined, address: string): string {
   const at = { management: "GigabitEthernet0", managed: "Mgmt-intf", prefix: "Port-channel" };
   const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   if (port === undefined) return "0.0.0.0/0\n  no route";

@@ -337,7 +337,9 @@ tryAnswers({
   read: readConnections,
   healthier: (dirty, whole) => {
     const isUp = (all: typeof whole): boolean =>
-      (all.get("Tunnel3") ?? []).some(({ isEstablished }) => isEstablished);
+      (all.get("Tunnel3") ?? []).some(
+        ({ remoteAddress, isEstablished }) => remoteAddress === "203.0.113.1" && isEstablished,
+      );
     return isUp(dirty) && !isUp(whole) ? "the tunnel is up" : undefined;
   },
   foreign: ["  State: established", "Tunnel3:", "  State: policyBasedTunnel"],

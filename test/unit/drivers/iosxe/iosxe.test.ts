@@ -294,9 +294,10 @@ describe("a change", () => {
     if (kept === undefined) throw new Error("nothing is planned");
     expect(() => refuseFirstOnMember(kept, around)).not.toThrow();
     const software = (platform: string) => ({ platform, version: "17.12.1", boot: undefined });
-    expect([keepsOnMember(software("c9500-48y4c")), keepsOnMember(software("c8500-12x4qc"))]).toEqual(
-      [true, false],
-    );
+    expect([
+      keepsOnMember(software("c9500-48y4c")),
+      keepsOnMember(software("c8500-12x4qc")),
+    ]).toEqual([true, false]);
   });
 
   it("a drain repeats the operator's route map with the drain in it, and restores it", () => {

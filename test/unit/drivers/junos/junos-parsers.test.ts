@@ -402,7 +402,7 @@ describe("software and uptime", () => {
 
   it("the boots of all nodes of a cluster are one id, and their clocks agree", async () => {
     const node = (now: number, booted: number): string =>
-      `<system-uptime-information><current-time><date-time seconds="${now}">x</date-time>
+      `<re-name>node-${booted}</re-name><system-uptime-information><current-time><date-time seconds="${now}">x</date-time>
         </current-time><system-booted-time><date-time seconds="${booted}">x</date-time>
         </system-booted-time></system-uptime-information>`;
     const uptime = async (...nodes: readonly string[]) =>
@@ -411,6 +411,7 @@ describe("software and uptime", () => {
     expect(await uptime(node(900, 77), node(901, 5))).toEqual({ wall: 900_000, bootId: "5 77" });
     expect(await uptime(node(900, 5), node(960, 77))).toBeUndefined();
     expect(await uptime(node(900, 5), "<system-uptime-information/>")).toBeUndefined();
+    expect(await uptime(node(900, 5), node(900, 5))).toBeUndefined();
     expect(await uptime()).toBeUndefined();
   });
 });

@@ -299,9 +299,13 @@ describe("SAs", () => {
   });
 
   it("SAs end when their hard lifetime does, if it is reported", async () => {
-    const ends = (text: string): string => saText("inbound", "1").replace("<sa-spi>", text);
+    const ends = (spi: string, text: string): string =>
+      saText("inbound", spi).replace("<sa-spi>", text);
     const reported = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
-    const [own] = await states(ikeText("UP"), blockText(ends(reported) + ends("<sa-spi>")));
+    const [own] = await states(
+      ikeText("UP"),
+      blockText(ends("1", reported) + ends("2", "<sa-spi>")),
+    );
     const sas = own?.sas.kind === "known" ? own.sas.value : [];
     expect(sas.map((sa) => sa.endsInMs)).toEqual([26_000_000, undefined]);
   });

@@ -123,6 +123,8 @@ describe.each(Object.entries(layouts))("a dirty reply of the SNMP agent of %s", 
       expect(reported?.frames?.rx ?? 0n).toBeLessThanOrEqual(15n);
       expect(ports.get(up)?.frames?.rx ?? 29_997n).toBeGreaterThan(15n);
     }
-    expect([...differing].toSorted()).toEqual([...kinds].toSorted());
+    // A port whose names are alike is found by the other one if one of them is garbled.
+    const idle = kinds.filter((kind) => !differing.has(kind));
+    expect(idle).toEqual(layout.ports[0] === layout.rows[0].name ? ["garbledName"] : []);
   });
 });

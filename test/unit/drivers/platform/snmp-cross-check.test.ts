@@ -1,6 +1,7 @@
 // A router's SNMP agent beside its session, through the driver that the table names.
 
 import { describe, expect, it } from "vitest";
+import { names } from "#drivers/platform/if-mib.ts";
 import { withSnmpCrossCheck } from "#drivers/platform/snmp-cross-check.ts";
 import type { Device, Driver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -58,7 +59,7 @@ class Scene {
 
   /** The number of times that the whole table was read. */
   get walks(): number {
-    return this.asked.filter((oids) => oids.length === 2).length;
+    return this.asked.filter((oids) => names.every((name) => oids.includes(name))).length;
   }
 
   async state(): Promise<DeviceState> {
