@@ -433,10 +433,10 @@ describe("a mismatch", () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const cache = pair.agent.supervisor?.deviceCache;
     if (cache === undefined) throw new Error("no config is accepted");
-    const { state } = cache;
+    const state = cache.state.bind(cache);
     const ports = Array.from({ length: 10 }, (_, index) => `et-0/0/${index}`);
     cache.state = (name) => {
-      const found = state.call(cache, name);
+      const found = state(name);
       return found === undefined || name !== "edge-a" ? found : { ...found, snmpUnmatched: ports };
     };
     const reported = await findings(pair);

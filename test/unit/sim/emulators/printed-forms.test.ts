@@ -83,7 +83,7 @@ beforeAll(async () => {
 
 describe("forms of Junos", () => {
   it("the peers of a session are read below each CAK and below the interface", async () => {
-    const ownPeers = /<session-cak>(?:(?!<\/session-cak>)[^])*<peer-list>/;
+    const ownPeers = /<session-cak>(?:(?!<\/session-cak>)[\s\S])*<peer-list>/;
     const forms = { perCak: ownPeers, perInterface: /<\/peer-list>\s*<session-live>/ };
     const counts = await formsOf(platforms["ptx10008 23.4R2"], forms);
     expect(counts.filter(([, count]) => count === 0)).toEqual([]);
@@ -176,7 +176,7 @@ describe("forms of EOS", () => {
       answers.set(command, parts.join(""));
     }
     expect(answers.get("show version")).toMatch(
-      /^Arista DCS-7280CR3MK-32P4-F\n[^]*^Software image version: 4\.30\.5M$/m,
+      /^Arista DCS-7280CR3MK-32P4-F\n[\s\S]*^Software image version: 4\.30\.5M$/m,
     );
     expect(answers.get("show clock")).toMatch(
       /^\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4}\nTimezone: UTC/,
