@@ -72,11 +72,7 @@ function linksIn(groups: readonly Group[]): { link: Group["links"][number]; path
   );
 }
 
-function* vrfFaults(
-  driver: PlatformName,
-  vrf: string | undefined,
-  path: Path,
-): Generator<Finding> {
+function* vrfFaults(driver: PlatformName, vrf: string | undefined, path: Path): Generator<Finding> {
   if (vrf === undefined) return;
   const most = vrfLengths[driver];
   if (most === "none") {

@@ -114,8 +114,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     return isUnread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
   };
   const session = sessionOf(port, results, plan?.settings, at);
-  const aggregate =
-    "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
+  const aggregate = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
   return {
     port,
     ...(aggregate === undefined ? {} : { aggregate }),

@@ -1,6 +1,5 @@
 // The names of our own objects in a configuration of IOS XE.
 
-import type { PortName } from "#hal/model.ts";
 import { portNames } from "../platform/cisco-config.ts";
 
 /**

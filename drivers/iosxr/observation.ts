@@ -51,8 +51,7 @@ export const askPorts = (query: XrQuery) =>
 /** Reads the peers of the router itself, and those in its VRFs where one has a neighbour. */
 async function askPeers(query: XrQuery, config: QueryResult<XrConfig>) {
   const own = await query.result("neighbours", readPeers);
-  const hasVrfs =
-    "value" in config && config.value.neighbours.some(({ vrf }) => vrf !== undefined);
+  const hasVrfs = "value" in config && config.value.neighbours.some(({ vrf }) => vrf !== undefined);
   if (!hasVrfs) return own;
   const inVrfs = await query.result("vrfNeighbours", readPeers);
   return readOf(together({ own, inVrfs }), (all) => new Map([...all.own, ...all.inVrfs]));

@@ -59,8 +59,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
 }
 
 /** Session, line, user, time with or without a year, and the mark of a lock. */
-const editorRow =
-  /^[0-9a-f-]{26} +(\S{1,64}) .{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
+const editorRow = /^[0-9a-f-]{26} +(\S{1,64}) .{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
 
 /**
  * Returns the lines that have the configuration locked; a star in the last column marks them.

@@ -105,10 +105,7 @@ function wanted(): XmlOut {
   const neighbour = element("neighbor", leaf("name"), ...policies, leaf("graceful-shutdown"));
   const group = element("group", leaf("name"), ...policies, neighbour);
   const bgp = element("protocols", element("bgp", ...policies, group));
-  const instance = element(
-    "instance",
-    ...[leaf("name"), element("interface", leaf("name")), bgp],
-  );
+  const instance = element("instance", ...[leaf("name"), element("interface", leaf("name")), bgp]);
   return element(
     "configuration",
     element("security", chains, macsec),

@@ -137,8 +137,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     isIdle
       ? unknown("notSupported", at)
       : reading(from, at, (reported) => read(reported.get(port) ?? []));
-  const aggregate =
-    "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
+  const aggregate = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
   return {
     port,
     ...(aggregate === undefined ? {} : { aggregate }),

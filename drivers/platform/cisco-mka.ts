@@ -201,7 +201,12 @@ function sakOf(fields: ReadonlyMap<string, string>, which: "Latest" | "Old"): Sa
   const keyId = `${mi.toLowerCase()}/${number}`;
   const [both, noRx, noTx] = status;
   const isUsed = both.endsWith("Tx");
-  return { an, keyId, receive: isUsed && noRx === undefined, transmit: isUsed && noTx === undefined };
+  return {
+    an,
+    keyId,
+    receive: isUsed && noRx === undefined,
+    transmit: isUsed && noTx === undefined,
+  };
 }
 
 /** Returns the pages of one port; a page that could belong to two ports is left out. */

@@ -106,11 +106,7 @@ function cipherOf(suite: CipherSuite): string {
  * Translates lines into the router's configuration.
  * @throws CommandError as a commit does
  */
-export function configFrom(
-  lines: readonly Block[],
-  router: Router,
-  wiring: Wiring,
-): MutableConfig {
+export function configFrom(lines: readonly Block[], router: Router, wiring: Wiring): MutableConfig {
   const next = configWith(
     router,
     (port, peer) => {
@@ -194,11 +190,7 @@ function keyFrom(ckn: Ckn, hidden: string): Pick<EndpointKey, "ckn" | "cak"> {
 }
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(
-  lines: readonly Block[],
-  peer: string,
-  wiring: Wiring,
-): DrainMeans | undefined {
+function drainFrom(lines: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
   const bgp = bgpIn(lines, wiring);
   if (childOf(bgp, `neighbor ${peer} shutdown`) !== undefined) return "peeringShutdown";
   const out = routeMapOut(bgp, peer);

@@ -79,7 +79,9 @@ function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
       const lines = aggregates === undefined ? addressed : [`channel-group ${number} mode active`];
       return [
         block(`interface ${port}`, "description towards Azure", "mtu 1600", ...lines),
-        ...(aggregates === undefined ? [] : [block(`interface Port-channel${number}`, ...addressed)]),
+        ...(aggregates === undefined
+          ? []
+          : [block(`interface Port-channel${number}`, ...addressed)]),
         block(`interface BDI${number}`, ...inVrf(other), `ip address ${own} 255.255.255.252`),
       ];
     }),
@@ -227,11 +229,7 @@ function keyOf({ line, children }: Block): Pick<EndpointKey, "ckn" | "cak"> | un
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(
-  root: readonly Block[],
-  peer: string,
-  wiring: Wiring,
-): DrainMeans | undefined {
+function drainFrom(root: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
   const out = routeMapOut(bgpLines(root, wiring).family, peer);
   const entries = root.filter(({ line }) => line.startsWith(`route-map ${out} permit `));
   const prepends = entries.every(

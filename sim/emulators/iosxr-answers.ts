@@ -23,14 +23,7 @@ import {
 } from "./far-end-routes.ts";
 import { bgpIn } from "./iosxr-config.ts";
 import { type Block, childOf, linesIn } from "./line-tree.ts";
-import {
-  known,
-  localAs,
-  memberIds,
-  peersOf,
-  portsOf,
-  protectedPort,
-} from "./router-facts.ts";
+import { known, localAs, memberIds, peersOf, portsOf, protectedPort } from "./router-facts.ts";
 import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 export interface CommitEntry {
@@ -401,12 +394,7 @@ function routesPage(
   ].join("\n");
 }
 
-function routeTo(
-  router: Router,
-  wiring: Wiring,
-  vrf: string | undefined,
-  address: string,
-): string {
+function routeTo(router: Router, wiring: Wiring, vrf: string | undefined, address: string): string {
   const at = { management: "MgmtEth0/RP0/CPU0/0", managed: undefined, prefix: "Bundle-Ether" };
   const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   if (port === undefined) return "% Network not in table";

@@ -99,11 +99,7 @@ export function bgpIn(root: readonly Block[], { vrf }: Wiring): readonly Block[]
  * Translates blocks into the router's configuration.
  * @throws SemanticError as a commit does
  */
-export function configFrom(
-  root: readonly Block[],
-  router: Router,
-  wiring: Wiring,
-): MutableConfig {
+export function configFrom(root: readonly Block[], router: Router, wiring: Wiring): MutableConfig {
   return configWith(router, (port, peer) => {
     return { ...portFrom(root, port, router), drain: drainFrom(root, peer, wiring) };
   });
@@ -199,11 +195,7 @@ function monthOf(word: string): number {
 }
 
 // The drain is recognised by the effect of the configuration and not by its purpose.
-function drainFrom(
-  root: readonly Block[],
-  peer: string,
-  wiring: Wiring,
-): DrainMeans | undefined {
+function drainFrom(root: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
   const neighbour = childOf(bgpIn(root, wiring), `neighbor ${peer}`)?.children;
   if (childOf(neighbour, "shutdown") !== undefined) return "peeringShutdown";
   const leaving = childOf(neighbour, "graceful-maintenance")?.children;

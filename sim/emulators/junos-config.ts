@@ -30,7 +30,7 @@ import { addressedInterface, otherInstance, peeringsOf, type Wiring } from "./wi
 export function firstTree(router: Router, wiring: Wiring): ConfigNode {
   const { vrf } = wiring;
   const [plain, inVrf] =
-    vrf === undefined ? ["azure", "others"] as const : ["others", "azure"] as const;
+    vrf === undefined ? (["azure", "others"] as const) : (["others", "azure"] as const);
   const group = (name: "azure" | "others"): readonly ConfigNode[] =>
     groupNodes(router, name, name === "azure" ? "12076" : "64999");
   const units = peeringsOf(router).flatMap(({ port, number }) => {
@@ -105,11 +105,7 @@ export function configFrom(tree: ConfigNode, router: Router, wiring: Wiring): Mu
   );
 }
 
-function portFrom(
-  tree: ConfigNode,
-  port: PortName,
-  router: Router,
-): Omit<PortConfig, "drain"> {
+function portFrom(tree: ConfigNode, port: PortName, router: Router): Omit<PortConfig, "drain"> {
   const own = entry(at(tree, "interfaces"), "interface", port);
   const macsec = at(tree, "security", "macsec");
   const binding = entry(macsec, "interfaces", port);
@@ -206,11 +202,7 @@ function startOf(text: string): number {
 }
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(
-  tree: ConfigNode,
-  peer: string,
-  wiring: Wiring,
-): DrainMeans | undefined {
+function drainFrom(tree: ConfigNode, peer: string, wiring: Wiring): DrainMeans | undefined {
   const bgp = bgpIn(tree, wiring);
   for (const group of entries(bgp, "group")) {
     const neighbour = entry(group, "neighbor", peer);

@@ -45,10 +45,7 @@ export async function managementPathOf(
  * Which of several ways the agent's own packets take depends on the routing instance in which they
  * reach the router, and on its choice among equal next hops. `ports` empty = none is known.
  */
-function wayOf(
-  ports: readonly string[],
-  port: string,
-): PreconditionInput["managementPath"] {
+function wayOf(ports: readonly string[], port: string): PreconditionInput["managementPath"] {
   const others = ports.filter((one) => one !== port);
   if (ports.length === 0) return "unknown";
   if (others.length === 0) return "overThisLink";

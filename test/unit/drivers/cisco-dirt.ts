@@ -3,13 +3,7 @@
 
 import { type Page, pagesOf, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import type { Peer, Physical } from "#drivers/platform/cisco-system.ts";
-import type {
-  MacsecFrames,
-  MacsecSettings,
-  MkpduCounters,
-  PortName,
-  Route,
-} from "#hal/model.ts";
+import type { MacsecFrames, MacsecSettings, MkpduCounters, PortName, Route } from "#hal/model.ts";
 
 /** Removes the rows that the driver's terminal takes for noise. */
 export const quiet = (answer: string, noise: RegExp): string =>

@@ -73,7 +73,8 @@ const dirts = {
   cutAfter: ({ rows, at }) => rows.slice(0, at),
   cutBefore: ({ rows, at }) => rows.slice(at + 1),
   rowLost: (change) => replaced(change),
-  rowTwice: (change) => replaced(change, change.rows[change.at] ?? "", change.rows[change.at] ?? ""),
+  rowTwice: (change) =>
+    replaced(change, change.rows[change.at] ?? "", change.rows[change.at] ?? ""),
   rowsSwapped: ({ rows, at }) => {
     const [first = "", second = ""] = rows.slice(at, at + 2);
     return at + 1 < rows.length ? rows.toSpliced(at, 2, second, first) : rows;

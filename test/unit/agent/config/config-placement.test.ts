@@ -28,7 +28,10 @@ const aggregate = (name: string): string => `\n        aggregate: ${name}`;
 describe("the routing instance of a link", () => {
   it("a link has the VRF of its device unless it has one of its own", () => {
     const of = (device: string, link: string) =>
-      linkNamed("primary", desiredOf(() => written("junos", device, link))).vrf;
+      linkNamed(
+        "primary",
+        desiredOf(() => written("junos", device, link)),
+      ).vrf;
     expect(of("", "")).toBeUndefined();
     expect(of(vrf("azure"), "")).toBe("azure");
     expect(of(vrf("azure"), linkVrf("ms-peering"))).toBe("ms-peering");
@@ -75,7 +78,12 @@ describe("the aggregate of a link", () => {
     ["junos", "ae0", "Bundle-Ether1"],
   ])("an aggregate of %s is named %s and not %s", (driver, name, other) => {
     const good = written(driver, "", aggregate(name));
-    expect(linkNamed("primary", desiredOf(() => good)).aggregate).toBe(name);
+    expect(
+      linkNamed(
+        "primary",
+        desiredOf(() => good),
+      ).aggregate,
+    ).toBe(name);
     const complaints = complaintsOf(written(driver, "", aggregate(other)));
     expect(complaints).toHaveLength(1);
     expect(complaints[0]).toContain(`aggregate: is "${other}"`);

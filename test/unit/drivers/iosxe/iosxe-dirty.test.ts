@@ -3,12 +3,7 @@ import { filteredLines, readConfig } from "#drivers/iosxe/config.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { isUnread, planOf } from "#drivers/iosxe/plan.ts";
-import {
-  readAccounting,
-  readLock,
-  readPeers,
-  readRouteTo,
-} from "#drivers/iosxe/system-parsers.ts";
+import { readAccounting, readLock, readPeers, readRouteTo } from "#drivers/iosxe/system-parsers.ts";
 import { terminal } from "#drivers/iosxe/terminal.ts";
 import {
   type Flow,
@@ -73,7 +68,8 @@ function healthierFlows(
     for (const direction of ["in", "out"] as const) {
       const [now, before] = [sas, whole.get(name)?.sas].map(
         (all) =>
-          all?.filter((one) => one.phase === "installed" && one.direction === direction).length ?? 0,
+          all?.filter((one) => one.phase === "installed" && one.direction === direction).length ??
+          0,
       );
       if ((now ?? 0) > (before ?? 0)) return `${name} has ${now} SAs ${direction}`;
       if ((now ?? 0) > 1) return `${name} has two SAs that are installed`;
@@ -107,7 +103,12 @@ describe("dirty answers of IOS XE", () => {
     read: (answer) => readInterfaces(answer, isPort),
   });
 
-  attempt({ about: "neighbours", layouts: peerLayouts, read: readPeers, healthier: healthierPeers });
+  attempt({
+    about: "neighbours",
+    layouts: peerLayouts,
+    read: readPeers,
+    healthier: healthierPeers,
+  });
 
   attempt({
     ...{ about: "frames", layouts: frameLayouts, healthier: healthierFrames },

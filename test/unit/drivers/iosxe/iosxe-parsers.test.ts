@@ -17,8 +17,8 @@ import {
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
-import { tryPing, trySessions } from "../cisco-suite.ts";
 import type { WallTime } from "#hal/world.ts";
+import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "./iosxe-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));

@@ -293,10 +293,11 @@ describe("a change", () => {
     const [kept] = planChange([protect(1)], around);
     if (kept === undefined) throw new Error("nothing is planned");
     expect(() => refuseFirstOnMember(kept, around)).not.toThrow();
-    const software = (platform: string) => ({ platform, version: "17.12.1", boot: undefined });
-    expect([keepsOnMember(software("c9500-48y4c")), keepsOnMember(software("c8500-12x4qc"))]).toEqual(
-      [true, false],
-    );
+    const software = (platform: string) => ({ platform, version: "17.12.1", restartedAt: undefined, uptimeMs: undefined });
+    expect([
+      keepsOnMember(software("c9500-48y4c")),
+      keepsOnMember(software("c8500-12x4qc")),
+    ]).toEqual([true, false]);
   });
 
   it("a drain repeats the operator's route map with the drain in it, and restores it", () => {
@@ -410,7 +411,7 @@ describe("what is asked", () => {
 });
 
 describe("a platform", () => {
-  const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
+  const of = (platform: string, version: string) => ({ platform, version, restartedAt: undefined, uptimeMs: undefined });
 
   it.each([
     {

@@ -76,7 +76,12 @@ describe("dirty answers of IOS XR", () => {
     read: (answer) => readInterfaces(answer, isPort),
   });
 
-  attempt({ about: "neighbours", layouts: peerLayouts, read: readPeers, healthier: healthierPeers });
+  attempt({
+    about: "neighbours",
+    layouts: peerLayouts,
+    read: readPeers,
+    healthier: healthierPeers,
+  });
 
   attempt({
     ...{ about: "frames", layouts: frameLayouts, healthier: healthierFrames },
@@ -113,7 +118,9 @@ describe("dirty answers of IOS XR", () => {
 
   attempt({
     ...{ about: "accounting", read: readAccounting },
-    layouts: ["aaa accounting exec default none\naaa accounting commands default start-stop group T\n!"],
+    layouts: [
+      "aaa accounting exec default none\naaa accounting commands default start-stop group T\n!",
+    ],
     healthier: (dirty, whole) => (whole && !dirty ? "no command is sent" : undefined),
     // A line is whole without any other.
     exempt: ["rowLost", "cutAfter", "cutBefore"],

@@ -57,8 +57,7 @@ describe("the path to an address", () => {
   });
 
   it("the path is unknown where only some of the router's ways lead over the link", async () => {
-    const path = (...ways: readonly string[]) =>
-      new Scene({ "192.0.2.1": ways }).path("192.0.2.1");
+    const path = (...ways: readonly string[]) => new Scene({ "192.0.2.1": ways }).path("192.0.2.1");
     expect(await path("mgmt0", link.port)).toBe("unknown");
     expect(await path(link.port, link.port)).toBe("overThisLink");
     expect(await path("mgmt0", "et-0/0/7")).toBe("elsewhere");
