@@ -57,6 +57,7 @@ export function drawLayout(prng: Prng): CiscoLayout {
 /** Returns an answer with a message of the log in its middle. */
 function withMessage(answer: string, message: string | undefined): string {
   if (message === undefined) return answer;
+  if (answer === "") return message;
   const rows = answer.split("\n");
   return rows.toSpliced(Math.ceil(rows.length / 2), 0, message).join("\n");
 }

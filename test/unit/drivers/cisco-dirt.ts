@@ -26,7 +26,10 @@ export function healthierSessions(
       if (now === undefined || before === undefined) continue;
       const isSecured = now.controlledPort === "secured";
       if (isSecured && before.controlledPort !== "secured") return `${port} is secured`;
-      if (isSecured && now.principalCkn !== before.principalCkn) return `${port} uses another key`;
+      const isOther = before.participants.some(({ ckn }) => ckn === now.principalCkn);
+      if (isSecured && now.principalCkn !== before.principalCkn && isOther) {
+        return `${port} uses another one of its keys`;
+      }
       if (now.livePeers > before.livePeers) return `${port} has ${now.livePeers} peers`;
       if (now.respondedPeers > before.respondedPeers) return `${port} has peers that responded`;
     }
@@ -64,7 +67,6 @@ export function healthierPeers(dirty: Peers, whole: Peers): string | undefined {
   for (const [name, { state }] of dirty) {
     const before = whole.get(name)?.state;
     if (before !== undefined && before !== state) return `${name} is ${state}`;
-    if (before === undefined && state === "Established") return `${name} is ${state}`;
   }
   return undefined;
 }
