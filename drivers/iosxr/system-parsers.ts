@@ -48,7 +48,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   const entries = parts.map((part, index): Entry | undefined => {
     const [, number, id] = /^(\d{1,4})\) CommitId: {1,8}(\d{1,12}) {1,40}Label: /.exec(part) ?? [];
     const [, label] = /\bLabel: {1,8}(\S{1,64}) *$/m.exec(part) ?? [];
-    const [, line] = /\bLine: {0,8}(\S{0,64}) *$/m.exec(part) ?? [];
+    const [, line] = /\bLine: {0,8}([\w:/.-]{0,64}) *$/m.exec(part) ?? [];
     if (id === undefined || label === undefined || line === undefined) return undefined;
     return Number(number) === index + 1
       ? { id, line: line.split(":")[0] ?? "", note: noteOf(label) }
