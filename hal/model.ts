@@ -60,7 +60,7 @@ export interface MacsecPort {
   /** Whether the port has a link. */
   readonly linkUp: Reading<boolean>;
   /** The aggregate (IEEE 802.1AX) that the port is a member of; absent = none is known. */
-  readonly aggregate?: Aggregate;
+  readonly aggregate?: Reading<Aggregate>;
   /** The configured settings; a known `undefined` means that MACsec is not configured. */
   readonly settings: Reading<MacsecSettings | undefined>;
   /** The cipher suite of the SA in use; a known `undefined` means that no SA is in use. */

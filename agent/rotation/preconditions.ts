@@ -89,7 +89,8 @@ function misplacedOf(
   state: DeviceState,
   { port, vrf, aggregate }: DesiredLink,
 ): GateCause | undefined {
-  const found = portOf(state, port)?.aggregate;
+  const reading = portOf(state, port)?.aggregate;
+  const found = reading && strongValue(reading);
   if (found !== undefined && found.members.length > 1) {
     return { code: "port.aggregated", aggregate: found.name, members: found.members.length };
   }

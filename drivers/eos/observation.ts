@@ -10,7 +10,7 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
-import { aggregateWith } from "../platform/egress.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
 import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
@@ -114,10 +114,9 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     return isUnread || plan === undefined ? unknown("unparsed", at) : known(read(plan), at);
   };
   const session = sessionOf(port, results, plan?.settings, at);
-  const aggregate = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
   return {
     port,
-    ...(aggregate === undefined ? {} : { aggregate }),
+    ...aggregateReading(config, port, at),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: ofPlan(({ settings }) => settings),

@@ -11,7 +11,7 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
-import { aggregateWith } from "../platform/egress.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
 import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
@@ -137,10 +137,9 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     isIdle
       ? unknown("notSupported", at)
       : reading(from, at, (reported) => read(reported.get(port) ?? []));
-  const aggregate = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
   return {
     port,
-    ...(aggregate === undefined ? {} : { aggregate }),
+    ...aggregateReading(config, port, at),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: settingsOf(port, results, at),

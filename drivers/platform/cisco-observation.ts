@@ -12,7 +12,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
 import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
-import { type Aggregates, aggregateWith } from "./egress.ts";
+import { type Aggregates, aggregateReading } from "./egress.ts";
 import { type QueryResult, reading } from "./query-result.ts";
 
 type Known<K extends "mkpdus" | "frames"> =
@@ -75,8 +75,7 @@ export async function portStates<C extends { readonly aggregates: Aggregates }>(
     const plan = isRead ? { value: planOf(config.value, port) } : config;
     const isOdd = isRead && isUnread(config.value, port);
     const state = portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at);
-    const aggregate = isRead ? aggregateWith(config.value.aggregates, port) : undefined;
-    states.push(aggregate === undefined ? state : { ...state, aggregate });
+    states.push({ ...state, ...aggregateReading(config, port, at) });
   }
   return states;
 }

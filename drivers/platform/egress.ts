@@ -1,6 +1,7 @@
 // By which ports a logical interface sends, and by which ports a router may reach an address.
 
-import type { Aggregate, PortName } from "#hal/model.ts";
+import { type Aggregate, known, type MacsecPort, type PortName } from "#hal/model.ts";
+import type { Instant } from "#hal/world.ts";
 import { inTurn, type QueryResult } from "./query-result.ts";
 
 /** Aggregates by name. */
@@ -22,6 +23,16 @@ export function aggregatesOf(
 /** Returns the aggregate that a port is a member of; undefined = none. */
 export function aggregateWith(aggregates: Aggregates, port: PortName): Aggregate | undefined {
   return [...aggregates.values()].find(({ members }) => members.includes(port));
+}
+
+/** Returns the reading of a port's aggregate, to be spread into its state; nothing = none. */
+export function aggregateReading(
+  config: QueryResult<{ readonly aggregates: Aggregates }>,
+  port: PortName,
+  at: Instant,
+): Pick<MacsecPort, "aggregate"> {
+  const found = "value" in config ? aggregateWith(config.value.aggregates, port) : undefined;
+  return found === undefined ? {} : { aggregate: known(found, at) };
 }
 
 /**

@@ -151,19 +151,39 @@ export const platforms = {
   "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
   "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
   "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
+} as const;
+
+/** Routers whose peerings are in a VRF, or on aggregates there. */
+export const placedPlatforms = {
   "7280R3 4.34.1F in a VRF": eos(
     ...(["DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }, inVrf] as const),
   ),
-  "7280CR3MK 4.30.5M in aggregates": eos(
+  "7280CR3MK 4.30.5M in aggregates of a VRF": eos(
     ...(["DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }, inAggregates] as const),
   ),
   "C8500-12X4QC 17.15.1 in a VRF": iosxe("C8500-12X4QC", "17.15.01a", {}, inVrf),
-  "C8500-12X4QC 17.15.1 in aggregates": iosxe("C8500-12X4QC", "17.15.01a", {}, inAggregates),
+  "C8500-12X4QC 17.15.1 in aggregates of a VRF": iosxe(
+    "C8500-12X4QC",
+    "17.15.01a",
+    {},
+    inAggregates,
+  ),
   "8201-32FH 7.11.2 in a VRF": iosxr("8201-32FH", "7.11.2", {}, inVrf),
-  "ASR9K 6.6.2 in aggregates": iosxr("ASR9K", "6.6.2", { overlap: "none" }, inAggregates),
+  "ASR9K 6.6.2 in aggregates of a VRF": iosxr("ASR9K", "6.6.2", { overlap: "none" }, inAggregates),
   "ptx10008 23.4R2 in a VRF": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }, inVrf),
-  "srx4600 23.4R2 in aggregates": junos("srx4600", "23.4R2.13", { overlap: "none" }, inAggregates),
+  "srx4600 23.4R2 in aggregates of a VRF": junos(
+    "srx4600",
+    "23.4R2.13",
+    { overlap: "none" },
+    inAggregates,
+  ),
 } as const;
+
+/** All of them. */
+export const allPlatforms: readonly (readonly [string, Platform])[] = [
+  ...Object.entries(platforms),
+  ...Object.entries(placedPlatforms),
+];
 
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
   return Object.entries(platforms).filter(([, one]) => one.vendor === vendor);

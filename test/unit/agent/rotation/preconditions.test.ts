@@ -94,7 +94,7 @@ describe("the preconditions", () => {
     const [session] = routing.sessions;
     if (session === undefined) throw new RangeError("no session");
     const all = sessions ?? [vrf === undefined ? session : { ...session, vrf }];
-    const port = clearPort(aggregate === undefined ? {} : { aggregate });
+    const port = clearPort(aggregate === undefined ? {} : { aggregate: known(aggregate, now) });
     return snapshotOf(stateOf(port, { routing: known({ ...routing, sessions: all }, now) }));
   };
   const lag = (...others: readonly string[]): Aggregate => {

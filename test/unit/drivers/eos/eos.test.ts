@@ -211,11 +211,12 @@ describe("a drain", () => {
       "interface Ethernet1": member,
       "interface Port-Channel7.9": { "ip address 192.0.2.1/30": null },
     };
-    const configFor = (all: typeof one) => configOf(JSON.stringify({ cmds: commands(all) }));
+    const configFor = (all: Parameters<typeof commands>[0]) =>
+      configOf(JSON.stringify({ cmds: commands(all) }));
     expect(neighboursOn(configFor(one), "Ethernet1").map(({ address }) => address)).toEqual([
       "192.0.2.2",
     ]);
-    const two = configFor({ ...one, "interface Ethernet3": member } as typeof one);
+    const two = configFor({ ...one, "interface Ethernet3": member });
     expect(neighboursOn(two, "Ethernet1")).toEqual([]);
     expect(refusal(drain("port.drain", "Ethernet1"), { config: two })).toContain(
       "Port-Channel7 has 2 members",

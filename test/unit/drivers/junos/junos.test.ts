@@ -203,17 +203,17 @@ describe("a change", () => {
   });
 });
 
-/** The neighbour of et-0/0/0 once more in another instance, behind et-0/0/2. */
+/** The neighbour of et-0/0/0 once more in another instance, behind et-0/0/6. */
 const inInstance = configText
   .replace(
     "<interface><name>lo0</name>",
-    `<interface><name>et-0/0/2</name><unit><name>7</name><family><inet>
+    `<interface><name>et-0/0/6</name><unit><name>7</name><family><inet>
       <address><name>192.0.2.1/30</name></address></inet></family></unit></interface>
       <interface><name>lo0</name>`,
   )
   .replace(
     "<policy-options>",
-    `<routing-instances><instance><name>azure</name><interface><name>et-0/0/2.7</name></interface>
+    `<routing-instances><instance><name>azure</name><interface><name>et-0/0/6.7</name></interface>
       <protocols><bgp><group><name>msee</name><neighbor><name>192.0.2.2</name></neighbor></group>
       </bgp></protocols></instance></routing-instances><policy-options>`,
   );
@@ -221,8 +221,8 @@ const inInstance = configText
 describe("a routing instance", () => {
   it("a drain in a routing instance is configured there, and in no other", async () => {
     const config = await configOf(inInstance);
-    const turn = { kind: "port.drain", port: "et-0/0/2", means: "gracefulShutdown" } as const;
-    const around = await surroundings([turn], { config });
+    const turn = { kind: "port.drain", port: "et-0/0/6", means: "gracefulShutdown" } as const;
+    const around = await surroundings([turn], { config, ports: new Set(["et-0/0/6"]) });
     const [plan] = planChange([turn], around);
     const trees = plan && renderChange(plan.before, plan.after, config, () => "64512")?.sent;
     expect(written(trees ?? [])).toEqual([
@@ -232,9 +232,9 @@ describe("a routing instance", () => {
         "</group></bgp></protocols></instance></routing-instances>",
     ]);
     expect(neighboursOn(config, "et-0/0/0").map(({ group }) => group)).toEqual(["azure"]);
-    const [one] = neighboursOn(config, "et-0/0/2");
+    const [one] = neighboursOn(config, "et-0/0/6");
     if (one === undefined) throw new Error("it has no neighbour");
-    const [asked] = written([ping(one, "et-0/0/2.7", 5)]);
+    const [asked] = written([ping(one, "et-0/0/6.7", 5)]);
     expect(asked).toContain("<routing-instance>azure</routing-instance>");
   });
 

@@ -3,7 +3,7 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
-import type { PortChange } from "#hal/device.ts";
+import type { Device, PortChange } from "#hal/device.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { EosEmulator } from "#sim/emulators/eos.ts";
 import { familyOf } from "#sim/emulators/far-end-routes.ts";
@@ -12,30 +12,25 @@ import type { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Block, bgpOf } from "#sim/emulators/line-tree.ts";
 import type { Wiring } from "#sim/emulators/wiring.ts";
-import {
-  driverOf,
-  type Place,
-  type Platform,
-  placeOf,
-  platforms,
-  wayOf,
-} from "../../../conformance/place.ts";
+import { allPlatforms, type Place, placeOf, wayOf } from "../../../conformance/place.ts";
 import { channelTo } from "../../../emulator-channel.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const never = new AbortController().signal;
 /** The time after which a session is up, or its hold time has expired, in milliseconds. */
 const bgpMs = 300_000;
-const all = Object.entries(platforms) as readonly [string, Platform][];
 
-async function observed(place: Place): Promise<DeviceState> {
-  const { rig, emulator } = place;
+function opened({ rig, emulator, platform }: Place): Promise<Device> {
   const target = { device: rig.router.name, address: "192.0.2.1" };
-  const way = wayOf(place, target, async (to) =>
+  const way = wayOf({ rig, platform }, target, async (to) =>
     channelTo(to.device, (wire) => emulator.connect(wire)),
   );
-  const device = await settled(rig.clock, way.open());
-  const state = await settled(rig.clock, device.observe(never));
+  return settled(rig.clock, way.open());
+}
+
+async function observed(place: Place): Promise<DeviceState> {
+  const device = await opened(place);
+  const state = await settled(place.rig.clock, device.observe(never));
   await device[Symbol.asyncDispose]();
   return state;
 }
@@ -49,7 +44,9 @@ function routing({ routing: reported, macsec }: DeviceState) {
     routes: routes.map(line).toSorted(),
     sessions: sessions.map(({ up }) => up),
     vrfs: sessions.map(({ vrf }) => vrf),
-    aggregates: macsec.flatMap(({ aggregate }) => (aggregate ? [aggregate.members] : [])),
+    aggregates: macsec.flatMap(({ aggregate }) =>
+      aggregate?.kind === "known" ? [aggregate.value.members] : [],
+    ),
     drains: drains.map((one) => `${one.port} ${one.means}`),
   };
 }
@@ -77,18 +74,11 @@ function foreign(place: Place): string {
 const isLines = (current: Emulated["current"]): current is readonly Block[] =>
   Array.isArray(current);
 
-async function changed(place: Place, operation: PortChange): Promise<void> {
-  const { rig, emulator } = place;
-  const target = { device: rig.router.name, address: "192.0.2.1" };
-  const way = wayOf(place, target, async (to) =>
-    channelTo(to.device, (wire) => emulator.connect(wire)),
-  );
+async function changed({ rig }: Place, device: Device, operation: PortChange): Promise<void> {
   const noKeys = () => Promise.reject(new Error("a drain needs no key"));
   const run = async (): Promise<void> => {
-    const device = await way.open();
     const transaction = await device.prepare([operation], noKeys, never);
     await transaction.apply("final", never);
-    await device[Symbol.asyncDispose]();
   };
   await settled(rig.clock, run());
 }
@@ -99,7 +89,7 @@ describe("routes and neighbours", () => {
     await readXml(new TextEncoder().encode("<warm/>"), "nowhere");
   });
 
-  it.each(all)(
+  it.each(allPlatforms)(
     "routes and neighbours are parsed row by row as they are, %s",
     async (_, platform) => {
       const place = placeOf(platform);
@@ -119,25 +109,31 @@ describe("routes and neighbours", () => {
     },
   );
 
-  it.each(all)("a drain leaves the neighbours of the other instance alone, %s", async (...row) => {
-    const [, platform] = row;
-    const place = placeOf(platform);
-    const [port] = platform.ports;
-    await place.rig.clock.runFor(bgpMs);
-    const before = foreign(place);
-    expect(before).toContain("64999");
-    for (const means of driverOf(platform.vendor).offers.drain?.means ?? []) {
-      await changed(place, { kind: "port.drain", port, means });
-      const { drains } = routing(await observed(place));
-      expect(drains).toEqual([`${port} ${means}`]);
-      expect(foreign(place)).toBe(before);
-      await changed(place, { kind: "port.restore", port, means });
-      expect(routing(await observed(place)).drains).toEqual([]);
-      expect(foreign(place)).toBe(before);
-    }
-  });
+  it.each(allPlatforms)(
+    "a drain leaves the neighbours of the other instance alone, %s",
+    async (...row) => {
+      const [, platform] = row;
+      const place = placeOf(platform);
+      const [port] = platform.ports;
+      await place.rig.clock.runFor(bgpMs);
+      const before = foreign(place);
+      expect(before).toContain("64999");
+      const device = await opened(place);
+      const drains = async () =>
+        routing(await settled(place.rig.clock, device.observe(never))).drains;
+      for (const means of device.capabilities.drain?.means ?? []) {
+        await changed(place, device, { kind: "port.drain", port, means });
+        expect(await drains()).toEqual([`${port} ${means}`]);
+        expect(foreign(place)).toBe(before);
+        await changed(place, device, { kind: "port.restore", port, means });
+        expect(await drains()).toEqual([]);
+        expect(foreign(place)).toBe(before);
+      }
+      await device[Symbol.asyncDispose]();
+    },
+  );
 
-  it.each(all)(
+  it.each(allPlatforms)(
     "routes are lost with their port even if other peers have its address, %s",
     async (_, platform) => {
       const place = placeOf(platform);
