@@ -27,7 +27,9 @@ export function readFrames(
   nextPn: bigint | undefined,
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
-  const [secyText = "", ...others] = text.split(/^ {0,8}(?=Controlled Port|Transmit SC|Receive SA)/m);
+  const [secyText = "", ...others] = text.split(
+    /^ {0,8}(?=Controlled Port|Transmit SC|Receive SA)/m,
+  );
   const secy = countersOf(secyText);
   const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
     others.filter((one) => one.startsWith(head)).map(countersOf);

@@ -59,7 +59,8 @@ function entriesOf(list: string): readonly Entry[] | undefined {
 }
 
 /** Session, line, user, time with or without a year, and the mark of a lock. */
-const editorRow = /^[0-9a-f-]{26} +([\w:/.-]{1,64}) [^*]{1,80}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
+const editorRow =
+  /^[0-9a-f-]{26} +([\w:/.-]{1,64}) [^*]{1,80}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
 
 /**
  * Returns the lines that have the configuration locked; a star in the last column marks them.
@@ -99,7 +100,8 @@ export function readRouteTo(
   // A path with this word is used once the other one is lost.
   const used = [...text.matchAll(hopPattern)].filter(([row]) => !/, Backup\b/.test(row));
   const names = used.map(
-    ([, hop = "", rest = ""]) => /\bvia ([\w./-]{1,64})(?=[, ]|$)/.exec(rest)?.[1] ?? interfaceTo(hop),
+    ([, hop = "", rest = ""]) =>
+      /\bvia ([\w./-]{1,64})(?=[, ]|$)/.exec(rest)?.[1] ?? interfaceTo(hop),
   );
   const known = names.filter((name) => name !== undefined);
   if (known.length < names.length) return undefined;
