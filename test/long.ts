@@ -49,7 +49,15 @@ export const parts: readonly Part[] = [
     "fleet",
     "agents under faults, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
-    named("fleet", ["arm-lost", "junos-cut", "rotation", "start", "tunnel-gateway", "tunnels"]),
+    named("fleet", [
+      "arm-lost",
+      "junos-cut",
+      "rotation",
+      "routing-instances",
+      "start",
+      "tunnel-gateway",
+      "tunnels",
+    ]),
     named("conformance", ["vendors-served"]),
   ),
   long(

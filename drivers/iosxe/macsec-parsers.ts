@@ -18,20 +18,28 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
   return { sent, received, icvFailed: undefined, unknownCkn: undefined, replayed: undefined };
 }
 
-/** Reads the counters of the SecY and its channels. */
+/**
+ * Reads the counters of the SecY and its channels. A counter of a channel outside a channel belongs
+ * to one whose heading was lost.
+ */
 export function readFrames(
   text: string,
   nextPn: bigint | undefined,
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
-  const [secyText = "", ...others] = text.split(/^ ?(?=Controlled Port|Transmit SC|Receive SA)/m);
+  const [secyText = "", ...others] = text.split(
+    /^ {0,8}(?=Controlled Port|Transmit SC|Receive SA)/m,
+  );
   const secy = countersOf(secyText);
   const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
     others.filter((one) => one.startsWith(head)).map(countersOf);
   const transmit = parts("Transmit SC");
   const receive = parts("Receive SA");
+  const isMixed = [secyText, ...others].some(
+    (one) => !one.startsWith("Receive SA") && /^ {0,8}In Pkts /m.test(one),
+  );
   const encrypted = sumOf(transmit, "Out Pkts Encrypted");
-  if (encrypted === undefined) return undefined;
+  if (encrypted === undefined || isMixed) return undefined;
   const invalid = sumOf(receive, "In Pkts Invalid");
   const notValid = sumOf(receive, "In Pkts Not Valid");
   return {
@@ -41,7 +49,7 @@ export function readFrames(
     rxOk: sumOf(receive, "In Pkts OK") ?? 0n,
     rxClear: clearOf(counterIn(secy, "Ingress Untag Pkts"), mkpdus),
     rxBadTag: counterIn(secy, "Ingress Bad Tag Pkts"),
-    rxNotValid: notValid === undefined ? invalid : notValid + (invalid ?? 0n),
+    rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,
     rxLate: sumOf(receive, "In Pkts Late"),
     rxNoSci: counterIn(secy, "Ingress No SCI Pkts"),
     rxUnknownSci: counterIn(secy, "Ingress Unknown SCI Pkts"),

@@ -144,9 +144,7 @@ export async function observe(
 }
 
 const portsWithMacsec = ({ interfaces }: XeConfig): readonly PortName[] =>
-  [...interfaces].flatMap(([name, { macsec }]) =>
-    macsec.isEnabled && isPort(name) ? [name] : [],
-  );
+  [...interfaces].flatMap(([name, { macsec }]) => (macsec.isEnabled && isPort(name) ? [name] : []));
 
 async function askCounters(query: XeQuery, port: PortName) {
   const mkpdus = await query.result("mkaStatistics", readMkpdus, port);

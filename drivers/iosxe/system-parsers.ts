@@ -147,19 +147,26 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
-const hopPattern =
-  /^ {1,16}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([\w./-]{1,64})(,? .{0,160})?$/gm;
+const hopRow =
+  /^ {1,16}(?:nexthop [0-9a-fA-F.:]{2,45}|attached to) {1,4}([A-Za-z][\w./-]{1,63})(,? .{0,160})?$/;
+const noHopRow = /^ {1,8}(?:no route|unresolved|discard|drop|receive|attached to Null0)\b/;
+/** The prefix, a line without a next hop, and a path that is used once another one is lost. */
+const otherRow = /^(?:[0-9a-fA-F.:]{2,45}\/\d{1,3}\b.*| {1,24}repair: .*| *)$/;
 
 /**
- * Returns the interfaces of all next hops; none = the router sends nothing there. undefined = the
- * reply is not understood.
+ * Returns the interfaces of all next hops; none = the router sends nothing there. undefined = a row
+ * of the reply is not understood.
  */
 export function readRouteTo(text: string): readonly string[] | undefined {
-  const hops = [...text.matchAll(hopPattern)];
-  // A path behind this word is used once the other one is lost.
-  const used = hops.filter(([, , rest = ""]) => !/^, repair\b/.test(rest));
-  const isNone = /^ {1,8}(?:no route|unresolved|discard|drop|receive|attached to Null0)\b/m;
-  return used.length > 0 || isNone.test(text) ? used.map(([, out = ""]) => out) : undefined;
+  const out: string[] = [];
+  let isAnswer = false;
+  for (const row of text.split("\n")) {
+    const [, name, rest = ""] = noHopRow.test(row) ? [] : (hopRow.exec(row) ?? []);
+    if (name !== undefined && !/^, repair\b/.test(rest)) out.push(name);
+    isAnswer ||= name !== undefined || noHopRow.test(row);
+    if (name === undefined && !noHopRow.test(row) && !otherRow.test(row)) return undefined;
+  }
+  return isAnswer ? out : undefined;
 }
 
 /**

@@ -87,6 +87,7 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
   };
   for (const row of rows) {
     const name = /^interface: (\S{1,64})$/.exec(row)?.[1];
+    if (name === undefined && row.startsWith("interface:")) return undefined;
     // Several flows of one interface follow each other.
     if (name !== undefined || row.startsWith("protected vrf:")) {
       if (page.some(isOfFlow)) end();
@@ -108,11 +109,13 @@ const isOfFlow = (row: string): boolean => /^(?:#pkts|spi: |local {1,4}ident)/.t
 
 function joined(before: Flow | undefined, next: Flow, isMixed: boolean): Flow {
   const sas = before === undefined ? [] : before.sas;
-  const isWhole = !isMixed && sas !== undefined && next.sas !== undefined;
+  const all = sas === undefined || next.sas === undefined ? undefined : [...sas, ...next.sas];
+  // A flow that comes twice was not printed for one question.
+  const names = new Set(all?.map(({ spi, direction }) => `${direction} ${spi}`));
   return {
     sent: (before?.sent ?? 0n) + next.sent,
     received: (before?.received ?? 0n) + next.received,
-    sas: isWhole ? [...sas, ...(next.sas ?? [])] : undefined,
+    sas: isMixed || names.size !== all?.length ? undefined : all,
   };
 }
 
@@ -273,7 +276,9 @@ export function readTunnelRoutes(
   const routes: Route[] = [];
   // The legend of the codes comes first.
   const rows = text.split("\n");
-  const begin = rows.findIndex((row) => /^(?:S[* ][ %+]|Gateway of last resort )/.test(row));
+  const begin = rows.findIndex(
+    (row) => /^(?:S[* ][ %+]|Gateway of last resort )/.test(row) || pathRow.test(row),
+  );
   for (const row of begin < 0 ? [] : rows.slice(begin)) {
     if (/^ *$|^Gateway of last resort /.test(row)) continue;
     // For networks of one length, the line above them has the length.

@@ -16,14 +16,7 @@ import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { ping, routeTo } from "./commands.ts";
 import { interfaceTo, neighboursOn } from "./config.ts";
-import {
-  askCommits,
-  askConfig,
-  askPorts,
-  observe,
-  queryOf,
-  type XrQuery,
-} from "./observation.ts";
+import { askCommits, askConfig, askPorts, observe, queryOf, type XrQuery } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";

@@ -48,7 +48,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   const entries = parts.map((part, index): Entry | undefined => {
     const [, number, id] = /^(\d{1,4})\) CommitId: {1,8}(\d{1,12}) {1,40}Label: /.exec(part) ?? [];
     const [, label] = /\bLabel: {1,8}(\S{1,64}) *$/m.exec(part) ?? [];
-    const [, line] = /\bLine: {0,8}(\S{0,64}) *$/m.exec(part) ?? [];
+    const [, line] = /\bLine: {0,8}([\w:/.-]{0,64}) *$/m.exec(part) ?? [];
     if (id === undefined || label === undefined || line === undefined) return undefined;
     return Number(number) === index + 1
       ? { id, line: line.split(":")[0] ?? "", note: noteOf(label) }
@@ -60,7 +60,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
 
 /** Session, line, user, time with or without a year, and the mark of a lock. */
 const editorRow =
-  /^[0-9a-f-]{26} +(\S{1,64}) .{1,120}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
+  /^[0-9a-f-]{26} +([\w:/.-]{1,64}) [^*]{1,80}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
 
 /**
  * Returns the lines that have the configuration locked; a star in the last column marks them.
@@ -70,7 +70,7 @@ function holdersOf(text: string): readonly string[] | undefined {
   if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
   const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
   if (heading === "") return [];
-  if (!/^Current Configuration Session\b/.test(heading)) return undefined;
+  if (!/^Current Configuration Session\b.*\bLock *$/.test(heading)) return undefined;
   const read = rows.map((row) => editorRow.exec(row));
   if (read.some((one) => one === null)) return undefined;
   return read.flatMap((one) => (one?.[2] === undefined ? [] : [one[1]?.split(":")[0] ?? ""]));
@@ -94,10 +94,14 @@ export function readRouteTo(
   text: string,
   interfaceTo: (address: string) => string | undefined,
 ): readonly string[] | undefined {
+  // All rows but the first are indented; another one is the rest of a row.
+  const isWhole = text.split("\n").every((row) => /^(?: |Routing entry for |% ?|$)/.test(row));
+  if (!isWhole) return undefined;
   // A path with this word is used once the other one is lost.
   const used = [...text.matchAll(hopPattern)].filter(([row]) => !/, Backup\b/.test(row));
   const names = used.map(
-    ([, hop = "", rest = ""]) => /\bvia ([\w./-]{1,64})/.exec(rest)?.[1] ?? interfaceTo(hop),
+    ([, hop = "", rest = ""]) =>
+      /\bvia ([\w./-]{1,64})(?=[, ]|$)/.exec(rest)?.[1] ?? interfaceTo(hop),
   );
   const known = names.filter((name) => name !== undefined);
   if (known.length < names.length) return undefined;
@@ -127,7 +131,7 @@ export function readAccounting(text: string): boolean | undefined {
   const rows = text.split("\n").filter((row) => !/^ *!? *$/.test(row));
   if (rows.length === 0) return undefined;
   if (rows.every((row) => row.startsWith("% No such configuration item"))) return false;
-  const read = rows.map((row) => accountingRow.exec(row));
+  const read = rows.map((row) => (row.split("aaa ").length > 2 ? null : accountingRow.exec(row)));
   if (read.some((one) => one === null)) return undefined;
   return read.some((one) => one?.[1] !== undefined);
 }

@@ -115,7 +115,7 @@ function readPage(whole: string): Page | undefined {
   const [text = ""] = whole.split(fallbackStart);
   const fields = fieldsOf(text);
   const labels = labelsIn(text);
-  if (!onceEach.every((label) => labels.get(label) === 1)) return undefined;
+  if (!onceEach.every((label) => labels.get(label) === 1) || !isHead(text)) return undefined;
   const interfaceName = fields.get("Interface Name") ?? "";
   const ckn = parseCkn(fields.get("CAK Name (CKN)") ?? "");
   const status = statusOf(fields.get("Status") ?? "");
@@ -146,6 +146,15 @@ function statusOf(text: string): Page["status"] | undefined {
   if (word === "secured") return /no peer/i.test(text) ? "pending" : "secured";
   if (word === "active") return "active";
   return ["pending", "init", "initializing", "suspended"].includes(word) ? "pending" : undefined;
+}
+
+/**
+ * Returns whether each row before the lists of peers has a label: a row without one is the rest of
+ * the row above, whose value is not whole.
+ */
+function isHead(text: string): boolean {
+  const [head = ""] = text.split(/^ {0,8}Live Peers? List:/m);
+  return head.split("\n").every((row) => /^[ =]*$/.test(row) || fieldsOf(row).size > 0);
 }
 
 /** Returns how often each label occurs in rows that are not equal. */
@@ -201,7 +210,12 @@ function sakOf(fields: ReadonlyMap<string, string>, which: "Latest" | "Old"): Sa
   const keyId = `${mi.toLowerCase()}/${number}`;
   const [both, noRx, noTx] = status;
   const isUsed = both.endsWith("Tx");
-  return { an, keyId, receive: isUsed && noRx === undefined, transmit: isUsed && noTx === undefined };
+  return {
+    an,
+    keyId,
+    receive: isUsed && noRx === undefined,
+    transmit: isUsed && noTx === undefined,
+  };
 }
 
 /** Returns the pages of one port; a page that could belong to two ports is left out. */

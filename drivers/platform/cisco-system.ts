@@ -1,6 +1,7 @@
 // The state that Cisco routers report about themselves alike. Undefined = nothing in the reply is
 // understood.
 
+import { isIP } from "node:net";
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { momentOf, wholeOf } from "./cisco-text.ts";
@@ -116,7 +117,7 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
     const [, address, vrf] =
       /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf ([^\s,]{1,64}))?/.exec(part) ?? [];
     const state = onlyMatch(part, bgpState)?.[1];
-    if (address === undefined || state === undefined) return undefined;
+    if (isIP(address ?? "") === 0 || address === undefined || state === undefined) return undefined;
     const name = `${vrf ?? ""} ${address}`;
     if ((states.get(name) ?? state) !== state) return undefined;
     states.set(name, state);

@@ -227,7 +227,8 @@ export class Cli implements AsyncDisposable {
     await this.#until(found, 0, signal);
     // The mark has no reply: what follows its echo belongs to an earlier command.
     for (let index = at + 1; index < this.#screen.count; index += 1) {
-      if (!noise.test(this.#textOf(index, []))) throw this.#closed("it answers out of step");
+      const text = this.#textOf(index, []);
+      if (text.trim() !== "" && !noise.test(text)) throw this.#closed("it answers out of step");
     }
     this.#mode = this.#ownPrompt()?.mode ?? "";
     const late: string[] = [];

@@ -57,6 +57,7 @@ export function drawLayout(prng: Prng): CiscoLayout {
 /** Returns an answer with a message of the log in its middle. */
 function withMessage(answer: string, message: string | undefined): string {
   if (message === undefined) return answer;
+  if (answer === "") return message;
   const rows = answer.split("\n");
   return rows.toSpliced(Math.ceil(rows.length / 2), 0, message).join("\n");
 }
@@ -89,8 +90,5 @@ export function printedByXr(answer: string, wall: number, layout: CiscoLayout): 
   const [, month = "", date = "", time = "", zone = ""] = stamp(wall).split(/ +/);
   const node = layout.log === "numbered" ? "LC/0/0/CPU0" : "RP/0/RP0/CPU0";
   const text = "mka[1163]: %L2-MKA-6-KEY_ROLLED : MKA session has a new key";
-  return withMessage(
-    answer,
-    `${node}:${month} ${date.padStart(2, " ")} ${time} ${zone}: ${text}`,
-  );
+  return withMessage(answer, `${node}:${month} ${date.padStart(2, " ")} ${time} ${zone}: ${text}`);
 }

@@ -40,7 +40,10 @@ export interface XeEmulator extends Emulator<readonly Block[]> {
 const layoutOf = ({ model }: XeEmulator): CiscoLayout => model.layout ?? plainLayout;
 
 export const questions: Questions<XeEmulator, string> = [
-  [/^clock$/, (emulator) => `${layoutOf(emulator).isFreeRunning ? "." : ""}${clock(emulator.router)}`],
+  [
+    /^clock$/,
+    (emulator) => `${layoutOf(emulator).isFreeRunning ? "." : ""}${clock(emulator.router)}`,
+  ],
   [/^version$/, (emulator) => version(emulator)],
   [/^archive$/, ({ model }) => archive(model)],
   [/^archive config rollback timer$/, (emulator) => emulator.timer()],
@@ -108,13 +111,20 @@ const minuteMs = 60_000;
 /** Returns `5 weeks, 5 days, 3 hours, 12 minutes`, rounded down. */
 function uptime(ms: number): string {
   let left = Math.floor(ms / minuteMs);
-  const units = [["year", 525_600], ["week", 10_080], ["day", 1_440], ["hour", 60]] as const;
+  const units = [
+    ["year", 525_600],
+    ["week", 10_080],
+    ["day", 1_440],
+    ["hour", 60],
+  ] as const;
   const parts = units.flatMap(([unit, minutes]) => {
     const count = Math.floor(left / minutes);
     left -= count * minutes;
     return count === 0 ? [] : [plural(count, unit)];
   });
-  return left > 0 || parts.length === 0 ? [...parts, plural(left, "minute")].join(", ") : parts.join(", ");
+  return left > 0 || parts.length === 0
+    ? [...parts, plural(left, "minute")].join(", ")
+    : parts.join(", ");
 }
 
 const plural = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`;
@@ -405,11 +415,7 @@ const columns = {
 const ribCodes = { used: " r>   ", unused: " *b   " };
 
 /** `peer` undefined = the neighbour of that address in the other routing instance. */
-function received(
-  emulator: XeEmulator,
-  peer: string | undefined,
-  family: "ipv4" | "ipv6",
-): string {
+function received(emulator: XeEmulator, peer: string | undefined, family: "ipv4" | "ipv6"): string {
   const routes =
     peer === undefined ? otherRoutes(family) : routesFrom(emulator.router, peer, family);
   const paths = pathCount(routes);

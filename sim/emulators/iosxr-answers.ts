@@ -175,7 +175,8 @@ function interfaceOf(port: MacsecPort): readonly string[] {
 
 function mkaSessions(router: Router, { hasNodes }: CiscoLayout): string {
   const pages = participantsOf(router).map((one) => pageOf(one, hasNodes));
-  return [...(hasNodes ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
+  const isNamed = hasNodes && pages.length > 0;
+  return [...(isNamed ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
 }
 
 const field = (label: string, value: string | number | bigint): string =>

@@ -3,6 +3,7 @@
 
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
+import { secure } from "#hal/conformance/kit.ts";
 import type { DeviceState } from "#hal/model.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { type CiscoLayout, drawLayout, plainLayout } from "#sim/emulators/cisco-layout.ts";
@@ -15,7 +16,7 @@ import { benchOf, drive } from "./rig.ts";
 const seed = process.env["LINKSEAL_SEED"] ?? "layouts";
 const count = 20;
 
-/** Observes a router with a key on each port and a tunnel, twice, and changes nothing. */
+/** Observes a router with a key on one of its ports, twice. */
 async function observed(platform: Platform): Promise<readonly DeviceState[]> {
   const place = placeOf(platform);
   const { rig, emulator } = place;
@@ -24,7 +25,9 @@ async function observed(platform: Platform): Promise<readonly DeviceState[]> {
     channelTo(to.device, (wire) => emulator.connect(wire)),
   );
   const run = async () => {
-    const { device } = await benchOf(rig, way);
+    const bench = await benchOf(rig, way);
+    await secure(bench, bench.ports[0]);
+    const { device } = bench;
     const never = new AbortController().signal;
     return [await device.observe(never), await device.observe(never)];
   };
@@ -73,7 +76,8 @@ describe("an emulated router of Cisco", () => {
       const layouts = Array.from({ length: count }, () => drawLayout(prng));
       const [plain] = await observed(routerOf(plainLayout));
       if (plain === undefined) throw new Error("no observation");
-      expect(standing(plain)).toContain("known");
+      expect(standing(plain)).toContain("controlledPort: 'secured'");
+      expect(standing(plain)).not.toContain("unknown");
       for (const layout of layouts) {
         const [first, second] = await observed(routerOf(layout));
         if (first === undefined || second === undefined) throw new Error("no observation");

@@ -74,7 +74,7 @@ async function turn(kind: "port.drain" | "port.restore", port: string, means: Dr
 
 /** Returns what is configured for BGP in the default instance. */
 const defaultInstance = (): string =>
-  /^router bgp \d+$[^]*?^exit$/m.exec(type(pair.edge, "show running-config"))?.[0] ?? "";
+  /^router bgp \d+$.*?^exit$/ms.exec(type(pair.edge, "show running-config"))?.[0] ?? "";
 
 describe("BGP of a VRF", { timeout: 120_000 }, () => {
   it("sessions are those of the VRF, whatever has their addresses in the default one", async () => {

@@ -3,13 +3,7 @@
 
 import { type Page, pagesOf, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import type { Peer, Physical } from "#drivers/platform/cisco-system.ts";
-import type {
-  MacsecFrames,
-  MacsecSettings,
-  MkpduCounters,
-  PortName,
-  Route,
-} from "#hal/model.ts";
+import type { MacsecFrames, MacsecSettings, MkpduCounters, PortName, Route } from "#hal/model.ts";
 
 /** Removes the rows that the driver's terminal takes for noise. */
 export const quiet = (answer: string, noise: RegExp): string =>
@@ -32,7 +26,10 @@ export function healthierSessions(
       if (now === undefined || before === undefined) continue;
       const isSecured = now.controlledPort === "secured";
       if (isSecured && before.controlledPort !== "secured") return `${port} is secured`;
-      if (isSecured && now.principalCkn !== before.principalCkn) return `${port} uses another key`;
+      const isOther = before.participants.some(({ ckn }) => ckn === now.principalCkn);
+      if (isSecured && now.principalCkn !== before.principalCkn && isOther) {
+        return `${port} uses another one of its keys`;
+      }
       if (now.livePeers > before.livePeers) return `${port} has ${now.livePeers} peers`;
       if (now.respondedPeers > before.respondedPeers) return `${port} has peers that responded`;
     }
@@ -70,7 +67,6 @@ export function healthierPeers(dirty: Peers, whole: Peers): string | undefined {
   for (const [name, { state }] of dirty) {
     const before = whole.get(name)?.state;
     if (before !== undefined && before !== state) return `${name} is ${state}`;
-    if (before === undefined && state === "Established") return `${name} is ${state}`;
   }
   return undefined;
 }

@@ -58,7 +58,8 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     // An identical page begins again, so that the second list may belong to it.
     expect(readSessions([...rows.slice(0, end), whole].join("\n"))).toBeUndefined();
     for (const cut of rows.keys()) {
-      if (cut > 1 && cut <= end) expect(readSessions(rows.slice(0, cut).join("\n"))).toBeUndefined();
+      if (cut > 1 && cut <= end)
+        expect(readSessions(rows.slice(0, cut).join("\n"))).toBeUndefined();
     }
     expect(readSessions(page({ "# of MACsec Capable Live Peers": "2" }))).toBeUndefined();
     expect(readSessions(whole.replace("No Rx", "Rx").replace("Rx & Tx", "R\u{fffd} & Tx"))).toBe(

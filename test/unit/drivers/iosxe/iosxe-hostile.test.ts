@@ -151,7 +151,7 @@ function readTunnel(text: string): boolean {
 
 describe("hostile answers", () => {
   tryReaders({
-    ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 4 },
+    ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 5 },
     also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });

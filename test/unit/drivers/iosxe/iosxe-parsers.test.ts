@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { filteredLines } from "#drivers/iosxe/config.ts";
 import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
@@ -17,8 +18,8 @@ import {
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
-import { tryPing, trySessions } from "../cisco-suite.ts";
 import type { WallTime } from "#hal/world.ts";
+import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "./iosxe-kit.ts";
 
 const { settings } = planOf(configOf(), port(1));
@@ -230,6 +231,14 @@ describe("the router", () => {
     expect(bootOf({ ...software, uptimeMs: undefined }, at(0), first)).toBeUndefined();
     const known = { ...software, restartedAt: "10:02:03 UTC Wed Nov 25 2026" };
     expect(bootOf(known, at(0), first)?.id).toBe("10:02:03 UTC Wed Nov 25 2026");
+  });
+
+  it("a router's configuration without its last line is not understood: more may be missing", () => {
+    expect(filteredLines("interface A\n shutdown\nend\n")).toBe("interface A\n shutdown");
+    expect(filteredLines("end")).toBe("");
+    for (const text of ["", "interface A\n shutdown\n", "interface A\nend\n shutdown"]) {
+      expect(filteredLines(text)).toBeUndefined();
+    }
   });
 
   it("a router reports whether it records commands", () => {

@@ -261,7 +261,9 @@ describe("SAs", () => {
   });
 
   it("SAs that send are told apart by the SPI that is in use", () => {
-    const two = pairText().replaceAll("inbound esp", "OTHER").replaceAll("outbound esp", "inbound esp");
+    const two = pairText()
+      .replaceAll("inbound esp", "OTHER")
+      .replaceAll("outbound esp", "inbound esp");
     const text = two.replace("OTHER", "outbound esp");
     const used = (spi: number) =>
       text.replace(
@@ -286,7 +288,11 @@ describe("SAs", () => {
     ["with a digest that is not offered", "esp-gcm 256 ", "esp-3des esp-md5-hmac "],
     ["of AH", "outbound ah sas:", "outbound ah sas:\n      spi: 0x100(256)"],
     ["without a count of packets", "#pkts encaps", "#pkts"],
-    ["of an interface whose head is missing", "   protected vrf", "    Crypto map tag: T\n   protected vrf"],
+    [
+      "of an interface whose head is missing",
+      "   protected vrf",
+      "    Crypto map tag: T\n   protected vrf",
+    ],
   ])("SAs %s are not understood", (_, from, to) => {
     expect(readIpsecSas(pairText())?.get("Tunnel3")?.sas).toHaveLength(3);
     expect(readIpsecSas(pairText().replace(from, to))?.get("Tunnel3")?.sas).toBeUndefined();
@@ -348,7 +354,7 @@ describe("IPsec", () => {
     ["asr1001-hx", "16.6.4", false],
     ["c9500-48y4c", "17.9.4", false],
   ])("IPsec on a %s with %s is offered: %s", (platform, version, has) => {
-    const software = { platform, version, boot: undefined };
+    const software = { platform, version, restartedAt: undefined, uptimeMs: undefined };
     expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
   });
 });

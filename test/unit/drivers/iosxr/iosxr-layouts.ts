@@ -28,7 +28,11 @@ const member = (index: number): string => `4E33A276E7F79C04D80FE34${index}`;
 const field = (label: string, value: string | number): string => ` ${label.padEnd(41)}: ${value}`;
 
 function mkaPage({ name, ckn, status, sak, peers }: Session): readonly string[] {
-  const heads = [rule, "             MI                  MN        Rx-SCI        SSCI  KS-Priority", rule];
+  const heads = [
+    rule,
+    "             MI                  MN        Rx-SCI        SSCI  KS-Priority",
+    rule,
+  ];
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
@@ -70,7 +74,10 @@ function mkaPage({ name, ckn, status, sak, peers }: Session): readonly string[] 
     "",
     "Live Peer List:",
     ...heads,
-    ...Array.from({ length: peers }, (_, index) => ` ${member(index)}  27114  0600.0000.0001/0001  2  235`),
+    ...Array.from(
+      { length: peers },
+      (_, index) => ` ${member(index)}  27114  0600.0000.0001/0001  2  235`,
+    ),
     "",
     "Potential Peer List:",
     ...heads,

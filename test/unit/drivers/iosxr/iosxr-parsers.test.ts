@@ -170,9 +170,9 @@ describe("the router", () => {
     expect(readCommits(old, "There are no active configuration sessions")).toBeUndefined();
     expect(readCommits(list, `${head}${row.slice(0, -6)}`)).toBeUndefined();
     // The list may shorten the name of the line.
-    expect(readCommits(list.replace("vty1:node0_RP0_CPU0", "vty"), `${head}${row} *`)).toMatchObject(
-      [{ isPending: true }, { isPending: false }],
-    );
+    expect(
+      readCommits(list.replace("vty1:node0_RP0_CPU0", "vty"), `${head}${row} *`),
+    ).toMatchObject([{ isPending: true }, { isPending: false }]);
     expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
     expect(readCommits("sysmgr: no output", head)).toBeUndefined();
   });
@@ -206,8 +206,8 @@ describe("the router", () => {
     );
     const session = (peer: string, vrf?: string) =>
       bgpSession({ port: "p", peer }, peers?.get(peerKey(vrf, peer)));
-    expect(session("198.51.100.2").up).toBe(true);
-    expect(session("198.51.100.2", "AZURE").up).toBe(false);
+    expect(session("198.51.100.2")?.up).toBe(true);
+    expect(session("198.51.100.2", "AZURE")?.up).toBe(false);
     expect(session("2001:db8::2")).toEqual({
       port: "p",
       peer: "2001:db8::2",
@@ -239,7 +239,8 @@ describe("the router", () => {
     expect(readRouteTo(recursive, (hop) => `to ${hop}`)).toEqual([
       ...["HundredGigE0/0/0/1.100", "to 198.51.100.2"],
     ]);
-    const backup = "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
+    const backup =
+      "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
     expect(readRouteTo(`${way}${backup}`, none)).toEqual(["HundredGigE0/0/0/1.100"]);
   });
 

@@ -209,7 +209,8 @@ describe("a change", () => {
   it("an aggregate counts as its port only without another member", () => {
     const member = (index: number): string =>
       `interface ${port(index)}\n bundle id 7 mode active\n!\n`;
-    const interfaces = member(0) + `interface Bundle-Ether7.9\n ipv4 address 198.51.100.1/30\n!\n`;
+    const unit = `interface Bundle-Ether7.9\n ipv4 address 198.51.100.1/30\n!\n`;
+    const interfaces = `${member(0)}${unit}`;
     const change = [{ kind: "port.drain", port: port(0), means: "peeringShutdown" }] as const;
     const one = configOf({ interfaces });
     expect(planChange(change, surroundings(change, { config: one }))).toHaveLength(1);

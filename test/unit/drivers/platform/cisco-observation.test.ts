@@ -39,7 +39,9 @@ describe("the ports of a Cisco router", () => {
   });
 
   it("a port with MACsec that is missing among the interfaces is unknown", async () => {
-    const states = await statesOf("one is up, line protocol is up\nthree is up, line protocol is up");
+    const states = await statesOf(
+      "one is up, line protocol is up\nthree is up, line protocol is up",
+    );
     expect(states.map(({ port, linkUp }) => [port, linkUp.kind])).toEqual([
       ["one", "known"],
       ["three", "known"],

@@ -149,11 +149,12 @@ describe("a table of routes", () => {
 
 describe("a neighbour", () => {
   it("a neighbour whose address begins with colons is one word of a command", () => {
-    expect(preview(received("ipv6", "::ffff:198.51.100.2", "#"))).toBe(
+    const at = (address: string) => ({ address, vrf: undefined });
+    expect(preview(received("ipv6", at("::ffff:198.51.100.2"), "#"))).toBe(
       "show bgp ipv6 unicast neighbors ::ffff:198.51.100.2 routes",
     );
-    expect(() => received("ipv6", "::", "#")).toThrow("not one word");
-    expect(() => received("ipv6", ":x", "#")).toThrow("not one word");
+    expect(() => received("ipv6", at("::"), "#")).toThrow("not one word");
+    expect(() => received("ipv6", at(":x"), "#")).toThrow("not one word");
   });
 
   const page = (about: string, state: string): string =>
