@@ -113,7 +113,7 @@ export interface Peer {
 export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
 
 /** The key of a peer in a routing instance; undefined = the one without a name. */
-export const peerKey = (instance: string | undefined, address: string): string =>
+const peerKey = (instance: string | undefined, address: string): string =>
   `${instance ?? "master"} ${address}`;
 
 /**
