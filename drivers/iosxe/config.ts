@@ -97,8 +97,8 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
 }
 
 /**
- * Returns the lines of a configuration that a filter let through, without its last line; undefined =
- * that line is missing, so that others may be missing too.
+ * Returns the lines of a configuration that a filter let through, without its last line; undefined
+ * = that line is missing, so that others may be missing too.
  */
 export function filteredLines(text: string): string | undefined {
   const rows = text.trimEnd().split("\n");

@@ -16,7 +16,8 @@ const noises = [
   String.raw`Building configuration\.\.\.`,
   "Rollback Confirmed Change: ",
   // Lines that are logged to terminals, with or without a sequence number and a time.
-  String.raw`(?:\d{1,10}: )?(?:${stamps.join("|")})?%[A-Z]\w{0,40}(?:-\w{1,40}){0,4}-[0-7]-\w{1,60}: `,
+  String.raw`(?:\d{1,10}: )?(?:${stamps.join("|")})?%[A-Z]\w{0,40}` +
+    String.raw`(?:-\w{1,40}){0,4}-[0-7]-\w{1,60}: `,
   // Lines before every answer, if the line or the session has `exec prompt timestamp`.
   String.raw`Load for five secs: \d{1,3}%/\d{1,3}%; one minute: `,
   String.raw`(?:Time source is [\w ]{1,40}|No time source), [*.]?${time} `,

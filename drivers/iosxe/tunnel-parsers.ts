@@ -21,8 +21,8 @@ const ikeStates = ["READY", "IN-NEG", "DELETE"];
 const endPattern = /^([0-9a-fA-F.:]{2,45})\/\d{1,5}$/;
 
 /**
- * Reads a row for each SA, and for one of IPv6 the two rows below it; other rows below an SA are not
- * needed.
+ * Reads a row for each SA, and for one of IPv6 the two rows below it; other rows below an SA are
+ * not needed.
  */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const rows = text.split("\n");

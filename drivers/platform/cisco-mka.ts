@@ -53,7 +53,7 @@ function isNothing(text: string): boolean {
 }
 
 /** Returns labels and values with dots or a colon between them; the first one counts. */
-export function fieldsOf(text: string): ReadonlyMap<string, string> {
+function fieldsOf(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const row of text.split("\n")) {
     const found = row.length > rowMax ? null : /\.{2,}|:/.exec(row);

@@ -53,7 +53,7 @@ const tokenMax = 128;
  * Excludes `?`, which asks for help at once, and quotes, pipes and comments. An address of IPv6 may
  * begin with colons.
  */
-const tokenPattern = /^(?:::)?[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*$/;
+const tokenPattern = /^(?:[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*|::[0-9A-Fa-f][0-9A-Fa-f:.]*)$/;
 const linePattern = /^[ !-~]*$/;
 
 /**

@@ -203,7 +203,8 @@ function pageOf(reported: Participant, isOlder: boolean): string {
     "",
     ...fields`Local Tx-SCI: 0200.0000.0000/0001; Local Tx-SSCI: 2;
       Interface MAC Address: 0200.0000.0000; MKA Port Identifier: 1;
-      Interface Name: ${isOlder ? port.port : shortOf(port.port)}; CAK Name (CKN): ${one.ckn.toUpperCase()};
+      Interface Name: ${isOlder ? port.port : shortOf(port.port)};
+      CAK Name (CKN): ${one.ckn.toUpperCase()};
       CA Authentication Mode: ${slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"};
       Member Identifier (MI): ${"02".repeat(12)}; Message Number (MN): 62;
       Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;

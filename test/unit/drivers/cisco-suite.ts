@@ -50,7 +50,7 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(session(text).controlledPort).toBe("blocked");
   });
 
-  it("is not understood if a page is cut off, mixed with another or counts more than it lists", () => {
+  it("is not understood if a page is cut off, mixed, or counts more than it lists", () => {
     const whole = page();
     expect(readSessions(whole)).toHaveLength(1);
     const rows = whole.split("\n");

@@ -100,7 +100,7 @@ const dirts = {
 } as const satisfies Record<string, (change: Change) => readonly string[]>;
 
 /** A kind of change. */
-export type Dirt = keyof typeof dirts;
+type Dirt = keyof typeof dirts;
 
 const kinds = Object.keys(dirts) as readonly Dirt[];
 
@@ -184,6 +184,7 @@ export function tryDirtyAnswers<T>(vendor: string, seed: string, reader: DirtyRe
 
     it(`an answer about ${about} that is changed at any row is never healthier`, () => {
       for (const layout of layouts) judgeEverywhere(trial, layout.split("\n"), foreign, tried);
+      expect(trial.differing.size).toBeGreaterThan(0);
     });
 
     it(`an answer about ${about} that is changed at random is never healthier`, {

@@ -34,7 +34,8 @@ interface Session {
 
 function mkaPage({ name, ckn, status, sak, peers }: Session): readonly string[] {
   const members = Array.from({ length: peers }, (_, index) => {
-    return `  ${"4E33A276E7F79C04D80FE34"}${index}  67          0600.0000.0001/0001  10        YES  0`;
+    const member = `4E33A276E7F79C04D80FE34${index}`;
+    return `  ${member}  67          0600.0000.0001/0001  10        YES  0`;
   });
   return [
     "MKA Detailed Status for MKA Session",
@@ -343,7 +344,8 @@ export const wayLayouts = [
 ];
 
 export const lockLayouts = [
-  "Parser Configure Lock\n---------------------\nOwner PID         : 3\nUser              : operator\n" +
+  "Parser Configure Lock\n---------------------\nOwner PID         : 3\n" +
+    "User              : operator\n" +
     "TTY               : 0\nType              : EXCLUSIVE\nState             : LOCKED\n" +
     "Class             : EXPOSED\nCount             : 0\n",
 ];

@@ -233,7 +233,7 @@ describe("the router", () => {
     expect(bootOf(known, at(0), first)?.id).toBe("10:02:03 UTC Wed Nov 25 2026");
   });
 
-  it("a router's configuration without its last line is not understood: more may be missing", () => {
+  it("a router's configuration without its last line is not understood", () => {
     expect(filteredLines("interface A\n shutdown\nend\n")).toBe("interface A\n shutdown");
     expect(filteredLines("end")).toBe("");
     for (const text of ["", "interface A\n shutdown\n", "interface A\nend\n shutdown"]) {

@@ -30,7 +30,7 @@ async function statesOf(text: string) {
 }
 
 describe("the ports of a Cisco router", () => {
-  it("ports with MACsec are unknown, and not absent, if the reply about interfaces is empty", async () => {
+  it("ports with MACsec are unknown, and not absent, without any interface", async () => {
     const states = await statesOf("");
     expect(states.map(({ port, linkUp }) => [port, linkUp.kind])).toEqual([
       ["one", "unknown"],

@@ -65,7 +65,8 @@ describe("an answer of a device that breaks its reader", () => {
     const line = lineOf(opened, (before) => befores.push(before));
     await line.ask(never, async () => "read");
     const [first] = opened;
-    await expect(line.ask(never, () => Promise.reject(new TypeError("x")))).rejects.toThrow();
+    const broken = () => Promise.reject(new TypeError("x"));
+    await expect(line.ask(never, broken)).rejects.toThrow("could not be read");
     await line.ask(never, async () => "read");
     expect(befores).toEqual([undefined, first]);
   });
