@@ -1,12 +1,7 @@
 // The one list of rights in Azure that a config needs: what the agent's identity and the identities
 // of the ports must be allowed to do, and at which scope. It is pure.
 
-import {
-  type Desired,
-  type DesiredGroup,
-  type DesiredTunnel,
-  type RealAzure,
-} from "../model/desired.ts";
+import type { Desired, DesiredGroup, DesiredTunnel, RealAzure } from "../model/desired.ts";
 
 /**
  * The place at which a right must be given. Only `resource` and `resourceGroup` are known from the

@@ -29,6 +29,7 @@ export function permissionsIn(document: unknown): readonly Permission[] | undefi
 }
 
 function permissionOf(entry: unknown): Permission | undefined {
+  if (typeof entry !== "object" || entry === null) return undefined;
   const actions = patternsOf(fieldOf(entry, "actions"));
   const notActions = patternsOf(fieldOf(entry, "notActions"));
   if (actions === undefined || notActions === undefined) return undefined;
@@ -77,25 +78,28 @@ export function grantOf(
  */
 export function matchesAction(pattern: string, action: string): boolean {
   const [wanted, text] = [pattern.toLowerCase(), action.toLowerCase()];
-  let places = reachable(wanted, new Set([0]));
+  let places = new Set<number>();
+  arrive(wanted, places, 0);
   for (const character of text) {
     const next = new Set<number>();
     for (const at of places) {
-      if (wanted[at] === "*") next.add(at);
-      else if (wanted[at] === character) next.add(at + 1);
+      if (wanted[at] === character) arrive(wanted, next, at + 1);
+      if (wanted[at] !== "*") continue;
+      next.add(at);
+      arrive(wanted, next, at + 1);
     }
-    places = reachable(wanted, next);
+    places = next;
   }
   return places.has(wanted.length);
 }
 
-/** Adds the places of a pattern that are reached from others without a character. */
-function reachable(pattern: string, places: Set<number>): Set<number> {
-  // A set visits what is added to it meanwhile.
-  for (const at of places) {
-    if (pattern[at] !== "*") continue;
-    places.add(at + 1);
-    if (pattern[at - 1] === "/" && pattern[at + 1] === "/") places.add(at + 2);
+/** Adds a place of a pattern, and those that are reached from it without a character. */
+function arrive(pattern: string, places: Set<number>, at: number): void {
+  for (let place = at; ; ) {
+    places.add(place);
+    if (pattern[place] !== "*") return;
+    places.add(place + 1);
+    // What came before is a slash, and so the star may take the next one with it.
+    place += pattern[place - 1] === "/" && pattern[place + 1] === "/" ? 2 : 1;
   }
-  return places;
 }

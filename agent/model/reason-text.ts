@@ -156,7 +156,10 @@ const causeTexts: CauseTexts = {
 };
 
 /** Returns what an operator does about a right that is missing. */
-export function nextForRight({ action, scope }: Pick<CauseOf<"gate.rightsMissing">, "action" | "scope">) {
+export function nextForRight({
+  action,
+  scope,
+}: Pick<CauseOf<"gate.rightsMissing">, "action" | "scope">) {
   return `give the agent's identity ${action} at ${scope}, as linkseal azure setup prints it`;
 }
 

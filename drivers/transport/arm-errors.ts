@@ -101,8 +101,7 @@ const rightsRows: readonly Row[] = [
     when: /^403 /,
     code: "peer.denied",
     text: "this identity may not read which rights it has here",
-    next:
-      "give it Microsoft.Authorization/permissions/read there, as linkseal azure setup prints it",
+    next: "give it Microsoft.Authorization/permissions/read, as linkseal azure setup prints it",
   },
   {
     when: /^404 /,

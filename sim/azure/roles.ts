@@ -45,7 +45,11 @@ const farEnd: Role = {
 };
 /** As the built-in role Managed Identity Operator has them. */
 const identityOperator: Role = {
-  actions: [`${identities}/*/read`, `${identities}/*/assign/action`, "Microsoft.Authorization/*/read"],
+  actions: [
+    `${identities}/*/read`,
+    `${identities}/*/assign/action`,
+    "Microsoft.Authorization/*/read",
+  ],
   notActions: [],
 };
 

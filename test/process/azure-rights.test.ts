@@ -167,14 +167,17 @@ describe("an agent whose rights are taken away one at a time", { timeout: 200_00
       const { warnings } = await view<Status>("/v1/status");
       return warnings.some(({ code }) => code === "far-end-refused");
     });
-    await until("the link's return", async () => !isDrained());
-    await until("a campaign that waits", isGatedBy(`${network}/expressRoutePorts/write`));
+    await until("the end of the campaign", async () => (await campaign())?.state === "done");
+    expect([(await campaign())?.links[0]?.outcome, isDrained()]).toEqual(["reverted", false]);
     for (const { id } of cloud.site.links) expect(outages.time(id, begun).wholeMs).toBe(0);
     const statuses = cloud.azure.answered.filter(({ method }) => method === "PUT");
     expect(new Set(statuses.map(({ status }) => status))).toEqual(new Set([403]));
   });
 
-  it("with all rights both links are enrolled", async () => {
+  it("an operator's campaign waits as well, and ends once the right is back", async () => {
+    const begun = await run("enrol", "erd-demo", "--accept-risk=breakBeforeMake");
+    expect(begun).toMatchObject({ exit: 0 });
+    await until("a campaign that waits", isGatedBy(`${network}/expressRoutePorts/write`));
     cloud.azure.arm.roles.restore();
     await until("protection", async () => {
       const { verdict } = await view<Status>("/v1/status");

@@ -188,7 +188,8 @@ export class FactCollector {
     const { deviceCache, rights } = this.#parts;
     const peer = await deviceCache.observePeer(link, signal);
     if (!beforeTaking.includes(state)) return peer;
-    await rights.refresh({ kind: "campaign", group: link.group }, rightsMs.urgent, signal);
+    const everyMs = state === "queued" ? 0 : rightsMs.urgent;
+    await rights.refresh({ kind: "campaign", group: link.group }, everyMs, signal);
     return peer;
   }
 

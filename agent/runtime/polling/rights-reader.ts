@@ -5,7 +5,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { type NeededRight, rightsOf } from "../../compare/azure-rights.ts";
+import { type NeededRight, type RightGate, rightsOf } from "../../compare/azure-rights.ts";
 import { grantOf, type Permission, permissionsIn } from "../../compare/permissions.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
@@ -96,16 +96,7 @@ export class RightsReader {
   }
 
   #rightsOf(of: RightsOf): readonly NeededRight[] {
-    return this.#needed.filter(({ gate }) => {
-      switch (gate.kind) {
-        case "campaign":
-          return of.kind === "campaign" && gate.group === of.group;
-        case "preSharedKey":
-          return of.kind === "preSharedKey" && gate.tunnel === of.tunnel;
-        case "nothing":
-          return false;
-      }
-    });
+    return this.#needed.filter(({ gate }) => isGateOf(gate, of));
   }
 
   #scopesOf(of: RightsOf): readonly string[] {
@@ -162,6 +153,17 @@ export class RightsReader {
       const failure = { why: error.message, next: error.next };
       this.#answers.set(key, { triedAt, entries: isRefusal ? undefined : kept, failure });
     }
+  }
+}
+
+function isGateOf(gate: RightGate, of: RightsOf): boolean {
+  switch (gate.kind) {
+    case "campaign":
+      return of.kind === "campaign" && gate.group === of.group;
+    case "preSharedKey":
+      return of.kind === "preSharedKey" && gate.tunnel === of.tunnel;
+    case "nothing":
+      return false;
   }
 }
 

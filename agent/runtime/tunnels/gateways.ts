@@ -83,7 +83,12 @@ export class Gateways {
     if (lacking === undefined) return error;
     const { code, message, effect, where } = error;
     const text = `${message}: ${bareCauseText(lacking)}`;
-    return new LinksealError(code, text, { effect, where, next: nextForRight(lacking), cause: error });
+    return new LinksealError(code, text, {
+      effect,
+      where,
+      next: nextForRight(lacking),
+      cause: error,
+    });
   }
 
   /**

@@ -74,7 +74,9 @@ describe("the rights that a config needs", () => {
     const manual = configOf("manual");
     expect(rows(manual, gates)).toEqual([]);
     expect(rows(manual, () => true).join("\n")).not.toMatch(/\/write|assign\/action/);
-    expect(rows(manual, () => true)).toContain(`Microsoft.Network/expressRoutePorts/read at ${port}`);
+    expect(rows(manual, () => true)).toContain(
+      `Microsoft.Network/expressRoutePorts/read at ${port}`,
+    );
   });
 
   it("a LAG has the actions of its own type", () => {
@@ -96,11 +98,15 @@ describe("the rights that a config needs", () => {
     expect(rows(config, () => true).join("\n")).not.toContain("sharedKey/read");
     const manual = configOf("manual", { tunnels: [tunnelWith("manual")] });
     expect(rows(manual, gates)).toEqual([]);
-    expect(rows(manual, () => true)).toContain(`Microsoft.Network/connections/read at ${connection}`);
+    expect(rows(manual, () => true)).toContain(
+      `Microsoft.Network/connections/read at ${connection}`,
+    );
     const unknown = { ...tunnelWith("manual"), azureConnection: undefined };
-    expect(rows(configOf("manual", { tunnels: [unknown] }), ({ action }) =>
-      action.includes("connections"),
-    )).toEqual([]);
+    expect(
+      rows(configOf("manual", { tunnels: [unknown] }), ({ action }) =>
+        action.includes("connections"),
+      ),
+    ).toEqual([]);
   });
 
   it("agent and port each need the data actions that read secrets of the vault", () => {

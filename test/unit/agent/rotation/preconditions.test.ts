@@ -129,7 +129,11 @@ describe("the preconditions", () => {
       { code: "router.commitPending" },
     ],
     ["a right that is missing", { snapshot: lacking }, rightsMissing],
-    ["a missing right to read, and so no far end", { snapshot: lacking, far: "unknown" }, rightsMissing],
+    [
+      "a missing right to read, and so no far end",
+      { snapshot: lacking, far: "unknown" },
+      rightsMissing,
+    ],
     ["a missing right once begun", { snapshot: lacking, phase: "begun" }, undefined],
     ["a missing right on the way back", { snapshot: lacking, phase: "goingBack" }, undefined],
     ["a missing right, old key wanted", { snapshot: lacking, phase: "bringingBack" }, undefined],

@@ -100,7 +100,7 @@ describe("a far end that cannot be read", () => {
 
 describe("the rights of the identity", () => {
   const path = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Authorization/permissions";
-  const give = "Microsoft.Authorization/permissions/read there, as linkseal azure setup prints it";
+  const give = "Microsoft.Authorization/permissions/read, as linkseal azure setup prints it";
 
   it.each<[HttpReply, string]>([
     [

@@ -61,15 +61,27 @@ describe("the roles of the simulated subscription", () => {
     expect(first.nextLink).toMatch(/^https:\/\/management\.azure\.com\/.*skiptoken=1$/);
     const last = JSON.parse(roles.permissionsAt(identity, base, 1).body);
     expect([last.value.length, last.nextLink]).toEqual([1, undefined]);
-    expect(JSON.parse(roles.permissionsAt("/subscriptions/t", base, 0).body)).toEqual({ value: [] });
+    expect(JSON.parse(roles.permissionsAt("/subscriptions/t", base, 0).body)).toEqual({
+      value: [],
+    });
   });
 
   it.each([
     ["GET", port, "microsoft.network/expressrouteports/read", port],
     ["PUT", port, "microsoft.network/expressrouteports/write", port],
     ["GET", `${port}/links`, "microsoft.network/expressrouteports/links/read", port],
-    ["GET", `${group}/providers/Microsoft.KeyVault/vaults`, "microsoft.keyvault/vaults/read", group],
-    ["GET", `${port}/providers/Microsoft.Insights/metrics`, "microsoft.insights/metrics/read", port],
+    [
+      "GET",
+      `${group}/providers/Microsoft.KeyVault/vaults`,
+      "microsoft.keyvault/vaults/read",
+      group,
+    ],
+    [
+      "GET",
+      `${port}/providers/Microsoft.Insights/metrics`,
+      "microsoft.insights/metrics/read",
+      port,
+    ],
     [
       "GET",
       `${group}/providers/Microsoft.Authorization/permissions`,

@@ -18,7 +18,6 @@ import {
   shutsFirst,
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
-import { followRight, writeRight } from "../../../kit/rights-kit.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/snapshot-kit.ts";
 import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
@@ -437,46 +436,6 @@ describe("the preconditions of a look", () => {
     });
     expect(await unmet({}, unknownPath)).toEqual({ code: "gate.ownPath", path: "unknown" });
     expect(await unmet({ risks: ["ownPathUnknown"] }, unknownPath)).toBeUndefined();
-  });
-});
-
-describe("the rights in Azure", () => {
-  const missing = { missing: [writeRight, followRight], unknown: [] };
-  const cause = { code: "gate.rightsMissing", ...writeRight, others: 1 };
-
-  it.each(["queued", "gated", "draining"] as const)(
-    "in %s the rights are read anew before each decision, and a missing one is the cause",
-    async (state) => {
-      const bench = new FactCollectorBench();
-      bench.rights = missing;
-      expect((await bench.see(rotation({ state }))).unmetPrecondition).toEqual(cause);
-      expect(bench.rightsCalls).toEqual(["refresh 60000"]);
-    },
-  );
-
-  it.each(["staged", "switching", "proving", "reverting", "held"] as const)(
-    "in %s the rights are not asked for: an API that hangs must not delay the way on",
-    async (state) => {
-      const bench = new FactCollectorBench();
-      await bench.see(rotation({ state }));
-      expect(bench.rightsCalls).toEqual([]);
-    },
-  );
-
-  it("a missing right keeps neither a link that is taken nor the way back", async () => {
-    const bench = new FactCollectorBench();
-    bench.rights = missing;
-    const begun = await bench.see(rotation({ state: "switching", told: true }));
-    expect(begun.unmetPrecondition).toBeUndefined();
-    const back = await bench.see(rotation({ goal: "revert" }));
-    expect(back.unmetPrecondition).toBeUndefined();
-  });
-
-  it("an emergency waits for a missing right as well", async () => {
-    const bench = new FactCollectorBench();
-    bench.rights = missing;
-    const facts = await bench.see(rotation({ urgency: "emergency" }));
-    expect(facts.unmetPrecondition).toEqual(cause);
   });
 });
 

@@ -91,6 +91,17 @@ describe("the trouble of a campaign", () => {
     expect(bench.rightsCalls).toEqual(calls);
   });
 
+  it("the next link of a campaign has its rights read anew", async () => {
+    const bench = new RotationRunnerBench();
+    const [first] = rotation().links;
+    if (first === undefined) throw new Error("a rotation has a link");
+    const two = rotation({ links: [first, { ...first, name: "secondary" }] });
+    const rotationRunner = bench.rotationRunner(stepTo("done", { mark: { outcome: "rotated" } }));
+    await bench.turn(rotationRunner, two);
+    expect(bench.written()?.at).toBe(1);
+    expect(bench.rightsCalls).toEqual(["refresh 60000", "forget"]);
+  });
+
   it("the trouble of a far end ends once it is observed with the new key", async () => {
     const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);

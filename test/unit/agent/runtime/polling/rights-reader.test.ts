@@ -8,7 +8,7 @@ import type { PeerState } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
-import { desired as simulated, peerOff } from "../../../kit/snapshot-kit.ts";
+import { peerOff, desired as simulated } from "../../../kit/snapshot-kit.ts";
 
 const group = "/subscriptions/s/resourceGroups/rg";
 const port = `${group}/providers/Microsoft.Network/expressRoutePorts/erd`;
@@ -91,7 +91,9 @@ describe("the reader of rights", () => {
     const bench = new Bench();
     expect(bench.report).toBeUndefined();
     await bench.refresh();
-    expect(bench.asked.toSorted()).toEqual([port, group, identity].map((id) => id + below).toSorted());
+    expect(bench.asked.toSorted()).toEqual(
+      [port, group, identity].map((id) => id + below).toSorted(),
+    );
     expect(bench.report).toEqual({ missing: [], unknown: [] });
   });
 
@@ -116,11 +118,12 @@ describe("the reader of rights", () => {
 
   it("all pages count, and only path and query of the next link are taken", async () => {
     const bench = new Bench();
+    const rest = "?api-version=2022-04-01&%24skiptoken=1";
     bench.answer = (scope, query) =>
       query["$skiptoken"] === undefined
         ? {
             value: [{ actions: ["*/read"] }],
-            nextLink: `https://elsewhere.invalid${scope}${below}?api-version=2022-04-01&%24skiptoken=1`,
+            nextLink: `https://elsewhere.invalid${scope}${below}${rest}`,
           }
         : { value: [{ actions: ["*/write", "*/action"] }] };
     await bench.refresh();
@@ -130,7 +133,10 @@ describe("the reader of rights", () => {
 
   it.each<[what: string, answer: unknown]>([
     ["a list that goes on elsewhere", { value: [], nextLink: "https://management.azure.com/x" }],
-    ["a list without an end", { value: [], nextLink: `https://management.azure.com${port}${below}` }],
+    [
+      "a list without an end",
+      { value: [], nextLink: `https://management.azure.com${port}${below}` },
+    ],
     ["an answer that is no list", { actions: ["*"] }],
     ["an entry that is not understood", { value: [{ actions: "*" }] }],
   ])("%s makes the rights unknown", async (_what, answer) => {
@@ -144,7 +150,9 @@ describe("the reader of rights", () => {
 
   it("a condition that linkseal does not evaluate makes a right unknown", async () => {
     const bench = new Bench();
-    bench.answer = () => ({ value: [{ actions: ["*"], condition: "@Resource[x] StringEquals 'y'" }] });
+    bench.answer = () => ({
+      value: [{ actions: ["*"], condition: "@Resource[x] StringEquals 'y'" }],
+    });
     await bench.refresh();
     expect(bench.report?.unknown[0]?.why).toContain("condition");
   });
