@@ -367,6 +367,9 @@ export interface PeerState {
   readonly details?: PeerDetails;
 }
 
+/** The part of a far end's state that an operator or agent sets. */
+export type LinkSetting = Pick<PeerState, "pointsAt" | "suite" | "sci" | "admin">;
+
 /** Details for drift and diagnosis; no effect depends on them. */
 export interface PeerDetails {
   /**
@@ -385,6 +388,11 @@ export interface PeerDetails {
   readonly failure: string | undefined;
   /** Why the API does not show our last operation to us, and what to do; absent = it does. */
   readonly unfollowed?: { readonly text: string; readonly next: string };
+  /**
+   * Another writer's change of this link, seen while we wrote the other link of the same document;
+   * our write carried this link as `ours`. Absent = none was seen in the last day.
+   */
+  readonly lostUpdate?: { readonly ours: LinkSetting; readonly theirs: LinkSetting };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
   /**

@@ -1,6 +1,7 @@
 // Reads Azure's resource lists for the scorecard: each list is complete or has the reason why not.
 // Nothing is ever written.
 
+import { type ApiVersion, portVersionOf } from "#drivers/azure/api-versions.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 
@@ -31,11 +32,18 @@ const lists = {
     networkVersion,
   ],
   frontDoorFirewalls: ["Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "2024-02-01"],
-  // Every older version retires on 27 February 2027.
   vaults: ["Microsoft.KeyVault/vaults", "2026-02-01"],
   alerts: ["Microsoft.Insights/metricAlerts", "2018-03-01"],
   frontDoors: ["Microsoft.Cdn/profiles", cdnVersion],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;
+
+const rolesVersion = "2022-04-01";
+
+/** Each type that is read, with the version of the management API that is requested for it. */
+export const estateVersions: readonly ApiVersion[] = [
+  ...Object.values(lists).map(([type, version]) => ({ type, version })),
+  { type: "Microsoft.Authorization/roleAssignments", version: rolesVersion },
+];
 
 /** Lists that are read below each Front Door. */
 const belowFrontDoor = ["routes", "domains", "policies", "origins"] as const;
@@ -160,16 +168,12 @@ async function portsOf({ read, ports }: EstateParts, signal: AbortSignal): Promi
   const items: Resource[] = [];
   for (const port of ports) {
     try {
-      items.push(plain(await read(port, { "api-version": versionOf(port) }, signal)));
+      items.push(plain(await read(port, { "api-version": portVersionOf(port) }, signal)));
     } catch (error) {
       return unreadFor(error, port);
     }
   }
   return { kind: "read", items };
-}
-
-function versionOf(port: string): string {
-  return /\/expressRouteLags\//i.test(port) ? "2026-01-01" : networkVersion;
 }
 
 async function rolesOf(
@@ -187,7 +191,7 @@ async function rolesOf(
   const principals = ports.items.flatMap(principalsOf);
   const found = await Promise.all(
     principals.map((principal) =>
-      listed(read, path, "2022-04-01", signal, `principalId eq '${principal}'`),
+      listed(read, path, rolesVersion, signal, `principalId eq '${principal}'`),
     ),
   );
   return joined(found);

@@ -22,6 +22,7 @@ import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { readCkn } from "../../runtime/polling/vault.ts";
 import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
+import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 import { rightFindings } from "./right-rules.ts";
 
@@ -62,6 +63,7 @@ export async function doctorReport(
   const { checks, vault } = await supervisor.keySurvey(signal);
   const findings = [
     ...vaultWay(checks),
+    ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
     ...(await rightFindings(supervisor.rights, desired, signal)),
   ];
