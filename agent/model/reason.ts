@@ -106,7 +106,6 @@ export type GateCause =
   | { readonly code: "gate.window"; readonly cause: WindowCause }
   | { readonly code: "gate.ownPath"; readonly path: "overThisLink" | "unknown" }
   | { readonly code: "gate.leftoverKey"; readonly sibling: string; readonly keys: number }
-  | { readonly code: "port.aggregated"; readonly aggregate: string; readonly members: number }
   /** `scope` is a resource id, `others` the number of further rights that are missing. */
   | {
       readonly code: "gate.rightsMissing";
@@ -114,6 +113,7 @@ export type GateCause =
       readonly scope: string;
       readonly others: number;
     }
+  | { readonly code: "port.aggregated"; readonly aggregate: string; readonly members: number }
   | {
       readonly code: "port.drifted";
       readonly leaf: string;

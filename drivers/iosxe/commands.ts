@@ -9,8 +9,9 @@ import { line } from "../transport/cli.ts";
 import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
 
+/** The last line of every configuration shows that the answer is not cut off. */
 const includes = (...beginnings: readonly string[]): Command => [
-  `show running-config | include ${beginnings.join("|")}`,
+  `show running-config | include ${[...beginnings, "^end$"].join("|")}`,
 ];
 
 /** It ends a block of a configuration, so that no line counts as part of the block before. */
@@ -60,7 +61,7 @@ const commands = {
   ikeConfig: () =>
     includes(
       end,
-      "^crypto ikev2 (proposal|policy|keyring|profile) ",
+      "^crypto ikev2 (pro|pol|key)",
       "^ (encryption (aes|3des)|integrity (sha|md5)|prf|group|proposal|match|keyring)",
       "^ (peer|identity|lifetime) ",
       "^ authentication [a-z]+ pre-share$",

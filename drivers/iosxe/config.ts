@@ -96,6 +96,15 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   };
 }
 
+/**
+ * Returns the lines of a configuration that a filter let through, without its last line; undefined
+ * = that line is missing, so that others may be missing too.
+ */
+export function filteredLines(text: string): string | undefined {
+  const rows = text.trimEnd().split("\n");
+  return rows.pop() === "end" ? rows.join("\n") : undefined;
+}
+
 export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
   const blocks = blocksOf(text, depthMax, true);
   return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;

@@ -16,7 +16,7 @@ import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
-import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
+import { Cli, isToken, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
@@ -25,6 +25,7 @@ import {
   askConfig,
   askPorts,
   askTunnels,
+  type Observing,
   observe,
   queryOf,
   type XeQuery,
@@ -32,7 +33,15 @@ import {
 import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
 import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
-import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
+import {
+  type Boot,
+  readAccounting,
+  readArchive,
+  readLock,
+  readRouteTo,
+  readSoftware,
+} from "./system-parsers.ts";
+import { terminal } from "./terminal.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 
@@ -52,45 +61,15 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const noises = [
-  "Enter configuration commands, one per line",
-  String.raw`Building configuration\.\.\.`,
-  "Rollback Confirmed Change: ",
-  // Lines that are logged to terminals.
-  String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
-];
-
-/** Beginnings of lines that look like a refusal and are a reply. */
-const harmless = [
-  "no rollback confirmed change pending",
-  "(?:there are )?no (?:active )?mka ",
-  "bgp not active",
-  // Printed when a tunnel is removed.
-  "not all config may be removed",
-  "(?:warning|info|note)\\b",
-];
-
-const platform: CliPlatform = {
-  prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
-  pager: /^ ?--More-- ?$/,
-  question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
-  marks: [
-    { pattern: /^%? ?Configuration mode (?:is )?locked/i, code: "device.locked" },
-    { pattern: new RegExp(`^%(?! ?(?:${harmless.join("|")}))`, "i"), code: "device.rejected" },
-    { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
-  ],
-  noise: new RegExp(`^(?:${noises.join("|")})`),
-  preparation: ["enable", "terminal length 0", "terminal width 0"],
-  mark: commentMark,
-};
-
 /** Lines are stored here until the commit, because the router has no candidate. */
-class XeSession implements Session {
+class XeSession implements Session, Observing {
   readonly cli: Cli;
+  boot: Boot | undefined;
   staged: Staged | undefined;
 
-  constructor(cli: Cli) {
+  constructor(cli: Cli, boot: Boot | undefined) {
     this.cli = cli;
+    this.boot = boot;
   }
 
   get where(): string {
@@ -117,16 +96,17 @@ const dialect: Dialect<XeSession> = {
   name: "iosxe",
   offers,
   channel: "shell",
-  async open(channel, { where, entropy }, signal) {
-    return new XeSession(await Cli.open(channel, { platform, where, entropy }, signal));
+  async open(channel, { where, entropy, before }, signal) {
+    const cli = await Cli.open(channel, { platform: terminal, where, entropy }, signal);
+    return new XeSession(cli, before?.boot);
   },
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);
     const software = await query.needed(query.result("version", readSoftware));
-    const archive = await query.result("archive", hasArchive);
+    const archive = await query.result("archive", readArchive);
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
-  observe: ({ cli }, about, signal) => observe(cli, about, signal),
+  observe,
   async routesTo({ cli }, address, signal) {
     const query = queryOf(cli, signal);
     const config = await configOf(query);
@@ -144,7 +124,7 @@ const dialect: Dialect<XeSession> = {
     return (await query.needed(askCommits(query))).records;
   },
   async lock({ cli }, signal) {
-    const lock = await queryOf(cli, signal).result("lock", isLocked);
+    const lock = await queryOf(cli, signal).result("lock", readLock);
     // If the reply is unknown, a session that has locked the configuration shows when the first
     // line is entered.
     if ("why" in lock || !lock.value) return;
@@ -229,7 +209,7 @@ async function routeMapsFor(
  * too.
  */
 async function refuseAccounted(query: XeQuery): Promise<void> {
-  if (!(await query.needed(query.result("accounting", isAccounted)))) return;
+  if (!(await query.needed(query.result("accounting", readAccounting)))) return;
   const text = "it records commands elsewhere, so a key too (aaa accounting commands, no hidekeys)";
   throw failed("device.rejected", text, query.where);
 }

@@ -62,10 +62,15 @@ export interface Maintenance {
 
 const depthMax = 16;
 
-/** Returns undefined if the text contains no such configuration. */
+/**
+ * Returns undefined if the text contains no such configuration, or does not end as a block ends: it
+ * may be cut off.
+ */
 function configurationIn(text: string): readonly Block[] | undefined {
   if (/^%% |^sysmgr/m.test(text)) return undefined;
-  const rows = text.split("\n").filter((row) => !row.trim().startsWith("% No such"));
+  const all = text.trimEnd().split("\n");
+  const rows = all.filter((row) => !row.trim().startsWith("% No such"));
+  if (rows.length === all.length && rows.at(-1) !== "!") return undefined;
   return blocksOf(rows.join("\n"), depthMax - 1, false);
 }
 

@@ -22,7 +22,7 @@ import { readBoot, readCommits, readPeers } from "./system-parsers.ts";
 export const queryOf = (cli: Cli, signal: AbortSignal) =>
   cliQuery(cli, (name: CommandName, argument) => command(name, cli.mode, argument), signal);
 
-type XrQuery = ReturnType<typeof queryOf>;
+export type XrQuery = ReturnType<typeof queryOf>;
 
 const asIs = (text: string): string => text;
 
@@ -36,7 +36,7 @@ export async function askConfig(
     chains: await query.result("chains", asIs),
     bgp: await query.result("bgpConfig", asIs),
   });
-  return readOf(texts, (all) => readConfig(all, "value" in clock));
+  return readOf(texts, (all) => readConfig(all, "value" in clock), '"show running-config"');
 }
 
 export async function askCommits(query: XrQuery): Promise<QueryResult<readonly Commit[]>> {
@@ -75,9 +75,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     const frames = await query.result("secyStatistics", (text) => readFrames(text, reported), port);
     return { mkpdus, frames };
   };
-  const hasMacsec = ({ interfaces }: XrConfig, port: PortName): boolean =>
-    interfaces.get(port)?.macsec !== undefined;
-  const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
+  const ports = { config, physical, clock, pages, portsWithMacsec, planOf, isUnread, countersOf };
   return await stateOf(about, {
     at,
     control: reading(together({ clock, boot, commits }), at, (reported) => ({
@@ -103,3 +101,8 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     }),
   });
 }
+
+const portsWithMacsec = ({ interfaces }: XrConfig): readonly PortName[] =>
+  [...interfaces].flatMap(([name, { macsec }]) =>
+    macsec !== undefined && isPort(name) ? [name] : [],
+  );

@@ -15,10 +15,12 @@ export interface Session extends AsyncDisposable {
 }
 
 /** The input for opening a session. */
-interface Opening {
+interface Opening<S> {
   readonly where: string;
   readonly onChange: () => void;
   readonly entropy: Entropy;
+  /** The session for observations before this one, which has ended; undefined = there was none. */
+  readonly before: S | undefined;
 }
 
 /** The requests to the running device, and those to a candidate that we have locked. */
@@ -33,7 +35,7 @@ export interface Dialect<S extends Session> {
    * Opens a session and takes over the channel: a failure or an abort closes it.
    * @throws LinksealError `transport.*`, with effect "none".
    */
-  open(channel: ByteChannel, opening: Opening, signal: AbortSignal): Promise<S>;
+  open(channel: ByteChannel, opening: Opening<S>, signal: AbortSignal): Promise<S>;
   /**
    * Reads what this device offers.
    * @throws LinksealError with effect "none".

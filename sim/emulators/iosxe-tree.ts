@@ -1,5 +1,6 @@
 // The words that IOS XE accepts at each place of its configuration, and how it prints one.
 
+import type { CiscoLayout } from "./cisco-layout.ts";
 import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 import { obscured } from "./type-seven.ts";
 import type { Wiring } from "./wiring.ts";
@@ -151,4 +152,6 @@ export interface XeModel {
    * SCIs.
    */
   readonly isRecent: boolean;
+  /** How it prints its answers; absent = in the shortest form. */
+  readonly layout?: CiscoLayout;
 }

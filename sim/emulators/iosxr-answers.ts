@@ -11,6 +11,7 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import { type CiscoLayout, plainLayout } from "./cisco-layout.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
 import {
@@ -39,6 +40,8 @@ export interface Model {
   readonly platform: string;
   readonly version: string;
   readonly wiring: Wiring;
+  /** How it prints its answers; absent = in the shortest form. */
+  readonly layout?: CiscoLayout;
 }
 
 /** The parts of the emulator that answers are made of. */
@@ -59,13 +62,16 @@ export const questions: Questions<XrEmulator, string> = [
   ],
   [/^configuration sessions$/, (emulator) => editors(emulator.editors(), emulator.router.wall())],
   [/^interfaces$/, ({ router }) => interfaces(router)],
-  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
   [
-    /^macsec mka statistics(?:.*?interface (\S+))?/,
+    /^macsec mka session detail$/,
+    ({ router, model }) => mkaSessions(router, model.layout ?? plainLayout),
+  ],
+  [
+    /^macsec mka statistics interface (\S+)$/,
     ({ router }, name = "") => mkaStatistics(router, name),
   ],
   [
-    /^macsec secy stats(?:.*?interface (\S+))?/,
+    /^macsec secy stats interface (\S+) sc$/,
     ({ router }, name = "") => secyStatistics(router, name),
   ],
   [/^bgp (vrf all )?neighbors$/, (emulator, all) => neighbours(emulator, all !== undefined)],
@@ -167,7 +173,11 @@ function interfaceOf(port: MacsecPort): readonly string[] {
   ];
 }
 
-const mkaSessions = (router: Router): string => participantsOf(router).map(pageOf).join("\n\n");
+function mkaSessions(router: Router, { hasNodes }: CiscoLayout): string {
+  const pages = participantsOf(router).map((one) => pageOf(one, hasNodes));
+  const isNamed = hasNodes && pages.length > 0;
+  return [...(isNamed ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
+}
 
 const field = (label: string, value: string | number | bigint): string =>
   `${label.padEnd(40)}: ${value}`;
@@ -175,12 +185,13 @@ const fields = rowsOf(field);
 
 const rule = "-".repeat(79);
 
-function pageOf(reported: Participant): string {
+/** `isOlder`: in the form that older guides show, with more about the peers at the end. */
+function pageOf(reported: Participant, isOlder: boolean): string {
   const { port, session, one, isPrincipal } = reported;
   const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
   const settings = known(port.settings);
   const status = isPrincipal
-    ? "Secured - Secured MKA Session with MACsec"
+    ? `${isOlder ? "SECURED" : "Secured"} - Secured MKA Session with MACsec`
     : one.state === "none"
       ? "Init - Searching for Peer (Waiting to receive first Peer MKPDU)"
       : "Active - Marked Peer as Live (Waiting for SAK generation/distribution)";
@@ -188,17 +199,18 @@ function pageOf(reported: Participant): string {
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
-    ...fields`Status: ${status};`,
+    ...(isOlder ? [`Status: ${status}`] : fields`Status: ${status};`),
     "",
     ...fields`Local Tx-SCI: 0200.0000.0000/0001; Local Tx-SSCI: 2;
       Interface MAC Address: 0200.0000.0000; MKA Port Identifier: 1;
-      Interface Name: ${shortOf(port.port)}; CAK Name (CKN): ${one.ckn.toUpperCase()};
+      Interface Name: ${isOlder ? port.port : shortOf(port.port)};
+      CAK Name (CKN): ${one.ckn.toUpperCase()};
       CA Authentication Mode: ${slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"};
       Member Identifier (MI): ${"02".repeat(12)}; Message Number (MN): 62;
       Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;
       Configured MACSec Cipher Suite: ${(settings?.suite ?? "").toUpperCase()};`,
     "",
-    ...sakLines(field, reported, 16),
+    ...sakLines(field, reported, 16, noSak),
     ...fields`Replay Window Size: ${settings?.replayWindow ?? 64};
       Confidentiality Offset: ${settings?.confidentialityOffset ?? 0};
       SAK Cipher Suite: ${sakSuite(reported)};
@@ -217,7 +229,26 @@ function pageOf(reported: Participant): string {
     rule,
     "            MI                       MN           Rx-SCI           SSCI  KS-Priority",
     rule,
+    ...(isOlder ? peerLines(one.livePeers) : []),
   ].join("\n");
+}
+
+const noSak = { status: "FIRST-SAK", identifier: "FIRST-SAK (0)" };
+
+function peerLines(count: number): readonly string[] {
+  return [
+    "",
+    "Peers Status:",
+    " Last Tx MKPDU        : 2026 Nov 25 17:59:59.250",
+    ` Peer Count           : ${count}`,
+    ...memberIds(count, "A").flatMap((mi) => [
+      "",
+      "  RxSCI               : 0600000000010001",
+      `   MI                 : ${mi}`,
+      "   Peer CAK           : Match",
+      "   Latest Rx MKPDU    : 2026 Nov 25 17:59:59.750",
+    ]),
+  ];
 }
 
 /** Most tables print `HundredGigE0/0/0/0` as `Hu0/0/0/0`. */

@@ -6,6 +6,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping, stamp } from "./cisco-answers.ts";
+import { plainLayout, printedByXr } from "./cisco-layout.ts";
 import { answerTo } from "./cli-answers.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
@@ -29,6 +30,7 @@ import {
   top,
 } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { iosxrForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router with a fallback key, which ends a trial with its session. */
@@ -52,6 +54,8 @@ export const iosxrModel: RouterModel = {
 const recent: Model = { platform: "8201-32FH", version: "7.11.2", wiring: {} };
 const historyMax = 50;
 const keystrokeMs = 4;
+/** The most lines and columns of a terminal. */
+const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
@@ -81,6 +85,13 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     this.#lines += 1;
     this.#sessions.add(vty);
     return serveTerminal(this.router, vty, wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, iosxrForm);
   }
 
   /** Returns the session that edits exclusively; undefined if there is none. */
@@ -128,8 +139,9 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
     const shown = answerTo(questions, this, what) ?? invalid;
-    if (shown === invalid || filters.length === 0) return shown;
-    return filtered(shown.split("\n"), filters).join("\n");
+    if (shown === invalid) return shown;
+    const left = filters.length === 0 ? shown : filtered(shown.split("\n"), filters).join("\n");
+    return printedByXr(left, this.router.wall(), this.model.layout ?? plainLayout);
   }
 
   /** The commits, newest first. */
@@ -231,7 +243,8 @@ class Vty implements Shell {
 
   #exec(line: string): Printed {
     if (line === "exit") return { kind: "last" };
-    if (/^terminal (length|width) \d+$/.test(line)) return "";
+    const size = /^terminal (?:length|width) (\d{1,4})$/.exec(line)?.[1];
+    if (size !== undefined) return Number(size) <= terminalMax ? "" : invalid;
     if (line === "terminal exec prompt no-timestamp") {
       this.#isStamped = false;
       return "";

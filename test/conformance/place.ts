@@ -12,6 +12,7 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { drawLayout } from "#sim/emulators/cisco-layout.ts";
 import { EosEmulator, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
 import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
@@ -88,8 +89,10 @@ function iosxe(
     vendor: "iosxe",
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
-    emulatorOf: (router) =>
-      new IosxeEmulator(router, { platform, version, hasArchive, isRecent, wiring }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxeEmulator(router, { platform, version, hasArchive, isRecent, wiring, layout });
+    },
     less,
     echo: /key-string |pre-shared-key /,
   };
@@ -105,7 +108,10 @@ function iosxr(
     vendor: "iosxr",
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
-    emulatorOf: (router) => new IosxrEmulator(router, { platform, version, wiring }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxrEmulator(router, { platform, version, wiring, layout });
+    },
     less,
     echo: /(^|#)key-string /,
   };
@@ -213,9 +219,10 @@ export interface Place<F extends Emulator = Emulator> {
   readonly platform: Platform<F>;
 }
 
-export function placeOf<F extends Emulator>(platform: Platform<F>): Place<F> {
+/** `seed` decides, among others, in which of its forms the router prints. */
+export function placeOf<F extends Emulator>(platform: Platform<F>, seed?: string): Place<F> {
   const offers = lesser(driverOf(platform.vendor).offers, platform.less);
-  const rig = buildRig(offers, platform.ports, platform.policy);
+  const rig = buildRig(offers, platform.ports, platform.policy, seed);
   return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }
 

@@ -293,7 +293,12 @@ describe("a change", () => {
     const [kept] = planChange([protect(1)], around);
     if (kept === undefined) throw new Error("nothing is planned");
     expect(() => refuseFirstOnMember(kept, around)).not.toThrow();
-    const software = (platform: string) => ({ platform, version: "17.12.1", boot: undefined });
+    const software = (platform: string) => ({
+      platform,
+      version: "17.12.1",
+      restartedAt: undefined,
+      uptimeMs: undefined,
+    });
     expect([
       keepsOnMember(software("c9500-48y4c")),
       keepsOnMember(software("c8500-12x4qc")),
@@ -411,7 +416,12 @@ describe("what is asked", () => {
 });
 
 describe("a platform", () => {
-  const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
+  const of = (platform: string, version: string) => ({
+    platform,
+    version,
+    restartedAt: undefined,
+    uptimeMs: undefined,
+  });
 
   it.each([
     {

@@ -5,7 +5,7 @@ import { isPort } from "#drivers/iosxr/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { renderChange } from "#drivers/iosxr/renderer.ts";
 import {
-  isAccounted,
+  readAccounting,
   readBoot,
   readCommits,
   readPeers,
@@ -39,7 +39,8 @@ const answers = [
   "   1) CommitId: 1000000024  Label: NONE\n   UserId: x  Line:  vty1\n   Comment:  linkseal 00\n",
   "HundredGigE0/0/0/1 is up, line protocol is up\n  BW 100000000 Kbit\n",
   "BGP neighbor is 198.51.100.2\n  BGP state = Established\n",
-  "   Network    Next Hop   Path\n*> 10.0.0.0/16   198.51.100.2   0 12076 i\n",
+  "   Network    Next Hop   Path\n*> 10.0.0.0/16   198.51.100.2   0 12076 i\n" +
+    "\nProcessed 1 prefixes, 1 paths\n",
   "18:00:00.250 UTC Wed Nov 25 2026",
   "Success rate is 100 percent (5/5)",
 ];
@@ -77,7 +78,6 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const peers = readPeers(text);
   const place = { port: port(1), peer: "198.51.100.2" };
   bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
-  isAccounted(text);
   const others = [
     readFrames(text, mkpdus),
     readCommits(text, text),
@@ -86,6 +86,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
     readRouteTo(text, () => undefined),
     readPing(text),
     readSoftware(text),
+    readAccounting(text),
     readBoot(text),
     readClock(text),
   ];

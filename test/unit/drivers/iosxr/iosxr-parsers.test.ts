@@ -3,7 +3,7 @@ import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
 import {
-  isAccounted,
+  readAccounting,
   readBoot,
   readCommits,
   readPeers,
@@ -87,6 +87,8 @@ describe("counters", () => {
     "         InPktsOK      :  40",
     "    RxSC 2: 20000742d968a00",
     "      InPktsOK         :  2",
+    "      InPktsNotValid   :  0",
+    "      InPktsInvalid    :  0",
   ].join("\n");
 
   it("counters of MKPDUs are read by their labels", () => {
@@ -130,7 +132,7 @@ describe("the router", () => {
     expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(
       Date.UTC(2026, 10, 25, 18, 0, 0, 250),
     );
-    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeDefined();
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeUndefined();
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
@@ -164,6 +166,13 @@ describe("the router", () => {
       note: "linkseal 00",
       isPending: false,
     });
+    const old = list.slice(list.indexOf("   2) CommitId"));
+    expect(readCommits(old, "There are no active configuration sessions")).toBeUndefined();
+    expect(readCommits(list, `${head}${row.slice(0, -6)}`)).toBeUndefined();
+    // The list may shorten the name of the line.
+    expect(
+      readCommits(list.replace("vty1:node0_RP0_CPU0", "vty"), `${head}${row} *`),
+    ).toMatchObject([{ isPending: true }, { isPending: false }]);
     expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
     expect(readCommits("sysmgr: no output", head)).toBeUndefined();
   });
@@ -197,8 +206,8 @@ describe("the router", () => {
     );
     const session = (peer: string, vrf?: string) =>
       bgpSession({ port: "p", peer }, peers?.get(peerKey(vrf, peer)));
-    expect(session("198.51.100.2").up).toBe(true);
-    expect(session("198.51.100.2", "AZURE").up).toBe(false);
+    expect(session("198.51.100.2")?.up).toBe(true);
+    expect(session("198.51.100.2", "AZURE")?.up).toBe(false);
     expect(session("2001:db8::2")).toEqual({
       port: "p",
       peer: "2001:db8::2",
@@ -212,7 +221,8 @@ describe("the router", () => {
       "   Network            Next Hop            Metric LocPrf Weight Path\n" +
       "*> 10.0.0.0/16        198.51.100.2             0 12076 i\n" +
       "*  10.1.0.0/16        198.51.100.2             0 12076 i\n" +
-      "s  10.2.0.0/16        198.51.100.2             0 12076 i\n";
+      "s  10.2.0.0/16        198.51.100.2             0 12076 i\n" +
+      "\nProcessed 3 prefixes, 3 paths\n";
     expect(readRoutes(table, port(0))?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.0.0.0/16", true],
       ["10.1.0.0/16", false],
@@ -229,6 +239,9 @@ describe("the router", () => {
     expect(readRouteTo(recursive, (hop) => `to ${hop}`)).toEqual([
       ...["HundredGigE0/0/0/1.100", "to 198.51.100.2"],
     ]);
+    const backup =
+      "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
+    expect(readRouteTo(`${way}${backup}`, none)).toEqual(["HundredGigE0/0/0/1.100"]);
   });
 
   tryPing();
@@ -237,7 +250,11 @@ describe("the router", () => {
     const text = "Cisco IOS XR Software, Version 7.11.2 LNT\n\ncisco 8201-32FH\n";
     expect(readSoftware(text)).toEqual({ platform: "8201-32fh", version: "7.11.2" });
     expect(readSoftware("Cisco IOS Software")).toBeUndefined();
-    expect(isAccounted("aaa accounting commands default start-stop group tacacs+")).toBe(true);
-    expect(isAccounted("aaa accounting exec default start-stop none")).toBe(false);
+    expect(readAccounting("aaa accounting commands default start-stop group tacacs+")).toBe(true);
+    expect(readAccounting("aaa accounting exec default start-stop none")).toBe(false);
+    expect(readAccounting("% No such configuration item(s)")).toBe(false);
+    for (const text of ["", "sysmgr: no output", "aaa acc"]) {
+      expect(readAccounting(text)).toBeUndefined();
+    }
   });
 });
