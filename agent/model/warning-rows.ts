@@ -291,7 +291,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unfollowed": warning("Azure does not show its operations to us", show),
   "far-end-lost-update": warning(
     "Another writer changed this link while its sibling was written",
-    "ask who changed it, then linkseal links ABOUT",
+    link,
     [],
     promptly,
   ),

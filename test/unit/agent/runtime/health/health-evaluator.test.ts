@@ -344,7 +344,7 @@ describe("warnings", () => {
     const name = (what: string, digit: string): string => `erd-1-${what}/${digit.repeat(32)}`;
     expect(warnings.find(({ code }) => code === "far-end-lost-update")).toMatchObject({
       ...{ severity: "warning", about: "erd-demo/primary" },
-      next: "ask who changed it, then linkseal links erd-demo/primary",
+      next: "linkseal links erd-demo/primary",
       text:
         "while its sibling was written, another writer changed it from " +
         `CAK ${name("cak", "1")} and CKN ${name("ckn", "1")}, gcm-aes-xpn-256, SCI on, admin up ` +
