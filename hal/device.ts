@@ -376,6 +376,8 @@ export interface PeerDetails {
    * Whether the port has an identity with which Azure can read keys; it belongs to the whole port.
    */
   readonly identity: "present" | "missing";
+  /** Resource ids of the identities that the port carries; absent = the far end names none. */
+  readonly identities?: readonly string[];
   /** Speed of the whole port, in Gbit/s. */
   readonly bandwidthGbps: number | undefined;
   /** The cipher, as the API spells it. */

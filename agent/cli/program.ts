@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerInit } from "./init.ts";
 import type { Launch } from "./launch.ts";
+import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
 import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
@@ -25,6 +26,7 @@ export function buildProgram(launch: Launch): Command {
     .helpOption("-h, --help", "help for this verb, with an example")
     .enablePositionalOptions();
   registerInit(program);
+  registerAzure(program);
   registerConfig(program);
   registerLinks(program);
   registerKeys(program);

@@ -80,6 +80,7 @@ type OperationCode =
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
+  | "rights-unknown"
   | "far-end-lost-update"
   | "campaign-waiting"
   | "waiting-for-person"
@@ -289,6 +290,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
   "far-end-refused": warning("The far end does not take a change", show),
   "far-end-unfollowed": warning("Azure does not show its operations to us", show),
+  "rights-unknown": warning("Rights in Azure are not known", "linkseal doctor", [], slow),
   "far-end-lost-update": warning(
     "Another writer changed this link while its sibling was written",
     link,

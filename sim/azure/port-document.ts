@@ -60,6 +60,11 @@ const portIdentity = {
   clientId: "99999999-8888-7777-6666-444444444444",
 };
 
+/** Returns the ids of the identities that a port's document names. */
+export function identitiesOf(document: JsonObject): readonly string[] {
+  return Object.keys(objectAt(objectAt(document, "identity"), "userAssignedIdentities"));
+}
+
 export interface PortOptions {
   readonly msee: Msee;
   readonly bandwidthInGbps: number;

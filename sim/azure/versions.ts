@@ -44,6 +44,10 @@ const roleAssignments = words(`
   2020-04-01-preview 2020-08-01-preview 2020-10-01-preview 2022-04-01
 `);
 
+const permissions = words(`
+  2015-07-01 2018-01-01-preview 2022-04-01 2022-05-01-preview
+`);
+
 const metrics = words(`
   2016-09-01 2017-05-01-preview 2018-01-01 2019-07-01 2021-05-01 2023-10-01 2024-02-01
 `);
@@ -82,6 +86,7 @@ const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.insights/metricalerts": ["2018-03-01", "2024-03-01-preview", "2026-01-01"],
   "microsoft.insights/metrics": metrics,
   "microsoft.authorization/roleassignments": roleAssignments,
+  "microsoft.authorization/permissions": permissions,
 };
 
 const vaultsLeft = { first: "2026-02-01", from: Date.UTC(2027, 1, 27) } as const;

@@ -216,6 +216,16 @@ export const runtimePackages: readonly PackageRow[] = [
 
 const developmentPackages: readonly PackageRow[] = [
   {
+    name: "@azure/arm-authorization",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "Microsoft's own serializer reads the role that is printed",
+  },
+  {
+    name: "@cdktn/hcl2json",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "HashiCorp's own parser, compiled for any machine, reads the Terraform that is printed",
+  },
+  {
     name: "@stryker-mutator/core",
     where: /^test\/mutate(\/|\.ts$)/,
     why: "changes code to see whether a test notices",

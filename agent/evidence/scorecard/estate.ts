@@ -3,7 +3,7 @@
 
 import { type ApiVersion, portVersionOf } from "#drivers/azure/api-versions.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { ReadDocument } from "../../model/azure-document.ts";
+import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 
 /** A plain JSON object. */
 export type Resource = Readonly<Record<string, unknown>>;
@@ -125,7 +125,7 @@ async function listed(
 ): Promise<Listed> {
   const items: Resource[] = [];
   const terms = filter === undefined ? {} : { $filter: filter };
-  let next: Page | undefined = { path, query: { "api-version": version, ...terms } };
+  let next: DocumentPage | undefined = { path, query: { "api-version": version, ...terms } };
   try {
     for (let page = 0; next !== undefined; page += 1) {
       if (page === pagesMax || items.length > itemsMax) {
@@ -135,24 +135,12 @@ async function listed(
       const value = document["value"];
       if (!Array.isArray(value)) return { kind: "unread", why: `${shortOf(path)}: no list came` };
       items.push(...value.filter(isResource));
-      next = pageOf(document["nextLink"]);
+      next = nextPage(document["nextLink"]);
     }
     return { kind: "read", items };
   } catch (error) {
     return unreadFor(error, path);
   }
-}
-
-interface Page {
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-}
-
-/** Takes only the path of `nextLink`: the host stays the management API of the config. */
-function pageOf(link: unknown): Page | undefined {
-  if (typeof link !== "string" || !URL.canParse(link)) return undefined;
-  const { pathname, searchParams } = new URL(link);
-  return { path: pathname, query: Object.fromEntries(searchParams) };
 }
 
 function unreadFor(error: unknown, path: string): Listed {

@@ -24,11 +24,12 @@ import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -64,6 +65,7 @@ export async function doctorReport(
     ...vaultWay(checks),
     ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
+    ...(await rightFindings(supervisor.rights, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group));

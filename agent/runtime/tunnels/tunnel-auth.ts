@@ -298,6 +298,7 @@ export class TunnelAuths {
       lastState: (other) => this.#lastState(other),
     });
     if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
+    await this.#gateways.checkRights(tunnel, signal);
   }
 
   #lastState(device: string): DeviceState | undefined {
