@@ -1,7 +1,7 @@
 // Reads Azure's resource lists for the scorecard: each list is complete or has the reason why not.
 // Nothing is ever written.
 
-import { type ApiVersion, portVersionOf } from "#drivers/azure/api-versions.ts";
+import { type ApiVersion, armVersions, portVersionOf } from "#drivers/azure/api-versions.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 
@@ -32,18 +32,15 @@ const lists = {
     networkVersion,
   ],
   frontDoorFirewalls: ["Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "2024-02-01"],
-  vaults: ["Microsoft.KeyVault/vaults", "2026-02-01"],
+  vaults: ["Microsoft.KeyVault/vaults", armVersions.vault.version],
   alerts: ["Microsoft.Insights/metricAlerts", "2018-03-01"],
   frontDoors: ["Microsoft.Cdn/profiles", cdnVersion],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;
 
-const rolesVersion = "2022-04-01";
-
 /** Each type that is read, with the version of the management API that is requested for it. */
-export const estateVersions: readonly ApiVersion[] = [
-  ...Object.values(lists).map(([type, version]) => ({ type, version })),
-  { type: "Microsoft.Authorization/roleAssignments", version: rolesVersion },
-];
+export const estateVersions: readonly ApiVersion[] = Object.values(lists).map(
+  ([type, version]) => ({ type, version }),
+);
 
 /** Lists that are read below each Front Door. */
 const belowFrontDoor = ["routes", "domains", "policies", "origins"] as const;
@@ -191,7 +188,7 @@ async function rolesOf(
   const principals = ports.items.flatMap(principalsOf);
   const found = await Promise.all(
     principals.map((principal) =>
-      listed(read, path, rolesVersion, signal, `principalId eq '${principal}'`),
+      listed(read, path, armVersions.roles.version, signal, `principalId eq '${principal}'`),
     ),
   );
   return joined(found);
