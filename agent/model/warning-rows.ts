@@ -293,7 +293,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "rights-unknown": warning("Rights in Azure are not known", "linkseal doctor", [], slow),
   "far-end-lost-update": warning(
     "Another writer changed this link while its sibling was written",
-    "ask who changed it, then linkseal links ABOUT",
+    link,
     [],
     promptly,
   ),

@@ -11,13 +11,17 @@ export interface ApiVersion {
   readonly version: string;
 }
 
-/** The versions that the driver of far ends requests; the first one of ports has all of MACsec. */
+/** The versions that are requested; the scorecard has more. That of ports has all of MACsec. */
 export const armVersions = {
   port: { type: "Microsoft.Network/expressRoutePorts", version: "2024-05-01" },
   lag: { type: "Microsoft.Network/expressRouteLags", version: "2026-01-01" },
   circuit: { type: "Microsoft.Network/expressRouteCircuits", version: "2024-05-01" },
   connection: { type: "Microsoft.Network/connections", version: "2024-05-01" },
   metrics: { type: "Microsoft.Insights/metrics", version: "2018-01-01" },
+  vault: { type: "Microsoft.KeyVault/vaults", version: "2026-02-01" },
+  permissions: { type: "Microsoft.Authorization/permissions", version: "2022-04-01" },
+  roles: { type: "Microsoft.Authorization/roleAssignments", version: "2022-04-01" },
+  identity: { type: "Microsoft.ManagedIdentity/userAssignedIdentities", version: "2023-01-31" },
 } as const satisfies Readonly<Record<string, ApiVersion>>;
 
 /** Returns the version for the document of a port or LAG, by its resource id. */

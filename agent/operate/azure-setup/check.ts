@@ -1,6 +1,7 @@
 // Asks Azure which parts of the setup it has, with the identity of the config. Nothing is written,
 // and no value of a secret is kept: a CKN is read to see that the agent may read.
 
+import { portVersionOf } from "#drivers/azure/api-versions.ts";
 import type { NeededRight } from "../../compare/azure-rights.ts";
 import { grantOf, type Permission } from "../../compare/permissions.ts";
 import type { ReadDocument } from "../../model/azure-document.ts";
@@ -65,7 +66,7 @@ async function readPort(
   id: string,
   signal: AbortSignal,
 ): Promise<PortRead> {
-  const version = /\/expressRouteLags\//i.test(id) ? "2026-01-01" : "2024-05-01";
+  const version = portVersionOf(id);
   try {
     const port = await document(id, { "api-version": version }, signal);
     const assigned = Object.entries(documentAt(port, "identity", "userAssignedIdentities"));

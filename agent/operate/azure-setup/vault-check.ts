@@ -1,5 +1,6 @@
 // Asks about the vault: whether the agent and the ports may read it, and how it is set.
 
+import { armVersions } from "#drivers/azure/api-versions.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 import { documentAt, isResourceId, isSet, listIn, textsAt } from "./check-documents.ts";
 import {
@@ -23,7 +24,6 @@ interface VaultParts {
 type VaultRead = { readonly kind: "read"; readonly id: string; readonly vault: unknown } | Unread;
 
 const secrets = "Microsoft.KeyVault/vaults/secrets";
-const versions = { vaults: "2026-02-01", identities: "2023-01-31", roles: "2022-04-01" } as const;
 
 /** Returns a row for each right on the vault, and one for each of its settings. */
 export async function vaultRows(
@@ -107,7 +107,10 @@ async function vaultsIn(
   signal: AbortSignal,
 ): Promise<readonly unknown[]> {
   const found: unknown[] = [];
-  let page: DocumentPage | undefined = { path, query: { "api-version": versions.vaults } };
+  let page: DocumentPage | undefined = {
+    path,
+    query: { "api-version": armVersions.vault.version },
+  };
   for (let count = 0; page !== undefined && count < pagesMax; count += 1) {
     const answer: unknown = await document(page.path, page.query, signal);
     found.push(...listIn(answer, "value"));
@@ -169,7 +172,10 @@ async function rolesOf(
       return unknown({ why: "Azure names no object id of the identity", next: showIdentity });
     }
     const path = `${vault.id}/providers/Microsoft.Authorization/roleAssignments`;
-    const query = { "api-version": versions.roles, $filter: `assignedTo('${principal}')` };
+    const query = {
+      "api-version": armVersions.roles.version,
+      $filter: `assignedTo('${principal}')`,
+    };
     const page = await document(path, query, signal);
     const roles = listIn(page, "value").flatMap((each) =>
       textsAt(each, "properties", "roleDefinitionId").map((role) => role.split("/").at(-1) ?? ""),
@@ -193,7 +199,7 @@ async function principalOf(
   identity: string,
   signal: AbortSignal,
 ): Promise<string | undefined> {
-  const answer = await document(identity, { "api-version": versions.identities }, signal);
+  const answer = await document(identity, { "api-version": armVersions.identity.version }, signal);
   return textsAt(answer, "properties", "principalId")[0];
 }
 

@@ -1,6 +1,7 @@
 // Asks Azure which rights the agent's identity has at the scopes that a change needs, and keeps the
 // answers for a while: a right that is missing must be known before a link is drained.
 
+import { armVersions } from "#drivers/azure/api-versions.ts";
 import { withDeadline } from "#hal/deadline.ts";
 import type { PeerState } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -46,7 +47,7 @@ export const rightsMs = {
 const entriesMsMax = 900_000;
 const readMsMax = 10_000;
 const pagesMax = 20;
-const version = "2022-04-01";
+const { version } = armVersions.permissions;
 const below = "/providers/Microsoft.Authorization/permissions";
 
 /** Reads and keeps the rights of the agent's identity. */

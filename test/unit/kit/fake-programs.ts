@@ -15,11 +15,13 @@ export class FakePrograms {
     const path = join(this.#folder, name);
     const out = `${path}.out`;
     writeFileSync(out, answer);
-    // A word has no tab and no line feed, or the test that reads them fails.
+    // A word has no tab and no line feed, or the test that reads them fails. One write makes one
+    // line, because both ends of a pipe run at once.
     const lines = [
       "#!/bin/sh",
-      `{ printf '%s' ${name}; for word in "$@"; do printf '\\t%s' "$word"; done; echo; } >> ` +
-        `'${this.#record}'`,
+      `line=${name}`,
+      `for word in "$@"; do line="$line\t$word"; done`,
+      `printf '%s\\n' "$line" >> '${this.#record}'`,
       `/bin/cat '${out}'`,
       `test -s '${out}'`,
     ];
