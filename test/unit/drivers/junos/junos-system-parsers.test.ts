@@ -47,7 +47,7 @@ describe("commits", () => {
     ]);
   });
 
-  it("a trial that a check confirmed keeps its remark and waits no longer than it may", async () => {
+  it("a trial that a check confirmed keeps its remark and waits no longer", async () => {
     const confirmed = `<comment>${remark}</comment><log>ours</log>`;
     expect(await notesAt(100 + 359, confirmed)).toEqual([["ours", true]]);
     expect(await notesAt(100 + 361, confirmed)).toEqual([["ours", false]]);
