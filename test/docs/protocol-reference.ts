@@ -117,6 +117,21 @@ rotation runs.
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
+## The far end of a campaign
+
+\`farEnd\` of \`linkseal.campaign/1\` is what an operator sets at the far end of the link under way
+(\`azure.farEnd: manual\`); null where the agent does, or where there is nothing to set.
+
+- \`when\`: \`now\` in \`switching\` on a drained link, until the far end has moved, and in
+  \`held\` where the old pair is asked for; else \`notYet\`. A change before \`now\` may
+  interrupt the link.
+- \`to\`: \`new\` or \`old\`, the pair of \`cakSecretId\` and \`cknSecretId\`, with
+  \`cipher\` and \`sciState\`, for \`link\` of \`resource\`.
+- \`drained\`: whether the traffic is moved away.
+- \`command\`: one line for a POSIX shell that makes this change; null before \`now\`, or where
+  there is none: then \`note\` says what to do.
+- \`cloud\`: the cloud of \`az cloud set\`; null if az has none.
+
 ## Reasons of a campaign
 
 A campaign of \`linkseal.campaign/1\` and each of its \`steps\` say why twice: \`because\` is the

@@ -1,6 +1,7 @@
-// Warnings about a far end that cannot be read, cannot be followed, or refuses a change, and about
-// the rights to change it.
+// Warnings about a far end that cannot be read, cannot be followed, refuses a change, or that
+// another writer changed during our write, and about the rights to change it.
 
+import type { LinkSetting, PeerDetails, PeerState } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
@@ -66,6 +67,44 @@ export function waitsForCheck(about: string, reason: Reason): Raised {
   const cause = "cause" in reason ? reason.cause : undefined;
   if (cause?.code !== "gate.rightsMissing") return raised;
   return { ...raised, next: nextForRight(cause) };
+}
+
+/** Another writer's change of this link while its sibling was written. */
+export function farEndLostUpdate({ deviceCache }: SiteView, link: DesiredLink): Raised[] {
+  const state = deviceCache.peer(link)?.state;
+  const lostUpdate = state?.details?.lostUpdate;
+  if (state === undefined || lostUpdate === undefined) return [];
+  const text = lostText(state, lostUpdate);
+  return [{ ...raise("far-end-lost-update", linkId(link), text), within: [link.group] }];
+}
+
+function lostText(
+  state: LinkSetting,
+  { ours, theirs }: NonNullable<PeerDetails["lostUpdate"]>,
+): string {
+  const [before, after, now] = [ours, theirs, state].map(settingText);
+  const end =
+    now === before
+      ? "it is as before again: our write took that change back"
+      : now === after
+        ? "it is so now"
+        : `now it has ${now}`;
+  const what = "while its sibling was written, another writer changed it";
+  return `${what} from ${before} to ${after}; ${end}`;
+}
+
+function settingText({ pointsAt, suite, sci, admin }: LinkSetting): string {
+  const key = pointsAt === undefined ? "MACsec off" : keyText(pointsAt);
+  return `${key}, ${suite ?? "no known cipher"}, SCI ${sci}, admin ${admin}`;
+}
+
+function keyText({ cakSecretId, cknSecretId }: NonNullable<PeerState["pointsAt"]>): string {
+  return `CAK ${versionText(cakSecretId)} and CKN ${versionText(cknSecretId)}`;
+}
+
+/** Returns NAME/VERSION of a secret id; an id of another form is shown as it is. */
+function versionText(id: string): string {
+  return /\/secrets\/([0-9A-Za-z-]{1,127}\/[0-9a-f]{32})$/.exec(id)?.[1] ?? id;
 }
 
 /** The far end's refusal of a change, while a campaign wants that change. */

@@ -48,7 +48,13 @@ import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
-import { farEndRefused, farEndUnread, rightsUnknown, waitsForCheck } from "./far-end-report.ts";
+import {
+  farEndLostUpdate,
+  farEndRefused,
+  farEndUnread,
+  rightsUnknown,
+  waitsForCheck,
+} from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
@@ -156,7 +162,7 @@ export class HealthEvaluator {
         observed.push(observedLink(link, health, supervisor.deviceCache.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
-        raised.push(...farEndUnread(supervisor, link, this.#parts.world.clock.wall()));
+        raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
         raised.push(
           ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
