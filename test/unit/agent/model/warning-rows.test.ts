@@ -45,7 +45,7 @@ describe("a warning", () => {
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
-       commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
+       commit-pending vault-unreachable far-end-unreadable rights-unknown campaign-waiting`,
     ],
   ])("exactly these warnings are reported after %i ms", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
