@@ -7,12 +7,13 @@ import type { Launch } from "./launch.ts";
 import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
-import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
+import { registerEvidence } from "./verbs-evidence.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerPage } from "./verbs-page.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
+import { registerScorecard } from "./verbs-scorecard.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 

@@ -50,6 +50,7 @@ export type FindingCode =
   | "key-lower-case"
   | "proof-too-slow"
   | "api-version-ends"
+  | "snmp-unmatched"
   | "socket-open"
   | "host-unit"
   | "host-old-build"

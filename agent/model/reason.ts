@@ -113,6 +113,7 @@ export type GateCause =
       readonly scope: string;
       readonly others: number;
     }
+  | { readonly code: "port.aggregated"; readonly aggregate: string; readonly members: number }
   | {
       readonly code: "port.drifted";
       readonly leaf: string;

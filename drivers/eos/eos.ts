@@ -3,6 +3,7 @@
 
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { rejected } from "../platform/port-change.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -17,6 +18,7 @@ import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
+import { messageOfSyslog } from "./syslog.ts";
 import {
   readInterfaces,
   readPing,
@@ -48,7 +50,7 @@ const platform: CliPlatform = {
     { pattern: /^% .*no such session/i, code: "device.commitExpired" },
     { pattern: /^% /, code: "device.rejected" },
   ],
-  noise: /^(?!)/,
+  noise: messageOfSyslog,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
   mark: commentMark,
 };
@@ -63,8 +65,11 @@ const dialect: Dialect<Cli> = {
     return capabilitiesOf(offers, await queryOf(cli, signal).value("version", readSoftware));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    return readRouteTo(await cli.run([routeTo(address)], "none", signal));
+  async routesTo(cli, address, signal) {
+    const query = queryOf(cli, signal);
+    const { aggregates } = await query.value("config", readConfig);
+    const queries = [() => query.result(routeTo(address), readRouteTo)];
+    return await portsTowards(queries, aggregates);
   },
   async probe(cli, port, count, signal) {
     const query = queryOf(cli, signal);

@@ -208,7 +208,7 @@ export class Arm {
   ): AzureReply | undefined {
     const [, id = "", below = ""] =
       /^(.*?\/(?:expressrouteports|expressroutelags)\/[^/]+)(.*)$/.exec(path) ?? [];
-    if (id === "") return undefined;
+    if (id === "" || below.startsWith("/providers/")) return undefined;
     const record = this.ports.get(id);
     if (record === undefined) return notFound(path);
     if (method === "PUT" && below === "") return this.#put(record, request.body, version);
@@ -354,10 +354,10 @@ export class Arm {
     return this.#monitor.answer(meteredCircuit(circuit.id, links), route);
   }
 
-  #other({ method }: Route, path: string): AzureReply {
+  #other({ method, query }: Route, path: string): AzureReply {
     const { site } = this.#options;
     if (method !== "GET") return notAllowed(method);
-    const posture = this.posture.answer(path);
+    const posture = this.posture.answer(path, query.get("$filter"));
     if (posture !== undefined) return posture;
     const tunnel = this.#tunnelOf(path);
     if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));

@@ -2,7 +2,7 @@
 
 import { type ApiVersion, armVersions, endOf } from "#drivers/azure/api-versions.ts";
 import type { WallTime } from "#hal/world.ts";
-import { estateVersions } from "../../evidence/scorecard/estate.ts";
+import { estateVersions } from "../../evidence/scorecard/estate-reader.ts";
 import type { AzureSettings } from "../../model/desired.ts";
 import type { Finding } from "../../model/finding.ts";
 
