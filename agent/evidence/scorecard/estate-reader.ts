@@ -1,6 +1,6 @@
 // Reads the lists of an estate over Azure's management API. Nothing is ever written.
 
-import { type ApiVersion, portVersionOf } from "#drivers/azure/api-versions.ts";
+import { type ApiVersion, armVersions, portVersionOf } from "#drivers/azure/api-versions.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 import {
@@ -38,8 +38,7 @@ const groupLists = {
   gatewayFirewalls: networkVersion,
   watchers: networkVersion,
   frontDoorFirewalls: "2024-02-01",
-  // Every older version retires on 27 February 2027.
-  vaults: "2026-02-01",
+  vaults: armVersions.vault.version,
   alerts: "2018-03-01",
   activityAlerts: "2020-10-01",
   collectors: collectorVersion,

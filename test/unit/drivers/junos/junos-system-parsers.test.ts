@@ -1,14 +1,130 @@
 import { describe, expect, it } from "vitest";
 import {
   bgpSession,
+  commitsAt,
   peerOf,
+  readCommits,
   readInterfaces,
   readPeers,
   readPing,
   readRoutes,
   readRouteTo,
+  readSoftware,
+  readUptime,
 } from "#drivers/junos/system-parsers.ts";
+import type { WallTime } from "#hal/world.ts";
 import { read } from "../junos-kit.ts";
+
+describe("commits", () => {
+  const history = (...entries: readonly string[]): string =>
+    `<rpc-reply><commit-information>${entries
+      .map(
+        (entry, index) =>
+          `<commit-history><sequence-number>${index}</sequence-number><user>u</user>` +
+          `<date-time seconds="${100 - index}">x</date-time>${entry}</commit-history>`,
+      )
+      .join("")}</commit-information></rpc-reply>`;
+  const remark = "commit confirmed, rollback in 5mins";
+  /** The newest commit is from second 100. */
+  const notesAt = async (seconds: number, ...entries: readonly string[]) => {
+    const reported = readCommits(await read(history(...entries))) ?? [];
+    const commits = commitsAt(reported, (seconds * 1000) as WallTime);
+    return commits.map(({ note, isPending }) => [note, isPending]);
+  };
+  const notes = (...entries: readonly string[]) => notesAt(130, ...entries);
+
+  it("a commit waits if Junos says so in any of its ways, and only the newest one", async () => {
+    expect(await notes(`<comment>${remark}</comment><log>ours</log>`)).toEqual([["ours", true]]);
+    expect(await notes(`<log>${remark}</log>`)).toEqual([["", true]]);
+    const marked = "<log>ours</log><commit-confirmed>rollback pending</commit-confirmed>";
+    expect(await notes(marked, `<log>${remark}</log>`)).toEqual([
+      ["ours", true],
+      ["", false],
+    ]);
+    expect(await notes("<log>ours</log>", marked)).toEqual([
+      ["ours", false],
+      ["ours", false],
+    ]);
+  });
+
+  it("a trial that a check confirmed keeps its remark and waits no longer", async () => {
+    const confirmed = `<comment>${remark}</comment><log>ours</log>`;
+    expect(await notesAt(100 + 359, confirmed)).toEqual([["ours", true]]);
+    expect(await notesAt(100 + 361, confirmed)).toEqual([["ours", false]]);
+    const marked = `${confirmed}<commit-confirmed>rollback pending</commit-confirmed>`;
+    expect(await notesAt(100 + 361, marked)).toEqual([["ours", true]]);
+    const wordless = "<comment>commit confirmed, rollback in a while</comment>";
+    expect(await notesAt(9_999, wordless)).toEqual([[wordless.slice(9, -10), true]]);
+  });
+
+  it("commits without their number are not understood", async () => {
+    const text =
+      "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
+    expect(readCommits(await read(text))).toBeUndefined();
+    const twice = history("<log>a</log>").replace(
+      "</commit-history>",
+      "$&<commit-history>" + "<sequence-number>0</sequence-number></commit-history>",
+    );
+    expect(readCommits(await read(twice))).toBeUndefined();
+  });
+});
+
+describe("software and uptime", () => {
+  const software = (...inside: readonly string[]) =>
+    read(`<r>${inside.map((one) => `<software-information>${one}</software-information>`).join("")}
+      </r>`);
+  const model = "<product-model>SRX4600</product-model>";
+  const base = (comment: string): string =>
+    `<package-information><name>jais</name><comment>AI-Scripts [6.0R2]</comment>
+      </package-information><package-information><name>junos</name><comment>${comment}</comment>
+      </package-information>`;
+
+  it("a release is read from its element, and from the base package of older ones", async () => {
+    const named = await software(`${model}<junos-version>23.4R2.13</junos-version>`);
+    expect(readSoftware(named)).toEqual({ model: "srx4600", version: "23.4R2.13" });
+    const older = await software(`${model}${base("JUNOS Base OS boot [12.3R6.6]")}`);
+    expect(readSoftware(older)).toEqual({ model: "srx4600", version: "12.3R6.6" });
+    const srx = await software(`${model}${base("JUNOS Software Release [12.1X46-D15.3]")}`);
+    expect(readSoftware(srx)?.version).toBe("12.1X46-D15.3");
+  });
+
+  it("software without a release or a model is not understood, and is no empty text", async () => {
+    for (const inside of [
+      model,
+      `${model}<junos-version/>`,
+      `${model}${base("JUNOS Base OS boot")}`,
+      "<junos-version>23.4R2.13</junos-version>",
+      "",
+    ]) {
+      expect(readSoftware(await software(inside))).toBeUndefined();
+    }
+    expect(readSoftware(await read("<r/>"))).toBeUndefined();
+  });
+
+  it("the nodes of a cluster have one release, or it is not understood", async () => {
+    const node = (version: string): string => `${model}<junos-version>${version}</junos-version>`;
+    const same = await software(node("22.4R3.25"), node("22.4R3.25"));
+    expect(readSoftware(same)?.version).toBe("22.4R3.25");
+    expect(readSoftware(await software(node("22.4R3.25"), node("22.4R2.8")))).toBeUndefined();
+    expect(readSoftware(await software(node("22.4R3.25"), model))).toBeUndefined();
+  });
+
+  it("the boots of all nodes of a cluster are one id, and their clocks agree", async () => {
+    const node = (now: number, booted: number): string =>
+      `<re-name>node-${booted}</re-name><system-uptime-information><current-time>
+        <date-time seconds="${now}">x</date-time></current-time><system-booted-time>
+        <date-time seconds="${booted}">x</date-time></system-booted-time>
+        </system-uptime-information>`;
+    const uptime = async (...nodes: readonly string[]) =>
+      readUptime(await read(`<r>${nodes.join("")}</r>`));
+    expect(await uptime(node(900, 5))).toEqual({ wall: 900_000, bootId: "5" });
+    expect(await uptime(node(900, 77), node(901, 5))).toEqual({ wall: 900_000, bootId: "5 77" });
+    expect(await uptime(node(900, 5), node(960, 77))).toBeUndefined();
+    expect(await uptime(node(900, 5), "<system-uptime-information/>")).toBeUndefined();
+    expect(await uptime(node(900, 5), node(900, 5))).toBeUndefined();
+    expect(await uptime()).toBeUndefined();
+  });
+});
 
 describe("routing", () => {
   it("neighbours are read, and the reason why a session ended", async () => {
