@@ -68,7 +68,8 @@ const harmless = [
   "(?:warning|info|note)\\b",
 ];
 
-const platform: CliPlatform = {
+/** The command line of the platform. */
+export const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
   question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
@@ -111,7 +112,8 @@ interface Staged {
   readonly isTimed: boolean;
 }
 
-const dialect: Dialect<XeSession> = {
+/** Its requests. */
+export const dialect: Dialect<XeSession> = {
   name: "iosxe",
   offers,
   channel: "shell",

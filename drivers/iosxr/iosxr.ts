@@ -36,7 +36,8 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const platform: CliPlatform = {
+/** The command line of the platform. */
+export const platform: CliPlatform = {
   prompt:
     /^(?<host>RP\/\d{1,3}\/\w{2,5}\/CPU\d{1,2}:[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,160}\))?#) ?$/,
   pager: / ?--More-- ?$/,
@@ -66,7 +67,8 @@ const platform: CliPlatform = {
   },
 };
 
-const dialect: Dialect<Cli> = {
+/** Its requests. */
+export const dialect: Dialect<Cli> = {
   name: "iosxr",
   offers,
   channel: "shell",

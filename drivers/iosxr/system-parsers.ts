@@ -55,7 +55,7 @@ function entriesOf(list: string): readonly Entry[] | undefined {
 }
 
 /** Returns the lines that have the configuration locked; a star in the last column marks them. */
-function holdersOf(text: string): readonly string[] | undefined {
+export function holdersOf(text: string): readonly string[] | undefined {
   const rows = text
     .split("\n")
     .filter((row) => /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{8}){2}\s/.test(row));

@@ -31,7 +31,7 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?|xml)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli(-saved)?|netconf|vici(-wire)?|xml)\.ts$/,
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
@@ -41,6 +41,10 @@ const importTable: readonly TableRow[] = [
   {
     edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/query(-result)?\.ts$/,
     why: "what a question to a router came to is said in one way, whatever its vendor",
+  },
+  {
+    edge: /^drivers\/[a-z/]+\/queries\.ts -> drivers\/platform\/(query-table|define-reader|reader-forms|disguise)\.ts$/,
+    why: "what a driver sends, and the readers of its replies, are shown alike, whatever the vendor",
   },
   {
     edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,

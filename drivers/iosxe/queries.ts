@@ -1,0 +1,372 @@
+// Every query to IOS XE: what it is sent for, the reader of its reply, and the source of the layout.
+
+import type { Command } from "#hal/secret.ts";
+import { readSessions } from "../platform/cisco-mka.ts";
+import { readRoutes } from "../platform/cisco-routes.ts";
+import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
+import { defineReader } from "../platform/define-reader.ts";
+import {
+  asIpv6,
+  countMark,
+  joined,
+  named,
+  namesLike,
+  type ReadResult,
+  routesOf,
+  type TableRow,
+  timeText,
+  unparsed,
+  whole,
+  withEntries,
+  withFields,
+} from "../platform/query-table.ts";
+import { cliForm } from "../platform/reader-forms.ts";
+import { type CommandName, command, familiesOf, ping, received, routeMap } from "./commands.ts";
+import { type ConfigTexts, portOf, readConfig, readRouteMap } from "./config.ts";
+import { dialect, platform } from "./iosxe.ts";
+import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
+import { isPort } from "./names.ts";
+import {
+  hasArchive,
+  isAccounted,
+  isLocked,
+  readMark,
+  readPeers,
+  readRouteTo,
+  readSoftware,
+  readTimer,
+} from "./system-parsers.ts";
+import { readTunnels, type TunnelTexts } from "./tunnel-config.ts";
+import { readIkeSas, readIpsecSas, readTunnelRoutes } from "./tunnel-parsers.ts";
+
+type Row = TableRow<Command, string>;
+
+const genie = "CiscoTestAutomation/genieparser, iosxe tests:";
+const guide = "cisco.com, Security Configuration Guide for Catalyst 9500: MACsec, WAN MACsec";
+const flexVpn = "cisco.com, FlexVPN and IKEv2 Configuration Guide";
+
+const once = (name: CommandName): Pick<Row, "ask" | "over"> => ({
+  ask: () => command(name),
+  over: "once",
+});
+const perPort = (name: CommandName): Pick<Row, "ask" | "over"> => ({
+  ask: ({ port }) => command(name, port),
+  over: "ports",
+});
+
+/** A part of the configuration is read with the other parts empty. */
+function configOf(texts: Partial<ConfigTexts>): ReturnType<typeof readConfig> {
+  return readConfig({ macsec: "", bgp: "", ...texts }, true);
+}
+
+function tunnelsOf(texts: Partial<TunnelTexts>): ReadResult | undefined {
+  const read = readTunnels({ interfaces: "", ike: "", ipsec: "", ...texts });
+  return read && { value: { tunnels: read.tunnels, policies: read.policies } };
+}
+
+function macsecConfig(text: string): ReadResult | undefined {
+  const config = configOf({ macsec: text });
+  if (config === undefined) return undefined;
+  const { interfaces, policies, chains } = config;
+  const unread = [...interfaces].filter(([, { macsec }]) => macsec.isUnread);
+  const read = joined(
+    withEntries("policies", policies),
+    withEntries("chains", chains),
+    whole({ interfaces }),
+  );
+  const gaps = [...(read?.gaps ?? []), ...unread.map(([name]) => unparsed(`interfaces ${name}`))];
+  return read && { ...read, gaps };
+}
+
+function bgpConfig(text: string): ReadResult | undefined {
+  const config = configOf({ bgp: text });
+  return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
+}
+
+const counters = [
+  ...["txTooLong", "rxBadTag", "rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci"],
+  ...["rxNotUsingSa", "rxUnusedSa"],
+] as const;
+
+const stateRows = {
+  clock: {
+    ...once("clock"),
+    purpose: "Gives the router's time, against which the lifetimes of keys count.",
+    standing: "confirmed",
+    source: `${genie} ShowClock`,
+    read: (text) => named("time", timeText(readClock(text))),
+  },
+  version: {
+    ...once("version"),
+    purpose: "Names platform and release, and the moment of the last boot.",
+    standing: "confirmed",
+    source: `${genie} ShowVersion`,
+    read: (text) => withFields(readSoftware(text), "boot"),
+  },
+  archive: {
+    ...once("archive"),
+    purpose: "Shows whether the router keeps a copy from which a timer can revert a change.",
+    standing: "confirmed",
+    source: `${genie} ShowArchive`,
+    read: (text) => named("hasArchive", hasArchive(text)),
+  },
+  rollbackTimer: {
+    ...once("rollbackTimer"),
+    purpose: "Shows whether a change waits for its confirm.",
+    standing: "confirmed",
+    source: "napalm, test/ios: `commit_confirm` against a router",
+    read: (text) => named("timer", readTimer(text)),
+  },
+  lock: {
+    ...once("lock"),
+    purpose: "Shows whether another session has locked the configuration.",
+    standing: "confirmed",
+    source: `${genie} ShowConfigurationLock`,
+    read: (text) => named("isLocked", isLocked(text)),
+  },
+  interfaces: {
+    ...once("interfaces"),
+    purpose: "Gives link state and rates of every port.",
+    standing: "confirmed",
+    source: `${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`,
+    read: (text) =>
+      withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
+  },
+  mkaSessions: {
+    ...once("mkaSessions"),
+    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
+    standing: "confirmed",
+    source: `${genie} ShowMkaSessionDetail`,
+    read: (text) => named("pages", readSessions(text)),
+  },
+  mkaStatistics: {
+    ...perPort("mkaStatistics"),
+    purpose: "Counts the MKPDUs of a port, summed over its keys.",
+    standing: "inferred",
+    source: `${genie} ShowMkaStatistics, which is the page of the whole router`,
+    read: (text) => withFields(readMkpdus(text), "sent", "received"),
+  },
+  secyStatus: {
+    ...perPort("secyStatus"),
+    purpose: "Gives the next packet number of the SA that transmits.",
+    standing: "confirmed",
+    source: `${genie} ShowMacsecStatusInterface`,
+    read: (text) => whole(readNextPn(text)),
+  },
+  secyStatistics: {
+    ...perPort("secyStatistics"),
+    purpose: "Counts protected frames and frames that were dropped, by reason.",
+    standing: "confirmed",
+    source: `${genie} ShowMacsecStatisticsInterface`,
+    read: (text) => withFields(readFrames(text, undefined, undefined), ...counters),
+  },
+  neighbours: {
+    ...once("neighbours"),
+    purpose: "Gives the state of every BGP session.",
+    standing: "confirmed",
+    source: `${genie} ShowBgpAllNeighbors`,
+    read: (text) => withEntries("peers", readPeers(text)),
+  },
+  ikeSas: {
+    ...once("ikeSas"),
+    purpose: "Gives the state of the IKE SAs.",
+    standing: "confirmed",
+    source: `${genie} ShowCryptoIkev2Sa`,
+    read: (text) => named("ikeSas", readIkeSas(text)),
+  },
+  ipsecSas: {
+    ...once("ipsecSas"),
+    purpose: "Gives the IPsec SAs of each tunnel and the packets that passed them.",
+    standing: "confirmed",
+    source: `${genie} ShowCryptoIpsecSaDetail`,
+    read: (text) => withEntries("flows", readIpsecSas(text), ["sas"]),
+  },
+  staticRoutes: {
+    ...once("staticRoutes"),
+    purpose: "Lists the static routes in use that lead into tunnels.",
+    standing: "confirmed",
+    source: `${genie} ShowIpRoute; networktocode/ntc-templates, cisco_ios_show_ip_route`,
+    read: (text) => named("routes", readTunnelRoutes(text, namesLike(/^Tunnel\d{1,10}$/))),
+  },
+} as const satisfies Partial<Record<CommandName, Row>>;
+
+const configRows = {
+  mark: {
+    ...once("mark"),
+    reply: "configuration",
+    purpose: "Shows who changed the configuration last, and which change of linkseal's waits.",
+    standing: "documented",
+    source: "cisco.com, Embedded Event Manager Command Reference: event manager environment",
+    read: (text) => whole({ mark: readMark(text) }),
+  },
+  accounting: {
+    ...once("accounting"),
+    reply: "configuration",
+    purpose: "Shows whether commands, and the keys in them, are recorded elsewhere.",
+    standing: "documented",
+    source: "cisco.com, Security Command Reference: aaa accounting; archive, log config, hidekeys",
+    read: (text) => named("isAccounted", isAccounted(text)),
+  },
+  macsecConfig: {
+    ...once("macsecConfig"),
+    reply: "configuration",
+    purpose: "Gives the MACsec settings of each port, MKA policies, and key chains without keys.",
+    standing: "documented",
+    source: guide,
+    read: macsecConfig,
+  },
+  bgpConfig: {
+    ...once("bgpConfig"),
+    reply: "configuration",
+    purpose: "Gives the BGP neighbours, their families and route maps.",
+    standing: "documented",
+    source: "cisco.com, IP Routing: BGP Configuration Guide",
+    read: bgpConfig,
+  },
+  tunnelInterfaces: {
+    ...once("tunnelInterfaces"),
+    reply: "configuration",
+    purpose: "Gives the tunnel interfaces and the routes into them.",
+    standing: "documented",
+    source: flexVpn,
+    read: (text) => tunnelsOf({ interfaces: text }),
+  },
+  ikeConfig: {
+    ...once("ikeConfig"),
+    reply: "configuration",
+    purpose: "Gives proposals, policies, keyrings and profiles of IKE, without pre-shared keys.",
+    standing: "documented",
+    source: flexVpn,
+    read: (text) => tunnelsOf({ ike: text }),
+  },
+  ipsecConfig: {
+    ...once("ipsecConfig"),
+    reply: "configuration",
+    purpose: "Gives transform sets and IPsec profiles.",
+    standing: "documented",
+    source: flexVpn,
+    read: (text) => tunnelsOf({ ipsec: text }),
+  },
+} as const satisfies Partial<Record<CommandName, Row>>;
+
+const routeTo = {
+  over: "peers",
+  purpose: "Gives the port to an address: the management path of the agent.",
+  read: (text: string) => withFields({ port: readRouteTo(text) }, "port"),
+} as const;
+const routes = {
+  over: "peers",
+  purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
+  read: (text: string) => routesOf(readRoutes(text, "")),
+} as const;
+const probe = {
+  over: "onDemand",
+  purpose: "Sends packets to the far end's peering address, and counts the replies.",
+  standing: "confirmed",
+  source: `${genie} Ping`,
+  read: (text: string) => whole(readPing(text)),
+} as const;
+const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
+
+const argumentRows: readonly Row[] = [
+  {
+    ...routeTo,
+    ask: ({ address }) => command("routeTo", address),
+    standing: "confirmed",
+    source: `${genie} ShowIpCef`,
+  },
+  {
+    ...routeTo,
+    ask: ({ address }) => command("routeTo", asIpv6(address)),
+    standing: "confirmed",
+    source: `${genie} ShowIpv6Cef`,
+  },
+  ...(["ipv4", "ipv6"] as const).flatMap((family): readonly Row[] =>
+    [false, true].map((inVrf) => ({
+      ...routes,
+      ask: ({ peer, vrf }) => received(family, peer, inVrf ? vrf : undefined),
+      standing: family === "ipv4" && !inVrf ? "confirmed" : "inferred",
+      source: neighbourRoutes,
+    })),
+  ),
+  { ...probe, ask: ({ peer }) => ping(peer, undefined, countMark) },
+  { ...probe, ask: ({ peer, vrf }) => ping(peer, vrf, countMark) },
+  {
+    ask: ({ name }) => routeMap(name),
+    over: "onDemand",
+    reply: "configuration",
+    purpose: "Gives a route map that a drain replaces, to put its statements behind our own.",
+    standing: "documented",
+    source: "cisco.com, IP Routing: Protocol-Independent Configuration Guide",
+    read: (text, { name = "" }) => named("entries", readRouteMap(text, name)),
+  },
+];
+
+/** Words in the layouts that the readers know. */
+const words = `
+  administratively up down is line protocol deleted connected notconnect suspended disabled
+  Hardware address MTU bytes BW Kbit sec DLY usec reliability txload rxload Encapsulation ARPA
+  loopback not set Full Duplex link type media minute second input output rate bits packets buffer no
+  GigabitEthernet TenGigabitEthernet TwentyFiveGigE FortyGigabitEthernet FiftyGigE HundredGigE
+  FourHundredGigE Gi Te Twe Fo Fi Hu FH Tunnel Loopback Vlan
+  Cisco IOS XE Software Version RELEASE uptime weeks days hours minutes week day hour System restarted
+  returned at by reload UTC GMT EST Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct
+  Nov Dec processor with memory of
+  The maximum archive configurations allowed There are currently saved next file will be named Name Most
+  Recent Archive feature enabled
+  Time configured reconfigured Timer type value absolute idle min User Rollback Confirmed Change pending
+  Parser Configure Lock Owner PID TTY Type State Class Count Pending Requests EXCLUSIVE LOCKED FREE NO
+  Config Session unknown EXPOSED
+  MKA Detailed Status for Session SECURED Secured INITIALIZING PENDING ACTIVE SUSPENDED Searching Peer
+  Waiting to receive first MKPDU MACsec Local Tx Rx SCI Interface MAC Port Identifier Audit ID CAK CKN
+  Member MI Message Number MN EAP Role NA Key Server YES Cipher Suite AES CMAC Latest Old SAK AN KI KN
+  RETIRED FIRST Transmit Wait Retire Rekey On Live Loss Peers List Potential Dormant Policy Priority
+  Delay Protection Confidentiality Offset Algorithm Agility Send Secure Announcement Capability Desired
+  SSCI Based Computation GCM XPN NULL Capable Responded KS RxSA Installed and any peers respond has
+  Statistics Reauthentication Attempts CA Pairwise CAKs Derived Rekeys SA SAKs Generated Rekeyed Received
+  Responses MKPDUs Validated Transmitted Distributed Failures
+  SecY Counters Ingress Egress Untag Tag Bad Unknown Overrun Too Long Pkts Controlled IF In Out Packets
+  SC Protected Encrypted Receive Unchecked Delayed OK Invalid Valid Not using Unused Late
+  Capabilities ICV length Data change supported Ciphers Supported Replay Window Protect Enable Access
+  Control must should secure Include TRUE FALSE Transmitting Next PN LowestPN CurrentAN PreviousAN
+  BGP neighbor remote AS external internal link vrf version router state Established Active Idle OpenSent
+  OpenConfirm Connect Admin shutdown Last read reset due Notification received sent hold time expired
+  keepalive interval seconds never For address family Unicast VPNv
+  table local Status codes suppressed damped history valid best Stale multipath backup path Origin
+  IGP EGP incomplete RPKI validation Found Network Next Hop Metric LocPrf Weight Path Total number
+  prefixes Route Distinguisher default
+  nexthop attached via recursive drop
+  Success percent Sending ICMP Echos timeout
+  IPv Crypto IKEv id Remote fvrf ivrf none READY NEG DELETE
+  interface map tag addr protected ident mask prot port current peer PERMIT pkts encaps encrypt digest
+  decaps decrypt verify compressed decompressed send recv errors crypto endpt plaintext mtu ip idb outbound
+  inbound spi PFS Y N DH group esp ah pcp sas transform aes gcm des sha hmac in use settings conn flow
+  timing remaining key lifetime k size IV replay detection support Transport
+  Codes L C S R M B n Ni No Nd subnetted variably subnets masks directly Gateway last resort
+  s d h i r m b f x a c t e V I N
+`;
+
+const commandRows = { ...stateRows, ...configRows } as const satisfies Readonly<
+  Record<Exclude<CommandName, "routeTo">, Row>
+>;
+
+/** The reader of IOS XE. */
+export const iosxeReader = defineReader(
+  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], words },
+  {
+    dialect,
+    send: ({ cli }, query, signal) => cli.run([query], "none", signal),
+    peers(replyTo) {
+      const texts = {
+        macsec: replyTo(command("macsecConfig")) ?? "",
+        bgp: replyTo(command("bgpConfig")) ?? "",
+      };
+      const config = readConfig(texts, true);
+      const ours = config?.neighbours.filter((one) => portOf(config, one) !== undefined) ?? [];
+      return ours.flatMap((one) => [
+        command("routeTo", one.address),
+        ...familiesOf(one).map((family) => received(family, one.address, one.vrf)),
+      ]);
+    },
+  },
+);
