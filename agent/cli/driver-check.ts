@@ -6,6 +6,7 @@ import { drivers } from "#drivers/index.ts";
 import type { Verdict } from "#hal/conformance/suite.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";
 import { hostDialer, hostEntropy } from "../host/host.ts";
@@ -22,6 +23,8 @@ export interface CheckOptions extends RiskOptions {
   readonly device: string;
   readonly port?: readonly string[];
   readonly tunnel?: string;
+  readonly readOnly?: true;
+  readonly bundle?: string;
 }
 
 interface Row {
@@ -42,12 +45,7 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   }
   const driver = drivers[device.driver];
   if (driver === undefined) throw usage(`there is no driver ${device.driver}`, "driver list");
-  const { name, address, ssh, snmp } = device;
-  const target = {
-    ...{ device: name, address },
-    ...(ssh === undefined ? {} : { ssh }),
-    ...(snmp === undefined ? {} : { snmp }),
-  };
+  const target = targetOf(device);
   const report = (one: string, verdict: Verdict): void => {
     session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
   };
@@ -57,7 +55,8 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   const rows = [...verdicts].map(
     ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
   );
-  await session.show({ schema: "linkseal.driver-check/1", device: name, cases: rows }, summary);
+  const result = { schema: "linkseal.driver-check/1", device: device.name, cases: rows };
+  await session.show(result, summary);
   exit(rows.some(({ verdict }) => verdict === "failed") ? 4 : 0);
 }
 
@@ -79,7 +78,20 @@ async function deviceOf(file: string | undefined, { device, socket }: CheckOptio
   return found satisfies DesiredDevice;
 }
 
-async function desiredOf(text: string, file: string): Promise<Desired> {
+/** Returns how a device is reached. */
+export function targetOf({ name, address, ssh, snmp }: DesiredDevice): Target {
+  return {
+    ...{ device: name, address },
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(snmp === undefined ? {} : { snmp }),
+  };
+}
+
+/**
+ * Reads a config.
+ * @throws LinksealError with `usage` if it is not valid
+ */
+export async function desiredOf(text: string, file: string): Promise<Desired> {
   const { parseConfig } = await import("../config/index.ts");
   const parsed = parseConfig(text, file, Date.now() as WallTime);
   if (parsed.kind === "refused") throw usage(`${file} is not valid`, "linkseal validate");
@@ -129,7 +141,8 @@ function writes(device: string, ports: readonly string[], tunnel: LabTunnel | un
   ].join("\n");
 }
 
-function labWorld(session: Session): World {
+/** Makes a world in which devices can be dialled, and nothing is stored. */
+export function labWorld(session: Session): World {
   const nowhere = async (): Promise<never> => {
     throw new Error("a check keeps nothing");
   };

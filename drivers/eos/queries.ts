@@ -22,6 +22,7 @@ import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received, routeTo } from "./commands.ts";
 import { readConfig, unitTo } from "./config.ts";
 import { dialect, platform } from "./eos.ts";
+import { grammar } from "./grammar.ts";
 import { flagIn, parse } from "./json.ts";
 import {
   readByPort,
@@ -266,37 +267,6 @@ const argumentRows: readonly Row[] = [
   { ...probe, ask: (own) => ping(own.peer, own.vrf, own.interface, countMark) },
 ];
 
-/** Names of members and words in the layouts that the readers know. */
-const words = `
-  version modelName utcTime resetCauses timestamp sessions state pending pendingCommitTimer completed
-  commitTimerSessionName commitBy commitTimerExpireTime instances
-  interfaces Ethernet Management Tunnel Loopback Vlan Port Channel lineProtocolStatus interfaceStatus up down
-  connected notconnect disabled errdisabled bandwidth interfaceStatistics updateInterval inPktsRate
-  outPktsRate inBitsRate outBitsRate name key mtu hardware ethernet forwardingModel routed
-  controlledPort keyMsgId keyNum portId address details keyServerPriority sessionReKeyPeriod traffic
-  Protected Unprotected latestKeyMsgId latestKeyMsgNum latestKeyReceiving latestKeyTransmitting oldKeyMsgId
-  oldKeyMsgNum oldKeyReceiving oldKeyTransmitting latestKey oldKey msgId rxInstalled txInstalled
-  fipsPostStatus localSsci none
-  participants success principalActor defaultActor electedSelf livePeerList potentialPeerList
-  keyServerMsgId keyServerAddr keyServerPortId sakTransmit llpnExhaustion
-  outPktsEncrypted outOctetsEncrypted inPktsDecrypted inOctetsDecrypted countersDetail inPktsOK
-  inPktsUnchecked inPktsNotUsingSA inPktsNoTag inPktsTagged inPktsBadTag inPktsNoSCI inPktsNotValid
-  inPktsLate inPktsCtrl outPktsUntagged outPktCtrl outPktsTooLong
-  Interface Rx Tx Success Failure
-  licenseEnabled securedInterfaces fipsMode activeProfiles delayProtection
-  vrfs vrf default peers peerState Established Active Idle Connect OpenSent OpenConfirm peerStateIdleReason
-  Admin peerAsn asn routerId
-  bgpRouteEntries bgpRoutePaths routeType valid active ecmp ecmpHead ecmpContributor backup stale nextHop
-  maskLength
-  routes vias interface nexthopAddr static kernelProgrammed routingDisabled
-  Source Destination State established idle policyBasedTunnel Uptime minutes seconds hours days hour minute
-  day VRF Type Remote IP Role responder initiator Traffic Selectors prefix Inbound Outbound SPI Request Mode
-  tunnel transport Replay window size Seq Errors Packets outside Integrity failed Lifetime config Soft Hard
-  byte limit packet time secs current Current bytes packets SA add last use N A
-  Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
-  PING data transmitted received loss ping statistics of
-`;
-
 function disguiseJson(reply: string, words: Disguise): string | undefined {
   const record = parse(reply);
   return record && JSON.stringify(words.json(record as Parameters<Disguise["json"]>[0]));
@@ -307,7 +277,7 @@ export const eosReader = defineReader(
   {
     form: cliForm(platform, disguiseJson),
     rows: [...Object.values(commandRows), ...argumentRows],
-    words,
+    grammar,
   },
   {
     dialect,

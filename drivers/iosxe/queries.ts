@@ -1,4 +1,5 @@
-// Every query to IOS XE: what it is sent for, the reader of its reply, and the source of the layout.
+// Every query to IOS XE: what it is sent for, the reader of its reply, and the source of its
+// layout.
 
 import type { Command } from "#hal/secret.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
@@ -23,6 +24,7 @@ import {
 import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, familiesOf, ping, received, routeMap } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig, readRouteMap } from "./config.ts";
+import { grammar } from "./grammar.ts";
 import { dialect, platform } from "./iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
@@ -302,57 +304,13 @@ const argumentRows: readonly Row[] = [
   },
 ];
 
-/** Words in the layouts that the readers know. */
-const words = `
-  administratively up down is line protocol deleted connected notconnect suspended disabled
-  Hardware address MTU bytes BW Kbit sec DLY usec reliability txload rxload Encapsulation ARPA
-  loopback not set Full Duplex link type media minute second input output rate bits packets buffer no
-  GigabitEthernet TenGigabitEthernet TwentyFiveGigE FortyGigabitEthernet FiftyGigE HundredGigE
-  FourHundredGigE Gi Te Twe Fo Fi Hu FH Tunnel Loopback Vlan
-  Cisco IOS XE Software Version RELEASE uptime weeks days hours minutes week day hour System restarted
-  returned at by reload UTC GMT EST Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct
-  Nov Dec processor with memory of
-  The maximum archive configurations allowed There are currently saved next file will be named Name Most
-  Recent Archive feature enabled
-  Time configured reconfigured Timer type value absolute idle min User Rollback Confirmed Change pending
-  Parser Configure Lock Owner PID TTY Type State Class Count Pending Requests EXCLUSIVE LOCKED FREE NO
-  Config Session unknown EXPOSED
-  MKA Detailed Status for Session SECURED Secured INITIALIZING PENDING ACTIVE SUSPENDED Searching Peer
-  Waiting to receive first MKPDU MACsec Local Tx Rx SCI Interface MAC Port Identifier Audit ID CAK CKN
-  Member MI Message Number MN EAP Role NA Key Server YES Cipher Suite AES CMAC Latest Old SAK AN KI KN
-  RETIRED FIRST Transmit Wait Retire Rekey On Live Loss Peers List Potential Dormant Policy Priority
-  Delay Protection Confidentiality Offset Algorithm Agility Send Secure Announcement Capability Desired
-  SSCI Based Computation GCM XPN NULL Capable Responded KS RxSA Installed and any peers respond has
-  Statistics Reauthentication Attempts CA Pairwise CAKs Derived Rekeys SA SAKs Generated Rekeyed Received
-  Responses MKPDUs Validated Transmitted Distributed Failures
-  SecY Counters Ingress Egress Untag Tag Bad Unknown Overrun Too Long Pkts Controlled IF In Out Packets
-  SC Protected Encrypted Receive Unchecked Delayed OK Invalid Valid Not using Unused Late
-  Capabilities ICV length Data change supported Ciphers Supported Replay Window Protect Enable Access
-  Control must should secure Include TRUE FALSE Transmitting Next PN LowestPN CurrentAN PreviousAN
-  BGP neighbor remote AS external internal link vrf version router state Established Active Idle OpenSent
-  OpenConfirm Connect Admin shutdown Last read reset due Notification received sent hold time expired
-  keepalive interval seconds never For address family Unicast VPNv
-  table local Status codes suppressed damped history valid best Stale multipath backup path Origin
-  IGP EGP incomplete RPKI validation Found Network Next Hop Metric LocPrf Weight Path Total number
-  prefixes Route Distinguisher default
-  nexthop attached via recursive drop
-  Success percent Sending ICMP Echos timeout
-  IPv Crypto IKEv id Remote fvrf ivrf none READY NEG DELETE
-  interface map tag addr protected ident mask prot port current peer PERMIT pkts encaps encrypt digest
-  decaps decrypt verify compressed decompressed send recv errors crypto endpt plaintext mtu ip idb outbound
-  inbound spi PFS Y N DH group esp ah pcp sas transform aes gcm des sha hmac in use settings conn flow
-  timing remaining key lifetime k size IV replay detection support Transport
-  Codes L C S R M B n Ni No Nd subnetted variably subnets masks directly Gateway last resort
-  s d h i r m b f x a c t e V I N
-`;
-
 const commandRows = { ...stateRows, ...configRows } as const satisfies Readonly<
   Record<Exclude<CommandName, "routeTo">, Row>
 >;
 
 /** The reader of IOS XE. */
 export const iosxeReader = defineReader(
-  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], words },
+  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], grammar },
   {
     dialect,
     send: ({ cli }, query, signal) => cli.run([query], "none", signal),

@@ -1,4 +1,5 @@
-// Every query to IOS XR: what it is sent for, the reader of its reply, and the source of the layout.
+// Every query to IOS XR: what it is sent for, the reader of its reply, and the source of its
+// layout.
 
 import type { Command } from "#hal/secret.ts";
 import { readSessions } from "../platform/cisco-mka.ts";
@@ -20,6 +21,7 @@ import {
 import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig } from "./config.ts";
+import { grammar } from "./grammar.ts";
 import { dialect, platform } from "./iosxr.ts";
 import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
@@ -219,48 +221,9 @@ const argumentRows: readonly Row[] = [
   },
 ];
 
-/** Words in the layouts that the readers know. */
-const words = `
-  administratively up down is line protocol Interface state transitions Hardware address MTU bytes BW Kbit
-  Max reliability txload rxload Encapsulation ARPA loopback not set Full duplex Mb s link type force second
-  minute input output rate bits sec packets total drops no
-  GigabitEthernet TenGigE TwentyFiveGigE FortyGigE FiftyGigE HundredGigE TwoHundredGigE FourHundredGigE
-  EightHundredGigE Gi Te TF Fo Fi Hu TH FH EH MgmtEth Mg RP CPU Bundle Ether BE
-  Cisco IOS XR Software Version LNT Build Information System uptime weeks week days day hours hour minutes
-  minute UTC GMT Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
-  No Time Cause Code String Reload command issued
-  CommitId Label UserId Line Client Comment NONE CLI Rollback
-  There are no active configuration sessions Current Configuration Session User Date Lock con vty
-  MKA Detailed Status for SECURED Secured Init Active Pending INITIALIZING Suspended Searching Peer Waiting
-  to receive first MKPDU Marked as Live generation distribution with MACsec Local Tx Rx SCI SSCI MAC Port
-  Identifier Name CAK CKN CA Authentication Mode PRIMARY FALLBACK PSK Keychain Member MI Message Number MN
-  Role Authenticator Key Server YES NO Cipher Suite Configured AES CMAC GCM XPN NULL Latest Old SAK AN KI KN
-  FIRST RETIRED and Transmit Wait Retire any peers respond Policy Priority Delay Protection Replay Window
-  Size Include ICV Indicator Confidentiality Offset Algorithm Agility Capability Integrity Desired
-  Capable Peers Responded List Potential KS Data Fallback # of has
-  Statistics on interface Reauthentication Attempts Pairwise CAKs Derived Rekeys Group Generated Received SA
-  SAKs Rekeyed Responses MKPDUs Transmitted Validated Distributed IDB Success Fail Pkt Build CKN Invalid
-  Length Error Failures Validation Bad Non recent Peerlist Drop SAKUSE Mismatch MKPDU Packet
-  Stats SC TxSC RxSC TxSA RxSA InPktsUntagged InPktsNoTag InPktsBadTag InPktsUnknownSCI InPktsNoSCI
-  InPktsOverrun InOctetsValidated InOctetsDecrypted OutPktsUntagged OutPktsTooLong OutOctetsProtected
-  OutOctetsEncrypted OutPktsProtected OutPktsEncrypted InPktsUnchecked InPktsDelayed InPktsLate InPktsOK
-  InPktsInvalid InPktsNotValid InPktsNotUsingSA InPktsUnusedSA NextPN
-  BGP neighbor Remote AS local internal external router ID identifier Established Idle OpenSent OpenConfirm
-  Connect shut Administratively Last read reset due Notification received hold time expired keepalive
-  interval seconds vrf
-  None requested address families configured instance default generic scan secs stop routing enabled table
-  Table RD version main Status codes suppressed damped history valid best RIB failure stale Nexthop discard
-  Origin IGP EGP incomplete Network Next Hop Metric LocPrf Weight Path Processed prefixes paths Route
-  Distinguisher
-  Routing entry Known via static connected distance metric candidate path Descriptor Blocks directly
-  advertising protos in the from Installed
-  Success percent Sending ICMP Echos timeout
-  d h i r N e a x
-`;
-
 /** The reader of IOS XR. */
 export const iosxrReader = defineReader(
-  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], words },
+  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], grammar },
   {
     dialect,
     send: (cli, query, signal) => cli.run([query], "none", signal),

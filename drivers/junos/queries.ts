@@ -18,6 +18,7 @@ import {
 import { netconfForm } from "../platform/reader-forms.ts";
 import type { XmlElement, XmlOut } from "../transport/xml.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
+import { grammar } from "./grammar.ts";
 import { dialect } from "./junos.ts";
 import {
   byInterface,
@@ -279,37 +280,9 @@ const otherRows: readonly Row[] = [
   },
 ];
 
-/** Names of elements and words in the layouts that the readers know. */
-const words = `
-  rpc reply data software information product model junos version name host
-  mx ptx acx qfx ex srx vsrx vmx EVO
-  system uptime current time booted date seconds
-  commit history sequence number user client log comment confirmed rollback in linkseal confirms undoes
-  interface physical logical admin status oper up down speed auto Auto Unspecified gbps mbps Gbps Mbps
-  traffic statistics input output pps bps packets
-  et xe ge st fxp em lo irb
-  mka session live state Secured Unsecured Primary Preceding Fallback Suspended Init cak type primary fallback
-  preceding active in progress transmit interval key server yes no priority latest previous sak an identifier
-  peer list member hold
-  received sent error cak integrity check value mismatch duplicate message old
-  macsec connection common cipher suite GCM AES XPN encryption on off offset include sci replay protect
-  outbound inbound secure channel association outgoing packet inuse standby
-  encrypted protected toolong ok untagged control notag badtag unknown notusing sa unused late notvalid invalid
-  bgp address as local group cfg fwd rti master default Established Active Idle Connect OpenSent OpenConfirm
-  last None Hold Timer Expired Error Cease
-  route table inet destination count total holddown hidden rt entry tag protocol nh to via selected next hop
-  Static BGP Direct Local preference
-  ike security associations block remote index gw role initiator responder UP DOWN MATURE exchange IKEv
-  ipsec sa tunnel virtual root vpn gateway pfs DH N A direction spi aux port hard soft lifetime Expires
-  Expired Unlimited mode Tunnel dynamic installed ESP authentication algorithm hmac sha md aes gcm cbc des
-  bits anti service counter based enabled disabled window size
-  encapsulation Secure
-  ping results target probe summary probes responses loss success failure response
-`;
-
 /** The reader of Junos. */
 export const junosReader = defineReader(
-  { form: netconfForm, rows: [...Object.values(operationRows), ...otherRows], words },
+  { form: netconfForm, rows: [...Object.values(operationRows), ...otherRows], grammar },
   {
     dialect,
     send: (session, query, signal) => session.call(query, "none", signal),

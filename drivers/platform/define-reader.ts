@@ -13,6 +13,7 @@ import {
   nameOf,
   nothing,
   type QueryRow,
+  type ReadResult,
   type TableRow,
   type Understanding,
   understandingOf,
@@ -34,7 +35,7 @@ export interface QueryReader {
   readonly rows: readonly QueryRow[];
   /**
    * Reads a saved reply; undefined = the driver has no such query.
-   * @throws RangeError for octets that are no text, or with a line longer than any of a device
+   * @throws RangeError for a line longer than any of a device
    */
   read(query: string, reply: Uint8Array): Promise<Understanding | undefined>;
   /**
@@ -81,7 +82,7 @@ export interface QueryTable<Q, R> {
   readonly form: ReplyForm<Q, R>;
   readonly rows: readonly TableRow<Q, R>[];
   /** Words that the readers know beside those of the queries. */
-  readonly words: string;
+  readonly grammar: string;
 }
 
 /** How the queries of a table are sent in a session of the platform. */
@@ -104,10 +105,10 @@ export function defineReader<S extends Session, Q, R>(
   table: QueryTable<Q, R>,
   asking?: Asking<S, Q, R>,
 ): QueryReader {
-  const { form, words } = table;
+  const { form, grammar } = table;
   const rows = table.rows.map((row): NamedRow<Q, R> => ({ row, info: infoOf(row, form) }));
   const names = rows.map(({ info: { name, alias = "" } }) => `${name} ${alias}`);
-  const vocabulary = Disguise.vocabulary([words, ...names].join(" "));
+  const vocabulary = Disguise.vocabulary([grammar, ...names].join(" "));
   const found = (query: string): (NamedRow<Q, R> & { values: Partial<Values> }) | undefined => {
     for (const one of rows) {
       const values = valuesIn(one.info, query);
@@ -123,7 +124,8 @@ export function defineReader<S extends Session, Q, R>(
       const decoded = await form.decode(octets, query);
       if (decoded === undefined) return nothing("unparsed");
       if (decoded.kind === "refused") return nothing("queryFailed");
-      return understandingOf(match.row.read(decoded.reply, match.values));
+      const { reply } = decoded;
+      return understood(() => match.row.read(reply, match.values));
     },
     async disguise({ query, reply }, disguise) {
       const octets = new TextEncoder().encode(typeof reply === "string" ? reply : "");
@@ -139,6 +141,19 @@ export function defineReader<S extends Session, Q, R>(
     ask: (target, world, ports, signal) =>
       new Contact(form, rows, asking, found).ask(target, world, ports, signal),
   };
+}
+
+/** Reads a reply; a reader that fails on a device's text has not understood it. */
+function understood(read: () => ReadResult | undefined): Understanding {
+  try {
+    return understandingOf(read());
+  } catch (error) {
+    const isOfText = [TypeError, RangeError, SyntaxError].some((each) => error instanceof each);
+    if (isOfText || (error instanceof LinksealError && error.code === "device.unparsed")) {
+      return nothing("unparsed");
+    }
+    throw error;
+  }
 }
 
 function infoOf<Q, R>(row: TableRow<Q, R>, { textOf }: ReplyForm<Q, R>): QueryRow {

@@ -47,8 +47,11 @@ export function maybeSecret(line: string): boolean {
 }
 
 /** What identifies a site or a device although it is a number. */
-const identifiers =
-  /(?:\b(?:AS(?: number)?|as|asn|localAs|peerAsn|ASN|SCI|RxSC \d{1,6}|serial(?: number)?|ID)\b|-as)[^A-Za-z0-9]{0,40}$/;
+const identifiers = new RegExp(
+  String.raw`\b(?:(?:peer|local|remote)?-?asn?(?: number)?|SCI|RxSC \d{1,6}|router ID|serial)\b` +
+    String.raw`\W{0,40}$`,
+  "i",
+);
 
 const separators = /[^\s,;()[\]{}"'<>=|*#]+/g;
 const margins = /^([-.:_+/]*)(.*?)([-.:_+/]*)$/s;
@@ -223,12 +226,13 @@ function isNumber(core: string): boolean {
  * device's own; a name stays as it is.
  */
 export function restored(text: string, classes: readonly WordClass[]): string {
-  return text.replaceAll(/"w(\d{1,6})"|\bw(\d{1,6})\b/g, (found, quoted?: string, bare?: string) => {
+  const word = /"w(\d{1,6})"|\bw(\d{1,6})\b/g;
+  return text.replaceAll(word, (found, quoted?: string, bare?: string) => {
     const number = Number(quoted ?? bare);
     const kind = classes[number - 1];
     if (kind === undefined || kind === "name") return found;
-    const word = substituteOf(kind, number);
-    return quoted === undefined || kind === "number" ? word : `"${word}"`;
+    const given = substituteOf(kind, number);
+    return quoted === undefined || kind === "number" ? given : `"${given}"`;
   });
 }
 

@@ -1,7 +1,6 @@
 // The table of a platform's queries: what each is sent for, which reader its reply has, and where
 // its layout is known from.
 
-import { isUtf8 } from "node:buffer";
 import type { UnknownWhy } from "#hal/model.ts";
 
 /** How a fact about a device is known; docs/sources.md explains the words. */
@@ -217,13 +216,4 @@ export function valuesIn(
     if (exact !== null) return { ...exact.groups };
   }
   return undefined;
-}
-
-/**
- * Decodes a saved reply.
- * @throws RangeError if it is not UTF-8 text
- */
-export function textOf(octets: Uint8Array): string {
-  if (!isUtf8(octets)) throw new RangeError("it is not UTF-8 text");
-  return new TextDecoder().decode(octets);
 }

@@ -31,7 +31,7 @@ const importTable: readonly TableRow[] = [
     why: "one platform may have several files; platforms never take each other",
   },
   {
-    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli(-saved)?|netconf|vici(-wire)?|xml)\.ts$/,
+    edge: /^drivers\/(?!transport\/).* -> drivers\/transport\/(cli|netconf|vici(-wire)?|xml)\.ts$/,
     why: "pure code over a byte channel; sockets are dialled through the World",
   },
   {
@@ -43,8 +43,16 @@ const importTable: readonly TableRow[] = [
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/[a-z/]+\/queries\.ts -> drivers\/platform\/(query-table|define-reader|reader-forms|disguise)\.ts$/,
-    why: "what a driver sends, and the readers of its replies, are shown alike, whatever the vendor",
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise|query-table)\.ts$/,
+    why: "queries and the readers of their replies are shown in one way, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/[a-z]+\/queries\.ts -> drivers\/platform\/reader-forms\.ts$/,
+    why: "a command line and NETCONF have each one form of a saved reply",
+  },
+  {
+    edge: /^drivers\/platform\/reader-forms\.ts -> drivers\/transport\/cli-saved\.ts$/,
+    why: "pure: a saved reply is taken apart as a session takes it apart",
   },
   {
     edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,

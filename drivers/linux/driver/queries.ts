@@ -2,7 +2,6 @@
 // and the kernel. The dump of IPsec SAs is not among them, because the kernel puts their keys into
 // it; what linkseal-net and linkseal-mka answer is in linkseal's own words.
 
-import { LinksealError } from "#hal/error.ts";
 import type { NetlinkMessage } from "#hal/netlink.ts";
 import { defineReader, type ReplyForm } from "../../platform/define-reader.ts";
 import {
@@ -38,19 +37,7 @@ const frr = "FRR 10, its own answers as recorded";
 const kernel = "Linux 6.12, its own messages as recorded, beside the output of ip";
 const charon = "strongSwan's swanctl 6.0 and charon 6.0";
 
-/** Makes the error of a reader into "not understood". */
-function understood(read: () => ReadResult | undefined): ReadResult | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (error instanceof LinksealError && error.code === "device.unparsed") return undefined;
-    throw error;
-  }
-}
-
-function document(octets: Uint8Array, read: (answer: unknown) => ReadResult | undefined) {
-  return understood(() => read(documentsIn(octets, 1)[0]));
-}
+const document = (octets: Uint8Array): unknown => documentsIn(octets, 1)[0];
 
 const text = (octets: Uint8Array): string => new TextDecoder().decode(octets);
 
@@ -60,22 +47,20 @@ function dump<T>(
   name: string,
   readerFor: (type: number) => (message: NetlinkMessage) => T | undefined,
 ): ReadResult | undefined {
-  return understood(() => {
-    const control: readonly number[] = Object.values(controlTypes);
-    const messages = messagesOfHex(text(octets));
-    const all = messages?.filter(({ type }) => !control.includes(type));
-    const [first] = all ?? [];
-    if (all === undefined || first === undefined) return undefined;
-    const read = readerFor(first.type);
-    const objects = all.map((message) => ({ type: message.type, object: read(message) }));
-    const others = objects.filter(({ object }) => object === undefined);
-    return {
-      value: { [name]: objects.flatMap(({ object }) => object ?? []) },
-      gaps: [...new Set(others.map(({ type }) => type))].map((type) =>
-        unparsed(`messages of type ${type}`),
-      ),
-    };
-  });
+  const control: readonly number[] = Object.values(controlTypes);
+  const messages = messagesOfHex(text(octets));
+  const all = messages?.filter(({ type }) => !control.includes(type));
+  const [first] = all ?? [];
+  if (all === undefined || first === undefined) return undefined;
+  const read = readerFor(first.type);
+  const objects = all.map((message) => ({ type: message.type, object: read(message) }));
+  const others = objects.filter(({ object }) => object === undefined);
+  return {
+    value: { [name]: objects.flatMap(({ object }) => object ?? []) },
+    gaps: [...new Set(others.map(({ type }) => type))].map((type) =>
+      unparsed(`messages of type ${type}`),
+    ),
+  };
 }
 
 const bgp = {
@@ -88,7 +73,7 @@ const sentRoutes = (family: "ipv4" | "ipv6"): Row => ({
   ask: () => "",
   name: `show bgp vrf <vrf> ${family} unicast neighbors <peer> advertised-routes detail json`,
   purpose: "Lists what this host sends to a neighbour: path and communities of a drain.",
-  read: (octets) => document(octets, (answer) => named("sent", readAdvertised(answer))),
+  read: (octets) => named("sent", readAdvertised(document(octets))),
 });
 
 const rows: readonly Row[] = [
@@ -96,14 +81,14 @@ const rows: readonly Row[] = [
     ...bgp,
     ask: ({ vrf }) => askNeighbours(vrf),
     purpose: "Gives the state of every BGP session, its families and route maps.",
-    read: (octets) => document(octets, (answer) => withEntries("peers", readNeighbours(answer))),
+    read: (octets) => withEntries("peers", readNeighbours(document(octets))),
   },
   ...(["ipv4", "ipv6"] as const).map(
     (family): Row => ({
       ...bgp,
       ask: ({ vrf }) => askRoutes(vrf, family),
       purpose: "Gives the own AS and the paths of each prefix, with their neighbours.",
-      read: (octets) => document(octets, (answer) => whole(readRoutes(answer))),
+      read: (octets) => whole(readRoutes(document(octets))),
     }),
   ),
   sentRoutes("ipv4"),
@@ -112,7 +97,7 @@ const rows: readonly Row[] = [
     ...bgp,
     ask: () => askRouteMaps,
     purpose: "Gives the route maps that a drain calls.",
-    read: (octets) => document(octets, (answer) => withEntries("maps", readRouteMaps(answer))),
+    read: (octets) => withEntries("maps", readRouteMaps(document(octets))),
   },
   {
     ask: () => "cat /proc/net/netstat",
@@ -129,9 +114,7 @@ const rows: readonly Row[] = [
     standing: "confirmed",
     source: charon,
     read: (octets) =>
-      understood(() =>
-        named("ikeSas", messagesIn(text(octets), "list-sa event")?.flatMap(readIkeSas)),
-      ),
+      named("ikeSas", messagesIn(text(octets), "list-sa event")?.flatMap(readIkeSas)),
   },
   {
     ask: () => "swanctl --list-conns --pretty",
@@ -140,11 +123,10 @@ const rows: readonly Row[] = [
     purpose: "Gives the connections that charon has, with the names of their children.",
     standing: "confirmed",
     source: charon,
-    read: (octets) =>
-      understood(() => {
-        const events = messagesIn(text(octets), "list-conn event");
-        return named("connections", events && new Map(events.flatMap(readConnections)));
-      }),
+    read(octets) {
+      const events = messagesIn(text(octets), "list-conn event");
+      return named("connections", events && new Map(events.flatMap(readConnections)));
+    },
   },
   {
     ask: () => "netlink RTM_GETLINK",
@@ -197,4 +179,4 @@ const form: ReplyForm<string, Uint8Array> = {
 };
 
 /** The reader of this host's answers. */
-export const linuxReader = defineReader<never, string, Uint8Array>({ form, rows, words: "" });
+export const linuxReader = defineReader<never, string, Uint8Array>({ form, rows, grammar: "" });
