@@ -5,6 +5,7 @@ import { open } from "node:fs/promises";
 import { type QueryReader, type QueryRow, readers } from "#drivers/index.ts";
 import { errnoOf } from "../host/folder.ts";
 import { nearest } from "../model/nearest.ts";
+import { visible } from "../model/text.ts";
 import { parseBundle, type Read, readsOf } from "../operate/driver-reads.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
@@ -126,10 +127,10 @@ function linesOf(value: unknown, depth: number): readonly string[] {
   const indent = "  ".repeat(depth);
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
     if (typeof inner !== "object" || inner === null) {
-      return [`${indent}${key}: ${inner === null ? "-" : String(inner)}`];
+      return [`${indent}${visible(key)}: ${inner === null ? "-" : String(inner)}`];
     }
     const below = linesOf(inner, depth + 1);
-    return [`${indent}${key}:${below.length === 0 ? " none" : ""}`, ...below];
+    return [`${indent}${visible(key)}:${below.length === 0 ? " none" : ""}`, ...below];
   });
 }
 

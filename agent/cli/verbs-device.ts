@@ -278,6 +278,9 @@ async function checkDriver(file: string | undefined, options: CheckOptions): Pro
     const { contactDevice } = await import("./driver-contact.ts");
     return await contactDevice(file, options);
   }
+  if (options.bundle !== undefined) {
+    throw usage("a bundle has replies alone", "linkseal driver check --read-only --bundle FILE");
+  }
   const { checkDevice } = await import("./driver-check.ts");
   await checkDevice(file, options);
 }
