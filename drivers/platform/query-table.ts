@@ -188,19 +188,15 @@ export function nothing(why: UnknownWhy): Understanding {
 
 const queryMax = 2_000;
 
-/** A matcher of the query's own name: each variable word matches one word. */
-interface Template {
-  readonly pattern: RegExp;
-}
-
-function templateOf(name: string): Template {
+/** Makes the pattern of a query's name: each variable word matches one word. */
+function templateOf(name: string): RegExp {
   const parts = name.split(/(<[a-z]+>)/);
   const pattern = parts.map((part) =>
     /^<[a-z]+>$/.test(part)
       ? `(?${part}[^\\s<>]{1,128}|${part})`
       : part.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, String.raw`\$&`),
   );
-  return { pattern: new RegExp(`^${pattern.join("")}$`) };
+  return new RegExp(`^${pattern.join("")}$`);
 }
 
 /** Returns the values of a query's variable words; undefined = it is another query. */
@@ -210,10 +206,10 @@ export function valuesIn(
 ): Partial<Values> | undefined {
   if (query.length > queryMax) return undefined;
   const text = query.trim().replaceAll(/\s+/g, " ");
+  const plainText = text.replace(/ ?\| ?display xml$/, "");
   for (const one of alias === undefined ? [name] : [name, alias]) {
-    const found = templateOf(one).pattern.exec(text.replace(/ ?\| ?display xml$/, ""));
-    const exact = found ?? templateOf(one).pattern.exec(text);
-    if (exact !== null) return { ...exact.groups };
+    const found = templateOf(one.trim()).exec(plainText);
+    if (found !== null) return { ...found.groups };
   }
   return undefined;
 }
