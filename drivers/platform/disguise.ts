@@ -6,9 +6,13 @@
 import { isIPv4, isIPv6 } from "node:net";
 
 /** The class of a disguised word: `hex24` = 24 hexadecimal digits. */
-export type WordClass = "name" | "ipv4" | "ipv6" | "mac" | "macDotted" | "number" | `hex${number}`;
+export type WordClass =
+  | ("name" | "ipv4" | "ipv6" | "mac" | "macDotted" | "number")
+  /** A number of JSON, which has no quotes. */
+  | "jsonNumber"
+  | `hex${number}`;
 
-const classPattern = /^(?:name|ipv4|ipv6|mac|macDotted|number|hex[1-9]\d{0,2})$/;
+const classPattern = /^(?:name|ipv4|ipv6|mac|macDotted|number|jsonNumber|hex[1-9]\d{0,2})$/;
 
 /** Returns whether a text names a class of words. */
 export function isWordClass(text: unknown): text is WordClass {
@@ -23,9 +27,9 @@ const secretPattern = new RegExp(
   [
     String.raw`pass(?:word|phrase|wd)`,
     "secret",
-    "key-?(?:string|octet)",
-    "pre-?shared",
-    "shared-?key",
+    "key[- ]?(?:string|octet)",
+    "pre[- ]?shared",
+    "shared[- ]?key",
     String.raw`\bpsk\b|-psk\b`,
     String.raw`\$\d{1,2}\$`,
     // Type 5 to 9 in front of a text that has letters and digits.
@@ -33,8 +37,8 @@ const secretPattern = new RegExp(
     "communit",
     String.raw`(?<!esp-|hmac-)\bmd5\b`,
     "radius|tacacs|kerberos|ldap",
-    "auth(?:entication)?-?(?:key|phrase)",
-    "priv(?:ate)?-?key",
+    "auth(?:entication)?[- ]?(?:key|phrase)",
+    "priv(?:ate)?[- ]?key",
     "certificate|credential|hash-algorithm",
     String.raw`\bsnmp`,
   ].join("|"),
@@ -60,6 +64,8 @@ const dottedMac = /^([0-9a-f]{4}(?:\.[0-9a-f]{4}){2})(\/\d{1,5})?$/i;
 const mac = /^([0-9a-f]{2}(?::[0-9a-f]{2}){5})((?:\/|::)\d{1,5})?$/i;
 const hexadecimal = /^([0-9a-f]{8,512})(\/\d{1,10})?$/i;
 const shortHex = /^0x[0-9a-f]{1,8}$/i;
+/** The id of a configuration session of IOS XR. */
+const sessionId = /^[0-9a-f]{8}(?:-[0-9a-f]{8}){2}$/i;
 const plainNumber = /^\d{1,20}(?:[./:-]\d{1,20}){0,5}%?$/;
 const withUnit =
   /^(?:\d{1,4}[ywdhms]){1,3}(?:\d{2}[hms])?$|^\d{1,12}(?:[KMG]b?|[kmg])(?:\/s)?$/;
@@ -132,7 +138,7 @@ export class Disguise {
     if (typeof value === "string") return this.line(value, name);
     if (typeof value === "number") {
       const stays = this.#isGrammar(name) && !identifiers.test(name);
-      return stays ? value : this.#word(String(value), "number");
+      return stays ? value : this.#word(String(value), "jsonNumber");
     }
     if (isList(value)) {
       return value.filter((one) => !maybeSecret(textOf(one))).map((one) => this.json(one, name));
@@ -185,7 +191,7 @@ export class Disguise {
     const parts = core.split(/[-_/.:+&]/).filter((part) => part !== "");
     const isAll = parts.every((part) => {
       const [, before = "", word = "", after = ""] =
-        /^(\d{0,4})([A-Za-z]{1,60})(\d{0,6})$/.exec(part) ?? [];
+        /^(\d{0,6})([A-Za-z]{1,60})(\d{0,6})$/.exec(part) ?? [];
       if (word === "") return /^\d{1,6}$/.test(part);
       const isCode = word.length === 1 && (before !== "" || after !== "");
       return !isCode && this.#isKnown(word);
@@ -218,7 +224,7 @@ const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
 const textOf = (value: Json): string => (typeof value === "string" ? value : "");
 
 function isNumber(core: string): boolean {
-  return [shortHex, plainNumber, withUnit, release].some((pattern) => pattern.test(core));
+  return [shortHex, sessionId, plainNumber, withUnit, release].some((pattern) => pattern.test(core));
 }
 
 /**
@@ -232,7 +238,7 @@ export function restored(text: string, classes: readonly WordClass[]): string {
     const kind = classes[number - 1];
     if (kind === undefined || kind === "name") return found;
     const given = substituteOf(kind, number);
-    return quoted === undefined || kind === "number" ? given : `"${given}"`;
+    return quoted === undefined || kind === "jsonNumber" ? given : `"${given}"`;
   });
 }
 
@@ -250,6 +256,7 @@ function substituteOf(kind: Exclude<WordClass, "name">, number: number): string 
     case "macDotted":
       return `0200.0000.${digits(4)}`;
     case "number":
+    case "jsonNumber":
       return String(number);
     default:
       return digits(Number(kind.slice("hex".length)));

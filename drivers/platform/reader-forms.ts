@@ -1,11 +1,11 @@
 // The forms of queries and replies: a command line, and NETCONF.
 
-import { preview, type Command } from "#hal/secret.ts";
 import { LinksealError } from "#hal/error.ts";
+import { type Command, preview } from "#hal/secret.ts";
 import type { CliPlatform } from "../transport/cli.ts";
 import { savedReply } from "../transport/cli-saved.ts";
 import { refusalIn } from "../transport/netconf.ts";
-import { everyOf, readXml, writeXml, type XmlElement, type XmlOut } from "../transport/xml.ts";
+import { readXml, writeXml, type XmlElement, type XmlOut } from "../transport/xml.ts";
 import type { ReplyForm } from "./define-reader.ts";
 import { type Disguise, maybeSecret } from "./disguise.ts";
 
@@ -35,11 +35,8 @@ export const netconfForm: ReplyForm<XmlOut, XmlElement> = {
     try {
       const root = await readXml(octets, saved.where);
       const reply = root.name === replyName ? root : wrapped(root);
-      // A command line answers a mistake inside the reply, too.
-      const isRefused = refusalIn(reply, saved, []) !== undefined;
-      return isRefused || everyOf(reply, "error-message").length > 0
-        ? { kind: "refused" }
-        : { kind: "reply", reply };
+      const refusal = refusalIn(reply, saved, []);
+      return refusal === undefined ? { kind: "reply", reply } : { kind: "refused" };
     } catch (error) {
       if (error instanceof LinksealError) return undefined;
       throw error;
@@ -64,11 +61,14 @@ const wrapped = (root: XmlElement): XmlElement => ({
   text: "",
 });
 
+/** Names of XML may have letters that no element of a device has, and that are not written. */
+const isPlainName = (name: string): boolean => /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name);
+
 function outOf({ name, attributes, children, text }: XmlElement): XmlOut {
   const inside = text === "" ? [] : [text];
   return {
-    name,
-    attributes: Object.fromEntries(attributes),
+    name: isPlainName(name) ? name : "unnamed",
+    attributes: Object.fromEntries([...attributes].filter(([key]) => isPlainName(key))),
     children: [...children.map(outOf), ...inside],
   };
 }
