@@ -3,7 +3,12 @@
 export { ExpressRoute } from "./azure/expressroute.ts";
 export type { Exchange, QueryReader } from "./platform/define-reader.ts";
 export { Disguise, isWordClass, restored, type WordClass } from "./platform/disguise.ts";
-export { nothing, type QueryRow, type Standing, type Understanding } from "./platform/query-table.ts";
+export {
+  nothing,
+  type QueryRow,
+  type Standing,
+  type Understanding,
+} from "./platform/query-table.ts";
 export {
   accessOf,
   drivers,

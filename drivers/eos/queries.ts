@@ -9,8 +9,8 @@ import {
   joined,
   named,
   namesLike,
-  routesOf,
   type ReadResult,
+  routesOf,
   type TableRow,
   timeText,
   unparsed,
@@ -24,13 +24,7 @@ import { readConfig, unitTo } from "./config.ts";
 import { dialect, platform } from "./eos.ts";
 import { grammar } from "./grammar.ts";
 import { flagIn, parse } from "./json.ts";
-import {
-  readByPort,
-  readFrames,
-  readLicence,
-  readMkpdus,
-  readSession,
-} from "./macsec-parsers.ts";
+import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import {
   readBootId,
   readClock,

@@ -131,8 +131,7 @@ const stateRows = {
     purpose: "Gives link state and rates of every port.",
     standing: "confirmed",
     source: `${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`,
-    read: (text) =>
-      withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
+    read: (text) => withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
   },
   mkaSessions: {
     ...once("mkaSessions"),

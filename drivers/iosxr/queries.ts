@@ -9,8 +9,8 @@ import { defineReader } from "../platform/define-reader.ts";
 import {
   countMark,
   named,
-  routesOf,
   type ReadResult,
+  routesOf,
   type TableRow,
   timeText,
   unparsed,
@@ -118,8 +118,7 @@ const commandRows = {
     purpose: "Gives link state and rates of every port.",
     standing: "confirmed",
     source: `${genie} ShowInterfaces`,
-    read: (text) =>
-      withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
+    read: (text) => withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
   },
   mkaSessions: {
     ...once("mkaSessions"),

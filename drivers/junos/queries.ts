@@ -6,8 +6,8 @@ import {
   joined,
   named,
   namesLike,
-  routesOf,
   type ReadResult,
+  routesOf,
   type TableRow,
   timeText,
   unparsed,
@@ -171,8 +171,7 @@ const operationRows = {
     purpose: "Gives the cipher suite and the association numbers in use of each port.",
     standing: "confirmed",
     source: `${exporter} get-macsec-connection-information`,
-    read: (reply) =>
-      perPort("channels", reply, "macsec-connection-information", readChannels),
+    read: (reply) => perPort("channels", reply, "macsec-connection-information", readChannels),
   },
   statistics: {
     ...once("statistics"),

@@ -67,8 +67,7 @@ const shortHex = /^0x[0-9a-f]{1,8}$/i;
 /** The id of a configuration session of IOS XR. */
 const sessionId = /^[0-9a-f]{8}(?:-[0-9a-f]{8}){2}$/i;
 const plainNumber = /^\d{1,20}(?:[./:-]\d{1,20}){0,5}%?$/;
-const withUnit =
-  /^(?:\d{1,4}[ywdhms]){1,3}(?:\d{2}[hms])?$|^\d{1,12}(?:[KMG]b?|[kmg])(?:\/s)?$/;
+const withUnit = /^(?:\d{1,4}[ywdhms]){1,3}(?:\d{2}[hms])?$|^\d{1,12}(?:[KMG]b?|[kmg])(?:\/s)?$/;
 const release =
   /^\d{1,2}(?:\.\d{1,3}){1,3}[A-Za-z]?$|^\d{2}\.\d[RFX]\d{1,2}(?:[.-]S?\d{1,3})*(?:-EVO)?$/;
 const digitsMax = 20;
@@ -224,7 +223,9 @@ const isList = (value: Json): value is readonly Json[] => Array.isArray(value);
 const textOf = (value: Json): string => (typeof value === "string" ? value : "");
 
 function isNumber(core: string): boolean {
-  return [shortHex, sessionId, plainNumber, withUnit, release].some((pattern) => pattern.test(core));
+  return [shortHex, sessionId, plainNumber, withUnit, release].some((pattern) =>
+    pattern.test(core),
+  );
 }
 
 /**

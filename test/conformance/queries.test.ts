@@ -3,9 +3,15 @@
 // no name, no address and no secret.
 
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { driverBundle, parseBundle, type Read, readOf, readsOf } from "#agent/operate/driver-reads.ts";
-import { Disguise, type Exchange, type QueryReader } from "#drivers/index.ts";
+import {
+  driverBundle,
+  parseBundle,
+  type Read,
+  readOf,
+  readsOf,
+} from "#agent/operate/driver-reads.ts";
 import { command as eosCommand } from "#drivers/eos/commands.ts";
+import { Disguise, type Exchange, type QueryReader } from "#drivers/index.ts";
 import { command as xeCommand } from "#drivers/iosxe/commands.ts";
 import { command as xrCommand } from "#drivers/iosxr/commands.ts";
 import { operation } from "#drivers/junos/operations.ts";
@@ -71,7 +77,7 @@ async function observed({ place, device }: Furnished): Promise<readonly Observed
       found.push({ query, reply, read });
       return read(reply);
     };
-    return inner.call(this as never, asked, heard, argument) as never;
+    return inner.call(this as never, asked, heard as never, argument) as never;
   });
   try {
     await drive(place.rig.clock, device.observe(new AbortController().signal));
@@ -86,7 +92,9 @@ const configNames: Readonly<Record<string, string>> = { "get-config": "get-confi
 /** The name of a query in its table: a filter of NETCONF has one. */
 function nameIn({ rows }: QueryReader, query: string): string {
   if (!query.startsWith("get-config ")) return query;
-  const name = query.includes("routing-options") ? "get-config of tunnels" : configNames["get-config"];
+  const name = query.includes("routing-options")
+    ? "get-config of tunnels"
+    : configNames["get-config"];
   return rows.find((row) => row.name === name)?.name ?? query;
 }
 
@@ -294,7 +302,9 @@ function withSecrets(exchange: Exchange, vendor: Platform["vendor"]): Exchange {
 function isChange(line: string): boolean {
   const changing =
     /^(?:do )?(?:conf|commit|clear|write|copy|reload|delete|set|no |end$|abort|erase|request|debug)/;
-  return changing.test(line.trim()) || /<(?:edit-config|commit|load-|lock|discard|delete)/.test(line);
+  return (
+    changing.test(line.trim()) || /<(?:edit-config|commit|load-|lock|discard|delete)/.test(line)
+  );
 }
 
 /** Writes the maps and counts of a configuration as JSON. */

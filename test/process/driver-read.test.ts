@@ -73,8 +73,16 @@ describe("linkseal driver read", () => {
   it.each([
     ["a driver without replies", ["--driver", "sim", "--list"], "no driver"],
     ["neither query nor list", ["--driver", "eos"], "it needs either"],
-    ["a query and the list", ["--driver", "eos", "--list", "--query", "x", clock], "it needs either"],
-    ["a file that is missing", ["--driver", "eos", "--query", "show clock | json", "/no"], "ENOENT"],
+    [
+      "a query and the list",
+      ["--driver", "eos", "--list", "--query", "x", clock],
+      "it needs either",
+    ],
+    [
+      "a file that is missing",
+      ["--driver", "eos", "--query", "show clock | json", "/no"],
+      "ENOENT",
+    ],
     ["a folder", ["--driver", "eos", "--query", "show clock | json", folder], "EISDIR"],
     ["no bundle", ["--driver", "eos", "--bundle", clock], "is no bundle"],
     [
@@ -90,7 +98,10 @@ describe("linkseal driver read", () => {
   it("text of a device cannot move the cursor", async () => {
     const file = join(folder, "hostile.txt");
     const name = "TenGigabitEthernet0/0/0";
-    writeFileSync(file, `BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n${name}`);
+    writeFileSync(
+      file,
+      `BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n${name}`,
+    );
     const { out } = await read("--driver", "iosxe", "--query", "show bgp all neighbors", file);
     expect(out).toContain("BGP");
     expect(/[\u0080-\u009f\u202e]/.test(out)).toBe(false);

@@ -48,7 +48,13 @@ export function tryRows(name: string, reader: QueryReader, cases: readonly Saved
     });
 
     it("a query that the driver does not send has no reader", async () => {
-      for (const query of ["", "show", "configure terminal", "show version | include a", "x".repeat(5_000)]) {
+      for (const query of [
+        "",
+        "show",
+        "configure terminal",
+        "show version | include a",
+        "x".repeat(5_000),
+      ]) {
         expect(await reader.read(query, octets("any text"))).toBeUndefined();
       }
     });

@@ -34,7 +34,9 @@ const port = {
 const routesOf = (vrf: string, prefix: string): string =>
   json({
     vrfs: {
-      [vrf]: { bgpRouteEntries: { [prefix]: { bgpRoutePaths: [{ routeType: { active: true } }] } } },
+      [vrf]: {
+        bgpRouteEntries: { [prefix]: { bgpRoutePaths: [{ routeType: { active: true } }] } },
+      },
     },
   });
 const routeTo = json({
@@ -122,7 +124,9 @@ const cases: readonly SavedCase[] = [
   {
     query: "show ip security connection detail",
     reply: connection,
-    shows: { connections: { Tunnel3: [{ isEstablished: true, sas: [{ spi: 31, packets: "12" }] }] } },
+    shows: {
+      connections: { Tunnel3: [{ isEstablished: true, sas: [{ spi: 31, packets: "12" }] }] },
+    },
   },
   {
     query: "show ip security connection detail",

@@ -81,7 +81,11 @@ const cases: readonly SavedCase[] = [
     reply: "18:00:00.250 UTC Wed Nov 25 2026",
     shows: { time: "2026-11-25T18:00:00.250Z" },
   },
-  { query: "show clock", reply: "18:00:00.250 EST Wed Nov 25 2026", unknown: ["the whole reply: unparsed"] },
+  {
+    query: "show clock",
+    reply: "18:00:00.250 EST Wed Nov 25 2026",
+    unknown: ["the whole reply: unparsed"],
+  },
   {
     query: "show version",
     reply:
@@ -113,7 +117,9 @@ const cases: readonly SavedCase[] = [
   {
     query: "show interfaces",
     reply: interfacePage,
-    shows: { ports: { [port(1)]: { linkUp: true, rate: { rxPps: 3, txBps: 4000, lineBps: 1e10 } } } },
+    shows: {
+      ports: { [port(1)]: { linkUp: true, rate: { rxPps: 3, txBps: 4000, lineBps: 1e10 } } },
+    },
   },
   {
     query: "show interfaces",
@@ -131,7 +137,11 @@ const cases: readonly SavedCase[] = [
     reply: page({ Status: "GLOWING" }),
     unknown: ["the whole reply: unparsed"],
   },
-  { query: "show mka sessions detail", reply: "% Invalid input detected at '^' marker.", unknown: ["the whole reply: queryFailed"] },
+  {
+    query: "show mka sessions detail",
+    reply: "% Invalid input detected at '^' marker.",
+    unknown: ["the whole reply: queryFailed"],
+  },
   {
     query: `show mka statistics interface ${port(1)}`,
     reply: mkaStatistics,
@@ -170,7 +180,9 @@ const cases: readonly SavedCase[] = [
   {
     query: "show crypto ipsec sa",
     reply: flow,
-    shows: { flows: { Tunnel7: { sent: "12", received: "11", sas: [{ spi: 31, direction: "in" }] } } },
+    shows: {
+      flows: { Tunnel7: { sent: "12", received: "11", sas: [{ spi: 31, direction: "in" }] } },
+    },
   },
   {
     query: "show crypto ipsec sa",

@@ -156,7 +156,9 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "show bgp ipv6 unicast neighbors 2001:db8::2 routes",
-    reply: routes.replace("10.3.0.0/16    ", "2001:db8:7::/48").replace("198.51.100.2", "2001:db8::2 "),
+    reply: routes
+      .replace("10.3.0.0/16    ", "2001:db8:7::/48")
+      .replace("198.51.100.2", "2001:db8::2 "),
     shows: { routes: [{ prefix: "2001:db8:7::/48", best: true }] },
   },
   {

@@ -66,7 +66,9 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "get-software-information",
-    reply: reply("<software-information><product-model>mx80</product-model></software-information>"),
+    reply: reply(
+      "<software-information><product-model>mx80</product-model></software-information>",
+    ),
     shows: { model: "mx80", version: "" },
     unknown: ["version: unparsed"],
   },

@@ -51,7 +51,8 @@ list-conns reply {
 /** RTM_NEWADDR: 192.0.2.1/24 of link 2. */
 const address = "20000000 1400 0200 00000000 00000000 02 18 00 00 02000000 0800 0100 c0000201";
 /** RTM_NEWROUTE: default by link 2. */
-const route = "24000000 1800 0200 00000000 00000000 02 00 00 00 fe 04 00 01 00000000 0800 0400 02000000";
+const route =
+  "24000000 1800 0200 00000000 00000000 02 00 00 00 fe 04 00 01 00000000 0800 0400 02000000";
 
 const frr = { "192.0.2.2": { bgpState: "Established", remoteAs: 12_076 } };
 const sent = json({
@@ -114,7 +115,11 @@ const cases: readonly SavedCase[] = [
     reply: connections,
     shows: { connections: { "hub-1": ["net"] } },
   },
-  { query: "netlink RTM_GETLINK", reply: recorded("links.hex"), shows: { links: [{ name: "lo" }] } },
+  {
+    query: "netlink RTM_GETLINK",
+    reply: recorded("links.hex"),
+    shows: { links: [{ name: "lo" }] },
+  },
   {
     query: "netlink RTM_GETADDR",
     reply: address,
@@ -137,7 +142,8 @@ const cases: readonly SavedCase[] = [
   {
     query: "netlink ETHTOOL_MSG_LINKMODES_GET",
     // Link 2 with 10 Gbit/s.
-    reply: "28000000 1500 0200 00000000 00000000 04 01 00 00 0c00 0180 0800 0100 02000000 0800 0500 10270000",
+    reply:
+      "28000000 1500 0200 00000000 00000000 04 01 00 00 0c00 0180 0800 0100 02000000 0800 0500 10270000",
     shows: { speeds: [{ link: 2, bitsPerSecond: 1e10 }] },
   },
 ];
@@ -149,7 +155,10 @@ describe("netlink messages as text", () => {
   const rows = digits.match(/.{1,32}/g) ?? [];
   it.each([
     ["tcpdump -x", rows.map((row, n) => `\t0x00${n}0:  ${row.replaceAll(/(.{4})/g, "$1 ")}`)],
-    ["xxd", rows.map((row, n) => `000000${n}0: ${row.replaceAll(/(.{4})/g, "$1 ").trim()}  ....q.\\`)],
+    [
+      "xxd",
+      rows.map((row, n) => `000000${n}0: ${row.replaceAll(/(.{4})/g, "$1 ").trim()}  ....q.\\`),
+    ],
     ["one line", [`# a comment`, digits]],
   ])("octets as %s prints them are read", async (_tool, lines) => {
     const read = await linuxReader.read("netlink RTM_GETADDR", octets(lines.join("\n")));
