@@ -192,6 +192,7 @@ const stateRows = {
   },
   connections: {
     ...once("connections"),
+    needs: "ipsec",
     purpose: "Gives the IPsec connections of each tunnel, with their SAs and packets.",
     standing: "confirmed",
     source: avd,
@@ -205,6 +206,7 @@ const stateRows = {
   },
   staticRoutes: {
     ...once("staticRoutes"),
+    needs: "ipsec",
     purpose: "Lists the static routes in use that lead into tunnels.",
     standing: "confirmed",
     source: `${anta} VerifyRoutingTableEntry`,

@@ -170,6 +170,7 @@ const stateRows = {
   },
   ikeSas: {
     ...once("ikeSas"),
+    needs: "ipsec",
     purpose: "Gives the state of the IKE SAs.",
     standing: "confirmed",
     source: `${genie} ShowCryptoIkev2Sa`,
@@ -177,6 +178,7 @@ const stateRows = {
   },
   ipsecSas: {
     ...once("ipsecSas"),
+    needs: "ipsec",
     purpose: "Gives the IPsec SAs of each tunnel and the packets that passed them.",
     standing: "confirmed",
     source: `${genie} ShowCryptoIpsecSaDetail`,
@@ -184,6 +186,7 @@ const stateRows = {
   },
   staticRoutes: {
     ...once("staticRoutes"),
+    needs: "ipsec",
     purpose: "Lists the static routes in use that lead into tunnels.",
     standing: "confirmed",
     source: `${genie} ShowIpRoute; networktocode/ntc-templates, cisco_ios_show_ip_route`,
@@ -226,6 +229,7 @@ const configRows = {
   },
   tunnelInterfaces: {
     ...once("tunnelInterfaces"),
+    needs: "ipsec",
     reply: "configuration",
     purpose: "Gives the tunnel interfaces and the routes into them.",
     standing: "documented",
@@ -234,6 +238,7 @@ const configRows = {
   },
   ikeConfig: {
     ...once("ikeConfig"),
+    needs: "ipsec",
     reply: "configuration",
     purpose: "Gives proposals, policies, keyrings and profiles of IKE, without pre-shared keys.",
     standing: "documented",
@@ -242,6 +247,7 @@ const configRows = {
   },
   ipsecConfig: {
     ...once("ipsecConfig"),
+    needs: "ipsec",
     reply: "configuration",
     purpose: "Gives transform sets and IPsec profiles.",
     standing: "documented",

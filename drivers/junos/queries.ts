@@ -72,9 +72,12 @@ function configuration(reply: XmlElement): ReadResult | undefined {
   const config = readConfig(reply);
   if (config === undefined) return undefined;
   const { associations, bindings, chains, interfaces, neighbours, policies } = config;
+  // Chains of other protocols have keys of other kinds.
+  const used = [...associations.values(), ...bindings.values()].map((one) => one?.chain);
+  const ours = new Map([...chains].filter(([name]) => used.includes(name)));
   return joined(
     withEntries("associations", associations),
-    withEntries("chains", chains),
+    withEntries("chains", ours),
     whole({ bindings, interfaces, neighbours, policies }),
   );
 }
@@ -198,6 +201,7 @@ const operationRows = {
   },
   tunnelInterfaces: {
     ...once("tunnelInterfaces"),
+    needs: "ipsec",
     alias: "show interfaces st0",
     purpose: "Counts the packets that passed each tunnel.",
     standing: "inferred",
@@ -206,6 +210,7 @@ const operationRows = {
   },
   ikeSas: {
     ...once("ikeSas"),
+    needs: "ipsec",
     alias: "show security ike security-associations detail",
     purpose: "Gives the state of the IKE SAs.",
     standing: "confirmed",
@@ -214,6 +219,7 @@ const operationRows = {
   },
   ipsecSas: {
     ...once("ipsecSas"),
+    needs: "ipsec",
     alias: "show security ipsec security-associations detail",
     purpose: "Gives the IPsec SAs of each tunnel.",
     standing: "confirmed",
@@ -222,6 +228,7 @@ const operationRows = {
   },
   staticRoutes: {
     ...once("staticRoutes"),
+    needs: "ipsec",
     alias: "show route protocol static",
     purpose: "Lists the static routes in use that lead into tunnels.",
     standing: "confirmed",
@@ -262,6 +269,7 @@ const otherRows: readonly Row[] = [
   {
     ask: getTunnels,
     name: "get-config of tunnels",
+    needs: "ipsec",
     over: "once",
     reply: "configuration",
     purpose: "Gives IKE and IPsec without pre-shared keys, st0, zones and static routes.",

@@ -44,8 +44,9 @@ export interface QueryReader {
    */
   disguise(exchange: Exchange, words: Disguise): Promise<DisguisedReply>;
   /**
-   * Sends every query to a device: those about ports for each of these, those about neighbours for
-   * each that the device has on its ports. absent = the device is not asked over a session.
+   * Sends every query to a device that knows it: those about ports for each of these, those about
+   * neighbours for each that the device has on its ports. absent = the device is not asked over a
+   * session.
    * @throws LinksealError `transport.*`, with effect "none"
    */
   readonly ask?: (
@@ -192,7 +193,11 @@ class Contact<S extends Session, Q, R> {
     const { dialect, nodeOf, peers } = this.#asking;
     await using line = new Line(dialect, target, world, () => undefined);
     const node = await line.ask(signal, async (session) => nodeOf?.(session) ?? "");
+    const offers = await line.ask(signal, (session, bounded) =>
+      dialect.capabilities(session, bounded),
+    );
     for (const { row, info } of this.#rows) {
+      if (row.needs !== undefined && offers[row.needs] === undefined) continue;
       const queries =
         row.over === "once"
           ? [row.ask({ ...marks, node })]

@@ -58,7 +58,7 @@ const identifiers = new RegExp(
 );
 
 const separators = /[^\s,;()[\]{}"'<>=|*#]+/g;
-const margins = /^([-.:_+/]*)(.*?)([-.:_+/]*)$/s;
+const margins = /^([!-/:-@[-`{-~]*)(.*?)([!-/:-@[-`{-~]*)$/s;
 const address = /^(\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*)([/+:]\d{1,5})?$/;
 const dottedMac = /^([0-9a-f]{4}(?:\.[0-9a-f]{4}){2})(\/\d{1,5})?$/i;
 const mac = /^([0-9a-f]{2}(?::[0-9a-f]{2}){5})((?:\/|::)\d{1,5})?$/i;

@@ -76,6 +76,8 @@ export interface TableRow<Q, R> extends Pick<QueryRow, "purpose" | "standing" | 
   readonly name?: string;
   readonly alias?: string;
   readonly over: Over;
+  /** What a device must offer, or the query is not known there. */
+  readonly needs?: "ipsec";
   readonly reply?: "configuration";
   /** Reads a reply with the agent's own reader; undefined = it is not understood. */
   readonly read: (reply: R, values: Partial<Values>) => ReadResult | undefined;
@@ -188,6 +190,8 @@ export function nothing(why: UnknownWhy): Understanding {
 
 const queryMax = 2_000;
 
+const oneLine = (text: string): string => text.trim().replaceAll(/\s+/g, " ");
+
 /** Makes the pattern of a query's name: each variable word matches one word. */
 function templateOf(name: string): RegExp {
   const parts = name.split(/(<[a-z]+>)/);
@@ -205,10 +209,9 @@ export function valuesIn(
   query: string,
 ): Partial<Values> | undefined {
   if (query.length > queryMax) return undefined;
-  const text = query.trim().replaceAll(/\s+/g, " ");
-  const plainText = text.replace(/ ?\| ?display xml$/, "");
+  const text = oneLine(query).replace(/ ?\| ?display xml$/, "");
   for (const one of alias === undefined ? [name] : [name, alias]) {
-    const found = templateOf(one.trim()).exec(plainText);
+    const found = templateOf(oneLine(one)).exec(text);
     if (found !== null) return { ...found.groups };
   }
   return undefined;

@@ -1,4 +1,4 @@
-// A simulated router of a vendor with a secured port, neighbours and, where it ends tunnels, a
+// A simulated router of a vendor with secured ports, neighbours and, where it ends tunnels, a
 // tunnel; and what its driver's reader makes of it.
 
 import { type Exchange, type QueryReader, readers } from "#drivers/index.ts";
@@ -25,7 +25,7 @@ export async function furnished(platform: Platform): Promise<Furnished> {
   );
   const set = async (): Promise<Device> => {
     const bench = await benchOf(rig, way);
-    await secure(bench, bench.ports[0]);
+    for (const port of bench.ports) await secure(bench, port);
     const { ipsec } = bench.device.capabilities;
     if (ipsec !== undefined) await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
     return bench.device;

@@ -156,7 +156,7 @@ describe("the table of a driver's queries", () => {
       if (shown.includes(plain(agent))) compared += 1;
     }
     // Others are made of several replies, or shown in part.
-    expect(compared).toBeGreaterThan(3);
+    expect(compared).toBeGreaterThan(2);
   });
 
   it.each(names)("a reading of the whole device changes nothing on it: %s", async (name) => {

@@ -137,7 +137,6 @@ const cases: readonly SavedCase[] = [
     query: "show running-config key chain | exclude key-string",
     reply: texts.chains,
     shows: { chains: { "ls-Hu0-0-0-1-a": [{ ckn: cknOf(1) }] } },
-    unknown: ["chains bgp: unparsed"],
   },
   {
     query: "show running-config router bgp | exclude password",

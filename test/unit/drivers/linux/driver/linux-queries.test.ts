@@ -7,6 +7,7 @@ import { octets, type SavedCase, tryRows } from "../../query-kit.ts";
 const recorded = (name: string): string =>
   readFileSync(join(import.meta.dirname, "../../../recorded", name), "utf8");
 const json = JSON.stringify;
+const some = (row: object): unknown => expect.arrayContaining([expect.objectContaining(row)]);
 const never = "the whole reply: unparsed";
 
 const sas = `list-sa event {
@@ -118,7 +119,7 @@ const cases: readonly SavedCase[] = [
   {
     query: "netlink RTM_GETLINK",
     reply: recorded("links.hex"),
-    shows: { links: [{ name: "lo" }] },
+    shows: { links: some({ name: "lo" }) },
   },
   {
     query: "netlink RTM_GETADDR",
@@ -137,7 +138,7 @@ const cases: readonly SavedCase[] = [
   {
     query: "netlink MACSEC_CMD_GET_TXSC",
     reply: recorded("macsec.hex"),
-    shows: { secys: [{ secy: {} }] },
+    shows: { secys: some({ link: 4 }) },
   },
   {
     query: "netlink ETHTOOL_MSG_LINKMODES_GET",
