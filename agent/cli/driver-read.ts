@@ -127,7 +127,8 @@ function linesOf(value: unknown, depth: number): readonly string[] {
   const indent = "  ".repeat(depth);
   return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
     if (typeof inner !== "object" || inner === null) {
-      return [`${indent}${visible(key)}: ${inner === null ? "-" : String(inner)}`];
+      const text = typeof inner === "string" ? inner : JSON.stringify(inner);
+      return [`${indent}${visible(key)}: ${inner === null ? "-" : text}`];
     }
     const below = linesOf(inner, depth + 1);
     return [`${indent}${visible(key)}:${below.length === 0 ? " none" : ""}`, ...below];

@@ -56,37 +56,7 @@ export function registerDeviceVerbs(program: Command): void {
 }
 
 export function registerSelf(program: Command, launch: Launch): void {
-  const driver = program.command("driver").description("the device drivers of this version");
-  verb(
-    driver.command("list").description("every driver and what it offers"),
-    "linkseal driver list",
-  ).action(listDrivers);
-  verb(
-    risky(
-      driver
-        .command("check [file]")
-        .description("try every conformance case on a router of a lab; exit status 4 if one fails")
-        .requiredOption("--device <name>", "a device of FILE; to be written to, a lab's own")
-        .option("--port <port>", "a port of it that may be written to; given twice", collected)
-        .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed")
-        .option("--read-only", "send the queries alone to any device, and show what is understood")
-        .option("--bundle <file>", "with --read-only: write the replies, fit to show outside"),
-    ),
-    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
-      "--accept-risk=lab-device",
-  ).action(checkDriver);
-  verb(
-    driver
-      .command("read [file]")
-      .description("show what a driver understands of a saved reply; exit status 4 if not all")
-      .requiredOption("--driver <name>", "the driver whose reader is used")
-      .option("--query <text>", "the query that FILE (or - for standard input) is the reply to")
-      .option("--release <release>", "release of the device, for the record")
-      .option("--model <model>", "model of the device, for the record")
-      .option("--list", "list the queries that the driver sends, and what each is for")
-      .option("--bundle <file>", "read a bundle of `driver check --read-only`"),
-    "linkseal driver read --driver iosxe --query 'show mka sessions detail' reply.txt",
-  ).action(readReply);
+  registerDrivers(program);
   verb(
     program.command("version").description("version of linkseal and Node"),
     "linkseal version",
@@ -137,6 +107,40 @@ export function registerSelf(program: Command, launch: Launch): void {
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",
   ).action((port: string, options: ParticipantOptions) => runParticipant(launch, port, options));
+}
+
+function registerDrivers(program: Command): void {
+  const driver = program.command("driver").description("the device drivers of this version");
+  verb(
+    driver.command("list").description("every driver and what it offers"),
+    "linkseal driver list",
+  ).action(listDrivers);
+  verb(
+    risky(
+      driver
+        .command("check [file]")
+        .description("try every conformance case on a router of a lab; exit status 4 if one fails")
+        .requiredOption("--device <name>", "a device of FILE; to be written to, a lab's own")
+        .option("--port <port>", "a port of it that may be written to; given twice", collected)
+        .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed")
+        .option("--read-only", "send the queries alone to any device, and show what is understood")
+        .option("--bundle <file>", "with --read-only: write the replies, fit to show outside"),
+    ),
+    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
+      "--accept-risk=lab-device",
+  ).action(checkDriver);
+  verb(
+    driver
+      .command("read [file]")
+      .description("show what a driver understands of a saved reply; exit status 4 if not all")
+      .requiredOption("--driver <name>", "the driver whose reader is used")
+      .option("--query <text>", "the query that FILE (or - for standard input) is the reply to")
+      .option("--release <release>", "release of the device, for the record")
+      .option("--model <model>", "model of the device, for the record")
+      .option("--list", "list the queries that the driver sends, and what each is for")
+      .option("--bundle <file>", "read a bundle of `driver check --read-only`"),
+    "linkseal driver read --driver iosxe --query 'show mka sessions detail' reply.txt",
+  ).action(readReply);
 }
 
 const logLevel = (): Option =>

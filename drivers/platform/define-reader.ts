@@ -23,7 +23,9 @@ import {
 
 /** One query that was sent, and its reply as text. */
 export interface Exchange {
+  /** The query, with the values of its variable words. */
   readonly query: string;
+  /** Its row of the table. */
   readonly row: QueryRow;
   /** `why`: there is none, because the device refused the query or its reply has no such form. */
   readonly reply: string | { readonly why: UnknownWhy };
@@ -58,7 +60,7 @@ export interface QueryReader {
 }
 
 /** A reply without names, addresses and secrets. */
-export interface DisguisedReply {
+interface DisguisedReply {
   readonly query: string;
   readonly text: string;
 }
@@ -74,7 +76,9 @@ export interface ReplyForm<Q, R> {
    * @throws RangeError as `read` does
    */
   readonly decode: (octets: Uint8Array, query: string) => Promise<Decoded<R> | undefined>;
+  /** Writes a reply as text that `decode` reads. */
   readonly encode: (reply: R) => string;
+  /** Writes a reply with disguised words. */
   readonly disguise: (reply: R, words: Disguise) => string;
 }
 

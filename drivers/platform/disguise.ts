@@ -25,7 +25,7 @@ export function isWordClass(text: unknown): text is WordClass {
  */
 const secretPattern = new RegExp(
   [
-    String.raw`pass(?:word|phrase|wd)`,
+    "pass(?:word|phrase|wd)",
     "secret",
     "key[- ]?(?:string|octet)",
     "pre[- ]?shared",
@@ -80,6 +80,7 @@ interface Shared {
   readonly classes: WordClass[];
 }
 
+/** Disguises the words of texts, all of one bundle alike. */
 export class Disguise {
   readonly #shared: Shared;
   readonly #vocabulary: ReadonlySet<string>;

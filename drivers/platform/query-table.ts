@@ -43,7 +43,9 @@ export interface Understanding {
 
 /** A reader's result before it is made plain. */
 export interface ReadResult {
+  /** What was understood, by names. */
   readonly value: object;
+  /** The values that are missing; absent = none. */
   readonly gaps?: readonly Gap[];
 }
 
@@ -67,17 +69,21 @@ export function nameOf(text: string): string {
 }
 
 /** When a query is sent by a reading of the whole device. */
-export type Over = "once" | "ports" | "peers" | "onDemand";
+type Over = "once" | "ports" | "peers" | "onDemand";
 
 /** A row of the table: `Q` is a query of the platform, `R` its reply. */
 export interface TableRow<Q, R> extends Pick<QueryRow, "purpose" | "standing" | "source"> {
+  /** Makes the query. */
   readonly ask: (values: Values) => Q;
   /** Replaces a name that would be the text of a whole filter. */
   readonly name?: string;
+  /** As `alias` of `QueryRow`. */
   readonly alias?: string;
+  /** When a reading of the whole device sends it. */
   readonly over: Over;
   /** What a device must offer, or the query is not known there. */
   readonly needs?: "ipsec";
+  /** The reply is configuration; absent = it is state. */
   readonly reply?: "configuration";
   /** Reads a reply with the agent's own reader; undefined = it is not understood. */
   readonly read: (reply: R, values: Partial<Values>) => ReadResult | undefined;

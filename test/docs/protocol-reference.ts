@@ -136,8 +136,8 @@ The agent does not serve these: the command prints them.
 - \`linkseal.queries/1\` has \`queries\`, each with \`name\`, \`purpose\`, \`reply\` (\`state\` or
   \`configuration\`), \`standing\` (\`confirmed\`, \`documented\`, \`inferred\`, \`unknown\`),
   \`source\`, and \`alias\` where a command line has another name for it.
-- \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and \`replies\`, each
-  with \`query\` and \`text\`, or with \`why\` where there is none.
+- \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and
+  \`replies\`, each with \`query\` and \`text\`, or with \`why\` where there is none.
 
 ## Reasons of a campaign
 

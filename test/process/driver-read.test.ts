@@ -1,5 +1,5 @@
-// `linkseal driver read` and `linkseal driver check --read-only`, as an operator runs them: on files,
-// and on simulated routers behind SSH.
+// `linkseal driver read` and `linkseal driver check --read-only`, as an operator runs them: on
+// files, and on simulated routers behind SSH.
 
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs";

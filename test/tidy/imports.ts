@@ -43,8 +43,12 @@ const importTable: readonly TableRow[] = [
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise|query-table)\.ts$/,
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
     why: "queries and the readers of their replies are shown in one way, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/query-table\.ts$/,
+    why: "what a row of a table of queries is, and how its reader reports gaps",
   },
   {
     edge: /^drivers\/[a-z]+\/queries\.ts -> drivers\/platform\/reader-forms\.ts$/,

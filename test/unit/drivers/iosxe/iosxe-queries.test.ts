@@ -89,7 +89,8 @@ const cases: readonly SavedCase[] = [
   {
     query: "show version",
     reply:
-      "Cisco IOS XE Software, Version 17.12.01a\nSystem restarted at 10:00:00 UTC Mon Nov 2 2026\n" +
+      "Cisco IOS XE Software, Version 17.12.01a\n" +
+      "System restarted at 10:00:00 UTC Mon Nov 2 2026\n" +
       "cisco C8500-12X4QC (1RU) processor",
     shows: { version: "17.12.1", platform: "c8500-12x4qc", boot: "10:00:00 UTC Mon Nov 2 2026" },
   },
@@ -166,7 +167,8 @@ const cases: readonly SavedCase[] = [
   {
     query: "show bgp all neighbors",
     reply:
-      "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076, external link\n" +
+      "For address family: IPv4 Unicast\n" +
+      "BGP neighbor is 198.51.100.2,  remote AS 12076, external link\n" +
       "  BGP state = Established, up for 3d04h",
     shows: { peers: { " 198.51.100.2": { state: "Established" } } },
   },

@@ -218,7 +218,8 @@ const cases: readonly SavedCase[] = [
   {
     query: "ping host 192.0.2.2 interface et-0/0/0.0 count 5 rapid",
     reply: reply(
-      `<ping-results><probe-results-summary>${leaves({ "probes-sent": 5, "responses-received": 4 })}`,
+      "<ping-results><probe-results-summary>",
+      leaves({ "probes-sent": 5, "responses-received": 4 }),
       "</probe-results-summary></ping-results>",
     ),
     shows: { sent: 5, answered: 4 },

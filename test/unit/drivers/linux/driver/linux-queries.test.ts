@@ -144,7 +144,8 @@ const cases: readonly SavedCase[] = [
     query: "netlink ETHTOOL_MSG_LINKMODES_GET",
     // Link 2 with 10 Gbit/s.
     reply:
-      "28000000 1500 0200 00000000 00000000 04 01 00 00 0c00 0180 0800 0100 02000000 0800 0500 10270000",
+      "28000000 1500 0200 00000000 00000000 04 01 00 00" +
+      "0c00 0180 0800 0100 02000000 0800 0500 10270000",
     shows: { speeds: [{ link: 2, bitsPerSecond: 1e10 }] },
   },
 ];
