@@ -3,6 +3,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { errnoOf } from "../host/folder.ts";
+import { closeConnections } from "../host/host.ts";
 import { visible } from "../model/text.ts";
 import { driverBundle, type Read, readOf } from "../operate/driver-reads.ts";
 import { readConfig } from "./config-file.ts";
@@ -37,7 +38,8 @@ export async function contactDevice(
   const where = ports.length === 0 ? "no port" : ports.map(visible).join(", ");
   session.note(`${visible(device.name)}: queries alone are sent, about ${where}; none changes it`);
   const never = new AbortController().signal;
-  const exchanges = await reader.ask(targetOf(device), labWorld(session), ports, never);
+  const asked = reader.ask(targetOf(device), labWorld(session), ports, never);
+  const exchanges = await asked.finally(closeConnections);
   if (options.bundle !== undefined) {
     const bundle = await driverBundle(driver, reader, exchanges);
     await write(options.bundle, `${JSON.stringify(bundle)}\n`);

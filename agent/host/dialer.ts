@@ -51,6 +51,15 @@ function loadShells(): Promise<Shells> {
   return shells;
 }
 
+/**
+ * Closes the SSH connections that stay open for a next session, so that a command can end at once:
+ * their keepalives would hold it for two minutes.
+ */
+export async function closeConnections(): Promise<void> {
+  await (await shells)?.[Symbol.asyncDispose]();
+  shells = undefined;
+}
+
 let agents: Promise<SnmpAgents> | undefined;
 
 function loadAgents(): Promise<SnmpAgents> {
