@@ -103,7 +103,7 @@ describe("linkseal driver read", () => {
       `BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n${name}`,
     );
     const { out } = await read("--driver", "iosxe", "--query", "show bgp all neighbors", file);
-    expect(out).toContain("BGP");
+    expect(out).toContain(String.raw`\u202eX 192.0.2.1:`);
     expect(/[\u0080-\u009f\u202e]/.test(out)).toBe(false);
   });
 
