@@ -9,7 +9,7 @@ import type { PortName } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";
-import { closeConnections, hostDialer, hostEntropy } from "../host/host.ts";
+import { closingConnections, hostDialer, hostEntropy } from "../host/host.ts";
 import type { Desired, DesiredDevice } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
 import { readConfig } from "./config-file.ts";
@@ -51,8 +51,9 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   };
   const world = labWorld(session);
   const ends = tunnel === undefined ? {} : { tunnel };
-  const checked = checkDriver({ driver, target, world, ports, ...ends, report });
-  const verdicts = await checked.finally(closeConnections);
+  const verdicts = await closingConnections(() =>
+    checkDriver({ driver, target, world, ports, ...ends, report }),
+  );
   const rows = [...verdicts].map(
     ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
   );

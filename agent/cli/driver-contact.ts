@@ -3,7 +3,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { errnoOf } from "../host/folder.ts";
-import { closeConnections } from "../host/host.ts";
+import { closingConnections } from "../host/host.ts";
 import { visible } from "../model/text.ts";
 import { driverBundle, type Read, readOf } from "../operate/driver-reads.ts";
 import { readConfig } from "./config-file.ts";
@@ -29,7 +29,8 @@ export async function contactDevice(
   }
   const { driver } = device;
   const reader = readerOf(driver);
-  if (reader.ask === undefined) {
+  const { ask } = reader;
+  if (ask === undefined) {
     throw usage(`${driver} is not asked over a session`, "linkseal doctor");
   }
   const links = groups.flatMap((group) => group.links);
@@ -38,8 +39,9 @@ export async function contactDevice(
   const where = ports.length === 0 ? "no port" : ports.map(visible).join(", ");
   session.note(`${visible(device.name)}: queries alone are sent, about ${where}; none changes it`);
   const never = new AbortController().signal;
-  const asked = reader.ask(targetOf(device), labWorld(session), ports, never);
-  const exchanges = await asked.finally(closeConnections);
+  const exchanges = await closingConnections(() =>
+    ask(targetOf(device), labWorld(session), ports, never),
+  );
   if (options.bundle !== undefined) {
     const bundle = await driverBundle(driver, reader, exchanges);
     await write(options.bundle, `${JSON.stringify(bundle)}\n`);
