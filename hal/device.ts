@@ -162,10 +162,11 @@ export interface Device extends AsyncDisposable {
    */
   probe?(port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
   /**
-   * Returns the port that carries traffic to this address, to protect the management path;
-   * undefined = not known.
+   * Returns the ports by which traffic to this address may leave, to protect the management path:
+   * by each next hop, in each routing instance, and by each member of an aggregate. undefined =
+   * not known.
    */
-  routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined>;
+  routesTo(address: string, signal: AbortSignal): Promise<readonly PortName[] | undefined>;
 }
 
 /** How many packets a probe sent and how many were answered. */

@@ -49,7 +49,15 @@ export const parts: readonly Part[] = [
     "fleet",
     "agents under faults, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
-    named("fleet", ["arm-lost", "junos-cut", "rotation", "start", "tunnel-gateway", "tunnels"]),
+    named("fleet", [
+      "arm-lost",
+      "junos-cut",
+      "rotation",
+      "routing-instances",
+      "start",
+      "tunnel-gateway",
+      "tunnels",
+    ]),
     named("conformance", ["vendors-served"]),
   ),
   long(
@@ -114,6 +122,11 @@ export const parts: readonly Part[] = [
       "drivers/transport/vici",
       "agent/rotation/window",
     ]),
+  ),
+  long(
+    "dirty",
+    "a hundred thousand changes of real layouts for each reader of a router's answers",
+    named("unit", ["drivers/iosxe/iosxe-dirty", "drivers/iosxr/iosxr-dirty"]),
   ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {

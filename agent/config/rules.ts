@@ -7,6 +7,7 @@ import type { RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
+import { placementRules } from "./placement-rules.ts";
 import { rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
@@ -90,6 +91,7 @@ export const rules: readonly Rule[] = [
       }
     },
   },
+  ...placementRules,
   { says: "A vault secret belongs to one link: as its CAK, or as its CKN.", find: sharedSecrets },
   {
     says:

@@ -62,6 +62,8 @@ const causeTexts: CauseTexts = {
   "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
   "port.drifted": ({ leaf, observed, wanted }) =>
     `${leaf} of the port is ${observed} where ${wanted} was accepted: correct that first`,
+  "port.aggregated": ({ aggregate, members }) =>
+    `${aggregate} has ${members} members, and linkseal drains a link that has none beside it`,
   "farEnd.is": ({ far }) => `the far end is ${far}`,
   "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,

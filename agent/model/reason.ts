@@ -106,6 +106,7 @@ export type GateCause =
   | { readonly code: "gate.window"; readonly cause: WindowCause }
   | { readonly code: "gate.ownPath"; readonly path: "overThisLink" | "unknown" }
   | { readonly code: "gate.leftoverKey"; readonly sibling: string; readonly keys: number }
+  | { readonly code: "port.aggregated"; readonly aggregate: string; readonly members: number }
   | {
       readonly code: "port.drifted";
       readonly leaf: string;

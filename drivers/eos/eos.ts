@@ -3,6 +3,7 @@
 
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { rejected } from "../platform/port-change.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -65,8 +66,11 @@ export const dialect: Dialect<Cli> = {
     return capabilitiesOf(offers, await queryOf(cli, signal).value("version", readSoftware));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    return readRouteTo(await cli.run([routeTo(address)], "none", signal));
+  async routesTo(cli, address, signal) {
+    const query = queryOf(cli, signal);
+    const { aggregates } = await query.value("config", readConfig);
+    const queries = [() => query.result(routeTo(address), readRouteTo)];
+    return await portsTowards(queries, aggregates);
   },
   async probe(cli, port, count, signal) {
     const query = queryOf(cli, signal);

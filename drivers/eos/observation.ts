@@ -10,13 +10,15 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
+import { defaultVrf } from "./names.ts";
 import { drainsOf, planOf } from "./plan.ts";
 import {
   bgpSession,
@@ -91,7 +93,10 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
           ),
         ),
       session: ({ address, vrf, port }, reported) =>
-        bgpSession(port, address, reported.get(peerKey(vrf, address))),
+        bgpSession(
+          placeOf(port, address, vrf === defaultVrf ? undefined : vrf),
+          reported.get(peerKey(vrf, address)),
+        ),
     }),
   });
 }
@@ -111,6 +116,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
   const session = sessionOf(port, results, plan?.settings, at);
   return {
     port,
+    ...aggregateReading(config, port, at),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: ofPlan(({ settings }) => settings),

@@ -3,9 +3,9 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { sessionTo } from "../platform/router-observation.ts";
+import { type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import { flagIn, listIn, numberIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
-import { isPort, portOfUnit } from "./names.ts";
+import { isPort } from "./names.ts";
 
 export interface Software {
   readonly model: string;
@@ -116,8 +116,8 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
 
 export const peerKey = (vrf: string, address: string): string => `${vrf} ${address}`;
 
-export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
-  sessionTo({ port, peer }, found?.state, "the session is idle", found?.idleReason || undefined);
+export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession =>
+  sessionTo(place, found?.state, "the session is idle", found?.idleReason || undefined);
 
 /**
  * Returns the routes that came from one neighbour; `best` = in use, also beside others of equal
@@ -150,16 +150,25 @@ function isInUse(path: unknown): boolean | undefined {
   return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
 }
 
-/** Returns the interface of the route in use, without its unit; undefined = none is known. */
-export function readRouteTo(text: string): string | undefined {
-  const vrf = recordIn(recordIn(parse(text), "vrfs"), "default");
-  for (const [, route] of rowsIn(vrf, "routes") ?? []) {
-    for (const via of listIn(route, "vias") ?? []) {
-      const out = textIn(recordOf(via), "interface");
-      if (out !== undefined && out !== "") return portOfUnit(out) ?? out;
+/**
+ * Returns the interfaces of all next hops in every VRF; none = there is no route. undefined = the
+ * way of one of them is not known.
+ */
+export function readRouteTo(text: string): readonly string[] | undefined {
+  const vrfs = rowsIn(parse(text), "vrfs");
+  if (vrfs === undefined) return undefined;
+  const names: string[] = [];
+  for (const [, vrf] of vrfs) {
+    const routes = rowsIn(vrf, "routes");
+    if (routes === undefined) return undefined;
+    for (const [, route] of routes) {
+      const hops = listIn(route, "vias")?.map((via) => textIn(recordOf(via), "interface")) ?? [];
+      const known = hops.flatMap((name) => (name === undefined || name === "" ? [] : [name]));
+      if (known.length === 0 || known.length < hops.length) return undefined;
+      names.push(...known);
     }
   }
-  return undefined;
+  return names;
 }
 
 export function readPing(text: string): { sent: number; answered: number } | undefined {

@@ -2,6 +2,7 @@
 
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
@@ -13,11 +14,12 @@ import { element, elementWith, type XmlElement, type XmlOut } from "../transport
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";
-import { operation, ping } from "./operations.ts";
+import { ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
+  peerOf,
   readCommits,
   readInterfaces,
   readPeers,
@@ -59,15 +61,19 @@ export const dialect: Dialect<Netconf> = {
     return capabilitiesOf(offers, software);
   },
   observe,
-  async routeTo(session, address, signal) {
-    return readRouteTo(await session.call(operation("routeTo", address), "none", signal));
+  async routesTo(session, address, signal) {
+    const query = queryOf(session, signal);
+    const { aggregates } = await query.value(getConfig(), readConfig);
+    // The reply has the tables of all routing instances.
+    const queries = [() => query.result("routeTo", readRouteTo, address)];
+    return await portsTowards(queries, aggregates);
   },
   async probe(session, port, count, signal) {
     const query = queryOf(session, signal);
     const config = await query.value(getConfig(), readConfig);
-    const [first] = neighboursOn(config, port).flatMap(({ address }) => {
-      const unit = portOf(config, address)?.unit;
-      return unit === undefined ? [] : [() => ping(address, unit, count)];
+    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+      const unit = portOf(config, neighbour)?.unit;
+      return unit === undefined ? [] : [() => ping(neighbour, unit, count)];
     });
     return await pingFarEnd(query, port, first?.(), readPing);
   },
@@ -132,8 +138,8 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
-    const rendered = renderChange(before, after, config, (address) => {
-      const peer = peers.get(address);
+    const rendered = renderChange(before, after, config, (neighbour) => {
+      const peer = peerOf(peers, neighbour);
       return peer === "ambiguous" ? undefined : peer?.localAs;
     });
     if (rendered !== undefined) return rendered;

@@ -11,9 +11,10 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
@@ -93,16 +94,17 @@ export async function observe(
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
       ...{ config, peers, drainsOf },
-      portOf: (own, { address }) => portOf(own, address)?.port,
+      portOf: (own, one) => portOf(own, one)?.port,
       routes: (ours) =>
         Promise.all(
-          ours.map(({ address, port }) =>
-            query.result("received", (reply) => readRoutes(reply, port), address),
+          ours.map(({ address, instance, port }) =>
+            query.result("received", (reply) => readRoutes(reply, port, instance), address),
           ),
         ),
       session({ port, ...one }, reported) {
         const peer = peerOf(reported, one);
-        return peer === "ambiguous" ? undefined : bgpSession(port, one.address, peer);
+        const place = placeOf(port, one.address, one.instance);
+        return peer === "ambiguous" ? undefined : bgpSession(place, peer);
       },
     }),
   });
@@ -137,6 +139,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
       : reading(from, at, (reported) => read(reported.get(port) ?? []));
   return {
     port,
+    ...aggregateReading(config, port, at),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: settingsOf(port, results, at),

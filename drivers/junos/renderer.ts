@@ -17,8 +17,8 @@ import type { PlannedKey, PortPlan } from "./plan.ts";
 /** Edits whose trees are put into `<configuration>`. */
 type RenderedChange = RenderedOf<XmlOut>;
 
-/** Returns our AS number for the address of a neighbour; undefined = BGP does not report it. */
-export type LocalAs = (address: string) => string | undefined;
+/** Returns our AS number for a neighbour; undefined = BGP does not report it. */
+export type LocalAs = (neighbour: Neighbour) => string | undefined;
 
 const deleted = { operation: "delete" } as const;
 const gone = (name: string, ...children: readonly XmlPart[]): XmlOut =>
@@ -177,7 +177,7 @@ function renderDrains(
   for (const neighbour of neighboursOn(config, after.port)) {
     for (const means of ends) trees.push(...endOf(means, neighbour));
     for (const means of begins) {
-      const begun = beginningOf(means, neighbour, localAs(neighbour.address), config);
+      const begun = beginningOf(means, neighbour, localAs(neighbour), config);
       if (begun === undefined) return undefined;
       trees.push(...begun);
     }
@@ -185,8 +185,12 @@ function renderDrains(
   return { sent: trees, lines };
 }
 
-const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
-  element("protocols", element("bgp", element("group", element("name", group), neighbour)));
+function inGroup({ group, instance }: Neighbour, neighbour: XmlOut): XmlOut {
+  const named = element("group", element("name", group), neighbour);
+  const protocols = element("protocols", element("bgp", named));
+  if (instance === undefined) return protocols;
+  return element("routing-instances", element("instance", element("name", instance), protocols));
+}
 
 const at = (neighbour: Neighbour, ...children: readonly XmlOut[]): XmlOut =>
   inGroup(neighbour, element("neighbor", element("name", neighbour.address), ...children));

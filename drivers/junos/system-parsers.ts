@@ -4,7 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
-import { sessionTo } from "../platform/router-observation.ts";
+import { type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import type { Neighbour } from "./config.ts";
@@ -104,12 +104,17 @@ export interface Peer {
   readonly state: string;
   readonly lastError: string;
   readonly localAs: string | undefined;
-  /** The reply names the routing instance. */
-  readonly isNamed: boolean;
 }
 
-/** The peers of the instance that we configure; "ambiguous" for an address whose peers differ. */
+/**
+ * The peers by `peerKey`; those that the reply does not place in an instance are by their address
+ * alone. "ambiguous" = peers of one key differ.
+ */
 export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
+
+/** The key of a peer in a routing instance; undefined = the one without a name. */
+const peerKey = (instance: string | undefined, address: string): string =>
+  `${instance ?? "master"} ${address}`;
 
 /**
  * Names that Junos gives to the routing instance without a name in the configuration; no other
@@ -118,9 +123,9 @@ export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
 const ownInstances: ReadonlySet<string> = new Set(["master", "default"]);
 
 /**
- * Returns the peers by address of the neighbour. The reply has the peers of all routing instances,
- * and one address may be in several. Some releases do not name the instance of a peer: then peers
- * of one address that differ are "ambiguous". undefined = a peer is not understood.
+ * Returns the peers. The reply has those of all routing instances, and one address may be in
+ * several. Some releases do not name the instance of a peer: then peers of one address that differ
+ * are "ambiguous". undefined = a peer is not understood.
  */
 export function readPeers(reply: XmlElement): Peers | undefined {
   if (everyOf(reply, "bgp-information").length === 0) return undefined;
@@ -131,11 +136,11 @@ export function readPeers(reply: XmlElement): Peers | undefined {
     const state = textOf(one, "peer-state");
     if (address === undefined || state === undefined) return undefined;
     const instance = textOf(one, "peer-cfg-rti") || textOf(one, "peer-fwd-rti");
-    if (instance && !ownInstances.has(instance)) continue;
     const lastError = textOf(one, "last-error") ?? "None";
-    const isNamed = Boolean(instance);
-    const peer: Peer = { state, lastError, localAs: textOf(one, "local-as"), isNamed };
-    peers.set(address, isSame(peers.get(address) ?? peer, peer) ? peer : "ambiguous");
+    const peer: Peer = { state, lastError, localAs: textOf(one, "local-as") };
+    const named = instance && ownInstances.has(instance) ? undefined : instance;
+    const key = instance ? peerKey(named, address) : address;
+    peers.set(key, isSame(peers.get(key) ?? peer, peer) ? peer : "ambiguous");
   }
   return peers;
 }
@@ -151,41 +156,48 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
  */
 export function peerOf(
   peers: Peers,
-  { address, isInactive }: Pick<Neighbour, "address" | "isInactive">,
+  { address, instance, isInactive }: Pick<Neighbour, "address" | "instance" | "isInactive">,
 ): Peer | "ambiguous" | undefined {
-  const found = peers.get(address);
-  const isForeign = isInactive && found !== "ambiguous" && found?.isNamed === false;
-  return isForeign ? "ambiguous" : found;
+  const named = peers.get(peerKey(instance, address));
+  if (named !== undefined) return named;
+  const unnamed = peers.get(address);
+  return isInactive && unnamed !== undefined ? "ambiguous" : unnamed;
 }
 
-export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
+export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession =>
   sessionTo(
-    { port, peer },
+    place,
     found?.state,
     "the last session ended with",
     found?.lastError === "None" ? undefined : found?.lastError,
   );
 
-/**
- * Tables of the instance that we configure; the tables of others begin with the name of their
- * instance.
- */
-const ownTables: ReadonlySet<string> = new Set(["inet.0", "inet6.0"]);
+/** Returns the tables of a routing instance; they begin with its name. */
+function tablesOf(instance: string | undefined): readonly string[] {
+  return ["inet.0", "inet6.0"].map((table) =>
+    instance === undefined ? table : `${instance}.${table}`,
+  );
+}
 
 /**
- * Returns the routes that came from one neighbour; `best` = in use. undefined = one of them, or its
- * table, is not understood.
+ * Returns the routes that came from one neighbour in its routing instance; `best` = in use.
+ * undefined = one of them, or its table, is not understood.
  */
-export function readRoutes(reply: XmlElement, port: PortName): readonly Route[] | undefined {
+export function readRoutes(
+  reply: XmlElement,
+  port: PortName,
+  instance: string | undefined,
+): readonly Route[] | undefined {
   if (everyOf(reply, "route-information").length === 0) return undefined;
   const tables = everyOf(reply, "route-table");
   const rows = tables.flatMap((table) => childrenOf(table, "rt"));
   if (rows.length !== everyOf(reply, "rt").length) return undefined;
+  const own = tablesOf(instance);
   const routes: Route[] = [];
   for (const table of tables) {
     const name = textOf(table, "table-name");
     if (name === undefined) return undefined;
-    if (!ownTables.has(name)) continue;
+    if (!own.includes(name)) continue;
     for (const one of childrenOf(table, "rt")) {
       const prefix = prefixOf(one);
       const active = childrenOf(one, "rt-entry").map(isActive);
@@ -214,16 +226,29 @@ export function isActive(entry: XmlElement): boolean | undefined {
   return /^[*+@#]$/.test(tag) ? true : undefined;
 }
 
-/** Returns the interface of the route in use, without its unit; undefined = none is known. */
-export function readRouteTo(reply: XmlElement): string | undefined {
+/** A route of these kinds sends nothing, or looks on in a table that the reply has as well. */
+const wayless = /^(?:discard|reject|receive|table|multicast)/i;
+
+/**
+ * Returns the interfaces of all next hops of the routes in use, in every table; none = there is no
+ * route. undefined = the way of one of them is not known.
+ */
+export function readRouteTo(reply: XmlElement): readonly string[] | undefined {
+  if (everyOf(reply, "route-information").length === 0) return undefined;
+  const names: string[] = [];
   for (const entry of everyOf(reply, "rt-entry")) {
-    if (textOf(entry, "active-tag") !== "*") continue;
-    for (const hop of childrenOf(entry, "nh")) {
-      const via = textOf(hop, "via") ?? textOf(hop, "nh-local-interface");
-      if (via !== undefined && via !== "") return via.replace(/\.\d+$/, "");
-    }
+    const isUsed = isActive(entry);
+    if (isUsed === undefined) return undefined;
+    if (!isUsed) continue;
+    const hops = childrenOf(entry, "nh").map(
+      (hop) => textOf(hop, "via") || textOf(hop, "nh-local-interface") || undefined,
+    );
+    const known = hops.filter((name) => name !== undefined);
+    const isWayless = wayless.test(textOf(entry, "nh-type") ?? "");
+    if (known.length < hops.length || (known.length === 0 && !isWayless)) return undefined;
+    names.push(...known);
   }
-  return undefined;
+  return names;
 }
 
 export function readPing(reply: XmlElement): { sent: number; answered: number } | undefined {

@@ -158,9 +158,17 @@ export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaS
 
 const remarkMax = 100;
 
+/** The neighbour of a session: its port, its address, and its routing instance. */
+export type SessionPlace = Pick<BgpSession, "port" | "peer" | "vrf">;
+
+/** Makes the place of a session; `vrf` undefined = the default routing instance. */
+export function placeOf(port: PortName, peer: string, vrf: string | undefined): SessionPlace {
+  return vrf === undefined ? { port, peer } : { port, peer, vrf };
+}
+
 /** Makes a BGP session; `remark`: why the last session ended; undefined = not known. */
 export function sessionTo(
-  at: Pick<BgpSession, "port" | "peer">,
+  at: SessionPlace,
   state: string | undefined,
   what: string,
   remark: string | undefined,

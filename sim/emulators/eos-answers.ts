@@ -7,7 +7,7 @@ import type { Questions } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ConfigSession } from "./eos-config.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
-import { routesFrom } from "./far-end-routes.ts";
+import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
 import type { Block } from "./line-tree.ts";
 import {
   answeredProbes,
@@ -19,15 +19,16 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   portWith,
   protectedPorts,
 } from "./router-facts.ts";
 import type { Printed } from "./terminal.ts";
+import { addressedInterface, interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 export interface EosModel {
   readonly model: string;
   readonly version: string;
+  readonly wiring: Wiring;
   /** The place where the list of sessions names the waiting one: in a row, or beside the rows. */
   readonly timer: "inRow" | "beside";
 }
@@ -73,14 +74,18 @@ export const states: Questions<EosConfiguration, Json> = [
   [/^mac security participants detail$/, ({ router }) => participants(router)],
   [/^mac security counters detail$/, ({ router }) => counters(router)],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
   [
-    /^bgp summary vrf all$/,
-    (emulator) => bgpSummary(emulator.router, (peer) => emulator.isShut(peer)),
+    /^(?:ip|ipv6) route vrf all ([0-9a-f.:]+)$/,
+    ({ router, model }, address = "") => routeTo(router, model.wiring, address),
   ],
+  [/^bgp summary vrf all$/, (emulator) => bgpSummary(emulator)],
   [
-    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
-    ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
+    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes(?: vrf (\S+))?$/,
+    ({ router, model: { wiring } }, version, peer = "", vrf) => {
+      const family = version === "ip" ? "ipv4" : "ipv6";
+      const isOurs = vrf === wiring.vrf;
+      return received(isOurs ? routesFrom(router, peer, family) : otherRoutes(family), peer, vrf);
+    },
   ],
 ];
 
@@ -324,26 +329,35 @@ function mkaCounters(router: Router): string {
   return `${table.join("\n")}\n`;
 }
 
-function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
+function bgpSummary(emulator: EosConfiguration): Json {
+  const { router, model } = emulator;
   const peers = [...peersOf(router)].map(([port, peer]): [string, Json] => {
     const up = router.bgpUp(port);
-    const idle = isShut(peer) ? { peerStateIdleReason: "Admin" } : {};
-    const state = isShut(peer) ? "Idle" : "Active";
+    const isShut = emulator.isShut(peer);
+    const idle = isShut ? { peerStateIdleReason: "Admin" } : {};
+    const state = isShut ? "Idle" : "Active";
     return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
   });
-  const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
   // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
+  const listed = (vrf: string, all: readonly (readonly unknown[])[]): Json => ({
+    [vrf]: { vrf, routerId: "192.0.2.1", asn: localAs, peers: Object.fromEntries(all) },
+  });
+  const { wiring } = model;
   return {
     vrfs: {
-      default: { ...vrf, peers: Object.fromEntries(peers) },
-      OTHER: { ...vrf, vrf: "OTHER", peers: Object.fromEntries(others) },
+      ...listed(wiring.vrf ?? "default", peers),
+      ...listed(otherInstance(wiring) ?? "default", others),
     },
   };
 }
 
-function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
-  const entries = routesFrom(router, peer, family).map(({ prefix, paths }): [string, Json] => {
+function received(
+  routes: readonly AdvertisedRoute[],
+  peer: string,
+  vrf: string | undefined = "default",
+): Json {
+  const entries = routes.map(({ prefix, paths }): [string, Json] => {
     const bgpRoutePaths = paths.map((active) => {
       const type = { valid: true, active, ecmp: false, ecmpHead: false, ecmpContributor: false };
       return { nextHop: peer, routeType: { ...type, backup: false, stale: false } };
@@ -351,20 +365,31 @@ function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
     const [address, length] = prefix.split("/");
     return [prefix, { address, maskLength: Number(length), bgpRoutePaths }];
   });
-  return { vrfs: { default: { vrf: "default", bgpRouteEntries: Object.fromEntries(entries) } } };
+  return { vrfs: { [vrf]: { vrf, bgpRouteEntries: Object.fromEntries(entries) } } };
 }
 
-function routeTo(router: Router, destination: string): Json {
-  const port = portTowards(router, destination, "Management1");
-  const via = { nexthopAddr: "192.0.2.254", interface: port };
-  const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
-  return { vrfs: { default: { routingDisabled: false, routes } } };
+function routeTo(router: Router, wiring: Wiring, destination: string): Json {
+  const at = { wiring, management: "Management1", managed: undefined, prefix: "Port-Channel" };
+  const routesOf = (vrf: string | undefined): Json => {
+    const port = interfaceTowards(router, destination, vrf, at);
+    const via = { nexthopAddr: "192.0.2.254", interface: port };
+    const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
+    return { routingDisabled: false, routes };
+  };
+  const vrfs = [undefined, wiring.vrf ?? otherInstance(wiring)];
+  return { vrfs: Object.fromEntries(vrfs.map((vrf) => [vrf ?? "default", routesOf(vrf)])) };
 }
 
 /** Prints the answer of `ping` as its Linux does. */
-export function ping(router: Router, host: string, out: string, count: number): string {
+export function ping(
+  { router, model: { wiring } }: EosConfiguration,
+  { host, out, vrf }: { readonly host: string; readonly out: string; readonly vrf?: string },
+  count: number,
+): string {
   const port = portWith(router, host);
-  const answered = answeredProbes(router, port === out ? port : undefined, count);
+  const own = port && addressedInterface(router, port, wiring, "Port-Channel");
+  const isThere = vrf === wiring.vrf && own === out;
+  const answered = answeredProbes(router, isThere ? port : undefined, count);
   const loss = lossOf(count, answered);
   return [
     `PING ${host} (${host}) 72(100) bytes of data.`,

@@ -123,10 +123,11 @@ export class EosShell implements Shell {
       const session = emulator.open(name);
       return this.#edit(session.root, session);
     }
-    const [, host, out = "", count = "5"] =
-      /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
+    const [, vrf, host, out = "", count = "5"] =
+      /^ping (?:vrf (\S+) )?(\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
-      return ping(emulator.router, host, out.replace(/\.\d+$/, ""), Number(count));
+      const instance = vrf === undefined ? {} : { vrf };
+      return ping(emulator, { host, out, ...instance }, Number(count));
     }
     switch (line) {
       case "configure":

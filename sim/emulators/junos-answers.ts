@@ -2,9 +2,10 @@
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
+import { type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Emulator } from "./emulator.ts";
-import { type AdvertisedRoute, routesFrom } from "./far-end-routes.ts";
+import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
+import { bgpIn } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
@@ -14,15 +15,16 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   portWith,
   protectedPorts,
 } from "./router-facts.ts";
+import { addressedInterface, interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 import { child, childText, type XmlNode } from "./xml-text.ts";
 
 export interface Model {
   readonly model: string;
   readonly version: string;
+  readonly wiring: Wiring;
 }
 
 export interface HistoryEntry {
@@ -66,14 +68,14 @@ export const questions = new Map<
   ],
   [
     "get-route-information",
-    ({ current, router }, operation) =>
+    ({ current, router, model }, operation) =>
       child(operation, "protocol") === undefined
-        ? routes(router, operation)
+        ? routes(router, model.wiring, operation)
         : staticRoutes(current, router),
   ],
   ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
   ["get-security-associations-information", ({ router }) => ipsecSas(router)],
-  ["ping", ({ router }, operation) => ping(router, operation)],
+  ["ping", ({ router, model }, operation) => ping(router, model.wiring, operation)],
 ]);
 
 function dateTime(wall: number): Answer {
@@ -226,18 +228,20 @@ function statistics(router: Router): Answer {
 /** From this release on, the answer names the routing instance of a peer. */
 const namesInstances = 19;
 
-function neighbours(router: Router, { version }: Model, configured: ConfigNode): Answer {
-  const groups = entries(at(configured, "protocols", "bgp"), "group");
+function neighbours(router: Router, { version, wiring }: Model, configured: ConfigNode): Answer {
+  const groups = entries(bgpIn(configured, wiring), "group");
   const isActive = (peer: string): boolean =>
     groups.some((group) => entry(group, "neighbor", peer)?.isInactive === false);
   const isNamed = Number.parseInt(version, 10) >= namesInstances;
   const ports = [...peersOf(router)];
   const own = ports.flatMap(([port, peer]) => {
     if (!isActive(peer)) return [];
-    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined);
+    const instance = wiring.vrf ?? "master";
+    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? instance : undefined);
   });
   // The same addresses appear again, in another routing instance.
-  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
+  const other = otherInstance(wiring) ?? "master";
+  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", other));
   return nodes`
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"' {
       ${isNamed ? others : []} ${own} }`;
@@ -255,19 +259,26 @@ const peerOf = (
     peer-state ${up ? "Established" : "Active"};
     last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
 
-function routes(router: Router, question: XmlNode): Answer {
+function routes(router: Router, wiring: Wiring, question: XmlNode): Answer {
   const peer = childText(question, "peer");
-  if (peer !== undefined) return nodes`route-information { ${received(router, peer)} }`;
-  const found = routeTo(router, childText(question, "destination") ?? "");
-  const table = nodes`route-table { table-name inet.0; ${found} }`;
-  return nodes`route-information { ${found.length === 0 ? [] : table} }`;
+  if (peer !== undefined) return nodes`route-information { ${received(router, wiring, peer)} }`;
+  const address = childText(question, "destination") ?? "";
+  const tables = [undefined, wiring.vrf ?? otherInstance(wiring)].flatMap((instance) => {
+    const found = routeTo(router, wiring, instance, address);
+    if (found.length === 0) return [];
+    return nodes`route-table { table-name ${tableOf(instance, "inet.0")}; ${found} }`;
+  });
+  return nodes`route-information { ${tables} }`;
 }
+
+const tableOf = (instance: string | undefined, table: "inet.0" | "inet6.0"): string =>
+  instance === undefined ? table : `${instance}.${table}`;
 
 /**
  * Prints a table for each family, and that of another routing instance, whose peer has the same
  * address.
  */
-function received(router: Router, peer: string): Answer {
+function received(router: Router, wiring: Wiring, peer: string): Answer {
   const table = (name: string, reported: readonly AdvertisedRoute[]): Answer => {
     const rows = reported.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
@@ -283,24 +294,35 @@ function received(router: Router, peer: string): Answer {
         active-route-count ${count}; holddown-route-count 0; hidden-route-count 0; ${rows} }`;
   };
   return [
-    ...table("inet.0", routesFrom(router, peer, "ipv4")),
-    ...table("cust-2.inet.0", [{ prefix: "10.0.0.0/8", paths: [true] }]),
-    ...table("inet6.0", routesFrom(router, peer, "ipv6")),
+    ...table(tableOf(wiring.vrf, "inet.0"), routesFrom(router, peer, "ipv4")),
+    ...table(tableOf(otherInstance(wiring), "inet.0"), otherRoutes("ipv4")),
+    ...table(tableOf(wiring.vrf, "inet6.0"), routesFrom(router, peer, "ipv6")),
   ];
 }
 
-function routeTo(router: Router, address: string): Answer {
-  const port = portTowards(router, address, "fxp0");
+function routeTo(
+  router: Router,
+  wiring: Wiring,
+  instance: string | undefined,
+  address: string,
+): Answer {
+  const at = { wiring, management: "fxp0", managed: undefined, prefix: "ae" };
+  const port = interfaceTowards(router, address, instance, at);
   if (port === undefined) return [];
   return nodes`
     rt { rt-destination 0.0.0.0/0; rt-entry { active-tag *; protocol-name Static;
       nh { selected-next-hop; to 192.0.2.254; via ${`${port}.0`}; } } }`;
 }
 
-function ping(router: Router, question: XmlNode): Answer {
+function ping(router: Router, wiring: Wiring, question: XmlNode): Answer {
   const host = childText(question, "host") ?? "";
   const count = Number(childText(question, "count") ?? 5);
-  const answered = answeredProbes(router, portWith(router, host), count);
+  const port = portWith(router, host);
+  const unit = port && `${addressedInterface(router, port, wiring, "ae")}.0`;
+  const isThere =
+    childText(question, "routing-instance") === wiring.vrf &&
+    childText(question, "interface") === unit;
+  const answered = answeredProbes(router, isThere ? port : undefined, count);
   return nodes`
     ping-results { target-host ${host};
       probe-results-summary { probes-sent ${count}; responses-received ${answered};

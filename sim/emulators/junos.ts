@@ -75,6 +75,7 @@ export const srxModel: RouterModel = {
   },
 };
 
+const recent: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO", wiring: {} };
 const minuteMs = 60_000;
 const defaultMinutes = 10;
 const historyMax = 50;
@@ -89,8 +90,8 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #history: HistoryEntry[] = [];
   #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
 
-  constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
-    super(router, firstTree(router), treeAfter);
+  constructor(router: Router, model: Model = recent) {
+    super(router, firstTree(router, model.wiring), treeAfter);
     this.model = model;
     this.#session = router.openSession();
     this.#candidate = cloneTree(this.current);
@@ -175,7 +176,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       case "commit-configuration":
         return this.#commit(operation);
       case "validate":
-        configFrom(this.#candidate, this.router);
+        configFrom(this.#candidate, this.router, this.model.wiring);
         return ok();
       case "get-config":
         return this.#getConfig(operation);
@@ -249,7 +250,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #commit(operation: XmlNode): Outcome {
     const candidate = this.#candidate;
     if (child(operation, "check") !== undefined) {
-      configFrom(candidate, this.router);
+      configFrom(candidate, this.router, this.model.wiring);
       // A check confirms as well, as documented.
       if (this.#armed !== undefined) this.#confirm("commit check");
       return results();
@@ -294,7 +295,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       if (this.#history[0]?.log !== log) this.#note("linkseal", "netconf", log);
       return;
     }
-    const draft = draftOf(() => configFrom(candidate, router));
+    const draft = draftOf(() => configFrom(candidate, router, this.model.wiring));
     const prepared = engine.prepareDraft(this.#session, draft);
     const within = this.#within(operation);
     engine.commit(prepared.token, within);

@@ -50,6 +50,24 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(session(text).controlledPort).toBe("blocked");
   });
 
+  it("is not understood if a page is cut off, mixed, or counts more than it lists", () => {
+    const whole = page();
+    expect(readSessions(whole)).toHaveLength(1);
+    const rows = whole.split("\n");
+    const end = rows.findIndex((row) => row.startsWith("Potential "));
+    // An identical page begins again, so that the second list may belong to it.
+    expect(readSessions([...rows.slice(0, end), whole].join("\n"))).toBeUndefined();
+    for (const cut of rows.keys()) {
+      if (cut > 1 && cut <= end)
+        expect(readSessions(rows.slice(0, cut).join("\n"))).toBeUndefined();
+    }
+    expect(readSessions(page({ "# of MACsec Capable Live Peers": "2" }))).toBeUndefined();
+    expect(readSessions(whole.replace("No Rx", "Rx").replace("Rx & Tx", "R\u{fffd} & Tx"))).toBe(
+      undefined,
+    );
+    expect(readSessions(`${whole}\nStatus: ACTIVE`)).toBeUndefined();
+  });
+
   it("is on the fallback once the primary key has lost its peer", () => {
     const primary = page({ Status: searching }, 0);
     const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase(), ...fallback });

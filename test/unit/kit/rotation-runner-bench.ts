@@ -118,7 +118,7 @@ type Call =
   | "apply"
   | "recall"
   | "rollback"
-  | "routeTo"
+  | "routesTo"
   | "write"
   | "probe"
   | "put";
@@ -302,9 +302,9 @@ export class RotationRunnerBench {
           : { kind: "pending", transaction: this.#transaction(token) };
       },
       ...(offered.probe === undefined ? {} : { probe: this.#probe }),
-      routeTo: async () => {
-        await this.#call("routeTo");
-        return this.ownRoute;
+      routesTo: async () => {
+        await this.#call("routesTo");
+        return this.ownRoute === undefined ? undefined : [this.ownRoute];
       },
       async [Symbol.asyncDispose]() {},
     };

@@ -70,6 +70,10 @@ const causes: Readonly<{
     { code: "port.drifted", leaf: "suite", observed: "gcm-aes-128", wanted: "gcm-aes-256" },
     "suite of the port is gcm-aes-128 where gcm-aes-256 was accepted: correct that first",
   ],
+  "port.aggregated": [
+    { code: "port.aggregated", aggregate: "ae7", members: 2 },
+    "ae7 has 2 members, and linkseal drains a link that has none beside it",
+  ],
   "farEnd.is": [{ code: "farEnd.is", far: "updating" }, "the far end is updating"],
   "farEnd.apart": [
     { code: "farEnd.apart", far: "old" },

@@ -264,13 +264,14 @@ describe("the rest", () => {
         },
       }),
     );
-    expect(bgpSession(port, "192.0.2.10", reported?.get("BLUE 192.0.2.10"))).toEqual({
+    const place = { port, peer: "192.0.2.10" };
+    expect(bgpSession(place, reported?.get("BLUE 192.0.2.10"))).toEqual({
       port,
       peer: "192.0.2.10",
       up: false,
       trouble: "the session is idle: Admin ",
     });
-    expect(bgpSession(port, "192.0.2.10", reported?.get("default 192.0.2.10")).up).toBe(false);
+    expect(bgpSession(place, reported?.get("default 192.0.2.10")).up).toBe(false);
   });
 
   it("a peer, a prefix or a path that is not understood makes the whole reply unknown", () => {
@@ -341,9 +342,19 @@ describe("the rest", () => {
       JSON.stringify({
         vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: out }] } } } },
       });
-    expect(readRouteTo(way("Ethernet2.100"))).toBe("Ethernet2");
-    expect(readRouteTo(way("Management1"))).toBe("Management1");
+    expect(readRouteTo(way("Ethernet2.100"))).toEqual(["Ethernet2.100"]);
+    expect(readRouteTo(way("Management1"))).toEqual(["Management1"]);
     expect(readRouteTo(way(""))).toBeUndefined();
     expect(readRouteTo("% nothing")).toBeUndefined();
+    const routes = (...names: readonly string[]) => ({
+      routes: { "0.0.0.0/0": { vias: names.map((name) => ({ interface: name })) } },
+    });
+    const vrfs = { MGMT: routes("Management1"), BLUE: routes("Ethernet1", "Ethernet2") };
+    const all = ["Management1", "Ethernet1", "Ethernet2"];
+    expect(readRouteTo(JSON.stringify({ vrfs }))).toEqual(all);
+    const none = { ...vrfs, BLUE: { routes: {} } };
+    expect(readRouteTo(JSON.stringify({ vrfs: none }))).toEqual(["Management1"]);
+    const unread = { ...vrfs, BLUE: {} };
+    expect(readRouteTo(JSON.stringify({ vrfs: unread }))).toBeUndefined();
   });
 });

@@ -142,7 +142,7 @@ function isSecured(reply: XmlElement): boolean {
     reader(reply);
   readSoftware(reply);
   readUptime(reply);
-  readRoutes(reply, "et-0/0/1");
+  readRoutes(reply, "et-0/0/1", undefined);
   const channels = byInterface(reply, "macsec-connection-information");
   const statistics = byInterface(reply, "macsec-statistics")?.get("et-0/0/1");
   readFrames(statistics ?? [], readChannels(channels?.get("et-0/0/1") ?? []));

@@ -9,7 +9,6 @@ import {
 } from "#drivers/junos/macsec-parsers.ts";
 import {
   bgpSession,
-  type Peer,
   peerOf,
   readCommits,
   readInterfaces,
@@ -223,20 +222,16 @@ describe("routing", () => {
         <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
         </rpc-reply>`),
     );
-    const found = (address: string): Peer | undefined => {
-      const peer = peers?.get(address);
-      if (peer === "ambiguous") throw new RangeError("which of them is not known");
-      return peer;
+    const session = (peer: string) => {
+      const found = peers?.get(peer);
+      if (found === "ambiguous") throw new RangeError("which of them is not known");
+      return bgpSession({ port: "p", peer }, found);
     };
-    expect(bgpSession("p", "192.0.2.2", found("192.0.2.2"))).toEqual({
-      port: "p",
-      peer: "192.0.2.2",
-      up: true,
-    });
-    expect(bgpSession("p", "192.0.2.6", found("192.0.2.6")).trouble).toBe(
+    expect(session("192.0.2.2")).toEqual({ port: "p", peer: "192.0.2.2", up: true });
+    expect(session("192.0.2.6").trouble).toBe(
       "the last session ended with: Hold Timer Expired Error",
     );
-    expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
+    expect(session("192.0.2.9").up).toBe(false);
   });
 
   it("peers of other routing instances are kept apart, or their instance is unknown", async () => {
@@ -246,7 +241,7 @@ describe("routing", () => {
         <peer-state>${state}</peer-state></bgp-peer>`;
     const reported = async (...peers: readonly string[]) =>
       readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
-    const one = { address: "192.0.2.2", isInactive: false };
+    const one = { address: "192.0.2.2", instance: undefined, isInactive: false };
     const stateOf = async (...peers: readonly string[]) => {
       const found = peerOf((await reported(...peers)) ?? new Map(), one);
       return found === undefined || found === "ambiguous" ? found : found.state;
@@ -266,6 +261,10 @@ describe("routing", () => {
     const inactive = { ...one, isInactive: true };
     expect(peerOf((await reported(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
     expect(peerOf((await reported(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
+    // The neighbour of the other instance has the session of that instance alone.
+    const both = (await reported(peer(down, "master"), peer(up, "cust-2"))) ?? new Map();
+    expect(peerOf(both, { ...one, instance: "cust-2" })).toMatchObject({ state: up });
+    expect(peerOf(both, { ...one, instance: "cust-3" })).toBeUndefined();
   });
 
   it("routes are unknown if one of them, or its table, is not understood", async () => {
@@ -274,6 +273,7 @@ describe("routing", () => {
         await read(`<r><route-information><route-table>${name}${rows}</route-table>
           </route-information></r>`),
         "p",
+        undefined,
       )?.map(({ best }) => best);
     const row = (prefix: string, ...tags: readonly string[]): string =>
       `<rt><rt-destination>${prefix}</rt-destination>${tags
@@ -297,12 +297,37 @@ describe("routing", () => {
         <nh><to>192.0.2.2</to><via>et-0/0/0.100</via></nh></rt-entry></rt>
       <rt><rt-destination>10.2.0.0/16</rt-destination><rt-entry/></rt>
       </route-table></route-information></rpc-reply>`);
-    expect(readRoutes(reply, "et-0/0/0")?.map(({ prefix, best }) => [prefix, best])).toEqual([
+    const routes = readRoutes(reply, "et-0/0/0", undefined);
+    expect(routes?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.1.0.0/16", true],
       ["10.2.0.0/16", false],
     ]);
-    expect(readRouteTo(reply)).toBe("et-0/0/0");
+    expect(readRoutes(reply, "et-0/0/0", "azure")).toEqual([]);
+    expect(readRouteTo(reply)).toEqual(["et-0/0/0.100"]);
     expect(readRouteTo(await read("<rpc-reply/>"))).toBeUndefined();
+  });
+
+  it("the ways to an address are those of every table and every next hop", async () => {
+    const way = async (...entries: readonly string[]) => {
+      const tables = entries.map(
+        (entry, index) => `<route-table><table-name>i${index}.inet.0</table-name>
+          <rt><rt-destination>0.0.0.0/0</rt-destination>${entry}</rt></route-table>`,
+      );
+      return readRouteTo(
+        await read(`<r><route-information>${tables.join("")}</route-information></r>`),
+      );
+    };
+    const hop = (via: string): string => `<nh><via>${via}</via></nh>`;
+    const active = (...hops: readonly string[]): string =>
+      `<rt-entry><active-tag>*</active-tag>${hops.join("")}</rt-entry>`;
+    expect(await way(active(hop("fxp0.0")), active(hop("ae0.7"), hop("et-0/0/1.0")))).toEqual([
+      ...["fxp0.0", "ae0.7", "et-0/0/1.0"],
+    ]);
+    expect(await way()).toEqual([]);
+    const discarded = "<rt-entry><active-tag>*</active-tag><nh-type>Discard</nh-type></rt-entry>";
+    expect(await way(discarded)).toEqual([]);
+    expect(await way(active(hop("fxp0.0")), active("<nh><to>192.0.2.2</to></nh>"))).toBeUndefined();
+    expect(await way(active())).toBeUndefined();
   });
 
   it("a probe with more replies than packets is not believed", async () => {

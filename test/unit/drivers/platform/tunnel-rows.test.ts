@@ -28,8 +28,10 @@ describe("tunnels of IOS XE", () => {
     const flow = "interface: Tunnel1\n    Crypto map tag: Tunnel1-head-0, local addr 192.0.2.1\n";
     const counted =
       "    #pkts encaps: 5, #pkts encrypt: 5\n    #pkts decaps: 6, #pkts decrypt: 6\n";
+    const lists = "     inbound esp sas:\n     outbound esp sas:\n     outbound ah sas:\n";
     const sa = "     inbound esp sas:\n      spi: 0x1(1)\n";
-    expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toEqual([]);
+    expect(iosxe.readIpsecSas(`${flow}${counted}${lists}`)?.get("Tunnel1")?.sas).toEqual([]);
+    expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toBeUndefined();
     const reported = iosxe.readIpsecSas(`${flow}${sa}`);
     expect(reported?.has("Tunnel1")).toBe(true);
     expect(reported?.get("Tunnel1")?.sas).toBeUndefined();

@@ -54,7 +54,10 @@ class Scene {
       observe: unreachable,
       prepare: unreachable,
       recall: unreachable,
-      routeTo: async (address) => this.routes.get(address),
+      routesTo: async (address) => {
+        const port = this.routes.get(address);
+        return port === undefined ? undefined : [port];
+      },
       async [Symbol.asyncDispose]() {},
     };
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
