@@ -488,4 +488,9 @@ export interface DeviceState {
   readonly ways?: Reading<readonly Route[]>;
   /** Its BGP sessions and routes. */
   readonly routing: Reading<Routing>;
+  /**
+   * Ports without an interface of their name in its SNMP agent; absent = each port has one, or no
+   * agent is asked.
+   */
+  readonly snmpUnmatched?: readonly PortName[];
 }

@@ -126,7 +126,14 @@ export const parts: readonly Part[] = [
   long(
     "dirty",
     "a hundred thousand changes of real layouts for each reader of a router's answers",
-    named("unit", ["drivers/iosxe/iosxe-dirty", "drivers/iosxr/iosxr-dirty"]),
+    named("unit", [
+      "drivers/iosxe/iosxe-dirty",
+      "drivers/iosxr/iosxr-dirty",
+      "drivers/junos/junos-dirty",
+      "drivers/junos/junos-system-dirty",
+      "drivers/eos/eos-dirty",
+      "drivers/platform/if-mib-dirty",
+    ]),
   ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {

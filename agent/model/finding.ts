@@ -49,6 +49,7 @@ export type FindingCode =
   | "links-swapped"
   | "key-lower-case"
   | "proof-too-slow"
+  | "snmp-unmatched"
   | "socket-open"
   | "host-unit"
   | "host-old-build"

@@ -18,6 +18,7 @@ import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
+import { messageOfSyslog } from "./syslog.ts";
 import {
   readInterfaces,
   readPing,
@@ -50,7 +51,7 @@ export const platform: CliPlatform = {
     { pattern: /^% .*no such session/i, code: "device.commitExpired" },
     { pattern: /^% /, code: "device.rejected" },
   ],
-  noise: /^(?!)/,
+  noise: messageOfSyslog,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
   mark: commentMark,
 };

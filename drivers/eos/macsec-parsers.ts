@@ -102,7 +102,8 @@ function actorsOf(participants: JsonRecord | undefined): readonly Actor[] | unde
 function peersIn(details: JsonRecord | undefined, name: string): number | undefined {
   const list = listIn(details, name);
   if (list === undefined || list.length > peersMax) return undefined;
-  return list.every((one) => typeof one === "string" && one !== "") ? list.length : undefined;
+  const isNamed = list.every((one) => typeof one === "string" && one !== "");
+  return isNamed ? new Set(list).size : undefined;
 }
 
 interface Saks {
@@ -173,7 +174,7 @@ export function readFrames(reported: JsonRecord | undefined): MacsecFrames | und
     rxLate: counterIn(details, "inPktsLate"),
     rxNoSci: counterIn(details, "inPktsNoSCI"),
     rxUnknownSci: undefined,
-    rxNotUsingSa: undefined,
+    rxNotUsingSa: counterIn(details, "inPktsNotUsingSA"),
     rxUnusedSa: undefined,
     nextPn: undefined,
   };
@@ -204,7 +205,8 @@ export function readMkpdus(text: string): ReadonlyMap<PortName, MkpduCounters> |
     if (cells.length !== headings.length || rx === undefined || rxFailed === undefined) {
       return undefined;
     }
-    if (tx === undefined) return undefined;
+    // Which of two rows about one port is true is not known.
+    if (tx === undefined || counters.has(name)) return undefined;
     counters.set(name, {
       sent: tx,
       received: rx + rxFailed,

@@ -23,10 +23,11 @@ import { drainsOf, planOf } from "./plan.ts";
 import {
   bgpSession,
   peerKey,
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
+  readResetTime,
   readRoutes,
   readSessions,
 } from "./system-parsers.ts";
@@ -50,12 +51,19 @@ interface QueryResults extends Awaited<ReturnType<typeof askPorts>> {
   readonly config: QueryResult<EosConfig>;
 }
 
+/** Some routers report no reset; the time of their boot is then the id. */
+async function bootIdOf(query: ReturnType<typeof queryOf>): Promise<QueryResult<string>> {
+  const reset = await query.result("reloads", readResetTime);
+  const isNone = "value" in reset && reset.value === "none";
+  return isNone ? await query.result("version", readBootTime) : reset;
+}
+
 export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const config = await query.result("config", readConfig);
   const wall = await query.result("clock", readClock);
-  const bootId = await query.result("reloads", readBootId);
+  const bootId = await bootIdOf(query);
   const sessions = await query.result("sessions", readSessions);
   const results: QueryResults = { config, ...(await askPorts(query)) };
   const { physical } = results;
@@ -92,11 +100,12 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session: ({ address, vrf, port }, reported) =>
-        bgpSession(
-          placeOf(port, address, vrf === defaultVrf ? undefined : vrf),
-          reported.get(peerKey(vrf, address)),
-        ),
+      session({ address, vrf, port }, reported) {
+        // The router lists each neighbour, also one that is shut.
+        const peer = reported.get(peerKey(vrf, address));
+        const instance = vrf === defaultVrf ? undefined : vrf;
+        return peer && bgpSession(placeOf(port, address, instance), peer);
+      },
     }),
   });
 }

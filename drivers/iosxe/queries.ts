@@ -25,7 +25,7 @@ import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, familiesOf, ping, received, routeMap } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig, readRouteMap } from "./config.ts";
 import { grammar } from "./grammar.ts";
-import { dialect, platform } from "./iosxe.ts";
+import { dialect } from "./iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import {
@@ -38,6 +38,7 @@ import {
   readSoftware,
   readTimer,
 } from "./system-parsers.ts";
+import { terminal } from "./terminal.ts";
 import { readTunnels, type TunnelTexts } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes } from "./tunnel-parsers.ts";
 
@@ -315,7 +316,7 @@ const commandRows = { ...stateRows, ...configRows } as const satisfies Readonly<
 
 /** The reader of IOS XE. */
 export const iosxeReader = defineReader(
-  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], grammar },
+  { form: cliForm(terminal), rows: [...Object.values(commandRows), ...argumentRows], grammar },
   {
     dialect,
     send: ({ cli }, query, signal) => cli.run([query], "none", signal),

@@ -22,7 +22,7 @@ import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig } from "./config.ts";
 import { grammar } from "./grammar.ts";
-import { dialect, platform } from "./iosxr.ts";
+import { dialect } from "./iosxr.ts";
 import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import {
@@ -34,6 +34,7 @@ import {
   readRouteTo,
   readSoftware,
 } from "./system-parsers.ts";
+import { terminal } from "./terminal.ts";
 
 type Row = TableRow<Command, string>;
 
@@ -222,7 +223,7 @@ const argumentRows: readonly Row[] = [
 
 /** The reader of IOS XR. */
 export const iosxrReader = defineReader(
-  { form: cliForm(platform), rows: [...Object.values(commandRows), ...argumentRows], grammar },
+  { form: cliForm(terminal), rows: [...Object.values(commandRows), ...argumentRows], grammar },
   {
     dialect,
     send: (cli, query, signal) => cli.run([query], "none", signal),

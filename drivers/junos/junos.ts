@@ -19,6 +19,7 @@ import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
+  commitsAt,
   peerOf,
   readCommits,
   readInterfaces,
@@ -77,7 +78,14 @@ export const dialect: Dialect<Netconf> = {
     });
     return await pingFarEnd(query, port, first?.(), readPing);
   },
-  commits: (session, signal) => queryOf(session, signal).value("commits", readCommits),
+  async commits(session, signal) {
+    const query = queryOf(session, signal);
+    const [reported, { wall }] = await Promise.all([
+      query.value("commits", readCommits),
+      query.value("uptime", readUptime),
+    ]);
+    return commitsAt(reported, wall);
+  },
   async lock(session, signal) {
     const target = element("target", element("candidate"));
     await session.call(element("lock", target), "none", signal);

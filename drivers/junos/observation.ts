@@ -19,6 +19,7 @@ import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
+  type Channels,
   type ReportedElements,
   readChannels,
   readFrames,
@@ -29,6 +30,7 @@ import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
+  commitsAt,
   peerOf,
   readCommits,
   readInterfaces,
@@ -85,11 +87,14 @@ export async function observe(
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
-    control: reading(together({ uptime, commits }), at, ({ uptime: times, commits: [newest] }) => ({
-      ...times,
-      configId: newest?.id ?? "none",
-      commitPending: newest?.isPending === true,
-    })),
+    control: reading(together({ uptime, commits }), at, (reported) => {
+      const [newest] = commitsAt(reported.commits, reported.uptime.wall);
+      return {
+        ...reported.uptime,
+        configId: newest?.id ?? "none",
+        commitPending: newest?.isPending === true,
+      };
+    }),
     macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
@@ -143,7 +148,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: settingsOf(port, results, at),
-    liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
+    liveSuite: liveSuiteOf(connections, channels, at),
     keys: keysOf(port, results, at),
     session: reading(sessions, at, (reported) =>
       plan === undefined ? undefined : readSession(reported.get(port), plan.settings, channels),
@@ -152,6 +157,15 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     frames: counted(statistics, (reported) => readFrames(reported, channels)),
     rate: reading(physical, at, (all) => all.get(port)?.rate),
   };
+}
+
+function liveSuiteOf(
+  connections: QueryResults["connections"],
+  channels: Channels | undefined,
+  at: Instant,
+): MacsecPort["liveSuite"] {
+  if ("why" in connections) return unknown(connections.why, at);
+  return channels === undefined ? unknown("unparsed", at) : known(channels.suite, at);
 }
 
 function settingsOf(port: PortName, { config }: QueryResults, at: Instant): MacsecPort["settings"] {

@@ -4,15 +4,22 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
-import { type SessionPlace, sessionTo } from "../platform/router-observation.ts";
+import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import type { Neighbour } from "./config.ts";
 import { isPort } from "./names.ts";
 
+/** Returns the only element of that name; two are of two nodes of a cluster, and may differ. */
+function onlyOf(reply: XmlElement, name: string): XmlElement | undefined {
+  const [found, ...more] = everyOf(reply, name);
+  return more.length === 0 ? found : undefined;
+}
+
 /** Returns the seconds from the attribute; the text is made from it. */
 function secondsIn(parent: XmlElement | undefined): number | undefined {
-  return wholeOf(childOf(parent, "date-time")?.attributes.get("seconds"));
+  const [only, ...more] = childrenOf(parent, "date-time");
+  return more.length === 0 ? wholeOf(only?.attributes.get("seconds")) : undefined;
 }
 
 export interface Uptime {
@@ -20,38 +27,88 @@ export interface Uptime {
   readonly bootId: string;
 }
 
+/** Two nodes of a cluster reply one after the other, in seconds. */
+const nodeSkewMax = 5;
+
+/**
+ * Reads the clock, and the boots of all nodes of a cluster as one id. undefined = not understood,
+ * or the clocks of two nodes differ.
+ */
 export function readUptime(reply: XmlElement): Uptime | undefined {
-  const [uptime] = everyOf(reply, "system-uptime-information");
-  const now = secondsIn(childOf(uptime, "current-time"));
-  const booted = secondsIn(childOf(uptime, "system-booted-time"));
-  if (now === undefined || booted === undefined) return undefined;
-  return { wall: (now * 1000) as WallTime, bootId: String(booted) };
+  const nodes = everyOf(reply, "system-uptime-information").map((uptime) => ({
+    now: secondsIn(childOf(uptime, "current-time")),
+    booted: secondsIn(childOf(uptime, "system-booted-time")),
+  }));
+  // The nodes of a cluster have names, and each of them answers once.
+  const names = new Set(everyOf(reply, "re-name").map(({ text }) => text));
+  if (nodes.length > 1 && names.size !== nodes.length) return undefined;
+  const boots: number[] = [];
+  const first = nodes[0]?.now;
+  for (const { now, booted } of nodes) {
+    if (first === undefined || now === undefined || booted === undefined) return undefined;
+    if (Math.abs(now - first) > nodeSkewMax) return undefined;
+    boots.push(booted);
+  }
+  if (first === undefined) return undefined;
+  return { wall: (first * 1000) as WallTime, bootId: boots.toSorted((a, b) => a - b).join(" ") };
 }
 
-const pendingPattern = /commit confirmed, rollback in/;
+const trialPattern = /commit confirmed, rollback in(?: (\d{1,5}) ?min)?/;
+const minuteMs = 60_000;
+
+/** A commit of the history. */
+export interface ReportedCommit extends Omit<Commit, "isPending"> {
+  /**
+   * When a trial that nothing confirms has ended; "waits" = the router says that it still waits;
+   * undefined = it is no trial.
+   */
+  readonly trial: "waits" | WallTime | undefined;
+}
 
 /** Returns the commits, the newest first. */
-export function readCommits(reply: XmlElement): readonly Commit[] | undefined {
-  const [information] = everyOf(reply, "commit-information");
+export function readCommits(reply: XmlElement): readonly ReportedCommit[] | undefined {
+  const information = onlyOf(reply, "commit-information");
   if (information === undefined) return undefined;
   const entries = childrenOf(information, "commit-history").map((one) => {
     const comment = textOf(one, "comment") ?? "";
     const log = textOf(one, "log") ?? "";
     // If the commit has a log message, Junos puts its remark into the comment, otherwise here.
-    const note = pendingPattern.test(log) ? comment : log || comment;
-    const isMarked = pendingPattern.test(comment) || pendingPattern.test(log);
+    const note = trialPattern.test(log) ? comment : log || comment;
     const user = textOf(one, "user") ?? "";
-    return {
-      number: wholeOf(textOf(one, "sequence-number")),
-      note,
-      isPending: childOf(one, "commit-confirmed") !== undefined || isMarked,
-      id: `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`,
-    };
+    const id = `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`;
+    return { number: wholeOf(textOf(one, "sequence-number")), note, id, trial: trialOf(one) };
   });
-  if (entries.some(({ number }) => number === undefined)) return undefined;
+  const numbers = new Set(entries.map(({ number }) => number));
+  if (numbers.has(undefined) || numbers.size < entries.length) return undefined;
   return entries
     .toSorted((a, b) => (a.number ?? 0) - (b.number ?? 0))
-    .map(({ note, isPending, id }, index) => ({ note, isPending: isPending && index === 0, id }));
+    .map(({ note, id, trial }) => ({ note, id, trial }));
+}
+
+/**
+ * Reads whether a commit is a trial. The remark stays in the history for ever; beside it there is an
+ * element of its own while the router waits. Whether all releases print that is not known.
+ */
+function trialOf(one: XmlElement): ReportedCommit["trial"] {
+  if (childOf(one, "commit-confirmed") !== undefined) return "waits";
+  const texts = [textOf(one, "comment") ?? "", textOf(one, "log") ?? ""];
+  const remark = texts.find((text) => trialPattern.test(text));
+  if (remark === undefined) return undefined;
+  const minutes = wholeOf(trialPattern.exec(remark)?.[1]);
+  const at = secondsIn(one);
+  if (minutes === undefined || at === undefined) return "waits";
+  return (at * 1000 + (minutes + 1) * minuteMs) as WallTime;
+}
+
+/**
+ * Returns the commits as they are at a time of the router's clock: only the newest one can wait for
+ * its confirm.
+ */
+export function commitsAt(reported: readonly ReportedCommit[], wall: WallTime): readonly Commit[] {
+  return reported.map(({ note, id, trial }, index) => {
+    const waits = trial === "waits" || (trial !== undefined && wall < trial);
+    return { note, id, isPending: index === 0 && waits };
+  });
 }
 
 export interface Physical {
@@ -60,14 +117,21 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Reads Ethernet ports only. */
+/**
+ * Reads Ethernet ports only. undefined = the reply has no interface, or one interface twice: every
+ * router has one, and each of them once.
+ */
 export function readInterfaces(reply: XmlElement): ReadonlyMap<PortName, Physical> | undefined {
-  if (everyOf(reply, "interface-information").length === 0) return undefined;
+  const all = everyOf(reply, "interface-information").flatMap((one) =>
+    childrenOf(one, "physical-interface"),
+  );
+  const names = new Set(all.map((one) => textOf(one, "name")));
+  if (names.size === 0 || names.size < all.length || names.has(undefined)) return undefined;
   const ports = new Map<PortName, Physical>();
-  for (const one of everyOf(reply, "physical-interface")) {
+  for (const one of all) {
     const name = textOf(one, "name") ?? "";
     if (!isPort(name)) continue;
-    const oper = textOf(one, "oper-status");
+    const oper = stateOf(textOf(one, "oper-status"));
     ports.set(name, {
       admin: stateOf(textOf(one, "admin-status")),
       linkUp: oper === undefined ? undefined : oper === "up",
@@ -94,6 +158,7 @@ function rateOf(one: XmlElement): PortRate | undefined {
   return Object.values(rate).every(Number.isFinite) ? rate : undefined;
 }
 
+/** Reads `1000mbps` or `100Gbps`; a port may print `Auto` or `Unspecified` instead. */
 function speedOf(text: string): number {
   const found = /^(\d{1,6})\s*([gm])bps$/i.exec(text);
   if (found === null) return Number.NaN;
@@ -108,7 +173,7 @@ export interface Peer {
 
 /**
  * The peers by `peerKey`; those that the reply does not place in an instance are by their address
- * alone. "ambiguous" = peers of one key differ.
+ * alone. "ambiguous" = peers of one key differ, or its state has another name than BGP's.
  */
 export type Peers = ReadonlyMap<string, Peer | "ambiguous">;
 
@@ -140,7 +205,8 @@ export function readPeers(reply: XmlElement): Peers | undefined {
     const peer: Peer = { state, lastError, localAs: textOf(one, "local-as") };
     const named = instance && ownInstances.has(instance) ? undefined : instance;
     const key = instance ? peerKey(named, address) : address;
-    peers.set(key, isSame(peers.get(key) ?? peer, peer) ? peer : "ambiguous");
+    const isKnown = isBgpState(state) && isSame(peers.get(key) ?? peer, peer);
+    peers.set(key, isKnown ? peer : "ambiguous");
   }
   return peers;
 }
@@ -150,9 +216,9 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
 }
 
 /**
- * Returns the peer of a neighbour of ours; undefined = the router has none. A neighbour that is
- * configured as inactive has none either: a peer with its address and no instance belongs to
- * another.
+ * Returns the peer of a neighbour of ours; undefined = the neighbour is inactive, and the router has
+ * none. A peer with its address and no instance belongs to another instance then. "ambiguous" also
+ * for an active neighbour without a peer: the router lists each of them.
  */
 export function peerOf(
   peers: Peers,
@@ -161,7 +227,8 @@ export function peerOf(
   const named = peers.get(peerKey(instance, address));
   if (named !== undefined) return named;
   const unnamed = peers.get(address);
-  return isInactive && unnamed !== undefined ? "ambiguous" : unnamed;
+  if (!isInactive) return unnamed ?? "ambiguous";
+  return unnamed && "ambiguous";
 }
 
 export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession =>
@@ -179,6 +246,8 @@ function tablesOf(instance: string | undefined): readonly string[] {
   );
 }
 
+const isTable = (text: string): boolean => /^[\w.:/-]{1,200}\.\d{1,3}$/.test(text);
+
 /**
  * Returns the routes that came from one neighbour in its routing instance; `best` = in use.
  * undefined = one of them, or its table, is not understood.
@@ -188,7 +257,7 @@ export function readRoutes(
   port: PortName,
   instance: string | undefined,
 ): readonly Route[] | undefined {
-  if (everyOf(reply, "route-information").length === 0) return undefined;
+  if (onlyOf(reply, "route-information") === undefined) return undefined;
   const tables = everyOf(reply, "route-table");
   const rows = tables.flatMap((table) => childrenOf(table, "rt"));
   if (rows.length !== everyOf(reply, "rt").length) return undefined;
@@ -196,7 +265,7 @@ export function readRoutes(
   const routes: Route[] = [];
   for (const table of tables) {
     const name = textOf(table, "table-name");
-    if (name === undefined) return undefined;
+    if (name === undefined || !isTable(name)) return undefined;
     if (!own.includes(name)) continue;
     for (const one of childrenOf(table, "rt")) {
       const prefix = prefixOf(one);
@@ -218,12 +287,16 @@ export function prefixOf(one: XmlElement): string | undefined {
 
 /**
  * Returns whether a route is in use, by Junos' legend: `*` both, `+` active, `@` for routing only,
- * `#` for forwarding only, `-` last active. undefined = another sign.
+ * `#` for forwarding only, `-` last active, a blank for the others. undefined = another sign, two of
+ * them, or none for a route that is marked as active otherwise.
  */
 export function isActive(entry: XmlElement): boolean | undefined {
-  const tag = (textOf(entry, "active-tag") ?? "").trim();
-  if (tag === "" || tag === "-") return false;
-  return /^[*+@#]$/.test(tag) ? true : undefined;
+  const [only, ...more] = childrenOf(entry, "active-tag");
+  if (more.length > 0) return undefined;
+  const tag = only?.text ?? "";
+  if (/^[*+@#]$/.test(tag)) return true;
+  const isOther = tag === "" || tag === "-";
+  return isOther && childOf(entry, "current-active") === undefined ? false : undefined;
 }
 
 /** A route of these kinds sends nothing, or looks on in a table that the reply has as well. */
@@ -264,9 +337,25 @@ export interface Software {
   readonly version: string;
 }
 
+/**
+ * Reads model and release. undefined = one of them is missing, or two nodes or routing engines
+ * differ in them.
+ */
 export function readSoftware(reply: XmlElement): Software | undefined {
-  const [software] = everyOf(reply, "software-information");
-  if (software === undefined) return undefined;
-  const model = textOf(software, "product-model") ?? "";
-  return { model: model.toLowerCase(), version: textOf(software, "junos-version") ?? "" };
+  const [first, ...others] = everyOf(reply, "software-information").map(softwareOf);
+  const isSame = others.every(
+    (one) => one !== undefined && one.model === first?.model && one.version === first.version,
+  );
+  return isSame ? first : undefined;
+}
+
+function softwareOf(one: XmlElement): Software | undefined {
+  const model = textOf(one, "product-model")?.toLowerCase();
+  // Releases before 15.1 print it behind the name of a package alone.
+  const base = childrenOf(one, "package-information").find(
+    (each) => textOf(each, "name") === "junos",
+  );
+  const printed = /\[([^[\]]{1,64})\]$/.exec(textOf(base, "comment") ?? "")?.[1];
+  const version = textOf(one, "junos-version") ?? printed;
+  return model && version ? { model, version } : undefined;
 }

@@ -161,6 +161,11 @@ const remarkMax = 100;
 /** The neighbour of a session: its port, its address, and its routing instance. */
 export type SessionPlace = Pick<BgpSession, "port" | "peer" | "vrf">;
 
+const bgpStates = /^(?:Idle|Connect|Active|OpenSent|OpenConfirm|Established)$/i;
+
+/** Returns whether a text is the state of a BGP session; another one says nothing about it. */
+export const isBgpState = (text: string): boolean => bgpStates.test(text);
+
 /** Makes the place of a session; `vrf` undefined = the default routing instance. */
 export function placeOf(port: PortName, peer: string, vrf: string | undefined): SessionPlace {
   return vrf === undefined ? { port, peer } : { port, peer, vrf };

@@ -11,6 +11,7 @@ import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.
 import type { Block } from "./line-tree.ts";
 import {
   answeredProbes,
+  formOf,
   hasIpsec,
   type Json,
   known,
@@ -31,6 +32,8 @@ export interface EosModel {
   readonly wiring: Wiring;
   /** The place where the list of sessions names the waiting one: in a row, or beside the rows. */
   readonly timer: "inRow" | "beside";
+  /** Messages of syslog come between the lines of answers, as after `terminal monitor`; absent = not. */
+  readonly syslog?: "inAnswers";
 }
 
 /** The router that a shell works on: its configuration and the sessions that change it. */
@@ -55,6 +58,8 @@ export interface EosConfiguration extends Emulator<readonly Block[]> {
 }
 
 export const tables: Questions<EosConfiguration, string> = [
+  [/^version$/, ({ router, model, bootedAt }) => versionText(model, router, bootedAt)],
+  [/^clock$/, ({ router }) => clockText(router)],
   [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
   [/^mac security mka counters$/, ({ router }) => mkaCounters(router)],
   [
@@ -67,8 +72,8 @@ export const states: Questions<EosConfiguration, Json> = [
   [/^configuration sessions detail$/, (emulator) => sessionsOf(emulator)],
   [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
   [/^clock$/, ({ router }) => clock(router)],
-  [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^reload cause$/, ({ router, model, bootedAt }) => reloadCause(router, model, bootedAt)],
+  [/^interfaces$/, ({ router, model }) => interfaces(router, model)],
   [/^mac security status$/, ({ router }) => status(router)],
   [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
   [/^mac security participants detail$/, ({ router }) => participants(router)],
@@ -128,13 +133,62 @@ function version({ model, version: software }: EosModel, router: Router, booted:
   };
 }
 
+const systemMac = "0200.0000.0001";
+
+/** Prints what a person reads: names of other fields than in JSON, and the uptime in words. */
+function versionText(
+  { model, version: software }: EosModel,
+  router: Router,
+  booted: number,
+): string {
+  const minutes = Math.floor((router.wall() - booted) / minuteMs);
+  const [weeks, days] = [Math.floor(minutes / weekMinutes), Math.floor(minutes / dayMinutes) % 7];
+  const [hours, rest] = [Math.floor(minutes / 60) % 24, minutes % 60];
+  return [
+    `Arista ${model}`,
+    "Hardware version: 12.00",
+    "Serial number: JPE00000001",
+    `Hardware MAC address: ${systemMac}`,
+    `System MAC address: ${systemMac}`,
+    "",
+    `Software image version: ${software}`,
+    "Architecture: x86_64",
+    `Internal build version: ${software}-1000000.1`,
+    "Image format version: 3.0",
+    "",
+    `Uptime: ${weeks} weeks, ${days} days, ${hours} hours and ${rest} minutes`,
+    "Total memory: 32000000 kB",
+    "Free memory: 20000000 kB",
+    "",
+    "",
+  ].join("\n");
+}
+
+const minuteMs = 60_000;
+const dayMinutes = 1_440;
+const weekMinutes = 7 * dayMinutes;
+
+function clockText(router: Router): string {
+  const [day, date, month, year, time] = new Date(router.wall()).toUTCString().split(/,? /);
+  return `${day} ${month} ${date} ${time} ${year}\nTimezone: UTC\nClock source: local\n`;
+}
+
 function clock(router: Router): Json {
   return { utcTime: router.wall() / 1000, timezone: "UTC", clockSource: { local: true } };
 }
 
-function reloadCause(booted: number): Json {
-  const cause = { description: "Reload requested by the user.", timestamp: booted / 1000 };
-  return { resetCauses: [{ ...cause, recommendedAction: "No action necessary." }] };
+/** Some routers have forgotten the cause of their boot, or never had one. */
+function reloadCause(router: Router, { model }: EosModel, booted: number): Json {
+  const causes = [
+    {
+      description: "Reload requested by the user.",
+      timestamp: booted / 1000,
+      recommendedAction: "No action necessary.",
+      debugInfoIsDir: false,
+    },
+  ];
+  const resetCauses = formOf(router, `reset-causes-${model}`, [causes, []]);
+  return { kernelCrashData: [], resetCauses, full: false };
 }
 
 function status(router: Router): Json {
@@ -154,7 +208,8 @@ function perPort(ports: readonly MacsecPort[], describe: (port: MacsecPort) => J
   return { interfaces: Object.fromEntries(ports.map((port) => [port.port, describe(port)])) };
 }
 
-function interfaces(router: Router): Json {
+function interfaces(router: Router, { model }: EosModel): Json {
+  const down = formOf(router, `down-${model}`, ["down", "lowerLayerDown", "notPresent"]);
   const reported = perPort(portsOf(router), (port) => {
     const rate = known(port.rate);
     const isUp = known(port.linkUp) === true;
@@ -162,7 +217,7 @@ function interfaces(router: Router): Json {
     return {
       name: port.port,
       forwardingModel: "routed",
-      lineProtocolStatus: isUp ? "up" : "down",
+      lineProtocolStatus: isUp ? "up" : down,
       interfaceStatus: isUp ? "connected" : idle,
       hardware: "ethernet",
       mtu: 9214,
@@ -184,7 +239,12 @@ function interfaces(router: Router): Json {
     mtu: 1500,
     bandwidth: 1e9,
   };
-  return { interfaces: { ...(reported["interfaces"] as Json), Management1: management } };
+  const aggregate = {
+    ...{ name: "Port-Channel1", lineProtocolStatus: "lowerLayerDown", hardware: "portChannel" },
+    ...{ interfaceStatus: "notconnect", mtu: 9214, bandwidth: 0 },
+  };
+  const others = { Management1: management, "Port-Channel1": aggregate };
+  return { interfaces: { ...(reported["interfaces"] as Json), ...others } };
 }
 
 const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
@@ -299,7 +359,7 @@ function counters(router: Router): Json {
       countersDetail: {
         inPktsOK: count(frames?.rxOk),
         inPktsUnchecked: 0,
-        inPktsNotUsingSA: 0,
+        inPktsNotUsingSA: count(frames?.rxNotUsingSa),
         inPktsNoTag: count(frames?.rxClear),
         inPktsTagged: 0,
         inPktsBadTag: count(frames?.rxBadTag),

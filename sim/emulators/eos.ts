@@ -14,6 +14,7 @@ import { EosShell } from "./eos-shell.ts";
 import { lost } from "./exchange.ts";
 import { type Block, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { eosForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
 /** A router with one key and a fallback; a pending commit is reverted to the second. */
@@ -83,6 +84,13 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
   execute(wire: Wire, command: string): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveLine(this.router, new EosShell(this, 15), command, wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, eosForm);
   }
 
   /** The configuration sessions by name. */

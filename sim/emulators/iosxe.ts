@@ -18,6 +18,7 @@ import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
 import { hasIpsec } from "./router-facts.ts";
+import { iosxeForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 const minuteMs = 60_000;
@@ -97,6 +98,13 @@ export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmula
   connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new Vty(this), wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, iosxeForm);
   }
 
   /** True while a timer waits that reverts a change. */

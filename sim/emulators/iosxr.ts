@@ -30,6 +30,7 @@ import {
   top,
 } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { iosxrForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router with a fallback key, which ends a trial with its session. */
@@ -84,6 +85,13 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     this.#lines += 1;
     this.#sessions.add(vty);
     return serveTerminal(this.router, vty, wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, iosxrForm);
   }
 
   /** Returns the session that edits exclusively; undefined if there is none. */

@@ -9,6 +9,7 @@ import { bgpIn } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
+  formOf,
   known,
   localAs,
   lossOf,
@@ -24,6 +25,8 @@ import { child, childText, type XmlNode } from "./xml-text.ts";
 export interface Model {
   readonly model: string;
   readonly version: string;
+  /** The names of a cluster's nodes, each of which answers; absent = the router is alone. */
+  readonly nodes?: readonly [string, string];
   readonly wiring: Wiring;
 }
 
@@ -44,10 +47,40 @@ export interface JunosConfiguration extends Emulator<ConfigNode> {
   commits(): Answer;
 }
 
-export const questions = new Map<
-  string,
-  (emulator: JunosConfiguration, operation: XmlNode) => Answer
->([
+/** Returns the answer to an operation; undefined if it is not known. */
+export function answerOf(emulator: JunosConfiguration, operation: XmlNode): Answer | undefined {
+  const answer = questions.get(operation.name)?.(emulator, operation);
+  const { nodes: names } = emulator.model;
+  const ofOther = perNode.get(operation.name);
+  if (answer === undefined || names === undefined || ofOther === undefined) return answer;
+  const [first, second] = names;
+  const form = formOf(emulator.router, `second-node-${emulator.model.model}`, [
+    "empty",
+    "same",
+  ] as const);
+  const other = ofOther === "same" || form === "same" ? answer : nodes`${ofOther};`;
+  return nodes`
+    multi-routing-engine-results {
+      multi-routing-engine-item { re-name ${first}; ${answer} }
+      multi-routing-engine-item { re-name ${second}; ${ofOther === "ports" ? [] : other} } }`;
+}
+
+/**
+ * Operations that each node of a cluster answers, and the answer of the second one: the same, or an
+ * element that may be empty. A port belongs to one node alone.
+ */
+const perNode: ReadonlyMap<string, string> = new Map([
+  ["get-software-information", "same"],
+  ["get-system-uptime-information", "same"],
+  ["get-mka-session-information", "ports"],
+  ["get-mka-statistics", "ports"],
+  ["get-macsec-connection-information", "ports"],
+  ["get-macsec-statistics", "ports"],
+  ["get-ike-security-associations-information", "ike-security-associations-information"],
+  ["get-security-associations-information", "ipsec-security-associations-information"],
+]);
+
+const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlNode) => Answer>([
   ["get-software-information", ({ model }) => software(model)],
   ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
   ["get-commit-information", (emulator) => emulator.commits()],
@@ -58,7 +91,7 @@ export const questions = new Map<
         ? tunnelInterfaces(current, router)
         : interfaces(router),
   ],
-  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-session-information", ({ router, model }) => mkaSessions(router, model)],
   ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
   ["get-macsec-connection-information", ({ router }) => connections(router)],
   ["get-macsec-statistics", ({ router }) => statistics(router)],
@@ -84,9 +117,24 @@ function dateTime(wall: number): Answer {
   return nodes`${`date-time junos:seconds="${seconds}"`} ${`${text} UTC`};`;
 }
 
-const software = ({ model, version }: Model): Answer => nodes`
-  software-information {
-    host-name edge; product-model ${model}; product-name ${model}; junos-version ${version}; }`;
+/** Releases before this one print their number only behind the names of packages. */
+const namesVersion = 15.1;
+
+function software({ model, version }: Model): Answer {
+  const isNamed = Number.parseFloat(version) >= namesVersion;
+  const packages = [
+    ["junos", "JUNOS Base OS boot"],
+    ["jbase", "JUNOS Base OS Software Suite"],
+    ["jcrypto", "JUNOS Crypto Software Suite"],
+  ].flatMap(
+    ([name = "", comment = ""]) => nodes`
+      package-information { name ${name}; comment ${`${comment} [${version}]`}; }`,
+  );
+  return nodes`
+    software-information {
+      host-name edge; product-model ${model}; product-name ${model};
+      ${isNamed ? nodes`junos-version ${version};` : []} ${packages} }`;
+}
 
 const uptime = (router: Router, bootedAt: number): Answer => nodes`
   system-uptime-information {
@@ -110,7 +158,7 @@ function interfaces(router: Router): Answer {
     return nodes`
       physical-interface { name ${port.port};
         'admin-status junos:format="Enabled"' ${known(port.admin) ?? "down"};
-        oper-status ${link}; speed ${`${(rate?.lineBps ?? 0) / 1e9}Gbps`};
+        oper-status ${link}; speed ${speedOf(rate?.lineBps ?? 0)};
         'traffic-statistics junos:style="brief"' {
           input-bps ${Math.round(rate?.rxBps ?? 0)}; input-pps ${Math.round(rate?.rxPps ?? 0)};
           output-bps ${Math.round(rate?.txBps ?? 0)}; output-pps ${Math.round(rate?.txPps ?? 0)}; }
@@ -118,14 +166,27 @@ function interfaces(router: Router): Answer {
   });
   return nodes`
     interface-information { ${ports}
-      physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; } }`;
+      physical-interface { name pfe-0/0/0; admin-status up; oper-status up; speed 800mbps; }
+      physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; }
+      physical-interface { name em0; admin-status up; oper-status down; speed Auto; }
+      physical-interface { name lo0; admin-status up; oper-status up; speed Unspecified; } }`;
 }
 
-/** Lists only ports with a bound association; the others have no session. */
-function mkaSessions(router: Router): Answer {
+const gigabit = 1e9;
+
+/** Writes 1 Gbit/s and less in megabits. */
+const speedOf = (bps: number): string =>
+  bps > gigabit ? `${bps / gigabit}Gbps` : `${bps / 1e6}mbps`;
+
+/**
+ * Lists only ports with a bound association; the others have no session. Peers are listed below each
+ * CAK or below the interface.
+ */
+function mkaSessions(router: Router, { model }: Model): Answer {
+  const form = formOf(router, `mka-peers-${model}`, ["perCak", "perInterface"] as const);
   const reported = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
-    return session === undefined ? [] : sessionOf(port, session);
+    return session === undefined ? [] : sessionOf(port, session, form);
   });
   return reported.length === 0 ? nodes`mka-session-information;` : reported;
 }
@@ -138,27 +199,43 @@ function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
   return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
 }
 
-function sessionOf(port: MacsecPort, session: MkaSession): Answer {
-  const { latestSak, oldSak } = session;
-  const peers = memberIds(session.livePeers, "A").flatMap(
-    (mi) => nodes`peer-list { member-identifier ${mi}; peer-status live; hold-time 6000; }`,
-  );
-  const keys = session.participants.flatMap(
-    ({ ckn, state }) => nodes`
-      session-cak { cak-name ${ckn.toUpperCase()}; cak-type primary;
-        cak-status ${state === "none" ? "in-progress" : state}; }`,
-  );
+function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perInterface"): Answer {
+  const { latestSak, oldSak, principalCkn, participants } = session;
+  const live = principalCkn === undefined ? [] : nodes`session-live { ${cakName(principalCkn)} }`;
+  // Junos has a participant, with a member identifier of its own, for each CAK.
+  const caks = participants.flatMap(({ ckn, state, livePeers }, index) => {
+    const isPrincipal = ckn === principalCkn;
+    const idle = state === "none" ? "in-progress" : "active";
+    return nodes`
+      session-cak { ${cakName(ckn)} cak-type ${isPrincipal ? "primary" : "preceding"};
+        cak-status ${isPrincipal ? "live" : idle}; member-identifier ${ownMi(index)};
+        message-number 179; ${form === "perCak" ? peerList(livePeers, index) : []} }`;
+  });
   return nodes`
     mka-session-information { interface-name ${port.port};
-      interface-state ${stateOf(session, port.keys)};
-      cak-name ${session.principalCkn?.toUpperCase() ?? ""}; transmit-interval 2000;
-      key-server ${session.keyServer === "self" ? "yes" : "no"};
+      interface-state ${stateOf(session, port.keys)}; member-identifier ${ownMi(0)};
+      ${principalCkn === undefined ? nodes`cak-name;` : cakName(principalCkn)}
+      transmit-interval 2000; key-server ${session.keyServer === "self" ? "yes" : "no"};
       key-server-priority ${session.keyServerPriority ?? 16};
       latest-sak-an ${latestSak?.an ?? 0};
       latest-sak-key-identifier ${latestSak?.keyId.toUpperCase() ?? noKey};
       previous-sak-an ${oldSak?.an ?? 0};
       previous-sak-key-identifier ${oldSak?.keyId.toUpperCase() ?? noKey};
-      ${peers} ${keys} }`;
+      ${form === "perInterface" ? peerList(session.livePeers, 0) : []} ${live} ${caks} }`;
+}
+
+const cakName = (ckn: string): Answer => nodes`cak-name ${ckn.toUpperCase()};`;
+
+const ownMi = (cak: number): string => memberIds(cak + 1, "D")[cak] ?? "";
+
+/** The peers below a CAK: one router has another member identifier there, and the same SCI. */
+function peerList(count: number, cak: number): Answer {
+  const peers = memberIds(count, cak % 2 === 0 ? "A" : "B").flatMap(
+    (mi, index) => nodes`
+      peer-list { member-identifier ${mi}; peer-status live; message-number 182;
+        hold-time 6000; sci ${`06:00:00:00:00:00/${index + 1}`}; }`,
+  );
+  return peers.length === 0 ? nodes`peer-list;` : peers;
 }
 
 function mkaStatistics(router: Router): Answer {
@@ -283,8 +360,9 @@ function received(router: Router, wiring: Wiring, peer: string): Answer {
     const rows = reported.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
         (isUsed) => nodes`
-          rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
-            nh { to ${peer}; } }`,
+          rt-entry { active-tag ${isUsed ? "*" : " "};
+            ${isUsed ? nodes`current-active; last-active;` : []}
+            protocol-name BGP; nh { to ${peer}; } }`,
       );
       return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;
     });

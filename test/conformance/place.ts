@@ -219,9 +219,10 @@ export interface Place<F extends Emulator = Emulator> {
   readonly platform: Platform<F>;
 }
 
-export function placeOf<F extends Emulator>(platform: Platform<F>): Place<F> {
+/** `seed` decides, among others, in which of its forms the router prints. */
+export function placeOf<F extends Emulator>(platform: Platform<F>, seed?: string): Place<F> {
   const offers = lesser(driverOf(platform.vendor).offers, platform.less);
-  const rig = buildRig(offers, platform.ports, platform.policy);
+  const rig = buildRig(offers, platform.ports, platform.policy, seed);
   return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }
 

@@ -15,6 +15,7 @@ import {
 import type { Finding } from "../../model/finding.ts";
 import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
+import { visible } from "../../model/text.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
 import { managementPathOf } from "../../runtime/campaigns/management-path.ts";
@@ -173,7 +174,28 @@ function deviceFindings(
     const details = { about: device, here, there: null, rule, source, next } as const;
     return [{ code: "device-unreachable", severity: "error", ...details }];
   }
-  return clockFinding(deviceCache.state(device), device, now);
+  const state = deviceCache.state(device);
+  return [...clockFinding(state, device, now), ...snmpFinding(state, device)];
+}
+
+/** Ports that one finding lists by name. */
+const listedMax = 8;
+
+function snmpFinding(state: DeviceState | undefined, device: string): readonly Finding[] {
+  const unmatched = state?.snmpUnmatched ?? [];
+  if (unmatched.length === 0) return [];
+  const more = unmatched.length > listedMax ? ` and ${unmatched.length - listedMax} more` : "";
+  const ports = `${unmatched.slice(0, listedMax).map(visible).join(", ")}${more}`;
+  return [
+    {
+      ...({ code: "snmp-unmatched", severity: "warning", about: device } as const),
+      here: `the SNMP agent of ${device} has no interface, or several, with the name of ${ports}`,
+      there: null,
+      rule: "Each port is one interface of the router's SNMP agent, by ifDescr or ifName",
+      source: "RFC 2863: ifDescr, ifName",
+      next: `let the SNMP view on ${device} include ifTable and ifXTable`,
+    },
+  ];
 }
 
 function clockFinding(

@@ -13,11 +13,12 @@ import {
 import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
 import { renderChange } from "#drivers/eos/renderer.ts";
 import {
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
   readPing,
+  readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
@@ -74,6 +75,7 @@ const answers = [
     version: "4.30.5M",
     modelName: "x",
     resetCauses: [{ timestamp: 5.5 }],
+    bootupTimestamp: 4.5,
     licenseEnabled: true,
   }),
   JSON.stringify({
@@ -122,7 +124,8 @@ function misshapen(prng: Prng, text: string): string {
 function readAll(text: string): { readonly understood: number; readonly secured: boolean } {
   const config = readConfig(text);
   if (config !== undefined) planOf(config, port);
-  const readers = [readBootId, readClock, readInterfaces, readPeers, readPing, readSessions];
+  const times = [readBootTime, readClock, readResetTime];
+  const readers = [...times, readInterfaces, readPeers, readPing, readSessions];
   const reported: unknown[] = [config, ...readers.map((reader) => reader(text))];
   reported.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
   reported.push(readRoutes(text, "default", port));

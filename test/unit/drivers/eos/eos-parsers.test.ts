@@ -12,14 +12,16 @@ import {
 import { planOf } from "#drivers/eos/plan.ts";
 import {
   bgpSession,
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
   readPing,
+  readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
+  readSoftware,
 } from "#drivers/eos/system-parsers.ts";
 import type { MkaSession } from "#hal/model.ts";
 import { cknOf } from "../junos-kit.ts";
@@ -130,7 +132,7 @@ describe("counters", () => {
       rxLate: 2n,
       rxNoSci: 6n,
       rxUnknownSci: undefined,
-      rxNotUsingSa: undefined,
+      rxNotUsingSa: 3n,
       rxUnusedSa: undefined,
       nextPn: undefined,
     });
@@ -225,20 +227,95 @@ describe("sessions", () => {
     expect(readSessions(JSON.stringify({ sessions: {}, ...none }))).toEqual([]);
     expect(readSessions(JSON.stringify({}))).toBeUndefined();
   });
+
+  it("sessions in another state, or a timer without its session, are not understood", () => {
+    for (const state of ["", "waiting", 7, undefined]) {
+      const reply = JSON.stringify({ sessions: { operator: { state } } });
+      expect(readSessions(reply)).toBeUndefined();
+    }
+    const timer = JSON.stringify({ sessions: {}, commitTimerExpireTime: 7 });
+    expect(readSessions(timer)).toBeUndefined();
+  });
 });
 
 describe("the rest", () => {
   it("the other replies are read by their fields", () => {
     expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
     expect(readClock('{"utcTime": "now"}')).toBeUndefined();
-    expect(readBootId('{"resetCauses":[{"timestamp": 17.5}]}')).toBe("17");
-    expect(readBootId('{"resetCauses":[]}')).toBeUndefined();
     expect(readLicence('{"licenseEnabled": false}')).toBe("missing");
     expect(readPing("5 packets transmitted, 4 received, 20% packet loss")).toEqual({
       sent: 5,
       answered: 4,
     });
     expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
+  });
+
+  it("a boot is known by the newest reset, or else by the boot of the software", () => {
+    expect(readResetTime('{"resetCauses":[{"timestamp": 17.5},{"timestamp": 9}]}')).toBe("17");
+    expect(readResetTime('{"resetCauses":[]}')).toBe("none");
+    expect(readResetTime('{"resetCauses":[{"description": "Reload requested"}]}')).toBe("none");
+    expect(readResetTime("{}")).toBeUndefined();
+    expect(readBootTime('{"version": "4.30.5M", "bootupTimestamp": 1700729434.5}')).toBe(
+      "boot 1700729434",
+    );
+    for (const text of ['{"version": "4.30.5M"}', '{"bootupTimestamp": 0}', "Arista vEOS\n"]) {
+      expect(readBootTime(text)).toBeUndefined();
+    }
+  });
+
+  it("a reply in which a name comes twice is not understood: it would hide the first", () => {
+    const once = '{"interfaces": {"Ethernet1": {"lineProtocolStatus": "down", "note": "a:b"}}}';
+    expect(readInterfaces(once)?.get("Ethernet1")?.linkUp).toBe(false);
+    const twice = once.replace('"note": "a:b"', '"lineProtocolStatus": "up"');
+    expect(readInterfaces(twice)).toBeUndefined();
+    expect(readInterfaces(once.replace('"a:b"', '"\\":"'))).toBeDefined();
+    const rows = '{"interfaces": {"Ethernet1": {}, "Ethernet1": {"lineProtocolStatus": "up"}}}';
+    expect(readInterfaces(rows)).toBeUndefined();
+    expect(readByPort(rows)).toBeUndefined();
+  });
+
+  it("a reply that is cut, empty or text is not understood", () => {
+    const whole = JSON.stringify({
+      version: "4.30.5M",
+      interfaces: { Ethernet1: { lineProtocolStatus: "up" } },
+      vrfs: { default: { peers: {}, bgpRouteEntries: {} } },
+      sessions: {},
+    });
+    const readers = [readInterfaces, readPeers, readSessions, readSoftware, readByPort];
+    for (const reader of readers) {
+      expect(reader(whole)).toBeDefined();
+      for (let length = 0; length < whole.length; length += 1) {
+        expect(reader(whole.slice(0, length))).toBeUndefined();
+      }
+      for (const text of ["{}", "[]", "null", "Arista vEOS\n"])
+        expect(reader(text)).toBeUndefined();
+    }
+    expect(readInterfaces('{"interfaces": {}}')).toBeUndefined();
+  });
+
+  it("a link is up, down, or unknown, by the word for its line protocol", () => {
+    const linkUp = (lineProtocolStatus: unknown): unknown =>
+      readInterfaces(JSON.stringify({ interfaces: { Ethernet1: { lineProtocolStatus } } }))?.get(
+        "Ethernet1",
+      )?.linkUp;
+    expect(linkUp("up")).toBe(true);
+    for (const word of ["down", "lowerLayerDown", "notPresent"]) expect(linkUp(word)).toBe(false);
+    for (const word of ["testing", "unknown", "dormant", "Up", 1, undefined]) {
+      expect(linkUp(word)).toBeUndefined();
+    }
+  });
+
+  it("a port without a line rate has no rate", () => {
+    const statistics = { inBitsRate: 1, inPktsRate: 2, outBitsRate: 3, outPktsRate: 4 };
+    const lineBps = (bandwidth: unknown): unknown =>
+      readInterfaces(
+        JSON.stringify({
+          interfaces: { Ethernet1: { bandwidth, interfaceStatistics: statistics } },
+        }),
+      )?.get("Ethernet1")?.rate?.lineBps;
+    expect(lineBps(100e9)).toBe(100e9);
+    // A virtual router has ports with a bandwidth of 0.
+    for (const bandwidth of [0, -1, "100", undefined]) expect(lineBps(bandwidth)).toBeUndefined();
   });
 
   it("a port whose rate was not measured is reported without one", () => {

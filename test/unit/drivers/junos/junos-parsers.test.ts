@@ -9,6 +9,7 @@ import {
 } from "#drivers/junos/macsec-parsers.ts";
 import {
   bgpSession,
+  commitsAt,
   peerOf,
   readCommits,
   readInterfaces,
@@ -16,8 +17,11 @@ import {
   readPing,
   readRoutes,
   readRouteTo,
+  readSoftware,
+  readUptime,
 } from "#drivers/junos/system-parsers.ts";
 import type { MacsecSettings } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
 import { cknOf, read } from "../junos-kit.ts";
 
 const settings: MacsecSettings = {
@@ -129,9 +133,120 @@ describe("a session", () => {
     expect(found).toMatchObject({ controlledPort: "secured", livePeers: 1 });
   });
 
+  it.each([
+    ["while MKA is suspended", "Secured-Suspended - Primary"],
+    ["in a state with other words", "Secured for now"],
+  ])("a session %s is not understood", async (_, state) => {
+    expect(await session(state, peer("live"), cak(7, "live"))).toBeUndefined();
+  });
+
+  it("a session in the words of other releases is not secured", async () => {
+    for (const state of ["Unsecured - Init", "Not Secured", "Not secured"]) {
+      const found = await session(state, peer("live"), cak(7, "live"));
+      expect(found?.controlledPort).toBe("blocked");
+    }
+  });
+
   it("a missing session leaves a must-secure port closed", () => {
     expect(readSession(undefined, settings, undefined)?.controlledPort).toBe("blocked");
     expect(readSession(undefined, undefined, undefined)?.controlledPort).toBe("unprotected");
+  });
+});
+
+describe("a session with a list of peers below each CAK", () => {
+  const ownCak = (n: number, status: string, ...peers: readonly string[]): string =>
+    `<session-cak><cak-name>${cknOf(n)}</cak-name><cak-status>${status}</cak-status>
+      <member-identifier>D${n}</member-identifier>
+      ${peers.length === 0 ? "<peer-list/>" : peers.join("")}</session-cak>`;
+  const listed = (mi: string, status: string, sci = "02:00:5E:00:00:02/1"): string =>
+    `<peer-list><member-identifier>${mi}</member-identifier><peer-status>${status}</peer-status>
+      <sci>${sci}</sci></peer-list>`;
+  const live = (n: number): string =>
+    `<session-live><cak-name>${cknOf(n).toUpperCase()}</cak-name></session-live>`;
+  const secured = "Secured - Primary";
+
+  it("a router with a participant below two CAKs is one live peer", async () => {
+    const caks = [
+      ownCak(7, "live", listed("A1", "live")),
+      ownCak(8, "active", listed("B1", "live")),
+    ];
+    const found = await session(secured, live(7), ...caks);
+    expect(found).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(7),
+      livePeers: 1,
+    });
+    expect(found?.participants).toMatchObject([
+      { ckn: cknOf(7), state: "live", livePeers: 1 },
+      { ckn: cknOf(8), state: "live", livePeers: 1 },
+    ]);
+  });
+
+  it("a router that is listed twice below one CAK is one live peer", async () => {
+    const flat = [listed("A1", "live"), listed("B1", "live"), cak(7, "live"), cak(8, "active")];
+    expect((await session(secured, ...flat))?.livePeers).toBe(1);
+    const others = [listed("A1", "live"), listed("B1", "live", "02:00:5E:00:00:03/1")];
+    expect((await session(secured, ...others, cak(7, "live")))?.livePeers).toBe(2);
+  });
+
+  it("a live peer of the fallback CAK alone does not secure the port", async () => {
+    const caks = [ownCak(7, "live"), ownCak(8, "active", listed("B1", "live"))];
+    const found = await session(secured, live(7), ...caks);
+    expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
+  });
+
+  it("a live CAK without any peer is no live peer", async () => {
+    expect(await session(secured, live(7), ownCak(7, "live"))).toMatchObject({
+      controlledPort: "blocked",
+      livePeers: 0,
+    });
+    // Without a list of peers it is not known whether there is one.
+    expect(await session(secured, cak(7, "live"))).toBeUndefined();
+    expect(
+      await session(secured, live(9), ownCak(7, "live", listed("A1", "live"))),
+    ).toBeUndefined();
+  });
+
+  it("our own member identifier is no peer", async () => {
+    const found = await session(secured, live(7), ownCak(7, "live", listed("D7", "live")));
+    expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
+  });
+
+  it("two CAKs in use, or one peer in two states, are not understood", async () => {
+    const two = [ownCak(7, "live", listed("A1", "live")), ownCak(8, "live", listed("B1", "live"))];
+    expect(await session(secured, ...two)).toBeUndefined();
+    const states = [listed("A1", "live"), listed("A1", "potential")];
+    expect(await session(secured, live(7), ownCak(7, "live", ...states))).toBeUndefined();
+  });
+});
+
+describe("parts of a reply", () => {
+  const part = (port: string): string =>
+    `<mka-session-information>${port && `<interface-name>${port}</interface-name>`}
+      <interface-state>Secured - Primary</interface-state></mka-session-information>`;
+  const portsIn = async (...parts: readonly string[]) => {
+    const reply = await read(`<r>${parts.join("")}</r>`);
+    return [...(byInterface(reply, "mka-session-information") ?? [])].map(([port]) => port);
+  };
+
+  it("parts of two nodes of a cluster are kept apart by their ports", async () => {
+    const node = (name: string, inside: string): string =>
+      `<multi-routing-engine-item><re-name>${name}</re-name>${inside}</multi-routing-engine-item>`;
+    const both = [node("node0", part("et-0/0/0")), node("node1", part("et-7/0/0"))];
+    expect(await portsIn(...both)).toEqual(["et-0/0/0", "et-7/0/0"]);
+    const empty = node("node1", "<mka-session-information/>");
+    expect(await portsIn(node("node0", part("et-0/0/0")), empty)).toEqual(["et-0/0/0"]);
+  });
+
+  it("two parts about one port, or a part about none, are not understood", async () => {
+    const reply = (...parts: readonly string[]) => read(`<r>${parts.join("")}</r>`);
+    for (const parts of [
+      [part("et-0/0/0"), part("et-0/0/0")],
+      [part("et-0/0/0"), part("et-0/0/0.0")],
+      [part("et-0/0/0"), part("")],
+    ]) {
+      expect(byInterface(await reply(...parts), "mka-session-information")).toBeUndefined();
+    }
   });
 });
 
@@ -157,6 +272,18 @@ describe("counters", () => {
       undefined,
       undefined,
     ]);
+  });
+
+  it("counters of two peers, or of two ports whose name was lost, are not understood", async () => {
+    const two =
+      "<secure-channel-sent><encrypted-packets>1</encrypted-packets></secure-channel-sent>";
+    const elements = await reported(statistics(two), "macsec-statistics");
+    expect(readFrames(elements ?? [], undefined)).toBeUndefined();
+    const channels = `<r><macsec-connection-information><macsec-interface-common-information>
+      <interface-name>et-0/0/0</interface-name></macsec-interface-common-information>
+      <outbound-secure-channel/><outbound-secure-channel/></macsec-connection-information></r>`;
+    const found = await reported(channels, "macsec-connection-information");
+    expect(readChannels(found ?? [])).toBeUndefined();
   });
 
   it("untagged frames are clear data only if control frames are counted apart", async () => {
@@ -188,9 +315,14 @@ describe("commits", () => {
           `<date-time seconds="${100 - index}">x</date-time>${entry}</commit-history>`,
       )
       .join("")}</commit-information></rpc-reply>`;
-  const notes = async (...entries: readonly string[]) =>
-    readCommits(await read(history(...entries)))?.map(({ note, isPending }) => [note, isPending]);
   const remark = "commit confirmed, rollback in 5mins";
+  /** The newest commit is from second 100. */
+  const notesAt = async (seconds: number, ...entries: readonly string[]) => {
+    const reported = readCommits(await read(history(...entries))) ?? [];
+    const commits = commitsAt(reported, (seconds * 1000) as WallTime);
+    return commits.map(({ note, isPending }) => [note, isPending]);
+  };
+  const notes = (...entries: readonly string[]) => notesAt(130, ...entries);
 
   it("a commit waits if Junos says so in any of its ways, and only the newest one", async () => {
     expect(await notes(`<comment>${remark}</comment><log>ours</log>`)).toEqual([["ours", true]]);
@@ -206,10 +338,81 @@ describe("commits", () => {
     ]);
   });
 
+  it("a trial that a check confirmed keeps its remark, and waits no longer than it could", async () => {
+    const confirmed = `<comment>${remark}</comment><log>ours</log>`;
+    expect(await notesAt(100 + 359, confirmed)).toEqual([["ours", true]]);
+    expect(await notesAt(100 + 361, confirmed)).toEqual([["ours", false]]);
+    const marked = `${confirmed}<commit-confirmed>rollback pending</commit-confirmed>`;
+    expect(await notesAt(100 + 361, marked)).toEqual([["ours", true]]);
+    const wordless = "<comment>commit confirmed, rollback in a while</comment>";
+    expect(await notesAt(9_999, wordless)).toEqual([[wordless.slice(9, -10), true]]);
+  });
+
   it("commits without their number are not understood", async () => {
     const text =
       "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
     expect(readCommits(await read(text))).toBeUndefined();
+    const twice = history("<log>a</log>").replace(
+      "</commit-history>",
+      "$&<commit-history>" + "<sequence-number>0</sequence-number></commit-history>",
+    );
+    expect(readCommits(await read(twice))).toBeUndefined();
+  });
+});
+
+describe("software and uptime", () => {
+  const software = (...inside: readonly string[]) =>
+    read(`<r>${inside.map((one) => `<software-information>${one}</software-information>`).join("")}
+      </r>`);
+  const model = "<product-model>SRX4600</product-model>";
+  const base = (comment: string): string =>
+    `<package-information><name>jais</name><comment>AI-Scripts [6.0R2]</comment>
+      </package-information><package-information><name>junos</name><comment>${comment}</comment>
+      </package-information>`;
+
+  it("a release is read from its element, and from the base package of older ones", async () => {
+    const named = await software(`${model}<junos-version>23.4R2.13</junos-version>`);
+    expect(readSoftware(named)).toEqual({ model: "srx4600", version: "23.4R2.13" });
+    const older = await software(`${model}${base("JUNOS Base OS boot [12.3R6.6]")}`);
+    expect(readSoftware(older)).toEqual({ model: "srx4600", version: "12.3R6.6" });
+    const srx = await software(`${model}${base("JUNOS Software Release [12.1X46-D15.3]")}`);
+    expect(readSoftware(srx)?.version).toBe("12.1X46-D15.3");
+  });
+
+  it("software without a release or a model is not understood, and never an empty text", async () => {
+    for (const inside of [
+      model,
+      `${model}<junos-version/>`,
+      `${model}${base("JUNOS Base OS boot")}`,
+      "<junos-version>23.4R2.13</junos-version>",
+      "",
+    ]) {
+      expect(readSoftware(await software(inside))).toBeUndefined();
+    }
+    expect(readSoftware(await read("<r/>"))).toBeUndefined();
+  });
+
+  it("the nodes of a cluster have one release, or it is not understood", async () => {
+    const node = (version: string): string => `${model}<junos-version>${version}</junos-version>`;
+    const same = await software(node("22.4R3.25"), node("22.4R3.25"));
+    expect(readSoftware(same)?.version).toBe("22.4R3.25");
+    expect(readSoftware(await software(node("22.4R3.25"), node("22.4R2.8")))).toBeUndefined();
+    expect(readSoftware(await software(node("22.4R3.25"), model))).toBeUndefined();
+  });
+
+  it("the boots of all nodes of a cluster are one id, and their clocks agree", async () => {
+    const node = (now: number, booted: number): string =>
+      `<re-name>node-${booted}</re-name><system-uptime-information><current-time><date-time seconds="${now}">x</date-time>
+        </current-time><system-booted-time><date-time seconds="${booted}">x</date-time>
+        </system-booted-time></system-uptime-information>`;
+    const uptime = async (...nodes: readonly string[]) =>
+      readUptime(await read(`<r>${nodes.join("")}</r>`));
+    expect(await uptime(node(900, 5))).toEqual({ wall: 900_000, bootId: "5" });
+    expect(await uptime(node(900, 77), node(901, 5))).toEqual({ wall: 900_000, bootId: "5 77" });
+    expect(await uptime(node(900, 5), node(960, 77))).toBeUndefined();
+    expect(await uptime(node(900, 5), "<system-uptime-information/>")).toBeUndefined();
+    expect(await uptime(node(900, 5), node(900, 5))).toBeUndefined();
+    expect(await uptime()).toBeUndefined();
   });
 });
 
@@ -249,7 +452,8 @@ describe("routing", () => {
     const [up, down] = ["Established", "Active"];
     expect(await stateOf(peer(down, "master"), peer(up, "cust-2"))).toBe(down);
     expect(await stateOf(peer(up, "cust-2"), peer(down, "master"))).toBe(down);
-    expect(await stateOf(peer(up, "cust-2"))).toBeUndefined();
+    // An active neighbour has a peer, so the reply is not whole.
+    expect(await stateOf(peer(up, "cust-2"))).toBe("ambiguous");
     expect(await stateOf(peer(up))).toBe(up);
     expect(await stateOf(peer(up), peer(up))).toBe(up);
     expect(await stateOf(peer(up), peer(down))).toBe("ambiguous");
@@ -264,7 +468,7 @@ describe("routing", () => {
     // The neighbour of the other instance has the session of that instance alone.
     const both = (await reported(peer(down, "master"), peer(up, "cust-2"))) ?? new Map();
     expect(peerOf(both, { ...one, instance: "cust-2" })).toMatchObject({ state: up });
-    expect(peerOf(both, { ...one, instance: "cust-3" })).toBeUndefined();
+    expect(peerOf(both, { ...one, instance: "cust-3" })).toBe("ambiguous");
   });
 
   it("routes are unknown if one of them, or its table, is not understood", async () => {
@@ -357,6 +561,22 @@ describe("routing", () => {
       txPps: 4,
       lineBps: 100e9,
     });
-    expect(readInterfaces(await port("Auto"))?.get("et-0/0/0")?.rate).toBeUndefined();
+    const lineBps = async (speed: string) =>
+      readInterfaces(await port(speed))?.get("et-0/0/0")?.rate?.lineBps;
+    expect(await lineBps("1000mbps")).toBe(1e9);
+    expect(await lineBps("10Gbps")).toBe(10e9);
+    for (const word of ["Auto", "Unspecified", "Unlimited", ""]) {
+      expect(await lineBps(word)).toBeUndefined();
+    }
+  });
+
+  it("a reply without interfaces, or with one of them twice, is not understood", async () => {
+    const one = "<physical-interface><name>et-0/0/0</name></physical-interface>";
+    const interfaces = async (inside: string) =>
+      readInterfaces(await read(`<r><interface-information>${inside}</interface-information></r>`));
+    expect(await interfaces(one)).toBeDefined();
+    expect(await interfaces("")).toBeUndefined();
+    expect(await interfaces(one + one)).toBeUndefined();
+    expect(await interfaces(`${one}<physical-interface/>`)).toBeUndefined();
   });
 });
