@@ -16,7 +16,6 @@ import {
   unparsed,
   whole,
   withEntries,
-  withFields,
 } from "../platform/query-table.ts";
 import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received, routeTo } from "./commands.ts";
@@ -26,11 +25,12 @@ import { grammar } from "./grammar.ts";
 import { flagIn, parse } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import {
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
   readPing,
+  readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
@@ -115,10 +115,14 @@ function counters(text: string): ReadResult | undefined {
 const stateRows = {
   version: {
     ...once("version"),
-    purpose: "Names model and release.",
+    purpose: "Names model and release, and the moment of the last boot.",
     standing: "confirmed",
     source: `${anta} VerifyEOSVersion`,
-    read: (text) => whole(readSoftware(text)),
+    read(text) {
+      const software = readSoftware(text);
+      // The boot is read here where the router reports no reset.
+      return software && whole({ ...software, boot: readBootTime(text) });
+    },
   },
   clock: {
     ...once("clock"),
@@ -132,7 +136,7 @@ const stateRows = {
     purpose: "Gives the moment of the last boot.",
     standing: "confirmed",
     source: `${anta} VerifyReloadCause`,
-    read: (text) => named("boot", readBootId(text)),
+    read: (text) => named("boot", readResetTime(text)),
   },
   sessions: {
     ...once("sessions"),
@@ -231,10 +235,10 @@ const commandRows = { ...stateRows, ...configRows } as const satisfies Readonly<
 
 const toAddress = {
   over: "peers",
-  purpose: "Gives the port to an address: the management path of the agent.",
+  purpose: "Gives the interfaces to an address: the management path of the agent.",
   standing: "confirmed",
   source: `${anta} VerifyRoutingTableEntry`,
-  read: (text: string) => withFields({ port: readRouteTo(text) }, "port"),
+  read: (text: string) => named("interfaces", readRouteTo(text)),
 } as const;
 const probe = {
   over: "onDemand",

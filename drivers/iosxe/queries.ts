@@ -22,16 +22,24 @@ import {
   withFields,
 } from "../platform/query-table.ts";
 import { cliForm } from "../platform/reader-forms.ts";
-import { type CommandName, command, familiesOf, ping, received, routeMap } from "./commands.ts";
-import { type ConfigTexts, portOf, readConfig, readRouteMap } from "./config.ts";
+import {
+  type CommandName,
+  command,
+  familiesOf,
+  ping,
+  received,
+  routeMap,
+  routeTo,
+} from "./commands.ts";
+import { type ConfigTexts, filteredLines, portOf, readConfig, readRouteMap } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { dialect } from "./iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import {
-  hasArchive,
-  isAccounted,
-  isLocked,
+  readAccounting,
+  readArchive,
+  readLock,
   readMark,
   readPeers,
   readRouteTo,
@@ -58,17 +66,20 @@ const perPort = (name: CommandName): Pick<Row, "ask" | "over"> => ({
 });
 
 /** A part of the configuration is read with the other parts empty. */
-function configOf(texts: Partial<ConfigTexts>): ReturnType<typeof readConfig> {
-  return readConfig({ macsec: "", bgp: "", ...texts }, true);
+function configOf(part: keyof ConfigTexts, text: string): ReturnType<typeof readConfig> {
+  const own = filteredLines(text);
+  return own === undefined ? undefined : readConfig({ macsec: "", bgp: "", [part]: own }, true);
 }
 
-function tunnelsOf(texts: Partial<TunnelTexts>): ReadResult | undefined {
-  const read = readTunnels({ interfaces: "", ike: "", ipsec: "", ...texts });
+function tunnelsOf(part: keyof TunnelTexts, text: string): ReadResult | undefined {
+  const own = filteredLines(text);
+  if (own === undefined) return undefined;
+  const read = readTunnels({ interfaces: "", ike: "", ipsec: "", [part]: own });
   return read && { value: { tunnels: read.tunnels, policies: read.policies } };
 }
 
 function macsecConfig(text: string): ReadResult | undefined {
-  const config = configOf({ macsec: text });
+  const config = configOf("macsec", text);
   if (config === undefined) return undefined;
   const { interfaces, policies, chains } = config;
   const unread = [...interfaces].filter(([, { macsec }]) => macsec.isUnread);
@@ -82,8 +93,14 @@ function macsecConfig(text: string): ReadResult | undefined {
 }
 
 function bgpConfig(text: string): ReadResult | undefined {
-  const config = configOf({ bgp: text });
+  const config = configOf("bgp", text);
   return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
+}
+
+function softwareOf(text: string): ReadResult | undefined {
+  const value = readSoftware(text);
+  const isDated = value?.restartedAt !== undefined || value?.uptimeMs !== undefined;
+  return value && { value, gaps: isDated ? [] : [unparsed("restartedAt")] };
 }
 
 const counters = [
@@ -104,14 +121,14 @@ const stateRows = {
     purpose: "Names platform and release, and the moment of the last boot.",
     standing: "confirmed",
     source: `${genie} ShowVersion`,
-    read: (text) => withFields(readSoftware(text), "boot"),
+    read: softwareOf,
   },
   archive: {
     ...once("archive"),
     purpose: "Shows whether the router keeps a copy from which a timer can revert a change.",
     standing: "confirmed",
     source: `${genie} ShowArchive`,
-    read: (text) => named("hasArchive", hasArchive(text)),
+    read: (text) => named("hasArchive", readArchive(text)),
   },
   rollbackTimer: {
     ...once("rollbackTimer"),
@@ -125,7 +142,7 @@ const stateRows = {
     purpose: "Shows whether another session has locked the configuration.",
     standing: "confirmed",
     source: `${genie} ShowConfigurationLock`,
-    read: (text) => named("isLocked", isLocked(text)),
+    read: (text) => named("isLocked", readLock(text)),
   },
   interfaces: {
     ...once("interfaces"),
@@ -202,7 +219,10 @@ const configRows = {
     purpose: "Shows who changed the configuration last, and which change of linkseal's waits.",
     standing: "documented",
     source: "cisco.com, Embedded Event Manager Command Reference: event manager environment",
-    read: (text) => whole({ mark: readMark(text) }),
+    read(text) {
+      const own = filteredLines(text);
+      return own === undefined ? undefined : whole({ mark: readMark(own) });
+    },
   },
   accounting: {
     ...once("accounting"),
@@ -210,7 +230,7 @@ const configRows = {
     purpose: "Shows whether commands, and the keys in them, are recorded elsewhere.",
     standing: "documented",
     source: "cisco.com, Security Command Reference: aaa accounting; archive, log config, hidekeys",
-    read: (text) => named("isAccounted", isAccounted(text)),
+    read: (text) => named("isAccounted", readAccounting(text)),
   },
   macsecConfig: {
     ...once("macsecConfig"),
@@ -235,7 +255,7 @@ const configRows = {
     purpose: "Gives the tunnel interfaces and the routes into them.",
     standing: "documented",
     source: flexVpn,
-    read: (text) => tunnelsOf({ interfaces: text }),
+    read: (text) => tunnelsOf("interfaces", text),
   },
   ikeConfig: {
     ...once("ikeConfig"),
@@ -244,7 +264,7 @@ const configRows = {
     purpose: "Gives proposals, policies, keyrings and profiles of IKE, without pre-shared keys.",
     standing: "documented",
     source: flexVpn,
-    read: (text) => tunnelsOf({ ike: text }),
+    read: (text) => tunnelsOf("ike", text),
   },
   ipsecConfig: {
     ...once("ipsecConfig"),
@@ -253,14 +273,14 @@ const configRows = {
     purpose: "Gives transform sets and IPsec profiles.",
     standing: "documented",
     source: flexVpn,
-    read: (text) => tunnelsOf({ ipsec: text }),
+    read: (text) => tunnelsOf("ipsec", text),
   },
 } as const satisfies Partial<Record<CommandName, Row>>;
 
-const routeTo = {
+const toAddress = {
   over: "peers",
-  purpose: "Gives the port to an address: the management path of the agent.",
-  read: (text: string) => withFields({ port: readRouteTo(text) }, "port"),
+  purpose: "Gives the interfaces to an address: the management path of the agent.",
+  read: (text: string) => named("interfaces", readRouteTo(text)),
 } as const;
 const routes = {
   over: "peers",
@@ -277,18 +297,20 @@ const probe = {
 const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
 
 const argumentRows: readonly Row[] = [
-  {
-    ...routeTo,
-    ask: ({ address }) => command("routeTo", address),
-    standing: "confirmed",
-    source: `${genie} ShowIpCef`,
-  },
-  {
-    ...routeTo,
-    ask: ({ address }) => command("routeTo", asIpv6(address)),
-    standing: "confirmed",
-    source: `${genie} ShowIpv6Cef`,
-  },
+  ...[false, true].flatMap((inVrf): readonly Row[] => [
+    {
+      ...toAddress,
+      ask: ({ address, vrf }) => routeTo(address, inVrf ? vrf : undefined),
+      standing: "confirmed",
+      source: `${genie} ShowIpCef`,
+    },
+    {
+      ...toAddress,
+      ask: ({ address, vrf }) => routeTo(asIpv6(address), inVrf ? vrf : undefined),
+      standing: "confirmed",
+      source: `${genie} ShowIpv6Cef`,
+    },
+  ]),
   ...(["ipv4", "ipv6"] as const).flatMap((family): readonly Row[] =>
     [false, true].map((inVrf) => ({
       ...routes,
@@ -311,7 +333,7 @@ const argumentRows: readonly Row[] = [
 ];
 
 const commandRows = { ...stateRows, ...configRows } as const satisfies Readonly<
-  Record<Exclude<CommandName, "routeTo">, Row>
+  Record<CommandName, Row>
 >;
 
 /** The reader of IOS XE. */
@@ -321,14 +343,13 @@ export const iosxeReader = defineReader(
     dialect,
     send: ({ cli }, query, signal) => cli.run([query], "none", signal),
     peers(replyTo) {
-      const texts = {
-        macsec: replyTo(command("macsecConfig")) ?? "",
-        bgp: replyTo(command("bgpConfig")) ?? "",
-      };
+      const textOf = (name: CommandName): string =>
+        filteredLines(replyTo(command(name)) ?? "") ?? "";
+      const texts = { macsec: textOf("macsecConfig"), bgp: textOf("bgpConfig") };
       const config = readConfig(texts, true);
       const ours = config?.neighbours.filter((one) => portOf(config, one) !== undefined) ?? [];
       return ours.flatMap((one) => [
-        command("routeTo", one.address),
+        routeTo(one.address, one.vrf),
         ...familiesOf(one).map((family) => received(family, one.address, one.vrf)),
       ]);
     },

@@ -7,6 +7,7 @@ import { readRoutes } from "../platform/cisco-routes.ts";
 import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import {
+  asIpv6,
   countMark,
   named,
   type ReadResult,
@@ -19,7 +20,7 @@ import {
   withFields,
 } from "../platform/query-table.ts";
 import { cliForm } from "../platform/reader-forms.ts";
-import { type CommandName, command, ping, received } from "./commands.ts";
+import { type CommandName, command, ping, received, routeTo } from "./commands.ts";
 import { type ConfigTexts, portOf, readConfig } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { dialect } from "./iosxr.ts";
@@ -27,7 +28,7 @@ import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import {
   holdersOf,
-  isAccounted,
+  readAccounting,
   readBoot,
   readCommits,
   readPeers,
@@ -54,7 +55,9 @@ const perPort = (name: CommandName): Pick<Row, "ask" | "over"> => ({
 
 /** A part of the configuration is read with the other parts empty. */
 function configOf(texts: Partial<ConfigTexts>): ReturnType<typeof readConfig> {
-  return readConfig({ interfaces: "", policies: "", chains: "", bgp: "", ...texts }, true);
+  const none = "% No such configuration item(s)";
+  const empty = { interfaces: none, policies: none, chains: none, bgp: none };
+  return readConfig({ ...empty, ...texts }, true);
 }
 
 function interfaceConfig(text: string): ReadResult | undefined {
@@ -156,7 +159,7 @@ const commandRows = {
     purpose: "Shows whether commands, and the keys in them, are sent to an accounting server.",
     standing: "documented",
     source: `${reference}: aaa accounting`,
-    read: (text) => named("isAccounted", isAccounted(text)),
+    read: (text) => named("isAccounted", readAccounting(text)),
   },
   interfaceConfig: {
     ...once("interfaceConfig"),
@@ -190,35 +193,54 @@ const commandRows = {
     source: "cisco.com, IOS XR BGP Command Reference",
     read: bgpConfig,
   },
-  routeTo: {
-    ask: ({ address }) => command("routeTo", exec, address),
-    over: "peers",
-    purpose: "Gives the port to an address: the management path of the agent.",
-    standing: "documented",
-    source: "cisco.com, IOS XR Routing Command Reference: show route",
-    read: (text) => withFields({ port: readRouteTo(text) }, "port"),
+  vrfNeighbours: {
+    ...once("vrfNeighbours"),
+    purpose: "Gives the state of the BGP sessions in VRFs; the agent asks where one is configured.",
+    standing: "confirmed",
+    source: `${genie} ShowBgpInstanceNeighborsDetail, for an instance with VRFs`,
+    read: (text) => withEntries("peers", readPeers(text)),
   },
 } as const satisfies Readonly<Record<CommandName, Row>>;
 
+const inTable = [false, true];
+
 const argumentRows: readonly Row[] = [
-  ...(["ipv4", "ipv6"] as const).map(
-    (family): Row => ({
-      ask: ({ peer }) => received(family, peer, exec),
+  ...inTable.flatMap((inVrf): readonly Row[] =>
+    [(address: string) => address, asIpv6].map((worded) => ({
+      ask: ({ address, vrf }) => routeTo(worded(address), inVrf ? vrf : undefined, exec),
+      over: "peers",
+      purpose: "Gives the interfaces to an address: the management path of the agent.",
+      standing: "documented",
+      source: "cisco.com, IOS XR Routing Command Reference: show route",
+      // A hop without an interface is looked up in the configuration, which is in another reply.
+      read: (text) =>
+        named(
+          "interfaces",
+          readRouteTo(text, (hop) => `to ${hop}`),
+        ),
+    })),
+  ),
+  ...(["ipv4", "ipv6"] as const).flatMap((family): readonly Row[] =>
+    inTable.map((inVrf) => ({
+      ask: ({ peer, vrf }) =>
+        received(family, { address: peer, vrf: inVrf ? vrf : undefined }, exec),
       over: "peers",
       purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
-      standing: family === "ipv4" ? "confirmed" : "inferred",
+      standing: family === "ipv4" && !inVrf ? "confirmed" : "inferred",
       source: `${genie} ShowBgpInstanceNeighborsRoutes, ShowBgpInstanceAllAll`,
       read: (text) => routesOf(readRoutes(text, "")),
+    })),
+  ),
+  ...inTable.map(
+    (inVrf): Row => ({
+      ask: ({ peer, vrf }) => ping({ address: peer, vrf: inVrf ? vrf : undefined }, countMark),
+      over: "onDemand",
+      purpose: "Sends packets to the far end's peering address, and counts the replies.",
+      standing: "confirmed",
+      source: `${genie} Ping`,
+      read: (text) => whole(readPing(text)),
     }),
   ),
-  {
-    ask: ({ peer }) => ping(peer, countMark),
-    over: "onDemand",
-    purpose: "Sends packets to the far end's peering address, and counts the replies.",
-    standing: "confirmed",
-    source: `${genie} Ping`,
-    read: (text) => whole(readPing(text)),
-  },
 ];
 
 /** The reader of IOS XR. */
@@ -240,10 +262,10 @@ export const iosxrReader = defineReader(
         },
         true,
       );
-      const ours = config?.neighbours.filter(({ address }) => portOf(config, address)) ?? [];
-      return ours.flatMap(({ address, families }) => [
-        command("routeTo", exec, address),
-        ...families.map((family) => received(family, address, exec)),
+      const ours = config?.neighbours.filter((one) => portOf(config, one)) ?? [];
+      return ours.flatMap((one) => [
+        routeTo(one.address, one.vrf, exec),
+        ...one.families.map((family) => received(family, one, exec)),
       ]);
     },
   },

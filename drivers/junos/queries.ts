@@ -10,10 +10,8 @@ import {
   routesOf,
   type TableRow,
   timeText,
-  unparsed,
   whole,
   withEntries,
-  withFields,
 } from "../platform/query-table.ts";
 import { netconfForm } from "../platform/reader-forms.ts";
 import type { XmlElement, XmlOut } from "../transport/xml.ts";
@@ -113,11 +111,7 @@ const operationRows = {
     purpose: "Names model and release.",
     standing: "confirmed",
     source: `${napalm} get-software-information`,
-    read(reply) {
-      const read = readSoftware(reply);
-      const gaps = read?.version === "" ? [unparsed("version")] : [];
-      return read && { value: read, gaps };
-    },
+    read: (reply) => whole(readSoftware(reply)),
   },
   uptime: {
     ...once("uptime"),
@@ -242,16 +236,17 @@ const operationRows = {
     purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
     standing: "confirmed",
     source: "published `show route receive-protocol` of a vMX",
-    read: (reply) => routesOf(readRoutes(reply, "")),
+    // The tables of the router itself; those of an instance are read with its name.
+    read: (reply) => routesOf(readRoutes(reply, "", undefined)),
   },
   routeTo: {
     ask: ({ address }) => operation("routeTo", address),
     over: "peers",
     alias: "show route <address>",
-    purpose: "Gives the port to an address: the management path of the agent.",
+    purpose: "Gives the interfaces to an address: the management path of the agent.",
     standing: "confirmed",
     source: `${napalm} get-route-information`,
-    read: (reply) => withFields({ port: readRouteTo(reply) }, "port"),
+    read: (reply) => named("interfaces", readRouteTo(reply)),
   },
 } as const satisfies Readonly<Record<OperationName, Row>>;
 
@@ -277,14 +272,19 @@ const otherRows: readonly Row[] = [
     source: yang,
     read: tunnels,
   },
-  {
-    ask: (own) => ping(own.peer, own.interface, countMark),
-    over: "onDemand",
-    purpose: "Sends packets to the far end's peering address, and counts the replies.",
-    standing: "confirmed",
-    source: `${napalm} ping`,
-    read: (reply) => whole(readPing(reply)),
-  },
+  ...[false, true].map(
+    (inInstance): Row => ({
+      ask: (own) => {
+        const instance = inInstance ? own.vrf : undefined;
+        return ping({ address: own.peer, instance }, own.interface, countMark);
+      },
+      over: "onDemand",
+      purpose: "Sends packets to the far end's peering address, and counts the replies.",
+      standing: "confirmed",
+      source: `${napalm} ping`,
+      read: (reply) => whole(readPing(reply)),
+    }),
+  ),
 ];
 
 /** The reader of Junos. */
@@ -296,7 +296,7 @@ export const junosReader = defineReader(
     peers(replyTo) {
       const reply = replyTo(getConfig());
       const config = reply && readConfig(reply);
-      const ours = config?.neighbours.filter(({ address }) => portOf(config, address)) ?? [];
+      const ours = config?.neighbours.filter((one) => portOf(config, one)) ?? [];
       return ours.flatMap(({ address }) => [
         operation("routeTo", address),
         operation("received", address),

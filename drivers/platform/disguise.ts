@@ -166,6 +166,10 @@ export class Disguise {
     const [, digits = "", index = ""] = hexadecimal.exec(core) ?? [];
     const isLong = digits.length > digitsMax || (digits !== "" && /[a-f]/i.test(digits));
     if (isLong) return /^0+$/.test(digits) ? core : this.#hex(digits) + index;
+    // A table of routes has the name of its routing instance in front: `NAME.inet.0`.
+    const [, owner = "", table = "", family = ""] =
+      /^(.{1,200})(\.([A-Za-z]{2,20})\d?\.\d{1,2})$/.exec(core) ?? [];
+    if (this.#isKnown(family)) return this.#word(owner, "name") + table;
     if (isNumber(core)) {
       if (numbersStay) return core;
       return /^\d{12,}$/.test(core) ? this.#hex(core) : this.#word(core, "number");

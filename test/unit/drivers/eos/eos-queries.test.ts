@@ -66,7 +66,11 @@ const cases: readonly SavedCase[] = [
     reply: json({ resetCauses: [{ timestamp: 1_795_000_000.5 }] }),
     shows: { boot: "1795000000" },
   },
-  { query: "show reload cause | json", reply: json({ resetCauses: [] }), unknown: [never] },
+  {
+    query: "show reload cause | json",
+    reply: json({ resetCauses: [] }),
+    shows: { boot: "none" },
+  },
   {
     query: "show configuration sessions detail | json",
     reply: json({ sessions: { "linkseal-a1": { state: "pendingCommitTimer" } } }),
@@ -141,12 +145,15 @@ const cases: readonly SavedCase[] = [
     }),
     shows: { routes: [{ prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "Tunnel3" } }] },
   },
-  { query: "show ip route 192.0.2.10 | json", reply: routeTo, shows: { port: "Ethernet2" } },
   {
-    query: "show ipv6 route 2001:db8::10 | json",
+    query: "show ip route vrf all 192.0.2.10 | json",
+    reply: routeTo,
+    shows: { interfaces: ["Ethernet2.100"] },
+  },
+  {
+    query: "show ipv6 route vrf all 2001:db8::10 | json",
     reply: json({ vrfs: {} }),
-    shows: { port: null },
-    unknown: ["port: unparsed"],
+    shows: { interfaces: [] },
   },
   {
     query: "show ip bgp neighbors 192.0.2.2 routes | json",

@@ -67,12 +67,15 @@ const flow = [
   "    #pkts encaps: 12, #pkts encrypt: 12, #pkts digest: 12",
   "    #pkts decaps: 11, #pkts decrypt: 11, #pkts verify: 11",
   "     PFS (Y/N): Y, DH group: group20",
+  "     current outbound spi: 0x20(32)",
   "     inbound esp sas:",
   "      spi: 0x1F(31)",
   "        transform: esp-gcm 256 ,",
   "        sa timing: remaining key lifetime (k/sec): (4259661/900)",
   "        replay detection support: Y",
   "        Status: ACTIVE(ACTIVE)",
+  "     outbound esp sas:",
+  "     outbound ah sas:",
 ].join("\n");
 
 const cases: readonly SavedCase[] = [
@@ -92,13 +95,13 @@ const cases: readonly SavedCase[] = [
       "Cisco IOS XE Software, Version 17.12.01a\n" +
       "System restarted at 10:00:00 UTC Mon Nov 2 2026\n" +
       "cisco C8500-12X4QC (1RU) processor",
-    shows: { version: "17.12.1", platform: "c8500-12x4qc", boot: "10:00:00 UTC Mon Nov 2 2026" },
+    shows: { version: "17.12.1", restartedAt: "10:00:00 UTC Mon Nov 2 2026" },
   },
   {
     query: "show version",
     reply: "Cisco IOS XE Software, Version 17.12.01a",
-    shows: { version: "17.12.1", boot: null },
-    unknown: ["boot: unparsed"],
+    shows: { version: "17.12.1", restartedAt: null },
+    unknown: ["restartedAt: unparsed"],
   },
   {
     query: "show archive",
@@ -200,51 +203,61 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: textOf("mark"),
-    reply: "event manager environment linkseal_commit a1b2.settled",
+    reply: "event manager environment linkseal_commit a1b2.settled\nend",
     shows: { mark: { token: "a1b2", isSettled: true } },
   },
-  { query: textOf("mark"), reply: "", shows: { mark: null } },
+  { query: textOf("mark"), reply: "end", shows: { mark: null } },
+  { query: textOf("mark"), reply: "", unknown: ["the whole reply: unparsed"] },
   {
     query: textOf("accounting"),
-    reply: "aaa accounting commands 15 default start-stop group tacacs+",
+    reply: "aaa accounting commands 15 default start-stop group tacacs+\nend",
     shows: { isAccounted: true },
   },
   {
     query: textOf("macsecConfig"),
-    reply: parts.interfaces + parts.policies + parts.chains,
+    reply: `${parts.interfaces}${parts.policies}${parts.chains}end`,
     shows: { interfaces: { [port(1)]: { isShut: true } }, policies: { HAND: {}, TWO: null } },
     unknown: ["policies TWO: unparsed", `interfaces ${port(8)}: unparsed`],
   },
   {
     query: textOf("bgpConfig"),
-    reply: parts.bgp,
+    reply: `${parts.bgp}end`,
     shows: { localAs: "64512", neighbours: [{ address: "198.51.100.2" }, {}, { vrf: "AZURE" }] },
   },
   {
     query: textOf("tunnelInterfaces"),
-    reply: "interface Tunnel7\n tunnel source 198.51.100.1\n!\n",
+    reply: "interface Tunnel7\n tunnel source 198.51.100.1\n!\nend",
     shows: { tunnels: {} },
   },
   {
     query: textOf("ikeConfig"),
-    reply: "crypto ikev2 proposal hub-1\n encryption aes-gcm-256\n!\n",
+    reply: "crypto ikev2 proposal hub-1\n encryption aes-gcm-256\n!\nend",
     shows: { policies: ["hub-1"] },
   },
   {
     query: textOf("ipsecConfig"),
-    reply: "crypto ipsec profile hub-1\n set pfs group20\n!\n",
+    reply: "crypto ipsec profile hub-1\n set pfs group20\n!\nend",
     shows: { tunnels: {} },
   },
   {
     query: "show ip cef 192.0.2.10",
     reply: `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}`,
-    shows: { port: port(1) },
+    shows: { interfaces: [port(1)] },
+  },
+  {
+    query: "show ip cef vrf AZURE 192.0.2.10",
+    reply: `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(2)}`,
+    shows: { interfaces: [port(2)] },
   },
   {
     query: "show ipv6 cef 2001:db8::10",
     reply: "::/0\n  no route",
-    shows: { port: null },
-    unknown: ["port: unparsed"],
+    shows: { interfaces: [] },
+  },
+  {
+    query: "show ipv6 cef vrf AZURE 2001:db8::10",
+    reply: "::/0\n  some words",
+    unknown: ["the whole reply: unparsed"],
   },
   {
     query: "show bgp ipv4 unicast neighbors 198.51.100.2 routes",

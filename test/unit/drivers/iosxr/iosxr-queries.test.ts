@@ -115,7 +115,12 @@ const cases: readonly SavedCase[] = [
   {
     query: "show bgp neighbors",
     reply: "BGP neighbor is 198.51.100.2\n  BGP state = Active\n",
-    shows: { peers: { "198.51.100.2": { state: "Active" } } },
+    shows: { peers: { " 198.51.100.2": { state: "Active" } } },
+  },
+  {
+    query: "show bgp vrf all neighbors",
+    reply: "BGP neighbor is 198.51.100.2, vrf AZURE\n  BGP state = Active\n",
+    shows: { peers: {} },
   },
   {
     query: "show running-config aaa accounting",
@@ -144,9 +149,39 @@ const cases: readonly SavedCase[] = [
     shows: { localAs: "64512", neighbours: [{ address: "198.51.100.2" }, { isShut: true }] },
   },
   {
-    query: "show route 192.0.2.10",
+    query: "show route ipv4 192.0.2.10",
     reply: `Routing entry for 0.0.0.0/0\n    192.0.2.254, via ${port(1)}.100`,
-    shows: { port: port(1) },
+    shows: { interfaces: [`${port(1)}.100`] },
+  },
+  {
+    query: "show route vrf AZURE ipv4 192.0.2.10",
+    reply: "Routing entry for 0.0.0.0/0\n    192.0.2.254",
+    shows: { interfaces: ["to 192.0.2.254"] },
+  },
+  {
+    query: "show route ipv6 2001:db8::10",
+    reply: "% Network not in table",
+    shows: { interfaces: [] },
+  },
+  {
+    query: "show route vrf AZURE ipv6 2001:db8::10",
+    reply: "some words",
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: "show bgp vrf AZURE ipv4 unicast neighbors 198.51.100.2 routes",
+    reply: routes,
+    shows: { routes: [{ prefix: "10.3.0.0/16", best: true }] },
+  },
+  {
+    query: "show bgp vrf AZURE ipv6 unicast neighbors 2001:db8::2 routes",
+    reply: routes.replace("1 prefixes", "2 prefixes"),
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: "ping vrf AZURE 198.51.100.2 count 5 timeout 1",
+    reply: "!!!!.\nSuccess rate is 80 percent (4/5)",
+    shows: { sent: 5, answered: 4 },
   },
   {
     query: "show bgp ipv4 unicast neighbors 198.51.100.2 routes",
