@@ -61,7 +61,7 @@ describe("linkseal driver read", () => {
     const words = ["--driver", "iosxe", "--query", "show version", "-"];
     const text = "Cisco IOS XE Software, Version 17.12.01\n";
     const { status, out } = await linkseal(["driver", "read", ...words], text);
-    expect([status, out]).toEqual([4, expect.stringContaining("unknown: boot: not understood")]);
+    expect([status, out]).toEqual([4, expect.stringMatching(/unknown: \w+: not understood/)]);
     expect(out).toContain("version: 17.12.1");
   });
 
