@@ -368,12 +368,17 @@ export interface PeerState {
   readonly details?: PeerDetails;
 }
 
+/** The part of a far end's state that an operator or agent sets. */
+export type LinkSetting = Pick<PeerState, "pointsAt" | "suite" | "sci" | "admin">;
+
 /** Details for drift and diagnosis; no effect depends on them. */
 export interface PeerDetails {
   /**
    * Whether the port has an identity with which Azure can read keys; it belongs to the whole port.
    */
   readonly identity: "present" | "missing";
+  /** Resource ids of the identities that the port carries; absent = the far end names none. */
+  readonly identities?: readonly string[];
   /** Speed of the whole port, in Gbit/s. */
   readonly bandwidthGbps: number | undefined;
   /** The cipher, as the API spells it. */
@@ -384,6 +389,11 @@ export interface PeerDetails {
   readonly failure: string | undefined;
   /** Why the API does not show our last operation to us, and what to do; absent = it does. */
   readonly unfollowed?: { readonly text: string; readonly next: string };
+  /**
+   * Another writer's change of this link, seen while we wrote the other link of the same document;
+   * our write carried this link as `ours`. Absent = none was seen in the last day.
+   */
+  readonly lostUpdate?: { readonly ours: LinkSetting; readonly theirs: LinkSetting };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
   /**

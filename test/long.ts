@@ -51,6 +51,7 @@ export const parts: readonly Part[] = [
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
     named("fleet", [
       "arm-lost",
+      "arm-rights",
       "junos-cut",
       "rotation",
       "routing-instances",
@@ -81,7 +82,9 @@ export const parts: readonly Part[] = [
     named("unit", [
       "agent/api/api-hostile",
       "agent/azure/azure-hostile",
+      "agent/evidence/scorecard/documents",
       "drivers/transport/cli-hostile",
+      "agent/compare/permissions",
       "agent/config/config",
       "drivers/eos/eos-hostile",
     ]),

@@ -15,7 +15,7 @@ import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
 import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
-import { tunnelRules } from "./tunnel-rules.ts";
+import { oldProfiles, tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
 type Group = Config["groups"][number];
@@ -189,6 +189,7 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
     yield finding(["groups", i, "links"], "end on one device", why, "use two devices");
   }
   yield* slowProofs(config);
+  yield* oldProfiles(config);
 }
 
 /**

@@ -80,6 +80,10 @@ const causeTexts: CauseTexts = {
       : "it is not known which link the agent's own traffic takes (risk ownPathUnknown)",
   "gate.leftoverKey": ({ sibling, keys }) =>
     `${sibling} holds ${keys} keys: all but its own have to go first`,
+  "gate.rightsMissing": ({ action, scope, others }) => {
+    const more = others === 0 ? "" : `, nor ${others} other right${others === 1 ? "" : "s"}`;
+    return `the agent's identity does not have ${action} at ${scope}${more}`;
+  },
   "window.frozen": ({ until, freeze }) => `frozen until ${until} by the freeze ${freeze}`,
   "window.none": "no window opens any more",
   "window.opens": ({ window, at }) => `the window ${window} opens at ${at}`,
@@ -152,6 +156,14 @@ const causeTexts: CauseTexts = {
       mayRevert ? "resume brings both to the new one, revert to the old" : "resume goes on"
     }`,
 };
+
+/** Returns what an operator does about a right that is missing. */
+export function nextForRight({
+  action,
+  scope,
+}: Pick<CauseOf<"gate.rightsMissing">, "action" | "scope">) {
+  return `give the agent's identity ${action} at ${scope}, as linkseal azure setup prints it`;
+}
 
 /** Every code of a cause, for the reference of the protocol. */
 export const causeCodes: readonly string[] = Object.keys(causeTexts);

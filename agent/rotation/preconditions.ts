@@ -5,7 +5,8 @@ import type { WallTime } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { DesiredLink, Freeze, Window } from "../model/desired.ts";
 import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
-import type { Cause, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
+import type { Cause, CauseOf, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
+import type { RightsReport } from "../model/rights-report.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
@@ -52,6 +53,9 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
   if (snapshot.state === undefined || control === undefined) return stale("router.unread");
   if (control.commitPending) return { code: "router.commitPending" };
+  // Without them the far end cannot follow; a link that is taken already has only the way on.
+  const lacking = phase === "beforeDrain" ? missingRight(snapshot.rights) : undefined;
+  if (lacking !== undefined) return lacking;
   if (far === "updating") return { code: "farEnd.unsettled" };
   if (far === "unknown") return stale("farEnd.unread");
   // The way back is what mends a far end that failed, and no window may keep a link from it.
@@ -70,6 +74,15 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
     return { code: "clocks.apart" };
   }
   return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+}
+
+/** Returns the first right that is missing; undefined = none is known to be. */
+export function missingRight(
+  rights: RightsReport | undefined,
+): CauseOf<"gate.rightsMissing"> | undefined {
+  const [first, ...others] = rights?.missing ?? [];
+  if (first === undefined) return undefined;
+  return { code: "gate.rightsMissing", ...first, others: others.length };
 }
 
 const stale = (code: PlainCause): GateCause => ({ code: "gate.stale", cause: { code } });

@@ -60,8 +60,8 @@ export interface ConfigSession {
 }
 
 /**
- * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session is
- * in a state that is not known, or a timer runs and its session is not reported.
+ * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session
+ * is in a state that is not known, or a timer runs and its session is not reported.
  */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const reported = parse(text);

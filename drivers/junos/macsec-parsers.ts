@@ -21,8 +21,8 @@ export type ReportedElements = readonly XmlElement[];
 
 /**
  * Returns the elements by interface. undefined = no element of that name is in the reply, a part of
- * it names no interface, or two parts name one, as two nodes of a cluster may: which of them is true
- * is not known.
+ * it names no interface, or two parts name one, as two nodes of a cluster may: which of them is
+ * true is not known.
  */
 export function byInterface(
   reply: XmlElement,

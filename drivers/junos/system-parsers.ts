@@ -86,8 +86,8 @@ export function readCommits(reply: XmlElement): readonly ReportedCommit[] | unde
 }
 
 /**
- * Reads whether a commit is a trial. The remark stays in the history for ever; beside it there is an
- * element of its own while the router waits. Whether all releases print that is not known.
+ * Reads whether a commit is a trial. The remark stays in the history for ever; beside it there is
+ * an element of its own while the router waits. Whether all releases print that is not known.
  */
 function trialOf(one: XmlElement): ReportedCommit["trial"] {
   if (childOf(one, "commit-confirmed") !== undefined) return "waits";
@@ -216,9 +216,9 @@ function isSame(one: Peer | "ambiguous", other: Peer): boolean {
 }
 
 /**
- * Returns the peer of a neighbour of ours; undefined = the neighbour is inactive, and the router has
- * none. A peer with its address and no instance belongs to another instance then. "ambiguous" also
- * for an active neighbour without a peer: the router lists each of them.
+ * Returns the peer of a neighbour of ours; undefined = the neighbour is inactive, and the router
+ * has none. A peer with its address and no instance belongs to another instance then. "ambiguous"
+ * also for an active neighbour without a peer: the router lists each of them.
  */
 export function peerOf(
   peers: Peers,
@@ -287,8 +287,8 @@ export function prefixOf(one: XmlElement): string | undefined {
 
 /**
  * Returns whether a route is in use, by Junos' legend: `*` both, `+` active, `@` for routing only,
- * `#` for forwarding only, `-` last active, a blank for the others. undefined = another sign, two of
- * them, or none for a route that is marked as active otherwise.
+ * `#` for forwarding only, `-` last active, a blank for the others. undefined = another sign, two
+ * of them, or none for a route that is marked as active otherwise.
  */
 export function isActive(entry: XmlElement): boolean | undefined {
   const [only, ...more] = childrenOf(entry, "active-tag");

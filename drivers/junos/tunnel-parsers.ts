@@ -52,8 +52,9 @@ export type ReportedSas = ReadonlyMap<string, readonly ReportedSa[] | undefined>
 type ReportedSa = Omit<IpsecSa, "packets" | "sequence">;
 
 /**
- * Returns the SAs by VPN. Both nodes of a cluster may report those of one VPN; they are read if they
- * are the same. undefined = a node's reply is not understood, or has fewer tunnels than it counts.
+ * Returns the SAs by VPN. Both nodes of a cluster may report those of one VPN; they are read if
+ * they are the same. undefined = a node's reply is not understood, or has fewer tunnels than it
+ * counts.
  */
 export function readIpsecSas(reply: XmlElement): ReportedSas | undefined {
   const nodes = everyOf(reply, "ipsec-security-associations-information").map(ipsecSasIn);

@@ -32,7 +32,10 @@ export interface EosModel {
   readonly wiring: Wiring;
   /** The place where the list of sessions names the waiting one: in a row, or beside the rows. */
   readonly timer: "inRow" | "beside";
-  /** Messages of syslog come between the lines of answers, as after `terminal monitor`; absent = not. */
+  /**
+   * Messages of syslog come between the lines of answers, as after `terminal monitor`; absent =
+   * they do not.
+   */
   readonly syslog?: "inAnswers";
 }
 

@@ -165,8 +165,9 @@ export class EosShell implements Shell {
   }
 
   /**
-   * Returns the answer to a `show` command: text, or JSON where that is asked for. Not every text is
-   * emulated: such a command is refused, and no answer is printed that the router would not print.
+   * Returns the answer to a `show` command: text, or JSON where that is asked for. Not every text
+   * is emulated: such a command is refused, and no answer is printed that the router would not
+   * print.
    * @throws CommandError
    */
   #show(line: string): string {

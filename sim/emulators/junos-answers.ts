@@ -179,8 +179,8 @@ const speedOf = (bps: number): string =>
   bps > gigabit ? `${bps / gigabit}Gbps` : `${bps / 1e6}mbps`;
 
 /**
- * Lists only ports with a bound association; the others have no session. Peers are listed below each
- * CAK or below the interface.
+ * Lists only ports with a bound association; the others have no session. Peers are listed below
+ * each CAK or below the interface.
  */
 function mkaSessions(router: Router, { model }: Model): Answer {
   const form = formOf(router, `mka-peers-${model}`, ["perCak", "perInterface"] as const);

@@ -102,8 +102,8 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
-    edge: /^(agent|drivers)\/.* -> drivers\/azure\/azure-url\.ts$/,
-    why: "pure: which URLs and addresses of Azure may be reached, one place for all",
+    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions)\.ts$/,
+    why: "pure: URLs, addresses and API versions of Azure, one place for all",
   },
   {
     edge: /^agent\/host\/(host|dialer|addon|manager|clients|ssh|snmp)\.ts -> drivers\/transport\//,
@@ -231,6 +231,16 @@ export const runtimePackages: readonly PackageRow[] = [
 ];
 
 const developmentPackages: readonly PackageRow[] = [
+  {
+    name: "@azure/arm-authorization",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "Microsoft's own serializer reads the role that is printed",
+  },
+  {
+    name: "@cdktn/hcl2json",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "HashiCorp's own parser, compiled for any machine, reads the Terraform that is printed",
+  },
   {
     name: "@stryker-mutator/core",
     where: /^test\/mutate(\/|\.ts$)/,

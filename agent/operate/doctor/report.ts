@@ -23,12 +23,14 @@ import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { readCkn } from "../../runtime/polling/vault.ts";
 import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
+import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -62,7 +64,9 @@ export async function doctorReport(
   const { checks, vault } = await supervisor.keySurvey(signal);
   const findings = [
     ...vaultWay(checks),
+    ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
+    ...(await rightFindings(supervisor.rights, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group));

@@ -107,6 +107,10 @@ const causes: Readonly<{
     { code: "gate.leftoverKey", sibling: "b", keys: 3 },
     "gate.leftoverKey: b holds 3 keys: all but its own have to go first",
   ],
+  "gate.rightsMissing": [
+    { code: "gate.rightsMissing", action: "A/write", scope: "/subscriptions/s", others: 0 },
+    "gate.rightsMissing: the agent's identity does not have A/write at /subscriptions/s",
+  ],
   "window.frozen": [
     { code: "window.frozen", until: at, freeze: "2026-11-23/2026-11-23" },
     `frozen until ${at} by the freeze 2026-11-23/2026-11-23`,
@@ -273,6 +277,14 @@ describe("the sentence of a cause", () => {
     [
       { code: "refused.apart", far: "old", keys: "new", mayRevert: false },
       "holds the new key: res",
+    ],
+    [
+      { code: "gate.rightsMissing", action: "A/write", scope: "/s", others: 1 },
+      "does not have A/write at /s, nor 1 other right",
+    ],
+    [
+      { code: "gate.rightsMissing", action: "A/write", scope: "/s", others: 3 },
+      "at /s, nor 3 other rights",
     ],
     [
       { code: "gate.siblingUnhealthy", sibling: "b", cause: causes["sibling.lateChange"][0] },

@@ -37,8 +37,8 @@ describe("a warning", () => {
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
-       waiting-for-person rotation-held rotation-overdue drained-by-hand journal-lossy
-       state-unwritable`,
+       far-end-lost-update waiting-for-person rotation-held rotation-overdue drained-by-hand
+       journal-lossy state-unwritable`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
     [30_000, "fallback-not-ready drift"],

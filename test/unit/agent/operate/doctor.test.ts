@@ -429,7 +429,7 @@ describe("a mismatch", () => {
     expect(await severities(400_000)).toEqual(["clock-skew error", "clock-skew error"]);
   });
 
-  it("ports that a router's SNMP agent does not list are reported, with the first names", async () => {
+  it("ports that the SNMP agent of a router does not list are reported by name", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const cache = pair.agent.supervisor?.deviceCache;
     if (cache === undefined) throw new Error("no config is accepted");

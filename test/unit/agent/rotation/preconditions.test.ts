@@ -9,6 +9,7 @@ import type { Sibling } from "#agent/rotation/sibling.ts";
 import { type Aggregate, type BgpSession, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keyOne, keyTwo } from "../../kit/campaign-kit.ts";
+import { followRight, writeRight } from "../../kit/rights-kit.ts";
 import {
   at,
   clearPort,
@@ -51,6 +52,10 @@ describe("the preconditions", () => {
     hostWall: wall,
     windows: undefined,
   };
+  const rights = { missing: [writeRight, followRight], unknown: [] };
+  const lacking = { ...open.snapshot, rights };
+  const rightsMissing = { code: "gate.rightsMissing", ...writeRight, others: 1 } as const;
+  const unreadScope = { scope: followRight.scope, why: "no", next: "give" };
   const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
   const bgpDown = snapshotOf(
     stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
@@ -203,6 +208,20 @@ describe("the preconditions", () => {
       "a commit pending",
       { snapshot: snapshotOf(stateOf(clearPort(), {}, { commitPending: true })) },
       { code: "router.commitPending" },
+    ],
+    ["a right that is missing", { snapshot: lacking }, rightsMissing],
+    [
+      "a missing right to read, and so no far end",
+      { snapshot: lacking, far: "unknown" },
+      rightsMissing,
+    ],
+    ["a missing right once begun", { snapshot: lacking, phase: "begun" }, undefined],
+    ["a missing right on the way back", { snapshot: lacking, phase: "goingBack" }, undefined],
+    ["a missing right, old key wanted", { snapshot: lacking, phase: "bringingBack" }, undefined],
+    [
+      "rights that are not known",
+      { snapshot: { ...open.snapshot, rights: { missing: [], unknown: [unreadScope] } } },
+      undefined,
     ],
     ["a far end that updates", { far: "updating" }, { code: "farEnd.unsettled" }],
     ["a far end that failed", { far: "failed" }, { code: "farEnd.failed" }],

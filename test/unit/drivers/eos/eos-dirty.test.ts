@@ -1,4 +1,5 @@
-// Answers of EOS, changed row by row: JSON as `| json` prints it, and the two tables that have none.
+// Answers of EOS, changed row by row: JSON as `| json` prints it, and the two tables that have
+// none.
 
 import type { JsonRecord } from "#drivers/eos/json.ts";
 import { readByPort, readFrames, readMkpdus, readSession } from "#drivers/eos/macsec-parsers.ts";
@@ -16,7 +17,7 @@ import {
 import { readConnections } from "#drivers/eos/tunnel-parsers.ts";
 import type { MacsecSettings, MkaSession } from "#hal/model.ts";
 import { healthierPorts, healthierRoutes } from "../cisco-dirt.ts";
-import { type Dirt, type DirtyReader, tryDirtyAnswers } from "../dirty-answers.ts";
+import { type DirtyReader, tryDirtyAnswers } from "../dirty-answers.ts";
 import { fewerErrors, grown, healthierMka, healthierOf, otherState } from "../dirty-judges.ts";
 import { cknOf } from "../junos-kit.ts";
 import { connectionText } from "./eos-tunnel-kit.ts";
@@ -32,7 +33,7 @@ const noise = [
   "Nov 28 22:03:31 edge-a ConfigAgent: 35: %SYS-5-CONFIG_I: Configured from console by admin",
 ];
 /** Neither an indent nor the end of a row means anything. */
-const harmless: readonly Dirt[] = ["rowShifted", "rowsJoined"];
+const harmless: DirtyReader<unknown>["harmless"] = ["rowShifted", "rowsJoined"];
 
 /** The terminal drops messages of syslog before an answer is read. */
 const heard = (text: string): string =>

@@ -1,5 +1,5 @@
-// Replies of an SNMP agent in which values are lost, have another type, or are those of another row:
-// a port may be unknown, and is never read from the row of another one.
+// Replies of an SNMP agent in which values are lost, have another type, or are those of another
+// row: a port may be unknown, and is never read from the row of another one.
 
 import { describe, expect, it } from "vitest";
 import { leavesOf, readIndices, readPorts } from "#drivers/platform/if-mib.ts";

@@ -324,7 +324,7 @@ describe("a port that the SNMP agent lacks", () => {
   const unnamed: AlterObject = (object) =>
     without(descriptions)(object) && without("1.3.6.1.2.1.31.1.1.1.1.")(object);
 
-  it("a port that the SNMP agent lacks is logged once, and once more when it is there", async () => {
+  it("a port that the SNMP agent lacks is logged once, and again when it is there", async () => {
     const scene = new Scene();
     scene.says = unnamed;
     for (let look = 0; look < 3; look += 1) await scene.state();

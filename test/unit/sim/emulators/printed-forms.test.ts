@@ -138,7 +138,7 @@ describe("forms of EOS", () => {
     expect(new Set(words).size).toBe(3);
   });
 
-  it("messages of syslog between the lines of answers end no session and change nothing", async () => {
+  it("messages of syslog between lines of answers end no session and change nothing", async () => {
     const model = {
       model: "DCS-7280CR3K-32P4-F",
       version: "4.34.1F",

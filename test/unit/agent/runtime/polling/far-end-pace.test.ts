@@ -15,6 +15,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { clockWorld } from "../../../kit/clock-world.ts";
+import { noRights } from "../../../kit/rights-kit.ts";
 import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired, link, peerOff } from "../../../kit/snapshot-kit.ts";
 import { running } from "../health-evaluator-bench.ts";
@@ -94,6 +95,7 @@ class Scene {
       desired: wanted,
       deviceCache: this.deviceCache,
       memory,
+      rights: noRights,
     });
     this.#turn = async () => {
       await reconciler.turn(never);
