@@ -41,7 +41,8 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const platform: CliPlatform = {
+/** The command line of the platform. */
+export const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
   question: /(?:\[confirm\]|\[y\/n\]:?|[Pp]assword:) ?$/,
@@ -55,7 +56,8 @@ const platform: CliPlatform = {
   mark: commentMark,
 };
 
-const dialect: Dialect<Cli> = {
+/** Its requests. */
+export const dialect: Dialect<Cli> = {
   name: "eos",
   offers,
   channel: "shell",

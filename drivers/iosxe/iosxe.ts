@@ -92,7 +92,8 @@ interface Staged {
   readonly isTimed: boolean;
 }
 
-const dialect: Dialect<XeSession> = {
+/** Its requests. */
+export const dialect: Dialect<XeSession> = {
   name: "iosxe",
   offers,
   channel: "shell",

@@ -39,7 +39,8 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const dialect: Dialect<Cli> = {
+/** Its requests. */
+export const dialect: Dialect<Cli> = {
   name: "iosxr",
   offers,
   channel: "shell",

@@ -66,7 +66,7 @@ const editorRow =
  * Returns the lines that have the configuration locked; a star in the last column marks them.
  * undefined = a row is not understood.
  */
-function holdersOf(text: string): readonly string[] | undefined {
+export function holdersOf(text: string): readonly string[] | undefined {
   if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
   const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
   if (heading === "") return [];

@@ -50,7 +50,8 @@ const marks = [
   { pattern: /exclusive|being edited by/i, code: "device.locked" },
 ] as const;
 
-const dialect: Dialect<Netconf> = {
+/** Its requests. */
+export const dialect: Dialect<Netconf> = {
   name: "junos",
   offers,
   channel: "netconf",

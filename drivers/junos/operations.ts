@@ -27,7 +27,9 @@ const operations = {
   routeTo: (address) => element("get-route-information", element("destination", address)),
 } as const satisfies Record<string, (argument: string) => XmlOut>;
 
-export function operation(name: keyof typeof operations, argument = ""): XmlOut {
+export type OperationName = keyof typeof operations;
+
+export function operation(name: OperationName, argument = ""): XmlOut {
   return operations[name](argument);
 }
 

@@ -43,6 +43,22 @@ const importTable: readonly TableRow[] = [
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
+    why: "queries and the readers of their replies are shown in one way, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/query-table\.ts$/,
+    why: "what a row of a table of queries is, and how its reader reports gaps",
+  },
+  {
+    edge: /^drivers\/[a-z]+\/queries\.ts -> drivers\/platform\/reader-forms\.ts$/,
+    why: "a command line and NETCONF have each one form of a saved reply",
+  },
+  {
+    edge: /^drivers\/platform\/reader-forms\.ts -> drivers\/transport\/cli-saved\.ts$/,
+    why: "pure: a saved reply is taken apart as a session takes it apart",
+  },
+  {
     edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
