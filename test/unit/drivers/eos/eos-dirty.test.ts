@@ -209,11 +209,12 @@ const interfaceOf = (lineProtocolStatus: string, rate: number): object => ({
   lineProtocolStatus,
   bandwidth: 100_000_000_000,
   interfaceStatistics: {
-    updateInterval: 5,
     inBitsRate: rate * 4000,
     inPktsRate: rate,
     outBitsRate: rate * 4000,
     outPktsRate: rate,
+    // A number that ends an object is a number as well when its last digits are lost.
+    updateInterval: 5,
   },
 });
 
