@@ -128,9 +128,13 @@ export const trafficCases: readonly DeviceCase[] = [
       const { known, unknown } = bench.routes;
       const ports = await bench.device.routesTo(known.address, never);
       const isRight = ports?.length === 1 && ports[0] === known.port;
-      must(isRight, `the way to ${known.address} is reported as ${ports}`);
+      must(isRight, `the way to ${known.address} is reported as ${shown(ports)}`);
       const guess = await bench.device.routesTo(unknown, never);
-      must(guess === undefined, `an unknown way is reported as ${guess}`);
+      must(guess === undefined, `an unknown way is reported as ${shown(guess)}`);
     },
   },
 ];
+
+function shown(ports: readonly string[] | undefined): string {
+  return ports === undefined ? "not known" : ports.join(", ");
+}
