@@ -80,14 +80,21 @@ const all = (reported: ReportedElements, name: string): ReportedElements =>
 export interface Channels {
   readonly suite: CipherSuite | undefined;
   readonly nextPn: bigint | undefined;
+  /** Whether frames are encrypted; undefined = not reported. */
+  readonly isEncrypted: boolean | undefined;
   /** Association numbers in use, each way. */
   readonly transmits: readonly number[];
   readonly receives: readonly number[];
 }
 
-/** Returns undefined if the list has several sending channels: a SecY has one. */
+/**
+ * Returns undefined if the list has several sending channels (a SecY has one), or if its word for
+ * the encryption is not known.
+ */
 export function readChannels(reported: ReportedElements): Channels | undefined {
   if (all(reported, "outbound-secure-channel").length > 1) return undefined;
+  const encryption = leafOf(reported, "encryption")?.toLowerCase();
+  if (encryption !== undefined && encryption !== "on" && encryption !== "off") return undefined;
   const suite = suiteOf(leafOf(reported, "cipher-suite"));
   const inUse = (channel: string, association: string): readonly number[] =>
     all(reported, channel).flatMap((one) =>
@@ -101,6 +108,7 @@ export function readChannels(reported: ReportedElements): Channels | undefined {
   return {
     suite: transmits.length === 0 ? undefined : suite,
     nextPn: countOf(textOf(outbound, "outgoing-packet-number")),
+    isEncrypted: encryption && encryption === "on",
     transmits,
     receives: inUse("inbound-secure-channel", "inbound-secure-association"),
   };
@@ -339,7 +347,8 @@ export function readFrames(
         inChannels("secure-channel-received", name),
       ]),
     );
-  const txProtected = inChannels("secure-channel-sent", "encrypted-packets", "protected-packets");
+  // Frames of the counter beside it are only authenticated: their data is readable.
+  const txProtected = inChannels("secure-channel-sent", "encrypted-packets");
   const rxOk = inChannels("secure-channel-received", "ok-packets");
   if (txProtected === undefined || rxOk === undefined) return undefined;
   return {

@@ -5,7 +5,7 @@ import type { Router } from "../router/router.ts";
 import { type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Emulator } from "./emulator.ts";
 import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
-import { bgpIn } from "./junos-config.ts";
+import { bgpIn, isEncrypted } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
@@ -93,8 +93,8 @@ const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlN
   ],
   ["get-mka-session-information", ({ router, model }) => mkaSessions(router, model)],
   ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
-  ["get-macsec-connection-information", ({ router }) => connections(router)],
-  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  ["get-macsec-connection-information", ({ router, current }) => connections(router, current)],
+  ["get-macsec-statistics", ({ router, current }) => statistics(router, current)],
   [
     "get-bgp-neighbor-information",
     ({ router, model, current }) => neighbours(router, model, current),
@@ -253,12 +253,13 @@ function mkaStatistics(router: Router): Answer {
 }
 
 /** Elements of one interface follow its name; no element encloses them. */
-function connections(router: Router): Answer {
+function connections(router: Router, configured: ConfigNode): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const settings = known(port.settings);
     if (settings === undefined) return [];
     const latestSak = known(port.session)?.latestSak;
     const live = known(port.liveSuite);
+    const encryption = isEncrypted(configured, port.port) ? "on" : "off";
     const association = (way: string, used: boolean | undefined): Answer => {
       if (latestSak === undefined) return [];
       return nodes`${`${way}-secure-association`} { association-number ${latestSak.an ?? 0};
@@ -266,7 +267,7 @@ function connections(router: Router): Answer {
     };
     return nodes`
       macsec-interface-common-information { interface-name ${port.port};
-        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption on;
+        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption ${encryption};
         offset ${settings.confidentialityOffset}; include-sci ${settings.includeSci ? "yes" : "no"};
         replay-protect ${settings.replayWindow === undefined ? "off" : "on"}; }
       outbound-secure-channel { sci 02:00:00:00:00:00/1;
@@ -278,13 +279,16 @@ function connections(router: Router): Answer {
   return nodes`macsec-connection-information { ${ports} }`;
 }
 
-function statistics(router: Router): Answer {
+function statistics(router: Router, configured: ConfigNode): Answer {
   const ports = protectedPorts(router).flatMap((port) => {
     const frames = known(port.frames);
     if (frames === undefined) return [];
+    const [encrypted, plain] = isEncrypted(configured, port.port)
+      ? [frames.txProtected, 0n]
+      : [0n, frames.txProtected];
     return nodes`
       interface-name ${port.port};
-      secure-channel-sent { encrypted-packets ${frames.txProtected}; protected-packets 0;
+      secure-channel-sent { encrypted-packets ${encrypted}; protected-packets ${plain};
         ${optional("toolong-packets", frames.txTooLong)} }
       secure-association-sent { encrypted-packets 0; protected-packets 0; }
       secure-channel-received { ok-packets ${frames.rxOk};

@@ -219,6 +219,7 @@ describe("whatever a config accepts", () => {
       admin: "up",
       association: undefined,
       settings: undefined,
+      isEncrypted: true,
       chain: undefined,
       keys: [],
       drains: [],

@@ -74,12 +74,27 @@ describe("channels", () => {
     const both = byInterface(await read(connections), "macsec-connection-information");
     expect(readChannels(both?.get("et-0/0/0") ?? [])).toEqual({
       suite: "gcm-aes-xpn-256",
+      isEncrypted: undefined,
       nextPn: 18_446_744_073_709_551_615n,
       transmits: [1],
       receives: [1],
     });
     // A suite that is configured is in no use yet.
     expect(readChannels(both?.get("et-0/0/1") ?? [])?.suite).toBeUndefined();
+  });
+});
+
+describe("encryption", () => {
+  const encryptionIn = async (word: string) => {
+    const suite = "<cipher-suite>GCM-AES-XPN-256</cipher-suite>";
+    const text = connections.replace(suite, `${suite}<encryption>${word}</encryption>`);
+    return readChannels((await reported(text, "macsec-connection-information")) ?? []);
+  };
+
+  it("a channel that is only authenticated is not encrypted", async () => {
+    expect((await encryptionIn("off"))?.isEncrypted).toBe(false);
+    expect((await encryptionIn("on"))?.isEncrypted).toBe(true);
+    expect(await encryptionIn("partial")).toBeUndefined();
   });
 });
 
@@ -252,7 +267,7 @@ describe("counters", () => {
       (await reported(statistics(""), "macsec-statistics")) ?? [],
       undefined,
     );
-    expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
+    expect(frames).toMatchObject({ txProtected: 70n, rxOk: 80n, rxNotValid: 3n });
     expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
       undefined,
       undefined,
