@@ -39,6 +39,7 @@ function sessionOf(reported: string, actors: string): MkaSession | undefined {
 
 describe("a session", () => {
   const both = participants(actor(peer, true), actor(peer, false));
+  const failed = { ...actor(peer, true), success: false };
 
   it("a session is secured by a live peer, a principal and a key in use", () => {
     expect(sessionOf(security(), both)).toEqual({
@@ -90,14 +91,37 @@ describe("a session", () => {
   it.each([
     ["without a live peer", security(), participants(actor([], true), actor([], false))],
     ["whose port is closed", security({ controlledPort: false }), both],
-    ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
+    ["whose traffic is dropped", security({}, { traffic: "Dropped" }), both],
+    ["whose participant has no success", security(), participants(failed, actor(peer, false))],
     ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
     ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
   ])("a session %s is blocked, whatever else the reply says", (_, reported, actors) => {
     expect(sessionOf(reported, actors)?.controlledPort).toBe("blocked");
   });
 
+  it.each(["Unprotected", "Fallback unprotected"])(
+    "an open port whose traffic is %s is not protected, whatever keys it has",
+    (traffic) => {
+      expect(sessionOf(security({}, { traffic }), both)?.controlledPort).toBe("unprotected");
+    },
+  );
+
+  it("a participant without success is no live session, whatever peers are listed", () => {
+    const session = sessionOf(security(), participants(failed, actor(peer, false)));
+    expect(session).toMatchObject({ livePeers: 0, principalCkn: undefined });
+    expect(session?.participants[0]).toMatchObject({ state: "active", livePeers: 0 });
+  });
+
+  it("a principal that does not transmit under the SAK has a SAK in one direction", () => {
+    const own = actor(peer, true);
+    const details = { ...(own as { readonly details: object }).details, sakTransmit: false };
+    const session = sessionOf(security(), participants({ ...own, details }, actor(peer, false)));
+    expect(session?.latestSak).toMatchObject({ receive: true, transmit: false });
+  });
+
   it.each([
+    ["an open port and no word about its traffic", security({}, { traffic: undefined }), both],
+    ["an open port and another word", security({}, { traffic: "Mostly" }), both],
     ["a port that does not say whether it is open", security({ controlledPort: "yes" }), both],
     ["a participant without its list of peers", security(), participants({}, actor(peer, true))],
     [
