@@ -128,6 +128,7 @@ export function readSession(
   const principal = used ?? leafOf(reported, "cak-name")?.toLowerCase();
   const lists = listsOf(reported);
   if (state === undefined || lists === undefined || more.length > 0) return undefined;
+  if (state === "secured" && isContradicted(reported, principal)) return undefined;
   const live = liveUnder(lists, principal);
   // A reply without the peers of the CAK in use proves nothing about them.
   if (state === "secured" && live === undefined) return undefined;
@@ -158,6 +159,25 @@ function stateOf(text = ""): "secured" | "unsecured" | undefined {
   return /^(?:unsecured|not secured)\b/i.test(text) ? "unsecured" : undefined;
 }
 
+/**
+ * Whether the CAK in use has another type than the state of the secured interface names, or is
+ * still in progress.
+ */
+function isContradicted(reported: ReportedElements, principal: string | undefined): boolean {
+  const [, stated] = (leafOf(reported, "interface-state") ?? "").toLowerCase().split(" - ");
+  const own = reported.filter(
+    (one) => ["session-live", "session-cak"].includes(one.name) && nameIn(one) === principal,
+  );
+  const isNamed = leafOf(reported, "cak-name")?.toLowerCase() === principal;
+  const types = [
+    isNamed ? leafOf(reported, "cak-type") : undefined,
+    ...own.map((one) => textOf(one, "cak-type")),
+  ];
+  const isOther = (type: string | undefined): boolean =>
+    stated !== undefined && type !== undefined && type.toLowerCase() !== stated;
+  return types.some(isOther) || own.some((one) => statusIn(one) === "in-progress");
+}
+
 /** A CAK of the interface; both texts are in lower case. */
 interface Cak {
   readonly name: string;
@@ -168,9 +188,12 @@ interface Cak {
 function caksOf(reported: ReportedElements): readonly Cak[] {
   return all(reported, "session-cak").map((one) => ({
     name: nameIn(one) ?? "",
-    status: (textOf(one, "cak-status") ?? textOf(one, "status") ?? "").toLowerCase(),
+    status: statusIn(one),
   }));
 }
+
+const statusIn = (one: XmlElement): string =>
+  (textOf(one, "cak-status") ?? textOf(one, "status") ?? "").toLowerCase();
 
 const nameIn = (one: XmlElement): string | undefined =>
   textOf(one, "cak-name")?.toLowerCase() || undefined;

@@ -193,10 +193,15 @@ function mkaSessions(router: Router, { model }: Model): Answer {
 
 const noKey = `${"0".repeat(24)}/0`;
 
+/** The type of a CAK: one that a newer one of the chain replaces is the preceding one. */
+function typeOf(ckn: string | undefined, keys: MacsecPort["keys"]): "Primary" | "Preceding" {
+  const newest = known(keys)?.findLast(({ role }) => role === "primary");
+  return newest?.ckn === ckn ? "Primary" : "Preceding";
+}
+
 function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
   if (session.controlledPort !== "secured") return "Unsecured - Init";
-  const newest = known(keys)?.findLast(({ role }) => role === "primary");
-  return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
+  return `Secured - ${typeOf(session.principalCkn, keys)}`;
 }
 
 function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perInterface"): Answer {
@@ -207,7 +212,7 @@ function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perI
     const isPrincipal = ckn === principalCkn;
     const idle = state === "none" ? "in-progress" : "active";
     return nodes`
-      session-cak { ${cakName(ckn)} cak-type ${isPrincipal ? "primary" : "preceding"};
+      session-cak { ${cakName(ckn)} cak-type ${typeOf(ckn, port.keys).toLowerCase()};
         cak-status ${isPrincipal ? "live" : idle}; member-identifier ${ownMi(index)};
         message-number 179; ${form === "perCak" ? peerList(livePeers, index) : []} }`;
   });

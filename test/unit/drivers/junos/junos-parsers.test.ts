@@ -208,6 +208,24 @@ describe("a session with a list of peers below each CAK", () => {
     ).toBeUndefined();
   });
 
+  it("a secured state that names another type than the live CAK has is not understood", async () => {
+    const typed = (type: string): string =>
+      ownCak(7, "live", listed("A1", "live")).replace(
+        "<cak-status>",
+        `<cak-type>${type}</cak-type>$&`,
+      );
+    expect(await session("Secured - Fallback", live(7), typed("primary"))).toBeUndefined();
+    const found = await session("Secured - Fallback", live(7), typed("fallback"));
+    expect(found?.controlledPort).toBe("secured");
+  });
+
+  it("a secured state with a live CAK that is in progress is not understood", async () => {
+    const status = "<cak-status>in-progress</cak-status>";
+    const pending = live(7).replace("</session-live>", `${status}<peer-list/></session-live>`);
+    expect(await session(secured, pending)).toBeUndefined();
+    expect(await session(secured, live(7), ownCak(7, "in-progress"))).toBeUndefined();
+  });
+
   it("our own member identifier is no peer", async () => {
     const found = await session(secured, live(7), ownCak(7, "live", listed("D7", "live")));
     expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
