@@ -202,3 +202,13 @@ describe("a saved configuration of EOS", () => {
     expect(["047F0E021A70", "Quiet"].filter((secret) => text.includes(secret))).toEqual([]);
   });
 });
+
+it.each(cases.filter(({ reply }) => reply.startsWith("{")).map((one) => [one.query, one.reply]))(
+  "a reply with errors beside its data is not understood: %s",
+  async (query, reply) => {
+    const errors = reply.replace("{", '{"errors":["The agent is not running"],');
+    const isEmpty = reply.trim() === "{}";
+    const read = await eosReader.read(query, octets(isEmpty ? errors.replace(",}", "}") : errors));
+    expect(read?.understood).toBeNull();
+  },
+);
