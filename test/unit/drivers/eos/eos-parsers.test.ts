@@ -267,11 +267,19 @@ describe("the rest", () => {
     expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
     expect(readClock('{"utcTime": "now"}')).toBeUndefined();
     expect(readLicence('{"licenseEnabled": false}')).toBe("missing");
-    expect(readPing("5 packets transmitted, 4 received, 20% packet loss")).toEqual({
-      sent: 5,
-      answered: 4,
-    });
-    expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
+  });
+
+  it("a probe with too many replies, or of another target or count, is not believed", () => {
+    const asked = { address: "192.0.2.2", count: 5 };
+    const text = (sent: number, answered: number, target = asked.address): string =>
+      `--- ${target} ping statistics ---\n` +
+      `${sent} packets transmitted, ${answered} received, 20% packet loss\n`;
+    expect(readPing(text(5, 4), asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(text(5, 6), asked)).toBeUndefined();
+    expect(readPing(text(3, 3), asked)).toBeUndefined();
+    expect(readPing(text(5, 4, "192.0.2.6"), asked)).toBeUndefined();
+    expect(readPing(text(5, 4) + text(5, 5), asked)).toBeUndefined();
+    expect(readPing("5 packets transmitted, 4 received", asked)).toBeUndefined();
   });
 
   it("a boot is known by the newest reset, or else by the boot of the software", () => {

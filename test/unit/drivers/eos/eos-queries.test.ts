@@ -42,7 +42,8 @@ const routesOf = (vrf: string, prefix: string): string =>
 const routeTo = json({
   vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: "Ethernet2.100" }] } } } },
 });
-const pinged = "5 packets transmitted, 4 received, 20% packet loss, time 4ms";
+const pinged = (target: string): string =>
+  `--- ${target} ping statistics ---\n5 packets transmitted, 4 received, 20% packet loss, time 4ms`;
 
 const cases: readonly SavedCase[] = [
   {
@@ -182,12 +183,12 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "ping 192.0.2.2 interface Ethernet2 repeat 5",
-    reply: pinged,
+    reply: pinged("192.0.2.2"),
     shows: { sent: 5, answered: 4 },
   },
   {
     query: "ping vrf BLUE 192.0.2.10 interface Ethernet7.100 repeat 5",
-    reply: pinged,
+    reply: pinged("192.0.2.10"),
     shows: { sent: 5, answered: 4 },
   },
 ];

@@ -208,7 +208,7 @@ describe("a session with a list of peers below each CAK", () => {
     ).toBeUndefined();
   });
 
-  it("a secured state that names another type than the live CAK has is not understood", async () => {
+  it("a secured state that names another type than its live CAK is not understood", async () => {
     const typed = (type: string): string =>
       ownCak(7, "live", listed("A1", "live")).replace(
         "<cak-status>",
