@@ -212,7 +212,7 @@ export interface MkpduCounters {
  * EAPOL subtracts the MKPDUs it counted, or leaves it undefined.
  */
 export interface MacsecFrames {
-  /** Frames sent protected. */
+  /** Frames sent encrypted; on Linux, whose SecY reports `encryptOff`, also authenticated ones. */
   readonly txProtected: bigint;
   /** Frames sent in the clear. */
   readonly txClear: bigint | undefined;

@@ -76,12 +76,13 @@ export const dialect: Dialect<Cli> = {
   async probe(cli, port, count, signal) {
     const query = queryOf(cli, signal);
     const config = await query.value("config", readConfig);
-    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+    const [[address, sent] = []] = neighboursOn(config, port).flatMap((neighbour) => {
       const { address, vrf } = neighbour;
       const unit = unitTo(config, neighbour)?.name;
-      return unit === undefined ? [] : [() => ping(address, vrf, unit, count)];
+      return unit === undefined ? [] : [[address, ping(address, vrf, unit, count)] as const];
     });
-    return await pingFarEnd(query, port, first?.(), readPing);
+    const asked = { count, ...(address !== undefined && { address }) };
+    return await pingFarEnd(query, port, sent, (text) => readPing(text, asked));
   },
   commits,
   // A session belongs to its change alone, and it is opened by the name of its commit.

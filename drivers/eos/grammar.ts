@@ -9,7 +9,7 @@ export const grammar = `
   interfaceStatus up down connected notconnect disabled errdisabled bandwidth
   interfaceStatistics updateInterval inPktsRate outPktsRate inBitsRate outBitsRate name key mtu
   hardware forwardingModel routed controlledPort keyMsgId keyNum portId address details
-  keyServerPriority sessionReKeyPeriod traffic Protected Unprotected latestKeyMsgId
+  keyServerPriority sessionReKeyPeriod traffic Protected Unprotected Dropped latestKeyMsgId
   latestKeyMsgNum latestKeyReceiving latestKeyTransmitting oldKeyMsgId oldKeyMsgNum
   oldKeyReceiving oldKeyTransmitting latestKey oldKey msgId rxInstalled txInstalled
   fipsPostStatus localSsci none participants success principalActor defaultActor electedSelf

@@ -14,13 +14,14 @@ export function recordOf(value: unknown): JsonRecord | undefined {
 }
 
 /**
- * Returns undefined for a text that is not a JSON object, or in which an object has one name twice:
- * the second value would hide the first.
+ * Returns undefined for a text that is not a JSON object, that reports errors beside its data, or
+ * in which an object has one name twice: the second value would hide the first.
  */
 export function parse(text: string): JsonRecord | undefined {
   try {
     const value = parseJson(text);
-    return membersIn(value) === membersOf(text) ? recordOf(value) : undefined;
+    const record = membersIn(value) === membersOf(text) ? recordOf(value) : undefined;
+    return at(record, "errors") === undefined ? record : undefined;
   } catch {
     return undefined;
   }

@@ -158,7 +158,7 @@ function sessionOf(
 
 /**
  * EOS does not print the cipher suite of a SAK. It installs only SAKs of its own profile's suite,
- * so a SAK that transmits has that suite.
+ * so a SAK that transmits on a secured port has that suite.
  */
 function liveSuiteOf(
   session: MacsecPort["session"],
@@ -166,6 +166,7 @@ function liveSuiteOf(
   at: Instant,
 ): MacsecPort["liveSuite"] {
   if (session.kind === "unknown") return session;
-  const transmits = session.value.latestSak?.transmit === true;
-  return known(transmits ? settings?.suite : undefined, at);
+  const { controlledPort, latestSak } = session.value;
+  const isInUse = controlledPort === "secured" && latestSak?.transmit === true;
+  return known(isInUse ? settings?.suite : undefined, at);
 }

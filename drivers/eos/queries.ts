@@ -9,11 +9,13 @@ import {
   joined,
   named,
   namesLike,
+  probeIn,
   type ReadResult,
   routesOf,
   type TableRow,
   timeText,
   unparsed,
+  type Values,
   whole,
   withEntries,
 } from "../platform/query-table.ts";
@@ -245,7 +247,7 @@ const probe = {
   purpose: "Sends packets to the far end's peering address, and counts the replies.",
   standing: "confirmed",
   source: "napalm, eos mocked data of ping",
-  read: (text: string) => whole(readPing(text)),
+  read: (text: string, values: Partial<Values>) => whole(readPing(text, probeIn(values))),
 } as const;
 
 const argumentRows: readonly Row[] = [

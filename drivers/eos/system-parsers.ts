@@ -3,7 +3,12 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
+import {
+  type AskedProbe,
+  isBgpState,
+  type SessionPlace,
+  sessionTo,
+} from "../platform/router-observation.ts";
 import {
   flagIn,
   type JsonRecord,
@@ -208,9 +213,17 @@ export function readRouteTo(text: string): readonly string[] | undefined {
   return names;
 }
 
-export function readPing(text: string): { sent: number; answered: number } | undefined {
-  const found = /(\d{1,9}) packets transmitted, (\d{1,9}) received/.exec(text);
-  if (found === null) return undefined;
+/** Reads a ping; undefined = it is of another target or count, or there is not one summary. */
+export function readPing(
+  text: string,
+  { address, count }: AskedProbe,
+): { sent: number; answered: number } | undefined {
+  const [target, ...others] = text.matchAll(/^--- (\S{1,64}) ping statistics ---\r?$/gm);
+  const [found, ...more] = text.matchAll(/^(\d{1,9}) packets transmitted, (\d{1,9}) received/gm);
+  if (target === undefined || found === undefined || others.length + more.length > 0) {
+    return undefined;
+  }
   const [sent, answered] = [Number(found[1]), Number(found[2])];
-  return answered > sent ? undefined : { sent, answered };
+  const isOther = target[1] !== (address ?? target[1]) || sent !== (count ?? sent);
+  return answered > sent || isOther ? undefined : { sent, answered };
 }

@@ -43,7 +43,8 @@ export function readFrames(
   const invalid = sumOf(receive, "In Pkts Invalid");
   const notValid = sumOf(receive, "In Pkts Not Valid");
   return {
-    txProtected: encrypted + (sumOf(transmit, "Out Pkts Protected") ?? 0n),
+    // "Out Pkts Protected" counts frames that are only authenticated: their data is readable.
+    txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "Egress Too Long Pkts"),
     rxOk: sumOf(receive, "In Pkts OK") ?? 0n,

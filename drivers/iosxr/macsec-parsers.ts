@@ -41,7 +41,8 @@ export function readFrames(
   const invalid = sum("InPktsInvalid");
   const notValid = sum("InPktsNotValid");
   return {
-    txProtected: encrypted + (counterIn(transmit, "OutPktsProtected") ?? 0n),
+    // "OutPktsProtected" counts frames that are only authenticated: their data is readable.
+    txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "OutPktsTooLong"),
     rxOk: sum("InPktsOK") ?? 0n,

@@ -32,6 +32,8 @@ export interface JunosConfig {
 interface Association {
   readonly name: string;
   readonly settings: MacsecSettings;
+  /** Whether frames are encrypted; otherwise they are only authenticated, and readable. */
+  readonly isEncrypted: boolean;
   /** Keys outside a key chain; `undefined` inside = a CKN that is not readable. */
   readonly preShared: { readonly ckn: Ckn | undefined } | undefined;
   readonly fallback: { readonly ckn: Ckn | undefined } | undefined;
@@ -87,7 +89,8 @@ function wanted(): XmlOut {
   const chains = element("authentication-key-chains", element("key-chain", leaf("name"), key));
   const association = element(
     "connectivity-association",
-    ...["name", "cipher-suite", "include-sci", "offset", "replay-protect", "mka"].map(leaf),
+    ...["name", "cipher-suite", "no-encryption", "include-sci", "offset"].map(leaf),
+    ...["replay-protect", "mka"].map(leaf),
     element("pre-shared-key", leaf("ckn")),
     element("fallback-key", leaf("ckn")),
     leaf("pre-shared-key-chain"),
@@ -195,6 +198,7 @@ function associationOf(one: XmlElement): Association | undefined {
         childOf(one, "replay-protect") === undefined ? undefined : wholeOf(window ?? "0"),
       sakRekeyMs: rekey === 0 ? undefined : rekey * 1000,
     },
+    isEncrypted: childOf(one, "no-encryption") === undefined,
     preShared: pair("pre-shared-key"),
     fallback: pair("fallback-key"),
     chain: textOf(one, "pre-shared-key-chain"),

@@ -72,11 +72,12 @@ export const dialect: Dialect<Netconf> = {
   async probe(session, port, count, signal) {
     const query = queryOf(session, signal);
     const config = await query.value(getConfig(), readConfig);
-    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+    const [[address, sent] = []] = neighboursOn(config, port).flatMap((neighbour) => {
       const unit = portOf(config, neighbour)?.unit;
-      return unit === undefined ? [] : [() => ping(neighbour, unit, count)];
+      return unit === undefined ? [] : [[neighbour.address, ping(neighbour, unit, count)] as const];
     });
-    return await pingFarEnd(query, port, first?.(), readPing);
+    const asked = { count, ...(address !== undefined && { address }) };
+    return await pingFarEnd(query, port, sent, (reply) => readPing(reply, asked));
   },
   async commits(session, signal) {
     const query = queryOf(session, signal);

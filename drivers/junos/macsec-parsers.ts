@@ -80,14 +80,21 @@ const all = (reported: ReportedElements, name: string): ReportedElements =>
 export interface Channels {
   readonly suite: CipherSuite | undefined;
   readonly nextPn: bigint | undefined;
+  /** Whether frames are encrypted; undefined = not reported. */
+  readonly isEncrypted: boolean | undefined;
   /** Association numbers in use, each way. */
   readonly transmits: readonly number[];
   readonly receives: readonly number[];
 }
 
-/** Returns undefined if the list has several sending channels: a SecY has one. */
+/**
+ * Returns undefined if the list has several sending channels (a SecY has one), or if its word for
+ * the encryption is not known.
+ */
 export function readChannels(reported: ReportedElements): Channels | undefined {
   if (all(reported, "outbound-secure-channel").length > 1) return undefined;
+  const encryption = leafOf(reported, "encryption")?.toLowerCase();
+  if (encryption !== undefined && encryption !== "on" && encryption !== "off") return undefined;
   const suite = suiteOf(leafOf(reported, "cipher-suite"));
   const inUse = (channel: string, association: string): readonly number[] =>
     all(reported, channel).flatMap((one) =>
@@ -101,6 +108,7 @@ export function readChannels(reported: ReportedElements): Channels | undefined {
   return {
     suite: transmits.length === 0 ? undefined : suite,
     nextPn: countOf(textOf(outbound, "outgoing-packet-number")),
+    isEncrypted: encryption && encryption === "on",
     transmits,
     receives: inUse("inbound-secure-channel", "inbound-secure-association"),
   };
@@ -120,6 +128,7 @@ export function readSession(
   const principal = used ?? leafOf(reported, "cak-name")?.toLowerCase();
   const lists = listsOf(reported);
   if (state === undefined || lists === undefined || more.length > 0) return undefined;
+  if (state === "secured" && isContradicted(reported, principal)) return undefined;
   const live = liveUnder(lists, principal);
   // A reply without the peers of the CAK in use proves nothing about them.
   if (state === "secured" && live === undefined) return undefined;
@@ -150,6 +159,25 @@ function stateOf(text = ""): "secured" | "unsecured" | undefined {
   return /^(?:unsecured|not secured)\b/i.test(text) ? "unsecured" : undefined;
 }
 
+/**
+ * Whether the CAK in use has another type than the state of the secured interface names, or is
+ * still in progress.
+ */
+function isContradicted(reported: ReportedElements, principal: string | undefined): boolean {
+  const [, stated] = (leafOf(reported, "interface-state") ?? "").toLowerCase().split(" - ");
+  const own = reported.filter(
+    (one) => ["session-live", "session-cak"].includes(one.name) && nameIn(one) === principal,
+  );
+  const isNamed = leafOf(reported, "cak-name")?.toLowerCase() === principal;
+  const types = [
+    isNamed ? leafOf(reported, "cak-type") : undefined,
+    ...own.map((one) => textOf(one, "cak-type")),
+  ];
+  const isOther = (type: string | undefined): boolean =>
+    stated !== undefined && type !== undefined && type.toLowerCase() !== stated;
+  return types.some(isOther) || own.some((one) => statusIn(one) === "in-progress");
+}
+
 /** A CAK of the interface; both texts are in lower case. */
 interface Cak {
   readonly name: string;
@@ -160,9 +188,12 @@ interface Cak {
 function caksOf(reported: ReportedElements): readonly Cak[] {
   return all(reported, "session-cak").map((one) => ({
     name: nameIn(one) ?? "",
-    status: (textOf(one, "cak-status") ?? textOf(one, "status") ?? "").toLowerCase(),
+    status: statusIn(one),
   }));
 }
+
+const statusIn = (one: XmlElement): string =>
+  (textOf(one, "cak-status") ?? textOf(one, "status") ?? "").toLowerCase();
 
 const nameIn = (one: XmlElement): string | undefined =>
   textOf(one, "cak-name")?.toLowerCase() || undefined;
@@ -339,7 +370,8 @@ export function readFrames(
         inChannels("secure-channel-received", name),
       ]),
     );
-  const txProtected = inChannels("secure-channel-sent", "encrypted-packets", "protected-packets");
+  // Frames of the counter beside it are only authenticated: their data is readable.
+  const txProtected = inChannels("secure-channel-sent", "encrypted-packets");
   const rxOk = inChannels("secure-channel-received", "ok-packets");
   if (txProtected === undefined || rxOk === undefined) return undefined;
   return {

@@ -142,12 +142,14 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     isIdle
       ? unknown("notSupported", at)
       : reading(from, at, (reported) => read(reported.get(port) ?? []));
+  const isReadable = plan?.isEncrypted === false || channels?.isEncrypted === false;
   return {
     port,
     ...aggregateReading(config, port, at),
+    ...(isReadable && { failOpen: known(["encryptOff"] as const, at) }),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(port, results, at),
+    settings: settingsOf(port, results, isReadable, at),
     liveSuite: liveSuiteOf(connections, channels, at),
     keys: keysOf(port, results, at),
     session: reading(sessions, at, (reported) =>
@@ -168,11 +170,19 @@ function liveSuiteOf(
   return channels === undefined ? unknown("unparsed", at) : known(channels.suite, at);
 }
 
-function settingsOf(port: PortName, { config }: QueryResults, at: Instant): MacsecPort["settings"] {
+/** Readable frames are data in the clear, whatever the policy of the association is. */
+function settingsOf(
+  port: PortName,
+  { config }: QueryResults,
+  isReadable: boolean,
+  at: Instant,
+): MacsecPort["settings"] {
   if ("why" in config) return unknown(config.why, at);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
-  return isUnread ? unknown("unparsed", at) : known(settings, at);
+  return isUnread
+    ? unknown("unparsed", at)
+    : known(settings && isReadable ? { ...settings, policy: "shouldSecure" } : settings, at);
 }
 
 function keysOf(port: PortName, { config, uptime }: QueryResults, at: Instant): MacsecPort["keys"] {

@@ -6,6 +6,7 @@ import {
   joined,
   named,
   namesLike,
+  probeIn,
   type ReadResult,
   routesOf,
   type TableRow,
@@ -282,7 +283,7 @@ const otherRows: readonly Row[] = [
       purpose: "Sends packets to the far end's peering address, and counts the replies.",
       standing: "confirmed",
       source: `${napalm} ping`,
-      read: (reply) => whole(readPing(reply)),
+      read: (reply, values) => whole(readPing(reply, probeIn(values))),
     }),
   ),
 ];

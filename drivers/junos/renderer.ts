@@ -53,6 +53,7 @@ function renderMacsec(before: PortPlan, after: PortPlan): RenderedChange {
   const chain = usesChain(after) && !usesChain(before) ? after.chain : undefined;
   const leaves = [
     ...settingLeaves(was, settings),
+    ...(before.isEncrypted || !after.isEncrypted ? [] : [gone("no-encryption")]),
     ...chainLeaf(chain),
     ...staticLeaves(before, after),
   ];
@@ -64,9 +65,11 @@ function renderMacsec(before: PortPlan, after: PortPlan): RenderedChange {
     const binding = [element("name", port), element("connectivity-association", association)];
     trees.push(element("security", element("macsec", element("interfaces", ...binding))));
   }
-  if (was !== undefined && shown(was) === shown(settings)) return { sent: trees, lines: [] };
-  const lines = was === undefined ? [] : [`- ${port} ${shown(was)}`];
-  return { sent: trees, lines: [...lines, `+ ${port} ${shown(settings)}`] };
+  const old = was && shown(was, before.isEncrypted);
+  const wanted = shown(settings, after.isEncrypted);
+  if (old === wanted) return { sent: trees, lines: [] };
+  const lines = old === undefined ? [] : [`- ${port} ${old}`];
+  return { sent: trees, lines: [...lines, `+ ${port} ${wanted}`] };
 }
 
 const usesChain = ({ keys }: PortPlan): boolean => keys.some(({ place }) => place.kind === "chain");
@@ -290,5 +293,7 @@ function renderList(
   ];
 }
 
-const shown = (settings: MacsecSettings): string =>
-  settingsText(settings, { sci: true, window: "replay" });
+function shown(settings: MacsecSettings, isEncrypted: boolean): string {
+  const text = settingsText(settings, { sci: true, window: "replay" });
+  return isEncrypted ? text : `${text} encryption off`;
+}

@@ -4,7 +4,12 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
-import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
+import {
+  type AskedProbe,
+  isBgpState,
+  type SessionPlace,
+  sessionTo,
+} from "../platform/router-observation.ts";
 import { wholeOf } from "../platform/text.ts";
 import { childOf, childrenOf, everyOf, textOf, type XmlElement } from "../transport/xml.ts";
 import type { Neighbour } from "./config.ts";
@@ -324,12 +329,20 @@ export function readRouteTo(reply: XmlElement): readonly string[] | undefined {
   return names;
 }
 
-export function readPing(reply: XmlElement): { sent: number; answered: number } | undefined {
-  const [summary] = everyOf(reply, "probe-results-summary");
+/** Reads a ping; undefined = it is of another target or count, or there is not one summary. */
+export function readPing(
+  reply: XmlElement,
+  { address, count }: AskedProbe,
+): { sent: number; answered: number } | undefined {
+  const [results, ...others] = everyOf(reply, "ping-results");
+  const [summary, ...more] = everyOf(reply, "probe-results-summary");
+  const target = textOf(results, "target-host");
+  if (target === undefined || others.length + more.length > 0) return undefined;
   const sent = wholeOf(textOf(summary, "probes-sent"));
   const answered = wholeOf(textOf(summary, "responses-received"));
   if (sent === undefined || answered === undefined || answered > sent) return undefined;
-  return { sent, answered };
+  const isOther = target !== (address ?? target) || sent !== (count ?? sent);
+  return isOther ? undefined : { sent, answered };
 }
 
 export interface Software {

@@ -2,6 +2,8 @@
 // its layout is known from.
 
 import type { UnknownWhy } from "#hal/model.ts";
+import type { AskedProbe } from "./router-observation.ts";
+import { wholeOf } from "./text.ts";
 
 /** How a fact about a device is known; docs/sources.md explains the words. */
 export type Standing = "confirmed" | "documented" | "inferred" | "unknown";
@@ -49,7 +51,8 @@ export interface ReadResult {
   readonly gaps?: readonly Gap[];
 }
 
-const valueNames = ["port", "peer", "address", "vrf", "node", "name", "interface"] as const;
+const nouns = ["port", "peer", "address", "vrf", "node", "name", "interface"] as const;
+const valueNames = [...nouns, "count"] as const;
 
 /** Values of the variable words of a query. */
 export type Values = Readonly<Record<(typeof valueNames)[number], string>>;
@@ -87,6 +90,13 @@ export interface TableRow<Q, R> extends Pick<QueryRow, "purpose" | "standing" | 
   readonly reply?: "configuration";
   /** Reads a reply with the agent's own reader; undefined = it is not understood. */
   readonly read: (reply: R, values: Partial<Values>) => ReadResult | undefined;
+}
+
+/** Returns the probe that a saved query asks for. */
+export function probeIn({ peer = "", count }: Partial<Values>): AskedProbe {
+  const packets = wholeOf(count);
+  const address = /^[0-9a-f.:]{2,45}$/i.test(peer) ? { address: peer } : {};
+  return { ...address, ...(packets !== undefined && { count: packets }) };
 }
 
 /** Returns what a reader understood, without gaps. */

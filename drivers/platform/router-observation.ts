@@ -20,6 +20,14 @@ import type { Asked } from "./define-dialect.ts";
 import { type QueryResult, reading, together } from "./query-result.ts";
 import type { TunnelConfig } from "./tunnel-config.ts";
 
+/** What a probe asks for; absent = not known, as in a query with its name alone. */
+export interface AskedProbe {
+  /** The far end's address. */
+  readonly address?: string;
+  /** The number of packets. */
+  readonly count?: number;
+}
+
 interface ReportedTunnels {
   readonly ipsec: readonly IpsecTunnel[];
   /** Routes that lead into tunnels. */

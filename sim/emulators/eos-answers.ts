@@ -257,7 +257,6 @@ function macSecurity(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const session = known(port.session);
     const settings = known(port.settings);
-    const isSecured = session?.controlledPort === "secured";
     const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
     const [oldMi = "", oldKn = "0"] = session?.oldSak?.keyId.split("/") ?? [];
     return {
@@ -269,7 +268,7 @@ function macSecurity(router: Router): Json {
       details: {
         keyServerPriority: session?.keyServerPriority ?? settings?.keyServerPriority ?? 16,
         sessionReKeyPeriod: (settings?.sakRekeyMs ?? 0) / 1000,
-        traffic: isSecured ? "Protected" : "Unprotected",
+        traffic: trafficWords[session?.controlledPort ?? "blocked"],
         latestKeyMsgId: mi,
         latestKeyMsgNum: Number(kn),
         latestKeyReceiving: session?.latestSak?.receive ?? false,
@@ -284,6 +283,12 @@ function macSecurity(router: Router): Json {
     };
   });
 }
+
+const trafficWords: Readonly<Record<MkaSession["controlledPort"], string>> = {
+  secured: "Protected",
+  unprotected: "Unprotected",
+  blocked: "Dropped",
+};
 
 function macSecurityTable(router: Router): string {
   const rows = protectedPorts(router).map((port) => {

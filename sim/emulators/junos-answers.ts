@@ -5,7 +5,7 @@ import type { Router } from "../router/router.ts";
 import { type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Emulator } from "./emulator.ts";
 import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
-import { bgpIn } from "./junos-config.ts";
+import { bgpIn, isEncrypted } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
@@ -93,8 +93,8 @@ const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlN
   ],
   ["get-mka-session-information", ({ router, model }) => mkaSessions(router, model)],
   ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
-  ["get-macsec-connection-information", ({ router }) => connections(router)],
-  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  ["get-macsec-connection-information", ({ router, current }) => connections(router, current)],
+  ["get-macsec-statistics", ({ router, current }) => statistics(router, current)],
   [
     "get-bgp-neighbor-information",
     ({ router, model, current }) => neighbours(router, model, current),
@@ -193,10 +193,15 @@ function mkaSessions(router: Router, { model }: Model): Answer {
 
 const noKey = `${"0".repeat(24)}/0`;
 
+/** The type of a CAK: one that a newer one of the chain replaces is the preceding one. */
+function typeOf(ckn: string | undefined, keys: MacsecPort["keys"]): "Primary" | "Preceding" {
+  const newest = known(keys)?.findLast(({ role }) => role === "primary");
+  return newest?.ckn === ckn ? "Primary" : "Preceding";
+}
+
 function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
   if (session.controlledPort !== "secured") return "Unsecured - Init";
-  const newest = known(keys)?.findLast(({ role }) => role === "primary");
-  return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
+  return `Secured - ${typeOf(session.principalCkn, keys)}`;
 }
 
 function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perInterface"): Answer {
@@ -207,7 +212,7 @@ function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perI
     const isPrincipal = ckn === principalCkn;
     const idle = state === "none" ? "in-progress" : "active";
     return nodes`
-      session-cak { ${cakName(ckn)} cak-type ${isPrincipal ? "primary" : "preceding"};
+      session-cak { ${cakName(ckn)} cak-type ${typeOf(ckn, port.keys).toLowerCase()};
         cak-status ${isPrincipal ? "live" : idle}; member-identifier ${ownMi(index)};
         message-number 179; ${form === "perCak" ? peerList(livePeers, index) : []} }`;
   });
@@ -253,12 +258,13 @@ function mkaStatistics(router: Router): Answer {
 }
 
 /** Elements of one interface follow its name; no element encloses them. */
-function connections(router: Router): Answer {
+function connections(router: Router, configured: ConfigNode): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const settings = known(port.settings);
     if (settings === undefined) return [];
     const latestSak = known(port.session)?.latestSak;
     const live = known(port.liveSuite);
+    const encryption = isEncrypted(configured, port.port) ? "on" : "off";
     const association = (way: string, used: boolean | undefined): Answer => {
       if (latestSak === undefined) return [];
       return nodes`${`${way}-secure-association`} { association-number ${latestSak.an ?? 0};
@@ -266,7 +272,7 @@ function connections(router: Router): Answer {
     };
     return nodes`
       macsec-interface-common-information { interface-name ${port.port};
-        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption on;
+        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption ${encryption};
         offset ${settings.confidentialityOffset}; include-sci ${settings.includeSci ? "yes" : "no"};
         replay-protect ${settings.replayWindow === undefined ? "off" : "on"}; }
       outbound-secure-channel { sci 02:00:00:00:00:00/1;
@@ -278,13 +284,16 @@ function connections(router: Router): Answer {
   return nodes`macsec-connection-information { ${ports} }`;
 }
 
-function statistics(router: Router): Answer {
+function statistics(router: Router, configured: ConfigNode): Answer {
   const ports = protectedPorts(router).flatMap((port) => {
     const frames = known(port.frames);
     if (frames === undefined) return [];
+    const [encrypted, plain] = isEncrypted(configured, port.port)
+      ? [frames.txProtected, 0n]
+      : [0n, frames.txProtected];
     return nodes`
       interface-name ${port.port};
-      secure-channel-sent { encrypted-packets ${frames.txProtected}; protected-packets 0;
+      secure-channel-sent { encrypted-packets ${encrypted}; protected-packets ${plain};
         ${optional("toolong-packets", frames.txTooLong)} }
       secure-association-sent { encrypted-packets 0; protected-packets 0; }
       secure-channel-received { ok-packets ${frames.rxOk};

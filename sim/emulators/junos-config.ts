@@ -121,6 +121,11 @@ function portFrom(tree: ConfigNode, port: PortName, router: Router): Omit<PortCo
   return { admin, macsec: settingsFrom(association, router), keys };
 }
 
+/** Whether the frames of a port are encrypted, and not only authenticated. */
+export function isEncrypted(tree: ConfigNode, port: PortName): boolean {
+  return at(portTree(tree, port).association, "no-encryption") === undefined;
+}
+
 function settingsFrom(association: ConfigNode, router: Router): MacsecSettings {
   const text = textAt(association, "cipher-suite") ?? "gcm-aes-128";
   const suite = offeredSuite(router, text);

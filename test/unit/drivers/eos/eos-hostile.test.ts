@@ -125,10 +125,10 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   const config = readConfig(text);
   if (config !== undefined) planOf(config, port);
   const times = [readBootTime, readClock, readResetTime];
-  const readers = [...times, readInterfaces, readPeers, readPing, readSessions];
+  const readers = [...times, readInterfaces, readPeers, readSessions];
   const reported: unknown[] = [config, ...readers.map((reader) => reader(text))];
   reported.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
-  reported.push(readRoutes(text, "default", port));
+  reported.push(readRoutes(text, "default", port), readPing(text, {}));
   const fields = readByPort(text);
   reported.push(fields, readFrames(fields?.get(port)));
   const { settings } = planOf(config ?? known, port);

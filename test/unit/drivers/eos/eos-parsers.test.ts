@@ -39,6 +39,7 @@ function sessionOf(reported: string, actors: string): MkaSession | undefined {
 
 describe("a session", () => {
   const both = participants(actor(peer, true), actor(peer, false));
+  const failed = { ...actor(peer, true), success: false };
 
   it("a session is secured by a live peer, a principal and a key in use", () => {
     expect(sessionOf(security(), both)).toEqual({
@@ -90,14 +91,37 @@ describe("a session", () => {
   it.each([
     ["without a live peer", security(), participants(actor([], true), actor([], false))],
     ["whose port is closed", security({ controlledPort: false }), both],
-    ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
+    ["whose traffic is dropped", security({}, { traffic: "Dropped" }), both],
+    ["whose participant has no success", security(), participants(failed, actor(peer, false))],
     ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
     ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
   ])("a session %s is blocked, whatever else the reply says", (_, reported, actors) => {
     expect(sessionOf(reported, actors)?.controlledPort).toBe("blocked");
   });
 
+  it.each(["Unprotected", "Fallback unprotected"])(
+    "an open port whose traffic is %s is not protected, whatever keys it has",
+    (traffic) => {
+      expect(sessionOf(security({}, { traffic }), both)?.controlledPort).toBe("unprotected");
+    },
+  );
+
+  it("a participant without success is no live session, whatever peers are listed", () => {
+    const session = sessionOf(security(), participants(failed, actor(peer, false)));
+    expect(session).toMatchObject({ livePeers: 0, principalCkn: undefined });
+    expect(session?.participants[0]).toMatchObject({ state: "active", livePeers: 0 });
+  });
+
+  it("a principal that does not transmit under the SAK has a SAK in one direction", () => {
+    const own = actor(peer, true);
+    const details = { ...(own as { readonly details: object }).details, sakTransmit: false };
+    const session = sessionOf(security(), participants({ ...own, details }, actor(peer, false)));
+    expect(session?.latestSak).toMatchObject({ receive: true, transmit: false });
+  });
+
   it.each([
+    ["an open port and no word about its traffic", security({}, { traffic: undefined }), both],
+    ["an open port and another word", security({}, { traffic: "Mostly" }), both],
     ["a port that does not say whether it is open", security({ controlledPort: "yes" }), both],
     ["a participant without its list of peers", security(), participants({}, actor(peer, true))],
     [
@@ -243,11 +267,19 @@ describe("the rest", () => {
     expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
     expect(readClock('{"utcTime": "now"}')).toBeUndefined();
     expect(readLicence('{"licenseEnabled": false}')).toBe("missing");
-    expect(readPing("5 packets transmitted, 4 received, 20% packet loss")).toEqual({
-      sent: 5,
-      answered: 4,
-    });
-    expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
+  });
+
+  it("a probe with too many replies, or of another target or count, is not believed", () => {
+    const asked = { address: "192.0.2.2", count: 5 };
+    const text = (sent: number, answered: number, target = asked.address): string =>
+      `--- ${target} ping statistics ---\n` +
+      `${sent} packets transmitted, ${answered} received, 20% packet loss\n`;
+    expect(readPing(text(5, 4), asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(text(5, 6), asked)).toBeUndefined();
+    expect(readPing(text(3, 3), asked)).toBeUndefined();
+    expect(readPing(text(5, 4, "192.0.2.6"), asked)).toBeUndefined();
+    expect(readPing(text(5, 4) + text(5, 5), asked)).toBeUndefined();
+    expect(readPing("5 packets transmitted, 4 received", asked)).toBeUndefined();
   });
 
   it("a boot is known by the newest reset, or else by the boot of the software", () => {

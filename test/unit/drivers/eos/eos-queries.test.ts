@@ -42,7 +42,8 @@ const routesOf = (vrf: string, prefix: string): string =>
 const routeTo = json({
   vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: "Ethernet2.100" }] } } } },
 });
-const pinged = "5 packets transmitted, 4 received, 20% packet loss, time 4ms";
+const pinged = (target: string): string =>
+  `--- ${target} ping statistics ---\n5 packets transmitted, 4 received, 20% packet loss, time 4ms`;
 
 const cases: readonly SavedCase[] = [
   {
@@ -182,12 +183,12 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "ping 192.0.2.2 interface Ethernet2 repeat 5",
-    reply: pinged,
+    reply: pinged("192.0.2.2"),
     shows: { sent: 5, answered: 4 },
   },
   {
     query: "ping vrf BLUE 192.0.2.10 interface Ethernet7.100 repeat 5",
-    reply: pinged,
+    reply: pinged("192.0.2.10"),
     shows: { sent: 5, answered: 4 },
   },
 ];
@@ -202,3 +203,13 @@ describe("a saved configuration of EOS", () => {
     expect(["047F0E021A70", "Quiet"].filter((secret) => text.includes(secret))).toEqual([]);
   });
 });
+
+it.each(cases.filter(({ reply }) => reply.startsWith("{")).map((one) => [one.query, one.reply]))(
+  "a reply with errors beside its data is not understood: %s",
+  async (query, reply) => {
+    const errors = reply.replace("{", '{"errors":["The agent is not running"],');
+    const isEmpty = reply.trim() === "{}";
+    const read = await eosReader.read(query, octets(isEmpty ? errors.replace(",}", "}") : errors));
+    expect(read?.understood).toBeNull();
+  },
+);

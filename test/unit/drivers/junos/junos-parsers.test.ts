@@ -74,12 +74,27 @@ describe("channels", () => {
     const both = byInterface(await read(connections), "macsec-connection-information");
     expect(readChannels(both?.get("et-0/0/0") ?? [])).toEqual({
       suite: "gcm-aes-xpn-256",
+      isEncrypted: undefined,
       nextPn: 18_446_744_073_709_551_615n,
       transmits: [1],
       receives: [1],
     });
     // A suite that is configured is in no use yet.
     expect(readChannels(both?.get("et-0/0/1") ?? [])?.suite).toBeUndefined();
+  });
+});
+
+describe("encryption", () => {
+  const encryptionIn = async (word: string) => {
+    const suite = "<cipher-suite>GCM-AES-XPN-256</cipher-suite>";
+    const text = connections.replace(suite, `${suite}<encryption>${word}</encryption>`);
+    return readChannels((await reported(text, "macsec-connection-information")) ?? []);
+  };
+
+  it("a channel that is only authenticated is not encrypted", async () => {
+    expect((await encryptionIn("off"))?.isEncrypted).toBe(false);
+    expect((await encryptionIn("on"))?.isEncrypted).toBe(true);
+    expect(await encryptionIn("partial")).toBeUndefined();
   });
 });
 
@@ -193,6 +208,24 @@ describe("a session with a list of peers below each CAK", () => {
     ).toBeUndefined();
   });
 
+  it("a secured state that names another type than its live CAK is not understood", async () => {
+    const typed = (type: string): string =>
+      ownCak(7, "live", listed("A1", "live")).replace(
+        "<cak-status>",
+        `<cak-type>${type}</cak-type>$&`,
+      );
+    expect(await session("Secured - Fallback", live(7), typed("primary"))).toBeUndefined();
+    const found = await session("Secured - Fallback", live(7), typed("fallback"));
+    expect(found?.controlledPort).toBe("secured");
+  });
+
+  it("a secured state with a live CAK that is in progress is not understood", async () => {
+    const status = "<cak-status>in-progress</cak-status>";
+    const pending = live(7).replace("</session-live>", `${status}<peer-list/></session-live>`);
+    expect(await session(secured, pending)).toBeUndefined();
+    expect(await session(secured, live(7), ownCak(7, "in-progress"))).toBeUndefined();
+  });
+
   it("our own member identifier is no peer", async () => {
     const found = await session(secured, live(7), ownCak(7, "live", listed("D7", "live")));
     expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
@@ -252,7 +285,7 @@ describe("counters", () => {
       (await reported(statistics(""), "macsec-statistics")) ?? [],
       undefined,
     );
-    expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
+    expect(frames).toMatchObject({ txProtected: 70n, rxOk: 80n, rxNotValid: 3n });
     expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
       undefined,
       undefined,

@@ -222,7 +222,7 @@ const cases: readonly SavedCase[] = [
   {
     query: "ping host 192.0.2.2 interface et-0/0/0.0 count 5 rapid",
     reply: reply(
-      "<ping-results><probe-results-summary>",
+      "<ping-results><target-host>192.0.2.2</target-host><probe-results-summary>",
       leaves({ "probes-sent": 5, "responses-received": 4 }),
       "</probe-results-summary></ping-results>",
     ),

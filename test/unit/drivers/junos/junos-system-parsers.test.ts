@@ -244,14 +244,19 @@ describe("routing", () => {
     expect(await way(active())).toBeUndefined();
   });
 
-  it("a probe with more replies than packets is not believed", async () => {
+  it("a probe with too many replies, or of another target or count, is not believed", async () => {
+    const asked = { address: "192.0.2.2", count: 5 };
     const ping = (sent: string, answered: string) =>
-      read(`<r><ping-results><probe-results-summary><probes-sent>${sent}</probes-sent>
+      read(`<r><ping-results><target-host>192.0.2.2</target-host>
+        <probe-results-summary><probes-sent>${sent}</probes-sent>
         <responses-received>${answered}</responses-received>
         </probe-results-summary></ping-results></r>`);
-    expect(readPing(await ping("5", "4"))).toEqual({ sent: 5, answered: 4 });
-    expect(readPing(await ping("5", "6"))).toBeUndefined();
-    expect(readPing(await ping("5", "many"))).toBeUndefined();
+    expect(readPing(await ping("5", "4"), asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(await ping("5", "6"), asked)).toBeUndefined();
+    expect(readPing(await ping("5", "many"), asked)).toBeUndefined();
+    // The reply to another probe proves nothing about this one.
+    expect(readPing(await ping("5", "4"), { ...asked, address: "192.0.2.6" })).toBeUndefined();
+    expect(readPing(await ping("3", "3"), asked)).toBeUndefined();
   });
 
   it("a rate is read only if all of its parts are there", async () => {

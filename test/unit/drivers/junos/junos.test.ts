@@ -143,6 +143,19 @@ describe("a change", () => {
     expect(trees.join("")).toContain("<pre-shared-key-chain>linkseal-et-0-0-2");
   });
 
+  it("a change never leaves no-encryption in an association", async () => {
+    const own = "<cipher-suite>gcm-aes-xpn-256</cipher-suite>";
+    const text = configText.replace(own, `${own}<no-encryption/>`);
+    const there = protect("et-0/0/1", { keyServerPriority: 20 });
+    const around = await surroundings([there], { config: await configOf(text) });
+    const [plan] = planChange([there], around);
+    if (plan === undefined) throw new Error("no plan");
+    const change = renderChange(plan.before, plan.after, around.config, () => undefined);
+    expect(written(change?.sent ?? []).join("")).toContain('<no-encryption operation="delete"/>');
+    expect(change?.lines[0]).toContain("encryption off");
+    expect(change?.lines[1]).not.toContain("encryption off");
+  });
+
   it("a change removes the key from the chain by its number", async () => {
     const { trees } = await rendered({
       kind: "macsec.removeKey",
