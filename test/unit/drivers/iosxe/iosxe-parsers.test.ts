@@ -118,6 +118,23 @@ describe("counters", () => {
     expect(readFrames(frames, 1n, few)?.rxClear).toBeUndefined();
   });
 
+  it.each([
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       1O"],
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       -5"],
+    ["In Pkts OK:               40", "In Pkts OK:               -10"],
+    ["In Pkts OK:               2\n", `In Pkts OK:               ${"9".repeat(23)}\n`],
+    ["  Out Pkts Protected:       10\n", ""],
+    ["  In Pkts OK:               2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), 1n, undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split(" Receive SA");
+    expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 100n, rxOk: 0n });
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames(" MACsec is disabled", undefined, undefined)).toBeUndefined();
     expect(readNextPn(" MACsec is disabled")).toBeUndefined();

@@ -56,6 +56,7 @@ const received = [
 const secyStatistics = [
   ...counts,
   " Transmit SC Counters (SCI: 0200000000000001)",
+  "  Out Pkts Protected:   0",
   "  Out Pkts Encrypted:   9",
   " Receive SA Counters (SCI: 0600000000010001  AN 1)",
   ...received,

@@ -35,7 +35,8 @@ const answers = [
   page({}, 0),
   `${page({ Status: "Active - Marked Peer as Live" }, 0)}\n\n${page({}, 0)}`,
   "MKPDU Statistics\n   MKPDUs Transmitted..... 5\n   MKPDUs Validated & Rx..... 6\n",
-  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsEncrypted : 5\n",
+  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsProtected : 0\n" +
+    "  OutPktsEncrypted : 5\n",
   "   1) CommitId: 1000000024  Label: NONE\n   UserId: x  Line:  vty1\n   Comment:  linkseal 00\n",
   "HundredGigE0/0/0/1 is up, line protocol is up\n  BW 100000000 Kbit\n",
   "BGP neighbor is 198.51.100.2\n  BGP state = Established\n",

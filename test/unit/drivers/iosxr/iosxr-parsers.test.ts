@@ -120,6 +120,23 @@ describe("counters", () => {
     expect(readFrames(frames, few)?.rxClear).toBeUndefined();
   });
 
+  it.each([
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  1O\n"],
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  -5\n"],
+    ["    OutPktsProtected   :  10\n", `    OutPktsProtected   :  ${"9".repeat(23)}\n`],
+    ["      InPktsOK         :  2\n", "      InPktsOK         :  -10\n"],
+    ["    OutPktsProtected   :  10\n", ""],
+    ["      InPktsOK         :  2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split("    RxSC 1");
+    expect(readFrames(none, undefined)).toMatchObject({ txProtected: 100n, rxOk: 0n });
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames("Interface Stats\nSC Stats\n  TxSC Stats\n  RxSC Stats", undefined)).toBe(
       undefined,

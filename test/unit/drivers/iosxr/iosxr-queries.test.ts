@@ -11,6 +11,7 @@ const secyStatistics = [
   ),
   "SC Stats",
   "  TxSC Stats",
+  counter("OutPktsProtected", 0),
   counter("OutPktsEncrypted", 9),
   "    TxSA Stats",
   counter("NextPN", 10),
