@@ -170,7 +170,7 @@ const stateRows = {
     purpose: "Gives the next packet number of the SA that transmits.",
     standing: "confirmed",
     source: `${genie} ShowMacsecStatusInterface`,
-    read: (text) => whole(readNextPn(text)),
+    read: (text) => withFields(readNextPn(text), "nextPn"),
   },
   secyStatistics: {
     ...perPort("secyStatistics"),

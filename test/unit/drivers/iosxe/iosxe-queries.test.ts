@@ -158,6 +158,12 @@ const cases: readonly SavedCase[] = [
     shows: { nextPn: "77" },
   },
   {
+    query: `show macsec status interface ${port(1)}`,
+    reply: secyStatus.replace(/ {2}Next PN: .*\n/, ""),
+    shows: { nextPn: null },
+    unknown: ["nextPn: unparsed"],
+  },
+  {
     query: `show macsec statistics interface ${port(1)}`,
     reply: secyStatistics,
     shows: { txProtected: "9", rxOk: "3", rxNotValid: "6" },
@@ -179,8 +185,10 @@ const cases: readonly SavedCase[] = [
   {
     query: "show crypto ikev2 sa",
     reply:
+      " IPv4 Crypto IKEv2  SA\n\n" +
       "Tunnel-id Local                 Remote                fvrf/ivrf            Status\n" +
-      "1         198.51.100.1/500      203.0.113.1/500       none/none            READY",
+      "1         198.51.100.1/500      203.0.113.1/500       none/none            READY\n\n" +
+      " IPv6 Crypto IKEv2  SA",
     shows: { ikeSas: [{ localAddress: "198.51.100.1", isReady: true }] },
   },
   {
