@@ -138,10 +138,12 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
   });
 }
 
-/** Returns the peers by VRF and address of the neighbour. */
+/** Returns the peers by VRF and address of the neighbour; each page has its last reset. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
-  if (pages === undefined) return undefined;
+  const texts = text.split(/^BGP neighbor is /m).slice(1);
+  const isCut = texts.some((page) => !/^ {0,8}Last reset \S/m.test(page));
+  if (pages === undefined || isCut) return undefined;
   const isNothing = text.trim() === "" || /^% ?BGP not active/m.test(text);
   if (pages.length === 0 && !isNothing && !/^For address family: /m.test(text)) return undefined;
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));

@@ -310,10 +310,18 @@ describe("the router", () => {
     expect(readPeers(cut)).toBeUndefined();
   });
 
+  it("a neighbour whose page is cut off behind its state is not understood", () => {
+    const page = "BGP neighbor is 198.51.100.2,  remote AS 12076\n  BGP state = Established\n";
+    const whole = `${page}  Last reset never\n`;
+    expect(readPeers(whole)?.size).toBe(1);
+    expect(readPeers(page)).toBeUndefined();
+    expect(readPeers(`${whole}${page.replace("100.2", "100.6")}`)).toBeUndefined();
+  });
+
   it("a router reports its neighbours by VRF, and why one of them is lost", () => {
     const peers = readPeers(
       "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +
-        "  BGP state = Established, up for 1d\n" +
+        "  BGP state = Established, up for 1d\n  Last reset never\n" +
         "\nBGP neighbor is 198.51.100.2,  vrf AZURE,  remote AS 12076, external link\n" +
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );

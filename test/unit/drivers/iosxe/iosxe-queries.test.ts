@@ -179,7 +179,7 @@ const cases: readonly SavedCase[] = [
     reply:
       "For address family: IPv4 Unicast\n" +
       "BGP neighbor is 198.51.100.2,  remote AS 12076, external link\n" +
-      "  BGP state = Established, up for 3d04h",
+      "  BGP state = Established, up for 3d04h\n  Last reset never",
     shows: { peers: { " 198.51.100.2": { state: "Established" } } },
   },
   {
