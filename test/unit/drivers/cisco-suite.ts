@@ -68,6 +68,18 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(readSessions(`${whole}\nStatus: ACTIVE`)).toBeUndefined();
   });
 
+  it("is not understood if a key of a port has two pages", () => {
+    const name = /^Interface Name[.: ]+(\S+)$/m.exec(page())?.[1] ?? "";
+    const short = name.replace(/^(..)\D*/, "$1");
+    const second = page({ Status: searching, "Interface Name": short }, 0);
+    for (const two of [page(), page({ Status: searching }, 0), second]) {
+      expect(readSessions(two)).toHaveLength(1);
+      expect(readSessions(`${page()}\n\n${two}`)).toBeUndefined();
+    }
+    const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
+    expect(readSessions(`${page()}\n\n${other}`)).toHaveLength(2);
+  });
+
   it("is on the fallback once the primary key has lost its peer", () => {
     const primary = page({ Status: searching }, 0);
     const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase(), ...fallback });

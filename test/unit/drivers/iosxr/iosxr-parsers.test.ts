@@ -38,7 +38,9 @@ describe("an MKA session", () => {
   it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ Status: "Wonderful" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
-    expect(readSessions("")).toEqual([]);
+    // Pages that were lost are not "none".
+    for (const text of ["", "\n"]) expect(readSessions(text)).toBeUndefined();
+    expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
   it("an MKA session belongs to the port with its short name, and to no other", () => {
