@@ -88,13 +88,19 @@ export function bootOf(
   return { id, at };
 }
 
+const diskPattern = /^(?:bootflash|stby-bootflash|flash(?:-?\d{1,2})?|harddisk|disk\d|usb\d):/;
+const serverPattern = /^(?:ftp|https?|rcp|scp|sftp|tftp):/;
+
 /**
- * Returns whether the archive has a place for the copy that is needed to revert; undefined = the
- * reply is not understood.
+ * Returns whether the archive has a place on a disk of the router itself for the copy that is needed
+ * to revert, which a server may not give back; undefined = the reply is not understood, or does not
+ * name the next file.
  */
 export function readArchive(text: string): boolean | undefined {
-  if (/^The maximum archive configurations allowed is \d/m.test(text)) return true;
-  return /^ ?Archive feature not enabled$/m.test(text) ? false : undefined;
+  if (/^ ?Archive feature not enabled$/m.test(text)) return false;
+  const next = /^ ?The next archive file will be named (\S{1,200}) *$/m.exec(text)?.[1] ?? "";
+  if (serverPattern.test(next)) return false;
+  return diskPattern.test(next) ? true : undefined;
 }
 
 /** Returns whether a session has locked the configuration; undefined = not understood. */

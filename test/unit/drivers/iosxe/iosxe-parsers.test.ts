@@ -178,8 +178,27 @@ describe("a commit", () => {
     expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
   });
 
+  it.each([
+    ["bootflash:archive-<timestamp>-1", true],
+    ["flash:/archive/config-3", true],
+    ["flash-1:archive-3", true],
+    ["harddisk:archive-0", true],
+    ["tftp://192.0.2.7/archive-1", false],
+    ["sftp://name@[2001:db8::7]/archive-<timestamp>-2", false],
+    ["https://192.0.2.7/archive-1", false],
+    ["nowhere:archive-1", undefined],
+    ["archive-1", undefined],
+    ["", undefined],
+  ])("a commit can be reverted from the file %j of an archive: %s", (name, has) => {
+    const head = "The maximum archive configurations allowed is 10.\n";
+    const text = `${head}The next archive file will be named ${name}\n Archive #  Name\n`;
+    expect(readArchive(text)).toBe(has);
+  });
+
   it("a commit can be reverted if there is an archive", () => {
-    expect(readArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(true);
+    expect(readArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(
+      undefined,
+    );
     expect(readArchive(" Archive feature not enabled")).toBe(false);
     expect(readArchive("Unable to get data")).toBeUndefined();
   });

@@ -106,8 +106,13 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "show archive",
-    reply: "The maximum archive configurations allowed is 10.",
+    reply: "The next archive file will be named bootflash:archive-<timestamp>-1",
     shows: { hasArchive: true },
+  },
+  {
+    query: "show archive",
+    reply: "The maximum archive configurations allowed is 10.",
+    unknown: ["the whole reply: unparsed"],
   },
   {
     query: "show archive config rollback timer",
