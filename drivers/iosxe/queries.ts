@@ -292,7 +292,8 @@ const probe = {
   purpose: "Sends packets to the far end's peering address, and counts the replies.",
   standing: "confirmed",
   source: `${genie} Ping`,
-  read: (text: string) => whole(readPing(text)),
+  read: (text: string, { peer }: { readonly peer?: string }) =>
+    whole(readPing(text, { address: peer, count: undefined })),
 } as const;
 const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
 

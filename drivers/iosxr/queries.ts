@@ -238,7 +238,7 @@ const argumentRows: readonly Row[] = [
       purpose: "Sends packets to the far end's peering address, and counts the replies.",
       standing: "confirmed",
       source: `${genie} Ping`,
-      read: (text) => whole(readPing(text)),
+      read: (text, { peer }) => whole(readPing(text, { address: peer, count: undefined })),
     }),
   ),
 ];

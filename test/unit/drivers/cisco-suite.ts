@@ -100,6 +100,31 @@ export function tryPing(): void {
     expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
     expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
   });
+
+  const address = "198.51.100.2";
+  const whole =
+    `Sending 5, 100-byte ICMP Echos to ${address}, timeout is 1 seconds:\n` +
+    "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
+
+  it.each([
+    ["of another count", "Sending 5", "Sending 4"],
+    ["to another address", address, "198.51.100.3"],
+    ["whose marks are more", "!!!.!", "!!!.!!"],
+    ["whose marks are others", "!!!.!", "!!.!."],
+    ["whose percent is another", "80 percent", "100 percent"],
+    ["that sent another count", "(4/5)", "(8/10)"],
+  ])("a ping %s is not understood", (_, from, to) => {
+    expect(readPing(whole, { address, count: 5 })).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(whole.replace(from, to), { address, count: 5 })).toBeUndefined();
+  });
+
+  it("a ping to an address in another form is the one that was asked", () => {
+    const text = whole.replace(address, "2001:DB8:0::2");
+    const asked = { address: "2001:db8::2", count: 5 };
+    expect(readPing(text, asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(text, { ...asked, address: "2001:db8::3" })).toBeUndefined();
+    expect(readPing(whole.replace("5, 100", "9, 100"), { ...asked, address })).toBeUndefined();
+  });
 }
 
 /** Of a port whose second key begins 30 s later, and ends a day after that. */
