@@ -2,7 +2,7 @@
 // layout.
 
 import type { Command } from "#hal/secret.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
@@ -177,7 +177,10 @@ const stateRows = {
     purpose: "Counts protected frames and frames that were dropped, by reason.",
     standing: "confirmed",
     source: `${genie} ShowMacsecStatisticsInterface`,
-    read: (text) => withFields(readFrames(text, undefined, undefined), ...counters),
+    read: (text, { port }) =>
+      isPageOf(port, text)
+        ? withFields(readFrames(text, undefined, undefined), ...counters)
+        : undefined,
   },
   neighbours: {
     ...once("neighbours"),

@@ -229,6 +229,20 @@ function sakOf(fields: ReadonlyMap<string, string>, which: "Latest" | "Old"): Sa
   };
 }
 
+const headings = [
+  /^MACsec Statistics for (\S{1,64})$/gm,
+  /^MKA Statistics for Session on interface \((\S{1,64})\)$/gm,
+];
+
+/**
+ * Returns whether a page of counters is that of the port, by the heading that begins it in some
+ * layouts; `port` undefined = of any port.
+ */
+export function isPageOf(port: PortName | undefined, text: string): boolean {
+  const names = headings.flatMap((one) => [...text.matchAll(one)].map(([, name = ""]) => name));
+  return port === undefined || names.every((name) => isNameOf(name, port));
+}
+
 /** Returns the pages of one port; a page that could belong to two ports is left out. */
 export function pagesOf(
   pages: readonly Page[],

@@ -170,7 +170,12 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: `show macsec statistics interface ${port(1)}`,
-    reply: secyStatistics,
+    reply: `MACsec Statistics for ${port(2)}\n${secyStatistics}`,
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: `show macsec statistics interface ${port(1)}`,
+    reply: `MACsec Statistics for ${port(1)}\n${secyStatistics}`,
     shows: { txProtected: "9", rxOk: "3", rxNotValid: "6" },
   },
   {

@@ -104,6 +104,16 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: `show macsec mka statistics interface ${port(1)}`,
+    reply: `MKA Statistics for Session on interface (Hu0/0/0/2)\n${mkaStatistics}`,
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: `show macsec mka statistics interface ${port(1)}`,
+    reply: `MKA Statistics for Session on interface (Hu0/0/0/1)\n${mkaStatistics}`,
+    shows: { sent: "41" },
+  },
+  {
+    query: `show macsec mka statistics interface ${port(1)}`,
     reply: mkaStatistics.replace("Bad Peer", "Odd Peer"),
     shows: { sent: "41", replayed: null },
     unknown: ["replayed: unparsed"],
