@@ -92,8 +92,8 @@ const diskPattern = /^(?:bootflash|stby-bootflash|flash(?:-?\d{1,2})?|harddisk|d
 const serverPattern = /^(?:ftp|https?|rcp|scp|sftp|tftp):/;
 
 /**
- * Returns whether the archive has a place on a disk of the router itself for the copy that is needed
- * to revert, which a server may not give back; undefined = the reply is not understood, or does not
+ * Returns whether the archive has a place on a disk of the router for the copy that is needed to
+ * revert, which a server may not give back; undefined = the reply is not understood, or does not
  * name the next file.
  */
 export function readArchive(text: string): boolean | undefined {

@@ -21,8 +21,8 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 
 /**
  * Reads the counters of the SecY and its channels; the lines below a channel repeat them for each
- * association. Both counters of the transmit channel, and that of valid frames of a receive channel,
- * are always printed: without one of them the reply is not understood.
+ * association. Both counters of the transmit channel, and that of valid frames of each receive
+ * channel, are always printed: without one of them the reply is not understood.
  */
 export function readFrames(
   text: string,

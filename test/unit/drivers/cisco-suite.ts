@@ -68,17 +68,7 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(readSessions(`${whole}\nStatus: ACTIVE`)).toBeUndefined();
   });
 
-  it("is not understood if a key of a port has two pages", () => {
-    const name = /^Interface Name[.: ]+(\S+)$/m.exec(page())?.[1] ?? "";
-    const short = name.replace(/^(..)\D*/, "$1");
-    const second = page({ Status: searching, "Interface Name": short }, 0);
-    for (const two of [page(), page({ Status: searching }, 0), second]) {
-      expect(readSessions(two)).toHaveLength(1);
-      expect(readSessions(`${page()}\n\n${two}`)).toBeUndefined();
-    }
-    const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
-    expect(readSessions(`${page()}\n\n${other}`)).toHaveLength(2);
-  });
+  tryTwoPages(page, searching);
 
   it("is on the fallback once the primary key has lost its peer", () => {
     const primary = page({ Status: searching }, 0);
@@ -91,6 +81,20 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
         { ckn: cknOf(2), state: "live" },
       ],
     });
+  });
+}
+
+function tryTwoPages(page: Pages["page"], searching: string): void {
+  it("is not understood if a key of a port has two pages", () => {
+    const name = /^Interface Name[.: ]+(\S+)$/m.exec(page())?.[1] ?? "";
+    const short = name.replace(/^(..)\D*/, "$1");
+    const second = page({ Status: searching, "Interface Name": short }, 0);
+    for (const two of [page(), page({ Status: searching }, 0), second]) {
+      expect(readSessions(two)).toHaveLength(1);
+      expect(readSessions(`${page()}\n\n${two}`)).toBeUndefined();
+    }
+    const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
+    expect(readSessions(`${page()}\n\n${other}`)).toHaveLength(2);
   });
 }
 
