@@ -11,7 +11,8 @@ export const grammar = `
   RELEASE uptime weeks days hours minutes week day hour System restarted returned at by reload
   UTC GMT EST Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec
   processor with memory of The maximum archive configurations allowed There are currently saved
-  next file will be named Name Most Recent feature enabled Time configured reconfigured Timer
+  next file will be named bootflash stby flash harddisk disk usb ftp https http rcp scp sftp tftp
+  Name Most Recent feature enabled Time configured reconfigured Timer
   value absolute idle min User Rollback Confirmed Change pending Parser Configure Lock Owner PID
   TTY State Class Count Requests EXCLUSIVE LOCKED FREE Config Session unknown EXPOSED MKA
   Detailed Status for SECURED INITIALIZING ACTIVE Searching Peer Waiting to receive first MKPDU

@@ -118,7 +118,8 @@ export const dialect: Dialect<XeSession> = {
   async probe({ cli }, port, count, signal) {
     const query = queryOf(cli, signal);
     const [one] = neighboursOn(await configOf(query), port);
-    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), readPing);
+    const read = (text: string) => readPing(text, { address: one?.address, count });
+    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), read);
   },
   async commits({ cli }, signal) {
     const query = queryOf(cli, signal);

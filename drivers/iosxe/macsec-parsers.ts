@@ -20,7 +20,8 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 
 /**
  * Reads the counters of the SecY and its channels. A counter of a channel outside a channel belongs
- * to one whose heading was lost.
+ * to one whose heading was lost. Both counters of a transmit channel, and that of valid frames of a
+ * receive channel, are always printed: without one of them the reply is not understood.
  */
 export function readFrames(
   text: string,
@@ -39,7 +40,10 @@ export function readFrames(
     (one) => !one.startsWith("Receive SA") && /^ {0,8}In Pkts /m.test(one),
   );
   const encrypted = sumOf(transmit, "Out Pkts Encrypted");
-  if (encrypted === undefined || isMixed) return undefined;
+  const integrityOnly = sumOf(transmit, "Out Pkts Protected");
+  const rxOk = receive.length === 0 ? 0n : sumOf(receive, "In Pkts OK");
+  if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
+  if (rxOk === undefined) return undefined;
   const invalid = sumOf(receive, "In Pkts Invalid");
   const notValid = sumOf(receive, "In Pkts Not Valid");
   return {
@@ -47,7 +51,7 @@ export function readFrames(
     txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "Egress Too Long Pkts"),
-    rxOk: sumOf(receive, "In Pkts OK") ?? 0n,
+    rxOk,
     rxClear: clearOf(counterIn(secy, "Ingress Untag Pkts"), mkpdus),
     rxBadTag: counterIn(secy, "Ingress Bad Tag Pkts"),
     rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import type { ControlPlane, DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
@@ -151,7 +151,8 @@ async function askCounters(query: XeQuery, port: PortName) {
   const reported = "value" in mkpdus ? mkpdus.value : undefined;
   const status = await query.result("secyStatus", readNextPn, port);
   const nextPn = "value" in status ? status.value.nextPn : undefined;
-  const read = (text: string) => readFrames(text, nextPn, reported);
+  const read = (text: string) =>
+    isPageOf(port, text) ? readFrames(text, nextPn, reported) : undefined;
   return { mkpdus, frames: await query.result("secyStatistics", read, port) };
 }
 

@@ -2,7 +2,7 @@
 // layout.
 
 import type { Command } from "#hal/secret.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
@@ -170,14 +170,17 @@ const stateRows = {
     purpose: "Gives the next packet number of the SA that transmits.",
     standing: "confirmed",
     source: `${genie} ShowMacsecStatusInterface`,
-    read: (text) => whole(readNextPn(text)),
+    read: (text) => withFields(readNextPn(text), "nextPn"),
   },
   secyStatistics: {
     ...perPort("secyStatistics"),
     purpose: "Counts protected frames and frames that were dropped, by reason.",
     standing: "confirmed",
     source: `${genie} ShowMacsecStatisticsInterface`,
-    read: (text) => withFields(readFrames(text, undefined, undefined), ...counters),
+    read: (text, { port }) =>
+      isPageOf(port, text)
+        ? withFields(readFrames(text, undefined, undefined), ...counters)
+        : undefined,
   },
   neighbours: {
     ...once("neighbours"),
@@ -292,7 +295,8 @@ const probe = {
   purpose: "Sends packets to the far end's peering address, and counts the replies.",
   standing: "confirmed",
   source: `${genie} Ping`,
-  read: (text: string) => whole(readPing(text)),
+  read: (text: string, { peer }: { readonly peer?: string }) =>
+    whole(readPing(text, { address: peer, count: undefined })),
 } as const;
 const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
 

@@ -88,13 +88,19 @@ export function bootOf(
   return { id, at };
 }
 
+const diskPattern = /^(?:bootflash|stby-bootflash|flash(?:-?\d{1,2})?|harddisk|disk\d|usb\d):/;
+const serverPattern = /^(?:ftp|https?|rcp|scp|sftp|tftp):/;
+
 /**
- * Returns whether the archive has a place for the copy that is needed to revert; undefined = the
- * reply is not understood.
+ * Returns whether the archive has a place on a disk of the router for the copy that is needed to
+ * revert, which a server may not give back; undefined = the reply is not understood, or does not
+ * name the next file.
  */
 export function readArchive(text: string): boolean | undefined {
-  if (/^The maximum archive configurations allowed is \d/m.test(text)) return true;
-  return /^ ?Archive feature not enabled$/m.test(text) ? false : undefined;
+  if (/^ ?Archive feature not enabled$/m.test(text)) return false;
+  const next = /^ ?The next archive file will be named (\S{1,200}) *$/m.exec(text)?.[1] ?? "";
+  if (serverPattern.test(next)) return false;
+  return diskPattern.test(next) ? true : undefined;
 }
 
 /** Returns whether a session has locked the configuration; undefined = not understood. */
@@ -138,10 +144,12 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
   });
 }
 
-/** Returns the peers by VRF and address of the neighbour. */
+/** Returns the peers by VRF and address of the neighbour; each page has its last reset. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
-  if (pages === undefined) return undefined;
+  const texts = text.split(/^BGP neighbor is /m).slice(1);
+  const isCut = texts.some((page) => !/^ {0,8}Last reset \S/m.test(page));
+  if (pages === undefined || isCut) return undefined;
   const isNothing = text.trim() === "" || /^% ?BGP not active/m.test(text);
   if (pages.length === 0 && !isNothing && !/^For address family: /m.test(text)) return undefined;
   return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));

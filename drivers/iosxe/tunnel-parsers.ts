@@ -26,6 +26,12 @@ const endPattern = /^([0-9a-fA-F.:]{2,45})\/\d{1,5}$/;
  */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const rows = text.split("\n");
+  if (text.trim() === "") return [];
+  // The heading of IPv6 follows the SAs of IPv4: without it, some of them may be cut off.
+  const headings = rows.flatMap(
+    (row) => /^ *(IPv[46]) Crypto IKEv2 {1,4}SA *$/.exec(row)?.[1] ?? [],
+  );
+  if (headings.join() !== "IPv4,IPv6") return undefined;
   const isNothing = rows.every((row) => /^(?: *IPv[46] Crypto IKEv2 {1,4}SA)? *$/.test(row));
   if (!isNothing && !/^ *Tunnel-id {1,20}(?:Local|fvrf)\b/m.test(text)) return undefined;
   const sas: IkeSa[] = [];
@@ -82,7 +88,9 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
   const end = (): void => {
     // The head of the next interface was lost.
     const isMixed = maps > 1;
-    if (at !== undefined) flows.set(at, joined(flows.get(at), readFlow(page), isMixed));
+    // An interface is listed for its flows: one without a flow is cut off.
+    const isFlow = page.some(isOfFlow) || (at !== undefined && !flows.has(at));
+    if (at !== undefined && isFlow) flows.set(at, joined(flows.get(at), readFlow(page), isMixed));
     page = [];
   };
   for (const row of rows) {
@@ -90,7 +98,7 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
     if (name === undefined && row.startsWith("interface:")) return undefined;
     // Several flows of one interface follow each other.
     if (name !== undefined || row.startsWith("protected vrf:")) {
-      if (page.some(isOfFlow)) end();
+      if (name !== undefined || page.some(isOfFlow)) end();
       page = [];
       if (name !== undefined) {
         at = name;
@@ -100,12 +108,13 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
     if (row.startsWith("Crypto map tag:")) maps += 1;
     page.push(row);
   }
-  if (page.some(isOfFlow)) end();
+  end();
   return flows;
 }
 
 /** A flow without its counters is not understood, rather than left out. */
-const isOfFlow = (row: string): boolean => /^(?:#pkts|spi: |local {1,4}ident)/.test(row);
+const isOfFlow = (row: string): boolean =>
+  /^(?:protected vrf:|#pkts|spi: |local {1,4}ident)/.test(row);
 
 function joined(before: Flow | undefined, next: Flow, isMixed: boolean): Flow {
   const sas = before === undefined ? [] : before.sas;
@@ -268,13 +277,12 @@ export function readTunnelRoutes(
   text: string,
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
-  if (!/^(?:Codes: |S[* ]|Gateway of last resort )/m.test(text) && text.trim() !== "") {
-    return undefined;
-  }
+  // It follows the legend of the codes: without it, the routes are cut off.
+  if (!/^Gateway of last resort is \S/m.test(text)) return undefined;
   let length: string | undefined;
   let prefix: string | undefined;
   const routes: Route[] = [];
-  // The legend of the codes comes first.
+  let isHeading = false;
   const rows = text.split("\n");
   const begin = rows.findIndex(
     (row) => /^(?:S[* ][ %+]|Gateway of last resort )/.test(row) || pathRow.test(row),
@@ -286,8 +294,10 @@ export function readTunnelRoutes(
       /^ {1,8}[\d.]{7,15}(?:\/(\d{1,2}))? is (variably )?subnetted, /.exec(row) ?? [];
     if (one !== undefined || variably !== undefined) {
       length = variably === undefined ? one : undefined;
+      isHeading = true;
       continue;
     }
+    isHeading = false;
     const [isRoute, address = "", own] = routeRow.exec(row) ?? [];
     if (isRoute !== undefined) {
       const bits = own ?? length;
@@ -300,7 +310,8 @@ export function readTunnelRoutes(
     if (prefix === undefined) return undefined;
     routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
   }
-  return routes;
+  // A network is listed for its routes: one without a route is cut off.
+  return isHeading ? undefined : routes;
 }
 
 export interface TunnelResults {

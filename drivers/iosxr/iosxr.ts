@@ -64,7 +64,8 @@ export const dialect: Dialect<Cli> = {
   async probe(cli, port, count, signal) {
     const { config, query } = await configOf(cli, signal);
     const [one] = neighboursOn(config, port);
-    return await pingFarEnd(query, port, one && ping(one, count), readPing);
+    const read = (text: string) => readPing(text, { address: one?.address, count });
+    return await pingFarEnd(query, port, one && ping(one, count), read);
   },
   commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {

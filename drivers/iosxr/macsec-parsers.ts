@@ -21,7 +21,8 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 
 /**
  * Reads the counters of the SecY and its channels; the lines below a channel repeat them for each
- * association.
+ * association. Both counters of the transmit channel, and that of valid frames of each receive
+ * channel, are always printed: without one of them the reply is not understood.
  */
 export function readFrames(
   text: string,
@@ -37,7 +38,10 @@ export function readFrames(
   const isMixed = [parts.secy, parts.transmit, parts.transmitSa, parts.outside].some((one) =>
     /^ {0,16}InPkts(?:OK|Late|Invalid|NotValid|NotUsingSA|UnusedSA)\b/m.test(one),
   );
-  if (encrypted === undefined || isMixed) return undefined;
+  const integrityOnly = counterIn(transmit, "OutPktsProtected");
+  const rxOk = receive.length === 0 ? 0n : sum("InPktsOK");
+  if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
+  if (rxOk === undefined) return undefined;
   const invalid = sum("InPktsInvalid");
   const notValid = sum("InPktsNotValid");
   return {
@@ -45,7 +49,7 @@ export function readFrames(
     txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "OutPktsTooLong"),
-    rxOk: sum("InPktsOK") ?? 0n,
+    rxOk,
     rxClear: clearOf(counterIn(secy, "InPktsUntagged"), mkpdus),
     rxBadTag: counterIn(secy, "InPktsBadTag"),
     rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,

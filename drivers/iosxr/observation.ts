@@ -3,7 +3,7 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
@@ -70,7 +70,8 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const pages = await query.result("mkaSessions", readSessions);
   const peers = await askPeers(query, config);
   const countersOf = async (port: PortName) => {
-    const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
+    const read = (text: string) => (isPageOf(port, text) ? readMkpdus(text) : undefined);
+    const mkpdus = await query.result("mkaStatistics", read, port);
     const reported = "value" in mkpdus ? mkpdus.value : undefined;
     const frames = await query.result("secyStatistics", (text) => readFrames(text, reported), port);
     return { mkpdus, frames };

@@ -2,7 +2,7 @@
 // layout.
 
 import type { Command } from "#hal/secret.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
@@ -136,8 +136,10 @@ const commandRows = {
     purpose: "Counts the MKPDUs of a port, and those that were dropped, by reason.",
     standing: "documented",
     source: "ChartinoLabs/Muninn, cisco_iosxr show macsec mka statistics interface: its labels",
-    read: (text) =>
-      withFields(readMkpdus(text), "sent", "received", "icvFailed", "unknownCkn", "replayed"),
+    read: (text, { port }) =>
+      isPageOf(port, text)
+        ? withFields(readMkpdus(text), "sent", "received", "icvFailed", "unknownCkn", "replayed")
+        : undefined,
   },
   secyStatistics: {
     ...perPort("secyStatistics"),
@@ -238,7 +240,7 @@ const argumentRows: readonly Row[] = [
       purpose: "Sends packets to the far end's peering address, and counts the replies.",
       standing: "confirmed",
       source: `${genie} Ping`,
-      read: (text) => whole(readPing(text)),
+      read: (text, { peer }) => whole(readPing(text, { address: peer, count: undefined })),
     }),
   ),
 ];

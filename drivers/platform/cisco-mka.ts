@@ -35,7 +35,10 @@ const pageStart = /^MKA Detailed Status for MKA Session$/m;
 /** Longer than any line with a label or a counter. */
 const rowMax = 200;
 
-/** Reads the pages; undefined = one of them is not understood. */
+/**
+ * Reads the pages; undefined = one of them is not understood, or a key of a port has two pages. The
+ * text without pages must say that there are none: an empty reply may have lost them.
+ */
 export function readSessions(text: string): readonly Page[] | undefined {
   const [head = "", ...pages] = text.split(pageStart);
   if (pages.length === 0) return isNothing(text) ? [] : undefined;
@@ -43,14 +46,22 @@ export function readSessions(text: string): readonly Page[] | undefined {
   if (fieldsOf(head).has("Status")) return undefined;
   const read = pages.map(readPage);
   const understood = read.filter((one) => one !== undefined);
-  return understood.length === read.length ? understood : undefined;
+  const isWhole = understood.length === read.length && !hasTwoOfOne(understood);
+  return isWhole ? understood : undefined;
 }
 
-/** Returns true for an empty reply and for one that says that there are none. */
-function isNothing(text: string): boolean {
-  const trimmed = text.trim();
-  return trimmed === "" || /^(?:% ?)?(?:There (?:is|are) )?no \w/i.test(trimmed);
+/** Returns whether a key of a port has two pages; the name of the port may be shortened in one. */
+function hasTwoOfOne(pages: readonly Page[]): boolean {
+  const isOne = (one: Page, other: Page): boolean =>
+    one.ckn === other.ckn &&
+    (isNameOf(one.interfaceName, other.interfaceName) ||
+      isNameOf(other.interfaceName, one.interfaceName));
+  return pages.some((one, index) => pages.slice(index + 1).some((other) => isOne(one, other)));
 }
+
+/** Returns true for a reply that says that there are none. */
+const isNothing = (text: string): boolean =>
+  /^(?:% ?)?(?:There (?:is|are) )?no \w/i.test(text.trim());
 
 /** Returns labels and values with dots or a colon between them; the first one counts. */
 function fieldsOf(text: string): ReadonlyMap<string, string> {
@@ -216,6 +227,20 @@ function sakOf(fields: ReadonlyMap<string, string>, which: "Latest" | "Old"): Sa
     receive: isUsed && noRx === undefined,
     transmit: isUsed && noTx === undefined,
   };
+}
+
+const headings = [
+  /^MACsec Statistics for (\S{1,64})$/gm,
+  /^MKA Statistics for Session on interface \((\S{1,64})\)$/gm,
+];
+
+/**
+ * Returns whether a page of counters is that of the port, by the heading that begins it in some
+ * layouts; `port` undefined = of any port.
+ */
+export function isPageOf(port: PortName | undefined, text: string): boolean {
+  const names = headings.flatMap((one) => [...text.matchAll(one)].map(([, name = ""]) => name));
+  return port === undefined || names.every((name) => isNameOf(name, port));
 }
 
 /** Returns the pages of one port; a page that could belong to two ports is left out. */

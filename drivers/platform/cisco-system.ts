@@ -138,13 +138,43 @@ export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSes
 export const peerKey = (vrf: string | undefined, address: string): string =>
   `${vrf ?? ""} ${address}`;
 
+/** A ping; a count that is undefined, and an address that is none, may be any. */
+interface AskedPing {
+  readonly address: string | undefined;
+  readonly count: number | undefined;
+}
+
 /**
- * Reads how many packets of a ping were sent and answered; undefined = the reply is not understood.
+ * Reads how many packets of a ping were sent and answered; undefined = the reply is not understood,
+ * answers another ping, or has marks of single packets that do not agree with its sums.
  */
-export function readPing(text: string): { sent: number; answered: number } | undefined {
-  const pattern = /^Success rate is \d{1,3} percent \((\d{1,12})\/(\d{1,12})\)(?:,.*)?$/gm;
+export function readPing(
+  text: string,
+  asked: AskedPing = { address: undefined, count: undefined },
+): { sent: number; answered: number } | undefined {
+  const pattern = /^Success rate is (\d{1,3}) percent \((\d{1,12})\/(\d{1,12})\)(?:,.*)?$/gm;
   const found = onlyMatch(text, pattern);
   if (found === undefined) return undefined;
-  const [answered, sent] = [Number(found[1]), Number(found[2])];
-  return answered > sent ? undefined : { sent, answered };
+  const [percent = 0, answered = 0, sent = 0] = found.slice(1).map(Number);
+  if (answered > sent || (sent > 0 && percent !== Math.floor((answered * 100) / sent))) {
+    return undefined;
+  }
+  const marks = text.match(/^[!.UQM?&C]+$/gm)?.join("");
+  const hasMarks = marks === undefined || marks.length === sent;
+  const isAgreed = marks === undefined || marks.replaceAll(/[^!]/g, "").length === answered;
+  const isAsked = asked.count === undefined || asked.count === sent;
+  return hasMarks && isAgreed && isAsked && isPingOf(text, asked, sent)
+    ? { sent, answered }
+    : undefined;
 }
+
+/** Returns whether each head of a ping, if there is one, names what was asked and was sent. */
+const isPingOf = (text: string, { address }: AskedPing, sent: number): boolean =>
+  [...text.matchAll(/^Sending (\d{1,12}), .{1,40} to ([^\s,]{1,64}), /gm)].every(
+    ([, count, to = ""]) =>
+      Number(count) === sent && (isIP(address ?? "") === 0 || addressOf(to) === addressOf(address)),
+  );
+
+/** Writes an address in one form: that of IPv6 has several. */
+const addressOf = (text = ""): string =>
+  isIP(text) === 6 && !text.includes("%") ? new URL(`http://[${text}]/`).hostname : text;

@@ -170,6 +170,9 @@ export class Disguise {
     const [, owner = "", table = "", family = ""] =
       /^(.{1,200})(\.([A-Za-z]{2,20})\d?\.\d{1,2})$/.exec(core) ?? [];
     if (this.#isKnown(family)) return this.#word(owner, "name") + table;
+    // The path of a file has the name of its disk or its protocol in front.
+    const [, place = "", path = ""] = /^([a-z]{3,12}-?\d{0,2}:)(.{1,200})$/.exec(core) ?? [];
+    if (path !== "" && this.#isGrammar(place)) return place + this.#word(path, "name");
     if (isNumber(core)) {
       if (numbersStay) return core;
       return /^\d{12,}$/.test(core) ? this.#hex(core) : this.#word(core, "number");

@@ -392,14 +392,13 @@ function neighbourOf(
   state: string,
   isLost: boolean,
 ): readonly string[] {
+  const reset = isLost ? "00:01:12, due to BGP Notification received, hold time expired" : "never";
   return [
     `BGP neighbor is ${peer},  ${about}, external link`,
     "  BGP version 4, remote router ID 0.0.0.0",
     `  BGP state = ${state}`,
     "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",
-    ...(isLost
-      ? ["  Last reset 00:01:12, due to BGP Notification received, hold time expired"]
-      : []),
+    `  Last reset ${reset}`,
     "",
   ];
 }

@@ -26,9 +26,9 @@ export function ikeSas(router: Router): string {
       "      Life/Active Time: 28800/120 sec",
     ];
   });
-  if (rows.length === 0) return " IPv4 Crypto IKEv2  SA ";
   const head = "Tunnel-id Local                 Remote                fvrf/ivrf            Status ";
-  return [" IPv4 Crypto IKEv2  SA ", "", head, ...rows, "", " IPv6 Crypto IKEv2  SA "].join("\n");
+  const table = rows.length === 0 ? [] : [head, ...rows, ""];
+  return [" IPv4 Crypto IKEv2  SA ", "", ...table, " IPv6 Crypto IKEv2  SA "].join("\n");
 }
 
 /** `hasHours`: lifetimes are printed in hours and minutes, and key exchanges that are added. */
@@ -127,7 +127,7 @@ export function staticRoutes(root: readonly Block[], router: Router): string {
     "",
     "Gateway of last resort is not set",
     "",
-    "      10.0.0.0/8 is variably subnetted, 3 subnets, 2 masks",
+    ...(rows.length === 0 ? [] : ["      10.0.0.0/8 is variably subnetted, 3 subnets, 2 masks"]),
     ...rows,
   ].join("\n");
 }

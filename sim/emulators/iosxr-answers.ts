@@ -175,8 +175,8 @@ function interfaceOf(port: MacsecPort): readonly string[] {
 
 function mkaSessions(router: Router, { hasNodes }: CiscoLayout): string {
   const pages = participantsOf(router).map((one) => pageOf(one, hasNodes));
-  const isNamed = hasNodes && pages.length > 0;
-  return [...(isNamed ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
+  if (pages.length === 0) return "% There are no active MKA sessions";
+  return [...(hasNodes ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
 }
 
 const field = (label: string, value: string | number | bigint): string =>

@@ -100,7 +100,8 @@ describe("linkseal driver read", () => {
     const name = "TenGigabitEthernet0/0/0";
     writeFileSync(
       file,
-      `BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n${name}`,
+      "BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n" +
+        `  Last reset never\n${name}`,
     );
     const { out } = await read("--driver", "iosxe", "--query", "show bgp all neighbors", file);
     expect(out).toContain(String.raw`\u202eX 192.0.2.1:`);

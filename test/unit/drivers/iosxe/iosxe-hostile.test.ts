@@ -50,18 +50,20 @@ import {
   tryReaders,
   tryToldNames,
 } from "../hostile-kit.ts";
-import { wall } from "../junos-kit.ts";
+import { cknOf, wall } from "../junos-kit.ts";
 import { put, workOf } from "../tunnel-kit.ts";
 import { configOf, page, parts, port, surroundings, textsOf } from "./iosxe-kit.ts";
 import { ikeText, none, pairText, routesText, texts, tunnelsOf } from "./iosxe-tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
 
+const second = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() }, 0);
+
 // No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(parts),
   page({}, 0),
-  `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${page({}, 0)}`,
+  `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${second}`,
   "MKPDU Statistics\n   MKPDUs Validated & Rx..... 6\n   MKPDUs Transmitted..... 5\n",
   " SecY Counters\n  Ingress Untag Pkts: 1\n Transmit SC Counters\n  Out Pkts Encrypted: 5\n",
   " Capabilities:\n Transmit SA:\n  Next PN:   5\n Receive SC:\n",

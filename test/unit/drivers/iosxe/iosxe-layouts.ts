@@ -331,7 +331,8 @@ export const ipsecLayouts = [
 
 export const staticLayouts = [
   routesText,
-  "S*    0.0.0.0/0 [1/0] via 192.0.2.254, GigabitEthernet0\n" +
+  "Gateway of last resort is 192.0.2.254 to network 0.0.0.0\n\n" +
+    "S*    0.0.0.0/0 [1/0] via 192.0.2.254, GigabitEthernet0\n" +
     "      10.0.0.0/16 is subnetted, 2 subnets\n" +
     "S        10.100.0.0 is directly connected, Tunnel3\n" +
     "S        10.101.0.0 [1/0] via 192.0.2.254\n",

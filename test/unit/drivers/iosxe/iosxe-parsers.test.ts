@@ -37,7 +37,8 @@ describe("an MKA session", () => {
   it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ "CAK Name (CKN)": "none" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
-    expect(readSessions("")).toEqual([]);
+    // Pages that were lost are not "none".
+    for (const text of ["", "\n"]) expect(readSessions(text)).toBeUndefined();
     expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
@@ -118,6 +119,23 @@ describe("counters", () => {
     expect(readFrames(frames, 1n, few)?.rxClear).toBeUndefined();
   });
 
+  it.each([
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       1O"],
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       -5"],
+    ["In Pkts OK:               40", "In Pkts OK:               -10"],
+    ["In Pkts OK:               2\n", `In Pkts OK:               ${"9".repeat(23)}\n`],
+    ["  Out Pkts Protected:       10\n", ""],
+    ["  In Pkts OK:               2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), 1n, undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split(" Receive SA");
+    expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 100n, rxOk: 0n });
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames(" MACsec is disabled", undefined, undefined)).toBeUndefined();
     expect(readNextPn(" MACsec is disabled")).toBeUndefined();
@@ -160,8 +178,27 @@ describe("a commit", () => {
     expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
   });
 
+  it.each([
+    ["bootflash:archive-<timestamp>-1", true],
+    ["flash:/archive/config-3", true],
+    ["flash-1:archive-3", true],
+    ["harddisk:archive-0", true],
+    ["tftp://192.0.2.7/archive-1", false],
+    ["sftp://name@[2001:db8::7]/archive-<timestamp>-2", false],
+    ["https://192.0.2.7/archive-1", false],
+    ["nowhere:archive-1", undefined],
+    ["archive-1", undefined],
+    ["", undefined],
+  ])("a commit can be reverted from the file %j of an archive: %s", (name, has) => {
+    const head = "The maximum archive configurations allowed is 10.\n";
+    const text = `${head}The next archive file will be named ${name}\n Archive #  Name\n`;
+    expect(readArchive(text)).toBe(has);
+  });
+
   it("a commit can be reverted if there is an archive", () => {
-    expect(readArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(true);
+    expect(readArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(
+      undefined,
+    );
     expect(readArchive(" Archive feature not enabled")).toBe(false);
     expect(readArchive("Unable to get data")).toBeUndefined();
   });
@@ -293,10 +330,18 @@ describe("the router", () => {
     expect(readPeers(cut)).toBeUndefined();
   });
 
+  it("a neighbour whose page is cut off behind its state is not understood", () => {
+    const page = "BGP neighbor is 198.51.100.2,  remote AS 12076\n  BGP state = Established\n";
+    const whole = `${page}  Last reset never\n`;
+    expect(readPeers(whole)?.size).toBe(1);
+    expect(readPeers(page)).toBeUndefined();
+    expect(readPeers(`${whole}${page.replace("100.2", "100.6")}`)).toBeUndefined();
+  });
+
   it("a router reports its neighbours by VRF, and why one of them is lost", () => {
     const peers = readPeers(
       "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +
-        "  BGP state = Established, up for 1d\n" +
+        "  BGP state = Established, up for 1d\n  Last reset never\n" +
         "\nBGP neighbor is 198.51.100.2,  vrf AZURE,  remote AS 12076, external link\n" +
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );

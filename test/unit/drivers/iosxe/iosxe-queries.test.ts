@@ -56,6 +56,7 @@ const received = [
 const secyStatistics = [
   ...counts,
   " Transmit SC Counters (SCI: 0200000000000001)",
+  "  Out Pkts Protected:   0",
   "  Out Pkts Encrypted:   9",
   " Receive SA Counters (SCI: 0600000000010001  AN 1)",
   ...received,
@@ -105,8 +106,13 @@ const cases: readonly SavedCase[] = [
   },
   {
     query: "show archive",
-    reply: "The maximum archive configurations allowed is 10.",
+    reply: "The next archive file will be named bootflash:archive-<timestamp>-1",
     shows: { hasArchive: true },
+  },
+  {
+    query: "show archive",
+    reply: "The maximum archive configurations allowed is 10.",
+    unknown: ["the whole reply: unparsed"],
   },
   {
     query: "show archive config rollback timer",
@@ -157,8 +163,19 @@ const cases: readonly SavedCase[] = [
     shows: { nextPn: "77" },
   },
   {
+    query: `show macsec status interface ${port(1)}`,
+    reply: secyStatus.replace(/ {2}Next PN: .*\n/, ""),
+    shows: { nextPn: null },
+    unknown: ["nextPn: unparsed"],
+  },
+  {
     query: `show macsec statistics interface ${port(1)}`,
-    reply: secyStatistics,
+    reply: `MACsec Statistics for ${port(2)}\n${secyStatistics}`,
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: `show macsec statistics interface ${port(1)}`,
+    reply: `MACsec Statistics for ${port(1)}\n${secyStatistics}`,
     shows: { txProtected: "9", rxOk: "3", rxNotValid: "6" },
   },
   {
@@ -172,14 +189,16 @@ const cases: readonly SavedCase[] = [
     reply:
       "For address family: IPv4 Unicast\n" +
       "BGP neighbor is 198.51.100.2,  remote AS 12076, external link\n" +
-      "  BGP state = Established, up for 3d04h",
+      "  BGP state = Established, up for 3d04h\n  Last reset never",
     shows: { peers: { " 198.51.100.2": { state: "Established" } } },
   },
   {
     query: "show crypto ikev2 sa",
     reply:
+      " IPv4 Crypto IKEv2  SA\n\n" +
       "Tunnel-id Local                 Remote                fvrf/ivrf            Status\n" +
-      "1         198.51.100.1/500      203.0.113.1/500       none/none            READY",
+      "1         198.51.100.1/500      203.0.113.1/500       none/none            READY\n\n" +
+      " IPv6 Crypto IKEv2  SA",
     shows: { ikeSas: [{ localAddress: "198.51.100.1", isReady: true }] },
   },
   {

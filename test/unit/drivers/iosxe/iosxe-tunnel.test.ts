@@ -323,10 +323,45 @@ describe("SAs", () => {
   });
 
   it("an empty reply means no SAs, and any other text is not understood", () => {
-    expect(readIkeSas(" IPv4 Crypto IKEv2  SA ")).toEqual([]);
+    expect(readIkeSas(" IPv4 Crypto IKEv2  SA \n\n IPv6 Crypto IKEv2  SA ")).toEqual([]);
     expect(readIkeSas("Unable to get data")).toBeUndefined();
     expect(readIpsecSas("Unable to get data")).toBeUndefined();
     expect(readTunnelRoutes("Unable to get data", new Map())).toBeUndefined();
+  });
+
+  it("SAs of IKE whose reply is cut off before the heading of IPv6 are not understood", () => {
+    const rows = ikeText("READY").trimEnd().split("\n");
+    expect(readIkeSas(rows.join("\n"))).toHaveLength(1);
+    for (const cut of rows.keys()) {
+      if (cut > 0) expect(readIkeSas(rows.slice(0, cut).join("\n"))).toBeUndefined();
+      if (cut > 0) expect(readIkeSas(rows.slice(cut).join("\n"))).toBeUndefined();
+    }
+  });
+
+  it("SAs of an interface whose page is cut off before its first flow are not understood", () => {
+    const rows = pairText().trimEnd().split("\n");
+    const end = rows.findIndex((row) => row.includes("outbound ah sas:"));
+    for (const cut of rows.keys()) {
+      if (cut < 2 || cut > end) continue;
+      const first = rows.slice(0, cut).join("\n");
+      expect(readIpsecSas(first)?.get("Tunnel3")).toMatchObject({ sas: undefined });
+      const second = `${pairText()}\n${first.replace("Tunnel3", "Tunnel7")}`;
+      expect(readIpsecSas(second)?.get("Tunnel3")?.sas).toHaveLength(3);
+      expect(readIpsecSas(second)?.get("Tunnel7")).toMatchObject({ sas: undefined });
+    }
+  });
+
+  it("routes cut off in the legend, or behind the heading of a network, are not understood", () => {
+    const rows = routesText.trimEnd().split("\n");
+    const cutAt = (end: number) => readTunnelRoutes(rows.slice(0, end).join("\n"), new Map());
+    const [gateway, ...networks] = rows.flatMap((row, index) =>
+      /^Gateway | subnetted, /.test(row) ? [index + 1] : [],
+    );
+    for (let end = 0; end < (gateway ?? 0); end++) expect(cutAt(end)).toBeUndefined();
+    expect(cutAt(gateway ?? 0)).toEqual([]);
+    expect(networks).toHaveLength(2);
+    for (const end of networks) expect(cutAt(end)).toBeUndefined();
+    expect(cutAt(rows.length)).toEqual([]);
   });
 
   it("routes into a tunnel's interface are reported, with the length of either layout", () => {

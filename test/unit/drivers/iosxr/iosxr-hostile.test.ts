@@ -25,17 +25,20 @@ import {
 import { protect } from "../change-kit.ts";
 import { mutated, tryLongOnes, tryPortNames, tryReaders, tryToldNames } from "../hostile-kit.ts";
 import { configOf, page, port, surroundings, texts } from "../iosxr-kit.ts";
-import { wall } from "../junos-kit.ts";
+import { cknOf, wall } from "../junos-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxr";
+
+const second = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() }, 0);
 
 // No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(texts),
   page({}, 0),
-  `${page({ Status: "Active - Marked Peer as Live" }, 0)}\n\n${page({}, 0)}`,
+  `${page({ Status: "Active - Marked Peer as Live" }, 0)}\n\n${second}`,
   "MKPDU Statistics\n   MKPDUs Transmitted..... 5\n   MKPDUs Validated & Rx..... 6\n",
-  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsEncrypted : 5\n",
+  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsProtected : 0\n" +
+    "  OutPktsEncrypted : 5\n",
   "   1) CommitId: 1000000024  Label: NONE\n   UserId: x  Line:  vty1\n   Comment:  linkseal 00\n",
   "HundredGigE0/0/0/1 is up, line protocol is up\n  BW 100000000 Kbit\n",
   "BGP neighbor is 198.51.100.2\n  BGP state = Established\n",
@@ -101,7 +104,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
 
 describe("hostile answers", () => {
   tryReaders({
-    ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 4 },
+    ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 5 },
     also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });

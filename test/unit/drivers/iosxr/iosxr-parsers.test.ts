@@ -38,7 +38,9 @@ describe("an MKA session", () => {
   it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ Status: "Wonderful" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
-    expect(readSessions("")).toEqual([]);
+    // Pages that were lost are not "none".
+    for (const text of ["", "\n"]) expect(readSessions(text)).toBeUndefined();
+    expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
   it("an MKA session belongs to the port with its short name, and to no other", () => {
@@ -118,6 +120,23 @@ describe("counters", () => {
     expect(readFrames(frames, undefined)?.rxClear).toBeUndefined();
     const few = readMkpdus(mkpdus.replace("Rx................ 60", "Rx................ 7"));
     expect(readFrames(frames, few)?.rxClear).toBeUndefined();
+  });
+
+  it.each([
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  1O\n"],
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  -5\n"],
+    ["    OutPktsProtected   :  10\n", `    OutPktsProtected   :  ${"9".repeat(23)}\n`],
+    ["      InPktsOK         :  2\n", "      InPktsOK         :  -10\n"],
+    ["    OutPktsProtected   :  10\n", ""],
+    ["      InPktsOK         :  2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split("    RxSC 1");
+    expect(readFrames(none, undefined)).toMatchObject({ txProtected: 100n, rxOk: 0n });
   });
 
   it("counters that are not printed are left undefined", () => {

@@ -11,6 +11,7 @@ const secyStatistics = [
   ),
   "SC Stats",
   "  TxSC Stats",
+  counter("OutPktsProtected", 0),
   counter("OutPktsEncrypted", 9),
   "    TxSA Stats",
   counter("NextPN", 10),
@@ -100,6 +101,16 @@ const cases: readonly SavedCase[] = [
     query: `show macsec mka statistics interface ${port(1)}`,
     reply: mkaStatistics,
     shows: { sent: "41", received: "40", icvFailed: "2", unknownCkn: "1", replayed: "3" },
+  },
+  {
+    query: `show macsec mka statistics interface ${port(1)}`,
+    reply: `MKA Statistics for Session on interface (Hu0/0/0/2)\n${mkaStatistics}`,
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
+    query: `show macsec mka statistics interface ${port(1)}`,
+    reply: `MKA Statistics for Session on interface (Hu0/0/0/1)\n${mkaStatistics}`,
+    shows: { sent: "41" },
   },
   {
     query: `show macsec mka statistics interface ${port(1)}`,
