@@ -61,7 +61,7 @@ export function parseDocument(file: string, text: string): ParsedDocument {
       const items = itemsOf(value);
       if (items === undefined) return refuse("it contains no resource and no list of resources");
       if (items.length > resourcesMax) return refuse(`it has more than ${resourcesMax} resources`);
-      return sorted(file, items);
+      return cutShort(sorted(file, items), value);
     },
     (cause) =>
       refuse(
@@ -85,6 +85,34 @@ function itemsOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeOf(value) !== undefined) return [value];
   return [at(value, "value"), at(value, "data")].find((list) => Array.isArray(list));
+}
+
+const unset: ReadonlySet<unknown> = new Set([undefined, "", false, "false"]);
+
+/** An incomplete page makes the lists of the types in it unread, and is named with the reason. */
+function cutShort(document: ParsedDocument, page: unknown): ParsedDocument {
+  const why = incompleteOf(page);
+  if (why === undefined) return document;
+  const { file } = document;
+  const found = document.found.map(({ list }) => ({ list, resource: `${file}: ${why}` }));
+  return { ...document, found, refused: [{ file, why }, ...document.refused] };
+}
+
+/**
+ * Returns why a page of ARM or of Resource Graph is not all that Azure has; undefined = it is all.
+ * The Azure CLI writes the fields of Resource Graph in another case than its REST API.
+ */
+function incompleteOf(page: unknown): string | undefined {
+  const set = (key: string): boolean => !unset.has(at(page, key));
+  const more = ["nextLink", "@odata.nextLink", "skip_token", "skipToken", "$skipToken"].find(set);
+  if (more !== undefined) return `it is one page of several (it has ${more}): export all pages`;
+  const cut = ["resultTruncated", "result_truncated"].some(set);
+  const total = at(page, "total_records") ?? at(page, "totalRecords");
+  const count = itemsOf(page)?.length ?? 0;
+  if (cut || (typeof total === "number" && total > count)) {
+    return "it has fewer records than the query found: export all pages";
+  }
+  return undefined;
 }
 
 /** Returns the resource type in lower case, from `type` or else from the id. */

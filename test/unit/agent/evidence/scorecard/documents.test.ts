@@ -145,6 +145,30 @@ describe("what documents do not contain", () => {
     });
   });
 
+  it.each([
+    ["value", { nextLink: "https://management.azure.com/x?$skiptoken=1" }],
+    ["value", { "@odata.nextLink": "https://management.azure.com/x?$skiptoken=1" }],
+    ["data", { count: 1, skip_token: "t", total_records: 1 }],
+    ["data", { count: 1, $skipToken: "t" }],
+    ["data", { count: 1, skip_token: null, total_records: 2500 }],
+    ["data", { count: 1, totalRecords: 2, resultTruncated: "false" }],
+    ["data", { count: 1, resultTruncated: "true" }],
+  ])("an incomplete page (%s, %j) proves nothing, and is named", (key, rest) => {
+    const card = cardOf({ [key]: [network("hub", true)], ...rest }, network("spoke", true));
+    expect(rowIn(card, "vnet-encryption")).toMatchObject({
+      verdict: "notVerifiable",
+      evidence: expect.stringMatching(/0\.json: it .*: export all pages$/),
+    });
+    expect(card.documents?.refused).toEqual([
+      { file: "0.json", why: expect.stringContaining("export all pages") },
+    ]);
+  });
+
+  it("the only page of Resource Graph is complete", () => {
+    const only = { count: 1, data: [network("hub", true)], skip_token: null, total_records: 1 };
+    expect(rowIn(cardOf(only), "vnet-encryption").verdict).toBe("proven");
+  });
+
   it("resources that no row judges are counted", () => {
     const others = [resource("Microsoft.Compute/virtualMachines", "vm", {}), network("hub", true)];
     expect(cardOf(others, []).documents).toEqual({
