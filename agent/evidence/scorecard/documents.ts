@@ -141,7 +141,7 @@ function sorted(file: string, items: readonly unknown[]): ParsedDocument {
       refused.push({ file, why: `item ${index + 1} has no type and no resource id` });
     } else if (list === undefined) others += 1;
     else {
-      const resource = inArmForm(item);
+      const resource = inArmForm(list, item);
       found.push({ list, resource });
       if (typeof resource === "string") refused.push({ file, why: resource });
     }
@@ -171,10 +171,13 @@ const wholeSigns = ["provisioningState", "principalId", "scopes", "logs", "metri
  * Returns a resource with `properties`. The Azure CLI puts their contents beside `id`, in the
  * resource and in its parts; without a sign that the document is whole, the text says so.
  */
-function inArmForm(item: Resource): Resource | string {
-  if (isResource(item["properties"])) return item;
+function inArmForm(list: ListName, item: Resource): Resource | string {
+  if (isResource(item["properties"])) return withParts(list, item, item["properties"]);
   const isWhole = wholeSigns.some((key) => Object.hasOwn(item, key));
-  if (isWhole && typeof item["id"] === "string") return wrapped(item);
+  if (isWhole && typeof item["id"] === "string") {
+    const whole = wrapped(item);
+    return withParts(list, whole, isResource(whole["properties"]) ? whole["properties"] : {});
+  }
   return `${nameOf(item)} has no properties: export the whole resource`;
 }
 
@@ -185,6 +188,13 @@ function wrapped(value: Resource): Resource {
   if (typeof value["id"] !== "string" || isResource(value["properties"])) {
     return Object.fromEntries(entries);
   }
+  return divided(Object.fromEntries(entries));
+}
+
+/** Puts what is not beside `properties` in ARM's form into them. */
+function divided(value: Resource): Resource {
+  if (isResource(value["properties"])) return value;
+  const entries = Object.entries(value);
   const isBeside = (key: string): boolean => beside.has(key.toLowerCase());
   return {
     ...Object.fromEntries(entries.filter(([key]) => isBeside(key))),
@@ -195,6 +205,67 @@ function wrapped(value: Resource): Resource {
 function wrappedParts(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(wrappedParts);
   return isResource(value) ? wrapped(value) : value;
+}
+
+/** The lists of parts that the rows judge, whose entries have `properties` in ARM's form. */
+const partLists: Partial<Record<ListName, readonly string[]>> = {
+  ports: ["links"],
+  circuits: ["peerings"],
+  gateways: ["ipConfigurations"],
+  interfaces: ["ipConfigurations"],
+  securityGroups: ["securityRules"],
+  firewalls: ["ipConfigurations"],
+  routeTables: ["routes"],
+  appGateways: [
+    ...["httpListeners", "backendHttpSettingsCollection", "requestRoutingRules", "urlPathMaps"],
+    "redirectConfigurations",
+  ],
+};
+
+/** Azure always prints these lists: without them, a resource would look closed. */
+const neededParts: Partial<Record<ListName, string>> = {
+  interfaces: "ipConfigurations",
+  securityGroups: "securityRules",
+};
+
+/** A security rule without one of each of these could be any rule. */
+const ruleParts = [
+  ["access"],
+  ["direction"],
+  ["destinationPortRange", "destinationPortRanges"],
+  ["sourceAddressPrefix", "sourceAddressPrefixes", "sourceApplicationSecurityGroups"],
+];
+
+/**
+ * Returns a resource whose parts have `properties`. A query of the Azure CLI leaves the ids of
+ * parts out, or their contents; the text says which contents are missing.
+ */
+function withParts(list: ListName, item: Resource, properties: Resource): Resource | string {
+  const shaped: Record<string, unknown> = { ...properties };
+  for (const key of partLists[list] ?? []) {
+    const parts = properties[key];
+    const why = `${nameOf(item)} has no readable ${key}: export the whole resource`;
+    if (!Array.isArray(parts)) {
+      if (parts !== undefined || neededParts[list] === key) return why;
+      continue;
+    }
+    const whole = parts.map(partInArmForm);
+    if (!whole.every((part) => isReadable(key, part))) return why;
+    shaped[key] = whole;
+  }
+  return { ...item, properties: shaped };
+}
+
+function partInArmForm(part: unknown): unknown {
+  if (!isResource(part)) return part;
+  return isResource(part["properties"]) ? part : divided(wrapped(part));
+}
+
+function isReadable(key: string, part: unknown): boolean {
+  const contents = at(part, "properties");
+  if (!isResource(contents) || Object.keys(contents).length === 0) return false;
+  if (key !== "securityRules") return true;
+  return ruleParts.every((names) => names.some((name) => Object.hasOwn(contents, name)));
 }
 
 /** Names that older commands of the Azure CLI spell in another case. */

@@ -93,6 +93,80 @@ describe("a document in the form of", () => {
   });
 });
 
+describe("parts without ids and properties, as a query of the Azure CLI leaves them", () => {
+  const id = `${scope}/providers/Microsoft.Network`;
+  const bare = (type: string, name: string, more: object) => ({
+    ...{ id: `${id}/${type}/${name}`, name, type: `Microsoft.Network/${type}` },
+    ...{ provisioningState: "Succeeded", ...more },
+  });
+  const host = bare("bastionHosts", "b", { ipConfigurations: [] });
+  const address = { name: "ip", privateIPAddress: "10.0.0.4" };
+  const nic = (config: object) => bare("networkInterfaces", "vm", { ipConfigurations: [config] });
+  const ssh = {
+    ...{ name: "ssh", access: "Allow", direction: "Inbound", sourceAddressPrefix: "*" },
+    destinationPortRange: "22",
+  };
+  const group = (more: object) => bare("networkSecurityGroups", "nsg", more);
+  const arm = (more: object) => ({
+    ...{ id: `${id}/networkSecurityGroups/nsg`, name: "nsg", properties: more },
+    type: "Microsoft.Network/networkSecurityGroups",
+  });
+  const unreadable = "nsg has no readable securityRules: export the whole resource";
+
+  it("closed rules and private addresses are proven", () => {
+    const rules = { securityRules: [{ ...ssh, sourceAddressPrefix: "10.0.0.0/8" }] };
+    for (const closed of [group(rules), arm(rules), group({ securityRules: [] })]) {
+      expect(rowOfFiles("bastion", host, nic(address), closed).verdict).toBe("proven");
+    }
+  });
+
+  it("Bastion is not proven over a public address", () => {
+    for (const key of ["publicIPAddress", "publicIpAddress"]) {
+      const open = nic({ ...address, [key]: { id: `${id}/publicIPAddresses/vm` } });
+      expect(rowOfFiles("bastion", host, open, group({ securityRules: [] }))).toMatchObject({
+        verdict: "failed",
+        evidence: expect.stringContaining("vm has a public address"),
+      });
+    }
+  });
+
+  it("Bastion is not proven over open SSH", () => {
+    for (const open of [group({ securityRules: [ssh] }), arm({ securityRules: [ssh] })]) {
+      expect(rowOfFiles("bastion", host, nic(address), open)).toMatchObject({
+        verdict: "failed",
+        evidence: expect.stringContaining("nsg lets the Internet in to 22 or 3389"),
+      });
+    }
+  });
+
+  it.each([
+    ["no rules", {}],
+    ["a rule's name alone", { securityRules: [{ name: "ssh" }] }],
+    ["a rule without ports", { securityRules: [{ ...ssh, destinationPortRange: undefined }] }],
+    ["a rule without source", { securityRules: [{ ...ssh, sourceAddressPrefix: null }] }],
+    ["a rule with empty properties", { securityRules: [{ name: "ssh", properties: {} }] }],
+    ["the name of a rule as text", { securityRules: ["ssh"] }],
+  ])("%s is not verifiable", (_name, rules) => {
+    for (const unknown of [group(rules), arm(rules)]) {
+      expect(rowOfFiles("bastion", host, nic(address), unknown)).toMatchObject({
+        verdict: "notVerifiable",
+        evidence: expect.stringContaining(unreadable),
+      });
+    }
+  });
+
+  it("an interface without the contents of its configurations is not verifiable", () => {
+    for (const unknown of [
+      nic({ name: "ip", id: `${id}/x` }),
+      bare("networkInterfaces", "vm", {}),
+    ]) {
+      const row = rowOfFiles("bastion", host, unknown, group({ securityRules: [] }));
+      expect(row.verdict).toBe("notVerifiable");
+      expect(row.evidence).toContain("vm has no readable ipConfigurations");
+    }
+  });
+});
+
 describe("what documents do not contain", () => {
   it("no document proves or fails nothing", () => {
     const { counts, rows } = cardOf([]);
