@@ -102,8 +102,9 @@ function sizeText(
 ): string {
   const { tunnels, withOneSpare, perTunnelMbps, aggregateMbps, carriesMbps, tunnelsMax } = plan;
   const one = withOneSpare === undefined ? "it has no room for a spare one" : `${withOneSpare}`;
+  const carry = tunnels === 1 ? "1 tunnel carries" : `${tunnels} tunnels carry`;
   const lines = [
-    `${tunnels} tunnels carry ${gbps(carriesMbps)} of the circuit's ${gbps(circuitMbps)}.`,
+    `${carry} ${gbps(carriesMbps)} of the circuit's ${gbps(circuitMbps)}.`,
     `${nameOf(sku)}, generation ${generation}: ${gbps(aggregateMbps)} in all,`,
     `  ${gbps(perTunnelMbps)} a tunnel with ${encryption}, ${tunnelsMax} tunnels at most`,
     `to lose nothing while one is maintained: ${one}`,

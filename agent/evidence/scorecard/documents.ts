@@ -61,7 +61,7 @@ export function parseDocument(file: string, text: string): ParsedDocument {
       const items = itemsOf(value);
       if (items === undefined) return refuse("it contains no resource and no list of resources");
       if (items.length > resourcesMax) return refuse(`it has more than ${resourcesMax} resources`);
-      return sorted(file, items);
+      return cutShort(sorted(file, items), value);
     },
     (cause) =>
       refuse(
@@ -85,6 +85,34 @@ function itemsOf(value: unknown): readonly unknown[] | undefined {
   if (Array.isArray(value)) return value;
   if (typeOf(value) !== undefined) return [value];
   return [at(value, "value"), at(value, "data")].find((list) => Array.isArray(list));
+}
+
+const unset: ReadonlySet<unknown> = new Set([undefined, "", false, "false"]);
+
+/** An incomplete page makes the lists of the types in it unread, and is named with the reason. */
+function cutShort(document: ParsedDocument, page: unknown): ParsedDocument {
+  const why = incompleteOf(page);
+  if (why === undefined) return document;
+  const { file } = document;
+  const found = document.found.map(({ list }) => ({ list, resource: `${file}: ${why}` }));
+  return { ...document, found, refused: [{ file, why }, ...document.refused] };
+}
+
+/**
+ * Returns why a page of ARM or of Resource Graph is not all that Azure has; undefined = it is all.
+ * The Azure CLI writes the fields of Resource Graph in another case than its REST API.
+ */
+function incompleteOf(page: unknown): string | undefined {
+  const set = (key: string): boolean => !unset.has(at(page, key));
+  const more = ["nextLink", "@odata.nextLink", "skip_token", "skipToken", "$skipToken"].find(set);
+  if (more !== undefined) return `it is one page of several (it has ${more}): export all pages`;
+  const cut = ["resultTruncated", "result_truncated"].some(set);
+  const total = at(page, "total_records") ?? at(page, "totalRecords");
+  const count = itemsOf(page)?.length ?? 0;
+  if (cut || (typeof total === "number" && total > count)) {
+    return "it has fewer records than the query found: export all pages";
+  }
+  return undefined;
 }
 
 /** Returns the resource type in lower case, from `type` or else from the id. */
@@ -113,7 +141,7 @@ function sorted(file: string, items: readonly unknown[]): ParsedDocument {
       refused.push({ file, why: `item ${index + 1} has no type and no resource id` });
     } else if (list === undefined) others += 1;
     else {
-      const resource = inArmForm(item);
+      const resource = inArmForm(list, item);
       found.push({ list, resource });
       if (typeof resource === "string") refused.push({ file, why: resource });
     }
@@ -143,10 +171,13 @@ const wholeSigns = ["provisioningState", "principalId", "scopes", "logs", "metri
  * Returns a resource with `properties`. The Azure CLI puts their contents beside `id`, in the
  * resource and in its parts; without a sign that the document is whole, the text says so.
  */
-function inArmForm(item: Resource): Resource | string {
-  if (isResource(item["properties"])) return item;
+function inArmForm(list: ListName, item: Resource): Resource | string {
+  if (isResource(item["properties"])) return withParts(list, item, item["properties"]);
   const isWhole = wholeSigns.some((key) => Object.hasOwn(item, key));
-  if (isWhole && typeof item["id"] === "string") return wrapped(item);
+  if (isWhole && typeof item["id"] === "string") {
+    const whole = wrapped(item);
+    return withParts(list, whole, isResource(whole["properties"]) ? whole["properties"] : {});
+  }
   return `${nameOf(item)} has no properties: export the whole resource`;
 }
 
@@ -157,6 +188,13 @@ function wrapped(value: Resource): Resource {
   if (typeof value["id"] !== "string" || isResource(value["properties"])) {
     return Object.fromEntries(entries);
   }
+  return divided(Object.fromEntries(entries));
+}
+
+/** Puts what is not beside `properties` in ARM's form into them. */
+function divided(value: Resource): Resource {
+  if (isResource(value["properties"])) return value;
+  const entries = Object.entries(value);
   const isBeside = (key: string): boolean => beside.has(key.toLowerCase());
   return {
     ...Object.fromEntries(entries.filter(([key]) => isBeside(key))),
@@ -167,6 +205,67 @@ function wrapped(value: Resource): Resource {
 function wrappedParts(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(wrappedParts);
   return isResource(value) ? wrapped(value) : value;
+}
+
+/** The lists of parts that the rows judge, whose entries have `properties` in ARM's form. */
+const partLists: Partial<Record<ListName, readonly string[]>> = {
+  ports: ["links"],
+  circuits: ["peerings"],
+  gateways: ["ipConfigurations"],
+  interfaces: ["ipConfigurations"],
+  securityGroups: ["securityRules"],
+  firewalls: ["ipConfigurations"],
+  routeTables: ["routes"],
+  appGateways: [
+    ...["httpListeners", "backendHttpSettingsCollection", "requestRoutingRules", "urlPathMaps"],
+    "redirectConfigurations",
+  ],
+};
+
+/** Azure always prints these lists: without them, a resource would look closed. */
+const neededParts: Partial<Record<ListName, string>> = {
+  interfaces: "ipConfigurations",
+  securityGroups: "securityRules",
+};
+
+/** A security rule without one of each of these could be any rule. */
+const ruleParts = [
+  ["access"],
+  ["direction"],
+  ["destinationPortRange", "destinationPortRanges"],
+  ["sourceAddressPrefix", "sourceAddressPrefixes", "sourceApplicationSecurityGroups"],
+];
+
+/**
+ * Returns a resource whose parts have `properties`. A query of the Azure CLI leaves the ids of
+ * parts out, or their contents; the text says which contents are missing.
+ */
+function withParts(list: ListName, item: Resource, properties: Resource): Resource | string {
+  const shaped: Record<string, unknown> = { ...properties };
+  for (const key of partLists[list] ?? []) {
+    const parts = properties[key];
+    const why = `${nameOf(item)} has no readable ${key}: export the whole resource`;
+    if (!Array.isArray(parts)) {
+      if (parts !== undefined || neededParts[list] === key) return why;
+      continue;
+    }
+    const whole = parts.map(partInArmForm);
+    if (!whole.every((part) => isReadable(key, part))) return why;
+    shaped[key] = whole;
+  }
+  return { ...item, properties: shaped };
+}
+
+function partInArmForm(part: unknown): unknown {
+  if (!isResource(part)) return part;
+  return isResource(part["properties"]) ? part : divided(wrapped(part));
+}
+
+function isReadable(key: string, part: unknown): boolean {
+  const contents = at(part, "properties");
+  if (!isResource(contents) || Object.keys(contents).length === 0) return false;
+  if (key !== "securityRules") return true;
+  return ruleParts.every((names) => names.some((name) => Object.hasOwn(contents, name)));
 }
 
 /** Names that older commands of the Azure CLI spell in another case. */

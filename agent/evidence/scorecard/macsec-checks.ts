@@ -1,5 +1,6 @@
 // MACsec: the links, the vault with their keys, and the identity that reads them.
 
+import { isInternetWide, parsePrefix } from "../../health/prefix.ts";
 import {
   at,
   filtered,
@@ -16,6 +17,7 @@ import {
   failed,
   ifRead,
   isWithin,
+  listAt,
   nameOf,
   type Outcome,
   overAll,
@@ -140,6 +142,14 @@ function accessMode(perimeter: Resource): unknown {
   return at(perimeter, "properties", "resourceAssociation", "accessMode");
 }
 
+/** Two rules with 0.0.0.0/1 and 128.0.0.0/1 admit every address. */
+function admitsAll(properties: unknown): boolean {
+  return listAt(properties, "networkAcls", "ipRules").some((rule) => {
+    const prefix = parsePrefix(textAt(rule, "value") ?? "");
+    return prefix !== undefined && isInternetWide(prefix);
+  });
+}
+
 function vaultSettings(vault: Resource, perimeters: Listed): Outcome {
   const name = nameOf(vault);
   const { properties } = vault;
@@ -147,7 +157,8 @@ function vaultSettings(vault: Resource, perimeters: Listed): Outcome {
   // Azure's default for a vault that does not name the bypass.
   const bypass = textAt(properties, "networkAcls", "bypass") ?? "AzureServices";
   const isClosed =
-    access !== "firewall" || at(properties, "networkAcls", "defaultAction") === "Deny";
+    access !== "firewall" ||
+    (at(properties, "networkAcls", "defaultAction") === "Deny" && !admitsAll(properties));
   const wanted: readonly (readonly [string, boolean])[] = [
     ["soft delete", at(properties, "enableSoftDelete") === true],
     ["purge protection", at(properties, "enablePurgeProtection") === true],

@@ -1,6 +1,7 @@
 // Asks about the vault: whether the agent and the ports may read it, and how it is set.
 
 import { armVersions } from "#drivers/azure/api-versions.ts";
+import { isInternetWide, parsePrefix } from "../../health/prefix.ts";
 import { type DocumentPage, nextPage, type ReadDocument } from "../../model/azure-document.ts";
 import { documentAt, isResourceId, isSet, listIn, textsAt } from "./check-documents.ts";
 import {
@@ -188,7 +189,8 @@ async function rolesOf(
 
 const showIdentity = "az identity show --ids IDENTITY --query principalId";
 const showRoles = (identity: string): string =>
-  `az role assignment list --scope VAULT --assignee ${identity}, as one who may read roles`;
+  `az role assignment list --scope VAULT --assignee "$(az identity show --ids ${identity} ` +
+  '--query principalId -o tsv)", as one who may read roles';
 
 function unknown({ why, next }: Pick<Unread, "why" | "next">): Answer {
   return { found: "unknown", why, next };
@@ -257,13 +259,24 @@ function firewall(properties: Properties, name: string): Answer {
   const acls = documentAt(properties, "networkAcls");
   const [action = "Allow"] = textsAt(acls, "defaultAction");
   const [bypass = "AzureServices"] = textsAt(acls, "bypass");
-  const isClosed = /^Deny$/i.test(action) || /^Disabled$/i.test(access);
+  const isWide = listIn(acls, "ipRules")
+    .flatMap((rule) => textsAt(rule, "value"))
+    .flatMap((text) => parsePrefix(text) ?? [])
+    .some(isInternetWide);
+  const isClosed = (/^Deny$/i.test(action) && !isWide) || /^Disabled$/i.test(access);
   if (!/AzureServices/i.test(bypass)) {
     const why = "it keeps trusted services out, and ExpressRoute is one of them";
     const next = `az keyvault update --name ${name} --bypass AzureServices`;
     return { found: "missing", why, next };
   }
   if (isClosed) return good;
-  const why = "every address may ask";
-  return { found: "missing", why, next: `az keyvault update --name ${name} --default-action Deny` };
+  if (/^Deny$/i.test(action)) {
+    const why = "it has a rule for a large part of the Internet";
+    return { found: "missing", why, next: `az keyvault network-rule list --name ${name}` };
+  }
+  const next =
+    "read docs/keys.md, \"The vault's firewall\"; admit the agent's address " +
+    `(az keyvault network-rule add --name ${name} --ip-address ADDRESS) or use a private ` +
+    `endpoint; then az keyvault update --name ${name} --default-action Deny --bypass AzureServices`;
+  return { found: "missing", why: "every address may ask", next };
 }

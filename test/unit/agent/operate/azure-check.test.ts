@@ -194,6 +194,16 @@ const rows: readonly (readonly [string, Partial<Answers>, string])[] = [
     "missing: The vault's firewall denies by default and lets trusted services pass",
   ],
   [
+    "a vault with rules that admit the whole Internet",
+    {
+      vault: {
+        ...properties,
+        networkAcls: { ...properties.networkAcls, ipRules: [{ value: "128.0.0.0/1" }] },
+      },
+    },
+    "missing: The vault's firewall denies by default and lets trusted services pass",
+  ],
+  [
     "a vault whose firewall keeps trusted services out",
     { vault: { ...properties, networkAcls: { defaultAction: "Deny", bypass: "None" } } },
     "missing: The vault's firewall denies by default and lets trusted services pass",
@@ -212,6 +222,18 @@ describe("a tenant that lacks something", () => {
     for (const { found: how, why, next } of found) {
       if (how !== "has") expect([why, next]).toEqual([expect.any(String), expect.any(String)]);
     }
+  });
+
+  it("the step that closes the firewall keeps ExpressRoute and the agent in", async () => {
+    const found = await rowsOf({ vault: { ...properties, networkAcls: undefined } });
+    const next = found.find(({ what }) => what.startsWith("The vault's firewall"))?.next ?? "";
+    const steps = [
+      "docs/keys.md",
+      "network-rule add",
+      "--default-action Deny --bypass AzureServices",
+    ];
+    const places = steps.map((step) => next.indexOf(step));
+    expect(places).toEqual(places.filter((place) => place >= 0).toSorted((a, b) => a - b));
   });
 
   it("public access that is switched off counts as closed, and trusted services pass", async () => {

@@ -93,6 +93,80 @@ describe("a document in the form of", () => {
   });
 });
 
+describe("parts without ids and properties, as a query of the Azure CLI leaves them", () => {
+  const id = `${scope}/providers/Microsoft.Network`;
+  const bare = (type: string, name: string, more: object) => ({
+    ...{ id: `${id}/${type}/${name}`, name, type: `Microsoft.Network/${type}` },
+    ...{ provisioningState: "Succeeded", ...more },
+  });
+  const host = bare("bastionHosts", "b", { ipConfigurations: [] });
+  const address = { name: "ip", privateIPAddress: "10.0.0.4" };
+  const nic = (config: object) => bare("networkInterfaces", "vm", { ipConfigurations: [config] });
+  const ssh = {
+    ...{ name: "ssh", access: "Allow", direction: "Inbound", sourceAddressPrefix: "*" },
+    destinationPortRange: "22",
+  };
+  const group = (more: object) => bare("networkSecurityGroups", "nsg", more);
+  const arm = (more: object) => ({
+    ...{ id: `${id}/networkSecurityGroups/nsg`, name: "nsg", properties: more },
+    type: "Microsoft.Network/networkSecurityGroups",
+  });
+  const unreadable = "nsg has no readable securityRules: export the whole resource";
+
+  it("closed rules and private addresses are proven", () => {
+    const rules = { securityRules: [{ ...ssh, sourceAddressPrefix: "10.0.0.0/8" }] };
+    for (const closed of [group(rules), arm(rules), group({ securityRules: [] })]) {
+      expect(rowOfFiles("bastion", host, nic(address), closed).verdict).toBe("proven");
+    }
+  });
+
+  it("Bastion is not proven over a public address", () => {
+    for (const key of ["publicIPAddress", "publicIpAddress"]) {
+      const open = nic({ ...address, [key]: { id: `${id}/publicIPAddresses/vm` } });
+      expect(rowOfFiles("bastion", host, open, group({ securityRules: [] }))).toMatchObject({
+        verdict: "failed",
+        evidence: expect.stringContaining("vm has a public address"),
+      });
+    }
+  });
+
+  it("Bastion is not proven over open SSH", () => {
+    for (const open of [group({ securityRules: [ssh] }), arm({ securityRules: [ssh] })]) {
+      expect(rowOfFiles("bastion", host, nic(address), open)).toMatchObject({
+        verdict: "failed",
+        evidence: expect.stringContaining("nsg lets the Internet in to 22 or 3389"),
+      });
+    }
+  });
+
+  it.each([
+    ["no rules", {}],
+    ["a rule's name alone", { securityRules: [{ name: "ssh" }] }],
+    ["a rule without ports", { securityRules: [{ ...ssh, destinationPortRange: undefined }] }],
+    ["a rule without source", { securityRules: [{ ...ssh, sourceAddressPrefix: null }] }],
+    ["a rule with empty properties", { securityRules: [{ name: "ssh", properties: {} }] }],
+    ["the name of a rule as text", { securityRules: ["ssh"] }],
+  ])("%s is not verifiable", (_name, rules) => {
+    for (const unknown of [group(rules), arm(rules)]) {
+      expect(rowOfFiles("bastion", host, nic(address), unknown)).toMatchObject({
+        verdict: "notVerifiable",
+        evidence: expect.stringContaining(unreadable),
+      });
+    }
+  });
+
+  it("an interface without the contents of its configurations is not verifiable", () => {
+    for (const unknown of [
+      nic({ name: "ip", id: `${id}/x` }),
+      bare("networkInterfaces", "vm", {}),
+    ]) {
+      const row = rowOfFiles("bastion", host, unknown, group({ securityRules: [] }));
+      expect(row.verdict).toBe("notVerifiable");
+      expect(row.evidence).toContain("vm has no readable ipConfigurations");
+    }
+  });
+});
+
 describe("what documents do not contain", () => {
   it("no document proves or fails nothing", () => {
     const { counts, rows } = cardOf([]);
@@ -143,6 +217,30 @@ describe("what documents do not contain", () => {
       ...{ files: 1, resources: 1, others: 0 },
       refused: [{ file: "0.json", why: "spoke has no properties: export the whole resource" }],
     });
+  });
+
+  it.each([
+    ["value", { nextLink: "https://management.azure.com/x?$skiptoken=1" }],
+    ["value", { "@odata.nextLink": "https://management.azure.com/x?$skiptoken=1" }],
+    ["data", { count: 1, skip_token: "t", total_records: 1 }],
+    ["data", { count: 1, $skipToken: "t" }],
+    ["data", { count: 1, skip_token: null, total_records: 2500 }],
+    ["data", { count: 1, totalRecords: 2, resultTruncated: "false" }],
+    ["data", { count: 1, resultTruncated: "true" }],
+  ])("an incomplete page (%s, %j) proves nothing, and is named", (key, rest) => {
+    const card = cardOf({ [key]: [network("hub", true)], ...rest }, network("spoke", true));
+    expect(rowIn(card, "vnet-encryption")).toMatchObject({
+      verdict: "notVerifiable",
+      evidence: expect.stringMatching(/0\.json: it .*: export all pages$/),
+    });
+    expect(card.documents?.refused).toEqual([
+      { file: "0.json", why: expect.stringContaining("export all pages") },
+    ]);
+  });
+
+  it("the only page of Resource Graph is complete", () => {
+    const only = { count: 1, data: [network("hub", true)], skip_token: null, total_records: 1 };
+    expect(rowIn(cardOf(only), "vnet-encryption").verdict).toBe("proven");
   });
 
   it("resources that no row judges are counted", () => {

@@ -162,6 +162,16 @@ describe("who reaches the vault over public networks", () => {
       { publicNetworkAccess: "Enabled", networkAcls: { ...closed, defaultAction: "Allow" } },
       "kv-1 lacks a firewall that denies by default",
     ],
+    [
+      "rules that admit the whole Internet",
+      { networkAcls: { ...closed, ipRules: [{ value: "0.0.0.0/1" }, { value: "128.0.0.0/1" }] } },
+      "kv-1 lacks a firewall that denies by default",
+    ],
+    [
+      "a rule for one address",
+      { networkAcls: { ...closed, ipRules: [{ value: "192.0.2.1/32" }] } },
+      good,
+    ],
     ["no network rules", {}, "kv-1 lacks a firewall that denies by default"],
     [
       "no bypass",
