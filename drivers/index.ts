@@ -1,12 +1,21 @@
 // The parts of the drivers that the agent imports.
 
 export { ExpressRoute } from "./azure/expressroute.ts";
+export type { Exchange, QueryReader } from "./platform/define-reader.ts";
+export { Disguise, isWordClass, restored, type WordClass } from "./platform/disguise.ts";
+export {
+  nothing,
+  type QueryRow,
+  type Standing,
+  type Understanding,
+} from "./platform/query-table.ts";
 export {
   accessOf,
   drivers,
   type PlatformName,
   platformNames,
   platforms,
+  readers,
   routerNames,
   sshPortOf,
 } from "./registry.ts";

@@ -4,10 +4,16 @@
 import type { Driver } from "#hal/device.ts";
 import type { ChannelKind } from "#hal/world.ts";
 import { eos } from "./eos/eos.ts";
+import { eosReader } from "./eos/queries.ts";
 import { iosxe } from "./iosxe/iosxe.ts";
+import { iosxeReader } from "./iosxe/queries.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
+import { iosxrReader } from "./iosxr/queries.ts";
 import { junos } from "./junos/junos.ts";
+import { junosReader } from "./junos/queries.ts";
 import { linux } from "./linux/driver/linux.ts";
+import { linuxReader } from "./linux/driver/queries.ts";
+import type { QueryReader } from "./platform/define-reader.ts";
 import { withSnmpCrossCheck } from "./platform/snmp-cross-check.ts";
 import { sim } from "./sim/sim.ts";
 
@@ -62,6 +68,15 @@ export function sshPortOf(name: string): number {
 export const routerNames = platformNames.filter(
   (name): name is Exclude<PlatformName, "linux" | "sim"> => accessOf(name)?.kind === "ssh",
 );
+
+/** What each platform sends to read a device; `sim` speaks the contract's own words. */
+export const readers: Readonly<Record<Exclude<PlatformName, "sim">, QueryReader>> = {
+  eos: eosReader,
+  iosxe: iosxeReader,
+  iosxr: iosxrReader,
+  junos: junosReader,
+  linux: linuxReader,
+};
 
 export const drivers: Readonly<Record<string, Driver>> = Object.fromEntries(
   Object.entries(platforms).map(([name, { driver }]) => [name, driver]),

@@ -167,10 +167,11 @@ export interface Device extends AsyncDisposable {
    */
   probe?(port: PortName, count: number, signal: AbortSignal): Promise<ProbeResult>;
   /**
-   * Returns the port that carries traffic to this address, to protect the management path;
-   * undefined = not known.
+   * Returns the ports by which traffic to this address may leave, to protect the management path:
+   * by each next hop, in each routing instance, and by each member of an aggregate. undefined =
+   * not known.
    */
-  routeTo(address: string, signal: AbortSignal): Promise<PortName | undefined>;
+  routesTo(address: string, signal: AbortSignal): Promise<readonly PortName[] | undefined>;
 }
 
 /** How many packets a probe sent and how many were answered. */
@@ -372,12 +373,17 @@ export interface PeerState {
   readonly details?: PeerDetails;
 }
 
+/** The part of a far end's state that an operator or agent sets. */
+export type LinkSetting = Pick<PeerState, "pointsAt" | "suite" | "sci" | "admin">;
+
 /** Details for drift and diagnosis; no effect depends on them. */
 export interface PeerDetails {
   /**
    * Whether the port has an identity with which Azure can read keys; it belongs to the whole port.
    */
   readonly identity: "present" | "missing";
+  /** Resource ids of the identities that the port carries; absent = the far end names none. */
+  readonly identities?: readonly string[];
   /** Speed of the whole port, in Gbit/s. */
   readonly bandwidthGbps: number | undefined;
   /** The cipher, as the API spells it. */
@@ -388,6 +394,11 @@ export interface PeerDetails {
   readonly failure: string | undefined;
   /** Why the API does not show our last operation to us, and what to do; absent = it does. */
   readonly unfollowed?: { readonly text: string; readonly next: string };
+  /**
+   * Another writer's change of this link, seen while we wrote the other link of the same document;
+   * our write carried this link as `ours`. Absent = none was seen in the last day.
+   */
+  readonly lostUpdate?: { readonly ours: LinkSetting; readonly theirs: LinkSetting };
   /** Ids of the circuits on the port. */
   readonly circuits: readonly string[];
   /**

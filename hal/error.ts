@@ -37,6 +37,7 @@ export type ErrorCode =
   | "gate.riskNotAccepted"
   | "gate.busy"
   | "gate.leftoverKey"
+  | "gate.rightsMissing"
   | "journal.corrupt"
   | "journal.full"
   | "journal.locked"
@@ -132,6 +133,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "gate.riskNotAccepted": row("never", null, 6),
   "gate.busy": row("later", null, 6),
   "gate.leftoverKey": row("never", null, 6),
+  "gate.rightsMissing": row("later", null, 6),
   "journal.corrupt": row("never", "journal-lossy", 1),
   "journal.full": row("later", "state-unwritable", 1),
   "journal.locked": row("never", null, 1),

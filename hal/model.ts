@@ -59,6 +59,8 @@ export interface MacsecPort {
   readonly admin: Reading<"up" | "down">;
   /** Whether the port has a link. */
   readonly linkUp: Reading<boolean>;
+  /** The aggregate (IEEE 802.1AX) that the port is a member of; absent = none is known. */
+  readonly aggregate?: Reading<Aggregate>;
   /** The configured settings; a known `undefined` means that MACsec is not configured. */
   readonly settings: Reading<MacsecSettings | undefined>;
   /** The cipher suite of the SA in use; a known `undefined` means that no SA is in use. */
@@ -81,6 +83,14 @@ export interface MacsecPort {
   readonly keyAgreement?: Reading<KeyAgreement>;
   /** Obstacles to a secured port, a sentence each; absent where they are not reported. */
   readonly troubles?: Reading<readonly string[]>;
+}
+
+/** An aggregate as it is configured; the addresses and BGP of its members belong to it. */
+export interface Aggregate {
+  /** Its name, as the device spells it. */
+  readonly name: string;
+  /** Its members. */
+  readonly members: readonly PortName[];
 }
 
 /**
@@ -202,7 +212,7 @@ export interface MkpduCounters {
  * EAPOL subtracts the MKPDUs it counted, or leaves it undefined.
  */
 export interface MacsecFrames {
-  /** Frames sent protected. */
+  /** Frames sent encrypted; on Linux, whose SecY reports `encryptOff`, also authenticated ones. */
   readonly txProtected: bigint;
   /** Frames sent in the clear. */
   readonly txClear: bigint | undefined;
@@ -378,6 +388,8 @@ export interface BgpSession {
   readonly port: PortName;
   /** Address of the neighbour. */
   readonly peer: string;
+  /** The routing instance of the session; absent = the device's default one. */
+  readonly vrf?: string;
   /** Whether it is established. */
   readonly up: boolean;
   /** Why it is not up, in one sentence; absent where the device does not report it. */
@@ -476,4 +488,9 @@ export interface DeviceState {
   readonly ways?: Reading<readonly Route[]>;
   /** Its BGP sessions and routes. */
   readonly routing: Reading<Routing>;
+  /**
+   * Ports without an interface of their name in its SNMP agent; absent = each port has one, or no
+   * agent is asked.
+   */
+  readonly snmpUnmatched?: readonly PortName[];
 }

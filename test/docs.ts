@@ -3,12 +3,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filled, generatedDocs } from "./docs/generated.ts";
+import { queryParts } from "./docs/query-reference.ts";
 import { realRotation } from "./recorded-rotation.ts";
 import { timelines } from "./timeline-runs.ts";
 
 const docs = join(import.meta.dirname, "..", "docs");
 
 for (const [name, text] of Object.entries(generatedDocs())) writeFileSync(join(docs, name), text);
+
+for (const [name, parts] of Object.entries(queryParts())) {
+  const file = join(docs, name);
+  writeFileSync(file, filled(readFileSync(file, "utf8"), parts));
+}
 
 const runbook = join(docs, "rotation.md");
 const parts = { ...(await timelines()), ...realRotation() };

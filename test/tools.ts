@@ -52,6 +52,7 @@ const tools: readonly Tool[] = [
   { sign: "/usr/include/libssh/callbacks.h", package: "libssh-dev", why: "headers for it" },
   { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
   { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
+  { sign: "jq", package: "jq", why: "changes the document of a LAG for an operator" },
   { sign: "promtool", package: "prometheus", why: "reads our metrics and runs our alert rules" },
   {
     sign: "prometheus-node-exporter",

@@ -4,6 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Plan } from "../compare/plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
 import { makeScorecard } from "../evidence/scorecard/scorecard.ts";
+import { azureCheck } from "../operate/azure-setup/agent-check.ts";
 import { doctorReport } from "../operate/doctor/report.ts";
 import type { OperatorVerb } from "../rotation/verbs.ts";
 import type { Agent } from "../runtime/agent.ts";
@@ -136,6 +137,19 @@ export const routes: Readonly<Record<string, Route>> = {
     // A request without a text plans the intent in force again.
     run: async ({ agent, signal }, asked) =>
       await agent.plan(asked.text ?? intentOf(agent).text, asked.file ?? "config", signal),
+  }),
+  "POST /v1/azure/check": reads("admin", {
+    title:
+      "What Azure has of the rights and settings that a config {text, file} needs, asked with " +
+      "the identity of that config (linkseal.azure-check/1)",
+    members: { text: maybe.text, file: maybe.name },
+    run: async ({ agent, now, signal }, asked) =>
+      await azureCheck(
+        agent,
+        { text: asked.text ?? intentOf(agent).text, file: asked.file ?? "config" },
+        now,
+        signal,
+      ),
   }),
   "POST /v1/apply": changes({
     title: "Makes {text, file, shown?, queue} the accepted intent",

@@ -3,10 +3,29 @@
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { HttpReply } from "#hal/world.ts";
+import type { AzureIdentity } from "../model/desired.ts";
 import type { LibraryService } from "./guard.ts";
+
+/**
+ * How a token is got, on which the operator's next act depends: by the agent's identity in the
+ * config, or by the operator's own, which the command line names.
+ */
+export type SignInKind =
+  | "arc"
+  | "imds"
+  | "appService"
+  | "clientCertificate"
+  | "workloadIdentity"
+  | "operator";
+
+/** Returns how the agent signs in by an identity of the config. */
+export function signInKindOf(identity: AzureIdentity): SignInKind {
+  return identity.kind === "managedIdentity" ? identity.source : identity.kind;
+}
 
 export interface Answer {
   readonly service: LibraryService;
+  readonly signIn: SignInKind;
   /** The secret, version or endpoint that was asked for. */
   readonly where: string;
   readonly reply: HttpReply;
@@ -19,27 +38,43 @@ interface Row {
   readonly when: RegExp;
   readonly code: Extract<ErrorCode, `vault.${string}`>;
   readonly text: string;
-  readonly next: string;
+  readonly next: string | ((signIn: SignInKind) => string);
 }
 
 const rowOf =
   (code: Row["code"]) =>
-  (when: RegExp, text: string, next: string): Row => ({ when, code, text, next });
+  (when: RegExp, text: string, next: Row["next"]): Row => ({ when, code, text, next });
 
 const denied = rowOf("vault.denied");
 const malformed = rowOf("vault.malformedKey");
 const check = "linkseal keys check";
 
+/** Names the identity itself. */
+function account(signIn: SignInKind): string {
+  return signIn === "operator" ? "your sign-in" : "azure.identity";
+}
+
+/** Names the setting that decides a part of the sign-in. */
+const setting =
+  (name: "tenant" | "client" | "certificate") =>
+  (signIn: SignInKind): string =>
+    signIn === "operator" ? `--${name}` : `azure.identity's ${name}`;
+const [tenant, client, certificate] = [
+  setting("tenant"),
+  setting("client"),
+  setting("certificate"),
+];
+
 const vaultRows: readonly Row[] = [
   denied(
     /^401 /,
     "the vault does not accept the token of this identity",
-    "compare the tenant of azure.identity with the vault's tenant",
+    (signIn) => `compare the tenant of ${account(signIn)} with the vault's tenant`,
   ),
-  denied(
-    /^403 .*ForbiddenByRbac/,
-    "this identity has no role that reads secrets here",
-    "give it the role Key Vault Secrets User on this vault",
+  denied(/^403 .*ForbiddenByRbac/, "this identity has no role that reads secrets here", (signIn) =>
+    signIn === "operator"
+      ? "get the role Key Vault Secrets User on this vault, for yourself alone"
+      : "give it the role Key Vault Secrets User on this vault: linkseal azure setup",
   ),
   denied(
     /^403 .*(ForbiddenByPolicy|AccessDenied)/,
@@ -80,17 +115,17 @@ const entraRows: readonly Row[] = [
   denied(
     /AADSTS(90002|900023)\b/,
     "Entra knows no such tenant",
-    "correct azure.identity's tenant, or the cloud",
+    (signIn) => `correct ${tenant(signIn)}, or the cloud`,
   ),
   denied(
     /AADSTS700016\b/,
     "Entra knows no such application in this tenant",
-    "correct azure.identity's client or tenant",
+    (signIn) => `correct ${client(signIn)} or ${tenant(signIn)}`,
   ),
   denied(
     /AADSTS(700027|7000232)\b/,
     "the certificate is not registered with the application",
-    "upload the certificate to the application, or correct azure.identity's certificate",
+    (signIn) => `upload the certificate to the application, or correct ${certificate(signIn)}`,
   ),
   denied(
     /AADSTS700024\b/,
@@ -105,16 +140,52 @@ const entraRows: readonly Row[] = [
   denied(/^4\d\d /, "Entra refuses this identity", "look at the sign-in logs of the application"),
 ];
 
+interface EndpointTexts {
+  /** It has no such identity. */
+  readonly absent: string;
+  /** It refuses a request of the agent. */
+  readonly refused: string;
+  /** Nothing answers there. */
+  readonly silent: string;
+}
+
+/** The other ways to sign in use no endpoint of this host. */
+const noEndpoint: EndpointTexts = { absent: check, refused: check, silent: check };
+
+/** What an operator does about the identity endpoint of this host, by the kind of identity. */
+const endpoints: Readonly<Record<SignInKind, EndpointTexts>> = {
+  arc: {
+    absent: "azcmagent show: connect this host to Azure Arc, or correct azure.identity",
+    refused: "usermod --append --groups himds linkseal, then systemctl restart linkseal",
+    silent: "systemctl status himdsd, then azcmagent show",
+  },
+  imds: {
+    absent: "give this machine the identity that azure.identity names: az vm identity show",
+    refused:
+      "check that this host is a virtual machine of Azure with a managed identity, and that no " +
+      "proxy answers for 169.254.169.254",
+    silent: "check that this host is a virtual machine of Azure, or correct azure.identity",
+  },
+  appService: {
+    absent: "give this App Service the identity that azure.identity names: az webapp identity show",
+    refused: "compare IDENTITY_HEADER of the agent's process with that of the App Service",
+    silent: "compare IDENTITY_ENDPOINT of the agent's process with that of the App Service",
+  },
+  clientCertificate: noEndpoint,
+  workloadIdentity: noEndpoint,
+  operator: noEndpoint,
+};
+
 const identityRows: readonly Row[] = [
   denied(
     /^(400|404|410) /,
     "this host has no such managed identity",
-    "compare azure.identity with the identities of this machine",
+    (signIn) => endpoints[signIn].absent,
   ),
   denied(
     /^4\d\d /,
     "the identity endpoint of this host refuses us",
-    "put the agent's user into the group himds (Arc), then restart",
+    (signIn) => endpoints[signIn].refused,
   ),
 ];
 
@@ -132,7 +203,7 @@ const names: Readonly<Record<LibraryService, string>> = {
 
 /** Returns the error that a reply means; undefined = the client library handles it. */
 export function answerError(answer: Answer): LinksealError | undefined {
-  const { service, where, reply, waitMs } = answer;
+  const { service, signIn, where, reply, waitMs } = answer;
   const { status } = reply;
   if (status >= 200 && status < 300) return undefined;
   const name = names[service];
@@ -152,7 +223,8 @@ export function answerError(answer: Answer): LinksealError | undefined {
   }
   const row = rows[service].find(({ when }) => when.test(`${status} ${code}`));
   if (row !== undefined && status !== 429) {
-    return problem(row.code, `${row.text} ${shown}`, where, row.next);
+    const next = typeof row.next === "string" ? row.next : row.next(signIn);
+    return problem(row.code, `${row.text} ${shown}`, where, next);
   }
   return problem("vault.unreachable", `${name} fails ${shown}`, where);
 }
@@ -188,13 +260,13 @@ function codeOf({ body }: HttpReply): string {
  * Turns a failed connection into an error of the vault: for the operator it is always the vault
  * that cannot be reached.
  */
-export function connectionError(service: LibraryService, where: string, error: LinksealError) {
+export function connectionError(
+  { service, signIn, where }: Pick<Answer, "service" | "signIn" | "where">,
+  error: LinksealError,
+) {
   if (error.code.startsWith("vault.")) return error;
-  const next = error.next === "linkseal status" ? nextStep(service) : error.next;
+  const own = service === "identity" ? endpoints[signIn].silent : check;
+  const next = error.next === "linkseal status" ? own : error.next;
   const text = `${names[service]}: ${error.message}`;
   return problem("vault.unreachable", text, where, next, error);
-}
-
-function nextStep(service: LibraryService): string {
-  return service === "identity" ? "systemctl status himdsd (Arc), or azure.identity" : check;
 }

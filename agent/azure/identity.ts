@@ -194,7 +194,10 @@ async function libraryCredential(signIn: SignIn): Promise<TokenCredential> {
 }
 
 /** Makes the error for a credential of this host that cannot be used. */
-export function unusable(where: string, text: string): LinksealError {
-  const next = "correct the credential, then linkseal keys check";
+export function unusable(
+  where: string,
+  text: string,
+  next = "correct the credential, then linkseal keys check",
+): LinksealError {
   return new LinksealError("vault.denied", text, { effect: "none", where, next });
 }

@@ -4,6 +4,7 @@ import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Dialer, World } from "#hal/world.ts";
 import type { RealAzure } from "../model/desired.ts";
+import { signInKindOf } from "./answers.ts";
 import { guardedDialer } from "./guard.ts";
 import { type CredentialHost, type TokenSource, tokenSource, vaultCredential } from "./identity.ts";
 import { SdkTransport } from "./sdk-transport.ts";
@@ -30,6 +31,7 @@ export function openAzure(
     world,
     dial,
     endpoints,
+    signIn: signInKindOf(identity),
     identityOrigin,
     checkArcKey: (path) => host.checkArcKey(path),
   });

@@ -7,7 +7,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, Secret, type SecretHole } from "#hal/secret.ts";
 import type { Dialer, HttpReply, HttpRequest, World } from "#hal/world.ts";
-import { answerError, connectionError, problem, seconds } from "./answers.ts";
+import { answerError, connectionError, problem, type SignInKind, seconds } from "./answers.ts";
 import { elsewhere, type LibraryService, serviceAt } from "./guard.ts";
 import { RetryAfterBudget } from "./retry-after-budget.ts";
 
@@ -25,6 +25,8 @@ export interface TransportParts {
   /** The dialer that `guardedDialer` made. */
   readonly dial: Dialer;
   readonly endpoints: AzureEndpoints;
+  /** How tokens are got, for what errors tell the operator to do. */
+  readonly signIn: SignInKind;
   /** Origin of the identity endpoint on this host; undefined = the credential has none. */
   readonly identityOrigin: string | undefined;
   /**
@@ -77,7 +79,8 @@ export class SdkTransport {
     request: SdkRequest,
     url: URL,
   ): Promise<HttpReply> {
-    const { clock } = this.#parts.world;
+    const { signIn, world } = this.#parts;
+    const { clock } = world;
     const waitMs = this.#retryAfter.remainingMs(url.origin);
     if (waitMs > 0) {
       const text = `nothing is asked there for another ${seconds(waitMs)}, as it demanded`;
@@ -93,11 +96,12 @@ export class SdkTransport {
       );
     } catch (error) {
       parent.throwIfAborted();
-      throw error instanceof LinksealError ? connectionError(service, where, error) : error;
+      if (!(error instanceof LinksealError)) throw error;
+      throw connectionError({ service, signIn, where }, error);
     }
     const named = this.#retryAfter.note(url.origin, reply);
     if (await this.#isChallenge(service, where, reply, request)) return reply;
-    const refusal = answerError({ service, where, reply, waitMs: named });
+    const refusal = answerError({ service, signIn, where, reply, waitMs: named });
     if (refusal !== undefined) throw refusal;
     return reply;
   }

@@ -2,7 +2,8 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { LinksealError } from "#hal/error.ts";
+import { LinksealError } from "#hal/error.ts";
+import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import { errnoOf } from "../host/folder.ts";
 import { agentPlaces } from "../host/places.ts";
 import { usage } from "./failure.ts";
@@ -38,4 +39,14 @@ export async function readConfig(file = defaultConfig()): Promise<ConfigFile> {
 
 function unusable(file: string, text: string): LinksealError {
   return usage(`${file} ${text}`, "linkseal validate FILE");
+}
+
+/** Makes the error for a config that is refused; scripts get each complaint separately. */
+export function invalidConfig(complaints: readonly Complaint[], file: string): LinksealError {
+  return new LinksealError("config.invalid", complaints.map(formatComplaint).join("\n"), {
+    effect: "none",
+    where: file,
+    next: "correct the file, then linkseal validate FILE",
+    cause: complaints,
+  });
 }

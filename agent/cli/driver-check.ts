@@ -6,9 +6,10 @@ import { drivers } from "#drivers/index.ts";
 import type { Verdict } from "#hal/conformance/suite.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { PortName } from "#hal/model.ts";
+import type { Target } from "#hal/target.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";
-import { hostDialer, hostEntropy } from "../host/host.ts";
+import { closingConnections, hostDialer, hostEntropy } from "../host/host.ts";
 import type { Desired, DesiredDevice } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
 import { readConfig } from "./config-file.ts";
@@ -22,6 +23,8 @@ export interface CheckOptions extends RiskOptions {
   readonly device: string;
   readonly port?: readonly string[];
   readonly tunnel?: string;
+  readonly readOnly?: true;
+  readonly bundle?: string;
 }
 
 interface Row {
@@ -42,22 +45,20 @@ export async function checkDevice(file: string | undefined, options: CheckOption
   }
   const driver = drivers[device.driver];
   if (driver === undefined) throw usage(`there is no driver ${device.driver}`, "driver list");
-  const { name, address, ssh, snmp } = device;
-  const target = {
-    ...{ device: name, address },
-    ...(ssh === undefined ? {} : { ssh }),
-    ...(snmp === undefined ? {} : { snmp }),
-  };
+  const target = targetOf(device);
   const report = (one: string, verdict: Verdict): void => {
     session.note(`${verdict.kind.padEnd(8)} ${one}${textOf(verdict)}`);
   };
   const world = labWorld(session);
   const ends = tunnel === undefined ? {} : { tunnel };
-  const verdicts = await checkDriver({ driver, target, world, ports, ...ends, report });
+  const verdicts = await closingConnections(() =>
+    checkDriver({ driver, target, world, ports, ...ends, report }),
+  );
   const rows = [...verdicts].map(
     ([one, verdict]): Row => ({ case: one, verdict: verdict.kind, text: wordsOf(verdict) }),
   );
-  await session.show({ schema: "linkseal.driver-check/1", device: name, cases: rows }, summary);
+  const result = { schema: "linkseal.driver-check/1", device: device.name, cases: rows };
+  await session.show(result, summary);
   exit(rows.some(({ verdict }) => verdict === "failed") ? 4 : 0);
 }
 
@@ -79,7 +80,20 @@ async function deviceOf(file: string | undefined, { device, socket }: CheckOptio
   return found satisfies DesiredDevice;
 }
 
-async function desiredOf(text: string, file: string): Promise<Desired> {
+/** Returns how a device is reached. */
+export function targetOf({ name, address, ssh, snmp }: DesiredDevice): Target {
+  return {
+    ...{ device: name, address },
+    ...(ssh === undefined ? {} : { ssh }),
+    ...(snmp === undefined ? {} : { snmp }),
+  };
+}
+
+/**
+ * Reads a config.
+ * @throws LinksealError with `usage` if it is not valid
+ */
+export async function desiredOf(text: string, file: string): Promise<Desired> {
   const { parseConfig } = await import("../config/index.ts");
   const parsed = parseConfig(text, file, Date.now() as WallTime);
   if (parsed.kind === "refused") throw usage(`${file} is not valid`, "linkseal validate");
@@ -129,7 +143,8 @@ function writes(device: string, ports: readonly string[], tunnel: LabTunnel | un
   ].join("\n");
 }
 
-function labWorld(session: Session): World {
+/** Makes a world in which devices can be dialled, and nothing is stored. */
+export function labWorld(session: Session): World {
   const nowhere = async (): Promise<never> => {
     throw new Error("a check keeps nothing");
   };

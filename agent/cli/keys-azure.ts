@@ -52,7 +52,7 @@ export function operatorVault(parts: OperatorParts): KeyStore {
   };
   const transport = new SdkTransport({
     ...{ world: { clock }, dial, endpoints, checkArcKey },
-    identityOrigin: undefined,
+    ...{ signIn: "operator", identityOrigin: undefined },
   });
   const credential = credentialOf(parts, endpoints, transport);
   const open = async (): Promise<SecretClient> => {

@@ -4,14 +4,16 @@ import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerInit } from "./init.ts";
 import type { Launch } from "./launch.ts";
+import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
-import { registerEvidence, registerScorecard } from "./verbs-evidence.ts";
+import { registerEvidence } from "./verbs-evidence.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerPage } from "./verbs-page.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
+import { registerScorecard } from "./verbs-scorecard.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
@@ -25,6 +27,7 @@ export function buildProgram(launch: Launch): Command {
     .helpOption("-h, --help", "help for this verb, with an example")
     .enablePositionalOptions();
   registerInit(program);
+  registerAzure(program);
   registerConfig(program);
   registerLinks(program);
   registerKeys(program);

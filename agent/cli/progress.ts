@@ -36,7 +36,7 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
     const campaigns = (await allCampaigns(session)).filter(({ group }) =>
       asked.groups.includes(group),
     );
-    const now = campaigns.map(({ group, link, state }) => `${group}/${link} ${state}`).join();
+    const now = campaigns.map(placeOf).join();
     if (now !== before) {
       stillSince = performance.now();
       moves += 1;
@@ -50,9 +50,16 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
   }
 }
 
-/** Tells an operator who only waits which command has to follow. */
+/** What a follower compares: the state, and whether an operator's command has become due. */
+function placeOf({ group, link, state, farEnd }: CampaignShape): string {
+  return `${group}/${link} ${state} ${farEnd?.when ?? ""}`;
+}
+
+/** Shows an operator who only waits which command has to follow. */
 function callFor(session: Session, campaign: CampaignShape): void {
-  const next = continuation(campaign);
+  const { farEnd } = campaign;
+  const change = farEnd?.when === "now" ? (farEnd.command ?? farEnd.note) : null;
+  const next = change ?? continuation(campaign);
   if (next !== undefined) session.note(`  waits for an operator: ${visible(next)}`);
 }
 

@@ -6,22 +6,57 @@ import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
 import { aboutText } from "./plan-text.ts";
-import { campaignLines } from "./status-text.ts";
+import { campaignHead, continuation } from "./status-text.ts";
 
 /** Returns everything that is known about one campaign. */
 export function campaignText(campaign: CampaignShape, at: string): string {
   const { restMs, urgency, by, goal } = campaign;
-  const [head = "", ...more] = campaignLines(campaign, at);
+  const [head = "", ...more] = campaignHead(campaign, at);
+  const next = continuation(campaign);
   const nature = [`by ${by}`, ...(urgency === "emergency" ? ["emergency"] : [])];
   if (goal === "revert") nature.push("going back to the old key");
   return [
     head,
     `  ${nature.join(", ")}`,
     ...more,
+    ...farEndLines(campaign),
+    ...(next === undefined ? [] : [`  next: ${next}`]),
     ...(restMs === null ? [] : [`  what is left takes ${aboutText(restMs)}`]),
     ...commandsFor(campaign).map((command) => `  allowed now: ${command}`),
     ...trailLines(campaign),
   ].join("\n");
+}
+
+/** Returns what an operator sets at the far end, and the command for it once it is time. */
+function farEndLines({ farEnd }: CampaignShape): readonly string[] {
+  if (farEnd === null) return [];
+  const { when, to, link, command, note, cloud, drained } = farEnd;
+  const pair = to === "new" ? "the new pair" : "the old pair again";
+  if (when === "notYet") {
+    const later = `${link} gets ${pair}: not yet, its command is shown here once it is time`;
+    return [`  far end: ${later}`, ...valueLines(farEnd)];
+  }
+  const risk = drained ? [] : ["  the link is not drained: what it carries is lost meanwhile"];
+  if (command === null) {
+    const how = note === null ? [] : [`  with: ${note}`];
+    return [`  far end: give ${link} ${pair} now`, ...valueLines(farEnd), ...risk, ...how];
+  }
+  const where = cloud === null ? "" : `, signed in to ${cloud}`;
+  return [
+    `  far end: give ${link} ${pair} now${where}, by this command, which reads the port when it`,
+    "  runs and leaves the other link as it is then:",
+    `  ${command}`,
+    ...risk,
+  ];
+}
+
+function valueLines(task: NonNullable<CampaignShape["farEnd"]>): readonly string[] {
+  const { cakSecretId, cknSecretId, cipher, sciState } = task;
+  return [
+    `           CAK ${cakSecretId}`,
+    `           CKN ${cknSecretId}`,
+    `           cipher ${cipher}, SCI ${sciState}`,
+  ];
 }
 
 /** Returns the commands that an operator may give now, in addition to the next one. */

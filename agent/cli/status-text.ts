@@ -146,9 +146,16 @@ function nextLine(next: string, indent: string): string {
 
 /**
  * Returns what runs, its state, for how long, what it waits for, and the command that lets it go
- * on.
+ * on or shows what an operator has to do.
  */
 export function campaignLines(campaign: CampaignShape, at: string): string[] {
+  const next = nextOf(campaign);
+  const lines = campaignHead(campaign, at);
+  return next === undefined ? lines : [...lines, `  next: ${next}`];
+}
+
+/** Returns what runs, its state, for how long, and what it waits for. */
+export function campaignHead(campaign: CampaignShape, at: string): string[] {
   const { group, kind, link, state, since, because, links } = campaign;
   const age = spanText(Date.parse(at) - Date.parse(since));
   const where = link === null ? group : `${group}/${link}`;
@@ -157,13 +164,12 @@ export function campaignLines(campaign: CampaignShape, at: string): string[] {
     .map(({ name, outcome }) => `${name} ${outcome}`);
   const lines = [`${kind} ${where}: ${stateText(state, age)}: ${because}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
-  const entry = links.find(({ name }) => name === link);
-  if (state === "awaitingPeer" && entry !== undefined) {
-    lines.push(`  far end: CAK ${entry.cakSecretId}`, `           CKN ${entry.cknSecretId}`);
-  }
-  const next = continuation(campaign);
-  if (next !== undefined) lines.push(`  next: ${next}`);
   return lines;
+}
+
+function nextOf(campaign: CampaignShape): string | undefined {
+  const isAsked = campaign.farEnd?.when === "now";
+  return isAsked ? `linkseal rotation show ${campaign.group}` : continuation(campaign);
 }
 
 /** Returns the command that lets a campaign go on; undefined = it goes on by itself. */

@@ -14,7 +14,7 @@ import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
 import type { Status } from "../runtime/health/status.ts";
 import type { Intent, IntentEntry } from "../store/intent/intent.ts";
 import { agree } from "./agreement.ts";
-import { type ConfigFile, readConfig } from "./config-file.ts";
+import { type ConfigFile, invalidConfig, readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { planText } from "./plan-text.ts";
 import { eventsAfter, follow } from "./progress.ts";
@@ -97,17 +97,8 @@ type PlanAnswer = { readonly complaints: readonly Complaint[] } | { readonly pla
 
 async function planOf(session: Session, config: ConfigFile): Promise<Plan> {
   const answer = await session.admin<PlanAnswer>("/v1/plan", config);
-  if ("complaints" in answer) throw invalid(answer.complaints, config.file);
+  if ("complaints" in answer) throw invalidConfig(answer.complaints, config.file);
   return answer.plan;
-}
-
-function invalid(complaints: readonly Complaint[], file: string): LinksealError {
-  return new LinksealError("config.invalid", complaints.map(formatComplaint).join("\n"), {
-    effect: "none",
-    where: file,
-    next: "correct the file, then linkseal validate FILE",
-    cause: complaints,
-  });
 }
 
 async function showPlan(file: string | undefined, options: Common): Promise<void> {
@@ -182,7 +173,7 @@ async function conclude(
 ): Promise<void> {
   switch (answer.kind) {
     case "refused":
-      throw invalid(answer.complaints, file);
+      throw invalidConfig(answer.complaints, file);
     case "changed":
       throw busy("the devices changed while the plan was made", file, "linkseal plan");
     case "busy": {

@@ -2,7 +2,7 @@
 // daemon.
 
 import { type Command, Option } from "commander";
-import { drivers } from "#drivers/index.ts";
+import { drivers, readers, type Standing } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
 import { type Explanation, explain } from "../explain/explain.ts";
 import { isoTime } from "../model/iso-time.ts";
@@ -13,6 +13,7 @@ import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import type { CheckOptions } from "./driver-check.ts";
+import type { ReadOptions } from "./driver-read.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
 import { eventLine, eventsAfter } from "./progress.ts";
@@ -55,23 +56,7 @@ export function registerDeviceVerbs(program: Command): void {
 }
 
 export function registerSelf(program: Command, launch: Launch): void {
-  const driver = program.command("driver").description("the device drivers of this version");
-  verb(
-    driver.command("list").description("every driver and what it offers"),
-    "linkseal driver list",
-  ).action(listDrivers);
-  verb(
-    risky(
-      driver
-        .command("check [file]")
-        .description("try every conformance case on a router of a lab; exit status 4 if one fails")
-        .requiredOption("--device <name>", "a device of FILE that no group or tunnel names")
-        .option("--port <port>", "a port of it that may be written to; given twice", collected)
-        .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed"),
-    ),
-    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
-      "--accept-risk=lab-device",
-  ).action(checkDriver);
+  registerDrivers(program);
   verb(
     program.command("version").description("version of linkseal and Node"),
     "linkseal version",
@@ -122,6 +107,40 @@ export function registerSelf(program: Command, launch: Launch): void {
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",
   ).action((port: string, options: ParticipantOptions) => runParticipant(launch, port, options));
+}
+
+function registerDrivers(program: Command): void {
+  const driver = program.command("driver").description("the device drivers of this version");
+  verb(
+    driver.command("list").description("every driver and what it offers"),
+    "linkseal driver list",
+  ).action(listDrivers);
+  verb(
+    risky(
+      driver
+        .command("check [file]")
+        .description("try every conformance case on a router of a lab; exit status 4 if one fails")
+        .requiredOption("--device <name>", "a device of FILE; to be written to, a lab's own")
+        .option("--port <port>", "a port of it that may be written to; given twice", collected)
+        .option("--tunnel <local,remote>", "ends of a tunnel that may be put and removed")
+        .option("--read-only", "send the queries alone to any device, and show what is understood")
+        .option("--bundle <file>", "with --read-only: write the replies, fit to show outside"),
+    ),
+    "linkseal driver check --device lab-1 --port et-0/0/10 --port et-0/0/11 " +
+      "--accept-risk=lab-device",
+  ).action(checkDriver);
+  verb(
+    driver
+      .command("read [file]")
+      .description("show what a driver understands of a saved reply; exit status 4 if not all")
+      .requiredOption("--driver <name>", "the driver whose reader is used")
+      .option("--query <text>", "the query that FILE (or - for standard input) is the reply to")
+      .option("--release <release>", "release of the device, for the record")
+      .option("--model <model>", "model of the device, for the record")
+      .option("--list", "list the queries that the driver sends, and what each is for")
+      .option("--bundle <file>", "read a bundle of `driver check --read-only`"),
+    "linkseal driver read --driver iosxe --query 'show mka sessions detail' reply.txt",
+  ).action(readReply);
 }
 
 const logLevel = (): Option =>
@@ -220,24 +239,52 @@ async function checkUp(options: DoctorOptions): Promise<void> {
 }
 
 async function listDrivers(options: Common): Promise<void> {
-  const list = Object.values(drivers).map(({ name, offers }) => ({ name, offers }));
+  const list = Object.values(drivers).map(({ name, offers }) => {
+    const [, reader] = Object.entries(readers).find(([own]) => own === name) ?? [];
+    return { name, offers, queries: reader?.rows ?? [] };
+  });
   await new Session(options).show({ schema: "linkseal.drivers/1", drivers: list }, (shown) =>
     table(
-      ["driver", "commit", "macsec", "ipsec", "drain", "probe"],
-      shown.drivers.map(({ name, offers: { commit, macsec, ipsec, drain, probe } }) => [
+      ["driver", "commit", "macsec", "ipsec", "drain", "probe", "layouts of replies"],
+      shown.drivers.map(({ name, offers: { commit, macsec, ipsec, drain, probe }, queries }) => [
         name,
         commit.kind,
         macsec === undefined ? "-" : `${macsec.suites.length} suites, overlap ${macsec.overlap}`,
         ipsec === undefined ? "-" : ipsec.keying.join(", "),
         drain === undefined ? "-" : drain.means.join(", "),
         probe === true ? "yes" : "-",
+        standingsText(queries),
       ]),
       outKind(),
     ),
   );
 }
 
+const standings = ["confirmed", "documented", "inferred", "unknown"] as const;
+
+/** Counts the layouts of replies by how each is known: `20 confirmed, 8 documented`. */
+function standingsText(queries: readonly { readonly standing: Standing }[]): string {
+  const counts = standings.map((standing) => ({
+    standing,
+    count: queries.filter((one) => one.standing === standing).length,
+  }));
+  const found = counts.filter(({ count }) => count > 0);
+  return found.map(({ standing, count }) => `${count} ${standing}`).join(", ") || "-";
+}
+
+async function readReply(file: string | undefined, options: ReadOptions): Promise<void> {
+  const verb = await import("./driver-read.ts");
+  await verb.readReply(file, options);
+}
+
 async function checkDriver(file: string | undefined, options: CheckOptions): Promise<void> {
+  if (options.readOnly === true) {
+    const { contactDevice } = await import("./driver-contact.ts");
+    return await contactDevice(file, options);
+  }
+  if (options.bundle !== undefined) {
+    throw usage("a bundle has replies alone", "linkseal driver check --read-only --bundle FILE");
+  }
   const { checkDevice } = await import("./driver-check.ts");
   await checkDevice(file, options);
 }

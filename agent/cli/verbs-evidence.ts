@@ -6,7 +6,6 @@ import { LinksealError } from "#hal/error.ts";
 import { htmlOf, spanOf } from "../evidence/report/html.ts";
 import { reportFile, type SignedReport } from "../evidence/report/statement.ts";
 import { publicKeyOf, type Verified, verifyReport } from "../evidence/report/verify.ts";
-import type { Scorecard } from "../evidence/scorecard/scorecard.ts";
 import { readable } from "../model/text.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
@@ -40,18 +39,6 @@ export function registerEvidence(program: Command): void {
       .requiredOption("--key <file>", "the PEM that `report key` printed, from a source you trust"),
     "linkseal report verify november.html --key report-key.pem",
   ).action(checkReport);
-}
-
-export function registerScorecard(program: Command): void {
-  verb(
-    program
-      .command("scorecard")
-      .description(
-        "Microsoft's Zero Trust recommendations: proven, failed or not verifiable; exit status 4 " +
-          "if one failed",
-      ),
-    "linkseal scorecard",
-  ).action(showScorecard);
 }
 
 interface ReportOptions extends Common {
@@ -169,28 +156,4 @@ function verdictText(shown: ReturnType<typeof verdictShape>): string {
   return [`${file} was ${verdict} after it was signed, or is not what it says:`, ...lines].join(
     "\n",
   );
-}
-
-const verdictWords = {
-  proven: "proven",
-  failed: "FAILED",
-  notVerifiable: "not verifiable",
-} as const;
-
-async function showScorecard(options: Common): Promise<void> {
-  const session = new Session(options);
-  const card = await session.view<Scorecard>("/v1/scorecard");
-  await session.show(card, ({ rows, counts, scopes }) =>
-    [
-      ...rows.flatMap(({ id, recommendation, verdict, evidence, next }) => [
-        `${verdictWords[verdict]}: ${recommendation} (${id})`,
-        ...evidence.map((text) => `    ${text}`),
-        ...(next === null ? [] : [`    next: ${next}`]),
-      ]),
-      "",
-      `${counts.proven} proven, ${counts.failed} failed, ${counts.notVerifiable} not verifiable`,
-      scopes.length === 0 ? "nothing of Azure was read" : `read: ${scopes.join(", ")}`,
-    ].join("\n"),
-  );
-  exit(card.counts.failed > 0 ? 4 : 0);
 }

@@ -58,6 +58,9 @@ function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string
   return [
     `${tunnel}: ${inUse}${whose}`,
     `     ${next.state}: ${versionOf(next.secretId)}: ${next.because}`,
+    ...(next.command === null
+      ? []
+      : ["     this gives it to the gateway and shows it nowhere:", `     ${next.command}`]),
     ...(todo === undefined ? [] : [`     next: ${todo}`]),
   ];
 }

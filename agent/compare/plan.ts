@@ -4,12 +4,12 @@
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import {
-  type CipherSuite,
   type KeyRef,
   type MacsecPort,
   strongValue,
 } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
+import { azureCipher } from "../model/azure-words.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
 import {
   type Desired,
@@ -144,11 +144,6 @@ function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): 
     repair: undefined,
     farEnd,
   }));
-}
-
-/** A suite as Azure spells it, such as `GcmAesXpn256`. */
-function azureCipher(suite: CipherSuite): string {
-  return suite.replaceAll(/(?:^|-)(.)/g, (_all, letter: string) => letter.toUpperCase());
 }
 
 interface PlanStep {

@@ -21,8 +21,12 @@ export interface TunnelPolicy {
   readonly life: SaLife;
 }
 
-export const policyProfiles = ["strong", "cnsa", "azureDefault"] as const;
+export const policyProfiles = ["strong", "cnsa1", "azureDefault"] as const;
 export type PolicyProfile = (typeof policyProfiles)[number];
+/** Read as `cnsa1`, with a warning. */
+export const oldProfile = "cnsa";
+/** A profile as a config names it. */
+export type WrittenProfile = PolicyProfile | typeof oldProfile;
 
 export const azureFields = [
   "ikeEncryption",
@@ -48,9 +52,9 @@ const strongest = {
 /** Each profile as a custom policy of the gateway. */
 export const profiles: Readonly<Record<PolicyProfile, AzurePolicy>> = {
   strong: { ...strongest, ...azureLife },
-  // RFC 9206 requires that IPsec SAs are renewed after eight hours at most; half of that is a round
-  // number.
-  cnsa: { ...strongest, ...azureLife, saLifeTimeSeconds: 14_400 },
+  // CNSA 1.0 (RFC 9206), which requires that IPsec SAs are renewed after eight hours at most; half
+  // of that is a round number. CNSA 2.0 wants ML-KEM, which a gateway of Azure does not offer.
+  cnsa1: { ...strongest, ...azureLife, saLifeTimeSeconds: 14_400 },
   // The strongest proposal that a gateway without a custom policy accepts: DH group 2, and no PFS
   // group.
   azureDefault: {
@@ -110,6 +114,8 @@ const tables = {
     PFS2: "modp-1024",
     PFS1: "modp-768",
     None: "none",
+    // The group of `dhGroup`, as `qmpfs=mainmode` of Windows.
+    PFSMM: "dhGroup",
   },
 } satisfies Readonly<Record<string, Names>>;
 
@@ -286,7 +292,7 @@ export function transformsOf(policy: AzurePolicy): TunnelPolicy {
     esp: {
       encryption: word("ipsecEncryption"),
       integrity: word("ipsecIntegrity"),
-      dhGroup: word("pfsGroup"),
+      dhGroup: word(policy.pfsGroup === "PFSMM" ? "dhGroup" : "pfsGroup"),
     },
     life: { seconds: policy.saLifeTimeSeconds, kilobytes: policy.saDataSizeKilobytes },
   };
@@ -312,8 +318,9 @@ export function azureOf({ ike, esp, life }: TunnelPolicy): AzurePolicy | undefin
   return isWhole ? (found as AzurePolicy) : undefined;
 }
 
-export function policyOf(written: PolicyProfile | WrittenPolicy): AzurePolicy {
-  return typeof written === "string" ? profiles[written] : (written as unknown as AzurePolicy);
+export function policyOf(written: WrittenProfile | WrittenPolicy): AzurePolicy {
+  if (typeof written !== "string") return written as unknown as AzurePolicy;
+  return profiles[written === oldProfile ? "cnsa1" : written];
 }
 
 /**

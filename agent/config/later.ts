@@ -14,10 +14,8 @@ interface Later {
 /** One row for each setting that is known and does not work yet. */
 export const laterSettings: readonly Later[] = [
   { path: "devices[].transport", waitsFor: "drivers with more than one transport" },
-  { path: "devices[].vrf", waitsFor: "BGP in routing instances" },
   { path: "groups[].links[].eapol", waitsFor: "drivers with that setting" },
   { path: "groups[].links[].probe", waitsFor: "probes with a target of their own" },
-  { path: "groups[].links[].lag", waitsFor: "links in an aggregate" },
   { path: "groups[].drain", values: ["adminDown"], waitsFor: "drains that shut the port" },
 ];
 

@@ -32,7 +32,7 @@ const proveMs = 300_000;
 
 export function resolve(config: Config): Desired {
   const { health } = config;
-  const groups = config.groups.map(groupOf);
+  const groups = config.groups.map((group) => groupOf(group, config.devices));
   return {
     site: config.site,
     azure: azureOf(config.azure),
@@ -167,9 +167,11 @@ function snmpOf(snmp: NonNullable<Config["devices"][number]["snmp"]>): SnmpLogin
 
 type Group = Config["groups"][number];
 
-function groupOf(group: Group): DesiredGroup {
+type Devices = Config["devices"];
+
+function groupOf(group: Group, devices: Devices): DesiredGroup {
   const { name, expressRoutePort, drain, retire, order } = group;
-  const links = group.links.map((link) => linkOf(name, link));
+  const links = group.links.map((link) => linkOf(name, link, devices));
   if (order !== undefined) links.sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
   return {
     name,
@@ -190,13 +192,16 @@ function policyOf({ on, maxAge, window }: Group["rotate"]): RotatePolicy {
   };
 }
 
-function linkOf(group: string, link: Group["links"][number]): DesiredLink {
-  const { macsec } = link;
+function linkOf(group: string, link: Group["links"][number], devices: Devices): DesiredLink {
+  const { macsec, aggregate } = link;
+  const vrf = link.vrf ?? devices.find(({ name }) => name === link.device)?.vrf;
   return {
     name: link.name,
     group,
     device: link.device,
     port: link.port,
+    ...(aggregate === undefined ? {} : { aggregate }),
+    ...(vrf === undefined ? {} : { vrf }),
     azureLink: link.azureLink,
     speedGbps: speedGbps(link.speed),
     settings: {

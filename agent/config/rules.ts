@@ -7,6 +7,7 @@ import type { RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
+import { placementRules } from "./placement-rules.ts";
 import { rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
@@ -14,7 +15,7 @@ import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
 import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
-import { tunnelRules } from "./tunnel-rules.ts";
+import { oldProfiles, tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
 type Group = Config["groups"][number];
@@ -90,6 +91,7 @@ export const rules: readonly Rule[] = [
       }
     },
   },
+  ...placementRules,
   { says: "A vault secret belongs to one link: as its CAK, or as its CKN.", find: sharedSecrets },
   {
     says:
@@ -187,6 +189,7 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
     yield finding(["groups", i, "links"], "end on one device", why, "use two devices");
   }
   yield* slowProofs(config);
+  yield* oldProfiles(config);
 }
 
 /**

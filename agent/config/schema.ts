@@ -39,6 +39,15 @@ const vault = () =>
     "unix:/run/linkseal-sim/site.sock",
   );
 
+const vrf = (description: string) =>
+  word(
+    "the name of a routing instance: at most 128 letters, digits and _ . : @ + -",
+    /^[A-Za-z0-9_][\w.:@+-]{0,127}$/,
+    "azure",
+  )
+    .optional()
+    .describe(description);
+
 const loopbackUrl = () =>
   word(
     "`https://localhost:` and a port",
@@ -124,6 +133,14 @@ const link = z.strictObject({
     /^[A-Za-z0-9/:._-]{1,64}$/,
     "et-0/0/0",
   ).describe("Our port, as the device names it."),
+  aggregate: word(
+    "the name of an aggregate, such as Bundle-Ether1, Port-channel1 or ae0",
+    /^[A-Za-z][A-Za-z-]{0,30}\d{1,5}$/,
+    "Bundle-Ether1",
+  )
+    .optional()
+    .describe("The aggregate that has the port as its only member; absent: as the device has it."),
+  vrf: vrf("The VRF of the link's BGP; absent: that of the device, or as the device has it."),
   azureLink: z
     .enum(["link1", "link2"])
     .meta({ description: "The Microsoft end of the fibre.", examples: ["link1"] }),
@@ -295,6 +312,7 @@ export const configSchema = z.strictObject({
         address: deviceAddress()
           .optional()
           .describe("Where it answers; absent: the default socket of linkseal-net."),
+        vrf: vrf("The VRF of its links' BGP; `default` is the instance without a name."),
         ssh: ssh.optional(),
         snmp: snmp.optional(),
         frr: word("the name of an FRR instance", /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}$/, "edge")

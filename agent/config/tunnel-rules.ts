@@ -2,6 +2,7 @@
 
 import {
   ifIdOf,
+  oldProfile,
   type PolicyFault,
   policyFaults,
   policyOf,
@@ -62,6 +63,12 @@ export const tunnelRules: readonly Rule[] = [
       "differ, no two tunnels of a device have one peer, and link-local ends are where Azure's " +
       "gateways accept them: 169.254.21.0 to 169.254.22.255.",
     find: neighbours,
+  },
+  {
+    says:
+      "`bgp.asn` of a tunnel is not reserved: by Azure (8074, 8075, 12076, 65517 to 65520) or by " +
+      "IANA (23456, 64496 to 64511, 65535 to 65551, 4294967295); 65515 is a gateway's own.",
+    find: reservedAsns,
   },
   {
     says: "The numbers of xfrm interfaces (`ifId`) on a device differ.",
@@ -125,6 +132,38 @@ function* neighbours({ devices, tunnels }: Config): Generator<Finding> {
       yield finding([...path, "peer"], `is ${bgp.peer}`, why, "give each tunnel its own");
     }
     taken.set(key, name);
+  }
+}
+
+/** Spans of AS numbers that no VPN gateway can have, each with its owner. */
+const reserved: readonly (readonly [owner: string, first: number, last: number])[] = [
+  ["Azure", 8074, 8075],
+  ["Azure", 12_076, 12_076],
+  ["Azure", 65_517, 65_520],
+  ["IANA", 23_456, 23_456],
+  ["IANA", 64_496, 64_511],
+  ["IANA", 65_535, 65_551],
+  ["IANA", 4_294_967_295, 4_294_967_295],
+];
+
+function* reservedAsns({ tunnels }: Config): Generator<Finding> {
+  for (const [i, { bgp }] of tunnels.entries()) {
+    if (bgp === undefined) continue;
+    const { asn } = bgp;
+    const [owner] = reserved.find(([, first, last]) => first <= asn && asn <= last) ?? [];
+    if (owner === undefined) continue;
+    const why = `${owner} reserves it, so that no gateway has it`;
+    const write = "asn: 65515, or the AS that the gateway was given";
+    yield finding(["tunnels", i, "bgp", "asn"], `is ${asn}`, why, write);
+  }
+}
+
+/** Warns of the old name of a profile: CNSA has a second version, which is not meant by it. */
+export function* oldProfiles({ tunnels }: Config): Generator<Finding> {
+  for (const [i, { policy }] of tunnels.entries()) {
+    if (policy !== oldProfile) continue;
+    const why = "it means CNSA 1.0, and CNSA 2.0 is not offered by Azure's gateways";
+    yield finding(["tunnels", i, "policy"], `is ${oldProfile}`, why, "policy: cnsa1");
   }
 }
 

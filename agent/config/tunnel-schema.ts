@@ -1,7 +1,7 @@
 // The schema of one tunnel.
 
 import { z } from "zod";
-import { azureFields, policyProfiles } from "./ipsec-policy.ts";
+import { azureFields, oldProfile, policyProfiles } from "./ipsec-policy.ts";
 import { duration, ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
 
 // A rule checks which names and numbers go together, and quotes the clause.
@@ -52,7 +52,7 @@ export const tunnel = z.strictObject({
       examples: ["{ local: [10.1.0.0/16], remote: [10.100.0.0/16] }"],
     }),
   policy: z
-    .union([z.enum(policyProfiles), customPolicy])
+    .union([z.enum([...policyProfiles, oldProfile]), customPolicy])
     .default("strong")
     .meta({
       title: `one of ${policyProfiles.join(", ")}, or a map of Azure's eight properties`,

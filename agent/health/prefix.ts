@@ -31,6 +31,17 @@ export function contains(outer: Prefix, inner: Prefix): boolean {
 }
 
 /**
+ * The shortest prefix, by family, that one operator may own: two rules with 0.0.0.0/1 are the
+ * Internet.
+ */
+const ownLengthMin: Readonly<Record<Prefix["family"], number>> = { 4: 8, 6: 16 };
+
+/** Returns true if the prefix is wider than one operator may own. */
+export function isInternetWide({ family, length }: Prefix): boolean {
+  return length < ownLengthMin[family];
+}
+
+/**
  * Compares two addresses however each is written; texts that are not addresses are never the same.
  */
 export function sameAddress(one: string, other: string): boolean {

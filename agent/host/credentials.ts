@@ -2,8 +2,9 @@
 // Microsoft's library where this host's identity endpoint is.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { lstat, readFile } from "node:fs/promises";
+import { access, constants, lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CredentialHost } from "../azure/identity.ts";
@@ -166,7 +167,7 @@ async function checkArcKey(path: string): Promise<void> {
     throw unusable("azure.identity", text);
   }
   const folder = await lstat(arcFolder).catch((error: unknown) => {
-    throw unusable(arcFolder, `the Arc agent's folder cannot be read (${errnoOf(error)})`);
+    throw arcUnreadable(arcFolder, "the Arc agent's folder", error);
   });
   if (!folder.isDirectory() || (folder.mode & 0o002) !== 0) {
     throw unusable(
@@ -174,8 +175,25 @@ async function checkArcKey(path: string): Promise<void> {
       "the Arc agent's folder is not a folder, or other users may write to it",
     );
   }
+  // Microsoft's library reads the file, and its error for a file that it may not read says nothing.
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw arcUnreadable(path, "the key of Azure Arc", error);
+  });
   // The Arc agent writes its keys as root or as its own user, who owns the folder.
   await checkFile(path, { bytesMax: arcKeyBytesMax, owners: [0, folder.uid], forbidden: 0o022 });
+}
+
+/**
+ * Makes the error for a path of the Arc agent that cannot be read: only root and the members of its
+ * group himds may.
+ */
+export function arcUnreadable(path: string, what: string, error: unknown): LinksealError {
+  const code = errnoOf(error);
+  const next =
+    code === "EACCES" || code === "EPERM"
+      ? "usermod --append --groups himds linkseal, then systemctl restart linkseal"
+      : "azcmagent show: connect this host to Azure Arc, or correct azure.identity";
+  return unusable(path, `${what} cannot be read (${code})`, next);
 }
 
 /** True for one name below the fixed folder, as the Arc agent forms it. */

@@ -51,6 +51,19 @@ function loadShells(): Promise<Shells> {
   return shells;
 }
 
+/**
+ * Runs `use` and closes the SSH connections that stay open for a next session, so that a command
+ * can end at once: their keepalives would hold it for two minutes.
+ */
+export async function closingConnections<T>(use: () => Promise<T>): Promise<T> {
+  try {
+    return await use();
+  } finally {
+    await (await shells)?.[Symbol.asyncDispose]();
+    shells = undefined;
+  }
+}
+
 let agents: Promise<SnmpAgents> | undefined;
 
 function loadAgents(): Promise<SnmpAgents> {

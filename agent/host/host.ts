@@ -9,7 +9,7 @@ import { FsDisk } from "./disk.ts";
 import { hostLog } from "./log.ts";
 
 export { followingClock, hostClock } from "./clock.ts";
-export { hostDialer } from "./dialer.ts";
+export { closingConnections, hostDialer } from "./dialer.ts";
 export { openHostKey, openReportKey, readHostId } from "./key.ts";
 export { lockState } from "./lock.ts";
 

@@ -182,6 +182,10 @@ export interface DesiredLink {
   readonly device: string;
   /** The port at our end, as the device names it. */
   readonly port: PortName;
+  /** The aggregate that has the port as its only member; absent = the config does not say. */
+  readonly aggregate?: string;
+  /** The routing instance of its BGP; absent = the config does not say. */
+  readonly vrf?: string;
   /** The link of the ExpressRoute port at Microsoft's end. */
   readonly azureLink: "link1" | "link2";
   /** Line rate of the port, in Gbit/s. */

@@ -49,6 +49,8 @@ export type FindingCode =
   | "links-swapped"
   | "key-lower-case"
   | "proof-too-slow"
+  | "api-version-ends"
+  | "snmp-unmatched"
   | "socket-open"
   | "host-unit"
   | "host-old-build"

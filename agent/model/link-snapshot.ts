@@ -11,6 +11,7 @@ import {
 } from "#hal/model.ts";
 import type { Clock, Instant } from "#hal/world.ts";
 import type { DesiredLink, HealthSettings } from "./desired.ts";
+import type { RightsReport } from "./rights-report.ts";
 
 /** One consistent observation of a link: its port on the router, its far end, and when. */
 export interface LinkSnapshot {
@@ -22,6 +23,8 @@ export interface LinkSnapshot {
   readonly peer: PeerState | undefined;
   /** The last probe out of its port; undefined = none was sent. */
   readonly probe: Probed | undefined;
+  /** The rights that a change of its far end needs; absent = none is needed, or none was read. */
+  readonly rights?: RightsReport;
 }
 
 /** The last probe: from when until when, and how many packets came back. */

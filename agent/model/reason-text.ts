@@ -62,6 +62,8 @@ const causeTexts: CauseTexts = {
   "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
   "port.drifted": ({ leaf, observed, wanted }) =>
     `${leaf} of the port is ${observed} where ${wanted} was accepted: correct that first`,
+  "port.aggregated": ({ aggregate, members }) =>
+    `${aggregate} has ${members} members, and linkseal drains a link that has none beside it`,
   "farEnd.is": ({ far }) => `the far end is ${far}`,
   "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,
@@ -78,6 +80,10 @@ const causeTexts: CauseTexts = {
       : "it is not known which link the agent's own traffic takes (risk ownPathUnknown)",
   "gate.leftoverKey": ({ sibling, keys }) =>
     `${sibling} holds ${keys} keys: all but its own have to go first`,
+  "gate.rightsMissing": ({ action, scope, others }) => {
+    const more = others === 0 ? "" : `, nor ${others} other right${others === 1 ? "" : "s"}`;
+    return `the agent's identity does not have ${action} at ${scope}${more}`;
+  },
   "window.frozen": ({ until, freeze }) => `frozen until ${until} by the freeze ${freeze}`,
   "window.none": "no window opens any more",
   "window.opens": ({ window, at }) => `the window ${window} opens at ${at}`,
@@ -150,6 +156,14 @@ const causeTexts: CauseTexts = {
       mayRevert ? "resume brings both to the new one, revert to the old" : "resume goes on"
     }`,
 };
+
+/** Returns what an operator does about a right that is missing. */
+export function nextForRight({
+  action,
+  scope,
+}: Pick<CauseOf<"gate.rightsMissing">, "action" | "scope">) {
+  return `give the agent's identity ${action} at ${scope}, as linkseal azure setup prints it`;
+}
 
 /** Every code of a cause, for the reference of the protocol. */
 export const causeCodes: readonly string[] = Object.keys(causeTexts);

@@ -80,6 +80,8 @@ type OperationCode =
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
+  | "rights-unknown"
+  | "far-end-lost-update"
   | "campaign-waiting"
   | "waiting-for-person"
   | "rotation-held"
@@ -288,6 +290,13 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
   "far-end-refused": warning("The far end does not take a change", show),
   "far-end-unfollowed": warning("Azure does not show its operations to us", show),
+  "rights-unknown": warning("Rights in Azure are not known", "linkseal doctor", [], slow),
+  "far-end-lost-update": warning(
+    "Another writer changed this link while its sibling was written",
+    link,
+    [],
+    promptly,
+  ),
   "campaign-waiting": info("A campaign waits for permission", show, [], slow),
   "waiting-for-person": warning("A campaign waits for a person", show, [], promptly),
   "rotation-held": error("A campaign is held", show, [], promptly),

@@ -5,6 +5,7 @@ import { isoTime } from "../model/iso-time.ts";
 import type { Reason } from "../model/reason.ts";
 import { reasonText } from "../model/reason-text.ts";
 import type { Move } from "../store/journal/memory.ts";
+import type { FarEndTask } from "./far-end-task.ts";
 import type { Estimate } from "./forecast.ts";
 
 /** A campaign as scripts read it (linkseal.campaign/1). */
@@ -30,6 +31,8 @@ export type CampaignShape = Readonly<{
     readonly cakSecretId: string;
     readonly cknSecretId: string;
   }[];
+  /** What an operator sets at the far end of `link`; null = the agent does, or there is nothing. */
+  farEnd: FarEndTask | null;
   /** What it did, move by move, the oldest first. */
   steps: readonly {
     readonly at: string;
@@ -42,14 +45,18 @@ export type CampaignShape = Readonly<{
   restMs: Estimate | null;
 }>;
 
-/**
- * Returns a campaign as JSON; `trail` is what it did, `rest` the time left, undefined = not known.
- */
-export function campaignShape(
-  campaign: Campaign,
-  trail: readonly Move[],
-  rest: Estimate | undefined,
-): CampaignShape {
+/** What the record of a campaign does not hold. */
+interface Beside {
+  /** What it did, the oldest first. */
+  readonly trail: readonly Move[];
+  /** The time left; undefined = not known. */
+  readonly rest: Estimate | undefined;
+  /** The far end that an operator changes; null = none. */
+  readonly farEnd: FarEndTask | null;
+}
+
+/** Returns a campaign as JSON. */
+export function campaignShape(campaign: Campaign, { trail, rest, farEnd }: Beside): CampaignShape {
   const { group, kind, goal, urgency, state, reason, by, links, at } = campaign;
   return {
     schema: "linkseal.campaign/1",
@@ -69,6 +76,7 @@ export function campaignShape(
       outcome: outcome ?? null,
       ...key,
     })),
+    farEnd,
     steps: trail.map((move) => ({
       ...move,
       at: isoTime(move.at),

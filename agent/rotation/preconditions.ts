@@ -1,11 +1,12 @@
 // The preconditions of every disruptive effect.
 
-import { strongValue, type WantedSettings } from "#hal/model.ts";
+import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
-import type { Freeze, Window } from "../model/desired.ts";
+import type { DesiredLink, Freeze, Window } from "../model/desired.ts";
 import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
-import type { Cause, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
+import type { Cause, CauseOf, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
+import type { RightsReport } from "../model/rights-report.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
@@ -52,15 +53,18 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
   if (snapshot.state === undefined || control === undefined) return stale("router.unread");
   if (control.commitPending) return { code: "router.commitPending" };
+  // Without them the far end cannot follow; a link that is taken already has only the way on.
+  const lacking = phase === "beforeDrain" ? missingRight(snapshot.rights) : undefined;
+  if (lacking !== undefined) return lacking;
   if (far === "updating") return { code: "farEnd.unsettled" };
   if (far === "unknown") return stale("farEnd.unread");
   // The way back is what mends a far end that failed, and no window may keep a link from it.
   if (phase === "goingBack") return undefined;
   if (phase === "bringingBack") return leftoverOf(siblings);
-  if (phase === "beforeDrain" && !bgpUp(snapshot.state, snapshot.link.port)) {
-    return { code: "bgp.down" };
-  }
   if (phase === "beforeDrain") {
+    const misplaced = misplacedOf(snapshot.state, snapshot.link);
+    if (misplaced !== undefined) return misplaced;
+    if (!bgpUp(snapshot.state, snapshot.link.port)) return { code: "bgp.down" };
     const odd = driftOf(input) ?? leftoverOf(siblings);
     if (odd !== undefined) return odd;
   }
@@ -70,6 +74,15 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
     return { code: "clocks.apart" };
   }
   return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+}
+
+/** Returns the first right that is missing; undefined = none is known to be. */
+export function missingRight(
+  rights: RightsReport | undefined,
+): CauseOf<"gate.rightsMissing"> | undefined {
+  const [first, ...others] = rights?.missing ?? [];
+  if (first === undefined) return undefined;
+  return { code: "gate.rightsMissing", ...first, others: others.length };
 }
 
 const stale = (code: PlainCause): GateCause => ({ code: "gate.stale", cause: { code } });
@@ -83,6 +96,30 @@ function driftOf({ snapshot, accepted }: PreconditionInput): GateCause | undefin
   const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
   return gap === undefined ? undefined : { code: "port.drifted", ...gap };
 }
+
+/** Returns where the link's traffic is instead of where it can be drained, or is wanted. */
+function misplacedOf(
+  state: DeviceState,
+  { port, vrf, aggregate }: DesiredLink,
+): GateCause | undefined {
+  const reading = portOf(state, port)?.aggregate;
+  const found = reading && strongValue(reading);
+  if (found !== undefined && found.members.length > 1) {
+    return { code: "port.aggregated", aggregate: found.name, members: found.members.length };
+  }
+  if (aggregate !== undefined && found?.name !== aggregate) {
+    const observed = found?.name ?? "none";
+    return { code: "port.drifted", leaf: "aggregate", observed, wanted: aggregate };
+  }
+  const sessions = strongValue(state.routing)?.sessions.filter((one) => one.port === port) ?? [];
+  const instances = sessions.map((one) => one.vrf ?? defaultVrf);
+  if (vrf === undefined || instances.length === 0 || instances.includes(vrf)) return undefined;
+  const observed = [...new Set(instances)].join(", ");
+  return { code: "port.drifted", leaf: "vrf", observed, wanted: vrf };
+}
+
+/** How a config names the routing instance that has no name on its device. */
+const defaultVrf = "default";
 
 /** P6: with a key too many there, a third one here would be one more than the group may have. */
 function leftoverOf(siblings: readonly Sibling[]): GateCause | undefined {

@@ -2,6 +2,7 @@
 
 import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { KeyVault } from "#hal/vault.ts";
 import type { Instant } from "#hal/world.ts";
 import { type Plan, plan, samePlan } from "../compare/plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
@@ -160,6 +161,11 @@ export class Agent {
   /** Returns a reader of Azure documents; undefined = the config's cloud has none. */
   azureReader(desired: Desired): ReadDocument | undefined {
     return this.#parts.clouds(desired.azure).document;
+  }
+
+  /** Returns a reader of the vault that a config names. */
+  vaultReader(desired: Desired): KeyVault {
+    return this.#parts.clouds(desired.azure).vault;
   }
 
   /** Why the audit log takes no records now; undefined = it takes them. */

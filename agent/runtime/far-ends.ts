@@ -15,7 +15,7 @@ export function onlyRead(peer: PeerPort, where: string): PeerPort {
     ...peer,
     async put() {
       const text = "the far end is changed by a person (farEnd: manual): nothing was written";
-      const next = "linkseal rotation show, which says what to set there";
+      const next = "linkseal rotation show, which prints the command for it once it is time";
       throw new LinksealError("device.unsupported", text, { effect: "none", where, next });
     },
   };

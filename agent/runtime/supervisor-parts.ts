@@ -14,7 +14,7 @@ import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import type { DeviceCacheParts } from "./polling/device-cache.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 
-export interface SupervisorParts extends Omit<DeviceCacheParts, "desired"> {
+export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rights"> {
   readonly world: World;
   readonly intent: Intent;
   readonly vault: KeyVault;

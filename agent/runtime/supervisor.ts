@@ -28,6 +28,7 @@ import { FarEndPoller } from "./polling/far-end-poller.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
 import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
 import { Loops, type NamedTurn } from "./polling/loops.ts";
+import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
@@ -61,6 +62,7 @@ function mendLoop(device: string): string {
 export class Supervisor {
   readonly intent: Intent;
   readonly deviceCache: DeviceCache;
+  readonly rights: RightsReader;
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #rotationRunners: ReadonlyMap<string, RotationRunner>;
@@ -85,38 +87,36 @@ export class Supervisor {
     this.#loops = new Loops(parts.world.clock);
     const { desired } = parts.intent;
     const hint = (device: string): void => this.#loops.wake(watchLoop(device));
-    this.deviceCache = new DeviceCache({ ...parts, desired, hint }, before?.deviceCache);
+    const { world, cloud } = parts;
+    const peer = (link: DesiredLink) => this.deviceCache.peer(link)?.state;
+    this.rights = new RightsReader({ world, desired, document: cloud.document, peer });
+    const { rights } = this;
+    const rightsFor = ({ group }: DesiredLink) => rights.report({ kind: "campaign", group });
+    const cached = { ...parts, desired, hint, rights: rightsFor };
+    this.deviceCache = new DeviceCache(cached, before?.deviceCache);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
     const { managementAddresses, deviceCache } = this;
-    this.tunnelDrains = new TunnelDrains({ ...parts, desired, keys, deviceCache });
+    const common = { ...parts, desired, keys, deviceCache, rights };
+    this.tunnelDrains = new TunnelDrains(common);
     const inCampaign = (device: string): boolean => this.#busy(device);
     const drains = this.tunnelDrains;
     this.#reconcilers = new Map(
       desired.devices.map(({ name }) => [
         name,
         new Reconciler({
-          ...{ ...parts, desired, keys, deviceCache, drains },
-          intent: parts.intent.number,
-          device: name,
+          ...{ ...common, drains, intent: parts.intent.number, device: name },
           paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
           inCampaign: () => this.#busy(name),
           alone: (work) => parts.mutex.run(tunnelsKey, work),
         }),
       ]),
     );
-    this.tunnelAuths = new TunnelAuths({
-      ...parts,
-      desired,
-      keys,
-      deviceCache,
-      inCampaign,
-      drains,
-    });
-    this.backupProofs = new BackupProofs({ ...parts, desired, deviceCache }, before?.backupProofs);
-    this.#farEndPoller = new FarEndPoller({ ...parts, desired, deviceCache });
+    this.tunnelAuths = new TunnelAuths({ ...common, inCampaign, drains });
+    this.backupProofs = new BackupProofs(common, before?.backupProofs);
+    this.#farEndPoller = new FarEndPoller(common);
     this.#keyPoller = new KeyPoller({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
-    const forGroup = (group: DesiredGroup) => ({ ...parts, desired, group, keys, deviceCache });
+    const forGroup = (group: DesiredGroup) => ({ ...common, group });
     this.#rotationRunners = new Map(
       desired.groups.map((group) => [
         group.name,

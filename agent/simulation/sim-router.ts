@@ -53,8 +53,7 @@ async function serve(options: SimRouterOptions, folder: string): Promise<0 | 1> 
 interface Served {
   readonly name: string;
   readonly ssh: SshServed;
-  /** undefined = the simulation of this platform has no SNMP agent. */
-  readonly snmp: SnmpServed | undefined;
+  readonly snmp: SnmpServed;
 }
 
 type Platforms = typeof import("./simulate.ts").routerPlatforms;
@@ -74,14 +73,13 @@ async function serveRouter(
     "execute" in emulator ? (wire, command) => emulator.execute(wire, command) : undefined;
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
   const ssh = await serveSsh({ port, channel, ...doors }).catch(taken("port"));
-  if (!("objects" in emulator)) return { name, ssh, snmp: undefined };
   const objects = (): ReturnType<typeof emulator.objects> => emulator.objects();
   const snmp = await serveSnmp({ port, objects, users: [snmpUser] }).catch(taken("port"));
   return { name, ssh, snmp };
 }
 
 async function closed({ ssh, snmp }: Served): Promise<void> {
-  await Promise.all([ssh.close(), snmp?.close()]);
+  await Promise.all([ssh.close(), snmp.close()]);
 }
 
 const user = "linkseal";
@@ -103,7 +101,7 @@ function opening(routers: readonly Served[], channel: ChannelKind, config: strin
   const walk = `snmpbulkwalk -v3 -l authPriv -u ${user} ${keys}`;
   const lines = routers.flatMap(({ name, ssh, snmp }) => [
     `${name}: ssh -p ${ssh.port} ${option}${user}@127.0.0.1${subsystem} (${ssh.hostKey})`,
-    ...(snmp === undefined ? [] : [`${name}: ${walk} 127.0.0.1:${snmp.port} ${names}`]),
+    `${name}: ${walk} 127.0.0.1:${snmp.port} ${names}`,
   ]);
   return `${lines.join("\n")}\nconfig for an agent: ${config}\n`;
 }
@@ -125,9 +123,7 @@ function configOf(
         `    driver: ${driver}`,
         "    address: 127.0.0.1",
         `    ssh: { user: ${user}, port: ${ssh.port}, key: agent, hostKey: "${ssh.hostKey}" }`,
-        ...(snmp === undefined
-          ? []
-          : [`    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`]),
+        `    snmp: { user: ${user}, port: ${snmp.port}, ${snmpKeys} }`,
         "",
       ].join("\n");
       return text.replace(new RegExp(`  - name: ${name}\n    driver: sim\n.*\n`), device);

@@ -131,7 +131,7 @@ export const routerPlatforms = {
     driver: "junos",
     model: srxModel,
     emulator: (router: Router) =>
-      new JunosEmulator(router, { model: "srx4600", version: "23.4R2.13" }),
+      new JunosEmulator(router, { model: "srx4600", version: "23.4R2.13", wiring: {} }),
   },
 } as const;
 

@@ -39,7 +39,11 @@ const secyCounters = [
   ["in_pkts_unknown_sci", "rxUnknownSci", "Frames of an SCI that is not known (InPktsUnknownSCI)."],
   ["in_pkts_not_using_sa", "rxNotUsingSa", "Frames of an SA not in use (InPktsNotUsingSA)."],
   ["in_pkts_unused_sa", "rxUnusedSa", "Frames let pass on an unused SA (InPktsUnusedSA)."],
-  ["out_pkts_protected", "txProtected", "Frames sent under MACsec (OutPktsProtected, -Encrypted)."],
+  [
+    "out_pkts_protected",
+    "txProtected",
+    "Frames sent encrypted (OutPktsEncrypted; on Linux OutPktsProtected too).",
+  ],
   ["out_pkts_untagged", "txClear", "Data frames sent without a SecTAG (OutPktsUntagged)."],
   ["out_pkts_too_long", "txTooLong", "Frames too long once protected (OutPktsTooLong)."],
 ] as const satisfies readonly (readonly [string, Exclude<keyof MacsecFrames, "nextPn">, string])[];

@@ -4,6 +4,7 @@ import { type ComponentChild, h } from "preact";
 import { stateText } from "../model/state-text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Moment } from "./model.ts";
+import { Command } from "./pieces.ts";
 import { spanText, timeText } from "./words.ts";
 
 const shownMoves = 6;
@@ -25,6 +26,7 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
     ),
     h("p", { class: "waits" }, waitText(campaign, moment)),
     linkList(campaign),
+    farEndCommand(campaign),
     earlier.length === 0
       ? null
       : h(
@@ -58,6 +60,12 @@ function waitText(
 
 function rangeText({ low, high }: NonNullable<CampaignShape["restMs"]>): string {
   return `${spanText(low)} to ${spanText(high)}`;
+}
+
+/** Shows the command that an operator runs at the far end now. */
+function farEndCommand({ farEnd }: CampaignShape): ComponentChild {
+  const command = farEnd?.when === "now" ? (farEnd.command ?? farEnd.note) : null;
+  return command === null ? null : h("p", null, h(Command, { text: command }));
 }
 
 function linkList({ links, link, state }: CampaignShape): ComponentChild {

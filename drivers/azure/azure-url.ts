@@ -14,6 +14,8 @@ export type RealCloud = (typeof realClouds)[number];
 
 interface CloudHosts {
   readonly authority: string;
+  /** Other names of the authority that a vault may use; no token is requested there. */
+  readonly aliases: readonly string[];
   readonly vaultSuffix: string;
   readonly arm: string;
 }
@@ -21,16 +23,19 @@ interface CloudHosts {
 const cloudHosts: Readonly<Record<Exclude<RealCloud, "loopback">, CloudHosts>> = {
   public: {
     authority: "login.microsoftonline.com",
+    aliases: ["login.windows.net", "login.microsoft.com", "sts.windows.net"],
     vaultSuffix: "vault.azure.net",
     arm: "management.azure.com",
   },
   usgovernment: {
     authority: "login.microsoftonline.us",
+    aliases: ["login.usgovcloudapi.net"],
     vaultSuffix: "vault.usgovcloudapi.net",
     arm: "management.usgovcloudapi.net",
   },
   china: {
     authority: "login.chinacloudapi.cn",
+    aliases: ["login.partner.microsoftonline.cn"],
     vaultSuffix: "vault.azure.cn",
     arm: "management.chinacloudapi.cn",
   },
@@ -42,6 +47,8 @@ export interface AzureEndpoints {
   readonly vault: string;
   /** Origin of the authority that issues tokens. */
   readonly authority: string;
+  /** Origins that a vault's challenge may name as the authority: `authority` and its aliases. */
+  readonly challengers: readonly string[];
   /** Origin of the management API. */
   readonly arm: string;
   /** Audience of tokens for the vault. */
@@ -64,18 +71,21 @@ export function azureEndpoints(place: AzurePlace): AzureEndpoints {
   if (place.cloud === "loopback") {
     const arm = originOf(place.arm ?? "");
     const named = /^https:\/\/[a-z0-9-]+\.vault\.localhost:/.test(vault);
+    const authority = originOf(place.authority ?? "");
     return {
       vault,
-      authority: originOf(place.authority ?? ""),
+      authority,
+      challengers: [authority],
       arm,
       vaultResource: named ? "https://vault.localhost" : "https://vault.azure.net",
       armResource: arm,
     };
   }
-  const { authority, arm, vaultSuffix } = cloudHosts[place.cloud];
+  const { authority, aliases, arm, vaultSuffix } = cloudHosts[place.cloud];
   return {
     vault,
     authority: `https://${authority}`,
+    challengers: [authority, ...aliases].map((host) => `https://${host}`),
     arm: `https://${arm}`,
     vaultResource: `https://${vaultSuffix}`,
     armResource: `https://${arm}`,
@@ -239,7 +249,7 @@ export function checkPrivateRange(prefix: string): string | undefined {
 
 /**
  * Returns why a vault's challenge is not answered; undefined = it asks for a token of our authority
- * for our cloud's vaults.
+ * (by any of its names) for our cloud's vaults. The token is requested at our own name of it.
  */
 export function checkChallenge(header: string, endpoints: AzureEndpoints): string | undefined {
   if (!/^Bearer\s/i.test(header)) return "it is not a Bearer challenge";
@@ -252,9 +262,8 @@ export function checkChallenge(header: string, endpoints: AzureEndpoints): strin
   const authorization = values.get("authorization") ?? values.get("authorization_uri");
   const resource = values.get("resource") ?? values.get("scope")?.replace(/\/\.default$/, "");
   if (authorization === undefined || resource === undefined) return "it names too little";
-  const tenant = authorization.slice(endpoints.authority.length);
-  const known = authorization.startsWith(endpoints.authority);
-  if (!known || !/^\/[0-9A-Za-z.-]{1,80}\/?$/.test(tenant)) {
+  const [, origin = ""] = /^(https:\/\/[^/]+)\/[0-9A-Za-z.-]{1,80}\/?$/.exec(authorization) ?? [];
+  if (!endpoints.challengers.includes(origin)) {
     return `it sends to another authority than ${endpoints.authority}`;
   }
   return resource === endpoints.vaultResource

@@ -65,6 +65,9 @@ export function pictureOf(document: unknown): string | undefined {
   );
 }
 
+/** A port carries one identity; more than a few are not worth a question each. */
+const identitiesMax = 4;
+
 function detailsOf(
   document: unknown,
   cipher: unknown,
@@ -73,9 +76,10 @@ function detailsOf(
   const circuits = valueAt(document, "properties", "circuits");
   const ids = Array.isArray(circuits) ? circuits.map((entry) => textAt(entry, "id")) : [];
   const assigned = valueAt(document, "identity", "userAssignedIdentities");
-  const isAssigned = isObject(assigned) && Object.keys(assigned).length > 0;
+  const identities = isObject(assigned) ? Object.keys(assigned) : [];
   return {
-    identity: isAssigned ? "present" : "missing",
+    identity: identities.length > 0 ? "present" : "missing",
+    identities: identities.filter(isResourceId).slice(0, identitiesMax),
     bandwidthGbps: numberIn(valueAt(document, "properties", "bandwidthInGbps")),
     cipher: typeof cipher === "string" ? cipher : undefined,
     provisioning,

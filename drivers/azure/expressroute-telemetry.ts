@@ -5,6 +5,7 @@ import type { PeerTelemetry } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Arm } from "../transport/arm.ts";
 import { numberIn, textAt, valueAt } from "../transport/arm-json.ts";
+import { armVersions } from "./api-versions.ts";
 import type { AzureLink } from "./expressroute-document.ts";
 
 export interface TelemetryParts {
@@ -16,8 +17,6 @@ export interface TelemetryParts {
   readonly now: WallTime;
 }
 
-const metricsVersion = "2018-01-01";
-const circuitVersion = "2024-05-01";
 const minuteMs = 60_000;
 /** A minute's value is published two or three minutes after the minute ends. */
 const spanMs = 15 * minuteMs;
@@ -59,17 +58,30 @@ interface Metric {
 }
 
 async function ofCircuit(parts: TelemetryParts, id: string, signal: AbortSignal) {
-  const query = { "api-version": circuitVersion };
+  const query = { "api-version": armVersions.circuit.version };
   const list = valueAt(await parts.arm.get(`${id}/peerings`, query, signal), "value");
   const peerings = Array.isArray(list) ? list.flatMap(peeringOf) : [];
-  const filter = "PeeringType eq 'Private' and Peer eq '*'";
+  // The words of Azure Monitor for the peerings are not published, so that all series are read.
+  const filter = "PeeringType eq '*' and Peer eq '*'";
   const names = ["ArpAvailability", "BgpAvailability"] as const;
   const reported = await metrics(parts, id, names, filter, signal);
+  const configured = peerings.filter(({ state }) => state === "Enabled").map(({ type }) => type);
   // A peering has two peers in Azure, one for each link, and two more with IPv6.
   const side = parts.link === "link1" ? "primary" : "secondary";
-  const isOurs = (peer: string): boolean => peer.toLowerCase().startsWith(side);
+  const isOurs = (series: unknown): boolean =>
+    dimensionOf(series, "peer").startsWith(side) &&
+    configured.some((type) => isOfPeering(type, dimensionOf(series, "peeringtype")));
   const [arp, bgp] = names.map((name) => newest(reported, name, isOurs));
   return { arp, bgp, peerings };
+}
+
+/** Returns whether a series, of `Private` or `Microsoft`, belongs to a peering of that type. */
+function isOfPeering(type: string, word: string): boolean {
+  const stem = type
+    .toLowerCase()
+    .replace(/^azure/, "")
+    .replace(/peering$/, "");
+  return stem !== "" && word.startsWith(stem);
 }
 
 function peeringOf(peering: unknown): PeerTelemetry["peerings"] {
@@ -94,7 +106,7 @@ async function metrics(
 ): Promise<unknown> {
   const iso = (at: number): string => new Date(at).toISOString();
   const query = {
-    "api-version": metricsVersion,
+    "api-version": armVersions.metrics.version,
     metricnames: names.join(","),
     timespan: `${iso(now - spanMs)}/${iso(now)}`,
     interval: "PT1M",
@@ -104,26 +116,24 @@ async function metrics(
   return await arm.get(`${resource}/providers/Microsoft.Insights/metrics`, query, signal);
 }
 
-/**
- * Returns the newest minute of all series whose peer fits, and the worst value if there are
- * several.
- */
+/** Returns the newest minute of all series that fit, and the worst value if there are several. */
 function newest(
   document: unknown,
   name: string,
-  fits: (peer: string) => boolean,
+  fits: (series: unknown) => boolean,
 ): Metric | undefined {
   const metric = listAt(document, "value").find((one) => textAt(one, "name", "value") === name);
   const found = listAt(metric, "timeseries")
-    .filter((series) => fits(peerOf(series)))
+    .filter(fits)
     .flatMap((series) => lastOf(listAt(series, "data")) ?? []);
   return found.toSorted((a, b) => a.value - b.value)[0];
 }
 
-function peerOf(series: unknown): string {
+/** Returns the value of a dimension in lower case; empty = the series does not name it. */
+function dimensionOf(series: unknown, dimension: string): string {
   const values = listAt(series, "metadatavalues");
-  const peer = values.find((one) => textAt(one, "name", "value")?.toLowerCase() === "peer");
-  return textAt(peer, "value") ?? "";
+  const named = values.find((one) => textAt(one, "name", "value")?.toLowerCase() === dimension);
+  return textAt(named, "value")?.toLowerCase() ?? "";
 }
 
 function lastOf(data: readonly unknown[]): Metric | undefined {

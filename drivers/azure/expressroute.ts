@@ -3,9 +3,11 @@
 
 import type { PeerPort, PeerSecret, PeerState, PeerTelemetry, PeerWant } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import type { Command } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
-import { Arm, type ArmParts } from "../transport/arm.ts";
+import { type Accepted, Arm, type ArmParts } from "../transport/arm.ts";
 import { textAt, writeFaithful } from "../transport/arm-json.ts";
+import { armVersions, portVersionOf } from "./api-versions.ts";
 import {
   type AzureLink,
   OddDocument,
@@ -16,6 +18,7 @@ import {
 import { putSharedKey } from "./expressroute-gateway.ts";
 import { type DocumentRead, Operations } from "./expressroute-operations.ts";
 import { telemetryOf } from "./expressroute-telemetry.ts";
+import { Updates } from "./expressroute-updates.ts";
 
 /** One link of an ExpressRoute port or LAG. */
 export interface ExpressRouteLink {
@@ -31,10 +34,6 @@ export interface ExpressRouteLink {
    */
   readonly putGraceMs: number;
 }
-
-/** This version has all of MACsec; LAGs came later. */
-const portVersion = "2024-05-01";
-const lagVersion = "2026-01-01";
 
 interface Observation {
   readonly document: unknown;
@@ -52,11 +51,13 @@ export class ExpressRoute {
   readonly #begun = new Map<string, string>();
   /** For each failed operation, a fingerprint of the document at that time. */
   readonly #failed = new Map<string, string>();
+  readonly #updates: Updates;
 
   constructor(parts: ArmParts) {
     this.#arm = new Arm(parts);
     this.#clock = parts.clock;
     this.#operations = new Operations(this.#arm, parts.clock);
+    this.#updates = new Updates(parts.clock);
   }
 
   /** Returns the far end of one link. */
@@ -75,7 +76,8 @@ export class ExpressRoute {
    * @throws LinksealError like `Arm.get`.
    */
   async connection(resource: string, signal: AbortSignal): Promise<string> {
-    const document = await this.#arm.get(resource, { "api-version": portVersion }, signal);
+    const { version } = armVersions.connection;
+    const document = await this.#arm.get(resource, { "api-version": version }, signal);
     const status = textAt(document, "properties", "connectionStatus") ?? "";
     return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
   }
@@ -83,8 +85,9 @@ export class ExpressRoute {
   /** Returns the gateway of a VPN connection, which accepts the pre-shared key of a tunnel. */
   gateway(resource: string): PeerSecret {
     const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
+    const { version } = armVersions.connection;
     const put: PeerSecret["put"] = (secret, signal) =>
-      putSharedKey({ arm, operations, clock, version: portVersion }, resource, secret, signal);
+      putSharedKey({ arm, operations, clock, version }, resource, secret, signal);
     return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
   }
 
@@ -104,16 +107,31 @@ export class ExpressRoute {
     { resource, link }: ExpressRouteLink,
     signal: AbortSignal,
   ): Promise<PeerTelemetry> {
-    const document = await this.#arm.get(resource, { "api-version": versionOf(resource) }, signal);
+    const version = { "api-version": portVersionOf(resource) };
+    const document = await this.#arm.get(resource, version, signal);
     const { details } = understood(resource, () => stateOf(document, link));
     const circuits = details?.circuits ?? [];
     const now = this.#clock.wall();
     return await telemetryOf({ arm: this.#arm, resource, link, circuits, now }, signal);
   }
 
+  /** Reads the state, with another writer's change of this link during our write. */
   async #observe(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
     const { resource, link } = at;
-    const version = { "api-version": versionOf(resource) };
+    const number = this.#updates.reading();
+    const { document, state } = await this.#read(at, signal);
+    const isAtRest = state.provisioning !== "updating";
+    const operation = at.operation();
+    this.#updates.read({ resource, document, number, link, operation, isAtRest });
+    const lostUpdate = this.#updates.of(resource, link);
+    const { details } = state;
+    if (lostUpdate === undefined || details === undefined) return { document, state };
+    return { document, state: { ...state, details: { ...details, lostUpdate } } };
+  }
+
+  async #read(at: ExpressRouteLink, signal: AbortSignal): Promise<Observation> {
+    const { resource, link } = at;
+    const version = { "api-version": portVersionOf(resource) };
     const document = await this.#arm.get(resource, version, signal);
     const now = this.#clock.now();
     const observation = { document, state: understood(resource, () => stateOf(document, link)) };
@@ -195,21 +213,27 @@ export class ExpressRoute {
       throw refused(resource, "its key was changed meanwhile: nothing was written");
     }
     const changed = understood(resource, () => withLink(document, link, want));
-    const begun = await this.#arm.put(
-      resource,
-      versionOf(resource),
-      [writeFaithful(changed)],
-      signal,
-    );
+    const body = [writeFaithful(changed)];
+    this.#updates.sending(resource, document, link);
+    const begun = await this.#put(resource, body, signal);
     if (begun === undefined) return;
     this.#operations.accepted(begun);
     this.#begun.set(begun.operation, resource.toLowerCase());
     await accepted(begun.operation);
   }
-}
 
-function versionOf(resource: string): string {
-  return /\/expressRouteLags\//i.test(resource) ? lagVersion : portVersion;
+  async #put(resource: string, body: Command, signal: AbortSignal): Promise<Accepted | undefined> {
+    try {
+      const begun = await this.#arm.put(resource, portVersionOf(resource), body, signal);
+      this.#updates.sent(resource, begun?.operation);
+      return begun;
+    } catch (error) {
+      const isRefused = error instanceof LinksealError && error.effect === "none";
+      if (isRefused) this.#updates.refused(resource);
+      else this.#updates.sent(resource, undefined);
+      throw error;
+    }
+  }
 }
 
 /** Returns the same state, with the reason why Azure does not show us the end of the operation. */

@@ -5,6 +5,7 @@
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 import type { Family } from "./config.ts";
+import { defaultVrf } from "./names.ts";
 
 const commands = {
   version: line`show version | json`,
@@ -30,7 +31,7 @@ export function command(name: CommandName): Command {
 }
 
 export function received(family: Family, address: string, vrf: string): Command {
-  const isDefault = vrf === "default";
+  const isDefault = vrf === defaultVrf;
   if (family === "ipv6") {
     return isDefault
       ? line`show ipv6 bgp peers ${address} routes | json`
@@ -43,12 +44,12 @@ export function received(family: Family, address: string, vrf: string): Command 
 
 export function routeTo(address: string): Command {
   return address.includes(":")
-    ? line`show ipv6 route ${address} | json`
-    : line`show ip route ${address} | json`;
+    ? line`show ipv6 route vrf all ${address} | json`
+    : line`show ip route vrf all ${address} | json`;
 }
 
 export function ping(address: string, vrf: string, unit: string, count: number): Command {
-  return vrf === "default"
+  return vrf === defaultVrf
     ? line`ping ${address} interface ${unit} repeat ${count}`
     : line`ping vrf ${vrf} ${address} interface ${unit} repeat ${count}`;
 }

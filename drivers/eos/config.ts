@@ -10,10 +10,11 @@ import {
   type PortName,
   parseCkn,
 } from "#hal/model.ts";
+import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
 import { type JsonRecord, parse, recordIn, recordOf } from "./json.ts";
-import { portOfUnit } from "./names.ts";
+import { defaultVrf, isPort } from "./names.ts";
 import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
 
@@ -25,6 +26,7 @@ export interface EosConfig {
   readonly bindings: ReadonlyMap<PortName, string>;
   readonly shut: ReadonlySet<PortName>;
   readonly units: readonly Unit[];
+  readonly aggregates: Aggregates;
   /** The AS number; undefined = BGP is not configured. */
   readonly as: string | undefined;
   readonly neighbours: readonly Neighbour[];
@@ -42,7 +44,7 @@ interface ConfiguredKey {
   readonly role: "primary" | "fallback";
 }
 
-/** A logical interface with an address. */
+/** A logical interface with an address; an aggregate with no other member counts as the port. */
 interface Unit {
   readonly name: string;
   readonly port: PortName;
@@ -90,6 +92,7 @@ export function readConfig(text: string): EosConfig | undefined {
   if (all === undefined) return undefined;
   const interfaces = all.filter(({ words }) => words[0] === "interface");
   const bgp = all.find(({ words }) => begins(words, "router bgp"));
+  const aggregates = aggregatesOf(interfaces.map(membershipOf));
   return {
     id: createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 24),
     profiles: profilesOf(all),
@@ -100,7 +103,8 @@ export function readConfig(text: string): EosConfig | undefined {
         return isShut && words[1] !== undefined ? [words[1]] : [];
       }),
     ),
-    units: interfaces.flatMap(unitsOf),
+    units: interfaces.flatMap((one) => unitsOf(one, aggregates)),
+    aggregates,
     as: bgp?.words[2],
     neighbours: bgp === undefined ? [] : neighboursOf(bgp),
     routeMaps: routeMapsOf(all),
@@ -208,10 +212,18 @@ function bindingsOf(interfaces: readonly Statement[]): EosConfig["bindings"] {
   );
 }
 
-function unitsOf({ words: [, name = ""], children }: Statement): readonly Unit[] {
-  const port = portOfUnit(name);
+function membershipOf({ words: [, name = ""], children }: Statement) {
+  const number = children.find(({ words }) => words[0] === "channel-group")?.words[1];
+  return [name, number === undefined ? undefined : `Port-Channel${number}`] as const;
+}
+
+function unitsOf(
+  { words: [, name = ""], children }: Statement,
+  aggregates: Aggregates,
+): readonly Unit[] {
+  const port = onlyPortUnder(name, aggregates, isPort);
   if (port === undefined) return [];
-  const vrf = children.find(({ words }) => words[0] === "vrf")?.words.at(-1) ?? "default";
+  const vrf = children.find(({ words }) => words[0] === "vrf")?.words.at(-1) ?? defaultVrf;
   return children.flatMap(({ words }) => {
     const isAddress = begins(words, "ip address") || begins(words, "ipv6 address");
     const holds = isAddress ? subnetOf(words[2] ?? "") : undefined;
@@ -248,7 +260,7 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
       });
   };
   return [
-    ...inVrf("default", bgp.children),
+    ...inVrf(defaultVrf, bgp.children),
     ...bgp.children
       .filter(({ words }) => words[0] === "vrf" && words[1] !== undefined)
       .flatMap(({ words, children }) => inVrf(words[1] ?? "", children)),

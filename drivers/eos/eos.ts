@@ -3,6 +3,7 @@
 
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { rejected } from "../platform/port-change.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -17,6 +18,7 @@ import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
+import { messageOfSyslog } from "./syslog.ts";
 import {
   readInterfaces,
   readPing,
@@ -39,7 +41,8 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const platform: CliPlatform = {
+/** The command line of the platform. */
+export const platform: CliPlatform = {
   prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()]{1,120}\))?[>#]) ?$/,
   pager: /^ ?--More-- ?$/,
   question: /(?:\[confirm\]|\[y\/n\]:?|[Pp]assword:) ?$/,
@@ -48,12 +51,13 @@ const platform: CliPlatform = {
     { pattern: /^% .*no such session/i, code: "device.commitExpired" },
     { pattern: /^% /, code: "device.rejected" },
   ],
-  noise: /^(?!)/,
+  noise: messageOfSyslog,
   preparation: ["enable", "terminal length 0", "terminal width 32767"],
   mark: commentMark,
 };
 
-const dialect: Dialect<Cli> = {
+/** Its requests. */
+export const dialect: Dialect<Cli> = {
   name: "eos",
   offers,
   channel: "shell",
@@ -63,18 +67,22 @@ const dialect: Dialect<Cli> = {
     return capabilitiesOf(offers, await queryOf(cli, signal).value("version", readSoftware));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    return readRouteTo(await cli.run([routeTo(address)], "none", signal));
+  async routesTo(cli, address, signal) {
+    const query = queryOf(cli, signal);
+    const { aggregates } = await query.value("config", readConfig);
+    const queries = [() => query.result(routeTo(address), readRouteTo)];
+    return await portsTowards(queries, aggregates);
   },
   async probe(cli, port, count, signal) {
     const query = queryOf(cli, signal);
     const config = await query.value("config", readConfig);
-    const [first] = neighboursOn(config, port).flatMap((neighbour) => {
+    const [[address, sent] = []] = neighboursOn(config, port).flatMap((neighbour) => {
       const { address, vrf } = neighbour;
       const unit = unitTo(config, neighbour)?.name;
-      return unit === undefined ? [] : [() => ping(address, vrf, unit, count)];
+      return unit === undefined ? [] : [[address, ping(address, vrf, unit, count)] as const];
     });
-    return await pingFarEnd(query, port, first?.(), readPing);
+    const asked = { count, ...(address !== undefined && { address }) };
+    return await pingFarEnd(query, port, sent, (text) => readPing(text, asked));
   },
   commits,
   // A session belongs to its change alone, and it is opened by the name of its commit.

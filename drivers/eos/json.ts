@@ -13,12 +13,33 @@ export function recordOf(value: unknown): JsonRecord | undefined {
   return value as JsonRecord;
 }
 
+/**
+ * Returns undefined for a text that is not a JSON object, that reports errors beside its data, or
+ * in which an object has one name twice: the second value would hide the first.
+ */
 export function parse(text: string): JsonRecord | undefined {
   try {
-    return recordOf(parseJson(text));
+    const value = parseJson(text);
+    const record = membersIn(value) === membersOf(text) ? recordOf(value) : undefined;
+    return at(record, "errors") === undefined ? record : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Counts the members of all objects in a value. */
+function membersIn(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const values: readonly unknown[] = Object.values(value);
+  const own = Array.isArray(value) ? 0 : values.length;
+  return values.reduce<number>((sum, one) => sum + membersIn(one), own);
+}
+
+/** Counts the members in a JSON text: each has a colon outside strings. */
+function membersOf(text: string): number {
+  let members = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|:/gs)) if (token === ":") members += 1;
+  return members;
 }
 
 /** Returns an own property; inherited ones count as absent. */

@@ -39,6 +39,19 @@ export interface ReportedPort {
 interface Actor extends MkaParticipant {
   readonly isPrincipal: boolean;
   readonly isKeyServer: boolean;
+  /** Whether it sends under the SAK; undefined = not reported. */
+  readonly transmits: boolean | undefined;
+}
+
+/**
+ * What happens to data on the port. The first word is published; those for unprotected and dropped
+ * data are inferred from the names of the settings. undefined = another word.
+ */
+function trafficOf(details: JsonRecord | undefined): "protected" | "clear" | "dropped" | undefined {
+  const words = textIn(details, "traffic")?.toLowerCase() ?? "";
+  if (words === "protected") return "protected";
+  if (/\bunprotected\b/.test(words)) return "clear";
+  return /^(?:dropped|blocked)$/.test(words) ? "dropped" : undefined;
 }
 
 /** Returns undefined if the reply mentions the port and is not understood. */
@@ -54,12 +67,16 @@ export function readSession(
   const details = recordIn(security, "details");
   const principal = actors.find((one) => one.isPrincipal && one.livePeers > 0);
   const saks = saksOf(security, details);
-  const traffic = textIn(details, "traffic")?.toLowerCase();
+  const traffic = trafficOf(details);
+  // An open port that does not say what happens to its data may send it in the clear.
+  if (isOpen && traffic === undefined) return undefined;
   // A port that counts as open is secured only if a live peer is there and a key protects it.
   const isSecured =
     isOpen && traffic === "protected" && principal !== undefined && saks.latest !== undefined;
+  const isClear = isOpen && traffic === "clear";
+  const sends = saks.latest?.transmit === true && principal?.transmits !== false;
   return {
-    controlledPort: isSecured ? "secured" : closed,
+    controlledPort: isSecured ? "secured" : isClear ? "unprotected" : closed,
     principalCkn: principal?.ckn,
     participants: actors.map(({ ckn, state, livePeers, potentialPeers }) => {
       return { ckn, state, livePeers, potentialPeers };
@@ -69,7 +86,7 @@ export function readSession(
     respondedPeers: principal?.livePeers ?? 0,
     keyServer: principal === undefined ? "none" : principal.isKeyServer ? "self" : "peer",
     keyServerPriority: numberIn(details, "keyServerPriority"),
-    latestSak: saks.latest,
+    latestSak: saks.latest && { ...saks.latest, transmit: sends },
     oldSak: saks.old,
   };
 }
@@ -83,7 +100,9 @@ function actorsOf(participants: JsonRecord | undefined): readonly Actor[] | unde
   for (const [name, one] of rows) {
     const ckn = parseCkn(name);
     const details = recordIn(one, "details");
-    const live = peersIn(details, "livePeerList");
+    const listed = peersIn(details, "livePeerList");
+    // A participant without success has no session, whatever peers are listed below it.
+    const live = listed && (flagIn(one, "success") === false ? 0 : listed);
     const potential = peersIn(details, "potentialPeerList");
     const isPrincipal = flagIn(one, "principalActor");
     if (ckn === undefined || live === undefined || isPrincipal === undefined) return undefined;
@@ -94,6 +113,7 @@ function actorsOf(participants: JsonRecord | undefined): readonly Actor[] | unde
       potentialPeers: potential ?? 0,
       isPrincipal,
       isKeyServer: flagIn(one, "electedSelf") === true,
+      transmits: flagIn(details, "sakTransmit"),
     });
   }
   return actors;
@@ -102,7 +122,8 @@ function actorsOf(participants: JsonRecord | undefined): readonly Actor[] | unde
 function peersIn(details: JsonRecord | undefined, name: string): number | undefined {
   const list = listIn(details, name);
   if (list === undefined || list.length > peersMax) return undefined;
-  return list.every((one) => typeof one === "string" && one !== "") ? list.length : undefined;
+  const isNamed = list.every((one) => typeof one === "string" && one !== "");
+  return isNamed ? new Set(list).size : undefined;
 }
 
 interface Saks {
@@ -173,7 +194,7 @@ export function readFrames(reported: JsonRecord | undefined): MacsecFrames | und
     rxLate: counterIn(details, "inPktsLate"),
     rxNoSci: counterIn(details, "inPktsNoSCI"),
     rxUnknownSci: undefined,
-    rxNotUsingSa: undefined,
+    rxNotUsingSa: counterIn(details, "inPktsNotUsingSA"),
     rxUnusedSa: undefined,
     nextPn: undefined,
   };
@@ -204,7 +225,8 @@ export function readMkpdus(text: string): ReadonlyMap<PortName, MkpduCounters> |
     if (cells.length !== headings.length || rx === undefined || rxFailed === undefined) {
       return undefined;
     }
-    if (tx === undefined) return undefined;
+    // Which of two rows about one port is true is not known.
+    if (tx === undefined || counters.has(name)) return undefined;
     counters.set(name, {
       sent: tx,
       received: rx + rxFailed,

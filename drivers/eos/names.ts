@@ -9,12 +9,6 @@ export function isPort(name: string): name is PortName {
   return portPattern.test(name);
 }
 
-/** Returns the port of a logical interface. */
-export function portOfUnit(name: string): PortName | undefined {
-  const port = name.replace(/\.\d{1,5}$/, "");
-  return isPort(port) ? port : undefined;
-}
-
 /** Returns the name of our profile for a port. */
 export function ownProfile(port: PortName): string {
   return `linkseal-${port.replaceAll("/", "-")}`;
@@ -22,9 +16,19 @@ export function ownProfile(port: PortName): string {
 
 const drainPrefix = "linkseal-drain-";
 
-/** Returns the name of the route map that drains one neighbour; it calls the operator's own. */
-export function drainMap(direction: "in" | "out", address: string): string {
-  return `${drainPrefix}${direction}-${address.replaceAll(":", "-")}`;
+/** The VRF in which everything is that no line places in another. */
+export const defaultVrf = "default";
+
+/**
+ * Returns the name of the route map that drains one neighbour; it calls the operator's own. Route
+ * maps belong to the whole router, and one address may be in several VRFs.
+ */
+export function drainMap(
+  direction: "in" | "out",
+  { address, vrf }: { readonly address: string; readonly vrf: string },
+): string {
+  const instance = vrf === defaultVrf ? "" : `${vrf}-`;
+  return `${drainPrefix}${direction}-${instance}${address.replaceAll(":", "-")}`;
 }
 
 export function isDrainMap(name: string | undefined): boolean {

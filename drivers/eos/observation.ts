@@ -10,21 +10,24 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
+import { defaultVrf } from "./names.ts";
 import { drainsOf, planOf } from "./plan.ts";
 import {
   bgpSession,
   peerKey,
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
+  readResetTime,
   readRoutes,
   readSessions,
 } from "./system-parsers.ts";
@@ -48,12 +51,19 @@ interface QueryResults extends Awaited<ReturnType<typeof askPorts>> {
   readonly config: QueryResult<EosConfig>;
 }
 
+/** Some routers report no reset; the time of their boot is then the id. */
+async function bootIdOf(query: ReturnType<typeof queryOf>): Promise<QueryResult<string>> {
+  const reset = await query.result("reloads", readResetTime);
+  const isNone = "value" in reset && reset.value === "none";
+  return isNone ? await query.result("version", readBootTime) : reset;
+}
+
 export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const config = await query.result("config", readConfig);
   const wall = await query.result("clock", readClock);
-  const bootId = await query.result("reloads", readBootId);
+  const bootId = await bootIdOf(query);
   const sessions = await query.result("sessions", readSessions);
   const results: QueryResults = { config, ...(await askPorts(query)) };
   const { physical } = results;
@@ -90,8 +100,12 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session: ({ address, vrf, port }, reported) =>
-        bgpSession(port, address, reported.get(peerKey(vrf, address))),
+      session({ address, vrf, port }, reported) {
+        // The router lists each neighbour, also one that is shut.
+        const peer = reported.get(peerKey(vrf, address));
+        const instance = vrf === defaultVrf ? undefined : vrf;
+        return peer && bgpSession(placeOf(port, address, instance), peer);
+      },
     }),
   });
 }
@@ -111,6 +125,7 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
   const session = sessionOf(port, results, plan?.settings, at);
   return {
     port,
+    ...aggregateReading(config, port, at),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
     settings: ofPlan(({ settings }) => settings),
@@ -143,7 +158,7 @@ function sessionOf(
 
 /**
  * EOS does not print the cipher suite of a SAK. It installs only SAKs of its own profile's suite,
- * so a SAK that transmits has that suite.
+ * so a SAK that transmits on a secured port has that suite.
  */
 function liveSuiteOf(
   session: MacsecPort["session"],
@@ -151,6 +166,7 @@ function liveSuiteOf(
   at: Instant,
 ): MacsecPort["liveSuite"] {
   if (session.kind === "unknown") return session;
-  const transmits = session.value.latestSak?.transmit === true;
-  return known(transmits ? settings?.suite : undefined, at);
+  const { controlledPort, latestSak } = session.value;
+  const isInUse = controlledPort === "secured" && latestSak?.transmit === true;
+  return known(isInUse ? settings?.suite : undefined, at);
 }

@@ -14,7 +14,7 @@ import {
 } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { cipherOf, type EosConfig, type Neighbour, neighboursOn } from "./config.ts";
-import { drainMap, isDrainMap } from "./names.ts";
+import { defaultVrf, drainMap, isDrainMap } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
 
 /**
@@ -123,7 +123,7 @@ function renderDrains(
 }
 
 function inBgp({ vrf }: Neighbour, as: string, ...commands: readonly Command[]): Block {
-  const within = vrf === "default" ? [] : [line`vrf ${vrf}`];
+  const within = vrf === defaultVrf ? [] : [line`vrf ${vrf}`];
   return inModes([line`router bgp ${as}`, ...within], ...commands);
 }
 
@@ -141,7 +141,7 @@ function beginningOf(
     case "gracefulShutdown":
       return "a graceful shutdown is not offered";
     case "prepend": {
-      const [out, into] = [drainMap("out", address), drainMap("in", address)];
+      const [out, into] = [drainMap("out", neighbour), drainMap("in", neighbour)];
       // The route map prepends the router's own AS three times and sets a local preference below
       // the usual one. It calls the operator's route map, which decides as before what may pass.
       return [

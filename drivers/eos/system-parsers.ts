@@ -3,9 +3,24 @@
 
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { sessionTo } from "../platform/router-observation.ts";
-import { flagIn, listIn, numberIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
-import { isPort, portOfUnit } from "./names.ts";
+import {
+  type AskedProbe,
+  isBgpState,
+  type SessionPlace,
+  sessionTo,
+} from "../platform/router-observation.ts";
+import {
+  flagIn,
+  type JsonRecord,
+  listIn,
+  numberIn,
+  parse,
+  recordIn,
+  recordOf,
+  rowsIn,
+  textIn,
+} from "./json.ts";
+import { isPort } from "./names.ts";
 
 export interface Software {
   readonly model: string;
@@ -25,39 +40,50 @@ export function readClock(text: string): WallTime | undefined {
 }
 
 /**
- * Returns when the router was last rebooted, a time that its own clock does not move afterwards.
+ * Returns the time of the newest reset, which the router's own clock does not move afterwards;
+ * "none" = the router reports no reset, or none with a time.
  */
-export function readBootId(text: string): string | undefined {
-  const [newest] = listIn(parse(text), "resetCauses") ?? [];
-  const at = numberIn(recordOf(newest), "timestamp");
-  return at === undefined ? undefined : String(Math.floor(at));
+export function readResetTime(text: string): string | undefined {
+  const causes = listIn(parse(text), "resetCauses");
+  if (causes === undefined) return undefined;
+  const at = numberIn(recordOf(causes[0]), "timestamp");
+  return at === undefined ? "none" : String(Math.floor(at));
 }
+
+/** Returns the time at which the running software was booted. */
+export function readBootTime(text: string): string | undefined {
+  const at = numberIn(parse(text), "bootupTimestamp");
+  return at === undefined || at === 0 ? undefined : `boot ${Math.floor(at)}`;
+}
+
+const states = ["pending", "pendingCommitTimer", "completed"] as const;
 
 /** A configuration session, open or committed. */
 export interface ConfigSession {
   readonly name: string;
-  readonly state: "pending" | "pendingCommitTimer" | "completed" | "other";
+  readonly state: (typeof states)[number];
 }
 
-/** Returns the sessions; one whose commit waits for its confirm comes first. */
+/**
+ * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session
+ * is in a state that is not known, or a timer runs and its session is not reported.
+ */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const reported = parse(text);
   const rows = rowsIn(reported, "sessions");
-  if (rows === undefined) return undefined;
-  // Newer releases name it beside the list, whatever the list says about it.
-  const beside = textIn(reported, "commitTimerSessionName") ?? "";
-  const sessions = rows.map(([name, row]): ConfigSession => {
-    const state = textIn(row, "state") ?? "";
-    if (name === beside) return { name, state: "pendingCommitTimer" };
-    const isKnown = state === "pending" || state === "pendingCommitTimer" || state === "completed";
-    return { name, state: isKnown ? state : "other" };
-  });
-  const isListed = beside === "" || sessions.some(({ name }) => name === beside);
-  const all: readonly ConfigSession[] = isListed
-    ? sessions
-    : [...sessions, { name: beside, state: "pendingCommitTimer" }];
+  // Newer releases name it beside the list, whatever the list says about it; "" = no timer runs.
+  const beside = textIn(reported, "commitTimerSessionName");
+  const hasTimer = numberIn(reported, "commitTimerExpireTime") !== undefined;
+  if (rows === undefined || (hasTimer && beside === undefined)) return undefined;
+  const sessions: ConfigSession[] = [];
+  for (const [name, row] of rows) {
+    const state = states.find((one) => one === textIn(row, "state"));
+    if (state === undefined) return undefined;
+    if (name !== beside) sessions.push({ name, state });
+  }
+  if (beside) sessions.push({ name: beside, state: "pendingCommitTimer" });
   const rank = ({ state }: ConfigSession): number => (state === "pendingCommitTimer" ? 0 : 1);
-  return all.toSorted((a, b) => rank(a) - rank(b));
+  return sessions.toSorted((a, b) => rank(a) - rank(b));
 }
 
 export interface Physical {
@@ -65,28 +91,38 @@ export interface Physical {
   readonly rate: PortRate | undefined;
 }
 
-/** Reads Ethernet ports only. */
+/** Reads Ethernet ports only; undefined = the reply has no interface, and every router has one. */
 export function readInterfaces(text: string): ReadonlyMap<PortName, Physical> | undefined {
   const rows = rowsIn(parse(text), "interfaces");
-  if (rows === undefined) return undefined;
+  if (rows === undefined || rows.length === 0) return undefined;
   return new Map(
     rows.flatMap(([name, one]): [PortName, Physical][] => {
       if (!isPort(name)) return [];
       const protocol = textIn(one, "lineProtocolStatus");
-      const statistics = recordIn(one, "interfaceStatistics");
-      const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
-      const rate: PortRate = {
-        rxPps: number("inPktsRate"),
-        txPps: number("outPktsRate"),
-        rxBps: number("inBitsRate"),
-        txBps: number("outBitsRate"),
-        lineBps: numberIn(one, "bandwidth") ?? Number.NaN,
-      };
-      const isWhole = Object.values(rate).every(Number.isFinite);
-      const linkUp = protocol === undefined ? undefined : protocol === "up";
-      return [[name, { linkUp, rate: isWhole ? rate : undefined }]];
+      return [[name, { linkUp: linkOf(protocol), rate: rateOf(one) }]];
     }),
   );
+}
+
+/** Reads RFC 2863's ifOperStatus as EOS spells it; a port under test is neither up nor down. */
+function linkOf(status: string | undefined): boolean | undefined {
+  if (status === "up") return true;
+  const isDown = status === "down" || status === "lowerLayerDown" || status === "notPresent";
+  return isDown ? false : undefined;
+}
+
+function rateOf(one: JsonRecord): PortRate | undefined {
+  const statistics = recordIn(one, "interfaceStatistics");
+  const number = (what: string): number => numberIn(statistics, what) ?? Number.NaN;
+  const rate: PortRate = {
+    rxPps: number("inPktsRate"),
+    txPps: number("outPktsRate"),
+    rxBps: number("inBitsRate"),
+    txBps: number("outBitsRate"),
+    // A virtual router reports 0, which is the rate of no line.
+    lineBps: numberIn(one, "bandwidth") || Number.NaN,
+  };
+  return Object.values(rate).every(Number.isFinite) ? rate : undefined;
 }
 
 export interface Peer {
@@ -95,7 +131,8 @@ export interface Peer {
 }
 
 /**
- * Returns the peers by VRF and address of the neighbour; undefined = one of them is not understood.
+ * Returns the peers by VRF and address of the neighbour, without those in a state of another name;
+ * undefined = one of them is not understood.
  */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const vrfs = rowsIn(parse(text), "vrfs");
@@ -107,6 +144,7 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
     for (const [address, peer] of rows) {
       const state = textIn(peer, "peerState");
       if (state === undefined) return undefined;
+      if (!isBgpState(state)) continue;
       const idleReason = textIn(peer, "peerStateIdleReason");
       peers.set(peerKey(vrf, address), { state, idleReason });
     }
@@ -116,8 +154,8 @@ export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
 
 export const peerKey = (vrf: string, address: string): string => `${vrf} ${address}`;
 
-export const bgpSession = (port: PortName, peer: string, found: Peer | undefined): BgpSession =>
-  sessionTo({ port, peer }, found?.state, "the session is idle", found?.idleReason || undefined);
+export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession =>
+  sessionTo(place, found?.state, "the session is idle", found?.idleReason || undefined);
 
 /**
  * Returns the routes that came from one neighbour; `best` = in use, also beside others of equal
@@ -147,24 +185,45 @@ export const isPrefix = (text: string): boolean => /^[0-9a-f.:]+\/\d{1,3}$/i.tes
 function isInUse(path: unknown): boolean | undefined {
   const type = recordIn(recordOf(path), "routeType");
   const isActive = flagIn(type, "active");
-  return isActive === false ? flagIn(type, "ecmpContributor") === true : isActive;
+  if (isActive !== false) return isActive;
+  const contributes = flagIn(type, "ecmpContributor");
+  return contributes === undefined && flagIn(type, "ecmp") === true
+    ? undefined
+    : contributes === true;
 }
 
-/** Returns the interface of the route in use, without its unit; undefined = none is known. */
-export function readRouteTo(text: string): string | undefined {
-  const vrf = recordIn(recordIn(parse(text), "vrfs"), "default");
-  for (const [, route] of rowsIn(vrf, "routes") ?? []) {
-    for (const via of listIn(route, "vias") ?? []) {
-      const out = textIn(recordOf(via), "interface");
-      if (out !== undefined && out !== "") return portOfUnit(out) ?? out;
+/**
+ * Returns the interfaces of all next hops in every VRF; none = there is no route. undefined = the
+ * way of one of them is not known.
+ */
+export function readRouteTo(text: string): readonly string[] | undefined {
+  const vrfs = rowsIn(parse(text), "vrfs");
+  if (vrfs === undefined) return undefined;
+  const names: string[] = [];
+  for (const [, vrf] of vrfs) {
+    const routes = rowsIn(vrf, "routes");
+    if (routes === undefined) return undefined;
+    for (const [, route] of routes) {
+      const hops = listIn(route, "vias")?.map((via) => textIn(recordOf(via), "interface")) ?? [];
+      const known = hops.flatMap((name) => (name === undefined || name === "" ? [] : [name]));
+      if (known.length === 0 || known.length < hops.length) return undefined;
+      names.push(...known);
     }
   }
-  return undefined;
+  return names;
 }
 
-export function readPing(text: string): { sent: number; answered: number } | undefined {
-  const found = /(\d{1,9}) packets transmitted, (\d{1,9}) received/.exec(text);
-  if (found === null) return undefined;
+/** Reads a ping; undefined = it is of another target or count, or there is not one summary. */
+export function readPing(
+  text: string,
+  { address, count }: AskedProbe,
+): { sent: number; answered: number } | undefined {
+  const [target, ...others] = text.matchAll(/^--- (\S{1,64}) ping statistics ---\r?$/gm);
+  const [found, ...more] = text.matchAll(/^(\d{1,9}) packets transmitted, (\d{1,9}) received/gm);
+  if (target === undefined || found === undefined || others.length + more.length > 0) {
+    return undefined;
+  }
   const [sent, answered] = [Number(found[1]), Number(found[2])];
-  return answered > sent ? undefined : { sent, answered };
+  const isOther = target[1] !== (address ?? target[1]) || sent !== (count ?? sent);
+  return answered > sent || isOther ? undefined : { sent, answered };
 }

@@ -9,8 +9,9 @@ import { line } from "../transport/cli.ts";
 import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
 
+/** The last line of every configuration shows that the answer is not cut off. */
 const includes = (...beginnings: readonly string[]): Command => [
-  `show running-config | include ${beginnings.join("|")}`,
+  `show running-config | include ${[...beginnings, "^end$"].join("|")}`,
 ];
 
 /** It ends a block of a configuration, so that no line counts as part of the block before. */
@@ -33,7 +34,7 @@ const commands = {
     includes(
       end,
       "^interface ",
-      "^ (macsec|mka|shutdown|vrf forwarding|ip address|ipv6 address)",
+      "^ (macsec|mka|shutdown|channel-group|.*vrf forwarding|ipv*6* address)",
       "^mka policy ",
       "^ (confidentiality-offset|key-server|sak-rekey|ssci-based)",
       "^key chain .* macsec",
@@ -60,7 +61,7 @@ const commands = {
   ikeConfig: () =>
     includes(
       end,
-      "^crypto ikev2 (proposal|policy|keyring|profile) ",
+      "^crypto ikev2 (pro|pol|key)",
       "^ (encryption (aes|3des)|integrity (sha|md5)|prf|group|proposal|match|keyring)",
       "^ (peer|identity|lifetime) ",
       "^ authentication [a-z]+ pre-share$",
@@ -81,8 +82,6 @@ const commands = {
   secyStatistics: (port) => line`show macsec statistics interface ${port}`,
   secyStatus: (port) => line`show macsec status interface ${port}`,
   neighbours: () => line`show bgp all neighbors`,
-  routeTo: (address) =>
-    address.includes(":") ? line`show ipv6 cef ${address}` : line`show ip cef ${address}`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
 export type CommandName = keyof typeof commands;
@@ -126,9 +125,21 @@ export function routeMap(name: string): Command {
   return line`show running-config | section ^route-map ${name} `;
 }
 
-/** A changed route map would otherwise affect only routes that arrive or leave later. */
-export function refresh(address: string): Command {
-  return address.includes(":")
+export function routeTo(address: string, vrf: string | undefined): Command {
+  const ip = address.includes(":") ? "ipv6" : "ip";
+  return vrf === undefined
+    ? line`show ${ip} cef ${address}`
+    : line`show ${ip} cef vrf ${vrf} ${address}`;
+}
+
+/**
+ * Exchanges routes again: a changed route map would otherwise affect only routes that arrive or
+ * leave later. In a VRF the command names no neighbour, only the AS of neighbours.
+ */
+export function refresh({ address, vrf, asn = "" }: Neighbour): Command {
+  const family = `ipv${isIP(address)}`;
+  if (vrf !== undefined) return line`clear ip bgp vrf ${vrf} ${family} unicast ${asn} soft`;
+  return family === "ipv6"
     ? line`clear bgp ipv6 unicast ${address} soft`
     : line`clear ip bgp ${address} soft`;
 }

@@ -8,14 +8,16 @@ import {
   type Block,
   blocksOf,
   type CiscoConfig,
+  familiesIn,
   keysIn,
   named,
   restOf,
 } from "../platform/cisco-config.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { subnetsOf } from "../platform/subnet.ts";
 import { suiteOf } from "../platform/text.ts";
-import { portOfUnit } from "./names.ts";
+import { isPort } from "./names.ts";
 
 export type XeConfig = CiscoConfig<Policy, Interface, Neighbour>;
 
@@ -31,7 +33,11 @@ interface Policy
 interface Interface {
   readonly isShut: boolean;
   readonly macsec: InterfaceMacsec;
+  /** undefined = the global table. */
   readonly vrf: string | undefined;
+  /** The aggregate that it is a member of. */
+  readonly aggregate: string | undefined;
+  readonly families: ReadonlySet<string>;
   readonly holds: (address: string) => boolean;
 }
 
@@ -48,6 +54,8 @@ export interface Neighbour {
   readonly address: string;
   /** undefined = the global table. */
   readonly vrf: string | undefined;
+  /** The AS of the neighbour; undefined = its group names it. */
+  readonly asn: string | undefined;
   readonly isShut: boolean;
   /**
    * The address families in which it is active, as they are written; none = only those of the
@@ -77,13 +85,24 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   const bgp = blocksIn(texts.bgp, /^router bgp \S/);
   if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
+  const interfaces = named(macsec, /^interface (\S+)$/, readInterface);
   return {
-    interfaces: named(macsec, /^interface (\S+)$/, readInterface),
+    interfaces,
+    aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
     policies: named(macsec, /^mka policy (\S+)$/, readPolicy),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
     neighbours: router === undefined ? [] : neighboursIn(router),
     localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
   };
+}
+
+/**
+ * Returns the lines of a configuration that a filter let through, without its last line; undefined
+ * = that line is missing, so that others may be missing too.
+ */
+export function filteredLines(text: string): string | undefined {
+  const rows = text.trimEnd().split("\n");
+  return rows.pop() === "end" ? rows.join("\n") : undefined;
 }
 
 export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
@@ -96,9 +115,18 @@ function readInterface(block: Block): Interface {
   return {
     isShut: lines.includes("shutdown"),
     macsec: readMacsec(lines),
-    vrf: restOf(block, "vrf forwarding"),
+    // The older form is for routers that have VRFs of IPv4 alone.
+    vrf: restOf(block, "vrf forwarding") ?? restOf(block, "ip vrf forwarding"),
+    aggregate: aggregateIn(lines),
+    families: familiesIn(lines),
     holds: subnetsOf(lines.map(subnetIn)),
   };
+}
+
+function aggregateIn(lines: readonly string[]): string | undefined {
+  const found = lines.map((line) => /^channel-group (\d{1,4})\b/.exec(line)?.[1]);
+  const number = found.find((one) => one !== undefined);
+  return number === undefined ? undefined : `Port-channel${number}`;
 }
 
 const windowDefault = 64;
@@ -214,6 +242,7 @@ function neighbourOf(
   return {
     address,
     vrf,
+    asn: own.find(({ words }) => words[2] === "remote-as")?.words[3],
     isShut: own.some(({ words }) => words[2] === "shutdown"),
     families: [...new Set(families)],
     maps: { in: map("in"), out: map("out") },
@@ -243,11 +272,12 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
 }
 
 /**
- * Returns the port behind which a neighbour is, by its subnet; units of a port count as the port.
+ * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an
+ * aggregate with no other member, count as the port.
  */
 export function portOf(config: XeConfig, { address, vrf }: Neighbour): PortName | undefined {
   for (const [name, one] of config.interfaces) {
-    const port = portOfUnit(name);
+    const port = onlyPortUnder(name, config.aggregates, isPort);
     if (port !== undefined && one.vrf === vrf && one.holds(address)) return port;
   }
   return undefined;

@@ -4,18 +4,20 @@
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
-import { Cli, type CliPlatform, commentMark, isToken, line } from "../transport/cli.ts";
-import { ping, routeMap } from "./commands.ts";
+import { Cli, isToken, line } from "../transport/cli.ts";
+import { ping, routeMap, routeTo } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
 import {
@@ -23,14 +25,23 @@ import {
   askConfig,
   askPorts,
   askTunnels,
+  type Observing,
   observe,
   queryOf,
   type XeQuery,
 } from "./observation.ts";
-import { planChange, planOf, type Surroundings } from "./plan.ts";
-import { capabilitiesOf, enablingOf, shutForKey } from "./quirks.ts";
+import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
+import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
-import { hasArchive, isAccounted, isLocked, readRouteTo, readSoftware } from "./system-parsers.ts";
+import {
+  type Boot,
+  readAccounting,
+  readArchive,
+  readLock,
+  readRouteTo,
+  readSoftware,
+} from "./system-parsers.ts";
+import { terminal } from "./terminal.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 
@@ -50,45 +61,15 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const noises = [
-  "Enter configuration commands, one per line",
-  String.raw`Building configuration\.\.\.`,
-  "Rollback Confirmed Change: ",
-  // Lines that are logged to terminals.
-  String.raw`[*.]?[A-Z][a-z]{2} [ \d]\d .{8,24}: %[A-Z0-9_]+-\d-`,
-];
-
-/** Beginnings of lines that look like a refusal and are a reply. */
-const harmless = [
-  "no rollback confirmed change pending",
-  "(?:there are )?no (?:active )?mka ",
-  "bgp not active",
-  // Printed when a tunnel is removed.
-  "not all config may be removed",
-  "(?:warning|info|note)\\b",
-];
-
-const platform: CliPlatform = {
-  prompt: /^(?<host>[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,120}\))?[>#]) ?$/,
-  pager: /^ ?--More-- ?$/,
-  question: /(?:\[(?:confirm|yes|no|y|n)(?:\/(?:yes|no|y|n))?\]:?|[Pp]assword:) ?$/,
-  marks: [
-    { pattern: /^%? ?Configuration mode (?:is )?locked/i, code: "device.locked" },
-    { pattern: new RegExp(`^%(?! ?(?:${harmless.join("|")}))`, "i"), code: "device.rejected" },
-    { pattern: /^(?:Error:|Command rejected|Rollback aborted)/i, code: "device.rejected" },
-  ],
-  noise: new RegExp(`^(?:${noises.join("|")})`),
-  preparation: ["enable", "terminal length 0", "terminal width 0"],
-  mark: commentMark,
-};
-
 /** Lines are stored here until the commit, because the router has no candidate. */
-class XeSession implements Session {
+class XeSession implements Session, Observing {
   readonly cli: Cli;
+  boot: Boot | undefined;
   staged: Staged | undefined;
 
-  constructor(cli: Cli) {
+  constructor(cli: Cli, boot: Boot | undefined) {
     this.cli = cli;
+    this.boot = boot;
   }
 
   get where(): string {
@@ -111,36 +92,41 @@ interface Staged {
   readonly isTimed: boolean;
 }
 
-const dialect: Dialect<XeSession> = {
+/** Its requests. */
+export const dialect: Dialect<XeSession> = {
   name: "iosxe",
   offers,
   channel: "shell",
-  async open(channel, { where, entropy }, signal) {
-    return new XeSession(await Cli.open(channel, { platform, where, entropy }, signal));
+  async open(channel, { where, entropy, before }, signal) {
+    const cli = await Cli.open(channel, { platform: terminal, where, entropy }, signal);
+    return new XeSession(cli, before?.boot);
   },
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);
     const software = await query.needed(query.result("version", readSoftware));
-    const archive = await query.result("archive", hasArchive);
+    const archive = await query.result("archive", readArchive);
     return capabilitiesOf(offers, software, "value" in archive && archive.value);
   },
-  observe: ({ cli }, about, signal) => observe(cli, about, signal),
-  async routeTo({ cli }, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  observe,
+  async routesTo({ cli }, address, signal) {
+    const query = queryOf(cli, signal);
+    const config = await configOf(query);
+    const vrfs = vrfsFor(address, config.interfaces);
+    const queries = vrfs.map((vrf) => () => query.result(routeTo(address, vrf), readRouteTo));
+    return await portsTowards(queries, config.aggregates);
   },
   async probe({ cli }, port, count, signal) {
     const query = queryOf(cli, signal);
     const [one] = neighboursOn(await configOf(query), port);
-    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), readPing);
+    const read = (text: string) => readPing(text, { address: one?.address, count });
+    return await pingFarEnd(query, port, one && ping(one.address, one.vrf, count), read);
   },
   async commits({ cli }, signal) {
     const query = queryOf(cli, signal);
     return (await query.needed(askCommits(query))).records;
   },
   async lock({ cli }, signal) {
-    const lock = await queryOf(cli, signal).result("lock", isLocked);
+    const lock = await queryOf(cli, signal).result("lock", readLock);
     // If the reply is unknown, a session that has locked the configuration shows when the first
     // line is entered.
     if ("why" in lock || !lock.value) return;
@@ -185,7 +171,9 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
     routeMaps: await routeMapsFor(work.change, config, query),
   };
-  const rendered = planChange(portsOf(work.change), around).map(({ before, after }) =>
+  const changed = planChange(portsOf(work.change), around);
+  if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
+  const rendered = changed.map(({ before, after }) =>
     renderChange(before, after, around, enablingOf(software)),
   );
   const readAll = () => query.needed(askTunnels(query));
@@ -223,7 +211,7 @@ async function routeMapsFor(
  * too.
  */
 async function refuseAccounted(query: XeQuery): Promise<void> {
-  if (!(await query.needed(query.result("accounting", isAccounted)))) return;
+  if (!(await query.needed(query.result("accounting", readAccounting)))) return;
   const text = "it records commands elsewhere, so a key too (aaa accounting commands, no hidekeys)";
   throw failed("device.rejected", text, query.where);
 }

@@ -1,7 +1,7 @@
 // Counters as IOS XE reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
 
 /**
  * Reads the port's counters of MKPDUs: one page for each key, summed. The reason of a failed MKPDU
@@ -11,37 +11,50 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
   const pages = text
     .split(/^MKPDU Statistics$/m)
     .slice(1)
-    .map(fieldsOf);
+    .map(countersOf);
   const sent = sumOf(pages, "MKPDUs Transmitted");
   const received = sumOf(pages, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;
   return { sent, received, icvFailed: undefined, unknownCkn: undefined, replayed: undefined };
 }
 
-/** Reads the counters of the SecY and its channels. */
+/**
+ * Reads the counters of the SecY and its channels. A counter of a channel outside a channel belongs
+ * to one whose heading was lost. Both counters of a transmit channel, and that of valid frames of a
+ * receive channel, are always printed: without one of them the reply is not understood.
+ */
 export function readFrames(
   text: string,
   nextPn: bigint | undefined,
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
-  const [secyText = "", ...others] = text.split(/^ ?(?=Controlled Port|Transmit SC|Receive SA)/m);
-  const secy = fieldsOf(secyText);
+  const [secyText = "", ...others] = text.split(
+    /^ {0,8}(?=Controlled Port|Transmit SC|Receive SA)/m,
+  );
+  const secy = countersOf(secyText);
   const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
-    others.filter((one) => one.startsWith(head)).map(fieldsOf);
+    others.filter((one) => one.startsWith(head)).map(countersOf);
   const transmit = parts("Transmit SC");
   const receive = parts("Receive SA");
+  const isMixed = [secyText, ...others].some(
+    (one) => !one.startsWith("Receive SA") && /^ {0,8}In Pkts /m.test(one),
+  );
   const encrypted = sumOf(transmit, "Out Pkts Encrypted");
-  if (encrypted === undefined) return undefined;
+  const integrityOnly = sumOf(transmit, "Out Pkts Protected");
+  const rxOk = receive.length === 0 ? 0n : sumOf(receive, "In Pkts OK");
+  if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
+  if (rxOk === undefined) return undefined;
   const invalid = sumOf(receive, "In Pkts Invalid");
   const notValid = sumOf(receive, "In Pkts Not Valid");
   return {
-    txProtected: encrypted + (sumOf(transmit, "Out Pkts Protected") ?? 0n),
+    // "Out Pkts Protected" counts frames that are only authenticated: their data is readable.
+    txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "Egress Too Long Pkts"),
-    rxOk: sumOf(receive, "In Pkts OK") ?? 0n,
+    rxOk,
     rxClear: clearOf(counterIn(secy, "Ingress Untag Pkts"), mkpdus),
     rxBadTag: counterIn(secy, "Ingress Bad Tag Pkts"),
-    rxNotValid: notValid === undefined ? invalid : notValid + (invalid ?? 0n),
+    rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,
     rxLate: sumOf(receive, "In Pkts Late"),
     rxNoSci: counterIn(secy, "Ingress No SCI Pkts"),
     rxUnknownSci: counterIn(secy, "Ingress Unknown SCI Pkts"),
@@ -53,7 +66,7 @@ export function readFrames(
 
 /** Reads the packet number of the SA that transmits; undefined while there is none. */
 export function readNextPn(text: string): { readonly nextPn: bigint | undefined } | undefined {
-  if (!/^ {0,4}Capabilities:/m.test(text)) return undefined;
+  if (!/^ {0,4}Capabilities:? *$/m.test(text)) return undefined;
   const transmit = text.split(/^ ?Transmit SA:/m)[1]?.split(/^ ?Receive SC:/m)[0] ?? "";
-  return { nextPn: counterIn(fieldsOf(transmit), "Next PN") };
+  return { nextPn: counterIn(countersOf(transmit), "Next PN") };
 }

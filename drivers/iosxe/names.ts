@@ -1,6 +1,5 @@
 // The names of our own objects in a configuration of IOS XE.
 
-import type { PortName } from "#hal/model.ts";
 import { portNames } from "../platform/cisco-config.ts";
 
 /**
@@ -20,20 +19,19 @@ const kinds: Readonly<Record<string, string>> = {
 /** A management port has a single number. */
 export const { isPort, ownName } = portNames(kinds, /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,3})$/);
 
-/** Returns the port of a logical interface. */
-export function portOfUnit(name: string): PortName | undefined {
-  const port = name.replace(/\.\d{1,10}$/, "");
-  return isPort(port) ? port : undefined;
-}
-
 const drainPrefix = "linkseal-drain-";
 
 /**
  * Returns the name of the route map that drains one neighbour; it contains the name of the one that
- * it replaces.
+ * it replaces. Route maps belong to the whole router, and one address may be in several VRFs.
  */
-export function drainMap(way: "in" | "out", address: string, own: string | undefined): string {
-  const name = `${drainPrefix}${way}-${address.replaceAll(":", "-")}`;
+export function drainMap(
+  way: "in" | "out",
+  { address, vrf }: { readonly address: string; readonly vrf: string | undefined },
+  own: string | undefined,
+): string {
+  const instance = vrf === undefined ? "" : `${vrf}-`;
+  const name = `${drainPrefix}${way}-${instance}${address.replaceAll(":", "-")}`;
   return own === undefined ? name : `${name}@${own}`;
 }
 

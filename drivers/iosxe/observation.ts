@@ -2,29 +2,31 @@
 // known or unknown.
 
 import { createHash } from "node:crypto";
-import type { DeviceState, PortName } from "#hal/model.ts";
+import type { ControlPlane, DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, CommitRecord } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, familiesOf, received } from "./commands.ts";
-import { type ConfigTexts, portOf, readConfig, type XeConfig } from "./config.ts";
+import { type ConfigTexts, filteredLines, portOf, readConfig, type XeConfig } from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
 import {
+  type Boot,
+  bootOf,
   commitsOf,
-  peerKey,
   readMark,
   readPeers,
   readSoftware,
   readTimer,
+  type Software,
 } from "./system-parsers.ts";
 import { readTunnels, type XeTunnels } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
@@ -33,7 +35,8 @@ export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, command,
 
 export type XeQuery = ReturnType<typeof queryOf>;
 
-const asIs = (text: string): string => text;
+/** Names the configuration in errors: it is read by several commands. */
+const configQuery = '"show running-config"';
 
 /** A configuration, and the texts that are equal for equal configurations. */
 interface ReportedConfig {
@@ -46,21 +49,22 @@ export async function askConfig(
   clock: QueryResult<WallTime>,
 ): Promise<QueryResult<ReportedConfig>> {
   const texts = together({
-    macsec: await query.result("macsecConfig", asIs),
-    bgp: await query.result("bgpConfig", asIs),
+    macsec: await query.result("macsecConfig", filteredLines),
+    bgp: await query.result("bgpConfig", filteredLines),
   });
-  return readOf(texts, (all) => {
+  const read = (all: ConfigTexts) => {
     const config = readConfig(all, "value" in clock);
     return config && { config, texts: all };
-  });
+  };
+  return readOf(texts, read, configQuery);
 }
 
 export async function askTunnels(query: XeQuery): Promise<QueryResult<XeTunnels>> {
   const names = ["tunnelInterfaces", "ikeConfig", "ipsecConfig"] as const;
   const [interfaces = unasked, ike = unasked, ipsec = unasked] = await inTurn(
-    names.map((name) => () => query.result(name, asIs)),
+    names.map((name) => () => query.result(name, filteredLines)),
   );
-  return readOf(together({ interfaces, ike, ipsec }), readTunnels);
+  return readOf(together({ interfaces, ike, ipsec }), readTunnels, configQuery);
 }
 
 /** The result of every query after one that failed. */
@@ -74,15 +78,29 @@ interface Commits {
 export async function askCommits(query: XeQuery): Promise<QueryResult<Commits>> {
   const timer = await query.result("rollbackTimer", readTimer);
   if ("why" in timer) return timer;
-  return await query.result("mark", (mark) => {
-    return { records: commitsOf(timer.value, readMark(mark)), mark };
+  return await query.result("mark", (text) => {
+    const mark = filteredLines(text);
+    return mark === undefined
+      ? undefined
+      : { records: commitsOf(timer.value, readMark(mark)), mark };
   });
 }
 
 export const askPorts = (query: XeQuery) =>
   query.result("interfaces", (text) => readInterfaces(text, isPort));
 
-export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
+/** A session, and the boot that it reported the last time. */
+export interface Observing {
+  readonly cli: Cli;
+  boot: Boot | undefined;
+}
+
+export async function observe(
+  session: Observing,
+  about: Asked,
+  signal: AbortSignal,
+): Promise<DeviceState> {
+  const { cli } = session;
   const at = about.clock.now();
   const query = queryOf(cli, signal);
   const clock = await query.result("clock", readClock);
@@ -93,13 +111,13 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const pages = await query.result("mkaSessions", readSessions);
   const peers = await query.result("neighbours", readPeers);
   const config = readOf(reported, (all) => all.config);
-  const hasMacsec = ({ interfaces }: XeConfig, port: PortName): boolean =>
-    interfaces.get(port)?.macsec.isEnabled === true;
   const countersOf = (port: PortName) => askCounters(query, port);
-  const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
+  const ports = { config, physical, clock, pages, portsWithMacsec, planOf, isUnread, countersOf };
   return await stateOf(about, {
     at,
-    control: reading(together({ clock, software, commits, reported }), at, controlOf),
+    control: reading(together({ clock, software, commits, reported }), at, (results) =>
+      controlOf(session, results),
+    ),
     macsec: await portStates(ports, at),
     tunnels: async () =>
       await tunnelsOf(await askTunnels(query), cli.where, async (own, names) => {
@@ -120,33 +138,42 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
           ),
         ),
       session: ({ address, vrf, port }, all) =>
-        bgpSession(port, address, all.get(peerKey(vrf, address))),
+        bgpSession(placeOf(port, address, vrf), all.get(peerKey(vrf, address))),
     }),
   });
 }
+
+const portsWithMacsec = ({ interfaces }: XeConfig): readonly PortName[] =>
+  [...interfaces].flatMap(([name, { macsec }]) => (macsec.isEnabled && isPort(name) ? [name] : []));
 
 async function askCounters(query: XeQuery, port: PortName) {
   const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
   const reported = "value" in mkpdus ? mkpdus.value : undefined;
   const status = await query.result("secyStatus", readNextPn, port);
   const nextPn = "value" in status ? status.value.nextPn : undefined;
-  const read = (text: string) => readFrames(text, nextPn, reported);
+  const read = (text: string) =>
+    isPageOf(port, text) ? readFrames(text, nextPn, reported) : undefined;
   return { mkpdus, frames: await query.result("secyStatistics", read, port) };
 }
 
 interface ControlResults {
   readonly clock: WallTime;
-  readonly software: { readonly boot: string | undefined };
+  readonly software: Software;
   readonly commits: Commits;
   readonly reported: ReportedConfig;
 }
 
-function controlOf({ clock, software: { boot }, commits, reported }: ControlResults) {
+function controlOf(
+  session: Observing,
+  { clock, software, commits, reported }: ControlResults,
+): ControlPlane | undefined {
+  const boot = bootOf(software, clock, session.boot);
   if (boot === undefined) return undefined;
+  session.boot = boot;
   // The last change of another session has a time of its own, which a boot removes.
   const id = createHash("sha256").update(commits.mark);
   for (const text of Object.values(reported.texts)) id.update(`\n${text}`);
   const configId = id.digest("hex").slice(0, 24);
   const commitPending = commits.records[0]?.isPending === true;
-  return { wall: clock, bootId: boot, configId, commitPending };
+  return { wall: clock, bootId: boot.id, configId, commitPending };
 }

@@ -4,6 +4,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf } from "../platform/cisco-chains.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
+import { aggregateWith } from "../platform/egress.ts";
 import {
   type Changed,
   type OperationOf,
@@ -109,6 +110,22 @@ export function planChange(
   });
 }
 
+/**
+ * Refuses the first MACsec of a member of a port channel: the router does not remove it from a
+ * member, so neither its timer nor anything else could take the change back.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
+export function refuseFirstOnMember(
+  { before, after }: Changed<PortPlan>,
+  around: Pick<Surroundings, "config" | "work">,
+): void {
+  const aggregate = aggregateWith(around.config.aggregates, after.port);
+  const isFirst = before.settings === undefined && after.settings !== undefined;
+  if (aggregate === undefined || !isFirst) return;
+  const why = `it is a member of ${aggregate.name}, from which the router does not remove MACsec`;
+  throw rejected(around, after.port, `${why}: configure MACsec before the port joins`);
+}
+
 function refuseDrain(
   operation: OperationOf<"port.drain" | "port.restore">,
   around: Surroundings,
@@ -126,9 +143,12 @@ function refuseDrain(
  * Returns why a neighbour cannot be drained. A route map of IOS XE cannot call another, so ours
  * repeats the operator's.
  */
-function whyNoMap({ vrf, maps, inherits }: Neighbour, around: Surroundings): string | undefined {
-  if (vrf !== undefined) return "is in a VRF; it is drained only by peeringShutdown";
+function whyNoMap(neighbour: Neighbour, around: Surroundings): string | undefined {
+  const { vrf, asn, maps, inherits } = neighbour;
   if (inherits) return "takes its policy from a group or a template";
+  if (vrf !== undefined && !(asn !== undefined && isToken(vrf) && !vrf.includes("@"))) {
+    return "is in a VRF whose routes cannot be exchanged again by a command";
+  }
   const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
   const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
   return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;

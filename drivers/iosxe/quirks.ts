@@ -6,7 +6,14 @@ import { dotted, type Quirk, quirksIn } from "../platform/quirks.ts";
 import { line } from "../transport/cli.ts";
 import type { Software } from "./system-parsers.ts";
 
-type Had = "fallbackChain" | "disableSci" | "ssciBySci" | "networkLink" | "ipsec";
+type Had =
+  | "fallbackChain"
+  | "disableSci"
+  | "ssciBySci"
+  | "networkLink"
+  | "ipsec"
+  /** MACsec is removed only from a port that is no member of a port channel. */
+  | "memberKeepsMacsec";
 
 /**
  * Under extended packet numbers a change of the key, its name or the suite leaves entries of old
@@ -55,6 +62,13 @@ const quirks: readonly Quirk<Had>[] = [
     source: "cisco.com, Security Configuration Guide for Catalyst 9500: macsec network-link",
   },
   {
+    platform: catalyst,
+    from: "0",
+    what: "memberKeepsMacsec",
+    source:
+      "cisco.com, Security Configuration Guide for Catalyst 9500, 17.3.x: restrictions for MACsec",
+  },
+  {
     platform: router,
     from: "16.12.1",
     what: "ipsec",
@@ -70,6 +84,11 @@ const has = ({ platform, version }: Software, what: Had): boolean =>
 /** Returns the command that turns MACsec on at a port. */
 export function enablingOf(software: Software): Command {
   return has(software, "networkLink") ? line`macsec network-link` : line`macsec`;
+}
+
+/** Returns whether the first MACsec of a member of a port channel could not be taken back. */
+export function keepsOnMember(software: Software): boolean {
+  return has(software, "memberKeepsMacsec");
 }
 
 /** Returns what IOS XE offers at most, less what this router lacks or is not configured for. */

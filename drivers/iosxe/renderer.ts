@@ -171,9 +171,15 @@ function renderDrains(
       ...ends.flatMap((means) => endOf(means, one, as)),
       ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
     ]),
-    operations: hasPrepend ? neighbours.map(({ address }) => refresh(address)) : [],
+    operations: hasPrepend ? refreshing(neighbours) : [],
     lines,
   };
+}
+
+/** Returns each command once: neighbours of one AS in one VRF share it. */
+function refreshing(neighbours: readonly Neighbour[]): readonly Command[] {
+  const commands = neighbours.map((one) => refresh(one));
+  return [...new Map(commands.map((one) => [preview(one), one])).values()];
 }
 
 const ways = ["out", "in"] as const;
@@ -193,7 +199,7 @@ function beginningOf(
     case "gracefulShutdown":
       return [];
     case "prepend": {
-      const name = (way: Way): string => drainMap(way, address, maps[way]);
+      const name = (way: Way): string => drainMap(way, neighbour, maps[way]);
       return [
         ...ways.flatMap((way) => mapBlocks(name(way), way, as, routeMaps.get(maps[way] ?? ""))),
         ...inFamilies(
@@ -268,11 +274,9 @@ function atHome({ address, vrf }: Neighbour, as: string, ...commands: Command[])
 }
 
 /** Makes a block in each mode in which the neighbour's routes are configured. */
-function inFamilies(
-  { address, families }: Neighbour,
-  as: string,
-  ...commands: Command[]
-): readonly Block[] {
+function inFamilies(neighbour: Neighbour, as: string, ...commands: Command[]): readonly Block[] {
+  const { address, vrf, families } = neighbour;
+  if (vrf !== undefined) return [atHome(neighbour, as, ...commands)];
   const home = line`router bgp ${as}`;
   const within = families.length === 0 ? [] : [line`address-family ${versionOf(address)}`];
   return [inModes([home, ...within], ...commands)];

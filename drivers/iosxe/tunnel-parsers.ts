@@ -1,6 +1,6 @@
 // The SAs that IOS XE reports. Undefined = nothing in the reply is understood.
 
-import { isIPv4 } from "node:net";
+import { isIP, isIPv4 } from "node:net";
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { QueryResult } from "../platform/query-result.ts";
@@ -16,34 +16,64 @@ export interface IkeSa {
 }
 
 const rowMax = 200;
+const ikeStates = ["READY", "IN-NEG", "DELETE"];
+/** An address with a port, of IPv4 or IPv6. */
+const endPattern = /^([0-9a-fA-F.:]{2,45})\/\d{1,5}$/;
 
-/** Reads a row for each SA; the lines below a row are not needed. */
+/**
+ * Reads a row for each SA, and for one of IPv6 the two rows below it; other rows below an SA are
+ * not needed.
+ */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
-  const isNothing = /^(?: *IPv[46] Crypto IKEv2 {1,4}SA *|\s*)$/.test(text.trim());
-  if (!isNothing && !/^ *Tunnel-id {1,20}Local\b/m.test(text)) return undefined;
+  const rows = text.split("\n");
+  if (text.trim() === "") return [];
+  // The heading of IPv6 follows the SAs of IPv4: without it, some of them may be cut off.
+  const headings = rows.flatMap(
+    (row) => /^ *(IPv[46]) Crypto IKEv2 {1,4}SA *$/.exec(row)?.[1] ?? [],
+  );
+  if (headings.join() !== "IPv4,IPv6") return undefined;
+  const isNothing = rows.every((row) => /^(?: *IPv[46] Crypto IKEv2 {1,4}SA)? *$/.test(row));
+  if (!isNothing && !/^ *Tunnel-id {1,20}(?:Local|fvrf)\b/m.test(text)) return undefined;
   const sas: IkeSa[] = [];
-  for (const row of text.split("\n")) {
-    if (!/^ *\d{1,10} +\d{1,3}(?:\.\d{1,3}){3}\//.test(row)) continue;
-    const [, ...ends] = row.length > rowMax ? [] : row.trim().split(/ +/);
-    const [local = "", remote = ""] = ends.map((end) => /^([\d.]+)\/\d+$/.exec(end)?.[1] ?? "");
-    const status = ends[3];
-    if (!isIPv4(local) || !isIPv4(remote) || ends.length !== 4) return undefined;
-    sas.push({ localAddress: local, remoteAddress: remote, isReady: status === "READY" });
+  for (const [index, row] of rows.entries()) {
+    if (!/^ *\d{1,10} /.test(row)) continue;
+    const [, ...words] = row.length > rowMax ? [] : row.trim().split(/ +/);
+    const below = rows.slice(index + 1, index + 3);
+    const sa = words.length === 2 ? ikeSaOf([...endsIn(below), ...words]) : ikeSaOf(words);
+    if (sa === undefined) return undefined;
+    sas.push(sa);
   }
   return sas;
 }
 
+/** Returns the two ends of an SA of IPv6, which have a row each. */
+const endsIn = (rows: readonly string[]): readonly string[] =>
+  ["Local", "Remote"].map((name, index) => {
+    const [label, end = ""] = rows[index]?.trim().split(/ +/) ?? [];
+    return label === name ? end : "";
+  });
+
+/** `words`: both ends, the VRFs, the state. */
+function ikeSaOf(words: readonly string[]): IkeSa | undefined {
+  const [local = "", remote = ""] = words.map((end) => endPattern.exec(end)?.[1] ?? "");
+  const status = words[3] ?? "";
+  if (isIP(local) === 0 || isIP(remote) === 0) return undefined;
+  if (words.length !== 4 || !ikeStates.includes(status)) return undefined;
+  return { localAddress: local, remoteAddress: remote, isReady: status === "READY" };
+}
+
+/** What is reported of one interface. */
 export interface Flow {
   readonly sent: bigint;
   readonly received: bigint;
   /** undefined = one of them is not understood. */
-  readonly sas: readonly ReportedSa[] | undefined;
+  readonly sas: readonly PhasedSa[] | undefined;
 }
 
-interface ReportedSa extends Omit<IpsecSa, "packets" | "sequence" | "phase"> {
+type PhasedSa = Omit<IpsecSa, "packets" | "sequence">;
+
+interface ReportedSa extends Omit<PhasedSa, "phase"> {
   readonly isActive: boolean;
-  /** Seconds until it ends. */
-  readonly left: number;
 }
 
 /** Returns the SAs by interface, with the sums of its flows. */
@@ -54,53 +84,80 @@ export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefine
   const flows = new Map<string, Flow>();
   let at: string | undefined;
   let page: string[] = [];
+  let maps = 0;
   const end = (): void => {
-    if (at !== undefined) flows.set(at, joined(flows.get(at), readFlow(page)));
+    // The head of the next interface was lost.
+    const isMixed = maps > 1;
+    // An interface is listed for its flows: one without a flow is cut off.
+    const isFlow = page.some(isOfFlow) || (at !== undefined && !flows.has(at));
+    if (at !== undefined && isFlow) flows.set(at, joined(flows.get(at), readFlow(page), isMixed));
     page = [];
   };
   for (const row of rows) {
     const name = /^interface: (\S{1,64})$/.exec(row)?.[1];
+    if (name === undefined && row.startsWith("interface:")) return undefined;
     // Several flows of one interface follow each other.
     if (name !== undefined || row.startsWith("protected vrf:")) {
-      if (page.some(isOfFlow)) end();
+      if (name !== undefined || page.some(isOfFlow)) end();
       page = [];
-      if (name !== undefined) at = name;
+      if (name !== undefined) {
+        at = name;
+        maps = 0;
+      }
     }
+    if (row.startsWith("Crypto map tag:")) maps += 1;
     page.push(row);
   }
-  if (page.some(isOfFlow)) end();
+  end();
   return flows;
 }
 
 /** A flow without its counters is not understood, rather than left out. */
-const isOfFlow = (row: string): boolean => /^(?:#pkts|spi: |local {1,4}ident)/.test(row);
+const isOfFlow = (row: string): boolean =>
+  /^(?:protected vrf:|#pkts|spi: |local {1,4}ident)/.test(row);
 
-function joined(before: Flow | undefined, next: Flow): Flow {
-  if (before === undefined) return next;
-  const isWhole = before.sas !== undefined && next.sas !== undefined;
+function joined(before: Flow | undefined, next: Flow, isMixed: boolean): Flow {
+  const sas = before === undefined ? [] : before.sas;
+  const all = sas === undefined || next.sas === undefined ? undefined : [...sas, ...next.sas];
+  // A flow that comes twice was not printed for one question.
+  const names = new Set(all?.map(({ spi, direction }) => `${direction} ${spi}`));
   return {
-    sent: before.sent + next.sent,
-    received: before.received + next.received,
-    sas: isWhole ? [...(before.sas ?? []), ...(next.sas ?? [])] : undefined,
+    sent: (before?.sent ?? 0n) + next.sent,
+    received: (before?.received ?? 0n) + next.received,
+    sas: isMixed || names.size !== all?.length ? undefined : all,
   };
 }
 
+/** The last of these lists shows that a flow is not cut off. */
+const lists = ["inbound esp sas:", "outbound esp sas:", "outbound ah sas:"];
+
 function readFlow(rows: readonly string[]): Flow {
-  const count = (what: string): bigint | undefined => {
-    const digits = rows
-      .map((row) => new RegExp(`^#pkts ${what}: (\\d{1,20}),`).exec(row)?.[1])
-      .find((one) => one !== undefined);
-    return digits === undefined ? undefined : BigInt(digits);
-  };
-  const group = rows
-    .map((row) => /^PFS \(Y\/N\): [YN], DH group: (\S{1,20})$/.exec(row)?.[1])
-    .find((one) => one !== undefined);
+  const [sent, received] = [countIn(rows, "encaps"), countIn(rows, "decaps")];
+  const first = (pattern: RegExp): string | undefined =>
+    rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
+  // What a second key exchange adds stands behind the group.
+  const group = first(/^PFS \(Y\/N\): [YN], DH group: ([^\s,]{1,20})(?:, .{1,80})?$/);
+  const spi = first(/^current outbound spi: 0x([0-9A-Fa-f]{1,8})\(\d{1,10}\)$/);
   const reported = sasIn(rows, groupOf(group));
-  const understood = reported.filter((one) => one !== undefined);
-  const [sent, received] = [count("encaps"), count("decaps")];
+  const sas = reported.filter((one) => one !== undefined);
   const isWhole =
-    understood.length === reported.length && sent !== undefined && received !== undefined;
-  return { sent: sent ?? 0n, received: received ?? 0n, sas: isWhole ? understood : undefined };
+    sas.length === reported.length &&
+    sent !== undefined &&
+    received !== undefined &&
+    lists.every((list) => rows.filter((row) => row === list).length === 1);
+  const current = spi === undefined ? undefined : Number.parseInt(spi, 16);
+  return {
+    sent: sent ?? 0n,
+    received: received ?? 0n,
+    sas: isWhole ? phased(sas, current) : undefined,
+  };
+}
+
+/** Returns a counter of packets; undefined = it is missing, or occurs with two values. */
+function countIn(rows: readonly string[], what: string): bigint | undefined {
+  const pattern = new RegExp(`^#pkts ${what}: (\\d{1,20}),`);
+  const [digits, ...others] = new Set(rows.flatMap((row) => pattern.exec(row)?.[1] ?? []));
+  return digits === undefined || others.length > 0 ? undefined : BigInt(digits);
 }
 
 function groupOf(text: string | undefined): string {
@@ -109,12 +166,43 @@ function groupOf(text: string | undefined): string {
   return wordFor(words.dhGroup, text.replace(/^group/, "")) ?? text;
 }
 
+/**
+ * Returns the SAs with their phases; undefined = of two that are active in one direction, it is not
+ * known which one is the newer.
+ */
+function phased(
+  sas: readonly ReportedSa[],
+  current: number | undefined,
+): readonly PhasedSa[] | undefined {
+  const newest = new Map<IpsecSa["direction"], ReportedSa>();
+  for (const direction of ["in", "out"] as const) {
+    const active = sas.filter((sa) => sa.isActive && sa.direction === direction);
+    const used = direction === "out" ? active.find(({ spi }) => spi === current) : undefined;
+    const found = used ?? lastToEnd(active);
+    if (found !== undefined) newest.set(direction, found);
+    else if (active.length > 0) return undefined;
+  }
+  return sas.map(({ isActive, ...sa }): PhasedSa => {
+    const isNewest = newest.get(sa.direction)?.spi === sa.spi;
+    return { ...sa, phase: isActive ? (isNewest ? "installed" : "rekeyed") : "deleting" };
+  });
+}
+
+/** Returns the SA that ends last; undefined = there is none, or it is not known which one. */
+function lastToEnd(active: readonly ReportedSa[]): ReportedSa | undefined {
+  const [last, ...others] = active.toSorted((a, b) => (b.endsInMs ?? 0) - (a.endsInMs ?? 0));
+  const isLast = others.every(({ endsInMs }) => (endsInMs ?? 0) < (last?.endsInMs ?? 0));
+  const isKnown = others.length === 0 || active.every(({ endsInMs }) => endsInMs !== undefined);
+  return isLast && isKnown ? last : undefined;
+}
+
 function sasIn(rows: readonly string[], dhGroup: string): readonly (ReportedSa | undefined)[] {
   const found: (ReportedSa | undefined)[] = [];
   let direction: IpsecSa["direction"] | undefined;
   let page: string[] = [];
   const end = (): void => {
-    if (direction !== undefined && page.length > 0) found.push(saOf(page, direction, dhGroup));
+    // An SA of AH, or one that no list precedes, is not understood.
+    if (page.length > 0) found.push(direction && saOf(page, direction, dhGroup));
     page = [];
   };
   for (const row of rows) {
@@ -136,57 +224,94 @@ function saOf(
   direction: IpsecSa["direction"],
   dhGroup: string,
 ): ReportedSa | undefined {
-  const first = (pattern: RegExp): string | undefined =>
-    rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
-  const digits = first(/^spi: 0x([0-9A-Fa-f]{1,8})\(\d{1,10}\)$/);
-  const transforms = espOf(first(/^transform: ([\w -]{2,80}?) ?,$/), "");
-  const left = first(/remaining key lifetime \(k?\/?sec\): \(?(?:\d{1,12}\/)?(\d{1,10})\)?$/);
-  const status = first(/^Status: ([A-Z]+)/);
-  const replay = first(/^replay detection support: ([YN])\b/);
-  if (digits === undefined || transforms === undefined || status === undefined) return undefined;
+  const only = (pattern: RegExp): string | undefined => {
+    const found = rows.flatMap((row) => pattern.exec(row)?.[1] ?? []);
+    return found.length === 1 ? found[0] : undefined;
+  };
+  const spi = spiOf(rows[0] ?? "");
+  const transforms = espOf(only(/^transform: ([\w -]{2,80}?) ?,$/), "");
+  const life = lifeOf(only(/^sa timing: remaining key lifetime (.{1,60})$/) ?? "");
+  const status = only(/^Status: ([A-Z]+)\b/);
+  const replay = only(/^replay detection support: ([YN])\b/);
+  if (spi === undefined || transforms === undefined || life === undefined) return undefined;
+  if (status === undefined) return undefined;
   return {
-    spi: Number.parseInt(digits, 16),
+    spi,
     direction,
     transforms: { ...transforms, dhGroup },
     ...(direction === "out" || replay === undefined
       ? {}
       : { antiReplay: replay === "Y" ? "on" : "off" }),
     isActive: status === "ACTIVE",
-    left: Number(left ?? 0),
-    ...(left === undefined ? {} : { endsInMs: Number(left) * 1_000 }),
+    ...life,
   };
 }
+
+/** Reads `spi: 0xA2(162)`; both numbers must be equal. */
+function spiOf(row: string): number | undefined {
+  const [, hex = "", decimal] = /^spi: 0x([0-9A-Fa-f]{1,8})\((\d{1,10})\)$/.exec(row) ?? [];
+  const spi = Number.parseInt(hex, 16);
+  return spi === Number(decimal) ? spi : undefined;
+}
+
+/** Reads how long an SA still lives, in one of the forms that releases print. */
+function lifeOf(text: string): Pick<IpsecSa, "endsInMs"> | undefined {
+  if (text === "is not applicable") return {};
+  const [, beside, alone] =
+    /^(?:\(k\/sec\): \(\d{1,12}\/(\d{1,10})\)|\(sec\): (\d{1,10}))$/.exec(text) ?? [];
+  const seconds = beside ?? alone;
+  if (seconds !== undefined) return { endsInMs: Number(seconds) * 1_000 };
+  const [, hours = "0", minutes] = /^(?:(\d{1,6}) hours?, )?(\d{1,2}) mins?$/.exec(text) ?? [];
+  if (minutes === undefined) return undefined;
+  return { endsInMs: (Number(hours) * 60 + Number(minutes)) * 60_000 };
+}
+
+const way = String.raw`is directly connected, \S{1,64}|\[\d{1,3}/\d{1,10}\] via \S.{0,80}`;
+const network = String.raw`S[* ][ %+]{1,12}([\d.]{7,15})(?:/(\d{1,2}))?`;
+const routeRow = new RegExp(`^${network}(?: (?:${way}))?$`);
+/** Another path of the route above, or the rest of its row. */
+const pathRow = new RegExp(`^ {2,60}(?:${way})$`);
 
 /** Returns those static routes in use that lead into a tunnel. */
 export function readTunnelRoutes(
   text: string,
   names: ReadonlyMap<string, string>,
 ): readonly Route[] | undefined {
-  if (!/^(?:Codes: |S[* ]|Gateway of last resort )/m.test(text) && text.trim() !== "") {
-    return undefined;
-  }
+  // It follows the legend of the codes: without it, the routes are cut off.
+  if (!/^Gateway of last resort is \S/m.test(text)) return undefined;
   let length: string | undefined;
   let prefix: string | undefined;
   const routes: Route[] = [];
-  for (const row of text.split("\n")) {
+  let isHeading = false;
+  const rows = text.split("\n");
+  const begin = rows.findIndex(
+    (row) => /^(?:S[* ][ %+]|Gateway of last resort )/.test(row) || pathRow.test(row),
+  );
+  for (const row of begin < 0 ? [] : rows.slice(begin)) {
+    if (/^ *$|^Gateway of last resort /.test(row)) continue;
     // For networks of one length, the line above them has the length.
-    const head = /^ {1,8}[\d.]{7,15}\/(\d{1,2}) is subnetted, /.exec(row)?.[1];
-    if (head !== undefined) length = head;
-    if (/ is variably subnetted, /.test(row)) length = undefined;
-    if (/^S\W/.test(row)) {
-      const [, address = "", own] =
-        /^S[* ][ %+]{1,12}([\d.]{7,15})(?:\/(\d{1,2}))?(?: |$)/.exec(row) ?? [];
+    const [, one, variably] =
+      /^ {1,8}[\d.]{7,15}(?:\/(\d{1,2}))? is (variably )?subnetted, /.exec(row) ?? [];
+    if (one !== undefined || variably !== undefined) {
+      length = variably === undefined ? one : undefined;
+      isHeading = true;
+      continue;
+    }
+    isHeading = false;
+    const [isRoute, address = "", own] = routeRow.exec(row) ?? [];
+    if (isRoute !== undefined) {
       const bits = own ?? length;
       if (!isIPv4(address)) return undefined;
       prefix = bits === undefined ? undefined : `${address}/${bits}`;
-    }
-    const out = / is directly connected, (Tunnel\d{1,10})$/.exec(row)?.[1];
+    } else if (!pathRow.test(row)) return undefined;
+    const out = /\bis directly connected, (Tunnel\d{1,10})$/.exec(row)?.[1];
     const name = names.get(out ?? "");
     if (name === undefined) continue;
     if (prefix === undefined) return undefined;
     routes.push({ prefix, via: { kind: "tunnel", name }, best: true });
   }
-  return routes;
+  // A network is listed for its routes: one without a route is cut off.
+  return isHeading ? undefined : routes;
 }
 
 export interface TunnelResults {
@@ -209,16 +334,9 @@ export function tunnelStates(
 function sasOf({ interface: at }: StandingTunnel, flows: ReadonlyMap<string, Flow>) {
   const flow = flows.get(at);
   if (flow === undefined) return [];
-  const { sas, sent, received } = flow;
-  const longest = { in: 0, out: 0 };
-  for (const { direction, left } of sas ?? []) {
-    longest[direction] = Math.max(longest[direction], left);
-  }
   // Packets are counted by flow, and the SAs of a direction follow each other in it.
-  return sas?.map(({ isActive, left, ...sa }): IpsecSa => {
-    const isNewest = left === longest[sa.direction];
-    const phase = isActive ? (isNewest ? "installed" : "rekeyed") : "deleting";
-    const packets = sa.direction === "in" ? received : sent;
-    return { ...sa, phase, packets, sequence: undefined };
+  return flow.sas?.map((sa): IpsecSa => {
+    const packets = sa.direction === "in" ? flow.received : flow.sent;
+    return { ...sa, packets, sequence: undefined };
   });
 }

@@ -4,7 +4,7 @@
 
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
-import type { Family } from "./config.ts";
+import type { Family, Neighbour } from "./config.ts";
 
 const commands = {
   clock: () => line`show clock`,
@@ -23,7 +23,7 @@ const commands = {
   mkaStatistics: (port) => line`show macsec mka statistics interface ${port}`,
   secyStatistics: (port) => line`show macsec secy stats interface ${port} sc`,
   neighbours: () => line`show bgp neighbors`,
-  routeTo: (address) => line`show route ${address}`,
+  vrfNeighbours: () => line`show bgp vrf all neighbors`,
 } as const satisfies Record<string, (argument: string) => Command>;
 
 export type CommandName = keyof typeof commands;
@@ -41,11 +41,31 @@ export function command(name: CommandName, mode: string, argument = "none"): Com
 const inMode = (asked: Command, mode: string): Command =>
   mode === "#" ? asked : ["do ", ...asked];
 
+type Peer = Pick<Neighbour, "address" | "vrf">;
+
 /** Names the family, because the default is that of the session, which is normally IPv4. */
-export function received(family: Family, peer: string, mode: string): Command {
-  return inMode(line`show bgp ${family} unicast neighbors ${peer} routes`, mode);
+export function received(family: Family, { address, vrf }: Peer, mode: string): Command {
+  return inMode(
+    vrf === undefined
+      ? line`show bgp ${family} unicast neighbors ${address} routes`
+      : line`show bgp vrf ${vrf} ${family} unicast neighbors ${address} routes`,
+    mode,
+  );
 }
 
-export function ping(address: string, count: number): Command {
-  return line`ping ${address} count ${count} timeout 1`;
+/** Names the family for the same reason. */
+export function routeTo(address: string, vrf: string | undefined, mode: string): Command {
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  return inMode(
+    vrf === undefined
+      ? line`show route ${family} ${address}`
+      : line`show route vrf ${vrf} ${family} ${address}`,
+    mode,
+  );
+}
+
+export function ping({ address, vrf }: Peer, count: number): Command {
+  return vrf === undefined
+    ? line`ping ${address} count ${count} timeout 1`
+    : line`ping vrf ${vrf} ${address} count ${count} timeout 1`;
 }

@@ -8,11 +8,13 @@ import {
   type Block,
   blocksOf,
   type CiscoConfig,
+  familiesIn,
   keysIn,
   named,
   restOf,
 } from "../platform/cisco-config.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { subnetsOf } from "../platform/subnet.ts";
 import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
@@ -29,6 +31,11 @@ interface Interface {
   readonly isShut: boolean;
   /** `unread` = MACsec is attached in a way that is not understood. */
   readonly macsec: Attachment | "unread" | undefined;
+  /** undefined = the global table. */
+  readonly vrf: string | undefined;
+  /** The aggregate that it is a member of. */
+  readonly aggregate: string | undefined;
+  readonly families: ReadonlySet<string>;
   readonly holds: (address: string) => boolean;
 }
 
@@ -36,6 +43,8 @@ export type Family = "ipv4" | "ipv6";
 
 export interface Neighbour {
   readonly address: string;
+  /** undefined = the global table. */
+  readonly vrf: string | undefined;
   readonly isShut: boolean;
   /**
    * Families whose routes it may bring: that of its address, and those that it is configured for.
@@ -53,10 +62,15 @@ export interface Maintenance {
 
 const depthMax = 16;
 
-/** Returns undefined if the text contains no such configuration. */
+/**
+ * Returns undefined if the text contains no such configuration, or does not end as a block ends: it
+ * may be cut off.
+ */
 function configurationIn(text: string): readonly Block[] | undefined {
   if (/^%% |^sysmgr/m.test(text)) return undefined;
-  const rows = text.split("\n").filter((row) => !row.trim().startsWith("% No such"));
+  const all = text.trimEnd().split("\n");
+  const rows = all.filter((row) => !row.trim().startsWith("% No such"));
+  if (rows.length === all.length && rows.at(-1) !== "!") return undefined;
   return blocksOf(rows.join("\n"), depthMax - 1, false);
 }
 
@@ -82,8 +96,10 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
   if (!(interfaces && policies && chains && bgp)) return undefined;
   if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
   const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
+  const own = named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface);
   return {
-    interfaces: named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface),
+    interfaces: own,
+    aggregates: aggregatesOf([...own].map(([name, { aggregate }]) => [name, aggregate])),
     policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
     chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
     neighbours: router === undefined ? [] : neighboursIn(router),
@@ -100,9 +116,13 @@ const attachPattern =
 function readInterface(block: Block): Interface {
   const lines = block.children.map(({ line }) => line);
   const macsec = lines.find((line) => /^macsec\b/.test(line));
+  const bundle = /^\d{1,5}/.exec(restOf(block, "bundle id") ?? "")?.[0];
   return {
     isShut: lines.includes("shutdown"),
     macsec: macsec === undefined ? undefined : readAttachment(macsec),
+    vrf: restOf(block, "vrf"),
+    aggregate: bundle === undefined ? undefined : `Bundle-Ether${bundle}`,
+    families: familiesIn(lines),
     holds: subnetsOf(lines.map(subnetIn)),
   };
 }
@@ -162,8 +182,21 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   );
 }
 
+/** Returns the neighbours of the router itself, and those in its VRFs. */
 function neighboursIn(router: Block): readonly Neighbour[] {
-  return router.children.flatMap((one): Neighbour[] => {
+  const inVrfs = router.children.flatMap((one) => {
+    const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
+    return vrf === undefined ? [] : neighboursAt(one.children, vrf, router);
+  });
+  return [...neighboursAt(router.children, undefined, router), ...inVrfs];
+}
+
+function neighboursAt(
+  blocks: readonly Block[],
+  vrf: string | undefined,
+  router: Block,
+): readonly Neighbour[] {
+  return blocks.flatMap((one): Neighbour[] => {
     const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
     const version = isIP(address ?? "");
     if (address === undefined || version === 0) return [];
@@ -173,6 +206,7 @@ function neighboursIn(router: Block): readonly Neighbour[] {
     return [
       {
         address,
+        vrf,
         isShut: childOf(one, "shutdown") !== undefined,
         families: families.filter((family) => {
           return family === `ipv${version}` || configured.has(family);
@@ -199,17 +233,22 @@ function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Famil
   return new Set([...own, ...inherited.flatMap((each) => [...each])]);
 }
 
+type Peer = Pick<Neighbour, "address" | "vrf">;
+
+/** Returns the interface in whose subnet an address of a VRF is; undefined = there is none. */
+export function interfaceTo(config: XrConfig, { address, vrf }: Peer): string | undefined {
+  const all = [...config.interfaces];
+  return all.find(([, one]) => one.vrf === vrf && one.holds(address))?.[0];
+}
+
 /**
- * Returns the port behind which an address is, by its subnet; units of a port count as the port.
+ * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an
+ * aggregate with no other member, count as the port.
  */
-export function portOf(config: XrConfig, address: string): PortName | undefined {
-  for (const [name, { holds }] of config.interfaces) {
-    const port = name.replace(/\.\d+$/, "");
-    if (isPort(port) && holds(address)) return port;
-  }
-  return undefined;
+export function portOf(config: XrConfig, one: Peer): PortName | undefined {
+  return onlyPortUnder(interfaceTo(config, one) ?? "", config.aggregates, isPort);
 }
 
 export function neighboursOn(config: XrConfig, port: PortName): readonly Neighbour[] {
-  return config.neighbours.filter(({ address }) => portOf(config, address) === port);
+  return config.neighbours.filter((one) => portOf(config, one) === port);
 }

@@ -3,22 +3,25 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
+import { vrfsFor } from "../platform/cisco-config.ts";
 import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
-import { Cli, type CliPlatform, line } from "../transport/cli.ts";
-import { command, ping } from "./commands.ts";
-import { neighboursOn } from "./config.ts";
-import { askCommits, askConfig, askPorts, observe, queryOf } from "./observation.ts";
+import { Cli, line } from "../transport/cli.ts";
+import { ping, routeTo } from "./commands.ts";
+import { interfaceTo, neighboursOn } from "./config.ts";
+import { askCommits, askConfig, askPorts, observe, queryOf, type XrQuery } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
-import { isAccounted, labelOf, readRouteTo, readSoftware } from "./system-parsers.ts";
+import { labelOf, readAccounting, readRouteTo, readSoftware } from "./system-parsers.ts";
+import { terminal } from "./terminal.ts";
 
 /** The shortest and the longest wait of `commit confirmed`, in seconds. */
 const secondsMin = 30;
@@ -36,56 +39,33 @@ const offers = offersOf({
   means: ["prepend", "peeringShutdown"],
 });
 
-const platform: CliPlatform = {
-  prompt:
-    /^(?<host>RP\/\d{1,3}\/\w{2,5}\/CPU\d{1,2}:[\w.-]{1,64})(?<mode>(?:\([^()\r\n]{1,160}\))?#) ?$/,
-  pager: / ?--More-- ?$/,
-  question:
-    /(?:\[(?:yes|no|confirm|cancel|y|n)(?:\/(?:yes|no|cancel|y|n)){0,2}\]|\(yes\/no\)):? ?$/i,
-  marks: [
-    { pattern: /^(?:%|!!%).*\block(?:ed)?\b/i, code: "device.locked" },
-    {
-      pattern: /^% (?:Invalid input|Incomplete command|Ambiguous command)/,
-      code: "device.rejected",
-    },
-    {
-      pattern: /^% (?:Failed|Permission|This command is not authorized)/i,
-      code: "device.rejected",
-    },
-    { pattern: /^% (?:MACsec is not|No MKA)/i, code: "device.rejected" },
-    { pattern: /^\s*!!% |^!! SYNTAX\/AUTHORI[SZ]ATION ERRORS/, code: "device.rejected" },
-  ],
-  // A line with the time precedes every reply until it is turned off.
-  noise: /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2}(?:\.\d{1,3})? \w{2,5}$/,
-  preparation: ["terminal length 0", "terminal width 0", "terminal exec prompt no-timestamp"],
-  // In configuration mode, a comment is stored with the line that follows it. If one prompt was
-  // mistaken for another, the line is refused in the wrong mode, and not stored.
-  mark(nonce, mode, before) {
-    if (mode !== "#") return `do show clock | include ${nonce}`;
-    return before.startsWith("(") ? `show clock | include ${nonce}` : `! ${nonce}`;
-  },
-};
-
-const dialect: Dialect<Cli> = {
+/** Its requests. */
+export const dialect: Dialect<Cli> = {
   name: "iosxr",
   offers,
   channel: "shell",
   open: (channel, { where, entropy }, signal) =>
-    Cli.open(channel, { platform, where, entropy }, signal),
+    Cli.open(channel, { platform: terminal, where, entropy }, signal),
   async capabilities(cli, signal) {
     const query = queryOf(cli, signal);
     return capabilitiesOf(offers, await query.needed(query.result("version", readSoftware)));
   },
   observe,
-  async routeTo(cli, address, signal) {
-    const read = (text: string) => ({ port: readRouteTo(text) });
-    const found = await queryOf(cli, signal).result("routeTo", read, address);
-    return "value" in found ? found.value.port : undefined;
+  async routesTo(cli, address, signal) {
+    const { config, query } = await configOf(cli, signal);
+    const vrfs = vrfsFor(address, config.interfaces);
+    const queries = vrfs.map((vrf) => {
+      const read = (text: string) =>
+        readRouteTo(text, (hop) => interfaceTo(config, { address: hop, vrf }));
+      return () => query.result(routeTo(address, vrf, cli.mode), read);
+    });
+    return await portsTowards(queries, config.aggregates);
   },
   async probe(cli, port, count, signal) {
     const { config, query } = await configOf(cli, signal);
     const [one] = neighboursOn(config, port);
-    return await pingFarEnd(query, port, one && ping(one.address, count), readPing);
+    const read = (text: string) => readPing(text, { address: one?.address, count });
+    return await pingFarEnd(query, port, one && ping(one, count), read);
   },
   commits: (cli, signal) => commitsOf(cli, signal),
   async lock(cli, signal) {
@@ -160,7 +140,7 @@ async function configOf(cli: Cli, signal: AbortSignal) {
 /** Stages under the lock, so that no other change can come between reading and writing. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
   const { clock, config, query } = await configOf(cli, signal);
-  if (work.secrets.size > 0) await refuseAccounted(cli, signal);
+  if (work.secrets.size > 0) await refuseAccounted(query);
   const physical = await query.needed(askPorts(query));
   const ports = [...physical.keys()];
   const principal = await principals(
@@ -185,10 +165,9 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
  * Refuses a change with keys if commands are sent to an accounting server, because keys would be
  * sent too.
  */
-async function refuseAccounted(cli: Cli, signal: AbortSignal): Promise<void> {
-  const asked = command("accounting", cli.mode);
-  if (!isAccounted(await cli.run([asked], "none", signal))) return;
+async function refuseAccounted(query: XrQuery): Promise<void> {
+  if (!(await query.needed(query.result("accounting", readAccounting)))) return;
   const text =
     "it sends every command to an accounting server (aaa accounting commands), so a key too";
-  throw failed("device.rejected", text, cli.where);
+  throw failed("device.rejected", text, query.where);
 }

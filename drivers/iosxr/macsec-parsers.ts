@@ -1,10 +1,10 @@
 // Counters as IOS XR reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, fieldsOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
 
 export function readMkpdus(text: string): MkpduCounters | undefined {
-  const counters = fieldsOf(text);
+  const counters = countersOf(text);
   const sent = counterIn(counters, "MKPDUs Transmitted");
   const received = counterIn(counters, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;
@@ -21,35 +21,44 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 
 /**
  * Reads the counters of the SecY and its channels; the lines below a channel repeat them for each
- * association.
+ * association. Both counters of the transmit channel, and that of valid frames of each receive
+ * channel, are always printed: without one of them the reply is not understood.
  */
 export function readFrames(
   text: string,
   mkpdus: MkpduCounters | undefined,
 ): MacsecFrames | undefined {
   const parts = sectionsOf(text);
-  const secy = fieldsOf(parts.secy);
-  const transmit = fieldsOf(parts.transmit);
-  const receive = parts.receive.map(fieldsOf);
+  const secy = countersOf(parts.secy);
+  const transmit = countersOf(parts.transmit);
+  const receive = parts.receive.map(countersOf);
   const sum = (name: string): bigint | undefined => sumOf(receive, name);
   const encrypted = counterIn(transmit, "OutPktsEncrypted");
-  if (encrypted === undefined) return undefined;
+  // A counter outside a channel belongs to one whose heading was lost.
+  const isMixed = [parts.secy, parts.transmit, parts.transmitSa, parts.outside].some((one) =>
+    /^ {0,16}InPkts(?:OK|Late|Invalid|NotValid|NotUsingSA|UnusedSA)\b/m.test(one),
+  );
+  const integrityOnly = counterIn(transmit, "OutPktsProtected");
+  const rxOk = receive.length === 0 ? 0n : sum("InPktsOK");
+  if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
+  if (rxOk === undefined) return undefined;
   const invalid = sum("InPktsInvalid");
   const notValid = sum("InPktsNotValid");
   return {
-    txProtected: encrypted + (counterIn(transmit, "OutPktsProtected") ?? 0n),
+    // "OutPktsProtected" counts frames that are only authenticated: their data is readable.
+    txProtected: encrypted,
     txClear: undefined,
     txTooLong: counterIn(secy, "OutPktsTooLong"),
-    rxOk: sum("InPktsOK") ?? 0n,
+    rxOk,
     rxClear: clearOf(counterIn(secy, "InPktsUntagged"), mkpdus),
     rxBadTag: counterIn(secy, "InPktsBadTag"),
-    rxNotValid: notValid === undefined ? invalid : notValid + (invalid ?? 0n),
+    rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,
     rxLate: sum("InPktsLate"),
     rxNoSci: counterIn(secy, "InPktsNoSCI"),
     rxUnknownSci: counterIn(secy, "InPktsUnknownSCI"),
     rxNotUsingSa: sum("InPktsNotUsingSA"),
     rxUnusedSa: sum("InPktsUnusedSA"),
-    nextPn: counterIn(fieldsOf(parts.transmitSa), "NextPN"),
+    nextPn: counterIn(countersOf(parts.transmitSa), "NextPN"),
   };
 }
 
@@ -58,15 +67,15 @@ interface Sections {
   readonly transmit: string;
   readonly transmitSa: string;
   readonly receive: readonly string[];
+  /** What precedes the first receive channel. */
+  readonly outside: string;
 }
 
 function sectionsOf(text: string): Sections {
   const [head = "", channels = ""] = text.split(/^ *SC Stats *$/m);
   const [tx = "", rx = ""] = channels.split(/^ *RxSC Stats *$/m);
   const [transmit = "", transmitSa = ""] = tx.split(/^ *TxSA Stats *$/m);
-  const receive = rx
-    .split(/^ *RxSC \d{1,6}: *[0-9a-fA-F]{0,16} *$/m)
-    .slice(1)
-    .map((one) => one.split(/^ *RxSA Stats *$/m)[0] ?? "");
-  return { secy: head, transmit, transmitSa, receive };
+  const [outside = "", ...channelTexts] = rx.split(/^ *RxSC \d{1,6}: *[0-9a-fA-F]{0,16} *$/m);
+  const receive = channelTexts.map((one) => one.split(/^ *RxSA Stats *$/m)[0] ?? "");
+  return { secy: head, transmit, transmitSa, receive, outside };
 }

@@ -3,14 +3,14 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { readSessions } from "../platform/cisco-mka.ts";
+import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "../platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "../platform/cisco-system.ts";
 import type { Asked, Commit } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { stateOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type CommandName, command, received } from "./commands.ts";
 import { portOf, readConfig, type XrConfig } from "./config.ts";
@@ -22,7 +22,7 @@ import { readBoot, readCommits, readPeers } from "./system-parsers.ts";
 export const queryOf = (cli: Cli, signal: AbortSignal) =>
   cliQuery(cli, (name: CommandName, argument) => command(name, cli.mode, argument), signal);
 
-type XrQuery = ReturnType<typeof queryOf>;
+export type XrQuery = ReturnType<typeof queryOf>;
 
 const asIs = (text: string): string => text;
 
@@ -36,7 +36,7 @@ export async function askConfig(
     chains: await query.result("chains", asIs),
     bgp: await query.result("bgpConfig", asIs),
   });
-  return readOf(texts, (all) => readConfig(all, "value" in clock));
+  return readOf(texts, (all) => readConfig(all, "value" in clock), '"show running-config"');
 }
 
 export async function askCommits(query: XrQuery): Promise<QueryResult<readonly Commit[]>> {
@@ -47,6 +47,15 @@ export async function askCommits(query: XrQuery): Promise<QueryResult<readonly C
 
 export const askPorts = (query: XrQuery) =>
   query.result("interfaces", (text) => readInterfaces(text, isPort));
+
+/** Reads the peers of the router itself, and those in its VRFs where one has a neighbour. */
+async function askPeers(query: XrQuery, config: QueryResult<XrConfig>) {
+  const own = await query.result("neighbours", readPeers);
+  const hasVrfs = "value" in config && config.value.neighbours.some(({ vrf }) => vrf !== undefined);
+  if (!hasVrfs) return own;
+  const inVrfs = await query.result("vrfNeighbours", readPeers);
+  return readOf(together({ own, inVrfs }), (all) => new Map([...all.own, ...all.inVrfs]));
+}
 
 export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Promise<DeviceState> {
   const at = about.clock.now();
@@ -59,16 +68,15 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const physical = await askPorts(query);
   const config = await askConfig(query, clock);
   const pages = await query.result("mkaSessions", readSessions);
-  const peers = await query.result("neighbours", readPeers);
+  const peers = await askPeers(query, config);
   const countersOf = async (port: PortName) => {
-    const mkpdus = await query.result("mkaStatistics", readMkpdus, port);
+    const read = (text: string) => (isPageOf(port, text) ? readMkpdus(text) : undefined);
+    const mkpdus = await query.result("mkaStatistics", read, port);
     const reported = "value" in mkpdus ? mkpdus.value : undefined;
     const frames = await query.result("secyStatistics", (text) => readFrames(text, reported), port);
     return { mkpdus, frames };
   };
-  const hasMacsec = ({ interfaces }: XrConfig, port: PortName): boolean =>
-    interfaces.get(port)?.macsec !== undefined;
-  const ports = { config, physical, clock, pages, hasMacsec, planOf, isUnread, countersOf };
+  const ports = { config, physical, clock, pages, portsWithMacsec, planOf, isUnread, countersOf };
   return await stateOf(about, {
     at,
     control: reading(together({ clock, boot, commits }), at, (reported) => ({
@@ -79,18 +87,23 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     })),
     macsec: await portStates(ports, at),
     peerings: async () => ({
-      ...{ config, peers, drainsOf },
-      portOf: (own, { address }) => portOf(own, address),
+      ...{ config, peers, portOf, drainsOf },
       routes: (ours) =>
         inTurn(
-          ours.flatMap(({ address, families, port }) =>
-            families.map(
+          ours.flatMap(({ port, ...one }) =>
+            one.families.map(
               (family) => () =>
-                query.result(received(family, address, cli.mode), (text) => readRoutes(text, port)),
+                query.result(received(family, one, cli.mode), (text) => readRoutes(text, port)),
             ),
           ),
         ),
-      session: ({ address, port }, reported) => bgpSession(port, address, reported.get(address)),
+      session: ({ address, vrf, port }, all) =>
+        bgpSession(placeOf(port, address, vrf), all.get(peerKey(vrf, address))),
     }),
   });
 }
+
+const portsWithMacsec = ({ interfaces }: XrConfig): readonly PortName[] =>
+  [...interfaces].flatMap(([name, { macsec }]) =>
+    macsec !== undefined && isPort(name) ? [name] : [],
+  );

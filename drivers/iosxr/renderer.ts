@@ -146,9 +146,10 @@ function renderDrains(before: PortPlan, after: PortPlan, config: XrConfig): Rend
   const { ends, begins, lines } = drainsBetween(before, after, "drained");
   if (lines.length === 0) return { sent: [], lines };
   const steps = [...ends.flatMap(restoreSteps), ...begins.flatMap(drainSteps)];
-  const commands = neighboursOn(config, port).flatMap(({ address }) => [
+  const commands = neighboursOn(config, port).flatMap(({ address, vrf }) => [
     root,
     line`router bgp ${config.localAs ?? ""}`,
+    ...(vrf === undefined ? [] : [line`vrf ${vrf}`]),
     line`neighbor ${address}`,
     ...steps,
   ]);

@@ -1,7 +1,7 @@
 // The state that IOS XR reports about itself: boot, commits, BGP, routes. Undefined = nothing in
 // the reply is understood.
 
-import { type Peer, readPeerPages } from "../platform/cisco-system.ts";
+import { type Peer, peerKey, readPeerPages } from "../platform/cisco-system.ts";
 import type { Commit } from "../platform/define-dialect.ts";
 
 /** Returns the newest boot of the history, as the router writes it. */
@@ -27,7 +27,8 @@ export function readCommits(list: string, editors: string): readonly Commit[] | 
   return entries.map(({ id, line, note }, index) => ({
     id: `${id} ${note}`,
     note,
-    isPending: index === 0 && holders.some((holder) => line.split(":")[0] === holder),
+    // The list may shorten the name of a line.
+    isPending: index === 0 && holders.some((holder) => holder.startsWith(line)),
   }));
 }
 
@@ -41,45 +42,70 @@ export const labelOf = (note: string): string => note.replace(" ", "-");
 /** Returns the note of a label; other labels stay as they are. */
 const noteOf = (label: string): string => label.replace(/^linkseal-/, "linkseal ");
 
+/** undefined = there is no entry, or one is missing or not understood. */
 function entriesOf(list: string): readonly Entry[] | undefined {
-  const parts = list.split(/^ {0,8}\d{1,4}\) CommitId:/m);
-  if (parts.length < 2) return undefined;
-  const read = parts.slice(1).map((part): Entry | undefined => {
-    const id = /^ {0,8}(\d{1,12})\b/.exec(part)?.[1];
-    const line = /\bLine: {1,8}(\S{1,64})/.exec(part)?.[1];
-    const label = /\bLabel: {1,8}(\S{1,64})/.exec(part)?.[1] ?? "";
-    return id === undefined ? undefined : { id, line: line ?? "", note: noteOf(label) };
+  const parts = list.split(/^ {0,8}(?=\d{1,4}\) CommitId:)/m).slice(1);
+  const entries = parts.map((part, index): Entry | undefined => {
+    const [, number, id] = /^(\d{1,4})\) CommitId: {1,8}(\d{1,12}) {1,40}Label: /.exec(part) ?? [];
+    const [, label] = /\bLabel: {1,8}(\S{1,64}) *$/m.exec(part) ?? [];
+    const [, line] = /\bLine: {0,8}([\w:/.-]{0,64}) *$/m.exec(part) ?? [];
+    if (id === undefined || label === undefined || line === undefined) return undefined;
+    return Number(number) === index + 1
+      ? { id, line: line.split(":")[0] ?? "", note: noteOf(label) }
+      : undefined;
   });
-  const entries = read.filter((one) => one !== undefined);
-  return entries.length === read.length ? entries : undefined;
+  const understood = entries.filter((one) => one !== undefined);
+  return understood.length > 0 && understood.length === entries.length ? understood : undefined;
 }
 
-/** Returns the lines that have the configuration locked; a star in the last column marks them. */
-function holdersOf(text: string): readonly string[] | undefined {
-  const rows = text
-    .split("\n")
-    .filter((row) => /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{8}){2}\s/.test(row));
-  const isTable = /^Current Configuration Session\b/m.test(text);
-  if (rows.length === 0 && !isTable && !/no (?:active )?configuration sessions/i.test(text)) {
-    return text.trim() === "" ? [] : undefined;
-  }
-  return rows.flatMap((row) => {
-    const words = row.trim().split(/\s+/);
-    return words.at(-1) === "*" ? [words[1]?.split(":")[0] ?? ""] : [];
-  });
+/** Session, line, user, time with or without a year, and the mark of a lock. */
+const editorRow =
+  /^[0-9a-f-]{26} +([\w:/.-]{1,64}) [^*]{1,80}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
+
+/**
+ * Returns the lines that have the configuration locked; a star in the last column marks them.
+ * undefined = a row is not understood.
+ */
+export function holdersOf(text: string): readonly string[] | undefined {
+  if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
+  const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
+  if (heading === "") return [];
+  if (!/^Current Configuration Session\b.*\bLock *$/.test(heading)) return undefined;
+  const read = rows.map((row) => editorRow.exec(row));
+  if (read.some((one) => one === null)) return undefined;
+  return read.flatMap((one) => (one?.[2] === undefined ? [] : [one[1]?.split(":")[0] ?? ""]));
 }
 
-/** Returns the peers by address of the neighbour. */
+/** Returns the peers by VRF and address of the neighbour. */
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
   if (pages === undefined || (pages.length === 0 && text.trim() !== "")) return undefined;
-  return new Map(pages.map((one) => [one.address, one]));
+  return new Map(pages.map((one) => [peerKey(one.vrf, one.address), one]));
 }
 
-/** Returns the interface of the route in use, without its unit; undefined = none is known. */
-export function readRouteTo(text: string): string | undefined {
-  const hop = /^ {1,16}(?:[0-9a-fA-F.:]{2,45}|directly connected),(.{1,200})$/m.exec(text)?.[1];
-  return /\bvia ([\w./-]{1,64})/.exec(hop ?? "")?.[1]?.replace(/\.\d+$/, "");
+const hopPattern = /^ {1,16}([0-9a-fA-F.:]{2,45}|directly connected)(?:,(.{1,200}))?$/gm;
+
+/**
+ * Returns the interfaces of all next hops; none = the router has no route there. A next hop without
+ * an interface is reached by another route: `interfaceTo` returns the interface in whose subnet it
+ * is. undefined = the reply, or the way to a next hop, is not understood.
+ */
+export function readRouteTo(
+  text: string,
+  interfaceTo: (address: string) => string | undefined,
+): readonly string[] | undefined {
+  // All rows but the first are indented; another one is the rest of a row.
+  const isWhole = text.split("\n").every((row) => /^(?: |Routing entry for |% ?|$)/.test(row));
+  if (!isWhole) return undefined;
+  // A path with this word is used once the other one is lost.
+  const used = [...text.matchAll(hopPattern)].filter(([row]) => !/, Backup\b/.test(row));
+  const names = used.map(
+    ([, hop = "", rest = ""]) =>
+      /\bvia ([\w./-]{1,64})(?=[, ]|$)/.exec(rest)?.[1] ?? interfaceTo(hop),
+  );
+  const known = names.filter((name) => name !== undefined);
+  if (known.length < names.length) return undefined;
+  return known.length > 0 || /^% ?Network not in table/m.test(text) ? known : undefined;
 }
 
 export interface Software {
@@ -94,7 +120,18 @@ export function readSoftware(text: string): Software | undefined {
   return { platform: platform.toLowerCase(), version };
 }
 
-/** Returns whether every command is sent to an accounting server, with the keys in it. */
-export function isAccounted(text: string): boolean {
-  return /^ {0,8}aaa accounting commands\b/m.test(text);
+const accountingRow =
+  /^ {0,8}aaa accounting (?:(commands)|exec|network|system|subscriber|service|mobile|update) \S/;
+
+/**
+ * Returns whether every command is sent to an accounting server, with the keys in it; undefined =
+ * a line is not understood, or there is none.
+ */
+export function readAccounting(text: string): boolean | undefined {
+  const rows = text.split("\n").filter((row) => !/^ *!? *$/.test(row));
+  if (rows.length === 0) return undefined;
+  if (rows.every((row) => row.startsWith("% No such configuration item"))) return false;
+  const read = rows.map((row) => (row.split("aaa ").length > 2 ? null : accountingRow.exec(row)));
+  if (read.some((one) => one === null)) return undefined;
+  return read.some((one) => one?.[1] !== undefined);
 }

@@ -3,6 +3,7 @@
 
 import { type Ckn, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { subnetOf } from "../platform/subnet.ts";
 import { suiteOf, wholeOf } from "../platform/text.ts";
 import {
@@ -22,7 +23,8 @@ export interface JunosConfig {
   readonly bindings: ReadonlyMap<string, Binding>;
   /** Key chains by name; undefined = a chain with a key that is not understood. */
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
-  readonly interfaces: ReadonlyMap<PortName, Interface>;
+  readonly interfaces: ReadonlyMap<string, Interface>;
+  readonly aggregates: Aggregates;
   readonly neighbours: readonly Neighbour[];
   readonly policies: ReadonlySet<string>;
 }
@@ -30,6 +32,8 @@ export interface JunosConfig {
 interface Association {
   readonly name: string;
   readonly settings: MacsecSettings;
+  /** Whether frames are encrypted; otherwise they are only authenticated, and readable. */
+  readonly isEncrypted: boolean;
   /** Keys outside a key chain; `undefined` inside = a CKN that is not readable. */
   readonly preShared: { readonly ckn: Ckn | undefined } | undefined;
   readonly fallback: { readonly ckn: Ckn | undefined } | undefined;
@@ -50,15 +54,21 @@ export interface ChainKey {
 
 interface Interface {
   readonly isDisabled: boolean;
-  /** `unit` is the logical interface that has the address. */
+  /** The aggregate that it is a member of. */
+  readonly aggregate: string | undefined;
   readonly subnets: readonly {
+    /** The logical interface that has the address. */
     readonly unit: string;
+    /** The routing instance of the unit; undefined = the one without a name. */
+    readonly instance: string | undefined;
     readonly holds: (address: string) => boolean;
   }[];
 }
 
 export interface Neighbour {
   readonly group: string;
+  /** undefined = the routing instance without a name. */
+  readonly instance: string | undefined;
   readonly address: string;
   /** undefined = those of the group, or of BGP, apply. */
   readonly importPolicies: readonly string[] | undefined;
@@ -79,7 +89,8 @@ function wanted(): XmlOut {
   const chains = element("authentication-key-chains", element("key-chain", leaf("name"), key));
   const association = element(
     "connectivity-association",
-    ...["name", "cipher-suite", "include-sci", "offset", "replay-protect", "mka"].map(leaf),
+    ...["name", "cipher-suite", "no-encryption", "include-sci", "offset"].map(leaf),
+    ...["replay-protect", "mka"].map(leaf),
     element("pre-shared-key", leaf("ckn")),
     element("fallback-key", leaf("ckn")),
     leaf("pre-shared-key-chain"),
@@ -90,15 +101,20 @@ function wanted(): XmlOut {
   const addresses = element("address", leaf("name"));
   const families = element("family", element("inet", addresses), element("inet6", addresses));
   const unit = element("unit", leaf("name"), families);
-  const ports = element("interfaces", element("interface", leaf("name"), leaf("disable"), unit));
+  const member = element("ieee-802.3ad", leaf("bundle"));
+  const members = ["gigether-options", "ether-options"].map((name) => element(name, member));
+  const port = element("interface", leaf("name"), leaf("disable"), ...members, unit);
   const policies = [leaf("import"), leaf("export")];
   const neighbour = element("neighbor", leaf("name"), ...policies, leaf("graceful-shutdown"));
   const group = element("group", leaf("name"), ...policies, neighbour);
+  const bgp = element("protocols", element("bgp", ...policies, group));
+  const instance = element("instance", ...[leaf("name"), element("interface", leaf("name")), bgp]);
   return element(
     "configuration",
     element("security", chains, macsec),
-    ports,
-    element("protocols", element("bgp", ...policies, group)),
+    element("interfaces", port),
+    bgp,
+    element("routing-instances", instance),
     element("policy-options", element("policy-statement", leaf("name"))),
   );
 }
@@ -121,6 +137,8 @@ export function readConfig(reply: XmlElement): JunosConfig | undefined {
   const security = childOf(configuration, "security");
   const macsec = childOf(security, "macsec");
   const chains = childOf(security, "authentication-key-chains");
+  const instances = childrenOf(childOf(configuration, "routing-instances"), "instance");
+  const interfaces = interfacesOf(configuration, instanceByUnit(instances));
   return {
     associations: new Map(
       childrenOf(macsec, "connectivity-association").map((one) => [
@@ -139,13 +157,14 @@ export function readConfig(reply: XmlElement): JunosConfig | undefined {
     chains: new Map(
       childrenOf(chains, "key-chain").map((one) => [textOf(one, "name") ?? "", keysOf(one)]),
     ),
-    interfaces: new Map(
-      childrenOf(childOf(configuration, "interfaces"), "interface").flatMap((one) => {
-        const name = textOf(one, "name") ?? "";
-        return isPort(name) ? [[name, interfaceOf(one, name)] as const] : [];
-      }),
+    interfaces,
+    aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
+    neighbours: [configuration, ...instances].flatMap((one) =>
+      neighboursOf(
+        childOf(one, "protocols", "bgp"),
+        one === configuration ? undefined : textOf(one, "name"),
+      ),
     ),
-    neighbours: neighboursOf(childOf(configuration, "protocols", "bgp")),
     policies: new Set(
       childrenOf(childOf(configuration, "policy-options"), "policy-statement").map(
         (one) => textOf(one, "name") ?? "",
@@ -179,6 +198,7 @@ function associationOf(one: XmlElement): Association | undefined {
         childOf(one, "replay-protect") === undefined ? undefined : wholeOf(window ?? "0"),
       sakRekeyMs: rekey === 0 ? undefined : rekey * 1000,
     },
+    isEncrypted: childOf(one, "no-encryption") === undefined,
     preShared: pair("pre-shared-key"),
     fallback: pair("fallback-key"),
     chain: textOf(one, "pre-shared-key-chain"),
@@ -198,22 +218,59 @@ function keysOf(chain: XmlElement): readonly ChainKey[] | undefined {
   return keys.toSorted((a, b) => a.startsAt - b.startsAt || a.id - b.id);
 }
 
-function interfaceOf(one: XmlElement, name: string): Interface {
+function instanceByUnit(instances: readonly XmlElement[]): ReadonlyMap<string, string> {
+  return new Map(
+    instances.flatMap((one) =>
+      childrenOf(one, "interface").map((unit): [string, string] => {
+        return [textOf(unit, "name") ?? "", textOf(one, "name") ?? ""];
+      }),
+    ),
+  );
+}
+
+const aggregatePattern = /^ae\d{1,4}$/;
+
+/** Reads Ethernet ports and their aggregates only. */
+function interfacesOf(
+  configuration: XmlElement,
+  instances: ReadonlyMap<string, string>,
+): ReadonlyMap<string, Interface> {
+  return new Map(
+    childrenOf(childOf(configuration, "interfaces"), "interface").flatMap((one) => {
+      const name = textOf(one, "name") ?? "";
+      const isOurs = isPort(name) || aggregatePattern.test(name);
+      return isOurs ? [[name, interfaceOf(one, name, instances)] as const] : [];
+    }),
+  );
+}
+
+function interfaceOf(
+  one: XmlElement,
+  name: string,
+  instances: ReadonlyMap<string, string>,
+): Interface {
+  const bundleIn = (options: string): string | undefined =>
+    textOf(one, options, "ieee-802.3ad", "bundle");
   return {
     isDisabled: childOf(one, "disable") !== undefined,
+    aggregate: bundleIn("gigether-options") ?? bundleIn("ether-options"),
     subnets: childrenOf(one, "unit").flatMap((unit) =>
       ["inet", "inet6"].flatMap((family) =>
         childrenOf(childOf(unit, "family", family), "address").flatMap((address) => {
           const holds = subnetOf(textOf(address, "name") ?? "");
           const unitName = `${name}.${textOf(unit, "name") ?? "0"}`;
-          return holds === undefined ? [] : [{ unit: unitName, holds }];
+          const instance = instances.get(unitName);
+          return holds === undefined ? [] : [{ unit: unitName, instance, holds }];
         }),
       ),
     ),
   };
 }
 
-function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
+function neighboursOf(
+  bgp: XmlElement | undefined,
+  instance: string | undefined,
+): readonly Neighbour[] {
   const list = (parent: XmlElement | undefined, name: string): readonly string[] | undefined => {
     const found = childrenOf(parent, name).map(({ text }) => text);
     return found.length === 0 ? undefined : found;
@@ -221,6 +278,7 @@ function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
   return childrenOf(bgp, "group").flatMap((group) =>
     childrenOf(group, "neighbor").map((one) => ({
       group: textOf(group, "name") ?? "",
+      instance,
       address: textOf(one, "name") ?? "",
       importPolicies: list(one, "import"),
       exportPolicies: list(one, "export"),
@@ -235,19 +293,21 @@ function neighboursOf(bgp: XmlElement | undefined): readonly Neighbour[] {
 }
 
 /**
- * Returns the port over which a neighbour is reached, and the unit on it; undefined = none of ours.
+ * Returns the port over which a neighbour is reached in its routing instance, and the unit that has
+ * our address; an aggregate with no other member counts as the port. undefined = none of ours.
  */
 export function portOf(
   config: JunosConfig,
-  address: string,
+  { address, instance }: Pick<Neighbour, "address" | "instance">,
 ): { readonly port: PortName; readonly unit: string } | undefined {
-  for (const [port, { subnets }] of config.interfaces) {
-    const subnet = subnets.find(({ holds }) => holds(address));
-    if (subnet !== undefined) return { port, unit: subnet.unit };
+  for (const { subnets } of config.interfaces.values()) {
+    const subnet = subnets.find((one) => one.instance === instance && one.holds(address));
+    const port = onlyPortUnder(subnet?.unit ?? "", config.aggregates, isPort);
+    if (subnet !== undefined && port !== undefined) return { port, unit: subnet.unit };
   }
   return undefined;
 }
 
 export function neighboursOn(config: JunosConfig, port: PortName): readonly Neighbour[] {
-  return config.neighbours.filter(({ address }) => portOf(config, address)?.port === port);
+  return config.neighbours.filter((one) => portOf(config, one)?.port === port);
 }

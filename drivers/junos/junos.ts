@@ -2,6 +2,7 @@
 
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
+import { portsTowards } from "../platform/egress.ts";
 import { failed } from "../platform/query.ts";
 import { joined, linesOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
@@ -13,11 +14,13 @@ import { element, elementWith, type XmlElement, type XmlOut } from "../transport
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";
-import { operation, ping } from "./operations.ts";
+import { ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
+  commitsAt,
+  peerOf,
   readCommits,
   readInterfaces,
   readPeers,
@@ -47,7 +50,8 @@ const marks = [
   { pattern: /exclusive|being edited by/i, code: "device.locked" },
 ] as const;
 
-const dialect: Dialect<Netconf> = {
+/** Its requests. */
+export const dialect: Dialect<Netconf> = {
   name: "junos",
   offers,
   channel: "netconf",
@@ -58,19 +62,31 @@ const dialect: Dialect<Netconf> = {
     return capabilitiesOf(offers, software);
   },
   observe,
-  async routeTo(session, address, signal) {
-    return readRouteTo(await session.call(operation("routeTo", address), "none", signal));
+  async routesTo(session, address, signal) {
+    const query = queryOf(session, signal);
+    const { aggregates } = await query.value(getConfig(), readConfig);
+    // The reply has the tables of all routing instances.
+    const queries = [() => query.result("routeTo", readRouteTo, address)];
+    return await portsTowards(queries, aggregates);
   },
   async probe(session, port, count, signal) {
     const query = queryOf(session, signal);
     const config = await query.value(getConfig(), readConfig);
-    const [first] = neighboursOn(config, port).flatMap(({ address }) => {
-      const unit = portOf(config, address)?.unit;
-      return unit === undefined ? [] : [() => ping(address, unit, count)];
+    const [[address, sent] = []] = neighboursOn(config, port).flatMap((neighbour) => {
+      const unit = portOf(config, neighbour)?.unit;
+      return unit === undefined ? [] : [[neighbour.address, ping(neighbour, unit, count)] as const];
     });
-    return await pingFarEnd(query, port, first?.(), readPing);
+    const asked = { count, ...(address !== undefined && { address }) };
+    return await pingFarEnd(query, port, sent, (reply) => readPing(reply, asked));
   },
-  commits: (session, signal) => queryOf(session, signal).value("commits", readCommits),
+  async commits(session, signal) {
+    const query = queryOf(session, signal);
+    const [reported, { wall }] = await Promise.all([
+      query.value("commits", readCommits),
+      query.value("uptime", readUptime),
+    ]);
+    return commitsAt(reported, wall);
+  },
   async lock(session, signal) {
     const target = element("target", element("candidate"));
     await session.call(element("lock", target), "none", signal);
@@ -131,8 +147,8 @@ async function stage(
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
-    const rendered = renderChange(before, after, config, (address) => {
-      const peer = peers.get(address);
+    const rendered = renderChange(before, after, config, (neighbour) => {
+      const peer = peerOf(peers, neighbour);
       return peer === "ambiguous" ? undefined : peer?.localAs;
     });
     if (rendered !== undefined) return rendered;

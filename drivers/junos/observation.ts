@@ -11,13 +11,15 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { aggregateReading } from "../platform/egress.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
-import { stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
   byInterface,
+  type Channels,
   type ReportedElements,
   readChannels,
   readFrames,
@@ -28,6 +30,7 @@ import { operation } from "./operations.ts";
 import { drainsOf, planOf, slotsOf } from "./plan.ts";
 import {
   bgpSession,
+  commitsAt,
   peerOf,
   readCommits,
   readInterfaces,
@@ -84,25 +87,29 @@ export async function observe(
   const ports = "value" in physical ? [...physical.value.keys()] : [];
   return await stateOf(about, {
     at,
-    control: reading(together({ uptime, commits }), at, ({ uptime: times, commits: [newest] }) => ({
-      ...times,
-      configId: newest?.id ?? "none",
-      commitPending: newest?.isPending === true,
-    })),
+    control: reading(together({ uptime, commits }), at, (reported) => {
+      const [newest] = commitsAt(reported.commits, reported.uptime.wall);
+      return {
+        ...reported.uptime,
+        configId: newest?.id ?? "none",
+        commitPending: newest?.isPending === true,
+      };
+    }),
     macsec: ports.map((port) => portState(port, results, at)),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
       ...{ config, peers, drainsOf },
-      portOf: (own, { address }) => portOf(own, address)?.port,
+      portOf: (own, one) => portOf(own, one)?.port,
       routes: (ours) =>
         Promise.all(
-          ours.map(({ address, port }) =>
-            query.result("received", (reply) => readRoutes(reply, port), address),
+          ours.map(({ address, instance, port }) =>
+            query.result("received", (reply) => readRoutes(reply, port, instance), address),
           ),
         ),
       session({ port, ...one }, reported) {
         const peer = peerOf(reported, one);
-        return peer === "ambiguous" ? undefined : bgpSession(port, one.address, peer);
+        const place = placeOf(port, one.address, one.instance);
+        return peer === "ambiguous" ? undefined : bgpSession(place, peer);
       },
     }),
   });
@@ -135,12 +142,15 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
     isIdle
       ? unknown("notSupported", at)
       : reading(from, at, (reported) => read(reported.get(port) ?? []));
+  const isReadable = plan?.isEncrypted === false || channels?.isEncrypted === false;
   return {
     port,
+    ...aggregateReading(config, port, at),
+    ...(isReadable && { failOpen: known(["encryptOff"] as const, at) }),
     admin: reading(config, at, () => plan?.admin),
     linkUp: reading(physical, at, (all) => all.get(port)?.linkUp),
-    settings: settingsOf(port, results, at),
-    liveSuite: "why" in connections ? unknown(connections.why, at) : known(channels?.suite, at),
+    settings: settingsOf(port, results, isReadable, at),
+    liveSuite: liveSuiteOf(connections, channels, at),
     keys: keysOf(port, results, at),
     session: reading(sessions, at, (reported) =>
       plan === undefined ? undefined : readSession(reported.get(port), plan.settings, channels),
@@ -151,11 +161,28 @@ function portState(port: PortName, results: QueryResults, at: Instant): MacsecPo
   };
 }
 
-function settingsOf(port: PortName, { config }: QueryResults, at: Instant): MacsecPort["settings"] {
+function liveSuiteOf(
+  connections: QueryResults["connections"],
+  channels: Channels | undefined,
+  at: Instant,
+): MacsecPort["liveSuite"] {
+  if ("why" in connections) return unknown(connections.why, at);
+  return channels === undefined ? unknown("unparsed", at) : known(channels.suite, at);
+}
+
+/** Readable frames are data in the clear, whatever the policy of the association is. */
+function settingsOf(
+  port: PortName,
+  { config }: QueryResults,
+  isReadable: boolean,
+  at: Instant,
+): MacsecPort["settings"] {
   if ("why" in config) return unknown(config.why, at);
   const { association, settings } = planOf(config.value, port);
   const isUnread = association !== undefined && settings === undefined;
-  return isUnread ? unknown("unparsed", at) : known(settings, at);
+  return isUnread
+    ? unknown("unparsed", at)
+    : known(settings && isReadable ? { ...settings, policy: "shouldSecure" } : settings, at);
 }
 
 function keysOf(port: PortName, { config, uptime }: QueryResults, at: Instant): MacsecPort["keys"] {

@@ -2,6 +2,7 @@
 // them, such as get-configuration without a filter.
 
 import { element, type XmlOut } from "../transport/xml.ts";
+import type { Neighbour } from "./config.ts";
 
 const operations = {
   software: () => element("get-software-information"),
@@ -26,14 +27,21 @@ const operations = {
   routeTo: (address) => element("get-route-information", element("destination", address)),
 } as const satisfies Record<string, (argument: string) => XmlOut>;
 
-export function operation(name: keyof typeof operations, argument = ""): XmlOut {
+export type OperationName = keyof typeof operations;
+
+export function operation(name: OperationName, argument = ""): XmlOut {
   return operations[name](argument);
 }
 
-export function ping(host: string, unit: string, count: number): XmlOut {
+export function ping(
+  { address, instance }: Pick<Neighbour, "address" | "instance">,
+  unit: string,
+  count: number,
+): XmlOut {
   return element(
     "ping",
-    element("host", host),
+    element("host", address),
+    ...(instance === undefined ? [] : [element("routing-instance", instance)]),
     element("interface", unit),
     element("count", String(count)),
     element("rapid"),

@@ -24,6 +24,8 @@ export interface PortPlan {
   readonly admin: "up" | "down";
   readonly association: string | undefined;
   readonly settings: MacsecSettings | undefined;
+  /** Whether its association encrypts frames; true without an association. */
+  readonly isEncrypted: boolean;
   readonly chain: string | undefined;
   readonly keys: readonly PlannedKey[];
   readonly drains: readonly DrainMeans[];
@@ -64,6 +66,7 @@ export function planOf(config: JunosConfig, port: PortName): PortPlan {
     admin: config.interfaces.get(port)?.isDisabled === true ? "down" : "up",
     association: binding?.association,
     settings: association?.settings,
+    isEncrypted: association?.isEncrypted !== false,
     chain,
     keys: [...statics, ...chained],
     drains: drainsOf(config, port),
@@ -106,7 +109,9 @@ export function planChange(
     ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
-      protect: (plan) => ({ ...plan, association: plan.association ?? ownName(plan.port) }),
+      protect: (plan) => {
+        return { ...plan, association: plan.association ?? ownName(plan.port), isEncrypted: true };
+      },
       addKey: (plan, { key }) => addKey(plan, key, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),

@@ -17,8 +17,8 @@ import type { PlannedKey, PortPlan } from "./plan.ts";
 /** Edits whose trees are put into `<configuration>`. */
 type RenderedChange = RenderedOf<XmlOut>;
 
-/** Returns our AS number for the address of a neighbour; undefined = BGP does not report it. */
-export type LocalAs = (address: string) => string | undefined;
+/** Returns our AS number for a neighbour; undefined = BGP does not report it. */
+export type LocalAs = (neighbour: Neighbour) => string | undefined;
 
 const deleted = { operation: "delete" } as const;
 const gone = (name: string, ...children: readonly XmlPart[]): XmlOut =>
@@ -53,6 +53,7 @@ function renderMacsec(before: PortPlan, after: PortPlan): RenderedChange {
   const chain = usesChain(after) && !usesChain(before) ? after.chain : undefined;
   const leaves = [
     ...settingLeaves(was, settings),
+    ...(before.isEncrypted || !after.isEncrypted ? [] : [gone("no-encryption")]),
     ...chainLeaf(chain),
     ...staticLeaves(before, after),
   ];
@@ -64,9 +65,11 @@ function renderMacsec(before: PortPlan, after: PortPlan): RenderedChange {
     const binding = [element("name", port), element("connectivity-association", association)];
     trees.push(element("security", element("macsec", element("interfaces", ...binding))));
   }
-  if (was !== undefined && shown(was) === shown(settings)) return { sent: trees, lines: [] };
-  const lines = was === undefined ? [] : [`- ${port} ${shown(was)}`];
-  return { sent: trees, lines: [...lines, `+ ${port} ${shown(settings)}`] };
+  const old = was && shown(was, before.isEncrypted);
+  const wanted = shown(settings, after.isEncrypted);
+  if (old === wanted) return { sent: trees, lines: [] };
+  const lines = old === undefined ? [] : [`- ${port} ${old}`];
+  return { sent: trees, lines: [...lines, `+ ${port} ${wanted}`] };
 }
 
 const usesChain = ({ keys }: PortPlan): boolean => keys.some(({ place }) => place.kind === "chain");
@@ -177,7 +180,7 @@ function renderDrains(
   for (const neighbour of neighboursOn(config, after.port)) {
     for (const means of ends) trees.push(...endOf(means, neighbour));
     for (const means of begins) {
-      const begun = beginningOf(means, neighbour, localAs(neighbour.address), config);
+      const begun = beginningOf(means, neighbour, localAs(neighbour), config);
       if (begun === undefined) return undefined;
       trees.push(...begun);
     }
@@ -185,8 +188,12 @@ function renderDrains(
   return { sent: trees, lines };
 }
 
-const inGroup = ({ group }: Neighbour, neighbour: XmlOut): XmlOut =>
-  element("protocols", element("bgp", element("group", element("name", group), neighbour)));
+function inGroup({ group, instance }: Neighbour, neighbour: XmlOut): XmlOut {
+  const named = element("group", element("name", group), neighbour);
+  const protocols = element("protocols", element("bgp", named));
+  if (instance === undefined) return protocols;
+  return element("routing-instances", element("instance", element("name", instance), protocols));
+}
 
 const at = (neighbour: Neighbour, ...children: readonly XmlOut[]): XmlOut =>
   inGroup(neighbour, element("neighbor", element("name", neighbour.address), ...children));
@@ -286,5 +293,7 @@ function renderList(
   ];
 }
 
-const shown = (settings: MacsecSettings): string =>
-  settingsText(settings, { sci: true, window: "replay" });
+function shown(settings: MacsecSettings, isEncrypted: boolean): string {
+  const text = settingsText(settings, { sci: true, window: "replay" });
+  return isEncrypted ? text : `${text} encryption off`;
+}

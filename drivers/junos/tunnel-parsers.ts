@@ -17,9 +17,26 @@ export interface IkeSa {
   readonly isUp: boolean;
 }
 
+/**
+ * Returns the IKE SAs. undefined = there is no reply, or the nodes of a cluster disagree about the
+ * SA with an address.
+ */
 export function readIkeSas(reply: XmlElement): readonly IkeSa[] | undefined {
-  if (everyOf(reply, "ike-security-associations-information").length === 0) return undefined;
-  return everyOf(reply, "ike-security-associations-block").flatMap((block) => {
+  const nodes = everyOf(reply, "ike-security-associations-information").map(ikeSasIn);
+  const all = nodes.flat();
+  const isUpIn = (sas: readonly IkeSa[], { remoteAddress }: IkeSa): boolean | undefined => {
+    const own = sas.filter((one) => one.remoteAddress === remoteAddress);
+    return own.length === 0 ? undefined : own.some(({ isUp }) => isUp);
+  };
+  const isAgreed = all.every((sa) => {
+    const states = nodes.map((sas) => isUpIn(sas, sa)).filter((one) => one !== undefined);
+    return new Set(states).size === 1;
+  });
+  return nodes.length > 0 && isAgreed ? all : undefined;
+}
+
+function ikeSasIn(node: XmlElement): readonly IkeSa[] {
+  return everyOf(node, "ike-security-associations-block").flatMap((block) => {
     const inner = childrenOf(block, "ike-security-associations");
     return (inner.length === 0 ? [block] : inner).map((one) => ({
       remoteAddress:
@@ -34,10 +51,45 @@ export function readIkeSas(reply: XmlElement): readonly IkeSa[] | undefined {
 export type ReportedSas = ReadonlyMap<string, readonly ReportedSa[] | undefined>;
 type ReportedSa = Omit<IpsecSa, "packets" | "sequence">;
 
+/**
+ * Returns the SAs by VPN. Both nodes of a cluster may report those of one VPN; they are read if
+ * they are the same. undefined = a node's reply is not understood, or has fewer tunnels than it
+ * counts.
+ */
 export function readIpsecSas(reply: XmlElement): ReportedSas | undefined {
-  if (everyOf(reply, "ipsec-security-associations-information").length === 0) return undefined;
+  const nodes = everyOf(reply, "ipsec-security-associations-information").map(ipsecSasIn);
+  const [first, ...others] = nodes;
+  if (first === undefined) return undefined;
+  const reported = new Map(first);
+  for (const node of others) {
+    if (node === undefined) return undefined;
+    for (const [vpn, sas] of node) {
+      const isTrue = !reported.has(vpn) || isSameSas(reported.get(vpn), sas);
+      reported.set(vpn, isTrue ? sas : undefined);
+    }
+  }
+  return reported;
+}
+
+type ReadSas = readonly ReportedSa[] | undefined;
+
+function isSameSas(one: ReadSas, other: ReadSas): boolean {
+  return one !== undefined && other !== undefined && namesOf(one).join() === namesOf(other).join();
+}
+
+const namesOf = (sas: readonly ReportedSa[]): readonly string[] =>
+  sas.map(({ direction, spi }) => `${direction} ${spi}`).toSorted();
+
+/** Returns undefined if one SA is listed twice. */
+const distinct = (sas: ReadSas): ReadSas =>
+  sas !== undefined && new Set(namesOf(sas)).size === sas.length ? sas : undefined;
+
+function ipsecSasIn(node: XmlElement): ReportedSas | undefined {
   const reported = new Map<string, ReportedSa[] | undefined>();
-  for (const block of everyOf(reply, "ipsec-security-associations-block")) {
+  const blocks = everyOf(node, "ipsec-security-associations-block");
+  const total = wholeOf(textOf(node, "total-active-tunnels") ?? "0");
+  if (total === undefined || blocks.length < total) return undefined;
+  for (const block of blocks) {
     const vpn = textOf(block, "sa-vpn-name");
     if (vpn === undefined) return undefined;
     const group = groupOf(textOf(block, "sa-pfs-group"));
@@ -47,7 +99,7 @@ export function readIpsecSas(reply: XmlElement): ReportedSas | undefined {
     if (known.length === read.length) before?.push(...known);
     reported.set(vpn, known.length === read.length ? before : undefined);
   }
-  return reported;
+  return new Map([...reported].map(([vpn, sas]) => [vpn, distinct(sas)]));
 }
 
 /** Reads `DH-group-20`, or that there is none. */

@@ -163,8 +163,10 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
         transaction: transactionOf(connection, token, recalled.preview),
       };
     },
-    routeTo: (address, signal) =>
-      session.ask("route", [encodeJson({ address })], readRoute, signal),
+    async routesTo(address, signal) {
+      const port = await session.ask("route", [encodeJson({ address })], readRoute, signal);
+      return port === undefined ? undefined : [port];
+    },
     async [Symbol.asyncDispose]() {},
   };
   if (capabilities.probe === undefined) return device;

@@ -3,6 +3,7 @@
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { ChainKey } from "./cisco-chains.ts";
 import type { Lifetime } from "./cisco-text.ts";
+import type { Aggregates } from "./egress.ts";
 
 /**
  * The parts of a Cisco configuration. `P`: a policy, `I`: an interface, `N`: a neighbour of BGP.
@@ -14,10 +15,39 @@ export interface CiscoConfig<P = Partial<MacsecSettings>, I = unknown, N = objec
   readonly chains: ReadonlyMap<string, readonly ChainKey[] | undefined>;
   /** Interfaces by name. */
   readonly interfaces: ReadonlyMap<string, I>;
+  /** Aggregates, by name. */
+  readonly aggregates: Aggregates;
   /** Neighbours of BGP. */
   readonly neighbours: readonly N[];
   /** The AS number of `router bgp`; undefined = BGP is not configured. */
   readonly localAs: string | undefined;
+}
+
+/** What of an interface decides in which routing instance it forwards. */
+interface Forwarding {
+  /** undefined = the global table. */
+  readonly vrf: string | undefined;
+  /** The families of which it has an address, in whatever form. */
+  readonly families: ReadonlySet<string>;
+}
+
+/** Returns the families of the address lines of an interface, in whatever form they are. */
+export function familiesIn(lines: readonly string[]): ReadonlySet<string> {
+  const found = lines.map((line) => /^ip(v[46])? (?:address|unnumbered|enable)\b/.exec(line));
+  return new Set(found.flatMap((one) => (one === null ? [] : [`ip${one[1] ?? "v4"}`])));
+}
+
+/**
+ * Returns the VRFs in which the router may forward to an address: the global table (undefined), and
+ * those with an interface that has an address of the family.
+ */
+export function vrfsFor(
+  address: string,
+  interfaces: ReadonlyMap<string, Forwarding>,
+): readonly (string | undefined)[] {
+  const family = address.includes(":") ? "ipv6" : "ipv4";
+  const own = [...interfaces.values()].filter(({ families }) => families.has(family));
+  return [...new Set([undefined, ...own.map(({ vrf }) => vrf)])];
 }
 
 /** A line with the lines indented below it. */

@@ -12,6 +12,7 @@ import type { Instant, WallTime } from "#hal/world.ts";
 import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
 import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
+import { type Aggregates, aggregateReading } from "./egress.ts";
 import { type QueryResult, reading } from "./query-result.ts";
 
 type Known<K extends "mkpdus" | "frames"> =
@@ -48,28 +49,33 @@ interface Ports<C> {
   readonly physical: QueryResults["physical"];
   readonly clock: QueryResult<WallTime>;
   readonly pages: QueryResult<readonly Page[]>;
-  readonly hasMacsec: (config: C, port: PortName) => boolean;
+  /** The ports that have MACsec in the configuration, whether they exist or not. */
+  readonly portsWithMacsec: (config: C) => readonly PortName[];
   readonly planOf: (config: C, port: PortName) => Plan;
   readonly isUnread: (config: C, port: PortName) => boolean;
   readonly countersOf: (port: PortName) => Promise<Counted>;
 }
 
 /**
- * Reads the state of each port; counters are read port by port, only where MACsec is configured.
+ * Reads the state of each port; counters are read port by port, only where MACsec is configured. A
+ * port that is configured and not among the interfaces has a state that is not known.
  */
-export async function portStates<C>(
-  { config, hasMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
+export async function portStates<C extends { readonly aggregates: Aggregates }>(
+  { config, portsWithMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
   at: Instant,
 ): Promise<readonly MacsecPort[]> {
   const { physical } = results;
-  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const configured = new Set("value" in config ? portsWithMacsec(config.value) : []);
+  const reported = "value" in physical ? [...physical.value.keys()] : [];
+  const ports = [...new Set([...reported, ...configured])];
   const states: MacsecPort[] = [];
   for (const port of ports) {
     const isRead = "value" in config;
-    const counted = isRead && hasMacsec(config.value, port) ? await countersOf(port) : uncounted;
+    const counted = configured.has(port) ? await countersOf(port) : uncounted;
     const plan = isRead ? { value: planOf(config.value, port) } : config;
     const isOdd = isRead && isUnread(config.value, port);
-    states.push(portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at));
+    const state = portState(port, ports, { ...results, plan, isUnread: isOdd }, counted, at);
+    states.push({ ...state, ...aggregateReading(config, port, at) });
   }
   return states;
 }

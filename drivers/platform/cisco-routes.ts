@@ -16,6 +16,8 @@ interface Table {
   /** Prefix of the row before; undefined = there is none, so no row can continue it. */
   prefix: string | undefined;
   readonly prefixes: Set<string>;
+  /** Prefixes that have a best path; a second one would mean that a row is not what it seems. */
+  readonly decided: Set<string>;
   paths: number;
 }
 
@@ -33,11 +35,11 @@ const columnMax = 100;
 
 /**
  * Returns the routes that came from one neighbour; `best` = in use, also beside others of equal
- * cost. A table without rows counts as empty only if the count below it says so.
+ * cost. A table without a count below it is not understood: its end may be missing.
  */
 export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
   // IOS XR's reply if no neighbour can have routes of the family.
-  if (/^% ?None of the requested address families are configured\b/m.test(text)) return [];
+  if (/^% ?None of the requested address families are configured.?$/.test(text.trim())) return [];
   const best = new Map<string, boolean>();
   let table: Table | undefined;
   let isAnswer = false;
@@ -47,14 +49,14 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
     const isEnd = total !== undefined || begin !== undefined || nextFamily.test(line);
     if (isEnd) {
       if (!isWhole(table, total)) return undefined;
-      isAnswer ||= total !== undefined || table !== undefined;
+      isAnswer ||= total !== undefined;
       table = begin === undefined ? undefined : tableOf(line, begin.length);
     } else if (table === undefined) {
       // No row may precede the heading.
       if (/^ {0,24}[*>]/.test(line)) return undefined;
     } else if (!readRow(line, table, best)) return undefined;
   }
-  if (!isWhole(table, undefined) || !(isAnswer || table !== undefined)) return undefined;
+  if (table !== undefined || !isAnswer) return undefined;
   return [...best].map(([prefix, isBest]) => {
     return { prefix, via: { kind: "port", port }, best: isBest };
   });
@@ -62,11 +64,12 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
 
 function tableOf(line: string, network: number): Table {
   const nextHop = line.indexOf("Next");
-  return { network, nextHop, distinguisher: "", prefix: undefined, prefixes: new Set(), paths: 0 };
+  const sets = { prefixes: new Set<string>(), decided: new Set<string>() };
+  return { network, nextHop, distinguisher: "", prefix: undefined, ...sets, paths: 0 };
 }
 
-/** `prefixes` undefined = the count is one of paths, or of prefixes where each has one path. */
 interface Total {
+  /** undefined = the router counts paths alone, whatever it calls them. */
   readonly prefixes: number | undefined;
   readonly paths: number;
 }
@@ -79,16 +82,11 @@ function totalOf(line: string): Total | undefined {
   return prefixes === undefined ? undefined : { prefixes: Number(prefixes), paths: Number(paths) };
 }
 
-/**
- * Returns whether there are as many rows as the router counts; without a count there must be one at
- * least.
- */
+/** Returns whether there are as many rows as the router counts. */
 function isWhole(table: Table | undefined, total: Total | undefined): boolean {
-  if (total === undefined) return table === undefined || table.paths > 0;
-  const paths = table?.paths ?? 0;
-  const prefixes = table?.prefixes.size ?? 0;
-  if (total.prefixes !== undefined) return total.prefixes === prefixes && total.paths === paths;
-  return total.paths === paths || total.paths === prefixes;
+  if (total === undefined) return table === undefined;
+  const isCounted = total.prefixes === undefined || total.prefixes === (table?.prefixes.size ?? 0);
+  return isCounted && total.paths === (table?.paths ?? 0);
 }
 
 /** Returns false if the row is not understood. */
@@ -123,8 +121,14 @@ function startOf(line: string, { network }: Table): number {
   return at;
 }
 
-function addPath(codes: string, prefix: string, table: Table, best: Map<string, boolean>): true {
+/** Returns false for a second best path of one prefix. */
+function addPath(codes: string, prefix: string, table: Table, best: Map<string, boolean>): boolean {
   table.paths += 1;
+  if (codes.includes(">")) {
+    const name = `${table.distinguisher} ${prefix}`;
+    if (table.decided.has(name)) return false;
+    table.decided.add(name);
+  }
   // A best path that is suppressed behind an aggregate, or beaten in the table of routes, is in use
   // as far as BGP knows; a path without a code, or from history, leads nowhere.
   if (/[*>rSm]/.test(codes)) best.set(prefix, best.get(prefix) === true || /[>m]/.test(codes));

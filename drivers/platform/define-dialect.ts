@@ -15,10 +15,12 @@ export interface Session extends AsyncDisposable {
 }
 
 /** The input for opening a session. */
-interface Opening {
+interface Opening<S> {
   readonly where: string;
   readonly onChange: () => void;
   readonly entropy: Entropy;
+  /** The session for observations before this one, which has ended; undefined = there was none. */
+  readonly before: S | undefined;
 }
 
 /** The requests to the running device, and those to a candidate that we have locked. */
@@ -33,7 +35,7 @@ export interface Dialect<S extends Session> {
    * Opens a session and takes over the channel: a failure or an abort closes it.
    * @throws LinksealError `transport.*`, with effect "none".
    */
-  open(channel: ByteChannel, opening: Opening, signal: AbortSignal): Promise<S>;
+  open(channel: ByteChannel, opening: Opening<S>, signal: AbortSignal): Promise<S>;
   /**
    * Reads what this device offers.
    * @throws LinksealError with effect "none".
@@ -45,10 +47,14 @@ export interface Dialect<S extends Session> {
    */
   observe(session: S, asked: Asked, signal: AbortSignal): Promise<DeviceState>;
   /**
-   * Returns the port to an address; undefined = not known.
+   * Returns the ports by which traffic to an address may leave; undefined = not known.
    * @throws LinksealError with effect "none".
    */
-  routeTo(session: S, address: string, signal: AbortSignal): Promise<PortName | undefined>;
+  routesTo(
+    session: S,
+    address: string,
+    signal: AbortSignal,
+  ): Promise<readonly PortName[] | undefined>;
   /**
    * Sends packets from a port to the far end's peering address.
    * @throws LinksealError with effect "none".

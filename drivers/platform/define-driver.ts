@@ -60,8 +60,8 @@ function deviceOf<S extends Session>(
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
     recall: (token, signal) => store.recall(token, signal),
-    routeTo: (address, signal) =>
-      line.ask(signal, (session, bounded) => dialect.routeTo(session, address, bounded)),
+    routesTo: (address, signal) =>
+      line.ask(signal, (session, bounded) => dialect.routesTo(session, address, bounded)),
     async [Symbol.asyncDispose]() {
       store.forget();
       await line[Symbol.asyncDispose]();

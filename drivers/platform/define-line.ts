@@ -23,6 +23,7 @@ export class Line<S extends Session> implements AsyncDisposable {
   readonly #onChange: () => void;
   readonly #end = new AbortController();
   #observing: Promise<S> | undefined;
+  #lastObserving: S | undefined;
   #held: { readonly session: S; readonly cancel: () => void } | undefined;
   #editing: Promise<void> = Promise.resolve();
 
@@ -138,15 +139,18 @@ export class Line<S extends Session> implements AsyncDisposable {
 
   /** Several callers wait for it: none of them may end it for the others by giving up. */
   async #openAlone(): Promise<S> {
-    return await this.bounded(answerMsMax, "none", this.#end.signal, (bounded) =>
-      this.#open(bounded),
-    );
+    return await this.bounded(answerMsMax, "none", this.#end.signal, async (bounded) => {
+      const opened = await this.#open(bounded);
+      this.#lastObserving = opened;
+      return opened;
+    });
   }
 
   async #open(signal: AbortSignal): Promise<S> {
     const { dial, entropy } = this.#world;
     const channel = await dial.channel(this.#target, this.dialect.channel, signal);
-    const opening = { where: this.device, onChange: this.#onChange, entropy };
+    const before = this.#lastObserving;
+    const opening = { where: this.device, onChange: this.#onChange, entropy, before };
     return await this.dialect.open(channel, opening, signal);
   }
 

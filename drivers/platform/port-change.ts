@@ -5,6 +5,7 @@ import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Work } from "./define-dialect.ts";
+import { type Aggregates, aggregateWith } from "./egress.ts";
 
 export type OnPort = Extract<PortChange, { readonly port: PortName }>;
 
@@ -61,7 +62,7 @@ export interface Surroundings<C> {
   principal(port: PortName): Ckn | undefined;
 }
 
-interface Planning<C, P> extends Surroundings<C> {
+interface Planning<C extends { readonly aggregates: Aggregates }, P> extends Surroundings<C> {
   /** Returns the plan of a port as it is configured. */
   readonly planOf: (config: C, port: PortName) => P;
   /** Throws if the port must not be written. */
@@ -96,7 +97,7 @@ interface AnyPlan {
   readonly drains: readonly DrainMeans[];
 }
 
-function planOperation<C, P extends AnyPlan>(
+function planOperation<C extends { readonly aggregates: Aggregates }, P extends AnyPlan>(
   plan: P,
   operation: OnPort,
   planning: Planning<C, P>,
@@ -127,11 +128,7 @@ function planOperation<C, P extends AnyPlan>(
     case "port.drain":
     case "port.restore": {
       if (planning.neighboursOn(planning.config, operation.port).length === 0) {
-        throw rejected(
-          planning,
-          operation.port,
-          "BGP has no neighbour over it, so no traffic can leave",
-        );
+        throw rejected(planning, operation.port, whyNoNeighbour(planning.config, operation.port));
       }
       planning.refuseDrain?.(operation);
       return { ...plan, drains: operation.kind === "port.drain" ? [operation.means] : [] };
@@ -139,11 +136,21 @@ function planOperation<C, P extends AnyPlan>(
   }
 }
 
+function whyNoNeighbour(
+  { aggregates }: { readonly aggregates: Aggregates },
+  port: PortName,
+): string {
+  const { name = "", members = [] } = aggregateWith(aggregates, port) ?? {};
+  return members.length > 1
+    ? `${name} has ${members.length} members, and only a link that has none beside it is drained`
+    : "BGP has no neighbour over it, so no traffic can leave";
+}
+
 /**
  * Returns each port of the change as it is and as it is to be.
  * @throws LinksealError `device.*`, with effect "none".
  */
-export function planPorts<C, P extends AnyPlan>(
+export function planPorts<C extends { readonly aggregates: Aggregates }, P extends AnyPlan>(
   change: DeviceChange,
   planning: Planning<C, P>,
 ): readonly Changed<P>[] {

@@ -5,24 +5,33 @@ import { known, type Reading, type UnknownWhy, unknown } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 
 /** A value that was read, or the reason why there is none. */
-export type QueryResult<T> = { readonly value: T } | { readonly why: UnknownWhy };
+export type QueryResult<T> = { readonly value: T } | NoValue;
+
+interface NoValue {
+  readonly why: UnknownWhy;
+  /** The query, as an error names it; absent = the value comes from several queries. */
+  readonly query?: string;
+  /** The device's refusal; absent = there was a reply, or the query was not sent. */
+  readonly refusal?: LinksealError;
+}
 
 /**
- * Waits for a reply and reads it; `read` returns undefined for a reply that it does not understand.
- * A refusal concerns this query only.
+ * Waits for a reply and reads it; `read` returns undefined for a reply that it does not understand,
+ * `query` names it. A refusal concerns this query only.
  * @throws LinksealError if the error ends the session.
  */
 export async function resultOf<T, R>(
   asked: Promise<T>,
   read: (reported: T) => R | undefined,
+  query: string,
 ): Promise<QueryResult<R>> {
   try {
     const value = read(await asked);
-    return value === undefined ? { why: "unparsed" } : { value };
+    return value === undefined ? { why: "unparsed", query } : { value };
   } catch (error) {
     const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
     if (!isRefusal || error.code === "device.unparsed") throw error;
-    return { why: "queryFailed" };
+    return { why: "queryFailed", query, refusal: error };
   }
 }
 
@@ -41,14 +50,19 @@ export function together<A extends QueryResults>(results: A): QueryResult<Values
   return { value: values as Values<A> };
 }
 
-/** Reads a result; `read` returns undefined for a value that it does not understand. */
+/**
+ * Reads a result; `read` returns undefined for a value that it does not understand, `query` names
+ * what was asked for it.
+ */
 export function readOf<T, R>(
   from: QueryResult<T>,
   read: (value: T) => R | undefined,
+  query?: string,
 ): QueryResult<R> {
   if ("why" in from) return from;
   const value = read(from.value);
-  return value === undefined ? { why: "unparsed" } : { value };
+  if (value !== undefined) return { value };
+  return { why: "unparsed", ...(query !== undefined && { query }) };
 }
 
 /**

@@ -2,7 +2,7 @@
 // understood.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
-import type { Command } from "#hal/secret.ts";
+import { type Command, preview } from "#hal/secret.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type QueryResult, resultOf } from "./query-result.ts";
 
@@ -28,11 +28,8 @@ interface Asking<N extends string, Q extends object, R> {
   readonly where: string;
   readonly request: (name: N, argument?: string) => Q;
   readonly ask: (request: Q) => Promise<R>;
-  /**
-   * Names the query in the error for a reply that is not understood; absent = a name in quotes, or
-   * a ping.
-   */
-  readonly subject?: (request: Q) => string;
+  /** Names the query in errors. */
+  readonly subject: (request: Q) => string;
 }
 
 type Read<R, T> = (reply: R) => T | undefined;
@@ -49,7 +46,8 @@ export class Query<N extends string, Q extends object, R> {
 
   /** Sends a query and reads the reply; a refusal concerns this query only. */
   result<T>(asked: N | Q, read: Read<R, T>, argument?: string): Promise<QueryResult<T>> {
-    return resultOf(this.#asking.ask(this.#requestOf(asked, argument)), read);
+    const request = this.#requestOf(asked, argument);
+    return resultOf(this.#asking.ask(request), read, this.#asking.subject(request));
   }
 
   /**
@@ -61,19 +59,24 @@ export class Query<N extends string, Q extends object, R> {
     const request = this.#requestOf(asked);
     const value = read(await ask(request));
     if (value !== undefined) return value;
-    const named = typeof asked === "string" ? `"${asked}"` : "a ping";
-    const what = subject?.(request) ?? named;
-    throw failed("device.unparsed", `the answer to ${what} is not understood`, this.where);
+    const text = `the answer to ${subject(request)} is not understood`;
+    throw failed("device.unparsed", text, this.where);
   }
 
   /**
    * Returns the value of a result.
-   * @throws LinksealError `device.unparsed`, also for a refusal.
+   * @throws LinksealError `device.unparsed`, also for a refusal; its text names the query.
    */
   async needed<T>(asked: Promise<QueryResult<T>>): Promise<T> {
     const reported = await asked;
     if ("value" in reported) return reported.value;
-    throw failed("device.unparsed", "an answer is not understood", this.where);
+    const { query = "a query", refusal } = reported;
+    if (refusal === undefined) {
+      throw failed("device.unparsed", `the answer to ${query} is not understood`, this.where);
+    }
+    const text = `${query} has no answer: ${refusal.message}`;
+    const details = { effect: "none", where: this.where, next: "linkseal status" } as const;
+    throw new LinksealError("device.unparsed", text, { ...details, cause: refusal });
   }
 
   #requestOf(asked: N | Q, argument?: string): Q {
@@ -88,5 +91,6 @@ export function cliQuery<N extends string>(
   signal: AbortSignal,
 ): Query<N, Command, string> {
   const ask = (asked: Command): Promise<string> => cli.run([asked], "none", signal);
-  return new Query({ where: cli.where, request, ask });
+  const subject = (asked: Command): string => `"${preview(asked)}"`;
+  return new Query({ where: cli.where, request, ask, subject });
 }

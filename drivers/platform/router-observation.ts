@@ -20,6 +20,14 @@ import type { Asked } from "./define-dialect.ts";
 import { type QueryResult, reading, together } from "./query-result.ts";
 import type { TunnelConfig } from "./tunnel-config.ts";
 
+/** What a probe asks for; absent = not known, as in a query with its name alone. */
+export interface AskedProbe {
+  /** The far end's address. */
+  readonly address?: string;
+  /** The number of packets. */
+  readonly count?: number;
+}
+
 interface ReportedTunnels {
   readonly ipsec: readonly IpsecTunnel[];
   /** Routes that lead into tunnels. */
@@ -158,9 +166,22 @@ export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaS
 
 const remarkMax = 100;
 
+/** The neighbour of a session: its port, its address, and its routing instance. */
+export type SessionPlace = Pick<BgpSession, "port" | "peer" | "vrf">;
+
+const bgpStates = /^(?:Idle|Connect|Active|OpenSent|OpenConfirm|Established)$/i;
+
+/** Returns whether a text is the state of a BGP session; another one says nothing about it. */
+export const isBgpState = (text: string): boolean => bgpStates.test(text);
+
+/** Makes the place of a session; `vrf` undefined = the default routing instance. */
+export function placeOf(port: PortName, peer: string, vrf: string | undefined): SessionPlace {
+  return vrf === undefined ? { port, peer } : { port, peer, vrf };
+}
+
 /** Makes a BGP session; `remark`: why the last session ended; undefined = not known. */
 export function sessionTo(
-  at: Pick<BgpSession, "port" | "peer">,
+  at: SessionPlace,
   state: string | undefined,
   what: string,
   remark: string | undefined,

@@ -13,7 +13,7 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
-import { type Instant, instantAfter, type SnmpReply, type World } from "#hal/world.ts";
+import { type Clock, type Instant, instantAfter, type SnmpReply, type World } from "#hal/world.ts";
 import {
   type IfMib,
   type IfMibPort,
@@ -26,10 +26,18 @@ import {
 
 /** Less than the limit of an observation, which must not fail because of the SNMP cross-check. */
 const answerMsMax = 10_000;
-/** After an agent did not answer, it is not asked again for this long, in milliseconds. */
+/**
+ * After an agent did not answer, it is not asked again for this long, in milliseconds; and its
+ * table is not walked more often than that.
+ */
 const restMs = 60_000;
+/** The longest wait before the table is walked again for a port that it lacks, in milliseconds. */
+const walkMsMax = 3_600_000;
 const portsMax = 64;
-const namesMax = 20_000;
+/** Two names for each of 20,000 interfaces. */
+const namesMax = 40_000;
+/** Names of ports in one line of the log. */
+const listedMax = 4;
 const columnsMax = 16;
 /**
  * A link below the first rate counts as drained; one above the second differs by more than a slow
@@ -65,13 +73,16 @@ interface SnmpReading {
 class SnmpCrossCheck {
   readonly #target: Target;
   readonly #world: World;
-  #indices: PortIndices = new Map();
+  readonly #table: IndexTable;
   #before: IfMib | undefined;
   #restsUntil: Instant | undefined;
+  /** Ports without an interface in the agent, as they were logged last. */
+  #unmatched: readonly PortName[] = [];
 
   constructor(target: Target, world: World) {
     this.#target = target;
     this.#world = world;
+    this.#table = new IndexTable(world.clock);
   }
 
   async check(state: DeviceState, signal: AbortSignal): Promise<DeviceState> {
@@ -88,7 +99,8 @@ class SnmpCrossCheck {
         ? weakly(port, reported, at)
         : judged(port, reported, { at, pps: ppsOf(port.port, before, mib) });
     });
-    return { ...state, macsec };
+    const isWhole = this.#unmatched.length === 0;
+    return { ...state, macsec, ...(isWhole ? {} : { snmpUnmatched: this.#unmatched }) };
   }
 
   async #ask(state: DeviceState, signal: AbortSignal): Promise<SnmpReading | undefined> {
@@ -115,22 +127,82 @@ class SnmpCrossCheck {
 
   async #exchange(state: DeviceState, signal: AbortSignal): Promise<SnmpReading> {
     const wanted = portsOf(state);
-    if (wanted.some((port) => !this.#indices.has(port))) {
-      const query = { roots: [names], leaves: [], valuesMax: namesMax };
-      this.#indices = readIndices(await this.#world.dial.snmp(this.#target, query, signal));
+    if (this.#table.isDue(wanted)) {
+      const query = { roots: names, leaves: [], valuesMax: namesMax };
+      this.#table.walked(await this.#world.dial.snmp(this.#target, query, signal), wanted);
     }
-    const indices = new Map([...this.#indices].filter(([port]) => wanted.includes(port)));
+    const indices = this.#table.indicesOf(wanted);
     const leaves = leavesOf(indices.values());
     const query = { roots: [], leaves, valuesMax: portsMax * columnsMax };
     const reply = await this.#world.dial.snmp(this.#target, query, signal);
     const mib = readPorts(reply, indices);
-    // An agent may number its ports anew when it boots.
-    if (mib.ports.size < indices.size) this.#indices = new Map();
+    this.#table.read(mib, indices);
+    this.#report(wanted.filter((port) => !mib.ports.has(port)));
     return { mib, evidence: reply.evidence };
+  }
+
+  /** Logs once which ports the agent does not have, and once that it has all of them again. */
+  #report(unmatched: readonly PortName[]): void {
+    const before = this.#unmatched;
+    this.#unmatched = unmatched;
+    if (unmatched.join() === before.join()) return;
+    if (unmatched.length === 0) {
+      this.#log("info", "snmp-matched", "its SNMP agent has an interface for each port again");
+      return;
+    }
+    const more = unmatched.length - listedMax;
+    const ports = unmatched.slice(0, listedMax).join(", ") + (more > 0 ? ` and ${more} more` : "");
+    const text = `its SNMP agent has no interface, or several, with the name of ${ports}`;
+    this.#log("warn", "snmp-unmatched", `${text}: they are not compared with it`);
   }
 
   #log(level: "info" | "warn", code: string, text: string): void {
     this.#world.log.write(level, code, text, { device: this.#target.device });
+  }
+}
+
+/** The indices of ports in the agent's table, which is walked only if a port is not in it. */
+class IndexTable {
+  readonly #clock: Clock;
+  #indices = new Map<PortName, string>();
+  #walkedAt: Instant | undefined;
+  /** Walks without success, one after another. */
+  #misses = 0;
+  /** The agent restarted, or its table changed, since it was walked. */
+  #isStale = false;
+  #before: Pick<IfMib, "upTime" | "lastChange"> | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Returns whether to walk now for these ports. */
+  isDue(wanted: readonly PortName[]): boolean {
+    if (wanted.every((port) => this.#indices.has(port))) return false;
+    if (this.#walkedAt === undefined) return true;
+    const waitMs = this.#isStale ? restMs : Math.min(restMs * 2 ** this.#misses, walkMsMax);
+    return this.#clock.now() >= instantAfter(this.#walkedAt, waitMs);
+  }
+
+  walked(reply: SnmpReply, wanted: readonly PortName[]): void {
+    this.#indices = new Map(readIndices(reply, wanted));
+    this.#walkedAt = this.#clock.now();
+    this.#isStale = false;
+    this.#misses = this.#indices.size < wanted.length ? this.#misses + 1 : 0;
+  }
+
+  indicesOf(wanted: readonly PortName[]): PortIndices {
+    return new Map([...this.#indices].filter(([port]) => wanted.includes(port)));
+  }
+
+  /** Takes note of a reading: an agent may number its ports anew when it restarts. */
+  read({ ports, upTime, lastChange }: IfMib, asked: PortIndices): void {
+    for (const port of asked.keys()) if (!ports.has(port)) this.#indices.delete(port);
+    const before = this.#before;
+    this.#before = { upTime, lastChange };
+    if (before === undefined) return;
+    const hasRestarted = (upTime ?? 0n) < (before.upTime ?? 0n);
+    if (hasRestarted || lastChange !== before.lastChange) this.#isStale = true;
   }
 }
 

@@ -25,7 +25,7 @@ interface Row {
 }
 
 /** The kind of resource that a request concerned; the messages and the rights depend on it. */
-export type Subject = Resource | "operation";
+export type Subject = Resource | "operation" | "rights";
 type Resource = "port" | "connection";
 
 const network = "Microsoft.Network";
@@ -95,6 +95,28 @@ const operationRows: readonly Row[] = [
   },
 ];
 
+const rightsRows: readonly Row[] = [
+  ...tokenRows,
+  {
+    when: /^403 /,
+    code: "peer.denied",
+    text: "this identity may not read which rights it has here",
+    next: "give it Microsoft.Authorization/permissions/read, as linkseal azure setup prints it",
+  },
+  {
+    when: /^404 /,
+    code: "peer.rejected",
+    text: "it knows no such scope",
+    next: "compare the resource ids of the config and of the port's identity with Azure",
+  },
+  {
+    when: /^4\d\d /,
+    code: "peer.rejected",
+    text: "it does not show which rights this identity has",
+    next: "linkseal doctor",
+  },
+];
+
 const rowsOf = (subject: Resource): readonly Row[] => {
   const { right, compare, byHand, busy, again, age } = words[subject];
   return [
@@ -145,6 +167,7 @@ const rows: Readonly<Record<Subject, readonly Row[]>> = {
   port: rowsOf("port"),
   connection: rowsOf("connection"),
   operation: operationRows,
+  rights: rightsRows,
 };
 
 /** Returns the error that a reply means; undefined = the request was carried out. */

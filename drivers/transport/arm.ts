@@ -85,6 +85,7 @@ const documentBytesMax = 1_000_000;
  * take effect; in milliseconds.
  */
 const exchangeMsMax = { GET: 8_000, PUT: 30_000 } as const;
+const permissions = /\/providers\/Microsoft\.Authorization\/permissions(?=$|\?)/i;
 const isPath = /^\/[\x21-\x7e]+$/;
 /** Signed URLs that contain a certificate have some 4,000 characters. */
 const operationLengthMax = 12_000;
@@ -225,6 +226,7 @@ export class Arm {
 }
 
 function subjectOf(path: string): Subject {
+  if (permissions.test(path)) return "rights";
   if (/\/locations\//i.test(path)) return "operation";
   return /\/connections\//i.test(path) ? "connection" : "port";
 }
@@ -275,6 +277,6 @@ function documentOf({ body }: HttpReply, where: string): unknown {
 
 // A document below a resource is reported under that resource's name.
 function lastOf(path: string): string {
-  const resource = path.replace(/\/sharedkey$/, "");
+  const resource = path.replace(/\/sharedkey$/, "").replace(permissions, "");
   return resource.split("/").at(-1) ?? path;
 }

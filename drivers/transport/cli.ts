@@ -49,8 +49,11 @@ const tailMax = 300;
 const nonceOctets = 8;
 const tokenMax = 128;
 
-/** Excludes `?`, which asks for help at once, and quotes, pipes and comments. */
-const tokenPattern = /^[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*$/;
+/**
+ * Excludes `?`, which asks for help at once, and quotes, pipes and comments. An address of IPv6 may
+ * begin with colons.
+ */
+const tokenPattern = /^(?:[A-Za-z0-9_][A-Za-z0-9_.:/@+,=-]*|::[0-9A-Fa-f][0-9A-Fa-f:.]*)$/;
 const linePattern = /^[ !-~]*$/;
 
 /**
@@ -224,7 +227,8 @@ export class Cli implements AsyncDisposable {
     await this.#until(found, 0, signal);
     // The mark has no reply: what follows its echo belongs to an earlier command.
     for (let index = at + 1; index < this.#screen.count; index += 1) {
-      if (!noise.test(this.#textOf(index, []))) throw this.#closed("it answers out of step");
+      const text = this.#textOf(index, []);
+      if (text.trim() !== "" && !noise.test(text)) throw this.#closed("it answers out of step");
     }
     this.#mode = this.#ownPrompt()?.mode ?? "";
     const late: string[] = [];

@@ -220,9 +220,9 @@ const unknownTags: ReadonlySet<string> = new Set(["operation-not-supported", "un
  * Returns what the device refuses, also beside an `<ok/>`; undefined = nothing. Warnings do not
  * count.
  */
-function refusalIn(
+export function refusalIn(
   reply: XmlElement,
-  { where, marks }: NetconfOptions,
+  { where, marks }: Pick<NetconfOptions, "where" | "marks">,
   written: readonly Secret[],
 ): LinksealError | undefined {
   // Junos writes `xnm:error` inside the results of a commit or a load.

@@ -20,6 +20,7 @@ export const netlinkFlags = {
   append: 0x800,
 } as const;
 
+/** Types of the messages that carry no object. */
 export const controlTypes = { noop: 1, error: 2, done: 3, overrun: 4 } as const;
 
 const headerBytes = 16;

@@ -5,6 +5,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
 
+/** A value of a message: text, a list of texts, or a section. */
 export type ViciValue = string | readonly string[] | ViciSection;
 /** A section of a message; a map, because the sender chooses the names. */
 export type ViciSection = ReadonlyMap<string, ViciValue>;

@@ -197,12 +197,16 @@ export function childrenOf(parent: XmlElement | undefined, name: string): readon
   return parent?.children.filter((child) => child.name === name) ?? [];
 }
 
-/** Returns the text of the first child at the path; undefined = there is none. */
+/**
+ * Returns the text of the only child at the path; undefined = there is none, or there are several,
+ * of which none is more true than another.
+ */
 export function textOf(
   parent: XmlElement | undefined,
   ...path: readonly string[]
 ): string | undefined {
-  return childOf(parent, ...path)?.text;
+  const [only, ...more] = childrenOf(childOf(parent, ...path.slice(0, -1)), path.at(-1) ?? "");
+  return more.length === 0 ? only?.text : undefined;
 }
 
 /** Returns every element of that name below the root, in document order. */

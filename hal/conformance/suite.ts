@@ -144,7 +144,7 @@ function hear(device: Device, say: (text: string) => void): Device {
       if (recalled.kind === "absent") return recalled;
       return { kind: "pending", transaction: transaction(recalled.transaction) };
     },
-    routeTo: (address, signal) => errors(device.routeTo(address, signal)),
+    routesTo: (address, signal) => errors(device.routesTo(address, signal)),
     [Symbol.asyncDispose]: () => device[Symbol.asyncDispose](),
   };
   const probe = device.probe?.bind(device);

@@ -152,7 +152,7 @@ export const troubleCases: readonly DeviceCase[] = [
         ["a look", () => observe(bench)],
         ["a prepare", () => prepare(bench, [anyChange(bench)])],
         ["a recall", () => bench.device.recall(transaction.token, never)],
-        ["a question for a route", () => bench.device.routeTo(bench.routes.known.address, never)],
+        ["a question for a route", () => bench.device.routesTo(bench.routes.known.address, never)],
       ];
       for (const [name, read] of reads) {
         const what = `${name} at a device out of reach`;
@@ -180,7 +180,7 @@ export const troubleCases: readonly DeviceCase[] = [
       await stopsWithin(bench, "a look", (signal) => device.observe(signal));
       await stopsWithin(bench, "a prepare", (signal) => device.prepare(change, keys, signal));
       await stopsWithin(bench, "a recall", (signal) => device.recall(token, signal));
-      await stopsWithin(bench, "a route", (signal) => device.routeTo(routes.unknown, signal));
+      await stopsWithin(bench, "a route", (signal) => device.routesTo(routes.unknown, signal));
       const transaction = await prepare(bench, change);
       const before = bench.truth().effects;
       await stopsAt(bench, "an apply", (signal) => transaction.apply("final", signal));

@@ -28,8 +28,16 @@ import {
   reply,
 } from "./http.ts";
 import { Monitor } from "./monitor.ts";
-import { changeOf, linksOf, newPort, type PortRecord, portDocument } from "./port-document.ts";
+import {
+  changeOf,
+  identitiesOf,
+  linksOf,
+  newPort,
+  type PortRecord,
+  portDocument,
+} from "./port-document.ts";
 import { Posture } from "./posture.ts";
+import { neededFor, neededToFollow, Roles } from "./roles.ts";
 import { type SharedKeyOperation, SharedKeys } from "./shared-keys.ts";
 import type { Tokens } from "./tokens.ts";
 import { typeOf, versionsOf } from "./versions.ts";
@@ -52,13 +60,18 @@ interface Operation {
 }
 
 const retryVirtualS = 10;
+const permissions = "/providers/microsoft.authorization/permissions";
 
 export class Arm {
   readonly ports: ReadonlyMap<string, PortRecord>;
   readonly posture: Posture;
   readonly sharedKeys: SharedKeys;
+  /** What the clients may do, and what a test takes away from them. */
+  readonly roles: Roles;
   readonly #options: ArmOptions;
   readonly #operations = new Map<string, Operation>();
+  /** The connection of each operation that sets a shared key. */
+  readonly #connections = new Map<string, string>();
   readonly #monitor: Monitor;
 
   constructor(options: ArmOptions) {
@@ -72,6 +85,13 @@ export class Arm {
         const circuit = circuits.find(({ port }) => port === msee.name)?.id ?? "";
         return [msee.name.toLowerCase(), newPort({ msee, bandwidthInGbps, circuit })];
       }),
+    );
+    const records = [...this.ports.values()];
+    const ports = records.map(({ id, raw }) => ({ id, identities: identitiesOf(raw) }));
+    this.roles = new Roles(ports, () =>
+      records
+        .filter(({ msee }) => msee.hasFault("rightWithheld"))
+        .map(({ id, kind }) => ({ action: `Microsoft.Network/${kind}/write`, scope: id })),
     );
     this.#monitor = new Monitor({
       clock: site.clock,
@@ -92,13 +112,31 @@ export class Arm {
     const path = `/${route.segments.join("/")}`.toLowerCase();
     const unpublished = this.#unpublished(path, version);
     if (unpublished !== undefined) return unpublished;
-    if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
     if (path.includes("/providers/microsoft.network/locations/")) return this.#poll(path);
+    const refused = this.roles.refuse(neededFor(route.method, path));
+    if (refused !== undefined) return refused;
+    if (path.endsWith(permissions)) {
+      return this.#permissions(path.slice(0, -permissions.length), route);
+    }
+    if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
     return (
       this.#port(request, route, path, version) ??
       this.#sharedKey(request, route, path, version) ??
       this.#other(route, path)
     );
+  }
+
+  #permissions(scope: string, { method, query }: Route): AzureReply {
+    if (method !== "GET") return notAllowed(method);
+    const { site, base } = this.#options;
+    const resources = [
+      ...[...this.ports.values()].flatMap(({ id, raw }) => [id, ...identitiesOf(raw)]),
+      ...site.plan.tunnels.map((tunnel) => connectionId(site, tunnel)),
+      ...circuitsOf(site).map(({ id }) => id),
+    ];
+    const isKnown = resources.some((id) => `${id.toLowerCase()}/`.startsWith(`${scope}/`));
+    if (!isKnown) return notFound(scope);
+    return this.roles.permissionsAt(scope, base, Number(query.get("$skiptoken") ?? 0));
   }
 
   #unpublished(path: string, version: string): AzureReply | undefined {
@@ -131,6 +169,7 @@ export class Arm {
       case "busy":
         return this.#conflict(put.operation, version);
       case "accepted":
+        this.#connections.set(put.operation, id);
         return reply(200, objectOf(body), {
           "azure-asyncoperation": this.#operationUrl(id, put.operation, version),
           "retry-after": this.#retryAfter(),
@@ -169,7 +208,7 @@ export class Arm {
   ): AzureReply | undefined {
     const [, id = "", below = ""] =
       /^(.*?\/(?:expressrouteports|expressroutelags)\/[^/]+)(.*)$/.exec(path) ?? [];
-    if (id === "") return undefined;
+    if (id === "" || below.startsWith("/providers/")) return undefined;
     const record = this.ports.get(id);
     if (record === undefined) return notFound(path);
     if (method === "PUT" && below === "") return this.#put(record, request.body, version);
@@ -199,6 +238,8 @@ export class Arm {
     const { msee } = record;
     const busy = this.#running(msee);
     if (busy !== undefined) return this.#conflict(busy, version);
+    const linked = this.roles.refuseLinked(record.id, identitiesOf(body));
+    if (linked !== undefined) return linked;
     const change = changeOf(record, body);
     if (typeof change === "string") return bad("InvalidRequestFormat", change);
     // A PUT that changes nothing is an operation all the same.
@@ -256,9 +297,13 @@ export class Arm {
 
   #poll(path: string): AzureReply {
     const name = path.split("/operations/")[1] ?? "";
+    const operation = this.#operations.get(name);
+    const resource = this.#connections.get(name) ?? operation?.msee.name;
+    const refused =
+      resource === undefined ? undefined : this.roles.refuse(neededToFollow(resource, path));
+    if (refused !== undefined) return refused;
     const shared = this.sharedKeys.operation(name);
     if (shared !== undefined) return this.#polled(shared);
-    const operation = this.#operations.get(name);
     const state = operation?.msee.operation(operation.id);
     if (operation === undefined || state === undefined) return notFound(path);
     const unshown = unreadable(operation) ?? unfollowed(operation, path);
@@ -309,10 +354,10 @@ export class Arm {
     return this.#monitor.answer(meteredCircuit(circuit.id, links), route);
   }
 
-  #other({ method }: Route, path: string): AzureReply {
+  #other({ method, query }: Route, path: string): AzureReply {
     const { site } = this.#options;
     if (method !== "GET") return notAllowed(method);
-    const posture = this.posture.answer(path);
+    const posture = this.posture.answer(path, query.get("$filter"));
     if (posture !== undefined) return posture;
     const tunnel = this.#tunnelOf(path);
     if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));

@@ -6,7 +6,6 @@ import { createHash } from "node:crypto";
 import type { CipherSuite } from "#hal/model.ts";
 import type { AzureLink, LinkDocument, Msee } from "../site/msee.ts";
 import { exactNumber, isObject, type JsonObject, textOf } from "./http.ts";
-import { portPrincipal } from "./posture.ts";
 
 type PortKind = "expressRoutePorts" | "expressRouteLags";
 
@@ -55,10 +54,31 @@ const readOnlyOfLink = [
 const fixed = ["peeringLocation", "bandwidthInGbps"];
 
 /** The identity that the port presents to Key Vault. */
-const portIdentity = {
-  principalId: portPrincipal,
+export const portIdentity = {
+  principalId: "99999999-8888-7777-6666-555555555555",
   clientId: "99999999-8888-7777-6666-444444444444",
-};
+} as const;
+
+/** Returns the document of the identity that a port has, by the port's resource id. */
+export function identityDocument(port: string): JsonObject {
+  const id = identityOf(port);
+  return {
+    ...{ id, name: id.split("/").at(-1), type: "Microsoft.ManagedIdentity/userAssignedIdentities" },
+    location: "westus",
+    properties: { ...portIdentity, tenantId: "11111111-2222-3333-4444-555555555555" },
+  };
+}
+
+function identityOf(port: string): string {
+  const [group = "", rest = ""] = port.split("/providers/");
+  const identities = "providers/Microsoft.ManagedIdentity/userAssignedIdentities";
+  return `${group}/${identities}/${rest.split("/").at(-1)}-macsec`;
+}
+
+/** Returns the ids of the identities that a port's document names. */
+export function identitiesOf(document: JsonObject): readonly string[] {
+  return Object.keys(objectAt(objectAt(document, "identity"), "userAssignedIdentities"));
+}
 
 export interface PortOptions {
   readonly msee: Msee;
@@ -69,9 +89,6 @@ export interface PortOptions {
 export function newPort({ msee, bandwidthInGbps, circuit }: PortOptions): PortRecord {
   const kind = /\/expressRouteLags\//i.test(msee.name) ? "expressRouteLags" : "expressRoutePorts";
   const name = msee.name.split("/").at(-1) ?? "";
-  const group = msee.name.split("/providers/")[0] ?? "";
-  const identities = "providers/Microsoft.ManagedIdentity/userAssignedIdentities";
-  const identity = `${group}/${identities}/${name}-macsec`;
   const lag = { numberOfPorts: 2, minimumActivePortsRequired: 1, lacpTimer: "Fast" };
   const raw = {
     name,
@@ -79,7 +96,8 @@ export function newPort({ msee, bandwidthInGbps, circuit }: PortOptions): PortRe
     type: `Microsoft.Network/${kind}`,
     location: "westus",
     tags: { owner: "network" },
-    identity: { type: "UserAssigned", userAssignedIdentities: { [identity]: portIdentity } },
+    // The service writes the type in this case and leaves the ids of the identity out.
+    identity: { type: "userAssigned", userAssignedIdentities: { [identityOf(msee.name)]: {} } },
     simExtension: { kept: true },
     properties: {
       peeringLocation: "Equinix-Seattle-SE2",

@@ -3,8 +3,25 @@
 // it.
 
 import type { Site } from "../site/site.ts";
+import { applicationGateway } from "./application-gateway.ts";
 import { circuitDocument, circuitsOf, connectionDocument } from "./estate.ts";
+import {
+  endpoint,
+  frontDomain,
+  frontRoute,
+  origin,
+  originGroup,
+  profiles,
+  securityPolicy,
+} from "./front-door.ts";
 import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
+import { identityDocument, portIdentity } from "./port-document.ts";
+import {
+  collectorPolicy,
+  connectionMonitor,
+  diagnosticSetting,
+  maintenanceAlert,
+} from "./watch.ts";
 
 /** `absent`: there is no such resource; `denied`: the caller may not read it. */
 export const postureStates = ["good", "bad", "absent", "denied"] as const;
@@ -30,6 +47,11 @@ export const aspects = [
   "vaultSettings",
   "vaultRoles",
   "alerts",
+  "maintenanceAlerts",
+  "diagnostics",
+  "connectionMonitor",
+  "trafficCollector",
+  "perimeter",
   "bgpKey",
 ] as const;
 export type Aspect = (typeof aspects)[number];
@@ -39,6 +61,8 @@ export interface PostureParts {
   /** The vault's URI, as its own document names it. */
   readonly vaultUri: string;
 }
+
+const network = "microsoft.network";
 
 interface Answer {
   /** The aspects that a list shows; a caller who may not read one of them may not read the list. */
@@ -60,17 +84,42 @@ export class Posture {
     this.#states.set(aspect, state);
   }
 
-  /** Answers a GET of `path` (in lower case); undefined if there is nothing of this kind. */
-  answer(path: string): AzureReply | undefined {
+  /**
+   * Answers a GET of `path` (in lower case), which may have a `$filter`; undefined if there is
+   * nothing of this kind.
+   */
+  answer(path: string, filter: string | undefined): AzureReply | undefined {
+    const identity = this.#parts.site.plan.groups
+      .map(({ expressRoutePort }) => identityDocument(expressRoutePort))
+      .find(({ id }) => String(id).toLowerCase() === path);
+    if (identity !== undefined) return reply(200, identity);
     const [, list] =
       /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/(.+)$/.exec(path) ?? [];
-    const found = list === undefined ? undefined : this.#lists()[list];
+    const found = list === undefined ? undefined : this.#answerOf(list, filter);
     if (found === undefined) return undefined;
     if (found.aspects.some((aspect) => this.#is(aspect) === "denied")) {
       const message = "The client does not have authorization to perform action over scope.";
       return refusal(403, { code: "AuthorizationFailed", message });
     }
     return reply(200, { value: found.value() });
+  }
+
+  #answerOf(list: string, filter: string | undefined): Answer | undefined {
+    const [, type = "", name = ""] =
+      /^(.+)\/([^/]+)\/providers\/microsoft\.insights\/diagnosticsettings$/.exec(list) ?? [];
+    if (name !== "") {
+      const value = (): readonly JsonObject[] =>
+        this.#is("diagnostics") === "absent"
+          ? []
+          : [
+              diagnosticSetting(
+                `${this.#base}/providers/${type}/${name}`,
+                this.#good("diagnostics"),
+              ),
+            ];
+      return { aspects: ["diagnostics"], value };
+    }
+    return this.#lists(filter)[list];
   }
 
   #is(aspect: Aspect): PostureState {
@@ -95,65 +144,120 @@ export class Posture {
     return { id, name, type, location: "westus", ...rest, properties };
   }
 
-  #lists(): Readonly<Record<string, Answer>> {
-    const network = "microsoft.network";
-    const profile = "microsoft.cdn/profiles/edge";
-    const frontDoor: readonly Aspect[] = ["frontDoorTls", "frontDoorWaf", "frontDoorOrigins"];
-    const row = (of: readonly Aspect[], value: () => readonly JsonObject[]): Answer => ({
-      aspects: of,
-      value: () => (of.every((aspect) => this.#is(aspect) === "absent") ? [] : value()),
-    });
-    const vault = "microsoft.keyvault/vaults";
+  #row(of: readonly Aspect[], value: () => readonly JsonObject[]): Answer {
+    const isAbsent = (): boolean =>
+      of.length > 0 && of.every((aspect) => this.#is(aspect) === "absent");
+    return { aspects: of, value: () => (isAbsent() ? [] : value()) };
+  }
+
+  #lists(filter: string | undefined): Readonly<Record<string, Answer>> {
     return {
-      [`${network}/virtualnetworks`]: row(["vnetEncryption"], () => this.#networks()),
-      [`${network}/azurefirewalls`]: row(["inspection"], () => this.#firewalls()),
-      [`${network}/routetables`]: row(["inspection"], () => this.#routes()),
-      [`${network}/applicationgateways`]: row(["gatewayTls", "gatewayWaf"], () => this.#gateways()),
-      [`${network}/applicationgatewaywebapplicationfirewallpolicies`]: row(["gatewayWaf"], () => [
-        this.#firewallPolicy("ApplicationGateway", "app", { state: "Enabled" }),
+      ...this.#networkLists(),
+      ...this.#vaultLists(filter),
+      ...this.#watchLists(),
+      ...this.#frontDoorLists(),
+    };
+  }
+
+  #networkLists(): Readonly<Record<string, Answer>> {
+    return {
+      [`${network}/virtualhubs`]: this.#row([], () => []),
+      [`${network}/virtualnetworks`]: this.#row(["vnetEncryption"], () => this.#networks()),
+      [`${network}/azurefirewalls`]: this.#row(["inspection"], () => this.#firewalls()),
+      [`${network}/routetables`]: this.#row(["inspection"], () => this.#routes()),
+      [`${network}/applicationgateways`]: this.#row(["gatewayTls", "gatewayWaf"], () => [
+        applicationGateway(this.#base, {
+          hasTls: this.#good("gatewayTls"),
+          hasFirewall: this.#good("gatewayWaf"),
+        }),
       ]),
-      [`${network}/frontdoorwebapplicationfirewallpolicies`]: row(["frontDoorWaf"], () => [
+      [`${network}/applicationgatewaywebapplicationfirewallpolicies`]: this.#row(
+        ["gatewayWaf"],
+        () => [this.#firewallPolicy("ApplicationGateway", "app", { state: "Enabled" })],
+      ),
+      [`${network}/frontdoorwebapplicationfirewallpolicies`]: this.#row(["frontDoorWaf"], () => [
         this.#firewallPolicy("FrontDoor", "waf", { enabledState: "Enabled" }),
       ]),
-      [`${network}/bastionhosts`]: row(["bastion"], () => this.#bastions()),
-      [`${network}/networkinterfaces`]: row(["publicAddresses"], () => this.#interfaces()),
-      [`${network}/networksecuritygroups`]: row(["openPorts"], () => this.#rules()),
-      [`${network}/virtualnetworkgateways`]: row(
+      [`${network}/bastionhosts`]: this.#row(["bastion"], () => this.#bastions()),
+      [`${network}/networkinterfaces`]: this.#row(["publicAddresses"], () => this.#interfaces()),
+      [`${network}/networksecuritygroups`]: this.#row(["openPorts"], () => this.#rules()),
+      [`${network}/virtualnetworkgateways`]: this.#row(
         ["pointToSite", "privateGateway", "backupGateway"],
         () => this.#vpnGateways(),
       ),
-      [`${network}/connections`]: row(["ipsecPolicies", "privateTunnels"], () =>
+      [`${network}/connections`]: this.#row(["ipsecPolicies", "privateTunnels"], () =>
         this.#connections(),
       ),
       [`${network}/expressroutecircuits`]: {
         ...{ aspects: ["bgpKey"], value: () => this.#circuits() },
       },
-      [vault]: row(["vaultSettings"], () => this.#vaults()),
-      [`${vault}/kv-demo/providers/microsoft.authorization/roleassignments`]: row(
+    };
+  }
+
+  #vaultLists(filter: string | undefined): Readonly<Record<string, Answer>> {
+    const vault = "microsoft.keyvault/vaults";
+    return {
+      [vault]: this.#row(["vaultSettings"], () => this.#vaults()),
+      [`${vault}/kv-demo/providers/microsoft.authorization/roleassignments`]: this.#row(
         ["vaultRoles"],
-        () => this.#roles(),
+        () => this.#roles(filter),
       ),
-      ["microsoft.insights/metricalerts"]: row(["alerts"], () => this.#alerts()),
-      ["microsoft.cdn/profiles"]: row(frontDoor, () => [
-        this.#resource(
-          "Microsoft.Cdn/profiles",
-          "edge",
-          {},
-          { sku: { name: "Premium_AzureFrontDoor" } },
+      [`${vault}/kv-demo/networksecurityperimeterconfigurations`]: this.#row(["perimeter"], () =>
+        this.#perimeters(),
+      ),
+    };
+  }
+
+  #watchLists(): Readonly<Record<string, Answer>> {
+    const collectors = "microsoft.networkfunction/azuretrafficcollectors";
+    return {
+      ["microsoft.insights/metricalerts"]: this.#row(["alerts"], () => this.#alerts()),
+      ["microsoft.insights/activitylogalerts"]: this.#row(["maintenanceAlerts"], () => [
+        maintenanceAlert(this.#base, this.#good("maintenanceAlerts")),
+      ]),
+      [`${network}/networkwatchers`]: this.#row(["connectionMonitor"], () => [
+        this.#resource("Microsoft.Network/networkWatchers", "west", {}),
+      ]),
+      [`${network}/networkwatchers/west/connectionmonitors`]: this.#row(
+        ["connectionMonitor"],
+        () => [
+          connectionMonitor(this.#network("networkWatchers/west"), this.#good("connectionMonitor")),
+        ],
+      ),
+      [collectors]: this.#row(["trafficCollector"], () => [
+        this.#resource("Microsoft.NetworkFunction/azureTrafficCollectors", "flows", {}),
+      ]),
+      [`${collectors}/flows/collectorpolicies`]: this.#row(["trafficCollector"], () =>
+        circuitsOf(this.#parts.site).map(({ id }) =>
+          collectorPolicy(
+            `${this.#base}/providers/Microsoft.NetworkFunction/azureTrafficCollectors/flows`,
+            id,
+            this.#good("trafficCollector"),
+          ),
         ),
+      ),
+    };
+  }
+
+  #frontDoorLists(): Readonly<Record<string, Answer>> {
+    const profile = "microsoft.cdn/profiles/edge";
+    const frontDoor: readonly Aspect[] = ["frontDoorTls", "frontDoorWaf", "frontDoorOrigins"];
+    return {
+      ["microsoft.cdn/profiles"]: this.#row(frontDoor, () => profiles(this.#base)),
+      [`${profile}/afdendpoints`]: this.#row(["frontDoorTls"], () => [endpoint(this.#base)]),
+      [`${profile}/afdendpoints/app/routes`]: this.#row(["frontDoorTls"], () => [
+        frontRoute(this.#base, this.#good("frontDoorTls")),
       ]),
-      [`${profile}/afdendpoints`]: row(["frontDoorTls"], () => [
-        this.#resource("Microsoft.Cdn/profiles/edge/afdEndpoints", "app", {
-          enabledState: "Enabled",
-        }),
+      [`${profile}/customdomains`]: this.#row(["frontDoorTls"], () => [
+        frontDomain(this.#base, this.#good("frontDoorTls")),
       ]),
-      [`${profile}/afdendpoints/app/routes`]: row(["frontDoorTls"], () => this.#frontRoutes()),
-      [`${profile}/customdomains`]: row(["frontDoorTls"], () => this.#domains()),
-      [`${profile}/securitypolicies`]: row(["frontDoorWaf"], () => this.#policies()),
-      [`${profile}/origingroups`]: row(["frontDoorOrigins"], () => [
-        this.#resource("Microsoft.Cdn/profiles/edge/originGroups", "back", {}),
+      [`${profile}/securitypolicies`]: this.#row(["frontDoorWaf"], () =>
+        this.#good("frontDoorWaf") ? [securityPolicy(this.#base)] : [],
+      ),
+      [`${profile}/origingroups`]: this.#row(["frontDoorOrigins"], () => [originGroup(this.#base)]),
+      [`${profile}/origingroups/back/origins`]: this.#row(["frontDoorOrigins"], () => [
+        origin(this.#base, this.#good("frontDoorOrigins")),
       ]),
-      [`${profile}/origingroups/back/origins`]: row(["frontDoorOrigins"], () => this.#origins()),
     };
   }
 
@@ -178,20 +282,6 @@ export class Posture {
       : { nextHopType: "VnetLocal" };
     const routes = [{ name: "spokes", properties: { addressPrefix: "10.0.0.0/8", ...next } }];
     return [this.#resource("Microsoft.Network/routeTables", "spokes", { routes })];
-  }
-
-  #gateways(): readonly JsonObject[] {
-    const tls = this.#good("gatewayTls");
-    const waf = this.#good("gatewayWaf");
-    const firewall = this.#network("ApplicationGatewayWebApplicationFirewallPolicies/app");
-    return [
-      this.#resource("Microsoft.Network/applicationGateways", "app", {
-        httpListeners: [{ properties: { protocol: tls ? "Https" : "Http" } }],
-        backendHttpSettingsCollection: [{ properties: { protocol: "Https", port: 443 } }],
-        sslPolicy: { policyType: "Custom", minProtocolVersion: tls ? "TLSv1_2" : "TLSv1_0" },
-        ...(waf ? { firewallPolicy: { id: firewall } } : {}),
-      }),
-    ];
   }
 
   #firewallPolicy(kind: "ApplicationGateway" | "FrontDoor", name: string, state: JsonObject) {
@@ -234,6 +324,7 @@ export class Posture {
     const ipConfigurations = [{ properties: { subnet: { id: subnet } } }];
     const tenant = "https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/";
     const clients = {
+      vpnClientAddressPool: { addressPrefixes: ["10.100.8.0/24"] },
       vpnClientProtocols: ["OpenVPN"],
       vpnAuthenticationTypes: aad ? ["AAD"] : ["Certificate", "AAD"],
       aadTenant: tenant,
@@ -274,7 +365,7 @@ export class Posture {
 
   #connections(): readonly JsonObject[] {
     const { site } = this.#parts;
-    return site.plan.tunnels.map((tunnel) => {
+    const tunnels = site.plan.tunnels.map((tunnel) => {
       const document = connectionDocument(site, tunnel);
       const before = document["properties"] as JsonObject;
       const policies = before["ipsecPolicies"] as readonly JsonObject[];
@@ -290,6 +381,18 @@ export class Posture {
       };
       return { ...document, properties };
     });
+    return [...tunnels, ...tunnels.slice(0, 1).map((tunnel) => this.#backupOf(tunnel))];
+  }
+
+  /** Returns a connection over the Internet, which backs ExpressRoute up. */
+  #backupOf(tunnel: JsonObject): JsonObject {
+    const properties = {
+      ...(tunnel["properties"] as JsonObject),
+      connectionStatus: "Connected",
+      tunnelConnectionStatus: [],
+      useLocalAzureIpAddress: false,
+    };
+    return { ...tunnel, id: this.#network("connections/backup"), name: "backup", properties };
   }
 
   /** It is not documented what Azure returns of a shared key: it may leave it out. */
@@ -320,8 +423,11 @@ export class Posture {
     ];
   }
 
-  #roles(): readonly JsonObject[] {
-    if (this.#is("vaultRoles") === "absent") return [];
+  /** Lists the port's roles only for a filter on its identity, as Azure does. */
+  #roles(filter: string | undefined): readonly JsonObject[] {
+    const { principalId } = portIdentity;
+    const isAsked = filter === `assignedTo('${principalId}')`;
+    if (!isAsked || this.#is("vaultRoles") === "absent") return [];
     const vault = `${this.#base}/providers/Microsoft.KeyVault/vaults/kv-demo`;
     const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
     const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
@@ -331,10 +437,27 @@ export class Posture {
     return [
       this.#resource("Microsoft.Authorization/roleAssignments", "one", {
         roleDefinitionId: `${definitions}/${good ? secretsUser : contributor}`,
-        principalId: portPrincipal,
+        principalId,
         principalType: "ServicePrincipal",
         scope: good ? vault : this.#base,
       }),
+    ];
+  }
+
+  /** A vault has no perimeter, or one that only records. */
+  #perimeters(): readonly JsonObject[] {
+    if (this.#good("perimeter")) return [];
+    const perimeter = this.#network("networkSecurityPerimeters/around");
+    return [
+      this.#resource(
+        "Microsoft.KeyVault/vaults/kv-demo/networkSecurityPerimeterConfigurations",
+        "around",
+        {
+          provisioningState: "Succeeded",
+          networkSecurityPerimeter: { id: perimeter },
+          resourceAssociation: { name: "around", accessMode: "Learning" },
+        },
+      ),
     ];
   }
 
@@ -367,46 +490,4 @@ export class Posture {
       },
     );
   }
-
-  #frontRoutes(): readonly JsonObject[] {
-    const good = this.#good("frontDoorTls");
-    return [
-      this.#resource("Microsoft.Cdn/profiles/edge/afdEndpoints/app/routes", "all", {
-        httpsRedirect: good ? "Enabled" : "Disabled",
-        forwardingProtocol: good ? "HttpsOnly" : "MatchRequest",
-        enabledState: "Enabled",
-      }),
-    ];
-  }
-
-  #domains(): readonly JsonObject[] {
-    const minimumTlsVersion = this.#good("frontDoorTls") ? "TLS12" : "TLS10";
-    const tlsSettings = { certificateType: "ManagedCertificate", minimumTlsVersion };
-    return [this.#resource("Microsoft.Cdn/profiles/edge/customDomains", "www", { tlsSettings })];
-  }
-
-  #policies(): readonly JsonObject[] {
-    if (!this.#good("frontDoorWaf")) return [];
-    const wafPolicy = {
-      id: this.#network("FrontDoorWebApplicationFirewallPolicies/waf"),
-    };
-    const endpoint = `${this.#base}/providers/Microsoft.Cdn/profiles/edge/afdEndpoints/app`;
-    const associations = [{ domains: [{ id: endpoint }], patternsToMatch: ["/*"] }];
-    const parameters = { type: "WebApplicationFirewall", wafPolicy, associations };
-    return [this.#resource("Microsoft.Cdn/profiles/edge/securityPolicies", "waf", { parameters })];
-  }
-
-  #origins(): readonly JsonObject[] {
-    const sharedPrivateLinkResource = {
-      privateLink: { id: `${this.#base}/providers/Microsoft.Web/sites/app` },
-      status: this.#good("frontDoorOrigins") ? "Approved" : "Pending",
-    };
-    const properties = { hostName: "app.invalid", sharedPrivateLinkResource };
-    return [
-      this.#resource("Microsoft.Cdn/profiles/edge/originGroups/back/origins", "app", properties),
-    ];
-  }
 }
-
-/** The principal of the identity that the port carries. */
-export const portPrincipal = "99999999-8888-7777-6666-555555555555";

@@ -64,24 +64,33 @@ export function participantsOf(router: Router): readonly Participant[] {
 
 type Field = Parameters<typeof rowsOf>[0];
 
+/** What a platform prints where there is no SAK. */
+export interface NoSak {
+  /** As the status of the old SAK. */
+  readonly status: string;
+  /** As an identifier with a number. */
+  readonly identifier: string;
+}
+
 /** Prints the middle of the page: the SAKs, and the policy of the session. */
 export function sakLines(
   field: Field,
   { port, session, isPrincipal }: Participant,
   priority: number,
+  first: NoSak,
 ): readonly string[] {
   const configured = known(port.settings)?.keyServerPriority ?? priority;
   const rows = rowsOf(field);
   const sakOf = (which: "Latest" | "Old", sak: MkaSession["latestSak"]): readonly string[] => {
     const both = sak?.receive && sak.transmit ? " & " : ", ";
-    const none = which === "Old" ? "FIRST-SAK" : "No Rx, No Tx";
+    const none = which === "Old" ? first.status : "No Rx, No Tx";
     const status = `${sak?.receive ? "" : "No "}Rx${both}${sak?.transmit ? "" : "No "}Tx`;
     const [mi = "", number = "0"] = sak?.keyId.toUpperCase().split("/") ?? [];
     const ki = `${mi}${Number(number).toString(16).toUpperCase().padStart(8, "0")}`;
     return [
       field(`${which} SAK Status`, sak === undefined ? none : status),
       field(`${which} SAK AN`, sak?.an ?? 0),
-      field(`${which} SAK KI (KN)`, sak === undefined ? "FIRST-SAK (0)" : `${ki} (${number})`),
+      field(`${which} SAK KI (KN)`, sak === undefined ? first.identifier : `${ki} (${number})`),
     ];
   };
   return [
@@ -89,7 +98,8 @@ export function sakLines(
     ...sakOf("Old", isPrincipal ? session.oldSak : undefined),
     "",
     ...rows`SAK Transmit Wait Time: 0s (Not waiting for any peers to respond);
-      SAK Retire Time: 0s (No Old SAK to retire);`,
+      SAK Retire Time: 0s (No Old SAK to retire);
+      SAK Rekey Time: 0s (SAK Rekey interval not applicable);`,
     "",
     ...rows`MKA Policy Name: as-configured;
       Key Server Priority: ${session.keyServerPriority ?? configured};`,
@@ -104,8 +114,10 @@ export function sakSuite({ port, isPrincipal }: Participant): string {
 
 const rowMarks = 70;
 
-export function ping(router: Router, address: string, count: number): string {
-  const answered = answeredProbes(router, portWith(router, address), count);
+/** `isThere`: whether the routing instance of the ping is the one of the router's peerings. */
+export function ping(router: Router, address: string, count: number, isThere: boolean): string {
+  const port = isThere ? portWith(router, address) : undefined;
+  const answered = answeredProbes(router, port, count);
   const rows: string[] = [];
   for (let at = 0; at < count; at += rowMarks) {
     const length = Math.min(rowMarks, count - at);

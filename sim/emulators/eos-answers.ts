@@ -7,10 +7,11 @@ import type { Questions } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ConfigSession } from "./eos-config.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
-import { routesFrom } from "./far-end-routes.ts";
+import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
 import type { Block } from "./line-tree.ts";
 import {
   answeredProbes,
+  formOf,
   hasIpsec,
   type Json,
   known,
@@ -19,17 +20,23 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   portWith,
   protectedPorts,
 } from "./router-facts.ts";
 import type { Printed } from "./terminal.ts";
+import { addressedInterface, interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 export interface EosModel {
   readonly model: string;
   readonly version: string;
+  readonly wiring: Wiring;
   /** The place where the list of sessions names the waiting one: in a row, or beside the rows. */
   readonly timer: "inRow" | "beside";
+  /**
+   * Messages of syslog come between the lines of answers, as after `terminal monitor`; absent =
+   * they do not.
+   */
+  readonly syslog?: "inAnswers";
 }
 
 /** The router that a shell works on: its configuration and the sessions that change it. */
@@ -54,6 +61,8 @@ export interface EosConfiguration extends Emulator<readonly Block[]> {
 }
 
 export const tables: Questions<EosConfiguration, string> = [
+  [/^version$/, ({ router, model, bootedAt }) => versionText(model, router, bootedAt)],
+  [/^clock$/, ({ router }) => clockText(router)],
   [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
   [/^mac security mka counters$/, ({ router }) => mkaCounters(router)],
   [
@@ -66,21 +75,25 @@ export const states: Questions<EosConfiguration, Json> = [
   [/^configuration sessions detail$/, (emulator) => sessionsOf(emulator)],
   [/^version$/, ({ router, model, bootedAt }) => version(model, router, bootedAt)],
   [/^clock$/, ({ router }) => clock(router)],
-  [/^reload cause$/, ({ bootedAt }) => reloadCause(bootedAt)],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^reload cause$/, ({ router, model, bootedAt }) => reloadCause(router, model, bootedAt)],
+  [/^interfaces$/, ({ router, model }) => interfaces(router, model)],
   [/^mac security status$/, ({ router }) => status(router)],
   [/^mac security interface detail$/, ({ router }) => macSecurity(router)],
   [/^mac security participants detail$/, ({ router }) => participants(router)],
   [/^mac security counters detail$/, ({ router }) => counters(router)],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^(?:ip|ipv6) route ([0-9a-f.:]+)$/, ({ router }, address = "") => routeTo(router, address)],
   [
-    /^bgp summary vrf all$/,
-    (emulator) => bgpSummary(emulator.router, (peer) => emulator.isShut(peer)),
+    /^(?:ip|ipv6) route vrf all ([0-9a-f.:]+)$/,
+    ({ router, model }, address = "") => routeTo(router, model.wiring, address),
   ],
+  [/^bgp summary vrf all$/, (emulator) => bgpSummary(emulator)],
   [
-    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes$/,
-    ({ router }, version, peer = "") => received(router, peer, version === "ip" ? "ipv4" : "ipv6"),
+    /^(ip|ipv6) bgp (?:neighbors|peers) (\S+) routes(?: vrf (\S+))?$/,
+    ({ router, model: { wiring } }, version, peer = "", vrf) => {
+      const family = version === "ip" ? "ipv4" : "ipv6";
+      const isOurs = vrf === wiring.vrf;
+      return received(isOurs ? routesFrom(router, peer, family) : otherRoutes(family), peer, vrf);
+    },
   ],
 ];
 
@@ -123,13 +136,62 @@ function version({ model, version: software }: EosModel, router: Router, booted:
   };
 }
 
+const systemMac = "0200.0000.0001";
+
+/** Prints what a person reads: names of other fields than in JSON, and the uptime in words. */
+function versionText(
+  { model, version: software }: EosModel,
+  router: Router,
+  booted: number,
+): string {
+  const minutes = Math.floor((router.wall() - booted) / minuteMs);
+  const [weeks, days] = [Math.floor(minutes / weekMinutes), Math.floor(minutes / dayMinutes) % 7];
+  const [hours, rest] = [Math.floor(minutes / 60) % 24, minutes % 60];
+  return [
+    `Arista ${model}`,
+    "Hardware version: 12.00",
+    "Serial number: JPE00000001",
+    `Hardware MAC address: ${systemMac}`,
+    `System MAC address: ${systemMac}`,
+    "",
+    `Software image version: ${software}`,
+    "Architecture: x86_64",
+    `Internal build version: ${software}-1000000.1`,
+    "Image format version: 3.0",
+    "",
+    `Uptime: ${weeks} weeks, ${days} days, ${hours} hours and ${rest} minutes`,
+    "Total memory: 32000000 kB",
+    "Free memory: 20000000 kB",
+    "",
+    "",
+  ].join("\n");
+}
+
+const minuteMs = 60_000;
+const dayMinutes = 1_440;
+const weekMinutes = 7 * dayMinutes;
+
+function clockText(router: Router): string {
+  const [day, date, month, year, time] = new Date(router.wall()).toUTCString().split(/,? /);
+  return `${day} ${month} ${date} ${time} ${year}\nTimezone: UTC\nClock source: local\n`;
+}
+
 function clock(router: Router): Json {
   return { utcTime: router.wall() / 1000, timezone: "UTC", clockSource: { local: true } };
 }
 
-function reloadCause(booted: number): Json {
-  const cause = { description: "Reload requested by the user.", timestamp: booted / 1000 };
-  return { resetCauses: [{ ...cause, recommendedAction: "No action necessary." }] };
+/** Some routers have forgotten the cause of their boot, or never had one. */
+function reloadCause(router: Router, { model }: EosModel, booted: number): Json {
+  const causes = [
+    {
+      description: "Reload requested by the user.",
+      timestamp: booted / 1000,
+      recommendedAction: "No action necessary.",
+      debugInfoIsDir: false,
+    },
+  ];
+  const resetCauses = formOf(router, `reset-causes-${model}`, [causes, []]);
+  return { kernelCrashData: [], resetCauses, full: false };
 }
 
 function status(router: Router): Json {
@@ -149,7 +211,8 @@ function perPort(ports: readonly MacsecPort[], describe: (port: MacsecPort) => J
   return { interfaces: Object.fromEntries(ports.map((port) => [port.port, describe(port)])) };
 }
 
-function interfaces(router: Router): Json {
+function interfaces(router: Router, { model }: EosModel): Json {
+  const down = formOf(router, `down-${model}`, ["down", "lowerLayerDown", "notPresent"]);
   const reported = perPort(portsOf(router), (port) => {
     const rate = known(port.rate);
     const isUp = known(port.linkUp) === true;
@@ -157,7 +220,7 @@ function interfaces(router: Router): Json {
     return {
       name: port.port,
       forwardingModel: "routed",
-      lineProtocolStatus: isUp ? "up" : "down",
+      lineProtocolStatus: isUp ? "up" : down,
       interfaceStatus: isUp ? "connected" : idle,
       hardware: "ethernet",
       mtu: 9214,
@@ -179,7 +242,12 @@ function interfaces(router: Router): Json {
     mtu: 1500,
     bandwidth: 1e9,
   };
-  return { interfaces: { ...(reported["interfaces"] as Json), Management1: management } };
+  const aggregate = {
+    ...{ name: "Port-Channel1", lineProtocolStatus: "lowerLayerDown", hardware: "portChannel" },
+    ...{ interfaceStatus: "notconnect", mtu: 9214, bandwidth: 0 },
+  };
+  const others = { Management1: management, "Port-Channel1": aggregate };
+  return { interfaces: { ...(reported["interfaces"] as Json), ...others } };
 }
 
 const address = (port: string): string => `02:00:00:00:00:0${/\d/.exec(port)?.[0] ?? "0"}`;
@@ -189,7 +257,6 @@ function macSecurity(router: Router): Json {
   return perPort(protectedPorts(router), (port) => {
     const session = known(port.session);
     const settings = known(port.settings);
-    const isSecured = session?.controlledPort === "secured";
     const [mi = "", kn = "0"] = session?.latestSak?.keyId.split("/") ?? [];
     const [oldMi = "", oldKn = "0"] = session?.oldSak?.keyId.split("/") ?? [];
     return {
@@ -201,7 +268,7 @@ function macSecurity(router: Router): Json {
       details: {
         keyServerPriority: session?.keyServerPriority ?? settings?.keyServerPriority ?? 16,
         sessionReKeyPeriod: (settings?.sakRekeyMs ?? 0) / 1000,
-        traffic: isSecured ? "Protected" : "Unprotected",
+        traffic: trafficWords[session?.controlledPort ?? "blocked"],
         latestKeyMsgId: mi,
         latestKeyMsgNum: Number(kn),
         latestKeyReceiving: session?.latestSak?.receive ?? false,
@@ -216,6 +283,12 @@ function macSecurity(router: Router): Json {
     };
   });
 }
+
+const trafficWords: Readonly<Record<MkaSession["controlledPort"], string>> = {
+  secured: "Protected",
+  unprotected: "Unprotected",
+  blocked: "Dropped",
+};
 
 function macSecurityTable(router: Router): string {
   const rows = protectedPorts(router).map((port) => {
@@ -294,7 +367,7 @@ function counters(router: Router): Json {
       countersDetail: {
         inPktsOK: count(frames?.rxOk),
         inPktsUnchecked: 0,
-        inPktsNotUsingSA: 0,
+        inPktsNotUsingSA: count(frames?.rxNotUsingSa),
         inPktsNoTag: count(frames?.rxClear),
         inPktsTagged: 0,
         inPktsBadTag: count(frames?.rxBadTag),
@@ -324,26 +397,35 @@ function mkaCounters(router: Router): string {
   return `${table.join("\n")}\n`;
 }
 
-function bgpSummary(router: Router, isShut: (peer: string) => boolean): Json {
+function bgpSummary(emulator: EosConfiguration): Json {
+  const { router, model } = emulator;
   const peers = [...peersOf(router)].map(([port, peer]): [string, Json] => {
     const up = router.bgpUp(port);
-    const idle = isShut(peer) ? { peerStateIdleReason: "Admin" } : {};
-    const state = isShut(peer) ? "Idle" : "Active";
+    const isShut = emulator.isShut(peer);
+    const idle = isShut ? { peerStateIdleReason: "Admin" } : {};
+    const state = isShut ? "Idle" : "Active";
     return [peer, { peerState: up ? "Established" : state, peerAsn: "12076", ...idle }];
   });
-  const vrf = { vrf: "default", routerId: "192.0.2.1", asn: localAs };
   // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.map(([peer]) => [peer, { peerState: "Established", peerAsn: "64999" }]);
+  const listed = (vrf: string, all: readonly (readonly unknown[])[]): Json => ({
+    [vrf]: { vrf, routerId: "192.0.2.1", asn: localAs, peers: Object.fromEntries(all) },
+  });
+  const { wiring } = model;
   return {
     vrfs: {
-      default: { ...vrf, peers: Object.fromEntries(peers) },
-      OTHER: { ...vrf, vrf: "OTHER", peers: Object.fromEntries(others) },
+      ...listed(wiring.vrf ?? "default", peers),
+      ...listed(otherInstance(wiring) ?? "default", others),
     },
   };
 }
 
-function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
-  const entries = routesFrom(router, peer, family).map(({ prefix, paths }): [string, Json] => {
+function received(
+  routes: readonly AdvertisedRoute[],
+  peer: string,
+  vrf: string | undefined = "default",
+): Json {
+  const entries = routes.map(({ prefix, paths }): [string, Json] => {
     const bgpRoutePaths = paths.map((active) => {
       const type = { valid: true, active, ecmp: false, ecmpHead: false, ecmpContributor: false };
       return { nextHop: peer, routeType: { ...type, backup: false, stale: false } };
@@ -351,20 +433,31 @@ function received(router: Router, peer: string, family: "ipv4" | "ipv6"): Json {
     const [address, length] = prefix.split("/");
     return [prefix, { address, maskLength: Number(length), bgpRoutePaths }];
   });
-  return { vrfs: { default: { vrf: "default", bgpRouteEntries: Object.fromEntries(entries) } } };
+  return { vrfs: { [vrf]: { vrf, bgpRouteEntries: Object.fromEntries(entries) } } };
 }
 
-function routeTo(router: Router, destination: string): Json {
-  const port = portTowards(router, destination, "Management1");
-  const via = { nexthopAddr: "192.0.2.254", interface: port };
-  const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
-  return { vrfs: { default: { routingDisabled: false, routes } } };
+function routeTo(router: Router, wiring: Wiring, destination: string): Json {
+  const at = { wiring, management: "Management1", managed: undefined, prefix: "Port-Channel" };
+  const routesOf = (vrf: string | undefined): Json => {
+    const port = interfaceTowards(router, destination, vrf, at);
+    const via = { nexthopAddr: "192.0.2.254", interface: port };
+    const routes = port === undefined ? {} : { "0.0.0.0/0": { routeType: "static", vias: [via] } };
+    return { routingDisabled: false, routes };
+  };
+  const vrfs = [undefined, wiring.vrf ?? otherInstance(wiring)];
+  return { vrfs: Object.fromEntries(vrfs.map((vrf) => [vrf ?? "default", routesOf(vrf)])) };
 }
 
 /** Prints the answer of `ping` as its Linux does. */
-export function ping(router: Router, host: string, out: string, count: number): string {
+export function ping(
+  { router, model: { wiring } }: EosConfiguration,
+  { host, out, vrf }: { readonly host: string; readonly out: string; readonly vrf?: string },
+  count: number,
+): string {
   const port = portWith(router, host);
-  const answered = answeredProbes(router, port === out ? port : undefined, count);
+  const own = port && addressedInterface(router, port, wiring, "Port-Channel");
+  const isThere = vrf === wiring.vrf && own === out;
+  const answered = answeredProbes(router, isThere ? port : undefined, count);
   const loss = lossOf(count, answered);
   return [
     `PING ${host} (${host}) 72(100) bytes of data.`,

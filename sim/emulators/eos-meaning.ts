@@ -30,25 +30,16 @@ import {
   restOf,
 } from "./line-tree.ts";
 import { configWith, offeredSuite, routeMapOut } from "./port-config.ts";
-import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
+import { hasIpsec, localAs, outerAddresses } from "./router-facts.ts";
 import { obscured, plainOf } from "./type-seven.ts";
+import { otherInstance, peeringsOf, type Wiring } from "./wiring.ts";
 
 /** Returns the operator's configuration before the first change: addresses, BGP, and route maps. */
-export function firstLines(router: Router): Block[] {
-  const peers = [...peersOf(router)];
-  const neighbours = peers.flatMap(([, peer]) =>
-    [
-      "remote-as 12076",
-      "password 7 0123456789",
-      "route-map from-azure in",
-      "route-map to-azure out",
-    ].map((rest) => `neighbor ${peer} ${rest}`),
-  );
+export function firstLines(router: Router, wiring: Wiring): Block[] {
   return [
     block("hostname edge"),
-    ...peers.map(([port, peer]) =>
-      block(`interface ${port}`, "no switchport", `ip address ${peer.replace(/\d+$/, "1")}/30`),
-    ),
+    block(`vrf instance ${wiring.vrf ?? otherInstance(wiring)}`),
+    ...wiredInterfaces(router, wiring),
     ...outerAddresses.map((address, index) =>
       block(`interface Loopback${index}`, `ip address ${address}/32`),
     ),
@@ -57,8 +48,47 @@ export function firstLines(router: Router): Block[] {
     block("ip routing"),
     block("route-map from-azure permit 10"),
     block("route-map to-azure permit 10"),
-    block(`router bgp ${localAs}`, ...neighbours),
+    bgpBlock(router, wiring),
   ];
+}
+
+/** Returns the ports or their aggregates, and interfaces with the same addresses elsewhere. */
+function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
+  const { vrf, aggregates } = wiring;
+  const other = otherInstance(wiring);
+  const inVrf = (name: string | undefined): readonly string[] =>
+    name === undefined ? [] : [`vrf ${name}`];
+  return peeringsOf(router).flatMap(({ port, own, number }) => {
+    const addressed = ["no switchport", ...inVrf(vrf), `ip address ${own}/30`];
+    const lines = aggregates === undefined ? addressed : [`channel-group ${number} mode active`];
+    return [
+      block(`interface ${port}`, ...lines),
+      ...(aggregates === undefined ? [] : [block(`interface Port-Channel${number}`, ...addressed)]),
+      block(`interface Vlan${number}`, ...inVrf(other), `ip address ${own}/30`),
+    ];
+  });
+}
+
+function bgpBlock(router: Router, wiring: Wiring): Block {
+  const policies = ["route-map from-azure in", "route-map to-azure out"];
+  const neighbours = (as: string): readonly string[] =>
+    peeringsOf(router).flatMap(({ peer }) =>
+      [`remote-as ${as}`, "password 7 0123456789", ...policies].map(
+        (rest) => `neighbor ${peer} ${rest}`,
+      ),
+    );
+  const { vrf } = wiring;
+  const [plain, inVrf] = vrf === undefined ? ["12076", "64999"] : ["64999", "12076"];
+  return block(
+    `router bgp ${localAs}`,
+    ...neighbours(plain),
+    block(`vrf ${vrf ?? otherInstance(wiring)}`, "rd 64512:7", ...neighbours(inVrf)),
+  );
+}
+
+/** Returns what is configured for BGP in the VRF of the peerings. */
+export function bgpIn(lines: readonly Block[], { vrf }: Wiring): readonly Block[] {
+  return vrf === undefined ? bgpOf(lines) : linesIn(bgpOf(lines), `vrf ${vrf}`);
 }
 
 const ciphers: Readonly<Record<string, CipherSuite>> = {
@@ -76,10 +106,12 @@ function cipherOf(suite: CipherSuite): string {
  * Translates lines into the router's configuration.
  * @throws CommandError as a commit does
  */
-export function configFrom(lines: readonly Block[], router: Router): MutableConfig {
+export function configFrom(lines: readonly Block[], router: Router, wiring: Wiring): MutableConfig {
   const next = configWith(
     router,
-    (port, peer) => portFrom(lines, port, peer, router),
+    (port, peer) => {
+      return { ...portFrom(lines, port, router), drain: drainFrom(lines, peer, wiring) };
+    },
     () => tunnelsFrom(lines, router),
   );
   if (hasIpsec(router) || childOf(lines, "ip security") === undefined) return next;
@@ -101,19 +133,17 @@ export function effectsOf(before: MutableConfig, after: MutableConfig): readonly
 function portFrom(
   lines: readonly Block[],
   port: PortName,
-  peer: string,
   router: Router,
-): PortConfig {
+): Omit<PortConfig, "drain"> {
   const own = linesIn(lines, `interface ${port}`);
   const admin = childOf(own, "shutdown") === undefined ? "up" : "down";
-  const drain = drainFrom(lines, peer);
   const name = restOf(own, "mac security profile");
   const profile = childOf(linesIn(lines, "mac security"), `profile ${name}`)?.children;
   if (name === undefined || profile === undefined) {
-    return { admin, macsec: undefined, keys: [], drain };
+    return { admin, macsec: undefined, keys: [] };
   }
   const keys = keysFrom(profile);
-  return { admin, macsec: settingsFrom(profile, router), keys, drain };
+  return { admin, macsec: settingsFrom(profile, router), keys };
 }
 
 function settingsFrom(profile: readonly Block[], router: Router): MacsecSettings {
@@ -160,8 +190,8 @@ function keyFrom(ckn: Ckn, hidden: string): Pick<EndpointKey, "ckn" | "cak"> {
 }
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(lines: readonly Block[], peer: string): DrainMeans | undefined {
-  const bgp = bgpOf(lines);
+function drainFrom(lines: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
+  const bgp = bgpIn(lines, wiring);
   if (childOf(bgp, `neighbor ${peer} shutdown`) !== undefined) return "peeringShutdown";
   const out = routeMapOut(bgp, peer);
   if (out === undefined) return undefined;

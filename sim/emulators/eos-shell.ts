@@ -123,10 +123,11 @@ export class EosShell implements Shell {
       const session = emulator.open(name);
       return this.#edit(session.root, session);
     }
-    const [, host, out = "", count = "5"] =
-      /^ping (\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
+    const [, vrf, host, out = "", count = "5"] =
+      /^ping (?:vrf (\S+) )?(\S+)(?: interface (\S+))?(?: repeat (\d{1,9}))?$/.exec(line) ?? [];
     if (host !== undefined) {
-      return ping(emulator.router, host, out.replace(/\.\d+$/, ""), Number(count));
+      const instance = vrf === undefined ? {} : { vrf };
+      return ping(emulator, { host, out, ...instance }, Number(count));
     }
     switch (line) {
       case "configure":
@@ -163,16 +164,46 @@ export class EosShell implements Shell {
     return "";
   }
 
-  /** Returns the answer to a `show` command; undefined if there is no such command. */
+  /**
+   * Returns the answer to a `show` command: text, or JSON where that is asked for. Not every text
+   * is emulated: such a command is refused, and no answer is printed that the router would not
+   * print.
+   * @throws CommandError
+   */
   #show(line: string): string {
     const [, question = "", isJson] = /^show (.+?)( \| json)?$/.exec(line) ?? [];
     const table = this.#textOf(question);
-    if (isJson === undefined && table !== undefined) return table;
     const json = this.#jsonOf(question);
-    if (json !== undefined) return `${JSON.stringify(json, undefined, 4)}\n`;
-    throw new CommandError(
-      table === undefined ? "% Invalid input" : "% This is an unconverted command",
-    );
+    if (isJson === undefined && table !== undefined) return this.#withSyslog(table);
+    if (isJson !== undefined && json !== undefined) {
+      return this.#withSyslog(`${JSON.stringify(json, undefined, 4)}\n`);
+    }
+    if (isJson === undefined || table === undefined) {
+      throw new CommandError(
+        json === undefined ? "% Invalid input" : "% Not emulated without | json",
+      );
+    }
+    throw new CommandError("% This is an unconverted command");
+  }
+
+  /** Puts messages between the lines, as a terminal gets them while an answer is printed. */
+  #withSyslog(answer: string): string {
+    const { model, router } = this.#emulator;
+    if (model.syslog === undefined) return answer;
+    const [, date, month, , time] = new Date(router.wall()).toUTCString().split(/,? /);
+    const stamp = `${month} ${String(Number(date)).padStart(2)} ${time}`;
+    const event = "%LINEPROTO-5-UPDOWN: Line protocol on Interface Ethernet9, changed state to up";
+    const messages = [
+      `${stamp} ${this.#emulator.hostname()} Ebra: ${event}`,
+      `${new Date(router.wall()).toISOString()} ${this.#emulator.hostname()} Ebra: 42: ${event}`,
+    ];
+    return answer
+      .split("\n")
+      .flatMap((text, index, { length }) => {
+        const isLast = index === length - 1;
+        return index % 5 === 2 && !isLast ? [text, messages[index % 2] ?? ""] : [text];
+      })
+      .join("\n");
   }
 
   #textOf(question: string): string | undefined {

@@ -9,11 +9,12 @@ import type { RouterModel } from "../site/site-plan.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import type { EosConfiguration, EosModel } from "./eos-answers.ts";
 import { CommandError, type ConfigSession } from "./eos-config.ts";
-import { configFrom, effectsOf, firstLines, linesAfter } from "./eos-meaning.ts";
+import { bgpIn, configFrom, effectsOf, firstLines, linesAfter } from "./eos-meaning.ts";
 import { EosShell } from "./eos-shell.ts";
 import { lost } from "./exchange.ts";
-import { type Block, bgpOf, childOf, cloneBlocks, restOf } from "./line-tree.ts";
+import { type Block, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { eosForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
 /** A router with one key and a fallback; a pending commit is reverted to the second. */
@@ -60,9 +61,12 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
 
   constructor(
     router: Router,
-    model: EosModel = { model: "DCS-7280CR3MK-32P4-F", version: "4.30.5M", timer: "inRow" },
+    model: EosModel = {
+      ...{ model: "DCS-7280CR3MK-32P4-F", version: "4.30.5M" },
+      ...{ timer: "inRow", wiring: {} },
+    },
   ) {
-    super(router, firstLines(router), linesAfter);
+    super(router, firstLines(router, model.wiring), linesAfter);
     this.model = model;
     this.#session = router.openSession();
   }
@@ -82,6 +86,13 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
     return serveLine(this.router, new EosShell(this, 15), command, wire);
   }
 
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, eosForm);
+  }
+
   /** The configuration sessions by name. */
   get sessions(): ReadonlyMap<string, ConfigSession> {
     return this.#sessions;
@@ -97,7 +108,8 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
 
   /** True if the neighbour is configured as shut down. */
   isShut(peer: string): boolean {
-    return childOf(bgpOf(this.current), `neighbor ${peer} shutdown`) !== undefined;
+    const bgp = bgpIn(this.current, this.model.wiring);
+    return childOf(bgp, `neighbor ${peer} shutdown`) !== undefined;
   }
 
   /** Returns the configured host name. */
@@ -188,7 +200,7 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
     }
     const { root } = session;
     try {
-      const draft = draftOf(() => configFrom(root, router), effectsOf);
+      const draft = draftOf(() => configFrom(root, router, this.model.wiring), effectsOf);
       const prepared = router.commits.prepareDraft(this.#session, draft);
       router.commits.commit(prepared.token, within);
       this.settle(cloneBlocks(root));

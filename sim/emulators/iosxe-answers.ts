@@ -11,9 +11,10 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import { type CiscoLayout, plainLayout } from "./cisco-layout.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
-import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
+import { otherRoutes, pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
 import { isShut } from "./iosxe-config.ts";
 import type { XeModel } from "./iosxe-tree.ts";
 import { ikeSas, ipsecSas, staticRoutes } from "./iosxe-tunnel-answers.ts";
@@ -25,9 +26,9 @@ import {
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   protectedPort,
 } from "./router-facts.ts";
+import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 /** The parts of the emulator that answers are made of. */
 export interface XeEmulator extends Emulator<readonly Block[]> {
@@ -36,49 +37,97 @@ export interface XeEmulator extends Emulator<readonly Block[]> {
   timer(): string;
 }
 
+const layoutOf = ({ model }: XeEmulator): CiscoLayout => model.layout ?? plainLayout;
+
 export const questions: Questions<XeEmulator, string> = [
-  [/^clock$/, ({ router }) => clock(router)],
-  [/^version$/, ({ model, bootedAt }) => version(model, bootedAt)],
+  [
+    /^clock$/,
+    (emulator) => `${layoutOf(emulator).isFreeRunning ? "." : ""}${clock(emulator.router)}`,
+  ],
+  [/^version$/, (emulator) => version(emulator)],
   [/^archive$/, ({ model }) => archive(model)],
   [/^archive config rollback timer$/, (emulator) => emulator.timer()],
   [/^configuration lock$/, ({ router }) => lock(router.hasFault("locked"))],
-  [/^interfaces$/, ({ router }) => interfaces(router)],
+  [/^interfaces$/, (emulator) => interfaces(emulator.router, layoutOf(emulator))],
   [/^crypto ikev2 sa$/, ({ router }) => (hasIpsec(router) ? ikeSas(router) : undefined)],
   [
     /^crypto ipsec sa$/,
-    ({ router, current }) => (hasIpsec(router) ? ipsecSas(current, router) : undefined),
+    (emulator) =>
+      hasIpsec(emulator.router)
+        ? ipsecSas(emulator.current, emulator.router, layoutOf(emulator).hasHours)
+        : undefined,
   ],
   [/^ip route static$/, ({ router, current }) => staticRoutes(current, router)],
-  [/^ip cef (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [
+    /^(?:ip|ipv6) cef (?:vrf (\S+) )?(\S+)$/,
+    ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
+  ],
   [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
   [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
   [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
   [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
   [
     /^bgp all neighbors$/,
-    ({ router, current }) => neighbours(router, (peer) => isShut(current, peer)),
+    ({ router, current, model: { wiring } }) =>
+      neighbours(router, wiring, (peer) => isShut(current, peer, wiring)),
   ],
   [
-    /^bgp (ipv4|ipv6) unicast neighbors (\S+) routes$/,
-    ({ router }, family, peer = "") => received(router, peer, family === "ipv6" ? family : "ipv4"),
+    /^bgp (?:ip|vpn)(v4|v6) unicast (?:vrf (\S+) )?neighbors (\S+) routes$/,
+    (emulator, version, vrf, peer = "") => {
+      const isOurs = vrf === emulator.model.wiring.vrf;
+      return received(emulator, isOurs ? peer : undefined, version === "v6" ? "ipv6" : "ipv4");
+    },
   ],
 ];
 
-function version({ platform, version: release }: XeModel, bootedAt: number): string {
+function version({ model, bootedAt, router }: XeEmulator): string {
+  const { platform, version: release, layout = plainLayout } = model;
+  const short = release.split(".").map((part) => part.replace(/^0/, ""));
+  const name = layout.release === "special" ? `V${short.slice(0, 2).join("")}_1_SR2` : release;
   return [
-    `Cisco IOS XE Software, Version ${release}`,
-    `Cisco IOS Software [IOSXE], X86_64_LINUX_IOSD, Version ${release}, RELEASE SOFTWARE`,
+    `Cisco IOS XE Software, Version ${name}`,
+    "Cisco IOS Software [IOSXE], ASR1000 Software (X86_64_LINUX_IOSD-UNIVERSALK9-M), Version " +
+      `${short.join(".")}, RELEASE SOFTWARE (fc1)`,
+    "Technical Support: http://www.cisco.com/techsupport",
     "Copyright (c) 1986-2026 by Cisco Systems, Inc.",
     "",
-    "router uptime is 5 weeks, 5 days, 3 hours, 12 minutes",
+    "ROM: 17.6(1r)",
+    "",
+    `${router.options.name} uptime is ${uptime(router.wall() - bootedAt)}`,
+    `Uptime for this control processor is ${uptime(router.wall() - bootedAt)}`,
     "System returned to ROM by reload",
-    `System restarted at ${moment(bootedAt)}`,
+    ...(layout.hasBootTime ? [`System restarted at ${moment(bootedAt)}`] : []),
     'System image file is "bootflash:packages.conf"',
+    "Last reload reason: Reload Command",
     "",
     `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
+    "Processor board ID FXS00000000",
     "Configuration register is 0x2102",
   ].join("\n");
 }
+
+const minuteMs = 60_000;
+
+/** Returns `5 weeks, 5 days, 3 hours, 12 minutes`, rounded down. */
+function uptime(ms: number): string {
+  let left = Math.floor(ms / minuteMs);
+  const units = [
+    ["year", 525_600],
+    ["week", 10_080],
+    ["day", 1_440],
+    ["hour", 60],
+  ] as const;
+  const parts = units.flatMap(([unit, minutes]) => {
+    const count = Math.floor(left / minutes);
+    left -= count * minutes;
+    return count === 0 ? [] : [plural(count, unit)];
+  });
+  return left > 0 || parts.length === 0
+    ? [...parts, plural(left, "minute")].join(", ")
+    : parts.join(", ");
+}
+
+const plural = (count: number, unit: string): string => `${count} ${unit}${count === 1 ? "" : "s"}`;
 
 function archive({ hasArchive }: XeModel): string {
   if (!hasArchive) return " Archive feature not enabled";
@@ -121,31 +170,39 @@ function lock(isHeld: boolean): string {
   ].join("\n");
 }
 
-function interfaces(router: Router): string {
-  const management = [
+function interfaces(router: Router, { hasReasons }: CiscoLayout): string {
+  const others = [
     "GigabitEthernet0 is up, line protocol is up ",
     "  Hardware is RP management port, address is 0200.0000.00ff (bia 0200.0000.00ff)",
     "  Internet address is 192.0.2.1/24",
     "  MTU 1500 bytes, BW 1000000 Kbit/sec, DLY 10 usec, ",
     "  5 minute input rate 1000 bits/sec, 1 packets/sec",
     "  5 minute output rate 1000 bits/sec, 1 packets/sec",
+    ...(hasReasons ? ["Vlan1 is up, line protocol is down , Autostate Enabled"] : []),
   ];
-  return [...management, ...portsOf(router).flatMap(interfaceOf)].join("\n");
+  const ports = portsOf(router).flatMap((port) => interfaceOf(port, hasReasons));
+  const last = "Loopback0 is up, line protocol is up ";
+  return [...others, ...ports, last, "  Hardware is Loopback"].join("\n");
 }
 
-function interfaceOf(port: MacsecPort): readonly string[] {
+function interfaceOf(port: MacsecPort, hasReasons: boolean): readonly string[] {
   const { isShut, link, kbit, input, output } = linkOf(port);
+  const reason = isShut ? "disabled" : link === "up" ? "connected" : "notconnect";
   return [
-    `${port.port} is ${isShut ? "administratively down" : link}, line protocol is ${link} `,
+    `${port.port} is ${isShut ? "administratively down" : link}, line protocol is ${link} ` +
+      (hasReasons ? `(${reason}) ` : ""),
     "  Hardware is BUILT-IN-EPA-8x10G, address is 0200.0000.0000 (bia 0200.0000.0000)",
     "  Description: towards Azure",
     `  MTU 1600 bytes, BW ${kbit} Kbit/sec, DLY 10 usec, `,
     "     reliability 255/255, txload 1/255, rxload 1/255",
     "  Encapsulation ARPA, loopback not set",
     "  Full Duplex, link type is force-up, media type is SFP-LR",
+    "  Last input 00:00:01, output 00:00:00, output hang never",
+    "  Queueing strategy: fifo",
     `  5 minute input rate ${input}`,
     `  5 minute output rate ${output}`,
     "     12 packets input, 1200 bytes, 0 no buffer",
+    "     0 input errors, 0 CRC, 0 frame, 0 overrun, 0 ignored",
   ];
 }
 
@@ -192,13 +249,17 @@ function pageOf(reported: Participant): string {
       Message Number (MN): 110; EAP Role: NA; Key Server: ${isServer};
       MKA Cipher Suite: AES-256-CMAC;`,
     "",
-    ...sakLines(field, reported, 0),
+    ...sakLines(field, reported, 0, noSak),
     field("Delay Protection", "NO"),
     "Delay Protection Timer.......... 0s (Not enabled)",
     "",
     field("Confidentiality Offset", known(port.settings)?.confidentialityOffset ?? 0),
+    field("Algorithm Agility", "80C201"),
+    "SAK Rekey On Live Peer Loss........ NO",
+    "Send Secure Announcement.. DISABLED",
     "SCI Based SSCI Computation.... NO",
-    ...fields`SAK Cipher Suite: ${sakSuite(reported)}; MACsec Desired: YES;`,
+    ...fields`SAK Cipher Suite: ${sakSuite(reported)};
+      MACsec Capability: 3 (MACsec Integrity, Confidentiality, & Offset); MACsec Desired: YES;`,
     "",
     `# of MACsec Capable Live Peers............ ${one.livePeers}`,
     `# of MACsec Capable Live Peers Responded.. ${isPrincipal ? session.respondedPeers : 0}`,
@@ -210,8 +271,13 @@ function pageOf(reported: Participant): string {
     "Potential Peers List:",
     ...peerHeads,
     ...peers(one.potentialPeers, "C"),
+    "",
+    "Dormant Peers List:",
+    ...peerHeads,
   ].join("\n");
 }
+
+const noSak = { status: "No Rx, No Tx", identifier: "FIRST-SAK-INITIALIZING (0)" };
 
 /** Prints a page for each key; the port's counters are the sum of the pages. */
 function mkaStatistics(router: Router, name: string): string {
@@ -297,22 +363,26 @@ function secyStatus(router: Router, name: string): string {
   ].join("\n");
 }
 
-function neighbours(router: Router, isShut: (peer: string) => boolean): string {
+function neighbours(router: Router, wiring: Wiring, isShut: (peer: string) => boolean): string {
   const peers = [...peersOf(router)];
+  const about = (vrf: string | undefined, as: string): string =>
+    vrf === undefined ? `remote AS ${as}` : `vrf ${vrf},  remote AS ${as}`;
   const pages = peers.flatMap(([port, peer]) => {
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
-    return neighbourOf(peer, "remote AS 12076", up ? "Established, up for 3d04h" : idle, !up);
+    const state = up ? "Established, up for 3d04h" : idle;
+    return neighbourOf(peer, about(wiring.vrf, "12076"), state, !up);
   });
   // The same addresses appear again, behind the ports of other neighbours.
   const others = peers.flatMap(([, peer]) =>
-    neighbourOf(peer, "vrf OTHER,  remote AS 64999", "Established, up for 1w2d", false),
+    neighbourOf(peer, about(otherInstance(wiring), "64999"), "Established, up for 1w2d", false),
   );
+  const [plain, inVrf] = wiring.vrf === undefined ? [pages, others] : [others, pages];
   return [
     "For address family: IPv4 Unicast",
-    ...pages,
+    ...plain,
     "For address family: VPNv4 Unicast",
-    ...others,
+    ...inVrf,
   ].join("\n");
 }
 
@@ -322,14 +392,13 @@ function neighbourOf(
   state: string,
   isLost: boolean,
 ): readonly string[] {
+  const reset = isLost ? "00:01:12, due to BGP Notification received, hold time expired" : "never";
   return [
     `BGP neighbor is ${peer},  ${about}, external link`,
     "  BGP version 4, remote router ID 0.0.0.0",
     `  BGP state = ${state}`,
     "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",
-    ...(isLost
-      ? ["  Last reset 00:01:12, due to BGP Notification received, hold time expired"]
-      : []),
+    `  Last reset ${reset}`,
     "",
   ];
 }
@@ -341,12 +410,18 @@ const columns = {
   nextHopWidth: 15,
   nextHopAt: 23,
 };
+/** The best path is not in the table of routes, and a path that is not used is a backup. */
+const ribCodes = { used: " r>   ", unused: " *b   " };
 
-function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string {
-  const routes = routesFrom(router, peer, family);
+/** `peer` undefined = the neighbour of that address in the other routing instance. */
+function received(emulator: XeEmulator, peer: string | undefined, family: "ipv4" | "ipv6"): string {
+  const routes =
+    peer === undefined ? otherRoutes(family) : routesFrom(emulator.router, peer, family);
   const paths = pathCount(routes);
   const total = `Total number of prefixes ${paths} `;
   if (paths === 0) return total;
+  const isPlain = layoutOf(emulator).codes === "plain";
+  const printed = isPlain ? columns : { ...columns, codes: ribCodes };
   return [
     `BGP table version is 12, local router ID is 192.0.2.1, local AS ${localAs}`,
     "Status codes: s suppressed, d damped, h history, * valid, > best, i - internal, ",
@@ -357,7 +432,7 @@ function received(router: Router, peer: string, family: "ipv4" | "ipv6"): string
     "RPKI validation codes: V valid, I invalid, N Not found",
     "",
     "     Network          Next Hop            Metric LocPrf Weight Path",
-    ...tableRows(routes, peer, columns, classless),
+    ...tableRows(routes, peer ?? "192.0.2.254", printed, classless),
     "",
     total,
   ].join("\n");
@@ -368,7 +443,10 @@ function classless(prefix: string): string {
   return /^(?:19[2-9]|2[01]\d|22[0-3])\..*\/24$/.test(prefix) ? prefix.replace("/24", "") : prefix;
 }
 
-function routeTo(router: Router, address: string): string {
-  const port = portTowards(router, address, "GigabitEthernet0");
-  return `0.0.0.0/0\n  ${port === undefined ? "no route" : `nexthop 192.0.2.254 ${port}`}`;
+function routeTo(router: Router, wiring: Wiring, vrf: string | undefined, address: string): string {
+  const at = { management: "GigabitEthernet0", managed: "Mgmt-intf", prefix: "Port-channel" };
+  const port = interfaceTowards(router, address, vrf, { ...at, wiring });
+  if (port === undefined) return "0.0.0.0/0\n  no route";
+  // Two neighbours behind one interface.
+  return `0.0.0.0/0\n  nexthop 192.0.2.253 ${port}\n  nexthop 192.0.2.254 ${port}`;
 }

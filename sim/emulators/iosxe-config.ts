@@ -29,8 +29,9 @@ import {
   restOf,
 } from "./line-tree.ts";
 import { configWith, offeredSuite, routeMapOut } from "./port-config.ts";
-import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
+import { hasIpsec, localAs, outerAddresses } from "./router-facts.ts";
 import { plainOf } from "./type-seven.ts";
+import { otherInstance, peeringsOf, type Wiring } from "./wiring.ts";
 
 /** The text that the router prints instead of accepting a line. */
 export class LineError extends Error {}
@@ -38,13 +39,9 @@ export class LineError extends Error {}
 /** Returns the operator's configuration before the first change. */
 export function firstBlocks(
   router: Router,
-  { hasArchive, isRecent }: Pick<XeModel, "hasArchive" | "isRecent">,
+  { hasArchive, isRecent, wiring }: Pick<XeModel, "hasArchive" | "isRecent" | "wiring">,
 ): Block[] {
-  const peers = [...peersOf(router)];
-  const each = (...lines: readonly string[]): readonly string[] =>
-    peers.flatMap(([, peer]) => lines.map((line) => `neighbor ${peer} ${line}`));
   const policy = isRecent ? "route-map OPS-OUT out" : "prefix-list TO-AZURE out";
-  const family = each("activate", "prefix-list FROM-AZURE in", policy);
   return [
     block(`hostname ${router.name}`),
     ...(hasArchive ? [block("archive", "path bootflash:archive-")] : []),
@@ -57,21 +54,9 @@ export function firstBlocks(
     ...outerAddresses.map((address, index) =>
       block(`interface Loopback${index}`, `ip address ${address} 255.255.255.255`),
     ),
-    ...peers.map(([port, peer]) =>
-      block(
-        `interface ${port}`,
-        "description towards Azure",
-        "mtu 1600",
-        `ip address ${peer.replace(/\d+$/, "1")} 255.255.255.252`,
-      ),
-    ),
+    ...wiredInterfaces(router, wiring),
     block("ip route 192.0.2.128 255.255.255.128 192.0.2.254"),
-    block(
-      `router bgp ${localAs}`,
-      "bgp log-neighbor-changes",
-      ...each("remote-as 12076", "password 7 0822455D0A16"),
-      block("address-family ipv4", ...family),
-    ),
+    bgpBlock(router, wiring, policy),
     block(
       "route-map OPS-OUT permit 10",
       "match ip address prefix-list TO-AZURE",
@@ -79,6 +64,55 @@ export function firstBlocks(
     ),
     block("route-map OPS-OUT deny 20"),
   ];
+}
+
+/** Returns the VRF, the ports or their aggregates, and the same addresses in another instance. */
+function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
+  const { vrf, aggregates } = wiring;
+  const other = otherInstance(wiring);
+  const inVrf = (name: string | undefined): readonly string[] =>
+    name === undefined ? [] : [`vrf forwarding ${name}`];
+  return [
+    block(`vrf definition ${vrf ?? other}`, "rd 64512:7", "address-family ipv4"),
+    ...peeringsOf(router).flatMap(({ port, own, number }) => {
+      const addressed = [...inVrf(vrf), `ip address ${own} 255.255.255.252`];
+      const lines = aggregates === undefined ? addressed : [`channel-group ${number} mode active`];
+      return [
+        block(`interface ${port}`, "description towards Azure", "mtu 1600", ...lines),
+        ...(aggregates === undefined
+          ? []
+          : [block(`interface Port-channel${number}`, ...addressed)]),
+        block(`interface BDI${number}`, ...inVrf(other), `ip address ${own} 255.255.255.252`),
+      ];
+    }),
+  ];
+}
+
+function bgpBlock(router: Router, wiring: Wiring, policy: string): Block {
+  const each = (...lines: readonly string[]): readonly string[] =>
+    peeringsOf(router).flatMap(({ peer }) => lines.map((line) => `neighbor ${peer} ${line}`));
+  const session = each("remote-as 12076", "password 7 0822455D0A16");
+  const family = each("activate", "prefix-list FROM-AZURE in", policy);
+  const [foreign, active] = [each("remote-as 64999"), each("activate")];
+  const { vrf } = wiring;
+  const logging = "bgp log-neighbor-changes";
+  const [head, plain, inVrf] =
+    vrf === undefined
+      ? [session, family, [...foreign, ...active]]
+      : [foreign, active, [...session, ...family]];
+  return block(
+    `router bgp ${localAs}`,
+    ...[logging, ...head, block("address-family ipv4", ...plain)],
+    block(`address-family ipv4 vrf ${vrf ?? otherInstance(wiring)}`, ...inVrf),
+  );
+}
+
+/** Returns the lines about the neighbours of the peerings, and those of their address family. */
+function bgpLines(root: readonly Block[], { vrf }: Wiring) {
+  const bgp = linesIn(root, `router bgp ${localAs}`);
+  if (vrf === undefined) return { home: bgp, family: linesIn(bgp, "address-family ipv4") };
+  const family = linesIn(bgp, `address-family ipv4 vrf ${vrf}`);
+  return { home: family, family };
 }
 
 /**
@@ -90,20 +124,21 @@ export function configFrom(
   root: readonly Block[],
   spoken: readonly Block[],
   router: Router,
+  wiring: Wiring,
 ): MutableConfig {
   return configWith(
     router,
     (port, peer) => {
-      const drain = isShut(root, peer) ? "peeringShutdown" : drainFrom(spoken, peer);
+      const isDown = isShut(root, peer, wiring);
+      const drain = isDown ? "peeringShutdown" : drainFrom(spoken, peer, wiring);
       return { ...portFrom(root, port, router), drain };
     },
     () => tunnelsFrom(root, router),
   );
 }
 
-export function isShut(root: readonly Block[], peer: string): boolean {
-  const bgp = linesIn(root, `router bgp ${localAs}`);
-  return childOf(bgp, `neighbor ${peer} shutdown`) !== undefined;
+export function isShut(root: readonly Block[], peer: string, wiring: Wiring): boolean {
+  return childOf(bgpLines(root, wiring).home, `neighbor ${peer} shutdown`) !== undefined;
 }
 
 function portFrom(
@@ -194,9 +229,8 @@ function keyOf({ line, children }: Block): Pick<EndpointKey, "ckn" | "cak"> | un
 const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
-  const bgp = linesIn(root, `router bgp ${localAs}`);
-  const out = routeMapOut(linesIn(bgp, "address-family ipv4"), peer);
+function drainFrom(root: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
+  const out = routeMapOut(bgpLines(root, wiring).family, peer);
   const entries = root.filter(({ line }) => line.startsWith(`route-map ${out} permit `));
   const prepends = entries.every(
     ({ children }) => restOf(children, "set as-path prepend") !== undefined,

@@ -1,7 +1,9 @@
 // The words that IOS XE accepts at each place of its configuration, and how it prints one.
 
+import type { CiscoLayout } from "./cisco-layout.ts";
 import { type Block, type Grammar, type Rule, rule } from "./line-tree.ts";
 import { obscured } from "./type-seven.ts";
+import type { Wiring } from "./wiring.ts";
 
 const name = String.raw`[\w.:/@-]{1,64}`;
 const hex = "[0-9A-Fa-f]{2,64}";
@@ -23,11 +25,13 @@ const rules: readonly Rule[] = [
   rule("archive-log-cfg", "logging enable", 2),
   rule("archive-log-cfg", "hidekeys", 1),
   rule("", `vrf definition ${name}`, 3, "vrf"),
+  rule("vrf", String.raw`rd \d+:\d+`, 1),
   rule("vrf", "address-family ipv4", 2),
   rule("", `interface ${name}`, 2, "if"),
   rule("if", "description .*", 1),
   rule("if", String.raw`mtu \d+`, 1),
   rule("if", `vrf forwarding ${name}`, 2),
+  rule("if", String.raw`channel-group \d+ mode (?:active|passive)`, 1),
   rule("if", `ip address ${ipv4} ${ipv4}`, 2),
   rule("if", "shutdown", 1),
   rule("if", `mka policy ${name}`, 2),
@@ -90,10 +94,20 @@ const rules: readonly Rule[] = [
   rule("router", `neighbor ${address} remote-as \\d+`, 3),
   rule("router", `neighbor ${address} password (?:7 )?\\w+`, 3),
   rule("router", `neighbor ${address} shutdown`, 3),
-  rule("router", "address-family ipv4", 2, "router-af"),
+  rule("router", "address-family ipv4", /(?!)/, "router-af"),
   rule("router-af", `neighbor ${address} activate`, 3),
   rule("router-af", `neighbor ${address} prefix-list ${name} (?:in|out)`, / \S+(?= (?:in|out)$)/),
   rule("router-af", `neighbor ${address} route-map ${name} (?:in|out)`, / \S+(?= (?:in|out)$)/),
+  // A neighbour in a VRF is configured in the address family of the VRF alone.
+  rule("router", `address-family ipv4 vrf ${name}`, /(?!)/, "router-af-vrf"),
+  rule("router-af-vrf", `neighbor ${address} remote-as \\d+`, 3),
+  rule("router-af-vrf", `neighbor ${address} password (?:7 )?\\w+`, 3),
+  rule("router-af-vrf", `neighbor ${address} (?:shutdown|activate)`, 3),
+  rule(
+    "router-af-vrf",
+    `neighbor ${address} (?:prefix-list|route-map) ${name} (?:in|out)`,
+    / \S+(?= (?:in|out)$)/,
+  ),
   rule("", String.raw`route-map ${name} (?:permit|deny) \d+`, 4, "route-map"),
   rule("route-map", `match ip address prefix-list ${name}`, 4),
   rule("route-map", String.raw`set community \d+:\d+`, 2),
@@ -130,6 +144,7 @@ export function printBlocks(blocks: readonly Block[], depth = 0): readonly strin
 export interface XeModel {
   readonly platform: string;
   readonly version: string;
+  readonly wiring: Wiring;
   /** `archive` is configured, and with it the timer that reverts a change. */
   readonly hasArchive: boolean;
   /**
@@ -137,4 +152,6 @@ export interface XeModel {
    * SCIs.
    */
   readonly isRecent: boolean;
+  /** How it prints its answers; absent = in the shortest form. */
+  readonly layout?: CiscoLayout;
 }

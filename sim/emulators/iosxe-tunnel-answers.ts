@@ -26,26 +26,28 @@ export function ikeSas(router: Router): string {
       "      Life/Active Time: 28800/120 sec",
     ];
   });
-  if (rows.length === 0) return " IPv4 Crypto IKEv2  SA ";
   const head = "Tunnel-id Local                 Remote                fvrf/ivrf            Status ";
-  return [" IPv4 Crypto IKEv2  SA ", "", head, ...rows, "", " IPv6 Crypto IKEv2  SA "].join("\n");
+  const table = rows.length === 0 ? [] : [head, ...rows, ""];
+  return [" IPv4 Crypto IKEv2  SA ", "", ...table, " IPv6 Crypto IKEv2  SA "].join("\n");
 }
 
-export function ipsecSas(root: readonly Block[], router: Router): string {
+/** `hasHours`: lifetimes are printed in hours and minutes, and key exchanges that are added. */
+export function ipsecSas(root: readonly Block[], router: Router, hasHours: boolean): string {
   const reported = [...runningTunnels(boundTunnels(root), router)].map(([at, one]) =>
-    flowOf(at, one),
+    flowOf(at, one, hasHours),
   );
   return reported.length === 0 ? "No SAs found" : reported.join("\n\n");
 }
 
-function flowOf(at: string, tunnel: SimTunnel): string {
+function flowOf(at: string, tunnel: SimTunnel, hasHours: boolean): string {
   const { spec } = tunnel;
   const sas = sasOf(tunnel);
   const passed = tunnel.packets();
   const number = groupNumber(spec.transforms.dhGroup);
   const out = sas.findLast(({ direction }) => direction === "out")?.spi ?? 0;
+  const added = hasHours ? ", AKE group: AKE1: MLKEM512" : "";
   const way = (direction: IpsecSa["direction"]): readonly string[] =>
-    sas.filter((sa) => sa.direction === direction).flatMap((sa) => saOf(sa, at));
+    sas.filter((sa) => sa.direction === direction).flatMap((sa) => saOf(sa, at, hasHours));
   return [
     `interface: ${at}`,
     `    Crypto map tag: ${at}-head-0, local addr ${spec.localAddress}`,
@@ -65,7 +67,7 @@ function flowOf(at: string, tunnel: SimTunnel): string {
     `     current outbound spi: ${spiText(out)}`,
     number === undefined
       ? "     PFS (Y/N): N, DH group: none"
-      : `     PFS (Y/N): Y, DH group: group${number}`,
+      : `     PFS (Y/N): Y, DH group: group${number}${added}`,
     "",
     "     inbound esp sas:",
     ...way("in"),
@@ -85,15 +87,16 @@ function flowOf(at: string, tunnel: SimTunnel): string {
 
 const spiText = (spi: number): string => `0x${spi.toString(16).toUpperCase()}(${spi})`;
 
-function saOf({ spi, transforms, phase }: IpsecSa, at: string): readonly string[] {
+function saOf({ spi, transforms, phase }: IpsecSa, at: string, hasHours: boolean) {
+  const seconds = phase === "rekeyed" ? 25 : 26_577;
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor((seconds % 3_600) / 60)];
+  const life = hasHours ? `${hours} hours, ${minutes} mins` : `(k/sec): (4259661/${seconds})`;
   return [
     `      spi: ${spiText(spi)}`,
     `        transform: ${setText(transforms)} ,`,
     "        in use settings ={Tunnel, }",
     `        conn id: 6, flow_id: 6, sibling_flags FFFFFFFF80004040, crypto map: ${at}-head-0`,
-    `        sa timing: remaining key lifetime (k/sec): (4259661/${
-      phase === "rekeyed" ? 25 : 26_577
-    })`,
+    `        sa timing: remaining key lifetime ${life}`,
     "        IV size: 8 bytes",
     "        replay detection support: Y",
     "        Status: ACTIVE(ACTIVE)",
@@ -124,7 +127,7 @@ export function staticRoutes(root: readonly Block[], router: Router): string {
     "",
     "Gateway of last resort is not set",
     "",
-    "      10.0.0.0/8 is variably subnetted, 3 subnets, 2 masks",
+    ...(rows.length === 0 ? [] : ["      10.0.0.0/8 is variably subnetted, 3 subnets, 2 masks"]),
     ...rows,
   ].join("\n");
 }

@@ -7,6 +7,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping } from "./cisco-answers.ts";
+import { plainLayout, printedByXe } from "./cisco-layout.ts";
 import { answerTo } from "./cli-answers.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
@@ -17,6 +18,7 @@ import { grammar, printBlocks } from "./iosxe-tree.ts";
 import { type Block, cloneBlocks, enter, type Place, parentOf, top } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
 import { hasIpsec } from "./router-facts.ts";
+import { iosxeForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 const minuteMs = 60_000;
@@ -51,8 +53,11 @@ const recent: XeModel = {
   version: "17.15.01a",
   hasArchive: true,
   isRecent: true,
+  wiring: {},
 };
 const keystrokeMs = 4;
+/** The most lines and columns of a terminal. */
+const terminalMax = 512;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 /** True for a command that the release or kind of router lacks. */
 function isUnknown(line: string, { platform, isRecent }: XeModel, router: Router): boolean {
@@ -93,6 +98,13 @@ export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmula
   connect(wire: Wire): EmulatorSession | undefined {
     if (!this.router.reachable()) return undefined;
     return serveTerminal(this.router, new Vty(this), wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, iosxeForm);
   }
 
   /** True while a timer waits that reverts a change. */
@@ -183,7 +195,7 @@ export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmula
   }
 
   #draftOf(blocks: readonly Block[]) {
-    return draftOf(() => configFrom(blocks, this.#spoken, this.router));
+    return draftOf(() => configFrom(blocks, this.#spoken, this.router, this.model.wiring));
   }
 
   /** Returns the answer to a `show` command; undefined if there is no such command. */
@@ -274,20 +286,40 @@ class Vty implements Shell {
 
   #exec(line: string): Printed {
     if (line === "exit") return { kind: "last" };
-    if (line === "enable" || /^terminal (?:length|width) \d+$/.test(line)) return "";
+    if (line === "enable") return "";
+    const size = /^terminal (?:length|width) (\d{1,4})$/.exec(line)?.[1];
+    if (size !== undefined) return Number(size) <= terminalMax ? "" : invalid;
     if (/^configure\b/.test(line)) return this.#configure(line);
     if (line === "write memory") {
       this.#emulator.save();
       return "Building configuration...\n[OK]";
     }
-    if (/^clear (?:ip bgp|bgp ipv6 unicast) \S+ soft$/.test(line)) {
-      this.#emulator.refresh();
-      return "";
-    }
+    if (line.startsWith("clear ")) return this.#clear(line);
     const question = /^show (.*)$/.exec(line)?.[1];
-    if (question !== undefined) return this.#emulator.show(question) ?? invalid;
-    const [, address, count] = /^ping (\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
+    if (question !== undefined) return this.#show(question);
+    const [, vrf, address, count] =
+      /^ping (?:vrf (\S+) )?(\S+) repeat (\d+)(?: timeout \d+)?$/.exec(line) ?? [];
+    if (address === undefined) return invalid;
+    const { router, model } = this.#emulator;
+    return ping(router, address, Number(count), vrf === model.wiring.vrf);
+  }
+
+  /** In a VRF the command takes the AS of neighbours, and refuses an address. */
+  #clear(line: string): Printed {
+    const inVrf = /^clear ip bgp vrf (\S+) ipv[46] unicast (\d+) soft$/.exec(line);
+    const isPlain = /^clear (?:ip bgp|bgp ipv6 unicast) [0-9A-Fa-f.:]+ soft$/.test(line);
+    if (inVrf === null && !isPlain) return invalid;
+    const { vrf } = this.#emulator.model.wiring;
+    const isOurs = inVrf === null ? vrf === undefined : inVrf[1] === vrf && inVrf[2] === "12076";
+    if (isOurs) this.#emulator.refresh();
+    return "";
+  }
+
+  #show(question: string): string {
+    const { router, model } = this.#emulator;
+    const answer = this.#emulator.show(question);
+    if (answer === undefined) return invalid;
+    return printedByXe(answer, router.wall(), model.layout ?? plainLayout);
   }
 
   #configure(line: string): Printed {

@@ -11,19 +11,20 @@ import {
   sakLines,
   sakSuite,
 } from "./cisco-answers.ts";
+import { type CiscoLayout, plainLayout } from "./cisco-layout.ts";
 import { type Questions, rowsOf } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
-import { pathCount, routesFrom, tableRows } from "./far-end-routes.ts";
-import { type Block, bgpOf, childOf, linesIn } from "./line-tree.ts";
 import {
-  known,
-  localAs,
-  memberIds,
-  peersOf,
-  portsOf,
-  portTowards,
-  protectedPort,
-} from "./router-facts.ts";
+  type AdvertisedRoute,
+  otherRoutes,
+  pathCount,
+  routesFrom,
+  tableRows,
+} from "./far-end-routes.ts";
+import { bgpIn } from "./iosxr-config.ts";
+import { type Block, childOf, linesIn } from "./line-tree.ts";
+import { known, localAs, memberIds, peersOf, portsOf, protectedPort } from "./router-facts.ts";
+import { interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 
 export interface CommitEntry {
   readonly id: number;
@@ -38,6 +39,9 @@ export interface CommitEntry {
 export interface Model {
   readonly platform: string;
   readonly version: string;
+  readonly wiring: Wiring;
+  /** How it prints its answers; absent = in the shortest form. */
+  readonly layout?: CiscoLayout;
 }
 
 /** The parts of the emulator that answers are made of. */
@@ -58,21 +62,30 @@ export const questions: Questions<XrEmulator, string> = [
   ],
   [/^configuration sessions$/, (emulator) => editors(emulator.editors(), emulator.router.wall())],
   [/^interfaces$/, ({ router }) => interfaces(router)],
-  [/^macsec mka session detail$/, ({ router }) => mkaSessions(router)],
   [
-    /^macsec mka statistics(?:.*?interface (\S+))?/,
+    /^macsec mka session detail$/,
+    ({ router, model }) => mkaSessions(router, model.layout ?? plainLayout),
+  ],
+  [
+    /^macsec mka statistics interface (\S+)$/,
     ({ router }, name = "") => mkaStatistics(router, name),
   ],
   [
-    /^macsec secy stats(?:.*?interface (\S+))?/,
+    /^macsec secy stats interface (\S+) sc$/,
     ({ router }, name = "") => secyStatistics(router, name),
   ],
-  [/^bgp neighbors$/, ({ router, current }) => neighbours(router, current)],
+  [/^bgp (vrf all )?neighbors$/, (emulator, all) => neighbours(emulator, all !== undefined)],
   [
-    /^bgp (?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
-    (emulator, family, peer = "") => received(emulator, peer, family === "ipv6" ? family : "ipv4"),
+    /^bgp (?:vrf (\S+) )?(?:(ipv4|ipv6) unicast )?neighbors (\S+) routes$/,
+    (emulator, vrf, family, peer = "") =>
+      vrf === emulator.model.wiring.vrf
+        ? received(emulator, peer, family === "ipv6" ? family : "ipv4")
+        : otherReceived(vrf, family === "ipv6" ? family : "ipv4"),
   ],
-  [/^route (\S+)$/, ({ router }, address = "") => routeTo(router, address)],
+  [
+    /^route (?:vrf (\S+) )?ipv[46] (\S+)$/,
+    ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
+  ],
 ];
 
 function version({ platform, version: release }: Model): string {
@@ -160,7 +173,11 @@ function interfaceOf(port: MacsecPort): readonly string[] {
   ];
 }
 
-const mkaSessions = (router: Router): string => participantsOf(router).map(pageOf).join("\n\n");
+function mkaSessions(router: Router, { hasNodes }: CiscoLayout): string {
+  const pages = participantsOf(router).map((one) => pageOf(one, hasNodes));
+  if (pages.length === 0) return "% There are no active MKA sessions";
+  return [...(hasNodes ? ["NODE: node0_0_CPU0"] : []), ...pages].join("\n\n");
+}
 
 const field = (label: string, value: string | number | bigint): string =>
   `${label.padEnd(40)}: ${value}`;
@@ -168,12 +185,13 @@ const fields = rowsOf(field);
 
 const rule = "-".repeat(79);
 
-function pageOf(reported: Participant): string {
+/** `isOlder`: in the form that older guides show, with more about the peers at the end. */
+function pageOf(reported: Participant, isOlder: boolean): string {
   const { port, session, one, isPrincipal } = reported;
   const slot = known(port.keys)?.find(({ ckn }) => ckn === one.ckn);
   const settings = known(port.settings);
   const status = isPrincipal
-    ? "Secured - Secured MKA Session with MACsec"
+    ? `${isOlder ? "SECURED" : "Secured"} - Secured MKA Session with MACsec`
     : one.state === "none"
       ? "Init - Searching for Peer (Waiting to receive first Peer MKPDU)"
       : "Active - Marked Peer as Live (Waiting for SAK generation/distribution)";
@@ -181,17 +199,18 @@ function pageOf(reported: Participant): string {
   return [
     "MKA Detailed Status for MKA Session",
     "===================================",
-    ...fields`Status: ${status};`,
+    ...(isOlder ? [`Status: ${status}`] : fields`Status: ${status};`),
     "",
     ...fields`Local Tx-SCI: 0200.0000.0000/0001; Local Tx-SSCI: 2;
       Interface MAC Address: 0200.0000.0000; MKA Port Identifier: 1;
-      Interface Name: ${shortOf(port.port)}; CAK Name (CKN): ${one.ckn.toUpperCase()};
+      Interface Name: ${isOlder ? port.port : shortOf(port.port)};
+      CAK Name (CKN): ${one.ckn.toUpperCase()};
       CA Authentication Mode: ${slot?.role === "fallback" ? "FALLBACK-PSK" : "PRIMARY-PSK"};
       Member Identifier (MI): ${"02".repeat(12)}; Message Number (MN): 62;
       Key Server: ${session.keyServer === "self" ? "YES" : "NO"}; MKA Cipher Suite: AES-256-CMAC;
       Configured MACSec Cipher Suite: ${(settings?.suite ?? "").toUpperCase()};`,
     "",
-    ...sakLines(field, reported, 16),
+    ...sakLines(field, reported, 16, noSak),
     ...fields`Replay Window Size: ${settings?.replayWindow ?? 64};
       Confidentiality Offset: ${settings?.confidentialityOffset ?? 0};
       SAK Cipher Suite: ${sakSuite(reported)};
@@ -210,7 +229,26 @@ function pageOf(reported: Participant): string {
     rule,
     "            MI                       MN           Rx-SCI           SSCI  KS-Priority",
     rule,
+    ...(isOlder ? peerLines(one.livePeers) : []),
   ].join("\n");
+}
+
+const noSak = { status: "FIRST-SAK", identifier: "FIRST-SAK (0)" };
+
+function peerLines(count: number): readonly string[] {
+  return [
+    "",
+    "Peers Status:",
+    " Last Tx MKPDU        : 2026 Nov 25 17:59:59.250",
+    ` Peer Count           : ${count}`,
+    ...memberIds(count, "A").flatMap((mi) => [
+      "",
+      "  RxSCI               : 0600000000010001",
+      `   MI                 : ${mi}`,
+      "   Peer CAK           : Match",
+      "   Latest Rx MKPDU    : 2026 Nov 25 17:59:59.750",
+    ]),
+  ];
 }
 
 /** Most tables print `HundredGigE0/0/0/0` as `Hu0/0/0/0`. */
@@ -277,17 +315,21 @@ function secyStatistics(router: Router, name: string): string {
   ].join("\n");
 }
 
-function neighbours(router: Router, configured: readonly Block[]): string {
+/** The default instance has one half of the neighbours, and a VRF those with the same addresses. */
+function neighbours({ router, current, model }: XrEmulator, inVrfs: boolean): string {
+  const { wiring } = model;
+  const isOurs = inVrfs === (wiring.vrf !== undefined);
+  const vrf = inVrfs ? (wiring.vrf ?? otherInstance(wiring)) : undefined;
   const isShut = (peer: string): boolean =>
-    childOf(linesIn(bgpOf(configured), `neighbor ${peer}`), "shutdown") !== undefined;
-  return [...peersOf(router)]
+    childOf(linesIn(bgpIn(current, wiring), `neighbor ${peer}`), "shutdown") !== undefined;
+  const pages = [...peersOf(router)]
     .flatMap(([port, peer]) => {
-      const up = router.bgpUp(port);
+      const up = !isOurs || router.bgpUp(port);
       const idle = isShut(peer) ? "Idle (Administratively shut down)" : "Active";
       return [
         "",
-        `BGP neighbor is ${peer}`,
-        ` Remote AS 12076, local AS ${localAs}, external link`,
+        `BGP neighbor is ${peer}${vrf === undefined ? "" : `, vrf ${vrf}`}`,
+        ` Remote AS ${isOurs ? "12076" : "64999"}, local AS ${localAs}, external link`,
         " Remote router ID 0.0.0.0",
         `  BGP state = ${up ? "Established, up for 3d04h" : idle}`,
         "  Hold time is 180, keepalive interval is 60 seconds",
@@ -297,6 +339,7 @@ function neighbours(router: Router, configured: readonly Block[]): string {
       ];
     })
     .join("\n");
+  return vrf === undefined ? pages : `\nVRF: ${vrf}\n${"-".repeat(5 + vrf.length)}\n${pages}`;
 }
 
 const columns = {
@@ -307,15 +350,32 @@ const columns = {
 };
 
 /** A command without a family means the default one, IPv4. */
-function received({ router, current }: XrEmulator, peer: string, family: "ipv4" | "ipv6"): string {
+function received(
+  { router, current, model: { wiring } }: XrEmulator,
+  peer: string,
+  family: "ipv4" | "ipv6",
+): string {
   const words = `address-family ${family} unicast`;
-  if (childOf(bgpOf(current), words) === undefined) {
+  const bgp = bgpIn(current, wiring);
+  if (childOf(bgp, words) === undefined) {
     return "% None of the requested address families are configured for instance 'default'";
   }
-  const neighbour = linesIn(bgpOf(current), `neighbor ${peer}`);
+  const neighbour = linesIn(bgp, `neighbor ${peer}`);
   if (childOf(neighbour, words) === undefined) return "% Neighbor not found";
-  const routes = routesFrom(router, peer, family);
+  return routesPage(routesFrom(router, peer, family), peer, wiring.vrf, family);
+}
+
+const otherReceived = (vrf: string | undefined, family: "ipv4" | "ipv6"): string =>
+  routesPage(otherRoutes(family), "192.0.2.254", vrf, family);
+
+function routesPage(
+  routes: readonly AdvertisedRoute[],
+  peer: string,
+  vrf: string | undefined,
+  family: "ipv4" | "ipv6",
+): string {
   const paths = pathCount(routes);
+  const distinguisher = `Route Distinguisher: 64512:7 (default for vrf ${vrf})`;
   return [
     "BGP router identifier 10.0.0.1, local AS number 64512",
     "BGP generic scan interval 60 secs",
@@ -329,14 +389,16 @@ function received({ router, current }: XrEmulator, peer: string, family: "ipv4" 
     "              i - internal, r RIB-failure, S stale, N Nexthop-discard",
     "Origin codes: i - IGP, e - EGP, ? - incomplete",
     "   Network            Next Hop            Metric LocPrf Weight Path",
+    ...(vrf === undefined ? [] : [distinguisher]),
     ...tableRows(routes, peer, columns),
     "",
     `Processed ${routes.length} prefixes, ${paths} paths`,
   ].join("\n");
 }
 
-function routeTo(router: Router, address: string): string {
-  const port = portTowards(router, address, "MgmtEth0/RP0/CPU0/0");
+function routeTo(router: Router, wiring: Wiring, vrf: string | undefined, address: string): string {
+  const at = { management: "MgmtEth0/RP0/CPU0/0", managed: undefined, prefix: "Bundle-Ether" };
+  const port = interfaceTowards(router, address, vrf, { ...at, wiring });
   if (port === undefined) return "% Network not in table";
   return [
     "",

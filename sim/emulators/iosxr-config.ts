@@ -27,48 +27,82 @@ import {
   restOf,
 } from "./line-tree.ts";
 import { configWith, offeredSuite } from "./port-config.ts";
-import { localAs, peersOf } from "./router-facts.ts";
+import { localAs } from "./router-facts.ts";
+import { otherInstance, peeringsOf, type Wiring } from "./wiring.ts";
 
 /** An error that `show configuration failed` prints. */
 export class SemanticError extends Error {}
 
 /** Returns the operator's configuration before the first change. */
-export function firstBlocks(router: Router): Block[] {
-  const peers = [...peersOf(router)];
-  const families = ["ipv4", "ipv6"].map((family) => `address-family ${family} unicast`);
-  const policies = ["route-policy from-azure in", "route-policy to-azure out"];
+export function firstBlocks(router: Router, wiring: Wiring): Block[] {
+  const { vrf } = wiring;
   return [
     block(`hostname ${router.name}`),
+    block(`vrf ${vrf ?? otherInstance(wiring)}`, ...families),
     block("interface MgmtEth0/RP0/CPU0/0", "ipv4 address 192.0.2.1 255.255.255.0"),
-    ...peers.map(([port, peer]) =>
-      block(
-        `interface ${port}`,
-        "description towards Azure",
-        "mtu 1600",
-        `ipv4 address ${peer.replace(/\d+$/, "1")} 255.255.255.252`,
-      ),
-    ),
-    block(
-      `router bgp ${localAs}`,
-      ...families,
-      ...peers.map(([, peer]) =>
-        block(
-          `neighbor ${peer}`,
-          "remote-as 12076",
-          "password encrypted 0822455D0A16",
-          ...families.map((family) => block(family, ...policies)),
-        ),
-      ),
-    ),
+    ...wiredInterfaces(router, wiring),
+    bgpBlock(router, wiring),
   ];
+}
+
+const families = ["ipv4", "ipv6"].map((family) => `address-family ${family} unicast`);
+
+/** Returns the ports or their aggregates, and interfaces with the same addresses elsewhere. */
+function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
+  const { vrf, aggregates } = wiring;
+  const other = otherInstance(wiring);
+  const inVrf = (name: string | undefined): readonly string[] =>
+    name === undefined ? [] : [`vrf ${name}`];
+  return peeringsOf(router).flatMap(({ port, own, number }) => {
+    const address = `ipv4 address ${own} 255.255.255.252`;
+    const addressed = [...inVrf(vrf), address];
+    const lines = aggregates === undefined ? addressed : [`bundle id ${number} mode active`];
+    return [
+      block(`interface ${port}`, "description towards Azure", "mtu 1600", ...lines),
+      ...(aggregates === undefined ? [] : [block(`interface Bundle-Ether${number}`, ...addressed)]),
+      block(`interface BVI${number}`, ...inVrf(other), address),
+    ];
+  });
+}
+
+function bgpBlock(router: Router, wiring: Wiring): Block {
+  const policies = ["route-policy from-azure in", "route-policy to-azure out"];
+  const neighbours = (as: string): readonly Block[] =>
+    peeringsOf(router).map(({ peer }) =>
+      block(
+        `neighbor ${peer}`,
+        `remote-as ${as}`,
+        "password encrypted 0822455D0A16",
+        ...families.map((family) => block(family, ...policies)),
+      ),
+    );
+  const { vrf } = wiring;
+  const [plain, inVrf] = vrf === undefined ? ["12076", "64999"] : ["64999", "12076"];
+  return block(
+    `router bgp ${localAs}`,
+    ...families,
+    ...neighbours(plain),
+    block(
+      `vrf ${vrf ?? otherInstance(wiring)}`,
+      ...["rd 64512:7", ...families],
+      ...neighbours(inVrf),
+    ),
+  );
+}
+
+/** Returns what is configured for BGP in the routing instance of the peerings. */
+export function bgpIn(root: readonly Block[], { vrf }: Wiring): readonly Block[] {
+  return vrf === undefined ? bgpOf(root) : linesIn(bgpOf(root), `vrf ${vrf}`);
 }
 
 /**
  * Translates blocks into the router's configuration.
  * @throws SemanticError as a commit does
  */
-export function configFrom(root: readonly Block[], router: Router): MutableConfig {
-  return configWith(router, (port, peer) => portFrom(root, port, peer, router));
+export function configFrom(root: readonly Block[], router: Router, wiring: Wiring): MutableConfig {
+  return configWith(router, (port, peer) => {
+    return { ...portFrom(root, port, router), drain: drainFrom(root, peer, wiring) };
+  });
 }
 
 const attachment = /^macsec psk-keychain (\S+)(?: fallback-psk-keychain (\S+))? policy (\S+)$/;
@@ -84,14 +118,12 @@ function attached(root: readonly Block[], port: PortName) {
 function portFrom(
   root: readonly Block[],
   port: PortName,
-  peer: string,
   router: Router,
-): PortConfig {
+): Omit<PortConfig, "drain"> {
   const own = linesIn(root, `interface ${port}`);
   const admin = childOf(own, "shutdown") === undefined ? "up" : "down";
-  const drain = drainFrom(root, peer);
   const use = attached(root, port);
-  if (use === undefined) return { admin, macsec: undefined, keys: [], drain };
+  if (use === undefined) return { admin, macsec: undefined, keys: [] };
   if (use.chain === use.fallback) {
     throw new SemanticError("the fallback keychain must differ from the psk-keychain");
   }
@@ -99,7 +131,7 @@ function portFrom(
   const fallbacks =
     use.fallback === undefined ? [] : keysFrom(root, use.fallback, "fallback", router);
   const keys = [...primaries, ...fallbacks];
-  return { admin, macsec: settingsFrom(root, use.policy, router), keys, drain };
+  return { admin, macsec: settingsFrom(root, use.policy, router), keys };
 }
 
 function settingsFrom(root: readonly Block[], name: string, router: Router): MacsecSettings {
@@ -163,8 +195,8 @@ function monthOf(word: string): number {
 }
 
 // The drain is recognised by the effect of the configuration and not by its purpose.
-function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined {
-  const neighbour = childOf(bgpOf(root), `neighbor ${peer}`)?.children;
+function drainFrom(root: readonly Block[], peer: string, wiring: Wiring): DrainMeans | undefined {
+  const neighbour = childOf(bgpIn(root, wiring), `neighbor ${peer}`)?.children;
   if (childOf(neighbour, "shutdown") !== undefined) return "peeringShutdown";
   const leaving = childOf(neighbour, "graceful-maintenance")?.children;
   if (childOf(leaving, "activate") === undefined) return undefined;
@@ -174,9 +206,8 @@ function drainFrom(root: readonly Block[], peer: string): DrainMeans | undefined
 /** Returns the blocks after the router was changed other than through this emulator. */
 export function blocksAfter(root: readonly Block[], router: Router): Block[] {
   const next = cloneBlocks(root);
-  const peers = peersOf(router);
   for (const [port, config] of router.running.ports) {
-    const read = portFrom(next, port, peers.get(port) ?? "", router);
+    const read = portFrom(next, port, router);
     setFlag(blocksAt(next, [`interface ${port}`]), "shutdown", config.admin === "down");
     const isFallback = (role: EndpointKey["role"]): string => (role === "fallback" ? role : "");
     if (!isConfigured(read, config, isFallback)) writePort(next, port, config, router);

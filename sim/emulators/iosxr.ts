@@ -6,6 +6,7 @@ import type { Router } from "../router/router.ts";
 import type { Session as RouterSession } from "../router/router-commit.ts";
 import type { RouterModel } from "../site/site-plan.ts";
 import { ping, stamp } from "./cisco-answers.ts";
+import { plainLayout, printedByXr } from "./cisco-layout.ts";
 import { answerTo } from "./cli-answers.ts";
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
@@ -29,6 +30,7 @@ import {
   top,
 } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { iosxrForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
 /** A router with a fallback key, which ends a trial with its session. */
@@ -49,8 +51,11 @@ export const iosxrModel: RouterModel = {
   portName: "HundredGigE0/0/0/0",
 };
 
+const recent: Model = { platform: "8201-32FH", version: "7.11.2", wiring: {} };
 const historyMax = 50;
 const keystrokeMs = 4;
+/** The most lines and columns of a terminal. */
+const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
@@ -67,8 +72,8 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
     | undefined;
 
-  constructor(router: Router, model: Model = { platform: "8201-32FH", version: "7.11.2" }) {
-    super(router, firstBlocks(router), blocksAfter);
+  constructor(router: Router, model: Model = recent) {
+    super(router, firstBlocks(router, model.wiring), blocksAfter);
     this.model = model;
     this.note("operator", "con0_RP0_CPU0", "CLI");
   }
@@ -80,6 +85,13 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     this.#lines += 1;
     this.#sessions.add(vty);
     return serveTerminal(this.router, vty, wire);
+  }
+
+  /** Returns the objects of its SNMP agent; undefined if the router does not answer. */
+  objects(): readonly SnmpObject[] | undefined {
+    if (!this.router.reachable()) return undefined;
+    this.follow();
+    return snmpObjects(this.router, this.bootedAt, iosxrForm);
   }
 
   /** Returns the session that edits exclusively; undefined if there is none. */
@@ -127,8 +139,9 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     if (question.startsWith("running-config")) return this.#running(question);
     const [what = "", ...filters] = question.split(" | ");
     const shown = answerTo(questions, this, what) ?? invalid;
-    if (shown === invalid || filters.length === 0) return shown;
-    return filtered(shown.split("\n"), filters).join("\n");
+    if (shown === invalid) return shown;
+    const left = filters.length === 0 ? shown : filtered(shown.split("\n"), filters).join("\n");
+    return printedByXr(left, this.router.wall(), this.model.layout ?? plainLayout);
   }
 
   /** The commits, newest first. */
@@ -230,7 +243,8 @@ class Vty implements Shell {
 
   #exec(line: string): Printed {
     if (line === "exit") return { kind: "last" };
-    if (/^terminal (length|width) \d+$/.test(line)) return "";
+    const size = /^terminal (?:length|width) (\d{1,4})$/.exec(line)?.[1];
+    if (size !== undefined) return Number(size) <= terminalMax ? "" : invalid;
     if (line === "terminal exec prompt no-timestamp") {
       this.#isStamped = false;
       return "";
@@ -238,8 +252,11 @@ class Vty implements Shell {
     if (/^configure(?: terminal| exclusive)?$/.test(line)) return this.#configure(line);
     const show = /^show (.*)$/.exec(line)?.[1];
     if (show !== undefined) return this.#emulator.show(show);
-    const [, address, count] = /^ping (\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
-    return address === undefined ? invalid : ping(this.#emulator.router, address, Number(count));
+    const [, vrf, address, count] =
+      /^ping (?:vrf (\S+) )?(\S+) count (\d+)(?: .*)?$/.exec(line) ?? [];
+    if (address === undefined) return invalid;
+    const { router, model } = this.#emulator;
+    return ping(router, address, Number(count), vrf === model.wiring.vrf);
   }
 
   #configure(line: string): Printed {
@@ -324,7 +341,7 @@ class Vty implements Shell {
       if (isEqual(this.#target, this.#emulator.current)) return;
     }
     const target = cloneBlocks(this.#target);
-    const draft = draftOf(() => configFrom(target, router));
+    const draft = draftOf(() => configFrom(target, router, this.#emulator.model.wiring));
     const prepared = commits.prepareDraft(this.#session, draft);
     commits.commit(prepared.token, within);
     this.#emulator.settle(target);

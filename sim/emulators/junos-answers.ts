@@ -2,27 +2,32 @@
 
 import type { MacsecPort, MkaSession } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
-import { at, type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
+import { type ConfigNode, entries, entry, nodes, optional } from "./config-tree.ts";
 import type { Emulator } from "./emulator.ts";
-import { type AdvertisedRoute, routesFrom } from "./far-end-routes.ts";
+import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
+import { bgpIn, isEncrypted } from "./junos-config.ts";
 import { ikeSas, ipsecSas, staticRoutes, tunnelInterfaces } from "./junos-tunnel-answers.ts";
 import {
   answeredProbes,
+  formOf,
   known,
   localAs,
   lossOf,
   memberIds,
   peersOf,
   portsOf,
-  portTowards,
   portWith,
   protectedPorts,
 } from "./router-facts.ts";
+import { addressedInterface, interfaceTowards, otherInstance, type Wiring } from "./wiring.ts";
 import { child, childText, type XmlNode } from "./xml-text.ts";
 
 export interface Model {
   readonly model: string;
   readonly version: string;
+  /** The names of a cluster's nodes, each of which answers; absent = the router is alone. */
+  readonly nodes?: readonly [string, string];
+  readonly wiring: Wiring;
 }
 
 export interface HistoryEntry {
@@ -42,10 +47,40 @@ export interface JunosConfiguration extends Emulator<ConfigNode> {
   commits(): Answer;
 }
 
-export const questions = new Map<
-  string,
-  (emulator: JunosConfiguration, operation: XmlNode) => Answer
->([
+/** Returns the answer to an operation; undefined if it is not known. */
+export function answerOf(emulator: JunosConfiguration, operation: XmlNode): Answer | undefined {
+  const answer = questions.get(operation.name)?.(emulator, operation);
+  const { nodes: names } = emulator.model;
+  const ofOther = perNode.get(operation.name);
+  if (answer === undefined || names === undefined || ofOther === undefined) return answer;
+  const [first, second] = names;
+  const form = formOf(emulator.router, `second-node-${emulator.model.model}`, [
+    "empty",
+    "same",
+  ] as const);
+  const other = ofOther === "same" || form === "same" ? answer : nodes`${ofOther};`;
+  return nodes`
+    multi-routing-engine-results {
+      multi-routing-engine-item { re-name ${first}; ${answer} }
+      multi-routing-engine-item { re-name ${second}; ${ofOther === "ports" ? [] : other} } }`;
+}
+
+/**
+ * Operations that each node of a cluster answers, and the answer of the second one: the same, or an
+ * element that may be empty. A port belongs to one node alone.
+ */
+const perNode: ReadonlyMap<string, string> = new Map([
+  ["get-software-information", "same"],
+  ["get-system-uptime-information", "same"],
+  ["get-mka-session-information", "ports"],
+  ["get-mka-statistics", "ports"],
+  ["get-macsec-connection-information", "ports"],
+  ["get-macsec-statistics", "ports"],
+  ["get-ike-security-associations-information", "ike-security-associations-information"],
+  ["get-security-associations-information", "ipsec-security-associations-information"],
+]);
+
+const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlNode) => Answer>([
   ["get-software-information", ({ model }) => software(model)],
   ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
   ["get-commit-information", (emulator) => emulator.commits()],
@@ -56,24 +91,24 @@ export const questions = new Map<
         ? tunnelInterfaces(current, router)
         : interfaces(router),
   ],
-  ["get-mka-session-information", ({ router }) => mkaSessions(router)],
+  ["get-mka-session-information", ({ router, model }) => mkaSessions(router, model)],
   ["get-mka-statistics", ({ router }) => mkaStatistics(router)],
-  ["get-macsec-connection-information", ({ router }) => connections(router)],
-  ["get-macsec-statistics", ({ router }) => statistics(router)],
+  ["get-macsec-connection-information", ({ router, current }) => connections(router, current)],
+  ["get-macsec-statistics", ({ router, current }) => statistics(router, current)],
   [
     "get-bgp-neighbor-information",
     ({ router, model, current }) => neighbours(router, model, current),
   ],
   [
     "get-route-information",
-    ({ current, router }, operation) =>
+    ({ current, router, model }, operation) =>
       child(operation, "protocol") === undefined
-        ? routes(router, operation)
+        ? routes(router, model.wiring, operation)
         : staticRoutes(current, router),
   ],
   ["get-ike-security-associations-information", ({ router }) => ikeSas(router)],
   ["get-security-associations-information", ({ router }) => ipsecSas(router)],
-  ["ping", ({ router }, operation) => ping(router, operation)],
+  ["ping", ({ router, model }, operation) => ping(router, model.wiring, operation)],
 ]);
 
 function dateTime(wall: number): Answer {
@@ -82,9 +117,24 @@ function dateTime(wall: number): Answer {
   return nodes`${`date-time junos:seconds="${seconds}"`} ${`${text} UTC`};`;
 }
 
-const software = ({ model, version }: Model): Answer => nodes`
-  software-information {
-    host-name edge; product-model ${model}; product-name ${model}; junos-version ${version}; }`;
+/** Releases before this one print their number only behind the names of packages. */
+const namesVersion = 15.1;
+
+function software({ model, version }: Model): Answer {
+  const isNamed = Number.parseFloat(version) >= namesVersion;
+  const packages = [
+    ["junos", "JUNOS Base OS boot"],
+    ["jbase", "JUNOS Base OS Software Suite"],
+    ["jcrypto", "JUNOS Crypto Software Suite"],
+  ].flatMap(
+    ([name = "", comment = ""]) => nodes`
+      package-information { name ${name}; comment ${`${comment} [${version}]`}; }`,
+  );
+  return nodes`
+    software-information {
+      host-name edge; product-model ${model}; product-name ${model};
+      ${isNamed ? nodes`junos-version ${version};` : []} ${packages} }`;
+}
 
 const uptime = (router: Router, bootedAt: number): Answer => nodes`
   system-uptime-information {
@@ -108,7 +158,7 @@ function interfaces(router: Router): Answer {
     return nodes`
       physical-interface { name ${port.port};
         'admin-status junos:format="Enabled"' ${known(port.admin) ?? "down"};
-        oper-status ${link}; speed ${`${(rate?.lineBps ?? 0) / 1e9}Gbps`};
+        oper-status ${link}; speed ${speedOf(rate?.lineBps ?? 0)};
         'traffic-statistics junos:style="brief"' {
           input-bps ${Math.round(rate?.rxBps ?? 0)}; input-pps ${Math.round(rate?.rxPps ?? 0)};
           output-bps ${Math.round(rate?.txBps ?? 0)}; output-pps ${Math.round(rate?.txPps ?? 0)}; }
@@ -116,47 +166,81 @@ function interfaces(router: Router): Answer {
   });
   return nodes`
     interface-information { ${ports}
-      physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; } }`;
+      physical-interface { name pfe-0/0/0; admin-status up; oper-status up; speed 800mbps; }
+      physical-interface { name fxp0; admin-status up; oper-status up; speed 1000mbps; }
+      physical-interface { name em0; admin-status up; oper-status down; speed Auto; }
+      physical-interface { name lo0; admin-status up; oper-status up; speed Unspecified; } }`;
 }
 
-/** Lists only ports with a bound association; the others have no session. */
-function mkaSessions(router: Router): Answer {
+const gigabit = 1e9;
+
+/** Writes 1 Gbit/s and less in megabits. */
+const speedOf = (bps: number): string =>
+  bps > gigabit ? `${bps / gigabit}Gbps` : `${bps / 1e6}mbps`;
+
+/**
+ * Lists only ports with a bound association; the others have no session. Peers are listed below
+ * each CAK or below the interface.
+ */
+function mkaSessions(router: Router, { model }: Model): Answer {
+  const form = formOf(router, `mka-peers-${model}`, ["perCak", "perInterface"] as const);
   const reported = protectedPorts(router).flatMap((port) => {
     const session = known(port.session);
-    return session === undefined ? [] : sessionOf(port, session);
+    return session === undefined ? [] : sessionOf(port, session, form);
   });
   return reported.length === 0 ? nodes`mka-session-information;` : reported;
 }
 
 const noKey = `${"0".repeat(24)}/0`;
 
-function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
-  if (session.controlledPort !== "secured") return "Unsecured - Init";
+/** The type of a CAK: one that a newer one of the chain replaces is the preceding one. */
+function typeOf(ckn: string | undefined, keys: MacsecPort["keys"]): "Primary" | "Preceding" {
   const newest = known(keys)?.findLast(({ role }) => role === "primary");
-  return newest?.ckn === session.principalCkn ? "Secured - Primary" : "Secured - Preceding";
+  return newest?.ckn === ckn ? "Primary" : "Preceding";
 }
 
-function sessionOf(port: MacsecPort, session: MkaSession): Answer {
-  const { latestSak, oldSak } = session;
-  const peers = memberIds(session.livePeers, "A").flatMap(
-    (mi) => nodes`peer-list { member-identifier ${mi}; peer-status live; hold-time 6000; }`,
-  );
-  const keys = session.participants.flatMap(
-    ({ ckn, state }) => nodes`
-      session-cak { cak-name ${ckn.toUpperCase()}; cak-type primary;
-        cak-status ${state === "none" ? "in-progress" : state}; }`,
-  );
+function stateOf(session: MkaSession, keys: MacsecPort["keys"]): string {
+  if (session.controlledPort !== "secured") return "Unsecured - Init";
+  return `Secured - ${typeOf(session.principalCkn, keys)}`;
+}
+
+function sessionOf(port: MacsecPort, session: MkaSession, form: "perCak" | "perInterface"): Answer {
+  const { latestSak, oldSak, principalCkn, participants } = session;
+  const live = principalCkn === undefined ? [] : nodes`session-live { ${cakName(principalCkn)} }`;
+  // Junos has a participant, with a member identifier of its own, for each CAK.
+  const caks = participants.flatMap(({ ckn, state, livePeers }, index) => {
+    const isPrincipal = ckn === principalCkn;
+    const idle = state === "none" ? "in-progress" : "active";
+    return nodes`
+      session-cak { ${cakName(ckn)} cak-type ${typeOf(ckn, port.keys).toLowerCase()};
+        cak-status ${isPrincipal ? "live" : idle}; member-identifier ${ownMi(index)};
+        message-number 179; ${form === "perCak" ? peerList(livePeers, index) : []} }`;
+  });
   return nodes`
     mka-session-information { interface-name ${port.port};
-      interface-state ${stateOf(session, port.keys)};
-      cak-name ${session.principalCkn?.toUpperCase() ?? ""}; transmit-interval 2000;
-      key-server ${session.keyServer === "self" ? "yes" : "no"};
+      interface-state ${stateOf(session, port.keys)}; member-identifier ${ownMi(0)};
+      ${principalCkn === undefined ? nodes`cak-name;` : cakName(principalCkn)}
+      transmit-interval 2000; key-server ${session.keyServer === "self" ? "yes" : "no"};
       key-server-priority ${session.keyServerPriority ?? 16};
       latest-sak-an ${latestSak?.an ?? 0};
       latest-sak-key-identifier ${latestSak?.keyId.toUpperCase() ?? noKey};
       previous-sak-an ${oldSak?.an ?? 0};
       previous-sak-key-identifier ${oldSak?.keyId.toUpperCase() ?? noKey};
-      ${peers} ${keys} }`;
+      ${form === "perInterface" ? peerList(session.livePeers, 0) : []} ${live} ${caks} }`;
+}
+
+const cakName = (ckn: string): Answer => nodes`cak-name ${ckn.toUpperCase()};`;
+
+const ownMi = (cak: number): string => memberIds(cak + 1, "D")[cak] ?? "";
+
+/** The peers below a CAK: one router has another member identifier there, and the same SCI. */
+function peerList(count: number, cak: number): Answer {
+  const peers = memberIds(count, cak % 2 === 0 ? "A" : "B").flatMap(
+    (mi, index) => nodes`
+      peer-list { member-identifier ${mi}; peer-status live; message-number 182;
+        hold-time 6000; sci ${`06:00:00:00:00:00/${index + 1}`}; }`,
+  );
+  return peers.length === 0 ? nodes`peer-list;` : peers;
 }
 
 function mkaStatistics(router: Router): Answer {
@@ -174,12 +258,13 @@ function mkaStatistics(router: Router): Answer {
 }
 
 /** Elements of one interface follow its name; no element encloses them. */
-function connections(router: Router): Answer {
+function connections(router: Router, configured: ConfigNode): Answer {
   const ports = portsOf(router).flatMap((port) => {
     const settings = known(port.settings);
     if (settings === undefined) return [];
     const latestSak = known(port.session)?.latestSak;
     const live = known(port.liveSuite);
+    const encryption = isEncrypted(configured, port.port) ? "on" : "off";
     const association = (way: string, used: boolean | undefined): Answer => {
       if (latestSak === undefined) return [];
       return nodes`${`${way}-secure-association`} { association-number ${latestSak.an ?? 0};
@@ -187,7 +272,7 @@ function connections(router: Router): Answer {
     };
     return nodes`
       macsec-interface-common-information { interface-name ${port.port};
-        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption on;
+        cipher-suite ${(live ?? settings.suite).toUpperCase()}; encryption ${encryption};
         offset ${settings.confidentialityOffset}; include-sci ${settings.includeSci ? "yes" : "no"};
         replay-protect ${settings.replayWindow === undefined ? "off" : "on"}; }
       outbound-secure-channel { sci 02:00:00:00:00:00/1;
@@ -199,13 +284,16 @@ function connections(router: Router): Answer {
   return nodes`macsec-connection-information { ${ports} }`;
 }
 
-function statistics(router: Router): Answer {
+function statistics(router: Router, configured: ConfigNode): Answer {
   const ports = protectedPorts(router).flatMap((port) => {
     const frames = known(port.frames);
     if (frames === undefined) return [];
+    const [encrypted, plain] = isEncrypted(configured, port.port)
+      ? [frames.txProtected, 0n]
+      : [0n, frames.txProtected];
     return nodes`
       interface-name ${port.port};
-      secure-channel-sent { encrypted-packets ${frames.txProtected}; protected-packets 0;
+      secure-channel-sent { encrypted-packets ${encrypted}; protected-packets ${plain};
         ${optional("toolong-packets", frames.txTooLong)} }
       secure-association-sent { encrypted-packets 0; protected-packets 0; }
       secure-channel-received { ok-packets ${frames.rxOk};
@@ -226,18 +314,20 @@ function statistics(router: Router): Answer {
 /** From this release on, the answer names the routing instance of a peer. */
 const namesInstances = 19;
 
-function neighbours(router: Router, { version }: Model, configured: ConfigNode): Answer {
-  const groups = entries(at(configured, "protocols", "bgp"), "group");
+function neighbours(router: Router, { version, wiring }: Model, configured: ConfigNode): Answer {
+  const groups = entries(bgpIn(configured, wiring), "group");
   const isActive = (peer: string): boolean =>
     groups.some((group) => entry(group, "neighbor", peer)?.isInactive === false);
   const isNamed = Number.parseInt(version, 10) >= namesInstances;
   const ports = [...peersOf(router)];
   const own = ports.flatMap(([port, peer]) => {
     if (!isActive(peer)) return [];
-    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? "master" : undefined);
+    const instance = wiring.vrf ?? "master";
+    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? instance : undefined);
   });
   // The same addresses appear again, in another routing instance.
-  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", "cust-2"));
+  const other = otherInstance(wiring) ?? "master";
+  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", other));
   return nodes`
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"' {
       ${isNamed ? others : []} ${own} }`;
@@ -255,25 +345,33 @@ const peerOf = (
     peer-state ${up ? "Established" : "Active"};
     last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
 
-function routes(router: Router, question: XmlNode): Answer {
+function routes(router: Router, wiring: Wiring, question: XmlNode): Answer {
   const peer = childText(question, "peer");
-  if (peer !== undefined) return nodes`route-information { ${received(router, peer)} }`;
-  const found = routeTo(router, childText(question, "destination") ?? "");
-  const table = nodes`route-table { table-name inet.0; ${found} }`;
-  return nodes`route-information { ${found.length === 0 ? [] : table} }`;
+  if (peer !== undefined) return nodes`route-information { ${received(router, wiring, peer)} }`;
+  const address = childText(question, "destination") ?? "";
+  const tables = [undefined, wiring.vrf ?? otherInstance(wiring)].flatMap((instance) => {
+    const found = routeTo(router, wiring, instance, address);
+    if (found.length === 0) return [];
+    return nodes`route-table { table-name ${tableOf(instance, "inet.0")}; ${found} }`;
+  });
+  return nodes`route-information { ${tables} }`;
 }
+
+const tableOf = (instance: string | undefined, table: "inet.0" | "inet6.0"): string =>
+  instance === undefined ? table : `${instance}.${table}`;
 
 /**
  * Prints a table for each family, and that of another routing instance, whose peer has the same
  * address.
  */
-function received(router: Router, peer: string): Answer {
+function received(router: Router, wiring: Wiring, peer: string): Answer {
   const table = (name: string, reported: readonly AdvertisedRoute[]): Answer => {
     const rows = reported.flatMap(({ prefix, paths }) => {
       const entries = paths.flatMap(
         (isUsed) => nodes`
-          rt-entry { ${optional("active-tag", isUsed ? "*" : undefined)} protocol-name BGP;
-            nh { to ${peer}; } }`,
+          rt-entry { active-tag ${isUsed ? "*" : " "};
+            ${isUsed ? nodes`current-active; last-active;` : []}
+            protocol-name BGP; nh { to ${peer}; } }`,
       );
       return nodes`'rt junos:style="brief"' { rt-destination ${prefix}; ${entries} }`;
     });
@@ -283,24 +381,35 @@ function received(router: Router, peer: string): Answer {
         active-route-count ${count}; holddown-route-count 0; hidden-route-count 0; ${rows} }`;
   };
   return [
-    ...table("inet.0", routesFrom(router, peer, "ipv4")),
-    ...table("cust-2.inet.0", [{ prefix: "10.0.0.0/8", paths: [true] }]),
-    ...table("inet6.0", routesFrom(router, peer, "ipv6")),
+    ...table(tableOf(wiring.vrf, "inet.0"), routesFrom(router, peer, "ipv4")),
+    ...table(tableOf(otherInstance(wiring), "inet.0"), otherRoutes("ipv4")),
+    ...table(tableOf(wiring.vrf, "inet6.0"), routesFrom(router, peer, "ipv6")),
   ];
 }
 
-function routeTo(router: Router, address: string): Answer {
-  const port = portTowards(router, address, "fxp0");
+function routeTo(
+  router: Router,
+  wiring: Wiring,
+  instance: string | undefined,
+  address: string,
+): Answer {
+  const at = { wiring, management: "fxp0", managed: undefined, prefix: "ae" };
+  const port = interfaceTowards(router, address, instance, at);
   if (port === undefined) return [];
   return nodes`
     rt { rt-destination 0.0.0.0/0; rt-entry { active-tag *; protocol-name Static;
       nh { selected-next-hop; to 192.0.2.254; via ${`${port}.0`}; } } }`;
 }
 
-function ping(router: Router, question: XmlNode): Answer {
+function ping(router: Router, wiring: Wiring, question: XmlNode): Answer {
   const host = childText(question, "host") ?? "";
   const count = Number(childText(question, "count") ?? 5);
-  const answered = answeredProbes(router, portWith(router, host), count);
+  const port = portWith(router, host);
+  const unit = port && `${addressedInterface(router, port, wiring, "ae")}.0`;
+  const isThere =
+    childText(question, "routing-instance") === wiring.vrf &&
+    childText(question, "interface") === unit;
+  const answered = answeredProbes(router, isThere ? port : undefined, count);
   return nodes`
     ping-results { target-host ${host};
       probe-results-summary { probes-sent ${count}; responses-received ${answered};

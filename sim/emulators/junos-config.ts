@@ -20,28 +20,29 @@ import {
 import { followTunnels, tunnelsFrom } from "./junos-tunnels.ts";
 import { EmulatorError } from "./netconf.ts";
 import { configWith, offeredSuite } from "./port-config.ts";
-import { hasIpsec, localAs, outerAddresses, peersOf } from "./router-facts.ts";
+import { hasIpsec, localAs, outerAddresses } from "./router-facts.ts";
+import { addressedInterface, otherInstance, peeringsOf, type Wiring } from "./wiring.ts";
 
 /**
  * Returns the operator's configuration before the first change: addresses, and one BGP group with a
  * neighbour per port.
  */
-export function firstTree(router: Router): ConfigNode {
-  const peers = [...peersOf(router)];
-  const interfaces = peers.flatMap(([port, peer]) => {
-    const prefix = `${peer.replace(/\d+$/, "1")}/30`;
-    return nodes`interface { name ${port};
-      unit { name 0; family { inet { address { name ${prefix}; } } } } }`;
+export function firstTree(router: Router, wiring: Wiring): ConfigNode {
+  const { vrf } = wiring;
+  const [plain, inVrf] =
+    vrf === undefined ? (["azure", "others"] as const) : (["others", "azure"] as const);
+  const group = (name: "azure" | "others"): readonly ConfigNode[] =>
+    groupNodes(router, name, name === "azure" ? "12076" : "64999");
+  const units = peeringsOf(router).flatMap(({ port, number }) => {
+    const unit = `${addressedInterface(router, port, wiring, "ae")}.0`;
+    return nodes`interface { name ${vrf === undefined ? `irb.${number}` : unit}; }`;
   });
   const addresses = outerAddresses.flatMap((one) => nodes`address { name ${`${one}/32`}; }`);
-  const neighbours = peers.flatMap(
-    ([, peer]) => nodes`neighbor { name ${peer}; authentication-key ${"not shown"}; }`,
-  );
   const tree = nodes`
     version 23.4R2;
     system { host-name edge; login { user { name linkseal; } } }
     security;
-    interfaces { ${interfaces}
+    interfaces { ${wiredInterfaces(router, wiring)}
       interface { name lo0; unit { name 0; family { inet { ${addresses} } } } } }
     policy-options {
       policy-statement { name from-azure; then { accept; } }
@@ -49,25 +50,62 @@ export function firstTree(router: Router): ConfigNode {
     routing-options {
       static { route { name 0.0.0.0/0; next-hop 192.0.2.254; } }
       autonomous-system { as-number ${localAs}; } }
-    protocols { bgp { group {
-      name azure; type external; import from-azure; export to-azure; peer-as 12076;
-      ${neighbours} } } }`;
+    protocols { bgp { ${group(plain)} } }
+    routing-instances { instance {
+      name ${vrf ?? otherInstance(wiring) ?? ""}; instance-type virtual-router; ${units}
+      protocols { bgp { ${group(inVrf)} } } } }`;
   return node("configuration", ...tree);
+}
+
+/** Returns the ports or their aggregates, and interfaces with the same addresses elsewhere. */
+function wiredInterfaces(router: Router, wiring: Wiring): readonly ConfigNode[] {
+  const all = peeringsOf(router);
+  const unitOf = (number: number, own: string): readonly ConfigNode[] => nodes`
+    unit { name ${number}; family { inet { address { name ${`${own}/30`}; } } } }`;
+  const doubles = all.flatMap(({ own, number }) => unitOf(number, own));
+  return [
+    ...all.flatMap(({ port, own, number }) =>
+      wiring.aggregates === undefined
+        ? nodes`interface { name ${port}; ${unitOf(0, own)} }`
+        : nodes`
+          interface { name ${port};
+            gigether-options { ieee-802.3ad { bundle ${`ae${number}`}; } } }
+          interface { name ${`ae${number}`}; ${unitOf(0, own)} }`,
+    ),
+    ...nodes`interface { name irb; ${doubles} }`,
+  ];
+}
+
+function groupNodes(router: Router, name: string, as: string): readonly ConfigNode[] {
+  const neighbours = peeringsOf(router).flatMap(
+    ({ peer }) => nodes`neighbor { name ${peer}; authentication-key ${"not shown"}; }`,
+  );
+  return nodes`group {
+    name ${name}; type external; import from-azure; export to-azure; peer-as ${as};
+    ${neighbours} }`;
+}
+
+/** Returns what is configured for BGP in the routing instance of the peerings. */
+export function bgpIn(tree: ConfigNode, { vrf }: Wiring): ConfigNode | undefined {
+  const home = vrf === undefined ? tree : entry(at(tree, "routing-instances"), "instance", vrf);
+  return at(home, "protocols", "bgp");
 }
 
 /**
  * Translates a tree into the router's configuration.
  * @throws FaceError as a commit check does
  */
-export function configFrom(tree: ConfigNode, router: Router): MutableConfig {
+export function configFrom(tree: ConfigNode, router: Router, wiring: Wiring): MutableConfig {
   return configWith(
     router,
-    (port, peer) => portFrom(tree, port, peer, router),
+    (port, peer) => {
+      return { ...portFrom(tree, port, router), drain: drainFrom(tree, peer, wiring) };
+    },
     () => tunnelsFrom(tree, router),
   );
 }
 
-function portFrom(tree: ConfigNode, port: PortName, peer: string, router: Router): PortConfig {
+function portFrom(tree: ConfigNode, port: PortName, router: Router): Omit<PortConfig, "drain"> {
   const own = entry(at(tree, "interfaces"), "interface", port);
   const macsec = at(tree, "security", "macsec");
   const binding = entry(macsec, "interfaces", port);
@@ -77,11 +115,15 @@ function portFrom(tree: ConfigNode, port: PortName, peer: string, router: Router
   if (name !== undefined && association === undefined) {
     throw refusal(`Connectivity association ${name} is not defined`);
   }
-  const drain = drainFrom(tree, peer);
   const admin = at(own, "disable") === undefined ? "up" : "down";
-  if (association === undefined) return { admin, macsec: undefined, keys: [], drain };
+  if (association === undefined) return { admin, macsec: undefined, keys: [] };
   const keys = keysFrom(tree, association, router);
-  return { admin, macsec: settingsFrom(association, router), keys, drain };
+  return { admin, macsec: settingsFrom(association, router), keys };
+}
+
+/** Whether the frames of a port are encrypted, and not only authenticated. */
+export function isEncrypted(tree: ConfigNode, port: PortName): boolean {
+  return at(portTree(tree, port).association, "no-encryption") === undefined;
 }
 
 function settingsFrom(association: ConfigNode, router: Router): MacsecSettings {
@@ -165,8 +207,8 @@ function startOf(text: string): number {
 }
 
 // The drain is recognised by the effect of the configuration and not by names in it.
-function drainFrom(tree: ConfigNode, peer: string): DrainMeans | undefined {
-  const bgp = at(tree, "protocols", "bgp");
+function drainFrom(tree: ConfigNode, peer: string, wiring: Wiring): DrainMeans | undefined {
+  const bgp = bgpIn(tree, wiring);
   for (const group of entries(bgp, "group")) {
     const neighbour = entry(group, "neighbor", peer);
     if (neighbour === undefined) continue;

@@ -10,11 +10,11 @@ import { applyEdit, type ConfigNode, cloneTree, nodes, printTree, select } from 
 import { draftOf, Emulator } from "./emulator.ts";
 import { lost } from "./exchange.ts";
 import {
+  answerOf,
   commits,
   type HistoryEntry,
   type JunosConfiguration,
   type Model,
-  questions,
 } from "./junos-answers.ts";
 import { configFrom, firstTree, treeAfter } from "./junos-config.ts";
 import {
@@ -28,7 +28,7 @@ import {
   type Wire,
 } from "./netconf.ts";
 import { hasIpsec } from "./router-facts.ts";
-import { type SnmpObject, snmpObjects } from "./snmp.ts";
+import { junosForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { child, childText, tag, type XmlNode } from "./xml-text.ts";
 
 const capabilities = [
@@ -75,6 +75,7 @@ export const srxModel: RouterModel = {
   },
 };
 
+const recent: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO", wiring: {} };
 const minuteMs = 60_000;
 const defaultMinutes = 10;
 const historyMax = 50;
@@ -89,8 +90,8 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #history: HistoryEntry[] = [];
   #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
 
-  constructor(router: Router, model: Model = { model: "ptx10008", version: "23.4R2-S1.5-EVO" }) {
-    super(router, firstTree(router), treeAfter);
+  constructor(router: Router, model: Model = recent) {
+    super(router, firstTree(router, model.wiring), treeAfter);
     this.model = model;
     this.#session = router.openSession();
     this.#candidate = cloneTree(this.current);
@@ -113,7 +114,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   objects(): readonly SnmpObject[] | undefined {
     if (!this.router.reachable()) return undefined;
     this.#follow();
-    return snmpObjects(this.router, this.bootedAt);
+    return snmpObjects(this.router, this.bootedAt, junosForm);
   }
 
   #msFor(operation: XmlNode): number {
@@ -141,7 +142,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
     const isOver = this.#armed !== undefined && !this.router.commits.armed();
     if (this.followRunning({ keepsSame: true }) === "changed") {
       if (!this.#isModified) this.#discard();
-      if (isOver) this.#note("root", "other", "commit was not confirmed; automatic rollback");
+      if (isOver) this.#note("root", "other");
       else this.#note("operator", "cli");
     }
     if (isOver) this.#armed = undefined;
@@ -175,7 +176,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       case "commit-configuration":
         return this.#commit(operation);
       case "validate":
-        configFrom(this.#candidate, this.router);
+        configFrom(this.#candidate, this.router, this.model.wiring);
         return ok();
       case "get-config":
         return this.#getConfig(operation);
@@ -187,12 +188,10 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   }
 
   #replyTo(operation: XmlNode): readonly ConfigNode[] {
-    const question = questions.get(operation.name);
     const isOfTunnels = operation.name.includes("security-associations");
-    if (question === undefined || (isOfTunnels && !hasIpsec(this.router))) {
-      throw new EmulatorError("operation-not-supported", `syntax error: <${operation.name}>`);
-    }
-    return question(this, operation);
+    const answer = isOfTunnels && !hasIpsec(this.router) ? undefined : answerOf(this, operation);
+    if (answer !== undefined) return answer;
+    throw new EmulatorError("operation-not-supported", `syntax error: <${operation.name}>`);
   }
 
   /** Returns the commit history as elements, newest first. */
@@ -249,9 +248,9 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #commit(operation: XmlNode): Outcome {
     const candidate = this.#candidate;
     if (child(operation, "check") !== undefined) {
-      configFrom(candidate, this.router);
-      // A check confirms as well, as documented.
-      if (this.#armed !== undefined) this.#confirm("commit check");
+      configFrom(candidate, this.router, this.model.wiring);
+      // A check confirms as well: the entry of the trial stays the newest one, without its mark.
+      this.#settleTrial();
       return results();
     }
     const log = childText(operation, "log");
@@ -271,11 +270,16 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   }
 
   #confirm(log: string | undefined): void {
+    if (this.#settleTrial()) this.#note("linkseal", "netconf", log);
+  }
+
+  /** Ends the wait of a trial for good; false if none waits. */
+  #settleTrial(): boolean {
     const token = this.#armed;
-    if (token === undefined) return;
+    if (token === undefined) return false;
     this.router.commits.confirm(this.#session, token);
     this.#armed = undefined;
-    this.#note("linkseal", "netconf", log);
+    return true;
   }
 
   #commitNow(operation: XmlNode, candidate: ConfigNode, log: string | undefined): void {
@@ -294,7 +298,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       if (this.#history[0]?.log !== log) this.#note("linkseal", "netconf", log);
       return;
     }
-    const draft = draftOf(() => configFrom(candidate, router));
+    const draft = draftOf(() => configFrom(candidate, router, this.model.wiring));
     const prepared = engine.prepareDraft(this.#session, draft);
     const within = this.#within(operation);
     engine.commit(prepared.token, within);

@@ -57,6 +57,13 @@ export function answeredProbes(router: Router, name: PortName | undefined, count
 export const lossOf = (count: number, answered: number): number =>
   count === 0 ? 0 : Math.round(((count - answered) / count) * 100);
 
+/**
+ * Returns the form in which a router prints something that devices print in several. A router keeps
+ * its form, and the seed of the site decides which one that is.
+ */
+export const formOf = <T>({ options }: Router, what: string, forms: readonly T[]): T =>
+  options.prng.fork(`form-${what}`).pick(forms);
+
 /** Returns member identifiers in the form of a peer's: letters, and a number at the end. */
 export const memberIds = (count: number, letter: string): readonly string[] =>
   Array.from({ length: count }, (_, index) => String(index + 1).padStart(24, letter));

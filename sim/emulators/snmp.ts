@@ -17,37 +17,125 @@ export type SnmpObject =
   | { readonly oid: string; readonly type: "octets"; readonly value: Uint8Array }
   | { readonly oid: string; readonly type: "identifier"; readonly value: string };
 
-/** The vendor's subtree of models; the last number here belongs to no model. */
-const systemObject = "1.3.6.1.4.1.2636.1.1.1.2.999999";
 const system = "1.3.6.1.2.1.1";
 const ifTable = "1.3.6.1.2.1.2.2.1";
 const ifNumber = "1.3.6.1.2.1.2.1.0";
 const ifXTable = "1.3.6.1.2.1.31.1.1.1";
+const ifTableLastChange = "1.3.6.1.2.1.31.1.5.0";
 const ifStackStatus = "1.3.6.1.2.1.31.1.2.1.3";
 const secy = "1.0.8802.1.1.3.1";
 
 /** The interface types of IANAifType. */
 const ethernet = 6n;
 const macSecControlled = 231n;
-const firstPort = 501;
+/** The first numbers of rows that lie above a port, and of those that are beside the ports. */
 const firstControlled = 1001;
+const firstUnit = 1501;
+const firstOther = 2001;
 const gigabit = 1e9;
 const hundredth = 10;
 
+/** The way in which an agent numbers interfaces and writes their names. */
+export interface SnmpForm {
+  /** A number below the vendor's subtree of models that belongs to no model. */
+  readonly systemObject: string;
+  /** Returns the index of the first port, in a table that was made at this boot. */
+  readonly firstPort: (bootedAt: number) => number;
+  /** Returns the ifName of an interface; ifDescr is its whole name. */
+  readonly shortName: (name: string) => string;
+  /** Returns the name of the unit of a port that is beside it in the table. */
+  readonly unitOf: (port: PortName) => string;
+  /** Interfaces without a link. */
+  readonly others: readonly string[];
+  /** The agent has the rows of IEEE8021-SECY-MIB. */
+  readonly hasSecy: boolean;
+}
+
+const asItIs = (name: string): string => name;
+
+export const junosForm: SnmpForm = {
+  systemObject: "1.3.6.1.4.1.2636.1.1.1.2.999999",
+  firstPort: () => 501,
+  shortName: asItIs,
+  unitOf: (port) => `${port}.0`,
+  others: ["lo0", "fxp0"],
+  hasSecy: true,
+};
+
+export const eosForm: SnmpForm = {
+  systemObject: "1.3.6.1.4.1.30065.1.3011.999999",
+  firstPort: () => 1,
+  shortName: asItIs,
+  unitOf: (port) => `${port}.100`,
+  others: ["Management1", "Loopback0"],
+  hasSecy: false,
+};
+
+export const iosxrForm: SnmpForm = {
+  systemObject: "1.3.6.1.4.1.9.1.999998",
+  firstPort: () => 33,
+  shortName: asItIs,
+  unitOf: (port) => `${port}.100`,
+  others: ["Null0", "Optics0/0/0/0", "MgmtEth0/RP0/CPU0/0"],
+  hasSecy: false,
+};
+
+/** The kinds of interfaces that IOS XE does not shorten to their first two letters. */
+const shortKinds: Readonly<Record<string, string>> = {
+  TwentyFiveGigE: "Twe",
+  FourHundredGigE: "Fou",
+};
+const bootMs = 60_000;
+
+/** Without `snmp ifmib ifindex persist` the numbers are others after each boot. */
+export const iosxeForm: SnmpForm = {
+  systemObject: "1.3.6.1.4.1.9.1.999999",
+  firstPort: (bootedAt) => 1 + (Math.floor(bootedAt / bootMs) % 7),
+  shortName: (name) => name.replace(/^[A-Za-z]+/, (kind) => shortKinds[kind] ?? kind.slice(0, 2)),
+  unitOf: (port) => `${port}.100`,
+  others: ["GigabitEthernet0", "Null0"],
+  hasSecy: false,
+};
+
 /** Returns the objects, in any order: the agent sorts them by identifier. */
-export function snmpObjects(router: Router, bootedAt: number): readonly SnmpObject[] {
+export function snmpObjects(
+  router: Router,
+  bootedAt: number,
+  form: SnmpForm,
+): readonly SnmpObject[] {
   const ticks = BigInt(Math.max(0, Math.floor((router.wall() - bootedAt) / hundredth)));
-  const ports = router.state().macsec.map((reported, index) => portOf(router, reported, index));
+  const first = form.firstPort(bootedAt);
+  const ports = router.state().macsec.map((reported, index) => {
+    return portOf(router, reported, { index, port: first + index });
+  });
+  const perPort = form.hasSecy ? 3 : 2;
   return [
     text(`${system}.1.0`, `${router.name}, a simulated router`),
-    identifier(`${system}.2.0`, systemObject),
+    identifier(`${system}.2.0`, form.systemObject),
     number(`${system}.3.0`, "timeTicks", BigInt.asUintN(32, ticks)),
     text(`${system}.5.0`, router.name),
-    number(ifNumber, "integer", BigInt(2 * ports.length)),
+    number(ifNumber, "integer", BigInt(perPort * ports.length + form.others.length)),
+    number(ifTableLastChange, "timeTicks", 0n),
+    ...form.others.flatMap((name, index) => otherRow(firstOther + index, name, form, "")),
     ...ports.flatMap((port) => [
-      ...interfaces(port),
-      ...(known(port.reported.settings) === undefined ? [] : secyOf(port)),
+      ...interfaces(port, form),
+      // An operator may write anything into a description, also the name of another port.
+      ...otherRow(port.unit, form.unitOf(port.reported.port), form, port.reported.port),
+      ...(form.hasSecy && known(port.reported.settings) !== undefined ? secyOf(port) : []),
     ]),
+  ];
+}
+
+function otherRow(
+  index: number,
+  name: string,
+  { shortName }: SnmpForm,
+  alias: string,
+): readonly SnmpObject[] {
+  return [
+    ...interfaceRow(index, name, ethernet, { admin: 1n, oper: 1n }),
+    text(`${ifXTable}.1.${index}`, shortName(name)),
+    text(`${ifXTable}.18.${index}`, alias),
   ];
 }
 
@@ -56,12 +144,18 @@ interface Port {
   readonly endpoint: PortEndpoint;
   readonly index: number;
   readonly controlled: number;
+  readonly unit: number;
 }
 
-function portOf(router: Router, reported: MacsecPort, index: number): Port {
+function portOf(
+  router: Router,
+  reported: MacsecPort,
+  { index, port }: { readonly index: number; readonly port: number },
+): Port {
   const endpoint = router.port(reported.port)?.endpoint;
   if (endpoint === undefined) throw new RangeError(`no port ${reported.port}`);
-  return { reported, endpoint, index: firstPort + index, controlled: firstControlled + index };
+  const [controlled, unit] = [firstControlled + index, firstUnit + index];
+  return { reported, endpoint, index: port, controlled, unit };
 }
 
 function number(
@@ -79,15 +173,25 @@ const text = (oid: string, value: string): SnmpObject =>
 
 const identifier = (oid: string, value: string): SnmpObject => ({ oid, type: "identifier", value });
 
-function interfaces({ reported, endpoint, index, controlled }: Port): readonly SnmpObject[] {
+function interfaces(port: Port, form: SnmpForm): readonly SnmpObject[] {
+  const { reported, endpoint, index } = port;
   const admin = known(reported.admin) === "down" ? 2n : 1n;
   const oper = endpoint.linkUp() ? 1n : 2n;
+  return [
+    ...interfaceRow(index, reported.port, ethernet, { admin, oper }),
+    ...highCapacity(port, form),
+    ...(form.hasSecy ? controlledRow(port, { admin, oper }) : []),
+  ];
+}
+
+function controlledRow(
+  { reported, index, controlled }: Port,
+  { admin, oper }: { readonly admin: bigint; readonly oper: bigint },
+): readonly SnmpObject[] {
   const upper = known(reported.session)?.controlledPort === "blocked" ? 2n : oper;
   const name = `${reported.port}-controlled`;
   return [
-    ...interfaceRow(index, reported.port, ethernet, { admin, oper }),
     ...interfaceRow(controlled, name, macSecControlled, { admin, oper: upper }),
-    ...highCapacity(reported, endpoint, index),
     text(`${ifXTable}.1.${controlled}`, name),
     // The controlled port is stacked on the common one (RFC 2863, 3.1.1).
     number(`${ifStackStatus}.0.${controlled}`, "integer", 1n),
@@ -113,14 +217,13 @@ function interfaceRow(
 }
 
 function highCapacity(
-  reported: MacsecPort,
-  endpoint: PortEndpoint,
-  index: number,
+  { reported, endpoint, index }: Port,
+  { shortName }: SnmpForm,
 ): readonly SnmpObject[] {
   const { tx, rx } = endpoint.counts();
   const megabits = BigInt(Math.round((endpoint.rate().lineBps / gigabit) * 1000));
   return [
-    text(`${ifXTable}.1.${index}`, reported.port),
+    text(`${ifXTable}.1.${index}`, shortName(reported.port)),
     number(`${ifXTable}.6.${index}`, "counter64", rx.octets),
     number(`${ifXTable}.7.${index}`, "counter64", rx.frames),
     number(`${ifXTable}.10.${index}`, "counter64", tx.octets),

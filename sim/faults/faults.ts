@@ -142,6 +142,12 @@ export const cloudFaults: readonly FaultKind[] = [
     scope: "management",
     strike: msee("operationLost"),
   },
+  {
+    name: "right-missing",
+    title: "the agent's identity may not write the port in Azure (403)",
+    scope: "management",
+    strike: msee("rightWithheld"),
+  },
 ];
 
 const minutes = (low: number, high: number): StormFault["lastsMs"] => ({

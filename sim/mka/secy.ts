@@ -174,7 +174,7 @@ export class SecY {
       rxLate: 0n,
       rxNoSci: BigInt(c.rxNoSci),
       rxUnknownSci: BigInt(c.rxUnknownSci),
-      rxNotUsingSa: perSa ? BigInt(sum.notUsingSa) : undefined,
+      rxNotUsingSa: BigInt(sum.notUsingSa),
       rxUnusedSa: perSa ? 0n : undefined,
       nextPn: perSa && sa !== undefined ? BigInt(sa.nextPn) : undefined,
     };

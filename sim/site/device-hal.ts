@@ -46,8 +46,8 @@ export function openRouter(router: Router): Device {
         if (prepared === undefined) return { kind: "absent" };
         return { kind: "pending", transaction: transaction(wire, prepared) };
       }),
-    routeTo: (address, signal) =>
-      wire.call("none", latency.observeMs, signal, () => routeTo(router, address)),
+    routesTo: (address, signal) =>
+      wire.call("none", latency.observeMs, signal, () => routesTo(router, address)),
     [Symbol.asyncDispose]: async () => wire.close(),
   };
   if (capabilities.probe === undefined) return device;
@@ -217,7 +217,8 @@ function portOf(router: Router, name: PortName): RouterPort {
   throw deviceError("device.rejected", router.name, `${router.name} has no port ${name}`);
 }
 
-function routeTo(router: Router, address: string): PortName | undefined {
+function routesTo(router: Router, address: string): readonly PortName[] | undefined {
   const routes = router.managementRoutes;
-  return routes.has(address) ? routes.get(address) : "mgmt0";
+  const port = routes.has(address) ? routes.get(address) : "mgmt0";
+  return port === undefined ? undefined : [port];
 }

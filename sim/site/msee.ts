@@ -26,9 +26,9 @@ export type MseeFault =
   | "busy"
   | "throttled"
   | "unreadable"
-  /** The identity may not read operations: the management API answers 403 about each. */
+  /** The management API answers 403 about operations, 403 about writes, 404 about operations. */
   | "operationRefused"
-  /** No operation is known: the management API answers 404. */
+  | "rightWithheld"
   | "operationLost";
 
 /** The methods that the Microsoft end needs of a port; a `Station` has them. */

@@ -154,8 +154,10 @@ async function deviceAnswer(
       return await recall(device, text(body, "token"), signal);
     case "probe":
       return await probe(device, body, signal);
-    case "route":
-      return { port: await device.routeTo(text(body, "address"), signal) };
+    case "route": {
+      const ports = await device.routesTo(text(body, "address"), signal);
+      return { port: ports?.[0] };
+    }
     default:
       throw new BadRequest("path");
   }

@@ -12,11 +12,13 @@ import {
   type World,
 } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
+import { drawLayout } from "#sim/emulators/cisco-layout.ts";
 import { EosEmulator, eosModel, eosTunnelModel } from "#sim/emulators/eos.ts";
 import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
 import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import type { Wiring } from "#sim/emulators/wiring.ts";
 import type { Router } from "#sim/router/router.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
 import { buildRig, type Rig, type Way } from "./rig.ts";
@@ -41,6 +43,9 @@ export interface Platform<F extends Emulator = Emulator> {
   readonly echo?: RegExp;
 }
 
+/** Where the peerings of a router are; absent = on its ports, in the default instance. */
+type Placed = { readonly wiring?: Wiring };
+
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
   readonly ipsec?: "none";
@@ -51,12 +56,13 @@ function eos(
   version: string,
   timer: "inRow" | "beside",
   less: Less,
+  { wiring = {} }: Placed = {},
 ): Platform<EosEmulator> {
   return {
     vendor: "eos",
     ports: ["Ethernet1/1", "Ethernet2/1"],
     model: less.ipsec === undefined ? eosTunnelModel : eosModel,
-    emulatorOf: (router) => new EosEmulator(router, { model, version, timer }),
+    emulatorOf: (router) => new EosEmulator(router, { model, version, timer, wiring }),
     less,
     policy: {
       ike: { encryption: "aes-256-cbc", integrity: "sha384", prf: "sha384", dhGroup: "ecp-384" },
@@ -65,39 +71,63 @@ function eos(
   };
 }
 
+const inVrf: Placed = { wiring: { vrf: "azure" } };
+const inAggregates: Placed = { wiring: { vrf: "azure", aggregates: "oneMember" } };
+
 const oldXe: Less = { overlap: "none", always: ["replayWindow", "includeSci"] };
 const switchXe: Less = { ...oldXe, ipsec: "none" };
 
-function iosxe(platform: string, version: string, less: Less): Platform<IosxeEmulator> {
+function iosxe(
+  platform: string,
+  version: string,
+  less: Less,
+  { wiring = {} }: Placed = {},
+): Platform<IosxeEmulator> {
   const hasArchive = less.commit === undefined;
   const isRecent = less.overlap === undefined;
   return {
     vendor: "iosxe",
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
-    emulatorOf: (router) => new IosxeEmulator(router, { platform, version, hasArchive, isRecent }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxeEmulator(router, { platform, version, hasArchive, isRecent, wiring, layout });
+    },
     less,
     echo: /key-string |pre-shared-key /,
   };
 }
 
-function iosxr(platform: string, version: string, less: Less): Platform<IosxrEmulator> {
+function iosxr(
+  platform: string,
+  version: string,
+  less: Less,
+  { wiring = {} }: Placed = {},
+): Platform<IosxrEmulator> {
   return {
     vendor: "iosxr",
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
-    emulatorOf: (router) => new IosxrEmulator(router, { platform, version }),
+    emulatorOf: (router) => {
+      const layout = drawLayout(router.options.prng.fork(`layout of ${platform}`));
+      return new IosxrEmulator(router, { platform, version, wiring, layout });
+    },
     less,
     echo: /(^|#)key-string /,
   };
 }
 
-function junos(model: string, version: string, less: Less): Platform<JunosEmulator> {
+function junos(
+  model: string,
+  version: string,
+  less: Less,
+  { wiring = {} }: Placed = {},
+): Platform<JunosEmulator> {
   return {
     vendor: "junos",
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
-    emulatorOf: (router) => new JunosEmulator(router, { model, version }),
+    emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring }),
     less,
   };
 }
@@ -122,6 +152,38 @@ export const platforms = {
   "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
   "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;
+
+/** Routers whose peerings are in a VRF, or on aggregates there. */
+export const placedPlatforms = {
+  "7280R3 4.34.1F in a VRF": eos(
+    ...(["DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }, inVrf] as const),
+  ),
+  "7280CR3MK 4.30.5M in aggregates of a VRF": eos(
+    ...(["DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }, inAggregates] as const),
+  ),
+  "C8500-12X4QC 17.15.1 in a VRF": iosxe("C8500-12X4QC", "17.15.01a", {}, inVrf),
+  "C8500-12X4QC 17.15.1 in aggregates of a VRF": iosxe(
+    "C8500-12X4QC",
+    "17.15.01a",
+    {},
+    inAggregates,
+  ),
+  "8201-32FH 7.11.2 in a VRF": iosxr("8201-32FH", "7.11.2", {}, inVrf),
+  "ASR9K 6.6.2 in aggregates of a VRF": iosxr("ASR9K", "6.6.2", { overlap: "none" }, inAggregates),
+  "ptx10008 23.4R2 in a VRF": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }, inVrf),
+  "srx4600 23.4R2 in aggregates of a VRF": junos(
+    "srx4600",
+    "23.4R2.13",
+    { overlap: "none" },
+    inAggregates,
+  ),
+} as const;
+
+/** All of them. */
+export const allPlatforms: readonly (readonly [string, Platform])[] = [
+  ...Object.entries(platforms),
+  ...Object.entries(placedPlatforms),
+];
 
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
   return Object.entries(platforms).filter(([, one]) => one.vendor === vendor);
@@ -157,9 +219,10 @@ export interface Place<F extends Emulator = Emulator> {
   readonly platform: Platform<F>;
 }
 
-export function placeOf<F extends Emulator>(platform: Platform<F>): Place<F> {
+/** `seed` decides, among others, in which of its forms the router prints. */
+export function placeOf<F extends Emulator>(platform: Platform<F>, seed?: string): Place<F> {
   const offers = lesser(driverOf(platform.vendor).offers, platform.less);
-  const rig = buildRig(offers, platform.ports, platform.policy);
+  const rig = buildRig(offers, platform.ports, platform.policy, seed);
   return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }
 

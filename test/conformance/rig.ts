@@ -71,9 +71,10 @@ export function buildRig(
   capabilities: Capabilities,
   names: Names = ports,
   policy: Partial<Pick<TunnelSpec, "ike" | "transforms">> = {},
+  seed = "conformance",
 ): Rig {
   const clock = new CountingClock(1_800_000_000_000);
-  const prng = new Prng("conformance");
+  const prng = new Prng(seed);
   const links = [
     linkOf(0, names, clock, prng, capabilities),
     linkOf(1, names, clock, prng, capabilities),

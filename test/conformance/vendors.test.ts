@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase, type Verdict } from "#hal/conformance/suite.ts";
 import { channelTo } from "../emulator-channel.ts";
-import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
+import { allPlatforms, placeOf, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 import { failures, formatRows, type Row } from "./table.ts";
 
@@ -18,8 +18,7 @@ describe("a vendor's router", () => {
     console.log(formatRows("vendors, virtual time", rows));
   });
 
-  const all: readonly [string, Platform][] = Object.entries(platforms);
-  it.each(all)(
+  it.each(allPlatforms)(
     "a vendor's emulated router passes every case: %s",
     { timeout: 120_000 },
     async (name, platform) => {

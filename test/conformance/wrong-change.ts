@@ -298,14 +298,23 @@ export const wrongTraffic: WrongTable = {
     },
   ],
   "probe: a link that carries nothing does not answer": [answersAll],
-  "route: the port to an address, or not known": [
+  "route: the ports to an address, or not known": [
     {
       spoil: (device) => ({
         ...device,
-        routeTo: async (address, signal) => (await device.routeTo(address, signal)) ?? "mgmt0",
+        routesTo: async (address, signal) => (await device.routesTo(address, signal)) ?? ["mgmt0"],
       }),
     },
-    { spoil: (device) => ({ ...device, routeTo: async () => undefined }) },
+    {
+      spoil: (device) => ({
+        ...device,
+        routesTo: async (address, signal) => {
+          const ports = await device.routesTo(address, signal);
+          return ports && [...ports, "mgmt0"];
+        },
+      }),
+    },
+    { spoil: (device) => ({ ...device, routesTo: async () => undefined }) },
   ],
 };
 

@@ -56,6 +56,10 @@ ${table(
   profileRows.map(([name, words]) => [code(name), words]),
 )}
 
+\`cnsa1\` is the suite of CNSA 1.0 for IPsec (RFC 9206). CNSA 2.0 asks for ML-KEM, which a gateway
+of Azure does not offer: no profile claims it. The older name \`cnsa\` is read as \`cnsa1\`, with
+a warning.
+
 A gateway without a custom policy accepts more than \`azureDefault\` names, and weaker algorithms;
 this end accepts only those of the profile.
 

@@ -117,6 +117,43 @@ rotation runs.
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
+## Documents of the driver verbs
+
+The agent does not serve these: the command prints them.
+
+\`\`\`json
+{ "schema": "linkseal.read/1", "driver": "iosxe", "release": "17.12.1", "model": null,
+  "query": "show version", "understood": { "version": "17.12.1", "platform": "c8500-12x4qc",
+  "restartedAt": null }, "unknown": [{ "what": "restartedAt", "why": "unparsed" }] }
+\`\`\`
+
+- \`understood\`: what the driver's reader made of the reply, with one member for each value; its
+  members depend on the query and may grow. null = nothing.
+- \`unknown\`: each value that is missing, and why: \`unparsed\` (the text has another form),
+  \`queryFailed\` (the device refused), \`notSupported\` (the driver has no such query).
+- \`linkseal.reads/1\` has \`driver\`, \`device\` (null for a bundle) and \`reads\`, each with
+  \`query\`, \`understood\` and \`unknown\`.
+- \`linkseal.queries/1\` has \`queries\`, each with \`name\`, \`purpose\`, \`reply\` (\`state\` or
+  \`configuration\`), \`standing\` (\`confirmed\`, \`documented\`, \`inferred\`, \`unknown\`),
+  \`source\`, and \`alias\` where a command line has another name for it.
+- \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and
+  \`replies\`, each with \`query\` and \`text\`, or with \`why\` where there is none.
+
+## The far end of a campaign
+
+\`farEnd\` of \`linkseal.campaign/1\` is what an operator sets at the far end of the link under way
+(\`azure.farEnd: manual\`); null where the agent does, or where there is nothing to set.
+
+- \`when\`: \`now\` in \`switching\` on a drained link, until the far end has moved, and in
+  \`held\` where the old pair is asked for; else \`notYet\`. A change before \`now\` may
+  interrupt the link.
+- \`to\`: \`new\` or \`old\`, the pair of \`cakSecretId\` and \`cknSecretId\`, with
+  \`cipher\` and \`sciState\`, for \`link\` of \`resource\`.
+- \`drained\`: whether the traffic is moved away.
+- \`command\`: one line for a POSIX shell that makes this change; null before \`now\`, or where
+  there is none: then \`note\` says what to do.
+- \`cloud\`: the cloud of \`az cloud set\`; null if az has none.
+
 ## Reasons of a campaign
 
 A campaign of \`linkseal.campaign/1\` and each of its \`steps\` say why twice: \`because\` is the

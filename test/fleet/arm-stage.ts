@@ -1,6 +1,7 @@
 // An agent whose far ends are in a simulated Azure, and whose routers and vault are in one
 // simulated site.
 
+import type { Campaign } from "#agent/model/campaign.ts";
 import type { Reason } from "#agent/model/reason.ts";
 import { openRecords } from "#agent/operate/open.ts";
 import type { OperatorVerb } from "#agent/rotation/verbs.ts";
@@ -48,6 +49,8 @@ export interface ArmSetting {
   readonly overlap?: Overlap;
   /** Changes the config before it is applied. */
   readonly edit?: Edit;
+  /** `asked`: the agent reads which rights its identity has. */
+  readonly rights?: "asked";
 }
 
 export interface Ended {
@@ -69,6 +72,7 @@ export class ArmStage {
   readonly #disk: SimDisk;
   readonly #documents: "prompt" | "late";
   readonly #edit: Edit;
+  readonly #rights: ArmSetting["rights"];
   #shown: HttpReply | undefined;
   /** Spoils replies of the management API. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply | Promise<HttpReply> = (reply) =>
@@ -76,8 +80,9 @@ export class ArmStage {
   #starts = 0;
   #agent: Agent | undefined;
 
-  constructor({ documents = "prompt", overlap, edit = (text) => text }: ArmSetting = {}) {
+  constructor({ documents = "prompt", overlap, edit = (text) => text, rights }: ArmSetting = {}) {
     this.#documents = documents;
+    this.#rights = rights;
     this.#edit = edit;
     const names = { seed, name: "demo", groups: 1, tunnels: 0 } as const;
     const model = overlap === undefined ? undefined : { capabilities: routerWith(overlap) };
@@ -152,6 +157,9 @@ export class ArmStage {
           vault: simVault(world.dial, address),
           pace: "polled",
           farEnd: (place) => far.peer(place),
+          ...(this.#rights === undefined
+            ? {}
+            : { document: (path, query, signal) => far.document(path, query, signal) }),
         }),
     });
     this.#agent = agent;
@@ -173,9 +181,9 @@ export class ArmStage {
   }
 
   /** Makes a fresh pair of secrets for every link, and asks the agent to use them. */
-  async rotate(): Promise<void> {
+  async rotate(urgency: Campaign["urgency"] = "planned"): Promise<void> {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, "gcm-aes-xpn-256");
-    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    const asked = { by: "test", risks: [], urgency };
     await settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
   }
 

@@ -67,7 +67,7 @@ describe("a simulated EOS router", () => {
     expect(JSON.parse(output)).toEqual({
       prompt: "edge#",
       model: "DCS-7280CR3MK-32P4-F",
-      interfaces: [...platforms["7280CR3MK 4.30.5M"].ports, "Management1"],
+      interfaces: [...platforms["7280CR3MK 4.30.5M"].ports, "Management1", "Port-Channel1"],
       shut_at_once: true,
       open_at_once: true,
       shut_before_commit: false,

@@ -5,7 +5,9 @@ import { isCommand } from "../machine/place.ts";
 
 /** Debian's Python, which alone finds Debian's packages. */
 export const python = "/usr/bin/python3";
-const programs = ["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium"];
+const programs = [
+  ...["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium", "jq"],
+];
 const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/lib/python3/dist-packages/ncclient", "python3-ncclient"],
   ["/usr/lib/python3/dist-packages/netmiko", "python3-netmiko"],

@@ -11,7 +11,7 @@ import { SnmpAgents } from "#drivers/transport/snmp.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { SnmpAuth, SnmpPrivacy, Target } from "#hal/target.ts";
 import type { SnmpReply } from "#hal/world.ts";
-import { snmpObjects } from "#sim/emulators/snmp.ts";
+import { junosForm, snmpObjects } from "#sim/emulators/snmp.ts";
 import { paceClock } from "#sim/serve/site.ts";
 import { type SnmpServed, serveSnmp } from "#sim/serve/snmp.ts";
 import { type Place, placeOf, platforms } from "../conformance/place.ts";
@@ -162,7 +162,8 @@ describe("snmpbulkwalk of Debian", () => {
   beforeAll(async () => {
     place = placeOf(platforms["ptx10008 23.4R2"]);
     const { router } = place.rig;
-    served = await serveSnmp({ port: 0, users: [user], objects: () => snmpObjects(router, 0) });
+    const objects = () => snmpObjects(router, 0, junosForm);
+    served = await serveSnmp({ port: 0, users: [user], objects });
     place.rig.links[0].fibre.offer("b", 1_000, 512);
     pace = paceClock(place.rig.clock, { speed: 20 });
   });

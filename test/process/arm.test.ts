@@ -19,10 +19,10 @@ describe("the agent and a cloud over TLS", () => {
     expect(await stage.run(...fault)).toMatchObject({ exit: 0 });
     const applied = await stage.run("apply", stage.config(), "--yes");
     expect(applied).toEqual({ exit: 0, output: expect.any(String) });
-    await stage.until("the warning of a right that is missing", async () => {
+    await stage.until("the warning of an operation that is refused", async () => {
       const { warnings } = await stage.view<Status>("/v1/status");
       const reported = warnings.find(({ code }) => code === "far-end-unfollowed");
-      return reported?.next.includes("Microsoft.Network/locations/operations/read") === true;
+      return reported?.text.includes("Microsoft.Network/locations/operations/read") === true;
     });
     expect(await stage.run(...fault, "--heal")).toMatchObject({ exit: 0 });
     await stage.until("protection", async () => {

@@ -85,6 +85,16 @@ describe("a verb of an agent without a config", () => {
     [["explain", "SCI-mismatch"], 0, "sci-mismatch (warning)"],
     [["size", "tunnels", "--circuit", "10G", "--sku", "VpnGw5AZ"], 0, "5 tunnels carry 10 Gbit/s"],
     [["size", "tunnels", "--circuit", "100G", "--sku", "VpnGw5"], 4, "let MACsec protect all"],
+    [
+      ["size", "tunnels", "--circuit", "10G", "--sku", "VpnGw3", "--generation", "1"],
+      4,
+      "generation 1: 1.25 Gbit/s in all",
+    ],
+    [
+      ["size", "tunnels", "--circuit", "10G", "--sku", "VpnGw1AZ", "--generation", "2"],
+      2,
+      "is of generation 1 alone",
+    ],
     [["size", "tunnels", "--circuit", "10", "--sku", "VpnGw5"], 2, "such as 10G"],
     [["size", "tunnels", "--circuit", "10G", "--sku", "Basic"], 2, "one of VpnGw1"],
     [["completion", "fish"], 0, "complete -c linkseal"],

@@ -178,9 +178,13 @@ describe("rotate", () => {
     expect((await run("rotate", link)).exit).toBe(0);
     await shows("both keys wait on the router: a person must point the far end at the new one");
     const { out } = await run("rotation", "show", group);
-    expect(out).toMatch(/far end: CAK \S+\/erd-demo-2-cak\/\S+\n +CKN \S+\/erd-demo-2-ckn\/\S+\n/);
+    expect(out).toMatch(
+      /not yet, .*\n +CAK \S+\/erd-demo-2-cak\/\S+\n +CKN \S+\/erd-demo-2-ckn\/\S+\n/,
+    );
+    expect(out).not.toContain("sim fault");
     expect((await run("rotation", "proceed", group)).exit).toBe(0);
     await shows("drained: change the far end now");
+    await shows(`with: linkseal sim fault far-ahead --link ${link}`);
     await run("sim", "fault", "far-ahead", "--link", link);
     await shows("the link is protected by its new key alone");
     expect((await run("rotation", "show", group)).out).toContain("so far: secondary rotated");

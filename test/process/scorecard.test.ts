@@ -1,6 +1,8 @@
 // The scorecard against a simulated cloud over TLS, in every state of each check.
 
 import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { Scorecard } from "#agent/evidence/scorecard/scorecard.ts";
 import { hostDialer } from "#agent/host/host.ts";
@@ -21,6 +23,11 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["bgpKey", "bgp-authentication", /AzurePrivatePeering has no shared key/],
   ["pointToSite", "p2s-entra-authentication", /gw lets clients in by Certificate, AAD/],
   ["alerts", "monitoring", /every alert rule of .* is off/],
+  ["maintenanceAlerts", "maintenance-alerts", /the maintenance alert of .* is off/],
+  ["diagnostics", "diagnostic-settings", /kv-demo sends no AuditEvent/],
+  ["connectionMonitor", "connection-monitor", /path has no test group that is on/],
+  ["trafficCollector", "traffic-collector", /sends its records nowhere/],
+  ["perimeter", "vault-perimeter", /is in mode Learning, which denies nothing/],
   ["backupGateway", "vpn-as-backup", /no VPN gateway exists beside er/],
   ["vnetEncryption", "vnet-encryption", /hub is not encrypted/],
   ["inspection", "central-inspection", /no route leads through inspect/],
@@ -33,11 +40,12 @@ const parts: readonly (readonly [string, string, RegExp])[] = [
   ["publicAddresses", "bastion", /vm has a public address/],
   ["openPorts", "bastion", /vm lets the Internet in to 22 or 3389/],
 ];
-const never = ["p2s-conditional-access", "inter-region", "bastion-sessions"];
+/** The vault of this cloud belongs to no perimeter. */
+const never = ["p2s-conditional-access", "inter-region", "bastion-sessions", "vault-perimeter"];
 /** These missing parts are properties of something that exists, so their absence is a fault. */
 const missed: readonly string[] = [
   ...["ipsecPolicies", "privateTunnels", "privateGateway"],
-  ...["frontDoorWaf", "gatewayTls", "gatewayWaf"],
+  ...["frontDoorWaf", "gatewayTls", "gatewayWaf", "diagnostics"],
 ];
 
 const stage = new CloudStage("card", 100);
@@ -92,7 +100,7 @@ describe("a scorecard", () => {
       expect(evidence.length).toBeGreaterThan(0);
       expect(next === null).toBe(verdict === "proven");
     }
-    expect(found.counts).toEqual({ proven: 17, failed: 0, notVerifiable: 3 });
+    expect(found.counts).toEqual({ proven: 21, failed: 0, notVerifiable: 4 });
     expect(found.scopes).toHaveLength(1);
   });
 
@@ -160,6 +168,29 @@ describe("a scorecard", () => {
     });
     expect(row(await card(), "macsec-on-direct")?.verdict).toBe("notVerifiable");
     expect(row(await card(), "macsec-least-privilege")?.verdict).toBe("notVerifiable");
+  });
+
+  it("exported documents are judged without an agent, and a bad file is named", async () => {
+    const folder = join(stage.folder, "exported");
+    mkdirSync(folder);
+    const id = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/hub";
+    const hub = { id, properties: { encryption: { enabled: false } } };
+    writeFileSync(join(folder, "networks.json"), JSON.stringify({ value: [hub] }));
+    writeFileSync(join(folder, "torn.json"), '{"value": [');
+    const nowhere = ["--documents", folder, "--socket", join(folder, "no.sock")] as const;
+    const shown = await stage.run("scorecard", ...nowhere);
+    expect(shown.exit).toBe(4);
+    expect(shown.output).toContain("    hub is not encrypted\n");
+    expect(shown.output).toContain("0 proven, 1 failed, ");
+    expect(shown.output).toContain("read: 2 files, 1 resources, and 0 of other types\n");
+    expect(shown.output).toContain("not read: torn.json: it is not JSON, or too long or too deep");
+    const made = JSON.parse((await stage.run("scorecard", ...nowhere, "--json")).output);
+    expect(made).toMatchObject({ schema: "linkseal.scorecard/1", site: null, scopes: [] });
+    const none = await stage.run("scorecard", "--documents", join(folder, "none"));
+    expect([none.exit, none.output]).toEqual([
+      2,
+      expect.stringContaining("cannot be read (ENOENT)"),
+    ]);
   });
 
   it("the scorecards print no key and no token, and break no promise", async () => {

@@ -43,6 +43,22 @@ const importTable: readonly TableRow[] = [
     why: "what a question to a router came to is said in one way, whatever its vendor",
   },
   {
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
+    why: "queries and the readers of their replies are shown in one way, whatever the vendor",
+  },
+  {
+    edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/query-table\.ts$/,
+    why: "what a row of a table of queries is, and how its reader reports gaps",
+  },
+  {
+    edge: /^drivers\/[a-z]+\/queries\.ts -> drivers\/platform\/reader-forms\.ts$/,
+    why: "a command line and NETCONF have each one form of a saved reply",
+  },
+  {
+    edge: /^drivers\/platform\/reader-forms\.ts -> drivers\/transport\/cli-saved\.ts$/,
+    why: "pure: a saved reply is taken apart as a session takes it apart",
+  },
+  {
     edge: /^drivers\/([a-z]+\/plan|eos\/eos)\.ts -> drivers\/platform\/port-change\.ts$/,
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
@@ -51,8 +67,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(quirks|subnet|text)\.ts$/,
-    why: "pure: releases, subnets and numbers are compared and read in one way",
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(egress|quirks|subnet|text)\.ts$/,
+    why: "pure: ways, releases, subnets and numbers are compared and read in one way",
   },
   {
     edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-[a-z]+\.ts$/,
@@ -86,8 +102,8 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
-    edge: /^(agent|drivers)\/.* -> drivers\/azure\/azure-url\.ts$/,
-    why: "pure: which URLs and addresses of Azure may be reached, one place for all",
+    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions)\.ts$/,
+    why: "pure: URLs, addresses and API versions of Azure, one place for all",
   },
   {
     edge: /^agent\/host\/(host|dialer|addon|manager|clients|ssh|snmp)\.ts -> drivers\/transport\//,
@@ -215,6 +231,16 @@ export const runtimePackages: readonly PackageRow[] = [
 ];
 
 const developmentPackages: readonly PackageRow[] = [
+  {
+    name: "@azure/arm-authorization",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "Microsoft's own serializer reads the role that is printed",
+  },
+  {
+    name: "@cdktn/hcl2json",
+    where: /^test\/unit\/agent\/operate\/azure-setup\.test\.ts$/,
+    why: "HashiCorp's own parser, compiled for any machine, reads the Terraform that is printed",
+  },
   {
     name: "@stryker-mutator/core",
     where: /^test\/mutate(\/|\.ts$)/,

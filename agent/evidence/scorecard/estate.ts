@@ -1,222 +1,81 @@
-// Reads Azure's resource lists for the scorecard: each list is complete or has the reason why not.
-// Nothing is ever written.
+// The resources of Azure that a scorecard judges: one list for each type, which is complete or has
+// the reason why not.
 
-import { LinksealError } from "#hal/error.ts";
-import type { ReadDocument } from "../../model/azure-document.ts";
-
-/** A plain JSON object. */
+/** A plain JSON object. A property that Azure shows as null is left out. */
 export type Resource = Readonly<Record<string, unknown>>;
 
+/** `scopes`: Azure was read now; `documents`: files were read, which may leave anything out. */
+export type Source = "scopes" | "documents";
+
+/** A list of one type; `next` is the step that makes an unread one readable. */
 export type Listed =
-  | { readonly kind: "read"; readonly items: readonly Resource[] }
-  | { readonly kind: "unread"; readonly why: string };
+  | { readonly kind: "read"; readonly items: readonly Resource[]; readonly source: Source }
+  | { readonly kind: "unread"; readonly why: string; readonly next: string };
 
-const networkVersion = "2024-05-01";
-const cdnVersion = "2024-02-01";
+/** The ARM type of each list. */
+export const listTypes = {
+  ports: "Microsoft.Network/expressRoutePorts",
+  /** Identities of the ports: `id` and `properties.principalId`. */
+  identities: "Microsoft.ManagedIdentity/userAssignedIdentities",
+  /** Roles of these identities on the vault, also those that come through a group. */
+  roles: "Microsoft.Authorization/roleAssignments",
+  circuits: "Microsoft.Network/expressRouteCircuits",
+  vaults: "Microsoft.KeyVault/vaults",
+  perimeters: "Microsoft.KeyVault/vaults/networkSecurityPerimeterConfigurations",
+  connections: "Microsoft.Network/connections",
+  gateways: "Microsoft.Network/virtualNetworkGateways",
+  networks: "Microsoft.Network/virtualNetworks",
+  bastions: "Microsoft.Network/bastionHosts",
+  interfaces: "Microsoft.Network/networkInterfaces",
+  securityGroups: "Microsoft.Network/networkSecurityGroups",
+  firewalls: "Microsoft.Network/azureFirewalls",
+  hubs: "Microsoft.Network/virtualHubs",
+  intents: "Microsoft.Network/virtualHubs/routingIntent",
+  routeTables: "Microsoft.Network/routeTables",
+  appGateways: "Microsoft.Network/applicationGateways",
+  gatewayFirewalls: "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies",
+  frontDoorFirewalls: "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies",
+  frontDoors: "Microsoft.Cdn/profiles",
+  endpoints: "Microsoft.Cdn/profiles/afdEndpoints",
+  routes: "Microsoft.Cdn/profiles/afdEndpoints/routes",
+  domains: "Microsoft.Cdn/profiles/customDomains",
+  policies: "Microsoft.Cdn/profiles/securityPolicies",
+  originGroups: "Microsoft.Cdn/profiles/originGroups",
+  origins: "Microsoft.Cdn/profiles/originGroups/origins",
+  alerts: "Microsoft.Insights/metricAlerts",
+  activityAlerts: "Microsoft.Insights/activityLogAlerts",
+  /** Diagnostic settings of ports, circuits and vault. */
+  diagnostics: "Microsoft.Insights/diagnosticSettings",
+  watchers: "Microsoft.Network/networkWatchers",
+  monitors: "Microsoft.Network/networkWatchers/connectionMonitors",
+  collectors: "Microsoft.NetworkFunction/azureTrafficCollectors",
+  collectorPolicies: "Microsoft.NetworkFunction/azureTrafficCollectors/collectorPolicies",
+} as const;
 
-/** Provider and type of each list, with the API version that is used. */
-const lists = {
-  networks: ["Microsoft.Network/virtualNetworks", networkVersion],
-  connections: ["Microsoft.Network/connections", networkVersion],
-  vpnGateways: ["Microsoft.Network/virtualNetworkGateways", networkVersion],
-  circuits: ["Microsoft.Network/expressRouteCircuits", networkVersion],
-  bastions: ["Microsoft.Network/bastionHosts", networkVersion],
-  interfaces: ["Microsoft.Network/networkInterfaces", networkVersion],
-  securityGroups: ["Microsoft.Network/networkSecurityGroups", networkVersion],
-  firewalls: ["Microsoft.Network/azureFirewalls", networkVersion],
-  routeTables: ["Microsoft.Network/routeTables", networkVersion],
-  appGateways: ["Microsoft.Network/applicationGateways", networkVersion],
-  gatewayFirewalls: [
-    "Microsoft.Network/ApplicationGatewayWebApplicationFirewallPolicies",
-    networkVersion,
-  ],
-  frontDoorFirewalls: ["Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "2024-02-01"],
-  // Every older version retires on 27 February 2027.
-  vaults: ["Microsoft.KeyVault/vaults", "2026-02-01"],
-  alerts: ["Microsoft.Insights/metricAlerts", "2018-03-01"],
-  frontDoors: ["Microsoft.Cdn/profiles", cdnVersion],
-} as const satisfies Readonly<Record<string, readonly [string, string]>>;
+/** The name of a list. */
+export type ListName = keyof typeof listTypes;
 
-/** Lists that are read below each Front Door. */
-const belowFrontDoor = ["routes", "domains", "policies", "origins"] as const;
+/** The names of all lists. */
+export const listNames = Object.keys(listTypes) as readonly ListName[];
 
-type ListName =
-  | keyof typeof lists
-  | (typeof belowFrontDoor)[number]
-  | "ports"
-  /** Role assignments of the ports' identities, on the vault. */
-  | "roles";
-
+/** All lists that a scorecard judges. */
 export interface Estate {
-  /** The resource groups that were read. */
+  readonly source: Source;
+  /** The resource groups that were read; empty = none. */
   readonly scopes: readonly string[];
   readonly lists: Readonly<Record<ListName, Listed>>;
 }
 
-export interface EstateParts {
-  readonly read: ReadDocument;
-  readonly scopes: readonly string[];
-  /** Resource ids of the ExpressRoute ports. */
-  readonly ports: readonly string[];
-  /** The vault's address, `https://NAME.SUFFIX`. */
-  readonly vault: string;
+/** Makes an estate of which nothing was read, for the given reason. */
+export function blindEstate(why: string, next: string): Estate {
+  const unread: Listed = { kind: "unread", why, next };
+  const lists = Object.fromEntries(listNames.map((name) => [name, unread]));
+  return { source: "scopes", scopes: [], lists: lists as Estate["lists"] };
 }
 
-const pagesMax = 20;
-const itemsMax = 5_000;
-
-/**
- * Reads every list; a list that Azure refuses is marked unread with the reason. An abort leaves
- * nothing behind, for nothing is written.
- */
-export async function readEstate(parts: EstateParts, signal: AbortSignal): Promise<Estate> {
-  const { scopes } = parts;
-  const names = Object.keys(lists) as (keyof typeof lists)[];
-  const found = await Promise.all(
-    names.map(async (name): Promise<readonly [ListName, Listed]> => {
-      const [type, version] = lists[name];
-      const each = await Promise.all(
-        scopes.map((scope) => listed(parts.read, `${scope}/providers/${type}`, version, signal)),
-      );
-      return [name, joined(each)];
-    }),
-  );
-  const known = Object.fromEntries(found) as Record<keyof typeof lists, Listed>;
-  const ports = await portsOf(parts, signal);
-  const roles = await rolesOf(parts, known.vaults, ports, signal);
-  const front = await frontDoors(parts.read, known.frontDoors, signal);
-  return { scopes, lists: { ...known, ...front, ports, roles } };
-}
-
-/** An estate of which nothing was read, for the given reason. */
-export function blindEstate(why: string): Estate {
-  const names = [...Object.keys(lists), ...belowFrontDoor, "ports", "roles"] as ListName[];
-  const unread: Listed = { kind: "unread", why };
-  return {
-    scopes: [],
-    lists: Object.fromEntries(names.map((name) => [name, unread])) as Estate["lists"],
-  };
-}
-
-/** Joins lists; the result is read only if every part is. */
-function joined(parts: readonly Listed[]): Listed {
-  const items: Resource[] = [];
-  for (const part of parts) {
-    if (part.kind === "unread") return part;
-    items.push(...part.items);
-  }
-  return { kind: "read", items };
-}
-
-async function listed(
-  read: ReadDocument,
-  path: string,
-  version: string,
-  signal: AbortSignal,
-  filter?: string,
-): Promise<Listed> {
-  const items: Resource[] = [];
-  const terms = filter === undefined ? {} : { $filter: filter };
-  let next: Page | undefined = { path, query: { "api-version": version, ...terms } };
-  try {
-    for (let page = 0; next !== undefined; page += 1) {
-      if (page === pagesMax || items.length > itemsMax) {
-        return { kind: "unread", why: `${shortOf(path)}: the list is longer than is read` };
-      }
-      const document = plain(await read(next.path, next.query, signal));
-      const value = document["value"];
-      if (!Array.isArray(value)) return { kind: "unread", why: `${shortOf(path)}: no list came` };
-      items.push(...value.filter(isResource));
-      next = pageOf(document["nextLink"]);
-    }
-    return { kind: "read", items };
-  } catch (error) {
-    return unreadFor(error, path);
-  }
-}
-
-interface Page {
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-}
-
-/** Takes only the path of `nextLink`: the host stays the management API of the config. */
-function pageOf(link: unknown): Page | undefined {
-  if (typeof link !== "string" || !URL.canParse(link)) return undefined;
-  const { pathname, searchParams } = new URL(link);
-  return { path: pathname, query: Object.fromEntries(searchParams) };
-}
-
-function unreadFor(error: unknown, path: string): Listed {
-  if (!(error instanceof LinksealError)) throw error;
-  return { kind: "unread", why: `${shortOf(path)}: ${error.message} (${error.code})` };
-}
-
-function shortOf(path: string): string {
-  return path.split("/providers/").at(-1) ?? path;
-}
-
-/**
- * Converts a parsed document to plain JSON: in it, numbers are objects that keep their spelling.
- */
-function plain(document: unknown): Resource {
-  const value: unknown = JSON.parse(JSON.stringify(document));
-  return isResource(value) ? value : {};
-}
-
-function isResource(value: unknown): value is Resource {
+/** Returns true for a JSON object that is not a list. */
+export function isResource(value: unknown): value is Resource {
   return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-async function portsOf({ read, ports }: EstateParts, signal: AbortSignal): Promise<Listed> {
-  const items: Resource[] = [];
-  for (const port of ports) {
-    try {
-      items.push(plain(await read(port, { "api-version": versionOf(port) }, signal)));
-    } catch (error) {
-      return unreadFor(error, port);
-    }
-  }
-  return { kind: "read", items };
-}
-
-function versionOf(port: string): string {
-  return /\/expressRouteLags\//i.test(port) ? "2026-01-01" : networkVersion;
-}
-
-async function rolesOf(
-  { read, vault }: EstateParts,
-  vaults: Listed,
-  ports: Listed,
-  signal: AbortSignal,
-): Promise<Listed> {
-  if (vaults.kind === "unread") return vaults;
-  if (ports.kind === "unread") return ports;
-  const id = vaults.items.find((each) => isVault(each, vault))?.["id"];
-  if (typeof id !== "string")
-    return { kind: "unread", why: "the vault is in no scope that is read" };
-  const path = `${id}/providers/Microsoft.Authorization/roleAssignments`;
-  const principals = ports.items.flatMap(principalsOf);
-  const found = await Promise.all(
-    principals.map((principal) =>
-      listed(read, path, "2022-04-01", signal, `principalId eq '${principal}'`),
-    ),
-  );
-  return joined(found);
-}
-
-export function isVault(resource: Resource, vault: string): boolean {
-  const uri = at(resource, "properties", "vaultUri");
-  return typeof uri === "string" && uri.toLowerCase().replace(/\/$/, "") === vault.toLowerCase();
-}
-
-/** Object ids of the identities assigned to a port; anything that is not an id is left out. */
-export function principalsOf(port: Resource): readonly string[] {
-  const assigned = at(port, "identity", "userAssignedIdentities");
-  return Object.values(isResource(assigned) ? assigned : {}).flatMap((identity) => {
-    const id = at(identity, "principalId");
-    return typeof id === "string" && /^[0-9a-f-]{36}$/i.test(id) ? [id] : [];
-  });
 }
 
 /** Follows a path of keys into a document; undefined if it leads nowhere. */
@@ -229,26 +88,54 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   return found;
 }
 
-type FrontDoor = Readonly<Record<(typeof belowFrontDoor)[number], Listed>>;
+/** Returns true if the vault has one of these addresses, each `https://NAME.SUFFIX`. */
+export function isVault(resource: Resource, addresses: readonly string[]): boolean {
+  const uri = at(resource, "properties", "vaultUri");
+  if (typeof uri !== "string") return false;
+  const found = uri.toLowerCase().replace(/\/$/, "");
+  return addresses.some((address) => address.toLowerCase() === found);
+}
 
-async function frontDoors(
-  read: ReadDocument,
-  profiles: Listed,
-  signal: AbortSignal,
-): Promise<FrontDoor> {
-  if (profiles.kind === "unread") {
-    return { routes: profiles, domains: profiles, policies: profiles, origins: profiles };
-  }
-  const below = async (parents: Listed, child: string): Promise<Listed> => {
-    if (parents.kind === "unread") return parents;
-    const ids = parents.items.flatMap(({ id }) => (typeof id === "string" ? [id] : []));
-    const all = ids.map((id) => listed(read, `${id}/${child}`, cdnVersion, signal));
-    return joined(await Promise.all(all));
-  };
-  return {
-    routes: await below(await below(profiles, "afdEndpoints"), "routes"),
-    domains: await below(profiles, "customDomains"),
-    policies: await below(profiles, "securityPolicies"),
-    origins: await below(await below(profiles, "originGroups"), "origins"),
-  };
+/**
+ * Returns false for a profile of the classic content delivery network, which has the same type as
+ * Front Door and none of its parts.
+ */
+export function isFrontDoor(profile: Resource): boolean {
+  const sku = at(profile, "sku", "name");
+  return typeof sku !== "string" || /_AzureFrontDoor$/i.test(sku);
+}
+
+/** Returns the list with the items that `keep` accepts. */
+export function filtered(list: Listed, keep: (item: Resource) => boolean): Listed {
+  return list.kind === "unread" ? list : { ...list, items: list.items.filter(keep) };
+}
+
+interface PortIdentity {
+  /** The resource id of the identity. */
+  readonly id: string;
+  /** Its object id in the directory; undefined = the port does not show it. */
+  readonly principal: string | undefined;
+}
+
+/** Returns the user-assigned identities of a port. */
+export function identitiesOf(port: Resource): readonly PortIdentity[] {
+  const assigned = at(port, "identity", "userAssignedIdentities");
+  return Object.entries(isResource(assigned) ? assigned : {}).map(([id, identity]) => {
+    return { id, principal: objectId(at(identity, "principalId")) };
+  });
+}
+
+/** Returns the object id of an identity's own document; undefined = it shows none. */
+export function principalOf(identity: Resource): string | undefined {
+  return objectId(at(identity, "properties", "principalId"));
+}
+
+function objectId(value: unknown): string | undefined {
+  return typeof value === "string" && /^[0-9a-f-]{36}$/i.test(value) ? value : undefined;
+}
+
+/** Returns an identity as its own document shows it, from what a port shows of it. */
+export function identityDocument({ id, principal }: PortIdentity): Resource {
+  const name = id.split("/").at(-1);
+  return { id, name, type: listTypes.identities, properties: { principalId: principal } };
 }

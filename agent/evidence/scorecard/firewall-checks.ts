@@ -1,9 +1,12 @@
 // Web application firewalls: a policy that is switched off, or only detects, does not protect.
 
-import type { ScorecardFacts } from "./edge-checks.ts";
 import { at, type Listed, type Resource } from "./estate.ts";
+import type { ScorecardFacts } from "./facts.ts";
 import {
+  absent,
   failed,
+  ifRead,
+  isWithin,
   listAt,
   nameOf,
   type Outcome,
@@ -12,6 +15,7 @@ import {
   sameId,
   textAt,
   together,
+  unseen,
   unverifiable,
   wordOf,
 } from "./outcome.ts";
@@ -20,20 +24,21 @@ type Facts = ScorecardFacts;
 
 export function frontDoorWaf({ estate }: Facts): Outcome {
   const { frontDoors, policies, frontDoorFirewalls } = estate.lists;
-  if (policies.kind === "unread") return overAll(policies, "security policy", () => proven());
-  return overAll(frontDoors, "Front Door", (profile) => {
-    const name = nameOf(profile);
-    const id = String(profile["id"]).toLowerCase();
-    const mine = policies.items.flatMap((policy) => {
-      const firewall = textAt(policy, "properties", "parameters", "wafPolicy", "id");
-      const isMine = String(policy["id"]).toLowerCase().startsWith(`${id}/`);
-      const domains = listAt(policy, "properties", "parameters", "associations");
-      return isMine && firewall !== undefined && domains.length > 0 ? [firewall] : [];
-    });
-    if (mine.length > 0)
-      return together(mine.map((each) => policyOf(frontDoorFirewalls, name, each)));
-    return failed(`${name} has no firewall policy`, `put a WAF policy on the domains of ${name}`);
-  });
+  return overAll(frontDoors, "Front Door", (profile) =>
+    ifRead(policies, ({ items, source }) => {
+      const name = nameOf(profile);
+      const mine = items.flatMap((policy) => {
+        const firewall = textAt(policy, "properties", "parameters", "wafPolicy", "id");
+        const domains = listAt(policy, "properties", "parameters", "associations");
+        const isMine = isWithin(policy["id"], profile["id"]);
+        return isMine && firewall !== undefined && domains.length > 0 ? [firewall] : [];
+      });
+      if (mine.length > 0)
+        return together(mine.map((each) => policyOf(frontDoorFirewalls, name, each)));
+      const next = `put a WAF policy on the domains of ${name}`;
+      return absent(`${name} has no firewall policy`, next, source);
+    }),
+  );
 }
 
 export function appGatewayWaf({ estate }: Facts): Outcome {
@@ -69,16 +74,14 @@ function narrower({ properties }: Resource): readonly (string | undefined)[] {
 
 function policyOf(policies: Listed, name: string, id: string): Outcome {
   const label = `firewall policy ${wordOf(id.split("/").at(-1))}`;
-  if (policies.kind === "unread") return overAll(policies, "firewall policy", () => proven());
-  const policy = policies.items.find((each) => sameId(each["id"], id));
-  if (policy === undefined) {
-    const next = "add the resource group it is in to azure.scopes in the config";
-    return unverifiable(`${label} of ${name} is in no scope that was read`, next);
-  }
-  const settings = at(policy, "properties", "policySettings");
-  // Front Door and Application Gateway use different names for the same setting.
-  const state = at(settings, "state") ?? at(settings, "enabledState");
-  return judged(name, label, state, at(settings, "mode"));
+  return ifRead(policies, ({ items, source }) => {
+    const policy = items.find((each) => sameId(each["id"], id));
+    if (policy === undefined) return unseen(`${label} of ${name} is not`, source);
+    const settings = at(policy, "properties", "policySettings");
+    // Front Door and Application Gateway use different names for the same setting.
+    const state = at(settings, "state") ?? at(settings, "enabledState");
+    return judged(name, label, state, at(settings, "mode"));
+  });
 }
 
 function judged(name: string, label: string, state: unknown, mode: unknown): Outcome {

@@ -1,6 +1,6 @@
 // Checks whether a network security group lets public addresses log in to machines (22, 3389).
 
-import { contains, type Prefix, parsePrefix } from "../../health/prefix.ts";
+import { contains, isInternetWide, parsePrefix } from "../../health/prefix.ts";
 import { at, type Resource } from "./estate.ts";
 import {
   failed,
@@ -75,17 +75,11 @@ const privatePrefixes = [
   ...["127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128"],
 ].flatMap((text) => parsePrefix(text) ?? []);
 
-/**
- * The shortest prefix, by family, that one operator may own: two rules with 0.0.0.0/1 are the
- * Internet.
- */
-const ownLengthMin: Readonly<Record<Prefix["family"], number>> = { 4: 8, 6: 16 };
-
 function sourceOf(source: string): Source {
   if (everywhere.test(source)) return "internet";
   if (inside.test(source)) return "private";
   const prefix = parsePrefix(source);
   if (prefix === undefined) return "unknown";
   if (privatePrefixes.some((one) => contains(one, prefix))) return "private";
-  return prefix.length < ownLengthMin[prefix.family] ? "internet" : "public";
+  return isInternetWide(prefix) ? "internet" : "public";
 }

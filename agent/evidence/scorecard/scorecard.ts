@@ -1,5 +1,5 @@
 // Microsoft's Zero Trust recommendations on encrypting network communication, each checked against
-// the readings: proven, failed, or not verifiable with the reason.
+// what was read: proven, failed, or not verifiable with the reason.
 
 import { fromOutside } from "#hal/outside.ts";
 import { type Desired, linkId } from "../../model/desired.ts";
@@ -7,124 +7,30 @@ import type { Agent } from "../../runtime/agent.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import type { Status } from "../../runtime/health/status.ts";
 import { named } from "../../store/journal/memory.ts";
-import {
-  appGatewayTls,
-  bastion,
-  centralInspection,
-  frontDoorOrigins,
-  frontDoorTls,
-  networkEncryption,
-  notAtEdge,
-  pointToSite,
-} from "./cloud-checks.ts";
-import {
-  bgpAuthentication,
-  ipsecPolicies,
-  keysInVault,
-  leastPrivilege,
-  macsecOnDirect,
-  monitored,
-  privatePeering,
-  type ScorecardFacts,
-  vpnBackup,
-} from "./edge-checks.ts";
-import { blindEstate, type Estate, readEstate } from "./estate.ts";
-import { appGatewayWaf, frontDoorWaf } from "./firewall-checks.ts";
-import { type Outcome, unverifiable } from "./outcome.ts";
+import { estateOfDocuments, type ParsedDocument, type Refused } from "./documents.ts";
+import { blindEstate, type Estate } from "./estate.ts";
+import { readEstate } from "./estate-reader.ts";
+import { linksOf, type ScorecardFacts, vaultsNamed } from "./facts.ts";
+import { type Outcome, textAt, unverifiable } from "./outcome.ts";
+import { type ScorecardRow, scorecardRows } from "./scorecard-rows.ts";
 
-interface Row {
-  readonly id: string;
-  readonly recommendation: string;
-  /** Section of the article. */
-  readonly clause: string;
-  readonly check: (facts: ScorecardFacts) => Outcome;
+/** What the scorecard of exported documents is made of. */
+interface Documents {
+  /** How many files were read. */
+  readonly files: number;
+  /** How many resources in them a row judges. */
+  readonly resources: number;
+  /** How many resources in them no row judges. */
+  readonly others: number;
+  /** Files, or resources in them, that could not be judged. */
+  readonly refused: readonly Refused[];
 }
-
-function section(
-  clause: string,
-  rows: Readonly<Record<string, readonly [recommendation: string, check: Row["check"]]>>,
-): readonly Row[] {
-  return Object.entries(rows).map(([id, [recommendation, check]]) => {
-    return { id, recommendation, clause, check };
-  });
-}
-
-const scorecardRows: readonly Row[] = [
-  ...section("Encryption between on-premises and Azure", {
-    "macsec-on-direct": ["ExpressRoute Direct links run MACsec with static keys", macsecOnDirect],
-    "macsec-keys-in-vault": [
-      "CAK and CKN are kept in a Key Vault, and the vault is closed",
-      keysInVault,
-    ],
-    "macsec-least-privilege": [
-      "The port reads its keys as a managed identity with no other right",
-      leastPrivilege,
-    ],
-    "ipsec-connections": [
-      "VPN connections use IKEv2 and IPsec under strong policies",
-      ipsecPolicies,
-    ],
-    "ipsec-over-private-peering": [
-      "Where data is encrypted end to end, IPsec runs over private peering alone",
-      privatePeering,
-    ],
-    "bgp-authentication": ["BGP of ExpressRoute peerings is authenticated", bgpAuthentication],
-    "p2s-entra-authentication": [
-      "Remote users of a VPN gateway sign in with Microsoft Entra ID",
-      pointToSite,
-    ],
-    "p2s-conditional-access": [
-      "Conditional Access guards the sign-in of remote users",
-      notAtEdge(
-        "its policies are in Microsoft Graph, which linkseal does not read",
-        "look at Conditional Access in the Entra admin center",
-      ),
-    ],
-    monitoring: ["Azure Monitor watches ports and circuits, and alerts", monitored],
-    "vpn-as-backup": ["ExpressRoute carries the load, and a VPN gateway backs it up", vpnBackup],
-  }),
-  ...section("Encryption inside and between Azure virtual networks", {
-    "inter-region": [
-      "Traffic between regions is encrypted by the platform",
-      notAtEdge(
-        "Microsoft encrypts it on its own backbone and offers nothing to look at",
-        "rely on Microsoft's statement, or encrypt the data itself",
-      ),
-    ],
-    "vnet-encryption": ["Virtual networks encrypt traffic between machines", networkEncryption],
-    "central-inspection": [
-      "Traffic between networks passes one place that inspects it",
-      centralInspection,
-    ],
-  }),
-  ...section("Encryption at the application layer", {
-    "front-door-tls": ["Front Door speaks TLS 1.2 or newer from client to origin", frontDoorTls],
-    "front-door-waf": ["Front Door has a web application firewall", frontDoorWaf],
-    "front-door-private-origins": [
-      "Front Door reaches its origins over Private Link",
-      frontDoorOrigins,
-    ],
-    "app-gateway-tls": [
-      "Application Gateway speaks TLS 1.2 or newer from client to backend",
-      appGatewayTls,
-    ],
-    "app-gateway-waf": ["Application Gateway has a web application firewall", appGatewayWaf],
-    bastion: ["Machines are administered through Bastion and not over the Internet", bastion],
-    "bastion-sessions": [
-      "Sessions through Bastion are watched and can be ended",
-      notAtEdge(
-        "its sessions are listed only by an action that linkseal has no right to",
-        "look at the sessions of the Bastion in the portal",
-      ),
-    ],
-  }),
-];
 
 /** The Zero Trust scorecard (`linkseal scorecard --json`). */
 export interface Scorecard {
   /** The JSON schema's name and version. */
   readonly schema: "linkseal.scorecard/1";
-  /** The site's name in the config; null = no config has been accepted. */
+  /** The site's name in the config; null = no config has been accepted, or there is no agent. */
   readonly site: string | null;
   /** When it was made, in ISO 8601. */
   readonly at: string;
@@ -132,10 +38,12 @@ export interface Scorecard {
   readonly source: string;
   /** The resource groups that were read; empty = nothing of Azure was read. */
   readonly scopes: readonly string[];
+  /** The documents that it was made of; null = an agent made it. */
+  readonly documents: Documents | null;
   /** How many rows have each verdict. */
   readonly counts: Readonly<Record<Outcome["verdict"], number>>;
   /** One row for each recommendation. */
-  readonly rows: readonly (Omit<Row, "check"> & Outcome)[];
+  readonly rows: readonly (Omit<ScorecardRow, "check"> & Outcome)[];
 }
 
 const source =
@@ -153,6 +61,40 @@ export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Pr
   // The status is read last: reading Azure takes time, and observations age meanwhile.
   const status = agent.status();
   const facts = { ...edgeOf(agent, status), estate };
+  const site = agent.intent?.desired.site ?? null;
+  return { ...judged(facts), site, at: status.at, documents: null };
+}
+
+/**
+ * Makes the scorecard of exported documents, without an agent. What they do not contain is not
+ * verifiable, and so is all that only the edge shows. `at` is the time in ISO 8601.
+ */
+export function judgeDocuments(documents: readonly ParsedDocument[], at: string): Scorecard {
+  const estate = estateOfDocuments(documents);
+  const { ports } = estate.lists;
+  const items = ports.kind === "read" ? ports.items : [];
+  const links = items.flatMap(linksOf);
+  const facts: ScorecardFacts = {
+    links,
+    tunnels: [],
+    vaults: { kind: "named", addresses: vaultsNamed(links) },
+    ports: items.flatMap((port) => textAt(port, "id") ?? []),
+    connections: [],
+    estate,
+  };
+  const found = documents.flatMap((each) => each.found);
+  const counted = {
+    files: documents.length,
+    resources: found.filter(({ resource }) => typeof resource !== "string").length,
+    others: documents.reduce((sum, each) => sum + each.others, 0),
+    refused: documents.flatMap((each) => each.refused),
+  };
+  return { ...judged(facts), site: null, at, documents: counted };
+}
+
+function judged(
+  facts: ScorecardFacts,
+): Pick<Scorecard, "schema" | "source" | "scopes" | "counts" | "rows"> {
   const rows = scorecardRows.map(({ check, ...row }) => ({
     ...row,
     ...fromOutside(() => check(facts), unreadable),
@@ -161,8 +103,6 @@ export async function makeScorecard(agent: ScoredAgent, signal: AbortSignal): Pr
     rows.filter((row) => row.verdict === verdict).length;
   return {
     schema: "linkseal.scorecard/1",
-    site: agent.intent?.desired.site ?? null,
-    at: status.at,
     source,
     scopes: facts.estate.scopes,
     counts: {
@@ -182,23 +122,24 @@ function unreadable(): Outcome {
 async function estateOf(agent: ScoredAgent, signal: AbortSignal): Promise<Estate> {
   const desired = agent.intent?.desired;
   if (agent.supervisor === undefined || desired === undefined) {
-    return blindEstate("no config has been accepted yet");
+    return blindEstate("no config has been accepted yet", "linkseal apply");
   }
   const read = agent.azureReader(desired);
   if (read === undefined) {
-    return blindEstate("the simulated cloud of this config has no management API");
+    const why = "the simulated cloud of this config has no management API";
+    return blindEstate(why, "linkseal sim azure, or linkseal scorecard --documents FOLDER");
   }
   const ports = portsOf(desired);
   const { vault } = desired.azure;
-  const scopes = scopesOf(desired.azure.scopes, [
-    ...ports,
-    ...desired.tunnels.flatMap(({ azureConnection }) => azureConnection ?? []),
-  ]);
+  const scopes = scopesOf(desired.azure.scopes, [...ports, ...connectionsOf(desired)]);
   return await readEstate({ read, scopes, ports, vault }, signal);
 }
 
 const portsOf = ({ groups }: Desired): readonly string[] =>
   groups.map(({ expressRoutePort }) => expressRoutePort);
+
+const connectionsOf = ({ tunnels }: Desired): readonly string[] =>
+  tunnels.flatMap(({ azureConnection }) => azureConnection ?? []);
 
 function edgeOf(
   { supervisor, memory, intent }: AgentView,
@@ -206,7 +147,8 @@ function edgeOf(
 ): Omit<ScorecardFacts, "estate"> {
   const desired = intent?.desired;
   if (supervisor === undefined || desired === undefined) {
-    return { links: [], tunnels: [], vault: "", ports: [] };
+    const vaults = { kind: "named", addresses: [] } as const;
+    return { links: [], tunnels: [], vaults, ports: [], connections: [] };
   }
   const links = desired.groups.flatMap((group) =>
     group.links.map((link) => {
@@ -219,10 +161,12 @@ function edgeOf(
       const ids = pointsAt === undefined ? undefined : [pointsAt.cakSecretId, pointsAt.cknSecretId];
       return {
         name: linkId(link),
-        verdict: shown?.verdict ?? ("unknown" as const),
-        codes: shown?.reasons.map(({ code }) => code) ?? [],
-        ckn: shown?.keyInUse ?? null,
-        meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
+        observed: {
+          verdict: shown?.verdict ?? ("unknown" as const),
+          codes: shown?.reasons.map(({ code }) => code) ?? [],
+          ckn: shown?.keyInUse ?? null,
+          meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
+        },
         farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
       };
     }),
@@ -230,7 +174,10 @@ function edgeOf(
   const tunnels = status.tunnels.map(({ name, verdict, reasons }) => ({
     ...{ name, verdict, codes: reasons.map(({ code }) => code) },
   }));
-  return { links, tunnels, vault: desired.azure.vault, ports: portsOf(desired) };
+  const { cloud, vault } = desired.azure;
+  const vaults: ScorecardFacts["vaults"] =
+    cloud === "sim" ? { kind: "simulated" } : { kind: "named", addresses: [vault] };
+  return { links, tunnels, vaults, ports: portsOf(desired), connections: connectionsOf(desired) };
 }
 
 /** The resource groups that the config names, and those of all resources in it. */

@@ -131,7 +131,10 @@ const agentGroups = [
   ["linkseal-mka", "the sockets of linkseal-mka"],
 ] as const;
 /** Groups of other packages, if those are installed. */
-const foreignGroups = [["frrvty", "vtysh of FRR"]] as const;
+const foreignGroups = [
+  ["frrvty", "vtysh of FRR"],
+  ["himds", "the keys of Azure Arc"],
+] as const;
 
 function userFindings({ groups }: HostFacts): readonly Finding[] {
   const wanted = [

@@ -15,6 +15,7 @@ import {
 import type { Finding } from "../../model/finding.ts";
 import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
+import { visible } from "../../model/text.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
 import { managementPathOf } from "../../runtime/campaigns/management-path.ts";
@@ -22,12 +23,14 @@ import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { readCkn } from "../../runtime/polling/vault.ts";
 import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
+import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -61,7 +64,9 @@ export async function doctorReport(
   const { checks, vault } = await supervisor.keySurvey(signal);
   const findings = [
     ...vaultWay(checks),
+    ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
+    ...(await rightFindings(supervisor.rights, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group));
@@ -173,7 +178,28 @@ function deviceFindings(
     const details = { about: device, here, there: null, rule, source, next } as const;
     return [{ code: "device-unreachable", severity: "error", ...details }];
   }
-  return clockFinding(deviceCache.state(device), device, now);
+  const state = deviceCache.state(device);
+  return [...clockFinding(state, device, now), ...snmpFinding(state, device)];
+}
+
+/** Ports that one finding lists by name. */
+const listedMax = 8;
+
+function snmpFinding(state: DeviceState | undefined, device: string): readonly Finding[] {
+  const unmatched = state?.snmpUnmatched ?? [];
+  if (unmatched.length === 0) return [];
+  const more = unmatched.length > listedMax ? ` and ${unmatched.length - listedMax} more` : "";
+  const ports = `${unmatched.slice(0, listedMax).map(visible).join(", ")}${more}`;
+  return [
+    {
+      ...({ code: "snmp-unmatched", severity: "warning", about: device } as const),
+      here: `the SNMP agent of ${device} has no interface, or several, with the name of ${ports}`,
+      there: null,
+      rule: "Each port is one interface of the router's SNMP agent, by ifDescr or ifName",
+      source: "RFC 2863: ifDescr, ifName",
+      next: `let the SNMP view on ${device} include ifTable and ifXTable`,
+    },
+  ];
 }
 
 function clockFinding(

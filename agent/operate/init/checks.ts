@@ -1,9 +1,11 @@
 // Checks before a first config is used: the vault, the identity, and whether the path to either
 // uses a port that would be changed.
 
+import { azureEndpoints, realClouds } from "#drivers/azure/azure-url.ts";
 import { simVault } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Dialer, HttpRequest } from "#hal/world.ts";
+import { parseJson } from "#hal/json.ts";
+import type { Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
 import type { InitAnswers } from "./config-text.ts";
 
 /** The result of one check. */
@@ -61,33 +63,95 @@ function tellable(error: unknown): Pick<Check, "text" | "next"> {
   return { text: "it did not answer in time", next: "check the path to it: DNS, firewall, proxy" };
 }
 
-const identityPlaces = {
-  arc: { to: "http://127.0.0.1:40342", path: "/metadata/identity/oauth2/token" },
-  managedIdentity: { to: "http://169.254.169.254", path: "/metadata/identity/oauth2/token" },
-} as const;
+type IdentityKind = NonNullable<InitAnswers["identity"]>;
+
+/** Origin and API version of each endpoint; the path is the same. */
+const identityPlaces: Readonly<Record<IdentityKind, readonly [origin: string, version: string]>> = {
+  arc: ["http://127.0.0.1:40342", "2020-06-01"],
+  managedIdentity: ["http://169.254.169.254", "2018-02-01"],
+};
 
 /**
- * Checks that an identity endpoint answers; whether the identity may read the vault shows at its
- * first use.
+ * Asks the identity endpoint of this host for a token of the vault, as the agent will. The reply is
+ * wiped; whether the identity may read the vault shows at its first use.
  */
 async function identityCheck(
-  { identity }: InitAnswers,
+  { identity, cloud, vault }: InitAnswers,
   { dial, deadline }: CheckParts,
 ): Promise<readonly Check[]> {
-  if (identity === undefined) return [];
+  const known = realClouds.find((each) => each === cloud);
+  if (identity === undefined || known === undefined) return [];
   const what = "identity";
-  const asked = { ...identityPlaces[identity], method: "GET", replyBytesMax } as const;
+  const [to, version] = identityPlaces[identity];
+  const { vaultResource } = azureEndpoints({ cloud: known, vault });
+  const path =
+    `/metadata/identity/oauth2/token?api-version=${version}` +
+    `&resource=${encodeURIComponent(vaultResource)}`;
+  const asked = { to, path, method: "GET", headers: { metadata: "true" }, replyBytesMax } as const;
   try {
-    await dial.http(asked, deadline());
-    const text = `${asked.to} gives tokens; linkseal keys check shows what they allow`;
-    return [{ what, found: "good", text, next: null }];
+    const reply = await dial.http(asked, deadline());
+    const verdict = identityVerdicts[identity](to, reply);
+    reply.body.fill(0);
+    return [{ what, ...verdict }];
   } catch {
-    const text = `no answer at ${asked.to}: this host has no identity of the kind ${identity}`;
-    const next =
-      identity === "arc"
-        ? "install the Azure Connected Machine agent, and let linkseal join its group himds"
-        : "give the virtual machine a managed identity";
-    return [{ what, found: "wrong", text, next }];
+    const text = `no answer at ${to}: this host has no identity of the kind ${identity}`;
+    return [{ what, found: "wrong", text, next: identityNext[identity] }];
+  }
+}
+
+const identityNext: Readonly<Record<IdentityKind, string>> = {
+  arc: "install the Azure Connected Machine agent, then azcmagent connect",
+  managedIdentity: "run it on a virtual machine of Azure, and give that a managed identity",
+};
+
+type Verdict = Omit<Check, "what">;
+
+const identityVerdicts: Readonly<Record<IdentityKind, (to: string, reply: HttpReply) => Verdict>> =
+  {
+    // The Arc agent puts a key into a file, and gives a token to a process that can read the file.
+    arc(to, { status, headers }) {
+      const challenge = headers["www-authenticate"] ?? "";
+      if (
+        status === 401 &&
+        /^Basic realm=\/var\/opt\/azcmagent\/tokens\/[^/]+\.key$/.test(challenge)
+      ) {
+        const text = `the Arc agent at ${to} answers; linkseal keys check shows what it gives`;
+        return { found: "good", text, next: null };
+      }
+      return foreign(to, status, "arc");
+    },
+    managedIdentity(to, { status, body }) {
+      const words = wordsIn(body);
+      if (status === 200 && words.has("access_token")) {
+        const text = `${to} gives tokens; linkseal keys check shows what they allow`;
+        return { found: "good", text, next: null };
+      }
+      const error = words.get("error");
+      if (status !== 400 || error === undefined) return foreign(to, status, "managedIdentity");
+      if (/identity not found/i.test(words.get("error_description") ?? "")) {
+        const text = `the endpoint at ${to} answers that this machine has no managed identity`;
+        return { found: "wrong", text, next: "az vm identity assign, then again" };
+      }
+      const text = `an endpoint answers at ${to}, and gave no token (400)`;
+      return { found: "unknown", text, next: "linkseal keys check, once the agent runs" };
+    },
+  };
+
+function foreign(to: string, status: number, identity: IdentityKind): Verdict {
+  const text = `what answers at ${to} (${status}) is no identity endpoint of Azure`;
+  return { found: "wrong", text, next: identityNext[identity] };
+}
+
+/** Returns the texts of a JSON object; empty = it is none. */
+function wordsIn(body: Uint8Array): ReadonlyMap<string, string> {
+  try {
+    const found: unknown = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    const entries = typeof found === "object" && found !== null ? Object.entries(found) : [];
+    return new Map(entries.filter(([, value]) => typeof value === "string" && value !== ""));
+  } catch (error) {
+    // A reply that is not JSON has no words.
+    if (error instanceof SyntaxError || error instanceof TypeError) return new Map();
+    throw error;
   }
 }
 

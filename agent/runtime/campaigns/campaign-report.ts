@@ -1,9 +1,13 @@
-// A campaign with what it did so far and how long the rest of it is expected to take.
+// A campaign with what it did so far, how long the rest of it is expected to take, and what an
+// operator sets at its far end.
 
-import type { Campaign } from "../../model/campaign.ts";
+import { type Campaign, entryOf } from "../../model/campaign.ts";
 import type { Desired } from "../../model/desired.ts";
-import type { Observations } from "../../model/link-snapshot.ts";
+import { drainOf, type LinkSnapshot, type Observations } from "../../model/link-snapshot.ts";
+import type { FarEnd } from "../../model/reason.ts";
 import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape.ts";
+import { setTo } from "../../rotation/facts.ts";
+import { type FarEndTask, farEndTask } from "../../rotation/far-end-task.ts";
 import { type Estimate, forecast, rest } from "../../rotation/forecast.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 
@@ -14,15 +18,41 @@ interface Reported {
   readonly supervisor:
     | {
         readonly intent: { readonly desired: Desired };
-        readonly deviceCache: Pick<Observations, "capabilities">;
+        readonly deviceCache: Pick<Observations, "capabilities" | "snapshot" | "peerFailure">;
       }
     | undefined;
 }
 
-/** Returns a campaign as JSON, with its steps so far and the time that is left. */
+/** Returns a campaign as JSON, with all that is known beside its record. */
 export function campaignReport(agent: Reported, campaign: Campaign): CampaignShape {
   const trail = named(agent.memory.trails, campaign.group) ?? [];
-  return campaignShape(campaign, trail, restOf(agent, campaign));
+  const farEnd = farEndOf(agent, campaign);
+  return campaignShape(campaign, { trail, rest: restOf(agent, campaign), farEnd });
+}
+
+function farEndOf({ supervisor }: Reported, campaign: Campaign): FarEndTask | null {
+  if (supervisor === undefined) return null;
+  const { azure, groups } = supervisor.intent.desired;
+  const group = groups.find(({ name }) => name === campaign.group);
+  const link = group?.links.find(({ name }) => name === entryOf(campaign).name);
+  // A newer config may not name the link any more.
+  if (group === undefined || link === undefined) return null;
+  const { deviceCache } = supervisor;
+  const { state, peer } = deviceCache.snapshot(link);
+  const isRead = deviceCache.peerFailure(link) === undefined;
+  return farEndTask({
+    campaign,
+    azure,
+    resource: group.expressRoutePort,
+    azureLink: link.azureLink,
+    far: isRead ? lastFar(peer, campaign) : "unknown",
+    drained: group.drain === "none" || (state !== undefined && drainOf(state, link.port) === "on"),
+  });
+}
+
+function lastFar(peer: LinkSnapshot["peer"], campaign: Campaign): FarEnd {
+  if (peer === undefined) return "unknown";
+  return peer.provisioning === "updating" ? "updating" : setTo(peer, entryOf(campaign));
 }
 
 /** An enrolment has no forecast: the operator and the preconditions decide when it ends. */

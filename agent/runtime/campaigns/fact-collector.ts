@@ -1,12 +1,13 @@
 // Observes both ends of a group and reports what is so, in the words of the campaign's tables.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { Recalled, TransactionToken } from "#hal/device.ts";
+import type { PeerState, Recalled, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import {
   type Campaign,
+  type CampaignState,
   type Evidence,
   entryOf,
   type Facts,
@@ -36,6 +37,7 @@ import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
 import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
+import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
 
@@ -48,6 +50,8 @@ export interface FactCollectorParts extends EffectParts {
   readonly managementAddresses: readonly string[];
   /** The objection of the health evaluator to relying on this link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
+  /** The rights of the agent's identity in Azure. */
+  readonly rights: Pick<RightsReader, "refresh" | "forget">;
 }
 
 export interface Report {
@@ -69,6 +73,8 @@ interface Waiting {
 }
 
 const routeMsMax = 10_000;
+/** The states before anything takes the link. Afterwards the far-end poller reads the rights. */
+const beforeTaking: readonly CampaignState[] = ["queued", "gated", "draining"];
 
 /** One observation of all that a step of a campaign depends on. */
 interface Observed extends Pick<PreconditionInput, "siblings" | "managementPath"> {
@@ -139,7 +145,7 @@ export class FactCollector {
       async (name) => [name, await deviceCache.observe(name, signal)] as const,
     );
     const [peer, ...pairs] = await Promise.all([
-      deviceCache.observePeer(link, signal),
+      this.#observePeer(campaign, link, signal),
       ...observations,
     ]);
     const states = new Map<string, DeviceState | undefined>(pairs);
@@ -168,6 +174,23 @@ export class FactCollector {
     const come = comeOf(this.#late(link), snapshot);
     const all = { ...facts, freshSak: isFresh(sak, campaign) };
     return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
+  }
+
+  /**
+   * Reads the far end, and before the link is taken the rights to change it: its document names the
+   * identities that are scopes as well.
+   */
+  async #observePeer(
+    { state }: Campaign,
+    link: DesiredLink,
+    signal: AbortSignal,
+  ): Promise<PeerState | undefined> {
+    const { deviceCache, rights } = this.#parts;
+    const peer = await deviceCache.observePeer(link, signal);
+    if (!beforeTaking.includes(state)) return peer;
+    const everyMs = state === "queued" ? 0 : rightsMs.urgent;
+    await rights.refresh({ kind: "campaign", group: link.group }, everyMs, signal);
+    return peer;
   }
 
   #late(link: DesiredLink): readonly LateChange[] {

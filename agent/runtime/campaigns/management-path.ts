@@ -32,12 +32,24 @@ export async function managementPathOf(
     if (addresses === undefined) answer = "unknown";
     // Whichever of them is taken, it must not be over this link.
     for (const address of addresses ?? []) {
-      const port = await routeTo(parts, link, address, signal);
-      if (port === link.port) return "overThisLink";
-      if (port === undefined) answer = "unknown";
+      const ports = await routesTo(parts, link, address, signal);
+      const way = wayOf(ports ?? [], link.port);
+      if (way === "overThisLink") return way;
+      if (way === "unknown") answer = way;
     }
   }
   return answer;
+}
+
+/**
+ * Which of several ways the agent's own packets take depends on the routing instance in which they
+ * reach the router, and on its choice among equal next hops. `ports` empty = none is known.
+ */
+function wayOf(ports: readonly string[], port: string): PreconditionInput["managementPath"] {
+  const others = ports.filter((one) => one !== port);
+  if (ports.length === 0) return "unknown";
+  if (others.length === 0) return "overThisLink";
+  return others.length === ports.length ? "elsewhere" : "unknown";
 }
 
 /** Returns the addresses of a place; empty = it is on this host, undefined = not known. */
@@ -57,16 +69,16 @@ function isOwn(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-async function routeTo(
+async function routesTo(
   { world, deviceCache }: ManagementPathParts,
   link: DesiredLink,
   address: string,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<readonly string[] | undefined> {
   const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
   try {
     return await withDeadline(world.clock, limit, signal, async (bounded) =>
-      (await deviceCache.device(link.device, bounded)).routeTo(address, bounded),
+      (await deviceCache.device(link.device, bounded)).routesTo(address, bounded),
     );
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;

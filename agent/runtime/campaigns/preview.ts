@@ -7,7 +7,7 @@ import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import type { LinkSnapshot } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
-import { bareCauseText, causeText } from "../../model/reason-text.ts";
+import { bareCauseText, causeText, nextForRight } from "../../model/reason-text.ts";
 import type { BoundLink } from "../../rotation/change.ts";
 import { farEndOf } from "../../rotation/facts.ts";
 import { forecast } from "../../rotation/forecast.ts";
@@ -220,5 +220,6 @@ async function preconditionOf(
   if (unmet === undefined) return [];
   const code = isErrorCode(unmet.code) ? unmet.code : "gate.stale";
   const id = linkId(snapshot.link);
-  return [holding(code, id, bareCauseText(unmet), `linkseal links ${id}`)];
+  const next = unmet.code === "gate.rightsMissing" ? nextForRight(unmet) : `linkseal links ${id}`;
+  return [holding(code, id, bareCauseText(unmet), next)];
 }

@@ -149,6 +149,8 @@ export class RotationRunner {
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       this.#trouble = error;
+      // A right may have been taken away since it was last read.
+      if (error.code === "peer.denied") this.#forgetRights();
       const what = taken.action ?? "record";
       this.#log("warn", error.code, `${what}: ${error.message}`);
       return troubleMs;
@@ -217,6 +219,11 @@ export class RotationRunner {
   #link(campaign: Campaign): DesiredLink | undefined {
     const name = campaign.links[campaign.at]?.name;
     return this.#parts.group.links.find((link) => link.name === name);
+  }
+
+  #forgetRights(): void {
+    const { rights, group } = this.#parts;
+    rights.forget({ kind: "campaign", group: group.name });
   }
 
   /** The SAK in use when the old key goes: a later one was never protected by it. */
@@ -291,6 +298,8 @@ export class RotationRunner {
     if (next.at !== campaign.at) {
       this.#effects = new Effects(this.#parts);
       this.#factCollector = new FactCollector(this.#parts, this.#effects);
+      // The next link is drained on rights that are read for it.
+      this.#forgetRights();
     }
     // A new attempt, perhaps after a person mended the router: what failed before may work now.
     if (campaign.state === "gated") this.#effects.forgetFailures();

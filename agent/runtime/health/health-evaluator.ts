@@ -48,7 +48,13 @@ import { BackupWatch, backupEvidence } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
-import { farEndRefused, farEndUnread } from "./far-end-report.ts";
+import {
+  farEndLostUpdate,
+  farEndRefused,
+  farEndUnread,
+  rightsUnknown,
+  waitsForCheck,
+} from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
@@ -147,6 +153,7 @@ export class HealthEvaluator {
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));
       raised.push(...farEndRefused(supervisor, this.#parts.agent.memory, group));
+      raised.push(...rightsUnknown(supervisor, { kind: "campaign", group: group.name }));
       raised.push(...this.#overdueWarnings(group, desired.rotation));
       for (const link of group.links) {
         const health = healthOf(links, link);
@@ -155,7 +162,7 @@ export class HealthEvaluator {
         observed.push(observedLink(link, health, supervisor.deviceCache.history(link).at(-1)));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
-        raised.push(...farEndUnread(supervisor, link, this.#parts.world.clock.wall()));
+        raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
         raised.push(
           ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
@@ -181,6 +188,7 @@ export class HealthEvaluator {
       raised.push(...this.#drainWarnings(supervisor, { about, device, port }));
       raised.push(
         ...balanceWarnings(supervisor, tunnel),
+        ...rightsUnknown(supervisor, { kind: "preSharedKey", tunnel: tunnel.name }),
         ...authWarnings(this.#parts.agent.memory, tunnel),
       );
     }
@@ -246,7 +254,7 @@ export class HealthEvaluator {
       case "awaitingPeer":
         return [raise("waiting-for-person", about, reasonText(campaign.reason))];
       case "gated":
-        return [raise("campaign-waiting", about, reasonText(campaign.reason))];
+        return [waitsForCheck(about, campaign.reason)];
       case "queued":
       case "draining":
       case "staging":

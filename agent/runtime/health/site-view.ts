@@ -11,6 +11,7 @@ import type { Waiting } from "../campaigns/begin.ts";
 import type { BackupProofs } from "../polling/backup-proof.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
+import type { RightsReader } from "../polling/rights-reader.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */
 export interface SiteView {
@@ -18,6 +19,8 @@ export interface SiteView {
   readonly intent: Intent;
   /** The newest observations, with their ages. */
   readonly deviceCache: DeviceCache;
+  /** The rights of the agent's identity in Azure. */
+  readonly rights: Pick<RightsReader, "report">;
   /** The proofs of the tunnels that back up links. */
   readonly backupProofs: BackupProofs;
   /** Keys, certificates and identities in use that expire. */

@@ -28,6 +28,7 @@ import {
   type Observations,
   portOf,
 } from "../../model/link-snapshot.ts";
+import type { RightsReport } from "../../model/rights-report.ts";
 
 const observeMsMax = 10_000;
 /** How long a resolved host name is cached, in milliseconds. */
@@ -77,6 +78,8 @@ export interface DeviceCacheParts {
   readonly peerPort: (link: DesiredLink) => PeerPort;
   /** Returns the reader of a tunnel's gateway; undefined = it cannot be queried. */
   readonly gateway?: (tunnel: DesiredTunnel) => GatewayQuery | undefined;
+  /** Returns the rights that a change of a far end needs; undefined = it needs none, or unasked. */
+  readonly rights?: (link: DesiredLink) => RightsReport | undefined;
   /** The config whose devices, links and tunnels are observed. */
   readonly desired: Desired;
   /** Called when a device notifies of a change, so that it may be observed sooner. */
@@ -337,11 +340,13 @@ export class DeviceCache implements Observations {
     const { health } = this.#parts.desired;
     const now = this.#parts.world.clock.now();
     const slot = this.#linkSlot(link);
+    const rights = this.#parts.rights?.(link);
     return {
       link,
       state: fresh(this.#slot(link.device).state, health, now),
       peer: slot.peer?.state,
       probe: slot.probe,
+      ...(rights === undefined ? {} : { rights }),
     };
   }
 

@@ -5,12 +5,14 @@ import type { Instant, World } from "#hal/world.ts";
 import type { Desired, DesiredLink } from "../../model/desired.ts";
 import { type Memory, openCampaign } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "./device-cache.ts";
+import { type RightsReader, rightsMs } from "./rights-reader.ts";
 
 export interface FarEndPollerParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
   readonly deviceCache: DeviceCache;
   readonly memory: () => Memory;
+  readonly rights: Pick<RightsReader, "refresh">;
 }
 
 /**
@@ -21,7 +23,7 @@ const documentMs = { urgent: 15_000, atRest: 60_000 };
 /** The interval for Azure's meters in milliseconds: Azure publishes them minutes late anyway. */
 const telemetryMs = 120_000;
 
-/** The far-end poller: reads far ends, their meters and the gateways when they are due. */
+/** The far-end poller: reads far ends, rights, meters and the gateways when they are due. */
 export class FarEndPoller {
   readonly #parts: FarEndPollerParts;
   #gatewaysAt: Instant | undefined;
@@ -35,10 +37,21 @@ export class FarEndPoller {
    * links.
    */
   async turn(signal: AbortSignal): Promise<void> {
-    for (const { links } of this.#parts.desired.groups) {
+    const { desired, rights } = this.#parts;
+    for (const { name, links } of desired.groups) {
       await Promise.all(links.map((link) => this.#observe(link, signal)));
+      // After the ports: their documents name the identities that are scopes as well.
+      await rights.refresh({ kind: "campaign", group: name }, this.#rightsMs(name), signal);
+    }
+    for (const { name } of desired.tunnels) {
+      await rights.refresh({ kind: "preSharedKey", tunnel: name }, rightsMs.atRest, signal);
     }
     await this.#observeGateways(signal);
+  }
+
+  #rightsMs(group: string): number {
+    const isUrgent = openCampaign(this.#parts.memory(), group) !== undefined;
+    return isUrgent ? rightsMs.urgent : rightsMs.atRest;
   }
 
   async #observe(link: DesiredLink, signal: AbortSignal): Promise<void> {

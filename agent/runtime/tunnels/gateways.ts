@@ -7,13 +7,21 @@ import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import { bareCauseText, nextForRight } from "../../model/reason-text.ts";
+import { missingRight } from "../../rotation/preconditions.ts";
+import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
+import { refusal } from "./tunnel-refusals.ts";
 
 export interface GatewaysParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
   /** The writer of a gateway's key if the agent may change it; undefined = an operator does. */
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;
+  /** The rights of the agent's identity in Azure. */
+  readonly rights: Pick<RightsReader, "refresh" | "report" | "forget">;
 }
+
+const keyOf = ({ name }: DesiredTunnel) => ({ kind: "preSharedKey", tunnel: name }) as const;
 
 /**
  * The longest wait for Azure's operation, in milliseconds; other tunnels wait meanwhile, and it is
@@ -33,8 +41,20 @@ export class Gateways {
   }
 
   /**
+   * Reads the rights that giving a key needs; an abort leaves nothing behind.
+   * @throws LinksealError `gate.rightsMissing` with effect "none" if one is known to be missing.
+   */
+  async checkRights(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const of = keyOf(tunnel);
+    await this.#parts.rights.refresh(of, rightsMs.urgent, signal);
+    const lacking = missingRight(this.#parts.rights.report(of));
+    if (lacking === undefined) return;
+    throw refusal(lacking.code, tunnel.name, bareCauseText(lacking), nextForRight(lacking));
+  }
+
+  /**
    * Writes a key to the gateway; does nothing if an operator maintains it. Throws as `PeerSecret`
-   * describes.
+   * describes; a refusal names the right that is missing, where Azure reports it.
    */
   async put(tunnel: DesiredTunnel, key: Secret, signal: AbortSignal): Promise<void> {
     const gateway = this.#parts.gatewayKey(tunnel);
@@ -49,8 +69,26 @@ export class Gateways {
       const isRefused = error instanceof LinksealError && error.effect === "none";
       const late = instantAfter(clock.now(), desired.rotation.putGraceMs);
       if (!isRefused) this.#landsUntil.set(tunnel.name, late);
-      throw error;
+      throw await this.#explained(tunnel, error, signal);
     }
+  }
+
+  async #explained(tunnel: DesiredTunnel, error: unknown, signal: AbortSignal): Promise<unknown> {
+    if (!(error instanceof LinksealError) || error.code !== "peer.denied") return error;
+    const { rights } = this.#parts;
+    const of = keyOf(tunnel);
+    rights.forget(of);
+    await rights.refresh(of, rightsMs.urgent, signal);
+    const lacking = missingRight(rights.report(of));
+    if (lacking === undefined) return error;
+    const { code, message, effect, where } = error;
+    const text = `${message}: ${bareCauseText(lacking)}`;
+    return new LinksealError(code, text, {
+      effect,
+      where,
+      next: nextForRight(lacking),
+      cause: error,
+    });
   }
 
   /**

@@ -10,6 +10,7 @@ import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
+import { gatewayKeyCommand } from "../../rotation/far-end-command.ts";
 import {
   type AuthInUse,
   isPending,
@@ -54,6 +55,8 @@ export interface PskReport {
     readonly state: NextAuth["state"];
     readonly since: WallTime;
     readonly because: string;
+    /** The operator's command that gives it to the gateway; null = none, or the agent does. */
+    readonly command: string | null;
   } | null;
 }
 
@@ -75,6 +78,11 @@ const beginnings = {
 } as const;
 
 const beingGiven = "it is given to the gateway, and ours follows";
+
+function commandFor({ azureConnection }: DesiredTunnel, { state, auth }: NextAuth): string | null {
+  if (state !== "waiting" || azureConnection === undefined) return null;
+  return gatewayKeyCommand(azureConnection, auth.secretId) ?? null;
+}
 
 /** The next step towards a newer version. */
 type Step = "nothing" | "give" | "switch" | "return" | "leave";
@@ -160,14 +168,15 @@ export class TunnelAuths {
 
   #psk(tunnel: DesiredTunnel): PskReport {
     const { auth, next } = this.#inUse(tunnel) ?? {};
+    const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
     const coming =
       next === undefined
         ? null
         : {
             ...{ secretId: next.auth.secretId, state: next.state },
             ...{ since: next.since, because: next.because },
+            command: farEnd === "manual" ? commandFor(tunnel, next) : null,
           };
-    const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
     return {
       tunnel: tunnel.name,
       kind: "psk",
@@ -294,6 +303,7 @@ export class TunnelAuths {
       lastState: (other) => this.#lastState(other),
     });
     if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
+    await this.#gateways.checkRights(tunnel, signal);
   }
 
   #lastState(device: string): DeviceState | undefined {

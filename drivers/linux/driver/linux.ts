@@ -121,7 +121,7 @@ function deviceWith(host: Host): Device {
       const transaction = await recallChange(host, token, signal);
       return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
     },
-    routeTo: (address, signal) => kernel.routeTo(address, signal),
+    routesTo: (address, signal) => kernel.routesTo(address, signal),
     async [Symbol.asyncDispose]() {
       host.end.abort();
       await kernel[Symbol.asyncDispose]();

@@ -57,11 +57,14 @@ export function shellWords(commands: readonly string[]): readonly string[] {
   return commands.flatMap((command) => ["-c", command]);
 }
 
+/** Builds the query for the neighbours of an instance. */
 export const askNeighbours = (vrf: string): string => `show bgp vrf ${vrfWord(vrf)} neighbors json`;
 
+/** Builds the query for the paths of an instance. */
 export const askRoutes = (vrf: string, family: Family): string =>
   `show bgp vrf ${vrfWord(vrf)} ${family} unicast json`;
 
+/** The query for all route maps. */
 export const askRouteMaps = "show route-map json";
 
 export function askAdvertised({ vrf, address }: Session, family: Family): string {

@@ -142,10 +142,11 @@ export function reportedSessions(
   const sessions: BgpSession[] = [];
   const tunnelSessions: TunnelSession[] = [];
   for (const session of all) {
-    const { via, peer, asn, up } = session;
+    const { via, peer, asn, up, vrf } = session;
     const trouble = troubleOf(session);
     const reported = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
-    if (via.kind === "port") sessions.push({ port: via.port, ...reported });
+    const instance = vrf === defaultVrf ? {} : { vrf };
+    if (via.kind === "port") sessions.push({ port: via.port, ...instance, ...reported });
     else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
   }
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };

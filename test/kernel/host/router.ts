@@ -28,20 +28,34 @@ export const password = "of-this-lab";
 export const edgeAs = 65010;
 export const farAs = 12076;
 
-/** Builds both routers, which run when it returns; their sessions come up by themselves. */
-export async function buildPair(): Promise<Pair> {
+/**
+ * Builds both routers, which run when it returns; their sessions come up by themselves. With a VRF,
+ * the ports of the edge and their sessions are in it, and its default instance has the same
+ * addresses on links that are no ports.
+ */
+export async function buildPair(vrf?: string): Promise<Pair> {
   const [edge, far] = [addNetwork(), addNetwork()];
   makeRoom();
   // Flows are spread by their ports.
   for (const network of [edge, far]) {
     ip("netns", "exec", network, "sysctl", "-qw", "net.ipv4.fib_multipath_hash_policy=1");
   }
+  const inVrf = (link: number): readonly string[] => [
+    `link set p${link} master ${vrf}`,
+    `link add d${link} type dummy`,
+    `addr add 192.0.2.${link * 4 - 3}/30 dev d${link}`,
+    `link set d${link} up`,
+  ];
   ipBatch(
-    [1, 2].flatMap((link) => [
-      `link add p${link} type veth peer name m${link} netns ${far}`,
-      `addr add 192.0.2.${link * 4 - 3}/30 dev p${link}`,
-      `link set p${link} up`,
-    ]),
+    [
+      ...(vrf === undefined ? [] : [`link add ${vrf} type vrf table 10`, `link set ${vrf} up`]),
+      ...[1, 2].flatMap((link) => [
+        `link add p${link} type veth peer name m${link} netns ${far}`,
+        ...(vrf === undefined ? [] : inVrf(link)),
+        `addr add 192.0.2.${link * 4 - 3}/30 dev p${link}`,
+        `link set p${link} up`,
+      ]),
+    ],
     "-n",
     edge,
   );
@@ -56,9 +70,10 @@ export async function buildPair(): Promise<Pair> {
   const port = (link: number): BgpPort => ({
     port: `p${link}`,
     neighbours: [`192.0.2.${link * 4 - 2}`],
+    ...(vrf === undefined ? {} : { vrf }),
   });
   const [edgeRouter, farRouter] = await Promise.all([
-    startRouter(edge, "198.51.100.1", edgeConfig()),
+    startRouter(edge, "198.51.100.1", edgeConfig(vrf), vrf),
     startRouter(far, "203.0.113.1", farConfig()),
   ]);
   return { edge: edgeRouter, far: farRouter, ports: [port(1), port(2)] };
@@ -88,8 +103,9 @@ export async function startRouter(
   network: string,
   loopback: string,
   config: string,
+  home = "lo",
 ): Promise<Router> {
-  ip("-n", network, "addr", "add", `${loopback}/32`, "dev", "lo");
+  ip("-n", network, "addr", "add", `${loopback}/32`, "dev", home);
   const folders = [`/etc/frr/${network}`, `/var/run/frr/${network}`];
   for (const folder of folders) mkdirSync(folder, { recursive: true });
   writeFileSync(join(folders[0] ?? "", "frr.conf"), config);
@@ -136,7 +152,13 @@ const session = (peer: string, as: number): readonly string[] => [
 
 // Includes an operator's own policy: routes from the far end are not sent back, and a preference
 // that a drain has to override.
-function edgeConfig(): string {
+function edgeConfig(vrf: string | undefined): string {
+  // Sessions with the same addresses, which have no answer.
+  const others = [
+    `router bgp ${edgeAs}`,
+    ...["192.0.2.2", "192.0.2.6"].map((peer) => ` neighbor ${peer} remote-as 64999`),
+    "exit",
+  ];
   return [
     "frr defaults traditional",
     "ip prefix-list own seq 5 permit 198.51.100.0/24 le 32",
@@ -144,7 +166,8 @@ function edgeConfig(): string {
     " match ip address prefix-list own",
     "route-map own-in permit 10",
     " set local-preference 200",
-    `router bgp ${edgeAs}`,
+    ...(vrf === undefined ? [] : others),
+    `router bgp ${edgeAs}${vrf === undefined ? "" : ` vrf ${vrf}`}`,
     " timers bgp 3 9",
     ...session("192.0.2.2", farAs),
     ...session("192.0.2.6", farAs),

@@ -50,6 +50,26 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(session(text).controlledPort).toBe("blocked");
   });
 
+  it("is not understood if a page is cut off, mixed, or counts more than it lists", () => {
+    const whole = page();
+    expect(readSessions(whole)).toHaveLength(1);
+    const rows = whole.split("\n");
+    const end = rows.findIndex((row) => row.startsWith("Potential "));
+    // An identical page begins again, so that the second list may belong to it.
+    expect(readSessions([...rows.slice(0, end), whole].join("\n"))).toBeUndefined();
+    for (const cut of rows.keys()) {
+      if (cut > 1 && cut <= end)
+        expect(readSessions(rows.slice(0, cut).join("\n"))).toBeUndefined();
+    }
+    expect(readSessions(page({ "# of MACsec Capable Live Peers": "2" }))).toBeUndefined();
+    expect(readSessions(whole.replace("No Rx", "Rx").replace("Rx & Tx", "R\u{fffd} & Tx"))).toBe(
+      undefined,
+    );
+    expect(readSessions(`${whole}\nStatus: ACTIVE`)).toBeUndefined();
+  });
+
+  tryTwoPages(page, searching);
+
   it("is on the fallback once the primary key has lost its peer", () => {
     const primary = page({ Status: searching }, 0);
     const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase(), ...fallback });
@@ -64,11 +84,50 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
   });
 }
 
+function tryTwoPages(page: Pages["page"], searching: string): void {
+  it("is not understood if a key of a port has two pages", () => {
+    const name = /^Interface Name[.: ]+(\S+)$/m.exec(page())?.[1] ?? "";
+    const short = name.replace(/^(..)\D*/, "$1");
+    const second = page({ Status: searching, "Interface Name": short }, 0);
+    for (const two of [page(), page({ Status: searching }, 0), second]) {
+      expect(readSessions(two)).toHaveLength(1);
+      expect(readSessions(`${page()}\n\n${two}`)).toBeUndefined();
+    }
+    const other = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() });
+    expect(readSessions(`${page()}\n\n${other}`)).toHaveLength(2);
+  });
+}
+
 export function tryPing(): void {
   it("tells how many probes came back", () => {
     const text = "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
     expect(readPing(text)).toEqual({ sent: 5, answered: 4 });
     expect(readPing("Success rate is 80 percent (6/5)")).toBeUndefined();
+  });
+
+  const address = "198.51.100.2";
+  const whole =
+    `Sending 5, 100-byte ICMP Echos to ${address}, timeout is 1 seconds:\n` +
+    "!!!.!\nSuccess rate is 80 percent (4/5), round-trip min/avg/max = 1/1/1 ms";
+
+  it.each([
+    ["of another count", "Sending 5", "Sending 4"],
+    ["to another address", address, "198.51.100.3"],
+    ["whose marks are more", "!!!.!", "!!!.!!"],
+    ["whose marks are others", "!!!.!", "!!.!."],
+    ["whose percent is another", "80 percent", "100 percent"],
+    ["that sent another count", "(4/5)", "(8/10)"],
+  ])("a ping %s is not understood", (_, from, to) => {
+    expect(readPing(whole, { address, count: 5 })).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(whole.replace(from, to), { address, count: 5 })).toBeUndefined();
+  });
+
+  it("a ping to an address in another form is the one that was asked", () => {
+    const text = whole.replace(address, "2001:DB8:0::2");
+    const asked = { address: "2001:db8::2", count: 5 };
+    expect(readPing(text, asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(text, { ...asked, address: "2001:db8::3" })).toBeUndefined();
+    expect(readPing(whole.replace("5, 100", "9, 100"), { ...asked, address })).toBeUndefined();
   });
 }
 

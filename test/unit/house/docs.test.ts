@@ -5,7 +5,8 @@ import { routes } from "#agent/api/routes.ts";
 import { linksealProgram } from "#agent/bin/launch.ts";
 import { everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
-import { generatedDocs } from "../../docs/generated.ts";
+import { filled, generatedDocs } from "../../docs/generated.ts";
+import { queryParts } from "../../docs/query-reference.ts";
 
 const folder = join(import.meta.dirname, "../../../docs");
 const docs = generatedDocs();
@@ -16,6 +17,14 @@ describe("a generated document", () => {
     const written = readFileSync(join(folder, name), "utf8");
     expect(written === docs[name], `${name}: npm run docs`).toBe(true);
   });
+
+  it.each(Object.entries(queryParts()))(
+    "the table of queries in %s is up to date; if not: npm run docs",
+    (name, parts) => {
+      const written = readFileSync(join(folder, name), "utf8");
+      expect(filled(written, parts) === written, `${name}: npm run docs`).toBe(true);
+    },
+  );
 
   it("docs/protocol.md has every request of the sockets", () => {
     for (const request of Object.keys(routes))

@@ -2,7 +2,7 @@
 // each time.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -140,6 +140,31 @@ describe("the maintainer scripts", () => {
     const text = readFileSync(join(root, ".ci", "package", "postinst"), "utf8");
     const restarts = text.match(/systemctl .*restart .*/g) ?? [];
     expect(restarts).toEqual(["systemctl try-restart linkseal.service || true"]);
+  });
+
+  it.each([
+    ["frrvty and himds", ["frrvty", "himds"]],
+    ["himds alone", ["himds"]],
+    ["neither", []],
+  ])("the agent joins the groups of other packages that are there: %s", (_name, there) => {
+    const [bin, log] = [join(folder, "bin"), join(folder, "joined")];
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(log, "");
+    const stub = (name: string, line: string): void => {
+      writeFileSync(join(bin, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 });
+    };
+    const others = ["systemd-sysusers", "systemd-tmpfiles", "deb-systemd-helper"];
+    for (const name of [...others, "systemctl", "deb-systemd-invoke"]) stub(name, "exit 0");
+    stub("getent", `case " ${there.join(" ")} " in *" $2 "*) exit 0 ;; esac; exit 2`);
+    stub("usermod", `echo "$@" >> ${log}`);
+    const script = join(root, ".ci", "package", "postinst");
+    const env = { PATH: `${bin}:/usr/bin:/bin` };
+    expect(spawnSync("sh", [script, "configure", "0.1.0"], { env }).status).toBe(0);
+    expect(readFileSync(log, "utf8").split("\n").filter(Boolean)).toEqual(
+      there.map((group) => `--append --groups ${group} linkseal`),
+    );
+    const units = readFileSync(join(root, "systemd", "linkseal.service"), "utf8");
+    expect(units).not.toMatch(/^SupplementaryGroups=/m);
   });
 
   it("no script removes a whole file system", () => {

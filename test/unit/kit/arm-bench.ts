@@ -61,26 +61,17 @@ export function simulatedAzure(site: Site, bandwidthInGbps = 100): SimAzure {
 
 /** Returns a dialer to the management API, which throws for replies that are too long. */
 export function armDialer(cloud: SimAzure): Dialer {
-  return {
-    async http(request, signal) {
-      const body = request.body === undefined ? "" : text(fillCommand(request.body));
-      const found = await cloud.anywhere({ ...plain(request), body }, signal);
-      const octets = new TextEncoder().encode(found.body);
-      if (octets.length <= request.replyBytesMax) return { ...found, body: octets };
-      throw new LinksealError("transport.closed", "the reply is longer than allowed", {
-        effect: request.method === "GET" ? "none" : "unknown",
-        where: request.to,
-        next: "linkseal status",
-      });
-    },
-    routeTo: async () => undefined,
-    resolve: async () => [],
-    exec: noPrograms,
-    framed: noFrames,
-    stream: noStreams,
-    channel: noChannels,
-    snmp: noSnmp,
-  };
+  return httpDialer(async (request, signal) => {
+    const body = request.body === undefined ? "" : text(fillCommand(request.body));
+    const found = await cloud.anywhere({ ...plain(request), body }, signal);
+    const octets = new TextEncoder().encode(found.body);
+    if (octets.length <= request.replyBytesMax) return { ...found, body: octets };
+    throw new LinksealError("transport.closed", "the reply is longer than allowed", {
+      effect: request.method === "GET" ? "none" : "unknown",
+      where: request.to,
+      next: "linkseal status",
+    });
+  });
 }
 
 function plain({ to, method, path, headers = {} }: HttpRequest) {
@@ -109,7 +100,12 @@ export function farEnds(clock: Clock, cloud: SimAzure, dial: Dialer): ExpressRou
   });
 }
 
-function clientOf(clock: Clock, dial: Dialer, token: (scope: string) => string): ExpressRoute {
+/** Returns the far ends behind a dialer, with tokens from `token`. */
+export function clientOf(
+  clock: Clock,
+  dial: Dialer,
+  token: (scope: string) => string,
+): ExpressRoute {
   return new ExpressRoute({
     ...{
       clock,
@@ -122,19 +118,10 @@ function clientOf(clock: Clock, dial: Dialer, token: (scope: string) => string):
   });
 }
 
-/** Returns one link of a fixed document, and the bodies that were written to it. */
-export function documented(
-  document: string,
-  link: "link1" | "link2" = "link1",
-): { readonly peer: PeerPort; readonly written: string[]; readonly paths: string[] } {
-  const written: string[] = [];
-  const paths: string[] = [];
-  const dial: Dialer = {
-    async http({ method, path, body = [] }) {
-      paths.push(`${method} ${path}`);
-      if (method === "PUT") written.push(text(fillCommand(body)));
-      return { status: 200, headers: {}, body: new TextEncoder().encode(document) };
-    },
+/** Returns a dialer that answers requests and reaches nothing else. */
+export function httpDialer(http: Dialer["http"]): Dialer {
+  return {
+    http,
     routeTo: async () => undefined,
     resolve: async () => [],
     exec: noPrograms,
@@ -143,6 +130,20 @@ export function documented(
     channel: noChannels,
     snmp: noSnmp,
   };
+}
+
+/** Returns one link of a fixed document, and the bodies that were written to it. */
+export function documented(
+  document: string,
+  link: "link1" | "link2" = "link1",
+): { readonly peer: PeerPort; readonly written: string[]; readonly paths: string[] } {
+  const written: string[] = [];
+  const paths: string[] = [];
+  const dial = httpDialer(async ({ method, path, body = [] }) => {
+    paths.push(`${method} ${path}`);
+    if (method === "PUT") written.push(text(fillCommand(body)));
+    return { status: 200, headers: {}, body: new TextEncoder().encode(document) };
+  });
   const far = clientOf(new SimClock(wallStart), dial, () => "token");
   const resource = "/subscriptions/s/providers/Microsoft.Network/expressRoutePorts/erd";
   return {

@@ -4,6 +4,7 @@
 import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
+import type { RightsReport } from "#agent/model/rights-report.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { FactCollectorParts } from "#agent/runtime/campaigns/fact-collector.ts";
 import { RotationRunner } from "#agent/runtime/campaigns/rotation-runner.ts";
@@ -118,7 +119,7 @@ type Call =
   | "apply"
   | "recall"
   | "rollback"
-  | "routeTo"
+  | "routesTo"
   | "write"
   | "probe"
   | "put";
@@ -139,6 +140,10 @@ export class RotationRunnerBench {
   readonly notes: string[] = [];
   readonly facts: Facts[] = [];
   readonly desired: Desired;
+  /** The rights as Azure reports them; undefined = nothing was asked. */
+  rights: RightsReport | undefined;
+  /** What the runner asks of the reader of rights. */
+  readonly rightsCalls: string[] = [];
   readonly deviceCache: DeviceCache;
   readonly parts: FactCollectorParts;
   memory: Memory = emptyMemory;
@@ -187,7 +192,7 @@ export class RotationRunnerBench {
     };
     const drivers = { sim: driver };
     this.deviceCache = new DeviceCache(
-      { world, drivers, desired: this.desired, peerPort },
+      { world, drivers, desired: this.desired, peerPort, rights: () => this.rights },
       undefined,
     );
     this.parts = this.#partsOf(world);
@@ -215,6 +220,10 @@ export class RotationRunnerBench {
       startedAt: instantAfter(clock.now(), -3_600_000),
       managementAddresses: ["192.0.2.9"],
       alarm: () => this.alarm,
+      rights: {
+        refresh: async (_of, everyMs) => void this.rightsCalls.push(`refresh ${everyMs}`),
+        forget: () => void this.rightsCalls.push("forget"),
+      },
     };
   }
 
@@ -302,9 +311,9 @@ export class RotationRunnerBench {
           : { kind: "pending", transaction: this.#transaction(token) };
       },
       ...(offered.probe === undefined ? {} : { probe: this.#probe }),
-      routeTo: async () => {
-        await this.#call("routeTo");
-        return this.ownRoute;
+      routesTo: async () => {
+        await this.#call("routesTo");
+        return this.ownRoute === undefined ? undefined : [this.ownRoute];
       },
       async [Symbol.asyncDispose]() {},
     };

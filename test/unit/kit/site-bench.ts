@@ -263,7 +263,7 @@ function scriptedDevice(id: string, clock: SimClock, log: string[]): Device {
     recall: async (asked) =>
       asked === token ? { kind: "pending", transaction } : { kind: "absent" },
     probe: async (_port, count) => ({ sent: count, answered: count - 1 }),
-    routeTo: async (address) => (address === "192.0.2.1" ? "et-0/0/0" : undefined),
+    routesTo: async (address) => (address === "192.0.2.1" ? ["et-0/0/0"] : undefined),
     async [Symbol.asyncDispose]() {},
   };
 }

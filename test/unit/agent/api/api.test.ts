@@ -247,7 +247,7 @@ describe("a campaign as scripts read it", () => {
       { at: 0 as WallTime, link: "primary", state: "queued", reason: { code: "begin.asked" } },
     ] as const;
     const campaign = campaignOf("held", { heldFrom: "proving" });
-    expect(campaignShape(campaign, trail, undefined)).toMatchObject({
+    expect(campaignShape(campaign, { trail, rest: undefined, farEnd: null })).toMatchObject({
       schema: "linkseal.campaign/1",
       group,
       kind: "enrol",

@@ -28,7 +28,7 @@ export const vaultRows: readonly AnswerRow[] = [
   denied(
     "forbiddenByRbac",
     "this identity has no role that reads secrets here (403 Forbidden ForbiddenByRbac)",
-    "give it the role Key Vault Secrets User on this vault",
+    "give it the role Key Vault Secrets User on this vault: linkseal azure setup",
   ),
   denied(
     "forbiddenByPolicy",

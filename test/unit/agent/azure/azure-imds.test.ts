@@ -17,14 +17,19 @@ const bench = (more = {}) => {
 };
 
 const no = "this host has no such managed identity";
-const himds = "systemctl status himdsd (Arc), or azure.identity";
+const machine = "check that this host is a virtual machine of Azure, or correct azure.identity";
 const rows: readonly (readonly [WireFault, string, string, string])[] = [
   ["notFound", "vault.denied", `${no} (404 SecretNotFound)`, "azure.identity"],
-  ["forbiddenByRbac", "vault.denied", "the identity endpoint of this host refuses us", "himds"],
+  [
+    "forbiddenByRbac",
+    "vault.denied",
+    "the identity endpoint of this host refuses us",
+    "169.254.169.254",
+  ],
   ["serverError", "vault.unreachable", "the identity endpoint of this host fails (500", "check"],
   ["throttledSeconds", "vault.unreachable", "is left alone for 2 s", "check"],
-  ["hang", "vault.unreachable", "the identity endpoint of this host: no answer within", himds],
-  ["reset", "vault.unreachable", "the identity endpoint of this host: the connection", himds],
+  ["hang", "vault.unreachable", "the identity endpoint of this host: no answer within", machine],
+  ["reset", "vault.unreachable", "the identity endpoint of this host: the connection", machine],
   ["garbage", "vault.unreachable", "the answer cannot be understood", "check"],
   ["emptyObject", "vault.unreachable", "the answer cannot be understood", "check"],
   ["redirect", "vault.unreachable", "sends elsewhere (307), not followed", "check"],

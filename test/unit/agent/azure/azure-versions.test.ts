@@ -1,7 +1,7 @@
 // The api-versions that the simulated cloud takes, and those that linkseal speaks.
 
 import { describe, expect, it } from "vitest";
-import { readEstate } from "#agent/evidence/scorecard/estate.ts";
+import { readEstate } from "#agent/evidence/scorecard/estate-reader.ts";
 import type { ReadDocument } from "#agent/model/azure-document.ts";
 import { cloud, management } from "../../kit/azure-kit.ts";
 import { never } from "../../kit/site-bench.ts";

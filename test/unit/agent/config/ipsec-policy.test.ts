@@ -202,7 +202,37 @@ describe("the policy of a tunnel in a config", () => {
       mtu: 1_350,
       ifId: 7,
     });
-    expect(complaintsOf("policy: cnsa")).toEqual([]);
+    expect(complaintsOf("policy: cnsa1")).toEqual([]);
+  });
+
+  it("the old name of cnsa1 is read with a warning that says which CNSA it is", () => {
+    const [before, after] = [parsed("policy: cnsa"), parsed("policy: cnsa1")];
+    if (before.kind !== "ok" || after.kind !== "ok") throw new Error("refused");
+    expect(before.desired.tunnels).toEqual(after.desired.tunnels);
+    expect(before.warnings.map(formatComplaint)).toEqual([
+      expect.stringMatching(
+        /tunnels\[0\]\.policy: is cnsa, it means CNSA 1\.0, and CNSA 2\.0 .*, policy: cnsa1$/,
+      ),
+    ]);
+    expect(after.warnings).toEqual([]);
+  });
+
+  // A gateway that was set so could not be described.
+  it("PFSMM is the group of IKE, and as weak as that one is", () => {
+    const policy = own.replace(/pfsGroup: \w+/, "pfsGroup: PFSMM");
+    const result = parsed(`policy: ${policy}`);
+    expect(result.kind === "ok" && result.desired.tunnels[0]?.transforms.dhGroup).toBe("modp-2048");
+    const weak = policy.replace(/dhGroup: \w+/, "dhGroup: DHGroup2");
+    expect(complaintsOf(`policy: ${weak}`)[0]).toContain("is weak, it has dhGroup DHGroup2");
+    const none = policy.replace(/dhGroup: \w+/, "dhGroup: None");
+    expect(complaintsOf(`policy: ${none}`)[0]).toContain("dhGroup: is None");
+  });
+
+  it("GCM as the integrity of IKE is refused, because it does not name the PRF", () => {
+    const policy = own.replace(/ikeIntegrity: \w+/, "ikeIntegrity: GCMAES256");
+    expect(complaintsOf(`policy: ${policy}`)[0]).toMatch(
+      /GCM is not a PRF .*, ikeIntegrity: SHA384$/,
+    );
   });
 
   it("a tunnel's policy is refused with the rule that it breaks", () => {
@@ -212,7 +242,7 @@ describe("the policy of a tunnel in a config", () => {
       `policy: ${own.replace("ion: AES256, ipsecI", "ion: GCMAES256, ipsecI")}`,
     );
     expect(gcm).toContain("policy.ipsecIntegrity: is SHA256 beside GCMAES256, with GCM Azure");
-    expect(complaintsOf("policy: strange")[0]).toContain("one of strong, cnsa, azureDefault");
+    expect(complaintsOf("policy: strange")[0]).toContain("one of strong, cnsa1, azureDefault");
     expect(complaintsOf("policy: { strange: 1 }")[0]).toContain("policy");
   });
 
@@ -252,6 +282,25 @@ describe("the policy of a tunnel in a config", () => {
     ]);
     expect(complaints(siteOf(own).text)).toEqual([expect.stringContaining("bgp: is set")]);
   });
+
+  // With an AS that Azure reserves, BGP never came up, and nothing said why.
+  it.each([
+    ...[8074, 8075, 12_076, 65_517, 65_520].map((asn) => [asn, "Azure"] as const),
+    ...[23_456, 64_496, 64_511, 65_535, 65_551, 4_294_967_295].map((asn) => [asn, "IANA"] as const),
+  ])("has no gateway with the AS %i, which %s reserves", (asn, owner) => {
+    const own = `    bgp: { local: 169.254.21.2, peer: 169.254.21.1, asn: ${asn} }\n`;
+    expect(complaints(siteOf(own).text)).toContainEqual(
+      expect.stringContaining(`bgp.asn: is ${asn}, ${owner} reserves it`),
+    );
+  });
+
+  it.each([1, 8073, 8076, 64_495, 64_512, 65_514, 65_515, 65_516, 65_521, 65_534, 65_552])(
+    "may have a gateway with the AS %i",
+    (asn) => {
+      const own = `    bgp: { local: 169.254.21.2, peer: 169.254.21.1, asn: ${asn} }\n`;
+      expect(complaints(siteOf(own).text)).toEqual([expect.stringContaining("bgp: is set")]);
+    },
+  );
 
   it("shares no interface's number with another one, and on Linux gives it its name", () => {
     const { tunnels } = siteOf("");

@@ -87,6 +87,11 @@ const rows: readonly Row[] = [
     next: /^usermod -aG frrvty linkseal/,
   },
   {
+    ...{ what: "Azure Arc came later", code: "host-user", severity: "warning" },
+    facts: { ...sound, groups: { ...sound.groups, himds: ["himds"] } },
+    next: /^usermod -aG himds linkseal/,
+  },
+  {
     ...{ what: "state was put back as root", code: "host-folder", severity: "error" },
     facts: { ...sound, folders: [{ path: "/var/lib/linkseal", owner: "root", mode: 0o700 }] },
     next: /^chown -R linkseal:linkseal /,

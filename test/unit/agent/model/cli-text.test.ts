@@ -4,7 +4,7 @@ import { statusFindings } from "#agent/cli/doctor.ts";
 import { errorText } from "#agent/cli/failure.ts";
 import type { Paint } from "#agent/cli/paint.ts";
 import { planText } from "#agent/cli/plan-text.ts";
-import { campaignText, rehearsalText } from "#agent/cli/rotation-text.ts";
+import { rehearsalText } from "#agent/cli/rotation-text.ts";
 import {
   azureLines,
   bgpText,
@@ -18,7 +18,6 @@ import type { Plan } from "#agent/compare/plan.ts";
 import { shortCkn } from "#agent/model/ckn-text.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/model/text.ts";
-import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
 
@@ -231,7 +230,7 @@ describe("a status", () => {
         ...{ state, link: null, since: at, by: "policy", heldFrom: null },
         because: "of a reason",
         reason: { code: "recorded", text: "of a reason" },
-        ...{ links: [], steps: [], restMs: null },
+        ...{ links: [], farEnd: null, steps: [], restMs: null },
       } as const;
       expect(campaignLines(campaign, at)).toEqual(
         [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(
@@ -282,68 +281,6 @@ describe("what Azure Monitor reports about a link", () => {
     expect(statusText({ ...status, tunnels }, plain)).toContain(
       "hub-1  protected  BGP 169.254.21.1 up  sends 12.5 % (4000 packets)\n",
     );
-  });
-});
-
-describe("a campaign in full", () => {
-  const campaign: CampaignShape = {
-    schema: "linkseal.campaign/1",
-    group: "erd-demo",
-    kind: "rotate",
-    goal: "forward",
-    urgency: "planned",
-    link: "primary",
-    state: "awaitingPeer",
-    since: at,
-    because: "a person must point the far end at the new key",
-    reason: { code: "gated.askPerson" },
-    by: "ops",
-    heldFrom: null,
-    links: [
-      { name: "primary", outcome: null, ckn: "c0ffee", cakSecretId: "CAK/1", cknSecretId: "CKN/1" },
-    ],
-    steps: [{ at, link: "primary", ...toGated }],
-    restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
-  };
-
-  it("a campaign shows what it waits for, the time left, its commands and its steps", () => {
-    expect(campaignText(campaign, at).split("\n")).toEqual([
-      "rotate erd-demo/primary: awaitingPeer for 0.0 s: a person must point the far end at the " +
-        "new key",
-      "  by ops",
-      "  far end: CAK CAK/1",
-      "           CKN CKN/1",
-      "  next: linkseal rotation proceed erd-demo",
-      "  what is left takes about 90 s (60 s to 5 min, not measured yet)",
-      "  allowed now: linkseal rotation revert erd-demo",
-      "  allowed now: linkseal rotation abandon erd-demo",
-      `  ${at}  primary  waiting for checks  no other campaign runs in this group`,
-    ]);
-  });
-
-  it.each([
-    ["queued", "rotate", ["abandon"]],
-    ["held", "rotate", ["revert", "abandon"]],
-    ["held", "enrol", ["abandon"]],
-    ["proving", "rotate", []],
-    ["done", "rotate", []],
-  ] as const)("a campaign in %s of kind %s lists the commands %j", (state, kind, verbs) => {
-    const text = campaignText({ ...campaign, state, kind, restMs: null }, at);
-    const reported = [...text.matchAll(/allowed now: linkseal rotation (\w+) erd-demo/g)];
-    expect(reported.map(([, verb]) => verb)).toEqual(verbs);
-  });
-
-  it("an abandoned campaign lists revert, and one that goes back says so", () => {
-    const [link] = campaign.links;
-    if (link === undefined) throw new Error("it has a link");
-    const left = {
-      ...campaign,
-      state: "done",
-      links: [{ ...link, outcome: "abandoned" }],
-    } as const;
-    expect(campaignText(left, at)).toContain("allowed now: linkseal rotation revert erd-demo");
-    const back = { ...campaign, goal: "revert", urgency: "emergency" } as const;
-    expect(campaignText(back, at)).toContain("  by ops, emergency, going back to the old key");
   });
 });
 

@@ -70,6 +70,10 @@ const causes: Readonly<{
     { code: "port.drifted", leaf: "suite", observed: "gcm-aes-128", wanted: "gcm-aes-256" },
     "suite of the port is gcm-aes-128 where gcm-aes-256 was accepted: correct that first",
   ],
+  "port.aggregated": [
+    { code: "port.aggregated", aggregate: "ae7", members: 2 },
+    "ae7 has 2 members, and linkseal drains a link that has none beside it",
+  ],
   "farEnd.is": [{ code: "farEnd.is", far: "updating" }, "the far end is updating"],
   "farEnd.apart": [
     { code: "farEnd.apart", far: "old" },
@@ -102,6 +106,10 @@ const causes: Readonly<{
   "gate.leftoverKey": [
     { code: "gate.leftoverKey", sibling: "b", keys: 3 },
     "gate.leftoverKey: b holds 3 keys: all but its own have to go first",
+  ],
+  "gate.rightsMissing": [
+    { code: "gate.rightsMissing", action: "A/write", scope: "/subscriptions/s", others: 0 },
+    "gate.rightsMissing: the agent's identity does not have A/write at /subscriptions/s",
   ],
   "window.frozen": [
     { code: "window.frozen", until: at, freeze: "2026-11-23/2026-11-23" },
@@ -269,6 +277,14 @@ describe("the sentence of a cause", () => {
     [
       { code: "refused.apart", far: "old", keys: "new", mayRevert: false },
       "holds the new key: res",
+    ],
+    [
+      { code: "gate.rightsMissing", action: "A/write", scope: "/s", others: 1 },
+      "does not have A/write at /s, nor 1 other right",
+    ],
+    [
+      { code: "gate.rightsMissing", action: "A/write", scope: "/s", others: 3 },
+      "at /s, nor 3 other rights",
     ],
     [
       { code: "gate.siblingUnhealthy", sibling: "b", cause: causes["sibling.lateChange"][0] },

@@ -37,15 +37,15 @@ describe("a warning", () => {
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
-       waiting-for-person rotation-held rotation-overdue drained-by-hand journal-lossy
-       state-unwritable`,
+       far-end-lost-update waiting-for-person rotation-held rotation-overdue drained-by-hand
+       journal-lossy state-unwritable`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
     [30_000, "fallback-not-ready drift"],
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
-       commit-pending vault-unreachable far-end-unreadable campaign-waiting`,
+       commit-pending vault-unreachable far-end-unreadable rights-unknown campaign-waiting`,
     ],
   ])("exactly these warnings are reported after %i ms", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));

@@ -429,6 +429,24 @@ describe("a mismatch", () => {
     expect(await severities(400_000)).toEqual(["clock-skew error", "clock-skew error"]);
   });
 
+  it("ports that the SNMP agent of a router does not list are reported by name", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const cache = pair.agent.supervisor?.deviceCache;
+    if (cache === undefined) throw new Error("no config is accepted");
+    const state = cache.state.bind(cache);
+    const ports = Array.from({ length: 10 }, (_, index) => `et-0/0/${index}`);
+    cache.state = (name) => {
+      const found = state(name);
+      return found === undefined || name !== "edge-a" ? found : { ...found, snmpUnmatched: ports };
+    };
+    const reported = await findings(pair);
+    expect(reported.map(({ code, about, severity }) => [code, about, severity])).toEqual([
+      ["snmp-unmatched", "edge-a", "warning"],
+    ]);
+    expect(reported[0]?.here).toMatch(/the name of et-0\/0\/0, .*, et-0\/0\/7 and 2 more$/);
+    expect(explain("snmp-unmatched").kind).toBe("known");
+  });
+
   it("waits too short for a router without probes are reported for each link", async () => {
     const probeless = { overlap: "keychain", capabilities: { probe: undefined } as never } as const;
     const reported = async (pair: Pair) =>

@@ -127,19 +127,37 @@ describe("what a person says", () => {
   );
 });
 
+interface Reply {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
 interface World {
   readonly status?: number;
-  readonly identity?: "there" | "absent";
+  /** What the identity endpoint of this host answers; absent = nothing answers. */
+  readonly identity?: Reply | "absent";
   readonly route?: string;
 }
 
-function dialer({ status = 401, identity = "there", route = "eth0" }: World): Dialer {
+const key = "/var/opt/azcmagent/tokens/0a1b.key";
+const challenge: Reply = { status: 401, headers: { "www-authenticate": `Basic realm=${key}` } };
+
+function dialer(
+  { status = 401, identity = challenge, route = "eth0" }: World,
+  asked: unknown[] = [],
+): Dialer {
   return {
-    http: ({ to }: { readonly to: string }) => {
-      if (to.startsWith("https:")) return Promise.resolve({ status, headers: {}, body: empty });
-      return identity === "there"
-        ? Promise.resolve({ status: 400, headers: {}, body: empty })
-        : Promise.reject(unreachable);
+    http: (request: { readonly to: string }) => {
+      if (request.to.startsWith("https:")) {
+        return Promise.resolve({ status, headers: {}, body: empty });
+      }
+      asked.push(request);
+      if (identity === "absent") return Promise.reject(unreachable);
+      const body = new TextEncoder().encode(
+        typeof identity.body === "string" ? identity.body : JSON.stringify(identity.body ?? ""),
+      );
+      return Promise.resolve({ status: identity.status, headers: identity.headers ?? {}, body });
     },
     resolve: () => Promise.resolve(["203.0.113.5"]),
     routeTo: () => Promise.resolve(route),
@@ -164,6 +182,46 @@ describe("what is checked before", () => {
       ...["vault good", "identity good", "own path good", "own path good"],
     ]);
   });
+
+  // Before, any answer of 169.254.169.254 counted as an identity that "gives tokens".
+  const denied = { status: 403, body: { error: "Forbidden" } };
+  const token = { status: 200, body: { access_token: "eyJ0", token_type: "Bearer" } };
+  const none = {
+    status: 400,
+    body: { error: "invalid_request", error_description: "Identity not found" },
+  };
+  const odd = { status: 400, body: { error: "invalid_resource", error_description: "no" } };
+  const html = { status: 200, body: "<html>it works</html>" };
+  const foreign = { status: 401, headers: { "www-authenticate": "Basic realm=/etc/shadow" } };
+  const verdicts: readonly (readonly [string, string, Reply, string, string])[] = [
+    ["a token", "managedIdentity", token, "good", "gives tokens"],
+    ["a machine without an identity", "managedIdentity", none, "wrong", "no managed identity"],
+    ["another refusal of the endpoint", "managedIdentity", odd, "unknown", "an endpoint answers"],
+    ["a refusal of a stranger", "managedIdentity", denied, "wrong", "no identity endpoint"],
+    ["a page of a stranger", "managedIdentity", html, "wrong", "no identity endpoint"],
+    ["the challenge of Azure Arc", "managedIdentity", challenge, "wrong", "no identity endpoint"],
+    ["its challenge", "arc", challenge, "good", "the Arc agent"],
+    ["a challenge that names another file", "arc", foreign, "wrong", "no identity endpoint"],
+    ["a token without a challenge", "arc", token, "wrong", "no identity endpoint"],
+    ["a page of a stranger", "arc", html, "wrong", "no identity endpoint"],
+  ];
+  it.each(verdicts)(
+    "init calls %s at the endpoint of %s what it is",
+    async (_what, identity, reply, verdict, text) => {
+      const asked: { readonly headers?: unknown; readonly path?: string }[] = [];
+      const checks = await checksOf(await answersOf({ ...whole, identity }, alone), {
+        dial: dialer({ identity: reply }, asked),
+        deadline: () => new AbortController().signal,
+      });
+      const found = checks.find(({ what }) => what === "identity");
+      expect([found?.found, found?.text]).toEqual([verdict, expect.stringContaining(text)]);
+      expect(found?.next === null).toBe(verdict === "good");
+      // It asks as the agent does, and never shows what it got.
+      expect(asked.map(({ headers }) => headers)).toEqual([{ metadata: "true" }]);
+      expect(asked[0]?.path).toContain("resource=https%3A%2F%2Fvault.azure.net");
+      expect(JSON.stringify(checks)).not.toContain("eyJ0");
+    },
+  );
 
   it("init reports a missing identity, a wrong vault, and an endangered path", async () => {
     expect(await found({ identity: "absent" })).toContain("identity wrong");

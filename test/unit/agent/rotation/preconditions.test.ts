@@ -1,16 +1,19 @@
 // The preconditions of a campaign: what holds back a disruptive effect.
 
 import { describe, expect, it } from "vitest";
+import type { DesiredLink } from "#agent/model/desired.ts";
 import { isoTime } from "#agent/model/iso-time.ts";
 import type { Cause, WindowCause } from "#agent/model/reason.ts";
 import { type PreconditionInput, unmetPrecondition } from "#agent/rotation/preconditions.ts";
 import type { Sibling } from "#agent/rotation/sibling.ts";
-import { known, type MacsecPort, unknown } from "#hal/model.ts";
+import { type Aggregate, type BgpSession, known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keyOne, keyTwo } from "../../kit/campaign-kit.ts";
+import { followRight, writeRight } from "../../kit/rights-kit.ts";
 import {
   at,
   clearPort,
+  link,
   routing,
   securedPort,
   settings,
@@ -49,6 +52,10 @@ describe("the preconditions", () => {
     hostWall: wall,
     windows: undefined,
   };
+  const rights = { missing: [writeRight, followRight], unknown: [] };
+  const lacking = { ...open.snapshot, rights };
+  const rightsMissing = { code: "gate.rightsMissing", ...writeRight, others: 1 } as const;
+  const unreadScope = { scope: followRight.scope, why: "no", next: "give" };
   const busy = { rxPps: 1, txPps: 1, rxBps: 5e10, txBps: 5e10, lineBps: 1e11 };
   const bgpDown = snapshotOf(
     stateOf(clearPort(), { routing: known({ ...routing, sessions: [] }, now) }),
@@ -81,6 +88,76 @@ describe("the preconditions", () => {
   };
   const tooShort: WindowCause = { code: "window.short", minutes: 60 };
 
+  interface Found {
+    readonly vrf?: string;
+    readonly aggregate?: Aggregate;
+    readonly sessions?: readonly BgpSession[];
+  }
+  const inAzure = { ...link, vrf: "azure" };
+  /** A link whose session and port are there. */
+  const placedIn = ({ vrf, aggregate, sessions }: Found) => {
+    const [session] = routing.sessions;
+    if (session === undefined) throw new RangeError("no session");
+    const all = sessions ?? [vrf === undefined ? session : { ...session, vrf }];
+    const port = clearPort(aggregate === undefined ? {} : { aggregate: known(aggregate, now) });
+    return snapshotOf(stateOf(port, { routing: known({ ...routing, sessions: all }, now) }));
+  };
+  const lag = (...others: readonly string[]): Aggregate => {
+    return { name: "ae7", members: [link.port, ...others] };
+  };
+  const drifted = (leaf: string, observed: string, wanted: string): Cause => {
+    return { code: "port.drifted", leaf, observed, wanted };
+  };
+  const placed: readonly {
+    readonly what: string;
+    readonly wanted: Partial<DesiredLink>;
+    readonly found: Found;
+    readonly unmet: Cause | undefined;
+  }[] = [
+    { what: "any VRF if none is wanted", wanted: {}, found: { vrf: "corp" }, unmet: undefined },
+    { what: "the wanted VRF", wanted: inAzure, found: { vrf: "azure" }, unmet: undefined },
+    {
+      what: "another VRF",
+      ...{ wanted: inAzure, found: { vrf: "corp" }, unmet: drifted("vrf", "corp", "azure") },
+    },
+    {
+      what: "no VRF where one is wanted",
+      ...{ wanted: inAzure, found: {}, unmet: drifted("vrf", "default", "azure") },
+    },
+    {
+      what: "a VRF where the default one is wanted",
+      ...{ wanted: { vrf: "default" }, found: { vrf: "azure" } },
+      unmet: drifted("vrf", "azure", "default"),
+    },
+    {
+      what: "no session in the wanted VRF or another",
+      ...{ wanted: inAzure, found: { sessions: [] }, unmet: { code: "bgp.down" } },
+    },
+    {
+      what: "an aggregate with one member",
+      ...{ wanted: {}, found: { aggregate: lag() }, unmet: undefined },
+    },
+    {
+      what: "the wanted aggregate",
+      ...{ wanted: { aggregate: "ae7" }, found: { aggregate: lag() }, unmet: undefined },
+    },
+    {
+      what: "another aggregate",
+      ...{ wanted: { aggregate: "ae1" }, found: { aggregate: lag() } },
+      unmet: drifted("aggregate", "ae7", "ae1"),
+    },
+    {
+      what: "no aggregate where one is wanted",
+      ...{ wanted: { aggregate: "ae1" }, found: {}, unmet: drifted("aggregate", "none", "ae1") },
+    },
+    {
+      // Its addresses and BGP belong to both members.
+      what: "an aggregate with two members",
+      ...{ wanted: { aggregate: "ae7" }, found: { aggregate: lag("et-0/0/9"), sessions: [] } },
+      unmet: { code: "port.aggregated", aggregate: "ae7", members: 2 },
+    },
+  ];
+
   it("every precondition is met on a calm day", () => {
     expect(unmetPrecondition(open)).toBeUndefined();
   });
@@ -101,6 +178,15 @@ describe("the preconditions", () => {
       { code: "gate.stale", cause: { code: "router.unread" } },
     ],
     ["BGP down before the drain", { snapshot: bgpDown }, { code: "bgp.down" }],
+    ...placed.map(({ what, wanted, found, unmet }) => {
+      const snapshot = { ...placedIn(found), link: { ...link, ...wanted } };
+      return [what, { snapshot }, unmet] as const;
+    }),
+    [
+      "another VRF once begun",
+      { snapshot: { ...placedIn({ vrf: "corp" }), link: inAzure }, phase: "begun" },
+      undefined,
+    ],
     ["settings as accepted", { snapshot: keyed, accepted: settings }, undefined],
     [
       "an SCI that was not accepted",
@@ -122,6 +208,20 @@ describe("the preconditions", () => {
       "a commit pending",
       { snapshot: snapshotOf(stateOf(clearPort(), {}, { commitPending: true })) },
       { code: "router.commitPending" },
+    ],
+    ["a right that is missing", { snapshot: lacking }, rightsMissing],
+    [
+      "a missing right to read, and so no far end",
+      { snapshot: lacking, far: "unknown" },
+      rightsMissing,
+    ],
+    ["a missing right once begun", { snapshot: lacking, phase: "begun" }, undefined],
+    ["a missing right on the way back", { snapshot: lacking, phase: "goingBack" }, undefined],
+    ["a missing right, old key wanted", { snapshot: lacking, phase: "bringingBack" }, undefined],
+    [
+      "rights that are not known",
+      { snapshot: { ...open.snapshot, rights: { missing: [], unknown: [unreadScope] } } },
+      undefined,
     ],
     ["a far end that updates", { far: "updating" }, { code: "farEnd.unsettled" }],
     ["a far end that failed", { far: "failed" }, { code: "farEnd.failed" }],

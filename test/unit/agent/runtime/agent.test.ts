@@ -295,7 +295,7 @@ describe("two observations of one device", () => {
       },
       prepare: () => Promise.reject(new Error("nothing is changed here")),
       recall: async () => ({ kind: "absent" }),
-      routeTo: async () => undefined,
+      routesTo: async () => undefined,
       async [Symbol.asyncDispose]() {},
     };
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };

@@ -5,12 +5,14 @@ import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
 import type { ProofLog } from "#agent/model/health.ts";
 import type { Failure } from "#agent/model/link-snapshot.ts";
+import type { RightsReport } from "#agent/model/rights-report.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { HealthEvaluator } from "#agent/runtime/health/health-evaluator.ts";
 import type { Observed } from "#agent/runtime/health/observed.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import type { UsedUntil } from "#agent/runtime/polling/key-poller.ts";
+import type { RightsOf } from "#agent/runtime/polling/rights-reader.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import type { PeerState } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
@@ -90,6 +92,8 @@ export interface Scene {
   readonly sessions?: (poll: number) => Routing["sessions"];
   /** The routing is read in a way that is too weak to be relied on. */
   readonly weakRouting?: true;
+  /** The rights of the agent's identity, of each change; absent = none is asked for. */
+  readonly rights?: (of: RightsOf) => RightsReport | undefined;
   /** The state of every far end; absent = the key of the sample. */
   readonly peer?: PeerState;
   /** The poll from which every observation fails. */
@@ -174,6 +178,7 @@ export class HealthEvaluatorBench {
       waiting: () => waiting,
       ends: this.#scene.ends ?? [],
       troubles: () => troubles,
+      rights: { report: (of: RightsOf) => this.#scene.rights?.(of) },
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
       deviceCache: {

@@ -83,7 +83,7 @@ class HintBench {
       },
       prepare: () => Promise.reject(new Error("nothing is changed here")),
       recall: async () => ({ kind: "absent" }),
-      routeTo: async () => undefined,
+      routesTo: async () => undefined,
       [Symbol.asyncDispose]: async () => {
         this.ended.push(name);
       },

@@ -217,7 +217,7 @@ export class Scene {
         this.before === undefined
           ? { kind: "absent" }
           : { kind: "pending", transaction: this.#transaction(token) },
-      routeTo: async () => undefined,
+      routesTo: async () => undefined,
       async [Symbol.asyncDispose]() {},
     };
   }

@@ -98,6 +98,54 @@ describe("a far end that cannot be read", () => {
   );
 });
 
+describe("the rights of the identity", () => {
+  const path = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Authorization/permissions";
+  const give = "Microsoft.Authorization/permissions/read, as linkseal azure setup prints it";
+
+  it.each<[HttpReply, string]>([
+    [
+      answer(403, "AuthorizationFailed"),
+      `peer.denied, effect none: ${api} this identity may not read which rights it has here ` +
+        `(403 AuthorizationFailed) -> give it ${give}`,
+    ],
+    [
+      answer(404, "ResourceNotFound"),
+      `peer.rejected, effect none: ${api} it knows no such scope (404 ResourceNotFound) -> ` +
+        "compare the resource ids of the config and of the port's identity with Azure",
+    ],
+    [
+      answer(400, "NoRegisteredProviderFound"),
+      `peer.rejected, effect none: ${api} it does not show which rights this identity has ` +
+        "(400 NoRegisteredProviderFound) -> linkseal doctor",
+    ],
+    [
+      answer(401, "ExpiredAuthenticationToken"),
+      `peer.denied, effect none: ${api} the token of this identity has expired ` +
+        "(401 ExpiredAuthenticationToken) -> compare this host's clock with true time: a new " +
+        "token is asked for when this one is old",
+    ],
+  ])("rights that cannot be read have an error of their own: %#", async (reply, says) => {
+    const bench = armBench();
+    bench.alter = () => reply;
+    const asked = bench.run(bench.far.document(path, { "api-version": "2022-04-01" }, never));
+    const error = await refused(asked);
+    expect(errorText(error)).toBe(says);
+    expect(error.where).toBe("rg");
+  });
+
+  it("the simulated cloud reports the rights by which it allows requests", async () => {
+    const bench = armBench();
+    const { roles } = bench.cloud.arm;
+    roles.withhold("Microsoft.Network/expressRoutePorts/write", bench.resource);
+    const scope = `${bench.resource}/providers/Microsoft.Authorization/permissions`;
+    const query = { "api-version": "2022-04-01" };
+    const listed = await bench.run(bench.far.document(scope, query, never));
+    expect(JSON.stringify(listed)).toContain('"notActions":["Microsoft.Network/expressRoutePorts/');
+    const refusal = await refused(bench.put("link1", bench.newWant("link1")));
+    expect([refusal.code, refusal.effect]).toEqual(["peer.denied", "none"]);
+  });
+});
+
 describe("a far end that refuses a write", () => {
   it.each<[string, HttpReply, string]>([
     [

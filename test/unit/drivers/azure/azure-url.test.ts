@@ -304,6 +304,40 @@ describe("a vault's challenge", () => {
     expect(checkChallenge(header, endpoints)).toBeUndefined();
   });
 
+  // MSAL's instance metadata: the names of each cloud's authority.
+  const authorities = {
+    public: [
+      "login.microsoftonline.com",
+      "login.windows.net",
+      "login.microsoft.com",
+      "sts.windows.net",
+    ],
+    usgovernment: ["login.microsoftonline.us", "login.usgovcloudapi.net"],
+    china: ["login.chinacloudapi.cn", "login.partner.microsoftonline.cn"],
+  } as const;
+  const suffixes = {
+    public: "vault.azure.net",
+    usgovernment: "vault.usgovcloudapi.net",
+    china: "vault.azure.cn",
+  } as const;
+  const clouds = ["public", "usgovernment", "china"] as const;
+  const challenges = clouds.flatMap((cloud) =>
+    clouds.flatMap((named) => authorities[named].map((name) => [cloud, named, name] as const)),
+  );
+
+  // A vault of China that names its authority by its second name was never read.
+  it.each(challenges)(
+    "a vault of the cloud %s is answered for the authority of %s by the name %s, if it is the same",
+    (cloud, named, name) => {
+      const own = azureEndpoints({ cloud, vault: `https://erd-kv.${suffixes[cloud]}` });
+      const resource = `resource="https://${suffixes[cloud]}"`;
+      const header = `Bearer authorization="https://${name}/${tenant}", ${resource}`;
+      expect(checkChallenge(header, own) === undefined).toBe(cloud === named);
+      // The alias is never where the token comes from.
+      expect(own.authority).toBe(`https://${authorities[cloud][0]}`);
+    },
+  );
+
   it.each<readonly [string, string]>([
     ["another authority", `Bearer authorization="https://evil.example/${tenant}", ${wanted}`],
     ["a longer name", `Bearer authorization="${login}.evil.example/${tenant}", ${wanted}`],

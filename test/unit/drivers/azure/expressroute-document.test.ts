@@ -235,7 +235,7 @@ describe("the state in a document", () => {
   });
 
   it("a document gives the details for comparing both ends", async () => {
-    const userAssignedIdentities = { "/subscriptions/s/x": {} };
+    const userAssignedIdentities = { "/subscriptions/s/x": {}, "/subscriptions/s/../y": {} };
     const circuits = [
       { id: "/subscriptions/s/circuits/one" },
       { id: "/subscriptions/s/../elsewhere" },
@@ -251,6 +251,7 @@ describe("the state in a document", () => {
     expect([suite, admin]).toEqual([undefined, "down"]);
     expect(details).toEqual({
       identity: "present",
+      identities: ["/subscriptions/s/x"],
       bandwidthGbps: 10,
       cipher: "GcmAes512",
       provisioning: { port: "Succeeded", link: "Succeeded" },

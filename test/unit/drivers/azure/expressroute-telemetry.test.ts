@@ -87,6 +87,100 @@ describe("meters", () => {
   });
 });
 
+/** Series of a circuit as Azure Monitor reports them: [peering, peer, percent]. */
+type Series = readonly (readonly [string, string, number])[];
+
+interface CircuitReport {
+  readonly peerings: readonly (readonly [string, string])[];
+  readonly series: Series;
+}
+
+/** Answers for the circuit what `report` says, and passes everything else. */
+async function reported({ peerings, series }: CircuitReport): Promise<PeerTelemetry> {
+  const bench = await afterTenMinutes();
+  bench.alter = (reply, { path }) => {
+    const name = (value: string) => ({ value, localizedValue: value });
+    const written = (value: unknown) => ({
+      ...reply,
+      body: new TextEncoder().encode(JSON.stringify(value)),
+    });
+    if (/\/peerings\?/.test(path)) {
+      const value = peerings.map(([peeringType, state]) => ({
+        properties: { peeringType, state },
+      }));
+      return written({ value });
+    }
+    if (!path.includes("ArpAvailability")) return reply;
+    const timeStamp = new Date(bench.site.clock.wall() - 4 * minute).toISOString();
+    const timeseries = series.map(([peering, peer, average]) => ({
+      metadatavalues: [
+        { name: name("peeringtype"), value: peering },
+        { name: name("peer"), value: peer },
+      ],
+      data: [{ timeStamp, average }],
+    }));
+    const value = ["ArpAvailability", "BgpAvailability"].map((metric) => ({
+      name: name(metric),
+      timeseries,
+    }));
+    return written({ value });
+  };
+  return await telemetry(bench);
+}
+
+describe("meters of a circuit's peerings", () => {
+  const enabled = (...types: readonly string[]) => types.map((type) => [type, "Enabled"] as const);
+
+  // A circuit with Microsoft peering alone showed no meter at all.
+  it.each<readonly [string, CircuitReport["peerings"], Series, number | undefined]>([
+    [
+      "Microsoft peering alone",
+      enabled("MicrosoftPeering"),
+      [["Microsoft", "Primary-IPv4", 97]],
+      97,
+    ],
+    [
+      "the worse of two peerings",
+      enabled("AzurePrivatePeering", "MicrosoftPeering"),
+      [
+        ["Private", "Primary-IPv4", 100],
+        ["Microsoft", "Primary-IPv4", 0],
+      ],
+      0,
+    ],
+    [
+      "a peering that is not configured",
+      enabled("AzurePrivatePeering"),
+      [
+        ["Private", "Primary-IPv4", 100],
+        ["Microsoft", "Primary-IPv4", 0],
+      ],
+      100,
+    ],
+    [
+      "a peering that is switched off",
+      [...enabled("AzurePrivatePeering"), ["MicrosoftPeering", "Disabled"]],
+      [
+        ["Private", "Primary-IPv4", 100],
+        ["Microsoft", "Primary-IPv4", 0],
+      ],
+      100,
+    ],
+    [
+      "the peer of the other link",
+      enabled("MicrosoftPeering"),
+      [["Microsoft", "Secondary-IPv4", 0]],
+      undefined,
+    ],
+    ["a word that is not known", enabled("MicrosoftPeering"), [["Ms", "Primary", 0]], undefined],
+    ["no word", enabled("MicrosoftPeering"), [["", "Primary", 0]], undefined],
+    ["no type", [["", "Enabled"]], [["Private", "Primary", 0]], undefined],
+  ])("meters of %s are read for what they are", async (_name, peerings, series, percent) => {
+    const { arpPercent, bgpPercent } = await reported({ peerings, series });
+    expect([arpPercent, bgpPercent]).toEqual([percent, percent]);
+  });
+});
+
 describe("a VPN connection", () => {
   it("a VPN connection's status is reported in the gateway's own word", async () => {
     const bench = await afterTenMinutes();

@@ -13,11 +13,12 @@ import {
 import { type PortPlan, planOf } from "#drivers/eos/plan.ts";
 import { renderChange } from "#drivers/eos/renderer.ts";
 import {
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
   readPing,
+  readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
@@ -74,6 +75,7 @@ const answers = [
     version: "4.30.5M",
     modelName: "x",
     resetCauses: [{ timestamp: 5.5 }],
+    bootupTimestamp: 4.5,
     licenseEnabled: true,
   }),
   JSON.stringify({
@@ -122,10 +124,11 @@ function misshapen(prng: Prng, text: string): string {
 function readAll(text: string): { readonly understood: number; readonly secured: boolean } {
   const config = readConfig(text);
   if (config !== undefined) planOf(config, port);
-  const readers = [readBootId, readClock, readInterfaces, readPeers, readPing, readSessions];
+  const times = [readBootTime, readClock, readResetTime];
+  const readers = [...times, readInterfaces, readPeers, readSessions];
   const reported: unknown[] = [config, ...readers.map((reader) => reader(text))];
   reported.push(readSoftware(text), readLicence(text), readMkpdus(text), readRouteTo(text));
-  reported.push(readRoutes(text, "default", port));
+  reported.push(readRoutes(text, "default", port), readPing(text, {}));
   const fields = readByPort(text);
   reported.push(fields, readFrames(fields?.get(port)));
   const { settings } = planOf(config ?? known, port);
@@ -197,7 +200,7 @@ describe("whatever a config accepts", () => {
         if (lines === "refused") return;
         taken += 1;
         expect(lines).toEqual([`interface ${own}`, "shutdown", "exit"]);
-        expect(own).toMatch(/^\w/);
+        expect(own).toMatch(/^(?:\w|::[0-9a-f])/i);
       }),
       { numRuns: 2000 },
     );

@@ -12,14 +12,16 @@ import {
 import { planOf } from "#drivers/eos/plan.ts";
 import {
   bgpSession,
-  readBootId,
+  readBootTime,
   readClock,
   readInterfaces,
   readPeers,
   readPing,
+  readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
+  readSoftware,
 } from "#drivers/eos/system-parsers.ts";
 import type { MkaSession } from "#hal/model.ts";
 import { cknOf } from "../junos-kit.ts";
@@ -37,6 +39,7 @@ function sessionOf(reported: string, actors: string): MkaSession | undefined {
 
 describe("a session", () => {
   const both = participants(actor(peer, true), actor(peer, false));
+  const failed = { ...actor(peer, true), success: false };
 
   it("a session is secured by a live peer, a principal and a key in use", () => {
     expect(sessionOf(security(), both)).toEqual({
@@ -88,14 +91,37 @@ describe("a session", () => {
   it.each([
     ["without a live peer", security(), participants(actor([], true), actor([], false))],
     ["whose port is closed", security({ controlledPort: false }), both],
-    ["whose traffic is not protected", security({}, { traffic: "Unprotected" }), both],
+    ["whose traffic is dropped", security({}, { traffic: "Dropped" }), both],
+    ["whose participant has no success", security(), participants(failed, actor(peer, false))],
     ["without a key in use", security({ keyMsgId: "", keyNum: 0 }), both],
     ["without a principal", security(), participants(actor(peer, false), actor(peer, false))],
   ])("a session %s is blocked, whatever else the reply says", (_, reported, actors) => {
     expect(sessionOf(reported, actors)?.controlledPort).toBe("blocked");
   });
 
+  it.each(["Unprotected", "Fallback unprotected"])(
+    "an open port whose traffic is %s is not protected, whatever keys it has",
+    (traffic) => {
+      expect(sessionOf(security({}, { traffic }), both)?.controlledPort).toBe("unprotected");
+    },
+  );
+
+  it("a participant without success is no live session, whatever peers are listed", () => {
+    const session = sessionOf(security(), participants(failed, actor(peer, false)));
+    expect(session).toMatchObject({ livePeers: 0, principalCkn: undefined });
+    expect(session?.participants[0]).toMatchObject({ state: "active", livePeers: 0 });
+  });
+
+  it("a principal that does not transmit under the SAK has a SAK in one direction", () => {
+    const own = actor(peer, true);
+    const details = { ...(own as { readonly details: object }).details, sakTransmit: false };
+    const session = sessionOf(security(), participants({ ...own, details }, actor(peer, false)));
+    expect(session?.latestSak).toMatchObject({ receive: true, transmit: false });
+  });
+
   it.each([
+    ["an open port and no word about its traffic", security({}, { traffic: undefined }), both],
+    ["an open port and another word", security({}, { traffic: "Mostly" }), both],
     ["a port that does not say whether it is open", security({ controlledPort: "yes" }), both],
     ["a participant without its list of peers", security(), participants({}, actor(peer, true))],
     [
@@ -130,7 +156,7 @@ describe("counters", () => {
       rxLate: 2n,
       rxNoSci: 6n,
       rxUnknownSci: undefined,
-      rxNotUsingSa: undefined,
+      rxNotUsingSa: 3n,
       rxUnusedSa: undefined,
       nextPn: undefined,
     });
@@ -225,20 +251,103 @@ describe("sessions", () => {
     expect(readSessions(JSON.stringify({ sessions: {}, ...none }))).toEqual([]);
     expect(readSessions(JSON.stringify({}))).toBeUndefined();
   });
+
+  it("sessions in another state, or a timer without its session, are not understood", () => {
+    for (const state of ["", "waiting", 7, undefined]) {
+      const reply = JSON.stringify({ sessions: { operator: { state } } });
+      expect(readSessions(reply)).toBeUndefined();
+    }
+    const timer = JSON.stringify({ sessions: {}, commitTimerExpireTime: 7 });
+    expect(readSessions(timer)).toBeUndefined();
+  });
 });
 
 describe("the rest", () => {
   it("the other replies are read by their fields", () => {
     expect(readClock('{"utcTime": 1795514400.25}')).toBe(1_795_514_400_250);
     expect(readClock('{"utcTime": "now"}')).toBeUndefined();
-    expect(readBootId('{"resetCauses":[{"timestamp": 17.5}]}')).toBe("17");
-    expect(readBootId('{"resetCauses":[]}')).toBeUndefined();
     expect(readLicence('{"licenseEnabled": false}')).toBe("missing");
-    expect(readPing("5 packets transmitted, 4 received, 20% packet loss")).toEqual({
-      sent: 5,
-      answered: 4,
+  });
+
+  it("a probe with too many replies, or of another target or count, is not believed", () => {
+    const asked = { address: "192.0.2.2", count: 5 };
+    const text = (sent: number, answered: number, target = asked.address): string =>
+      `--- ${target} ping statistics ---\n` +
+      `${sent} packets transmitted, ${answered} received, 20% packet loss\n`;
+    expect(readPing(text(5, 4), asked)).toEqual({ sent: 5, answered: 4 });
+    expect(readPing(text(5, 6), asked)).toBeUndefined();
+    expect(readPing(text(3, 3), asked)).toBeUndefined();
+    expect(readPing(text(5, 4, "192.0.2.6"), asked)).toBeUndefined();
+    expect(readPing(text(5, 4) + text(5, 5), asked)).toBeUndefined();
+    expect(readPing("5 packets transmitted, 4 received", asked)).toBeUndefined();
+  });
+
+  it("a boot is known by the newest reset, or else by the boot of the software", () => {
+    expect(readResetTime('{"resetCauses":[{"timestamp": 17.5},{"timestamp": 9}]}')).toBe("17");
+    expect(readResetTime('{"resetCauses":[]}')).toBe("none");
+    expect(readResetTime('{"resetCauses":[{"description": "Reload requested"}]}')).toBe("none");
+    expect(readResetTime("{}")).toBeUndefined();
+    expect(readBootTime('{"version": "4.30.5M", "bootupTimestamp": 1700729434.5}')).toBe(
+      "boot 1700729434",
+    );
+    for (const text of ['{"version": "4.30.5M"}', '{"bootupTimestamp": 0}', "Arista vEOS\n"]) {
+      expect(readBootTime(text)).toBeUndefined();
+    }
+  });
+
+  it("a reply in which a name comes twice is not understood: it would hide the first", () => {
+    const once = '{"interfaces": {"Ethernet1": {"lineProtocolStatus": "down", "note": "a:b"}}}';
+    expect(readInterfaces(once)?.get("Ethernet1")?.linkUp).toBe(false);
+    const twice = once.replace('"note": "a:b"', '"lineProtocolStatus": "up"');
+    expect(readInterfaces(twice)).toBeUndefined();
+    expect(readInterfaces(once.replace('"a:b"', '"\\":"'))).toBeDefined();
+    const rows = '{"interfaces": {"Ethernet1": {}, "Ethernet1": {"lineProtocolStatus": "up"}}}';
+    expect(readInterfaces(rows)).toBeUndefined();
+    expect(readByPort(rows)).toBeUndefined();
+  });
+
+  it("a reply that is cut, empty or text is not understood", () => {
+    const whole = JSON.stringify({
+      version: "4.30.5M",
+      interfaces: { Ethernet1: { lineProtocolStatus: "up" } },
+      vrfs: { default: { peers: {}, bgpRouteEntries: {} } },
+      sessions: {},
     });
-    expect(readPing("5 packets transmitted, 6 received")).toBeUndefined();
+    const readers = [readInterfaces, readPeers, readSessions, readSoftware, readByPort];
+    for (const reader of readers) {
+      expect(reader(whole)).toBeDefined();
+      for (let length = 0; length < whole.length; length += 1) {
+        expect(reader(whole.slice(0, length))).toBeUndefined();
+      }
+      for (const text of ["{}", "[]", "null", "Arista vEOS\n"])
+        expect(reader(text)).toBeUndefined();
+    }
+    expect(readInterfaces('{"interfaces": {}}')).toBeUndefined();
+  });
+
+  it("a link is up, down, or unknown, by the word for its line protocol", () => {
+    const linkUp = (lineProtocolStatus: unknown): unknown =>
+      readInterfaces(JSON.stringify({ interfaces: { Ethernet1: { lineProtocolStatus } } }))?.get(
+        "Ethernet1",
+      )?.linkUp;
+    expect(linkUp("up")).toBe(true);
+    for (const word of ["down", "lowerLayerDown", "notPresent"]) expect(linkUp(word)).toBe(false);
+    for (const word of ["testing", "unknown", "dormant", "Up", 1, undefined]) {
+      expect(linkUp(word)).toBeUndefined();
+    }
+  });
+
+  it("a port without a line rate has no rate", () => {
+    const statistics = { inBitsRate: 1, inPktsRate: 2, outBitsRate: 3, outPktsRate: 4 };
+    const lineBps = (bandwidth: unknown): unknown =>
+      readInterfaces(
+        JSON.stringify({
+          interfaces: { Ethernet1: { bandwidth, interfaceStatistics: statistics } },
+        }),
+      )?.get("Ethernet1")?.rate?.lineBps;
+    expect(lineBps(100e9)).toBe(100e9);
+    // A virtual router has ports with a bandwidth of 0.
+    for (const bandwidth of [0, -1, "100", undefined]) expect(lineBps(bandwidth)).toBeUndefined();
   });
 
   it("a port whose rate was not measured is reported without one", () => {
@@ -264,13 +373,14 @@ describe("the rest", () => {
         },
       }),
     );
-    expect(bgpSession(port, "192.0.2.10", reported?.get("BLUE 192.0.2.10"))).toEqual({
+    const place = { port, peer: "192.0.2.10" };
+    expect(bgpSession(place, reported?.get("BLUE 192.0.2.10"))).toEqual({
       port,
       peer: "192.0.2.10",
       up: false,
       trouble: "the session is idle: Admin ",
     });
-    expect(bgpSession(port, "192.0.2.10", reported?.get("default 192.0.2.10")).up).toBe(false);
+    expect(bgpSession(place, reported?.get("default 192.0.2.10")).up).toBe(false);
   });
 
   it("a peer, a prefix or a path that is not understood makes the whole reply unknown", () => {
@@ -341,9 +451,19 @@ describe("the rest", () => {
       JSON.stringify({
         vrfs: { default: { routes: { "0.0.0.0/0": { vias: [{ interface: out }] } } } },
       });
-    expect(readRouteTo(way("Ethernet2.100"))).toBe("Ethernet2");
-    expect(readRouteTo(way("Management1"))).toBe("Management1");
+    expect(readRouteTo(way("Ethernet2.100"))).toEqual(["Ethernet2.100"]);
+    expect(readRouteTo(way("Management1"))).toEqual(["Management1"]);
     expect(readRouteTo(way(""))).toBeUndefined();
     expect(readRouteTo("% nothing")).toBeUndefined();
+    const routes = (...names: readonly string[]) => ({
+      routes: { "0.0.0.0/0": { vias: names.map((name) => ({ interface: name })) } },
+    });
+    const vrfs = { MGMT: routes("Management1"), BLUE: routes("Ethernet1", "Ethernet2") };
+    const all = ["Management1", "Ethernet1", "Ethernet2"];
+    expect(readRouteTo(JSON.stringify({ vrfs }))).toEqual(all);
+    const none = { ...vrfs, BLUE: { routes: {} } };
+    expect(readRouteTo(JSON.stringify({ vrfs: none }))).toEqual(["Management1"]);
+    const unread = { ...vrfs, BLUE: {} };
+    expect(readRouteTo(JSON.stringify({ vrfs: unread }))).toBeUndefined();
   });
 });

@@ -71,7 +71,7 @@ describe("tunnels that are configured", () => {
 
   it("configured tunnels that share a profile have the names of their interfaces", () => {
     const { tunnels: standing } = tunnelConfig(
-      tunnelText("profile BRANCH", "profile hub-1"),
+      tunnelText("ipsec profile BRANCH", "ipsec profile hub-1"),
     ).tunnels;
     expect([...standing.keys()]).toEqual(["Tunnel3", "Tunnel7"]);
   });

@@ -1,6 +1,7 @@
 // What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
 
 import { describe, expect, it } from "vitest";
+import { neighboursOn } from "#drivers/eos/config.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import { planChange, planOf } from "#drivers/eos/plan.ts";
 import { capabilitiesOf } from "#drivers/eos/quirks.ts";
@@ -13,7 +14,7 @@ import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { cknOf, keyOf } from "../junos-kit.ts";
-import { configOf, surroundings } from "./eos-kit.ts";
+import { commands, configLines, configOf, surroundings } from "./eos-kit.ts";
 
 const settings = {
   suite: "gcm-aes-xpn-256",
@@ -188,6 +189,40 @@ describe("a drain", () => {
     ]);
   });
 
+  it("a drain in a VRF has names of its own: route maps belong to the whole router", () => {
+    const blue = { "neighbor 192.0.2.10 remote-as 12076": null };
+    const lines = { ...configLines["router bgp 64512"], "vrf BLUE": blue };
+    const all = { ...configLines, "router bgp 64512": lines };
+    const config = configOf(JSON.stringify({ cmds: commands(all) }));
+    expect(commandsFor(drain("port.drain", "Ethernet7"), { config }).slice(-6)).toEqual([
+      "router bgp 64512",
+      "vrf BLUE",
+      "neighbor 192.0.2.10 route-map linkseal-drain-out-BLUE-192.0.2.10 out",
+      "neighbor 192.0.2.10 route-map linkseal-drain-in-BLUE-192.0.2.10 in",
+      "exit",
+      "exit",
+    ]);
+  });
+
+  it("an aggregate counts as its port only without another member", () => {
+    const member = { "channel-group 7 mode active": null };
+    const one = {
+      ...configLines,
+      "interface Ethernet1": member,
+      "interface Port-Channel7.9": { "ip address 192.0.2.1/30": null },
+    };
+    const configFor = (all: Parameters<typeof commands>[0]) =>
+      configOf(JSON.stringify({ cmds: commands(all) }));
+    expect(neighboursOn(configFor(one), "Ethernet1").map(({ address }) => address)).toEqual([
+      "192.0.2.2",
+    ]);
+    const two = configFor({ ...one, "interface Ethernet3": member });
+    expect(neighboursOn(two, "Ethernet1")).toEqual([]);
+    expect(refusal(drain("port.drain", "Ethernet1"), { config: two })).toContain(
+      "Port-Channel7 has 2 members",
+    );
+  });
+
   it("a drain without a neighbour is refused", () => {
     expect(refusal(drain("port.drain", "Ethernet3"))).toContain("no neighbour");
   });
@@ -271,7 +306,7 @@ describe("the command line of a router", () => {
     const device = await settled(clock, way.open());
     await cut();
     await refused(settled(clock, device.observe(never)));
-    const waits = [device.observe(never), device.routeTo("192.0.2.10", never)];
+    const waits = [device.observe(never), device.routesTo("192.0.2.10", never)];
     const codes = waits.map(async (one) => (await refused(one)).code);
     await clock.runFor(15);
     await Promise.all([settled(clock, Promise.all(codes)), device[Symbol.asyncDispose]()]);

@@ -67,7 +67,13 @@ class Stage {
 
 /** A release that does not know what its version promises. */
 function liar(hasArchive: boolean): Platform<IosxeEmulator> {
-  const model = { platform: "C8500-12X4QC", version: "17.15.01a", hasArchive, isRecent: false };
+  const model = {
+    platform: "C8500-12X4QC",
+    version: "17.15.01a",
+    hasArchive,
+    isRecent: false,
+    wiring: {},
+  };
   const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
   const commit = hasArchive ? {} : { commit: { kind: "immediate" } as const };
   return {

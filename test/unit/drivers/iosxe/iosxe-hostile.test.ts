@@ -7,11 +7,11 @@ import { isPort } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
 import {
+  bootOf,
   commitsOf,
-  hasArchive,
-  isAccounted,
-  isLocked,
-  peerKey,
+  readAccounting,
+  readArchive,
+  readLock,
   readMark,
   readPeers,
   readRouteTo,
@@ -29,7 +29,13 @@ import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import {
+  bgpSession,
+  peerKey,
+  readClock,
+  readInterfaces,
+  readPing,
+} from "#drivers/platform/cisco-system.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { preview } from "#hal/secret.ts";
@@ -44,18 +50,20 @@ import {
   tryReaders,
   tryToldNames,
 } from "../hostile-kit.ts";
-import { wall } from "../junos-kit.ts";
+import { cknOf, wall } from "../junos-kit.ts";
 import { put, workOf } from "../tunnel-kit.ts";
 import { configOf, page, parts, port, surroundings, textsOf } from "./iosxe-kit.ts";
 import { ikeText, none, pairText, routesText, texts, tunnelsOf } from "./iosxe-tunnel-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxe";
 
+const second = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() }, 0);
+
 // No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(parts),
   page({}, 0),
-  `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${page({}, 0)}`,
+  `${page({ Status: "INITIALIZING - Searching for Peer" }, 0)}\n\n${second}`,
   "MKPDU Statistics\n   MKPDUs Validated & Rx..... 6\n   MKPDUs Transmitted..... 5\n",
   " SecY Counters\n  Ingress Untag Pkts: 1\n Transmit SC Counters\n  Out Pkts Encrypted: 5\n",
   " Capabilities:\n Transmit SA:\n  Next PN:   5\n Receive SC:\n",
@@ -65,7 +73,8 @@ const answers = [
   "The maximum archive configurations allowed is 10.\n",
   `${port(1)} is up, line protocol is up \n  BW 100000000 Kbit/sec\n`,
   "BGP neighbor is 198.51.100.2,  remote AS 1\n  BGP state = Established\n",
-  "     Network    Next Hop   Path\n *>  10.0.0.0/16   198.51.100.2   0 12076 i\n",
+  "     Network    Next Hop   Path\n *>  10.0.0.0/16   198.51.100.2   0 12076 i\n" +
+    "Total number of prefixes 1\n",
   "Cisco IOS XE Software, Version 17.09.04a\nSystem restarted at 10:02:03 UTC Wed Nov 25 2026\n",
   "18:00:00.250 UTC Wed Nov 25 2026",
   "Success rate is 100 percent (5/5)",
@@ -106,17 +115,20 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
-  bgpSession(port(1), "198.51.100.2", peers?.get(peerKey(undefined, "198.51.100.2")));
+  const place = { port: port(1), peer: "198.51.100.2" };
+  bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
   commitsOf(readTimer(text) ?? "none", readMark(text));
-  for (const is of [hasArchive, isAccounted, isLocked]) is(text);
+  const software = readSoftware(text);
   const reported = [
+    ...[readArchive, readAccounting, readLock].map((one) => one(text)),
+    software && bootOf(software, wall, undefined),
     ...[readRouteMap(text, "OPS"), config, other, mkpdus, peers, readTimer(text), readMark(text)],
     readFrames(text, readNextPn(text)?.nextPn, mkpdus),
     readInterfaces(text, isPort),
     readRoutes(text, port(1)),
     readRouteTo(text),
     readPing(text),
-    readSoftware(text),
+    software,
     readClock(text),
   ].filter((one) => one !== undefined);
   const isUp = readTunnel(text);
@@ -141,7 +153,7 @@ function readTunnel(text: string): boolean {
 
 describe("hostile answers", () => {
   tryReaders({
-    ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 4 },
+    ...{ vendor: "IOS XE", seed, read: readAll, oneOf: 5 },
     also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });

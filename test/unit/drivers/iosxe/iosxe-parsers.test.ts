@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { filteredLines } from "#drivers/iosxe/config.ts";
 import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
 import {
+  bootOf,
   commitsOf,
-  hasArchive,
-  isAccounted,
-  isLocked,
-  peerKey,
+  readAccounting,
+  readArchive,
+  readLock,
   readMark,
   readPeers,
   readRouteTo,
@@ -16,7 +17,8 @@ import {
 } from "#drivers/iosxe/system-parsers.ts";
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import type { WallTime } from "#hal/world.ts";
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "./iosxe-kit.ts";
 
@@ -35,7 +37,8 @@ describe("an MKA session", () => {
   it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ "CAK Name (CKN)": "none" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
-    expect(readSessions("")).toEqual([]);
+    // Pages that were lost are not "none".
+    for (const text of ["", "\n"]) expect(readSessions(text)).toBeUndefined();
     expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
@@ -83,6 +86,8 @@ describe("counters", () => {
     "",
     " Receive SA Counters (SCI: 70708BBA4696005A  AN 0)",
     "  In Pkts OK:               2",
+    "  In Pkts Invalid:          0",
+    "  In Pkts Not Valid:        0",
   ].join("\n");
 
   it("counters of MKPDUs are those of all keys of the port", () => {
@@ -98,7 +103,7 @@ describe("counters", () => {
 
   it("counters of frames are those of the channels, each once", () => {
     expect(readFrames(frames, 101n, readMkpdus(mkpdus))).toMatchObject({
-      txProtected: 100n,
+      txProtected: 90n,
       txTooLong: 2n,
       rxOk: 42n,
       rxClear: 7n,
@@ -114,6 +119,23 @@ describe("counters", () => {
     expect(readFrames(frames, 1n, few)?.rxClear).toBeUndefined();
   });
 
+  it.each([
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       1O"],
+    ["Out Pkts Protected:       10", "Out Pkts Protected:       -5"],
+    ["In Pkts OK:               40", "In Pkts OK:               -10"],
+    ["In Pkts OK:               2\n", `In Pkts OK:               ${"9".repeat(23)}\n`],
+    ["  Out Pkts Protected:       10\n", ""],
+    ["  In Pkts OK:               2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), 1n, undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split(" Receive SA");
+    expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames(" MACsec is disabled", undefined, undefined)).toBeUndefined();
     expect(readNextPn(" MACsec is disabled")).toBeUndefined();
@@ -126,6 +148,11 @@ describe("counters", () => {
     expect(readNextPn(status)).toEqual({ nextPn: 23427n });
     const none = status.replace("  Next PN:         23427\n", "");
     expect(readNextPn(none)).toEqual({ nextPn: undefined });
+    // An older layout, and one that has lost a heading.
+    expect(readNextPn(status.replace("Capabilities:", "Capabilities\n"))).toEqual({
+      nextPn: 23427n,
+    });
+    expect(readNextPn(status.replace(" Receive SC:\n", ""))).toEqual({ nextPn: undefined });
   });
 });
 
@@ -151,15 +178,36 @@ describe("a commit", () => {
     expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
   });
 
+  it.each([
+    ["bootflash:archive-<timestamp>-1", true],
+    ["flash:/archive/config-3", true],
+    ["flash-1:archive-3", true],
+    ["harddisk:archive-0", true],
+    ["tftp://192.0.2.7/archive-1", false],
+    ["sftp://name@[2001:db8::7]/archive-<timestamp>-2", false],
+    ["https://192.0.2.7/archive-1", false],
+    ["nowhere:archive-1", undefined],
+    ["archive-1", undefined],
+    ["", undefined],
+  ])("a commit can be reverted from the file %j of an archive: %s", (name, has) => {
+    const head = "The maximum archive configurations allowed is 10.\n";
+    const text = `${head}The next archive file will be named ${name}\n Archive #  Name\n`;
+    expect(readArchive(text)).toBe(has);
+  });
+
   it("a commit can be reverted if there is an archive", () => {
-    expect(hasArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(true);
-    expect(hasArchive(" Archive feature not enabled")).toBe(false);
+    expect(readArchive("The maximum archive configurations allowed is 10.\nThere are")).toBe(
+      undefined,
+    );
+    expect(readArchive(" Archive feature not enabled")).toBe(false);
+    expect(readArchive("Unable to get data")).toBeUndefined();
   });
 
   it("a commit waits for the session that has locked the configuration", () => {
-    expect(isLocked("Type              : EXCLUSIVE\nState             : LOCKED")).toBe(true);
-    expect(isLocked("Type : NO LOCK\nState : FREE")).toBe(false);
-    expect(isLocked("Config Session Lock\n-----\nOwner PID   : 578")).toBe(true);
+    expect(readLock("Type              : EXCLUSIVE\nState             : LOCKED")).toBe(true);
+    expect(readLock("Type : NO LOCK\nState : FREE")).toBe(false);
+    expect(readLock("Config Session Lock\n-----\nOwner PID   : 578")).toBe(true);
+    expect(readLock("Unable to get data")).toBeUndefined();
   });
 });
 
@@ -167,7 +215,9 @@ describe("the router", () => {
   it("a router's clock is read in UTC, or not at all", () => {
     const at = Date.UTC(2026, 10, 25, 18, 0, 0, 250);
     expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
-    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
+    // NTP is not synchronised, and the time is authoritative; a star means that it is not.
+    expect(readClock(".18:00:00.250 UTC Wed Nov 25 2026")).toBe(at);
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeUndefined();
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
@@ -179,16 +229,65 @@ describe("the router", () => {
     expect(readSoftware(text)).toEqual({
       platform: "asr1006-x",
       version: "17.9.4",
-      boot: "10:02:03 UTC Wed Nov 25 2026",
+      restartedAt: "10:02:03 UTC Wed Nov 25 2026",
+      uptimeMs: undefined,
     });
     expect(readSoftware("Cisco IOS XR Software, Version 7.11.2")).toBeUndefined();
   });
 
+  const built = (name: string, line: string) =>
+    readSoftware(
+      `Cisco IOS XE Software, Version ${name}\nCisco IOS Software [Everest], ${line} SOFTWARE\n` +
+        "edge-a uptime is 1 year, 2 weeks, 1 day, 3 hours, 4 minutes\n",
+    );
+
+  it("a router with a build that has a name reports the release that it is built from", () => {
+    const line = "ISR Software (X86_64_LINUX_IOSD-UNIVERSALK9-M), Version 16.9.5, RELEASE";
+    expect(built("V169_5_SR6893", line)?.version).toBe("16.9.5");
+    expect(built("17.03.03 - SMU-PATCHED", line)?.version).toBe("17.3.3");
+    // It may be older than the first release with its number.
+    const experimental = "C9K Software (CAT9K_IOSXE), Experimental Version 17.6.20210302:012459";
+    expect(built("BLD_POLARIS_DEV_LATEST_2021", experimental)?.version).toBe("17.6.0");
+    expect(built("BLD_POLARIS_DEV_LATEST_2021", "ISR Software")).toBeUndefined();
+  });
+
+  it("a router that does not report when it booted keeps the boot that its uptime gives", () => {
+    const software = built("17.05.01a", "ISR Software, Version 17.5.1a, RELEASE");
+    const minutes = (((365 + 15) * 24 + 3) * 60 + 4) * 60_000;
+    expect(software).toMatchObject({ restartedAt: undefined, uptimeMs: minutes });
+    if (software === undefined) return;
+    const at = (seconds: number) => (minutes + 1_000_000_000 + seconds * 1_000) as WallTime;
+    const first = bootOf(software, at(0), undefined);
+    expect(first?.id).toBe("about 1970-01-12T13:46");
+    // The clock runs on by a minute before the uptime does, and is corrected by a few seconds.
+    const second = bootOf(software, at(63), first);
+    expect(second?.id).toBe(first?.id);
+    expect(bootOf(software, at(3), second)?.id).toBe(first?.id);
+    const later = bootOf({ ...software, uptimeMs: 60_000 }, at(600), second);
+    expect(later?.id).not.toBe(first?.id);
+    expect(bootOf({ ...software, uptimeMs: undefined }, at(0), first)).toBeUndefined();
+    const known = { ...software, restartedAt: "10:02:03 UTC Wed Nov 25 2026" };
+    expect(bootOf(known, at(0), first)?.id).toBe("10:02:03 UTC Wed Nov 25 2026");
+  });
+
+  it("a router's configuration without its last line is not understood", () => {
+    expect(filteredLines("interface A\n shutdown\nend\n")).toBe("interface A\n shutdown");
+    expect(filteredLines("end")).toBe("");
+    for (const text of ["", "interface A\n shutdown\n", "interface A\nend\n shutdown"]) {
+      expect(filteredLines(text)).toBeUndefined();
+    }
+  });
+
   it("a router reports whether it records commands", () => {
-    expect(isAccounted("aaa accounting commands 15 default start-stop group tacacs+")).toBe(true);
-    expect(isAccounted("  logging enable\n  no hidekeys")).toBe(true);
-    expect(isAccounted("  logging enable")).toBe(false);
-    expect(isAccounted("")).toBe(false);
+    const line = "aaa accounting commands 15 default start-stop group tacacs+\n";
+    expect(readAccounting(`${line}end`)).toBe(true);
+    expect(readAccounting("  logging enable\n  no hidekeys\nend")).toBe(true);
+    expect(readAccounting("  logging enable\nend\n")).toBe(false);
+    expect(readAccounting("end")).toBe(false);
+    // An answer that is cut off would mean that nothing is recorded.
+    for (const text of ["", "  logging enable\n", line]) {
+      expect(readAccounting(text)).toBeUndefined();
+    }
   });
 
   it("a router reports its ports, their state and their rates", () => {
@@ -211,16 +310,44 @@ describe("the router", () => {
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
+  it("a link is up only if its line protocol is, and in no state that is not known", () => {
+    const link = (words: string) =>
+      readInterfaces(`${port(0)} is ${words}\n`, isPort)?.get(port(0))?.linkUp;
+    expect(link("up, line protocol is up (connected) ")).toBe(true);
+    expect(link("up, line protocol is down (suspended)")).toBe(false);
+    expect(link("up, line protocol is down (notconnect) ")).toBe(false);
+    expect(link("deleted, line protocol is down")).toBe(false);
+    expect(link("up, line protocol is up (looped)")).toBeUndefined();
+    expect(link("up, line protocol is upwards")).toBeUndefined();
+    const two = `${port(0)} is up, line protocol is up\n`;
+    expect(readInterfaces(`${two}${two}`, isPort)?.get(port(0))?.linkUp).toBeUndefined();
+  });
+
+  it("a neighbour without a page is not known, rather than down", () => {
+    const place = { port: "p", peer: "198.51.100.2" };
+    expect(bgpSession(place, readPeers("")?.get("x"))).toBeUndefined();
+    const cut = "BGP neighbor is 198.51.100.2,  remote AS 12076\n  BGP state = Establ\n";
+    expect(readPeers(cut)).toBeUndefined();
+  });
+
+  it("a neighbour whose page is cut off behind its state is not understood", () => {
+    const page = "BGP neighbor is 198.51.100.2,  remote AS 12076\n  BGP state = Established\n";
+    const whole = `${page}  Last reset never\n`;
+    expect(readPeers(whole)?.size).toBe(1);
+    expect(readPeers(page)).toBeUndefined();
+    expect(readPeers(`${whole}${page.replace("100.2", "100.6")}`)).toBeUndefined();
+  });
+
   it("a router reports its neighbours by VRF, and why one of them is lost", () => {
     const peers = readPeers(
       "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +
-        "  BGP state = Established, up for 1d\n" +
+        "  BGP state = Established, up for 1d\n  Last reset never\n" +
         "\nBGP neighbor is 198.51.100.2,  vrf AZURE,  remote AS 12076, external link\n" +
         "  BGP state = Active\n  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
     const reported = (vrf: string | undefined) =>
-      bgpSession("p", "198.51.100.2", peers?.get(peerKey(vrf, "198.51.100.2")));
-    expect(reported(undefined).up).toBe(true);
+      bgpSession({ port: "p", peer: "198.51.100.2" }, peers?.get(peerKey(vrf, "198.51.100.2")));
+    expect(reported(undefined)?.up).toBe(true);
     expect(reported("AZURE")).toMatchObject({
       up: false,
       trouble: "the last session ended with: hold timer expired",
@@ -235,7 +362,8 @@ describe("the router", () => {
       " *    10.1.0.0/16      198.51.100.2             0 12076 i\n" +
       " s>   10.2.0.0/16      198.51.100.2             0 12076 i\n" +
       " *>   172.16.0.0       198.51.100.2             0 12076 i\n" +
-      " *>   2001:DB8:1:2:3:4::/96\n                       2001:DB8::2   0 12076 i\n";
+      " *>   2001:DB8:1:2:3:4::/96\n                       2001:DB8::2   0 12076 i\n" +
+      "\nTotal number of prefixes 5 \n";
     expect(readRoutes(table, port(0))?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.0.0.0/16", true],
       ["10.1.0.0/16", false],
@@ -250,9 +378,21 @@ describe("the router", () => {
 
   it("a router reports the port that leads to an address, or none", () => {
     const way = `0.0.0.0/0\n  nexthop 192.0.2.254 ${port(1)}.100\n`;
-    expect(readRouteTo(way)).toBe(port(1));
-    expect(readRouteTo("192.0.2.0/24\n  attached to GigabitEthernet0\n")).toBe("GigabitEthernet0");
-    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toBeUndefined();
+    expect(readRouteTo(way)).toEqual([`${port(1)}.100`]);
+    const attached = "192.0.2.0/24\n  attached to GigabitEthernet0\n";
+    expect(readRouteTo(attached)).toEqual(["GigabitEthernet0"]);
+    expect(readRouteTo("0.0.0.0/0\n  no route\n")).toEqual([]);
+    expect(readRouteTo("192.0.2.1/32\n  receive for GigabitEthernet0\n")).toEqual([]);
+    const both =
+      `10.0.0.0/8\n  nexthop 198.51.100.2 ${port(0)}.100\n` +
+      "  nexthop 198.51.100.6 Port-channel2.7\n";
+    expect(readRouteTo(both)).toEqual([`${port(0)}.100`, "Port-channel2.7"]);
+    expect(readRouteTo("Unable to get data")).toBeUndefined();
+    // A path that waits for the loss of the other one is not in use.
+    const labelled = `${way.trimEnd()} label 16063(elc)-(local:17063)\n`;
+    const repair = `        repair: attached-nexthop 192.0.2.250 ${port(2)}\n`;
+    const waiting = `  nexthop 192.0.2.1 ${port(3)}, repair\n`;
+    expect(readRouteTo(`${labelled}${repair}${waiting}`)).toEqual([`${port(1)}.100`]);
   });
 
   tryPing();

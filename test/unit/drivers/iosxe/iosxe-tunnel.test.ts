@@ -242,6 +242,73 @@ describe("SAs", () => {
     expect(sas.map((sa) => sa.antiReplay)).toEqual([antiReplay, antiReplay, undefined]);
   });
 
+  const installed = (text: string): readonly number[] | undefined => {
+    const sas = readIpsecSas(text)?.get("Tunnel3")?.sas;
+    return sas?.filter(({ phase }) => phase === "installed").map(({ spi }) => spi);
+  };
+
+  it("SAs whose lives are in hours are told apart, or not understood", () => {
+    const hours = (old: string) =>
+      pairText()
+        .replaceAll("(k/sec): (4259661/2577)", "1 hours, 10 mins")
+        .replace("(k/sec): (4259661/25)", old);
+    expect(installed(hours("0 hours, 4 mins"))).toEqual([0x9c2f0001, 162]);
+    expect(installed(hours("4 mins"))).toEqual([0x9c2f0001, 162]);
+    // Two generations that may both be in use.
+    expect(installed(hours("1 hours, 10 mins"))).toBeUndefined();
+    expect(installed(hours("is not applicable"))).toBeUndefined();
+    expect(installed(hours("soon"))).toBeUndefined();
+  });
+
+  it("SAs that send are told apart by the SPI that is in use", () => {
+    const two = pairText()
+      .replaceAll("inbound esp", "OTHER")
+      .replaceAll("outbound esp", "inbound esp");
+    const text = two.replace("OTHER", "outbound esp");
+    const used = (spi: number) =>
+      text.replace(
+        "     PFS",
+        `     current outbound spi: 0x${spi.toString(16).toUpperCase()}(${spi})\n     PFS`,
+      );
+    expect(installed(text)).toContain(0x9c2f0001);
+    expect(installed(used(0x15af1474))).toContain(0x15af1474);
+    expect(installed(used(0x15af1474))).not.toContain(0x9c2f0001);
+  });
+
+  it("SAs have the group of a key exchange that another one follows", () => {
+    for (const more of [", AKE group: AKE1: MLKEM512", ", PQC Key Exchange: ML-KEM-1024"]) {
+      const text = pairText().replace("group20", `group20${more}`);
+      expect(readIpsecSas(text)?.get("Tunnel3")?.sas?.[0]?.transforms.dhGroup).toBe("ecp-384");
+    }
+  });
+
+  it.each([
+    ["without an SPI", "spi: 0xA2(162)", "spi: [Not Available]"],
+    ["with an SPI of two values", "spi: 0xA2(162)", "spi: 0xA2(163)"],
+    ["with a digest that is not offered", "esp-gcm 256 ", "esp-3des esp-md5-hmac "],
+    ["of AH", "outbound ah sas:", "outbound ah sas:\n      spi: 0x100(256)"],
+    ["without a count of packets", "#pkts encaps", "#pkts"],
+    [
+      "of an interface whose head is missing",
+      "   protected vrf",
+      "    Crypto map tag: T\n   protected vrf",
+    ],
+  ])("SAs %s are not understood", (_, from, to) => {
+    expect(readIpsecSas(pairText())?.get("Tunnel3")?.sas).toHaveLength(3);
+    expect(readIpsecSas(pairText().replace(from, to))?.get("Tunnel3")?.sas).toBeUndefined();
+  });
+
+  it("SAs of IKE over IPv6 have their ends in two rows", () => {
+    const text =
+      " IPv4 Crypto IKEv2  SA\n\n IPv6 Crypto IKEv2  SA\n\n" +
+      "Tunnel-id    fvrf/ivrf              Status\n1          none/none             READY\n" +
+      "Local  2001:db8::131/500\nRemote  2001:db8::122/500\n      Encr: AES-CBC, keysize: 256\n";
+    const [localAddress, remoteAddress] = ["2001:db8::131", "2001:db8::122"];
+    expect(readIkeSas(text)).toEqual([{ localAddress, remoteAddress, isReady: true }]);
+    expect(readIkeSas(text.replace("Remote  2001:db8::122/500\n", ""))).toBeUndefined();
+    expect(readIkeSas(text.replace("READY", "WELL"))).toBeUndefined();
+  });
+
   it("SAs are not understood as a whole if one of them is not", () => {
     const [own] = state(ikeText("READY"), ipsecText("      spi: 0xZZ(1)\n", ""));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
@@ -256,10 +323,45 @@ describe("SAs", () => {
   });
 
   it("an empty reply means no SAs, and any other text is not understood", () => {
-    expect(readIkeSas(" IPv4 Crypto IKEv2  SA ")).toEqual([]);
+    expect(readIkeSas(" IPv4 Crypto IKEv2  SA \n\n IPv6 Crypto IKEv2  SA ")).toEqual([]);
     expect(readIkeSas("Unable to get data")).toBeUndefined();
     expect(readIpsecSas("Unable to get data")).toBeUndefined();
     expect(readTunnelRoutes("Unable to get data", new Map())).toBeUndefined();
+  });
+
+  it("SAs of IKE whose reply is cut off before the heading of IPv6 are not understood", () => {
+    const rows = ikeText("READY").trimEnd().split("\n");
+    expect(readIkeSas(rows.join("\n"))).toHaveLength(1);
+    for (const cut of rows.keys()) {
+      if (cut > 0) expect(readIkeSas(rows.slice(0, cut).join("\n"))).toBeUndefined();
+      if (cut > 0) expect(readIkeSas(rows.slice(cut).join("\n"))).toBeUndefined();
+    }
+  });
+
+  it("SAs of an interface whose page is cut off before its first flow are not understood", () => {
+    const rows = pairText().trimEnd().split("\n");
+    const end = rows.findIndex((row) => row.includes("outbound ah sas:"));
+    for (const cut of rows.keys()) {
+      if (cut < 2 || cut > end) continue;
+      const first = rows.slice(0, cut).join("\n");
+      expect(readIpsecSas(first)?.get("Tunnel3")).toMatchObject({ sas: undefined });
+      const second = `${pairText()}\n${first.replace("Tunnel3", "Tunnel7")}`;
+      expect(readIpsecSas(second)?.get("Tunnel3")?.sas).toHaveLength(3);
+      expect(readIpsecSas(second)?.get("Tunnel7")).toMatchObject({ sas: undefined });
+    }
+  });
+
+  it("routes cut off in the legend, or behind the heading of a network, are not understood", () => {
+    const rows = routesText.trimEnd().split("\n");
+    const cutAt = (end: number) => readTunnelRoutes(rows.slice(0, end).join("\n"), new Map());
+    const [gateway, ...networks] = rows.flatMap((row, index) =>
+      /^Gateway | subnetted, /.test(row) ? [index + 1] : [],
+    );
+    for (let end = 0; end < (gateway ?? 0); end++) expect(cutAt(end)).toBeUndefined();
+    expect(cutAt(gateway ?? 0)).toEqual([]);
+    expect(networks).toHaveLength(2);
+    for (const end of networks) expect(cutAt(end)).toBeUndefined();
+    expect(cutAt(rows.length)).toEqual([]);
   });
 
   it("routes into a tunnel's interface are reported, with the length of either layout", () => {
@@ -287,7 +389,7 @@ describe("IPsec", () => {
     ["asr1001-hx", "16.6.4", false],
     ["c9500-48y4c", "17.9.4", false],
   ])("IPsec on a %s with %s is offered: %s", (platform, version, has) => {
-    const software = { platform, version, boot: undefined };
+    const software = { platform, version, restartedAt: undefined, uptimeMs: undefined };
     expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
   });
 });

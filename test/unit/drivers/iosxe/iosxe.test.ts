@@ -3,8 +3,8 @@ import { allCommands, command } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
-import { isUnread, planChange, planOf } from "#drivers/iosxe/plan.ts";
-import { capabilitiesOf, enablingOf } from "#drivers/iosxe/quirks.ts";
+import { isUnread, planChange, planOf, refuseFirstOnMember } from "#drivers/iosxe/plan.ts";
+import { capabilitiesOf, enablingOf, keepsOnMember } from "#drivers/iosxe/quirks.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
@@ -99,6 +99,10 @@ describe("what is configured", () => {
       ["2001:db8::2", port(1)],
       ["203.0.113.2", port(2)],
     ]);
+    const legacy = parts.interfaces.replace(" vrf forwarding AZURE", " ip vrf forwarding AZURE");
+    expect(neighboursOn(configOf({ interfaces: legacy }), port(2))).toHaveLength(1);
+    const global = parts.interfaces.replace(" vrf forwarding AZURE\n", "");
+    expect(neighboursOn(configOf({ interfaces: global }), port(2))).toEqual([]);
     const [vrf] = neighboursOn(configOf(), port(2));
     expect(vrf).toMatchObject({ vrf: "AZURE", families: ["address-family ipv4 vrf AZURE"] });
   });
@@ -223,8 +227,82 @@ describe("a change", () => {
     ]);
     expect(first?.operations.map(preview)).toEqual(["clear ip bgp 198.51.100.2 soft"]);
     expect(refusal([drain(1)]).message).toContain("the route map OPS");
-    expect(refusal([drain(2)]).message).toContain("in a VRF");
     expect(refusal([drain(9)]).message).toContain("no neighbour");
+  });
+
+  it("a drain in a VRF is configured there, under names of its own", () => {
+    const bgp = parts.bgp.replace(
+      "router bgp 64512\n",
+      "router bgp 64512\n neighbor 203.0.113.2 remote-as 64999\n",
+    );
+    const [first] = rendered([drain(2)], { config: configOf({ bgp }) });
+    expect(first?.sent.map(preview).slice(6)).toEqual([
+      "router bgp 64512",
+      "address-family ipv4 vrf AZURE",
+      "neighbor 203.0.113.2 route-map linkseal-drain-out-AZURE-203.0.113.2 out",
+      "neighbor 203.0.113.2 route-map linkseal-drain-in-AZURE-203.0.113.2 in",
+      "exit",
+      "exit",
+    ]);
+    // In a VRF, the command takes the AS of neighbours alone.
+    expect(first?.operations.map(preview)).toEqual([
+      "clear ip bgp vrf AZURE ipv4 unicast 12076 soft",
+    ]);
+  });
+
+  it("a drain in a VRF is refused if no command exchanges the routes there again", () => {
+    const inVrf = (name: string): LinksealError => {
+      const interfaces = parts.interfaces.replace("AZURE", name);
+      const bgp = parts.bgp.replace("vrf AZURE", `vrf ${name}`);
+      return refusal([drain(2)], { config: configOf({ interfaces, bgp }) });
+    };
+    for (const name of ["A@B", "A;B"]) expect(inVrf(name).message).toContain("in a VRF");
+  });
+
+  it("an aggregate counts as its port only without another member", () => {
+    const member = (index: number): string =>
+      `interface ${port(index)}\n channel-group 7 mode active\n!\n`;
+    const unit = "interface Port-channel7.9\n ip address 198.51.100.1 255.255.255.252\n!\n";
+    const one = configOf({ interfaces: member(0) + unit });
+    expect(neighboursOn(one, port(0)).map(({ address }) => address)).toEqual(["198.51.100.2"]);
+    const two = configOf({ interfaces: member(0) + unit + member(3) });
+    expect(neighboursOn(two, port(0))).toEqual([]);
+    const { message } = refusal([drain(0, "peeringShutdown")], { config: two });
+    expect(message).toContain("Port-channel7 has 2 members");
+  });
+
+  it("a Catalyst takes no first MACsec on a member, from which it would not remove it", () => {
+    const member = `interface ${port(0)}\n channel-group 7 mode active\n!\n`;
+    const interfaces = parts.interfaces.replace(`interface ${port(0)}\n!\n`, member);
+    const config = configOf({ interfaces });
+    const firstOn = (index: number): (() => void) => {
+      const around = surroundings([protect(index)], { config });
+      const [one] = planChange([protect(index)], around);
+      if (one === undefined) throw new Error("nothing is planned");
+      return () => refuseFirstOnMember(one, around);
+    };
+    expect(refusalIn(firstOn(0))).toMatchObject({ code: "device.rejected", effect: "none" });
+    expect(refusalIn(firstOn(0)).message).toContain("Port-channel7");
+    expect(firstOn(1)).not.toThrow();
+    // A port that has MACsec keeps it, and gets other settings and keys as any port does.
+    const joined = parts.interfaces.replace(
+      `interface ${port(1)}\n`,
+      `interface ${port(1)}\n channel-group 7 mode active\n`,
+    );
+    const around = surroundings([protect(1)], { config: configOf({ interfaces: joined }) });
+    const [kept] = planChange([protect(1)], around);
+    if (kept === undefined) throw new Error("nothing is planned");
+    expect(() => refuseFirstOnMember(kept, around)).not.toThrow();
+    const software = (platform: string) => ({
+      platform,
+      version: "17.12.1",
+      restartedAt: undefined,
+      uptimeMs: undefined,
+    });
+    expect([
+      keepsOnMember(software("c9500-48y4c")),
+      keepsOnMember(software("c8500-12x4qc")),
+    ]).toEqual([true, false]);
   });
 
   it("a drain repeats the operator's route map with the drain in it, and restores it", () => {
@@ -338,7 +416,12 @@ describe("what is asked", () => {
 });
 
 describe("a platform", () => {
-  const of = (platform: string, version: string) => ({ platform, version, boot: undefined });
+  const of = (platform: string, version: string) => ({
+    platform,
+    version,
+    restartedAt: undefined,
+    uptimeMs: undefined,
+  });
 
   it.each([
     {

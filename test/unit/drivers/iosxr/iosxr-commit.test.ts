@@ -3,6 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { DeviceChange } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
+import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
+import type { Router } from "#sim/router/router.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
 import { channelTo } from "../../../emulator-channel.ts";
@@ -10,7 +12,12 @@ import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "../iosxr-kit.ts";
 
-const platform = platforms["8201-32FH 7.11.2"];
+/** In the shortest layout, so that what is typed has no reply but its own. */
+const platform = {
+  ...platforms["8201-32FH 7.11.2"],
+  emulatorOf: (router: Router) =>
+    new IosxrEmulator(router, { platform: "8201-32FH", version: "7.11.2", wiring: {} }),
+};
 const prompt = /RP\/0\/RP0\/CPU0:\S+#$/;
 
 /** A person at the router: a line in, what is printed out. */

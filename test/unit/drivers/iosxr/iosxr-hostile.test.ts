@@ -5,7 +5,7 @@ import { isPort } from "#drivers/iosxr/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { renderChange } from "#drivers/iosxr/renderer.ts";
 import {
-  isAccounted,
+  readAccounting,
   readBoot,
   readCommits,
   readPeers,
@@ -15,25 +15,35 @@ import {
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces, readPing } from "#drivers/platform/cisco-system.ts";
+import {
+  bgpSession,
+  peerKey,
+  readClock,
+  readInterfaces,
+  readPing,
+} from "#drivers/platform/cisco-system.ts";
 import { protect } from "../change-kit.ts";
 import { mutated, tryLongOnes, tryPortNames, tryReaders, tryToldNames } from "../hostile-kit.ts";
 import { configOf, page, port, surroundings, texts } from "../iosxr-kit.ts";
-import { wall } from "../junos-kit.ts";
+import { cknOf, wall } from "../junos-kit.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "iosxr";
+
+const second = page({ "CAK Name (CKN)": cknOf(2).toUpperCase() }, 0);
 
 // No peer in here is live: whatever is read from it, nothing is secured.
 const answers = [
   ...Object.values(texts),
   page({}, 0),
-  `${page({ Status: "Active - Marked Peer as Live" }, 0)}\n\n${page({}, 0)}`,
+  `${page({ Status: "Active - Marked Peer as Live" }, 0)}\n\n${second}`,
   "MKPDU Statistics\n   MKPDUs Transmitted..... 5\n   MKPDUs Validated & Rx..... 6\n",
-  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsEncrypted : 5\n",
+  "Interface Stats\n  InPktsUntagged : 1\nSC Stats\n TxSC Stats\n  OutPktsProtected : 0\n" +
+    "  OutPktsEncrypted : 5\n",
   "   1) CommitId: 1000000024  Label: NONE\n   UserId: x  Line:  vty1\n   Comment:  linkseal 00\n",
   "HundredGigE0/0/0/1 is up, line protocol is up\n  BW 100000000 Kbit\n",
   "BGP neighbor is 198.51.100.2\n  BGP state = Established\n",
-  "   Network    Next Hop   Path\n*> 10.0.0.0/16   198.51.100.2   0 12076 i\n",
+  "   Network    Next Hop   Path\n*> 10.0.0.0/16   198.51.100.2   0 12076 i\n" +
+    "\nProcessed 1 prefixes, 1 paths\n",
   "18:00:00.250 UTC Wed Nov 25 2026",
   "Success rate is 100 percent (5/5)",
 ];
@@ -69,16 +79,17 @@ function readAll(text: string): { readonly understood: number; readonly secured:
   for (const one of [config, other]) if (one !== undefined) slotsOf(planOf(one, port(1)), wall);
   const mkpdus = readMkpdus(text);
   const peers = readPeers(text);
-  bgpSession(port(1), "198.51.100.2", peers?.get("198.51.100.2"));
-  isAccounted(text);
+  const place = { port: port(1), peer: "198.51.100.2" };
+  bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")));
   const others = [
     readFrames(text, mkpdus),
     readCommits(text, text),
     readInterfaces(text, isPort),
     readRoutes(text, port(1)),
-    readRouteTo(text),
+    readRouteTo(text, () => undefined),
     readPing(text),
     readSoftware(text),
+    readAccounting(text),
     readBoot(text),
     readClock(text),
   ];
@@ -93,7 +104,7 @@ function readAll(text: string): { readonly understood: number; readonly secured:
 
 describe("hostile answers", () => {
   tryReaders({
-    ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 4 },
+    ...{ vendor: "IOS XR", seed, read: readAll, oneOf: 5 },
     also: ", and never slow",
     next: (prng) => mutated(prng, prng.pick(answers), bricks),
   });

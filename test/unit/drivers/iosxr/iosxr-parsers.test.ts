@@ -3,7 +3,7 @@ import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
 import {
-  isAccounted,
+  readAccounting,
   readBoot,
   readCommits,
   readPeers,
@@ -12,7 +12,7 @@ import {
 } from "#drivers/iosxr/system-parsers.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
-import { bgpSession, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
+import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "../iosxr-kit.ts";
 import { cknOf } from "../junos-kit.ts";
@@ -38,7 +38,9 @@ describe("an MKA session", () => {
   it("an MKA session with a page that is not understood is not understood", () => {
     expect(readSessions(page({ Status: "Wonderful" }))).toBeUndefined();
     expect(readSessions("MKA is not what it was")).toBeUndefined();
-    expect(readSessions("")).toEqual([]);
+    // Pages that were lost are not "none".
+    for (const text of ["", "\n"]) expect(readSessions(text)).toBeUndefined();
+    expect(readSessions("% There are no active MKA sessions")).toEqual([]);
   });
 
   it("an MKA session belongs to the port with its short name, and to no other", () => {
@@ -87,6 +89,8 @@ describe("counters", () => {
     "         InPktsOK      :  40",
     "    RxSC 2: 20000742d968a00",
     "      InPktsOK         :  2",
+    "      InPktsNotValid   :  0",
+    "      InPktsInvalid    :  0",
   ].join("\n");
 
   it("counters of MKPDUs are read by their labels", () => {
@@ -102,7 +106,7 @@ describe("counters", () => {
 
   it("counters of frames are those of the channels, each once", () => {
     expect(readFrames(frames, readMkpdus(mkpdus))).toMatchObject({
-      txProtected: 100n,
+      txProtected: 90n,
       txTooLong: 2n,
       rxOk: 42n,
       rxClear: 7n,
@@ -118,6 +122,23 @@ describe("counters", () => {
     expect(readFrames(frames, few)?.rxClear).toBeUndefined();
   });
 
+  it.each([
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  1O\n"],
+    ["    OutPktsProtected   :  10\n", "    OutPktsProtected   :  -5\n"],
+    ["    OutPktsProtected   :  10\n", `    OutPktsProtected   :  ${"9".repeat(23)}\n`],
+    ["      InPktsOK         :  2\n", "      InPktsOK         :  -10\n"],
+    ["    OutPktsProtected   :  10\n", ""],
+    ["      InPktsOK         :  2\n", ""],
+  ])("a counter that is garbled or lost is not 0: %s, %s", (whole, broken) => {
+    expect(frames).toContain(whole);
+    expect(readFrames(frames.replace(whole, broken), undefined)).toBeUndefined();
+  });
+
+  it("a SecY without a receive channel has received nothing", () => {
+    const [none = ""] = frames.split("    RxSC 1");
+    expect(readFrames(none, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames("Interface Stats\nSC Stats\n  TxSC Stats\n  RxSC Stats", undefined)).toBe(
       undefined,
@@ -130,7 +151,7 @@ describe("the router", () => {
     expect(readClock("18:00:00.250 UTC Wed Nov 25 2026")).toBe(
       Date.UTC(2026, 10, 25, 18, 0, 0, 250),
     );
-    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeDefined();
+    expect(readClock("*18:00:00.250 UTC Wed Nov 25 2026")).toBeUndefined();
     expect(readClock("18:00:00.250 CEST Wed Nov 25 2026")).toBeUndefined();
   });
 
@@ -164,6 +185,13 @@ describe("the router", () => {
       note: "linkseal 00",
       isPending: false,
     });
+    const old = list.slice(list.indexOf("   2) CommitId"));
+    expect(readCommits(old, "There are no active configuration sessions")).toBeUndefined();
+    expect(readCommits(list, `${head}${row.slice(0, -6)}`)).toBeUndefined();
+    // The list may shorten the name of the line.
+    expect(
+      readCommits(list.replace("vty1:node0_RP0_CPU0", "vty"), `${head}${row} *`),
+    ).toMatchObject([{ isPending: true }, { isPending: false }]);
     expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
     expect(readCommits("sysmgr: no output", head)).toBeUndefined();
   });
@@ -190,12 +218,16 @@ describe("the router", () => {
   it("a router reports its neighbours and why one of them is lost", () => {
     const peers = readPeers(
       "\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n" +
+        "\nVRF: AZURE\n----------\nBGP neighbor is 198.51.100.2, vrf AZURE\n" +
+        "  BGP state = Idle\n" +
         "\nBGP neighbor is 2001:db8::2\n  BGP state = Active\n" +
         "  Last reset 00:01:12, due to hold timer\x07expired\n",
     );
-    expect(bgpSession("p", "198.51.100.2", peers?.get("198.51.100.2"))).toMatchObject({ up: true });
-    const lost = bgpSession("p", "2001:db8::2", peers?.get("2001:db8::2"));
-    expect(lost).toEqual({
+    const session = (peer: string, vrf?: string) =>
+      bgpSession({ port: "p", peer }, peers?.get(peerKey(vrf, peer)));
+    expect(session("198.51.100.2")?.up).toBe(true);
+    expect(session("198.51.100.2", "AZURE")?.up).toBe(false);
+    expect(session("2001:db8::2")).toEqual({
       port: "p",
       peer: "2001:db8::2",
       up: false,
@@ -208,15 +240,27 @@ describe("the router", () => {
       "   Network            Next Hop            Metric LocPrf Weight Path\n" +
       "*> 10.0.0.0/16        198.51.100.2             0 12076 i\n" +
       "*  10.1.0.0/16        198.51.100.2             0 12076 i\n" +
-      "s  10.2.0.0/16        198.51.100.2             0 12076 i\n";
+      "s  10.2.0.0/16        198.51.100.2             0 12076 i\n" +
+      "\nProcessed 3 prefixes, 3 paths\n";
     expect(readRoutes(table, port(0))?.map(({ prefix, best }) => [prefix, best])).toEqual([
       ["10.0.0.0/16", true],
       ["10.1.0.0/16", false],
     ]);
     expect(readRoutes("sysmgr", port(0))).toBeUndefined();
     const way = "Routing entry for 0.0.0.0/0\n    192.0.2.254, via HundredGigE0/0/0/1.100\n";
-    expect(readRouteTo(way)).toBe("HundredGigE0/0/0/1");
-    expect(readRouteTo("% Network not in table")).toBeUndefined();
+    const none = () => undefined;
+    expect(readRouteTo(way, none)).toEqual(["HundredGigE0/0/0/1.100"]);
+    expect(readRouteTo("% Network not in table", none)).toEqual([]);
+    expect(readRouteTo("sysmgr", none)).toBeUndefined();
+    // A next hop of BGP has no interface: it is in a subnet of ours, or its way is not known.
+    const recursive = `${way}    198.51.100.2, from 198.51.100.2, BGP external\n`;
+    expect(readRouteTo(recursive, none)).toBeUndefined();
+    expect(readRouteTo(recursive, (hop) => `to ${hop}`)).toEqual([
+      ...["HundredGigE0/0/0/1.100", "to 198.51.100.2"],
+    ]);
+    const backup =
+      "    192.0.2.250, from 192.0.2.250, via HundredGigE0/0/0/2, Backup (Local-LFA)\n";
+    expect(readRouteTo(`${way}${backup}`, none)).toEqual(["HundredGigE0/0/0/1.100"]);
   });
 
   tryPing();
@@ -225,7 +269,11 @@ describe("the router", () => {
     const text = "Cisco IOS XR Software, Version 7.11.2 LNT\n\ncisco 8201-32FH\n";
     expect(readSoftware(text)).toEqual({ platform: "8201-32fh", version: "7.11.2" });
     expect(readSoftware("Cisco IOS Software")).toBeUndefined();
-    expect(isAccounted("aaa accounting commands default start-stop group tacacs+")).toBe(true);
-    expect(isAccounted("aaa accounting exec default start-stop none")).toBe(false);
+    expect(readAccounting("aaa accounting commands default start-stop group tacacs+")).toBe(true);
+    expect(readAccounting("aaa accounting exec default start-stop none")).toBe(false);
+    expect(readAccounting("% No such configuration item(s)")).toBe(false);
+    for (const text of ["", "sysmgr: no output", "aaa acc"]) {
+      expect(readAccounting(text)).toBeUndefined();
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allCommands, command } from "#drivers/iosxr/commands.ts";
+import { allCommands, command, ping, received } from "#drivers/iosxr/commands.ts";
 import { neighboursOn, portOf, readConfig } from "#drivers/iosxr/config.ts";
 import { iosxr } from "#drivers/iosxr/iosxr.ts";
 import { isPort, momentText, ownName } from "#drivers/iosxr/names.ts";
@@ -75,11 +75,13 @@ describe("what is configured", () => {
   });
 
   it("the port of a neighbour is found only by its subnet", () => {
-    expect(portOf(configOf(), "198.51.100.2")).toBe(port(0));
+    const at = (address: string, vrf?: string) => portOf(configOf(), { address, vrf });
+    expect(at("198.51.100.2")).toBe(port(0));
+    expect(at("198.51.100.2", "AZURE")).toBeUndefined();
     expect(neighboursOn(configOf(), port(1)).map(({ address }) => address)).toEqual([
       "2001:db8::2",
     ]);
-    expect(portOf(configOf(), "203.0.113.9")).toBeUndefined();
+    expect(at("203.0.113.9")).toBeUndefined();
   });
 
   it("a time that is written is read back", () => {
@@ -177,6 +179,44 @@ describe("a change", () => {
     ]);
     expect(refusal([drain(1)]).message).toContain("of the operator's");
     expect(refusal([drain(2)]).message).toContain("no neighbour");
+  });
+
+  const inVrf = {
+    interfaces:
+      `interface ${port(0)}\n ipv4 address 198.51.100.1 255.255.255.252\n!\n` +
+      `interface ${port(1)}.7\n vrf azure\n ipv4 address 198.51.100.1 255.255.255.252\n!\n`,
+    bgp:
+      "router bgp 64512\n neighbor 198.51.100.2\n  remote-as 64999\n !\n" +
+      " vrf azure\n  rd auto\n  neighbor 198.51.100.2\n   remote-as 12076\n  !\n !\n!\n",
+  };
+
+  it("a drain in a VRF is configured there, and the VRF is asked for its routes", () => {
+    const config = configOf(inVrf);
+    const change = [{ kind: "port.drain", port: port(1), means: "peeringShutdown" }] as const;
+    const [plan] = planChange(change, surroundings(change, { config }));
+    const sent = plan && renderChange(plan.before, plan.after, config).sent;
+    expect(sent?.map(preview)).toEqual([
+      ...["root", "router bgp 64512", "vrf azure", "neighbor 198.51.100.2", "shutdown"],
+    ]);
+    const [one] = neighboursOn(config, port(1));
+    if (one === undefined) throw new Error("it has no neighbour");
+    expect([received("ipv4", one, "#"), ping(one, 5)].map(preview)).toEqual([
+      "show bgp vrf azure ipv4 unicast neighbors 198.51.100.2 routes",
+      "ping vrf azure 198.51.100.2 count 5 timeout 1",
+    ]);
+  });
+
+  it("an aggregate counts as its port only without another member", () => {
+    const member = (index: number): string =>
+      `interface ${port(index)}\n bundle id 7 mode active\n!\n`;
+    const unit = `interface Bundle-Ether7.9\n ipv4 address 198.51.100.1/30\n!\n`;
+    const interfaces = `${member(0)}${unit}`;
+    const change = [{ kind: "port.drain", port: port(0), means: "peeringShutdown" }] as const;
+    const one = configOf({ interfaces });
+    expect(planChange(change, surroundings(change, { config: one }))).toHaveLength(1);
+    const two = configOf({ interfaces: interfaces + member(3) });
+    expect(neighboursOn(two, port(0))).toEqual([]);
+    expect(refusal(change, { config: two }).message).toContain("Bundle-Ether7 has 2 members");
   });
 
   it.each([

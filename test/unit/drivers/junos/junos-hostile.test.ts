@@ -138,11 +138,11 @@ function octetsOf(prng: Prng): Uint8Array {
 function isSecured(reply: XmlElement): boolean {
   const config = readConfig(reply);
   if (config !== undefined) planOf(config, "et-0/0/1");
-  for (const reader of [readCommits, readInterfaces, readPeers, readPing, readRouteTo])
-    reader(reply);
+  for (const reader of [readCommits, readInterfaces, readPeers, readRouteTo]) reader(reply);
+  readPing(reply, {});
   readSoftware(reply);
   readUptime(reply);
-  readRoutes(reply, "et-0/0/1");
+  readRoutes(reply, "et-0/0/1", undefined);
   const channels = byInterface(reply, "macsec-connection-information");
   const statistics = byInterface(reply, "macsec-statistics")?.get("et-0/0/1");
   readFrames(statistics ?? [], readChannels(channels?.get("et-0/0/1") ?? []));
@@ -219,6 +219,7 @@ describe("whatever a config accepts", () => {
       admin: "up",
       association: undefined,
       settings: undefined,
+      isEncrypted: true,
       chain: undefined,
       keys: [],
       drains: [],

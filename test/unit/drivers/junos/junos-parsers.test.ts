@@ -7,17 +7,6 @@ import {
   readMkpdus,
   readSession,
 } from "#drivers/junos/macsec-parsers.ts";
-import {
-  bgpSession,
-  type Peer,
-  peerOf,
-  readCommits,
-  readInterfaces,
-  readPeers,
-  readPing,
-  readRoutes,
-  readRouteTo,
-} from "#drivers/junos/system-parsers.ts";
 import type { MacsecSettings } from "#hal/model.ts";
 import { cknOf, read } from "../junos-kit.ts";
 
@@ -85,12 +74,27 @@ describe("channels", () => {
     const both = byInterface(await read(connections), "macsec-connection-information");
     expect(readChannels(both?.get("et-0/0/0") ?? [])).toEqual({
       suite: "gcm-aes-xpn-256",
+      isEncrypted: undefined,
       nextPn: 18_446_744_073_709_551_615n,
       transmits: [1],
       receives: [1],
     });
     // A suite that is configured is in no use yet.
     expect(readChannels(both?.get("et-0/0/1") ?? [])?.suite).toBeUndefined();
+  });
+});
+
+describe("encryption", () => {
+  const encryptionIn = async (word: string) => {
+    const suite = "<cipher-suite>GCM-AES-XPN-256</cipher-suite>";
+    const text = connections.replace(suite, `${suite}<encryption>${word}</encryption>`);
+    return readChannels((await reported(text, "macsec-connection-information")) ?? []);
+  };
+
+  it("a channel that is only authenticated is not encrypted", async () => {
+    expect((await encryptionIn("off"))?.isEncrypted).toBe(false);
+    expect((await encryptionIn("on"))?.isEncrypted).toBe(true);
+    expect(await encryptionIn("partial")).toBeUndefined();
   });
 });
 
@@ -130,9 +134,138 @@ describe("a session", () => {
     expect(found).toMatchObject({ controlledPort: "secured", livePeers: 1 });
   });
 
+  it.each([
+    ["while MKA is suspended", "Secured-Suspended - Primary"],
+    ["in a state with other words", "Secured for now"],
+  ])("a session %s is not understood", async (_, state) => {
+    expect(await session(state, peer("live"), cak(7, "live"))).toBeUndefined();
+  });
+
+  it("a session in the words of other releases is not secured", async () => {
+    for (const state of ["Unsecured - Init", "Not Secured", "Not secured"]) {
+      const found = await session(state, peer("live"), cak(7, "live"));
+      expect(found?.controlledPort).toBe("blocked");
+    }
+  });
+
   it("a missing session leaves a must-secure port closed", () => {
     expect(readSession(undefined, settings, undefined)?.controlledPort).toBe("blocked");
     expect(readSession(undefined, undefined, undefined)?.controlledPort).toBe("unprotected");
+  });
+});
+
+describe("a session with a list of peers below each CAK", () => {
+  const ownCak = (n: number, status: string, ...peers: readonly string[]): string =>
+    `<session-cak><cak-name>${cknOf(n)}</cak-name><cak-status>${status}</cak-status>
+      <member-identifier>D${n}</member-identifier>
+      ${peers.length === 0 ? "<peer-list/>" : peers.join("")}</session-cak>`;
+  const listed = (mi: string, status: string, sci = "02:00:5E:00:00:02/1"): string =>
+    `<peer-list><member-identifier>${mi}</member-identifier><peer-status>${status}</peer-status>
+      <sci>${sci}</sci></peer-list>`;
+  const live = (n: number): string =>
+    `<session-live><cak-name>${cknOf(n).toUpperCase()}</cak-name></session-live>`;
+  const secured = "Secured - Primary";
+
+  it("a router with a participant below two CAKs is one live peer", async () => {
+    const caks = [
+      ownCak(7, "live", listed("A1", "live")),
+      ownCak(8, "active", listed("B1", "live")),
+    ];
+    const found = await session(secured, live(7), ...caks);
+    expect(found).toMatchObject({
+      controlledPort: "secured",
+      principalCkn: cknOf(7),
+      livePeers: 1,
+    });
+    expect(found?.participants).toMatchObject([
+      { ckn: cknOf(7), state: "live", livePeers: 1 },
+      { ckn: cknOf(8), state: "live", livePeers: 1 },
+    ]);
+  });
+
+  it("a router that is listed twice below one CAK is one live peer", async () => {
+    const flat = [listed("A1", "live"), listed("B1", "live"), cak(7, "live"), cak(8, "active")];
+    expect((await session(secured, ...flat))?.livePeers).toBe(1);
+    const others = [listed("A1", "live"), listed("B1", "live", "02:00:5E:00:00:03/1")];
+    expect((await session(secured, ...others, cak(7, "live")))?.livePeers).toBe(2);
+  });
+
+  it("a live peer of the fallback CAK alone does not secure the port", async () => {
+    const caks = [ownCak(7, "live"), ownCak(8, "active", listed("B1", "live"))];
+    const found = await session(secured, live(7), ...caks);
+    expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
+  });
+
+  it("a live CAK without any peer is no live peer", async () => {
+    expect(await session(secured, live(7), ownCak(7, "live"))).toMatchObject({
+      controlledPort: "blocked",
+      livePeers: 0,
+    });
+    // Without a list of peers it is not known whether there is one.
+    expect(await session(secured, cak(7, "live"))).toBeUndefined();
+    expect(
+      await session(secured, live(9), ownCak(7, "live", listed("A1", "live"))),
+    ).toBeUndefined();
+  });
+
+  it("a secured state that names another type than its live CAK is not understood", async () => {
+    const typed = (type: string): string =>
+      ownCak(7, "live", listed("A1", "live")).replace(
+        "<cak-status>",
+        `<cak-type>${type}</cak-type>$&`,
+      );
+    expect(await session("Secured - Fallback", live(7), typed("primary"))).toBeUndefined();
+    const found = await session("Secured - Fallback", live(7), typed("fallback"));
+    expect(found?.controlledPort).toBe("secured");
+  });
+
+  it("a secured state with a live CAK that is in progress is not understood", async () => {
+    const status = "<cak-status>in-progress</cak-status>";
+    const pending = live(7).replace("</session-live>", `${status}<peer-list/></session-live>`);
+    expect(await session(secured, pending)).toBeUndefined();
+    expect(await session(secured, live(7), ownCak(7, "in-progress"))).toBeUndefined();
+  });
+
+  it("our own member identifier is no peer", async () => {
+    const found = await session(secured, live(7), ownCak(7, "live", listed("D7", "live")));
+    expect(found).toMatchObject({ controlledPort: "blocked", livePeers: 0 });
+  });
+
+  it("two CAKs in use, or one peer in two states, are not understood", async () => {
+    const two = [ownCak(7, "live", listed("A1", "live")), ownCak(8, "live", listed("B1", "live"))];
+    expect(await session(secured, ...two)).toBeUndefined();
+    const states = [listed("A1", "live"), listed("A1", "potential")];
+    expect(await session(secured, live(7), ownCak(7, "live", ...states))).toBeUndefined();
+  });
+});
+
+describe("parts of a reply", () => {
+  const part = (port: string): string =>
+    `<mka-session-information>${port && `<interface-name>${port}</interface-name>`}
+      <interface-state>Secured - Primary</interface-state></mka-session-information>`;
+  const portsIn = async (...parts: readonly string[]) => {
+    const reply = await read(`<r>${parts.join("")}</r>`);
+    return [...(byInterface(reply, "mka-session-information") ?? [])].map(([port]) => port);
+  };
+
+  it("parts of two nodes of a cluster are kept apart by their ports", async () => {
+    const node = (name: string, inside: string): string =>
+      `<multi-routing-engine-item><re-name>${name}</re-name>${inside}</multi-routing-engine-item>`;
+    const both = [node("node0", part("et-0/0/0")), node("node1", part("et-7/0/0"))];
+    expect(await portsIn(...both)).toEqual(["et-0/0/0", "et-7/0/0"]);
+    const empty = node("node1", "<mka-session-information/>");
+    expect(await portsIn(node("node0", part("et-0/0/0")), empty)).toEqual(["et-0/0/0"]);
+  });
+
+  it("two parts about one port, or a part about none, are not understood", async () => {
+    const reply = (...parts: readonly string[]) => read(`<r>${parts.join("")}</r>`);
+    for (const parts of [
+      [part("et-0/0/0"), part("et-0/0/0")],
+      [part("et-0/0/0"), part("et-0/0/0.0")],
+      [part("et-0/0/0"), part("")],
+    ]) {
+      expect(byInterface(await reply(...parts), "mka-session-information")).toBeUndefined();
+    }
   });
 });
 
@@ -152,12 +285,24 @@ describe("counters", () => {
       (await reported(statistics(""), "macsec-statistics")) ?? [],
       undefined,
     );
-    expect(frames).toMatchObject({ txProtected: 75n, rxOk: 80n, rxNotValid: 3n });
+    expect(frames).toMatchObject({ txProtected: 70n, rxOk: 80n, rxNotValid: 3n });
     expect([frames?.rxClear, frames?.rxLate, frames?.nextPn]).toEqual([
       undefined,
       undefined,
       undefined,
     ]);
+  });
+
+  it("counters of two peers, or of two ports whose name was lost, are not understood", async () => {
+    const two =
+      "<secure-channel-sent><encrypted-packets>1</encrypted-packets></secure-channel-sent>";
+    const elements = await reported(statistics(two), "macsec-statistics");
+    expect(readFrames(elements ?? [], undefined)).toBeUndefined();
+    const channels = `<r><macsec-connection-information><macsec-interface-common-information>
+      <interface-name>et-0/0/0</interface-name></macsec-interface-common-information>
+      <outbound-secure-channel/><outbound-secure-channel/></macsec-connection-information></r>`;
+    const found = await reported(channels, "macsec-connection-information");
+    expect(readChannels(found ?? [])).toBeUndefined();
   });
 
   it("untagged frames are clear data only if control frames are counted apart", async () => {
@@ -178,160 +323,4 @@ describe("counters", () => {
       expect(readMkpdus((await reported(text, "mka-statistics")) ?? [])).toBeUndefined();
     },
   );
-});
-
-describe("commits", () => {
-  const history = (...entries: readonly string[]): string =>
-    `<rpc-reply><commit-information>${entries
-      .map(
-        (entry, index) =>
-          `<commit-history><sequence-number>${index}</sequence-number><user>u</user>` +
-          `<date-time seconds="${100 - index}">x</date-time>${entry}</commit-history>`,
-      )
-      .join("")}</commit-information></rpc-reply>`;
-  const notes = async (...entries: readonly string[]) =>
-    readCommits(await read(history(...entries)))?.map(({ note, isPending }) => [note, isPending]);
-  const remark = "commit confirmed, rollback in 5mins";
-
-  it("a commit waits if Junos says so in any of its ways, and only the newest one", async () => {
-    expect(await notes(`<comment>${remark}</comment><log>ours</log>`)).toEqual([["ours", true]]);
-    expect(await notes(`<log>${remark}</log>`)).toEqual([["", true]]);
-    const marked = "<log>ours</log><commit-confirmed>rollback pending</commit-confirmed>";
-    expect(await notes(marked, `<log>${remark}</log>`)).toEqual([
-      ["ours", true],
-      ["", false],
-    ]);
-    expect(await notes("<log>ours</log>", marked)).toEqual([
-      ["ours", false],
-      ["ours", false],
-    ]);
-  });
-
-  it("commits without their number are not understood", async () => {
-    const text =
-      "<rpc-reply><commit-information><commit-history/></commit-information></rpc-reply>";
-    expect(readCommits(await read(text))).toBeUndefined();
-  });
-});
-
-describe("routing", () => {
-  it("neighbours are read, and the reason why a session ended", async () => {
-    const peers = readPeers(
-      await read(`<rpc-reply><bgp-information><bgp-peer><peer-address>192.0.2.2+179</peer-address>
-        <peer-state>Established</peer-state><local-as>64512</local-as></bgp-peer>
-        <bgp-peer><peer-address>192.0.2.6</peer-address><peer-state>Active</peer-state>
-        <last-error>Hold Timer Expired&#10;Error</last-error></bgp-peer></bgp-information>
-        </rpc-reply>`),
-    );
-    const found = (address: string): Peer | undefined => {
-      const peer = peers?.get(address);
-      if (peer === "ambiguous") throw new RangeError("which of them is not known");
-      return peer;
-    };
-    expect(bgpSession("p", "192.0.2.2", found("192.0.2.2"))).toEqual({
-      port: "p",
-      peer: "192.0.2.2",
-      up: true,
-    });
-    expect(bgpSession("p", "192.0.2.6", found("192.0.2.6")).trouble).toBe(
-      "the last session ended with: Hold Timer Expired Error",
-    );
-    expect(bgpSession("p", "192.0.2.9", undefined).up).toBe(false);
-  });
-
-  it("peers of other routing instances are kept apart, or their instance is unknown", async () => {
-    const peer = (state: string, instance = "", as = "64512"): string =>
-      `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>
-        ${instance && `<peer-cfg-rti>${instance}</peer-cfg-rti>`}
-        <peer-state>${state}</peer-state></bgp-peer>`;
-    const reported = async (...peers: readonly string[]) =>
-      readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
-    const one = { address: "192.0.2.2", isInactive: false };
-    const stateOf = async (...peers: readonly string[]) => {
-      const found = peerOf((await reported(...peers)) ?? new Map(), one);
-      return found === undefined || found === "ambiguous" ? found : found.state;
-    };
-    const [up, down] = ["Established", "Active"];
-    expect(await stateOf(peer(down, "master"), peer(up, "cust-2"))).toBe(down);
-    expect(await stateOf(peer(up, "cust-2"), peer(down, "master"))).toBe(down);
-    expect(await stateOf(peer(up, "cust-2"))).toBeUndefined();
-    expect(await stateOf(peer(up))).toBe(up);
-    expect(await stateOf(peer(up), peer(up))).toBe(up);
-    expect(await stateOf(peer(up), peer(down))).toBe("ambiguous");
-    expect(await stateOf(peer(up), peer(up, "", "65000"))).toBe("ambiguous");
-    expect(
-      await reported("<bgp-peer><peer-address>192.0.2.2</peer-address></bgp-peer>"),
-    ).toBeUndefined();
-    // One that is inactive has no session: what has its address is another's.
-    const inactive = { ...one, isInactive: true };
-    expect(peerOf((await reported(peer(up))) ?? new Map(), inactive)).toBe("ambiguous");
-    expect(peerOf((await reported(peer(up, "cust-2"))) ?? new Map(), inactive)).toBeUndefined();
-  });
-
-  it("routes are unknown if one of them, or its table, is not understood", async () => {
-    const reported = async (rows: string, name = "<table-name>inet.0</table-name>") =>
-      readRoutes(
-        await read(`<r><route-information><route-table>${name}${rows}</route-table>
-          </route-information></r>`),
-        "p",
-      )?.map(({ best }) => best);
-    const row = (prefix: string, ...tags: readonly string[]): string =>
-      `<rt><rt-destination>${prefix}</rt-destination>${tags
-        .map((tag) => `<rt-entry><active-tag>${tag}</active-tag></rt-entry>`)
-        .join("")}</rt>`;
-    expect(await reported(row("10.0.0.0/8", "", "*"))).toEqual([true]);
-    expect(await reported(row("10.0.0.0/8", "-", "+"))).toEqual([true]);
-    expect(await reported(row("10.0.0.0/8", "-"))).toEqual([false]);
-    expect(await reported(row("10.0.0.0/8", "?"))).toBeUndefined();
-    expect(await reported(row("10.0.0.0/8"))).toBeUndefined();
-    expect(await reported(row("default; reboot", "*"))).toBeUndefined();
-    expect(await reported(row("10.0.0.0/8", "*"), "")).toBeUndefined();
-    const foreign = "<table-name>cust-2.inet.0</table-name>";
-    expect(await reported(row("65000:1:10.0.0.0/8", "*"), foreign)).toEqual([]);
-  });
-
-  it("routes of a peer are read, and the interface to an address", async () => {
-    const reply = await read(`<rpc-reply><route-information><route-table>
-      <table-name>inet.0</table-name>
-      <rt><rt-destination>10.1.0.0/16</rt-destination><rt-entry><active-tag>*</active-tag>
-        <nh><to>192.0.2.2</to><via>et-0/0/0.100</via></nh></rt-entry></rt>
-      <rt><rt-destination>10.2.0.0/16</rt-destination><rt-entry/></rt>
-      </route-table></route-information></rpc-reply>`);
-    expect(readRoutes(reply, "et-0/0/0")?.map(({ prefix, best }) => [prefix, best])).toEqual([
-      ["10.1.0.0/16", true],
-      ["10.2.0.0/16", false],
-    ]);
-    expect(readRouteTo(reply)).toBe("et-0/0/0");
-    expect(readRouteTo(await read("<rpc-reply/>"))).toBeUndefined();
-  });
-
-  it("a probe with more replies than packets is not believed", async () => {
-    const ping = (sent: string, answered: string) =>
-      read(`<r><ping-results><probe-results-summary><probes-sent>${sent}</probes-sent>
-        <responses-received>${answered}</responses-received>
-        </probe-results-summary></ping-results></r>`);
-    expect(readPing(await ping("5", "4"))).toEqual({ sent: 5, answered: 4 });
-    expect(readPing(await ping("5", "6"))).toBeUndefined();
-    expect(readPing(await ping("5", "many"))).toBeUndefined();
-  });
-
-  it("a rate is read only if all of its parts are there", async () => {
-    const port = (speed: string) =>
-      read(`<r><interface-information><physical-interface><name>et-0/0/0</name>
-        <admin-status>up</admin-status><oper-status>down</oper-status><speed>${speed}</speed>
-        <traffic-statistics><input-bps>1</input-bps><input-pps>2</input-pps>
-        <output-bps>3</output-bps><output-pps>4</output-pps></traffic-statistics>
-        </physical-interface>
-        <physical-interface><name>fxp0</name></physical-interface></interface-information></r>`);
-    const found = readInterfaces(await port("100Gbps"));
-    expect([...(found?.keys() ?? [])]).toEqual(["et-0/0/0"]);
-    expect(found?.get("et-0/0/0")?.rate).toEqual({
-      rxBps: 1,
-      rxPps: 2,
-      txBps: 3,
-      txPps: 4,
-      lineBps: 100e9,
-    });
-    expect(readInterfaces(await port("Auto"))?.get("et-0/0/0")?.rate).toBeUndefined();
-  });
 });

@@ -299,9 +299,13 @@ describe("SAs", () => {
   });
 
   it("SAs end when their hard lifetime does, if it is reported", async () => {
-    const ends = (text: string): string => saText("inbound", "1").replace("<sa-spi>", text);
+    const ends = (spi: string, text: string): string =>
+      saText("inbound", spi).replace("<sa-spi>", text);
     const reported = "<sa-hard-lifetime>Expires in 26000 seconds</sa-hard-lifetime><sa-spi>";
-    const [own] = await states(ikeText("UP"), blockText(ends(reported) + ends("<sa-spi>")));
+    const [own] = await states(
+      ikeText("UP"),
+      blockText(ends("1", reported) + ends("2", "<sa-spi>")),
+    );
     const sas = own?.sas.kind === "known" ? own.sas.value : [];
     expect(sas.map((sa) => sa.endsInMs)).toEqual([26_000_000, undefined]);
   });
@@ -314,6 +318,52 @@ describe("SAs", () => {
   it("SAs are not understood as a whole if one of them is not", async () => {
     const [own] = await states(ikeText("UP"), blockText(saText("inbound", "1") + saText("?", "2")));
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
+  });
+
+  /** Two nodes of a cluster, each with what is inside `<rpc-reply>`. */
+  const nodes = (...replies: readonly string[]): string => {
+    const items = replies.map((reply, index) => {
+      const inside = reply.replaceAll(/<\/?rpc-reply>/g, "");
+      return `<multi-routing-engine-item><re-name>node${index}</re-name>${inside}
+        </multi-routing-engine-item>`;
+    });
+    return `<rpc-reply><multi-routing-engine-results>${items.join("")}
+      </multi-routing-engine-results></rpc-reply>`;
+  };
+  const noIke = "<rpc-reply><ike-security-associations-information/></rpc-reply>";
+  const noSas = "<rpc-reply><ipsec-security-associations-information/></rpc-reply>";
+
+  it("SAs of two nodes of a cluster are never merged", async () => {
+    const [pair, others] = [
+      blockText(saText("inbound", "1") + saText("outbound", "2")),
+      blockText(saText("inbound", "3") + saText("outbound", "2")),
+    ];
+    const [one] = await states(nodes(ikeText("UP"), noIke), nodes(pair, noSas));
+    expect(one).toMatchObject({ ike: { value: "established" }, sas: { kind: "known" } });
+    const [same] = await states(nodes(ikeText("UP"), ikeText("UP")), nodes(pair, pair));
+    expect(same?.ike).toMatchObject({ value: "established" });
+    expect(same?.sas).toMatchObject({ value: [{ spi: 1 }, { spi: 2 }] });
+    const [differ] = await states(nodes(ikeText("UP"), ikeText("DOWN")), nodes(pair, others));
+    expect(differ?.ike).toMatchObject({ kind: "unknown", why: "unparsed" });
+    expect(differ?.sas).toMatchObject({ kind: "unknown", why: "unparsed" });
+    const broken = blockText(saText("?", "1"));
+    for (const answers of [nodes(pair, broken), nodes(broken, pair), nodes(broken, broken)]) {
+      expect((await states(ikeText("UP"), answers))[0]?.sas).toMatchObject({ kind: "unknown" });
+    }
+  });
+
+  it("SAs are not understood if the router counts more tunnels than it lists", async () => {
+    const counted = (total: string): string =>
+      blockText(saText("inbound", "1")).replace(
+        "<ipsec-security-associations-block>",
+        `<total-active-tunnels>${total}</total-active-tunnels>$&`,
+      );
+    expect((await states(ikeText("UP"), counted("1")))[0]?.sas).toMatchObject({ kind: "known" });
+    for (const total of ["2", "many"]) {
+      expect((await states(ikeText("UP"), counted(total)))[0]?.sas).toMatchObject({
+        kind: "unknown",
+      });
+    }
   });
 
   it("SAs without a reported group have an unknown one", async () => {

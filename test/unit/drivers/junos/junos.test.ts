@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { neighboursOn, portOf } from "#drivers/junos/config.ts";
 import { junos } from "#drivers/junos/junos.ts";
 import { startOf, startText } from "#drivers/junos/names.ts";
+import { ping } from "#drivers/junos/operations.ts";
 import { planChange, planOf, slotsOf } from "#drivers/junos/plan.ts";
 import { capabilitiesOf } from "#drivers/junos/quirks.ts";
 import { renderChange } from "#drivers/junos/renderer.ts";
@@ -11,7 +12,7 @@ import type { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import { protect, refusalIn } from "../change-kit.ts";
-import { cknOf, configOf, keyOf, surroundings, wall } from "../junos-kit.ts";
+import { cknOf, configOf, configText, keyOf, surroundings, wall } from "../junos-kit.ts";
 
 const written = (trees: readonly XmlOut[]): readonly string[] =>
   trees.map((tree) => preview(writeXml(tree)));
@@ -71,9 +72,11 @@ describe("what is configured", () => {
 
   it("the port of a neighbour is found only by its subnet", async () => {
     const config = await configOf();
-    expect(portOf(config, "192.0.2.2")).toEqual({ port: "et-0/0/0", unit: "et-0/0/0.100" });
+    const at = (address: string, instance?: string) => portOf(config, { address, instance });
+    expect(at("192.0.2.2")).toEqual({ port: "et-0/0/0", unit: "et-0/0/0.100" });
+    expect(at("192.0.2.2", "azure")).toBeUndefined();
     expect(neighboursOn(config, "et-0/0/1").map(({ address }) => address)).toEqual(["2001:db8::2"]);
-    expect(portOf(config, "198.51.100.9")).toBeUndefined();
+    expect(at("198.51.100.9")).toBeUndefined();
   });
 
   it.each([
@@ -140,6 +143,19 @@ describe("a change", () => {
     expect(trees.join("")).toContain("<pre-shared-key-chain>linkseal-et-0-0-2");
   });
 
+  it("a change never leaves no-encryption in an association", async () => {
+    const own = "<cipher-suite>gcm-aes-xpn-256</cipher-suite>";
+    const text = configText.replace(own, `${own}<no-encryption/>`);
+    const there = protect("et-0/0/1", { keyServerPriority: 20 });
+    const around = await surroundings([there], { config: await configOf(text) });
+    const [plan] = planChange([there], around);
+    if (plan === undefined) throw new Error("no plan");
+    const change = renderChange(plan.before, plan.after, around.config, () => undefined);
+    expect(written(change?.sent ?? []).join("")).toContain('<no-encryption operation="delete"/>');
+    expect(change?.lines[0]).toContain("encryption off");
+    expect(change?.lines[1]).not.toContain("encryption off");
+  });
+
   it("a change removes the key from the chain by its number", async () => {
     const { trees } = await rendered({
       kind: "macsec.removeKey",
@@ -197,6 +213,59 @@ describe("a change", () => {
     const open = [{ kind: "port.open", port: "et-0/0/1" } as const, remove];
     expect((await refusal(open, inUse)).message).toContain("in use now");
     expect(planChange([remove], await surroundings([remove], inUse))).toHaveLength(1);
+  });
+});
+
+/** The neighbour of et-0/0/0 once more in another instance, behind et-0/0/6. */
+const inInstance = configText
+  .replace(
+    "<interface><name>lo0</name>",
+    `<interface><name>et-0/0/6</name><unit><name>7</name><family><inet>
+      <address><name>192.0.2.1/30</name></address></inet></family></unit></interface>
+      <interface><name>lo0</name>`,
+  )
+  .replace(
+    "<policy-options>",
+    `<routing-instances><instance><name>azure</name><interface><name>et-0/0/6.7</name></interface>
+      <protocols><bgp><group><name>msee</name><neighbor><name>192.0.2.2</name></neighbor></group>
+      </bgp></protocols></instance></routing-instances><policy-options>`,
+  );
+
+describe("a routing instance", () => {
+  it("a drain in a routing instance is configured there, and in no other", async () => {
+    const config = await configOf(inInstance);
+    const turn = { kind: "port.drain", port: "et-0/0/6", means: "gracefulShutdown" } as const;
+    const around = await surroundings([turn], { config, ports: new Set(["et-0/0/6"]) });
+    const [plan] = planChange([turn], around);
+    const trees = plan && renderChange(plan.before, plan.after, config, () => "64512")?.sent;
+    expect(written(trees ?? [])).toEqual([
+      "<routing-instances><instance><name>azure</name><protocols><bgp><group><name>msee</name>" +
+        "<neighbor><name>192.0.2.2</name><graceful-shutdown><sender>" +
+        "<local-preference>0</local-preference></sender></graceful-shutdown></neighbor>" +
+        "</group></bgp></protocols></instance></routing-instances>",
+    ]);
+    expect(neighboursOn(config, "et-0/0/0").map(({ group }) => group)).toEqual(["azure"]);
+    const [one] = neighboursOn(config, "et-0/0/6");
+    if (one === undefined) throw new Error("it has no neighbour");
+    const [asked] = written([ping(one, "et-0/0/6.7", 5)]);
+    expect(asked).toContain("<routing-instance>azure</routing-instance>");
+  });
+
+  it("an aggregate counts as its port only without another member", async () => {
+    const member = (name: string): string =>
+      `<interface><name>${name}</name><gigether-options><ieee-802.3ad><bundle>ae7</bundle>
+        </ieee-802.3ad></gigether-options></interface>`;
+    const aggregated = (...members: readonly string[]) =>
+      configText
+        .replace("<interface><name>et-0/0/0</name>", "<interface><name>ae7</name>")
+        .replace("<interface><name>lo0</name>", `${members.join("")}<interface><name>lo0</name>`);
+    const one = await configOf(aggregated(member("et-0/0/0")));
+    expect(portOf(one, { address: "192.0.2.2", instance: undefined })).toEqual({
+      ...{ port: "et-0/0/0", unit: "ae7.100" },
+    });
+    const two = await configOf(aggregated(member("et-0/0/0"), member("et-0/0/6")));
+    const change = [{ kind: "port.drain", port: "et-0/0/0", means: "prepend" }] as const;
+    expect((await refusal(change, { config: two })).message).toContain("ae7 has 2 members");
   });
 });
 

@@ -117,6 +117,22 @@ describe("a table of routes", () => {
     expect(read(xrHead, ...whole, ...more)).toBeUndefined();
   });
 
+  it("a table without a count at its end is not understood: its end may be missing", () => {
+    expect(read(xrHead, ...whole)).toBeUndefined();
+    expect(read(xeHead, " *   10.0.0.0/16      198.51.100.2      0 12076 i")).toBeUndefined();
+  });
+
+  it("a table with two best paths of one prefix is not understood", () => {
+    const twice = [...whole.slice(0, 1), ...whole];
+    expect(read(xrHead, ...twice, "Processed 2 prefixes, 3 paths")).toBeUndefined();
+    expect(read(xeHead, ...twice, "Total number of prefixes 3")).toBeUndefined();
+  });
+
+  it("a table that has the sentence about families among its rows is not understood", () => {
+    const sentence = "% None of the requested address families are configured";
+    expect(read(xrHead, ...whole, sentence, "Processed 2 prefixes, 2 paths")).toBeUndefined();
+  });
+
   it("a table is empty only by its count: a heading with nothing below it may be cut off", () => {
     expect(read(xrHead)).toBeUndefined();
     expect(read(xrHead, "Processed 0 prefixes, 0 paths")).toEqual([]);
@@ -132,6 +148,15 @@ describe("a table of routes", () => {
 });
 
 describe("a neighbour", () => {
+  it("a neighbour whose address begins with colons is one word of a command", () => {
+    const at = (address: string) => ({ address, vrf: undefined });
+    expect(preview(received("ipv6", at("::ffff:198.51.100.2"), "#"))).toBe(
+      "show bgp ipv6 unicast neighbors ::ffff:198.51.100.2 routes",
+    );
+    expect(() => received("ipv6", at("::"), "#")).toThrow("not one word");
+    expect(() => received("ipv6", at(":x"), "#")).toThrow("not one word");
+  });
+
   const page = (about: string, state: string): string =>
     `BGP neighbor is ${about},  remote AS 12076, external link\n  ${state}\n`;
 
@@ -168,8 +193,8 @@ describe("a neighbour", () => {
       " neighbor 198.51.100.2\n  use neighbor-group both\n !\n" +
       " neighbor 2001:db8::2\n  remote-as 12076\n  address-family ipv6 unicast\n  !\n !\n" +
       " neighbor 198.51.100.6\n  address-family ipv4 unicast\n  !\n !\n!\n";
-    const asked = readConfig({ ...texts, bgp }, true)?.neighbours.flatMap(({ address, families }) =>
-      families.map((family) => preview(received(family, address, "(config)#"))),
+    const asked = readConfig({ ...texts, bgp }, true)?.neighbours.flatMap((one) =>
+      one.families.map((family) => preview(received(family, one, "(config)#"))),
     );
     expect(asked).toEqual([
       "do show bgp ipv4 unicast neighbors 198.51.100.2 routes",

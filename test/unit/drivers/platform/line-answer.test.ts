@@ -10,10 +10,14 @@ import { SimClock } from "#sim/base/clock.ts";
 
 const never = new AbortController().signal;
 
-function lineOf(opened: Session[]): Line<Session> {
+function lineOf(
+  opened: Session[],
+  onBefore: (before: unknown) => void = () => undefined,
+): Line<Session> {
   const dialect = {
     channel: "shell",
-    open: async () => {
+    open: async (_: unknown, { before }: { readonly before: unknown }) => {
+      onBefore(before);
       const session = { isOver: false, [Symbol.asyncDispose]: async () => undefined };
       opened.push(session as unknown as Session);
       return session;
@@ -54,6 +58,18 @@ describe("an answer of a device that breaks its reader", () => {
       expect(opened).toHaveLength(2);
     },
   );
+
+  it("a session gets the one for observations before it", async () => {
+    const opened: Session[] = [];
+    const befores: unknown[] = [];
+    const line = lineOf(opened, (before) => befores.push(before));
+    await line.ask(never, async () => "read");
+    const [first] = opened;
+    const broken = () => Promise.reject(new TypeError("x"));
+    await expect(line.ask(never, broken)).rejects.toThrow("could not be read");
+    await line.ask(never, async () => "read");
+    expect(befores).toEqual([undefined, first]);
+  });
 
   it("a failed assert in a reader ends the process", async () => {
     const line = lineOf([]);

@@ -19,25 +19,28 @@ describe("tunnels of IOS XE", () => {
       "Tunnel-id Local                 Remote                fvrf/ivrf  Status\n",
     ].join("\n");
     const row = "1         192.0.2.1/4500        203.0.113.1/4500      none/none  READY\n";
-    expect(iosxe.readIkeSas(`${head}${row}`)).toHaveLength(1);
-    expect(iosxe.readIkeSas(`${head}${row}${row.replace(" READY", "")}`)).toBeUndefined();
-    expect(iosxe.readIkeSas(`${head}${row.replace("203.0.113.1/4500", "hub")}`)).toBeUndefined();
+    const reported = (rows: string) => iosxe.readIkeSas(`${head}${rows}\n IPv6 Crypto IKEv2  SA\n`);
+    expect(reported(row)).toHaveLength(1);
+    expect(reported(`${row}${row.replace(" READY", "")}`)).toBeUndefined();
+    expect(reported(row.replace("203.0.113.1/4500", "hub"))).toBeUndefined();
   });
 
   it("an interface of IOS XE without a whole flow makes its SAs unknown", () => {
     const flow = "interface: Tunnel1\n    Crypto map tag: Tunnel1-head-0, local addr 192.0.2.1\n";
     const counted =
       "    #pkts encaps: 5, #pkts encrypt: 5\n    #pkts decaps: 6, #pkts decrypt: 6\n";
+    const lists = "     inbound esp sas:\n     outbound esp sas:\n     outbound ah sas:\n";
     const sa = "     inbound esp sas:\n      spi: 0x1(1)\n";
-    expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toEqual([]);
+    expect(iosxe.readIpsecSas(`${flow}${counted}${lists}`)?.get("Tunnel1")?.sas).toEqual([]);
+    expect(iosxe.readIpsecSas(`${flow}${counted}`)?.get("Tunnel1")?.sas).toBeUndefined();
     const reported = iosxe.readIpsecSas(`${flow}${sa}`);
     expect(reported?.has("Tunnel1")).toBe(true);
     expect(reported?.get("Tunnel1")?.sas).toBeUndefined();
   });
 
   it("a row of IOS XE without a route makes the reply not understood", () => {
-    const reported = (row: string): unknown =>
-      iosxe.readTunnelRoutes(`Codes: L - local, S - static\n\n${row}\n`, names);
+    const head = "Codes: L - local, S - static\n\nGateway of last resort is not set\n\n";
+    const reported = (row: string): unknown => iosxe.readTunnelRoutes(`${head}${row}\n`, names);
     const via = { kind: "tunnel", name: "hub-1" };
     const route = "10.1.0.0/16 is directly connected, Tunnel1";
     expect(reported(`S        ${route}`)).toEqual([{ prefix: "10.1.0.0/16", via, best: true }]);

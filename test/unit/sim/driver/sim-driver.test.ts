@@ -227,7 +227,7 @@ describe("the effect of a failed call", () => {
   it("a call without an answer ends at its deadline", async () => {
     const clock = new SimClock(wallStart);
     const device = await openOver(silent, clock);
-    const error = await refused(settled(clock, device.routeTo("192.0.2.1", never)));
+    const error = await refused(settled(clock, device.routesTo("192.0.2.1", never)));
     expect([error.code, error.effect, clock.now()]).toEqual(["transport.timeout", "none", 20_000]);
   });
 
@@ -380,7 +380,7 @@ describe("malformed replies", () => {
       () => device.prepare(addKey, keys, never),
       () => device.recall("t-1" as TransactionToken, never),
       () => device.probe?.("et-0/0/0", 5, never) ?? Promise.resolve(),
-      () => device.routeTo("192.0.2.1", never),
+      () => device.routesTo("192.0.2.1", never),
       () => openSim(bench.clock, dial, "unix:/x"),
       () => peer.observe(never),
       () => peer.put(want, async () => undefined, never),

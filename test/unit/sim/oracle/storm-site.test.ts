@@ -142,7 +142,7 @@ describe("a rotation on the router of a model", () => {
     await play(transaction.apply("final", never));
     expect(site.clock.now() - before).toBe(17_000);
     const [port] = link.router.state().macsec;
-    expect(port?.frames).toMatchObject({ kind: "known", value: { rxNotUsingSa: undefined } });
+    expect(port?.frames).toMatchObject({ kind: "known", value: { nextPn: undefined } });
   });
 });
 

@@ -146,8 +146,8 @@ describe.each(ways)("devices of the site protocol, %s", (_name, open) => {
     expect(state.at).toBeLessThanOrEqual(way.bench.clock.now());
     const probe = device.probe?.(port, 20, never) ?? Promise.resolve(undefined);
     expect(await way.answer(probe)).toEqual({ sent: 20, answered: 19 });
-    expect(await way.answer(device.routeTo("192.0.2.1", never))).toBe(port);
-    expect(await way.answer(device.routeTo("192.0.2.2", never))).toBeUndefined();
+    expect(await way.answer(device.routesTo("192.0.2.1", never))).toEqual([port]);
+    expect(await way.answer(device.routesTo("192.0.2.2", never))).toBeUndefined();
   });
 
   it("a device prepares every kind of change, applies, confirms, reverts and recalls", async () => {

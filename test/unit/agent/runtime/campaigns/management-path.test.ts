@@ -8,7 +8,7 @@ import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { link } from "../../../kit/snapshot-kit.ts";
 
-type Routes = Readonly<Record<string, string | Error>>;
+type Routes = Readonly<Record<string, string | readonly string[] | Error>>;
 
 class Scene {
   readonly clock = new SimClock(wallStart);
@@ -26,16 +26,16 @@ class Scene {
       this.asked.push(`name ${host}`);
       return this.#names[host] ?? [];
     };
-    const routeTo = async (address: string) => {
+    const routesTo = async (address: string) => {
       this.asked.push(`route ${address}`);
       const route = this.#routes[address];
       if (route instanceof Error) throw route;
       if (route === "hangs") await this.clock.sleep(60_000);
-      return route;
+      return typeof route === "string" ? [route] : route;
     };
     const device = async (name: string) => {
       this.asked.push(`router ${name}`);
-      return { routeTo };
+      return { routesTo };
     };
     const deviceCache = { addresses, device } as unknown as DeviceCache;
     const world = { clock: this.clock };
@@ -54,6 +54,15 @@ describe("the path to an address", () => {
       expect(scene.asked).toEqual(["router edge-a", `route ${address}`]);
     }
     expect(await new Scene({ "192.0.2.1": "mgmt0" }).path("192.0.2.1")).toBe("elsewhere");
+  });
+
+  it("the path is unknown where only some of the router's ways lead over the link", async () => {
+    const path = (...ways: readonly string[]) => new Scene({ "192.0.2.1": ways }).path("192.0.2.1");
+    expect(await path("mgmt0", link.port)).toBe("unknown");
+    expect(await path(link.port, link.port)).toBe("overThisLink");
+    expect(await path("mgmt0", "et-0/0/7")).toBe("elsewhere");
+    // A driver that reports no way at all has not shown that this link is none of them.
+    expect(await path()).toBe("unknown");
   });
 
   it("the path to a socket or loopback address is elsewhere", async () => {

@@ -79,6 +79,29 @@ describe("the trouble of a campaign", () => {
     expect(await refused(new RotationRunnerBench(), again("putOld"))).toBeUndefined();
   });
 
+  it.each([
+    ["peer.denied", ["forget"]],
+    ["peer.rejected", []],
+    ["peer.unreachable", []],
+  ] as const)("a put that fails with %s makes the rights be read anew: %j", async (code, calls) => {
+    const bench = new RotationRunnerBench();
+    bench.failures.put = failing(code);
+    const rotationRunner = bench.rotationRunner(stepTo("staged", { action: "putNew" }));
+    await bench.turn(rotationRunner, rotation({ state: "staged" }));
+    expect(bench.rightsCalls).toEqual(calls);
+  });
+
+  it("the next link of a campaign has its rights read anew", async () => {
+    const bench = new RotationRunnerBench();
+    const [first] = rotation().links;
+    if (first === undefined) throw new Error("a rotation has a link");
+    const two = rotation({ links: [first, { ...first, name: "secondary" }] });
+    const rotationRunner = bench.rotationRunner(stepTo("done", { mark: { outcome: "rotated" } }));
+    await bench.turn(rotationRunner, two);
+    expect(bench.written()?.at).toBe(1);
+    expect(bench.rightsCalls).toEqual(["refresh 60000", "forget"]);
+  });
+
   it("the trouble of a far end ends once it is observed with the new key", async () => {
     const bench = new RotationRunnerBench();
     bench.peers.primary = peerOn(newKey);

@@ -15,6 +15,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { clockWorld } from "../../../kit/clock-world.ts";
+import { noRights } from "../../../kit/rights-kit.ts";
 import { capabilities, never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired, link, peerOff } from "../../../kit/snapshot-kit.ts";
 import { running } from "../health-evaluator-bench.ts";
@@ -54,7 +55,10 @@ class Scene {
       observe: unreachable,
       prepare: unreachable,
       recall: unreachable,
-      routeTo: async (address) => this.routes.get(address),
+      routesTo: async (address) => {
+        const port = this.routes.get(address);
+        return port === undefined ? undefined : [port];
+      },
       async [Symbol.asyncDispose]() {},
     };
     const driver: Driver = { name: "sim", offers: capabilities, open: async () => device };
@@ -93,6 +97,7 @@ class Scene {
       desired: wanted,
       deviceCache: this.deviceCache,
       memory,
+      rights: noRights,
     });
     this.#turn = async () => {
       await reconciler.observe(never);

@@ -9,6 +9,7 @@ import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
 import { type DeviceState, known, type Route } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
+import { noRights } from "../../../kit/rights-kit.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { routing, tunnelObservation } from "../../health-evidence.ts";
@@ -76,6 +77,7 @@ class Place {
         read: () => Promise.reject(new Error("no value is asked for here")),
       },
       gatewayKey: () => undefined,
+      rights: noRights,
       inCampaign: () => false,
       keys: () => async () => Promise.reject(new Error("no value is asked for here")),
       memory: () => this.memory,

@@ -2,6 +2,7 @@
 // agent gives the newer one to the gateway.
 
 import type { DesiredTunnel } from "#agent/model/desired.ts";
+import type { RightsReport } from "#agent/model/rights-report.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import {
   emptyMemory,
@@ -67,6 +68,10 @@ export class Scene {
   readonly farEnd: PeerSecret | undefined;
   /** The gateway's error before it accepts a key; absent = none. */
   refusal: LinksealError | undefined;
+  /** The rights as Azure reports them; undefined = nothing was asked. */
+  rights: RightsReport | undefined;
+  /** What is asked of the reader of rights. */
+  readonly rightsCalls: string[] = [];
   /** Versions that the vault no longer returns. */
   readonly gone = new Set<string>();
   readonly siblings: DesiredTunnel[] = [];
@@ -122,6 +127,11 @@ export class Scene {
       },
       gatewayKey: (tunnel) => (tunnel.name === this.tunnel.name ? this.farEnd : undefined),
       inCampaign: (device) => device === this.campaign,
+      rights: {
+        refresh: async ({ kind }, everyMs) => void this.rightsCalls.push(`${kind} ${everyMs}`),
+        report: () => this.rights,
+        forget: () => void this.rightsCalls.push("forget"),
+      },
       drains: {
         drainForChange: async (_tunnel, by) => this.#moves(`away for ${by}`),
         undrainAfterChange: async () => this.#moves("back"),

@@ -3,8 +3,10 @@
 
 import { describe, expect, it } from "vitest";
 import type { DesiredTunnel } from "#agent/model/desired.ts";
+import { nextForRight } from "#agent/model/reason-text.ts";
 import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { sharedKeyRight } from "../../../kit/rights-kit.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { desired as site, wall } from "../../../kit/snapshot-kit.ts";
 import { failure, id, psk, Scene, version } from "./tunnel-auth-kit.ts";
@@ -59,6 +61,50 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
       expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     },
   );
+
+  it("a key whose right is missing is never given, and what is missing is named", async () => {
+    const made = scene();
+    made.rights = { missing: [sharedKeyRight], unknown: [] };
+    await made.turn();
+    expect(made.reported).toEqual([]);
+    expect(new Set(states(made))).toEqual(new Set(["waiting"]));
+    const { because } = made.next() ?? {};
+    expect(because).toContain(`${sharedKeyRight.action} at ${sharedKeyRight.scope}`);
+    expect(because).not.toContain("giv");
+    expect(made.rightsCalls).toEqual(["preSharedKey 60000"]);
+    const refusal = await refused(made.proceed());
+    expect([refusal.code, refusal.effect, refusal.next]).toEqual([
+      ...["gate.rightsMissing", "none", nextForRight(sharedKeyRight)],
+    ]);
+    made.rights = { missing: [], unknown: [] };
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+  });
+
+  it("rights that are not known keep no key from the gateway", async () => {
+    const made = scene();
+    made.rights = { missing: [], unknown: [{ scope: "/s", why: "no", next: "give" }] };
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+  });
+
+  it("a right that is taken away while a key is given is named", async () => {
+    const made = scene();
+    made.refusal = failure("peer.unreachable", "unknown");
+    await made.turn();
+    made.refusal = failure("peer.denied");
+    made.rights = { missing: [sharedKeyRight], unknown: [] };
+    await made.pass(15_000);
+    await made.turn();
+    expect(made.next()).toMatchObject({ state: "giving" });
+    expect(made.next()?.because).toContain("the gateway may have either key: as it was said: ");
+    expect(made.next()?.because).toContain(sharedKeyRight.action);
+    expect(made.rightsCalls.slice(-2)).toEqual(["forget", "preSharedKey 60000"]);
+    made.refusal = undefined;
+    await made.pass(15_000);
+    await made.turn();
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
+  });
 
   it("a key whose reply was lost is written again soon, whatever Azure reports", async () => {
     const made = scene();

@@ -3,65 +3,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Resource } from "#agent/evidence/scorecard/estate.ts";
-import { makeScorecard } from "#agent/evidence/scorecard/scorecard.ts";
-import type { Desired } from "#agent/model/desired.ts";
-import type { Agent } from "#agent/runtime/agent.ts";
-import { emptyMemory } from "#agent/store/journal/memory.ts";
-import { never } from "../../kit/site-bench.ts";
-import { desired, link } from "../../kit/snapshot-kit.ts";
-
-const scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg1";
-const port = `${scope}/providers/Microsoft.Network/expressRoutePorts/erd`;
-const vault = "https://kv-1.vault.azure.net";
-
-function resource(type: string, name: string, properties: unknown): Resource {
-  const id = `${scope}/providers/${type}/${name}`;
-  return { id, name, type, location: "westus", etag: 'W/"0"', properties };
-}
-
-interface Site {
-  readonly status: () => unknown;
-  readonly read: (path: string) => Promise<unknown>;
-}
-
-/** Returns the row of a scorecard on a site with one link. */
-async function rowOn(row: string, { status, read }: Site) {
-  const azure = { ...desired.azure, kind: "azure", vault, scopes: [scope] };
-  const group = { name: link.group, expressRoutePort: port, links: [link] };
-  const site = { ...desired, azure, groups: [group], tunnels: [] } as unknown as Desired;
-  const agent = {
-    intent: { desired: site },
-    supervisor: { deviceCache: { peer: () => undefined } },
-    memory: emptyMemory,
-    status,
-    azureReader: () => read,
-  } as unknown as Agent;
-  const { rows } = await makeScorecard(agent, never);
-  const found = rows.find(({ id }) => id === row);
-  if (found === undefined) throw new RangeError(`no row ${row}`);
-  return { verdict: found.verdict, evidence: found.evidence.join("; "), next: found.next };
-}
-
-/**
- * Returns the row for a link that was never observed and a resource group that contains these
- * documents.
- */
-async function rowOf(row: string, ...documents: readonly Resource[]) {
-  const read = async (path: string) => {
-    const lower = path.toLowerCase();
-    if (lower === port.toLowerCase()) {
-      return resource("Microsoft.Network/expressRoutePorts", "erd", {});
-    }
-    const value = documents.filter(
-      ({ id }) =>
-        String(id)
-          .toLowerCase()
-          .replace(/\/[^/]+$/, "") === lower,
-    );
-    return { value };
-  };
-  return await rowOn(row, { status: () => ({ groups: [], tunnels: [] }), read });
-}
+import { port, resource, rowOf, rowOn, scope, vault } from "../../../kit/scorecard-kit.ts";
+import { link } from "../../../kit/snapshot-kit.ts";
 
 describe("what the agent saw of a link", () => {
   it("an observation that aged while Azure was read is stale in the scorecard", async () => {
@@ -299,7 +242,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
     const firewallPolicy = { id: wafId("ApplicationGateway", "elsewhere") };
     expect(await rowOf("app-gateway-waf", appGateway({ firewallPolicy }))).toEqual({
       verdict: "notVerifiable",
-      evidence: "firewall policy elsewhere of appgw is in no scope that was read",
+      evidence: "firewall policy elsewhere of appgw is not in the scopes that were read",
       next: "add the resource group it is in to azure.scopes in the config",
     });
   });
@@ -340,7 +283,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
       const row = await rowOf(
         "front-door-waf",
         resource(profile, "profile1", { resourceState: "Active" }),
-        resource(`${profile}/profile1/securityPolicies`, "securityPolicy1", {
+        resource(`${profile}/securityPolicies`, "profile1/securityPolicy1", {
           parameters: {
             type: "WebApplicationFirewall",
             wafPolicy: { id: wafId("FrontDoor", "wafTest") },

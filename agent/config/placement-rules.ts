@@ -1,0 +1,84 @@
+// Rules for where a link's traffic is on its device: its routing instance and its aggregate.
+
+import type { PlatformName } from "#drivers/index.ts";
+import { type Path, shown } from "./complaint.ts";
+import { type Finding, finding, type Rule } from "./rule.ts";
+import type { Config } from "./schema.ts";
+
+/** The longest name of a routing instance; "none" = the platform has no routing instances. */
+const vrfLengths: Readonly<Record<PlatformName, number | "none">> = {
+  eos: 100,
+  iosxe: 32,
+  iosxr: 32,
+  junos: 128,
+  // IFNAMSIZ of if.h, less the octet that ends the name.
+  linux: 15,
+  sim: "none",
+};
+
+interface Naming {
+  readonly pattern: RegExp;
+  readonly example: string;
+}
+
+/** How a platform names aggregates; "none" = links in an aggregate are not managed there. */
+const aggregateNames: Readonly<Record<PlatformName, Naming | "none">> = {
+  eos: { pattern: /^Port-Channel\d{1,4}$/, example: "Port-Channel1" },
+  iosxe: { pattern: /^Port-channel\d{1,4}$/, example: "Port-channel1" },
+  iosxr: { pattern: /^Bundle-Ether\d{1,5}$/, example: "Bundle-Ether1" },
+  junos: { pattern: /^ae\d{1,4}$/, example: "ae0" },
+  linux: "none",
+  sim: "none",
+};
+
+export const placementRules: readonly Rule[] = [
+  {
+    says: "`vrf` is a name that the platform of the device allows; a simulated router has none.",
+    *find({ devices, groups }) {
+      for (const [i, { driver, vrf }] of devices.entries()) {
+        yield* vrfFaults(driver, vrf, ["devices", i, "vrf"]);
+      }
+      for (const { link, path } of linksIn(groups)) {
+        const driver = devices.find(({ name }) => name === link.device)?.driver;
+        if (driver !== undefined) yield* vrfFaults(driver, link.vrf, [...path, "vrf"]);
+      }
+    },
+  },
+  {
+    says: "`aggregate` is named as the platform of the device names aggregates.",
+    *find({ devices, groups }) {
+      for (const { link, path } of linksIn(groups)) {
+        const driver = devices.find(({ name }) => name === link.device)?.driver;
+        if (driver === undefined || link.aggregate === undefined) continue;
+        const naming = aggregateNames[driver];
+        const at = [...path, "aggregate"];
+        if (naming === "none") {
+          const why = `the driver ${driver} does not manage links in an aggregate`;
+          yield finding(at, "is set", why, "use a link of its own");
+        } else if (!naming.pattern.test(link.aggregate)) {
+          const why = `the driver ${driver} names aggregates otherwise`;
+          yield finding(at, `is ${shown(link.aggregate)}`, why, `aggregate: ${naming.example}`);
+        }
+      }
+    },
+  },
+];
+
+type Group = Config["groups"][number];
+
+function linksIn(groups: readonly Group[]): { link: Group["links"][number]; path: Path }[] {
+  return groups.flatMap(({ links }, i) =>
+    links.map((link, j) => ({ link, path: ["groups", i, "links", j] })),
+  );
+}
+
+function* vrfFaults(driver: PlatformName, vrf: string | undefined, path: Path): Generator<Finding> {
+  if (vrf === undefined) return;
+  const most = vrfLengths[driver];
+  if (most === "none") {
+    yield finding(path, "is set", "a simulated router has no routing instances", "leave it out");
+  } else if (vrf.length > most) {
+    const why = `a name has at most ${most} characters there`;
+    yield finding(path, `has ${vrf.length} characters`, why, "write the name of the device");
+  }
+}
