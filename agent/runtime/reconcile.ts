@@ -87,6 +87,7 @@ export class Reconciler {
   /** The observation that was acted on last. */
   #handled: DeviceState | undefined;
   #blocked: LinksealError | undefined;
+  #unsettled: LinksealError | undefined;
   #mended: LinksealError | undefined;
   #idle: LinksealError | undefined;
   #lost: LinksealError | undefined;
@@ -103,7 +104,7 @@ export class Reconciler {
 
   /** The last error of an effect or an observation; undefined once it succeeds. */
   get trouble(): LinksealError | undefined {
-    const first = this.#blocked ?? this.#mended ?? this.#idle;
+    const first = this.#blocked ?? this.#unsettled ?? this.#mended ?? this.#idle;
     return first ?? this.#wishes.retries.trouble ?? this.#failed ?? this.#lost;
   }
 
@@ -136,11 +137,8 @@ export class Reconciler {
     this.#handled = state;
     this.#blocked = await this.#attempt(() => this.#block(state, signal));
     if (this.#parts.paused()) return;
-    this.#mended = await this.#attempt(async () => {
-      // A settled transaction changed the device: the next observation decides what is left to
-      // mend.
-      if (!(await this.#settle(state, signal))) await this.#mend(state, signal);
-    });
+    if (this.#settle(signal)) return;
+    this.#mended = await this.#attempt(() => this.#mend(state, signal));
   }
 
   /** Resolves once no effect is under way, such as before the first step of a campaign. */
@@ -213,14 +211,21 @@ export class Reconciler {
   }
 
   /**
-   * Settles the transactions that a predecessor left pending: confirms one if the device is as
-   * wanted, else rolls it back. Returns false if there was none.
+   * Begins to settle the transactions that a predecessor left pending: confirms one if the device
+   * is as wanted, else rolls it back. Returns true if one of them may change anything, so that the
+   * next observation decides what is left to mend.
    */
-  async #settle(state: DeviceState, signal: AbortSignal): Promise<boolean> {
-    const { device, memory } = this.#parts;
+  #settle(signal: AbortSignal): boolean {
+    const { device, memory, alone } = this.#parts;
     const left = pendingOn(memory(), device).filter(({ tunnel }) => !this.#isOwn(tunnel));
-    for (const pending of left) await this.#act(() => this.#settleOne(pending, state, signal));
-    return left.length > 0;
+    for (const pending of left) {
+      // An operator's command may have begun it, and ends it before this goes on.
+      const settle = () => alone(() => this.#act(() => this.#settleOne(pending, signal)));
+      this.#tasks.begin([pending.tunnel ?? changesTask], async () => {
+        this.#unsettled = await this.#attempt(settle);
+      });
+    }
+    return left.some(({ tunnel }) => tunnel === undefined);
   }
 
   /** Returns true if a task of this process has that transaction. */
@@ -229,12 +234,11 @@ export class Reconciler {
     return this.#tasks.has(tunnel) || this.#tasks.has(changesTask);
   }
 
-  async #settleOne(
-    { place, token, tunnel }: PendingChange,
-    state: DeviceState,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { device, deviceCache, write } = this.#parts;
+  async #settleOne(pending: PendingChange, signal: AbortSignal): Promise<void> {
+    const { device, deviceCache, memory, write } = this.#parts;
+    const { place, token, tunnel } = pending;
+    const state = deviceCache.state(device);
+    if (memory().pending[place] !== token || state === undefined) return;
     const asks = { where: device, effect: "none" } as const;
     const recalled = await bounded(this.#parts, asks, signal, async (limit) =>
       (await deviceCache.device(device, limit)).recall(token as TransactionToken, limit),
@@ -372,6 +376,8 @@ export class Reconciler {
 
   async #remove(name: string, signal: AbortSignal): Promise<void> {
     const { device, world } = this.#parts;
+    // An operator's command may have removed it meanwhile.
+    if (!this.#wishes.toRemove().includes(name)) return;
     const blocked = await removeTunnel(this.#parts, { name, device }, signal);
     this.#accepted.delete(name);
     this.#wishes.retries.succeeded(name);
