@@ -238,7 +238,7 @@ export class Reconciler {
     const { device, deviceCache, memory, write } = this.#parts;
     const { place, token, tunnel } = pending;
     const state = deviceCache.state(device);
-    if (memory().pending[place] !== token || state === undefined) return;
+    if (named(memory().pending, place) !== token || state === undefined) return;
     const asks = { where: device, effect: "none" } as const;
     const recalled = await bounded(this.#parts, asks, signal, async (limit) =>
       (await deviceCache.device(device, limit)).recall(token as TransactionToken, limit),
