@@ -9,8 +9,6 @@ import {
   type KeyRef,
   type MacsecPort,
   strongValue,
-  type TunnelAuth,
-  type TunnelSpec,
 } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
@@ -28,7 +26,7 @@ import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast
 import type { Memory } from "../store/journal/memory.ts";
 import { vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
-import { type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
+import { ikeNotes, type MadeTunnel, tunnelDifferences, unmakeable } from "./tunnel-change.ts";
 
 /** How a link compares with the intent. */
 export type Standing =
@@ -227,6 +225,7 @@ function planTunnel(input: PlanInput, tunnel: DesiredTunnel, drafts: Draft[], no
     notes.push(unreadable(tunnel.name, `${tunnel.device} cannot be read`));
     return;
   }
+  notes.push(...ikeNotes(tunnel));
   const observed = state.ipsec.find((entry) => entry.name === tunnel.name);
   if (observed !== undefined) {
     planTunnelChange(input, tunnel, drafts, notes);
@@ -483,16 +482,4 @@ function sameStep(shown: unknown, step: PlanStep): boolean {
     darkMs.high === step.darkMs.high &&
     risk === step.risk
   );
-}
-
-/** Converts a configured tunnel into the form that a driver takes. */
-export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
-  const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
-  const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;
-  return {
-    ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
-    ...{ ike, transforms, life, mtu, ifId, auth },
-    ...(bgp === undefined ? {} : { bgp }),
-    ...(backs === undefined ? {} : { backs: backs.links.map(({ port }) => port) }),
-  };
 }

@@ -33,7 +33,22 @@ const leaves: readonly Leaf[] = [
   ["bgp", ({ bgp }) => (bgp === undefined ? "none" : `${bgp.local} to ${bgp.peer}`)],
   ["backs", (tunnel) => portsBacked(tunnel).join(", ") || "none"],
   ["auth", ({ auth }) => (auth.kind === "certificate" ? `certificate of ${auth.peer}` : auth.kind)],
+  ["auth.ppk", ({ auth: { ppk } }) => (ppk === undefined ? "none" : ppkText(ppk))],
+  ["ike", ({ ikeVersion }) => ikeVersion ?? "v2"],
+  // The selectors of IKEv2 are any-to-any, so only IKEv1 is set up again for another local prefix.
+  ["protects.local", (tunnel) => (tunnel.ikeVersion === undefined ? "" : localText(tunnel))],
+  ["local.id", ({ localId }) => localId ?? "default"],
+  ["remote.id", ({ remoteId }) => remoteId ?? "default"],
+  ["dpd", ({ dpdSeconds }) => (dpdSeconds === undefined ? "default" : `${dpdSeconds} s`)],
 ];
+
+function ppkText({ secret, id, use }: NonNullable<DesiredTunnel["auth"]["ppk"]>): string {
+  return `${secret} as ${id}, ${use}`;
+}
+
+function localText({ localPrefixes }: DesiredTunnel): string {
+  return localPrefixes.toSorted().join(", ");
+}
 
 function ikeText({ encryption, integrity, prf, dhGroup }: IkeTransforms): string {
   return [encryption, integrity, prf, dhGroup].join("/");
@@ -56,6 +71,19 @@ export function tunnelDifferences(
     const [before, after] = [textOf(made), textOf(wanted)];
     return before === after ? [] : [{ setting, made: before, wanted: after }];
   });
+}
+
+/** The limits of a tunnel's IKE that an operator must know before it is used. */
+export function ikeNotes({ name: about, ikeVersion }: DesiredTunnel): readonly {
+  readonly about: string;
+  readonly text: string;
+  readonly next: string;
+}[] {
+  if (ikeVersion === undefined) return [];
+  const text =
+    "IKEv1 protects one pair of prefixes, and cannot try a new pre-shared key beside the one in " +
+    "use: if the gateway refuses it, the tunnel is down until the old one is back";
+  return [{ about, text, next: "set ike: v2 if the gateway has it" }];
 }
 
 /** Why the existing tunnel cannot become the wanted one in place; undefined = it can. */

@@ -7,8 +7,9 @@ import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue, type TunnelAuth, type WantedSettings } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
-import { type Drift, standingOf, tunnelSpec } from "../compare/plan.ts";
+import { type Drift, standingOf } from "../compare/plan.ts";
 import type { MadeTunnel } from "../compare/tunnel-change.ts";
+import { tunnelSpec } from "../compare/tunnel-spec.ts";
 import { equalSettings, settingsGaps, verify } from "../health/verify.ts";
 import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
@@ -281,7 +282,7 @@ export class Reconciler {
 
   async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
     const { vault, world, memory } = this.#parts;
-    const inUse = named(memory().auths, name)?.auth.secretId;
+    const inUse = named(memory().auths, name)?.auth;
     return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
   }
 

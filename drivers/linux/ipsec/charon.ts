@@ -7,9 +7,9 @@ import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
-import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
+import { causeIn, causeText, type FailureCause, type Stage } from "./causes.ts";
 import { type Credentials, loadTunnel } from "./credentials.ts";
-import { childName, pskId } from "./messages.ts";
+import { childName, ppkSecretId, pskId } from "./messages.ts";
 import {
   type IkeSa,
   type LogLine,
@@ -164,11 +164,11 @@ export async function renew(
   const isMade = async (): Promise<boolean> =>
     childrenOf(name, await observeCharon(client, signal)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
-    throw failed(name, "peerSilent");
+    throw failed(log, "peerSilent");
   }
   try {
     // If only a certificate changed, the group for rekeying has been proven already.
-    if (!isSame) await rekeyed(charon, client, name, "child", log, signal, childName(spec));
+    if (!isSame && needsProof(spec)) await rekeyed(charon, client, name, "child", log, signal, childName(spec));
   } catch (error) {
     await endOthers(client, name, (child) => old.has(child.id), signal);
     throw error;
@@ -261,8 +261,15 @@ export async function bringUp(
     const isThere = async (): Promise<boolean> => isUp(spec, await observeCharon(client, signal));
     if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
-  // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
-  await rekeyed(charon, client, spec.name, "child", log, signal);
+  if (needsProof(spec)) await rekeyed(charon, client, spec.name, "child", log, signal);
+}
+
+/**
+ * In IKEv2 a group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3); IKEv1
+ * uses it in the first quick mode already (RFC 2409, 5.5).
+ */
+function needsProof({ ikeVersion }: TunnelSpec): boolean {
+  return ikeVersion === undefined;
 }
 
 /**
@@ -280,7 +287,7 @@ async function waited(
     if (await isDone()) return true;
     const cause = causeIn(log.lines, stage);
     if (cause === "peerSilent") return false;
-    if (cause !== undefined) throw failed(log.tunnel, cause);
+    if (cause !== undefined) throw failed(log, cause);
     await clock.sleep(pollMs, signal);
   }
   return false;
@@ -295,7 +302,9 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   );
   // The connection goes first; otherwise a packet would bring the SAs back.
   await client.ask("unload-conn", { name }, "unknown", signal);
-  await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
+  for (const id of [pskId(name), ppkSecretId(name)]) {
+    await client.ask("unload-shared", { id }, "unknown", signal);
+  }
   if (hadKey) await forgetKeys(client, signal);
   const { sas } = await observeCharon(client, signal);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
@@ -356,7 +365,7 @@ async function rekeyed(
     return [...now].some((id) => !before.has(id));
   };
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
-  if (!done) throw failed(name, "peerSilent");
+  if (!done) throw failed(log, "peerSilent");
 }
 
 function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
@@ -408,8 +417,8 @@ async function sendCommand(
   if (refused !== undefined) throw rejected(where, `charon refuses ${command}: ${refused}`);
 }
 
-function failed(name: string, cause: FailureCause): LinksealError {
-  return rejected(name, causeTexts[cause]);
+function failed({ tunnel, lines }: Journal, cause: FailureCause): LinksealError {
+  return rejected(tunnel, causeText(cause, lines));
 }
 
 function rejected(where: string, text: string): LinksealError {

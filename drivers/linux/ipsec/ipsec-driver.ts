@@ -36,8 +36,8 @@ import {
   withCharon,
 } from "./charon.ts";
 import { CharonMonitor } from "./charon-monitor.ts";
-import { type Credentials, fetchCredentials } from "./credentials.ts";
-import { loadConnection, loadPsk } from "./messages.ts";
+import { type Credentials, fetchCredentials, sharedSecrets } from "./credentials.ts";
+import { identitiesOf, loadConnection } from "./messages.ts";
 import { operationsAround, operationsOfBlock, prepareNet } from "./net-change.ts";
 
 /** The capabilities of the driver for tunnels. */
@@ -130,11 +130,13 @@ function joined(
   const without = observation.connections.has(tunnel.name) ? "down" : "forgotten";
   const ike = found ?? without;
   const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
+  const established = own.filter(({ state }) => state === "established");
   const { sas } = tunnel;
   return {
     ...tunnel,
     ike: known(ike, at),
     ...(trouble === undefined ? {} : { trouble }),
+    ...(established.length === 0 ? {} : { ppk: ppkOf(established) }),
     sas:
       sas.kind === "unknown"
         ? sas
@@ -143,6 +145,11 @@ function joined(
             sas.at,
           ),
   };
+}
+
+/** One SA without a PPK is enough: it may be the one whose keys the child SAs are made of. */
+function ppkOf(established: CharonObservation["sas"]): "used" | "unused" {
+  return established.every(({ ppk }) => ppk === "used") ? "used" : "unused";
 }
 
 // The kernel's data plane has the transforms and counters; charon knows the group and the phase.
@@ -251,18 +258,27 @@ function previewOf(operation: TunnelChange): readonly string[] {
       return [];
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = operation.tunnel;
+      const { ikeVersion = "v2" } = operation.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
       const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
+      const secrets = auth.ppk === undefined ? auth.kind : `${auth.kind}, ppk ${auth.ppk.id}`;
       return [
-        `+ IKEv2 ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${auth.kind}]`,
+        `+ IKE${ikeVersion} ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${secrets}]`,
+        ...identityLines(operation.tunnel),
         `+ ESP ${esp}, ${life.seconds} s or ${life.kilobytes} kB`,
       ];
     }
     case "ipsec.removeTunnel":
-      return [`- IKEv2 ${operation.name}`];
+      return [`- IKE ${operation.name}`];
     case "ipsec.rekey":
       return [`! ${operation.what} rekey of ${operation.name}`];
   }
+}
+
+function identityLines(spec: TunnelSpec): readonly string[] {
+  if (spec.localId === undefined && spec.remoteId === undefined) return [];
+  const { ours, theirs } = identitiesOf(spec);
+  return [`+ identities ${ours} to ${theirs}`];
 }
 
 interface Spi {
@@ -284,7 +300,7 @@ class TunnelAct {
   }
 
   async apply(held: readonly Held[], within: number | "final", signal: AbortSignal): Promise<void> {
-    await this.#refuseAbsent(signal);
+    await this.#refuseRekey(signal);
     await this.#net.apply(within, signal);
     try {
       for (const operation of this.#change) await this.#carry(operation, held, within, signal);
@@ -299,15 +315,20 @@ class TunnelAct {
   }
 
   /** A rekey of a tunnel that does not exist must not look done. */
-  async #refuseAbsent(signal: AbortSignal): Promise<void> {
-    const rekeyed = this.#change.flatMap((operation) =>
-      operation.kind === "ipsec.rekey" ? operation.name : [],
+  async #refuseRekey(signal: AbortSignal): Promise<void> {
+    const rekeys = this.#change.flatMap((operation) =>
+      operation.kind === "ipsec.rekey" ? operation : [],
     );
-    if (rekeyed.length === 0) return;
+    if (rekeys.length === 0) return;
     const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
-    const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
-    if (absent === undefined) return;
-    throw rejected(`there is no tunnel ${absent} that could be rekeyed`, absent);
+    for (const { name, what } of rekeys) {
+      const own = sas.filter((sa) => sa.name === name);
+      if (own.length === 0) throw rejected(`there is no tunnel ${name} that could be rekeyed`, name);
+      if (what !== "reauthenticate" || own.every(({ version }) => version === "v2")) continue;
+      // charon moves the child SAs into the new IKE SA before that has authenticated.
+      const why = `a refused new authentication of IKEv1 would end the SAs of ${name}`;
+      throw rejected(why, name);
+    }
   }
 
   async #carry(
@@ -344,7 +365,10 @@ class TunnelAct {
         // has no effect.
         if (credentials === undefined) return;
         if (credentials.certificates === undefined) {
-          return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
+          for (const message of sharedSecrets(spec, credentials)) {
+            await loadSecret(client, spec, message, signal);
+          }
+          return;
         }
         return await renew(this.#parts.charon, client, spec, credentials, signal);
       }
