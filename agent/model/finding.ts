@@ -57,4 +57,5 @@ export type FindingCode =
   | "host-addon"
   | "host-module"
   | "host-swap"
+  | "host-charon"
   | "host-disk";

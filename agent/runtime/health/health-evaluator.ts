@@ -49,7 +49,7 @@ import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
-import { type Observed, observedLink, observedTunnel } from "./observed.ts";
+import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
@@ -438,6 +438,7 @@ export class HealthEvaluator {
         ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
         gateway: supervisor.deviceCache.gateway(tunnel.name),
         ...insideOf(supervisor, tunnel, now),
+        ...ppkOf(tunnel, supervisor, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, supervisor),
