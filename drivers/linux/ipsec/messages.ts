@@ -14,8 +14,8 @@ import { espProposal, ikeProposal } from "./words.ts";
 const ikeSeconds = 28_800;
 /** A third of the 45 s after which Azure's gateways take a silent peer for dead. */
 const dpdSecondsDefault = 15;
-/** The longest silence before an IKEv1 peer counts as dead: as with Azure's gateways. */
-const dpdTimeoutSeconds = 45;
+/** How long an IKEv1 peer may leave probes unanswered: 45 s of silence in all, as with Azure. */
+const probedSeconds = 30;
 /** The largest window that Linux accepts (XFRMA_REPLAY_ESN_MAX): it costs 512 octets an SA. */
 const replayWindow = 4_096;
 
@@ -140,9 +140,9 @@ const part = (whole: number, share: number): string => String(Math.floor(whole *
 const seconds = (whole: number, share: number): string => `${part(whole, share)}s`;
 
 /** Main mode encrypts the identities; in aggressive mode a PSK can be guessed from a recording. */
-function versionOf({ ikeVersion }: TunnelSpec): ViciMessage {
+function versionOf({ ikeVersion, dpdSeconds = dpdSecondsDefault }: TunnelSpec): ViciMessage {
   if (ikeVersion === undefined) return { version: "2" };
-  return { version: "1", aggressive: "no", dpd_timeout: `${dpdTimeoutSeconds}s` };
+  return { version: "1", aggressive: "no", dpd_timeout: `${dpdSeconds + probedSeconds}s` };
 }
 
 function ends(spec: TunnelSpec, certificates: Certificates | undefined): ViciMessage {
