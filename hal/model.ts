@@ -262,7 +262,7 @@ export interface IpsecTunnel {
   readonly gaps?: readonly TunnelGap[];
   /** Its IPsec SAs. */
   readonly sas: Reading<readonly IpsecSa[]>;
-  /** Whether its IKE SA was made with a PPK; absent = it has none, or it is not reported. */
+  /** Whether its IKE SA was made with a PPK; absent = IKE is not up, or it is not reported. */
   readonly ppk?: "used" | "unused";
 }
 

@@ -410,17 +410,19 @@ export async function newerAuth(
   if (wanted.kind !== inUse.kind) return undefined;
   const at = { now, inUse: inUse.secretId };
   const secretId = await newerVersion(vault, wanted.secret, at, signal);
+  const beside = await choosePpk(vault, wanted, { now, inUse }, signal);
   if (inUse.kind !== "certificate" || wanted.kind !== "certificate") {
-    return secretId === undefined ? undefined : { ...inUse, secretId };
+    return secretId === undefined ? undefined : { kind: "psk", secretId, ...beside };
   }
   const roots = { now, inUse: inUse.authoritiesId };
   const authoritiesId = await newerVersion(vault, wanted.authorities, roots, signal);
   if (secretId === undefined && authoritiesId === undefined) return undefined;
   return {
-    ...inUse,
+    kind: "certificate",
+    secretId: secretId ?? inUse.secretId,
+    authoritiesId: authoritiesId ?? inUse.authoritiesId,
     peer: wanted.peer,
-    ...(secretId === undefined ? {} : { secretId }),
-    ...(authoritiesId === undefined ? {} : { authoritiesId }),
+    ...beside,
   };
 }
 
