@@ -15,7 +15,7 @@ const textMax = 200_000;
 
 const blank = /(?:\s|#[^\n]*)+/y;
 const include = /include[ \t]+([^\n#{}]+)/y;
-const section = /([^\s={}#:]+)\s*(?::[^{\n]*)?\{/y;
+const section = /([^\s={}#:]+)\s*(?::[^{}\n=]*)?\s*\{/y;
 const setting = /([^\s={}#]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\n#{}]*)/y;
 const rest = /[^\n]*\n?/y;
 
