@@ -237,7 +237,7 @@ export type PortChange =
 /** Names a secret of the vault: the CAK of a key, or a secret of a tunnel's authentication. */
 export type SecretRef =
   | { readonly kind: "cak"; readonly key: KeyRef }
-  | { readonly kind: "psk" | "certificate" | "authorities"; readonly secretId: string };
+  | { readonly kind: "psk" | "certificate" | "authorities" | "ppk"; readonly secretId: string };
 /** Fetches a secret from the vault; the caller owns the returned Secret and wipes it. */
 export type KeyResolver = (ref: SecretRef) => Promise<Secret>;
 

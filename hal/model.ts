@@ -272,6 +272,8 @@ export interface IpsecTunnel {
   readonly gaps?: readonly TunnelGap[];
   /** Its IPsec SAs. */
   readonly sas: Reading<readonly IpsecSa[]>;
+  /** Whether its IKE SA was made with a PPK; absent = IKE is not up, or it is not reported. */
+  readonly ppk?: "used" | "unused";
 }
 
 /** A difference from what linkseal made; `closed` = some traffic is kept out of the tunnel. */
@@ -327,7 +329,7 @@ export interface SaLife {
 }
 
 /** How the ends prove who they are; secrets are named by their ids, never contained. */
-export type TunnelAuth =
+export type TunnelAuth = (
   | { readonly kind: "psk"; readonly secretId: string }
   | {
       readonly kind: "certificate";
@@ -335,9 +337,26 @@ export type TunnelAuth =
       readonly secretId: string;
       /** Vault id of the authorities that may have issued the gateway's certificate. */
       readonly authoritiesId: string;
-      /** Subject of the gateway's certificate. */
+      /** Identity of the gateway: the subject of its certificate, or a name in it. */
       readonly peer: string;
-    };
+    }
+) & {
+  /** A postquantum preshared key beside it; absent = none. */
+  readonly ppk?: TunnelPpk;
+};
+
+/** A postquantum preshared key (PPK, RFC 8784), which both ends mix into the keys of IKEv2. */
+export interface TunnelPpk {
+  /** Vault id of the PPK. */
+  readonly secretId: string;
+  /** Its PPK_ID, by which both ends name it. */
+  readonly id: string;
+  /** `required`: without it no tunnel comes up; `offered`: a gateway without it is accepted. */
+  readonly use: PpkUse;
+}
+
+/** Whether a tunnel may come up without its PPK. */
+export type PpkUse = "required" | "offered";
 
 /** The two ends of BGP inside a tunnel; each reaches the other only through the tunnel. */
 export interface TunnelBgp {
@@ -373,6 +392,14 @@ export interface TunnelSpec {
   readonly ifId: number;
   /** How the ends prove who they are. */
   readonly auth: TunnelAuth;
+  /** `v1` = IKEv1 in main mode (RFC 2409), for its one pair of prefixes; absent = IKEv2. */
+  readonly ikeVersion?: "v1";
+  /** Our identity in IKE; absent = our outer address, or the subject of our certificate. */
+  readonly localId?: string;
+  /** The gateway's identity in IKE, with a PSK; absent = its outer address. */
+  readonly remoteId?: string;
+  /** Seconds without a packet from the gateway until IKE probes it; absent = 15. */
+  readonly dpdSeconds?: number;
   /** BGP brings its routes; absent = a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
   /** Ports under whose MACsec its remote prefixes may travel too; absent = in tunnels only. */

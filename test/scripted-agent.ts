@@ -175,6 +175,7 @@ export class ScriptedAgent {
         return Secret.take("cak", Uint8Array.from(Buffer.from(text, "hex")));
       }
       case "psk":
+      case "ppk":
       case "certificate":
       case "authorities":
         return Secret.take("psk", new TextEncoder().encode(this.site.vault.value(ref.secretId)));

@@ -124,6 +124,13 @@ export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): str
   return unproven === null ? lines : [...lines, `not proven: ${unproven}`];
 }
 
+const ppkWords = { used: "IKE uses the PPK", unused: "IKE does not use the PPK" } as const;
+
+/** Returns whether a tunnel's postquantum preshared key is in use; empty = it has none. */
+export function ppkLines({ ppk }: Pick<Tunnel, "ppk">): string[] {
+  return ppk === null ? [] : [ppkWords[ppk]];
+}
+
 /** Returns the share of the bundle's packets that a tunnel sent. */
 export function shareText({ share }: Pick<Tunnel, "share">): string {
   return share === null ? "-" : `${share.percent} % (${share.sent} packets)`;

@@ -14,6 +14,7 @@ import {
   azureLines,
   backupLines,
   bgpText,
+  ppkLines,
   reasonLines,
   shareText,
   statusText,
@@ -130,10 +131,10 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
       const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
-    const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
-      const rides = backupLines(inside, shown.at).map((line) => `  ${line}`);
-      const lines = [...rides, ...reasonLines(reasons, paint, "  ")];
-      return lines.length === 0 ? [] : [about, ...lines];
+    const why = shown.tunnels.flatMap(({ name: tunnel, reasons, ...inside }) => {
+      const about = [...backupLines(inside, shown.at), ...ppkLines(inside)];
+      const lines = [...about.map((line) => `  ${line}`), ...reasonLines(reasons, paint, "  ")];
+      return lines.length === 0 ? [] : [tunnel, ...lines];
     });
     const head = ["tunnel", "verdict", "BGP inside", "share", "gateway reports"];
     return [await table(head, cells, outKind()), ...why].join("\n");

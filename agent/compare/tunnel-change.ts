@@ -40,21 +40,33 @@ type Leaf = readonly [
 const leaves: readonly Leaf[] = [
   ["device", "sas", ({ device }) => device],
   ["local.address", "sas", ({ localAddress }) => localAddress],
+  ["local.id", "sas", ({ localId }) => localId ?? "default"],
   ["remote.address", "sas", ({ remoteAddress }) => remoteAddress],
+  ["remote.id", "sas", ({ remoteId }) => remoteId ?? "default"],
   ["protects.local", "nothing", ({ localPrefixes }) => localPrefixes.toSorted().join(", ")],
   ["protects.remote", "paths", ({ remotePrefixes }) => remotePrefixes.toSorted().join(", ")],
+  ["ike", "sas", ({ ikeVersion }) => ikeVersion ?? "v2"],
   ["policy of IKE", "sas", ({ ike }) => ikeText(ike)],
   ["policy of ESP", "sas", ({ transforms }) => espText(transforms)],
   ["life of the SAs", "sas", ({ life }) => `${life.seconds} s or ${life.kilobytes} kB`],
+  ["dpd", "sas", ({ dpdSeconds }) => (dpdSeconds === undefined ? "default" : `${dpdSeconds} s`)],
   ["mtu", "paths", ({ mtu }) => `${mtu}`],
   ["ifId", "sas", ({ ifId }) => `${ifId}`],
   ["bgp", "paths", ({ bgp }) => (bgp === undefined ? "none" : `${bgp.local} to ${bgp.peer}`)],
   ["backs", "paths", (tunnel) => portsBacked(tunnel).join(", ") || "none"],
   ["auth", "sas", ({ auth }) => authText(auth)],
+  ["auth.ppk", "sas", ({ auth: { ppk } }) => (ppk === undefined ? "none" : ppkText(ppk))],
 ];
+
+/** The selectors of IKEv2 are any-to-any; those of IKEv1 are the prefixes. */
+const selectors: readonly string[] = ["protects.local", "protects.remote"];
 
 function authText(auth: DesiredTunnel["auth"]): string {
   return auth.kind === "certificate" ? `certificate of ${auth.peer}` : auth.kind;
+}
+
+function ppkText({ secret, id, use }: NonNullable<DesiredTunnel["auth"]["ppk"]>): string {
+  return `${secret} as ${id}, ${use}`;
 }
 
 function ikeText({ encryption, integrity, prf, dhGroup }: IkeTransforms): string {
@@ -76,7 +88,10 @@ export function tunnelDifferences(
 ): readonly TunnelDifference[] {
   return leaves.flatMap(([setting, touches, textOf]) => {
     const [before, after] = [textOf(made), textOf(wanted)];
-    return before === after ? [] : [{ setting, made: before, wanted: after, touches }];
+    if (before === after) return [];
+    const isSelector = wanted.ikeVersion !== undefined && selectors.includes(setting);
+    const difference = { setting, made: before, wanted: after };
+    return [{ ...difference, touches: isSelector ? "sas" : touches }];
   });
 }
 
@@ -161,6 +176,17 @@ export function leftBlocked(
   return blocksOf(before)
     .map(({ prefix }) => prefix)
     .filter((prefix) => !needed.has(prefix));
+/** The limits of a tunnel's IKE that an operator must know before it is used. */
+export function ikeNotes({ name: about, ikeVersion }: DesiredTunnel): readonly {
+  readonly about: string;
+  readonly text: string;
+  readonly next: string;
+}[] {
+  if (ikeVersion === undefined) return [];
+  const text =
+    "IKEv1 protects one pair of prefixes, and cannot try a new pre-shared key beside the one in " +
+    "use: if the gateway refuses it, the tunnel is down until the old one is back";
+  return [{ about, text, next: "set ike: v2 if the gateway has it" }];
 }
 
 /** Why the existing tunnel cannot become the wanted one in place; undefined = it can. */

@@ -10,6 +10,7 @@ import type { Memory } from "../store/journal/memory.ts";
 import {
   type ChangeWay,
   changeWay,
+  ikeNotes,
   type Leaving,
   leavingTunnels,
   leftBlocked,
@@ -84,6 +85,7 @@ function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
   const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
   const state = input.state(device);
   if (state === undefined) return noted(name, `${device} cannot be read`, "linkseal status");
+  const limits = ikeNotes(tunnel);
   const observed = state.ipsec.find((entry) => entry.name === name);
   if (observed === undefined) {
     const ends = `${localAddress} ${remoteAddress}`;
@@ -94,14 +96,14 @@ function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
           preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`,
         }),
       ],
-      notes: [],
+      notes: limits,
     };
   }
   const { steps, notes } = planChange(input, tunnel, state);
   const gaps = (observed.gaps ?? []).map(({ text }) => ({
     ...{ about: name, text, next: `linkseal tunnels ${name}` },
   }));
-  return { steps, notes: [...notes, ...gaps] };
+  return { steps, notes: [...limits, ...notes, ...gaps] };
 }
 
 /** Plans the change of a tunnel, setting by setting, against its last applied config. */

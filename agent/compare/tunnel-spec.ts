@@ -7,9 +7,14 @@ import type { DesiredTunnel } from "../model/desired.ts";
 export function tunnelSpec(tunnel: DesiredTunnel, auth: TunnelAuth): TunnelSpec {
   const { name, localAddress, remoteAddress, localPrefixes, remotePrefixes } = tunnel;
   const { ike, transforms, life, mtu, ifId, bgp, backs } = tunnel;
+  const { ikeVersion, localId, remoteId, dpdSeconds } = tunnel;
   return {
     ...{ name, localAddress, remoteAddress, localPrefixes, remotePrefixes },
     ...{ ike, transforms, life, mtu, ifId, auth },
+    ...(ikeVersion === undefined ? {} : { ikeVersion }),
+    ...(localId === undefined ? {} : { localId }),
+    ...(remoteId === undefined ? {} : { remoteId }),
+    ...(dpdSeconds === undefined ? {} : { dpdSeconds }),
     ...(bgp === undefined ? {} : { bgp }),
     ...(backs === undefined ? {} : { backs: backs.links.map(({ port }) => port) }),
   };

@@ -21,7 +21,7 @@ export interface TunnelPolicy {
   readonly life: SaLife;
 }
 
-export const policyProfiles = ["strong", "cnsa1", "azureDefault"] as const;
+export const policyProfiles = ["strong", "cnsa1", "azureDefault", "azurePolicyBased"] as const;
 export type PolicyProfile = (typeof policyProfiles)[number];
 /** Read as `cnsa1`, with a warning. */
 export const oldProfile = "cnsa";
@@ -66,7 +66,22 @@ export const profiles: Readonly<Record<PolicyProfile, AzurePolicy>> = {
     pfsGroup: "None",
     ...azureLife,
   },
+  // The strongest proposal of a policy-based gateway, which takes no custom policy.
+  azurePolicyBased: {
+    ikeEncryption: "AES256",
+    ikeIntegrity: "SHA256",
+    dhGroup: "DHGroup2",
+    ipsecEncryption: "AES256",
+    ipsecIntegrity: "SHA256",
+    pfsGroup: "None",
+    saLifeTimeSeconds: 3_600,
+    saDataSizeKilobytes: 102_400_000,
+  },
 };
+
+/** The versions of IKE. */
+export const ikeVersions = ["v1", "v2"] as const;
+export type IkeVersion = (typeof ikeVersions)[number];
 
 type Names = Readonly<Record<string, string>>;
 
@@ -263,12 +278,17 @@ function forbidden(policy: AzurePolicy): readonly PolicyFault[] {
   });
 }
 
-/** Returns why a policy needs a waiver, each reason with its clause; empty = it needs none. */
-export function weaknesses(policy: AzurePolicy): readonly string[] {
-  return algorithms.flatMap((field) => {
+/**
+ * Returns why a policy under this version of IKE needs a waiver, each reason with its clause;
+ * empty = it needs none.
+ */
+export function weaknesses(policy: AzurePolicy, ike: IkeVersion = "v2"): readonly string[] {
+  const old = ike === "v1" ? ["ike v1 (RFC 9395: deprecated)"] : [];
+  const weak = algorithms.flatMap((field) => {
     const why = weaknessOf(field, policy[field]);
     return why === undefined ? [] : [`${field} ${policy[field]} (${why})`];
   });
+  return [...old, ...weak];
 }
 
 /** Returns what speaks against one name of a policy, in any property; undefined = nothing. */

@@ -216,15 +216,27 @@ function linkOf(group: string, link: Group["links"][number], devices: Devices): 
   };
 }
 
-// Another rule checks which of these settings belong together.
-function authOf(auth: Auth): DesiredAuth {
-  const { psk, farEnd = "manual", certificate, authorities = "", peer = "" } = auth;
+// Other rules check which of these settings belong together.
+function authOf({ auth, remote }: Config["tunnels"][number]): DesiredAuth {
+  const { psk, farEnd = "manual", certificate, authorities = "", peer = remote.id ?? "" } = auth;
+  const { ppk: secret, ppkId: id = "", ppkUse: use = "required" } = auth;
+  const beside = secret === undefined ? {} : { ppk: { secret, id, use } };
   return certificate === undefined
-    ? { kind: "psk", secret: psk ?? "", farEnd }
-    : { kind: "certificate", secret: certificate, authorities, peer };
+    ? { kind: "psk", secret: psk ?? "", farEnd, ...beside }
+    : { kind: "certificate", secret: certificate, authorities, peer, ...beside };
 }
 
-type Auth = Config["tunnels"][number]["auth"];
+type IkeSettings = Pick<DesiredTunnel, "ikeVersion" | "localId" | "remoteId" | "dpdSeconds">;
+
+function ikeOf({ ike, local, remote, auth, dpd }: Config["tunnels"][number]): IkeSettings {
+  return {
+    ...(ike === "v1" ? { ikeVersion: ike } : {}),
+    ...(local.id === undefined ? {} : { localId: local.id }),
+    // With a certificate it is the peer of the authentication.
+    ...(remote.id === undefined || auth.certificate !== undefined ? {} : { remoteId: remote.id }),
+    ...(dpd === undefined ? {} : { dpdSeconds: durationMs(dpd) / 1_000 }),
+  };
+}
 
 function tunnelOf(
   tunnel: Config["tunnels"][number],
@@ -243,10 +255,11 @@ function tunnelOf(
     ike,
     transforms: esp,
     life,
-    weaknesses: weaknesses(policy),
+    weaknesses: weaknesses(policy, tunnel.ike),
     mtu: tunnel.mtu ?? innerMtu,
     ifId: tunnel.ifId ?? ifIdOf(tunnel.name),
-    auth: authOf(tunnel.auth),
+    auth: authOf(tunnel),
+    ...ikeOf(tunnel),
     ...(tunnel.bgp === undefined ? {} : { bgp: tunnel.bgp }),
     insideMacsec: tunnel.insideMacsec,
     ...(tunnel.backs === undefined ? {} : { backs: backsOf(tunnel.backs, tunnel, groups) }),

@@ -68,6 +68,29 @@ export const secretName = (example: string) =>
 export const ipAddress = (example: string) =>
   z.union([z.ipv4(), z.ipv6()]).meta({ title: "one IPv4 or IPv6 address", examples: [example] });
 
+/** A distinguished name in text (RFC 4514); `*` would match any value. */
+export const distinguishedName = /^[A-Za-z]+=[\x20-\x29\x2b-\x7e]{1,250}$/;
+// The last label begins with a letter, so that no address is taken for a name.
+const domainName =
+  /^(?=.{1,253}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+/** Addresses that charon takes for "any identity". */
+const isAny = (text: string): boolean => /^[0.:]+$/.test(text);
+
+/** An identity of IKE (RFC 7296, 3.5); e-mail addresses and opaque keys are not offered. */
+export const identity = (example: string) =>
+  z
+    .union([
+      z.ipv4(),
+      z.ipv6(),
+      z.string().regex(domainName),
+      z.string().regex(distinguishedName),
+    ])
+    .refine((text) => !isAny(text))
+    .meta({
+      title: "an IP address, a domain name or a distinguished name, without wildcards",
+      examples: [example],
+    });
+
 export const prefixes = (example: string, least = 1) =>
   z
     .array(

@@ -1,5 +1,6 @@
 // Rules between the settings of a tunnel, its device and the gateway.
 
+import { ikeRules } from "./ike-rules.ts";
 import {
   ifIdOf,
   oldProfile,
@@ -32,25 +33,27 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A weak policy (`azureDefault`, or one with group 2 or 24, SHA-1, 3DES or no PFS) needs " +
-      "the risk `weakTunnel` in `acceptRisks`, with its date.",
+      "A weak policy (`azureDefault`, `azurePolicyBased`, or one with group 2 or 24, SHA-1, " +
+      "3DES or no PFS) and `ike: v1` need the risk `weakTunnel` in `acceptRisks`, with its date.",
     *find(config) {
       if (accepts(config, "weakTunnel")) return;
-      for (const [i, { policy }] of config.tunnels.entries()) {
+      for (const [i, { policy, ike }] of config.tunnels.entries()) {
         const isFaulty = typeof policy !== "string" && policyFaults(policy).length > 0;
-        const [first] = isFaulty ? [] : weaknesses(policyOf(policy));
+        const [first] = isFaulty ? [] : weaknesses(policyOf(policy), ike);
         if (first === undefined) continue;
         const why = `it has ${first}`;
-        yield finding(["tunnels", i, "policy"], "is weak", why, "policy: strong");
+        const write = "policy: strong with ike: v2, or accept weakTunnel under acceptRisks";
+        yield finding(["tunnels", i, "policy"], "is weak", why, write);
       }
     },
   },
   {
     says:
       "A tunnel has either `auth.psk`, or `auth.certificate` with `auth.authorities` and " +
-      "`auth.peer`; certificates are for the driver `linux` alone.",
+      "`auth.peer` (or `remote.id`); certificates are for the driver `linux` alone.",
     find: authentications,
   },
+  ...ikeRules,
   {
     says:
       "`auth.farEnd: agent` is for a real cloud, and needs `remote.azureConnection`, whose key " +
@@ -208,9 +211,9 @@ function* backups(config: Config): Generator<Finding> {
 
 function* authentications({ devices, tunnels }: Config): Generator<Finding> {
   const drivers = new Map(devices.map(({ name, driver }) => [name, driver]));
-  for (const [i, { auth, device }] of tunnels.entries()) {
+  for (const [i, { auth, device, remote }] of tunnels.entries()) {
     const path = ["tunnels", i, "auth"];
-    const { psk, certificate, farEnd, ...beside } = auth;
+    const { psk, certificate, farEnd, authorities, peer } = auth;
     if (psk === undefined && certificate === undefined) {
       yield finding(path, "is empty", "the ends prove who they are", "psk: NAME");
     }
@@ -219,18 +222,18 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
       yield finding([...path, "farEnd"], "is set", why, "leave it out");
     }
     if (certificate === undefined) {
-      const [strange] = Object.keys(beside);
+      const [strange] = Object.entries({ authorities, peer }).filter(([, value]) => value);
       if (strange === undefined) continue;
       const why = "only a certificate has it";
-      yield finding([...path, strange], "is set", why, "leave it out");
+      yield finding([...path, strange[0]], "is set", why, "leave it out");
       continue;
     }
     if (psk !== undefined) {
       const why = "there is a certificate too";
       yield finding([...path, "psk"], "is set", why, "leave one of them out");
     }
-    for (const field of ["authorities", "peer"] as const) {
-      if (beside[field] !== undefined) continue;
+    for (const [field, value] of Object.entries({ authorities, peer: peer ?? remote.id })) {
+      if (value !== undefined) continue;
       const why = "without it the gateway cannot be identified";
       yield finding(path, `has no ${field}`, why, `${field}: …`);
     }

@@ -1,8 +1,18 @@
 // The schema of one tunnel.
 
 import { z } from "zod";
-import { azureFields, oldProfile, policyProfiles } from "./ipsec-policy.ts";
-import { duration, ipAddress, name, prefixes, secretName, whole, word } from "./schema-words.ts";
+import { azureFields, ikeVersions, oldProfile, policyProfiles } from "./ipsec-policy.ts";
+import {
+  distinguishedName,
+  duration,
+  identity,
+  ipAddress,
+  name,
+  prefixes,
+  secretName,
+  whole,
+  word,
+} from "./schema-words.ts";
 
 // A rule checks which names and numbers go together, and quotes the clause.
 const customPolicy = z.strictObject(
@@ -28,11 +38,25 @@ export const tunnel = z.strictObject({
   name: name("hub-1").describe("Name of the tunnel."),
   device: name("edge-a").describe("The device of `devices` that ends the tunnel."),
   local: z
-    .strictObject({ address: ipAddress("198.51.100.1").describe("Our outer address.") })
+    .strictObject({
+      address: ipAddress("198.51.100.1").describe("Our outer address."),
+      id: identity("192.0.2.9")
+        .optional()
+        .describe(
+          "Our identity in IKE; absent: our address, or the subject of our certificate. Behind NAT " +
+            "the gateway expects the public address; `linux` alone.",
+        ),
+    })
     .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
   remote: z
     .strictObject({
       address: ipAddress("203.0.113.1").describe("The gateway's outer address."),
+      id: identity("gw.partner.example")
+        .optional()
+        .describe(
+          "The gateway's identity in IKE; absent: its address, or `auth.peer`. With a certificate " +
+            "it is a name in that; `linux` alone.",
+        ),
       azureConnection: word(
         "the resource id of a VPN connection",
         /^\/subscriptions\/[A-Za-z0-9/._()-]{1,380}\/connections\/[A-Za-z0-9_][\w.-]{0,79}$/,
@@ -59,6 +83,13 @@ export const tunnel = z.strictObject({
       description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
       examples: ["strong"],
     }),
+  ike: z
+    .enum(ikeVersions)
+    .default("v2")
+    .meta({
+      description:
+        "Version of IKE. `v1` is main mode with a PSK, for policy-based gateways; `linux` alone.",
+    }),
   auth: z
     .strictObject({
       psk: secretName("hub-1-psk").optional().describe("Secret that contains the PSK."),
@@ -72,9 +103,24 @@ export const tunnel = z.strictObject({
       authorities: secretName("gateway-roots")
         .optional()
         .describe("Secret with the PEM of the roots that the gateway's certificate is from."),
-      peer: word("a distinguished name", /^[A-Za-z]+=[\x20-\x7e]{1,250}$/, "CN=hub-1.example.net")
+      peer: word("a distinguished name", distinguishedName, "CN=hub-1.example.net")
         .optional()
         .describe("Subject of the gateway's certificate."),
+      ppk: secretName("hub-1-ppk")
+        .optional()
+        .describe("Secret with a postquantum preshared key (RFC 8784); `linux` alone."),
+      ppkId: word(
+        "a name of at most 64 letters, digits, dots, underscores and hyphens",
+        /^[A-Za-z][A-Za-z0-9._-]{0,63}$/,
+        "hub-1.2026",
+      )
+        .optional()
+        .describe("The name by which both ends know the PPK, its PPK_ID."),
+      ppkUse: z.enum(["required", "offered"]).optional().meta({
+        description:
+          "Whether the tunnel may come up without the PPK: never (required, the default), or " +
+          "beside a gateway that has none (offered).",
+      }),
     })
     .meta({
       description: "How the ends prove who they are: by a PSK, or by certificates.",
@@ -83,6 +129,12 @@ export const tunnel = z.strictObject({
   mtu: whole(1280, 9000, 1400)
     .optional()
     .meta({ description: "MTU of the packets inside; 1400 if absent, as Azure advises." }),
+  dpd: duration(
+    "5s",
+    "5m",
+    "15s",
+    "Time without a packet from the gateway until it is probed; 15s if absent; `linux` alone.",
+  ).optional(),
   ifId: whole(1, 2 ** 32 - 1, 42)
     .optional()
     .meta({ description: "Number of its xfrm interface; absent: made of the name." }),

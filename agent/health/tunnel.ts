@@ -42,6 +42,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   }
   findings.push(...gapFindings(tunnel.name, newest));
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
+  findings.push(...ppkFindings(evidence, newest));
   findings.push(...bgpFindings(evidence));
   findings.push(...unprovenFindings(tunnel, evidence.backup?.proof, now));
   if (evidence.waiver === "over") {
@@ -124,6 +125,14 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     say("degraded", "tunnel-one-way", `${text}: none goes the other way`);
   }
   return findings;
+}
+
+/** Without the required PPK its traffic is open to a later quantum computer (RFC 8784, 1). */
+function ppkFindings({ tunnel }: TunnelEvidence, { ppk }: IpsecTunnel): Finding[] {
+  const { name, auth } = tunnel;
+  if (auth.ppk?.use !== "required" || ppk !== "unused") return [];
+  const text = `IKE of ${name} was made without the PPK ${auth.ppk.id}, which is required`;
+  return [finding("degraded", "ppk-unused", name, text)];
 }
 
 /** If the routes come by BGP, no traffic uses the tunnel while its session is down. */

@@ -1,9 +1,11 @@
 // Gathers what `doctor` checks on this host; a fact that cannot be found out is left out and causes
 // no finding.
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { readFile, stat, statfs } from "node:fs/promises";
 import { release } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { type CharonSettings, readSettings } from "../operate/doctor/charon-rules.ts";
 import type { FolderFacts, HostFacts, UnitFacts } from "../operate/doctor/host-rules.ts";
 import { findAddon } from "./addon.ts";
 import { buildOf } from "./build.ts";
@@ -37,8 +39,41 @@ export async function hostFacts(): Promise<HostFacts> {
     missingModules: await missingModules(),
     clock: await clockState(),
     freeMegabytes: await freeMegabytes(),
+    charon: charonSettings(),
     hasSwap: (await textOf("/proc/swaps")).trim().split("\n").length > 1,
   };
+}
+
+const charonFile = "/etc/strongswan.conf";
+const includedFilesMax = 200;
+
+/** Reads strongswan.conf with what it includes; undefined = it cannot be read. */
+function charonSettings(): CharonSettings | undefined {
+  const text = textNow(charonFile);
+  return text === undefined ? undefined : readSettings(text, includedTexts);
+}
+
+/** Returns the texts that an include pattern names, relative to the folder of strongswan.conf. */
+function includedTexts(pattern: string): readonly string[] {
+  const path = resolve(dirname(charonFile), pattern);
+  const folder = dirname(path);
+  const [before = "", after = ""] = basename(path).split("*", 2);
+  const isMeant = (name: string): boolean => name.startsWith(before) && name.endsWith(after);
+  try {
+    const names = path.includes("*") ? readdirSync(folder).filter(isMeant) : [basename(path)];
+    const some = names.toSorted().slice(0, includedFilesMax);
+    return some.flatMap((name) => textNow(join(folder, name)) ?? []);
+  } catch {
+    return [];
+  }
+}
+
+function textNow(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 async function textOf(path: string): Promise<string> {

@@ -5,6 +5,7 @@ import type {
   DrainMeans,
   IkeTransforms,
   PortName,
+  PpkUse,
   SaLife,
   Transforms,
   TunnelBgp,
@@ -197,7 +198,7 @@ export interface DesiredLink {
 }
 
 /** Secrets by their names in the vault. */
-export type DesiredAuth =
+export type DesiredAuth = (
   | {
       readonly kind: "psk";
       readonly secret: string;
@@ -208,9 +209,13 @@ export type DesiredAuth =
       readonly kind: "certificate";
       readonly secret: string;
       readonly authorities: string;
-      /** Subject of the gateway's certificate. */
+      /** Identity of the gateway: the subject of its certificate, or a name in it. */
       readonly peer: string;
-    };
+    }
+) & {
+  /** A postquantum preshared key beside it; absent = none. */
+  readonly ppk?: { readonly secret: string; readonly id: string; readonly use: PpkUse };
+};
 
 /** One IPsec tunnel to an Azure VPN gateway. */
 export interface DesiredTunnel {
@@ -242,6 +247,14 @@ export interface DesiredTunnel {
   readonly ifId: number;
   /** How both ends authenticate to each other in IKE. */
   readonly auth: DesiredAuth;
+  /** `v1` = IKEv1 in main mode; absent = IKEv2. */
+  readonly ikeVersion?: "v1";
+  /** Our identity in IKE; absent = our outer address, or the subject of our certificate. */
+  readonly localId?: string;
+  /** The gateway's identity in IKE, with a PSK; absent = its outer address. */
+  readonly remoteId?: string;
+  /** Seconds without a packet from the gateway until it is probed; absent = the driver's. */
+  readonly dpdSeconds?: number;
   /** Its BGP session; absent = a route for each remote prefix leads into it. */
   readonly bgp?: TunnelBgp;
   /** The group whose MACsec it must use as well; undefined = none. */
@@ -372,7 +385,8 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
     "the far end is not read: the operator's word and the router's evidence count instead",
   asFound: "a link is adopted with settings that differ from the config",
   weakTunnel:
-    "a tunnel runs under a policy that RFC 8221 or RFC 8247 advises against, or without a group",
+    "a tunnel runs under IKEv1, without a group, or under a policy that RFC 8221 or RFC 8247 " +
+    "advises against",
   clearAfterRetire:
     "a tunnel goes from a device without block policies: what it protects may leave in the clear",
 };

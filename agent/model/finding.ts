@@ -59,4 +59,5 @@ export type FindingCode =
   | "host-addon"
   | "host-module"
   | "host-swap"
+  | "host-charon"
   | "host-disk";

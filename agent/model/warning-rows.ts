@@ -45,6 +45,7 @@ type TunnelCode =
   | "ike-down"
   | "sa-missing"
   | "transform-mismatch"
+  | "ppk-unused"
   | "tunnel-interface"
   | "tunnel-one-way"
   | "sequence-number-high"
@@ -235,6 +236,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     traffic,
   ),
   "transform-mismatch": warning("Other algorithms than wanted", plan, unseen),
+  "ppk-unused": warning("A required PPK is not in use", tunnel, unseen),
   "tunnel-interface": error("What a tunnel protects does not get into it", tunnel, unseen, traffic),
   "tunnel-one-way": warning(
     "A tunnel carries in one direction only",

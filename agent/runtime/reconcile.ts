@@ -388,7 +388,7 @@ export class Reconciler {
 
   async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
     const { vault, world, memory } = this.#parts;
-    const inUse = named(memory().auths, name)?.auth.secretId;
+    const inUse = named(memory().auths, name)?.auth;
     return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
   }
 

@@ -177,6 +177,11 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
     const why = "only Linux offers other keys than pre-shared ones";
     throw refused(planning, "device.unsupported", name, why);
   }
+  const only = linuxOnly(spec);
+  if (only !== undefined) {
+    const why = `only Linux offers ${only}`;
+    throw refused(planning, "device.unsupported", name, why);
+  }
   const isIPv4Alone =
     [localAddress, remoteAddress].every(isIPv4) &&
     [...localPrefixes, ...remotePrefixes].every(isPrefix);
@@ -190,6 +195,14 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
     name,
     `${loose} has bits behind its length, which routers cut or refuse`,
   );
+}
+
+/** Returns the first part of a tunnel that no vendor's driver renders; undefined = none. */
+function linuxOnly({ auth, ikeVersion, localId, remoteId, dpdSeconds }: TunnelSpec) {
+  if (auth.ppk !== undefined) return "postquantum preshared keys";
+  if (ikeVersion !== undefined) return "IKEv1";
+  if (localId !== undefined || remoteId !== undefined) return "identities other than addresses";
+  return dpdSeconds === undefined ? undefined : "another interval of dead peer detection";
 }
 
 /** Returns whether the text is an IPv4 prefix in CIDR notation. */

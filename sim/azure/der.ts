@@ -24,7 +24,8 @@ export interface CertificateFields {
   readonly role:
     | { readonly kind: "authority" }
     | { readonly kind: "server"; readonly dns: readonly string[]; readonly ip: readonly string[] }
-    | { readonly kind: "client" | "gateway" };
+    | { readonly kind: "client" }
+    | { readonly kind: "gateway"; readonly dns: readonly string[] };
 }
 
 const tag = {
@@ -101,7 +102,9 @@ function extensionsOf({ role, publicKey, issuerKey }: CertificateFields): Uint8A
       return [...common, plain(extension.extendedUsage, sequence(oid(purpose.client)))];
     case "gateway": {
       const both = sequence(oid(purpose.server), oid(purpose.client));
-      return [...common, plain(extension.extendedUsage, both)];
+      const dns = role.dns.map((name) => der(0x82, Buffer.from(name)));
+      const names = dns.length === 0 ? [] : [plain(extension.names, sequence(...dns))];
+      return [...common, plain(extension.extendedUsage, both), ...names];
     }
     case "server": {
       const dns = role.dns.map((name) => der(0x82, Buffer.from(name)));

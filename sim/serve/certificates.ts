@@ -45,10 +45,10 @@ export class Authority {
     return { key: pemOfKey(keys), certificate };
   }
 
-  /** Issues a certificate for either end of a tunnel. */
-  gateway(name: string, validity: Validity): Certified {
+  /** Issues a certificate for either end of a tunnel; `dns` are further names of it. */
+  gateway(name: string, validity: Validity, dns: readonly string[] = []): Certified {
     const keys = newKeys("rsa");
-    const certificate = this.#issue(name, keys, validity, { kind: "gateway" });
+    const certificate = this.#issue(name, keys, validity, { kind: "gateway", dns });
     return { key: pemOfKey(keys), certificate };
   }
 

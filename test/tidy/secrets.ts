@@ -87,8 +87,8 @@ export const lendings: readonly Lending[] = [
   },
   {
     path: "agent/runtime/polling/vault.ts",
-    line: "return psk.use((bytes) => bytes.every(isTaken));",
-    why: "tells whether Azure's alphabet was kept and nothing else",
+    line: "return secret.use((bytes) => bytes.every(isTaken));",
+    why: "tells whether the alphabet of a PSK or PPK was kept and nothing else",
   },
   {
     path: "agent/cli/keys-azure.ts",

@@ -1,6 +1,7 @@
 // Rules for a host with the package: units, users, folders, kernel, free space. Pure.
 
 import type { Finding, FindingCode } from "../../model/finding.ts";
+import { type CharonSettings, charonFindings } from "./charon-rules.ts";
 
 /** A systemd unit of linkseal, as `systemctl show` reports it. */
 export interface UnitFacts {
@@ -44,6 +45,8 @@ export interface HostFacts {
   readonly clock: "synchronised" | "drifting" | "unknown";
   /** Free space in the file system of the state folder, in MB; undefined = not known. */
   readonly freeMegabytes: number | undefined;
+  /** Settings of this host's strongswan.conf; undefined = there is none, or it is not readable. */
+  readonly charon: CharonSettings | undefined;
   /** True if swap is on, so that a memory page of any process may reach a disk. */
   readonly hasSwap: boolean;
 }
@@ -74,7 +77,7 @@ function packageFindings(facts: HostFacts, units: readonly UnitFacts[]): readonl
     ...units.flatMap((unit) => unitFindings(unit, facts.build)),
     ...userFindings(facts),
     ...facts.folders.flatMap(folderFindings),
-    ...kernelFindings(facts, units),
+    ...routerFindings(facts, units),
     ...swapFindings(facts),
   ];
 }
@@ -176,7 +179,7 @@ function folderFindings({ path, owner, mode }: FolderFacts): readonly Finding[] 
   return [finding("host-folder", "error", { about: path, here, rule, next })];
 }
 
-function kernelFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly Finding[] {
+function routerFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly Finding[] {
   const found: Finding[] = [];
   if (!facts.hasAddon) {
     const rule = "The native addon of the package loads on this host";
@@ -186,6 +189,7 @@ function kernelFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly
   }
   const isRouter = units.some(({ name, active }) => name === netUnit && active === "active");
   if (!isRouter) return found;
+  if (facts.charon !== undefined) found.push(...charonFindings(facts.charon));
   for (const module of facts.missingModules) {
     const rule = "The kernel of a Linux router knows MACsec and XFRM";
     const here = `this kernel has no module ${module}`;

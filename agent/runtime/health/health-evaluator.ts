@@ -55,7 +55,7 @@ import {
   rightsUnknown,
   waitsForCheck,
 } from "./far-end-report.ts";
-import { type Observed, observedLink, observedTunnel } from "./observed.ts";
+import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
@@ -446,6 +446,7 @@ export class HealthEvaluator {
         ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
         gateway: supervisor.deviceCache.gateway(tunnel.name),
         ...insideOf(supervisor, tunnel, now),
+        ...ppkOf(tunnel, supervisor, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, supervisor),

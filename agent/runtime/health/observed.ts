@@ -3,8 +3,9 @@
 import { type IpsecTunnel, type MacsecPort, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
-import type { LinkHealth, TunnelHealth } from "../../model/health.ts";
+import { isSolid, type LinkHealth, type TunnelHealth } from "../../model/health.ts";
 import type { Found } from "../../store/audit/record.ts";
+import type { SiteView } from "./site-view.ts";
 
 /** A verdict with the age of its evidence. */
 export interface Observed extends Omit<Found, "since"> {
@@ -27,6 +28,18 @@ export function observedLink(
     ckn: session?.principalCkn ?? null,
     observationAgeMs,
   };
+}
+
+/** Returns whether the PPK of a tunnel is in use now; absent = it has none, or it is not known. */
+export function ppkOf(
+  { auth, name }: DesiredTunnel,
+  { deviceCache, intent }: SiteView,
+  now: Instant,
+): Pick<IpsecTunnel, "ppk"> {
+  const observation = deviceCache.tunnelHistory(name).at(-1);
+  if (auth.ppk === undefined || observation?.ppk === undefined) return {};
+  const { staleAfterMs } = intent.desired.health;
+  return isSolid(observation.ike, now, staleAfterMs) ? { ppk: observation.ppk } : {};
 }
 
 /** Converts a tunnel's health; the suite is that of the SA in use. */

@@ -2,6 +2,7 @@
 
 import type {
   CipherSuite,
+  IpsecTunnel,
   KeyRef,
   MacsecFrames,
   MacsecPort,
@@ -77,6 +78,7 @@ export type StatusInput =
         readonly bgp?: Inside["bgp"];
         readonly share?: Inside["share"];
         readonly backup?: BackupStatus;
+        readonly ppk?: IpsecTunnel["ppk"];
       }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
@@ -165,6 +167,8 @@ interface TunnelStatus {
   readonly share: { readonly sent: string; readonly percent: number } | null;
   /** null = the tunnel backs up no group. */
   readonly backup: BackupStatus | null;
+  /** Whether its PPK is in the keys of IKE; null = none is wanted, or it is not known. */
+  readonly ppk: "used" | "unused" | null;
 }
 
 export interface WarningStatus {
@@ -214,7 +218,7 @@ export function deriveStatus(input: StatusInput): Status {
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health, gateway, bgp, share, backup }): TunnelStatus => ({
+    ({ name, health, gateway, bgp, share, backup, ppk }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
@@ -222,6 +226,7 @@ export function deriveStatus(input: StatusInput): Status {
       bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
       backup: backup ?? null,
+      ppk: ppk ?? null,
     }),
   );
   // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.

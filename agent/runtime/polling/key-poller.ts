@@ -107,7 +107,8 @@ export class KeyPoller {
 
   #ofTunnels(): Question[] {
     return this.#parts.desired.tunnels.map(({ name: about, device, auth }): Question => {
-      const names = auth.kind === "certificate" ? [auth.secret, auth.authorities] : [auth.secret];
+      const own = auth.kind === "certificate" ? [auth.secret, auth.authorities] : [auth.secret];
+      const names = auth.ppk === undefined ? own : [...own, auth.ppk.secret];
       const ask = (signal: AbortSignal): Promise<readonly UsedUntil[]> =>
         this.#endsOf(names, undefined, about, [device], signal);
       return { about, ask };

@@ -272,7 +272,9 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
       case "cak":
         return readCak(vault, ref.key.cakSecretId, signal);
       case "psk":
-        return readPsk(vault, ref.secretId, signal);
+        return readText(vault, ref.secretId, pskForm, signal);
+      case "ppk":
+        return readText(vault, ref.secretId, ppkForm, signal);
       // The driver parses and checks these, because it must split them anyway.
       case "certificate":
       case "authorities":
@@ -281,35 +283,61 @@ export function keyResolver(vault: KeyVault, signal: AbortSignal): KeyResolver {
   };
 }
 
-/**
- * Bounds for a PSK in octets. The upper one is Azure's; the lower one is ours, because recorded IKE
- * messages can be attacked offline.
- */
-const pskOctets = { least: 16, most: 128 };
-
-/**
- * Reads a PSK: the gateway takes printable ASCII without space, hyphen and tilde, and nothing else.
- */
-async function readPsk(vault: KeyVault, id: string, signal: AbortSignal): Promise<Secret> {
-  const psk = await vault.read(id, signal);
-  const length = psk.byteLength;
-  const fits = length >= pskOctets.least && length <= pskOctets.most;
-  if (fits && isPskText(psk)) return psk;
-  psk[Symbol.dispose]();
-  const bounds = `${pskOctets.least} to ${pskOctets.most}`;
-  const text = fits
-    ? "the PSK contains something other than printable ASCII without space, hyphen and tilde"
-    : `the PSK has ${length} octets, and ${bounds} are taken`;
-  throw new LinksealError("vault.malformedKey", text, {
-    effect: "none",
-    where: id,
-    next: "put a version into the vault that fits, at both ends",
-  });
+/** The form of a secret that is text, and is given to the far end as it is. */
+interface TextForm {
+  /** The name of such a secret in a sentence. */
+  readonly name: string;
+  readonly least: number;
+  readonly most: number;
+  readonly isTaken: (octet: number) => boolean;
+  /** What its characters are, in words. */
+  readonly characters: string;
+  readonly next: string;
 }
 
-function isPskText(psk: Secret): boolean {
-  const isTaken = (octet: number): boolean => octet > 0x20 && octet < 0x7e && octet !== 0x2d;
-  return psk.use((bytes) => bytes.every(isTaken));
+const pskForm: TextForm = {
+  name: "PSK",
+  // The upper bound is Azure's; the lower one is ours, because recorded IKE messages can be
+  // attacked offline.
+  ...{ least: 16, most: 128 },
+  isTaken: (octet) => octet > 0x20 && octet < 0x7e && octet !== 0x2d,
+  characters: "printable ASCII without space, hyphen and tilde",
+  next: "put a version into the vault that fits, at both ends",
+};
+
+const base64Octets: ReadonlySet<number> = new Set(
+  Buffer.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="),
+);
+
+const ppkForm: TextForm = {
+  name: "PPK",
+  // 256 bits (RFC 8784, 6) are 43 characters of base64.
+  ...{ least: 43, most: 256 },
+  isTaken: (octet) => base64Octets.has(octet),
+  characters: "letters, digits, +, / and =",
+  next: "make one with openssl rand -hex 32, for the vault and the gateway",
+};
+
+/** Reads a secret that is text, such as a PSK; the far end gets the same characters. */
+async function readText(
+  vault: KeyVault,
+  id: string,
+  { name, least, most, isTaken, characters, next }: TextForm,
+  signal: AbortSignal,
+): Promise<Secret> {
+  const secret = await vault.read(id, signal);
+  const length = secret.byteLength;
+  const fits = length >= least && length <= most;
+  if (fits && consistsOf(secret, isTaken)) return secret;
+  secret[Symbol.dispose]();
+  const text = fits
+    ? `the ${name} contains something other than ${characters}`
+    : `the ${name} has ${length} octets, and ${least} to ${most} are taken`;
+  throw new LinksealError("vault.malformedKey", text, { effect: "none", where: id, next });
+}
+
+function consistsOf(secret: Secret, isTaken: (octet: number) => boolean): boolean {
+  return secret.use((bytes) => bytes.every(isTaken));
 }
 
 /**
@@ -342,18 +370,31 @@ async function chooseSecret(
 export async function chooseAuth(
   vault: KeyVault,
   auth: DesiredAuth,
-  { now, inUse }: { readonly now: WallTime; readonly inUse?: string | undefined },
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: TunnelAuth | undefined },
   signal: AbortSignal,
 ): Promise<TunnelAuth> {
+  const beside = await choosePpk(vault, auth, { now, inUse }, signal);
   if (auth.kind !== "certificate") {
-    return {
-      kind: auth.kind,
-      secretId: await chooseSecret(vault, auth.secret, { now, inUse }, signal),
-    };
+    const at = { now, inUse: inUse?.secretId };
+    const secretId = await chooseSecret(vault, auth.secret, at, signal);
+    return { kind: auth.kind, secretId, ...beside };
   }
   const secretId = await chooseSecret(vault, auth.secret, { now }, signal);
   const authoritiesId = await chooseSecret(vault, auth.authorities, { now }, signal);
-  return { kind: "certificate", secretId, authoritiesId, peer: auth.peer };
+  return { kind: "certificate", secretId, authoritiesId, peer: auth.peer, ...beside };
+}
+
+/** A PPK in use stays, because the gateway must change with it: a new one has a new name. */
+async function choosePpk(
+  vault: KeyVault,
+  { ppk }: DesiredAuth,
+  { now, inUse }: { readonly now: WallTime; readonly inUse?: TunnelAuth | undefined },
+  signal: AbortSignal,
+): Promise<Pick<TunnelAuth, "ppk">> {
+  if (ppk === undefined) return {};
+  const { secret, id, use } = ppk;
+  const at = { now, inUse: inUse?.ppk?.secretId };
+  return { ppk: { secretId: await chooseSecret(vault, secret, at, signal), id, use } };
 }
 
 /**
@@ -369,17 +410,19 @@ export async function newerAuth(
   if (wanted.kind !== inUse.kind) return undefined;
   const at = { now, inUse: inUse.secretId };
   const secretId = await newerVersion(vault, wanted.secret, at, signal);
+  const beside = await choosePpk(vault, wanted, { now, inUse }, signal);
   if (inUse.kind !== "certificate" || wanted.kind !== "certificate") {
-    return secretId === undefined ? undefined : { ...inUse, secretId };
+    return secretId === undefined ? undefined : { kind: "psk", secretId, ...beside };
   }
   const roots = { now, inUse: inUse.authoritiesId };
   const authoritiesId = await newerVersion(vault, wanted.authorities, roots, signal);
   if (secretId === undefined && authoritiesId === undefined) return undefined;
   return {
-    ...inUse,
+    kind: "certificate",
+    secretId: secretId ?? inUse.secretId,
+    authoritiesId: authoritiesId ?? inUse.authoritiesId,
     peer: wanted.peer,
-    ...(secretId === undefined ? {} : { secretId }),
-    ...(authoritiesId === undefined ? {} : { authoritiesId }),
+    ...beside,
   };
 }
 

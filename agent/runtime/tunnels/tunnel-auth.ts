@@ -4,6 +4,7 @@
 // it.
 
 import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -488,6 +489,7 @@ function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): num
 
 /** Returns true if both use the same secret versions and the same peer. */
 export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
+  if (encodeJson(one.ppk ?? null) !== encodeJson(other.ppk ?? null)) return false;
   if (one.kind !== "certificate" || other.kind !== "certificate") {
     return one.kind === other.kind && one.secretId === other.secretId;
   }

@@ -1,7 +1,7 @@
 // Our end of a tunnel: sets another key or certificate, and proves it by SAs made with it.
 
 import { withDeadline } from "#hal/deadline.ts";
-import type { DeviceChange, KeyResolver } from "#hal/device.ts";
+import type { DeviceChange, KeyResolver, RekeyWhat } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { strongValue, type TunnelAuth } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
@@ -50,8 +50,9 @@ export class OurEnds {
     await this.put(tunnel, auth, signal);
     // After a new certificate the device makes new SAs by itself.
     if (before.length > 0 && auth.kind === "psk") {
-      const rekey = { kind: "ipsec.rekey", name: tunnel.name, what: "reauthenticate" } as const;
-      await this.#commit(tunnel, [rekey], signal);
+      for (const what of renewals(tunnel)) {
+        await this.#commit(tunnel, [{ kind: "ipsec.rekey", name: tunnel.name, what }], signal);
+      }
     }
     const { clock } = this.#parts.world;
     for (let over = 0; over < proofMs; over += pollMs) {
@@ -101,6 +102,14 @@ export class OurEnds {
     if (within !== "final") await bounded("unknown", (limit) => transaction.confirm(limit));
     await write({ kind: "pending", device: where, token: null });
   }
+}
+
+/**
+ * What proves a new key. IKEv1 authenticates at each rekey of IKE, and keeps the child SAs, so
+ * those are renewed as well.
+ */
+function renewals({ ikeVersion }: DesiredTunnel): readonly RekeyWhat[] {
+  return ikeVersion === undefined ? ["reauthenticate"] : ["ike", "child"];
 }
 
 function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {

@@ -10,19 +10,25 @@ export type FailureCause =
   | "pfsGroup"
   | "trafficSelectors"
   | "certificate"
+  | "identity"
+  | "ppk"
+  | "noPpk"
   | "noPsk"
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
   psk:
-    "the ends have different pre-shared keys, or one does not know the other by its address, " +
-    "or by name and root of its certificate",
+    "the ends have different pre-shared keys or PPKs, or one does not know the other by its " +
+    "identity, or by name and root of its certificate",
   ikeProposal: "the ends agree on no algorithms for IKE",
   espProposal: "the ends agree on no algorithms for ESP",
   pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",
   trafficSelectors: "the gateway does not take any-to-any traffic selectors",
   certificate: "a certificate of one end is not taken by the other",
-  noPsk: "charon has no pre-shared key for the two addresses",
+  identity: "the gateway shows another identity than remote.id names",
+  ppk: "the gateway uses no PPK, and auth.ppkUse requires it",
+  noPpk: "charon has no PPK under the name that auth.ppkId gives it",
+  noPsk: "charon has no pre-shared key for the two identities",
   peerSilent: "the gateway does not answer",
 };
 
@@ -33,6 +39,9 @@ type Row = readonly [RegExp, FailureCause];
 
 // Patterns for the wording of charon's sources; the first match counts.
 const rows: readonly Row[] = [
+  [/constraint check failed: identity|ID[ir]r '.*' does not match to/i, "identity"],
+  [/PPK required but no PPK found/i, "noPpk"],
+  [/PPK required but|requires? a PPK/i, "ppk"],
   [
     /constraint check failed|no trusted .* public key|certificate .*(?:invalid|expired)/i,
     "certificate",
@@ -40,20 +49,30 @@ const rows: readonly Row[] = [
   [/no private key found|no issuer certificate found/i, "certificate"],
   [/no shared key found/i, "noPsk"],
   [/AUTHENTICATION_FAILED|MAC mismatched|authentication of .* failed/i, "psk"],
+  // In main mode the PSK encrypts: the end with another one cannot read the third message pair.
+  [/could not decrypt payloads|PAYLOAD_MALFORMED/i, "psk"],
   [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
   [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
 ];
 /** Which proposal is refused here depends on how far the two ends have come. */
 const noProposal = /NO_PROPOSAL_CHOSEN|no acceptable proposal found|INVALID_KE_PAYLOAD/i;
 const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/i;
+/** IKEv1 has one notify for both: the identities of main mode, and the selectors of quick mode. */
+const invalidId = /INVALID_ID_INFORMATION/i;
 const established = /IKE_SA \S+ established between/i;
+/** A main-mode gateway that answered the first two messages and ignores the third (RFC 2409, 5.4). */
+const ignored = /sending retransmit \d+ of request message ID 0, seq 3/i;
+const silent = /giving up after \d+ retransmits/i;
 
 /** Returns the cause that the lines show; undefined = no line matches a known cause. */
 export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause | undefined {
   let hasIke = stage === "rekey";
+  let isIgnored = false;
   let found: FailureCause | undefined;
   for (const { text } of lines) {
     hasIke ||= established.test(text);
+    isIgnored ||= !hasIke && ignored.test(text);
+    if (isIgnored && silent.test(text)) found ??= "psk";
     // After a wrongly guessed group the exchange goes on with the right one.
     if (/INVALID_KE_PAYLOAD.*retrying|peer didn't accept DH group/i.test(text)) continue;
     if (noProposal.test(text)) {
@@ -61,7 +80,34 @@ export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause |
       else found ??= hasIke || noChild.test(text) ? "espProposal" : "ikeProposal";
       continue;
     }
+    if (invalidId.test(text)) found ??= hasIke ? "trafficSelectors" : "psk";
     found ??= rows.find(([pattern]) => pattern.test(text))?.[1];
   }
   return found;
+}
+
+/** How charon 6.0 logs that a peer's identity is not the configured one, by version of IKE. */
+const unlike = {
+  v2: /identity '([^']*)' \(\w+\) required, not matched by '([^']*)'/i,
+  v1: /ID[ir]r '([^']*)' does not match to '([^']*)'/i,
+} as const;
+
+/** Returns a cause as a sentence, with the identities that the lines name. */
+export function causeText(cause: FailureCause, lines: readonly LogLine[]): string {
+  if (cause !== "identity") return causeTexts[cause];
+  for (const { text } of lines.toReversed()) {
+    const [, wanted, shown] = unlike.v2.exec(text) ?? [];
+    const [, shownV1 = shown, wantedV1 = wanted] = unlike.v1.exec(text) ?? [];
+    if (shownV1 === undefined || wantedV1 === undefined) continue;
+    const expected = `${printable(wantedV1)} is expected (remote.id)`;
+    return `the gateway shows the identity ${printable(shownV1)}, and ${expected}`;
+  }
+  return causeTexts.identity;
+}
+
+const identityMax = 128;
+
+/** An identity comes from the peer, so it is cut, and only printable characters are kept. */
+function printable(identity: string): string {
+  return identity.replace(/[^ -~]/g, "?").slice(0, identityMax);
 }

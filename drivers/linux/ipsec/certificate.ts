@@ -2,6 +2,7 @@
 // reads what they contain and checks whether a gateway of Azure would accept it.
 
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { Secret } from "#hal/secret.ts";
 
 export interface CertifiedKey extends Disposable {
@@ -35,11 +36,13 @@ export function readAuthorities(pem: Secret): readonly string[] | { readonly why
 /**
  * Reads our own certificate and key, or returns the reason why they cannot be used: RSA of 2048
  * bits at least, a subject, both usages, and now within its dates, as Azure requires of the
- * certificate of a site-to-site connection. The caller wipes the key.
+ * certificate of a site-to-site connection; and `identity` (an address or a domain name) among its
+ * alternative names, because charon would otherwise show its subject. The caller wipes the key.
  */
 export function readCertifiedKey(
   pem: Secret,
   nowMs: number,
+  identity?: string,
 ): CertifiedKey | { readonly why: string } {
   const certificates = lend(pem, certificatesIn);
   if ("why" in certificates) return certificates;
@@ -48,6 +51,9 @@ export function readCertifiedKey(
   const certificate = new X509Certificate(own);
   const why = faultOf(certificate, nowMs);
   if (why !== undefined) return { why };
+  if (identity !== undefined && !isNamed(certificate, identity)) {
+    return { why: `its certificate is not for ${identity}, which local.id names` };
+  }
   const key = lend(pem, keyIn);
   if (key === undefined) return { why: "it contains no private key that is not encrypted" };
   if (!lend(key, (octets) => isKeyOf(octets, certificate))) {
@@ -95,6 +101,12 @@ function isKeyOf(octets: Readonly<Uint8Array>, certificate: X509Certificate): bo
   } catch {
     return false;
   }
+}
+
+function isNamed(certificate: X509Certificate, identity: string): boolean {
+  if (isIP(identity) !== 0) return certificate.checkIP(identity) !== undefined;
+  const exact = { subject: "never", wildcards: false } as const;
+  return certificate.checkHost(identity, exact) !== undefined;
 }
 
 const nameOf = ({ subject }: X509Certificate): string => subject.replaceAll("\n", ", ");

@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
-import { causeIn, causeTexts, type FailureCause } from "./causes.ts";
+import { causeIn, causeText } from "./causes.ts";
 import type { Charon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
 
@@ -17,20 +17,20 @@ const begins = /initiating IKE_SA/i;
 const stands = /CHILD_SA \S+ established with SPIs/i;
 
 export class CharonMonitor {
-  readonly #causes = new Map<string, FailureCause>();
+  /** The trouble of each tunnel, in one sentence. */
+  readonly #troubles = new Map<string, string>();
   readonly #lines = new Map<string, LogLine[]>();
 
   /** Returns the trouble of a tunnel in one sentence; undefined = no trouble is known. */
   trouble(tunnel: string): string | undefined {
-    const cause = this.#causes.get(tunnel);
-    return cause === undefined ? undefined : causeTexts[cause];
+    return this.#troubles.get(tunnel);
   }
 
   take(line: LogLine): void {
     const { name, text } = line;
     if (name === undefined) return;
     if (stands.test(text)) {
-      this.#causes.delete(name);
+      this.#troubles.delete(name);
       this.#lines.delete(name);
       return;
     }
@@ -40,7 +40,7 @@ export class CharonMonitor {
     lines.push(line);
     this.#lines.set(name, lines);
     const cause = causeIn(lines, "initiate");
-    if (cause !== undefined) this.#causes.set(name, cause);
+    if (cause !== undefined) this.#troubles.set(name, causeText(cause, lines));
   }
 
   /** Listens until the signal aborts; if charon ends or does not answer, it is tried again. */

@@ -7,9 +7,9 @@ import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
-import { causeIn, causeTexts, type FailureCause, type Stage } from "./causes.ts";
+import { causeIn, causeText, type FailureCause, type Stage } from "./causes.ts";
 import { type Credentials, loadTunnel } from "./credentials.ts";
-import { childName, pskId } from "./messages.ts";
+import { childName, ppkSecretId, pskId } from "./messages.ts";
 import {
   type IkeSa,
   type LogLine,
@@ -169,11 +169,12 @@ export async function renew(
   const isMade = async (): Promise<boolean> =>
     childrenOf(name, await observeCharon(client, signal, name)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
-    throw failed(log.at, "peerSilent");
+    throw failed(log, "peerSilent");
   }
   try {
     // If only a certificate changed, the group for rekeying has been proven already.
-    if (!isSame) await rekeyed(charon, client, "child", log, signal, childName(spec));
+    const isProof = !isSame && needsProof(spec);
+    if (isProof) await rekeyed(charon, client, "child", log, signal, childName(spec));
   } catch (error) {
     await endOthers(client, name, (child) => old.has(child.id), signal);
     throw error;
@@ -280,8 +281,15 @@ export async function bringUp(
       isUp(spec, await observeCharon(client, signal, name));
     if (!(await waited(charon, initiateMs, log, "initiate", isThere, signal))) return;
   }
-  // A group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3).
-  await rekeyed(charon, client, "child", log, signal);
+  if (needsProof(spec)) await rekeyed(charon, client, "child", log, signal);
+}
+
+/**
+ * In IKEv2 a group that the ends do not share shows only when they rekey (RFC 7296, 1.3.3); IKEv1
+ * uses it in the first quick mode already (RFC 2409, 5.5).
+ */
+function needsProof({ ikeVersion }: TunnelSpec): boolean {
+  return ikeVersion === undefined;
 }
 
 /**
@@ -299,7 +307,7 @@ async function waited(
     if (await isDone()) return true;
     const cause = causeIn(log.lines, stage);
     if (cause === "peerSilent") return false;
-    if (cause !== undefined) throw failed(log.at, cause);
+    if (cause !== undefined) throw failed(log, cause);
     await clock.sleep(pollMs, signal);
   }
   return false;
@@ -314,7 +322,9 @@ export async function forget(client: ViciClient, name: string, signal: AbortSign
   );
   // The connection goes first; otherwise a packet would bring the SAs back.
   await client.ask("unload-conn", { name }, "unknown", signal);
-  await client.ask("unload-shared", { id: pskId(name) }, "unknown", signal);
+  for (const id of [pskId(name), ppkSecretId(name)]) {
+    await client.ask("unload-shared", { id }, "unknown", signal);
+  }
   if (hadKey) await forgetKeys(client, signal);
   const { sas } = await observeCharon(client, signal, name);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
@@ -378,7 +388,7 @@ async function rekeyed(
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
   // charon tries on, and the gateway may still answer.
   const late = effect === "none" ? "unknown" : effect;
-  if (!done) throw failed({ where: name, effect: late }, "peerSilent");
+  if (!done) throw failed(log, "peerSilent", late);
 }
 
 function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
@@ -436,8 +446,8 @@ async function sendCommand(
   if (refused !== undefined) throw rejected(at, `charon refuses ${command}: ${refused}`);
 }
 
-function failed(at: FailurePlace, cause: FailureCause): LinksealError {
-  return rejected(at, causeTexts[cause]);
+function failed({ at, lines }: Journal, cause: FailureCause, effect = at.effect): LinksealError {
+  return rejected({ ...at, effect }, causeText(cause, lines));
 }
 
 function rejected({ where, effect }: FailurePlace, text: string): LinksealError {

@@ -23,7 +23,7 @@ import {
 } from "./charon.ts";
 import { CharonMonitor } from "./charon-monitor.ts";
 import { fetchCredentials } from "./credentials.ts";
-import { loadConnection } from "./messages.ts";
+import { identitiesOf, loadConnection } from "./messages.ts";
 import { blocksOf, operationOfLink, operationsOfBlock, prepareNet } from "./net-change.ts";
 import { type Held, type IpsecParts, TunnelAct, type TunnelChange } from "./tunnel-act.ts";
 
@@ -101,11 +101,13 @@ function joined(
   const without = observation.connections.has(tunnel.name) ? "down" : "forgotten";
   const ike = found ?? without;
   const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
+  const established = own.filter(({ state }) => state === "established");
   const { sas } = tunnel;
   return {
     ...tunnel,
     ike: known(ike, at),
     ...(trouble === undefined ? {} : { trouble }),
+    ...(established.length === 0 ? {} : { ppk: ppkOf(established) }),
     sas:
       sas.kind === "unknown"
         ? sas
@@ -114,6 +116,11 @@ function joined(
             sas.at,
           ),
   };
+}
+
+/** One SA without a PPK is enough: it may be the one whose keys the child SAs are made of. */
+function ppkOf(established: CharonObservation["sas"]): "used" | "unused" {
+  return established.every(({ ppk }) => ppk === "used") ? "used" : "unused";
 }
 
 // The kernel's data plane has the transforms and counters; charon knows the group and the phase.
@@ -232,16 +239,25 @@ function previewOf(operation: TunnelChange): readonly string[] {
       return [];
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = operation.tunnel;
+      const { ikeVersion = "v2" } = operation.tunnel;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
       const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
+      const secrets = auth.ppk === undefined ? auth.kind : `${auth.kind}, ppk ${auth.ppk.id}`;
       return [
-        `+ IKEv2 ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${auth.kind}]`,
+        `+ IKE${ikeVersion} ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${secrets}]`,
+        ...identityLines(operation.tunnel),
         `+ ESP ${esp}, ${life.seconds} s or ${life.kilobytes} kB`,
       ];
     }
     case "ipsec.removeTunnel":
-      return [`- IKEv2 ${operation.name}`];
+      return [`- IKE ${operation.name}`];
     case "ipsec.rekey":
       return [`! ${operation.what} rekey of ${operation.name}`];
   }
+}
+
+function identityLines(spec: TunnelSpec): readonly string[] {
+  if (spec.localId === undefined && spec.remoteId === undefined) return [];
+  const { ours, theirs } = identitiesOf(spec);
+  return [`+ identities ${ours} to ${theirs}`];
 }

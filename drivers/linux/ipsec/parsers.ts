@@ -21,6 +21,9 @@ export interface IkeSa {
   readonly name: string;
   readonly id: string;
   readonly state: "established" | "connecting" | "down";
+  readonly version: "v1" | "v2";
+  /** Whether a PPK is in its keys (RFC 8784). */
+  readonly ppk: "used" | "unused";
   readonly transforms: IkeTransforms;
   readonly children: readonly ChildSa[];
 }
@@ -49,6 +52,8 @@ export function readIkeSas(event: ViciSection): readonly IkeSa[] {
       name,
       id: text(sa, "uniqueid") ?? "",
       state: ikeState(text(sa, "state")),
+      version: text(sa, "version") === "1" ? "v1" : "v2",
+      ppk: text(sa, "ppk") === "yes" ? "used" : "unused",
       transforms: transformsOf(sa),
       children: held.map(([, child]) => readChild(child)),
     };

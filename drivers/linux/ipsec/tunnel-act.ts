@@ -20,8 +20,7 @@ import {
   withCharon,
 } from "./charon.ts";
 import type { CharonMonitor } from "./charon-monitor.ts";
-import type { Credentials } from "./credentials.ts";
-import { loadPsk } from "./messages.ts";
+import { type Credentials, sharedSecrets } from "./credentials.ts";
 import { applyInTurn, prepareNet } from "./net-change.ts";
 
 /** The parts of a host's IPsec driver. */
@@ -81,7 +80,7 @@ export class TunnelAct {
    * the interface, so that linkseal-net has its only lock for a moment.
    */
   async apply(held: readonly Held[], within: number | "final", signal: AbortSignal): Promise<void> {
-    await this.#refuseAbsent(signal);
+    await this.#refuseRekey(signal);
     await this.#guard?.apply("final", signal);
     try {
       for (const operation of this.#change) await this.#carry(operation, held, within, signal);
@@ -134,16 +133,23 @@ export class TunnelAct {
   }
 
   /** A rekey of a tunnel that does not exist must not look done. */
-  async #refuseAbsent(signal: AbortSignal): Promise<void> {
-    const rekeyed = this.#change.flatMap((operation) =>
-      operation.kind === "ipsec.rekey" ? operation.name : [],
+  async #refuseRekey(signal: AbortSignal): Promise<void> {
+    const rekeys = this.#change.flatMap((operation) =>
+      operation.kind === "ipsec.rekey" ? operation : [],
     );
-    if (rekeyed.length === 0) return;
+    if (rekeys.length === 0) return;
     const { sas } = await this.#charon(signal, (client) => observeCharon(client, signal));
-    const absent = rekeyed.find((name) => !sas.some((sa) => sa.name === name));
-    if (absent === undefined) return;
-    const text = `there is no tunnel ${absent} that could be rekeyed; nothing was changed`;
-    throw rejected(text, absent, "none");
+    for (const { name, what } of rekeys) {
+      const own = sas.filter((sa) => sa.name === name);
+      if (own.length === 0) {
+        const text = `there is no tunnel ${name} that could be rekeyed; nothing was changed`;
+        throw rejected(text, name, "none");
+      }
+      if (what !== "reauthenticate" || own.every(({ version }) => version === "v2")) continue;
+      // charon moves the child SAs into the new IKE SA before that has authenticated.
+      const why = `a refused new authentication of IKEv1 would end the SAs of ${name}`;
+      throw rejected(`${why}; nothing was changed`, name, "none");
+    }
   }
 
   async #carry(
@@ -180,7 +186,10 @@ export class TunnelAct {
         // has no effect.
         if (credentials === undefined) return;
         if (credentials.certificates === undefined) {
-          return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
+          for (const message of sharedSecrets(spec, credentials)) {
+            await loadSecret(client, spec, message, signal);
+          }
+          return;
         }
         return await renew(this.#parts.charon, client, spec, credentials, signal);
       }

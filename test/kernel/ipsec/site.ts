@@ -26,6 +26,8 @@ export const spec: TunnelSpec = {
   life: { seconds: 3_600, kilobytes: 102_400_000 },
   mtu: 1400,
   ifId: 42,
+  // The tests that wait for a dead gateway take less time.
+  dpdSeconds: 5,
   auth: { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" },
 };
 
@@ -120,26 +122,30 @@ export interface GatewayEnd {
   readonly own: string;
   readonly peer: string;
   readonly ifId: number;
+  /** Settings of the connection and of its child that replace or complete the usual ones. */
+  readonly connection?: ViciMessage;
+  readonly child?: ViciMessage;
 }
 
-const azure: GatewayEnd = { name: "azure", own: outer.gateway, peer: outer.edge, ifId: 7 };
+export const azure: GatewayEnd = { name: "azure", own: outer.gateway, peer: outer.edge, ifId: 7 };
 
 export async function loadAzure(
   far: Daemon,
   { ike, esp }: GatewayPolicy,
   [local, remote]: readonly [ViciMessage, ViciMessage],
-  { name, own, peer, ifId }: GatewayEnd = azure,
+  { name, own, peer, ifId, connection = {}, child: childSettings = {} }: GatewayEnd = azure,
 ): Promise<void> {
   const child = {
     ...{ mode: "tunnel", local_ts: ["0.0.0.0/0"], remote_ts: ["0.0.0.0/0"] },
     ...{ esp_proposals: [esp], rekey_time: "27000s", life_time: "29700s" },
     ...{ if_id_in: `${ifId}`, if_id_out: `${ifId}`, start_action: "none" },
+    ...childSettings,
   };
   await far.ask("load-conn", {
     [name]: {
       ...{ version: "2", local_addrs: [own], remote_addrs: [peer] },
       ...{ proposals: [ike], rekey_time: "28800s", over_time: "600s", encap: "no", mobike: "no" },
-      ...{ local, remote },
+      ...{ local, remote, ...connection },
       children: { t: child },
     },
   });

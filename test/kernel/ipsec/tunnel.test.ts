@@ -78,7 +78,7 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     });
     const all = ip("-n", site.edge, "-d", "xfrm", "state");
     expect(all).toContain("if_id 0x2a");
-    expect(all).toMatch(/replay.window 128/);
+    expect(all).toMatch(/replay.window 4096/);
   });
 
   it("a tunnel that is put again unchanged is not touched", async () => {

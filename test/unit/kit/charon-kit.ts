@@ -76,6 +76,8 @@ export class PretendCharon {
   onInitiate: () => void = () => undefined;
   /** True if it refuses every connection. */
   away = false;
+  /** More that it reports of each IKE SA. */
+  ike: Readonly<Record<string, string>> = {};
   /** The connection for which each IKE SA was made, by the id of the IKE SA. */
   readonly #ikes = new Map<number, string>();
   readonly #kernel: TunnelKernel | undefined;
@@ -273,7 +275,7 @@ export class PretendCharon {
         ...(dhGroup === undefined ? {} : { "dh-group": dhGroup }),
       },
     ]);
-    const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher };
+    const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher, ...this.ike };
     const more = { "prf-alg": "PRF_HMAC_SHA2_384", "dh-group": "ECP_384" };
     return { "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } };
   }

@@ -1,7 +1,8 @@
 // A port that lost its keys, and the other settings that a driver gets with a tunnel.
 
 import { describe, expect, it } from "vitest";
-import { standingOf, tunnelSpec } from "#agent/compare/plan.ts";
+import { standingOf } from "#agent/compare/plan.ts";
+import { tunnelSpec } from "#agent/compare/tunnel-spec.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import { known } from "#hal/model.ts";

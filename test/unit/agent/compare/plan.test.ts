@@ -1,7 +1,8 @@
 // The steps of a plan, their order, and those that are left to an operator.
 
 import { describe, expect, it } from "vitest";
-import { type Plan, plan, samePlan, tunnelSpec } from "#agent/compare/plan.ts";
+import { type Plan, plan, samePlan } from "#agent/compare/plan.ts";
+import { tunnelSpec } from "#agent/compare/tunnel-spec.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";

@@ -99,6 +99,26 @@ describe("the plan of a tunnel that exists", () => {
     });
   });
 
+  it("the plan names the limits of IKEv1, and each setting of IKE that changes", () => {
+    const wanted = desiredOf();
+    const ppk = { secret: "hub-1-ppk", id: "hub", use: "required" } as const;
+    const tunnels = wanted.tunnels.map((one) => ({
+      ...{ ...one, ikeVersion: "v1", localId: "edge.example", remoteId: "gw.example" } as const,
+      ...{ dpdSeconds: 60, auth: { ...one.auth, ppk } },
+    }));
+    const [[step], notes] = tunnelSteps({ ...wanted, tunnels });
+    expect(step?.preview).toBe(
+      "~ ipsec hub-1 local.id default -> edge.example, remote.id default -> gw.example, " +
+        "ike v2 -> v1, dpd default -> 60 s, auth.ppk none -> hub-1-ppk as hub, required",
+    );
+    expect(notes).toContainEqual({
+      about: "hub-1",
+      text: expect.stringContaining("IKEv1 protects one pair of prefixes"),
+      next: "set ike: v2 if the gateway has it",
+    });
+    expect(tunnelSteps(desiredOf())[1].filter(({ text }) => text.includes("IKEv1"))).toEqual([]);
+  });
+
   it("the plan has no step for a tunnel without differences", () => {
     expect(tunnelSteps(desiredOf())[0]).toEqual([]);
   });

@@ -124,10 +124,10 @@ describe("a policy of IPsec", () => {
     expect(faultsOf(change)).toEqual([[field, expect.stringContaining(rule)]]);
   });
 
-  it("the IPsec policy of each profile has no fault, and only Azure's default is weak", () => {
+  it("the IPsec policy of each profile has no fault, and only those of Azure are weak", () => {
     for (const name of policyProfiles) {
       expect(policyFaults({ ...profiles[name] })).toEqual([]);
-      expect(weaknesses(profiles[name]).length > 0).toBe(name === "azureDefault");
+      expect(weaknesses(profiles[name]).length > 0).toBe(name.startsWith("azure"));
     }
     expect(transformsOf(strong)).toEqual({
       ike: { encryption: "aes-256-gcm", integrity: "none", prf: "sha384", dhGroup: "ecp-384" },
@@ -149,6 +149,11 @@ describe("a policy of IPsec", () => {
   ])("an IPsec policy is weak for %j", (change, why) => {
     expect(policyFaults({ ...strong, ...change })).toEqual([]);
     expect(weaknesses({ ...strong, ...change })).toEqual([why]);
+  });
+
+  it("any policy is weak under IKEv1, which is deprecated", () => {
+    expect(weaknesses(strong, "v1")).toEqual(["ike v1 (RFC 9395: deprecated)"]);
+    expect(weaknesses(strong, "v2")).toEqual([]);
   });
 
   it("every tunnel name gives the same interface number each time, never 0", () => {

@@ -55,6 +55,9 @@ const numbered = (sequence: bigint): readonly IpsecTunnel[] => [
   old,
   { ...now, sas: sas({ ...inbound, sequence }, outbound) },
 ];
+const withPpk = (use: "required" | "offered"): Partial<TunnelEvidence> => ({
+  tunnel: { ...tunnel, auth: { ...tunnel.auth, ppk: { secret: "p", id: "hub", use } } },
+});
 const onlyOut = { ...now, sas: sas({ ...inbound, packets: 0n }, outbound) };
 const ikeDown: Pick<IpsecTunnel, "ike"> = { ike: known("down", at(95_000)) };
 const unread = unknown("queryFailed", at(95_000));
@@ -110,6 +113,27 @@ const edges: readonly Row[] = [
     change: {},
     verdict: "degraded",
     codes: "transform-mismatch",
+  },
+  {
+    name: "no PPK where one is required",
+    observations: [old, { ...now, ppk: "unused" }],
+    change: withPpk("required"),
+    verdict: "degraded",
+    codes: "ppk-unused",
+  },
+  {
+    name: "a PPK in use where one is required",
+    observations: [old, { ...now, ppk: "used" }],
+    change: withPpk("required"),
+    verdict: "protected",
+    codes: "",
+  },
+  {
+    name: "no PPK where one is only offered",
+    observations: [old, { ...now, ppk: "unused" }],
+    change: withPpk("offered"),
+    verdict: "protected",
+    codes: "",
   },
   {
     name: "same algorithms, spelt in capitals",

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { explanations } from "#agent/explain/explain.ts";
 import { groupsIn, hostFacts, unitsIn } from "#agent/host/host-facts.ts";
+import { readSettings } from "#agent/operate/doctor/charon-rules.ts";
 import { type HostFacts, hostFindings, type UnitFacts } from "#agent/operate/doctor/host-rules.ts";
 
 const build = "0.1.0 build 0123456789ab";
@@ -30,6 +31,7 @@ const sound: HostFacts = {
   missingModules: [],
   clock: "synchronised",
   freeMegabytes: 9000,
+  charon: undefined,
   hasSwap: false,
 };
 
@@ -137,6 +139,16 @@ describe("doctor on a host", () => {
     expect(found).toMatchObject([{ code, severity, source: "docs/install.md" }]);
     expect(found[0]?.next).toMatch(next);
     expect(explanations.has(code)).toBe(true);
+  });
+
+  it("doctor checks charon's settings where linkseal-net runs, and nowhere else", () => {
+    const charon = readSettings("charon { install_routes = no }", () => []);
+    const found = hostFindings({ ...sound, charon });
+    expect(found.map(({ code, severity }) => [code, severity])).toEqual([
+      ["host-charon", "warning"],
+    ]);
+    expect(explanations.has("host-charon")).toBe(true);
+    expect(hostFindings({ ...sound, charon, units: undefined })).toEqual([]);
   });
 
   it("doctor checks only clock and space of a host without the package", () => {

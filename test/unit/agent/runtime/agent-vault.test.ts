@@ -348,6 +348,48 @@ describe("the secrets that a driver gets", () => {
   });
 });
 
+describe("a postquantum preshared key", () => {
+  const auth = (secret: string) => ({
+    ...({ kind: "psk", secret: "hub-1-psk", farEnd: "manual" } as const),
+    ppk: { secret, id: "hub-1", use: "required" } as const,
+  });
+
+  it("a PPK in use stays when the vault has a newer version", async () => {
+    const s = new Store();
+    s.vault.put("hub-1-psk", "a_newer_PSK+of.Azure!");
+    const older = s.vault.put("hub-1-ppk", "a".repeat(64));
+    const inUse = await chooseAuth(s.keyVault, auth("hub-1-ppk"), { now: hourLater }, never);
+    expect(inUse.ppk).toEqual({ secretId: older, id: "hub-1", use: "required" });
+    s.vault.put("hub-1-ppk", "b".repeat(64));
+    const kept = await chooseAuth(s.keyVault, auth("hub-1-ppk"), { now: hourLater, inUse }, never);
+    expect(kept.ppk?.secretId).toBe(older);
+    const named = s.vault.put("hub-2-ppk", "c".repeat(64));
+    const other = await chooseAuth(s.keyVault, auth("hub-2-ppk"), { now: hourLater, inUse }, never);
+    expect(other.ppk?.secretId).toBe(named);
+  });
+
+  it.each([
+    ["0f".repeat(32), undefined],
+    ["A".repeat(43), undefined],
+    ["A".repeat(42), "the PPK has 42 octets, and 43 to 256 are taken"],
+    ["A".repeat(257), "the PPK has 257 octets"],
+    [`${"A".repeat(43)} `, "something other than letters, digits, +, / and ="],
+  ])("a PPK is taken if it is text of 256 bits: %s", async (text, why) => {
+    const s = new Store();
+    const secretId = s.vault.put("hub-1-ppk", text);
+    const read = keyResolver(s.keyVault, never)({ kind: "ppk", secretId });
+    if (why === undefined) {
+      using ppk = await read;
+      expect(ppk.use((bytes) => new TextDecoder().decode(bytes))).toBe(text);
+      return;
+    }
+    const error = await refused(read);
+    expect(error).toMatchObject({ code: "vault.malformedKey", effect: "none" });
+    expect(error.message).toContain(why);
+    expect(error.message).not.toContain(text);
+  });
+});
+
 describe("two links", () => {
   const keyOf = (s: Store, cak: string, name: string): KeyRef => {
     const ckn = parseCkn(name);

@@ -198,9 +198,15 @@ describe("a tunnel", () => {
     );
   });
 
+  const ppk = { secretId: "https://v/secrets/ppk/1", id: "hub", use: "offered" } as const;
   const unfit: readonly (readonly [string, Partial<TunnelSpec>, string])[] = [
     ["certificates", { auth: certificate() }, "device.unsupported"],
     ["IPv6", { remotePrefixes: ["2001:db8::/32"] }, "device.unsupported"],
+    ["IKEv1", { ikeVersion: "v1" }, "device.unsupported"],
+    ["an identity of ours", { localId: "edge.example" }, "device.unsupported"],
+    ["an identity of the gateway", { remoteId: "gw.example" }, "device.unsupported"],
+    ["dead peer detection", { dpdSeconds: 60 }, "device.unsupported"],
+    ["a PPK", { auth: { ...tunnel.auth, ppk } }, "device.unsupported"],
     ["a loose prefix", { remotePrefixes: ["10.100.0.1/16"] }, "device.rejected"],
     ["a long name", { name: "h".repeat(33) }, "device.rejected"],
     ["group 1", { ike: { ...tunnel.ike, dhGroup: "modp-768" } }, "device.unsupported"],

@@ -73,6 +73,14 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.auths.isBusy("edge-a")).toBe(false);
   });
 
+  it("a newer pre-shared key of IKEv1 is proven by main mode, and by another child SA", async () => {
+    const scene = new Scene();
+    Object.assign(scene.tunnel, { ikeVersion: "v1" });
+    await scene.proceed();
+    expect(scene.reported).toEqual(["put 2", "ike", "child"]);
+    expect(scene.memory.auths["hub-1"]?.auth).toEqual(psk(2));
+  });
+
   it("a newer pre-shared key is set while the tunnel's traffic is moved away", async () => {
     const scene = new Scene();
     await scene.proceed();

@@ -66,6 +66,22 @@ describe("a certificate with its key", () => {
     expect(why(pem, at)).toMatch(reason);
   });
 
+  it("a certificate is refused unless it has the identity that the tunnel shows", () => {
+    const named = pemOf(roots.gateway("edge-3", validity, ["edge.example", "*.wild.example"]));
+    const whyNot = (identity: string): string | undefined => {
+      const found = readCertifiedKey(secret(named), now, identity);
+      if ("why" in found) return found.why;
+      found[Symbol.dispose]();
+      return undefined;
+    };
+    expect(whyNot("edge.example")).toBeUndefined();
+    for (const identity of ["edge-3", "other.example", "a.wild.example", "198.51.100.1"]) {
+      expect(whyNot(identity)).toBe(
+        `its certificate is not for ${identity}, which local.id names`,
+      );
+    }
+  });
+
   it("damaged PEM is read or refused, and never shown (seed pem)", () => {
     const prng = new Prng("pem");
     const whole = new TextEncoder().encode(pemOf(own));

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { azureFields, policyFaults, profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
-import { causeIn } from "#drivers/linux/ipsec/causes.ts";
+import { causeIn, causeText } from "#drivers/linux/ipsec/causes.ts";
 import {
   bringUp,
   forget,
@@ -12,7 +12,7 @@ import {
   withCharon,
 } from "#drivers/linux/ipsec/charon.ts";
 import { CharonMonitor } from "#drivers/linux/ipsec/charon-monitor.ts";
-import { childName, loadConnection, loadPsk } from "#drivers/linux/ipsec/messages.ts";
+import { childName, loadConnection, loadPpk, loadPsk } from "#drivers/linux/ipsec/messages.ts";
 import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/parsers.ts";
 import { espProposal, ikeProposal, reportedTransforms } from "#drivers/linux/ipsec/words.ts";
 import { readMessage, type ViciMessage, writeMessage } from "#drivers/transport/vici-wire.ts";
@@ -97,6 +97,11 @@ describe("algorithms", () => {
   });
 });
 
+const cbc = {
+  ike: { encryption: "aes-256-cbc", integrity: "sha256", prf: "sha256", dhGroup: "modp-1024" },
+  transforms: { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "none" },
+} as const;
+
 describe("the configuration of a tunnel for charon", () => {
   const reported = read(loadConnection(tunnelSpec));
   const child = (name: string) => at(reported, "hub-1", "children", childName(tunnelSpec), name);
@@ -123,14 +128,13 @@ describe("the configuration of a tunnel for charon", () => {
   });
 
   it("a connection is bound to one interface, with anti-replay and a trap policy", () => {
-    expect(["if_id_in", "if_id_out", "replay_window"].map(child)).toEqual(["42", "42", "128"]);
-    expect(["mode", "start_action", "dpd_action"].map(child)).toEqual([
-      "tunnel",
-      "trap",
-      "restart",
-    ]);
+    expect(["if_id_in", "if_id_out", "replay_window"].map(child)).toEqual(["42", "42", "4096"]);
+    const actions = ["mode", "start_action", "dpd_action", "close_action"];
+    expect(actions.map(child)).toEqual(["tunnel", "trap", "restart", "start"]);
     expect(at(reported, "hub-1", "version")).toBe("2");
-    expect(at(reported, "hub-1", "dpd_delay")).toBe("5s");
+    expect(at(reported, "hub-1", "dpd_delay")).toBe("15s");
+    const patient = read(loadConnection({ ...tunnelSpec, dpdSeconds: 60 }));
+    expect(at(patient, "hub-1", "dpd_delay")).toBe("60s");
     expect(at(reported, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
     expect(child("local_ts")).toEqual(["0.0.0.0/0"]);
     const six = { ...tunnelSpec, localAddress: "2001:db8::1", remoteAddress: "2001:db8::2" };
@@ -142,6 +146,90 @@ describe("the configuration of a tunnel for charon", () => {
   it("a connection with algorithms that charon is never offered is refused", () => {
     const odd = { ...tunnelSpec, transforms: { ...tunnelSpec.transforms, encryption: "des-cbc" } };
     expect(() => loadConnection(odd)).toThrow(LinksealError);
+  });
+
+  it("a connection and its PSK have the addresses as identities, or those of the config", () => {
+    const idsOf = (spec: typeof tunnelSpec) => {
+      const section = read(loadConnection(spec));
+      return ["local", "remote"].map((end) => textAt(section, "hub-1", end, "id"));
+    };
+    expect(idsOf(tunnelSpec)).toEqual(["198.51.100.1", "203.0.113.1"]);
+    const named = { ...tunnelSpec, localId: "192.0.2.9", remoteId: "gw.partner.example" };
+    expect(idsOf(named)).toEqual(["192.0.2.9", "gw.partner.example"]);
+    using key = psk();
+    expect(loadPsk(named, key).owners).toEqual(["192.0.2.9", "gw.partner.example"]);
+  });
+
+  it("a connection with a certificate shows its subject, or the name of the config", () => {
+    const auth = {
+      ...({ kind: "certificate", peer: "gw.partner.example" } as const),
+      ...{ secretId: "https://v/secrets/own/1", authoritiesId: "https://v/secrets/roots/1" },
+    };
+    const certificates = { own: ["own"], authorities: ["root"] } as const;
+    const local = (spec: typeof tunnelSpec) =>
+      at(read(loadConnection(spec, certificates)), "hub-1", "local", "id");
+    expect(local({ ...tunnelSpec, auth })).toBeUndefined();
+    expect(local({ ...tunnelSpec, auth, localId: "edge.example" })).toBe("edge.example");
+    const section = read(loadConnection({ ...tunnelSpec, auth }, certificates));
+    expect(at(section, "hub-1", "remote", "id")).toBe("gw.partner.example");
+  });
+
+  it("a connection of IKEv1 is main mode for its one pair of prefixes", () => {
+    const spec = { ...tunnelSpec, ...cbc, ikeVersion: "v1" } as const;
+    const section = read(loadConnection(spec));
+    const of = (name: string) => at(section, "hub-1", name);
+    expect(["version", "aggressive", "dpd_timeout"].map(of)).toEqual(["1", "no", "45s"]);
+    expect(of("proposals")).toEqual(["aes256-sha256-prfsha256-modp1024"]);
+    // charon subtracts the interval from the time-out, which must not be shorter.
+    const patient = read(loadConnection({ ...spec, dpdSeconds: 60 }));
+    expect(at(patient, "hub-1", "dpd_timeout")).toBe("90s");
+    const selector = (end: string) => at(section, "hub-1", "children", childName(spec), end);
+    expect(selector("local_ts")).toEqual(["10.1.0.0/16"]);
+    expect(selector("remote_ts")).toEqual(["10.100.0.0/16"]);
+    const two = { ...spec, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
+    expect(() => loadConnection(two)).toThrow(/one local and one remote prefix/);
+  });
+
+  it("a connection has its PPK by its name, required or offered", () => {
+    const ppk = { secretId: "https://v/secrets/hub-1-ppk/1", id: "hub-1.2026" };
+    const withPpk = (use: "required" | "offered") => {
+      const section = read(
+        loadConnection({ ...tunnelSpec, auth: { ...tunnelSpec.auth, ppk: { ...ppk, use } } }),
+      );
+      return ["ppk_id", "ppk_required"].map((name) => at(section, "hub-1", name));
+    };
+    expect(withPpk("required")).toEqual(["hub-1.2026", "yes"]);
+    expect(withPpk("offered")).toEqual(["hub-1.2026", "no"]);
+    expect(at(reported, "hub-1", "ppk_id")).toBeUndefined();
+    using key = psk("a".repeat(64));
+    const message = loadPpk(tunnelSpec, { ...ppk, use: "required" }, key);
+    expect(JSON.stringify(message)).not.toContain("aaaa");
+    expect(message).toEqual({
+      ...{ id: "linkseal-hub-1 ppk", type: "ppk", data: key, owners: ["hub-1.2026"] },
+    });
+  });
+
+  it("a child has another name for each other identity, version, PPK and interval", () => {
+    const ppk = { secretId: "https://v/secrets/p/1", id: "hub", use: "required" } as const;
+    const specs: readonly (typeof tunnelSpec)[] = [
+      tunnelSpec,
+      { ...tunnelSpec, localId: "edge.example" },
+      { ...tunnelSpec, remoteId: "edge.example" },
+      { ...tunnelSpec, ikeVersion: "v1" },
+      { ...tunnelSpec, ikeVersion: "v1", localPrefixes: ["10.2.0.0/16"] },
+      { ...tunnelSpec, dpdSeconds: 60 },
+      { ...tunnelSpec, auth: { ...tunnelSpec.auth, ppk } },
+      { ...tunnelSpec, auth: { ...tunnelSpec.auth, ppk: { ...ppk, use: "offered" } } },
+    ];
+    expect(new Set(specs.map(childName)).size).toBe(specs.length);
+    // The selectors of IKEv2 are the same for every prefix, so the SAs stay.
+    expect(childName({ ...tunnelSpec, localPrefixes: ["10.2.0.0/16"] })).toBe(
+      childName(tunnelSpec),
+    );
+  });
+
+  it("the child of a tunnel that exists keeps its name under a newer version", () => {
+    expect(childName(tunnelSpec)).toBe("hub-1.5144b3f1");
   });
 
   it("a PSK is sent as a secret, for the two addresses alone", () => {
@@ -166,6 +254,17 @@ describe("charon's answers about its SAs", () => {
       ...["installed", "rekeying", "rekeyed", "deleting", "rising"],
     ]);
     expect(ike?.children[0]).toMatchObject({ spiIn: 0xc0000001, spiOut: 10 });
+  });
+
+  it("an SA is of the version that charon reports, with or without a PPK", () => {
+    const kinds = [{}, { version: "2", ppk: "yes" }, { version: "1" }].map(
+      (more) => readIkeSas(read({ a: { state: "ESTABLISHED", ...more } }))[0],
+    );
+    expect(kinds.map((sa) => [sa?.version, sa?.ppk])).toEqual([
+      ["v2", "unused"],
+      ["v2", "used"],
+      ["v1", "unused"],
+    ]);
   });
 
   it.each([
@@ -195,6 +294,12 @@ describe("charon's answers about its SAs", () => {
   });
 });
 
+const otherIdentity = [
+  "authentication of 'gw.partner.example' with pre-shared key successful",
+  "constraint check failed: identity '203.0.113.1' (ID_IPV4_ADDR) required, " +
+    "not matched by 'gw.partner.example' (ID_FQDN)",
+];
+
 // Log lines of charon 6.0.1.
 const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[]])[] = [
   ["psk", "initiate", ["received AUTHENTICATION_FAILED notify error"]],
@@ -212,6 +317,41 @@ const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[
   ["pfsGroup", "rekey", ["received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"]],
   ["trafficSelectors", "initiate", ["received TS_UNACCEPTABLE notify, no CHILD_SA built"]],
   ["certificate", "initiate", ["no trusted ECDSA public key found for 'gw'"]],
+  [
+    "certificate",
+    "initiate",
+    ["constraint check failed: certificate does not confirm identity 'gw' (ID_FQDN)"],
+  ],
+  ["identity", "initiate", otherIdentity],
+  ["identity", "initiate", ["IDir 'gw.partner.example' does not match to '203.0.113.1'"]],
+  ["ppk", "initiate", ["PPK required but peer does not support PPK"]],
+  ["noPpk", "initiate", ["PPK required but no PPK found for 'hub-1'"]],
+  [
+    "trafficSelectors",
+    "initiate",
+    [
+      "IKE_SA hub-1[1] established between 198.51.100.1[a]...198.51.100.2[b]",
+      "received INVALID_ID_INFORMATION error notify",
+    ],
+  ],
+  ["psk", "initiate", ["received INVALID_ID_INFORMATION error notify"]],
+  ["psk", "initiate", ["could not decrypt payloads"]],
+  [
+    "psk",
+    "initiate",
+    [
+      "sending retransmit 1 of request message ID 0, seq 3",
+      "giving up after 3 retransmits",
+    ],
+  ],
+  [
+    "peerSilent",
+    "initiate",
+    [
+      "sending retransmit 1 of request message ID 0, seq 1",
+      "giving up after 3 retransmits",
+    ],
+  ],
   ["peerSilent", "initiate", ["giving up after 3 retransmits"]],
 ];
 
@@ -219,6 +359,27 @@ describe("the reason why a tunnel is down", () => {
   it.each(causes)("charon's log shows the cause %s at %s", (cause, stage, lines) => {
     const reported = lines.map((text) => ({ name: "hub-1", text }));
     expect(causeIn(reported, stage)).toBe(cause);
+  });
+
+  it("a wrong identity is reported with the one that is shown and the one that is expected", () => {
+    const expected =
+      "the gateway shows the identity gw.partner.example, and 203.0.113.1 is expected (remote.id)";
+    const v1 = ["IDir 'gw.partner.example' does not match to '203.0.113.1'"];
+    for (const lines of [otherIdentity, v1]) {
+      const reported = lines.map((text) => ({ name: "hub-1", text }));
+      expect(causeText("identity", reported)).toBe(expected);
+    }
+    const cut = [{ name: "hub-1", text: "constraint check failed: identity 'x' required" }];
+    expect(causeText("identity", cut)).toBe("the gateway shows another identity than remote.id names");
+    expect(causeText("peerSilent", cut)).toBe("the gateway does not answer");
+  });
+
+  it("the identity that a gateway shows is cut, and has printable characters alone", () => {
+    const shown = `\u001b[2J${"x".repeat(300)}`;
+    const text = `IDir '${shown}' does not match to '203.0.113.1'`;
+    const reported = causeText("identity", [{ name: "hub-1", text }]);
+    expect(reported).toMatch(/^[ -~]+$/);
+    expect(reported.length).toBeLessThan(220);
   });
 
   it("no cause is known without a line, or after a wrongly guessed group", () => {
@@ -249,7 +410,10 @@ class Scene {
 
   async up(spec = tunnelSpec): Promise<void> {
     using secret = psk();
-    const shown = { secret, certificates: undefined, [Symbol.dispose]: () => undefined };
+    const shown = {
+      ...{ secret, ppk: undefined, certificates: undefined },
+      [Symbol.dispose]: () => undefined,
+    };
     await this.run((client) => bringUp(this.charon, client, spec, shown, never));
   }
 
@@ -285,7 +449,10 @@ describe("a tunnel at charon", () => {
       ...{ secretId: "https://v/secrets/own/1", authoritiesId: "https://v/secrets/roots/1" },
     };
     const certificates = { own: ["own", "between"], authorities: ["root"] } as const;
-    const shown = { secret: psk(), certificates, [Symbol.dispose]: () => undefined };
+    const shown = {
+      ...{ secret: psk(), ppk: undefined, certificates },
+      [Symbol.dispose]: () => undefined,
+    };
     const spec = { ...tunnelSpec, auth };
     await scene.run((client) => bringUp(scene.charon, client, spec, shown, never));
     expect(scene.daemon.asked.filter((one) => !one.startsWith("list"))).toEqual([
@@ -300,6 +467,31 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.keys).toHaveLength(1);
     await scene.run((client) => forget(client, "another-tunnel", never));
     expect(scene.daemon.keys).toHaveLength(0);
+  });
+
+  it("a tunnel of IKEv1 needs no rekey as a proof: quick mode has its group at once", async () => {
+    const scene = new Scene();
+    scene.daemon.disagreement = "pfsGroup";
+    await scene.up({ ...tunnelSpec, ikeVersion: "v1" });
+    expect(scene.daemon.asked).toContain("initiate");
+    expect(scene.daemon.asked).not.toContain("rekey");
+  });
+
+  it("a tunnel's PPK is loaded beside its PSK, and forgotten with it", async () => {
+    const scene = new Scene();
+    const ppk = { secretId: "https://v/secrets/p/1", id: "hub", use: "required" } as const;
+    const shown = {
+      ...{ secret: psk(), ppk: psk("b".repeat(64)), certificates: undefined },
+      [Symbol.dispose]: () => undefined,
+    };
+    const spec = { ...tunnelSpec, auth: { ...tunnelSpec.auth, ppk } };
+    await scene.run((client) => bringUp(scene.charon, client, spec, shown, never));
+    expect(scene.daemon.asked.filter((one) => one.startsWith("load"))).toEqual([
+      ...["load-shared", "load-shared", "load-conn"],
+    ]);
+    expect(scene.daemon.shared.get("linkseal-hub-1 ppk")).toBe("b".repeat(64));
+    await scene.run((client) => forget(client, "hub-1", never));
+    expect([...scene.daemon.shared.keys()]).toEqual([]);
   });
 
   it("a tunnel that is up is not brought up again", async () => {

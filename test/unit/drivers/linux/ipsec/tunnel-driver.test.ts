@@ -109,6 +109,49 @@ describe("a tunnel of a Linux host", () => {
     expect(await bench.observe()).not.toHaveProperty("backed");
   });
 
+  it("a tunnel's preview names version, identities and PPK, and no secret", async () => {
+    const bench = await TunnelBench.open();
+    const ppk = { secretId: "https://v/secrets/p/1", id: "hub", use: "required" } as const;
+    const tunnel = {
+      ...{ ...tunnelSpec, localId: "192.0.2.9", remoteId: "gw.partner.example" },
+      auth: { ...tunnelSpec.auth, ppk },
+    };
+    const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
+    expect(preview.split("\n").slice(0, 2)).toEqual([
+      "+ IKEv2 hub-1 198.51.100.1 to 203.0.113.1, aes-256-gcm/sha384/ecp-384 [secret psk, ppk hub]",
+      "+ identities 192.0.2.9 to gw.partner.example",
+    ]);
+    expect(preview).not.toContain(bench.psk);
+    await bench.clock.runFor(150_000);
+    expect(bench.psks).toHaveLength(2);
+    expect(wiped(bench)).toBe(true);
+  });
+
+  it("a tunnel reports whether charon uses its PPK", async () => {
+    const bench = await TunnelBench.open();
+    await bench.put();
+    expect((await bench.tunnel())?.ppk).toBe("unused");
+    bench.charon.ike = { ppk: "yes" };
+    expect((await bench.tunnel())?.ppk).toBe("used");
+    bench.charon.die();
+    expect(await bench.tunnel()).not.toHaveProperty("ppk");
+  });
+
+  it("a new authentication of IKEv1 is refused, because a failure would end the SAs", async () => {
+    const bench = await TunnelBench.open();
+    bench.charon.ike = { version: "1" };
+    await bench.put();
+    const again = { kind: "ipsec.rekey", name, what: "reauthenticate" } as const;
+    const before = bench.charon.ikeId;
+    const transaction = await bench.prepare([again]);
+    const error = await refused(settled(bench.clock, transaction.apply(120_000, never)));
+    expect(error).toMatchObject({ code: "device.rejected", effect: "none", where: name });
+    expect(error.message).toContain("would end the SAs of hub-1");
+    expect(bench.charon.ikeId).toBe(before);
+    await bench.commit({ ...again, what: "ike" });
+    expect(bench.charon.ikeId).toBe(before + 1);
+  });
+
   it("a tunnel that is put again unchanged changes nothing", async () => {
     const bench = await TunnelBench.open();
     await bench.put();

@@ -1,0 +1,164 @@
+// Rules for the settings of strongSwan's charon that no VICI command reports: they are read from
+// strongswan.conf. Pure.
+
+import type { Finding } from "../../model/finding.ts";
+
+/** The settings of a strongswan.conf by their paths, such as `charon.retransmit_tries`. */
+export type CharonSettings = ReadonlyMap<string, string>;
+
+/** Returns the texts of the files that an `include` names; empty = there are none. */
+export type IncludedTexts = (pattern: string) => readonly string[];
+
+/** Sanity limits: real files are far smaller. */
+const includesMax = 4;
+const textMax = 200_000;
+
+const blank = /(?:\s|#[^\n]*)+/y;
+const include = /include[ \t]+([^\n#{}]+)/y;
+const section = /([^\s={}#:]+)\s*(?::[^{}\n=]*)?\s*\{/y;
+const setting = /([^\s={}#]+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|[^\n#{}]*)/y;
+const rest = /[^\n]*\n?/y;
+
+/** Reads a strongswan.conf; later values replace earlier ones, and what is unknown is skipped. */
+export function readSettings(text: string, included: IncludedTexts): CharonSettings {
+  const settings = new Map<string, string>();
+  readInto(settings, text, [], { included, depth: 0 });
+  return settings;
+}
+
+interface Reading {
+  readonly included: IncludedTexts;
+  readonly depth: number;
+}
+
+function readInto(
+  settings: Map<string, string>,
+  text: string,
+  around: readonly string[],
+  { included, depth }: Reading,
+): void {
+  const source = text.slice(0, textMax);
+  const path = [...around];
+  let at = 0;
+  const next = (pattern: RegExp): readonly string[] | undefined => {
+    pattern.lastIndex = at;
+    const match = pattern.exec(source);
+    if (match === null) return undefined;
+    at = pattern.lastIndex;
+    return match;
+  };
+  while (at < source.length) {
+    if (next(blank) !== undefined) continue;
+    if (source[at] === "}") {
+      at += 1;
+      if (path.length > around.length) path.pop();
+      continue;
+    }
+    const [, pattern] = next(include) ?? [];
+    if (pattern !== undefined) {
+      if (depth >= includesMax) continue;
+      const inner = { included, depth: depth + 1 };
+      for (const one of included(pattern.trim())) readInto(settings, one, path, inner);
+      continue;
+    }
+    const [, name] = next(section) ?? [];
+    if (name !== undefined) {
+      path.push(name);
+      continue;
+    }
+    const [, key, value] = next(setting) ?? [];
+    if (key !== undefined && value !== undefined) {
+      settings.set([...path, key].join("."), value.trim().replace(/^"(.*)"$/s, "$1"));
+      continue;
+    }
+    next(rest);
+  }
+}
+
+/** A setting of Debian's daemon falls back to that of every charon (strongswan.conf(5)). */
+function valueOf(settings: CharonSettings, key: string): string | undefined {
+  return settings.get(`charon-systemd.${key}`) ?? settings.get(`charon.${key}`);
+}
+
+const isOn = (value: string): boolean => /^(?:yes|true|enabled|1)$/i.test(value);
+
+interface SwitchRule {
+  readonly key: string;
+  readonly wanted: "yes" | "no";
+  /** What counts if the file does not have the key (strongSwan 6.0). */
+  readonly otherwise: "yes" | "no";
+  readonly severity: Finding["severity"];
+  readonly rule: string;
+}
+
+const switches: readonly SwitchRule[] = [
+  {
+    ...{ key: "install_routes", wanted: "no", otherwise: "yes", severity: "warning" },
+    rule: "Only linkseal-net makes routes for tunnels, and checks them",
+  },
+  {
+    ...{ key: "plugins.kernel-netlink.install_routes_xfrmi", wanted: "no", otherwise: "no" },
+    severity: "warning",
+    rule: "Only linkseal-net makes routes into the interfaces of tunnels",
+  },
+  {
+    ...{ key: "make_before_break", wanted: "yes", otherwise: "yes", severity: "warning" },
+    rule: "A new authentication makes new SAs before the old ones end",
+  },
+  {
+    ...{ key: "i_dont_care_about_security_and_use_aggressive_mode_psk", wanted: "no" },
+    ...{ otherwise: "no", severity: "error" },
+    rule: "No pre-shared key is used in aggressive mode, where it can be guessed from a recording",
+  },
+];
+
+/** Azure's gateways take a silent peer for dead after as many seconds, unless configured. */
+const deadSecondsMax = 45;
+/** `dpd` of a tunnel that does not set it. */
+const dpdSeconds = 15;
+
+/** Returns the seconds for which charon repeats a message without an answer. */
+export function retransmitSeconds(settings: CharonSettings): number {
+  const numberOf = (key: string, otherwise: number): number => {
+    const value = Number(valueOf(settings, key) ?? otherwise);
+    return Number.isFinite(value) && value >= 0 ? value : otherwise;
+  };
+  const tries = Math.min(numberOf("retransmit_tries", 5), 100);
+  const timeout = numberOf("retransmit_timeout", 4);
+  const base = numberOf("retransmit_base", 1.8);
+  const limit = numberOf("retransmit_limit", 0) || Number.POSITIVE_INFINITY;
+  const waits = Array.from({ length: Math.floor(tries) + 1 }, (_, i) => timeout * base ** i);
+  return waits.reduce((sum, wait) => sum + Math.min(wait, limit), 0);
+}
+
+const file = "/etc/strongswan.d/linkseal.conf";
+
+/** Returns a finding for each setting of charon that the driver does not work well with. */
+export function charonFindings(settings: CharonSettings): readonly Finding[] {
+  const findings = switches.flatMap(({ key, wanted, otherwise, severity, rule }): Finding[] => {
+    const value = valueOf(settings, key) ?? otherwise;
+    if (isOn(value) === (wanted === "yes")) return [];
+    return [found(severity, `charon.${key} is ${printable(value)}`, rule, `${key} = ${wanted}`)];
+  });
+  const seconds = dpdSeconds + retransmitSeconds(settings);
+  if (seconds <= deadSecondsMax) return findings;
+  const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
+  const rule = `A silent gateway is noticed within ${deadSecondsMax} s, as Azure notices a router`;
+  const write = "retransmit_tries = 3, retransmit_timeout = 2.5";
+  return [...findings, found("warning", here, rule, write)];
+}
+
+function found(
+  severity: Finding["severity"],
+  here: string,
+  rule: string,
+  write: string,
+): Finding {
+  const next = `write into ${file}, in its section charon: ${write}; swanctl --reload-settings`;
+  const source = "docs/linux.md";
+  return { code: "host-charon", severity, about: "host", here, there: null, rule, source, next };
+}
+
+function printable(value: string): string {
+  return value.replace(/[^ -~]/g, "?").slice(0, 40);
+}
