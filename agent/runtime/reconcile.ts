@@ -84,6 +84,11 @@ export class Reconciler {
     return this.#trouble ?? this.#lost;
   }
 
+  /** The error of the last set-up or change of a tunnel; undefined once it succeeds. */
+  tunnelTrouble(name: string): LinksealError | undefined {
+    return this.#wishes.retries.failure(name);
+  }
+
   /** Runs one turn: observes the device and its far ends, then mends what is missing. */
   async turn(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;

@@ -10,6 +10,7 @@ import {
   type IpsecSa,
   type IpsecTunnel,
   ikeStates,
+  natPlaces,
   type KeySlot,
   keyAgreements,
   type MacsecFrames,
@@ -249,6 +250,7 @@ function readingsMoved(by: number, max: Instant): Decoder<Omit<DeviceState, "dev
     name,
     ike: reading(oneOf(ikeStates)),
     trouble: absent(sentence),
+    nat: absent(oneOf(natPlaces)),
     gaps: absent(gaps),
     sas: reading(sas),
   });

@@ -379,8 +379,10 @@ export class HealthEvaluator {
         : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
     const trouble = supervisor.trouble(tunnel.device);
     const about = tunnel.insideMacsec ?? tunnel.name;
+    const refusal = supervisor.trouble(tunnel.device, tunnel.name)?.message;
     return {
       tunnel,
+      ...(refusal === undefined ? {} : { refusal }),
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: supervisor.intent.desired.health,
       now,

@@ -45,6 +45,11 @@ export class Retries {
     this.#failures.delete(name);
   }
 
+  /** The failure of this operation without a later success; undefined = none. */
+  failure(name: string): LinksealError | undefined {
+    return this.#failures.get(name)?.error;
+  }
+
   /** The oldest failure without a later success; undefined = none. */
   get trouble(): LinksealError | undefined {
     return this.#failures.values().next().value?.error;

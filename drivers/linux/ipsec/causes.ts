@@ -11,6 +11,8 @@ export type FailureCause =
   | "trafficSelectors"
   | "certificate"
   | "noPsk"
+  | "gatewayBusy"
+  | "noMoreChildren"
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
@@ -23,8 +25,21 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
   trafficSelectors: "the gateway does not take any-to-any traffic selectors",
   certificate: "a certificate of one end is not taken by the other",
   noPsk: "charon has no pre-shared key for the two addresses",
+  gatewayBusy:
+    "the gateway answers TEMPORARY_FAILURE: it is changing SAs, or another connection of it has " +
+    "the same traffic selectors",
+  noMoreChildren: "the gateway takes no further SAs under this IKE SA (NO_ADDITIONAL_SAS)",
   peerSilent: "the gateway does not answer",
 };
+
+/** The causes that concern the child alone: IKE is up with each of them (RFC 7296, 1.2, 2.21). */
+const childCauses: ReadonlySet<FailureCause> = new Set([
+  "espProposal",
+  "pfsGroup",
+  "trafficSelectors",
+  "gatewayBusy",
+  "noMoreChildren",
+]);
 
 /** The phase of a tunnel in which a log line was written. */
 export type Stage = "initiate" | "rekey";
@@ -41,11 +56,13 @@ const rows: readonly Row[] = [
   [/no shared key found/i, "noPsk"],
   [/AUTHENTICATION_FAILED|MAC mismatched|authentication of .* failed/i, "psk"],
   [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
+  [/NO_ADDITIONAL_SAS/i, "noMoreChildren"],
   [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
 ];
 /** Which proposal is refused here depends on how far the two ends have come. */
 const noProposal = /NO_PROPOSAL_CHOSEN|no acceptable proposal found|INVALID_KE_PAYLOAD/i;
 const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/i;
+const isBusy = /received TEMPORARY_FAILURE/i;
 const established = /IKE_SA \S+ established between/i;
 
 /** Returns the cause that the lines show; undefined = no line matches a known cause. */
@@ -63,5 +80,22 @@ export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause |
     }
     found ??= rows.find(([pattern]) => pattern.test(text))?.[1];
   }
-  return found;
+  // Charon tries a busy gateway again (RFC 7296, 2.25), and the next answer counts.
+  return found ?? (lines.some(({ text }) => isBusy.test(text)) ? "gatewayBusy" : undefined);
+}
+
+const isAnswered = /parsed \S+ response/i;
+const hasAlgorithms = /generating IKE_AUTH request/i;
+const hasIkeSa = /IKE_SA \S+ (?:established|rekeyed) between/i;
+
+/** Returns true if a line of a later try shows that this cause of an earlier one is no longer so. */
+export function disproves(text: string, cause: FailureCause): boolean {
+  switch (cause) {
+    case "peerSilent":
+      return isAnswered.test(text) || hasIkeSa.test(text);
+    case "ikeProposal":
+      return hasAlgorithms.test(text) || hasIkeSa.test(text);
+    default:
+      return hasIkeSa.test(text) && !childCauses.has(cause);
+  }
 }

@@ -83,8 +83,20 @@ async function listSas(client: ViciClient, signal: AbortSignal): Promise<readonl
  * Returns true if the tunnel is up under exactly these algorithms and charon knows its connection,
  * so that nothing is left to do.
  */
-export function stands(spec: TunnelSpec, { sas, connections }: CharonObservation): boolean {
-  if (connections.get(spec.name)?.includes(childName(spec)) !== true) return false;
+export function stands(spec: TunnelSpec, observation: CharonObservation): boolean {
+  const children = observation.connections.get(spec.name);
+  return children?.includes(childName(spec)) === true && hasSas(spec, observation);
+}
+
+/**
+ * Returns true if the tunnel is up under exactly these algorithms and charon does not know its
+ * connection any more, as after an unload by others: its SAs go on, and nothing follows them.
+ */
+export function isUnloaded(spec: TunnelSpec, observation: CharonObservation): boolean {
+  return !observation.connections.has(spec.name) && hasSas(spec, observation);
+}
+
+function hasSas(spec: TunnelSpec, { sas }: CharonObservation): boolean {
   return sas.some(
     ({ name, state, transforms, children }) =>
       name === spec.name &&
@@ -122,6 +134,18 @@ function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
   return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
 }
 
+/** Loads the connection and its credentials; existing SAs are not affected. */
+export async function load(
+  client: ViciClient,
+  spec: TunnelSpec,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [command, message] of loadTunnel(spec, credentials)) {
+    await sendCommand(client, command, message, spec.name, signal);
+  }
+}
+
 /** Loads a secret for later authentications; existing SAs are not affected. */
 export async function loadSecret(
   client: ViciClient,
@@ -148,9 +172,7 @@ export async function renew(
   const { name } = spec;
   const log = await Journal.open(client, name, signal);
   const before = await observeCharon(client, signal);
-  for (const [command, message] of loadTunnel(spec, credentials)) {
-    await sendCommand(client, command, message, name, signal);
-  }
+  await load(client, spec, credentials, signal);
   const ids = new Set(idsOf(name, before));
   await initiate(client, spec, signal);
   const isBegun = async (): Promise<boolean> =>
@@ -164,7 +186,7 @@ export async function renew(
   const isMade = async (): Promise<boolean> =>
     childrenOf(name, await observeCharon(client, signal)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
-    throw failed(name, "peerSilent");
+    throw unanswered(log, "initiate");
   }
   try {
     // If only a certificate changed, the group for rekeying has been proven already.
@@ -247,9 +269,7 @@ export async function bringUp(
   signal: AbortSignal,
 ): Promise<void> {
   const log = await Journal.open(client, spec.name, signal);
-  for (const [command, message] of loadTunnel(spec, credentials)) {
-    await sendCommand(client, command, message, spec.name, signal);
-  }
+  await load(client, spec, credentials, signal);
   const observation = await observeCharon(client, signal);
   if (!stands(spec, observation)) {
     // An SA under other algorithms keeps them as long as it is rekeyed.
@@ -280,7 +300,7 @@ async function waited(
     if (await isDone()) return true;
     const cause = causeIn(log.lines, stage);
     if (cause === "peerSilent") return false;
-    if (cause !== undefined) throw failed(log.tunnel, cause);
+    if (cause !== undefined && cause !== "gatewayBusy") throw failed(log.tunnel, cause);
     await clock.sleep(pollMs, signal);
   }
   return false;
@@ -356,7 +376,7 @@ async function rekeyed(
     return [...now].some((id) => !before.has(id));
   };
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
-  if (!done) throw failed(name, "peerSilent");
+  if (!done) throw unanswered(log, stageOf(what));
 }
 
 function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
@@ -388,8 +408,8 @@ class Journal {
   static async open(client: ViciClient, name: string, signal: AbortSignal): Promise<Journal> {
     const journal = new Journal(name);
     const take = (line: LogLine): void => {
-      // As long as the peer is not known, a line belongs to no connection.
-      const isOurs = line.name === undefined || line.name === name;
+      // A line without a name is about no IKE SA, or about one whose peer is not known yet.
+      const isOurs = line.name === name;
       if (isOurs && journal.lines.length < linesMax) journal.lines.push(line);
     };
     await client.hear("log", (event) => take(readLogLine(event)), signal);
@@ -406,6 +426,11 @@ async function sendCommand(
 ): Promise<void> {
   const refused = refusalOf(await client.ask(command, message, "unknown", signal));
   if (refused !== undefined) throw rejected(where, `charon refuses ${command}: ${refused}`);
+}
+
+/** The error of a wait that ended without a refusal. */
+function unanswered({ tunnel, lines }: Journal, stage: Stage): LinksealError {
+  return failed(tunnel, causeIn(lines, stage) ?? "peerSilent");
 }
 
 function failed(name: string, cause: FailureCause): LinksealError {

@@ -12,6 +12,7 @@ import {
 import { LinksealError } from "#hal/error.ts";
 import {
   type DeviceState,
+  type IkeState,
   type IpsecSa,
   type IpsecTunnel,
   known,
@@ -28,6 +29,8 @@ import {
   endOlder,
   forget,
   isUp,
+  isUnloaded,
+  load,
   loadSecret,
   observeCharon,
   rekey,
@@ -36,6 +39,7 @@ import {
   withCharon,
 } from "./charon.ts";
 import { CharonMonitor } from "./charon-monitor.ts";
+import type { IkeSa } from "./parsers.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
 import { operationsAround, operationsOfBlock, prepareNet } from "./net-change.ts";
@@ -124,17 +128,17 @@ function joined(
   monitor: CharonMonitor,
 ): IpsecTunnel {
   const own = observation.sas.filter(({ name }) => name === tunnel.name);
-  const found = (["established", "connecting"] as const).find((state) =>
-    own.some((sa) => sa.state === state),
-  );
-  const without = observation.connections.has(tunnel.name) ? "down" : "forgotten";
-  const ike = found ?? without;
-  const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
+  const ike = ikeOf(own, observation.connections.has(tunnel.name));
+  const trouble = monitor.trouble(tunnel.name);
+  // While the tunnel carries, silence and a busy gateway may pass before they do harm.
+  const isShown = trouble?.isRefusal === true || !hasChild(own);
+  const nat = natOf(own);
   const { sas } = tunnel;
   return {
     ...tunnel,
     ike: known(ike, at),
-    ...(trouble === undefined ? {} : { trouble }),
+    ...(trouble === undefined || !isShown ? {} : { trouble: trouble.text }),
+    ...(nat === undefined ? {} : { nat }),
     sas:
       sas.kind === "unknown"
         ? sas
@@ -143,6 +147,25 @@ function joined(
             sas.at,
           ),
   };
+}
+
+function ikeOf(own: readonly IkeSa[], isLoaded: boolean): IkeState {
+  const isUp = own.some(({ state }) => state === "established");
+  if (!isLoaded) return isUp ? "unloaded" : "forgotten";
+  if (isUp) return "established";
+  return own.some(({ state }) => state === "connecting") ? "connecting" : "down";
+}
+
+function hasChild(own: readonly IkeSa[]): boolean {
+  return own.some(
+    ({ state, children }) =>
+      state === "established" && children.some(({ phase }) => phase === "installed"),
+  );
+}
+
+/** The newest IKE SA counts: charon lists an older one that ends beside it. */
+function natOf(own: readonly IkeSa[]): IpsecTunnel["nat"] {
+  return own.findLast(({ state }) => state === "established")?.nat;
 }
 
 // The kernel's data plane has the transforms and counters; charon knows the group and the phase.
@@ -273,7 +296,7 @@ class TunnelAct {
   readonly #parts: IpsecParts;
   readonly #change: readonly TunnelChange[];
   readonly #net: Transaction;
-  /** Tunnels that charon did not know before. */
+  /** Tunnels that charon did not know before, and that had no SA. */
   readonly #fresh = new Set<string>();
   readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
 
@@ -337,7 +360,7 @@ class TunnelAct {
     const credentials = held.find((one) => one.spec === spec)?.credentials;
     await this.#charon(signal, async (client) => {
       const before = await observeCharon(client, signal);
-      if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
+      if (!before.connections.has(spec.name) && !isUp(spec, before)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
         await endOlder(client, spec, before, signal);
         // Charon does not report which version of the secret it has, and loading the same one twice
@@ -347,6 +370,10 @@ class TunnelAct {
           return await loadSecret(client, spec, loadPsk(spec, credentials.secret), signal);
         }
         return await renew(this.#parts.charon, client, spec, credentials, signal);
+      }
+      if (isUnloaded(spec, before) && credentials !== undefined) {
+        // Its SAs are as wanted: only what would make their successors is missing.
+        return await load(client, spec, credentials, signal);
       }
       if (credentials === undefined) {
         // A second apply: the work of the first one is there, or has failed in a way that a key
@@ -375,10 +402,7 @@ class TunnelAct {
     if (!sas.some((sa) => sa.name === name && sa.children.length > 0)) return [];
     const tunnel = ipsec.find((one) => one.name === name);
     const there = tunnel?.sas.kind === "known" ? tunnel.sas.value : [];
-    // An SA without an algorithm is an SPI that charon has reserved for an exchange that is under
-    // way.
-    const whole = there.filter(({ transforms }) => transforms.encryption !== "none");
-    return whole.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
+    return there.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
   }
 
   async confirm(signal: AbortSignal): Promise<void> {
