@@ -124,6 +124,21 @@ export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): str
   return unproven === null ? lines : [...lines, `not proven: ${unproven}`];
 }
 
+const natWords = {
+  local: "this end is",
+  remote: "the gateway is",
+  both: "both ends are",
+} as const;
+
+/** Returns what is unusual about the SAs of a tunnel. */
+export function saLines({ sas: { pairs, nat } }: Pick<Tunnel, "sas">): string[] {
+  const more = pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: the gateway made`];
+  return [
+    ...more.map((text) => `${text} a second child`),
+    ...(nat === null || nat === "none" ? [] : [`ESP travels in UDP: ${natWords[nat]} behind a NAT`]),
+  ];
+}
+
 /** Returns the share of the bundle's packets that a tunnel sent. */
 export function shareText({ share }: Pick<Tunnel, "share">): string {
   return share === null ? "-" : `${share.percent} % (${share.sent} packets)`;

@@ -15,6 +15,7 @@ import {
   backupLines,
   bgpText,
   reasonLines,
+  saLines,
   shareText,
   statusText,
 } from "./status-text.ts";
@@ -131,8 +132,8 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
     const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
-      const rides = backupLines(inside, shown.at).map((line) => `  ${line}`);
-      const lines = [...rides, ...reasonLines(reasons, paint, "  ")];
+      const facts = [...saLines(inside), ...backupLines(inside, shown.at)];
+      const lines = [...facts.map((line) => `  ${line}`), ...reasonLines(reasons, paint, "  ")];
       return lines.length === 0 ? [] : [about, ...lines];
     });
     const head = ["tunnel", "verdict", "BGP inside", "share", "gateway reports"];

@@ -50,6 +50,7 @@ import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import { farEndRefused, farEndUnread } from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel } from "./observed.ts";
+import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
@@ -440,6 +441,7 @@ export class HealthEvaluator {
         ...this.#tunnelNow(this.#evidence(supervisor, tunnel, links, now)),
         gateway: supervisor.deviceCache.gateway(tunnel.name),
         ...insideOf(supervisor, tunnel, now),
+        sas: saReportOf(supervisor, tunnel, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, supervisor),

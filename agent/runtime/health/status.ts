@@ -25,6 +25,7 @@ import { nextFor, type Severity, type WarningCode } from "../../model/warning-ro
 import type { TimedTelemetry } from "../polling/device-cache.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
+import type { SaReport } from "./sa-report.ts";
 
 /** A plain JSON object that is passed on unchanged. */
 type Summary = Readonly<Record<string, unknown>>;
@@ -77,6 +78,7 @@ export type StatusInput =
         readonly bgp?: Inside["bgp"];
         readonly share?: Inside["share"];
         readonly backup?: BackupStatus;
+        readonly sas?: SaReport;
       }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
@@ -165,6 +167,13 @@ interface TunnelStatus {
   readonly share: { readonly sent: string; readonly percent: number } | null;
   /** null = the tunnel backs up no group. */
   readonly backup: BackupStatus | null;
+  /** Its SAs; each null = not known. */
+  readonly sas: {
+    /** Pairs that carry; more than one = the gateway made a second child. */
+    readonly pairs: number | null;
+    /** The ends that are behind a NAT, where ESP travels in UDP. */
+    readonly nat: NonNullable<SaReport["nat"]> | null;
+  };
 }
 
 export interface WarningStatus {
@@ -214,7 +223,7 @@ export function deriveStatus(input: StatusInput): Status {
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health, gateway, bgp, share, backup }): TunnelStatus => ({
+    ({ name, health, gateway, bgp, share, backup, sas }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
@@ -222,6 +231,7 @@ export function deriveStatus(input: StatusInput): Status {
       bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
       backup: backup ?? null,
+      sas: { pairs: sas?.pairs ?? null, nat: sas?.nat ?? null },
     }),
   );
   // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.

@@ -109,7 +109,10 @@ describe("texts for operators", () => {
 
 const at = "2026-11-24T10:00:00Z";
 
-const noneInside = { azure: null, bgp: null, share: null, backup: null };
+const noneInside = {
+  ...{ azure: null, bgp: null, share: null, backup: null },
+  sas: { pairs: null, nat: null },
+};
 const status: Status = {
   schema: "linkseal.status/1",
   site: "demo",

@@ -81,6 +81,8 @@ export interface Scene {
   /** The offset of every device's clock against this host's. */
   readonly clockOffsetMs?: number;
   readonly trouble?: LinksealError;
+  /** The failure of the last set-up of each tunnel. */
+  readonly tunnelTrouble?: LinksealError;
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
@@ -175,7 +177,10 @@ export class HealthEvaluatorBench {
       ends: this.#scene.ends ?? [],
       troubles: () => troubles,
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
-      trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
+      trouble: (device: string, tunnel?: string) => {
+        if (tunnel !== undefined) return this.#scene.tunnelTrouble;
+        return device === "edge-a" ? trouble : undefined;
+      },
       deviceCache: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
