@@ -132,9 +132,9 @@ const natWords = {
 
 /** Returns what is unusual about the SAs of a tunnel. */
 export function saLines({ sas: { pairs, nat } }: Pick<Tunnel, "sas">): string[] {
-  const more = pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: the gateway made`];
+  const second = "the gateway made a second child";
   return [
-    ...more.map((text) => `${text} a second child`),
+    ...(pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: ${second}`]),
     ...(nat === null || nat === "none" ? [] : [`ESP travels in UDP: ${natWords[nat]} behind a NAT`]),
   ];
 }

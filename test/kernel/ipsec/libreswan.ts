@@ -34,6 +34,8 @@ export interface GatewayConnection {
   /** Its own identity and the one that it expects; absent = the addresses. */
   readonly ownId?: string;
   readonly peerId?: string;
+  /** `yes`: it claims to be behind a NAT; absent = ESP is encapsulated where there is one. */
+  readonly encapsulation?: "yes";
   /** Its selector of our side, and of its own; absent = everything. */
   readonly peerPrefix?: string;
   readonly ownPrefix?: string;
@@ -170,12 +172,14 @@ function idsOf({ own, peer, ownId = own, peerId = peer }: GatewayConnection): re
 function connectionLines(connection: GatewayConnection): readonly string[] {
   const { name, own, peer, ike, esp, ifId, pfs = "yes" } = connection;
   const { ownPrefix = "0.0.0.0/0", peerPrefix = "0.0.0.0/0" } = connection;
+  const { encapsulation = "auto" } = connection;
   const [ownId, peerId] = idsOf(connection);
   const lines = [
     ...["keyexchange=ikev2", "authby=secret", "type=tunnel", "auto=add"],
     ...[`left=${own}`, `leftid=${ownId}`, `leftsubnet=${ownPrefix}`, "leftupdown=%disabled"],
     ...[`right=${peer}`, `rightid=${peerId}`, `rightsubnet=${peerPrefix}`],
     ...[`ike=${ike}`, `esp=${esp}`, `pfs=${pfs}`, `ipsec-interface=${ifId}`],
+    `encapsulation=${encapsulation}`,
     ...["ikelifetime=8h", "salifetime=7h", "dpddelay=10s", "retransmit-timeout=30s"],
   ];
   return ["", `conn ${name}`, ...lines.map((line) => `\t${line}`)];

@@ -72,6 +72,8 @@ export class PretendCharon {
   /** True if it is working on its IKE SAs, as it does at each rekey and dead peer detection. */
   isBusy = false;
   onInitiate: () => void = () => undefined;
+  /** More of what it reports about each IKE SA. */
+  more: Readonly<Record<string, string>> = {};
   /** True if it refuses every connection. */
   away = false;
   /** The connection for which each IKE SA was made, by the id of the IKE SA. */
@@ -123,6 +125,17 @@ export class PretendCharon {
       return daemon.channel;
     };
     return { path: "/run/charon.vici", stream, clock };
+  }
+
+  /** Ends the children, or also their IKE SAs, as when the gateway deletes them. */
+  lose(what: "children" | "all"): void {
+    this.#end();
+    if (what === "all") this.#ikes.clear();
+  }
+
+  /** Logs a line about the tunnel. */
+  log(line: string): void {
+    this.#log(line);
   }
 
   /** Adds a child as if it had been up before. */
@@ -272,7 +285,8 @@ export class PretendCharon {
     ]);
     const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher };
     const more = { "prf-alg": "PRF_HMAC_SHA2_384", "dh-group": "ECP_384" };
-    return { "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } };
+    const all = { ...ike, ...more, ...this.more };
+    return { "hub-1": { ...all, "child-sas": Object.fromEntries(children) } };
   }
 }
 

@@ -83,6 +83,8 @@ export interface Scene {
   readonly trouble?: LinksealError;
   /** The failure of the last set-up of each tunnel. */
   readonly tunnelTrouble?: LinksealError;
+  /** Whether the routers list their tunnels; absent = only their history has them. */
+  readonly tunnels?: "listed" | "absent";
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
@@ -192,7 +194,8 @@ export class HealthEvaluatorBench {
         snapshot,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
         capabilities: () => capabilities,
-        tunnelHistory: () => this.#polls().map((poll) => this.#tunnel(poll)),
+        tunnelHistory: () =>
+          this.#scene.tunnels === "absent" ? [] : this.#polls().map((poll) => this.#tunnel(poll)),
       },
     };
     const agent = {
@@ -253,7 +256,8 @@ export class HealthEvaluatorBench {
       ...(backed === undefined ? {} : { backed: known(backed, now) }),
       ...(ways === undefined ? {} : { ways: known(ways, now) }),
     };
-    const over = { device, at: now, routing: weak, ...beside };
+    const ipsec = this.#scene.tunnels === "listed" ? [this.#tunnel(this.#observed)] : [];
+    const over = { device, at: now, routing: weak, ipsec, ...beside };
     return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
 
