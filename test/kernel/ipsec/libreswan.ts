@@ -179,7 +179,8 @@ function connectionLines(connection: GatewayConnection): readonly string[] {
     ...[`left=${own}`, `leftid=${ownId}`, `leftsubnet=${ownPrefix}`, "leftupdown=%disabled"],
     ...[`right=${peer}`, `rightid=${peerId}`, `rightsubnet=${peerPrefix}`],
     ...[`ike=${ike}`, `esp=${esp}`, `pfs=${pfs}`, `ipsec-interface=${ifId}`],
-    `encapsulation=${encapsulation}`,
+    // Each tunnel selects everything; interfaces and routes decide which one a packet takes.
+    ...[`encapsulation=${encapsulation}`, "overlapip=yes"],
     ...["ikelifetime=8h", "salifetime=7h", "dpddelay=10s", "retransmit-timeout=30s"],
   ];
   return ["", `conn ${name}`, ...lines.map((line) => `\t${line}`)];
