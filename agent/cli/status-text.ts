@@ -135,7 +135,9 @@ export function saLines({ sas: { pairs, nat } }: Pick<Tunnel, "sas">): string[] 
   const second = "the gateway made a second child";
   return [
     ...(pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: ${second}`]),
-    ...(nat === null || nat === "none" ? [] : [`ESP travels in UDP: ${natWords[nat]} behind a NAT`]),
+    ...(nat === null || nat === "none"
+      ? []
+      : [`ESP travels in UDP: ${natWords[nat]} behind a NAT`]),
   ];
 }
 

@@ -28,8 +28,8 @@ import {
   type CharonObservation,
   endOlder,
   forget,
-  isUp,
   isUnloaded,
+  isUp,
   load,
   loadSecret,
   observeCharon,
@@ -39,10 +39,10 @@ import {
   withCharon,
 } from "./charon.ts";
 import { CharonMonitor } from "./charon-monitor.ts";
-import type { IkeSa } from "./parsers.ts";
 import { type Credentials, fetchCredentials } from "./credentials.ts";
 import { loadConnection, loadPsk } from "./messages.ts";
 import { operationsAround, operationsOfBlock, prepareNet } from "./net-change.ts";
+import type { IkeSa } from "./parsers.ts";
 
 /** The capabilities of the driver for tunnels. */
 export const ipsecOffer: NonNullable<Capabilities["ipsec"]> = {

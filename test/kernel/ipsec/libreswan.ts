@@ -86,7 +86,8 @@ export class Libreswan implements Disposable {
     const gone = once(child, "exit");
     child.kill(signal);
     await gone;
-    for (const name of ["pluto.ctl", "pluto.pid"]) rmSync(join(this.#folder, name), { force: true });
+    for (const name of ["pluto.ctl", "pluto.pid"])
+      rmSync(join(this.#folder, name), { force: true });
   }
 
   /** Loads a connection; SAs of an earlier one of this name end, as when an operator changes it. */

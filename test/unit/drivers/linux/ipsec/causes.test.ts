@@ -23,7 +23,8 @@ const answers = "parsed IKE_SA_INIT response 0 [ SA KE No N(NATD_S_IP) N(NATD_D_
 const authenticates = "generating IKE_AUTH request 1 [ IDi IDr AUTH SA TSi TSr ]";
 const established =
   "IKE_SA hub-1[2] established between 198.51.100.1[198.51.100.1]...203.0.113.1[203.0.113.1]";
-const carries = "CHILD_SA hub-1.a{3} established with SPIs c1_i c2_o and TS 0.0.0.0/0 === 0.0.0.0/0";
+const carries =
+  "CHILD_SA hub-1.a{3} established with SPIs c1_i c2_o and TS 0.0.0.0/0 === 0.0.0.0/0";
 
 const init: readonly Line[] = [
   [0, begins],
@@ -211,12 +212,17 @@ describe("why a tunnel is down", () => {
 });
 
 describe("the log of one tunnel", () => {
-  const after = (...lines: readonly string[]): CharonMonitor => {
+  const monitorOf = (...lines: readonly string[]): CharonMonitor => {
     const monitor = new CharonMonitor();
     for (const text of lines) monitor.take({ name: "hub-1", text });
     return monitor;
   };
-  const refusedPsk = [begins, answers, authenticates, "received AUTHENTICATION_FAILED notify error"];
+  const refusedPsk = [
+    begins,
+    answers,
+    authenticates,
+    "received AUTHENTICATION_FAILED notify error",
+  ];
 
   it.each<readonly [string, readonly string[], RegExp | undefined]>([
     ["a try that has only begun", [], /pre-shared/],
@@ -226,26 +232,31 @@ describe("the log of one tunnel", () => {
     ["an IKE SA", [answers, authenticates, established], undefined],
     [
       "a refusal of ESP",
-      [answers, authenticates, established, "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"],
+      [
+        answers,
+        authenticates,
+        established,
+        "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built",
+      ],
       /algorithms for ESP/,
     ],
     ["a refusal of IKE", ["received NO_PROPOSAL_CHOSEN notify error"], /algorithms for IKE/],
     ["a tunnel that carries", [answers, established, carries], undefined],
   ])("the trouble after a refused PSK and %s is the newest", (_name, lines, text) => {
-    const trouble = after(...refusedPsk, begins, ...lines).trouble("hub-1")?.text;
+    const trouble = monitorOf(...refusedPsk, begins, ...lines).trouble("hub-1")?.text;
     if (text === undefined) expect(trouble).toBeUndefined();
     else expect(trouble).toMatch(text);
   });
 
   it("a refusal of algorithms for IKE ends with the first answer that has some", () => {
-    const monitor = after(begins, "received NO_PROPOSAL_CHOSEN notify error", begins, answers);
+    const monitor = monitorOf(begins, "received NO_PROPOSAL_CHOSEN notify error", begins, answers);
     expect(monitor.trouble("hub-1")?.text).toMatch(/algorithms for IKE/);
     monitor.take({ name: "hub-1", text: authenticates });
     expect(monitor.trouble("hub-1")).toBeUndefined();
   });
 
   it("a further child under the same IKE SA has a cause of its own", () => {
-    const monitor = after(
+    const monitor = monitorOf(
       ...[begins, established, "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built"],
       ...["establishing CHILD_SA hub-1.a{4}", "received TS_UNACCEPTABLE notify, no CHILD_SA built"],
     );
@@ -254,7 +265,7 @@ describe("the log of one tunnel", () => {
 
   it("a busy gateway is the cause only until it refuses", () => {
     const busy = "received TEMPORARY_FAILURE notify, will retry later";
-    const monitor = after(begins, established, busy);
+    const monitor = monitorOf(begins, established, busy);
     expect(monitor.trouble("hub-1")).toMatchObject({ isRefusal: false });
     monitor.take({ name: "hub-1", text: "received TS_UNACCEPTABLE notify, no CHILD_SA built" });
     expect(monitor.trouble("hub-1")).toMatchObject({ isRefusal: true });
@@ -263,7 +274,7 @@ describe("the log of one tunnel", () => {
   it("a refusal is found however many lines came before it", () => {
     const probes = Array.from({ length: 500 }, (_, id) => `generating INFORMATIONAL request ${id}`);
     const refusal = "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built";
-    expect(after(carries, ...probes, refusal).trouble("hub-1")?.text).toMatch(/different groups/);
+    expect(monitorOf(carries, ...probes, refusal).trouble("hub-1")?.text).toMatch(/different groups/);
   });
 
   it("a notification follows each new trouble, and none follows one that is known", () => {
@@ -271,10 +282,9 @@ describe("the log of one tunnel", () => {
     const changes = [...refusedPsk, ...refusedPsk, carries].map((text) =>
       monitor.take({ name: "hub-1", text }),
     );
-    expect(changes.map((isNew, index) => (isNew ? index : -1)).filter((index) => index >= 0)).toEqual([
-      refusedPsk.length - 1,
-      2 * refusedPsk.length,
-    ]);
+    expect(
+      changes.map((isNew, index) => (isNew ? index : -1)).filter((index) => index >= 0),
+    ).toEqual([refusedPsk.length - 1, 2 * refusedPsk.length]);
   });
 
   it("a line that belongs to no tunnel changes nothing", () => {
