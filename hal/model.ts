@@ -254,11 +254,17 @@ export interface PortRate {
   readonly lineBps: number;
 }
 
-/** State of an IKE SA. `forgotten`: the daemon lost the connection, and its SAs are gone. */
+/**
+ * State of an IKE SA. `forgotten`: the daemon lost the connection, and its SAs are gone. `unloaded`:
+ * the daemon lost the connection, and its SAs go on until they end.
+ */
 export type IkeState = (typeof ikeStates)[number];
 
 /** The values of `IkeState`. */
-export const ikeStates = ["established", "connecting", "down", "forgotten"] as const;
+export const ikeStates = ["established", "connecting", "down", "forgotten", "unloaded"] as const;
+
+/** Ends of a tunnel that may be behind a NAT. */
+export const natPlaces = ["none", "local", "remote", "both"] as const;
 
 /** The state of one tunnel, as its device reports it. */
 export interface IpsecTunnel {
@@ -266,8 +272,13 @@ export interface IpsecTunnel {
   readonly name: string;
   /** State of its IKE SA. */
   readonly ike: Reading<IkeState>;
-  /** Why it is not established, in one sentence; absent where the device does not report it. */
+  /**
+   * Why IKE or a child of it is refused or silent, in one sentence; absent = nothing is, or the
+   * device does not report it.
+   */
   readonly trouble?: string;
+  /** Which ends are behind a NAT, so that ESP travels in UDP (RFC 3948); absent = not reported. */
+  readonly nat?: (typeof natPlaces)[number];
   /** Differences from what linkseal made; absent = there are none, or they are not reported. */
   readonly gaps?: readonly TunnelGap[];
   /** Its IPsec SAs. */

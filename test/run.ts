@@ -72,6 +72,7 @@ const reportFile = join(root, ".tmp", "report.json");
 /** These take minutes of a machine of their own: they run in the long run, or if they are named. */
 const longAlone = [
   "test/kernel/ipsec/backup.test.ts",
+  "test/kernel/ipsec/libreswan-agent.test.ts",
   "test/kernel/ipsec/psk-agent.test.ts",
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
@@ -105,7 +106,7 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Each folder in the kernel tier is a group that shares one boot, except files that take minutes,
 // which run alone; the longest begin first.
-const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent)\.test\.ts$/;
+const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent|libreswan.*)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

@@ -3,6 +3,7 @@
 
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { prepareLibreswan } from "./machine/libreswan.ts";
 import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
 import { prepareRoot } from "./machine/root.ts";
@@ -107,5 +108,6 @@ function prepareTiers(): void {
   console.log(`the kernel tier runs on Linux ${prepareUserModeKernel(machineFolder)}`);
   console.log(`and in its long form on ${debian}`);
   console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
+  console.log(`and against libreswan ${prepareLibreswan(machineFolder)}`);
   console.log(`the package is installed on a fresh ${prepareRoot(machineFolder)}`);
 }

@@ -126,9 +126,22 @@ export function backupLines({ backup }: Pick<Tunnel, "backup">, at: string): str
 
 const ppkWords = { used: "IKE uses the PPK", unused: "IKE does not use the PPK" } as const;
 
-/** Returns whether a tunnel's postquantum preshared key is in use; empty = it has none. */
-export function ppkLines({ ppk }: Pick<Tunnel, "ppk">): string[] {
-  return ppk === null ? [] : [ppkWords[ppk]];
+const natWords = {
+  local: "this end is",
+  remote: "the gateway is",
+  both: "both ends are",
+} as const;
+
+/** Returns what is unusual about the SAs of a tunnel, and whether its PPK is in use. */
+export function saLines({ sas: { pairs, nat }, ppk }: Pick<Tunnel, "sas" | "ppk">): string[] {
+  const second = "the gateway made a second child";
+  return [
+    ...(pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: ${second}`]),
+    ...(nat === null || nat === "none"
+      ? []
+      : [`ESP travels in UDP: ${natWords[nat]} behind a NAT`]),
+    ...(ppk === null ? [] : [ppkWords[ppk]]),
+  ];
 }
 
 /** Returns the share of the bundle's packets that a tunnel sent. */

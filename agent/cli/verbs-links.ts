@@ -14,8 +14,8 @@ import {
   azureLines,
   backupLines,
   bgpText,
-  ppkLines,
   reasonLines,
+  saLines,
   shareText,
   statusText,
 } from "./status-text.ts";
@@ -131,10 +131,10 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
       const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
-    const why = shown.tunnels.flatMap(({ name: tunnel, reasons, ...inside }) => {
-      const about = [...backupLines(inside, shown.at), ...ppkLines(inside)];
-      const lines = [...about.map((line) => `  ${line}`), ...reasonLines(reasons, paint, "  ")];
-      return lines.length === 0 ? [] : [tunnel, ...lines];
+    const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
+      const facts = [...saLines(inside), ...backupLines(inside, shown.at)];
+      const lines = [...facts.map((line) => `  ${line}`), ...reasonLines(reasons, paint, "  ")];
+      return lines.length === 0 ? [] : [about, ...lines];
     });
     const head = ["tunnel", "verdict", "BGP inside", "share", "gateway reports"];
     return [await table(head, cells, outKind()), ...why].join("\n");

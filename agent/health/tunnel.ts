@@ -36,7 +36,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   const newest = observations.at(-1);
   if (newest === undefined || isDropped(newest.ike.at, device, settings)) {
     const text = `${tunnel.device} has no tunnel ${tunnel.name} to ${tunnel.remoteAddress}`;
-    const sentence = `${text}${waitingFor(evidence)}`;
+    const sentence = `${text}${waitingFor(evidence)}${lastRefusal(evidence)}`;
     findings.push(finding("down", "tunnel-configured-but-absent", tunnel.name, sentence));
     return findings;
   }
@@ -58,6 +58,9 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   return findings;
 }
 
+const lastRefusal = ({ refusal }: TunnelEvidence): string =>
+  refusal === undefined ? "" : `; its last set-up failed: ${refusal}`;
+
 /** However good the SAs are, no packet reaches them while the tunnel interface has a gap. */
 function gapFindings(name: string, { gaps = [] }: IpsecTunnel): Finding[] {
   return gaps.map(({ kind, text }) =>
@@ -71,18 +74,36 @@ function waitingFor({ backup }: TunnelEvidence): string {
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 
-function ikeFindings({ tunnel, now, settings, observations }: TunnelEvidence, newest: IpsecTunnel) {
+function ikeFindings(
+  { tunnel, now, settings, observations }: TunnelEvidence,
+  newest: IpsecTunnel,
+): Finding[] {
   if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
     return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
   }
-  if (newest.ike.value === "established") return [];
-  const [local, remote] = [tunnel.localAddress, tunnel.remoteAddress];
-  const why = newest.trouble === undefined ? "" : `: ${newest.trouble}`;
-  const text = `IKE from ${tunnel.device} (${local}) to ${remote} is ${newest.ike.value}${why}`;
   // SAs outlive the IKE SA that made them, so traffic may still pass for a while.
   const moving = moved(newest, observations, "in") && moved(newest, observations, "out");
-  return [finding(moving ? "degraded" : "down", "ike-down", tunnel.name, text)];
+  const say = (verdict: Verdict, text: string): Finding[] => [
+    finding(verdict, "ike-down", tunnel.name, text),
+  ];
+  const { device, name, localAddress, remoteAddress } = tunnel;
+  const lost = `the IKE daemon of ${device} has no connection ${name} any more`;
+  switch (newest.ike.value) {
+    case "established":
+      return [];
+    case "unloaded":
+      return say("degraded", `${lost}: the tunnel ends with the SAs that it has`);
+    case "forgotten":
+      return say(moving ? "degraded" : "down", `${lost}, and no IKE SA`);
+    case "connecting":
+    case "down": {
+      const text = `IKE from ${device} (${localAddress}) to ${remoteAddress} is ${newest.ike.value}`;
+      return say(moving ? "degraded" : "down", `${text}${because(newest)}`);
+    }
+  }
 }
+
+const because = ({ trouble }: IpsecTunnel): string => (trouble === undefined ? "" : `: ${trouble}`);
 
 function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   const { tunnel, now, settings, observations } = evidence;
@@ -99,16 +120,22 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     const pair = `${tunnel.device} ${way} ${tunnel.remoteAddress}`;
     const mine = alive.filter((sa) => sa.direction === direction);
     const best = mine.find((sa) => sa.phase === "installed") ?? mine[0];
-    if (best === undefined) say("down", "sa-missing", `no SA carries traffic of ${pair}`);
-    else if (!sameTransforms(best.transforms, tunnel.transforms)) {
+    if (best === undefined) {
+      // With IKE up the refusal is of the child alone (RFC 7296, 1.2); else `ike-down` has it.
+      const isIkeUp = newest.ike.kind === "known" && newest.ike.value === "established";
+      const why = isIkeUp ? because(newest) : "";
+      say("down", "sa-missing", `no SA carries traffic of ${pair}${why}`);
+    } else if (!sameTransforms(best.transforms, tunnel.transforms)) {
       const text = `the SA ${pair} uses ${spell(best.transforms)}`;
       const wanted = spell(tunnel.transforms);
-      say("degraded", "transform-mismatch", `${text}, and ${wanted} is wanted`);
+      const sentence = `${text}, and ${wanted} is wanted${lastRefusal(evidence)}`;
+      say("degraded", "transform-mismatch", sentence);
     }
     const endsInMs = lastEndMs(mine);
     if (endsInMs !== undefined && endsInMs < endingMs(tunnel)) {
       const seconds = Math.floor(endsInMs / 1_000);
-      say("degraded", "sa-ending", `the SA ${pair} ends in ${seconds} s and has no successor`);
+      const text = `the SA ${pair} ends in ${seconds} s and has no successor`;
+      say("degraded", "sa-ending", `${text}${because(newest)}`);
     }
     if (best?.antiReplay === "off") {
       say("degraded", "anti-replay-off", `the SA ${pair} takes packets that it has seen before`);

@@ -152,6 +152,8 @@ export interface TunnelEvidence {
   readonly device: DeviceContact;
   /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
   readonly carrier?: Verdict | undefined;
+  /** Why its last set-up or change failed, in one sentence; absent = none failed. */
+  readonly refusal?: string;
   /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
   readonly waiver?: "stands" | "over" | undefined;
   /** More explanations of a bad verdict; they never make a verdict worse. */

@@ -108,6 +108,11 @@ export class Reconciler {
     return first ?? this.#wishes.retries.trouble ?? this.#failed ?? this.#lost;
   }
 
+  /** The error of the last set-up or change of a tunnel; undefined once it succeeds. */
+  tunnelTrouble(name: string): LinksealError | undefined {
+    return this.#wishes.retries.failure(name);
+  }
+
   /** Observes the device and its far ends, and probes idle links. It waits for no effect. */
   async observe(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;

@@ -205,9 +205,10 @@ export class Supervisor {
     ].filter((error) => error !== undefined);
   }
 
-  /** The last failure of an effect of the device's own loop. */
-  trouble(device: string): LinksealError | undefined {
-    return this.#reconcilers.get(device)?.trouble;
+  /** The last failure of an effect of the device's own loop; with a name, of that tunnel alone. */
+  trouble(device: string, tunnel?: string): LinksealError | undefined {
+    const reconciler = this.#reconcilers.get(device);
+    return tunnel === undefined ? reconciler?.trouble : reconciler?.tunnelTrouble(tunnel);
   }
 
   /**

@@ -17,6 +17,7 @@ import {
   type MacsecSettings,
   type MkaSession,
   type MkpduCounters,
+  natPlaces,
   type PortRate,
   parseCkn,
   type Reading,
@@ -249,6 +250,7 @@ function readingsMoved(by: number, max: Instant): Decoder<Omit<DeviceState, "dev
     name,
     ike: reading(oneOf(ikeStates)),
     trouble: absent(sentence),
+    nat: absent(oneOf(natPlaces)),
     gaps: absent(gaps),
     sas: reading(sas),
   });

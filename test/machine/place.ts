@@ -16,6 +16,9 @@ export interface MachineFiles {
   /** Package of a wpa_supplicant that is newer than this computer's, and its version. */
   readonly supplicant: string;
   readonly supplicantLabel: string;
+  /** Folder with the unpacked libreswan, and its version; written last. */
+  readonly libreswan: string;
+  readonly libreswanLabel: string;
   /** A fresh Debian without Node, and a description of it; written last. */
   readonly root: string;
   readonly rootLabel: string;
@@ -36,6 +39,8 @@ export function filesIn(folder: string): MachineFiles {
     userModeLabel: join(folder, "USER-MODE"),
     supplicant: join(folder, "supplicant.deb"),
     supplicantLabel: join(folder, "SUPPLICANT"),
+    libreswan: join(folder, "libreswan"),
+    libreswanLabel: join(folder, "LIBRESWAN"),
     root: join(folder, "root"),
     rootLabel: join(folder, "ROOT"),
   };
@@ -62,10 +67,12 @@ export function whyNoMachine(): string | undefined {
   const lacking = whyLacking(commands);
   if (lacking !== undefined) return lacking;
   const remedy = "npm run test:tools installs it";
-  const { label, supplicantLabel, rootLabel, userModeLabel } = filesIn(machineFolder);
+  const { label, supplicantLabel, libreswanLabel, rootLabel, userModeLabel } =
+    filesIn(machineFolder);
   if (!existsSync(userModeLabel)) return `not run: there is no kernel of user mode; ${remedy}`;
   if (!existsSync(label)) return `not run: there is no kernel for the machine; ${remedy}`;
   if (!existsSync(rootLabel)) return `not run: there is no fresh root for it; ${remedy}`;
+  if (!existsSync(libreswanLabel)) return `not run: there is no libreswan for it; ${remedy}`;
   if (existsSync(supplicantLabel)) return undefined;
   return `not run: there is no wpa_supplicant 2.11 for the machine; ${remedy}`;
 }

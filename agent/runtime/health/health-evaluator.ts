@@ -56,6 +56,7 @@ import {
   waitsForCheck,
 } from "./far-end-report.ts";
 import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.ts";
+import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { unmanagedOf } from "./unmanaged.ts";
@@ -387,8 +388,10 @@ export class HealthEvaluator {
         : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
     const trouble = supervisor.trouble(tunnel.device);
     const about = tunnel.insideMacsec ?? tunnel.name;
+    const refusal = supervisor.trouble(tunnel.device, tunnel.name)?.message;
     return {
       tunnel,
+      ...(refusal === undefined ? {} : { refusal }),
       causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
       settings: supervisor.intent.desired.health,
       now,
@@ -447,6 +450,7 @@ export class HealthEvaluator {
         gateway: supervisor.deviceCache.gateway(tunnel.name),
         ...insideOf(supervisor, tunnel, now),
         ...ppkOf(tunnel, supervisor, now),
+        sas: saReportOf(supervisor, tunnel, now),
       })),
       warnings: this.#visible,
       unmanaged: unmanagedOf(agent, supervisor),

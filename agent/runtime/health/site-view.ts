@@ -29,6 +29,8 @@ export interface SiteView {
   waiting(group: string): Waiting | undefined;
   /** The last failure of an effect of this device's loop; undefined = it succeeded. */
   trouble(device: string): LinksealError | undefined;
+  /** The failure of the last set-up or change of this tunnel; undefined = it succeeded. */
+  trouble(device: string, tunnel: string): LinksealError | undefined;
   /** The last failures of effects on this group or its devices. */
   troubles(group: DesiredGroup): readonly LinksealError[];
 }

@@ -26,6 +26,7 @@ import { nextFor, type Severity, type WarningCode } from "../../model/warning-ro
 import type { TimedTelemetry } from "../polling/device-cache.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
+import type { SaReport } from "./sa-report.ts";
 
 /** A plain JSON object that is passed on unchanged. */
 type Summary = Readonly<Record<string, unknown>>;
@@ -79,6 +80,7 @@ export type StatusInput =
         readonly share?: Inside["share"];
         readonly backup?: BackupStatus;
         readonly ppk?: IpsecTunnel["ppk"];
+        readonly sas?: SaReport;
       }[];
       readonly warnings: readonly VisibleWarning[];
       readonly unmanaged: readonly Unmanaged[];
@@ -169,6 +171,13 @@ interface TunnelStatus {
   readonly backup: BackupStatus | null;
   /** Whether its PPK is in the keys of IKE; null = none is wanted, or it is not known. */
   readonly ppk: "used" | "unused" | null;
+  /** Its SAs; each null = not known. */
+  readonly sas: {
+    /** Pairs that carry; more than one = the gateway made a second child. */
+    readonly pairs: number | null;
+    /** The ends that are behind a NAT, where ESP travels in UDP. */
+    readonly nat: NonNullable<SaReport["nat"]> | null;
+  };
 }
 
 export interface WarningStatus {
@@ -218,7 +227,7 @@ export function deriveStatus(input: StatusInput): Status {
     return { name: group.name, verdict, rotation: group.rotation, links };
   });
   const tunnels = input.tunnels.map(
-    ({ name, health, gateway, bgp, share, backup, ppk }): TunnelStatus => ({
+    ({ name, health, gateway, bgp, share, backup, ppk, sas }): TunnelStatus => ({
       name,
       verdict: health.verdict,
       reasons: health.reasons,
@@ -227,6 +236,7 @@ export function deriveStatus(input: StatusInput): Status {
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
       backup: backup ?? null,
       ppk: ppk ?? null,
+      sas: { pairs: sas?.pairs ?? null, nat: sas?.nat ?? null },
     }),
   );
   // Wall time now minus the monotonic age: after a jump of the wall clock no time is in the future.

@@ -52,6 +52,11 @@ export class Retries {
     }
   }
 
+  /** The failure of this operation without a later success; undefined = none. */
+  failure(name: string): LinksealError | undefined {
+    return this.#failures.get(name)?.error;
+  }
+
   /** The oldest failure without a later success; undefined = none. */
   get trouble(): LinksealError | undefined {
     return this.#failures.values().next().value?.error;

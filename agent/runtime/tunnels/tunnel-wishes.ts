@@ -31,12 +31,13 @@ export interface TunnelWishesParts {
 }
 
 /**
- * A daemon that ended lost the tunnel: neither an operator nor the config changed it, so it is not
- * drift.
+ * A daemon that ended, or that others made unload its connections, lost the tunnel: neither an
+ * operator nor the config changed it, so it is not drift.
  */
 function isForgotten({ ipsec }: DeviceState, name: string): boolean {
   const tunnel = ipsec.find((entry) => entry.name === name);
-  return tunnel !== undefined && strongValue(tunnel.ike) === "forgotten";
+  const ike = tunnel === undefined ? undefined : strongValue(tunnel.ike);
+  return ike === "forgotten" || ike === "unloaded";
 }
 
 const isThere = ({ ipsec }: DeviceState, { name }: DesiredTunnel): boolean =>

@@ -14,6 +14,8 @@ export type FailureCause =
   | "ppk"
   | "noPpk"
   | "noPsk"
+  | "gatewayBusy"
+  | "noMoreChildren"
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
@@ -29,8 +31,21 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
   ppk: "the gateway uses no PPK, and auth.ppkUse requires it",
   noPpk: "charon has no PPK under the name that auth.ppkId gives it",
   noPsk: "charon has no pre-shared key for the two identities",
+  gatewayBusy:
+    "the gateway answers TEMPORARY_FAILURE: it is changing SAs, or another connection of it has " +
+    "the same traffic selectors",
+  noMoreChildren: "the gateway takes no further SAs under this IKE SA (NO_ADDITIONAL_SAS)",
   peerSilent: "the gateway does not answer",
 };
+
+/** The causes that concern the child alone: IKE is up with each of them (RFC 7296, 1.2, 2.21). */
+const childCauses: ReadonlySet<FailureCause> = new Set([
+  "espProposal",
+  "pfsGroup",
+  "trafficSelectors",
+  "gatewayBusy",
+  "noMoreChildren",
+]);
 
 /** The phase of a tunnel in which a log line was written. */
 export type Stage = "initiate" | "rekey";
@@ -52,6 +67,7 @@ const rows: readonly Row[] = [
   // In main mode the PSK encrypts: the end with another one cannot read the third message pair.
   [/could not decrypt payloads|PAYLOAD_MALFORMED/i, "psk"],
   [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
+  [/NO_ADDITIONAL_SAS/i, "noMoreChildren"],
   [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
 ];
 /** Which proposal is refused here depends on how far the two ends have come. */
@@ -59,6 +75,7 @@ const noProposal = /NO_PROPOSAL_CHOSEN|no acceptable proposal found|INVALID_KE_P
 const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/i;
 /** IKEv1 has one notify for both: the identities of main mode, and the selectors of quick mode. */
 const invalidId = /INVALID_ID_INFORMATION/i;
+const isBusy = /received TEMPORARY_FAILURE/i;
 const established = /IKE_SA \S+ established between/i;
 /** A main-mode gateway that answered the first two messages and ignores the third (RFC 2409, 5.4). */
 const ignored = /sending retransmit \d+ of request message ID 0, seq 3/i;
@@ -83,7 +100,24 @@ export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause |
     if (invalidId.test(text)) found ??= hasIke ? "trafficSelectors" : "psk";
     found ??= rows.find(([pattern]) => pattern.test(text))?.[1];
   }
-  return found;
+  // Charon tries a busy gateway again (RFC 7296, 2.25), and the next answer counts.
+  return found ?? (lines.some(({ text }) => isBusy.test(text)) ? "gatewayBusy" : undefined);
+}
+
+const isAnswered = /parsed \S+ response/i;
+const hasAlgorithms = /generating IKE_AUTH request/i;
+const hasIkeSa = /IKE_SA \S+ (?:established|rekeyed) between/i;
+
+/** Returns true if a line of a later try shows that this cause of an earlier one is no longer so. */
+export function disproves(text: string, cause: FailureCause): boolean {
+  switch (cause) {
+    case "peerSilent":
+      return isAnswered.test(text) || hasIkeSa.test(text);
+    case "ikeProposal":
+      return hasAlgorithms.test(text) || hasIkeSa.test(text);
+    default:
+      return hasIkeSa.test(text) && !childCauses.has(cause);
+  }
 }
 
 /** How charon 6.0 logs that a peer's identity is not the configured one, by version of IKE. */

@@ -4,43 +4,72 @@
 import { LinksealError } from "#hal/error.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
-import { causeIn, causeText } from "./causes.ts";
+import { causeIn, causeText, causeTexts, disproves, type FailureCause, type Stage } from "./causes.ts";
 import type { Charon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
 
 const tunnelsMax = 4_096;
-/** The limit for one try to bring a tunnel up. */
+/** The newest lines of one try that are kept. */
 const linesMax = 100;
 const awayMs = 5_000;
 
-const begins = /initiating IKE_SA/i;
+const begins = /initiating .*IKE_SA/i;
+const beginsChild = /^establishing CHILD_SA/i;
+const moves = /IKE_SA \S+ rekeyed between/i;
 const stands = /CHILD_SA \S+ established with SPIs/i;
+const waits = /retransmit \d+ of request/i;
+const answers = /parsed \S+ response/i;
+const ends = /received DELETE for IKE_SA/i;
+
+/** What the log showed last of one tunnel. */
+interface TunnelLog {
+  /** The lines of the newest try. */
+  lines: LogLine[];
+  stage: Stage;
+  /** The cause of the newest try, or of an earlier one that the newest has not disproved yet. */
+  cause: FailureCause | undefined;
+  /** That cause in one sentence, with what the lines of its try name. */
+  causeText: string;
+  /** True while charon repeats a request that has no answer. */
+  isWaiting: boolean;
+  /** True after the gateway ended an IKE SA, until the next try. */
+  isEnded: boolean;
+}
+
+/** The trouble of a tunnel. */
+export interface TunnelTrouble {
+  /** In one sentence. */
+  readonly text: string;
+  /** False if it may pass by itself: silence, a busy gateway, an IKE SA that the gateway ended. */
+  readonly isRefusal: boolean;
+}
+
+const passing = (text: string): TunnelTrouble => ({ text, isRefusal: false });
 
 export class CharonMonitor {
-  /** The trouble of each tunnel, in one sentence. */
-  readonly #troubles = new Map<string, string>();
-  readonly #lines = new Map<string, LogLine[]>();
+  readonly #logs = new Map<string, TunnelLog>();
 
-  /** Returns the trouble of a tunnel in one sentence; undefined = no trouble is known. */
-  trouble(tunnel: string): string | undefined {
-    return this.#troubles.get(tunnel);
+  /** Returns the trouble of a tunnel; undefined = no trouble is known. */
+  trouble(tunnel: string): TunnelTrouble | undefined {
+    const log = this.#logs.get(tunnel);
+    if (log === undefined) return undefined;
+    const { cause, isWaiting, isEnded } = log;
+    if (isWaiting || cause === "peerSilent") return passing(causeTexts.peerSilent);
+    if (cause === "gatewayBusy") return passing(causeTexts.gatewayBusy);
+    if (cause !== undefined) return { text: log.causeText, isRefusal: true };
+    return isEnded ? passing("the gateway has ended the IKE SA") : undefined;
   }
 
-  take(line: LogLine): void {
-    const { name, text } = line;
-    if (name === undefined) return;
-    if (stands.test(text)) {
-      this.#troubles.delete(name);
-      this.#lines.delete(name);
-      return;
-    }
-    // Earlier lines belong to a try that has ended.
-    const lines = begins.test(text) ? [] : (this.#lines.get(name) ?? []);
-    if (lines.length >= linesMax || this.#lines.size >= tunnelsMax) return;
-    lines.push(line);
-    this.#lines.set(name, lines);
-    const cause = causeIn(lines, "initiate");
-    if (cause !== undefined) this.#troubles.set(name, causeText(cause, lines));
+  /** Takes a line of the log. Returns true if the trouble of its tunnel is another one now. */
+  take(line: LogLine): boolean {
+    const { name } = line;
+    if (name === undefined) return false;
+    const before = this.trouble(name)?.text;
+    const log = this.#logs.get(name) ?? fresh();
+    if (this.#logs.size >= tunnelsMax && !this.#logs.has(name)) return false;
+    this.#logs.set(name, log);
+    follow(log, line);
+    return this.trouble(name)?.text !== before;
   }
 
   /** Listens until the signal aborts; if charon ends or does not answer, it is tried again. */
@@ -60,7 +89,9 @@ export class CharonMonitor {
     const leave = (): void => client[Symbol.dispose]();
     signal.addEventListener("abort", leave, { once: true });
     try {
-      const log = (event: ViciSection): void => this.take(readLogLine(event));
+      const log = (event: ViciSection): void => {
+        if (this.take(readLogLine(event))) onChange();
+      };
       await client.hear("log", log, signal);
       for (const event of ["ike-updown", "child-updown"])
         await client.hear(event, onChange, signal);
@@ -71,4 +102,33 @@ export class CharonMonitor {
       signal.removeEventListener("abort", leave);
     }
   }
+}
+
+function fresh(): TunnelLog {
+  const quiet = { cause: undefined, causeText: "", isWaiting: false, isEnded: false } as const;
+  return { lines: [], stage: "initiate", ...quiet };
+}
+
+function follow(log: TunnelLog, line: LogLine): void {
+  const { text } = line;
+  if (stands.test(text)) {
+    Object.assign(log, { ...fresh(), stage: "rekey" });
+    return;
+  }
+  // Earlier lines belong to a try that has ended.
+  if (begins.test(text)) Object.assign(log, { lines: [], stage: "initiate", isEnded: false });
+  if (beginsChild.test(text)) log.lines = [];
+  if (moves.test(text)) log.stage = "rekey";
+  if (waits.test(text)) log.isWaiting = true;
+  if (answers.test(text)) log.isWaiting = false;
+  if (ends.test(text)) log.isEnded = true;
+  if (log.cause !== undefined && disproves(text, log.cause)) {
+    // The lines before this one would show the same cause again.
+    Object.assign(log, { lines: [], cause: undefined });
+  }
+  log.lines.push(line);
+  if (log.lines.length > linesMax) log.lines.shift();
+  const cause = causeIn(log.lines, log.stage);
+  if (cause === undefined) return;
+  Object.assign(log, { cause, causeText: causeText(cause, log.lines) });
 }

@@ -90,8 +90,20 @@ async function listSas(
  * Returns true if the tunnel is up under exactly these algorithms and charon knows its connection,
  * so that nothing is left to do.
  */
-export function stands(spec: TunnelSpec, { sas, connections }: CharonObservation): boolean {
-  if (connections.get(spec.name)?.includes(childName(spec)) !== true) return false;
+export function stands(spec: TunnelSpec, observation: CharonObservation): boolean {
+  const children = observation.connections.get(spec.name);
+  return children?.includes(childName(spec)) === true && hasSas(spec, observation);
+}
+
+/**
+ * Returns true if the tunnel is up under exactly these algorithms and charon does not know its
+ * connection any more, as after an unload by others: its SAs go on, and nothing follows them.
+ */
+export function isUnloaded(spec: TunnelSpec, observation: CharonObservation): boolean {
+  return !observation.connections.has(spec.name) && hasSas(spec, observation);
+}
+
+function hasSas(spec: TunnelSpec, { sas }: CharonObservation): boolean {
   return sas.some(
     ({ name, state, transforms, children }) =>
       name === spec.name &&
@@ -127,6 +139,18 @@ function sameCipher(is: Transforms, want: Transforms): boolean {
 // The first child takes its keys from IKE, without a group of its own (RFC 7296, 1.2).
 function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
   return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
+}
+
+/** Loads the connection and its credentials; existing SAs are not affected. */
+export async function load(
+  client: ViciClient,
+  spec: TunnelSpec,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const [command, message] of loadTunnel(spec, credentials)) {
+    await sendCommand(client, command, message, spec.name, signal);
+  }
 }
 
 /** Loads a secret for later authentications; existing SAs are not affected. */
@@ -169,7 +193,7 @@ export async function renew(
   const isMade = async (): Promise<boolean> =>
     childrenOf(name, await observeCharon(client, signal, name)).some(isNew);
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
-    throw failed(log, "peerSilent");
+    throw unanswered(log, "initiate", "applied");
   }
   try {
     // If only a certificate changed, the group for rekeying has been proven already.
@@ -307,7 +331,7 @@ async function waited(
     if (await isDone()) return true;
     const cause = causeIn(log.lines, stage);
     if (cause === "peerSilent") return false;
-    if (cause !== undefined) throw failed(log, cause);
+    if (cause !== undefined && cause !== "gatewayBusy") throw failed(log, cause);
     await clock.sleep(pollMs, signal);
   }
   return false;
@@ -388,7 +412,7 @@ async function rekeyed(
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
   // charon tries on, and the gateway may still answer.
   const late = effect === "none" ? "unknown" : effect;
-  if (!done) throw failed(log, "peerSilent", late);
+  if (!done) throw unanswered(log, stageOf(what), late);
 }
 
 function reauthOf(what: RekeyWhat): { readonly reauth?: string } {
@@ -444,6 +468,11 @@ async function sendCommand(
 ): Promise<void> {
   const refused = refusalOf(await client.ask(command, message, "unknown", signal));
   if (refused !== undefined) throw rejected(at, `charon refuses ${command}: ${refused}`);
+}
+
+/** The error of a wait that ended without a refusal. */
+function unanswered(log: Journal, stage: Stage, effect: Effect): LinksealError {
+  return failed(log, causeIn(log.lines, stage) ?? "peerSilent", effect);
 }
 
 function failed({ at, lines }: Journal, cause: FailureCause, effect = at.effect): LinksealError {

@@ -10,7 +10,15 @@ import {
   type Transaction,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, type IpsecSa, type IpsecTunnel, known, unknown } from "#hal/model.ts";
+import {
+  type DeviceState,
+  type IkeState,
+  type IpsecSa,
+  type IpsecTunnel,
+  known,
+  type TunnelSpec,
+  unknown,
+} from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
 import type { TunnelOperation } from "../net/tunnel-operation.ts";
@@ -25,6 +33,7 @@ import { CharonMonitor } from "./charon-monitor.ts";
 import { fetchCredentials } from "./credentials.ts";
 import { identitiesOf, loadConnection } from "./messages.ts";
 import { blocksOf, operationOfLink, operationsOfBlock, prepareNet } from "./net-change.ts";
+import type { IkeSa } from "./parsers.ts";
 import { type Held, type IpsecParts, TunnelAct, type TunnelChange } from "./tunnel-act.ts";
 
 /** The capabilities of the driver for tunnels. */
@@ -95,19 +104,20 @@ function joined(
   monitor: CharonMonitor,
 ): IpsecTunnel {
   const own = observation.sas.filter(({ name }) => name === tunnel.name);
-  const found = (["established", "connecting"] as const).find((state) =>
-    own.some((sa) => sa.state === state),
-  );
-  const without = observation.connections.has(tunnel.name) ? "down" : "forgotten";
-  const ike = found ?? without;
-  const trouble = ike === "established" ? undefined : monitor.trouble(tunnel.name);
+  const ike = ikeOf(own, observation.connections.has(tunnel.name));
+  const trouble = monitor.trouble(tunnel.name);
+  // While the tunnel carries, silence and a busy gateway may pass before they do harm.
+  const isShown = trouble?.isRefusal === true || !hasChild(own);
   const established = own.filter(({ state }) => state === "established");
+  // The newest IKE SA counts: charon lists an older one that ends beside it.
+  const nat = established.at(-1)?.nat;
   const { sas } = tunnel;
   return {
     ...tunnel,
     ike: known(ike, at),
-    ...(trouble === undefined ? {} : { trouble }),
+    ...(trouble === undefined || !isShown ? {} : { trouble: trouble.text }),
     ...(established.length === 0 ? {} : { ppk: ppkOf(established) }),
+    ...(nat === undefined ? {} : { nat }),
     sas:
       sas.kind === "unknown"
         ? sas
@@ -116,6 +126,20 @@ function joined(
             sas.at,
           ),
   };
+}
+
+function ikeOf(own: readonly IkeSa[], isLoaded: boolean): IkeState {
+  const isUp = own.some(({ state }) => state === "established");
+  if (!isLoaded) return isUp ? "unloaded" : "forgotten";
+  if (isUp) return "established";
+  return own.some(({ state }) => state === "connecting") ? "connecting" : "down";
+}
+
+function hasChild(own: readonly IkeSa[]): boolean {
+  return own.some(
+    ({ state, children }) =>
+      state === "established" && children.some(({ phase }) => phase === "installed"),
+  );
 }
 
 /** One SA without a PPK is enough: it may be the one whose keys the child SAs are made of. */

@@ -2,7 +2,7 @@
 // model.
 
 import { LinksealError } from "#hal/error.ts";
-import type { IkeTransforms, IpsecSa, Transforms } from "#hal/model.ts";
+import type { IkeTransforms, IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
 import { reportedTransforms } from "./words.ts";
 
@@ -24,6 +24,8 @@ export interface IkeSa {
   readonly version: "v1" | "v2";
   /** Whether a PPK is in its keys (RFC 8784). */
   readonly ppk: "used" | "unused";
+  /** Which of its ends are behind a NAT (RFC 7296, 2.23): ESP travels in UDP then. */
+  readonly nat: NonNullable<IpsecTunnel["nat"]>;
   readonly transforms: IkeTransforms;
   readonly children: readonly ChildSa[];
 }
@@ -54,6 +56,7 @@ export function readIkeSas(event: ViciSection): readonly IkeSa[] {
       state: ikeState(text(sa, "state")),
       version: text(sa, "version") === "1" ? "v1" : "v2",
       ppk: text(sa, "ppk") === "yes" ? "used" : "unused",
+      nat: natOf(sa),
       transforms: transformsOf(sa),
       children: held.map(([, child]) => readChild(child)),
     };
@@ -68,6 +71,13 @@ function transformsOf(section: ViciSection): IkeTransforms {
     prf: text(section, "prf-alg"),
     group: text(section, "dh-group"),
   });
+}
+
+function natOf(sa: ViciSection): IkeSa["nat"] {
+  const [here, there] = [text(sa, "nat-local") === "yes", text(sa, "nat-remote") === "yes"];
+  if (here && there) return "both";
+  if (here) return "local";
+  return there ? "remote" : "none";
 }
 
 function ikeState(state = ""): IkeSa["state"] {

@@ -11,7 +11,9 @@ import {
   type Charon,
   endOlder,
   forget,
+  isUnloaded,
   isUp,
+  load,
   loadSecret,
   observeCharon,
   rekey,
@@ -64,7 +66,7 @@ export class TunnelAct {
   readonly #change: readonly TunnelChange[];
   readonly #guard: Transaction | undefined;
   readonly #net: Transaction;
-  /** Tunnels that charon did not know before. */
+  /** Tunnels that charon did not know before, and that had no SA. */
   readonly #fresh = new Set<string>();
   readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
 
@@ -179,7 +181,7 @@ export class TunnelAct {
     const credentials = held.find((one) => one.spec === spec)?.credentials;
     await this.#charon(signal, async (client) => {
       const before = await observeCharon(client, signal, spec.name);
-      if (!before.connections.has(spec.name)) this.#fresh.add(spec.name);
+      if (!before.connections.has(spec.name) && !isUp(spec, before)) this.#fresh.add(spec.name);
       if (stands(spec, before)) {
         await endOlder(client, spec, before, signal);
         // Charon does not report which version of the secret it has, and loading the same one twice
@@ -192,6 +194,10 @@ export class TunnelAct {
           return;
         }
         return await renew(this.#parts.charon, client, spec, credentials, signal);
+      }
+      if (isUnloaded(spec, before) && credentials !== undefined) {
+        // Its SAs are as wanted: only what would make their successors is missing.
+        return await load(client, spec, credentials, signal);
       }
       if (credentials === undefined) {
         // A second apply: the work of the first one is there, or has failed in a way that a key
@@ -220,10 +226,7 @@ export class TunnelAct {
     if (!sas.some((sa) => sa.name === name && sa.children.length > 0)) return [];
     const tunnel = ipsec.find((one) => one.name === name);
     const there = tunnel?.sas.kind === "known" ? tunnel.sas.value : [];
-    // An SA without an algorithm is an SPI that charon has reserved for an exchange that is under
-    // way.
-    const whole = there.filter(({ transforms }) => transforms.encryption !== "none");
-    return whole.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
+    return there.flatMap(({ spi }) => (owned.has(spi) ? [] : [{ spi }]));
   }
 
   async confirm(signal: AbortSignal): Promise<void> {

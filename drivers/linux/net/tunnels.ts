@@ -52,7 +52,7 @@ function sasIn(
   wall: WallTime,
 ): readonly IpsecSa[] {
   return sas
-    .filter(({ attributes }) => attributes.ifId === ifId)
+    .filter((sa) => sa.attributes.ifId === ifId && hasAlgorithm(sa))
     .toSorted((a, b) => Number(b.usage.addedAt - a.usage.addedAt))
     .slice(0, sasMax)
     .map((sa) => {
@@ -70,6 +70,14 @@ function sasIn(
         ...endOf(sa, wall),
       };
     });
+}
+
+/**
+ * An entry without an algorithm carries nothing: the kernel made it for a packet that waits for an
+ * SA, or charon reserved its SPI for an exchange that is under way (XFRM_STATE_ACQ).
+ */
+function hasAlgorithm({ attributes: { aead, crypt, auth, cutAuth } }: Sa): boolean {
+  return [aead, crypt, auth, cutAuth].some((algorithm) => algorithm !== undefined);
 }
 
 // The kernel's own timer follows the wall clock, including its jumps.

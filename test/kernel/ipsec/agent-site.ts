@@ -11,6 +11,7 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite as buildCloud } from "#sim/site/site.ts";
 import { Programs } from "../host/programs.ts";
 import { enterNetwork, leaveNetworks, until } from "../lab.ts";
+import type { Daemon } from "./daemon.ts";
 import { buildSite, gatewayPsk, type TunnelSite } from "./site.ts";
 
 /** Each query starts a program, which is slow in an emulator. */
@@ -18,16 +19,25 @@ export const patienceMs = 150_000;
 
 const health = ["health: { poll: 2s, staleAfter: 30s, evidence: 90s }", ""];
 
-export class AgentSite {
-  readonly tunnels: TunnelSite;
+/** The part of a site that the agent is at. */
+interface Edge {
+  readonly edge: string;
+  readonly charon: Daemon;
+  readonly far: Disposable;
+}
+
+export class AgentSite<Site extends Edge = TunnelSite> {
+  readonly tunnels: Site;
+  readonly #remote: string;
   readonly cloud: ReturnType<typeof buildCloud>;
   readonly programs: Programs;
   readonly #folder: string;
   readonly #ends: (() => unknown)[] = [];
   agent: ChildProcess | undefined;
 
-  private constructor(tunnels: TunnelSite, folder: string) {
+  private constructor(tunnels: Site, remote: string, folder: string) {
     this.tunnels = tunnels;
+    this.#remote = remote;
     this.#folder = folder;
     // The vault is simulated; everything else is this kernel and charon.
     const shape = { seed: "tunnel", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
@@ -37,8 +47,13 @@ export class AgentSite {
   }
 
   static async open(): Promise<AgentSite> {
+    return await AgentSite.at(await buildSite(), "198.51.100.2");
+  }
+
+  /** Opens an agent at an edge whose gateway has the outer address `remote`. */
+  static async at<Site extends Edge>(tunnels: Site, remote: string): Promise<AgentSite<Site>> {
     const folder = mkdtempSync(join(tmpdir(), "linkseal-tunnel-"));
-    const site = new AgentSite(await buildSite(), folder);
+    const site = new AgentSite(tunnels, remote, folder);
     enterNetwork(site.tunnels.edge);
     const served = await serveSite(siteHandler(site.cloud), join(folder, "site.sock"));
     const pace = paceClock(site.cloud.clock, { speed: 1 });
@@ -66,7 +81,7 @@ export class AgentSite {
       "  - name: hub-1",
       "    device: edge",
       "    local: { address: 198.51.100.1 }",
-      "    remote: { address: 198.51.100.2 }",
+      `    remote: { address: ${this.#remote} }`,
       `    protects: { local: [10.1.0.0/16], remote: [${remote}] }`,
       "    auth: { psk: hub-1-psk }",
       ...more,

@@ -5,6 +5,8 @@ import type { TunnelSpec } from "#hal/model.ts";
 import { type Router, startRouter, stopRouter } from "../host/router.ts";
 import { addNetwork, ip, ipBatch } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
+import { Libreswan } from "./libreswan.ts";
+import { connection } from "./libreswan-site.ts";
 import { gatewayPsk, inner, loadAzure, spec, strong } from "./site.ts";
 
 /** Ends of the wire, whose session stands for private peering. */
@@ -13,11 +15,11 @@ export const edgeAs = 65_010;
 export const gatewayAs = 65_515;
 const peeringAs = 12_076;
 
-export interface BgpSite {
+export interface BgpSite<Far extends Disposable = Daemon> {
   readonly edge: Router;
   readonly gateway: Router;
   readonly charon: Daemon;
-  readonly far: Daemon;
+  readonly far: Far;
   readonly specs: readonly TunnelSpec[];
 }
 
@@ -37,6 +39,26 @@ function specOf(index: number): TunnelSpec {
 }
 
 export async function buildBgpSite(count: number): Promise<BgpSite> {
+  const parts = await buildRouters(count);
+  const far = new Daemon(parts.gateway.network);
+  await far.start();
+  for (const one of parts.specs) await loadFar(far, one);
+  return { ...parts, far };
+}
+
+/** Builds the same with libreswan as the gateway. */
+export async function buildForeignBgpSite(count: number): Promise<BgpSite<Libreswan>> {
+  const parts = await buildRouters(count);
+  const far = new Libreswan(parts.gateway.network);
+  for (const { name, localAddress, remoteAddress, ifId } of parts.specs) {
+    const ends = { own: remoteAddress, peer: localAddress, ifId: ifId + 100 };
+    far.load({ ...connection, name, ...ends });
+  }
+  await far.start();
+  return { ...parts, far };
+}
+
+async function buildRouters(count: number): Promise<Omit<BgpSite, "far">> {
   const specs = Array.from({ length: count }, (_, at) => specOf(at + 1));
   const [edge, gateway] = [addNetwork(), addNetwork()];
   ip("-n", edge, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", gateway);
@@ -59,14 +81,12 @@ export async function buildBgpSite(count: number): Promise<BgpSite> {
   ] as const;
   // Packets without a better route leave beside the tunnels.
   ip("-n", edge, "route", "add", "default", "via", wire.gateway, "src", inner.edge);
-  const [charon, far] = [new Daemon(edge), new Daemon(gateway)];
+  const charon = new Daemon(edge);
   await charon.start();
-  await far.start();
-  for (const one of specs) await loadFar(far, one);
-  return { edge: routers[0], gateway: routers[1], charon, far, specs };
+  return { edge: routers[0], gateway: routers[1], charon, specs };
 }
 
-export function leaveBgpSite({ edge, gateway, charon, far }: BgpSite): void {
+export function leaveBgpSite({ edge, gateway, charon, far }: BgpSite<Disposable>): void {
   for (const daemon of [charon, far]) daemon[Symbol.dispose]();
   for (const router of [edge, gateway]) stopRouter(router);
 }

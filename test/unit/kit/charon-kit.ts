@@ -74,6 +74,8 @@ export class PretendCharon {
   /** True if it takes requests for a rekey, and none of them leads to anything. */
   isDeaf = false;
   onInitiate: () => void = () => undefined;
+  /** More of what it reports about each IKE SA. */
+  more: Readonly<Record<string, string>> = {};
   /** True if it refuses every connection. */
   away = false;
   /** More that it reports of each IKE SA. */
@@ -127,6 +129,17 @@ export class PretendCharon {
       return daemon.channel;
     };
     return { path: "/run/charon.vici", stream, clock };
+  }
+
+  /** Ends the children, or also their IKE SAs, as when the gateway deletes them. */
+  lose(what: "children" | "all"): void {
+    this.#end();
+    if (what === "all") this.#ikes.clear();
+  }
+
+  /** Logs a line about the tunnel. */
+  log(line: string): void {
+    this.#log(line);
   }
 
   /** Adds a child as if it had been up before. */
@@ -277,7 +290,8 @@ export class PretendCharon {
     ]);
     const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher, ...this.ike };
     const more = { "prf-alg": "PRF_HMAC_SHA2_384", "dh-group": "ECP_384" };
-    return { "hub-1": { ...ike, ...more, "child-sas": Object.fromEntries(children) } };
+    const all = { ...ike, ...more, ...this.more };
+    return { "hub-1": { ...all, "child-sas": Object.fromEntries(children) } };
   }
 }
 

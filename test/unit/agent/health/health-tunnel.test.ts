@@ -117,6 +117,26 @@ const rows: readonly Row[] = [
     codes: "ike-down",
   },
   {
+    name: "IKE unloaded, SAs idle",
+    observations: [
+      tunnelObservation(0, 900),
+      tunnelObservation(95_000, 900, { ike: known("unloaded", at(95_000)) }),
+    ],
+    change: {},
+    verdict: "degraded",
+    codes: "ike-down",
+  },
+  {
+    name: "IKE forgotten, SAs idle",
+    observations: [
+      tunnelObservation(0, 900),
+      tunnelObservation(95_000, 900, { ike: known("forgotten", at(95_000)) }),
+    ],
+    change: {},
+    verdict: "down",
+    codes: "ike-down",
+  },
+  {
     name: "IKE not reported",
     observations: [
       old,
@@ -393,6 +413,45 @@ describe("health of a tunnel", () => {
       code: "weak-policy",
       text: "hub-1 runs under a weak policy: dhGroup DHGroup2, pfsGroup None",
     });
+  });
+
+  const textsOf = (observed: IpsecTunnel, change: Partial<TunnelEvidence> = {}) =>
+    deriveTunnelHealth(tunnelEvidence([old, observed], change)).reasons.map(({ text }) => text);
+  const trouble = "the ends agree on no algorithms for ESP";
+
+  it("a child that is refused while IKE is up is reported with the reason", () => {
+    expect(textsOf({ ...now, sas: sas(), trouble })).toEqual([
+      `no SA carries traffic of edge-a from 203.0.113.1: ${trouble}`,
+    ]);
+    const down = { ...now, ike: known("down", at(95_000)), sas: sas(), trouble } as const;
+    expect(textsOf(down)).toEqual([
+      `IKE from edge-a (198.51.100.1) to 203.0.113.1 is down: ${trouble}`,
+      "no SA carries traffic of edge-a from 203.0.113.1",
+    ]);
+  });
+
+  it("an SA that ends without a successor is reported with the reason", () => {
+    const ending = { ...now, sas: sas({ ...inbound, endsInMs: 9_000 }, outbound), trouble };
+    expect(textsOf(ending)).toEqual([
+      `the SA edge-a from 203.0.113.1 ends in 9 s and has no successor: ${trouble}`,
+    ]);
+  });
+
+  it("a tunnel that is refused is reported with the reason of its own set-up", () => {
+    const refusal = "the tunnel hub-1: the ends agree on no algorithms for IKE";
+    const absent = deriveTunnelHealth(tunnelEvidence([], { refusal })).reasons[0]?.text;
+    expect(absent).toContain(`; its last set-up failed: ${refusal}`);
+    const other = { ...now, sas: sas({ ...inbound, transforms: weak }, outbound) };
+    expect(textsOf(other, { refusal })[0]).toContain(`; its last set-up failed: ${refusal}`);
+    expect(textsOf(now, { refusal })).toEqual([]);
+  });
+
+  it("a tunnel whose connection is unloaded names what ends with its SAs", () => {
+    const unloaded = { ...now, ike: known("unloaded", at(95_000)) } as const;
+    expect(textsOf(unloaded)).toEqual([
+      "the IKE daemon of edge-a has no connection hub-1 any more: the tunnel ends with the SAs " +
+        "that it has",
+    ]);
   });
 
   it("the finding of a leaking tunnel names the route", () => {

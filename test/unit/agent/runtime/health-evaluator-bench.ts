@@ -83,6 +83,10 @@ export interface Scene {
   /** The offset of every device's clock against this host's. */
   readonly clockOffsetMs?: number;
   readonly trouble?: LinksealError;
+  /** The failure of the last set-up of each tunnel. */
+  readonly tunnelTrouble?: LinksealError;
+  /** Whether the routers list their tunnels; absent = only their history has them. */
+  readonly tunnels?: "listed" | "absent";
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
@@ -180,7 +184,10 @@ export class HealthEvaluatorBench {
       troubles: () => troubles,
       rights: { report: (of: RightsOf) => this.#scene.rights?.(of) },
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
-      trouble: (device: string) => (device === "edge-a" ? trouble : undefined),
+      trouble: (device: string, tunnel?: string) => {
+        if (tunnel !== undefined) return this.#scene.tunnelTrouble;
+        return device === "edge-a" ? trouble : undefined;
+      },
       deviceCache: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
         failure: () => undefined,
@@ -192,7 +199,8 @@ export class HealthEvaluatorBench {
         snapshot,
         peer: (link: DesiredLink) => ({ state: this.#peer(link), at: this.#now() }),
         capabilities: () => capabilities,
-        tunnelHistory: () => this.#polls().map((poll) => this.#tunnel(poll)),
+        tunnelHistory: () =>
+          this.#scene.tunnels === "absent" ? [] : this.#polls().map((poll) => this.#tunnel(poll)),
       },
     };
     const agent = {
@@ -253,7 +261,8 @@ export class HealthEvaluatorBench {
       ...(backed === undefined ? {} : { backed: known(backed, now) }),
       ...(ways === undefined ? {} : { ways: known(ways, now) }),
     };
-    const over = { device, at: now, routing: weak, ...beside };
+    const ipsec = this.#scene.tunnels === "listed" ? [this.#tunnel(this.#observed)] : [];
+    const over = { device, at: now, routing: weak, ipsec, ...beside };
     return stateOf(ports, over, { wall: wallAfter(wall, this.#scene.clockOffsetMs ?? 0) });
   }
 

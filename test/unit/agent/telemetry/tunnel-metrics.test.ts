@@ -104,7 +104,7 @@ describe("SAs of a tunnel", () => {
 
 describe("IKE", () => {
   it("IKE is in one state, down if the tunnel is absent, and in none if it is not known", () => {
-    const all = { established: 0, connecting: 0, down: 0, forgotten: 0 };
+    const all = { established: 0, connecting: 0, down: 0, forgotten: 0, unloaded: 0 };
     expect(figures("ike_state", seen([], "connecting"))).toEqual({ ...all, connecting: 1 });
     expect(figures("ike_state", "absent")).toEqual({ ...all, down: 1 });
     expect(figures("ike_state", "unknown")).toEqual({});

@@ -62,6 +62,25 @@ describe("a tunnel", () => {
     }
   });
 
+  it("a tunnel that its gateway refuses is reported with the reason", () => {
+    const text = "the tunnel hub-1: the ends agree on no algorithms for IKE";
+    const details = { effect: "none", where: "hub-1", next: "linkseal tunnels hub-1" } as const;
+    const tunnelTrouble = new LinksealError("device.rejected", text, details);
+    const scene: Scene = { tunnelTrouble, tunnels: "absent" };
+    const [tunnel] = new HealthEvaluatorBench(scene).polls(4).status().tunnels;
+    expect(tunnel?.reasons[0]).toMatchObject({
+      code: "tunnel-configured-but-absent",
+      text: expect.stringContaining(`its last set-up failed: ${text}`),
+    });
+  });
+
+  it("the pairs of SAs of a tunnel and the NAT before an end are in the status", () => {
+    const [tunnel] = new HealthEvaluatorBench({ tunnels: "listed" }).polls(4).status().tunnels;
+    expect(tunnel?.sas).toEqual({ pairs: 1, nat: null });
+    const [unread] = new HealthEvaluatorBench({ unread: true }).polls(4).status().tunnels;
+    expect(unread?.sas).toEqual({ pairs: null, nat: null });
+  });
+
   it("a tunnel whose newer key was withdrawn is reported", () => {
     const auth = { kind: "psk", secretId: "https://v/secrets/hub-1-psk/1" } as const;
     const next = { auth, state: "held", since: wall, because: "it is not taken" } as const;

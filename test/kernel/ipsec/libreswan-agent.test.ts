@@ -1,0 +1,112 @@
+// What an operator reads, and when, of a tunnel whose libreswan gateway is harmed or configured
+// otherwise: the real programs, and every packet in the clear counted where it would arrive.
+
+import { setTimeout as rest } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Status } from "#agent/runtime/health/status.ts";
+import { ip, until } from "../lab.ts";
+import { AgentSite, patienceMs } from "./agent-site.ts";
+import { buildForeignSite, connection, type ForeignSite, outer } from "./libreswan-site.ts";
+import { LeakWatch, pings } from "./site.ts";
+
+let all: AgentSite<ForeignSite>;
+let site: ForeignSite;
+let leaks: LeakWatch;
+const figures: string[] = [];
+
+beforeAll(async () => {
+  all = await AgentSite.at(await buildForeignSite(), outer.gateway);
+  site = all.tunnels;
+  await all.apply(all.config());
+  leaks = new LeakWatch(site);
+  await all.untilVerdict("protected");
+}, 300_000);
+afterAll(async () => {
+  console.log(figures.join("\n"));
+  leaks[Symbol.dispose]();
+  await all.close();
+});
+
+const otherwise = (change: Partial<typeof connection>) => (): void =>
+  site.far.load({ ...connection, ...change });
+const heal = (): void => site.far.load(connection);
+
+/** How the tunnel is harmed, what must be reported, and how it is mended. */
+const harms: readonly (readonly [string, () => unknown, RegExp, (() => unknown)?])[] = [
+  ["another PSK", otherwise({ psk: "another_PSK_of_16+" }), /different pre-shared keys/],
+  ["another identity wanted", otherwise({ peerId: "@edge.example" }), /does not know the other/],
+  ["other IKE algorithms", otherwise({ ike: "aes256-sha2_256;dh14" }), /no algorithms for IKE/],
+  ["other ESP algorithms", otherwise({ esp: "aes128-sha2_256;dh20" }), /no algorithms for ESP/],
+  ["narrower selectors", otherwise({ ownPrefix: "10.100.0.0/16" }), /traffic selectors/],
+  [
+    "a dead gateway",
+    async () => {
+      await site.far.stop("SIGKILL");
+      ip("-n", site.gateway, "xfrm", "state", "flush");
+    },
+    /the gateway does not answer/,
+    () => site.far.start(),
+  ],
+  [
+    "a cut path",
+    () => ip("-n", site.middle, "link", "set", "gateway", "down"),
+    /the gateway does not answer/,
+    () => {
+      ip("-n", site.middle, "link", "set", "gateway", "up");
+      // The link lost its routes as it went down.
+      ip("-n", site.middle, "route", "replace", "10.100.0.0/16", "via", outer.gateway);
+    },
+  ],
+];
+
+/** Codes that tell of no fault here: what carries nothing is no SA. */
+const falseCodes = new Set(["transform-mismatch", "sa-ending", "tunnel-one-way"]);
+
+describe("an agent whose gateway is libreswan", { timeout: 400_000 }, () => {
+  it.each(harms)("the cause of a tunnel with %s is in the status", async (...row) => {
+    const [what, harm, text, mend = heal] = row;
+    const observed: string[] = [];
+    const look = async (): Promise<Status["tunnels"][number] | undefined> => {
+      await pings(site.edge, 1);
+      const { tunnels, warnings } = await all.status();
+      const codes = [...(tunnels[0]?.reasons ?? []), ...warnings].map(({ code }) => code);
+      observed.push(...codes.filter((code) => falseCodes.has(code)));
+      return tunnels[0];
+    };
+    const untilSeen = async (
+      isSeen: (tunnel: Status["tunnels"][number]) => boolean,
+    ): Promise<number> => {
+      const begun = performance.now();
+      for (;;) {
+        const tunnel = await look();
+        const ms = performance.now() - begun;
+        if (tunnel !== undefined && isSeen(tunnel)) return Math.round(ms);
+        if (ms > patienceMs) throw new Error(`${what}: ${JSON.stringify(tunnel)}`);
+        await rest(500);
+      }
+    };
+    await harm();
+    const causeMs = await untilSeen(({ reasons }) => reasons.some((one) => text.test(one.text)));
+    await mend();
+    const backMs = await untilSeen(({ verdict }) => verdict === "protected");
+    figures.push(`${what}: cause after ${causeMs} ms, protected ${backMs} ms after the mending`);
+    expect(observed).toEqual([]);
+    expect(leaks.observed).toEqual([]);
+    expect(await pings(site.edge)).toBe(3);
+  });
+
+  it("a connection that others unload is loaded again, and no packet is lost", async () => {
+    const spis = (): readonly string[] =>
+      ip("-n", site.edge, "xfrm", "state", "list").match(/spi 0x[0-9a-f]+/g) ?? [];
+    const before = spis();
+    const flow = pings(site.edge, 100, 0.1);
+    await site.charon.ask("unload-conn", { name: "hub-1" });
+    await until(async () => {
+      const [loaded] = await site.charon.list("list-conns", "list-conn");
+      return loaded?.has("hub-1") === true ? true : undefined;
+    }, patienceMs);
+    expect(await flow).toBe(100);
+    expect(spis()).toEqual(before);
+    await all.untilVerdict("protected");
+  });
+});

@@ -1,0 +1,24 @@
+// What an operator reads of the SAs of a tunnel.
+
+import { describe, expect, it } from "vitest";
+import { saLines } from "#agent/cli/status-text.ts";
+
+describe("the lines about the SAs of a tunnel", () => {
+  it.each([
+    [null, null, []],
+    [1, "none", []],
+    [2, "none", ["2 pairs of SAs carry: the gateway made a second child"]],
+    [1, "local", ["ESP travels in UDP: this end is behind a NAT"]],
+    [1, "remote", ["ESP travels in UDP: the gateway is behind a NAT"]],
+    [
+      3,
+      "both",
+      [
+        "3 pairs of SAs carry: the gateway made a second child",
+        "ESP travels in UDP: both ends are behind a NAT",
+      ],
+    ],
+  ] as const)("%s pairs and a NAT at %s", (pairs, nat, lines) => {
+    expect(saLines({ sas: { pairs, nat } })).toEqual(lines);
+  });
+});
