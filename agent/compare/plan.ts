@@ -3,11 +3,7 @@
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import {
-  type KeyRef,
-  type MacsecPort,
-  strongValue,
-} from "#hal/model.ts";
+import { type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import { azureCipher } from "../model/azure-words.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";

@@ -28,11 +28,7 @@ export interface TunnelDifference {
 /** Looks up a tunnel as it was last applied; undefined = no accepted config contains it. */
 export type MadeTunnel = (name: string) => DesiredTunnel | undefined;
 
-type Leaf = readonly [
-  setting: string,
-  touches: Touched,
-  textOf: (tunnel: DesiredTunnel) => string,
-];
+type Leaf = readonly [setting: string, touches: Touched, textOf: (tunnel: DesiredTunnel) => string];
 
 /**
  * Newer versions of a secret are not a difference: `psk proceed` and the agent itself adopt them.
@@ -176,6 +172,8 @@ export function leftBlocked(
   return blocksOf(before)
     .map(({ prefix }) => prefix)
     .filter((prefix) => !needed.has(prefix));
+}
+
 /** The limits of a tunnel's IKE that an operator must know before it is used. */
 export function ikeNotes({ name: about, ikeVersion }: DesiredTunnel): readonly {
   readonly about: string;

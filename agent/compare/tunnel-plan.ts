@@ -107,11 +107,7 @@ function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
 }
 
 /** Plans the change of a tunnel, setting by setting, against its last applied config. */
-function planChange(
-  input: TunnelPlanInput,
-  tunnel: DesiredTunnel,
-  state: DeviceState,
-): TunnelPlan {
+function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: DeviceState): TunnelPlan {
   const { name, device } = tunnel;
   const before = input.made(name);
   if (before === undefined) return { steps: [], notes: [] };

@@ -79,12 +79,7 @@ const isAny = (text: string): boolean => /^[0.:]+$/.test(text);
 /** An identity of IKE (RFC 7296, 3.5); e-mail addresses and opaque keys are not offered. */
 export const identity = (example: string) =>
   z
-    .union([
-      z.ipv4(),
-      z.ipv6(),
-      z.string().regex(domainName),
-      z.string().regex(distinguishedName),
-    ])
+    .union([z.ipv4(), z.ipv6(), z.string().regex(domainName), z.string().regex(distinguishedName)])
     .refine((text) => !isAny(text))
     .meta({
       title: "an IP address, a domain name or a distinguished name, without wildcards",

@@ -83,13 +83,10 @@ export const tunnel = z.strictObject({
       description: "Algorithms and lifetimes; the gateway has the same as its custom policy.",
       examples: ["strong"],
     }),
-  ike: z
-    .enum(ikeVersions)
-    .default("v2")
-    .meta({
-      description:
-        "Version of IKE. `v1` is main mode with a PSK, for policy-based gateways; `linux` alone.",
-    }),
+  ike: z.enum(ikeVersions).default("v2").meta({
+    description:
+      "Version of IKE. `v1` is main mode with a PSK, for policy-based gateways; `linux` alone.",
+  }),
   auth: z
     .strictObject({
       psk: secretName("hub-1-psk").optional().describe("Secret that contains the PSK."),
@@ -116,11 +113,14 @@ export const tunnel = z.strictObject({
       )
         .optional()
         .describe("The name by which both ends know the PPK, its PPK_ID."),
-      ppkUse: z.enum(["required", "offered"]).optional().meta({
-        description:
-          "Whether the tunnel may come up without the PPK: never (required, the default), or " +
-          "beside a gateway that has none (offered).",
-      }),
+      ppkUse: z
+        .enum(["required", "offered"])
+        .optional()
+        .meta({
+          description:
+            "Whether the tunnel may come up without the PPK: never (required, the default), or " +
+            "beside a gateway that has none (offered).",
+        }),
     })
     .meta({
       description: "How the ends prove who they are: by a PSK, or by certificates.",

@@ -59,14 +59,7 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
   const code = "clear-path-beside-tunnel";
   return leak.end === undefined
     ? [finding("unprotected", code, tunnel.name, sentence)]
-    : [
-        finding(
-          leak.takesAll ? "down" : "degraded",
-          code,
-          tunnel.name,
-          `${sentence}; ${leak.end}`,
-        ),
-      ];
+    : [finding(leak.takesAll ? "down" : "degraded", code, tunnel.name, `${sentence}; ${leak.end}`)];
 }
 
 /** The leak that is reported first: one in the clear, then one that takes all traffic. */

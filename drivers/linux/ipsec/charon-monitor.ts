@@ -4,7 +4,14 @@
 import { LinksealError } from "#hal/error.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
-import { causeIn, causeText, causeTexts, disproves, type FailureCause, type Stage } from "./causes.ts";
+import {
+  causeIn,
+  causeText,
+  causeTexts,
+  disproves,
+  type FailureCause,
+  type Stage,
+} from "./causes.ts";
 import type { Charon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
 

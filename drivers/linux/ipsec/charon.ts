@@ -141,18 +141,6 @@ function sameEsp(is: Transforms, { transforms: want }: TunnelSpec): boolean {
   return sameCipher(is, want) && (is.dhGroup === want.dhGroup || is.dhGroup === "none");
 }
 
-/** Loads the connection and its credentials; existing SAs are not affected. */
-export async function load(
-  client: ViciClient,
-  spec: TunnelSpec,
-  credentials: Credentials,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const [command, message] of loadTunnel(spec, credentials)) {
-    await sendCommand(client, command, message, spec.name, signal);
-  }
-}
-
 /** Loads a secret for later authentications; existing SAs are not affected. */
 export async function loadSecret(
   client: ViciClient,

@@ -245,15 +245,18 @@ describe("a tunnel with a postquantum preshared key", { timeout: 180_000 }, () =
   });
 });
 
+const spis = (): readonly string[] =>
+  ip("-n", site.edge, "xfrm", "state").match(/spi 0x[0-9a-f]+/g) ?? [];
+
 describe("what a peer does", { timeout: 180_000 }, () => {
   it("a tunnel that the gateway deletes comes back without a packet", async () => {
     await gateway(outer);
     await commit(put(spec));
-    const before = ip("-n", site.edge, "xfrm", "state").match(/spi 0x[0-9a-f]+/g) ?? [];
+    const before = spis();
     expect(before.length).toBeGreaterThan(0);
     await site.far.ask("terminate", { ike: "azure", force: "yes", timeout: "2000" });
     await until(async () => {
-      const now = ip("-n", site.edge, "xfrm", "state").match(/spi 0x[0-9a-f]+/g) ?? [];
+      const now = spis();
       const isUp = (await tunnel())?.ike;
       const isNew = now.length >= 2 && now.every((spi) => !before.includes(spi));
       return isNew && isUp?.kind === "known" && isUp.value === "established" ? true : undefined;

@@ -31,40 +31,68 @@ const otherwise = (change: Partial<typeof connection>) => (): void =>
   site.far.load({ ...connection, ...change });
 const heal = (): void => site.far.load(connection);
 
-/** How the tunnel is harmed, what must be reported, and how it is mended. */
-const harms: readonly (readonly [string, () => unknown, RegExp, (() => unknown)?])[] = [
-  ["another PSK", otherwise({ psk: "another_PSK_of_16+" }), /different pre-shared keys/],
-  ["another identity wanted", otherwise({ peerId: "@edge.example" }), /does not know the other/],
-  ["other IKE algorithms", otherwise({ ike: "aes256-sha2_256;dh14" }), /no algorithms for IKE/],
-  ["other ESP algorithms", otherwise({ esp: "aes128-sha2_256;dh20" }), /no algorithms for ESP/],
-  ["narrower selectors", otherwise({ ownPrefix: "10.100.0.0/16" }), /traffic selectors/],
-  [
-    "a dead gateway",
-    async () => {
+interface Harm {
+  readonly what: string;
+  readonly harm: () => unknown;
+  /** What must be reported. */
+  readonly text: RegExp;
+  /** How it is mended; absent: by loading what was there. */
+  readonly mend?: () => unknown;
+}
+
+const harms: readonly Harm[] = [
+  {
+    what: "another PSK",
+    harm: otherwise({ psk: "another_PSK_of_16+" }),
+    text: /different pre-shared keys/,
+  },
+  {
+    what: "another identity wanted",
+    harm: otherwise({ peerId: "@edge.example" }),
+    text: /does not know the other/,
+  },
+  {
+    what: "other IKE algorithms",
+    harm: otherwise({ ike: "aes256-sha2_256;dh14" }),
+    text: /no algorithms for IKE/,
+  },
+  {
+    what: "other ESP algorithms",
+    harm: otherwise({ esp: "aes128-sha2_256;dh20" }),
+    text: /no algorithms for ESP/,
+  },
+  {
+    what: "narrower selectors",
+    harm: otherwise({ ownPrefix: "10.100.0.0/16" }),
+    text: /traffic selectors/,
+  },
+  {
+    what: "a dead gateway",
+    harm: async () => {
       await site.far.stop("SIGKILL");
       ip("-n", site.gateway, "xfrm", "state", "flush");
     },
-    /the gateway does not answer/,
-    () => site.far.start(),
-  ],
-  [
-    "a cut path",
-    () => ip("-n", site.middle, "link", "set", "gateway", "down"),
-    /the gateway does not answer/,
-    () => {
+    text: /the gateway does not answer/,
+    mend: () => site.far.start(),
+  },
+  {
+    what: "a cut path",
+    harm: () => ip("-n", site.middle, "link", "set", "gateway", "down"),
+    text: /the gateway does not answer/,
+    mend: () => {
       ip("-n", site.middle, "link", "set", "gateway", "up");
       // The link lost its routes as it went down.
       ip("-n", site.middle, "route", "replace", "10.100.0.0/16", "via", outer.gateway);
     },
-  ],
+  },
 ];
 
 /** Codes that tell of no fault here: what carries nothing is no SA. */
 const falseCodes = new Set(["transform-mismatch", "sa-ending", "tunnel-one-way"]);
 
 describe("an agent whose gateway is libreswan", { timeout: 400_000 }, () => {
-  it.each(harms)("the cause of a tunnel with %s is in the status", async (...row) => {
-    const [what, harm, text, mend = heal] = row;
+  it.each(harms)("the cause of a tunnel with $what is in the status", async (row) => {
+    const { what, harm, text, mend = heal } = row;
     const observed: string[] = [];
     const look = async (): Promise<Status["tunnels"][number] | undefined> => {
       await pings(site.edge, 1);

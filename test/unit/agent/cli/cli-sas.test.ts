@@ -19,6 +19,12 @@ describe("the lines about the SAs of a tunnel", () => {
       ],
     ],
   ] as const)("%s pairs and a NAT at %s", (pairs, nat, lines) => {
-    expect(saLines({ sas: { pairs, nat } })).toEqual(lines);
+    expect(saLines({ sas: { pairs, nat }, ppk: null })).toEqual(lines);
+  });
+
+  it("the lines say whether IKE uses the PPK", () => {
+    const sas = { pairs: 1, nat: "none" } as const;
+    expect(saLines({ sas, ppk: "used" })).toEqual(["IKE uses the PPK"]);
+    expect(saLines({ sas, ppk: "unused" })).toEqual(["IKE does not use the PPK"]);
   });
 });

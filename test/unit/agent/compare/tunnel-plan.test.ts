@@ -103,7 +103,7 @@ describe("the plan of a tunnel that exists", () => {
     const wanted = desiredOf();
     const ppk = { secret: "hub-1-ppk", id: "hub", use: "required" } as const;
     const tunnels = wanted.tunnels.map((one) => ({
-      ...{ ...one, ikeVersion: "v1", localId: "edge.example", remoteId: "gw.example" } as const,
+      ...({ ...one, ikeVersion: "v1", localId: "edge.example", remoteId: "gw.example" } as const),
       ...{ dpdSeconds: 60, auth: { ...one.auth, ppk } },
     }));
     const [[step], notes] = tunnelSteps({ ...wanted, tunnels });

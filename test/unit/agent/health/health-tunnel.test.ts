@@ -111,7 +111,10 @@ const rows: readonly Row[] = [
   },
   {
     name: "IKE down, SAs carry",
-    observations: [old, tunnelObservation(95_000, 900, { ike: known("down", at(95_000)) })],
+    observations: [
+      old,
+      tunnelObservation(95_000, 900, { ike: known("down" as const, at(95_000)) }),
+    ],
     change: {},
     verdict: "degraded",
     codes: "ike-down",
@@ -120,7 +123,7 @@ const rows: readonly Row[] = [
     name: "IKE unloaded, SAs idle",
     observations: [
       tunnelObservation(0, 900),
-      tunnelObservation(95_000, 900, { ike: known("unloaded", at(95_000)) }),
+      tunnelObservation(95_000, 900, { ike: known("unloaded" as const, at(95_000)) }),
     ],
     change: {},
     verdict: "degraded",
@@ -423,7 +426,7 @@ describe("health of a tunnel", () => {
     expect(textsOf({ ...now, sas: sas(), trouble })).toEqual([
       `no SA carries traffic of edge-a from 203.0.113.1: ${trouble}`,
     ]);
-    const down = { ...now, ike: known("down", at(95_000)), sas: sas(), trouble } as const;
+    const down = { ...now, ike: known("down" as const, at(95_000)), sas: sas(), trouble } as const;
     expect(textsOf(down)).toEqual([
       `IKE from edge-a (198.51.100.1) to 203.0.113.1 is down: ${trouble}`,
       "no SA carries traffic of edge-a from 203.0.113.1",
@@ -447,7 +450,7 @@ describe("health of a tunnel", () => {
   });
 
   it("a tunnel whose connection is unloaded names what ends with its SAs", () => {
-    const unloaded = { ...now, ike: known("unloaded", at(95_000)) } as const;
+    const unloaded = { ...now, ike: known("unloaded" as const, at(95_000)) } as const;
     expect(textsOf(unloaded)).toEqual([
       "the IKE daemon of edge-a has no connection hub-1 any more: the tunnel ends with the SAs " +
         "that it has",

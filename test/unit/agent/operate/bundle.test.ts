@@ -59,6 +59,7 @@ function partsWith(change: Partial<BundleParts> = {}): BundleParts {
       ],
       ...{ groups: { "dublin-edge": [] }, folders: [], hasAddon: true, missingModules: [] },
       ...{ clock: "synchronised", freeMegabytes: 900, hasSwap: false },
+      charon: undefined,
     },
     findings: [{ code: "sci-mismatch", severity: "error", about: "erd-dublin-edge/primary" }],
     agent: {

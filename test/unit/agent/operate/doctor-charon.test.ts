@@ -47,7 +47,7 @@ describe("a strongswan.conf", () => {
 
   it("text that is not a strongswan.conf is skipped, never an error (seed conf)", () => {
     const prng = new Prng("conf");
-    const characters = "{}=#\"\\:. \ninclude charon";
+    const characters = '{}=#"\\:. \ninclude charon';
     let keys = 0;
     for (let turn = 0; turn < 500; turn += 1) {
       const length = prng.between(0, 80);
@@ -92,7 +92,10 @@ describe("the settings of charon", () => {
     expect(rulesOf(`${good}charon { retransmit_tries = 9 }`)).toHaveLength(1);
     expect(rulesOf(`${good}charon { retransmit_tries = 9\nretransmit_limit = 3 }`)).toEqual([]);
     expect(rulesOf(`${good}charon-systemd { install_routes = yes }`)).toHaveLength(1);
-    expect(retransmitSeconds(settingsOf("charon { retransmit_tries = -1 }"))).toBeCloseTo(165.06, 2);
+    expect(retransmitSeconds(settingsOf("charon { retransmit_tries = -1 }"))).toBeCloseTo(
+      165.06,
+      2,
+    );
   });
 
   it("a value of a foreign file is shown cut and printable", () => {

@@ -274,7 +274,9 @@ describe("the log of one tunnel", () => {
   it("a refusal is found however many lines came before it", () => {
     const probes = Array.from({ length: 500 }, (_, id) => `generating INFORMATIONAL request ${id}`);
     const refusal = "received NO_PROPOSAL_CHOSEN notify, no CHILD_SA built";
-    expect(monitorOf(carries, ...probes, refusal).trouble("hub-1")?.text).toMatch(/different groups/);
+    expect(monitorOf(carries, ...probes, refusal).trouble("hub-1")?.text).toMatch(
+      /different groups/,
+    );
   });
 
   it("a notification follows each new trouble, and none follows one that is known", () => {

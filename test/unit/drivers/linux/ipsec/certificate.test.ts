@@ -76,9 +76,7 @@ describe("a certificate with its key", () => {
     };
     expect(whyNot("edge.example")).toBeUndefined();
     for (const identity of ["edge-3", "other.example", "a.wild.example", "198.51.100.1"]) {
-      expect(whyNot(identity)).toBe(
-        `its certificate is not for ${identity}, which local.id names`,
-      );
+      expect(whyNot(identity)).toBe(`its certificate is not for ${identity}, which local.id names`);
     }
   });
 

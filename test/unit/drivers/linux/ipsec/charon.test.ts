@@ -11,7 +11,6 @@ import {
   stands,
   withCharon,
 } from "#drivers/linux/ipsec/charon.ts";
-import { CharonMonitor } from "#drivers/linux/ipsec/charon-monitor.ts";
 import { childName, loadConnection, loadPpk, loadPsk } from "#drivers/linux/ipsec/messages.ts";
 import { readConnections, readIkeSas, refusalOf } from "#drivers/linux/ipsec/parsers.ts";
 import { espProposal, ikeProposal, reportedTransforms } from "#drivers/linux/ipsec/words.ts";
@@ -339,18 +338,12 @@ const causes: readonly (readonly [string, "initiate" | "rekey", readonly string[
   [
     "psk",
     "initiate",
-    [
-      "sending retransmit 1 of request message ID 0, seq 3",
-      "giving up after 3 retransmits",
-    ],
+    ["sending retransmit 1 of request message ID 0, seq 3", "giving up after 3 retransmits"],
   ],
   [
     "peerSilent",
     "initiate",
-    [
-      "sending retransmit 1 of request message ID 0, seq 1",
-      "giving up after 3 retransmits",
-    ],
+    ["sending retransmit 1 of request message ID 0, seq 1", "giving up after 3 retransmits"],
   ],
   ["gatewayBusy", "initiate", ["received TEMPORARY_FAILURE notify, will retry later"]],
   ["noMoreChildren", "rekey", ["received NO_ADDITIONAL_SAS notify, no CHILD_SA built"]],
@@ -372,7 +365,9 @@ describe("the reason why a tunnel is down", () => {
       expect(causeText("identity", reported)).toBe(expected);
     }
     const cut = [{ name: "hub-1", text: "constraint check failed: identity 'x' required" }];
-    expect(causeText("identity", cut)).toBe("the gateway shows another identity than remote.id names");
+    expect(causeText("identity", cut)).toBe(
+      "the gateway shows another identity than remote.id names",
+    );
     expect(causeText("peerSilent", cut)).toBe("the gateway does not answer");
   });
 
