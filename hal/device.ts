@@ -9,12 +9,11 @@ import type {
   KeyRef,
   MacsecSettings,
   PortName,
-  TunnelAuth,
-  TunnelSpec,
   WantedSettings,
 } from "./model.ts";
 import type { Secret } from "./secret.ts";
 import type { DeviceId, Target } from "./target.ts";
+import type { TunnelAuth, TunnelSpec } from "./tunnel-spec.ts";
 import type { WallTime, World } from "./world.ts";
 
 /** A driver of one platform: it opens devices of that platform. */

@@ -1,7 +1,7 @@
 // Which secrets a tunnel's authentication needs.
 
 import type { SecretRef } from "./device.ts";
-import type { TunnelAuth } from "./model.ts";
+import type { TunnelAuth } from "./tunnel-spec.ts";
 
 /** Returns the secrets of this authentication, in the order in which they are fetched. */
 export function authSecrets(auth: TunnelAuth): readonly SecretRef[] {

@@ -12,10 +12,10 @@ import {
   parseCkn,
   type Reading,
   strongValue,
-  type TunnelSpec,
 } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Target } from "#hal/target.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
 
 export interface LabOptions {

@@ -1,7 +1,8 @@
 // How a tunnel of the intent differs from what was last applied, setting by setting. Pure.
 
 import type { Capabilities, PrefixBlock } from "#hal/device.ts";
-import type { IkeTransforms, PortName, Transforms } from "#hal/model.ts";
+import type { PortName, Transforms } from "#hal/model.ts";
+import type { IkeTransforms } from "#hal/tunnel-spec.ts";
 import type { Complaint } from "../config/index.ts";
 import type { Desired, DesiredTunnel } from "../model/desired.ts";
 import { type Memory, named } from "../store/journal/memory.ts";
@@ -190,7 +191,8 @@ export function ikeNotes({ name: about, ikeVersion }: DesiredTunnel): readonly {
 /** Why the existing tunnel cannot become the wanted one in place; undefined = it can. */
 export function unmakeable(made: DesiredTunnel, wanted: DesiredTunnel): string | undefined {
   const { name } = wanted;
-  const first = `apply a config without ${name}; if it then goes on, linkseal retire tunnel ${name}`;
+  const retire = `linkseal retire tunnel ${name}`;
+  const first = `apply a config without ${name}; if it then goes on, ${retire}`;
   if (made.device !== wanted.device) {
     return `${name} is on ${made.device}, and a tunnel does not move to another device: ${first}`;
   }

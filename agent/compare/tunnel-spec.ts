@@ -1,6 +1,6 @@
 // A configured tunnel as a driver takes it. Pure.
 
-import type { TunnelAuth, TunnelSpec } from "#hal/model.ts";
+import type { TunnelAuth, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 
 /** Converts a configured tunnel into the form that a driver takes. */

@@ -1,4 +1,5 @@
-// Rules for the version of IKE of a tunnel, the identities in it, and its postquantum preshared key.
+// Rules for the version of IKE of a tunnel, the identities in it, and its postquantum preshared
+// key.
 
 import { policyFaults, policyOf } from "./ipsec-policy.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
@@ -10,8 +11,8 @@ type Tunnel = Config["tunnels"][number];
 export const ikeRules: readonly Rule[] = [
   {
     says:
-      "`local.id`, `remote.id`, `ike: v1`, `auth.ppk` and `dpd` are for the driver `linux` alone: " +
-      "routers of the other drivers show their address, and speak IKEv2.",
+      "`local.id`, `remote.id`, `ike: v1`, `auth.ppk` and `dpd` are for the driver `linux` " +
+      "alone: routers of the other drivers show their address, and speak IKEv2.",
     find: linuxAlone,
   },
   {
@@ -23,8 +24,7 @@ export const ikeRules: readonly Rule[] = [
   {
     says:
       "`ike: v1` is for one prefix in `protects.local` and one in `protects.remote`, with " +
-      "`auth.psk`, without `auth.ppk`, without `bgp`, and without GCM in `ikeEncryption`; no two " +
-      "such tunnels of a device join the same two addresses, by which main mode finds its key.",
+      "`auth.psk`, without `auth.ppk`, without `bgp`, and without GCM in `ikeEncryption`.",
     find: mainMode,
   },
   {
@@ -69,18 +69,7 @@ function* identities({ tunnels }: Config): Generator<Finding> {
 }
 
 function* mainMode({ tunnels }: Config): Generator<Finding> {
-  const taken = new Map<string, string>();
-  for (const [i, tunnel] of tunnels.entries()) {
-    if (tunnel.ike !== "v1") continue;
-    yield* limits(tunnel, i);
-    const { name, device, local, remote } = tunnel;
-    const ends = `${device} ${local.address} ${remote.address}`;
-    const other = taken.get(ends);
-    taken.set(ends, name);
-    if (other === undefined) continue;
-    const why = `${other} joins the same two addresses`;
-    yield finding(["tunnels", i, "ike"], "is v1", why, "ike: v2, or another address");
-  }
+  for (const [i, tunnel] of tunnels.entries()) if (tunnel.ike === "v1") yield* limits(tunnel, i);
 }
 
 function* limits({ protects, auth, bgp, policy }: Tunnel, i: number): Generator<Finding> {

@@ -1,7 +1,8 @@
 // IPsec policies: Azure's names in a custom policy, the named profiles, and the requirements of
 // RFC 8221 and RFC 8247 for each algorithm.
 
-import type { IkeTransforms, SaLife, Transforms } from "#hal/model.ts";
+import type { Transforms } from "#hal/model.ts";
+import type { IkeTransforms, SaLife } from "#hal/tunnel-spec.ts";
 
 /** The eight properties of `ipsecPolicies` in ARM, spelled as in ARM's documents. */
 export interface AzurePolicy {

@@ -70,9 +70,10 @@ export const ipAddress = (example: string) =>
 
 /** A distinguished name in text (RFC 4514); `*` would match any value. */
 export const distinguishedName = /^[A-Za-z]+=[\x20-\x29\x2b-\x7e]{1,250}$/;
+const label = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?";
 // The last label begins with a letter, so that no address is taken for a name.
-const domainName =
-  /^(?=.{1,253}$)(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
+const lastLabel = "[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+const domainName = new RegExp(`^(?=.{1,253}$)(?:${label}\\.)*${lastLabel}$`);
 /** Addresses that charon takes for "any identity". */
 const isAny = (text: string): boolean => /^[0.:]+$/.test(text);
 

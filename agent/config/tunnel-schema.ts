@@ -43,8 +43,8 @@ export const tunnel = z.strictObject({
       id: identity("192.0.2.9")
         .optional()
         .describe(
-          "Our identity in IKE; absent: our address, or the subject of our certificate. Behind NAT " +
-            "the gateway expects the public address; `linux` alone.",
+          "Our identity in IKE; absent: our address, or the subject of our certificate. Behind " +
+            "NAT the gateway expects the public address; `linux` alone.",
         ),
     })
     .meta({ description: "Our end.", examples: ["{ address: 198.51.100.1 }"] }),
@@ -54,8 +54,8 @@ export const tunnel = z.strictObject({
       id: identity("gw.partner.example")
         .optional()
         .describe(
-          "The gateway's identity in IKE; absent: its address, or `auth.peer`. With a certificate " +
-            "it is a name in that; `linux` alone.",
+          "The gateway's identity in IKE; absent: its address, or `auth.peer`. With a " +
+            "certificate it is a name in that; `linux` alone.",
         ),
       azureConnection: word(
         "the resource id of a VPN connection",

@@ -97,7 +97,8 @@ function ikeFindings(
       return say(moving ? "degraded" : "down", `${lost}, and no IKE SA`);
     case "connecting":
     case "down": {
-      const text = `IKE from ${device} (${localAddress}) to ${remoteAddress} is ${newest.ike.value}`;
+      const ends = `from ${device} (${localAddress}) to ${remoteAddress}`;
+      const text = `IKE ${ends} is ${newest.ike.value}`;
       return say(moving ? "degraded" : "down", `${text}${because(newest)}`);
     }
   }

@@ -1,17 +1,9 @@
 // What the accepted intent wants: the config after parsing, with every default filled in.
 
 import type { RealCloud } from "#drivers/azure/azure-url.ts";
-import type {
-  DrainMeans,
-  IkeTransforms,
-  PortName,
-  PpkUse,
-  SaLife,
-  Transforms,
-  TunnelBgp,
-  WantedSettings,
-} from "#hal/model.ts";
+import type { DrainMeans, PortName, Transforms, WantedSettings } from "#hal/model.ts";
 import type { SnmpLogin, SshLogin } from "#hal/target.ts";
+import type { IkeTransforms, PpkUse, SaLife, TunnelBgp } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 
 /** A parsed config: every default is filled in, and durations are in milliseconds. */

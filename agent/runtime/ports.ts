@@ -1,5 +1,5 @@
-// The ports of one device beside campaigns: probes of idle links, and repairs that cannot interrupt a
-// port.
+// The ports of one device beside campaigns: probes of idle links, and repairs that cannot interrupt
+// a port.
 
 import type { DeviceChange } from "#hal/device.ts";
 import { strongValue, type WantedSettings } from "#hal/model.ts";

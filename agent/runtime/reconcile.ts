@@ -3,7 +3,8 @@
 
 import type { DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
 import { changeWay, type MadeTunnel } from "../compare/tunnel-change.ts";
@@ -19,9 +20,10 @@ import {
   type PendingChange,
   pendingOn,
 } from "../store/journal/memory.ts";
-import { bounded, commitChange } from "./commit-change.ts";
+import { bounded, commitChange } from "./campaigns/commit-change.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
-import { Slots, Tasks } from "./polling/tasks.ts";
+import { Slots } from "./polling/slots.ts";
+import { Tasks } from "./polling/tasks.ts";
 import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
 import { sameAuth } from "./tunnels/tunnel-auth.ts";

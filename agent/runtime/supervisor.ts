@@ -493,8 +493,7 @@ export class Supervisor {
 
   /** The link with this id; undefined = not in the accepted intent. */
   link(id: string): DesiredLink | undefined {
-    return this.intent.desired.groups
-      .flatMap((group) => group.links)
-      .find((link) => linkId(link) === id);
+    const links = this.intent.desired.groups.flatMap((group) => group.links);
+    return links.find((link) => linkId(link) === id);
   }
 }

@@ -2,8 +2,9 @@
 
 import { isIPv4 } from "node:net";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
-import type { IkeTransforms, SaLife, Transforms, TunnelSpec } from "#hal/model.ts";
+import type { Transforms } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import type { IkeTransforms, SaLife, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Work } from "./define-dialect.ts";
 import { type OnPort, refused, rejected } from "./port-change.ts";
 

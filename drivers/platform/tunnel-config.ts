@@ -2,7 +2,7 @@
 // if all that it consists of has its name.
 
 import { isIPv4 } from "node:net";
-import type { SaLife } from "#hal/model.ts";
+import type { SaLife } from "#hal/tunnel-spec.ts";
 import {
   isPrefix,
   pskOfRemark,

@@ -10,8 +10,8 @@ import type {
   KeySlot,
   MacsecSettings,
   PortName,
-  TunnelSpec,
 } from "../model.ts";
+import type { TunnelSpec } from "../tunnel-spec.ts";
 import type { KeyVault } from "../vault.ts";
 import type { Instant } from "../world.ts";
 

@@ -1,7 +1,8 @@
 // Translates between the tunnels of a configuration in EOS' own lines and those of the simulated
 // router, and prints them as EOS does; written from Arista's manual and output that was published.
 
-import type { IpsecSa, TunnelSpec } from "#hal/model.ts";
+import type { IpsecSa } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
 import type { SimTunnel } from "../router/tunnel.ts";

@@ -1,7 +1,7 @@
 // Translates between the tunnels of a configuration in IOS XE's own words and those of the
 // simulated router; a tunnel exists once every part of it has been entered.
 
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
 import { type Block, block, childOf, keepOnly, linesIn, putBlock, restOf } from "./line-tree.ts";

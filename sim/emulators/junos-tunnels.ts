@@ -2,7 +2,7 @@
 // simulated router; written from Juniper's reference of [edit security ike] and [edit security
 // ipsec].
 
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Router } from "../router/router.ts";
 import type { TunnelConfig } from "../router/router-config.ts";
 import {

@@ -1,7 +1,8 @@
 // The configuration of a router, the differences between two of them, and their preview for
 // operators.
 
-import type { Ckn, DrainMeans, MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
+import type { Ckn, DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { EffectEvent } from "../base/truth.ts";
 import type { EndpointKey } from "../mka/port-endpoint.ts";
 

@@ -1,7 +1,8 @@
 // One IKE SA with its pair of IPsec SAs, between a router and an Azure-like gateway.
 
 import type { RekeyWhat } from "#hal/device.ts";
-import { type IpsecSa, type IpsecTunnel, known, type TunnelSpec } from "#hal/model.ts";
+import { type IpsecSa, type IpsecTunnel, known } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";

@@ -15,10 +15,9 @@ import {
   type KeyRef,
   parseCkn,
   type Transforms,
-  type TunnelAuth,
-  type TunnelSpec,
   type WantedSettings,
 } from "#hal/model.ts";
+import type { TunnelAuth, TunnelSpec } from "#hal/tunnel-spec.ts";
 
 /** A malformed request; the message names the field that is wrong. */
 export class BadRequest extends Error {}

@@ -1,7 +1,8 @@
 // The names and figures of a simulated site, and the config that an operator would push for it.
 
 import { type Capabilities, type MacsecCapabilities, rekeyWhats } from "#hal/device.ts";
-import type { MacsecSettings, PortName, TunnelSpec } from "#hal/model.ts";
+import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { AzureLink } from "./msee.ts";
 
 export interface PlannedLink {

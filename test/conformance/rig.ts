@@ -2,9 +2,10 @@
 
 import type { DeviceBench, DeviceTruth, PortTruth, Trouble } from "#hal/conformance/bench.ts";
 import type { Capabilities, Device, KeyResolver } from "#hal/device.ts";
-import type { CipherSuite, KeyRef, PortName, TunnelSpec } from "#hal/model.ts";
+import type { CipherSuite, KeyRef, PortName } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { Fibre } from "#sim/mka/fibre.ts";

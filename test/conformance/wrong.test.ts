@@ -16,17 +16,12 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { profile } from "./profiles.ts";
 import { benchOf, buildRig, drive } from "./rig.ts";
 import { buildFarSide, peerBench, vaultBench } from "./site.ts";
-import {
-  wrongKeys,
-  wrongPorts,
-  wrongTraffic,
-  wrongTroubles,
-  wrongTunnels,
-} from "./wrong-change.ts";
+import { wrongKeys, wrongPorts, wrongTraffic, wrongTroubles } from "./wrong-change.ts";
 import { type SpoilPeer, type SpoilVault, wrongPeers, wrongVaults } from "./wrong-far.ts";
 import type { Wrong } from "./wrong-kit.ts";
 import { wrongCommits, wrongObservations } from "./wrong-observation.ts";
 import { wrongRefusals } from "./wrong-refusal.ts";
+import { wrongTunnels } from "./wrong-tunnel.ts";
 
 const wrongDevices = {
   ...wrongObservations,

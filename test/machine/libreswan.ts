@@ -1,6 +1,6 @@
-// Fetches libreswan, a gateway that shares no code with charon. Its package conflicts with charon's,
-// so it is never installed: it is unpacked into a folder, with the libraries that this computer
-// lacks.
+// Fetches libreswan, a gateway that shares no code with charon. Its package conflicts with
+// charon's, so it is never installed: it is unpacked into a folder, with the libraries that this
+// computer lacks.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import {
@@ -28,7 +28,9 @@ function lacking(): readonly string[] {
   return [...simulated.matchAll(/^Inst (\S+) \(/gm)].map(([, added = ""]) => added);
 }
 
-/** Unpacks libreswan at its place in `folder` unless the current one exists; returns its version. */
+/**
+ * Unpacks libreswan at its place in `folder` unless the current one exists; returns its version.
+ */
 export function prepareLibreswan(folder: string): string {
   const { libreswan, libreswanLabel } = filesIn(folder);
   const version = /^\s*Candidate: (\d\S*)$/m.exec(output("apt-cache", "policy", name))?.[1];

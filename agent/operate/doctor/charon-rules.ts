@@ -76,7 +76,7 @@ function readInto(
 }
 
 /** A setting of Debian's daemon falls back to that of every charon (strongswan.conf(5)). */
-function valueOf(settings: CharonSettings, key: string): string | undefined {
+function settingOf(settings: CharonSettings, key: string): string | undefined {
   return settings.get(`charon-systemd.${key}`) ?? settings.get(`charon.${key}`);
 }
 
@@ -120,7 +120,7 @@ const dpdSeconds = 15;
 /** Returns the seconds for which charon repeats a message without an answer. */
 export function retransmitSeconds(settings: CharonSettings): number {
   const numberOf = (key: string, otherwise: number): number => {
-    const value = Number(valueOf(settings, key) ?? otherwise);
+    const value = Number(settingOf(settings, key) ?? otherwise);
     return Number.isFinite(value) && value >= 0 ? value : otherwise;
   };
   const tries = Math.min(numberOf("retransmit_tries", 5), 100);
@@ -136,7 +136,7 @@ const file = "/etc/strongswan.d/linkseal.conf";
 /** Returns a finding for each setting of charon that the driver does not work well with. */
 export function charonFindings(settings: CharonSettings): readonly Finding[] {
   const findings = switches.flatMap(({ key, wanted, otherwise, severity, rule }): Finding[] => {
-    const value = valueOf(settings, key) ?? otherwise;
+    const value = settingOf(settings, key) ?? otherwise;
     if (isOn(value) === (wanted === "yes")) return [];
     return [found(severity, `charon.${key} is ${printable(value)}`, rule, `${key} = ${wanted}`)];
   });

@@ -44,7 +44,7 @@ import type { Alarm } from "../../rotation/sibling.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
-import { BackupWatch, backupEvidence } from "./backup-report.ts";
+import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { causeOf, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
@@ -59,6 +59,7 @@ import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.t
 import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
+import { tunnelEvidence } from "./tunnel-evidence.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 
@@ -373,37 +374,13 @@ export class HealthEvaluator {
     return { health, ...(backup === undefined ? {} : { backup }) };
   }
 
-  #evidence(
-    supervisor: SiteView,
-    tunnel: DesiredTunnel,
-    links: LinkHealths,
-    now: Instant,
-  ): TunnelEvidence {
-    const carrier = supervisor.intent.desired.groups.find(
-      (group) => group.name === tunnel.insideMacsec,
-    );
-    const verdict =
-      carrier === undefined
-        ? undefined
-        : worstOf(carrier.links.map((link) => healthOf(links, link).verdict));
-    const trouble = supervisor.trouble(tunnel.device);
-    const about = tunnel.insideMacsec ?? tunnel.name;
-    const refusal = supervisor.trouble(tunnel.device, tunnel.name)?.message;
-    return {
-      tunnel,
-      ...(refusal === undefined ? {} : { refusal }),
-      causes: trouble === undefined ? [] : causeOf(trouble.code, trouble.message, about),
-      settings: supervisor.intent.desired.health,
+  #evidence(supervisor: SiteView, tunnel: DesiredTunnel, links: LinkHealths, now: Instant) {
+    return tunnelEvidence(supervisor, tunnel, {
       now,
-      observations: supervisor.deviceCache.tunnelHistory(tunnel.name),
-      routing: supervisor.deviceCache.state(tunnel.device)?.routing,
-      ways: supervisor.deviceCache.state(tunnel.device)?.ways,
-      blocked: supervisor.deviceCache.state(tunnel.device)?.blocked,
-      device: this.#contact(supervisor, tunnel.device),
-      carrier: verdict,
-      backup: backupEvidence(supervisor, tunnel, (link) => healthOf(links, link)),
-      ...(tunnel.weaknesses.length === 0 ? {} : { waiver: this.#waiver(supervisor) }),
-    };
+      health: (link) => healthOf(links, link),
+      contact: this.#contact(supervisor, tunnel.device),
+      waiver: this.#waiver(supervisor),
+    });
   }
 
   #waiver({ intent }: SiteView): "stands" | "over" {

@@ -45,7 +45,9 @@ export class Retries {
     this.#failures.delete(name);
   }
 
-  /** Forgets the failures of operations that are not wanted any more: all but those of these names. */
+  /**
+   * Forgets the failures of operations that are not wanted any more: all but those of these names.
+   */
   keepOnly(names: ReadonlySet<string>): void {
     for (const name of this.#failures.keys()) {
       if (!names.has(name)) this.#failures.delete(name);

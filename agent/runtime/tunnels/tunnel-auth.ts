@@ -5,8 +5,9 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import { type DeviceState, strongValue, type TunnelAuth } from "#hal/model.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";

@@ -3,7 +3,8 @@
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver, RekeyWhat } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { strongValue, type TunnelAuth } from "#hal/model.ts";
+import { strongValue } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
 import { tunnelSpec } from "../../compare/tunnel-spec.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";

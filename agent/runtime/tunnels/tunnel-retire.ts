@@ -9,7 +9,7 @@ import type { World } from "#hal/world.ts";
 import { leftBlocked, type MadeTunnel } from "../../compare/tunnel-change.ts";
 import type { Desired, RiskName } from "../../model/desired.ts";
 import { isPending, type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
-import { bounded, commitChange } from "../commit-change.ts";
+import { bounded, commitChange } from "../campaigns/commit-change.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
 /** The parts that the removal of a tunnel needs. */

@@ -1,7 +1,7 @@
 // Derives from a record of the journal what an auditor needs: what was changed where, and who asked
 // for it. Pure.
 
-import type { TunnelAuth } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { reasonText } from "../../model/reason-text.ts";

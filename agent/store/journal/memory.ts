@@ -1,6 +1,7 @@
 // The agent's memory of the journal: a pure fold over its records.
 
-import type { Ckn, KeyRef, TunnelAuth, WantedSettings } from "#hal/model.ts";
+import type { Ckn, KeyRef, WantedSettings } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState } from "../../model/campaign.ts";
 import type { Reason } from "../../model/reason.ts";
@@ -303,6 +304,7 @@ export function pendingPlace(device: string, tunnel: string): string {
 export interface PendingChange {
   /** Its key in `Memory.pending`. */
   readonly place: string;
+  /** The token by which the device recalls it. */
   readonly token: string;
   /** The tunnel that it sets up; undefined = it may change anything on the device. */
   readonly tunnel: string | undefined;

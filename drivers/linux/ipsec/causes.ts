@@ -77,7 +77,9 @@ const noChild = /no CHILD_SA built|failed to establish CHILD_SA|CREATE_CHILD_SA/
 const invalidId = /INVALID_ID_INFORMATION/i;
 const isBusy = /received TEMPORARY_FAILURE/i;
 const established = /IKE_SA \S+ established between/i;
-/** A main-mode gateway that answered the first two messages and ignores the third (RFC 2409, 5.4). */
+/**
+ * A main-mode gateway that answered the first two messages and ignores the third (RFC 2409, 5.4).
+ */
 const ignored = /sending retransmit \d+ of request message ID 0, seq 3/i;
 const silent = /giving up after \d+ retransmits/i;
 
@@ -108,7 +110,9 @@ const isAnswered = /parsed \S+ response/i;
 const hasAlgorithms = /generating IKE_AUTH request/i;
 const hasIkeSa = /IKE_SA \S+ (?:established|rekeyed) between/i;
 
-/** Returns true if a line of a later try shows that this cause of an earlier one is no longer so. */
+/**
+ * Returns true if a line of a later try shows that this cause of an earlier one is no longer so.
+ */
 export function disproves(text: string, cause: FailureCause): boolean {
   switch (cause) {
     case "peerSilent":

@@ -3,7 +3,8 @@
 
 import type { RekeyWhat } from "#hal/device.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
-import type { IkeTransforms, Transforms, TunnelSpec } from "#hal/model.ts";
+import type { Transforms } from "#hal/model.ts";
+import type { IkeTransforms, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";

@@ -3,8 +3,8 @@
 
 import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { TunnelSpec } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
 import { readAuthorities, readCertifiedKey } from "./certificate.ts";

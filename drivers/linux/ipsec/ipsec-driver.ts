@@ -16,9 +16,9 @@ import {
   type IpsecSa,
   type IpsecTunnel,
   known,
-  type TunnelSpec,
   unknown,
 } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
 import type { TunnelOperation } from "../net/tunnel-operation.ts";
@@ -264,11 +264,12 @@ function previewOf(operation: TunnelChange): readonly string[] {
     case "ipsec.putTunnel": {
       const { name, localAddress, remoteAddress, ike, transforms, life, auth } = operation.tunnel;
       const { ikeVersion = "v2" } = operation.tunnel;
+      const ends = `${localAddress} to ${remoteAddress}`;
       const words = [ike.encryption, ike.prf, ike.dhGroup].join("/");
       const esp = [transforms.encryption, transforms.integrity, transforms.dhGroup].join("/");
       const secrets = auth.ppk === undefined ? auth.kind : `${auth.kind}, ppk ${auth.ppk.id}`;
       return [
-        `+ IKE${ikeVersion} ${name} ${localAddress} to ${remoteAddress}, ${words} [secret ${secrets}]`,
+        `+ IKE${ikeVersion} ${name} ${ends}, ${words} [secret ${secrets}]`,
         ...identityLines(operation.tunnel),
         `+ ESP ${esp}, ${life.seconds} s or ${life.kilobytes} kB`,
       ];

@@ -5,8 +5,8 @@
 import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { TunnelPpk, TunnelSpec } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
+import type { TunnelPpk, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
 import { espProposal, ikeProposal } from "./words.ts";
 

@@ -3,7 +3,8 @@
 import type { PrefixBlock, Transaction, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
-import type { PortName, TunnelSpec } from "#hal/model.ts";
+import type { PortName } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Clock } from "#hal/world.ts";
 import { type LocalSession, readPrepared, transactionOf } from "../../local/device.ts";
 import type { NetOperation } from "../net/operation.ts";

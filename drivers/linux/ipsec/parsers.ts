@@ -2,7 +2,8 @@
 // model.
 
 import { LinksealError } from "#hal/error.ts";
-import type { IkeTransforms, IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
+import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
+import type { IkeTransforms } from "#hal/tunnel-spec.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
 import { reportedTransforms } from "./words.ts";
 

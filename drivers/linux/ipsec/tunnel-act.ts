@@ -3,7 +3,7 @@
 
 import type { PortChange, Transaction } from "#hal/device.ts";
 import { type Effect, LinksealError, withEffect } from "#hal/error.ts";
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { LocalSession } from "../../local/device.ts";
 import type { TunnelOperation } from "../net/tunnel-operation.ts";
 import {

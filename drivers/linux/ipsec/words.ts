@@ -1,6 +1,7 @@
 // The names of algorithms in the model, in charon's proposals, and in charon's reports of an SA.
 
-import type { IkeTransforms, Transforms } from "#hal/model.ts";
+import type { Transforms } from "#hal/model.ts";
+import type { IkeTransforms } from "#hal/tunnel-spec.ts";
 
 interface Words {
   /** The name in a proposal. */

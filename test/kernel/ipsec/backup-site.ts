@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import type { Status } from "#agent/runtime/health/status.ts";
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite as buildCloud } from "#sim/site/site.ts";

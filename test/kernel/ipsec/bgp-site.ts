@@ -1,7 +1,7 @@
 // Several tunnels between an edge and a stand-in for Azure's gateway, with FRR at both ends: BGP
 // inside each tunnel, and a session over the wire that stands for private peering.
 
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { type Router, startRouter, stopRouter } from "../host/router.ts";
 import { addNetwork, ip, ipBatch } from "../lab.ts";
 import { Daemon } from "./daemon.ts";

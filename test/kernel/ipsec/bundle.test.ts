@@ -5,7 +5,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceChange } from "#hal/device.ts";
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { effort } from "../../effort.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";

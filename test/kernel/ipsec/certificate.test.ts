@@ -3,8 +3,8 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
-import type { TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { Authority, type Certified } from "#sim/serve/certificates.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";

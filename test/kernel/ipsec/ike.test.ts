@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
 import type { ViciMessage } from "#drivers/transport/vici-wire.ts";
 import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
-import type { IpsecTunnel, TunnelSpec } from "#hal/model.ts";
+import type { IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { ip, leaveNetworks, soon, until } from "../lab.ts";
@@ -151,7 +152,7 @@ describe("a tunnel of IKEv1", { timeout: 180_000 }, () => {
     expect(leaks.observed).toEqual([]);
   });
 
-  it("a child and an IKE SA are rekeyed without loss; a bare authentication is refused", async () => {
+  it("a child and an IKE SA are rekeyed without loss, a new authentication is not", async () => {
     await gateway(outer, basic.more, basic.policy);
     await commit(put(mainMode));
     for (const what of ["child", "ike"] as const) {

@@ -1,12 +1,13 @@
-// A tunnel of this host by charon, against libreswan as the gateway: two implementations of IKE that
-// share no code. All packets that arrive in the clear are counted at the gateway.
+// A tunnel of this host by charon, against libreswan as the gateway: two implementations of IKE
+// that share no code. All packets that arrive in the clear are counted at the gateway.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
 import type { Device, DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type IpsecSa, type IpsecTunnel, strongValue, type TunnelSpec } from "#hal/model.ts";
+import { type IpsecSa, type IpsecTunnel, strongValue } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { PacedClock } from "../host/clock.ts";
 import { Host } from "../host/host.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";

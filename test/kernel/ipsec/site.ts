@@ -4,8 +4,8 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { ViciMessage } from "#drivers/transport/vici-wire.ts";
-import type { TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { addNetwork, enterNetwork, ip, native } from "../lab.ts";
 import { Daemon } from "./daemon.ts";
 

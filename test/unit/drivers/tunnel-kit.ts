@@ -1,8 +1,8 @@
 // A tunnel that a config may want of a router, and the secret that it brings.
 
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
-import type { TunnelSpec } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 
 const pskId = "https://kv.example.net/secrets/hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
 export const pskText = "Quiet?Gate&<7>Lamps";

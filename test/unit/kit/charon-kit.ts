@@ -3,7 +3,7 @@
 import type { Charon } from "#drivers/linux/ipsec/charon.ts";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
 import type { ViciMessage, ViciSection, ViciValue } from "#drivers/transport/vici-wire.ts";
-import type { TunnelSpec } from "#hal/model.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Clock } from "#hal/world.ts";
 import type { TunnelKernel } from "./tunnel-kernel.ts";
 import { type Asked, type CharonReply, TestCharon } from "./vici-peer.ts";

@@ -86,7 +86,10 @@ export class TunnelKernel {
     this.sas.push({ ...where, ...said, spi, usage } as unknown as Sa);
   }
 
-  /** Adds an entry for a packet that waits for an SA, or for an SPI that is reserved: it has no keys. */
+  /**
+   * Adds an entry for a packet that waits for an SA, or for an SPI that is reserved: it has no
+   * keys.
+   */
   addLarval(spi: number, direction: "in" | "out"): void {
     this.addSa(spi, direction);
     const last = this.sas.pop();

@@ -7,9 +7,10 @@ import {
   type KeyResolver,
   rekeyWhats,
 } from "#hal/device.ts";
-import type { KeyRef, TunnelSpec, WantedSettings } from "#hal/model.ts";
+import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import { parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { instantAfter } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";

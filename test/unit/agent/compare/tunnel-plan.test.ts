@@ -131,8 +131,8 @@ describe("the plan of a tunnel that exists", () => {
     expect(notes).toContainEqual({
       about: "hub-1",
       text:
-        "hub-1 is on edge-a, and a tunnel does not move to another device: apply a config without " +
-        "hub-1; if it then goes on, linkseal retire tunnel hub-1",
+        "hub-1 is on edge-a, and a tunnel does not move to another device: apply a config " +
+        "without hub-1; if it then goes on, linkseal retire tunnel hub-1",
       next: "linkseal tunnels hub-1",
       code: "config.conflict",
     });

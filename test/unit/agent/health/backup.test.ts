@@ -218,7 +218,7 @@ describe("a route over a port of a backed link", () => {
     },
     {
       verdict: "unprotected",
-      own: "degraded",
+      own: "down",
       code: "clear-path-beside-tunnel",
       text: "it is blocked there",
     },
@@ -246,7 +246,7 @@ describe("a route over a port of a backed link", () => {
 
   it("a route over a link whose block is shut loses its traffic", () => {
     const { verdict, reasons } = health(backed(), {}, shut);
-    expect([verdict, reasons[0]?.code]).toEqual(["degraded", "clear-path-beside-tunnel"]);
+    expect([verdict, reasons[0]?.code]).toEqual(["down", "clear-path-beside-tunnel"]);
     expect(reasons[0]?.text).toContain("it is blocked there, and what takes that way is lost");
   });
 
@@ -257,7 +257,7 @@ describe("a route over a port of a backed link", () => {
     expect(seen(undefined).reasons[0]?.text).toContain("it is blocked there");
     const other = { prefix: "10.9.0.0/16", ports: ["p1"], open: ["p1"] };
     expect(health(backed(), {}, [...open, { ...other, open: [] }]).verdict).toBe("protected");
-    expect(health(backed(), {}, [...shut, other]).verdict).toBe("degraded");
+    expect(health(backed(), {}, [...shut, other]).verdict).toBe("down");
   });
 
   it("a route over a link that is down loses its traffic, blocked or not", () => {

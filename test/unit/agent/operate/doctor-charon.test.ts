@@ -88,7 +88,7 @@ describe("the settings of charon", () => {
     expect(rulesOf(`${good}charon {\n${line}\n}\n`)).toEqual([finding]);
   });
 
-  it("a limit of the waits counts, and a setting of the daemon is before that of every charon", () => {
+  it("a limit of the waits counts, and a setting of the daemon precedes that of every ", () => {
     expect(rulesOf(`${good}charon { retransmit_tries = 9 }`)).toHaveLength(1);
     expect(rulesOf(`${good}charon { retransmit_tries = 9\nretransmit_limit = 3 }`)).toEqual([]);
     expect(rulesOf(`${good}charon-systemd { install_routes = yes }`)).toHaveLength(1);

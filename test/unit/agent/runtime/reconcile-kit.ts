@@ -19,8 +19,9 @@ import type {
   TransactionToken,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { DeviceState, IpsecTunnel, TunnelSpec } from "#hal/model.ts";
+import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { clockWorld } from "../../kit/clock-world.ts";

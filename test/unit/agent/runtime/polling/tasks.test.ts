@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { Loops } from "#agent/runtime/polling/loops.ts";
-import { Slots, Tasks } from "#agent/runtime/polling/tasks.ts";
+import { Slots } from "#agent/runtime/polling/slots.ts";
+import { Tasks } from "#agent/runtime/polling/tasks.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 
@@ -18,7 +19,7 @@ describe("tasks", () => {
     expect([tasks.has("a"), tasks.size, clock.now()]).toEqual([false, 0, 1_000]);
   });
 
-  it("the error of a task is thrown at the next check, and after the others have ended", async () => {
+  it("the error of a task is thrown at the next check, once the others have ended", async () => {
     const clock = new SimClock(wallStart);
     const tasks = new Tasks();
     tasks.begin(["a"], () => Promise.reject(new Error("broken")));

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { authWarnings } from "#agent/runtime/health/expiry-warnings.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { recollect } from "#agent/store/journal/stored.ts";
-import type { TunnelAuth } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { wallAfter } from "#hal/world.ts";
 import { refused } from "../../../kit/site-bench.ts";
 import { wall } from "../../../kit/snapshot-kit.ts";
@@ -73,7 +73,7 @@ describe("a newer pre-shared key of a tunnel", () => {
     expect(scene.auths.isBusy("edge-a")).toBe(false);
   });
 
-  it("a newer pre-shared key of IKEv1 is proven by main mode, and by another child SA", async () => {
+  it("a newer PSK of IKEv1 is proven by main mode, and by another child SA", async () => {
     const scene = new Scene();
     Object.assign(scene.tunnel, { ikeVersion: "v1" });
     await scene.proceed();

@@ -114,7 +114,7 @@ describe("a tunnel that a config without it removes", () => {
   const accepted = (text: string): string =>
     without(text).replace("acceptRisks:\n", `acceptRisks:\n${risk}`);
 
-  it("a tunnel is removed by apply where its risk is accepted, and set up again by one", async () => {
+  it("a tunnel whose risk is accepted is removed by apply, and set up again by one", async () => {
     const bench = new AgentBench("protected");
     await bench.live();
     await bench.apply();

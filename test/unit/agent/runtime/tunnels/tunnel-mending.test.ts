@@ -123,7 +123,7 @@ describe("what a predecessor left of a set-up", () => {
     pending: { [pendingPlace("edge-a", name)]: "t-9" },
   });
 
-  it("the remains of a tunnel that no config names are removed before it is forgotten", async () => {
+  it("what is left of a tunnel that no config names is removed before it is forgot", async () => {
     const scene = hostScene(many(1));
     scene.memory = left("hub-9");
     await scene.turn();

@@ -8,7 +8,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
 import { messagesIn, recordedOctets } from "../../../kit/recorded.ts";
-import { ckn, never, refused } from "../../../kit/site-bench.ts";
+import { ckn, never, refused, settled } from "../../../kit/site-bench.ts";
 import { reply } from "../frr-kit.ts";
 import { keys, LinuxBench } from "./linux-bench.ts";
 
@@ -219,7 +219,8 @@ describe("a drain", () => {
     const turn = await device.prepare([drainA0], keys, never);
     await shut.apply(60_000, never);
     const locked = { code: "device.locked", effect: "none" };
-    expect(await refused(turn.apply("final", never))).toMatchObject(locked);
+    const early = settled(bench.clock, turn.apply("final", never));
+    expect(await refused(early)).toMatchObject(locked);
     expect(bench.frr.sent).toEqual([]);
     await shut.confirm(never);
     await turn.apply("final", never);

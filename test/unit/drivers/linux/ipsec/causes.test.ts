@@ -177,7 +177,7 @@ describe("why a tunnel is down", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
-  it("a change that is rolled back keeps the SAs of a connection that others unloaded", async () => {
+  it("a change that is rolled back keeps the SAs of an unloaded connection", async () => {
     const bench = await TunnelBench.open();
     await bench.put();
     bench.charon.loaded.clear();

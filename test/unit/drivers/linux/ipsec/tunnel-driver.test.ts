@@ -346,7 +346,7 @@ describe("a tunnel of a Linux host", () => {
     expect((await bench.prepare([{ kind: "ipsec.block", blocks }])).preview).toBe("");
   });
 
-  it("a tunnel is negotiated beside a pending change, and made once that is confirmed", async () => {
+  it("a tunnel is negotiated beside a pending change, and made once it is confirmed", async () => {
     const bench = await TunnelBench.open();
     const other = await bench.prepare([
       { kind: "ipsec.putTunnel", tunnel: { ...tunnelSpec, name: "hub-2", ifId: 43 } },
@@ -379,7 +379,7 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.loaded.has(name)).toBe(false);
   });
 
-  it("an interface that the kernel refuses leaves no connection, and reports its effect", async () => {
+  it("a refused interface leaves no connection, and reports its effect", async () => {
     // The acts of the kernel: three block policies, the interface, its way, its settings.
     for (const refuses of [3, 5]) {
       const bench = await TunnelBench.open();

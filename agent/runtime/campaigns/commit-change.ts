@@ -6,11 +6,11 @@ import type { DeviceChange, KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { verify } from "../health/verify.ts";
-import type { Desired } from "../model/desired.ts";
-import { type JournalRecord, pendingPlace } from "../store/journal/memory.ts";
-import { withinOf } from "./campaigns/effects.ts";
-import type { DeviceCache } from "./polling/device-cache.ts";
+import { verify } from "../../health/verify.ts";
+import type { Desired } from "../../model/desired.ts";
+import { type JournalRecord, pendingPlace } from "../../store/journal/memory.ts";
+import type { DeviceCache } from "../polling/device-cache.ts";
+import { withinOf } from "./effects.ts";
 
 /** The parts that a change needs. */
 interface CommitParts {
