@@ -123,8 +123,8 @@ describe("what a predecessor left of a set-up", () => {
     pending: { [pendingPlace("edge-a", name)]: "t-9" },
   });
 
-  it("what is left of a tunnel that no config names is removed before it is forgot", async () => {
-    const scene = hostScene(many(1));
+  it("what is left of a tunnel without config is removed before it is forgotten", async () => {
+    const scene = hostScene({ ...desired, tunnels: [] });
     scene.memory = left("hub-9");
     await scene.turn();
     expect(scene.log).toEqual(["remove hub-9", "confirm"]);
@@ -235,11 +235,11 @@ describe("a tunnel that no config names any more", () => {
     scene.paused = true;
     expect((await scene.turn()).log).toEqual([]);
     scene.paused = false;
-    const other = settled(scene.clock, scene.alone(60_000));
+    const other = scene.alone(60_000);
     await scene.begin();
     await scene.clock.runFor(30_000);
     expect(scene.log).toEqual([]);
-    await other;
+    await settled(scene.clock, other);
     await settled(scene.clock, scene.reconciler.rested());
     expect(scene.log).toEqual(["remove hub-1", "confirm"]);
     expect(scene.reconciler.trouble).toBeUndefined();
