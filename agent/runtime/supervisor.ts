@@ -340,8 +340,8 @@ export class Supervisor {
 
   /** Resolves once no effect of the device loops is under way on a device of the group. */
   async #effectsEnded({ links }: DesiredGroup): Promise<void> {
-    const devices = new Set(links.map(({ device }) => device));
-    await Promise.all([...devices].map((device) => this.#reconcilers.get(device)?.idle()));
+    const own = links.flatMap(({ device }) => this.#reconcilers.get(device) ?? []);
+    await Promise.all(own.map((reconciler) => reconciler.idle()));
   }
 
   /** No campaign runs: watches the manual drains, and begins what is wanted. */

@@ -114,14 +114,9 @@ const hasIkeSa = /IKE_SA \S+ (?:established|rekeyed) between/i;
  * Returns true if a line of a later try shows that this cause of an earlier one is no longer so.
  */
 export function disproves(text: string, cause: FailureCause): boolean {
-  switch (cause) {
-    case "peerSilent":
-      return isAnswered.test(text) || hasIkeSa.test(text);
-    case "ikeProposal":
-      return hasAlgorithms.test(text) || hasIkeSa.test(text);
-    default:
-      return hasIkeSa.test(text) && !childCauses.has(cause);
-  }
+  if (cause === "peerSilent") return isAnswered.test(text) || hasIkeSa.test(text);
+  if (cause === "ikeProposal") return hasAlgorithms.test(text) || hasIkeSa.test(text);
+  return hasIkeSa.test(text) && !childCauses.has(cause);
 }
 
 /** How charon 6.0 logs that a peer's identity is not the configured one, by version of IKE. */

@@ -33,11 +33,11 @@ const heal = (): void => site.far.load(connection);
 
 interface Harm {
   readonly what: string;
-  readonly harm: () => unknown;
+  readonly harm: () => void | Promise<void>;
   /** What must be reported. */
   readonly text: RegExp;
   /** How it is mended; absent: by loading what was there. */
-  readonly mend?: () => unknown;
+  readonly mend?: () => void | Promise<void>;
 }
 
 const harms: readonly Harm[] = [
@@ -77,7 +77,7 @@ const harms: readonly Harm[] = [
   },
   {
     what: "a cut path",
-    harm: () => ip("-n", site.middle, "link", "set", "gateway", "down"),
+    harm: () => void ip("-n", site.middle, "link", "set", "gateway", "down"),
     text: /the gateway does not answer/,
     mend: () => {
       ip("-n", site.middle, "link", "set", "gateway", "up");

@@ -42,7 +42,7 @@ beforeAll(async () => {
   leaks = new LeakWatch(site);
 }, 240_000);
 afterEach(() => {
-  expect(leaks.observed).toEqual([]);
+  if (leaks.observed.length > 0) throw new Error(`in the clear: ${leaks.observed.join(", ")}`);
 });
 afterAll(async () => {
   leaks[Symbol.dispose]();
@@ -151,6 +151,7 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     await until(async () => ((await installed()).length === 4 ? true : undefined));
     site.far.whack("--terminate", "--name", "azure");
     await untilUp();
+    expect(await installed()).toHaveLength(2);
   });
 
   it("a tunnel that the gateway deletes comes back with the next packet", async () => {
@@ -172,6 +173,7 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     console.log(`libreswan, killed: reported after ${Math.round(performance.now() - begun)} ms`);
     await site.far.start();
     await untilUp();
+    expect(await pings(site.edge)).toBe(3);
   });
 
   it("small packets pass a narrow path, and large ones are not fragmented secretly", async () => {

@@ -47,11 +47,11 @@ describe("a strongswan.conf", () => {
 
   it("text that is not a strongswan.conf is skipped, never an error (seed conf)", () => {
     const prng = new Prng("conf");
-    const characters = '{}=#"\\:. \ninclude charon';
+    const characters = Array.from('{}=#"\\:. \ninclude charon');
     let keys = 0;
     for (let turn = 0; turn < 500; turn += 1) {
       const length = prng.between(0, 80);
-      const text = Array.from({ length }, () => prng.pick([...characters])).join("");
+      const text = Array.from({ length }, () => prng.pick(characters)).join("");
       const settings = readSettings(text, () => ["a = 1", text]);
       keys += settings.size;
       expect(Number.isFinite(retransmitSeconds(settings))).toBe(true);
@@ -88,7 +88,7 @@ describe("the settings of charon", () => {
     expect(rulesOf(`${good}charon {\n${line}\n}\n`)).toEqual([finding]);
   });
 
-  it("a limit of the waits counts, and a setting of the daemon precedes that of every ", () => {
+  it("a limit of the waits counts, and the daemon's own setting before that of all", () => {
     expect(rulesOf(`${good}charon { retransmit_tries = 9 }`)).toHaveLength(1);
     expect(rulesOf(`${good}charon { retransmit_tries = 9\nretransmit_limit = 3 }`)).toEqual([]);
     expect(rulesOf(`${good}charon-systemd { install_routes = yes }`)).toHaveLength(1);
