@@ -102,10 +102,9 @@ async function untilAll({ site, programs }: Bundle): Promise<void> {
 /** How many SAs of each tunnel send, as the kernel of the edge has them. */
 function sendingSas({ edge, specs }: BgpSite<Libreswan>): readonly number[] {
   const states = ip("-n", edge.network, "xfrm", "state").split(/^(?=src )/m);
-  return specs.map(({ localAddress, ifId }) => {
-    const own = `if_id 0x${ifId.toString(16)}\n`;
-    return states.filter((one) => one.startsWith(`src ${localAddress} `) && one.includes(own))
-      .length;
+  return specs.map(({ localAddress, remoteAddress }) => {
+    const ends = `src ${localAddress} dst ${remoteAddress}\n`;
+    return states.filter((one) => one.startsWith(ends) && !one.includes("spi 0x00000000")).length;
   });
 }
 
