@@ -27,6 +27,8 @@ export interface ByHand {
   readonly showPort: (port: PortName) => HandLines;
   /** Shows the BGP neighbours of the device. */
   readonly showBgp: () => HandLines;
+  /** Shows the IKE and IPsec SAs of a tunnel, by its name in the config and its gateway. */
+  readonly showTunnel: (name: string, gateway: string) => HandLines;
   /** Opens a port that was shut by configuration. */
   readonly openPort: (port: PortName) => HandLines;
   /** Shuts a port and opens it again, so that MKA begins anew; the port is down meanwhile. */

@@ -17,6 +17,7 @@ export const eosByHand: ByHand = {
     ),
   showPort: (port) => handLines(`show interfaces ${port}`, `show interfaces ${port} transceiver`),
   showBgp: () => handLines("show bgp summary vrf all"),
+  showTunnel: () => handLines("show ip security connection detail"),
   openPort: (port) => handLines(begin, `interface ${port}`, "no shutdown", "end"),
   restartMka: (port) => handLines(begin, `interface ${port}`, "shutdown", "no shutdown", "end"),
   putKey: (port, { cak, ckn, oldCkn }, { suite, includeSci }) => {

@@ -19,6 +19,8 @@ export const iosxeByHand: ByHand = {
   showPort: (port) =>
     handLines(`show interfaces ${port}`, `show interfaces ${port} transceiver detail`),
   showBgp: () => handLines("show bgp all summary"),
+  showTunnel: (_name, gateway) =>
+    handLines("show crypto ikev2 sa detailed", `show crypto ipsec sa peer ${gateway}`),
   openPort: (port) => handLines(begin, `interface ${port}`, "no shutdown", "end"),
   restartMka: (port) => handLines(begin, `interface ${port}`, "shutdown", "no shutdown", "end"),
   putKey: (port, { cak, ckn }, { suite }) => {

@@ -1,6 +1,6 @@
 // What a person types on a router with IOS XR, in its command line.
 
-import { type ByHand, handLines } from "#hal/by-hand.ts";
+import { type ByHand, handLines, noHandLines } from "#hal/by-hand.ts";
 import type { PortName } from "#hal/model.ts";
 import { ownName } from "./names.ts";
 
@@ -16,6 +16,7 @@ export const iosxrByHand: ByHand = {
     ),
   showPort: (port) => handLines(`show interfaces ${port}`, `show controllers ${port} phy`),
   showBgp: () => handLines("show bgp all all summary"),
+  showTunnel: () => noHandLines("IOS XR ends no tunnel of linkseal."),
   openPort: (port) => handLines("configure", `interface ${port}`, "no shutdown", "commit"),
   restartMka: (port) =>
     handLines(

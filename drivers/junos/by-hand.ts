@@ -27,6 +27,11 @@ export const junosByHand: ByHand = {
   showPort: (port) =>
     handLines(`show interfaces ${port}`, `show interfaces diagnostics optics ${port}`),
   showBgp: () => handLines("show bgp summary"),
+  showTunnel: (_name, gateway) =>
+    handLines(
+      `show security ike security-associations ${gateway} detail`,
+      "show security ipsec security-associations detail",
+    ),
   openPort: (port) => handLines("configure", `delete interfaces ${port} disable`, "commit"),
   restartMka: (port) =>
     handLines(

@@ -12,6 +12,7 @@ export const simByHand: ByHand = {
   showMacsec: () => none,
   showPort: () => none,
   showBgp: () => none,
+  showTunnel: () => none,
   openPort: () => none,
   restartMka: () => none,
   putKey: () => none,

@@ -12,6 +12,8 @@ export const linuxByHand: ByHand = {
       `ethtool --module-info ${port}`,
     ),
   showBgp: () => handLines("vtysh -c 'show bgp summary'"),
+  showTunnel: (name) =>
+    handLines(`swanctl --list-sas --ike ${name}`, "journalctl -u strongswan -n 50"),
   openPort: (port) => handLines(`ip link set dev ${port} up`),
   restartMka: (port) => handLines(`ip link set dev ${port} down`, `ip link set dev ${port} up`),
   putKey: (port) =>
