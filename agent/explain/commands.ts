@@ -113,11 +113,43 @@ function versions(link: LinkScene): CommandBlock {
   );
 }
 
+/** Returns the command that puts a fresh pair for each link of a group into the vault. */
+function generate({ group, azure }: LinkScene): CommandBlock {
+  const credential = azure.cloud === "sim" ? "" : " --credential azureCli";
+  return block(host, `linkseal keys generate ${group}${credential}`);
+}
+
+/** Reads the two values of a pair; the CAK is then on the screen of the person. */
+function readPair(link: LinkScene): CommandBlock {
+  const name = vaultName(link.azure);
+  if (name === undefined) return atAzure(link.azure, undefined);
+  return block(
+    cloud,
+    ...[link.secrets.ckn, link.secrets.cak].map(
+      (secret) =>
+        `az keyvault secret show --vault-name ${name} --name ${secret} ` +
+        "--version '<VERSION>' --query value --output tsv",
+    ),
+  );
+}
+
 type OfLink = (link: LinkScene) => CommandBlock;
 type OfAll = (scene: Scene) => readonly CommandBlock[];
 
-/** A command for a link; a group has it for each of its links. */
+/** A command for a link; a group has it for each of its links, with the name of the link. */
 const each =
+  (make: OfLink): OfAll =>
+  (scene) => {
+    if (scene.kind === "link") return [make(scene)];
+    if (scene.kind !== "group") return [];
+    return scene.links.map((link) => {
+      const made = make(link);
+      return { ...made, where: `${made.where}, ${link.id}` };
+    });
+  };
+
+/** A command that is the same for all links of a group. */
+const once =
   (make: OfLink): OfAll =>
   (scene) => {
     if (scene.kind === "link") return [make(scene)];
@@ -162,13 +194,13 @@ const table = {
   "farEnd.show": each((link) =>
     atAzure(link.azure, farEndShowCommand({ resource: link.resource, link: link.azureLink })),
   ),
-  "farEnd.history": each((link) => atAzure(link.azure, historyCommand(link.resource))),
+  "farEnd.history": once((link) => atAzure(link.azure, historyCommand(link.resource))),
   "farEnd.set": each(farEndSet),
   "farEnd.setWords": each((link) => atAzure(link.azure, settingOf(link, idWords(link.id)))),
   "farEnd.macsecOff": each((link) =>
     atAzure(link.azure, farEndOffCommand({ resource: link.resource, link: link.azureLink })),
   ),
-  "farEnd.readRole": each(({ azure, resource }) =>
+  "farEnd.readRole": once(({ azure, resource }) =>
     atAzure(
       azure,
       historyCommand(resource) &&
@@ -176,6 +208,7 @@ const table = {
     ),
   ),
   "vault.versions": each(versions),
+  "vault.read": each(readPair),
   "vault.disable": each((link) => {
     const name = vaultName(link.azure);
     if (name === undefined) return atAzure(link.azure, undefined);
@@ -184,7 +217,7 @@ const table = {
     const { cak, ckn } = link.secrets;
     return block(cloud, `${set} ${of} --name ${cak}`, `${set} ${of} --name ${ckn}`);
   }),
-  "vault.reach": each(({ azure }) =>
+  "vault.reach": once(({ azure }) =>
     azure.cloud === "sim"
       ? block(host, `ls -l ${azure.vault.replace(/^unix:/, "")}`)
       : block(
@@ -193,7 +226,7 @@ const table = {
             `'${azure.vault}/secrets?api-version=7.4'    # 401 = it answers`,
         ),
   ),
-  "vault.role": each(({ azure }) => {
+  "vault.role": once(({ azure }) => {
     const role = "az role assignment create --role 'Key Vault Secrets User'";
     const name = vaultName(azure);
     const scope = `"$(az keyvault show --name ${name} --query id --output tsv)"`;
@@ -207,10 +240,24 @@ const table = {
     scene.kind === "tunnel"
       ? [atAzure(scene.azure, scene.connection && connectionShowCommand(scene.connection))]
       : [],
+  "linkseal.generate": once(generate),
+  "linkseal.checkKeys": everywhere("linkseal keys check"),
+  "linkseal.emergency": once(({ group }) => block(host, `linkseal rotate ${group} --emergency`)),
+  "linkseal.proceed": once(({ group }) => block(host, `linkseal rotation proceed ${group}`)),
+  "linkseal.rotation": once(({ group }) => block(host, `linkseal rotation show ${group}`)),
+  "linkseal.links": once(({ group }) => block(host, `linkseal links ${group}`)),
+  "linkseal.enrol": once(({ group }) => block(host, `linkseal enrol ${group}`)),
+  "linkseal.adopt": once(({ group }) => block(host, `linkseal adopt ${group}`)),
   "linkseal.drain": each(({ id }) => block(host, `linkseal drain ${id}`)),
   "linkseal.undrain": each(({ id }) => block(host, `linkseal undrain ${id}`)),
+  "host.agent": everywhere("systemctl status linkseal", "journalctl -u linkseal -n 50"),
+  "host.restart": everywhere("systemctl restart linkseal"),
+  "host.stop": everywhere("systemctl stop linkseal"),
   "host.space": everywhere("df -h /var/lib/linkseal", "findmnt --target /var/lib/linkseal"),
-  "host.credential": everywhere(...credentialCommands("<NAME>")),
+  "host.credential": (scene) => {
+    const known = deviceOf(scene)?.credential;
+    return [block(host, ...credentialCommands(known ?? "<NAME>"))];
+  },
 } as const satisfies Readonly<Record<string, OfAll>>;
 
 /** A command of the table, by the end that it is typed at. */
@@ -222,8 +269,8 @@ export function isCommandName(name: string): name is CommandName {
 }
 
 /**
- * Returns the commands for what the scene names; empty = the scene has no such place. Two links of
- * a group that need the same lines in the same place get them once.
+ * Returns the commands for what the scene names; empty = the scene has no such place. Equal blocks
+ * of several links appear once.
  */
 export function commandBlocks(name: CommandName, scene: Scene): readonly CommandBlock[] {
   const make: OfAll = table[name];

@@ -19,6 +19,8 @@ export interface DeviceScene {
   readonly address: string;
   /** User and TCP port of the login; undefined = it is not reached by SSH. */
   readonly login: { readonly user: string; readonly port: number } | undefined;
+  /** Name of the credential that the login needs; undefined = a file, or none. */
+  readonly credential: string | undefined;
 }
 
 /** Both ends of a link. */
@@ -38,8 +40,8 @@ export interface LinkScene {
   readonly settings: WantedSettings;
   /** How linkseal drains it; undefined = not at all. */
   readonly drain: DrainMeans | undefined;
-  /** Cloud and vault. */
-  readonly azure: Pick<AzureSettings, "cloud" | "vault">;
+  /** Cloud, vault, and the party that changes the far end. */
+  readonly azure: Pick<AzureSettings, "cloud" | "vault" | "farEnd">;
   /** Resource id of the ExpressRoute port or LAG. */
   readonly resource: string;
   /** The link in Azure. */
@@ -120,7 +122,8 @@ function deviceScene({ devices }: Desired, name: string): DeviceScene {
   const device = devices.find((each) => each.name === name);
   if (device === undefined) throw new RangeError(`the config lists no device ${name}`);
   const { driver: platform, address } = device;
-  return { name, platform, address, login: loginOf(device) };
+  const credential = /^credential:(.+)$/.exec(device.ssh?.key ?? "")?.[1];
+  return { name, platform, address, login: loginOf(device), credential };
 }
 
 function loginOf({ ssh }: DesiredDevice): DeviceScene["login"] {

@@ -180,7 +180,9 @@ function deviceFindings(
   if (failure !== undefined) {
     const rule = "Every device of the config answers";
     const source = "the accepted config: linkseal config show";
-    const next = `check address and login of ${device}: linkseal explain ${failure.code}`;
+    const steps = `linkseal explain ${failure.code} ${device}`;
+    // An act of its own, such as the drop-in for a credential, is worth more than the steps.
+    const next = failure.next.startsWith("linkseal ") ? steps : failure.next;
     const here = `${device}: ${failure.text}`;
     const details = { about: device, here, there: null, rule, source, next } as const;
     return [{ ...coded("device-unreachable"), ...details }];
