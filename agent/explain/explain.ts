@@ -101,6 +101,19 @@ function rowsOf<Code extends string, Row>(table: Readonly<Record<Code, Row>>) {
   return Object.entries(table) as [Code, Row][];
 }
 
+/** Names that stand for GROUP/LINK, GROUP and TUNNEL in the commands of a sentence. */
+export type StepNames = Readonly<Partial<Record<"GROUP/LINK" | "GROUP" | "TUNNEL", string>>>;
+
+/** Puts names into the commands of a sentence; its other words stay. */
+export function filledText(text: string, names: StepNames): string {
+  return text.replaceAll(/`[^`]*`/g, (code) =>
+    code
+      .replaceAll(/\bGROUP\/LINK\b/g, names["GROUP/LINK"] ?? "GROUP/LINK")
+      .replaceAll(/\bGROUP\b(?!\/LINK)/g, names.GROUP ?? "GROUP")
+      .replaceAll(/\bTUNNEL\b/g, names.TUNNEL ?? "TUNNEL"),
+  );
+}
+
 /**
  * Finds the explanation of a code, in upper or lower case; an unknown code gets a suggestion, and
  * never another code's explanation.

@@ -1,7 +1,7 @@
 // The steps of a code for one name of the config: names and commands filled in.
 
 import { type CommandBlock, commandBlocks, isCommandName } from "./commands.ts";
-import { explanations } from "./explain.ts";
+import { explanations, filledText, type StepNames } from "./explain.ts";
 import type { Scene } from "./scene.ts";
 
 /** One step as an operator reads it. */
@@ -15,20 +15,12 @@ export interface FilledStep {
 /** Returns the steps of a code, in order; empty = there is no such code. */
 export function filledSteps(code: string, scene: Scene): readonly FilledStep[] {
   return (explanations.get(code)?.steps ?? []).map(({ text, run }) => ({
-    text: named(text, scene),
+    text: filledText(text, namesOf(scene)),
     commands: run.filter(isCommandName).flatMap((name) => commandBlocks(name, scene)),
   }));
 }
 
-/** Puts names of the scene into the commands of a sentence. */
-function named(text: string, scene: Scene): string {
-  const words = wordsOf(scene);
-  return text.replaceAll(/`[^`]*`/g, (code) =>
-    code.replaceAll(/\b(?:GROUP\/LINK|GROUP|TUNNEL)\b/g, (word) => words[word] ?? word),
-  );
-}
-
-function wordsOf(scene: Scene): Readonly<Record<string, string>> {
+function namesOf(scene: Scene): StepNames {
   switch (scene.kind) {
     case "link":
       return { "GROUP/LINK": scene.id, GROUP: scene.group };

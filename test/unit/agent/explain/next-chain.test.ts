@@ -12,10 +12,8 @@ const views = [
   ...["status", "links", "tunnels", "explain", "doctor", "plan", "events", "journal", "report"],
   ...["rotation show", "psk show", "keys check", "keys list", "driver list", "config show"],
 ];
-/** Views that print the steps of the code that led there. */
-const stepViews = ["links", "tunnels", "explain"];
-/** Views that print `next` of the code anew. */
-const nextViews = ["status", "doctor"];
+/** Verbs that begin like a view and change something. */
+const acts = ["journal accept-loss", "doctor --bundle"];
 
 const isOf = (command: string, verbs: readonly string[]): boolean =>
   verbs.some((verb) => command === `linkseal ${verb}` || command.startsWith(`linkseal ${verb} `));
@@ -27,18 +25,33 @@ const filled = (text: string): string =>
 const commandsIn = (text: string): readonly string[] =>
   [...filled(text).matchAll(/`(linkseal [^`]*)`/g)].map(([, command = ""]) => command);
 
-const viewsIn = (text: string): readonly string[] =>
-  commandsIn(text).filter((command) => isOf(command, views) && !command.includes(" --bundle"));
+const isView = (command: string): boolean => isOf(command, views) && !isOf(command, acts);
+
+const viewsIn = (text: string): readonly string[] => commandsIn(text).filter(isView);
+
+/** A step ends the way if it names a command to run or to type, or only a sentence. */
+const isAct = ({ text, run }: Explanation["steps"][number]): boolean =>
+  run.length > 0 || viewsIn(text).length === 0 || commandsIn(text).some((one) => !isView(one));
+
+/** Returns the code whose steps a command prints; undefined = it prints other things. */
+function stepsOf(code: string, command: string): string | undefined {
+  const [, verb, first = ""] = command.split(" ");
+  if (verb === "explain") return explanations.has(first) ? first : undefined;
+  return (verb === "links" || verb === "tunnels") && first === about ? code : undefined;
+}
 
 /** Returns the circles of a way that begins with this command. */
 function circles(code: string, command: string, way: readonly string[]): readonly string[] {
   if (way.includes(command)) return [[...way, command].join(" > ")];
-  if (!isOf(command, views)) return [];
   const further = [...way, command];
-  if (isOf(command, nextViews)) return circles(code, nextOf(code), further);
-  if (!isOf(command, stepViews)) return [];
-  const steps = explanations.get(code)?.steps ?? [];
-  return steps.flatMap(({ text }) => viewsIn(text).flatMap((one) => circles(code, one, further)));
+  // Both show a warning with what is next.
+  if (isOf(command, ["status", "doctor"]) && isWarningCode(code)) {
+    return circles(code, nextOf(code), further);
+  }
+  const shown = stepsOf(code, command);
+  if (shown === undefined) return [];
+  const steps = explanations.get(shown)?.steps ?? [];
+  return steps.flatMap(({ text }) => viewsIn(text).flatMap((one) => circles(shown, one, further)));
 }
 
 function nextOf(code: string): string {
@@ -49,9 +62,8 @@ function nextOf(code: string): string {
 function faults({ code, steps }: Pick<Explanation, "code" | "steps">): readonly string[] {
   const last = steps.at(-1);
   if (last === undefined) return [`${code} has no step`];
-  const ends = last.run.length > 0 || viewsIn(last.text).length === 0;
   return [
-    ...(ends ? [] : [`${code} ends in a view: ${last.text}`]),
+    ...(isAct(last) ? [] : [`${code} ends in a view: ${last.text}`]),
     ...circles(code, nextOf(code), []).map((circle) => `${code} is a circle: ${circle}`),
   ];
 }
@@ -66,7 +78,7 @@ describe("next", () => {
 
   it("a planted circle and a planted dead end are found", () => {
     const shown = { text: "Run `linkseal links GROUP/LINK`.", run: [] };
-    expect(faults({ code: "mtu", steps: [shown] })).toHaveLength(1);
+    expect(faults({ code: "mtu", steps: [shown] })).toEqual([`mtu ends in a view: ${shown.text}`]);
     expect(
       circles("mtu", "linkseal links erd-dub/primary", ["linkseal links erd-dub/primary"]),
     ).toHaveLength(1);
