@@ -11,11 +11,11 @@ export type HandLines =
 
 /** Words that a person replaces by values; no device accepts one of them as hexadecimal. */
 export interface KeyWords {
-  /** Stands for the CAK, in hexadecimal. */
+  /** The word for the CAK, in hexadecimal. */
   readonly cak: string;
-  /** Stands for the CKN, in hexadecimal. */
+  /** The word for the CKN, in hexadecimal. */
   readonly ckn: string;
-  /** Stands for the CKN of the key that leaves the port. */
+  /** The word for the CKN of the key that leaves the port. */
   readonly oldCkn: string;
 }
 

@@ -178,7 +178,7 @@ function countersOf(counters: MkpduCounters | MacsecFrames | undefined): Counter
   if (counters === undefined) return null;
   return Object.fromEntries(
     Object.entries(counters).flatMap(([name, count]: [string, bigint | undefined]) =>
-      count === undefined ? [] : [[name, String(count)]],
+      count === undefined ? [] : [[name, String(count)] as const],
     ),
   );
 }

@@ -92,7 +92,7 @@ async function readIn(folder: string, name: string): Promise<Uint8Array | undefi
   try {
     const stat = await lstat(path);
     if (!stat.isFile() || stat.size > bytesMax) {
-      throw usage(`${path} is no file of a config`, "linkseal night --config FILE");
+      throw usage(`${path} is not the file of an accepted config`, "linkseal night --config FILE");
     }
     return await readFile(path);
   } catch (error) {

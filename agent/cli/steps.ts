@@ -1,4 +1,4 @@
-// Asks the agent, who knows the config, for the steps of a code about one of its names.
+// Asks the agent, which knows the config, for the steps of a code about one of its names.
 
 import type { FilledStep } from "../explain/steps.ts";
 import type { Session } from "./session.ts";

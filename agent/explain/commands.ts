@@ -227,10 +227,11 @@ const table = {
         ),
   ),
   "vault.role": once(({ azure }) => {
-    const role = "az role assignment create --role 'Key Vault Secrets User'";
     const name = vaultName(azure);
+    if (name === undefined) return atAzure(azure, undefined);
+    const role = "az role assignment create --role 'Key Vault Secrets User'";
     const scope = `"$(az keyvault show --name ${name} --query id --output tsv)"`;
-    return atAzure(azure, name && `${role} --assignee ${agentWord} --scope ${scope}`);
+    return atAzure(azure, `${role} --assignee ${agentWord} --scope ${scope}`);
   }),
   "tunnel.show": (scene) =>
     scene.kind === "tunnel"

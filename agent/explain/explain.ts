@@ -39,6 +39,7 @@ export interface Explanation {
 export interface Step {
   /** The sentence; GROUP/LINK, GROUP and TUNNEL stand for names. */
   readonly text: string;
+  /** Names of its commands; empty = the sentence is all. */
   readonly run: readonly string[];
 }
 

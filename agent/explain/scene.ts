@@ -25,6 +25,7 @@ export interface DeviceScene {
 
 /** Both ends of a link. */
 export interface LinkScene {
+  /** Marks a link. */
   readonly kind: "link";
   /** Name as `group/link`. */
   readonly id: string;

@@ -145,8 +145,11 @@ describe("an emergency re-key", () => {
       expect(out).toContain(word);
     }
     expect(out).not.toContain("next: linkseal links");
-    const told = await run("explain", "sci-mismatch", `${group}/primary`);
-    expect([told.exit, told.out]).toEqual([0, expect.stringContaining(`linkseal enrol ${group}`)]);
+    const explained = await run("explain", "sci-mismatch", `${group}/primary`);
+    expect([explained.exit, explained.out]).toEqual([
+      0,
+      expect.stringContaining(`linkseal enrol ${group}`),
+    ]);
   }, 60_000);
 });
 
@@ -173,7 +176,7 @@ describe("the card without an agent", () => {
     expect([gone.exit, gone.err]).toEqual([2, expect.stringContaining('no group "gone"')]);
   }, 60_000);
 
-  it("a state folder that was damaged, or is no folder, ends in a sentence", async () => {
+  it("a damaged config in the state folder ends in a sentence", async () => {
     const folder = fresh("damaged-");
     const store = await IntentStore.open(await FsDisk.open(join(folder, "state")));
     await store.accept(siteConfig, "test", Date.UTC(2026, 10, 24) as WallTime);
