@@ -68,6 +68,8 @@ describe("a driver on a router of a lab", () => {
         "comes up and is reported as it is": "untried",
         "put again changes nothing": "ok",
         "other settings take effect": "ok",
+        "a change of its path leaves its SAs alone": "ok",
+        "removing one that is not there changes nothing": "ok",
         "removed is gone": "ok",
         "reverts in time without a confirm": "ok",
         "child rekey interrupts nothing": "refused",
