@@ -17,7 +17,7 @@ export interface Question {
   readonly body?: unknown;
   /** Value of `--socket`; undefined = the default paths. */
   readonly socket: string | undefined;
-  /** How long to wait for the whole reply, in milliseconds; absent = as long as such a request may take. */
+  /** How long to wait for the whole reply, in ms; absent = as long as the request may take. */
   readonly patienceMs?: number;
 }
 

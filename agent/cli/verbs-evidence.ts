@@ -44,7 +44,7 @@ export function registerEvidence(program: Command): void {
         "a head that another log stored, as text: the report must contain it; may be given again",
         collected,
       )
-      .option("--heads <file>", "the same for every head in a file, such as an export of journalctl"),
+      .option("--heads <file>", "the same for each head in a file, such as journalctl's export"),
     "linkseal report verify november.html --key report-key.pem --heads heads.export",
   ).action(checkReport);
 }
@@ -195,7 +195,8 @@ function verdictText(shown: ReturnType<typeof verdictShape>): string {
   const { file, faults } = readable(shown);
   const lines = faults.map(({ where, text }) => `  ${where}: ${text}`);
   if (shown.verdict === "changed") {
-    return [`${file} was changed after it was signed, or is not what it says:`, ...lines].join("\n");
+    const head = `${file} was changed after it was signed, or is not what it says:`;
+    return [head, ...lines].join("\n");
   }
   const { site, from, to } = readable(shown.about);
   const signed = `${file} is as it was signed: ${site}, ${from} to ${to}`;

@@ -10,24 +10,29 @@ import type { findAddon } from "./addon.ts";
 /** The part of the addon that sends a datagram; undefined = there is no addon. */
 export type DatagramSender = Pick<NonNullable<ReturnType<typeof findAddon>>, "notify"> | undefined;
 
-const journaldSocket = "/run/systemd/journal/socket";
-const syslogSocket = "/dev/log";
+/** Where the logs of this host listen. */
+const logSockets = { journald: "/run/systemd/journal/socket", syslog: "/dev/log" } as const;
+
 /** Finds these lines in the journal: `journalctl MESSAGE_ID=...`. */
 const messageId = "5d0b8a3c6e714f0f9b6a2c4d81e7f359";
 /** Facility daemon (3), severity informational (6): RFC 3164, section 4.1.1. */
 const priority = 3 * 8 + 6;
 
-/** Returns a writer to the logs of this host. A line has no line feed. */
-export function logLineOf(native: DatagramSender, clock: Pick<Clock, "wall">): LogLine {
+/** Returns a writer to the logs of this host, at these sockets. A line has no line feed. */
+export function logLineOf(
+  native: DatagramSender,
+  clock: Pick<Clock, "wall">,
+  sockets: Readonly<Record<keyof typeof logSockets, string>> = logSockets,
+): LogLine {
   return (to, line) => {
     switch (to) {
       case "journald": {
         const fields = ["PRIORITY=6", "SYSLOG_IDENTIFIER=linkseal", `MESSAGE_ID=${messageId}`];
-        return sendTo(native, journaldSocket, `MESSAGE=${line}\n${fields.join("\n")}\n`);
+        return sendTo(native, sockets.journald, `MESSAGE=${line}\n${fields.join("\n")}\n`);
       }
       case "syslog": {
         const head = `<${priority}>${localTime(clock.wall())} linkseal[${process.pid}]`;
-        return sendTo(native, syslogSocket, `${head}: ${line}`);
+        return sendTo(native, sockets.syslog, `${head}: ${line}`);
       }
     }
   };

@@ -50,8 +50,8 @@ const guarding = {
 } as const;
 
 /**
- * RFC 6797: for a year the browser uses TLS alone for this name, without sub-domains. It must not be
- * sent without TLS (section 7.2).
+ * RFC 6797: for a year the browser uses TLS alone for this name, without sub-domains. Section 7.2
+ * forbids it without TLS.
  */
 const underTls = { "strict-transport-security": "max-age=31536000" } as const;
 

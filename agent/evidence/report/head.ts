@@ -17,8 +17,13 @@ export function headText({ host, seq, at, hash }: Head): string {
   return `linkseal-head host=${host} record=${seq} at=${at} mac=${hash}`;
 }
 
-const form =
-  /linkseal-head host=([\w.-]{1,64}) record=(\d{1,15}) at=(\d{4}-\d\d-\d\dT[\d:.]{12}Z) mac=([0-9a-f]{64})(?![0-9a-f])/g;
+const members = [
+  /linkseal-head host=([\w.-]{1,64})/,
+  /record=(\d{1,15})/,
+  /at=(\d{4}-\d\d-\d\dT[\d:.]{12}Z)/,
+  /mac=([0-9a-f]{64})(?![0-9a-f])/,
+];
+const form = new RegExp(members.map(({ source }) => source).join(" "), "g");
 
 /** Finds the heads in the text of any log; each is listed once. */
 export function headsIn(text: string): readonly Head[] {

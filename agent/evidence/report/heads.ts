@@ -43,7 +43,8 @@ function fault(text: string): HeadCheck {
 function whyLacking(seq: number, isOther: boolean, { first, last }: Report["chain"]): string {
   if (isOther) return "the log has another record of that number: it was replaced";
   if (last === null || first === null) return "the log has no record of the period: it was lost";
-  if (seq > last.seq) return `the log ends with record ${last.seq}: it was cut, or an old copy is back`;
-  if (seq < first.seq) return `the log begins with record ${first.seq}: it was rolled over, or cut`;
+  const [begins, ends] = [`begins with record ${first.seq}`, `ends with record ${last.seq}`];
+  if (seq > last.seq) return `the log ${ends}: it was cut, or an old copy is back`;
+  if (seq < first.seq) return `the log ${begins}: it was rolled over, or cut`;
   return "the log has no such head between its records: it was replaced";
 }

@@ -116,7 +116,7 @@ async function deviceOf(text: string, options: InitOptions, parts: InitParts): P
   return { name, driver, address, login: { user, hostKey } };
 }
 
-/** Characters of base64 that an operator types: 72 bits, more than a farm of computers can search. */
+/** Characters of base64 that an operator types: 72 bits, more than a farm of computers searches. */
 const typedMin = 12;
 
 /**
