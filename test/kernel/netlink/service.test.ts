@@ -183,6 +183,16 @@ describe("the addon", { timeout: 60_000 }, () => {
     expect(openDescriptors()).toBeLessThanOrEqual(before);
   });
 
+  it("the addon receives into no room whose size would let a message pass its end", () => {
+    const socket = native.openNetlink(netlinkFamilies.route, 65_536, () => undefined);
+    // EINVAL; with room for it there would be no message: EAGAIN.
+    for (const size of [65_535, 65_537, 65_539]) {
+      expect(native.receive(socket, new Uint8Array(size))).toBe(-22);
+    }
+    expect(native.receive(socket, new Uint8Array(65_540))).toBe(-11);
+    native.close(socket);
+  });
+
   it("the addon survives a thread that ends with its sockets open", async () => {
     const file = join(import.meta.dirname, "..", "..", "..", "dist/native/linkseal.node");
     const code = `
