@@ -4,7 +4,13 @@
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import { type ForeignSocket, findSocket, type SocketRole } from "../host/places.ts";
+import {
+  type ForeignSocket,
+  findSocket,
+  type PlaceSource,
+  placeSource,
+  type SocketRole,
+} from "../host/places.ts";
 import { errorFromShape } from "../model/error-shape.ts";
 
 const replyBytesMax = 64 * 1024 * 1024;
@@ -24,10 +30,13 @@ export interface Question {
 /**
  * Returns the agent's reply, parsed from JSON.
  * @throws LinksealError as the agent reported it, or with `agent.unreachable` or `agent.forbidden`;
- * its effect is "unknown" if the reply to a change was lost
+ * its effect is "unknown" if the reply to a change was lost, or did not come in time
  */
-export async function ask(question: Question): Promise<unknown> {
-  const paths = pathsFor(question);
+export async function ask(
+  question: Question,
+  source: PlaceSource = placeSource(),
+): Promise<unknown> {
+  const paths = pathsFor(question, source);
   const refused: string[] = [];
   for (const path of paths) {
     const outcome = await exchange(path, question);
@@ -46,9 +55,9 @@ export async function ask(question: Question): Promise<unknown> {
   throw unreachable(refused.join(", "));
 }
 
-function pathsFor({ role, socket }: Question): readonly string[] {
+function pathsFor({ role, socket }: Question, source: PlaceSource): readonly string[] {
   try {
-    const search = findSocket(role, socket);
+    const search = findSocket(role, socket, source);
     if (search.kind === "found") return search.paths;
     throw unreachable(whyNone(search));
   } catch (error) {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 
 /** What decides about paths: these variables, this process's uid, and two folders. */
 export interface PlaceSource {
+  /** The variables of the process. */
   readonly environment: {
     readonly LINKSEAL_HOME?: string | undefined;
     readonly RUNTIME_DIRECTORY?: string | undefined;
@@ -14,8 +15,11 @@ export interface PlaceSource {
     readonly XDG_RUNTIME_DIR?: string | undefined;
     readonly XDG_STATE_HOME?: string | undefined;
   };
+  /** Number of the effective user. */
   readonly uid: number;
+  /** The user's home. */
   readonly home: string;
+  /** The folder for temporary files. */
   readonly temporary: string;
 }
 
@@ -48,6 +52,7 @@ export type SocketSearch =
 
 /** A socket that is not believed, because another user can answer at it. */
 export interface ForeignSocket {
+  /** Path of the socket. */
   readonly path: string;
   /** The user who owns the socket or its folder. */
   readonly uid: number;

@@ -19,7 +19,8 @@ it("20 of 20 changes among 100,000 refusals are in the signed report with their 
   expect([...statuses]).toEqual([[400, sent]]);
   const reported = await reportedChanges([stage, program], sent);
   const done = reported.filter(
-    ({ what, about, text }) => what === "asked" && about === link && /^(un)?drain: done$/.test(text),
+    ({ what, about, text }) =>
+      what === "asked" && about === link && /^(un)?drain: done$/.test(text),
   );
   expect(done.map(({ text }) => text)).toEqual(
     Array.from({ length: changes }, (_, n) => (n % 2 === 0 ? "drain: done" : "undrain: done")),

@@ -73,10 +73,7 @@ export interface Report {
     readonly end: "final" | "open";
   };
   readonly chain: Timeline["chain"] & {
-    /**
-     * The records of the period that were sent to another log as heads; absent = an earlier version
-     * made the report.
-     */
+    /** The records of the period that were sent to another log as heads; absent = none. */
     readonly heads?: readonly ReportHead[];
   };
   readonly subjects: readonly Subject[];
@@ -86,8 +83,8 @@ export interface Report {
     readonly what: string;
     readonly about: string;
     readonly who: string | null;
-    /** The process that asked over a socket; null = it was not asked for over one. */
-    readonly client: Client | null;
+    /** The process that asked over a socket; absent = it was not asked for over one. */
+    readonly client?: Client;
     readonly text: string;
   }[];
   readonly breaks: readonly { readonly at: string; readonly what: string; readonly text: string }[];
@@ -115,16 +112,18 @@ export function reportOf({ site, host, trail, period }: ReportInput): Report {
       recordedFrom: recordedFrom === undefined ? null : momentText(recordedFrom),
       end: until !== undefined && until >= period.to ? "final" : "open",
     },
-    chain: {
-      ...chain,
-      heads: heads.map(({ seq, at, hash }) => ({ seq, at: momentText(at), hash })),
-    },
+    // Records without clients and heads give the octets that earlier versions made of them.
+    chain: heads.length === 0 ? chain : { ...chain, heads: heads.map(headOf) },
     subjects: lines.map((line) => subjectOf(line, period)),
-    changes: changes.map(({ seq, when, what, about, who, client = null, text }) => ({
-      ...{ record: seq, at: momentText(when), what, about, who, client, text },
+    changes: changes.map(({ seq, when, ...rest }) => ({
+      ...{ record: seq, at: momentText(when), ...rest },
     })),
     breaks: breaks.map(({ at, what, text }) => ({ at: momentText(at), what, text })),
   };
+}
+
+function headOf({ seq, at, hash }: Timeline["heads"][number]): ReportHead {
+  return { seq, at: momentText(at), hash };
 }
 
 function subjectOf({ about, kind, intervals }: Line, period: Period): Subject {

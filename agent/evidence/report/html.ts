@@ -41,10 +41,7 @@ export function htmlOf(signed: SignedReport): string {
       ["at", "what", "text"],
       breaks.map(({ at, what, text }) => [at, what, text]),
     ),
-    tableOf(
-      ["chain", "record", "hash"],
-      chainRows(chain),
-    ),
+    tableOf(["chain", "record", "hash"], chainRows(chain)),
     "<h2>Seal</h2>",
     `<pre>${safe(seal.statement)}signature ${safe(seal.signature)}</pre>`,
     "<h2>Document</h2>",

@@ -86,8 +86,7 @@ export function timelineOf(trail: AuditTrail, period: Period): Timeline {
   const changes = trail.entries.flatMap((entry) => {
     if (entry.kind !== "change" || !inside({ at: entry.when })) return [];
     const { seq, what, about, when, who, client, text } = entry;
-    const asker = client === undefined ? {} : { client };
-    return [{ seq, what, about, when, who, ...asker, text }];
+    return [{ seq, what, about, when, who, text, ...(client === undefined ? {} : { client }) }];
   });
   return {
     lines: lines.sort(byKindAndName),

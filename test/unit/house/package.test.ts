@@ -170,7 +170,9 @@ describe("the maintainer scripts", () => {
   it.each(scripts)("%s clears what would lead linkseal elsewhere, if it runs it", (name) => {
     const text = readFileSync(join(root, ".ci", "package", name), "utf8");
     const runs = /^[^#"]*\blinkseal (rotation|net) /m.exec(text)?.index ?? Number.POSITIVE_INFINITY;
-    const clears = text.indexOf("\nunset LINKSEAL_HOME XDG_RUNTIME_DIR XDG_STATE_HOME NODE_OPTIONS\n");
+    const clears = text.indexOf(
+      "\nunset LINKSEAL_HOME XDG_RUNTIME_DIR XDG_STATE_HOME NODE_OPTIONS\n",
+    );
     expect(Number.isFinite(runs) ? clears : 0).toBeGreaterThanOrEqual(0);
     expect(clears).toBeLessThan(runs);
   });

@@ -4,8 +4,9 @@ import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ask, patienceMs } from "#agent/cli/client.ts";
+import { placeSource } from "#agent/host/places.ts";
 import { refused } from "../../kit/site-bench.ts";
 
 let folder = "";
@@ -15,7 +16,6 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "ls-client-"));
 });
 afterEach(async () => {
-  vi.restoreAllMocks();
   for (const socket of sockets.splice(0)) socket.destroy();
   await Promise.all(servers.splice(0).map((server) => new Promise((done) => server.close(done))));
   rmSync(folder, { recursive: true });
@@ -78,12 +78,12 @@ describe("the patience of a request", () => {
 describe("a socket that is not believed", () => {
   it("an error names the socket of another user, and nothing was sent to it", async () => {
     const path = await served("");
-    const own = process.geteuid?.() ?? 0;
+    const own = placeSource();
     // Root is believed, so that root's socket has to become another user's.
-    if (own === 0) chownSync(path, 65_533, 65_533);
-    else vi.spyOn(process, "geteuid").mockReturnValue(own + 1);
-    const error = await refused(ask({ ...status, socket: path, patienceMs: 30 }));
-    const owner = own === 0 ? 65_533 : own;
+    if (own.uid === 0) chownSync(path, 65_533, 65_533);
+    const stranger = own.uid === 0 ? own : { ...own, uid: own.uid + 1 };
+    const error = await refused(ask({ ...status, socket: path, patienceMs: 30 }, stranger));
+    const owner = own.uid === 0 ? 65_533 : own.uid;
     expect(error).toMatchObject({
       ...{ code: "agent.unreachable", effect: "none" },
       message: expect.stringContaining(`${path} is of uid ${owner}: neither root, this user nor`),

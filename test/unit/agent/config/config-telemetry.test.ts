@@ -120,7 +120,7 @@ describe("heads of the audit log", () => {
   it.each([
     ["{}", "43:21 telemetry.heads.to: is missing"],
     ["{ to: /dev/log }", '43:27 telemetry.heads.to: is "/dev/log"'],
-    ["{ to: [journald] }", "43:27 telemetry.heads.to: is a list"],
+    ["{ to: [journald] }", "43:27 telemetry.heads.to: is a list of 1"],
     ["{ to: syslog, every: 1s }", '43:42 telemetry.heads.every: is "1s"'],
     ["{ to: syslog, every: 2d }", '43:42 telemetry.heads.every: is "2d"'],
   ])("heads as %s are refused", (heads, says) => {

@@ -27,7 +27,9 @@ describe("the evidence of a first day", () => {
     );
     expect(reported).toContain(`asked | ${group}/primary | ${operatorText} | drain: done`);
     expect(reported).toContain(`asked | ${group}/absent | ${operatorText} | drain: refused: usage`);
-    expect(reported).toContain(`handDrain | ${group}/primary | ${operatorText} | its traffic was moved away`);
+    expect(reported).toContain(
+      `handDrain | ${group}/primary | ${operatorText} | its traffic was moved away`,
+    );
     expect(reported.filter((line) => line.includes("plan"))).toEqual([]);
     expect(reported[0]).toMatch(
       /^intent \| intent 1 \| test \| config 1 accepted, SHA-256 [0-9a-f]{64}$/,

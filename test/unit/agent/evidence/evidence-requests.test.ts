@@ -147,12 +147,16 @@ describe("the subject of a request", () => {
     await bench.run(120_000);
     const reported = await asked(bench);
     expect(reported).toContain(`asked | hub-9 | ${operatorText} | psk/proceed: refused: usage`);
-    expect(reported).toContain(`asked | config 7 | ${operatorText} | config/rollback: refused: usage`);
+    expect(reported).toContain(
+      `asked | config 7 | ${operatorText} | config/rollback: refused: usage`,
+    );
   });
 
   it("the subject of a config that is accepted again is its number", async () => {
     expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 2 });
-    expect(await asked(bench)).toContain(`asked | config 1 | ${operatorText} | config/rollback: accepted`);
+    expect(await asked(bench)).toContain(
+      `asked | config 1 | ${operatorText} | config/rollback: accepted`,
+    );
   });
 });
 
@@ -247,7 +251,7 @@ describe("an answer", () => {
 });
 
 describe("requests without effect", () => {
-  it("requests without effect are one record per socket, user and minute, with their count", async () => {
+  it("requests without effect are one record per socket, user and minute", async () => {
     const bench = await protectedSite();
     for (let index = 0; index < 30; index += 1) {
       await bench.ask("POST /v1/retire", { name: `gone-${index}` });
@@ -261,7 +265,7 @@ describe("requests without effect", () => {
     const reported = await asked(bench);
     expect(reported).toEqual([
       expect.stringMatching(/^asked \| site \| admin socket: uid 1000, .* in 1\d s: /),
-      expect.stringMatching(`^asked \\| ${primary} \\| view socket: uid 1000, .* agent.forbidden$`),
+      expect.stringMatching(/^asked \| site \| view socket: uid 1000, .* agent.forbidden$/),
       "asked | x | admin socket: uid 1003, gid 1001, pid 4242, login uid 1002 | " +
         "retire: refused: usage",
     ]);

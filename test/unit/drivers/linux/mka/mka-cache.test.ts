@@ -5,6 +5,7 @@ import { KeyCache } from "#drivers/linux/mka/cache.ts";
 import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { seal, unseal } from "#drivers/linux/mka/keys.ts";
 import { readMemory } from "#drivers/linux/mka/memory.ts";
+import { Malformed } from "#drivers/local/shape.ts";
 import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
@@ -120,7 +121,7 @@ it("the plain octets of a cache are wiped once they are read, also if they are d
     const { ick } = keysOf(one);
     expect(hexOf(plain)).toContain(ick.use((bytes) => hexOf(Uint8Array.from(bytes))));
     if (damage) plain[4] = 0;
-    if (damage) expect(() => readMemory(plain, 0 as WallTime)).toThrow();
+    if (damage) expect(() => readMemory(plain, 0 as WallTime)).toThrow(Malformed);
     else readMemory(plain, 0 as WallTime);
     expect(plain.every((octet) => octet === 0)).toBe(true);
   }
