@@ -53,7 +53,7 @@ export interface Subject {
 }
 
 /** A record that was sent to another log. */
-export interface ReportHead {
+interface ReportHead {
   readonly seq: number;
   readonly at: string;
   /** The record's MAC, in hexadecimal. */
