@@ -32,7 +32,7 @@ export async function sendHeads(parts: HeadParts, end: AbortSignal): Promise<voi
   const deaf = agent.events.listen(({ code }) => {
     if (code === "intent-accepted") changed.abort();
   });
-  let isFailing = false;
+  let unsent: string | undefined;
   for (let waitMs = firstMs; !end.aborted; ) {
     // After both ends of the sleep the loop checks what to do.
     const until = AbortSignal.any([changed.signal, end]);
@@ -40,29 +40,35 @@ export async function sendHeads(parts: HeadParts, end: AbortSignal): Promise<voi
     changed = new AbortController();
     const settings = agent.intent?.desired.telemetry.heads;
     waitMs = settings?.everyMs ?? idleMs;
-    if (settings !== undefined && !end.aborted) isFailing = await send(parts, settings, isFailing);
+    if (settings !== undefined && !end.aborted) unsent = await send(parts, settings, unsent);
   }
   deaf();
 }
 
-/** Sends the newest head, if there is a new one; returns whether sending fails. */
+/** Sends the newest head, unless it was sent already; returns the line that could not be sent. */
 async function send(
   { agent, world, logLine }: HeadParts,
   { to }: HeadSettings,
-  failed: boolean,
-): Promise<boolean> {
-  const { evidence } = agent;
-  const head = await evidence.head();
-  if (head === undefined) return failed;
-  const { seq, at, mac: hash } = head;
+  unsent: string | undefined,
+): Promise<string | undefined> {
+  const line = (await newLine(agent)) ?? unsent;
+  if (line === undefined) return undefined;
   try {
-    logLine(to, headText({ host: evidence.host, seq, at: momentText(at), hash }));
-    return false;
+    logLine(to, line);
+    return undefined;
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     // Logged once per outage, so that the log keeps room for other lines.
     const text = `heads of the audit log are not sent: ${error.message}`;
-    if (!failed) world.log.write("warn", "head-failed", text);
-    return true;
+    if (unsent === undefined) world.log.write("warn", "head-failed", text);
+    return line;
   }
+}
+
+/** Writes a head and returns its line; undefined = there is no new record. */
+async function newLine({ evidence }: HeadParts["agent"]): Promise<string | undefined> {
+  const head = await evidence.head();
+  if (head === undefined) return undefined;
+  const { seq, at, mac: hash } = head;
+  return headText({ host: evidence.host, seq, at: momentText(at), hash });
 }

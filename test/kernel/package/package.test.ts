@@ -3,11 +3,11 @@
 import { copyFileSync, existsSync, lstatSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import { type PlaceSource, placeSource } from "#agent/host/places.ts";
 import { version } from "#agent/model/version.ts";
 import type { DoctorReport } from "#agent/operate/doctor/report.ts";
-import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { demoSite } from "#agent/simulation/simulate.ts";
