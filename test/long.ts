@@ -68,8 +68,8 @@ export const parts: readonly Part[] = [
   ),
   long(
     "kills",
-    "real agents that are killed at every point, struck by every fault and started again",
-    named("process", ["kill", "loopback", "loopback-faults", "restart"]),
+    "real agents that are killed at every point, struck by every fault, flooded and started again",
+    named("process", ["evidence-flood", "kill", "loopback", "loopback-faults", "restart"]),
   ),
   long(
     "models",

@@ -69,7 +69,7 @@ const done =
 const isDone = new Set(done?.testResults.map(({ name }) => name));
 const reportFile = join(root, ".tmp", "report.json");
 
-/** These take minutes of a machine of their own: they run in the long run, or if they are named. */
+/** These take minutes, most of a machine of their own: they run in the long run, or if named. */
 const longAlone = [
   "test/kernel/ipsec/backup.test.ts",
   "test/kernel/ipsec/libreswan-agent.test.ts",
@@ -78,6 +78,7 @@ const longAlone = [
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
+  "test/process/evidence-flood.test.ts",
 ];
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;

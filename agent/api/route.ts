@@ -3,15 +3,19 @@
 
 import { fromOutside } from "#hal/outside.ts";
 import type { WallTime } from "#hal/world.ts";
+import type { Client } from "../model/client.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { type Member, refuseUnknown, usage } from "./member.ts";
 
 /** The right of a socket: `view` only reads, `admin` also changes. */
-export type SocketRole = "view" | "admin";
+export type SocketRole = Client["socket"];
 
 export interface Call {
   readonly agent: Agent;
   readonly now: WallTime;
+  /** Who asks. */
+  readonly client: Client;
+  /** The same as a phrase, for records that name it. */
   readonly who: string;
   readonly signal: AbortSignal;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;

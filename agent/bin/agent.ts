@@ -52,8 +52,7 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const agent = await openAgent(world, identity, clouds);
   if (address === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
-  const manager = native === undefined ? undefined : new Manager(native, world.log);
-  return await serve({ agent, world, places, manager }, stop);
+  return await serve({ agent, world, places, native }, stop);
 }
 
 /**
@@ -66,12 +65,13 @@ interface Service {
   readonly agent: Agent;
   readonly world: World;
   readonly places: Places;
-  /** undefined = there is no addon, so that the service manager cannot be notified. */
-  readonly manager: Manager | undefined;
+  /** undefined = none here: the service manager is not notified, and clients stay unknown. */
+  readonly native: ReturnType<typeof findAddon>;
 }
 
 async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
-  const { agent, world, places, manager } = service;
+  const { agent, world, places, native } = service;
+  const manager = native === undefined ? undefined : new Manager(native, world.log);
   const defect = new AbortController();
   const end = AbortSignal.any([stop, defect.signal]);
   const broken = (error: unknown): void => {
@@ -79,14 +79,14 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
     world.log.write("error", "agent.internal", defectText(error));
     defect.abort();
   };
-  const api = await serveApi(agent, world, places, broken);
+  const api = await serveApi(agent, world, places, { native, broken });
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   manager?.ready();
   const watchdog = new Watchdog(turnMsMax);
   // The watchdog uses this host's own clock: that of a simulated site may be stopped or run fast.
   void manager?.watch(() => watchdog.late(agent.heartbeats, hostClock.now()), end);
   void watchFile(agent, places, world, end);
-  const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
+  const telling = runTelemetry(agent, world, { kind: places.kind, native, broken }, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; any other end is a defect.
     if (!end.aborted) broken(error);

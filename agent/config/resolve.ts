@@ -85,12 +85,13 @@ function pageOf({ listen, tls }: NonNullable<Config["serve"]["page"]>): PageSett
   return { host: six ?? four, port: Number(port), ...(tls === undefined ? {} : { tls }) };
 }
 
-function telemetryOf({ webhook, otlp }: Config["telemetry"]): Desired["telemetry"] {
+function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["telemetry"] {
   return {
     ...(webhook === undefined ? {} : { webhook: { ...receiverOf(webhook), least: webhook.least } }),
     ...(otlp === undefined
       ? {}
       : { otlp: { ...receiverOf(otlp), everyMs: durationMs(otlp.every) } }),
+    ...(heads === undefined ? {} : { heads: { to: heads.to, everyMs: durationMs(heads.every) } }),
   };
 }
 

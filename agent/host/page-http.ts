@@ -49,12 +49,19 @@ const guarding = {
   "cache-control": "no-store",
 } as const;
 
+/**
+ * RFC 6797: for a year the browser uses TLS alone for this name, without sub-domains. Section 7.2
+ * forbids it without TLS.
+ */
+const underTls = { "strict-transport-security": "max-age=31536000" } as const;
+
 export async function answerPage(
   context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  send(response, await answerOf(context, request), guarding);
+  const headers = context.scheme === "https" ? { ...guarding, ...underTls } : guarding;
+  send(response, await answerOf(context, request), headers);
 }
 
 async function answerOf(context: PageContext, request: IncomingMessage): Promise<HttpReply> {

@@ -315,8 +315,17 @@ export interface PageSettings {
 
 /** The receivers of telemetry; absent = nothing is sent. */
 interface TelemetrySettings {
+  readonly heads?: HeadSettings;
   readonly webhook?: WebhookSettings;
   readonly otlp?: OtlpSettings;
+}
+
+/** The log of this host that gets heads of the audit log. */
+export interface HeadSettings {
+  /** journald's own socket, or `/dev/log`. */
+  readonly to: "journald" | "syslog";
+  /** The time between two heads. */
+  readonly everyMs: number;
 }
 
 /** A receiver of telemetry. */

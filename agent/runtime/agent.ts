@@ -9,6 +9,7 @@ import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import type { Campaign } from "../model/campaign.ts";
+import { type Client, clientText } from "../model/client.ts";
 import {
   type Desired,
   type DesiredLink,
@@ -155,7 +156,8 @@ export class Agent {
   /** The audit records and the signer of the reports that are made of them. */
   get evidence(): Evidence {
     const { signer, host } = this.#parts;
-    return { signer, host, read: () => this.#recorder.read() };
+    const recorder = this.#recorder;
+    return { signer, host, read: () => recorder.read(), head: () => recorder.head() };
   }
 
   /** Returns a reader of Azure documents; undefined = the config's cloud has none. */
@@ -183,15 +185,16 @@ export class Agent {
    * is durable in the audit log; or to the reason why not, while it waits for room.
    */
   async asked(
-    ...[who, request, about, outcome]: readonly [string, string, string, string]
+    ...[client, request, about, outcome]: readonly [Client, string, string, string]
   ): Promise<LinksealError | undefined> {
     const text = `${request}: ${outcome}`;
-    return await this.#recorder.recorded({ what: "asked", about, who, text });
+    const who = clientText(client);
+    return await this.#recorder.recorded({ what: "asked", about, who, client, text });
   }
 
   /** Counts a request over a socket that had no effect; its record is not awaited. */
-  refused(who: string, request: string, about: string, why: string): void {
-    this.#recorder.refused({ about, who, text: `${request}: ${why}` });
+  refused(client: Client, request: string, about: string, why: string): void {
+    this.#recorder.refused({ about, client, text: `${request}: ${why}` });
   }
 
   #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {

@@ -219,7 +219,7 @@ async function openSockets(
 ): Promise<Sockets> {
   const places = agentPlaces();
   try {
-    const api = await serveApi(agent, world, places, fail);
+    const api = await serveApi(agent, world, places, { native: undefined, broken: fail });
     const site = await serveSite(staff.faultConsole.handler(), siteSocketOf(places.runtime)).catch(
       async (error: unknown) => {
         await api.close();
@@ -229,7 +229,8 @@ async function openSockets(
     // Telemetry is outside of the simulation, and uses no randomness of its seed.
     const outside = { ...world, dial: hostDialer, entropy: hostEntropy };
     const { kind } = places;
-    const telemetry = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
+    const parts = { kind, native: undefined, broken: fail };
+    const telemetry = runTelemetry(agent, outside, parts, ended.signal);
     return {
       places,
       close: async () => {

@@ -87,6 +87,8 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 - \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read
   after the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of
   the keys is when the round began.
+- The agent reads user, group and process of a client from the kernel before the first octet, and
+  records them with each request that changes something ([evidence](evidence.md#the-audit-log)).
 - A request that changes something is in the audit log before its answer. If the log cannot store
   it, the answer has the member \`unrecorded\`, one sentence: the request is carried out all the
   same, and its record is written once there is room.

@@ -112,6 +112,8 @@ describe("files that are served without a login", () => {
       expect(headers["x-content-type-options"]).toBe("nosniff");
       expect(headers["referrer-policy"]).toBe("no-referrer");
       expect(headers["cache-control"]).toBe("no-store");
+      // RFC 6797, section 7.2: never without TLS.
+      expect(headers["strict-transport-security"]).toBeUndefined();
     }
     const { body } = await ask(place);
     expect(body).not.toMatch(/<script>|style=| on[a-z]+=|https?:/);
@@ -348,6 +350,10 @@ describe("a page under TLS", () => {
     await until("a snapshot", () => viewer.texts.length > 0);
     expect(served.agent.pageLogin?.url).toBe(`https://127.0.0.1:${served.port}/`);
     expect((await ask({ ...place, host: "edge.example" })).status).toBe(200);
+    for (const path of ["/", "/nowhere"]) {
+      const { headers } = await ask(place, { path });
+      expect(headers["strict-transport-security"]).toBe("max-age=31536000");
+    }
     expect((await ask({ ...place, host: "evil.example" })).status).toBe(421);
     for (let n = 0; n < 200; n += 1) raw(served.port, "\u0016\u0003\u0001");
     const idle = secureConnect({ port: served.port, host: loopback, ca, servername: "localhost" });

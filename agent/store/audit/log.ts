@@ -140,15 +140,15 @@ export class AuditLog {
   }
 
   /**
-   * Appends a record; resolves when it is durable. `carry` is called if a new segment begins.
+   * Appends a record; resolves to it once it is durable. `carry` is called if a new segment begins.
    * @throws LinksealError with `journal.full`: the record is not in the log
    */
-  append(record: AuditRecord, carry: () => Carry): Promise<void> {
+  append(record: AuditRecord, carry: () => Carry): Promise<Entry> {
     return this.#inTurn(async () => {
       if (this.#file === undefined || this.#file.bytes >= this.#segmentBytes) {
         await this.#begin(carry());
       }
-      await this.#add(record);
+      return await this.#add(record);
     });
   }
 
@@ -189,12 +189,13 @@ export class AuditLog {
     this.#nextSlot = slotAfter(name);
   }
 
-  async #add(record: AuditRecord): Promise<void> {
+  async #add(record: AuditRecord): Promise<Entry> {
     const file = this.#file;
     if (file === undefined) throw new Error("a record without a segment");
     const chained = this.#chain(record, file.lines.at(-1)?.entry);
     await file.append(chained);
     this.#last = chained.entry;
+    return chained.entry;
   }
 
   #chain(record: AuditRecord, previous: Entry | undefined): ChainedRecord {

@@ -50,6 +50,7 @@ export class KeyCache {
   unseal(sealed: Uint8Array): MkaMemory | undefined {
     const plain = unseal(this.#key, sealed, this.#port);
     if (plain === undefined) return undefined;
+    // It wipes the plain octets.
     const memory = readMemory(plain, 0 as WallTime);
     const { snapshot } = memory;
     if (snapshot === undefined) return memory;

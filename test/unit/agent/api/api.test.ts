@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
+import { unknownClient } from "#agent/model/client.ts";
 import { errorFromShape, errorShape } from "#agent/model/error-shape.ts";
 import { campaignShape } from "#agent/rotation/campaign-shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
@@ -196,7 +197,7 @@ describe("events", () => {
     const gone = new AbortController();
     const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
     const path = `/v1/events?after=${last}&waitMs=30000`;
-    const request = { method: "GET", path, body: "", role: "view", who: "test" } as const;
+    const request = { method: "GET", path, body: "", client: unknownClient("view") };
     const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
     const reply = answer(bench.agent, request, world, gone.signal);
     gone.abort();

@@ -422,6 +422,9 @@ describe("hostile text", () => {
     ["commas", `[${",".repeat(299_000)}`],
     ["brackets that close", "]".repeat(299_000)],
     ["tags", "!a ".repeat(149_000)],
+    ["strings in an open list", `[${'""'.repeat(298_000)}`],
+    ["directives", "%a\n".repeat(149_000)],
+    ["block scalars", "- |\n".repeat(59_000)],
     ["a long line", `a: ${"b ".repeat(490_000)}`],
     ["devices", `devices: [${"1,".repeat(140_000)}]`],
   ])("a file full of %s takes bounded time", { timeout: 300_000 }, (_name, text) => {

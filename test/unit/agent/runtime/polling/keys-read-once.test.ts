@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { type ApiReply, answer } from "#agent/api/api.ts";
+import { unknownClient } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -60,7 +61,7 @@ class Stage {
   ask(what: string, signal: AbortSignal = never): Promise<ApiReply> {
     const { clock } = this.site;
     const [method = "", path = ""] = what.split(" ");
-    const request = { method, path, body: "", role: "view", who: "viewer" } as const;
+    const request = { method, path, body: "", client: unknownClient("view") };
     return answer(this.agent, request, { now: clock.wall(), sleep: async () => {} }, signal);
   }
 
