@@ -119,15 +119,16 @@ describe("a command line", () => {
     const { pipe } = puppet;
     const { heard } = pipe;
     pipe.heard = (sent) => {
-      heard(sent);
-      if (sent.endsWith("commit\n")) {
-        pipe.deliver(`commit\r\n${large}`);
-        pipe.deliver(" ");
-      } else if (sent.endsWith("\ny\n")) {
+      if (sent.endsWith("\ny\n")) {
         pipe.heard = heard;
         puppet.taken = sent.length;
         pipe.deliver(`y\r\n${host}#`);
+        return;
       }
+      heard(sent);
+      if (!sent.endsWith("commit\n")) return;
+      pipe.deliver(`commit\r\n${large}`);
+      pipe.deliver(" ");
     };
     await cli.run([["commit"]], "unknown", never);
     expect(cli.isOver).toBe(false);
