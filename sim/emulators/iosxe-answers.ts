@@ -103,11 +103,24 @@ function version({ model, bootedAt, router }: XeEmulator): string {
     'System image file is "bootflash:packages.conf"',
     "Last reload reason: Reload Command",
     "",
+    ...(platform.startsWith("C9") ? licenceTable : []),
     `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
     "Processor board ID FXS00000000",
     "Configuration register is 0x2102",
   ].join("\n");
 }
+
+const licenceTable = [
+  "Technology Package License Information:",
+  "",
+  "-".repeat(78),
+  "Technology-package                                     Technology-package",
+  "Current                        Type                       Next reboot",
+  "-".repeat(78),
+  "network-advantage   \tSmart License                 \t network-advantage",
+  "dna-advantage       \tSubscription Smart License    \t dna-advantage",
+  "",
+];
 
 const minuteMs = 60_000;
 

@@ -49,6 +49,7 @@ type Placed = { readonly wiring?: Wiring };
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
   readonly ipsec?: "none";
+  readonly macsec?: "none";
 }
 
 function eos(
@@ -135,7 +136,7 @@ function junos(
 export const platforms = {
   "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }),
   "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }),
-  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", {}),
+  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", { macsec: "none" }),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
   "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", switchXe),
   "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
@@ -195,13 +196,13 @@ export function driverOf(vendor: Vendor): Driver {
 
 function lesser(
   { macsec, ipsec, ...others }: Capabilities,
-  { commit, ipsec: none, ...less }: Less,
+  { commit, ipsec: none, macsec: noMacsec, ...less }: Less,
 ): Capabilities {
   if (macsec === undefined) throw new RangeError("no MACsec");
   return {
     ...others,
     commit: commit ?? others.commit,
-    macsec: { ...macsec, ...less },
+    ...(noMacsec === undefined ? { macsec: { ...macsec, ...less } } : {}),
     ...(none === undefined && ipsec !== undefined ? { ipsec } : {}),
   };
 }

@@ -389,7 +389,10 @@ describe("IPsec", () => {
     ["asr1001-hx", "16.6.4", false],
     ["c9500-48y4c", "17.9.4", false],
   ])("IPsec on a %s with %s is offered: %s", (platform, version, has) => {
-    const software = { platform, version, restartedAt: undefined, uptimeMs: undefined };
+    const software = {
+      ...{ platform, version, restartedAt: undefined, uptimeMs: undefined },
+      licence: undefined,
+    };
     expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
   });
 });

@@ -296,8 +296,7 @@ describe("a change", () => {
     const software = (platform: string) => ({
       platform,
       version: "17.12.1",
-      restartedAt: undefined,
-      uptimeMs: undefined,
+      ...{ restartedAt: undefined, uptimeMs: undefined, licence: undefined },
     });
     expect([
       keepsOnMember(software("c9500-48y4c")),
@@ -419,8 +418,7 @@ describe("a platform", () => {
   const of = (platform: string, version: string) => ({
     platform,
     version,
-    restartedAt: undefined,
-    uptimeMs: undefined,
+    ...{ restartedAt: undefined, uptimeMs: undefined, licence: undefined },
   });
 
   it.each([
@@ -475,6 +473,21 @@ describe("a platform", () => {
       expect(macsec?.always).toEqual(always);
     },
   );
+
+  it.each([
+    ["c9200-48t", undefined, ["gcm-aes-128"]],
+    ["c9300-48uxm", undefined, ["gcm-aes-128", "gcm-aes-256"]],
+    ["c9500-48y4c", "essentials", ["gcm-aes-128"]],
+    ["c9400", "advantage", ["gcm-aes-128", "gcm-aes-256"]],
+    // No guide says that these have MACsec.
+    ["c8000v", undefined, undefined],
+    ["c8300-1n1s-4t2x", undefined, undefined],
+    ["isr4451-x/k9", undefined, undefined],
+    ["", undefined, undefined],
+  ] as const)("a %s with licence %s offers the suites %s", (platform, licence, suites) => {
+    const software = { ...of(platform, "17.9.4"), licence };
+    expect(capabilitiesOf(iosxe.offers, software, true).macsec?.suites).toEqual(suites);
+  });
 
   it("a router without an archive reverts nothing by itself", () => {
     const { commit } = capabilitiesOf(iosxe.offers, of("asr1006-x", "17.12.1"), false);

@@ -275,7 +275,8 @@ describe("a platform", () => {
     ["asr9k", "7.11.2", "fallback"],
     ["8201-32fh", "24.2.1", "fallback"],
     ["8201-32fh", "7.9.2", "none"],
-    ["xrv9000", "7.11.2", "none"],
+    ["ncs-5500", "7.11.2", "fallback"],
+    ["xrv9000", "7.11.2", undefined],
   ])("%s with %s has the next key as %s", (platform, version, overlap) => {
     expect(capabilitiesOf(iosxr.offers, { platform, version }).macsec?.overlap).toBe(overlap);
   });
