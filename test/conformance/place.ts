@@ -43,8 +43,11 @@ export interface Platform<F extends Emulator = Emulator> {
   readonly echo?: RegExp;
 }
 
-/** Where the peerings of a router are; absent = on its ports, in the default instance. */
-type Placed = { readonly wiring?: Wiring };
+/**
+ * Where the peerings of a router are; absent = on its ports, in the default instance.
+ * `secondEngine`: the state of a second routing engine; absent = there is none.
+ */
+type Placed = { readonly wiring?: Wiring; readonly secondEngine?: "OK" | "Present" };
 
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
@@ -122,13 +125,13 @@ function junos(
   model: string,
   version: string,
   less: Less,
-  { wiring = {} }: Placed = {},
+  { wiring = {}, ...engines }: Placed = {},
 ): Platform<JunosEmulator> {
   return {
     vendor: "junos",
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
-    emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring }),
+    emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring, ...engines }),
     less,
   };
 }
@@ -150,7 +153,9 @@ export const platforms = {
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
   "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
-  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
+  "mx480 22.2R3": junos(
+    ...(["mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }, { secondEngine: "OK" }] as const),
+  ),
   "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;
 
