@@ -142,6 +142,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #discard(): void {
     this.#candidate = cloneTree(this.current);
     this.#isModified = false;
+    this.#previous = false;
   }
 
   /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
