@@ -5,7 +5,7 @@ import { readXml } from "#drivers/transport/xml.ts";
 import { commit, freshKey, prepare, revertMs, wanted } from "#hal/conformance/kit.ts";
 import { printTree } from "#sim/emulators/config-tree.ts";
 import { JunosEmulator } from "#sim/emulators/junos.ts";
-import { channelTo } from "../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -9,7 +9,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { type CiscoLayout, drawLayout, plainLayout } from "#sim/emulators/cisco-layout.ts";
 import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
-import { channelTo } from "../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

@@ -2,6 +2,7 @@
 
 import { type PlatformName, platforms as registry } from "#drivers/index.ts";
 import type { Capabilities, CommitMode, Device, Driver, MacsecCapabilities } from "#hal/device.ts";
+import type { Command } from "#hal/secret.ts";
 import {
   type ByteChannel,
   type Dialer,
@@ -32,6 +33,8 @@ type Vendor = Exclude<PlatformName, "linux" | "sim">;
 /** A platform of a vendor: what it can do, and the router that speaks as it does. */
 export interface Platform<F extends Emulator = Emulator> {
   readonly vendor: Vendor;
+  /** What the router calls its model and release. */
+  readonly named: { readonly model: string; readonly release: string };
   readonly ports: readonly [string, string];
   readonly model: RouterModel;
   readonly emulatorOf: (router: Router) => F;
@@ -64,6 +67,7 @@ function eos(
 ): Platform<EosEmulator> {
   return {
     vendor: "eos",
+    named: { model, release: version },
     ports: ["Ethernet1/1", "Ethernet2/1"],
     model: less.ipsec === undefined ? eosTunnelModel : eosModel,
     emulatorOf: (router) => new EosEmulator(router, { model, version, timer, wiring }),
@@ -91,6 +95,7 @@ function iosxe(
   const isRecent = less.overlap === undefined;
   return {
     vendor: "iosxe",
+    named: { model: platform, release: version },
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
     emulatorOf: (router) => {
@@ -110,6 +115,7 @@ function iosxr(
 ): Platform<IosxrEmulator> {
   return {
     vendor: "iosxr",
+    named: { model: platform, release: version },
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
     emulatorOf: (router) => {
@@ -129,6 +135,7 @@ function junos(
 ): Platform<JunosEmulator> {
   return {
     vendor: "junos",
+    named: { model, release: version },
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
     emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring, ...engines }),
@@ -259,11 +266,15 @@ function listener(output: string[], echo: RegExp | undefined): (octets: Uint8Arr
   };
 }
 
-/** Every channel of the driver is listened to, and what passes it counted. */
+/**
+ * Every channel of the driver is listened to, and what passes it counted. `sent` is called with all
+ * that the driver sends.
+ */
 export function wayOf(
   { rig, platform }: Pick<Place, "rig" | "platform">,
   target: Parameters<Driver["open"]>[0],
   channel: Dialer["channel"],
+  sent: (text: Command) => void = () => undefined,
 ): Way {
   let exchanges = 0;
   const driver = driverOf(platform.vendor);
@@ -273,6 +284,7 @@ export function wayOf(
       ...inner,
       write: async (text, signal) => {
         exchanges += 1;
+        sent(text);
         await inner.write(text, signal);
       },
       read: async (signal) => {

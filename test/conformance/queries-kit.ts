@@ -5,7 +5,7 @@ import { type Exchange, type QueryReader, readers } from "#drivers/index.ts";
 import { commit, secure } from "#hal/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import { channelTo } from "../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { type Place, type Platform, placeOf, wayOf, worldOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 

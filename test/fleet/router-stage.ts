@@ -17,7 +17,7 @@ import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import type { Router } from "#sim/router/router.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
-import { channelTo } from "../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { hasty } from "../short-waits.ts";
 import { CrashingWorld } from "../storm/crashing-world.ts";
 import { settled } from "../unit/kit/site-bench.ts";

@@ -11,7 +11,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { cknOf, keyOf } from "../junos-kit.ts";
 import { commands, configLines, configOf, surroundings } from "./eos-kit.ts";

@@ -12,7 +12,7 @@ import {
   platforms,
   wayOf,
 } from "../../../conformance/place.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "./iosxe-kit.ts";

@@ -7,7 +7,7 @@ import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Router } from "#sim/router/router.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "../iosxr-kit.ts";

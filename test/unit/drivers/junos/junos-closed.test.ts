@@ -5,7 +5,7 @@ import { readXml } from "#drivers/transport/xml.ts";
 import { Secret } from "#hal/secret.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { ports } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { keyOf } from "../junos-kit.ts";
 

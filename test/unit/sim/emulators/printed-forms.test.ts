@@ -15,7 +15,7 @@ import {
   wayOf,
 } from "../../../conformance/place.ts";
 import { benchOf, drive } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 
 const never = new AbortController().signal;
 const seeds = Array.from({ length: 12 }, (_, index) => `forms-${index}`);

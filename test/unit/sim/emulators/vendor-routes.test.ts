@@ -13,7 +13,7 @@ import type { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Block, bgpOf } from "#sim/emulators/line-tree.ts";
 import type { Wiring } from "#sim/emulators/wiring.ts";
 import { allPlatforms, type Place, placeOf, wayOf } from "../../../conformance/place.ts";
-import { channelTo } from "../../../emulator-channel.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 const never = new AbortController().signal;
