@@ -74,7 +74,12 @@ export const placementRules: readonly Rule[] = [
         else {
           const why = `${before} names it too, and an aggregate with two members is not drained`;
           const at = [...path, "aggregate"];
-          yield finding(at, `is ${shown(aggregate)}`, why, "give each link an aggregate of its own");
+          yield finding(
+            at,
+            `is ${shown(aggregate)}`,
+            why,
+            "give each link an aggregate of its own",
+          );
         }
       }
     },

@@ -61,9 +61,7 @@ async function sentIn(
   if (byHand !== undefined) await bench.byHand(byHand);
   const transaction = await prepared(change);
   const isFinal = committed === "final";
-  const applied = await bench.sentFor(() =>
-    transaction.apply(isFinal ? "final" : revertMs, never),
-  );
+  const applied = await bench.sentFor(() => transaction.apply(isFinal ? "final" : revertMs, never));
   switch (committed) {
     case "final":
     case "timed":

@@ -104,7 +104,13 @@ export class EditBench implements AsyncDisposable {
     await readers.junos.read("get-software-information", new TextEncoder().encode("<a/>"));
     const { portName, make } = emulators[platform.driver];
     const model = { capabilities, portName };
-    const options = { seed: "edits", name: "edits", groups: 1, tunnels: 0, start: "clear" } as const;
+    const options = {
+      seed: "edits",
+      name: "edits",
+      groups: 1,
+      tunnels: 0,
+      start: "clear",
+    } as const;
     const site = buildSite({ ...options, models: () => model });
     const router = site.routers.get(edge);
     if (router === undefined) throw new RangeError("the site has no router");

@@ -21,9 +21,24 @@ const quirks: readonly Quirk<"macsec" | "fallbackChain" | "ipsec">[] = [
   { platform: asr9000, from: "0", what: "macsec", source: `${guide} for ASR 9000` },
   { platform: ncs, from: "0", what: "macsec", source: `${guide} for NCS 5500 and NCS 540` },
   { platform: cisco8000, from: "0", what: "macsec", source: `${guide} for Cisco 8000` },
-  { platform: asr9000, from: "7.10.1", what: "fallbackChain", source: `${guide} for ASR 9000, ${fallback}` },
-  { platform: ncs, from: "7.10.1", what: "fallbackChain", source: `${guide} for NCS 5500, ${fallback}` },
-  { platform: cisco8000, from: "7.10.1", what: "fallbackChain", source: `${guide} for Cisco 8000, ${fallback}` },
+  {
+    platform: asr9000,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for ASR 9000, ${fallback}`,
+  },
+  {
+    platform: ncs,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for NCS 5500, ${fallback}`,
+  },
+  {
+    platform: cisco8000,
+    from: "7.10.1",
+    what: "fallbackChain",
+    source: `${guide} for Cisco 8000, ${fallback}`,
+  },
   {
     // The IPsec of these routers protects their own packets, and none that they forward.
     platform: noPlatform,

@@ -60,19 +60,18 @@ export function queryOf(session: Netconf, signal: AbortSignal) {
 
 /** Sends all queries at once. */
 async function askAll(query: ReturnType<typeof queryOf>) {
-  const [config, physical, uptime, commits, engines, sessions, ...others] =
-    await Promise.all([
-      query.result(getConfig(), readConfig),
-      query.result("interfaces", readInterfaces),
-      query.result("uptime", readUptime),
-      query.result("commits", readCommits),
-      query.result("engines", readEngines),
-      query.result("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
-      query.result("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
-      query.result("connections", (reply) => byInterface(reply, "macsec-connection-information")),
-      query.result("statistics", (reply) => byInterface(reply, "macsec-statistics")),
-      query.result("neighbours", readPeers),
-    ]);
+  const [config, physical, uptime, commits, engines, sessions, ...others] = await Promise.all([
+    query.result(getConfig(), readConfig),
+    query.result("interfaces", readInterfaces),
+    query.result("uptime", readUptime),
+    query.result("commits", readCommits),
+    query.result("engines", readEngines),
+    query.result("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
+    query.result("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
+    query.result("connections", (reply) => byInterface(reply, "macsec-connection-information")),
+    query.result("statistics", (reply) => byInterface(reply, "macsec-statistics")),
+    query.result("neighbours", readPeers),
+  ]);
   const [counters, connections, statistics, peers] = others;
   const ofPorts = { sessions, counters, connections, statistics };
   return { config, physical, uptime, commits, engines, peers, ...ofPorts };

@@ -165,7 +165,8 @@ const services = "host-inbound-traffic";
 function admits(traffic: XmlElement | undefined): boolean {
   const all = childrenOf(traffic, "system-services");
   const named = all.filter((one) => nameOf(one) === "ike");
-  const entries = named.length > 0 ? named : all.filter((one) => /^a(?:ll|ny-service)$/.test(nameOf(one)));
+  const entries =
+    named.length > 0 ? named : all.filter((one) => /^a(?:ll|ny-service)$/.test(nameOf(one)));
   return entries.length > 0 && entries.every((one) => childOf(one, "except") === undefined);
 }
 

@@ -89,8 +89,7 @@ function portState(
   at: Instant,
 ): MacsecPort {
   const keys = "value" in plan ? keysOf(plan.value) : [];
-  const own =
-    "value" in pages ? asConfigured(pagesOf(pages.value, port, ports), keys) : undefined;
+  const own = "value" in pages ? asConfigured(pagesOf(pages.value, port, ports), keys) : undefined;
   const session = own && "value" in plan ? sessionOf(own, plan.value.settings) : undefined;
   const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
   const ofPlan = <T>(read: (value: Plan) => T): Reading<T> => {

@@ -62,10 +62,7 @@ export const questions: Questions<XeEmulator, string> = [
     /^(?:ip|ipv6) cef (?:vrf (\S+) )?(\S+)$/,
     ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
   ],
-  [
-    /^mka sessions detail$/,
-    (emulator) => mkaSessions(emulator.router, layoutOf(emulator)),
-  ],
+  [/^mka sessions detail$/, (emulator) => mkaSessions(emulator.router, layoutOf(emulator))],
   [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
   [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
   [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],

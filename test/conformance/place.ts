@@ -161,7 +161,12 @@ export const platforms = {
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
   "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
   "mx480 22.2R3": junos(
-    ...(["mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }, { secondEngine: "OK" }] as const),
+    ...([
+      "mx480",
+      "22.2R3.15",
+      { overlap: "none", ipsec: "none" },
+      { secondEngine: "OK" },
+    ] as const),
   ),
   "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;

@@ -398,9 +398,7 @@ describe("IKE from a gateway", () => {
         inner.replace("<version>v2-only</version>", outer).replace("<zones>", zoned || "<zones>"),
       ),
     );
-  const found = [
-    { kind: "ikeNotAdmitted", tunnel: "hub-1", interface: "lo0.0", zone: "untrust" },
-  ];
+  const found = [{ kind: "ikeNotAdmitted", tunnel: "hub-1", interface: "lo0.0", zone: "untrust" }];
 
   it.each([
     ["its zone", zone(service("ike"))],

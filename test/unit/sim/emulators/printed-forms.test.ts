@@ -2,6 +2,7 @@
 // seed, and the drivers read each of them alike.
 
 import { beforeAll, describe, expect, it } from "vitest";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { secure } from "#hal/conformance/kit.ts";
 import type { DeviceState, MacsecPort, MkaSession } from "#hal/model.ts";
@@ -15,7 +16,6 @@ import {
   wayOf,
 } from "../../../conformance/place.ts";
 import { benchOf, drive } from "../../../conformance/rig.ts";
-import { channelTo } from "#agent/simulation/emulator-channel.ts";
 
 const never = new AbortController().signal;
 const seeds = Array.from({ length: 12 }, (_, index) => `forms-${index}`);
