@@ -14,7 +14,7 @@ import type {
 } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import type { Edit, EditList, EditPlatform } from "../operate/edit-list.ts";
-import { type ByHand, byHandCkn, EditBench, type RouterName } from "./edit-bench.ts";
+import { type ByHand, byHandCkn, EditBench, type RouterName, shortMark } from "./edit-bench.ts";
 
 type Committed = "final" | "timed" | "confirmed" | "takenBack";
 
@@ -27,6 +27,7 @@ interface Scenario {
   readonly change: DeviceChange;
   readonly committed?: Committed;
   readonly vrf?: string;
+  readonly engines?: "two";
 }
 
 const never = new AbortController().signal;
@@ -37,12 +38,16 @@ export async function driverEdits(
   platform: EditPlatform & { readonly driver: RouterName },
 ): Promise<EditList> {
   const { offers } = platforms[platform.driver].driver;
-  const place = { platform, vrf: undefined };
-  await using first = await EditBench.open({ ...place, capabilities: offers });
-  const { capabilities, port } = first;
+  const usual = { platform, vrf: undefined, engines: "one" } as const;
+  await using first = await EditBench.open({ ...usual, capabilities: offers });
+  const { capabilities: offered, port } = first;
+  // A router has its ports whether the driver offers MACsec on them or not.
+  const { macsec = offers.macsec } = offered;
+  const capabilities = { ...offered, ...(macsec && { macsec }) };
   const edits: Edit[] = [];
-  for (const scenario of scenariosFor(platform.driver, capabilities, port)) {
-    await using bench = await EditBench.open({ ...place, capabilities, vrf: scenario.vrf });
+  for (const scenario of scenariosFor(platform.driver, offered, port)) {
+    const { vrf, engines = "one" } = scenario;
+    await using bench = await EditBench.open({ platform, capabilities, vrf, engines });
     edits.push(...editsIn(scenario, await sentIn(scenario, bench)));
   }
   return { schema: "linkseal.edits/1", platform, edits };
@@ -111,8 +116,11 @@ function scenariosFor(
           ...keyScenarios(macsec.overlap, macsec.suites, port),
         ]),
     ...portScenarios(commit.kind === "confirmed", port),
+    ...(driver === "junos" ? [onTwoEngines(port)] : []),
     ...(drain?.means ?? []).flatMap((means) => drainScenarios(means, port)),
     ...(ipsec === undefined ? [] : tunnelScenarios),
+    // EOS has no AES-GCM for IKE.
+    ...(ipsec === undefined || driver === "eos" ? [] : [withGcmForIke]),
   ];
 }
 
@@ -126,6 +134,7 @@ function keyNamed(name: string, octet: string): KeyRef {
 }
 
 const [oldKey, newKey] = [keyNamed("erd-old", "0a"), keyNamed("erd-next", "0b")];
+const shortKey = keyNamed(`erd-${shortMark}`, "0d");
 
 const wanted = (suite: CipherSuite): WantedSettings => ({
   suite,
@@ -256,6 +265,24 @@ function keyScenarios(
       before: first,
       change: [{ kind: "macsec.replaceKey", port, key: newKey }],
     },
+    {
+      text: "macsec.replaceKey, once more",
+      before: [...first, { kind: "macsec.replaceKey", port, key: newKey }],
+      change: [{ kind: "macsec.replaceKey", port, key: oldKey }],
+    },
+    ...suites
+      .filter((suite) => suite.endsWith("128"))
+      .map((suite): Scenario => {
+        const settings = wanted(suite);
+        return {
+          text: `macsec.replaceKey, by a key of 128 bits for ${suite}`,
+          before: first,
+          change: [
+            { kind: "macsec.replaceKey", port, key: shortKey },
+            { kind: "macsec.protect", port, settings },
+          ],
+        };
+      }),
   ];
 }
 
@@ -276,6 +303,12 @@ function portScenarios(hasTimer: boolean, port: PortName): readonly Scenario[] {
     ...(hasTimer ? timed : []),
   ];
 }
+
+const onTwoEngines = (port: PortName): Scenario => ({
+  text: "port.shut, on a router with two routing engines",
+  change: [{ kind: "port.shut", port }],
+  engines: "two",
+});
 
 function drainScenarios(means: DrainMeans, port: PortName): readonly Scenario[] {
   const drain = [{ kind: "port.drain", port, means }] as const;
@@ -312,6 +345,11 @@ const put = (over: Partial<TunnelSpec> = {}): PortChange => ({
 
 const other = { name: "hub-2", remoteAddress: "203.0.113.2", remotePrefixes: ["10.101.0.0/16"] };
 const rotated = `https://erd.vault.example/secrets/hub-1-psk/${"2".repeat(32)}`;
+
+const withGcmForIke: Scenario = {
+  text: "ipsec.putTunnel, with AES-GCM for IKE",
+  change: [put({ ike: { ...hub.ike, encryption: "aes-256-gcm", integrity: "none" } })],
+};
 
 const tunnelScenarios: readonly Scenario[] = [
   { text: "ipsec.putTunnel, the first one", change: [put()] },

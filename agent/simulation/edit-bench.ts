@@ -34,18 +34,22 @@ interface Emulated {
   connect(wire: Wire): EmulatorSession | undefined;
 }
 
-type Make = (router: Router, about: EditPlatform, wiring: Wiring) => Emulated;
+type Make = (
+  router: Router,
+  about: EditPlatform,
+  place: { readonly wiring: Wiring; readonly engines: BenchOptions["engines"] },
+) => Emulated;
 
 const emulators: Readonly<Record<RouterName, { readonly portName: string; readonly make: Make }>> =
   {
     eos: {
       portName: eosModel.portName ?? "",
-      make: (router, { model, release }, wiring) =>
+      make: (router, { model, release }, { wiring }) =>
         new EosEmulator(router, { model, version: release, timer: "beside", wiring }),
     },
     iosxe: {
       portName: iosxeModel.portName ?? "",
-      make: (router, { model, release }, wiring) => {
+      make: (router, { model, release }, { wiring }) => {
         const isRecent = router.options.capabilities.macsec?.overlap !== "none";
         const about = { platform: model, version: release, hasArchive: true, isRecent };
         return new IosxeEmulator(router, { ...about, wiring });
@@ -53,13 +57,18 @@ const emulators: Readonly<Record<RouterName, { readonly portName: string; readon
     },
     iosxr: {
       portName: iosxrModel.portName ?? "",
-      make: (router, { model, release }, wiring) =>
+      make: (router, { model, release }, { wiring }) =>
         new IosxrEmulator(router, { platform: model, version: release, wiring }),
     },
     junos: {
       portName: junosModel.portName ?? "et-0/0/0",
-      make: (router, { model, release }, wiring) =>
-        new JunosEmulator(router, { model, version: release, wiring }),
+      make: (router, { model, release }, { wiring, engines }) => {
+        const about = { model, version: release, wiring };
+        return new JunosEmulator(
+          router,
+          engines === "one" ? about : { ...about, secondEngine: "OK" },
+        );
+      },
     },
   };
 
@@ -77,6 +86,8 @@ export interface BenchOptions {
   readonly capabilities: Capabilities;
   /** The routing instance of its peerings; undefined = the default one. */
   readonly vrf: string | undefined;
+  /** Whether a Junos router has a second routing engine. */
+  readonly engines: "one" | "two";
 }
 
 /** A driver that is connected to a router with one port; each bench has a router of its own. */
@@ -99,22 +110,24 @@ export class EditBench implements AsyncDisposable {
    * Connects the driver to a router in the clear.
    * @throws LinksealError `device.*` for a release that the driver does not understand
    */
-  static async open({ platform, capabilities, vrf }: BenchOptions): Promise<EditBench> {
+  static async open(options: BenchOptions): Promise<EditBench> {
+    const { platform, capabilities, vrf, engines } = options;
     // The parser of XML comes from a file, and virtual time does not wait for it.
     await readers.junos.read("get-software-information", new TextEncoder().encode("<a/>"));
     const { portName, make } = emulators[platform.driver];
     const model = { capabilities, portName };
-    const options = {
+    const one = {
       seed: "edits",
       name: "edits",
       groups: 1,
       tunnels: 0,
       start: "clear",
     } as const;
-    const site = buildSite({ ...options, models: () => model });
+    const site = buildSite({ ...one, models: () => model });
     const router = site.routers.get(edge);
     if (router === undefined) throw new RangeError("the site has no router");
-    const emulator = make(router, platform, vrf === undefined ? {} : { vrf });
+    const wiring = vrf === undefined ? {} : { vrf };
+    const emulator = make(router, platform, { wiring, engines });
     await site.clock.runFor(settleMs);
     const sent: Command[] = [];
     const channel = (): ByteChannel =>
@@ -165,13 +178,16 @@ export class EditBench implements AsyncDisposable {
 /** The CKN of a key that an operator added. */
 export const byHandCkn = "0c".repeat(32) as Ckn;
 const pskOctets = 24;
+/** A CAK with this word in its name has 128 bits. */
+export const shortMark = "short";
 
 /** The octets of keys of an emulated router; the label is what is printed in their place. */
 function keysOf({ macsec }: Capabilities): KeyResolver {
-  const cakOctets = macsec?.suites.some((suite) => suite.endsWith("256")) === true ? 32 : 16;
+  const isLong = macsec?.suites.some((suite) => suite.endsWith("256")) === true;
   return async (ref) => {
     const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
     const name = id.split("/").at(-2) ?? "";
+    const cakOctets = isLong && !name.includes(shortMark) ? 32 : 16;
     // A PSK is text, so the octets of all keys are letters.
     const letter = "a".charCodeAt(0) + (name.length % 26);
     const octets = new Uint8Array(ref.kind === "cak" ? cakOctets : pskOctets).fill(letter);

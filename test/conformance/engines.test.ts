@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { commit, freshKey, prepare, revertMs, wanted } from "#hal/conformance/kit.ts";
-import { printTree } from "#sim/emulators/config-tree.ts";
 import { JunosEmulator } from "#sim/emulators/junos.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
@@ -24,8 +23,7 @@ function placed(secondEngine: "OK" | "Present" | undefined) {
   const way = wayOf(place, target, async (to) =>
     channelTo(to.device, (wire) => emulator.connect(wire)),
   );
-  const isSame = () =>
-    [emulator.second].map(printTree).join() === [emulator.current].map(printTree).join();
+  const isSame = () => JSON.stringify(emulator.second) === JSON.stringify(emulator.current);
   return { rig, way, isSame };
 }
 

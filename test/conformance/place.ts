@@ -239,7 +239,9 @@ export interface Place<F extends Emulator = Emulator> {
 
 /** `seed` decides, among others, in which of its forms the router prints. */
 export function placeOf<F extends Emulator>(platform: Platform<F>, seed?: string): Place<F> {
-  const offers = lesser(driverOf(platform.vendor).offers, platform.less);
+  // A router has its ports whether the driver offers MACsec on them or not.
+  const { macsec: _offered, ...less } = platform.less;
+  const offers = lesser(driverOf(platform.vendor).offers, less);
   const rig = buildRig(offers, platform.ports, platform.policy, seed);
   return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }

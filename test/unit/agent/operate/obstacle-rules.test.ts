@@ -37,6 +37,7 @@ describe("what keeps a change from its effect", () => {
       ...({ kind: "ikeNotAdmitted", tunnel: escape } as const),
       ...{ interface: escape, zone: escape },
     });
-    expect(JSON.stringify(finding)).not.toContain("\\u001b");
+    expect(Object.values(finding ?? {}).join()).not.toContain("\u001b");
+    expect(finding?.here).toContain("[2J");
   });
 });
