@@ -93,7 +93,7 @@ function editsIn({ text: change }: Scenario, sent: readonly Command[]): readonly
   });
 }
 
-const stepOf = (text: string): string => (text.startsWith("<edit-config>") ? "" : ", its commit");
+const stepOf = (text: string): string => (text.startsWith("<edit-config>") ? "" : " (its commit)");
 
 /** Returns a line without its end, or the operation in a message of NETCONF. */
 function textOf(command: Command): string {
@@ -174,8 +174,8 @@ function settingsOn(suites: readonly CipherSuite[], port: PortName) {
     is: Partial<WantedSettings>,
     was: Partial<WantedSettings> = {},
   ): readonly Scenario[] => [
-    { text: `macsec.protect, ${text}`, before: from(was), change: [protect(is)] },
-    { text: `macsec.protect, ${text}, back`, before: from(is), change: [protect(was)] },
+    { text: `macsec.protect with ${text}`, before: from(was), change: [protect(is)] },
+    { text: `macsec.protect with ${text}, back`, before: from(is), change: [protect(was)] },
   ];
   return { base, protect, from, leaf };
 }
@@ -194,10 +194,10 @@ function settingScenarios(
 ): readonly Scenario[] {
   const { base, protect, from, leaf } = settingsOn(suites, port);
   return [
-    { text: "macsec.protect, on a port without MACsec", change: [protect({})] },
-    { text: "macsec.protect, and its first key", change: from({}) },
+    { text: "macsec.protect on a port without MACsec", change: [protect({})] },
+    { text: "macsec.protect with its first key", change: from({}) },
     {
-      text: "macsec.protect, on a port that sends in the clear without a session",
+      text: "macsec.protect on a port that sends in the clear without a session",
       before: from({}),
       byHand: "shouldSecure",
       change: [protect({})],
@@ -205,7 +205,7 @@ function settingScenarios(
     ...suites
       .filter((suite) => suite !== base.suite)
       .flatMap((suite) => leaf(`another suite, ${suite}`, { suite })),
-    ...(always.includes("includeSci") ? [] : leaf("frames without SCI", { includeSci: false })),
+    ...(always.includes("includeSci") ? [] : leaf("frames that carry no SCI", { includeSci: false })),
     ...leaf("another key server priority", { keyServerPriority: 200 }),
     ...leaf("another replay window", { replayWindow: 128 }),
     ...(always.includes("replayWindow")
@@ -230,43 +230,43 @@ function keyScenarios(
   const remove = (key: KeyRef): PortChange => ({ kind: "macsec.removeKey", port, ckn: key.ckn });
   return [
     {
-      text: "macsec.addKey, on a port with settings and no key",
+      text: "macsec.addKey on a port with settings and no key",
       before: [protect],
       change: [addKey(port, oldKey, "primary")],
     },
     ...(overlap === "none"
       ? [
           {
-            text: "macsec.removeKey, one that an operator added",
+            text: "macsec.removeKey for one that an operator added",
             before: first,
             byHand: "secondKey" as const,
             change: [{ kind: "macsec.removeKey", port, ckn: byHandCkn } as const],
           },
         ]
       : [
-          { text: "macsec.addKey, beside the key in use", before: first, change: [second] },
-          { text: "macsec.removeKey, the new one", before: both, change: [remove(newKey)] },
+          { text: "macsec.addKey beside the key in use", before: first, change: [second] },
+          { text: "macsec.removeKey for the new one", before: both, change: [remove(newKey)] },
         ]),
     ...(overlap === "keychain"
-      ? [{ text: "macsec.removeKey, the old one", before: both, change: [remove(oldKey)] }]
+      ? [{ text: "macsec.removeKey for the old one", before: both, change: [remove(oldKey)] }]
       : []),
     ...(overlap === "fallback"
       ? [
-          { text: "macsec.promoteKey, the fallback key", before: both, change: [promote] },
+          { text: "macsec.promoteKey for the fallback key", before: both, change: [promote] },
           {
-            text: "macsec.removeKey, the old one after its promotion",
+            text: "macsec.removeKey for the old one after its promotion",
             before: [...both, promote],
             change: [remove(oldKey)],
           },
         ]
       : []),
     {
-      text: "macsec.replaceKey, the only key",
+      text: "macsec.replaceKey for the only key",
       before: first,
       change: [{ kind: "macsec.replaceKey", port, key: newKey }],
     },
     {
-      text: "macsec.replaceKey, once more",
+      text: "macsec.replaceKey once more",
       before: [...first, { kind: "macsec.replaceKey", port, key: newKey }],
       change: [{ kind: "macsec.replaceKey", port, key: oldKey }],
     },
@@ -275,7 +275,7 @@ function keyScenarios(
       .map((suite): Scenario => {
         const settings = wanted(suite);
         return {
-          text: `macsec.replaceKey, by a key of 128 bits for ${suite}`,
+          text: `macsec.replaceKey by a key of 128 bits for ${suite}`,
           before: first,
           change: [
             { kind: "macsec.replaceKey", port, key: shortKey },
@@ -290,12 +290,12 @@ function portScenarios(hasTimer: boolean, port: PortName): readonly Scenario[] {
   const shut = [{ kind: "port.shut", port }] as const;
   const timed: readonly Scenario[] = [
     {
-      text: "port.shut, taken back by the device unless it is confirmed",
+      text: "port.shut until the device takes it back, unless it is confirmed",
       change: shut,
       committed: "timed",
     },
-    { text: "port.shut, confirmed", change: shut, committed: "confirmed" },
-    { text: "port.shut, taken back", change: shut, committed: "takenBack" },
+    { text: "port.shut and its confirmation", change: shut, committed: "confirmed" },
+    { text: "port.shut and its rollback", change: shut, committed: "takenBack" },
   ];
   return [
     { text: "port.shut", change: shut },
@@ -305,7 +305,7 @@ function portScenarios(hasTimer: boolean, port: PortName): readonly Scenario[] {
 }
 
 const onTwoEngines = (port: PortName): Scenario => ({
-  text: "port.shut, on a router with two routing engines",
+  text: "port.shut on a router with two routing engines",
   change: [{ kind: "port.shut", port }],
   engines: "two",
 });
@@ -347,47 +347,47 @@ const other = { name: "hub-2", remoteAddress: "203.0.113.2", remotePrefixes: ["1
 const rotated = `https://erd.vault.example/secrets/hub-1-psk/${"2".repeat(32)}`;
 
 const withGcmForIke: Scenario = {
-  text: "ipsec.putTunnel, with AES-GCM for IKE",
+  text: "ipsec.putTunnel with AES-GCM for IKE",
   change: [put({ ike: { ...hub.ike, encryption: "aes-256-gcm", integrity: "none" } })],
 };
 
 const tunnelScenarios: readonly Scenario[] = [
-  { text: "ipsec.putTunnel, the first one", change: [put()] },
-  { text: "ipsec.putTunnel, one more", before: [put()], change: [put(other)] },
+  { text: "ipsec.putTunnel for the first one", change: [put()] },
+  { text: "ipsec.putTunnel for one more", before: [put()], change: [put(other)] },
   {
-    text: "ipsec.putTunnel, with another pre-shared key",
+    text: "ipsec.putTunnel with another pre-shared key",
     before: [put()],
     change: [put({ auth: { kind: "psk", secretId: rotated } })],
   },
   {
-    text: "ipsec.putTunnel, for other prefixes",
+    text: "ipsec.putTunnel for other prefixes",
     before: [put()],
     change: [put({ remotePrefixes: ["10.177.0.0/16"] })],
   },
   {
-    text: "ipsec.putTunnel, with another life of its SAs",
+    text: "ipsec.putTunnel with another life of its SAs",
     before: [put()],
     change: [put({ life: { seconds: 27_000, kilobytes: 51_200_000 } })],
   },
   {
-    text: "ipsec.putTunnel, without perfect forward secrecy",
+    text: "ipsec.putTunnel without perfect forward secrecy",
     before: [put()],
     change: [put({ transforms: { ...hub.transforms, dhGroup: "none" } })],
   },
   {
-    text: "ipsec.putTunnel, with CBC and a digest for ESP",
+    text: "ipsec.putTunnel with CBC and a digest for ESP",
     before: [put()],
     change: [
       put({ transforms: { encryption: "aes-256-cbc", integrity: "sha256", dhGroup: "ecp-384" } }),
     ],
   },
   {
-    text: "ipsec.removeTunnel, the only one",
+    text: "ipsec.removeTunnel for the only one",
     before: [put()],
     change: [{ kind: "ipsec.removeTunnel", name: hub.name }],
   },
   {
-    text: "ipsec.removeTunnel, one of two",
+    text: "ipsec.removeTunnel for one of two",
     before: [put(), put(other)],
     change: [{ kind: "ipsec.removeTunnel", name: other.name }],
   },
