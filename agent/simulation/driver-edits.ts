@@ -205,7 +205,9 @@ function settingScenarios(
     ...suites
       .filter((suite) => suite !== base.suite)
       .flatMap((suite) => leaf(`another suite, ${suite}`, { suite })),
-    ...(always.includes("includeSci") ? [] : leaf("frames that carry no SCI", { includeSci: false })),
+    ...(always.includes("includeSci")
+      ? []
+      : leaf("frames that carry no SCI", { includeSci: false })),
     ...leaf("another key server priority", { keyServerPriority: 200 }),
     ...leaf("another replay window", { replayWindow: 128 }),
     ...(always.includes("replayWindow")
