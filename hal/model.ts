@@ -1,5 +1,6 @@
 // The nouns of IEEE 802.1X, 802.1AE and RFC 4301 that drivers read and the agent decides on.
 
+import type { Obstacle } from "./obstacle.ts";
 import type { DeviceId } from "./target.ts";
 import type { Instant, WallTime } from "./world.ts";
 
@@ -496,18 +497,3 @@ export interface DeviceState {
   /** What keeps changes from having their whole effect there; absent = nothing was found. */
   readonly obstacles?: readonly Obstacle[];
 }
-
-/** A state of a device that keeps a change from having its whole effect, as its driver found it. */
-export type Obstacle =
-  /**
-   * Commits do not reach the second routing engine, so a switchover brings back the keys of before;
-   * `unknown` = it is not known whether there is one.
-   */
-  | { readonly kind: "secondEngine"; readonly state: "notReady" | "unknown" }
-  /** The security zone of a tunnel's outer interface does not admit IKE; undefined = no zone. */
-  | {
-      readonly kind: "ikeNotAdmitted";
-      readonly tunnel: string;
-      readonly interface: string;
-      readonly zone: string | undefined;
-    };

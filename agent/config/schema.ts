@@ -332,7 +332,7 @@ export const configSchema = z.strictObject({
           .default([])
           .meta({
             title: `a list of quirks (${quirkNames.join(", ")})`,
-            description: "Special handling, in addition to what its platform always needs.",
+            description: "Special handling, beside what its platform needs, or instead of it.",
           }),
       }),
     )

@@ -1,4 +1,4 @@
-// Everything that a driver sends to a device, for reading at a desk and for foreign checkers: the
+// Everything that a driver sends to a device, for readers and for the checkers of others: the
 // driver itself makes each change of the contract on an emulated router, and what it sends is kept.
 
 import { platforms } from "#drivers/index.ts";

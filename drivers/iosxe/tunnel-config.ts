@@ -137,8 +137,8 @@ export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
 }
 
 /**
- * A line is in force as it is typed, so a change that was interrupted leaves what it had typed: part
- * of the lines that we write, and no other.
+ * A line is in force as it is typed, so a change that was interrupted leaves what it had typed:
+ * part of the lines that we write, and no other.
  */
 function leftoversIn({ policies, proposals }: Parts): XeTunnels["leftovers"] {
   const names = new Set([...policies.keys(), ...proposals.keys()]);

@@ -5,11 +5,11 @@ import {
   type DeviceState,
   known,
   type MacsecPort,
-  type Obstacle,
   type PortName,
   type Reading,
   unknown,
 } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { aggregateReading } from "../platform/egress.ts";

@@ -1,7 +1,7 @@
 // The VPNs of a Junos configuration, without the keys in it. A VPN is ours, and may be written, if
 // its gateway, policies and proposals have its own name, as linkseal makes them.
 
-import type { Obstacle } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import { wholeOf } from "../platform/text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {

@@ -9,13 +9,13 @@ import {
   known,
   type MacsecPort,
   type MkaSession,
-  type Obstacle,
   type PortName,
   type Reading,
   type Route,
   type Routing,
   unknown,
 } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "./define-dialect.ts";
 import { type QueryResult, reading, together } from "./query-result.ts";

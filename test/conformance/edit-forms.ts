@@ -4,8 +4,10 @@
 import { type Command, preview } from "#hal/secret.ts";
 
 /** What is not an edit: queries, the line that finds the prompt, and how a session begins. */
-const question =
-  /^(?:(?:do )?show |ping |terminal |enable$|! [0-9a-f]{16}$|y?$|<(?:get|lock|hello|ping|unlock|commit-configuration><check)\b)/;
+const question = new RegExp(
+  "^(?:(?:do )?show |ping |terminal |enable$|! [0-9a-f]{16}$|y?$" +
+    String.raw`|<(?:get|lock|hello|ping|unlock|commit-configuration><check)\b)`,
+);
 
 const replacements: readonly (readonly [RegExp, string])[] = [
   [/\[secret [^\]]*\]|KEY-OF-[\w-]+/g, "KEY"],

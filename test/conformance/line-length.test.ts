@@ -2,21 +2,12 @@
 
 import { describe, expect, it } from "vitest";
 import { driverEdits } from "#agent/simulation/driver-edits.ts";
-import { allCommands, command } from "#drivers/iosxe/commands.ts";
-import { preview } from "#hal/secret.ts";
 
 /** The characters that IOS takes in a line. */
 const most = 254;
 const cak = "0".repeat(64);
 
 describe("the lines that are sent to IOS XE", () => {
-  it("has room for every query in a line of IOS", () => {
-    // As long as the names of neighbours, ports and VRFs can be.
-    const named = (name: (typeof allCommands)[number]): string =>
-      preview(command(name, "N".repeat(32)));
-    expect(allCommands.map(named).filter((text) => text.length > most)).toEqual([]);
-  });
-
   it("has room for every line of a change in a line of IOS", async () => {
     const platform = { driver: "iosxe", model: "C8500-12X4QC", release: "17.15.1" } as const;
     const { edits } = await driverEdits(platform);

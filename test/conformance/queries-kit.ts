@@ -25,8 +25,8 @@ export async function furnished(platform: Platform): Promise<Furnished> {
   );
   const set = async (): Promise<Device> => {
     const bench = await benchOf(rig, way);
-    for (const port of bench.ports) await secure(bench, port);
-    const { ipsec } = bench.device.capabilities;
+    const { macsec, ipsec } = bench.device.capabilities;
+    for (const port of macsec === undefined ? [] : bench.ports) await secure(bench, port);
     if (ipsec !== undefined) await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
     return bench.device;
   };

@@ -1,6 +1,7 @@
 // Findings about what keeps changes from having their whole effect on a device.
 
-import type { DeviceState, Obstacle } from "#hal/model.ts";
+import type { DeviceState } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import type { Finding } from "../../model/finding.ts";
 import { visible } from "../../model/text.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { explain } from "#agent/explain/explain.ts";
 import { obstacleFindings } from "#agent/operate/doctor/obstacle-rules.ts";
-import type { Obstacle } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 
 const found = (...obstacles: readonly Obstacle[]) => obstacleFindings({ obstacles }, "edge-a");
 
@@ -32,10 +32,10 @@ describe("what keeps a change from its effect", () => {
   });
 
   it("a name from a router cannot reach the terminal as control characters", () => {
-    const escape = "\u001b[2J";
+    const cursor = "\u001b[2J";
     const [finding] = found({
-      ...({ kind: "ikeNotAdmitted", tunnel: escape } as const),
-      ...{ interface: escape, zone: escape },
+      ...({ kind: "ikeNotAdmitted", tunnel: cursor } as const),
+      ...{ interface: cursor, zone: cursor },
     });
     expect(Object.values(finding ?? {}).join()).not.toContain("\u001b");
     expect(finding?.here).toContain("[2J");
