@@ -8,7 +8,7 @@ const most = 254;
 const cak = "0".repeat(64);
 
 describe("the lines that are sent to IOS XE", () => {
-  it("has room for every line of a change in a line of IOS", async () => {
+  it("has room for every line of a change in a line of IOS", { timeout: 120_000 }, async () => {
     const platform = { driver: "iosxe", model: "C8500-12X4QC", release: "17.15.1" } as const;
     const { edits } = await driverEdits(platform);
     const lines = edits.flatMap(({ text }) =>

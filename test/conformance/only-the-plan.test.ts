@@ -170,29 +170,35 @@ async function opened(platform: Platform<CliEmulator>): Promise<Opened> {
   return { watched: new Watched(bench, read, sent), run, connect };
 }
 
+const slow = { timeout: 120_000 };
+
 const cliPlatforms = allPlatforms.filter(
   (one): one is readonly [string, Platform<CliEmulator>] => one[1].vendor !== "junos",
 );
 
 describe("the configuration of a router with a command line", () => {
-  it.each(cliPlatforms)("has only the plan in it after a rotation: %s", async (_, platform) => {
-    const { watched, run } = await opened(platform);
-    const { bench } = watched;
-    if (kit.macsec.needs(bench.device.capabilities)) {
-      const old = await run(kit.secure(bench, bench.ports[0]));
-      const before = withoutKeys(watched.configuration);
-      await run(rotate(watched, old, kit.freshKey(bench)));
-      expect(withoutKeys(watched.configuration)).toEqual(before);
-    }
-    if (kit.ipsec.needs(bench.device.capabilities)) {
-      const before = withoutKeys(watched.configuration);
-      await run(passTunnel(watched));
-      // The mode of EOS is a line of the emulator, and no setting.
-      const after = withoutKeys(watched.configuration).filter((text) => text !== "ip security");
-      expect(after).toEqual(before);
-    }
-    expect(watched.strays).toEqual([]);
-  });
+  it.each(cliPlatforms)(
+    "has only the plan in it after a rotation: %s",
+    slow,
+    async (_, platform) => {
+      const { watched, run } = await opened(platform);
+      const { bench } = watched;
+      if (kit.macsec.needs(bench.device.capabilities)) {
+        const old = await run(kit.secure(bench, bench.ports[0]));
+        const before = withoutKeys(watched.configuration);
+        await run(rotate(watched, old, kit.freshKey(bench)));
+        expect(withoutKeys(watched.configuration)).toEqual(before);
+      }
+      if (kit.ipsec.needs(bench.device.capabilities)) {
+        const before = withoutKeys(watched.configuration);
+        await run(passTunnel(watched));
+        // The mode of EOS is a line of the emulator, and no setting.
+        const after = withoutKeys(watched.configuration).filter((text) => text !== "ip security");
+        expect(after).toEqual(before);
+      }
+      expect(watched.strays).toEqual([]);
+    },
+  );
 
   it("shows a comment that a session leaves, and a line that nothing planned", async () => {
     const { watched, connect, run } = await opened(platforms["8201-32FH 7.11.2"]);
