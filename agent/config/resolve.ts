@@ -146,11 +146,15 @@ function deviceOf(
   };
 }
 
-/** Returns the quirks that the device's platform needs for the suites of its links. */
+/**
+ * Returns the quirks that the device's platform needs for the suites of its links, unless the
+ * config says that the device does without.
+ */
 function quirksOf(
-  { name, driver }: Config["devices"][number],
+  { name, driver, quirks }: Config["devices"][number],
   groups: readonly DesiredGroup[],
 ): DesiredDevice["quirks"] {
+  if (quirks.includes("openDuringKeyChange")) return [];
   const shut = drivers[driver]?.offers.macsec?.shutForKey;
   const isMeant = groups
     .flatMap(({ links }) => links)

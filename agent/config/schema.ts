@@ -135,7 +135,8 @@ const link = z.strictObject({
   ).describe("Our port, as the device names it."),
   aggregate: word(
     "the name of an aggregate, such as Bundle-Ether1, Port-channel1 or ae0",
-    /^[A-Za-z][A-Za-z-]{0,30}\d{1,5}$/,
+    // A rule knows how the device's platform names one.
+    /^[A-Za-z0-9 ./:_-]{1,64}$/,
     "Bundle-Ether1",
   )
     .optional()
@@ -331,7 +332,7 @@ export const configSchema = z.strictObject({
           .default([])
           .meta({
             title: `a list of quirks (${quirkNames.join(", ")})`,
-            description: "Special handling, in addition to what its platform always needs.",
+            description: "Special handling, beside what its platform needs, or instead of it.",
           }),
       }),
     )

@@ -106,8 +106,11 @@ export interface DesiredDevice {
   readonly quirks: readonly Quirk[];
 }
 
-/** The names of quirks that a config can give to a device. */
-export const quirkNames = ["shutBeforeKeyChange"] as const;
+/**
+ * The names of quirks that a config can give to a device; the second one says that the device does
+ * not have the fault for which its platform has the first.
+ */
+export const quirkNames = ["shutBeforeKeyChange", "openDuringKeyChange"] as const;
 type Quirk = (typeof quirkNames)[number];
 
 /** The two links of one ExpressRoute Direct port. */

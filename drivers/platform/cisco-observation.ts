@@ -9,8 +9,8 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
-import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
+import { type ChainPlan, keysOf, slotsOf } from "./cisco-chains.ts";
+import { asConfigured, type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
 import { type Aggregates, aggregateReading } from "./egress.ts";
 import { type QueryResult, reading } from "./query-result.ts";
@@ -88,7 +88,8 @@ function portState(
   { mkpdus, frames }: Counted,
   at: Instant,
 ): MacsecPort {
-  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
+  const keys = "value" in plan ? keysOf(plan.value) : [];
+  const own = "value" in pages ? asConfigured(pagesOf(pages.value, port, ports), keys) : undefined;
   const session = own && "value" in plan ? sessionOf(own, plan.value.settings) : undefined;
   const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
   const ofPlan = <T>(read: (value: Plan) => T): Reading<T> => {

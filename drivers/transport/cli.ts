@@ -17,8 +17,10 @@ export interface CliPlatform {
   readonly prompt: RegExp;
   /** The end of a screen that waits for a key to be pressed. */
   readonly pager: RegExp;
-  /** The end of a question, which ends the session because linkseal answers none. */
+  /** The end of a question; one that is not in `answers` ends the session. */
   readonly question: RegExp;
+  /** Questions that are answered; absent = none is. */
+  readonly answers?: readonly CliAnswer[];
   /** A line that matches is a refusal, whatever follows it. */
   readonly marks: readonly FailureMark[];
   /** A line that the platform adds by itself. */
@@ -30,6 +32,15 @@ export interface CliPlatform {
    * is searched for. `before`: the mode of the prompt that was verified last.
    */
   readonly mark: (nonce: string, mode: string, before: string) => string;
+}
+
+/** A question that the platform may ask after one command, and the only answer to it. */
+interface CliAnswer {
+  /** The command that it follows. */
+  readonly after: RegExp;
+  /** The whole line of the question. */
+  readonly question: RegExp;
+  readonly answer: string;
 }
 
 /** Makes a mark for platforms that ignore comments in every mode. */
@@ -94,6 +105,10 @@ export class Cli implements AsyncDisposable {
   #host = "";
   #mode = "";
   #before: Promise<unknown> = Promise.resolve();
+  /** The command whose reply is awaited, without its secrets. */
+  #running = "";
+  /** The number of lines when the last question was answered. */
+  #answeredAt: number | undefined;
   #ended: LinksealError | undefined;
 
   private constructor(channel: ByteChannel, options: CliOptions) {
@@ -168,8 +183,10 @@ export class Cli implements AsyncDisposable {
       let refusal: LinksealError | undefined;
       for (const command of lines) {
         const from = this.#screen.count;
+        this.#running = preview(command);
         await this.#channel.write([...command, "\n"], signal);
-        await this.#prompted(from, signal);
+        await this.#prompted(command, from, signal);
+        this.#running = "";
         const output = this.#outputOf(command, from, this.#screen.count);
         refusal = this.#refusalIn(output, secretsOf(command));
         if (refusal !== undefined) break;
@@ -259,14 +276,27 @@ export class Cli implements AsyncDisposable {
     return groups && { host: groups["host"] ?? "", mode: groups["mode"] ?? "" };
   }
 
-  /** Waits until a prompt of this host is shown and at least one line, the echo, has ended. */
-  #prompted(from: number, signal: AbortSignal): Promise<void> {
-    const echoed = from + 1;
-    return this.#until(
-      () => this.#screen.count >= echoed && this.#ownPrompt() !== undefined,
-      echoed,
-      signal,
-    );
+  /** Waits until a prompt of this host is shown and the line with the echo has ended. */
+  #prompted(command: Command, from: number, signal: AbortSignal): Promise<void> {
+    const isThere = (): boolean =>
+      this.#echoAt(command, from) < this.#screen.count && this.#ownPrompt() !== undefined;
+    return this.#until(isThere, from + 1, signal);
+  }
+
+  /**
+   * Returns the index of the line with the echo, which may not have ended yet. A message that the
+   * device adds may precede it, and the prompt that was shown before. The echo of a line with a key
+   * is the first line: text made of it would outlive the key in it.
+   */
+  #echoAt(command: Command, from: number): number {
+    if (secretsOf(command).length > 0) return from;
+    let at = from;
+    while (at < this.#screen.count && this.#isBeforeEcho(this.#textOf(at, []))) at += 1;
+    return at;
+  }
+
+  #isBeforeEcho(text: string): boolean {
+    return text.trim() === "" || this.#options.platform.noise.test(text) || this.#isOwn(text);
   }
 
   /**
@@ -285,20 +315,27 @@ export class Cli implements AsyncDisposable {
 
   async #answer(tail: string, signal: AbortSignal): Promise<void> {
     if (tail.length > tailMax || this.#promptIn(tail) !== undefined) return;
-    const { pager, question } = this.#options.platform;
-    if (question.test(tail)) throw this.#closed("it asks a question that linkseal does not answer");
+    const { pager, question, answers = [] } = this.#options.platform;
     if (pager.test(tail)) await this.#channel.write([" "], signal);
+    if (!question.test(tail)) return;
+    const found = answers.find((one) => one.after.test(this.#running) && one.question.test(tail));
+    if (found === undefined) throw this.#closed("it asks a question that linkseal does not answer");
+    // The question stays on the screen until the device prints the next line.
+    if (this.#answeredAt === this.#screen.count) return;
+    this.#answeredAt = this.#screen.count;
+    await this.#channel.write([`${found.answer}\n`], signal);
   }
 
-  /** Returns the output. The first line is the echo; text made of it would outlive a key in it. */
+  /** Returns the output, which follows the echo. */
   #outputOf(command: Command, from: number, to: number): readonly string[] {
     const secrets = secretsOf(command);
+    const at = this.#echoAt(command, from);
     if (secrets.length === 0) {
-      const echo = this.#textOf(from, []);
+      const echo = this.#textOf(at, []);
       if (!echo.endsWith(preview(command).trimEnd())) throw this.#closed("it answers out of step");
     }
     const output: string[] = [];
-    for (let index = from + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
+    for (let index = at + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
     return output.filter((text) => !this.#options.platform.noise.test(text));
   }
 

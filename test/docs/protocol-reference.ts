@@ -138,6 +138,10 @@ The agent does not serve these: the command prints them.
 - \`linkseal.queries/1\` has \`queries\`, each with \`name\`, \`purpose\`, \`reply\` (\`state\` or
   \`configuration\`), \`standing\` (\`confirmed\`, \`documented\`, \`inferred\`, \`unknown\`),
   \`source\`, and \`alias\` where a command line has another name for it.
+- \`linkseal.edits/1\` has \`platform\` (\`driver\`, \`model\`, \`release\`) and \`edits\`, each
+  with \`change\` (its first word is the contract's: \`macsec.addKey\`), \`channel\` (\`cli\` or
+  \`netconf\`) and \`text\`. A key is a word such as \`KEY-OF-erd-next-cak\`, which no device
+  takes.
 - \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and
   \`replies\`, each with \`query\` and \`text\`, or with \`why\` where there is none.
 

@@ -138,7 +138,7 @@ const importTable: readonly TableRow[] = [
     why: "the kernel writer reads what charon holds, at its socket",
   },
   {
-    edge: /^agent\/simulation\/(simulate|rehearsal)\.ts -> sim\//,
+    edge: /^agent\/simulation\/(simulate|rehearsal|edit-bench|emulator-channel)\.ts -> sim\//,
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
   { edge: /^sim\/.* -> sim\//, why: "a shared parser would share its misunderstandings" },
@@ -159,7 +159,8 @@ const importTable: readonly TableRow[] = [
 ];
 
 /** These files load the simulator: an agent of real routers never loads one of them. */
-const onDemand = /^agent\/simulation\/(simulate|rehearsal)\.ts$/;
+const onDemand =
+  /^agent\/simulation\/(simulate|rehearsal|driver-edits|edit-bench|emulator-channel)\.ts$/;
 
 interface PackageRow {
   readonly name: string;

@@ -25,6 +25,7 @@ import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { obstacleFindings } from "./obstacle-rules.ts";
 import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
@@ -179,7 +180,11 @@ function deviceFindings(
     return [{ code: "device-unreachable", severity: "error", ...details }];
   }
   const state = deviceCache.state(device);
-  return [...clockFinding(state, device, now), ...snmpFinding(state, device)];
+  return [
+    ...clockFinding(state, device, now),
+    ...snmpFinding(state, device),
+    ...obstacleFindings(state, device),
+  ];
 }
 
 /** Ports that one finding lists by name. */

@@ -160,6 +160,9 @@ describe("a good config", () => {
     expect(vendor("iosxe", "gcm-aes-xpn-256", messages)).toEqual([shut, []]);
     expect(vendor("iosxe", "gcm-aes-256", messages)).toEqual([shut, []]);
     expect(vendor("iosxe", "gcm-aes-xpn-256", "    quirks: []\n")).toEqual([shut, []]);
+    // The operator says that the router has no such fault.
+    const open = "    quirks: [openDuringKeyChange]\n";
+    expect(vendor("iosxe", "gcm-aes-xpn-256", open)).toEqual([["openDuringKeyChange"], []]);
   });
 
   it("a config says what makes a rotation begin, and when", () => {

@@ -230,8 +230,12 @@ describe("the router", () => {
       platform: "asr1006-x",
       version: "17.9.4",
       restartedAt: "10:02:03 UTC Wed Nov 25 2026",
-      uptimeMs: undefined,
+      ...{ uptimeMs: undefined, licence: undefined },
     });
+    const licensed = (row: string) => readSoftware(`${text}\n${row}\n`)?.licence;
+    expect(licensed("network-advantage   \tSmart License  \t network-advantage")).toBe("advantage");
+    expect(licensed("network-essentials  Smart License  network-advantage")).toBe("essentials");
+    expect(licensed("network-premium  Smart License  network-premium")).toBeUndefined();
     expect(readSoftware("Cisco IOS XR Software, Version 7.11.2")).toBeUndefined();
   });
 
