@@ -3,16 +3,9 @@
 
 import { platforms } from "#drivers/index.ts";
 import type { Capabilities, DeviceChange, PortChange, Transaction } from "#hal/device.ts";
-import type {
-  CipherSuite,
-  Ckn,
-  DrainMeans,
-  KeyRef,
-  PortName,
-  TunnelSpec,
-  WantedSettings,
-} from "#hal/model.ts";
+import type { CipherSuite, Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
+import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Edit, EditList, EditPlatform } from "../operate/edit-list.ts";
 import { type ByHand, byHandCkn, EditBench, type RouterName, shortMark } from "./edit-bench.ts";
 
