@@ -74,7 +74,7 @@ describe("a warning", () => {
       unseen,
       `reading-stale reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
-       tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface
+       tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        backup-carries backup-preferred
        drift commit-pending clock-skew sibling-unhealthy`,
