@@ -203,8 +203,11 @@ export const allPlatforms: readonly (readonly [string, Platform])[] = [
   ...Object.entries(placedPlatforms),
 ];
 
+/** Those of a vendor that protect links. */
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
-  return Object.entries(platforms).filter(([, one]) => one.vendor === vendor);
+  return Object.entries<Platform>(platforms).filter(
+    ([, { vendor: own, less }]) => own === vendor && less.macsec !== "none",
+  );
 }
 
 export function driverOf(vendor: Vendor): Driver {

@@ -177,11 +177,6 @@ const edits: readonly Row[] = [
     ['10:13 devices[0].quirks: is "shutBeforeKeyChange"'],
   ],
   [
-    "driver: sim",
-    "driver: sim\n    quirks: [shutBeforeKeyChange, openDuringKeyChange]",
-    ["10:13 devices[0].quirks: names both"],
-  ],
-  [
     "order: [secondary, primary]",
     "order: [primary, primary]",
     ["18:12 groups[0].order: does not name both links"],
