@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { NetOperation } from "#drivers/linux/net/operation.ts";
 import { emptyState } from "#drivers/linux/net/stored-state.ts";
 import type { TransactionToken } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { effort } from "../../../../effort.ts";
 import { never, refused } from "../../../kit/site-bench.ts";
@@ -332,6 +333,29 @@ describe("a full disk", () => {
     await commits.apply(token, 60_000, never);
     await clock.runFor(60_000);
     expect(kernel.flips).toEqual([shut("p1"), open("p1")]);
+  });
+
+  // The next process carried out the undo of a change that had been refused, against a later one.
+  it("an undo that a failed write left on the disk does not undo a later change", async () => {
+    const bench = new NetBench();
+    const { clock, kernel, disk } = bench;
+    const first = await bench.life();
+    const replace = disk.replace.bind(disk);
+    disk.replace = async (name, bytes) => {
+      // The file has its new name, and the folder cannot be synced.
+      await replace(name, bytes);
+      const details = { effect: "none", where: name, next: "" } as const;
+      throw new LinksealError("journal.full", "EIO", details);
+    };
+    const token = first.prepare([shut("p1")], "");
+    expect(await refused(first.apply(token, 60_000, never))).toMatchObject(full);
+    disk.replace = replace;
+    expect((await bench.stored()).pending).toBeDefined();
+    await bench.applied(first, [shut("p1")], "final");
+    first.close();
+    await bench.life();
+    await clock.runFor(hour);
+    expect(kernel.up.get("p1")).toBe(false);
   });
 
   it("a full disk lets no confirmation through, so the change is reverted in time", async () => {
