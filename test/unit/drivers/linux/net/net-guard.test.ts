@@ -92,7 +92,7 @@ describe("a blocked prefix", () => {
   });
 
   // The guard of a boot wrote its file anew before it blocked, and blocked nothing on a full disk.
-  it("a prefix that was blocked before a boot is blocked after it although the disk is full", async () => {
+  it("a full disk opens no prefix that was blocked before a boot", async () => {
     const scene = new Scene();
     await scene.carry(block);
     scene.kernel.policies = [];
