@@ -63,10 +63,12 @@ export class Participant implements Disposable {
     });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
+    let own = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk) => {
+        own += String(chunk);
         this.output += String(chunk);
-        if (this.output.includes(readyMark)) ready.resolve();
+        if (own.includes(readyMark)) ready.resolve();
       });
     }
     child.once("close", () => ready.reject(new Error(`it ended: ${this.output}`)));
