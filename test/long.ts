@@ -69,7 +69,7 @@ export const parts: readonly Part[] = [
   long(
     "kills",
     "real agents that are killed at every point, struck by every fault and started again",
-    named("process", ["kill", "loopback", "loopback-faults", "restart"]),
+    named("process", ["disk-calls", "kill", "loopback", "loopback-faults", "restart"]),
   ),
   long(
     "models",

@@ -28,6 +28,8 @@ export interface Outcome {
 }
 
 const withinMs = 20_000;
+/** The kernel adds the route of an IPv6 address, and raises a link, after it has replied. */
+const settleMs = 300;
 const names = ["net-state", "guard", "tunnels", "backing"];
 
 export class StruckNet implements Disposable {
@@ -72,8 +74,17 @@ export class StruckNet implements Disposable {
     if (status !== 0) throw new Error(err);
   }
 
-  /** All that the change may touch: ports, SecYs, tunnels, policies. */
-  look(): readonly string[] {
+  /** All that the change may touch, once the kernel has done what it does later. */
+  async look(): Promise<readonly string[]> {
+    for (let before = this.#now(); ; ) {
+      await rest(settleMs);
+      const now = this.#now();
+      if (JSON.stringify(now) === JSON.stringify(before)) return now;
+      before = now;
+    }
+  }
+
+  #now(): readonly string[] {
     const show = (...argv: string[]): string[] => ip("-n", this.network, ...argv).split("\n");
     const secys = show("-d", "link", "show", "type", "macsec").flatMap(
       (line) => /cipher .*/.exec(line)?.[0] ?? [],
@@ -95,7 +106,7 @@ export class StruckNet implements Disposable {
     const isDead = fate.kind === "killed" && (await this.#hasEnded(net));
     if (isDead) await this.start();
     await this.#settled(token);
-    return { known, refusal, counts, found: this.look(), deaths: isDead ? 1 : 0 };
+    return { known, refusal, counts, found: await this.look(), deaths: isDead ? 1 : 0 };
   }
 
   async #act(
