@@ -44,7 +44,8 @@ const reporters = ["--reporter=default", "--reporter=json"];
 const patienceMs = (paths: readonly string[]): number => {
   const [first = ""] = paths;
   if (first.includes("kernel/lab/")) return 2_700_000;
-  if (first.includes("kernel/host-faults/") && process.env["LINKSEAL_LONG"] === "1") return 3_600_000;
+  if (first.includes("kernel/host-faults/") && process.env["LINKSEAL_LONG"] === "1")
+    return 3_600_000;
   return first.includes("kernel/package/") ? 1_800_000 : 800_000 + 100_000 * paths.length;
 };
 
@@ -85,7 +86,9 @@ const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
 const onVirtualTime = /kernel\/host-faults\//;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   (emulated && !paths.every((path) => onVirtualTime.test(path))) ||
-  paths.some((path) => onDebian.test(path)) ? "emulated" : "user-mode";
+  paths.some((path) => onDebian.test(path))
+    ? "emulated"
+    : "user-mode";
 const isForToday = (path: string): boolean =>
   !longAlone.includes(path) ||
   process.env["LINKSEAL_LONG"] === "1" ||

@@ -93,7 +93,9 @@ async function back(): Promise<void> {
   });
 }
 
-async function strike(fate: Fate): Promise<{ readonly known: string; readonly steps: readonly Step[] }> {
+async function strike(
+  fate: Fate,
+): Promise<{ readonly known: string; readonly steps: readonly Step[] }> {
   let known: Awaited<ReturnType<typeof attempt>> = "later";
   let steps: readonly Step[] = [];
   while (known === "later") {

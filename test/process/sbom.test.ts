@@ -14,7 +14,7 @@ interface Listed {
   readonly dependencies?: Readonly<Record<string, Listed>>;
 }
 
-/** Returns `name@version` of everything in a tree of `npm ls`; a name without a version is absent. */
+/** Returns `name@version` of everything in a tree of `npm ls` that has a version. */
 function namesIn({ dependencies = {} }: Listed): readonly string[] {
   return Object.entries(dependencies).flatMap(([name, listed]) => [
     ...(listed.version === undefined ? [] : [`${name}@${listed.version}`]),

@@ -3,7 +3,10 @@
 import { LinksealError } from "#hal/error.ts";
 
 /** Settles a change that is known to have done nothing; any other failure keeps its record. */
-export async function unlessUndone(settle: () => Promise<void>, f: () => Promise<void>): Promise<void> {
+export async function unlessUndone(
+  settle: () => Promise<void>,
+  f: () => Promise<void>,
+): Promise<void> {
   try {
     await f();
   } catch (error) {
@@ -21,7 +24,7 @@ export async function writtenAfter(where: string, write: () => Promise<void>): P
     await write();
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
-    const text = `the change of ${where} is in force, and the journal lacks its end (${error.code})`;
+    const text = `the change of ${where} is in force, and not in the journal: ${error.code}`;
     const details = { effect: "applied", where, next: error.next, cause: error } as const;
     throw new LinksealError(error.code, text, details);
   }

@@ -162,12 +162,7 @@ async function raise(
 }
 
 /** A crash may have left a SecY half moved, whatever its settings are: then it is not made. */
-function isMade(
-  port: Port,
-  want: SecyWish,
-  links: readonly Link[],
-  { state }: Memory,
-): boolean {
+function isMade(port: Port, want: SecyWish, links: readonly Link[], { state }: Memory): boolean {
   const secy = secyOn(port, links);
   return secy !== undefined && isAsWanted(secy, want) && state.moves[port.name] === undefined;
 }

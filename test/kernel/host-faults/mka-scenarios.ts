@@ -22,12 +22,16 @@ export interface MkaScenario {
   readonly how: "final" | "confirmed" | "rolledBack" | "expired";
 }
 
-const add = ({ ckn, cak }: TestKey) => (): RequestedOperation => ({
-  kind: "add",
-  ckn,
-  key: Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex"))),
-});
-const remove = ({ ckn }: TestKey) => (): RequestedOperation => ({ kind: "remove", ckn });
+const add =
+  ({ ckn, cak }: TestKey) =>
+  (): RequestedOperation => ({
+    kind: "add",
+    ckn,
+    key: Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex"))),
+  });
+const remove =
+  ({ ckn }: TestKey) =>
+  (): RequestedOperation => ({ kind: "remove", ckn });
 const configure = (keyServerPriority: number) => (): RequestedOperation => ({
   kind: "configure",
   settings: { keyServerPriority, sakRekeyMs: undefined, delayProtection: "off" },

@@ -55,13 +55,15 @@ describe("linkseal-mka", { timeout: 3_000_000 }, () => {
     const steps = await run(effects, { kind: "none" });
     for (const step of drawn(steps)) await run(effects, { kind: "killed", ...step });
     const calls = await run(disk(), { kind: "none" });
-    for (const step of drawn(calls.filter(isChange))) await run(disk(), { kind: "killed", ...step });
+    for (const step of drawn(calls.filter(isChange)))
+      await run(disk(), { kind: "killed", ...step });
     for (const step of drawn(calls)) await run(disk(), { kind: "failed", errno: "EIO", ...step });
     for (const step of drawn(calls.filter(isChange)))
       await run(disk(), { kind: "failing", errno: "ENOSPC", ...step });
     const { killed, died, failed } = figures;
     console.log(`seed ${seed}: ${scenario.name}: ${steps.length} messages, frames and memories, and
-  ${calls.length} calls to the disk; killed at ${killed}, of which ${died} came to it; ${failed} calls failed`);
+  ${calls.length} calls to the disk; killed at ${killed}, of which ${died} came to it; ${failed}
+  calls failed`);
     deaths += died;
     expect(wrong).toEqual([]);
     expect(port.clear).toEqual([]);

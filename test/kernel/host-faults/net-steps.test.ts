@@ -58,11 +58,7 @@ async function clean(scenario: NetScenario, scope: Scope) {
 }
 
 /** Returns what an outcome breaks; empty = nothing. */
-function broken(
-  { how, release }: NetScenario,
-  { before, after }: Ends,
-  outcome: Outcome,
-): string {
+function broken({ how, release }: NetScenario, { before, after }: Ends, outcome: Outcome): string {
   const is = (wanted: readonly string[]): boolean =>
     JSON.stringify(outcome.found) === JSON.stringify(wanted);
   if (how === "rolledBack" || how === "expired") return is(before) ? "" : "a trial left something";
@@ -108,15 +104,16 @@ describe("linkseal-net", { timeout: 3_000_000 }, () => {
     const isChange = ({ call }: Step): boolean =>
       (fileCalls.changing as readonly string[]).includes(call);
     const changes = toDisk.steps.filter(isChange);
-    for (const step of drawn(changes)) await run(toDisk.ends, writes(), { kind: "killed", ...step });
+    for (const step of drawn(changes))
+      await run(toDisk.ends, writes(), { kind: "killed", ...step });
     for (const step of drawn(toDisk.steps))
       await run(toDisk.ends, disk(), { kind: "failed", errno: "EIO", ...step });
     for (const step of drawn(changes))
       await run(toDisk.ends, writes(), { kind: "failing", errno: "ENOSPC", ...step });
     const { killed, died, failed, refused } = figures;
     console.log(`seed ${seed}: ${scenario.name}: ${toKernel.steps.length} messages and
-  ${toDisk.steps.length} calls to the disk; killed at ${killed}, of which ${died} came to it; ${failed}
-  calls failed, ${refused} changes refused`);
+  ${toDisk.steps.length} calls to the disk; killed at ${killed}, of which ${died} came to it;
+  ${failed} calls failed, ${refused} changes refused`);
     expect(wrong).toEqual([]);
     deaths += died;
   });

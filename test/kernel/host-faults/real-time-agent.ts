@@ -81,7 +81,10 @@ export class RealTimeAgent implements AsyncDisposable {
   }
 
   async until(verdict: Status["verdict"]): Promise<void> {
-    await until(async () => ((await this.status()).verdict === verdict ? true : undefined), 240_000);
+    await until(
+      async () => ((await this.status()).verdict === verdict ? true : undefined),
+      240_000,
+    );
   }
 
   /** Puts new pairs into the vault and begins to bring them in. */

@@ -29,7 +29,7 @@ export interface Scope {
   readonly files?: readonly string[];
 }
 
-/** The environment of a process all of whose file calls come from one thread: strace counts by it. */
+/** Makes all file calls of a process come from one thread, by which strace counts. */
 export const oneFileThread = { UV_THREADPOOL_SIZE: "1" } as const;
 
 function injection(fate: Fate): readonly string[] {

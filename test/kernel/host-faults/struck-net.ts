@@ -109,10 +109,7 @@ export class StruckNet implements Disposable {
     return { known, refusal, counts, found: await this.look(), deaths: isDead ? 1 : 0 };
   }
 
-  async #act(
-    { how }: NetScenario,
-    token: string,
-  ): Promise<Pick<Outcome, "known" | "refusal">> {
+  async #act({ how }: NetScenario, token: string): Promise<Pick<Outcome, "known" | "refusal">> {
     const path = `/transactions/${token}`;
     const within = how === "final" ? how : withinMs;
     const applied = outcomeOf(await this.#ask(`${path}/apply`, { within }));

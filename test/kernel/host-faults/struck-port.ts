@@ -12,7 +12,15 @@ import { leaveNetworks, native, soon, until } from "../lab.ts";
 import { ClearWatch } from "../mka/clear-watch.ts";
 import { Participant } from "../mka/participant.ts";
 import { address, makeSecy, wire } from "../mka/station.ts";
-import { first, type Held, heldIn, isSame, type MkaScenario, second, wayTo } from "./mka-scenarios.ts";
+import {
+  first,
+  type Held,
+  heldIn,
+  isSame,
+  type MkaScenario,
+  second,
+  wayTo,
+} from "./mka-scenarios.ts";
 import { type Fate, oneFileThread, type Scope, Strace } from "./strace.ts";
 import type { Known } from "./struck-net.ts";
 
@@ -126,7 +134,9 @@ export class StruckPort implements Disposable {
     const counts = await strace.end();
     const isDead = fate.kind === "killed" && (await this.#near.hasEnded());
     if (isDead) await this.#near.start(this.#memory);
-    await until(async () => ((await this.#near.observe()).pending === undefined ? true : undefined));
+    await until(async () =>
+      (await this.#near.observe()).pending === undefined ? true : undefined,
+    );
     const found = heldIn(await this.#near.observe());
     await this.secured();
     return { known, counts, found, deaths: isDead ? 1 : 0 };

@@ -36,7 +36,7 @@ describe("linkseal-net and linkseal-mka", { timeout: 300_000 }, () => {
     rmSync(folder, { recursive: true });
   });
 
-  it("after a suspend a port is secured again, and what was not confirmed is reverted", async () => {
+  it("after a suspend a port is secured, and what was not confirmed is reverted", async () => {
     const networks = wire();
     networks.forEach((network, index) => {
       makeSecy(network, { suite: "gcm-aes-256", sci: "on" });
