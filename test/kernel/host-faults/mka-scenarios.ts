@@ -40,7 +40,6 @@ const configure = (keyServerPriority: number) => (): RequestedOperation => ({
 const usual = 16;
 const one: Held = { ckns: [first.ckn], priority: usual };
 const both: Held = { ckns: [first.ckn, second.ckn], priority: usual };
-const other: Held = { ckns: [second.ckn], priority: usual };
 
 export const scenarios: readonly MkaScenario[] = [
   { ...{ name: "add a key", before: one, after: both }, operation: add(second), how: "final" },
@@ -55,10 +54,6 @@ export const scenarios: readonly MkaScenario[] = [
   {
     ...{ name: "add a key, never confirmed", before: one, after: both },
     ...{ operation: add(second), how: "expired" },
-  },
-  {
-    ...{ name: "remove the key in use", before: both, after: other },
-    ...{ operation: remove(first), how: "final" },
   },
   {
     ...{ name: "remove the other key", before: both, after: one },

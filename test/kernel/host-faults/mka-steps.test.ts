@@ -48,6 +48,7 @@ describe("linkseal-mka", { timeout: 3_000_000 }, () => {
       const { known, found } = outcome;
       if (line !== "") wrong.push(`${JSON.stringify({ fate, known, found })}: ${line}`);
       figures.died += outcome.deaths;
+      if (fate.kind === "none") expect(known).toBe("done");
       if (fate.kind === "killed") figures.killed += 1;
       else if (fate.kind !== "none") figures.failed += 1;
       return stepsOf(outcome.counts);

@@ -57,7 +57,13 @@ export class RealTimeAgent implements AsyncDisposable {
     agent.pid = child.pid ?? 0;
     const config = { text: hasty(site.config(`unix:${socket}`)), file: "site.yaml", queue: false };
     await agent.admin("/v1/apply", config);
-    await agent.admin("/v1/adopt", { target: group, risks: [] });
+    // The first observations come after a moment.
+    await until(() =>
+      agent.admin("/v1/adopt", { target: group, risks: [] }).then(
+        () => true,
+        () => undefined,
+      ),
+    );
     await agent.until("protected");
     return agent;
   }

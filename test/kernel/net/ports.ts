@@ -51,7 +51,8 @@ export function configuredIn(network: string): readonly string[] {
     ...show(...routes),
     ...show("-6", ...routes),
   ]
-    .filter((line) => !/fe80|fe00|ff00|multicast|cache/.test(line))
+    // The kernel adds and removes the routes to an address itself, and those of IPv6 later.
+    .filter((line) => !/fe80|fe00|ff00|multicast|cache|table local/.test(line))
     .map((line) => line.replace(/ (dead|linkdown|pref medium)/g, "").trim())
     .filter((line) => line !== "")
     .sort();

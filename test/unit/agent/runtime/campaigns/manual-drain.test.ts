@@ -191,7 +191,9 @@ describe("a drain by hand", () => {
     const error = await bench.kept();
     expect(error.message).toContain("secondary is not carrying");
     expect(bench.log.filter((line) => line.startsWith("apply"))).toEqual([]);
-    expect(bench.log.slice(-2)).toEqual(["rollback t-1", "write settled"]);
+    expect(bench.log.slice(-3)).toEqual(["rollback t-1", "write settled", "write handDrain"]);
+    // The status said that its traffic was moved away.
+    expect(bench.memory.drains).toEqual({});
   });
 
   it("a drain by hand whose router fails stays in the journal for a later turn", async () => {
