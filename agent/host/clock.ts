@@ -8,11 +8,11 @@ import { alarmOf, type Clock, type Dialer, type Instant, type WallTime } from "#
 /** Readings of the clocks of a host, in milliseconds. */
 export interface HostReadings {
   /** CLOCK_MONOTONIC of clock_gettime(2): it stops while the host is suspended. */
-  monotonic(): number;
+  readonly monotonic: () => number;
   /** The wall clock, which may be set. */
-  wall(): number;
+  readonly wall: () => number;
   /** The time since the boot (CLOCK_BOOTTIME), which counts a suspend. */
-  sinceBoot(): number;
+  readonly sinceBoot: () => number;
 }
 
 /** A wall clock that is slewed stays within this of the monotonic clock for minutes. */

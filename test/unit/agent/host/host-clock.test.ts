@@ -130,7 +130,7 @@ describe("a monotonic clock that counts suspends", () => {
     },
   );
 
-  it("it never goes back, whatever happens to the wall clock", () => {
+  it("such a clock never goes back, whatever happens to the wall clock", () => {
     const { at, pass, suspend, now } = readings();
     let last = now();
     for (const stepMs of [1, -5_000, 86_400_000, -86_400_000, 999, -3]) {
