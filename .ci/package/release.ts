@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
 /** What the list states about the origin of the files. */
-export interface Origin {
+interface Origin {
   readonly version: string;
   /** Full id of the commit that was built. */
   readonly commit: string;
