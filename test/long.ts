@@ -69,7 +69,9 @@ export const parts: readonly Part[] = [
   long(
     "kills",
     "real agents that are killed at every point, struck by every fault, flooded and started again",
-    named("process", ["evidence-flood", "kill", "loopback", "loopback-faults", "restart"]),
+    named("process", [
+      ...["disk-calls", "evidence-flood", "kill", "loopback", "loopback-faults", "restart"],
+    ]),
   ),
   long(
     "models",

@@ -43,6 +43,11 @@ export class KeyCache {
     return seal(this.#key, writeMemory(memory, 0 as WallTime), this.#port, this.#entropy);
   }
 
+  /** Records that what `seal` returned last is not on the disk: the next call returns it again. */
+  unwritten(): void {
+    this.#written = "";
+  }
+
   /**
    * Returns undefined if the octets are of another host or port, or were changed.
    * @throws Malformed if another version wrote them

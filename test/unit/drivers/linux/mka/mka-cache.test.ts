@@ -93,6 +93,17 @@ describe("the sealed keys of a port", () => {
     expect(cache.seal({ settings, pending: undefined, snapshot: undefined })).toBeUndefined();
   });
 
+  // A full disk kept the former keys in the file for ever: a boot found keys that the far end had
+  // given up.
+  it("octets that did not reach the disk are sealed again", () => {
+    const cache = cacheOf();
+    sealedOf(cache, memoryOf([one]));
+    cache.unwritten();
+    const again = cacheOf().unseal(sealedOf(cache, memoryOf([one])));
+    expect(again?.snapshot?.actors.map(({ ckn }) => ckn)).toEqual([one.ckn]);
+    expect(cache.seal(memoryOf([one]))).toBeUndefined();
+  });
+
   it("cached keys protect a port after a boot without agent or vault", async () => {
     const { clock, a, b } = hosts();
     const cache = cacheOf();
