@@ -192,8 +192,8 @@ async function carryOut(
       const stored = await readGuard(disk, log);
       if (!operation.prefixes.every((prefix) => stored.includes(prefix))) {
         await writeGuard(disk, [...stored, ...operation.prefixes]);
+        note();
       }
-      note();
       await block(operation.prefixes, senderFor(xfrm, "block"), signal);
       await restoreExemptPrefixes(context, signal);
       return;
