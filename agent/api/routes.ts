@@ -5,6 +5,7 @@ import type { Plan } from "../compare/plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
 import { makeScorecard } from "../evidence/scorecard/scorecard.ts";
 import { azureCheck } from "../operate/azure-setup/agent-check.ts";
+import type { EventsAfter } from "../model/events.ts";
 import { doctorReport } from "../operate/doctor/report.ts";
 import type { OperatorVerb } from "../rotation/verbs.ts";
 import type { Agent } from "../runtime/agent.ts";
@@ -42,9 +43,11 @@ export const routes: Readonly<Record<string, Route>> = {
     run: ({ agent }, { group }) => campaigns(agent, group),
   }),
   "GET /v1/events": reads("view", {
-    title: "Events after ?after=N; waits up to ?waitMs=MS for the next one (linkseal.event/1)",
-    members: { after: maybe.whole, waitMs: maybe.whole },
-    run: (call, { after, waitMs }) => events(call, after ?? 0, waitMs ?? 0),
+    title:
+      "Events after ?after=N, of which ?newest=N at most; waits up to ?waitMs=MS for the next " +
+      "one (linkseal.event/1). `lost`: how many after N are not kept any more",
+    members: { after: maybe.whole, newest: maybe.whole, waitMs: maybe.whole },
+    run: (call, { after = 0, newest, waitMs = 0 }) => events(call, { after, newest, waitMs }),
   }),
   "GET /v1/keys": reads("view", {
     title: "Accepted keys, by link, with versions and ages, and the keys in use (linkseal.keys/1)",
@@ -288,13 +291,18 @@ function campaignVerb(verb: OperatorVerb, title: string): Route {
   });
 }
 
+interface AskedEvents {
+  readonly after: number;
+  readonly newest: number | undefined;
+  readonly waitMs: number;
+}
+
 async function events(
   { agent: { events: ring }, sleep, signal }: Call,
-  after: number,
-  waitAtMost: number,
-): Promise<unknown> {
+  { after, newest, waitMs: waitAtMost }: AskedEvents,
+): Promise<EventsAfter> {
   const waitMs = Math.min(waitAtMost, eventWaitMsMax);
-  if (ring.after(after).length === 0 && waitMs > 0) {
+  if (ring.after(after).events.length === 0 && waitMs > 0) {
     const arrived = new AbortController();
     const stop = ring.listen(() => arrived.abort());
     await sleep(waitMs, AbortSignal.any([arrived.signal, signal]))
@@ -302,7 +310,9 @@ async function events(
       .catch(() => undefined);
     stop();
   }
-  return { events: ring.after(after) };
+  const { events: found, lost } = ring.after(after);
+  const skipped = newest === undefined ? 0 : Math.max(0, found.length - newest);
+  return { events: found.slice(skipped), lost };
 }
 
 function campaigns(agent: Agent, group: string | undefined): unknown {

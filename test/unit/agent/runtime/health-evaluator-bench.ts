@@ -291,7 +291,7 @@ export class HealthEvaluatorBench {
   }
 
   reported(): readonly string[] {
-    return this.events.after(0).map(({ code, about, text }) => `${code} ${about}: ${text}`);
+    return this.events.after(0).events.map(({ code, about, text }) => `${code} ${about}: ${text}`);
   }
 
   warnings(): readonly string[] {
