@@ -8,6 +8,8 @@ import type { Agent } from "../runtime/agent.ts";
 import { textLengthMax, usage } from "./member.ts";
 import type { Call, Question, Route, SocketRole } from "./route.ts";
 import { routes } from "./routes.ts";
+import type { SharedReports } from "./shared-reports.ts";
+import type { WaitLimit } from "./wait-limit.ts";
 
 export interface ApiRequest {
   readonly method: string;
@@ -17,6 +19,18 @@ export interface ApiRequest {
   readonly role: SocketRole;
   /** The user whose name goes into journal and audit log. */
   readonly who: string;
+  /** Number of the client's user, as the kernel reports it; undefined = not asked. */
+  readonly user: number | undefined;
+}
+
+/** What a request needs beside the agent. */
+export interface ApiWorld {
+  readonly now: WallTime;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Shared by the sockets of the agent. */
+  readonly reports: SharedReports;
+  /** Of the socket that got the request. */
+  readonly waits: WaitLimit;
 }
 
 export interface ApiReply {
@@ -31,7 +45,7 @@ export interface ApiReply {
 export async function answer(
   agent: Agent,
   request: ApiRequest,
-  world: { now: WallTime; sleep: (ms: number, signal: AbortSignal) => Promise<void> },
+  { waits, ...world }: ApiWorld,
   signal: AbortSignal,
 ): Promise<ApiReply> {
   try {
@@ -45,7 +59,7 @@ export async function answer(
     const answered =
       route.kind === "changes"
         ? await carriedOut(route, call, received, path.replace("/v1/", ""))
-        : (await read(route, received).run(call)).answer;
+        : await looked(read(route, received), call, () => waits.enter(request.user));
     return { status: 200, body: encodeJson(answered ?? null) };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -70,6 +84,16 @@ function read(route: Route, { method, body, role, search }: ReceivedRequest): Qu
     throw usage(`the request takes its members from ${where} alone`);
   }
   return route.read(new Map<string, unknown>(taken));
+}
+
+/** Answers a request that only reads; `enter` admits it if it waits. */
+async function looked(question: Question, call: Call, enter: () => () => void): Promise<unknown> {
+  const leave = question.waits ? enter() : undefined;
+  try {
+    return (await question.run(call)).answer;
+  } finally {
+    leave?.();
+  }
 }
 
 /**
@@ -125,6 +149,7 @@ async function afterEffect(
 
 function statusOf(error: LinksealError): number {
   if (error.code === "agent.forbidden") return 403;
+  if (error.code === "agent.busy") return 429;
   return error.code === "usage" || error.code === "config.invalid" ? 400 : 409;
 }
 

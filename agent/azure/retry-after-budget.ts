@@ -30,7 +30,7 @@ export class RetryAfterBudget {
 
   /**
    * Records a reply; returns the wait in milliseconds that it demands, 0 = none. A demand stays
-   * until its time, whatever answers to other requests come meanwhile; of two the later time counts.
+   * until its time, whatever answers to other requests come meanwhile; the later of two counts.
    */
   note(origin: string, reply: HttpReply): number {
     const isPast = this.remainingMs(origin) === 0;

@@ -45,9 +45,13 @@ export function mayAsk(
   return false;
 }
 
-// A closed connection has no descriptor, or one without another end.
-function userOf(native: Pick<Native, "peerCredentials">, socket: Socket): number | undefined {
-  // Node has no public access to the descriptor.
+/** Returns the number of the client's user; undefined = the client is gone. */
+export function userOf(
+  native: Pick<Native, "peerCredentials">,
+  socket: Socket,
+): number | undefined {
+  // Node has no public access to the descriptor. A closed connection has none, or one without
+  // another end.
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
   const descriptor = handle?.fd ?? -1;
   if (descriptor < 0) return undefined;

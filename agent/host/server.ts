@@ -6,8 +6,11 @@ import { encodeJson } from "#hal/json.ts";
 import type { World } from "#hal/world.ts";
 import { answer } from "../api/api.ts";
 import type { SocketRole } from "../api/route.ts";
+import { SharedReports } from "../api/shared-reports.ts";
+import { WaitLimit } from "../api/wait-limit.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { userOf } from "./clients.ts";
 import { errnoOf, openFolder } from "./folder.ts";
 import type { HttpReply } from "./listener.ts";
 import { lockState } from "./lock.ts";
@@ -29,12 +32,13 @@ export interface ServedApi {
 export async function serveApi(
   agent: Agent,
   world: Pick<World, "clock" | "log">,
-  places: Pick<Places, "kind" | "runtime">,
+  { kind, runtime, native }: ApiPlace,
   broken: (error: unknown) => void,
 ): Promise<ServedApi> {
-  const folder = await openFolder(places.runtime, "reachable");
+  const folder = await openFolder(runtime, "reachable");
   const lock = await lockState(folder);
   const served: ServedApi[] = [];
+  const reports = new SharedReports(agent, world.clock);
   const close = async (): Promise<void> => {
     await Promise.all(served.map((one) => one.close()));
     await lock[Symbol.asyncDispose]();
@@ -42,8 +46,9 @@ export async function serveApi(
   try {
     for (const role of ["view", "admin"] as const) {
       const path = socketPath({ runtime: folder }, role);
-      served.push(await serveUnix(serviceFor(agent, world, { path, role, broken })));
-      if (places.kind === "system") await openToGroup(path, groupOf[role], world);
+      const parts = { path, role, broken, reports, native };
+      served.push(await serveUnix(serviceFor(agent, world, parts)));
+      if (kind === "system") await openToGroup(path, groupOf[role], world);
     }
   } catch (error) {
     await close();
@@ -52,24 +57,33 @@ export async function serveApi(
   return { close };
 }
 
-interface Role extends Pick<UnixService, "path" | "broken"> {
+/** Where the sockets are, and how the kernel is asked who their clients are. */
+interface ApiPlace extends Pick<Places, "kind" | "runtime"> {
+  /** undefined = there is no addon, so the kernel is not asked. */
+  readonly native: Parameters<typeof userOf>[0] | undefined;
+}
+
+interface Role extends Pick<UnixService, "path" | "broken">, Pick<ApiPlace, "native"> {
   readonly role: SocketRole;
+  readonly reports: SharedReports;
 }
 
 function serviceFor(
   agent: Agent,
   { clock }: Pick<World, "clock">,
-  { path, role, broken }: Role,
+  { path, role, broken, reports, native }: Role,
 ): UnixService {
+  const waits = new WaitLimit();
   return {
     path,
     broken,
+    ...(native === undefined ? {} : { userOf: (socket) => userOf(native, socket) }),
     // No request to the view socket has a body.
     requestBytesMax: role === "view" ? 0 : requestBytesMax,
     tooLong,
     async answer(call, gone) {
-      const now = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
-      return await answer(agent, { ...call, role, who: `${role} socket` }, now, gone);
+      const own = { now: clock.wall(), sleep: clock.sleep.bind(clock), reports, waits };
+      return await answer(agent, { ...call, role, who: `${role} socket` }, own, gone);
     },
   };
 }

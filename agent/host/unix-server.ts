@@ -18,6 +18,8 @@ export interface UnixCall {
   readonly method: string;
   readonly path: string;
   readonly body: string;
+  /** Number of the client's user; undefined = not known. */
+  readonly user: number | undefined;
 }
 
 export interface HttpService {
@@ -33,6 +35,8 @@ export interface HttpService {
    * socket.
    */
   readonly admits?: (socket: Socket) => boolean;
+  /** Returns the number of the client's user; undefined, or absent = it cannot be known. */
+  readonly userOf?: (socket: Socket) => number | undefined;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<HttpReply>;
   readonly tooLong: () => HttpReply;
   /** Called with a defect, after which no answer can be trusted. */
@@ -94,7 +98,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   server.maxRequestsPerSocket = 1;
   server.on("connection", (socket: Socket) => {
     if (service.admits?.(socket) === false) socket.destroy();
-    else limiter.enter(socket);
+    else limiter.enter(socket, service.userOf?.(socket));
   });
   return server;
 }
@@ -110,7 +114,8 @@ async function reply(
     const { requestBytesMax } = service;
     const body = requestBytesMax === 0 ? "" : await bodyOf(request, requestBytesMax);
     if (body === undefined) return send(response, service.tooLong());
-    const call = { method: request.method ?? "", path: request.url ?? "", body };
+    const user = service.userOf?.(request.socket);
+    const call = { method: request.method ?? "", path: request.url ?? "", body, user };
     send(response, await service.answer(call, gone.signal));
   } catch (error) {
     if (gone.signal.aborted) return;

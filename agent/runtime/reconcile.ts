@@ -69,6 +69,8 @@ export class Reconciler {
    */
   readonly #accepted = new Map<string, Instant>();
   readonly #wishes: TunnelWishes;
+  /** The links on this device. */
+  readonly #links: readonly DesiredLink[];
   #trouble: LinksealError | undefined;
   #lost: LinksealError | undefined;
   /** The error of the last commit that failed, whatever it changed. */
@@ -77,6 +79,9 @@ export class Reconciler {
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
     this.#wishes = new TunnelWishes(parts);
+    this.#links = parts.desired.groups
+      .flatMap((group) => group.links)
+      .filter((link) => link.device === parts.device);
   }
 
   /** The last error of an effect or an observation; undefined once a turn succeeds. */
@@ -89,7 +94,7 @@ export class Reconciler {
     const { deviceCache, device, inCampaign } = this.#parts;
     const state = this.#observedByCampaign() ?? (await deviceCache.observe(device, signal));
     const isAsked = this.#parts.cloud.pace === "withRouter";
-    for (const link of isAsked ? this.#links() : []) {
+    for (const link of isAsked ? this.#links : []) {
       // A far end that a running campaign has just read need not be read again.
       const everyMs = inCampaign() ? observedMs : 0;
       if (deviceCache.isPeerDue(link, everyMs)) await deviceCache.observePeer(link, signal);
@@ -144,12 +149,6 @@ export class Reconciler {
     }
   }
 
-  #links(): readonly DesiredLink[] {
-    return this.#parts.desired.groups
-      .flatMap((group) => group.links)
-      .filter((link) => link.device === this.#parts.device);
-  }
-
   /**
    * Settles a transaction that a predecessor left pending: confirms it if it is as wanted, else
    * rolls it back. Returns false if there was none.
@@ -175,7 +174,7 @@ export class Reconciler {
   /** Sends a few packets over idle links within each evidence window, to prove that they carry. */
   async #probeIdle(signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, desired, world } = this.#parts;
-    for (const link of this.#links()) {
+    for (const link of this.#links) {
       if (memory().bindings[linkId(link)] === undefined) continue;
       const history = deviceCache.history(link);
       const last = history.at(-1);
@@ -208,7 +207,7 @@ export class Reconciler {
     const { deviceCache, memory, device } = this.#parts;
     // If the device cannot revert by itself, a port that carries traffic is left alone.
     if (deviceCache.capabilities(device)?.commit.kind === "immediate") return [];
-    return this.#links().flatMap((link) => {
+    return this.#links.flatMap((link) => {
       const standing = standingOf(
         deviceCache.snapshot(link),
         memory(),
@@ -240,7 +239,7 @@ export class Reconciler {
   /** Once both ends are as the newer intent wants them, its settings become the accepted ones. */
   async #markSettings(): Promise<void> {
     const { deviceCache, memory, write, intent } = this.#parts;
-    for (const link of this.#links()) {
+    for (const link of this.#links) {
       const binding = named(memory().bindings, linkId(link));
       if (binding === undefined || equalSettings(link.settings, binding.settings)) continue;
       const { peer } = deviceCache.snapshot(link);

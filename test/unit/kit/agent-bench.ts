@@ -10,6 +10,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
 import { hasty } from "../../short-waits.ts";
+import { apiWorld } from "./api-world.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -101,8 +102,8 @@ export class AgentBench {
     const { clock } = this.site;
     const [method = "", target = ""] = path.split(" ", 2);
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const request = { method, path: target, body: text, role, who: "test" };
-    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    const request = { method, path: target, body: text, role, who: "test", user: undefined };
+    const world = apiWorld(this.agent, clock);
     return await settled(clock, answer(this.agent, request, world, never));
   }
 

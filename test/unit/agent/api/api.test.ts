@@ -9,6 +9,7 @@ import { campaignShape } from "#agent/rotation/campaign-shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { apiWorld } from "../../kit/api-world.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
 
 const names = Object.keys(routes);
@@ -196,8 +197,9 @@ describe("events", () => {
     const gone = new AbortController();
     const last = bench.agent.events.after(0).events.at(-1)?.n ?? 0;
     const path = `/v1/events?after=${last}&waitMs=30000`;
-    const request = { method: "GET", path, body: "", role: "view", who: "test" } as const;
-    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    const client = { role: "view", who: "test", user: undefined } as const;
+    const request = { method: "GET", path, body: "", ...client };
+    const world = apiWorld(bench.agent, clock);
     const reply = answer(bench.agent, request, world, gone.signal);
     gone.abort();
     expect((await reply).status).toBe(200);

@@ -12,7 +12,7 @@ const reply = (status: number, headers: HttpReply["headers"] = {}): HttpReply =>
   body: new Uint8Array(),
 });
 
-const after = (seconds: number): HttpReply => reply(429, { "retry-after": String(seconds) });
+const demand = (seconds: number): HttpReply => reply(429, { "retry-after": String(seconds) });
 
 describe("the wait that a service demands", () => {
   let clock: SimClock;
@@ -27,10 +27,10 @@ describe("the wait that a service demands", () => {
     ["a refusal", reply(403)],
     ["a server error", reply(500)],
     ["a 503 without a time", reply(503)],
-    ["a shorter demand", after(1)],
+    ["a shorter demand", demand(1)],
     ["a demand without a time", reply(429)],
   ])("stays although %s to another request comes later", async (_what, later) => {
-    budget.note(origin, after(300));
+    budget.note(origin, demand(300));
     budget.note(origin, later);
     expect(budget.remainingMs(origin)).toBe(300_000);
     await clock.runFor(299_999);
@@ -40,12 +40,12 @@ describe("the wait that a service demands", () => {
   });
 
   it("becomes longer with a later time", () => {
-    budget.note(origin, after(10));
-    expect(budget.note(origin, after(300))).toBe(300_000);
+    budget.note(origin, demand(10));
+    expect(budget.note(origin, demand(300))).toBe(300_000);
     expect(budget.remainingMs(origin)).toBe(300_000);
   });
 
-  it("doubles with each demand without a time, but not for requests under way together", async () => {
+  it("doubles with demands without a time, and once for requests under way together", async () => {
     const waits: number[] = [];
     for (let n = 0; n < 4; n += 1) {
       waits.push(budget.note(origin, reply(429)), budget.note(origin, reply(429)));
@@ -64,7 +64,7 @@ describe("the wait that a service demands", () => {
   });
 
   it("is kept for each origin alone", () => {
-    budget.note(origin, after(300));
+    budget.note(origin, demand(300));
     expect(budget.remainingMs("https://vault.azure.net")).toBe(0);
   });
 });

@@ -36,7 +36,10 @@ describe("the ring of events", () => {
   });
 
   it("returns all that it has for a number of an earlier agent", () => {
-    expect(ringOf(2, 3).after(77)).toMatchObject({ events: [{ n: 1 }, { n: 2 }, { n: 3 }], lost: 0 });
+    expect(ringOf(2, 3).after(77)).toMatchObject({
+      events: [{ n: 1 }, { n: 2 }, { n: 3 }],
+      lost: 0,
+    });
   });
 
   it("keeps what it has if the site becomes smaller than its events", () => {

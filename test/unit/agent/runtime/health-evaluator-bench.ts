@@ -202,6 +202,8 @@ export class HealthEvaluatorBench {
       intent: { number: 7, text: "version: 1" },
       journalState: "whole",
       intentDamage: undefined,
+      isOverloaded: false,
+      hostWarnings: [],
       unwritten: [],
       ...this.#scene.agent,
     };

@@ -12,7 +12,7 @@ describe("verdicts", () => {
     const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(12);
     const reported = bench.events
       .after(0)
-      .filter(({ about }) => about === "erd-demo/primary")
+      .events.filter(({ about }) => about === "erd-demo/primary")
       .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
     expect(reported).toEqual([
       ["verdict", "unknown", "warning"],
