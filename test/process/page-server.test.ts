@@ -150,7 +150,7 @@ describe("a login", () => {
     expect((await enter(place, code)).status).toBe(403);
   });
 
-  it("after ten wrong codes an address learns little of more, and a right one logs in", async () => {
+  it("after ten wrong codes an address has to wait, and a right code logs in", async () => {
     const place = await serve();
     for (let n = 0; n < 10; n += 1) expect((await enter(place, `WRONG-${n}`)).status).toBe(403);
     const { status, headers } = await enter(place, "WRONG-10");

@@ -42,9 +42,6 @@ const edits: readonly Row[] = [
     "https://kv-erd.vault.azure.net\n  farEnd",
     ['5:10 azure.vault: is "https://kv-erd.vault.azure.net"'],
   ],
-  ["verify: 60s", "atOnce: 0, verify: 60s", ["44:34 rotation.atOnce: is 0"]],
-  ["verify: 60s", "atOnce: many, verify: 60s", ['44:34 rotation.atOnce: is "many"']],
-  ["poll: 5s", "poll: 5s, loginsAtOnce: 1001", ["43:35 health.loginsAtOnce: is 1001"]],
   ["farEnd: agent", "farEnd: agnt", ['6:11 azure.farEnd: is "agnt"']],
   ["  cloud: sim", "  cloud: sim\n  identity: { kind: arc }", ["5:13 azure.identity: is given"]],
   [
