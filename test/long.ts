@@ -140,6 +140,11 @@ export const parts: readonly Part[] = [
       "drivers/platform/if-mib-dirty",
     ]),
   ),
+  long(
+    "age",
+    "an agent that rotates each day for a year, and one whose link flaps for two weeks",
+    named("fleet", ["age"]),
+  ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {
     ...{ name: "load", what: "the tiers without a kernel, twice, beside a busy machine" },

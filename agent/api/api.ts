@@ -9,6 +9,8 @@ import type { Agent } from "../runtime/agent.ts";
 import { textLengthMax, usage } from "./member.ts";
 import type { Call, Question, Route } from "./route.ts";
 import { routes } from "./routes.ts";
+import type { SharedReports } from "./shared-reports.ts";
+import type { WaitLimit } from "./wait-limit.ts";
 
 export interface ApiRequest {
   readonly method: string;
@@ -17,6 +19,16 @@ export interface ApiRequest {
   readonly body: string;
   /** Who asks, and at which socket: it goes into journal and audit log. */
   readonly client: Client;
+}
+
+/** What a request needs beside the agent. */
+export interface ApiWorld {
+  readonly now: WallTime;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Shared by the sockets of the agent. */
+  readonly reports: SharedReports;
+  /** Of the socket that got the request. */
+  readonly waits: WaitLimit;
 }
 
 export interface ApiReply {
@@ -31,7 +43,7 @@ export interface ApiReply {
 export async function answer(
   agent: Agent,
   request: ApiRequest,
-  world: { now: WallTime; sleep: (ms: number, signal: AbortSignal) => Promise<void> },
+  { waits, ...world }: ApiWorld,
   signal: AbortSignal,
 ): Promise<ApiReply> {
   try {
@@ -46,7 +58,7 @@ export async function answer(
     const answered =
       route.kind === "changes"
         ? await carriedOut(route, call, received, path.replace("/v1/", ""))
-        : (await read(route, received).run(call)).answer;
+        : await looked(read(route, received), call, () => waits.enter(client.uid ?? undefined));
     return { status: 200, body: encodeJson(answered ?? null) };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -73,6 +85,16 @@ function read(route: Route, { method, body, client, search }: ReceivedRequest): 
     throw usage(`the request takes its members from ${where} alone`);
   }
   return route.read(new Map<string, unknown>(taken));
+}
+
+/** Answers a request that only reads; `enter` admits it if it waits. */
+async function looked(question: Question, call: Call, enter: () => () => void): Promise<unknown> {
+  const leave = question.waits ? enter() : undefined;
+  try {
+    return (await question.run(call)).answer;
+  } finally {
+    leave?.();
+  }
 }
 
 /**
@@ -129,6 +151,7 @@ async function afterEffect(
 
 function statusOf(error: LinksealError): number {
   if (error.code === "agent.forbidden") return 403;
+  if (error.code === "agent.busy") return 429;
   return error.code === "usage" || error.code === "config.invalid" ? 400 : 409;
 }
 

@@ -20,6 +20,7 @@ import { runTelemetry } from "../host/telemetry.ts";
 import type { DesiredDevice } from "../model/desired.ts";
 import { cloudsOf, openAgent } from "../operate/open.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { measureLag } from "../runtime/polling/loop-lag.ts";
 import { Watchdog } from "../runtime/polling/watchdog.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { logEvents } from "../telemetry/event-log.ts";
@@ -52,7 +53,8 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   const agent = await openAgent(world, identity, clouds);
   if (address === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
-  return await serve({ agent, world, places, native }, stop);
+  const manager = native === undefined ? undefined : new Manager(native, world.log);
+  return await serve({ agent, world, places, native, manager }, stop);
 }
 
 /**
@@ -65,13 +67,14 @@ interface Service {
   readonly agent: Agent;
   readonly world: World;
   readonly places: Places;
-  /** undefined = none here: the service manager is not notified, and clients stay unknown. */
+  /** undefined = there is no addon, so that clients stay unknown. */
   readonly native: ReturnType<typeof findAddon>;
+  /** undefined = there is no addon, so that the service manager cannot be notified. */
+  readonly manager: Manager | undefined;
 }
 
 async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
-  const { agent, world, places, native } = service;
-  const manager = native === undefined ? undefined : new Manager(native, world.log);
+  const { agent, world, places, native, manager } = service;
   const defect = new AbortController();
   const end = AbortSignal.any([stop, defect.signal]);
   const broken = (error: unknown): void => {
@@ -85,6 +88,7 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
   const watchdog = new Watchdog(turnMsMax);
   // The watchdog uses this host's own clock: that of a simulated site may be stopped or run fast.
   void manager?.watch(() => watchdog.late(agent.heartbeats, hostClock.now()), end);
+  void measureLag(agent.loopLag, hostClock, end);
   void watchFile(agent, places, world, end);
   const telling = runTelemetry(agent, world, { kind: places.kind, native, broken }, end);
   await agent.run(end).catch((error: unknown) => {

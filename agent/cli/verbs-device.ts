@@ -17,7 +17,7 @@ import type { EditOptions } from "./driver-edits.ts";
 import type { ReadOptions } from "./driver-read.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
-import { eventLine, eventsAfter } from "./progress.ts";
+import { eventLine, eventsAfter, lostLine } from "./progress.ts";
 import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb, withExample } from "./shape.ts";
@@ -158,11 +158,16 @@ const logLevel = (): Option =>
     .choices(["debug", "info", "warn", "error"])
     .default("info");
 
+/** The most events that are shown at first. */
+const shownMax = 1_000;
+
 async function events(options: Common & { follow?: true }): Promise<void> {
   const session = new Session(options);
   const waitMs = 25_000;
-  for (let after = 0, wait = 0; ; wait = waitMs) {
-    const found = await eventsAfter(session, after, wait);
+  for (let after = 0, isFirst = true; ; isFirst = false) {
+    const wanted = isFirst ? { after, newest: shownMax } : { after, waitMs };
+    const { events: found, lost } = await eventsAfter(session, wanted);
+    if (lost > 0 && !isFirst) session.note(lostLine(lost));
     for (const event of found) {
       process.stdout.write(`${session.json ? jsonText(event) : eventLine(event)}\n`);
     }

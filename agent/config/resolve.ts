@@ -46,6 +46,7 @@ export function resolve(config: Config): Desired {
       evidenceMs: durationMs(health.evidence),
     },
     rotation: rotationOf(config.rotation),
+    limits: { campaignsAtOnce: config.rotation.atOnce, loginsAtOnce: health.loginsAtOnce },
     serve: serveOf(config.serve),
     telemetry: telemetryOf(config.telemetry),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({

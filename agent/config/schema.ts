@@ -228,6 +228,9 @@ const health = z.strictObject({
   poll: durationOr("1s", "1h", "5s", "How often each device is observed."),
   staleAfter: durationOr("2s", "1d", "30s", "Age at which a reading counts as stale."),
   evidence: durationOr("2s", "1d", "90s", "Span over which counters must have moved."),
+  loginsAtOnce: whole(1, 1_000, 16)
+    .default(16)
+    .meta({ description: "How many devices are logged in to at the same time." }),
 });
 
 const rotation = z.strictObject({
@@ -241,6 +244,9 @@ const rotation = z.strictObject({
   farEnd: durationOr("1s", "7d", "30m", "Longest wait for the far end."),
   putGrace: durationOr("1s", "1h", "90s", "How long a lost far-end write may still land."),
   overdue: durationOr("1m", "90d", "1d", "A longer wait for an operator or a check is a warning."),
+  atOnce: whole(1, 1_000, 4)
+    .default(4)
+    .meta({ description: "How many campaigns may be open at once; an emergency is not bound." }),
   drained: z
     .strictObject({
       samples: whole(1, 100, 3)

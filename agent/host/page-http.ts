@@ -118,7 +118,7 @@ async function login(context: PageContext, request: IncomingMessage): Promise<Ht
       return textReply(403, "this code is wrong, too old, or was used before");
     case "later": {
       const seconds = String(Math.ceil(entry.waitMs / 1_000));
-      const text = `too many codes were wrong: wait ${seconds} s`;
+      const text = `too many codes were wrong, and so is this one: wait ${seconds} s`;
       return { ...textReply(429, text), headers: { "retry-after": seconds } };
     }
   }

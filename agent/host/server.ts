@@ -6,6 +6,8 @@ import { encodeJson } from "#hal/json.ts";
 import type { World } from "#hal/world.ts";
 import { answer } from "../api/api.ts";
 import type { SocketRole } from "../api/route.ts";
+import { SharedReports } from "../api/shared-reports.ts";
+import { WaitLimit } from "../api/wait-limit.ts";
 import { unknownClient } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
@@ -38,12 +40,13 @@ export interface ApiParts {
 export async function serveApi(
   agent: Agent,
   world: Pick<World, "clock" | "log">,
-  places: Pick<Places, "kind" | "runtime">,
+  { kind, runtime }: Pick<Places, "kind" | "runtime">,
   parts: ApiParts,
 ): Promise<ServedApi> {
-  const folder = await openFolder(places.runtime, "reachable");
+  const folder = await openFolder(runtime, "reachable");
   const lock = await lockState(folder);
   const served: ServedApi[] = [];
+  const reports = new SharedReports(agent, world.clock);
   const close = async (): Promise<void> => {
     await Promise.all(served.map((one) => one.close()));
     await lock[Symbol.asyncDispose]();
@@ -51,8 +54,8 @@ export async function serveApi(
   try {
     for (const role of ["view", "admin"] as const) {
       const path = socketPath({ runtime: folder }, role);
-      served.push(await serveUnix(serviceFor(agent, world, { ...parts, path, role })));
-      if (places.kind === "system") await openToGroup(path, groupOf[role], world);
+      served.push(await serveUnix(serviceFor(agent, world, { ...parts, path, role, reports })));
+      if (kind === "system") await openToGroup(path, groupOf[role], world);
     }
   } catch (error) {
     await close();
@@ -64,13 +67,15 @@ export async function serveApi(
 interface Role extends ApiParts {
   readonly path: string;
   readonly role: SocketRole;
+  readonly reports: SharedReports;
 }
 
 function serviceFor(
   agent: Agent,
   { clock }: Pick<World, "clock">,
-  { path, role, native, broken }: Role,
+  { path, role, native, reports, broken }: Role,
 ): UnixService {
+  const waits = new WaitLimit();
   return {
     path,
     broken,
@@ -79,8 +84,8 @@ function serviceFor(
     tooLong,
     identify: (socket) => clientOf(native, role, socket),
     async answer({ client = unknownClient(role), ...call }, gone) {
-      const now = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
-      return await answer(agent, { ...call, client }, now, gone);
+      const own = { now: clock.wall(), sleep: clock.sleep.bind(clock), reports, waits };
+      return await answer(agent, { ...call, client }, own, gone);
     },
   };
 }

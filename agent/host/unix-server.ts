@@ -105,7 +105,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
     }
     const client = service.identify?.(socket);
     if (client !== undefined) clients.set(socket, client);
-    limiter.enter(socket);
+    limiter.enter(socket, client?.uid ?? undefined);
   });
   return server;
 }

@@ -24,12 +24,22 @@ export interface Desired {
   readonly health: HealthSettings;
   /** Waits and proofs of campaigns. */
   readonly rotation: RotationSettings;
+  /** What may happen at once. */
+  readonly limits: Limits;
   /** The services for other programs on this host. */
   readonly serve: ServeSettings;
   /** The receivers of events and metrics. */
   readonly telemetry: TelemetrySettings;
   /** The risks that the config accepts, each until a date. */
   readonly acceptRisks: readonly AcceptedRisk[];
+}
+
+/** How much may happen at once. */
+interface Limits {
+  /** Open campaigns, whatever their state; an emergency is not bound. */
+  readonly campaignsAtOnce: number;
+  /** Devices that are logged in to together. */
+  readonly loginsAtOnce: number;
 }
 
 /** The settings of a real cloud, or of a simulated site. */

@@ -31,7 +31,7 @@ import { rightFindings } from "./right-rules.ts";
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "mayRead" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -58,7 +58,10 @@ export async function doctorReport(
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
     ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
-    ...links.map((link) => deviceCache.observePeer(link, signal)),
+    ...links.map(async (link) => {
+      await supervisor.mayRead(1, signal);
+      await deviceCache.observePeer(link, signal);
+    }),
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
@@ -67,7 +70,7 @@ export async function doctorReport(
     ...vaultWay(checks),
     ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
-    ...(await rightFindings(supervisor.rights, desired, signal)),
+    ...(await rightFindings(supervisor, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group));

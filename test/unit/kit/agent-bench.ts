@@ -11,6 +11,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
 import { hasty } from "../../short-waits.ts";
+import { apiWorld } from "./api-world.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
@@ -111,7 +112,7 @@ export class AgentBench {
     const text = typeof body === "string" ? body : JSON.stringify(body);
     const client = { ...this.client, socket: role };
     const request = { method, path: target, body: text, client };
-    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    const world = apiWorld(this.agent, clock);
     return await settled(clock, answer(this.agent, request, world, never));
   }
 
