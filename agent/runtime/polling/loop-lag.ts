@@ -16,17 +16,20 @@ const overloadMs = 500;
 /** The lags of the last minute. */
 export class LoopLag {
   readonly #lateMs: number[] = [];
+  #middle: number | undefined;
 
   /** Adds one measurement, in milliseconds. */
   note(lateMs: number): void {
     this.#lateMs.push(Math.max(0, lateMs));
     if (this.#lateMs.length > samples.most) this.#lateMs.shift();
+    const { length } = this.#lateMs;
+    if (length < samples.least) return;
+    this.#middle = this.#lateMs.toSorted((a, b) => a - b)[Math.floor(length / 2)];
   }
 
   /** The lag that half of the measurements exceed, in milliseconds; undefined = too few yet. */
   get ms(): number | undefined {
-    if (this.#lateMs.length < samples.least) return undefined;
-    return this.#lateMs.toSorted((a, b) => a - b)[Math.floor(this.#lateMs.length / 2)];
+    return this.#middle;
   }
 
   /** True if the process gets too little processor time for what it has to do. */
