@@ -20,7 +20,9 @@ const alarm = "/sys/class/rtc/rtc0/wakealarm";
  * of its programs stand still meanwhile, this one too.
  */
 export function suspend(seconds: number): void {
-  if (!existsSync(alarm)) throw new Error("this kernel has no clock that wakes it");
+  if (!existsSync(alarm)) {
+    throw new Error("this kernel has no clock that wakes it: npm run test:tools builds one");
+  }
   writeFileSync(alarm, "0");
   writeFileSync(alarm, `+${seconds}`);
   writeFileSync("/sys/power/state", "mem");
