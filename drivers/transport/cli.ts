@@ -2,11 +2,12 @@
 // prompts are removed, and refusals are found in its output.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { type Command, preview, type Secret, type SecretHole } from "#hal/secret.ts";
 import type { ByteChannel, Entropy } from "#hal/world.ts";
 import { Screen } from "./cli-screen.ts";
 import { scrubOctets } from "./fill.ts";
-import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
+import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 
 /** The differences between the command lines of platforms. */
 export interface CliPlatform {
@@ -42,10 +43,12 @@ export interface CliOptions {
   readonly entropy: Entropy;
 }
 
-/** The routes of the whole Internet stay below it. */
-const limits = { lineBytesMax: 64 * 1024, bytesMax: 32 * 1024 * 1024 };
+/** Some 2,000 interfaces with all their counters, the longest reply, need half of it. */
+const limits = { lineBytesMax: 64 * 1024, bytesMax: 8 * 1024 * 1024 };
 /** No prompt, pager or question has more characters. */
 const tailMax = 300;
+/** UTF-8 has at most four octets for a character. */
+const tailBytesMax = 4 * tailMax;
 const nonceOctets = 8;
 const tokenMax = 128;
 
@@ -194,15 +197,15 @@ export class Cli implements AsyncDisposable {
    * printed again for an empty line.
    */
   async #learn(signal: AbortSignal): Promise<void> {
-    await this.#until(() => this.#promptIn(this.#screen.tail) !== undefined, 0, signal);
+    await this.#until(() => this.#promptIn(this.#tail) !== undefined, 0, signal);
     for (;;) {
-      const first = this.#screen.tail;
+      const first = this.#tail;
       const count = this.#screen.count;
       await this.#channel.write(["\n"], signal);
       const again = (): boolean =>
-        this.#screen.count > count && this.#promptIn(this.#screen.tail) !== undefined;
+        this.#screen.count > count && this.#promptIn(this.#tail) !== undefined;
       await this.#until(again, 0, signal);
-      if (this.#screen.tail !== first) continue;
+      if (this.#tail !== first) continue;
       this.#host = this.#promptIn(first)?.host ?? "";
       break;
     }
@@ -249,8 +252,13 @@ export class Cli implements AsyncDisposable {
   }
 
   #ownPrompt(): { readonly host: string; readonly mode: string } | undefined {
-    const found = this.#promptIn(this.#screen.tail);
+    const found = this.#promptIn(this.#tail);
     return found?.host === this.#host ? found : undefined;
+  }
+
+  /** The line that has not ended, or "" for one that is too long for a prompt. */
+  get #tail(): string {
+    return this.#screen.tailBytes > tailBytesMax ? "" : this.#screen.tail;
   }
 
   #promptIn(tail: string): { readonly host: string; readonly mode: string } | undefined {
@@ -275,7 +283,7 @@ export class Cli implements AsyncDisposable {
    */
   async #until(isThere: () => boolean, echoed: number, signal: AbortSignal): Promise<void> {
     while (!isThere()) {
-      if (this.#screen.count >= echoed) await this.#answer(this.#screen.tail, signal);
+      if (this.#screen.count >= echoed) await this.#answer(this.#tail, signal);
       const octets = await this.#channel.read(signal);
       if (octets === undefined) throw this.#closed("the device closed it");
       this.#screen.feed(octets);
@@ -310,7 +318,7 @@ export class Cli implements AsyncDisposable {
     for (const outputLine of output) {
       const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(outputLine));
       if (mark === undefined) continue;
-      const quoted = secrets.length > 0 ? "a line with a key" : printable(outputLine);
+      const quoted = secrets.length > 0 ? "a line with a key" : foreignText(outputLine);
       return refusalOf(mark.code, `the device refuses: ${quoted}`, this.where);
     }
     return undefined;

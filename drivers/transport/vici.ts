@@ -18,6 +18,9 @@ import {
 
 type LostEffect = Extract<Effect, "none" | "unknown">;
 
+/** Gets an event, and its length in octets. */
+type Handler = (section: ViciSection, length: number) => void;
+
 interface Waiting {
   /** The types that answer it; the first one means success. */
   readonly types: readonly [number, number];
@@ -25,8 +28,8 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** More events than any command has reason to stream. */
-const streamedMax = 20_000;
+/** What one command may stream: 1,000 tunnels with two SAs each need a quarter of it. */
+const streamed = { bytesMax: 8 * 1024 * 1024, elementsMax: 200_000 };
 
 /**
  * One connection. It is closed after a deadline, a lost reply or a malformed packet, because then
@@ -34,7 +37,7 @@ const streamedMax = 20_000;
  */
 export class ViciClient implements Disposable {
   readonly #channel: StreamChannel;
-  readonly #handlers = new Map<string, (section: ViciSection) => void>();
+  readonly #handlers = new Map<string, Handler>();
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended: LinksealError | undefined;
@@ -79,8 +82,13 @@ export class ViciClient implements Disposable {
     signal: AbortSignal,
   ): Promise<readonly ViciSection[]> {
     const found: ViciSection[] = [];
-    const take = (section: ViciSection): void => {
-      if (found.length >= streamedMax) throw unparsed("a stream without an end");
+    let [bytes, elements] = [0, 0];
+    const take: Handler = (section, length) => {
+      bytes += length;
+      elements += elementsIn(section);
+      if (bytes > streamed.bytesMax || elements > streamed.elementsMax) {
+        throw unparsed("a stream without an end");
+      }
       found.push(section);
     };
     await this.hear(event, take, signal);
@@ -97,7 +105,7 @@ export class ViciClient implements Disposable {
    */
   async hear(
     event: string,
-    handler: (section: ViciSection) => void,
+    handler: Handler,
     signal: AbortSignal,
   ): Promise<void> {
     this.#handlers.set(event, handler);
@@ -158,7 +166,7 @@ export class ViciClient implements Disposable {
   #take(packet: Packet): void {
     if (packet.name !== undefined) {
       // An event that was unregistered just now may still be on its way.
-      this.#handlers.get(packet.name)?.(readMessage(packet.body));
+      this.#handlers.get(packet.name)?.(readMessage(packet.body), packet.body.length);
       return;
     }
     const waiting = this.#waiting;
@@ -186,6 +194,16 @@ export class ViciClient implements Disposable {
   [Symbol.dispose](): void {
     this.#end(closed());
   }
+}
+
+/** Counts a section with all that is in it. */
+function elementsIn(section: ViciSection): number {
+  let count = 1;
+  for (const value of section.values()) {
+    if (typeof value === "string") count += 1;
+    else count += value instanceof Map ? elementsIn(value) : 1 + value.length;
+  }
+  return count;
 }
 
 function closed(): LinksealError {
