@@ -43,8 +43,10 @@ export interface CliOptions {
   readonly entropy: Entropy;
 }
 
-/** Some 2,000 interfaces with all their counters, the longest reply, need half of it. */
-const limits = { lineBytesMax: 64 * 1024, bytesMax: 8 * 1024 * 1024 };
+/** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
+const limits = { lineBytesMax: 64 * 1024, bytesMax: 6 * 1024 * 1024 };
+/** Characters of the replies to the calls that share a signal, which are those of one observation. */
+const repliesLengthMax = 12 * 1024 * 1024;
 /** No prompt, pager or question has more characters. */
 const tailMax = 300;
 /** UTF-8 has at most four octets for a character. */
@@ -97,6 +99,9 @@ export class Cli implements AsyncDisposable {
   #host = "";
   #mode = "";
   #before: Promise<unknown> = Promise.resolve();
+  /** Characters of replies since the first call of an observation. */
+  #replied = 0;
+  #observation: AbortSignal | undefined;
   #ended: LinksealError | undefined;
 
   private constructor(channel: ByteChannel, options: CliOptions) {
@@ -182,7 +187,7 @@ export class Cli implements AsyncDisposable {
       shown.push(...(await this.#synchronize(signal)));
       refusal ??= this.#refusalIn(shown, []);
       if (refusal !== undefined) throw refusal;
-      return shown.join("\n");
+      return this.#within(shown.join("\n"), signal);
     } catch (error) {
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
       const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
@@ -190,6 +195,16 @@ export class Cli implements AsyncDisposable {
       await this[Symbol.asyncDispose]();
       throw error === reason ? lostBy(reason, effect) : error;
     }
+  }
+
+  #within(reply: string, signal: AbortSignal): string {
+    if (signal !== this.#observation) {
+      this.#observation = signal;
+      this.#replied = 0;
+    }
+    this.#replied += reply.length;
+    if (this.#replied > repliesLengthMax) throw this.#closed("its replies are too long together");
+    return reply;
   }
 
   /**

@@ -9,6 +9,7 @@ import { Deframer, endOfMessage, type Framing } from "./netconf-frames.ts";
 import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 import { nextTurn } from "./turn.ts";
 import {
+  budgetOfReplies,
   childOf,
   childrenOf,
   element,
@@ -25,12 +26,14 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const base10 = "urn:ietf:params:netconf:base:1.0";
 const base11 = "urn:ietf:params:netconf:base:1.1";
 
-/** Some 2,000 interfaces with all their counters, the longest reply, need half of it. */
+/** 2,000 interfaces with all their counters, the longest reply, need six megabytes. */
 const messageBytesMax = 8 * 1024 * 1024;
+/** Replies to the calls that share a signal, which are those of one observation. */
+const repliesBytesMax = 12 * 1024 * 1024;
 /** The capabilities of 1,000 YANG modules need a tenth of it. */
 const helloBytesMax = 1024 * 1024;
 /** Notifications, and replies to aborted calls, between two replies; nothing is subscribed to. */
-const unaskedMax = 1_000;
+const unaskedBytesMax = 1024 * 1024;
 /** Octets of messages after which the event loop serves others. */
 const sliceBytes = 256 * 1024;
 /** The cost of a message besides its octets. */
@@ -66,7 +69,12 @@ export class Netconf implements AsyncDisposable {
   readonly #end = new AbortController();
   #ended: LinksealError | undefined;
   #count = 0;
+  /** Octets of messages since the last reply to a call. */
   #unasked = 0;
+  /** Octets of messages, and what is left for elements, since the first call of an observation. */
+  #asked = 0;
+  #budget = budgetOfReplies();
+  #observation: AbortSignal | undefined;
 
   private constructor(
     channel: ByteChannel,
@@ -120,6 +128,11 @@ export class Netconf implements AsyncDisposable {
   async call(operation: XmlOut, effect: Effect, signal: AbortSignal): Promise<XmlElement> {
     signal.throwIfAborted();
     if (this.#ended !== undefined) throw lostBy(this.#ended, "none");
+    if (signal !== this.#observation) {
+      this.#observation = signal;
+      this.#asked = 0;
+      this.#budget = budgetOfReplies();
+    }
     this.#count += 1;
     const id = String(this.#count);
     const { promise, resolve, reject } = Promise.withResolvers<XmlElement>();
@@ -161,8 +174,9 @@ export class Netconf implements AsyncDisposable {
     try {
       for (;;) {
         for (let next = deframer.next(); next !== undefined; next = deframer.next()) {
-          this.#hear(await readXml(next, where));
-          slice += messageCost + next.length;
+          const cost = messageCost + next.length;
+          this.#hear(await readXml(next, where, this.#budget), cost);
+          slice += cost;
           if (slice < sliceBytes) continue;
           slice = 0;
           await nextTurn();
@@ -177,12 +191,14 @@ export class Netconf implements AsyncDisposable {
     }
   }
 
-  #hear(message: XmlElement): void {
+  /** `cost`: octets, with some for each message. */
+  #hear(message: XmlElement, cost: number): void {
     const waiting = this.#waitingFor(message);
-    this.#unasked = waiting === undefined ? this.#unasked + 1 : 0;
-    if (this.#unasked > unaskedMax) {
-      throw closed(`it sent ${unaskedMax} messages without being asked`, this.#options.where);
-    }
+    this.#unasked = waiting === undefined ? this.#unasked + cost : 0;
+    this.#asked += cost;
+    const { where } = this.#options;
+    if (this.#unasked > unaskedBytesMax) throw closed("it sends what is not asked for", where);
+    if (this.#asked > repliesBytesMax) throw closed("its replies are too long together", where);
     waiting?.resolve(message);
   }
 

@@ -29,7 +29,7 @@ interface Waiting {
 }
 
 /** What one command may stream: 1,000 tunnels with two SAs each need a quarter of it. */
-const streamed = { bytesMax: 8 * 1024 * 1024, elementsMax: 200_000 };
+const streamed = { eventsMax: 20_000, bytesMax: 8 * 1024 * 1024, elementsMax: 200_000 };
 
 /**
  * One connection. It is closed after a deadline, a lost reply or a malformed packet, because then
@@ -86,10 +86,11 @@ export class ViciClient implements Disposable {
     const take: Handler = (section, length) => {
       bytes += length;
       elements += elementsIn(section);
-      if (bytes > streamed.bytesMax || elements > streamed.elementsMax) {
+      found.push(section);
+      const { eventsMax, bytesMax, elementsMax } = streamed;
+      if (found.length > eventsMax || bytes > bytesMax || elements > elementsMax) {
         throw unparsed("a stream without an end");
       }
-      found.push(section);
     };
     await this.hear(event, take, signal);
     await this.ask(command, message, "none", signal);
@@ -196,12 +197,16 @@ export class ViciClient implements Disposable {
   }
 }
 
+const isList = (value: readonly string[] | ViciSection): value is readonly string[] =>
+  Array.isArray(value);
+
 /** Counts a section with all that is in it. */
 function elementsIn(section: ViciSection): number {
   let count = 1;
   for (const value of section.values()) {
     if (typeof value === "string") count += 1;
-    else count += value instanceof Map ? elementsIn(value) : 1 + value.length;
+    else if (isList(value)) count += 1 + value.length;
+    else count += elementsIn(value);
   }
   return count;
 }

@@ -17,14 +17,17 @@ export interface XmlElement {
   readonly text: string;
 }
 
-/** What a document may have; each limit is checked before anything is built. */
-export interface XmlLimits {
-  /** Elements inside each other. */
+/**
+ * What one or several documents may have. A reader takes what it uses from it, and checks before it
+ * builds anything.
+ */
+export interface XmlBudget {
+  /** Elements inside each other; not used up. */
   readonly depth: number;
   /** Elements, comments, sections and instructions. */
-  readonly elements: number;
+  elements: number;
   /** Attributes of all elements, with namespaces. */
-  readonly attributes: number;
+  attributes: number;
 }
 
 /** Why a document is refused; its message quotes nothing of the document. */
@@ -106,13 +109,13 @@ interface Growing extends XmlElement {
 
 /**
  * Reads a document; yields after each slice.
- * @throws XmlRefusal for octets that are not a well-formed document within the limits.
+ * @throws XmlRefusal for octets that are not a well-formed document within the budget.
  */
 export function* readDocument(
   octets: Uint8Array,
-  limits: XmlLimits,
+  budget: XmlBudget,
 ): Generator<void, XmlElement, void> {
-  const reader = new Reader(octets, limits);
+  const reader = new Reader(octets, budget);
   let sliceEnd = sliceBytes;
   while (reader.advance()) {
     if (reader.at < sliceEnd) continue;
@@ -126,18 +129,16 @@ class Reader {
   at = 0;
   readonly #octets: Buffer;
   readonly #start: number;
-  readonly #limits: XmlLimits;
+  readonly #budget: XmlBudget;
   readonly #open: Open[] = [];
   readonly #names = new Map<string, Name>();
   /** Prefixes in scope, with the number of elements that declare each. */
   readonly #prefixes = new Map([["xml", 1]]);
   #root: XmlElement | undefined;
-  #elements = 0;
-  #attributes = 0;
 
-  constructor(octets: Uint8Array, limits: XmlLimits) {
+  constructor(octets: Uint8Array, budget: XmlBudget) {
     this.#octets = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
-    this.#limits = limits;
+    this.#budget = budget;
     if (!isAllowed(this.#octets)) throw malformed();
     const isMarked = byteOrderMark.equals(this.#octets.subarray(0, byteOrderMark.length));
     this.#start = isMarked ? byteOrderMark.length : 0;
@@ -161,10 +162,8 @@ class Reader {
     const next = octets[to + 1];
     if (next === mark.slash) this.#endTag();
     else {
-      this.#elements += 1;
-      if (this.#elements > this.#limits.elements) {
-        throw new XmlRefusal("the reply has too many elements");
-      }
+      this.#budget.elements -= 1;
+      if (this.#budget.elements < 0) throw new XmlRefusal("the reply has too many elements");
       if (next === mark.exclamation) this.#section();
       else if (next === mark.query) this.#instruction();
       else this.#startTag();
@@ -218,7 +217,7 @@ class Reader {
     const isEmpty = this.#octets[this.at] === mark.slash;
     if (isEmpty) this.at += 1;
     this.#expect(mark.greater);
-    if (this.#open.length >= this.#limits.depth) {
+    if (this.#open.length >= this.#budget.depth) {
       throw new XmlRefusal("the reply is nested too deeply");
     }
     if (isEmpty) this.#leave({ written, declares, element });
@@ -240,10 +239,8 @@ class Reader {
       const next = this.#octets[this.at];
       if (next === mark.greater || next === mark.slash) return found;
       if (!hadBlank) throw malformed();
-      this.#attributes += 1;
-      if (this.#attributes > this.#limits.attributes) {
-        throw new XmlRefusal("the reply has too many attributes");
-      }
+      this.#budget.attributes -= 1;
+      if (this.#budget.attributes < 0) throw new XmlRefusal("the reply has too many attributes");
       const written = this.#word();
       this.#nameOf(written);
       this.#skipBlanks();

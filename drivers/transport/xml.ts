@@ -5,7 +5,13 @@ import { isUtf8 } from "node:buffer";
 import { LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
 import { nextTurn } from "./turn.ts";
-import { forbidden, readDocument, type XmlElement, type XmlLimits, XmlRefusal } from "./xml-reader.ts";
+import {
+  forbidden,
+  readDocument,
+  type XmlBudget,
+  type XmlElement,
+  XmlRefusal,
+} from "./xml-reader.ts";
 
 /** An element to be sent to a device; only the channel fills a hole in it. */
 export interface XmlOut {
@@ -85,22 +91,24 @@ export function writeXml(root: XmlOut): Command {
 
 export type { XmlElement } from "./xml-reader.ts";
 
-/** Chosen with room above the replies of large routers: see docs/sources.md. */
-const limitsDefault: XmlLimits = { depth: 64, elements: 200_000, attributes: 50_000 };
+/** Returns what the replies of one observation may have: see docs/sources.md for large routers. */
+export function budgetOfReplies(): XmlBudget {
+  return { depth: 64, elements: 200_000, attributes: 40_000 };
+}
 
 /**
  * Reads a reply, in slices between which the event loop serves others.
  * @throws LinksealError `device.unparsed` for octets that are not a well-formed document within the
- *   limits.
+ *   budget.
  */
 export async function readXml(
   octets: Uint8Array,
   where: string,
-  limits: XmlLimits = limitsDefault,
+  budget: XmlBudget = budgetOfReplies(),
 ): Promise<XmlElement> {
   if (!isUtf8(octets)) throw unparsed("the reply is not UTF-8", where);
   try {
-    const reading = readDocument(octets, limits);
+    const reading = readDocument(octets, budget);
     for (;;) {
       const slice = reading.next();
       if (slice.done === true) return slice.value;

@@ -96,8 +96,8 @@ describe("JSON from outside", () => {
     });
 
     it("a text longer than its reader's limit is refused", () => {
-      expect(() => read('"aaa"', 4)).toThrow(SyntaxError);
-      expect(read('"aaa"', 5)).toBe("aaa");
+      expect(() => read('"aaa"', { characters: 4 })).toThrow(SyntaxError);
+      expect(read('"aaa"', { characters: 5 })).toBe("aaa");
     });
 
     it.each(['"', '"\\', '{"a', "[[[", "]]]", '["]"', "\\"])("%j is not JSON", (text) => {
