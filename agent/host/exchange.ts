@@ -2,10 +2,10 @@
 // identity endpoint of this host.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { ReceiveBuffer } from "#drivers/transport/receive-buffer.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
-import { ReceiveBuffer } from "#drivers/transport/receive-buffer.ts";
 import { errnoOf } from "./folder.ts";
 import { tlsFailure, tlsLine } from "./https.ts";
 import type { Line } from "./line.ts";

@@ -96,6 +96,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
   if (!(interfaces && policies && chains && bgp)) return undefined;
   if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
   const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
+  if (router !== undefined && !areFamiliesKnown(router)) return undefined;
   const own = named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface);
   return {
     interfaces: own,
@@ -218,6 +219,13 @@ function neighboursAt(
 }
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
+const knownFamily = /^address-family (?:ipv4|ipv6|vpnv4|vpnv6|l2vpn|link-state) [a-z-]+(?: |$)/;
+
+/** A family that is not known may be one of ours, whose routes would not be read. */
+function areFamiliesKnown({ line, children }: Block): boolean {
+  const isOther = line.startsWith("address-family ") && !knownFamily.test(line);
+  return !isOther && children.every(areFamiliesKnown);
+}
 
 /** Returns its own families, and those of the groups that it uses. */
 function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Family> {

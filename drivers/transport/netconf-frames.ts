@@ -80,7 +80,8 @@ export class Deframer {
         return this.#message.takeAll();
       }
       this.#chunks += 1;
-      if (this.#chunks > chunksMax) throw this.#broken(`a message has more than ${chunksMax} chunks`);
+      if (this.#chunks > chunksMax)
+        throw this.#broken(`a message has more than ${chunksMax} chunks`);
       this.#refuseLong(this.#message.length + header.size);
       this.#missing = header.size;
     }
@@ -108,7 +109,8 @@ export class Deframer {
   }
 
   #refuseLong(length: number): void {
-    if (length > this.bytesMax) throw this.#broken(`a message has more than ${this.bytesMax} octets`);
+    if (length > this.bytesMax)
+      throw this.#broken(`a message has more than ${this.bytesMax} octets`);
   }
 
   #broken(text: string): LinksealError {

@@ -34,7 +34,7 @@ const repliesBytesMax = 12 * 1024 * 1024;
 const helloBytesMax = 1024 * 1024;
 /** Notifications, and replies to aborted calls, between two replies; nothing is subscribed to. */
 const unaskedBytesMax = 1024 * 1024;
-/** Octets of messages after which the event loop serves others. */
+/** Octets of messages that arrived together after which the event loop serves others. */
 const sliceBytes = 256 * 1024;
 /** The cost of a message besides its octets. */
 const messageCost = 1_024;
@@ -170,9 +170,9 @@ export class Netconf implements AsyncDisposable {
 
   async #listen(deframer: Deframer): Promise<void> {
     const { where } = this.#options;
-    let slice = 0;
     try {
       for (;;) {
+        let slice = 0;
         for (let next = deframer.next(); next !== undefined; next = deframer.next()) {
           const cost = messageCost + next.length;
           this.#hear(await readXml(next, where, this.#budget), cost);

@@ -347,9 +347,10 @@ function channelOver(
     wakeUp();
   };
   stream.on("data", (octets: Buffer) => {
-    waiting.push(octets);
+    // The device may send more until it has closed its end as well.
+    if (!isOver) waiting.push(octets);
     octets.fill(0);
-    if (waiting.length > waitingBytesMax && !isOver) release ??= hold();
+    if (waiting.length > waitingBytesMax) release ??= hold();
     wakeUp();
   });
   stream.on("end", over).on("close", over).on("error", over);
@@ -384,7 +385,8 @@ function channelOver(
       await orAborted(Promise.race([written, gone]), signal);
     },
     async [Symbol.asyncDispose]() {
-      resume();
+      over();
+      waiting.takeAll().fill(0);
       stream.end();
       stream.destroy();
     },

@@ -261,7 +261,11 @@ class Talk implements Disposable {
   #value(one: Varbind): SnmpValue {
     const value = readValue(one);
     if (value !== undefined) return value;
-    throw failed("device.unparsed", `the value of ${foreignText(one.oid)} has an unknown type`, this.#device);
+    throw failed(
+      "device.unparsed",
+      `the value of ${foreignText(one.oid)} has an unknown type`,
+      this.#device,
+    );
   }
 
   #after(oid: string): Promise<readonly Varbind[]> {

@@ -104,11 +104,7 @@ export class ViciClient implements Disposable {
    * connection.
    * @throws LinksealError with effect "none".
    */
-  async hear(
-    event: string,
-    handler: Handler,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async hear(event: string, handler: Handler, signal: AbortSignal): Promise<void> {
     this.#handlers.set(event, handler);
     await this.#register(packets.register, event, signal);
   }

@@ -89,18 +89,44 @@ const declaration = new RegExp(
 );
 
 interface Name {
+  /** The name with its prefix. */
+  readonly written: string;
   readonly prefix: string | undefined;
   readonly local: string;
+  readonly octets: Buffer;
+}
+
+/** The names of a document: one that occurs again is found by its octets and makes no text. */
+class Names {
+  readonly #byHash = new Map<number, Name>();
+
+  /**
+   * Returns the name in these octets.
+   * @throws XmlRefusal for what is not a name.
+   */
+  at(octets: Buffer, from: number, to: number): Name {
+    let hash = to - from;
+    for (let at = from; at < to; at += 1) hash = (Math.imul(hash, 31) + (octets[at] ?? 0)) | 0;
+    const known = this.#byHash.get(hash);
+    if (known !== undefined && known.octets.compare(octets, from, to) === 0) return known;
+    const written = octets.toString("utf8", from, to);
+    const [, prefix, local] = namePattern.exec(written) ?? [];
+    if (local === undefined) throw malformed();
+    const name = { written, prefix, local, octets: Buffer.from(written) };
+    this.#byHash.set(hash, name);
+    return name;
+  }
 }
 
 /** An element whose end has not come. */
 interface Open {
-  /** Its name as it is written. */
-  readonly written: string;
+  readonly name: Name;
   /** Prefixes that it declares. */
   readonly declares: readonly string[];
   readonly element: Growing;
 }
+
+type Attributes = ReadonlyMap<Name, string>;
 
 interface Growing extends XmlElement {
   children: readonly XmlElement[];
@@ -131,7 +157,7 @@ class Reader {
   readonly #start: number;
   readonly #budget: XmlBudget;
   readonly #open: Open[] = [];
-  readonly #names = new Map<string, Name>();
+  readonly #names = new Names();
   /** Prefixes in scope, with the number of elements that declare each. */
   readonly #prefixes = new Map([["xml", 1]]);
   #root: XmlElement | undefined;
@@ -187,18 +213,17 @@ class Reader {
 
   #endTag(): void {
     this.at += 2;
-    const written = this.#word();
+    const { written } = this.#name();
     this.#skipBlanks();
     const open = this.#open.pop();
-    if (open?.written !== written) throw malformed();
+    if (open?.name.written !== written) throw malformed();
     this.#expect(mark.greater);
-    this.#leave(open);
+    this.#leave(open.declares, open.element);
   }
 
   #startTag(): void {
     this.at += 1;
-    const written = this.#word();
-    const name = this.#nameOf(written);
+    const name = this.#name();
     const attributes = this.#attributesOf();
     const declares = attributes === undefined ? noPrefixes : this.#declared(attributes);
     const element: Growing = {
@@ -220,20 +245,21 @@ class Reader {
     if (this.#open.length >= this.#budget.depth) {
       throw new XmlRefusal("the reply is nested too deeply");
     }
-    if (isEmpty) this.#leave({ written, declares, element });
-    else this.#open.push({ written, declares, element });
+    if (isEmpty) this.#leave(declares, element);
+    else this.#open.push({ name, declares, element });
   }
 
-  #leave({ declares, element }: Open): void {
+  #leave(declares: readonly string[], element: Growing): void {
     element.text = element.text.trim();
     for (const prefix of declares) {
       this.#prefixes.set(prefix, (this.#prefixes.get(prefix) ?? 1) - 1);
     }
   }
 
-  /** Returns the attributes by their written names; undefined = there are none. */
-  #attributesOf(): Map<string, string> | undefined {
-    let found: Map<string, string> | undefined;
+  /** Returns the attributes of a tag; undefined = there are none. */
+  #attributesOf(): Attributes | undefined {
+    let found: Map<Name, string> | undefined;
+    let written: Set<string> | undefined;
     for (;;) {
       const hadBlank = this.#skipBlanks();
       const next = this.#octets[this.at];
@@ -241,14 +267,15 @@ class Reader {
       if (!hadBlank) throw malformed();
       this.#budget.attributes -= 1;
       if (this.#budget.attributes < 0) throw new XmlRefusal("the reply has too many attributes");
-      const written = this.#word();
-      this.#nameOf(written);
+      const name = this.#name();
       this.#skipBlanks();
       this.#expect(mark.equals);
       this.#skipBlanks();
       found ??= new Map();
-      if (found.has(written)) throw malformed();
-      found.set(written, this.#value());
+      written ??= new Set();
+      if (written.has(name.written)) throw malformed();
+      written.add(name.written);
+      found.set(name, this.#value());
     }
   }
 
@@ -266,11 +293,10 @@ class Reader {
   }
 
   /** Returns the prefixes that these attributes declare, which are in scope from now on. */
-  #declared(attributes: ReadonlyMap<string, string>): readonly string[] {
+  #declared(attributes: Attributes): readonly string[] {
     let prefixes: string[] | undefined;
-    for (const [written, value] of attributes) {
-      if (!written.startsWith("xmlns:")) continue;
-      const prefix = written.slice("xmlns:".length);
+    for (const [{ prefix: kind, local: prefix }, value] of attributes) {
+      if (kind !== "xmlns") continue;
       // Namespaces in XML 1.0, 2.2 and 3: a prefix cannot be taken back, and two are reserved.
       if (value === "" || prefix === "xml" || prefix === "xmlns") throw malformed();
       this.#prefixes.set(prefix, (this.#prefixes.get(prefix) ?? 0) + 1);
@@ -281,14 +307,13 @@ class Reader {
   }
 
   /** Returns the attributes without prefixes and without namespaces. */
-  #local(attributes: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  #local(attributes: Attributes): ReadonlyMap<string, string> {
     const local = new Map<string, string>();
-    for (const [written, value] of attributes) {
-      const name = this.#nameOf(written);
-      if (written === "xmlns" || name.prefix === "xmlns") continue;
+    for (const [name, value] of attributes) {
+      if (name.written === "xmlns" || name.prefix === "xmlns") continue;
       this.#checkPrefix(name);
       // The attribute of the document itself counts, not one of another namespace.
-      if (name.prefix === undefined || !attributes.has(name.local)) local.set(name.local, value);
+      if (name.prefix === undefined || !local.has(name.local)) local.set(name.local, value);
     }
     return local;
   }
@@ -324,26 +349,17 @@ class Reader {
     const end = this.#octets.indexOf("?>", this.at);
     if (end < 0) throw malformed();
     const [target = "", ...rest] = this.#octets.toString("utf8", this.at, end).split(/[ \t\r\n]/);
-    if (target.toLowerCase() !== "xml") this.#nameOf(target);
+    const octets = Buffer.from(target);
+    if (target.toLowerCase() !== "xml") this.#names.at(octets, 0, octets.length);
     else if (!isFirst || !isDeclaration(rest.join(" "))) throw malformed();
     this.at = end + 2;
   }
 
-  #nameOf(written: string): Name {
-    const known = this.#names.get(written);
-    if (known !== undefined) return known;
-    const [, prefix, local] = namePattern.exec(written) ?? [];
-    if (local === undefined) throw malformed();
-    const name = { prefix, local };
-    this.#names.set(written, name);
-    return name;
-  }
-
-  #word(): string {
+  #name(): Name {
     const from = this.at;
     const { length } = this.#octets;
     while (this.at < length && endsName[this.#octets[this.at] ?? 0] === 0) this.at += 1;
-    return this.#octets.toString("utf8", from, this.at);
+    return this.#names.at(this.#octets, from, this.at);
   }
 
   #skipBlanks(): boolean {

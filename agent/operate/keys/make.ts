@@ -161,7 +161,11 @@ export async function pairKey(
   refuseNewer(link, versions, version, now());
   const tagged = version.tags[pairTag];
   if (tagged !== undefined && parseCkn(tagged) !== ckn) {
-    throw problem("vault.unpaired", link, `this CAK is paired with another CKN (${foreignText(tagged)})`);
+    throw problem(
+      "vault.unpaired",
+      link,
+      `this CAK is paired with another CKN (${foreignText(tagged)})`,
+    );
   }
   await refuseUsed(parts, { link, key, all }, signal);
   const rest = versions.filter(({ id }) => id !== version.id);

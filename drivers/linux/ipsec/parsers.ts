@@ -153,7 +153,6 @@ export interface LogLine {
   readonly text: string;
 }
 
-
 export function readLogLine(event: ViciSection): LogLine {
   const line = event.get("msg");
   const name = event.get("ikesa-name");

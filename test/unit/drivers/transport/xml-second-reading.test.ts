@@ -1,9 +1,9 @@
 // libxml2 reads documents a second time: what our reader accepts must mean the same to it, and what
 // it accepts ours must accept, except where RFC 6241 forbids it.
 
-import { XmlCData, XmlDocument, type XmlElement as Node, XmlElement, XmlText } from "libxml2-wasm";
+import { type XmlElement as Node, XmlCData, XmlDocument, XmlElement, XmlText } from "libxml2-wasm";
 import { describe, expect, it } from "vitest";
-import { readXml, type XmlElement as Element } from "#drivers/transport/xml.ts";
+import { type XmlElement as Element, readXml } from "#drivers/transport/xml.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../../../effort.ts";

@@ -99,8 +99,12 @@ describe("what is read", () => {
 
   it("a reply with too many elements is refused", async () => {
     const text = octets(`<r>${"<a/>".repeat(101)}</r>`);
-    await expect(readXml(text, "edge-a", { depth: 4, elements: 101, attributes: 0 })).rejects.toThrow("too many");
-    expect((await readXml(text, "edge-a", { depth: 4, elements: 102, attributes: 0 })).children).toHaveLength(101);
+    await expect(
+      readXml(text, "edge-a", { depth: 4, elements: 101, attributes: 0 }),
+    ).rejects.toThrow("too many");
+    expect(
+      (await readXml(text, "edge-a", { depth: 4, elements: 102, attributes: 0 })).children,
+    ).toHaveLength(101);
   });
 
   it("a refusal quotes nothing of the reply", async () => {
