@@ -172,7 +172,7 @@ export class Cli implements AsyncDisposable {
 
   async #runAlone(lines: readonly Command[], effect: Effect, signal: AbortSignal): Promise<string> {
     try {
-      const shown: string[] = [];
+      const outputs: (readonly string[])[] = [];
       let refusal: LinksealError | undefined;
       for (const command of lines) {
         const from = this.#screen.count;
@@ -182,9 +182,10 @@ export class Cli implements AsyncDisposable {
         refusal = this.#refusalIn(output, secretsOf(command));
         if (refusal !== undefined) break;
         // The output after a line with a key may be a piece of its echo.
-        if (secretsOf(command).length === 0) shown.push(...output);
+        if (secretsOf(command).length === 0) outputs.push(output);
       }
-      shown.push(...(await this.#synchronize(signal)));
+      outputs.push(await this.#synchronize(signal));
+      const shown = outputs.flat();
       refusal ??= this.#refusalIn(shown, []);
       if (refusal !== undefined) throw refusal;
       return this.#within(shown.join("\n"), signal);

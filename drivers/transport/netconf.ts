@@ -26,10 +26,10 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const base10 = "urn:ietf:params:netconf:base:1.0";
 const base11 = "urn:ietf:params:netconf:base:1.1";
 
-/** 2,000 interfaces with all their counters, the longest reply, need six megabytes. */
-const messageBytesMax = 8 * 1024 * 1024;
+/** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
+const messageBytesMax = 6 * 1024 * 1024;
 /** Replies to the calls that share a signal, which are those of one observation. */
-const repliesBytesMax = 12 * 1024 * 1024;
+const repliesBytesMax = 10 * 1024 * 1024;
 /** The capabilities of 1,000 YANG modules need a tenth of it. */
 const helloBytesMax = 1024 * 1024;
 /** Notifications, and replies to aborted calls, between two replies; nothing is subscribed to. */
@@ -193,12 +193,12 @@ export class Netconf implements AsyncDisposable {
 
   /** `cost`: octets, with some for each message. */
   #hear(message: XmlElement, cost: number): void {
+    const { where } = this.#options;
+    this.#asked += cost;
+    if (this.#asked > repliesBytesMax) throw closed("its replies are too long together", where);
     const waiting = this.#waitingFor(message);
     this.#unasked = waiting === undefined ? this.#unasked + cost : 0;
-    this.#asked += cost;
-    const { where } = this.#options;
     if (this.#unasked > unaskedBytesMax) throw closed("it sends what is not asked for", where);
-    if (this.#asked > repliesBytesMax) throw closed("its replies are too long together", where);
     waiting?.resolve(message);
   }
 
