@@ -165,7 +165,7 @@ function bodyOf(body: string): object {
 
 function jsonOf(body: string): unknown {
   try {
-    return parseJson(body, textLengthMax);
+    return parseJson(body, { characters: textLengthMax });
   } catch {
     throw usage("the request body is not JSON, or is nested too deeply");
   }

@@ -156,7 +156,7 @@ function answerOf(bytes: Buffer, question: Question): unknown {
 
 function parsed(text: string, question: Question): unknown {
   try {
-    return parseJson(text, replyBytesMax);
+    return parseJson(text, { characters: replyBytesMax });
   } catch {
     throw lost(question, "the answer is not JSON");
   }

@@ -15,7 +15,7 @@ import type { Asked } from "../platform/define-dialect.ts";
 import { aggregateReading } from "../platform/egress.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
-import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, portsIn, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
@@ -88,7 +88,7 @@ export async function observe(
   const query = queryOf(session, signal);
   const results = await askAll(query);
   const { config, physical, uptime, commits, peers } = results;
-  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const ports = portsIn(physical, session.where);
   return await stateOf(about, {
     at,
     control: reading(together({ uptime, commits }), at, (reported) => {

@@ -73,6 +73,22 @@ interface ObservedRouter<C extends Configured, P> {
   readonly peerings: () => Promise<Peerings<C, P>>;
 }
 
+/** More ports than the largest routers have. */
+const portsMax = 4_096;
+
+/**
+ * Returns the ports that a router lists; none if their reply is not known.
+ * @throws LinksealError `device.unparsed` for more ports than a router has: each is read apart
+ */
+export function portsIn(
+  physical: QueryResult<ReadonlyMap<PortName, unknown>>,
+  where: string,
+): readonly PortName[] {
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  if (ports.length > portsMax) throw notUnderstood(`a list of ${ports.length} ports`, where);
+  return ports;
+}
+
 /** Makes the state of a router from what was read. */
 export async function stateOf<C extends Configured, P>(
   { device, capabilities }: Asked,

@@ -2,11 +2,12 @@
 // prompts are removed, and refusals are found in its output.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { type Command, preview, type Secret, type SecretHole } from "#hal/secret.ts";
 import type { ByteChannel, Entropy } from "#hal/world.ts";
 import { Screen } from "./cli-screen.ts";
 import { scrubOctets } from "./fill.ts";
-import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
+import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 
 /** The differences between the command lines of platforms. */
 export interface CliPlatform {
@@ -53,10 +54,14 @@ export interface CliOptions {
   readonly entropy: Entropy;
 }
 
-/** The routes of the whole Internet stay below it. */
-const limits = { lineBytesMax: 64 * 1024, bytesMax: 32 * 1024 * 1024 };
+/** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
+const limits = { lineBytesMax: 64 * 1024, bytesMax: 6 * 1024 * 1024 };
+/** Characters of the replies to the calls that share a signal, which are those of one observation. */
+const repliesLengthMax = 12 * 1024 * 1024;
 /** No prompt, pager or question has more characters. */
 const tailMax = 300;
+/** UTF-8 has at most four octets for a character. */
+const tailBytesMax = 4 * tailMax;
 const nonceOctets = 8;
 const tokenMax = 128;
 
@@ -109,6 +114,9 @@ export class Cli implements AsyncDisposable {
   #running = "";
   /** The number of lines when the last question was answered. */
   #answeredAt: number | undefined;
+  /** Characters of replies since the first call of an observation. */
+  #replied = 0;
+  #observation: AbortSignal | undefined;
   #ended: LinksealError | undefined;
 
   private constructor(channel: ByteChannel, options: CliOptions) {
@@ -179,7 +187,7 @@ export class Cli implements AsyncDisposable {
 
   async #runAlone(lines: readonly Command[], effect: Effect, signal: AbortSignal): Promise<string> {
     try {
-      const shown: string[] = [];
+      const outputs: (readonly string[])[] = [];
       let refusal: LinksealError | undefined;
       for (const command of lines) {
         const from = this.#screen.count;
@@ -191,12 +199,13 @@ export class Cli implements AsyncDisposable {
         refusal = this.#refusalIn(output, secretsOf(command));
         if (refusal !== undefined) break;
         // The output after a line with a key may be a piece of its echo.
-        if (secretsOf(command).length === 0) shown.push(...output);
+        if (secretsOf(command).length === 0) outputs.push(output);
       }
-      shown.push(...(await this.#synchronize(signal)));
+      outputs.push(await this.#synchronize(signal));
+      const shown = outputs.flat();
       refusal ??= this.#refusalIn(shown, []);
       if (refusal !== undefined) throw refusal;
-      return shown.join("\n");
+      return this.#within(shown.join("\n"), signal);
     } catch (error) {
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
       const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
@@ -206,20 +215,30 @@ export class Cli implements AsyncDisposable {
     }
   }
 
+  #within(reply: string, signal: AbortSignal): string {
+    if (signal !== this.#observation) {
+      this.#observation = signal;
+      this.#replied = 0;
+    }
+    this.#replied += reply.length;
+    if (this.#replied > repliesLengthMax) throw this.#closed("its replies are too long together");
+    return reply;
+  }
+
   /**
    * Learns the prompt. A text in a banner that looks like one does not count: the true prompt is
    * printed again for an empty line.
    */
   async #learn(signal: AbortSignal): Promise<void> {
-    await this.#until(() => this.#promptIn(this.#screen.tail) !== undefined, 0, signal);
+    await this.#until(() => this.#promptIn(this.#tail) !== undefined, 0, signal);
     for (;;) {
-      const first = this.#screen.tail;
+      const first = this.#tail;
       const count = this.#screen.count;
       await this.#channel.write(["\n"], signal);
       const again = (): boolean =>
-        this.#screen.count > count && this.#promptIn(this.#screen.tail) !== undefined;
+        this.#screen.count > count && this.#promptIn(this.#tail) !== undefined;
       await this.#until(again, 0, signal);
-      if (this.#screen.tail !== first) continue;
+      if (this.#tail !== first) continue;
       this.#host = this.#promptIn(first)?.host ?? "";
       break;
     }
@@ -266,8 +285,13 @@ export class Cli implements AsyncDisposable {
   }
 
   #ownPrompt(): { readonly host: string; readonly mode: string } | undefined {
-    const found = this.#promptIn(this.#screen.tail);
+    const found = this.#promptIn(this.#tail);
     return found?.host === this.#host ? found : undefined;
+  }
+
+  /** The line that has not ended, or "" for one that is too long for a prompt. */
+  get #tail(): string {
+    return this.#screen.tailBytes > tailBytesMax ? "" : this.#screen.tail;
   }
 
   #promptIn(tail: string): { readonly host: string; readonly mode: string } | undefined {
@@ -305,7 +329,7 @@ export class Cli implements AsyncDisposable {
    */
   async #until(isThere: () => boolean, echoed: number, signal: AbortSignal): Promise<void> {
     while (!isThere()) {
-      if (this.#screen.count >= echoed) await this.#answer(this.#screen.tail, signal);
+      if (this.#screen.count >= echoed) await this.#answer(this.#tail, signal);
       const octets = await this.#channel.read(signal);
       if (octets === undefined) throw this.#closed("the device closed it");
       this.#screen.feed(octets);
@@ -347,7 +371,7 @@ export class Cli implements AsyncDisposable {
     for (const outputLine of output) {
       const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(outputLine));
       if (mark === undefined) continue;
-      const quoted = secrets.length > 0 ? "a line with a key" : printable(outputLine);
+      const quoted = secrets.length > 0 ? "a line with a key" : foreignText(outputLine);
       return refusalOf(mark.code, `the device refuses: ${quoted}`, this.where);
     }
     return undefined;

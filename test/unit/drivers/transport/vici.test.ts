@@ -287,6 +287,15 @@ describe("a client of charon", () => {
     }
   });
 
+  it("a client ends a stream whose events are too long together", async () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => [`n${index}`, "v"] as const);
+    const message = Object.fromEntries(names);
+    const events = Array.from({ length: 101 }, () => ({ name: "list-sa", message }));
+    const { client } = clientOf(() => ({ events, answer: {} }));
+    const error = await refusal(client.list("list-sas", "list-sa", {}, never));
+    expect(error.code).toBe("device.unparsed");
+  });
+
   it("a client ends a stream that has no end", async () => {
     const events = Array.from({ length: 20_001 }, () => ({ name: "list-sa", message: {} }));
     const { client } = clientOf(() => ({ events, answer: {} }));
