@@ -11,7 +11,11 @@ import { brokenBy, StruckPort } from "./struck-port.ts";
 
 const seed = "mka-steps";
 const prng = new Prng(seed);
-/** Of the steps of each kind and scenario, so many are tried; the long form tries all. */
+/** The usual form tries every other scenario, and of its steps so many of each kind. */
+const played = effort(
+  scenarios.filter((_, index) => index % 2 === 0),
+  scenarios,
+);
 const tried = effort(1, Number.POSITIVE_INFINITY);
 
 let deaths = 0;
@@ -38,7 +42,7 @@ const isChange = ({ call }: Step): boolean =>
   (fileCalls.changing as readonly string[]).includes(call);
 
 describe("linkseal-mka", { timeout: 3_000_000 }, () => {
-  it.each(scenarios)("linkseal-mka loses nothing, struck anywhere: $name", async (scenario) => {
+  it.each(played)("linkseal-mka loses nothing, struck anywhere: $name", async (scenario) => {
     const wrong: string[] = [];
     const figures = { killed: 0, died: 0, failed: 0 };
     const run = async (scope: Scope, fate: Fate): Promise<readonly Step[]> => {
@@ -88,6 +92,6 @@ describe("linkseal-mka", { timeout: 3_000_000 }, () => {
   });
 
   it("most of the kills came to their call", () => {
-    expect(deaths).toBeGreaterThan(scenarios.length / 2);
+    expect(deaths).toBeGreaterThan(played.length / 2);
   });
 });

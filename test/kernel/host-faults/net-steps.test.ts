@@ -11,7 +11,11 @@ import { type Outcome, StruckNet } from "./struck-net.ts";
 
 const seed = "net-steps";
 const prng = new Prng(seed);
-/** Of the steps of each kind and scenario, so many are tried; the long form tries all. */
+/** The usual form tries every other scenario, and of its steps so many of each kind. */
+const played = effort(
+  scenarios.filter((_, index) => index % 2 === 0),
+  scenarios,
+);
 const tried = effort(1, Number.POSITIVE_INFINITY);
 
 let deaths = 0;
@@ -84,7 +88,7 @@ async function strike(scenario: NetScenario, ends: Ends, scope: Scope, fate: Fat
 }
 
 describe("linkseal-net", { timeout: 3_000_000 }, () => {
-  it.each(scenarios)("linkseal-net loses nothing, struck anywhere: $name", async (scenario) => {
+  it.each(played)("linkseal-net loses nothing, struck anywhere: $name", async (scenario) => {
     // The interfaces of tunnels and the SecY of the port are there for the later ones alone.
     if (needsSecy(scenario) && !(await net.look()).some((line) => line.startsWith("cipher")))
       await net.make(firstSecy);
@@ -119,6 +123,6 @@ describe("linkseal-net", { timeout: 3_000_000 }, () => {
   });
 
   it("most of the kills came to their call", () => {
-    expect(deaths).toBeGreaterThan(scenarios.length);
+    expect(deaths).toBeGreaterThan(played.length);
   });
 });
