@@ -112,7 +112,7 @@ export class Cli implements AsyncDisposable {
   #before: Promise<unknown> = Promise.resolve();
   /** The command whose reply is awaited, without its secrets. */
   #running = "";
-  /** The number of lines when the last question was answered. */
+  /** The number of lines when a question of this command was answered. */
   #answeredAt: number | undefined;
   /** Characters of replies since the first call of an observation. */
   #replied = 0;
@@ -192,6 +192,7 @@ export class Cli implements AsyncDisposable {
       for (const command of lines) {
         const from = this.#screen.count;
         this.#running = preview(command);
+        this.#answeredAt = undefined;
         await this.#channel.write([...command, "\n"], signal);
         await this.#prompted(command, from, signal);
         this.#running = "";

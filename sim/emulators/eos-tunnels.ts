@@ -100,8 +100,8 @@ const kilobytesMax = 6_000 * 1_024 * 1_024;
 
 /** A policy has one limit, by time or by traffic; a second line replaces the first. */
 function lifeOf(policy: readonly Block[]): TunnelSpec["life"] {
-  const [count, unit] = restOf(policy, "sa lifetime")?.split(" ") ?? [];
-  const number = Number(count ?? 1);
+  const [count = "1", unit = "hours"] = restOf(policy, "sa lifetime")?.split(" ") ?? [];
+  const number = Number(count);
   switch (unit) {
     case "minutes":
       return { seconds: number * 60, kilobytes: kilobytesMax };

@@ -9,6 +9,8 @@ import type { DeviceChange, PortChange } from "#hal/device.ts";
 import type { Ckn, KeyRef } from "#hal/model.ts";
 import { preview } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";
+import { plainLayout } from "#sim/emulators/cisco-layout.ts";
+import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Block } from "#sim/emulators/line-tree.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { allPlatforms, type Platform, placeOf, platforms, wayOf } from "./place.ts";
@@ -172,12 +174,22 @@ async function opened(platform: Platform<CliEmulator>): Promise<Opened> {
 
 const slow = { timeout: 120_000 };
 
+/** A router that asks a question at each commit, also at the one that confirms another. */
+const asking: Platform<CliEmulator> = {
+  ...platforms["8201-32FH 7.11.2"],
+  emulatorOf: (router) => {
+    const layout = { ...plainLayout, asksAtCommit: true };
+    const model = { platform: "8201-32FH", version: "7.11.2", layout, wiring: {} };
+    return new IosxrEmulator(router, model);
+  },
+};
+
 const cliPlatforms = allPlatforms.filter(
   (one): one is readonly [string, Platform<CliEmulator>] => one[1].vendor !== "junos",
 );
 
 describe("the configuration of a router with a command line", () => {
-  it.each(cliPlatforms)(
+  it.each([...cliPlatforms, ["8201-32FH that asks at a commit", asking] as const])(
     "has only the plan in it after a rotation: %s",
     slow,
     async (_, platform) => {
