@@ -146,7 +146,6 @@ const netconfAttacks: Readonly<Record<string, Attack>> = {
     out.write("\n#4294967295\n");
     await out.pour("x".repeat(65_536));
   }),
-  "a chunk that never comes": netconf((out) => void out.write("\n#8000000\nabc")),
   elements: netconf(endless("<a/>")),
   "elements with an attribute": netconf(endless('<a b=""/>')),
   "attributes of one element": netconf(async (out, id) => {
@@ -475,6 +474,15 @@ function sshServer(attack: Attack, key: string): Server {
   });
 }
 
+/** Connections to each server so far, which the test may ask for. */
+export type HostileCounts = Readonly<Record<string, number>>;
+
+const connections: Record<string, number> = {};
+
+function count(name: string): void {
+  connections[name] = (connections[name] ?? 0) + 1;
+}
+
 async function served(name: string): Promise<HostileServed> {
   const long = swollen.get(name);
   if (long !== undefined) return await servedSwollen(name, long);
@@ -488,6 +496,7 @@ async function served(name: string): Promise<HostileServed> {
           void attack.play(new Out(socket), "");
         })
       : sshServer(attack, pair.private);
+  server.on("connection", () => count(name));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port: at } = server.address() as AddressInfo;
   return { attack: name, port: at, hostKey: pinOf(pair.public) };
@@ -495,6 +504,7 @@ async function served(name: string): Promise<HostileServed> {
 
 if (process.argv[1] === import.meta.filename) {
   process.on("disconnect", () => process.exit());
+  process.on("message", () => process.send?.(connections));
   const order = JSON.parse(process.argv[2] ?? "") as HostileOrder;
   const all = await Promise.all(order.attacks.map(served));
   process.send?.(all.map(({ attack, port: at, hostKey }) => ({ attack, port: at, hostKey })));
