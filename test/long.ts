@@ -145,6 +145,13 @@ export const parts: readonly Part[] = [
     "an agent that rotates each day for a year, and one whose link flaps for two weeks",
     named("fleet", ["age"]),
   ),
+  long(
+    "hostile",
+    "what hostile routers cost, an agent beside them, damaged answers, and XML read twice",
+    named("conformance", ["damaged"]),
+    named("process", ["hostile-cost", "hostile-site"]),
+    named("unit", ["drivers/transport/xml-second-reading"]),
+  ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {
     ...{ name: "load", what: "the tiers without a kernel, twice, beside a busy machine" },

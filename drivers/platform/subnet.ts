@@ -17,7 +17,7 @@ function addressOf(text: string): Address | undefined {
   const version = isIP(text);
   if (version === 4) return { version, value: numberOf(text.split(".").map(Number), 8n) };
   if (version !== 6) return undefined;
-  // RFC 4291 2.2: `::` stands for as many groups as are missing; the last two may be an IPv4 address.
+  // RFC 4291 2.2: `::` replaces the groups that are missing; the last two may be an IPv4 address.
   const [head = [], tail] = text.replace(/%.*$/, "").split("::").map(groupsIn);
   const missing = groupsOfV6 - head.length - (tail?.length ?? 0);
   const groups = [...head, ...Array.from({ length: missing }, () => 0), ...(tail ?? [])];

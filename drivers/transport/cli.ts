@@ -56,7 +56,7 @@ export interface CliOptions {
 
 /** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
 const limits = { lineBytesMax: 64 * 1024, bytesMax: 6 * 1024 * 1024 };
-/** Characters of the replies to the calls that share a signal, which are those of one observation. */
+/** Characters of the replies to the calls of one observation, which share a signal. */
 const repliesLengthMax = 12 * 1024 * 1024;
 /** No prompt, pager or question has more characters. */
 const tailMax = 300;

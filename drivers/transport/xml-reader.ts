@@ -69,7 +69,8 @@ for (const octet of Buffer.from("\t\n\r />=<\"'")) endsName[octet] = 1;
 // XML 1.0 2.3, without the colon, which Namespaces in XML reserves for prefixes.
 const nameStart =
   "A-Z_a-z\\xC0-\\xD6\\xD8-\\xF6\\xF8-\\u02FF\\u0370-\\u037D\\u037F-\\u1FFF\\u200C-\\u200D" +
-  "\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD\\u{10000}-\\u{EFFFF}";
+  "\\u2070-\\u218F\\u2C00-\\u2FEF\\u3001-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFFD" +
+  "\\u{10000}-\\u{EFFFF}";
 const nameRest = `${nameStart}\\-.0-9\\xB7\\u0300-\\u036F\\u203F-\\u2040`;
 const plainName = `[${nameStart}][${nameRest}]*`;
 const namePattern = new RegExp(`^(?:(${plainName}):)?(${plainName})$`, "u");

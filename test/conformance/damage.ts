@@ -28,10 +28,10 @@ type DirtName = keyof typeof dirts;
 const rowKinds = Object.keys(dirts).filter((kind) => kind !== "rowCut") as readonly DirtName[];
 
 /**
- * Kinds for a configuration: one without a row of it is a configuration that the router may have as
- * well, and nothing in it says how long it is.
+ * Kinds for a configuration: one without a row of it, or with a statement that no reader knows, is
+ * a configuration that the router may have as well, and nothing in it says how long it is.
  */
-const configKinds = ["rowTwice", "rowBroken", "rowsJoined", "rowGarbled", "foreignRow"] as const;
+const configKinds = ["rowTwice", "rowBroken", "foreignRow"] as const;
 const configRow = /^ ?(?:interface |router bgp|mka policy|key chain|macsec)|"cmds":/;
 
 function damagedRows(prng: Prng, rows: readonly string[], others: readonly string[]): string[] {
@@ -90,7 +90,7 @@ const xmlKinds = {
 type XmlKind = keyof typeof xmlKinds;
 const allXmlKinds = Object.keys(xmlKinds) as readonly XmlKind[];
 const xmlListKinds: readonly XmlKind[] = ["twice", "garbled", "commented", "strayed"];
-/** Nothing in them says how many entries they have, so that one that is lost leaves another list. */
+/** Nothing in them says how many entries they have: one that is lost leaves another list. */
 const xmlList = /<configuration>|<route-information>/;
 
 function damagedXml(prng: Prng, xml: string): string {

@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { effort } from "../effort.ts";
 import type { Cost, CostOrder } from "./hostile-cost.ts";
-import { attacks, type HostileNews, type HostileServed, swollen } from "./hostile-router.ts";
+import { attacks, type HostileNews, type HostileServed } from "./hostile-router.ts";
+import { swollen } from "./swollen-router.ts";
 
 const peakMbMax = 64;
 const turnMsMax = 250;

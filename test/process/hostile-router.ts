@@ -3,11 +3,9 @@
 
 import net, { type AddressInfo } from "node:net";
 import ssh2, { type Connection, type Server, type ServerChannel } from "ssh2";
-import { demoSite, paceClock, routerPlatforms, serveSsh } from "#agent/simulation/simulate.ts";
-import { platforms } from "#drivers/index.ts";
-import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { pinOf } from "../unit/kit/ssh-bench.ts";
+import { servedSwollen, swollen } from "./swollen-router.ts";
 
 /** What a test asks for: one server for each name. */
 export interface HostileOrder {
@@ -146,7 +144,6 @@ const netconfAttacks: Readonly<Record<string, Attack>> = {
     out.write("\n#4294967295\n");
     await out.pour("x".repeat(65_536));
   }),
-  "a chunk that never comes": netconf((out) => void out.write("\n#8000000\nabc")),
   elements: netconf(endless("<a/>")),
   "elements with an attribute": netconf(endless('<a b=""/>')),
   "attributes of one element": netconf(async (out, id) => {
@@ -328,86 +325,6 @@ const rawAttacks: Readonly<Record<string, Attack>> = {
   "ssh: it closes at once": raw((out) => void out.write(ident)),
 };
 
-/** An emulated router of which one reply in each observation, or all, are very long. */
-interface Swollen {
-  readonly kind: "swollen";
-  readonly platform: keyof typeof routerPlatforms;
-  /** Octets of a reply, and whether each is as long or a single one, another in each session. */
-  readonly octets: number;
-  readonly which: "one" | "all";
-}
-
-const swollenAttacks = (["junos", "iosxe", "iosxr", "eos"] as const).flatMap((platform) => [
-  [`${platform}: one very long reply`, { platform, octets: 5_000_000, which: "one" }] as const,
-  [`${platform}: many long replies`, { platform, octets: 500_000, which: "all" }] as const,
-]);
-
-export const swollen: ReadonlyMap<string, Swollen> = new Map(
-  swollenAttacks.map(([name, one]) => [name, { ...one, kind: "swollen" }]),
-);
-
-/** Repeats the content with other numbers of ports and other addresses in each copy. */
-function swell(content: string, octets: number): string {
-  const copies: string[] = [];
-  // A line, or an element, costs more than its octets.
-  const cost = content.length + 40 * content.split(/\n|</).length;
-  for (let length = 0; length < octets; length += cost) {
-    const copy = copies.length;
-    const numbered = content
-      .replaceAll(/(\d{1,3})\/(\d{1,3})(?=[^\d/.]|$)/gm, (_all, slot: string) => `${slot}/${copy}`)
-      .replaceAll(/\b169\.254\.\d+\.\d+/g, `10.${(copy >> 8) & 255}.${copy & 255}.2`);
-    copies.push(numbered);
-  }
-  return copies.join("");
-}
-
-function swellXml(reply: string, octets: number): string {
-  const found = /^(<rpc-reply[^>]*><([\w-]+)[^>]*>)([^]*)(<\/\2><\/rpc-reply>)$/.exec(reply);
-  const [, head = "", , content = "", tail = ""] = found ?? [];
-  return found === null ? reply : head + swell(content, octets) + tail;
-}
-
-function swollenSend(
-  { octets, which }: Swollen,
-  session: number,
-  send: Wire["send"],
-): Wire["send"] {
-  let replies = 0;
-  return (sent) => {
-    const text = Buffer.from(sent).toString("utf8");
-    const isDue = which === "all" || replies === session % 16;
-    const marked = /^(<rpc-reply[^]*)\]\]>\]\]>$/.exec(text)?.[1];
-    const rows = /^([^]+\r\n)([^\r\n]+[#>] ?)$/.exec(text);
-    if (marked !== undefined) {
-      replies += 1;
-      send(isDue ? Buffer.from(`${swellXml(marked, octets)}]]>]]>`) : sent);
-    } else if (rows !== null) {
-      replies += 1;
-      send(isDue ? Buffer.from(`${swell(rows[1] ?? "", octets)}${rows[2] ?? ""}`) : sent);
-    } else send(sent);
-  };
-}
-
-async function servedSwollen(name: string, attack: Swollen): Promise<HostileServed> {
-  const { model, emulator, driver } = routerPlatforms[attack.platform];
-  const { site } = demoSite("swollen", "protected", { models: () => model });
-  const [router] = [...site.routers.values()];
-  if (router === undefined) throw new Error("a site without routers");
-  const shown = emulator(router);
-  let sessions = 0;
-  const connect = (wire: Wire): EmulatorSession | undefined => {
-    const session = sessions++;
-    return shown.connect({
-      send: swollenSend(attack, session, (octets) => wire.send(octets)),
-      close: () => wire.close(),
-    });
-  };
-  const { channel } = platforms[driver].access;
-  const ssh = await serveSsh({ port: 0, channel, connect });
-  paceClock(site.clock, { speed: 100 });
-  return { attack: name, ...ssh };
-}
-
 export const attacks: ReadonlyMap<string, Attack> = new Map([
   ...Object.entries(netconfAttacks).map(([name, attack]) => [`junos: ${name}`, attack] as const),
   ...shellAttacks,
@@ -475,9 +392,18 @@ function sshServer(attack: Attack, key: string): Server {
   });
 }
 
+/** Connections to each server so far, which the test may ask for. */
+export type HostileCounts = Readonly<Record<string, number>>;
+
+const connections: Record<string, number> = {};
+
+function count(name: string): void {
+  connections[name] = (connections[name] ?? 0) + 1;
+}
+
 async function served(name: string): Promise<HostileServed> {
   const long = swollen.get(name);
-  if (long !== undefined) return await servedSwollen(name, long);
+  if (long !== undefined) return { attack: name, ...(await servedSwollen(long)) };
   const attack = attacks.get(name);
   if (attack === undefined) throw new RangeError(`no attack ${name}`);
   const pair = hostKeyPair();
@@ -488,6 +414,7 @@ async function served(name: string): Promise<HostileServed> {
           void attack.play(new Out(socket), "");
         })
       : sshServer(attack, pair.private);
+  server.on("connection", () => count(name));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port: at } = server.address() as AddressInfo;
   return { attack: name, port: at, hostKey: pinOf(pair.public) };
@@ -495,6 +422,7 @@ async function served(name: string): Promise<HostileServed> {
 
 if (process.argv[1] === import.meta.filename) {
   process.on("disconnect", () => process.exit());
+  process.on("message", () => process.send?.(connections));
   const order = JSON.parse(process.argv[2] ?? "") as HostileOrder;
   const all = await Promise.all(order.attacks.map(served));
   process.send?.(all.map(({ attack, port: at, hostKey }) => ({ attack, port: at, hostKey })));

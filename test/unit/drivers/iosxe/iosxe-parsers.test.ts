@@ -131,6 +131,12 @@ describe("counters", () => {
     expect(readFrames(frames.replace(whole, broken), 1n, undefined)).toBeUndefined();
   });
 
+  it("two sections of frames with one heading are not summed", () => {
+    const [, section = ""] = /^( *Transmit SC[^]*?)(?=^ *Receive SA)/m.exec(frames) ?? [];
+    expect(section).toContain("Out Pkts Encrypted");
+    expect(readFrames(frames.replace(section, section + section), 1n, undefined)).toBeUndefined();
+  });
+
   it("a SecY without a receive channel has received nothing", () => {
     const [none = ""] = frames.split(" Receive SA");
     expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });

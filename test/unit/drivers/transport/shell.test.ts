@@ -295,7 +295,7 @@ describe("a device that sends more than is read", () => {
     expect(read).toBe(total);
   });
 
-  it("a device that goes on sending to a channel that was closed here blocks no other", async () => {
+  it("a device that sends to a channel that was closed here blocks no other", async () => {
     await using bench = await SshBench.open();
     let isFirst = true;
     bench.serve = (stream) => {

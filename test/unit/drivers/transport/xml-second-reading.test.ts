@@ -105,7 +105,8 @@ function elementOf(prng: Prng, depth: number, more = ""): string {
     .filter(() => prng.chance(0.4))
     .map((each) => {
       const value = prng.pick(values).replaceAll(/["']/g, "");
-      return `${prng.pick([" ", "\n", "  "])}${each}${prng.pick(["=", " = "])}${quote}${value}${quote}`;
+      const [blank, sign] = [prng.pick([" ", "\n", "  "]), prng.pick(["=", " = "])];
+      return `${blank}${each}${sign}${quote}${value}${quote}`;
     });
   const tag = `${name}${more}${attributes.join("")}`;
   if (prng.chance(0.2)) return `<${tag}${prng.pick(["", " "])}/>`;
