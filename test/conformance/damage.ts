@@ -74,7 +74,7 @@ const xmlKinds = {
     const [, name = "x"] = /^<([\w:.-]+)/.exec(block) ?? [];
     return `<y${block.slice(1, -name.length - 1)}y${name}>`;
   },
-  emptied: (block: string) => block.replace(/>[^]*</, "><"),
+  emptied: (block: string) => block.replace(/>[\s\S]*</, "><"),
   garbled: (block: string, prng: Prng) => {
     const mark = prng.pick(marks);
     return block.replace(/>([^<>]+)</, (_whole, text: string) => {
@@ -143,8 +143,8 @@ export class Damage {
   #passed(octets: Buffer): Buffer {
     const text = octets.toString("utf8");
     if (/<hello\b/.test(text)) return octets;
-    const [, chunk] = /^\n#\d+\n([^]*)\n##\n$/.exec(text) ?? [];
-    const [, marked] = /^([^]*)\]\]>\]\]>$/.exec(text) ?? [];
+    const [, chunk] = /^\n#\d+\n([\s\S]*)\n##\n$/.exec(text) ?? [];
+    const [, marked] = /^([\s\S]*)\]\]>\]\]>$/.exec(text) ?? [];
     const xml = chunk ?? marked;
     if (xml !== undefined) {
       if (!this.#isDue()) return octets;

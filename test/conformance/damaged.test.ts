@@ -28,7 +28,7 @@ import { Travel } from "./travel.ts";
 const seed = process.env["LINKSEAL_SEED"] ?? "damage";
 const never = new AbortController().signal;
 
-const valueOf = <T>(reading: Reading<T>): T | undefined =>
+const knownOf = <T>(reading: Reading<T>): T | undefined =>
   reading.kind === "known" ? reading.value : undefined;
 
 /** States of a port; each but the first is not healthy. */
@@ -83,17 +83,17 @@ function verdictOf(place: Place, key: KeyRef, before: DeviceState, state: Device
 
 /** `before`, `after`: what the router itself reported around the damaged observation. */
 function healthierPort(one: MacsecPort, before: MacsecPort, after: MacsecPort): string | undefined {
-  const [own, session] = [valueOf(after.session), valueOf(one.session)];
+  const [own, session] = [knownOf(after.session), knownOf(one.session)];
   const mka =
     own === undefined || session === undefined
       ? undefined
       : healthierMka(new Map([[one.port, session]]), new Map([[one.port, own]]));
   if (mka !== undefined) return mka;
-  if (valueOf(one.linkUp) === true && valueOf(after.linkUp) === false) return "its link is up";
-  const [settings, ownSettings] = [valueOf(one.settings), valueOf(after.settings)];
+  if (knownOf(one.linkUp) === true && knownOf(after.linkUp) === false) return "its link is up";
+  const [settings, ownSettings] = [knownOf(one.settings), knownOf(after.settings)];
   const isSecure = settings?.policy === "mustSecure" && after.settings.kind === "known";
   if (isSecure && ownSettings?.policy !== "mustSecure") return "it is must-secure";
-  const [frames, first, last] = [one.frames, before.frames, after.frames].map(valueOf);
+  const [frames, first, last] = [one.frames, before.frames, after.frames].map(knownOf);
   if (frames === undefined || first === undefined || last === undefined) return undefined;
   const errors = (from: typeof frames) =>
     [from.txClear, from.rxClear, from.rxNotValid, from.rxBadTag, from.rxLate].map((count) => count);
@@ -126,7 +126,7 @@ function healthier(one: DeviceState, before: DeviceState, after: DeviceState): s
     const why = read && first && healthierPort(read, first, own);
     if (why !== undefined) return `${own.port}: ${why}`;
   }
-  const [routing, ownRouting] = [valueOf(one.routing), valueOf(after.routing)];
+  const [routing, ownRouting] = [knownOf(one.routing), knownOf(after.routing)];
   return routing && ownRouting && healthierRouting(routing, ownRouting);
 }
 

@@ -8,7 +8,7 @@ import { pinOf } from "../unit/kit/ssh-bench.ts";
 import { servedSwollen, swollen } from "./swollen-router.ts";
 
 /** What a test asks for: one server for each name. */
-export interface HostileOrder {
+interface HostileOrder {
   readonly attacks: readonly string[];
 }
 

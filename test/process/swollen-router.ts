@@ -45,7 +45,7 @@ function swell(content: string, octets: number): string {
 }
 
 function swellXml(reply: string, octets: number): string {
-  const found = /^(<rpc-reply[^>]*><([\w-]+)[^>]*>)([^]*)(<\/\2><\/rpc-reply>)$/.exec(reply);
+  const found = /^(<rpc-reply[^>]*><([\w-]+)[^>]*>)([\s\S]*)(<\/\2><\/rpc-reply>)$/.exec(reply);
   const [, head = "", , content = "", tail = ""] = found ?? [];
   return found === null ? reply : head + swell(content, octets) + tail;
 }
@@ -59,8 +59,8 @@ function swollenSend(
   return (sent) => {
     const text = Buffer.from(sent).toString("utf8");
     const isDue = which === "all" || replies === session % 16;
-    const marked = /^(<rpc-reply[^]*)\]\]>\]\]>$/.exec(text)?.[1];
-    const rows = /^([^]+\r\n)([^\r\n]+[#>] ?)$/.exec(text);
+    const marked = /^(<rpc-reply[\s\S]*)\]\]>\]\]>$/.exec(text)?.[1];
+    const rows = /^([\s\S]+\r\n)([^\r\n]+[#>] ?)$/.exec(text);
     if (marked !== undefined) {
       replies += 1;
       send(isDue ? Buffer.from(`${swellXml(marked, octets)}]]>]]>`) : sent);

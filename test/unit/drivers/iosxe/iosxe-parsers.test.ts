@@ -132,7 +132,7 @@ describe("counters", () => {
   });
 
   it("two sections of frames with one heading are not summed", () => {
-    const [, section = ""] = /^( *Transmit SC[^]*?)(?=^ *Receive SA)/m.exec(frames) ?? [];
+    const [, section = ""] = /^( *Transmit SC[\s\S]*?)(?=^ *Receive SA)/m.exec(frames) ?? [];
     expect(section).toContain("Out Pkts Encrypted");
     expect(readFrames(frames.replace(section, section + section), 1n, undefined)).toBeUndefined();
   });
