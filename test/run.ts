@@ -80,7 +80,9 @@ const longAlone = [
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
   "test/kernel/reboot.test.ts",
+  "test/process/disk-calls.test.ts",
   "test/process/evidence-flood.test.ts",
+  "test/process/hostile-site.test.ts",
 ];
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
