@@ -133,7 +133,8 @@ describe("linkseal driver read", () => {
     const name = "TenGigabitEthernet0/0/0";
     writeFileSync(
       file,
-      "BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n" +
+      "BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,  remote AS 12076, external link\n" +
+        "  BGP state = Idle\n" +
         `  Last reset never\n${name}`,
     );
     const { out } = await read("--driver", "iosxe", "--query", "show bgp all neighbors", file);
