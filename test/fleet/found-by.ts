@@ -37,6 +37,6 @@ export const foundBy: Readonly<Record<string, string>> = {
   "last-known": "again-8",
   "journal-later": "again-0",
   "journal-lost": "again-17",
-  "wall-clock": "again-52",
+  "wall-clock": "again-44",
   "shared-draws": "again-0",
 };

@@ -48,6 +48,7 @@ const nameOf = (part: string): string => part.slice(0, part.lastIndexOf("@"));
 
 /** Dependencies of which nothing is in the bundle, and why. */
 const notBundled: Readonly<Record<string, string>> = {
+  "@tybys/wasm-util": "of development alone; npm 9 lists it among the others",
   "@azure/core-paging": "only its types are used",
   "@azure/msal-browser": "the half of Microsoft's library that runs in a browser",
   buildcheck: "builds the module of the SSH library that is not built",
