@@ -187,6 +187,28 @@ export class ViciClient implements Disposable {
     return mine;
   }
 
+  /**
+   * Unregisters from all events and closes the connection; if charon does not confirm that before
+   * the signal aborts, it is closed anyway. charon logs a line for each event that it cannot send to
+   * a client that went away, and that line is an event again, until it has removed the client
+   * (strongSwan, `vici_logger.c` and `find_entry` in `vici_socket.c`).
+   */
+  async leave(signal: AbortSignal): Promise<void> {
+    const close = (): void => this[Symbol.dispose]();
+    if (signal.aborted) return close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      for (const event of this.#handlers.keys()) {
+        await this.#register(packets.unregister, event, signal);
+      }
+    } catch (error) {
+      if (!(error instanceof LinksealError) && !signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
+  }
+
   /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#end(closed());
