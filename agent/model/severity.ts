@@ -33,6 +33,8 @@ const findingSeverities: Readonly<Record<FindingCode, Severity>> = {
   "proof-too-slow": "warning",
   "api-version-ends": "warning",
   "snmp-unmatched": "warning",
+  "second-engine": "warning",
+  "ike-not-admitted": "error",
   "socket-open": "error",
   "host-unit": "error",
   "host-old-build": "warning",

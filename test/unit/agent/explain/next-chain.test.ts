@@ -13,7 +13,7 @@ const views = [
   ...["rotation show", "psk show", "keys check", "keys list", "driver list", "config show"],
 ];
 /** Verbs that begin like a view and change something. */
-const acts = ["journal accept-loss", "doctor --bundle"];
+const acts = ["journal accept-loss", "doctor --bundle", "report --from"];
 
 const isOf = (command: string, verbs: readonly string[]): boolean =>
   verbs.some((verb) => command === `linkseal ${verb}` || command.startsWith(`linkseal ${verb} `));
