@@ -39,7 +39,10 @@ export const eosByHand: ByHand = {
     means === "peeringShutdown"
       ? handLines(begin, "router bgp <OUR-AS>", "no neighbor <NEIGHBOUR> shutdown", "end")
       : handLines(
-          ...[begin, "router bgp <OUR-AS>"],
+          ...["show running-config section linkseal-drain", begin, "router bgp <OUR-AS>"],
+          "! in a VRF: vrf <VRF>",
+          "! a map with sub-route-map NAME took the place of NAME, so put that back:",
+          "! neighbor <NEIGHBOUR> route-map NAME out (and in), instead of:",
           "no neighbor <NEIGHBOUR> route-map linkseal-drain-out-<NEIGHBOUR> out",
           "no neighbor <NEIGHBOUR> route-map linkseal-drain-in-<NEIGHBOUR> in",
           "end",

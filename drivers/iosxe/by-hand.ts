@@ -50,7 +50,11 @@ export const iosxeByHand: ByHand = {
     means === "peeringShutdown"
       ? handLines(begin, "router bgp <OUR-AS>", "no neighbor <NEIGHBOUR> shutdown", "end")
       : handLines(
-          ...[begin, "router bgp <OUR-AS>", "address-family ipv4"],
+          ...["show running-config | section router bgp", begin, "router bgp <OUR-AS>"],
+          "address-family ipv4",
+          "! in a VRF: address-family ipv4 vrf <VRF>",
+          "! linkseal-drain-...@NAME took the place of NAME, so put that back:",
+          "! neighbor <NEIGHBOUR> route-map NAME out (and in), instead of:",
           "no neighbor <NEIGHBOUR> route-map linkseal-drain-out-<NEIGHBOUR> out",
           "no neighbor <NEIGHBOUR> route-map linkseal-drain-in-<NEIGHBOUR> in",
           "end",

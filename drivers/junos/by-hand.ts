@@ -56,5 +56,11 @@ export const junosByHand: ByHand = {
   },
   macsecOff: (port) =>
     handLines("configure", `delete security macsec interfaces ${port}`, "commit"),
-  undrain: (means) => handLines("configure", ...undrained[means], "commit"),
+  undrain: (means) =>
+    handLines(
+      "configure",
+      "# in a routing instance: edit routing-instances <INSTANCE>",
+      ...undrained[means],
+      "commit",
+    ),
 };

@@ -77,8 +77,8 @@ const head = `# Night card
 
 <!-- Generated from the program by \`npm run docs\`. -->
 
-For the person who is called at night. \`linkseal night\` prints this page with the names, ports and
-resource ids of the accepted config. It needs no agent: as root it reads the state folder, and
+This page is for the engineer who is called at night. \`linkseal night\` prints it with the names, ports
+and resource ids of the accepted config. It needs no agent: as root it reads the state folder, and
 \`linkseal night --config FILE\` reads a file. Print it while all is well.
 
 A word in \`<...>\` is replaced by its value; no device and no \`az\` accepts it as it is. \`az\` uses the

@@ -106,6 +106,18 @@ describe("commands by hand", () => {
     expect(text).not.toMatch(/[0-9a-fA-F]{32}/);
   });
 
+  it.each(["iosxe", "eos"] as const)(
+    "%s: a drain that is taken away by hand leaves the router its own route map",
+    (name) => {
+      const found = platforms[name].byHand.undrain("prepend");
+      if (found.kind === "none") throw new Error(found.why);
+      const back = found.lines.findIndex((line) => line.includes("route-map NAME out"));
+      expect(found.lines[0]).toMatch(/^show running-config/);
+      expect(back).toBeGreaterThan(0);
+      expect(found.lines.findIndex((line) => line.startsWith("no "))).toBeGreaterThan(back);
+    },
+  );
+
   it.each(platformNames)("%s: a change of a routed port ends with a commit or the end", (name) => {
     const { byHand } = platforms[name];
     for (const lines of [byHand.macsecOff("et-0/0/0"), byHand.openPort("et-0/0/0")]) {
