@@ -13,16 +13,16 @@ import { defaultConfig, readConfig } from "./config-file.ts";
 import type { VaultOptions } from "./credential-option.ts";
 import type { Session } from "./session.ts";
 
-type Part = Pick<Finding, "code" | "about" | "here" | "next">;
+type Part = Pick<Finding, "code" | "about" | "here" | "next"> & Partial<Pick<Finding, "there">>;
 
-function finding({ code, about, here, next }: Part): Finding {
+function finding({ code, about, here, next, there }: Part): Finding {
   const found = explain(code);
   return {
     code,
     severity: severityOf(code),
     about,
     here,
-    there: null,
+    there: there ?? null,
     rule: found.kind === "known" ? found.explanation.title : code,
     source: `linkseal explain ${code}`,
     next,

@@ -65,7 +65,10 @@ function atRouter(device: DeviceScene, pick: (hand: ByHand) => HandLines): Comma
 }
 
 /** A cloud without a command line, or a value that could mean more to a shell. */
-function atAzure({ cloud: name }: LinkScene["azure"], line: string | undefined): CommandBlock {
+function atAzure(
+  { cloud: name }: Pick<LinkScene["azure"], "cloud">,
+  line: string | undefined,
+): CommandBlock {
   if (line !== undefined) return block(cloud, line);
   return name === "sim"
     ? noted(cloud, "The cloud is simulated: `linkseal sim fault --list` shows what it can do.")
