@@ -83,7 +83,7 @@ export interface LinkDetail {
 
 type Asked = Pick<AgentView, "memory" | "supervisor" | "status">;
 
-/** Returns the detail of a link (`group/link`); undefined = the accepted intent has no such link. */
+/** Returns the detail of a link (`group/link`); undefined = no accepted config has such a link. */
 export function linkDetail(agent: Asked, id: string): LinkDetail | undefined {
   const { supervisor } = agent;
   if (supervisor === undefined) return undefined;

@@ -4,7 +4,7 @@ import type { NightCard } from "../explain/night.ts";
 import { blockLines } from "../explain/steps.ts";
 import { readable } from "../model/text.ts";
 
-/** Returns the card as text that is safe on a terminal; `from` = the config that it is made from. */
+/** Returns the card as text that is safe on a terminal; `from` = the config that it is from. */
 export function nightText(card: NightCard, from: string): string {
   const { site, chapters } = readable(card);
   const [origin = ""] = readable([from]);

@@ -18,8 +18,8 @@ export function registerExplain(program: Command): void {
     program
       .command("explain [code] [name]")
       .description(
-        "what a code means and what to do about it, with the commands for a link, group, tunnel or " +
-          "device; without a code the list of all",
+        "what a code means and what to do about it, with the commands for a link, group, tunnel " +
+          "or device; without a code the list of all",
       ),
     "linkseal explain sci-mismatch erd-dub/primary",
   ).action(explainCode);

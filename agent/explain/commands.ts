@@ -105,7 +105,8 @@ function vaultName({ cloud: name, vault }: LinkScene["azure"]): string | undefin
 function versions(link: LinkScene): CommandBlock {
   const name = vaultName(link.azure);
   if (name === undefined) return atAzure(link.azure, undefined);
-  const query = `'[].{id:id,made:attributes.created,enabled:attributes.enabled,ckn:tags."linkseal-ckn"}'`;
+  const members = "id:id,made:attributes.created,enabled:attributes.enabled";
+  const query = `'[].{${members},ckn:tags."linkseal-ckn"}'`;
   return block(
     cloud,
     ...[link.secrets.cak, link.secrets.ckn].map(

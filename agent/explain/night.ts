@@ -25,8 +25,8 @@ export const nightChapters: readonly Chapter[] = [
   {
     title: "Both links are down",
     intro:
-      "linkseal takes one link at a time, beside a carrying sibling. If both are down, the sibling " +
-      "failed by itself, a person works on the other end, or the reading is wrong: `unknown` is " +
+      "linkseal takes one link at a time, beside a carrying sibling. If both are down, the " +
+      "sibling failed by itself, a person works on the other end, or the reading is wrong: `unknown` is " +
       "not `down`. Do not spend time on restarting the agent.",
     steps: [
       { text: "See which link is nearer to working; begin with it.", run: ["linkseal.links"] },
@@ -71,8 +71,8 @@ export const nightChapters: readonly Chapter[] = [
       { text: "Check that the agent can read the new pairs.", run: ["linkseal.checkKeys"] },
       {
         text:
-          "Begin. If it names a risk, repeat it with that risk accepted. If a campaign runs already " +
-          "with the compromised pair: `linkseal rotation revert` first, when it is parked.",
+          "Begin. If it names a risk, repeat it with that risk accepted. If a campaign runs " +
+          "already with the compromised pair: `linkseal rotation revert` first, when it is parked.",
         run: ["linkseal.emergency"],
       },
       {
@@ -117,22 +117,22 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "If it cannot come back for hours, and a link works and is drained: take the drain away " +
-          "at its router.",
+          "If it cannot come back for hours, and a link works and is drained: take the drain " +
+          "away at its router.",
         run: ["router.showBgp", "router.undrain"],
       },
       {
         text:
-          "If a link is down because its far end has a key that the router lacks: put that key on " +
-          "by hand, as in the last chapter.",
+          "If a link is down because its far end has a key that the router lacks: put that key " +
+          "on by hand, as in the last chapter.",
       },
     ],
   },
   {
     title: "MACsec off by hand",
     intro:
-      "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre can " +
-      "read and change it. Only on a link that is drained, or whose sibling is lost as well. The " +
+      "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
+      "can read and change it. Only on a link that is drained, or whose sibling is lost as well. The " +
       "far end comes first: until the router follows, nothing leaves it in the clear.",
     steps: [
       {
@@ -162,8 +162,8 @@ export const nightChapters: readonly Chapter[] = [
     title: "A key put on by hand",
     intro:
       "For a link that is down, or drained, when no agent can do it. A person sees this key, so " +
-      "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into no " +
-      "file, chat or ticket.",
+      "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into " +
+      "no file, chat or ticket.",
     steps: [
       { text: "See which versions the far end points at.", run: ["farEnd.show"] },
       {
@@ -182,8 +182,8 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "Only if the far end needs another pair as well, and the link is down or drained: point " +
-          "it at the ids of the new versions.",
+          "Only if the far end needs another pair as well, and the link is down or drained: " +
+          "point it at the ids of the new versions.",
         run: ["farEnd.setWords"],
       },
       { text: "See that the session is secured.", run: ["router.showMacsec"] },

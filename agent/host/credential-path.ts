@@ -8,8 +8,8 @@ import { errnoOf } from "./folder.ts";
 
 /**
  * Returns the path of `credential:NAME` or `file:PATH`.
- * @throws the error that `refuse` makes, if the unit does not pass a credential of that name; `next`
- * = the commands that give it one
+ * @throws the error that `refuse` makes, if the unit does not pass a credential of that name;
+ * `next` = the commands that give it one
  */
 export async function credentialPath(
   reference: string,

@@ -1,4 +1,4 @@
-// How bad each code is: one severity a code, in explain, status, doctor, events, webhook and alerts.
+// How bad each code is: one severity a code, in explain, status, doctor, events, webhook, alerts.
 
 import { isErrorCode } from "#hal/error.ts";
 import type { FindingCode } from "./finding.ts";

@@ -77,15 +77,15 @@ const head = `# Night card
 
 <!-- Generated from the program by \`npm run docs\`. -->
 
-This page is for the engineer who is called at night. \`linkseal night\` prints it with the names, ports
-and resource ids of the accepted config. It needs no agent: as root it reads the state folder, and
-\`linkseal night --config FILE\` reads a file. Print it while all is well.
+This page is for the engineer who is called at night. \`linkseal night\` prints it with the names,
+ports and resource ids of the accepted config. It needs no agent: as root it reads the state folder,
+and \`linkseal night --config FILE\` reads a file. Print it while all is well.
 
-A word in \`<...>\` is replaced by its value; no device and no \`az\` accepts it as it is. \`az\` uses the
-cloud that \`az cloud show\` names.`;
+A word in \`<...>\` is replaced by its value; no device and no \`az\` accepts it as it is.
+\`az\` uses the cloud that \`az cloud show\` names.`;
 
-const routerIntro = `The lines are typed in this order. A port that linkseal did not set up may have a policy,
-profile or association of another name: use that name.`;
+const routerIntro = `The lines are typed in this order. A port that linkseal did not set up may have
+a policy, profile or association of another name: use that name.`;
 
 function stepLines(step: (typeof nightChapters)[number]["steps"][number], at: number): string[] {
   const { text, run = [], farEnd } = step;

@@ -138,7 +138,7 @@ describe("an emergency re-key", () => {
     console.info(transcript.join("\n"));
   }, 120_000);
 
-  it("a link shows both ends, its counters and its ages; an explanation has its names", async () => {
+  it("a link shows both ends, counters and ages; an explanation has its names", async () => {
     const { out, exit } = await run("links", `${group}/primary`);
     expect(exit).toBe(0);
     for (const word of ["MKPDUs", "far end", "config", "keys", "BGP", "MTU", "cipher", "read"]) {

@@ -16,6 +16,7 @@ import {
   raise,
   type Tracker,
   type VisibleWarning,
+  type WarningEvent,
 } from "../../health/warnings.ts";
 import {
   type DesiredGroup,
@@ -201,13 +202,15 @@ export class HealthEvaluator {
     const advanced = advance(this.#tracker, raised, now);
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
-    for (const { kind, code, about, text } of advanced.events) {
-      const severity = severityOf(code);
-      if (kind === "opened") this.#report(code, about, text, { severity });
-      else {
-        const ended = { over: true, resolves: code, ends: severity } as const;
-        this.#report(code, about, `resolved: ${text}`, { severity: "info", ...ended });
-      }
+    for (const change of advanced.events) this.#reportChange(change);
+  }
+
+  #reportChange({ kind, code, about, text }: WarningEvent): void {
+    const severity = severityOf(code);
+    if (kind === "opened") this.#report(code, about, text, { severity });
+    else {
+      const ended = { over: true, resolves: code, ends: severity } as const;
+      this.#report(code, about, `resolved: ${text}`, { severity: "info", ...ended });
     }
   }
 

@@ -58,7 +58,7 @@ describe("the detail of a link", () => {
     }
   });
 
-  it("the steps of a code have the names of the accepted config and the accepted pair", async () => {
+  it("the steps of a code have the names of the config and the accepted pair", async () => {
     const about = encodeURIComponent(`${group}/primary`);
     const answer = await bench.ask(`GET /v1/steps?code=ckn-mismatch&about=${about}`, "", "view");
     const { steps } = answer as { readonly steps: readonly FilledStep[] };

@@ -141,7 +141,7 @@ describe("the night card", () => {
     for (const { steps } of card.chapters) expect(steps.length).toBeGreaterThan(3);
   });
 
-  it("MACsec off: it says that data is in the clear, and the far end comes before the router", () => {
+  it("MACsec off: data is in the clear, and the far end comes before the router", () => {
     const off = card.chapters.find(({ title }) => title === "MACsec off by hand");
     expect(off?.intro).toContain("IN THE CLEAR");
     expect(off?.intro).toContain("drained, or whose sibling is lost");

@@ -86,7 +86,7 @@ describe("next", () => {
     expect(circles("mtu", "linkseal status", ["linkseal links erd-dub/primary"])).toHaveLength(1);
   });
 
-  it("next of every warning is a verb of the program or a sentence, with its names filled in", () => {
+  it("next of every warning is a verb of the program or a sentence, with its names", () => {
     for (const code of Object.keys(warningRows).filter(isWarningCode)) {
       const next = nextFor(code, about);
       expect([code, next]).not.toEqual([code, "linkseal status"]);

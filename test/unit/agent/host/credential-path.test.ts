@@ -36,7 +36,8 @@ describe("a credential of the unit", () => {
     const { message, next } = await refusalOf("credential:edge-a");
     expect(message).toContain("LoadCredentialEncrypted=");
     expect(next.split(" && ")).toEqual([
-      "systemd-creds encrypt --name=edge-a '<FILE-WITH-THE-SECRET>' /etc/credstore.encrypted/edge-a",
+      "systemd-creds encrypt --name=edge-a '<FILE-WITH-THE-SECRET>' " +
+        "/etc/credstore.encrypted/edge-a",
       "mkdir -p /etc/systemd/system/linkseal.service.d",
       "printf '[Service]\\nLoadCredentialEncrypted=edge-a\\n' " +
         ">/etc/systemd/system/linkseal.service.d/edge-a.conf",

@@ -159,7 +159,7 @@ describe("a value that could mean more to a shell", () => {
 describe("the commands of the night card", () => {
   const connection = port.resource.replace("expressRoutePorts", "connections");
 
-  it("MACsec off makes both identifiers of the one link null, by a document that is read then", () => {
+  it("MACsec off makes both identifiers of one link null, by a document that is read then", () => {
     programs.add("az", "{}");
     programs.add("jq", "CHANGED");
     const text = farEndOffCommand(port) ?? "";

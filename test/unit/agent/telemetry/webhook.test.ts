@@ -173,7 +173,7 @@ describe("an event", () => {
     bench.end();
   });
 
-  it("what is below the configured severity is not sent, and a recovery as what it ends", async () => {
+  it("what is below the least severity is not sent, and a recovery as what it ends", async () => {
     const bench = await new Bench({ least: "warning" }).run(10);
     bench.deliver("campaign-done", "", { severity: "info" });
     bench.deliver("key-age", "", { severity: "warning" });
