@@ -26,8 +26,8 @@ export const nightChapters: readonly Chapter[] = [
     title: "Both links are down",
     intro:
       "linkseal takes one link at a time, beside a carrying sibling. If both are down, the " +
-      "sibling failed by itself, a person works on the other end, or the reading is wrong: `unknown` is " +
-      "not `down`. Do not spend time on restarting the agent.",
+      "sibling failed by itself, a person works on the other end, or the reading is wrong: " +
+      "`unknown` is not `down`. Do not spend time on restarting the agent.",
     steps: [
       { text: "See which link is nearer to working; begin with it.", run: ["linkseal.links"] },
       {
@@ -132,8 +132,8 @@ export const nightChapters: readonly Chapter[] = [
     title: "MACsec off by hand",
     intro:
       "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
-      "can read and change it. Only on a link that is drained, or whose sibling is lost as well. The " +
-      "far end comes first: until the router follows, nothing leaves it in the clear.",
+      "can read and change it. Only on a link that is drained, or whose sibling is lost as well. " +
+      "The far end comes first: until the router follows, nothing leaves it in the clear.",
     steps: [
       {
         text: "If the sibling carries: drain the link. Else leave this step out.",

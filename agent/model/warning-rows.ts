@@ -295,7 +295,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "identity-expiring": warning("The certificate of our identity ends", ownSteps),
   "far-end-unreadable": warning("The far end cannot be read", steps, [], slow),
   "far-end-refused": warning("The far end does not take a change", steps),
-  "far-end-unfollowed": warning("Azure does not steps its operations to us", show),
+  "far-end-unfollowed": warning("Azure does not show its operations to us", steps),
   "rights-unknown": warning("Rights in Azure are not known", steps, [], slow),
   "far-end-lost-update": warning(
     "Another writer changed this link while its sibling was written",

@@ -13,9 +13,10 @@ const headings: Readonly<Record<Explanation["kind"], string>> = {
 export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
-    "Generated from the program; `linkseal explain CODE` prints the same text, and with the name of",
-    "a link, group, tunnel or device the commands for it. A code has one severity everywhere: here,",
-    "in `status`, `doctor`, events and webhook, and in the alerts, where an error is `critical`.\n",
+    "Generated from the program; `linkseal explain CODE` prints the same text, and with the name",
+    "of a link, group, tunnel or device the commands for it. A code has one severity everywhere:",
+    "here, in `status`, `doctor`, events and webhook, and in the alerts, where an error is",
+    "`critical`.\n",
   ];
   for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
     parts.push(`## ${headings[kind]}\n`);

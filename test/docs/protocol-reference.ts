@@ -136,10 +136,10 @@ never read), \`wanted\` (cipher, SCI and ids of the accepted pair), the link of 
 
 A step has \`text\`, a sentence, and \`commands\`: each with \`where\` it is typed
 (\`edge-a (junos)\`, \`Azure\`, \`this host\`), its \`lines\`, or a \`note\` where there are none.
-A word in \`<...>\` in a line stands for a value that a person puts there. \`GET /v1/steps\` has the steps of any code; what
-\`about\` does not name in the config has no commands. The command prints the same in
-\`linkseal.explain/1\`, \`linkseal.links/1\` (\`detail\`), \`linkseal.tunnels/1\` (\`steps\`) and
-\`linkseal.night/1\`.
+A word in \`<...>\` in a line stands for a value that a person puts there. \`GET /v1/steps\` has the
+steps of any code; what \`about\` does not name in the config has no commands. The command prints
+the same in \`linkseal.explain/1\`, \`linkseal.links/1\` (\`detail\`), \`linkseal.tunnels/1\`
+(\`steps\`) and \`linkseal.night/1\`.
 
 ## Severity
 
