@@ -7,7 +7,7 @@ import { readable } from "../model/text.ts";
 /** Returns the card as text that is safe on a terminal; `from` = the config that it is from. */
 export function nightText(card: NightCard, from: string): string {
   const { site, chapters } = readable(card);
-  const [origin = ""] = readable([from]);
+  const { origin } = readable({ origin: from });
   return [
     `Night card of ${site}, from ${origin}. A word in <...> is replaced by its value.`,
     ...chapters.flatMap(({ title, intro, steps }, index) => [

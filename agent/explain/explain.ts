@@ -36,7 +36,7 @@ export interface Explanation {
 }
 
 /** One step: what to do, and the names of the commands for it (`commands.ts`). */
-export interface Step {
+interface Step {
   /** The sentence; GROUP/LINK, GROUP and TUNNEL stand for names. */
   readonly text: string;
   /** Names of its commands; empty = the sentence is all. */

@@ -154,7 +154,7 @@ describe("an emergency re-key", () => {
 });
 
 describe("the card without an agent", () => {
-  it("it is made from the accepted config in the state folder, or from a file", async () => {
+  it("the card is made from the accepted config in the state folder, or from a file", async () => {
     const folder = fresh("dead-");
     const none = await runIn(folder, "night");
     expect([none.exit, none.err]).toEqual([
