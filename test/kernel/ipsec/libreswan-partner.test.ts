@@ -1,5 +1,5 @@
-// Partners whose gateway is libreswan: one that speaks IKEv1 in main mode alone, and one with a domain
-// name as its identity, which meets us behind a NAT.
+// Partners whose gateway is libreswan: one that speaks IKEv1 in main mode alone, and one with a
+// domain name as its identity, which meets us behind a NAT.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
