@@ -2,7 +2,7 @@
 // without entities, document types and concatenated text.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Command, SecretHole } from "#hal/secret.ts";
+import { type Command, preview, type SecretHole } from "#hal/secret.ts";
 
 /** An element to be sent to a device; only the channel fills a hole in it. */
 export interface XmlOut {
@@ -80,6 +80,20 @@ export function writeXml(root: XmlOut): Command {
   };
   write(root);
   return [...parts, text];
+}
+
+/** Returns an element as indented lines, with the labels of secrets. */
+export function xmlLines(root: XmlOut, indent = ""): readonly string[] {
+  const { name, attributes, children } = root;
+  if (!children.some((child) => typeof child === "object" && "name" in child)) {
+    return [`${indent}${preview(writeXml(root))}`];
+  }
+  const [empty = ""] = xmlLines({ name, attributes, children: [] });
+  const inner = children.flatMap((child) => {
+    if (typeof child === "object" && "name" in child) return xmlLines(child, `${indent}  `);
+    return [`${indent}  ${typeof child === "string" ? escaped(child) : child.secret.toJSON()}`];
+  });
+  return [`${indent}${empty.replace(/\/>$/, ">")}`, ...inner, `${indent}</${name}>`];
 }
 
 /**
