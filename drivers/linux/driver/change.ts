@@ -285,6 +285,6 @@ function refused(
   return new LinksealError(code, `${text}; nothing was changed`, {
     effect: "none",
     where,
-    next: "linkseal plan",
+    next: "linkseal plan --accepted",
   });
 }
