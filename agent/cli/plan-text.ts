@@ -79,7 +79,7 @@ function stepLines(step: Step): string[] {
   const { n, where, link, does, preview, darkMs, risk, by } = step;
   const dark = darkMs.high === 0 ? "" : `, link down for ${rangeText(darkMs)}`;
   const named = risk === null ? "" : `, risk ${risk}`;
-  const whose = by === undefined ? "" : `, by a ${by}`;
+  const whose = by === "person" ? ", by a person" : "";
   return [
     `${n}. ${link ?? where}: ${does} (at ${where}${whose}${dark}${named})`,
     `     ${preview}`,

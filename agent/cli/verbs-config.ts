@@ -336,7 +336,7 @@ async function settle(
   if (options.yes === true) session.note(sitePlanText(readable(plan)));
   session.note(`Accepted as config ${number}.`);
   const steps = plan.steps.flatMap(({ link, by }) =>
-    link === null || by === "person" ? [] : [link],
+    link === null || by !== undefined ? [] : [link],
   );
   const groups = [...new Set(steps.map((link) => link.split("/")[0] ?? link))];
   const until = options.wait === true ? "ended" : "parked";

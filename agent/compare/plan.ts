@@ -182,9 +182,11 @@ interface PlanStep {
   /** null = the link carries all the time. */
   readonly dark?: ForecastStep["dark"];
   /**
-   * No step of ours does it: another actor changed the far end, and an operator must put it back.
+   * `person`: no step of ours does it: another actor changed the far end, and an operator must put
+   * it back; `reconcile`: the agent does it without a campaign. Absent = a campaign, or the set-up
+   * of a tunnel.
    */
-  readonly by?: "person";
+  readonly by?: "person" | "reconcile";
 }
 
 /** The steps that applying the config would take (`linkseal plan --json`). */
@@ -256,7 +258,9 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
           drafts.push(...changeSteps(input, group, change));
           break;
         }
-        for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
+        const { step, rest } = settingsStep(input, link, standing.drift);
+        drafts.push(...step);
+        for (const drift of rest) planDrift(input.desired, link, drift, drafts, notes);
         drafts.push(...farEndSteps(link, standing.drift));
         break;
       }
@@ -292,6 +296,38 @@ function changeWanted(
   return drift.some(({ repair }) => repair === undefined) ? changeOf({ link, binding }) : undefined;
 }
 
+/**
+ * Settings of a newer config that the agent sets without a campaign, whatever `repair` says: the
+ * router still has those of before, so no operator has changed them.
+ */
+function settingsStep(
+  { memory, snapshot }: PlanInput,
+  link: DesiredLink,
+  drift: readonly Drift[],
+): { readonly step: readonly Draft[]; readonly rest: readonly Drift[] } {
+  const binding = memory.bindings[linkId(link)];
+  const port = portOf(snapshot(link).state, link.port);
+  const observed = port === undefined ? undefined : strongValue(port.settings);
+  const mine = drift.filter(({ repair }) => repair?.every(({ kind }) => kind === "macsec.protect"));
+  const [first] = mine;
+  const isAsBefore =
+    binding !== undefined &&
+    !sameSettings({ link, binding }) &&
+    settingsGaps(binding.settings, observed).length === 0;
+  if (first?.repair === undefined || !isAsBefore) return { step: [], rest: drift };
+  const step: Draft = {
+    where: link.device,
+    link: linkId(link),
+    does: "change settings, which cannot interrupt the port",
+    preview: `~ ${mine.map(({ text }) => text).join("; ")}`,
+    darkMs: lit,
+    risk: null,
+    by: "reconcile",
+    change: first.repair,
+  };
+  return { step: [step], rest: drift.filter((one) => !mine.includes(one)) };
+}
+
 function changeSteps(
   { desired, memory, capabilities }: PlanInput,
   group: DesiredGroup,
@@ -317,9 +353,11 @@ function planDrift(
       link: linkId(link),
       does: "mend what cannot interrupt the port",
       preview: `~ ${drift.text}`,
-      darkMs: { low: 0, high: 0 },
+      darkMs: lit,
       risk: null,
-      change: drift.repair,
+      by: "reconcile",
+      // One change mends all settings, and it is shown once.
+      ...(drafts.some(({ change }) => change === drift.repair) ? {} : { change: drift.repair }),
     });
     return;
   }

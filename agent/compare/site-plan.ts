@@ -94,7 +94,7 @@ function statesOf(input: StateInput): AgreedPlan["states"] {
   ]);
 }
 
-/** A time that the router's own clock puts into a line, and a duration that was measured, vary. */
+/** Times that a line has from the router's own clock, as Junos and IOS XR write them. */
 const clockTimes =
   /\d{4}-\d\d-\d\d[.T ]\d\d:\d\d:\d\d\S*|\d{1,2}:\d\d:\d\d(?:\s+\w+\s+\w+\s+\d{4})?/g;
 
