@@ -1,5 +1,4 @@
-// A saved plan: written for its owner alone, never over another file, and read as if anybody had
-// written it.
+// A saved plan: written for its owner alone, never over another file, and read as hostile text.
 
 import { mkdirSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,7 +54,7 @@ describe("a saved plan", () => {
     ["nesting without end", "[".repeat(100_000)],
     ["another schema", JSON.stringify({ ...document, schema: "linkseal.plan/1" })],
     ["no plan", JSON.stringify({ ...document, plan: null })],
-    ["a plan that nobody agreed to", JSON.stringify({ ...document, plan: {} })],
+    ["a plan without what was agreed to", JSON.stringify({ ...document, plan: {} })],
     ["no text", JSON.stringify({ ...document, text: 7 })],
     ["a text that is too long", JSON.stringify({ ...document, text: "x".repeat(1_000_001) })],
     ["no name of a file", JSON.stringify({ ...document, file: "" })],
