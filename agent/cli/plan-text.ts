@@ -37,7 +37,7 @@ export function configText({ accepted, compared, settings }: ConfigPart): string
       return `It has the settings of config ${accepted}: only comments, layout or order differ.`;
     case "first":
       return [
-        `No config is in force: this is the first one, with ${settings.length} settings.`,
+        `No config is in force; this one has ${settings.length} settings.`,
         ...authority,
       ].join("\n");
     case "differs": {

@@ -199,25 +199,36 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
   const answer =
     options.yes === true
       ? await push(saved?.agreed)
-      : saved === undefined
-        ? await agree(await planOf(session, config), {
-            show(plan, why) {
-              if (why === "changed") session.note("\nSomething has changed. The plan is now:\n");
-              session.note(sitePlanText(readable(plan)));
-            },
-            ask: () => saysYes("Apply it?"),
-            push: (plan) => push(plan.agreed),
-          })
-        : await agreeToSaved(session, saved, push);
+      : await (saved === undefined
+          ? agreeToPlan(session, config, push)
+          : agreeToSaved(session, saved, push));
   if (answer === undefined) return declined();
   await conclude(session, answer, config.file, options, after);
+}
+
+type Push = (agreed: unknown) => Promise<ApplyAnswer>;
+
+/** Asks until the operator agrees to the newest plan; undefined = the operator said no. */
+async function agreeToPlan(
+  session: Session,
+  config: ConfigFile,
+  push: Push,
+): Promise<ApplyAnswer | undefined> {
+  return await agree(await planOf(session, config), {
+    show(plan, why) {
+      if (why === "changed") session.note("\nSomething has changed. The plan is now:\n");
+      session.note(sitePlanText(readable(plan)));
+    },
+    ask: () => saysYes("Apply it?"),
+    push: (plan) => push(plan.agreed),
+  });
 }
 
 /** Asks once: what the file says is applied, or nothing. undefined = the operator said no. */
 async function agreeToSaved(
   session: Session,
   saved: SavedPlan,
-  push: (agreed: unknown) => Promise<ApplyAnswer>,
+  push: Push,
 ): Promise<ApplyAnswer | undefined> {
   // The plan that is shown is always the agent's own, and not what the file claims.
   const plan = await planOf(session, { file: saved.file, text: saved.text });

@@ -471,7 +471,7 @@ function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): r
   ];
 }
 
-/** The vault is not read for a plan: words stand in for the CKN and the versions of the pair. */
+/** A plan does not read the vault: the CKN and the versions of the pair are words. */
 function firstKeyOf({ azure }: Desired, { key }: DesiredLink): KeyRef {
   return {
     ckn: `CKN-OF-${key.ckn}` as Ckn,

@@ -167,7 +167,7 @@ function costOf(way: ChangeWay): Partial<TunnelStep> {
   }
 }
 
-/** Where no version of a secret is in use yet, the word `newest` stands in for it. */
+/** A secret of which no version is in use yet has the word `newest` as its version. */
 function putOf({ desired, memory }: TunnelPlanInput, tunnel: DesiredTunnel): DeviceChange {
   const inUse = named(memory.auths, tunnel.name)?.auth;
   const auth = inUse?.kind === tunnel.auth.kind ? inUse : firstAuth(desired, tunnel);

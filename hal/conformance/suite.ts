@@ -148,19 +148,17 @@ function hear(device: Device, say: (text: string) => void): Device {
     [Symbol.asyncDispose]: () => device[Symbol.asyncDispose](),
   };
   const [probe, preview] = [device.probe?.bind(device), device.preview?.bind(device)];
+  const probed: Device =
+    probe === undefined
+      ? listened
+      : { ...listened, probe: (port, count, signal) => errors(probe(port, count, signal)) };
+  if (preview === undefined) return probed;
   return {
-    ...listened,
-    ...(probe === undefined
-      ? {}
-      : { probe: (port, count, signal) => errors(probe(port, count, signal)) }),
-    ...(preview === undefined
-      ? {}
-      : {
-          async preview(change, keys, signal) {
-            const lines = await errors(preview(change, keys, signal));
-            say(lines.join("\n"));
-            return lines;
-          },
-        }),
+    ...probed,
+    async preview(change, keys, signal) {
+      const lines = await errors(preview(change, keys, signal));
+      say(lines.join("\n"));
+      return lines;
+    },
   };
 }

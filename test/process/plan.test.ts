@@ -77,7 +77,7 @@ describe("plans at the command line", { timeout: 120_000 }, () => {
     const config = join(home, folder ?? "", "demo.yaml");
     const plan = await run("plan", config);
     expect(plan.exit).toBe(3);
-    expect(plan.out).toContain("No config is in force: this is the first one");
+    expect(plan.out).toContain("No config is in force; this one has");
     expect(plan.out).toContain("! What the agent may do by itself from then on:");
     const applied = await run("apply", config, "--yes");
     expect(applied.exit).toBe(0);

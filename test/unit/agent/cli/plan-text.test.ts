@@ -52,7 +52,7 @@ describe("the config part of a plan", () => {
     [
       "the first config",
       { accepted: null, compared: "first", settings: [repair, poll] },
-      "this is the first one, with 2 settings.\n! What the agent may do by itself from then on:",
+      "No config is in force; this one has 2 settings.\n! What the agent may do by itself from then on:",
     ],
   ])("%s is described", (_name, over, text) => {
     expect(configText(configOf(over))).toContain(text);
