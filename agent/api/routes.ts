@@ -160,8 +160,8 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "POST /v1/apply": changes({
     title:
-      "Makes {text, file, shown?, queue} the accepted intent; with a plan as `shown`, of which the " +
-      "member `agreed` is enough, only if that is still the plan",
+      "Makes {text, file, shown?, queue} the accepted intent; with a plan as `shown`, of which " +
+      "the member `agreed` is enough, only if that is still the plan",
     members: { text, file: name, shown: anything, queue: flag },
     about: ({ file }) => file,
     outcome: applyOutcome,

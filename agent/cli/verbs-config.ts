@@ -58,7 +58,7 @@ export function registerConfig(program: Command): void {
           "file, or if there is none the config in force",
       )
       .option("--accepted", "plan the config in force: how the devices differ from it")
-      .option("--out <plan>", "save the plan for `linkseal apply --plan`"),
+      .option("--out <plan>", "save the plan, for linkseal apply --plan"),
     "linkseal plan site.yaml --out monday.plan",
   ).action(showPlan);
   verb(
@@ -66,8 +66,8 @@ export function registerConfig(program: Command): void {
       program
         .command("apply [file]")
         .description(
-          "make a config the accepted intent, after showing its plan. Without a file: the agent's " +
-            "own config file",
+          "make a config the accepted intent, after showing its plan. Without a file: the " +
+            "agent's own config file",
         ),
     )
       .option("--plan <plan>", "what a saved plan says, or nothing if anything has changed")

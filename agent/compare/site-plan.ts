@@ -68,7 +68,7 @@ function digest(value: unknown): string {
   return createHash("sha256").update(text, "utf8").digest("hex").slice(0, digestLength);
 }
 
-/** A key in use is no part of it: a rotation that ends meanwhile changes nothing that was agreed. */
+/** The key in use is left out: a rotation that ends meanwhile changes nothing that was agreed. */
 function statesOf(input: StateInput): AgreedPlan["states"] {
   const { desired, memory, capabilities, snapshot, state, made } = input;
   const links = desired.groups.flatMap((group) => group.links);

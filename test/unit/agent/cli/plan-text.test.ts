@@ -85,7 +85,11 @@ describe("a whole plan", () => {
       ["     edge-a is sent:", "       | interface et0", "       |  macsec"],
     ],
     ["no line", { kind: "lines", lines: [] }, ["     edge-a has this already"]],
-    ["those of a step before", { kind: "undoes", step: 1 }, ["     takes the lines of step 1 away again"]],
+    [
+      "those of a step before",
+      { kind: "undoes", step: 1 },
+      ["     takes the lines of step 1 away again"],
+    ],
     [
       "what is not known",
       { kind: "unknown", why: "it is locked" },

@@ -2,7 +2,12 @@
 
 import { describe, expect, it } from "vitest";
 import { plan } from "#agent/compare/plan.ts";
-import { type ConfigPart, changedSince, type SitePlan, sitePlan } from "#agent/compare/site-plan.ts";
+import {
+  type ConfigPart,
+  changedSince,
+  type SitePlan,
+  sitePlan,
+} from "#agent/compare/site-plan.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
