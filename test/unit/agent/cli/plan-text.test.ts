@@ -52,7 +52,7 @@ describe("the config part of a plan", () => {
     [
       "the first config",
       { accepted: null, compared: "first", settings: [repair, poll] },
-      "No config is in force; this one has 2 settings.\n! What the agent may do by itself from then on:",
+      "this one has 2 settings.\n! What the agent may do by itself from then on:\n! repair",
     ],
   ])("%s is described", (_name, over, text) => {
     expect(configText(configOf(over))).toContain(text);

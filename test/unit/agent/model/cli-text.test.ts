@@ -430,7 +430,8 @@ describe("an apply on a terminal", () => {
       push(shown) {
         seen.push(`push ${does(shown)}`);
         const moved = name.startsWith("a change") && does(shown) === "a";
-        return Promise.resolve(moved ? { kind: "changed", since: ["b"], plan: planOf("b") } : accepted);
+        const changed = { kind: "changed", since: ["b"], plan: planOf("b") } as const;
+        return Promise.resolve(moved ? changed : accepted);
       },
     });
     expect([seen.join(", "), answer?.kind]).toEqual([wanted, kind]);
