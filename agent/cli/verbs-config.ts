@@ -139,6 +139,7 @@ async function showPlan(file: string | undefined, options: PlanOptions): Promise
   if (options.out !== undefined) {
     if (config === undefined) throw nothingToSave();
     await writeSavedPlan(options.out, config, plan);
+    session.note(`The plan is saved: linkseal apply --plan ${visible(options.out)}\n`);
   }
   await session.show(plan, sitePlanText);
   exit(plan.differs ? 3 : 0);

@@ -66,10 +66,7 @@ const idMembers = ["name", "risk"] as const;
 function collect(value: unknown, path: string, into: Map<string, string>): void {
   if (value === undefined) return;
   if (Array.isArray(value)) {
-    const ids = value.map(idOf);
-    if (ids.some((id) => id === undefined)) into.set(path, value.map(textOf).join(", "));
-    else if (value.length === 0) return;
-    else for (const [at, item] of value.entries()) collect(item, `${path}[${ids[at]}]`, into);
+    collectList(value, path, into);
     return;
   }
   if (typeof value !== "object" || value === null) {
@@ -80,6 +77,16 @@ function collect(value: unknown, path: string, into: Map<string, string>): void 
     if (path.endsWith("]") && idMembers.some((member) => member === key)) continue;
     collect(inner, path === "" ? key : `${path}.${key}`, into);
   }
+}
+
+/** An empty list is as good as none. */
+function collectList(items: readonly unknown[], path: string, into: Map<string, string>): void {
+  const ids = items.map(idOf);
+  if (ids.includes(undefined)) {
+    into.set(path, items.map(textOf).join(", "));
+    return;
+  }
+  for (const [at, item] of items.entries()) collect(item, `${path}[${ids[at]}]`, into);
 }
 
 function idOf(item: unknown): string | undefined {
