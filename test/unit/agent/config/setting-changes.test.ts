@@ -88,10 +88,10 @@ const rows: readonly Row[] = [
     authority: /takes the links of erd-demo as primary, secondary/,
   },
   {
-    name: "the gateway's PSK by the agent",
-    edit: put("auth: { psk: hub-1-psk }", "auth: { psk: hub-1-psk, farEnd: agent }"),
-    change: ["tunnels[hub-1].auth.farEnd", null, "agent"],
-    authority: /^The agent itself gives a newer pre-shared key of hub-1/,
+    name: "old keys that stay for the soak time",
+    edit: inGroup("    retire: afterSoak\n"),
+    change: ["groups[erd-demo].retire", "afterProof", "afterSoak"],
+    authority: /of erd-demo leaves both ends after the soak time/,
   },
   {
     name: "a setting of one link",
@@ -125,6 +125,20 @@ describe("twelve changes of a config", () => {
     expect(marks).toEqual(marks.toSorted((a, b) => Number(b) - Number(a)));
     expect(changes.map(({ path }) => path)).toContain("groups[erd-demo].rotate.maxAge");
     expect(changes.length).toBeGreaterThan(all.length);
+  });
+});
+
+describe("the far end of a tunnel", () => {
+  it("a gateway whose PSK the agent sets is a change of authority, both ways", () => {
+    // The rules refuse this for a simulated site, which has no gateway's connection.
+    const agent = siteConfig.replace("psk: hub-1-psk }", "psk: hub-1-psk, farEnd: agent }");
+    const path = "tunnels[hub-1].auth.farEnd";
+    expect(settingChanges(siteConfig, agent)).toMatchObject([
+      { path, old: null, new: "agent", authority: expect.stringMatching(/^The agent itself/) },
+    ]);
+    expect(settingChanges(agent, siteConfig)).toMatchObject([
+      { path, old: "agent", new: null, authority: expect.stringMatching(/^An operator/) },
+    ]);
   });
 });
 
