@@ -143,7 +143,8 @@ function changedSteps(before: AgreedPlan["steps"], fresh: SitePlan): readonly st
     return `step ${n} is now: ${link ?? where}: ${does}`;
   });
   const gone = before.length - steps.length;
-  return gone <= 0 ? changed : [...changed, `${gone} steps are no longer needed`];
+  if (gone <= 0) return changed;
+  return [...changed, gone === 1 ? "1 step is not needed now" : `${gone} steps are not needed now`];
 }
 
 function agreedIn(shown: unknown): AgreedPlan | undefined {

@@ -129,7 +129,7 @@ describe("what has changed since a plan was agreed to", () => {
     ]);
     expect(since(planned({ tunnels: [] }), planned())).toEqual([
       "hub-1 is no longer as it was",
-      "1 steps are no longer needed",
+      "1 step is not needed now",
     ]);
   });
 
