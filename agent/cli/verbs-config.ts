@@ -24,7 +24,7 @@ import {
 } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { configText, sitePlanText } from "./plan-text.ts";
-import { eventsAfter, follow } from "./progress.ts";
+import { follow, lastEvent } from "./progress.ts";
 import { readSavedPlan, type SavedPlan, writeSavedPlan } from "./saved-plan.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb, wholeNumber } from "./shape.ts";
@@ -191,7 +191,7 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
   const session = new Session(options);
   const queue = options.queue === true;
   const { file: name, text } = config;
-  const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
+  const after = await lastEvent(session);
   const push = (agreed: unknown): Promise<ApplyAnswer> => {
     const shown = agreed === undefined ? {} : { shown: { agreed } };
     return session.admin<ApplyAnswer>("/v1/apply", { file: name, text, queue, ...shown });
@@ -283,7 +283,7 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
     const question = `Go back to config ${number} (take away what is marked +)?`;
     if (!(await saysYes(question))) return declined();
   }
-  const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
+  const after = await lastEvent(session);
   const answer = await session.admin<ApplyAnswer>("/v1/config/rollback", { number });
   await conclude(session, answer, `config ${number}`, options, after);
 }

@@ -51,6 +51,8 @@ export type FindingCode =
   | "proof-too-slow"
   | "api-version-ends"
   | "snmp-unmatched"
+  | "second-engine"
+  | "ike-not-admitted"
   | "socket-open"
   | "host-unit"
   | "host-old-build"

@@ -116,6 +116,9 @@ async function deviceOf(text: string, options: InitOptions, parts: InitParts): P
   return { name, driver, address, login: { user, hostKey } };
 }
 
+/** Characters of base64 that an operator types: 72 bits, more than a farm of computers searches. */
+const typedMin = 12;
+
 /**
  * Asks for the confirmation of a host key: only an operator who compared it on another path can
  * give it.
@@ -133,11 +136,12 @@ async function confirmedKey(
   const shown = await parts.hostKey(address, driver);
   const question =
     `${name} (${address}) shows the host key ${shown}.\n` +
-    "Compare it on the router's console. If it is the same, type it or its last 8 characters";
+    "Compare it on the router's console. If it is the same, type it or its last " +
+    `${typedMin} characters`;
   const reply = (await parts.ask(question, undefined)).trim();
   const typed = reply.replace(/=+$/, "");
   const plain = shown.replace(/=+$/, "");
-  if (typed.length >= 8 && plain.endsWith(typed)) return shown;
+  if (typed.length >= typedMin && plain.endsWith(typed)) return shown;
   throw refused(`the host key of ${name} was not confirmed: nothing was written`);
 }
 

@@ -107,7 +107,7 @@ describe("what a person says", () => {
         "",
         "edge-a=eos,192.0.2.1 edge-b=linux",
       ],
-      ...["bcdefghij", "", "/x/y", "edge-a,Ethernet1,100G", "edge-b,eth1"],
+      ...["AAAbcdefghij", "", "/x/y", "edge-a,Ethernet1,100G", "edge-b,eth1"],
     );
     const answers = await answersOf({}, parts);
     expect(answers).toMatchObject({
@@ -118,8 +118,8 @@ describe("what a person says", () => {
     expect(asked.join("\n")).toContain("eth0 (1G), eth1 (10G)");
   });
 
-  it.each(["yes", "", "bcdefghi", "ij", `SHA256:${"B".repeat(43)}`])(
-    "does not confirm a host key by %j",
+  it.each(["yes", "", "bcdefghi", "ij", "AAbcdefghij", `SHA256:${"B".repeat(43)}`])(
+    "a host key is not confirmed by %j: twelve characters of it are needed",
     async (said) => {
       const { parts } = saying(said);
       await expect(answersOf({ ...whole, hostKey: [] }, parts)).rejects.toThrow("not confirmed");
