@@ -64,6 +64,10 @@ const authorityRows: readonly AuthorityRow[] = [
         ? `The agent no longer manages the links of ${name}; both ends keep what they have.`
         : `The agent manages the links of ${name} on the port ${change.new}.`,
   },
+  {
+    path: /^rotation\.atOnce$/,
+    allows: (change) => `At most ${change.new} campaigns may be open at once.`,
+  },
   { path: inGroup("rotate\\.on"), allows: rotates },
   {
     path: inGroup("rotate\\.maxAge"),

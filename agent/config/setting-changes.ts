@@ -34,6 +34,7 @@ export function settingChanges(
   const changes = paths
     .map((path) => ({ path, old: was.get(path) ?? null, new: is.get(path) ?? null }))
     .filter((change) => change.old !== change.new)
+    .map((change) => ({ ...change, old: shown(change.old), new: shown(change.new) }))
     .map((change) => ({ ...change, authority: authorityOf(change, { old, new: wanted }) ?? null }));
   return [
     ...changes.filter(({ authority }) => authority !== null),
@@ -99,7 +100,10 @@ function idOf(item: unknown): string | undefined {
 /** As many hexadecimal digits as the shortest CAK has may be a key (P5). */
 const perhapsKey = /[0-9a-f]{32}/i;
 
+function shown(text: string | null): string | null {
+  return text !== null && perhapsKey.test(text) ? `a text of ${text.length} characters` : text;
+}
+
 function textOf(value: unknown): string {
-  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
-  return perhapsKey.test(text) ? `a text of ${text.length} characters` : text;
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -28,6 +28,12 @@ interface PlannerParts {
   readonly deviceCache: DeviceCache;
 }
 
+/** What a device is asked: what it would be sent for a change. */
+interface Asked {
+  readonly device: string;
+  readonly change: DeviceChange;
+}
+
 /** Plans a config that is valid; `text` is what `desired` was parsed from. */
 export async function planSite(
   parts: PlannerParts,
@@ -41,8 +47,8 @@ export async function planSite(
       ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
       ...links.map((link) => deviceCache.observePeer(link, signal)),
     ]);
-    const asked = new Map<string, { readonly device: string; readonly change: DeviceChange }>();
     const input = inputOf(parts, desired);
+    const asked = new Map<string, Asked>();
     // The first pass finds what the devices are to be asked.
     plan({
       ...input,
@@ -52,11 +58,9 @@ export async function planSite(
       },
     });
     const sends = new Map<string, Sends>();
+    const byDevice = Map.groupBy(asked.values(), ({ device }) => device);
     await Promise.all(
-      [...asked].map(async ([place, { device, change }]) => {
-        const found = await sendsOf(parts, desired, device, change, signal);
-        if (found !== undefined) sends.set(place, found);
-      }),
+      [...byDevice.values()].map((changes) => askDevice(parts, desired, changes, sends, signal)),
     );
     const devices = plan({
       ...input,
@@ -96,30 +100,48 @@ function placeOf(device: string, change: DeviceChange): string {
   return JSON.stringify([device, change]);
 }
 
+/**
+ * Asks a device for one change after the other, because each of them reads its configuration in the
+ * same session; puts the answers into `sends`. A device that is lost meanwhile is not asked again.
+ */
+async function askDevice(
+  parts: PlannerParts,
+  desired: Desired,
+  changes: readonly Asked[],
+  sends: Map<string, Sends>,
+  signal: AbortSignal,
+): Promise<void> {
+  let lost: Sends | undefined;
+  for (const { device, change } of changes) {
+    const place = placeOf(device, change);
+    try {
+      const found = lost ?? (await sendsOf(parts, desired, { device, change }, signal));
+      if (found !== undefined) sends.set(place, found);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const why: Sends = { kind: "unknown", why: error.message };
+      sends.set(place, why);
+      if (error.code.startsWith("transport.")) lost = why;
+    }
+  }
+}
+
 /** Longer than a large configuration takes to be read. */
 const previewMsMax = 60_000;
 
 async function sendsOf(
   { world, deviceCache }: PlannerParts,
   desired: Desired,
-  device: string,
-  change: DeviceChange,
+  { device, change }: Asked,
   signal: AbortSignal,
 ): Promise<Sends | undefined> {
-  const failure = deviceCache.failure(device);
-  if (failure !== undefined) return { kind: "unknown", why: failure.text };
   const limit = { ms: previewMsMax, where: device, effect: "none" } as const;
-  try {
-    return await withDeadline(world.clock, limit, signal, async (bounded) => {
-      const session = await deviceCache.device(device, bounded);
-      const keys = placeholders(cakOctets(desired, device, change));
-      const lines = await session.preview?.(change, keys, bounded);
-      return lines === undefined ? undefined : { kind: "lines", lines };
-    });
-  } catch (error) {
-    if (!(error instanceof LinksealError)) throw error;
-    return { kind: "unknown", why: error.message };
-  }
+  const keys = placeholders(cakOctets(desired, device, change));
+  const lines = await withDeadline(world.clock, limit, signal, async (bounded) => {
+    const session = await deviceCache.device(device, bounded);
+    return await session.preview?.(change, keys, bounded);
+  });
+  return lines === undefined ? undefined : { kind: "lines", lines };
 }
 
 /** A plan shows only the labels of secrets, so it needs no key of the vault, only its length. */

@@ -226,4 +226,20 @@ describe("configs that are not compared", () => {
     const resource = put("expressRoutePort: erd-demo", `expressRoutePort: "${key}"`);
     expect(JSON.stringify(changesOf(resource))).not.toContain(key);
   });
+
+  it("two texts of one length that may be keys are still a change", () => {
+    const [one, two] = ["ab", "cd"].map((part) =>
+      put("expressRoutePort: erd-demo", `expressRoutePort: "${part.repeat(16)}"`)(siteConfig),
+    );
+    const text = "a text of 32 characters";
+    expect(settingChanges(one, two ?? "")).toMatchObject([
+      { path: "groups[erd-demo].expressRoutePort", old: text, new: text },
+    ]);
+  });
+
+  it("how many campaigns may be open at once is a change of authority", () => {
+    expect(changesOf(put("putGrace: 90s", "putGrace: 90s, atOnce: 2"))).toMatchObject([
+      { path: "rotation.atOnce", old: "4", new: "2", authority: expect.stringMatching(/2 campa/) },
+    ]);
+  });
 });
