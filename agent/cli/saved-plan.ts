@@ -11,6 +11,8 @@ import { usage } from "./failure.ts";
 const schema = "linkseal.saved-plan/1";
 /** A plan of two thousand links, with the lines of each step. */
 const bytesMax = 16 * 1024 * 1024;
+/** A step has some twenty values beside its lines. */
+const valuesMax = 1_000_000;
 const textLengthMax = 1_000_000;
 const fileLengthMax = 4_096;
 
@@ -71,7 +73,10 @@ async function octetsOf(path: string): Promise<Uint8Array> {
 
 function parsed(octets: Uint8Array, path: string): unknown {
   try {
-    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(octets), bytesMax);
+    return parseJson(new TextDecoder("utf-8", { fatal: true }).decode(octets), {
+      characters: bytesMax,
+      values: valuesMax,
+    });
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof TypeError) throw notSaved(path);
     throw error;

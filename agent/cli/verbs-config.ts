@@ -373,10 +373,7 @@ async function settle(
 }
 
 /** Returns what was not reached, each with the command that goes on from there. */
-function waitsOf(
-  groups: readonly string[],
-  campaigns: readonly CampaignShape[],
-): Plan["notes"] {
+function waitsOf(groups: readonly string[], campaigns: readonly CampaignShape[]): Plan["notes"] {
   const idle = groups.filter((name) => !campaigns.some(({ group }) => group === name));
   const parked = campaigns.filter(({ state }) => state !== "done");
   return [

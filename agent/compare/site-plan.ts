@@ -126,10 +126,7 @@ function acceptedText(agreed: AgreedPlan, now: AgreedPlan): string {
   return `${numberText(now)} is in force, and it was ${numberText(agreed)}`;
 }
 
-function changedStates(
-  before: AgreedPlan["states"],
-  now: AgreedPlan["states"],
-): readonly string[] {
+function changedStates(before: AgreedPlan["states"], now: AgreedPlan["states"]): readonly string[] {
   const names = Object.keys(now).filter(
     (name) => !Object.hasOwn(before, name) || before[name] !== now[name],
   );

@@ -4,7 +4,7 @@ import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant } from "#hal/world.ts";
-import { changedSince, type ConfigPart, type SitePlan } from "../compare/site-plan.ts";
+import { type ConfigPart, changedSince, type SitePlan } from "../compare/site-plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
 import type { Raised } from "../health/warnings.ts";

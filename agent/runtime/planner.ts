@@ -7,7 +7,7 @@ import type { DeviceChange, KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
-import { plan, type PlanInput } from "../compare/plan.ts";
+import { type PlanInput, plan } from "../compare/plan.ts";
 import type { Sends } from "../compare/sends.ts";
 import { type ConfigPart, type SitePlan, sitePlan } from "../compare/site-plan.ts";
 import type { MadeTunnel } from "../compare/tunnel-change.ts";

@@ -143,11 +143,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   return linesOf(all);
 }
 
-async function render(
-  cli: Cli,
-  work: Work,
-  signal: AbortSignal,
-): Promise<RenderedChange<Command>> {
+async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<RenderedChange<Command>> {
   const query = queryOf(cli, signal);
   const config = await query.value("config", readConfig);
   const interfaces = await query.value("interfaces", readInterfaces);

@@ -148,11 +148,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   return linesOf(all);
 }
 
-async function render(
-  cli: Cli,
-  work: Work,
-  signal: AbortSignal,
-): Promise<RenderedChange<Command>> {
+async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<RenderedChange<Command>> {
   const { clock, config, query } = await configOf(cli, signal);
   if (work.secrets.size > 0) await refuseAccounted(query);
   const physical = await query.needed(askPorts(query));

@@ -10,13 +10,7 @@ import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Netconf } from "../transport/netconf.ts";
-import {
-  element,
-  elementWith,
-  type XmlElement,
-  type XmlOut,
-  xmlLines,
-} from "../transport/xml.ts";
+import { element, elementWith, type XmlElement, type XmlOut, xmlLines } from "../transport/xml.ts";
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";

@@ -135,7 +135,7 @@ describe("plans at the command line", { timeout: 120_000 }, () => {
     const refused = await run("apply", "--plan", saved, "--yes");
     expect([refused.exit, refused.err]).toEqual([
       6,
-      expect.stringMatching(/\(gate\.planChanged\)[^]*is no longer as it was/),
+      expect.stringMatching(/\(gate\.planChanged\)[\s\S]*is no longer as it was/),
     ]);
     await run("sim", "fault", "should-secure", "--heal");
     await until("no drift", async () => (await run("plan", "--accepted")).exit === 0);

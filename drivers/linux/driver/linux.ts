@@ -262,11 +262,7 @@ async function previewOf(host: Host, turn: Turn, signal: AbortSignal): Promise<r
   return commands.length === 0 ? [] : [`port ${turn.port}`, ...commands.map((line) => `+ ${line}`)];
 }
 
-async function commandsOf(
-  host: Host,
-  turn: Turn,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+async function commandsOf(host: Host, turn: Turn, signal: AbortSignal): Promise<readonly string[]> {
   const commands: string[] = [];
   for (const port of await portsOf(host, turn.port, signal)) {
     const plan = await planTurn(frrOf(host), port, wayOf(turn), turn.means, signal);

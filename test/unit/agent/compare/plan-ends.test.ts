@@ -51,6 +51,7 @@ function planned(scene: Scene): Plan {
     state: () => stateOf(securedPort(), { ipsec: tunnels }),
     capabilities: () => capabilities,
     made: () => undefined,
+    sends: () => undefined,
     acceptsRisk: () => false,
   });
 }

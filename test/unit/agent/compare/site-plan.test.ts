@@ -173,9 +173,7 @@ describe("what has changed since a plan was agreed to", () => {
     { agreed: { accepted: "3", sha256: "ab", states: {}, steps: [] } },
   ];
   it.each(odd)("%j is no plan", (shown) => {
-    expect(changedSince(shown, planned())).toEqual([
-      "it is not a plan that this version has made",
-    ]);
+    expect(changedSince(shown, planned())).toEqual(["it is not a plan that this version has made"]);
   });
 
   it("states by the names of built-in members are not taken for those of links", () => {

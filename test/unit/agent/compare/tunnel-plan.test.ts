@@ -26,6 +26,7 @@ describe("the plan of a tunnel that exists", () => {
       capabilities: () => offers,
       made: () => made,
       acceptsRisk: () => false,
+      sends: () => undefined,
     });
   const tunnelSteps = (wanted: Desired) => {
     const { steps, notes } = planned(wanted, capabilities);
@@ -180,6 +181,7 @@ describe("the plan of a bundle of tunnels", () => {
       capabilities: () => capabilities,
       made: (name) => bundle.find((one) => one.name === name),
       acceptsRisk: () => false,
+      sends: () => undefined,
     });
     return steps.map(({ does, risk }) => `${does} (${risk})`);
   };
@@ -211,6 +213,7 @@ describe("the plan of a tunnel that no config names any more", () => {
       capabilities: () => ({ ...capabilities, ipsec: blocking }) as Capabilities,
       made: () => made,
       acceptsRisk: () => false,
+      sends: () => undefined,
       ...over,
     });
 

@@ -14,11 +14,7 @@ async function planOf(bench: AgentBench, text: string): Promise<SitePlan> {
   return answer.plan;
 }
 
-async function applyAgreed(
-  bench: AgentBench,
-  text: string,
-  shown: SitePlan,
-): Promise<ApplyAnswer> {
+async function applyAgreed(bench: AgentBench, text: string, shown: SitePlan): Promise<ApplyAnswer> {
   // As it comes back from a file.
   const read = JSON.parse(JSON.stringify({ agreed: shown.agreed })) as Pick<SitePlan, "agreed">;
   const request = { text, file: "site.yaml", who: "test", queue: false, shown: read };
