@@ -211,8 +211,11 @@ export interface Plan {
   }[];
 }
 
+/** What a plan is made from. */
 export interface PlanInput extends TunnelPlanInput {
+  /** Returns the newest observations of both ends of a link. */
   readonly snapshot: (link: DesiredLink) => LinkSnapshot;
+  /** Looks up what a device is sent for a step. */
   readonly sends: SendsOf;
 }
 

@@ -92,14 +92,7 @@ a warning.
 A gateway without a custom policy accepts more than \`azureDefault\` names, and weaker algorithms;
 this end accepts only those of the profile.
 
-## Risks
-
-A risk is accepted by its name and until a day. After that day it counts as not accepted.
-
-${table(
-  ["risk", "what is accepted"],
-  riskNames.map((name) => [code(name), riskMeanings[name]]),
-)}
+${risksPart()}
 
 ## Not available in this version
 
@@ -113,6 +106,17 @@ ${table(
   ]),
 )}
 `;
+}
+
+function risksPart(): string {
+  return `## Risks
+
+A risk is accepted by its name and until a day. After that day it counts as not accepted.
+
+${table(
+  ["risk", "what is accepted"],
+  riskNames.map((name) => [code(name), riskMeanings[name]]),
+)}`;
 }
 
 // Writes one section for each map; lists of maps are named with `[]`.

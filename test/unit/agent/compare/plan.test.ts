@@ -262,9 +262,14 @@ describe("what the steps of a plan send", () => {
 });
 
 describe("a link that a campaign of this agent changes", () => {
+  const keyNew: KeyRef = {
+    ckn: keyTwo.ckn,
+    cakSecretId: `${keyOne.cakSecretId}7`,
+    cknSecretId: `${keyOne.cknSecretId}7`,
+  };
   const slot = ({ ckn }: KeyRef) => ({ ckn, role: "primary" as const });
   const both = (each: DesiredLink, farKey: KeyRef): LinkSnapshot => {
-    const port = securedPort({ keys: known([slot(keyOne), slot(keyTwo)], now) });
+    const port = securedPort({ keys: known([slot(keyOne), slot(keyNew)], now) });
     return each.name === "primary"
       ? { ...snapshotOf(stateOf(port), { peer: peerOn(farKey) }), link: each }
       : clearOn(each);
@@ -276,7 +281,7 @@ describe("a link that a campaign of this agent changes", () => {
   const entry = {
     ...first,
     old: { key: keyOne, settings: wanted },
-    new: { key: keyTwo, settings: wanted },
+    new: { key: keyNew, settings: wanted },
   };
   const running: Memory = {
     ...bound,
@@ -288,7 +293,7 @@ describe("a link that a campaign of this agent changes", () => {
       planned({ memory, snapshot: (each) => both(each, farKey) }).notes.map(({ text }) => text);
     expect(texts(bound, keyOne).join("\n")).toContain("exists beside its own");
     expect(texts(running, keyOne)).toEqual([]);
-    expect(texts(running, keyTwo)).toEqual([]);
+    expect(texts(running, keyNew)).toEqual([]);
   });
 
   it("the first key of an enrolment of this agent is not offered for adoption", () => {

@@ -116,6 +116,7 @@ describe("the plan of a tunnel that exists", () => {
       about: "hub-1",
       text: expect.stringContaining("IKEv1 protects one pair of prefixes"),
       next: "set ike: v2 if the gateway has it",
+      kind: "limit",
     });
     expect(tunnelSteps(desiredOf())[1].filter(({ text }) => text.includes("IKEv1"))).toEqual([]);
   });

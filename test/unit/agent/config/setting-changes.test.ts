@@ -22,7 +22,8 @@ const put =
     return text.replace(old, wanted);
   };
 
-const inGroup = (line: string): Edit => put("    drain: prepend\n", `    drain: prepend\n${line}`);
+const port = "    expressRoutePort: erd-demo\n";
+const inGroup = (line: string): Edit => put(port, `${port}${line}`);
 
 interface Row {
   readonly name: string;
