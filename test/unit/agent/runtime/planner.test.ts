@@ -58,9 +58,10 @@ describe("the plan of a whole config", () => {
     const before = bench.agent.journal.records().length;
     const plan = await planOf(bench, bench.config());
     const lines = plan.steps.flatMap(({ sends }) => (sends?.kind === "lines" ? sends.lines : []));
-    expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toEqual(
-      ["primary", "secondary"].flatMap(() => ["port.drain", "macsec.protect", "macsec.addKey"]),
-    );
+    expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toEqual([
+      "ipsec.putTunnel",
+      ...["primary", "secondary"].flatMap(() => ["port.drain", "macsec.protect", "macsec.addKey"]),
+    ]);
     expect(plan.steps.map(({ sends }) => sends?.kind)).toContain("undoes");
     expect(bench.agent.journal.records().length).toBe(before);
     expect(bench.oracle.agentWrites).toBe(0);
