@@ -23,7 +23,7 @@ export interface ConfigPart {
 }
 
 /** What an operator agrees to with a plan; it is compared before the config is accepted. */
-export interface AgreedPlan {
+interface AgreedPlan {
   /** Number of the config in force; null = none was accepted yet. */
   readonly accepted: number | null;
   /** SHA-256 of the planned text, in lower-case hex. */

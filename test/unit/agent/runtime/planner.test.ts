@@ -81,7 +81,7 @@ describe("the plan of a whole config", () => {
 });
 
 describe("a plan that was agreed to", () => {
-  it("it is applied if nothing has changed since", async () => {
+  it("the plan is applied if nothing has changed since", async () => {
     const pair = await Pair.adopted(offered);
     const text = `# Monday\n${pair.agent.intent?.text ?? ""}`;
     const plan = await planOf(pair, text);
