@@ -1,5 +1,5 @@
-// How a plan asks routers what they would be sent: one question at a time, and none of a router that
-// is lost meanwhile.
+// How a plan asks routers what they would be sent: one question at a time, and none of a router
+// that is lost meanwhile.
 
 import { describe, expect, it } from "vitest";
 import type { Plan } from "#agent/compare/plan.ts";
@@ -77,7 +77,7 @@ describe("what a plan asks routers", () => {
     expect(sendsAt(all, "edge-b")).toEqual(["lines", "lines", "undoes"]);
   });
 
-  it("a step that a router refuses is not known, and the router is asked for the others", async () => {
+  it("a step that a router refuses is not known, and the others are", async () => {
     const all = await asked("device.rejected");
     expect(sendsAt(all, "edge-a")).toEqual(["unknown", "lines", "lines", "undoes"]);
     expect(all.steps[0]?.sends).toEqual({ kind: "unknown", why: "it does not answer" });
