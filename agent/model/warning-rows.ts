@@ -276,7 +276,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "weak-policy": warning("A weak policy is no longer accepted", tunnel),
 
   "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
-  "config-not-applied": warning("The config file is not in force", ownSteps),
+  "config-not-applied": warning("The config file is not in force", "linkseal plan"),
   drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),
