@@ -2,7 +2,8 @@
 
 import { existsSync, statSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
-import { explain, explanations } from "../explain/explain.ts";
+import { explain } from "../explain/explain.ts";
+import { hasCommands } from "../explain/steps.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
 import type { Finding } from "../model/finding.ts";
 import { severityOf } from "../model/severity.ts";
@@ -176,6 +177,6 @@ function findingLines(found: Finding): string {
 /** The steps have the commands for the router and for Azure, which do not fit into one line. */
 function stepsLine(code: string, about: string, next: string): readonly string[] {
   const command = `linkseal explain ${code} ${about}`;
-  const hasCommands = explanations.get(code)?.steps.some(({ run }) => run.length > 0) === true;
-  return hasCommands && !next.startsWith(`linkseal explain ${code}`) ? [`  steps: ${command}`] : [];
+  const printed = [command, `linkseal links ${about}`, `linkseal tunnels ${about}`];
+  return hasCommands(code) && !printed.includes(next) ? [`  steps: ${command}`] : [];
 }

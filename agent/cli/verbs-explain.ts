@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import { type Explanation, explain, explanations } from "../explain/explain.ts";
-import { type FilledStep, filledSteps, stepLines } from "../explain/steps.ts";
+import { type FilledStep, filledSteps, hasCommands, stepLines } from "../explain/steps.ts";
 import { jsonText } from "../model/text.ts";
 import { usage } from "./failure.ts";
 import { nightOf } from "./night.ts";
@@ -62,14 +62,24 @@ type Shown = Omit<Explanation, "steps"> & {
 };
 
 function explanationText({ code, kind, severity, title, meaning, steps, about }: Shown): string {
-  const isFilled = about !== null;
-  const hint = `With the name of a link, group, tunnel or device: linkseal explain ${code} NAME`;
   return [
     `${code} (${severity ?? kind}): ${title}`,
     ...["", meaning, ""],
     ...stepLines(steps, "  "),
-    ...(isFilled || severity === null ? [] : ["", hint]),
+    ...hintLines(code, about, steps),
   ].join("\n");
+}
+
+/** Says how to get the commands of the steps, where they are missing. */
+function hintLines(
+  code: string,
+  about: string | null,
+  steps: readonly FilledStep[],
+): readonly string[] {
+  if (!hasCommands(code) || steps.some(({ commands }) => commands.length > 0)) return [];
+  return about === null
+    ? ["", `For the commands name a link, group, tunnel or device: linkseal explain ${code} NAME`]
+    : ["", `The commands are missing: the config names no ${JSON.stringify(about)} that has them.`];
 }
 
 async function listCodes(session: Session): Promise<void> {
@@ -88,7 +98,7 @@ async function listCodes(session: Session): Promise<void> {
 
 /** A full stop within a name, such as `rotation.overdue`, ends no sentence. */
 function firstSentence(text: string): string {
-  return /^.*?[.:](?= |$)/.exec(text)?.[0] ?? text;
+  return /^.*?\.(?= |$)/.exec(text)?.[0] ?? text;
 }
 
 interface NightOptions extends Common {

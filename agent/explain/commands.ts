@@ -64,15 +64,16 @@ function atRouter(device: DeviceScene, pick: (hand: ByHand) => HandLines): Comma
   return found.kind === "lines" ? block(where, ...found.lines) : noted(where, found.why);
 }
 
-/** A cloud without a command line, or a value that could mean more to a shell. */
-function atAzure(
-  { cloud: name }: Pick<LinkScene["azure"], "cloud">,
-  line: string | undefined,
-): CommandBlock {
+/** No line: the cloud is simulated, or a value could mean more to a shell. */
+function atAzure({ cloud: name }: Pick<LinkScene["azure"], "cloud">, line: string | undefined) {
+  if (name === "sim") {
+    return noted(
+      cloud,
+      "The cloud is simulated: `linkseal sim fault --list` shows what it can do.",
+    );
+  }
   if (line !== undefined) return block(cloud, line);
-  return name === "sim"
-    ? noted(cloud, "The cloud is simulated: `linkseal sim fault --list` shows what it can do.")
-    : noted(cloud, "The config has no resource id that can be put into a command.");
+  return noted(cloud, "The config has no resource id that can be put into a command.");
 }
 
 function login({ name, platform, address, login: ssh }: DeviceScene): CommandBlock {
@@ -274,11 +275,13 @@ export function isCommandName(name: string): name is CommandName {
 }
 
 /**
- * Returns the commands for what the scene names; empty = the scene has no such place. Equal blocks
- * of several links appear once.
+ * Returns the commands of these names for what the scene names; empty = it has no such place. Equal
+ * blocks of several links or commands appear once; a name that is not of the table has none.
  */
-export function commandBlocks(name: CommandName, scene: Scene): readonly CommandBlock[] {
-  const make: OfAll = table[name];
-  const blocks = make(scene);
+export function commandBlocks(names: readonly string[], scene: Scene): readonly CommandBlock[] {
+  const blocks = names.filter(isCommandName).flatMap((name) => {
+    const make: OfAll = table[name];
+    return make(scene);
+  });
   return [...new Map(blocks.map((one) => [JSON.stringify(one), one])).values()];
 }

@@ -229,7 +229,7 @@ export function nightCard(site: string, links: readonly LinkScene[]): NightCard 
         .filter(({ farEnd }) => farEnd === undefined || parties.has(farEnd))
         .map(({ text, run = [] }) => ({
           text,
-          commands: run.flatMap((name) => commandBlocks(name, scene)),
+          commands: commandBlocks(run, scene),
         })),
     })),
   };

@@ -1,6 +1,6 @@
 // The steps of a code for one name of the config: names and commands filled in.
 
-import { type CommandBlock, commandBlocks, isCommandName } from "./commands.ts";
+import { type CommandBlock, commandBlocks } from "./commands.ts";
 import { explanations, filledText, type StepNames } from "./explain.ts";
 import type { Scene } from "./scene.ts";
 
@@ -16,8 +16,13 @@ export interface FilledStep {
 export function filledSteps(code: string, scene: Scene): readonly FilledStep[] {
   return (explanations.get(code)?.steps ?? []).map(({ text, run }) => ({
     text: filledText(text, namesOf(scene)),
-    commands: run.filter(isCommandName).flatMap((name) => commandBlocks(name, scene)),
+    commands: commandBlocks(run, scene),
   }));
+}
+
+/** Returns true if a step of the code has commands for some name of a config. */
+export function hasCommands(code: string): boolean {
+  return explanations.get(code)?.steps.some(({ run }) => run.length > 0) === true;
 }
 
 function namesOf(scene: Scene): StepNames {

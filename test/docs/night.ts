@@ -98,7 +98,7 @@ function partLines(
 ) {
   const part = routerParts[name];
   if (part !== undefined) return [`   - on the router: [${part[0]}](#on-the-router)`];
-  return commandBlocks(name, link).flatMap(({ where, lines, note }) =>
+  return commandBlocks([name], link).flatMap(({ where, lines, note }) =>
     note === null ? lines.map((line) => `   - ${where}: \`${line}\``) : [`   - ${where}: ${note}`],
   );
 }

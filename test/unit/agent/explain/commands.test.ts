@@ -172,7 +172,16 @@ describe("the night card", () => {
   it("a simulated site has no az, and says so", () => {
     const [link] = linkScenes(simulated);
     if (link === undefined) throw new Error("the site has a link");
-    expect(commandBlocks("farEnd.show", link)[0]?.note).toContain("simulated");
-    expect(JSON.stringify(nightCard("x", [link]))).not.toContain("az network");
+    expect(commandBlocks(["farEnd.show"], link)[0]?.note).toContain("simulated");
+    const resource = linkScenes(desired)[0]?.resource ?? "";
+    expect(JSON.stringify(nightCard("x", [{ ...link, resource }]))).not.toMatch(
+      /az (network|rest)/,
+    );
+  });
+
+  it("a block that two commands of one step have appears once", () => {
+    const [link] = linkScenes(simulated);
+    if (link === undefined) throw new Error("the site has a link");
+    expect(commandBlocks(["router.showPort", "router.showMacsec"], link)).toHaveLength(1);
   });
 });
