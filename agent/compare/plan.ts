@@ -18,6 +18,7 @@ import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
 import type { Memory } from "../store/journal/memory.ts";
+import { detectionFindings } from "./detection.ts";
 import { vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
 import { planTunnels, type TunnelPlanInput } from "./tunnel-plan.ts";
@@ -320,7 +321,9 @@ function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
     vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),
     accepted: key,
   };
-  return driftFindings(ends).map((found) => ({
+  const device = input.desired.devices.find(({ name }) => name === link.device);
+  const late = device === undefined ? [] : detectionFindings(link, device.driver, state);
+  return [...driftFindings(ends), ...late].map((found) => ({
     about: found.about,
     text: sidesOf(found),
     next: found.next,
