@@ -48,8 +48,8 @@ function holdWords(holdMs: number | undefined): string {
 }
 
 const bothEnds =
-  "let UDP port 3784 pass between both ends; " +
-  "Azure has BFD on a private peering unless that is an old one, which is reset to get it";
+  "let UDP port 3784 pass at this end; Azure has BFD on private peerings of circuits made since " +
+  "2018-08-01: an older one needs a reset, which ends BGP on both links";
 
 /** Returns the router's own lines; words in capitals are the operator's to fill in. */
 function bfdLines(link: DesiredLink, driver: string, { peer, vrf }: BgpSession): string {
