@@ -10,9 +10,11 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { Program } from "./program.ts";
@@ -48,14 +50,18 @@ class Dialogue implements AsyncDisposable {
     this.#program = new Program(child);
   }
 
-  /** Waits for a question and types a reply; `reply` undefined = waits alone. */
-  async answer(question: string, reply: string | undefined): Promise<void> {
-    while (!this.output.slice(this.#read).includes(question)) {
+  /** Waits until a question with these words waits for its reply, and types the octets. */
+  async answer(question: string, octets: string): Promise<void> {
+    const waits = (): boolean => {
+      const text = stripVTControlCharacters(this.output.slice(this.#read));
+      return text.includes(question) && text.endsWith(": ");
+    };
+    while (!waits()) {
       if (this.#program.dead) throw new Error(`it ended before "${question}": ${this.output}`);
       await rest(10);
     }
     this.#read = this.output.length;
-    if (reply !== undefined) this.#program.child.stdin?.write(reply);
+    this.#program.child.stdin?.write(octets);
   }
 
   /** Types each reply once its question appears. */
@@ -126,7 +132,12 @@ const secondHalf = [
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("init at a terminal", { timeout: 240_000 }, () => {
-  it("ten mistakes and a Ctrl-C lose no answer, without a router and without Azure", async () => {
+  it("ten mistakes and a Ctrl-C lose no answer, without a router and without Azure", async ({
+    skip,
+  }) => {
+    const tried = spawnSync("unshare", [...offline, "true"]);
+    // A test that this host cannot run counts as not run, which fails a complete run.
+    if (tried.status !== 0) skip(`no network namespace for this user (${tried.stderr})`);
     {
       await using first = new Dialogue([], ["unshare", ...offline]);
       await first.type(firstHalf);
@@ -139,17 +150,14 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
     expect(existsSync(config)).toBe(false);
     {
       await using second = new Dialogue([], ["unshare", ...offline]);
-      await second.answer("answers of a run that was not finished are proposed again", undefined);
       await second.type([...kepts, ...secondHalf]);
       await second.answer("Speed of et-0/0/1", controlD);
       expect(await second.ended()).toBe(2);
+      expect(second.output).toContain("answers of a run that was not finished are proposed again");
     }
     await using third = new Dialogue([], ["unshare", ...offline]);
-    const again = secondHalf.filter(([, reply]) => reply !== "fast" && reply !== "erd-dub");
-    const enter = [
-      ...["link2", "pair of links", "Resource id", "on link1", "Speed of", "on link2"],
-    ].map((question) => [question, ""] as const);
-    expect(again.length).toBeGreaterThan(0);
+    const questions = ["link2", "pair of links", "Resource id", "on link1", "Speed", "on link2"];
+    const enter = questions.map((question) => [question, ""] as const);
     await third.type([...kepts, ...enter, ["Speed of et-0/0/1", "100G"]]);
     expect(await third.ended()).toBe(0);
     expect(third.output).toContain("not checked: the host key of edge-a (192.0.2.1)");
@@ -166,7 +174,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
     expect(validated.stderr).toContain("devices[0].ssh.hostKey");
     const confirmed = text.replace("SHA256:NOT-CONFIRMED", `SHA256:${"A".repeat(43)}`);
     const whole = join(folder, "whole.yaml");
-    expect(spawnSync("tee", [whole], { input: confirmed }).status).toBe(0);
+    writeFileSync(whole, confirmed);
     expect(spawnSync(process.execPath, [command, "validate", whole], { env }).status).toBe(0);
   });
 
