@@ -24,6 +24,8 @@ export function configReference(): string {
 
 <!-- Generated from the schema by \`npm run docs\`. -->
 
+This page is for those who write the config of a site.
+
 A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters.
 \`linkseal validate FILE\` checks it and changes nothing;
 \`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
