@@ -112,8 +112,8 @@ async function interview(session: Session, options: Options): Promise<Interviewe
     if (fault !== undefined) session.note(`${visible(path)} is not used: ${visible(fault)}`);
     if (kept.size > 0) {
       session.note(
-        `${kept.size} answers of a run that was not finished are proposed again: Enter takes one. ` +
-          "linkseal init --fresh forgets them.",
+        `${kept.size} answers of a run that was not finished are proposed again: ` +
+          "Enter takes one. linkseal init --fresh forgets them.",
       );
     }
     const parts = { terminal, kept, keep, ports, hostKey: shownHostKey };

@@ -1,4 +1,4 @@
-// The platform that an operator means by the name of a vendor, of a model or of an operating system.
+// The platform that an operator means by the name of a vendor, a model or an operating system.
 
 /** A word without blanks and hyphens, and the driver it means. */
 const rows: readonly (readonly [driver: string, words: RegExp])[] = [

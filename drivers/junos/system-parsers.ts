@@ -233,7 +233,8 @@ function detectionIn(peer: XmlElement): Detection {
 /** Two peers of one address may be in two instances: what differs is not known of either. */
 function commonOf(one: Peer | "ambiguous", other: Peer): Detection {
   const isCommon = one !== "ambiguous" && one.bfd === other.bfd && one.holdMs === other.holdMs;
-  return isCommon ? { bfd: other.bfd, holdMs: other.holdMs } : { bfd: undefined, holdMs: undefined };
+  const { bfd, holdMs } = isCommon ? other : { bfd: undefined, holdMs: undefined };
+  return { bfd, holdMs };
 }
 
 function isSame(one: Peer | "ambiguous", other: Peer): boolean {

@@ -18,7 +18,7 @@ export function withDetection(session: BgpSession, found: Detection | undefined)
   return bfd === undefined ? { ...session, ...hold } : { ...session, bfd, ...hold };
 }
 
-/** Makes milliseconds of a hold time in seconds; undefined = a text that is none (RFC 4271, 4.2). */
+/** Returns a hold time in milliseconds from its text in seconds; undefined = it is not one. */
 export function holdMsOf(seconds: string | undefined): number | undefined {
   if (seconds === undefined || !/^\d{1,5}$/.test(seconds)) return undefined;
   return Number(seconds) * 1000;

@@ -1,5 +1,5 @@
-// `linkseal init` at a pseudo-terminal, as an operator types: every question, ten mistakes, Ctrl-C in
-// between, with no network at all; and beside simulated routers that show a host key.
+// `linkseal init` at a pseudo-terminal, as an operator types: every question, ten mistakes, Ctrl-C
+// in between, with no network at all; and beside simulated routers that show a host key.
 
 import { spawn, spawnSync } from "node:child_process";
 import {

@@ -39,13 +39,13 @@ export async function checksOf(answers: InitAnswers, parts: CheckParts): Promise
   ];
 }
 
-/** A login needs a credential that does not exist yet, so nothing more than the host key was seen. */
+/** A login needs a credential that does not exist yet, so only the host key was seen. */
 function routerCheck({ name, address, login }: InitAnswers["devices"][number]): readonly Check[] {
   if (login === undefined) return [];
   const what = "router";
   if (login.hostKey === undefined) {
     const text = `not checked: the host key of ${name} (${address ?? ""}) is not confirmed`;
-    const next = "read it on the router's console, write it into the config, then linkseal validate";
+    const next = "read it on the router's console, write it into the config, linkseal validate";
     return [{ what, found: "unknown", text, next }];
   }
   const text = `not checked: the login on ${name}; you confirmed its host key`;

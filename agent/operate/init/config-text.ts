@@ -10,7 +10,7 @@ export interface InitDevice {
 }
 
 /** A login by SSH. */
-export interface InitLogin {
+interface InitLogin {
   readonly user: string;
   /** undefined = the port of the driver. */
   readonly port: number | undefined;

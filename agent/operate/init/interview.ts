@@ -1,5 +1,5 @@
-// Asks one question at a time: each reply is examined at once, a wrong one is asked for again, and a
-// right one is kept before the next question. Pure except for what the caller passes in.
+// Asks one question at a time: each reply is examined at once, a wrong one is asked for again, and
+// a right one is kept before the next question. Pure except for what the caller passes in.
 
 import { LinksealError } from "#hal/error.ts";
 
@@ -43,7 +43,9 @@ export const taken = (value: string): Examined => ({ kind: "taken", value });
 
 /** Makes the result of a reply that is not taken, with what was probably meant. */
 export const notTaken = (why: string, proposal?: string): Examined => ({
-  ...{ kind: "refused", why, proposal },
+  kind: "refused",
+  why,
+  proposal,
 });
 
 /**

@@ -116,7 +116,8 @@ export function deviceQuestion(index: number, others: readonly InitDevice[]): Qu
     proposal: first === undefined ? "edge-a" : "none",
     examine(reply) {
       const isTwice = others.some(({ name }) => name === reply);
-      return isTwice ? notTaken(`${reply} is the other router already.`, "none") : examineName(reply);
+      if (isTwice) return notTaken(`${reply} is the other router already.`, "none");
+      return examineName(reply);
     },
   };
 }

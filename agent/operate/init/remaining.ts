@@ -17,14 +17,17 @@ export function remainingOf(answers: InitAnswers, file: string): readonly Remain
   const azure: Remaining[] = [
     {
       what: "Give Azure what it needs: vault, roles, the identity of the port",
-      lines: [`linkseal azure setup ${config} --format az`, `linkseal azure setup ${config} --check`],
+      lines: [
+        `linkseal azure setup ${config} --format az`,
+        `linkseal azure setup ${config} --check`,
+      ],
     },
   ];
   return [
     ...devices.flatMap((device) => routerWork(device, file)),
     ...(cloud === "sim" ? [] : azure),
     {
-      what: "Put a first key pair for each link into the vault, with your own right to write secrets",
+      what: "Put a first key pair for each link into the vault, with your own right",
       lines: [
         `linkseal keys generate ${group} --file ${config}` +
           (cloud === "sim" ? "" : " --credential azureCli"),
@@ -66,12 +69,14 @@ function userLines(driver: string, user: string, name: string): readonly string[
     case "junos":
       return [
         "set system services netconf ssh",
-        `set system login user ${user} class super-user authentication ssh-ed25519 "KEY"    # ${key}`,
+        `set system login user ${user} class super-user authentication ssh-ed25519 "KEY"`,
+        `# ${key}`,
       ];
     case "eos":
       return [
         `username ${user} privilege 15 role network-admin nopassword`,
-        `username ${user} ssh-key KEY    # ${key}`,
+        `username ${user} ssh-key KEY`,
+        `# ${key}`,
       ];
     case "iosxe":
       return [`username ${user} privilege 15`, `docs/iosxe.md: the rest of its login; ${key}`];

@@ -2,7 +2,6 @@
 // and must be named with its rule and source. Two ends that do go together are passed in silence.
 
 import { describe, expect, it } from "vitest";
-import type { Plan } from "#agent/compare/plan.ts";
 import { linkRuleCodes } from "#agent/compare/rules.ts";
 import { explain } from "#agent/explain/explain.ts";
 import type { Finding } from "#agent/model/finding.ts";
@@ -10,7 +9,6 @@ import { type DoctorReport, doctorReport } from "#agent/operate/doctor/report.ts
 import type { PeerState } from "#hal/device.ts";
 import { generationTag, pairTag } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
-import { settingFaults } from "#sim/faults/faults.ts";
 import { addForeignKey, shutPort } from "#sim/faults/manual-operators.ts";
 import type { PortConfig } from "#sim/router/router-config.ts";
 import type { SiteLink } from "#sim/site/site.ts";
@@ -471,25 +469,6 @@ describe("a mismatch", () => {
         .replace("confirm: 60s", "confirm: 20m")
         .replace("farEnd: 5m", "farEnd: 10m");
     expect(await reported(await Pair.adopted({ ...probeless, edit: long }))).toEqual([]);
-  });
-
-  it("a peering without BFD is named with what turns it on, by doctor and by plan", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    expect(await findings(pair)).toEqual([]);
-    const fault = settingFaults.find(({ name }) => name === "bfd-off");
-    if (fault === undefined) throw new Error("no such fault");
-    const heal = fault.strike(pair.site, pair.link("primary"));
-    const [found, ...others] = await findings(pair);
-    expect(others).toEqual([]);
-    expect(found).toMatchObject({ code: "bfd-off", severity: "warning", about: "erd-demo/primary" });
-    expect(found?.here).toMatch(/ has no BFD, and its hold time is 180 s$/);
-    const { plan } = (await pair.ask("POST /v1/plan", { text: pair.config() })) as { plan: Plan };
-    expect(plan.wouldChange).toBe(false);
-    expect(plan.notes).toEqual([
-      { about: "erd-demo/primary", text: found?.here, next: found?.next },
-    ]);
-    heal();
-    expect(await findings(pair)).toEqual([]);
   });
 
   it("a suite that does not fit router or speed is reported before the first packet", async () => {

@@ -222,7 +222,7 @@ describe("what an operator types", () => {
     expect(operator.asked).toHaveLength(1);
   });
 
-  it("a router that cannot be reached leaves its host key to the console, or to later", async () => {
+  it("a router that cannot be reached leaves its host key to its console, or open", async () => {
     const silent = () => Promise.reject(unreachable);
     const ask = async (...words: readonly string[]) => {
       const operator = typing(words, new Map(), silent);
@@ -254,7 +254,7 @@ describe("answers of an earlier run", () => {
     ["no answers", '{"schema":"linkseal.init-answers/1","answers":null}'],
     ["an answer that is no text", '{"schema":"linkseal.init-answers/1","answers":{"site":7}}'],
     ["a terminal sequence", '{"schema":"linkseal.init-answers/1","answers":{"site":"\\u001b[2J"}}'],
-    ["a name of another form", '{"schema":"linkseal.init-answers/1","answers":{"__proto__ x":"a"}}'],
+    ["a name of another form", '{"schema":"linkseal.init-answers/1","answers":{"a b":"c"}}'],
     ["too long a text", " ".repeat(70_000)],
   ])("a file with %s is not used", (_what, text) => {
     expect(readKept(text)).toBeUndefined();
@@ -295,7 +295,8 @@ describe("what remains after init", () => {
     );
     const lines = remainingOf(answers, "/etc/my sites/a.yaml").flatMap((one) => one.lines);
     expect(lines).toContain("linkseal validate '/etc/my sites/a.yaml'");
-    expect(lines.join("\n")).toMatch(/LoadCredentialEncrypted=edge-a[\s\S]*LoadCredentialEncrypted=edge-b/);
+    const credentials = lines.filter((line) => line.includes("LoadCredentialEncrypted="));
+    expect(credentials.map((line) => line.slice(-6))).toEqual(["edge-a", "edge-b"]);
     expect(lines.join("\n")).toContain("set system login user linkseal class super-user");
     expect(lines.join("\n")).toContain("username linkseal privilege 15 role network-admin");
     const order = ["azure setup", "keys generate erd-dub", "plan", "apply", "doctor"];
@@ -411,7 +412,7 @@ describe("what is checked before", () => {
     },
   );
 
-  it("a computer that reaches nothing finds nothing wrong, and says how to check it later", async () => {
+  it("a computer that reaches nothing calls nothing wrong, and says how to check it", async () => {
     const nowhere = () => Promise.reject(unreachable);
     const dial = { http: nowhere, resolve: nowhere, routeTo: nowhere } as unknown as Dialer;
     const deadline = () => new AbortController().signal;

@@ -147,14 +147,15 @@ describe("routing", () => {
     expect(session("192.0.2.9").up).toBe(false);
   });
 
-  it("a peer has BFD and the hold time in force; two peers of one address only what both have", async () => {
+  it("a peer has BFD and a hold time; of two with one address what differs is unknown", async () => {
     const peer = (configured: string, operational: string, hold: number): string =>
       `<bgp-peer><peer-address>192.0.2.2+179</peer-address><peer-state>Established</peer-state>
         <active-holdtime>${hold}</active-holdtime>
         <bgp-bfd><bfd-configuration-state>${configured}</bfd-configuration-state>
         <bfd-operational-state>${operational}</bfd-operational-state></bgp-bfd></bgp-peer>`;
     const session = async (...peers: readonly string[]) => {
-      const found = readPeers(await read(`<r><bgp-information>${peers.join("")}</bgp-information></r>`));
+      const all = peers.join("");
+      const found = readPeers(await read(`<r><bgp-information>${all}</bgp-information></r>`));
       const one = found?.get("192.0.2.2");
       if (one === "ambiguous") throw new RangeError("which of them is not known");
       return bgpSession({ port: "p", peer: "192.0.2.2" }, one);

@@ -337,7 +337,8 @@ describe("troubles of sessions", () => {
     shut: false,
     signed: true,
     lastReset: "Hold Timer Expired",
-    ...{ bfd: "off", holdMs: 9_000 },
+    bfd: "off",
+    holdMs: 9_000,
   };
   const none = { failed: 0n, missing: 0n, unexpected: 0n };
   const text = (more: Partial<SessionObservation>, rise: Partial<typeof none> = {}) =>
