@@ -137,7 +137,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
   }) => {
     const tried = spawnSync("unshare", [...offline, "true"]);
     // A test that this host cannot run counts as not run, which fails a complete run.
-    if (tried.status !== 0) skip(`no network namespace for this user (${tried.stderr})`);
+    if (tried.status !== 0) skip(`no network namespace for this user (${tried.stderr.toString()})`);
     {
       await using first = new Dialogue([], ["unshare", ...offline]);
       await first.type(firstHalf);
@@ -179,7 +179,9 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
   });
 
   it("init refuses to ask for a config that exists already", async () => {
-    await using dialogue = new Dialogue([]);
+    const taken = join(folder, "taken.yaml");
+    writeFileSync(taken, "");
+    await using dialogue = new Dialogue(["--out", taken]);
     expect(await dialogue.ended()).toBe(2);
     expect(dialogue.output).toContain("exists already");
     expect(dialogue.output).not.toContain("A name for this site");

@@ -95,6 +95,7 @@ export function portIdQuestion(cloud: string): Question {
     examine(reply) {
       const fits = cloud === "sim" ? /^[A-Za-z0-9/._()-]{1,400}$/ : portIdPattern;
       if (fits.test(reply)) return taken(reply);
+      if (cloud === "sim") return notTaken("A simulated port has a name, or a resource id.");
       const name = /^[\w.-]{1,80}$/.test(reply) ? reply : "NAME";
       return notTaken(
         "This is not the resource id of a port. This prints it: " +
