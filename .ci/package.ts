@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 import { compileAddon, headersOf } from "./compile.ts";
 import { type Architecture, libcOf, writeDeb } from "./package/debian.ts";
 import { type Built, bundlePatterns, layout } from "./package/layout.ts";
-import { copyright, nodeParts, npmPart, type Part, sbom } from "./package/licences.ts";
+import { bundledParts, copyright, nodeParts, type Part, sbom } from "./package/licences.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -111,7 +111,6 @@ function completionFor(shell: string): string {
 }
 
 function partsInside(nodeFolder: string): readonly Part[] {
-  const folders = JSON.parse(readFileSync(join(dist, "PACKAGES"), "utf8")) as readonly string[];
   const { version } = JSON.parse(readFileSync(join(nodeFolder, "package.json"), "utf8")) as {
     readonly version: string;
   };
@@ -119,8 +118,7 @@ function partsInside(nodeFolder: string): readonly Part[] {
   // them.
   if (`v${version}` !== process.version)
     fail(`it runs on ${process.version}, and packs ${version}`);
-  const npm = folders.map((folder) => npmPart(root, folder));
-  return [...nodeParts(nodeFolder, process.versions), ...npm];
+  return [...nodeParts(nodeFolder, process.versions), ...bundledParts(root)];
 }
 
 function build(target: Target, compression: "xz" | "zstd", out: string): string {

@@ -43,6 +43,7 @@ export type ErrorCode =
   | "journal.locked"
   | "agent.unreachable"
   | "agent.forbidden"
+  | "agent.busy"
   | "agent.internal";
 
 /**
@@ -139,6 +140,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "journal.locked": row("never", null, 1),
   "agent.unreachable": row("later", null, 5),
   "agent.forbidden": row("never", null, 8),
+  "agent.busy": row("later", null, 1),
   "agent.internal": row("never", null, 1),
 };
 

@@ -48,31 +48,48 @@ export const jsonDepthMax = 64;
 /** UTF-16 units of the longest file; a reader of something smaller passes its own limit. */
 const charactersAtMost = 64 * 1024 * 1024;
 
+/** What JSON from outside may have. */
+export interface JsonLimits {
+  /** UTF-16 units; absent = those of the longest file. */
+  readonly characters?: number;
+  /** Values in all lists and objects; absent = as many as the characters allow. */
+  readonly values?: number;
+}
+
 /**
- * Returns the text if it is short and flat enough to be parsed. It is counted on the text, before
- * the parser builds anything, because a reviver and a writer recurse and would end in RangeError.
- * @throws SyntaxError if the text is too long or nested too deeply.
+ * Returns the text if it is short and flat enough to be parsed, and has no more values than
+ * allowed. It is counted on the text, before the parser builds anything: an empty list of three
+ * characters costs twenty times as much once it is parsed, and a reviver and a writer recurse and
+ * would end in RangeError.
+ * @throws SyntaxError if the text is too long, nested too deeply, or has too many values.
  */
-export function boundedJson(text: string, charactersMax = charactersAtMost): string {
-  if (text.length > charactersMax) throw new SyntaxError("the JSON is too long");
-  if (isDeeper(text, jsonDepthMax)) throw new SyntaxError("the JSON is nested too deeply");
+export function boundedJson(text: string, limits: JsonLimits = {}): string {
+  if (text.length > (limits.characters ?? charactersAtMost)) {
+    throw new SyntaxError("the JSON is too long");
+  }
+  const excess = excessIn(text, limits.values ?? Number.POSITIVE_INFINITY);
+  if (excess !== undefined) throw new SyntaxError(`the JSON ${excess}`);
   return text;
 }
 
-/** May report text that is not JSON as flat: the parser refuses it. */
-function isDeeper(text: string, depthMax: number): boolean {
+/** May accept text that is not JSON: the parser refuses it. */
+function excessIn(text: string, valuesMax: number): string | undefined {
   let depth = 0;
+  let values = 0;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
     if (code === marks.quote) {
       at = stringEnd(text, at + 1);
-      if (at === -1) return false;
+      if (at === -1) return undefined;
     } else if (code === marks.openList || code === marks.openObject) {
       depth += 1;
-      if (depth > depthMax) return true;
+      values += 1;
+      if (depth > jsonDepthMax) return "is nested too deeply";
     } else if (code === marks.closeList || code === marks.closeObject) depth -= 1;
+    else if (code === marks.comma) values += 1;
+    if (values > valuesMax) return "has too many values";
   }
-  return false;
+  return undefined;
 }
 
 const marks = {
@@ -82,6 +99,7 @@ const marks = {
   closeList: 0x5d,
   openObject: 0x7b,
   closeObject: 0x7d,
+  comma: 0x2c,
 } as const;
 
 /** Returns the index of the quote that ends the string; -1 = there is none. */
@@ -98,8 +116,8 @@ function stringEnd(text: string, from: number): number {
  * Parses JSON from outside; no other function does. The caller checks the shape.
  * @throws SyntaxError and no other error.
  */
-export function parseJson(text: string, charactersMax = charactersAtMost): unknown {
-  return JSON.parse(boundedJson(text, charactersMax));
+export function parseJson(text: string, limits?: JsonLimits): unknown {
+  return JSON.parse(boundedJson(text, limits));
 }
 
 /** A text without one of these needs no reviver, and a reviver costs more than the parser. */
@@ -109,9 +127,9 @@ const telling = /"#"|__proto__|\\u/;
  * Parses what `encodeJson` wrote: restores bigints and drops keys named `__proto__`.
  * @throws SyntaxError and no other error.
  */
-export function decodeJson(text: string, charactersMax = charactersAtMost): unknown {
-  if (!telling.test(text)) return parseJson(text, charactersMax);
-  return JSON.parse(boundedJson(text, charactersMax), (key, inner: unknown) => {
+export function decodeJson(text: string, limits?: JsonLimits): unknown {
+  if (!telling.test(text)) return parseJson(text, limits);
+  return JSON.parse(boundedJson(text, limits), (key, inner: unknown) => {
     if (key === "__proto__") return undefined;
     if (typeof inner !== "object" || inner === null || !("#" in inner)) return inner;
     const digits = inner["#"];

@@ -1,5 +1,6 @@
 // The nouns of IEEE 802.1X, 802.1AE and RFC 4301 that drivers read and the agent decides on.
 
+import type { Obstacle } from "./obstacle.ts";
 import type { DeviceId } from "./target.ts";
 import type { Instant, WallTime } from "./world.ts";
 
@@ -452,4 +453,6 @@ export interface DeviceState {
    * agent is asked.
    */
   readonly snmpUnmatched?: readonly PortName[];
+  /** What keeps changes from having their whole effect there; absent = nothing was found. */
+  readonly obstacles?: readonly Obstacle[];
 }

@@ -4,12 +4,12 @@
 
 import { createHash, type Hash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { deviceCases, runDeviceCase } from "#hal/conformance/suite.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { type Platform, placeOf, platforms, wayOf } from "./conformance/place.ts";
 import { benchOf, drive } from "./conformance/rig.ts";
-import { channelTo } from "./emulator-channel.ts";
 import { playRotations } from "./storm/rotations.ts";
 
 const seeds = 200;

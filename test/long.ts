@@ -68,8 +68,10 @@ export const parts: readonly Part[] = [
   ),
   long(
     "kills",
-    "real agents that are killed at every point, struck by every fault and started again",
-    named("process", ["kill", "loopback", "loopback-faults", "restart"]),
+    "real agents that are killed at every point, struck by every fault, flooded and started again",
+    named("process", [
+      ...["disk-calls", "evidence-flood", "kill", "loopback", "loopback-faults", "restart"],
+    ]),
   ),
   long(
     "models",
@@ -137,6 +139,18 @@ export const parts: readonly Part[] = [
       "drivers/eos/eos-dirty",
       "drivers/platform/if-mib-dirty",
     ]),
+  ),
+  long(
+    "age",
+    "an agent that rotates each day for a year, and one whose link flaps for two weeks",
+    named("fleet", ["age"]),
+  ),
+  long(
+    "hostile",
+    "what hostile routers cost, an agent beside them, damaged answers, and XML read twice",
+    named("conformance", ["damaged"]),
+    named("process", ["hostile-cost", "hostile-site"]),
+    named("unit", ["drivers/transport/xml-second-reading"]),
   ),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {

@@ -35,6 +35,12 @@ export function npmPart(root: string, folder: string): Part {
   return { name, version, licence: license ?? "see its text", text, purl };
 }
 
+/** Reads the parts that the build put into the bundle, from the list that it left in dist/. */
+export function bundledParts(root: string): readonly Part[] {
+  const list = readFileSync(join(root, "dist", "PACKAGES"), "utf8");
+  return (JSON.parse(list) as readonly string[]).map((folder) => npmPart(root, folder));
+}
+
 /** Lists the parts that Node contains, by the versions that Node reports. */
 export function nodeParts(
   folder: string,

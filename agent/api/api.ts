@@ -3,20 +3,32 @@
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
+import { type Client, clientText } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { textLengthMax, usage } from "./member.ts";
-import type { Call, Question, Route, SocketRole } from "./route.ts";
+import type { Call, Question, Route } from "./route.ts";
 import { routes } from "./routes.ts";
+import type { SharedReports } from "./shared-reports.ts";
+import type { WaitLimit } from "./wait-limit.ts";
 
 export interface ApiRequest {
   readonly method: string;
   /** The path with its query string. */
   readonly path: string;
   readonly body: string;
-  readonly role: SocketRole;
-  /** The user whose name goes into journal and audit log. */
-  readonly who: string;
+  /** Who asks, and at which socket: it goes into journal and audit log. */
+  readonly client: Client;
+}
+
+/** What a request needs beside the agent. */
+export interface ApiWorld {
+  readonly now: WallTime;
+  readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** Shared by the sockets of the agent. */
+  readonly reports: SharedReports;
+  /** Of the socket that got the request. */
+  readonly waits: WaitLimit;
 }
 
 export interface ApiReply {
@@ -31,7 +43,7 @@ export interface ApiReply {
 export async function answer(
   agent: Agent,
   request: ApiRequest,
-  world: { now: WallTime; sleep: (ms: number, signal: AbortSignal) => Promise<void> },
+  { waits, ...world }: ApiWorld,
   signal: AbortSignal,
 ): Promise<ApiReply> {
   try {
@@ -40,12 +52,13 @@ export async function answer(
       ? routes[`${request.method} ${path}`]
       : undefined;
     if (route === undefined) throw unserved(request.method, path);
-    const call: Call = { agent, ...world, who: request.who, signal };
+    const { client } = request;
+    const call: Call = { agent, ...world, client, who: clientText(client), signal };
     const received = { ...request, search };
     const answered =
       route.kind === "changes"
         ? await carriedOut(route, call, received, path.replace("/v1/", ""))
-        : (await read(route, received).run(call)).answer;
+        : await looked(read(route, received), call, () => waits.enter(client.uid ?? undefined));
     return { status: 200, body: encodeJson(answered ?? null) };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
@@ -53,14 +66,16 @@ export async function answer(
   }
 }
 
-type ReceivedRequest = Pick<ApiRequest, "method" | "body" | "role"> & { readonly search: string };
+type ReceivedRequest = Pick<ApiRequest, "method" | "body" | "client"> & {
+  readonly search: string;
+};
 
 /**
  * Reads the whole request before any of it is carried out.
  * @throws LinksealError with `usage` or `agent.forbidden`
  */
-function read(route: Route, { method, body, role, search }: ReceivedRequest): Question {
-  if (route.role === "admin" && role !== "admin") throw forbidden();
+function read(route: Route, { method, body, client, search }: ReceivedRequest): Question {
+  if (route.role === "admin" && client.socket !== "admin") throw forbidden();
   const query = [...new URLSearchParams(search)];
   const members = Object.entries(bodyOf(body));
   const [taken, beside] = method === "GET" ? [query, members] : [members, query];
@@ -70,6 +85,16 @@ function read(route: Route, { method, body, role, search }: ReceivedRequest): Qu
     throw usage(`the request takes its members from ${where} alone`);
   }
   return route.read(new Map<string, unknown>(taken));
+}
+
+/** Answers a request that only reads; `enter` admits it if it waits. */
+async function looked(question: Question, call: Call, enter: () => () => void): Promise<unknown> {
+  const leave = question.waits ? enter() : undefined;
+  try {
+    return (await question.run(call)).answer;
+  } finally {
+    leave?.();
+  }
 }
 
 /**
@@ -83,26 +108,27 @@ async function carriedOut(
   received: ReceivedRequest,
   verb: string,
 ): Promise<unknown> {
-  const { agent, who, signal } = call;
+  const { agent, client, signal } = call;
   let about = "site";
   try {
     const question = read(route, received);
     about = question.about;
     const { answer: answered, outcome } = await question.run(call);
     if (outcome.effect === "none") {
-      agent.refused(who, verb, about, outcome.text);
+      agent.refused(client, verb, about, outcome.text);
       return answered;
     }
-    const missed = await agent.asked(who, verb, about, outcome.text);
+    const missed = await agent.asked(client, verb, about, outcome.text);
     return missed === undefined ? answered : { ...Object(answered), unrecorded };
   } catch (error) {
     // The client went away; what was begun for it is in the journal, and gets into the log from
     // there.
-    if (error === signal.reason) agent.refused(who, verb, about, "its client went away");
+    if (error === signal.reason) agent.refused(client, verb, about, "its client went away");
     else if (!(error instanceof LinksealError)) {
-      await agent.asked(who, verb, about, "a defect of linkseal");
-    } else if (error.effect === "none") agent.refused(who, verb, about, `refused: ${error.code}`);
-    else throw await afterEffect(call, verb, about, error);
+      await agent.asked(client, verb, about, "a defect of linkseal");
+    } else if (error.effect === "none") {
+      agent.refused(client, verb, about, `refused: ${error.code}`);
+    } else throw await afterEffect(call, verb, about, error);
     throw error;
   }
 }
@@ -111,13 +137,13 @@ const unrecorded =
   "this was carried out, and the audit log does not have it yet: free space in the state folder";
 
 async function afterEffect(
-  { agent, who }: Call,
+  { agent, client }: Call,
   verb: string,
   about: string,
   error: LinksealError,
 ): Promise<LinksealError> {
   const { code, effect, message, where, next, cause } = error;
-  const missed = await agent.asked(who, verb, about, `failed: ${code}, effect ${effect}`);
+  const missed = await agent.asked(client, verb, about, `failed: ${code}, effect ${effect}`);
   if (missed === undefined) return error;
   const text = `${message}; the audit log does not have it yet: free space in the state folder`;
   return new LinksealError(code, text, { effect, where, next, cause });
@@ -125,6 +151,7 @@ async function afterEffect(
 
 function statusOf(error: LinksealError): number {
   if (error.code === "agent.forbidden") return 403;
+  if (error.code === "agent.busy") return 429;
   return error.code === "usage" || error.code === "config.invalid" ? 400 : 409;
 }
 
@@ -138,7 +165,7 @@ function bodyOf(body: string): object {
 
 function jsonOf(body: string): unknown {
   try {
-    return parseJson(body, textLengthMax);
+    return parseJson(body, { characters: textLengthMax });
   } catch {
     throw usage("the request body is not JSON, or is nested too deeply");
   }

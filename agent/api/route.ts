@@ -3,17 +3,23 @@
 
 import { fromOutside } from "#hal/outside.ts";
 import type { WallTime } from "#hal/world.ts";
+import type { Client } from "../model/client.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { type Member, refuseUnknown, usage } from "./member.ts";
+import type { SharedReports } from "./shared-reports.ts";
 
 /** The right of a socket: `view` only reads, `admin` also changes. */
-export type SocketRole = "view" | "admin";
+export type SocketRole = Client["socket"];
 
 export interface Call {
   readonly agent: Agent;
   readonly now: WallTime;
+  /** Who asks. */
+  readonly client: Client;
+  /** The same as a phrase, for records that name it. */
   readonly who: string;
   readonly signal: AbortSignal;
+  readonly reports: SharedReports;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
@@ -27,6 +33,8 @@ export interface Outcome {
 export interface Question {
   /** The subject of its audit record. */
   readonly about: string;
+  /** True if the answer takes its time. */
+  readonly waits: boolean;
   readonly run: (call: Call) => Promise<{ readonly answer: unknown; readonly outcome: Outcome }>;
 }
 
@@ -34,7 +42,7 @@ export interface Route {
   readonly role: SocketRole;
   readonly title: string;
   readonly members: readonly string[];
-  /** `looks` = changes nothing, so that it leaves no audit record. */
+  /** `reads` = changes nothing, so that it leaves no audit record. */
   readonly kind: "reads" | "changes";
   /**
    * Reads the members, whatever they contain.
@@ -45,6 +53,11 @@ export interface Route {
 
 interface Spec<T, R = unknown> {
   readonly title: string;
+  /**
+   * Returns true if the answer takes its time: it waits for devices, the vault or Azure, reads all
+   * evidence, or waits for the next event. Absent = the answer is there at once.
+   */
+  readonly waits?: (asked: T) => boolean;
   readonly members: { readonly [K in keyof T]: Member<T[K]> };
   readonly run: (call: Call, asked: T) => R | Promise<R>;
 }
@@ -75,7 +88,7 @@ const done: Outcome = { effect: "applied", text: "done" };
 function routeOf<T, R>(
   role: SocketRole,
   kind: Route["kind"],
-  { title, members, run, about, outcome = () => done }: Change<T, R>,
+  { title, members, run, about, waits = () => false, outcome = () => done }: Change<T, R>,
 ): Route {
   const known = Object.keys(members) as (keyof T & string)[];
   const read: Route["read"] = (received) => {
@@ -85,6 +98,7 @@ function routeOf<T, R>(
     ) as T;
     return {
       about: about(asked),
+      waits: waits(asked),
       run: async (call) => {
         const answer = await run(call, asked);
         return { answer, outcome: outcome(answer) };

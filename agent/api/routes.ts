@@ -3,9 +3,8 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Plan } from "../compare/plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
-import { makeScorecard } from "../evidence/scorecard/scorecard.ts";
+import type { EventsAfter } from "../model/events.ts";
 import { azureCheck } from "../operate/azure-setup/agent-check.ts";
-import { doctorReport } from "../operate/doctor/report.ts";
 import type { OperatorVerb } from "../rotation/verbs.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
@@ -42,12 +41,16 @@ export const routes: Readonly<Record<string, Route>> = {
     run: ({ agent }, { group }) => campaigns(agent, group),
   }),
   "GET /v1/events": reads("view", {
-    title: "Events after ?after=N; waits up to ?waitMs=MS for the next one (linkseal.event/1)",
-    members: { after: maybe.whole, waitMs: maybe.whole },
-    run: (call, { after, waitMs }) => events(call, after ?? 0, waitMs ?? 0),
+    title:
+      "Events after ?after=N, of which ?newest=N at most; waits up to ?waitMs=MS for the next " +
+      "one (linkseal.event/1). `lost`: how many after N are not kept any more",
+    waits: ({ waitMs = 0 }) => waitMs > 0,
+    members: { after: maybe.whole, newest: maybe.whole, waitMs: maybe.whole },
+    run: (call, { after = 0, newest, waitMs = 0 }) => events(call, { after, newest, waitMs }),
   }),
   "GET /v1/keys": reads("view", {
     title: "Accepted keys, by link, with versions and ages, and the keys in use (linkseal.keys/1)",
+    waits: () => true,
     members: nothing,
     run: async ({ agent, now, signal }) => await keyReport(agent, now, signal),
   }),
@@ -61,8 +64,9 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "GET /v1/doctor": reads("view", {
     title: "Both ends, the vault and the way to them against every rule (linkseal.doctor/1)",
+    waits: () => true,
     members: nothing,
-    run: async ({ agent, now, signal }) => await doctorReport(agent, now, signal),
+    run: async ({ reports, signal }) => await reports.doctor.get(signal),
   }),
   "GET /v1/config": reads("view", {
     title: "The accepted intent: number, hash, who, when and text",
@@ -86,6 +90,7 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "GET /v1/report": reads("view", {
     title: "Signed evidence of ?from= to ?to=, days or moments in UTC (linkseal.report/1)",
+    waits: () => true,
     members: { from: maybe.name, to: maybe.name },
     run: async ({ agent }, { from, to }) => await madeReport(agent, { from, to }),
   }),
@@ -99,8 +104,9 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
   "GET /v1/scorecard": reads("view", {
     title: "Microsoft's Zero Trust recommendations, each with its evidence (linkseal.scorecard/1)",
+    waits: () => true,
     members: nothing,
-    run: async ({ agent, signal }) => await makeScorecard(agent, signal),
+    run: async ({ reports, signal }) => await reports.scorecard.get(signal),
   }),
   "GET /v1/journal": reads("view", {
     title: "The journal: its state and its last records",
@@ -288,13 +294,18 @@ function campaignVerb(verb: OperatorVerb, title: string): Route {
   });
 }
 
+interface AskedEvents {
+  readonly after: number;
+  readonly newest: number | undefined;
+  readonly waitMs: number;
+}
+
 async function events(
   { agent: { events: ring }, sleep, signal }: Call,
-  after: number,
-  waitAtMost: number,
-): Promise<unknown> {
+  { after, newest, waitMs: waitAtMost }: AskedEvents,
+): Promise<EventsAfter> {
   const waitMs = Math.min(waitAtMost, eventWaitMsMax);
-  if (ring.after(after).length === 0 && waitMs > 0) {
+  if (ring.after(after).events.length === 0 && waitMs > 0) {
     const arrived = new AbortController();
     const stop = ring.listen(() => arrived.abort());
     await sleep(waitMs, AbortSignal.any([arrived.signal, signal]))
@@ -302,7 +313,9 @@ async function events(
       .catch(() => undefined);
     stop();
   }
-  return { events: ring.after(after) };
+  const { events: found, lost } = ring.after(after);
+  const skipped = newest === undefined ? 0 : Math.max(0, found.length - newest);
+  return { events: found.slice(skipped), lost };
 }
 
 function campaigns(agent: Agent, group: string | undefined): unknown {

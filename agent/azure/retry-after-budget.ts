@@ -1,7 +1,7 @@
 // Remembers how long each service of Azure has to be left alone: nothing is sent to it before the
 // time that it named.
 
-import type { Clock, HttpReply, Instant } from "#hal/world.ts";
+import { type Clock, type HttpReply, type Instant, instantAfter } from "#hal/world.ts";
 
 /**
  * The longest wait that is accepted from a service, in milliseconds, because an operator may be
@@ -28,17 +28,24 @@ export class RetryAfterBudget {
     return entry === undefined ? 0 : Math.max(0, entry.at - this.#clock.now());
   }
 
-  /** Records a reply; returns the wait in milliseconds that it demands, 0 = none. */
+  /**
+   * Records a reply; returns the wait in milliseconds that it demands, 0 = none. A demand stays
+   * until its time, whatever answers to other requests come meanwhile; the later of two counts.
+   */
   note(origin: string, reply: HttpReply): number {
+    const isPast = this.remainingMs(origin) === 0;
     if (reply.status !== 429 && reply.status !== 503) {
-      if (reply.status < 500) this.#until.delete(origin);
+      if (reply.status < 500 && isPast) this.#until.delete(origin);
       return 0;
     }
     const named = this.namedMs(reply);
     if (reply.status === 503 && named === undefined) return 0;
-    const before = this.#until.get(origin)?.waitMs ?? backoffMs.least / 2;
-    const waitMs = named ?? Math.min(backoffMs.most, 2 * before);
-    this.#until.set(origin, { at: (this.#clock.now() + waitMs) as Instant, waitMs });
+    const before = this.#until.get(origin);
+    // Replies to requests that were under way together are one demand, and double nothing.
+    const backoff = isPast ? 2 * (before?.waitMs ?? backoffMs.least / 2) : before?.waitMs;
+    const waitMs = named ?? Math.min(backoffMs.most, backoff ?? backoffMs.least);
+    const at = instantAfter(this.#clock.now(), waitMs);
+    if (before === undefined || at > before.at) this.#until.set(origin, { at, waitMs });
     return waitMs;
   }
 

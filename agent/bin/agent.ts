@@ -20,6 +20,7 @@ import { runTelemetry } from "../host/telemetry.ts";
 import type { DesiredDevice } from "../model/desired.ts";
 import { cloudsOf, openAgent } from "../operate/open.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { measureLag } from "../runtime/polling/loop-lag.ts";
 import { Watchdog } from "../runtime/polling/watchdog.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { logEvents } from "../telemetry/event-log.ts";
@@ -53,7 +54,7 @@ export async function runService(options: ServiceOptions): Promise<0 | 1> {
   if (address === undefined) warnOfSites(agent, world);
   logEvents(agent.events, world.log);
   const manager = native === undefined ? undefined : new Manager(native, world.log);
-  return await serve({ agent, world, places, manager }, stop);
+  return await serve({ agent, world, places, native, manager }, stop);
 }
 
 /**
@@ -66,12 +67,14 @@ interface Service {
   readonly agent: Agent;
   readonly world: World;
   readonly places: Places;
+  /** undefined = there is no addon, so that clients stay unknown. */
+  readonly native: ReturnType<typeof findAddon>;
   /** undefined = there is no addon, so that the service manager cannot be notified. */
   readonly manager: Manager | undefined;
 }
 
 async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
-  const { agent, world, places, manager } = service;
+  const { agent, world, places, native, manager } = service;
   const defect = new AbortController();
   const end = AbortSignal.any([stop, defect.signal]);
   const broken = (error: unknown): void => {
@@ -79,14 +82,15 @@ async function serve(service: Service, stop: AbortSignal): Promise<0 | 1> {
     world.log.write("error", "agent.internal", defectText(error));
     defect.abort();
   };
-  const api = await serveApi(agent, world, places, broken);
+  const api = await serveApi(agent, world, places, { native, broken });
   world.log.write("info", "ready", readyText(agent), { runtime: places.runtime });
   manager?.ready();
   const watchdog = new Watchdog(turnMsMax);
   // The watchdog uses this host's own clock: that of a simulated site may be stopped or run fast.
   void manager?.watch(() => watchdog.late(agent.heartbeats, hostClock.now()), end);
+  void measureLag(agent.loopLag, hostClock, end);
   void watchFile(agent, places, world, end);
-  const telling = runTelemetry(agent, world, { kind: places.kind, broken }, end);
+  const telling = runTelemetry(agent, world, { kind: places.kind, native, broken }, end);
   await agent.run(end).catch((error: unknown) => {
     // Loops end by the signal that stops them; any other end is a defect.
     if (!end.aborted) broken(error);

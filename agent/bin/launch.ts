@@ -12,6 +12,8 @@ const launch: Launch = {
   guard: async (options) => await (await import("./net.ts")).runGuard(options),
   mka: async (options) => await (await import("./mka.ts")).runMka(options),
   rehearse: async (options) => await (await import("../simulation/rehearsal.ts")).rehearse(options),
+  edits: async (platform) =>
+    await (await import("../simulation/driver-edits.ts")).driverEdits(platform),
   registerSim,
 };
 

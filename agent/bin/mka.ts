@@ -235,6 +235,7 @@ class Cache {
   readonly #cache: KeyCache;
   readonly #disk: Disk;
   readonly #log: Log;
+  #isTroubled = false;
 
   private constructor(cache: KeyCache, disk: Disk, log: Log) {
     this.#cache = cache;
@@ -266,9 +267,18 @@ class Cache {
   write(memory: MkaMemory): void {
     const sealed = this.#cache.seal(memory);
     if (sealed === undefined) return;
-    this.#disk.replace(cacheName, sealed).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : "";
-      this.#log.write("warn", "memory-lost", `a boot will find the former keys: ${why}`);
-    });
+    void this.#disk.replace(cacheName, sealed).then(
+      () => {
+        this.#isTroubled = false;
+      },
+      (error: unknown) => {
+        // The next state to store tries again.
+        this.#cache.unwritten();
+        const why = error instanceof Error ? error.message : "";
+        if (!this.#isTroubled)
+          this.#log.write("warn", "memory-lost", `a boot will find the former keys: ${why}`);
+        this.#isTroubled = true;
+      },
+    );
   }
 }

@@ -4,14 +4,10 @@
 import { readable } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Status } from "../runtime/health/status.ts";
-import { eventsAfter, follow } from "./progress.ts";
+import { follow } from "./progress.ts";
 import { campaignText } from "./rotation-text.ts";
 import type { Session } from "./session.ts";
 import { exit } from "./shape.ts";
-
-export async function lastEvent(session: Session): Promise<number> {
-  return (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
-}
 
 /**
  * Follows the campaign to its end if `wait` is set, and shows it; `after` = number of the last

@@ -4,7 +4,13 @@
 import { connect } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
-import { findSocket, type SocketRole } from "../host/places.ts";
+import {
+  type ForeignSocket,
+  findSocket,
+  type PlaceSource,
+  placeSource,
+  type SocketRole,
+} from "../host/places.ts";
 import { errorFromShape } from "../model/error-shape.ts";
 
 const replyBytesMax = 64 * 1024 * 1024;
@@ -17,15 +23,20 @@ export interface Question {
   readonly body?: unknown;
   /** Value of `--socket`; undefined = the default paths. */
   readonly socket: string | undefined;
+  /** How long to wait for the whole reply, in ms; absent = as long as the request may take. */
+  readonly patienceMs?: number;
 }
 
 /**
  * Returns the agent's reply, parsed from JSON.
  * @throws LinksealError as the agent reported it, or with `agent.unreachable` or `agent.forbidden`;
- * its effect is "unknown" if the reply to a change was lost
+ * its effect is "unknown" if the reply to a change was lost, or did not come in time
  */
-export async function ask(question: Question): Promise<unknown> {
-  const paths = pathsFor(question);
+export async function ask(
+  question: Question,
+  source: PlaceSource = placeSource(),
+): Promise<unknown> {
+  const paths = pathsFor(question, source);
   const refused: string[] = [];
   for (const path of paths) {
     const outcome = await exchange(path, question);
@@ -34,6 +45,8 @@ export async function ask(question: Question): Promise<unknown> {
         return answerOf(outcome.bytes, question);
       case "lost":
         throw lost(question, outcome.errno);
+      case "silent":
+        throw silent(question, outcome.ms);
       case "refused":
         refused.push(`${path}: ${outcome.errno}`);
         if (outcome.errno === "EACCES" || outcome.errno === "EPERM") throw forbidden(path);
@@ -42,11 +55,11 @@ export async function ask(question: Question): Promise<unknown> {
   throw unreachable(refused.join(", "));
 }
 
-function pathsFor({ role, socket }: Question): readonly string[] {
+function pathsFor({ role, socket }: Question, source: PlaceSource): readonly string[] {
   try {
-    const search = findSocket(role, socket);
+    const search = findSocket(role, socket, source);
     if (search.kind === "found") return search.paths;
-    throw unreachable(`no socket at ${search.looked.join(", ")}`);
+    throw unreachable(whyNone(search));
   } catch (error) {
     if (error instanceof LinksealError) throw error;
     // This user may not enter a folder of the path.
@@ -55,15 +68,29 @@ function pathsFor({ role, socket }: Question): readonly string[] {
   }
 }
 
+function whyNone(search: { looked: readonly string[]; foreign: readonly ForeignSocket[] }): string {
+  const { looked, foreign } = search;
+  if (foreign.length === 0) return `no socket at ${looked.join(", ")}`;
+  const spelled = foreign.map(({ path, uid }) => `${path} is of uid ${uid}`);
+  return `${spelled.join(", ")}: neither root, this user nor linkseal`;
+}
+
 type Outcome =
   | { readonly kind: "reply"; readonly bytes: Buffer }
   /** The agent did not get the question. */
   | { readonly kind: "refused"; readonly errno: string }
-  | { readonly kind: "lost"; readonly errno: string };
+  | { readonly kind: "lost"; readonly errno: string }
+  /** The whole reply did not come in time. */
+  | { readonly kind: "silent"; readonly ms: number };
 
 function exchange(path: string, question: Question): Promise<Outcome> {
   return new Promise((resolve) => {
     const socket = connect(path);
+    const ms = question.patienceMs ?? patienceMs(question);
+    const timer = setTimeout(() => {
+      resolve({ kind: "silent", ms });
+      socket.destroy();
+    }, ms);
     const chunks: Buffer[] = [];
     let connected = false;
     let length = 0;
@@ -79,8 +106,27 @@ function exchange(path: string, question: Question): Promise<Outcome> {
     socket.once("error", (error: NodeJS.ErrnoException) => {
       resolve({ kind: connected ? "lost" : "refused", errno: error.code ?? "no errno" });
     });
-    socket.once("close", () => resolve({ kind: "reply", bytes: Buffer.concat(chunks) }));
+    socket.once("close", () => {
+      clearTimeout(timer);
+      resolve({ kind: "reply", bytes: Buffer.concat(chunks) });
+    });
   });
+}
+
+/** The agent answers these from its memory or its disk. */
+const promptMs = 30_000;
+/** These read devices, the vault or Azure, each with limits of the agent's own below this one. */
+const readingMs = 300_000;
+/** No turn of the agent takes longer. */
+const changingMs = 900_000;
+const reading = /^\/v1\/(doctor|keys|scorecard|report)(\?|$)/;
+
+/** Returns how long the whole reply may take, in milliseconds. */
+export function patienceMs({ role, path }: Pick<Question, "role" | "path">): number {
+  if (role === "admin") return changingMs;
+  if (reading.test(path)) return readingMs;
+  // A long poll for events waits as long as it asks for.
+  return promptMs + Number(/[?&]waitMs=(\d{1,6})(&|$)/.exec(path)?.[1] ?? 0);
 }
 
 function requestBytes({ method, path, body }: Question): Buffer {
@@ -110,7 +156,7 @@ function answerOf(bytes: Buffer, question: Question): unknown {
 
 function parsed(text: string, question: Question): unknown {
   try {
-    return parseJson(text, replyBytesMax);
+    return parseJson(text, { characters: replyBytesMax });
   } catch {
     throw lost(question, "the answer is not JSON");
   }
@@ -122,6 +168,14 @@ function lost({ method, path }: Question, why: string): LinksealError {
   const where = `${method} ${path}`;
   const text = `the agent gave no whole answer (${why})`;
   return new LinksealError("agent.unreachable", text, { effect, where, next: "linkseal status" });
+}
+
+function silent({ method, path }: Question, ms: number): LinksealError {
+  const effect = method === "GET" ? "none" : "unknown";
+  const where = `${method} ${path}`;
+  const text = `the agent does not answer: no whole answer within ${ms / 1000} s`;
+  const next = "systemctl status linkseal, and journalctl -u linkseal";
+  return new LinksealError("agent.unreachable", text, { effect, where, next });
 }
 
 function unreachable(why: string): LinksealError {

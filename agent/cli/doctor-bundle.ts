@@ -56,7 +56,7 @@ async function agentPart(session: Session): Promise<BundleParts["agent"]> {
       "/v1/rotation",
     );
     const { state: journal } = await session.view<{ readonly state: string }>("/v1/journal");
-    const events = await eventsAfter(session, 0, 0);
+    const { events } = await eventsAfter(session, { after: 0 });
     return { status, campaigns, journal, events, desired: await desiredOf(session, status) };
   } catch (error) {
     if (error instanceof LinksealError) return undefined;

@@ -56,7 +56,11 @@ export function readerOf(driver: string): QueryReader {
   throw usage(text, "linkseal driver list");
 }
 
-function labelOf(text: string | undefined): string | null {
+/**
+ * Returns a release or model as it is printed; null = none is given.
+ * @throws LinksealError with `usage` for text that no device prints
+ */
+export function labelOf(text: string | undefined): string | null {
   if (text === undefined) return null;
   if (text.length <= labelMax && /^[\w.+() -]+$/.test(text)) return text;
   throw usage("a release or model is one line of letters, digits and dots", "--release 17.12.1");

@@ -2,7 +2,9 @@
 // passes it in, and loads each on demand.
 
 import type { Command } from "commander";
+import type { routerNames } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
+import type { EditList, EditPlatform } from "../operate/edit-list.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
 
 interface DaemonOptions {
@@ -34,6 +36,13 @@ export interface Launch {
   ): Promise<number>;
   /** Rehearses a rotation on a simulated copy of the site. */
   rehearse(options: RehearsalOptions): Promise<Rehearsal>;
+  /**
+   * Makes every change that a driver offers on an emulated router.
+   * @throws LinksealError `device.*` for a release that the driver does not understand
+   */
+  edits(
+    platform: EditPlatform & { readonly driver: (typeof routerNames)[number] },
+  ): Promise<EditList>;
   /** Adds the verbs of the simulator. */
   registerSim(program: Command): void;
 }

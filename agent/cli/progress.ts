@@ -1,6 +1,6 @@
 // Follows long work: prints events as lines, until the campaigns have come as far as they can.
 
-import type { LinksealEvent } from "../model/events.ts";
+import type { EventsAfter, LinksealEvent } from "../model/events.ts";
 import { visible } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Session } from "./session.ts";
@@ -30,7 +30,8 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
   let stillSince = performance.now();
   let moves = 0;
   for (let before = ""; ; ) {
-    const events = await eventsAfter(session, after, pollMs);
+    const { events, lost } = await eventsAfter(session, { after, waitMs: pollMs });
+    if (lost > 0) session.note(lostLine(lost));
     for (const event of events) session.note(eventLine(event));
     after = events.at(-1)?.n ?? after;
     const campaigns = (await allCampaigns(session)).filter(({ group }) =>
@@ -74,17 +75,36 @@ export async function allCampaigns(session: Session): Promise<readonly CampaignS
   return campaigns;
 }
 
-/**
- * Reads the events after number `after`; `waitMs` = how long to wait for the next event if there is
- * none yet.
- */
+/** Which events are asked for. */
+interface EventsWanted {
+  /** Number of the last event that is known; 0 = none. */
+  readonly after: number;
+  /** How long to wait for the next event if there is none yet; absent = not at all. */
+  readonly waitMs?: number;
+  /** How many at most, the newest of them; absent = all. */
+  readonly newest?: number;
+}
+
+/** Reads the events after a number, and how many of them the agent has dropped. */
 export async function eventsAfter(
   session: Session,
-  after: number,
-  waitMs: number,
-): Promise<readonly LinksealEvent[]> {
-  const path = `/v1/events?after=${after}&waitMs=${waitMs}`;
-  return (await session.view<{ events: readonly LinksealEvent[] }>(path)).events;
+  { after, waitMs, newest }: EventsWanted,
+): Promise<EventsAfter> {
+  const query = new URLSearchParams({ after: String(after) });
+  if (waitMs !== undefined) query.set("waitMs", String(waitMs));
+  if (newest !== undefined) query.set("newest", String(newest));
+  return await session.view<EventsAfter>(`/v1/events?${query.toString()}`);
+}
+
+/** Reads the number of the newest event; 0 = there is none. */
+export async function lastEvent(session: Session): Promise<number> {
+  return (await eventsAfter(session, { after: 0, newest: 1 })).events.at(-1)?.n ?? 0;
+}
+
+/** Returns the line that stands for events which the agent has dropped. */
+export function lostLine(lost: number): string {
+  const what = lost === 1 ? "1 event was" : `${lost} events were`;
+  return `${what} missed: the agent keeps no more; linkseal report has what was recorded`;
 }
 
 /** Returns an event as one line that is safe on a terminal. */

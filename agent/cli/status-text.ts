@@ -134,7 +134,7 @@ const natWords = {
 
 /** Returns what is unusual about the SAs of a tunnel, and whether its PPK is in use. */
 export function saLines({ sas: { pairs, nat }, ppk }: Pick<Tunnel, "sas" | "ppk">): string[] {
-  const second = "the gateway made a second child";
+  const second = "the gateway made a second child, or both ends rekeyed at once";
   return [
     ...(pairs === null || pairs < 2 ? [] : [`${pairs} pairs of SAs carry: ${second}`]),
     ...(nat === null || nat === "none"

@@ -17,7 +17,7 @@ import { agree } from "./agreement.ts";
 import { type ConfigFile, invalidConfig, readConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { planText } from "./plan-text.ts";
-import { eventsAfter, follow } from "./progress.ts";
+import { follow, lastEvent } from "./progress.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb, wholeNumber } from "./shape.ts";
 import { campaignLines, continuation } from "./status-text.ts";
@@ -112,7 +112,7 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
   const config = await readConfig(file);
   const session = new Session(options);
   const queue = options.queue === true;
-  const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
+  const after = await lastEvent(session);
   const push = (shown: Plan | undefined): Promise<ApplyAnswer> =>
     session.admin<ApplyAnswer>("/v1/apply", { ...config, queue, ...(shown && { shown }) });
   if (options.yes !== true) refuseWithoutTerminal();
@@ -140,7 +140,7 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
     const question = `Go back to config ${number} (take away what is marked +)?`;
     if (!(await saysYes(question))) return declined();
   }
-  const after = (await eventsAfter(session, 0, 0)).at(-1)?.n ?? 0;
+  const after = await lastEvent(session);
   const answer = await session.admin<ApplyAnswer>("/v1/config/rollback", { number });
   await conclude(session, answer, `config ${number}`, options, after);
 }

@@ -13,10 +13,11 @@ import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import type { CheckOptions } from "./driver-check.ts";
+import type { EditOptions } from "./driver-edits.ts";
 import type { ReadOptions } from "./driver-read.ts";
 import { usage } from "./failure.ts";
 import type { Launch } from "./launch.ts";
-import { eventLine, eventsAfter } from "./progress.ts";
+import { eventLine, eventsAfter, lostLine } from "./progress.ts";
 import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
 import { collected, exit, verb, withExample } from "./shape.ts";
@@ -56,7 +57,7 @@ export function registerDeviceVerbs(program: Command): void {
 }
 
 export function registerSelf(program: Command, launch: Launch): void {
-  registerDrivers(program);
+  registerDrivers(program, launch);
   verb(
     program.command("version").description("version of linkseal and Node"),
     "linkseal version",
@@ -109,7 +110,7 @@ export function registerSelf(program: Command, launch: Launch): void {
   ).action((port: string, options: ParticipantOptions) => runParticipant(launch, port, options));
 }
 
-function registerDrivers(program: Command): void {
+function registerDrivers(program: Command, launch: Launch): void {
   const driver = program.command("driver").description("the device drivers of this version");
   verb(
     driver.command("list").description("every driver and what it offers"),
@@ -141,6 +142,15 @@ function registerDrivers(program: Command): void {
       .option("--bundle <file>", "read a bundle of `driver check --read-only`"),
     "linkseal driver read --driver iosxe --query 'show mka sessions detail' reply.txt",
   ).action(readReply);
+  verb(
+    driver
+      .command("edits")
+      .description("show every text that a driver sends to change a device, without its keys")
+      .requiredOption("--driver <name>", "the driver")
+      .requiredOption("--model <model>", "model of the device, as it prints it")
+      .requiredOption("--release <release>", "release of the device, as it prints it"),
+    "linkseal driver edits --driver junos --model ptx10008 --release 23.4R1-EVO",
+  ).action((options: EditOptions) => showDriverEdits(launch, options));
 }
 
 const logLevel = (): Option =>
@@ -148,11 +158,16 @@ const logLevel = (): Option =>
     .choices(["debug", "info", "warn", "error"])
     .default("info");
 
+/** The most events that are shown at first. */
+const shownMax = 1_000;
+
 async function events(options: Common & { follow?: true }): Promise<void> {
   const session = new Session(options);
   const waitMs = 25_000;
-  for (let after = 0, wait = 0; ; wait = waitMs) {
-    const found = await eventsAfter(session, after, wait);
+  for (let after = 0, isFirst = true; ; isFirst = false) {
+    const wanted = isFirst ? { after, newest: shownMax } : { after, waitMs };
+    const { events: found, lost } = await eventsAfter(session, wanted);
+    if (lost > 0 && !isFirst) session.note(lostLine(lost));
     for (const event of found) {
       process.stdout.write(`${session.json ? jsonText(event) : eventLine(event)}\n`);
     }
@@ -275,6 +290,11 @@ function standingsText(queries: readonly { readonly standing: Standing }[]): str
 async function readReply(file: string | undefined, options: ReadOptions): Promise<void> {
   const verb = await import("./driver-read.ts");
   await verb.readReply(file, options);
+}
+
+async function showDriverEdits(launch: Launch, options: EditOptions): Promise<void> {
+  const verb = await import("./driver-edits.ts");
+  await verb.showEdits(launch, options);
 }
 
 async function checkDriver(file: string | undefined, options: CheckOptions): Promise<void> {

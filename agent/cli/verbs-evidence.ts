@@ -3,13 +3,15 @@
 import { readFile, stat, writeFile } from "node:fs/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
+import { type Head, headsIn } from "../evidence/report/head.ts";
+import { checkHeads } from "../evidence/report/heads.ts";
 import { htmlOf, spanOf } from "../evidence/report/html.ts";
 import { reportFile, type SignedReport } from "../evidence/report/statement.ts";
 import { publicKeyOf, type Verified, verifyReport } from "../evidence/report/verify.ts";
 import { readable } from "../model/text.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
-import { exit, verb } from "./shape.ts";
+import { collected, exit, verb } from "./shape.ts";
 import { outKind, table } from "./table.ts";
 
 export function registerEvidence(program: Command): void {
@@ -36,8 +38,14 @@ export function registerEvidence(program: Command): void {
       .description(
         "check a report, JSON or HTML, without an agent; exit status 1 if it was changed",
       )
-      .requiredOption("--key <file>", "the PEM that `report key` printed, from a source you trust"),
-    "linkseal report verify november.html --key report-key.pem",
+      .requiredOption("--key <file>", "the PEM that `report key` printed, from a source you trust")
+      .option(
+        "--head <head>",
+        "a head that another log stored, as text: the report must contain it; may be given again",
+        collected,
+      )
+      .option("--heads <file>", "the same for each head in a file, such as journalctl's export"),
+    "linkseal report verify november.html --key report-key.pem --heads heads.export",
   ).action(checkReport);
 }
 
@@ -87,10 +95,24 @@ async function summary(shown: SignedReport & { readonly keyId: string }): Promis
     `${about.site}, ${about.from} to ${about.to}`,
     ...(about.end === "final" ? [] : ["the end of it is not confirmed yet"]),
     await table(["link or tunnel", "protected", "not protected", "unknown"], rows, outKind()),
+    ...(await requests(changes)),
     `${changes.length} changes and warnings, breaks in the record: ${breaks.length}`,
     `signed with ${keyId}`,
     "the whole of it: --html or --json, with --out FILE",
   ].join("\n");
+}
+
+const requestsMax = 20;
+
+/** The newest requests over the sockets, with who sent them. */
+async function requests(changes: SignedReport["changes"]): Promise<readonly string[]> {
+  const asked = changes.filter(({ what }) => what === "asked");
+  if (asked.length === 0) return [];
+  const rows = asked
+    .slice(-requestsMax)
+    .map(({ at, about, who, text }) => [at, about, text, who ?? "-"]);
+  const head = asked.length > rows.length ? [`the newest ${rows.length} of ${asked.length}:`] : [];
+  return [...head, await table(["request at", "about", "request", "who"], rows, outKind())];
 }
 
 interface ReportKey {
@@ -113,15 +135,33 @@ async function showKey(options: Common): Promise<void> {
 const fileBytesMax = 256 * 1024 * 1024;
 const keyBytesMax = 10_000;
 
-async function checkReport(file: string, options: Common & { key: string }): Promise<void> {
+interface CheckOptions extends Common {
+  readonly key: string;
+  readonly head?: readonly string[];
+  readonly heads?: string;
+}
+
+/** Returns the heads to hold against the report; undefined = the operator gave none. */
+async function headsOf({ head, heads }: CheckOptions): Promise<readonly Head[] | undefined> {
+  if (head === undefined && heads === undefined) return undefined;
+  const texts = [...(head ?? [])];
+  if (heads !== undefined) texts.push((await read(heads, fileBytesMax)).toString("latin1"));
+  if (texts.every((text) => headsIn(text).length > 0)) return headsIn(texts.join("\n"));
+  const next = "journalctl -u linkseal | grep linkseal-head";
+  throw usage(`there is no head in ${heads ?? "--head"}`, next);
+}
+
+async function checkReport(file: string, options: CheckOptions): Promise<void> {
   const pem = await read(options.key, keyBytesMax);
   const key = publicKeyOf(pem.toString("latin1"));
   if (key === undefined) {
     throw usage(`${options.key} contains no Ed25519 public key in PEM`, "linkseal report key");
   }
+  const heads = await headsOf(options);
   const verified = verifyReport(await read(file, fileBytesMax), key);
-  await new Session(options).show(verdictShape(file, verified), (shown) => verdictText(shown));
-  exit(verified.kind === "sound" ? 0 : 1);
+  const checked = verdictShape(file, verified, heads);
+  await new Session(options).show(checked, (shown) => verdictText(shown));
+  exit(checked.verdict === "sound" ? 0 : 1);
 }
 
 async function read(path: string, bytesMax: number): Promise<Buffer> {
@@ -137,23 +177,32 @@ async function read(path: string, bytesMax: number): Promise<Buffer> {
   });
 }
 
-function verdictShape(file: string, verified: Verified) {
+/** `heads`: null = none were given; `lacking` = the report is as signed and lacks one of them. */
+function verdictShape(file: string, verified: Verified, given: readonly Head[] | undefined) {
   const schema = "linkseal.reportCheck/1";
   if (verified.kind === "changed") {
     return { schema, file, verdict: "changed" as const, faults: verified.faults };
   }
   const { about } = verified.report;
-  return { schema, file, verdict: "sound" as const, about, faults: [] };
+  const whole = { schema, file, about };
+  if (given === undefined) return { ...whole, verdict: "sound" as const, heads: null, faults: [] };
+  const { found, outside, faults } = checkHeads(verified.report, given);
+  const verdict = faults.length === 0 ? ("sound" as const) : ("lacking" as const);
+  return { ...whole, verdict, heads: { found, outside }, faults };
 }
 
 function verdictText(shown: ReturnType<typeof verdictShape>): string {
-  const { file, verdict, faults } = readable(shown);
-  if (shown.verdict === "sound") {
-    const { site, from, to } = readable(shown.about);
-    return `${file} is as it was signed: ${site}, ${from} to ${to}`;
-  }
+  const { file, faults } = readable(shown);
   const lines = faults.map(({ where, text }) => `  ${where}: ${text}`);
-  return [`${file} was ${verdict} after it was signed, or is not what it says:`, ...lines].join(
-    "\n",
-  );
+  if (shown.verdict === "changed") {
+    const head = `${file} was changed after it was signed, or is not what it says:`;
+    return [head, ...lines].join("\n");
+  }
+  const { site, from, to } = readable(shown.about);
+  const signed = `${file} is as it was signed: ${site}, ${from} to ${to}`;
+  const { heads } = shown;
+  if (heads === null) return signed;
+  const counted = `heads in its records: ${heads.found}, of another time or host: ${heads.outside}`;
+  const lacking = "the log behind it is not the one whose heads were given:";
+  return [signed, counted, ...(lines.length === 0 ? [] : [lacking, ...lines])].join("\n");
 }

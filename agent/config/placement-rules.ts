@@ -62,13 +62,43 @@ export const placementRules: readonly Rule[] = [
       }
     },
   },
+  {
+    says: "An `aggregate` is named on one link of its device: it has one member.",
+    *find({ groups }) {
+      const seen = new Map<string, string>();
+      for (const { link, path, id } of linksIn(groups)) {
+        const { device, aggregate } = link;
+        if (aggregate === undefined) continue;
+        const before = seen.get(`${device} ${aggregate}`);
+        if (before === undefined) seen.set(`${device} ${aggregate}`, id);
+        else {
+          const why = `${before} names it too, and an aggregate with two members is not drained`;
+          const at = [...path, "aggregate"];
+          yield finding(
+            at,
+            `is ${shown(aggregate)}`,
+            why,
+            "give each link an aggregate of its own",
+          );
+        }
+      }
+    },
+  },
 ];
 
 type Group = Config["groups"][number];
 
-function linksIn(groups: readonly Group[]): { link: Group["links"][number]; path: Path }[] {
-  return groups.flatMap(({ links }, i) =>
-    links.map((link, j) => ({ link, path: ["groups", i, "links", j] })),
+interface Placed {
+  readonly link: Group["links"][number];
+  readonly path: Path;
+  readonly id: string;
+}
+
+function linksIn(groups: readonly Group[]): readonly Placed[] {
+  return groups.flatMap(({ name, links }, i) =>
+    links.map((link, j) => {
+      return { link, path: ["groups", i, "links", j], id: `${name}/${link.name}` };
+    }),
   );
 }
 

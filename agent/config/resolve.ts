@@ -46,6 +46,7 @@ export function resolve(config: Config): Desired {
       evidenceMs: durationMs(health.evidence),
     },
     rotation: rotationOf(config.rotation),
+    limits: { campaignsAtOnce: config.rotation.atOnce, loginsAtOnce: health.loginsAtOnce },
     serve: serveOf(config.serve),
     telemetry: telemetryOf(config.telemetry),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
@@ -85,12 +86,13 @@ function pageOf({ listen, tls }: NonNullable<Config["serve"]["page"]>): PageSett
   return { host: six ?? four, port: Number(port), ...(tls === undefined ? {} : { tls }) };
 }
 
-function telemetryOf({ webhook, otlp }: Config["telemetry"]): Desired["telemetry"] {
+function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["telemetry"] {
   return {
     ...(webhook === undefined ? {} : { webhook: { ...receiverOf(webhook), least: webhook.least } }),
     ...(otlp === undefined
       ? {}
       : { otlp: { ...receiverOf(otlp), everyMs: durationMs(otlp.every) } }),
+    ...(heads === undefined ? {} : { heads: { to: heads.to, everyMs: durationMs(heads.every) } }),
   };
 }
 
@@ -145,11 +147,15 @@ function deviceOf(
   };
 }
 
-/** Returns the quirks that the device's platform needs for the suites of its links. */
+/**
+ * Returns the quirks that the device's platform needs for the suites of its links, unless the
+ * config says that the device does without.
+ */
 function quirksOf(
-  { name, driver }: Config["devices"][number],
+  { name, driver, quirks }: Config["devices"][number],
   groups: readonly DesiredGroup[],
 ): DesiredDevice["quirks"] {
+  if (quirks.includes("openDuringKeyChange")) return [];
   const shut = drivers[driver]?.offers.macsec?.shutForKey;
   const isMeant = groups
     .flatMap(({ links }) => links)

@@ -3,7 +3,7 @@
 
 import { accessOf, drivers } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
-import type { RiskName } from "../model/desired.ts";
+import { quirkNames, type RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
@@ -54,6 +54,16 @@ export const rules: readonly Rule[] = [
       "A simulated device has the `address` of a socket, a router its own and `ssh`; " +
       "`frr` belongs to a Linux host.",
     find: deviceKeys,
+  },
+  {
+    says: "A port is shut while its key changes, or it is not: a device has one of these `quirks`.",
+    *find({ devices }) {
+      for (const [i, { quirks }] of devices.entries()) {
+        if (!quirkNames.every((name) => quirks.includes(name))) continue;
+        const why = `${quirkNames.join(" and ")} are opposites`;
+        yield finding(["devices", i, "quirks"], "names both", why, `quirks: [${quirkNames[0]}]`);
+      }
+    },
   },
   ...snmpRules,
   ...telemetryRules,

@@ -135,7 +135,8 @@ const link = z.strictObject({
   ).describe("Our port, as the device names it."),
   aggregate: word(
     "the name of an aggregate, such as Bundle-Ether1, Port-channel1 or ae0",
-    /^[A-Za-z][A-Za-z-]{0,30}\d{1,5}$/,
+    // A rule knows how the device's platform names one.
+    /^[A-Za-z0-9 ./:_-]{1,64}$/,
     "Bundle-Ether1",
   )
     .optional()
@@ -227,6 +228,9 @@ const health = z.strictObject({
   poll: durationOr("1s", "1h", "5s", "How often each device is observed."),
   staleAfter: durationOr("2s", "1d", "30s", "Age at which a reading counts as stale."),
   evidence: durationOr("2s", "1d", "90s", "Span over which counters must have moved."),
+  loginsAtOnce: whole(1, 1_000, 16)
+    .default(16)
+    .meta({ description: "How many devices are logged in to at the same time." }),
 });
 
 const rotation = z.strictObject({
@@ -240,6 +244,9 @@ const rotation = z.strictObject({
   farEnd: durationOr("1s", "7d", "30m", "Longest wait for the far end."),
   putGrace: durationOr("1s", "1h", "90s", "How long a lost far-end write may still land."),
   overdue: durationOr("1m", "90d", "1d", "A longer wait for an operator or a check is a warning."),
+  atOnce: whole(1, 1_000, 4)
+    .default(4)
+    .meta({ description: "How many campaigns may be open at once; an emergency is not bound." }),
   drained: z
     .strictObject({
       samples: whole(1, 100, 3)
@@ -331,7 +338,7 @@ export const configSchema = z.strictObject({
           .default([])
           .meta({
             title: `a list of quirks (${quirkNames.join(", ")})`,
-            description: "Special handling, in addition to what its platform always needs.",
+            description: "Special handling, beside what its platform needs, or instead of it.",
           }),
       }),
     )

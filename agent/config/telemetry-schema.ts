@@ -73,6 +73,13 @@ const otlp = z.strictObject({
   privateEndpoints,
 });
 
+const heads = z.strictObject({
+  to: z
+    .enum(["journald", "syslog"])
+    .meta({ description: "The log of this host: journald's own socket, or `/dev/log`." }),
+  every: durationOr("1m", "1d", "10m", "How often one is sent, if there is a new record."),
+});
+
 export const telemetry = z
   .strictObject({
     webhook: webhook.optional().meta({
@@ -82,6 +89,12 @@ export const telemetry = z
     otlp: otlp.optional().meta({
       description: "Metrics to an OpenTelemetry collector; absent: none are sent.",
       examples: ["{ url: http://127.0.0.1:4318/v1/metrics }"],
+    }),
+    heads: heads.optional().meta({
+      description:
+        "Number and MAC of the newest audit record to the log of this host, which can be held " +
+        "against a report; absent: none are sent.",
+      examples: ["{ to: journald }"],
     }),
   })
   .meta({

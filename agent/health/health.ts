@@ -97,11 +97,16 @@ function ageOf(
   return undefined;
 }
 
-/** Turns every reason into a warning about the same thing; `within` names its device and group. */
+/**
+ * Turns every reason into a warning about the same thing; `within` names its device and group. The
+ * load of the agent is one warning of the site, however many links have it as a reason.
+ */
 export function raisedBy(
   health: LinkHealth | TunnelHealth,
   about: string,
   within: readonly string[],
 ): Raised[] {
-  return health.reasons.map((reason) => ({ ...reason, about, within }));
+  return health.reasons
+    .filter(({ code }) => code !== "agent-overloaded")
+    .map((reason) => ({ ...reason, about, within }));
 }

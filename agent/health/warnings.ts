@@ -9,7 +9,10 @@ import { nextFor, type Severity, type WarningCode, warningRows } from "../model/
 export interface Raised extends Reason {
   /** A link, tunnel, device, group or `site`. */
   readonly about: string;
-  /** The names that contain `about`: a cause there silences its consequences here. */
+  /**
+   * The names that contain `about`, beside the site itself: a cause there silences its consequences
+   * here.
+   */
   readonly within: readonly string[];
 }
 
@@ -112,7 +115,7 @@ function keyOf(code: WarningCode, about: string): string {
 }
 
 function silenced(raised: Raised, tracker: Tracker): boolean {
-  const places = [raised.about, ...raised.within];
+  const places = [raised.about, ...raised.within, "site"];
   return warningRows[raised.code].dependsOn.some((cause) =>
     places.some((place) => {
       const known = tracker.get(keyOf(cause, place));

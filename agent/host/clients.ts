@@ -1,10 +1,16 @@
-// Decides which users may ask a process of this host, by the number of the user.
+// The users at the other ends of the local sockets of a process: which of them may ask, and who
+// asked.
 
+import { readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import type { Socket } from "node:net";
-import type { Native } from "#drivers/transport/native.ts";
+import type { Credentials, Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Log } from "#hal/world.ts";
+import { type Client, unknownClient } from "../model/client.ts";
+
+/** The part of the addon that reads credentials. */
+export type CredentialReader = Pick<Native, "peerCredentials">;
 
 /**
  * Returns the numbers of the users who may ask. `client`: number or name of a user, in addition to
@@ -30,12 +36,12 @@ export async function usersWhoMayAsk(client: string | undefined): Promise<Readon
  * refusal is logged.
  */
 export function mayAsk(
-  native: Pick<Native, "peerCredentials">,
+  native: CredentialReader,
   users: ReadonlySet<number>,
   socket: Socket,
   log: Log,
 ): boolean {
-  const uid = userOf(native, socket);
+  const uid = credentialsOf(native, socket)?.uid;
   if (uid !== undefined && users.has(uid)) return true;
   log.write(
     "warn",
@@ -45,15 +51,53 @@ export function mayAsk(
   return false;
 }
 
+/**
+ * Returns who connected to a socket of the agent. It is called before an octet is read: by then
+ * almost no process has ended, so that its number is not another's.
+ */
+export function clientOf(
+  native: CredentialReader | undefined,
+  role: Client["socket"],
+  socket: Socket,
+): Client {
+  const found = native === undefined ? undefined : credentialsOf(native, socket);
+  if (found === undefined) return unknownClient(role);
+  const { uid, gid, pid } = found;
+  return { socket: role, uid, gid, pid, loginUid: loginUidOf(found) };
+}
+
 // A closed connection has no descriptor, or one without another end.
-function userOf(native: Pick<Native, "peerCredentials">, socket: Socket): number | undefined {
+function credentialsOf(native: CredentialReader, socket: Socket): Credentials | undefined {
   // Node has no public access to the descriptor.
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
   const descriptor = handle?.fd ?? -1;
   if (descriptor < 0) return undefined;
   try {
-    return native.peerCredentials(descriptor).uid;
+    return native.peerCredentials(descriptor);
   } catch {
     return undefined;
+  }
+}
+
+/** The kernel's number for "no login set it". */
+const unsetUid = 0xffff_ffff;
+
+/**
+ * Returns the login uid of a process; null = /proc does not show it (`ProtectProc=` hides other
+ * users' processes), no login set it, or the number belongs to a process of another user by now.
+ * `folder`: where /proc is.
+ */
+export function loginUidOf(
+  { pid, uid }: Pick<Credentials, "pid" | "uid">,
+  folder = "/proc",
+): number | null {
+  try {
+    const path = `${folder}/${pid}`;
+    if (statSync(path).uid !== uid) return null;
+    const text = readFileSync(`${path}/loginuid`, "latin1").trim();
+    const found = /^\d{1,10}$/.test(text) ? Number(text) : unsetUid;
+    return found === unsetUid ? null : found;
+  } catch {
+    return null;
   }
 }

@@ -1,20 +1,61 @@
 // Real time, and the time of a simulated site that an agent follows.
 
+import { uptime } from "node:os";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson } from "#hal/json.ts";
 import { alarmOf, type Clock, type Dialer, type Instant, type WallTime } from "#hal/world.ts";
 
-// setTimeout fires at once for anything longer.
-const timeoutMsMax = 2 ** 31 - 1;
+/** Readings of the clocks of a host, in milliseconds. */
+export interface HostReadings {
+  /** CLOCK_MONOTONIC of clock_gettime(2): it stops while the host is suspended. */
+  readonly monotonic: () => number;
+  /** The wall clock, which may be set. */
+  readonly wall: () => number;
+  /** The time since the boot (CLOCK_BOOTTIME), which counts a suspend. */
+  readonly sinceBoot: () => number;
+}
+
+/** A wall clock that is slewed stays within this of the monotonic clock for minutes. */
+const driftMsMax = 250;
+
+/**
+ * Makes a monotonic clock that counts the time in which the host was suspended, so that no
+ * observation from before a suspend looks new after it. The time since the boot is read only when
+ * the wall clock has moved: a suspend moves it too.
+ */
+export function countingSuspends({ monotonic, wall, sinceBoot }: HostReadings): () => number {
+  const bootedMs = sinceBoot() - monotonic();
+  let driftMs = wall() - monotonic();
+  let suspendedMs = 0;
+  return () => {
+    const now = monotonic();
+    const nextDriftMs = wall() - now;
+    if (Math.abs(nextDriftMs - driftMs) > driftMsMax) {
+      driftMs = nextDriftMs;
+      suspendedMs = Math.max(suspendedMs, sinceBoot() - now - bootedMs);
+    }
+    return now + suspendedMs;
+  };
+}
+
+const hostNow = countingSuspends({
+  monotonic: () => performance.now(),
+  wall: () => Date.now(),
+  sinceBoot: () => uptime() * 1000,
+});
+
+/** A timer stops while the host is suspended, so a long sleep compares the time this often. */
+const napMsMax = 60_000;
 
 /** This host's clocks. */
 export const hostClock: Clock = {
-  now: () => performance.now() as Instant,
+  now: () => hostNow() as Instant,
   wall: () => Date.now() as WallTime,
   async sleep(ms, signal) {
-    for (let left = ms; ; left -= timeoutMsMax) {
-      await sleepOnce(Math.min(left, timeoutMsMax), signal);
-      if (left <= timeoutMsMax) return;
+    const end = hostNow() + ms;
+    for (let left = ms; ; left = end - hostNow()) {
+      await sleepOnce(Math.min(left, napMsMax), signal);
+      if (left <= napMsMax) return;
     }
   },
   alarm: alarmOf((ms, signal) => hostClock.sleep(ms, signal)),

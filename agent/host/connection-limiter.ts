@@ -7,6 +7,11 @@ import type { Socket } from "node:net";
  * out.
  */
 const clientsMax = 64;
+/** One user of this host leaves room for others. */
+const userMax = 32;
+
+/** Number of the user at the other end of a connection; undefined = not known. */
+type User = number | undefined;
 
 /**
  * Counts connections. At the limit a connection whose request has not come is closed first; one
@@ -14,29 +19,38 @@ const clientsMax = 64;
  */
 export class ConnectionLimiter {
   readonly #servedYield: boolean;
-  readonly #silent = new Set<Socket>();
-  readonly #served = new Set<Socket>();
+  readonly #silent = new Map<Socket, User>();
+  readonly #served = new Map<Socket, User>();
 
   constructor(servedYield: boolean) {
     this.#servedYield = servedYield;
   }
 
-  enter(socket: Socket): void {
-    this.#silent.add(socket);
+  /** Counts a connection of a user, and closes one if there are too many. */
+  enter(socket: Socket, user?: number): void {
+    this.#silent.set(socket, user);
     socket.once("close", () => this.leave(socket));
-    if (this.#silent.size + this.#served.size <= clientsMax) return;
-    this.#oldest(socket)?.destroy();
+    const isOfUser = ([, each]: readonly [Socket, User]): boolean => each === user;
+    const own = [...this.#silent, ...this.#served].filter(isOfUser);
+    if (user !== undefined && own.length > userMax) {
+      this.#oldest(socket, [...this.#silent].filter(isOfUser))?.destroy();
+    } else if (this.#silent.size + this.#served.size > clientsMax) {
+      this.#oldest(socket, [...this.#silent])?.destroy();
+    }
   }
 
   /** Returns the connection to close for the newcomer, which may be the newcomer itself. */
-  #oldest(newcomer: Socket): Socket | undefined {
-    const [silent] = this.#silent;
-    const [served] = this.#servedYield ? this.#served : [];
+  #oldest(newcomer: Socket, [first]: readonly (readonly [Socket, User])[]): Socket | undefined {
+    const [silent] = first ?? [];
+    const [served] = this.#servedYield ? this.#served.keys() : [];
     return silent === newcomer ? (served ?? silent) : silent;
   }
 
+  /** Counts a connection as one that is being answered. */
   serve(socket: Socket): void {
-    if (this.#silent.delete(socket)) this.#served.add(socket);
+    if (!this.#silent.has(socket)) return;
+    this.#served.set(socket, this.#silent.get(socket));
+    this.#silent.delete(socket);
   }
 
   /** Stops counting a connection that another limit counts from now on. */

@@ -2,6 +2,7 @@
 // identity endpoint of this host.
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
+import { ReceiveBuffer } from "#drivers/transport/receive-buffer.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
@@ -109,30 +110,18 @@ function headersIn(reply: IncomingMessage): Readonly<Record<string, string>> {
   return headers;
 }
 
+// The vault's reply is a key, so only the caller's copy of its octets stays.
 async function bodyOf(reply: IncomingMessage, request: HttpRequest): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const body = new ReceiveBuffer();
   for await (const chunk of reply as AsyncIterable<Uint8Array>) {
-    length += chunk.length;
-    if (length > request.replyBytesMax) {
+    body.push(chunk);
+    chunk.fill(0);
+    if (body.length > request.replyBytesMax) {
       const long = `the reply is longer than ${request.replyBytesMax} bytes`;
       throw failed("transport.closed", long, effectOf(request), request.to, undefined);
     }
-    chunks.push(chunk);
   }
-  return joined(chunks, length);
-}
-
-// The vault's reply is a key, so only the caller's copy of its octets stays.
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-    chunk.fill(0);
-  }
-  return whole;
+  return body.takeAll();
 }
 
 function lost(line: Line, request: HttpRequest, error: unknown): LinksealError {

@@ -14,8 +14,8 @@ import { proxyFor, tunnel } from "./proxy.ts";
 const publicOnly: Reach = { kind: "public" };
 
 /**
- * Prepares a TLS connection. Trusted are the system's roots and NODE_EXTRA_CA_CERTS; no option here
- * can weaken that.
+ * Prepares a TLS connection. Trusted are the roots that come with Node and NODE_EXTRA_CA_CERTS; no
+ * option here can weaken that.
  * @throws LinksealError with `transport.unreachable`
  */
 export async function tlsLine(

@@ -10,6 +10,7 @@ import { type FileHandle, open, readFile, readlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { unwritable } from "../store/journal/unwritable.ts";
 import { openOwn } from "./disk.ts";
 import { errnoOf } from "./folder.ts";
@@ -103,7 +104,7 @@ function runFlock(
       const why = `the program flock cannot be run (${errnoOf(cause)})`;
       reject(unlockable(folder, why, "apt-get install util-linux, then start again", cause));
     });
-    child.once("close", (status) => resolve({ status, text: text.trim() }));
+    child.once("close", (status) => resolve({ status, text: foreignText(text) }));
   });
 }
 

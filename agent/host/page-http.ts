@@ -49,12 +49,19 @@ const guarding = {
   "cache-control": "no-store",
 } as const;
 
+/**
+ * RFC 6797: for a year the browser uses TLS alone for this name, without sub-domains. Section 7.2
+ * forbids it without TLS.
+ */
+const underTls = { "strict-transport-security": "max-age=31536000" } as const;
+
 export async function answerPage(
   context: PageContext,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  send(response, await answerOf(context, request), guarding);
+  const headers = context.scheme === "https" ? { ...guarding, ...underTls } : guarding;
+  send(response, await answerOf(context, request), headers);
 }
 
 async function answerOf(context: PageContext, request: IncomingMessage): Promise<HttpReply> {
@@ -111,7 +118,7 @@ async function login(context: PageContext, request: IncomingMessage): Promise<Ht
       return textReply(403, "this code is wrong, too old, or was used before");
     case "later": {
       const seconds = String(Math.ceil(entry.waitMs / 1_000));
-      const text = `too many codes were wrong: wait ${seconds} s`;
+      const text = `too many codes were wrong, and so is this one: wait ${seconds} s`;
       return { ...textReply(429, text), headers: { "retry-after": seconds } };
     }
   }

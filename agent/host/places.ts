@@ -1,12 +1,13 @@
 // Paths of state and sockets. The quick `status` path loads this module, so it may load nothing
 // heavy.
 
-import { lstatSync } from "node:fs";
+import { lstatSync, readFileSync, statSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** What decides about paths: these variables, this process's uid, and two folders. */
 export interface PlaceSource {
+  /** The variables of the process. */
   readonly environment: {
     readonly LINKSEAL_HOME?: string | undefined;
     readonly RUNTIME_DIRECTORY?: string | undefined;
@@ -14,8 +15,11 @@ export interface PlaceSource {
     readonly XDG_RUNTIME_DIR?: string | undefined;
     readonly XDG_STATE_HOME?: string | undefined;
   };
+  /** Number of the effective user. */
   readonly uid: number;
+  /** The user's home. */
   readonly home: string;
+  /** The folder for temporary files. */
   readonly temporary: string;
 }
 
@@ -40,7 +44,19 @@ export type SocketRole = "view" | "admin";
 export type SocketSearch =
   /** Existing sockets in the order to try: a killed agent may have left the first one behind. */
   | { readonly kind: "found"; readonly paths: readonly [string, ...string[]] }
-  | { readonly kind: "none"; readonly looked: readonly string[] };
+  | {
+      readonly kind: "none";
+      readonly looked: readonly string[];
+      readonly foreign: readonly ForeignSocket[];
+    };
+
+/** A socket that is not believed, because another user can answer at it. */
+export interface ForeignSocket {
+  /** Path of the socket. */
+  readonly path: string;
+  /** The user who owns the socket or its folder. */
+  readonly uid: number;
+}
 
 const system: Places = {
   kind: "system",
@@ -127,16 +143,27 @@ export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): s
   return join(places.runtime, `${role}.sock`);
 }
 
-/** Finds the agent's socket for a client. A flag or LINKSEAL_HOME names one agent and no other. */
+/**
+ * Finds the agent's socket for a client. A flag or LINKSEAL_HOME names one agent and no other. A
+ * socket counts only if root, this user or the user of the service owns it and its folder: sudo may
+ * keep the XDG_RUNTIME_DIR of another user.
+ */
 export function findSocket(
   role: SocketRole,
   flag: string | undefined,
   source: PlaceSource = placeSource(),
 ): SocketSearch {
   const looked = candidates(role, flag, source);
-  const [first, ...more] = looked.filter(isSocket);
+  const paths: string[] = [];
+  const foreign: ForeignSocket[] = [];
+  for (const path of looked.filter(isSocket)) {
+    const uid = foreignOwner(path, source.uid);
+    if (uid === undefined) paths.push(path);
+    else foreign.push({ path, uid });
+  }
+  const [first, ...more] = paths;
   return first === undefined
-    ? { kind: "none", looked }
+    ? { kind: "none", looked, foreign }
     : { kind: "found", paths: [first, ...more] };
 }
 
@@ -204,6 +231,22 @@ function absolute(path: string | undefined): string | undefined {
 
 function isSocket(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
+}
+
+/** Returns the owner of a socket that is not believed. An owner of its folder can replace it. */
+function foreignOwner(path: string, own: number): number | undefined {
+  const owners = [lstatSync(path).uid, statSync(dirname(path)).uid];
+  return owners.find((uid) => uid !== 0 && uid !== own && uid !== serviceUser());
+}
+
+/** Returns the number of the user that the service runs as; undefined = there is none. */
+function serviceUser(): number | undefined {
+  try {
+    const uid = /^linkseal:[^:]*:(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))?.[1];
+    return uid === undefined ? undefined : Number(uid);
+  } catch {
+    return undefined;
+  }
 }
 
 function isOurs(runtime: string, uid: number): boolean {

@@ -6,8 +6,12 @@ import { encodeJson } from "#hal/json.ts";
 import type { World } from "#hal/world.ts";
 import { answer } from "../api/api.ts";
 import type { SocketRole } from "../api/route.ts";
+import { SharedReports } from "../api/shared-reports.ts";
+import { WaitLimit } from "../api/wait-limit.ts";
+import { unknownClient } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { type CredentialReader, clientOf } from "./clients.ts";
 import { errnoOf, openFolder } from "./folder.ts";
 import type { HttpReply } from "./listener.ts";
 import { lockState } from "./lock.ts";
@@ -21,20 +25,28 @@ export interface ServedApi {
   close(): Promise<void>;
 }
 
+/** What the sockets need of this host. */
+export interface ApiParts {
+  /** Reads who connects; undefined = there is no addon, so that users stay unknown. */
+  readonly native: CredentialReader | undefined;
+  /** Called with a defect in the agent, after which no reply can be trusted. */
+  readonly broken: (error: unknown) => void;
+}
+
 /**
  * Serves the agent at the two sockets of its folders, and replaces those of a killed agent.
- * `broken` is called with a defect in the agent, after which no reply can be trusted.
  * @throws LinksealError with `journal.locked` if another agent answers there
  */
 export async function serveApi(
   agent: Agent,
   world: Pick<World, "clock" | "log">,
-  places: Pick<Places, "kind" | "runtime">,
-  broken: (error: unknown) => void,
+  { kind, runtime }: Pick<Places, "kind" | "runtime">,
+  parts: ApiParts,
 ): Promise<ServedApi> {
-  const folder = await openFolder(places.runtime, "reachable");
+  const folder = await openFolder(runtime, "reachable");
   const lock = await lockState(folder);
   const served: ServedApi[] = [];
+  const reports = new SharedReports(agent, world.clock);
   const close = async (): Promise<void> => {
     await Promise.all(served.map((one) => one.close()));
     await lock[Symbol.asyncDispose]();
@@ -42,8 +54,8 @@ export async function serveApi(
   try {
     for (const role of ["view", "admin"] as const) {
       const path = socketPath({ runtime: folder }, role);
-      served.push(await serveUnix(serviceFor(agent, world, { path, role, broken })));
-      if (places.kind === "system") await openToGroup(path, groupOf[role], world);
+      served.push(await serveUnix(serviceFor(agent, world, { ...parts, path, role, reports })));
+      if (kind === "system") await openToGroup(path, groupOf[role], world);
     }
   } catch (error) {
     await close();
@@ -52,24 +64,28 @@ export async function serveApi(
   return { close };
 }
 
-interface Role extends Pick<UnixService, "path" | "broken"> {
+interface Role extends ApiParts {
+  readonly path: string;
   readonly role: SocketRole;
+  readonly reports: SharedReports;
 }
 
 function serviceFor(
   agent: Agent,
   { clock }: Pick<World, "clock">,
-  { path, role, broken }: Role,
+  { path, role, native, reports, broken }: Role,
 ): UnixService {
+  const waits = new WaitLimit();
   return {
     path,
     broken,
     // No request to the view socket has a body.
     requestBytesMax: role === "view" ? 0 : requestBytesMax,
     tooLong,
-    async answer(call, gone) {
-      const now = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
-      return await answer(agent, { ...call, role, who: `${role} socket` }, now, gone);
+    identify: (socket) => clientOf(native, role, socket),
+    async answer({ client = unknownClient(role), ...call }, gone) {
+      const own = { now: clock.wall(), sleep: clock.sleep.bind(clock), reports, waits };
+      return await answer(agent, { ...call, client }, own, gone);
     },
   };
 }

@@ -4,11 +4,18 @@
 import type { World } from "#hal/world.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import { sendHeads } from "../telemetry/heads.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
 import { headerSecret } from "./header.ts";
+import { type DatagramSender, logLineOf } from "./log-line.ts";
 import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
 import { servePage } from "./page-server.ts";
+
+interface TelemetryParts extends Pick<MetricsParts, "kind" | "broken"> {
+  /** Sends datagrams; undefined = there is no addon. */
+  readonly native: DatagramSender;
+}
 
 /**
  * Runs until the signal aborts, and resolves when all parts have ended; a defect goes to `broken`.
@@ -16,7 +23,7 @@ import { servePage } from "./page-server.ts";
 export async function runTelemetry(
   agent: AgentView & Pick<Agent, "pageLogin">,
   world: World,
-  { kind, broken }: Pick<MetricsParts, "kind" | "broken">,
+  { kind, native, broken }: TelemetryParts,
   end: AbortSignal,
 ): Promise<void> {
   const webhook = new Webhook({ agent, world, headerSecret });
@@ -26,6 +33,7 @@ export async function runTelemetry(
     servePage({ agent, world, broken }, end),
     webhook.run(end),
     followOtlp({ agent, world, headerSecret, deliveries }, end),
+    sendHeads({ agent, world, logLine: logLineOf(native, world.clock) }, end),
   ];
   await Promise.all(running.map((one) => one.catch(broken)));
 }

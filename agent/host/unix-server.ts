@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Client } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
   bindPort,
@@ -18,6 +19,8 @@ export interface UnixCall {
   readonly method: string;
   readonly path: string;
   readonly body: string;
+  /** Who connected; absent = the service does not ask. */
+  readonly client?: Client;
 }
 
 export interface HttpService {
@@ -33,6 +36,8 @@ export interface HttpService {
    * socket.
    */
   readonly admits?: (socket: Socket) => boolean;
+  /** Reads who connected, before a single octet of a client is read. */
+  readonly identify?: (socket: Socket) => Client;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<HttpReply>;
   readonly tooLong: () => HttpReply;
   /** Called with a defect, after which no answer can be trusted. */
@@ -85,16 +90,22 @@ const misdirected: HttpReply = {
 /** `name`: pattern for the Host header of a request; absent = any. */
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
+  const clients = new WeakMap<Socket, Client>();
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
-    else void reply(service, request, response);
+    else void reply(service, request, response, clients.get(request.socket));
   });
   // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
   server.on("connection", (socket: Socket) => {
-    if (service.admits?.(socket) === false) socket.destroy();
-    else limiter.enter(socket);
+    if (service.admits?.(socket) === false) {
+      socket.destroy();
+      return;
+    }
+    const client = service.identify?.(socket);
+    if (client !== undefined) clients.set(socket, client);
+    limiter.enter(socket, client?.uid ?? undefined);
   });
   return server;
 }
@@ -103,6 +114,7 @@ async function reply(
   service: HttpService,
   request: IncomingMessage,
   response: ServerResponse,
+  client: Client | undefined,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort(new Error("the client is gone")));
@@ -111,7 +123,8 @@ async function reply(
     const body = requestBytesMax === 0 ? "" : await bodyOf(request, requestBytesMax);
     if (body === undefined) return send(response, service.tooLong());
     const call = { method: request.method ?? "", path: request.url ?? "", body };
-    send(response, await service.answer(call, gone.signal));
+    const known = client === undefined ? call : { ...call, client };
+    send(response, await service.answer(known, gone.signal));
   } catch (error) {
     if (gone.signal.aborted) return;
     response.destroy();

@@ -24,12 +24,22 @@ export interface Desired {
   readonly health: HealthSettings;
   /** Waits and proofs of campaigns. */
   readonly rotation: RotationSettings;
+  /** What may happen at once. */
+  readonly limits: Limits;
   /** The services for other programs on this host. */
   readonly serve: ServeSettings;
   /** The receivers of events and metrics. */
   readonly telemetry: TelemetrySettings;
   /** The risks that the config accepts, each until a date. */
   readonly acceptRisks: readonly AcceptedRisk[];
+}
+
+/** How much may happen at once. */
+interface Limits {
+  /** Open campaigns, whatever their state; an emergency is not bound. */
+  readonly campaignsAtOnce: number;
+  /** Devices that are logged in to together. */
+  readonly loginsAtOnce: number;
 }
 
 /** The settings of a real cloud, or of a simulated site. */
@@ -106,8 +116,11 @@ export interface DesiredDevice {
   readonly quirks: readonly Quirk[];
 }
 
-/** The names of quirks that a config can give to a device. */
-export const quirkNames = ["shutBeforeKeyChange"] as const;
+/**
+ * The names of quirks that a config can give to a device; the second one says that the device does
+ * not have the fault for which its platform has the first.
+ */
+export const quirkNames = ["shutBeforeKeyChange", "openDuringKeyChange"] as const;
 type Quirk = (typeof quirkNames)[number];
 
 /** The two links of one ExpressRoute Direct port. */
@@ -315,8 +328,17 @@ export interface PageSettings {
 
 /** The receivers of telemetry; absent = nothing is sent. */
 interface TelemetrySettings {
+  readonly heads?: HeadSettings;
   readonly webhook?: WebhookSettings;
   readonly otlp?: OtlpSettings;
+}
+
+/** The log of this host that gets heads of the audit log. */
+export interface HeadSettings {
+  /** journald's own socket, or `/dev/log`. */
+  readonly to: "journald" | "syslog";
+  /** The time between two heads. */
+  readonly everyMs: number;
 }
 
 /** A receiver of telemetry. */

@@ -30,13 +30,29 @@ export interface LinksealEvent {
 /** The fields of an event that not every event has. */
 export type EventRest = Partial<Pick<LinksealEvent, "severity" | "over" | "verdict">>;
 
-const kept = 1_000;
+/** Events that are kept at least, and more for each link: many times what a rotation reports. */
+const keptMin = 1_000;
+const keptPerLink = 40;
 
-/** The newest 1000 events of this process. */
+/** Events after a number, as far as they are kept. */
+export interface EventsAfter {
+  /** The oldest first. */
+  readonly events: readonly LinksealEvent[];
+  /** How many events after that number are not kept any more. */
+  readonly lost: number;
+}
+
+/** The newest events of this process, as many as the site's links need. */
 export class EventRing {
-  readonly #events: LinksealEvent[] = [];
+  #events: LinksealEvent[] = [];
   #count = 0;
+  #kept = keptMin;
   readonly #listeners = new Set<(event: LinksealEvent) => void>();
+
+  /** Keeps as many events as a site with this number of links needs. */
+  keepFor(links: number): void {
+    this.#kept = Math.max(keptMin, keptPerLink * links);
+  }
 
   /**
    * Numbers an event, keeps it, and passes it to each listener; without `rest` it has severity
@@ -55,7 +71,8 @@ export class EventRing {
       ...rest,
     };
     this.#events.push(event);
-    if (this.#events.length > kept) this.#events.shift();
+    // Dropped by the dozen, or each event of a large site would move all others.
+    if (this.#events.length > this.#kept + keptMin) this.#events = this.#events.slice(-this.#kept);
     for (const listener of this.#listeners) listener(event);
   }
 
@@ -65,12 +82,14 @@ export class EventRing {
   }
 
   /**
-   * Events after number `n`, oldest first; all of them for a number that only an agent before this
+   * Returns the events after number `n`; all of them for a number that only an agent before this
    * one can have given.
    */
-  after(n: number): readonly LinksealEvent[] {
-    if (n > this.#count) return [...this.#events];
-    return this.#events.filter((event) => event.n > n);
+  after(n: number): EventsAfter {
+    const from = n > this.#count ? 0 : n;
+    const dropped = this.#count - this.#events.length;
+    const events = this.#events.slice(Math.max(0, from - dropped));
+    return { events, lost: Math.max(0, dropped - from) };
   }
 
   /** Calls back for each later event until the returned function is called. */

@@ -52,6 +52,8 @@ export type FindingCode =
   | "bfd-off"
   | "api-version-ends"
   | "snmp-unmatched"
+  | "second-engine"
+  | "ike-not-admitted"
   | "socket-open"
   | "host-unit"
   | "host-old-build"

@@ -98,6 +98,8 @@ export interface DeviceContact {
   readonly lastObservedAt: Instant | undefined;
   /** The error of the newest observation, when it failed. */
   readonly failing: { readonly code: string; readonly text: string } | undefined;
+  /** True = the agent has too little processor time, which explains old readings; absent = no. */
+  readonly isAgentOverloaded?: boolean;
 }
 
 /** All that the verdict on a link is derived from. */
@@ -267,8 +269,11 @@ export function unseen(
       ? "it has not been read yet"
       : `it was last read ${Math.round((now - lastObservedAt) / 1000)} s ago`;
   if (failing === undefined) {
-    const code = lastObservedAt === undefined ? "not-looked-yet" : "reading-stale";
-    return finding("unknown", code, about, `the state of ${where} is not known: ${lately}`);
+    const text = `the state of ${where} is not known: ${lately}`;
+    if (lastObservedAt === undefined) return finding("unknown", "not-looked-yet", about, text);
+    if (contact.isAgentOverloaded !== true) return finding("unknown", "reading-stale", about, text);
+    const why = "the agent has too little processor time to read it";
+    return finding("unknown", "agent-overloaded", about, `${text}, and ${why}`);
   }
   const code = failing.code === "device.unparsed" ? "reading-missing" : "device-unreachable";
   const text = `the state of ${where} is not known: ${lately}, and now ${failing.text}`;

@@ -91,8 +91,11 @@ type OperationCode =
   | "sibling-unhealthy"
   | "bgp-trouble"
   | "journal-lossy"
+  | "journal-growing"
   | "state-unwritable"
-  | "audit-lossy";
+  | "audit-lossy"
+  | "evidence-rolls-over"
+  | "agent-overloaded";
 
 /** The codes of all warnings; docs/codes.md lists them. */
 export type WarningCode = LinkCode | TunnelCode | OperationCode;
@@ -159,7 +162,8 @@ const slow = { visibleAfterMs: 60_000 } as const;
 export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "not-looked-yet": info("Not read yet", status, [], slow),
   "device-unreachable": error("A device does not answer", status, [], { visibleAfterMs: 15_000 }),
-  "reading-stale": warning("A reading is too old to use", status, unseen, {
+  // An agent without processor time takes no readings: that is no fault of the device.
+  "reading-stale": warning("A reading is too old to use", status, [...unseen, "agent-overloaded"], {
     visibleAfterMs: 15_000,
   }),
   "reading-missing": warning("A device does not tell something", link, unseen, {
@@ -310,9 +314,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     "device-unreachable",
   ]),
   "journal-lossy": error("The journal cannot be trusted", "linkseal journal", [], promptly),
+  "journal-growing": warning("The journal cannot be compacted", "linkseal journal", [], promptly),
   // Told before anything else: until it ends nothing that was begun is brought to its end.
   "state-unwritable": error("The state folder cannot be written", status, [], promptly),
   "audit-lossy": warning("The audit log takes no records", "linkseal report"),
+  "evidence-rolls-over": warning("The oldest evidence is overwritten soon", "linkseal report"),
+  "agent-overloaded": warning("The agent has too little processor time", status, [], promptly),
 };
 
 /**

@@ -13,6 +13,7 @@ import type { OnDecision } from "../runtime/campaigns/rotation-runner.ts";
 import { AuditLog } from "../store/audit/log.ts";
 import { IntentStore } from "../store/intent/intent.ts";
 import { Journal } from "../store/journal/journal.ts";
+import { recollect } from "../store/journal/stored.ts";
 
 /** What binds journal, audit log and reports to one host. */
 export interface Identity {
@@ -25,17 +26,21 @@ export interface Identity {
 }
 
 /**
- * Opens what a process reads before it does anything.
+ * Opens what a process reads before it does anything. The audit log is read first: it knows what
+ * journal and accepted configs must have.
  * @throws LinksealError with `journal.*` and the next safe step
  */
 export async function openRecords(
   world: World,
   { hostKey, reportKey, host }: Identity,
 ): Promise<Pick<AgentParts, "intents" | "journal" | "audit" | "signer" | "host">> {
-  const intents = await IntentStore.open(world.disk);
   const chainKey = { key: hostKey, host };
-  const { journal } = await Journal.open(world, chainKey);
   const audit = await AuditLog.open(world, chainKey);
+  const { known } = audit;
+  const { journal } = await Journal.open(world, { ...chainKey, knownSeq: known.journalSeq });
+  const { bindings, campaigns } = recollect(journal.records());
+  const isUsed = Object.keys({ ...bindings, ...campaigns }).length > 0;
+  const intents = await IntentStore.open(world.disk, Math.max(known.intent, isUsed ? 1 : 0));
   return { intents, journal, audit, signer: signerOf(reportKey), host };
 }
 

@@ -39,7 +39,7 @@ export interface SessionHalves {
 export type Entry =
   | { readonly kind: "open"; readonly halves: SessionHalves }
   | { readonly kind: "wrong" }
-  /** Too many codes were wrong, so this one was not checked. */
+  /** Wrong too, and the address has to wait before it learns more. */
   | { readonly kind: "later"; readonly waitMs: number };
 
 interface Kept {
@@ -69,12 +69,15 @@ export class Logins {
     return { code, validMs: codeMs };
   }
 
-  /** Checks a code that came from the address `from`. */
+  /**
+   * Checks a code that came from the address `from`. Wrong codes never keep a right one out: many
+   * clients share one address, such as all of a tunnel over SSH.
+   */
   enter(code: string, from: string): Entry {
-    const waitMs = this.#waitMs(from);
-    if (waitMs > 0) return { kind: "later", waitMs };
     const found = find(this.#codes.filter(this.#isAlive), hashOf(plain(code)));
     if (found === undefined) {
+      const waitMs = this.#waitMs(from);
+      if (waitMs > 0) return { kind: "later", waitMs };
       this.#fail(from);
       return { kind: "wrong" };
     }

@@ -109,6 +109,8 @@ export interface PageSnapshot {
   readonly ended: readonly CampaignShape[];
   /** The newest events, oldest first. */
   readonly events: readonly LinksealEvent[];
+  /** How many events before these `linkseal events` still shows, and how many are lost. */
+  readonly eventsBefore: { readonly kept: number; readonly lost: number };
   /** Earlier observations by link and tunnel; only in the first snapshot of a viewer. */
   readonly history?: {
     readonly links: Readonly<Record<string, readonly LinkSample[]>>;

@@ -59,8 +59,14 @@ export function pageSnapshot(agent: AgentView, clock: PageClock): PageSnapshot {
       lookAgeMs: lookAgeMs ?? null,
     })),
     ended: endedOf(agent, snapshot),
-    events: agent.events.after(Math.max(0, agent.events.count - eventsMax)),
+    ...eventsOf(agent),
   };
+}
+
+function eventsOf({ events: ring }: AgentView): Pick<PageSnapshot, "events" | "eventsBefore"> {
+  const { events, lost } = ring.after(0);
+  const kept = Math.max(0, events.length - eventsMax);
+  return { events: events.slice(kept), eventsBefore: { kept, lost } };
 }
 
 function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] {

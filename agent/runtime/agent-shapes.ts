@@ -8,6 +8,7 @@ import type { Clouds } from "../model/cloud.ts";
 import type { Signer } from "../model/signer.ts";
 import type { AuditLog, AuditTrail } from "../store/audit/log.ts";
 import type { IntentStore } from "../store/intent/intent.ts";
+import type { Entry } from "../store/journal/chain.ts";
 import type { Journal } from "../store/journal/journal.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 
@@ -61,4 +62,9 @@ export interface Evidence {
   readonly signer: Signer;
   readonly host: string;
   readonly read: () => Promise<AuditTrail>;
+  /**
+   * Writes a record whose number and MAC are for another log; undefined = nothing was written since
+   * the last one, or nothing can be written now.
+   */
+  readonly head: () => Promise<Pick<Entry, "seq" | "at" | "mac"> | undefined>;
 }

@@ -5,6 +5,7 @@ import type { Evidence } from "./agent-shapes.ts";
 import type { EvaluatedAgent, SiteView } from "./health/site-view.ts";
 import type { Status } from "./health/status.ts";
 import type { KeySurvey } from "./polling/key-check.ts";
+import type { LoopLag } from "./polling/loop-lag.ts";
 
 /** The loops of the accepted intent, and the keys in its vault. */
 interface ServedSite extends SiteView {
@@ -17,6 +18,8 @@ export interface AgentView
   extends Pick<EvaluatedAgent, "memory" | "intent" | "intentDamage" | "journalState"> {
   /** undefined = no intent is in force. */
   readonly supervisor: ServedSite | undefined;
+  /** How late the timers of the process ring. */
+  readonly loopLag: Pick<LoopLag, "ms">;
   /** Events since the start, the newest in a bounded ring. */
   readonly events: EventRing;
   /** The audit records and the signer of reports. */

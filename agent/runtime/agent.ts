@@ -7,8 +7,9 @@ import type { Instant } from "#hal/world.ts";
 import { type Plan, plan, samePlan } from "../compare/plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
+import type { Raised } from "../health/warnings.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
-import type { Campaign } from "../model/campaign.ts";
+import { type Client, clientText } from "../model/client.ts";
 import {
   type Desired,
   type DesiredLink,
@@ -22,31 +23,29 @@ import { isWarningCode } from "../model/warning-rows.ts";
 import type { Intent, IntentStore } from "../store/intent/intent.ts";
 import { Queued } from "../store/intent/queued.ts";
 import type { Journal } from "../store/journal/journal.ts";
-import {
-  type JournalRecord,
-  type Memory,
-  named,
-  openCampaign,
-  remember,
-} from "../store/journal/memory.ts";
+import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
-import { recollect, toStored } from "../store/journal/stored.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
 import { riskAccepted } from "./campaigns/begin.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
+import { hostWarnings } from "./health/host-warnings.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
+import { MemoryKeeper } from "./memory-keeper.ts";
 import { OperatorCommands } from "./operator-commands.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
+import { LoginLimiter } from "./polling/login-limiter.ts";
+import { LoopLag } from "./polling/loop-lag.ts";
+import { ReadBudget } from "./polling/read-budget.ts";
 import { boundedVault } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 
-/** A start reads all journal records; a compaction keeps older ones in the audit log alone. */
-const recordsMax = 250;
+/** Logins at once before the first config is accepted, for its plan. */
+const firstLogins = 16;
 
 /** The agent: it serves the accepted intent and answers operators. */
 export class Agent {
@@ -60,24 +59,37 @@ export class Agent {
   readonly #startedAt: Instant;
   readonly #graces = new Map<string, Instant>();
   readonly #mutex = new KeyedMutex();
+  readonly #logins: LoginLimiter;
+  readonly #readBudget: ReadBudget;
   readonly #healthEvaluator: HealthEvaluator;
   readonly #recorder: Recorder;
   readonly #watch: StateWatch;
   /** The operator's commands. */
   readonly commands: OperatorCommands;
-  #memory: Memory;
+  readonly #keeper: MemoryKeeper;
+  /** How late the timers of this process ring, measured by the process itself. */
+  readonly loopLag = new LoopLag();
   #supervisor: Supervisor | undefined;
   #stopSupervisor = new AbortController();
   readonly #queued: Queued;
   #applying = false;
   #wakeRun: () => void = () => undefined;
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
     this.#startedAt = parts.world.clock.now();
     this.#queued = new Queued(parts.world.disk);
-    this.#memory = recollect(parts.journal.records());
+    const { clock } = parts.world;
+    this.#readBudget = new ReadBudget(clock);
+    const loginsMax = (): number => this.intent?.desired.limits.loginsAtOnce ?? firstLogins;
+    this.#logins = new LoginLimiter(clock, loginsMax);
+    this.#keeper = new MemoryKeeper({
+      ...{ journal: parts.journal, log: parts.world.log },
+      written: (record, seq, before) => {
+        this.#recorder.journaled(record, seq);
+        this.#announce(record, before);
+      },
+    });
     this.#recorder = new Recorder({
       ...{ world: parts.world, log: parts.audit, keyId: parts.signer.keyId },
       journal: parts.journal.records(),
@@ -94,7 +106,7 @@ export class Agent {
     this.commands = new OperatorCommands({
       world: parts.world,
       mutex: this.#mutex,
-      memory: () => this.#memory,
+      memory: () => this.memory,
       supervisor: (target) => this.#supervisorFor(target),
       write: this.write,
       refuseDamaged: () => this.#refuseDamaged(),
@@ -103,7 +115,7 @@ export class Agent {
 
   /** The state that the journal's records add up to. */
   get memory(): Memory {
-    return this.#memory;
+    return this.#keeper.memory;
   }
 
   /** The supervisor's loops; undefined = no intent is in force. */
@@ -155,12 +167,17 @@ export class Agent {
   /** The audit records and the signer of the reports that are made of them. */
   get evidence(): Evidence {
     const { signer, host } = this.#parts;
-    return { signer, host, read: () => this.#recorder.read() };
+    const recorder = this.#recorder;
+    return { signer, host, read: () => recorder.read(), head: () => recorder.head() };
   }
 
-  /** Returns a reader of Azure documents; undefined = the config's cloud has none. */
+  /**
+   * Returns a reader of Azure documents for reports, which waits for their budget; undefined = the
+   * config's cloud has none.
+   */
   azureReader(desired: Desired): ReadDocument | undefined {
-    return this.#parts.clouds(desired.azure).document;
+    const { document } = this.#parts.clouds(desired.azure);
+    return document === undefined ? undefined : this.#readBudget.document(document);
   }
 
   /** Returns a reader of the vault that a config names. */
@@ -173,6 +190,19 @@ export class Agent {
     return this.#recorder.trouble;
   }
 
+  /** True if this process gets too little processor time. */
+  get isOverloaded(): boolean {
+    return this.loopLag.isOverload;
+  }
+
+  /** What is wrong with the agent's own records and process. */
+  get hostWarnings(): readonly Raised[] {
+    const { journal, audit, world } = this.#parts;
+    const { loopLag } = this;
+    const state = { journal, audit, loopLag, compaction: this.#keeper };
+    return hostWarnings(state, world.clock.wall());
+  }
+
   /** The files of the state folder that cannot be written now. */
   get unwritten(): readonly Unwritten[] {
     return this.#watch.unwritten;
@@ -183,15 +213,16 @@ export class Agent {
    * is durable in the audit log; or to the reason why not, while it waits for room.
    */
   async asked(
-    ...[who, request, about, outcome]: readonly [string, string, string, string]
+    ...[client, request, about, outcome]: readonly [Client, string, string, string]
   ): Promise<LinksealError | undefined> {
     const text = `${request}: ${outcome}`;
-    return await this.#recorder.recorded({ what: "asked", about, who, text });
+    const who = clientText(client);
+    return await this.#recorder.recorded({ what: "asked", about, who, client, text });
   }
 
   /** Counts a request over a socket that had no effect; its record is not awaited. */
-  refused(who: string, request: string, about: string, why: string): void {
-    this.#recorder.refused({ about, who, text: `${request}: ${why}` });
+  refused(client: Client, request: string, about: string, why: string): void {
+    this.#recorder.refused({ about, client, text: `${request}: ${why}` });
   }
 
   #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {
@@ -237,6 +268,8 @@ export class Agent {
   }
 
   #newSupervisor(intent: Intent): Supervisor {
+    const { groups, tunnels } = intent.desired;
+    this.events.keepFor(groups.flatMap(({ links }) => links).length + tunnels.length);
     const { world, drivers, clouds } = this.#parts;
     const cloud = clouds(intent.desired.azure);
     return new Supervisor(
@@ -248,9 +281,9 @@ export class Agent {
         vault: boundedVault(cloud.vault, world.clock),
         peerPort: (link) => this.#peerPort(intent.desired, link),
         gateway: (tunnel) => gatewayQuery(cloud, tunnel),
-        memory: () => this.#memory,
+        memory: () => this.memory,
         write: this.write,
-        note: this.#note,
+        note: (campaign) => this.#keeper.note({ kind: "campaign", campaign }),
         report: (code, about, text) =>
           this.events.add(world.clock.wall(), code, about, text, { severity: "warning" }),
         startedAt: this.#startedAt,
@@ -260,6 +293,8 @@ export class Agent {
         onDecision: this.#parts.onDecision,
         readOnly: () => this.#parts.journal.state === "corrupt",
         mutex: this.#mutex,
+        logins: this.#logins,
+        readBudget: this.#readBudget,
         made: this.made,
         gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
       },
@@ -269,14 +304,14 @@ export class Agent {
 
   /** A tunnel as it was last applied, by the config in force at that time. */
   readonly made = (name: string): DesiredTunnel | undefined => {
-    const number = named(this.#memory.tunnels, name);
+    const number = named(this.memory.tunnels, name);
     if (number === undefined) return undefined;
     const desired = this.#parts.intents.desired(number);
     return desired?.tunnels.find((tunnel) => tunnel.name === name);
   };
 
   #peerPort({ azure, groups, rotation }: Desired, link: DesiredLink): PeerPort {
-    const operation = (): string | undefined => named(this.#memory.operations, linkId(link));
+    const operation = (): string | undefined => named(this.memory.operations, linkId(link));
     const resource = groups.find(({ name }) => name === link.group)?.expressRoutePort ?? "";
     const { putGraceMs } = rotation;
     const place = { resource, link: link.azureLink, operation, putGraceMs };
@@ -285,30 +320,7 @@ export class Agent {
   }
 
   /** Appends to the journal, then updates the memory; one record at a time. */
-  readonly write = async (record: JournalRecord): Promise<void> => {
-    const turn = this.#writing.then(async () => {
-      const { journal } = this.#parts;
-      await journal.append(toStored(record));
-      this.#recorder.journaled(record, journal.lastSeq);
-      const before = this.#memory;
-      this.#memory = remember(before, record);
-      this.#announce(record, before);
-      if (journal.length > recordsMax) await this.#compact();
-    });
-    this.#writing = turn.catch(() => undefined);
-    await turn;
-  };
-
-  // The record is durable already: a snapshot that finds no room is tried again after the next one.
-  async #compact(): Promise<void> {
-    const { journal, world } = this.#parts;
-    try {
-      await journal.compact(toStored({ kind: "snapshot", memory: this.#memory }));
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      world.log.write("warn", error.code, error.message);
-    }
-  }
+  readonly write = (record: JournalRecord): Promise<void> => this.#keeper.write(record);
 
   /** Until the loss of a damaged journal is accepted, the agent only observes. */
   #refuseDamaged(): void {
@@ -339,10 +351,6 @@ export class Agent {
         : (["gate.busy", "the agent has only just begun", "linkseal status"] as const);
     throw new LinksealError(code, text, { effect: "none", where: target, next });
   }
-
-  readonly #note = (campaign: Campaign): void => {
-    this.#memory = remember(this.#memory, { kind: "campaign", campaign });
-  };
 
   #afterTurn(): void {
     this.#healthEvaluator.turn();
@@ -385,7 +393,7 @@ export class Agent {
       ]);
       return plan({
         desired,
-        memory: this.#memory,
+        memory: this.memory,
         snapshot: (link) => deviceCache.snapshot(link),
         state: (device) => deviceCache.state(device),
         capabilities: (device) => deviceCache.capabilities(device),
@@ -439,7 +447,7 @@ export class Agent {
     const { desired } = intent;
     const deviceCache = this.#freshDeviceCache(desired);
     const parts = { world, drivers, desired, deviceCache, made: this.made };
-    await blockAccepted({ ...parts, memory: () => this.#memory }, new AbortController().signal);
+    await blockAccepted({ ...parts, memory: () => this.memory }, new AbortController().signal);
     this.#stopSupervisor.abort();
     this.#wakeRun();
     return intent.number;
@@ -448,12 +456,13 @@ export class Agent {
   #freshDeviceCache(desired: Desired): DeviceCache {
     const { world, drivers } = this.#parts;
     const peerPort = (link: DesiredLink): PeerPort => this.#peerPort(desired, link);
-    return new DeviceCache({ world, drivers, desired, peerPort }, undefined);
+    const logins = this.#logins;
+    return new DeviceCache({ world, drivers, desired, peerPort, logins }, undefined);
   }
 
   #busyGroups(): readonly string[] {
     const names = (this.intent?.desired.groups ?? []).map((group) => group.name);
-    return names.filter((name) => openCampaign(this.#memory, name) !== undefined);
+    return names.filter((name) => openCampaign(this.memory, name) !== undefined);
   }
 
   /** Groups with a running campaign that the new config would change in any way. */

@@ -26,16 +26,14 @@ const probePackets = 5;
 
 export class Ports {
   readonly #parts: PortsParts;
+  /** The links of the intent that end on the device. */
+  readonly links: readonly DesiredLink[];
 
   constructor(parts: PortsParts) {
     this.#parts = parts;
-  }
-
-  /** The links of the intent that end on the device. */
-  get links(): readonly DesiredLink[] {
-    return this.#parts.desired.groups
+    this.links = parts.desired.groups
       .flatMap((group) => group.links)
-      .filter((link) => link.device === this.#parts.device);
+      .filter((link) => link.device === parts.device);
   }
 
   /** Sends a few packets over idle links within each evidence window, to prove that they carry. */

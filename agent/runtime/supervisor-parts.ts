@@ -13,6 +13,7 @@ import type { JournalRecord, Memory } from "../store/journal/memory.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import type { DeviceCacheParts } from "./polling/device-cache.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
+import type { ReadBudget } from "./polling/read-budget.ts";
 
 export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rights"> {
   readonly world: World;
@@ -34,6 +35,8 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rig
   /** True while the journal is not whole: writes are refused. */
   readonly readOnly: () => boolean;
   readonly mutex: KeyedMutex;
+  /** The requests to Azure that reports may cause. */
+  readonly readBudget: ReadBudget;
   readonly made: MadeTunnel;
   readonly cloud: Cloud;
   readonly gatewayKey: (tunnel: DesiredTunnel) => PeerSecret | undefined;

@@ -3,24 +3,21 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Plan } from "../compare/plan.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
-import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../model/desired.ts";
+import {
+  type Desired,
+  type DesiredGroup,
+  type DesiredLink,
+  linkId,
+  type RiskName,
+} from "../model/desired.ts";
 import type { FarEnd } from "../model/reason.ts";
 import { farEndOf, setTo, unseenFar } from "../rotation/facts.ts";
-import { jitterMs } from "../rotation/policy.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import { named, openCampaign } from "../store/journal/memory.ts";
-import {
-  type Asked,
-  type Beginning,
-  type BeginParts,
-  riskAccepted,
-  type Waiting,
-} from "./campaigns/begin.ts";
-import { beginEnrolment } from "./campaigns/enrolment.ts";
+import { Beginnings } from "./beginnings.ts";
+import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.ts";
 import { settledFrom } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
-import { previewRotation } from "./campaigns/preview.ts";
-import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
@@ -38,13 +35,6 @@ import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
 import type { RetireParts } from "./tunnels/tunnel-retire.ts";
 
-/** The interval in milliseconds between two queries for newer keys; up to a fifth is added. */
-const policyMs = 300_000;
-/** Groups query for the first time within this many milliseconds times the number of groups. */
-const firstPolicyMs = 1_000;
-/** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
-const vaultWaitMs = { least: 30_000, most: 600_000 };
-
 /** The mutex key for all changes to tunnels: one tunnel is taken out of service at a time. */
 export const tunnelsKey = "tunnels";
 
@@ -58,6 +48,18 @@ function mendLoop(device: string): string {
   return `changes of ${device}`;
 }
 
+function groupsOn({ groups }: Desired): ReadonlyMap<string, readonly DesiredGroup[]> {
+  const found = new Map<string, DesiredGroup[]>();
+  for (const group of groups) {
+    for (const device of new Set(group.links.map((link) => link.device))) {
+      const known = found.get(device) ?? [];
+      found.set(device, known);
+      known.push(group);
+    }
+  }
+  return found;
+}
+
 /** The supervisor: it runs the loops of one accepted intent. */
 export class Supervisor {
   readonly intent: Intent;
@@ -66,7 +68,9 @@ export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #rotationRunners: ReadonlyMap<string, RotationRunner>;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #beginnings: Beginnings;
+  /** The groups that have a link on a device, by device. */
+  readonly #groupsOn: ReadonlyMap<string, readonly DesiredGroup[]>;
   readonly #manualDrains: ReadonlyMap<string, ManualDrains>;
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
@@ -74,10 +78,6 @@ export class Supervisor {
   readonly #farEndPoller: FarEndPoller;
   readonly #keyPoller: KeyPoller;
   readonly #keySurvey: SharedAnswer<KeySurvey>;
-  /** When the vault is queried again, and when a due rotation begins, by group. */
-  readonly #policyAt = new Map<string, number>();
-  readonly #beginAt = new Map<string, number>();
-  readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
   readonly #loops: Loops;
 
   /** Takes over what the predecessor observed of the same devices. */
@@ -86,17 +86,22 @@ export class Supervisor {
     this.intent = parts.intent;
     this.#loops = new Loops(parts.world.clock);
     const { desired } = parts.intent;
+    this.#groupsOn = groupsOn(desired);
     const hint = (device: string): void => this.#loops.wake(watchLoop(device));
     const { world, cloud } = parts;
     const peer = (link: DesiredLink) => this.deviceCache.peer(link)?.state;
     this.rights = new RightsReader({ world, desired, document: cloud.document, peer });
     const { rights } = this;
     const rightsFor = ({ group }: DesiredLink) => rights.report({ kind: "campaign", group });
-    const cached = { ...parts, desired, hint, rights: rightsFor };
+    const isUrgent = (device: string): boolean => this.#busy(device);
+    const cached = { ...parts, desired, hint, rights: rightsFor, isUrgent };
     this.deviceCache = new DeviceCache(cached, before?.deviceCache);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
     const { managementAddresses, deviceCache } = this;
+    const acceptsRisk = this.#acceptsRisk;
+    const begin = { ...parts, ...this.beginParts(), acceptsRisk, managementAddresses };
+    this.#beginnings = new Beginnings(begin);
     const common = { ...parts, desired, keys, deviceCache, rights };
     this.tunnelDrains = new TunnelDrains(common);
     const inCampaign = (device: string): boolean => this.#busy(device);
@@ -143,11 +148,8 @@ export class Supervisor {
 
   /** Returns true if a campaign runs on a group that has a link on this device. */
   #busy(device: string): boolean {
-    return this.intent.desired.groups.some(
-      (group) =>
-        openCampaign(this.#parts.memory(), group.name) !== undefined &&
-        group.links.some((link) => link.device === device),
-    );
+    const groups = this.#groupsOn.get(device) ?? [];
+    return groups.some(({ name }) => openCampaign(this.#parts.memory(), name) !== undefined);
   }
 
   /** The settings of the far end of a campaign's link, whether or not its last change succeeded. */
@@ -178,6 +180,15 @@ export class Supervisor {
     return this.#keySurvey.get(signal);
   }
 
+  /**
+   * Resolves once a report may send so many requests to Azure: campaigns and polls come first. A
+   * simulated cloud has no such limit.
+   */
+  async mayRead(requests: number, signal: AbortSignal): Promise<void> {
+    const { cloud, readBudget } = this.#parts;
+    if (cloud.pace === "polled") await readBudget.take(requests, signal);
+  }
+
   /** The parts that the retirement of a tunnel needs. */
   get retireParts(): RetireParts {
     const { world, memory, made, write, intent } = this.#parts;
@@ -193,7 +204,7 @@ export class Supervisor {
 
   /** Why links of a group that need a key get none; undefined = nothing waits. */
   waiting(group: string): Waiting | undefined {
-    return this.#waiting.get(group);
+    return this.#beginnings.waiting(group);
   }
 
   /** The last failures of effects on this group or its devices. */
@@ -347,7 +358,7 @@ export class Supervisor {
   /** No campaign runs: watches the manual drains, and begins what is wanted. */
   async #tend(group: DesiredGroup, signal: AbortSignal): Promise<void> {
     await this.manualDrains(group).turn(signal);
-    await this.#startWanted(group, signal);
+    await this.#beginnings.startWanted(group, signal);
   }
 
   /** The manual drains of a group. Throws Error if the intent has no such group. */
@@ -357,45 +368,9 @@ export class Supervisor {
     return found;
   }
 
-  /** Level-triggered: begins whatever the accepted intent demands and no observation shows. */
-  async #startWanted(group: DesiredGroup, signal: AbortSignal): Promise<void> {
-    const now = this.#parts.world.clock.now();
-    const retry = this.#vaultRetry.get(group.name);
-    if (retry !== undefined && now < retry.at) return;
-    try {
-      await this.#accept(group, await this.#wanted(group, signal));
-      this.#vaultRetry.delete(group.name);
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      const waitMs = Math.min(vaultWaitMs.most, 2 * (retry?.waitMs ?? vaultWaitMs.least / 2));
-      this.#vaultRetry.set(group.name, { at: now + waitMs + this.#jitter(waitMs / 5), waitMs });
-      const { code, message, next } = error;
-      this.#wait(group, { code, refusal: code, text: message, next });
-    }
-  }
-
-  #wait(group: DesiredGroup, waiting: Waiting): void {
-    if (this.#waiting.get(group.name)?.text !== waiting.text) {
-      this.#parts.world.log.write("warn", waiting.code, waiting.text, { group: group.name });
-    }
-    this.#waiting.set(group.name, waiting);
-  }
-
-  /**
-   * The campaign that the intent or a policy begins now, in this order: first keys, settings, new
-   * keys.
-   */
-  async #wanted(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
-    const parts = this.beginParts();
-    const acceptsRisk = this.#acceptsRisk;
-    const enrolment = await beginEnrolment(parts, group, undefined, acceptsRisk, signal);
-    if (enrolment.kind !== "nothing") return enrolment;
-    const change = beginChange(parts, group, { asked: undefined, acceptsRisk });
-    return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
-  }
-
   #survey(signal: AbortSignal): Promise<KeySurvey> {
-    const { vault, memory, world, intent } = this.#parts;
+    const { memory, world, intent, cloud, readBudget } = this.#parts;
+    const vault = cloud.pace === "polled" ? readBudget.vault(this.#parts.vault) : this.#parts.vault;
     const { bindings } = memory();
     const bound = (link: DesiredLink) => named(bindings, linkId(link));
     const asked = { vault, bound, entropy: world.entropy, now: world.clock.wall() };
@@ -406,89 +381,17 @@ export class Supervisor {
     );
   }
 
-  #jitter(mostMs: number): number {
-    return jitterMs(this.#parts.world.entropy.bytes(4), mostMs);
-  }
-
-  /** Groups that query together at the start would query together for ever. */
-  #firstPolicyAt(name: string, now: number): number {
-    const at = now + this.#jitter(firstPolicyMs * this.intent.desired.groups.length);
-    this.#policyAt.set(name, at);
-    return at;
-  }
-
-  /**
-   * Begins at random within some minutes, so that one new key in the vault does not start every
-   * group.
-   */
-  async #rotationDue(group: DesiredGroup, signal: AbortSignal): Promise<Beginning> {
-    const { clock, entropy } = this.#parts.world;
-    const now = clock.now();
-    const { name } = group;
-    const beginAt = this.#beginAt.get(name);
-    if (group.rotate.on === "hand") return { kind: "nothing" };
-    if (now < (beginAt ?? this.#policyAt.get(name) ?? this.#firstPolicyAt(name, now))) {
-      const waiting = this.#waiting.get(name);
-      return waiting === undefined ? { kind: "nothing" } : { kind: "waiting", waiting };
-    }
-    const accepting = { asked: undefined, acceptsRisk: this.#acceptsRisk };
-    const due = await beginRotation(this.beginParts(), group, accepting, signal);
-    this.#policyAt.set(name, now + policyMs + this.#jitter(policyMs / 5));
-    if (due.kind !== "begin") {
-      this.#beginAt.delete(name);
-      return due;
-    }
-    if (beginAt !== undefined) {
-      this.#beginAt.delete(name);
-      return due;
-    }
-    this.#beginAt.set(name, now + jitterMs(entropy.bytes(4)));
-    return { kind: "nothing" };
-  }
-
   /** Begins what an operator asks for; undefined = nothing to begin, or it waits. */
-  async begin(
-    group: DesiredGroup,
-    kind: "enrol" | "rotate",
-    asked: Asked,
-    signal: AbortSignal,
-  ): Promise<Campaign | undefined> {
-    const parts = this.beginParts();
-    const acceptsRisk = this.#acceptsRisk;
-    if (kind === "rotate") {
-      const rotation = await beginRotation(parts, group, { asked, acceptsRisk }, signal);
-      return await this.#accept(group, rotation);
-    }
-    const enrolment = await beginEnrolment(parts, group, asked, acceptsRisk, signal);
-    if (enrolment.kind !== "nothing") return await this.#accept(group, enrolment);
-    return await this.#accept(group, beginChange(parts, group, { asked, acceptsRisk }));
-  }
-
-  /** Writes the beginning to the journal before anything else happens. */
-  async #accept(group: DesiredGroup, beginning: Beginning): Promise<Campaign | undefined> {
-    switch (beginning.kind) {
-      case "nothing":
-        this.#waiting.delete(group.name);
-        return undefined;
-      case "waiting":
-        this.#wait(group, beginning.waiting);
-        return undefined;
-      case "begin":
-        this.#waiting.delete(group.name);
-        await this.#parts.write({ kind: "campaign", campaign: beginning.campaign });
-        return beginning.campaign;
-    }
+  async begin(...asked: Parameters<Beginnings["begin"]>): Promise<Campaign | undefined> {
+    return await this.#beginnings.begin(...asked);
   }
 
   /**
    * Plans the rotation that an operator asks for, with the checks that would stop it; writes
    * nothing.
    */
-  async preview(group: DesiredGroup, asked: Asked, signal: AbortSignal): Promise<Plan> {
-    const { alarm } = this.#parts;
-    const { managementAddresses } = this;
-    const parts = { ...this.beginParts(), alarm, acceptsRisk: this.#acceptsRisk };
-    return await previewRotation({ ...parts, managementAddresses }, group, asked, signal);
+  async preview(...asked: Parameters<Beginnings["preview"]>): Promise<Plan> {
+    return await this.#beginnings.preview(...asked);
   }
 
   /** The link with this id; undefined = not in the accepted intent. */

@@ -11,6 +11,7 @@ import { usage } from "../cli/failure.ts";
 import { paintFor } from "../cli/paint.ts";
 import { verdictExit } from "../cli/status.ts";
 import { statusText } from "../cli/status-text.ts";
+import { findAddon } from "../host/addon.ts";
 import { FsDisk } from "../host/disk.ts";
 import { hostDialer, hostEntropy } from "../host/host.ts";
 import { hostLog } from "../host/log.ts";
@@ -219,7 +220,7 @@ async function openSockets(
 ): Promise<Sockets> {
   const places = agentPlaces();
   try {
-    const api = await serveApi(agent, world, places, fail);
+    const api = await serveApi(agent, world, places, { native: findAddon(), broken: fail });
     const site = await serveSite(staff.faultConsole.handler(), siteSocketOf(places.runtime)).catch(
       async (error: unknown) => {
         await api.close();
@@ -229,7 +230,8 @@ async function openSockets(
     // Telemetry is outside of the simulation, and uses no randomness of its seed.
     const outside = { ...world, dial: hostDialer, entropy: hostEntropy };
     const { kind } = places;
-    const telemetry = runTelemetry(agent, outside, { kind, broken: fail }, ended.signal);
+    const parts = { kind, native: undefined, broken: fail };
+    const telemetry = runTelemetry(agent, outside, parts, ended.signal);
     return {
       places,
       close: async () => {

@@ -71,6 +71,12 @@ const siteMetrics = [
     "When something that a link, a tunnel or the agent's identity (site) needs expires.",
     ({ ends }) => ends.map(({ about, at }) => [[about], at / 1_000] as const),
   ),
+  metric(
+    "linkseal_loop_lag_seconds",
+    [],
+    "How late half of the last minute's timers of the agent rang, or later; absent = too few yet.",
+    ({ loopLagMs }) => (loopLagMs === undefined ? [] : [[[], loopLagMs / 1_000]]),
+  ),
   metric("linkseal_events_total", [], "Events since the agent began.", ({ eventsTotal }) => [
     [[], eventsTotal],
   ]),

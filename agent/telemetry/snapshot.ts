@@ -89,6 +89,8 @@ export interface Snapshot {
   readonly intent: number;
   /** True if journal and accepted config are undamaged. */
   readonly isStateTrusted: boolean;
+  /** How late half of the process's timers ring, or later; undefined = not measured yet. */
+  readonly loopLagMs: number | undefined;
   /** Events since the agent began. */
   readonly eventsTotal: number;
   /** Counts of the webhook's events. */
@@ -120,6 +122,7 @@ export function snapshotOf(
     status,
     intent: agent.intent?.number ?? 0,
     isStateTrusted: agent.journalState !== "corrupt" && agent.intentDamage === undefined,
+    loopLagMs: agent.loopLag.ms,
     eventsTotal: agent.events.count,
     deliveries,
     ends: supervisor?.ends ?? [],

@@ -270,7 +270,7 @@ function devices(moment: Moment): ComponentChild {
 }
 
 function events({ snapshot }: Moment): ComponentChild {
-  const { events: all, status } = snapshot;
+  const { events: all, eventsBefore, status } = snapshot;
   return h(
     "section",
     { class: "card events", "aria-labelledby": "events" },
@@ -290,5 +290,19 @@ function events({ snapshot }: Moment): ComponentChild {
           ),
         ),
     ),
+    earlier(eventsBefore),
+  );
+}
+
+/** Says where the events before those of the page are. */
+function earlier({ kept, lost }: Moment["snapshot"]["eventsBefore"]): ComponentChild {
+  if (kept + lost === 0) return null;
+  const gone = lost === 0 ? "" : `; ${lost} before them are kept no more`;
+  return h(
+    "p",
+    { class: "faint" },
+    `${kept} earlier ones: `,
+    h("code", { class: "code" }, "linkseal events"),
+    gone,
   );
 }

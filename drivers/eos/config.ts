@@ -12,7 +12,7 @@ import {
 } from "#hal/model.ts";
 import { type Detection, holdMsOf } from "../platform/detection.ts";
 import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { subnetOf } from "../platform/subnet.ts";
+import { isOfRouter, onceForEach, subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
 import { type JsonRecord, parse, recordIn, recordOf } from "./json.ts";
 import { defaultVrf, isPort } from "./names.ts";
@@ -99,6 +99,8 @@ export function readConfig(text: string): EosConfig | undefined {
   const interfaces = all.filter(({ words }) => words[0] === "interface");
   const bgp = all.find(({ words }) => begins(words, "router bgp"));
   const aggregates = aggregatesOf(interfaces.map(membershipOf));
+  const neighbours = bgp === undefined ? [] : neighboursOf(bgp);
+  if (!isOfRouter(interfaces.length, neighbours.length)) return undefined;
   return {
     id: createHash("sha256").update(JSON.stringify(all)).digest("hex").slice(0, 24),
     profiles: profilesOf(all),
@@ -112,7 +114,7 @@ export function readConfig(text: string): EosConfig | undefined {
     units: interfaces.flatMap((one) => unitsOf(one, aggregates)),
     aggregates,
     as: bgp?.words[2],
-    neighbours: bgp === undefined ? [] : neighboursOf(bgp),
+    neighbours,
     routeMaps: routeMapsOf(all),
     tunnels: tunnelsOf(all),
   };
@@ -349,9 +351,10 @@ function routeMapsOf(all: readonly Statement[]): EosConfig["routeMaps"] {
 }
 
 /** Returns the interface over which a neighbour is reached; undefined = none on a port. */
-export function unitTo(config: EosConfig, { address, vrf }: Neighbour): Unit | undefined {
-  return config.units.find((unit) => unit.vrf === vrf && unit.holds(address));
-}
+export const unitTo = onceForEach(
+  ({ units }: EosConfig, { address, vrf }: Neighbour): Unit | undefined =>
+    units.find((unit) => unit.vrf === vrf && unit.holds(address)),
+);
 
 export function neighboursOn(config: EosConfig, port: PortName): readonly Neighbour[] {
   return config.neighbours.filter((one) => unitTo(config, one)?.port === port);

@@ -14,7 +14,7 @@ import { withDetection } from "../platform/detection.ts";
 import { aggregateReading } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
-import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, portsIn, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, received } from "./commands.ts";
 import { type EosConfig, readConfig, unitTo } from "./config.ts";
@@ -68,7 +68,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
   const sessions = await query.result("sessions", readSessions);
   const results: QueryResults = { config, ...(await askPorts(query)) };
   const { physical } = results;
-  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const ports = portsIn(physical, cli.where);
   return await stateOf(about, {
     at,
     control: reading(together({ config, wall, bootId, sessions }), at, (reported) => ({

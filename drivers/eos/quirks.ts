@@ -4,12 +4,17 @@ import type { Capabilities } from "#hal/device.ts";
 import { matched, type Quirk, quirksIn } from "../platform/quirks.ts";
 import type { Software } from "./system-parsers.ts";
 
-const quirks: readonly Quirk<"macsecByStaticKeys" | "ipsec">[] = [
+/**
+ * A model that no row has MACsec for, such as a virtual one, is only observed. MACsec with a static
+ * key came with 4.15.4; when fallback keys, extended packet numbers and the policy for unprotected
+ * traffic came is not published.
+ */
+const quirks: readonly Quirk<"macsec" | "ipsec">[] = [
   {
-    platform: /^/,
-    from: "4.15.4",
-    what: "macsecByStaticKeys",
-    source: "arista.com TOI of 2016-06-29: MACsec with static keys was added in EOS 4.15.4",
+    platform: /^dcs-7/i,
+    from: "4.21.8",
+    what: "macsec",
+    source: "aristanetworks/avd, which needs EOS 4.21.8M: mac_security.profiles, with all of these",
   },
   {
     from: "4.27.1",
@@ -27,7 +32,7 @@ export function capabilitiesOf(offers: Capabilities, { model, version }: Softwar
   const { macsec, ipsec, ...others } = offers;
   return {
     ...others,
-    ...(macsec && has(model, version, "macsecByStaticKeys") && { macsec }),
+    ...(macsec && has(model, version, "macsec") && { macsec }),
     ...(ipsec && has(model, version, "ipsec") && { ipsec }),
   };
 }

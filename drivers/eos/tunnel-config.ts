@@ -11,8 +11,8 @@ import {
 import {
   digests,
   espFor,
+  groupNumbers,
   homesOf,
-  modpNumbers,
   numbersIn,
   planFrom,
   routesOf,
@@ -30,19 +30,18 @@ export interface EosTunnel extends StandingTunnel {
 
 export type EosTunnels = TunnelConfig<EosTunnel>;
 
-const groups = { "ecp-384": "20", ...modpNumbers };
 const cbcs = { "aes-256-cbc": "aes256", "aes-128-cbc": "aes128" };
 
 export const words: TunnelWords = {
-  // The IKE of EOS has no GCM and no elliptic curve of 256 bits.
+  // The IKE of EOS has no GCM.
   ikeEncryption: { ...cbcs, "3des-cbc": "3des" },
   ikeIntegrity: digests,
   // The PRF is the digest of the integrity algorithm; it cannot be chosen.
   prf: digests,
-  dhGroup: groups,
+  dhGroup: groupNumbers,
   espEncryption: { ...cbcs, "aes-256-gcm": "aes256gcm128", "aes-128-gcm": "aes128gcm128" },
   espIntegrity: { none: "null", sha256: "sha256", sha1: "sha1" },
-  pfsGroup: { none: "", ...groups },
+  pfsGroup: { none: "", ...groupNumbers },
 };
 
 export const limits: TunnelLimits = {
@@ -50,13 +49,14 @@ export const limits: TunnelLimits = {
   nameMax: 63,
   pskOctetsMax: 128,
   lifeSeconds: { min: 60, max: 86_400 },
-  lifeKilobytes: { min: 1_024, max: 6_000_000_000 },
+  // A policy may have a limit by time or one by traffic; whether it may have both is not known.
+  lifeKilobytes: "unlimited",
   mtu: { min: 68, max: 9_214 },
 };
 
-/** Lifetimes are configured in minutes and in megabytes. */
+/** Lifetimes are configured in hours, and in newer releases in minutes too. */
 export const minute = 60;
-export const megabyte = 1_024;
+export const hour = 60 * minute;
 
 function under(all: readonly Statement[], words: string): readonly Statement[] {
   return all.find((one) => one.words.join(" ") === words)?.children ?? [];
@@ -144,8 +144,8 @@ function readTunnel(
       restOf(profile, "shared-key") !== undefined,
     ike: ikeOf(under(security, `ike policy ${name}`), ends.localAddress ?? ""),
     transforms: espOf(policy),
-    seconds: life("minute", minute) ?? life("hour", 60 * minute),
-    kilobytes: life("megabyte", megabyte) ?? life("gigabyte", 1_024 * megabyte),
+    seconds: life("minute", minute) ?? life("hour", hour),
+    kilobytes: "unlimited" as const,
     mtu: wholeOf(restOf(children, "mtu")?.[0]),
     remark: restOf(children, "description")?.join(" "),
   };

@@ -14,7 +14,7 @@ import {
 } from "../platform/tunnel-change.ts";
 import { stalePrefixes, Ground as TunnelGround, type Wanted } from "../platform/tunnel-renderer.ts";
 import { line } from "../transport/cli.ts";
-import { type EosTunnels, megabyte, minute, words } from "./tunnel-config.ts";
+import { type EosTunnels, hour, minute, words } from "./tunnel-config.ts";
 
 type Ground = TunnelGround<EosTunnels>;
 
@@ -53,8 +53,8 @@ function homeFor(after: Wanted, ground: Ground): string {
   if (ike.prf !== ike.integrity) {
     throw ground.refusal(`the PRF of IKE there is the digest of its integrity, not ${ike.prf}`);
   }
-  if (life.seconds % minute !== 0 || life.kilobytes % megabyte !== 0) {
-    throw ground.refusal("the lifetimes of an SA there are whole minutes and whole megabytes");
+  if (life.seconds % minute !== 0) {
+    throw ground.refusal("the lifetime of an SA there is in whole minutes");
   }
   if (!isPlainPsk(secret)) {
     const text = "a PSK there may contain only letters, digits and _ . : / @ + , =";
@@ -83,12 +83,18 @@ function policyBlocks(after: Wanted, before: TunnelPlan | undefined): readonly B
       [security, line`sa policy ${name}`],
       line`esp encryption ${words.espEncryption[transforms.encryption] ?? ""}`,
       line`esp integrity ${words.espIntegrity[transforms.integrity] ?? ""}`,
-      line`sa lifetime ${life.seconds / minute} minutes`,
-      line`sa lifetime ${life.kilobytes / megabyte} megabytes`,
+      lifeLine(life),
       ...(group === "" ? [] : [line`pfs dh-group ${group}`]),
       ...(group === "" && hadGroup ? [line`no pfs dh-group`] : []),
     ),
   ];
+}
+
+/** Older releases know no minutes. */
+function lifeLine({ seconds }: TunnelPlan["life"]): Command {
+  return seconds % hour === 0
+    ? line`sa lifetime ${seconds / hour} hours`
+    : line`sa lifetime ${seconds / minute} minutes`;
 }
 
 function profileBlock({ name, secret }: Wanted): Block {

@@ -15,7 +15,7 @@ import {
 } from "../platform/cisco-config.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { subnetsOf } from "../platform/subnet.ts";
+import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
 import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
@@ -86,12 +86,14 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
   const interfaces = named(macsec, /^interface (\S+)$/, readInterface);
+  const neighbours = router === undefined ? [] : neighboursIn(router);
+  if (!isOfRouter(interfaces.size, neighbours.length)) return undefined;
   return {
     interfaces,
     aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
     policies: named(macsec, /^mka policy (\S+)$/, readPolicy),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : neighboursIn(router),
+    neighbours,
     localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
   };
 }
@@ -275,13 +277,16 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
  * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an
  * aggregate with no other member, count as the port.
  */
-export function portOf(config: XeConfig, { address, vrf }: Neighbour): PortName | undefined {
-  for (const [name, one] of config.interfaces) {
-    const port = onlyPortUnder(name, config.aggregates, isPort);
-    if (port !== undefined && one.vrf === vrf && one.holds(address)) return port;
-  }
-  return undefined;
-}
+export const portOf = onceForEach(
+  (config: XeConfig, { address, vrf }: Neighbour): PortName | undefined => {
+    for (const [name, one] of config.interfaces) {
+      if (one.vrf !== vrf || !one.holds(address)) continue;
+      const port = onlyPortUnder(name, config.aggregates, isPort);
+      if (port !== undefined) return port;
+    }
+    return undefined;
+  },
+);
 
 export function neighboursOn(config: XeConfig, port: PortName): readonly Neighbour[] {
   return config.neighbours.filter((one) => portOf(config, one) === port);

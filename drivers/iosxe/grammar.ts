@@ -37,5 +37,6 @@ export const grammar = `
   encrypt digest decaps decrypt verify compressed decompressed recv errors endpt plaintext ip
   idb outbound inbound spi PFS Y N DH group esp ah pcp sas transform des sha hmac use settings
   conn flow timing remaining lifetime k size IV detection support Transport L C S R M B Ni Nd
-  subnetted variably subnets masks directly Gateway resort d h i f x a t e V
+  network advantage essentials Smart License Subscription Technology package Current Type dna
+  reboot subnetted variably subnets masks directly Gateway resort d h i f x a t e V
 `;

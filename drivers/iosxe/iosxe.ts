@@ -4,8 +4,9 @@
 import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
-import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
@@ -164,7 +165,10 @@ async function stage(
   const principal = await principals(
     work,
     () => query.needed(query.result("mkaSessions", readSessions)),
-    (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
+    (pages, port, settings) => {
+      const keys = keysOf(planOf(config, port));
+      return sessionOf(asConfigured(pagesOf(pages, port, ports), keys), settings);
+    },
   );
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports), begins: undefined },

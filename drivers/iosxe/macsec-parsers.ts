@@ -21,7 +21,8 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
 /**
  * Reads the counters of the SecY and its channels. A counter of a channel outside a channel belongs
  * to one whose heading was lost. Both counters of a transmit channel, and that of valid frames of a
- * receive channel, are always printed: without one of them the reply is not understood.
+ * receive channel, are always printed: without one of them the reply is not understood. So it is if
+ * a heading, which names channel and association, is there twice: its frames would count twice.
  */
 export function readFrames(
   text: string,
@@ -31,6 +32,8 @@ export function readFrames(
   const [secyText = "", ...others] = text.split(
     /^ {0,8}(?=Controlled Port|Transmit SC|Receive SA)/m,
   );
+  const heads = others.map((one) => one.split("\n", 1)[0]?.trim());
+  if (new Set(heads).size < heads.length) return undefined;
   const secy = countersOf(secyText);
   const parts = (head: string): readonly ReadonlyMap<string, string>[] =>
     others.filter((one) => one.startsWith(head)).map(countersOf);

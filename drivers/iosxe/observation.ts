@@ -112,7 +112,18 @@ export async function observe(
   const peers = await query.result("neighbours", readPeers);
   const config = readOf(reported, (all) => all.config);
   const countersOf = (port: PortName) => askCounters(query, port);
-  const ports = { config, physical, clock, pages, portsWithMacsec, planOf, isUnread, countersOf };
+  const { where } = cli;
+  const ports = {
+    where,
+    config,
+    physical,
+    clock,
+    pages,
+    portsWithMacsec,
+    planOf,
+    isUnread,
+    countersOf,
+  };
   return await stateOf(about, {
     at,
     control: reading(together({ clock, software, commits, reported }), at, (results) =>

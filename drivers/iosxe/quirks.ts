@@ -7,6 +7,9 @@ import { line } from "../transport/cli.ts";
 import type { Software } from "./system-parsers.ts";
 
 type Had =
+  | "macsec"
+  /** Keys of 256 bits. */
+  | "long"
   | "fallbackChain"
   | "disableSci"
   | "ssciBySci"
@@ -29,9 +32,18 @@ export const shutForKey: ShutForKey = {
 const router = /^(?:asr|c8[0-9]|isr|c11)/;
 const catalyst = /^c9[0-9]{3}/;
 const yang = "YangModels/yang, vendor/cisco/xe";
+const wan = "cisco.com, MACsec and MKA Configuration Guide, IOS XE: WAN MACsec";
+const catalysts = "cisco.com, Troubleshoot MACsec on Catalyst 9000 (216849)";
 
+/** A platform that no row has MACsec for, such as a virtual one, is only observed. */
 const quirks: readonly Quirk<Had>[] = [
+  { platform: /^(?:asr10|c85)/, from: "0", what: "macsec", source: `${wan} on ASR 1000, C8500` },
+  { platform: /^c9[2-6]/, from: "0", what: "macsec", source: catalysts },
+  { platform: /^(?:asr10|c85)/, from: "0", what: "long", source: wan },
+  // A Catalyst 9200 has keys of 128 bits alone.
+  { platform: /^c9[3-6]/, from: "0", what: "long", source: catalysts },
   {
+    // No guide of a platform describes it: whether each has it is inferred.
     platform: /^/,
     from: "17.12.1",
     what: "fallbackChain",
@@ -50,10 +62,16 @@ const quirks: readonly Quirk<Had>[] = [
     source: `${yang}: ssci-based-on-sci in Cisco-IOS-XE-mka of 2023-07-01`,
   },
   {
-    platform: catalyst,
+    platform: /^c95/,
     from: "17.3.1",
     what: "ssciBySci",
     source: "cisco.com, Security Configuration Guide for Catalyst 9500, 17.3.x: ssci-based-on-sci",
+  },
+  {
+    platform: /^c9[36]/,
+    from: "17.10.1",
+    what: "ssciBySci",
+    source: "cisco.com, Security Guide for Catalyst 9300, 9500, 9600, 17.10.x: ssci-based-on-sci",
   },
   {
     platform: catalyst,
@@ -101,17 +119,21 @@ export function capabilitiesOf(
   const others = { ...always, ...(ipsec && has(software, "ipsec") && { ipsec }) };
   // The timer that reverts a change uses a copy in the archive.
   const { commit } = hasArchive ? others : { commit: { kind: "immediate" } as const };
-  if (macsec === undefined) return { ...others, commit };
+  if (macsec === undefined || !has(software, "macsec")) return { ...others, commit };
   return { ...others, commit, macsec: macsecOf(macsec, software) };
 }
 
 function macsecOf(macsec: MacsecCapabilities, software: Software): MacsecCapabilities {
-  const hasXpn = has(software, "ssciBySci");
+  // Cisco's guides for Catalyst 9000: keys of 256 bits and XPN need Network Advantage.
+  const isLong = has(software, "long") && software.licence !== "essentials";
+  const hasXpn = has(software, "ssciBySci") && isLong;
   const always = macsec.always ?? [];
   return {
     ...macsec,
     overlap: has(software, "fallbackChain") ? macsec.overlap : "none",
-    suites: macsec.suites.filter((suite) => hasXpn || !suite.includes("xpn")),
+    suites: macsec.suites.filter(
+      (suite) => (hasXpn || !suite.includes("xpn")) && (isLong || !suite.endsWith("256")),
+    ),
     always: has(software, "disableSci") ? always : [...always, "includeSci"],
   };
 }

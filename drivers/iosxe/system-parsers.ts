@@ -15,6 +15,8 @@ export interface Software {
   readonly restartedAt: string | undefined;
   /** Time since the boot, a multiple of a minute; undefined = it does not print it. */
   readonly uptimeMs: number | undefined;
+  /** The licence of a Catalyst 9000; undefined = it prints none that is known here. */
+  readonly licence: "advantage" | "essentials" | undefined;
 }
 
 const softwareLine = /^Cisco IOS XE Software, Version (\S{1,120})(?: .{0,60})?$/m;
@@ -37,7 +39,14 @@ export function readSoftware(text: string): Software | undefined {
     version: version.split(".").map(Number).join("."),
     restartedAt: /^System restarted at (\S.{1,60})$/m.exec(text)?.[1],
     uptimeMs: uptimeIn(text),
+    licence: licenceIn(text),
   };
+}
+
+/** Reads `network-advantage   Smart License   network-advantage`: the first word is in force. */
+function licenceIn(text: string): Software["licence"] {
+  const [, word] = /^network-(advantage|essentials)\s{1,30}\S/m.exec(text) ?? [];
+  return word === "advantage" || word === "essentials" ? word : undefined;
 }
 
 const minuteMs = 60_000;

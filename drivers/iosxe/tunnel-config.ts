@@ -22,6 +22,8 @@ import { blocksIn } from "./config.ts";
 export interface XeTunnels extends TunnelConfig {
   /** Names of IKE proposals and policies. */
   readonly policies: ReadonlySet<string>;
+  /** Policies of ours that a change began and did not finish, with the parts that exist. */
+  readonly leftovers: ReadonlyMap<string, readonly ("policy" | "proposal")[]>;
 }
 
 export const words: TunnelWords = {
@@ -129,9 +131,39 @@ export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
     numbers: numbersIn(interfaces.keys(), /^Tunnel(\d{1,10})$/),
     routes,
     policies: new Set([...proposals.keys(), ...policies.keys()]),
+    leftovers: leftoversIn(parts),
     names: new Set(makings.flatMap((made) => [...made.keys()])),
   };
 }
+
+/**
+ * A line is in force as it is typed, so a change that was interrupted leaves what it had typed:
+ * part of the lines that we write, and no other.
+ */
+function leftoversIn({ policies, proposals }: Parts): XeTunnels["leftovers"] {
+  const names = new Set([...policies.keys(), ...proposals.keys()]);
+  return new Map(
+    [...names].flatMap((name) => {
+      const local = /^linkseal-([\d.]{7,15})$/.exec(name)?.[1] ?? "";
+      const ours = [`match address local ${local}`, `proposal ${name}`];
+      const [policy, proposal] = [policies.get(name), proposals.get(name)];
+      const isOurs =
+        policyName(local) === name &&
+        (policy?.children ?? []).every(({ line }) => ours.includes(line)) &&
+        (proposal?.children ?? []).every(({ line }) => proposalLine.test(line));
+      const isWhole =
+        policy?.children.length === ours.length &&
+        ["encryption", "prf", "group"].every((word) => restOf(proposal, word) !== undefined);
+      if (!isOurs || isWhole) return [];
+      const parts = { policy, proposal };
+      return [[name, typedParts.filter((part) => parts[part] !== undefined)] as const];
+    }),
+  );
+}
+
+const proposalLine = /^(?:encryption|integrity|prf|group) \S+$/;
+/** In the order in which they are removed. */
+const typedParts = ["policy", "proposal"] as const;
 
 function routeIn({ line }: Block): readonly (readonly [string, string])[] {
   const [, address = "", mask = "", hop = ""] =

@@ -26,7 +26,6 @@ const endPattern = /^([0-9a-fA-F.:]{2,45})\/\d{1,5}$/;
  */
 export function readIkeSas(text: string): readonly IkeSa[] | undefined {
   const rows = text.split("\n");
-  if (text.trim() === "") return [];
   // The heading of IPv6 follows the SAs of IPv4: without it, some of them may be cut off.
   const headings = rows.flatMap(
     (row) => /^ *(IPv[46]) Crypto IKEv2 {1,4}SA *$/.exec(row)?.[1] ?? [],
@@ -79,7 +78,9 @@ interface ReportedSa extends Omit<PhasedSa, "phase"> {
 /** Returns the SAs by interface, with the sums of its flows. */
 export function readIpsecSas(text: string): ReadonlyMap<string, Flow> | undefined {
   const rows = text.split("\n").map((row) => row.trim());
-  const isNothing = rows.every((row) => row === "" || /^No SAs found$/i.test(row));
+  const isNothing =
+    rows.some((row) => row !== "") &&
+    rows.every((row) => row === "" || /^No SAs found$/i.test(row));
   if (!isNothing && !rows.some((row) => /^interface: \S/.test(row))) return undefined;
   const flows = new Map<string, Flow>();
   let at: string | undefined;

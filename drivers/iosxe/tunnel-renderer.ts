@@ -70,9 +70,11 @@ function newBlocks(after: Wanted, ground: Ground, before: string | undefined): r
   refuse(after, ground);
   const { name, localAddress } = after;
   const at = before ?? `Tunnel${ground.freeNumber(1)}`;
+  const leftovers = leftoverBlock(after, ground);
   ground.standing.set(name, after);
   ground.policies.add(policyName(localAddress));
   return [
+    leftovers,
     ...policyBlocks(after),
     keyBlock(after),
     profileBlock(after),
@@ -80,6 +82,16 @@ function newBlocks(after: Wanted, ground: Ground, before: string | undefined): r
     interfaceBlock(after, at, home),
     routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
   ];
+}
+
+const isShared = ({ localAddress }: Wanted, { standing }: Ground): boolean =>
+  [...standing.values()].some((plan) => plan.localAddress === localAddress);
+
+/** Removes what a change that was interrupted has left of the policy. */
+function leftoverBlock(after: Wanted, ground: Ground): Block {
+  const name = policyName(after.localAddress);
+  const parts = isShared(after, ground) ? [] : (ground.config.leftovers.get(name) ?? []);
+  return inModes([], ...parts.map((part) => line`no crypto ikev2 ${part} ${name}`));
 }
 
 function refuse(after: Wanted, ground: Ground): void {
@@ -94,8 +106,8 @@ function refuse(after: Wanted, ground: Ground): void {
     throw ground.refusal(`${other} has other algorithms of IKE at ${localAddress}, and ${why}`);
   }
   const policy = policyName(localAddress);
-  const isShared = [...standing.values()].some((plan) => plan.localAddress === localAddress);
-  if (isShared || !policies.has(policy)) return;
+  if (isShared(after, ground) || !policies.has(policy)) return;
+  if (ground.config.leftovers.has(policy)) return;
   throw ground.refusal(`there is a policy ${policy} of IKE that is not understood`);
 }
 

@@ -15,7 +15,7 @@ import {
 } from "../platform/cisco-config.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { subnetsOf } from "../platform/subnet.ts";
+import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
 import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
@@ -96,13 +96,16 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
   if (!(interfaces && policies && chains && bgp)) return undefined;
   if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
   const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
+  if (router !== undefined && !areFamiliesKnown(router)) return undefined;
   const own = named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface);
+  const neighbours = router === undefined ? [] : neighboursIn(router);
+  if (!isOfRouter(own.size, neighbours.length)) return undefined;
   return {
     interfaces: own,
     aggregates: aggregatesOf([...own].map(([name, { aggregate }]) => [name, aggregate])),
     policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
     chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : neighboursIn(router),
+    neighbours,
     localAs: /^router bgp (\d{1,10})$/.exec(router?.line ?? "")?.[1],
   };
 }
@@ -218,6 +221,13 @@ function neighboursAt(
 }
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
+const knownFamily = /^address-family (?:ipv4|ipv6|vpnv4|vpnv6|l2vpn|link-state) [a-z-]+(?: |$)/;
+
+/** A family that is not known may be one of ours, whose routes would not be read. */
+function areFamiliesKnown({ line, children }: Block): boolean {
+  const isOther = line.startsWith("address-family ") && !knownFamily.test(line);
+  return !isOther && children.every(areFamiliesKnown);
+}
 
 /** Returns its own families, and those of the groups that it uses. */
 function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Family> {
@@ -236,10 +246,12 @@ function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Famil
 type Peer = Pick<Neighbour, "address" | "vrf">;
 
 /** Returns the interface in whose subnet an address of a VRF is; undefined = there is none. */
-export function interfaceTo(config: XrConfig, { address, vrf }: Peer): string | undefined {
-  const all = [...config.interfaces];
-  return all.find(([, one]) => one.vrf === vrf && one.holds(address))?.[0];
-}
+export const interfaceTo = onceForEach(
+  ({ interfaces }: XrConfig, { address, vrf }: Peer): string | undefined => {
+    for (const [name, one] of interfaces) if (one.vrf === vrf && one.holds(address)) return name;
+    return undefined;
+  },
+);
 
 /**
  * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an

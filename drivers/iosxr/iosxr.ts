@@ -3,8 +3,9 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
+import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
-import { pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
+import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
@@ -146,7 +147,10 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
   const principal = await principals(
     work,
     () => query.needed(query.result("mkaSessions", readSessions)),
-    (pages, port, settings) => sessionOf(pagesOf(pages, port, ports), settings),
+    (pages, port, settings) => {
+      const keys = keysOf(planOf(config, port));
+      return sessionOf(asConfigured(pagesOf(pages, port, ports), keys), settings);
+    },
   );
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports) },

@@ -76,7 +76,18 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     const frames = await query.result("secyStatistics", (text) => readFrames(text, reported), port);
     return { mkpdus, frames };
   };
-  const ports = { config, physical, clock, pages, portsWithMacsec, planOf, isUnread, countersOf };
+  const { where } = cli;
+  const ports = {
+    where,
+    config,
+    physical,
+    clock,
+    pages,
+    portsWithMacsec,
+    planOf,
+    isUnread,
+    countersOf,
+  };
   return await stateOf(about, {
     at,
     control: reading(together({ clock, boot, commits }), at, (reported) => ({

@@ -77,11 +77,16 @@ export function planChange(
   });
 }
 
-/** The values that our drain gives a neighbour. */
-export const maintenanceLines = ["local-preference 50", "as-prepends 6", "activate"] as const;
+/**
+ * The values that our drain gives a neighbour. A local preference is not among them: it is sent to
+ * neighbours of the own AS only, and the far end has another.
+ */
+export const maintenanceLines = ["as-prepends 6", "activate"] as const;
 
-const isOurs = ({ lines }: Maintenance): boolean =>
-  lines.every((one) => maintenanceLines.some((line) => line === one));
+/** Lines of our drains; version 0.2.0 set the last one, and a drain that it began must end. */
+const ownLines: readonly string[] = [...maintenanceLines, "local-preference 50"];
+
+const isOurs = ({ lines }: Maintenance): boolean => lines.every((one) => ownLines.includes(one));
 
 function refuseDrain(
   operation: OperationOf<"port.drain" | "port.restore">,

@@ -8,25 +8,36 @@ const guide = "cisco.com, System Security Configuration Guide";
 
 const noPlatform = /^(?!)/;
 
-/** On other platforms a port has one key chain, and the session ends with the key that it used. */
-const quirks: readonly Quirk<"fallbackChain" | "ipsec">[] = [
+const asr9000 = /^(?:asr|a9k|a99)/;
+const ncs = /^(?:ncs-?5[45]|n5[45]|nc55)/;
+const cisco8000 = /^8[0-9]{3}/;
+const fallback = "7.10.x: fallback-psk-keychain";
+
+/**
+ * A platform that no row has MACsec for, such as a virtual one, is only observed. Without a row for
+ * a fallback chain a port has one key chain, and the session ends with the key that it used.
+ */
+const quirks: readonly Quirk<"macsec" | "fallbackChain" | "ipsec">[] = [
+  { platform: asr9000, from: "0", what: "macsec", source: `${guide} for ASR 9000` },
+  { platform: ncs, from: "0", what: "macsec", source: `${guide} for NCS 5500 and NCS 540` },
+  { platform: cisco8000, from: "0", what: "macsec", source: `${guide} for Cisco 8000` },
   {
-    platform: /^(?:asr|a9k|a99)/,
+    platform: asr9000,
     from: "7.10.1",
     what: "fallbackChain",
-    source: `${guide} for ASR 9000, 7.10.x: fallback-psk-keychain`,
+    source: `${guide} for ASR 9000, ${fallback}`,
   },
   {
-    platform: /^(?:ncs|n5[45]|nc55)/,
+    platform: ncs,
     from: "7.10.1",
     what: "fallbackChain",
-    source: `${guide} for NCS 5500, 7.10.x: fallback-psk-keychain`,
+    source: `${guide} for NCS 5500, ${fallback}`,
   },
   {
-    platform: /^8[0-9]{3}/,
+    platform: cisco8000,
     from: "7.10.1",
     what: "fallbackChain",
-    source: `${guide} for Cisco 8000, 7.10.x: fallback-psk-keychain`,
+    source: `${guide} for Cisco 8000, ${fallback}`,
   },
   {
     // The IPsec of these routers protects their own packets, and none that they forward.
@@ -49,6 +60,6 @@ export function capabilitiesOf(
   return {
     ...always,
     ...(ipsec && has(platform, version, "ipsec") && { ipsec }),
-    ...(macsec && { macsec: { ...macsec, overlap } }),
+    ...(macsec && has(platform, version, "macsec") && { macsec: { ...macsec, overlap } }),
   };
 }

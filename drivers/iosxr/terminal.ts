@@ -22,6 +22,15 @@ export const terminal: CliPlatform = {
   pager: / ?--More-- ?$/,
   question:
     /(?:\[(?:yes|no|confirm|cancel|y|n)(?:\/(?:yes|no|cancel|y|n)){0,2}\]|\(yes\/no\)):? ?$/i,
+  // The router asks this at a commit while it makes a copy of its configuration in text.
+  answers: [
+    {
+      after: /^commit\b/,
+      question:
+        /^This could be a few minutes if your config is large\. Confirm\? \[y\/n\]\[confirm\] ?$/,
+      answer: "y",
+    },
+  ],
   marks: [
     { pattern: /^(?:%|!!%).*\block(?:ed)?\b/i, code: "device.locked" },
     {

@@ -4,7 +4,7 @@
 import { type Ckn, type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { subnetOf } from "../platform/subnet.ts";
+import { isOfRouter, onceForEach, subnetOf } from "../platform/subnet.ts";
 import { suiteOf, wholeOf } from "../platform/text.ts";
 import {
   childOf,
@@ -139,6 +139,14 @@ export function readConfig(reply: XmlElement): JunosConfig | undefined {
   const chains = childOf(security, "authentication-key-chains");
   const instances = childrenOf(childOf(configuration, "routing-instances"), "instance");
   const interfaces = interfacesOf(configuration, instanceByUnit(instances));
+  const neighbours = [configuration, ...instances].flatMap((one) =>
+    neighboursOf(
+      childOf(one, "protocols", "bgp"),
+      one === configuration ? undefined : textOf(one, "name"),
+    ),
+  );
+  const subnets = [...interfaces.values()].reduce((sum, one) => sum + one.subnets.length, 0);
+  if (!isOfRouter(Math.max(interfaces.size, subnets), neighbours.length)) return undefined;
   return {
     associations: new Map(
       childrenOf(macsec, "connectivity-association").map((one) => [
@@ -159,12 +167,7 @@ export function readConfig(reply: XmlElement): JunosConfig | undefined {
     ),
     interfaces,
     aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
-    neighbours: [configuration, ...instances].flatMap((one) =>
-      neighboursOf(
-        childOf(one, "protocols", "bgp"),
-        one === configuration ? undefined : textOf(one, "name"),
-      ),
-    ),
+    neighbours,
     policies: new Set(
       childrenOf(childOf(configuration, "policy-options"), "policy-statement").map(
         (one) => textOf(one, "name") ?? "",
@@ -296,17 +299,19 @@ function neighboursOf(
  * Returns the port over which a neighbour is reached in its routing instance, and the unit that has
  * our address; an aggregate with no other member counts as the port. undefined = none of ours.
  */
-export function portOf(
-  config: JunosConfig,
-  { address, instance }: Pick<Neighbour, "address" | "instance">,
-): { readonly port: PortName; readonly unit: string } | undefined {
-  for (const { subnets } of config.interfaces.values()) {
-    const subnet = subnets.find((one) => one.instance === instance && one.holds(address));
-    const port = onlyPortUnder(subnet?.unit ?? "", config.aggregates, isPort);
-    if (subnet !== undefined && port !== undefined) return { port, unit: subnet.unit };
-  }
-  return undefined;
-}
+export const portOf = onceForEach(
+  (
+    config: JunosConfig,
+    { address, instance }: Pick<Neighbour, "address" | "instance">,
+  ): { readonly port: PortName; readonly unit: string } | undefined => {
+    for (const { subnets } of config.interfaces.values()) {
+      const subnet = subnets.find((one) => one.instance === instance && one.holds(address));
+      const port = onlyPortUnder(subnet?.unit ?? "", config.aggregates, isPort);
+      if (subnet !== undefined && port !== undefined) return { port, unit: subnet.unit };
+    }
+    return undefined;
+  },
+);
 
 export function neighboursOn(config: JunosConfig, port: PortName): readonly Neighbour[] {
   return config.neighbours.filter((one) => portOf(config, one)?.port === port);

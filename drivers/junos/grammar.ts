@@ -21,6 +21,6 @@ export const grammar = `
   pfs DH N A direction spi aux port hard soft lifetime Expires Unlimited mode dynamic installed
   ESP authentication algorithm hmac sha md cbc des bits anti service counter based enabled
   disabled window size encapsulation ping results target probe summary probes responses loss
-  success failure response
+  success failure response route engine slot mastership backup OK Present RE
   bfd configuration operational active holdtime enabled disabled keepalive interval
 `;

@@ -22,6 +22,7 @@ import {
   commitsAt,
   peerOf,
   readCommits,
+  readEngines,
   readInterfaces,
   readPeers,
   readPing,
@@ -111,12 +112,16 @@ async function commit(
   withinMs: number | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  // Without this, the second routing engine would keep the keys of before.
+  const engines = await queryOf(session, signal).result("engines", readEngines);
+  const isRedundant = "value" in engines && engines.value === "ready";
   const log = element("log", note);
   const confirmed =
     withinMs === undefined
       ? []
       : [element("confirmed"), element("confirm-timeout", String(Math.ceil(withinMs / minuteMs)))];
-  const operation = element("commit-configuration", ...confirmed, log);
+  const both = isRedundant ? [element("synchronize")] : [];
+  const operation = element("commit-configuration", ...both, ...confirmed, log);
   await session.call(operation, "unknown", signal);
 }
 

@@ -9,12 +9,13 @@ import {
   type Reading,
   unknown,
 } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
 import { aggregateReading } from "../platform/egress.ts";
 import { Query } from "../platform/query.ts";
 import { type QueryResult, reading, together } from "../platform/query-result.ts";
-import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
+import { placeOf, portsIn, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Netconf } from "../transport/netconf.ts";
 import { getConfig, portOf, readConfig } from "./config.ts";
 import {
@@ -33,12 +34,13 @@ import {
   commitsAt,
   peerOf,
   readCommits,
+  readEngines,
   readInterfaces,
   readPeers,
   readRoutes,
   readUptime,
 } from "./system-parsers.ts";
-import { getTunnels, readTunnels } from "./tunnel-config.ts";
+import { getTunnels, ikeObstacles, readTunnels } from "./tunnel-config.ts";
 import {
   readIkeSas,
   readIpsecSas,
@@ -58,19 +60,21 @@ export function queryOf(session: Netconf, signal: AbortSignal) {
 
 /** Sends all queries at once. */
 async function askAll(query: ReturnType<typeof queryOf>) {
-  const [config, physical, uptime, commits, sessions, counters, connections, statistics, peers] =
-    await Promise.all([
-      query.result(getConfig(), readConfig),
-      query.result("interfaces", readInterfaces),
-      query.result("uptime", readUptime),
-      query.result("commits", readCommits),
-      query.result("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
-      query.result("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
-      query.result("connections", (reply) => byInterface(reply, "macsec-connection-information")),
-      query.result("statistics", (reply) => byInterface(reply, "macsec-statistics")),
-      query.result("neighbours", readPeers),
-    ]);
-  return { config, physical, uptime, commits, sessions, counters, connections, statistics, peers };
+  const [config, physical, uptime, commits, engines, sessions, ...others] = await Promise.all([
+    query.result(getConfig(), readConfig),
+    query.result("interfaces", readInterfaces),
+    query.result("uptime", readUptime),
+    query.result("commits", readCommits),
+    query.result("engines", readEngines),
+    query.result("mkaSessions", (reply) => byInterface(reply, "mka-session-information")),
+    query.result("mkaStatistics", (reply) => byInterface(reply, "mka-statistics")),
+    query.result("connections", (reply) => byInterface(reply, "macsec-connection-information")),
+    query.result("statistics", (reply) => byInterface(reply, "macsec-statistics")),
+    query.result("neighbours", readPeers),
+  ]);
+  const [counters, connections, statistics, peers] = others;
+  const ofPorts = { sessions, counters, connections, statistics };
+  return { config, physical, uptime, commits, engines, peers, ...ofPorts };
 }
 
 type QueryResults = Awaited<ReturnType<typeof askAll>>;
@@ -84,7 +88,7 @@ export async function observe(
   const query = queryOf(session, signal);
   const results = await askAll(query);
   const { config, physical, uptime, commits, peers } = results;
-  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  const ports = portsIn(physical, session.where);
   return await stateOf(about, {
     at,
     control: reading(together({ uptime, commits }), at, (reported) => {
@@ -96,6 +100,7 @@ export async function observe(
       };
     }),
     macsec: ports.map((port) => portState(port, results, at)),
+    obstacles: engineObstacles(results),
     tunnels: () => tunnels(query, at),
     peerings: async () => ({
       ...{ config, peers, drainsOf },
@@ -115,6 +120,11 @@ export async function observe(
   });
 }
 
+function engineObstacles({ engines }: QueryResults): readonly Obstacle[] {
+  const state = "value" in engines ? engines.value : "unknown";
+  return state === "alone" || state === "ready" ? [] : [{ kind: "secondEngine", state }];
+}
+
 async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
   const config = await query.result(getTunnels(), readTunnels);
   return await tunnelsOf(config, query.where, async (reported, names) => {
@@ -124,7 +134,8 @@ async function tunnels(query: ReturnType<typeof queryOf>, at: Instant) {
       query.result("tunnelInterfaces", readPassed),
       query.result("staticRoutes", (reply) => readTunnelRoutes(reply, names)),
     ]);
-    return { ipsec: tunnelStates(reported, { ikeSas, ipsecSas, passed }, at), routes };
+    const ipsec = tunnelStates(reported, { ikeSas, ipsecSas, passed }, at);
+    return { ipsec, routes, obstacles: ikeObstacles(reported) };
   });
 }
 

@@ -8,6 +8,7 @@ const operations = {
   software: () => element("get-software-information"),
   uptime: () => element("get-system-uptime-information"),
   commits: () => element("get-commit-information"),
+  engines: () => element("get-route-engine-information"),
   interfaces: () => element("get-interface-information"),
   mkaSessions: () => element("get-mka-session-information", element("detail")),
   mkaStatistics: () => element("get-mka-statistics"),

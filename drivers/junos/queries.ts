@@ -30,6 +30,7 @@ import {
 import { type OperationName, operation, ping } from "./operations.ts";
 import {
   readCommits,
+  readEngines,
   readInterfaces,
   readPeers,
   readPing,
@@ -132,6 +133,14 @@ const operationRows = {
     standing: "confirmed",
     source: "published reply of a vSRX 24.4",
     read: (reply) => named("commits", readCommits(reply)),
+  },
+  engines: {
+    ...once("engines"),
+    alias: "show chassis routing-engine",
+    purpose: "Shows whether a second routing engine takes part in each commit.",
+    standing: "confirmed",
+    source: "Juniper/py-junos-eznc, unit data of facts: get-route-engine-information",
+    read: (reply) => named("engines", readEngines(reply)),
   },
   interfaces: {
     ...once("interfaces"),

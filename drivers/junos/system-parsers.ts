@@ -59,6 +59,34 @@ export function readUptime(reply: XmlElement): Uptime | undefined {
   return { wall: (first * 1000) as WallTime, bootId: boots.toSorted((a, b) => a - b).join(" ") };
 }
 
+/**
+ * Whether a second routing engine of the same chassis gets the commits: `alone` = there is none,
+ * `notReady` = one is listed that cannot take them.
+ */
+export type Engines = "alone" | "ready" | "notReady";
+
+/** Returns undefined for a reply without a routing engine, or with two of one slot. */
+export function readEngines(reply: XmlElement): Engines | undefined {
+  // Each node of a cluster has a list of its own; the nodes give each other the configuration.
+  const chassis = everyOf(reply, "route-engine-information").map((one) =>
+    childrenOf(one, "route-engine"),
+  );
+  if (chassis.length === 0 || chassis.some((engines) => engines.length === 0)) return undefined;
+  const states = chassis.map((engines) => {
+    if (engines.length === 1) return "alone";
+    const slots = new Set(engines.map((one) => textOf(one, "slot")));
+    if (slots.size < engines.length || slots.has(undefined)) return undefined;
+    const others = engines.filter((one) => textOf(one, "mastership-state") !== "master");
+    const isReady = others.length === engines.length - 1 && others.every(isBackup);
+    return isReady ? "ready" : "notReady";
+  });
+  if (states.includes(undefined)) return undefined;
+  return states.includes("notReady") ? "notReady" : states.includes("ready") ? "ready" : "alone";
+}
+
+const isBackup = (engine: XmlElement): boolean =>
+  textOf(engine, "mastership-state") === "backup" && textOf(engine, "status") === "OK";
+
 const trialPattern = /commit confirmed, rollback in(?: (\d{1,5}) ?min)?/;
 const minuteMs = 60_000;
 

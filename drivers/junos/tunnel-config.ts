@@ -1,6 +1,7 @@
 // The VPNs of a Junos configuration, without the keys in it. A VPN is ours, and may be written, if
 // its gateway, policies and proposals have its own name, as linkseal makes them.
 
+import type { Obstacle } from "#hal/obstacle.ts";
 import { wholeOf } from "../platform/text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
@@ -30,6 +31,8 @@ export interface JunosTunnels extends TunnelConfig<Vpn> {
   readonly segmentMax: number | undefined;
   /** Interfaces in our zone. */
   readonly zoned: ReadonlySet<string>;
+  /** Security zones by interface, and whether IKE may come in on it. */
+  readonly zones: ReadonlyMap<string, { readonly zone: string; readonly admitsIke: boolean }>;
 }
 
 export interface Vpn extends StandingTunnel {
@@ -38,6 +41,8 @@ export interface Vpn extends StandingTunnel {
    */
   readonly unit: number | undefined;
   readonly gateway: string;
+  /** Interface on which IKE comes in; undefined = not configured. */
+  readonly outer: string | undefined;
 }
 
 /** The operator's policies decide what may pass between this zone and the others. */
@@ -83,12 +88,16 @@ function wanted(): XmlOut {
     "ike",
     element("proposal"),
     element("policy", ...leaves("name", "description", "proposals")),
-    element("gateway", ...leaves("name", "ike-policy", "address", "local-address", "version")),
+    element(
+      "gateway",
+      ...leaves("name", "ike-policy", "address", "local-address", "version"),
+      leaf("external-interface"),
+    ),
   );
   const vpn = element("vpn", ...leaves("name", "bind-interface", "ike", "establish-tunnels"));
   const ipsec = element("ipsec", ...leaves("proposal", "policy"), vpn);
   const flow = element("flow", element("tcp-mss", leaf("ipsec-vpn")));
-  const zone = element("security-zone", element("name", ownZone), leaf("interfaces"));
+  const zone = element("security-zone", ...leaves("name", "interfaces", "host-inbound-traffic"));
   const inet = element("family", element("inet", leaf("mtu"), element("address", leaf("name"))));
   const ports = element("interface", leaf("name"), element("unit", leaf("name"), inet));
   const route = element("route", ...leaves("name", "next-hop"));
@@ -138,7 +147,36 @@ export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
     ),
     segmentMax: wholeOf(textOf(security, "flow", "tcp-mss", "ipsec-vpn", "mss")),
     zoned: new Set(childrenOf(zone, "interfaces").map(nameOf)),
+    zones: new Map(
+      childrenOf(childOf(security, "zones"), "security-zone").flatMap((one) =>
+        childrenOf(one, "interfaces").map((member) => {
+          const admitsIke = admits(childOf(member, services) ?? childOf(one, services));
+          return [nameOf(member), { zone: nameOf(one), admitsIke }] as const;
+        }),
+      ),
+    ),
   };
+}
+
+/** At an interface it replaces that of its zone. */
+const services = "host-inbound-traffic";
+
+/** Returns whether a list of services has IKE: by its name, or by a word for all of them. */
+function admits(traffic: XmlElement | undefined): boolean {
+  const all = childrenOf(traffic, "system-services");
+  const named = all.filter((one) => nameOf(one) === "ike");
+  const entries =
+    named.length > 0 ? named : all.filter((one) => /^a(?:ll|ny-service)$/.test(nameOf(one)));
+  return entries.length > 0 && entries.every((one) => childOf(one, "except") === undefined);
+}
+
+/** Returns our tunnels whose gateways cannot reach the router with IKE. */
+export function ikeObstacles({ tunnels, zones }: JunosTunnels): readonly Obstacle[] {
+  return [...tunnels.values()].flatMap(({ name, outer, plan }): readonly Obstacle[] => {
+    const found = zones.get(outer ?? "");
+    if (plan === undefined || outer === undefined || found?.admitsIke === true) return [];
+    return [{ kind: "ikeNotAdmitted", tunnel: name, interface: outer, zone: found?.zone }];
+  });
 }
 
 function entryOf(parent: XmlElement | undefined, list: string, name: string | undefined) {
@@ -167,6 +205,7 @@ function vpnOf(vpn: XmlElement, parts: Parts): Vpn {
     ...{ name, interface: `st0.${unit ?? "none"}`, unit, gateway },
     localAddress: textOf(peer, "local-address"),
     remoteAddress: textOf(peer, "address"),
+    outer: textOf(peer, "external-interface"),
     plan: unit === undefined ? undefined : planOf(vpn, name, unit, parts),
   };
 }

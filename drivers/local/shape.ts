@@ -1,8 +1,15 @@
 // Decoders of values that came over a wire; a value that one of them refuses is named in
 // `Malformed`.
 
+import { foreignText } from "#hal/foreign-text.ts";
+
 /** The message is the name of the offending field, never its content. */
-export class Malformed extends Error {}
+export class Malformed extends Error {
+  constructor(what: string) {
+    // In a dictionary the other end chooses the names.
+    super(foreignText(what));
+  }
+}
 
 /**
  * Decodes a value, or throws Malformed with its name `what`. An absent field is passed as

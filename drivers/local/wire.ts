@@ -2,11 +2,14 @@
 // caused.
 
 import { type Effect, type ErrorCode, isErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Command } from "#hal/secret.ts";
 import type { Dialer, HttpReply } from "#hal/world.ts";
 import { type Decoder, each, Malformed, object, oneOf, sentence } from "./shape.ts";
 
+/** Values of the longest reply; a state with 1,000 ports has half of them. */
+const valuesMax = 100_000;
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** How a daemon on this host is reached. */
@@ -86,7 +89,7 @@ export function parsed<T>(body: Uint8Array, read: Decoder<T>, call: LocalCall): 
 // The parser's own message quotes the text, which may contain anything, so it is dropped.
 function jsonOf(body: Uint8Array): unknown {
   try {
-    return parseJson(strictUtf8.decode(body));
+    return parseJson(strictUtf8.decode(body), { values: valuesMax });
   } catch {
     throw new Malformed("JSON");
   }
@@ -137,7 +140,11 @@ function refusal({ body }: HttpReply, call: LocalCall): LinksealError {
   const read = (value: unknown) => readRefusal(value, "refusal");
   const { code, effect, text, where, next } = parsed(body, read, call);
   const known = call.effect === "none" ? "none" : effect;
-  return new LinksealError(code, text, { effect: known, where, next });
+  return new LinksealError(code, foreignText(text), {
+    effect: known,
+    where: foreignText(where),
+    next: foreignText(next),
+  });
 }
 
 /** Returns the body of the refusal that `daemon` answers; rethrows what is not a refusal. */

@@ -60,6 +60,7 @@ export function chainOf({ chains }: Chains, name: string | undefined): PlannedCh
   return name === undefined ? undefined : { name, keys: chains.get(name) ?? [] };
 }
 
+/** Returns the keys of all chains of a port. */
 export function keysOf(plan: Chained): readonly PlannedKey[] {
   return chainsOf(plan).flatMap(({ keys }) => keys);
 }

@@ -257,6 +257,24 @@ export function pagesOf(
   });
 }
 
+/** Digits of the longest key name. */
+const nameDigits = 64;
+
+/**
+ * Returns the pages with the names that the port's keys have in the configuration: some releases of
+ * IOS XE fill a short name with zeros. A name that two keys could have stays as it is printed.
+ */
+export function asConfigured(
+  pages: readonly Page[],
+  keys: readonly { readonly ckn: Ckn }[],
+): readonly Page[] {
+  return pages.map((page) => {
+    if (keys.some(({ ckn }) => ckn === page.ckn)) return page;
+    const [own, ...others] = keys.filter(({ ckn }) => ckn.padEnd(nameDigits, "0") === page.ckn);
+    return own === undefined || others.length > 0 ? page : { ...page, ckn: own.ckn };
+  });
+}
+
 /** Makes the MKA session of a port from its pages. */
 export function sessionOf(
   pages: readonly Page[],

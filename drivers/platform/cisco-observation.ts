@@ -9,11 +9,13 @@ import {
   unknown,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
-import { type ChainPlan, slotsOf } from "./cisco-chains.ts";
-import { type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
+import { type ChainPlan, keysOf, slotsOf } from "./cisco-chains.ts";
+import { asConfigured, type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import type { Physical } from "./cisco-system.ts";
 import { type Aggregates, aggregateReading } from "./egress.ts";
+import { failed } from "./query.ts";
 import { type QueryResult, reading } from "./query-result.ts";
+import { portsIn } from "./router-observation.ts";
 
 type Known<K extends "mkpdus" | "frames"> =
   MacsecPort[K] extends Reading<infer T> ? NonNullable<T> : never;
@@ -45,6 +47,8 @@ interface QueryResults {
 
 /** The data that a platform reports about its ports; `config` is its parsed configuration. */
 interface Ports<C> {
+  /** The device, for errors. */
+  readonly where: string;
   readonly config: QueryResult<C>;
   readonly physical: QueryResults["physical"];
   readonly clock: QueryResult<WallTime>;
@@ -56,18 +60,24 @@ interface Ports<C> {
   readonly countersOf: (port: PortName) => Promise<Counted>;
 }
 
+/** More ports with MACsec, and MKA sessions, than the largest routers have. */
+const securedMax = 1_024;
+
 /**
  * Reads the state of each port; counters are read port by port, only where MACsec is configured. A
  * port that is configured and not among the interfaces has a state that is not known.
  */
 export async function portStates<C extends { readonly aggregates: Aggregates }>(
-  { config, portsWithMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
+  { where, config, portsWithMacsec, planOf, isUnread, countersOf, ...results }: Ports<C>,
   at: Instant,
 ): Promise<readonly MacsecPort[]> {
   const { physical } = results;
   const configured = new Set("value" in config ? portsWithMacsec(config.value) : []);
-  const reported = "value" in physical ? [...physical.value.keys()] : [];
-  const ports = [...new Set([...reported, ...configured])];
+  const ports = [...new Set([...portsIn(physical, where), ...configured])];
+  const pages = "value" in results.pages ? results.pages.value.length : 0;
+  if (Math.max(configured.size, pages) > securedMax) {
+    throw failed("device.unparsed", "it reports more MKA sessions than a router has", where);
+  }
   const states: MacsecPort[] = [];
   for (const port of ports) {
     const isRead = "value" in config;
@@ -88,7 +98,8 @@ function portState(
   { mkpdus, frames }: Counted,
   at: Instant,
 ): MacsecPort {
-  const own = "value" in pages ? pagesOf(pages.value, port, ports) : undefined;
+  const keys = "value" in plan ? keysOf(plan.value) : [];
+  const own = "value" in pages ? asConfigured(pagesOf(pages.value, port, ports), keys) : undefined;
   const session = own && "value" in plan ? sessionOf(own, plan.value.settings) : undefined;
   const used = own?.find(({ ckn }) => ckn === session?.principalCkn);
   const ofPlan = <T>(read: (value: Plan) => T): Reading<T> => {

@@ -105,6 +105,13 @@ const bgpState =
   /^ {0,8}BGP state = (Idle|Connect|Active|OpenSent|OpenConfirm|Established|Closing)\b/gm;
 
 /**
+ * A star marks a neighbour without an address of its own in the configuration. A row that ends
+ * before its VRF would name the neighbour of another instance.
+ */
+const peerHead =
+  /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf ([^\s,]{1,64}))?(?= *(?:\n|$)|, {1,4}remote AS )/;
+
+/**
  * Reads one page for each neighbour, or for each address family of a neighbour; none = the reply
  * has no page. undefined = a page has no address or not one state, or two pages of one neighbour
  * have different states.
@@ -114,9 +121,7 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
   const states = new Map<string, string>();
   const pages: Peer[] = [];
   for (const part of parts) {
-    // A star marks a neighbour without an address of its own in the configuration.
-    const [, address, vrf] =
-      /^\*?([0-9a-fA-F.:]{2,45})(?:, {1,4}vrf ([^\s,]{1,64}))?/.exec(part) ?? [];
+    const [, address, vrf] = peerHead.exec(part) ?? [];
     const state = onlyMatch(part, bgpState)?.[1];
     if (isIP(address ?? "") === 0 || address === undefined || state === undefined) return undefined;
     const name = `${vrf ?? ""} ${address}`;

@@ -19,6 +19,7 @@ import type { Secret } from "#hal/secret.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
 import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
+import { ownState } from "./own-state.ts";
 
 /** Prepared changes whose secrets are kept; a new one discards the oldest. */
 const preparedMax = 8;
@@ -55,8 +56,8 @@ function deviceOf<S extends Session>(
     id,
     capabilities,
     observe: (signal) =>
-      line.ask(signal, (session, bounded) =>
-        dialect.observe(session, { device: id, clock, capabilities }, bounded),
+      line.ask(signal, async (session, bounded) =>
+        ownState(await dialect.observe(session, { device: id, clock, capabilities }, bounded)),
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
     recall: (token, signal) => store.recall(token, signal),

@@ -11,13 +11,14 @@ export type Aggregates = ReadonlyMap<string, Aggregate>;
 export function aggregatesOf(
   members: Iterable<readonly [port: PortName, aggregate: string | undefined]>,
 ): Aggregates {
-  const aggregates = new Map<string, Aggregate>();
+  const aggregates = new Map<string, PortName[]>();
   for (const [port, name] of members) {
     if (name === undefined) continue;
-    const before = aggregates.get(name)?.members ?? [];
-    aggregates.set(name, { name, members: [...before, port] });
+    const before = aggregates.get(name);
+    if (before === undefined) aggregates.set(name, [port]);
+    else before.push(port);
   }
-  return aggregates;
+  return new Map([...aggregates].map(([name, all]) => [name, { name, members: all }]));
 }
 
 /** Returns the aggregate that a port is a member of; undefined = none. */

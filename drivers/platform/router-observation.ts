@@ -15,6 +15,7 @@ import {
   type Routing,
   unknown,
 } from "#hal/model.ts";
+import type { Obstacle } from "#hal/obstacle.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "./define-dialect.ts";
 import { type QueryResult, reading, together } from "./query-result.ts";
@@ -32,6 +33,8 @@ interface ReportedTunnels {
   readonly ipsec: readonly IpsecTunnel[];
   /** Routes that lead into tunnels. */
   readonly routes: QueryResult<readonly Route[]>;
+  /** What keeps tunnels from coming up; absent = nothing was found. */
+  readonly obstacles?: readonly Obstacle[];
 }
 
 const noTunnels: ReportedTunnels = { ipsec: [], routes: { value: [] } };
@@ -63,20 +66,41 @@ interface ObservedRouter<C extends Configured, P> {
   readonly at: Instant;
   readonly control: DeviceState["control"];
   readonly macsec: readonly MacsecPort[];
+  /** Those that concern no tunnel; absent = none was found. */
+  readonly obstacles?: readonly Obstacle[];
   /** Read only where IPsec is offered: elsewhere its commands are not known. */
   readonly tunnels?: () => Promise<ReportedTunnels>;
   readonly peerings: () => Promise<Peerings<C, P>>;
 }
 
+/** More ports than the largest routers have. */
+const portsMax = 4_096;
+
+/**
+ * Returns the ports that a router lists; none if their reply is not known.
+ * @throws LinksealError `device.unparsed` for more ports than a router has: each is read apart
+ */
+export function portsIn(
+  physical: QueryResult<ReadonlyMap<PortName, unknown>>,
+  where: string,
+): readonly PortName[] {
+  const ports = "value" in physical ? [...physical.value.keys()] : [];
+  if (ports.length > portsMax) throw notUnderstood(`a list of ${ports.length} ports`, where);
+  return ports;
+}
+
 /** Makes the state of a router from what was read. */
 export async function stateOf<C extends Configured, P>(
   { device, capabilities }: Asked,
-  { at, control, macsec, tunnels, peerings }: ObservedRouter<C, P>,
+  { at, control, macsec, obstacles = [], tunnels, peerings }: ObservedRouter<C, P>,
 ): Promise<DeviceState> {
-  const { ipsec, routes } =
+  const reported =
     capabilities.ipsec === undefined ? noTunnels : ((await tunnels?.()) ?? noTunnels);
+  const { ipsec, routes } = reported;
   const routing = withRoutes(await routingOf(await peerings(), at), routes, at);
-  return { device, at, control, macsec, ipsec, routing };
+  const all = [...obstacles, ...(reported.obstacles ?? [])];
+  const found = all.length === 0 ? {} : { obstacles: all };
+  return { device, at, control, macsec, ipsec, routing, ...found };
 }
 
 /**

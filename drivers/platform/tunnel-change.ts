@@ -10,6 +10,12 @@ import { type OnPort, refused, rejected } from "./port-change.ts";
 
 type OnTunnel = Exclude<PortChange, OnPort | { readonly kind: "ipsec.block" }>;
 
+/** Lifetime of an SA as a platform configures it. */
+export interface PlannedLife extends Pick<SaLife, "seconds"> {
+  /** In kilobytes of traffic; "unlimited" where only time is configured. */
+  readonly kilobytes: SaLife["kilobytes"] | "unlimited";
+}
+
 /** A tunnel as it is configured, or as it is to be. */
 export interface TunnelPlan {
   /** The tunnel's name in the config. */
@@ -25,7 +31,7 @@ export interface TunnelPlan {
   /** Algorithms of ESP. */
   readonly transforms: Transforms;
   /** Lifetime of its IPsec SAs. */
-  readonly life: SaLife;
+  readonly life: PlannedLife;
   /** MTU of the inner packets, in octets. */
   readonly mtu: number;
   /** Name and version of its PSK in the vault; undefined = the configuration does not name them. */
@@ -78,8 +84,11 @@ export interface TunnelLimits {
   readonly pskOctetsMax: number;
   /** Range of the lifetime, in seconds. */
   readonly lifeSeconds: Range;
-  /** Range of the lifetime, in kilobytes. */
-  readonly lifeKilobytes: Range;
+  /**
+   * Range of the lifetime, in kilobytes; "unlimited" = the platform is given none. Each end of an
+   * SA has limits of its own (RFC 7296, 2.8), and those of the gateway hold as before.
+   */
+  readonly lifeKilobytes: Range | "unlimited";
   /** Range of the MTU, in octets. */
   readonly mtu: Range;
 }
@@ -155,7 +164,10 @@ function putTunnel(spec: TunnelSpec, planning: Planning): ChangedTunnel["after"]
   refuseForm(spec, planning);
   refuseWords(spec, planning);
   refuseNumbers(spec, planning);
-  const { name, localAddress, remoteAddress, ike, transforms, life, mtu } = spec;
+  const { name, localAddress, remoteAddress, ike, transforms, mtu } = spec;
+  const { lifeKilobytes } = planning.limits;
+  const kilobytes = lifeKilobytes === "unlimited" ? lifeKilobytes : spec.life.kilobytes;
+  const life = { seconds: spec.life.seconds, kilobytes };
   for (const [other, plan] of planning.standing) {
     if (other === name || plan === undefined) continue;
     if (plan.localAddress !== localAddress || plan.remoteAddress !== remoteAddress) continue;
@@ -246,8 +258,9 @@ function refuseNumbers({ name, life, mtu }: TunnelSpec, planning: Planning): voi
     ["kB is what an IPsec SA protects", life.kilobytes, lifeKilobytes],
     ["octets is the MTU of a tunnel", mtu, mtus],
   ] as const;
-  for (const [what, value, { min, max }] of wanted) {
-    if (value >= min && value <= max) continue;
+  for (const [what, value, range] of wanted) {
+    if (range === "unlimited" || (value >= range.min && value <= range.max)) continue;
+    const { min, max } = range;
     throw rejected(planning, name, `${min} to ${max} ${what} there, and not ${value}`);
   }
 }
@@ -302,10 +315,12 @@ export function tunnelLines(changed: readonly ChangedTunnel[]): readonly string[
 function shownOf(plan: TunnelPlan | undefined): string {
   if (plan === undefined) return "";
   const { name, localAddress, remoteAddress, remotePrefixes, ike, transforms, life, mtu } = plan;
+  const { seconds, kilobytes } = life;
+  const limit = kilobytes === "unlimited" ? `${seconds}s` : `${seconds}s or ${kilobytes}kB`;
   return (
     `tunnel ${name} ${localAddress} to ${remoteAddress} protects ${remotePrefixes.join(",")} ` +
     `with ${transforms.encryption}/${transforms.integrity}/${transforms.dhGroup} ` +
-    `for ${life.seconds}s or ${life.kilobytes}kB, ` +
+    `for ${limit}, ` +
     `IKE ${ike.encryption}/${ike.integrity}/${ike.prf}/${ike.dhGroup}, mtu ${mtu}`
   );
 }

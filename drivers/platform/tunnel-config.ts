@@ -2,9 +2,9 @@
 // if all that it consists of has its name.
 
 import { isIPv4 } from "node:net";
-import type { SaLife } from "#hal/tunnel-spec.ts";
 import {
   isPrefix,
+  type PlannedLife,
   pskOfRemark,
   type TunnelPlan,
   type TunnelWords,
@@ -39,10 +39,17 @@ export interface TunnelConfig<T extends StandingTunnel = StandingTunnel> {
   readonly names: ReadonlySet<string>;
 }
 
-/** Groups of IKE by their numbers (IANA, IKEv2 parameters, Transform Type 4). */
-export const modpNumbers = { "modp-2048": "14", "modp-2048-256": "24", "modp-1024": "2" };
-/** Groups of IKE that strongSwan and these platforms have, by strongSwan's names. */
-export const groupNumbers = { "ecp-384": "20", "ecp-256": "19", ...modpNumbers };
+/**
+ * Groups of IKE that strongSwan and these platforms have, by strongSwan's names, with their numbers
+ * (IANA, IKEv2 parameters, Transform Type 4).
+ */
+export const groupNumbers = {
+  "ecp-384": "20",
+  "ecp-256": "19",
+  "modp-2048": "14",
+  "modp-2048-256": "24",
+  "modp-1024": "2",
+};
 
 /** Digests by strongSwan's names. */
 export const digests = { sha384: "sha384", sha256: "sha256", sha1: "sha1" };
@@ -76,7 +83,7 @@ export function espFor(
 type Optional<T> = { readonly [K in keyof T]: T[K] | undefined };
 
 interface ReadTunnel
-  extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk" | "life"> & SaLife>,
+  extends Optional<Omit<TunnelPlan, "name" | "remotePrefixes" | "psk" | "life"> & PlannedLife>,
     Pick<StandingTunnel, "name" | "interface"> {
   /** All that it consists of has its name. */
   readonly isOurs: boolean;

@@ -1,7 +1,7 @@
 // JSON that is written back as it was read: numbers keep their digits, unknown properties their
 // place.
 
-import { boundedJson } from "#hal/json.ts";
+import { boundedJson, type JsonLimits } from "#hal/json.ts";
 
 /** A number as it was written; V8 serialises it verbatim. */
 interface RawNumber {
@@ -20,12 +20,16 @@ interface SourceJson {
 
 const sourceJson = JSON as unknown as SourceJson;
 
+/** A port with its links has some 200 values, and a day of its meters some 10,000. */
+const ofDocuments: JsonLimits = { characters: 1_000_000, values: 50_000 };
+
 /**
  * Parses JSON and keeps the digits of its numbers.
- * @throws SyntaxError and no other error, if the text is not JSON, too long or nested too deeply.
+ * @throws SyntaxError and no other error, if the text is not JSON, too long, nested too deeply, or
+ *   has too many values.
  */
-export function parseFaithful(text: string, charactersMax?: number): unknown {
-  return sourceJson.parse(boundedJson(text, charactersMax), (_key, value, { source }) =>
+export function parseFaithful(text: string, limits: JsonLimits = ofDocuments): unknown {
+  return sourceJson.parse(boundedJson(text, limits), (_key, value, { source }) =>
     typeof value === "number" && source !== undefined ? sourceJson.rawJSON(source) : value,
   );
 }

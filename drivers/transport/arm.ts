@@ -266,7 +266,7 @@ function withQuery(path: string, query: Readonly<Record<string, string>>): strin
 function documentOf({ body }: HttpReply, where: string): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(body);
-    return parseFaithful(text, documentBytesMax);
+    return parseFaithful(text);
   } catch (error) {
     if (!(error instanceof SyntaxError) && !(error instanceof TypeError)) throw error;
     const next = "check what is between this host and Azure: proxies, captive portals";

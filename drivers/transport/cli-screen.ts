@@ -2,6 +2,7 @@
 // however the octets are divided.
 
 import { LinksealError } from "#hal/error.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
 export interface ScreenLimits {
   readonly lineBytesMax: number;
@@ -17,8 +18,8 @@ const carriageReturn = 0x0d;
 const escapeOctet = 0x1b;
 const space = 0x20;
 const firstRoom = 256;
-/** The cost of storing a line besides its octets. */
-const lineCost = 64;
+/** The cost of a line besides its octets. */
+const lineCost = 32;
 
 /** Inside an escape sequence: which octets are still dropped. */
 type Sequence = "none" | "escape" | "control" | "string" | "stringEscape";
@@ -26,9 +27,13 @@ type Sequence = "none" | "escape" | "control" | "string" | "stringEscape";
 export class Screen {
   readonly #limits: ScreenLimits;
   readonly #where: string;
-  #lines: Buffer[] = [];
-  #bytes = 0;
+  /** The lines that have ended, one after the other. */
+  readonly #lines = new ReceiveBuffer();
+  /** Where each of them ends. */
+  #ends: number[] = [];
   #line = Buffer.alloc(firstRoom);
+  /** Octets since the lines were cleared the last time. */
+  #received = 0;
   #length = 0;
   #cursor = 0;
   #sequence: Sequence = "none";
@@ -43,6 +48,9 @@ export class Screen {
    * @throws LinksealError `transport.closed` once a line, or all of them, are longer than allowed.
    */
   feed(octets: Uint8Array): void {
+    this.#received += octets.length;
+    // Octets that show nothing count as well.
+    if (this.#received > 2 * this.#limits.bytesMax) throw this.#tooLong("the output");
     for (const octet of octets) {
       if (this.#sequence === "none") this.#show(octet);
       else this.#sequence = this.#swallow(octet, this.#sequence);
@@ -51,15 +59,20 @@ export class Screen {
 
   /** Lines that have ended. */
   get count(): number {
-    return this.#lines.length;
+    return this.#ends.length;
   }
 
   /**
-   * Returns a line that has ended, as octets: a reader that looks for a key's echo in it must not
-   * make it text.
+   * Returns a line that has ended, as octets that are valid until the next call of `feed` or
+   * `clear`: a reader that looks for a key's echo in it must not make it text.
    */
   line(index: number): Buffer {
-    return this.#lines[index] ?? Buffer.alloc(0);
+    return this.#lines.octets.subarray(this.#ends[index - 1] ?? 0, this.#ends[index] ?? 0);
+  }
+
+  /** Octets of the line that has not ended. */
+  get tailBytes(): number {
+    return this.#length;
   }
 
   /** The line that has not ended. */
@@ -69,9 +82,9 @@ export class Screen {
 
   /** Drops the lines that have ended, and leaves no octet of them. */
   clear(): void {
-    for (const line of this.#lines) line.fill(0);
-    this.#lines = [];
-    this.#bytes = 0;
+    this.#lines.takeAll().fill(0);
+    this.#received = 0;
+    this.#ends = [];
     this.#line.fill(0, this.#length);
   }
 
@@ -114,9 +127,10 @@ export class Screen {
   #end(): void {
     let length = this.#length;
     while (length > 0 && this.#line[length - 1] === space) length -= 1;
-    this.#bytes += length + lineCost;
-    if (this.#bytes > this.#limits.bytesMax) throw this.#tooLong("the output");
+    const cost = this.#lines.length + length + (this.#ends.length + 1) * lineCost;
+    if (cost > this.#limits.bytesMax) throw this.#tooLong("the output");
     this.#lines.push(withoutControls(this.#line.subarray(0, length)));
+    this.#ends.push(this.#lines.length);
     this.#line.fill(0, 0, this.#length);
     this.#length = 0;
     this.#cursor = 0;
@@ -154,12 +168,12 @@ export class Screen {
 const controlLead = 0xc2;
 
 /**
- * Returns a copy without U+0080 to U+009F, one of which begins escape sequences on some terminals.
- * It needs a whole line, because overwriting may have brought their two octets together.
+ * Returns the line without U+0080 to U+009F, one of which begins escape sequences on some
+ * terminals. It needs a whole line, because overwriting may have brought their two octets together.
  */
-function withoutControls(line: Uint8Array): Buffer {
-  // Almost no line has one; copying at once costs only a tenth.
-  if (!line.includes(controlLead)) return Buffer.from(line);
+function withoutControls(line: Buffer): Buffer {
+  // Almost no line has one.
+  if (!line.includes(controlLead)) return line;
   const kept = Buffer.alloc(line.length);
   let length = 0;
   for (const octet of line) {

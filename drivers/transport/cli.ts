@@ -2,11 +2,12 @@
 // prompts are removed, and refusals are found in its output.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { type Command, preview, type Secret, type SecretHole } from "#hal/secret.ts";
 import type { ByteChannel, Entropy } from "#hal/world.ts";
 import { Screen } from "./cli-screen.ts";
 import { scrubOctets } from "./fill.ts";
-import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
+import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 
 /** The differences between the command lines of platforms. */
 export interface CliPlatform {
@@ -17,8 +18,10 @@ export interface CliPlatform {
   readonly prompt: RegExp;
   /** The end of a screen that waits for a key to be pressed. */
   readonly pager: RegExp;
-  /** The end of a question, which ends the session because linkseal answers none. */
+  /** The end of a question; one that is not in `answers` ends the session. */
   readonly question: RegExp;
+  /** Questions that are answered; absent = none is. */
+  readonly answers?: readonly CliAnswer[];
   /** A line that matches is a refusal, whatever follows it. */
   readonly marks: readonly FailureMark[];
   /** A line that the platform adds by itself. */
@@ -32,6 +35,15 @@ export interface CliPlatform {
   readonly mark: (nonce: string, mode: string, before: string) => string;
 }
 
+/** A question that the platform may ask after one command, and the only answer to it. */
+interface CliAnswer {
+  /** The command that it follows. */
+  readonly after: RegExp;
+  /** The whole line of the question. */
+  readonly question: RegExp;
+  readonly answer: string;
+}
+
 /** Makes a mark for platforms that ignore comments in every mode. */
 export const commentMark = (nonce: string): string => `! ${nonce}`;
 
@@ -42,10 +54,14 @@ export interface CliOptions {
   readonly entropy: Entropy;
 }
 
-/** The routes of the whole Internet stay below it. */
-const limits = { lineBytesMax: 64 * 1024, bytesMax: 32 * 1024 * 1024 };
+/** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
+const limits = { lineBytesMax: 64 * 1024, bytesMax: 6 * 1024 * 1024 };
+/** Characters of the replies to the calls of one observation, which share a signal. */
+const repliesLengthMax = 12 * 1024 * 1024;
 /** No prompt, pager or question has more characters. */
 const tailMax = 300;
+/** UTF-8 has at most four octets for a character. */
+const tailBytesMax = 4 * tailMax;
 const nonceOctets = 8;
 const tokenMax = 128;
 
@@ -94,6 +110,13 @@ export class Cli implements AsyncDisposable {
   #host = "";
   #mode = "";
   #before: Promise<unknown> = Promise.resolve();
+  /** The command whose reply is awaited, without its secrets. */
+  #running = "";
+  /** The number of lines when a question of this command was answered. */
+  #answeredAt: number | undefined;
+  /** Characters of replies since the first call of an observation. */
+  #replied = 0;
+  #observation: AbortSignal | undefined;
   #ended: LinksealError | undefined;
 
   private constructor(channel: ByteChannel, options: CliOptions) {
@@ -164,22 +187,26 @@ export class Cli implements AsyncDisposable {
 
   async #runAlone(lines: readonly Command[], effect: Effect, signal: AbortSignal): Promise<string> {
     try {
-      const shown: string[] = [];
+      const outputs: (readonly string[])[] = [];
       let refusal: LinksealError | undefined;
       for (const command of lines) {
         const from = this.#screen.count;
+        this.#running = preview(command);
+        this.#answeredAt = undefined;
         await this.#channel.write([...command, "\n"], signal);
-        await this.#prompted(from, signal);
+        await this.#prompted(command, from, signal);
+        this.#running = "";
         const output = this.#outputOf(command, from, this.#screen.count);
         refusal = this.#refusalIn(output, secretsOf(command));
         if (refusal !== undefined) break;
         // The output after a line with a key may be a piece of its echo.
-        if (secretsOf(command).length === 0) shown.push(...output);
+        if (secretsOf(command).length === 0) outputs.push(output);
       }
-      shown.push(...(await this.#synchronize(signal)));
+      outputs.push(await this.#synchronize(signal));
+      const shown = outputs.flat();
       refusal ??= this.#refusalIn(shown, []);
       if (refusal !== undefined) throw refusal;
-      return shown.join("\n");
+      return this.#within(shown.join("\n"), signal);
     } catch (error) {
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
       const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
@@ -189,20 +216,30 @@ export class Cli implements AsyncDisposable {
     }
   }
 
+  #within(reply: string, signal: AbortSignal): string {
+    if (signal !== this.#observation) {
+      this.#observation = signal;
+      this.#replied = 0;
+    }
+    this.#replied += reply.length;
+    if (this.#replied > repliesLengthMax) throw this.#closed("its replies are too long together");
+    return reply;
+  }
+
   /**
    * Learns the prompt. A text in a banner that looks like one does not count: the true prompt is
    * printed again for an empty line.
    */
   async #learn(signal: AbortSignal): Promise<void> {
-    await this.#until(() => this.#promptIn(this.#screen.tail) !== undefined, 0, signal);
+    await this.#until(() => this.#promptIn(this.#tail) !== undefined, 0, signal);
     for (;;) {
-      const first = this.#screen.tail;
+      const first = this.#tail;
       const count = this.#screen.count;
       await this.#channel.write(["\n"], signal);
       const again = (): boolean =>
-        this.#screen.count > count && this.#promptIn(this.#screen.tail) !== undefined;
+        this.#screen.count > count && this.#promptIn(this.#tail) !== undefined;
       await this.#until(again, 0, signal);
-      if (this.#screen.tail !== first) continue;
+      if (this.#tail !== first) continue;
       this.#host = this.#promptIn(first)?.host ?? "";
       break;
     }
@@ -249,8 +286,13 @@ export class Cli implements AsyncDisposable {
   }
 
   #ownPrompt(): { readonly host: string; readonly mode: string } | undefined {
-    const found = this.#promptIn(this.#screen.tail);
+    const found = this.#promptIn(this.#tail);
     return found?.host === this.#host ? found : undefined;
+  }
+
+  /** The line that has not ended, or "" for one that is too long for a prompt. */
+  get #tail(): string {
+    return this.#screen.tailBytes > tailBytesMax ? "" : this.#screen.tail;
   }
 
   #promptIn(tail: string): { readonly host: string; readonly mode: string } | undefined {
@@ -259,14 +301,27 @@ export class Cli implements AsyncDisposable {
     return groups && { host: groups["host"] ?? "", mode: groups["mode"] ?? "" };
   }
 
-  /** Waits until a prompt of this host is shown and at least one line, the echo, has ended. */
-  #prompted(from: number, signal: AbortSignal): Promise<void> {
-    const echoed = from + 1;
-    return this.#until(
-      () => this.#screen.count >= echoed && this.#ownPrompt() !== undefined,
-      echoed,
-      signal,
-    );
+  /** Waits until a prompt of this host is shown and the line with the echo has ended. */
+  #prompted(command: Command, from: number, signal: AbortSignal): Promise<void> {
+    const isThere = (): boolean =>
+      this.#echoAt(command, from) < this.#screen.count && this.#ownPrompt() !== undefined;
+    return this.#until(isThere, from + 1, signal);
+  }
+
+  /**
+   * Returns the index of the line with the echo, which may not have ended yet. A message that the
+   * device adds may precede it, and the prompt that was shown before. The echo of a line with a key
+   * is the first line: text made of it would outlive the key in it.
+   */
+  #echoAt(command: Command, from: number): number {
+    if (secretsOf(command).length > 0) return from;
+    let at = from;
+    while (at < this.#screen.count && this.#isBeforeEcho(this.#textOf(at, []))) at += 1;
+    return at;
+  }
+
+  #isBeforeEcho(text: string): boolean {
+    return text.trim() === "" || this.#options.platform.noise.test(text) || this.#isOwn(text);
   }
 
   /**
@@ -275,7 +330,7 @@ export class Cli implements AsyncDisposable {
    */
   async #until(isThere: () => boolean, echoed: number, signal: AbortSignal): Promise<void> {
     while (!isThere()) {
-      if (this.#screen.count >= echoed) await this.#answer(this.#screen.tail, signal);
+      if (this.#screen.count >= echoed) await this.#answer(this.#tail, signal);
       const octets = await this.#channel.read(signal);
       if (octets === undefined) throw this.#closed("the device closed it");
       this.#screen.feed(octets);
@@ -285,20 +340,27 @@ export class Cli implements AsyncDisposable {
 
   async #answer(tail: string, signal: AbortSignal): Promise<void> {
     if (tail.length > tailMax || this.#promptIn(tail) !== undefined) return;
-    const { pager, question } = this.#options.platform;
-    if (question.test(tail)) throw this.#closed("it asks a question that linkseal does not answer");
+    const { pager, question, answers = [] } = this.#options.platform;
     if (pager.test(tail)) await this.#channel.write([" "], signal);
+    if (!question.test(tail)) return;
+    const found = answers.find((one) => one.after.test(this.#running) && one.question.test(tail));
+    if (found === undefined) throw this.#closed("it asks a question that linkseal does not answer");
+    // The question stays on the screen until the device prints the next line.
+    if (this.#answeredAt === this.#screen.count) return;
+    this.#answeredAt = this.#screen.count;
+    await this.#channel.write([`${found.answer}\n`], signal);
   }
 
-  /** Returns the output. The first line is the echo; text made of it would outlive a key in it. */
+  /** Returns the output, which follows the echo. */
   #outputOf(command: Command, from: number, to: number): readonly string[] {
     const secrets = secretsOf(command);
+    const at = this.#echoAt(command, from);
     if (secrets.length === 0) {
-      const echo = this.#textOf(from, []);
+      const echo = this.#textOf(at, []);
       if (!echo.endsWith(preview(command).trimEnd())) throw this.#closed("it answers out of step");
     }
     const output: string[] = [];
-    for (let index = from + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
+    for (let index = at + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
     return output.filter((text) => !this.#options.platform.noise.test(text));
   }
 
@@ -310,7 +372,7 @@ export class Cli implements AsyncDisposable {
     for (const outputLine of output) {
       const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(outputLine));
       if (mark === undefined) continue;
-      const quoted = secrets.length > 0 ? "a line with a key" : printable(outputLine);
+      const quoted = secrets.length > 0 ? "a line with a key" : foreignText(outputLine);
       return refusalOf(mark.code, `the device refuses: ${quoted}`, this.where);
     }
     return undefined;

@@ -4,8 +4,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { type Effect, LinksealError } from "#hal/error.ts";
 import type { ExecReply } from "#hal/world.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
-export const replyBytesMax = 32 * 1024 * 1024;
+/** 25,000 BGP paths in FRR's JSON, the longest reply. */
+export const replyBytesMax = 8 * 1024 * 1024;
 
 /** None of our environment reaches a program, because it may name places of secrets. */
 const environment = { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", HOME: "/" };
@@ -62,17 +64,15 @@ function statusOf(child: ChildProcess, program: string): Promise<number> {
 }
 
 async function bytesOf(stream: AsyncIterable<Uint8Array>, program: string): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+  const reply = new ReceiveBuffer();
   for await (const chunk of stream) {
-    length += chunk.length;
-    if (length > replyBytesMax) {
+    reply.push(chunk);
+    if (reply.length > replyBytesMax) {
       const text = `the program prints more than ${replyBytesMax} bytes`;
       throw failed("transport.closed", text, "unknown", program);
     }
-    chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  return reply.takeAll();
 }
 
 function endGroup(child: ChildProcess): void {

@@ -3,6 +3,7 @@
 import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Returns the octets of a command; the caller wipes them as soon as they are sent. */
 export function fillCommand(command: Command): Uint8Array {
@@ -60,7 +61,7 @@ export function scrubOctets(octets: Uint8Array, secrets: readonly Secret[]): str
       needle.fill(0);
     }
   }
-  return new TextDecoder().decode(scrubbed);
+  return decoder.decode(scrubbed);
 }
 
 function fillHole({ secret, as }: SecretHole): Uint8Array<ArrayBuffer> {
@@ -112,18 +113,16 @@ function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<Array
 
 // Letters match in either case, because devices print hexadecimal in both.
 function replaceAll(text: Uint8Array, needle: Uint8Array, label: Uint8Array): Uint8Array {
-  if (needle.length === 0) return text;
-  const kept: number[] = [];
-  for (let at = 0; at < text.length; ) {
-    if (matches(text, at, needle)) {
-      kept.push(...label);
-      at += needle.length;
-    } else {
-      kept.push(text[at] ?? 0);
-      at += 1;
-    }
+  const first = lower(needle[0]);
+  const kept: Uint8Array[] = [];
+  let from = 0;
+  for (let at = 0; at <= text.length - needle.length && needle.length > 0; at += 1) {
+    if (lower(text[at]) !== first || !matches(text, at, needle)) continue;
+    kept.push(text.subarray(from, at), label);
+    from = at + needle.length;
+    at = from - 1;
   }
-  return Uint8Array.from(kept);
+  return kept.length === 0 ? text : Buffer.concat([...kept, text.subarray(from)]);
 }
 
 function matches(text: Uint8Array, at: number, needle: Uint8Array): boolean {

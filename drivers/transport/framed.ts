@@ -6,6 +6,7 @@ import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import type { FramedRequest } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
 const lengthBytes = 4;
 
@@ -52,19 +53,17 @@ function framed(octets: Octets): Uint8Array {
 
 async function answerOf(socket: Socket, request: FramedRequest): Promise<Uint8Array> {
   const { path, replyBytesMax, effect } = request;
-  const chunks: Buffer[] = [];
-  let length = 0;
-  let wanted = lengthBytes;
+  const received = new ReceiveBuffer();
   try {
     for await (const chunk of socket as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length < lengthBytes) continue;
-      wanted = lengthBytes + Buffer.concat(chunks).readUInt32BE();
-      if (wanted > lengthBytes + replyBytesMax) {
+      received.push(chunk);
+      if (received.length < lengthBytes) continue;
+      const length = received.octets.readUInt32BE();
+      if (length > replyBytesMax) {
         throw failure("transport.closed", "the reply is too long", effect, path, undefined);
       }
-      if (length >= wanted) return Buffer.concat(chunks).subarray(lengthBytes, wanted);
+      const end = lengthBytes + length;
+      if (received.length >= end) return received.takeAll().subarray(lengthBytes, end);
     }
   } catch (error) {
     if (error instanceof LinksealError) throw error;

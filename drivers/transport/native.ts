@@ -7,9 +7,13 @@ export interface NativeSocket {
   readonly noun: "native socket";
 }
 
-interface Credentials {
+/** The process at the other end of a Unix stream socket when it connected. */
+export interface Credentials {
+  /** Its number as this process sees it. */
   readonly pid: number;
+  /** Its effective user. */
   readonly uid: number;
+  /** Its effective group. */
   readonly gid: number;
 }
 

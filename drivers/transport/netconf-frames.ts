@@ -1,125 +1,116 @@
 // RFC 6242: reads messages from a stream of octets, behind an end mark or in counted chunks.
 
 import { LinksealError } from "#hal/error.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
 export type Framing = "endOfMessage" | "chunked";
 
 export const endOfMessage = "]]>]]>";
 const endMark = Buffer.from(endOfMessage);
-const endOfChunks = Buffer.from("\n##\n");
 
 /** `\n#`, a size of at most ten digits, `\n`. */
 const headerBytesMax = 13;
 /** RFC 6242 4.2: the largest chunk that is allowed. */
 const chunkBytesMax = 4_294_967_295;
+/** Servers write chunks of a kilobyte and more; the longest message has some 8,000 of them. */
+const chunksMax = 65_536;
 
 export class Deframer {
   framing: Framing = "endOfMessage";
-  readonly #bytesMax: number;
+  /** No message and no unread rest may be longer than this many octets. */
+  bytesMax: number;
   readonly #where: string;
-  #buffer = Buffer.alloc(4096);
-  #start = 0;
-  #end = 0;
-  /** Octets after `#start` that were searched for the end mark already. */
+  /** Octets of which it is not known yet where they belong. */
+  readonly #input = new ReceiveBuffer();
+  /** Content of the chunks of a message that is not complete. */
+  readonly #message = new ReceiveBuffer();
+  /** Octets of `#input` that were searched for the end mark already. */
   #searched = 0;
-  /** The complete chunks of a message that is not complete. */
-  #chunks: Buffer[] = [];
-  #chunkBytes = 0;
+  #chunks = 0;
+  /** Octets of the present chunk that have not arrived. */
+  #missing = 0;
 
-  /** No message and no unread rest may be longer than `bytesMax` octets. */
   constructor(bytesMax: number, where: string) {
-    this.#bytesMax = bytesMax;
+    this.bytesMax = bytesMax;
     this.#where = where;
   }
 
-  /**
-   * Adds octets.
-   * @throws LinksealError `transport.closed` once more octets wait than a message may have.
-   */
+  /** Adds octets; `next` refuses them once they are more than a message may have. */
   push(octets: Uint8Array): void {
-    this.#makeRoom(octets.length);
-    this.#buffer.set(octets, this.#end);
-    this.#end += octets.length;
+    this.#input.push(octets);
   }
 
-  /** Returns the next complete message; undefined = more octets are needed. */
+  /**
+   * Returns the next complete message; undefined = more octets are needed.
+   * @throws LinksealError `transport.closed` for a message that is too long or in too many chunks,
+   *   and for octets that are not a chunk.
+   */
   next(): Uint8Array | undefined {
     return this.framing === "chunked" ? this.#nextChunked() : this.#nextMarked();
   }
 
   #nextMarked(): Uint8Array | undefined {
-    const waiting = this.#buffer.subarray(this.#start, this.#end);
+    const waiting = this.#input.octets;
     const at = waiting.indexOf(endMark, this.#searched);
+    this.#refuseLong(at < 0 ? waiting.length - endMark.length : at);
     if (at < 0) {
       this.#searched = Math.max(0, waiting.length - endMark.length + 1);
-      this.#refuseLong(waiting.length);
       return undefined;
     }
     const message = Uint8Array.from(waiting.subarray(0, at));
-    this.#take(at + endMark.length);
+    this.#input.drop(at + endMark.length);
+    this.#searched = 0;
     return message;
   }
 
   #nextChunked(): Uint8Array | undefined {
     for (;;) {
-      const waiting = this.#buffer.subarray(this.#start, this.#end);
-      if (this.#chunks.length > 0 && startsWith(waiting, endOfChunks)) {
-        this.#take(endOfChunks.length);
-        const message = Uint8Array.from(Buffer.concat(this.#chunks));
-        this.#chunks = [];
-        this.#chunkBytes = 0;
-        return message;
+      if (this.#missing > 0) {
+        const part = this.#input.octets.subarray(0, this.#missing);
+        this.#message.push(part);
+        this.#missing -= part.length;
+        this.#input.drop(part.length);
+        if (this.#missing > 0) return undefined;
       }
-      const header = this.#header(waiting);
+      const header = this.#header(this.#input.octets);
       if (header === undefined) return undefined;
-      this.#refuseLong(this.#chunkBytes + header.size);
-      const whole = header.length + header.size;
-      if (waiting.length < whole) return undefined;
-      this.#chunks.push(Buffer.from(waiting.subarray(header.length, whole)));
-      this.#chunkBytes += header.size;
-      this.#take(whole);
+      this.#input.drop(header.length);
+      if (header.size === undefined) {
+        this.#chunks = 0;
+        return this.#message.takeAll();
+      }
+      this.#chunks += 1;
+      if (this.#chunks > chunksMax)
+        throw this.#broken(`a message has more than ${chunksMax} chunks`);
+      this.#refuseLong(this.#message.length + header.size);
+      this.#missing = header.size;
     }
   }
 
-  /** Reads the header of the chunk that begins here; undefined = it is not complete. */
-  #header(waiting: Buffer): { readonly length: number; readonly size: number } | undefined {
-    const text = waiting.subarray(0, headerBytesMax).toString("latin1");
-    const found = /^\n#([1-9][0-9]{0,9})\n/.exec(text);
+  /**
+   * Reads what is between two chunks; undefined = it is not complete. Without a size it is the end
+   * of a message.
+   */
+  #header(waiting: Buffer): { readonly length: number; readonly size?: number } | undefined {
+    const text = waiting.toString("latin1", 0, headerBytesMax);
+    const found = /^\n#(?:([1-9][0-9]{0,9})|#)\n/.exec(text);
     if (found === null) {
       if (/^(\n(#([1-9][0-9]{0,9}|#)?)?)?$/.test(text)) return undefined;
       throw this.#broken("a chunk has no size");
     }
+    const length = found[0].length;
+    if (found[1] === undefined) {
+      if (this.#chunks === 0) throw this.#broken("a message has no chunk");
+      return { length };
+    }
     const size = Number(found[1]);
     if (size > chunkBytesMax) throw this.#broken("a chunk is larger than allowed");
-    return { length: found[0].length, size };
-  }
-
-  #take(length: number): void {
-    this.#start += length;
-    this.#searched = 0;
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-    }
-  }
-
-  #makeRoom(length: number): void {
-    if (this.#end + length <= this.#buffer.length) return;
-    const waiting = this.#end - this.#start;
-    // A rest that is short enough to be one message fits beside one more piece.
-    this.#refuseLong(waiting);
-    const needed = waiting + length;
-    const size = Math.max(needed * 2, this.#buffer.length);
-    const next = size === this.#buffer.length ? this.#buffer : Buffer.alloc(size);
-    this.#buffer.copy(next, 0, this.#start, this.#end);
-    this.#buffer = next;
-    this.#start = 0;
-    this.#end = waiting;
+    return { length, size };
   }
 
   #refuseLong(length: number): void {
-    const limit = this.#bytesMax + headerBytesMax + endOfChunks.length;
-    if (length > limit) throw this.#broken(`a message has more than ${this.#bytesMax} octets`);
+    if (length > this.bytesMax)
+      throw this.#broken(`a message has more than ${this.bytesMax} octets`);
   }
 
   #broken(text: string): LinksealError {
@@ -129,8 +120,4 @@ export class Deframer {
       next: "linkseal status",
     });
   }
-}
-
-function startsWith(octets: Buffer, start: Buffer): boolean {
-  return octets.subarray(0, start.length).equals(start);
 }

@@ -1,12 +1,15 @@
 // NETCONF (RFC 6241) over a byte channel: hello, pipelined requests, errors as codes.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { Command, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { lengthOf, scrub } from "./fill.ts";
 import { Deframer, endOfMessage, type Framing } from "./netconf-frames.ts";
-import { type FailureMark, lostBy, printable, refusalOf } from "./refusal.ts";
+import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
+import { nextTurn } from "./turn.ts";
 import {
+  budgetOfReplies,
   childOf,
   childrenOf,
   element,
@@ -23,8 +26,18 @@ const base = "urn:ietf:params:xml:ns:netconf:base:1.0";
 const base10 = "urn:ietf:params:netconf:base:1.0";
 const base11 = "urn:ietf:params:netconf:base:1.1";
 
-/** The routes of a peering and the configuration that is read stay far below it. */
-const messageBytesMax = 32 * 1024 * 1024;
+/** 2,000 interfaces with all their counters, the longest reply, need five megabytes. */
+const messageBytesMax = 6 * 1024 * 1024;
+/** Replies to the calls that share a signal, which are those of one observation. */
+const repliesBytesMax = 10 * 1024 * 1024;
+/** The capabilities of 1,000 YANG modules need a tenth of it. */
+const helloBytesMax = 1024 * 1024;
+/** Notifications, and replies to aborted calls, between two replies; nothing is subscribed to. */
+const unaskedBytesMax = 1024 * 1024;
+/** Octets of messages that arrived together after which the event loop serves others. */
+const sliceBytes = 256 * 1024;
+/** The cost of a message besides its octets. */
+const messageCost = 1_024;
 
 export interface NetconfOptions {
   /** The device, for errors. */
@@ -56,6 +69,12 @@ export class Netconf implements AsyncDisposable {
   readonly #end = new AbortController();
   #ended: LinksealError | undefined;
   #count = 0;
+  /** Octets of messages since the last reply to a call. */
+  #unasked = 0;
+  /** Octets of messages, and what is left for elements, since the first call of an observation. */
+  #asked = 0;
+  #budget = budgetOfReplies();
+  #observation: AbortSignal | undefined;
 
   private constructor(
     channel: ByteChannel,
@@ -83,10 +102,11 @@ export class Netconf implements AsyncDisposable {
       const capabilities = element("capabilities", capability(base10), capability(base11));
       const hello = elementWith("hello", { xmlns: base }, capabilities);
       await channel.write([...writeXml(hello), endOfMessage], signal);
-      const deframer = new Deframer(messageBytesMax, options.where);
+      const deframer = new Deframer(helloBytesMax, options.where);
       const peerHello = await firstMessage(channel, deframer, options.where, signal);
       const session = new Netconf(channel, options, offeredBy(peerHello, options.where));
       deframer.framing = session.#framing;
+      deframer.bytesMax = messageBytesMax;
       void session.#listen(deframer);
       return session;
     } catch (error) {
@@ -108,6 +128,11 @@ export class Netconf implements AsyncDisposable {
   async call(operation: XmlOut, effect: Effect, signal: AbortSignal): Promise<XmlElement> {
     signal.throwIfAborted();
     if (this.#ended !== undefined) throw lostBy(this.#ended, "none");
+    if (signal !== this.#observation) {
+      this.#observation = signal;
+      this.#asked = 0;
+      this.#budget = budgetOfReplies();
+    }
     this.#count += 1;
     const id = String(this.#count);
     const { promise, resolve, reject } = Promise.withResolvers<XmlElement>();
@@ -147,8 +172,14 @@ export class Netconf implements AsyncDisposable {
     const { where } = this.#options;
     try {
       for (;;) {
+        let slice = 0;
         for (let next = deframer.next(); next !== undefined; next = deframer.next()) {
-          this.#hear(await readXml(next, where));
+          const cost = messageCost + next.length;
+          this.#hear(await readXml(next, where, this.#budget), cost);
+          slice += cost;
+          if (slice < sliceBytes) continue;
+          slice = 0;
+          await nextTurn();
         }
         const octets = await this.#channel.read(this.#end.signal);
         if (octets === undefined) throw closed("the device closed it", where);
@@ -160,17 +191,31 @@ export class Netconf implements AsyncDisposable {
     }
   }
 
-  #hear(message: XmlElement): void {
+  /** `cost`: octets, with some for each message. */
+  #hear(message: XmlElement, cost: number): void {
+    const { where } = this.#options;
+    this.#asked += cost;
+    if (this.#asked > repliesBytesMax) throw closed("its replies are too long together", where);
+    const waiting = this.#waitingFor(message);
+    this.#unasked = waiting === undefined ? this.#unasked + cost : 0;
+    if (this.#unasked > unaskedBytesMax) throw closed("it sends what is not asked for", where);
+    waiting?.resolve(message);
+  }
+
+  /** Returns the call that a message replies to, which waits no longer; undefined = none. */
+  #waitingFor(message: XmlElement): Waiting | undefined {
     if (message.name === "notification") {
       this.#options.onChange();
-      return;
+      return undefined;
     }
     const id = message.attributes.get("message-id");
     if (message.name !== "rpc-reply" || id === undefined) {
       throw closed("it sent what is not a reply", this.#options.where);
     }
     // A call that was aborted has no entry, and its reply is dropped.
-    this.#waiting.get(id)?.resolve(message);
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
   }
 
   #fail(error: LinksealError): void {
@@ -231,9 +276,9 @@ export function refusalIn(
   const severe = errors.find((one) => textOf(one, "error-severity") !== "warning");
   if (severe === undefined) return undefined;
   const severeText = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
-  const tag = textOf(severe, "error-tag") ?? "";
+  const tag = foreignText(textOf(severe, "error-tag") ?? "");
   // The scrubbing cannot find a key that was cut in the middle.
-  const text = printable(scrub(severeText, written));
+  const text = foreignText(scrub(severeText, written));
   const code = codeOf(tag, severeText, marks);
   return refusalOf(code, `the device refuses: ${text || tag || "without a word"}`, where);
 }

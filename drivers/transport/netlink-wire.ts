@@ -2,6 +2,7 @@
 
 import { getSystemErrorName } from "node:util";
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { NetlinkMessage, NetlinkRequest, Octets, Refusal, Span } from "#hal/netlink.ts";
 
 /** Flags of `nlmsg_flags`. */
@@ -171,7 +172,7 @@ function textIn(span: Span): string | undefined {
   eachAttribute(span, (type, start, end) => {
     if (type !== refusalText) return;
     const octets = new Uint8Array(span.view.buffer, span.view.byteOffset + start, end - start);
-    text = new TextDecoder().decode(octets).replaceAll(/[^\x20-\x7e]/g, "");
+    text = foreignText(new TextDecoder().decode(octets));
   });
   return text;
 }

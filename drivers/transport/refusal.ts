@@ -8,14 +8,6 @@ export interface FailureMark {
   readonly code: ErrorCode;
 }
 
-const quotedMax = 300;
-
-/** Returns one line without control characters, of bounded length. */
-export function printable(text: string): string {
-  const line = text.replace(/[\p{C}\p{Z}]+/gu, " ").trim();
-  return line.length > quotedMax ? `${line.slice(0, quotedMax)}…` : line;
-}
-
 const nextOf: Partial<Record<ErrorCode, string>> = {
   "device.locked": "wait until the other session has left, then repeat the command",
   "device.unsupported": "linkseal driver list",

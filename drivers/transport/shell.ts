@@ -4,11 +4,14 @@ import { connect, type Socket } from "node:net";
 import ssh2, { type ClientChannel, type ConnectConfig } from "ssh2";
 import { orAborted } from "#hal/deadline.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { Command } from "#hal/secret.ts";
 import type { SshLogin, Target } from "#hal/target.ts";
 import type { ByteChannel, ChannelKind } from "#hal/world.ts";
 import { fillCommand } from "./fill.ts";
 import { fingerprint, type HostKeys, isPin, knownKeys, pinnedKeys } from "./known-hosts.ts";
+import { PacedSocket } from "./paced-socket.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
 /** What a login needs from outside: files, and the socket of an ssh-agent. */
 export interface SshMaterial {
@@ -25,8 +28,13 @@ const keepaliveMs = 10_000;
 const keepalivesMax = 3;
 /** Longer than the time between two observations, so that a connection serves many of them. */
 const idleMs = 120_000;
-/** The limit of a channel's read buffer; above it the stream is paused (backpressure). */
-const waitingBytesMax = 1024 * 1024;
+/**
+ * Unread octets of a channel above which the connection is not read. The window of the channel is
+ * no limit: the library buffers what a device sends beyond it.
+ */
+const waitingBytesMax = 256 * 1024;
+/** How long a device may take to close its end. */
+const closeMsMax = 2_000;
 
 type AlgorithmList = NonNullable<ConnectConfig["algorithms"]>;
 
@@ -121,6 +129,7 @@ class Connection {
   #open = 0;
   #idle: NodeJS.Timeout | undefined;
   #socket: Socket | undefined;
+  #paced: PacedSocket | undefined;
 
   constructor(to: Target, ssh: SshLogin, material: SshMaterial) {
     this.#to = to;
@@ -140,7 +149,7 @@ class Connection {
       this.#socket?.ref();
       this.#open += 1;
       stream.once("close", () => this.#left());
-      return channelOver(stream, this.#to.device);
+      return channelOver(stream, this.#to.device, () => this.#paced?.hold());
     } catch (error) {
       // The channel may open after all, and no caller would close it.
       opening.then((stream) => stream.destroy()).catch(() => undefined);
@@ -149,9 +158,13 @@ class Connection {
   }
 
   close(): void {
+    if (this.isOver) return;
     clearTimeout(this.#idle);
     this.isOver = true;
     this.#client.end();
+    // A device that never closes its end would keep the socket, and could go on sending.
+    const end = (): void => void this.#socket?.destroy();
+    setTimeout(end, closeMsMax).unref();
   }
 
   #left(): void {
@@ -219,6 +232,7 @@ class Connection {
             offered = /^Handshake: \(remote\) (.*)$/.exec(line)?.[1] ?? offered;
           },
         } as ConnectConfig);
+        this.#paced = new PacedSocket(socket);
       });
     } catch (error) {
       socket.destroy();
@@ -297,9 +311,10 @@ function openSocket(host: string, port: number, device: string): Promise<Socket>
 }
 
 function loginError(error: unknown, offered: string, device: string): LinksealError {
-  const reason = messageOf(error);
+  // The library quotes what the device sends, which may be anything before the host key is known.
+  const reason = foreignText(messageOf(error));
   if (/no matching/.test(reason)) {
-    const text = `the device offers nothing that is strong enough (${offered})`;
+    const text = `the device offers nothing that is strong enough (${foreignText(offered)})`;
     return failed("transport.authentication", text, device, error);
   }
   if (/authentication methods failed/i.test(reason)) {
@@ -308,23 +323,34 @@ function loginError(error: unknown, offered: string, device: string): LinksealEr
   return failed("transport.unreachable", `no SSH session: ${reason}`, device, error);
 }
 
-function channelOver(stream: ClientChannel, device: string): ByteChannel {
-  const waiting: Uint8Array[] = [];
-  let bytes = 0;
+/** `hold`: stops reading from the device until the function that it returns is called. */
+function channelOver(
+  stream: ClientChannel,
+  device: string,
+  hold: () => (() => void) | undefined,
+): ByteChannel {
+  const waiting = new ReceiveBuffer();
+  let release: (() => void) | undefined;
   let isOver = false;
   let wake = Promise.withResolvers<void>();
   const wakeUp = (): void => {
     wake.resolve();
     wake = Promise.withResolvers();
   };
+  const resume = (): void => {
+    release?.();
+    release = undefined;
+  };
   const over = (): void => {
     isOver = true;
+    resume();
     wakeUp();
   };
   stream.on("data", (octets: Buffer) => {
-    waiting.push(octets);
-    bytes += octets.length;
-    if (bytes > waitingBytesMax) stream.pause();
+    // The device may send more until it has closed its end as well.
+    if (!isOver) waiting.push(octets);
+    octets.fill(0);
+    if (waiting.length > waitingBytesMax) release ??= hold();
     wakeUp();
   });
   stream.on("end", over).on("close", over).on("error", over);
@@ -338,11 +364,9 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
     async read(signal) {
       for (;;) {
         signal.throwIfAborted();
-        const next = waiting.shift();
-        if (next !== undefined) {
-          bytes -= next.length;
-          if (bytes <= waitingBytesMax) stream.resume();
-          return next;
+        if (waiting.length > 0) {
+          resume();
+          return waiting.takeAll();
         }
         if (isOver) return undefined;
         await orAborted(wake.promise, signal);
@@ -361,6 +385,8 @@ function channelOver(stream: ClientChannel, device: string): ByteChannel {
       await orAborted(Promise.race([written, gone]), signal);
     },
     async [Symbol.asyncDispose]() {
+      over();
+      waiting.takeAll().fill(0);
       stream.end();
       stream.destroy();
     },

@@ -17,6 +17,8 @@ interface Query {
 }
 
 const unprivilegedId = 65_534;
+/** Characters of the names and values below one root. */
+const replyLengthMax = 4 * 1024 * 1024;
 /** Types of the library that mean "no such value". */
 const absent: ReadonlySet<number> = new Set([0x05, 0x80, 0x81, 0x82]);
 const kinds: ReadonlyMap<number, "signed" | "unsigned" | "octets"> = new Map([
@@ -77,15 +79,19 @@ function isAfter(oid: readonly number[], before: readonly number[]): boolean {
   return at >= 0 && (oid[at] ?? 0) > (before[at] ?? -1);
 }
 
+/** Returns texts, because a value of the library keeps the whole datagram in memory. */
 async function walk(session: Session, root: readonly number[], max: number) {
-  const found: VarBind[] = [];
-  for (let at = root; found.length <= max; ) {
+  const found: Row[] = [];
+  let length = 0;
+  for (let at = root; found.length <= max && length <= replyLengthMax; ) {
     const [one] = await varbindsOf((answered) => session.getNext({ oid: [...at] }, answered));
     if (one === undefined || absent.has(one.type)) return found;
     if (root.some((part, index) => part !== one.oid[index])) return found;
     if (!isAfter(one.oid, at)) throw new Error("unparsed");
     at = one.oid;
-    found.push(one);
+    const row = rowOf(one);
+    length += row.join().length;
+    found.push(row);
   }
   throw new Error("tooMany");
 }
@@ -123,7 +129,7 @@ async function read(): Promise<readonly Row[]> {
   }
   for (const root of asked.roots) {
     const max = asked.valuesMax - rows.length;
-    for (const one of await walk(session, numbersOf(root), max)) keep(one);
+    rows.push(...(await walk(session, numbersOf(root), max)));
   }
   return rows;
 }

@@ -19,6 +19,8 @@ export interface LegacyQuery extends SnmpQuery {
 
 const heapMegabytes = 48;
 const textMax = 4_096;
+/** A list of three values, and what divides it from the next. */
+const valuesOfRow = 4;
 
 // Path beside the sources, or in the bundle.
 const script = ["./snmp-legacy-child.ts", "./snmp-legacy-child.js"]
@@ -76,7 +78,7 @@ export function readReply(
 ): ReadonlyMap<string, SnmpValue> {
   const unparsed = (): LinksealError =>
     failed("device.unparsed", "its SNMP agent's answer is not understood", device);
-  const parsed = jsonOf(reply);
+  const parsed = jsonOf(reply, valuesMax);
   if (typeof parsed !== "object" || parsed === null) throw unparsed();
   if ("fault" in parsed) {
     const known = faults.get(parsed.fault);
@@ -93,9 +95,10 @@ export function readReply(
   return values;
 }
 
-function jsonOf(reply: Uint8Array): unknown {
+function jsonOf(reply: Uint8Array, rowsMax: number): unknown {
   try {
-    return parseJson(new TextDecoder().decode(reply));
+    const limits = { values: valuesOfRow * (rowsMax + 1) };
+    return parseJson(new TextDecoder().decode(reply), limits);
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import { lookup } from "node:dns/promises";
 import snmp, { type Session, type Varbind } from "net-snmp";
 import { orAborted } from "#hal/deadline.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { SnmpAuth, SnmpLogin, SnmpPrivacy, Target } from "#hal/target.ts";
 import type { SnmpQuery, SnmpReply, SnmpValue } from "#hal/world.ts";
 import { GuardedSocket } from "./snmp-guard.ts";
@@ -39,6 +40,8 @@ export interface SnmpTimeouts {
 const defaultTimeouts: SnmpTimeouts = { attemptMs: 2_000, retries: 2 };
 /** One datagram has room for a column of a few ports, and is not fragmented. */
 const repetitions = 20;
+/** Names and values of one reply; the interfaces of a large router need half of it. */
+const replyBytesMax = 4 * 1024 * 1024;
 const leavesMax = 24;
 
 const auths = {
@@ -207,24 +210,24 @@ class Talk implements Disposable {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, SnmpValue>> {
     const values = new Map<string, SnmpValue>();
+    let bytes = 0;
+    const keep = (one: Varbind): void => {
+      const value = this.#value(one);
+      bytes += one.oid.length + lengthOf(value);
+      values.set(one.oid, value);
+      const what = values.size > valuesMax ? `${valuesMax} values` : `${replyBytesMax} octets`;
+      if (values.size <= valuesMax && bytes <= replyBytesMax) return;
+      throw failed("transport.closed", `it reports more than ${what}`, this.#device);
+    };
     for (let at = 0; at < leaves.length; at += leavesMax) {
       const asked = leaves.slice(at, at + leavesMax);
       for (const one of await orAborted(this.#get(asked), signal)) {
-        if (!asked.includes(one.oid) || snmp.isVarbindError(one)) continue;
-        values.set(one.oid, this.#value(one));
+        if (asked.includes(one.oid) && !snmp.isVarbindError(one)) keep(one);
       }
     }
     for (const root of roots) {
       for (let at: string | undefined = root; at !== undefined; ) {
-        const varbinds = await orAborted(this.#after(at), signal);
-        at = this.#keep(varbinds, root, at, values);
-        if (values.size > valuesMax) {
-          throw failed(
-            "transport.closed",
-            `it reports more than ${valuesMax} values`,
-            this.#device,
-          );
-        }
+        at = this.#next(await orAborted(this.#after(at), signal), root, at, keep);
       }
     }
     return values;
@@ -236,12 +239,12 @@ class Talk implements Disposable {
     this.#session.close();
   }
 
-  /** Stores values and returns where to continue; undefined = the root is read to its end. */
-  #keep(
+  /** Keeps values and returns where to continue; undefined = the root is read to its end. */
+  #next(
     varbinds: readonly Varbind[],
     root: string,
     from: string,
-    values: Map<string, SnmpValue>,
+    keep: (one: Varbind) => void,
   ): string | undefined {
     let at = from;
     for (const one of varbinds) {
@@ -250,7 +253,7 @@ class Talk implements Disposable {
         throw failed("device.unparsed", "its object identifiers do not rise", this.#device);
       }
       at = one.oid;
-      values.set(one.oid, this.#value(one));
+      keep(one);
     }
     return varbinds.length === 0 ? undefined : at;
   }
@@ -258,7 +261,11 @@ class Talk implements Disposable {
   #value(one: Varbind): SnmpValue {
     const value = readValue(one);
     if (value !== undefined) return value;
-    throw failed("device.unparsed", `the value of ${one.oid} has an unknown type`, this.#device);
+    throw failed(
+      "device.unparsed",
+      `the value of ${foreignText(one.oid)} has an unknown type`,
+      this.#device,
+    );
   }
 
   #after(oid: string): Promise<readonly Varbind[]> {
@@ -324,6 +331,10 @@ function readValue({ type, value }: Varbind): SnmpValue | undefined {
     return { kind: "octets", value: Uint8Array.from(value) };
   }
   return typeof value === "string" ? { kind: "identifier", value } : undefined;
+}
+
+function lengthOf({ kind, value }: SnmpValue): number {
+  return kind === "number" ? 8 : value.length;
 }
 
 /** Reads a counter without a sign, whatever the first octet is. */

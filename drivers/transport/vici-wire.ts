@@ -4,6 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
+import { ReceiveBuffer } from "./receive-buffer.ts";
 
 /** A value of a message: text, a list of texts, or a section. */
 export type ViciValue = string | readonly string[] | ViciSection;
@@ -198,42 +199,19 @@ export function readPacket(octets: Uint8Array): Packet {
 
 /** Divides a stream of octets into packets. */
 export class PacketReader {
-  #held: Uint8Array[] = [];
-  #length = 0;
+  readonly #received = new ReceiveBuffer();
 
-  /** Returns the packets that are complete now. */
+  /** Returns the packets that are complete now; each with octets of its own. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
-    this.#held.push(chunk);
-    this.#length += chunk.length;
-    while (this.#length >= lengthBytes) {
-      const size = this.#size();
+    this.#received.push(chunk);
+    while (this.#received.length >= lengthBytes) {
+      const { octets } = this.#received;
+      const size = octets.readUInt32BE();
       if (size === 0 || size > packetBytesMax) throw unparsed("a packet of no such length");
-      if (this.#length < lengthBytes + size) return;
-      const all = this.#whole();
-      yield all.subarray(lengthBytes, lengthBytes + size);
-      this.#held = [all.subarray(lengthBytes + size)];
-      this.#length -= lengthBytes + size;
+      if (octets.length < lengthBytes + size) return;
+      yield Uint8Array.from(octets.subarray(lengthBytes, lengthBytes + size));
+      this.#received.drop(lengthBytes + size);
     }
-  }
-
-  // Avoids joining the pieces of a packet again for each piece that arrives.
-  #size(): number {
-    const [first] = this.#held;
-    const head = first !== undefined && first.length >= lengthBytes ? first : this.#whole();
-    return new DataView(head.buffer, head.byteOffset, lengthBytes).getUint32(0);
-  }
-
-  #whole(): Uint8Array {
-    const [first] = this.#held;
-    if (first !== undefined && this.#held.length === 1) return first;
-    const all = new Uint8Array(this.#length);
-    let at = 0;
-    for (const part of this.#held) {
-      all.set(part, at);
-      at += part.length;
-    }
-    this.#held = [all];
-    return all;
   }
 }
 

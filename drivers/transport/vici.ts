@@ -18,6 +18,9 @@ import {
 
 type LostEffect = Extract<Effect, "none" | "unknown">;
 
+/** Gets an event, and its length in octets. */
+type Handler = (section: ViciSection, length: number) => void;
+
 interface Waiting {
   /** The types that answer it; the first one means success. */
   readonly types: readonly [number, number];
@@ -25,8 +28,8 @@ interface Waiting {
   fail(error: unknown): void;
 }
 
-/** More events than any command has reason to stream. */
-const streamedMax = 20_000;
+/** What one command may stream: 1,000 tunnels with two SAs each need a quarter of it. */
+const streamed = { eventsMax: 20_000, bytesMax: 8 * 1024 * 1024, elementsMax: 200_000 };
 
 /**
  * One connection. It is closed after a deadline, a lost reply or a malformed packet, because then
@@ -34,7 +37,7 @@ const streamedMax = 20_000;
  */
 export class ViciClient implements Disposable {
   readonly #channel: StreamChannel;
-  readonly #handlers = new Map<string, (section: ViciSection) => void>();
+  readonly #handlers = new Map<string, Handler>();
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended: LinksealError | undefined;
@@ -79,9 +82,15 @@ export class ViciClient implements Disposable {
     signal: AbortSignal,
   ): Promise<readonly ViciSection[]> {
     const found: ViciSection[] = [];
-    const take = (section: ViciSection): void => {
-      if (found.length >= streamedMax) throw unparsed("a stream without an end");
+    let [bytes, elements] = [0, 0];
+    const take: Handler = (section, length) => {
+      bytes += length;
+      elements += elementsIn(section);
       found.push(section);
+      const { eventsMax, bytesMax, elementsMax } = streamed;
+      if (found.length > eventsMax || bytes > bytesMax || elements > elementsMax) {
+        throw unparsed("a stream without an end");
+      }
     };
     await this.hear(event, take, signal);
     await this.ask(command, message, "none", signal);
@@ -95,11 +104,7 @@ export class ViciClient implements Disposable {
    * connection.
    * @throws LinksealError with effect "none".
    */
-  async hear(
-    event: string,
-    handler: (section: ViciSection) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async hear(event: string, handler: Handler, signal: AbortSignal): Promise<void> {
     this.#handlers.set(event, handler);
     await this.#register(packets.register, event, signal);
   }
@@ -158,7 +163,7 @@ export class ViciClient implements Disposable {
   #take(packet: Packet): void {
     if (packet.name !== undefined) {
       // An event that was unregistered just now may still be on its way.
-      this.#handlers.get(packet.name)?.(readMessage(packet.body));
+      this.#handlers.get(packet.name)?.(readMessage(packet.body), packet.body.length);
       return;
     }
     const waiting = this.#waiting;
@@ -182,10 +187,46 @@ export class ViciClient implements Disposable {
     return mine;
   }
 
+  /**
+   * Unregisters from all events and closes the connection; if charon does not confirm that before
+   * the signal aborts, it is closed anyway. charon logs a line for each event that it cannot send to
+   * a client that went away, and that line is an event again, until it has removed the client
+   * (strongSwan, `vici_logger.c` and `find_entry` in `vici_socket.c`).
+   */
+  async leave(signal: AbortSignal): Promise<void> {
+    const close = (): void => this[Symbol.dispose]();
+    if (signal.aborted) return close();
+    signal.addEventListener("abort", close, { once: true });
+    try {
+      for (const event of this.#handlers.keys()) {
+        await this.#register(packets.unregister, event, signal);
+      }
+    } catch (error) {
+      if (!(error instanceof LinksealError) && !signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener("abort", close);
+      close();
+    }
+  }
+
   /** Closes the connection. */
   [Symbol.dispose](): void {
     this.#end(closed());
   }
+}
+
+const isList = (value: readonly string[] | ViciSection): value is readonly string[] =>
+  Array.isArray(value);
+
+/** Counts a section with all that is in it. */
+function elementsIn(section: ViciSection): number {
+  let count = 1;
+  for (const value of section.values()) {
+    if (typeof value === "string") count += 1;
+    else if (isList(value)) count += 1 + value.length;
+    else count += elementsIn(value);
+  }
+  return count;
 }
 
 function closed(): LinksealError {

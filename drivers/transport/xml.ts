@@ -1,8 +1,17 @@
 // XML in both directions: requests by a writer that escapes, replies by a reader with limits;
 // without entities, document types and concatenated text.
 
+import { isUtf8 } from "node:buffer";
 import { LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
+import { nextTurn } from "./turn.ts";
+import {
+  forbidden,
+  readDocument,
+  type XmlBudget,
+  type XmlElement,
+  XmlRefusal,
+} from "./xml-reader.ts";
 
 /** An element to be sent to a device; only the channel fills a hole in it. */
 export interface XmlOut {
@@ -32,8 +41,6 @@ export function elementWith(
 }
 
 const nameOf = /^[A-Za-z_][A-Za-z0-9_.-]*(:[A-Za-z_][A-Za-z0-9_.-]*)?$/;
-// XML 1.0 2.2: characters that no document may contain, however they are written.
-const forbidden = /[^\t\n\r\x20-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/u;
 const references: Readonly<Record<string, string>> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -82,94 +89,34 @@ export function writeXml(root: XmlOut): Command {
   return [...parts, text];
 }
 
-/**
- * An element of a reply. Names are without prefixes, because devices and releases differ in those.
- */
-export interface XmlElement {
-  /** Name of the element, without its prefix. */
-  readonly name: string;
-  /** Values of its attributes. */
-  readonly attributes: ReadonlyMap<string, string>;
-  /** Its child elements. */
-  readonly children: readonly XmlElement[];
-  /** Text of this element only, without white space around it. */
-  readonly text: string;
-}
+export type { XmlElement } from "./xml-reader.ts";
 
-export interface XmlLimits {
-  readonly depth: number;
-  readonly elements: number;
-}
-
-const limitsDefault: XmlLimits = { depth: 64, elements: 500_000 };
-
-let parser: Promise<typeof import("libxml2-wasm")> | undefined;
-
-// The parser is loaded by the first reply, because that takes a while and most processes never read
-// one. It is stored, because a later import would take longer than the turn of promises that
-// virtual time allows.
-function loadParser(): Promise<typeof import("libxml2-wasm")> {
-  parser ??= import("libxml2-wasm");
-  return parser;
+/** Returns what the replies of one observation may have: see docs/sources.md for large routers. */
+export function budgetOfReplies(): XmlBudget {
+  return { depth: 64, elements: 120_000, attributes: 40_000 };
 }
 
 /**
- * Reads a reply.
- * @throws LinksealError `device.unparsed` for text that is not a well-formed document within the
- *   limits.
+ * Reads a reply, in slices between which the event loop serves others.
+ * @throws LinksealError `device.unparsed` for octets that are not a well-formed document within the
+ *   budget.
  */
 export async function readXml(
   octets: Uint8Array,
   where: string,
-  limits: XmlLimits = limitsDefault,
+  budget: XmlBudget = budgetOfReplies(),
 ): Promise<XmlElement> {
-  const { XmlDocument, XmlElement: Element, XmlText, XmlCData } = await loadParser();
-  const text = textIn(octets, where);
-  // RFC 6241 3: no document type declaration; without one a document cannot define entities.
-  if (/<!(?!--|\[CDATA\[)/.test(text)) throw unparsed("the reply declares a document type", where);
-  refuseDeep(text, limits.depth, where);
-  let document: InstanceType<typeof XmlDocument>;
+  if (!isUtf8(octets)) throw unparsed("the reply is not UTF-8", where);
   try {
-    document = XmlDocument.fromString(text);
-  } catch {
-    // The parser's message quotes the reply.
-    throw unparsed("the reply is not well-formed XML", where);
-  }
-  try {
-    let elements = 0;
-    const read = (node: InstanceType<typeof Element>): XmlElement => {
-      elements += 1;
-      if (elements > limits.elements) throw unparsed("the reply has too many elements", where);
-      const children: XmlElement[] = [];
-      let own = "";
-      for (let child = node.firstChild; child !== null; child = child.next) {
-        if (child instanceof Element) children.push(read(child));
-        else if (child instanceof XmlText || child instanceof XmlCData) own += child.content;
-      }
-      const attributes = new Map(node.attrs.map(({ name, value }) => [name, value]));
-      return { name: node.name, attributes, children, text: own.trim() };
-    };
-    return read(document.root);
-  } finally {
-    document.dispose();
-  }
-}
-
-function textIn(octets: Uint8Array, where: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(octets);
-  } catch {
-    throw unparsed("the reply is not UTF-8", where);
-  }
-}
-
-// Checked before the parser runs, because its own limit is far higher and would exhaust the stack.
-function refuseDeep(text: string, depthMax: number, where: string): void {
-  let depth = 0;
-  for (const [tag] of text.matchAll(/<[A-Za-z_][^<>]*>|<\//g)) {
-    if (tag === "</") depth -= 1;
-    else if (!tag.endsWith("/>")) depth += 1;
-    if (depth > depthMax) throw unparsed("the reply is nested too deeply", where);
+    const reading = readDocument(octets, budget);
+    for (;;) {
+      const slice = reading.next();
+      if (slice.done === true) return slice.value;
+      await nextTurn();
+    }
+  } catch (error) {
+    if (error instanceof XmlRefusal) throw unparsed(error.message, where);
+    throw error;
   }
 }
 

@@ -24,6 +24,10 @@ export interface CiscoLayout {
   readonly hasHours: boolean;
   /** IOS XR prints the status of an MKA session as a line without a column, after its node. */
   readonly hasNodes: boolean;
+  /** IOS XR copies its configuration as text at a commit, and asks before it does. */
+  readonly asksAtCommit: boolean;
+  /** IOS XE fills a key name that is shorter than 64 digits with zeros. */
+  readonly padsNames: boolean;
 }
 
 /** The shortest form of everything. */
@@ -37,6 +41,8 @@ export const plainLayout: CiscoLayout = {
   codes: "plain",
   hasHours: false,
   hasNodes: false,
+  asksAtCommit: false,
+  padsNames: false,
 };
 
 /** Draws a layout; the same stream gives the same one. */
@@ -51,6 +57,8 @@ export function drawLayout(prng: Prng): CiscoLayout {
     codes: prng.pick(["plain", "rib"] as const),
     hasHours: prng.chance(0.5),
     hasNodes: prng.chance(0.5),
+    asksAtCommit: prng.chance(0.5),
+    padsNames: prng.chance(0.5),
   };
 }
 

@@ -32,8 +32,6 @@ const flag = (inside: string, head: string, opens?: string): Rule => ({
   head,
 });
 
-const unitOf = { time: / \d+ (?:minutes|hours)$/, volume: / \d+ (?:mega|giga)bytes$/ };
-
 const rules: readonly Rule[] = [
   row("", "hostname", /\S+/, 1),
   flag("", "ip routing"),
@@ -77,13 +75,13 @@ const rules: readonly Rule[] = [
   row("ikePolicy", "ike-lifetime", /\d{1,4} (?:hours|minutes)/, 1),
   row("ikePolicy", "encryption", /(?:3des|aes128|aes256)/, 1),
   row("ikePolicy", "integrity", /(?:md5|sha1|sha256|sha384|sha512)/, 1),
-  row("ikePolicy", "dh-group", /(?:1|2|5|14|15|16|17|20|21|24)/, 1),
+  row("ikePolicy", "dh-group", /(?:1|2|5|14|15|16|17|19|20|21|24)/, 1),
   row("ikePolicy", "local-id", /(?:fqdn )?\S+/, 1),
   row("saPolicy", "esp encryption", /(?:aes(?:128|256)(?:gcm128)?|aes256gcm256|null)/, 2),
   row("saPolicy", "esp integrity", /(?:sha1|sha256|null)/, 2),
-  row("saPolicy", "sa lifetime", /\d{1,9} (?:minutes|hours)/, unitOf.time),
-  row("saPolicy", "sa lifetime", /\d{1,9} (?:megabytes|gigabytes)/, unitOf.volume),
-  row("saPolicy", "pfs dh-group", /(?:1|2|5|14|15|16|17|20|21|24)/, 2),
+  // Whether a policy may have a limit by time beside one by traffic is not known.
+  row("saPolicy", "sa lifetime", /\d{1,9} (?:minutes|hours|megabytes|gigabytes)/, 2),
+  row("saPolicy", "pfs dh-group", /(?:1|2|5|14|15|16|17|19|20|21|24)/, 2),
   row("ipsecProfile", "ike-policy", /\S+/, 1),
   row("ipsecProfile", "sa-policy", /\S+/, 1),
   row("ipsecProfile", "connection", /(?:add|start|route)/, 1),

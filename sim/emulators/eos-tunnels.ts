@@ -47,7 +47,8 @@ function boundTunnels(lines: readonly Block[]): readonly Bound[] {
     const profile = restOf(children, "tunnel ipsec profile");
     if (at === undefined || profile === undefined) return [];
     if (restOf(children, "tunnel mode") !== "ipsec") return [];
-    return [{ interface: at, tunnel: tunnelFrom(lines, at, children, profile) }];
+    const tunnel = tunnelFrom(lines, at, children, profile);
+    return [{ interface: at, tunnel, isTimed: true }];
   });
 }
 
@@ -94,19 +95,24 @@ function tunnelFrom(
   return { spec, psk: new TextEncoder().encode(plainOf(hidden) ?? "") };
 }
 
+/** The most that an SA protects if its policy has no limit by traffic, in kilobytes. */
+const kilobytesMax = 6_000 * 1_024 * 1_024;
+
+/** A policy has one limit, by time or by traffic; a second line replaces the first. */
 function lifeOf(policy: readonly Block[]): TunnelSpec["life"] {
-  const count = (pattern: RegExp): number | undefined => {
-    const found = policy.map(({ line }) => pattern.exec(line)?.[1]).find((one) => one);
-    return found === undefined ? undefined : Number(found);
-  };
-  const minutes = count(/^sa lifetime (\d+) minutes$/);
-  const hours = count(/^sa lifetime (\d+) hours$/) ?? 1;
-  const megabytes = count(/^sa lifetime (\d+) megabytes$/);
-  const gigabytes = count(/^sa lifetime (\d+) gigabytes$/) ?? 6_000;
-  return {
-    seconds: minutes === undefined ? hours * 3_600 : minutes * 60,
-    kilobytes: (megabytes ?? gigabytes * 1_024) * 1_024,
-  };
+  const [count = "1", unit = "hours"] = restOf(policy, "sa lifetime")?.split(" ") ?? [];
+  const number = Number(count);
+  switch (unit) {
+    case "minutes":
+      return { seconds: number * 60, kilobytes: kilobytesMax };
+    case "megabytes":
+      return { seconds: 3_600, kilobytes: number * 1_024 };
+    case "gigabytes":
+      return { seconds: 3_600, kilobytes: number * 1_024 * 1_024 };
+    case undefined:
+    default:
+      return { seconds: number * 3_600, kilobytes: kilobytesMax };
+  }
 }
 
 function routesOf(lines: readonly Block[]) {
@@ -155,7 +161,6 @@ function putIn(lines: Block[], { spec, psk }: TunnelConfig): void {
       `esp encryption ${keyFor(espCiphers, transforms.encryption)}`,
       `esp integrity ${integrity === "none" ? "null" : integrity}`,
       `sa lifetime ${life.seconds / 60} minutes`,
-      `sa lifetime ${life.kilobytes / 1_024} megabytes`,
       ...pfs,
     ),
     block(

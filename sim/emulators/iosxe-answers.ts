@@ -62,7 +62,7 @@ export const questions: Questions<XeEmulator, string> = [
     /^(?:ip|ipv6) cef (?:vrf (\S+) )?(\S+)$/,
     ({ router, model }, vrf, address = "") => routeTo(router, model.wiring, vrf, address),
   ],
-  [/^mka sessions detail$/, ({ router }) => mkaSessions(router)],
+  [/^mka sessions detail$/, (emulator) => mkaSessions(emulator.router, layoutOf(emulator))],
   [/^mka statistics interface (\S+)$/, ({ router }, name = "") => mkaStatistics(router, name)],
   [/^macsec statistics interface (\S+)$/, ({ router }, name = "") => secyStatistics(router, name)],
   [/^macsec status interface (\S+)$/, ({ router }, name = "") => secyStatus(router, name)],
@@ -100,11 +100,24 @@ function version({ model, bootedAt, router }: XeEmulator): string {
     'System image file is "bootflash:packages.conf"',
     "Last reload reason: Reload Command",
     "",
+    ...(platform.startsWith("C9") ? licenceTable : []),
     `cisco ${platform} (1RU) processor with 3753847K/6147K bytes of memory.`,
     "Processor board ID FXS00000000",
     "Configuration register is 0x2102",
   ].join("\n");
 }
+
+const licenceTable = [
+  "Technology Package License Information:",
+  "",
+  "-".repeat(78),
+  "Technology-package                                     Technology-package",
+  "Current                        Type                       Next reboot",
+  "-".repeat(78),
+  "network-advantage   \tSmart License                 \t network-advantage",
+  "dna-advantage       \tSubscription Smart License    \t dna-advantage",
+  "",
+];
 
 const minuteMs = 60_000;
 
@@ -206,8 +219,8 @@ function interfaceOf(port: MacsecPort, hasReasons: boolean): readonly string[] {
   ];
 }
 
-function mkaSessions(router: Router): string {
-  const pages = participantsOf(router).map(pageOf);
+function mkaSessions(router: Router, { padsNames }: CiscoLayout): string {
+  const pages = participantsOf(router).map((one) => pageOf(one, padsNames));
   return pages.length === 0 ? "% There are no active MKA sessions" : pages.join("\n\n");
 }
 
@@ -230,8 +243,12 @@ function statusOf(isPrincipal: boolean, { state }: MkaParticipant): string {
     : "INITIALIZING - Waiting for SAK (Peer is live)";
 }
 
-function pageOf(reported: Participant): string {
+/** Digits of a key name that is filled with zeros. */
+const nameDigits = 64;
+
+function pageOf(reported: Participant, padsNames: boolean): string {
   const { port, session, one, isPrincipal } = reported;
+  const ckn = one.ckn.toUpperCase().padEnd(padsNames ? nameDigits : 0, "0");
   const peers = (count: number, letter: string): readonly string[] =>
     memberIds(count, letter).map(
       (mi) => `  ${mi}  67          0600.0000.0001/0001  8         YES           0`,
@@ -245,7 +262,7 @@ function pageOf(reported: Participant): string {
     ...fields`Local Tx-SCI: 0200.0000.0000/0001; Interface MAC Address: 0200.0000.0000;
       MKA Port Identifier: 1; Interface Name: ${port.port};`,
     "Audit Session ID.........",
-    ...fields`CAK Name (CKN): ${one.ckn.toUpperCase()}; Member Identifier (MI): ${"02".repeat(12)};
+    ...fields`CAK Name (CKN): ${ckn}; Member Identifier (MI): ${"02".repeat(12)};
       Message Number (MN): 110; EAP Role: NA; Key Server: ${isServer};
       MKA Cipher Suite: AES-256-CMAC;`,
     "",

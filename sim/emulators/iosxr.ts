@@ -58,6 +58,8 @@ const keystrokeMs = 4;
 const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
+const largeQuestion =
+  "This could be a few minutes if your config is large. Confirm? [y/n][confirm]";
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
 /** One router with its configuration; every session has a target of its own. */
@@ -183,6 +185,8 @@ class Vty implements Shell {
   #place: Place | undefined;
   #target: Block[] = [];
   #isStamped = true;
+  /** The commit that waits for the answer to the router's question. */
+  #asked: string | undefined;
   #failed: string | undefined;
   isExclusive = false;
 
@@ -196,7 +200,12 @@ class Vty implements Shell {
     return this.#place !== undefined;
   }
 
+  get #isAsking(): boolean {
+    return this.#emulator.model.layout?.asksAtCommit === true;
+  }
+
   prompt(): string {
+    if (this.#asked !== undefined) return largeQuestion;
     const place = this.#place;
     const mode = place === undefined ? "" : `(config${place.mode === "" ? "" : `-${place.mode}`})`;
     return `RP/0/RP0/CPU0:${this.#emulator.router.options.name}${mode}#`;
@@ -204,13 +213,19 @@ class Vty implements Shell {
 
   msFor(line: string): number {
     const { observeMs, commitMs } = this.#emulator.router.options.latency;
-    if (/^commit\b/.test(line)) return commitMs;
+    if (this.#asked !== undefined) return commitMs;
+    if (/^commit\b/.test(line)) return this.#isAsking ? keystrokeMs : commitMs;
     return /^(do )?(show|ping)\b/.test(line) ? observeMs / 10 : keystrokeMs;
   }
 
   run(line: string): Printed {
     const { router } = this.#emulator;
     this.#emulator.follow();
+    const waiting = this.#asked;
+    if (waiting !== undefined) {
+      this.#asked = undefined;
+      return line === "y" ? this.#commit(waiting) : "";
+    }
     if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
       // A comment of the configuration stays with the line that follows it.
@@ -285,7 +300,11 @@ class Vty implements Shell {
         this.#leave();
         return "";
     }
-    if (/^commit\b/.test(line)) return this.#commit(line);
+    if (/^commit\b/.test(line)) {
+      if (!this.#isAsking) return this.#commit(line);
+      this.#asked = line;
+      return "";
+    }
     if (line.startsWith("show configuration failed")) {
       const [, filter] = line.split(" | ");
       const shown = ["!! SEMANTIC ERRORS", ...(this.#failed === undefined ? [] : [this.#failed])];

@@ -27,6 +27,8 @@ export interface Model {
   readonly version: string;
   /** The names of a cluster's nodes, each of which answers; absent = the router is alone. */
   readonly nodes?: readonly [string, string];
+  /** The state of a second routing engine; absent = there is none. */
+  readonly secondEngine?: "OK" | "Present";
   readonly wiring: Wiring;
 }
 
@@ -72,6 +74,7 @@ export function answerOf(emulator: JunosConfiguration, operation: XmlNode): Answ
 const perNode: ReadonlyMap<string, string> = new Map([
   ["get-software-information", "same"],
   ["get-system-uptime-information", "same"],
+  ["get-route-engine-information", "same"],
   ["get-mka-session-information", "ports"],
   ["get-mka-statistics", "ports"],
   ["get-macsec-connection-information", "ports"],
@@ -84,6 +87,7 @@ const questions = new Map<string, (emulator: JunosConfiguration, operation: XmlN
   ["get-software-information", ({ model }) => software(model)],
   ["get-system-uptime-information", ({ router, bootedAt }) => uptime(router, bootedAt)],
   ["get-commit-information", (emulator) => emulator.commits()],
+  ["get-route-engine-information", ({ model }) => routeEngines(model)],
   [
     "get-interface-information",
     ({ current, router }, operation) =>
@@ -134,6 +138,19 @@ function software({ model, version }: Model): Answer {
     software-information {
       host-name edge; product-model ${model}; product-name ${model};
       ${isNamed ? nodes`junos-version ${version};` : []} ${packages} }`;
+}
+
+/** A router with one routing engine does not print its slot. */
+function routeEngines({ secondEngine }: Model): Answer {
+  const engine = (slot: number, role: string, status: string): Answer => nodes`
+    route-engine {
+      slot ${slot}; mastership-state ${role}; mastership-priority ${`${role} (default)`};
+      status ${status}; model RE-S-2X00x6; }`;
+  return secondEngine === undefined
+    ? nodes`route-engine-information { route-engine { status OK; model RE-S-2X00x6; } }`
+    : nodes`
+      route-engine-information {
+        ${engine(0, "master", "OK")} ${engine(1, "backup", secondEngine)} }`;
 }
 
 const uptime = (router: Router, bootedAt: number): Answer => nodes`

@@ -41,7 +41,7 @@ export function firstTree(router: Router, wiring: Wiring): ConfigNode {
   const tree = nodes`
     version 23.4R2;
     system { host-name edge; login { user { name linkseal; } } }
-    security;
+    security { ${zones(router)} }
     interfaces { ${wiredInterfaces(router, wiring)}
       interface { name lo0; unit { name 0; family { inet { ${addresses} } } } } }
     policy-options {
@@ -56,6 +56,15 @@ export function firstTree(router: Router, wiring: Wiring): ConfigNode {
       protocols { bgp { ${group(inVrf)} } } } }`;
   return node("configuration", ...tree);
 }
+
+/** A firewall passes IKE to itself only from a zone that admits it. */
+const zones = (router: Router): readonly ConfigNode[] =>
+  hasIpsec(router)
+    ? nodes`
+      zones { security-zone { name untrust;
+        host-inbound-traffic { system-services { name ike; } }
+        interfaces { name lo0.0; } } }`
+    : [];
 
 /** Returns the ports or their aggregates, and interfaces with the same addresses elsewhere. */
 function wiredInterfaces(router: Router, wiring: Wiring): readonly ConfigNode[] {

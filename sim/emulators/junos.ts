@@ -89,13 +89,21 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #holder: object | undefined;
   #history: HistoryEntry[] = [];
   #armed: Parameters<Router["commits"]["recall"]>[0] | undefined;
+  /** The configuration of the second routing engine, if there is one. */
+  #second: ConfigNode;
 
   constructor(router: Router, model: Model = recent) {
     super(router, firstTree(router, model.wiring), treeAfter);
+    this.#second = this.current;
     this.model = model;
     this.#session = router.openSession();
     this.#candidate = cloneTree(this.current);
     this.#note("operator", "cli", undefined, undefined);
+  }
+
+  /** The configuration that a switchover to the second routing engine would bring. */
+  get second(): ConfigNode {
+    return this.#second;
   }
 
   /** Opens a session; undefined if the router does not answer. */
@@ -134,6 +142,7 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
   #discard(): void {
     this.#candidate = cloneTree(this.current);
     this.#isModified = false;
+    this.#previous = false;
   }
 
   /** Follows changes of the router that were made otherwise, and the revert of its own timer. */
@@ -142,6 +151,8 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
     const isOver = this.#armed !== undefined && !this.router.commits.armed();
     if (this.followRunning({ keepsSame: true }) === "changed") {
       if (!this.#isModified) this.#discard();
+      // Both routing engines take back a trial that was made on both.
+      if (isOver) this.#second = this.current;
       if (isOver) this.#note("root", "other");
       else this.#note("operator", "cli");
     }
@@ -254,8 +265,13 @@ export class JunosEmulator extends Emulator<ConfigNode> implements JunosConfigur
       return results();
     }
     const log = childText(operation, "log");
+    const isForBoth = child(operation, "synchronize") !== undefined;
+    if (isForBoth && this.model.secondEngine !== "OK") {
+      return refused("operation-failed", "error: remote routing engine is not ready");
+    }
     try {
       this.#commitNow(operation, candidate, log);
+      if (isForBoth) this.#second = this.current;
     } catch (error) {
       // The router reports an error inside a reply that ends as a success.
       if (!(error instanceof LinksealError)) throw error;

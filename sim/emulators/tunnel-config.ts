@@ -27,6 +27,8 @@ export const groupNumber = (word: string): string | undefined =>
 export interface Bound {
   readonly interface: string;
   readonly tunnel: TunnelConfig;
+  /** The vendor's configuration limits the life of an SA by time alone. */
+  readonly isTimed?: true;
 }
 
 /**
@@ -34,21 +36,26 @@ export interface Bound {
  * run.
  */
 export function asTheyStand(
-  read: readonly Pick<Bound, "tunnel">[],
+  read: readonly Pick<Bound, "tunnel" | "isTimed">[],
   router: Router,
 ): Map<string, TunnelConfig> {
   return new Map(
-    read.map(({ tunnel }) => [tunnel.spec.name, unchanged(router, tunnel) ?? tunnel] as const),
+    read.map((one) => [one.tunnel.spec.name, unchanged(router, one) ?? one.tunnel] as const),
   );
 }
 
 /** Returns the tunnel as the router has it, if the configuration describes the same one. */
-function unchanged(router: Router, read: TunnelConfig): TunnelConfig | undefined {
+function unchanged(
+  router: Router,
+  { tunnel: read, isTimed }: Pick<Bound, "tunnel" | "isTimed">,
+): TunnelConfig | undefined {
   const stands = router.running.tunnels.get(read.spec.name);
   if (stands === undefined) return undefined;
   const { localPrefixes, ifId } = read.spec;
   const remotePrefixes = stands.spec.remotePrefixes.toSorted();
-  const reported = { ...stands.spec, localPrefixes, ifId, remotePrefixes };
+  const { kilobytes } = isTimed === true ? read.spec.life : stands.spec.life;
+  const life = { ...stands.spec.life, kilobytes };
+  const reported = { ...stands.spec, localPrefixes, ifId, remotePrefixes, life };
   const isSame = sameSpec(reported, read.spec) && sameBytes(stands.psk, read.psk);
   return isSame ? stands : undefined;
 }
@@ -62,7 +69,7 @@ export function followTunnels(
 ): void {
   const kept = new Set<string>();
   for (const one of bound) {
-    if (unchanged(router, one.tunnel) === undefined) takeOut(one);
+    if (unchanged(router, one) === undefined) takeOut(one);
     else kept.add(one.tunnel.spec.name);
   }
   for (const [name, tunnel] of router.running.tunnels) if (!kept.has(name)) putIn(tunnel);

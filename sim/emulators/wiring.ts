@@ -6,6 +6,7 @@ import type { PortName } from "#hal/model.ts";
 import type { Router } from "../router/router.ts";
 import { peersOf, portTowards } from "./router-facts.ts";
 
+/** The place of the peerings of a router. */
 export interface Wiring {
   /** The routing instance of the peerings; absent = the default one. */
   readonly vrf?: string;

@@ -282,6 +282,12 @@ export function sameSpec(a: TunnelSpec, b: TunnelSpec): boolean {
   return describeTunnel(a) === describeTunnel(b);
 }
 
+/** Compares what the SAs of a tunnel depend on: neither its prefixes nor its interface. */
+export function sameSas(a: TunnelSpec, b: TunnelSpec): boolean {
+  const { mtu, localPrefixes, remotePrefixes } = a;
+  return sameSpec(a, { ...b, mtu, localPrefixes, remotePrefixes });
+}
+
 function sameTunnel(a: TunnelConfig | undefined, b: TunnelConfig | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return sameSpec(a.spec, b.spec) && sameBytes(a.psk, b.psk);

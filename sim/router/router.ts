@@ -443,11 +443,13 @@ export class Router {
       this.#tunnels.delete(name);
     } else if (tunnel !== undefined) tunnel.change(config);
     else if (!this.#booting) {
-      const { clock, prng } = this.options;
+      const { clock, prng, capabilities } = this.options;
+      const isBeside = capabilities.ipsec?.rekeys.includes("reauthenticate") === true;
       const made = new SimTunnel({
         clock,
         prng: prng.fork(`tunnel-${name}-${this.#boot}-${this.#revision}`),
         config,
+        renews: isBeside ? "beside" : "inPlace",
         gatewayPsk: () => this.#gatewayPsks.get(made.spec.remoteAddress),
         carries: () => this.#tunnelPath(),
       });

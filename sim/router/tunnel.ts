@@ -1,17 +1,19 @@
 // One IKE SA with its pair of IPsec SAs, between a router and an Azure-like gateway.
 
 import type { RekeyWhat } from "#hal/device.ts";
-import { type IpsecSa, type IpsecTunnel, known } from "#hal/model.ts";
+import { type IpsecSa, type IpsecTunnel, known, type Transforms } from "#hal/model.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
-import { sameBytes, sameSpec, type TunnelConfig } from "./router-config.ts";
+import { sameBytes, sameSas, sameSpec, type TunnelConfig } from "./router-config.ts";
 
 export interface TunnelOptions {
   readonly clock: SimClock;
   readonly prng: Prng;
   readonly config: TunnelConfig;
+  /** Whether other settings get new SAs beside the present ones, or end the tunnel first. */
+  readonly renews: "beside" | "inPlace";
   /** Returns the PSK of the gateway; undefined if it accepts any that the router presents. */
   gatewayPsk(): Uint8Array | undefined;
   /** True if packets from here reach the gateway, and packets from there return. */
@@ -21,6 +23,7 @@ export interface TunnelOptions {
 interface SaPair {
   readonly inward: number;
   readonly outward: number;
+  readonly transforms: Transforms;
   phase: IpsecSa["phase"];
   readonly madeAt: Instant;
   /** The time during which this pair carried traffic, in milliseconds. */
@@ -84,11 +87,12 @@ export class SimTunnel {
   read(): IpsecTunnel {
     this.#settle();
     const at = this.#options.clock.now();
-    const { transforms, name } = this.#config.spec;
+    const { name } = this.#config.spec;
     const sas = this.#pairs.flatMap((pair): IpsecSa[] => {
       const packets = packetsIn(pair.carriedMs);
       const endsInMs = Math.max(0, pair.madeAt + hardMs - at);
-      const common = { phase: pair.phase, transforms, packets, sequence: packets, endsInMs };
+      const { phase, transforms } = pair;
+      const common = { phase, transforms, packets, sequence: packets, endsInMs };
       return [
         { spi: pair.inward, direction: "in", ...common, antiReplay: "on" },
         { spi: pair.outward, direction: "out", ...common },
@@ -118,13 +122,18 @@ export class SimTunnel {
   }
 
   /**
-   * Applies a configuration: a new PSK takes effect at the next authentication, and any other
-   * difference restarts the tunnel.
+   * Applies a configuration: a new PSK takes effect at the next authentication. Other settings
+   * restart the tunnel, or get new SAs beside those that carry; if the gateway refuses these, the
+   * present ones stay.
    */
   change(config: TunnelConfig): void {
-    const restart = !sameSpec(this.#config.spec, config.spec);
+    const { spec } = this.#config;
     this.#config = config;
-    if (restart || this.#ike === "down") this.#tearDown();
+    const isBeside = this.#options.renews === "beside";
+    if (isBeside ? sameSas(spec, config.spec) : sameSpec(spec, config.spec)) {
+      if (this.#ike === "down") this.#tearDown();
+    } else if (isBeside && this.#ike === "established") this.rekey("reauthenticate");
+    else this.#tearDown();
   }
 
   /** Rekeys or authenticates again; without an established IKE SA it does nothing. */
@@ -228,7 +237,8 @@ export class SimTunnel {
     // SPIs 0 to 255 are reserved (RFC 4303 2.1).
     const spi = (): number => prng.between(256, 2 ** 32 - 1);
     const madeAt = this.#options.clock.now();
-    return { inward: spi(), outward: spi(), phase: "installed", madeAt, carriedMs: 0 };
+    const { transforms } = this.#config.spec;
+    return { inward: spi(), outward: spi(), transforms, phase: "installed", madeAt, carriedMs: 0 };
   }
 
   #settle(): void {

@@ -11,7 +11,8 @@ import { closeServer, serveCall } from "./listener.ts";
 
 /** The longest time for a client to send its request, in milliseconds; it is cut off afterwards. */
 const requestMsMax = 10_000;
-const clientsMax = 256;
+/** Each device, far end and vault of the largest config may ask at once. */
+const clientsMax = 8_192;
 
 export interface Served {
   /** Disconnects every client and removes the socket. */

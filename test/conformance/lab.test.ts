@@ -2,10 +2,10 @@
 
 import { beforeAll, describe, expect, it } from "vitest";
 import { checkDriver, type LabTunnel } from "#agent/cli/lab-bench.ts";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import type { Verdict } from "#hal/conformance/suite.ts";
 import type { Device, Driver } from "#hal/device.ts";
-import { channelTo } from "../emulator-channel.ts";
 import { driverOf, type Platform, placeOf, platforms, worldOf } from "./place.ts";
 import { drive } from "./rig.ts";
 
@@ -68,6 +68,8 @@ describe("a driver on a router of a lab", () => {
         "comes up and is reported as it is": "untried",
         "put again changes nothing": "ok",
         "other settings take effect": "ok",
+        "a change of its path leaves its SAs alone": "ok",
+        "removing one that is not there changes nothing": "ok",
         "removed is gone": "ok",
         "reverts in time without a confirm": "ok",
         "child rekey interrupts nothing": "refused",

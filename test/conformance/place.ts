@@ -2,6 +2,7 @@
 
 import { type PlatformName, platforms as registry } from "#drivers/index.ts";
 import type { Capabilities, CommitMode, Device, Driver, MacsecCapabilities } from "#hal/device.ts";
+import type { Command } from "#hal/secret.ts";
 import {
   type ByteChannel,
   type Dialer,
@@ -32,6 +33,8 @@ type Vendor = Exclude<PlatformName, "linux" | "sim">;
 /** A platform of a vendor: what it can do, and the router that speaks as it does. */
 export interface Platform<F extends Emulator = Emulator> {
   readonly vendor: Vendor;
+  /** What the router calls its model and release. */
+  readonly named: { readonly model: string; readonly release: string };
   readonly ports: readonly [string, string];
   readonly model: RouterModel;
   readonly emulatorOf: (router: Router) => F;
@@ -43,12 +46,16 @@ export interface Platform<F extends Emulator = Emulator> {
   readonly echo?: RegExp;
 }
 
-/** Where the peerings of a router are; absent = on its ports, in the default instance. */
-type Placed = { readonly wiring?: Wiring };
+/**
+ * Where the peerings of a router are; absent = on its ports, in the default instance.
+ * `secondEngine`: the state of a second routing engine; absent = there is none.
+ */
+type Placed = { readonly wiring?: Wiring; readonly secondEngine?: "OK" | "Present" };
 
 interface Less extends Partial<MacsecCapabilities> {
   readonly commit?: CommitMode;
   readonly ipsec?: "none";
+  readonly macsec?: "none";
 }
 
 function eos(
@@ -60,6 +67,7 @@ function eos(
 ): Platform<EosEmulator> {
   return {
     vendor: "eos",
+    named: { model, release: version },
     ports: ["Ethernet1/1", "Ethernet2/1"],
     model: less.ipsec === undefined ? eosTunnelModel : eosModel,
     emulatorOf: (router) => new EosEmulator(router, { model, version, timer, wiring }),
@@ -87,6 +95,7 @@ function iosxe(
   const isRecent = less.overlap === undefined;
   return {
     vendor: "iosxe",
+    named: { model: platform, release: version },
     ports: ["TenGigabitEthernet0/0/0", "TenGigabitEthernet0/0/1"],
     model: iosxeModel,
     emulatorOf: (router) => {
@@ -106,6 +115,7 @@ function iosxr(
 ): Platform<IosxrEmulator> {
   return {
     vendor: "iosxr",
+    named: { model: platform, release: version },
     ports: ["HundredGigE0/0/0/0", "HundredGigE0/0/0/1"],
     model: iosxrModel,
     emulatorOf: (router) => {
@@ -121,13 +131,14 @@ function junos(
   model: string,
   version: string,
   less: Less,
-  { wiring = {} }: Placed = {},
+  { wiring = {}, ...engines }: Placed = {},
 ): Platform<JunosEmulator> {
   return {
     vendor: "junos",
+    named: { model, release: version },
     ports: ["et-0/0/0", "et-0/0/1"],
     model: less.ipsec === undefined ? srxModel : junosModel,
-    emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring }),
+    emulatorOf: (router) => new JunosEmulator(router, { model, version, wiring, ...engines }),
     less,
   };
 }
@@ -135,7 +146,7 @@ function junos(
 export const platforms = {
   "7280CR3MK 4.30.5M": eos("DCS-7280CR3MK-32P4-F", "4.30.5M", "inRow", { ipsec: "none" }),
   "7280R3 4.34.1F": eos("DCS-7280CR3K-32P4-F", "4.34.1F", "beside", { ipsec: "none" }),
-  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", {}),
+  "AWE-5510 4.32.2F": eos("AWE-5510-16S-F", "4.32.2F", "inRow", { macsec: "none" }),
   "C8500-12X4QC 17.15.1": iosxe("C8500-12X4QC", "17.15.01a", {}),
   "C9500-48Y4C 17.9.4": iosxe("C9500-48Y4C", "17.09.04a", switchXe),
   "C9500-24Y4C 17.9.4": iosxe("C9500-24Y4C", "17.09.04a", {
@@ -149,7 +160,14 @@ export const platforms = {
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
   "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
-  "mx480 22.2R3": junos("mx480", "22.2R3.15", { overlap: "none", ipsec: "none" }),
+  "mx480 22.2R3": junos(
+    ...([
+      "mx480",
+      "22.2R3.15",
+      { overlap: "none", ipsec: "none" },
+      { secondEngine: "OK" },
+    ] as const),
+  ),
   "srx4600 23.4R2": junos("srx4600", "23.4R2.13", { overlap: "none" }),
 } as const;
 
@@ -185,8 +203,11 @@ export const allPlatforms: readonly (readonly [string, Platform])[] = [
   ...Object.entries(placedPlatforms),
 ];
 
+/** Those of a vendor that protect links. */
 export function platformsOf(vendor: Vendor): readonly [string, Platform][] {
-  return Object.entries(platforms).filter(([, one]) => one.vendor === vendor);
+  return Object.entries<Platform>(platforms).filter(
+    ([, { vendor: own, less }]) => own === vendor && less.macsec !== "none",
+  );
 }
 
 export function driverOf(vendor: Vendor): Driver {
@@ -195,13 +216,13 @@ export function driverOf(vendor: Vendor): Driver {
 
 function lesser(
   { macsec, ipsec, ...others }: Capabilities,
-  { commit, ipsec: none, ...less }: Less,
+  { commit, ipsec: none, macsec: noMacsec, ...less }: Less,
 ): Capabilities {
   if (macsec === undefined) throw new RangeError("no MACsec");
   return {
     ...others,
     commit: commit ?? others.commit,
-    macsec: { ...macsec, ...less },
+    ...(noMacsec === undefined ? { macsec: { ...macsec, ...less } } : {}),
     ...(none === undefined && ipsec !== undefined ? { ipsec } : {}),
   };
 }
@@ -221,7 +242,9 @@ export interface Place<F extends Emulator = Emulator> {
 
 /** `seed` decides, among others, in which of its forms the router prints. */
 export function placeOf<F extends Emulator>(platform: Platform<F>, seed?: string): Place<F> {
-  const offers = lesser(driverOf(platform.vendor).offers, platform.less);
+  // A router has its ports whether the driver offers MACsec on them or not.
+  const { macsec: _offered, ...less } = platform.less;
+  const offers = lesser(driverOf(platform.vendor).offers, less);
   const rig = buildRig(offers, platform.ports, platform.policy, seed);
   return { rig, emulator: platform.emulatorOf(rig.router), platform };
 }
@@ -253,11 +276,15 @@ function listener(output: string[], echo: RegExp | undefined): (octets: Uint8Arr
   };
 }
 
-/** Every channel of the driver is listened to, and what passes it counted. */
+/**
+ * Every channel of the driver is listened to, and what passes it counted. `sent` is called with all
+ * that the driver sends.
+ */
 export function wayOf(
   { rig, platform }: Pick<Place, "rig" | "platform">,
   target: Parameters<Driver["open"]>[0],
   channel: Dialer["channel"],
+  sent: (text: Command) => void = () => undefined,
 ): Way {
   let exchanges = 0;
   const driver = driverOf(platform.vendor);
@@ -267,6 +294,7 @@ export function wayOf(
       ...inner,
       write: async (text, signal) => {
         exchanges += 1;
+        sent(text);
         await inner.write(text, signal);
       },
       read: async (signal) => {

@@ -1,11 +1,11 @@
 // A simulated router of a vendor with secured ports, neighbours and, where it ends tunnels, a
 // tunnel; and what its driver's reader makes of it.
 
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { type Exchange, type QueryReader, readers } from "#drivers/index.ts";
 import { commit, secure } from "#hal/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import { channelTo } from "../emulator-channel.ts";
 import { type Place, type Platform, placeOf, wayOf, worldOf } from "./place.ts";
 import { benchOf, drive } from "./rig.ts";
 
@@ -25,8 +25,8 @@ export async function furnished(platform: Platform): Promise<Furnished> {
   );
   const set = async (): Promise<Device> => {
     const bench = await benchOf(rig, way);
-    for (const port of bench.ports) await secure(bench, port);
-    const { ipsec } = bench.device.capabilities;
+    const { macsec, ipsec } = bench.device.capabilities;
+    for (const port of macsec === undefined ? [] : bench.ports) await secure(bench, port);
     if (ipsec !== undefined) await commit(bench, { kind: "ipsec.putTunnel", tunnel: bench.tunnel });
     return bench.device;
   };

@@ -18,7 +18,12 @@ This page is for those who type commands or write scripts.
 Every verb takes \`--help\` and \`--json\`. JSON goes to standard output, everything else to
 standard error. The agent is found at \`--socket\`, else under \`LINKSEAL_HOME\`, else in
 \`$XDG_RUNTIME_DIR/linkseal\`, the folder \`linkseal-UID\` under the temporary directory, or
-\`/run/linkseal\`.
+\`/run/linkseal\`. A socket counts only if root, you or the user \`linkseal\` owns it and its
+folder.
+
+A verb waits 30 s for an answer that the agent has at hand, 5 min for one that needs devices or
+Azure, and 15 min for a change. Then it ends with exit status 5, and after a change it is not known
+what was changed.
 
 | exit status | meaning |
 | --- | --- |

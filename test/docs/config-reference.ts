@@ -1,6 +1,6 @@
 // The reference and the JSON Schema of a config file, from the schema and the rules that check one.
 
-import { charactersMax } from "#agent/config/document.ts";
+import { charactersMax, lexemesMax } from "#agent/config/document.ts";
 import { azureFields } from "#agent/config/ipsec-policy.ts";
 import { laterSettings } from "#agent/config/later.ts";
 import { rules } from "#agent/config/rules.ts";
@@ -26,7 +26,9 @@ export function configReference(): string {
 
 This page is for those who write the config of a site.
 
-A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters.
+A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters and
+${lexemesMax / 1e3},000 parts of YAML (words, marks, spaces between them), which is room for about
+2,000 links.
 \`linkseal validate FILE\` checks it and changes nothing;
 \`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
 in \`/etc\` has no effect.

@@ -83,12 +83,22 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
   makes nothing but codes for the status page.
 - A request is read whole before any of it is done: one that cannot be read has no effect.
 - A request must be complete within 5 s, and an answer be taken within 10 s.
-- Each socket serves 64 connections. The oldest one that has sent no request yet is closed for a
-  new one.
+- Each socket serves 64 connections, of which one user of the host has at most 32. The oldest one
+  that has sent no request yet is closed for a new one.
+- Requests that wait (\`/v1/events\` with \`waitMs\`, \`/v1/keys\`, \`/v1/doctor\`,
+  \`/v1/scorecard\`, \`/v1/report\`) are limited to 16 of one user and 32 in all on each socket;
+  one more is answered with status 429 and \`agent.busy\`. The kernel says which user a client is;
+  without the native addon all clients of a socket count as one.
 - A client that disconnects cancels its query. A change that was accepted stays accepted.
 - \`/v1/keys\` and \`/v1/doctor\` read each secret version in the vault once, and begin to read
   after the request. Requests that wait share one round, and 3 s pass between two rounds; \`at\` of
-  the keys is when the round began.
+  the keys is when the round began. The same holds for \`/v1/scorecard\`.
+- These reports together send at most 100 requests to Azure at once, and 10 a second after them;
+  they wait for it, and campaigns and polls do not.
+- The agent keeps 1,000 events, or 40 for each link and tunnel if that is more. \`lost\` counts
+  those after \`after\` that are not kept any more.
+- The agent reads user, group and process of a client from the kernel before the first octet, and
+  records them with each request that changes something ([evidence](evidence.md#the-audit-log)).
 - A request that changes something is in the audit log before its answer. If the log cannot store
   it, the answer has the member \`unrecorded\`, one sentence: the request is carried out all the
   same, and its record is written once there is room.
@@ -138,6 +148,10 @@ The agent does not serve these: the command prints them.
 - \`linkseal.queries/1\` has \`queries\`, each with \`name\`, \`purpose\`, \`reply\` (\`state\` or
   \`configuration\`), \`standing\` (\`confirmed\`, \`documented\`, \`inferred\`, \`unknown\`),
   \`source\`, and \`alias\` where a command line has another name for it.
+- \`linkseal.edits/1\` has \`platform\` (\`driver\`, \`model\`, \`release\`) and \`edits\`, each
+  with \`change\` (its first word is the contract's: \`macsec.addKey\`), \`channel\` (\`cli\` or
+  \`netconf\`) and \`text\`. A key is a word such as \`KEY-OF-erd-next-cak\`, which no device
+  takes.
 - \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and
   \`replies\`, each with \`query\` and \`text\`, or with \`why\` where there is none.
 

@@ -59,7 +59,9 @@ async function enrolment(surround?: (world: World) => World): Promise<Enrolment>
   run.end();
   void live();
   await clock.runFor(1_800_000);
-  lines.push(JSON.stringify([run.agent?.status(), run.agent?.memory, run.agent?.events.after(0)]));
+  lines.push(
+    JSON.stringify([run.agent?.status(), run.agent?.memory, run.agent?.events.after(0).events]),
+  );
   run.end();
   const output = Buffer.from(lines.join("\n"), "latin1");
   const places = [{ name: "what was said", bytes: output }, ...run.disk.contents()];

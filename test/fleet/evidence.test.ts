@@ -28,14 +28,19 @@ interface Judged {
   readonly worstS: number;
 }
 
+/** A second that is unknown in part counts as what the report says of its other part. */
+function together(before: number, now: number): number {
+  if (before === says.nothing || before === says.unknown) return now;
+  return now === before || now === says.unknown ? before : says.both;
+}
+
 function reported(report: SignedReport, about: string, start: number): Uint8Array {
   const found = new Uint8Array(seconds);
   const subject = report.subjects.find(({ name }) => name === about);
   for (const { from, to, answer } of subject?.intervals ?? []) {
     const [first, end] = [from, to].map((at) => (Date.parse(at) - start) / 1000);
     for (let at = Math.floor(first ?? 0); at < Math.ceil(end ?? 0); at += 1) {
-      const before = found[at] ?? says.nothing;
-      found[at] = before === says.nothing || before === says[answer] ? says[answer] : says.both;
+      found[at] = together(found[at] ?? says.nothing, says[answer]);
     }
   }
   return found;

@@ -42,7 +42,7 @@ class LatePair extends Pair {
   }
 
   events(code: string): readonly LinksealEvent[] {
-    return this.agent.events.after(0).filter((event) => event.code === code);
+    return this.agent.events.after(0).events.filter((event) => event.code === code);
   }
 
   /** An operator drains a link on its router. */

@@ -59,7 +59,10 @@ export function whyLacking(names: readonly string[]): string | undefined {
   return missing && `not run: there is no ${missing}; npm run test:tools installs it`;
 }
 
-const commands = [emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"];
+const commands = [
+  ...[emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"],
+  ...["strace", "dmsetup", "mkfs.ext4"],
+];
 
 /** Returns undefined if a machine can be booted. */
 export function whyNoMachine(): string | undefined {

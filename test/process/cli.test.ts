@@ -207,6 +207,29 @@ describe("the two sockets", () => {
     expect((await run(home, "status")).status).toBe(4);
   });
 
+  it("a viewer whose requests wait keeps no other request out", async () => {
+    const polls = await Promise.all(Array.from({ length: 64 }, () => opened(viewSocket)));
+    const refusals = polls.map(async (socket) => {
+      socket.write(head("GET /v1/events?waitMs=30000", 0));
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      return answer.toString();
+    });
+    // The first sixteen wait for an event, and all others are answered.
+    const answers = new Set<string>();
+    for (const refusal of refusals)
+      void refusal.then(
+        (text) => answers.add(text),
+        () => undefined,
+      );
+    for (let n = 0; n < 5; n += 1) expect((await run(home, "status")).status).toBe(4);
+    const [refused = ""] = await Promise.all(refusals.slice(16));
+    expect(refused).toMatch(/^HTTP\/1.1 429 /);
+    expect(refused).toContain('"code":"agent.busy"');
+    expect([...answers]).toEqual([refused]);
+    for (const socket of polls) socket.destroy();
+    expect((await run(home, "status")).status).toBe(4);
+  });
+
   it("a client that does not finish a request in five seconds is cut off", async () => {
     const socket = await opened(viewSocket);
     socket.write("GET /v1/status HTTP/1.1\r\nhost: lo");

@@ -40,6 +40,39 @@ const read = (...words: readonly string[]): Promise<Ended> =>
 const clock = join(folder, "clock.txt");
 writeFileSync(clock, "edge-a#show clock\r\n18:00:00.000 UTC Wed Nov 25 2026\r\nedge-a#");
 
+describe("linkseal driver edits", () => {
+  it("every text for a platform is printed, with words in the place of keys", async () => {
+    const about = ["--driver", "junos", "--model", "ptx10008", "--release", "24.4R1-EVO"];
+    const { status, out, err } = await linkseal(["driver", "edits", ...about, "--json"]);
+    const list = JSON.parse(out);
+    expect([status, err, list.schema]).toEqual([0, "", "linkseal.edits/1"]);
+    expect(list.platform).toEqual({ driver: "junos", model: "ptx10008", release: "24.4R1-EVO" });
+    const words = new Set(list.edits.map(({ change }: { change: string }) => change.split(" ")[0]));
+    expect([...words]).toEqual(expect.arrayContaining(["macsec.addKey", "port.drain"]));
+    expect(out).toContain("<secret>KEY-OF-erd-next-cak</secret>");
+    const text = await linkseal(["driver", "edits", ...about]);
+    expect(text.out).toMatch(/^port\.shut \(netconf\)\n<edit-config>/m);
+  });
+
+  it("a platform that no source has MACsec for is named, and its other changes shown", async () => {
+    const about = ["--driver", "iosxe", "--model", "C8000V", "--release", "17.12.1"];
+    const { status, out, err } = await linkseal(["driver", "edits", ...about]);
+    expect([status, err]).toEqual([0, expect.stringContaining("no source says")]);
+    expect(out).toContain("ipsec.putTunnel for the first one (cli)\n");
+    expect(out).not.toContain("macsec.");
+  });
+
+  it.each([
+    ["a driver without texts", "linux", "x", "17.12.1", "sends texts"],
+    ["a release that the driver does not know", "iosxe", "C8500", "next", "does not understand"],
+    ["a release of several lines", "iosxe", "C8500", "17\n12", "one line"],
+  ])("%s has exit status 2", async (_case, driver, model, release, says) => {
+    const about = ["--driver", driver, "--model", model, "--release", release];
+    const { status, err } = await linkseal(["driver", "edits", ...about]);
+    expect([status, err]).toEqual([2, expect.stringContaining(says)]);
+  });
+});
+
 describe("linkseal driver read", () => {
   it("a reply that is understood is shown, with exit status 0", async () => {
     const about = ["--release", "17.12.1", "--model", "C9500"];
@@ -100,7 +133,8 @@ describe("linkseal driver read", () => {
     const name = "TenGigabitEthernet0/0/0";
     writeFileSync(
       file,
-      "BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,\n  BGP state = Idle\n" +
+      "BGP neighbor is 192.0.2.1,  vrf \u202e\u0085X,  remote AS 12076, external link\n" +
+        "  BGP state = Idle\n" +
         `  Last reset never\n${name}`,
     );
     const { out } = await read("--driver", "iosxe", "--query", "show bgp all neighbors", file);

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { headText } from "#agent/evidence/report/head.ts";
 import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { Program } from "./program.ts";
 
@@ -134,5 +135,63 @@ describe("a report of a running site", () => {
   ])("report refuses %j", async (words, says) => {
     const { exit, output } = await run("report", ...words);
     expect([exit, output]).toEqual([2, expect.stringMatching(says)]);
+  });
+});
+
+describe("heads of a report", () => {
+  beforeAll(async () => {
+    const { output } = await run("config", "show");
+    writeFileSync(at("heads.yaml"), `${output}\ntelemetry: { heads: { to: syslog, every: 1m } }\n`);
+    const { exit, output: answer } = await run("apply", "--yes", at("heads.yaml"));
+    if (exit !== 0) throw new Error(`not accepted: ${answer}`);
+    // The site's own agent loads no addon: it writes heads into its log, and cannot send them.
+    for (let heads: readonly unknown[] | undefined; heads === undefined; await rest(300)) {
+      const made = await run("report", "--json", "--out", at("headed.json"));
+      if (made.exit !== 0) continue;
+      heads = (JSON.parse(readFileSync(at("headed.json"), "utf8")) as SignedReport).chain.heads;
+    }
+  }, 120_000);
+
+  const headed = () => {
+    const { about, chain } = JSON.parse(readFileSync(at("headed.json"), "utf8")) as SignedReport;
+    return (chain.heads ?? []).map((head) => headText({ host: about.host, ...head }));
+  };
+  const check = (...words: readonly string[]) =>
+    run("report", "verify", at("headed.json"), "--key", at("key.pem"), ...words);
+
+  it("a report that contains the given heads is sound, from a file and as text", async () => {
+    const heads = headed();
+    writeFileSync(
+      at("heads.export"),
+      heads.map((line) => `MESSAGE=${line}\n_UID=998\n\n`).join(""),
+    );
+    const { exit, output } = await check("--heads", at("heads.export"), "--head", heads[0] ?? "");
+    expect([exit, output]).toEqual([
+      0,
+      expect.stringContaining(`heads in its records: ${heads.length}, of another time or host: 0`),
+    ]);
+  });
+
+  it("a report that lacks a given head is as signed, and its log is another", async () => {
+    const [head = ""] = headed();
+    const other = head.replace(/mac=./, (start) => (start === "mac=0" ? "mac=1" : "mac=0"));
+    const { exit, output } = await check("--head", other);
+    expect([exit, output]).toEqual([1, expect.stringContaining("it was replaced")]);
+    const json = await check("--head", other, "--json");
+    expect(JSON.parse(json.output)).toMatchObject({
+      ...{ schema: "linkseal.reportCheck/1", verdict: "lacking", heads: { found: 0, outside: 0 } },
+      faults: [{ text: "the log has another record of that number: it was replaced" }],
+    });
+  });
+
+  it("text without a head, and a file that is not there, are refused", async () => {
+    writeFileSync(at("none.export"), "MESSAGE=nothing of the kind\n");
+    for (const words of [
+      ["--head", "x"],
+      ["--heads", at("none.export")],
+      ["--heads", at("no")],
+    ]) {
+      expect((await check(...words)).exit).toBe(2);
+    }
   });
 });

@@ -61,8 +61,13 @@ export class Stage implements AsyncDisposable {
 
   /** Starts `linkseal ...` on this stage. */
   start(...argv: readonly string[]): Program {
+    return this.#startIn({}, argv);
+  }
+
+  #startIn(own: NodeJS.ProcessEnv, argv: readonly string[]): Program {
     const env = {
       ...process.env,
+      ...own,
       LINKSEAL_HOME: this.folder,
       LINKSEAL_SITE: `unix:${socketIn(this.folder)}`,
       ...this.#environment,
@@ -75,9 +80,12 @@ export class Stage implements AsyncDisposable {
     return program;
   }
 
-  /** Starts a new agent on the same state folder; resolves once it is ready for requests. */
-  async live(): Promise<Program> {
-    const program = this.start("agent");
+  /**
+   * Starts a new agent on the same state folder, with more variables in its environment; resolves
+   * once it is ready for requests.
+   */
+  async live(own: NodeJS.ProcessEnv = {}): Promise<Program> {
+    const program = this.#startIn(own, ["agent"]);
     this.send({ kind: "victim", pid: program.pid });
     await program.until(readyMark);
     return program;

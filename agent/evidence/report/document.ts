@@ -1,6 +1,7 @@
 // The report as data: what was provable in a period, with totals that add up. Pure: the same
 // records and the same period give the same document, whenever it is requested.
 
+import type { Client } from "../../model/client.ts";
 import type { Verdict } from "../../model/health.ts";
 import type { AuditTrail } from "../../store/audit/log.ts";
 import { momentText } from "./time.ts";
@@ -51,6 +52,14 @@ export interface Subject {
   readonly intervals: readonly ShownInterval[];
 }
 
+/** A record that was sent to another log. */
+interface ReportHead {
+  readonly seq: number;
+  readonly at: string;
+  /** The record's MAC, in hexadecimal. */
+  readonly hash: string;
+}
+
 export interface Report {
   readonly schema: "linkseal.report/1";
   readonly about: {
@@ -63,7 +72,10 @@ export interface Report {
     /** `open`: the end of the period was not confirmed yet, so a later report may know more. */
     readonly end: "final" | "open";
   };
-  readonly chain: Timeline["chain"];
+  readonly chain: Timeline["chain"] & {
+    /** The records of the period that were sent to another log as heads; absent = none. */
+    readonly heads?: readonly ReportHead[];
+  };
   readonly subjects: readonly Subject[];
   readonly changes: readonly {
     readonly record: number;
@@ -71,6 +83,8 @@ export interface Report {
     readonly what: string;
     readonly about: string;
     readonly who: string | null;
+    /** The process that asked over a socket; absent = it was not asked for over one. */
+    readonly client?: Client;
     readonly text: string;
   }[];
   readonly breaks: readonly { readonly at: string; readonly what: string; readonly text: string }[];
@@ -84,7 +98,7 @@ export interface ReportInput {
 }
 
 export function reportOf({ site, host, trail, period }: ReportInput): Report {
-  const { lines, changes, breaks, chain } = timelineOf(trail, period);
+  const { lines, changes, breaks, heads, chain } = timelineOf(trail, period);
   const since = recordedSince(trail);
   const until = confirmedUntil(trail);
   const recordedFrom = since === undefined || since < period.from ? undefined : since;
@@ -98,13 +112,18 @@ export function reportOf({ site, host, trail, period }: ReportInput): Report {
       recordedFrom: recordedFrom === undefined ? null : momentText(recordedFrom),
       end: until !== undefined && until >= period.to ? "final" : "open",
     },
-    chain,
+    // Records without clients and heads give the octets that earlier versions made of them.
+    chain: heads.length === 0 ? chain : { ...chain, heads: heads.map(headOf) },
     subjects: lines.map((line) => subjectOf(line, period)),
-    changes: changes.map(({ seq, when, what, about, who, text }) => ({
-      ...{ record: seq, at: momentText(when), what, about, who, text },
+    changes: changes.map(({ seq, when, ...rest }) => ({
+      ...{ record: seq, at: momentText(when), ...rest },
     })),
     breaks: breaks.map(({ at, what, text }) => ({ at: momentText(at), what, text })),
   };
+}
+
+function headOf({ seq, at, hash }: Timeline["heads"][number]): ReportHead {
+  return { seq, at: momentText(at), hash };
 }
 
 function subjectOf({ about, kind, intervals }: Line, period: Period): Subject {

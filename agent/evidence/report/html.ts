@@ -41,10 +41,7 @@ export function htmlOf(signed: SignedReport): string {
       ["at", "what", "text"],
       breaks.map(({ at, what, text }) => [at, what, text]),
     ),
-    tableOf(
-      ["chain", "record", "hash"],
-      Object.entries(chain).map(([name, end]) => [name, `${end?.seq ?? "-"}`, end?.hash ?? "-"]),
-    ),
+    tableOf(["chain", "record", "hash"], chainRows(chain)),
     "<h2>Seal</h2>",
     `<pre>${safe(seal.statement)}signature ${safe(seal.signature)}</pre>`,
     "<h2>Document</h2>",
@@ -86,6 +83,14 @@ svg { width: 100%; height: 18px; border: 1px solid #111 }
 </head>
 <body>
 `;
+}
+
+function chainRows({ before, first, last, heads = [] }: Report["chain"]): readonly string[][] {
+  const ends = Object.entries({ before, first, last });
+  return [
+    ...ends.map(([name, end]) => [name, `${end?.seq ?? "-"}`, end?.hash ?? "-"]),
+    ...heads.map(({ seq, at, hash }) => [`head of ${at}`, `${seq}`, hash]),
+  ];
 }
 
 function notes({ about, subjects }: Report): readonly string[] {

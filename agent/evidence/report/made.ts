@@ -2,10 +2,11 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
+import type { AuditTrail } from "../../store/audit/log.ts";
 import { reportOf } from "./document.ts";
 import { signReport } from "./sign.ts";
 import type { SignedReport } from "./statement.ts";
-import { momentOf } from "./time.ts";
+import { momentOf, momentText } from "./time.ts";
 import { confirmedUntil, type Period, recordedSince } from "./timeline.ts";
 
 export interface AskedPeriod {
@@ -22,9 +23,22 @@ export interface AskedPeriod {
 export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<SignedReport> {
   const { signer, host, read } = agent.evidence;
   const trail = await read();
+  refuseSetBack(asked, trail);
   const period = periodOf(asked, recordedSince(trail), confirmedUntil(trail));
   const site = agent.intent?.desired.site ?? "none";
   return signReport(reportOf({ site, host, trail, period }), signer);
+}
+
+/** A period from the first record on cannot be made while the clock is before that record. */
+function refuseSetBack(asked: AskedPeriod, trail: AuditTrail): void {
+  const since = recordedSince(trail);
+  const newest = trail.entries.at(-1)?.at;
+  if (asked.from !== undefined || since === undefined || newest === undefined) return;
+  if (newest >= since) return;
+  throw usage(
+    `the clock of this host was set back: the records begin at ${momentText(since)}, and the ` +
+      `newest is of ${momentText(newest)}; name --from, or ask again once the clock is past them`,
+  );
 }
 
 function periodOf(

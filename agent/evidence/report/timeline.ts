@@ -42,6 +42,8 @@ export interface Timeline {
   readonly lines: readonly Line[];
   readonly changes: readonly (Change & { readonly seq: number })[];
   readonly breaks: readonly Break[];
+  /** The heads of the period: records whose number and MAC were sent to another log. */
+  readonly heads: readonly (ChainEnd & { readonly at: number })[];
   /** The records behind this timeline, and the record before them; null = there is none. */
   readonly chain: {
     readonly before: ChainEnd | null;
@@ -83,13 +85,18 @@ export function timelineOf(trail: AuditTrail, period: Period): Timeline {
   const inside = ({ at }: { readonly at: number }): boolean => at >= period.from && at < period.to;
   const changes = trail.entries.flatMap((entry) => {
     if (entry.kind !== "change" || !inside({ at: entry.when })) return [];
-    const { seq, what, about, when, who, text } = entry;
-    return [{ seq, what, about, when, who, text }];
+    const { seq, what, about, when, who, client, text } = entry;
+    return [{ seq, what, about, when, who, text, ...(client === undefined ? {} : { client }) }];
   });
   return {
     lines: lines.sort(byKindAndName),
     changes,
     breaks: breaks.filter(inside),
+    heads: trail.entries.flatMap((entry) =>
+      entry.kind === "head" && inside(entry)
+        ? [{ seq: entry.seq, at: entry.at, hash: entry.mac }]
+        : [],
+    ),
     chain: chainOf(trail.entries, period),
   };
 }
@@ -140,6 +147,7 @@ class Walk {
         }
         break;
       case "change":
+      case "head":
         break;
     }
     this.#held = entry.held;

@@ -7,8 +7,9 @@ import type { Report } from "./document.ts";
 import { embeddedDocument, htmlOf } from "./html.ts";
 import { keyIdOf, reportFile, type SignedReport, statementOf } from "./statement.ts";
 
-interface ReportFault {
-  /** A section, the seal (its signature), or a position in the file. */
+/** One place in which a report is not what it says. */
+export interface ReportFault {
+  /** A section, the seal (its signature), a head, or a position in the file. */
   readonly where: string;
   readonly text: string;
 }

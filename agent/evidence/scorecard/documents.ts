@@ -57,7 +57,7 @@ export function parseDocument(file: string, text: string): ParsedDocument {
   const refuse = (why: string): ParsedDocument => refusedDocument(file, why);
   return fromOutside(
     () => {
-      const value = withoutNulls(parseJson(text, documentCharactersMax));
+      const value = withoutNulls(parseJson(text, { characters: documentCharactersMax }));
       const items = itemsOf(value);
       if (items === undefined) return refuse("it contains no resource and no list of resources");
       if (items.length > resourcesMax) return refuse(`it has more than ${resourcesMax} resources`);

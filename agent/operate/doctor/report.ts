@@ -26,12 +26,13 @@ import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { obstacleFindings } from "./obstacle-rules.ts";
 import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
 type Examined = Pick<
   Supervisor,
-  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "rights"
+  "beginParts" | "keySurvey" | "deviceCache" | "managementAddresses" | "mayRead" | "rights"
 >;
 
 /** The reply of `GET /v1/doctor`; schema linkseal.doctor/1 of docs/protocol.md. */
@@ -58,7 +59,10 @@ export async function doctorReport(
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
     ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
-    ...links.map((link) => deviceCache.observePeer(link, signal)),
+    ...links.map(async (link) => {
+      await supervisor.mayRead(1, signal);
+      await deviceCache.observePeer(link, signal);
+    }),
   ]);
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
@@ -67,7 +71,7 @@ export async function doctorReport(
     ...vaultWay(checks),
     ...apiFindings(desired.azure, now),
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
-    ...(await rightFindings(supervisor.rights, desired, signal)),
+    ...(await rightFindings(supervisor, desired, signal)),
   ];
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group), ...lateFindings(supervisor, group));
@@ -180,7 +184,11 @@ function deviceFindings(
     return [{ code: "device-unreachable", severity: "error", ...details }];
   }
   const state = deviceCache.state(device);
-  return [...clockFinding(state, device, now), ...snmpFinding(state, device)];
+  return [
+    ...clockFinding(state, device, now),
+    ...snmpFinding(state, device),
+    ...obstacleFindings(state, device),
+  ];
 }
 
 /** Ports that one finding lists by name. */

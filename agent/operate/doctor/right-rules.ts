@@ -8,9 +8,15 @@ import type { RightsOf, RightsReader } from "../../runtime/polling/rights-reader
 const rule = "The agent's identity has every right that a change of the far end needs";
 const source = "Azure RBAC: Microsoft.Authorization/permissions of the scope";
 
+/** What reads the rights, and says when a report may ask for them. */
+interface Reading {
+  readonly rights: Pick<RightsReader, "refresh" | "report" | "scopesOf">;
+  readonly mayRead: (requests: number, signal: AbortSignal) => Promise<void>;
+}
+
 /** Reads all rights anew; returns what is missing and what is not known, with its scope. */
 export async function rightFindings(
-  rights: Pick<RightsReader, "refresh" | "report">,
+  reading: Reading,
   { groups, tunnels }: Pick<Desired, "groups" | "tunnels">,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
@@ -19,7 +25,9 @@ export async function rightFindings(
     ...tunnels.map(({ name }) => ({ kind: "preSharedKey", tunnel: name }) as const),
   ];
   const found: Finding[] = [];
+  const { rights } = reading;
   for (const of of changes) {
+    await reading.mayRead(rights.scopesOf(of).length, signal);
     await rights.refresh(of, 0, signal);
     found.push(...findingsOf(rights, of));
   }

@@ -168,6 +168,9 @@ interface Router {
   readonly endpoint: Endpoint;
 }
 
+/** Characters of base64 that an operator types: 72 bits, more than a farm of computers searches. */
+const typedMin = 12;
+
 /**
  * Asks for the confirmation of a host key: only an operator who compared it on another path can
  * give it. undefined = it is filled in later.
@@ -202,7 +205,7 @@ async function confirmedKey(
     if (reply === "later") return undefined;
     const typed = reply.replace(/=+$/, "");
     const plain = shown.replace(/=+$/, "");
-    if (typed.length >= 8 && plain.endsWith(typed)) {
+    if (typed.length >= typedMin && plain.endsWith(typed)) {
       await parts.keep(id, `${at} ${shown}`);
       return shown;
     }
@@ -215,7 +218,8 @@ async function confirmedKey(
 }
 
 const confirmText =
-  "If it is the same, type it or its last 8 characters; later = leave it out of the config for now";
+  `If it is the same, type it or its last ${typedMin} characters; ` +
+  "later = leave it out of the config for now";
 
 /** Asks for a fingerprint that no connection has shown. */
 async function typedKey(id: string, name: string, parts: InitParts): Promise<string | undefined> {

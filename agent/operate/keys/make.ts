@@ -2,6 +2,7 @@
 // agent takes no part in it: it only reads what is in the vault.
 
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyStore, pairTag, type SecretVersion } from "#hal/vault.ts";
@@ -160,7 +161,11 @@ export async function pairKey(
   refuseNewer(link, versions, version, now());
   const tagged = version.tags[pairTag];
   if (tagged !== undefined && parseCkn(tagged) !== ckn) {
-    throw problem("vault.unpaired", link, `this CAK is paired with another CKN (${tagged})`);
+    throw problem(
+      "vault.unpaired",
+      link,
+      `this CAK is paired with another CKN (${foreignText(tagged)})`,
+    );
   }
   await refuseUsed(parts, { link, key, all }, signal);
   const rest = versions.filter(({ id }) => id !== version.id);

@@ -36,6 +36,7 @@ import { harmOf } from "../../rotation/late.ts";
 import { lostWhen, lostWords } from "../../rotation/lost.ts";
 import type { JournalRecord } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
+import { unlessUndone, writtenAfter } from "./after-effect.ts";
 
 export interface EffectParts {
   readonly world: World;
@@ -300,8 +301,10 @@ export class Effects {
     const at = world.clock.now();
     this.#changedAt = at;
     this.#accepted = lostWhen[what] === undefined ? undefined : { what, at };
-    await settle();
-    await write({ kind: "measured", what: `commit ${place}`, ms: at - begun });
+    await writtenAfter(place, async () => {
+      await settle();
+      await write({ kind: "measured", what: `commit ${place}`, ms: at - begun });
+    });
   }
 
   /** Returns how this change would harm its link if it were carried out late; undefined = not. */
@@ -440,7 +443,8 @@ export class Effects {
     const over = [entry.old?.key, entry.new.key];
     const want = { key, suite: settings.suite, sci, admin: "up", over } as const;
     const accepted = async (operation: string): Promise<void> => {
-      await write({ kind: "operation", link: linkId(link), operation });
+      const record = { kind: "operation", link: linkId(link), operation } as const;
+      await writtenAfter(place, () => write(record));
     };
     await this.#bounded(place, "unknown", signal, (bounded) =>
       deviceCache.peerPort(link).put(want, accepted, bounded),
@@ -484,14 +488,4 @@ function notTheServer(error: unknown): false {
   if (!(error instanceof LinksealError)) throw error;
   if (error.code !== "device.unsupported" || error.effect !== "none") throw error;
   return false;
-}
-
-/** Settles a change that is known to have done nothing; any other failure keeps its record. */
-async function unlessUndone(settle: () => Promise<void>, f: () => Promise<void>): Promise<void> {
-  try {
-    await f();
-  } catch (error) {
-    if (error instanceof LinksealError && error.effect === "none") await settle();
-    throw error;
-  }
 }

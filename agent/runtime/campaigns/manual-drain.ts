@@ -73,7 +73,22 @@ export class ManualDrains {
       const doubt = doubtOf(siblings);
       if (doubt !== undefined) throw this.#refusal(link, bareCauseText(doubt));
     };
-    await this.#effects.traffic("drain", { link, recheck }, signal);
+    try {
+      await this.#effects.traffic("drain", { link, recheck }, signal);
+    } catch (error) {
+      if (error instanceof LinksealError && error.effect === "none") await this.#forget(link);
+      throw error;
+    }
+  }
+
+  /** Takes a drain that was not made from the journal; a later `undrain` does it on a full disk. */
+  async #forget(link: DesiredLink): Promise<void> {
+    try {
+      await this.#parts.write({ kind: "handDrain", link: linkId(link), drain: null });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      this.#parts.world.log.write("warn", error.code, error.message, { link: linkId(link) });
+    }
   }
 
   /**

@@ -15,12 +15,14 @@ import { unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, siblingOf } from "../../rotation/sibling.ts";
 import { windowAt } from "../../rotation/window.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
-import { type Asked, type BeginParts, missingRisks } from "./begin.ts";
+import { type Asked, type BeginParts, missingRisks, type Waiting } from "./begin.ts";
 import { type ManagementPathParts, managementPathOf } from "./management-path.ts";
 import { isNewer, rotatable, rotated, rotationRisks } from "./rotation.ts";
 
 export interface PreviewParts extends BeginParts, Pick<ManagementPathParts, "managementAddresses"> {
   readonly acceptsRisk: (risk: RiskName) => boolean;
+  /** Why no campaign may begin besides those that are open; undefined = one may. */
+  readonly full: Waiting | undefined;
   /** The objection of the health evaluator to relying on a link; undefined = none. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
 }
@@ -96,6 +98,7 @@ async function obstacles(
   );
   return [
     ...busy(parts, group),
+    ...bounded(parts, group),
     ...closedWindow(parts, group, asked),
     ...risksOf(parts, group, asked, links),
     ...slowProofs(parts, group, links),
@@ -114,6 +117,10 @@ function busy({ memory }: PreviewParts, group: DesiredGroup): readonly Note[] {
   const text = `a campaign (${campaign.kind}) runs on this group: ${campaign.state}`;
   const next = `linkseal rotation show ${group.name}`;
   return [holding("gate.busy", group.name, text, next), ...drained];
+}
+
+function bounded({ full }: PreviewParts, group: DesiredGroup): readonly Note[] {
+  return full === undefined ? [] : [holding(full.refusal, group.name, full.text, full.next)];
 }
 
 function closedWindow(

@@ -333,6 +333,7 @@ export class HealthEvaluator {
     return {
       lastObservedAt: supervisor.deviceCache.state(device)?.at,
       failing: supervisor.deviceCache.failure(device),
+      isAgentOverloaded: this.#parts.agent.isOverloaded,
     };
   }
 

@@ -45,8 +45,8 @@ const queueMax = 2_000;
 /** A record that is not in the log yet. */
 interface Queued {
   readonly record: AuditRecord;
-  /** Called once the log contains it, or with the reason why it cannot be written now. */
-  readonly settle: (why?: LinksealError) => void;
+  /** Called with its entry once the log contains it, or with why it cannot be written now. */
+  readonly settle: (outcome: Entry | LinksealError) => void;
 }
 
 // Faults that only counters show may last a whole evidence window before a verdict reports them.
@@ -101,6 +101,9 @@ export class Recorder {
   /** Until when the log's content is confirmed, if later records were dropped. */
   #heldAtDrop: number | undefined;
   #trouble: LinksealError | undefined;
+  /** Number of the newest record that this process wrote, and of its newest head. */
+  #newest: number | undefined;
+  #newestHead: number | undefined;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -177,8 +180,25 @@ export class Recorder {
    */
   recorded(change: Omit<Change, "when">): Promise<LinksealError | undefined> {
     return new Promise((resolve) => {
-      this.#change({ ...change, when: this.#wall() }, null, resolve);
+      this.#change({ ...change, when: this.#wall() }, null, (outcome) => {
+        resolve(outcome instanceof LinksealError ? outcome : undefined);
+      });
     });
+  }
+
+  /**
+   * Writes a head: a record whose number and MAC are for another log. Resolves to it once it is
+   * durable; undefined = nothing was written since the last one, or nothing can be written now.
+   */
+  async head(): Promise<Entry | undefined> {
+    const isNewest = this.#newest !== undefined && this.#newest === this.#newestHead;
+    if (isNewest && this.#queue.length === 0) return undefined;
+    const outcome = await new Promise<Entry | LinksealError>((resolve) => {
+      this.#put({ kind: "head", held: this.#held() }, resolve);
+    });
+    if (outcome instanceof LinksealError) return undefined;
+    this.#newestHead = outcome.seq;
+    return outcome;
   }
 
   /** Counts a request without effect: it waits for no record, and displaces none. */
@@ -264,10 +284,12 @@ export class Recorder {
   }
 
   #recordOf(change: Change, journalSeq: number | null): AuditRecord {
-    const { what, when } = change;
+    const { what, when, client } = change;
     const [about, text] = [plain(change.about), plain(change.text)];
     const who = change.who === null ? null : plain(change.who);
-    return { kind: "change", what, about, when, who, text, journalSeq, held: this.#held() };
+    const asker = client === undefined ? {} : { client };
+    const rest = { text, journalSeq, held: this.#held() };
+    return { kind: "change", what, about, when, who, ...asker, ...rest };
   }
 
   #put(record: AuditRecord, settle: Queued["settle"] = () => undefined): void {
@@ -321,15 +343,17 @@ export class Recorder {
     const [first] = this.#queue;
     if (first !== undefined) {
       return async () => {
-        await log.append(first.record, carry);
-        first.settle();
+        const entry = await log.append(first.record, carry);
+        this.#newest = entry.seq;
+        first.settle(entry);
         if (this.#queue[0] === first) this.#queue.shift();
       };
     }
     const refused = this.#refusals.due(this.#parts.world.clock.now());
     if (refused !== undefined) {
       return async () => {
-        await log.append(this.#recordOf(refused, null), carry);
+        const { seq } = await log.append(this.#recordOf(refused, null), carry);
+        this.#newest = seq;
         this.#refusals.written();
       };
     }

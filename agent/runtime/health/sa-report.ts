@@ -10,8 +10,8 @@ import type { SiteView } from "./site-view.ts";
 /** The SAs of a tunnel as they are now. */
 export interface SaReport {
   /**
-   * Pairs of SAs that carry; more than one where the gateway made a second child. undefined = not
-   * known.
+   * Pairs of SAs that carry; more than one where the gateway made a second child, or both ends
+   * rekeyed at once. undefined = not known.
    */
   readonly pairs: number | undefined;
   /** The ends that are behind a NAT; undefined = not reported. */

@@ -2,6 +2,7 @@
 
 import type { LinksealError } from "#hal/error.ts";
 import type { MadeTunnel } from "../../compare/tunnel-change.ts";
+import type { Raised } from "../../health/warnings.ts";
 import type { DesiredGroup } from "../../model/desired.ts";
 import type { Intent } from "../../store/intent/intent.ts";
 import type { Journal } from "../../store/journal/journal.ts";
@@ -51,6 +52,10 @@ export interface EvaluatedAgent {
   readonly journalState: Journal["state"];
   /** Why the audit log takes no records; undefined = it takes them. */
   readonly auditTrouble: LinksealError | undefined;
+  /** True if the agent gets too little processor time to read its devices. */
+  readonly isOverloaded: boolean;
+  /** What is wrong with the agent's own records and process. */
+  readonly hostWarnings: readonly Raised[];
   /** The files of the state folder that cannot be written now. */
   readonly unwritten: readonly Unwritten[];
   /** A tunnel as it was last applied. */

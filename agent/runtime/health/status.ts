@@ -173,7 +173,7 @@ interface TunnelStatus {
   readonly ppk: "used" | "unused" | null;
   /** Its SAs; each null = not known. */
   readonly sas: {
-    /** Pairs that carry; more than one = the gateway made a second child. */
+    /** Pairs that carry; more than one = a second child, or a rekey by both ends at once. */
     readonly pairs: number | null;
     /** The ends that are behind a NAT, where ESP travels in UDP. */
     readonly nat: NonNullable<SaReport["nat"]> | null;

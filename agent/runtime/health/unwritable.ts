@@ -22,7 +22,7 @@ export interface UnwritableScene {
 /** Warns of faults of the state folder and the config of this host. */
 export function siteWarnings(agent: EvaluatedAgent): Raised[] {
   const { fileText, intent, journalState, auditTrouble } = agent;
-  const raised: Raised[] = [];
+  const raised: Raised[] = [...agent.hostWarnings];
   if (journalState === "corrupt") {
     const text = "the journal is damaged: nothing is changed any more";
     raised.push(raise("journal-lossy", "site", text));

@@ -29,6 +29,7 @@ import {
   portOf,
 } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
+import type { LoginLimiter } from "./login-limiter.ts";
 
 const observeMsMax = 10_000;
 /** How long a resolved host name is cached, in milliseconds. */
@@ -80,6 +81,10 @@ export interface DeviceCacheParts {
   readonly gateway?: (tunnel: DesiredTunnel) => GatewayQuery | undefined;
   /** Returns the rights that a change of a far end needs; undefined = it needs none, or unasked. */
   readonly rights?: (link: DesiredLink) => RightsReport | undefined;
+  /** Limits the logins that begin together; absent = a command of an operator, for few devices. */
+  readonly logins?: LoginLimiter;
+  /** True for a device that a campaign works on: it waits for no other login. Absent = never. */
+  readonly isUrgent?: (device: string) => boolean;
   /** The config whose devices, links and tunnels are observed. */
   readonly desired: Desired;
   /** Called when a device notifies of a change, so that it may be observed sooner. */
@@ -92,7 +97,9 @@ export class DeviceCache implements Observations {
   #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();
   readonly #links = new Map<string, LinkSlot>();
+  readonly #linksOn = new Map<string, LinkSlot[]>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
+  readonly #tunnelNames: ReadonlySet<string>;
   readonly #gateways = new Map<string, { readonly word: string; readonly at: Instant }>();
   readonly #names = new Map<string, { readonly found: readonly string[]; readonly at: Instant }>();
 
@@ -102,6 +109,7 @@ export class DeviceCache implements Observations {
    */
   constructor(parts: DeviceCacheParts, before: DeviceCache | undefined) {
     this.#parts = parts;
+    this.#tunnelNames = new Set(parts.desired.tunnels.map(({ name }) => name));
     for (const wanted of parts.desired.devices) {
       this.#devices.set(wanted.name, {
         wanted,
@@ -112,18 +120,9 @@ export class DeviceCache implements Observations {
     }
     for (const group of parts.desired.groups) {
       for (const link of group.links) {
-        this.#links.set(linkId(link), {
-          link,
-          history: [],
-          peerPort: parts.peerPort(link),
-          peer: undefined,
-          peerFailure: undefined,
-          peerTriedAt: undefined,
-          peerObservedFrom: undefined,
-          telemetry: undefined,
-          telemetryTriedAt: undefined,
-          probe: undefined,
-        });
+        const slot = slotOf(link, parts.peerPort(link));
+        this.#links.set(linkId(link), slot);
+        this.#linksOn.set(link.device, [...(this.#linksOn.get(link.device) ?? []), slot]);
       }
     }
     if (before !== undefined) this.#inherit(before);
@@ -185,10 +184,19 @@ export class DeviceCache implements Observations {
   }
 
   /**
-   * Observes a device; undefined = it failed, and `failure` has the reason. The last state is kept,
-   * and ages. An abort leaves the last state unchanged.
+   * Observes a device; undefined = it failed, and `failure` has the reason, or its login has to
+   * wait for others. The last state is kept, and ages. An abort leaves the last state unchanged.
    */
   async observe(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
+    const { logins, isUrgent } = this.#parts;
+    const needsNoLogin = this.#slot(name).device !== undefined;
+    if (needsNoLogin || logins === undefined || isUrgent?.(name) === true) {
+      return await this.#observe(name, signal);
+    }
+    return await logins.run(signal, () => this.#observe(name, signal));
+  }
+
+  async #observe(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
     const slot = this.#slot(name);
     const { clock } = this.#parts.world;
     try {
@@ -220,10 +228,9 @@ export class DeviceCache implements Observations {
   }
 
   #keep(name: string, state: DeviceState): void {
-    const { health, tunnels } = this.#parts.desired;
-    const { evidenceMs } = health;
+    const { evidenceMs } = this.#parts.desired.health;
     for (const tunnel of state.ipsec) {
-      if (!tunnels.some((wanted) => wanted.name === tunnel.name)) continue;
+      if (!this.#tunnelNames.has(tunnel.name)) continue;
       const history = this.#tunnels.get(tunnel.name) ?? [];
       this.#tunnels.set(tunnel.name, history);
       history.push(tunnel);
@@ -231,8 +238,7 @@ export class DeviceCache implements Observations {
         history.shift();
       if (history.length > historyMax) thin(history);
     }
-    for (const slot of this.#links.values()) {
-      if (slot.link.device !== name) continue;
+    for (const slot of this.#linksOn.get(name) ?? []) {
       const port = portOf(state, slot.link.port);
       if (port === undefined) continue;
       const oldest = instantAfter(state.at, -evidenceMs);
@@ -436,6 +442,19 @@ export class DeviceCache implements Observations {
       log.write("warn", error.code, error.message, { device: name });
     }
   }
+}
+
+function slotOf(link: DesiredLink, peerPort: PeerPort): LinkSlot {
+  return {
+    ...{ link, peerPort, history: [] },
+    peer: undefined,
+    peerFailure: undefined,
+    peerTriedAt: undefined,
+    peerObservedFrom: undefined,
+    telemetry: undefined,
+    telemetryTriedAt: undefined,
+    probe: undefined,
+  };
 }
 
 function ended(where: string): LinksealError {

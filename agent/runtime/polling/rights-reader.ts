@@ -53,19 +53,21 @@ const below = "/providers/Microsoft.Authorization/permissions";
 /** Reads and keeps the rights of the agent's identity. */
 export class RightsReader {
   readonly #parts: RightsReaderParts;
-  readonly #needed: readonly NeededRight[];
+  /** What a change needs, by the change. */
+  readonly #needed: ReadonlyMap<string, readonly NeededRight[]>;
   readonly #answers = new Map<string, ScopeAnswer>();
 
   constructor(parts: RightsReaderParts) {
     this.#parts = parts;
-    this.#needed = rightsOf(parts.desired);
+    const gated = rightsOf(parts.desired).filter(({ gate }) => gate.kind !== "nothing");
+    this.#needed = Map.groupBy(gated, ({ gate }) => nameOf(gate));
   }
 
   /** Asks at every scope of a change whose answer is older than `everyMs`. */
   async refresh(of: RightsOf, everyMs: number, signal: AbortSignal): Promise<void> {
     const { document, world } = this.#parts;
     if (document === undefined) return;
-    const due = this.#scopesOf(of).filter((scope) => {
+    const due = this.scopesOf(of).filter((scope) => {
       const triedAt = this.#answers.get(scope.toLowerCase())?.triedAt;
       return triedAt === undefined || world.clock.now() - triedAt >= everyMs;
     });
@@ -77,7 +79,7 @@ export class RightsReader {
    * asked for.
    */
   report(of: RightsOf): RightsReport | undefined {
-    const asked = this.#scopesOf(of).filter((scope) => this.#answers.has(scope.toLowerCase()));
+    const asked = this.scopesOf(of).filter((scope) => this.#answers.has(scope.toLowerCase()));
     if (asked.length === 0) return undefined;
     const missing: MissingRight[] = [];
     const unknown = new Map<string, UnreadScope>();
@@ -93,14 +95,15 @@ export class RightsReader {
 
   /** Forgets the answers for a change that Azure refused: they are asked for at the next need. */
   forget(of: RightsOf): void {
-    for (const scope of this.#scopesOf(of)) this.#answers.delete(scope.toLowerCase());
+    for (const scope of this.scopesOf(of)) this.#answers.delete(scope.toLowerCase());
   }
 
   #rightsOf(of: RightsOf): readonly NeededRight[] {
-    return this.#needed.filter(({ gate }) => isGateOf(gate, of));
+    return this.#needed.get(nameOf(of)) ?? [];
   }
 
-  #scopesOf(of: RightsOf): readonly string[] {
+  /** Returns the scopes at which the rights of a change are asked for, one request each. */
+  scopesOf(of: RightsOf): readonly string[] {
     return distinct(this.#rightsOf(of).flatMap((right) => this.#idsOf(right)));
   }
 
@@ -157,14 +160,15 @@ export class RightsReader {
   }
 }
 
-function isGateOf(gate: RightGate, of: RightsOf): boolean {
+/** Names a change. */
+function nameOf(gate: RightGate): string {
   switch (gate.kind) {
     case "campaign":
-      return of.kind === "campaign" && gate.group === of.group;
+      return `campaign ${gate.group}`;
     case "preSharedKey":
-      return of.kind === "preSharedKey" && gate.tunnel === of.tunnel;
+      return `preSharedKey ${gate.tunnel}`;
     case "nothing":
-      return false;
+      return "nothing";
   }
 }
 

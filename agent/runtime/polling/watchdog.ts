@@ -15,6 +15,7 @@ export class Watchdog {
   readonly #turnMsMax: number;
   /** When the present turn of each loop was first observed. */
   readonly #seen = new Map<string, { readonly turns: number; readonly at: number }>();
+  #checkedAt: number | undefined;
 
   /** `turnMsMax`: a turn that takes longer than this many milliseconds hangs. */
   constructor(turnMsMax: number) {
@@ -23,6 +24,10 @@ export class Watchdog {
 
   /** Returns the name of a loop that hangs; undefined = none does. */
   late(heartbeats: readonly Heartbeat[], now: number): string | undefined {
+    // A check that comes so late follows a suspend of the host, in which no loop could end a turn.
+    const sinceMs = now - (this.#checkedAt ?? now);
+    if (sinceMs > this.#turnMsMax) this.#seen.clear();
+    this.#checkedAt = now;
     for (const { name, turns, busy } of heartbeats) {
       const seen = this.#seen.get(name);
       if (!busy) this.#seen.delete(name);

@@ -54,11 +54,14 @@ export interface PutWishes {
 /** Compares a device's tunnels with the intent. */
 export class TunnelWishes {
   readonly #parts: TunnelWishesParts;
+  /** The tunnels of this device. */
+  readonly #own: readonly DesiredTunnel[];
   /** The delays after a refusal, by tunnel, those that are removed included. */
   readonly retries: Retries;
 
   constructor(parts: TunnelWishesParts) {
     this.#parts = parts;
+    this.#own = parts.desired.tunnels.filter((tunnel) => tunnel.device === parts.device);
     this.retries = new Retries(parts.world);
   }
 
@@ -144,11 +147,6 @@ export class TunnelWishes {
       .flatMap((tunnel) => (desired.repair === "on" ? blocksOf(tunnel) : this.#newBlocks(tunnel)))
       .filter(isOpen);
     return missing.length === 0 ? [] : [{ kind: "ipsec.block", blocks: missing }];
-  }
-
-  get #own(): readonly DesiredTunnel[] {
-    const { desired, device } = this.#parts;
-    return desired.tunnels.filter((tunnel) => tunnel.device === device);
   }
 
   /**

@@ -75,6 +75,7 @@ export function changeOf(
     case "tunnel":
     case "pending":
     case "snapshot":
+    case "snapshotPart":
       return undefined;
   }
 }

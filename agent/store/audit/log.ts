@@ -4,7 +4,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
-import type { WallTime } from "#hal/world.ts";
+import { type WallTime, wallAfter } from "#hal/world.ts";
 import {
   type ChainedRecord,
   chainRecord,
@@ -65,6 +65,24 @@ export interface Carry {
   readonly held: number;
 }
 
+/** What the audit log knows of journal and accepted configs, which were durable before it. */
+export interface Known {
+  /** Number of the newest journal record; 0 = it knows of none. */
+  readonly journalSeq: number;
+  /** Number of the newest accepted config; 1 = at least one was accepted; 0 = it knows of none. */
+  readonly intent: number;
+}
+
+/** The records that the ring overwrites next. */
+export interface RollOver {
+  /** When the oldest of them was written. */
+  readonly from: WallTime;
+  /** When the oldest record was written that stays. */
+  readonly until: WallTime;
+  /** When they are overwritten. */
+  readonly at: WallTime;
+}
+
 interface Options extends HostKey {
   /** Size at which a segment ends, in bytes; tests set it. */
   readonly segmentBytes?: number;
@@ -82,6 +100,8 @@ export class AuditLog {
   readonly #tail: Tail;
   readonly #confirmed: Confirmed | undefined;
   readonly #recent: readonly AuditEntry[];
+  /** The segments on the disk, the oldest first. */
+  #begun: readonly Begun[];
   #nextSlot: number;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -92,6 +112,7 @@ export class AuditLog {
     this.#segmentBytes = options.segmentBytes ?? segmentBytesMax;
     this.#last = found.newest?.good.at(-1)?.entry;
     this.#recent = (found.newest?.good ?? []).map(({ entry }) => entry as unknown as AuditEntry);
+    this.#begun = found.begun;
     this.#tail = found.tail;
     this.#confirmed = found.confirmed;
     this.#nextSlot = found.newest === undefined ? 0 : slotAfter(found.newest.name);
@@ -116,6 +137,9 @@ export class AuditLog {
     return new AuditLog(world, options, {
       mac,
       newest,
+      begun: segments.flatMap(({ name, good: [first] }) =>
+        first === undefined ? [] : [{ name, at: first.entry.at }],
+      ),
       confirmed,
       tail: tailOf(newest, stated, confirmed),
     });
@@ -134,21 +158,31 @@ export class AuditLog {
     return this.#confirmed;
   }
 
+  /** What the records of the newest segment, when it was opened, know of other files. */
+  get known(): Known {
+    const findings = this.#recent.some(knowsFinding);
+    const numbers = this.#recent.flatMap(intentOf);
+    const seqs = this.#recent.flatMap((entry) =>
+      "journalSeq" in entry ? (entry.journalSeq ?? []) : [],
+    );
+    return { journalSeq: Math.max(0, ...seqs), intent: numbers.at(-1) ?? (findings ? 1 : 0) };
+  }
+
   /** The records of the newest segment when it was opened. */
   get recent(): readonly AuditEntry[] {
     return this.#recent;
   }
 
   /**
-   * Appends a record; resolves when it is durable. `carry` is called if a new segment begins.
+   * Appends a record; resolves to it once it is durable. `carry` is called if a new segment begins.
    * @throws LinksealError with `journal.full`: the record is not in the log
    */
-  append(record: AuditRecord, carry: () => Carry): Promise<void> {
+  append(record: AuditRecord, carry: () => Carry): Promise<Entry> {
     return this.#inTurn(async () => {
       if (this.#file === undefined || this.#file.bytes >= this.#segmentBytes) {
         await this.#begin(carry());
       }
-      await this.#add(record);
+      return await this.#add(record);
     });
   }
 
@@ -177,6 +211,23 @@ export class AuditLog {
     });
   }
 
+  /**
+   * Returns what is overwritten next and when, at the pace of the newest records; undefined = one
+   * segment is all there is, or the host's clock was set back.
+   */
+  rollOver(now: WallTime): RollOver | undefined {
+    const [oldest, second] = this.#begun;
+    const [before] = this.#begun.slice(-2);
+    if (oldest === undefined || second === undefined || before === undefined) return undefined;
+    const passedMs = now - before.at;
+    if (passedMs <= 0) return undefined;
+    const bytes = this.#file?.bytes ?? 0;
+    const free = segmentsMax - this.#begun.length;
+    const left = free * this.#segmentBytes + Math.max(0, this.#segmentBytes - bytes);
+    const restMs = (left * passedMs) / (this.#segmentBytes + bytes);
+    return { from: oldest.at, until: second.at, at: wallAfter(now, restMs) };
+  }
+
   async #begin(carried: Carry): Promise<void> {
     const last = this.#last;
     const after = last === undefined ? null : { seq: last.seq, mac: last.mac };
@@ -186,15 +237,20 @@ export class AuditLog {
     await fresh.rewrite([chained]);
     this.#file = fresh;
     this.#last = chained.entry;
+    this.#begun = [
+      ...this.#begun.filter((each) => each.name !== name),
+      { name, at: chained.entry.at },
+    ];
     this.#nextSlot = slotAfter(name);
   }
 
-  async #add(record: AuditRecord): Promise<void> {
+  async #add(record: AuditRecord): Promise<Entry> {
     const file = this.#file;
     if (file === undefined) throw new Error("a record without a segment");
     const chained = this.#chain(record, file.lines.at(-1)?.entry);
     await file.append(chained);
     this.#last = chained.entry;
+    return chained.entry;
   }
 
   #chain(record: AuditRecord, previous: Entry | undefined): ChainedRecord {
@@ -221,9 +277,27 @@ export class AuditLog {
   }
 }
 
+/** A link or tunnel is judged under an accepted config alone. */
+function knowsFinding(entry: AuditEntry): boolean {
+  return entry.kind === "found" || (entry.kind === "segment" && entry.carry.length > 0);
+}
+
+function intentOf(entry: AuditEntry): readonly number[] {
+  if (entry.kind !== "change" || entry.what !== "intent") return [];
+  const number = Number(/^intent (\d{1,9})$/.exec(entry.about)?.[1]);
+  return Number.isSafeInteger(number) ? [number] : [];
+}
+
+/** A segment on the disk, and the time of its first record. */
+interface Begun {
+  readonly name: string;
+  readonly at: WallTime;
+}
+
 interface Opened {
   readonly mac: Mac;
   readonly newest: Segment | undefined;
+  readonly begun: readonly Begun[];
   readonly confirmed: Confirmed | undefined;
   readonly tail: Tail;
 }

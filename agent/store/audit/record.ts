@@ -1,6 +1,7 @@
 // The records of the audit log: the state of each link and tunnel, changes, requests, and every
 // moment from which nothing was observed.
 
+import type { Client } from "../../model/client.ts";
 import type { Verdict } from "../../model/health.ts";
 import type { Entry } from "../journal/chain.ts";
 
@@ -56,6 +57,8 @@ export interface Change {
   readonly about: string;
   /** Who asked for it, or whose policy caused it; null = no one. */
   readonly who: string | null;
+  /** The process that asked over a socket; absent = it was not asked for over one. */
+  readonly client?: Client;
   /** One sentence without key material. */
   readonly text: string;
 }
@@ -85,6 +88,8 @@ export type AuditRecord =
       readonly stepMs: number;
       readonly held: Wall;
     }
+  /** Its own number and MAC were sent to another log, so that this one can be held against it. */
+  | { readonly kind: "head"; readonly held: Wall }
   | { readonly kind: "found"; readonly found: readonly (Found | Gone)[]; readonly held: Wall }
   | (Change & {
       readonly kind: "change";

@@ -45,19 +45,26 @@ export class IntentStore {
   #current: Intent | LinksealError | undefined;
   #accepting: Promise<unknown> = Promise.resolve();
 
-  private constructor(disk: Disk, entries: readonly IntentEntry[], texts: Map<number, string>) {
+  private constructor(
+    disk: Disk,
+    entries: readonly IntentEntry[],
+    texts: Map<number, string>,
+    known: number,
+  ) {
     this.#disk = disk;
     this.#entries = entries;
     this.#texts = texts;
-    this.#current = newest(entries, texts);
+    this.#current = entries.length < known ? lost(entries, known) : newest(entries, texts);
   }
 
   /**
    * Opens the store. A damaged text is no error here: `current` or `text` throws when it is needed.
+   * `known`: number of the newest config that audit log or journal know; an index that has fewer
+   * was lost or is an old copy, and `current` throws until a config is accepted anew.
    * @throws LinksealError with `journal.corrupt` for a damaged index, because then the newest
    * number is unknown
    */
-  static async open(disk: Disk): Promise<IntentStore> {
+  static async open(disk: Disk, known = 0): Promise<IntentStore> {
     const entries = parseIndex(await readText(disk, indexName));
     const texts = new Map<number, string>();
     for (const { number } of entries) {
@@ -68,14 +75,14 @@ export class IntentStore {
     // copy.
     const beyond = textName(entries.length + 2);
     if ((await disk.read(beyond)) !== undefined) throw corruptIndex(`lacks ${beyond}`);
-    return new IntentStore(disk, entries, texts);
+    return new IntentStore(disk, entries, texts, known);
   }
 
   /**
    * Returns the intent in force; undefined = none was ever accepted. After an error nothing may be
    * changed.
-   * @throws LinksealError with `journal.corrupt` if the newest text is not what was accepted,
-   * `config.invalid` if this version refuses it
+   * @throws LinksealError with `journal.corrupt` if the newest text is not what was accepted, or
+   * the index lacks it; `config.invalid` if this version refuses it
    */
   current(): Intent | undefined {
     if (this.#current instanceof LinksealError) throw this.#current;
@@ -256,6 +263,16 @@ function parseIndex(text: string | undefined): readonly IntentEntry[] {
   const entries = entriesOf(text);
   if (entries !== undefined && renderIndex(entries) === text) return entries;
   throw corruptIndex("is damaged");
+}
+
+function lost(entries: readonly IntentEntry[], known: number): LinksealError {
+  const what = entries.length === 0 ? "lists no config" : `ends at config ${entries.length}`;
+  const text = `${indexName} ${what}, and the agent's records know config ${known}`;
+  return new LinksealError("journal.corrupt", `${text}; nothing is changed because of it`, {
+    effect: "none",
+    where: indexName,
+    next: "restore the file and start the agent anew, or linkseal apply FILE",
+  });
 }
 
 function corruptIndex(what: string): LinksealError {

@@ -7,6 +7,7 @@ import type { WallTime } from "#hal/world.ts";
 export const recordBytesMax = 64 * 1024;
 /** Longest line in bytes. A snapshot is one line that replaces all records before it. */
 export const lineBytesMax = 4 * 1024 * 1024;
+/** Longest file in octets; then nothing is appended any more. */
 export const fileBytesMax = 64 * 1024 * 1024;
 
 /**
@@ -54,6 +55,7 @@ type BrokenWhy =
   | "a sequence number is missing or repeated"
   | "it was written on another host"
   | "it is longer than a record can be"
+  | "it is missing, and the audit log knows of it"
   | "the file is longer than a journal can be";
 
 /** How a file ends. */
@@ -109,13 +111,20 @@ export function scanJournal(bytes: Uint8Array, host: string, mac: Mac): Scan {
     const entry = openLine(bytes.subarray(start, end), previous, mac);
     if (entry === undefined) return corrupt("its MAC does not fit the record before it");
     if (entry.host !== host) return corrupt("it was written on another host");
-    if (previous !== undefined && entry.seq !== previous.seq + 1) {
+    if (previous !== undefined && !follows(entry, previous)) {
       return corrupt("a sequence number is missing or repeated");
     }
     good.push({ entry, line: bytes.slice(start, end + 1) });
     start = end + 1;
   }
   return { good, ending: { kind: "whole" } };
+}
+
+/** Records that were lost keep their numbers: an accepted loss goes on after the last of them. */
+export const lossKind = "journal.lossAccepted";
+
+function follows({ kind, seq }: Entry, previous: Entry): boolean {
+  return kind === lossKind ? seq > previous.seq : seq === previous.seq + 1;
 }
 
 // The MAC covers bytes, not decoded text, so that two encodings of one text are not the same

@@ -11,6 +11,7 @@ import {
   fileBytesMax,
   type JsonRecord,
   lineBytesMax,
+  lossKind,
   type Mac,
   recordBytesMax,
   scanJournal,
@@ -24,8 +25,15 @@ const file = "journal";
 /** File that keeps a broken journal for an operator, after its loss was accepted. */
 const brokenFile = "journal-broken";
 
+const lostWhy = "it is missing, and the audit log knows of it";
+
 /** How the file was found; a torn tail is cut off already. */
 export type Recovered = Ending;
+
+interface JournalOptions extends HostKey {
+  /** The highest record number that the audit log knows; absent = none. */
+  readonly knownSeq?: number;
+}
 
 /** The journal of this process; one write at a time. */
 export class Journal {
@@ -33,21 +41,31 @@ export class Journal {
   readonly #host: string;
   readonly #mac: Mac;
   readonly #file: ChainFile;
+  readonly #knownSeq: number;
   #ending: Ending;
+  #missing: number;
   /** A corrupt file as it was found, until its loss is accepted. */
   #found: Uint8Array | undefined;
   #trouble: LinksealError | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(world: ChainWorld, { key, host }: HostKey, bytes: Uint8Array) {
+  private constructor(
+    world: ChainWorld,
+    { key, host, knownSeq = 0 }: JournalOptions,
+    bytes: Uint8Array,
+  ) {
     this.#world = world;
     this.#host = host;
     this.#mac = hostMac(key);
     const { good, ending } = scanJournal(bytes, host, this.#mac);
     const state = ending.kind === "torn" ? "suspect" : "as in memory";
     this.#file = new ChainFile(world.disk, file, good, state);
-    this.#ending = ending;
-    this.#found = ending.kind === "corrupt" ? bytes : undefined;
+    this.#knownSeq = knownSeq;
+    this.#missing = Math.max(0, knownSeq - this.lastSeq);
+    // Without any record the agent would take each link for one that it has never touched.
+    const isLost = good.length === 0 && ending.kind !== "corrupt" && this.#missing > 0;
+    this.#ending = isLost ? { kind: "corrupt", line: 1, why: lostWhy } : ending;
+    this.#found = this.#ending.kind === "corrupt" ? bytes : undefined;
   }
 
   /**
@@ -56,7 +74,7 @@ export class Journal {
    */
   static async open(
     world: ChainWorld,
-    options: HostKey,
+    options: JournalOptions,
   ): Promise<{ journal: Journal; recovered: Recovered }> {
     const bytes = (await world.disk.read(file)) ?? new Uint8Array();
     const journal = new Journal(world, options, bytes);
@@ -69,6 +87,14 @@ export class Journal {
   /** `torn` = a tail was cut off at open; `corrupt` = read-only until `acceptLoss`. */
   get state(): Ending["kind"] {
     return this.#ending.kind;
+  }
+
+  /**
+   * How many records the audit log knew after the end of the file when it was opened, until their
+   * loss is accepted: a disk lost them, or an old copy was put back.
+   */
+  get missing(): number {
+    return this.#missing;
   }
 
   /** Why the last write failed; undefined = it succeeded, or there was none. */
@@ -89,9 +115,14 @@ export class Journal {
     return this.#file.lines.at(-1)?.entry.seq ?? 0;
   }
 
-  /** Number of records since the last compaction. */
+  /** Number of records in the file. */
   get length(): number {
     return this.#file.lines.length;
+  }
+
+  /** Octets of the file, of which it may have `fileBytesMax`. */
+  get bytes(): number {
+    return this.#file.bytes;
   }
 
   /**
@@ -104,7 +135,7 @@ export class Journal {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
       const chained = this.#chain(record, this.#file.lines, recordBytesMax);
-      this.#refuseLonger(chained.line.length);
+      this.#refuseLonger(this.#file.bytes + chained.line.length);
       await this.#file.append(chained);
     });
   }
@@ -116,7 +147,7 @@ export class Journal {
   rewrite(): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      this.#refuseLonger(recordBytesMax);
+      this.#refuseLonger(this.#file.bytes + recordBytesMax);
       await this.#file.rewrite(this.#file.lines);
     });
   }
@@ -128,38 +159,43 @@ export class Journal {
   compact(first: JsonRecord, ...more: readonly JsonRecord[]): Promise<void> {
     return this.#inTurn(async () => {
       this.#refuseCorrupt();
-      await this.#file.rewrite(this.#chainAll([first, ...more]));
+      const lines = this.#chainAll([first, ...more]);
+      this.#refuseLonger(lines.reduce((sum, { line }) => sum + line.length, 0));
+      await this.#file.rewrite(lines);
     });
   }
 
   /**
    * Keeps everything before the break, records what was dropped, and allows writing again.
-   * @throws LinksealError with `usage` if the journal is not broken, or `journal.full`
+   * @throws LinksealError with `usage` if nothing is lost, or `journal.full`
    */
   acceptLoss(who: string): Promise<void> {
     return this.#inTurn(async () => {
-      const broken = this.#ending;
-      if (broken.kind !== "corrupt") {
-        throw new LinksealError("usage", "the journal is not broken: there is no loss to accept", {
-          effect: "none",
-          where: file,
-          next: "linkseal journal",
-        });
-      }
-      const bytes = this.#found ?? new Uint8Array();
-      await this.#keep(bytes);
+      const { line, why } = this.#loss();
+      const found = this.#found;
+      if (found !== undefined && found.length > 0) await this.#keep(found);
       const loss: JsonRecord = {
-        kind: "journal.lossAccepted",
-        who,
-        line: broken.line,
-        why: broken.why,
-        droppedBytes: bytes.length - this.#file.bytes,
-        keptAs: brokenFile,
+        kind: lossKind,
+        ...{ who, line, why },
+        droppedBytes: found === undefined ? 0 : found.length - this.#file.bytes,
+        keptAs: found === undefined || found.length === 0 ? null : brokenFile,
       };
       const { lines } = this.#file;
-      await this.#file.rewrite([...lines, this.#chain(loss, lines, recordBytesMax)]);
+      const chained = this.#chain(loss, lines, recordBytesMax, this.#knownSeq);
+      await this.#file.rewrite([...lines, chained]);
       this.#ending = { kind: "whole" };
       this.#found = undefined;
+      this.#missing = 0;
+    });
+  }
+
+  #loss(): { readonly line: number; readonly why: string } {
+    if (this.#ending.kind === "corrupt") return this.#ending;
+    if (this.#missing > 0) return { line: this.length + 1, why: lostWhy };
+    throw new LinksealError("usage", "the journal is not broken: there is no loss to accept", {
+      effect: "none",
+      where: file,
+      next: "linkseal journal",
     });
   }
 
@@ -173,8 +209,8 @@ export class Journal {
     );
   }
 
-  #refuseLonger(byBytes: number): void {
-    if (this.#file.bytes + byBytes <= fileBytesMax) return;
+  #refuseLonger(bytes: number): void {
+    if (bytes <= fileBytesMax) return;
     const text = `the journal has reached its ${fileBytesMax} bytes; nothing was changed`;
     const next = "linkseal doctor --bundle";
     throw new LinksealError("journal.full", text, { effect: "none", where: file, next });
@@ -187,7 +223,7 @@ export class Journal {
     seqBefore = 0,
   ): ChainedRecord {
     const previous = after.at(-1)?.entry;
-    const seq = (previous?.seq ?? seqBefore) + 1;
+    const seq = Math.max(previous?.seq ?? 0, seqBefore) + 1;
     const head = { seq, at: this.#world.clock.wall(), host: this.#host };
     const chained = chainRecord(head, record, previous, this.#mac);
     if (chained.line.length > bytesMax) {

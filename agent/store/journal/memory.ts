@@ -174,7 +174,10 @@ export type JournalRecord =
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
   | { readonly kind: "auth"; readonly name: string; readonly inUse: AuthInUse }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
-  | { readonly kind: "snapshot"; readonly memory: Memory };
+  /** Stands for all records before it. */
+  | { readonly kind: "snapshot"; readonly memory: Memory }
+  /** Goes on with the snapshot before it: entries that it had no room for. */
+  | { readonly kind: "snapshotPart"; readonly memory: Memory };
 
 /** Returns the memory after one more record. */
 export function remember(memory: Memory, record: JournalRecord): Memory {
@@ -225,6 +228,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       };
     case "snapshot":
       return record.memory;
+    case "snapshotPart":
+      return joined(memory, record.memory);
     case "operation":
       return {
         ...memory,
@@ -235,6 +240,13 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
     case "settled":
       return { ...memory, late: withoutLate(memory.late, record) };
   }
+}
+
+function joined(memory: Memory, part: Memory): Memory {
+  const sections = (Object.keys(memory) as (keyof Memory)[]).map(
+    (name) => [name, { ...memory[name], ...part[name] }] as const,
+  );
+  return Object.fromEntries(sections) as unknown as Memory;
 }
 
 function withEffect(

@@ -1,6 +1,7 @@
 // Records as the journal stores them. Campaigns and moves have their reason as data and, for the
 // versions that read no other, its sentence (docs/versioning.md).
 
+import { encodeJson } from "#hal/json.ts";
 import type { Reason } from "../../model/reason.ts";
 import { isKnownReason, reasonText } from "../../model/reason-text.ts";
 import type { JsonRecord } from "./chain.ts";
@@ -29,18 +30,55 @@ export function toStored(record: JournalRecord): JsonRecord {
   if (record.kind === "campaign") {
     return { ...record, campaign: withSentence(record.campaign) };
   }
-  if (record.kind === "snapshot") {
+  if (record.kind === "snapshot" || record.kind === "snapshotPart") {
     return { ...record, memory: mapped(record.memory, withSentence) };
   }
   return { ...record };
 }
 
+/** Characters of one record of a snapshot; far below what a line of the journal may have. */
+const partLengthMax = 1024 * 1024;
+
+/**
+ * Returns the records that stand for the whole memory: one snapshot, and parts of it for what a
+ * large site has beyond that, so that no number of groups is too many for a line.
+ */
+export function snapshotRecords(
+  memory: Memory,
+  lengthMax = partLengthMax,
+): readonly [JsonRecord, ...JsonRecord[]] {
+  const first: Part = {};
+  const more: Part[] = [];
+  let part = first;
+  let length = 0;
+  for (const [section, entries] of Object.entries(mapped(memory, withSentence))) {
+    for (const [name, value] of Object.entries<unknown>(entries)) {
+      const added = name.length + encodeJson(value).length;
+      if (length > 0 && length + added > lengthMax) {
+        part = {};
+        more.push(part);
+        length = 0;
+      }
+      length += added;
+      const known = part[section] ?? {};
+      part[section] = known;
+      known[name] = value;
+    }
+  }
+  const snapshot = { kind: "snapshot", memory: { ...emptyMemory, ...first } };
+  return [snapshot, ...more.map((each) => ({ kind: "snapshotPart", memory: each }))];
+}
+
+/** Entries of the memory as they are stored, by section. */
+type Part = Record<string, Record<string, unknown>>;
+
 /** Returns a record of this version from one that any version appended. */
 export function fromStored(entry: { readonly kind: string }): JournalRecord {
   const record = entry as JournalRecord;
   if (record.kind === "campaign") return { ...record, campaign: withReason(record.campaign) };
-  if (record.kind === "snapshot") {
-    // One that an earlier version wrote lacks what has joined since.
+  if (record.kind === "snapshot" || record.kind === "snapshotPart") {
+    // A part has some sections alone. A snapshot that an earlier version wrote lacks what has
+    // joined since.
     return { ...record, memory: mapped({ ...emptyMemory, ...record.memory }, withReason) };
   }
   return record;
@@ -72,6 +110,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   auth: true,
   pending: true,
   snapshot: true,
+  snapshotPart: true,
 };
 
 /**

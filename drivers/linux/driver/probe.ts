@@ -3,6 +3,7 @@
 
 import type { ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { Dialer } from "#hal/world.ts";
 
 /** The shortest interval that ping allows an unprivileged user. */
@@ -46,7 +47,7 @@ export async function ping(
     return { sent: Number(sent), answered: Math.min(Number(sent), Number(answered)) };
   }
   // A link that is down is an answer too: nothing was sent, so nothing came back.
-  const errorText = new TextDecoder("latin1").decode(stderr.slice(0, 300)).replace(/[^ -~]+/g, " ");
+  const errorText = foreignText(new TextDecoder("latin1").decode(stderr.slice(0, 300)));
   if (/unreachable|is down|No such device|Cannot assign/i.test(errorText))
     return { sent: 0, answered: 0 };
   throw new LinksealError("device.unparsed", `ping's answer is not understood: ${errorText}`, {

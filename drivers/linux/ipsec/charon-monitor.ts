@@ -19,6 +19,7 @@ const tunnelsMax = 4_096;
 /** The newest lines of one try that are kept. */
 const linesMax = 100;
 const awayMs = 5_000;
+const leaveMs = 1_000;
 
 const begins = /initiating .*IKE_SA/i;
 const beginsChild = /^establishing CHILD_SA/i;
@@ -93,7 +94,11 @@ export class CharonMonitor {
 
   async #listen(charon: Charon, onChange: () => void, signal: AbortSignal): Promise<void> {
     using client = new ViciClient(await charon.stream(charon.path, signal));
-    const leave = (): void => client[Symbol.dispose]();
+    const leave = (): void => {
+      const limit = new AbortController();
+      const stop = charon.clock.alarm(leaveMs, () => limit.abort());
+      void client.leave(limit.signal).finally(stop);
+    };
     signal.addEventListener("abort", leave, { once: true });
     try {
       const log = (event: ViciSection): void => {

@@ -52,8 +52,12 @@ export async function withCharon<T>(
   signal: AbortSignal,
   use: (client: ViciClient) => Promise<T>,
 ): Promise<T> {
-  using client = new ViciClient(await stream(path, signal));
-  return await use(client);
+  const client = new ViciClient(await stream(path, signal));
+  try {
+    return await use(client);
+  } finally {
+    await client.leave(signal);
+  }
 }
 
 /** Reads the connections and SAs of one tunnel, or of all if none is named. */

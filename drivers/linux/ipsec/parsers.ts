@@ -2,6 +2,7 @@
 // model.
 
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
 import type { IkeTransforms } from "#hal/tunnel-spec.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
@@ -168,14 +169,12 @@ export interface LogLine {
   readonly text: string;
 }
 
-const lineLengthMax = 400;
-
 export function readLogLine(event: ViciSection): LogLine {
   const line = event.get("msg");
   const name = event.get("ikesa-name");
   return {
     name: typeof name === "string" && name.length <= nameLengthMax ? name : undefined,
-    text: typeof line === "string" ? line.slice(0, lineLengthMax) : "",
+    text: typeof line === "string" ? foreignText(line) : "",
   };
 }
 
@@ -183,8 +182,8 @@ export function readLogLine(event: ViciSection): LogLine {
 export function refusalOf(answer: ViciSection): string | undefined {
   if (answer.get("success") === "yes") return undefined;
   const why = answer.get("errmsg");
-  // The text may repeat the request, so only its beginning is kept, and only printable characters.
-  return typeof why === "string" ? why.replace(/[^ -~]/g, " ").slice(0, 120) : "no reason";
+  // The text may repeat the request, so only its beginning is kept.
+  return typeof why === "string" ? foreignText(why.slice(0, 120)) : "no reason";
 }
 
 function unparsed(what: string): LinksealError {

@@ -43,6 +43,11 @@ export class KeyCache {
     return seal(this.#key, writeMemory(memory, 0 as WallTime), this.#port, this.#entropy);
   }
 
+  /** Records that what `seal` returned last is not on the disk: the next call returns it again. */
+  unwritten(): void {
+    this.#written = "";
+  }
+
   /**
    * Returns undefined if the octets are of another host or port, or were changed.
    * @throws Malformed if another version wrote them
@@ -50,6 +55,7 @@ export class KeyCache {
   unseal(sealed: Uint8Array): MkaMemory | undefined {
     const plain = unseal(this.#key, sealed, this.#port);
     if (plain === undefined) return undefined;
+    // It wipes the plain octets.
     const memory = readMemory(plain, 0 as WallTime);
     const { snapshot } = memory;
     if (snapshot === undefined) return memory;

@@ -2,6 +2,7 @@
 // by field.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { parseJson } from "#hal/json.ts";
 import type {
   CipherSuite,
@@ -171,7 +172,11 @@ export class MkaClient {
     const reply = readReply(octets);
     if (reply.kind === "done") return reply.body;
     const { code, text, next, ...rest } = this.#read(reply.body, refusal);
-    throw new LinksealError(code, text, { effect: rest.effect, where: this.#where, next });
+    throw new LinksealError(code, foreignText(text), {
+      effect: rest.effect,
+      where: this.#where,
+      next: foreignText(next),
+    });
   }
 
   #read<T>(text: string, read: Decoder<T>): T {

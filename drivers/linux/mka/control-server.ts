@@ -225,19 +225,20 @@ export class MkaControlServer {
       const text = "a key that is removed is gone: its removal does not wait for a confirm";
       throw refused("device.unsupported", text);
     }
-    const undo: Undo[] = [];
+    const undo = deeds.flatMap(undoOf).toReversed();
+    const change = { token, preview: deeds.map(lineOf).join("\n"), undo };
+    // Until the change is whole, its time is over: a successor of this process reverts it at once.
+    if (within !== "final") this.#wait(change, 0);
     try {
-      for (const deed of deeds) {
-        await this.#do(deed);
-        undo.unshift(...undoOf(deed));
-      }
+      for (const deed of deeds) await this.#do(deed);
     } catch (error) {
+      this.#pending = undefined;
       await this.#takeBack(undo);
       throw error;
     }
     this.#candidates.drop(token);
     if (within === "final") this.#settle(token, "final");
-    else this.#arm({ token, preview: deeds.map(lineOf).join("\n"), undo }, within);
+    else this.#arm(change, within);
     this.#store();
     return {};
   }
@@ -262,13 +263,19 @@ export class MkaControlServer {
     if (why !== undefined) throw refused("device.rejected", refusals[why]);
   }
 
+  #wait(change: Omit<PendingMemory, "leftMs">, leftMs: number): AbortController {
+    const over = new AbortController();
+    this.#pending = { ...change, until: instantAfter(this.#parts.clock.now(), leftMs), over };
+    return over;
+  }
+
   #arm(change: Omit<PendingMemory, "leftMs">, leftMs: number): void {
     const { clock, log } = this.#parts;
-    const over = new AbortController();
-    this.#pending = { ...change, until: instantAfter(clock.now(), leftMs), over };
+    const over = this.#wait(change, leftMs);
     const isOver = (): boolean => over.signal.aborted;
     const late = async (): Promise<void> => {
-      await clock.sleep(leftMs, over.signal).catch(() => undefined);
+      // A change whose time is over is reverted before any request is answered.
+      if (leftMs > 0) await clock.sleep(leftMs, over.signal).catch(() => undefined);
       await this.#alone(async () => {
         if (isOver()) return;
         log.write("warn", "commit-lost", "it was not confirmed in time and is reverted");

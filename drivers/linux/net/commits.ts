@@ -47,6 +47,8 @@ export class Commits implements Memory {
   readonly #candidates = new Map<TransactionToken, Candidate>();
   readonly #settled = new Map<TransactionToken, Settled>();
   #state: StoredState;
+  /** `suspect` = a write failed, so the file has the state before it or the one that failed. */
+  #file: "as in memory" | "suspect" = "as in memory";
   #turn: Promise<unknown> = Promise.resolve();
   #disarm = new AbortController();
   #raising: Promise<number | undefined> | undefined;
@@ -96,7 +98,9 @@ export class Commits implements Memory {
 
   async remember(change: Partial<StoredState>): Promise<void> {
     const state = { ...this.#state, ...change };
+    this.#file = "suspect";
     await writeStored(this.#parts.world.disk, stateName, state);
+    this.#file = "as in memory";
     this.#state = state;
   }
 
@@ -119,6 +123,8 @@ export class Commits implements Memory {
       const settled = this.#settled.get(token);
       if (pending?.token === token) refuseHalf(pending);
       if (pending?.token === token || (settled !== undefined && isDone[settled])) return;
+      // A successor would carry out an undo that a failed write left in the file.
+      if (this.#file === "suspect") await this.remember({});
       const candidate = this.#candidates.get(token);
       if (candidate !== undefined && within === "final" && isForGood(candidate.change)) {
         await this.#commitForGood(token, candidate, signal);

@@ -142,13 +142,62 @@ async function raise(
     const settings = memory.state.standing[port];
     if (settings === undefined || !links.some(({ name }) => name === port)) continue;
     try {
-      await applier.apply({ kind: "macsec.protect", port, settings }, memory, signal);
-      log.write("warn", "secy-made-again", `the boot took the SecY of ${port}: it is there again`);
+      if (!isMade(portNamed(port, links), settings, links, memory)) {
+        await makeAgain({ kind: "macsec.protect", port, settings }, applier, memory, signal);
+        const text = `the boot took the SecY of ${port}: it is there again`;
+        log.write("warn", "secy-made-again", text);
+      }
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
     }
-    await memory.remember({ due: memory.state.due.filter((other) => other !== port) });
+    try {
+      await memory.remember({ due: memory.state.due.filter((other) => other !== port) });
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      // It stays due: the next change of a link finds it made, and records that.
+      log.write("warn", error.code, `the SecY of ${port} is not recorded: ${error.message}`);
+    }
+  }
+}
+
+/** A crash may have left a SecY half moved, whatever its settings are: then it is not made. */
+function isMade(port: Port, want: SecyWish, links: readonly Link[], { state }: Memory): boolean {
+  const secy = secyOn(port, links);
+  return secy !== undefined && isAsWanted(secy, want) && state.moves[port.name] === undefined;
+}
+
+/**
+ * Makes a SecY although the disk may take no write: a port in the clear is worse than one whose
+ * configuration a crash at this moment would leave half moved.
+ */
+async function makeAgain(
+  operation: PortOperation,
+  applier: Pick<KernelApplier, "apply">,
+  memory: Memory,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await applier.apply(operation, memory, signal);
+  } catch (error) {
+    if (!(error instanceof LinksealError) || error.code !== "journal.full") throw error;
+    await applier.apply(operation, new UnwrittenMemory(memory.state), signal);
+  }
+}
+
+class UnwrittenMemory implements Memory {
+  #state: StoredState;
+
+  constructor(state: StoredState) {
+    this.#state = state;
+  }
+
+  get state(): StoredState {
+    return this.#state;
+  }
+
+  async remember(change: Partial<StoredState>): Promise<void> {
+    this.#state = { ...this.#state, ...change };
   }
 }
 
@@ -184,16 +233,14 @@ function undoOfProtect(
   port: Port,
   want: SecyWish,
   links: readonly Link[],
-  { state }: Memory,
+  memory: Memory,
 ): NetOperation | undefined {
   const secy = secyOn(port, links);
   if (secy === undefined) {
     const isEui64 = port.perFamily?.inet6?.addressMode === "eui64";
     return { kind: "macsec.unprotect", port: port.name, linkLocal: isEui64 ? "eui64" : "none" };
   }
-  // A crash may have left it half moved, whatever its settings are.
-  const isWhole = state.moves[port.name] === undefined;
-  if (isAsWanted(secy, want) && isWhole) return undefined;
+  if (isMade(port, want, links, memory)) return undefined;
   return { kind: "macsec.protect", port: port.name, settings: wishOf(secy) ?? want };
 }
 

@@ -21,6 +21,7 @@ export const bodyBytesMax = 4_096;
 
 const newAddress = 20;
 const newRoute = 24;
+const deleteRoute = 25;
 
 /** IFA_F_PERMANENT: an address with a lifetime is renewed by the program that made it. */
 const permanent = 0x80;
@@ -51,6 +52,30 @@ export async function takeSnapshot(
     addresses: bounded(answered(addresses)),
     routes: bounded([...answered(ipv4), ...answered(ipv6)]),
   };
+}
+
+/**
+ * Removes the routes that an administrator has set by this link alone. IPv6 keeps a route by a
+ * gateway when the address goes by which the gateway was reached.
+ * @throws LinksealError `device.rejected` if the kernel keeps one
+ */
+export async function removeRoutes(
+  socket: NetlinkSocket,
+  link: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { routes } = await takeSnapshot(socket, new Set([link]), signal);
+  const bodies = routes.map((hex) => Buffer.from(hex, "hex")).filter((body) => !hasHops(body));
+  const requests = bodies.map((body) => ({ type: deleteRoute, flags: 0, body: [body] }));
+  const refusals = await socket.write(requests, signal);
+  // ESRCH: it went with an address.
+  const refused = refusals.find((one) => one !== undefined && one.name !== "ESRCH");
+  if (refused === undefined) return;
+  throw new LinksealError("device.rejected", `a route stays on the port: ${refused.name}`, {
+    effect: "unknown",
+    where: "kernel",
+    next: "linkseal links",
+  });
 }
 
 function bounded(bodies: readonly string[]): readonly string[] {

@@ -15,6 +15,7 @@ import {
   deleteLink,
   type Link,
 } from "../netlink/rtnetlink-link.ts";
+import { removeRoutes } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";
 import { endVlans, putStack, type RequestSender, type Stack, takeStack } from "./move.ts";
 import type { SecyWish } from "./operation.ts";
@@ -142,6 +143,7 @@ async function strip(
     // The deletion of a subnet's first address deletes the others too.
     if (refusal !== undefined && refusal.name !== "EADDRNOTAVAIL") await send([request], signal);
   }
+  await removeRoutes(socket, port.index, signal);
   if (port.master !== undefined) await send([changeLink(port.index, { master: 0 })], signal);
 }
 

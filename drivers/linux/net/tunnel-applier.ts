@@ -188,9 +188,12 @@ async function carryOut(
   switch (operation.kind) {
     case "ipsec.block": {
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
-      // blocked, never too little.
-      await writeGuard(disk, [...(await readGuard(disk, log)), ...operation.prefixes]);
-      note();
+      // blocked, never too little. What it has already is blocked on a full disk as well.
+      const stored = await readGuard(disk, log);
+      if (!operation.prefixes.every((prefix) => stored.includes(prefix))) {
+        await writeGuard(disk, [...stored, ...operation.prefixes]);
+        note();
+      }
       await block(operation.prefixes, senderFor(xfrm, "block"), signal);
       await restoreExemptPrefixes(context, signal);
       return;

@@ -2,6 +2,7 @@
 // bounded, and what is not understood is reported as such.
 
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import { decodeJson } from "#hal/json.ts";
 import type { BfdState } from "#hal/model.ts";
 import type { Detection } from "../../platform/detection.ts";
@@ -64,17 +65,12 @@ export interface Md5Counters {
 
 const documentsMax = 100;
 const neighboursMax = 4096;
-const pathsMax = 1_000_000;
+const pathsMax = 25_000;
+/** A path has some 20 values. */
+const valuesMax = 20 * pathsMax;
 const routeMapsMax = 10_000;
-const textMax = 200;
 
 type JsonRecord = Readonly<Record<string, unknown>>;
-
-/** Makes foreign text fit for people: printable ASCII of bounded length. */
-export function printable(text: string): string {
-  const clean = text.replaceAll(/[^\x20-\x7e]+/g, " ").trim();
-  return clean.length > textMax ? `${clean.slice(0, textMax)}...` : clean;
-}
 
 function unparsed(what: string): LinksealError {
   return new LinksealError("device.unparsed", `FRR's answer is not understood: ${what}`, {
@@ -123,12 +119,14 @@ function flagIn(record: JsonRecord, name: string): boolean {
 export function documentsIn(octets: Uint8Array, count: number): readonly unknown[] {
   const text = new TextDecoder().decode(octets);
   const ends = documentEnds(text);
-  const tail = printable(text.slice(ends.at(-1)));
+  const tail = foreignText(text.slice(ends.at(-1)));
   if (tail !== "" || ends.length !== count) {
     throw unparsed(`${ends.length} documents for ${count} queries, then "${tail}"`);
   }
   try {
-    return ends.map((end, index) => decodeJson(text.slice(ends[index - 1] ?? 0, end)));
+    return ends.map((end, index) =>
+      decodeJson(text.slice(ends[index - 1] ?? 0, end), { values: valuesMax }),
+    );
   } catch {
     throw unparsed("no JSON");
   }
@@ -176,7 +174,7 @@ function neighbourOf(record: JsonRecord): FrrNeighbour {
     isInternal: flagIn(record, "nbrInternalLink"),
     shut: flagIn(record, "adminShutDown"),
     signed: countIn(record, "authenticationEnabled") === 1,
-    lastReset: why === undefined ? undefined : printable(why),
+    lastReset: why === undefined ? undefined : foreignText(why),
     bfd: bfdOf(record["peerBfdInfo"]),
     holdMs: countIn(record, "bgpTimerHoldTimeMsecs"),
     families: (["ipv4", "ipv6"] as const).flatMap((family) => {
@@ -265,7 +263,7 @@ const listMax = 1024;
 function wordsIn(value: unknown, what: string): readonly string[] {
   const words = (textIn(recordOf(value ?? {}, what), "string") ?? "").split(" ");
   if (words.length > listMax) throw unparsed(`more than ${listMax} words in ${what}`);
-  return words.filter((word) => word !== "").map(printable);
+  return words.filter((word) => word !== "").map(foreignText);
 }
 
 function advertisementOf(prefix: string, { aspath, community }: JsonRecord): Advertisement {

@@ -2,6 +2,7 @@
 // one of them and back.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import type {
   BgpSession,
   DrainMeans,
@@ -33,7 +34,6 @@ import {
   type FrrNeighbour,
   type FrrRoutes,
   type Md5Counters,
-  printable,
   readAdvertised,
   readMd5Counters,
   readNeighbours,
@@ -351,10 +351,12 @@ export async function takeTurn(
 ): Promise<void> {
   const { commands } = await planTurn(frr, port, way, means, signal);
   if (commands.length === 0) return;
-  const output = printable(new TextDecoder().decode(await run(frr, commands, "unknown", signal)));
+  const output = new TextDecoder().decode(await run(frr, commands, "unknown", signal));
   // FRR's complaints begin with a per cent sign, whatever its shell's status is.
-  if (output.includes("% ")) {
-    throw failed("device.rejected", `FRR complains: ${output}`, "unknown", port.port);
+  const complaint = output.indexOf("% ");
+  if (complaint >= 0) {
+    const text = `FRR complains: ${foreignText(output.slice(complaint))}`;
+    throw failed("device.rejected", text, "unknown", port.port);
   }
 }
 
@@ -376,7 +378,7 @@ async function run(
   const { status, stdout, stderr } = await frr.exec(argv, nothing, signal);
   if (status === 0) return stdout;
   const output = [stderr, stdout].map((octets) => new TextDecoder().decode(octets.slice(0, 1000)));
-  const text = printable(output.join(" "));
+  const text = foreignText(output.join(" "));
   if (text.includes("locked")) {
     throw failed("device.locked", `another session configures FRR: ${text}`, effect, "FRR");
   }

@@ -12,6 +12,8 @@
 
 #define NAME_MAX_BYTES 64
 #define BYTES_MAX (1024 * 1024)
+/* The seals of memory that openMemory makes; other files have none or not all of them. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /*
  * The size is sealed, so that no process with the descriptor can make a reader run past its end.
@@ -24,7 +26,7 @@ static int open_memory(const char *name, off_t bytes)
 	if (fd < 0)
 		return -errno;
 	if (ftruncate(fd, bytes) == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+	    fcntl(fd, F_ADD_SEALS, SEALS) == 0)
 		return fd;
 	number = errno;
 	close(fd);
@@ -61,7 +63,8 @@ napi_value memory_check_call(napi_env env, napi_callback_info info)
 	seals = fcntl((int)fd, F_GET_SEALS);
 	if (seals < 0)
 		return throw_errno(env, "memory", errno);
-	if ((seals & (F_SEAL_SHRINK | F_SEAL_GROW)) != (F_SEAL_SHRINK | F_SEAL_GROW))
+	/* The kernel may add F_SEAL_EXEC; a seal against writes would be a stranger's. */
+	if ((seals & SEALS) != SEALS || (seals & F_SEAL_WRITE) != 0)
 		return throw_errno(env, "memory", EPERM);
 	if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
 		return throw_errno(env, "memory", errno);

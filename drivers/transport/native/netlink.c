@@ -9,6 +9,8 @@
 /* The kernel never sends a larger datagram to a socket that offers this much. */
 #define DATAGRAM_MAX 65536
 
+_Static_assert(DATAGRAM_MAX % NLMSG_ALIGNTO == 0, "a datagram that fits leaves an aligned rest");
+
 static bool set_flag(int fd, int option)
 {
 	int on = 1;
@@ -66,13 +68,13 @@ static int64_t receive_one(int fd, struct bytes room)
 /*
  * Receives as many datagrams as surely fit, one behind the other: each is a row of aligned
  * messages, so the rows join without a separator. An error is reported after what came before it
- * was taken.
+ * was taken. The room is aligned too, so that rounding up a length never passes its end.
  */
 static int64_t receive_netlink(int fd, struct bytes room)
 {
 	size_t used = 0;
 
-	if (room.length < DATAGRAM_MAX)
+	if (room.length < DATAGRAM_MAX || room.length % NLMSG_ALIGNTO != 0)
 		return -EINVAL;
 	while (room.length - used >= DATAGRAM_MAX) {
 		struct bytes rest = {.data = room.data + used, .length = room.length - used};

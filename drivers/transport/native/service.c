@@ -17,16 +17,32 @@ static bool set_number(napi_env env, napi_value object, const char *name, int64_
 	return napi_set_named_property(env, object, name, result_number(env, value)) == napi_ok;
 }
 
+/* SO_PEERCRED answers for other sockets too, and then with values that mean nothing. */
+static int check_unix_stream(int fd)
+{
+	int domain, type;
+	socklen_t length = sizeof(int);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) != 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0)
+		return errno;
+	return domain == AF_UNIX && type == SOCK_STREAM ? 0 : EPROTOTYPE;
+}
+
 napi_value peer_credentials_call(napi_env env, napi_callback_info info)
 {
 	struct arguments taken;
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
 	uint32_t fd;
+	int number;
 	napi_value result;
 
 	if (!arguments_take(env, info, 1, &taken) || !arguments_u32(&taken, 0, &fd))
 		return NULL;
+	number = check_unix_stream((int)fd);
+	if (number != 0)
+		return throw_errno(env, "SO_PEERCRED", number);
 	if (getsockopt((int)fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
 		return throw_errno(env, "SO_PEERCRED", errno);
 	/* A socket without a peer answers with pid 0 and uid -1 instead of an error. */

@@ -29,7 +29,7 @@ afterAll(async () => {
 
 const otherwise = (change: Partial<typeof connection>) => (): void =>
   site.far.load({ ...connection, ...change });
-const heal = (): void => site.far.load(connection);
+const heal = async (): Promise<void> => site.far.load(connection);
 
 interface Harm {
   readonly what: string;
@@ -37,7 +37,7 @@ interface Harm {
   /** What must be reported. */
   readonly text: RegExp;
   /** How it is mended; absent: by loading what was there. */
-  readonly mend?: () => void | Promise<void>;
+  readonly mend?: () => Promise<void>;
 }
 
 const harms: readonly Harm[] = [
@@ -79,7 +79,7 @@ const harms: readonly Harm[] = [
     what: "a cut path",
     harm: () => void ip("-n", site.middle, "link", "set", "gateway", "down"),
     text: /the gateway does not answer/,
-    mend: () => {
+    mend: async () => {
       ip("-n", site.middle, "link", "set", "gateway", "up");
       // The link lost its routes as it went down.
       ip("-n", site.middle, "route", "replace", "10.100.0.0/16", "via", outer.gateway);

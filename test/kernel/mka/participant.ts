@@ -21,6 +21,9 @@ export interface ParticipantOptions {
   /** Address of a service manager, and the data that it keeps for the process. */
   readonly manager?: string;
   readonly held?: number;
+  /** Options of the command, and variables of the process, in addition. */
+  readonly options?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export class Participant implements Disposable {
@@ -42,12 +45,13 @@ export class Participant implements Disposable {
 
   /** Starts the process; resolves once it reports that it is ready. */
   async start(held?: number): Promise<void> {
-    const { network, folder, client, manager } = this.#options;
-    const more = client === undefined ? [] : ["--client", client];
+    const { network, folder, client, manager, options = [], environment } = this.#options;
+    const more = [...(client === undefined ? [] : ["--client", client]), ...options];
     const argv = [process.execPath, command, "mka", "wire", "--socket", this.socket, ...more];
     const handed = held === undefined ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: "mka-memory" };
     const env = {
       ...process.env,
+      ...environment,
       ...{ LINKSEAL_HOME: folder, TMPDIR: folder, ...handed },
       ...(manager === undefined ? {} : { NOTIFY_SOCKET: manager }),
     };
@@ -59,10 +63,12 @@ export class Participant implements Disposable {
     });
     this.#child = child;
     const ready = Promise.withResolvers<void>();
+    let own = "";
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk) => {
+        own += String(chunk);
         this.output += String(chunk);
-        if (this.output.includes(readyMark)) ready.resolve();
+        if (own.includes(readyMark)) ready.resolve();
       });
     }
     child.once("close", () => ready.reject(new Error(`it ended: ${this.output}`)));
@@ -71,6 +77,20 @@ export class Participant implements Disposable {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  /** Waits for the end of a process that does not answer any more; false = it answers. */
+  async hasEnded(): Promise<boolean> {
+    const child = this.#child;
+    if (child === undefined) return true;
+    const isEnded = (): boolean => child.exitCode !== null || child.signalCode !== null;
+    if (isEnded()) return true;
+    try {
+      await this.observe();
+    } catch {
+      if (!isEnded()) await once(child, "close");
+    }
+    return isEnded();
   }
 
   async end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {

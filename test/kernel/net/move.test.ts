@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import type { SecyWish } from "#drivers/linux/net/operation.ts";
 import { NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import { effort } from "../../effort.ts";
 import { PacedClock } from "../host/clock.ts";
@@ -88,6 +89,10 @@ const endless = Number.POSITIVE_INFINITY;
 /** Tests every such message; each one costs a second. */
 const step = effort(5, 1);
 
+/** Lists the routes by a gateway on the port itself, below its SecY. */
+const below = (): readonly string[] =>
+  configuredIn(network).filter((line) => / via \S+ dev wire\b(?!\.)/.test(line));
+
 /** Returns the configuration of the port, without names of links. */
 const standing = (): readonly string[] =>
   configuredIn(network)
@@ -123,6 +128,8 @@ describe("a SecY", { timeout: 300_000 }, () => {
         await protect(await life(disk, endless), first, "final");
       }
       expect([messages, suiteNow(), standing()]).toEqual([messages, "GCM-AES-256", before]);
+      // IPv6 kept such a route on the port, where it led packets past the SecY.
+      expect(below()).toEqual([]);
       if (done) break;
       anew();
     }
@@ -179,6 +186,30 @@ describe("a boot", { timeout: 300_000 }, () => {
     server.noteChange();
     await server.subnets(soon());
     expect([suiteNow(), again.sent]).toEqual(["none", 0]);
+  });
+
+  // The record of the move could not be written, so the port stayed without a SecY, in the clear.
+  it("a SecY lost in a boot is made again although the disk is full", async () => {
+    const before = standing();
+    const disk = new MemoryDisk();
+    await protect(await life(disk, endless), first, "final");
+    anew();
+    const { replace } = disk;
+    disk.replace = async (name) => {
+      const details = { effect: "none", where: name, next: "" } as const;
+      throw new LinksealError("journal.full", "ENOSPC", details);
+    };
+    const { server, routes } = await life(disk, endless, "boot-2");
+    expect([suiteNow(), standing(), below()]).toEqual(["GCM-AES-256", before, []]);
+    const { sent } = routes;
+    server.noteChange();
+    await server.subnets(soon());
+    expect(routes.sent).toBe(sent);
+    disk.replace = replace;
+    server.noteChange();
+    const stored = (): string => new TextDecoder().decode(disk.files.get("net-state"));
+    await until(() => (stored().includes('"bootId":"boot-2"') ? true : undefined));
+    expect(stored()).toContain('"due":[]');
   });
 
   it("a port that is absent at boot gets its SecY when it appears", async () => {

@@ -38,7 +38,10 @@ export function buildPort(network: string): void {
   );
 }
 
-/** Returns all that an administrator has set on the port, as `ip` prints it. */
+/**
+ * Returns all that an administrator has set on the port, as `ip` prints it. The kernel adds the
+ * routes to an address itself, and those of IPv6 later: they are left out.
+ */
 export function configuredIn(network: string): readonly string[] {
   const show = (...argv: string[]): string[] => ip("-n", network, ...argv).split("\n");
   const routes = ["route", "show", "table", "all"];
@@ -51,7 +54,7 @@ export function configuredIn(network: string): readonly string[] {
     ...show(...routes),
     ...show("-6", ...routes),
   ]
-    .filter((line) => !/fe80|fe00|ff00|multicast|cache/.test(line))
+    .filter((line) => !/fe80|fe00|ff00|multicast|cache|table local/.test(line))
     .map((line) => line.replace(/ (dead|linkdown|pref medium)/g, "").trim())
     .filter((line) => line !== "")
     .sort();

@@ -1,11 +1,16 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { clientOf } from "#agent/host/clients.ts";
+import { logLineOf } from "#agent/host/log-line.ts";
+import { serveUnix } from "#agent/host/unix-server.ts";
+import type { Client } from "#agent/model/client.ts";
+import type { WallTime } from "#hal/world.ts";
 import { native, netlinkFamilies } from "../lab.ts";
 
 const unprivilegedId = 65_534;
@@ -53,6 +58,54 @@ describe("a local socket", { timeout: 60_000 }, () => {
       expect.objectContaining({ code: "SO_PEERCRED" }),
     );
     closeSync(listening);
+  });
+
+  it("a socket of another kind is refused, whatever its credentials seem to be", async () => {
+    const tcp = createServer().listen(0, "127.0.0.1");
+    await once(tcp, "listening");
+    const { port } = tcp.address() as AddressInfo;
+    const client = connect(port, "127.0.0.1");
+    const [socket] = (await once(tcp, "connection")) as [Socket];
+    // EPROTOTYPE
+    const wrong = expect.objectContaining({ code: "SO_PEERCRED", errno: 91 });
+    expect(() => native.peerCredentials(descriptorOf(socket))).toThrow(wrong);
+    const datagrams = native.listenNotices(join(folder, "datagrams"));
+    expect(() => native.peerCredentials(datagrams)).toThrow(wrong);
+    closeSync(datagrams);
+    client.destroy();
+    socket.destroy();
+    tcp.close();
+  });
+
+  it("the agent's sockets know the process that connected", async () => {
+    const path = join(folder, "view.sock");
+    const seen: Client[] = [];
+    const server = await serveUnix({
+      ...{ path, requestBytesMax: 0, broken: () => undefined },
+      tooLong: () => ({ status: 413, body: "" }),
+      identify: (socket) => clientOf(native, "view", socket),
+      async answer({ client }) {
+        if (client !== undefined) seen.push(client);
+        return { status: 200, body: "{}" };
+      },
+    });
+    const socket = connect(path);
+    socket.write("GET /v1/status HTTP/1.1\r\nhost: l\r\n\r\n");
+    await once(socket.resume(), "close");
+    await server.close();
+    const [uid, gid] = [process.geteuid?.(), process.getegid?.()];
+    expect(seen).toMatchObject([{ socket: "view", pid: process.pid, uid, gid }]);
+  });
+});
+
+describe("a log of this host", () => {
+  it.each(["journald", "syslog"] as const)("a line reaches %s as one datagram", (to) => {
+    const path = join(folder, "log");
+    const log = native.listenNotices(path);
+    const wall = (): WallTime => Date.now() as WallTime;
+    logLineOf(native, { wall }, { journald: path, syslog: path })(to, "linkseal-head record=1");
+    expect(native.takeNotice(log).text).toContain("linkseal-head record=1");
+    closeSync(log);
   });
 });
 
@@ -128,6 +181,16 @@ describe("the addon", { timeout: 60_000 }, () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(openDescriptors()).toBeLessThanOrEqual(before);
+  });
+
+  it("the addon receives into no room whose size would let a message pass its end", () => {
+    const socket = native.openNetlink(netlinkFamilies.route, 65_536, () => undefined);
+    // EINVAL; with room for it there would be no message: EAGAIN.
+    for (const size of [65_535, 65_537, 65_539]) {
+      expect(native.receive(socket, new Uint8Array(size))).toBe(-22);
+    }
+    expect(native.receive(socket, new Uint8Array(65_540))).toBe(-11);
+    native.close(socket);
   });
 
   it("the addon survives a thread that ends with its sockets open", async () => {

@@ -1,9 +1,11 @@
 // The package on a fresh Debian with systemd, from its installation to its purge.
 
-import { copyFileSync, existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, lstatSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
+import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import { hostDialer } from "#agent/host/host.ts";
+import { type PlaceSource, placeSource } from "#agent/host/places.ts";
 import { version } from "#agent/model/version.ts";
 import type { DoctorReport } from "#agent/operate/doctor/report.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
@@ -30,11 +32,17 @@ afterAll(() => host.end());
 const property = (unit: string, name: string): string =>
   host.ok(`systemctl show -P ${name} ${unit}`).trim();
 const pidOf = (unit: string): number => Number(property(unit, "MainPID"));
+/** A client that is the owner of a socket: users of the Debian inside are strangers here. */
+const ownerOf = (path: string): PlaceSource => ({ ...placeSource(), uid: lstatSync(path).uid });
 /** Asks the socket itself: in an emulator a command takes seconds to start. */
 const view = async <T>(path: string): Promise<T | undefined> => {
   const question = { role: "view", method: "GET", path } as const;
   const socketOfAgent = host.path("/run/linkseal/view.sock");
-  return (await ask({ ...question, socket: socketOfAgent }).catch(() => undefined)) as T;
+  try {
+    return (await ask({ ...question, socket: socketOfAgent }, ownerOf(socketOfAgent))) as T;
+  } catch {
+    return undefined;
+  }
 };
 const verdict = async (): Promise<string | undefined> =>
   (await view<Status>("/v1/status"))?.verdict;
@@ -147,13 +155,37 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     host.ok(`mkdir -p /etc/systemd/system/linkseal.service.d
       printf '${dropIn}\\n' > /etc/systemd/system/linkseal.service.d/test.conf
       systemctl daemon-reload && systemctl restart linkseal.service`);
-    const page = "serve: { page: { listen: 127.0.0.1:9443 } }";
+    const page =
+      "serve: { page: { listen: 127.0.0.1:9443 } }\n" +
+      "telemetry: { heads: { to: journald, every: 1m } }";
     const config = `${demoSite(seed, "clear").site.config(`unix:${socket}`)}\n${page}\n`;
     const quoted = `'${config.replaceAll("'", `'\\''`)}'`;
     host.ok(`printf %s ${quoted} > /etc/linkseal/linkseal.yaml && linkseal apply --yes`);
     await campaignDone();
     await protectedAgain();
     expect(broken()).toEqual([]);
+  });
+
+  it("evidence names the user who asked, and journald has its heads", async () => {
+    const link = "erd-demo/primary";
+    const boss = "setpriv --reuid=boss --regid=boss --init-groups linkseal";
+    host.ok(`${boss} drain ${link} && ${boss} undrain ${link}`);
+    await protectedAgain();
+    const made = "linkseal report --from 2026-01-01 --to 2100-01-01 --json";
+    const { changes } = JSON.parse(host.ok(made)) as SignedReport;
+    const asked = changes.filter(({ what, text }) => what === "asked" && /drain: done/.test(text));
+    // The unit hides the processes of other users, and with them who logged in.
+    const uid = Number(host.ok("id -u boss"));
+    const gid = Number(host.ok("id -g boss"));
+    const client = { socket: "admin", uid, gid, pid: expect.any(Number), loginUid: null };
+    expect(asked.map((change) => change.client)).toEqual([client, client]);
+    const heads = "journalctl --unit linkseal --output=export > /root/heads.export";
+    await host.until("a head of these changes", async () => {
+      host.ok(`${heads}; ${made} --out /root/report.json; linkseal report key > /root/key.pem`);
+      const verify = "linkseal report verify /root/report.json --key /root/key.pem";
+      const { status, out } = host.run(`${verify} --heads /root/heads.export`);
+      return status === 0 && /heads in its records: [1-9]/.test(out) ? true : undefined;
+    });
   });
 
   it("the status page opens with a login code", () => {
@@ -190,7 +222,8 @@ describe("the package on a fresh host", { timeout: 600_000 }, () => {
     host.ok("linkseal keys generate erd-demo && dpkg --unpack /root/later.deb");
     const asked = { target: "erd-demo", risks: [], urgency: "planned" };
     const admin = host.path("/run/linkseal/admin.sock");
-    await ask({ role: "admin", method: "POST", path: "/v1/rotate", body: asked, socket: admin });
+    const rotate = { role: "admin", method: "POST", path: "/v1/rotate", body: asked } as const;
+    await ask({ ...rotate, socket: admin }, ownerOf(admin));
     await host.until("a campaign in its middle", async () =>
       ["draining", "staging", "switching", "proving"].includes((await campaignState()) ?? "")
         ? true

@@ -2,9 +2,9 @@
 
 import { expect, it } from "vitest";
 import { type ChainPlan, slotsOf } from "#drivers/platform/cisco-chains.ts";
-import { readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
+import { asConfigured, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readPing } from "#drivers/platform/cisco-system.ts";
-import type { MacsecSettings } from "#hal/model.ts";
+import { type MacsecSettings, parseCkn } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { cknOf, wall } from "./junos-kit.ts";
 
@@ -50,6 +50,8 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
     expect(session(text).controlledPort).toBe("blocked");
   });
 
+  tryNames(page, settings);
+
   it("is not understood if a page is cut off, mixed, or counts more than it lists", () => {
     const whole = page();
     expect(readSessions(whole)).toHaveLength(1);
@@ -81,6 +83,25 @@ export function trySessions({ page, settings, searching, fallback = {}, blocked 
         { ckn: cknOf(2), state: "live" },
       ],
     });
+  });
+}
+
+function tryNames(page: Pages["page"], settings: Pages["settings"]): void {
+  it("has the name that is configured, where the router fills it with zeros", () => {
+    const read = readSessions(page({ "CAK Name (CKN)": "10".padEnd(64, "0") })) ?? [];
+    const key = (text: string) => {
+      const ckn = parseCkn(text);
+      if (ckn === undefined) throw new RangeError(text);
+      return { ckn };
+    };
+    const [short, longer, other] = [key("10"), key("1000"), key("11")];
+    const named = (...keys: readonly (typeof short)[]) =>
+      sessionOf(asConfigured(read, keys), settings).principalCkn;
+    expect(named(other, short)).toBe("10");
+    expect(named(longer)).toBe("1000");
+    // Two keys could have this name, so it is that of neither.
+    expect(named(short, longer)).toBe("10".padEnd(64, "0"));
+    expect(named(other)).toBe("10".padEnd(64, "0"));
   });
 }
 

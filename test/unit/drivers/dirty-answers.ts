@@ -30,7 +30,7 @@ export interface DirtyReader<T> {
   readonly exempt?: readonly Dirt[];
 }
 
-interface Change {
+export interface Change {
   readonly rows: readonly string[];
   /** Index of the row at which the change begins. */
   readonly at: number;
@@ -68,8 +68,8 @@ function repeated({ rows, at, amount }: Change): readonly string[] {
   return [...rows.slice(0, to), ...rows.slice(at, to), ...rows.slice(to)];
 }
 
-/** The kinds of changes. */
-const dirts = {
+/** The kinds of changes: each makes other rows of those of an answer. */
+export const dirts = {
   cutAfter: ({ rows, at }) => rows.slice(0, at),
   cutBefore: ({ rows, at }) => rows.slice(at + 1),
   rowLost: (change) => replaced(change),

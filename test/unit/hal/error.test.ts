@@ -17,6 +17,7 @@ describe("LinksealError", () => {
     ["config.invalid", 2],
     ["agent.unreachable", 5],
     ["agent.forbidden", 8],
+    ["agent.busy", 1],
     ["gate.riskNotAccepted", 6],
     ["device.rejected", 1],
   ])("the code %s ends the command with %d", (code, status) => {

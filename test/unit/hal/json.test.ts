@@ -95,9 +95,14 @@ describe("JSON from outside", () => {
       expect(read(flat)).toHaveLength(2_001);
     });
 
+    it("a text with more values than its reader's limit is refused", () => {
+      expect(() => read("[1,[2],{}]", { values: 4 })).toThrow("too many values");
+      expect(read('["a,b,c",{"d":"[[,"}]', { values: 3 })).toHaveLength(2);
+    });
+
     it("a text longer than its reader's limit is refused", () => {
-      expect(() => read('"aaa"', 4)).toThrow(SyntaxError);
-      expect(read('"aaa"', 5)).toBe("aaa");
+      expect(() => read('"aaa"', { characters: 4 })).toThrow(SyntaxError);
+      expect(read('"aaa"', { characters: 5 })).toBe("aaa");
     });
 
     it.each(['"', '"\\', '{"a', "[[[", "]]]", '["]"', "\\"])("%j is not JSON", (text) => {

@@ -167,6 +167,39 @@ describe("the maintainer scripts", () => {
     expect(units).not.toMatch(/^SupplementaryGroups=/m);
   });
 
+  it.each(scripts)("%s clears what would lead linkseal elsewhere, if it runs it", (name) => {
+    const text = readFileSync(join(root, ".ci", "package", name), "utf8");
+    const runs = /^[^#"]*\blinkseal (rotation|net) /m.exec(text)?.index ?? Number.POSITIVE_INFINITY;
+    const clears = text.indexOf(
+      "\nunset LINKSEAL_HOME XDG_RUNTIME_DIR XDG_STATE_HOME NODE_OPTIONS\n",
+    );
+    expect(Number.isFinite(runs) ? clears : 0).toBeGreaterThanOrEqual(0);
+    expect(clears).toBeLessThan(runs);
+  });
+
+  it("a LINKSEAL_HOME of root does not hide from prerm what this host holds", () => {
+    const [bin, net] = [join(folder, "prerm-bin"), join(folder, "linkseal-net")];
+    for (const path of [bin, net]) mkdirSync(path, { recursive: true });
+    const stub = (name: string, lines: readonly string[]): void => {
+      writeFileSync(join(bin, name), ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+    };
+    // The real one looks in the state of LINKSEAL_HOME if that is set, and finds nothing there.
+    stub("linkseal", ['[ -n "$LINKSEAL_HOME" ] || echo "prefix 10.0.0.0/8"']);
+    stub("setpriv", ['while [ "${1#--}" != "$1" ]; do shift; done', 'exec "$@"']);
+    const script = join(folder, "prerm");
+    const text = readFileSync(join(root, ".ci", "package", "prerm"), "utf8");
+    writeFileSync(
+      script,
+      text
+        .replaceAll("/var/lib/linkseal-net", net)
+        .replaceAll("/usr/bin/linkseal", join(bin, "linkseal"))
+        .replaceAll("/run/systemd/system", join(folder, "no-systemd")),
+    );
+    const env = { PATH: `${bin}:/usr/bin:/bin`, LINKSEAL_HOME: "/elsewhere" };
+    const { status, stderr } = spawnSync("sh", [script, "remove"], { env, encoding: "utf8" });
+    expect([status, stderr]).toEqual([1, expect.stringContaining("prefix 10.0.0.0/8")]);
+  });
+
   it("no script removes a whole file system", () => {
     const text = readFileSync(join(root, ".ci", "package", "postrm"), "utf8");
     const removed = [...text.matchAll(/rm -rf? (.*)/g)].flatMap(([, paths = ""]) =>

@@ -2,6 +2,7 @@
 
 import { type ApiReply, answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
+import { type Client, clientText } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -10,10 +11,16 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { formatViolation, type Oracle, watchSite } from "#sim/oracle/oracle.ts";
 import { buildSite, type Site, type SiteLink, type SiteOptions } from "#sim/site/site.ts";
 import { hasty } from "../../short-waits.ts";
+import { apiWorld } from "./api-world.ts";
 import { never, settled } from "./site-bench.ts";
 
 const address = "unix:/run/linkseal-sim/site.sock";
 export const group = "erd-demo";
+
+/** The process that sends the requests of a bench, unless a test sets another. */
+const operator: Omit<Client, "socket"> = { uid: 1000, gid: 1001, pid: 4242, loginUid: 1002 };
+/** The same as records name it. */
+export const operatorText = clientText({ ...operator, socket: "admin" });
 
 interface Line {
   readonly level: string;
@@ -28,6 +35,8 @@ export class AgentBench {
   readonly log: Line[] = [];
   /** Errors that ended the agent's loops unasked; a test expects none. */
   readonly broken: unknown[] = [];
+  /** The process that sends the next requests. */
+  client = operator;
   #agent: Agent | undefined;
   #stop = new AbortController();
   #starts = 0;
@@ -101,8 +110,9 @@ export class AgentBench {
     const { clock } = this.site;
     const [method = "", target = ""] = path.split(" ", 2);
     const text = typeof body === "string" ? body : JSON.stringify(body);
-    const request = { method, path: target, body: text, role, who: "test" };
-    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    const client = { ...this.client, socket: role };
+    const request = { method, path: target, body: text, client };
+    const world = apiWorld(this.agent, clock);
     return await settled(clock, answer(this.agent, request, world, never));
   }
 

@@ -4,11 +4,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { answer } from "#agent/api/api.ts";
 import type { SocketRole } from "#agent/api/route.ts";
 import { routes } from "#agent/api/routes.ts";
+import { unknownClient } from "#agent/model/client.ts";
 import { errorFromShape, errorShape } from "#agent/model/error-shape.ts";
 import { campaignShape } from "#agent/rotation/campaign-shape.ts";
 import { type ErrorCode, errorRows, LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { apiWorld } from "../../kit/api-world.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
 
 const names = Object.keys(routes);
@@ -171,7 +173,7 @@ describe("what is asked rightly", () => {
 describe("events", () => {
   it("a long poll for events ends as soon as one comes", async () => {
     const { clock } = bench.site;
-    const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
+    const last = bench.agent.events.after(0).events.at(-1)?.n ?? 0;
     const waits = bench.ask(`GET /v1/events?after=${last}&waitMs=30000`, "", "view");
     const started = clock.now();
     clock.after(2_000, () => {
@@ -184,20 +186,20 @@ describe("events", () => {
 
   it("a long poll for events ends after the wait asked for, at most half a minute", async () => {
     const { clock } = bench.site;
-    const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
+    const last = bench.agent.events.after(0).events.at(-1)?.n ?? 0;
     const started = clock.now();
     const replyBody = await bench.ask(`GET /v1/events?after=${last}&waitMs=999999999`, "", "view");
-    expect(replyBody).toEqual({ events: [] });
+    expect(replyBody).toEqual({ events: [], lost: 0 });
     expect(clock.now() - started).toBeLessThanOrEqual(31_000);
   });
 
   it("a long poll for events ends when the client goes", async () => {
     const { clock } = bench.site;
     const gone = new AbortController();
-    const last = bench.agent.events.after(0).at(-1)?.n ?? 0;
+    const last = bench.agent.events.after(0).events.at(-1)?.n ?? 0;
     const path = `/v1/events?after=${last}&waitMs=30000`;
-    const request = { method: "GET", path, body: "", role: "view", who: "test" } as const;
-    const world = { now: clock.wall(), sleep: clock.sleep.bind(clock) };
+    const request = { method: "GET", path, body: "", client: unknownClient("view") };
+    const world = apiWorld(bench.agent, clock);
     const reply = answer(bench.agent, request, world, gone.signal);
     gone.abort();
     expect((await reply).status).toBe(200);

@@ -7,14 +7,18 @@ describe("the lines about the SAs of a tunnel", () => {
   it.each([
     [null, null, []],
     [1, "none", []],
-    [2, "none", ["2 pairs of SAs carry: the gateway made a second child"]],
+    [
+      2,
+      "none",
+      ["2 pairs of SAs carry: the gateway made a second child, or both ends rekeyed at once"],
+    ],
     [1, "local", ["ESP travels in UDP: this end is behind a NAT"]],
     [1, "remote", ["ESP travels in UDP: the gateway is behind a NAT"]],
     [
       3,
       "both",
       [
-        "3 pairs of SAs carry: the gateway made a second child",
+        "3 pairs of SAs carry: the gateway made a second child, or both ends rekeyed at once",
         "ESP travels in UDP: both ends are behind a NAT",
       ],
     ],

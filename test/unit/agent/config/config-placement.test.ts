@@ -89,6 +89,30 @@ describe("the aggregate of a link", () => {
     expect(complaints[0]).toContain(`aggregate: is "${other}"`);
   });
 
+  it("a name that no platform has is answered with the naming of the device's platform", () => {
+    for (const name of ["ae 0", "ae-x", "trunk"]) {
+      const text = written("junos", "", aggregate(name));
+      const parsed = parseConfig(text, "site.yaml", undefined);
+      const all = parsed.kind === "ok" ? [] : parsed.complaints.map(formatComplaint);
+      expect(all).toHaveLength(1);
+      expect(all[0]).toContain("aggregate: ae0");
+      expect(all[0]).not.toContain("Bundle-Ether1");
+    }
+  });
+
+  it("an aggregate that two links of one device name is refused", () => {
+    const both = (second: string): readonly string[] =>
+      complaintsOf(
+        written("junos", "", aggregate("ae0"))
+          .replace("device: edge-b", "device: edge-a")
+          .replace("port: et-0/0/1", `port: et-0/0/1${aggregate(second)}`),
+      ).filter((one) => one.includes("aggregate"));
+    expect(both("ae0")).toHaveLength(1);
+    expect(both("ae0")[0]).toContain('links[1].aggregate: is "ae0"');
+    expect(both("ae0")[0]).toContain("erd-demo/primary names it too");
+    expect(both("ae1")).toEqual([]);
+  });
+
   it("an aggregate on a Linux host or a simulated router is refused", () => {
     const linux = siteConfig.replace(simulated, "driver: linux\n    charon: unix:/run/charon.vici");
     for (const text of [siteConfig, linux]) {

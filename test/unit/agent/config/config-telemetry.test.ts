@@ -106,6 +106,28 @@ describe("a webhook", () => {
   });
 });
 
+describe("heads of the audit log", () => {
+  it("heads go to journald or syslog, every ten minutes by default", () => {
+    for (const to of ["journald", "syslog"]) {
+      expect(desiredOf(`telemetry: { heads: { to: ${to} } }`).telemetry).toEqual({
+        heads: { to, everyMs: 600_000 },
+      });
+    }
+    const daily = desiredOf("telemetry: { heads: { to: syslog, every: 1d } }").telemetry;
+    expect(daily).toEqual({ heads: { to: "syslog", everyMs: 86_400_000 } });
+  });
+
+  it.each([
+    ["{}", "43:21 telemetry.heads.to: is missing"],
+    ["{ to: /dev/log }", '43:27 telemetry.heads.to: is "/dev/log"'],
+    ["{ to: [journald] }", "43:27 telemetry.heads.to: is a list of 1"],
+    ["{ to: syslog, every: 1s }", '43:42 telemetry.heads.every: is "1s"'],
+    ["{ to: syslog, every: 2d }", '43:42 telemetry.heads.every: is "2d"'],
+  ])("heads as %s are refused", (heads, says) => {
+    expect(complaints(`telemetry: { heads: ${heads} }`)).toEqual([says]);
+  });
+});
+
 describe("an export", () => {
   it("an export goes to a collector of this host, or over TLS", () => {
     for (const to of ["http://127.0.0.1:4318/v1/metrics", "https://otel.example/v1/metrics"]) {

@@ -140,28 +140,6 @@ describe("a good config", () => {
     expect(desired.devices[0]?.quirks).toEqual([]);
   });
 
-  it("a port of IOS XE with an XPN suite is shut while its key changes: CSCvt33018", () => {
-    const vendor = (driver: string, suite: string, quirks = ""): readonly (readonly string[])[] => {
-      const address = "    address: 192.0.2.1\n";
-      const ssh = 'ssh: { user: linkseal, key: agent, hostKey: "file:/etc/known" }';
-      const text = siteConfig
-        .replace(/driver: sim\n.*\n/, `driver: ${driver}\n${address}    ${ssh}\n${quirks}`)
-        .replaceAll("gcm-aes-xpn-256", suite)
-        .replaceAll("speed: 100G", suite.includes("xpn") ? "speed: 100G" : "speed: 10G");
-      return desiredOf(text).devices.map((each) => each.quirks);
-    };
-    const shut = ["shutBeforeKeyChange"];
-    expect(vendor("iosxe", "gcm-aes-xpn-256")).toEqual([shut, []]);
-    expect(vendor("iosxe", "gcm-aes-xpn-128")).toEqual([shut, []]);
-    expect(vendor("iosxe", "gcm-aes-256")).toEqual([[], []]);
-    expect(vendor("iosxr", "gcm-aes-xpn-256")).toEqual([[], []]);
-    // What a config says already stays as it is.
-    const messages = "    quirks: [shutBeforeKeyChange]\n";
-    expect(vendor("iosxe", "gcm-aes-xpn-256", messages)).toEqual([shut, []]);
-    expect(vendor("iosxe", "gcm-aes-256", messages)).toEqual([shut, []]);
-    expect(vendor("iosxe", "gcm-aes-xpn-256", "    quirks: []\n")).toEqual([shut, []]);
-  });
-
   it("a config says what makes a rotation begin, and when", () => {
     const window = "Mon,Wed-Thu 22:00-02:30 Europe/Dublin";
     const text = siteConfig
@@ -422,6 +400,9 @@ describe("hostile text", () => {
     ["commas", `[${",".repeat(299_000)}`],
     ["brackets that close", "]".repeat(299_000)],
     ["tags", "!a ".repeat(149_000)],
+    ["strings in an open list", `[${'""'.repeat(298_000)}`],
+    ["directives", "%a\n".repeat(149_000)],
+    ["block scalars", "- |\n".repeat(59_000)],
     ["a long line", `a: ${"b ".repeat(490_000)}`],
     ["devices", `devices: [${"1,".repeat(140_000)}]`],
   ])("a file full of %s takes bounded time", { timeout: 300_000 }, (_name, text) => {

@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { SignedReport } from "#agent/evidence/report/statement.ts";
 import type { Disk } from "#hal/world.ts";
-import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { AgentBench, group, operatorText } from "../../kit/agent-bench.ts";
 
 async function report(bench: AgentBench): Promise<SignedReport> {
   const to = new Date(bench.site.clock.wall() + 1000).toISOString();
@@ -25,9 +25,11 @@ describe("the evidence of a first day", () => {
     const reported = changes.map(({ what, about, who, text }) =>
       [what, about, who, text].join(" | "),
     );
-    expect(reported).toContain(`asked | ${group}/primary | test | drain: done`);
-    expect(reported).toContain(`asked | ${group}/absent | test | drain: refused: usage`);
-    expect(reported).toContain(`handDrain | ${group}/primary | test | its traffic was moved away`);
+    expect(reported).toContain(`asked | ${group}/primary | ${operatorText} | drain: done`);
+    expect(reported).toContain(`asked | ${group}/absent | ${operatorText} | drain: refused: usage`);
+    expect(reported).toContain(
+      `handDrain | ${group}/primary | ${operatorText} | its traffic was moved away`,
+    );
     expect(reported.filter((line) => line.includes("plan"))).toEqual([]);
     expect(reported[0]).toMatch(
       /^intent \| intent 1 \| test \| config 1 accepted, SHA-256 [0-9a-f]{64}$/,

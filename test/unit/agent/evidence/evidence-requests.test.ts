@@ -2,10 +2,12 @@
 // survives any number of refused requests.
 
 import { beforeAll, describe, expect, it } from "vitest";
+import { htmlOf } from "#agent/evidence/report/html.ts";
 import type { SignedReport } from "#agent/evidence/report/statement.ts";
+import { unknownClient } from "#agent/model/client.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Disk } from "#hal/world.ts";
-import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { AgentBench, group, operatorText } from "../../kit/agent-bench.ts";
 import { AuditBench, observed, settings } from "../../kit/audit-kit.ts";
 
 const primary = `${group}/primary`;
@@ -66,8 +68,8 @@ describe("a change beside refused requests", () => {
     shelf.isFull = false;
     await bench.run(200_000);
     const reported = await asked(bench);
-    expect(reported).toContain(`asked | ${primary} | test | drain: done`);
-    expect(reported).toContain(`asked | ${primary} | test | undrain: done`);
+    expect(reported).toContain(`asked | ${primary} | ${operatorText} | drain: done`);
+    expect(reported).toContain(`asked | ${primary} | ${operatorText} | undrain: done`);
     // Every refusal is counted, in one record a minute.
     const counts = reported.filter((line) => line.includes("retire: refused: usage"));
     const sum = counts.map((line) => Number(/\| (\d+) requests/.exec(line)?.[1]));
@@ -77,13 +79,14 @@ describe("a change beside refused requests", () => {
   });
 
   it("refused requests displace no finding from the report", async () => {
+    const client = unknownClient("admin");
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.evaluate(300_000, observed("g/a", "protected"));
     bench.disk.setFault("full", true);
     recorder.turn([observed("g/a", "down", { codes: ["link-down"] })], settings);
     for (let index = 0; index < 5_000; index += 1) {
-      recorder.refused({ who: "admin socket", about: "x", text: "retire: refused: usage" });
+      recorder.refused({ client, about: "x", text: "retire: refused: usage" });
     }
     await bench.evaluate(60_000, observed("g/a", "down", { codes: ["link-down"] }));
     bench.disk.setFault("full", false);
@@ -134,7 +137,7 @@ describe("the subject of a request", () => {
     await bench.run(200_000);
     const reported = await asked(bench);
     expect(reported.filter((line) => line.includes("lab/unused"))).toEqual([]);
-    expect(reported).toContain(`asked | ${primary} | test | drain: done`);
+    expect(reported).toContain(`asked | ${primary} | ${operatorText} | drain: done`);
   });
 
   it("every verb with a subject records it", async () => {
@@ -143,13 +146,49 @@ describe("the subject of a request", () => {
     await bench.ask("POST /v1/config/rollback", { number: 7 });
     await bench.run(120_000);
     const reported = await asked(bench);
-    expect(reported).toContain("asked | hub-9 | test | psk/proceed: refused: usage");
-    expect(reported).toContain("asked | config 7 | test | config/rollback: refused: usage");
+    expect(reported).toContain(`asked | hub-9 | ${operatorText} | psk/proceed: refused: usage`);
+    expect(reported).toContain(
+      `asked | config 7 | ${operatorText} | config/rollback: refused: usage`,
+    );
   });
 
   it("the subject of a config that is accepted again is its number", async () => {
     expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 2 });
-    expect(await asked(bench)).toContain("asked | config 1 | test | config/rollback: accepted");
+    expect(await asked(bench)).toContain(
+      `asked | config 1 | ${operatorText} | config/rollback: accepted`,
+    );
+  });
+});
+
+describe("who asked", () => {
+  it("each record names uid, gid, pid and login uid of the process that asked", async () => {
+    const bench = await protectedSite();
+    bench.client = { uid: 1007, gid: 50, pid: 4711, loginUid: null };
+    await bench.ask("POST /v1/drain", { link: primary });
+    bench.client = { ...bench.client, uid: 0, loginUid: 1008 };
+    await bench.ask("POST /v1/undrain", { link: primary });
+    await bench.run(120_000);
+    const to = new Date(bench.site.clock.wall() + 1000).toISOString();
+    const report = (await bench.ask(`GET /v1/report?from=2026-11-24&to=${to}`)) as SignedReport;
+    const changes = report.changes.filter(({ what }) => what === "asked");
+    expect(changes.map(({ text, client }) => [text, client])).toEqual([
+      ["drain: done", { socket: "admin", uid: 1007, gid: 50, pid: 4711, loginUid: null }],
+      ["undrain: done", { socket: "admin", uid: 0, gid: 50, pid: 4711, loginUid: 1008 }],
+    ]);
+    // What the journal repeats later names the same user.
+    const moved = report.changes.find(({ text }) => text === "its traffic was moved away");
+    expect(moved?.who).toBe("admin socket: uid 1007, gid 50, pid 4711, login uid unknown");
+    expect(htmlOf(report)).toContain("uid 1007, gid 50, pid 4711, login uid unknown");
+  });
+
+  it("a record of a client that the kernel did not name says so", async () => {
+    const bench = await protectedSite();
+    bench.client = { uid: null, gid: null, pid: null, loginUid: null };
+    await bench.ask("POST /v1/drain", { link: primary });
+    await bench.run(120_000);
+    expect(await asked(bench)).toContain(
+      `asked | ${primary} | admin socket: user unknown | drain: done`,
+    );
   });
 });
 
@@ -161,7 +200,7 @@ describe("an answer", () => {
     await bench.end();
     await bench.live();
     await bench.run(120_000);
-    expect(await asked(bench)).toContain(`asked | ${primary} | test | drain: done`);
+    expect(await asked(bench)).toContain(`asked | ${primary} | ${operatorText} | drain: done`);
   });
 
   it("the answer reports that the log has no record, and the traffic is back", async () => {
@@ -176,7 +215,7 @@ describe("an answer", () => {
     expect(bench.drained()).toEqual([false, false]);
     shelf.isFull = false;
     await bench.run(120_000);
-    expect(await asked(bench)).toContain(`asked | ${primary} | test | undrain: done`);
+    expect(await asked(bench)).toContain(`asked | ${primary} | ${operatorText} | undrain: done`);
   });
 
   it("the answer to an undrain that the journal cannot record reports what was done", async () => {
@@ -206,13 +245,13 @@ describe("an answer", () => {
     await bench.run(120_000);
     const reported = await asked(bench);
     expect(reported).toContain(
-      `asked | ${primary} | test | undrain: failed: journal.full, effect applied`,
+      `asked | ${primary} | ${operatorText} | undrain: failed: journal.full, effect applied`,
     );
   });
 });
 
 describe("requests without effect", () => {
-  it("requests without effect are one record per socket and minute, with their count", async () => {
+  it("requests without effect are one record per socket, user and minute", async () => {
     const bench = await protectedSite();
     for (let index = 0; index < 30; index += 1) {
       await bench.ask("POST /v1/retire", { name: `gone-${index}` });
@@ -220,12 +259,17 @@ describe("requests without effect", () => {
       await bench.run(500);
     }
     await bench.reply("POST /v1/drain", { link: primary }, "view");
+    bench.client = { ...bench.client, uid: 1003 };
+    await bench.ask("POST /v1/retire", { name: "x" });
     await bench.run(120_000);
     const reported = await asked(bench);
     expect(reported).toEqual([
-      expect.stringMatching(/^asked \| site \| test \| 41 requests without effect in 1\d s: /),
+      expect.stringMatching(/^asked \| site \| admin socket: uid 1000, .* in 1\d s: /),
+      expect.stringMatching(/^asked \| site \| view socket: uid 1000, .* agent.forbidden$/),
+      "asked | x | admin socket: uid 1003, gid 1001, pid 4242, login uid 1002 | " +
+        "retire: refused: usage",
     ]);
-    expect(reported[0]).toMatch(/: retire: refused: usage \(30\), /);
-    expect(reported[0]).toMatch(/, apply: refused \(10\), drain: refused: agent.forbidden \(1\)$/);
+    expect(reported[0]).toContain("| 40 requests without effect in ");
+    expect(reported[0]).toMatch(/: retire: refused: usage \(30\), apply: refused \(10\)$/);
   });
 });

@@ -1,7 +1,7 @@
 // Real time, and the time of a simulated site that an agent follows.
 
 import { describe, expect, it } from "vitest";
-import { followingClock, hostClock } from "#agent/host/clock.ts";
+import { countingSuspends, followingClock, hostClock } from "#agent/host/clock.ts";
 import {
   type Clock,
   type Dialer,
@@ -84,6 +84,63 @@ describe("the host's clock", () => {
     const sleep = hostClock.sleep(1e12, limit.signal);
     limit.abort(reason);
     await expect(sleep).rejects.toBe(reason);
+  });
+});
+
+describe("a monotonic clock that counts suspends", () => {
+  // A reading from before a suspend looked new after it: CLOCK_MONOTONIC stops meanwhile.
+  const readings = () => {
+    const at = { monotonic: 5_000, wall: 1e12, sinceBoot: 65_000 };
+    const pass = (ms: number): void => {
+      at.monotonic += ms;
+      at.wall += ms;
+      at.sinceBoot += ms;
+    };
+    const suspend = (ms: number): void => {
+      at.wall += ms;
+      at.sinceBoot += ms;
+    };
+    const now = countingSuspends({
+      monotonic: () => at.monotonic,
+      wall: () => at.wall,
+      sinceBoot: () => Math.floor(at.sinceBoot / 10) * 10,
+    });
+    return { at, pass, suspend, now };
+  };
+
+  it("the time of each suspend is counted from its first reading on", () => {
+    const { pass, suspend, now } = readings();
+    pass(100);
+    expect(now()).toBe(5_100);
+    suspend(3_600_000);
+    expect(now()).toBe(3_605_100);
+    pass(1_000);
+    suspend(2_000);
+    expect(now()).toBe(3_608_100);
+  });
+
+  it.each([-86_400_000, -1_000, 1_000, 86_400_000])(
+    "a wall clock that is set by %i ms moves it by less than a tick of the boot time",
+    (stepMs) => {
+      const { at, pass, now } = readings();
+      pass(7);
+      at.wall += stepMs;
+      pass(100);
+      expect(Math.abs(now() - 5_107)).toBeLessThan(10);
+    },
+  );
+
+  it("such a clock never goes back, whatever happens to the wall clock", () => {
+    const { at, pass, suspend, now } = readings();
+    let last = now();
+    for (const stepMs of [1, -5_000, 86_400_000, -86_400_000, 999, -3]) {
+      at.wall += stepMs;
+      pass(3);
+      if (stepMs === 999) suspend(50_000);
+      expect(now()).toBeGreaterThan(last);
+      last = now();
+    }
+    expect(last).toBeGreaterThan(55_000);
   });
 });
 

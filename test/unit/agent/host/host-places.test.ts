@@ -1,6 +1,6 @@
 // Where things live and where a client looks: the table of names and places.
 
-import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, lchown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -125,17 +125,18 @@ describe("a client's search", () => {
   const here = (more: PlaceSource["environment"] = {}): PlaceSource =>
     source({ XDG_RUNTIME_DIR: join(base, "xdg"), ...more }, base);
   const own = (): string => join(base, `linkseal-${uid}`);
+  const noneOf = (looked: readonly string[]) => ({ kind: "none", looked, foreign: [] });
 
   it("a client with a socket flag uses that path alone", async () => {
     await listen(join(base, "xdg/linkseal/view.sock"));
     const looked = [join(base, "x.sock")];
-    expect(findSocket("view", join(base, "x.sock"), here())).toEqual({ kind: "none", looked });
+    expect(findSocket("view", join(base, "x.sock"), here())).toEqual(noneOf(looked));
   });
 
   it("a client with LINKSEAL_HOME searches there alone", async () => {
     await listen(join(base, "xdg/linkseal/view.sock"));
     const search = (): unknown => findSocket("view", undefined, here({ LINKSEAL_HOME: base }));
-    expect(search()).toEqual({ kind: "none", looked: [join(base, "run/view.sock")] });
+    expect(search()).toEqual(noneOf([join(base, "run/view.sock")]));
     const path = await listen(join(base, "run/view.sock"));
     expect(search()).toEqual({ kind: "found", paths: [path] });
   });
@@ -147,19 +148,50 @@ describe("a client's search", () => {
       kind: "found",
       paths: [first, second],
     });
-    expect(findSocket("admin", undefined, here())).toEqual({
-      kind: "none",
-      looked: [
-        join(base, "xdg/linkseal/admin.sock"),
-        join(own(), "run/admin.sock"),
-        "/run/linkseal/admin.sock",
-      ],
-    });
+    const looked = [
+      join(base, "xdg/linkseal/admin.sock"),
+      join(own(), "run/admin.sock"),
+      "/run/linkseal/admin.sock",
+    ];
+    expect(findSocket("admin", undefined, here())).toEqual(noneOf(looked));
   });
 
   it("a client does not take a plain file for a socket", async () => {
     await writeFile(join(base, "x.sock"), "");
     expect(findSocket("view", join(base, "x.sock"), here()).kind).toBe("none");
+  });
+
+  describe("a socket of another user", () => {
+    /** A user who is neither root nor the one that made the files. */
+    const stranger = 65_533;
+
+    /** Gives a path to the stranger, as far as this user may; else the client is the stranger. */
+    async function given(...paths: readonly string[]): Promise<PlaceSource> {
+      if (uid !== 0) return { ...here(), uid: stranger };
+      for (const path of paths) await lchown(path, stranger, stranger);
+      return here();
+    }
+    const owner = uid === 0 ? stranger : uid;
+
+    it("a client does not believe a socket of another user under XDG_RUNTIME_DIR", async () => {
+      const path = await listen(join(base, "xdg/linkseal/view.sock"));
+      const search = findSocket("view", undefined, await given(path, dirname(path)));
+      expect(search).toMatchObject({ kind: "none", foreign: [{ path, uid: owner }] });
+    });
+
+    it("a client does not believe a socket in a folder of another user", async () => {
+      const path = await listen(join(base, "xdg/linkseal/view.sock"));
+      const search = findSocket("view", undefined, await given(dirname(path)));
+      expect(search).toMatchObject({ kind: "none", foreign: [{ path, uid: owner }] });
+    });
+
+    it("a client that names the socket of another user does not believe it either", async () => {
+      const path = await listen(join(base, "x/view.sock"));
+      const source = await given(path, dirname(path));
+      expect(findSocket("view", path, source)).toEqual({
+        ...{ kind: "none", looked: [path], foreign: [{ path, uid: owner }] },
+      });
+    });
   });
 
   it("a client trusts no temporary folder that other users can write or made", async () => {

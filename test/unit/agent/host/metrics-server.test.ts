@@ -21,6 +21,7 @@ const loopback = "127.0.0.1";
 /** An agent as the server sees it: a wanted place, a status and its events. */
 class StandIn {
   readonly events = new EventRing();
+  readonly loopLag = { ms: undefined };
   listen: Listen | undefined;
   intentDamage: Error | undefined;
   readonly lines: string[] = [];

@@ -38,7 +38,7 @@ describe("a warning", () => {
       `policy-should-secure controlled-port-open second-peer frames-untagged
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
        far-end-lost-update waiting-for-person rotation-held rotation-overdue drained-by-hand
-       journal-lossy state-unwritable`,
+       journal-lossy journal-growing state-unwritable agent-overloaded`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
     [30_000, "fallback-not-ready drift"],
@@ -72,9 +72,9 @@ describe("a warning", () => {
   const causes: readonly (readonly [string, string])[] = [
     [
       unseen,
-      `reading-stale reading-missing port-absent link-down macsec-not-configured
+      `reading-missing port-absent link-down macsec-not-configured
        policy-should-secure far-end-changed far-end-failed frames-untagged
-       tunnel-configured-but-absent ike-down transform-mismatch tunnel-interface
+       tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        backup-carries backup-preferred
        drift commit-pending clock-skew sibling-unhealthy`,
@@ -102,6 +102,7 @@ describe("a warning", () => {
     [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
     [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     ["link-down device-unreachable", "bgp-trouble"],
+    [`${unseen} agent-overloaded`, "reading-stale"],
   ];
   it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {
     const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);

@@ -133,7 +133,7 @@ describe("what options say", () => {
   );
 });
 
-const two = ["edge-a", "eos", "192.0.2.1", "", "bcdefghij", "edge-b", "linux"];
+const two = ["edge-a", "eos", "192.0.2.1", "", "AAAbcdefghij", "edge-b", "linux"];
 const links = ["edge-a", "Ethernet1", "100", "edge-b", "eth1", ""];
 
 describe("what an operator types", () => {
@@ -162,7 +162,7 @@ describe("what an operator types", () => {
     const operator = typing([
       ...["Dublin DC", "", "azure", "", "kv-erd-dub", "", "password", "arc"],
       ...["edge-a", "juniper", "", "nowhere at all", "192.0.2.1:2222", "net ops", "netops"],
-      ...["yes", "", `SHA256:${"B".repeat(43)}`, "bcdefghij", "edge-a", "none"],
+      ...["yes", "", `SHA256:${"B".repeat(43)}`, "AAAbcdefghij", "edge-a", "none"],
       ...["ERD Dublin", "", "erd-dub", whole.expressRoutePort ?? ""],
       ...["et 0/0/0", "et-0/0/0", "fast", "400G", "et-0/0/0", "et-0/0/1", "100g"],
     ]);
@@ -215,7 +215,7 @@ describe("what an operator types", () => {
 
   it("a host key that was confirmed is confirmed again once the router shows another", async () => {
     const kept = new Map([["device0.hostKey", `192.0.2.1:830 SHA256:${"B".repeat(43)}`]]);
-    const operator = typing(["bcdefghij"], kept);
+    const operator = typing(["AAAbcdefghij"], kept);
     const options = { ...whole, hostKey: [] };
     const { devices } = await answersOf(options, operator.parts);
     expect(devices[0]?.login?.hostKey).toBe(shown);
@@ -245,6 +245,17 @@ describe("what an operator types", () => {
     const { devices } = await answersOf({ ...whole, hostKey: [] }, operator.parts);
     expect(devices[0]?.login?.hostKey).toBeUndefined();
   });
+
+  it.each(["yes", "", "bcdefghi", "ij", "AAbcdefghij", `SHA256:${"B".repeat(43)}`])(
+    "a host key is not confirmed by %j: twelve characters of it are needed",
+    async (word) => {
+      const operator = typing([word]);
+      const answers = answersOf({ ...whole, hostKey: [] }, operator.parts);
+      await expect(answers).rejects.toThrow("hung up");
+      expect(operator.asked).toHaveLength(2);
+      expect(operator.kept.get("device0.hostKey")).toBeUndefined();
+    },
+  );
 });
 
 describe("answers of an earlier run", () => {

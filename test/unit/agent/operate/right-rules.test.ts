@@ -14,15 +14,17 @@ function readerOf(reports: Readonly<Record<string, RightsReport>>) {
   const reader = {
     refresh: async (of: RightsOf, everyMs: number) => void asked.push(`${nameOf(of)} ${everyMs}`),
     report: (of: RightsOf) => reports[nameOf(of)],
+    scopesOf: () => ["/subscriptions/s"],
   };
-  return { asked, reader };
+  const mayRead = async (requests: number) => void asked.push(`may read ${requests}`);
+  return { asked, reader: { rights: reader, mayRead } };
 }
 
 describe("doctor and the rights in Azure", () => {
   it("every change is asked for anew; without an answer there is no finding", async () => {
     const { asked, reader } = readerOf({});
     expect(await rightFindings(reader, desired, never)).toEqual([]);
-    expect(asked).toEqual(["erd-demo 0", "hub-1 0"]);
+    expect(asked).toEqual(["may read 1", "erd-demo 0", "may read 1", "hub-1 0"]);
   });
 
   it("a missing right is an error and an unknown one a warning, each with its scope", async () => {

@@ -210,6 +210,8 @@ export class HealthEvaluatorBench {
       intent: { number: 7, text: "version: 1" },
       journalState: "whole",
       intentDamage: undefined,
+      isOverloaded: false,
+      hostWarnings: [],
       unwritten: [],
       ...this.#scene.agent,
     };
@@ -300,7 +302,7 @@ export class HealthEvaluatorBench {
   }
 
   reported(): readonly string[] {
-    return this.events.after(0).map(({ code, about, text }) => `${code} ${about}: ${text}`);
+    return this.events.after(0).events.map(({ code, about, text }) => `${code} ${about}: ${text}`);
   }
 
   warnings(): readonly string[] {

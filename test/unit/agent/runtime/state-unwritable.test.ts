@@ -93,7 +93,7 @@ describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
       expect(text.includes(waits)).toBe(state !== undefined);
       expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
       // The events that the page and the webhook receive.
-      const events = bench.agent.events.after(0).filter((event) => event.code === code);
+      const events = bench.agent.events.after(0).events.filter((event) => event.code === code);
       expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);
 
       await heals(bench, fault);

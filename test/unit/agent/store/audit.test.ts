@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import { type AuditTrail, segmentsMax } from "#agent/store/audit/log.ts";
+import type { WallTime } from "#hal/world.ts";
 import { AuditBench, lookbackMs, observed, settings } from "../../kit/audit-kit.ts";
 import { settled, wallStart } from "../../kit/site-bench.ts";
 
@@ -298,6 +299,46 @@ describe("the ring of segments", () => {
     expect(first).toMatch(/^0s-\d+s unknown$/);
     // It never changed, and no record that is left began it.
     expect(second).toMatch(/protected$/);
+  });
+
+  it("the ring of segments knows beforehand when it overwrites which records", async () => {
+    const bench = new AuditBench(6_000);
+    await bench.live();
+    const oldest = async (): Promise<number | undefined> => (await bench.trail()).entries[0]?.at;
+    const first = await oldest();
+    let foreseen = 0;
+    // The ring has room for a while: what comes is known long before, and ever more exactly.
+    while ((await oldest()) === first) {
+      const next = bench.log?.rollOver(bench.clock.wall());
+      if (next !== undefined) {
+        expect(next.from).toBe(first);
+        expect(next.until).toBeGreaterThan(next.from);
+        foreseen = next.at;
+      }
+      await bench.evaluate(60_000, good, observed("g/b", "protected"));
+      await bench.evaluate(60_000, cut, observed("g/b", "protected"));
+    }
+    expect(foreseen).toBeGreaterThan(0);
+    expect(Math.abs(bench.clock.wall() - foreseen)).toBeLessThanOrEqual(5 * 60_000);
+    // The next process knows the same from the disk.
+    const before = bench.log?.rollOver(bench.clock.wall());
+    await bench.live();
+    expect(bench.log?.rollOver(bench.clock.wall())).toMatchObject({
+      ...{ from: before?.from, until: before?.until },
+    });
+  });
+
+  it("the ring of segments foresees nothing from one segment or a clock set back", async () => {
+    const bench = new AuditBench(3_000);
+    await bench.live();
+    await bench.evaluate(60_000, good);
+    expect(bench.log?.rollOver(bench.clock.wall())).toBeUndefined();
+    for (let round = 0; round < 12; round += 1) {
+      await bench.evaluate(60_000, cut);
+      await bench.evaluate(60_000, good);
+    }
+    expect(bench.log?.rollOver(bench.clock.wall())).toBeDefined();
+    expect(bench.log?.rollOver(wallStart as WallTime)).toBeUndefined();
   });
 
   it("a segment that is missing from the middle of the ring is reported", async () => {

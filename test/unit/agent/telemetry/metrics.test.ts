@@ -40,6 +40,16 @@ describe("an agent without a config", () => {
   });
 });
 
+describe("the load of the agent", () => {
+  it("the lag of the loop is a metric once it was measured", async () => {
+    const bench = await new AgentBench("clear").live();
+    const lag = (): string | undefined => seriesOf(textOf(bench)).get("linkseal_loop_lag_seconds");
+    expect(lag()).toBeUndefined();
+    for (let n = 0; n < 60; n += 1) bench.agent.loopLag.note(750);
+    expect(lag()).toBe("0.75");
+  });
+});
+
 describe("an agent whose accepted config is damaged", () => {
   it("an agent with a damaged config reports that, and no link of the former config", async () => {
     const bench = new AgentBench("protected");

@@ -41,7 +41,9 @@ describe("tunnels that are configured", () => {
     const { tunnels: standing, homes, numbers } = tunnelConfig().tunnels;
     const { localPrefixes: _behind, ifId: _number, auth: _auth, ...rest } = tunnel;
     const psk = "hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978";
-    expect(standing.get("hub-1")?.plan).toEqual({ ...rest, ike, psk });
+    // A limit by traffic that is configured beside the one by time is left as it is.
+    const life = { seconds: 27_000, kilobytes: "unlimited" };
+    expect(standing.get("hub-1")?.plan).toEqual({ ...rest, ike, life, psk });
     expect(standing.get("BRANCH")).toMatchObject({ interface: "Tunnel7", plan: undefined });
     expect([...numbers]).toEqual([3, 7]);
     // What lies in a VRF ends no tunnel of the default one.
@@ -83,11 +85,25 @@ describe("a tunnel", () => {
     expect(commands).toContain("shared-key 0 [secret psk]");
     expect(commands.join("\n")).not.toContain(plainPsk);
     expect(commands).toContain("esp encryption aes256gcm128");
-    expect(commands).toContain("sa lifetime 100000 megabytes");
+    expect(commands.filter((one) => one.startsWith("sa lifetime"))).toEqual([
+      "sa lifetime 450 minutes",
+    ]);
     expect(commands).toContain("tcp mss ceiling ipv4 1360");
     expect(commands).toContain("ip address unnumbered Loopback0");
     expect(commands.at(-1)).toBe("ip route 10.100.0.0/16 Tunnel1");
     expect(lines).toHaveLength(1);
+  });
+
+  it("a lifetime of whole hours is sent in hours, which every release knows", () => {
+    const life = { seconds: 28_800, kilobytes: 1_025 };
+    const { commands, lines } = rendered([put({ ike, life })], bareText);
+    expect(commands).toContain("sa lifetime 8 hours");
+    expect(lines.join("\n")).toContain("for 28800s, IKE");
+  });
+
+  it("a tunnel has the group ECP256", () => {
+    const ecp = { ike: { ...ike, dhGroup: "ecp-256" } };
+    expect(rendered([put(ecp)], bareText).commands).toContain("dh-group 19");
   });
 
   it("a tunnel that is as wanted is left alone", () => {

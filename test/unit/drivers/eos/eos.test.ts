@@ -1,6 +1,7 @@
 // What a change becomes on an EOS router: plans, lines of a session, and what is never asked.
 
 import { describe, expect, it } from "vitest";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { neighboursOn } from "#drivers/eos/config.ts";
 import { eos } from "#drivers/eos/eos.ts";
 import { planChange, planOf } from "#drivers/eos/plan.ts";
@@ -11,7 +12,6 @@ import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
-import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { cknOf, keyOf } from "../junos-kit.ts";
 import { commands, configLines, configOf, surroundings } from "./eos-kit.ts";
@@ -236,13 +236,16 @@ describe("a drain", () => {
 
 describe("capabilities", () => {
   it.each([
-    ["4.15.3F", false],
-    ["4.15.4F", true],
-    ["4.30.5M", true],
-    ["4.30.5.1M-12345.430", true],
-    ["devbuild", true],
-  ])("the capabilities of %s include MACsec: %s", (version, offers) => {
-    const { macsec } = capabilitiesOf(eos.offers, { model: "", version });
+    ["DCS-7280CR3K-32P4-F", "4.15.4F", false],
+    ["DCS-7280CR3K-32P4-F", "4.21.8M", true],
+    ["DCS-7280CR3K-32P4-F", "4.30.5M", true],
+    ["DCS-7804-CH", "4.34.2.1F-DPE-CTNR", true],
+    ["DCS-7280CR3K-32P4-F", "devbuild", true],
+    ["AWE-5510-16S-F", "4.32.2F", false],
+    ["vEOS-lab", "4.32.2F", false],
+    ["", "4.32.2F", false],
+  ])("the capabilities of a %s with %s include MACsec: %s", (model, version, offers) => {
+    const { macsec } = capabilitiesOf(eos.offers, { model, version });
     expect(macsec !== undefined).toBe(offers);
   });
 });

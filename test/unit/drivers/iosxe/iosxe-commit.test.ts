@@ -1,6 +1,7 @@
 // What a change at a router without a candidate leaves behind where it goes wrong in the middle.
 
 import { describe, expect, it } from "vitest";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
@@ -12,7 +13,6 @@ import {
   platforms,
   wayOf,
 } from "../../../conformance/place.ts";
-import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "./iosxe-kit.ts";

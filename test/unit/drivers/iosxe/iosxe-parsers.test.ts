@@ -131,6 +131,12 @@ describe("counters", () => {
     expect(readFrames(frames.replace(whole, broken), 1n, undefined)).toBeUndefined();
   });
 
+  it("two sections of frames with one heading are not summed", () => {
+    const [, section = ""] = /^( *Transmit SC[\s\S]*?)(?=^ *Receive SA)/m.exec(frames) ?? [];
+    expect(section).toContain("Out Pkts Encrypted");
+    expect(readFrames(frames.replace(section, section + section), 1n, undefined)).toBeUndefined();
+  });
+
   it("a SecY without a receive channel has received nothing", () => {
     const [none = ""] = frames.split(" Receive SA");
     expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });
@@ -230,8 +236,12 @@ describe("the router", () => {
       platform: "asr1006-x",
       version: "17.9.4",
       restartedAt: "10:02:03 UTC Wed Nov 25 2026",
-      uptimeMs: undefined,
+      ...{ uptimeMs: undefined, licence: undefined },
     });
+    const licensed = (row: string) => readSoftware(`${text}\n${row}\n`)?.licence;
+    expect(licensed("network-advantage   \tSmart License  \t network-advantage")).toBe("advantage");
+    expect(licensed("network-essentials  Smart License  network-advantage")).toBe("essentials");
+    expect(licensed("network-premium  Smart License  network-premium")).toBeUndefined();
     expect(readSoftware("Cisco IOS XR Software, Version 7.11.2")).toBeUndefined();
   });
 

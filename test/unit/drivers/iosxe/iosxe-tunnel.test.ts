@@ -186,6 +186,29 @@ describe("a tunnel", () => {
     expect(refusal([put()], { ...none, ike: policy }).code).toBe("device.rejected");
   });
 
+  const policyHead = "crypto ikev2 policy linkseal-198.51.100.1\n";
+  const proposalText = texts.ike.slice(0, texts.ike.indexOf(policyHead));
+
+  it.each([
+    ["only its heading", policyHead, ["policy"]],
+    ["no proposal in it", `${policyHead} match address local 198.51.100.1\n`, ["policy"]],
+    ["a proposal alone", proposalText, ["proposal"]],
+    ["half a proposal", proposalText.replace(/ prf .*\n group .*\n/, ""), ["proposal"]],
+    ["a proposal and its heading", `${proposalText}${policyHead}`, ["policy", "proposal"]],
+  ])("a policy that was half typed, with %s, is typed anew", (_case, ike, parts) => {
+    const { commands } = rendered([put()], { ...none, ike: `${ike}!\n` });
+    expect(commands.slice(0, parts.length)).toEqual(
+      parts.map((part) => `no crypto ikev2 ${part} linkseal-198.51.100.1`),
+    );
+    expect(commands[parts.length]).toBe("crypto ikev2 proposal linkseal-198.51.100.1");
+  });
+
+  it("a policy that is whole, and has other algorithms, is left alone", () => {
+    const whole = texts.ike.slice(0, texts.ike.indexOf("crypto ikev2 keyring"));
+    const other = whole.replace("group 20", "group 14");
+    expect(refusal([put()], { ...none, ike: other }).code).toBe("device.rejected");
+  });
+
   it("a tunnel whose PSK has too many digits for one line is refused", () => {
     const change = [put()];
     const work = workOf(change, iosxe.offers, "k".repeat(117));
@@ -322,7 +345,12 @@ describe("SAs", () => {
     expect(state(ikeText("READY"), loose)[0]?.sas).toMatchObject({ value: [{}, {}, {}] });
   });
 
-  it("an empty reply means no SAs, and any other text is not understood", () => {
+  it("a reply without a word is not understood, and never means that there are no SAs", () => {
+    for (const text of ["", "\n", " \n \n"]) {
+      expect(readIkeSas(text)).toBeUndefined();
+      expect(readIpsecSas(text)).toBeUndefined();
+    }
+    expect(readIpsecSas("\nNo SAs found\n")?.size).toBe(0);
     expect(readIkeSas(" IPv4 Crypto IKEv2  SA \n\n IPv6 Crypto IKEv2  SA ")).toEqual([]);
     expect(readIkeSas("Unable to get data")).toBeUndefined();
     expect(readIpsecSas("Unable to get data")).toBeUndefined();
@@ -389,7 +417,10 @@ describe("IPsec", () => {
     ["asr1001-hx", "16.6.4", false],
     ["c9500-48y4c", "17.9.4", false],
   ])("IPsec on a %s with %s is offered: %s", (platform, version, has) => {
-    const software = { platform, version, restartedAt: undefined, uptimeMs: undefined };
+    const software = {
+      ...{ platform, version, restartedAt: undefined, uptimeMs: undefined },
+      licence: undefined,
+    };
     expect(capabilitiesOf(iosxe.offers, software, true).ipsec !== undefined).toBe(has);
   });
 });

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { allCommands, command } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
-import { iosxe } from "#drivers/iosxe/iosxe.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf, refuseFirstOnMember } from "#drivers/iosxe/plan.ts";
-import { capabilitiesOf, enablingOf, keepsOnMember } from "#drivers/iosxe/quirks.ts";
+import { keepsOnMember } from "#drivers/iosxe/quirks.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
 import type { DeviceChange, PortChange } from "#hal/device.ts";
@@ -296,8 +295,7 @@ describe("a change", () => {
     const software = (platform: string) => ({
       platform,
       version: "17.12.1",
-      restartedAt: undefined,
-      uptimeMs: undefined,
+      ...{ restartedAt: undefined, uptimeMs: undefined, licence: undefined },
     });
     expect([
       keepsOnMember(software("c9500-48y4c")),
@@ -412,82 +410,5 @@ describe("what is asked", () => {
     for (const name of allCommands) {
       expect(preview(command(name, "x")).length).toBeLessThan(254);
     }
-  });
-});
-
-describe("a platform", () => {
-  const of = (platform: string, version: string) => ({
-    platform,
-    version,
-    restartedAt: undefined,
-    uptimeMs: undefined,
-  });
-
-  it.each([
-    {
-      platform: "c8500-12x4qc",
-      version: "17.15.1",
-      overlap: "fallback",
-      suites: 4,
-      always: ["replayWindow"],
-    },
-    {
-      platform: "asr1006-x",
-      version: "17.12.1",
-      overlap: "fallback",
-      suites: 4,
-      always: ["replayWindow"],
-    },
-    {
-      platform: "asr1006-x",
-      version: "17.9.4",
-      overlap: "none",
-      suites: 2,
-      always: ["replayWindow", "includeSci"],
-    },
-    {
-      platform: "c9500-48y4c",
-      version: "17.9.4",
-      overlap: "none",
-      suites: 4,
-      always: ["replayWindow", "includeSci"],
-    },
-    {
-      platform: "c9500-48y4c",
-      version: "17.15.1",
-      overlap: "fallback",
-      suites: 4,
-      always: ["replayWindow", "includeSci"],
-    },
-    {
-      platform: "c9500-48y4c",
-      version: "16.12.5",
-      overlap: "none",
-      suites: 2,
-      always: ["replayWindow", "includeSci"],
-    },
-  ])(
-    "$platform with $version has what its release brought",
-    ({ platform, version, overlap, suites, always }) => {
-      const { macsec } = capabilitiesOf(iosxe.offers, of(platform, version), true);
-      expect(macsec?.overlap).toBe(overlap);
-      expect(macsec?.suites).toHaveLength(suites);
-      expect(macsec?.always).toEqual(always);
-    },
-  );
-
-  it("a router without an archive reverts nothing by itself", () => {
-    const { commit } = capabilitiesOf(iosxe.offers, of("asr1006-x", "17.12.1"), false);
-    expect(commit).toEqual({ kind: "immediate" });
-  });
-
-  it("a platform turns MACsec on by its own command", () => {
-    expect(preview(enablingOf(of("c9500-48y4c", "17.9.4")))).toBe("macsec network-link");
-    expect(preview(enablingOf(of("asr1006-x", "17.9.4")))).toBe("macsec");
-  });
-
-  it("a platform has no rekey and no fresh SAK on demand", () => {
-    expect(iosxe.offers.ipsec?.rekeys).toEqual([]);
-    expect(iosxe.offers.macsec?.freshSak).toBeUndefined();
   });
 });

@@ -1,13 +1,13 @@
 // What a router with IOS XR takes, keeps and refuses at a commit, and what the driver makes of it.
 
 import { describe, expect, it } from "vitest";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Router } from "#sim/router/router.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { buildRig } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
 import { port } from "../iosxr-kit.ts";

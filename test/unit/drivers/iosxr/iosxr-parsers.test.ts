@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readConfig } from "#drivers/iosxr/config.ts";
 import { readFrames, readMkpdus } from "#drivers/iosxr/macsec-parsers.ts";
 import { isPort } from "#drivers/iosxr/names.ts";
 import { planOf } from "#drivers/iosxr/plan.ts";
@@ -231,6 +232,25 @@ describe("the router", () => {
       ...{ ...place, up: true, holdMs: 10_000 },
       ...(bfd === undefined ? {} : { bfd }),
     });
+  });
+
+  it("a neighbour whose row ends before its VRF is not that of another instance", () => {
+    const page = (head: string): string => `BGP neighbor is ${head}\n  BGP state = Established\n`;
+    expect(readPeers(page("198.51.100.2, vrf AZURE"))?.size).toBe(1);
+    for (const head of ["198.51.100.2, ", "198.51.100.2, vr\nf AZURE", "198.51.100.2 x"]) {
+      expect(readPeers(page(head))).toBeUndefined();
+    }
+  });
+
+  it("a configuration with an address family that is not known is not understood", () => {
+    const none = "% No such configuration item(s)";
+    const bgp = (family: string): string =>
+      `router bgp 64512\n neighbor 198.51.100.2\n  address-family ${family}\n  !\n !\n!\n`;
+    const read = (family: string) =>
+      readConfig({ interfaces: none, policies: none, chains: none, bgp: bgp(family) }, true);
+    expect(read("ipv6 unicast")?.neighbours[0]?.families).toEqual(["ipv4", "ipv6"]);
+    expect(read("l2vpn evpn")?.neighbours).toHaveLength(1);
+    expect(read("%pv6 unicast")).toBeUndefined();
   });
 
   it("a router reports its neighbours and why one of them is lost", () => {

@@ -172,13 +172,23 @@ describe("a change", () => {
       "router bgp 64512",
       "neighbor 198.51.100.2",
       "graceful-maintenance",
-      "local-preference 50",
       "as-prepends 6",
       "activate",
       "exit",
     ]);
     expect(refusal([drain(1)]).message).toContain("of the operator's");
     expect(refusal([drain(2)]).message).toContain("no neighbour");
+  });
+
+  it("a drain that version 0.2.0 began, with a local preference, can be ended", () => {
+    const bgp =
+      "router bgp 64512\n neighbor 198.51.100.2\n  remote-as 12076\n  graceful-maintenance\n" +
+      "   local-preference 50\n   as-prepends 6\n   activate\n  !\n !\n!\n";
+    const config = configOf({ bgp });
+    const change = [{ kind: "port.restore", port: port(0), means: "prepend" }] as const;
+    const [plan] = planChange(change, surroundings(change, { config }));
+    const sent = plan && renderChange(plan.before, plan.after, config).sent;
+    expect(sent?.map(preview).at(-1)).toBe("no graceful-maintenance");
   });
 
   const inVrf = {
@@ -265,7 +275,8 @@ describe("a platform", () => {
     ["asr9k", "7.11.2", "fallback"],
     ["8201-32fh", "24.2.1", "fallback"],
     ["8201-32fh", "7.9.2", "none"],
-    ["xrv9000", "7.11.2", "none"],
+    ["ncs-5500", "7.11.2", "fallback"],
+    ["xrv9000", "7.11.2", undefined],
   ])("%s with %s has the next key as %s", (platform, version, overlap) => {
     expect(capabilitiesOf(iosxr.offers, { platform, version }).macsec?.overlap).toBe(overlap);
   });

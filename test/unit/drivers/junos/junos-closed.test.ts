@@ -1,11 +1,11 @@
 // Changes that were prepared on a Junos router whose device is closed before they are applied.
 
 import { beforeAll, expect, it } from "vitest";
+import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { readXml } from "#drivers/transport/xml.ts";
 import { Secret } from "#hal/secret.ts";
 import { placeOf, platforms, wayOf } from "../../../conformance/place.ts";
 import { ports } from "../../../conformance/rig.ts";
-import { channelTo } from "../../../emulator-channel.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { keyOf } from "../junos-kit.ts";
 

@@ -78,6 +78,19 @@ const cases: readonly SavedCase[] = [
   },
   { query: "get-software-information", reply: "<rpc-reply>", unknown: [never] },
   {
+    query: "show chassis routing-engine",
+    reply: reply(
+      "<route-engine-information><route-engine><status>OK</status></route-engine>",
+      "</route-engine-information>",
+    ),
+    shows: { engines: "alone" },
+  },
+  {
+    query: "get-route-engine-information",
+    reply: reply("<route-engine-information></route-engine-information>"),
+    unknown: [never],
+  },
+  {
     query: "show system uptime",
     reply: reply(
       "<system-uptime-information><current-time><date-time seconds='1795629600'>now</date-time>",

@@ -4,6 +4,7 @@ import {
   commitsAt,
   peerOf,
   readCommits,
+  readEngines,
   readInterfaces,
   readPeers,
   readPing,
@@ -66,6 +67,33 @@ describe("commits", () => {
       "$&<commit-history>" + "<sequence-number>0</sequence-number></commit-history>",
     );
     expect(readCommits(await read(twice))).toBeUndefined();
+  });
+});
+
+describe("routing engines", () => {
+  const engine = (slot: string, role: string, status = "OK"): string =>
+    `<route-engine><slot>${slot}</slot><mastership-state>${role}</mastership-state>
+      <status>${status}</status></route-engine>`;
+  const chassis = (...engines: readonly string[]): string =>
+    `<route-engine-information>${engines.join("")}</route-engine-information>`;
+  const reported = async (...lists: readonly string[]) =>
+    readEngines(await read(`<rpc-reply>${lists.join("")}</rpc-reply>`));
+  const alone = chassis("<route-engine><status>OK</status></route-engine>");
+  const [first, second] = [engine("0", "master"), engine("1", "backup")];
+
+  it.each([
+    ["one without a slot", [alone], "alone"],
+    ["two, the second one in service", [chassis(first, second)], "ready"],
+    ["two nodes of a cluster with one each", [alone, alone], "alone"],
+    ["two chassis, one of them with two", [alone, chassis(first, second)], "ready"],
+    ["a second one that boots", [chassis(first, engine("1", "backup", "Present"))], "notReady"],
+    ["a second one in another role", [chassis(first, engine("1", "Disabled"))], "notReady"],
+    ["two masters", [chassis(first, engine("1", "master"))], "notReady"],
+    ["one slot twice", [chassis(first, engine("0", "backup"))], undefined],
+    ["none", [chassis()], undefined],
+    ["no list", [], undefined],
+  ])("%s: the reply is understood as it is", async (_case, lists, expected) => {
+    expect(await reported(...lists)).toBe(expected);
   });
 });
 

@@ -3,6 +3,7 @@ import { junos } from "#drivers/junos/junos.ts";
 import { capabilitiesOf } from "#drivers/junos/quirks.ts";
 import {
   getTunnels,
+  ikeObstacles,
   type JunosTunnels,
   limits,
   readTunnels,
@@ -386,6 +387,46 @@ describe("SAs", () => {
     const routes = readTunnelRoutes(await read(text), new Map([["st0.3", "hub-1"]]));
     const via = { kind: "tunnel", name: "hub-1" };
     expect(routes).toEqual([{ prefix: "10.100.0.0/16", via, best: true }]);
+  });
+});
+
+describe("IKE from a gateway", () => {
+  const outer = "<external-interface>lo0.0</external-interface><version>v2-only</version>";
+  const service = (name: string, more = ""): string =>
+    `<host-inbound-traffic><system-services><name>${name}</name>${more}</system-services>
+      </host-inbound-traffic>`;
+  const zone = (inside: string, member = ""): string =>
+    `<zones><security-zone><name>untrust</name>${inside}
+      <interfaces><name>lo0.0</name>${member}</interfaces></security-zone>`;
+  const obstacles = async (zoned: string) =>
+    ikeObstacles(
+      await tunnelsOf(
+        inner.replace("<version>v2-only</version>", outer).replace("<zones>", zoned || "<zones>"),
+      ),
+    );
+  const found = [{ kind: "ikeNotAdmitted", tunnel: "hub-1", interface: "lo0.0", zone: "untrust" }];
+
+  it.each([
+    ["its zone", zone(service("ike"))],
+    ["its zone by a word for all", zone(service("all"))],
+    ["its zone by a word for any", zone(service("any-service"))],
+    ["its interface, in place of its zone", zone("", service("ike"))],
+  ])("is admitted by %s", async (_where, zoned) => {
+    expect(await obstacles(zoned)).toEqual([]);
+  });
+
+  it.each([
+    ["nothing", zone("")],
+    ["another service", zone(service("ssh"))],
+    ["its zone, and not by its interface", zone(service("ike"), service("ssh"))],
+    ["an exception", zone(service("ike", "<except/>"))],
+  ])("is not admitted by %s", async (_where, zoned) => {
+    expect(await obstacles(zoned)).toEqual(found);
+  });
+
+  it("is not admitted on an interface without a zone, and a foreign VPN is not named", async () => {
+    expect(await obstacles("")).toEqual([{ ...found[0], zone: undefined }]);
+    expect(ikeObstacles(await tunnelsOf(bare))).toEqual([]);
   });
 });
 

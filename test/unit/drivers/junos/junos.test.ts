@@ -312,15 +312,26 @@ describe("a drain", () => {
 
 describe("a platform", () => {
   it.each([
-    ["ptx10008", "20.3R1", "keychain"],
+    ["ptx10008", "20.3R1-EVO", "keychain"],
     ["ptx10008", "23.4R2-S1.5-EVO", "keychain"],
-    ["ptx10008", "20.2R3", "none"],
-    ["ptx10016", "21.2R1", "none"],
-    ["ptx10016", "21.2R2-S3", "keychain"],
-    ["acx7348", "24.2R1-EVO", "keychain"],
+    // Junos itself, which is not Junos Evolved.
+    ["ptx10008", "21.4R3", "none"],
+    ["ptx10008", "20.2R3-EVO", "none"],
+    ["ptx10016", "21.2R1-EVO", "none"],
+    ["ptx10016", "21.2R2-S3-EVO", "keychain"],
+    ["acx7100-32c", "24.2R1-EVO", "keychain"],
+    ["acx7024", "22.4R1-EVO", "none"],
+    ["acx7348", "24.2R1-EVO", "none"],
+    ["qfx5130-32cd", "23.4R2-EVO", "none"],
+    ["qfx5130-48cm", "23.4R2-EVO", "keychain"],
+    ["qfx5700e", "23.4R2-EVO", "keychain"],
     ["mx480", "24.4R1", "none"],
-    ["ptx10008", "unknown", "none"],
-    ["", "", "none"],
+    // Without a source, or with leaves that do not exist yet, it is only observed.
+    ["mx480", "19.4R3", undefined],
+    ["vsrx3", "24.2R1.17", undefined],
+    ["vmx", "22.2R1.9", undefined],
+    ["ptx10008", "unknown", undefined],
+    ["", "", undefined],
   ] as const)("%s %s can have a second key: %s", (model, version, overlap) => {
     expect(capabilitiesOf(junos.offers, { model, version }).macsec?.overlap).toBe(overlap);
   });

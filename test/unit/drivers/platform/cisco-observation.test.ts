@@ -16,6 +16,7 @@ async function statesOf(text: string) {
   const unasked: QueryResult<never> = { why: "queryFailed" };
   return await portStates(
     {
+      where: "edge-a",
       config: { value: { aggregates: new Map<string, never>() } },
       physical: physical === undefined ? unparsed : { value: physical },
       clock: { value: 0 as WallTime },

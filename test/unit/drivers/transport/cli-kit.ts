@@ -70,12 +70,16 @@ export function puppetOf(reply: Reply): Puppet {
   return puppet;
 }
 
-export async function openOn(puppet: Puppet, seed = "cli"): Promise<Cli> {
+export async function openOn(
+  puppet: Puppet,
+  seed = "cli",
+  spoken: CliPlatform = platform,
+): Promise<Cli> {
   puppet.pipe.deliver(`${puppet.greeting}${host}#`, puppet.piece());
   const entropy = new Prng(seed);
   return await Cli.open(
     puppet.pipe.channel(),
-    { platform, where: "edge-a", entropy: { bytes: (length) => entropy.bytes(length) } },
+    { platform: spoken, where: "edge-a", entropy: { bytes: (length) => entropy.bytes(length) } },
     never,
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { terminal } from "#drivers/iosxr/terminal.ts";
 import { isToken, line } from "#drivers/transport/cli.ts";
 import { LinksealError } from "#hal/error.ts";
 import { preview, Secret } from "#hal/secret.ts";
@@ -108,6 +109,58 @@ describe("a command line", () => {
     expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
     expect(cli.isOver).toBe(true);
     expect(puppet.pipe.isClosed).toBe(true);
+  });
+
+  const large = "This could be a few minutes if your config is large. Confirm? [y/n][confirm]";
+
+  it("IOS XR: the question of each large commit is answered with y, once", async () => {
+    const puppet = puppetOf((command) => (command === "commit" ? undefined : ""));
+    const cli = await openOn(puppet, "cli", terminal);
+    const { pipe } = puppet;
+    const { heard } = pipe;
+    pipe.heard = (sent) => {
+      if (sent.endsWith("\ny\n")) {
+        puppet.taken = sent.length;
+        pipe.deliver(`y\r\n${host}#`);
+        return;
+      }
+      heard(sent);
+      if (!sent.endsWith("commit\n")) return;
+      pipe.deliver(`commit\r\n${large}`);
+      pipe.deliver(" ");
+    };
+    // The second one confirms the first, in the same session.
+    for (const _ of ["trial", "confirm"]) await cli.run([["commit"]], "unknown", never);
+    expect(cli.isOver).toBe(false);
+    expect(await cli.run(show, "none", never)).toBe("");
+    expect(puppet.lines).not.toContain("y");
+  });
+
+  it.each([
+    ["another command asks it", "show version", large],
+    ["a commit asks another question", "commit", "Uncommitted changes found. Proceed? [confirm]"],
+    ["text precedes it on its line", "commit", `x ${large}`],
+  ])("IOS XR: the session ends where %s", async (_case, command, question) => {
+    const puppet = puppetOf((asked) => (asked === command ? undefined : ""));
+    const cli = await openOn(puppet, "cli", terminal);
+    puppet.pipe.heard = () => puppet.pipe.deliver(`${command}\r\n${question}`);
+    const error = await refusalOf(cli.run([[command]], "unknown", never));
+    expect(error).toMatchObject({ code: "transport.closed", effect: "unknown" });
+  });
+
+  it("a message of the log before the echo of a command does not end the session", async () => {
+    const puppet = puppetOf((command) => (command === "show version" ? "7.9.2\r\n" : ""));
+    const cli = await openOn(puppet);
+    const message = "Wed Nov 25 18:00:00.123 UTC";
+    puppet.echo = (command) =>
+      command === "show version" ? `\r\n${message}\r\n${host}#${command}` : command;
+    expect(await cli.run(show, "none", never)).toBe("7.9.2");
+    // The prompt is shown again before the echo has come.
+    puppet.piece = () => 1;
+    expect(await cli.run(show, "none", never)).toBe("7.9.2");
+    puppet.echo = (command) => (command === "show version" ? `another\r\n${command}` : command);
+    const error = await refusalOf(cli.run(show, "unknown", never));
+    expect(error.message).toContain("out of step");
   });
 
   it("a session ends once a command was aborted", async () => {

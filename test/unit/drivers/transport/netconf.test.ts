@@ -125,6 +125,18 @@ describe("messages of a stream", () => {
     },
   );
 
+  it("a message in very many chunks ends the stream, however short it is", () => {
+    const feed = (): unknown =>
+      messagesOf("chunked", Buffer.from("\n#1\nX".repeat(65_537)), new Prng("x"));
+    const deframer = new Deframer(100_000, "edge-a");
+    deframer.framing = "chunked";
+    deframer.push(Buffer.from("\n#1\nX".repeat(65_536)));
+    expect(deframer.next()).toBeUndefined();
+    deframer.push(Buffer.from("\n#1\nX"));
+    expect(() => deframer.next()).toThrow("more than 65536 chunks");
+    expect(feed).toThrow("more than 10000 octets");
+  });
+
   it("a long line takes no longer than its octets", () => {
     const deframer = new Deframer(200 * 1024 * 1024, "edge-a");
     const line = Buffer.alloc(64 * 1024, "a");
@@ -196,6 +208,56 @@ describe("a session", () => {
     pipe.deliver(marked("<notification><eventTime/></notification>") + marked(reply(1, "<ok/>")));
     await asked;
     expect(notifications()).toBe(1);
+  });
+
+  it("a session never takes a notification for the reply to a call", async () => {
+    const { pipe, session } = await opened();
+    const asked = session.call(question, "none", never);
+    pipe.deliver(marked('<notification message-id="1"><n>lie</n></notification>'));
+    pipe.deliver(marked(reply(1, "<n>true</n>")));
+    expect(textOf(await asked, "n")).toBe("true");
+  });
+
+  it.each([
+    ["notifications", marked("<notification/>")],
+    ["replies to nothing", marked(reply(999, "<ok/>"))],
+  ])("a session that is sent endless %s ends", async (_what, text) => {
+    const { pipe, session } = await opened();
+    const asked = session.call(question, "unknown", never);
+    pipe.deliver(text.repeat(1_100));
+    const { code, effect, message } = await failure(asked);
+    expect([code, effect]).toEqual(["transport.closed", "unknown"]);
+    expect(message).toContain("not asked for");
+    expect(pipe.isClosed).toBe(true);
+  });
+
+  it("a session ends if the replies of one observation are too long together", async () => {
+    const { pipe, session } = await opened();
+    const { signal } = new AbortController();
+    const long = `<t>${"A".repeat(4 * 1024 * 1024)}</t>`;
+    const asked = [1, 2, 3].map(() => session.call(question, "none", signal));
+    const ends = Promise.allSettled(asked);
+    for (const id of [1, 2, 3]) pipe.deliver(marked(reply(id, long)));
+    expect((await ends).map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "fulfilled",
+      "rejected",
+    ]);
+    // The next observation begins anew.
+    const other = await opened();
+    for (const id of [1, 2, 3]) {
+      const own = other.session.call(question, "none", new AbortController().signal);
+      other.pipe.deliver(marked(reply(id, long)));
+      await own;
+    }
+  });
+
+  it("a greeting without an end is refused after a megabyte", async () => {
+    const pipe = new BytePipe();
+    pipe.deliver("<hello><capabilities>".padEnd(1024 * 1024 + 100, "<c/>"));
+    const options = { where: "edge-a", onChange: () => undefined, marks: [] };
+    const error = await failure(Netconf.open(pipe.channel(), options, never));
+    expect(error.message).toContain("more than 1048576 octets");
   });
 
   it("a session reports what a lost reply may have done, and ends", async () => {

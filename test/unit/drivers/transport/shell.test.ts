@@ -1,3 +1,4 @@
+import net from "node:net";
 import ssh2 from "ssh2";
 import { describe, expect, it } from "vitest";
 import { knownKeys, pinnedKeys } from "#drivers/transport/known-hosts.ts";
@@ -216,5 +217,106 @@ describe("a server that offers only what is weak", () => {
     expect(error.code).toBe("transport.authentication");
     expect(error.message).toContain(name);
     expect(bench.counted.authentications).toBe(0);
+  });
+});
+
+describe("a device before its host key is known", () => {
+  const hostile = "\x1b]0;pwned\x07\x1b[2JEVIL\nline2\u0085\u009b31m\u202e";
+
+  function packet(payload: Buffer): Buffer {
+    const padding = 16 - ((payload.length + 5) % 8);
+    const octets = Buffer.alloc(5 + payload.length + padding);
+    octets.writeUInt32BE(1 + payload.length + padding);
+    octets[4] = padding;
+    payload.copy(octets, 5);
+    return octets;
+  }
+
+  function stringOf(value: string): Buffer {
+    const octets = Buffer.from(value);
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(octets.length);
+    return Buffer.concat([length, octets]);
+  }
+
+  const disconnect = (text: string): Buffer =>
+    packet(Buffer.concat([Buffer.of(1, 0, 0, 0, 2), stringOf(text), stringOf("")]));
+  const methods = (kex: string, cipher: string): Buffer => {
+    const lists = [kex, "ssh-ed25519", cipher, cipher, "a", "a", "none", "none", "", ""];
+    const end = Buffer.alloc(5);
+    return packet(Buffer.concat([Buffer.of(20), Buffer.alloc(16), ...lists.map(stringOf), end]));
+  };
+  const ident = "SSH-2.0-evil\r\n";
+
+  it.each<[string, readonly (string | Buffer)[]]>([
+    ["an identification", [`SSH-1.5-${hostile}${"A".repeat(200)}\r\n`]],
+    ["a disconnect", [ident, disconnect(hostile + "A".repeat(20_000))]],
+    ["a disconnect in Chinese", [ident, disconnect("再见".repeat(8_000))]],
+    ["a list of key exchanges", [ident, methods(`${hostile},${"k".repeat(20_000)}`, "a")]],
+    ["a list of ciphers", [ident, methods("curve25519-sha256", `${hostile},${"c".repeat(5_000)}`)]],
+  ])("a device puts no more than one line into an error by %s", async (_what, sent) => {
+    const server = net.createServer((socket) => {
+      socket.on("error", () => undefined).resume();
+      for (const octets of sent) socket.write(octets);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    await using bench = await SshBench.open();
+    const { port } = server.address() as net.AddressInfo;
+    const error = await refusal(bench.shells.channel(bench.target({ port }), "netconf", never));
+    expect(error.code).toMatch(/^transport\./);
+    expect(error.effect).toBe("none");
+    expect(error.message.length).toBeLessThan(400);
+    expect(error.message).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  });
+});
+
+describe("a device that sends more than is read", () => {
+  it("a device that ignores the window of a channel waits until the channel is read", async () => {
+    await using bench = await SshBench.open();
+    const total = 24 * 1024 * 1024;
+    bench.serve = (stream) => {
+      const own = stream as unknown as { outgoing: { window: number } };
+      for (let sent = 0; sent < total; sent += 65_536) {
+        own.outgoing.window = 2 ** 31;
+        stream.write(Buffer.alloc(65_536, "x"));
+      }
+    };
+    await using channel = await bench.shells.channel(bench.target(), "shell", never);
+    let read = 0;
+    while (read < total) {
+      const octets = await channel.read(never);
+      if (octets === undefined) break;
+      // The library would hold all of it if the socket were read on.
+      expect(octets.length).toBeLessThan(1024 * 1024);
+      read += octets.length;
+      await new Promise(setImmediate);
+    }
+    expect(read).toBe(total);
+  });
+
+  it("a device that sends to a channel that was closed here blocks no other", async () => {
+    await using bench = await SshBench.open();
+    let isFirst = true;
+    bench.serve = (stream) => {
+      if (!isFirst) {
+        stream.pipe(stream);
+        return;
+      }
+      isFirst = false;
+      const pour = (): void => {
+        while (!stream.destroyed && stream.write(Buffer.alloc(65_536, "x")));
+        stream.once("drain", pour);
+      };
+      stream.on("error", () => undefined);
+      pour();
+    };
+    const first = await bench.shells.channel(bench.target(), "shell", never);
+    await first.read(never);
+    await first[Symbol.asyncDispose]();
+    await using second = await bench.shells.channel(bench.target(), "shell", never);
+    await second.write(["hello"], never);
+    expect(text(await second.read(never))).toBe("hello");
+    expect(bench.counted.connections).toBe(1);
   });
 });

@@ -244,6 +244,26 @@ describe("a client of charon", () => {
     expect(charon.channel.closed).toBe(true);
   });
 
+  it("a client that leaves unregisters first, and a silent charon does not keep it", async () => {
+    const { charon, client } = clientOf(() => ({ answer: {} }));
+    for (const event of ["log", "ike-updown"]) await client.hear(event, () => undefined, never);
+    expect(charon.registered).toEqual(new Set(["log", "ike-updown"]));
+    await client.leave(never);
+    expect(charon.registered).toEqual(new Set());
+    expect(charon.channel.closed).toBe(true);
+
+    const hung = clientOf(() => "silence");
+    await hung.client.hear("log", () => undefined, never);
+    const asked = hung.client.ask("initiate", {}, "unknown", never).catch(() => undefined);
+    const limit = new AbortController();
+    const left = hung.client.leave(limit.signal);
+    await rest(0);
+    expect(hung.charon.channel.closed).toBe(false);
+    limit.abort();
+    await Promise.all([left, asked]);
+    expect(hung.charon.channel.closed).toBe(true);
+  });
+
   it("a client reports what this charon does not know, and goes on", async () => {
     const { client } = clientOf((command) => (command === "odd" ? "unknown" : { answer: {} }));
     const refused = await refusal(client.ask("odd", {}, "unknown", never));
@@ -285,6 +305,15 @@ describe("a client of charon", () => {
       const error = await refusal(client.ask("terminate", {}, effect, never));
       expect([error.code, error.effect]).toEqual(["transport.closed", effect]);
     }
+  });
+
+  it("a client ends a stream whose events are too long together", async () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => [`n${index}`, "v"] as const);
+    const message = Object.fromEntries(names);
+    const events = Array.from({ length: 101 }, () => ({ name: "list-sa", message }));
+    const { client } = clientOf(() => ({ events, answer: {} }));
+    const error = await refusal(client.list("list-sas", "list-sa", {}, never));
+    expect(error.code).toBe("device.unparsed");
   });
 
   it("a client ends a stream that has no end", async () => {

@@ -87,6 +87,17 @@ describe("what is read", () => {
     ["an undeclared prefix", "<x:r/>", "well-formed"],
     ["nothing", "", "well-formed"],
     ["a NUL", "<r>\0</r>", "well-formed"],
+    ["a quote that does not end", '<r a="b/>', "well-formed"],
+    ["an attribute twice", '<r a="1" a="2"/>', "well-formed"],
+    ["another encoding", '<?xml version="1.0" encoding="UTF-16"?><r/>', "well-formed"],
+    ["the end of a section in a text", "<r>]]></r>", "well-formed"],
+    ["depth behind a quoted end of a tag", '<a b="/>">'.repeat(200), "nested too deeply"],
+    [
+      "very many attributes",
+      `<r ${Array.from({ length: 40_001 }, (_, n) => `a${n}=""`).join(" ")}/>`,
+      "attributes",
+    ],
+    ["very many comments", `<r>${"a<!---->".repeat(120_001)}</r>`, "too many elements"],
     ["depth", `${"<a>".repeat(200)}${"</a>".repeat(200)}`, "nested too deeply"],
     ["depth without an end", "<a>".repeat(1_000_000), "nested too deeply"],
   ])("a reply with %s is refused", async (_what, text, why) => {
@@ -99,8 +110,36 @@ describe("what is read", () => {
 
   it("a reply with too many elements is refused", async () => {
     const text = octets(`<r>${"<a/>".repeat(101)}</r>`);
-    await expect(readXml(text, "edge-a", { depth: 4, elements: 101 })).rejects.toThrow("too many");
-    expect((await readXml(text, "edge-a", { depth: 4, elements: 102 })).children).toHaveLength(101);
+    await expect(
+      readXml(text, "edge-a", { depth: 4, elements: 101, attributes: 0 }),
+    ).rejects.toThrow("too many");
+    expect(
+      (await readXml(text, "edge-a", { depth: 4, elements: 102, attributes: 0 })).children,
+    ).toHaveLength(101);
+  });
+
+  it("several replies share what they may have together", async () => {
+    const budget = { depth: 4, elements: 5, attributes: 1 };
+    await readXml(octets("<r><a/><a b=''/></r>"), "edge-a", budget);
+    expect(budget).toEqual({ depth: 4, elements: 2, attributes: 0 });
+    await expect(readXml(octets("<r a=''/>"), "edge-a", budget)).rejects.toThrow("attributes");
+    await expect(readXml(octets("<r><a/></r>"), "edge-a", budget)).rejects.toThrow("elements");
+  });
+
+  it("a long reply lets other work pass while it is read", async () => {
+    const long = octets(`<r>${"<a>text</a>".repeat(100_000)}</r>`);
+    let turns = 0;
+    let isRead = false;
+    const reading = readXml(long, "edge-a").then((root) => {
+      isRead = true;
+      return root;
+    });
+    while (!isRead) {
+      turns += 1;
+      await new Promise(setImmediate);
+    }
+    expect((await reading).children).toHaveLength(100_000);
+    expect(turns).toBeGreaterThan(3);
   });
 
   it("a refusal quotes nothing of the reply", async () => {

@@ -163,6 +163,7 @@ export class BeginBench extends RotationRunnerBench {
       managementAddresses: this.parts.managementAddresses,
       acceptsRisk: this.#acceptsRisk,
       alarm: this.parts.alarm,
+      full: undefined,
     };
     return await settled(this.clock, previewRotation(parts, this.group, wish, never));
   }

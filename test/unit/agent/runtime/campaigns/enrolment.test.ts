@@ -6,7 +6,7 @@ import type { Campaign } from "#agent/model/campaign.ts";
 import type { JournalRecord } from "#agent/store/journal/memory.ts";
 import type { KeyRef } from "#hal/model.ts";
 import { handMadeSettings } from "#sim/site/site-plan.ts";
-import { AgentBench, group } from "../../../kit/agent-bench.ts";
+import { AgentBench, group, operatorText } from "../../../kit/agent-bench.ts";
 import { refused, settled } from "../../../kit/site-bench.ts";
 import { bindingOf } from "../../../kit/snapshot-kit.ts";
 
@@ -389,7 +389,7 @@ describe("a campaign that is held", () => {
     const answer = await ask(bench, "abandon");
     expect(answer).toMatchObject({
       state: "done",
-      reason: { code: "operator.abandon", by: "test" },
+      reason: { code: "operator.abandon", by: operatorText },
     });
     expect(await ask(bench, "abandon")).toMatchObject({
       code: "gate.busy",

@@ -93,6 +93,18 @@ describe("a drain by hand", () => {
     expect(bench.memory.drains).toEqual({ [id]: { by: "nora", since: bench.clock.wall() } });
   });
 
+  // A disk that filled up after the effect made the reply say that nothing was changed.
+  it("a drain whose end the journal does not take is reported as in force", async () => {
+    const bench = new Bench();
+    bench.hooks.write = async () => {
+      if (bench.log.includes("apply t-1 final")) throw failing("journal.full");
+    };
+    const error = await bench.kept();
+    expect(error).toMatchObject({ code: "journal.full", effect: "applied", where: "edge-a" });
+    expect(error.message).toContain("is in force");
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
+  });
+
   it("a drain by hand reads neither the far end nor the management path", async () => {
     const bench = new Bench();
     bench.peers.primary = { ...bench.peers.primary, provisioning: "failed", sci: "off" };
@@ -179,7 +191,9 @@ describe("a drain by hand", () => {
     const error = await bench.kept();
     expect(error.message).toContain("secondary is not carrying");
     expect(bench.log.filter((line) => line.startsWith("apply"))).toEqual([]);
-    expect(bench.log.slice(-2)).toEqual(["rollback t-1", "write settled"]);
+    expect(bench.log.slice(-3)).toEqual(["rollback t-1", "write settled", "write handDrain"]);
+    // The status said that its traffic was moved away.
+    expect(bench.memory.drains).toEqual({});
   });
 
   it("a drain by hand whose router fails stays in the journal for a later turn", async () => {

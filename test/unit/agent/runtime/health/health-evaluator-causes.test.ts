@@ -2,11 +2,36 @@
 // failed.
 
 import { describe, expect, it } from "vitest";
+import { raise } from "#agent/health/warnings.ts";
 import type { DesiredLink } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { MacsecPort } from "#hal/model.ts";
 import { at, clearPort, desiredOf } from "../../../kit/snapshot-kit.ts";
 import { HealthEvaluatorBench, pollMs, type Scene, unplugged } from "../health-evaluator-bench.ts";
+
+describe("readings that the agent cannot take in time", () => {
+  const overloaded = {
+    isOverloaded: true,
+    hostWarnings: [raise("agent-overloaded", "site", "busy")],
+  };
+  const reasonsOf = (bench: HealthEvaluatorBench): readonly string[] =>
+    bench.status().groups[0]?.links[0]?.reasons.map(({ code }) => code) ?? [];
+
+  it("are the agent's fault, in the verdict and in one warning for the whole site", () => {
+    const bench = new HealthEvaluatorBench({ silentFrom: 2, agent: overloaded }).polls(40);
+    expect(reasonsOf(bench)).toEqual(["agent-overloaded"]);
+    expect(bench.status().groups[0]?.verdict).toBe("unknown");
+    expect(bench.warnings().filter((text) => !text.startsWith("key-"))).toEqual([
+      "agent-overloaded site: busy",
+    ]);
+  });
+
+  it("are the devices' silence while the agent has processor time", () => {
+    const bench = new HealthEvaluatorBench({ silentFrom: 2 }).polls(40);
+    expect(reasonsOf(bench)).toEqual(["reading-stale"]);
+    expect(bench.warnings().some((text) => text.startsWith("reading-stale"))).toBe(true);
+  });
+});
 
 describe("causes", () => {
   const down = { port: unplugged(0) };

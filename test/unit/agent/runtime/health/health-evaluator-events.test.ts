@@ -12,7 +12,7 @@ describe("verdicts", () => {
     const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(12);
     const reported = bench.events
       .after(0)
-      .filter(({ about }) => about === "erd-demo/primary")
+      .events.filter(({ about }) => about === "erd-demo/primary")
       .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
     expect(reported).toEqual([
       ["verdict", "unknown", "warning"],
@@ -21,7 +21,7 @@ describe("verdicts", () => {
       ["verdict", "protected", "error"],
     ]);
     const long = new HealthEvaluatorBench({ port: unplugged(3, 8) }).turn().polls(20);
-    const warned = long.events.after(0).filter(({ code }) => code === "link-down");
+    const warned = long.events.after(0).events.filter(({ code }) => code === "link-down");
     expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
       ["error", undefined],
       ["error", true],
@@ -33,13 +33,13 @@ describe("verdicts", () => {
       link.name === "primary"
         ? clearPort({ port: link.port }, at(poll * pollMs))
         : carrying(link, poll);
-    const first = new HealthEvaluatorBench({ port: clear }).turn().events.after(0);
+    const first = new HealthEvaluatorBench({ port: clear }).turn().events.after(0).events;
     expect(first.map(({ about, verdict, severity }) => [about, verdict, severity])).toEqual([
       ["erd-demo/secondary", "unknown", "warning"],
       ["erd-demo/primary", "unprotected", "error"],
       ["hub-1", "degraded", "warning"],
     ]);
-    const [well] = new HealthEvaluatorBench().turn().events.after(0).slice(-1);
+    const [well] = new HealthEvaluatorBench().turn().events.after(0).events.slice(-1);
     expect([well?.about, well?.verdict, well?.severity]).toEqual(["hub-1", "protected", "info"]);
   });
 });

@@ -42,7 +42,7 @@ describe("verdicts", () => {
     expect(bench.reported()).toContain(
       "verdict hub-1: not observed -> protected: every check passed",
     );
-    expect(bench.events.after(0)[0]?.at).toBe("2026-11-24T10:00:00Z");
+    expect(bench.events.after(0).events[0]?.at).toBe("2026-11-24T10:00:00Z");
   });
 
   it("verdicts are derived once per poll, however many loops call", () => {

@@ -2,6 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import { type ApiReply, answer } from "#agent/api/api.ts";
+import { WaitLimit } from "#agent/api/wait-limit.ts";
+import { unknownClient } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { surveyKeys } from "#agent/runtime/polling/key-check.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
@@ -10,6 +12,7 @@ import { generationTag, type KeyVault, pairTag } from "#hal/vault.ts";
 import type { Dialer } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
+import { apiWorld } from "../../../kit/api-world.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
 
 const view = "GET /v1/keys";
@@ -60,8 +63,9 @@ class Stage {
   ask(what: string, signal: AbortSignal = never): Promise<ApiReply> {
     const { clock } = this.site;
     const [method = "", path = ""] = what.split(" ");
-    const request = { method, path, body: "", role: "view", who: "viewer" } as const;
-    return answer(this.agent, request, { now: clock.wall(), sleep: async () => {} }, signal);
+    const request = { method, path, body: "", client: unknownClient("view") };
+    const world = { ...apiWorld(this.agent, clock), waits: new WaitLimit() };
+    return answer(this.agent, request, world, signal);
   }
 
   async get<T>(what: string): Promise<T> {
@@ -73,6 +77,11 @@ class Stage {
     const reads = this.#asked.filter((path) => /^\/vault\/secrets\/.*\/[0-9a-f]{32}$/.test(path));
     const each = Map.groupBy(reads, (path) => path);
     return [reads.length, Math.max(...[...each.values()].map(({ length }) => length))];
+  }
+
+  /** Every request to devices, vault and far ends since the loops ended. */
+  get requests(): readonly string[] {
+    return this.#asked.map((path) => path.replace(/[0-9a-f]{32}/, "ID")).toSorted();
   }
 
   /** How often a list of versions was requested. */
@@ -110,6 +119,20 @@ describe("doctor", () => {
     expect(stage.counted()).toEqual([40, 1]);
     expect(stage.lists).toBe(40);
   });
+});
+
+describe("reports that many ask for together", () => {
+  it.each(["GET /v1/doctor", "GET /v1/scorecard"])(
+    "a hundred requests %s cost as much as one",
+    async (what) => {
+      const [alone, crowded] = [await Stage.of(4), await Stage.of(4)];
+      await alone.get(what);
+      const asked = Array.from({ length: 100 }, () => crowded.ask(what));
+      const replies = await settled(crowded.site.clock, Promise.all(asked));
+      expect(new Set(replies.map(({ body }) => body)).size).toBe(1);
+      expect(crowded.requests).toEqual(alone.requests);
+    },
+  );
 });
 
 describe("a viewer that requests without pause", () => {

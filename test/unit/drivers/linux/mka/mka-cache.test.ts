@@ -4,7 +4,10 @@ import { describe, expect, it } from "vitest";
 import { KeyCache } from "#drivers/linux/mka/cache.ts";
 import type { MkaMemory } from "#drivers/linux/mka/control-server.ts";
 import { seal, unseal } from "#drivers/linux/mka/keys.ts";
+import { readMemory } from "#drivers/linux/mka/memory.ts";
+import { Malformed } from "#drivers/local/shape.ts";
 import { Secret } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { caOf } from "../../../kit/kay-kit.ts";
 import { hexOf, keysOf, type TestCa } from "../../../kit/kay-recorded.ts";
@@ -90,6 +93,17 @@ describe("the sealed keys of a port", () => {
     expect(cache.seal({ settings, pending: undefined, snapshot: undefined })).toBeUndefined();
   });
 
+  // A full disk kept the former keys in the file for ever: a boot found keys that the far end had
+  // given up.
+  it("octets that did not reach the disk are sealed again", () => {
+    const cache = cacheOf();
+    sealedOf(cache, memoryOf([one]));
+    cache.unwritten();
+    const again = cacheOf().unseal(sealedOf(cache, memoryOf([one])));
+    expect(again?.snapshot?.actors.map(({ ckn }) => ckn)).toEqual([one.ckn]);
+    expect(cache.seal(memoryOf([one]))).toBeUndefined();
+  });
+
   it("cached keys protect a port after a boot without agent or vault", async () => {
     const { clock, a, b } = hosts();
     const cache = cacheOf();
@@ -108,6 +122,20 @@ describe("the sealed keys of a port", () => {
     expect([await a.isSecured(), await b.isSecured()]).toEqual([true, true]);
     expect(a.kernel.saks).toEqual(b.kernel.saks);
   });
+});
+
+it("the plain octets of a cache are wiped once they are read, also if they are damaged", () => {
+  const key = keyOf(7);
+  const sealed = sealedOf(cacheOf(), memoryOf([one]));
+  for (const damage of [false, true]) {
+    const plain = unseal(key, sealed, "p1") ?? new Uint8Array();
+    const { ick } = keysOf(one);
+    expect(hexOf(plain)).toContain(ick.use((bytes) => hexOf(Uint8Array.from(bytes))));
+    if (damage) plain[4] = 0;
+    if (damage) expect(() => readMemory(plain, 0 as WallTime)).toThrow(Malformed);
+    else readMemory(plain, 0 as WallTime);
+    expect(plain.every((octet) => octet === 0)).toBe(true);
+  }
 });
 
 it("sealed octets open under their key and for their purpose alone", () => {

@@ -296,6 +296,32 @@ describe("a change that is not confirmed", () => {
   });
 });
 
+describe("a process that is killed in the middle of a change that waits", () => {
+  // Killed after the first part, it left that part in force for good: the deadline was not stored.
+  it("a successor with any state that was stored meanwhile takes all of it back", async () => {
+    const { clock, a } = await protectedHosts();
+    const before = a.memories.length;
+    using secret = secretOf(other.cak);
+    await a.client.stage("trial", 0, { kind: "add", ckn: other.ckn, key: secret }, signal);
+    await a.client.stage("trial", 1, priority(7), signal);
+    await a.client.apply("trial", 60_000, signal);
+    const stored = a.memories.slice(before);
+    expect(stored.length).toBeGreaterThan(1);
+    // The newest comes first, because its time runs on.
+    for (const [index, memory] of stored.toReversed().entries()) {
+      a.kill();
+      a.memory = memory;
+      a.start();
+      await clock.runFor(10);
+      const isWaiting = (await a.client.recall("trial", signal)) !== undefined;
+      expect([index, isWaiting]).toEqual([index, index === 0]);
+      await clock.runFor(60_000);
+      expect([index, await keysOf(a)]).toEqual([index, [ca.ckn]]);
+      expect(await a.client.observe(signal)).toMatchObject({ settings: { keyServerPriority: 16 } });
+    }
+  });
+});
+
 describe("a successor", () => {
   it("a successor without memory reports its keys as lost until it gets one", async () => {
     const { clock, a } = hosts("gcm-aes-256");

@@ -38,6 +38,8 @@ export class Host {
   readonly log: string[] = [];
   /** The memory as the service manager holds it. */
   memory: Uint8Array | undefined;
+  /** Each state that was stored, the newest last. */
+  readonly memories: Uint8Array[] = [];
   /** True while the process stands still: frames wait in its socket. */
   isStill = false;
   /** Data frames that came in at the port in the clear since the last query. */
@@ -119,6 +121,7 @@ export class Host {
 
   #store(memory: MkaMemory): void {
     this.memory = bytesOf(writeMemory(memory, this.clock.wall()));
+    this.memories.push(this.memory.slice());
     if (memory.snapshot !== undefined) wipeSnapshot(memory.snapshot);
   }
 

@@ -91,6 +91,19 @@ describe("a blocked prefix", () => {
     expect(await scene.stored()).toEqual([hub]);
   });
 
+  // The guard of a boot wrote its file anew before it blocked, and blocked nothing on a full disk.
+  it("a full disk opens no prefix that was blocked before a boot", async () => {
+    const scene = new Scene();
+    await scene.carry(block);
+    scene.kernel.policies = [];
+    scene.disk.setFault("full", true);
+    await scene.carry(block);
+    expect(scene.blocked()).toBe(true);
+    const other: TunnelOperation = { kind: "ipsec.block", prefixes: ["10.101.0.0/16"] };
+    await expect(scene.carry(other)).rejects.toMatchObject({ code: "journal.full" });
+    expect(await scene.stored()).toEqual([hub]);
+  });
+
   it.each(["out", "in", "forward"])(
     "a blocked prefix is open without its policy %s",
     async (direction) => {

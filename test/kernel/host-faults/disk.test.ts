@@ -1,0 +1,78 @@
+// The disk below a real file system dies in the middle of writes, and comes back as after a power
+// cut: nothing that was acknowledged is missing, and nothing is read as damaged.
+
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { FsDisk } from "#agent/host/disk.ts";
+import { hostClock } from "#agent/host/host.ts";
+import { Journal } from "#agent/store/journal/journal.ts";
+import { LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
+import { Prng } from "#sim/base/prng.ts";
+import { effort } from "../../effort.ts";
+import { FailingDisk } from "./failing-disk.ts";
+
+const seed = "dying-disk";
+const rounds = effort(6, 200);
+
+let disk: FailingDisk;
+beforeEach(() => {
+  disk = new FailingDisk(`linkseal-${process.pid}`);
+}, 60_000);
+afterEach(() => disk[Symbol.dispose]());
+
+const key = (): Secret => Secret.take("host key", new Uint8Array(32).fill(7));
+
+async function opened() {
+  const files = await FsDisk.open(join(disk.folder, "state"));
+  const world = { disk: files, clock: hostClock };
+  const { journal, recovered } = await Journal.open(world, { key: key(), host: "host" });
+  return { files, journal, recovered };
+}
+
+describe("a state folder on a disk that dies", { timeout: 1_800_000 }, () => {
+  it("each acknowledged record and file is there when the disk is back", async () => {
+    const prng = new Prng(seed);
+    const done: number[] = [];
+    let [next, lastIndex, refused] = [0, -1, 0];
+    for (let round = 0; round < rounds; round += 1) {
+      const { files, journal, recovered } = await opened();
+      expect([round, recovered.kind === "corrupt"]).toEqual([round, false]);
+      const found = journal.records().flatMap(({ n }) => (typeof n === "number" ? n : []));
+      expect(found.filter((n) => done.includes(n))).toEqual(done);
+      expect(found).toEqual(found.toSorted((a, b) => a - b));
+      const text = new TextDecoder().decode((await files.read("index")) ?? new Uint8Array());
+      if (lastIndex >= 0) expect(Number(text)).toBeGreaterThanOrEqual(lastIndex);
+      // A record that was refused may be there all the same: nothing is concluded from it.
+      done.splice(0, done.length, ...found);
+      const dies = prng.between(0, 12);
+      const pending: Promise<void>[] = [];
+      for (let count = 0; count < 16; count += 1) {
+        const n = next++;
+        const record = journal.append({ kind: "test", n }).then(() => void done.push(n));
+        const octets = new TextEncoder().encode(String(n).padStart(6000, "0"));
+        const index = files.replace("index", octets).then(() => {
+          lastIndex = n;
+        });
+        for (const one of [record, index]) {
+          pending.push(
+            one.catch((error: unknown) => {
+              refused += 1;
+              expect(error).toBeInstanceOf(LinksealError);
+              expect(error).toMatchObject({ code: "journal.full", effect: "none" });
+            }),
+          );
+        }
+        // The writes go on while the disk is taken away.
+        if (count === dies) disk.fail();
+        if (prng.chance(0.5)) await Promise.all(pending);
+      }
+      await Promise.all(pending);
+      disk.giveBack();
+    }
+    console.log(`seed ${seed}: the disk died ${rounds} times, in ${next} records and as many files;
+  ${refused} writes were refused`);
+    expect(refused).toBeGreaterThan(rounds);
+    expect(done.length).toBeGreaterThan(rounds);
+  });
+});

@@ -1,0 +1,197 @@
+// An MKA process on a secured port, struck in the middle of a change: by kill -9 at a system call,
+// or by a disk that fails. The test is its service manager: it keeps the memory of the process, and
+// starts the next one with it.
+
+import { chmodSync, closeSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
+import { LinksealError } from "#hal/error.ts";
+import { leaveNetworks, native, soon, until } from "../lab.ts";
+import { ClearWatch } from "../mka/clear-watch.ts";
+import { Participant } from "../mka/participant.ts";
+import { address, makeSecy, wire } from "../mka/station.ts";
+import {
+  first,
+  type Held,
+  heldIn,
+  isSame,
+  type MkaScenario,
+  second,
+  wayTo,
+} from "./mka-scenarios.ts";
+import { type Fate, oneFileThread, type Scope, Strace } from "./strace.ts";
+import type { Known } from "./struck-net.ts";
+
+const withinMs = 8_000;
+/** A new SAK is in use at both ends after two hellos. */
+const exchangeMs = 5_000;
+
+export interface PortOutcome {
+  readonly known: Known;
+  readonly counts: ReadonlyMap<string, number>;
+  readonly found: Held | undefined;
+  readonly deaths: number;
+}
+
+export class StruckPort implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), "linkseal-struck-"));
+  readonly networks = wire();
+  readonly #manager = join(this.folder, "notify");
+  readonly #notices = native.listenNotices(this.#manager);
+  readonly #near: Participant;
+  readonly #far: Participant;
+  readonly #clear: ClearWatch;
+  #memory: number | undefined;
+  #changes = 0;
+
+  constructor() {
+    const seal = join(this.folder, "seal");
+    writeFileSync(seal, crypto.getRandomValues(new Uint8Array(32)));
+    chmodSync(seal, 0o600);
+    this.networks.forEach((network, index) => {
+      makeSecy(network, { suite: "gcm-aes-256", sci: "on" });
+      address(network, index);
+    });
+    const [network, beyond] = this.networks;
+    this.#near = new Participant({
+      ...{ network, folder: this.folder, manager: this.#manager, environment: oneFileThread },
+      options: ["--key-cache", `file:${seal}`],
+    });
+    this.#far = new Participant({ network: beyond, folder: this.folder });
+    this.#clear = new ClearWatch(beyond);
+  }
+
+  /** The files of the state folder of the struck process, with those that are written aside. */
+  get files(): readonly string[] {
+    const state = join(this.folder, "state-mka", "wire");
+    return [state, join(state, "sealed-keys"), join(state, "sealed-keys~")];
+  }
+
+  /** Frames that crossed the wire in the clear. */
+  get clear(): readonly string[] {
+    return this.#clear.observed;
+  }
+
+  get output(): string {
+    return this.#near.output + this.#far.output;
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.#near.start(), this.#far.start()]);
+    const settings = { keyServerPriority: 32, sakRekeyMs: undefined } as const;
+    const last = { kind: "configure", settings: { ...settings, delayProtection: "off" } } as const;
+    await this.#far.change(last, { token: "far-1", within: "final" });
+    await this.#far.add(first, { token: "far-2", within: "final" });
+    await this.#far.add(second, { token: "far-3", within: "final" });
+    await this.#near.add(first, { token: "near-1", within: "final" });
+    await this.secured();
+    this.#memory = await until(() => this.#handed());
+  }
+
+  #handed(): number | undefined {
+    try {
+      for (;;) {
+        const [descriptor] = native.takeNotice(this.#notices).descriptors;
+        if (descriptor !== undefined) return descriptor;
+      }
+    } catch {
+      // No further notice is there yet.
+      return undefined;
+    }
+  }
+
+  /** Resolves once both ends use the same SAK, in both directions. */
+  async secured(): Promise<string> {
+    return await until(async () => {
+      const [near, far] = [await this.#near.secured(), await this.#far.secured()];
+      return near === far ? near : undefined;
+    });
+  }
+
+  /** Brings the port to a state, by changes that nothing strikes. */
+  async bring(to: Held): Promise<void> {
+    const found = heldIn(await this.#near.observe());
+    if (found === undefined) throw new Error("the port has no SecY");
+    for (const operation of wayTo(found, to)) await this.#final(operation);
+    await this.secured();
+  }
+
+  async #final(operation: RequestedOperation): Promise<void> {
+    this.#changes += 1;
+    await this.#near.change(operation, { token: `change-${this.#changes}`, within: "final" });
+    if ("key" in operation) operation.key[Symbol.dispose]();
+  }
+
+  /** Strikes one change, and looks once nothing waits any more and the port is secured again. */
+  async struck(scenario: MkaScenario, scope: Scope, fate: Fate): Promise<PortOutcome> {
+    const pid = this.#near.pid;
+    if (pid === undefined) throw new Error("linkseal-mka does not run");
+    using strace = await Strace.attach(pid, scope, fate);
+    const known = await this.#act(scenario);
+    await rest(exchangeMs);
+    const counts = await strace.end();
+    const isDead = fate.kind === "killed" && (await this.#near.hasEnded());
+    if (isDead) await this.#near.start(this.#memory);
+    await until(async () =>
+      (await this.#near.observe()).pending === undefined ? true : undefined,
+    );
+    const found = heldIn(await this.#near.observe());
+    await this.secured();
+    return { known, counts, found, deaths: isDead ? 1 : 0 };
+  }
+
+  async #act({ operation, how }: MkaScenario): Promise<Known> {
+    this.#changes += 1;
+    const token = `change-${this.#changes}`;
+    const { client } = this.#near;
+    const asked = operation();
+    try {
+      await client.stage(token, 0, asked, soon());
+      await client.apply(token, how === "final" ? how : withinMs, soon());
+      if (how === "confirmed") await client.confirm(token, soon());
+      if (how === "rolledBack") await client.rollback(token, soon());
+      if (how === "expired") await rest(withinMs);
+      return "done";
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      // A refused confirmation leaves a change that is reverted in time.
+      return error.effect === "none" ? "refused" : "unknown";
+    } finally {
+      if ("key" in asked) asked.key[Symbol.dispose]();
+    }
+  }
+
+  /** Kills the process and starts the next one after a boot: with the sealed keys alone. */
+  async boot(): Promise<Held | undefined> {
+    await this.#near.end("SIGKILL");
+    if (this.#memory !== undefined) closeSync(this.#memory);
+    await this.#near.start();
+    const found = heldIn(await this.#near.observe());
+    await this.secured();
+    this.#memory = await until(() => this.#handed());
+    return found;
+  }
+
+  [Symbol.dispose](): void {
+    this.#near[Symbol.dispose]();
+    this.#far[Symbol.dispose]();
+    this.#clear[Symbol.dispose]();
+    for (const fd of [this.#notices, this.#memory]) if (fd !== undefined) closeSync(fd);
+    leaveNetworks();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+/** Returns what an outcome breaks; "" = nothing. */
+export function brokenBy(
+  { how, before, after }: MkaScenario,
+  { known, found }: PortOutcome,
+): string {
+  if (how === "rolledBack" || how === "expired")
+    return isSame(found, before) ? "" : "a trial left something";
+  if (known === "done") return isSame(found, after) ? "" : "what was reported as done is lost";
+  if (known === "refused") return isSame(found, before) ? "" : "a refused change had an effect";
+  return isSame(found, before) || isSame(found, after) ? "" : "half a change stayed";
+}

@@ -1,0 +1,34 @@
+// What may happen at once, as a config says it.
+
+import { describe, expect, it } from "vitest";
+import { formatComplaint, parseConfig } from "#agent/config/index.ts";
+import { siteConfig } from "../../kit/site-config.ts";
+
+const campaigns = (value: string): string =>
+  siteConfig.replace("verify: 60s", `atOnce: ${value}, verify: 60s`);
+const logins = (value: string): string =>
+  siteConfig.replace("poll: 5s", `loginsAtOnce: ${value}, poll: 5s`);
+
+function limitsOf(text: string): unknown {
+  const parsed = parseConfig(text, "site.yaml");
+  return parsed.kind === "ok" ? parsed.desired.limits : parsed.complaints.map(formatComplaint);
+}
+
+describe("the limits of a config", () => {
+  it("are four campaigns and sixteen logins, unless the config says otherwise", () => {
+    expect(limitsOf(siteConfig)).toEqual({ campaignsAtOnce: 4, loginsAtOnce: 16 });
+    expect(limitsOf(campaigns("1"))).toEqual({ campaignsAtOnce: 1, loginsAtOnce: 16 });
+    expect(limitsOf(logins("1000"))).toEqual({ campaignsAtOnce: 4, loginsAtOnce: 1_000 });
+  });
+
+  it.each([
+    [campaigns("0"), "rotation.atOnce: is 0"],
+    [campaigns("1001"), "rotation.atOnce: is 1001"],
+    [campaigns("many"), 'rotation.atOnce: is "many"'],
+    [campaigns("1.5"), "rotation.atOnce: is 1.5"],
+    [logins("0"), "health.loginsAtOnce: is 0"],
+    [logins("-4"), "health.loginsAtOnce: is -4"],
+  ])("are whole numbers from 1 to 1000, and else the complaint names them: %#", (text, says) => {
+    expect(limitsOf(text)).toEqual([expect.stringContaining(says)]);
+  });
+});
