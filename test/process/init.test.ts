@@ -187,7 +187,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
     expect(dialogue.output).not.toContain("A name for this site");
   });
 
-  it("a host key is confirmed by its end alone; yes and Enter are asked for again", async () => {
+  it("a host key is confirmed by twelve characters of its end; yes and Enter are asked for again", async () => {
     const words = ["sim", "router", "--platform", "junos", "--start", "protected"];
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const sim = new Program(
@@ -211,6 +211,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
         [question, ""],
         [question, `SHA256:${"B".repeat(43)}`],
         [question, key.slice(-8)],
+        [question, key.slice(-12)],
       ]);
       expect(await dialogue.ended()).toBe(0);
       expect(dialogue.output).toContain("yes does not confirm it");

@@ -316,6 +316,19 @@ describe("what remains after init", () => {
     expect(at).not.toContain(-1);
   });
 
+  it.each([
+    ["junos", "ed25519", "set system services netconf ssh"],
+    ["eos", "ed25519", "username linkseal ssh-key KEY"],
+    ["iosxe", "rsa -b 4096", "ip ssh pubkey-chain"],
+    ["iosxr", "rsa -b 4096", "crypto key import authentication rsa username linkseal"],
+  ])("the login on %s has a key of the type %s", async (driver, type, line) => {
+    const options = { ...whole, device: [`edge-a=${driver},192.0.2.1`, "edge-b=linux"] };
+    const answers = await answersOf(options, alone);
+    const lines = remainingOf(answers, "a.yaml").flatMap((one) => one.lines);
+    expect(lines).toContain(`ssh-keygen -t ${type} -N "" -C linkseal -f ./edge-a`);
+    expect(lines).toContain(line);
+  });
+
   it("a simulated site needs neither Azure nor a login", async () => {
     const sim = {
       ...{ ...whole, cloud: "sim", vault: "unix:/s.sock", expressRoutePort: "erd-demo" },
