@@ -186,7 +186,12 @@ function summary({ file, written, text, checks, plan, remaining }: Result): stri
     `${index + 1}. ${what}`,
     ...lines.map((line) => `     ${line}`),
   ]);
-  const end = [`${visible(file)} is written; it changes nothing yet.`, "", "What remains:", ...steps];
+  const end = [
+    `${visible(file)} is written; it changes nothing yet.`,
+    "",
+    "What remains:",
+    ...steps,
+  ];
   const first = remaining[0]?.lines[0];
   const next = first === undefined ? [] : ["", `next: ${visible(first)}`];
   return [...checked, ...planned, "", ...end, ...next].join("\n");

@@ -146,7 +146,10 @@ export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined
 export function vaultUrlOf(text: string, cloud: RealCloud): string | undefined {
   if (cloud === "loopback" || text.length > urlLengthMax) return undefined;
   const { vaultSuffix } = cloudHosts[cloud];
-  const host = text.toLowerCase().replace(/^https?:\/\//, "").replace(/[:/].*$/, "");
+  const host = text
+    .toLowerCase()
+    .replace(/^https?:\/\//, "")
+    .replace(/[:/].*$/, "");
   const [label = ""] = host.split(".vault.");
   const url = `https://${label}.${vaultSuffix}`;
   return checkVaultUrl(url, cloud) === undefined ? url : undefined;

@@ -55,9 +55,7 @@ function routerCheck({ name, address, login }: InitAnswers["devices"][number]): 
 function portCheck({ cloud, group }: InitAnswers): readonly Check[] {
   if (cloud === "sim") return [];
   const text = `not checked: the ExpressRoute port of ${group}, its identity and its links`;
-  return [
-    { what: "port", found: "unknown", text, next: "linkseal azure setup FILE --check" },
-  ];
+  return [{ what: "port", found: "unknown", text, next: "linkseal azure setup FILE --check" }];
 }
 
 async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts): Promise<Check> {

@@ -210,7 +210,10 @@ export function linkDeviceQuestion(number: number, devices: readonly InitDevice[
     examine: (reply) =>
       names.includes(reply)
         ? taken(reply)
-        : notTaken(`no --device is named ${reply}; there are ${names.join(", ")}`, nearest(reply, names)),
+        : notTaken(
+            `no --device is named ${reply}; there are ${names.join(", ")}`,
+            nearest(reply, names),
+          ),
   };
 }
 
@@ -232,7 +235,11 @@ export const linkPortQuestion = (
 });
 
 /** Asks for the speed of a port; `found` = what this host reports, in Gbit/s. */
-export const speedQuestion = (number: number, port: string, found: number | undefined): Question => ({
+export const speedQuestion = (
+  number: number,
+  port: string,
+  found: number | undefined,
+): Question => ({
   ...{ id: `link${number}.speed`, option: "--link NAME=DEVICE,PORT,SPEED" },
   text: `Speed of ${port} (10G, 100G, 400G)`,
   proposal: found === undefined ? undefined : `${found}G`,

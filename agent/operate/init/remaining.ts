@@ -58,7 +58,10 @@ function routerWork({ name, driver, login }: InitDevice, file: string): readonly
         `systemctl restart linkseal && shred -u ./${name}`,
       ],
     },
-    { what: `Create the user ${login.user} on ${name}`, lines: userLines(driver, login.user, name) },
+    {
+      what: `Create the user ${login.user} on ${name}`,
+      lines: userLines(driver, login.user, name),
+    },
   ];
 }
 
@@ -96,7 +99,13 @@ function userLines(driver: string, user: string, name: string): readonly string[
       return [
         `taskgroup ${user}`,
         ...tasks.flatMap((task) => [` task read ${task}`, ` task write ${task}`]),
-        ...[`usergroup ${user}`, ` taskgroup ${user}`, `username ${user}`, ` group ${user}`, "commit"],
+        ...[
+          `usergroup ${user}`,
+          ` taskgroup ${user}`,
+          `username ${user}`,
+          ` group ${user}`,
+          "commit",
+        ],
         ...[`crypto key import authentication rsa username ${user}`, "KEY"],
         `# KEY is what ssh-keygen -e -m PEM -f ./${name}.pub prints, and an empty line`,
       ];

@@ -187,15 +187,9 @@ function neighbourOf(record: JsonRecord): FrrNeighbour {
 /** FRR prints this part only for a neighbour that is configured with BFD. */
 function bfdOf(info: unknown): BfdState | undefined {
   if (info === undefined) return "off";
-  switch (textIn(recordOf(info, "peerBfdInfo"), "status")) {
-    case "Up":
-      return "up";
-    case "Down":
-    case "Admin Down":
-      return "down";
-    default:
-      return undefined;
-  }
+  const status = textIn(recordOf(info, "peerBfdInfo"), "status");
+  if (status === "Up") return "up";
+  return status === "Down" || status === "Admin Down" ? "down" : undefined;
 }
 
 function familyOf(family: Family, record: JsonRecord): FrrFamily {

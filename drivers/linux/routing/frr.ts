@@ -62,7 +62,8 @@ export interface BgpPort {
 }
 
 export interface SessionObservation
-  extends Omit<BgpSession, "port" | "trouble" | keyof Detection>, Detection {
+  extends Omit<BgpSession, "port" | "trouble" | keyof Detection>,
+    Detection {
   readonly vrf: string;
   readonly via: Route["via"];
   /** The AS number of the neighbour. */
@@ -151,8 +152,7 @@ export function reportedSessions(
     if (via.kind === "port") {
       const found = { port: via.port, ...instance, ...reported };
       sessions.push(withDetection(found, { bfd, holdMs }));
-    }
-    else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
+    } else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
   }
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
 }

@@ -188,7 +188,9 @@ describe("what an operator types", () => {
     expect(said).toContain("edge-a is the other router already");
     expect(said).toContain("az network express-route port show -g RESOURCE-GROUP -n erd-dub");
     expect(said).toContain("et-0/0/0 is the port of the other link");
-    expect(operator.asked).toContainEqual(expect.stringMatching(/^Platform of edge-a .*\[junos\]$/));
+    expect(operator.asked).toContainEqual(
+      expect.stringMatching(/^Platform of edge-a .*\[junos\]$/),
+    );
     const text = configTextOf(answers);
     expect(text).toContain("      port: 2222\n");
     expect(parseConfig(text, "linkseal.yaml").kind).toBe("ok");

@@ -191,7 +191,11 @@ describe("routing", () => {
     const up = { port: "p", peer: "192.0.2.2", up: true };
     const on = peer("enabled", "up", 180);
     expect(await session(on)).toEqual({ ...up, bfd: "up", holdMs: 180_000 });
-    expect(await session(peer("enabled", "down", 9))).toEqual({ ...up, bfd: "down", holdMs: 9_000 });
+    expect(await session(peer("enabled", "down", 9))).toEqual({
+      ...up,
+      bfd: "down",
+      holdMs: 9_000,
+    });
     const off = peer("disabled", "down", 180);
     expect(await session(off)).toEqual({ ...up, bfd: "off", holdMs: 180_000 });
     expect(await session(peer("enabled", "init", 180))).toEqual({ ...up, holdMs: 180_000 });
