@@ -27,8 +27,7 @@ export function configReference(): string {
 This page is for those who write the config of a site.
 
 A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters and
-${lexemesMax / 1e3},000 parts of YAML (words, marks, spaces between them), which is room for about
-2,000 links.
+${lexemesMax / 1e3},000 parts of YAML (words, marks, spaces between them): some 2,000 links.
 \`linkseal validate FILE\` checks it and changes nothing;
 \`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
 in \`/etc\` has no effect.

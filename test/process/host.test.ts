@@ -95,7 +95,7 @@ describe("init", { timeout: 60_000 }, () => {
     expect(again.err).toContain("exists already");
   });
 
-  it("init prepares a config at a desk: a vault that does not answer is not checked", () => {
+  it("init prepares a config anywhere: a vault that does not answer is not checked", () => {
     const gone = asked.map((word) => (word === `unix:${socket}` ? "unix:/nowhere.sock" : word));
     const { status, out } = run(...gone, "--express-route-port", portId, "--dry-run");
     expect(status).toBe(0);

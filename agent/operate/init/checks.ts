@@ -82,7 +82,7 @@ async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts):
   }
 }
 
-/** A computer at a desk reaches neither: that says nothing about the agent's host. */
+/** A computer elsewhere reaches neither: that says nothing about the agent's host. */
 function unreached(error: unknown, next: string): Omit<Check, "what"> {
   const isSilent = !(error instanceof LinksealError) || silent.includes(error.code);
   const text = error instanceof LinksealError ? error.message : "it did not answer in time";

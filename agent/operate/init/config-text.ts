@@ -26,14 +26,21 @@ export interface InitLink {
   readonly gigabits: number;
 }
 
+/** What a first config is made of. */
 export interface InitAnswers {
+  /** Name of the site. */
   readonly site: string;
+  /** Name of the Azure cloud; `sim` = a simulated one. */
   readonly cloud: string;
+  /** URL of the key vault; the socket of a simulated one. */
   readonly vault: string;
   /** undefined = the simulated cloud, which needs none. */
   readonly identity: "arc" | "managedIdentity" | undefined;
+  /** The routers, in the order of their questions. */
   readonly devices: readonly InitDevice[];
+  /** Name of the pair of links. */
   readonly group: string;
+  /** Resource id of the port; the name of a simulated one. */
   readonly expressRoutePort: string;
   /** Sorted as Microsoft's link1 and link2. */
   readonly links: readonly InitLink[];

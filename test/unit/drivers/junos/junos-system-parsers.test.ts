@@ -175,7 +175,7 @@ describe("routing", () => {
     expect(session("192.0.2.9").up).toBe(false);
   });
 
-  it("a peer has BFD and a hold time; of two with one address what differs is unknown", async () => {
+  it("of two peers with one address, BFD and hold time that differ are unknown", async () => {
     const peer = (configured: string, operational: string, hold: number): string =>
       `<bgp-peer><peer-address>192.0.2.2+179</peer-address><peer-state>Established</peer-state>
         <active-holdtime>${hold}</active-holdtime>
