@@ -33,6 +33,7 @@ const tools: readonly Tool[] = [
   { sign: "dmsetup", package: "dmsetup", why: "makes the disk below a file system fail" },
   { sign: "mkfs.ext4", package: "e2fsprogs", why: "makes that file system" },
   { sign: "ip", package: "iproute2", why: "the peer that the codecs are held against" },
+  { sign: "nft", package: "nftables", why: "puts an end of a tunnel behind a NAT" },
   { sign: "vtysh", package: "frr", why: "the BGP of both ends of a link" },
   { sign: "wpa_supplicant", package: "wpasupplicant", why: "the MKA participant that ours meets" },
   { sign: "charon-systemd", package: "charon-systemd", why: "IKE of both ends of a tunnel" },

@@ -61,7 +61,7 @@ export function whyLacking(names: readonly string[]): string | undefined {
 
 const commands = [
   ...[emulator, "gcc", "ip", "vtysh", "ping", "wpa_supplicant", "charon-systemd"],
-  ...["strace", "dmsetup", "mkfs.ext4"],
+  ...["strace", "dmsetup", "mkfs.ext4", "nft"],
 ];
 
 /** Returns undefined if a machine can be booted. */

@@ -187,7 +187,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
     expect(dialogue.output).not.toContain("A name for this site");
   });
 
-  it("a host key is confirmed by its last 12 characters; yes and Enter are asked for again", async () => {
+  it("yes and Enter do not confirm a host key; its last 12 characters do", async () => {
     const words = ["sim", "router", "--platform", "junos", "--start", "protected"];
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const sim = new Program(

@@ -115,7 +115,7 @@ const switches: readonly SwitchRule[] = [
 /** Azure's gateways take a silent peer for dead after as many seconds, unless configured. */
 const deadSecondsMax = 45;
 /** `dpd` of a tunnel that does not set it. */
-const dpdSeconds = 15;
+const dpdSeconds = 5;
 
 /** Returns the seconds for which charon repeats a message without an answer. */
 export function retransmitSeconds(settings: CharonSettings): number {

@@ -25,7 +25,8 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
   ikeProposal: "the ends agree on no algorithms for IKE",
   espProposal: "the ends agree on no algorithms for ESP",
   pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",
-  trafficSelectors: "the gateway does not take any-to-any traffic selectors",
+  trafficSelectors:
+    "the gateway refuses our traffic selectors: any-to-any, or with IKEv1 the pair of prefixes",
   certificate: "a certificate of one end is not taken by the other",
   identity: "the gateway shows another identity than remote.id names",
   ppk: "the gateway uses no PPK, and auth.ppkUse requires it",

@@ -12,10 +12,10 @@ import { espProposal, ikeProposal } from "./words.ts";
 
 /** The lifetime of the gateway's IKE SA, which cannot be configured there. */
 const ikeSeconds = 28_800;
-/** A third of the 45 s after which Azure's gateways take a silent peer for dead. */
-const dpdSecondsDefault = 15;
+/** A probe without an answer is repeated, and so noticed, within 10 s of the last packet. */
+const dpdSecondsDefault = 5;
 /** How long an IKEv1 peer may leave probes unanswered: 45 s of silence in all, as with Azure. */
-const probedSeconds = 30;
+const probedSeconds = 40;
 /** The largest window that Linux accepts (XFRMA_REPLAY_ESN_MAX): it costs 512 octets an SA. */
 const replayWindow = 4_096;
 

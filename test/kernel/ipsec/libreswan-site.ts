@@ -7,7 +7,7 @@ import { type GatewayConnection, Libreswan } from "./libreswan.ts";
 import { gatewayPsk, inner } from "./site.ts";
 
 export const outer = { edge: "198.51.100.1", gateway: "203.0.113.1" } as const;
-const middle = { edge: "198.51.100.254", gateway: "203.0.113.254" } as const;
+export const middle = { edge: "198.51.100.254", gateway: "203.0.113.254" } as const;
 
 /** libreswan's words for the policy `strong` of Azure. */
 export const connection: GatewayConnection = {
@@ -58,6 +58,14 @@ export async function buildForeignSite(first = connection): Promise<ForeignSite>
   await far.start();
   far.load(first);
   return { edge, middle: between, gateway, charon, far };
+}
+
+/** Puts the edge behind a NAT: the gateway sees the address of the router between them. */
+export function hideEdge({ middle: network }: ForeignSite): void {
+  const rules =
+    "add table ip hide; add chain ip hide out { type nat hook postrouting priority 100; }";
+  const rule = 'add rule ip hide out oifname "gateway" ip saddr 198.51.100.1 masquerade';
+  ip("netns", "exec", network, "nft", `${rules}; ${rule}`);
 }
 
 export function leaveForeignSite({ charon, far }: ForeignSite): void {

@@ -98,6 +98,12 @@ async function lostWhile(what: string, act: () => unknown): Promise<readonly [nu
   return lost;
 }
 
+/** Returns the SPIs of the SAs of ESP that a network has. */
+function spisIn(network: string): readonly string[] {
+  const state = ip("-n", network, "xfrm", "state");
+  return [...state.matchAll(/proto esp spi (0x[0-9a-f]+)/g)].map(([, spi = ""]) => spi).sort();
+}
+
 /** On an emulated kernel a response is read a while after its sender uses the new SA. */
 const backMost = 100;
 
@@ -115,27 +121,34 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     ["IKE by us", () => commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }])],
     ["child by the gateway", () => site.far.whackLater("--rekey-child", "--name", "azure")],
     ["IKE by the gateway", () => site.far.whackLater("--rekey-ike", "--name", "azure")],
-    [
-      "child by both at once",
-      () =>
-        Promise.all([
-          site.charon.ask("rekey", { ike: spec.name, child: childName(foreign) }),
-          site.far.whackLater("--rekey-child", "--name", "azure"),
-        ]),
-    ],
-    [
-      "IKE by both at once",
-      () =>
-        Promise.all([
-          site.charon.ask("rekey", { ike: spec.name }),
-          site.far.whackLater("--rekey-ike", "--name", "azure"),
-        ]),
-    ],
   ])("a rekey of %s loses nothing outbound", async (what, act) => {
     const [out, back] = await lostWhile(`rekey of ${what}`, act);
     expect(out).toBe(0);
     expect(back).toBeLessThanOrEqual(backMost);
     await until(isUp);
+  });
+
+  // libreswan 5.2 removes its own policy with the SA that loses a collision (docs/linux.md): then
+  // it drops what arrives, and sends nothing, until the next rekey. Here both ends must hold the
+  // same SAs, so that this is all that is wrong, and the next rekey must end it.
+  it.each([
+    ["child", { child: childName(foreign) }, "--rekey-child"],
+    ["IKE", {}, "--rekey-ike"],
+  ] as const)("a rekey of %s by both at once leaves both ends the same SAs", async (...row) => {
+    const [what, ours, theirs] = row;
+    await lostWhile(`rekey of ${what} by both at once`, () =>
+      Promise.all([
+        site.charon.ask("rekey", { ike: spec.name, ...ours }),
+        // After some collisions its command does not return.
+        Promise.race([site.far.whackLater(theirs, "--name", "azure"), rest(20_000)]),
+      ]),
+    );
+    const own = spisIn(site.edge);
+    expect(own).toHaveLength(2);
+    // libreswan keeps the other pair for a while.
+    expect(spisIn(site.gateway)).toEqual(expect.arrayContaining([...own]));
+    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }]);
+    expect(await pings(site.edge)).toBe(3);
   });
 
   it("a tunnel that we authenticate anew loses little, and never in the clear", async () => {

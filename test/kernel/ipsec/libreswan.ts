@@ -29,6 +29,8 @@ export interface GatewayConnection {
   readonly ike: string;
   readonly esp: string;
   readonly psk: string;
+  /** absent = IKEv2. */
+  readonly version?: "ikev1" | "ikev2";
   /** Whether a rekey makes new keys by a group of its own; absent = yes. */
   readonly pfs?: "yes" | "no";
   /** Its own identity and the one that it expects; absent = the addresses. */
@@ -155,6 +157,8 @@ export class Libreswan implements Disposable {
     const all = [...this.#connections.values()];
     const setup = [
       "config setup",
+      // The daemon reads this once, and drops IKEv1 otherwise.
+      "\tikev1-policy=accept",
       // The interfaces and routes are those of the test, as on a router with static ones.
       "\tipsec-interface-managed=no",
       `\tlogfile=${this.#log}`,
@@ -173,10 +177,10 @@ function idsOf({ own, peer, ownId = own, peerId = peer }: GatewayConnection): re
 function connectionLines(connection: GatewayConnection): readonly string[] {
   const { name, own, peer, ike, esp, ifId, pfs = "yes" } = connection;
   const { ownPrefix = "0.0.0.0/0", peerPrefix = "0.0.0.0/0" } = connection;
-  const { encapsulation = "auto" } = connection;
+  const { encapsulation = "auto", version = "ikev2" } = connection;
   const [ownId, peerId] = idsOf(connection);
   const lines = [
-    ...["keyexchange=ikev2", "authby=secret", "type=tunnel", "auto=add"],
+    ...[`keyexchange=${version}`, "authby=secret", "type=tunnel", "auto=add"],
     ...[`left=${own}`, `leftid=${ownId}`, `leftsubnet=${ownPrefix}`, "leftupdown=%disabled"],
     ...[`right=${peer}`, `rightid=${peerId}`, `rightsubnet=${peerPrefix}`],
     ...[`ike=${ike}`, `esp=${esp}`, `pfs=${pfs}`, `ipsec-interface=${ifId}`],

@@ -130,7 +130,7 @@ describe("the configuration of a tunnel for charon", () => {
     const actions = ["mode", "start_action", "dpd_action", "close_action"];
     expect(actions.map(child)).toEqual(["tunnel", "trap", "restart", "start"]);
     expect(at(reported, "hub-1", "version")).toBe("2");
-    expect(at(reported, "hub-1", "dpd_delay")).toBe("15s");
+    expect(at(reported, "hub-1", "dpd_delay")).toBe("5s");
     const patient = read(loadConnection({ ...tunnelSpec, dpdSeconds: 60 }));
     expect(at(patient, "hub-1", "dpd_delay")).toBe("60s");
     expect(at(reported, "hub-1", "proposals")).toEqual(["aes256gcm16-prfsha384-ecp384"]);
@@ -180,7 +180,7 @@ describe("the configuration of a tunnel for charon", () => {
     expect(of("proposals")).toEqual(["aes256-sha256-prfsha256-modp1024"]);
     // charon subtracts the interval from the time-out, which must not be shorter.
     const patient = read(loadConnection({ ...spec, dpdSeconds: 60 }));
-    expect(at(patient, "hub-1", "dpd_timeout")).toBe("90s");
+    expect(at(patient, "hub-1", "dpd_timeout")).toBe("100s");
     const selector = (end: string) => at(section, "hub-1", "children", childName(spec), end);
     expect(selector("local_ts")).toEqual(["10.1.0.0/16"]);
     expect(selector("remote_ts")).toEqual(["10.100.0.0/16"]);
