@@ -189,8 +189,8 @@ export class ViciClient implements Disposable {
 
   /**
    * Unregisters from all events and closes the connection; if charon does not confirm that before
-   * the signal aborts, it is closed anyway. charon logs a line for each event that it cannot send to
-   * a client that went away, and that line is an event again, until it has removed the client
+   * the signal aborts, it is closed anyway. charon logs a line for each event that it cannot send
+   * to a client that went away, and that line is an event again, until it has removed the client
    * (strongSwan, `vici_logger.c` and `find_entry` in `vici_socket.c`).
    */
   async leave(signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
-// Partners whose gateway is libreswan: one that speaks IKEv1 in main mode alone, and one with a domain
-// name as its identity, which meets us behind a NAT.
+// Partners whose gateway is libreswan: one that speaks IKEv1 in main mode alone, and one with a
+// domain name as its identity, which meets us behind a NAT.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
@@ -125,7 +125,7 @@ describe("a partner that speaks IKEv1 alone", { timeout: 240_000 }, () => {
 });
 
 describe("a partner that speaks IKEv2 alone", { timeout: 240_000 }, () => {
-  it("it is silent to IKEv1, and that is the reason", async () => {
+  it("such a gateway is silent to IKEv1, and that is the reason", async () => {
     site.far.load({ ...old, version: "ikev2" });
     await commit(put(mainMode));
     await until(async () =>
