@@ -65,7 +65,7 @@ describe("the settings of charon", () => {
     expect(retransmitSeconds(settingsOf(""))).toBeCloseTo(165.06, 2);
     expect(rulesOf("")).toEqual([
       "warning: charon.install_routes is yes",
-      "warning: charon takes a silent gateway for dead after 180 s",
+      "warning: charon takes a silent gateway for dead after 170 s",
     ]);
   });
 
@@ -83,7 +83,7 @@ describe("the settings of charon", () => {
       "plugins { kernel-netlink { install_routes_xfrmi = 1 } }",
       "warning: charon.plugins.kernel-netlink.install_routes_xfrmi is 1",
     ],
-    ["retransmit_tries = 4", "warning: charon takes a silent gateway for dead after 71 s"],
+    ["retransmit_tries = 4", "warning: charon takes a silent gateway for dead after 61 s"],
   ])("charon's %s is found", (line, finding) => {
     expect(rulesOf(`${good}charon {\n${line}\n}\n`)).toEqual([finding]);
   });
