@@ -17,7 +17,7 @@ import { readable, visible } from "../model/text.ts";
 import { answersOf, type InitOptions } from "../operate/init/answers.ts";
 import { type Check, checksOf } from "../operate/init/checks.ts";
 import { configTextOf, type InitAnswers, unconfirmedKey } from "../operate/init/config-text.ts";
-import { type Remaining, remainingOf } from "../operate/init/remaining.ts";
+import { type Remaining, remainingOf, shellWord } from "../operate/init/remaining.ts";
 import { defaultConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { withTerminal } from "./init-terminal.ts";
@@ -73,6 +73,7 @@ async function init(options: Options): Promise<void> {
   await refuseInvalid(text.replaceAll(unconfirmedKey, anyDigest), file);
   const checks = await checksOf(answers, {
     dial: hostDialer,
+    file: shellWord(file),
     deadline: () => AbortSignal.timeout(checkMsMax),
   });
   const written = options.dryRun !== true;

@@ -171,7 +171,7 @@ describe("init at a terminal", { timeout: 240_000 }, () => {
       ...{ env, encoding: "utf8" },
     });
     expect(validated.status).toBe(2);
-    expect(validated.stderr).toContain("devices[0].ssh.hostKey");
+    expect(validated.stdout).toContain("devices[0].ssh.hostKey");
     const confirmed = text.replace("SHA256:NOT-CONFIRMED", `SHA256:${"A".repeat(43)}`);
     const whole = join(folder, "whole.yaml");
     writeFileSync(whole, confirmed);

@@ -24,6 +24,8 @@ const replyBytesMax = 100_000;
 
 export interface CheckParts {
   readonly dial: Dialer;
+  /** Path of the config, as a word of a shell. */
+  readonly file: string;
   /** Makes the deadline of one question. */
   readonly deadline: () => AbortSignal;
 }
@@ -34,7 +36,7 @@ export async function checksOf(answers: InitAnswers, parts: CheckParts): Promise
     await vaultCheck(answers, parts),
     ...(await identityCheck(answers, parts)),
     ...answers.devices.flatMap(routerCheck),
-    ...portCheck(answers),
+    ...portCheck(answers, parts),
     ...(await managementPathChecks(answers, parts)),
   ];
 }
@@ -52,13 +54,14 @@ function routerCheck({ name, address, login }: InitAnswers["devices"][number]): 
   return [{ what, found: "unknown", text, next: "linkseal doctor, once the config is applied" }];
 }
 
-function portCheck({ cloud, group }: InitAnswers): readonly Check[] {
+function portCheck({ cloud, group }: InitAnswers, { file }: CheckParts): readonly Check[] {
   if (cloud === "sim") return [];
   const text = `not checked: the ExpressRoute port of ${group}, its identity and its links`;
-  return [{ what: "port", found: "unknown", text, next: "linkseal azure setup FILE --check" }];
+  return [{ what: "port", found: "unknown", text, next: `linkseal azure setup ${file} --check` }];
 }
 
-async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts): Promise<Check> {
+async function vaultCheck(answers: InitAnswers, parts: CheckParts): Promise<Check> {
+  const { dial, deadline, file } = parts;
   const { vault, group } = answers;
   const what = "vault";
   const signal = deadline();
@@ -78,7 +81,10 @@ async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts):
     const text = `${vault} answers ${status}, but a vault would ask for a token`;
     return { what, found: "wrong", text, next: "check the name of the vault and its firewall" };
   } catch (error) {
-    return { what, ...unreached(error, "linkseal azure setup FILE --check, on the agent's host") };
+    return {
+      what,
+      ...unreached(error, `linkseal azure setup ${file} --check, on the agent's host`),
+    };
   }
 }
 

@@ -82,7 +82,7 @@ export const identityQuestion: Question = {
     if (word === "arc") return taken("arc");
     if (reply === "managedIdentity") return taken(reply);
     const meant = /^(?:managed|msi|imds|vm)/.test(word) ? "managedIdentity" : undefined;
-    const why = "it is arc or managedIdentity; others are in the config alone (docs/azure.md)";
+    const why = "It is arc or managedIdentity; others are in the config alone (docs/azure.md).";
     return notTaken(why, /^azurearc|^himds/.test(word) ? "arc" : meant);
   },
 };
@@ -211,7 +211,7 @@ export function linkDeviceQuestion(number: number, devices: readonly InitDevice[
       names.includes(reply)
         ? taken(reply)
         : notTaken(
-            `no --device is named ${reply}; there are ${names.join(", ")}`,
+            `No router is named ${reply}; there are ${names.join(", ")}.`,
             nearest(reply, names),
           ),
   };
@@ -246,7 +246,7 @@ export const speedQuestion = (
   examine(reply) {
     const digits = /^([1-9]\d{0,3}) ?(?:g|gb|gbps|gbit\/s)?$/i.exec(reply)?.[1];
     return digits === undefined
-      ? notTaken("give the speed of the port, such as 100G")
+      ? notTaken("Give the speed of the port, such as 100G.")
       : taken(`${digits}G`);
   },
 });

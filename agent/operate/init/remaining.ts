@@ -115,6 +115,6 @@ function userLines(driver: string, user: string, name: string): readonly string[
 }
 
 /** Quotes a path for a POSIX shell where it needs that. */
-function shellWord(path: string): string {
+export function shellWord(path: string): string {
   return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -108,9 +108,9 @@ describe("what options say", () => {
     ["no vault", { vault: undefined }, "--vault is missing"],
     ["no host key", { hostKey: [] }, "--host-key edge-a=SHA256:... is missing"],
     ["one link", { link: whole.link?.slice(0, 1) }, "--link is given twice"],
-    ["a foreign device", { link: ["a=x,eth0", "b=edge-b,eth1"] }, "no --device is named x"],
+    ["a foreign device", { link: ["a=x,eth0", "b=edge-b,eth1"] }, "No router is named x"],
     ["no speed", { link: ["a=edge-a,et-0/0/0", "b=edge-b,eth1"] }, "PORT,SPEED is missing"],
-    ["no number", { link: ["a=edge-a,et-0/0/0,fast", "b=edge-b,eth1"] }, "give the speed"],
+    ["no number", { link: ["a=edge-a,et-0/0/0,fast", "b=edge-b,eth1"] }, "Give the speed"],
     ["no port name", { link: ["a=edge-a,,10G", "b=edge-b,eth1"] }, "A port name has letters"],
     ["a router nowhere", { device: ["edge-a=junos"] }, "DRIVER,ADDRESS is missing"],
     ["port 0", { device: ["edge-a=junos,192.0.2.1:0"] }, "is not an address of a router"],
@@ -123,7 +123,7 @@ describe("what options say", () => {
       "edge-a has this address",
     ],
     ["no form", { device: ["edge-a"] }, "is not of the form"],
-    ["another identity", { identity: "password" }, "it is arc or managedIdentity"],
+    ["another identity", { identity: "password" }, "It is arc or managedIdentity"],
   ])(
     "an option of init that is missing or wrong is refused and named: %s",
     async (_what, change, text) => {
@@ -386,6 +386,7 @@ describe("what is checked before", () => {
   const found = async (world: World) => {
     const checks = await checksOf(await answersOf(whole, alone), {
       dial: dialer(world),
+      file: "a.yaml",
       deadline: () => new AbortController().signal,
     });
     return checks.map(({ what, found: how }) => `${what} ${how}`);
@@ -426,6 +427,7 @@ describe("what is checked before", () => {
       const asked: { readonly headers?: unknown; readonly path?: string }[] = [];
       const checks = await checksOf(await answersOf({ ...whole, identity }, alone), {
         dial: dialer({ identity: reply }, asked),
+        file: "a.yaml",
         deadline: () => new AbortController().signal,
       });
       const found = checks.find(({ what }) => what === "identity");
@@ -442,12 +444,18 @@ describe("what is checked before", () => {
     const nowhere = () => Promise.reject(unreachable);
     const dial = { http: nowhere, resolve: nowhere, routeTo: nowhere } as unknown as Dialer;
     const deadline = () => new AbortController().signal;
-    const checks = await checksOf(await answersOf(whole, alone), { dial, deadline });
+    const checks = await checksOf(await answersOf(whole, alone), {
+      dial,
+      deadline,
+      file: "a.yaml",
+    });
     expect(new Set(checks.map((one) => one.found))).toEqual(new Set(["unknown"]));
     for (const { text, next } of checks) {
       expect(text).toMatch(/^not checked: /);
       expect(next).toMatch(/./);
     }
+    const vault = checks.find(({ what }) => what === "vault");
+    expect(vault?.next).toBe("linkseal azure setup a.yaml --check, on the agent's host");
   });
 
   it("init reports a missing identity, a wrong vault, and an endangered path", async () => {
