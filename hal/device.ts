@@ -155,6 +155,17 @@ export interface Device extends AsyncDisposable {
    */
   prepare(change: DeviceChange, keys: KeyResolver, signal: AbortSignal): Promise<Transaction>;
   /**
+   * Returns the texts that the device would be sent for this change as it is configured now, line
+   * by line, each secret as its label; none = it already is as wanted. It reads, locks nothing and
+   * changes nothing, not even a candidate. Absent = only `prepare` shows what is sent.
+   * @throws LinksealError as `prepare`, with effect "none".
+   */
+  preview?(
+    change: DeviceChange,
+    keys: KeyResolver,
+    signal: AbortSignal,
+  ): Promise<readonly string[]>;
+  /**
    * Returns what became of the transaction that the journal names, after a restart of the agent.
    * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */

@@ -38,6 +38,7 @@ export type ErrorCode =
   | "gate.busy"
   | "gate.leftoverKey"
   | "gate.rightsMissing"
+  | "gate.planChanged"
   | "journal.corrupt"
   | "journal.full"
   | "journal.locked"
@@ -135,6 +136,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "gate.busy": row("later", null, 6),
   "gate.leftoverKey": row("never", null, 6),
   "gate.rightsMissing": row("later", null, 6),
+  "gate.planChanged": row("never", null, 6),
   "journal.corrupt": row("never", "journal-lossy", 1),
   "journal.full": row("later", "state-unwritable", 1),
   "journal.locked": row("never", null, 1),

@@ -1,7 +1,7 @@
 // Every verb of the two sockets. docs/protocol.md is generated from this table.
 
 import { LinksealError } from "#hal/error.ts";
-import type { Plan } from "../compare/plan.ts";
+import type { SitePlan } from "../compare/site-plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
 import type { EventsAfter } from "../model/events.ts";
 import { azureCheck } from "../operate/azure-setup/agent-check.ts";
@@ -138,11 +138,18 @@ export const routes: Readonly<Record<string, Route>> = {
     },
   }),
   "POST /v1/plan": reads("admin", {
-    title: "What a config {text, file} would change at both ends, observed anew (linkseal.plan/1)",
+    title:
+      "What a config {text, file} changes of the one in force, and then at both ends, observed " +
+      "anew (linkseal.plan/1)",
     members: { text: maybe.text, file: maybe.name },
     // A request without a text plans the intent in force again.
     run: async ({ agent, signal }, asked) =>
       await agent.plan(asked.text ?? intentOf(agent).text, asked.file ?? "config", signal),
+  }),
+  "POST /v1/config/compare": reads("admin", {
+    title: "The settings in which a config {text, file} differs from the one in force",
+    members: { text, file: name },
+    run: ({ agent }, asked) => agent.compare(asked.text, asked.file),
   }),
   "POST /v1/azure/check": reads("admin", {
     title:
@@ -158,14 +165,16 @@ export const routes: Readonly<Record<string, Route>> = {
       ),
   }),
   "POST /v1/apply": changes({
-    title: "Makes {text, file, shown?, queue} the accepted intent",
+    title:
+      "Makes {text, file, shown?, queue} the accepted intent; with a plan as `shown`, of which " +
+      "the member `agreed` is enough, only if that is still the plan",
     members: { text, file: name, shown: anything, queue: flag },
     about: ({ file }) => file,
     outcome: applyOutcome,
     run: async ({ agent, who, signal }, asked) => {
       const { shown, ...rest } = asked;
-      const agreed = shown === undefined ? {} : { shown: shown as Plan };
-      return await agent.apply({ ...rest, who, ...agreed }, signal);
+      const plan = shown === undefined ? {} : { shown: shown as Pick<SitePlan, "agreed"> };
+      return await agent.apply({ ...rest, who, ...plan }, signal);
     },
   }),
   "POST /v1/config/rollback": changes({

@@ -1,6 +1,6 @@
 // Reads the config file that an operator wants to check, plan or apply.
 
-import { readFile } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
@@ -19,6 +19,21 @@ export interface ConfigFile {
 export function defaultConfig(): string {
   const { kind, config } = agentPlaces();
   return join(kind === "home" ? config : "/etc/linkseal", "linkseal.yaml");
+}
+
+/** Reads the file that `plan` and `apply` read when no file is given; undefined = there is none. */
+export async function readDefaultConfig(): Promise<ConfigFile | undefined> {
+  const file = defaultConfig();
+  return (await isAbsent(file)) ? undefined : await readConfig(file);
+}
+
+async function isAbsent(file: string): Promise<boolean> {
+  try {
+    await access(file);
+    return false;
+  } catch (error) {
+    return errnoOf(error) === "ENOENT";
+  }
 }
 
 /**

@@ -37,3 +37,9 @@ export function vaultBaseOf(
   const id = ids.find((each) => each !== undefined);
   return id === undefined ? undefined : /^https:\/\/[^/]+/.exec(id)?.[0];
 }
+
+/** Returns the id of a secret whose newest version is not known: the word `newest` names it. */
+export function newestSecretId(azure: AzureSettings, name: string): string {
+  const base = vaultBaseOf(azure, []) ?? "https://vault.invalid";
+  return `${base}/secrets/${name}/newest`;
+}

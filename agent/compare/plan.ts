@@ -3,7 +3,7 @@
 
 import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import { type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
+import { type Ckn, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import { azureCipher } from "../model/azure-words.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
@@ -17,10 +17,11 @@ import {
 import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
-import type { Memory } from "../store/journal/memory.ts";
+import { type Memory, openCampaign } from "../store/journal/memory.ts";
 import { detectionFindings } from "./detection.ts";
-import { vaultBaseOf } from "./ends.ts";
+import { newestSecretId, vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
+import { numbered, type Sends, type SendsOf } from "./sends.ts";
 import { planTunnels, type TunnelPlanInput } from "./tunnel-plan.ts";
 
 /** How a link compares with the intent. */
@@ -65,7 +66,10 @@ export function standingOf(
     return {
       kind: "managed",
       key: binding.key,
-      drift: driftOf(snapshot, binding.key, capabilities),
+      drift: driftOf(snapshot, binding.key, {
+        capabilities,
+        staged: campaignKeys(memory, link),
+      }),
     };
   }
   if (peer === undefined) return { kind: "unreadable", why: "the far end cannot be read" };
@@ -78,10 +82,25 @@ export function standingOf(
   return { kind: "clear" };
 }
 
+/**
+ * The keys that a campaign of this agent moves the link from and to: while it runs, each of them
+ * may be on either end.
+ */
+function campaignKeys(memory: Memory, { group, name }: DesiredLink): readonly KeyRef[] {
+  const entry = openCampaign(memory, group)?.links.find((one) => one.name === name);
+  if (entry === undefined) return [];
+  return [entry.new.key, ...(entry.old === undefined ? [] : [entry.old.key])];
+}
+
+interface Around {
+  readonly capabilities: Capabilities | undefined;
+  readonly staged: readonly KeyRef[];
+}
+
 function driftOf(
   snapshot: LinkSnapshot,
   key: KeyRef,
-  capabilities: Capabilities | undefined,
+  { capabilities, staged }: Around,
 ): readonly Drift[] {
   const { link, state, peer } = snapshot;
   const port = portOf(state, link.port);
@@ -98,14 +117,18 @@ function driftOf(
     repair,
   }));
   const keys = strongValue(port.keys) ?? [];
-  const keyDrift = keys.some((slot) => slot.ckn === key.ckn) ? [] : [keyGone(snapshot, port, key)];
+  const own = [key, ...staged];
+  const isOwn = (ckn: Ckn): boolean => own.some((one) => one.ckn === ckn);
+  const keyDrift = keys.some((slot) => isOwn(slot.ckn)) ? [] : [keyGone(snapshot, port, key)];
   const extra = keys
-    .filter((slot) => slot.ckn !== key.ckn)
+    .filter((slot) => !isOwn(slot.ckn))
     .map(({ ckn }) => ({
       text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
       repair: undefined,
     }));
-  return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, key, peer)];
+  const pointed = peer?.pointsAt?.cakSecretId;
+  const farKey = staged.find(({ cakSecretId }) => cakSecretId === pointed) ?? key;
+  return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, farKey, peer)];
 }
 
 /** A port without any key carries nothing that adding the key could interrupt. */
@@ -151,6 +174,8 @@ interface PlanStep {
   readonly preview: string;
   readonly darkMs: { readonly low: number; readonly high: number };
   readonly risk: RiskName | null;
+  /** What its device is sent for it; absent = the step sends nothing to a device of ours. */
+  readonly sends?: Sends;
   /** The campaign's state in which the step is done; present for steps of campaigns. */
   readonly state?: CampaignState;
   /** The expected duration of that state. */
@@ -158,9 +183,11 @@ interface PlanStep {
   /** null = the link carries all the time. */
   readonly dark?: ForecastStep["dark"];
   /**
-   * No step of ours does it: another actor changed the far end, and an operator must put it back.
+   * `person`: no step of ours does it: another actor changed the far end, and an operator must put
+   * it back; `reconcile`: the agent does it without a campaign. Absent = a campaign, or the set-up
+   * of a tunnel.
    */
-  readonly by?: "person";
+  readonly by?: "person" | "reconcile";
 }
 
 /** The steps that applying the config would take (`linkseal plan --json`). */
@@ -180,14 +207,20 @@ export interface Plan {
      * The error code with which a command would be refused; present if the note stops everything.
      */
     readonly code?: ErrorCode;
+    /** A limit of what is wanted: both ends are as the config wants them nevertheless. */
+    readonly kind?: "limit";
   }[];
 }
 
+/** What a plan is made from. */
 export interface PlanInput extends TunnelPlanInput {
+  /** Returns the newest observations of both ends of a link. */
   readonly snapshot: (link: DesiredLink) => LinkSnapshot;
+  /** Looks up what a device is sent for a step. */
+  readonly sends: SendsOf;
 }
 
-type Draft = Omit<PlanStep, "n">;
+type Draft = Omit<PlanStep, "n" | "sends"> & { readonly change?: DeviceChange };
 type Note = Plan["notes"][number];
 
 /**
@@ -201,7 +234,7 @@ export function plan(input: PlanInput): Plan {
   drafts.push(...tunnels.steps);
   notes.push(...tunnels.notes);
   for (const group of input.desired.groups) planGroup(input, group, drafts, notes);
-  const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
+  const steps = numbered(drafts, input.sends);
   const wouldChange = steps.some(({ by }) => by !== "person");
   return { schema: "linkseal.plan/1", wouldChange, steps, notes };
 }
@@ -218,11 +251,7 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
         notes.push(unreadable(linkId(link), standing.why));
         break;
       case "unmanaged":
-        notes.push({
-          about: linkId(link),
-          text: standing.why,
-          next: `linkseal adopt ${linkId(link)}`,
-        });
+        notes.push(unmanagedNote(input.memory, link, standing.why));
         break;
       case "clear":
         drafts.push(...enrolSteps(input.desired, group, link));
@@ -233,13 +262,28 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
           drafts.push(...changeSteps(input, group, change));
           break;
         }
-        for (const drift of standing.drift) planDrift(input.desired, link, drift, drafts, notes);
+        const { step, rest } = settingsStep(input, link, standing.drift);
+        drafts.push(...step);
+        for (const drift of rest) planDrift(input.desired, link, drift, drafts, notes);
         drafts.push(...farEndSteps(link, standing.drift));
         break;
       }
     }
-    notes.push(...endNotes(input, link));
+    notes.push(...endNotes(input, link), ...lateNotes(input, link));
   }
+}
+
+/** The first key of a link may be the one that an enrolment of ours has just put there. */
+function unmanagedNote(memory: Memory, link: DesiredLink, why: string): Note {
+  const about = linkId(link);
+  if (campaignKeys(memory, link).length === 0) {
+    return { about, text: why, next: `linkseal adopt ${about}` };
+  }
+  return {
+    about,
+    text: "a campaign of this agent gives it its key",
+    next: `linkseal rotation show ${link.group}`,
+  };
 }
 
 /**
@@ -254,6 +298,38 @@ function changeWanted(
   const binding = memory.bindings[linkId(link)];
   if (binding === undefined || sameSettings({ link, binding })) return undefined;
   return drift.some(({ repair }) => repair === undefined) ? changeOf({ link, binding }) : undefined;
+}
+
+/**
+ * Settings of a newer config that the agent sets without a campaign, whatever `repair` says: the
+ * router still has those of before, so no operator has changed them.
+ */
+function settingsStep(
+  { memory, snapshot }: PlanInput,
+  link: DesiredLink,
+  drift: readonly Drift[],
+): { readonly step: readonly Draft[]; readonly rest: readonly Drift[] } {
+  const binding = memory.bindings[linkId(link)];
+  const port = portOf(snapshot(link).state, link.port);
+  const observed = port === undefined ? undefined : strongValue(port.settings);
+  const mine = drift.filter(({ repair }) => repair?.every(({ kind }) => kind === "macsec.protect"));
+  const [first] = mine;
+  const isAsBefore =
+    binding !== undefined &&
+    !sameSettings({ link, binding }) &&
+    settingsGaps(binding.settings, observed).length === 0;
+  if (first?.repair === undefined || !isAsBefore) return { step: [], rest: drift };
+  const step: Draft = {
+    where: link.device,
+    link: linkId(link),
+    does: "change settings, which cannot interrupt the port",
+    preview: `~ ${mine.map(({ text }) => text).join("; ")}`,
+    darkMs: lit,
+    risk: null,
+    by: "reconcile",
+    change: first.repair,
+  };
+  return { step: [step], rest: drift.filter((one) => !mine.includes(one)) };
 }
 
 function changeSteps(
@@ -281,8 +357,11 @@ function planDrift(
       link: linkId(link),
       does: "mend what cannot interrupt the port",
       preview: `~ ${drift.text}`,
-      darkMs: { low: 0, high: 0 },
+      darkMs: lit,
       risk: null,
+      by: "reconcile",
+      // One change mends all settings, and it is shown once.
+      ...(drafts.some(({ change }) => change === drift.repair) ? {} : { change: drift.repair }),
     });
     return;
   }
@@ -321,13 +400,19 @@ function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
     vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),
     accepted: key,
   };
-  const device = input.desired.devices.find(({ name }) => name === link.device);
-  const late = device === undefined ? [] : detectionFindings(link, device.driver, state);
-  return [...driftFindings(ends), ...late].map((found) => ({
+  return driftFindings(ends).map((found) => ({
     about: found.about,
     text: sidesOf(found),
     next: found.next,
   }));
+}
+
+/** Notes about peerings that outlive a loss, which no config describes. */
+function lateNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
+  const device = input.desired.devices.find(({ name }) => name === link.device);
+  if (device === undefined) return [];
+  const found = detectionFindings(link, device.driver, input.snapshot(link).state);
+  return found.map(({ about, here, next }) => ({ about, text: here, next, kind: "limit" }));
 }
 
 function unreadable(about: string, text: string): Note {
@@ -359,8 +444,22 @@ function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): r
     risk: null,
     ...extra,
   });
+  const { drain: means } = group;
+  const { port, settings } = link;
+  const key = firstKeyOf(desired, link);
+  const first: DeviceChange = [
+    { kind: "macsec.protect", port, settings },
+    { kind: "macsec.addKey", port, key, role: "primary" },
+  ];
+  const turn = (kind: "port.drain" | "port.restore"): Partial<Draft> =>
+    means === "none" ? {} : { change: [{ kind, port, means }] };
   return [
-    draft(link.device, "move the traffic to the sibling link", `+ ${group.drain} on ${link.port}`),
+    draft(
+      link.device,
+      "move the traffic to the sibling link",
+      `+ ${group.drain} on ${link.port}`,
+      turn("port.drain"),
+    ),
     draft(
       `${group.name} ${link.azureLink}`,
       farEnd === "agent"
@@ -373,33 +472,22 @@ function enrolSteps(desired: Desired, group: DesiredGroup, link: DesiredLink): r
       link.device,
       "follow with the key and must-secure, then prove both directions",
       `+ macsec ${link.port} must-secure ${suite} [secret cak]`,
+      { change: first },
     ),
-    draft(link.device, "bring the traffic back", `- ${group.drain} on ${link.port}`),
+    draft(
+      link.device,
+      "bring the traffic back",
+      `- ${group.drain} on ${link.port}`,
+      turn("port.restore"),
+    ),
   ];
 }
 
-/**
- * Returns true if both plans have the same steps. `shown` came over a socket and may be anything:
- * it is only read.
- */
-export function samePlan(shown: unknown, fresh: Plan): boolean {
-  if (typeof shown !== "object" || shown === null || !("steps" in shown)) return false;
-  const { steps } = shown;
-  if (!Array.isArray(steps) || steps.length !== fresh.steps.length) return false;
-  return fresh.steps.every((step, index) => sameStep(steps[index], step));
-}
-
-function sameStep(shown: unknown, step: PlanStep): boolean {
-  if (typeof shown !== "object" || shown === null) return false;
-  const { n, where, link, does, preview, darkMs, risk } = shown as Partial<PlanStep>;
-  return (
-    n === step.n &&
-    where === step.where &&
-    link === step.link &&
-    does === step.does &&
-    preview === step.preview &&
-    darkMs?.low === step.darkMs.low &&
-    darkMs.high === step.darkMs.high &&
-    risk === step.risk
-  );
+/** A plan does not read the vault: the CKN and the versions of the pair are words. */
+function firstKeyOf({ azure }: Desired, { key }: DesiredLink): KeyRef {
+  return {
+    ckn: `CKN-OF-${key.ckn}` as Ckn,
+    cakSecretId: newestSecretId(azure, key.cak),
+    cknSecretId: newestSecretId(azure, key.ckn),
+  };
 }

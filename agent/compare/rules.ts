@@ -58,7 +58,7 @@ const secretModel = "Azure Key Vault REST API: secret identifiers";
 const config = "the accepted config: linkseal config show";
 
 const portNext = "set it on this link of the port in Azure, one link at a time";
-const nextCommand = "linkseal plan";
+const nextCommand = "linkseal plan --accepted";
 
 const rules: readonly LinkRule[] = [
   {

@@ -1,12 +1,14 @@
 // What applying a config does to tunnels: set up, changed, removed; with the time without traffic
 // and the risk of each. Pure.
 
-import type { Capabilities } from "#hal/device.ts";
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import type { DeviceState } from "#hal/model.ts";
+import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { bundleOf, whyNot } from "../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel, RiskName } from "../model/desired.ts";
-import type { Memory } from "../store/journal/memory.ts";
+import { type Memory, named } from "../store/journal/memory.ts";
+import { newestSecretId } from "./ends.ts";
 import {
   type ChangeWay,
   changeWay,
@@ -18,6 +20,7 @@ import {
   tunnelDifferences,
   unmakeable,
 } from "./tunnel-change.ts";
+import { tunnelSpec } from "./tunnel-spec.ts";
 
 interface TunnelStep {
   readonly where: string;
@@ -26,6 +29,8 @@ interface TunnelStep {
   readonly preview: string;
   readonly darkMs: { readonly low: number; readonly high: number };
   readonly risk: RiskName | null;
+  /** What the step asks of its device; absent = it is not known before. */
+  readonly change?: DeviceChange;
 }
 
 interface TunnelNote {
@@ -33,6 +38,7 @@ interface TunnelNote {
   readonly text: string;
   readonly next: string;
   readonly code?: ErrorCode;
+  readonly kind?: "limit";
 }
 
 /** What applying a config does to its tunnels, in this order. */
@@ -85,7 +91,7 @@ function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
   const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
   const state = input.state(device);
   if (state === undefined) return noted(name, `${device} cannot be read`, "linkseal status");
-  const limits = ikeNotes(tunnel);
+  const limits = ikeNotes(tunnel).map((note) => ({ ...note, kind: "limit" as const }));
   const observed = state.ipsec.find((entry) => entry.name === name);
   if (observed === undefined) {
     const ends = `${localAddress} ${remoteAddress}`;
@@ -94,6 +100,7 @@ function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
         step(device, {
           does: `add the tunnel ${name}`,
           preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`,
+          change: putOf(input, tunnel),
         }),
       ],
       notes: limits,
@@ -126,6 +133,7 @@ function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: Device
   const change = step(device, {
     does: `change the tunnel ${name}${wayTexts[way]}`,
     preview: `~ ipsec ${name} ${settings.join(", ")}`,
+    ...(way === "nothing" ? {} : { change: putOf(input, tunnel) }),
     ...(isDrained ? {} : costOf(way)),
   });
   const drain = (does: string, sign: string): TunnelStep =>
@@ -159,6 +167,24 @@ function costOf(way: ChangeWay): Partial<TunnelStep> {
   }
 }
 
+/** A secret of which no version is in use yet has the word `newest` as its version. */
+function putOf({ desired, memory }: TunnelPlanInput, tunnel: DesiredTunnel): DeviceChange {
+  const inUse = named(memory.auths, tunnel.name)?.auth;
+  const auth = inUse?.kind === tunnel.auth.kind ? inUse : firstAuth(desired, tunnel);
+  return [{ kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) }];
+}
+
+function firstAuth({ azure }: Desired, { auth }: DesiredTunnel): TunnelAuth {
+  const idOf = (name: string): string => newestSecretId(azure, name);
+  const { ppk } = auth;
+  const beside =
+    ppk === undefined ? {} : { ppk: { secretId: idOf(ppk.secret), id: ppk.id, use: ppk.use } };
+  if (auth.kind === "psk") return { kind: "psk", secretId: idOf(auth.secret), ...beside };
+  const { secret, authorities, peer } = auth;
+  const ids = { secretId: idOf(secret), authoritiesId: idOf(authorities) };
+  return { kind: "certificate", ...ids, peer, ...beside };
+}
+
 /** Returns true if another tunnel of its bundle carries now and the device can move traffic. */
 function hasSibling(
   { desired, capabilities }: TunnelPlanInput,
@@ -184,7 +210,11 @@ function planLeaving(input: TunnelPlanInput, leaving: Leaving): TunnelPlan {
   if (input.state(device) === undefined) {
     return noted(name, `${device} cannot be read`, "linkseal status");
   }
-  const removal = step(device, { does: `remove the tunnel ${name}`, preview: `- ipsec ${name}` });
+  const removal = step(device, {
+    does: `remove the tunnel ${name}`,
+    preview: `- ipsec ${name}`,
+    change: [{ kind: "ipsec.removeTunnel", name }],
+  });
   const before = input.made(name);
   return { steps: [removal], notes: before === undefined ? [] : stillBlocked(before, input) };
 }

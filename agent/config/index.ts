@@ -10,6 +10,7 @@ import { rules, warningsOf } from "./rules.ts";
 import { offsetOf, shape } from "./shape.ts";
 
 export { type Complaint, formatComplaint } from "./complaint.ts";
+export { type SettingChange, settingChanges } from "./setting-changes.ts";
 
 export type ParsedConfig =
   | { readonly kind: "ok"; readonly desired: Desired; readonly warnings: readonly Complaint[] }

@@ -11,6 +11,6 @@ export function commitLost(
 ): LinksealError {
   const seconds = Math.round(afterMs / 1000);
   const text = `${device} accepted ${what} ${seconds} s ago and no longer holds it`;
-  const next = group === undefined ? "linkseal plan" : `linkseal rotation show ${group}`;
+  const next = group === undefined ? "linkseal plan --accepted" : `linkseal rotation show ${group}`;
   return new LinksealError("device.commitExpired", text, { effect: "none", where: device, next });
 }

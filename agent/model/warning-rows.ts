@@ -134,7 +134,7 @@ const warning = rowOf("warning");
 const error = rowOf("error");
 
 const status = "linkseal status";
-const plan = "linkseal plan";
+const plan = "linkseal plan --accepted";
 const link = "linkseal links ABOUT";
 const tunnel = "linkseal tunnels ABOUT";
 const show = "linkseal rotation show GROUP";
@@ -276,7 +276,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "weak-policy": warning("A weak policy is no longer accepted", plan),
 
   "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
-  "config-not-applied": warning("The config file is not in force", plan),
+  "config-not-applied": warning("The config file is not in force", "linkseal plan"),
   drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),

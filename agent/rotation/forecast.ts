@@ -1,7 +1,7 @@
 // What a campaign will do at both ends, step by step, and how long each step takes and darkens the
 // link: pure, from what was measured here before, or from defaults that say that they are.
 
-import type { Capabilities } from "#hal/device.ts";
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { KeyRef, WantedSettings } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, CampaignState } from "../model/campaign.ts";
@@ -58,6 +58,8 @@ export interface ForecastStep {
   readonly takes: Estimate;
   /** The outage of the step by its side; null = there is none. */
   readonly dark: DarkForecast | null;
+  /** What the step asks of the router, if that can be shown before the campaign; else absent. */
+  readonly change?: DeviceChange;
 }
 
 export interface ForecastInput {
@@ -233,13 +235,19 @@ class LinkForecast {
     does: string,
     preview: string,
     takes: Estimate,
-    more: { readonly where?: string; readonly risk?: RiskName; readonly dark?: DarkTimes } = {},
+    more: StepDetails = {},
   ): ForecastStep {
     const { where = this.#link.device, risk = null } = more;
     const dark = more.dark === undefined ? null : { ...more.dark, drained: this.#isDrained() };
     const whole = dark === null ? noTime : sum([dark.theirs, dark.ours]);
     const darkMs = { low: whole.low, high: whole.high };
-    return { state, where, link: linkId(this.#link), does, preview, darkMs, risk, takes, dark };
+    const step = { state, where, link: linkId(this.#link), does, preview, darkMs, risk, takes };
+    return { ...step, dark, ...(more.change === undefined ? {} : { change: more.change }) };
+  }
+
+  #turn(kind: "port.drain" | "port.restore"): { readonly change?: DeviceChange } {
+    const { drain: means } = this.#input.group;
+    return means === "none" ? {} : { change: [{ kind, port: this.#link.port, means }] };
   }
 
   #drain(): readonly ForecastStep[] {
@@ -253,7 +261,8 @@ class LinkForecast {
     const takes = sum([this.#commit(), settle, quiet, observeMs, turnMs]);
     const does = `move the traffic to ${siblings.join(", ")}`;
     const risk = group.drain === "peeringShutdown" ? { risk: "hardDrain" as const } : {};
-    return [this.#step("draining", does, `+ ${group.drain} on ${port}`, takes, risk)];
+    const details = { ...risk, ...this.#turn("port.drain") };
+    return [this.#step("draining", does, `+ ${group.drain} on ${port}`, takes, details)];
   }
 
   #stage(): ForecastStep {
@@ -326,7 +335,10 @@ class LinkForecast {
     const does = alone
       ? "change the settings of the drained link"
       : "follow as soon as the far end has moved and the link has dropped";
+    const { settings } = this.#entry.new;
+    const protect = { kind: "macsec.protect", port: this.#link.port, settings } as const;
     return this.#step("switching", does, `~ ${this.#replacement()}`, takes, {
+      ...(this.#input.kind === "change" ? { change: [protect] } : {}),
       risk: "breakBeforeMake",
       dark: { theirs: noTime, ours: alone ? this.#breakAlone() : this.#break() },
     });
@@ -382,7 +394,8 @@ class LinkForecast {
     }
     const does =
       why === "soak" ? "bring the traffic back and let it soak" : "bring the traffic back";
-    return this.#step("restoring", does, `- ${group.drain} on ${port}`, takes);
+    const details = this.#turn("port.restore");
+    return this.#step("restoring", does, `- ${group.drain} on ${port}`, takes, details);
   }
 
   #farEnd(): string {
@@ -457,6 +470,13 @@ class LinkForecast {
 }
 
 type DarkTimes = Pick<DarkForecast, "theirs" | "ours">;
+
+interface StepDetails {
+  readonly where?: string;
+  readonly risk?: RiskName;
+  readonly dark?: DarkTimes;
+  readonly change?: DeviceChange;
+}
 
 /** `NAME/VERSION` of a secret id. */
 function versionOf(id: KeyRef["cakSecretId"]): string {

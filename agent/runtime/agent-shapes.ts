@@ -2,7 +2,7 @@
 
 import type { Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
-import type { Plan } from "../compare/plan.ts";
+import type { SitePlan } from "../compare/site-plan.ts";
 import type { Complaint } from "../config/index.ts";
 import type { Clouds } from "../model/cloud.ts";
 import type { Signer } from "../model/signer.ts";
@@ -37,18 +37,18 @@ export interface AgentParts {
 /** The answer to `linkseal apply`. */
 export type ApplyAnswer =
   | { readonly kind: "refused"; readonly complaints: readonly Complaint[] }
-  /** The plan changed since it was shown; `plan` is the new one. */
-  | { readonly kind: "changed"; readonly plan: Plan }
+  /** The plan changed since it was agreed to; `since` says how, `plan` is the new one. */
+  | { readonly kind: "changed"; readonly since: readonly string[]; readonly plan: SitePlan }
   | { readonly kind: "busy"; readonly groups: readonly string[] }
   | { readonly kind: "queued" }
-  | { readonly kind: "accepted"; readonly number: number; readonly plan: Plan };
+  | { readonly kind: "accepted"; readonly number: number; readonly plan: SitePlan };
 
 export interface ApplyRequest {
   readonly text: string;
   readonly file: string;
   readonly who: string;
   /** The plan that the operator agreed to; absent = any plan is accepted. */
-  readonly shown?: Plan;
+  readonly shown?: Pick<SitePlan, "agreed">;
   readonly queue: boolean;
 }
 

@@ -4,7 +4,7 @@ import type { PeerPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant } from "#hal/world.ts";
-import { type Plan, plan, samePlan } from "../compare/plan.ts";
+import { type ConfigPart, changedSince, type SitePlan } from "../compare/site-plan.ts";
 import { tunnelComplaints } from "../compare/tunnel-change.ts";
 import { type Complaint, parseConfig } from "../config/index.ts";
 import type { Raised } from "../health/warnings.ts";
@@ -26,7 +26,6 @@ import type { Journal } from "../store/journal/journal.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
-import { riskAccepted } from "./campaigns/begin.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { hostWarnings } from "./health/host-warnings.ts";
@@ -34,6 +33,7 @@ import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { OperatorCommands } from "./operator-commands.ts";
+import { configPart, planSite } from "./planner.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { LoginLimiter } from "./polling/login-limiter.ts";
@@ -370,39 +370,41 @@ export class Agent {
 
   // ---- intent
 
-  /** Returns the complaints, or the plan of both ends from fresh observations. */
+  /** Returns the complaints, or the plan of a config from fresh observations. */
   async plan(
     text: string,
     file: string,
     signal: AbortSignal,
-  ): Promise<{ readonly complaints: readonly Complaint[] } | { readonly plan: Plan }> {
-    const parsed = parseConfig(text, file, this.#parts.world.clock.wall());
-    if (parsed.kind === "refused") return { complaints: parsed.complaints };
-    const complaints = tunnelComplaints(parsed.desired, this.made, { text, file });
-    if (complaints.length > 0) return { complaints };
-    return { plan: await this.#planFor(parsed.desired, signal) };
+  ): Promise<{ readonly complaints: readonly Complaint[] } | { readonly plan: SitePlan }> {
+    const read = this.#read({ text, file });
+    if ("complaints" in read) return read;
+    return { plan: await this.#planFor(text, read.desired, signal) };
   }
 
-  async #planFor(desired: Desired, signal: AbortSignal): Promise<Plan> {
+  /** Returns the complaints, or the settings in which a config differs from the one in force. */
+  compare(
+    text: string,
+    file: string,
+  ): { readonly complaints: readonly Complaint[] } | { readonly config: ConfigPart } {
+    const read = this.#read({ text, file });
+    return "complaints" in read ? read : { config: configPart(this.intent, text) };
+  }
+
+  #read(
+    config: Pick<ApplyRequest, "text" | "file">,
+  ): { readonly complaints: readonly Complaint[] } | { readonly desired: Desired } {
+    const parsed = parseConfig(config.text, config.file, this.#parts.world.clock.wall());
+    if (parsed.kind === "refused") return { complaints: parsed.complaints };
+    const complaints = tunnelComplaints(parsed.desired, this.made, config);
+    return complaints.length > 0 ? { complaints } : { desired: parsed.desired };
+  }
+
+  async #planFor(text: string, desired: Desired, signal: AbortSignal): Promise<SitePlan> {
+    const { world } = this.#parts;
     const deviceCache = this.#freshDeviceCache(desired);
-    const links = desired.groups.flatMap((group) => group.links);
-    try {
-      await Promise.all([
-        ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
-        ...links.map((link) => deviceCache.observePeer(link, signal)),
-      ]);
-      return plan({
-        desired,
-        memory: this.memory,
-        snapshot: (link) => deviceCache.snapshot(link),
-        state: (device) => deviceCache.state(device),
-        capabilities: (device) => deviceCache.capabilities(device),
-        made: this.made,
-        acceptsRisk: (risk) => riskAccepted(desired, risk, this.#parts.world.clock.wall()),
-      });
-    } finally {
-      await deviceCache.close();
-    }
+    const { intent, made } = this;
+    const parts = { world, memory: () => this.memory, made, intent, deviceCache };
+    return await planSite(parts, { text, desired }, signal);
   }
 
   /**
@@ -410,16 +412,13 @@ export class Agent {
    * @throws LinksealError `journal.corrupt`, or an error of the state folder.
    */
   async apply(request: ApplyRequest, signal: AbortSignal): Promise<ApplyAnswer> {
-    const parsed = parseConfig(request.text, request.file, this.#parts.world.clock.wall());
-    if (parsed.kind === "refused") return { kind: "refused", complaints: parsed.complaints };
-    const complaints = tunnelComplaints(parsed.desired, this.made, request);
-    if (complaints.length > 0) return { kind: "refused", complaints };
+    const read = this.#read(request);
+    if ("complaints" in read) return { kind: "refused", complaints: read.complaints };
     this.#refuseDamaged();
-    const fresh = await this.#planFor(parsed.desired, signal);
-    if (request.shown !== undefined && !samePlan(request.shown, fresh)) {
-      return { kind: "changed", plan: fresh };
-    }
-    const groups = this.#touchedBusy(parsed.desired);
+    const fresh = await this.#planFor(request.text, read.desired, signal);
+    const since = request.shown === undefined ? [] : changedSince(request.shown, fresh);
+    if (since.length > 0) return { kind: "changed", since, plan: fresh };
+    const groups = this.#touchedBusy(read.desired);
     if (groups.length > 0) {
       if (!request.queue) return { kind: "busy", groups };
       await this.#queued.put({ text: request.text, who: request.who });

@@ -1,11 +1,12 @@
 // Arista EOS at its command line: a change is made in a session of its own, and the router reverts
 // a commit with a timer unless it is confirmed by the name of that session.
 
+import type { Command } from "#hal/secret.ts";
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
 import { rejected } from "../platform/port-change.ts";
-import { joined, linesOf } from "../platform/renderer.ts";
+import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
@@ -88,6 +89,9 @@ export const dialect: Dialect<Cli> = {
   // A session belongs to its change alone, and it is opened by the name of its commit.
   async lock() {},
   stage,
+  async preview(cli, work, signal) {
+    return textsOf((await render(cli, work, signal)).sent);
+  },
   async check(cli, signal) {
     // Each line was checked when it was entered; lines that were only tried leave nothing behind.
     await cli.run([line`abort`], "none", signal);
@@ -125,6 +129,21 @@ async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRe
 
 /** Leaves the command line inside the session, where every line was accepted. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
+  const all = await render(cli, work, signal);
+  if (all.sent.length === 0) return [];
+  await dropLeftovers(cli, signal);
+  await cli.run([line`configure session ${sessionOf(work.note)}`], "none", signal);
+  try {
+    await cli.run(all.sent, "none", signal);
+  } catch (error) {
+    // Few sessions may be open at a time, and this one is never used again.
+    if (!cli.isOver) await cli.run([line`abort`], "none", signal);
+    throw error;
+  }
+  return linesOf(all);
+}
+
+async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<RenderedChange<Command>> {
   const query = queryOf(cli, signal);
   const config = await query.value("config", readConfig);
   const interfaces = await query.value("interfaces", readInterfaces);
@@ -147,18 +166,7 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
     return rendered;
   });
   const tunnels = await renderTunnels(work, limits, async () => config.tunnels, tunnelCommands);
-  const all = joined([...ports, tunnels]);
-  if (all.sent.length === 0) return [];
-  await dropLeftovers(cli, signal);
-  await cli.run([line`configure session ${sessionOf(work.note)}`], "none", signal);
-  try {
-    await cli.run(all.sent, "none", signal);
-  } catch (error) {
-    // Few sessions may be open at a time, and this one is never used again.
-    if (!cli.isOver) await cli.run([line`abort`], "none", signal);
-    throw error;
-  }
-  return linesOf(all);
+  return joined([...ports, tunnels]);
 }
 
 /** Drops sessions of ours that a broken connection has left open. */

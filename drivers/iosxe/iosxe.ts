@@ -12,7 +12,7 @@ import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { joined, linesOf } from "../platform/renderer.ts";
+import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
@@ -133,7 +133,19 @@ export const dialect: Dialect<XeSession> = {
     if ("why" in lock || !lock.value) return;
     throw failed("device.locked", "another session has locked the configuration", cli.where);
   },
-  stage,
+  async stage(session, work, signal) {
+    const all = await render(session, work, signal);
+    session.staged = {
+      commands: all.sent,
+      operations: all.operations,
+      isTimed: work.capabilities.commit.kind === "confirmed",
+    };
+    return linesOf(all);
+  },
+  async preview(session, work, signal) {
+    const { sent, operations } = await render(session, work, signal);
+    return textsOf([...sent, ...operations]);
+  },
   async check() {
     // A router without a candidate checks each line when it is entered.
   },
@@ -151,12 +163,11 @@ async function configOf(query: XeQuery): Promise<XeConfig> {
   return config;
 }
 
-async function stage(
-  session: XeSession,
+async function render(
+  { cli }: XeSession,
   work: Work,
   signal: AbortSignal,
-): Promise<readonly string[]> {
-  const { cli } = session;
+): Promise<RenderedChange<Command> & Pick<Staged, "operations">> {
   const query = queryOf(cli, signal);
   const config = await configOf(query);
   if (work.secrets.size > 0) await refuseAccounted(query);
@@ -182,12 +193,7 @@ async function stage(
   );
   const readAll = () => query.needed(askTunnels(query));
   const all = joined([...rendered, await renderTunnels(work, limits, readAll, tunnelCommands)]);
-  session.staged = {
-    commands: all.sent,
-    operations: rendered.flatMap((one) => one.operations),
-    isTimed: work.capabilities.commit.kind === "confirmed",
-  };
-  return linesOf(all);
+  return { ...all, operations: rendered.flatMap((one) => one.operations) };
 }
 
 /** Reads the route maps that a drain replaces; one that is not understood is left out. */

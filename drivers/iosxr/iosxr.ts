@@ -11,7 +11,7 @@ import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { joined, linesOf } from "../platform/renderer.ts";
+import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
@@ -76,6 +76,9 @@ export const dialect: Dialect<Cli> = {
     throw failed("device.locked", "the device does not begin a configuration session", cli.where);
   },
   stage,
+  async preview(cli, work, signal) {
+    return textsOf((await render(cli, work, signal)).sent);
+  },
   async check() {
     // Each line was checked when it was entered; the router checks them together at the commit.
   },
@@ -140,6 +143,12 @@ async function configOf(cli: Cli, signal: AbortSignal) {
 
 /** Stages under the lock, so that no other change can come between reading and writing. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
+  const all = await render(cli, work, signal);
+  if (all.sent.length > 0) await cli.run([...all.sent, line`root`], "none", signal);
+  return linesOf(all);
+}
+
+async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<RenderedChange<Command>> {
   const { clock, config, query } = await configOf(cli, signal);
   if (work.secrets.size > 0) await refuseAccounted(query);
   const physical = await query.needed(askPorts(query));
@@ -158,11 +167,9 @@ async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonl
     begins: (Math.floor(clock / 1000) * 1000) as WallTime,
     principal: (port) => principal(port, planOf(config, port).settings),
   };
-  const all = joined(
+  return joined(
     planChange(work.change, around).map(({ before, after }) => renderChange(before, after, config)),
   );
-  if (all.sent.length > 0) await cli.run([...all.sent, line`root`], "none", signal);
-  return linesOf(all);
 }
 
 /**

@@ -4,13 +4,13 @@ import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
 import { failed } from "../platform/query.ts";
-import { joined, linesOf } from "../platform/renderer.ts";
+import { joined, linesOf, type RenderedChange } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Netconf } from "../transport/netconf.ts";
-import { element, elementWith, type XmlElement, type XmlOut } from "../transport/xml.ts";
+import { element, elementWith, type XmlElement, type XmlOut, xmlLines } from "../transport/xml.ts";
 import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";
@@ -93,6 +93,10 @@ export const dialect: Dialect<Netconf> = {
     await session.call(element("lock", target), "none", signal);
   },
   stage,
+  async preview(session, work, signal) {
+    const { sent } = await render(session, work, signal);
+    return sent.flatMap((tree) => xmlLines(tree));
+  },
   async check(session, signal) {
     await session.call(element("commit-configuration", element("check")), "none", signal);
   },
@@ -131,6 +135,16 @@ async function stage(
   work: Work,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
+  const all = await render(session, work, signal);
+  await Promise.all(all.sent.map((tree) => session.call(edit(tree), "none", signal)));
+  return linesOf(all);
+}
+
+async function render(
+  session: Netconf,
+  work: Work,
+  signal: AbortSignal,
+): Promise<RenderedChange<XmlOut>> {
   const query = queryOf(session, signal);
   const readSessions = (reply: XmlElement) => byInterface(reply, "mka-session-information");
   const [config, interfaces, uptime, peers, principal] = await Promise.all([
@@ -161,9 +175,7 @@ async function stage(
     throw failed("device.rejected", text, work.device);
   });
   const readAll = () => query.value(getTunnels(), readTunnels);
-  const all = joined([...ports, await renderTunnels(work, limits, readAll, tunnelTrees)]);
-  await Promise.all(all.sent.map((tree) => session.call(edit(tree), "none", signal)));
-  return linesOf(all);
+  return joined([...ports, await renderTunnels(work, limits, readAll, tunnelTrees)]);
 }
 
 function edit(tree: XmlOut): XmlOut {

@@ -155,6 +155,10 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
     capabilities,
     observe: (signal) => session.observe(signal),
     prepare: (change, keys, signal) => prepare(connection, change, keys, signal),
+    async preview(change) {
+      refuse(connection, missingCapability(change, capabilities));
+      return change.map(encodeJson);
+    },
     async recall(token, signal) {
       const recalled = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
       if (recalled.kind === "absent") return recalled;

@@ -72,6 +72,12 @@ export interface Dialect<S extends Session> {
    * @throws LinksealError `device.*`, with effect "none".
    */
   stage(session: S, work: Work, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Reads the configuration and returns the texts that `stage` and `commit` would send for the
+   * change, with the labels of secrets; nothing is locked or sent.
+   * @throws LinksealError `device.*`, with effect "none".
+   */
+  preview(session: S, work: Work, signal: AbortSignal): Promise<readonly string[]>;
   /** Makes the device validate the candidate. */
   check(session: S, signal: AbortSignal): Promise<void>;
   /**

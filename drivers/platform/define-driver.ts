@@ -60,6 +60,7 @@ function deviceOf<S extends Session>(
         ownState(await dialect.observe(session, { device: id, clock, capabilities }, bounded)),
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
+    preview: (change, keys, signal) => store.preview(change, keys, signal),
     recall: (token, signal) => store.recall(token, signal),
     routesTo: (address, signal) =>
       line.ask(signal, (session, bounded) => dialect.routesTo(session, address, bounded)),
@@ -130,6 +131,22 @@ class TransactionStore<S extends Session> {
     } catch (error) {
       wipe(work);
       throw error;
+    }
+  }
+
+  async preview(
+    change: DeviceChange,
+    keys: KeyResolver,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    this.#refuse(missingCapability(change, this.#capabilities));
+    const work = await this.#workOf(change, keys, "linkseal previews");
+    try {
+      return await this.#line.ask(signal, (session, bounded) =>
+        this.#line.dialect.preview(session, work, bounded),
+      );
+    } finally {
+      wipe(work);
     }
   }
 

@@ -2,7 +2,7 @@
 // the operator.
 
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
-import type { Command } from "#hal/secret.ts";
+import { type Command, preview } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 
 /** Edits of one device. `T`: a line of a command line, or a tree of a document. */
@@ -21,6 +21,11 @@ export function joined<T>(all: readonly RenderedChange<T>[]): RenderedChange<T> 
 /** Returns the lines for the operator; a change without a line is shown as one all the same. */
 export function linesOf({ sent, lines }: RenderedChange<unknown>): readonly string[] {
   return sent.length > 0 && lines.length === 0 ? ["(only its form)"] : lines;
+}
+
+/** Returns the lines of commands, with the labels of secrets. */
+export function textsOf(commands: readonly Command[]): readonly string[] {
+  return commands.map(preview);
 }
 
 /** Lines inside modes; a block without lines changes nothing. */

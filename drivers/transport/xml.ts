@@ -3,7 +3,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { LinksealError } from "#hal/error.ts";
-import type { Command, SecretHole } from "#hal/secret.ts";
+import { type Command, preview, type SecretHole } from "#hal/secret.ts";
 import { nextTurn } from "./turn.ts";
 import {
   forbidden,
@@ -87,6 +87,20 @@ export function writeXml(root: XmlOut): Command {
   };
   write(root);
   return [...parts, text];
+}
+
+/** Returns an element as indented lines, with the labels of secrets. */
+export function xmlLines(root: XmlOut, indent = ""): readonly string[] {
+  const { name, attributes, children } = root;
+  if (!children.some((child) => typeof child === "object" && "name" in child)) {
+    return [`${indent}${preview(writeXml(root))}`];
+  }
+  const [empty = ""] = xmlLines({ name, attributes, children: [] });
+  const inner = children.flatMap((child) => {
+    if (typeof child === "object" && "name" in child) return xmlLines(child, `${indent}  `);
+    return [`${indent}  ${typeof child === "string" ? escaped(child) : child.secret.toJSON()}`];
+  });
+  return [`${indent}${empty.replace(/\/>$/, ">")}`, ...inner, `${indent}</${name}>`];
 }
 
 export type { XmlElement } from "./xml-reader.ts";

@@ -38,7 +38,7 @@ export const commitCases: readonly DeviceCase[] = [
   {
     ...always(),
     name: "prepare: leaves the running device untouched",
-    why: "linkseal plan prepares and stops there",
+    why: "a change waits on the candidate for a far end that moves first",
     async run(bench) {
       const before = bench.truth();
       await prepare(bench, [anyChange(bench)]);
@@ -59,6 +59,22 @@ export const commitCases: readonly DeviceCase[] = [
       await commit(bench, change);
       const again = await prepare(bench, [change]);
       must(!again.preview.includes(place), "the preview shows a change where none is left");
+    },
+  },
+  {
+    ...always(),
+    name: "preview: shows what would be sent, and touches nothing",
+    why: "a plan is read at a time at which nothing may change",
+    async run(bench) {
+      const change = anyChange(bench);
+      const before = bench.truth();
+      const lines = await bench.device.preview?.([change], bench.keys, never);
+      await bench.wait(5_000);
+      must(running(bench.truth()) === running(before), "a preview altered what runs");
+      must(bench.truth().effects === before.effects, "a preview had an effect");
+      must(lines === undefined || lines.length > 0, "a preview shows nothing of a change");
+      // It has locked nothing.
+      await commit(bench, change);
     },
   },
   {

@@ -147,7 +147,18 @@ function hear(device: Device, say: (text: string) => void): Device {
     routesTo: (address, signal) => errors(device.routesTo(address, signal)),
     [Symbol.asyncDispose]: () => device[Symbol.asyncDispose](),
   };
-  const probe = device.probe?.bind(device);
-  if (probe === undefined) return listened;
-  return { ...listened, probe: (port, count, signal) => errors(probe(port, count, signal)) };
+  const [probe, preview] = [device.probe?.bind(device), device.preview?.bind(device)];
+  const probed: Device =
+    probe === undefined
+      ? listened
+      : { ...listened, probe: (port, count, signal) => errors(probe(port, count, signal)) };
+  if (preview === undefined) return probed;
+  return {
+    ...probed,
+    async preview(change, keys, signal) {
+      const lines = await errors(preview(change, keys, signal));
+      say(lines.join("\n"));
+      return lines;
+    },
+  };
 }

@@ -268,6 +268,20 @@ export const wrongCommits: WrongTable = {
     moves(() => ({ preview: "" })),
     moves(() => ({ preview: "et-0/0/0: something" })),
   ],
+  "preview: shows what would be sent, and touches nothing": [
+    { spoil: (device) => ({ ...device, preview: async () => [] }) },
+    {
+      spoil: (device, rig) => ({
+        ...device,
+        async preview() {
+          edit(rig, (port) => {
+            port.admin = "down";
+          });
+          return ["shutdown"];
+        },
+      }),
+    },
+  ],
   "apply: final stays and arms nothing": [
     moves((inner) => ({
       apply: (within, signal) => inner.apply(within === "final" ? 60_000 : within, signal),

@@ -30,7 +30,7 @@ what was changed.
 | 0 | done; nothing to do; everything asked about is protected |
 | 1 | failed; nothing was changed, or the change was made and a later step failed |
 | 2 | usage or invalid config |
-| 3 | \`plan\`, \`rotate --dry-run\`: would change |
+| 3 | \`plan\`, \`config diff FILE\`: something differs; \`rotate --dry-run\`: would change |
 | 4 | not protected, degraded or unknown |
 | 5 | the agent cannot be reached |
 | 6 | refused by a check; a named risk would have to be accepted |

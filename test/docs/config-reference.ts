@@ -17,6 +17,31 @@ export function jsonSchema(): string {
   return jsonDocument({ title, description, ...schemaOfFile });
 }
 
+const planPart = `## What a plan shows
+
+\`linkseal plan FILE\` has two parts, and \`linkseal apply FILE\` shows both before it asks.
+
+- First the settings in which the file differs from the config in force, each with its old
+  and its new value. Elements of a list are named: \`groups[erd-demo].rotate.on\`. Defaults
+  count as written.
+- Changes of authority come first, marked with \`!\`, with what the agent may do by itself
+  from then on: \`farEnd\`, \`repair\`, \`rotate\` with its windows and freezes, accepted
+  risks, \`drain\`, \`order\`, \`retire\`, vault and identity, groups that come or go.
+- Then what happens on the devices, step by step, with the lines that each router of
+  ours is sent as it is configured now. A secret is shown as its label. Where a router
+  cannot be read, or refuses the change, the step says so.
+- The exit status is 0 only if the file is the config in force, to the byte, and both
+  ends are as it wants them. Any difference is 3, even of a comment.
+
+\`linkseal plan --accepted\` plans the config in force: it shows how the devices differ
+from it. \`linkseal config diff FILE\` shows the settings alone.
+
+\`linkseal plan FILE --out PLAN\` saves the plan (\`linkseal.saved-plan/1\`, mode 0600) with
+the text of the file. \`linkseal apply --plan PLAN\` carries out exactly that. It is
+refused (\`gate.planChanged\`, exit status 6) with what has changed if another config is
+in force, if a link or tunnel compares otherwise with the config, or if a step is
+another one.`;
+
 /** Returns the text of `docs/configuration.md`. */
 export function configReference(): string {
   const sections = sectionsOf("", schemaOfFile);
@@ -43,6 +68,8 @@ accepted intent. A file that merely exists in \`/etc\` has no effect.
 \`\`\`yaml
 ${exampleConfig}\`\`\`
 
+${planPart}
+
 ${sections.join("\n\n")}
 
 ## Rules between keys
@@ -65,14 +92,7 @@ a warning.
 A gateway without a custom policy accepts more than \`azureDefault\` names, and weaker algorithms;
 this end accepts only those of the profile.
 
-## Risks
-
-A risk is accepted by its name and until a day. After that day it counts as not accepted.
-
-${table(
-  ["risk", "what is accepted"],
-  riskNames.map((name) => [code(name), riskMeanings[name]]),
-)}
+${risksPart()}
 
 ## Not available in this version
 
@@ -86,6 +106,17 @@ ${table(
   ]),
 )}
 `;
+}
+
+function risksPart(): string {
+  return `## Risks
+
+A risk is accepted by its name and until a day. After that day it counts as not accepted.
+
+${table(
+  ["risk", "what is accepted"],
+  riskNames.map((name) => [code(name), riskMeanings[name]]),
+)}`;
 }
 
 // Writes one section for each map; lists of maps are named with `[]`.

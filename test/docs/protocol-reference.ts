@@ -155,6 +155,29 @@ The agent does not serve these: the command prints them.
 - \`linkseal.driver-bundle/1\` has \`driver\`, \`words\` (the class of \`w1\` first) and
   \`replies\`, each with \`query\` and \`text\`, or with \`why\` where there is none.
 
+## Documents of a plan
+
+\`linkseal.plan/1\` of \`plan\` has these members; that of \`rotate --dry-run\` has
+\`steps\`, \`notes\` and \`wouldChange\` alone.
+
+- \`config\`: \`accepted\` is the number of the config in force (null = none), \`sha256\`
+  that of the planned text. \`compared\` is \`inForce\` (the same text), \`respelled\`
+  (the same settings), \`differs\`, or \`first\` (none is in force). \`settings\` lists
+  \`path\`, \`old\` and \`new\` as text (null = absent), and \`authority\`: what the agent
+  may do from then on (null = nothing changes).
+- \`steps[].sends\`: \`kind\` is \`lines\`, with \`lines\`; \`undoes\`, with the number of a
+  \`step\`; or \`unknown\`, with \`why\`. Absent = nothing is sent to a device of ours.
+- \`steps[].by\`: \`person\` = not the agent; \`reconcile\` = the agent, without a
+  campaign.
+- \`notes[].kind\`: \`limit\` = nothing differs; absent = something does, or cannot be
+  read.
+- \`wouldChange\`: a step is the agent's to do. \`differs\`: the exit status is 3.
+- \`agreed\`: what \`apply\` compares: \`accepted\`, \`sha256\`, a digest of each link and
+  tunnel in \`states\`, and one of each step in \`steps\`.
+
+\`linkseal.saved-plan/1\` has \`file\`, \`text\` and \`plan\`; \`linkseal.config-changes/1\`
+has \`file\` and the members of \`config\`.
+
 ## The far end of a campaign
 
 \`farEnd\` of \`linkseal.campaign/1\` is what an operator sets at the far end of the link under way

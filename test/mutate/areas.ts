@@ -10,7 +10,11 @@ const unit = (...names: readonly string[]): readonly string[] =>
   names.map((name) => `test/unit/**/${name}.test.ts`);
 
 export const areas: Readonly<Record<string, readonly Part[]>> = {
-  plan: [{ files: ["agent/compare/plan.ts"], tests: unit("plan", "plan-*") }],
+  plan: [
+    { files: ["agent/compare/{plan,sends}.ts"], tests: unit("plan", "plan-*") },
+    { files: ["agent/compare/site-plan.ts"], tests: unit("site-plan") },
+    { files: ["agent/config/{authority,setting-changes}.ts"], tests: unit("setting-changes") },
+  ],
   verify: [{ files: ["agent/health/verify.ts"], tests: unit("verify") }],
   health: [
     {

@@ -108,7 +108,8 @@ function changed(facts: KeyFacts): readonly Finding[] {
   const here = `the link runs on ${named(binding.key.cakSecretId)}`;
   const there = `${farEnd(link)} points at ${named(at)}`;
   const rule = "The far end points at the version that this link was accepted with";
-  const next = `linkseal plan, which says what to set, or linkseal rotate ${link.group}`;
+  const rotate = `linkseal rotate ${link.group}`;
+  const next = `linkseal plan --accepted, which says what to set, or ${rotate}`;
   return [finding("key-version", facts, { here, there }, { rule, source: docs, next })];
 }
 

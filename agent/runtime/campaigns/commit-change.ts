@@ -86,7 +86,7 @@ export async function commitChange(
     throw new LinksealError("verify.mismatch", gaps.join("; "), {
       effect: within === "final" ? "applied" : "none",
       where: device,
-      next: "linkseal plan",
+      next: "linkseal plan --accepted",
     });
   }
   if (within !== "final") {

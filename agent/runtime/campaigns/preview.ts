@@ -3,6 +3,7 @@
 
 import { isErrorCode } from "#hal/error.ts";
 import type { Plan } from "../../compare/plan.ts";
+import { numbered } from "../../compare/sends.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import type { LinkSnapshot } from "../../model/link-snapshot.ts";
@@ -61,7 +62,8 @@ export async function previewRotation(
     measures: memory().measures,
     capabilities: (device) => deviceCache.capabilities(device),
   });
-  const steps = drafts.map((draft, index) => ({ n: index + 1, ...draft }));
+  // What its later steps send depends on what the earlier ones have made of the router.
+  const steps = numbered(drafts, () => undefined);
   return { schema: "linkseal.plan/1", wouldChange: steps.length > 0, steps, notes };
 }
 

@@ -250,6 +250,20 @@ function requestedOperation(
   }
 }
 
+/** Returns the requests of a change to linkseal-net and to the MKA process of each port. */
+export function hostRequests(change: readonly HostOperation[]): readonly string[] {
+  return change.flatMap((operation) => {
+    refuseOffset(operation);
+    const label =
+      "key" in operation ? { key: { ckn: operation.key.ckn, cak: "[secret cak]" } } : {};
+    const asked = { ...operation, ...label };
+    return [
+      ...netOperation(operation).map((request) => `linkseal-net ${encodeJson(request)}`),
+      ...(isOfParticipant(operation) ? [`linkseal-mka ${encodeJson(asked)}`] : []),
+    ];
+  });
+}
+
 function refuseOffset(operation: HostOperation): void {
   if (operation.kind !== "macsec.protect" || operation.settings.confidentialityOffset === 0) return;
   const text = `${operation.port} encrypts whole frames: the kernel has no confidentiality offset`;
@@ -271,6 +285,6 @@ function refused(
   return new LinksealError(code, `${text}; nothing was changed`, {
     effect: "none",
     where,
-    next: "linkseal plan",
+    next: "linkseal plan --accepted",
   });
 }

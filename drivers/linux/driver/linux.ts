@@ -18,13 +18,19 @@ import type { Target } from "#hal/target.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
 import { count as countOf, property } from "../../local/shape.ts";
-import { ipsecOffer, observeTunnels, openIpsec, prepareTunnels } from "../ipsec/ipsec-driver.ts";
+import {
+  ipsecOffer,
+  observeTunnels,
+  openIpsec,
+  prepareTunnels,
+  tunnelRequests,
+} from "../ipsec/ipsec-driver.ts";
 import { applyInTurn, operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { type IpsecParts, isTunnelChange, type TunnelChange } from "../ipsec/tunnel-act.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
-import { type HostOperation, prepareChange, recallChange } from "./change.ts";
+import { type HostOperation, hostRequests, prepareChange, recallChange } from "./change.ts";
 import { ChangeNotifications } from "./change-notifications.ts";
 import { MkaClients, withParticipant } from "./mka-clients.ts";
 import { ping } from "./probe.ts";
@@ -117,6 +123,7 @@ function deviceWith(host: Host): Device {
     capabilities,
     observe: (signal) => observe(host, signal),
     prepare: (change, keys, signal) => prepare(host, change, keys, signal),
+    preview: (change, _keys, signal) => preview(host, change, signal),
     async recall(token, signal) {
       const transaction = await recallChange(host, token, signal);
       return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
@@ -213,6 +220,23 @@ async function prepare(
   };
 }
 
+/** Requests to linkseal-net, linkseal-mka and charon are JSON here; FRR gets lines. */
+async function preview(
+  host: Host,
+  change: DeviceChange,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const missing = missingCapability(change, host.capabilities);
+  if (missing !== undefined) throw notOffered(missing, host.session.device);
+  const lines: string[] = [];
+  for (const turn of change.filter(isTurn)) lines.push(...(await commandsOf(host, turn, signal)));
+  return [
+    ...lines,
+    ...hostRequests(change.filter(isOfHost)),
+    ...tunnelRequests(change.filter(isTunnelChange)),
+  ];
+}
+
 async function prepareIpsec(
   { session, ipsec }: Host,
   change: readonly TunnelChange[],
@@ -234,12 +258,17 @@ async function prepareIpsec(
 const wayOf = ({ kind }: Turn) => (kind === "port.drain" ? "drain" : "restore");
 
 async function previewOf(host: Host, turn: Turn, signal: AbortSignal): Promise<readonly string[]> {
+  const commands = await commandsOf(host, turn, signal);
+  return commands.length === 0 ? [] : [`port ${turn.port}`, ...commands.map((line) => `+ ${line}`)];
+}
+
+async function commandsOf(host: Host, turn: Turn, signal: AbortSignal): Promise<readonly string[]> {
   const commands: string[] = [];
   for (const port of await portsOf(host, turn.port, signal)) {
     const plan = await planTurn(frrOf(host), port, wayOf(turn), turn.means, signal);
     commands.push(...plan.commands);
   }
-  return commands.length === 0 ? [] : [`port ${turn.port}`, ...commands.map((line) => `+ ${line}`)];
+  return commands;
 }
 
 async function portsOf(

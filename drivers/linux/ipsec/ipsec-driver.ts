@@ -10,6 +10,7 @@ import {
   type Transaction,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
 import {
   type DeviceState,
   type IkeState,
@@ -18,6 +19,7 @@ import {
   known,
   unknown,
 } from "#hal/model.ts";
+import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
@@ -253,6 +255,40 @@ function netOperationsOf(operation: TunnelChange): readonly TunnelOperation[] {
     case "ipsec.block":
     case "ipsec.rekey":
       return [];
+  }
+}
+
+/**
+ * Returns the requests of a change to linkseal-net and charon, with the labels of secrets.
+ * @throws LinksealError `device.rejected` for a tunnel that cannot be rendered
+ */
+export function tunnelRequests(change: readonly TunnelChange[]): readonly string[] {
+  return change.flatMap((operation) => {
+    const blocks = blocksIn(operation);
+    const net = [
+      ...(blocks.length === 0 ? [] : operationsOfBlock(blocks)),
+      ...netOperationsOf(operation),
+    ];
+    return [
+      ...net.map((request) => `linkseal-net ${encodeJson(request)}`),
+      ...charonRequests(operation),
+    ];
+  });
+}
+
+function charonRequests(operation: TunnelChange): readonly string[] {
+  switch (operation.kind) {
+    case "ipsec.block":
+      return [];
+    case "ipsec.putTunnel":
+      return [
+        ...authSecrets(operation.tunnel.auth).map(({ kind }) => `charon load [secret ${kind}]`),
+        `charon load-conn ${encodeJson(loadConnection(operation.tunnel))}`,
+      ];
+    case "ipsec.removeTunnel":
+      return [`charon unload-conn ${operation.name}`, `charon terminate ${operation.name}`];
+    case "ipsec.rekey":
+      return [`charon rekey ${operation.name} (${operation.what})`];
   }
 }
 

@@ -355,6 +355,6 @@ function failed(
   return new LinksealError(code, `${text}; nothing was changed by this`, {
     effect: "none",
     where: "linkseal-net",
-    next: "linkseal plan",
+    next: "linkseal plan --accepted",
   });
 }

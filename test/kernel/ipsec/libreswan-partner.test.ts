@@ -125,7 +125,7 @@ describe("a partner that speaks IKEv1 alone", { timeout: 240_000 }, () => {
 });
 
 describe("a partner that speaks IKEv2 alone", { timeout: 240_000 }, () => {
-  it("such a gateway is silent to IKEv1, and that is the reason", async () => {
+  it("the partner is silent to IKEv1, and that is the reason", async () => {
     site.far.load({ ...old, version: "ikev2" });
     await commit(put(mainMode));
     await until(async () =>

@@ -51,6 +51,7 @@ function planned(scene: Scene): Plan {
     state: () => stateOf(securedPort(), { ipsec: tunnels }),
     capabilities: () => capabilities,
     made: () => undefined,
+    sends: () => undefined,
     acceptsRisk: () => false,
   });
 }
@@ -140,7 +141,7 @@ describe("the plan of settings that differ from the accepted ones", () => {
     expect(steps.some(({ by }) => by === "person")).toBe(false);
   });
 
-  it("changed settings that both ends have, or the driver mends, plan no campaign", () => {
+  it("changed settings that both ends have, or that interrupt nothing, plan no campaign", () => {
     expect(planned({ memory }).steps).toEqual([]);
     const rekey = bindingOf({ settings: { ...wanted, sakRekeyMs: undefined } });
     const port = {
@@ -148,8 +149,10 @@ describe("the plan of settings that differ from the accepted ones", () => {
     };
     const other = { ...bound, bindings: { ...bindings, "erd-demo/primary": rekey } };
     const { steps, notes } = planned({ memory: other, port });
-    expect(steps).toEqual([]);
-    expect(notes.map(({ next }) => next)).toEqual(["set repair: on, then linkseal apply"]);
+    expect(steps).toMatchObject([
+      { by: "reconcile", preview: "~ edge-a et-0/0/0: sakRekeyMs is off, wanted 28800000" },
+    ]);
+    expect(notes).toEqual([]);
   });
 
   it("settings that were accepted as wanted plan nothing", () => {

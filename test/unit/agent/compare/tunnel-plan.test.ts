@@ -26,6 +26,7 @@ describe("the plan of a tunnel that exists", () => {
       capabilities: () => offers,
       made: () => made,
       acceptsRisk: () => false,
+      sends: () => undefined,
     });
   const tunnelSteps = (wanted: Desired) => {
     const { steps, notes } = planned(wanted, capabilities);
@@ -115,6 +116,7 @@ describe("the plan of a tunnel that exists", () => {
       about: "hub-1",
       text: expect.stringContaining("IKEv1 protects one pair of prefixes"),
       next: "set ike: v2 if the gateway has it",
+      kind: "limit",
     });
     expect(tunnelSteps(desiredOf())[1].filter(({ text }) => text.includes("IKEv1"))).toEqual([]);
   });
@@ -180,6 +182,7 @@ describe("the plan of a bundle of tunnels", () => {
       capabilities: () => capabilities,
       made: (name) => bundle.find((one) => one.name === name),
       acceptsRisk: () => false,
+      sends: () => undefined,
     });
     return steps.map(({ does, risk }) => `${does} (${risk})`);
   };
@@ -211,6 +214,7 @@ describe("the plan of a tunnel that no config names any more", () => {
       capabilities: () => ({ ...capabilities, ipsec: blocking }) as Capabilities,
       made: () => made,
       acceptsRisk: () => false,
+      sends: () => undefined,
       ...over,
     });
 

@@ -15,6 +15,7 @@ import {
 } from "#agent/cli/status-text.ts";
 import { table } from "#agent/cli/table.ts";
 import type { Plan } from "#agent/compare/plan.ts";
+import type { SitePlan } from "#agent/compare/site-plan.ts";
 import { shortCkn } from "#agent/model/ckn-text.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import { columns, jsonText, readable, spanText, visible, visibleLines } from "#agent/model/text.ts";
@@ -398,11 +399,14 @@ describe("a plan of a campaign", () => {
 });
 
 describe("an apply on a terminal", () => {
-  const planOf = (does: string): Plan => ({
+  const planOf = (does: string): SitePlan => ({
     schema: "linkseal.plan/1",
     wouldChange: false,
     steps: [],
     notes: [{ about: "x", text: does, next: "" }],
+    config: { accepted: 1, sha256: "ab", compared: "differs", settings: [] },
+    differs: true,
+    agreed: { accepted: 1, sha256: "ab", states: {}, steps: [] },
   });
   const accepted = { kind: "accepted", number: 1, plan: planOf("c") } as const;
 
@@ -426,7 +430,8 @@ describe("an apply on a terminal", () => {
       push(shown) {
         seen.push(`push ${does(shown)}`);
         const moved = name.startsWith("a change") && does(shown) === "a";
-        return Promise.resolve(moved ? { kind: "changed", plan: planOf("b") } : accepted);
+        const changed = { kind: "changed", since: ["b"], plan: planOf("b") } as const;
+        return Promise.resolve(moved ? changed : accepted);
       },
     });
     expect([seen.join(", "), answer?.kind]).toEqual([wanted, kind]);

@@ -8,6 +8,7 @@ import {
   readXml,
   textOf,
   writeXml,
+  xmlLines,
 } from "#drivers/transport/xml.ts";
 import { preview, Secret } from "#hal/secret.ts";
 
@@ -33,6 +34,20 @@ describe("what is written", () => {
     using secret = Secret.take("cak", new Uint8Array([1, 2]));
     const hole = { secret, as: "hex" } as const;
     expect(writeXml(element("a", element("b", hole)))).toEqual(["<a><b>", hole, "</b></a>"]);
+  });
+
+  it("an element as lines has one line for each leaf, and the label of a secret", () => {
+    using secret = Secret.take("cak", new Uint8Array([1, 2]));
+    const key = element("key", element("name", "a<b"), element("secret", { secret, as: "hex" }));
+    expect(xmlLines(elementWith("keys", { operation: "merge" }, key, element("empty")))).toEqual([
+      '<keys operation="merge">',
+      "  <key>",
+      "    <name>a&lt;b</name>",
+      "    <secret>[secret cak]</secret>",
+      "  </key>",
+      "  <empty/>",
+      "</keys>",
+    ]);
   });
 
   it.each(["a b", "a>", "", "1a", "a:b:c", "a\n"])("%j is not a name of an element", (name) => {

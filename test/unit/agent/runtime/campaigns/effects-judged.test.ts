@@ -123,7 +123,7 @@ describe("an accepted change", () => {
 
 describe("a commit that was lost", () => {
   it("a lost commit names the campaign to show, or the plan where there is none", () => {
-    expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan");
+    expect(commitLost("edge-a", "this", 1_500, undefined).next).toBe("linkseal plan --accepted");
     expect(commitLost("edge-a", "this", 1_500, "g").next).toBe("linkseal rotation show g");
   });
 });

@@ -1,0 +1,151 @@
+// The settings that decide what the agent may do by itself, and what each of them allows.
+
+import { type RiskName, riskMeanings } from "../model/desired.ts";
+import type { Config } from "./schema.ts";
+import { windowTexts } from "./span.ts";
+
+interface Changed {
+  readonly path: string;
+  readonly old: string | null;
+  readonly new: string | null;
+}
+
+/** Both configs; `old` of undefined = no config is in force. */
+interface Configs {
+  readonly old: Config | undefined;
+  readonly new: Config;
+}
+
+interface AuthorityRow {
+  /** Matches the paths of the setting; its first group is the name of the list's element. */
+  readonly path: RegExp;
+  /** Returns what the agent may do by itself from then on; undefined = nothing changes in that. */
+  readonly allows: (change: Changed, name: string, configs: Configs) => string | undefined;
+}
+
+/** Returns what the agent may do by itself after a change; undefined = no authority changes. */
+export function authorityOf(change: Changed, configs: Configs): string | undefined {
+  for (const { path, allows } of authorityRows) {
+    const found = path.exec(change.path);
+    if (found !== null) return allows(change, found[1] ?? "", configs);
+  }
+  return undefined;
+}
+
+const inGroup = (setting: string): RegExp => new RegExp(`^groups\\[([^\\]]+)\\]\\.${setting}$`);
+
+/** One row for each setting of authority. */
+const authorityRows: readonly AuthorityRow[] = [
+  {
+    path: /^azure\.farEnd$/,
+    allows: (change) =>
+      change.new === "agent"
+        ? "The agent itself changes the far end of every link, through Azure."
+        : "An operator changes the far ends of links: the agent waits for that.",
+  },
+  { path: /^azure\.identity\./, allows: signsIn },
+  {
+    path: /^azure\.(?:cloud|vault)$/,
+    allows: (_change, _name, { new: { azure } }) =>
+      `The agent takes keys from ${azure.vault}, in the cloud ${azure.cloud}.`,
+  },
+  {
+    path: /^repair$/,
+    allows: (change) =>
+      change.new === "on"
+        ? "The agent itself mends drift, where that cannot interrupt a port."
+        : "The agent reports drift and mends none that an operator made.",
+  },
+  { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
+  {
+    path: inGroup("expressRoutePort"),
+    allows: (change, name) =>
+      change.new === null
+        ? `The agent no longer manages the links of ${name}; both ends keep what they have.`
+        : `The agent manages the links of ${name} on the port ${change.new}.`,
+  },
+  {
+    path: /^rotation\.atOnce$/,
+    allows: (change) => `At most ${change.new} campaigns may be open at once.`,
+  },
+  { path: inGroup("rotate\\.on"), allows: rotates },
+  {
+    path: inGroup("rotate\\.maxAge"),
+    allows: (change, name, configs) =>
+      policyOf(configs.new, name)?.on === "age" ? rotates(change, name, configs) : undefined,
+  },
+  { path: inGroup("rotate\\.window"), allows: rotates },
+  { path: inGroup("freeze"), allows: rotates },
+  {
+    path: inGroup("drain"),
+    allows: (change, name) => {
+      if (change.new === null) return undefined;
+      return change.new === "none"
+        ? `The agent changes a link of ${name} while the link carries traffic.`
+        : `Before a change the agent moves traffic off a link of ${name} (${change.new}).`;
+    },
+  },
+  {
+    path: inGroup("order"),
+    allows: (change, name) =>
+      change.new === null ? undefined : `A campaign takes the links of ${name} as ${change.new}.`,
+  },
+  {
+    path: inGroup("retire"),
+    allows: (change, name) => {
+      if (change.new === null) return undefined;
+      const when = change.new === "afterSoak" ? "after the soak time" : "as soon as that is proven";
+      return `The old key of a link of ${name} leaves both ends ${when}.`;
+    },
+  },
+  {
+    path: /^tunnels\[([^\]]+)\]\.auth\.farEnd$/,
+    allows: (change, name, configs) => {
+      if (!configs.new.tunnels.some((tunnel) => tunnel.name === name)) return undefined;
+      const who = change.new === "agent" ? "The agent itself" : "An operator";
+      return `${who} gives a newer pre-shared key of ${name} to the gateway.`;
+    },
+  },
+];
+
+function signsIn(_change: Changed, _name: string, { new: { azure } }: Configs): string | undefined {
+  const { identity } = azure;
+  if (identity === undefined) return undefined;
+  const client = identity.client === undefined ? "" : ` ${identity.client}`;
+  return `The agent signs in to Azure as ${identity.kind}${client}, with the rights of that.`;
+}
+
+function acceptsRisk(change: Changed, name: string): string {
+  if (change.new === null) {
+    return `The risk ${name} is no longer accepted: what needs it waits for an operator.`;
+  }
+  const meaning = Object.hasOwn(riskMeanings, name) ? riskMeanings[name as RiskName] : "";
+  return `The risk ${name} is accepted until the end of ${change.new}: ${meaning}.`;
+}
+
+function policyOf(config: Config, name: string): Config["groups"][number]["rotate"] | undefined {
+  return config.groups.find((group) => group.name === name)?.rotate;
+}
+
+function rotates(_change: Changed, name: string, { new: config }: Configs): string | undefined {
+  const policy = policyOf(config, name);
+  if (policy === undefined) return undefined;
+  const freezes = config.groups.find((group) => group.name === name)?.freeze ?? [];
+  const windows = windowTexts(policy.window);
+  const when = windows.length === 0 ? "at any time" : `within ${windows.join(" or ")}`;
+  const except = freezes.length === 0 ? "" : `, but not in ${freezes.join(" or ")}`;
+  switch (policy.on) {
+    case "hand":
+      return `A rotation of ${name} begins only when an operator asks, ${when}${except}.`;
+    case "vaultVersion":
+      return (
+        `A rotation of ${name} begins by itself when the vault has a newer key, ` +
+        `${when}${except}.`
+      );
+    case "age":
+      return (
+        `A rotation of ${name} begins by itself when the key is older than ` +
+        `${policy.maxAge ?? "its limit"}, ${when}${except}.`
+      );
+  }
+}
