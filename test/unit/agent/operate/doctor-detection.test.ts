@@ -1,7 +1,7 @@
 // A peering of the simulated site loses its BFD: `doctor` names it, and `plan` notes it.
 
 import { expect, it } from "vitest";
-import type { Plan } from "#agent/compare/plan.ts";
+import type { SitePlan } from "#agent/compare/site-plan.ts";
 import type { Finding } from "#agent/model/finding.ts";
 import { doctorReport } from "#agent/operate/doctor/report.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -25,9 +25,12 @@ it("a peering without BFD is named with what turns it on, by doctor and by plan"
   expect(others).toEqual([]);
   expect(found).toMatchObject({ code: "bfd-off", severity: "warning", about: "erd-demo/primary" });
   expect(found?.here).toMatch(/ has no BFD, and its hold time is 180 s$/);
-  const { plan } = (await pair.ask("POST /v1/plan", { text: pair.config() })) as { plan: Plan };
-  expect(plan.wouldChange).toBe(false);
-  const note = { about: "erd-demo/primary", text: found?.here, next: found?.next };
+  const answer = await pair.ask("POST /v1/plan", { text: pair.config() });
+  const { plan } = answer as { plan: SitePlan };
+  // The config says nothing about BFD, so both ends are as it wants them.
+  expect([plan.wouldChange, plan.differs]).toEqual([false, false]);
+  const about = "erd-demo/primary";
+  const note = { about, text: found?.here, next: found?.next, kind: "limit" };
   expect(plan.notes).toEqual([note]);
   heal();
   expect(await findings(pair)).toEqual([]);
