@@ -3,7 +3,6 @@
 
 import { lstat, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { sshPortOf } from "#drivers/index.ts";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
 import { fileFault } from "./credentials.ts";
@@ -19,10 +18,10 @@ export const sshMaterial: SshMaterial = {
   agentSocket: () => process.env["SSH_AUTH_SOCK"],
 };
 
-/** Returns the host key that a router presents at the port of its driver; no login is attempted. */
-export async function shownHostKey(address: string, driver: string): Promise<string> {
+/** Returns the host key that a router presents at a TCP port; no login is attempted. */
+export async function shownHostKey(address: string, port: number): Promise<string> {
   const { shownKey } = await import("#drivers/transport/shell.ts");
-  return await shownKey(address, sshPortOf(driver));
+  return await shownKey(address, port);
 }
 
 function keyPath(reference: string): string {

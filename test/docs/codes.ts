@@ -13,6 +13,7 @@ const headings: Readonly<Record<Explanation["kind"], string>> = {
 export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
+    "This page is for the engineer who has a code, and asks what it means and what to do.\n",
     "Generated from the program; `linkseal explain CODE` prints the same text.\n",
   ];
   for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {

@@ -150,7 +150,7 @@ export function charonFindings(settings: CharonSettings): readonly Finding[] {
 
 function found(severity: Finding["severity"], here: string, rule: string, write: string): Finding {
   const next = `write into ${file}, in its section charon: ${write}; swanctl --reload-settings`;
-  const source = "docs/linux.md";
+  const source = "docs/linux-tunnel-keys.md";
   return { code: "host-charon", severity, about: "host", here, there: null, rule, source, next };
 }
 
