@@ -11,6 +11,7 @@ export {
 } from "./platform/query-table.ts";
 export {
   accessOf,
+  byHandOf,
   drivers,
   type PlatformName,
   platformNames,

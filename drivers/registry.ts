@@ -1,24 +1,33 @@
 // Every platform, one row each; the config schema, `init`, `sim router`, the conformance suite and
 // the documents use it.
 
+import type { ByHand } from "#hal/by-hand.ts";
 import type { Driver } from "#hal/device.ts";
 import type { ChannelKind } from "#hal/world.ts";
+import { eosByHand } from "./eos/by-hand.ts";
 import { eos } from "./eos/eos.ts";
 import { eosReader } from "./eos/queries.ts";
+import { iosxeByHand } from "./iosxe/by-hand.ts";
 import { iosxe } from "./iosxe/iosxe.ts";
 import { iosxeReader } from "./iosxe/queries.ts";
+import { iosxrByHand } from "./iosxr/by-hand.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { iosxrReader } from "./iosxr/queries.ts";
+import { junosByHand } from "./junos/by-hand.ts";
 import { junos } from "./junos/junos.ts";
 import { junosReader } from "./junos/queries.ts";
+import { linuxByHand } from "./linux/driver/by-hand.ts";
 import { linux } from "./linux/driver/linux.ts";
 import { linuxReader } from "./linux/driver/queries.ts";
 import type { QueryReader } from "./platform/define-reader.ts";
 import { withSnmpCrossCheck } from "./platform/snmp-cross-check.ts";
+import { simByHand } from "./sim/by-hand.ts";
 import { sim } from "./sim/sim.ts";
 
 interface Row {
   readonly driver: Driver;
+  /** The commands for a person without an agent. */
+  readonly byHand: ByHand;
   /** How the device is reached: by SSH with a login, or at sockets of this host. */
   readonly access:
     | { readonly kind: "ssh"; readonly channel: ChannelKind; readonly defaultPort: number }
@@ -27,20 +36,23 @@ interface Row {
 }
 
 /** A router behind SSH; its SNMP agent may be read beside the session. */
-function router(driver: Driver, channel: ChannelKind, defaultPort: number) {
+function router(driver: Driver, byHand: ByHand, channel: ChannelKind, defaultPort: number) {
   const access = { kind: "ssh", channel, defaultPort } as const;
-  return { driver: withSnmpCrossCheck(driver), access };
+  return { driver: withSnmpCrossCheck(driver), byHand, access };
 }
 
 /** The platforms by their names in the config. */
 export const platforms = {
-  eos: router(eos, "shell", 22),
-  iosxe: router(iosxe, "shell", 22),
-  iosxr: router(iosxr, "shell", 22),
+  eos: router(eos, eosByHand, "shell", 22),
+  iosxe: router(iosxe, iosxeByHand, "shell", 22),
+  iosxr: router(iosxr, iosxrByHand, "shell", 22),
   // RFC 6242, section 1: the port that IANA assigned to NETCONF over SSH.
-  junos: router(junos, "netconf", 830),
-  linux: { driver: linux, access: { kind: "local", address: "default" } },
-  sim: { driver: sim, access: { kind: "local", address: "required" } },
+  junos: router(junos, junosByHand, "netconf", 830),
+  linux: {
+    ...{ driver: linux, byHand: linuxByHand },
+    access: { kind: "local", address: "default" },
+  },
+  sim: { driver: sim, byHand: simByHand, access: { kind: "local", address: "required" } },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type PlatformName = keyof typeof platforms;
@@ -48,6 +60,11 @@ export type PlatformName = keyof typeof platforms;
 export const platformNames = Object.keys(platforms) as PlatformName[];
 
 const rows: ReadonlyMap<string, Row> = new Map(Object.entries(platforms));
+
+/** Returns the commands for a person; undefined = no platform has that name. */
+export function byHandOf(name: string): ByHand | undefined {
+  return rows.get(name)?.byHand;
+}
 
 /** Returns how devices of a platform are reached; undefined = no platform has that name. */
 export function accessOf(name: string): Row["access"] | undefined {

@@ -11,6 +11,7 @@ import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
 import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import { keyReport } from "./key-report.ts";
+import { linkDetail, stepsAbout } from "./link-detail.ts";
 import {
   anything,
   flag,
@@ -34,6 +35,20 @@ export const routes: Readonly<Record<string, Route>> = {
     title: "The health of everything in the accepted intent (linkseal.status/1)",
     members: nothing,
     run: ({ agent }) => agent.status(),
+  }),
+  "GET /v1/link": reads("view", {
+    title: "Everything that is known about the link {name}, with steps (linkseal.link/1)",
+    members: { name },
+    run: ({ agent }, asked) => {
+      const detail = linkDetail(agent, asked.name);
+      if (detail === undefined) throw usage("there is no such link", "linkseal links");
+      return detail;
+    },
+  }),
+  "GET /v1/steps": reads("view", {
+    title: "What to do about {code} where it is about {about}, with commands filled in",
+    members: { code: name, about: name },
+    run: ({ agent }, { code, about }) => ({ steps: stepsAbout(agent, code, about) }),
   }),
   "GET /v1/rotation": reads("view", {
     title: "The last campaign of each group, or of ?group=NAME (linkseal.campaign/1)",

@@ -2,10 +2,10 @@
 
 import { existsSync, statSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";
-import { explain } from "../explain/explain.ts";
+import { explain, explanations } from "../explain/explain.ts";
 import { findSocket, type SocketRole } from "../host/places.ts";
 import type { Finding } from "../model/finding.ts";
-import { isWarningCode, warningRows } from "../model/warning-rows.ts";
+import { severityOf } from "../model/severity.ts";
 import type { DoctorReport } from "../operate/doctor/report.ts";
 import type { Status } from "../runtime/health/status.ts";
 import type { Intent } from "../store/intent/intent.ts";
@@ -13,14 +13,13 @@ import { defaultConfig, readConfig } from "./config-file.ts";
 import type { VaultOptions } from "./credential-option.ts";
 import type { Session } from "./session.ts";
 
-type Part = Pick<Finding, "code" | "about" | "here" | "next"> &
-  Partial<Pick<Finding, "severity" | "there">>;
+type Part = Pick<Finding, "code" | "about" | "here" | "next"> & Partial<Pick<Finding, "there">>;
 
-function finding({ code, about, here, next, severity, there }: Part): Finding {
+function finding({ code, about, here, next, there }: Part): Finding {
   const found = explain(code);
   return {
     code,
-    severity: severity ?? (isWarningCode(code) ? warningRows[code].severity : "error"),
+    severity: severityOf(code),
     about,
     here,
     there: there ?? null,
@@ -48,7 +47,7 @@ function socketChecks(flag: string | undefined): readonly Finding[] {
     if ((mode & 0o006) === 0) return [];
     const here = `everybody on this host may open ${path} (mode ${(mode & 0o777).toString(8)})`;
     const next = `chmod o= ${path}, and find out who opened it`;
-    return [finding({ code: "socket-open", severity: "error", about: "host", here, next })];
+    return [finding({ code: "socket-open", about: "host", here, next })];
   });
 }
 
@@ -95,19 +94,20 @@ export async function vaultFindings(
   const { checks } = await checkVault(session, options);
   return checks.flatMap(({ link, finding: found }) => {
     if (found === undefined) return [];
-    const { code, severity, text, next } = found;
+    const { code, text, next } = found;
     const about = `${link.group}/${link.name}`;
-    return [finding({ code, severity, about, here: `as you see it: ${text}`, next })];
+    return [finding({ code, about, here: `as you see it: ${text}`, next })];
   });
 }
 
 async function journalFindings(session: Session): Promise<readonly Finding[]> {
   const { state } = await session.view<{ readonly state: string }>("/v1/journal");
-  if (state === "whole") return [];
-  const severity = state === "corrupt" ? "error" : "info";
-  const here = `the journal is ${state}`;
-  const next = state === "corrupt" ? "linkseal journal accept-loss" : "linkseal journal";
-  return [finding({ code: "journal-lossy", severity, about: "journal", here, next })];
+  // A tail that a crash tore off is no loss: its effect was never begun.
+  if (state !== "corrupt") return [];
+  const next = "linkseal journal accept-loss";
+  return [
+    finding({ code: "journal-lossy", about: "journal", here: "the journal is corrupt", next }),
+  ];
 }
 
 async function configFindings(session: Session, status: Status): Promise<readonly Finding[]> {
@@ -169,5 +169,13 @@ function findingLines(found: Finding): string {
     ...(there === null ? [] : [`  there: ${there}`]),
     `  rule:  ${rule} (${source})`,
     `  next:  ${next}`,
+    ...stepsLine(code, about, next),
   ].join("\n");
+}
+
+/** The steps have the commands for the router and for Azure, which do not fit into one line. */
+function stepsLine(code: string, about: string, next: string): readonly string[] {
+  const command = `linkseal explain ${code} ${about}`;
+  const hasCommands = explanations.get(code)?.steps.some(({ run }) => run.length > 0) === true;
+  return hasCommands && !next.startsWith(`linkseal explain ${code}`) ? [`  steps: ${command}`] : [];
 }

@@ -8,6 +8,7 @@ import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
 import { registerEvidence } from "./verbs-evidence.ts";
+import { registerExplain } from "./verbs-explain.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerPage } from "./verbs-page.ts";
@@ -35,6 +36,7 @@ export function buildProgram(launch: Launch): Command {
   registerRotate(program, launch);
   registerPsk(program);
   registerSize(program);
+  registerExplain(program);
   registerDeviceVerbs(program);
   registerPage(program);
   registerEvidence(program);

@@ -1,10 +1,9 @@
-// The verbs events, journal, explain and doctor, and those that report about the program or start a
+// The verbs events, journal and doctor, and those that report about the program or start a
 // daemon.
 
 import { type Command, Option } from "commander";
 import { drivers, readers, type Standing } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
-import { type Explanation, explain } from "../explain/explain.ts";
 import { isoTime } from "../model/iso-time.ts";
 import { jsonText, visible } from "../model/text.ts";
 import { version } from "../model/version.ts";
@@ -39,10 +38,6 @@ export function registerDeviceVerbs(program: Command): void {
       .description("start a new chain after a damaged journal; says what was dropped"),
     "linkseal journal accept-loss",
   ).action(acceptLoss);
-  verb(
-    program.command("explain <code>").description("what a code means and what to do about it"),
-    "linkseal explain sci-mismatch",
-  ).action(explainCode);
   verb(
     withCredential(
       program
@@ -210,21 +205,6 @@ async function acceptLoss(options: Common): Promise<void> {
     { schema: "linkseal.journal/1", state, records: [] },
     (shown) => `journal: ${shown.state}; its last record says what was dropped`,
   );
-}
-
-async function explainCode(code: string, options: Common): Promise<void> {
-  const found = explain(code);
-  if (found.kind === "unknown") {
-    const meant = found.meant === undefined ? "" : `; did you mean ${found.meant}?`;
-    throw usage(`no code is named ${JSON.stringify(code)}${meant}`, "docs/codes.md lists all");
-  }
-  const result = { schema: "linkseal.explain/1", ...found.explanation };
-  await new Session(options).show(result, explanationText);
-}
-
-function explanationText({ code, kind, title, meaning, whatToDo }: Explanation): string {
-  const steps = whatToDo.map((step) => `  - ${step}`);
-  return [`${code} (${kind}): ${title}`, "", meaning, "", ...steps].join("\n");
 }
 
 interface DoctorOptions extends VaultOptions {

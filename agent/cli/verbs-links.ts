@@ -1,10 +1,14 @@
 // The verbs status, links and tunnels: the health of everything.
 
 import type { Command } from "commander";
+import type { LinkDetail } from "../api/link-detail.ts";
+import { type FilledStep, stepLines } from "../explain/steps.ts";
 import { keysText } from "../model/ckn-text.ts";
+import { severityOf } from "../model/severity.ts";
 import { readable } from "../model/text.ts";
 import type { Status } from "../runtime/health/status.ts";
 import { usage } from "./failure.ts";
+import { linkText } from "./link-text.ts";
 import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
@@ -19,6 +23,7 @@ import {
   shareText,
   statusText,
 } from "./status-text.ts";
+import { stepsAbout } from "./steps.ts";
 import { outKind, table } from "./table.ts";
 
 export function registerLinks(program: Command): void {
@@ -33,7 +38,9 @@ export function registerLinks(program: Command): void {
   verb(
     program
       .command("links [name]")
-      .description("every link, or those of a group, with keys and counters"),
+      .description(
+        "every link, or those of a group; of one link everything: both ends, counters, what to do",
+      ),
     "linkseal links erd-dub/primary",
   ).action(links);
   verb(
@@ -81,9 +88,27 @@ async function links(name: string | undefined, options: Common): Promise<void> {
     [undefined, link.group, link.name, `${link.group}/${link.name}`].includes(name);
   const wanted = all.filter(isWanted);
   if (name !== undefined && wanted.length === 0) throw unknownName("link or group", name);
-  const result = { schema: "linkseal.links/1", at, links: wanted };
-  await session.show(result, (shown) => linksText(shown.links, shown.at, session));
+  const detail = await detailOf(session, name, wanted);
+  const result = { schema: "linkseal.links/1", at, links: wanted, detail };
+  await session.show(result, (shown) =>
+    shown.detail === null
+      ? linksText(shown.links, shown.at, session)
+      : linkText(shown.detail, shown.at, session.paint),
+  );
   exit(everyProtected(wanted));
+}
+
+/** The detail belongs to one link that is named; null = a group or all links are asked for. */
+async function detailOf(
+  session: Session,
+  name: string | undefined,
+  [link, ...more]: readonly LinkRow[],
+): Promise<LinkDetail | null> {
+  if (link === undefined || more.length > 0 || name === undefined || name === link.group) {
+    return null;
+  }
+  const id = `${link.group}/${link.name}`;
+  return await session.view<LinkDetail>(`/v1/link?name=${encodeURIComponent(id)}`);
 }
 
 async function linksText(
@@ -126,20 +151,46 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
   const wanted = all.filter((tunnel) => name === undefined || tunnel.name === name);
   if (name !== undefined && wanted.length === 0) throw unknownName("tunnel", name);
   const { paint } = session;
-  await session.show({ schema: "linkseal.tunnels/1", at, tunnels: wanted }, async (shown) => {
+  const steps = name === undefined ? [] : await tunnelSteps(session, wanted);
+  const result = { schema: "linkseal.tunnels/1", at, tunnels: wanted, steps };
+  await session.show(result, async (shown) => {
     const cells = shown.tunnels.map(({ name: tunnel, verdict, azure, ...inside }) => {
       const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
     const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
       const facts = [...saLines(inside), ...backupLines(inside, shown.at)];
-      const lines = [...facts.map((line) => `  ${line}`), ...reasonLines(reasons, paint, "  ")];
+      const lines = facts.map((line) => `  ${line}`);
+      if (shown.steps.length === 0) lines.push(...reasonLines(reasons, paint, "  "));
       return lines.length === 0 ? [] : [about, ...lines];
     });
     const head = ["tunnel", "verdict", "BGP inside", "share", "gateway reports"];
-    return [await table(head, cells, outKind()), ...why].join("\n");
+    const todo = shown.steps.flatMap(({ code, text, steps: own }) => [
+      `${severityOf(code)}: ${text} ${paint.faint(`(${code})`)}`,
+      ...stepLines(own, "  "),
+    ]);
+    return [await table(head, cells, outKind()), ...why, ...todo].join("\n");
   });
   exit(everyProtected(wanted));
+}
+
+interface ReasonSteps {
+  readonly code: string;
+  readonly text: string;
+  readonly steps: readonly FilledStep[];
+}
+
+/** Returns what to do about each reason of a tunnel that is named. */
+async function tunnelSteps(
+  session: Session,
+  [tunnel]: readonly Status["tunnels"][number][],
+): Promise<readonly ReasonSteps[]> {
+  if (tunnel === undefined) return [];
+  const found: ReasonSteps[] = [];
+  for (const { code, text } of tunnel.reasons) {
+    found.push({ code, text, steps: await stepsAbout(session, code, tunnel.name) });
+  }
+  return found;
 }
 
 // An empty list proves no protection, so it counts as unknown.

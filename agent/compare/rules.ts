@@ -13,6 +13,7 @@ import {
 import { settingsGaps } from "../health/verify.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import type { Finding, FindingCode } from "../model/finding.ts";
+import { severityOf } from "../model/severity.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
 
 /** Both ends of a link, as the rules compare them. */
@@ -38,7 +39,6 @@ interface Observed {
 
 interface LinkRule {
   readonly code: FindingCode | WarningCode;
-  readonly severity: Finding["severity"];
   readonly rule: string;
   readonly source: string;
   readonly next: string;
@@ -63,7 +63,6 @@ const nextCommand = "linkseal plan --accepted";
 const rules: readonly LinkRule[] = [
   {
     code: "macsec-one-sided",
-    severity: "error",
     rule: "MACsec is on at both ends or at none: with one alone no frame passes",
     source: about,
     next: "linkseal rotation show, or linkseal adopt LINK once both ends have it",
@@ -71,7 +70,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "suite-mismatch",
-    severity: "error",
     rule: "Both ends use the same cipher suite, and it is the one of the config",
     source: "IEEE 802.1X-2020 9.7: the key server chooses one suite that both ends support",
     next: portNext,
@@ -79,7 +77,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "sci-mismatch",
-    severity: "error",
     rule: "Both ends agree whether each frame carries its SCI",
     source: `IEEE 802.1AE-2018 9.3 (SecTAG), and sciState in ${howTo}`,
     next: portNext,
@@ -87,7 +84,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "offset-mismatch",
-    severity: "error",
     rule: "Frames are encrypted from their first octet: Azure documents no confidentiality offset",
     source: "IEEE 802.1AE-2018 14.6 (confidentialityOffset)",
     next: nextCommand,
@@ -95,7 +91,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "policy-should-secure",
-    severity: "error",
     rule: "The router never sends in the clear when MKA fails; Azure never does",
     source: about,
     next: nextCommand,
@@ -103,7 +98,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "drift",
-    severity: "warning",
     rule: "The port is set as the accepted config says",
     source: config,
     next: nextCommand,
@@ -111,7 +105,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "admin-state-disabled",
-    severity: "error",
     rule: "The link of the port is enabled",
     source: `${portModel}, links[].properties.adminState`,
     next: portNext,
@@ -120,7 +113,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "port-shut",
-    severity: "error",
     rule: "The router's port is not shut",
     source: "IETF RFC 2863 (ifAdminStatus)",
     next: "open it on the router",
@@ -131,7 +123,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "far-end-failed",
-    severity: "error",
     rule: "The last change of the port in Azure succeeded",
     source: `${portModel}, properties.provisioningState`,
     next: "look at the port's activity log in Azure, then write the same again",
@@ -139,7 +130,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "far-end-updating",
-    severity: "info",
     rule: "The port in Azure is settled before anything is concluded from it",
     source: `${portModel}, properties.provisioningState`,
     next: "wait for its operation to end",
@@ -150,7 +140,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "xpn-on-slow-port",
-    severity: "error",
     rule: "Ports of 10 Gbit/s support no XPN suite",
     source: howTo,
     next: "use gcm-aes-256 at both ends",
@@ -159,7 +148,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "xpn-missing",
-    severity: "warning",
     rule: "From 40 Gbit/s on 32-bit packet numbers run out too fast: use an XPN suite",
     source: howTo,
     next: "use gcm-aes-xpn-256 at both ends",
@@ -167,7 +155,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "speed-mismatch",
-    severity: "warning",
     rule: "The speed in the config is that of the port in Azure",
     source: `${portModel}, properties.bandwidthInGbps`,
     next: "correct speed in the config, then linkseal apply",
@@ -176,7 +163,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "suite-unsupported",
-    severity: "error",
     rule: "The router supports the suite that the config wants",
     source: "linkseal driver list",
     next: "choose a suite that both ends offer, then linkseal apply",
@@ -185,7 +171,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "cipher-unknown",
-    severity: "error",
     rule: "The cipher is one of GcmAes128, GcmAes256, GcmAesXpn128 and GcmAesXpn256",
     source: `${portModel}, ExpressRouteLinkMacSecCipher`,
     next: portNext,
@@ -197,7 +182,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "identity-missing",
-    severity: "error",
     rule: "The port has a user-assigned identity that may get the two secrets",
     source: howTo,
     next: "assign the identity to the port, and give it get on secrets of the vault",
@@ -207,7 +191,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "identifier-incomplete",
-    severity: "error",
     rule: "Both secret identifiers are set, or none",
     source: `${portModel}, ExpressRouteLinkMacSecConfig`,
     next: portNext,
@@ -216,7 +199,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "identifier-foreign-vault",
-    severity: "error",
     rule: "The far end takes its key from the vault of the config",
     source: config,
     next: "linkseal rotate GROUP, or correct azure.vault",
@@ -225,7 +207,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "identifier-versionless",
-    severity: "error",
     rule: "A secret identifier names a version: without one, the key in use is unknown",
     source: secretModel,
     next: "write the versioned identifiers: linkseal keys list shows them",
@@ -234,7 +215,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "identifier-other-secret",
-    severity: "error",
     rule: "The far end points at the two secrets that the config names for this link",
     source: config,
     next: "compare azureLink and key of the links in the config",
@@ -243,7 +223,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "lag-members",
-    severity: "error",
     rule: "A link of a LAG has at least as many ports as it needs to carry",
     source: `${lagModel}, properties.minimumActivePortsRequired`,
     next: "add ports to the LAG, or lower minimumActivePortsRequired",
@@ -252,7 +231,6 @@ const rules: readonly LinkRule[] = [
   },
   {
     code: "extra-key",
-    severity: "warning",
     rule: "At rest a port holds one key",
     source: "docs/promises.md, P6",
     next: "linkseal rotation show GROUP",
@@ -277,10 +255,11 @@ export function driftFindings(ends: TwoEnds): readonly Finding[] {
 
 function found(ends: TwoEnds, asked: readonly LinkRule[]): readonly Finding[] {
   const id = linkId(ends.link);
-  return asked.flatMap(({ code, severity, rule, source, next, find }): Finding[] => {
+  return asked.flatMap(({ code, rule, source, next, find }): Finding[] => {
     const observed = find(ends);
     if (observed === undefined) return [];
     const step = next.replace("LINK", id).replace("GROUP", ends.link.group);
+    const severity = severityOf(code);
     return [{ code, severity, about: id, ...observed, rule, source, next: step }];
   });
 }

@@ -6,7 +6,8 @@ import type { CampaignState } from "../model/campaign.ts";
 import { type RiskName, riskMeanings } from "../model/desired.ts";
 import type { FindingCode } from "../model/finding.ts";
 import { nearest } from "../model/nearest.ts";
-import { type WarningCode, warningRows } from "../model/warning-rows.ts";
+import { severityOf } from "../model/severity.ts";
+import { type Severity, type WarningCode, warningRows } from "../model/warning-rows.ts";
 import errors from "./errors.json" with { type: "json" };
 import findings from "./findings.json" with { type: "json" };
 import links from "./links.json" with { type: "json" };
@@ -26,9 +27,24 @@ export interface Explanation {
   readonly title: string;
   /** What is known when this code appears, and what follows from it. */
   readonly meaning: string;
+  /** How bad it is, wherever the code appears; null = a risk or state, which is no fault. */
+  readonly severity: Severity | null;
   /** Steps in order, the safe ones first. */
   readonly whatToDo: readonly string[];
+  /** The same steps with the names of their commands. */
+  readonly steps: readonly Step[];
 }
+
+/** One step: what to do, and the names of the commands for it (`commands.ts`). */
+interface Step {
+  /** The sentence; GROUP/LINK, GROUP and TUNNEL stand for names. */
+  readonly text: string;
+  /** Names of its commands; empty = the sentence is all. */
+  readonly run: readonly string[];
+}
+
+/** A step of a JSON file: a sentence alone, or one with commands. */
+type StepWords = string | { readonly do: string; readonly run: readonly string[] };
 
 export type Explained =
   | { readonly kind: "known"; readonly explanation: Explanation }
@@ -39,7 +55,7 @@ export type Explained =
 interface Words {
   readonly title: string;
   readonly meaning: readonly string[];
-  readonly whatToDo: readonly string[];
+  readonly whatToDo: readonly StepWords[];
 }
 
 // A code without texts is a type error.
@@ -58,7 +74,10 @@ export const explanations: ReadonlyMap<string, Explanation> = collect();
 function collect(): Map<string, Explanation> {
   const all = new Map<string, Explanation>();
   const add = (kind: CodeKind, code: string, { title, meaning, whatToDo }: Words): void => {
-    all.set(code, { code, kind, title, meaning: meaning.join(" "), whatToDo });
+    const steps = whatToDo.map(stepOf);
+    const severity = kind === "risk" || kind === "state" ? null : severityOf(code);
+    const texts = { title, meaning: meaning.join(" "), whatToDo: steps.map(({ text }) => text) };
+    all.set(code, { code, kind, severity, ...texts, steps });
   };
   for (const [code, { title }] of rowsOf(warningRows)) {
     add("warning", code, { title, ...warningWords[code] });
@@ -75,8 +94,25 @@ function collect(): Map<string, Explanation> {
   return all;
 }
 
+function stepOf(words: StepWords): Step {
+  return typeof words === "string" ? { text: words, run: [] } : { text: words.do, run: words.run };
+}
+
 function rowsOf<Code extends string, Row>(table: Readonly<Record<Code, Row>>) {
   return Object.entries(table) as [Code, Row][];
+}
+
+/** Names that stand for GROUP/LINK, GROUP and TUNNEL in the commands of a sentence. */
+export type StepNames = Readonly<Partial<Record<"GROUP/LINK" | "GROUP" | "TUNNEL", string>>>;
+
+/** Puts names into the commands of a sentence; its other words stay. */
+export function filledText(text: string, names: StepNames): string {
+  return text.replaceAll(/`[^`]*`/g, (code) =>
+    code
+      .replaceAll(/\bGROUP\/LINK\b/g, names["GROUP/LINK"] ?? "GROUP/LINK")
+      .replaceAll(/\bGROUP\b(?!\/LINK)/g, names.GROUP ?? "GROUP")
+      .replaceAll(/\bTUNNEL\b/g, names.TUNNEL ?? "TUNNEL"),
+  );
 }
 
 /**

@@ -36,9 +36,13 @@ export interface VisibleWarning extends Reason {
   readonly absentSince: Instant | undefined;
 }
 
+/** The beginning or the end of a warning. */
 export interface WarningEvent extends Reason {
+  /** `closed` = the warning does not hold any longer. */
   readonly kind: "opened" | "closed";
+  /** When it was observed. */
   readonly at: Instant;
+  /** What the warning concerns. */
   readonly about: string;
 }
 

@@ -3,13 +3,13 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { access, constants, lstat, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { CredentialHost } from "../azure/identity.ts";
 import { unusable } from "../azure/identity.ts";
 import type { AzureIdentity } from "../model/desired.ts";
+import { credentialPath } from "./credential-path.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
 const fileBytesMax = 64 * 1024;
@@ -35,7 +35,7 @@ interface FileRule {
 export const hostCredentials: CredentialHost = {
   certificate: async (reference) => {
     const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden: 0o077 };
-    const pem = await readOwn(certificatePath(reference), rule);
+    const pem = await readOwn(await pathOf(reference), rule);
     const why = pemFault(pem, Date.now());
     if (why !== undefined) throw unusable(reference, `the certificate cannot be used: ${why}`);
     return pem;
@@ -48,15 +48,8 @@ export const hostCredentials: CredentialHost = {
   pinEndpoint,
 };
 
-function certificatePath(reference: string): string {
-  if (reference.startsWith("file:")) return reference.slice("file:".length);
-  const { CREDENTIALS_DIRECTORY: folder } = process.env;
-  if (folder === undefined) {
-    const text = "the unit passes no credentials (LoadCredential= or LoadCredentialEncrypted=)";
-    throw unusable(reference, text);
-  }
-  return join(folder, reference.slice("credential:".length));
-}
+const pathOf = (reference: string): Promise<string> =>
+  credentialPath(reference, (text, next) => unusable(reference, text, next));
 
 async function checkFile(path: string, rule: FileRule): Promise<void> {
   const stat = await lstat(path).catch((error: unknown) => {
@@ -96,7 +89,7 @@ export async function hostSecret(reference: string, bytes: number): Promise<Secr
   if (!/^(?:credential|file):./.test(reference)) {
     throw unusable(reference, "a key is named credential:NAME or file:PATH");
   }
-  const path = certificatePath(reference);
+  const path = await pathOf(reference);
   await checkFile(path, { bytesMax: bytes, owners: [0, ownUid()], forbidden: 0o077 });
   const octets = await readFile(path).catch((error: unknown) => {
     throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
@@ -120,7 +113,7 @@ export type OwnFile = "secret" | "open";
 export async function readReference(reference: string, file: OwnFile): Promise<string> {
   const forbidden = file === "secret" ? 0o077 : 0o022;
   const rule = { bytesMax: fileBytesMax, owners: [0, ownUid()], forbidden };
-  return await readOwn(certificatePath(reference), rule);
+  return await readOwn(await pathOf(reference), rule);
 }
 
 async function readOwn(path: string, rule: FileRule): Promise<string> {

@@ -167,6 +167,16 @@ export function findSocket(
     : { kind: "found", paths: [first, ...more] };
 }
 
+/** Returns the state folders that an agent of this host may use, in the order to try. */
+export function stateFolders(source: PlaceSource = placeSource()): readonly string[] {
+  const home = homePlaces(source);
+  if (home !== undefined) return [home.state];
+  const xdg = xdgPlaces(source);
+  return [system, ...(xdg === undefined ? [] : [xdg]), temporaryPlaces(source)].map(
+    ({ state }) => state,
+  );
+}
+
 function candidates(
   role: SocketRole,
   flag: string | undefined,

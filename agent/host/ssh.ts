@@ -2,9 +2,9 @@
 // ssh-agent.
 
 import { lstat, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
+import { credentialPath } from "./credential-path.ts";
 import { fileFault } from "./credentials.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
@@ -12,7 +12,10 @@ const keyBytesMax = 64 * 1024;
 const knownHostsBytesMax = 16 * 1024 * 1024;
 
 export const sshMaterial: SshMaterial = {
-  key: (reference) => readOwn(keyPath(reference), keyBytesMax, 0o077),
+  key: async (reference) => {
+    const path = await credentialPath(reference, (text, next) => unusable(reference, text, next));
+    return await readOwn(path, keyBytesMax, 0o077);
+  },
   // A user who may write the file decides which hosts are trusted.
   knownHosts: async (path) => (await readOwn(path, knownHostsBytesMax, 0o022)).toString("utf8"),
   agentSocket: () => process.env["SSH_AUTH_SOCK"],
@@ -22,13 +25,6 @@ export const sshMaterial: SshMaterial = {
 export async function shownHostKey(address: string, port: number): Promise<string> {
   const { shownKey } = await import("#drivers/transport/shell.ts");
   return await shownKey(address, port);
-}
-
-function keyPath(reference: string): string {
-  if (reference.startsWith("file:")) return reference.slice("file:".length);
-  const { CREDENTIALS_DIRECTORY: folder } = process.env;
-  if (folder !== undefined) return join(folder, reference.slice("credential:".length));
-  throw unusable(reference, "the unit passes no credentials (LoadCredentialEncrypted=)");
 }
 
 async function readOwn(path: string, bytesMax: number, forbidden: number): Promise<Buffer> {
@@ -41,10 +37,10 @@ async function readOwn(path: string, bytesMax: number, forbidden: number): Promi
   return await readFile(path).catch(failed);
 }
 
-function unusable(where: string, text: string): LinksealError {
-  return new LinksealError("transport.authentication", text, {
-    effect: "none",
-    where,
-    next: "correct it, then linkseal doctor",
-  });
+function unusable(
+  where: string,
+  text: string,
+  next = "correct it, then linkseal doctor",
+): LinksealError {
+  return new LinksealError("transport.authentication", text, { effect: "none", where, next });
 }

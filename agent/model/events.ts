@@ -19,16 +19,22 @@ export interface LinksealEvent {
   readonly about: string;
   /** One sentence for the operator. */
   readonly text: string;
-  /** `info` unless the event reports a warning or an error. */
+  /** That of the new state: `info` unless the event reports a warning or an error. */
   readonly severity: Severity;
   /** The warning does not hold any longer. */
   readonly over?: true;
+  /** Code of what the event ends: a warning, or the first reason of a worse verdict. */
+  readonly resolves?: string;
+  /** Severity of what the event ends; present with `resolves`. */
+  readonly ends?: Severity;
   /** The new verdict, where a verdict has changed. */
   readonly verdict?: Verdict;
 }
 
 /** The fields of an event that not every event has. */
-export type EventRest = Partial<Pick<LinksealEvent, "severity" | "over" | "verdict">>;
+export type EventRest = Partial<
+  Pick<LinksealEvent, "severity" | "over" | "resolves" | "ends" | "verdict">
+>;
 
 /** Events that are kept at least, and more for each link: many times what a rotation reports. */
 const keptMin = 1_000;

@@ -6,7 +6,7 @@ import type { Severity } from "./warning-rows.ts";
 export interface Finding {
   /** Code of the finding; docs/codes.md lists it. */
   readonly code: string;
-  /** How bad it is. */
+  /** How bad it is: `severityOf` its code. */
   readonly severity: Severity;
   /** What it concerns: a link as `group/link`, a group, a tunnel, a device or this host. */
   readonly about: string;
@@ -63,4 +63,5 @@ export type FindingCode =
   | "host-module"
   | "host-swap"
   | "host-charon"
+  | "host-aggressive-mode"
   | "host-disk";

@@ -112,7 +112,10 @@ export interface WarningRow {
   readonly visibleAfterMs: number;
   /** Frames are lost or in the clear while it holds. */
   readonly impactsTraffic: boolean;
-  /** The next safe command; ABOUT and GROUP stand for what the warning is about. */
+  /**
+   * The next safe command or act; ABOUT, GROUP and CODE stand for what the warning is about and for
+   * its own code. A command that only shows leads to the steps of the code.
+   */
   readonly next: string;
 }
 
@@ -133,12 +136,14 @@ const info = rowOf("info");
 const warning = rowOf("warning");
 const error = rowOf("error");
 
-const status = "linkseal status";
 const plan = "linkseal plan --accepted";
 const link = "linkseal links ABOUT";
 const tunnel = "linkseal tunnels ABOUT";
 const show = "linkseal rotation show GROUP";
-const keys = "linkseal keys check";
+/** The steps of the code, with the commands for what it is about. */
+const steps = "linkseal explain CODE ABOUT";
+/** The steps of a code that is about the agent itself. */
+const ownSteps = "linkseal explain CODE";
 
 const traffic = { impactsTraffic: true } as const;
 /** Clear traffic is reported at once. */
@@ -160,33 +165,28 @@ const slow = { visibleAfterMs: 60_000 } as const;
 
 /** The row of each warning. */
 export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
-  "not-looked-yet": info("Not read yet", status, [], slow),
-  "device-unreachable": error("A device does not answer", status, [], { visibleAfterMs: 15_000 }),
+  "not-looked-yet": info("Not read yet", steps, [], slow),
+  "device-unreachable": error("A device does not answer", steps, [], { visibleAfterMs: 15_000 }),
   // An agent without processor time takes no readings: that is no fault of the device.
-  "reading-stale": warning("A reading is too old to use", status, [...unseen, "agent-overloaded"], {
+  "reading-stale": warning("A reading is too old to use", steps, [...unseen, "agent-overloaded"], {
     visibleAfterMs: 15_000,
   }),
-  "reading-missing": warning("A device does not tell something", link, unseen, {
+  "reading-missing": warning("A device does not tell something", steps, unseen, {
     visibleAfterMs: 15_000,
   }),
-  "port-absent": error("The device lists no such port", plan, unseen),
+  "port-absent": error("The device lists no such port", link, unseen),
   "link-down": error("The port has no link", link, unseen, traffic),
-  "macsec-not-configured": warning(
-    "The port has no MACsec",
-    "linkseal enrol GROUP",
-    unseen,
-    traffic,
-  ),
-  "policy-should-secure": error("The port may send in the clear", plan, unseen, atOnce),
+  "macsec-not-configured": error("The port has no MACsec", "linkseal enrol GROUP", unseen, traffic),
+  "policy-should-secure": error("The port may send in the clear", link, unseen, atOnce),
   "controlled-port-open": error("The port is open without MACsec", link, noSession, atOnce),
   "sak-not-agreed": error("The two ends agree on no SAK", link, noMka, traffic),
-  "offset-mismatch": warning("Another confidentiality offset", plan, noSession),
-  "suite-mismatch": error("Another cipher suite", plan, noSession, traffic),
-  "sci-mismatch": error("The two ends disagree about the SCI", plan, noSession, traffic),
-  "far-end-changed": error("The far end was changed", show, unseen),
-  "far-end-failed": warning("A change at the far end failed", show, unseen),
-  "cak-mismatch": error("The two ends hold different CAKs", keys, noSession, traffic),
-  "ckn-mismatch": error("The far end uses another CKN", keys, noSession, traffic),
+  "offset-mismatch": warning("Another confidentiality offset", link, noSession),
+  "suite-mismatch": error("Another cipher suite", link, noSession, traffic),
+  "sci-mismatch": error("The two ends disagree about the SCI", link, noSession, traffic),
+  "far-end-changed": error("The far end was changed", link, unseen),
+  "far-end-failed": warning("A change at the far end failed", link, unseen),
+  "cak-mismatch": error("The two ends hold different CAKs", link, noSession, traffic),
+  "ckn-mismatch": error("The far end uses another CKN", link, noSession, traffic),
   "mka-no-live-peer": error(
     "The far end does not speak MKA",
     link,
@@ -195,9 +195,9 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   ),
   "peer-not-responded": warning("The far end has not installed the SAK", link, noMka),
   "second-peer": error("More than one peer on a link of two", link, noSession, promptly),
-  "principal-key-unexpected": error("Another key is in use", keys, noMka),
+  "principal-key-unexpected": error("Another key is in use", link, noMka),
   "key-not-known": warning("The key in use is not ours", "linkseal adopt GROUP", noMka),
-  "fallback-not-ready": warning("The fallback key does not work", keys, noMka, {
+  "fallback-not-ready": warning("The fallback key does not work", link, noMka, {
     visibleAfterMs: 30_000,
   }),
   "sak-not-in-use": error("The latest SAK is not in use", link, noMka),
@@ -226,12 +226,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     traffic,
   ),
   "probe-unanswered": error("Probes are not answered", link, [...noMka, ...frameFaults], traffic),
-  "counters-frozen": warning("Counters stand still while traffic flows", link, noSession),
-  "counter-missing": warning("A counter that proof needs is missing", link, noSession),
-  "collecting-evidence": info("Not watched for long enough yet", link, [], slow),
-  "idle-unproven": warning("No traffic and no probe to prove it", link, [], slow),
+  "counters-frozen": warning("Counters stand still while traffic flows", steps, noSession),
+  "counter-missing": warning("A counter that proof needs is missing", steps, noSession),
+  "collecting-evidence": info("Not watched for long enough yet", steps, [], slow),
+  "idle-unproven": warning("No traffic and no probe to prove it", steps, [], slow),
 
-  "tunnel-configured-but-absent": error("A configured tunnel is absent", plan, unseen, traffic),
+  "tunnel-configured-but-absent": error("A configured tunnel is absent", tunnel, unseen, traffic),
   "ike-down": error("IKE is not established", tunnel, unseen, traffic),
   "sa-missing": error(
     "A tunnel lacks an SA",
@@ -239,7 +239,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     [...unseen, "ike-down", "tunnel-configured-but-absent"],
     traffic,
   ),
-  "transform-mismatch": warning("Other algorithms than wanted", plan, unseen),
+  "transform-mismatch": warning("Other algorithms than wanted", tunnel, unseen),
   "ppk-unused": warning("A required PPK is not in use", tunnel, unseen),
   "tunnel-interface": error("What a tunnel protects does not get into it", tunnel, unseen, traffic),
   "tunnel-one-way": warning(
@@ -265,38 +265,38 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     [...unseen, "ike-down", "sa-missing", "tunnel-bgp-down"],
     slow,
   ),
-  "outside-macsec": warning("A tunnel rides on an unprotected group", "linkseal links"),
+  "outside-macsec": warning("A tunnel rides on an unprotected group", tunnel),
   // A failover is reported at once: from then on nothing stands behind what carries.
-  "backup-carries": warning("Traffic rides in a backup tunnel", "linkseal links", unseen, promptly),
+  "backup-carries": warning("Traffic rides in a backup tunnel", tunnel, unseen, promptly),
   "backup-preferred": warning("A backup carries beside a link that would", tunnel, unseen),
   "backup-unproven": warning("Nothing proves a backup tunnel", tunnel, [
     ...noTunnel,
     "tunnel-bgp-down",
   ]),
-  "weak-policy": warning("A weak policy is no longer accepted", plan),
+  "weak-policy": warning("A weak policy is no longer accepted", tunnel),
 
   "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
   "config-not-applied": warning("The config file is not in force", "linkseal plan"),
   drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),
-  unmanaged: info("Still there, but not in the intent", status),
-  "commit-pending": warning("A confirmed commit waits on a device", plan, unseen, slow),
-  "commit-lost": error("A device lost an accepted change", show, [], promptly),
-  "clock-skew": warning("The clock of a device is wrong", status, unseen),
-  "vault-unreachable": warning("The vault does not answer", keys, [], slow),
-  "vault-denied": error("The vault refuses us", keys, [], promptly),
-  "key-age": warning("A key is older than it should be", "linkseal keys list"),
-  "key-age-soon": info("A key gets too old soon", "linkseal keys list"),
-  "key-unpaired": warning("CAK and CKN are not proven to be a pair", keys),
-  "key-malformed": error("A key has the wrong form", keys),
-  "key-reused": error("One CKN with two CAKs", keys),
-  "key-expiring": warning("A secret expires soon", keys),
-  "identity-expiring": warning("The certificate of our identity ends", "linkseal doctor"),
-  "far-end-unreadable": warning("The far end cannot be read", status, [], slow),
-  "far-end-refused": warning("The far end does not take a change", show),
-  "far-end-unfollowed": warning("Azure does not show its operations to us", show),
-  "rights-unknown": warning("Rights in Azure are not known", "linkseal doctor", [], slow),
+  unmanaged: info("Still there, but not in the intent", steps),
+  "commit-pending": warning("A confirmed commit waits on a device", steps, unseen, slow),
+  "commit-lost": error("A device lost an accepted change", steps, [], promptly),
+  "clock-skew": warning("The clock of a device is wrong", steps, unseen),
+  "vault-unreachable": warning("The vault does not answer", steps, [], slow),
+  "vault-denied": error("The vault refuses us", steps, [], promptly),
+  "key-age": warning("A key is older than it should be", "linkseal keys generate ABOUT"),
+  "key-age-soon": info("A key gets too old soon", "linkseal keys generate ABOUT"),
+  "key-unpaired": warning("CAK and CKN are not proven to be a pair", steps),
+  "key-malformed": error("A key has the wrong form", steps),
+  "key-reused": error("One CKN with two CAKs", steps),
+  "key-expiring": warning("A secret expires soon", steps),
+  "identity-expiring": warning("The certificate of our identity ends", ownSteps),
+  "far-end-unreadable": warning("The far end cannot be read", steps, [], slow),
+  "far-end-refused": warning("The far end does not take a change", steps),
+  "far-end-unfollowed": warning("Azure does not show its operations to us", steps),
+  "rights-unknown": warning("Rights in Azure are not known", steps, [], slow),
   "far-end-lost-update": warning(
     "Another writer changed this link while its sibling was written",
     link,
@@ -308,18 +308,18 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "rotation-held": error("A campaign is held", show, [], promptly),
   "rotation-overdue": warning("A campaign has waited for too long", show, [], promptly),
   "drained-by-hand": warning("A link was drained by hand", "linkseal undrain ABOUT", [], promptly),
-  "sibling-unhealthy": warning("The sibling link does not carry", show, unseen),
+  "sibling-unhealthy": warning("The sibling link does not carry", link, unseen),
   "bgp-trouble": warning("A BGP session over the link is not as it should be", link, [
     "link-down",
     "device-unreachable",
   ]),
-  "journal-lossy": error("The journal cannot be trusted", "linkseal journal", [], promptly),
-  "journal-growing": warning("The journal cannot be compacted", "linkseal journal", [], promptly),
+  "journal-lossy": error("The journal cannot be trusted", ownSteps, [], promptly),
+  "journal-growing": warning("The journal cannot be compacted", ownSteps, [], promptly),
   // Told before anything else: until it ends nothing that was begun is brought to its end.
-  "state-unwritable": error("The state folder cannot be written", status, [], promptly),
-  "audit-lossy": warning("The audit log takes no records", "linkseal report"),
-  "evidence-rolls-over": warning("The oldest evidence is overwritten soon", "linkseal report"),
-  "agent-overloaded": warning("The agent has too little processor time", status, [], promptly),
+  "state-unwritable": error("The state folder cannot be written", ownSteps, [], promptly),
+  "audit-lossy": warning("The audit log takes no records", ownSteps),
+  "evidence-rolls-over": warning("The oldest evidence is overwritten soon", ownSteps),
+  "agent-overloaded": warning("The agent has too little processor time", ownSteps, [], promptly),
 };
 
 /**
@@ -327,7 +327,10 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
  */
 export function nextFor(code: WarningCode, about: string): string {
   const group = about.split("/")[0] ?? about;
-  return warningRows[code].next.replace("ABOUT", about).replace("GROUP", group);
+  const { next } = warningRows[code];
+  const words: Readonly<Record<string, string>> = { ABOUT: about, GROUP: group, CODE: code };
+  // One pass: a name may itself contain one of the words.
+  return next.replaceAll(/ABOUT|GROUP|CODE/g, (word) => words[word] ?? word);
 }
 
 /** Returns true for the code of a warning. */

@@ -1,5 +1,5 @@
-// The commands with which an operator changes the far end of a link or tunnel. The command for a
-// link reads the port when it runs, so that it leaves the other link as it is then.
+// The commands with which an operator shows or changes the far end of a link or tunnel. The command
+// for a link reads the port when it runs, so that it leaves the other link as it is then.
 
 import { portVersionOf } from "#drivers/azure/api-versions.ts";
 
@@ -32,6 +32,8 @@ const resourceId = new RegExp(
 );
 const secretId =
   /^https:\/\/[a-z0-9][a-z0-9.-]{0,120}(:\d{1,5})?\/secrets\/[0-9A-Za-z-]{1,127}\/[0-9a-f]{32}$/;
+/** A word that a person replaces: az refuses it as it is. */
+const placeholder = /^<[A-Z][\w.-]{0,200}>$/;
 const cipherName = /^GcmAes(Xpn)?(128|256)$/;
 
 /** Returns the command for one link. */
@@ -41,13 +43,63 @@ export function farEndCommand(setting: FarEndSetting): FarEndCommand {
   if (parts === undefined || parts.type === "connections") {
     return { kind: "none", why: "expressRoutePort is not a resource id" };
   }
-  if (![cakSecretId, cknSecretId].every((id) => secretId.test(id))) {
+  if (![cakSecretId, cknSecretId].every((id) => secretId.test(id) || placeholder.test(id))) {
     return { kind: "none", why: "a secret id does not have the form of a version in a key vault" };
   }
   if (!cipherName.test(cipher)) return { kind: "none", why: "the cipher is not one of Azure's" };
-  const isLag = parts.type === "expressroutelags";
-  return { kind: "command", text: isLag ? lagCommand(setting) : portCommand(parts, setting) };
+  return {
+    kind: "command",
+    text: isLag(parts) ? lagCommand(setting) : portCommand(parts, setting),
+  };
 }
+
+/** One link of an ExpressRoute port or LAG. */
+type FarEndPlace = Pick<FarEndSetting, "resource" | "link">;
+
+/** Returns the command that takes MACsec off one link: both its identifiers become null. */
+export function farEndOffCommand({ resource, link }: FarEndPlace): string | undefined {
+  const parts = partsOf(resource);
+  if (parts === undefined || parts.type === "connections") return undefined;
+  return documentCommand(resource, link, { cakSecretIdentifier: null, cknSecretIdentifier: null });
+}
+
+/** Returns the command that shows one link; undefined = a value could mean more to a shell. */
+export function farEndShowCommand({ resource, link }: FarEndPlace): string | undefined {
+  const parts = partsOf(resource);
+  if (parts === undefined || parts.type === "connections") return undefined;
+  if (isLag(parts)) return `az rest --method get --url ${urlOf(resource)}`;
+  const query = "{admin:adminState,config:macSecConfig}";
+  const options = [...placeOf(parts), ["--port-name", parts.name], ["--name", link]];
+  return `az network express-route port link show ${wordsOf([...options, ["--query", query]])}`;
+}
+
+/** Returns the command that shows who changed a resource in the last six hours. */
+export function historyCommand(resource: string): string | undefined {
+  if (partsOf(resource) === undefined) return undefined;
+  const query = "[].{at:eventTimestamp,by:caller,what:operationName.value,end:status.value}";
+  const options = [
+    ["--resource-id", resource],
+    ["--offset", "6h"],
+    ["--query", query],
+  ];
+  return `az monitor activity-log list ${wordsOf([...options, ["--output", "table"]])}`;
+}
+
+/** Returns the command that shows a VPN connection; undefined as for `farEndShowCommand`. */
+export function connectionShowCommand(connection: string): string | undefined {
+  const parts = partsOf(connection);
+  if (parts?.type !== "connections") return undefined;
+  const query = "{state:connectionStatus,protocol:connectionProtocol,policies:ipsecPolicies}";
+  const options = [...placeOf(parts), ["--name", parts.name], ["--query", query]];
+  return `az network vpn-connection show ${wordsOf(options)}`;
+}
+
+const isLag = ({ type }: ResourceParts): boolean => type === "expressroutelags";
+
+const placeOf = ({ subscription, group }: ResourceParts) => [
+  ["--subscription", subscription],
+  ["--resource-group", group],
+];
 
 /**
  * Returns the command that gives a pre-shared key to the gateway of a VPN connection; undefined = a
@@ -57,11 +109,9 @@ export function farEndCommand(setting: FarEndSetting): FarEndCommand {
 export function gatewayKeyCommand(connection: string, keyId: string): string | undefined {
   const parts = partsOf(connection);
   if (parts?.type !== "connections" || !secretId.test(keyId)) return undefined;
-  const { subscription, group, name } = parts;
   const options = [
-    ["--subscription", subscription],
-    ["--resource-group", group],
-    ["--connection-name", name],
+    ...placeOf(parts),
+    ["--connection-name", parts.name],
     ["--value", "@-"],
     ["--output", "none"],
   ];
@@ -89,12 +139,11 @@ function wordsOf(options: readonly (readonly string[])[]): string {
 }
 
 /** `az` reads the port, changes one link and writes the port (azure-cli, `port link update`). */
-function portCommand({ subscription, group, name }: ResourceParts, setting: FarEndSetting): string {
+function portCommand(parts: ResourceParts, setting: FarEndSetting): string {
   // `--ids` is the id of the link inside the body, and not az's usual option.
   const options = [
-    ["--subscription", subscription],
-    ["--resource-group", group],
-    ["--port-name", name],
+    ...placeOf(parts),
+    ["--port-name", parts.name],
     ["--name", setting.link],
     // All four: an older az clears the identifier whose option is left out.
     ["--macsec-cak-secret-identifier", setting.cakSecretId],
@@ -105,24 +154,36 @@ function portCommand({ subscription, group, name }: ResourceParts, setting: FarE
   return `az network express-route port link update ${wordsOf(options)}`;
 }
 
-/** `az` has no command for a LAG: its document is read, changed by jq, and written. */
+/** `az` has no command for a LAG. */
 function lagCommand({ resource, link, ...setting }: FarEndSetting): string {
   const { cakSecretId, cknSecretId, cipher, sciState } = setting;
-  const config = {
+  return documentCommand(resource, link, {
     cakSecretIdentifier: cakSecretId,
     cknSecretIdentifier: cknSecretId,
     cipher,
     sciState,
-  };
+  });
+}
+
+/** The document is read, one link of it is changed by jq, and it is written. */
+function documentCommand(
+  resource: string,
+  link: FarEndSetting["link"],
+  config: Readonly<Record<string, string | null>>,
+): string {
   const one = `.properties.links[]|select(.name=="${link}")`;
   const filter =
     `if [${one}]|length==1 ` +
     `then (${one}|.properties.macSecConfig)|=((.//{})+${JSON.stringify(config)}) ` +
     `else error("it does not have one ${link}") end`;
-  const url = quoted(`${resource}?api-version=${portVersionOf(resource)}`);
+  const url = urlOf(resource);
   // Without a document jq fails, and nothing is written.
   const read = `body=$(az rest --method get --url ${url} | jq -ce ${quoted(filter)})`;
   return `${read} && az rest --method put --url ${url} --body "$body"`;
+}
+
+function urlOf(resource: string): string {
+  return quoted(`${resource}?api-version=${portVersionOf(resource)}`);
 }
 
 /** Returns a word of a POSIX shell that stands for exactly this text. */

@@ -19,6 +19,7 @@ import {
 } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
+import { severityOf } from "../model/severity.ts";
 import { isWarningCode } from "../model/warning-rows.ts";
 import type { Intent, IntentStore } from "../store/intent/intent.ts";
 import { Queued } from "../store/intent/queued.ts";
@@ -225,8 +226,8 @@ export class Agent {
     this.#recorder.refused({ about, client, text: `${request}: ${why}` });
   }
 
-  #recordWarning({ code, about, text, severity, over }: LinksealEvent): void {
-    if (!isWarningCode(code) || severity === "info") return;
+  #recordWarning({ code, about, text, over }: LinksealEvent): void {
+    if (!isWarningCode(code) || severityOf(code) === "info") return;
     const what = over === true ? "over" : "warning";
     this.#recorder.changed({ what, about, who: null, text: `${code}: ${text}` });
   }

@@ -13,9 +13,9 @@ const levelOf: Readonly<Record<Severity, LogLevel>> = {
 
 /** Logs all events from now on. */
 export function logEvents(events: EventRing, log: Log): void {
-  events.listen(({ n, code, about, text, severity, over, verdict }) => {
-    const isGood = over === true || verdict === "protected";
-    const rest = over === undefined ? {} : { over };
-    log.write(isGood ? "info" : levelOf[severity], code, text, { n, about, ...rest });
+  events.listen(({ n, code, about, text, severity, over, resolves }) => {
+    const ended = resolves === undefined ? {} : { resolves };
+    const rest = over === undefined ? ended : { over, ...ended };
+    log.write(levelOf[severity], code, text, { n, about, ...rest });
   });
 }

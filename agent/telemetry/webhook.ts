@@ -75,7 +75,7 @@ export class Webhook {
     const settings = this.#settings;
     // The event may be about another config.
     this.#wake.abort();
-    if (settings === undefined || rank[event.severity] < rank[settings.least]) return;
+    if (settings === undefined || worthOf(event) < rank[settings.least]) return;
     this.#queue.push(event);
     if (this.#queue.length <= waitingMax) return;
     // Drops the oldest event that is not in the message under way, because that one may still
@@ -152,8 +152,14 @@ export class Webhook {
 
 const rank: Readonly<Record<Severity, number>> = { info: 0, warning: 1, error: 2 };
 
+/** A recovery is worth as much as what it ends, so that it reaches the receivers of that. */
+function worthOf({ severity, ends }: LinksealEvent): number {
+  return Math.max(rank[severity], rank[ends ?? "info"]);
+}
+
 /** `text` is left out: it may repeat what a device or a service sent. */
-function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEvent): object {
+function messageOf(event: LinksealEvent): object {
+  const { n, at, code, about, severity, over, resolves, ends, verdict } = event;
   return {
     n,
     at,
@@ -162,6 +168,7 @@ function messageOf({ n, at, code, about, severity, over, verdict }: LinksealEven
     severity,
     title: titleOf(code),
     ...(over === undefined ? {} : { over }),
+    ...(resolves === undefined ? {} : { resolves, ends }),
     ...(verdict === undefined ? {} : { verdict }),
   };
 }

@@ -1,6 +1,7 @@
 // Shows one link or tunnel in detail: its plots, its keys, its counters.
 
 import { type ComponentChild, h } from "preact";
+import { explanations, filledText, type StepNames } from "../explain/explain.ts";
 import { badge } from "./glyph.ts";
 import { frameRates, type History, type Lines, last, rates, values } from "./history.ts";
 import { type Moment, type Selected, verdictNow } from "./model.ts";
@@ -28,9 +29,27 @@ export function Detail({ selected, moment, history }: DetailProps): ComponentChi
       badge(verdict, moment.isStale ? status.verdict : undefined),
     ),
     reasonList(status.reasons),
+    ...status.reasons.map(({ code }) => stepList(code, namesOf(id, kind))),
     selected.kind === "link"
       ? linkDetail(selected, moment, history)
       : tunnelDetail(selected, moment, history),
+  );
+}
+
+function namesOf(id: string, kind: Selected["kind"]): StepNames {
+  return kind === "tunnel" ? { TUNNEL: id } : { "GROUP/LINK": id, GROUP: id.split("/")[0] ?? id };
+}
+
+/** Shows what to do about a code; `linkseal links` has the commands of routers and Azure. */
+function stepList(code: string, names: StepNames): ComponentChild {
+  const explanation = explanations.get(code);
+  if (explanation === undefined) return null;
+  const steps = explanation.whatToDo.map((text) => h("li", null, filledText(text, names)));
+  return h(
+    "details",
+    { key: code, class: "steps" },
+    h("summary", null, `What to do: ${explanation.title}`),
+    h("ol", null, steps),
   );
 }
 

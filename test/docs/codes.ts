@@ -14,7 +14,10 @@ export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
     "This page is for the engineer who has a code, and asks what it means and what to do.\n",
-    "Generated from the program; `linkseal explain CODE` prints the same text.\n",
+    "Generated from the program; `linkseal explain CODE` prints the same text, and with the name",
+    "of a link, group, tunnel or device the commands for it. A code has one severity everywhere:",
+    "here, in `status`, `doctor`, events and webhook, and in the alerts, where an error is",
+    "`critical`.\n",
   ];
   for (const kind of ["warning", "finding", "error", "risk", "state"] as const) {
     parts.push(`## ${headings[kind]}\n`);
@@ -24,7 +27,8 @@ export function explainMarkdown(): string {
   return parts.join("\n");
 }
 
-function markdownOf({ code, title, meaning, whatToDo }: Explanation): string {
+function markdownOf({ code, severity, title, meaning, whatToDo }: Explanation): string {
   const steps = whatToDo.map((step) => `- ${step}`).join("\n");
-  return `### \`${code}\`\n\n**${title}.** ${meaning}\n\n${steps}\n`;
+  const loud = severity === null ? "" : ` (${severity})`;
+  return `### \`${code}\`\n\n**${title}**${loud}. ${meaning}\n\n${steps}\n`;
 }

@@ -4,6 +4,7 @@ import { linksealProgram } from "#agent/bin/launch.ts";
 import { cliReference } from "./cli-reference.ts";
 import { explainMarkdown } from "./codes.ts";
 import { configReference, jsonSchema } from "./config-reference.ts";
+import { nightPage } from "./night.ts";
 import { protocolReference } from "./protocol-reference.ts";
 import { manual } from "./roff.ts";
 import { alertsReference, metricsReference } from "./telemetry-reference.ts";
@@ -24,6 +25,7 @@ export function generatedDocs(): Readonly<Record<string, string>> {
       what: "config of a linkseal site",
     }),
     "metrics.md": metricsReference(),
+    "night.md": `${nightPage()}\n`,
     "protocol.md": protocolReference(),
   };
 }

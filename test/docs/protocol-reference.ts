@@ -129,6 +129,26 @@ rotation runs.
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
+## One link, and what to do
+
+\`GET /v1/link\` has both ends of a link: \`router\` (keys by CKN, settings, counters of MKPDUs and
+frames as decimal text, BGP sessions), \`farEnd\` (the two secret ids, cipher, SCI, states; null =
+never read), \`wanted\` (cipher, SCI and ids of the accepted pair), the link of the status, and
+\`reasons\`, each with its \`severity\` and \`steps\`.
+
+A step has \`text\`, a sentence, and \`commands\`: each with \`where\` it is typed
+(\`edge-a (junos)\`, \`Azure\`, \`this host\`), its \`lines\`, or a \`note\` where there are none.
+A word in \`<...>\` in a line stands for a value that a person puts there. \`GET /v1/steps\` has the
+steps of any code; what \`about\` does not name in the config has no commands. The command prints
+the same in \`linkseal.explain/1\`, \`linkseal.links/1\` (\`detail\`), \`linkseal.tunnels/1\`
+(\`steps\`) and \`linkseal.night/1\`.
+
+## Severity
+
+A code has one severity (\`error\`, \`warning\`, \`info\`), in status, doctor, explain, events and
+webhook. An event of a recovery has the severity of the new state; \`resolves\` is the code that it
+ends, and \`ends\` the severity that this had.
+
 ## Documents of the driver verbs
 
 The agent does not serve these: the command prints them.

@@ -267,12 +267,6 @@ export const knownOfHealth: readonly Known[] = [
   },
   {
     file: "agent/runtime/health/health-evaluator.ts",
-    line: "const severity = severityOf[worstOf(before === undefined ?",
-    becomes: ["false"],
-    why: "a missing verdict is not worse than any other",
-  },
-  {
-    file: "agent/runtime/health/health-evaluator.ts",
     line: "if (session === undefined || keyId === undefined) return;",
     becomes: ["false"],
     why: "without a session there is no SAK: the check is for the type",

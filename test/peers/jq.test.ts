@@ -2,7 +2,7 @@
 
 import { accessSync, constants } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
-import { farEndCommand } from "#agent/rotation/far-end-command.ts";
+import { farEndCommand, farEndOffCommand } from "#agent/rotation/far-end-command.ts";
 import { armBench } from "../unit/kit/arm-bench.ts";
 import { FakePrograms } from "../unit/kit/fake-programs.ts";
 
@@ -84,6 +84,18 @@ describe("the command for a LAG, by the real jq", () => {
       },
     });
     expect(without(body)).toEqual(without(before));
+  });
+
+  it("MACsec off: both identifiers of link1 become null, and nothing else changes", async () => {
+    const { resource, text } = await lagDocument();
+    programs.add("az", text);
+    const command = farEndOffCommand({ resource, link: "link1" }) ?? "";
+    const [first, second] = bodyOf(programs.run(command)).properties.links;
+    const before = JSON.parse(text) as Lag;
+    const config = Object(before.properties.links[0]?.properties["macSecConfig"]) as Json;
+    const off = { cakSecretIdentifier: null, cknSecretIdentifier: null };
+    expect(first?.properties["macSecConfig"]).toEqual({ ...config, ...off });
+    expect(second).toEqual(before.properties.links[1]);
   });
 
   it.each([

@@ -100,6 +100,10 @@ const importTable: readonly TableRow[] = [
     edge: /^agent\/web\/.* -> agent\/rotation\/campaign-shape\.ts$/,
     why: "a browser gets shapes and words, and nothing that reaches out",
   },
+  {
+    edge: /^agent\/web\/detail\.ts -> agent\/explain\/explain\.ts$/,
+    why: "a browser shows what to do: texts alone, without commands of drivers",
+  },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
     edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions)\.ts$/,

@@ -5,6 +5,7 @@ import type { WallTime } from "#hal/world.ts";
 import { estateVersions } from "../../evidence/scorecard/estate-reader.ts";
 import type { AzureSettings } from "../../model/desired.ts";
 import type { Finding } from "../../model/finding.ts";
+import { severityOf } from "../../model/severity.ts";
 
 /** All versions of the management API that linkseal requests. */
 export const requestedVersions: readonly ApiVersion[] = [
@@ -30,9 +31,11 @@ export function apiFindings(
     if (end === undefined || now < end - noticeMs) return [];
     const day = new Date(end).toISOString().slice(0, 10);
     const isOver = now >= end;
+    const code = "api-version-ends";
     return [
       {
-        ...({ code: "api-version-ends", severity: isOver ? "error" : "warning" } as const),
+        code,
+        severity: severityOf(code),
         about: one.type,
         here: `this build requests version ${one.version} of it`,
         there: isOver ? `Azure ended it on ${day}` : `Azure ends it on ${day}`,

@@ -2,6 +2,7 @@
 // strongswan.conf. Pure.
 
 import type { Finding } from "../../model/finding.ts";
+import { severityOf } from "../../model/severity.ts";
 
 /** The settings of a strongswan.conf by their paths, such as `charon.retransmit_tries`. */
 export type CharonSettings = ReadonlyMap<string, string>;
@@ -87,27 +88,27 @@ interface SwitchRule {
   readonly wanted: "yes" | "no";
   /** What counts if the file does not have the key (strongSwan 6.0). */
   readonly otherwise: "yes" | "no";
-  readonly severity: Finding["severity"];
+  readonly code: "host-charon" | "host-aggressive-mode";
   readonly rule: string;
 }
 
 const switches: readonly SwitchRule[] = [
   {
-    ...{ key: "install_routes", wanted: "no", otherwise: "yes", severity: "warning" },
+    ...{ key: "install_routes", wanted: "no", otherwise: "yes", code: "host-charon" },
     rule: "Only linkseal-net makes routes for tunnels, and checks them",
   },
   {
     ...{ key: "plugins.kernel-netlink.install_routes_xfrmi", wanted: "no", otherwise: "no" },
-    severity: "warning",
+    code: "host-charon",
     rule: "Only linkseal-net makes routes into the interfaces of tunnels",
   },
   {
-    ...{ key: "make_before_break", wanted: "yes", otherwise: "yes", severity: "warning" },
+    ...{ key: "make_before_break", wanted: "yes", otherwise: "yes", code: "host-charon" },
     rule: "A new authentication makes new SAs before the old ones end",
   },
   {
     ...{ key: "i_dont_care_about_security_and_use_aggressive_mode_psk", wanted: "no" },
-    ...{ otherwise: "no", severity: "error" },
+    ...{ otherwise: "no", code: "host-aggressive-mode" },
     rule: "No pre-shared key is used in aggressive mode, where it can be guessed from a recording",
   },
 ];
@@ -135,23 +136,24 @@ const file = "/etc/strongswan.d/linkseal.conf";
 
 /** Returns a finding for each setting of charon that the driver does not work well with. */
 export function charonFindings(settings: CharonSettings): readonly Finding[] {
-  const findings = switches.flatMap(({ key, wanted, otherwise, severity, rule }): Finding[] => {
+  const findings = switches.flatMap(({ key, wanted, otherwise, code, rule }): Finding[] => {
     const value = settingOf(settings, key) ?? otherwise;
     if (isOn(value) === (wanted === "yes")) return [];
-    return [found(severity, `charon.${key} is ${printable(value)}`, rule, `${key} = ${wanted}`)];
+    return [found(code, `charon.${key} is ${printable(value)}`, rule, `${key} = ${wanted}`)];
   });
   const seconds = dpdSeconds + retransmitSeconds(settings);
   if (seconds <= deadSecondsMax) return findings;
   const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
   const rule = `A silent gateway is noticed within ${deadSecondsMax} s, as Azure notices a router`;
   const write = "retransmit_tries = 3, retransmit_timeout = 2.5";
-  return [...findings, found("warning", here, rule, write)];
+  return [...findings, found("host-charon", here, rule, write)];
 }
 
-function found(severity: Finding["severity"], here: string, rule: string, write: string): Finding {
+function found(code: SwitchRule["code"], here: string, rule: string, write: string): Finding {
+  const severity = severityOf(code);
   const next = `write into ${file}, in its section charon: ${write}; swanctl --reload-settings`;
   const source = "docs/linux-tunnel-keys.md";
-  return { code: "host-charon", severity, about: "host", here, there: null, rule, source, next };
+  return { code, severity, about: "host", here, there: null, rule, source, next };
 }
 
 function printable(value: string): string {

@@ -1,6 +1,7 @@
 // Rules for a host with the package: units, users, folders, kernel, free space. Pure.
 
 import type { Finding, FindingCode } from "../../model/finding.ts";
+import { severityOf } from "../../model/severity.ts";
 import { type CharonSettings, charonFindings } from "./charon-rules.ts";
 
 /** A systemd unit of linkseal, as `systemctl show` reports it. */
@@ -57,11 +58,10 @@ const docs = "docs/install.md";
 
 function finding(
   code: FindingCode | "clock-skew",
-  severity: Finding["severity"],
   details: Pick<Finding, "about" | "here" | "rule" | "next"> & { readonly there?: string },
 ): Finding {
   const { there, ...rest } = details;
-  return { code, severity, there: there ?? null, source: docs, ...rest };
+  return { code, severity: severityOf(code), there: there ?? null, source: docs, ...rest };
 }
 
 export function hostFindings(facts: HostFacts): readonly Finding[] {
@@ -92,21 +92,21 @@ function unitFindings(unit: UnitFacts, installed: string): readonly Finding[] {
   if (active === "failed" || (active !== "active" && about === agentUnit)) {
     const rule = "Every service of linkseal that was started runs";
     const here = `${about} is ${active}`;
-    found.push(finding("host-unit", "error", { about, here, rule, next }));
+    found.push(finding("host-unit", { about, here, rule, next }));
   } else if (active === "inactive" && enabled === "enabled") {
     const rule = "What is enabled runs";
     const here = `${about} was stopped`;
     const start = `systemctl start ${about}`;
-    found.push(finding("host-unit", "warning", { about, here, rule, next: start }));
+    found.push(finding("host-unit", { about, here, rule, next: start }));
   } else if (active === "activating" || restarts > restartsMax) {
     const rule = "No service of linkseal starts again and again";
     const here = `${about} was started again ${restarts} times`;
-    found.push(finding("host-unit", "warning", { about, here, rule, next }));
+    found.push(finding("host-unit", { about, here, rule, next }));
   } else if (active === "active" && enabled === "disabled") {
     const rule = "What runs now runs after a boot too";
     const here = `${about} runs and is not enabled`;
     const enable = `systemctl enable ${about}`;
-    found.push(finding("host-unit", "warning", { about, here, rule, next: enable }));
+    found.push(finding("host-unit", { about, here, rule, next: enable }));
   }
   if (active === "active" && build !== undefined && build !== installed) {
     found.push(oldBuild(about, build, installed));
@@ -124,7 +124,7 @@ function oldBuild(about: string, build: string, installed: string): Finding {
   const next = about.startsWith("linkseal-mka@")
     ? `${restart}, one port at a time and only while its sibling is protected`
     : restart;
-  return finding("host-old-build", "warning", { about, here, there, rule, next });
+  return finding("host-old-build", { about, here, there, rule, next });
 }
 
 /** The socket behind each group that the agent has to be in. */
@@ -141,21 +141,21 @@ const foreignGroups = [
 
 function userFindings({ groups }: HostFacts): readonly Finding[] {
   const wanted = [
-    ...agentGroups.map(([group, why]) => ({ group, why, severity: "error" as const })),
+    ...agentGroups.map(([group, why]) => ({ group, why })),
     ...foreignGroups
       .filter(([group]) => Object.hasOwn(groups, group))
-      .map(([group, why]) => ({ group, why, severity: "warning" as const })),
+      .map(([group, why]) => ({ group, why })),
   ];
   return wanted
     .filter(({ group }) => groups[group]?.includes("linkseal") !== true)
-    .map(({ group, why, severity }) => {
+    .map(({ group, why }) => {
       const isThere = Object.hasOwn(groups, group);
       const here = isThere ? `linkseal is not in group ${group}` : `there is no group ${group}`;
       const rule = `The agent reaches ${why}`;
       const next = isThere
         ? `usermod -aG ${group} linkseal && systemctl restart ${agentUnit}`
         : "systemd-sysusers linkseal.conf";
-      return finding("host-user", severity, { about: "linkseal", here, rule, next });
+      return finding("host-user", { about: "linkseal", here, rule, next });
     });
 }
 
@@ -171,12 +171,12 @@ function folderFindings({ path, owner, mode }: FolderFacts): readonly Finding[] 
   if (owner !== wanted) {
     const here = `${path} belongs to ${owner}`;
     const next = `chown -R ${wanted}:${wanted} ${path}`;
-    return [finding("host-folder", "error", { about: path, here, rule, next })];
+    return [finding("host-folder", { about: path, here, rule, next })];
   }
   if ((mode & forbidden) === 0) return [];
   const here = `${path} has mode ${mode.toString(8)}`;
   const next = `chmod ${isState ? "700" : "go-w"} ${path}`;
-  return [finding("host-folder", "error", { about: path, here, rule, next })];
+  return [finding("host-folder", { about: path, here, rule, next })];
 }
 
 function routerFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly Finding[] {
@@ -185,7 +185,7 @@ function routerFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly
     const rule = "The native addon of the package loads on this host";
     const here = "it is missing, or not for this machine";
     const next = "dpkg --verify linkseal, then install the package anew";
-    found.push(finding("host-addon", "error", { about: "host", here, rule, next }));
+    found.push(finding("host-addon", { about: "host", here, rule, next }));
   }
   const isRouter = units.some(({ name, active }) => name === netUnit && active === "active");
   if (!isRouter) return found;
@@ -194,7 +194,7 @@ function routerFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly
     const rule = "The kernel of a Linux router knows MACsec and XFRM";
     const here = `this kernel has no module ${module}`;
     const next = `modprobe ${module}; a kernel made for the cloud may lack it`;
-    found.push(finding("host-module", "error", { about: "host", here, rule, next }));
+    found.push(finding("host-module", { about: "host", here, rule, next }));
   }
   return found;
 }
@@ -204,7 +204,7 @@ function swapFindings({ hasSwap }: HostFacts): readonly Finding[] {
   const rule = "No memory of a service that has held a key reaches a disk";
   const here = "swap is on; the units keep theirs out of it where the kernel counts memory";
   const next = "swapoff -a, or encrypt the swap with a key of each boot";
-  return [finding("host-swap", "info", { about: "host", here, rule, next })];
+  return [finding("host-swap", { about: "host", here, rule, next })];
 }
 
 function clockFindings({ clock }: HostFacts): readonly Finding[] {
@@ -212,17 +212,16 @@ function clockFindings({ clock }: HostFacts): readonly Finding[] {
   const rule = "The clock of the host is synchronised: windows and validity of keys go by it";
   const here = "the clock of this host is not synchronised";
   const next = "timedatectl timesync-status, or chronyc tracking";
-  return [finding("clock-skew", "warning", { about: "host", here, rule, next })];
+  return [finding("clock-skew", { about: "host", here, rule, next })];
 }
 
-/** Less than the first means that writes may fail; a journal stays far smaller than the second. */
-const roomMegabytes = { error: 50, warning: 500 } as const;
+/** A journal stays far smaller. */
+const leastMegabytes = 500;
 
 function roomFindings({ freeMegabytes: free }: HostFacts): readonly Finding[] {
-  if (free === undefined || free >= roomMegabytes.warning) return [];
-  const severity = free < roomMegabytes.error ? "error" : "warning";
+  if (free === undefined || free >= leastMegabytes) return [];
   const rule = "Nothing is changed on a device that was not written down first";
   const here = `${free} MB are free where the journal is`;
   const next = "df -h /var/lib/linkseal";
-  return [finding("host-disk", severity, { about: "host", here, rule, next })];
+  return [finding("host-disk", { about: "host", here, rule, next })];
 }

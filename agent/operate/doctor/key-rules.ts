@@ -7,6 +7,7 @@ import { farEnd, router, type TwoEnds } from "../../compare/rules.ts";
 import { shortCkn } from "../../model/ckn-text.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import type { Finding, FindingCode } from "../../model/finding.ts";
+import { severityOf } from "../../model/severity.ts";
 import type { KeyCheck } from "../../runtime/polling/key-check.ts";
 import { generationOf, isUsable, pairedCkn } from "../../runtime/polling/vault.ts";
 import type { Binding } from "../../store/journal/memory.ts";
@@ -47,16 +48,16 @@ function finding(
   { link }: Pick<TwoEnds, "link">,
   seen: { readonly here: string; readonly there: string | null },
   details: Pick<Finding, "rule" | "source" | "next">,
-  severity: Finding["severity"] = "error",
 ): Finding {
-  return { code, severity, about: linkId(link), ...seen, ...details };
+  return { code, severity: severityOf(code), about: linkId(link), ...seen, ...details };
 }
 
 /** The finding about the newest pair of the vault, as `keys check` reports it. */
 function vaultFindings({ link, check }: KeyFacts): readonly Finding[] {
   const { finding: found } = check;
   if (found === undefined) return [];
-  const { code, severity, text, next } = found;
+  const { code, text, next } = found;
+  const severity = severityOf(code);
   const rule = "The newest pair of each link in the vault can be used";
   const here = `vault ${link.key.cak}: ${text}`;
   return [{ code, severity, about: linkId(link), here, there: null, rule, source: docs, next }];

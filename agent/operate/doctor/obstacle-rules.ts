@@ -3,6 +3,7 @@
 import type { DeviceState } from "#hal/model.ts";
 import type { Obstacle } from "#hal/obstacle.ts";
 import type { Finding } from "../../model/finding.ts";
+import { severityOf } from "../../model/severity.ts";
 import { visible } from "../../model/text.ts";
 
 /** Returns a finding for each obstacle that the driver of the device has found. */
@@ -18,7 +19,7 @@ function findingOf(obstacle: Obstacle, device: string): Finding {
     case "secondEngine": {
       const isUnknown = obstacle.state === "unknown";
       return {
-        ...({ code: "second-engine", severity: "warning", about: device } as const),
+        ...{ code: "second-engine", severity: severityOf("second-engine"), about: device },
         here: isUnknown
           ? `${device} does not report whether it has a second routing engine`
           : `the second routing engine of ${device} cannot take a commit`,
@@ -34,7 +35,8 @@ function findingOf(obstacle: Obstacle, device: string): Finding {
       const { tunnel, interface: outer, zone } = obstacle;
       const place = `${visible(outer)} of ${device}`;
       return {
-        ...({ code: "ike-not-admitted", severity: "error", about: visible(tunnel) } as const),
+        ...{ code: "ike-not-admitted", severity: severityOf("ike-not-admitted") },
+        about: visible(tunnel),
         here:
           zone === undefined
             ? `${place} is in no security zone`

@@ -16,6 +16,7 @@ import {
 import type { Finding } from "../../model/finding.ts";
 import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
+import { severityOf } from "../../model/severity.ts";
 import { visible } from "../../model/text.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
@@ -163,11 +164,17 @@ function isWay({ finding }: KeyCheck): boolean {
 function vaultWay(checks: readonly KeyCheck[]): readonly Finding[] {
   const found = checks.find(isWay)?.finding;
   if (found === undefined) return [];
-  const { code, severity, text, next } = found;
+  const { code, text, next } = found;
+  const severity = severityOf(code);
   const rule = "The agent's identity may read the vault, with get and list";
   const source = "docs/keys.md";
   return [{ code, severity, about: "vault", here: text, there: null, rule, source, next }];
 }
+
+const coded = (code: string): Pick<Finding, "code" | "severity"> => ({
+  code,
+  severity: severityOf(code),
+});
 
 function deviceFindings(
   { deviceCache }: Examined,
@@ -178,10 +185,12 @@ function deviceFindings(
   if (failure !== undefined) {
     const rule = "Every device of the config answers";
     const source = "the accepted config: linkseal config show";
-    const next = `check address and login of ${device}: linkseal explain ${failure.code}`;
+    const steps = `linkseal explain ${failure.code} ${device}`;
+    // An act of its own, such as the drop-in for a credential, is worth more than the steps.
+    const next = failure.next.startsWith("linkseal ") ? steps : failure.next;
     const here = `${device}: ${failure.text}`;
     const details = { about: device, here, there: null, rule, source, next } as const;
-    return [{ code: "device-unreachable", severity: "error", ...details }];
+    return [{ ...coded("device-unreachable"), ...details }];
   }
   const state = deviceCache.state(device);
   return [
@@ -201,7 +210,8 @@ function snmpFinding(state: DeviceState | undefined, device: string): readonly F
   const ports = `${unmatched.slice(0, listedMax).map(visible).join(", ")}${more}`;
   return [
     {
-      ...({ code: "snmp-unmatched", severity: "warning", about: device } as const),
+      ...coded("snmp-unmatched"),
+      about: device,
       here: `the SNMP agent of ${device} has no interface, or several, with the name of ${ports}`,
       there: null,
       rule: "Each port is one interface of the router's SNMP agent, by ifDescr or ifName",
@@ -222,8 +232,7 @@ function clockFinding(
   if (offMs <= clockSkewMs.warning) return [];
   return [
     {
-      code: "clock-skew",
-      severity: offMs > clockSkewMs.error ? "error" : "warning",
+      ...coded("clock-skew"),
       about: device,
       here: `the clock of ${device} is ${Math.round(offMs / 1000)} s off`,
       there: "the clock of this host",
@@ -245,7 +254,8 @@ function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): 
     const state = deviceCache.state(link.device);
     if (state !== undefined && portOf(state, link.port) === undefined) {
       found.push({
-        ...({ code: "port-absent", severity: "error", about: id } as const),
+        ...coded("port-absent"),
+        about: id,
         here: `${link.device} lists no port ${link.port}`,
         there: null,
         rule: "The port of each link exists on its device",
@@ -258,7 +268,8 @@ function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): 
     return [
       ...found,
       {
-        ...({ code: "far-end-unreadable", severity: "warning", about: id } as const),
+        ...coded("far-end-unreadable"),
+        about: id,
         here: `${farEnd(link)}: ${failure.text}`,
         there: null,
         rule: "The agent's identity may read the port in Azure",
@@ -279,7 +290,8 @@ function proofFindings(supervisor: Examined, group: DesiredGroup): readonly Find
     const capabilities = deviceCache.capabilities(link.device);
     if (capabilities === undefined || capabilities.probe === true) return [];
     return waitsTooShort(desired.rotation).map(({ key, least, why }) => ({
-      ...({ code: "proof-too-slow", severity: "warning", about: linkId(link) } as const),
+      ...coded("proof-too-slow"),
+      about: linkId(link),
       here: `${link.device} sends no probes, and ${why.replace(/^proof-too-slow: /, "")}`,
       there: null,
       rule: "Where no probes are sent, a wait lasts as long as the routing takes to prove a key",
@@ -313,8 +325,7 @@ async function pathFindings(
     if (path === "elsewhere") continue;
     const over = path === "overThisLink";
     found.push({
-      code: "gate.ownPath",
-      severity: over ? "error" : "info",
+      ...coded(over ? "gate.ownPath" : "ownPathUnknown"),
       about: linkId(link),
       here: over
         ? `the way to a device or to Azure is ${link.device} ${link.port} itself`

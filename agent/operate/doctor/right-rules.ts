@@ -3,6 +3,7 @@
 import type { Desired } from "../../model/desired.ts";
 import type { Finding } from "../../model/finding.ts";
 import { nextForRight } from "../../model/reason-text.ts";
+import { severityOf } from "../../model/severity.ts";
 import type { RightsOf, RightsReader } from "../../runtime/polling/rights-reader.ts";
 
 const rule = "The agent's identity has every right that a change of the far end needs";
@@ -40,7 +41,7 @@ function findingsOf(rights: Pick<RightsReader, "report">, of: RightsOf): readonl
   return [
     ...missing.map(
       (right): Finding => ({
-        ...({ code: "gate.rightsMissing", severity: "error", about } as const),
+        ...{ code: "gate.rightsMissing", severity: severityOf("gate.rightsMissing"), about },
         here: `the agent's identity does not have ${right.action} at ${right.scope}`,
         ...{ there: null, rule, source },
         next: nextForRight(right),
@@ -48,7 +49,7 @@ function findingsOf(rights: Pick<RightsReader, "report">, of: RightsOf): readonl
     ),
     ...unknown.map(
       ({ scope, why, next }): Finding => ({
-        ...({ code: "rights-unknown", severity: "warning", about } as const),
+        ...{ code: "rights-unknown", severity: severityOf("rights-unknown"), about },
         here: `the rights of the agent's identity at ${scope} are not known: ${why}`,
         ...{ there: null, rule, source, next },
       }),

@@ -16,6 +16,7 @@ import {
   raise,
   type Tracker,
   type VisibleWarning,
+  type WarningEvent,
 } from "../../health/warnings.ts";
 import {
   type DesiredGroup,
@@ -39,7 +40,8 @@ import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { CauseOf, SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
-import { type Severity, warningRows } from "../../model/warning-rows.ts";
+import { severityOf } from "../../model/severity.ts";
+import type { Severity } from "../../model/warning-rows.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
@@ -75,13 +77,15 @@ export interface HealthEvaluatorParts {
   readonly judged: (observed: readonly Observed[], settings: HealthSettings) => void;
 }
 
+type JudgedVerdict = Pick<CauseOf<"health.verdict">, "verdict" | "reason">;
+
 /** The health evaluator of a site. */
 export class HealthEvaluator {
   readonly #parts: HealthEvaluatorParts;
   #tracker: Tracker = noWarnings;
   #visible: readonly VisibleWarning[] = [];
   readonly #backups = new BackupWatch();
-  #verdicts = new Map<string, Pick<CauseOf<"health.verdict">, "verdict" | "reason">>();
+  #verdicts = new Map<string, JudgedVerdict>();
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
   /** The newest SAK of each link, and when it was first observed. */
@@ -198,10 +202,15 @@ export class HealthEvaluator {
     const advanced = advance(this.#tracker, raised, now);
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
-    for (const { kind, code, about, text } of advanced.events) {
-      const { severity } = warningRows[code];
-      if (kind === "opened") this.#report(code, about, text, { severity });
-      else this.#report(code, about, `resolved: ${text}`, { severity, over: true });
+    for (const change of advanced.events) this.#reportChange(change);
+  }
+
+  #reportChange({ kind, code, about, text }: WarningEvent): void {
+    const severity = severityOf(code);
+    if (kind === "opened") this.#report(code, about, text, { severity });
+    else {
+      const ended = { over: true, resolves: code, ends: severity } as const;
+      this.#report(code, about, `resolved: ${text}`, { severity: "info", ...ended });
     }
   }
 
@@ -211,19 +220,17 @@ export class HealthEvaluator {
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
-    const before = this.#verdicts.get(about)?.verdict;
+    const before = this.#verdicts.get(about);
     const why = health.reasons[0]?.text ?? "every check passed";
     this.#verdicts.set(about, {
       verdict: health.verdict,
       reason: health.reasons[0]?.code ?? null,
     });
-    if (before === health.verdict) return;
     const { verdict } = health;
-    // The end of a bad verdict has the severity of the bad one, so that it reaches the same
-    // readers.
-    const severity = severityOf[worstOf(before === undefined ? [verdict] : [before, verdict])];
-    const text = `${before ?? "not observed"} -> ${verdict}: ${why}`;
-    this.#report("verdict", about, text, { verdict, severity });
+    if (before?.verdict === verdict) return;
+    const text = `${before?.verdict ?? "not observed"} -> ${verdict}: ${why}`;
+    const severity = verdictSeverities[verdict];
+    this.#report("verdict", about, text, { verdict, severity, ...resolvedBy(verdict, before) });
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */
@@ -436,7 +443,14 @@ export class HealthEvaluator {
   }
 }
 
-const severityOf: Readonly<Record<Verdict, Severity>> = {
+/** A better verdict ends the worse one before it, which the first reason of that one names. */
+function resolvedBy(verdict: Verdict, before: JudgedVerdict | undefined): EventRest {
+  if (before === undefined || before.reason === null) return {};
+  if (worstOf([verdict, before.verdict]) === verdict) return {};
+  return { resolves: before.reason, ends: verdictSeverities[before.verdict] };
+}
+
+const verdictSeverities: Readonly<Record<Verdict, Severity>> = {
   protected: "info",
   degraded: "warning",
   unknown: "warning",

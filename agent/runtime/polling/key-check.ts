@@ -7,6 +7,8 @@ import type { KeyVault } from "#hal/vault.ts";
 import type { Entropy, WallTime } from "#hal/world.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
+import { severityOf } from "../../model/severity.ts";
+import type { Severity } from "../../model/warning-rows.ts";
 import type { Binding } from "../../store/journal/memory.ts";
 import { type ChosenKey, cakDigest, chooseKey, isLowerCase } from "./vault.ts";
 import { VaultOnce } from "./vault-once.ts";
@@ -16,7 +18,7 @@ export interface KeyFinding {
   /** A vault error code, `key-expiring` or `key-lower-case`. */
   readonly code: string;
   /** An error means that the pair cannot be used. */
-  readonly severity: "error" | "warning";
+  readonly severity: Severity;
   /** The sentence that operators read. */
   readonly text: string;
   /** The next command. */
@@ -135,7 +137,11 @@ function findingOf(error: unknown, link: DesiredLink): KeyFinding {
   const { code, message } = error;
   // The command that runs this check cannot be its next step.
   const next = error.next === "linkseal keys check" ? nextFor(code, link) : error.next;
-  return { code, severity: "error", text: message, next };
+  return coded(code, message, next);
+}
+
+function coded(code: string, text: string, next: string): KeyFinding {
+  return { code, severity: severityOf(code), text, next };
 }
 
 function nextFor(code: string, link: DesiredLink): string {
@@ -162,7 +168,7 @@ function rolledBack(
     `the newest pair is of generation ${generation}, ` +
     `and the link has run on ${binding.generation}: an older key was put back`;
   const next = `linkseal keys generate ${linkId(link)}`;
-  return { code: "vault.unpaired", severity: "error", text, next };
+  return coded("vault.unpaired", text, next);
 }
 
 async function expiring(
@@ -185,7 +191,7 @@ async function expiring(
   const name = soon.id.split("/").at(-2) ?? "";
   const text = `${name} expires at ${isoTime(soon.expires)}, and is not used any more from then on`;
   const next = `linkseal keys generate ${linkId(link)}`;
-  return { code: "key-expiring", severity: "warning", text, next };
+  return coded("key-expiring", text, next);
 }
 
 async function lowerCase(
@@ -199,5 +205,5 @@ async function lowerCase(
   if (!lower.includes(true)) return undefined;
   const text = "it is written in lower case, and Azure documents upper-case hexadecimal alone";
   const next = `linkseal keys generate ${linkId(link)}`;
-  return { code: "key-lower-case", severity: "warning", text, next };
+  return coded("key-lower-case", text, next);
 }

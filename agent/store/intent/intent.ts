@@ -195,6 +195,21 @@ export class IntentStore {
   }
 }
 
+/**
+ * Returns the intent in force as another process reads it, without the store; undefined = none was
+ * ever accepted.
+ * @throws LinksealError as `IntentStore.open` and `current`
+ */
+export async function acceptedIn(disk: Pick<Disk, "read">): Promise<Intent | undefined> {
+  const entries = parseIndex(await readText(disk, indexName));
+  const number = entries.at(-1)?.number;
+  const text = number === undefined ? undefined : await readText(disk, textName(number));
+  const texts = new Map(number === undefined || text === undefined ? [] : [[number, text]]);
+  const found = newest(entries, texts);
+  if (found instanceof LinksealError) throw found;
+  return found;
+}
+
 function newest(
   entries: readonly IntentEntry[],
   texts: ReadonlyMap<number, string>,
@@ -236,7 +251,7 @@ function corrupt(name: string, what: string): LinksealError {
   });
 }
 
-async function readText(disk: Disk, name: string): Promise<string | undefined> {
+async function readText(disk: Pick<Disk, "read">, name: string): Promise<string | undefined> {
   const bytes = await disk.read(name);
   return bytes === undefined
     ? undefined

@@ -26,6 +26,7 @@ beforeAll(async () => {
 const sound: Readonly<Record<string, unknown>> = {
   ...{ group, target: group, link: `${group}/primary`, name: `${group}/gone`, tunnel: "hub-1" },
   ...{ text: "version: 1", file: "x", queue: false, done: false, risks: [], urgency: "planned" },
+  ...{ code: "mtu", about: `${group}/primary` },
   ...{ number: 1, after: 0, waitMs: 1, from: "2026-11-01", to: "2026-12-01" },
 };
 

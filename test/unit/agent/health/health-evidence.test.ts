@@ -121,7 +121,7 @@ describe("the text of a finding", () => {
         text:
           "the far end (link1 of erd-demo) points at erd-demo-2-cak/v1, " +
           "and edge-a et-0/0/0 is meant to use erd-demo-1-cak/v1",
-        next: "linkseal rotation show erd-demo",
+        next: "linkseal links erd-demo/primary",
       },
     ]);
   });

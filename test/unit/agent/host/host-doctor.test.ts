@@ -58,15 +58,15 @@ const rows: readonly Row[] = [
     ...{ facts: withUnit("linkseal.service", { active: "inactive" }), next: /^journalctl/ },
   },
   {
-    ...{ what: "a participant crashes all the time", code: "host-unit", severity: "warning" },
+    ...{ what: "a participant crashes all the time", code: "host-unit", severity: "error" },
     ...{ facts: withUnit(mka, { restarts: 40 }), next: /eth1/ },
   },
   {
-    ...{ what: "a boot would miss one", code: "host-unit", severity: "warning" },
+    ...{ what: "a boot would miss one", code: "host-unit", severity: "error" },
     ...{ facts: withUnit(net, { enabled: "disabled" }), next: /^systemctl enable linkseal-net/ },
   },
   {
-    ...{ what: "an enabled one was stopped", code: "host-unit", severity: "warning" },
+    ...{ what: "an enabled one was stopped", code: "host-unit", severity: "error" },
     ...{ facts: withUnit(net, { active: "inactive" }), next: /^systemctl start linkseal-net/ },
   },
   {
@@ -84,12 +84,12 @@ const rows: readonly Row[] = [
     next: /^usermod -aG linkseal-net linkseal/,
   },
   {
-    ...{ what: "FRR came later", code: "host-user", severity: "warning" },
+    ...{ what: "FRR came later", code: "host-user", severity: "error" },
     facts: { ...sound, groups: { ...sound.groups, frrvty: ["frr"] } },
     next: /^usermod -aG frrvty linkseal/,
   },
   {
-    ...{ what: "Azure Arc came later", code: "host-user", severity: "warning" },
+    ...{ what: "Azure Arc came later", code: "host-user", severity: "error" },
     facts: { ...sound, groups: { ...sound.groups, himds: ["himds"] } },
     next: /^usermod -aG himds linkseal/,
   },
@@ -124,7 +124,7 @@ const rows: readonly Row[] = [
     ...{ facts: { ...sound, freeMegabytes: 120 }, next: /^df/ },
   },
   {
-    ...{ what: "no room", code: "host-disk", severity: "error" },
+    ...{ what: "no room", code: "host-disk", severity: "warning" },
     ...{ facts: { ...sound, freeMegabytes: 3 }, next: /^df/ },
   },
 ];

@@ -18,8 +18,9 @@ describe("a warning", () => {
     ],
     [
       "error",
-      `device-unreachable port-absent link-down policy-should-secure controlled-port-open
-       sak-not-agreed suite-mismatch sci-mismatch far-end-changed cak-mismatch ckn-mismatch
+      `device-unreachable port-absent link-down macsec-not-configured policy-should-secure
+       controlled-port-open sak-not-agreed suite-mismatch sci-mismatch far-end-changed
+       cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel

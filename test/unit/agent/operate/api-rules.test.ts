@@ -39,11 +39,11 @@ describe("the versions that are requested", () => {
 
 describe("doctor", () => {
   // 180 days before 27 February 2027.
-  it.each<readonly [string, "warning" | "error" | undefined, string]>([
+  it.each<readonly [string, "warning" | undefined, string]>([
     ["2026-08-30T23:59:59Z", undefined, ""],
     ["2026-08-31T00:00:00Z", "warning", "Azure ends it on 2027-02-27"],
     ["2027-02-26T23:59:59Z", "warning", "Azure ends it on 2027-02-27"],
-    ["2027-02-27T00:00:00Z", "error", "Azure ended it on 2027-02-27"],
+    ["2027-02-27T00:00:00Z", "warning", "Azure ended it on 2027-02-27"],
   ])("at %s an old version is %s", (now, severity, end) => {
     const here = "this build requests version 2023-07-01 of it";
     expect(messages(at(now))).toEqual(

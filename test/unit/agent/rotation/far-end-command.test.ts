@@ -3,9 +3,13 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  connectionShowCommand,
   type FarEndSetting,
   farEndCommand,
+  farEndOffCommand,
+  farEndShowCommand,
   gatewayKeyCommand,
+  historyCommand,
 } from "#agent/rotation/far-end-command.ts";
 import { FakePrograms } from "../../kit/fake-programs.ts";
 
@@ -149,5 +153,50 @@ describe("a value that could mean more to a shell", () => {
         expect(command.text).not.toMatch(/[;&|<>$`\\"\n\r]/);
       }),
     );
+  });
+});
+
+describe("the commands of the night card", () => {
+  const connection = port.resource.replace("expressRoutePorts", "connections");
+
+  it("MACsec off makes both identifiers of one link null, by a document that is read then", () => {
+    programs.add("az", "{}");
+    programs.add("jq", "CHANGED");
+    const text = farEndOffCommand(port) ?? "";
+    const calls = programs.run(text);
+    expect(calls.at(-1)?.slice(0, 4)).toEqual(["az", "rest", "--method", "put"]);
+    const filter = calls.find(([name]) => name === "jq")?.at(-1) ?? "";
+    expect(filter).toContain('{"cakSecretIdentifier":null,"cknSecretIdentifier":null}');
+    expect(filter).toContain('select(.name=="link1")');
+    expect(filter).not.toContain("link2");
+  });
+
+  it("the commands that show read one link, the history of a port, and a connection", () => {
+    programs.add("az", "{}");
+    const shown = [farEndShowCommand(port), historyCommand(port.resource)];
+    const calls = [...shown, connectionShowCommand(connection)].map(
+      (text) => programs.run(text ?? "")[0] ?? [],
+    );
+    expect(calls.map((words) => words.slice(1, 6).join(" "))).toEqual([
+      "network express-route port link show",
+      `monitor activity-log list --resource-id ${port.resource}`,
+      `network vpn-connection show --subscription ${subscription}`,
+    ]);
+    expect(farEndShowCommand(lag)).toMatch(/^az rest --method get --url /);
+  });
+
+  it("a resource id that could mean more to a shell makes no command", () => {
+    const bad = { ...port, resource: `${port.resource};reboot` };
+    const made = [farEndOffCommand(bad), farEndShowCommand(bad), historyCommand(bad.resource)];
+    expect([...made, connectionShowCommand(`${connection}'`)]).toEqual(Array(4).fill(undefined));
+    expect(connectionShowCommand(port.resource)).toBe(undefined);
+  });
+
+  it("a word in place of a secret id stays one word, which az refuses", () => {
+    const words = { cakSecretId: "<ID-OF-THE-CAK-OF-a-b>", cknSecretId: "<ID-OF-THE-CKN-OF-a-b>" };
+    programs.add("az", "{}");
+    const [call] = programs.run(textOf({ ...port, ...words }));
+    expect(call).toContain("<ID-OF-THE-CAK-OF-a-b>");
+    expect(farEndCommand({ ...port, ...words, cakSecretId: "<a;b>" }).kind).toBe("none");
   });
 });

@@ -90,10 +90,12 @@ class Bench {
   }
 
   deliver(code = "key-age", text = "a text", rest: Partial<LinksealEvent> = {}): void {
-    const { severity = "warning", over, verdict } = rest;
+    const { severity = "warning", over, resolves, ends, verdict } = rest;
     this.events.add(this.clock.wall(), code, "erd-demo/primary", text, {
       severity,
       ...(over === undefined ? {} : { over }),
+      ...(resolves === undefined ? {} : { resolves }),
+      ...(ends === undefined ? {} : { ends }),
       ...(verdict === undefined ? {} : { verdict }),
     });
   }
@@ -123,7 +125,8 @@ describe("an event", () => {
   it("an event is sent at once, with a title and without text of a device", async () => {
     const bench = await new Bench().run(10);
     bench.deliver("mka-no-live-peer", "edge-a said: \u001b[2J<script>", { severity: "error" });
-    bench.deliver("mka-no-live-peer", "over: edge-a said", { severity: "error", over: true });
+    const ended = { over: true, resolves: "mka-no-live-peer", ends: "error" } as const;
+    bench.deliver("mka-no-live-peer", "resolved: edge-a said", { severity: "info", ...ended });
     bench.deliver("verdict", "protected -> down: edge-a said", {
       severity: "error",
       verdict: "down",
@@ -136,7 +139,7 @@ describe("an event", () => {
     const error = { at, about, severity: "error" } as const;
     expect(messages.flatMap(({ events }) => events)).toEqual([
       { n: 1, code: "mka-no-live-peer", title, ...error },
-      { n: 2, code: "mka-no-live-peer", title, over: true, ...error },
+      { n: 2, code: "mka-no-live-peer", title, ...error, severity: "info", ...ended },
       { n: 3, code: "verdict", title: "A verdict has changed", verdict: "down", ...error },
     ]);
     expect(messages[0]).toMatchObject({
@@ -170,13 +173,15 @@ describe("an event", () => {
     bench.end();
   });
 
-  it("an event below the configured severity is not sent", async () => {
+  it("what is below the least severity is not sent, and a recovery as what it ends", async () => {
     const bench = await new Bench({ least: "warning" }).run(10);
     bench.deliver("campaign-done", "", { severity: "info" });
     bench.deliver("key-age", "", { severity: "warning" });
     bench.deliver("journal-lossy", "", { severity: "error" });
+    bench.deliver("key-age-soon", "", { severity: "info", resolves: "key-age-soon", ends: "info" });
+    bench.deliver("key-age", "", { severity: "info", resolves: "key-age", ends: "warning" });
     await bench.run(1_000);
-    expect(bench.numbers.flat()).toEqual([2, 3]);
+    expect(bench.numbers.flat()).toEqual([2, 3, 5]);
     bench.end();
   });
 
@@ -394,16 +399,17 @@ describe("the log", () => {
     logEvents(events, { write: (...line) => void lines.push(line) });
     const wall = new SimClock(start).wall();
     events.add(wall, "key-age", "a/b", "old", { severity: "warning" });
-    events.add(wall, "link-down", "a/b", "over: gone", { severity: "error", over: true });
-    events.add(wall, "verdict", "a/b", "down -> protected", {
-      severity: "error",
-      verdict: "protected",
-    });
+    const ended = { over: true, resolves: "link-down", ends: "error" } as const;
+    events.add(wall, "link-down", "a/b", "resolved: gone", { severity: "info", ...ended });
+    events.add(wall, "verdict", "a/b", "down -> protected", { verdict: "protected" });
     events.add(wall, "verdict", "a/b", "protected -> down", { severity: "error", verdict: "down" });
     events.add(wall, "campaign-done", "a/b", "done");
     expect(lines).toEqual([
       ["warn", "key-age", "old", { n: 1, about: "a/b" }],
-      ["info", "link-down", "over: gone", { n: 2, about: "a/b", over: true }],
+      [
+        ...["info", "link-down", "resolved: gone"],
+        { n: 2, about: "a/b", over: true, resolves: "link-down" },
+      ],
       ["info", "verdict", "down -> protected", { n: 3, about: "a/b" }],
       ["error", "verdict", "protected -> down", { n: 4, about: "a/b" }],
       ["info", "campaign-done", "done", { n: 5, about: "a/b" }],

@@ -47,11 +47,11 @@ describe("causes", () => {
   it("the causes of a wait and of failed effects come first", () => {
     expect(codes({})).toEqual([bare]);
     expect(codes({ waiting: { code: "vault-denied", text: "it says no" } })).toEqual([
-      "vault-denied: it says no: linkseal keys check",
+      "vault-denied: it says no: linkseal explain vault-denied erd-demo",
       bare,
     ]);
     expect(codes({ troubles: [trouble("vault.unreachable")] })).toEqual([
-      "vault-unreachable: what happened: linkseal keys check",
+      "vault-unreachable: what happened: linkseal explain vault-unreachable erd-demo",
       bare,
     ]);
   });

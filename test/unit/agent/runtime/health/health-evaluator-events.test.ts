@@ -8,23 +8,25 @@ import { at, clearPort } from "../../../kit/snapshot-kit.ts";
 import { carrying, HealthEvaluatorBench, pollMs, unplugged } from "../health-evaluator-bench.ts";
 
 describe("verdicts", () => {
-  it("the event of a verdict has the severity of the worse of old and new", () => {
+  it("a recovery has the severity of the new state, and names what it resolves", () => {
     const bench = new HealthEvaluatorBench({ port: unplugged(3, 4) }).turn().polls(12);
     const reported = bench.events
       .after(0)
       .events.filter(({ about }) => about === "erd-demo/primary")
-      .map(({ code, verdict, severity, over }) => [code, verdict ?? over ?? "opened", severity]);
+      .map(({ verdict, severity, resolves, ends }) => [verdict, severity, resolves, ends]);
     expect(reported).toEqual([
-      ["verdict", "unknown", "warning"],
-      ["verdict", "protected", "warning"],
-      ["verdict", "down", "error"],
-      ["verdict", "protected", "error"],
+      ["unknown", "warning", undefined, undefined],
+      ["protected", "info", "collecting-evidence", "warning"],
+      ["down", "error", undefined, undefined],
+      ["protected", "info", "link-down", "error"],
     ]);
     const long = new HealthEvaluatorBench({ port: unplugged(3, 8) }).turn().polls(20);
     const warned = long.events.after(0).events.filter(({ code }) => code === "link-down");
-    expect(warned.map(({ severity, over }) => [severity, over])).toEqual([
-      ["error", undefined],
-      ["error", true],
+    expect(
+      warned.map(({ severity, over, resolves, ends }) => [severity, over, resolves, ends]),
+    ).toEqual([
+      ["error", undefined, undefined, undefined],
+      ["info", true, "link-down", "error"],
     ]);
   });
 

@@ -37,7 +37,7 @@ describe("the agent's own state", () => {
 
   it("with a journal that lacks records is reported, but once alone if it has no record", () => {
     expect(warned({ journal: { ...journal, missing: 3 } })).toMatchObject([
-      { code: "journal-lossy", about: "site", next: "linkseal journal" },
+      { code: "journal-lossy", about: "site", next: "linkseal explain journal-lossy" },
     ]);
     expect(warned({ journal: { ...journal, missing: 3, state: "corrupt" } })).toEqual([]);
   });

@@ -1,0 +1,236 @@
+// The night card: what a person does at both ends when linkseal cannot. Its commands are those of
+// the steps of the codes.
+
+import { type CommandBlock, type CommandName, commandBlocks } from "./commands.ts";
+import type { LinkScene, Scene } from "./scene.ts";
+
+/** One step of a chapter. */
+interface NightStep {
+  readonly text: string;
+  readonly run?: readonly CommandName[];
+  /** For which party that changes the far end the step is; absent = for both. */
+  readonly farEnd?: LinkScene["azure"]["farEnd"];
+}
+
+/** One emergency and its steps in order. */
+interface Chapter {
+  readonly title: string;
+  /** What to know before the first step. */
+  readonly intro: string;
+  readonly steps: readonly NightStep[];
+}
+
+/** The chapters of the card; docs/night.md is made from them. */
+export const nightChapters: readonly Chapter[] = [
+  {
+    title: "Both links are down",
+    intro:
+      "linkseal takes one link at a time, beside a carrying sibling. If both are down, the " +
+      "sibling failed by itself, a person works on the other end, or the reading is wrong: " +
+      "`unknown` is not `down`. Do not spend time on restarting the agent.",
+    steps: [
+      { text: "See which link is nearer to working; begin with it.", run: ["linkseal.links"] },
+      {
+        text: "On the routers: check light and state of each port, then the MKA session.",
+        run: ["router.showPort", "router.showMacsec"],
+      },
+      {
+        text: "At the far end: check that each link is Enabled and has its two secrets.",
+        run: ["farEnd.show"],
+      },
+      { text: "Find out who changed the port in Azure.", run: ["farEnd.history"] },
+      { text: "If a port is shut and no team works on it: open it.", run: ["router.openPort"] },
+      {
+        text:
+          "If a campaign runs, let it run: for a link that waits for its far end it prints the " +
+          "command, and to go on needs no sibling.",
+        run: ["linkseal.rotation"],
+      },
+      {
+        text:
+          "If a link's ends hold different keys: find the versions of the key that the router " +
+          "shows by its CKN, and point the far end at them. No person handles a key.",
+        run: ["vault.versions", "farEnd.setWords"],
+      },
+      {
+        text: "If no light arrives at open ports, call the provider of the cross-connect.",
+      },
+    ],
+  },
+  {
+    title: "A key is compromised",
+    intro:
+      "The links go on meanwhile. Traffic that was recorded under the old key can be read by the " +
+      "person who has it: a rotation protects only what comes after it. Maintenance windows do " +
+      "not apply.",
+    steps: [
+      {
+        text: "Put a fresh pair for each link into the vault. The old versions stay enabled.",
+        run: ["linkseal.generate"],
+      },
+      { text: "Check that the agent can read the new pairs.", run: ["linkseal.checkKeys"] },
+      {
+        text:
+          "Begin. If it names a risk, repeat it with that risk accepted. If a campaign runs " +
+          "already with the compromised pair: `linkseal rotation revert` first, when it is parked.",
+        run: ["linkseal.emergency"],
+      },
+      {
+        text:
+          "Once for each link: when it waits for an operator (see the next step), let it go on. " +
+          "The link is drained.",
+        run: ["linkseal.proceed"],
+        farEnd: "manual",
+      },
+      {
+        text:
+          "Once for each link: look until it prints `far end: give ... now`, and run the command " +
+          "that is below that. Then go back one step for the next link, until both are `rotated`.",
+        run: ["linkseal.rotation"],
+        farEnd: "manual",
+      },
+      {
+        text: "Follow it: the agent changes the far ends, until both links are `rotated`.",
+        run: ["linkseal.rotation"],
+        farEnd: "agent",
+      },
+      { text: "Check that each link uses its new key.", run: ["linkseal.links"] },
+      {
+        text: "Only then disable the old versions.",
+        run: ["vault.versions", "vault.disable"],
+      },
+    ],
+  },
+  {
+    title: "The agent is dead",
+    intro:
+      "Its death changes nothing on any device: the links keep their state and their keys. Only " +
+      "what it had begun stays as it is until it comes back.",
+    steps: [
+      { text: "See why it ended.", run: ["host.agent"] },
+      { text: "See whether there is room for its journal.", run: ["host.space"] },
+      {
+        text:
+          "Start it: it observes both ends and goes on after a minute and a half. A start alone " +
+          "changes nothing on any device.",
+        run: ["host.restart"],
+      },
+      {
+        text:
+          "If it cannot come back for hours, and a link works and is drained: take the drain " +
+          "away at its router.",
+        run: ["router.showBgp", "router.undrain"],
+      },
+      {
+        text:
+          "If a link is down because its far end has a key that the router lacks: put that key " +
+          "on by hand, as in the last chapter.",
+      },
+    ],
+  },
+  {
+    title: "MACsec off by hand",
+    intro:
+      "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
+      "can read and change it. Only on a link that is drained, or whose sibling is lost as well. " +
+      "The far end comes first: until the router follows, nothing leaves it in the clear.",
+    steps: [
+      {
+        text: "If the sibling carries: drain the link. Else leave this step out.",
+        run: ["linkseal.drain"],
+      },
+      { text: "Stop the agent, so that it puts nothing back.", run: ["host.stop"] },
+      {
+        text: "At the far end: take MACsec off that one link, and no other.",
+        run: ["farEnd.macsecOff"],
+      },
+      { text: "See that it is off there before you go on.", run: ["farEnd.show"] },
+      { text: "On its router: take MACsec off the port.", run: ["router.macsecOff"] },
+      {
+        text: "Wait for BGP. If the link was drained, take the drain away.",
+        run: ["router.showBgp", "router.undrain"],
+      },
+      {
+        text:
+          "When it may be protected again: start the agent, then enrol the group. `status` says " +
+          "`unprotected` until then.",
+        run: ["host.restart", "linkseal.enrol"],
+      },
+    ],
+  },
+  {
+    title: "A key put on by hand",
+    intro:
+      "For a link that is down, or drained, when no agent can do it. A person sees this key, so " +
+      "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into " +
+      "no file, chat or ticket.",
+    steps: [
+      { text: "See which versions the far end points at.", run: ["farEnd.show"] },
+      {
+        text: "See which versions there are, and which CKN belongs to which CAK.",
+        run: ["vault.versions"],
+      },
+      {
+        text: "Read CKN and CAK of the version that the far end points at.",
+        run: ["vault.read"],
+      },
+      {
+        text:
+          "On the router: put the pair on in place of the words. If the port has a policy or " +
+          "profile of another name already, use that name.",
+        run: ["router.putKey"],
+      },
+      {
+        text:
+          "Only if the far end needs another pair as well, and the link is down or drained: " +
+          "point it at the ids of the new versions.",
+        run: ["farEnd.setWords"],
+      },
+      { text: "See that the session is secured.", run: ["router.showMacsec"] },
+      {
+        text:
+          "Start the agent. A campaign goes on from what it observes; a link that the agent does " +
+          "not know is adopted. Then rotate, as in the second chapter.",
+        run: ["host.restart", "linkseal.adopt"],
+      },
+    ],
+  },
+];
+
+/** The night card as scripts read it (linkseal.night/1). */
+export interface NightCard {
+  /** Name and version of the schema. */
+  readonly schema: "linkseal.night/1";
+  /** Name of the site. */
+  readonly site: string;
+  /** The emergencies, each with its steps in order. */
+  readonly chapters: readonly {
+    readonly title: string;
+    readonly intro: string;
+    readonly steps: readonly {
+      readonly text: string;
+      readonly commands: readonly CommandBlock[];
+    }[];
+  }[];
+}
+
+/** Returns the night card of a site for these links, which have at least one group. */
+export function nightCard(site: string, links: readonly LinkScene[]): NightCard {
+  // Blocks that are equal for several links appear once.
+  const scene: Scene = { kind: "group", group: "", links };
+  const parties = new Set(links.map(({ azure }) => azure.farEnd));
+  return {
+    schema: "linkseal.night/1",
+    site,
+    chapters: nightChapters.map(({ title, intro, steps }) => ({
+      title,
+      intro,
+      steps: steps
+        .filter(({ farEnd }) => farEnd === undefined || parties.has(farEnd))
+        .map(({ text, run = [] }) => ({
+          text,
+          commands: run.flatMap((name) => commandBlocks(name, scene)),
+        })),
+    })),
+  };
+}

@@ -1,0 +1,178 @@
+// The commands of steps: each exists, is filled in from the config, and contains no key.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parseConfig } from "#agent/config/index.ts";
+import { commandBlocks, isCommandName, keyWords } from "#agent/explain/commands.ts";
+import { explanations } from "#agent/explain/explain.ts";
+import { nightCard, nightChapters } from "#agent/explain/night.ts";
+import { linkScenes, type Scene, sceneOf } from "#agent/explain/scene.ts";
+import { filledSteps, stepLines } from "#agent/explain/steps.ts";
+import type { Desired } from "#agent/model/desired.ts";
+import { platformNames, platforms } from "#drivers/index.ts";
+import { parseCkn } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
+import { siteConfig } from "../../kit/site-config.ts";
+
+function desiredOf(text: string): Desired {
+  const parsed = parseConfig(text, "site.yaml", Date.UTC(2026, 10, 24) as WallTime);
+  if (parsed.kind === "ok") return parsed.desired;
+  throw new Error(JSON.stringify(parsed.complaints));
+}
+
+const example = join(import.meta.dirname, "../../../../docs/examples/two-routers.yaml");
+const desired = desiredOf(readFileSync(example, "utf8"));
+const simulated = desiredOf(siteConfig);
+
+const textOf = (code: string, scene: Scene): string =>
+  stepLines(filledSteps(code, scene), "").join("\n");
+
+describe("steps", () => {
+  it("every command that a step or a chapter names exists", () => {
+    const named = [
+      ...[...explanations.values()].flatMap(({ steps }) => steps.flatMap(({ run }) => run)),
+      ...nightChapters.flatMap(({ steps }) => steps.flatMap(({ run = [] }) => run)),
+    ];
+    expect(named.filter((name) => !isCommandName(name))).toEqual([]);
+  });
+
+  it("the steps of a link have its router's words, its port and its resource", () => {
+    const text = textOf("mka-no-live-peer", sceneOf(desired, "erd-dub/primary"));
+    expect(text).toContain("edge-a (junos):");
+    expect(text).toContain("show security mka sessions interface et-0/0/0 detail");
+    expect(text).toMatch(
+      /az network express-route port link show .* --port-name erd-dub --name link1/,
+    );
+    expect(textOf("mka-no-live-peer", sceneOf(desired, "erd-dub/secondary"))).toContain(
+      "show mac security interface Ethernet1 detail",
+    );
+  });
+
+  it("the accepted pair is in the command for the far end, once it is known", () => {
+    const id = (name: string): string =>
+      `https://kv.vault.azure.net/secrets/${name}/${"a".repeat(32)}`;
+    const key = { cakSecretId: id("cak"), cknSecretId: id("ckn") };
+    const text = textOf(
+      "far-end-changed",
+      sceneOf(desired, "erd-dub/primary", () => key),
+    );
+    expect(text).toContain(`--macsec-cak-secret-identifier ${key.cakSecretId}`);
+    expect(textOf("far-end-changed", sceneOf(desired, "erd-dub/primary"))).toContain(
+      "'<ID-OF-THE-CAK-OF-erd-dub-primary>'",
+    );
+  });
+
+  it("names are filled in within commands alone", () => {
+    const text = textOf("macsec-not-configured", sceneOf(desired, "erd-dub/primary"));
+    expect(text).toContain("`linkseal enrol erd-dub`");
+    expect(text).not.toContain("GROUP");
+    expect(textOf("macsec-not-configured", { kind: "none" })).toContain("`linkseal enrol GROUP`");
+  });
+
+  it("a device that does not answer gets the login, and the drop-in of its credential", () => {
+    const text = textOf("device-unreachable", sceneOf(desired, "edge-a"));
+    expect(text).toContain("ssh -p 830 linkseal@192.0.2.1");
+    expect(text).toContain("LoadCredentialEncrypted=edge-a");
+    expect(text).toContain("systemctl daemon-reload");
+  });
+
+  it("a name that the config does not have gives the sentences alone", () => {
+    for (const about of ["gone", "__proto__", "erd-dub/primary/x", ""]) {
+      expect(sceneOf(desired, about)).toEqual({ kind: "none" });
+      expect(
+        filledSteps("mtu", sceneOf(desired, about)).flatMap(({ commands }) => commands),
+      ).toEqual([]);
+    }
+    expect(filledSteps("__proto__", { kind: "none" })).toEqual([]);
+  });
+});
+
+describe("commands by hand", () => {
+  const settings = linkScenes(desired)[0]?.settings;
+  if (settings === undefined) throw new Error("the example has a link");
+
+  it.each(platformNames)("%s: a key is a word that no device takes as hexadecimal", (name) => {
+    const words = keyWords("erd-dub/primary");
+    for (const word of Object.values(words)) {
+      expect(parseCkn(word)).toBe(undefined);
+      expect(word).not.toMatch(/^[0-9a-fA-F]+$/);
+    }
+    const found = platforms[name].byHand.putKey("et-0/0/0", words, settings);
+    if (found.kind === "none") return expect(found.why).toMatch(/^[A-Z].*\.$/);
+    const text = found.lines.join("\n");
+    expect(text).toContain(words.cak);
+    expect(text).toContain(words.ckn);
+    expect(text).not.toMatch(/[0-9a-fA-F]{32}/);
+  });
+
+  it.each(["iosxe", "eos"] as const)(
+    "%s: a drain that is taken away by hand leaves the router its own route map",
+    (name) => {
+      const found = platforms[name].byHand.undrain("prepend");
+      if (found.kind === "none") throw new Error(found.why);
+      const back = found.lines.findIndex((line) => line.includes("route-map NAME out"));
+      expect(found.lines[0]).toMatch(/^show running-config/);
+      expect(back).toBeGreaterThan(0);
+      expect(found.lines.findIndex((line) => line.startsWith("no "))).toBeGreaterThan(back);
+    },
+  );
+
+  it.each(platformNames)("%s: a change of a routed port ends with a commit or the end", (name) => {
+    const { byHand } = platforms[name];
+    for (const lines of [byHand.macsecOff("et-0/0/0"), byHand.openPort("et-0/0/0")]) {
+      if (lines.kind === "none" || name === "linux") continue;
+      expect(["commit", "end"]).toContain(lines.lines.at(-1));
+    }
+  });
+});
+
+describe("the night card", () => {
+  const card = nightCard("dublin", linkScenes(desired));
+
+  it("the card has the five emergencies, each with steps", () => {
+    expect(card.chapters.map(({ title }) => title)).toEqual([
+      "Both links are down",
+      "A key is compromised",
+      "The agent is dead",
+      "MACsec off by hand",
+      "A key put on by hand",
+    ]);
+    for (const { steps } of card.chapters) expect(steps.length).toBeGreaterThan(3);
+  });
+
+  it("MACsec off: data is in the clear, and the far end comes before the router", () => {
+    const off = card.chapters.find(({ title }) => title === "MACsec off by hand");
+    expect(off?.intro).toContain("IN THE CLEAR");
+    expect(off?.intro).toContain("drained, or whose sibling is lost");
+    const lines = (off?.steps ?? []).flatMap(({ commands }) =>
+      commands.flatMap((one) => one.lines),
+    );
+    const far = lines.findIndex((line) => line.includes('"cakSecretIdentifier":null'));
+    const near = lines.findIndex((line) => line.startsWith("delete security macsec interfaces"));
+    expect(far).toBeGreaterThan(0);
+    expect(near).toBeGreaterThan(far);
+  });
+
+  it("a block of one link names it, so that no command is run for the other", () => {
+    const wheres = card.chapters.flatMap(({ steps }) =>
+      steps.flatMap(({ commands }) => commands.map(({ where }) => where)),
+    );
+    expect(wheres).toContain("edge-a (junos), erd-dub/primary");
+    expect(wheres).toContain("Azure, erd-dub/secondary");
+  });
+
+  it("the party that changes the far end decides which steps there are", () => {
+    const stepsOf = (links: ReturnType<typeof linkScenes>): string =>
+      JSON.stringify(nightCard("x", links).chapters[1]);
+    expect(stepsOf(linkScenes(desired))).toContain("linkseal rotation proceed erd-dub");
+    expect(stepsOf(linkScenes(simulated))).not.toContain("rotation proceed");
+  });
+
+  it("a simulated site has no az, and says so", () => {
+    const [link] = linkScenes(simulated);
+    if (link === undefined) throw new Error("the site has a link");
+    expect(commandBlocks("farEnd.show", link)[0]?.note).toContain("simulated");
+    expect(JSON.stringify(nightCard("x", [link]))).not.toContain("az network");
+  });
+});
