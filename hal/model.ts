@@ -329,6 +329,12 @@ export interface IpsecSa {
 /** How traffic is moved away from a port. */
 export type DrainMeans = "prepend" | "gracefulShutdown" | "peeringShutdown";
 
+/** BFD of a session; `down` = it is configured and has no session of its own (RFC 5880). */
+export type BfdState = (typeof bfdStates)[number];
+
+/** The values of `BfdState`. */
+export const bfdStates = ["up", "down", "off"] as const;
+
 /** The BGP session with the neighbour on a port. */
 export interface BgpSession {
   /** The port. */
@@ -341,6 +347,13 @@ export interface BgpSession {
   readonly up: boolean;
   /** Why it is not up, in one sentence; absent where the device does not report it. */
   readonly trouble?: string;
+  /** BFD of a session that is up; absent where the device does not report it. */
+  readonly bfd?: BfdState;
+  /**
+   * The longest hold time that a session that is up may have, in milliseconds; 0 = it never
+   * expires. Absent where the device does not report it.
+   */
+  readonly holdMs?: number;
 }
 
 /** A BGP session with the neighbour behind a tunnel. */

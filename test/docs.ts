@@ -16,6 +16,6 @@ for (const [name, parts] of Object.entries(queryParts())) {
   writeFileSync(file, filled(readFileSync(file, "utf8"), parts));
 }
 
-const runbook = join(docs, "rotation.md");
+const page = join(docs, "timelines.md");
 const parts = { ...(await timelines()), ...realRotation() };
-writeFileSync(runbook, filled(readFileSync(runbook, "utf8"), parts));
+writeFileSync(page, filled(readFileSync(page, "utf8"), parts));

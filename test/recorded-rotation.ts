@@ -1,4 +1,4 @@
-// The recording of `npm run lab -- record`, as docs/rotation.md shows it.
+// The recording of `npm run lab -- record`, as docs/timelines.md shows it.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

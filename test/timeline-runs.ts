@@ -1,4 +1,4 @@
-// The runs that docs/rotation.md shows: the real agent on the simulated site, with its default
+// The runs that docs/timelines.md shows: the real agent on the simulated site, with its default
 // waiting times.
 
 import { buildSite } from "#sim/site/site.ts";

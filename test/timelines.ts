@@ -1,5 +1,5 @@
 // A simulated run, row by row: the state of the campaign beside the truth of both ends. `npm run
-// docs` writes it into docs/rotation.md.
+// docs` writes it into docs/timelines.md.
 
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { Ckn } from "#hal/model.ts";

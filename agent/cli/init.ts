@@ -1,23 +1,26 @@
-// `linkseal init`: asks for the essentials, writes a commented config and shows its dry run; it
-// changes no device.
+// `linkseal init`: asks for the essentials, writes a commented config, shows its dry run and what
+// remains to be done; it changes no device.
 
+import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { createInterface } from "node:readline/promises";
 import { type Command, Option } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import type { Plan } from "../compare/plan.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import { errnoOf } from "../host/folder.ts";
 import { hostDialer } from "../host/host.ts";
+import { type KeptFile, openKept } from "../host/kept-answers.ts";
 import { hostPorts } from "../host/ports.ts";
 import { shownHostKey } from "../host/ssh.ts";
 import { readable, visible } from "../model/text.ts";
 import { answersOf, type InitOptions } from "../operate/init/answers.ts";
 import { type Check, checksOf } from "../operate/init/checks.ts";
-import { configTextOf } from "../operate/init/config-text.ts";
+import { configTextOf, type InitAnswers, unconfirmedKey } from "../operate/init/config-text.ts";
+import { type Remaining, remainingOf, shellWord } from "../operate/init/remaining.ts";
 import { defaultConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
+import { withTerminal } from "./init-terminal.ts";
 import { planText } from "./plan-text.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
@@ -25,6 +28,7 @@ import { exit, verb } from "./shape.ts";
 interface Options extends Common, InitOptions {
   readonly out?: string;
   readonly dryRun?: true;
+  readonly fresh?: true;
 }
 
 const listed = (text: string, before: readonly string[] | undefined): readonly string[] => [
@@ -39,23 +43,23 @@ export function registerInit(program: Command): void {
   verb(
     program
       .command("init")
-      .description("write a first config: asks what no option says, checks, shows a dry run")
+      .description("write a first config: asks what no option says, checks it, lists what remains")
       .option("--site <name>", "name of the site")
       .addOption(
-        new Option(
-          "--cloud <name>",
-          "the Azure cloud; public if not given and there is no terminal",
-        ).choices([...["public", "usgovernment", "china", "sim"]]),
+        new Option("--cloud <name>", "the Azure cloud").choices(
+          ...[["public", "usgovernment", "china", "sim"]],
+        ),
       )
       .option("--vault <url>", "the key vault")
       .option("--identity <kind>", "arc or managedIdentity")
-      .option("--device <words>", "NAME=DRIVER[,ADDRESS[,USER]]; may be repeated", listed)
+      .option("--device <words>", "NAME=DRIVER[,ADDRESS[:PORT][,USER]]; may be repeated", listed)
       .option("--host-key <words>", "DEVICE=SHA256:DIGEST, confirmed; may be repeated", listed)
       .option("--group <name>", "name of the pair of links")
       .option("--express-route-port <id>", "resource id of the ExpressRoute port")
       .option("--link <words>", "NAME=DEVICE,PORT[,SPEED]; link1 first, then link2", listed)
       .option("--out <file>", "where the config is written; the agent's own path if not given")
-      .option("--dry-run", "print the config and write nothing"),
+      .option("--dry-run", "print the config and write nothing")
+      .option("--fresh", "forget the answers of a run that was not finished"),
     example,
   ).action(init);
 }
@@ -63,43 +67,62 @@ export function registerInit(program: Command): void {
 async function init(options: Options): Promise<void> {
   const session = new Session(options);
   const file = options.out ?? defaultConfig();
-  const answers = await withTerminal(async (ask) =>
-    answersOf(options, { ask, ports: await hostPorts(), hostKey: shownHostKey }),
-  );
+  if (options.dryRun !== true && existsSync(file)) throw exists(file);
+  const { answers, kept } = await interview(session, options);
   const text = configTextOf(answers);
-  await refuseInvalid(text, file);
+  await refuseInvalid(text.replaceAll(unconfirmedKey, anyDigest), file);
   const checks = await checksOf(answers, {
     dial: hostDialer,
+    file: shellWord(file),
     deadline: () => AbortSignal.timeout(checkMsMax),
   });
-  if (options.dryRun !== true) await writeFresh(file, text);
-  const plan = await dryRun(session, { text, file });
+  const written = options.dryRun !== true;
+  if (written) {
+    await writeFresh(file, text);
+    await kept?.drop();
+  }
+  const plan = text.includes(unconfirmedKey) ? undefined : await dryRun(session, { text, file });
   const result = {
     schema: "linkseal.init/1",
     file,
-    ...{ written: options.dryRun !== true, text, checks, plan: plan ?? null },
+    ...{ written, text, checks, plan: plan ?? null, remaining: remainingOf(answers, file) },
   };
   await session.show(result, () => summary(result));
   exit(checks.some(({ found }) => found === "wrong") ? 4 : 0);
 }
 
-const checkMsMax = 10_000;
+/** Takes the place of a host key that is not confirmed while the rest of the config is checked. */
+const anyDigest = `SHA256:${"A".repeat(43)}`;
 
-type Ask = (question: string, proposal: string | undefined) => Promise<string>;
-
-/** Runs `work` with a function that asks on the terminal; undefined = there is no terminal. */
-async function withTerminal<T>(work: (ask: Ask | undefined) => Promise<T>): Promise<T> {
-  if (!(process.stdin.isTTY && process.stderr.isTTY)) return await work(undefined);
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await work((question, proposal) => {
-      const hint = proposal === undefined ? "" : ` [${proposal}]`;
-      return terminal.question(`${visible(question).replaceAll("\\u000a", "\n")}${hint}: `);
-    });
-  } finally {
-    terminal.close();
-  }
+interface Interviewed {
+  readonly answers: InitAnswers;
+  /** undefined = all answers came from options. */
+  readonly kept: KeptFile | undefined;
 }
+
+async function interview(session: Session, options: Options): Promise<Interviewed> {
+  const ports = await hostPorts();
+  return await withTerminal(async (terminal) => {
+    if (terminal === undefined) {
+      const alone = { terminal, kept: new Map<string, string>(), keep: async () => undefined };
+      const parts = { ...alone, ports, hostKey: shownHostKey };
+      return { answers: await answersOf(options, parts), kept: undefined };
+    }
+    const file = await openKept(options.fresh === true ? "fresh" : "resume");
+    const { path, kept, keep, fault } = file;
+    if (fault !== undefined) session.note(`${visible(path)} is not used: ${visible(fault)}`);
+    if (kept.size > 0) {
+      session.note(
+        `${kept.size} answers of a run that was not finished are proposed again: ` +
+          "Enter takes one. linkseal init --fresh forgets them.",
+      );
+    }
+    const parts = { terminal, kept, keep, ports, hostKey: shownHostKey };
+    return { answers: await answersOf(options, parts), kept: file };
+  });
+}
+
+const checkMsMax = 10_000;
 
 async function refuseInvalid(text: string, file: string): Promise<void> {
   const { parseConfig } = await import("../config/index.ts");
@@ -118,10 +141,14 @@ async function writeFresh(file: string, text: string): Promise<void> {
     await mkdir(dirname(file), { recursive: true, mode: 0o755 });
     await writeFile(file, text, { flag: "wx", mode: 0o644 });
   } catch (error) {
-    const why = errnoOf(error) === "EEXIST" ? "exists already" : `(${errnoOf(error)})`;
-    throw usage(`${file} cannot be written: it ${why}`, "linkseal init --out FILE, or --dry-run");
+    if (errnoOf(error) === "EEXIST") throw exists(file);
+    const next = "linkseal init --out FILE, or --dry-run; your answers are kept";
+    throw usage(`${file} cannot be written (${errnoOf(error)})`, next);
   }
 }
+
+const exists = (file: string): LinksealError =>
+  usage(`${file} cannot be written: it exists already`, "linkseal init --out FILE, or --dry-run");
 
 type PlanAnswer = { readonly complaints: readonly Complaint[] } | { readonly plan: Plan };
 
@@ -146,16 +173,27 @@ interface Result {
   readonly text: string;
   readonly checks: readonly Check[];
   readonly plan: Plan | null;
+  readonly remaining: readonly Remaining[];
 }
 
-function summary({ file, written, text, checks, plan }: Result): string {
+function summary({ file, written, text, checks, plan, remaining }: Result): string {
   const checked = readable(checks).flatMap(({ what, found, text: detail, next }) => [
     `${found.padEnd(7)} ${what}: ${detail}`,
     ...(next === null ? [] : [`        next: ${next}`]),
   ]);
   const planned = plan === null ? [] : ["", planText(readable(plan))];
-  const end = written
-    ? [`${visible(file)} is written; it changes nothing yet.`, "next: linkseal apply"]
-    : [text];
-  return [...checked, ...planned, "", ...end].join("\n");
+  if (!written) return [...checked, ...planned, "", text].join("\n");
+  const steps = readable(remaining).flatMap(({ what, lines }, index) => [
+    `${index + 1}. ${what}`,
+    ...lines.map((line) => `     ${line}`),
+  ]);
+  const end = [
+    `${visible(file)} is written; it changes nothing yet.`,
+    "",
+    "What remains:",
+    ...steps,
+  ];
+  const first = remaining[0]?.lines[0];
+  const next = first === undefined ? [] : ["", `next: ${visible(first)}`];
+  return [...checked, ...planned, "", ...end, ...next].join("\n");
 }

@@ -18,6 +18,7 @@ import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
 import { type Memory, openCampaign } from "../store/journal/memory.ts";
+import { detectionFindings } from "./detection.ts";
 import { newestSecretId, vaultBaseOf } from "./ends.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
 import { numbered, type Sends, type SendsOf } from "./sends.ts";
@@ -268,7 +269,7 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
         break;
       }
     }
-    notes.push(...endNotes(input, link));
+    notes.push(...endNotes(input, link), ...lateNotes(input, link));
   }
 }
 
@@ -404,6 +405,14 @@ function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
     text: sidesOf(found),
     next: found.next,
   }));
+}
+
+/** Notes about peerings that outlive a loss, which no config describes. */
+function lateNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
+  const device = input.desired.devices.find(({ name }) => name === link.device);
+  if (device === undefined) return [];
+  const found = detectionFindings(link, device.driver, input.snapshot(link).state);
+  return found.map(({ about, here, next }) => ({ about, text: here, next, kind: "limit" }));
 }
 
 function unreadable(about: string, text: string): Note {

@@ -6,6 +6,7 @@ import {
   checkPrivateRange,
   checkVaultUrl,
   type RealCloud,
+  vaultUrlOf,
 } from "#drivers/azure/azure-url.ts";
 import { shown } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
@@ -69,8 +70,11 @@ export const azureRules: readonly Rule[] = [
   },
 ];
 
-/** The id becomes the path of requests, so it may contain nothing but names. */
-const portId = new RegExp(
+/**
+ * The resource id of a port or of a LAG. The id becomes the path of requests, so it may contain
+ * nothing but names.
+ */
+export const portIdPattern = new RegExp(
   "^/subscriptions/[0-9a-f-]{36}/resourceGroups/[\\w(][\\w.()-]{0,89}" +
     "/providers/Microsoft\\.Network/expressRoute(Ports|Lags)/[a-z0-9][\\w.-]{0,79}$",
   "i",
@@ -78,7 +82,7 @@ const portId = new RegExp(
 
 function* portsOf(groups: Config["groups"]): Generator<Finding> {
   for (const [i, { expressRoutePort }] of groups.entries()) {
-    if (portId.test(expressRoutePort)) continue;
+    if (portIdPattern.test(expressRoutePort)) continue;
     const path = ["groups", i, "expressRoutePort"];
     const write =
       "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/expressRoutePorts/NAME";
@@ -95,7 +99,9 @@ function* vaultOf({ cloud, vault }: Azure): Generator<Finding> {
     return;
   }
   const why = checkVaultUrl(vault, cloud);
-  if (why !== undefined) yield finding(path, `is ${shown(vault)}`, why, `vault: ${vaults[cloud]}`);
+  if (why === undefined) return;
+  const write = `vault: ${vaultUrlOf(vault, cloud) ?? vaults[cloud]}`;
+  yield finding(path, `is ${shown(vault)}`, why, write);
 }
 
 const vaults: Readonly<Record<RealCloud, string>> = {

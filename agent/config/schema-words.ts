@@ -49,6 +49,7 @@ export function whole(low: number, high: number, example: number) {
     .meta({ title, examples: [example] });
 }
 
+/** Makes the schema of a name in the config. */
 export const name = (example: string) =>
   word(
     "a name of at most 63 lower-case letters, digits and hyphens that does not start with a hyphen",

@@ -1,7 +1,9 @@
 // Checks a document against the schema; says of each fault what it is, why, and what to write.
 
 import type { z } from "zod";
+import { realClouds, vaultUrlOf } from "#drivers/azure/azure-url.ts";
 import { nearest } from "../model/nearest.ts";
+import { driversMeant } from "../model/platform-words.ts";
 import { type Fault, type Path, shown } from "./complaint.ts";
 import type { Located } from "./document.ts";
 import { elsewhere, laterSetting } from "./later.ts";
@@ -86,7 +88,7 @@ function misfit(path: Path, root: Located): Fault {
     const why = `YAML reads it as a ${typeof node.value} and may change it`;
     return { path, at, what: "is not quoted", why, write: `quote this: ${key}${unquoted}` };
   }
-  const meant = typeof node.value === "string" ? nearest(node.value, choices(schema)) : undefined;
+  const meant = typeof node.value === "string" ? meantBy(node.value, path, root) : undefined;
   return {
     path,
     at,
@@ -94,6 +96,18 @@ function misfit(path: Path, root: Located): Fault {
     why: `it must be ${ruleOf(schema)}`,
     write: meant === undefined ? write : `${key}${meant}`,
   };
+}
+
+/** Returns the value that was probably meant; undefined = none is near. */
+function meantBy(text: string, path: Path, root: Located): string | undefined {
+  const words = choices(schemaAt(path) ?? {});
+  if (path.join(".") === "azure.vault") {
+    const cloud = locatedAt(root, ["azure", "cloud"])?.value;
+    const real = realClouds.find((each) => each === cloud);
+    return real === undefined ? undefined : vaultUrlOf(text, real);
+  }
+  const [platform, ...others] = words.includes("junos") ? driversMeant(text) : [];
+  return others.length === 0 ? (platform ?? nearest(text, words)) : undefined;
 }
 
 // Quoting only helps if the characters of the file, as they are, are a valid text for this key.

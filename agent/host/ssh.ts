@@ -2,7 +2,6 @@
 // ssh-agent.
 
 import { lstat, readFile } from "node:fs/promises";
-import { sshPortOf } from "#drivers/index.ts";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
 import { credentialPath } from "./credential-path.ts";
@@ -22,10 +21,10 @@ export const sshMaterial: SshMaterial = {
   agentSocket: () => process.env["SSH_AUTH_SOCK"],
 };
 
-/** Returns the host key that a router presents at the port of its driver; no login is attempted. */
-export async function shownHostKey(address: string, driver: string): Promise<string> {
+/** Returns the host key that a router presents at a TCP port; no login is attempted. */
+export async function shownHostKey(address: string, port: number): Promise<string> {
   const { shownKey } = await import("#drivers/transport/shell.ts");
-  return await shownKey(address, sshPortOf(driver));
+  return await shownKey(address, port);
 }
 
 async function readOwn(path: string, bytesMax: number, forbidden: number): Promise<Buffer> {

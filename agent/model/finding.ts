@@ -49,6 +49,7 @@ export type FindingCode =
   | "links-swapped"
   | "key-lower-case"
   | "proof-too-slow"
+  | "bfd-off"
   | "api-version-ends"
   | "snmp-unmatched"
   | "second-engine"

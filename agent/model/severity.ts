@@ -34,6 +34,7 @@ const findingSeverities: Readonly<Record<FindingCode, Severity>> = {
   "api-version-ends": "warning",
   "snmp-unmatched": "warning",
   "second-engine": "warning",
+  "bfd-off": "warning",
   "ike-not-admitted": "error",
   "socket-open": "error",
   "host-unit": "error",

@@ -139,6 +139,22 @@ export function checkVaultUrl(url: string, cloud: RealCloud): string | undefined
   return `a vault of the cloud ${cloud} is https://NAME.${vaultSuffix}`;
 }
 
+/**
+ * Returns the URL of a vault that is meant by its name, its host name or a faulty URL; undefined =
+ * none is meant.
+ */
+export function vaultUrlOf(text: string, cloud: RealCloud): string | undefined {
+  if (cloud === "loopback" || text.length > urlLengthMax) return undefined;
+  const { vaultSuffix } = cloudHosts[cloud];
+  const host = text
+    .toLowerCase()
+    .replace(/^https?:\/\//, "")
+    .replace(/[:/].*$/, "");
+  const [label = ""] = host.split(".vault.");
+  const url = `https://${label}.${vaultSuffix}`;
+  return checkVaultUrl(url, cloud) === undefined ? url : undefined;
+}
+
 /** Returns why this authority may not get a credential; undefined = it may. */
 export function checkAuthority(url: string, cloud: RealCloud): string | undefined {
   return checkService(url, cloud, "authority");

@@ -10,6 +10,7 @@ import {
   type PortName,
   parseCkn,
 } from "#hal/model.ts";
+import { type Detection, holdMsOf } from "../platform/detection.ts";
 import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { isOfRouter, onceForEach, subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
@@ -69,6 +70,11 @@ export interface Neighbour {
   readonly families: readonly Family[];
   /** Its route maps are in an address family, where they are not read. */
   readonly isElsewhere: boolean;
+  /**
+   * What is configured: whether a configured BFD is up is not read, and the hold time of a session
+   * is at most that of either end (RFC 4271, 4.2).
+   */
+  readonly detection: Detection;
 }
 
 interface RouteMap {
@@ -237,6 +243,7 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
   const groups = aboutOf(bgp.children);
   const inVrf = (vrf: string, children: readonly Statement[]): readonly Neighbour[] => {
     const about = aboutOf(children);
+    const hold = holdIn(children) ?? holdIn(bgp.children);
     return [...about]
       .filter(([address]) => isIP(address) !== 0)
       .map(([address, own]) => {
@@ -246,6 +253,10 @@ function neighboursOf(bgp: Statement): readonly Neighbour[] {
           address,
           vrf,
           isShut: own.isShut || group?.isShut === true,
+          detection: {
+            bfd: own.hasBfd || group?.hasBfd === true ? undefined : "off",
+            holdMs: holdMsOf(own.hold ?? group?.hold ?? hold),
+          },
           maps: { in: own.in, out: own.out },
           inherited: { in: group?.in, out: group?.out },
           isElsewhere: isInFamily(children, ([, name, what]) => what === "route-map" && isOf(name)),
@@ -282,9 +293,17 @@ function isInFamily(
   );
 }
 
+/** Returns the hold time of all neighbours in seconds; undefined = it is the default one. */
+function holdIn(children: readonly Statement[]): string | undefined {
+  return children.find(({ words }) => begins(words, "timers bgp"))?.words[3];
+}
+
 interface About {
   group: string | undefined;
   isShut: boolean;
+  hasBfd: boolean;
+  /** Its hold time in seconds. */
+  hold: string | undefined;
   in: string | undefined;
   out: string | undefined;
 }
@@ -298,11 +317,15 @@ function aboutOf(children: readonly Statement[]): ReadonlyMap<string, About> {
     const one = about.get(name) ?? {
       group: undefined,
       isShut: false,
+      hasBfd: false,
+      hold: undefined,
       in: undefined,
       out: undefined,
     };
     about.set(name, one);
     if (what === "shutdown") one.isShut = true;
+    if (what === "bfd") one.hasBfd = true;
+    if (what === "timers") one.hold = direction;
     if (what === "peer" && value === "group") one.group = direction;
     // Older releases write it like this.
     if (what === "peer-group") one.group = value;

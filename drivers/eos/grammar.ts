@@ -27,4 +27,5 @@ export const grammar = `
   Packets outside Integrity failed Lifetime config Soft Hard byte limit packet time secs current
   bytes SA add last use N A Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct
   Nov Dec PING data transmitted received loss statistics of
+  bfd timers
 `;

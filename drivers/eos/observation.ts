@@ -10,6 +10,7 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { Asked } from "../platform/define-dialect.ts";
+import { withDetection } from "../platform/detection.ts";
 import { aggregateReading } from "../platform/egress.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, reading, readOf, together } from "../platform/query-result.ts";
@@ -100,11 +101,12 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
             ),
           ),
         ),
-      session({ address, vrf, port }, reported) {
+      session({ address, vrf, port, detection }, reported) {
         // The router lists each neighbour, also one that is shut.
         const peer = reported.get(peerKey(vrf, address));
         const instance = vrf === defaultVrf ? undefined : vrf;
-        return peer && bgpSession(placeOf(port, address, instance), peer);
+        if (peer === undefined) return undefined;
+        return withDetection(bgpSession(placeOf(port, address, instance), peer), detection);
       },
     }),
   });

@@ -32,6 +32,7 @@ export const grammar = `
   codes suppressed damped history best Stale multipath backup path Origin IGP EGP incomplete
   RPKI validation Found Network Hop Metric LocPrf Weight Total prefixes Route Distinguisher
   default nexthop attached via recursive drop Success percent Sending ICMP Echos timeout IPv
+  BFD configured peer Up fall Fall over detect fast fallover single hop
   Crypto IKEv fvrf ivrf none READY NEG DELETE map addr ident mask prot current PERMIT encaps
   encrypt digest decaps decrypt verify compressed decompressed recv errors endpt plaintext ip
   idb outbound inbound spi PFS Y N DH group esp ah pcp sas transform des sha hmac use settings

@@ -33,4 +33,5 @@ export const grammar = `
   incomplete Network Next Hop Metric LocPrf Weight Path Processed prefixes paths Route
   Distinguisher entry Known via static connected distance candidate Descriptor Blocks directly
   advertising protos in the from Installed percent Sending ICMP Echos timeout d h i r N e a x
+  BFD enabled session mininterval multiplier created Hold
 `;

@@ -22,4 +22,5 @@ export const grammar = `
   ESP authentication algorithm hmac sha md cbc des bits anti service counter based enabled
   disabled window size encapsulation ping results target probe summary probes responses loss
   success failure response route engine slot mastership backup OK Present RE
+  bfd configuration operational active holdtime enabled disabled keepalive interval
 `;

@@ -4,6 +4,7 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Commit } from "../platform/define-dialect.ts";
+import { type Detection, holdMsOf, withDetection } from "../platform/detection.ts";
 import {
   type AskedProbe,
   isBgpState,
@@ -198,7 +199,7 @@ function speedOf(text: string): number {
   return Number(found[1]) * (found[2]?.toLowerCase() === "g" ? 1e9 : 1e6);
 }
 
-export interface Peer {
+export interface Peer extends Detection {
   readonly state: string;
   readonly lastError: string;
   readonly localAs: string | undefined;
@@ -235,13 +236,33 @@ export function readPeers(reply: XmlElement): Peers | undefined {
     if (address === undefined || state === undefined) return undefined;
     const instance = textOf(one, "peer-cfg-rti") || textOf(one, "peer-fwd-rti");
     const lastError = textOf(one, "last-error") ?? "None";
-    const peer: Peer = { state, lastError, localAs: textOf(one, "local-as") };
+    const localAs = textOf(one, "local-as");
+    const peer: Peer = { state, lastError, localAs, ...detectionIn(one) };
     const named = instance && ownInstances.has(instance) ? undefined : instance;
     const key = instance ? peerKey(named, address) : address;
-    const isKnown = isBgpState(state) && isSame(peers.get(key) ?? peer, peer);
-    peers.set(key, isKnown ? peer : "ambiguous");
+    const before = peers.get(key) ?? peer;
+    const isKnown = isBgpState(state) && isSame(before, peer);
+    peers.set(key, isKnown ? { ...peer, ...commonOf(before, peer) } : "ambiguous");
   }
   return peers;
+}
+
+/** Reads `bgp-bfd`, whose operational state is `down` also without a configuration. */
+function detectionIn(peer: XmlElement): Detection {
+  const reported = childOf(peer, "bgp-bfd");
+  const configured = textOf(reported, "bfd-configuration-state");
+  const operational = textOf(reported, "bfd-operational-state");
+  const holdMs = holdMsOf(textOf(peer, "active-holdtime"));
+  if (configured === "disabled") return { bfd: "off", holdMs };
+  const isKnown = configured === "enabled" && (operational === "up" || operational === "down");
+  return { bfd: isKnown ? operational : undefined, holdMs };
+}
+
+/** Two peers of one address may be in two instances: what differs is not known of either. */
+function commonOf(one: Peer | "ambiguous", other: Peer): Detection {
+  const isCommon = one !== "ambiguous" && one.bfd === other.bfd && one.holdMs === other.holdMs;
+  const { bfd, holdMs } = isCommon ? other : { bfd: undefined, holdMs: undefined };
+  return { bfd, holdMs };
 }
 
 function isSame(one: Peer | "ambiguous", other: Peer): boolean {
@@ -264,13 +285,13 @@ export function peerOf(
   return unnamed && "ambiguous";
 }
 
-export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession =>
-  sessionTo(
-    place,
-    found?.state,
-    "the last session ended with",
-    found?.lastError === "None" ? undefined : found?.lastError,
+export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession => {
+  const remark = found?.lastError === "None" ? undefined : found?.lastError;
+  return withDetection(
+    sessionTo(place, found?.state, "the last session ended with", remark),
+    found,
   );
+};
 
 /** Returns the tables of a routing instance; they begin with its name. */
 function tablesOf(instance: string | undefined): readonly string[] {

@@ -3,6 +3,7 @@
 import { type Capabilities, rekeyWhats } from "#hal/device.ts";
 import {
   type BackedPrefix,
+  bfdStates,
   type Ckn,
   type ControlPlane,
   type DeviceState,
@@ -163,7 +164,13 @@ const routes = list(
 );
 
 const routing = object<Routing>({
-  sessions: list(object({ port: name, peer: name, up: flag, trouble: absent(sentence) }), portsMax),
+  sessions: list(
+    object({
+      ...{ port: name, peer: name, up: flag, trouble: absent(sentence) },
+      ...{ bfd: absent(oneOf(bfdStates)), holdMs: absent(number) },
+    }),
+    portsMax,
+  ),
   routes,
   drains: list(object({ port: name, means }), portsMax),
   advertised: absent(list(object(each(["port", "peer", "prefix"], name)), routesMax)),

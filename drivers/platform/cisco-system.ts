@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { momentOf, wholeOf } from "./cisco-text.ts";
+import { type Detection, holdMsOf, withDetection } from "./detection.ts";
 import { type SessionPlace, sessionTo } from "./router-observation.ts";
 
 const clockPattern =
@@ -89,7 +90,7 @@ function rateOf(page: string): PortRate | undefined {
 }
 
 /** A BGP neighbour as the router reports it. */
-export interface Peer {
+export interface Peer extends Detection {
   /** Its address. */
   readonly address: string;
   /** Its VRF; undefined = the global table. */
@@ -127,9 +128,23 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
     if ((states.get(name) ?? state) !== state) return undefined;
     states.set(name, state);
     const lastError = /^ {0,8}Last reset .{0,80}?, due to (.{1,200})$/m.exec(part)?.[1];
-    pages.push({ address, vrf, state, lastError });
+    pages.push({ address, vrf, state, lastError, ...detectionIn(part) });
   }
   return pages;
+}
+
+/** IOS XE prints the first form and IOS XR the second, only for a neighbour with BFD. */
+const bfdRow =
+  /^ {0,8}BFD (?:is configured\. BFD peer is ([\w ]{1,24})\.|enabled \(session ([\w ]{1,24})\))/gm;
+const holdRow = /\bhold time is (\d{1,5}), keepalive interval is /gi;
+
+/** A page that names BFD in other words says nothing about it. */
+function detectionIn(page: string): Detection {
+  const found = onlyMatch(page, bfdRow);
+  const state = found?.[1] ?? found?.[2];
+  const none = /\bBFD\b/.test(page) ? undefined : "off";
+  const bfd = state === undefined ? none : state.toLowerCase() === "up" ? "up" : "down";
+  return { bfd, holdMs: holdMsOf(onlyMatch(page, holdRow)?.[1]) };
 }
 
 /**
@@ -137,7 +152,11 @@ export function readPeerPages(text: string): readonly Peer[] | undefined {
  * reports nothing, although each neighbour that is configured has a page.
  */
 export const bgpSession = (place: SessionPlace, found: Peer | undefined): BgpSession | undefined =>
-  found && sessionTo(place, found.state, "the last session ended with", found.lastError);
+  found &&
+  withDetection(
+    sessionTo(place, found.state, "the last session ended with", found.lastError),
+    found,
+  );
 
 /** The key of a neighbour: one address may be in several routing instances. */
 export const peerKey = (vrf: string | undefined, address: string): string =>

@@ -28,6 +28,8 @@ export type Trouble =
   | "unparsed"
   /** The far end of the first port has left: its key is gone. */
   | "farEndGone"
+  /** The BGP session of the first port has no BFD. */
+  | "bfdOff"
   /** The device boots; the fault ends as soon as it answers again. */
   | "reboot";
 

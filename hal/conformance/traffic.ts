@@ -1,7 +1,7 @@
 // Traffic: a drain is judged by the traffic that moved, not by the configuration; a probe counts
 // the packets that came back.
 
-import type { DrainMeans, MacsecFrames, Routing } from "../model.ts";
+import type { BfdState, DrainMeans, MacsecFrames, Routing } from "../model.ts";
 import type { DeviceBench } from "./bench.ts";
 import {
   always,
@@ -86,6 +86,23 @@ export const trafficCases: readonly DeviceCase[] = [
       await bench.wait(2_000);
       must((await up(port)) === false, "a session that is shut down is reported as up");
       must((await up(other)) === true, "the session of the other port is reported as down");
+    },
+  },
+  {
+    ...always(),
+    name: "routing: a session without BFD is never reported as one with BFD",
+    why: "P7: doctor names a peering that notices a loss late, and believes the router",
+    troubles: ["bfdOff"],
+    async run(bench) {
+      const [port] = bench.ports;
+      await sharing(bench);
+      const bfd = async (): Promise<BfdState | undefined> =>
+        (await routing(bench)).sessions.find((one) => one.port === port)?.bfd;
+      const before = await bfd();
+      must(before === undefined || before === "up", `BFD that is up is reported as ${before}`);
+      bench.strike("bfdOff");
+      const after = await bfd();
+      must(after === undefined || after === "off", `BFD that is off is reported as ${after}`);
     },
   },
   {

@@ -43,6 +43,8 @@ export interface EosModel {
 export interface EosConfiguration extends Emulator<readonly Block[]> {
   readonly model: EosModel;
   readonly sessions: ReadonlyMap<string, ConfigSession>;
+  /** The configuration as it is printed. */
+  readonly shown: readonly Block[];
   hostname(): string;
   /** Follows changes that were made at the router itself. */
   follow(): void;

@@ -94,6 +94,7 @@ const rules: readonly Rule[] = [
   ...["bgp", "bgpVrf"].flatMap((inside) => [
     row(inside, "neighbor", /\S+ remote-as \d+/, 3),
     row(inside, "neighbor", /\S+ description .+/, 3),
+    row(inside, "neighbor", /\S+ bfd/, 3),
     row(inside, "neighbor", /\S+ shutdown/, 3),
     row(inside, "neighbor", /\S+ password 7 \S+/, 3),
     row(inside, "neighbor", /\S+ route-map \S+ (?:in|out)/, / \S+(?= (?:in|out)$)/),

@@ -71,12 +71,14 @@ function wiredInterfaces(router: Router, wiring: Wiring): readonly Block[] {
 
 function bgpBlock(router: Router, wiring: Wiring): Block {
   const policies = ["route-map from-azure in", "route-map to-azure out"];
-  const neighbours = (as: string): readonly string[] =>
-    peeringsOf(router).flatMap(({ peer }) =>
-      [`remote-as ${as}`, "password 7 0123456789", ...policies].map(
+  const neighbours = (as: string): readonly string[] => {
+    const bfd = as === "12076" ? ["bfd"] : [];
+    return peeringsOf(router).flatMap(({ peer }) =>
+      [`remote-as ${as}`, ...bfd, "password 7 0123456789", ...policies].map(
         (rest) => `neighbor ${peer} ${rest}`,
       ),
     );
+  };
   const { vrf } = wiring;
   const [plain, inVrf] = vrf === undefined ? ["12076", "64999"] : ["64999", "12076"];
   return block(

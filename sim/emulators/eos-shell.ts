@@ -215,7 +215,7 @@ export class EosShell implements Shell {
       return answerTo(tables, this.#emulator, question);
     }
     this.#needLevel();
-    return printed(this.#emulator.current, question === "running-config" ? asTyped : sanitized);
+    return printed(this.#emulator.shown, question === "running-config" ? asTyped : sanitized);
   }
 
   #needLevel(): void {
@@ -245,7 +245,7 @@ export class EosShell implements Shell {
     }
     this.#needLevel();
     const isWhole = question === "running-config";
-    const cmds = asJson(this.#emulator.current, isWhole ? asTyped : sanitized);
+    const cmds = asJson(this.#emulator.shown, isWhole ? asTyped : sanitized);
     return isWhole ? { cmds } : { header: ["! Command: show running-config\n"], cmds };
   }
 }

@@ -14,6 +14,7 @@ import { EosShell } from "./eos-shell.ts";
 import { lost } from "./exchange.ts";
 import { type Block, childOf, cloneBlocks, restOf } from "./line-tree.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { peersOf } from "./router-facts.ts";
 import { eosForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 
@@ -110,6 +111,18 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
   isShut(peer: string): boolean {
     const bgp = bgpIn(this.current, this.model.wiring);
     return childOf(bgp, `neighbor ${peer} shutdown`) !== undefined;
+  }
+
+  /** The configuration as it is printed; BFD of a peering may have been removed since. */
+  get shown(): readonly Block[] {
+    const off = [...peersOf(this.router)]
+      .filter(([port]) => this.router.bfdOf(port) === "off")
+      .map(([, peer]) => `neighbor ${peer} bfd`);
+    const kept = (lines: readonly Block[]): Block[] =>
+      lines
+        .filter(({ line }) => !off.includes(line))
+        .map((one) => ({ ...one, children: kept(one.children) }));
+    return off.length === 0 ? this.current : kept(this.current);
   }
 
   /** Returns the configured host name. */

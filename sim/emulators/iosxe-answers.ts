@@ -388,11 +388,13 @@ function neighbours(router: Router, wiring: Wiring, isShut: (peer: string) => bo
     const up = router.bgpUp(port);
     const idle = isShut(peer) ? "Idle, shutdown" : "Active";
     const state = up ? "Established, up for 3d04h" : idle;
-    return neighbourOf(peer, about(wiring.vrf, "12076"), state, !up);
+    const bfd = router.bfdOf(port) === "up" ? (up ? "Up" : "Down") : undefined;
+    return neighbourOf(peer, about(wiring.vrf, "12076"), { state, bfd });
   });
   // The same addresses appear again, behind the ports of other neighbours.
+  const other = { state: "Established, up for 1w2d", bfd: undefined };
   const others = peers.flatMap(([, peer]) =>
-    neighbourOf(peer, about(otherInstance(wiring), "64999"), "Established, up for 1w2d", false),
+    neighbourOf(peer, about(otherInstance(wiring), "64999"), other),
   );
   const [plain, inVrf] = wiring.vrf === undefined ? [pages, others] : [others, pages];
   return [
@@ -406,12 +408,18 @@ function neighbours(router: Router, wiring: Wiring, isShut: (peer: string) => bo
 function neighbourOf(
   peer: string,
   about: string,
-  state: string,
-  isLost: boolean,
+  { state, bfd }: { readonly state: string; readonly bfd: string | undefined },
 ): readonly string[] {
+  const isLost = !state.startsWith("Established");
   const reset = isLost ? "00:01:12, due to BGP Notification received, hold time expired" : "never";
   return [
     `BGP neighbor is ${peer},  ${about}, external link`,
+    ...(bfd === undefined
+      ? []
+      : [
+          " Fall over configured for session",
+          ` BFD is configured. BFD peer is ${bfd}. Using BFD to detect fast fallover (single-hop).`,
+        ]),
     "  BGP version 4, remote router ID 0.0.0.0",
     `  BGP state = ${state}`,
     "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds",

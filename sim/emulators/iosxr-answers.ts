@@ -332,6 +332,10 @@ function neighbours({ router, current, model }: XrEmulator, inVrfs: boolean): st
         ` Remote AS ${isOurs ? "12076" : "64999"}, local AS ${localAs}, external link`,
         " Remote router ID 0.0.0.0",
         `  BGP state = ${up ? "Established, up for 3d04h" : idle}`,
+        "  NSR State: None",
+        ...(isOurs && router.bfdOf(port) === "up"
+          ? [`  BFD enabled (session ${up ? "up" : "down"}): mininterval: 300 multiplier: 3`]
+          : []),
         "  Hold time is 180, keepalive interval is 60 seconds",
         ...(up
           ? []

@@ -340,11 +340,14 @@ function neighbours(router: Router, { version, wiring }: Model, configured: Conf
   const own = ports.flatMap(([port, peer]) => {
     if (!isActive(peer)) return [];
     const instance = wiring.vrf ?? "master";
-    return peerOf(peer, router.bgpUp(port), "12076", isNamed ? instance : undefined);
+    const state = { up: router.bgpUp(port), hasBfd: router.bfdOf(port) === "up" };
+    return peerOf(peer, state, "12076", isNamed ? instance : undefined);
   });
   // The same addresses appear again, in another routing instance.
   const other = otherInstance(wiring) ?? "master";
-  const others = ports.flatMap(([, peer]) => peerOf(peer, true, "64999", other));
+  const others = ports.flatMap(([, peer]) =>
+    peerOf(peer, { up: true, hasBfd: false }, "64999", other),
+  );
   return nodes`
     'bgp-information xmlns="http://xml.juniper.net/junos/23.4R2/junos-routing"' {
       ${isNamed ? others : []} ${own} }`;
@@ -352,7 +355,7 @@ function neighbours(router: Router, { version, wiring }: Model, configured: Conf
 
 const peerOf = (
   peer: string,
-  up: boolean,
+  { up, hasBfd }: { readonly up: boolean; readonly hasBfd: boolean },
   as: string,
   instance: string | undefined,
 ): Answer => nodes`
@@ -360,7 +363,11 @@ const peerOf = (
     local-as ${localAs}; peer-group azure;
     ${optional("peer-cfg-rti", instance)} ${optional("peer-fwd-rti", instance)}
     peer-state ${up ? "Established" : "Active"};
-    last-error ${up ? "None" : "Hold Timer Expired Error"}; }`;
+    last-error ${up ? "None" : "Hold Timer Expired Error"};
+    ${up ? nodes`active-holdtime 180; keepalive-interval 60;` : []}
+    bgp-bfd {
+      bfd-configuration-state ${hasBfd ? "enabled" : "disabled"};
+      bfd-operational-state ${hasBfd && up ? "up" : "down"}; } }`;
 
 function routes(router: Router, wiring: Wiring, question: XmlNode): Answer {
   const peer = childText(question, "peer");

@@ -15,12 +15,20 @@ import { refusalReply, type SiteHandler, type SiteReply, siteHandler } from "../
 import { BadRequest, bodyOf, type Fields, text } from "../site/request.ts";
 import type { Site, SiteLink } from "../site/site.ts";
 import { writeSecret } from "./fault-console-vault.ts";
-import { cloudFaults, demoFaults, type FaultKind, stormFaults, strikeFault } from "./faults.ts";
+import {
+  cloudFaults,
+  demoFaults,
+  type FaultKind,
+  settingFaults,
+  stormFaults,
+  strikeFault,
+} from "./faults.ts";
 import type { Heal } from "./manual-operators.ts";
 
 /** The fault kinds by name; a name in both lists means the same act. */
-const siteKinds = named([...stormFaults, ...demoFaults]);
-const cloudKinds = named([...stormFaults, ...demoFaults, ...cloudFaults]);
+const siteFaults = [...stormFaults, ...demoFaults, ...settingFaults];
+const siteKinds = named(siteFaults);
+const cloudKinds = named([...siteFaults, ...cloudFaults]);
 
 function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
   return new Map(kinds.map((kind) => [kind.name, kind]));

@@ -18,6 +18,7 @@ import {
   undrainBriefly,
 } from "./manual-operators.ts";
 import {
+  bfdOff,
   clearPath,
   clearPathBack,
   farPort,
@@ -123,6 +124,16 @@ export const demoFaults: readonly DemoFault[] = [
     "link",
     pointAtForeignPair,
   ),
+];
+
+/** Settings beside the keys that `doctor` reports and that change nothing by themselves. */
+export const settingFaults: readonly FaultKind[] = [
+  {
+    name: "bfd-off",
+    title: "the peering over the link has no BFD",
+    scope: "management",
+    strike: bfdOff,
+  },
 ];
 
 /**

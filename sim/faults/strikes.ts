@@ -81,4 +81,10 @@ export function farStrays(_site: Site, link: SiteLink): Heal {
   return () => link.traffic.stray(link, 0);
 }
 
+/** The peering over the link has no BFD, so that only its hold time notices a loss. */
+export function bfdOff(_site: Site, link: SiteLink): Heal {
+  link.router.setBfd(link.port, "off");
+  return () => link.router.setBfd(link.port, "up");
+}
+
 const strayPps = 300;

@@ -1,16 +1,14 @@
 // The BGP session over one port: it takes time to establish, falls with the link, and stays up for
-// its hold time over a link that delivers nothing.
+// its hold time over a link that delivers nothing. BFD is a setting that the router reports; the
+// model does not run it.
 
 import type { Cancel, SimClock } from "../base/clock.ts";
 import type { Fibre } from "../mka/fibre.ts";
 import type { PortEndpoint } from "../mka/port-endpoint.ts";
 
 const connectMs = 5_000;
-/**
- * The hold time in milliseconds: without BFD, only this timer notices a link that is up and
- * delivers nothing.
- */
-const holdMs = 180_000;
+/** The hold time in milliseconds: this timer notices a link that is up and delivers nothing. */
+export const holdMs = 180_000;
 
 export interface BgpOptions {
   readonly clock: SimClock;
@@ -21,6 +19,8 @@ export interface BgpOptions {
 
 export class BgpPeering {
   readonly #options: BgpOptions;
+  /** BFD of the session, as the router is configured. */
+  bfd: "up" | "off" = "up";
   #up = false;
   #shutDown = false;
   #connecting: Cancel | undefined;

@@ -14,7 +14,7 @@ import {
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { PortEndpoint } from "../mka/port-endpoint.ts";
-import type { BgpPeering } from "./router-bgp.ts";
+import { type BgpPeering, holdMs } from "./router-bgp.ts";
 import type { MutableConfig } from "./router-config.ts";
 import type { SimTunnel } from "./tunnel.ts";
 
@@ -104,7 +104,8 @@ export function readRouting(
   const open = ports.some((port) => port.bgp.up() && !port.drained);
   for (const port of ports) {
     const up = port.bgp.up();
-    sessions.push({ port: port.name, peer: port.peer, up });
+    const detection = up ? { bfd: port.bgp.bfd, holdMs } : {};
+    sessions.push({ port: port.name, peer: port.peer, up, ...detection });
     const means = running.ports.get(port.name)?.drain;
     if (means !== undefined) drains.push({ port: port.name, means });
     if (!up) continue;

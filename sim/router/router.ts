@@ -201,6 +201,17 @@ export class Router {
     return this.#ports.get(port)?.bgp.up() ?? false;
   }
 
+  /** Returns BFD of the BGP session over the port, whether that is established or not. */
+  bfdOf(port: PortName): "up" | "off" {
+    return this.#ports.get(port)?.bgp.bfd ?? "off";
+  }
+
+  /** Configures BFD for the BGP session over the port, or removes it. */
+  setBfd(port: PortName, bfd: "up" | "off"): void {
+    const found = this.#ports.get(port);
+    if (found !== undefined) found.bgp.bfd = bfd;
+  }
+
   /** Returns the port in the running configuration, for reading. */
   configured(port: PortName): Readonly<PortConfig> | undefined {
     return this.#running.ports.get(port);

@@ -153,7 +153,7 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
     ports: [rig.links[0].port, rig.links[1].port],
     ...{ tunnel: rig.tunnel, gateway: true },
     routes: { known: { address: "192.0.2.10", port: rig.links[1].port }, unknown: "192.0.2.99" },
-    troubles: new Set([...routerFaults, "farEndGone", "reboot"]),
+    troubles: new Set([...routerFaults, "farEndGone", "bfdOff", "reboot"]),
     strike: (trouble) => disturb(rig, trouble, true),
     heal: (trouble) => disturb(rig, trouble, false),
     second: () => way.open(),
@@ -175,7 +175,7 @@ export async function benchOf(rig: Rig, way: Way): Promise<DeviceBench> {
 }
 
 function disturb(rig: Rig, trouble: Trouble, on: boolean): void {
-  const [{ far }] = rig.links;
+  const [{ far, port }] = rig.links;
   switch (trouble) {
     case "locked":
     case "replyLost":
@@ -186,6 +186,9 @@ function disturb(rig: Rig, trouble: Trouble, on: boolean): void {
       return;
     case "farEndGone":
       for (const { ckn } of far.keys()) far.removeKey(ckn);
+      return;
+    case "bfdOff":
+      rig.router.setBfd(port, on ? "off" : "up");
       return;
     case "reboot":
       if (on) rig.router.reboot();

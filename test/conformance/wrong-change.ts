@@ -279,6 +279,14 @@ export const wrongTraffic: WrongTable = {
     })),
     routed((routing) => ({ ...routing, sessions: [] })),
   ],
+  "routing: a session without BFD is never reported as one with BFD": (
+    ["up", "down", "off"] as const
+  ).map((bfd) =>
+    routed((routing) => ({
+      ...routing,
+      sessions: routing.sessions.map((session) => ({ ...session, bfd })),
+    })),
+  ),
   "probe: counts what came back": [
     answersAll,
     {

@@ -13,6 +13,8 @@ const head = `# Commands
 
 <!-- Generated from the command tree by \`npm run docs\`. -->
 
+This page is for those who type commands or write scripts.
+
 Every verb takes \`--help\` and \`--json\`. JSON goes to standard output, everything else to
 standard error. The agent is found at \`--socket\`, else under \`LINKSEAL_HOME\`, else in
 \`$XDG_RUNTIME_DIR/linkseal\`, the folder \`linkseal-UID\` under the temporary directory, or

@@ -13,6 +13,7 @@ const headings: Readonly<Record<Explanation["kind"], string>> = {
 export function explainMarkdown(): string {
   const parts = [
     "# Codes\n",
+    "This page is for the engineer who has a code, and asks what it means and what to do.\n",
     "Generated from the program; `linkseal explain CODE` prints the same text, and with the name",
     "of a link, group, tunnel or device the commands for it. A code has one severity everywhere:",
     "here, in `status`, `doctor`, events and webhook, and in the alerts, where an error is",

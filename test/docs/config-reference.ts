@@ -49,12 +49,12 @@ export function configReference(): string {
 
 <!-- Generated from the schema by \`npm run docs\`. -->
 
+This page is for those who write the config of a site.
+
 A site is one YAML 1.2 file of at most ${charactersMax / 1e6} million characters and
-${lexemesMax / 1e3},000 parts of YAML (words, marks, spaces between them), which is room for about
-2,000 links.
-\`linkseal validate FILE\` checks it and changes nothing;
-\`linkseal apply FILE\` makes it the accepted intent. A file that merely exists
-in \`/etc\` has no effect.
+${lexemesMax / 1e3},000 parts of YAML (words, marks, spaces between them): some 2,000 links.
+\`linkseal validate FILE\` checks it and changes nothing; \`linkseal apply FILE\` makes it the
+accepted intent. A file that merely exists in \`/etc\` has no effect.
 
 - Durations carry a unit: \`500ms\`, \`18s\`, \`5m\`, \`8h\`, \`90d\`. Rates as well: \`100G\`.
 - Text that looks like a number is quoted: \`port: "007"\`.

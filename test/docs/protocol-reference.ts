@@ -61,6 +61,8 @@ const head = `# The local protocol
 
 <!-- Generated from the routes by \`npm run docs\`. -->
 
+This page is for those who write programs that ask the agent.
+
 The agent serves HTTP/1.1 on two Unix sockets. \`view.sock\` only reads; \`admin.sock\` does all
 that \`view.sock\` does and also changes. A user who may open a socket may use it: in a system
 installation \`view.sock\` belongs to the group \`linkseal\` and \`admin.sock\` to

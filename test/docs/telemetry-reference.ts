@@ -14,6 +14,8 @@ export function metricsReference(): string {
 
 ${written}
 
+This page is for those who build dashboards and alerts.
+
 These metrics are served at \`/metrics\` and sent by the OTLP export. They come from the last
 observations of the agent: no scrape reaches a device. [telemetry.md](telemetry.md) describes how
 to turn them on.
@@ -42,6 +44,8 @@ export function alertsReference(): string {
   return `# Alerts
 
 ${written}
+
+This page is for those who route alerts, and for the engineer who gets one.
 
 The rules of [linkseal-alerts.yaml](linkseal-alerts.yaml), one for each warning code and a few
 about the agent itself. \`linkseal explain CODE\` and [codes.md](codes.md) explain a code

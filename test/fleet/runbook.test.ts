@@ -1,4 +1,4 @@
-// The steps of docs/rotation.md for a stopped campaign work as described.
+// The steps of docs/held.md for a stopped campaign work as described.
 
 import { describe, expect, it } from "vitest";
 import type { Cause, Reason } from "#agent/model/reason.ts";

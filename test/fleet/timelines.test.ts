@@ -1,4 +1,4 @@
-// The runbook shows the agent's present behaviour, second by second.
+// The page of timelines shows the agent's present behaviour, second by second.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import { filled } from "../docs/generated.ts";
 import { realRotation } from "../recorded-rotation.ts";
 import { timelines } from "../timeline-runs.ts";
 
-const path = join(import.meta.dirname, "../../docs/rotation.md");
+const path = join(import.meta.dirname, "../../docs/timelines.md");
 
-it("docs/rotation.md has the timelines of these runs; if not: npm run docs", async () => {
+it("docs/timelines.md has the timelines of these runs; if not: npm run docs", async () => {
   const written = readFileSync(path, "utf8");
   const parts = { ...(await timelines()), ...realRotation() };
-  expect(filled(written, parts) === written, "rotation.md: npm run docs").toBe(true);
+  expect(filled(written, parts) === written, "timelines.md: npm run docs").toBe(true);
   // Other texts would have been inserted.
   expect(filled(written, { ...parts, costs: "none" })).not.toBe(written);
 });

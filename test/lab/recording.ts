@@ -1,4 +1,4 @@
-// `npm run lab -- record`: rotations on the real kernel, as docs/rotation.md shows them.
+// `npm run lab -- record`: rotations on the real kernel, as docs/timelines.md shows them.
 
 import { release } from "node:os";
 import { setTimeout as rest } from "node:timers/promises";

@@ -26,7 +26,7 @@ with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both link
 script playing the person who changes the far end; then it does what you type, until its end.
 
   rotate    gives both links new keys once they are protected, under traffic
-  record    the same, drained and then not, written down for docs/rotation.md
+  record    the same, drained and then not, written down for docs/timelines.md
   --once    ends as soon as both links are protected, rotated, or the fault was told
   --json    prints the status as JSON at the end, and nothing else
   --fault   strikes once both links are protected; one of:

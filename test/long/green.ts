@@ -17,6 +17,8 @@ export interface Green {
 
 const intro = `# Long runs
 
+This page is for those who change linkseal and must know more than the gate shows.
+
 What takes too long for each change, in parts: \`npm run test:long -- PART...\`, or without a
 name all in turn. \`npm run test:long -- --list\` names their files. No part takes two quiet
 processors more than an hour. \`mutation-...\` changes the code of an area bit by bit, and counts

@@ -67,8 +67,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(egress|quirks|subnet|text)\.ts$/,
-    why: "pure: ways, releases, subnets and numbers are compared and read in one way",
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
+    why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
   },
   {
     edge: /^drivers\/(junos|iosxe|eos)\/.* -> drivers\/platform\/tunnel-[a-z]+\.ts$/,

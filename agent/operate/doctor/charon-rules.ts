@@ -152,7 +152,7 @@ export function charonFindings(settings: CharonSettings): readonly Finding[] {
 function found(code: SwitchRule["code"], here: string, rule: string, write: string): Finding {
   const severity = severityOf(code);
   const next = `write into ${file}, in its section charon: ${write}; swanctl --reload-settings`;
-  const source = "docs/linux.md";
+  const source = "docs/linux-tunnel-keys.md";
   return { code, severity, about: "host", here, there: null, rule, source, next };
 }
 

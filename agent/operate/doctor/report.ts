@@ -4,6 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
+import { detectionFindings } from "../../compare/detection.ts";
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { farEnd, linkFindings, type TwoEnds } from "../../compare/rules.ts";
 import {
@@ -74,7 +75,7 @@ export async function doctorReport(
     ...(await rightFindings(supervisor, desired, signal)),
   ];
   for (const group of desired.groups) {
-    findings.push(...proofFindings(supervisor, group));
+    findings.push(...proofFindings(supervisor, group), ...lateFindings(supervisor, group));
     findings.push(
       ...wayFindings(supervisor, group, now),
       ...(await pathFindings(supervisor, group, signal)),
@@ -297,6 +298,16 @@ function proofFindings(supervisor: Examined, group: DesiredGroup): readonly Find
       source: "Microsoft Learn: Configure BFD over ExpressRoute (BGP keep-alive of 60 s)",
       next: `set rotation.${key} to ${least} in the config, then linkseal apply`,
     }));
+  });
+}
+
+/** Finds peerings that outlive a loss. */
+function lateFindings(supervisor: Examined, group: DesiredGroup): readonly Finding[] {
+  const { deviceCache, desired } = supervisor.beginParts();
+  return group.links.flatMap((link) => {
+    const device = desired.devices.find(({ name }) => name === link.device);
+    if (device === undefined || deviceCache.failure(device.name) !== undefined) return [];
+    return detectionFindings(link, device.driver, deviceCache.state(device.name));
   });
 }
 

@@ -1,9 +1,28 @@
 // Makes the answers from options, and from what an operator types where options are missing. Pure
-// except for the question function, which the caller passes in.
+// except for the terminal and the host keys, which the caller passes in.
 
-import { accessOf } from "#drivers/index.ts";
+import { accessOf, sshPortOf } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { InitAnswers, InitDevice, InitLink } from "./config-text.ts";
+import { answerTo, type InterviewParts, notTaken, refused, taken } from "./interview.ts";
+import {
+  addressQuestion,
+  cloudQuestion,
+  deviceQuestion,
+  driverQuestion,
+  type Endpoint,
+  endpointOf,
+  groupQuestion,
+  identityQuestion,
+  linkDeviceQuestion,
+  linkPortQuestion,
+  portIdQuestion,
+  siteQuestion,
+  socketQuestion,
+  speedQuestion,
+  userQuestion,
+  vaultQuestion,
+} from "./questions.ts";
 
 /** Options of `linkseal init`; a missing one is asked for. */
 export interface InitOptions {
@@ -15,7 +34,7 @@ export interface InitOptions {
   readonly vault?: string;
   /** arc or managedIdentity. */
   readonly identity?: string;
-  /** Each has the form NAME=DRIVER[,ADDRESS[,USER]]. */
+  /** Each has the form NAME=DRIVER[,ADDRESS[:PORT][,USER]]. */
   readonly device?: readonly string[];
   /** Each has the form DEVICE=SHA256:DIGEST. */
   readonly hostKey?: readonly string[];
@@ -35,15 +54,14 @@ export interface FoundPort {
   readonly gigabits: number | undefined;
 }
 
-export interface InitParts {
-  /**
-   * Asks the operator; undefined = there is no terminal, and a missing option is an error that
-   * names it.
-   */
-  readonly ask: ((question: string, proposal: string | undefined) => Promise<string>) | undefined;
+export interface InitParts extends InterviewParts {
+  /** The ports of this host. */
   readonly ports: readonly FoundPort[];
-  /** Returns the host key that a device presents, without a login. */
-  readonly hostKey: (address: string, driver: string) => Promise<string>;
+  /**
+   * Returns the host key that a device presents at a TCP port, without a login; rejects with a
+   * LinksealError if it presents none.
+   */
+  readonly hostKey: (address: string, port: number) => Promise<string>;
 }
 
 /**
@@ -51,69 +69,103 @@ export interface InitParts {
  * @throws LinksealError with `usage` for an option that is missing or wrong
  */
 export async function answersOf(options: InitOptions, parts: InitParts): Promise<InitAnswers> {
-  const asked = (option: string, question: string, proposal?: string): Promise<string> =>
-    wanted(parts, option, question, proposal);
-  const site = options.site ?? (await asked("--site", "A name for this site", "edge"));
-  const cloud = options.cloud ?? (await asked("--cloud", "The Azure cloud", "public"));
-  const vault =
-    options.vault ?? (await asked("--vault", "The key vault (https://NAME.vault.azure.net)"));
-  const identity = cloud === "sim" ? undefined : await identityOf(options, asked);
+  const site = await answerTo(siteQuestion, options.site, parts);
+  const cloud = await answerTo(cloudQuestion, options.cloud, parts);
+  const vault = await answerTo(vaultQuestion(cloud), options.vault, parts);
+  const identity =
+    cloud === "sim"
+      ? undefined
+      : ((await answerTo(identityQuestion, options.identity, parts)) as InitAnswers["identity"]);
   const devices = await devicesOf(options, parts);
-  const group = options.group ?? (await asked("--group", "A name for the pair of links", "erd"));
-  const expressRoutePort =
-    options.expressRoutePort ??
-    (await asked("--express-route-port", "Resource id of the ExpressRoute port"));
+  const group = await answerTo(groupQuestion, options.group, parts);
+  const { expressRoutePort: id } = options;
+  const expressRoutePort = await answerTo(portIdQuestion(cloud), id, parts);
   const links = await linksOf(options, parts, devices);
   return { site, cloud, vault, identity, devices, group, expressRoutePort, links };
 }
 
-async function wanted(
-  { ask }: InitParts,
-  option: string,
-  question: string,
-  proposal?: string,
-): Promise<string> {
-  if (ask === undefined) throw refused(`${option} is missing, and there is no terminal to ask on`);
-  const reply = (await ask(question, proposal)).trim();
-  if (reply !== "") return reply;
-  if (proposal !== undefined) return proposal;
-  throw refused(`no value was given for ${option}`);
-}
-
-type Asked = (option: string, question: string, proposal?: string) => Promise<string>;
-
-async function identityOf(
-  { identity }: InitOptions,
-  asked: Asked,
-): Promise<InitAnswers["identity"]> {
-  const reply =
-    identity ??
-    (await asked("--identity", "Who this host is to Azure (arc, managedIdentity)", "arc"));
-  if (reply === "arc" || reply === "managedIdentity") return reply;
-  throw refused(
-    `--identity ${reply}: it is arc or managedIdentity; others are in the config alone`,
-  );
+/** What an option says about a device; undefined = asked for. */
+interface GivenDevice {
+  readonly name: string | undefined;
+  readonly driver: string | undefined;
+  readonly address: string | undefined;
+  readonly user: string | undefined;
 }
 
 async function devicesOf(options: InitOptions, parts: InitParts): Promise<readonly InitDevice[]> {
-  const question = "Devices, as NAME=DRIVER[,ADDRESS[,USER]], with blanks between them";
-  const proposal = parts.ports.length > 0 ? "edge=linux" : undefined;
-  const texts =
-    options.device ?? (await wanted(parts, "--device", question, proposal)).split(/\s+/);
   const devices: InitDevice[] = [];
-  for (const text of texts) devices.push(await deviceOf(text, options, parts));
+  const add = async (given: GivenDevice): Promise<void> => {
+    devices.push(await deviceOf({ given, others: devices }, options, parts));
+  };
+  if (options.device !== undefined) {
+    for (const text of options.device) await add(givenDevice(text));
+    return devices;
+  }
+  const asked = { driver: undefined, address: undefined, user: undefined } as const;
+  await add({ name: undefined, ...asked });
+  const name = await answerTo(deviceQuestion(1, devices), undefined, parts);
+  if (name !== "none") await add({ name, ...asked });
   return devices;
 }
 
-async function deviceOf(text: string, options: InitOptions, parts: InitParts): Promise<InitDevice> {
-  const { name, words } = pairOf(text, "--device NAME=DRIVER[,ADDRESS[,USER]]");
-  const [driver = "", address, user = "linkseal"] = words;
-  if (accessOf(driver)?.kind !== "ssh") return { name, driver, address, login: undefined };
-  if (address === undefined) throw refused(`--device ${text}: a router is reached at an address`);
+function givenDevice(text: string): GivenDevice {
+  const { name, words } = pairOf(text, "--device NAME=DRIVER[,ADDRESS[:PORT][,USER]]");
+  const [driver, address, user] = words;
+  return { name, driver, address, user };
+}
+
+interface Place {
+  readonly given: GivenDevice;
+  readonly others: readonly InitDevice[];
+}
+
+async function deviceOf(
+  { given, others }: Place,
+  options: InitOptions,
+  parts: InitParts,
+): Promise<InitDevice> {
+  const index = others.length;
+  const name = await answerTo(deviceQuestion(index, others), given.name, parts);
+  const driver = await answerTo(driverQuestion(index, name), given.driver, parts);
+  const access = accessOf(driver);
+  if (access?.kind !== "ssh") {
+    const isNeeded = access?.kind === "local" && access.address === "required";
+    const address = isNeeded
+      ? await answerTo(socketQuestion(index, name), given.address, parts)
+      : given.address;
+    return { name, driver, address, login: undefined };
+  }
+  const about = addressQuestion(index, name, access.defaultPort, others);
+  const reply = await answerTo(about, given.address, parts);
+  const endpoint = endpointOf(reply) ?? { address: reply, port: undefined };
+  // An option without a user means the user that every example has.
+  const isAsked = given.address === undefined && given.user === undefined;
+  const user = await answerTo(
+    userQuestion(index, name),
+    given.user ?? (isAsked ? undefined : "linkseal"),
+    parts,
+  );
   const confirmed = (options.hostKey ?? []).find((one) => one.startsWith(`${name}=`));
   const hostKey =
-    confirmed?.slice(name.length + 1) ?? (await confirmedKey(name, { address, driver }, parts));
-  return { name, driver, address, login: { user, hostKey } };
+    confirmed === undefined
+      ? await confirmedKey({ index, name, driver, endpoint }, parts)
+      : givenKey(confirmed, name);
+  return { name, driver, address: endpoint.address, login: { user, port: endpoint.port, hostKey } };
+}
+
+const keyPattern = /^SHA256:[A-Za-z0-9+/]{43}=?$/;
+
+function givenKey(text: string, name: string): string {
+  const key = text.slice(name.length + 1);
+  if (keyPattern.test(key)) return key;
+  throw refused(`--host-key ${text}: it is SHA256: and the digest that ssh-keygen -lf prints`);
+}
+
+interface Router {
+  readonly index: number;
+  readonly name: string;
+  readonly driver: string;
+  readonly endpoint: Endpoint;
 }
 
 /** Characters of base64 that an operator types: 72 bits, more than a farm of computers searches. */
@@ -121,28 +173,69 @@ const typedMin = 12;
 
 /**
  * Asks for the confirmation of a host key: only an operator who compared it on another path can
- * give it.
+ * give it. undefined = it is filled in later.
  */
 async function confirmedKey(
-  name: string,
-  { address, driver }: { readonly address: string; readonly driver: string },
+  { index, name, driver, endpoint }: Router,
   parts: InitParts,
-): Promise<string> {
-  if (parts.ask === undefined) {
+): Promise<string | undefined> {
+  const { terminal } = parts;
+  if (terminal === undefined) {
     throw refused(
       `--host-key ${name}=SHA256:... is missing, and there is no terminal to confirm it on`,
     );
   }
-  const shown = await parts.hostKey(address, driver);
-  const question =
-    `${name} (${address}) shows the host key ${shown}.\n` +
-    "Compare it on the router's console. If it is the same, type it or its last " +
-    `${typedMin} characters`;
-  const reply = (await parts.ask(question, undefined)).trim();
-  const typed = reply.replace(/=+$/, "");
-  const plain = shown.replace(/=+$/, "");
-  if (typed.length >= typedMin && plain.endsWith(typed)) return shown;
-  throw refused(`the host key of ${name} was not confirmed: nothing was written`);
+  const id = `device${index}.hostKey`;
+  const port = endpoint.port ?? sshPortOf(driver);
+  const place = `${name} (${endpoint.address} port ${port})`;
+  const shown = await parts.hostKey(endpoint.address, port).catch((error: unknown) => {
+    if (!(error instanceof LinksealError)) throw error;
+    terminal.say(`${place} shows no host key: ${error.message}. It is not checked now.`);
+    return undefined;
+  });
+  if (shown === undefined) return await typedKey(id, name, parts);
+  const at = `${endpoint.address}:${port}`;
+  if (parts.kept.get(id) === `${at} ${shown}`) {
+    terminal.say(`${place} shows the host key that you confirmed before.`);
+    return shown;
+  }
+  terminal.say(`${place} shows this host key:\n  ${shown}\nCompare it on the router's console.`);
+  for (;;) {
+    const reply = (await terminal.ask(confirmText, undefined)).trim();
+    if (reply === "later") return undefined;
+    const typed = reply.replace(/=+$/, "");
+    const plain = shown.replace(/=+$/, "");
+    if (typed.length >= typedMin && plain.endsWith(typed)) {
+      await parts.keep(id, `${at} ${shown}`);
+      return shown;
+    }
+    terminal.say(
+      keyPattern.test(reply)
+        ? `This is another key: ${name} may be another machine. Find out why before you go on.`
+        : `${reply === "" ? "Enter" : reply} does not confirm it: type what the console shows.`,
+    );
+  }
+}
+
+const confirmText =
+  `If it is the same, type it or its last ${typedMin} characters; ` +
+  "later = leave it out of the config for now";
+
+/** Asks for a fingerprint that no connection has shown. */
+async function typedKey(id: string, name: string, parts: InitParts): Promise<string | undefined> {
+  const answer = await answerTo(
+    {
+      ...{ id, option: `--host-key ${name}=SHA256:DIGEST`, proposal: "later" },
+      text: `Host key of ${name} as its console shows it (SHA256:...), or later`,
+      examine: (reply) =>
+        reply === "later" || keyPattern.test(reply)
+          ? taken(reply)
+          : notTaken("It is SHA256: and 43 characters, as ssh-keygen -lf prints it."),
+    },
+    undefined,
+    parts,
+  );
+  return answer === "later" ? undefined : answer;
 }
 
 async function linksOf(
@@ -152,43 +245,57 @@ async function linksOf(
 ): Promise<readonly InitLink[]> {
   if (options.link !== undefined) {
     if (options.link.length !== 2) throw refused("--link is given twice: a group has two links");
-    return options.link.map((text) => linkOf(text, parts, devices));
+    const given = options.link.map((text) => {
+      const { name, words } = pairOf(text, "--link NAME=DEVICE,PORT[,SPEED]");
+      const [device = "", port = "", speed] = words;
+      return { name, device, port, speed };
+    });
+    return await linksFrom(given, parts, devices);
   }
-  const found = parts.ports.map(({ name, gigabits }) =>
-    gigabits === undefined ? name : `${name} (${gigabits}G)`,
-  );
-  const here = found.length === 0 ? "" : `; ports of this host: ${found.join(", ")}`;
+  const asked = { device: undefined, port: undefined, speed: undefined } as const;
+  const names = ["primary", "secondary"].map((name) => ({ name, ...asked }));
+  return await linksFrom(names, parts, devices);
+}
+
+interface GivenLink {
+  readonly name: string;
+  readonly device: string | undefined;
+  readonly port: string | undefined;
+  readonly speed: string | undefined;
+}
+
+async function linksFrom(
+  given: readonly GivenLink[],
+  parts: InitParts,
+  devices: readonly InitDevice[],
+): Promise<readonly InitLink[]> {
   const links: InitLink[] = [];
-  for (const [name, end] of [
-    ["primary", "link1"],
-    ["secondary", "link2"],
-  ] as const) {
-    const question = `Our port on ${end}, as DEVICE,PORT[,SPEED]${here}`;
-    links.push(linkOf(`${name}=${await wanted(parts, "--link", question)}`, parts, devices));
+  for (const one of given) {
+    const number = links.length + 1;
+    const [first] = devices;
+    const only = devices.length === 1 && one.device === undefined ? first?.name : one.device;
+    const device = await answerTo(linkDeviceQuestion(number, devices), only, parts);
+    const isHere = devices.find(({ name }) => name === device)?.driver === "linux";
+    const used = links.find((other) => other.device === device)?.port;
+    const asked = linkPortQuestion(number, device, isHere ? hintOf(parts.ports) : "", used);
+    const port = await answerTo(asked, one.port, parts);
+    const found = isHere ? parts.ports.find(({ name }) => name === port)?.gigabits : undefined;
+    const seen = one.port === undefined || found === undefined ? undefined : `${found}G`;
+    const speed = await answerTo(speedQuestion(number, port, found), one.speed ?? seen, parts);
+    links.push({ name: one.name, device, port, gigabits: Number.parseInt(speed, 10) });
   }
   return links;
 }
 
-function linkOf(text: string, { ports }: InitParts, devices: readonly InitDevice[]): InitLink {
-  const { name, words } = pairOf(text, "--link NAME=DEVICE,PORT[,SPEED]");
-  const [device = "", port = "", speed] = words;
-  const driver = devices.find((one) => one.name === device)?.driver;
-  if (driver === undefined) throw refused(`--link ${text}: no --device is named ${device}`);
-  const own = driver === "linux" ? ports.find((one) => one.name === port)?.gigabits : undefined;
-  const gigabits = speed === undefined ? own : Number(/^(\d{1,4})G$/.exec(speed)?.[1]);
-  if (gigabits === undefined || !(gigabits > 0)) {
-    throw refused(`--link ${text}: give the speed of the port, such as 100G`);
-  }
-  return { name, device, port, gigabits };
+function hintOf(ports: readonly FoundPort[]): string {
+  const found = ports.map(({ name, gigabits }) =>
+    gigabits === undefined ? name : `${name} (${gigabits}G)`,
+  );
+  return found.length === 0 ? "" : `; ports of this host: ${found.join(", ")}`;
 }
 
 function pairOf(text: string, form: string): { readonly name: string; readonly words: string[] } {
   const at = text.indexOf("=");
   if (at < 1) throw refused(`${text} is not of the form ${form}`);
   return { name: text.slice(0, at), words: text.slice(at + 1).split(",") };
-}
-
-function refused(text: string): LinksealError {
-  const details = { effect: "none", where: "command line", next: "linkseal init --help" } as const;
-  return new LinksealError("usage", text, details);
 }

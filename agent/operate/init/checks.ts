@@ -11,8 +11,8 @@ import type { InitAnswers } from "./config-text.ts";
 /** The result of one check. */
 export interface Check {
   /** The thing that was checked. */
-  readonly what: "vault" | "identity" | "own path";
-  /** `unknown` = it could not be found out. */
+  readonly what: "vault" | "identity" | "router" | "port" | "own path";
+  /** `good` = it was seen; `unknown` = it was not, and `next` names how to check it later. */
   readonly found: "good" | "wrong" | "unknown";
   /** One sentence for the operator. */
   readonly text: string;
@@ -24,6 +24,8 @@ const replyBytesMax = 100_000;
 
 export interface CheckParts {
   readonly dial: Dialer;
+  /** Path of the config, as a word of a shell. */
+  readonly file: string;
   /** Makes the deadline of one question. */
   readonly deadline: () => AbortSignal;
 }
@@ -33,11 +35,33 @@ export async function checksOf(answers: InitAnswers, parts: CheckParts): Promise
   return [
     await vaultCheck(answers, parts),
     ...(await identityCheck(answers, parts)),
+    ...answers.devices.flatMap(routerCheck),
+    ...portCheck(answers, parts),
     ...(await managementPathChecks(answers, parts)),
   ];
 }
 
-async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts): Promise<Check> {
+/** A login needs a credential that does not exist yet, so only the host key was seen. */
+function routerCheck({ name, address, login }: InitAnswers["devices"][number]): readonly Check[] {
+  if (login === undefined) return [];
+  const what = "router";
+  if (login.hostKey === undefined) {
+    const text = `not checked: the host key of ${name} (${address ?? ""}) is not confirmed`;
+    const next = "read it on the router's console, write it into the config, linkseal validate";
+    return [{ what, found: "unknown", text, next }];
+  }
+  const text = `not checked: the login on ${name}; you confirmed its host key`;
+  return [{ what, found: "unknown", text, next: "linkseal doctor, once the config is applied" }];
+}
+
+function portCheck({ cloud, group }: InitAnswers, { file }: CheckParts): readonly Check[] {
+  if (cloud === "sim") return [];
+  const text = `not checked: the ExpressRoute port of ${group}, its identity and its links`;
+  return [{ what: "port", found: "unknown", text, next: `linkseal azure setup ${file} --check` }];
+}
+
+async function vaultCheck(answers: InitAnswers, parts: CheckParts): Promise<Check> {
+  const { dial, deadline, file } = parts;
   const { vault, group } = answers;
   const what = "vault";
   const signal = deadline();
@@ -50,18 +74,32 @@ async function vaultCheck(answers: InitAnswers, { dial, deadline }: CheckParts):
     // Without a token the vault has to refuse, and by then its certificate has proven its name.
     const asked = { to: vault, method: "GET", path: "/secrets?api-version=7.4", replyBytesMax };
     const { status } = await dial.http(asked as HttpRequest, signal);
-    if (status === 401) return { what, found: "good", text: `${vault} answers`, next: null };
+    if (status === 401) {
+      const text = `${vault} answers and asks for a token (401)`;
+      return { what, found: "good", text, next: null };
+    }
     const text = `${vault} answers ${status}, but a vault would ask for a token`;
     return { what, found: "wrong", text, next: "check the name of the vault and its firewall" };
   } catch (error) {
-    return { what, found: "wrong", ...tellable(error) };
+    return {
+      what,
+      ...unreached(error, `linkseal azure setup ${file} --check, on the agent's host`),
+    };
   }
 }
 
-function tellable(error: unknown): Pick<Check, "text" | "next"> {
-  if (error instanceof LinksealError) return { text: error.message, next: error.next };
-  return { text: "it did not answer in time", next: "check the path to it: DNS, firewall, proxy" };
+/** A computer elsewhere reaches neither: that says nothing about the agent's host. */
+function unreached(error: unknown, next: string): Omit<Check, "what"> {
+  const isSilent = !(error instanceof LinksealError) || silent.includes(error.code);
+  const text = error instanceof LinksealError ? error.message : "it did not answer in time";
+  if (isSilent) return { found: "unknown", text: `not checked: ${text}`, next };
+  return { found: "wrong", text, next: error.next };
 }
+
+/** Codes of errors that say that nothing was reached. */
+const silent: readonly string[] = [
+  ...["transport.unreachable", "transport.timeout", "transport.closed", "vault.unreachable"],
+];
 
 type IdentityKind = NonNullable<InitAnswers["identity"]>;
 
@@ -94,8 +132,9 @@ async function identityCheck(
     reply.body.fill(0);
     return [{ what, ...verdict }];
   } catch {
-    const text = `no answer at ${to}: this host has no identity of the kind ${identity}`;
-    return [{ what, found: "wrong", text, next: identityNext[identity] }];
+    const text = `not checked: nothing answers at ${to} on this computer (${identity})`;
+    const next = `on the agent's host: ${identityNext[identity]}; then linkseal keys check`;
+    return [{ what, found: "unknown", text, next }];
   }
 }
 
@@ -115,8 +154,8 @@ const identityVerdicts: Readonly<Record<IdentityKind, (to: string, reply: HttpRe
         status === 401 &&
         /^Basic realm=\/var\/opt\/azcmagent\/tokens\/[^/]+\.key$/.test(challenge)
       ) {
-        const text = `the Arc agent at ${to} answers; linkseal keys check shows what it gives`;
-        return { found: "good", text, next: null };
+        const text = `the Arc agent answers at ${to}; it gives a token only to the agent's user`;
+        return { found: "unknown", text, next: "linkseal keys check, once the agent runs" };
       }
       return foreign(to, status, "arc");
     },
@@ -193,6 +232,7 @@ async function managementPath(
     const text = `${host} is reached over ${port}, which this config would change`;
     return { what, found: "wrong", text, next: "route it over a management port" };
   } catch (error) {
-    return { what, found: "unknown", ...tellable(error) };
+    const { text, next } = unreached(error, `ip route get ${host}, on the agent's host`);
+    return { what, found: "unknown", text, next };
   }
 }

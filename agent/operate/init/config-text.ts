@@ -5,8 +5,17 @@ export interface InitDevice {
   readonly driver: string;
   /** undefined = this host. */
   readonly address: string | undefined;
-  /** The SSH user, and the host key that was confirmed; undefined = linkseal does not log in. */
-  readonly login: { readonly user: string; readonly hostKey: string } | undefined;
+  /** How linkseal logs in by SSH; undefined = it does not log in. */
+  readonly login: InitLogin | undefined;
+}
+
+/** A login by SSH. */
+interface InitLogin {
+  readonly user: string;
+  /** undefined = the port of the driver. */
+  readonly port: number | undefined;
+  /** The host key that was confirmed; undefined = none was. */
+  readonly hostKey: string | undefined;
 }
 
 export interface InitLink {
@@ -17,14 +26,21 @@ export interface InitLink {
   readonly gigabits: number;
 }
 
+/** What a first config is made of. */
 export interface InitAnswers {
+  /** Name of the site. */
   readonly site: string;
+  /** Name of the Azure cloud; `sim` = a simulated one. */
   readonly cloud: string;
+  /** URL of the key vault; the socket of a simulated one. */
   readonly vault: string;
   /** undefined = the simulated cloud, which needs none. */
   readonly identity: "arc" | "managedIdentity" | undefined;
+  /** The routers, in the order of their questions. */
   readonly devices: readonly InitDevice[];
+  /** Name of the pair of links. */
   readonly group: string;
+  /** Resource id of the port; the name of a simulated one. */
   readonly expressRoutePort: string;
   /** Sorted as Microsoft's link1 and link2. */
   readonly links: readonly InitLink[];
@@ -35,6 +51,9 @@ export interface InitAnswers {
  * it would use up 32-bit ones within minutes.
  */
 const xpnGigabits = 40;
+
+/** Stands for a host key that was not confirmed; a config that contains it is refused. */
+export const unconfirmedKey = "SHA256:NOT-CONFIRMED";
 
 /** Returns the text of linkseal.yaml. */
 export function configTextOf(answers: InitAnswers): string {
@@ -89,8 +108,12 @@ function deviceLines({ name, driver, address, login }: InitDevice): readonly str
           "    # The private key: a credential of linkseal.service (docs/install.md, Secrets).",
           "    ssh:",
           `      user: ${login.user}`,
+          ...(login.port === undefined ? [] : [`      port: ${login.port}`]),
           `      key: credential:${name}`,
-          `      hostKey: "${login.hostKey}"`,
+          ...(login.hostKey === undefined
+            ? ["      # Replace this by the fingerprint that the router's console shows."]
+            : []),
+          `      hostKey: "${login.hostKey ?? unconfirmedKey}"`,
         ];
   return [
     `  - name: ${name}`,

@@ -4,6 +4,8 @@
 import { LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
 import { decodeJson } from "#hal/json.ts";
+import type { BfdState } from "#hal/model.ts";
+import type { Detection } from "../../platform/detection.ts";
 
 export type Family = "ipv4" | "ipv6";
 
@@ -22,7 +24,7 @@ interface FrrFamily {
   readonly sent: number | undefined;
 }
 
-export interface FrrNeighbour {
+export interface FrrNeighbour extends Detection {
   readonly state: string;
   /** The AS number of the neighbour. */
   readonly asn: number;
@@ -173,11 +175,21 @@ function neighbourOf(record: JsonRecord): FrrNeighbour {
     shut: flagIn(record, "adminShutDown"),
     signed: countIn(record, "authenticationEnabled") === 1,
     lastReset: why === undefined ? undefined : foreignText(why),
+    bfd: bfdOf(record["peerBfdInfo"]),
+    holdMs: countIn(record, "bgpTimerHoldTimeMsecs"),
     families: (["ipv4", "ipv6"] as const).flatMap((family) => {
       const info = families[`${family}Unicast`];
       return info === undefined ? [] : familyOf(family, recordOf(info, family));
     }),
   };
+}
+
+/** FRR prints this part only for a neighbour that is configured with BFD. */
+function bfdOf(info: unknown): BfdState | undefined {
+  if (info === undefined) return "off";
+  const status = textIn(recordOf(info, "peerBfdInfo"), "status");
+  if (status === "Up") return "up";
+  return status === "Down" || status === "Admin Down" ? "down" : undefined;
 }
 
 function familyOf(family: Family, record: JsonRecord): FrrFamily {

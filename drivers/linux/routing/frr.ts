@@ -13,6 +13,7 @@ import type {
   TunnelSession,
 } from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
+import { type Detection, withDetection } from "../../platform/detection.ts";
 import { canonicalAddress } from "../netlink/address.ts";
 import {
   addressWord,
@@ -60,7 +61,9 @@ export interface BgpPort {
   readonly vrf?: string;
 }
 
-export interface SessionObservation extends Omit<BgpSession, "port" | "trouble"> {
+export interface SessionObservation
+  extends Omit<BgpSession, "port" | "trouble" | keyof Detection>,
+    Detection {
   readonly vrf: string;
   readonly via: Route["via"];
   /** The AS number of the neighbour. */
@@ -142,12 +145,14 @@ export function reportedSessions(
   const sessions: BgpSession[] = [];
   const tunnelSessions: TunnelSession[] = [];
   for (const session of all) {
-    const { via, peer, asn, up, vrf } = session;
+    const { via, peer, asn, up, vrf, bfd, holdMs } = session;
     const trouble = troubleOf(session);
     const reported = { peer, up, ...(trouble === undefined ? {} : { trouble }) };
     const instance = vrf === defaultVrf ? {} : { vrf };
-    if (via.kind === "port") sessions.push({ port: via.port, ...instance, ...reported });
-    else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
+    if (via.kind === "port") {
+      const found = { port: via.port, ...instance, ...reported };
+      sessions.push(withDetection(found, { bfd, holdMs }));
+    } else tunnelSessions.push({ tunnel: via.name, asn, ...reported });
   }
   return tunnelSessions.length === 0 ? { sessions } : { sessions, tunnelSessions };
 }
@@ -234,11 +239,10 @@ function sessionOf(
   vrf: string,
   via: Route["via"],
   peer: string,
-  { state, shut, signed, lastReset, asn, isInternal, families: reported }: FrrNeighbour,
+  { families: reported, ...neighbour }: FrrNeighbour,
 ): SessionObservation {
   const families = reported.map(({ family }) => family);
-  const up = state === "Established";
-  return { vrf, via, peer, asn, isInternal, families, up, state, shut, signed, lastReset };
+  return { vrf, via, peer, ...neighbour, families, up: neighbour.state === "Established" };
 }
 
 /** Reads what this host sends over a port, as it leaves: a drain shows in path and communities. */

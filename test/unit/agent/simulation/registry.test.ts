@@ -24,7 +24,10 @@ async function configWith(driver: string): Promise<string> {
       hostKey: [`edge-a=${hostKey}`],
       link: ["primary=edge-a,et-0/0/0,100G", "secondary=edge-a,et-0/0/1,100G"],
     },
-    { ask: undefined, ports: [], hostKey: async () => hostKey },
+    {
+      ...{ terminal: undefined, kept: new Map(), keep: async () => undefined },
+      ...{ ports: [], hostKey: async () => hostKey },
+    },
   );
   return configTextOf(answers);
 }

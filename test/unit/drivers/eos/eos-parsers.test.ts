@@ -433,6 +433,23 @@ describe("the rest", () => {
     expect(families({ "no neighbor 192.0.2.2 activate": null })).toEqual([["ipv4"]]);
   });
 
+  it.each([
+    ["no line", {}, { bfd: "off", holdMs: undefined }],
+    ["a line of its own", { "neighbor 192.0.2.2 bfd": null }, { bfd: undefined }],
+    ["a line of its peer group", { "neighbor AZURE bfd": null }, { bfd: undefined }],
+    ["timers of its own", { "neighbor 192.0.2.2 timers 3 9": null }, { holdMs: 9_000 }],
+    ["timers of its peer group", { "neighbor AZURE timers 3 10": null }, { holdMs: 10_000 }],
+    ["timers of all neighbours", { "timers bgp 20 60": null }, { holdMs: 60_000 }],
+  ])("a neighbour's BFD and hold time are read from %s", (_what, lines, detection) => {
+    const bgp = {
+      "neighbor AZURE peer group": null,
+      "neighbor 192.0.2.2 peer group AZURE": null,
+      ...lines,
+    };
+    const read = readConfig(JSON.stringify({ cmds: { "router bgp 64512": { cmds: bgp } } }));
+    expect(read?.neighbours).toMatchObject([{ detection }]);
+  });
+
   it("routes are reported, and the port that leads to an address", () => {
     const entries = {
       "10.0.0.0/8": {

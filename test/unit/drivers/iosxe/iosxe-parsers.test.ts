@@ -348,6 +348,25 @@ describe("the router", () => {
     expect(readPeers(`${whole}${page.replace("100.2", "100.6")}`)).toBeUndefined();
   });
 
+  it.each([
+    ["is up", "  BFD is configured. BFD peer is Up. Using BFD to detect fast fallover\n", "up"],
+    ["is down", "  BFD is configured. BFD peer is Down. Using BFD to detect fallover\n", "down"],
+    ["is not named", "", "off"],
+    ["is named in other words", "  BFD hold-off is active\n", undefined],
+  ])("a page in which BFD %s", (_what, row, bfd) => {
+    const peers = readPeers(
+      `For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n${row}` +
+        "  BGP state = Established, up for 1d\n" +
+        "  Last read 00:00:12, hold time is 180, keepalive interval is 60 seconds\n" +
+        "  Last reset never\n",
+    );
+    const place = { port: "p", peer: "198.51.100.2" };
+    expect(bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")))).toEqual({
+      ...{ ...place, up: true, holdMs: 180_000 },
+      ...(bfd === undefined ? {} : { bfd }),
+    });
+  });
+
   it("a router reports its neighbours by VRF, and why one of them is lost", () => {
     const peers = readPeers(
       "For address family: IPv4 Unicast\nBGP neighbor is 198.51.100.2,  remote AS 12076\n" +

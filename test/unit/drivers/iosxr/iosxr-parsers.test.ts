@@ -216,6 +216,24 @@ describe("the router", () => {
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
+  it.each([
+    ["is up", "  BFD enabled (session up): mininterval: 300 multiplier: 3\n", "up"],
+    ["is starting", "  BFD enabled (session initializing): mininterval: 300\n", "down"],
+    ["is not named", "", "off"],
+    ["is named in other words", "  BFD disabled by policy\n", undefined],
+  ])("a page in which BFD %s", (_what, row, bfd) => {
+    const peers = readPeers(
+      `\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n${row}` +
+        "  Hold time is 10, keepalive interval is 3 seconds\n" +
+        "  Configured hold time: 180, keepalive: 60, min acceptable hold time: 3\n",
+    );
+    const place = { port: "p", peer: "198.51.100.2" };
+    expect(bgpSession(place, peers?.get(peerKey(undefined, "198.51.100.2")))).toEqual({
+      ...{ ...place, up: true, holdMs: 10_000 },
+      ...(bfd === undefined ? {} : { bfd }),
+    });
+  });
+
   it("a neighbour whose row ends before its VRF is not that of another instance", () => {
     const page = (head: string): string => `BGP neighbor is ${head}\n  BGP state = Established\n`;
     expect(readPeers(page("198.51.100.2, vrf AZURE"))?.size).toBe(1);

@@ -175,6 +175,34 @@ describe("routing", () => {
     expect(session("192.0.2.9").up).toBe(false);
   });
 
+  it("of two peers with one address, BFD and hold time that differ are unknown", async () => {
+    const peer = (configured: string, operational: string, hold: number): string =>
+      `<bgp-peer><peer-address>192.0.2.2+179</peer-address><peer-state>Established</peer-state>
+        <active-holdtime>${hold}</active-holdtime>
+        <bgp-bfd><bfd-configuration-state>${configured}</bfd-configuration-state>
+        <bfd-operational-state>${operational}</bfd-operational-state></bgp-bfd></bgp-peer>`;
+    const session = async (...peers: readonly string[]) => {
+      const all = peers.join("");
+      const found = readPeers(await read(`<r><bgp-information>${all}</bgp-information></r>`));
+      const one = found?.get("192.0.2.2");
+      if (one === "ambiguous") throw new RangeError("which of them is not known");
+      return bgpSession({ port: "p", peer: "192.0.2.2" }, one);
+    };
+    const up = { port: "p", peer: "192.0.2.2", up: true };
+    const on = peer("enabled", "up", 180);
+    expect(await session(on)).toEqual({ ...up, bfd: "up", holdMs: 180_000 });
+    expect(await session(peer("enabled", "down", 9))).toEqual({
+      ...up,
+      bfd: "down",
+      holdMs: 9_000,
+    });
+    const off = peer("disabled", "down", 180);
+    expect(await session(off)).toEqual({ ...up, bfd: "off", holdMs: 180_000 });
+    expect(await session(peer("enabled", "init", 180))).toEqual({ ...up, holdMs: 180_000 });
+    expect(await session(on, on)).toEqual({ ...up, bfd: "up", holdMs: 180_000 });
+    expect(await session(on, off)).toEqual(up);
+  });
+
   it("peers of other routing instances are kept apart, or their instance is unknown", async () => {
     const peer = (state: string, instance = "", as = "64512"): string =>
       `<bgp-peer><peer-address>192.0.2.2</peer-address><local-as>${as}</local-as>

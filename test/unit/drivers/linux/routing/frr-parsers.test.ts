@@ -46,6 +46,7 @@ describe("parsers of FRR's output", () => {
       shut: false,
       signed: true,
       lastReset: undefined,
+      ...{ bfd: "off", holdMs: 9_000 },
       families: [
         {
           family: "ipv4",
@@ -63,6 +64,7 @@ describe("parsers of FRR's output", () => {
       shut: false,
       signed: true,
       lastReset: "BGP Notification received: Cease/Other Configuration Change",
+      ...{ bfd: "off", holdMs: 9_000 },
       families: [
         {
           family: "ipv4",
@@ -77,6 +79,18 @@ describe("parsers of FRR's output", () => {
     expect(neighbours.get("192.0.2.10")).toMatchObject({ state: "Idle", shut: true });
     const six = neighbours.get("2001:db8::2");
     expect(six?.families.map(({ family }) => family)).toEqual(["ipv4", "ipv6"]);
+  });
+
+  it.each([
+    ["is absent", undefined, "off"],
+    ["is up", { type: "single hop", status: "Up" }, "up"],
+    ["is down", { type: "single hop", status: "Down" }, "down"],
+    ["is in a state of another name", { status: "Unknown" }, undefined],
+    ["has no state", {}, undefined],
+  ])("BFD of a neighbour %s", (_what, peerBfdInfo, bfd) => {
+    const info = peerBfdInfo === undefined ? {} : { peerBfdInfo };
+    const read = readNeighbours({ "192.0.2.2": { bgpState: "Established", ...info } });
+    expect(read.get("192.0.2.2")).toMatchObject({ bfd, holdMs: undefined });
   });
 
   it("paths are the best one or only known", () => {

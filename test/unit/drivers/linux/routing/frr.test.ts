@@ -53,7 +53,7 @@ describe("an observation of the routing", () => {
     const { routing, sessions, md5 } = await readRouting(frr, scopeOf(ports), never);
     expect(routing).toEqual({
       sessions: [
-        { port: "p1", peer: "192.0.2.2", up: true },
+        { port: "p1", peer: "192.0.2.2", up: true, bfd: "off", holdMs: 9_000 },
         { port: "p2", peer: "192.0.2.6", up: false },
       ],
       routes: [
@@ -337,6 +337,8 @@ describe("troubles of sessions", () => {
     shut: false,
     signed: true,
     lastReset: "Hold Timer Expired",
+    bfd: "off",
+    holdMs: 9_000,
   };
   const none = { failed: 0n, missing: 0n, unexpected: 0n };
   const text = (more: Partial<SessionObservation>, rise: Partial<typeof none> = {}) =>

@@ -59,7 +59,7 @@ describe("an observation of this host's routing", () => {
       at: 7_000,
       value: {
         sessions: [
-          { port: "p1", peer: "192.0.2.2", up: true },
+          { port: "p1", peer: "192.0.2.2", up: true, bfd: "off", holdMs: 9_000 },
           { port: "p2", peer: "192.0.2.6", up: false, trouble: plain },
         ],
         routes: [

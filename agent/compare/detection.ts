@@ -1,0 +1,94 @@
+// Whether the peering over a link notices soon that nothing arrives any more. A link that is lost
+// without a signal carries traffic into nothing until BFD or the hold time ends the session. Pure.
+
+import { type BgpSession, type DeviceState, strongValue } from "#hal/model.ts";
+import { type DesiredLink, linkId } from "../model/desired.ts";
+import type { Finding } from "../model/finding.ts";
+
+/** A hold time up to this one ends a session soon enough, in milliseconds. */
+const soonMs = 10_000;
+
+/** What Azure uses on its end of a peering, in milliseconds and packets. */
+const azureBfd = { intervalMs: 300, multiplier: 3 } as const;
+
+/**
+ * Returns a finding for each session over the link that runs without BFD and may outlive a loss by
+ * more than 10 s. A router that does not report BFD has none. `driver`: name of its platform.
+ */
+export function detectionFindings(
+  link: DesiredLink,
+  driver: string,
+  state: DeviceState | undefined,
+): readonly Finding[] {
+  const routing = state === undefined ? undefined : strongValue(state.routing);
+  const own = routing?.sessions.filter(({ port }) => port === link.port) ?? [];
+  return own.filter(isLate).map((session) => ({
+    ...({ code: "bfd-off", severity: "warning", about: linkId(link) } as const),
+    here: `${link.device} ${link.port}: ${withoutBfd(session)}, and ${holdWords(session.holdMs)}`,
+    there: null,
+    rule: "A peering ends within 10 s of a loss without a signal: by BFD, or by its hold time",
+    source: "Microsoft Learn: Configure BFD over ExpressRoute",
+    next: session.bfd === "off" ? bfdLines(link, driver, session) : bothEnds,
+  }));
+}
+
+function isLate({ up, bfd, holdMs }: BgpSession): boolean {
+  if (!up || bfd === undefined || bfd === "up") return false;
+  return holdMs === undefined || holdMs === 0 || holdMs > soonMs;
+}
+
+function withoutBfd({ peer, bfd }: BgpSession): string {
+  const what = bfd === "off" ? "has no BFD" : "has BFD at this end, which is not up";
+  return `the peering with ${peer} ${what}`;
+}
+
+function holdWords(holdMs: number | undefined): string {
+  if (holdMs === undefined) return "its hold time is not reported (Azure's is 180 s)";
+  return holdMs === 0 ? "its hold time never ends" : `its hold time is ${holdMs / 1000} s`;
+}
+
+const bothEnds =
+  "let UDP port 3784 pass at this end; Azure has BFD on private peerings of circuits made since " +
+  "2018-08-01: an older one needs a reset, which ends BGP on both links";
+
+/** Returns the router's own lines; words in capitals are the operator's to fill in. */
+function bfdLines(link: DesiredLink, driver: string, { peer, vrf }: BgpSession): string {
+  const { intervalMs, multiplier } = azureBfd;
+  const within = (words: string): readonly string[] => (vrf === undefined ? [] : [words]);
+  const on = (...lines: readonly string[]): string => `on ${link.device}: ${lines.join("; ")}`;
+  switch (driver) {
+    case "junos": {
+      const instance = vrf === undefined ? "" : `routing-instances ${vrf} `;
+      return on(
+        `set ${instance}protocols bgp group GROUP neighbor ${peer} bfd-liveness-detection ` +
+          `minimum-interval ${intervalMs} multiplier ${multiplier}`,
+      );
+    }
+    case "iosxr":
+      return on(
+        ...["router bgp AS", ...within(`vrf ${vrf}`), `neighbor ${peer}`, "bfd fast-detect"],
+        ...[`bfd minimum-interval ${intervalMs}`, `bfd multiplier ${multiplier}`],
+      );
+    case "iosxe":
+      return on(
+        "interface INTERFACE-OF-THE-PEERING",
+        `bfd interval ${intervalMs} min_rx ${intervalMs} multiplier ${multiplier}`,
+        "router bgp AS",
+        ...within(`address-family ipv4 vrf ${vrf}`),
+        `neighbor ${peer} fall-over bfd`,
+      );
+    case "eos":
+      return on("router bgp AS", ...within(`vrf ${vrf}`), `neighbor ${peer} bfd`);
+    case "linux": {
+      const instance = vrf === undefined ? "" : ` vrf ${vrf}`;
+      return on(
+        ...["bfdd=yes in /etc/frr/daemons", "systemctl restart frr with the link drained"],
+        ...[`vtysh: router bgp AS${instance}`, `neighbor ${peer} bfd`],
+      );
+    }
+    case "sim":
+      return `linkseal sim fault bfd-off --heal --link ${linkId(link)}`;
+    default:
+      return `turn BFD on for ${peer} on ${link.device}`;
+  }
+}
