@@ -128,8 +128,8 @@ function areAskedFor(paths: readonly string[]): string[] {
     : paths.filter((path) => fragments.some((fragment) => path.includes(fragment)));
 }
 
-// Each folder in the kernel tier is a group that shares one boot, except files that take minutes,
-// which run alone; the longest begin first.
+// Files of a folder in the kernel tier share a boot, except those that take minutes, which run
+// alone; the longest begin first.
 const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent|libreswan.*)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
@@ -139,7 +139,18 @@ function groupsInMachine(): string[][] {
   );
   const isLong = ([path = ""]: readonly string[]): boolean =>
     long.test(path) || onDebian.test(path);
-  return [...byBoot.values()].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  const groups = [...byBoot.values()].flatMap(parts);
+  return groups.sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+}
+
+/** A boot takes seconds; a group of many files would be the last one for minutes. */
+const filesPerBoot = 4;
+
+function parts(group: readonly string[]): string[][] {
+  const count = Math.ceil(group.length / filesPerBoot);
+  return Array.from({ length: count }, (_, index) =>
+    group.slice(index * filesPerBoot, (index + 1) * filesPerBoot),
+  );
 }
 
 const kernelFiles = (): string[] =>
@@ -209,7 +220,8 @@ async function timed(folder: string, paths: readonly string[]): Promise<Report |
   const since = performance.now();
   const report = await runInside(folder, paths);
   const [first = ""] = paths;
-  const name = paths.length === 1 ? first : dirname(first);
+  const more = paths.length === 1 ? "" : ` and ${paths.length - 1} more`;
+  const name = `${first}${more}`;
   groupLines.push(`${name}: ${Math.round((performance.now() - since) / 1000)} s`);
   return report;
 }
