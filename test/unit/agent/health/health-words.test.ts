@@ -271,9 +271,7 @@ const rows: readonly {
     name: "another key on the router, far end as it should be",
     course: holding(otherKey.ckn, wrongCkn),
     change: peer({}),
-    texts: [
-      "HERE lacks the key c0c0…c0, to which FAR is set as it should be: it holds abab…ab",
-    ],
+    texts: ["HERE lacks the key c0c0…c0, to which FAR is set as it should be: it holds abab…ab"],
   },
   {
     name: "wrong CKN, far end off",
