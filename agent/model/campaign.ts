@@ -163,7 +163,7 @@ export interface Facts {
   readonly port: PortFacts | undefined;
   /** The key or settings that the far end has. */
   readonly far: FarEnd;
-  /** Present if `far` is "other" because MACsec is off there: for the reason, no row asks for it. */
+  /** Present if `far` is "other" because MACsec is off there; only the reason depends on it. */
   readonly farIsOff?: true;
   /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";

@@ -159,7 +159,7 @@ export const plainRows = {
   "reverting.rollBack": takesBackFirst,
   "reverting.pending": keyReverting,
   "reverting.farOther":
-    "the far end uses a key that is not of this campaign: a person must put the old one there",
+    "the far end is set to nothing of this campaign: a person must put the old key there",
   "reverting.farEnrol": "an enrolment never goes back: a person must take MACsec off at both ends",
   "reverting.farByHand":
     "a person must point the far end back at the old key, then resume or revert",

@@ -83,7 +83,8 @@ describe("a warning", () => {
     [
       noSession,
       `controlled-port-open offset-mismatch suite-mismatch sci-mismatch key-gone cak-mismatch
-       ckn-mismatch second-peer sak-churn packet-number-high replay-window mtu counters-frozen counter-missing`,
+       ckn-mismatch second-peer sak-churn packet-number-high replay-window mtu counters-frozen
+       counter-missing`,
     ],
     [noKey, "mka-no-live-peer"],
     [

@@ -56,7 +56,8 @@ describe("a suite of another key size", () => {
         { path: "groups[0].links[1].macsec.suite" },
       ],
     });
-    const { complaints } = refusal as { readonly complaints: readonly { readonly line: number }[] };
+    type Refusal = { readonly complaints: readonly { readonly line: number }[] };
+    const { complaints } = refusal as Refusal;
     const lines = text.split("\n");
     for (const { line } of complaints) expect(lines[line - 1]).toContain(shorter);
     expect(await pair.apply(text)).toEqual({ kind: "refused", complaints });
@@ -90,7 +91,7 @@ describe("a suite of another key size", () => {
     expect(planned).toMatchObject({ plan: { wouldChange: true } });
   });
 
-  it("a config of an earlier version that wants it: each way of next ends in the same act", async () => {
+  it("with a config of an earlier version that wants it, next ends in one act", async () => {
     const pair = await adopted();
     const { clock } = pair.site;
     await settled(clock, pair.agent.intents.accept(pair.config(short), "test", clock.wall()));
