@@ -146,7 +146,7 @@ describe("a suite of another key size", () => {
 });
 
 describe("adoption of a link with a key of another size", () => {
-  it("it is refused with the suite to write, and goes on with that", async () => {
+  it("an adoption is refused with the suite to write, and goes on with that", async () => {
     const pair = new Pair("protected", "key size");
     await pair.live();
     expect((await pair.apply(pair.config(short))).kind).toBe("accepted");

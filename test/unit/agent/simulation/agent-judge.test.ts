@@ -68,7 +68,7 @@ function configOf(proofFrames: number): string {
 }
 
 describe("the limits of the oracle", () => {
-  it("they are those of the config, and of the defaults where it has none", () => {
+  it("the oracle goes by the config, and by its defaults where it sets nothing", () => {
     const { health, rotation } = desired;
     const defaults = { controlMs: 40_000, dataMs: 100_000, staleMs: 40_000 };
     expect(configBounds({ health, rotation })).toEqual({

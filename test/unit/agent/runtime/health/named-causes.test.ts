@@ -25,7 +25,7 @@ async function reason(pair: Pair, code: string): Promise<string> {
 }
 
 describe("a key that is gone from the router", () => {
-  it("it is told as that, with the far end as it should be and the way back", async () => {
+  it("a lost key is told as that, with the far end as it should be and the way back", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const key = short(accepted(pair));
     strike(pair, "key-gone");
