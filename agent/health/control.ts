@@ -277,7 +277,7 @@ function noPeer(
     return finding("down", "cak-mismatch", about, `${text}: MKPDUs fail their ICV check`);
   }
   if (rose("unknownCkn")) {
-    const text = `${far} uses a CKN that ${here} does not have: ${cknsOf(evidence)}`;
+    const text = `${far} uses a CKN that ${here} does not have: ${cknsOf(evidence, newest)}`;
     return finding("down", "ckn-mismatch", about, text);
   }
   const silentMs = silence(samples);
@@ -301,10 +301,14 @@ function farKey({ expected, next, peer }: LinkEvidence): KeyRef | undefined {
 }
 
 /** Both CKNs of a mismatch in one form: by value if the far end is set to a key of ours. */
-function cknsOf(evidence: LinkEvidence): string {
+function cknsOf(evidence: LinkEvidence, { keys }: MacsecPort): string {
   const { expected = evidence.next, peer } = evidence;
   const used = farKey(evidence);
-  if (used !== undefined) return `it is set to ${short(used.ckn)}`;
+  if (used !== undefined) {
+    const isHeld = strongValue(keys)?.some(({ ckn }) => ckn === used.ckn) === true;
+    const but = isHeld ? ", which the router has, and does not use it" : "";
+    return `it is set to ${short(used.ckn)}${but}`;
+  }
   const points = peer?.state.pointsAt;
   if (points === undefined || expected === undefined) return `it expects ${short(expected?.ckn)}`;
   const [wanted, named] = [expected, points].map(({ cknSecretId }) => secretOf(cknSecretId));

@@ -231,7 +231,10 @@ const rows: readonly {
     name: "wrong CKN, far end seen",
     course: wrongCkn,
     change: peer({}),
-    texts: ["FAR uses a CKN that HERE does not have: it is set to c0c0…c0"],
+    texts: [
+      "FAR uses a CKN that HERE does not have: it is set to c0c0…c0, which the router has, " +
+        "and does not use it",
+    ],
   },
   {
     name: "wrong CKN, far end at the new key",
