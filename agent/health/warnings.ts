@@ -119,12 +119,15 @@ function keyOf(code: WarningCode, about: string): string {
 }
 
 function silenced(raised: Raised, tracker: Tracker): boolean {
-  const places = [raised.about, ...raised.within, "site"];
+  const { about, because, within } = raised;
+  const isTrue = (code: WarningCode, place: string): boolean => {
+    const known = tracker.get(keyOf(code, place));
+    return known !== undefined && known.absentSince === undefined;
+  };
+  if (because !== undefined && isTrue(because.code, because.about)) return true;
+  const places = [about, ...within, "site"];
   return warningRows[raised.code].dependsOn.some((cause) =>
-    places.some((place) => {
-      const known = tracker.get(keyOf(cause, place));
-      return known !== undefined && known.absentSince === undefined;
-    }),
+    places.some((place) => isTrue(cause, place)),
   );
 }
 
