@@ -90,10 +90,8 @@ function waitingFor({ backup }: TunnelEvidence): string {
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 
-function ikeFindings(
-  { tunnel, now, settings, observations }: TunnelEvidence,
-  newest: IpsecTunnel,
-): Finding[] {
+function ikeFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
+  const { tunnel, now, settings, observations } = evidence;
   if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
     return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
   }

@@ -1,7 +1,12 @@
 // What the health of a tunnel is derived from.
 
 import type { Instant } from "#hal/world.ts";
-import { type DesiredGroup, type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+} from "../../model/desired.ts";
 import {
   type CarrierLink,
   type DeviceContact,
