@@ -12,7 +12,9 @@ import { type AgentFor, protectedSpans, surfacesOf } from "../storm/surfaces.ts"
 import { settled } from "../unit/kit/site-bench.ts";
 
 const minute = 60_000;
-const enrolMs = 60 * minute;
+const enrolMsMax = 60 * minute;
+/** Counters and clocks move without an event. */
+const lookMs = 10_000;
 const struckMs = 4 * minute;
 const healedMs = 6 * minute;
 
@@ -43,9 +45,9 @@ class Scene {
     });
     const tick = (): void => {
       this.look();
-      site.clock.after(5_000, tick);
+      site.clock.after(lookMs, tick);
     };
-    site.clock.after(5_000, tick);
+    site.clock.after(lookMs, tick);
   }
 
   /** Lets the agent say something else to one surface from now on. */
@@ -69,7 +71,10 @@ class Scene {
 
   async begin(): Promise<this> {
     void this.run.begin(this.run.config());
-    await this.run.stormSite.site.clock.runFor(enrolMs);
+    const { clock } = this.run.stormSite.site;
+    const isWell = (): boolean => this.run.rest().every(({ kind }) => kind === "protected");
+    while (!isWell() && clock.now() < enrolMsMax) await clock.runFor(minute);
+    expect(this.run.rest().filter(({ kind }) => kind !== "protected")).toEqual([]);
     return this;
   }
 
@@ -104,13 +109,10 @@ describe("status, links, page, metrics and report", () => {
     { timeout: 120_000 },
     async (name) => {
       const scene = await new Scene(`surfaces ${name}`).begin();
-      expect(scene.run.rest().map(({ kind }) => kind)).toEqual(
-        scene.run.rest().map(() => "protected"),
-      );
       await scene.strike(name);
       await scene.report();
       expect(scene.violations).toEqual([]);
-      expect(scene.looks).toBeGreaterThan(500);
+      expect(scene.looks).toBeGreaterThan(100);
     },
   );
 });
@@ -143,7 +145,9 @@ describe("an agent that says protected to one surface alone", () => {
       const { violations } = scene;
       expect(violations[0]).toMatch(/^seed liar \w+ promise P7\n/);
       const text = violations.join("\n");
-      expect(text).toContain("says verdict protected, and ");
+      const first =
+        liar === "status" ? "links says verdict down, and status" : `${liar} says verdict`;
+      expect(text).toContain(`: ${first} protected`);
       // The truth names the liar, also where nothing contradicts it.
       expect(text).toMatch(
         new RegExp(`after: ${liar} says \\S+ protected\n\\S+ is reported protected and has been`),
