@@ -80,7 +80,7 @@ const expected: Readonly<Record<string, Expected>> = {
     at: "primary",
     verdict: "unprotected",
     code: "commit-lost",
-    text: /edge-a accepted the (drain|new key|tunnel hub-1) .* ago and no longer holds it/,
+    text: /edge-a accepted the (drain|new key) .* ago and no longer holds it/,
     next: /^linkseal rotation show erd-demo/,
   },
   "clear-path": {
