@@ -86,13 +86,17 @@ const longAlone = [
 ];
 /** Half a minute each, or waits on real sockets: they run under `CI=1` and in the long run. */
 const atGate = [
-  ...["arm-rights", "evidence", "rotations", "router-deaths"].map((name) => `fleet/${name}`),
-  ...["azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill", "loopback"].map(
+  ...["age", "arm-kill", "arm-lost", "arm-rights", "evidence", "iosxr-cut", "junos-cut"].map(
+    (name) => `fleet/${name}`,
+  ),
+  ...["rotations", "router-deaths", "routing-instances"].map((name) => `fleet/${name}`),
+  ...["azure", "azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
     (name) => `process/${name}`,
   ),
-  ...["loopback-faults", "psk", "readme", "scorecard", "stopped-agent"].map(
+  ...["loopback", "loopback-faults", "psk", "readme", "report", "scorecard", "start"].map(
     (name) => `process/${name}`,
   ),
+  "process/stopped-agent",
 ].map((name) => `test/${name}.test.ts`);
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
