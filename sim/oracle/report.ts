@@ -1,15 +1,11 @@
-// P7: the agent never reports more than it knows, nor a better state than the true one, on any of its
-// surfaces; and in the end it reports what is well.
+// P7: the agent never reports more than it knows, nor a better state than the true one, on any of
+// its surfaces; and in the end it reports what is well.
 
 import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { LinkTruth, TunnelTruth } from "../base/truth.ts";
 import { type Finding, shortCkn } from "./moment.ts";
-import type { Claim } from "./surfaces.ts";
-
-/** The verdicts from best to worst, as `linkseal.status/1` orders them. */
-const verdicts = ["protected", "degraded", "unknown", "down", "unprotected"] as const;
-export type Verdict = (typeof verdicts)[number];
+import { type Claim, type Verdict, verdicts } from "./surfaces.ts";
 
 /** The part of `linkseal.status/1` that can be compared with the truth. */
 export interface ReportedStatus {

@@ -1,7 +1,11 @@
 // What each surface of the agent says at one moment, and whether two of them contradict each other.
 
 import type { Finding } from "./moment.ts";
-import type { Verdict } from "./report.ts";
+
+/** The verdicts from best to worst, as `linkseal.status/1` orders them. */
+export const verdicts = ["protected", "degraded", "unknown", "down", "unprotected"] as const;
+/** One of `verdicts`. */
+export type Verdict = (typeof verdicts)[number];
 
 /** What a surface says of one thing; null = it says that this is not known. */
 export type Facts = {

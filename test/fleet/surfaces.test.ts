@@ -1,5 +1,5 @@
-// Every surface of the agent against the truth and against the others, after every event that changes
-// a simulated site. An agent that says something else to one surface alone is caught.
+// Every surface of the agent against the truth and against the others, after every event that
+// changes a simulated site. An agent that says something else to one surface alone is caught.
 
 import { describe, expect, it } from "vitest";
 import type { AgentView } from "#agent/runtime/agent-view.ts";

@@ -29,7 +29,7 @@ export const surfaceReaders = {
 /** The name of a surface of the present moment. */
 export type SurfaceName = keyof typeof surfaceReaders;
 
-/** Gives each surface an agent to read; a test plants one that says something else to one surface. */
+/** Gives each surface an agent to read; a test plants one that says something else there. */
 export type AgentFor = (surface: SurfaceName | "report") => AgentView;
 
 /** Reads all surfaces of one moment. */

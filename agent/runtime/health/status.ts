@@ -154,7 +154,7 @@ interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
-  /** The cause if the verdict is a consequence, which alarms for the tunnel too; null = it is none. */
+  /** The cause that alarms in its place, if the verdict is a consequence; null = it is none. */
   readonly because: Because | null;
   /** The gateway's own report; no verdict depends on it. */
   readonly azure: { readonly connection: string; readonly ageMs: number } | null;

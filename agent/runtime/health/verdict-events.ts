@@ -26,8 +26,8 @@ interface VerdictEvent {
 }
 
 /**
- * Judges a health against the verdict before it. `event` is undefined while the verdict is the same,
- * which for a consequence includes the end of its cause: its own warnings report what remains.
+ * Judges a health against the verdict before it. `event` is undefined while the verdict is the
+ * same; for a consequence that includes the end of its cause: warnings report what remains.
  */
 export function judge(
   before: JudgedVerdict | undefined,

@@ -420,26 +420,6 @@ describe("a mismatch", () => {
     expect(await findings(pair)).toEqual([]);
   });
 
-  it("a key that a campaign staged while the vault was read is no extra key", async () => {
-    const pair = await Pair.adopted({ overlap: "keychain" });
-    const { memory: atRest, supervisor } = pair.agent;
-    pair.newKeys();
-    await pair.rotate();
-    await pair.reach("primary switching");
-    let asked = 0;
-    const agent = {
-      supervisor,
-      get memory() {
-        asked += 1;
-        return asked === 1 ? atRest : pair.agent.memory;
-      },
-    };
-    const { clock } = pair.site;
-    const report = await settled(clock, doctorReport(agent, clock.wall(), never));
-    expect(report.findings).toEqual([]);
-    expect(asked).toBeGreaterThan(1);
-  });
-
   it("a clock difference is reported before it stops a campaign", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const severities = async (skewMs: number) =>

@@ -1,5 +1,5 @@
-// P7 on every surface: two that contradict each other, a key that is not in use, and a past that was
-// otherwise.
+// P7 on every surface: two that contradict each other, a key that is not in use, and a past that
+// was otherwise.
 
 import { describe, expect, it } from "vitest";
 import type { Instant } from "#hal/world.ts";

@@ -1,4 +1,4 @@
-// One failure is one alarm: what follows from it names its cause, and alarms nobody by itself.
+// One failure is one alarm: what follows from it names its cause, and opens no warning.
 
 import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
