@@ -8,7 +8,7 @@ export const verdicts = ["protected", "degraded", "unknown", "down", "unprotecte
 export type Verdict = (typeof verdicts)[number];
 
 /** What a surface says of one thing; null = it says that this is not known. */
-export type Facts = {
+type Facts = {
   readonly verdict: Verdict;
 } & Readonly<Record<string, unknown>>;
 

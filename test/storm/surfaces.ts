@@ -19,7 +19,7 @@ import type { Claim, Surfaces } from "#sim/oracle/surfaces.ts";
 type Now = Pick<Clock, "now" | "wall">;
 
 /** The surfaces that speak of the present moment, each read from an agent. */
-export const surfaceReaders = {
+const surfaceReaders = {
   status: (agent: AgentView): readonly Claim[] => statusClaims(through(agent.status())),
   links: (agent: AgentView): readonly Claim[] => detailClaims(agent),
   page: (agent: AgentView, clock: Now): readonly Claim[] => pageClaims(agent, clock),
@@ -27,7 +27,7 @@ export const surfaceReaders = {
 } as const;
 
 /** The name of a surface of the present moment. */
-export type SurfaceName = keyof typeof surfaceReaders;
+type SurfaceName = keyof typeof surfaceReaders;
 
 /** Gives each surface an agent to read; a test plants one that says something else there. */
 export type AgentFor = (surface: SurfaceName | "report") => AgentView;

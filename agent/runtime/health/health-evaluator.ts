@@ -27,13 +27,13 @@ import {
   type RotationSettings,
 } from "../../model/desired.ts";
 import type { EventRest, EventRing } from "../../model/events.ts";
-import {
-  type DeviceContact,
-  type LinkHealth,
-  type Reason,
-  type TunnelEvidence,
-  type TunnelHealth,
-  type Verdict,
+import type {
+  DeviceContact,
+  LinkHealth,
+  Reason,
+  TunnelEvidence,
+  TunnelHealth,
+  Verdict,
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";

@@ -7,12 +7,12 @@ import {
   type DesiredTunnel,
   linkId,
 } from "../../model/desired.ts";
-import {
-  type CarrierLink,
-  type DeviceContact,
-  type LinkHealth,
-  type Reason,
-  type TunnelEvidence,
+import type {
+  CarrierLink,
+  DeviceContact,
+  LinkHealth,
+  Reason,
+  TunnelEvidence,
 } from "../../model/health.ts";
 import { warningRows } from "../../model/warning-rows.ts";
 import { backupEvidence } from "./backup-report.ts";
