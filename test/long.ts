@@ -56,6 +56,7 @@ export const parts: readonly Part[] = [
       "rotation",
       "routing-instances",
       "start",
+      "surfaces",
       "tunnel-gateway",
       "tunnels",
     ]),

@@ -134,7 +134,8 @@ function keyOfAgent({ memory }: Pick<Asked, "memory">): KeyOf {
 }
 
 function routerPart(agent: Asked, link: DesiredLink, { device }: LinkScene): LinkDetail["router"] {
-  const state = agent.supervisor?.deviceCache.state(link.device);
+  // As everywhere, what is older than the freshness limit is not known.
+  const state = agent.supervisor?.deviceCache.snapshot(link).state;
   const port = portOf(state, link.port);
   const routing = state === undefined ? undefined : strongValue(state.routing);
   const session = port === undefined ? undefined : strongValue(port.session);

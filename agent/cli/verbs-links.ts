@@ -89,13 +89,15 @@ async function links(name: string | undefined, options: Common): Promise<void> {
   const wanted = all.filter(isWanted);
   if (name !== undefined && wanted.length === 0) throw unknownName("link or group", name);
   const detail = await detailOf(session, name, wanted);
-  const result = { schema: "linkseal.links/1", at, links: wanted, detail };
-  await session.show(result, (shown) =>
-    shown.detail === null
-      ? linksText(shown.links, shown.at, session)
-      : linkText(shown.detail, shown.at, session.paint),
+  // The detail was read later: a list from before it could contradict it.
+  const shown = detail === null ? wanted : wanted.map(({ group }) => ({ group, ...detail.status }));
+  const result = { schema: "linkseal.links/1", at, links: shown, detail };
+  await session.show(result, (one) =>
+    one.detail === null
+      ? linksText(one.links, one.at, session)
+      : linkText(one.detail, one.at, session.paint),
   );
-  exit(everyProtected(wanted));
+  exit(everyProtected(shown));
 }
 
 /** The detail belongs to one link that is named; null = a group or all links are asked for. */

@@ -2,7 +2,9 @@
 
 import type { IpsecSa, IpsecTunnel, Transforms } from "#hal/model.ts";
 import {
+  type CarrierLink,
   conclude,
+  consequenceOf,
   type Finding,
   finding,
   isDropped,
@@ -23,6 +25,20 @@ import { pathFindings } from "./tunnel-paths.ts";
  */
 export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
   return conclude(tunnelFindings(evidence), evidence.causes);
+}
+
+/**
+ * Returns a finding of packets that do not get through; while no link of the group carries that the
+ * tunnel rides on, it is the consequence of that.
+ */
+function undelivered({ carriers = [] }: TunnelEvidence, found: Finding): Finding {
+  const [first] = carriers;
+  const isLost = carriers.every(({ verdict }) => verdict === "down");
+  return first !== undefined && isLost ? because(found, first) : found;
+}
+
+function because(found: Finding, { id, reason }: CarrierLink): Finding {
+  return reason === undefined ? found : consequenceOf(found, id, reason);
 }
 
 function tunnelFindings(evidence: TunnelEvidence): Finding[] {
@@ -49,11 +65,11 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
     const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
     findings.push(finding("degraded", "weak-policy", tunnel.name, text));
   }
-  if (evidence.carrier === "unprotected") {
+  const open = evidence.carriers?.find(({ verdict }) => verdict === "unprotected");
+  if (open !== undefined) {
     const group = tunnel.insideMacsec ?? "its group";
-    const text = `${tunnel.name} must ride inside the MACsec of ${group}`;
-    const why = "which is not protected";
-    findings.push(finding("degraded", "outside-macsec", tunnel.name, `${text}, ${why}`));
+    const text = `${tunnel.name} must ride inside the MACsec of ${group}, which is not protected`;
+    findings.push(because(finding("degraded", "outside-macsec", tunnel.name, text), open));
   }
   return findings;
 }
@@ -74,10 +90,8 @@ function waitingFor({ backup }: TunnelEvidence): string {
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 
-function ikeFindings(
-  { tunnel, now, settings, observations }: TunnelEvidence,
-  newest: IpsecTunnel,
-): Finding[] {
+function ikeFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
+  const { tunnel, now, settings, observations } = evidence;
   if (!isSolid(newest.ike, now, settings.staleAfterMs)) {
     return [unusable(`IKE of ${tunnel.name}`, tunnel.device, tunnel.name, newest.ike)];
   }
@@ -98,13 +112,16 @@ function ikeFindings(
     case "connecting":
     case "down": {
       const ends = `from ${device} (${localAddress}) to ${remoteAddress}`;
-      const text = `IKE ${ends} is ${newest.ike.value}`;
-      return say(moving ? "degraded" : "down", `${text}${because(newest)}`);
+      const text = `IKE ${ends} is ${newest.ike.value}${troubleOf(newest)}`;
+      const found = say(moving ? "degraded" : "down", text);
+      return found.map((each) => undelivered(evidence, each));
     }
   }
 }
 
-const because = ({ trouble }: IpsecTunnel): string => (trouble === undefined ? "" : `: ${trouble}`);
+/** Returns the obstacle that the device itself reports, as the end of a sentence; empty = none. */
+const troubleOf = ({ trouble }: IpsecTunnel): string =>
+  trouble === undefined ? "" : `: ${trouble}`;
 
 function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   const { tunnel, now, settings, observations } = evidence;
@@ -116,6 +133,9 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   const say = (verdict: Verdict, code: Finding["code"], text: string): void => {
     findings.push(finding(verdict, code, tunnel.name, text));
   };
+  const lose = (verdict: Verdict, code: Finding["code"], text: string): void => {
+    findings.push(undelivered(evidence, finding(verdict, code, tunnel.name, text)));
+  };
   for (const direction of ["in", "out"] as const) {
     const way = direction === "in" ? "from" : "to";
     const pair = `${tunnel.device} ${way} ${tunnel.remoteAddress}`;
@@ -124,8 +144,8 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     if (best === undefined) {
       // With IKE up the refusal is of the child alone (RFC 7296, 1.2); else `ike-down` has it.
       const isIkeUp = newest.ike.kind === "known" && newest.ike.value === "established";
-      const why = isIkeUp ? because(newest) : "";
-      say("down", "sa-missing", `no SA carries traffic of ${pair}${why}`);
+      const why = isIkeUp ? troubleOf(newest) : "";
+      lose("down", "sa-missing", `no SA carries traffic of ${pair}${why}`);
     } else if (!sameTransforms(best.transforms, tunnel.transforms)) {
       const text = `the SA ${pair} uses ${spell(best.transforms)}`;
       const wanted = spell(tunnel.transforms);
@@ -136,7 +156,7 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     if (endsInMs !== undefined && endsInMs < endingMs(tunnel)) {
       const seconds = Math.floor(endsInMs / 1_000);
       const text = `the SA ${pair} ends in ${seconds} s and has no successor`;
-      say("degraded", "sa-ending", `${text}${because(newest)}`);
+      lose("degraded", "sa-ending", `${text}${troubleOf(newest)}`);
     }
     if (best?.antiReplay === "off") {
       say("degraded", "anti-replay-off", `the SA ${pair} takes packets that it has seen before`);
@@ -150,7 +170,7 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
   const [received, sent] = [moved(newest, observations, "in"), moved(newest, observations, "out")];
   if (received !== sent && spanMs >= settings.evidenceMs) {
     const text = `packets only ${sent ? "leave" : "reach"} ${tunnel.device} by ${tunnel.name}`;
-    say("degraded", "tunnel-one-way", `${text}: none goes the other way`);
+    lose("degraded", "tunnel-one-way", `${text}: none goes the other way`);
   }
   return findings;
 }
@@ -164,7 +184,8 @@ function ppkFindings({ tunnel }: TunnelEvidence, { ppk }: IpsecTunnel): Finding[
 }
 
 /** If the routes come by BGP, no traffic uses the tunnel while its session is down. */
-function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Finding[] {
+function bgpFindings(evidence: TunnelEvidence): Finding[] {
+  const { tunnel, routing, now, settings } = evidence;
   const { name, device, bgp } = tunnel;
   if (bgp === undefined) return [];
   const reported = routing ?? { kind: "unknown", why: "queryFailed", at: now };
@@ -181,7 +202,8 @@ function bgpFindings({ tunnel, routing, now, settings }: TunnelEvidence): Findin
   const { asn, up, trouble } = session;
   if (asn !== bgp.asn) return down(`expects AS ${asn} there, and ${bgp.asn} is wanted`);
   if (up) return [];
-  return down(`is down${trouble === undefined ? "" : `: ${trouble}`}`);
+  const found = down(`is down${trouble === undefined ? "" : `: ${trouble}`}`);
+  return found.map((each) => undelivered(evidence, each));
 }
 
 /** A sequence number beyond 2^32 belongs to an SA with extended numbers (RFC 4304). */

@@ -2,7 +2,7 @@
 // once per outage.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
-import type { Reason } from "../model/health.ts";
+import type { Because, Reason } from "../model/health.ts";
 import { nextFor, type Severity, type WarningCode, warningRows } from "../model/warning-rows.ts";
 
 /** A condition that is true now. */
@@ -48,6 +48,8 @@ export interface WarningEvent extends Reason {
 
 interface Tracked {
   readonly raised: Raised;
+  /** The cause, also once that has ended: what follows from it may need a moment longer. */
+  readonly because: Because | undefined;
   readonly since: Instant;
   /** undefined = raised right now. */
   readonly absentSince: Instant | undefined;
@@ -90,7 +92,8 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
   for (const [key, before] of tracker) {
     const still = present.get(key);
     if (still !== undefined) {
-      next.set(key, { ...before, raised: still, absentSince: undefined });
+      const because = still.because ?? before.because;
+      next.set(key, { ...before, raised: still, because, absentSince: undefined });
       continue;
     }
     const absentSince = before.absentSince ?? now;
@@ -99,13 +102,14 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
   }
   for (const [key, each] of present) {
     if (next.has(key)) continue;
-    next.set(key, { raised: each, since: now, absentSince: undefined, open: false });
+    const { because } = each;
+    next.set(key, { raised: each, because, since: now, absentSince: undefined, open: false });
   }
   for (const [key, each] of next) {
     if (each.open || each.absentSince !== undefined) continue;
     // A consequence starts to settle only when its cause is gone, or it would outlive it by one
     // observation.
-    if (silenced(each.raised, next)) next.set(key, { ...each, since: now });
+    if (silenced(each, next)) next.set(key, { ...each, since: now });
     else if (now >= instantAfter(each.since, warningRows[each.raised.code].visibleAfterMs)) {
       next.set(key, { ...each, open: true });
       report("opened", each.raised);
@@ -118,7 +122,9 @@ function keyOf(code: WarningCode, about: string): string {
   return `${code} ${about}`;
 }
 
-function silenced(raised: Raised, tracker: Tracker): boolean {
+function silenced({ raised, because }: Tracked, tracker: Tracker): boolean {
+  // The cause is still known for a while after its end.
+  if (because !== undefined && tracker.has(keyOf(because.code, because.about))) return true;
   const places = [raised.about, ...raised.within, "site"];
   return warningRows[raised.code].dependsOn.some((cause) =>
     places.some((place) => {
@@ -132,8 +138,9 @@ const severityOrder: readonly Severity[] = ["error", "warning", "info"];
 
 function visibleOf(tracker: Tracker): VisibleWarning[] {
   const visible: VisibleWarning[] = [];
-  for (const { raised, since, absentSince, open } of tracker.values()) {
-    if (!open || silenced(raised, tracker)) continue;
+  for (const tracked of tracker.values()) {
+    const { raised, since, absentSince, open } = tracked;
+    if (!open || silenced(tracked, tracker)) continue;
     const { code, about, text, next } = raised;
     const { severity } = warningRows[code];
     visible.push({ code, severity, about, since, absentSince, text, next });

@@ -1,7 +1,7 @@
 // What happened, numbered, for `events -f` and the live feed: a ring in memory, not a record.
 
 import type { WallTime } from "#hal/world.ts";
-import type { Verdict } from "./health.ts";
+import type { Because, Verdict } from "./health.ts";
 import { isoTime } from "./iso-time.ts";
 import type { Severity } from "./warning-rows.ts";
 
@@ -29,11 +29,13 @@ export interface LinksealEvent {
   readonly ends?: Severity;
   /** The new verdict, where a verdict has changed. */
   readonly verdict?: Verdict;
+  /** Present if it is a consequence, or the end of one: its cause has events of its own. */
+  readonly because?: Because;
 }
 
 /** The fields of an event that not every event has. */
 export type EventRest = Partial<
-  Pick<LinksealEvent, "severity" | "over" | "resolves" | "ends" | "verdict">
+  Pick<LinksealEvent, "severity" | "over" | "resolves" | "ends" | "verdict" | "because">
 >;
 
 /** Events that are kept at least, and more for each link: many times what a rotation reports. */

@@ -41,6 +41,14 @@ export function worstOf(verdicts: readonly Verdict[]): Verdict {
 /** This many packets a second or more are data, not a protocol of the port itself. */
 export const busyPps = 5;
 
+/** The cause of a consequence: a warning about something else, which alarms for both. */
+export interface Because {
+  /** The code of the cause. */
+  readonly code: WarningCode;
+  /** The link that the cause is about, as `group/link`. */
+  readonly about: string;
+}
+
 /** Why a verdict is not `protected`: a stable code, one sentence, the next safe command. */
 export interface Reason {
   /** The warning that explains the verdict. */
@@ -49,6 +57,8 @@ export interface Reason {
   readonly text: string;
   /** The next safe command. */
   readonly next: string;
+  /** Present if it is a consequence: it names its cause, and opens no warning of its own. */
+  readonly because?: Because;
 }
 
 /** A reason and the best verdict that is possible while it holds. */
@@ -62,6 +72,13 @@ export interface Finding extends Reason {
  */
 export function finding(verdict: Verdict, code: WarningCode, about: string, text: string): Finding {
   return { verdict, code, text, next: nextFor(code, about) };
+}
+
+/** Returns a finding as the consequence of a reason that `about` (`group/link`) has. */
+export function consequenceOf(found: Finding, about: string, cause: Reason): Finding {
+  const { code, next, text } = cause;
+  const sentence = `${found.text}, because of ${about}: ${text}`;
+  return { ...found, text: sentence, next, because: { code, about } };
 }
 
 /** How old the newest known reading of each kind is; undefined = never read. */
@@ -82,6 +99,8 @@ export interface LinkHealth {
   readonly reasons: readonly Reason[];
   /** The ages of the readings on which the verdict rests. */
   readonly ages: Ages;
+  /** A link is the consequence of nothing. */
+  readonly because?: never;
 }
 
 /** The verdict on a tunnel and its explanation. */
@@ -90,6 +109,8 @@ export interface TunnelHealth {
   readonly verdict: Verdict;
   /** Why it is so, each code once; empty if every check holds. */
   readonly reasons: readonly Reason[];
+  /** Present if all that makes the verdict is the consequence of this cause. */
+  readonly because?: Because;
 }
 
 /** How the observations of a device go. */
@@ -152,8 +173,11 @@ export interface TunnelEvidence {
   readonly backup?: BackupEvidence | undefined;
   /** Whether its device can be observed. */
   readonly device: DeviceContact;
-  /** Verdict of the group whose MACsec it must ride inside; undefined = none is asked for. */
-  readonly carrier?: Verdict | undefined;
+  /**
+   * The links of the group whose MACsec it must ride inside, those of its device first; undefined =
+   * none is asked for.
+   */
+  readonly carriers?: readonly CarrierLink[] | undefined;
   /** Why its last set-up or change failed, in one sentence; absent = none failed. */
   readonly refusal?: string;
   /** Whether the risk of a weak policy is still accepted; undefined = the policy is not weak. */
@@ -162,16 +186,20 @@ export interface TunnelEvidence {
   readonly causes?: readonly Reason[];
 }
 
-/** One of the links that a tunnel is the backup of, as it is judged. */
-export interface BackedLink {
+/** A link that a tunnel depends on, as it is judged. */
+export interface CarrierLink {
   /** `group/link`. */
   readonly id: string;
-  /** Its port on the tunnel's device. */
-  readonly port: PortName;
   /** The verdict on the link. */
   readonly verdict: Verdict;
-  /** The first one of the verdict; undefined = every check holds. */
+  /** What an operator acts on first; undefined = every check holds. */
   readonly reason: Reason | undefined;
+}
+
+/** One of the links that a tunnel is the backup of. */
+export interface BackedLink extends CarrierLink {
+  /** Its port on the tunnel's device. */
+  readonly port: PortName;
   /** Whether the link is drained. */
   readonly drain: "on" | "off";
 }
@@ -245,12 +273,17 @@ export function conclude(
   if (findings.length === 0) return { verdict: "protected", reasons: [] };
   const reasons = new Map<string, Reason>();
   const verdict = worstOf(findings.map((each) => each.verdict));
+  const worst = findings.filter((each) => each.verdict === verdict);
+  const isConsequence = worst.every(({ because }) => because !== undefined);
+  const because = isConsequence ? worst[0]?.because : undefined;
   // A label is no trouble that anything would have to explain.
   const explained = verdict === "protected" ? [] : (causes ?? []);
-  for (const { code, text, next } of [...explained, ...findings]) {
-    if (!reasons.has(code)) reasons.set(code, { code, text, next });
+  for (const { code, text, next, because: cause } of [...explained, ...findings]) {
+    const reason = { code, text, next, ...(cause === undefined ? {} : { because: cause }) };
+    if (!reasons.has(code)) reasons.set(code, reason);
   }
-  return { verdict, reasons: [...reasons.values()] };
+  const all = [...reasons.values()];
+  return { verdict, reasons: all, ...(because === undefined ? {} : { because }) };
 }
 
 /**

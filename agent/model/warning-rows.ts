@@ -313,8 +313,10 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "drained-by-hand": warning("A link was drained by hand", "linkseal undrain ABOUT", [], promptly),
   "sibling-unhealthy": warning("The sibling link does not carry", link, unseen),
   "bgp-trouble": warning("A BGP session over the link is not as it should be", link, [
+    ...unseen,
     "link-down",
-    "device-unreachable",
+    ...mkaFaults,
+    "sak-not-agreed",
   ]),
   "journal-lossy": error("The journal cannot be trusted", ownSteps, [], promptly),
   "journal-growing": warning("The journal cannot be compacted", ownSteps, [], promptly),

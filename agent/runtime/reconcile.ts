@@ -3,7 +3,7 @@
 
 import type { DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type DeviceState, strongValue } from "#hal/model.ts";
+import { type DeviceState, type PortName, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Instant, World } from "#hal/world.ts";
@@ -89,12 +89,14 @@ export class Reconciler {
   /** The observation that was acted on last. */
   #handled: DeviceState | undefined;
   #blocked: LinksealError | undefined;
-  #unsettled: LinksealError | undefined;
+  /** The errors of settling what a predecessor left pending, by task. */
+  readonly #unsettled = new Map<string, LinksealError>();
   #mended: LinksealError | undefined;
   #idle: LinksealError | undefined;
-  #lost: LinksealError | undefined;
-  /** The error of the last repair of a port. */
-  #failed: LinksealError | undefined;
+  /** The set-ups that the router accepted and lost, by tunnel. */
+  readonly #lost = new Map<string, LinksealError>();
+  /** The error of the last repair, and the ports that it was for. */
+  #failed: { readonly error: LinksealError; readonly ports: readonly PortName[] } | undefined;
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts;
@@ -104,15 +106,22 @@ export class Reconciler {
     this.#handled = parts.deviceCache.state(parts.device);
   }
 
-  /** The last error of an effect or an observation; undefined once it succeeds. */
+  /**
+   * The last error of what belongs to no single port or tunnel; undefined once it succeeds.
+   */
   get trouble(): LinksealError | undefined {
-    const first = this.#blocked ?? this.#unsettled ?? this.#mended ?? this.#idle;
-    return first ?? this.#wishes.retries.trouble ?? this.#failed ?? this.#lost;
+    return this.#blocked ?? this.#unsettled.get(changesTask) ?? this.#mended ?? this.#idle;
   }
 
   /** The error of the last set-up or change of a tunnel; undefined once it succeeds. */
   tunnelTrouble(name: string): LinksealError | undefined {
-    return this.#wishes.retries.failure(name);
+    const failed = this.#wishes.retries.failure(name) ?? this.#unsettled.get(name);
+    return failed ?? this.#lost.get(name);
+  }
+
+  /** The error of the last repair of a port; undefined once it succeeds. */
+  portTrouble(port: PortName): LinksealError | undefined {
+    return this.#failed?.ports.includes(port) === true ? this.#failed.error : undefined;
   }
 
   /** Observes the device and its far ends, and probes idle links. It waits for no effect. */
@@ -212,8 +221,9 @@ export class Reconciler {
       if (lost || at - since > keptMs) this.#accepted.delete(name);
       if (!lost) continue;
       const { device, world } = this.#parts;
-      this.#lost = commitLost(device, `the tunnel ${name}`, at - since, undefined);
-      world.log.write("warn", this.#lost.code, this.#lost.message, { device });
+      const error = commitLost(device, `the tunnel ${name}`, at - since, undefined);
+      this.#lost.set(name, error);
+      world.log.write("warn", error.code, error.message, { device });
     }
   }
 
@@ -228,8 +238,11 @@ export class Reconciler {
     for (const pending of left) {
       // An operator's command may have begun it, and ends it before this goes on.
       const settle = () => alone(() => this.#act(() => this.#settleOne(pending, signal)));
-      this.#tasks.begin([pending.tunnel ?? changesTask], async () => {
-        this.#unsettled = await this.#attempt(settle);
+      const task = pending.tunnel ?? changesTask;
+      this.#tasks.begin([task], async () => {
+        const error = await this.#attempt(settle);
+        if (error === undefined) this.#unsettled.delete(task);
+        else this.#unsettled.set(task, error);
       });
     }
     return left.some(({ tunnel }) => tunnel === undefined);
@@ -343,7 +356,9 @@ export class Reconciler {
 
   async #repair(repairs: DeviceChange, signal: AbortSignal): Promise<void> {
     if (repairs.length === 0) return;
-    this.#failed = await this.#tried([], () => this.#act(() => this.#commit(repairs, signal)));
+    const ports = repairs.flatMap((part) => ("port" in part ? [part.port] : []));
+    const error = await this.#tried([], () => this.#act(() => this.#commit(repairs, signal)));
+    this.#failed = error === undefined ? undefined : { error, ports };
   }
 
   /** Changes and removes tunnels one after the other. */
@@ -387,6 +402,7 @@ export class Reconciler {
     if (!this.#wishes.toRemove().includes(name)) return;
     const blocked = await removeTunnel(this.#parts, { name, device }, signal);
     this.#accepted.delete(name);
+    this.#lost.delete(name);
     this.#wishes.retries.succeeded(name);
     const stays = blocked.length === 0 ? "" : `; ${blocked.join(", ")} stays blocked`;
     const text = `${name} was removed from ${device}: no config names it${stays}`;
@@ -426,9 +442,9 @@ export class Reconciler {
     const tunnel = change.length === 1 ? tunnels[0]?.name : undefined;
     const after = await commitChange(this.#parts, { device, tunnel, change }, signal);
     if (after === undefined) return;
-    this.#lost = undefined;
     for (const { name, auth } of tunnels) {
       this.#accepted.set(name, after.at);
+      this.#lost.delete(name);
       this.#wishes.retries.succeeded(name);
       await write({ kind: "tunnel", name, intent });
       const before = named(memory().auths, name)?.auth;

@@ -207,16 +207,19 @@ export class Supervisor {
     return this.#beginnings.waiting(group);
   }
 
-  /** The last failures of effects on this group or its devices. */
-  troubles(group: DesiredGroup): readonly LinksealError[] {
-    const devices = [...new Set(group.links.map((link) => link.device))];
+  /** The last failures of effects on this link, and of those on its device as a whole. */
+  troubles(link: DesiredLink): readonly LinksealError[] {
+    const { group, device, port } = link;
+    const runs = openCampaign(this.#parts.memory(), group) !== undefined;
+    const rotationRunner = runs ? this.#rotationRunners.get(group) : undefined;
     return [
-      this.#rotationRunners.get(group.name)?.trouble,
-      ...devices.map((device) => this.trouble(device)),
+      rotationRunner?.troubledLink === linkId(link) ? rotationRunner.trouble : undefined,
+      this.#reconcilers.get(device)?.portTrouble(port),
+      this.trouble(device),
     ].filter((error) => error !== undefined);
   }
 
-  /** The last failure of an effect of the device's own loop; with a name, of that tunnel alone. */
+  /** The last failure of an effect on the device as a whole; with a name, on that tunnel alone. */
   trouble(device: string, tunnel?: string): LinksealError | undefined {
     const reconciler = this.#reconcilers.get(device);
     return tunnel === undefined ? reconciler?.trouble : reconciler?.tunnelTrouble(tunnel);

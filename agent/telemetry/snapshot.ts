@@ -63,6 +63,8 @@ export interface ExportedTunnel {
   readonly tunnel: DesiredTunnel;
   /** Its verdict. */
   readonly verdict: string;
+  /** The cause if the verdict is a consequence; null = it is none. */
+  readonly because: Status["tunnels"][number]["because"];
   /** `absent` = the device was observed and does not list it; `unknown` = no fresh observation. */
   readonly seen: IpsecTunnel | "absent" | "unknown";
   /** null = the tunnel is not a backup. */
@@ -150,6 +152,7 @@ export function snapshotOf(
     tunnels: tunnels.map((tunnel, index) => ({
       tunnel,
       verdict: status.tunnels[index]?.verdict ?? "unknown",
+      because: status.tunnels[index]?.because ?? null,
       seen: tunnelOf(supervisor, tunnel, clock),
       backup: status.tunnels[index]?.backup ?? null,
     })),

@@ -74,6 +74,12 @@ export const tunnelMetrics = [
     verdictOrder,
     ({ verdict }) => verdict,
   ),
+  several(
+    "linkseal_tunnel_cause_info",
+    ["code", "about"],
+    "The cause of a verdict that is a consequence: it alarms for the tunnel too; always 1.",
+    ({ because }) => (because === null ? [] : [[[because.code, because.about], 1]]),
+  ),
   state(
     "linkseal_ike_state",
     "state",

@@ -75,6 +75,8 @@ export class Webhook {
     const settings = this.#settings;
     // The event may be about another config.
     this.#wake.abort();
+    // The cause of a consequence is sent, and one failure is one message.
+    if (event.because !== undefined) return;
     if (settings === undefined || worthOf(event) < rank[settings.least]) return;
     this.#queue.push(event);
     if (this.#queue.length <= waitingMax) return;

@@ -28,8 +28,14 @@ import {
 } from "./moment.ts";
 import { type ProofBounds, watchRetirement } from "./proof.ts";
 import { RecordJudge } from "./record.ts";
-import { type ReportBounds, type ReportedStatus, ReportJudge } from "./report.ts";
+import {
+  type ProtectedSpan,
+  type ReportBounds,
+  type ReportedStatus,
+  ReportJudge,
+} from "./report.ts";
 import { type SiblingBounds, watchSiblings } from "./sibling.ts";
+import { contradictions, type Surfaces } from "./surfaces.ts";
 import { watchSwitch, watchTraffic } from "./switch.ts";
 import { type Forbidden, writes } from "./writes.ts";
 
@@ -263,18 +269,42 @@ export class Oracle {
    * an agent that has died since cannot correct it.
    */
   reported(status: ReportedStatus, askedAt?: Instant): void {
-    const now = this.#site.clock.now();
-    // Tunnels cause no events, and a report must not be compared with an older truth.
-    for (const name of this.#groups.keys()) {
-      this.#judge.see(this.#site.groupTruth(name).links, now);
-    }
-    this.#judge.seeTunnels(this.#site.tunnelTruth(), now);
-    const at = askedAt ?? now;
+    const at = askedAt ?? this.#site.clock.now();
+    this.#seeAll();
     const { findings, late } = this.#judge.judge(status, at);
     for (const finding of findings) this.#record(finding, at);
     for (const entry of late) {
       if (!this.late.includes(entry)) this.late.push(entry);
     }
+  }
+
+  /**
+   * Checks what all surfaces of the agent say at this moment: each against the truth, and against
+   * the others.
+   */
+  shown(surfaces: Surfaces): void {
+    const at = this.#site.clock.now();
+    this.#seeAll();
+    for (const [surface, claims] of Object.entries(surfaces)) {
+      for (const each of this.#judge.judgeClaims(surface, claims, at)) this.#record(each, at);
+    }
+    for (const finding of contradictions(surfaces)) this.#record(finding, at);
+  }
+
+  /** Checks the times for which a report of the agent says that something was protected. */
+  reportedPast(spans: readonly ProtectedSpan[]): void {
+    const at = this.#site.clock.now();
+    this.#seeAll();
+    for (const finding of this.#judge.judgePast(spans)) this.#record(finding, at);
+  }
+
+  /** Tunnels cause no events, and nothing must be compared with an older truth. */
+  #seeAll(): void {
+    const now = this.#site.clock.now();
+    for (const name of this.#groups.keys()) {
+      this.#judge.see(this.#site.groupTruth(name).links, now);
+    }
+    this.#judge.seeTunnels(this.#site.tunnelTruth(), now);
   }
 
   /** Checks output of the agent: a log line, a reply, a file, an argument. */

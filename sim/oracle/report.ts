@@ -1,13 +1,11 @@
-// P7: the agent never reports more than it knows, nor a better state than the true one; and in the
-// end it reports what is well.
+// P7: the agent never reports more than it knows, nor a better state than the true one, on any of
+// its surfaces; and in the end it reports what is well.
 
+import type { Ckn } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { LinkTruth, TunnelTruth } from "../base/truth.ts";
-import type { Finding } from "./moment.ts";
-
-/** The verdicts from best to worst, as `linkseal.status/1` orders them. */
-const verdicts = ["protected", "degraded", "unknown", "down", "unprotected"] as const;
-export type Verdict = (typeof verdicts)[number];
+import { type Finding, shortCkn } from "./moment.ts";
+import { type Claim, type Verdict, verdicts } from "./surfaces.ts";
 
 /** The part of `linkseal.status/1` that can be compared with the truth. */
 export interface ReportedStatus {
@@ -15,7 +13,12 @@ export interface ReportedStatus {
   readonly groups: readonly {
     readonly name: string;
     readonly verdict: Verdict;
-    readonly links: readonly { readonly name: string; readonly verdict: Verdict }[];
+    readonly links: readonly {
+      readonly name: string;
+      readonly verdict: Verdict;
+      /** CKN of the key that MKA uses; null or absent = not known. */
+      readonly keyInUse?: string | null;
+    }[];
   }[];
   readonly tunnels: readonly { readonly name: string; readonly verdict: Verdict }[];
 }
@@ -44,7 +47,22 @@ interface Memory {
    * counters show it.
    */
   shownSince: Instant | undefined;
+  /** The keys that were MKA's principal at the router, each with the last time. */
+  readonly principals: Map<Ckn | undefined, Instant>;
+  /** The times in which it was not protected, the oldest first; `to` undefined = it lasts. */
+  readonly losses: { readonly from: Instant; to: Instant | undefined }[];
 }
+
+/** A time for which a report says that a link or tunnel was protected. */
+export interface ProtectedSpan {
+  /** `group/link`, or the tunnel's name. */
+  readonly about: string;
+  readonly from: Instant;
+  readonly to: Instant;
+}
+
+/** The newest losses of each link and tunnel that reports of the past are compared with. */
+const lossesMax = 1_000;
 
 /**
  * The result of a check; a too pessimistic report is a nuisance but breaks no promise, so it is
@@ -71,6 +89,7 @@ export class ReportJudge {
       // The far end's port may be shut while the router's own session is up.
       const content = link.secured || link.session.controlledPort === "secured";
       memory.shownSince = content && link.linkUp ? undefined : (memory.shownSince ?? at);
+      memory.principals.set(link.session.principalCkn, at);
       follow(memory, truthOf(link), at);
     }
   }
@@ -97,27 +116,64 @@ export class ReportJudge {
         const id = `${group.name}/${link.name}`;
         const memory = this.#links.get(id);
         if (memory === undefined) continue;
-        findings.push(...this.#stale(id, link.verdict, memory, at));
-        findings.push(...tooGood(id, link.verdict, memory, at, this.#bounds));
+        const { verdict, keyInUse } = link;
+        const claim = { kind: "link", about: id, facts: { verdict, keyInUse } } as const;
+        findings.push(...this.#judgeOne("status", claim, at));
         if (this.#tooLate(link.verdict, memory, at)) late.push(`${id} ${link.verdict}`);
       }
     }
     for (const { name, verdict } of status.tunnels) {
       const memory = this.#tunnels.get(name);
       if (memory === undefined) continue;
-      findings.push(...tooGood(name, verdict, memory, at, this.#bounds));
+      const facts = { verdict };
+      findings.push(...this.#judgeOne("status", { kind: "tunnel", about: name, facts }, at));
       if (this.#tooLate(verdict, { ...memory, knownAt: at }, at)) late.push(`${name} ${verdict}`);
     }
     return { findings, late };
   }
 
-  *#stale(id: string, verdict: Verdict, memory: Memory, at: Instant): Iterable<Finding> {
+  /** Compares what a surface says of links and tunnels with the truth. */
+  judgeClaims(surface: string, claims: readonly Claim[], at: Instant): readonly Finding[] {
+    return claims.flatMap((claim) => [...this.#judgeOne(surface, claim, at)]);
+  }
+
+  /** Compares the times that a report calls protected with the losses that it must show. */
+  judgePast(spans: readonly ProtectedSpan[]): readonly Finding[] {
+    return spans.flatMap(({ about, from, to }): Finding[] => {
+      const memory = this.#links.get(about) ?? this.#tunnels.get(about);
+      const hidden = (memory?.losses ?? []).map((loss) => {
+        const end = Math.min(to, loss.to ?? to);
+        return end - Math.max(from, loss.from);
+      });
+      const mostMs = Math.max(0, ...hidden);
+      if (mostMs <= this.#bounds.controlMs) return [];
+      const text = `${about} is reported protected for ${mostMs} ms in which it was not`;
+      return [{ promise: "P7", event: `report says ${about} protected`, text }];
+    });
+  }
+
+  *#judgeOne(surface: string, { kind, about, facts }: Claim, at: Instant): Iterable<Finding> {
+    const memory = (kind === "tunnel" ? this.#tunnels : this.#links).get(about);
+    if (memory === undefined || kind === "site" || kind === "group") return;
+    const event = `${surface} says ${about} ${facts.verdict}`;
+    if (kind === "link") yield* this.#stale(event, facts.verdict, memory, at);
+    yield* tooGood(event, about, facts.verdict, memory, at, this.#bounds);
+    const { keyInUse } = facts;
+    if (typeof keyInUse !== "string") return;
+    const last = memory.principals.get(keyInUse as Ckn);
+    if (last !== undefined && at - last <= this.#bounds.staleMs) return;
+    const when = last === undefined ? "it never was" : `it was last so ${at - last} ms ago`;
+    const text = `${about} is reported to use key ${shortCkn(keyInUse as Ckn)}: ${when}`;
+    yield { promise: "P7", event, text };
+  }
+
+  *#stale(event: string, verdict: Verdict, memory: Memory, at: Instant): Iterable<Finding> {
     if (verdict === "unknown") return;
     const age = memory.knownAt === undefined ? undefined : at - memory.knownAt;
     if (age !== undefined && age <= this.#bounds.staleMs) return;
     const observed = age === undefined ? "it was never read" : `its last reading is ${age} ms old`;
     const what = verdict === "protected" ? "stale read as protected" : `unknown read as ${verdict}`;
-    yield { promise: "P7", event: `status says ${id} ${verdict}`, text: `${what}: ${observed}` };
+    yield { promise: "P7", event, text: `${what}: ${observed}` };
   }
 
   #tooLate(verdict: Verdict, memory: Memory, at: Instant): boolean {
@@ -139,6 +195,8 @@ function memoryIn(memories: Map<string, Memory>, name: string): Memory {
     wellSince: undefined,
     knownAt: undefined,
     shownSince: undefined,
+    principals: new Map(),
+    losses: [],
   };
   memories.set(name, memory);
   return memory;
@@ -146,6 +204,11 @@ function memoryIn(memories: Map<string, Memory>, name: string): Memory {
 
 function follow(memory: Memory, truth: "protected" | Badness, at: Instant): void {
   memory.wellSince = truth === "protected" ? (memory.wellSince ?? at) : undefined;
+  const loss = memory.losses.at(-1);
+  const isLasting = loss !== undefined && loss.to === undefined;
+  if (truth === "protected" && isLasting) loss.to = at;
+  else if (truth !== "protected" && !isLasting) memory.losses.push({ from: at, to: undefined });
+  if (memory.losses.length > lossesMax) memory.losses.shift();
   for (const level of levels) {
     if (rank(truth) < rank(level)) memory.atLeast.delete(level);
     else if (!memory.atLeast.has(level)) memory.atLeast.set(level, at);
@@ -157,6 +220,7 @@ function rank(verdict: Verdict): number {
 }
 
 function* tooGood(
+  event: string,
   name: string,
   verdict: Verdict,
   memory: Memory,
@@ -171,7 +235,6 @@ function* tooGood(
   const { shownSince } = memory;
   const shown = shownSince !== undefined && at - Math.max(since, shownSince) > controlMs;
   if (!shown && at - since <= dataMs) return;
-  const event = `status says ${name} ${verdict}`;
   const text = `${name} is reported ${verdict} and has been ${worse} or worse for ${at - since} ms`;
   yield { promise: "P7", event, text };
 }

@@ -77,11 +77,11 @@ const expected: Readonly<Record<string, Expected>> = {
     next: /^linkseal explain vault-denied erd-demo/,
   },
   "commit-lost": {
-    at: "primary",
-    verdict: "unprotected",
+    at: "hub-1",
+    verdict: "down",
     code: "commit-lost",
-    text: /edge-a accepted the (drain|new key|tunnel hub-1) .* ago and no longer holds it/,
-    next: /^linkseal explain commit-lost erd-demo/,
+    text: /edge-a accepted the tunnel hub-1 .* ago and no longer holds it/,
+    next: /^linkseal explain commit-lost hub-1/,
   },
   "clear-path": {
     at: "hub-1",

@@ -300,7 +300,7 @@ const seenAt: Readonly<Record<string, readonly [about: string, code: string]>> =
   "should-secure": ["erd-demo/primary", "policy-should-secure"],
   "stale-sak": ["erd-demo/primary", "stale-sak"],
   "vault-denied": ["erd-demo/primary", "vault-denied"],
-  "commit-lost": ["erd-demo/primary", "commit-lost"],
+  "commit-lost": ["hub-1", "commit-lost"],
   "clear-path": ["hub-1", "clear-path-beside-tunnel"],
   "clear-path-back": ["hub-1", "clear-path-beside-tunnel"],
   mtu: ["erd-demo/primary", "mtu"],

@@ -13,6 +13,7 @@ import { SimDisk } from "#sim/base/disk.ts";
 import { buildStormSite, type StormSite } from "#sim/oracle/storm-site.ts";
 import type { RoutersPerGroup } from "#sim/site/site-plan.ts";
 import { recordedLog, recordedWorld } from "./recorder.ts";
+import { surfacesOf } from "./surfaces.ts";
 
 export interface StormRunOptions {
   readonly seed: string;
@@ -48,7 +49,10 @@ export type Surround = (world: World) => World;
 
 const address = "unix:/run/linkseal-sim/site.sock";
 const pollMs = 10_000;
-/** The interval of reports to the oracle; the text of a report is searched for keys less often. */
+/**
+ * The interval of reports to the oracle; less often the text of a report is searched for keys, and
+ * all surfaces are compared.
+ */
 const reportMs = 60_000;
 const textEvery = 10;
 /** The bounds for a poll of 10 s, with the default `staleAfter` and `evidence` of the config. */
@@ -160,6 +164,7 @@ export class StormRun {
       oracle.reported(status);
       if (this.#reports % textEvery === 0) {
         oracle.emitted("status", encoder.encode(JSON.stringify(status)));
+        oracle.shown(surfacesOf(() => agent, site.clock));
       }
       this.#reports += 1;
     }

@@ -20,6 +20,8 @@ interface Observed {
   readonly ckn: string | null;
   /** The CKN of the accepted key; null = not known. */
   readonly meant: string | null;
+  /** The CKN that a campaign of the agent brings in; null = none. */
+  readonly next: string | null;
 }
 
 export interface EdgeLink {

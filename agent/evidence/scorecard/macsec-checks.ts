@@ -110,10 +110,11 @@ function keyOf(link: EdgeLink, vaults: readonly string[]): Outcome {
   if (observed === undefined) {
     return unverifiable(`no document shows which key the router of ${name} uses`, besideAgent);
   }
-  const { ckn, meant } = observed;
-  if (ckn === null || meant === null) {
+  const { ckn, meant, next } = observed;
+  if (ckn === null || (meant ?? next) === null) {
     return unverifiable(`the key in use on ${name} is not known`, linkNext(link));
   }
+  if (ckn === next) return proven(`${name} uses the key of the vault that its campaign brings in`);
   if (ckn !== meant) return failed(`${name} uses another key than the vault's`, linkNext(link));
   return proven(`${name} uses the key of the vault version that both ends name`);
 }

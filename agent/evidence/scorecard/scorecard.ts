@@ -166,6 +166,7 @@ function edgeOf(
           codes: shown?.reasons.map(({ code }) => code) ?? [],
           ckn: shown?.keyInUse ?? null,
           meant: named(memory.bindings, linkId(link))?.key.ckn ?? null,
+          next: shown?.keyNext ?? null,
         },
         farEnd: peer === undefined ? undefined : { ageMs, admin: peer.state.admin, ids },
       };

@@ -80,6 +80,7 @@ export class RotationRunner {
   #effects: Effects;
   #factCollector: FactCollector;
   #trouble: LinksealError | undefined;
+  #troubledLink = "";
 
   constructor(parts: RotationRunnerParts) {
     this.#parts = parts;
@@ -90,6 +91,11 @@ export class RotationRunner {
   /** The last error of an effect; undefined again once an effect succeeds at the same end. */
   get trouble(): LinksealError | undefined {
     return this.#trouble;
+  }
+
+  /** The link (`group/link`) that `trouble` is about. */
+  get troubledLink(): string {
+    return this.#troubledLink;
   }
 
   /**
@@ -104,7 +110,8 @@ export class RotationRunner {
     const report = await this.#factCollector.observe(campaign, link, signal);
     const { facts } = report;
     if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
-    this.#trouble = this.#effects.judge(link, facts.port, clock.now()) ?? this.#trouble;
+    const lost = this.#effects.judge(link, facts.port, clock.now());
+    if (lost !== undefined) this.#fails(link, lost);
     // The far end has moved, by the agent or by a person: the error of Azure is resolved.
     if (facts.far === "new" && isOfPeer(this.#trouble)) this.#trouble = undefined;
     const decision = { kind: "step" as const, campaign, facts, step: decide(campaign, facts) };
@@ -148,7 +155,7 @@ export class RotationRunner {
       return this.#afterMs(action, next);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      this.#trouble = error;
+      this.#fails(link, error);
       // A right may have been taken away since it was last read.
       if (error.code === "peer.denied") this.#forgetRights();
       const what = taken.action ?? "record";
@@ -175,7 +182,7 @@ export class RotationRunner {
       return stepMsMin;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      this.#trouble = error;
+      this.#fails(link, error);
       this.#log("warn", error.code, `rollBack: ${error.message}`);
       return troubleMs;
     }
@@ -214,6 +221,11 @@ export class RotationRunner {
       where: linkId(link),
       next: `linkseal rotation show ${this.#parts.group.name}`,
     });
+  }
+
+  #fails(link: DesiredLink, error: LinksealError): void {
+    this.#trouble = error;
+    this.#troubledLink = linkId(link);
   }
 
   #link(campaign: Campaign): DesiredLink | undefined {

@@ -1,8 +1,13 @@
 // Codes of errors as the causes and warnings that a status reports.
 
-import { errorRows, isErrorCode } from "#hal/error.ts";
+import { errorRows, isErrorCode, type LinksealError } from "#hal/error.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
-import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
+import {
+  type DesiredGroup,
+  type DesiredLink,
+  type DesiredTunnel,
+  linkId,
+} from "../../model/desired.ts";
 import type { Reason } from "../../model/health.ts";
 import { isWarningCode, nextFor, type WarningCode } from "../../model/warning-rows.ts";
 import type { SiteView } from "./site-view.ts";
@@ -19,20 +24,36 @@ export function vaultWarnings(supervisor: SiteView, group: DesiredGroup): Raised
  * Other explanations of a bad verdict on a link: a vault that refuses, an effect that failed. An
  * effect on one link explains nothing of its siblings.
  */
-export function linkCauses(
-  supervisor: SiteView,
-  group: DesiredGroup,
-  link: DesiredLink,
-): readonly Reason[] {
-  const waiting = supervisor.waiting(group.name);
-  const siblings = group.links.map(linkId).filter((id) => id !== linkId(link));
+export function linkCauses(supervisor: SiteView, link: DesiredLink): readonly Reason[] {
+  const { group } = link;
+  const waiting = supervisor.waiting(group);
   return [
-    ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
+    ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group)),
     ...supervisor
-      .troubles(group)
-      .filter(({ where }) => !siblings.includes(where))
-      .flatMap(({ code, message }) => causeOf(code, message, group.name)),
+      .troubles(link)
+      .flatMap(({ code, message }) => causeOf(code, message, linkId(link))),
   ];
+}
+
+/** A change of this link that its router accepted and lost, whatever the verdict is. */
+export function linkCommitLost(supervisor: SiteView, link: DesiredLink): Raised[] {
+  const about = linkId(link);
+  return lostCommits(supervisor.troubles(link), about, [link.device, link.group]);
+}
+
+/** A set-up of this tunnel that its device accepted and lost, whatever the verdict is. */
+export function tunnelCommitLost(supervisor: SiteView, { name, device }: DesiredTunnel): Raised[] {
+  const own = supervisor.trouble(device, name);
+  return lostCommits(own === undefined ? [] : [own], name, [device]);
+}
+
+function lostCommits(
+  troubles: readonly LinksealError[],
+  about: string,
+  within: readonly string[],
+): Raised[] {
+  const lost = troubles.find(({ code }) => warningOf(code) === "commit-lost");
+  return lost === undefined ? [] : [{ ...raise("commit-lost", about, lost.message), within }];
 }
 
 /** The code as a cause; none if no warning belongs to it. */

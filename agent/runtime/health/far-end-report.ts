@@ -110,7 +110,8 @@ function versionText(id: string): string {
 /** The far end's refusal of a change, while a campaign wants that change. */
 export function farEndRefused(supervisor: SiteView, memory: Memory, group: DesiredGroup): Raised[] {
   if (openCampaign(memory, group.name) === undefined) return [];
-  return supervisor.troubles(group).flatMap(({ code, message, next }): Raised[] => {
+  const troubles = group.links.flatMap((link) => supervisor.troubles(link));
+  return troubles.flatMap(({ code, message, next }): Raised[] => {
     if (!code.startsWith("peer.")) return [];
     return [{ ...raise("far-end-refused", group.name, message), next }];
   });

@@ -27,27 +27,25 @@ import {
   type RotationSettings,
 } from "../../model/desired.ts";
 import type { EventRest, EventRing } from "../../model/events.ts";
-import {
-  type DeviceContact,
-  type LinkHealth,
-  type TunnelEvidence,
-  type TunnelHealth,
-  type Verdict,
-  worstOf,
+import type {
+  DeviceContact,
+  LinkHealth,
+  TunnelEvidence,
+  TunnelHealth,
+  Verdict,
 } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
-import type { CauseOf, SiblingCause } from "../../model/reason.ts";
+import type { SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
-import type { Severity } from "../../model/warning-rows.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
 import { named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
-import { linkCauses, vaultWarnings } from "./causes.ts";
+import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
@@ -63,6 +61,7 @@ import { deriveStatus, type Status } from "./status.ts";
 import { tunnelEvidence } from "./tunnel-evidence.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
+import { type JudgedVerdict, judge } from "./verdict-events.ts";
 
 /** The parts from which the health evaluator is built. */
 export interface HealthEvaluatorParts {
@@ -75,8 +74,6 @@ export interface HealthEvaluatorParts {
   /** Receives all verdicts of one moment, for the audit log. */
   readonly judged: (observed: readonly Observed[], settings: HealthSettings) => void;
 }
-
-type JudgedVerdict = Pick<CauseOf<"health.verdict">, "verdict" | "reason">;
 
 /** The health evaluator of a site. */
 export class HealthEvaluator {
@@ -172,7 +169,7 @@ export class HealthEvaluator {
           ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
         );
-        raised.push(...sessionWarnings(supervisor, link));
+        raised.push(...sessionWarnings(supervisor, link), ...linkCommitLost(supervisor, link));
       }
     }
     for (const tunnel of desired.tunnels) {
@@ -195,6 +192,7 @@ export class HealthEvaluator {
         ...balanceWarnings(supervisor, tunnel),
         ...rightsUnknown(supervisor, { kind: "preSharedKey", tunnel: tunnel.name }),
         ...authWarnings(this.#parts.agent.memory, tunnel),
+        ...tunnelCommitLost(supervisor, tunnel),
       );
     }
     this.#parts.judged(observed, desired.health);
@@ -219,17 +217,9 @@ export class HealthEvaluator {
   }
 
   #note(about: string, health: LinkHealth | TunnelHealth): void {
-    const before = this.#verdicts.get(about);
-    const why = health.reasons[0]?.text ?? "every check passed";
-    this.#verdicts.set(about, {
-      verdict: health.verdict,
-      reason: health.reasons[0]?.code ?? null,
-    });
-    const { verdict } = health;
-    if (before?.verdict === verdict) return;
-    const text = `${before?.verdict ?? "not observed"} -> ${verdict}: ${why}`;
-    const severity = verdictSeverities[verdict];
-    this.#report("verdict", about, text, { verdict, severity, ...resolvedBy(verdict, before) });
+    const { now, event } = judge(this.#verdicts.get(about), health);
+    this.#verdicts.set(about, now);
+    if (event !== undefined) this.#report("verdict", about, event.text, event.rest);
   }
 
   /** A campaign changes a link on purpose, so only a link at rest can drift. */
@@ -360,7 +350,7 @@ export class HealthEvaluator {
       peer: supervisor.deviceCache.peer(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
-      causes: linkCauses(supervisor, group, link),
+      causes: linkCauses(supervisor, link),
     });
   }
 
@@ -430,21 +420,6 @@ export class HealthEvaluator {
     });
   }
 }
-
-/** A better verdict ends the worse one before it, which the first reason of that one names. */
-function resolvedBy(verdict: Verdict, before: JudgedVerdict | undefined): EventRest {
-  if (before === undefined || before.reason === null) return {};
-  if (worstOf([verdict, before.verdict]) === verdict) return {};
-  return { resolves: before.reason, ends: verdictSeverities[before.verdict] };
-}
-
-const verdictSeverities: Readonly<Record<Verdict, Severity>> = {
-  protected: "info",
-  degraded: "warning",
-  unknown: "warning",
-  down: "error",
-  unprotected: "error",
-};
 
 /** Returns true if a link with this verdict is known to carry traffic. */
 function isKnown(verdict: Verdict): boolean {

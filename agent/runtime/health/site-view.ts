@@ -3,7 +3,7 @@
 import type { LinksealError } from "#hal/error.ts";
 import type { MadeTunnel } from "../../compare/tunnel-change.ts";
 import type { Raised } from "../../health/warnings.ts";
-import type { DesiredGroup } from "../../model/desired.ts";
+import type { DesiredLink } from "../../model/desired.ts";
 import type { Intent } from "../../store/intent/intent.ts";
 import type { Journal } from "../../store/journal/journal.ts";
 import type { Memory } from "../../store/journal/memory.ts";
@@ -28,12 +28,12 @@ export interface SiteView {
   readonly ends: readonly UsedUntil[];
   /** Why links of a group that need a key get none; undefined = nothing waits. */
   waiting(group: string): Waiting | undefined;
-  /** The last failure of an effect of this device's loop; undefined = it succeeded. */
+  /** The last failure of an effect on this device as a whole; undefined = it succeeded. */
   trouble(device: string): LinksealError | undefined;
   /** The failure of the last set-up or change of this tunnel; undefined = it succeeded. */
   trouble(device: string, tunnel: string): LinksealError | undefined;
-  /** The last failures of effects on this group or its devices. */
-  troubles(group: DesiredGroup): readonly LinksealError[];
+  /** The last failures of effects on this link, and of those on its device as a whole. */
+  troubles(link: DesiredLink): readonly LinksealError[];
 }
 
 /** The parts of the agent that are evaluated. */

@@ -14,6 +14,7 @@ import { wallAfter } from "#hal/world.ts";
 import type { VisibleWarning } from "../../health/warnings.ts";
 import type { DesiredLink } from "../../model/desired.ts";
 import {
+  type Because,
   isSolid,
   type LinkHealth,
   type Reason,
@@ -153,6 +154,8 @@ interface TunnelStatus {
   readonly name: string;
   readonly verdict: Verdict;
   readonly reasons: readonly Reason[];
+  /** The cause that alarms in its place, if the verdict is a consequence; null = it is none. */
+  readonly because: Because | null;
   /** The gateway's own report; no verdict depends on it. */
   readonly azure: { readonly connection: string; readonly ageMs: number } | null;
   /** The BGP session inside the tunnel; null = none is wanted. */
@@ -231,6 +234,7 @@ export function deriveStatus(input: StatusInput): Status {
       name,
       verdict: health.verdict,
       reasons: health.reasons,
+      because: health.because ?? null,
       azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
       bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },

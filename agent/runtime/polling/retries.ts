@@ -58,9 +58,4 @@ export class Retries {
   failure(name: string): LinksealError | undefined {
     return this.#failures.get(name)?.error;
   }
-
-  /** The oldest failure without a later success; undefined = none. */
-  get trouble(): LinksealError | undefined {
-    return this.#failures.values().next().value?.error;
-  }
 }

@@ -69,6 +69,17 @@ describe("the detail of a link", () => {
     });
   });
 
+  it("a reading older than the freshness limit is in no part of the detail", async () => {
+    bench.link("secondary").router.setFault("unreachable", true);
+    await bench.run(120_000);
+    const { status, router } = await detailOf(`${group}/secondary`);
+    bench.link("secondary").router.setFault("unreachable", false);
+    expect([status.verdict, status.mka, status.keyInUse]).toEqual(["unknown", null, null]);
+    const { driver: _driver, address: _address, bgp, troubles, ...read } = router;
+    expect([bgp, troubles]).toEqual([[], []]);
+    expect(Object.entries(read).filter(([, value]) => value !== null)).toEqual([]);
+  });
+
   it("a link that is cut says what to do at each end, without its own command", async () => {
     bench.link("primary").fibre.setUp(false);
     await bench.run(60_000);

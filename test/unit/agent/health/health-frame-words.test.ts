@@ -31,6 +31,11 @@ const oldFrames = over(moving, (index) => ({
 const oneWay = (name: "rxOk" | "txProtected"): Course =>
   over(moving, () => ({ frames: { [name]: 1000n } }));
 const cut: Course = over(moving, (index) => (index < 19 ? { session: { livePeers: 0 } } : {}));
+const clearLink = {
+  code: "macsec-not-configured",
+  text: "it is open",
+  next: "linkseal enrol erd-demo",
+} as const;
 const failing = { code: "transport.timeout", text: "no answer came within 10 s" };
 const device = (
   lastObservedAt: number | undefined,
@@ -361,14 +366,20 @@ const tunnels: readonly {
   {
     name: "group in the clear",
     observations: [old, now],
-    change: { carrier: "unprotected" },
+    change: { carriers: [{ id: "erd-demo/primary", verdict: "unprotected", reason: undefined }] },
     texts: ["hub-1 must ride inside the MACsec of its group, which is not protected"],
   },
   {
     name: "its group in the clear",
     observations: [old, now],
-    change: { carrier: "unprotected", tunnel: { ...tunnel, insideMacsec: "erd-demo" } },
-    texts: ["hub-1 must ride inside the MACsec of erd-demo, which is not protected"],
+    change: {
+      carriers: [{ id: "erd-demo/primary", verdict: "unprotected", reason: clearLink }],
+      tunnel: { ...tunnel, insideMacsec: "erd-demo" },
+    },
+    texts: [
+      "hub-1 must ride inside the MACsec of erd-demo, which is not protected, because of " +
+        "erd-demo/primary: it is open",
+    ],
   },
   {
     name: "routes not reported",

@@ -324,7 +324,7 @@ const rows: readonly Row[] = [
   {
     name: "group in the clear",
     observations: [old, now],
-    change: { carrier: "unprotected" },
+    change: { carriers: [{ id: "erd-demo/primary", verdict: "unprotected", reason: undefined }] },
     verdict: "degraded",
     codes: "outside-macsec",
   },

@@ -110,7 +110,7 @@ describe("texts for operators", () => {
 const at = "2026-11-24T10:00:00Z";
 
 const noneInside = {
-  ...{ azure: null, bgp: null, share: null, backup: null, ppk: null },
+  ...{ because: null, azure: null, bgp: null, share: null, backup: null, ppk: null },
   sas: { pairs: null, nat: null },
 };
 const status: Status = {

@@ -103,7 +103,10 @@ describe("a warning", () => {
     ],
     [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
     [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
-    ["link-down device-unreachable", "bgp-trouble"],
+    [
+      `${unseen} link-down cak-mismatch ckn-mismatch mka-no-live-peer sak-not-agreed`,
+      "bgp-trouble",
+    ],
     [`${unseen} agent-overloaded`, "reading-stale"],
   ];
   it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {

@@ -78,7 +78,10 @@ export interface Scene {
   readonly port?: (link: DesiredLink, poll: number) => MacsecPort;
   readonly agent?: Partial<Agent>;
   readonly waiting?: { readonly code: string; readonly text: string; readonly next?: string };
-  readonly troubles?: readonly LinksealError[];
+  /** The failures of effects on a link; a list is that of every link. */
+  readonly troubles?: readonly LinksealError[] | ((link: DesiredLink) => readonly LinksealError[]);
+  /** What differs in a tunnel after so many polls. */
+  readonly tunnel?: (poll: number) => Partial<IpsecTunnel>;
   readonly ends?: readonly UsedUntil[];
   /** The offset of every device's clock against this host's. */
   readonly clockOffsetMs?: number;
@@ -181,7 +184,7 @@ export class HealthEvaluatorBench {
       intent: { number: 1, text: "", desired: intended },
       waiting: () => waiting,
       ends: this.#scene.ends ?? [],
-      troubles: () => troubles,
+      troubles: (link: DesiredLink) => (typeof troubles === "function" ? troubles(link) : troubles),
       rights: { report: (of: RightsOf) => this.#scene.rights?.(of) },
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string, tunnel?: string) => {
@@ -245,6 +248,7 @@ export class HealthEvaluatorBench {
         sas.value.map((sa) => ({ ...sa, transforms })),
         sas.at,
       ),
+      ...this.#scene.tunnel?.(poll),
     };
   }
 

@@ -47,11 +47,16 @@ describe("tunnels of a device", () => {
     scene.refused = "hub-1";
     await scene.turn();
     expect(scene.running).toEqual(["hub-2"]);
-    expect(scene.reconciler.trouble?.message).toBe("hub-1 is refused");
+    expect(scene.reconciler.tunnelTrouble("hub-1")?.message).toBe("hub-1 is refused");
+    // The failure of one tunnel explains no other one, and no link.
+    expect([scene.reconciler.tunnelTrouble("hub-2"), scene.reconciler.trouble]).toEqual([
+      undefined,
+      undefined,
+    ]);
     scene.refused = undefined;
     await (await scene.later(longestFirstWaitMs)).turn();
     expect(scene.running.toSorted()).toEqual(["hub-1", "hub-2"]);
-    expect(scene.reconciler.trouble).toBeUndefined();
+    expect(scene.reconciler.tunnelTrouble("hub-1")).toBeUndefined();
   });
 
   it("tunnels that a daemon lost are set up again, also under repair: off", async () => {
@@ -169,10 +174,10 @@ describe("tunnels of a device", () => {
     const scene = new Scene();
     scene.vault = async () => [];
     await scene.turn();
-    expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
+    expect(scene.reconciler.tunnelTrouble("hub-1")?.code).toBe("vault.malformedKey");
     scene.vault = async (name) => [version(name)];
     await (await scene.later(longestFirstWaitMs)).turn();
-    expect(scene.reconciler.trouble).toBeUndefined();
+    expect(scene.reconciler.tunnelTrouble("hub-1")).toBeUndefined();
   });
 });
 

@@ -186,6 +186,22 @@ describe("what is configured and not there", () => {
   });
 });
 
+describe("a tunnel whose links are all cut", () => {
+  it("has the cause of its verdict as a metric, for alerts that are silent about it", async () => {
+    const bench = new AgentBench("protected");
+    await bench.live();
+    await bench.apply();
+    await bench.run(60_000);
+    const cause = 'linkseal_tunnel_cause_info{tunnel="hub-1",code="link-down",about="';
+    const causes = (): readonly string[] =>
+      [...seriesOf(textOf(bench)).keys()].filter((key) => key.startsWith(cause));
+    expect(causes()).toEqual([]);
+    for (const name of ["primary", "secondary"] as const) bench.link(name).fibre.setUp(false);
+    await bench.run(180_000);
+    expect(causes()).toEqual([`${cause}${group}/primary"}`]);
+  });
+});
+
 describe("the text", () => {
   const family = (samples: Family["samples"]): Family => ({
     name: "a_total",

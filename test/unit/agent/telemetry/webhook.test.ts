@@ -90,13 +90,14 @@ class Bench {
   }
 
   deliver(code = "key-age", text = "a text", rest: Partial<LinksealEvent> = {}): void {
-    const { severity = "warning", over, resolves, ends, verdict } = rest;
+    const { severity = "warning", over, resolves, ends, verdict, because } = rest;
     this.events.add(this.clock.wall(), code, "erd-demo/primary", text, {
       severity,
       ...(over === undefined ? {} : { over }),
       ...(resolves === undefined ? {} : { resolves }),
       ...(ends === undefined ? {} : { ends }),
       ...(verdict === undefined ? {} : { verdict }),
+      ...(because === undefined ? {} : { because }),
     });
   }
 
@@ -122,6 +123,20 @@ const unreachable = new LinksealError("transport.unreachable", "no process answe
 });
 
 describe("an event", () => {
+  it("a consequence is not sent, and neither is its end: the cause is", async () => {
+    const bench = await new Bench().run(10);
+    const because = { code: "link-down", about: "erd-demo/primary" } as const;
+    bench.deliver("link-down", "no link", { severity: "error" });
+    bench.deliver("verdict", "protected -> down", { severity: "error", verdict: "down", because });
+    const ended = { resolves: "ike-down", ends: "error", verdict: "protected" } as const;
+    bench.deliver("verdict", "down -> protected", { severity: "info", ...ended, because });
+    await bench.run(1_000);
+    const sent = bench.sent.flatMap(({ message }) => message.events);
+    expect(sent.map(({ code }) => code)).toEqual(["link-down"]);
+    expect(bench.webhook.deliveries).toEqual({ delivered: 1, dropped: 0, waiting: 0 });
+    bench.end();
+  });
+
   it("an event is sent at once, with a title and without text of a device", async () => {
     const bench = await new Bench().run(10);
     bench.deliver("mka-no-live-peer", "edge-a said: \u001b[2J<script>", { severity: "error" });

@@ -3,7 +3,8 @@
 import { describe, expect, it } from "vitest";
 import type { Oracle } from "#sim/oracle/oracle.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
-import type { ReportedStatus, Verdict } from "#sim/oracle/report.ts";
+import type { ReportedStatus } from "#sim/oracle/report.ts";
+import type { Verdict } from "#sim/oracle/surfaces.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 
 const never = new AbortController().signal;

@@ -51,7 +51,7 @@ describe("causes", () => {
       bare,
     ]);
     expect(codes({ troubles: [trouble("vault.unreachable")] })).toEqual([
-      "vault-unreachable: what happened: linkseal explain vault-unreachable erd-demo",
+      "vault-unreachable: what happened: linkseal explain vault-unreachable erd-demo/primary",
       bare,
     ]);
   });

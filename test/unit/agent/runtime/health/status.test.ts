@@ -75,7 +75,8 @@ describe("status as JSON", () => {
         `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
         `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},` +
         `"azure":null}]}],` +
-        `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"azure":null,` +
+        `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"because":null,` +
+        `"azure":null,` +
         `"bgp":null,"share":null,"backup":null,"ppk":null,"sas":{"pairs":null,"nat":null}}],` +
         `"warnings":[{"code":"key-age","severity":"warning","about":"erd-demo/primary",` +
         `"since":"2026-11-24T09:59:00Z","absentSince":"2026-11-24T09:59:48Z",` +

@@ -59,7 +59,7 @@ describe("a device with many new tunnels", () => {
     const tries = scene.log.filter((line) => line === "prepare hub-0").length;
     expect(tries).toBeGreaterThan(1);
     expect(tries).toBeLessThan(5);
-    expect(scene.reconciler.trouble?.message).toContain("is refused");
+    expect(scene.reconciler.tunnelTrouble("hub-0")?.message).toContain("is refused");
   });
 
   it("a tunnel whose set-up is under way is not begun again, and others are", async () => {

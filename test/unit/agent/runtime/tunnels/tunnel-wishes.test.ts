@@ -27,7 +27,7 @@ describe("prefixes that tunnels protect", () => {
     scene.vault = async () => [];
     await scene.turn();
     expect(scene.log).toEqual([all]);
-    expect(scene.reconciler.trouble?.code).toBe("vault.malformedKey");
+    expect(scene.reconciler.tunnelTrouble("hub-1")?.code).toBe("vault.malformedKey");
     await (await scene.later(longestFirstWaitMs)).turn();
     expect(scene.log).toEqual([all]);
     scene.vault = async (name) => [version(name)];
