@@ -21,15 +21,15 @@ export class Stage implements AsyncDisposable {
   readonly folder: string;
   readonly config: string;
   readonly programs: Program[] = [];
+  /** Variables that every program beside the site needs. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly #site: ChildProcess;
-
-  readonly #environment: Readonly<Record<string, string>>;
 
   private constructor(folder: string, site: ChildProcess, { config, environment }: Ready) {
     this.folder = folder;
     this.#site = site;
     this.config = config;
-    this.#environment = environment ?? {};
+    this.environment = environment ?? {};
   }
 
   /** `site`: the file beside this one that runs the site. */
@@ -61,20 +61,20 @@ export class Stage implements AsyncDisposable {
 
   /** Starts `linkseal ...` on this stage. */
   start(...argv: readonly string[]): Program {
-    return this.#startIn({}, argv);
+    return this.#startIn({}, argv, command);
   }
 
-  #startIn(own: NodeJS.ProcessEnv, argv: readonly string[]): Program {
+  #startIn(own: NodeJS.ProcessEnv, argv: readonly string[], path: string): Program {
     const env = {
       ...process.env,
       ...own,
       LINKSEAL_HOME: this.folder,
       LINKSEAL_SITE: `unix:${socketIn(this.folder)}`,
-      ...this.#environment,
+      ...this.environment,
     };
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const program = new Program(
-      spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }),
+      spawn(process.execPath, [path, ...argv], { env, stdio: [...stdio] }),
     );
     this.programs.push(program);
     return program;
@@ -82,10 +82,10 @@ export class Stage implements AsyncDisposable {
 
   /**
    * Starts a new agent on the same state folder, with more variables in its environment; resolves
-   * once it is ready for requests.
+   * once it is ready for requests. `path`: the command of another version.
    */
-  async live(own: NodeJS.ProcessEnv = {}): Promise<Program> {
-    const program = this.#startIn(own, ["agent"]);
+  async live(own: NodeJS.ProcessEnv = {}, path = command): Promise<Program> {
+    const program = this.#startIn(own, ["agent"], path);
     this.send({ kind: "victim", pid: program.pid });
     await program.until(readyMark);
     return program;
@@ -93,8 +93,17 @@ export class Stage implements AsyncDisposable {
 
   /** Kills the agent as soon as its journal holds `count` records. */
   killAtRecord(program: Program, count: number): void {
+    this.#killOnce(program, () => this.records() >= count);
+  }
+
+  /** Kills the agent as soon as a record after the first `from` ones has this text. */
+  killAtText(program: Program, from: number, text: string): void {
+    this.#killOnce(program, () => this.#lines().slice(from).some((line) => line.includes(text)));
+  }
+
+  #killOnce(program: Program, isDue: () => boolean): void {
     const watcher = watch(this.state, () => {
-      if (this.records() < count || program.dead) return;
+      if (program.dead || !isDue()) return;
       watcher.close();
       this.kill(program);
     });
@@ -107,10 +116,14 @@ export class Stage implements AsyncDisposable {
   }
 
   records(): number {
+    return this.#lines().length;
+  }
+
+  #lines(): readonly string[] {
     try {
-      return readFileSync(join(this.state, "journal"), "latin1").split("\n").length - 1;
+      return readFileSync(join(this.state, "journal"), "latin1").split("\n").slice(0, -1);
     } catch {
-      return 0;
+      return [];
     }
   }
 

@@ -1,0 +1,111 @@
+// An agent of an older version is killed in the middle of a rotation, and the agent of this clone
+// goes on with its state folder, as after an upgrade: beside routers of two vendors over real SSH
+// and NETCONF, with keys and far end behind TLS, whose protocols have no version of ours.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
+import { sightOf } from "#hal/conformance/canary.ts";
+import { effort } from "../effort.ts";
+import { buildOlder, olderVersions, whyNotBuilt } from "../older-versions.ts";
+import { cannotRun } from "../why-not.ts";
+import { adopted, rotated, rotation, seed, speed } from "./loopback-kit.ts";
+import type { Platform } from "./loopback-site.ts";
+import { Stage } from "./stage.ts";
+
+type Upgrade = readonly [state: CampaignState, platforms: readonly Platform[]];
+
+/** A link is drained in each of them, and its ends have different keys in some. */
+const states = effort<readonly CampaignState[]>(
+  ["switching"],
+  ["draining", "staging", "switching", "proving", "retiring", "restoring"],
+);
+const pairs = effort<readonly (readonly Platform[])[]>(
+  [["iosxr", "junos"]],
+  [
+    ["iosxr", "junos"],
+    ["eos", "iosxe"],
+  ],
+);
+const upgrades = pairs.flatMap((platforms) =>
+  states.map((state): Upgrade => [state, platforms]),
+);
+
+const nothing = (): void => undefined;
+
+/** Returns the records of campaigns in the journal, after the first `from` records. */
+function campaignsIn(stage: Stage, from: number): readonly Campaign[] {
+  const lines = readFileSync(join(stage.state, "journal"), "utf8").trimEnd().split("\n");
+  return lines.slice(from).flatMap((line) => {
+    const record = JSON.parse(line) as { readonly campaign?: Campaign };
+    return record.campaign ?? [];
+  });
+}
+
+const moveOf = ({ links, at, state }: Campaign): string => `${links[at]?.name} ${state}`;
+
+function filesIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => readFileSync(join(parentPath, name), "latin1"));
+}
+
+/** What a site is like after a rotation: nothing is left of it. */
+async function expectRotated(stage: Stage): Promise<void> {
+  const { truth, violations, canaries } = await stage.account();
+  expect(violations).toEqual([]);
+  const links = truth.groups.flatMap((group) => group.links);
+  expect(links.length).toBe(2);
+  for (const { id, farKey, ...link } of links) {
+    expect(link, id).toMatchObject({
+      ...{ secured: true, bgpUp: true, drained: false, commitPending: false },
+      edgeKeys: [farKey],
+    });
+  }
+  const keys = canaries.map(({ bytes }) => bytes);
+  expect(keys.length).toBeGreaterThan(3);
+  const outputs = stage.programs.map(({ output }) => output);
+  expect(sightOf(keys, [...outputs, ...filesIn(stage.state)])).toBeUndefined();
+}
+
+describe.each(olderVersions)("an upgrade from $version", { timeout: 1_200_000 }, (older) => {
+  const why = whyNotBuilt(older);
+  let command = "";
+  beforeAll(() => {
+    if (why === undefined) command = join(buildOlder(older), "agent/bin.js");
+  });
+
+  it.for(upgrades)("a rotation that was %s beside %s ends", async ([state, platforms], context) => {
+    if (why !== undefined) cannotRun(context, why);
+    const setting = { seed, start: "protected", speed, fate: undefined, platforms } as const;
+    await using stage = await Stage.open(setting, "loopback-site.ts");
+    const before = await adopted(stage, command);
+    const records = stage.records();
+    stage.send({ kind: "newKeys" });
+    stage.killAtText(before, records, `"state":"${state}"`);
+    expect(await rotated(stage, before, nothing)).toBe("dead");
+    const stored = campaignsIn(stage, records);
+    const moves = stored.map(moveOf).filter((move, at, all) => move !== all[at - 1]);
+    expect(moves.at(-1)).toContain(state);
+    const { truth } = await stage.account();
+    const drained = truth.groups.flatMap(({ links }) => links.filter((link) => link.drained));
+    console.log(`${state}: drained ${drained.map(({ id, device }) => `${id} on ${device}`)}`);
+
+    const after = await stage.live();
+    const config = await stage.view("/v1/config");
+    expect(config).toMatchObject({ number: 1, text: stage.config });
+    const found = await rotation(stage);
+    expect(found?.steps.map(({ link, state }) => `${link} ${state}`).slice(0, moves.length)).toEqual(
+      moves,
+    );
+    const keys = stored.at(-1)?.links.map((link) => link.new.key.cakSecretId);
+    expect(found?.links.map((link) => link.cakSecretId)).toEqual(keys);
+    expect(await stage.view("/v1/journal")).toMatchObject({ state: "whole" });
+
+    expect(await rotated(stage, after, nothing)).toBe("done: rotated, rotated");
+    const { warnings } = await stage.status();
+    expect(warnings.filter(({ severity }) => severity === "error")).toEqual([]);
+    await expectRotated(stage);
+  });
+});
