@@ -79,6 +79,7 @@ const longAlone = [
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
+  "test/kernel/package/upgrade.test.ts",
   "test/kernel/reboot.test.ts",
   "test/process/disk-calls.test.ts",
   "test/process/evidence-flood.test.ts",
@@ -90,7 +91,7 @@ const atGate = [
   ...["azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill", "loopback"].map(
     (name) => `process/${name}`,
   ),
-  ...["loopback-faults", "psk", "readme", "scorecard", "stopped-agent"].map(
+  ...["loopback-faults", "psk", "readme", "scorecard", "stopped-agent", "upgrade"].map(
     (name) => `process/${name}`,
   ),
 ].map((name) => `test/${name}.test.ts`);

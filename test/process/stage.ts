@@ -98,7 +98,11 @@ export class Stage implements AsyncDisposable {
 
   /** Kills the agent as soon as a record after the first `from` ones has this text. */
   killAtText(program: Program, from: number, text: string): void {
-    this.#killOnce(program, () => this.#lines().slice(from).some((line) => line.includes(text)));
+    this.#killOnce(program, () =>
+      this.#lines()
+        .slice(from)
+        .some((line) => line.includes(text)),
+    );
   }
 
   #killOnce(program: Program, isDue: () => boolean): void {

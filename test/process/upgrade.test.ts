@@ -1,6 +1,6 @@
-// An agent of an older version is killed in the middle of a rotation, and the agent of this clone
-// goes on with its state folder, as after an upgrade: beside routers of two vendors over real SSH
-// and NETCONF, with keys and far end behind TLS, whose protocols have no version of ours.
+// An agent of the first version with a package is killed in the middle of a rotation, and the agent
+// of this clone goes on with its state folder, as after an upgrade: beside routers of two vendors
+// over real SSH and NETCONF, with keys and far end behind TLS, whose protocols are not linkseal's.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import { sightOf } from "#hal/conformance/canary.ts";
 import { effort } from "../effort.ts";
-import { buildOlder, olderVersions, whyNotBuilt } from "../older-versions.ts";
+import { buildFirstVersion, firstVersion, whyNoFirstVersion } from "../first-version.ts";
 import { cannotRun } from "../why-not.ts";
 import { adopted, rotated, rotation, seed, speed } from "./loopback-kit.ts";
 import type { Platform } from "./loopback-site.ts";
@@ -28,9 +28,10 @@ const pairs = effort<readonly (readonly Platform[])[]>(
     ["eos", "iosxe"],
   ],
 );
-const upgrades = pairs.flatMap((platforms) =>
-  states.map((state): Upgrade => [state, platforms]),
-);
+const upgrades = pairs.flatMap((platforms) => states.map((state): Upgrade => [state, platforms]));
+
+/** Drivers of that version do not understand each layout in which a router shows a route. */
+const asked = { target: "erd-demo", risks: ["ownPathUnknown"], urgency: "planned" } as const;
 
 const nothing = (): void => undefined;
 
@@ -69,11 +70,11 @@ async function expectRotated(stage: Stage): Promise<void> {
   expect(sightOf(keys, [...outputs, ...filesIn(stage.state)])).toBeUndefined();
 }
 
-describe.each(olderVersions)("an upgrade from $version", { timeout: 1_200_000 }, (older) => {
-  const why = whyNotBuilt(older);
+describe(`an upgrade from ${firstVersion}`, { timeout: 1_200_000 }, () => {
+  const why = whyNoFirstVersion();
   let command = "";
   beforeAll(() => {
-    if (why === undefined) command = join(buildOlder(older), "agent/bin.js");
+    if (why === undefined) command = buildFirstVersion();
   });
 
   it.for(upgrades)("a rotation that was %s beside %s ends", async ([state, platforms], context) => {
@@ -84,6 +85,7 @@ describe.each(olderVersions)("an upgrade from $version", { timeout: 1_200_000 },
     const records = stage.records();
     stage.send({ kind: "newKeys" });
     stage.killAtText(before, records, `"state":"${state}"`);
+    await stage.admin("/v1/rotate", asked);
     expect(await rotated(stage, before, nothing)).toBe("dead");
     const stored = campaignsIn(stage, records);
     const moves = stored.map(moveOf).filter((move, at, all) => move !== all[at - 1]);
@@ -96,9 +98,9 @@ describe.each(olderVersions)("an upgrade from $version", { timeout: 1_200_000 },
     const config = await stage.view("/v1/config");
     expect(config).toMatchObject({ number: 1, text: stage.config });
     const found = await rotation(stage);
-    expect(found?.steps.map(({ link, state }) => `${link} ${state}`).slice(0, moves.length)).toEqual(
-      moves,
-    );
+    expect(
+      found?.steps.map(({ link, state }) => `${link} ${state}`).slice(0, moves.length),
+    ).toEqual(moves);
     const keys = stored.at(-1)?.links.map((link) => link.new.key.cakSecretId);
     expect(found?.links.map((link) => link.cakSecretId)).toEqual(keys);
     expect(await stage.view("/v1/journal")).toMatchObject({ state: "whole" });
