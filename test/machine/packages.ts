@@ -1,5 +1,5 @@
-// The package of this clone, one of a later version, which differs only in its version and the build
-// that it reports, and that of the first version that had one.
+// The package of this clone, one of a later version, which differs only in its version and the
+// build that it reports, and that of the first version that had one.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

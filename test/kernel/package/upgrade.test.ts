@@ -96,9 +96,9 @@ describe("an upgrade from the first package", { timeout: 1_200_000 }, () => {
     host.ok(`systemctl start ${kernelUnits.join(" ")}`);
     const variables = Object.entries(stage.environment);
     const lines = variables.map(([name, value]) => `Environment=${name}=${moved(value)}`);
-    host.ok(`chown -R linkseal: ${place}
-      mkdir -p /etc/systemd/system/linkseal.service.d
-      printf '[Service]\\n${lines.join("\\n")}\\n' > /etc/systemd/system/linkseal.service.d/test.conf
+    const folder = "/etc/systemd/system/linkseal.service.d";
+    host.ok(`chown -R linkseal: ${place} && mkdir -p ${folder}
+      printf '[Service]\\n${lines.join("\\n")}\\n' > ${folder}/test.conf
       systemctl daemon-reload && systemctl restart linkseal.service`);
     const asked = { text: moved(stage.config), file: "site.yaml", queue: false };
     await until("a config", async () => await question<object>("admin", "/v1/apply", asked));
