@@ -93,21 +93,8 @@ export class Stage implements AsyncDisposable {
 
   /** Kills the agent as soon as its journal holds `count` records. */
   killAtRecord(program: Program, count: number): void {
-    this.#killOnce(program, () => this.records() >= count);
-  }
-
-  /** Kills the agent as soon as a record after the first `from` ones has this text. */
-  killAtText(program: Program, from: number, text: string): void {
-    this.#killOnce(program, () =>
-      this.#lines()
-        .slice(from)
-        .some((line) => line.includes(text)),
-    );
-  }
-
-  #killOnce(program: Program, isDue: () => boolean): void {
     const watcher = watch(this.state, () => {
-      if (program.dead || !isDue()) return;
+      if (this.records() < count || program.dead) return;
       watcher.close();
       this.kill(program);
     });
@@ -120,14 +107,10 @@ export class Stage implements AsyncDisposable {
   }
 
   records(): number {
-    return this.#lines().length;
-  }
-
-  #lines(): readonly string[] {
     try {
-      return readFileSync(join(this.state, "journal"), "latin1").split("\n").slice(0, -1);
+      return readFileSync(join(this.state, "journal"), "latin1").split("\n").length - 1;
     } catch {
-      return [];
+      return 0;
     }
   }
 
