@@ -87,13 +87,17 @@ const longAlone = [
 ];
 /** Half a minute each, or waits on real sockets: they run under `CI=1` and in the long run. */
 const atGate = [
-  ...["arm-rights", "evidence", "rotations", "router-deaths"].map((name) => `fleet/${name}`),
-  ...["azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill", "loopback"].map(
+  ...["age", "arm-kill", "arm-lost", "arm-rights", "evidence", "iosxr-cut", "junos-cut"].map(
+    (name) => `fleet/${name}`,
+  ),
+  ...["rotations", "router-deaths", "routing-instances"].map((name) => `fleet/${name}`),
+  ...["azure", "azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
     (name) => `process/${name}`,
   ),
-  ...["loopback-faults", "psk", "readme", "scorecard", "stopped-agent", "upgrade"].map(
+  ...["loopback", "loopback-faults", "psk", "readme", "report", "scorecard", "start"].map(
     (name) => `process/${name}`,
   ),
+  ...["process/stopped-agent", "process/upgrade"],
 ].map((name) => `test/${name}.test.ts`);
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
@@ -125,8 +129,8 @@ function areAskedFor(paths: readonly string[]): string[] {
     : paths.filter((path) => fragments.some((fragment) => path.includes(fragment)));
 }
 
-// Each folder in the kernel tier is a group that shares one boot, except files that take minutes,
-// which run alone; the longest begin first.
+// Files of a folder in the kernel tier share a boot, except those that take minutes, which run
+// alone; the longest begin first.
 const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent|libreswan.*)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
@@ -136,7 +140,18 @@ function groupsInMachine(): string[][] {
   );
   const isLong = ([path = ""]: readonly string[]): boolean =>
     long.test(path) || onDebian.test(path);
-  return [...byBoot.values()].sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+  const groups = [...byBoot.values()].flatMap(parts);
+  return groups.sort((a, b) => Number(isLong(b)) - Number(isLong(a)));
+}
+
+/** A boot takes seconds; a group of many files would be the last one for minutes. */
+const filesPerBoot = 4;
+
+function parts(group: readonly string[]): string[][] {
+  const count = Math.ceil(group.length / filesPerBoot);
+  return Array.from({ length: count }, (_, index) =>
+    group.slice(index * filesPerBoot, (index + 1) * filesPerBoot),
+  );
 }
 
 const kernelFiles = (): string[] =>
@@ -206,7 +221,8 @@ async function timed(folder: string, paths: readonly string[]): Promise<Report |
   const since = performance.now();
   const report = await runInside(folder, paths);
   const [first = ""] = paths;
-  const name = paths.length === 1 ? first : dirname(first);
+  const more = paths.length === 1 ? "" : ` and ${paths.length - 1} more`;
+  const name = `${first}${more}`;
   groupLines.push(`${name}: ${Math.round((performance.now() - since) / 1000)} s`);
   return report;
 }

@@ -44,6 +44,9 @@ export function script({ root, mounts, user, cwd, argv }: Visit): string {
     `mount -t proc proc ${inside("/proc")}`,
     `mount -t tmpfs -o mode=755 devices ${inside("/dev")}`,
     `mkdir -m 1777 ${inside("/dev/shm")}`,
+    `mkdir ${inside("/dev/pts")}`,
+    `mount -t devpts -o newinstance,ptmxmode=666 devpts ${inside("/dev/pts")}`,
+    `ln -s pts/ptmx ${inside("/dev/ptmx")}`,
     ...devices.flatMap((name) => [
       `: > ${inside(`/dev/${name}`)}`,
       bind(`/dev/${name}`, `/dev/${name}`),

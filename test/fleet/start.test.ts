@@ -25,14 +25,14 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "down",
     code: "cak-mismatch",
     text: /same CKN [0-9a-f]{4}….* different CAKs/,
-    next: /^linkseal keys check/,
+    next: /^linkseal links erd-demo\/primary/,
   },
   "ckn-mismatch": {
     at: "primary",
     verdict: "down",
     code: "ckn-mismatch",
     text: /uses a CKN that edge-a et-0\/0\/0 does not have/,
-    next: /^linkseal keys check/,
+    next: /^linkseal links erd-demo\/primary/,
   },
   "cipher-mismatch": {
     at: "primary",
@@ -46,7 +46,7 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "down",
     code: "sci-mismatch",
     text: /dropped \d+ frames for their SCI/,
-    next: /^linkseal plan/,
+    next: /^linkseal links erd-demo\/primary/,
   },
   "peer-silent": {
     at: "primary",
@@ -60,7 +60,7 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "unprotected",
     code: "policy-should-secure",
     text: /set to should-secure/,
-    next: /^linkseal plan/,
+    next: /^linkseal links erd-demo\/primary/,
   },
   "stale-sak": {
     at: "primary",
@@ -74,14 +74,14 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "unprotected",
     code: "vault-denied",
     text: /vault refuses this identity/,
-    next: /^linkseal keys check/,
+    next: /^linkseal explain vault-denied erd-demo/,
   },
   "commit-lost": {
     at: "primary",
     verdict: "unprotected",
     code: "commit-lost",
     text: /edge-a accepted the (drain|new key|tunnel hub-1) .* ago and no longer holds it/,
-    next: /^linkseal rotation show erd-demo/,
+    next: /^linkseal explain commit-lost erd-demo/,
   },
   "clear-path": {
     at: "hub-1",
@@ -109,7 +109,7 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "down",
     code: "far-end-changed",
     text: /points at erd-demo-1-cak-by-hand\/.* is meant to use erd-demo-1-cak\//,
-    next: /^linkseal rotation show erd-demo/,
+    next: /^linkseal links erd-demo\/primary/,
   },
 };
 

@@ -143,9 +143,16 @@ it("a page is served at a free port where only the bundle is installed", async (
   }
   mkdirSync(join(place, "home"), { mode: 0o700 });
   const usual = createServer();
-  const taken = new Promise((resolve) => usual.once("error", resolve).once("listening", resolve));
-  usual.listen({ host: "127.0.0.1", port: 9443, exclusive: true });
-  await taken;
+  // Another test may have a site at the usual port, and may end while this one runs.
+  for (;;) {
+    usual.listen({ host: "127.0.0.1", port: 9443, exclusive: true });
+    const isOurs = await once(usual, "listening").then(
+      () => true,
+      () => false,
+    );
+    if (isOurs) break;
+    await rest(200);
+  }
   const child = spawn(process.execPath, [join(place, "agent/bin.js"), "sim", "site"], {
     env: { ...process.env, LINKSEAL_HOME: join(place, "home"), TMPDIR: place, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "inherit"],
