@@ -7,9 +7,12 @@ import { readDocument } from "./document.ts";
 import { resolve } from "./resolve.ts";
 import type { Finding } from "./rule.ts";
 import { rules, warningsOf } from "./rules.ts";
+import type { Config } from "./schema.ts";
 import { offsetOf, shape } from "./shape.ts";
 
 export { type Complaint, formatComplaint } from "./complaint.ts";
+export type { Finding } from "./rule.ts";
+export type { Config } from "./schema.ts";
 export { type SettingChange, settingChanges } from "./setting-changes.ts";
 
 export type ParsedConfig =
@@ -35,6 +38,24 @@ export function parseConfig(text: string, file: string, now?: WallTime): ParsedC
   if (broken.length > 0) return refused(broken, text, file);
   const warnings = [...warningsOf(config, now)].map((w) => complaintOf(placed(w), text, file));
   return { kind: "ok", desired: resolve(config), warnings };
+}
+
+/**
+ * Returns what a rule that needs more than the text finds in a valid config, each with its place;
+ * none for a text that is not valid.
+ */
+export function complaintsOf(
+  find: (config: Config) => Iterable<Finding>,
+  text: string,
+  file: string,
+): readonly Complaint[] {
+  const read = readDocument(text);
+  if (read.kind === "refused") return [];
+  const shaped = shape(read.root);
+  if (shaped.kind === "refused") return [];
+  return [...find(shaped.config)].map((found) =>
+    complaintOf({ ...found, at: offsetOf(read.root, found.path) }, text, file),
+  );
 }
 
 function refused(faults: readonly Fault[], text: string, file: string): ParsedConfig {

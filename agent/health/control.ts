@@ -1,9 +1,11 @@
 // Findings from a link's settings, its far end and MKA; each fault has its own reason code.
 
+import type { PeerState } from "#hal/device.ts";
 import {
   type Ckn,
   type FailOpen,
   type KeyAgreement,
+  type KeyRef,
   type MacsecPort,
   type MkaSession,
   strongValue,
@@ -202,11 +204,13 @@ export function farEndFindings(evidence: LinkEvidence): Finding[] {
 
 function welcome(
   { expected, next }: LinkEvidence,
-  ids: { readonly cakSecretId: string; readonly cknSecretId: string },
+  ids: NonNullable<PeerState["pointsAt"]>,
 ): boolean {
-  const same = (key: typeof expected): boolean =>
-    key?.cakSecretId === ids.cakSecretId && key.cknSecretId === ids.cknSecretId;
-  return same(expected) || same(next);
+  return isNamedBy(ids, expected) || isNamedBy(ids, next);
+}
+
+function isNamedBy(ids: NonNullable<PeerState["pointsAt"]>, key: KeyRef | undefined): boolean {
+  return key?.cakSecretId === ids.cakSecretId && key.cknSecretId === ids.cknSecretId;
 }
 
 /** Findings from MKA; `sample window` is undefined while frames or session cannot be read. */
@@ -257,24 +261,24 @@ function noPeer(
   newest: MacsecPort,
   samples: SampleWindow | undefined,
 ): Finding {
-  const { link, expected = evidence.next } = evidence;
+  const gone = keyGone(evidence, newest);
+  if (gone !== undefined) return gone;
+  const { link } = evidence;
   const about = linkId(link);
   const [here, far] = [hereOf(link), farOf(link)];
   const older = samples?.recent?.mkpdus;
   const counters = samples?.newest.mkpdus;
   const rose = (name: "icvFailed" | "unknownCkn" | "received"): boolean =>
     (counters?.[name] ?? 0n) > (older?.[name] ?? counters?.[name] ?? 0n);
-  const ckn = short(expected?.ckn);
   if (rose("icvFailed")) {
-    const text = `${here} and ${far} use the same CKN ${ckn} with different CAKs`;
+    const used = farKey(evidence);
+    const ckn = used === undefined ? "the same CKN" : `the CKN ${short(used.ckn)}`;
+    const text = `${here} and ${far} use ${ckn} with different CAKs`;
     return finding("down", "cak-mismatch", about, `${text}: MKPDUs fail their ICV check`);
   }
   if (rose("unknownCkn")) {
-    const text = `${far} uses a CKN that ${here} does not have: it expects ${ckn}`;
-    const points = evidence.peer?.state.pointsAt;
-    const reported =
-      points === undefined ? "" : ` and the far end names ${secretOf(points.cknSecretId)}`;
-    return finding("down", "ckn-mismatch", about, `${text}${reported}`);
+    const text = `${far} uses a CKN that ${here} does not have: ${cknsOf(evidence, newest)}`;
+    return finding("down", "ckn-mismatch", about, text);
   }
   const silentMs = silence(samples);
   const why =
@@ -284,6 +288,52 @@ function noPeer(
   const claims = newest.session.kind === "known" && newest.session.value.controlledPort;
   const lie = claims === "secured" ? ", although it calls itself secured" : "";
   return finding("down", "mka-no-live-peer", about, `${why}${lie}`);
+}
+
+/**
+ * The key of ours that the far end is set to; undefined = another one, or its hardware need not
+ * follow its settings yet.
+ */
+function farKey({ expected, next, peer }: LinkEvidence): KeyRef | undefined {
+  const { pointsAt, provisioning } = peer?.state ?? {};
+  if (pointsAt === undefined || provisioning !== "settled") return undefined;
+  return [expected, next].find((key) => isNamedBy(pointsAt, key));
+}
+
+/** Both CKNs of a mismatch in one form: by value if the far end is set to a key of ours. */
+function cknsOf(evidence: LinkEvidence, { keys }: MacsecPort): string {
+  const { expected = evidence.next, peer } = evidence;
+  const used = farKey(evidence);
+  if (used !== undefined) {
+    const isHeld = strongValue(keys)?.some(({ ckn }) => ckn === used.ckn) === true;
+    const but = isHeld ? ", which the router has, and does not use it" : "";
+    return `it is set to ${short(used.ckn)}${but}`;
+  }
+  const points = peer?.state.pointsAt;
+  if (points === undefined || expected === undefined) return `it expects ${short(expected?.ckn)}`;
+  const [wanted, named] = [expected, points].map(({ cknSecretId }) => secretOf(cknSecretId));
+  return `it expects ${wanted}, and the far end is set to ${named}`;
+}
+
+/**
+ * A router that lost the key is the cause itself, and the far end is as it should be; undefined =
+ * the port holds the key, or its keys are not known.
+ */
+function keyGone(evidence: LinkEvidence, { keys }: MacsecPort): Finding | undefined {
+  const { link, expected, now, settings } = evidence;
+  if (expected === undefined || !isSolid(keys, now, settings.staleAfterMs)) return undefined;
+  const held = keys.value.map(({ ckn }) => ckn);
+  const used = farKey(evidence);
+  // With another key there, only a far end that still has the accepted one shows who changed.
+  if (held.length > 0 && (used !== expected || held.includes(expected.ckn))) return undefined;
+  const far = used === undefined ? "" : `, to which ${farOf(link)} is set as it should be`;
+  const key = `${short((used ?? expected).ckn)}${far}`;
+  const here = hereOf(link);
+  const text =
+    held.length === 0
+      ? `${here} holds no key: it lacks ${key}`
+      : `${here} lacks the key ${key}: it holds ${held.map(short).join(", ")}`;
+  return finding("down", "key-gone", linkId(link), text);
 }
 
 /**

@@ -163,6 +163,8 @@ export interface Facts {
   readonly port: PortFacts | undefined;
   /** The key or settings that the far end has. */
   readonly far: FarEnd;
+  /** Present if `far` is "other" because MACsec is off there; only the reason depends on it. */
+  readonly farIsOff?: true;
   /** `unsure` = not known now: nothing is taken beside it, and nothing is given up. */
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why a disruptive effect may not run now; undefined = every precondition holds. */

@@ -10,6 +10,8 @@ const farEndUnread = "the far end cannot be read";
 const keyReverting = "waiting until the router has taken the staged key back";
 const loseDrain = "the router accepted the drain and lost it, several times";
 const newKeyGone = "the new key is gone from the port";
+const oddPort =
+  "the port is neither as before nor as planned: its key is gone, or something else is there";
 const oldKeyGone = "the old key is gone from the port while the far end still uses it";
 const routerHoldsBoth = "the router holds both keys";
 const routerUnread = "the router cannot be read";
@@ -34,8 +36,7 @@ export const sharedRows = {
 /** The rows whose sentence depends on nothing. */
 export const plainRows = {
   "queued.free": "no other campaign runs in this group",
-  "gated.leftoverKey":
-    "a key or setting that is not of this campaign is on the port (gate.leftoverKey)",
+  "gated.leftoverKey": `${oddPort} (gate.leftoverKey)`,
   "gated.follow": "the far end has the new key and the link is dark",
   "gated.addForFar": "the far end has the new key and the link is dark: the router gets it too",
   "gated.askPerson": "a person must point the far end at the new key",
@@ -92,7 +93,8 @@ export const plainRows = {
   "awaitingPeer.follow": farEndChanged,
   "awaitingPeer.changed": farEndChanged,
   "awaitingPeer.changedEarly": "the far end was changed and the new key is gone from the port",
-  "awaitingPeer.farOther": "the far end uses something that is not of this campaign",
+  "awaitingPeer.farOther":
+    "the far end has neither its old nor its new settings, or its change failed",
   "awaitingPeer.newKeyGone": newKeyGone,
   "awaitingPeer.oldKeyGone":
     "the port does not hold the keys that wait for the change of the far end any more",
@@ -104,7 +106,7 @@ export const plainRows = {
   "switching.unreadLate": "the far end has the new key and the router cannot be read",
   "switching.unread": routerUnread,
   "switching.followed": "both ends hold the new key",
-  "switching.strange": "a foreign key or setting is on the port",
+  "switching.strange": oddPort,
   "switching.half": "the far end reports the new key, yet the link still works in its old state",
   "switching.stillOld": "waiting for the link to leave its old state",
   "switching.lostCommits": "the router accepted the new key and lost it, several times",
@@ -157,7 +159,7 @@ export const plainRows = {
   "reverting.rollBack": takesBackFirst,
   "reverting.pending": keyReverting,
   "reverting.farOther":
-    "the far end uses a key that is not of this campaign: a person must put the old one there",
+    "the far end is set to nothing of this campaign: a person must put the old key there",
   "reverting.farEnrol": "an enrolment never goes back: a person must take MACsec off at both ends",
   "reverting.farByHand":
     "a person must point the far end back at the old key, then resume or revert",

@@ -11,7 +11,7 @@ const keyTexts: Readonly<Record<PortKeys, string>> = {
   old: "the old key",
   both: "both keys",
   new: "the new key",
-  else: "a foreign key",
+  else: "no key of this campaign, or another key or setting beside it",
 };
 
 const differs = ({ leaf, observed, wanted }: CauseOf<"macsec.setting">): string =>
@@ -39,7 +39,8 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
   "farEnd.unread": plainRows["draining.farUnseen"],
   "farEnd.unsettled": "the far end is not settled yet",
   "farEnd.failed": "the far end reports that its change failed",
-  "farEnd.foreign": "the far end uses a key that is not of this campaign",
+  "farEnd.foreign": "the far end is set to a key or setting that is not of this campaign",
+  "farEnd.off": "the far end has MACsec off",
   "farEnd.awaited": "waiting for the far end",
   "port.oldKeyGone": plainRows["draining.oldKeyGone"],
   "port.bothKeys": "the link carries with both keys on the router: one of them still has to go",
@@ -100,6 +101,7 @@ const causeTexts: CauseTexts = {
   "sibling.unsecured": "it is not secured by its key",
   "sibling.notMustSecure": "it is not must-secure",
   "sibling.farEndMoved": "its far end was pointed at another key",
+  "sibling.farEndOff": "its far end has MACsec off",
   "sibling.failed": ({ text }) => text,
   "sibling.lateChange": ({ what, sentAt, until }) =>
     `may still get a ${what} that was sent at ${sentAt} (until ${until})`,

@@ -86,6 +86,7 @@ export type PlainCause =
   | "farEnd.unsettled"
   | "farEnd.failed"
   | "farEnd.foreign"
+  | "farEnd.off"
   | "farEnd.awaited"
   | "port.oldKeyGone"
   | "port.bothKeys"
@@ -143,6 +144,7 @@ export type SiblingCause =
         | "sibling.unsecured"
         | "sibling.notMustSecure"
         | "sibling.farEndMoved"
+        | "sibling.farEndOff"
         | "health.notJudged";
     }
   /** Its device could not be read: the error code, and the words of it. */

@@ -16,6 +16,7 @@ type LinkCode =
   | "sci-mismatch"
   | "far-end-changed"
   | "far-end-failed"
+  | "key-gone"
   | "cak-mismatch"
   | "ckn-mismatch"
   | "mka-no-live-peer"
@@ -150,7 +151,8 @@ const traffic = { impactsTraffic: true } as const;
 const atOnce = { impactsTraffic: true, visibleAfterMs: 0 } as const;
 const unseen = ["not-looked-yet", "device-unreachable"] as const;
 const noSession = [...unseen, "link-down", "macsec-not-configured"] as const;
-const mkaFaults = ["cak-mismatch", "ckn-mismatch", "mka-no-live-peer"] as const;
+const keyFaults = ["key-gone", "cak-mismatch", "ckn-mismatch"] as const;
+const mkaFaults = [...keyFaults, "mka-no-live-peer"] as const;
 const noMka = [...noSession, ...mkaFaults] as const;
 const frameFaults = [
   "sak-not-agreed",
@@ -185,12 +187,13 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "sci-mismatch": error("The two ends disagree about the SCI", link, noSession, traffic),
   "far-end-changed": error("The far end was changed", link, unseen),
   "far-end-failed": warning("A change at the far end failed", link, unseen),
+  "key-gone": error("The router lacks the key in use", link, noSession, traffic),
   "cak-mismatch": error("The two ends hold different CAKs", link, noSession, traffic),
   "ckn-mismatch": error("The far end uses another CKN", link, noSession, traffic),
   "mka-no-live-peer": error(
     "The far end does not speak MKA",
     link,
-    [...noSession, "cak-mismatch", "ckn-mismatch"],
+    [...noSession, ...keyFaults],
     traffic,
   ),
   "peer-not-responded": warning("The far end has not installed the SAK", link, noMka),

@@ -13,6 +13,14 @@ export interface BoundLink {
   readonly binding: Binding;
 }
 
+/**
+ * Returns the link as its next key must fit it: by the settings that both ends have, and by those
+ * of the intent only while it runs on no key.
+ */
+export function forNextKey(link: DesiredLink, binding: Binding | undefined): DesiredLink {
+  return binding === undefined ? link : { ...link, settings: binding.settings };
+}
+
 /** Returns true if the intent wants the settings with which both ends were accepted. */
 export function sameSettings({ link, binding }: BoundLink): boolean {
   return equalSettings(link.settings, binding.settings);

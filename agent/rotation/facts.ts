@@ -167,6 +167,11 @@ export function unseenFar(campaign: Campaign, snapshot: LinkSnapshot, entry: Cam
   return campaign.told ? "unknown" : "old";
 }
 
+/** Returns true if MACsec is off at the far end; false also if its state is not known. */
+export function isOff(peer: PeerState | undefined): boolean {
+  return peer !== undefined && peer.pointsAt === undefined;
+}
+
 function pointsAt({ pointsAt: ids }: PeerState, key: KeyRef): boolean {
   return ids?.cakSecretId === key.cakSecretId && ids.cknSecretId === key.cknSecretId;
 }
@@ -202,5 +207,6 @@ export function carryGap(
   if (policy !== "mustSecure") return { code: "sibling.notMustSecure" };
   // It still works, and not for long.
   const leaves = snapshot.peer !== undefined && !pointsAt(snapshot.peer, accepted);
-  return leaves ? { code: "sibling.farEndMoved" } : undefined;
+  if (!leaves) return undefined;
+  return { code: isOff(snapshot.peer) ? "sibling.farEndOff" : "sibling.farEndMoved" };
 }

@@ -7,6 +7,7 @@ import type { DesiredLink, Freeze, Window } from "../model/desired.ts";
 import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, CauseOf, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
 import type { RightsReport } from "../model/rights-report.ts";
+import { isOff } from "./facts.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
@@ -69,7 +70,7 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
     if (odd !== undefined) return odd;
   }
   if (far === "failed") return { code: "farEnd.failed" };
-  if (far === "other") return { code: "farEnd.foreign" };
+  if (far === "other") return { code: isOff(snapshot.peer) ? "farEnd.off" : "farEnd.foreign" };
   if (Math.abs(control.wall - input.hostWall) > clockSkewMs.error) {
     return { code: "clocks.apart" };
   }

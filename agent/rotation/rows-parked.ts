@@ -13,7 +13,7 @@ import {
   isManual,
   isUsable,
 } from "./guards.ts";
-import { parkingRows, takenBack } from "./rows-shared.ts";
+import { farNotOurs, parkingRows, takenBack } from "./rows-shared.ts";
 
 /** Ends that do not fit each other, and no row of a break-before-make or of `add` would mend it. */
 function isLastingOutage(context: Context): boolean {
@@ -64,8 +64,11 @@ export const gated: readonly Row[] = [
     name: "gated.dark",
     when: isLastingOutage,
     next: "held",
-    cause: ({ facts: { far } }) =>
-      far === "failed" ? { code: "farEnd.failed" } : { code: "farEnd.apart", far },
+    cause: (context) => {
+      const { far, farIsOff } = context.facts;
+      const isApart = far !== "failed" && farIsOff !== true;
+      return isApart ? { code: "farEnd.apart", far } : farNotOurs(context);
+    },
   },
   {
     name: "gated.askPerson",

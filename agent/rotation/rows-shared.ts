@@ -112,10 +112,11 @@ export function bothEnds(port: PortFacts | undefined, far: FarEnd): EndsCause {
   return { code: "ends.are", keys: port?.keys ?? "unread", far };
 }
 
-/** The far end failed, or uses a key that is not of this campaign. */
-export const farNotOurs = ({ facts }: Context): Cause => ({
-  code: facts.far === "failed" ? "farEnd.failed" : "farEnd.foreign",
-});
+/** The far end failed, has MACsec off, or is set to something that is not of this campaign. */
+export function farNotOurs({ facts: { far, farIsOff } }: Context): Cause {
+  if (far === "failed") return { code: "farEnd.failed" };
+  return { code: farIsOff === true ? "farEnd.off" : "farEnd.foreign" };
+}
 
 export const isUnread = ({ port }: Context): boolean => port === undefined;
 export const isDrained = ({ facts }: Context): boolean => facts.drained.kind === "held";

@@ -12,6 +12,7 @@ import type { Sends } from "../compare/sends.ts";
 import { type ConfigPart, type SitePlan, sitePlan } from "../compare/site-plan.ts";
 import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import { settingChanges } from "../config/index.ts";
+import { cakOctets } from "../model/cak-octets.ts";
 import type { Desired } from "../model/desired.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { Memory } from "../store/journal/memory.ts";
@@ -136,7 +137,7 @@ async function sendsOf(
   signal: AbortSignal,
 ): Promise<Sends | undefined> {
   const limit = { ms: previewMsMax, where: device, effect: "none" } as const;
-  const keys = placeholders(cakOctets(desired, device, change));
+  const keys = placeholders(octetsFor(desired, device, change));
   const lines = await withDeadline(world.clock, limit, signal, async (bounded) => {
     const session = await deviceCache.device(device, bounded);
     return await session.preview?.(change, keys, bounded);
@@ -153,10 +154,10 @@ function placeholders(octets: number): KeyResolver {
 /** The letter x, which every device takes as part of a PSK. */
 const filler = 0x78;
 
-function cakOctets(desired: Desired, device: string, change: DeviceChange): 16 | 32 {
+function octetsFor(desired: Desired, device: string, change: DeviceChange): 16 | 32 {
   const ports = change.flatMap((one) => ("port" in one ? [one.port] : []));
   const link = desired.groups
     .flatMap((group) => group.links)
     .find((one) => one.device === device && ports.includes(one.port));
-  return link?.settings.suite.endsWith("128") === true ? 16 : 32;
+  return link === undefined ? 32 : cakOctets[link.settings.suite];
 }

@@ -14,6 +14,7 @@ import { reasonText } from "../model/reason-text.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
 import type { RehearsalSnapshot } from "../runtime/campaigns/rehearsal-snapshot.ts";
+import { proofBounds } from "./oracle-bounds.ts";
 import { simulatedAgent, simulatedWorld } from "./simulate.ts";
 
 const adoptAfterMs = 30_000;
@@ -46,7 +47,7 @@ class Stage {
     this.#options = options;
     this.#site = site;
     this.#agent = agent;
-    this.#oracle = watchSite(site, boundsOf(options.twin));
+    this.#oracle = watchSite(site, proofBounds(options.twin.proof));
     this.#outages = watchOutages(site);
     this.#begunAt = site.clock.now();
   }
@@ -194,16 +195,6 @@ class Stage {
         because: reasonText(reason),
       }));
   }
-}
-
-/** An MKA hello interval in milliseconds: the far end may be secured that much later. */
-const helloMs = 2_000;
-
-/** Returns the oracle's limits: those of the config, less what a flow of whole frames may lack. */
-function boundsOf({
-  proof: { settleMs, frames },
-}: RehearsalSnapshot): Parameters<typeof watchSite>[1] {
-  return { settleMs: Math.max(0, settleMs - helloMs), proofFrames: frames - 1 };
 }
 
 const silence: Log = { write: () => undefined };

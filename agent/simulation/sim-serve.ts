@@ -20,6 +20,8 @@ export interface ServeOptions {
   readonly start: "clear" | "protected";
   readonly overlap: MacsecCapabilities["overlap"];
   readonly oracleFile?: string;
+  /** View socket of the agent that is judged; absent = no report of an agent is. */
+  readonly agent?: string;
 }
 
 /** Real milliseconds between two checks for new findings of the oracle. */
@@ -30,7 +32,8 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   const { demoSite, leashClock, paceClock, routersThatHold, serveSite } = await import(
     "./simulate.ts"
   );
-  const { socket, speed, seed, start, overlap, oracleFile } = options;
+  const { AgentJudge } = await import("./agent-judge.ts");
+  const { socket, speed, seed, start, overlap, oracleFile, agent } = options;
   const staff = demoSite(seed, start, routersThatHold(overlap));
   const { site, oracle, faultConsole } = staff;
   site.setSpeed(speed);
@@ -41,9 +44,13 @@ export async function serveUntilStopped(options: ServeOptions): Promise<0 | 1> {
   const keep = async (): Promise<void> => {
     if (oracleFile !== undefined) await replaceFile(oracleFile, encodeJson(faultConsole.verdict()));
   };
+  const { strayedAt } = leash;
+  const judge =
+    agent === undefined ? undefined : new AgentJudge({ socket: agent, staff, strayedAt });
   const stop = stopAsked();
   let lastCount = -1;
   while (!stop.aborted) {
+    await judge?.turn();
     if (oracle.violations.length !== lastCount) await keep();
     lastCount = oracle.violations.length;
     await Promise.race([rest(oracleMs, undefined, { signal: stop }).catch(ignore), pace.done]);

@@ -20,7 +20,9 @@ import { serveApi } from "../host/server.ts";
 import { runTelemetry } from "../host/telemetry.ts";
 import { columns, jsonText, readable } from "../model/text.ts";
 import type { Agent } from "../runtime/agent.ts";
+import type { Status } from "../runtime/health/status.ts";
 import { type AskedFault, Demo } from "./demo.ts";
+import { configBounds } from "./oracle-bounds.ts";
 import { stopAsked, verdictOf } from "./sim-run.ts";
 import { siteSocketOf } from "./sim-serve.ts";
 import { Stage } from "./sim-stage.ts";
@@ -161,7 +163,10 @@ async function openPlay(
   const text = site.config(`unix:${siteSocketOf(agentPlaces().runtime)}`) + pageConfig(pagePort);
   await writeFile(join(folder, "demo.yaml"), text, { mode: 0o600 });
   const config = options.start === "clear" ? text : undefined;
-  const reported = oracle.reported.bind(oracle);
+  const reported = (status: Status): void => {
+    if (agent.intent !== undefined) oracle.judgeBy(configBounds(agent.intent.desired));
+    oracle.reported(status);
+  };
   const demo = new Demo({ site, agent, faults, config, reported });
   const ended = new AbortController();
   let failure: Play["failure"];

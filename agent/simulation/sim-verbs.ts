@@ -23,7 +23,11 @@ export function registerSim(program: Command): void {
     .command("serve")
     .description("the simulated site alone, behind a Unix socket, for agents of their own")
     .requiredOption("--socket <path>", "where it answers: `address: unix:PATH` of its devices")
-    .option("--oracle-file <file>", "keep what the oracle of the promises sees in FILE, as JSON");
+    .option("--oracle-file <file>", "keep what the oracle of the promises sees in FILE, as JSON")
+    .option(
+      "--agent <path>",
+      "view socket of the agent: the oracle judges its reports too, by the limits of its config",
+    );
   withExample(simulation(serve), "linkseal sim serve --socket /tmp/site.sock --speed 20").action(
     serveAlone,
   );

@@ -157,6 +157,11 @@ export class Oracle {
     );
   }
 
+  /** Judges by these limits from now on: those of a config that its agent has accepted. */
+  judgeBy(limits: Partial<OracleBounds>): void {
+    Object.assign(this.#bounds, limits);
+  }
+
   /**
    * Examines what changed; costs little while nothing happened. Returns the first violation that
    * this call found.

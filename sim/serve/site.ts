@@ -97,6 +97,8 @@ export interface Leash {
   readonly handler: SiteHandler;
   /** Option for `paceClock`: true if no client has asked for the time for a whole leash of it. */
   readonly hold: () => boolean;
+  /** The last time that passed although its follower was a leash behind; undefined = none did. */
+  readonly strayedAt: () => Instant | undefined;
   /** Reports that the follower is dead: time runs on until the next one asks. */
   readonly letGo: () => void;
 }
@@ -117,6 +119,7 @@ export function leashClock(
   lonelyMs = goneMs,
 ): Leash {
   let asked: Anchor | undefined;
+  let strayedAt: Instant | undefined;
   return {
     async handler(request, signal) {
       const reply = await handler(request, signal);
@@ -124,10 +127,13 @@ export function leashClock(
       asked = { real: performance.now(), virtual: clock.now() };
       return { ...reply, body: encodeJson({ ...Object(decodeJson(reply.body)), leash: ms }) };
     },
-    hold: () =>
-      asked !== undefined &&
-      clock.now() - asked.virtual >= ms &&
-      performance.now() - asked.real < lonelyMs,
+    hold() {
+      if (asked === undefined || clock.now() - asked.virtual < ms) return false;
+      if (performance.now() - asked.real < lonelyMs) return true;
+      strayedAt = clock.now();
+      return false;
+    },
+    strayedAt: () => strayedAt,
     letGo() {
       asked = undefined;
     },

@@ -24,7 +24,7 @@ const expected: Readonly<Record<string, Expected>> = {
     at: "primary",
     verdict: "down",
     code: "cak-mismatch",
-    text: /same CKN [0-9a-f]{4}….* different CAKs/,
+    text: /use the CKN [0-9a-f]{4}….* with different CAKs/,
     next: /^linkseal links erd-demo\/primary/,
   },
   "ckn-mismatch": {

@@ -242,7 +242,7 @@ export class ManualOperator {
     const forgot = sibling?.cause.code === "sibling.foreignMacsec";
     const strange =
       campaign.reason.code === "gated.leftoverKey" ||
-      ["gate.leftoverKey", "farEnd.foreign"].includes(gate?.code ?? "");
+      ["gate.leftoverKey", "farEnd.foreign", "farEnd.off"].includes(gate?.code ?? "");
     if (forgot || strange) return await this.#say(agent, group, "abandon");
     // A campaign that waits only for its window is abandoned if the links are well.
     if (gate?.code === "gate.window") await this.#say(agent, group, "abandon");

@@ -7,9 +7,9 @@ import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { generationTag, type KeyStore, pairTag, type SecretVersion } from "#hal/vault.ts";
 import type { Entropy, WallTime } from "#hal/world.ts";
+import { cakOctets } from "../../model/cak-octets.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import {
-  cakOctets,
   chooseKey,
   generationOf,
   isUsable,

@@ -2,6 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type KeyRef, type MacsecSettings, strongValue, type WantedSettings } from "#hal/model.ts";
+import { keySizeGap } from "../../compare/key-size.ts";
 import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
@@ -216,6 +217,10 @@ async function matchOne(
     throw refused(link, "the router does not hold exactly one key on this port");
   }
   if (far === undefined) throw refused(link, "the far end has MACsec off");
+  const observed = port.settings.kind === "known" ? port.settings.value : undefined;
+  const settings = foundSettings(observed, link);
+  const gap = keySizeGap(link, settings.suite);
+  if (gap !== undefined) throw refused(link, gap.text, gap.next);
   const versions = await vault.versions(link.key.cak, signal);
   const version = versions.find((each) => each.id === far.cakSecretId);
   if (version?.enabled !== true) {
@@ -229,7 +234,7 @@ async function matchOne(
   if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
   return {
     key,
-    settings: foundSettings(port.settings.kind === "known" ? port.settings.value : undefined, link),
+    settings,
     since: world.clock.wall(),
     created: version.created,
     generation: generationOf(version),
@@ -284,10 +289,10 @@ function foundOtherwise(link: DesiredLink, drift: readonly string[]): LinksealEr
   });
 }
 
-function refused(link: DesiredLink, why: string): LinksealError {
+function refused(link: DesiredLink, why: string, next = "linkseal links"): LinksealError {
   return new LinksealError("gate.leftoverKey", `${linkId(link)} cannot be adopted: ${why}`, {
     effect: "none",
     where: linkId(link),
-    next: "linkseal links",
+    next,
   });
 }

@@ -32,7 +32,7 @@ import {
   steadyGap,
   steadyOf,
 } from "../../rotation/evidence.ts";
-import { farEndOf, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
+import { farEndOf, isOff, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
 import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
 import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
@@ -312,6 +312,7 @@ export class FactCollector {
     return {
       port,
       far,
+      ...(far === "other" && isOff(snapshot.peer) && { farIsOff: true as const }),
       sibling: standingOfAll(siblings),
       unmetPrecondition: unmetPrecondition(this.#preconditions(observed)),
       drained,

@@ -1,11 +1,11 @@
 // Begins rotations (by policy or by hand) and changes of settings that a new intent wants.
 
-import type { CipherSuite } from "#hal/model.ts";
+import { keySizeGap } from "../../compare/key-size.ts";
 import { type Drift, standingOf } from "../../compare/plan.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
-import { type BoundLink, changeOf, sameSettings } from "../../rotation/change.ts";
+import { type BoundLink, changeOf, forNextKey, sameSettings } from "../../rotation/change.ts";
 import { rotationDue } from "../../rotation/policy.ts";
 import { windowAt } from "../../rotation/window.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
@@ -55,10 +55,9 @@ export async function rotatable(
 ): Promise<readonly (BoundLink & { readonly newest: ChosenKey })[]> {
   const found = [];
   for (const { link, binding } of boundLinks(parts, group, asked)) {
-    const settings = binding.settings;
     const newest = await chooseKey(
       parts.vault,
-      { ...link, settings },
+      forNextKey(link, binding),
       parts.world.clock.wall(),
       signal,
       binding.key,
@@ -247,14 +246,11 @@ export function beginChange(
     wantsChange(parts, group, bound, accepting.asked),
   );
   if (wanted.length === 0) return { kind: "nothing" };
-  const octets = wanted.find(({ link, binding }) =>
-    otherKeySize(binding.settings.suite, link.settings.suite),
-  );
-  if (octets !== undefined) {
-    const { link } = octets;
-    const text = `${link.settings.suite} takes a CAK of another size than ${linkId(link)} has`;
-    return waiting(text, "linkseal keys list", "vault.malformedKey");
-  }
+  // A config that was accepted by an earlier version may want it all the same.
+  const [gap] = wanted.flatMap(({ link, binding }) => {
+    return keySizeGap(link, binding.settings.suite) ?? [];
+  });
+  if (gap !== undefined) return waiting(gap.text, gap.next, "config.conflict");
   const verb = `linkseal enrol ${group.name}`;
   const links = wanted.map(({ link }) => link);
   const risk = missingRisk(parts, links, ["breakBeforeMake"], { ...accepting, verb });
@@ -296,7 +292,3 @@ function wantsChange(
 }
 
 const isHitless = ({ repair }: Drift): boolean => repair !== undefined;
-
-function otherKeySize(before: CipherSuite, after: CipherSuite): boolean {
-  return before.endsWith("128") !== after.endsWith("128");
-}

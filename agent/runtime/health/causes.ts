@@ -2,7 +2,7 @@
 
 import { errorRows, isErrorCode } from "#hal/error.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
-import type { DesiredGroup } from "../../model/desired.ts";
+import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
 import type { Reason } from "../../model/health.ts";
 import { isWarningCode, nextFor, type WarningCode } from "../../model/warning-rows.ts";
 import type { SiteView } from "./site-view.ts";
@@ -13,6 +13,26 @@ export function vaultWarnings(supervisor: SiteView, group: DesiredGroup): Raised
   const code = waiting?.code.startsWith("vault.") === true ? warningOf(waiting.code) : undefined;
   if (waiting === undefined || code === undefined) return [];
   return [{ ...raise(code, group.name, waiting.text), next: waiting.next }];
+}
+
+/**
+ * Other explanations of a bad verdict on a link: a vault that refuses, an effect that failed. An
+ * effect on one link explains nothing of its siblings.
+ */
+export function linkCauses(
+  supervisor: SiteView,
+  group: DesiredGroup,
+  link: DesiredLink,
+): readonly Reason[] {
+  const waiting = supervisor.waiting(group.name);
+  const siblings = group.links.map(linkId).filter((id) => id !== linkId(link));
+  return [
+    ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
+    ...supervisor
+      .troubles(group)
+      .filter(({ where }) => !siblings.includes(where))
+      .flatMap(({ code, message }) => causeOf(code, message, group.name)),
+  ];
 }
 
 /** The code as a cause; none if no warning belongs to it. */

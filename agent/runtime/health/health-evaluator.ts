@@ -30,7 +30,6 @@ import type { EventRest, EventRing } from "../../model/events.ts";
 import {
   type DeviceContact,
   type LinkHealth,
-  type Reason,
   type TunnelEvidence,
   type TunnelHealth,
   type Verdict,
@@ -48,7 +47,7 @@ import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
-import { causeOf, vaultWarnings } from "./causes.ts";
+import { linkCauses, vaultWarnings } from "./causes.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
@@ -325,17 +324,6 @@ export class HealthEvaluator {
     });
   }
 
-  /** Other explanations of a bad verdict: a vault that refuses, an effect that failed. */
-  #causes(supervisor: SiteView, group: DesiredGroup): readonly Reason[] {
-    const waiting = supervisor.waiting(group.name);
-    return [
-      ...(waiting === undefined ? [] : causeOf(waiting.code, waiting.text, group.name)),
-      ...supervisor
-        .troubles(group)
-        .flatMap(({ code, message }) => causeOf(code, message, group.name)),
-    ];
-  }
-
   #contact(supervisor: SiteView, device: string): DeviceContact {
     return {
       lastObservedAt: supervisor.deviceCache.state(device)?.at,
@@ -372,7 +360,7 @@ export class HealthEvaluator {
       peer: supervisor.deviceCache.peer(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
-      causes: this.#causes(supervisor, group),
+      causes: linkCauses(supervisor, group, link),
     });
   }
 

@@ -5,10 +5,12 @@ import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { Entropy, WallTime } from "#hal/world.ts";
+import { keySizeGap } from "../../compare/key-size.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Severity } from "../../model/warning-rows.ts";
+import { forNextKey } from "../../rotation/change.ts";
 import type { Binding } from "../../store/journal/memory.ts";
 import { type ChosenKey, cakDigest, chooseKey, isLowerCase } from "./vault.ts";
 import { VaultOnce } from "./vault-once.ts";
@@ -100,15 +102,16 @@ async function judgeOne(
 ): Promise<Judged> {
   try {
     const { vault, now, bound } = parts;
-    const newest = await chooseKey(vault, link, now, signal, bound(link)?.key);
+    const binding = bound(link);
+    const newest = await chooseKey(vault, forNextKey(link, binding), now, signal, binding?.key);
     const finding =
-      rolledBack(link, newest, parts.bound(link)) ??
+      rolledBack(link, newest, binding) ??
       (await expiring(parts, link, newest, signal)) ??
       (await lowerCase(parts, link, newest, signal));
     const digest = await cakDigest(vault, newest.key.cakSecretId, digestKey, signal);
     return { check: { link, newest, finding }, digest };
   } catch (error) {
-    const finding = findingOf(error, link);
+    const finding = findingOf(error, link, parts.bound(link));
     return { check: { link, newest: undefined, finding }, digest: undefined };
   }
 }
@@ -132,9 +135,12 @@ function sharedKey(link: DesiredLink): LinksealError {
   return new LinksealError("vault.reusedCkn", text, details);
 }
 
-function findingOf(error: unknown, link: DesiredLink): KeyFinding {
+function findingOf(error: unknown, link: DesiredLink, binding?: Binding): KeyFinding {
   if (!(error instanceof LinksealError)) throw error;
   const { code, message } = error;
+  // By a suite of another size, `keys generate` makes a pair that does not fit either.
+  const gap = binding === undefined ? undefined : keySizeGap(link, binding.settings.suite);
+  if (code === "vault.malformedKey" && gap !== undefined) return coded(code, message, gap.next);
   // The command that runs this check cannot be its next step.
   const next = error.next === "linkseal keys check" ? nextFor(code, link) : error.next;
   return coded(code, message, next);

@@ -4,20 +4,13 @@ import { createHmac } from "node:crypto";
 import { withDeadline } from "#hal/deadline.ts";
 import type { KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type CipherSuite, type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
+import { type Ckn, type KeyRef, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { generationTag, type KeyVault, pairTag, type SecretVersion } from "#hal/vault.ts";
 import type { Clock, WallTime } from "#hal/world.ts";
+import { cakOctets } from "../../model/cak-octets.ts";
 import type { DesiredAuth, DesiredLink } from "../../model/desired.ts";
-
-/** The octets of a CAK for each suite (IEEE 802.1X-2020 clause 9.3.1). */
-export const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
-  "gcm-aes-128": 16,
-  "gcm-aes-256": 32,
-  "gcm-aes-xpn-128": 16,
-  "gcm-aes-xpn-256": 32,
-};
 
 /** A key pair that may be used now, and the facts of its version. */
 export interface ChosenKey {

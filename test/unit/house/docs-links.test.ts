@@ -289,6 +289,7 @@ function* contexts(): Generator<Context> {
       const facts = { ...calm, ...evidence, replacement, far, port };
       yield { campaign, link, port, facts };
       yield { campaign, link, port, facts: { ...facts, carrying: { kind: "held" } } };
+      if (far === "other") yield { campaign, link, port, facts: { ...facts, farIsOff: true } };
     }
   }
 }

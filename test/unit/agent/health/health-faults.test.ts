@@ -58,6 +58,16 @@ const faults: readonly Row[] = [
     codes: "ckn-mismatch",
   },
   {
+    name: "no key on the router",
+    course: (index) => ({
+      ...noPeer(() => ({ received: 100n, unknownCkn: BigInt(index * 2) }))(index),
+      port: { keys: known([], at(index * 5000)) },
+    }),
+    change: {},
+    verdict: "down",
+    codes: "key-gone",
+  },
+  {
     name: "peer silent",
     course: noPeer(() => ({ received: 100n })),
     change: {},

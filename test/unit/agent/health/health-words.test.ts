@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import type { LinkEvidence } from "#agent/model/health.ts";
-import { known, type MacsecPort, parseCkn, unknown } from "#hal/model.ts";
+import { type Ckn, known, type MacsecPort, parseCkn, unknown } from "#hal/model.ts";
 import {
   always,
   at,
@@ -33,6 +33,13 @@ const wrongCkn = noPeer((index) => ({
   mkpdus: { received: heard(index), unknownCkn: heard(index) },
 }));
 const silent = noPeer(() => ({ mkpdus: { received: 100n } }));
+/** The same while the port holds this key alone; undefined = no key. */
+const holding = (ckn: Ckn | undefined, course: Course): Course =>
+  over(course, (index) => ({
+    port: {
+      keys: known(ckn === undefined ? [] : [{ ckn, role: "primary" as const }], at(index * 5000)),
+    },
+  }));
 const bare: Bend = { settings: { includeSci: false } };
 const unread = (part: "settings" | "session" | "liveSuite" | "frames"): Course =>
   over(moving, (index) => ({ port: { [part]: unknown("queryFailed", at(index * 5000)) } }));
@@ -176,17 +183,43 @@ const rows: readonly {
     name: "wrong CAK",
     course: wrongCak,
     change: {},
+    texts: ["HERE and FAR use the same CKN with different CAKs: MKPDUs fail their ICV check"],
+  },
+  {
+    name: "wrong CAK, far end seen",
+    course: wrongCak,
+    change: peer({}),
+    texts: ["HERE and FAR use the CKN c0c0…c0 with different CAKs: MKPDUs fail their ICV check"],
+  },
+  {
+    name: "wrong CAK of the new key, and the healthy old one is not accused",
+    course: wrongCak,
+    change: { ...peer({ pointsAt: otherKey }), next: otherKey },
+    texts: ["HERE and FAR use the CKN abab…ab with different CAKs: MKPDUs fail their ICV check"],
+  },
+  {
+    name: "wrong CAK while the far end is being changed",
+    course: wrongCak,
+    change: { ...peer({ provisioning: "updating" }), next: otherKey },
+    texts: ["HERE and FAR use the same CKN with different CAKs: MKPDUs fail their ICV check"],
+  },
+  {
+    name: "wrong CAK, far end at a foreign pair",
+    course: wrongCak,
+    change: peer({ pointsAt: otherKey }),
     texts: [
-      "HERE and FAR use the same CKN c0c0…c0 with different CAKs: MKPDUs fail their ICV check",
+      "FAR points at erd-demo-2-cak/v1, and HERE is meant to use erd-demo-1-cak/v1",
+      "HERE and FAR use the same CKN with different CAKs: MKPDUs fail their ICV check",
     ],
   },
   {
     name: "wrong CAK, short CKN",
-    course: wrongCak,
-    change: shortCkn === undefined ? {} : { expected: { ...key, ckn: shortCkn } },
-    texts: [
-      "HERE and FAR use the same CKN c0ffee01 with different CAKs: MKPDUs fail their ICV check",
-    ],
+    course: holding(shortCkn, wrongCak),
+    change: {
+      ...peer({}),
+      ...(shortCkn === undefined ? {} : { expected: { ...key, ckn: shortCkn } }),
+    },
+    texts: ["HERE and FAR use the CKN c0ffee01 with different CAKs: MKPDUs fail their ICV check"],
   },
   {
     name: "wrong CKN",
@@ -199,9 +232,49 @@ const rows: readonly {
     course: wrongCkn,
     change: peer({}),
     texts: [
-      "FAR uses a CKN that HERE does not have: it expects c0c0…c0 and the far end " +
-        "names erd-demo-1-ckn/v1",
+      "FAR uses a CKN that HERE does not have: it is set to c0c0…c0, which the router has, " +
+        "and does not use it",
     ],
+  },
+  {
+    name: "wrong CKN, far end at the new key",
+    course: wrongCkn,
+    change: { ...peer({ pointsAt: otherKey }), next: otherKey },
+    texts: ["FAR uses a CKN that HERE does not have: it is set to abab…ab"],
+  },
+  {
+    name: "wrong CKN, far end at a foreign pair: both are shown as ids",
+    course: wrongCkn,
+    change: peer({ pointsAt: otherKey }),
+    texts: [
+      "FAR points at erd-demo-2-cak/v1, and HERE is meant to use erd-demo-1-cak/v1",
+      "FAR uses a CKN that HERE does not have: it expects erd-demo-1-ckn/v1, " +
+        "and the far end is set to erd-demo-2-ckn/v1",
+    ],
+  },
+  {
+    name: "no key on the router, far end as it should be",
+    course: holding(undefined, wrongCkn),
+    change: peer({}),
+    texts: ["HERE holds no key: it lacks c0c0…c0, to which FAR is set as it should be"],
+  },
+  {
+    name: "no key on the router, far end at the new key",
+    course: holding(undefined, wrongCkn),
+    change: { ...peer({ pointsAt: otherKey }), next: otherKey },
+    texts: ["HERE holds no key: it lacks abab…ab, to which FAR is set as it should be"],
+  },
+  {
+    name: "no key on the router, far end not read, no counters",
+    course: holding(undefined, silent),
+    change: {},
+    texts: ["HERE holds no key: it lacks c0c0…c0"],
+  },
+  {
+    name: "another key on the router, far end as it should be",
+    course: holding(otherKey.ckn, wrongCkn),
+    change: peer({}),
+    texts: ["HERE lacks the key c0c0…c0, to which FAR is set as it should be: it holds abab…ab"],
   },
   {
     name: "wrong CKN, far end off",

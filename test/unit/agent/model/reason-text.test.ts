@@ -26,8 +26,9 @@ const causes: Readonly<{
   "farEnd.failed": [{ code: "farEnd.failed" }, "the far end reports that its change failed"],
   "farEnd.foreign": [
     { code: "farEnd.foreign" },
-    "the far end uses a key that is not of this campaign",
+    "the far end is set to a key or setting that is not of this campaign",
   ],
+  "farEnd.off": [{ code: "farEnd.off" }, "the far end has MACsec off"],
   "farEnd.awaited": [{ code: "farEnd.awaited" }, "waiting for the far end"],
   "port.oldKeyGone": [
     { code: "port.oldKeyGone" },
@@ -63,7 +64,8 @@ const causes: Readonly<{
   "link.drainedAlready": [{ code: "link.drainedAlready" }, "it is drained already"],
   "ends.are": [
     { code: "ends.are", keys: "else", far: "new" },
-    "the router holds a foreign key and the far end is new",
+    "the router holds no key of this campaign, or another key or setting beside it " +
+      "and the far end is new",
   ],
   "port.keys": [{ code: "port.keys", keys: "new" }, "the router holds the new key"],
   "port.drifted": [
@@ -140,6 +142,7 @@ const causes: Readonly<{
   "sibling.farEndKeyed": [{ code: "sibling.farEndKeyed" }, "its far end has a key and it has none"],
   "sibling.unsecured": [{ code: "sibling.unsecured" }, "it is not secured by its key"],
   "sibling.notMustSecure": [{ code: "sibling.notMustSecure" }, "it is not must-secure"],
+  "sibling.farEndOff": [{ code: "sibling.farEndOff" }, "its far end has MACsec off"],
   "sibling.farEndMoved": [
     { code: "sibling.farEndMoved" },
     "its far end was pointed at another key",

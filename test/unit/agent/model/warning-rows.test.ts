@@ -20,7 +20,7 @@ describe("a warning", () => {
       "error",
       `device-unreachable port-absent link-down macsec-not-configured policy-should-secure
        controlled-port-open sak-not-agreed suite-mismatch sci-mismatch far-end-changed
-       cak-mismatch ckn-mismatch
+       key-gone cak-mismatch ckn-mismatch
        mka-no-live-peer second-peer principal-key-unexpected sak-not-in-use sak-churn
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
@@ -58,7 +58,7 @@ describe("a warning", () => {
 
   it("exactly these warnings say that frames are lost or in the clear", () => {
     const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
-      sak-not-agreed suite-mismatch sci-mismatch cak-mismatch ckn-mismatch mka-no-live-peer
+      sak-not-agreed suite-mismatch sci-mismatch key-gone cak-mismatch ckn-mismatch mka-no-live-peer
       sak-churn frames-untagged stale-sak frames-not-valid replay-window mtu frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
       tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down`;
@@ -67,7 +67,7 @@ describe("a warning", () => {
 
   const unseen = "not-looked-yet device-unreachable";
   const noSession = `${unseen} link-down macsec-not-configured`;
-  const noKey = `${noSession} cak-mismatch ckn-mismatch`;
+  const noKey = `${noSession} key-gone cak-mismatch ckn-mismatch`;
   const noPeer = `${noKey} mka-no-live-peer`;
   const lost = `${noPeer} sak-not-agreed sci-mismatch suite-mismatch stale-sak mtu`;
   const causes: readonly (readonly [string, string])[] = [
@@ -82,8 +82,9 @@ describe("a warning", () => {
     ],
     [
       noSession,
-      `controlled-port-open offset-mismatch suite-mismatch sci-mismatch cak-mismatch ckn-mismatch
-       second-peer sak-churn packet-number-high replay-window mtu counters-frozen counter-missing`,
+      `controlled-port-open offset-mismatch suite-mismatch sci-mismatch key-gone cak-mismatch
+       ckn-mismatch second-peer sak-churn packet-number-high replay-window mtu counters-frozen
+       counter-missing`,
     ],
     [noKey, "mka-no-live-peer"],
     [

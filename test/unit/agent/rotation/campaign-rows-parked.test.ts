@@ -139,6 +139,7 @@ const both = { keys: "both" } as const;
 const darkCells: readonly ReportedCase[] = [
   ["gated.dark", {}, { ...port(newAlone) }, { code: "farEnd.apart", far: "old" }],
   ["gated.dark", {}, { ...port(newAlone), far: "other" }, { code: "farEnd.apart", far: "other" }],
+  ["gated.dark", {}, { ...port(newAlone), far: "other", farIsOff: true }, { code: "farEnd.off" }],
   ["gated.dark", {}, { ...port(newAlone), far: "new" }, { code: "farEnd.apart", far: "new" }],
   ["gated.dark", {}, { ...port({ ...both, ...dark }) }, { code: "farEnd.apart", far: "old" }],
   ["gated.dark", {}, { ...port(newAlone), far: "failed" }, { code: "farEnd.failed" }],

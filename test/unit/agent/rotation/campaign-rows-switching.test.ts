@@ -175,6 +175,7 @@ reports("rotate", "keychain", [
   ["switching.farUnsettledLate", {}, { far: "updating", ...overdue }],
   ["switching.farFailed", {}, { far: "failed" }, { code: "farEnd.failed" }],
   ["switching.farFailed", {}, { far: "other" }, { code: "farEnd.foreign" }],
+  ["switching.farFailed", {}, { far: "other", farIsOff: true }, { code: "farEnd.off" }],
 ]);
 
 reports("change", "breakBeforeMake", [

@@ -364,6 +364,12 @@ describe("a sibling", () => {
       answer: "sibling.farEndMoved",
     },
     {
+      name: "whose far end has MACsec off",
+      snapshot: snapshotOf(stateOf(securedPort()), { peer: peerOff }),
+      bound: true,
+      answer: "sibling.farEndOff",
+    },
+    {
       name: "in the clear although it has a key",
       snapshot: snapshotOf(stateOf(clearPort())),
       bound: true,

@@ -14,6 +14,7 @@ import {
   at,
   clearPort,
   link,
+  peerOn,
   routing,
   securedPort,
   settings,
@@ -25,6 +26,7 @@ import {
 const now = at(0);
 const keyed = snapshotOf(stateOf(securedPort()));
 const unread = unknown("queryFailed", now);
+const foreign = snapshotOf(stateOf(clearPort()), { peer: peerOn(keyTwo) });
 
 describe("the preconditions", () => {
   const sibling: Sibling = {
@@ -301,7 +303,8 @@ describe("the preconditions", () => {
       { far: "failed", phase: "bringingBack" },
       undefined,
     ],
-    ["a foreign far end", { far: "other" }, { code: "farEnd.foreign" }],
+    ["a foreign far end", { far: "other", snapshot: foreign }, { code: "farEnd.foreign" }],
+    ["a far end with MACsec off", { far: "other" }, { code: "farEnd.off" }],
     ["a failed far end on the way back", { far: "failed", phase: "goingBack" }, undefined],
     [
       "a far end that updates on the way back",

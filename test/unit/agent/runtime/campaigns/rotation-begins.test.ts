@@ -325,14 +325,16 @@ describe("a change of settings", () => {
     expect(wordsOf(bench.change())).toBe("nothing");
   });
 
-  it("a change to a suite with another size of CAK waits for another key", async () => {
+  it("a change to a suite with another size of CAK waits for a config that fits", async () => {
     const bench = await begun();
     const suite = "gcm-aes-xpn-128" as const;
     const { settings: wanted } = bench.linkOf("primary");
     bench.rebind("primary", { settings: { ...wanted, suite } });
     expect(wordsOf(bench.change())).toBe(
-      "vault.malformedKey: gcm-aes-xpn-256 takes a CAK of another size than erd-demo/primary has " +
-        "-> linkseal keys list",
+      "config.conflict: gcm-aes-xpn-256 takes a CAK of 32 octets, and the router and the far end " +
+        "of erd-demo/primary hold one of 16: no campaign changes both " +
+        "-> write suite: gcm-aes-xpn-128 for erd-demo/primary into the config, " +
+        "then linkseal apply FILE",
     );
     bench.rebind("primary", { settings: { ...wanted, suite: "gcm-aes-256" } });
     expect(wordsOf(bench.change())).toBe("change primary");

@@ -56,6 +56,18 @@ describe("causes", () => {
     ]);
   });
 
+  it("an effect that a sibling kept from this link is no reason of the sibling itself", () => {
+    const refused = (where: string): LinksealError =>
+      new LinksealError("gate.siblingUnhealthy", "secondary is not carrying: it is drained", {
+        ...{ effect: "none", where, next: "linkseal rotation show erd-demo" },
+      });
+    const told =
+      "sibling-unhealthy: secondary is not carrying: it is drained: linkseal links erd-demo";
+    expect(codes({ troubles: [refused("erd-demo/primary")] })).toEqual([told, bare]);
+    // The same error about the other link, as that link sees it.
+    expect(codes({ troubles: [refused("erd-demo/secondary")] })).toEqual([bare]);
+  });
+
   it("causes without a warning of their own are left out", () => {
     expect(codes({ waiting: { code: "nothing-known", text: "?" } })).toEqual([bare]);
     expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
