@@ -72,6 +72,7 @@ export const parts: readonly Part[] = [
     "real agents that are killed at every point, struck by every fault, flooded and started again",
     named("process", [
       ...["disk-calls", "evidence-flood", "kill", "loopback", "loopback-faults", "restart"],
+      "upgrade",
     ]),
   ),
   long(

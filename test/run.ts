@@ -96,7 +96,7 @@ const atGate = [
   ...["loopback", "loopback-faults", "psk", "readme", "report", "scorecard", "start"].map(
     (name) => `process/${name}`,
   ),
-  "process/stopped-agent",
+  ...["process/stopped-agent", "process/upgrade"],
 ].map((name) => `test/${name}.test.ts`);
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;

@@ -13,7 +13,7 @@ import { Stage } from "./stage.ts";
 export const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
 const group = "erd-demo";
 /** Logins and TLS take real time, which counts this many times in the site's time. */
-const speed = 12;
+export const speed = 12;
 const patienceMs = 240_000;
 /** Time in ms that an operator takes to look at a stopped campaign before resuming it. */
 const resumeMs = 5_000;
@@ -55,8 +55,9 @@ async function until(
   }
 }
 
-async function adopted(stage: Stage): Promise<Program> {
-  const program = await stage.live();
+/** Starts an agent and waits until it has adopted the group; `path`: of another version. */
+export async function adopted(stage: Stage, path?: string): Promise<Program> {
+  const program = await stage.live({}, path);
   await stage.apply();
   await until(stage, program, "an adoption", async () => {
     await stage.admin("/v1/adopt", { target: group, risks: [] });
@@ -69,7 +70,7 @@ async function adopted(stage: Stage): Promise<Program> {
   return program;
 }
 
-async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
+export async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
   const { campaigns } = await stage.view<{ campaigns: readonly CampaignShape[] }>("/v1/rotation");
   return campaigns.find(({ kind }) => kind === "rotate");
 }
@@ -78,7 +79,7 @@ async function rotation(stage: Stage): Promise<CampaignShape | undefined> {
 export type Hear = (stage: Stage, campaign: CampaignShape) => void;
 
 /** Repeats the request until a campaign is reported: a kill may have lost the first request. */
-async function rotated(stage: Stage, program: Program, hear: Hear): Promise<string> {
+export async function rotated(stage: Stage, program: Program, hear: Hear): Promise<string> {
   let [resumed, resumedAt] = [0, Number.NEGATIVE_INFINITY];
   await until(stage, program, "the end of a rotation", async () => {
     const campaign = await rotation(stage);

@@ -21,15 +21,15 @@ export class Stage implements AsyncDisposable {
   readonly folder: string;
   readonly config: string;
   readonly programs: Program[] = [];
+  /** Variables that every program beside the site needs. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly #site: ChildProcess;
-
-  readonly #environment: Readonly<Record<string, string>>;
 
   private constructor(folder: string, site: ChildProcess, { config, environment }: Ready) {
     this.folder = folder;
     this.#site = site;
     this.config = config;
-    this.#environment = environment ?? {};
+    this.environment = environment ?? {};
   }
 
   /** `site`: the file beside this one that runs the site. */
@@ -61,20 +61,20 @@ export class Stage implements AsyncDisposable {
 
   /** Starts `linkseal ...` on this stage. */
   start(...argv: readonly string[]): Program {
-    return this.#startIn({}, argv);
+    return this.#startIn({}, argv, command);
   }
 
-  #startIn(own: NodeJS.ProcessEnv, argv: readonly string[]): Program {
+  #startIn(own: NodeJS.ProcessEnv, argv: readonly string[], path: string): Program {
     const env = {
       ...process.env,
       ...own,
       LINKSEAL_HOME: this.folder,
       LINKSEAL_SITE: `unix:${socketIn(this.folder)}`,
-      ...this.#environment,
+      ...this.environment,
     };
     const stdio = ["ignore", "pipe", "pipe"] as const;
     const program = new Program(
-      spawn(process.execPath, [command, ...argv], { env, stdio: [...stdio] }),
+      spawn(process.execPath, [path, ...argv], { env, stdio: [...stdio] }),
     );
     this.programs.push(program);
     return program;
@@ -82,10 +82,10 @@ export class Stage implements AsyncDisposable {
 
   /**
    * Starts a new agent on the same state folder, with more variables in its environment; resolves
-   * once it is ready for requests.
+   * once it is ready for requests. `path`: the command of another version.
    */
-  async live(own: NodeJS.ProcessEnv = {}): Promise<Program> {
-    const program = this.#startIn(own, ["agent"]);
+  async live(own: NodeJS.ProcessEnv = {}, path = command): Promise<Program> {
+    const program = this.#startIn(own, ["agent"], path);
     this.send({ kind: "victim", pid: program.pid });
     await program.until(readyMark);
     return program;
