@@ -1,5 +1,4 @@
-// Checks the promises P1 to P7 against the truth after every event, from both ends, the wire and
-// all that the agent reported.
+// Checks P1 to P7 against the truth after every event: both ends, the wire, and all reports.
 
 import type { DeviceChange } from "#hal/device.ts";
 import {

@@ -104,7 +104,7 @@ describe("a warning", () => {
     [`${unseen} ike-down sa-missing tunnel-configured-but-absent`, "tunnel-bgp-down"],
     [`${unseen} ike-down sa-missing tunnel-bgp-down`, "tunnel-unbalanced"],
     [
-      `${unseen} link-down cak-mismatch ckn-mismatch mka-no-live-peer sak-not-agreed`,
+      `${unseen} link-down key-gone cak-mismatch ckn-mismatch mka-no-live-peer sak-not-agreed`,
       "bgp-trouble",
     ],
     [`${unseen} agent-overloaded`, "reading-stale"],
