@@ -23,9 +23,9 @@ export interface Claim {
 /** The claims of each surface, all of one moment: status, links, page, metrics, ... */
 export type Surfaces = Readonly<Record<string, readonly Claim[]>>;
 
-interface Said {
+interface Said<Value> {
   readonly surface: string;
-  readonly value: unknown;
+  readonly value: Value;
 }
 
 /**
@@ -33,7 +33,7 @@ interface Said {
  * a surface leaves out although it speaks of others of that kind.
  */
 export function contradictions(surfaces: Surfaces): readonly Finding[] {
-  const first = new Map<string, Said>();
+  const first = new Map<string, Said<unknown>>();
   const findings: Finding[] = [];
   for (const [surface, claims] of Object.entries(surfaces)) {
     for (const { about, facts } of claims) {
@@ -41,7 +41,12 @@ export function contradictions(surfaces: Surfaces): readonly Finding[] {
         const before = first.get(`${fact} of ${about}`);
         if (before === undefined) first.set(`${fact} of ${about}`, { surface, value });
         else if (before.value !== value)
-          findings.push(differs(surface, about, fact, value, before));
+          findings.push(
+            differs(surface, about, fact, String(value), {
+              ...before,
+              value: String(before.value),
+            }),
+          );
       }
     }
   }
@@ -52,8 +57,8 @@ function differs(
   surface: string,
   about: string,
   fact: string,
-  value: unknown,
-  before: Said,
+  value: string,
+  before: Said<string>,
 ): Finding {
   const event = `${surface} says ${about} ${fact} ${value}`;
   const text = `${about}: ${surface} says ${fact} ${value}, and ${before.surface} ${before.value}`;

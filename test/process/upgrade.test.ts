@@ -84,38 +84,40 @@ describe(`an upgrade from ${firstVersion}`, { timeout: 1_200_000 }, () => {
     if (why === undefined) command = buildFirstVersion();
   });
 
-  const title = "a rotation that was cut off $when far end write $nth beside $platforms ends";
-  it.for(upgrades)(title, async ({ nth, when, platforms }, context) => {
-    if (why !== undefined) cannotRun(context, why);
-    const fate = { request: "far end put", nth, when };
-    const setting = { seed, start: "protected", speed, fate, platforms } as const;
-    await using stage = await Stage.open(setting, "loopback-site.ts");
-    const before = await adopted(stage, command);
-    const records = stage.records();
-    stage.send({ kind: "newKeys" });
-    await stage.admin("/v1/rotate", asked);
-    expect(await rotated(stage, before, nothing)).toBe("dead");
-    const stored = campaignsIn(stage, records);
-    const moves = stored.map(moveOf).filter((move, at, all) => move !== all[at - 1]);
-    expect(moves.length).toBeGreaterThan(2);
-    const { truth } = await stage.account();
-    const links = truth.groups.flatMap((each) => each.links);
-    expect(links.filter((link) => link.drained).length).toBe(1);
+  it.for(upgrades)(
+    "a rotation cut off $when far end write $nth beside $platforms ends",
+    async ({ nth, when, platforms }, context) => {
+      if (why !== undefined) cannotRun(context, why);
+      const fate = { request: "far end put", nth, when };
+      const setting = { seed, start: "protected", speed, fate, platforms } as const;
+      await using stage = await Stage.open(setting, "loopback-site.ts");
+      const before = await adopted(stage, command);
+      const records = stage.records();
+      stage.send({ kind: "newKeys" });
+      await stage.admin("/v1/rotate", asked);
+      expect(await rotated(stage, before, nothing)).toBe("dead");
+      const stored = campaignsIn(stage, records);
+      const moves = stored.map(moveOf).filter((move, at, all) => move !== all[at - 1]);
+      expect(moves.length).toBeGreaterThan(2);
+      const { truth } = await stage.account();
+      const links = truth.groups.flatMap((each) => each.links);
+      expect(links.filter((link) => link.drained).length).toBe(1);
 
-    const after = await stage.live();
-    const config = await stage.view("/v1/config");
-    expect(config).toMatchObject({ number: 1, text: stage.config });
-    const found = await rotation(stage);
-    expect(
-      found?.steps.map(({ link, state }) => `${link} ${state}`).slice(0, moves.length),
-    ).toEqual(moves);
-    const keys = stored.at(-1)?.links.map((link) => link.new.key.cakSecretId);
-    expect(found?.links.map((link) => link.cakSecretId)).toEqual(keys);
-    expect(await stage.view("/v1/journal")).toMatchObject({ state: "whole" });
+      const after = await stage.live();
+      const config = await stage.view("/v1/config");
+      expect(config).toMatchObject({ number: 1, text: stage.config });
+      const found = await rotation(stage);
+      expect(
+        found?.steps.map(({ link, state }) => `${link} ${state}`).slice(0, moves.length),
+      ).toEqual(moves);
+      const keys = stored.at(-1)?.links.map((link) => link.new.key.cakSecretId);
+      expect(found?.links.map((link) => link.cakSecretId)).toEqual(keys);
+      expect(await stage.view("/v1/journal")).toMatchObject({ state: "whole" });
 
-    expect(await rotated(stage, after, nothing)).toBe("done: rotated, rotated");
-    const { warnings } = await stage.status();
-    expect(warnings.filter(({ severity }) => severity === "error")).toEqual([]);
-    await expectRotated(stage);
-  });
+      expect(await rotated(stage, after, nothing)).toBe("done: rotated, rotated");
+      const { warnings } = await stage.status();
+      expect(warnings.filter(({ severity }) => severity === "error")).toEqual([]);
+      await expectRotated(stage);
+    },
+  );
 });

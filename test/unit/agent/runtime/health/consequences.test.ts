@@ -38,7 +38,7 @@ const both: Scene = { port: cut("primary", "secondary"), tunnel: dead };
 const cause = { code: "link-down", about: "erd-demo/primary" };
 
 describe("a tunnel whose group carries nothing", () => {
-  it("it says because of which link it is down, and what to do about that", () => {
+  it("the tunnel says because of which link it is down, and what to do about that", () => {
     const [tunnel] = new HealthEvaluatorBench(both).turn().polls(40).status().tunnels;
     expect(tunnel).toMatchObject({ verdict: "down", because: cause });
     expect(tunnel?.reasons.slice(0, 2)).toEqual([
@@ -83,7 +83,7 @@ describe("a tunnel whose group carries nothing", () => {
     ]);
   });
 
-  it("it alarms by itself once it stays down although its links carry again", () => {
+  it("the tunnel alarms by itself once it stays down although its links carry again", () => {
     const stuck = (poll: number): Partial<IpsecTunnel> =>
       poll < againFrom ? dead(poll) : noIke(poll);
     const bench = new HealthEvaluatorBench({ ...both, tunnel: stuck }).turn().polls(80);
@@ -93,7 +93,7 @@ describe("a tunnel whose group carries nothing", () => {
 });
 
 describe("a tunnel that another link may carry", () => {
-  it("it alarms by itself, because one link of its group still carries", () => {
+  it("the tunnel alarms by itself, because one link of its group still carries", () => {
     const bench = new HealthEvaluatorBench({ port: cut("primary"), tunnel: dead });
     const { tunnels, warnings } = bench.turn().polls(40).status();
     expect(tunnels).toMatchObject([{ verdict: "down", because: null }]);
@@ -151,9 +151,9 @@ describe("a change that its router accepted and lost", () => {
       .turn()
       .polls(40)
       .warnings()
-      .filter((text) => /^commit/.test(text));
+      .filter((text) => text.startsWith("commit"));
 
-  it("it is reported at its own link, although its sibling is down too", () => {
+  it("a lost change is reported at its own link, although its sibling is down too", () => {
     const troubles = (link: DesiredLink) => (link.name === "primary" ? [lost] : []);
     const port = cut("primary", "secondary");
     expect(reasons({ port, troubles })).toEqual([
@@ -165,7 +165,7 @@ describe("a change that its router accepted and lost", () => {
     expect(warned({ troubles })).toEqual([text]);
   });
 
-  it("it is reported at its own tunnel, and not at the links of its device", () => {
+  it("a lost set-up is reported at its own tunnel, and not at the links of its device", () => {
     const scene: Scene = { port: unplugged(0), tunnelTrouble: lost, tunnel: dead };
     expect(reasons(scene)).toEqual(["hub-1: linkseal explain commit-lost hub-1"]);
     expect(warned(scene)).toEqual(["commit-lost hub-1: edge-a no longer holds it"]);
