@@ -13,9 +13,10 @@ const levelOf: Readonly<Record<Severity, LogLevel>> = {
 
 /** Logs all events from now on. */
 export function logEvents(events: EventRing, log: Log): void {
-  events.listen(({ n, code, about, text, severity, over, resolves }) => {
+  events.listen(({ n, code, about, text, severity, over, resolves, because }) => {
     const ended = resolves === undefined ? {} : { resolves };
     const rest = over === undefined ? ended : { over, ...ended };
-    log.write(levelOf[severity], code, text, { n, about, ...rest });
+    const cause = because === undefined ? {} : { because: `${because.code} ${because.about}` };
+    log.write(levelOf[severity], code, text, { n, about, ...rest, ...cause });
   });
 }
