@@ -144,11 +144,11 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
       ]),
     );
     const own = spisIn(site.edge);
-    expect(own).toHaveLength(2);
-    // libreswan keeps the other pair for a while.
+    // Each end may keep the other pair too for a while (docs/sources.md).
+    expect(own.length).toBeGreaterThanOrEqual(2);
     expect(spisIn(site.gateway)).toEqual(expect.arrayContaining([...own]));
     await commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }]);
-    expect(await pings(site.edge)).toBe(3);
+    await until(async () => ((await pings(site.edge)) === 3 ? true : undefined));
   });
 
   it("a tunnel that we authenticate anew loses little, and never in the clear", async () => {
