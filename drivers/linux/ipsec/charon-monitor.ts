@@ -12,14 +12,13 @@ import {
   type FailureCause,
   type Stage,
 } from "./causes.ts";
-import type { Charon } from "./charon.ts";
+import { type Charon, leaveCharon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
 
 const tunnelsMax = 4_096;
 /** The newest lines of one try that are kept. */
 const linesMax = 100;
 const awayMs = 5_000;
-const leaveMs = 1_000;
 
 const begins = /initiating .*IKE_SA/i;
 const beginsChild = /^establishing CHILD_SA/i;
@@ -94,11 +93,7 @@ export class CharonMonitor {
 
   async #listen(charon: Charon, onChange: () => void, signal: AbortSignal): Promise<void> {
     using client = new ViciClient(await charon.stream(charon.path, signal));
-    const leave = (): void => {
-      const limit = new AbortController();
-      const stop = charon.clock.alarm(leaveMs, () => limit.abort());
-      void client.leave(limit.signal).finally(stop);
-    };
+    const leave = (): void => void leaveCharon(charon, client);
     signal.addEventListener("abort", leave, { once: true });
     try {
       const log = (event: ViciSection): void => {

@@ -41,6 +41,7 @@ const proofMs = 20_000;
 /** By then an exchange that charon was asked for has begun, if it begins at all. */
 const begunMs = 3_000;
 const pollMs = 200;
+const leaveMs = 1_000;
 const linesMax = 2_000;
 
 /**
@@ -48,16 +49,29 @@ const linesMax = 2_000;
  * @throws LinksealError `transport.unreachable` if charon does not listen
  */
 export async function withCharon<T>(
-  { stream, path }: Charon,
+  charon: Charon,
   signal: AbortSignal,
   use: (client: ViciClient) => Promise<T>,
 ): Promise<T> {
-  const client = new ViciClient(await stream(path, signal));
+  const client = new ViciClient(await charon.stream(charon.path, signal));
   try {
     return await use(client);
   } finally {
-    await client.leave(signal);
+    await leaveCharon(charon, client);
   }
+}
+
+/**
+ * Closes a client politely, within a second: a charon that hangs by now must not hold up the result
+ * of an operation that is over.
+ */
+export async function leaveCharon(
+  { clock }: Pick<Charon, "clock">,
+  client: ViciClient,
+): Promise<void> {
+  const limit = new AbortController();
+  const stop = clock.alarm(leaveMs, () => limit.abort());
+  await client.leave(limit.signal).finally(stop);
 }
 
 /** Reads the connections and SAs of one tunnel, or of all if none is named. */

@@ -72,6 +72,8 @@ export class TestCharon {
   readonly knownEvents = new Set([
     ...["list-sa", "list-conn", "log", "child-rekey", "ike-updown", "child-updown"],
   ]);
+  /** True = it reads, and answers nothing any more. */
+  isHung = false;
   readonly #replyTo: (asked: Asked) => CharonReply;
 
   constructor(replyTo: (asked: Asked) => CharonReply) {
@@ -87,6 +89,7 @@ export class TestCharon {
   }
 
   #take(packet: Uint8Array): void {
+    if (this.isHung) return;
     const [type = -1, length = 0] = packet;
     const name = new TextDecoder().decode(packet.subarray(2, 2 + length));
     if (type === packets.register || type === packets.unregister) {

@@ -25,7 +25,7 @@ import {
   tunnelSpec,
 } from "../../../kit/charon-kit.ts";
 import { never, refused, settled, wallStart } from "../../../kit/site-bench.ts";
-import { bytesOf } from "../../../kit/vici-peer.ts";
+import { bytesOf, TestCharon } from "../../../kit/vici-peer.ts";
 
 const read = (message: ViciMessage) => readMessage(bytesOf(writeMessage(message)));
 const psk = (text = "Azure_PSK+0123456789"): Secret =>
@@ -310,6 +310,23 @@ class Scene {
     return settled(this.clock, withCharon(this.charon, never, use));
   }
 }
+
+describe("the end of an operation", () => {
+  it("a charon that hangs by then holds up the result for a second at most", async () => {
+    const clock = new SimClock(wallStart);
+    const peer = new TestCharon(() => ({ answer: {} }));
+    const charon = { clock, path: "/run/charon.vici", stream: async () => peer.channel };
+    const begun = clock.now();
+    const result = withCharon(charon, never, async (client) => {
+      await client.hear("log", () => undefined, never);
+      peer.isHung = true;
+      return "applied";
+    });
+    expect(await settled(clock, result)).toBe("applied");
+    expect(clock.now() - begun).toBeLessThanOrEqual(1_000);
+    expect(peer.channel.closed).toBe(true);
+  });
+});
 
 describe("a tunnel at charon", () => {
   it("a tunnel is found while charon works on its IKE SA, as at each rekey", async () => {
