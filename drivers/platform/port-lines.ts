@@ -43,14 +43,15 @@ export function differencesOf(lines: PortLines): LineDifferences {
   const ours = new Set(whole.map(normal));
   const here = new Set<string>();
   const foreign: string[] = [];
-  const judge = ({ line, children }: Block, above: string): void => {
+  const judge = ({ line, children }: Block, above: string, isInOurs: boolean): void => {
     const place = above === "" ? line : `${above}${separator}${line}`;
-    here.add(normal(line));
-    // The lines inside a foreign line are foreign with it.
+    const isOurs = isInOurs && ours.has(normal(line));
+    if (isOurs) here.add(normal(line));
+    // A line that is ours in the wrong object is foreign with that object.
     if (!ours.has(normal(line))) foreign.push(place);
-    else for (const one of children) judge(one, place);
+    for (const one of children) judge(one, place, isOurs);
   };
-  for (const { at, lines: all } of configured) for (const one of all) judge(one, at);
+  for (const { at, lines: all } of configured) for (const one of all) judge(one, at, true);
   const change = sentIn(due, lines);
   const turn = sentIn(drain, lines);
   const added = change.added.filter(({ line }) => !here.has(normal(line)));
