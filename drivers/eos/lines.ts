@@ -63,7 +63,7 @@ export function linesOf(wanted: WantedPort, { config, statements, where }: Read)
     ],
     whole: render(nothing, after),
     due: render(before, { ...after, keys: [kept ?? key], drains: before.drains }),
-    drain: render(before, { ...before, drains: ways }),
+    drain: render({ ...nothing, drains: before.drains }, { ...nothing, drains: ways }),
     heads: headsIn(statements.map(blockOf)),
     normal,
   };

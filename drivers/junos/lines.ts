@@ -5,7 +5,14 @@ import type { WantedPort } from "#hal/device.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keyInPlace, type PortLines, settingsOf } from "../platform/port-lines.ts";
 import { failed } from "../platform/query.ts";
-import { childOf, childrenOf, textOf, type XmlElement, type XmlOut } from "../transport/xml.ts";
+import {
+  childOf,
+  childrenOf,
+  textOf,
+  type XmlElement,
+  type XmlOut,
+  type XmlPart,
+} from "../transport/xml.ts";
 import { type JunosConfig, readConfig } from "./config.ts";
 import { ownName, startOf } from "./names.ts";
 import { type PlannedKey, type PortPlan, planOf, protect } from "./plan.ts";
@@ -64,7 +71,7 @@ export function linesOf(wanted: WantedPort, around: Around): PortLines {
     configured: [{ at: "", lines }],
     whole: [...render(nothing, { ...after, keys: [{ ...key, secret }] }), ...staticLines(after)],
     due: render(before, { ...after, drains: before.drains }),
-    drain: render(before, { ...before, drains: ways }),
+    drain: render({ ...nothing, drains: before.drains }, { ...nothing, drains: ways }),
     heads: new Set(),
     normal,
   };
@@ -111,18 +118,20 @@ function readElement(one: XmlElement, above: string): readonly string[] {
   return inner.flatMap((child) => readElement(child, path));
 }
 
+const textIn = (parts: readonly XmlPart[]): string =>
+  parts.filter((part) => typeof part === "string").join("");
+
 /** Returns the lines of an element to be sent; one that deletes begins with `no`. */
 function sentLines(one: XmlOut, above = ""): readonly string[] {
   const { attributes, children } = one;
   const elements = children.filter((part) => typeof part === "object" && "name" in part);
-  const name = elements.find((part) => part.name === "name")?.children.join("") ?? "";
-  const text = children.filter((part) => typeof part === "string").join("");
+  const name = textIn(elements.find((part) => part.name === "name")?.children ?? []);
   const path = joined(above, one.name, name);
   if (attributes["operation"] === "delete") return [`no ${path}`];
   if (attributes["inactive"] !== undefined) return [`deactivate ${path}`];
   if (attributes["active"] !== undefined) return [`no deactivate ${path}`];
   const inner = elements.filter((part) => part.name !== "name" && part.name !== "secret");
-  if (inner.length === 0) return [joined(path, text)];
+  if (inner.length === 0) return [joined(path, textIn(children))];
   return inner.flatMap((child) => sentLines(child, path));
 }
 

@@ -66,7 +66,7 @@ export function chainLines<C extends CiscoConfig, P extends CiscoPlan>(
     ],
     whole: textsOf(render(nothing, withSecret(after, secret))),
     due: textsOf(render(before, { ...after, drains: before.drains })),
-    drain: textsOf(render(before, { ...before, drains: ways })),
+    drain: textsOf(render({ ...nothing, drains: before.drains }, { ...nothing, drains: ways })),
     heads: headsIn(blocks),
     normal,
   };

@@ -70,13 +70,13 @@ interface Sent {
 const placed = ({ line, inside }: Sent): string =>
   inside === "" ? line : `${inside}${separator}${line}`;
 
-/** Returns the lines that are added and removed, each with the last mode that was entered. */
+/** Returns the lines that are added and removed, each with the modes that were entered. */
 function sentIn(texts: readonly string[], { heads }: Pick<PortLines, "heads">) {
   const [added, removed]: [Sent[], Sent[]] = [[], []];
   let inside = "";
   for (const line of texts) {
     if (isLeaving(line)) inside = "";
-    else if (heads.has(line)) inside = line;
+    else if (heads.has(line)) inside = placed({ line, inside });
     else if (line.startsWith("no ")) removed.push({ line: line.slice("no ".length), inside });
     else added.push({ line, inside });
   }
