@@ -69,7 +69,7 @@ export function linesOf(wanted: WantedPort, around: Around): PortLines {
   return {
     port,
     configured: [{ at: "", lines }],
-    whole: [...render(nothing, { ...after, keys: [{ ...key, secret }] }), ...staticLines(after)],
+    whole: [...render(nothing, { ...after, keys: [{ ...key, secret }] }), ...keptLines(after)],
     due: render(before, { ...after, drains: before.drains }),
     drain: render({ ...nothing, drains: before.drains }, { ...nothing, drains: ways }),
     heads: new Set(),
@@ -77,13 +77,19 @@ export function linesOf(wanted: WantedPort, around: Around): PortLines {
   };
 }
 
-/** A key outside a key chain stays there until the next one comes. */
-const staticLines = ({ association = "", keys }: PortPlan): readonly string[] =>
-  keys.flatMap(({ ckn, place }) =>
-    place.kind === "static"
-      ? [`security macsec connectivity-association ${association} ${place.slot} ckn ${ckn}`]
-      : [],
-  );
+/**
+ * Returns lines that the driver leaves as they are: a default that is configured, and a key outside
+ * a key chain, which stays there until the next one comes.
+ */
+function keptLines({ association = "", keys, settings }: PortPlan): readonly string[] {
+  const path = `security macsec connectivity-association ${association}`;
+  return [
+    `${path} offset ${settings?.confidentialityOffset ?? ""}`,
+    ...keys.flatMap(({ ckn, place }) =>
+      place.kind === "static" ? [`${path} ${place.slot} ckn ${ckn}`] : [],
+    ),
+  ];
+}
 
 /** Returns the configured lines of a port and of the objects of its plan. */
 function portLines(root: XmlElement, { port, association, chain }: PortPlan): readonly string[] {

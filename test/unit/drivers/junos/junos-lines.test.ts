@@ -33,6 +33,16 @@ it("the other key, a shut port and a drain are foreign line by line, and no defa
   expect(missing).toEqual([]);
 });
 
+it("a default that an operator configured is not foreign, and another value of it is", async () => {
+  const head = "<connectivity-association><name>linkseal-et-0-0-1</name>";
+  const withOffset = (offset: number): string =>
+    configText.replace(head, `${head}<offset>${offset}</offset>`);
+  const found = await compared(wanted, withOffset(0));
+  expect(found).toEqual(await compared(wanted));
+  const { foreign } = await compared(wanted, withOffset(30));
+  expect(foreign[0]).toBe(`${association} offset 30`);
+});
+
 it("a line and an inactive line in the association are foreign", async () => {
   const head = "<connectivity-association><name>linkseal-et-0-0-1</name>";
   const lldp = "<exclude-protocol><name>lldp</name></exclude-protocol>";
