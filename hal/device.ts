@@ -167,8 +167,8 @@ export interface Device extends AsyncDisposable {
   ): Promise<readonly string[]>;
   /**
    * Compares the lines that are configured for ports with those that the driver would write for
-   * them, and returns the ports with a difference. It reads and changes nothing. Absent = the device
-   * has no lines of others beside those of its driver.
+   * them, and returns the ports with a difference. It reads and changes nothing. Absent = the
+   * device has no lines of others beside those of its driver.
    * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */
   compareLines?(

@@ -1,7 +1,7 @@
 // The lines of a port in an EOS configuration: its MACsec profile, and its own about MACsec.
 
 import type { WantedPort } from "#hal/device.ts";
-import type { Block } from "../platform/cisco-config.ts";
+import type { Block } from "../platform/block.ts";
 import { headsIn, keyInPlace, type PortLines, settingsOf } from "../platform/port-lines.ts";
 import { failed } from "../platform/query.ts";
 import { textsOf } from "../platform/renderer.ts";

@@ -4,9 +4,9 @@
 import type { DeviceChange, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
-import { chainLines } from "../platform/chain-lines.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";

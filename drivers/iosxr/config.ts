@@ -3,9 +3,9 @@
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { Block } from "../platform/block.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
-  type Block,
   blocksOf,
   type CiscoConfig,
   familiesIn,

@@ -4,7 +4,7 @@
 import type { LineDifferences, WantedPort } from "#hal/device.ts";
 import type { CipherSuite, MacsecSettings, PortName } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Block } from "./cisco-config.ts";
+import type { Block } from "./block.ts";
 import { maybeSecret } from "./disguise.ts";
 
 /** Configured lines, and where they are: in these modes, which belong to others as well. */
@@ -84,8 +84,11 @@ function sentIn(texts: readonly string[], { heads }: Pick<PortLines, "heads">) {
 }
 
 /** Words that begin as those before a key do, and have the name of a key or a chain behind them. */
-const names =
-  /\bauthentication-key-chains |\b(?:fallback-)?(?:psk-keychain|pre-shared-key(?:-chain| key-chain| ckn)) /g;
+const names = new RegExp(
+  String.raw`\bauthentication-key-chains |` +
+    String.raw`\b(?:fallback-)?(?:psk-keychain|pre-shared-key(?:-chain| key-chain| ckn)) `,
+  "g",
+);
 /** Enough digits for a key, which are not behind a word that names one. */
 const digits = /(?<!\b(?:key|ckn|key-name) )(?<![0-9A-Za-z])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])/g;
 const hidden = "[not shown]";

@@ -19,7 +19,8 @@ async function examined(stage: Stage) {
 }
 
 it("doctor finds only the line that an operator entered", { timeout: 600_000 }, async () => {
-  const setting = { seed, start: "protected", speed, platforms: ["junos", "iosxr"] } as const;
+  const site = { seed, start: "protected", speed, fate: undefined } as const;
+  const setting = { ...site, platforms: ["junos", "iosxr"] };
   await using stage = await Stage.open(setting, "loopback-site.ts");
   await adopted(stage);
   expect((await examined(stage)).findings).toEqual([]);

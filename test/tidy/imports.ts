@@ -63,11 +63,11 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer|port-lines)\.ts$/,
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|detection|egress|quirks|subnet|text)\.ts$/,
     why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
   },
   {

@@ -46,7 +46,7 @@ const differing = (port: string, over: Partial<LineDifferences>): LineDifference
   ...over,
 });
 
-it("a line of another writer is named with its port and the next act, a missing one with the plan", async () => {
+it("a line of another writer is named with its port, a missing one with the plan", async () => {
   const pair = await Pair.adopted({ overlap: "keychain" });
   const { port } = pair.link("primary");
   const foreign = ["policy A > delay-protection"];
@@ -76,7 +76,7 @@ it("a line of another writer is named with its port and the next act, a missing 
   }
 });
 
-it("many lines are counted after the first ones, and control characters are not shown", async () => {
+it("many lines are counted after the first, and control characters are not shown", async () => {
   const pair = await Pair.adopted({ overlap: "keychain" });
   const foreign = Array.from({ length: 20 }, (_, at) => `line ${at}\u001b[2J`);
   const { found } = await examined(pair, async (wanted) =>

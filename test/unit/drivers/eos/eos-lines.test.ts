@@ -32,7 +32,7 @@ it("a fallback key, another line and a shut session are foreign, and no default 
   });
 });
 
-it("a key in another role than that of the only key is foreign, and its own line is missing", () => {
+it("a key in another role than that of the only key is foreign, and its line is missing", () => {
   const { foreign, missing } = compared({ settings: rekeyed, ckn: cknOf(2) });
   expect(foreign).toContain(`${profile} > key ${cknOf(2)} 7 fallback`);
   expect(missing).toEqual([`${profile} > key ${cknOf(2)} 0 [secret cak]`]);

@@ -5,7 +5,7 @@ import { isOfPolicy, linesIn, readConfig, readPolicies } from "#drivers/iosxe/co
 import { ownName } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planOf, protect } from "#drivers/iosxe/plan.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
-import { chainLines } from "#drivers/platform/chain-lines.ts";
+import { chainLines } from "#drivers/platform/cisco-lines.ts";
 import { differencesOf } from "#drivers/platform/port-lines.ts";
 import { line } from "#drivers/transport/cli.ts";
 import { wantedPort } from "../change-kit.ts";
@@ -36,7 +36,7 @@ const shut = [
   "router bgp 64512 > neighbor 2001:db8::2 shutdown",
 ];
 
-it("a shut port and session are the only lines of another writer, and no default is missing", () => {
+it("a shut port and session are the only lines of others, and no default is missing", () => {
   expect(compared(1)).toEqual({ port: port(1), foreign: shut, missing: [] });
 });
 

@@ -5,7 +5,7 @@ import { blocksIn, type ConfigTexts, readConfig } from "#drivers/iosxr/config.ts
 import { ownName } from "#drivers/iosxr/names.ts";
 import { type PortPlan, planOf, protect } from "#drivers/iosxr/plan.ts";
 import { renderChange } from "#drivers/iosxr/renderer.ts";
-import { chainLines } from "#drivers/platform/chain-lines.ts";
+import { chainLines } from "#drivers/platform/cisco-lines.ts";
 import { differencesOf } from "#drivers/platform/port-lines.ts";
 import type { WantedPort } from "#hal/device.ts";
 import { wantedPort } from "../change-kit.ts";

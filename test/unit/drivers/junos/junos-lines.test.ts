@@ -21,7 +21,7 @@ const disable = "interfaces interface et-0/0/1 disable";
 const wanted = wantedPort("et-0/0/1", 1);
 const drained = "deactivate protocols bgp group azure neighbor 2001:db8::2";
 
-it("the other key, a shut port and a drain are foreign line by line, and no default is missing", async () => {
+it("the other key, a shut port and a drain are foreign, and no default is missing", async () => {
   const key = "security authentication-key-chains key-chain linkseal-et-0-0-1 key 3";
   const { foreign, missing } = await compared(wanted);
   expect(foreign).toEqual([

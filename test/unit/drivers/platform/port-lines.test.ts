@@ -1,7 +1,7 @@
 // What is foreign and what is missing among the lines of a port, and what is shown of them.
 
 import { expect, it } from "vitest";
-import type { Block } from "#drivers/platform/cisco-config.ts";
+import type { Block } from "#drivers/platform/block.ts";
 import { differencesOf, headsIn, type PortLines } from "#drivers/platform/port-lines.ts";
 
 const block = (line: string, ...children: readonly Block[]): Block => ({ line, children });
