@@ -39,8 +39,8 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/query(-result)?\.ts$/,
-    why: "what a question to a router came to is said in one way, whatever its vendor",
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|port-lines|query(-result)?)\.ts$/,
+    why: "what a router answers, and the lines in it, are read in one way, whatever its vendor",
   },
   {
     edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
@@ -63,11 +63,11 @@ const importTable: readonly TableRow[] = [
     why: "pure: what is refused before anything is sent is refused alike, whatever the vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer|port-lines)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(router-observation|stage|renderer)\.ts$/,
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|detection|egress|quirks|subnet|text)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
     why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
   },
   {
