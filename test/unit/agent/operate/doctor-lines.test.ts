@@ -5,6 +5,7 @@ import { expect, it } from "vitest";
 import { explain } from "#agent/explain/explain.ts";
 import type { DesiredLink } from "#agent/model/desired.ts";
 import { lineFindings } from "#agent/operate/doctor/line-rules.ts";
+import type { Memory } from "#agent/store/journal/memory.ts";
 import type { Device, LineDifferences, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Pair } from "../../kit/rotate-kit.ts";
@@ -18,13 +19,15 @@ interface Asked {
 }
 
 /** Findings by link, and what the devices were asked, where `compare` answers for all of them. */
-async function examined(pair: Pair, compare: Compare | undefined) {
-  const { supervisor, memory } = pair.agent;
+async function examined(pair: Pair, compare: Compare | undefined, over: Partial<Memory> = {}) {
+  const { supervisor } = pair.agent;
+  const memory = { ...pair.agent.memory, ...over };
   if (supervisor === undefined) throw new Error("no config is in force");
   const { desired, deviceCache, world } = supervisor.beginParts();
   const asked: Asked[] = [];
   const device = async (name: string, signal: AbortSignal): Promise<Device> => {
-    const { compareLines: _none, ...own } = await deviceCache.device(name, signal);
+    // A device of the simulated site stores no lines.
+    const own = await deviceCache.device(name, signal);
     if (compare === undefined) return own;
     return {
       ...own,
@@ -107,4 +110,25 @@ it("a device without lines of its own is not asked", async () => {
   const pair = await Pair.adopted({ overlap: "keychain" });
   const { found } = await examined(pair, undefined);
   expect(found).toEqual({ primary: [], secondary: [] });
+});
+
+const nothing: Compare = async () => [];
+
+it("a drain of an operator is wanted, and a link without a key is left out", async () => {
+  const pair = await Pair.adopted({ overlap: "keychain" });
+  const drains = { "erd-demo/primary": { by: "operator", since: pair.site.clock.wall() } };
+  const { "erd-demo/primary": primary } = pair.agent.memory.bindings;
+  if (primary === undefined) throw new Error("the link has no key");
+  const bindings = { "erd-demo/primary": primary };
+  const { asked, found } = await examined(pair, nothing, { drains, bindings });
+  expect(asked.map(({ wanted }) => wanted.map(({ drain }) => drain))).toEqual([["prepend"]]);
+  expect(found).toEqual({ primary: [] });
+});
+
+it("a group in a campaign is not asked", async () => {
+  const pair = await Pair.adopted({ overlap: "keychain" });
+  pair.newKeys();
+  await pair.rotate();
+  await pair.reach("primary switching");
+  expect(await examined(pair, nothing)).toEqual({ asked: [], found: {} });
 });
