@@ -44,7 +44,7 @@ export function differencesOf(lines: PortLines): LineDifferences {
   const here = new Set<string>();
   const foreign: string[] = [];
   const judge = ({ line, children }: Block, above: string, isInOurs: boolean): void => {
-    const place = above === "" ? line : `${above}${separator}${line}`;
+    const place = placed({ line: withoutSecret(line), inside: above });
     const isOurs = isInOurs && ours.has(normal(line));
     if (isOurs) here.add(normal(line));
     // A line that is ours in the wrong object is foreign with that object.
@@ -57,8 +57,9 @@ export function differencesOf(lines: PortLines): LineDifferences {
   const added = change.added.filter(({ line }) => !here.has(normal(line)));
   return {
     port,
-    foreign: [...foreign, ...turn.removed.map(placed)].map(shown),
-    missing: [...added, ...turn.added].map(placed).map(shown),
+    foreign: [...foreign, ...turn.removed.map(placed)],
+    // The renderer writes a label in the place of a key.
+    missing: [...added, ...turn.added].map(placed),
   };
 }
 
@@ -93,15 +94,11 @@ const names = new RegExp(
 const digits = /(?<!\b(?:key|ckn|key-name) )(?<![0-9A-Za-z])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])/g;
 const hidden = "[not shown]";
 
-/** Returns a line without what may be a secret in it. */
-function shown(line: string): string {
-  const steps = line.split(separator);
-  const last = steps.pop() ?? "";
-  const first = last.split(" ", 1).join();
-  // A key that the driver would write is a label already.
-  const isOpen = last.includes("[secret ") || !maybeSecret(last.replaceAll(names, ""));
-  const safe = isOpen ? last : `${first} ${hidden}`;
-  return [...steps, safe].join(separator).replaceAll(digits, hidden);
+/** Returns a configured line without what may be a secret in it. */
+function withoutSecret(line: string): string {
+  const isOpen = !maybeSecret(line.replaceAll(names, ""));
+  const first = line.split(" ", 1).join();
+  return isOpen ? line.replaceAll(digits, hidden) : `${first} ${hidden}`;
 }
 
 /** Returns the wanted settings as a device reports them. */

@@ -77,6 +77,12 @@ it.each([
   expect(compared({ configured: at(block(line)) }).foreign).toEqual([shown]);
 });
 
+it("a secret is not shown either in front of the lines that are inside of it", () => {
+  const configured = at(block(`secret ${cak}`, block(`[secret x] password ${cak}`)));
+  const { foreign } = compared({ configured });
+  expect(foreign).toEqual(["secret [not shown]", "secret [not shown] > [secret [not shown]"]);
+});
+
 it("a key that would be written is shown as its label", () => {
   const due = ["key-string [secret cak] cryptographic-algorithm aes-256-cmac"];
   expect(compared({ due }).missing).toEqual(due);
