@@ -1,11 +1,10 @@
 // Compares wanted with observed state and lists what would be done, in order, and by which actor.
 // The code is pure; `plan` shows and `apply` acts by the same list.
 
-import type { Capabilities, DeviceChange, PeerState } from "#hal/device.ts";
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
 import { type Ckn, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
-import { azureCipher } from "../model/azure-words.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
 import {
   type Desired,
@@ -14,12 +13,13 @@ import {
   linkId,
   type RiskName,
 } from "../model/desired.ts";
-import { type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
+import { type Failure, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
 import { type Memory, openCampaign } from "../store/journal/memory.ts";
 import { detectionFindings } from "./detection.ts";
 import { newestSecretId, vaultBaseOf } from "./ends.ts";
+import { type FarEndMove, farEndGaps, farEndNotes } from "./far-end-drift.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
 import { numbered, type Sends, type SendsOf } from "./sends.ts";
 import { planTunnels, type TunnelPlanInput } from "./tunnel-plan.ts";
@@ -128,7 +128,7 @@ function driftOf(
     }));
   const pointed = peer?.pointsAt?.cakSecretId;
   const farKey = staged.find(({ cakSecretId }) => cakSecretId === pointed) ?? key;
-  return [...onRouter, ...keyDrift, ...extra, ...farDrift(link, farKey, peer)];
+  return [...onRouter, ...keyDrift, ...extra, ...farEndGaps(link, farKey, peer)];
 }
 
 /** A port without any key carries nothing that adding the key could interrupt. */
@@ -141,29 +141,6 @@ function keyGone({ link, peer }: LinkSnapshot, port: MacsecPort, key: KeyRef): D
   const repair = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
   const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
   return by === undefined ? { text, repair } : { text, repair, by };
-}
-
-function farDrift(link: DesiredLink, key: KeyRef, peer: PeerState | undefined): readonly Drift[] {
-  if (peer === undefined) return [];
-  const gaps: (readonly [string, string])[] = [];
-  const { pointsAt, suite, sci, admin } = peer;
-  if (pointsAt?.cakSecretId !== key.cakSecretId) {
-    const ids = `cknSecretIdentifier ${key.cknSecretId} cakSecretIdentifier ${key.cakSecretId}`;
-    gaps.push(["points at another CAK version", ids]);
-  }
-  const wanted = link.settings;
-  if (suite !== wanted.suite) {
-    gaps.push([`has suite ${suite ?? "none"}`, `cipher ${azureCipher(wanted.suite)}`]);
-  }
-  if (sci !== (wanted.includeSci ? "on" : "off")) {
-    gaps.push([`has SCI ${sci}`, `sciState ${wanted.includeSci ? "Enabled" : "Disabled"}`]);
-  }
-  if (admin !== "up") gaps.push(["is administratively down", "adminState Enabled"]);
-  return gaps.map(([gap, farEnd]) => ({
-    text: `${link.azureLink}: the far end ${gap}`,
-    repair: undefined,
-    farEnd,
-  }));
 }
 
 interface PlanStep {
@@ -207,8 +184,11 @@ export interface Plan {
      * The error code with which a command would be refused; present if the note stops everything.
      */
     readonly code?: ErrorCode;
-    /** A limit of what is wanted: both ends are as the config wants them nevertheless. */
-    readonly kind?: "limit";
+    /**
+     * `limit`: of what is wanted, both ends are as the config wants them nevertheless; `check`: a
+     * person compares it with what is there before the config is accepted.
+     */
+    readonly kind?: "limit" | "check";
   }[];
 }
 
@@ -216,6 +196,10 @@ export interface Plan {
 export interface PlanInput extends TunnelPlanInput {
   /** Returns the newest observations of both ends of a link. */
   readonly snapshot: (link: DesiredLink) => LinkSnapshot;
+  /** Why the last read of a link's far end failed; absent = the reason is not known. */
+  readonly peerFailure?: (link: DesiredLink) => Failure | undefined;
+  /** Returns how a link's far end is another one than before; absent = none is. */
+  readonly moveOf?: (link: DesiredLink) => FarEndMove | undefined;
   /** Looks up what a device is sent for a step. */
   readonly sends: SendsOf;
 }
@@ -241,6 +225,8 @@ export function plan(input: PlanInput): Plan {
 
 function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes: Note[]): void {
   for (const link of group.links) {
+    const farEnds = farEndOf(input, link);
+    notes.push(...farEnds);
     const standing = standingOf(
       input.snapshot(link),
       input.memory,
@@ -265,7 +251,7 @@ function planGroup(input: PlanInput, group: DesiredGroup, drafts: Draft[], notes
         const { step, rest } = settingsStep(input, link, standing.drift);
         drafts.push(...step);
         for (const drift of rest) planDrift(input.desired, link, drift, drafts, notes);
-        drafts.push(...farEndSteps(link, standing.drift));
+        if (farEnds.length === 0) drafts.push(...farEndSteps(link, standing.drift));
         break;
       }
     }
@@ -371,6 +357,17 @@ function planDrift(
   notes.push({ about: linkId(link), text: drift.text, next });
 }
 
+/** Notes about the far end of a link that has a key; a far end without one has steps of its own. */
+function farEndOf(input: PlanInput, link: DesiredLink): readonly Note[] {
+  const { desired, memory, snapshot, peerFailure, moveOf, acceptsRisk } = input;
+  const key = memory.bindings[linkId(link)]?.key;
+  if (key === undefined) return [];
+  const isUnseen = desired.azure.farEnd === "manual" && acceptsRisk("farEndUnseen");
+  const { peer } = snapshot(link);
+  const found = { failure: peerFailure?.(link), move: moveOf?.(link), isUnseen };
+  return farEndNotes({ link, key, peer, ...found });
+}
+
 /** The settings that the far end needs, so that one plan covers both ends. */
 function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft[] {
   const parts = drift.flatMap(({ farEnd }) => (farEnd === undefined ? [] : [farEnd]));
@@ -400,7 +397,12 @@ function endNotes(input: PlanInput, link: DesiredLink): readonly Note[] {
     vaultBase: vaultBaseOf(input.desired.azure, [key?.cakSecretId]),
     accepted: key,
   };
-  return driftFindings(ends).map((found) => ({
+  // The note about a far end that is another one says more than this finding.
+  const isMoved = input.moveOf?.(link) !== undefined;
+  const findings = driftFindings(ends).filter(
+    ({ code }) => !(isMoved && code === "identifier-other-secret"),
+  );
+  return findings.map((found) => ({
     about: found.about,
     text: sidesOf(found),
     next: found.next,

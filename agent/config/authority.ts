@@ -34,6 +34,8 @@ export function authorityOf(change: Changed, configs: Configs): string | undefin
 
 const inGroup = (setting: string): RegExp => new RegExp(`^groups\\[([^\\]]+)\\]\\.${setting}$`);
 
+const linkPath = /^groups\[([^\]]+)\]\.links\[([^\]]+)\]\.azureLink$/;
+
 /** One row for each setting of authority. */
 const authorityRows: readonly AuthorityRow[] = [
   {
@@ -59,10 +61,23 @@ const authorityRows: readonly AuthorityRow[] = [
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {
     path: inGroup("expressRoutePort"),
-    allows: (change, name) =>
-      change.new === null
-        ? `The agent no longer manages the links of ${name}; both ends keep what they have.`
-        : `The agent manages the links of ${name} on the port ${change.new}.`,
+    allows: (change, name, configs) => {
+      if (change.new === null) {
+        return `The agent no longer manages the links of ${name}; both ends keep what they have.`;
+      }
+      if (change.old === null) {
+        return `The agent manages the links of ${name} on the port ${change.new}.`;
+      }
+      return otherFarEnd(change, `the links of ${name}`, configs);
+    },
+  },
+  {
+    path: linkPath,
+    allows: (change, _name, configs) => {
+      // A link that is new or gone has no far end of before.
+      if (change.old === null || change.new === null) return undefined;
+      return otherFarEnd(change, change.path.replace(linkPath, "$1/$2"), configs);
+    },
   },
   {
     path: /^rotation\.atOnce$/,
@@ -107,6 +122,11 @@ const authorityRows: readonly AuthorityRow[] = [
     },
   },
 ];
+
+function otherFarEnd(change: Changed, of: string, { new: { azure } }: Configs): string {
+  const does = azure.farEnd === "agent" ? "reads and changes" : "reads, and an operator changes,";
+  return `As the far end of ${of} the agent ${does} ${change.new}, and no longer ${change.old}.`;
+}
 
 function signsIn(_change: Changed, _name: string, { new: { azure } }: Configs): string | undefined {
   const { identity } = azure;

@@ -64,11 +64,20 @@ export function farEndOffCommand({ resource, link }: FarEndPlace): string | unde
 }
 
 /** Returns the command that shows one link; undefined = a value could mean more to a shell. */
-export function farEndShowCommand({ resource, link }: FarEndPlace): string | undefined {
+export function farEndShowCommand(place: FarEndPlace): string | undefined {
+  return showCommand(place, "{admin:adminState,config:macSecConfig}");
+}
+
+/** Returns the command that shows where the fibre of one link ends in Azure, and its key. */
+export function fibreShowCommand(place: FarEndPlace): string | undefined {
+  const fibre = "router:routerName,interface:interfaceName,panel:patchPanelId,rack:rackId";
+  return showCommand(place, `{${fibre},config:macSecConfig}`);
+}
+
+function showCommand({ resource, link }: FarEndPlace, query: string): string | undefined {
   const parts = partsOf(resource);
   if (parts === undefined || parts.type === "connections") return undefined;
   if (isLag(parts)) return `az rest --method get --url ${urlOf(resource)}`;
-  const query = "{admin:adminState,config:macSecConfig}";
   const options = [...placeOf(parts), ["--port-name", parts.name], ["--name", link]];
   return `az network express-route port link show ${wordsOf([...options, ["--query", query]])}`;
 }

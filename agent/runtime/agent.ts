@@ -406,7 +406,8 @@ export class Agent {
     const { world } = this.#parts;
     const deviceCache = this.#freshDeviceCache(desired);
     const { intent, made } = this;
-    const parts = { world, memory: () => this.memory, made, intent, deviceCache };
+    const accepted = (number: number): Desired | undefined => this.intents.desired(number);
+    const parts = { world, memory: () => this.memory, made, intent, accepted, deviceCache };
     return await planSite(parts, { text, desired }, signal);
   }
 

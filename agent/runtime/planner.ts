@@ -7,13 +7,14 @@ import type { DeviceChange, KeyResolver, SecretRef } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { World } from "#hal/world.ts";
+import { farEndMove } from "../compare/far-end-drift.ts";
 import { type PlanInput, plan } from "../compare/plan.ts";
 import type { Sends } from "../compare/sends.ts";
 import { type ConfigPart, type SitePlan, sitePlan } from "../compare/site-plan.ts";
 import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import { settingChanges } from "../config/index.ts";
 import { cakOctets } from "../model/cak-octets.ts";
-import type { Desired } from "../model/desired.ts";
+import { type Desired, linkId } from "../model/desired.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { Memory } from "../store/journal/memory.ts";
 import { riskAccepted } from "./campaigns/begin.ts";
@@ -25,6 +26,8 @@ interface PlannerParts {
   readonly made: MadeTunnel;
   /** The config in force; undefined = none. */
   readonly intent: Intent | undefined;
+  /** Returns an accepted config by its number; undefined = this version cannot read it. */
+  readonly accepted: (number: number) => Desired | undefined;
   /** Sessions of their own, which the planner closes. */
   readonly deviceCache: DeviceCache;
 }
@@ -85,11 +88,19 @@ export function configPart(intent: Intent | undefined, text: string): ConfigPart
 }
 
 function inputOf(
-  { world, memory, made, deviceCache }: PlannerParts,
+  { world, memory, made, intent, accepted, deviceCache }: PlannerParts,
   desired: Desired,
 ): Omit<PlanInput, "sends"> {
+  const { bindings } = memory();
   return {
     ...{ desired, memory: memory(), made },
+    peerFailure: (link) => deviceCache.peerFailure(link),
+    moveOf: (link) => {
+      const binding = bindings[linkId(link)];
+      if (binding === undefined) return undefined;
+      const before = { inForce: intent?.desired, bound: accepted(binding.intent) };
+      return farEndMove(desired, link, before);
+    },
     snapshot: (link) => deviceCache.snapshot(link),
     state: (device) => deviceCache.state(device),
     capabilities: (device) => deviceCache.capabilities(device),

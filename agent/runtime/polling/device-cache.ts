@@ -14,6 +14,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import { farEndPlace, isSameFarEnd } from "../../compare/far-end-drift.ts";
 import {
   type Desired,
   type DesiredDevice,
@@ -140,9 +141,12 @@ export class DeviceCache implements Observations {
       const old = before.#links.get(id);
       if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
       slot.history.push(...old.history);
+      slot.probe = old.probe;
+      // What was read of one far end says nothing about another one.
+      const place = farEndPlace(this.#parts.desired, slot.link);
+      if (!isSameFarEnd(farEndPlace(before.#parts.desired, old.link), place)) continue;
       slot.peer = old.peer;
       slot.telemetry = old.telemetry;
-      slot.probe = old.probe;
     }
   }
 

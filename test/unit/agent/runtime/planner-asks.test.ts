@@ -60,7 +60,8 @@ async function asked(code: ErrorCode | undefined): Promise<Asked> {
     },
     undefined,
   );
-  const parts = { world, memory: () => emptyMemory, made: () => undefined, intent: undefined };
+  const none = { made: () => undefined, accepted: () => undefined, intent: undefined };
+  const parts = { world, memory: () => emptyMemory, ...none };
   const planning = planSite({ ...parts, deviceCache }, { text: siteConfig, desired }, never);
   return { steps: (await settled(clock, planning)).steps, devices, atOnce };
 }
