@@ -312,7 +312,17 @@ function cknsOf(evidence: LinkEvidence, { keys }: MacsecPort): string {
   const points = peer?.state.pointsAt;
   if (points === undefined || expected === undefined) return `it expects ${short(expected?.ckn)}`;
   const [wanted, named] = [expected, points].map(({ cknSecretId }) => secretOf(cknSecretId));
-  return `it expects ${wanted}, and the far end is set to ${named}`;
+  if (wanted !== named) return `it expects ${wanted}, and the far end is set to ${named}`;
+  const { cakSecretId } = points;
+  if (cakSecretId !== expected.cakSecretId) {
+    const caks = `the CAK ${secretOf(cakSecretId)} and not ${secretOf(expected.cakSecretId)}`;
+    return `both have the CKN ${named}, and the far end is set to ${caks}`;
+  }
+  const why =
+    peer?.state.provisioning === "failed"
+      ? "Azure could not carry that change out"
+      : "Azure has not ended that change yet";
+  return `the far end is set to ${named}, as it should be, but ${why}`;
 }
 
 /**

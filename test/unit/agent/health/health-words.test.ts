@@ -243,6 +243,25 @@ const rows: readonly {
     texts: ["FAR uses a CKN that HERE does not have: it is set to abab…ab"],
   },
   {
+    name: "wrong CKN, far end on its way to the right pair: not the same id on both sides",
+    course: wrongCkn,
+    change: peer({ provisioning: "updating" }),
+    texts: [
+      "FAR uses a CKN that HERE does not have: the far end is set to erd-demo-1-ckn/v1, as it " +
+        "should be, but Azure has not ended that change yet",
+    ],
+  },
+  {
+    name: "wrong CKN, far end has another CAK under the right CKN: the CAKs are shown",
+    course: wrongCkn,
+    change: peer({ pointsAt: { ...otherKey, cknSecretId: key.cknSecretId } }),
+    texts: [
+      "FAR points at erd-demo-2-cak/v1, and HERE is meant to use erd-demo-1-cak/v1",
+      "FAR uses a CKN that HERE does not have: both have the CKN erd-demo-1-ckn/v1, and the far " +
+        "end is set to the CAK erd-demo-2-cak/v1 and not erd-demo-1-cak/v1",
+    ],
+  },
+  {
     name: "wrong CKN, far end at a foreign pair: both are shown as ids",
     course: wrongCkn,
     change: peer({ pointsAt: otherKey }),
