@@ -97,8 +97,19 @@ function sentLines({ where, sends }: Step): string[] {
       return [`     what ${where} is sent is not known: ${sends.why}`];
     case "lines":
       if (sends.lines.length === 0) return [`     ${where} has this already`];
-      return [`     ${where} is sent:`, ...sends.lines.map((line) => `       | ${line}`)];
+      return [
+        `     ${where} is sent${wordsIn(sends.lines)}:`,
+        ...sends.lines.map((line) => `       | ${line}`),
+      ];
   }
+}
+
+/** A plan does not read the vault, so a key that is not in use yet has words for its parts. */
+function wordsIn(lines: readonly string[]): string {
+  const found = ["VAULT", "CKN-OF-", "/newest"].filter((word) => lines.join("\n").includes(word));
+  if (found.length === 0) return "";
+  const words = found.map((word) => word.replace("OF-", "OF-NAME").replace("/", ""));
+  return `, with what the vault has then in place of ${words.join(", ")}`;
 }
 
 function expected({ state, takes, dark }: Step): string[] {

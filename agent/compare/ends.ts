@@ -38,8 +38,11 @@ export function vaultBaseOf(
   return id === undefined ? undefined : /^https:\/\/[^/]+/.exec(id)?.[0];
 }
 
-/** Returns the id of a secret whose newest version is not known: the word `newest` names it. */
+/**
+ * Returns the id of a secret whose newest version is not known: the word `newest` names it. The
+ * address of a simulated vault is not known either: the word `VAULT` names it.
+ */
 export function newestSecretId(azure: AzureSettings, name: string): string {
-  const base = vaultBaseOf(azure, []) ?? "https://vault.invalid";
+  const base = vaultBaseOf(azure, []) ?? "https://VAULT";
   return `${base}/secrets/${name}/newest`;
 }

@@ -84,6 +84,14 @@ describe("a whole plan", () => {
       { kind: "lines", lines: ["interface et0", " macsec"] },
       ["     edge-a is sent:", "       | interface et0", "       |  macsec"],
     ],
+    [
+      "lines with words for what only the vault has",
+      { kind: "lines", lines: ['"https://VAULT/secrets/a/newest"', "ckn CKN-OF-a"] },
+      [
+        "     edge-a is sent, with what the vault has then in place of VAULT, CKN-OF-NAME, newest:",
+        ...['       | "https://VAULT/secrets/a/newest"', "       | ckn CKN-OF-a"],
+      ],
+    ],
     ["no line", { kind: "lines", lines: [] }, ["     edge-a has this already"]],
     [
       "those of a step before",
