@@ -95,7 +95,8 @@ function settingOf(link: LinkScene, ids: NonNullable<LinkScene["key"]>): string 
 function farEndSet(link: LinkScene): CommandBlock {
   const line = settingOf(link, link.key ?? idWords(link.id));
   if (link.azure.cloud !== "sim") return atAzure(link.azure, line);
-  return block(host, `linkseal sim fault far-ahead --link ${link.id}`);
+  const cak = link.key === undefined ? "" : ` --cak ${link.key.cakSecretId.replace(/^.*\//, "")}`;
+  return block(host, `linkseal sim fault far-ahead --link ${link.id}${cak}`);
 }
 
 function vaultName({ cloud: name, vault }: LinkScene["azure"]): string | undefined {

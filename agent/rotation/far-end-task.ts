@@ -105,7 +105,8 @@ function shownFor(
   if (azure.cloud === "sim") {
     const fault = to === "new" ? "far-ahead" : "far-back";
     const where = `${campaign.group}/${entryOf(campaign).name}`;
-    return { command: null, note: `linkseal sim fault ${fault} --link ${where}` };
+    const cak = setting.cakSecretId.replace(/^.*\//, "");
+    return { command: null, note: `linkseal sim fault ${fault} --link ${where} --cak ${cak}` };
   }
   const command = farEndCommand(setting);
   switch (command.kind) {

@@ -78,6 +78,8 @@ export function siteSocketOf(runtime: string): string {
 export interface Strike {
   readonly name: string;
   readonly link: string | undefined;
+  /** Version of the CAK that the far end gets; undefined = as the fault chooses. */
+  readonly cak: string | undefined;
   readonly heal: true | undefined;
 }
 

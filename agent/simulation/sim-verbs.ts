@@ -39,6 +39,7 @@ export function registerSim(program: Command): void {
     .description("strike or heal a fault at a running simulated site")
     .option("--heal", "put right what it did")
     .option("--link <group/link>", "the link to strike; the first one if not given")
+    .option("--cak <version>", "for far-ahead and far-back: the version that the far end gets")
     .option("--list", "every fault, and what is struck now")
     .option("--json", "one JSON document on standard output")
     .option("--socket <path>", "socket of the site; that of `npm start` if not given");
@@ -160,6 +161,7 @@ async function serveAlone(options: ServeOptions): Promise<void> {
 interface FaultOptions {
   readonly heal?: true;
   readonly link?: string;
+  readonly cak?: string;
   readonly list?: true;
   readonly json?: true;
   readonly socket?: string;
@@ -167,10 +169,10 @@ interface FaultOptions {
 
 async function strike(name: string | undefined, options: FaultOptions): Promise<void> {
   const { askFaults, askToStrike } = await import("./sim-serve.ts");
-  const { heal, link, list, json, socket } = options;
+  const { heal, link, cak, list, json, socket } = options;
   const message =
     name === undefined || list === true
       ? await askFaults(socket, json === true)
-      : await askToStrike(socket, json === true, { name, link, heal });
+      : await askToStrike(socket, json === true, { name, link, cak, heal });
   process.stdout.write(`${message}\n`);
 }

@@ -2,7 +2,8 @@
 // findings. It extends the protocol that devices, far ends and vault speak.
 //
 // GET  /faults   {faults: [{name, title}], active: ["NAME LINK"]}
-// POST /fault    {name, link?, heal?: true} gives {text}; the first link if none is named
+// POST /fault    {name, link?, cak?, heal?: true} gives {text}; the first link if none is named;
+//                cak: the version of the CAK that the far end gets, for far-ahead and far-back
 // POST /vault/…  as described in fault-console-vault.ts
 // POST /posture  {aspect, state} gives {text}: sets an audited property of the cloud
 // GET  /oracle   {seed, at, agentWrites, violations, late, truth}
@@ -30,6 +31,9 @@ const siteFaults = [...stormFaults, ...demoFaults, ...settingFaults];
 const siteKinds = named(siteFaults);
 const cloudKinds = named([...siteFaults, ...cloudFaults]);
 
+/** The faults in which an operator gives a pair to the far end. */
+const pairFaults: readonly string[] = ["far-ahead", "far-back"];
+
 function named(kinds: readonly FaultKind[]): ReadonlyMap<string, FaultKind> {
   return new Map(kinds.map((kind) => [kind.name, kind]));
 }
@@ -53,10 +57,10 @@ export class FaultConsole {
    * Strikes a fault once; returns a text about the result.
    * @throws RangeError for a name that the site lacks
    */
-  strike(name: string, link?: string): string {
-    const { kind, at, key } = this.#find(name, link);
+  strike(name: string, link?: string, cak?: string): string {
+    const { kind, at, key } = this.#find(name, link, cak);
     if (this.#active.has(key)) return `${key} was struck before and is not healed yet`;
-    this.#active.set(key, strikeFault(this.#site, kind, at));
+    this.#active.set(key, strikeFault(this.#site, kind, at, cak));
     return `${key}: ${kind.title}`;
   }
 
@@ -64,8 +68,8 @@ export class FaultConsole {
    * Heals a fault that `strike` struck.
    * @throws RangeError for a name that the site lacks
    */
-  heal(name: string, link?: string): string {
-    const { key } = this.#find(name, link);
+  heal(name: string, link?: string, cak?: string): string {
+    const { key } = this.#find(name, link, cak);
     const heal = this.#active.get(key);
     this.#active.delete(key);
     heal?.();
@@ -97,7 +101,8 @@ export class FaultConsole {
         case "POST /fault":
           return this.#act(request.body, (fields, link) => {
             const name = text(fields, "name");
-            return healing(fields) ? this.heal(name, link) : this.strike(name, link);
+            const cak = fields["cak"] === undefined ? undefined : text(fields, "cak");
+            return healing(fields) ? this.heal(name, link, cak) : this.strike(name, link, cak);
           });
         case "POST /posture":
           return this.#act(request.body, (fields) => this.#pose(fields));
@@ -143,7 +148,11 @@ export class FaultConsole {
     }
   }
 
-  #find(name: string, link: string | undefined): { kind: FaultKind; at: SiteLink; key: string } {
+  #find(
+    name: string,
+    link: string | undefined,
+    cak: string | undefined,
+  ): { kind: FaultKind; at: SiteLink; key: string } {
     const kinds = this.#kinds;
     const kind = kinds.get(name);
     const at = link === undefined ? this.#site.links[0] : this.#linkAt(link);
@@ -151,7 +160,11 @@ export class FaultConsole {
       throw new RangeError(`no fault ${name}; there are: ${[...kinds.keys()].sort().join(", ")}`);
     }
     if (at === undefined) throw new RangeError("the site has no link");
-    return { kind, at, key: `${name} ${at.id}` };
+    const place = `${name} ${at.id}`;
+    if (cak === undefined) return { kind, at, key: place };
+    if (!pairFaults.includes(name)) throw new RangeError(`${name} takes no CAK version`);
+    // An operator may point a far end at one pair after the other.
+    return { kind, at, key: `${place} ${cak}` };
   }
 
   #linkAt(id: string): SiteLink {

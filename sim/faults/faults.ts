@@ -41,7 +41,8 @@ export interface FaultKind {
    * any client's action; `router`, that of every link of its router.
    */
   readonly scope: "link" | "router" | "management";
-  strike(site: Site, link: SiteLink): Heal;
+  /** `cak`: the version of the CAK that the far end gets, where an operator gives it a pair. */
+  strike(site: Site, link: SiteLink, cak?: string): Heal;
 }
 
 /** The default moment at which a demo strikes a fault. */
@@ -59,13 +60,13 @@ export interface StormFault extends FaultKind {
 }
 
 /** Strikes a fault and notifies the observers; the returned heal does the same. */
-export function strikeFault(site: Site, fault: FaultKind, link: SiteLink): Heal {
+export function strikeFault(site: Site, fault: FaultKind, link: SiteLink, cak?: string): Heal {
   const report = (what: "strikes" | "ends"): void => {
     for (const { id } of disturbedBy(fault.scope, site, link)) site.disturb(id);
     site.reportFault(`${fault.name} ${what}`, link.id);
   };
   report("strikes");
-  const heal = fault.strike(site, link);
+  const heal = fault.strike(site, link, cak);
   let healed = false;
   return () => {
     if (healed) return;

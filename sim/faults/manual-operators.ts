@@ -27,15 +27,30 @@ export function pointAtForeignPair(site: Site, link: SiteLink): Heal {
   return pointAt(site, link, site.vault.generatePair(names, handMadeSettings.suite));
 }
 
-/** Points the far end at the newest pair of the link, ahead of a rotation. */
-export function pointAtNewestPair(site: Site, link: SiteLink): Heal {
-  const newest = site.vault.pairs(link.key).at(-1);
-  if (newest?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
-  return pointAt(site, link, newest);
+/**
+ * Points the far end at a pair of the link, ahead of a rotation: at that with this CAK version, or
+ * at the newest one.
+ */
+export function pointAtNewestPair(site: Site, link: SiteLink, cak?: string): Heal {
+  const pair = cak === undefined ? site.vault.pairs(link.key).at(-1) : namedPair(site, link, cak);
+  if (pair?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
+  return pointAt(site, link, pair);
 }
 
-/** Points the far end at the pair before its present one, as if to revert a rotation. */
-export function pointAtPreviousPair(site: Site, link: SiteLink): Heal {
+/** @throws RangeError for a version that the vault does not have */
+function namedPair(site: Site, link: SiteLink, cak: string): KeyRef {
+  const pairs = site.vault.pairs(link.key);
+  const found = pairs.find(({ cakSecretId }) => cakSecretId.endsWith(`/${cak}`));
+  if (found === undefined) throw new RangeError(`${link.id} has no pair with the CAK ${cak}`);
+  return found;
+}
+
+/**
+ * Points the far end back, as if to revert a rotation: at the pair with this CAK version, or at the
+ * one before its present one.
+ */
+export function pointAtPreviousPair(site: Site, link: SiteLink, cak?: string): Heal {
+  if (cak !== undefined) return pointAt(site, link, namedPair(site, link, cak));
   const pairs = site.vault.pairs(link.key);
   const present = pointsAt(link);
   const index = pairs.findIndex(({ cakSecretId }) => cakSecretId === present?.cakSecretId);

@@ -172,14 +172,17 @@ describe("the cloud of the command", () => {
     expect(task({ cloud })).toMatchObject({ cloud: name, command: expect.stringMatching(/^az /) });
   });
 
-  it("a simulated site names the fault that plays the person", () => {
+  it("a simulated site names the fault that plays the person, with the pair of the campaign", () => {
+    const fault = (name: string, digit: string): string =>
+      `linkseal sim fault ${name} --link erd-demo/primary --cak ${versionOf(digit)}`;
+    const versionOf = (digit: string): string => id("erd-1-cak", digit).split("/").at(-1) ?? "";
     expect(task({ cloud: "sim" })).toMatchObject({
-      ...{ command: null, note: "linkseal sim fault far-ahead --link erd-demo/primary" },
+      ...{ command: null, note: fault("far-ahead", "b") },
     });
     const back = { state: "held", goal: "revert", far: "new" } as const;
     const reason = { code: "reverting.farByHand" } as const;
     expect(task({ ...back, reason, cloud: "sim" })).toMatchObject({
-      ...{ command: null, note: "linkseal sim fault far-back --link erd-demo/primary" },
+      ...{ command: null, note: fault("far-back", "a") },
     });
   });
 });

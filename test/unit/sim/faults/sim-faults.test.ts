@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { LinksealError } from "#hal/error.ts";
 import { type MacsecFrames, type MkpduCounters, strongValue } from "#hal/model.ts";
+import { FaultConsole } from "#sim/faults/fault-console.ts";
 import { demoFaults, stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import type { Heal } from "#sim/faults/manual-operators.ts";
 import { formatViolation, watchSite } from "#sim/oracle/oracle.ts";
@@ -161,9 +162,10 @@ async function staged(name: string) {
     await scripted.observe(scripted.sibling(link));
     await scripted.change(link, scripted.keyChange(link, "addKey", next));
   };
+  const faultConsole = new FaultConsole(site, oracle);
   const far = (): string | undefined => link.msee.observe(link.azureLink).pointsAt?.cakSecretId;
   const wait = (minutes: number): Promise<void> => site.clock.runFor(minutes * 60_000);
-  return { site, link, oracle, scripted, old, next, strike, play, stage, far, wait };
+  return { site, link, oracle, scripted, old, next, strike, play, stage, far, wait, faultConsole };
 }
 
 const ckns = (link: SiteLink): readonly string[] => link.edge.keys().map(({ ckn }) => ckn);
@@ -188,6 +190,24 @@ describe("an operator at the far end", () => {
     heal();
     await wait(5);
     expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, true]);
+  });
+
+  it("an operator gives the far end the pair that is named, though a newer one exists", async () => {
+    const { link, far, wait, old, next, scripted, faultConsole } = await staged("far-ahead");
+    const newest = scripted.newKey(link);
+    const versionOf = ({ cakSecretId }: typeof old): string => cakSecretId.replace(/^.*\//, "");
+    for (const [name, pair] of [
+      ["far-ahead", next],
+      ["far-ahead", newest],
+      ["far-back", next],
+      ["far-back", old],
+    ] as const) {
+      faultConsole.strike(name, link.id, versionOf(pair));
+      await wait(3);
+      expect([name, far()]).toEqual([name, pair.cakSecretId]);
+    }
+    expect(() => faultConsole.strike("far-ahead", link.id, "none")).toThrow("no pair with the CAK");
+    expect(() => faultConsole.strike("far-off", link.id, "none")).toThrow("takes no CAK version");
   });
 
   it("an operator takes the far end back to the old key", async () => {
