@@ -17,6 +17,11 @@ import { swollen } from "./swollen-router.ts";
 
 const peakMbMax = 64;
 const turnMsMax = 250;
+/**
+ * For the many clients of one of our own sockets, whose octets Node collects only once there are 64
+ * MB of them.
+ */
+const socketMbMax = 128;
 const quiet = "ssh: it closes at once";
 const all = [...attacks.keys(), ...swollen.keys()].filter((name) => name !== quiet);
 /** Those that cost most before there were limits, one of each surface. */
@@ -84,7 +89,7 @@ function judge(attack: string, { ends, ...cost }: Cost, looks: number): void {
   const figures = [cost.peakMb, cost.keptMb, cost.turnMs].map((one) => one.toFixed(0).padStart(7));
   rows.push(`${figures.join("  ")}  ${attack}: ${[...new Set(ends)].join(" | ")}`);
   expect(ends).toHaveLength(looks);
-  expect(cost.peakMb).toBeLessThan(peakMbMax);
+  expect(cost.peakMb).toBeLessThan(attack.includes(".sock:") ? socketMbMax : peakMbMax);
   expect(cost.turnMs).toBeLessThan(turnMsMax);
 }
 
