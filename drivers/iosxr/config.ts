@@ -223,10 +223,16 @@ function neighboursAt(
 const families: readonly Family[] = ["ipv4", "ipv6"];
 const knownFamily = /^address-family (?:ipv4|ipv6|vpnv4|vpnv6|l2vpn|link-state) [a-z-]+(?: |$)/;
 
-/** A family that is not known may be one of ours, whose routes would not be read. */
+const hasFamilies = /^(?:router bgp|neighbor|neighbor-group|vrf) \S/;
+
+/**
+ * A family that is not known may be one of ours, whose routes would not be read. So may one below a
+ * row that has none: the row ends the neighbour's block too early, such as half of a longer row.
+ */
 function areFamiliesKnown({ line, children }: Block): boolean {
   const isOther = line.startsWith("address-family ") && !knownFamily.test(line);
-  return !isOther && children.every(areFamiliesKnown);
+  const isIn = children.some((child) => child.line.startsWith("address-family "));
+  return !isOther && (!isIn || hasFamilies.test(line)) && children.every(areFamiliesKnown);
 }
 
 /** Returns its own families, and those of the groups that it uses. */

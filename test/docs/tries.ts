@@ -57,7 +57,11 @@ const surfaces: readonly Surface[] = [
     review: [105, 0],
     drawn: [{ file: "test/conformance/damaged.test.ts", times: 20 }],
   },
-  { surface: "SNMPv3 replies", review: [2_500, 0], drawn: [unit("drivers/transport/snmp-hostile")] },
+  {
+    surface: "SNMPv3 replies",
+    review: [2_500, 0],
+    drawn: [unit("drivers/transport/snmp-hostile")],
+  },
   {
     surface: "replies of Azure, its vault and its sign-in",
     review: [11, 3],
@@ -115,7 +119,9 @@ function rowOf({ surface, review, drawn }: Surface): string {
   const [usual, long] = [0, 1].map((which) =>
     counts.reduce((total, one) => total + (one[which as 0 | 1] ?? 0), 0),
   );
-  const files = drawn.map(({ file }) => `[${/([\w-]+)(?:\.test)?\.ts$/.exec(file)?.[1]}](../${file})`);
+  const files = drawn.map(
+    ({ file }) => `[${/([\w-]+)(?:\.test)?\.ts$/.exec(file)?.[1]}](../${file})`,
+  );
   const [tried, succeeded] = review.map(shown);
   const before = review[0] === 0 ? "-" : `${tried} / ${succeeded}`;
   const now = `${usual === 0 ? "-" : shown(usual ?? 0)} | ${shown(long ?? 0)}`;

@@ -29,7 +29,9 @@ describe("logins", () => {
   }
 
   const all = (count: number, ms: number, signal = never): Promise<(number | undefined)[]> =>
-    Promise.all(Array.from({ length: count }, (_, n) => limiter.run(signal, 0, () => login(n, ms))));
+    Promise.all(
+      Array.from({ length: count }, (_, n) => limiter.run(signal, 0, () => login(n, ms))),
+    );
 
   it("to a thousand devices are sixteen at a time, first come, first served", async () => {
     const done = await settled(clock, all(1_000, 500));
