@@ -13,7 +13,7 @@ import { agentOf, Interloper, names, user } from "../unit/kit/snmp-kit.ts";
 import { bytesOf } from "../unit/kit/vici-peer.ts";
 
 /** A service that was asked for: where it answers, or where its clients will come. */
-export interface ServiceServed {
+interface ServiceServed {
   readonly attack: string;
   /** A UDP port, or the path of a socket. */
   readonly at: number | string;
