@@ -130,16 +130,16 @@ function rowOf({ surface, review, drawn }: Surface): string {
 
 /** Returns the part `tries` of docs/attacks.md. */
 export function triesPart(): { readonly tries: string } {
-  const lists = [...attacks.keys(), ...swollen.keys()].length;
-  const beside = services.size + ownAttacks.length;
+  const routers = attacks.size + swollen.size;
+  const others = services.size + ownAttacks.length;
   return {
     tries: [
       "| surface | the review: tried / succeeded | at each change | long run | by |",
       "| --- | --- | --- | --- | --- |",
       ...surfaces.map(rowOf),
       "",
-      `Beside these, ${lists} kinds of hostile routers and ${beside} of services and clients are tried for`,
-      "what they cost.",
+      `Beside these, ${routers} kinds of hostile routers and ${others} of services and clients are`,
+      "tried for what they cost.",
     ].join("\n"),
   };
 }

@@ -1,6 +1,5 @@
 // Services that want to exhaust the agent, and clients of its own sockets that do: SNMP agents, a
-// charon, an MKA process, an HTTP server, administrators. Runs as a process of its own, which a test
-// forks.
+// charon, an MKA process, an HTTP server, administrators. Runs as a process of its own.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";

@@ -114,8 +114,8 @@ const importTable: readonly TableRow[] = [
     why: "agent/host/ alone reaches out of this process",
   },
   {
-    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/receive-buffer\.ts$/,
-    why: "octets that arrive are held in one way, whatever the socket",
+    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/(receive-buffer|turn)\.ts$/,
+    why: "octets that arrive are held in one way, whatever the socket, a turn of the loop each",
   },
   {
     edge: /^agent\/model\/version\.ts -> package\.json$/,

@@ -126,7 +126,7 @@ describe("a channel to the kernel", () => {
     await expect(found).rejects.toMatchObject({ code: "transport.closed", effect: "none" });
   });
 
-  it("a channel keeps no more than 100,000 objects of a dump, and reads on to its end", async () => {
+  it("a channel keeps no more than 100,000 objects of a dump, and reads to its end", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);
     const found = channel.ask(dump, read, never);
