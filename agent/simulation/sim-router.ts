@@ -4,11 +4,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { platforms } from "#drivers/index.ts";
 import type { ChannelKind } from "#hal/world.ts";
+import type { DeviceEmulator } from "#sim/emulators/platforms.ts";
 import { aborted, inFolder, stopAsked, taken, verdictOf } from "./sim-run.ts";
 import type { Site, SnmpServed, SshServed, SshServeOptions } from "./simulate.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "eos" | "iosxe" | "iosxr" | "junos" | "junos-srx";
+  readonly platform: keyof Platforms;
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -57,12 +58,11 @@ interface Served {
 }
 
 type Platforms = typeof import("./simulate.ts").routerPlatforms;
-type Emulator = ReturnType<Platforms[keyof Platforms]["emulator"]>;
 
 /** If an option names a port, SNMP over UDP has the same number as SSH over TCP. */
 async function serveRouter(
   name: string,
-  emulator: Emulator,
+  emulator: DeviceEmulator,
   channel: ChannelKind,
   port: number,
 ): Promise<Served> {
@@ -70,7 +70,7 @@ async function serveRouter(
   const connect: SshServeOptions["connect"] = (wire) => emulator.connect(wire);
   // Only some platforms accept a single command over SSH.
   const execute: SshServeOptions["execute"] =
-    "execute" in emulator ? (wire, command) => emulator.execute(wire, command) : undefined;
+    emulator.execute && ((wire, command) => emulator.execute?.(wire, command));
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
   const ssh = await serveSsh({ port, channel, ...doors }).catch(taken("port"));
   const objects = (): ReturnType<typeof emulator.objects> => emulator.objects();

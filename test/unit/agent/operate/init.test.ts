@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
 import { hostPorts } from "#agent/host/ports.ts";
-import { driversMeant } from "#agent/model/platform-words.ts";
 import { answersOf, type InitOptions, type InitParts } from "#agent/operate/init/answers.ts";
 import { checksOf } from "#agent/operate/init/checks.ts";
 import { configTextOf, unconfirmedKey } from "#agent/operate/init/config-text.ts";
 import { keptTextOf, readKept } from "#agent/operate/init/kept-answers.ts";
 import { remainingOf } from "#agent/operate/init/remaining.ts";
+import { platformsMeant } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 
@@ -290,12 +290,12 @@ describe("the driver that a word means", () => {
     ["catalyst 9500", ["iosxe"]],
     ["ios xr", ["iosxr"]],
     ["NCS5501", ["iosxr"]],
-    ["cisco", ["iosxr", "iosxe"]],
+    ["cisco", ["iosxe", "iosxr"]],
     ["frr", ["linux"]],
     ["nokia", []],
     ["", []],
   ])("%j means %j", (word, drivers) => {
-    expect(driversMeant(word)).toEqual(drivers);
+    expect(platformsMeant(word)).toEqual(drivers);
   });
 });
 
