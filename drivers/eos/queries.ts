@@ -3,6 +3,7 @@
 import type { Command } from "#hal/secret.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import type { Disguise } from "../platform/disguise.ts";
+import { flagIn, parse } from "../platform/json.ts";
 import {
   asIpv6,
   countMark,
@@ -24,7 +25,6 @@ import { type CommandName, command, ping, received, routeTo } from "./commands.t
 import { readConfig, unitTo } from "./config.ts";
 import { dialect, platform } from "./eos.ts";
 import { grammar } from "./grammar.ts";
-import { flagIn, parse } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import {
   readBootTime,

@@ -1,11 +1,11 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect when it is
 // entered, and a timer that uses the archive reverts all of them unless they are confirmed.
 
-import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { routeMapsFor } from "../platform/cisco-drain.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
@@ -17,9 +17,9 @@ import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
-import { Cli, isToken, line } from "../transport/cli.ts";
+import { Cli, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
-import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName } from "./names.ts";
 import {
   askCommits,
@@ -184,7 +184,11 @@ async function render(
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports), begins: undefined },
     principal: (port) => principal(port, planOf(config, port).settings),
-    routeMaps: await routeMapsFor(work.change, config, query),
+    routeMaps: await routeMapsFor(
+      work.change,
+      (port) => neighboursOn(config, port),
+      (name) => query.result(routeMap(name), (text) => readRouteMap(text, name)),
+    ),
   };
   const changed = planChange(portsOf(work.change), around);
   if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
@@ -194,26 +198,6 @@ async function render(
   const readAll = () => query.needed(askTunnels(query));
   const all = joined([...rendered, await renderTunnels(work, limits, readAll, tunnelCommands)]);
   return { ...all, operations: rendered.flatMap((one) => one.operations) };
-}
-
-/** Reads the route maps that a drain replaces; one that is not understood is left out. */
-async function routeMapsFor(
-  change: DeviceChange,
-  config: XeConfig,
-  query: XeQuery,
-): Promise<Surroundings["routeMaps"]> {
-  const routeMaps = new Map<string, readonly MapEntry[]>();
-  for (const operation of change) {
-    if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
-    for (const { maps } of neighboursOn(config, operation.port)) {
-      for (const name of [maps.in, maps.out]) {
-        if (name === undefined || !isToken(name)) continue;
-        const reported = await query.result(routeMap(name), (text) => readRouteMap(text, name));
-        if ("value" in reported) routeMaps.set(name, reported.value);
-      }
-    }
-  }
-  return routeMaps;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Answers of EOS, changed row by row: JSON as `| json` prints it, and the two tables that have
 // none.
 
-import type { JsonRecord } from "#drivers/eos/json.ts";
+import type { JsonRecord } from "#drivers/platform/json.ts";
 import { readByPort, readFrames, readMkpdus, readSession } from "#drivers/eos/macsec-parsers.ts";
 import { messageOfSyslog } from "#drivers/eos/syslog.ts";
 import {

@@ -1,4 +1,4 @@
-// Reads the JSON that EOS prints, with suspicion: a field of another type counts as absent, and a
+// Reads the JSON that routers print, with suspicion: a field of another type counts as absent, and a
 // list has a bound.
 
 import { parseJson } from "#hal/json.ts";
