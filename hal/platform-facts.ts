@@ -1,7 +1,7 @@
 // What operators, the config and `init` have to know of a platform, beside its driver.
 
 /** A peering over which BFD is to be turned on. */
-export interface BfdPeering {
+interface BfdPeering {
   /** The far end's address. */
   readonly peer: string;
   /** The routing instance of the peering; undefined = the default one. */
@@ -26,7 +26,7 @@ export interface PlatformFacts {
     readonly keyType: "ed25519" | "rsa -b 4096";
     /** Returns the lines that make the user; `KEY` is explained by `note`. */
     readonly userLines: (user: string) => readonly string[];
-    /** Says what `KEY` stands for, after the name of the file of the public key; absent = its text. */
+    /** Says what `KEY` stands for; `file`: that of the public key. absent = its text. */
     readonly note?: (file: string) => string;
   };
   /** Returns the lines that turn BFD on; words in capitals are the operator's to fill in. */

@@ -125,6 +125,11 @@ export class EditBench implements AsyncDisposable {
     await this.#site.clock.runFor(settleMs);
   }
 
+  /** Makes the router refuse whatever changes its configuration. */
+  refuseLines(): void {
+    this.#router.setFault("errorWithSuccess", true);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await settled(this.#site, Promise.resolve(this.#device[Symbol.asyncDispose]()));
   }

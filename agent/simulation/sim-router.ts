@@ -4,7 +4,6 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { platforms } from "#drivers/index.ts";
 import type { ChannelKind } from "#hal/world.ts";
-import type { DeviceEmulator } from "#sim/emulators/platforms.ts";
 import { aborted, inFolder, stopAsked, taken, verdictOf } from "./sim-run.ts";
 import type { Site, SnmpServed, SshServed, SshServeOptions } from "./simulate.ts";
 
@@ -58,11 +57,12 @@ interface Served {
 }
 
 type Platforms = typeof import("./simulate.ts").routerPlatforms;
+type Emulator = ReturnType<Platforms[keyof Platforms]["emulator"]>;
 
 /** If an option names a port, SNMP over UDP has the same number as SSH over TCP. */
 async function serveRouter(
   name: string,
-  emulator: DeviceEmulator,
+  emulator: Emulator,
   channel: ChannelKind,
   port: number,
 ): Promise<Served> {

@@ -3,7 +3,7 @@
 // and settings are written before the port refers to them, and removed only after it no longer
 // does.
 
-import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import type { MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import {
   algorithmOf,
@@ -14,7 +14,7 @@ import {
   type PlannedChain,
   type PlannedKey,
 } from "../platform/cisco-chains.ts";
-import { drainBlocks, drainMap, drainsOn, ways } from "../platform/cisco-drain.ts";
+import { drainEdits } from "../platform/cisco-drain.ts";
 import {
   type Block,
   commandsOf,
@@ -167,10 +167,9 @@ function renderDrains(
   const as = config.localAs ?? "";
   const hasPrepend = [...ends, ...begins].includes("prepend");
   return {
-    sent: neighbours.flatMap((one) => [
-      ...ends.flatMap((means) => endOf(means, one, as)),
-      ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
-    ]),
+    sent: neighbours.flatMap((one) =>
+      drainEdits({ ends, begins }, one, { as, routeMaps }, homeOf(one, as)),
+    ),
     operations: hasPrepend ? refreshing(neighbours) : [],
     lines,
   };
@@ -182,51 +181,27 @@ function refreshing(neighbours: readonly Neighbour[]): readonly Command[] {
   return [...new Map(commands.map((one) => [preview(one), one])).values()];
 }
 
-function beginningOf(
-  means: DrainMeans,
-  neighbour: Neighbour,
-  as: string,
-  routeMaps: Surroundings["routeMaps"],
-): readonly Block[] {
+const homeOf = (neighbour: Neighbour, as: string): Parameters<typeof drainEdits>[3] => {
   const { address } = neighbour;
-  switch (means) {
-    case "peeringShutdown":
-      return [atHome(neighbour, as, line`neighbor ${address} shutdown`)];
-    case "gracefulShutdown":
-      return [];
-    case "prepend":
-      return [
-        ...drainBlocks(neighbour, as, routeMaps),
-        ...inFamilies(
-          neighbour,
-          as,
-          ...ways.map(
-            (way) => line`neighbor ${address} route-map ${drainMap(way, neighbour)} ${way}`,
-          ),
+  return {
+    shut: (isShut) =>
+      atHome(
+        neighbour,
+        as,
+        isShut ? line`neighbor ${address} shutdown` : line`no neighbor ${address} shutdown`,
+      ),
+    maps: (lines) =>
+      inFamilies(
+        neighbour,
+        as,
+        ...lines.map(({ way, name, isGone }) =>
+          isGone
+            ? line`no neighbor ${address} route-map ${name} ${way}`
+            : line`neighbor ${address} route-map ${name} ${way}`,
         ),
-      ];
-  }
-}
-
-function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] {
-  const { address } = neighbour;
-  switch (means) {
-    case "peeringShutdown":
-      return [atHome(neighbour, as, line`no neighbor ${address} shutdown`)];
-    case "gracefulShutdown":
-      return [];
-    case "prepend": {
-      const drained = drainsOn(neighbour);
-      const back = drained.map(({ way, name, own }) =>
-        own === undefined
-          ? line`no neighbor ${address} route-map ${name} ${way}`
-          : line`neighbor ${address} route-map ${own} ${way}`,
-      );
-      const gone = drained.map(({ name }) => line`no route-map ${name}`);
-      return [...inFamilies(neighbour, as, ...back), inModes([], ...gone)];
-    }
-  }
-}
+      ),
+  };
+};
 
 const versionOf = (address: string): string => (address.includes(":") ? "ipv6" : "ipv4");
 

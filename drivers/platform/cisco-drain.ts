@@ -2,7 +2,7 @@
 // because a route map of Cisco's IOS XE and NX-OS cannot call another.
 
 import type { DeviceChange } from "#hal/device.ts";
-import type { PortName } from "#hal/model.ts";
+import type { DrainMeans, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { isToken, line } from "../transport/cli.ts";
 import type { Block as ConfigBlock } from "./cisco-config.ts";
@@ -10,8 +10,8 @@ import type { QueryResult } from "./query-result.ts";
 import { type Block, inModes } from "./renderer.ts";
 
 /** The directions in which a neighbour has a route map. */
-export const ways = ["out", "in"] as const;
-export type Way = (typeof ways)[number];
+const ways = ["out", "in"] as const;
+type Way = (typeof ways)[number];
 
 /** A neighbour, and its route maps of any family; undefined = it has none. */
 interface Policed {
@@ -27,7 +27,7 @@ const drainPrefix = "linkseal-drain-";
  * Returns the name of the route map that drains one neighbour; it contains the name of the one that
  * it replaces. Route maps belong to the whole router, and one address may be in several VRFs.
  */
-export function drainMap(way: Way, { address, vrf, maps }: Policed): string {
+function drainMap(way: Way, { address, vrf, maps }: Policed): string {
   const instance = vrf === undefined ? "" : `${vrf}-`;
   const name = `${drainPrefix}${way}-${instance}${address.replaceAll(":", "-")}`;
   return maps[way] === undefined ? name : `${name}@${maps[way]}`;
@@ -39,7 +39,7 @@ export function isDrainMap(name: string | undefined): boolean {
 }
 
 /** Returns the route maps of ours on a neighbour, and the ones that they replaced. */
-export function drainsOn({ maps }: Policed) {
+function drainsOn({ maps }: Policed) {
   return ways.flatMap((way) => {
     const name = maps[way];
     if (name === undefined || !isDrainMap(name)) return [];
@@ -50,8 +50,11 @@ export function drainsOn({ maps }: Policed) {
 
 /** One entry of a route map: what it matches and sets, in its order. */
 export interface MapEntry {
+  /** What becomes of a route that matches. */
   readonly verb: "permit" | "deny";
+  /** Its number. */
   readonly sequence: string;
+  /** Its lines without descriptions, as words. */
   readonly lines: readonly (readonly string[])[];
 }
 
@@ -117,11 +120,54 @@ function isCopied(entries: readonly MapEntry[] | undefined): boolean {
 
 const lowPreference = 50;
 
+/** A route map that a neighbour gets in one direction, or has no more. */
+interface MapLine {
+  readonly way: Way;
+  readonly name: string;
+  readonly isGone: boolean;
+}
+
+/** How a platform configures a neighbour. */
+interface Home {
+  /** Shuts its session, or opens it. */
+  readonly shut: (isShut: boolean) => Block;
+  /** Sets its route maps, in each mode in which its routes are configured. */
+  readonly maps: (lines: readonly MapLine[]) => readonly Block[];
+}
+
+interface Drains {
+  readonly ends: readonly DrainMeans[];
+  readonly begins: readonly DrainMeans[];
+}
+
+/** Returns the edits by which drains of a neighbour end and begin. `as`: our own AS. */
+export function drainEdits(
+  { ends, begins }: Drains,
+  neighbour: Policed,
+  { as, routeMaps }: { readonly as: string; readonly routeMaps: RouteMaps },
+  { shut, maps }: Home,
+): readonly Block[] {
+  const drained = drainsOn(neighbour);
+  const ending = (means: DrainMeans): readonly Block[] => {
+    if (means === "peeringShutdown") return [shut(false)];
+    const back = drained.map(({ way, name, own }) => {
+      return { way, name: own ?? name, isGone: own === undefined };
+    });
+    return [...maps(back), inModes([], ...drained.map(({ name }) => line`no route-map ${name}`))];
+  };
+  const beginning = (means: DrainMeans): readonly Block[] => {
+    if (means === "peeringShutdown") return [shut(true)];
+    const ours = ways.map((way) => ({ way, name: drainMap(way, neighbour), isGone: false }));
+    return [...drainBlocks(neighbour, as, routeMaps), ...maps(ours)];
+  };
+  return [...ends.flatMap(ending), ...begins.flatMap(beginning)];
+}
+
 /**
  * Returns copies of the neighbour's own route maps with the drain in each entry that permits;
  * without a route map everything is permitted. `as`: our own AS.
  */
-export function drainBlocks(neighbour: Policed, as: string, routeMaps: RouteMaps): Block[] {
+function drainBlocks(neighbour: Policed, as: string, routeMaps: RouteMaps): Block[] {
   return ways.flatMap((way) => {
     const own = routeMaps.get(neighbour.maps[way] ?? "");
     return mapBlocks(drainMap(way, neighbour), way, as, own);

@@ -48,12 +48,13 @@ function routerWork({ name, driver, login }: InitDevice, file: string): readonly
     what: `Confirm the host key of ${name}: replace ${unconfirmedKey} by what its console shows`,
     lines: [`editor ${shellWord(file)}`, `linkseal validate ${shellWord(file)}`],
   };
+  const keyType = factsOf(driver)?.login?.keyType ?? "ed25519";
   return [
     ...(login.hostKey === undefined ? [confirm] : []),
     {
       what: `Make a login key for ${name}, and give it to the service as a credential`,
       lines: [
-        `ssh-keygen -t ${factsOf(driver)?.login?.keyType ?? "ed25519"} -N "" -C linkseal -f ./${name}`,
+        `ssh-keygen -t ${keyType} -N "" -C linkseal -f ./${name}`,
         `systemd-creds encrypt --name=${name} ./${name} /etc/credstore.encrypted/${name}`,
         `systemctl edit linkseal      # [Service] LoadCredentialEncrypted=${name}`,
         `systemctl restart linkseal && shred -u ./${name}`,
