@@ -25,6 +25,10 @@ import { linuxByHand } from "./linux/driver/by-hand.ts";
 import { linuxFacts } from "./linux/driver/facts.ts";
 import { linux } from "./linux/driver/linux.ts";
 import { linuxReader } from "./linux/driver/queries.ts";
+import { nxosByHand } from "./nxos/by-hand.ts";
+import { nxosFacts } from "./nxos/facts.ts";
+import { nxos } from "./nxos/nxos.ts";
+import { nxosReader } from "./nxos/queries.ts";
 import type { QueryReader } from "./platform/define-reader.ts";
 import { withSnmpCrossCheck } from "./platform/snmp-cross-check.ts";
 import { simByHand } from "./sim/by-hand.ts";
@@ -61,6 +65,7 @@ export const platforms = {
     ...{ driver: linux, byHand: linuxByHand, facts: linuxFacts },
     access: { kind: "local", address: "default" },
   },
+  nxos: router({ driver: nxos, byHand: nxosByHand, facts: nxosFacts }, "shell", 22),
   sim: {
     ...{ driver: sim, byHand: simByHand, facts: simFacts },
     access: { kind: "local", address: "required" },
@@ -120,6 +125,7 @@ export const readers: Readonly<Record<Exclude<PlatformName, "sim">, QueryReader>
   iosxr: iosxrReader,
   junos: junosReader,
   linux: linuxReader,
+  nxos: nxosReader,
 };
 
 export const drivers: Readonly<Record<string, Driver>> = Object.fromEntries(

@@ -7,11 +7,12 @@ import { IosxeEmulator, iosxeModel } from "./iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "./iosxr.ts";
 import { JunosEmulator, junosModel, srxModel } from "./junos.ts";
 import type { EmulatorSession, Wire } from "./netconf.ts";
+import { NxosEmulator, nxosModel } from "./nxos.ts";
 import type { SnmpObject } from "./snmp.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** A router as a device of its vendor. */
-export interface DeviceEmulator {
+interface DeviceEmulator {
   /** Opens a session; undefined if the router does not answer. */
   connect(wire: Wire): EmulatorSession | undefined;
   /** Runs one command without a terminal; absent = the platform does not accept one. */
@@ -21,7 +22,7 @@ export interface DeviceEmulator {
 }
 
 /** Which router of a platform to emulate, and where its peerings are. */
-export interface EmulatedAs {
+interface EmulatedAs {
   readonly model: string;
   readonly release: string;
   readonly wiring: Wiring;
@@ -60,6 +61,14 @@ export const routerPlatforms = {
     if (as === undefined) return new IosxrEmulator(router);
     const about = { platform: as.model, version: as.release, wiring: as.wiring };
     return new IosxrEmulator(router, about);
+  }),
+  nxos: row("nxos", nxosModel, (router, as) => {
+    if (as === undefined) return new NxosEmulator(router);
+    return new NxosEmulator(router, {
+      platform: as.model,
+      version: as.release,
+      wiring: as.wiring,
+    });
   }),
   junos: row("junos", junosModel, junos),
   "junos-srx": row("junos", srxModel, (router, as) =>

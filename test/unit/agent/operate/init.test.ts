@@ -290,7 +290,10 @@ describe("the driver that a word means", () => {
     ["catalyst 9500", ["iosxe"]],
     ["ios xr", ["iosxr"]],
     ["NCS5501", ["iosxr"]],
-    ["cisco", ["iosxe", "iosxr"]],
+    ["cisco", ["iosxe", "iosxr", "nxos"]],
+    ["Nexus 9000", ["nxos"]],
+    ["NX-OS", ["nxos"]],
+    ["N9K-C9336C-FX2", ["nxos"]],
     ["frr", ["linux"]],
     ["nokia", []],
     ["", []],
@@ -322,6 +325,7 @@ describe("what remains after init", () => {
     ["junos", "ed25519", "set system services netconf ssh"],
     ["eos", "ed25519", "username linkseal ssh-key KEY"],
     ["iosxe", "rsa -b 4096", "ip ssh pubkey-chain"],
+    ["nxos", "rsa -b 4096", "username linkseal role network-admin"],
     ["iosxr", "rsa -b 4096", "crypto key import authentication rsa username linkseal"],
   ])("the login on %s has a key of the type %s", async (driver, type, line) => {
     const options = { ...whole, device: [`edge-a=${driver},192.0.2.1`, "edge-b=linux"] };
