@@ -103,7 +103,9 @@ export function blocksIn(text: string, head: RegExp): readonly Block[] | undefin
   const rows = text.split("\n").filter((row) => !row.startsWith("!") && row.trim() !== "");
   if (rows.length === 0) return [];
   const [first = "", ...rest] = rows;
-  if (!/^version \d/.test(first)) return undefined;
+  // A line that is indented otherwise was broken, and would be in another block.
+  const isWhole = rows.every((row) => /^(?: {2}){0,8}\S/.test(row));
+  if (!/^version \d/.test(first) || !isWhole) return undefined;
   const blocks = blocksOf(rest.join("\n"), depthMax, false);
   return blocks?.every(({ line }) => head.test(line)) === true ? blocks : undefined;
 }

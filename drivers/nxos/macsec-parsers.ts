@@ -19,10 +19,11 @@ export function readSessions(text: string): readonly Page[] | undefined {
   // A command that has nothing to print in JSON prints nothing.
   const isJson = text.trim() === "" || text.trimStart().startsWith("{");
   const rows = isJson ? jsonRows(text) : textRows(text);
-  const read = rows?.map(pagesOf);
-  const pages = read?.every((one) => one !== undefined) === true ? read.flat() : undefined;
-  const names = pages?.map(({ interfaceName, ckn }) => `${interfaceName} ${ckn}`);
-  return names?.length === new Set(names).size ? pages : undefined;
+  // A port has one session, with its fallback key in it.
+  const names = rows?.map((row) => leafIn(row, "ifname"));
+  if (rows === undefined || new Set(names).size < rows.length) return undefined;
+  const read = rows.map(pagesOf);
+  return read.every((one) => one !== undefined) ? read.flat() : undefined;
 }
 
 function jsonRows(text: string): readonly JsonRecord[] | undefined {

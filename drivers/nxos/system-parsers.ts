@@ -172,10 +172,9 @@ export function readRouteTo(
   if (families === undefined || families.length === 0) return undefined;
   const paths = rowsUnder({ TABLE_all: { ROW_all: families } }, "all", "prefix", "path");
   const names = paths?.map(
-    (row) => leafIn(row, "ifname") ?? interfaceTo(leafIn(row, "ipnexthop") ?? ""),
+    (row) => leafIn(row, "ifname") ?? interfaceTo(leafIn(row, "ipnexthop") ?? "") ?? "",
   );
-  const known = names?.filter((name) => name !== undefined);
-  return known?.length === names?.length ? known : undefined;
+  return names?.every((name) => /^[A-Za-z][ \w./-]{1,60}$/.test(name)) === true ? names : undefined;
 }
 
 /** Reads how many packets of a ping were sent and answered. */
