@@ -17,6 +17,8 @@ import { ownName } from "./names.ts";
 /** A port as it is configured, or as it is to be. */
 export type PortPlan = AttachedPlan;
 
+export const { protect } = attachedSteps;
+
 export type Surroundings = CiscoSurroundings<XrConfig>;
 
 const limits = { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } };

@@ -43,6 +43,8 @@ const commands = {
       "^  (macsec|shutdown|no shutdown|no switchport|vrf member|channel-group)",
       "^  ip(v6)? address",
     ),
+  // A policy contains no key, so all of its lines can be shown.
+  policies: () => line`show running-config | section '^macsec policy '`,
   bgpConfig: () => line`show running-config bgp | exclude password`,
   mkaSessions: () => asJson(line`show macsec mka session details`),
   mkaStatistics: (port) => asJson(line`show macsec mka statistics interface ${port}`),

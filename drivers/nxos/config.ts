@@ -3,10 +3,10 @@
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
-  type Block,
   blocksOf,
   type CiscoConfig,
   familiesIn,
@@ -67,14 +67,39 @@ export interface ConfigTexts {
   readonly bgp: string;
 }
 
+const ofMacsec = /^(?:feature|aaa|macsec|tunnel-encryption|key chain) /;
+const ofPorts = /^interface \S/;
+const ofBgp = /^(?:feature bgp|router bgp \S+)$/;
+const ofPolicy = /^macsec policy \S/;
+
+/** Returns the MACsec policies with all of their lines; undefined = they are not understood. */
+export function readPolicies(text: string): readonly Block[] | undefined {
+  const blocks = blocksOf(text, depthMax, false);
+  return blocks?.every(({ line }) => ofPolicy.test(line)) === true ? blocks : undefined;
+}
+
+/** Returns all lines; a port that is shut has the line by which it would be shut. */
+export function linesIn(
+  { macsec, interfaces, bgp }: ConfigTexts,
+  policies: readonly Block[],
+): readonly Block[] {
+  const others = blocksIn(macsec, ofMacsec)?.filter(({ line }) => !ofPolicy.test(line)) ?? [];
+  const ports = blocksIn(interfaces, ofPorts)?.map((one): Block => {
+    const own = one.children.filter(({ line }) => !/^(?:no )?shutdown$/.test(line));
+    const shut = readInterface(one).isShut ? [{ line: "shutdown", children: [] }] : [];
+    return { ...one, children: [...own, ...shut] };
+  });
+  return [...others, ...policies, ...(ports ?? []), ...(blocksIn(bgp, ofBgp) ?? [])];
+}
+
 /**
  * Reads the configuration; undefined = one of the texts is not a configuration. `isUtc`: whether
  * the switch's own zone is UTC.
  */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undefined {
-  const macsec = blocksIn(texts.macsec, /^(?:feature|aaa|macsec|tunnel-encryption|key chain) /);
-  const own = blocksIn(texts.interfaces, /^interface \S/);
-  const bgp = blocksIn(texts.bgp, /^(?:feature bgp|router bgp \S+)$/);
+  const macsec = blocksIn(texts.macsec, ofMacsec);
+  const own = blocksIn(texts.interfaces, ofPorts);
+  const bgp = blocksIn(texts.bgp, ofBgp);
   if (macsec === undefined || own === undefined || bgp === undefined) return undefined;
   const router = bgp.find(({ line }) => line.startsWith("router bgp "));
   const interfaces = named(own, /^interface (\S+)$/, readInterface);

@@ -2,11 +2,13 @@
 // it is entered. A checkpoint in the memory of the switch takes back what was entered if a line is
 // refused; it contains keys, so it is removed as soon as the change is verified.
 
+import type { DeviceChange, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
 import { routeMapsFor } from "../platform/cisco-drain.ts";
+import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
@@ -17,10 +19,18 @@ import { joined, linesOf, type RenderedChange, textsOf } from "../platform/rende
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
-import { interfaceTo, neighboursOn, readRouteMap } from "./config.ts";
-import { checkpointOf, isOwnCheckpoint } from "./names.ts";
-import { askConfig, askPorts, askSessions, type NxQuery, observe, queryOf } from "./observation.ts";
-import { type PortPlan, planChange, planOf, type Surroundings } from "./plan.ts";
+import { interfaceTo, type NxConfig, neighboursOn, readRouteMap } from "./config.ts";
+import { checkpointOf, isOwnCheckpoint, ownName } from "./names.ts";
+import {
+  askConfig,
+  askLines,
+  askPorts,
+  askSessions,
+  type NxQuery,
+  observe,
+  queryOf,
+} from "./observation.ts";
+import { type PortPlan, planChange, planOf, protect, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { isSamePlan, renderChange } from "./renderer.ts";
 import {
@@ -130,6 +140,7 @@ export const dialect: Dialect<NxSession> = {
     const { sent, operations } = await render(session, work, signal);
     return textsOf([...sent, ...operations]);
   },
+  lines: ({ cli }, wanted, signal) => linesOn(queryOf(cli, signal), wanted),
   async check() {
     // A switch without a candidate checks each line when it is entered.
   },
@@ -145,6 +156,26 @@ export const nxos = defineDriver(dialect);
 async function configOf(query: NxQuery) {
   const clock = await query.result("clock", readClock);
   return (await query.needed(askConfig(query, clock))).config;
+}
+
+const askRouteMaps = (change: DeviceChange, config: NxConfig, query: NxQuery) =>
+  routeMapsFor(
+    change,
+    (port) => neighboursOn(config, port),
+    (name) => query.result(routeMap(name), (text) => readRouteMap(text, name)),
+  );
+
+async function linesOn(query: NxQuery, wanted: readonly WantedPort[]) {
+  const clock = await query.result("clock", readClock);
+  const { config, blocks } = await query.needed(askLines(query, clock));
+  const drains = wanted.flatMap(
+    ({ port, drain }): DeviceChange =>
+      drain === undefined ? [] : [{ kind: "port.drain", port, means: drain }],
+  );
+  const around = { config, routeMaps: await askRouteMaps(drains, config, query) };
+  const render = (before: PortPlan, after: PortPlan) => renderChange(before, after, around).sent;
+  const platform = { config, blocks, planOf, protect, ownName, begins: undefined, render };
+  return wanted.map((one) => chainLines(one, platform));
 }
 
 async function render({ cli }: NxSession, work: Work, signal: AbortSignal): Promise<Rendered> {
@@ -166,11 +197,7 @@ async function render({ cli }: NxSession, work: Work, signal: AbortSignal): Prom
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports), begins: undefined },
     principal: (port) => principal(port, planOf(config, port).settings),
-    routeMaps: await routeMapsFor(
-      work.change,
-      (port) => neighboursOn(config, port),
-      (name) => query.result(routeMap(name), (text) => readRouteMap(text, name)),
-    ),
+    routeMaps: await askRouteMaps(work.change, config, query),
   };
   const changed = planChange(work.change, around);
   const all = changed.map(({ before, after }) => renderChange(before, after, around));

@@ -13,7 +13,15 @@ import { inTurn, type QueryResult, reading, readOf, together } from "../platform
 import { placeOf, stateOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, neighbours, received } from "./commands.ts";
-import { blocksIn, type ConfigTexts, type NxConfig, portOf, readConfig } from "./config.ts";
+import {
+  blocksIn,
+  type ConfigTexts,
+  linesIn,
+  type NxConfig,
+  portOf,
+  readConfig,
+  readPolicies,
+} from "./config.ts";
 import { readFrames, readMkpdus, readSessions } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
@@ -28,6 +36,8 @@ interface ReportedConfig {
   readonly config: NxConfig;
   readonly texts: ConfigTexts;
 }
+
+const configQuery = '"show running-config"';
 
 /** An empty reply is no configuration. */
 const configText = (text: string): string | undefined =>
@@ -46,7 +56,20 @@ export async function askConfig(
     const config = readConfig(texts, "value" in clock);
     return config && { config, texts };
   };
-  return readOf(together({ macsec, interfaces, bgp }), read, '"show running-config"');
+  return readOf(together({ macsec, interfaces, bgp }), read, configQuery);
+}
+
+/** Reads the configuration with all lines of policies, key chains, ports and BGP. */
+export async function askLines(query: NxQuery, clock: QueryResult<WallTime>) {
+  const reported = await askConfig(query, clock);
+  const all = together({ reported, policies: await query.result("policies", readPolicies) });
+  return readOf(
+    all,
+    ({ reported: { config, texts }, policies }) => {
+      return { config, blocks: linesIn(texts, policies) };
+    },
+    configQuery,
+  );
 }
 
 export const askPorts = (query: NxQuery) => query.result("interfaces", readInterfaces);

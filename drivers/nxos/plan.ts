@@ -23,6 +23,8 @@ import { ownName } from "./names.ts";
 /** A port as it is configured, or as it is to be. */
 export type PortPlan = AttachedPlan;
 
+export const { protect } = attachedSteps;
+
 export interface Surroundings extends CiscoSurroundings<NxConfig> {
   /** The operator's route maps that a drain replaces, by their names. */
   readonly routeMaps: RouteMaps;

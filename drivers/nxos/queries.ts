@@ -26,7 +26,7 @@ import {
   routeMap,
   routeTo,
 } from "./commands.ts";
-import { type ConfigTexts, portOf, readConfig, readRouteMap } from "./config.ts";
+import { type ConfigTexts, portOf, readConfig, readPolicies, readRouteMap } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { readFrames, readMkpdus, readSessions } from "./macsec-parsers.ts";
 import { dialect } from "./nxos.ts";
@@ -148,6 +148,14 @@ const commandRows = {
     standing: "documented",
     source: `${configures} macsec policy, key chain macsec; CiscoTestAutomation/genielibs, nxos`,
     read: macsecConfig,
+  },
+  policies: {
+    ...once("policies"),
+    reply: "configuration",
+    purpose: "Gives all lines of the MACsec policies, among which `doctor` finds those of others.",
+    standing: "documented",
+    source: `${configures} macsec policy`,
+    read: (text) => named("policies", readPolicies(text)),
   },
   interfaceConfig: {
     ...once("interfaceConfig"),

@@ -4,8 +4,9 @@
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
+import type { Block } from "./block.ts";
 import { chainOf, chainsOf, freeChain, type PlannedChain } from "./cisco-chains.ts";
-import { type Block, type CiscoConfig, restOf } from "./cisco-config.ts";
+import { type CiscoConfig, restOf } from "./cisco-config.ts";
 import type { CiscoPlan } from "./cisco-plan.ts";
 import { wholeOf } from "./cisco-text.ts";
 import { suiteOf } from "./text.ts";

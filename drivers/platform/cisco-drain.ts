@@ -5,7 +5,7 @@ import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { isToken, line } from "../transport/cli.ts";
-import type { Block as ConfigBlock } from "./cisco-config.ts";
+import type { Block as ConfigBlock } from "./block.ts";
 import type { QueryResult } from "./query-result.ts";
 import { type Block, inModes } from "./renderer.ts";
 
