@@ -71,7 +71,7 @@ function withoutKeys(configuration: Configuration): readonly string[] {
   const anonymous = [...configuration.keys()].map((path) =>
     path
       .replaceAll(/(?<=\bkey )[0-9a-fA-F]{64}(?![0-9a-fA-F])/g, "CKN")
-      .replaceAll(/(?<=\bkey-string (?:0 )?|\bkey CKN [07] )\w+/g, "CAK")
+      .replaceAll(/(?<=\bkey-(?:octet-)?string (?:0 )?|\bkey CKN [07] )\w+/g, "CAK")
       .replaceAll(/(?<=> lifetime ).*/g, "TIME")
       // One line of IOS XE names the last change.
       .replaceAll(/(?<=linkseal_commit )[0-9a-f]+/g, "TOKEN")
