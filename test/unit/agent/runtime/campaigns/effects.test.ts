@@ -16,7 +16,7 @@ const settings = entry?.new.settings;
 
 describe("an effect on the router", () => {
   const fallback = rotation({}, "fallback");
-  const promoted = { ...calmPort, promoted: true };
+  const promoted: PortFacts = { ...calmPort, promotion: "done" };
   const key = newKey;
   const cells: readonly (readonly [ActionKind, Partial<Task>, readonly unknown[]])[] = [
     ["drain", {}, [{ kind: "port.drain", ...at, means: "prepend" }]],
@@ -27,7 +27,6 @@ describe("an effect on the router", () => {
     ["removeOld", {}, [{ kind: "macsec.removeKey", ...at, ckn: oldKey.ckn }]],
     ["removeOld", { campaign: rotation({ kind: "enrol", at: 0, links: enrolled() }) }, []],
     ["removeNew", {}, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
-    ["removeNew", { port: promoted }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
     ["removeNew", { campaign: fallback }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
     [
       "removeNew",
