@@ -243,7 +243,19 @@ function keyScenarios(
           { text: "macsec.removeKey for the new one", before: both, change: [remove(newKey)] },
         ]),
     ...(overlap === "keychain"
-      ? [{ text: "macsec.removeKey for the old one", before: both, change: [remove(oldKey)] }]
+      ? [
+          { text: "macsec.removeKey for the old one", before: both, change: [remove(oldKey)] },
+          {
+            text: "macsec.addKey in the next rotation",
+            before: [...both, remove(oldKey)],
+            change: [addKey(port, oldKey, "primary")],
+          },
+          {
+            text: "macsec.removeKey in the next rotation",
+            before: [...both, remove(oldKey), addKey(port, oldKey, "primary")],
+            change: [remove(newKey)],
+          },
+        ]
       : []),
     ...(overlap === "fallback"
       ? [

@@ -1,7 +1,7 @@
 // What each effect asks of a device or of a far end, in which order, and what is written before.
 
 import { describe, expect, it } from "vitest";
-import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
+import type { ActionKind, Campaign, PortFacts } from "#agent/model/campaign.ts";
 import type { Task } from "#agent/runtime/campaigns/effects.ts";
 import { withinOf } from "#agent/runtime/campaigns/effects.ts";
 import { LinksealError } from "#hal/error.ts";
