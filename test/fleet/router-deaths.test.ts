@@ -40,11 +40,7 @@ interface Ended {
   readonly complaints: readonly string[];
 }
 
-async function rotated(
-  platform: Platform,
-  earlier: number,
-  end: End | undefined,
-): Promise<Ended> {
+async function rotated(platform: Platform, earlier: number, end: End | undefined): Promise<Ended> {
   const stage = new RouterStage(seed, spokenBy(platform));
   await stage.run(stage.begin());
   await stage.settled();

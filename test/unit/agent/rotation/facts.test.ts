@@ -52,9 +52,7 @@ const rotate = entry("rotate");
 const change = entry("change");
 const oldKey = rotate.old?.key ?? keyOne;
 const quiet = {
-  moved: undefined,
-  pending: "none",
-  overlap: undefined,
+  ...({ moved: undefined, pending: "none", overlap: undefined } as const),
   outageSince: undefined,
   settleMs: 18_000,
   now,
@@ -205,40 +203,6 @@ describe("the port of a rotation", () => {
     const snapshot = snapshotOf(stateOf(securedPort(over)));
     expect(portFacts(snapshot, rotate, quiet)).toMatchObject(facts);
   });
-});
-
-describe("the promotion of a new key", () => {
-  const roles = {
-    absent: [{ ckn: oldKey.ckn, role: "primary" }],
-    beside: [
-      { ckn: oldKey.ckn, role: "primary" },
-      { ckn: keyOne.ckn, role: "fallback" },
-    ],
-    leading: [
-      { ckn: keyOne.ckn, role: "primary" },
-      { ckn: oldKey.ckn, role: "fallback" },
-    ],
-  } as const;
-  it.each([
-    { overlap: "fallback", offered: "fallback", keys: "absent", promotion: "none" },
-    { overlap: "fallback", offered: "fallback", keys: "beside", promotion: "due" },
-    { overlap: "fallback", offered: "fallback", keys: "leading", promotion: "done" },
-    // Before the first contact the record of the campaign tells.
-    { overlap: "fallback", offered: undefined, keys: "beside", promotion: "due" },
-    // An earlier version began it, and this one promotes no key on IOS XR.
-    { overlap: "fallback", offered: "keychain", keys: "beside", promotion: "none" },
-    { overlap: "fallback", offered: "keychain", keys: "leading", promotion: "none" },
-    { overlap: "keychain", offered: "keychain", keys: "beside", promotion: "none" },
-    { overlap: "keychain", offered: "fallback", keys: "beside", promotion: "none" },
-    { overlap: "breakBeforeMake", offered: "fallback", keys: "beside", promotion: "none" },
-  ] as const)(
-    "a campaign with $overlap on a router that offers $offered: $keys is $promotion",
-    ({ overlap, offered, keys, promotion }) => {
-      const snapshot = snapshotOf(stateOf(securedPort({ keys: known(roles[keys], now) })));
-      const seen = portFacts(snapshot, { ...rotate, overlap }, { ...quiet, overlap: offered });
-      expect(seen?.promotion).toBe(promotion);
-    },
-  );
 });
 
 describe("the port of a change", () => {

@@ -170,7 +170,7 @@ describe("a change", () => {
     expect(why).toContain("promoted before");
   });
 
-  it("the next key goes into the primary chain once that has none, and nothing else changes", () => {
+  it("the next key goes into the primary chain once that has none, and no chain moves", () => {
     expect(commandsFor(remove(2), addKey(2, 9, "primary"))).toEqual([
       ...["root", "key chain ls-Hu0-0-0-2-a", "macsec"],
       `no key ${cknOf(2).toUpperCase()}`,
