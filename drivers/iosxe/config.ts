@@ -3,9 +3,9 @@
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { Block } from "../platform/block.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
-  type Block,
   blocksOf,
   type CiscoConfig,
   familiesIn,
@@ -76,13 +76,28 @@ export interface ConfigTexts {
   readonly bgp: string;
 }
 
+const ofMacsec = /^(?:interface|mka policy|key chain) \S/;
+const ofBgp = /^router bgp \S/;
+export const isOfPolicy = /^mka policy \S/;
+
+/** Returns all lines of a configuration; undefined = one of the texts is not one. */
+export function linesIn({ macsec, bgp }: ConfigTexts): readonly Block[] | undefined {
+  const [ports, router] = [blocksIn(macsec, ofMacsec), blocksIn(bgp, ofBgp)];
+  return ports && router && [...ports, ...router];
+}
+
+/** Returns the MKA policies with all of their lines; undefined = they are not understood. */
+export function readPolicies(text: string): readonly Block[] | undefined {
+  return blocksIn(text, isOfPolicy);
+}
+
 /**
  * Reads the configuration; undefined = one of the texts is not a configuration. `isUtc`: whether
  * the router's own zone is UTC.
  */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undefined {
-  const macsec = blocksIn(texts.macsec, /^(?:interface|mka policy|key chain) \S/);
-  const bgp = blocksIn(texts.bgp, /^router bgp \S/);
+  const macsec = blocksIn(texts.macsec, ofMacsec);
+  const bgp = blocksIn(texts.bgp, ofBgp);
   if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
   const interfaces = named(macsec, /^interface (\S+)$/, readInterface);

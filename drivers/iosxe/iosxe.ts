@@ -1,16 +1,18 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect when it is
 // entered, and a timer that uses the archive reverts all of them unless they are confirmed.
 
-import type { DeviceChange } from "#hal/device.ts";
+import type { DeviceChange, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
+import type { PortLines } from "../platform/port-lines.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -20,10 +22,11 @@ import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, isToken, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
 import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
-import { markName } from "./names.ts";
+import { markName, ownName } from "./names.ts";
 import {
   askCommits,
   askConfig,
+  askLines,
   askPorts,
   askTunnels,
   type Observing,
@@ -31,7 +34,14 @@ import {
   queryOf,
   type XeQuery,
 } from "./observation.ts";
-import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
+import {
+  type PortPlan,
+  planChange,
+  planOf,
+  protect,
+  refuseFirstOnMember,
+  type Surroundings,
+} from "./plan.ts";
 import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
@@ -146,6 +156,7 @@ export const dialect: Dialect<XeSession> = {
     const { sent, operations } = await render(session, work, signal);
     return textsOf([...sent, ...operations]);
   },
+  lines: ({ cli }, wanted, signal) => linesOn(queryOf(cli, signal), wanted),
   async check() {
     // A router without a candidate checks each line when it is entered.
   },
@@ -194,6 +205,24 @@ async function render(
   const readAll = () => query.needed(askTunnels(query));
   const all = joined([...rendered, await renderTunnels(work, limits, readAll, tunnelCommands)]);
   return { ...all, operations: rendered.flatMap((one) => one.operations) };
+}
+
+async function linesOn(
+  query: XeQuery,
+  wanted: readonly WantedPort[],
+): Promise<readonly PortLines[]> {
+  const clock = await query.result("clock", readClock);
+  const { config, blocks } = await query.needed(askLines(query, clock));
+  const enabling = enablingOf(await query.needed(query.result("version", readSoftware)));
+  const drains = wanted.flatMap(
+    ({ port, drain }): DeviceChange =>
+      drain === undefined ? [] : [{ kind: "port.drain", port, means: drain }],
+  );
+  const around = { config, routeMaps: await routeMapsFor(drains, config, query) };
+  const render = (before: PortPlan, after: PortPlan) =>
+    renderChange(before, after, around, enabling).sent;
+  const platform = { config, blocks, planOf, protect, ownName, begins: undefined, render };
+  return wanted.map((one) => chainLines(one, platform));
 }
 
 /** Reads the route maps that a drain replaces; one that is not understood is left out. */

@@ -86,6 +86,20 @@ export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[
   });
 }
 
+/** Provides the policy of a port; `own` returns the name of our objects for it. */
+export function protect(
+  plan: PortPlan,
+  { suite }: Pick<MacsecSettings, "suite">,
+  own: () => string,
+): PortPlan {
+  return {
+    ...plan,
+    policy: plan.policy ?? own(),
+    // A far end of another vendor derives SSCIs from the SCIs if packet numbers are extended.
+    isSsciBySci: suite.includes("xpn") || plan.isSsciBySci,
+  };
+}
+
 /**
  * Returns each port of the change as it is and as it is to be.
  * @throws LinksealError `device.*`, with effect "none".
@@ -95,17 +109,11 @@ export function planChange(
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
   return planChains(change, around, {
-    ...{ planOf, isUnread, limits, ownName, neighboursOn },
+    ...{ planOf, isUnread, limits, ownName, neighboursOn, protect },
     namesOn({ interfaces }, port) {
       const attached = interfaces.get(port)?.macsec;
       return [attached?.policyName, attached?.chain, attached?.fallback];
     },
-    protect: (plan, { suite }, own) => ({
-      ...plan,
-      policy: plan.policy ?? own(),
-      // A far end of another vendor derives SSCIs from the SCIs if packet numbers are extended.
-      isSsciBySci: suite.includes("xpn") || plan.isSsciBySci,
-    }),
     refuseDrain: (operation) => refuseDrain(operation, around),
   });
 }

@@ -3,9 +3,9 @@
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { Block } from "../platform/block.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
-  type Block,
   blocksOf,
   type CiscoConfig,
   familiesIn,
@@ -77,11 +77,19 @@ function configurationIn(text: string): readonly Block[] | undefined {
 const childOf = (block: Block | undefined, line: string): Block | undefined =>
   block?.children.find((one) => one.line === line);
 
+/** The replies that a configuration is read from. */
 export interface ConfigTexts {
   readonly interfaces: string;
   readonly policies: string;
   readonly chains: string;
   readonly bgp: string;
+}
+
+/** Returns all lines of a configuration; undefined = one of the texts is not one. */
+export function blocksIn(texts: ConfigTexts): readonly Block[] | undefined {
+  const parts = Object.values(texts).map((text: string) => configurationIn(text));
+  const read = parts.filter((part) => part !== undefined);
+  return read.length === parts.length ? read.flat() : undefined;
 }
 
 /**

@@ -53,6 +53,16 @@ export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[
   });
 }
 
+/** Provides the policy of a port; `own` returns the name of our objects for it. */
+export function protect(plan: PortPlan, _settings: unknown, own: () => string): PortPlan {
+  return {
+    ...plan,
+    policy: plan.policy ?? own(),
+    // A policy reaches a port only together with a key chain, which may still be empty.
+    primary: plan.primary ?? { name: freeChain(plan, own()), keys: [] },
+  };
+}
+
 /**
  * Returns each port of the change as it is and as it is to be.
  * @throws LinksealError `device.*`, with effect "none".
@@ -62,17 +72,11 @@ export function planChange(
   around: Surroundings,
 ): readonly Changed<PortPlan>[] {
   return planChains(change, around, {
-    ...{ planOf, isUnread, limits, ownName, neighboursOn },
+    ...{ planOf, isUnread, limits, ownName, neighboursOn, protect },
     namesOn(config, port) {
       const attached = attachmentOn(config, port);
       return [attached?.policy, attached?.chain, attached?.fallback];
     },
-    protect: (plan, _settings, own) => ({
-      ...plan,
-      policy: plan.policy ?? own(),
-      // A policy reaches a port only together with a key chain, which may still be empty.
-      primary: plan.primary ?? { name: freeChain(plan, own()), keys: [] },
-    }),
     refuseDrain: (operation) => refuseDrain(operation, around),
   });
 }

@@ -39,8 +39,8 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/query(-result)?\.ts$/,
-    why: "what a question to a router came to is said in one way, whatever its vendor",
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|port-lines|query(-result)?)\.ts$/,
+    why: "what a router answers, and the lines in it, are read in one way, whatever its vendor",
   },
   {
     edge: /^drivers\/.*\/queries\.ts -> drivers\/platform\/(define-reader|disguise)\.ts$/,
