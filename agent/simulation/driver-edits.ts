@@ -220,6 +220,48 @@ function settingScenarios(
   ];
 }
 
+/** How the old key of two goes, and on a key chain what the next rotation does after that. */
+function retirements(
+  overlap: "keychain" | "fallback" | "none",
+  port: PortName,
+  both: DeviceChange,
+): readonly Scenario[] {
+  const keys = [oldKey, newKey];
+  const promote = { kind: "macsec.promoteKey", port, ckn: newKey.ckn, keys } as const;
+  const retired = [...both, removeKey(port, oldKey)];
+  const again = addKey(port, oldKey, "primary");
+  const retire = [removeKey(port, oldKey)];
+  switch (overlap) {
+    case "keychain":
+      return [
+        { text: "macsec.removeKey for the old one", before: both, change: retire },
+        { text: "macsec.addKey in the next rotation", before: retired, change: [again] },
+        {
+          text: "macsec.removeKey in the next rotation",
+          before: [...retired, again],
+          change: [removeKey(port, newKey)],
+        },
+      ];
+    case "fallback":
+      return [
+        { text: "macsec.promoteKey for the fallback key", before: both, change: [promote] },
+        {
+          text: "macsec.removeKey for the old one after its promotion",
+          before: [...both, promote],
+          change: retire,
+        },
+      ];
+    case "none":
+      return [];
+  }
+}
+
+const removeKey = (port: PortName, { ckn }: KeyRef): PortChange => ({
+  kind: "macsec.removeKey",
+  port,
+  ckn,
+});
+
 function keyScenarios(
   overlap: "keychain" | "fallback" | "none",
   suites: readonly CipherSuite[],
@@ -229,9 +271,6 @@ function keyScenarios(
   const first = [protect, addKey(port, oldKey, "primary")];
   const second = addKey(port, newKey, overlap === "fallback" ? "fallback" : "primary");
   const both = [...first, second];
-  const keys = [oldKey, newKey];
-  const promote = { kind: "macsec.promoteKey", port, ckn: newKey.ckn, keys } as const;
-  const remove = (key: KeyRef): PortChange => ({ kind: "macsec.removeKey", port, ckn: key.ckn });
   return [
     {
       text: "macsec.addKey on a port with settings and no key",
@@ -249,21 +288,13 @@ function keyScenarios(
         ]
       : [
           { text: "macsec.addKey beside the key in use", before: first, change: [second] },
-          { text: "macsec.removeKey for the new one", before: both, change: [remove(newKey)] },
-        ]),
-    ...(overlap === "keychain"
-      ? [{ text: "macsec.removeKey for the old one", before: both, change: [remove(oldKey)] }]
-      : []),
-    ...(overlap === "fallback"
-      ? [
-          { text: "macsec.promoteKey for the fallback key", before: both, change: [promote] },
           {
-            text: "macsec.removeKey for the old one after its promotion",
-            before: [...both, promote],
-            change: [remove(oldKey)],
+            text: "macsec.removeKey for the new one",
+            before: both,
+            change: [removeKey(port, newKey)],
           },
-        ]
-      : []),
+        ]),
+    ...retirements(overlap, port, both),
     {
       text: "macsec.replaceKey for the only key",
       before: first,

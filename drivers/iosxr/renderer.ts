@@ -86,8 +86,9 @@ function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): read
   return [
     root,
     line`key chain ${chain.name}`,
-    // The times of a chain are in the router's zone unless the chain names one.
-    ...(was === undefined ? [line`timezone gmt`] : []),
+    // The times of a chain are in the router's zone unless the chain names one. That line also
+    // keeps a chain without keys in the configuration.
+    ...(was === undefined || chain.keys.length === 0 ? [line`timezone gmt`] : []),
     line`macsec`,
     ...gone,
     ...come.flatMap(keyCommands),
