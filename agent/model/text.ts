@@ -77,3 +77,8 @@ export function listed(names: readonly string[]): string {
   const more = names.length > listedMax ? ` and ${names.length - listedMax} more` : "";
   return `${names.slice(0, listedMax).join(", ")}${more}`;
 }
+
+/** Quotes a path for a POSIX shell where it needs that. */
+export function shellWord(path: string): string {
+  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}
