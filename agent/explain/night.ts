@@ -23,8 +23,8 @@ interface Chapter {
 /** The step after each change of a router by hand. */
 const save: NightStep = {
   text:
-    "Only once that is proven: save the config of each router that you changed, or a reload takes " +
-    "the change back. All else in it that is not saved is saved too.",
+    "If you changed a router by hand, and only once that is proven: save its config, or a reload " +
+    "takes the change back. All else in it that is not saved is saved too.",
   run: ["router.save"],
 };
 
