@@ -324,13 +324,7 @@ describe("the fallback key", () => {
       { next: key, expected: otherKey, ...peer({ pointsAt: key }) },
       ...fine,
     ],
-    [
-      "is none of a campaign",
-      with_([actor]),
-      { next: key },
-      "degraded",
-      "fallback-not-ready",
-    ],
+    ["is none of a campaign", with_([actor]), { next: key }, "degraded", "fallback-not-ready"],
     ["where the device lists no actors", with_([]), {}, ...fine],
     [
       "where keys are not reported",

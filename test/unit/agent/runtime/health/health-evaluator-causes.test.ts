@@ -34,7 +34,12 @@ describe("readings that the agent cannot take in time", () => {
 });
 
 describe("a router that does not answer", () => {
-  const silence = { code: "transport.timeout", text: "it is silent", next: "go on", since: at(2 * pollMs) } as const;
+  const silence = {
+    code: "transport.timeout",
+    text: "it is silent",
+    next: "go on",
+    since: at(2 * pollMs),
+  } as const;
   const bench = (): HealthEvaluatorBench => new HealthEvaluatorBench({ silentFrom: 2, silence });
 
   it("has one warning, which names its links and tunnels; it had one for each of them", () => {
