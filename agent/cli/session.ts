@@ -11,6 +11,7 @@ export interface Common {
   readonly socket?: string;
 }
 
+/** The agent behind a socket, as one command asks it, and the streams for what it answers. */
 export class Session {
   readonly json: boolean;
   readonly paint: Paint;

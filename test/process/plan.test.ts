@@ -119,7 +119,7 @@ describe("plans at the command line", { timeout: 120_000 }, () => {
     expect((await run("config", "diff", "1")).exit).toBe(0);
   });
 
-  it("the next step after a fault that validate cannot find is plan with the same file", async () => {
+  it("after a fault that validate cannot find the next step is plan with that file", async () => {
     const wanted = edited((text) => text.replaceAll("gcm-aes-xpn-256", "gcm-aes-xpn-128"));
     expect((await run("validate", wanted)).exit).toBe(0);
     const next = `next: correct the file, then linkseal plan ${wanted}\n`;

@@ -31,7 +31,7 @@ export const linuxByHand: ByHand = {
   undrain: () => handLines("systemctl restart frr"),
   save: () =>
     noHandLines(
-      "What `ip` changed is gone at the next boot: write it into the network configuration of the " +
-        "host. What `systemctl` changed stays.",
+      "What `ip` changed is gone at the next boot: write it into the network configuration of " +
+        "the host. What `systemctl` changed stays.",
     ),
 };

@@ -130,7 +130,7 @@ describe("commands by hand", () => {
 describe("the night card", () => {
   const card = nightCard("dublin", linkScenes(desired));
 
-  it("every change of a router is saved after it is proven, where a reload would take it back", () => {
+  it("a change of a router that a reload would take back is saved once it is proven", () => {
     const changes = ["router.openPort", "router.putKey", "router.macsecOff", "router.undrain"];
     for (const { title, steps } of nightChapters) {
       const names = steps.map(({ run = [] }) => run as readonly string[]);

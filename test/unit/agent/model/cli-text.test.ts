@@ -215,7 +215,7 @@ describe("a status", () => {
     expect(statusFindings(both).map(({ code }) => code)).toEqual(["mtu", "key-age"]);
   });
 
-  it("doctor leaves out what a part of a silent router says: the router has a finding itself", () => {
+  it("doctor leaves out the parts of a silent router: the router has its own finding", () => {
     const [group] = status.groups;
     const [link] = group?.links ?? [];
     if (group === undefined || link === undefined) throw new Error("no link");
