@@ -3,13 +3,14 @@
 
 import { platforms } from "#drivers/index.ts";
 import type { Capabilities, DeviceChange, PortChange, Transaction } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { CipherSuite, Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Edit, EditList, EditPlatform } from "../operate/edit-list.ts";
 import { type ByHand, byHandCkn, EditBench, type RouterName, shortMark } from "./edit-bench.ts";
 
-type Committed = "final" | "timed" | "confirmed" | "takenBack";
+type Committed = "final" | "refused" | "timed" | "confirmed" | "takenBack";
 
 /** A change, and the state that it starts from. */
 interface Scenario {
@@ -58,10 +59,18 @@ async function sentIn(
   }
   if (byHand !== undefined) await bench.byHand(byHand);
   const transaction = await prepared(change);
-  const isFinal = committed === "final";
-  const applied = await bench.sentFor(() => transaction.apply(isFinal ? "final" : revertMs, never));
+  if (committed === "refused") bench.refuseLines();
+  const isFinal = committed === "final" || committed === "refused";
+  const applied = await bench.sentFor(async () => {
+    try {
+      await transaction.apply(isFinal ? "final" : revertMs, never);
+    } catch (error) {
+      if (committed !== "refused" || !(error instanceof LinksealError)) throw error;
+    }
+  });
   switch (committed) {
     case "final":
+    case "refused":
     case "timed":
       return applied;
     case "confirmed":
@@ -292,10 +301,12 @@ function portScenarios(hasTimer: boolean, port: PortName): readonly Scenario[] {
     { text: "port.shut and its confirmation", change: shut, committed: "confirmed" },
     { text: "port.shut and its rollback", change: shut, committed: "takenBack" },
   ];
+  const text = "port.shut if the device refuses a line of it";
+  const refused = { text, change: shut, committed: "refused" } as const;
   return [
     { text: "port.shut", change: shut },
     { text: "port.open", before: shut, change: [{ kind: "port.open", port }] },
-    ...(hasTimer ? timed : []),
+    ...(hasTimer ? timed : [refused]),
   ];
 }
 
