@@ -56,4 +56,5 @@ export const nxosByHand: ByHand = {
           "end",
         );
   },
+  save: () => handLines("copy running-config startup-config"),
 };

@@ -1,6 +1,7 @@
 // What an operator still has to do after `init`, in order, with the lines to type. Pure.
 
 import { factsOf } from "#drivers/index.ts";
+import { shellWord } from "../../model/text.ts";
 import { type InitAnswers, type InitDevice, unconfirmedKey } from "./config-text.ts";
 
 /** One thing that remains. */
@@ -75,9 +76,4 @@ function userLines(driver: string, user: string, name: string): readonly string[
     ...(lines?.(user) ?? [`an SSH user ${user} that may read and configure`]),
     `# KEY is ${note?.(file) ?? `the text of ${file}`}`,
   ];
-}
-
-/** Quotes a path for a POSIX shell where it needs that. */
-export function shellWord(path: string): string {
-  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
