@@ -60,6 +60,8 @@ export const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as Tu
 export class Scene {
   readonly clock = new SimClock(wallStart);
   readonly log: string[] = [];
+  /** Events: code, what it is about, text and severity. */
+  readonly events: string[] = [];
   /** Ids of the pre-shared keys that the router was given. */
   readonly secrets: string[] = [];
   memory: Memory = emptyMemory;
@@ -141,6 +143,7 @@ export class Scene {
         drainForChange: async ({ name }, by) => void this.log.push(`drain ${name} for ${by}`),
         undrainAfterChange: async ({ name }) => void this.log.push(`undrain ${name}`),
       },
+      report: (...words) => void this.events.push(words.join(" ")),
       alone: (work) => this.#mutex.run("tunnels", work),
     });
   }
