@@ -1,12 +1,13 @@
 // Bundles of tunnels to a libreswan gateway with BGP inside each: the real programs and FRR, and
 // every packet in the clear counted where it would arrive.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
+import { childName } from "#drivers/linux/ipsec/messages.ts";
 import { paceClock, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite as buildCloud } from "#sim/site/site.ts";
@@ -17,8 +18,9 @@ import { ip, leaveNetworks, until } from "../lab.ts";
 import { type BgpSite, buildForeignBgpSite, leaveBgpSite } from "./bgp-site.ts";
 import type { Libreswan } from "./libreswan.ts";
 import { gatewayPsk, inner, LeakWatch, pings } from "./site.ts";
+import { usedByPrograms } from "./used.ts";
 
-const patienceMs = 400_000;
+const patienceMs = 600_000;
 const ends: (() => unknown)[] = [];
 
 afterEach(async () => {
@@ -28,7 +30,6 @@ afterEach(async () => {
 interface Bundle {
   readonly site: BgpSite<Libreswan>;
   readonly programs: Programs;
-  readonly agent: number;
   readonly leaks: LeakWatch;
 }
 
@@ -51,12 +52,12 @@ async function openBundle(count: number): Promise<Bundle> {
   ends.push(() => programs[Symbol.dispose]());
   writeFileSync(join(folder, "site.yaml"), configOf(site, folder));
   await programs.serve("net", "--charon", site.charon.socket);
-  const { pid = 0 } = await programs.serve("agent");
+  await programs.serve("agent");
   const { err } = await programs.run("apply", join(folder, "site.yaml"), "--yes");
   if (!err.includes("Accepted as config 1.")) throw new Error(`not accepted: ${err}`);
   const leaks = new LeakWatch({ gateway: site.gateway.network });
   ends.push(() => leaks[Symbol.dispose]());
-  return { site, programs, agent: pid, leaks };
+  return { site, programs, leaks };
 }
 
 function configOf(site: BgpSite<Libreswan>, folder: string): string {
@@ -81,21 +82,27 @@ function configOf(site: BgpSite<Libreswan>, folder: string): string {
       `    bgp: { local: ${bgp?.local}, peer: ${bgp?.peer} }`,
     ]),
     "health: { poll: 5s, staleAfter: 30s, evidence: 90s }",
+    "repair: on",
     "",
   ].join("\n");
 }
 
-async function untilAll({ site, programs }: Bundle): Promise<void> {
-  let last: Status["tunnels"] = [];
+type TunnelStatus = Status["tunnels"][number];
+
+async function tunnelsOf(programs: Programs): Promise<readonly TunnelStatus[]> {
+  return (JSON.parse((await programs.run("status", "--json")).out) as Status).tunnels;
+}
+
+const isProtected = ({ verdict }: TunnelStatus): boolean => verdict === "protected";
+
+async function untilAll({ site, programs }: Bundle, isGood = isProtected): Promise<void> {
+  let last: readonly TunnelStatus[] = [];
   await until(async () => {
-    const { out } = await programs.run("status", "--json");
-    last = (JSON.parse(out) as Status).tunnels;
-    const isSo = last.every(({ verdict }) => verdict === "protected");
+    last = await tunnelsOf(programs);
     await rest(1_000);
-    return last.length === site.specs.length && isSo ? true : undefined;
+    return last.length === site.specs.length && last.every(isGood) ? true : undefined;
   }, patienceMs).catch((error: unknown) => {
-    const bad = last.filter(({ verdict }) => verdict !== "protected");
-    throw new Error(JSON.stringify(bad), { cause: error });
+    throw new Error(JSON.stringify(last.filter((one) => !isGood(one))), { cause: error });
   });
 }
 
@@ -108,42 +115,86 @@ function sendingSas({ edge, specs }: BgpSite<Libreswan>): readonly number[] {
   });
 }
 
-/** The memory of a process that has ever been resident at once, in MB. */
-function mostMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const [, kilobytes = "0"] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
-  return Math.round(Number(kilobytes) / 1_024);
+const secondsSince = (begun: number): number => Math.round((performance.now() - begun) / 1_000);
+
+/** Returns how much processor time each program uses while that is done, in seconds a minute. */
+async function usedDuring(work: () => Promise<unknown>): Promise<string> {
+  const [begun, before] = [performance.now(), usedByPrograms()];
+  await work();
+  const minutes = (performance.now() - begun) / 60_000;
+  const after = [...usedByPrograms()].filter(([what]) => before.has(what));
+  const texts = after.map(([what, { processorMs }]) => {
+    const seconds = (processorMs - (before.get(what)?.processorMs ?? 0)) / 1_000;
+    return `${what.replace(/ .*/, "")} ${(seconds / minutes).toFixed(1)}`;
+  });
+  return `${texts.join(", ")} s of processor a minute`;
 }
 
-describe("a bundle of tunnels to libreswan", { timeout: 900_000 }, () => {
+/** Both ends rekey all tunnels at once; some are left with several pairs, or carry one way only. */
+async function rekeyedByBoth({ site }: Bundle): Promise<void> {
+  const { charon, far, specs } = site;
+  const used = await usedDuring(async () => {
+    const both = specs.flatMap((spec) => [
+      far.whackLater("--rekey-child", "--name", spec.name),
+      // A refusal is a collision that charon itself has noticed.
+      charon.ask("rekey", { ike: spec.name, child: childName(spec) }).catch(() => undefined),
+    ]);
+    await Promise.all(both);
+    await rest(20_000);
+  });
+  const sending = sendingSas(site);
+  const several = sending.filter((pairs) => pairs > 1).length;
+  const most = Math.max(...sending);
+  console.log(
+    `${specs.length} tunnels rekeyed by both: ${several} with up to ${most} pairs, ${used}`,
+  );
+}
+
+/** What the agent told of its repairs. */
+async function repairsOf(programs: Programs): Promise<string> {
+  const { out } = await programs.run("events", "--json");
+  const lines = out.split("\n").filter((line) => line.includes("tunnel-repair"));
+  return [`${lines.length} repairs`, ...lines].join("\n");
+}
+
+describe("a bundle of tunnels to libreswan", { timeout: 1_800_000 }, () => {
   it.each(effort([8], [1, 8, 50]))("%i tunnels carry while all are rekeyed", async (count) => {
     const bundle = await openBundle(count);
     const { site, programs, leaks } = bundle;
     const begun = performance.now();
     await untilAll(bundle);
-    const seconds = Math.round((performance.now() - begun) / 1_000);
+    const seconds = secondsSince(begun);
     expect(await pings(site.edge.network)).toBe(3);
+    console.log(`${count} tunnels at rest: ${await usedDuring(() => rest(60_000))}`);
     const path = [
       [site.edge.network, inner.edge],
       [site.gateway.network, inner.gateway],
     ] as const;
     const stop = await startFlows(...path, 5, 32);
     await rest(2_000);
-    for (const { name } of site.specs) await site.far.whackLater("--rekey-child", "--name", name);
-    const [one] = site.specs;
-    if (count > 1) site.far.whack("--terminate", "--name", one?.name ?? "");
-    await rest(20_000);
+    const rekeyed = await usedDuring(async () => {
+      for (const { name } of site.specs) await site.far.whackLater("--rekey-child", "--name", name);
+      const [one] = site.specs;
+      if (count > 1) site.far.whack("--terminate", "--name", one?.name ?? "");
+      await rest(20_000);
+    });
     const [out, back] = lostOf(await stop());
     await untilAll(bundle);
-    const memory = `${mostMegabytes(bundle.agent)} MB in the agent`;
     const lost = `lost ${out} out, ${back} back`;
+    const memory = `${usedByPrograms().get("agent")?.megabytes} MB in the agent`;
     console.log(`${count} tunnels: protected after ${seconds} s, ${lost}, ${memory}`);
+    console.log(`${count} tunnels while rekeyed: ${rekeyed}`);
+    await rekeyedByBoth(bundle);
+    const collided = performance.now();
+    await untilAll(bundle, ({ verdict, sas }) => verdict === "protected" && sas.pairs === 1);
+    const mended = `mended ${secondsSince(collided)} s later`;
+    console.log(`${count} tunnels: ${mended}, ${await repairsOf(programs)}`);
+    expect(await pings(site.edge.network)).toBe(3);
     expect(leaks.observed).toEqual([]);
-    // Rekeys of both ends at once may leave a second pair: what is reported is what there is.
+    // What is reported is what there is.
     await until(async () => {
-      const { out: text } = await programs.run("status", "--json");
-      const { tunnels } = JSON.parse(text) as Status;
       const sending = sendingSas(site);
+      const tunnels = await tunnelsOf(programs);
       const isSame = tunnels.every(({ sas }, index) => sas.pairs === sending[index]);
       return isSame ? true : undefined;
     }, patienceMs);
