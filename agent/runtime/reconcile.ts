@@ -13,11 +13,7 @@ import { verify } from "../health/verify.ts";
 import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
-import {
-  named,
-  type PendingChange,
-  pendingOn,
-} from "../store/journal/memory.ts";
+import { named, type PendingChange, pendingOn } from "../store/journal/memory.ts";
 import { bounded, commitChange } from "./campaigns/commit-change.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 import { Slots } from "./polling/slots.ts";

@@ -459,6 +459,31 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.ikeId).toBe(what === "child" ? before : before + 1);
   });
 
+  it("a rekey of the child renews the newest of several, and ends the others after that", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.stand();
+    scene.daemon.stand();
+    const before = scene.daemon.children.map(({ spiIn }) => spiIn);
+    scene.daemon.asked.splice(0);
+    await scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));
+    expect(before).toHaveLength(3);
+    const after = scene.daemon.children.map(({ spiIn }) => spiIn);
+    expect(after).toEqual([Math.max(...before) + 2]);
+    const asked = scene.daemon.asked.filter((one) => !one.startsWith("list"));
+    expect(asked).toEqual(["rekey", "terminate", "terminate"]);
+  });
+
+  it("the others stay if the rekey of the newest child is refused", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.stand();
+    scene.daemon.disagreement = "pfsGroup";
+    await refused(scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never)));
+    expect(scene.daemon.children).toHaveLength(2);
+    expect(scene.daemon.asked).not.toContain("terminate");
+  });
+
   it("a tunnel that does not exist cannot be rekeyed", async () => {
     const scene = new Scene();
     const run = scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));
