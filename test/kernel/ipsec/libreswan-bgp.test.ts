@@ -1,23 +1,16 @@
 // Bundles of tunnels to a libreswan gateway with BGP inside each: the real programs and FRR, and
 // every packet in the clear counted where it would arrive.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import type { Status } from "#agent/runtime/health/status.ts";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
-import { paceClock, serveSite } from "#sim/serve/site.ts";
-import { siteHandler } from "#sim/site/protocol.ts";
-import { buildSite as buildCloud } from "#sim/site/site.ts";
 import { effort } from "../../effort.ts";
-import { Programs } from "../host/programs.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
-import { ip, leaveNetworks, until } from "../lab.ts";
-import { type BgpSite, buildForeignBgpSite, leaveBgpSite } from "./bgp-site.ts";
+import { ip, until } from "../lab.ts";
+import { BgpAgent } from "./bgp-agent.ts";
+import { type BgpSite, buildForeignBgpSite } from "./bgp-site.ts";
 import type { Libreswan } from "./libreswan.ts";
-import { gatewayPsk, inner, LeakWatch, pings } from "./site.ts";
+import { inner, LeakWatch, pings } from "./site.ts";
 import { usedByPrograms } from "./used.ts";
 
 const patienceMs = 600_000;
@@ -27,84 +20,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).toReversed()) await end();
 });
 
-interface Bundle {
-  readonly site: BgpSite<Libreswan>;
-  readonly programs: Programs;
-  readonly leaks: LeakWatch;
-}
-
-async function openBundle(count: number): Promise<Bundle> {
-  makeRoom();
-  const folder = mkdtempSync(join(tmpdir(), "linkseal-bundle-"));
-  ends.push(() => rmSync(folder, { recursive: true }));
-  const site = await buildForeignBgpSite(count);
-  ends.push(leaveNetworks, () => leaveBgpSite(site));
-  const shape = { seed: "bundle", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
-  const cloud = buildCloud(shape);
-  for (const { name } of site.specs) cloud.vault.put(`${name}-psk`, gatewayPsk);
-  const served = await serveSite(siteHandler(cloud), join(folder, "site.sock"));
-  const pace = paceClock(cloud.clock, { speed: 1 });
-  ends.push(
-    () => served.close(),
-    () => pace.stop(),
-  );
-  const programs = new Programs(folder, site.edge.network);
-  ends.push(() => programs[Symbol.dispose]());
-  writeFileSync(join(folder, "site.yaml"), configOf(site, folder));
-  await programs.serve("net", "--charon", site.charon.socket);
-  await programs.serve("agent");
-  const { err } = await programs.run("apply", join(folder, "site.yaml"), "--yes");
-  if (!err.includes("Accepted as config 1.")) throw new Error(`not accepted: ${err}`);
-  const leaks = new LeakWatch({ gateway: site.gateway.network });
-  ends.push(() => leaks[Symbol.dispose]());
-  return { site, programs, leaks };
-}
-
-function configOf(site: BgpSite<Libreswan>, folder: string): string {
-  return [
-    "version: 1",
-    "site: kernel",
-    `azure: { cloud: sim, vault: "unix:${join(folder, "site.sock")}" }`,
-    "devices:",
-    "  - name: edge",
-    "    driver: linux",
-    `    address: "unix:${join(folder, "run", "net.sock")}"`,
-    `    charon: "unix:${site.charon.socket}"`,
-    `    frr: ${site.edge.frr.shell.at(-1)}`,
-    "tunnels:",
-    ...site.specs.flatMap(({ name, localAddress, remoteAddress, bgp }) => [
-      `  - name: ${name}`,
-      "    device: edge",
-      `    local: { address: ${localAddress} }`,
-      `    remote: { address: ${remoteAddress} }`,
-      "    protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] }",
-      `    auth: { psk: ${name}-psk }`,
-      `    bgp: { local: ${bgp?.local}, peer: ${bgp?.peer} }`,
-    ]),
-    "health: { poll: 5s, staleAfter: 30s, evidence: 90s }",
-    "repair: on",
-    "",
-  ].join("\n");
-}
-
-type TunnelStatus = Status["tunnels"][number];
-
-async function tunnelsOf(programs: Programs): Promise<readonly TunnelStatus[]> {
-  return (JSON.parse((await programs.run("status", "--json")).out) as Status).tunnels;
-}
-
-const isProtected = ({ verdict }: TunnelStatus): boolean => verdict === "protected";
-
-async function untilAll({ site, programs }: Bundle, isGood = isProtected): Promise<void> {
-  let last: readonly TunnelStatus[] = [];
-  await until(async () => {
-    last = await tunnelsOf(programs);
-    await rest(1_000);
-    return last.length === site.specs.length && last.every(isGood) ? true : undefined;
-  }, patienceMs).catch((error: unknown) => {
-    throw new Error(JSON.stringify(last.filter((one) => !isGood(one))), { cause: error });
-  });
-}
+const settings = ["health: { poll: 5s, staleAfter: 30s, evidence: 90s }", "repair: on"];
 
 /** How many SAs of each tunnel send, as the kernel of the edge has them. */
 function sendingSas({ edge, specs }: BgpSite<Libreswan>): readonly number[] {
@@ -131,7 +47,7 @@ async function usedDuring(work: () => Promise<unknown>): Promise<string> {
 }
 
 /** Both ends rekey all tunnels at once; some are left with several pairs, or carry one way only. */
-async function rekeyedByBoth({ site }: Bundle): Promise<void> {
+async function rekeyedByBoth(site: BgpSite<Libreswan>): Promise<void> {
   const { charon, far, specs } = site;
   const used = await usedDuring(async () => {
     const both = specs.flatMap((spec) => [
@@ -151,7 +67,7 @@ async function rekeyedByBoth({ site }: Bundle): Promise<void> {
 }
 
 /** What the agent told of its repairs. */
-async function repairsOf(programs: Programs): Promise<string> {
+async function repairsOf({ programs }: BgpAgent<Libreswan>): Promise<string> {
   const { out } = await programs.run("events", "--json");
   const lines = out.split("\n").filter((line) => line.includes("tunnel-repair"));
   return [`${lines.length} repairs`, ...lines].join("\n");
@@ -159,10 +75,13 @@ async function repairsOf(programs: Programs): Promise<string> {
 
 describe("a bundle of tunnels to libreswan", { timeout: 1_800_000 }, () => {
   it.each(effort([8], [1, 8, 50]))("%i tunnels carry while all are rekeyed", async (count) => {
-    const bundle = await openBundle(count);
-    const { site, programs, leaks } = bundle;
+    makeRoom();
+    const site = await buildForeignBgpSite(count);
+    const agent = await BgpAgent.at(site, settings);
+    using leaks = new LeakWatch({ gateway: site.gateway.network });
+    ends.push(() => agent.close());
     const begun = performance.now();
-    await untilAll(bundle);
+    await agent.untilAll(patienceMs);
     const seconds = secondsSince(begun);
     expect(await pings(site.edge.network)).toBe(3);
     console.log(`${count} tunnels at rest: ${await usedDuring(() => rest(60_000))}`);
@@ -179,22 +98,25 @@ describe("a bundle of tunnels to libreswan", { timeout: 1_800_000 }, () => {
       await rest(20_000);
     });
     const [out, back] = lostOf(await stop());
-    await untilAll(bundle);
+    await agent.untilAll(patienceMs);
     const lost = `lost ${out} out, ${back} back`;
     const memory = `${usedByPrograms().get("agent")?.megabytes} MB in the agent`;
     console.log(`${count} tunnels: protected after ${seconds} s, ${lost}, ${memory}`);
     console.log(`${count} tunnels while rekeyed: ${rekeyed}`);
-    await rekeyedByBoth(bundle);
+    await rekeyedByBoth(site);
     const collided = performance.now();
-    await untilAll(bundle, ({ verdict, sas }) => verdict === "protected" && sas.pairs === 1);
+    await agent.untilAll(
+      patienceMs,
+      ({ verdict, sas }) => verdict === "protected" && sas.pairs === 1,
+    );
     const mended = `mended ${secondsSince(collided)} s later`;
-    console.log(`${count} tunnels: ${mended}, ${await repairsOf(programs)}`);
+    console.log(`${count} tunnels: ${mended}, ${await repairsOf(agent)}`);
     expect(await pings(site.edge.network)).toBe(3);
     expect(leaks.observed).toEqual([]);
     // What is reported is what there is.
     await until(async () => {
       const sending = sendingSas(site);
-      const tunnels = await tunnelsOf(programs);
+      const { tunnels } = await agent.status();
       const isSame = tunnels.every(({ sas }, index) => sas.pairs === sending[index]);
       return isSame ? true : undefined;
     }, patienceMs);
