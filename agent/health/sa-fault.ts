@@ -23,8 +23,11 @@ export function saFaultOf(
   if (oldest === undefined || newest === undefined) return undefined;
   if (newest.sas.at - oldest.sas.at < evidenceMs) return undefined;
   if (observations.some(({ ike }) => strongValue(ike) !== "established")) return undefined;
-  const [sent, received] = [carriedOver(observations, "out"), carriedOver(observations, "in")];
-  if (received === 0n && sent !== undefined && sent > 0n) return "oneWay";
+  // The newest two tell it of most tunnels, without a count over all.
+  const isSilent = [observations.slice(-2), observations].every(
+    (some) => carriedOver(some, "in") === 0n,
+  );
+  if (isSilent && (carriedOver(observations, "out") ?? 0n) > 0n) return "oneWay";
   return observations.every((one) => pairsOf(one) > 1) ? "duplicates" : undefined;
 }
 
