@@ -17,9 +17,9 @@ export function usedByPrograms(): ReadonlyMap<string, Used> {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      const isOurs = argv[1]?.endsWith("agent/bin.js") === true;
+      const at = argv.findIndex((word) => word.endsWith("agent/bin.js"));
       const isCharon = /charon/.test(readlinkSync(`/proc/${pid}/exe`));
-      const what = isOurs ? argv[2] : isCharon ? `charon ${pid}` : undefined;
+      const what = at >= 0 ? argv[at + 1] : isCharon ? `charon ${pid}` : undefined;
       if (what !== undefined) found.set(what, usedBy(pid));
     } catch {
       // The process has ended meanwhile.
