@@ -17,18 +17,26 @@ import { isKeyChanging } from "./tunnel-preconditions.ts";
 
 /** The parts that repairs need. */
 export interface TunnelRepairsParts {
+  /** Clock, randomness and log. */
   readonly world: Pick<World, "clock" | "entropy" | "log">;
+  /** The accepted intent. */
   readonly desired: Desired;
+  /** The device's name in the config. */
   readonly device: string;
+  /** What was observed of it, and its session. */
   readonly deviceCache: Pick<
     DeviceCache,
     "tunnelHistory" | "capabilities" | "device" | "observe" | "failure"
   >;
+  /** The secrets of changes, from the vault. */
   readonly keys: (signal: AbortSignal) => KeyResolver;
+  /** The state that the journal's records add up to. */
   readonly memory: () => Memory;
+  /** Appends to the journal. */
   readonly write: (record: JournalRecord) => Promise<void>;
   /** Leads the traffic of a tunnel away before its SAs are replaced, and back afterwards. */
   readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
+  /** Adds an event. */
   readonly report: ReportEvent;
 }
 

@@ -131,7 +131,7 @@ describe("a tunnel whose packets leave and never come back", () => {
     expect(scene.memory.pending).toEqual({});
   });
 
-  it("a new authentication follows if the rekey did not help within the evidence time", async () => {
+  it("a new authentication follows if the rekey did not help in the evidence time", async () => {
     const scene = await new RepairScene().runFor(2 * evidenceMs);
     scene.deafen("hub-0", (what) => what === "reauthenticate");
     await scene.runFor(evidenceMs + 3 * pollMs);
@@ -150,9 +150,9 @@ describe("a tunnel whose packets leave and never come back", () => {
     await scene.runFor(4 * evidenceMs);
     expect(scene.renewals).toEqual(["child of hub-0", "reauthenticate of hub-0"]);
     expect(scene.events).toEqual([
-      "tunnel-repair-failed hub-0 hub-0: its packets leave and none comes back, also after a rekey " +
-        "of its child and a new authentication; the agent tries again after 5 min at the earliest. " +
-        "Next: linkseal explain tunnel-one-way hub-0 warning",
+      "tunnel-repair-failed hub-0 hub-0: its packets leave and none comes back, also after a " +
+        "rekey of its child and a new authentication; the agent tries again after 5 min at the " +
+        "earliest. Next: linkseal explain tunnel-one-way hub-0 warning",
     ]);
     await scene.runFor(6 * 60 * minuteMs);
     const tried = scene.renewals.filter((line) => line.startsWith("child")).length;
@@ -169,7 +169,7 @@ describe("a tunnel whose packets leave and never come back", () => {
     expect(scene.renewals).toHaveLength(2);
   });
 
-  it("a refused rekey is followed by a new authentication, and told if that fails too", async () => {
+  it("a refused rekey is followed by a new authentication, and told if that fails", async () => {
     const scene = await new RepairScene().runFor(2 * evidenceMs);
     scene.deafen("hub-0");
     scene.renews = (name) => {
@@ -279,7 +279,7 @@ describe("a tunnel that is left alone", () => {
     expect(scene.log).toEqual([]);
   });
 
-  it("a repair that waits for another tunnel's change is dropped if it is not needed then", async () => {
+  it("a repair that waits for another tunnel is dropped if it is not needed then", async () => {
     const scene = await new RepairScene().runFor(2 * evidenceMs);
     scene.deafen("hub-0");
     const other = scene.alone(evidenceMs + minuteMs);
