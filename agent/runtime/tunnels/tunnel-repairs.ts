@@ -136,7 +136,7 @@ export class TunnelRepairs {
 
   /** Judges the last step of a tunnel's repair, and returns the step that is due now. */
   #next(tunnel: DesiredTunnel): Next | undefined {
-    const { deviceCache, world, desired } = this.#parts;
+    const { deviceCache, world, desired, report } = this.#parts;
     const { name } = tunnel;
     const { underWay, notBefore } = this.#repairs.get(name) ?? {};
     const observations = deviceCache.tunnelHistory(name);
@@ -153,17 +153,19 @@ export class TunnelRepairs {
     if (isMended(fault, later)) {
       const text = `${name} ${mendedTexts[fault]} after ${this.#doneText(tunnel, underWay)}`;
       this.#end(name);
-      this.#report("tunnel-repaired", name, text, "info");
+      report("tunnel-repaired", name, text, "info");
       return undefined;
     }
-    if (saFaultOf(later, desired.health) !== fault) return undefined;
+    const lasting = saFaultOf(later, desired.health);
+    if (lasting === undefined) return undefined;
+    if (lasting !== fault) return this.#step(tunnel, lasting, 0);
     if (taken < this.#steps(tunnel, fault).length) return this.#step(tunnel, fault, taken);
     const minutes = Math.ceil(this.#end(name) / 60_000);
     const refused = underWay.trouble === undefined ? "" : ` (${underWay.trouble})`;
     const still = `${faultTexts[fault]}, also after ${this.#doneText(tunnel, underWay)}${refused}`;
     const then = `the agent tries again after ${minutes} min at the earliest`;
     const text = `${name}: ${still}; ${then}. Next: linkseal explain tunnel-one-way ${name}`;
-    this.#report("tunnel-repair-failed", name, text, "warning");
+    report("tunnel-repair-failed", name, text, "warning");
     return undefined;
   }
 
@@ -206,11 +208,5 @@ export class TunnelRepairs {
     const notBefore = instantAfter(clock.now(), ms);
     this.#repairs.set(name, { ended, notBefore, underWay: undefined });
     return ms;
-  }
-
-  #report(code: string, name: string, text: string, severity: "info" | "warning"): void {
-    const { world, report, device } = this.#parts;
-    world.log.write(severity === "info" ? "info" : "warn", code, text, { device });
-    report(code, name, text, severity);
   }
 }

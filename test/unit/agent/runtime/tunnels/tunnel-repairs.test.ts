@@ -221,6 +221,22 @@ describe("a tunnel with more than one pair of SAs", () => {
   });
 });
 
+describe("a tunnel whose fault becomes another one", () => {
+  it("pairs that a rekey leaves one way only are mended as that", async () => {
+    const scene = await new RepairScene().runFor(2 * evidenceMs);
+    const sas = scene.of("hub-0");
+    sas.pairs = 3;
+    sas.helps = (what) => {
+      sas.step = { in: 0n, out: 5n };
+      return what === "reauthenticate";
+    };
+    await scene.runFor(6 * evidenceMs);
+    expect(scene.renewals).toEqual(["child of hub-0", "child of hub-0", "reauthenticate of hub-0"]);
+    expect(scene.events.map((event) => event.split(" ")[0])).toEqual(["tunnel-repaired"]);
+    expect([sas.pairs, sas.step.in]).toEqual([1, 5n]);
+  });
+});
+
 describe("a tunnel that is left alone", () => {
   const auth = { kind: "psk", secretId: "https://v/secrets/a/1" } as const;
   it.each<{ readonly name: string; readonly when: (scene: RepairScene) => void }>([
