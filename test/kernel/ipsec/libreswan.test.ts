@@ -17,6 +17,7 @@ import { TunnelHost } from "./tunnel-host.ts";
 
 const foreign: TunnelSpec = { ...spec, remoteAddress: outer.gateway };
 const put = (tunnel = foreign): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
+const rekeyChild: DeviceChange = [{ kind: "ipsec.rekey", name: spec.name, what: "child" }];
 const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
 
 let site: ForeignSite;
@@ -95,7 +96,7 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
   });
 
   it.each<readonly [string, () => unknown]>([
-    ["child by us", () => commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }])],
+    ["child by us", () => commit(rekeyChild)],
     ["IKE by us", () => commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }])],
     ["child by the gateway", () => site.far.whackLater("--rekey-child", "--name", "azure")],
     ["IKE by the gateway", () => site.far.whackLater("--rekey-ike", "--name", "azure")],
@@ -125,7 +126,8 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     // Each end may keep the other pair too for a while (docs/sources.md).
     expect(own.length).toBeGreaterThanOrEqual(2);
     expect(spisIn(site.gateway)).toEqual(expect.arrayContaining([...own]));
-    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }]);
+    await commit(rekeyChild);
+    await until(isUp);
     await until(async () => ((await pings(site.edge)) === 3 ? true : undefined));
   });
 
@@ -137,9 +139,16 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     await untilUp();
   });
 
-  it("a second child of the gateway is seen, and ends with its IKE SA", async () => {
-    await lostWhile("second child", () => site.far.whackLater("--initiate", "--name", "azure"));
-    await until(async () => ((await installed()).length === 4 ? true : undefined));
+  it("a second child of the gateway is seen, and ends with a rekey or its IKE SA", async () => {
+    const second = () => site.far.whackLater("--initiate", "--name", "azure");
+    const isSeen = async () => ((await installed()).length === 4 ? true : undefined);
+    await lostWhile("second child", second);
+    await until(isSeen);
+    await lostWhile("rekey with a second child", () => commit(rekeyChild));
+    await until(isUp);
+    expect(await pings(site.edge)).toBe(3);
+    await second();
+    await until(isSeen);
     site.far.whack("--terminate", "--name", "azure");
     await untilUp();
     expect(await installed()).toHaveLength(2);
