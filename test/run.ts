@@ -178,7 +178,11 @@ function runHere(folder: string, excluded: readonly string[]): Report | undefine
   return readReport(file);
 }
 
-async function runInside(folder: string, paths: readonly string[]): Promise<Report | undefined> {
+async function runInside(
+  folder: string,
+  paths: readonly string[],
+  processor: number,
+): Promise<Report | undefined> {
   const results = mkdtempSync(join(folder, "group-"));
   const file = "/run/machine/results/report.json";
   const argv = [process.execPath, vitest, "run", ...reporters, `--outputFile.json=${file}`];
@@ -193,7 +197,7 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
       LINKSEAL_LONG: process.env["LINKSEAL_LONG"] ?? "",
       LINKSEAL_MACHINE: machineFolder,
     },
-    ...{ kernel: kernelOf(paths), patienceMs: patienceMs(paths) },
+    ...{ kernel: kernelOf(paths), patienceMs: patienceMs(paths), processor },
     out,
     err: out,
     results,
@@ -204,24 +208,28 @@ async function runInside(folder: string, paths: readonly string[]): Promise<Repo
   return readReport(join(results, "report.json"));
 }
 
-/** Two groups run at a time: a kernel test mostly waits for a protocol's own timers. */
+/** Two groups run at a time. */
 async function runGroups(folder: string, waiting: readonly string[][]): Promise<void> {
   const left = [...waiting];
   const ended: { readonly paths: string[]; readonly report: Report | undefined }[] = [];
-  const worker = async (): Promise<void> => {
+  const worker = async (_: unknown, processor: number): Promise<void> => {
     for (let paths = left.shift(); paths !== undefined; paths = left.shift()) {
-      ended.push({ paths, report: await timed(folder, paths) });
+      ended.push({ paths, report: await timed(folder, paths, processor) });
     }
   };
-  await Promise.all([worker(), worker()]);
+  await Promise.all(Array.from({ length: 2 }, worker));
   for (const { paths, report } of ended) {
     reports.push(report?.success === true ? report : await runAlone(folder, paths, report));
   }
 }
 
-async function timed(folder: string, paths: readonly string[]): Promise<Report | undefined> {
+async function timed(
+  folder: string,
+  paths: readonly string[],
+  processor = 0,
+): Promise<Report | undefined> {
   const since = performance.now();
-  const report = await runInside(folder, paths);
+  const report = await runInside(folder, paths, processor);
   const [first = ""] = paths;
   const more = paths.length === 1 ? "" : ` and ${paths.length - 1} more`;
   const name = `${first}${more}`;

@@ -19,8 +19,8 @@ import { emulator, filesIn, machineFolder } from "./place.ts";
 /**
  * `emulated`: Debian's own kernel on two processors of an emulator, in this computer's time.
  * `counted`: the same on one processor on which every instruction takes one nanosecond, so that
- * other work of this computer does not change what the command measures. `user-mode`: the same
- * source built as a program, with virtual time: programs take none of it, and when all of them wait
+ * other work of this computer does not change what the command measures. `user-mode`: a newer
+ * kernel built as a program, with virtual time: programs take none of it, and when all of them wait
  * it jumps to the next timer.
  */
 export type MachineKernel = "emulated" | "counted" | "user-mode";
@@ -33,6 +33,11 @@ export interface MachineRun {
   /** The limit for the command, in ms of this computer's time. */
   readonly patienceMs: number;
   readonly megabytes?: number;
+  /**
+   * Number of the processor of this computer that a kernel of user mode keeps to: only one of its
+   * processes runs at a time, and to wake the next one on another processor costs more.
+   */
+  readonly processor?: number;
   /** Descriptors to which the command's output is copied. */
   readonly out: number;
   readonly err: number;
@@ -118,11 +123,24 @@ async function boot(run: MachineRun, control: string, log: number): Promise<bool
   for (const path of words) writeFileSync(path, "");
   // Each process in it is a process of this computer, in the group of the first.
   const options: SpawnOptions = { stdio: ["ignore", log, log], detached: true };
-  const overdue = await waitFor(run, spawn(userMode, userModeOptions(run, control), options));
+  const argv = ["-c", processorFor(run), userMode, ...userModeOptions(run, control)];
+  const overdue = await waitFor(run, spawn("taskset", argv, options));
   [run.out, run.err].forEach((descriptor, index) => {
     writeFileSync(descriptor, readFileSync(words[index] ?? ""));
   });
   return overdue;
+}
+
+/** Returns the number of a processor that this process may use; all may be used without a wish. */
+function processorFor({ processor }: MachineRun): string {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "0";
+  if (processor === undefined) return list;
+  const allowed = list.split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  });
+  return String(allowed[processor % allowed.length] ?? list);
 }
 
 function waitFor(run: MachineRun, child: ChildProcess): Promise<boolean> {
@@ -155,7 +173,7 @@ function userModeOptions(run: MachineRun, control: string): string[] {
     `init=${join(control, "first-user-mode.sh")}`,
     // The kernel puts a word that it does not know into the environment of the first process.
     `machine=${control}`,
-    "time-travel=inf-cpu",
+    ...["time-travel=inf-cpu", "seccomp=auto"],
     // It gathers the jitter of a clock, which stands still here.
     "initcall_blacklist=jent_mod_init",
     // Debian's kernel makes devices of these kinds only on request.

@@ -1,12 +1,13 @@
-// Builds Debian's kernel from Debian's source as a user-mode program, on which the kernel tier
-// runs. Debian's own package of such a kernel has no XFRM interfaces and no virtual time.
+// Builds a kernel from Debian's source as a user-mode program, on which the kernel tier runs.
+// Debian's own package of such a kernel has no XFRM interfaces and no virtual time. It is newer
+// than the kernel of this Debian, on which the long form runs: since 6.16 a program's system calls
+// reach it by seccomp, which takes half the processor time of ptrace.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
   existsSync,
-  globSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -17,11 +18,12 @@ import {
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { filesIn } from "./place.ts";
+import { openSuite, ownSuite } from "./suite.ts";
 
 // A kernel that other code built is built anew.
 const builders = ["user-mode-kernel.ts", "user-mode.config"];
-/** Debian's newest source package, such as linux-source-6.12, is a dependency of this one. */
-const family = "linux-source";
+/** With this one the tier was last run; once the mirror has it no more, the newest is taken. */
+const known = "linux-source-7.2";
 /** Folders whose code is not built; only their lists of options are unpacked. */
 const leftPacked = [
   "*/Documentation/*/*",
@@ -35,15 +37,15 @@ function output(command: string, ...argv: string[]): string {
   return execFileSync(command, argv, { encoding: "utf8", maxBuffer: 64_000_000 });
 }
 
-function sourcePackage(): { readonly name: string; readonly version: string } {
-  const depends = output("apt-cache", "depends", "--no-recommends", family);
-  const name = /^\s*Depends: (linux-source-[\d.]+)$/m.exec(depends)?.[1];
-  const policy = name === undefined ? "" : output("apt-cache", "policy", name);
-  const version = /^\s*Candidate: (\d\S*)$/m.exec(policy)?.[1];
-  if (name === undefined || version === undefined) {
-    throw new Error(`apt knows no ${family}: run apt-get update`);
-  }
-  return { name, version };
+/** Downloads Debian's source of a new kernel into `work`; returns its name and its file. */
+function fetchSource(work: string): { readonly name: string; readonly file: string } {
+  const suite = openSuite(`${ownSuite()}-backports`, work);
+  const listed = suite.ask("search", "--names-only", "^linux-source-[0-9.]+$");
+  const names = [...listed.matchAll(/^(linux-source-[\d.]+) /gm)].map(([, name = ""]) => name);
+  const newest = names.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).at(-1);
+  const name = names.includes(known) ? known : newest;
+  if (name === undefined) throw new Error("the mirror has no source of a newer kernel");
+  return { name, file: suite.download(name) };
 }
 
 function hashOfBuilders(): string {
@@ -53,11 +55,8 @@ function hashOfBuilders(): string {
 }
 
 /** Unpacks the source in `work`. Returns its folder. */
-function unpack(name: string, work: string): string {
-  // It runs as root: apt's own user may not write into the folder.
+function unpack(name: string, file: string, work: string): string {
   const quiet: ExecFileSyncOptions = { cwd: work, stdio: ["ignore", "ignore", "inherit"] };
-  execFileSync("apt-get", ["-qq", "-o", "APT::Sandbox::User=root", "download", name], quiet);
-  const [file = ""] = globSync("*.deb", { cwd: work });
   execFileSync("dpkg-deb", ["-x", file, "package"], quiet);
   const without = leftPacked.map((pattern) => `--exclude='${pattern}'`).join(" ");
   const unpacker = `xz -T0 -dc package/usr/src/${name}.tar.xz | tar -x ${without}`;
@@ -119,22 +118,23 @@ function build(source: string): void {
   make(`-j${availableParallelism()}`, "linux");
 }
 
-/** Builds the kernel at `folder` unless the current one exists; returns its name. */
+/** Builds a kernel at `folder` unless this code built the one there; returns its name. */
 export function prepareUserModeKernel(folder: string): string {
-  const { name, version } = sourcePackage();
   const { userMode, userModeLabel } = filesIn(folder);
-  const label = `${name} ${version} ${hashOfBuilders()}\n`;
-  if (existsSync(userModeLabel) && readFileSync(userModeLabel, "utf8") === label) return version;
+  const hash = hashOfBuilders();
+  const old = existsSync(userModeLabel) ? readFileSync(userModeLabel, "utf8").trim() : "";
+  if (old.endsWith(` ${hash}`)) return old.slice(0, -hash.length - 1);
   mkdirSync(folder, { recursive: true });
   const work = mkdtempSync(`${folder}-user-mode-`);
   try {
-    const source = unpack(name, work);
+    const { name, file } = fetchSource(work);
+    const source = unpack(name, file, work);
     build(source);
     copyFileSync(join(source, "linux"), `${userMode}.new`);
     renameSync(`${userMode}.new`, userMode);
-    writeFileSync(userModeLabel, label);
+    writeFileSync(userModeLabel, `${name} ${hash}\n`);
+    return name;
   } finally {
     rmSync(work, { recursive: true });
   }
-  return version;
 }

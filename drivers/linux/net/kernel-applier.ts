@@ -271,18 +271,22 @@ async function shut(
 
 async function open(
   socket: NetlinkSocket,
-  { index, name }: Port,
+  port: Port,
   memory: Memory,
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
+  const { index, name } = port;
   const { [name]: snapshot, ...keepsakes } = memory.state.keepsakes;
   await write(socket, changeLink(index, { up: true }), name, signal);
   if (snapshot === undefined) return;
-  // A VLAN comes up with its port, even one that an operator had shut.
-  const links = await linksNow(socket, signal);
-  for (const shutBefore of links.filter((link) => snapshot.down.includes(link.name ?? ""))) {
-    await write(socket, changeLink(shutBefore.index, { up: false }), name, signal);
+  const stack = stackOn(port, await linksNow(socket, signal));
+  // A VLAN comes up with its port, even one that an operator had shut: since Linux 7.2 some time
+  // later, unless it is raised or shut in between. A refusal shows in what does not come back.
+  const vlans = stack.filter(({ info }) => info?.kind === "vlan");
+  for (const vlan of vlans) await socket.write([changeLink(vlan.index, { up: true })], signal);
+  for (const link of stack.filter((one) => snapshot.down.includes(one.name ?? "")).toReversed()) {
+    await write(socket, changeLink(link.index, { up: false }), name, signal);
   }
   const missing = await restoreSnapshot(socket, snapshot, signal);
   if (missing > 0) {

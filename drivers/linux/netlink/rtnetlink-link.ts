@@ -243,6 +243,11 @@ const linkRows = table({
   gsoIpv4SizeMax: [63, u32],
   groIpv4SizeMax: [64, u32],
   clockPin: [65, hex],
+  // Four octets, or eight if it needs them.
+  pacingHorizonMax: [66, hex],
+  isNamespaceFixed: [67, u8],
+  headroom: [68, u16],
+  tailroom: [69, u16],
 });
 
 type LinkRows = RowsOf<typeof linkRows>;

@@ -242,6 +242,11 @@ const ruleRows = {
   sourcePorts: [23, range16()],
   destinationPorts: [24, range16()],
   codePoint: [25, u8],
+  flowLabel: [26, hex],
+  flowLabelMask: [27, hex],
+  sourcePortMask: [28, u16],
+  destinationPortMask: [29, u16],
+  codePointMask: [30, u8],
 } as const;
 const ruleTable = table(ruleRows);
 
