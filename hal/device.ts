@@ -72,8 +72,8 @@ export interface MacsecCapabilities {
   /** The cipher suites that may be set. */
   readonly suites: readonly CipherSuite[];
   /**
-   * Whether a port can have the next key while the present one stays in use; `fallback` needs a
-   * promotion.
+   * Whether a port can have the next key while the present one stays in use. `keychain`: either key
+   * may go; `fallback`: one of them is the primary key, and a promotion precedes its removal.
    */
   readonly overlap: "keychain" | "fallback" | "none";
   /** Whether frame counters are kept per SA or per port. */
@@ -166,6 +166,16 @@ export interface Device extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<readonly string[]>;
   /**
+   * Compares the lines that are configured for ports with those that the driver would write for
+   * them, and returns the ports with a difference. It reads and changes nothing. Absent = the
+   * device has no lines of others beside those of its driver.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
+   */
+  compareLines?(
+    wanted: readonly WantedPort[],
+    signal: AbortSignal,
+  ): Promise<readonly LineDifferences[]>;
+  /**
    * Returns what became of the transaction that the journal names, after a restart of the agent.
    * @throws LinksealError `transport.*` or `device.*`, with effect "none".
    */
@@ -182,6 +192,31 @@ export interface Device extends AsyncDisposable {
    * not known.
    */
   routesTo(address: string, signal: AbortSignal): Promise<readonly PortName[] | undefined>;
+}
+
+/** A port as the configuration of its device shall have it. */
+export interface WantedPort {
+  /** The port. */
+  readonly port: PortName;
+  /** Its MACsec settings; the policy is must-secure. */
+  readonly settings: WantedSettings;
+  /** The CKN of its only key. */
+  readonly ckn: Ckn;
+  /** How its traffic is moved away; undefined = it is not. */
+  readonly drain: DrainMeans | undefined;
+}
+
+/**
+ * Lines of a configuration that differ from what the driver would write for a port. Each is behind
+ * the lines that it is inside of; no key is in one.
+ */
+export interface LineDifferences {
+  /** The port. */
+  readonly port: PortName;
+  /** Configured in the port's objects or on the port, and not written by the driver. */
+  readonly foreign: readonly string[];
+  /** Written by the driver, and not configured. */
+  readonly missing: readonly string[];
 }
 
 /** How many packets a probe sent and how many were answered. */

@@ -109,7 +109,7 @@ if (asked.length === 0) prepareTiers();
 function prepareTiers(): void {
   // This comes first: a machine that is made anew removes everything else in the folder.
   const debian = prepareMachine(machineFolder);
-  console.log(`the kernel tier runs on Linux ${prepareUserModeKernel(machineFolder)}`);
+  console.log(`the kernel tier runs on ${prepareUserModeKernel(machineFolder)}`);
   console.log(`and in its long form on ${debian}`);
   console.log(`and against wpa_supplicant ${prepareSupplicant(machineFolder)} too`);
   console.log(`and against libreswan ${prepareLibreswan(machineFolder)}`);

@@ -12,9 +12,9 @@ import {
 } from "#hal/model.ts";
 import { type Detection, holdMsOf } from "../platform/detection.ts";
 import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
+import { type JsonRecord, parse, recordIn, recordOf } from "../platform/json.ts";
 import { isOfRouter, onceForEach, subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
-import { type JsonRecord, parse, recordIn, recordOf } from "./json.ts";
 import { defaultVrf, isPort } from "./names.ts";
 import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";
@@ -89,13 +89,19 @@ const statementsMax = 200_000;
 const form = /^(?:0|5|7|8a|sha512)$/;
 const telling = /^(?:key|secret|password)$/;
 
+/** Returns all lines of a configuration; undefined = the reply contains none. */
+export function readStatements(text: string): readonly Statement[] | undefined {
+  const cmds = recordIn(parse(text), "cmds");
+  return cmds && statementsOf(cmds, 0, { left: statementsMax });
+}
+
 /** Returns undefined where the reply contains no configuration. */
 export function readConfig(text: string): EosConfig | undefined {
-  const cmds = recordIn(parse(text), "cmds");
-  if (cmds === undefined) return undefined;
-  const budget = { left: statementsMax };
-  const all = statementsOf(cmds, 0, budget);
-  if (all === undefined) return undefined;
+  const all = readStatements(text);
+  return all && configOf(all);
+}
+
+export function configOf(all: readonly Statement[]): EosConfig | undefined {
   const interfaces = all.filter(({ words }) => words[0] === "interface");
   const bgp = all.find(({ words }) => begins(words, "router bgp"));
   const aggregates = aggregatesOf(interfaces.map(membershipOf));

@@ -13,7 +13,8 @@ import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Cli, type CliPlatform, commentMark, line } from "../transport/cli.ts";
 import { ping, routeTo } from "./commands.ts";
-import { neighboursOn, readConfig, unitTo } from "./config.ts";
+import { configOf, neighboursOn, readConfig, readStatements, unitTo } from "./config.ts";
+import { linesOf as portLinesOf } from "./lines.ts";
 import { readByPort, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
@@ -91,6 +92,14 @@ export const dialect: Dialect<Cli> = {
   stage,
   async preview(cli, work, signal) {
     return textsOf((await render(cli, work, signal)).sent);
+  },
+  async lines(cli, wanted, signal) {
+    const read = await queryOf(cli, signal).value("config", (text) => {
+      const statements = readStatements(text);
+      const config = statements && configOf(statements);
+      return config && { config, statements, where: cli.where };
+    });
+    return wanted.map((one) => portLinesOf(one, read));
   },
   async check(cli, signal) {
     // Each line was checked when it was entered; lines that were only tried leave nothing behind.

@@ -77,7 +77,7 @@ export function planChange(
     ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
-      protect: (plan) => ({ ...plan, profile: plan.profile ?? ownProfile(plan.port) }),
+      protect,
       addKey: (plan, operation) => addKey(plan, operation, around),
       promoteKey: (plan, operation) => promoteKey(plan, operation, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
@@ -87,6 +87,11 @@ export function planChange(
   });
   for (const { before, after } of plans) refuseSilentRoles(before, after, around);
   return plans;
+}
+
+/** Provides the profile of a port. */
+export function protect(plan: PortPlan): PortPlan {
+  return { ...plan, profile: plan.profile ?? ownProfile(plan.port) };
 }
 
 function refuseSilentRoles(before: PortPlan, after: PortPlan, around: Surroundings): void {

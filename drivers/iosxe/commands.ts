@@ -41,6 +41,8 @@ const commands = {
       "^ key [0-9A-Fa-f]+$",
       "^  lifetime",
     ),
+  // An MKA policy contains no key, so all of its lines can be shown.
+  policies: () => line`show running-config | section ^mka policy `,
   bgpConfig: () =>
     includes(
       "^router bgp ",

@@ -3,9 +3,9 @@
 
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { Block } from "../platform/block.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
-  type Block,
   blocksOf,
   type CiscoConfig,
   familiesIn,
@@ -13,6 +13,7 @@ import {
   named,
   restOf,
 } from "../platform/cisco-config.ts";
+import { entriesOf, type MapEntry } from "../platform/cisco-drain.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
@@ -76,13 +77,28 @@ export interface ConfigTexts {
   readonly bgp: string;
 }
 
+const ofMacsec = /^(?:interface|mka policy|key chain) \S/;
+const ofBgp = /^router bgp \S/;
+export const isOfPolicy = /^mka policy \S/;
+
+/** Returns all lines of a configuration; undefined = one of the texts is not one. */
+export function linesIn({ macsec, bgp }: ConfigTexts): readonly Block[] | undefined {
+  const [ports, router] = [blocksIn(macsec, ofMacsec), blocksIn(bgp, ofBgp)];
+  return ports && router && [...ports, ...router];
+}
+
+/** Returns the MKA policies with all of their lines; undefined = they are not understood. */
+export function readPolicies(text: string): readonly Block[] | undefined {
+  return blocksIn(text, isOfPolicy);
+}
+
 /**
  * Reads the configuration; undefined = one of the texts is not a configuration. `isUtc`: whether
  * the router's own zone is UTC.
  */
 export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undefined {
-  const macsec = blocksIn(texts.macsec, /^(?:interface|mka policy|key chain) \S/);
-  const bgp = blocksIn(texts.bgp, /^router bgp \S/);
+  const macsec = blocksIn(texts.macsec, ofMacsec);
+  const bgp = blocksIn(texts.bgp, ofBgp);
   if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
   const interfaces = named(macsec, /^interface (\S+)$/, readInterface);
@@ -252,25 +268,9 @@ function neighbourOf(
   };
 }
 
-/** One entry of a route map: what it matches and sets, in its order. */
-export interface MapEntry {
-  readonly verb: "permit" | "deny";
-  readonly sequence: string;
-  readonly lines: readonly (readonly string[])[];
-}
-
 /** Returns undefined if there is no such route map or something in it is not understood. */
 export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
-  const blocks = blocksIn(text, /^route-map \S/) ?? [];
-  const entries = blocks.map(({ line, children }): MapEntry | undefined => {
-    const [, own, verb, sequence = ""] =
-      /^route-map (\S+) (permit|deny) (\d{1,5})$/.exec(line) ?? [];
-    if (own !== name || (verb !== "permit" && verb !== "deny")) return undefined;
-    const lines = children.map((one) => one.line.split(" "));
-    return { verb, sequence, lines: lines.filter(([first]) => first !== "description") };
-  });
-  const understood = entries.filter((one) => one !== undefined);
-  return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
+  return entriesOf(blocksIn(text, /^route-map \S/) ?? [], name);
 }
 
 /**

@@ -1,29 +1,33 @@
 // Cisco IOS XE at its command line. There is no candidate: each line takes effect when it is
 // entered, and a timer that uses the archive reverts all of them unless they are confirmed.
 
-import type { DeviceChange } from "#hal/device.ts";
+import type { DeviceChange, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { routeMapsFor } from "../platform/cisco-drain.ts";
+import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Session, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
+import type { PortLines } from "../platform/port-lines.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
-import { Cli, isToken, line } from "../transport/cli.ts";
+import { Cli, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
-import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
-import { markName } from "./names.ts";
+import { neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { markName, ownName } from "./names.ts";
 import {
   askCommits,
   askConfig,
+  askLines,
   askPorts,
   askTunnels,
   type Observing,
@@ -31,7 +35,14 @@ import {
   queryOf,
   type XeQuery,
 } from "./observation.ts";
-import { planChange, planOf, refuseFirstOnMember, type Surroundings } from "./plan.ts";
+import {
+  type PortPlan,
+  planChange,
+  planOf,
+  protect,
+  refuseFirstOnMember,
+  type Surroundings,
+} from "./plan.ts";
 import { capabilitiesOf, enablingOf, keepsOnMember, shutForKey } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import {
@@ -146,6 +157,7 @@ export const dialect: Dialect<XeSession> = {
     const { sent, operations } = await render(session, work, signal);
     return textsOf([...sent, ...operations]);
   },
+  lines: ({ cli }, wanted, signal) => linesOn(queryOf(cli, signal), wanted),
   async check() {
     // A router without a candidate checks each line when it is entered.
   },
@@ -184,7 +196,7 @@ async function render(
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports), begins: undefined },
     principal: (port) => principal(port, planOf(config, port).settings),
-    routeMaps: await routeMapsFor(work.change, config, query),
+    routeMaps: await askRouteMaps(work.change, config, query),
   };
   const changed = planChange(portsOf(work.change), around);
   if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
@@ -196,24 +208,30 @@ async function render(
   return { ...all, operations: rendered.flatMap((one) => one.operations) };
 }
 
-/** Reads the route maps that a drain replaces; one that is not understood is left out. */
-async function routeMapsFor(
-  change: DeviceChange,
-  config: XeConfig,
+const askRouteMaps = (change: DeviceChange, config: XeConfig, query: XeQuery) =>
+  routeMapsFor(
+    change,
+    (port) => neighboursOn(config, port),
+    (name) => query.result(routeMap(name), (text) => readRouteMap(text, name)),
+  );
+
+async function linesOn(
   query: XeQuery,
-): Promise<Surroundings["routeMaps"]> {
-  const routeMaps = new Map<string, readonly MapEntry[]>();
-  for (const operation of change) {
-    if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
-    for (const { maps } of neighboursOn(config, operation.port)) {
-      for (const name of [maps.in, maps.out]) {
-        if (name === undefined || !isToken(name)) continue;
-        const reported = await query.result(routeMap(name), (text) => readRouteMap(text, name));
-        if ("value" in reported) routeMaps.set(name, reported.value);
-      }
-    }
-  }
-  return routeMaps;
+  wanted: readonly WantedPort[],
+): Promise<readonly PortLines[]> {
+  const clock = await query.result("clock", readClock);
+  const { config, blocks } = await query.needed(askLines(query, clock));
+  const enabling = enablingOf(await query.needed(query.result("version", readSoftware)));
+  const drains = wanted.flatMap(
+    ({ port, drain }): DeviceChange =>
+      drain === undefined ? [] : [{ kind: "port.drain", port, means: drain }],
+  );
+  const routeMaps = await askRouteMaps(drains, config, query);
+  const around = { config, routeMaps };
+  const render = (before: PortPlan, after: PortPlan) =>
+    renderChange(before, after, around, enabling).sent;
+  const platform = { config, blocks, planOf, protect, ownName, begins: undefined, render };
+  return wanted.map((one) => chainLines(one, platform));
 }
 
 /**

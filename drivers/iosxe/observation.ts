@@ -14,7 +14,16 @@ import { inTurn, type QueryResult, reading, readOf, together } from "../platform
 import { placeOf, stateOf, tunnelsOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { command, familiesOf, received } from "./commands.ts";
-import { type ConfigTexts, filteredLines, portOf, readConfig, type XeConfig } from "./config.ts";
+import {
+  type ConfigTexts,
+  filteredLines,
+  isOfPolicy,
+  linesIn,
+  portOf,
+  readConfig,
+  readPolicies,
+  type XeConfig,
+} from "./config.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
@@ -57,6 +66,22 @@ export async function askConfig(
     return config && { config, texts: all };
   };
   return readOf(texts, read, configQuery);
+}
+
+/** Reads the configuration with all lines of MKA policies, key chains, ports and BGP. */
+export async function askLines(query: XeQuery, clock: QueryResult<WallTime>) {
+  const all = together({
+    reported: await askConfig(query, clock),
+    policies: await query.result("policies", readPolicies),
+  });
+  return readOf(
+    all,
+    ({ reported: { config, texts }, policies }) => {
+      const blocks = linesIn(texts)?.filter(({ line }) => !isOfPolicy.test(line));
+      return blocks && { config, blocks: [...blocks, ...policies] };
+    },
+    configQuery,
+  );
 }
 
 export async function askTunnels(query: XeQuery): Promise<QueryResult<XeTunnels>> {

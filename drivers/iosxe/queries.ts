@@ -31,7 +31,14 @@ import {
   routeMap,
   routeTo,
 } from "./commands.ts";
-import { type ConfigTexts, filteredLines, portOf, readConfig, readRouteMap } from "./config.ts";
+import {
+  type ConfigTexts,
+  filteredLines,
+  portOf,
+  readConfig,
+  readPolicies,
+  readRouteMap,
+} from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { dialect } from "./iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
@@ -242,6 +249,14 @@ const configRows = {
     standing: "documented",
     source: guide,
     read: macsecConfig,
+  },
+  policies: {
+    ...once("policies"),
+    reply: "configuration",
+    purpose: "Gives all lines of the MKA policies, among which `doctor` finds those of others.",
+    standing: "documented",
+    source: guide,
+    read: (text) => named("policies", readPolicies(text)),
   },
   bgpConfig: {
     ...once("bgpConfig"),

@@ -2,7 +2,8 @@
 // IPsec profile; it is ours, and may be written, if all that it consists of has that name.
 
 import { isIPv4 } from "node:net";
-import { type Block, named, restOf } from "../platform/cisco-config.ts";
+import type { Block } from "../platform/block.ts";
+import { named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {

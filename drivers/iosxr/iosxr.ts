@@ -5,6 +5,7 @@ import type { Command } from "#hal/secret.ts";
 import type { WallTime } from "#hal/world.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
@@ -17,8 +18,17 @@ import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { ping, routeTo } from "./commands.ts";
 import { interfaceTo, neighboursOn } from "./config.ts";
-import { askCommits, askConfig, askPorts, observe, queryOf, type XrQuery } from "./observation.ts";
-import { planChange, planOf, type Surroundings } from "./plan.ts";
+import { ownName } from "./names.ts";
+import {
+  askCommits,
+  askConfig,
+  askLines,
+  askPorts,
+  observe,
+  queryOf,
+  type XrQuery,
+} from "./observation.ts";
+import { type PortPlan, planChange, planOf, protect, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import { labelOf, readAccounting, readRouteTo, readSoftware } from "./system-parsers.ts";
@@ -33,7 +43,7 @@ const offers = offersOf({
   commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
   macsec: {
     suites,
-    overlap: "fallback",
+    overlap: "keychain",
     counters: "perSa",
     always: ["includeSci", "replayWindow"],
   },
@@ -78,6 +88,14 @@ export const dialect: Dialect<Cli> = {
   stage,
   async preview(cli, work, signal) {
     return textsOf((await render(cli, work, signal)).sent);
+  },
+  async lines(cli, wanted, signal) {
+    const query = queryOf(cli, signal);
+    const begins = beginningAt(await query.needed(query.result("clock", readClock)));
+    const { config, blocks } = await query.needed(askLines(query));
+    const render = (before: PortPlan, after: PortPlan) => renderChange(before, after, config).sent;
+    const platform = { config, blocks, planOf, protect, ownName, begins, render };
+    return wanted.map((one) => chainLines(one, platform));
   },
   async check() {
     // Each line was checked when it was entered; the router checks them together at the commit.
@@ -141,6 +159,9 @@ async function configOf(cli: Cli, signal: AbortSignal) {
   return { clock, config, query };
 }
 
+/** A chain has its times in whole seconds. */
+const beginningAt = (clock: WallTime): WallTime => (Math.floor(clock / 1000) * 1000) as WallTime;
+
 /** Stages under the lock, so that no other change can come between reading and writing. */
 async function stage(cli: Cli, work: Work, signal: AbortSignal): Promise<readonly string[]> {
   const all = await render(cli, work, signal);
@@ -163,8 +184,7 @@ async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<Render
   );
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports) },
-    // A chain has its times in whole seconds.
-    begins: (Math.floor(clock / 1000) * 1000) as WallTime,
+    begins: beginningAt(clock),
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   return joined(

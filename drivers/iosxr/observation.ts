@@ -3,6 +3,7 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { portsWithMacsec } from "../platform/cisco-attachment.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
@@ -13,7 +14,7 @@ import { inTurn, type QueryResult, reading, readOf, together } from "../platform
 import { placeOf, stateOf } from "../platform/router-observation.ts";
 import type { Cli } from "../transport/cli.ts";
 import { type CommandName, command, received } from "./commands.ts";
-import { portOf, readConfig, type XrConfig } from "./config.ts";
+import { blocksIn, type ConfigTexts, portOf, readConfig, type XrConfig } from "./config.ts";
 import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
 import { drainsOf, isUnread, planOf } from "./plan.ts";
@@ -26,17 +27,31 @@ export type XrQuery = ReturnType<typeof queryOf>;
 
 const asIs = (text: string): string => text;
 
-export async function askConfig(
-  query: XrQuery,
-  clock: QueryResult<WallTime>,
-): Promise<QueryResult<XrConfig>> {
-  const texts = together({
+const configQuery = '"show running-config"';
+
+async function askTexts(query: XrQuery): Promise<QueryResult<ConfigTexts>> {
+  return together({
     interfaces: await query.result("interfaceConfig", asIs),
     policies: await query.result("policies", asIs),
     chains: await query.result("chains", asIs),
     bgp: await query.result("bgpConfig", asIs),
   });
-  return readOf(texts, (all) => readConfig(all, "value" in clock), '"show running-config"');
+}
+
+export async function askConfig(
+  query: XrQuery,
+  clock: QueryResult<WallTime>,
+): Promise<QueryResult<XrConfig>> {
+  return readOf(await askTexts(query), (all) => readConfig(all, "value" in clock), configQuery);
+}
+
+/** Reads the configuration with all of its lines. */
+export async function askLines(query: XrQuery) {
+  const read = (all: ConfigTexts) => {
+    const [config, blocks] = [readConfig(all, true), blocksIn(all)];
+    return config && blocks && { config, blocks };
+  };
+  return readOf(await askTexts(query), read, configQuery);
 }
 
 export async function askCommits(query: XrQuery): Promise<QueryResult<readonly Commit[]>> {
@@ -83,7 +98,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     physical,
     clock,
     pages,
-    portsWithMacsec,
+    portsWithMacsec: (own: XrConfig) => portsWithMacsec(own, isPort),
     planOf,
     isUnread,
     countersOf,
@@ -113,8 +128,3 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     }),
   });
 }
-
-const portsWithMacsec = ({ interfaces }: XrConfig): readonly PortName[] =>
-  [...interfaces].flatMap(([name, { macsec }]) =>
-    macsec !== undefined && isPort(name) ? [name] : [],
-  );

@@ -83,19 +83,37 @@ export interface Neighbour {
 
 export const leaf = (name: string): XmlOut => element(name);
 
+/** More leaves than those that the observation reads; none of them is a secret. */
+interface More {
+  readonly association: readonly string[];
+  readonly binding: readonly string[];
+  readonly chain: readonly string[];
+  readonly key: readonly string[];
+}
+
+const noMore: More = { association: [], binding: [], chain: [], key: [] };
+/** All others but `sak-hash-128`, and the keys of static SAKs in a secure channel. */
+const allOthers: More = {
+  association: ["security-mode", "disable-preceding-key", "exclude-protocol"],
+  binding: ["unit", "replay-protect", "traceoptions"],
+  chain: ["description", "tolerance"],
+  key: ["algorithm", "fallback", "options", "ao-attribute"],
+};
+
 /** Selects leaf by leaf wherever a secret is beside them. */
-function wanted(): XmlOut {
-  const key = element("key", leaf("name"), leaf("key-name"), leaf("start-time"));
-  const chains = element("authentication-key-chains", element("key-chain", leaf("name"), key));
+function wanted(more: More): XmlOut {
+  const named = ["name", "key-name", "start-time", ...more.key].map(leaf);
+  const chain = [leaf("name"), ...more.chain.map(leaf), element("key", ...named)];
+  const chains = element("authentication-key-chains", element("key-chain", ...chain));
   const association = element(
     "connectivity-association",
     ...["name", "cipher-suite", "no-encryption", "include-sci", "offset"].map(leaf),
-    ...["replay-protect", "mka"].map(leaf),
+    ...["replay-protect", "mka", ...more.association].map(leaf),
     element("pre-shared-key", leaf("ckn")),
     element("fallback-key", leaf("ckn")),
     leaf("pre-shared-key-chain"),
   );
-  const binds = [leaf("connectivity-association"), leaf("pre-shared-key-chain")];
+  const binds = ["connectivity-association", "pre-shared-key-chain", ...more.binding].map(leaf);
   const bindings = element("interfaces", leaf("name"), ...binds);
   const macsec = element("macsec", association, bindings);
   const addresses = element("address", leaf("name"));
@@ -119,7 +137,10 @@ function wanted(): XmlOut {
   );
 }
 
-export const getConfig = (): XmlOut => running(wanted());
+export const getConfig = (): XmlOut => running(wanted(noMore));
+
+/** Queries the same with all other lines of associations, ports and key chains. */
+export const getLines = (): XmlOut => running(wanted(allOthers));
 
 /** Makes the query for these parts of the configuration in force. */
 export function running(selected: XmlOut): XmlOut {

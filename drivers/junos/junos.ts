@@ -1,8 +1,10 @@
 // Juniper Junos and Junos Evolved over NETCONF.
 
+import type { WantedPort } from "#hal/device.ts";
 import type { Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
+import type { PortLines } from "../platform/port-lines.ts";
 import { failed } from "../platform/query.ts";
 import { joined, linesOf, type RenderedChange } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals } from "../platform/stage.ts";
@@ -11,13 +13,14 @@ import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
 import { Netconf } from "../transport/netconf.ts";
 import { element, elementWith, type XmlElement, type XmlOut, xmlLines } from "../transport/xml.ts";
-import { getConfig, neighboursOn, portOf, readConfig } from "./config.ts";
+import { getConfig, getLines, neighboursOn, portOf, readConfig } from "./config.ts";
+import { linesOf as portLinesOf, readLines } from "./lines.ts";
 import { byInterface, readChannels, readSession } from "./macsec-parsers.ts";
 import { observe, queryOf } from "./observation.ts";
 import { ping } from "./operations.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
-import { renderChange } from "./renderer.ts";
+import { type LocalAs, renderChange } from "./renderer.ts";
 import {
   commitsAt,
   peerOf,
@@ -97,6 +100,7 @@ export const dialect: Dialect<Netconf> = {
     const { sent } = await render(session, work, signal);
     return sent.flatMap((tree) => xmlLines(tree));
   },
+  lines: (session, wanted, signal) => linesOn(session, wanted, signal),
   async check(session, signal) {
     await session.call(element("commit-configuration", element("check")), "none", signal);
   },
@@ -166,16 +170,37 @@ async function render(
     principal: (port) => principal(port, planOf(config, port).settings),
   };
   const ports = planChange(portsOf(work.change), around).map(({ before, after }) => {
-    const rendered = renderChange(before, after, config, (neighbour) => {
-      const peer = peerOf(peers, neighbour);
-      return peer === "ambiguous" ? undefined : peer?.localAs;
-    });
+    const rendered = renderChange(before, after, config, localAsIn(peers));
     if (rendered !== undefined) return rendered;
     const text = `BGP does not report its own AS on ${after.port}, so nothing can be prepended`;
     throw failed("device.rejected", text, work.device);
   });
   const readAll = () => query.value(getTunnels(), readTunnels);
   return joined([...ports, await renderTunnels(work, limits, readAll, tunnelTrees)]);
+}
+
+type Peers = NonNullable<ReturnType<typeof readPeers>>;
+
+const localAsIn =
+  (peers: Peers): LocalAs =>
+  (neighbour) => {
+    const peer = peerOf(peers, neighbour);
+    return peer === "ambiguous" ? undefined : peer?.localAs;
+  };
+
+async function linesOn(
+  session: Netconf,
+  wanted: readonly WantedPort[],
+  signal: AbortSignal,
+): Promise<readonly PortLines[]> {
+  const query = queryOf(session, signal);
+  const [read, { wall }, peers] = await Promise.all([
+    query.value(getLines(), readLines),
+    query.value("uptime", readUptime),
+    query.value("neighbours", readPeers),
+  ]);
+  const around = { ...read, wall, localAs: localAsIn(peers), where: session.where };
+  return wanted.map((one) => portLinesOf(one, around));
 }
 
 function edit(tree: XmlOut): XmlOut {

@@ -109,15 +109,18 @@ export function planChange(
     ...{ planOf, neighboursOn, limits },
     refuseUnread: (port) => refuseUnread(around, port),
     steps: {
-      protect: (plan) => {
-        return { ...plan, association: plan.association ?? ownName(plan.port), isEncrypted: true };
-      },
+      protect,
       addKey: (plan, { key }) => addKey(plan, key, around),
       replaceKey: (plan, { key }) => replaceKey(plan, key, around),
       removeKey: (plan, { ckn }) => removeKey(plan, ckn, around),
     },
     holdsKeys: ({ keys }) => keys.length > 0,
   });
+}
+
+/** Provides the association of a port, which encrypts frames. */
+export function protect(plan: PortPlan): PortPlan {
+  return { ...plan, association: plan.association ?? ownName(plan.port), isEncrypted: true };
 }
 
 // Configuration that is not understood must not be overwritten.

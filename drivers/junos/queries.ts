@@ -16,7 +16,7 @@ import {
 } from "../platform/query-table.ts";
 import { netconfForm } from "../platform/reader-forms.ts";
 import type { XmlElement, XmlOut } from "../transport/xml.ts";
-import { getConfig, portOf, readConfig } from "./config.ts";
+import { getConfig, getLines, portOf, readConfig } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { dialect } from "./junos.ts";
 import {
@@ -267,6 +267,17 @@ const otherRows: readonly Row[] = [
     over: "once",
     reply: "configuration",
     purpose: "Gives MACsec, key chains without keys, addresses of ports, and BGP neighbours.",
+    standing: "documented",
+    source: yang,
+    read: configuration,
+  },
+  {
+    ask: getLines,
+    name: "get-config of lines",
+    over: "once",
+    reply: "configuration",
+    purpose:
+      "Gives all other lines of the same objects, among which `doctor` finds those of others.",
     standing: "documented",
     source: yang,
     read: configuration,

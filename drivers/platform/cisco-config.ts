@@ -1,6 +1,7 @@
 // Reads the lines of a Cisco configuration and nests them by their indentation.
 
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
+import type { Block } from "./block.ts";
 import type { ChainKey } from "./cisco-chains.ts";
 import type { Lifetime } from "./cisco-text.ts";
 import type { Aggregates } from "./egress.ts";
@@ -48,14 +49,6 @@ export function vrfsFor(
   const family = address.includes(":") ? "ipv6" : "ipv4";
   const own = [...interfaces.values()].filter(({ families }) => families.has(family));
   return [...new Set([undefined, ...own.map(({ vrf }) => vrf)])];
-}
-
-/** A line with the lines indented below it. */
-export interface Block {
-  /** The line, without its indentation. */
-  readonly line: string;
-  /** The lines below it. */
-  readonly children: readonly Block[];
 }
 
 /** Returns the text behind the words in the first child line that begins with them. */

@@ -1,10 +1,11 @@
 // The interface of a platform: its commands for observing, staging and committing.
 
-import type { Capabilities, DeviceChange, ProbeResult } from "#hal/device.ts";
+import type { Capabilities, DeviceChange, ProbeResult, WantedPort } from "#hal/device.ts";
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { DeviceId } from "#hal/target.ts";
 import type { ByteChannel, ChannelKind, Clock, Entropy } from "#hal/world.ts";
+import type { PortLines } from "./port-lines.ts";
 
 /** A session with a device, in whatever protocol. */
 export interface Session extends AsyncDisposable {
@@ -78,6 +79,16 @@ export interface Dialect<S extends Session> {
    * @throws LinksealError `device.*`, with effect "none".
    */
   preview(session: S, work: Work, signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Reads the configuration and returns the lines of each port, and those that the driver would
+   * write for it.
+   * @throws LinksealError `device.*`, with effect "none".
+   */
+  lines(
+    session: S,
+    wanted: readonly WantedPort[],
+    signal: AbortSignal,
+  ): Promise<readonly PortLines[]>;
   /** Makes the device validate the candidate. */
   check(session: S, signal: AbortSignal): Promise<void>;
   /**

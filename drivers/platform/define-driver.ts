@@ -20,6 +20,7 @@ import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
 import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
 import { ownState } from "./own-state.ts";
+import { differencesOf } from "./port-lines.ts";
 
 /** Prepared changes whose secrets are kept; a new one discards the oldest. */
 const preparedMax = 8;
@@ -61,6 +62,11 @@ function deviceOf<S extends Session>(
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
     preview: (change, keys, signal) => store.preview(change, keys, signal),
+    compareLines: (wanted, signal) =>
+      line.ask(signal, async (session, bounded) => {
+        const all = (await dialect.lines(session, wanted, bounded)).map(differencesOf);
+        return all.filter(({ foreign, missing }) => foreign.length + missing.length > 0);
+      }),
     recall: (token, signal) => store.recall(token, signal),
     routesTo: (address, signal) =>
       line.ask(signal, (session, bounded) => dialect.routesTo(session, address, bounded)),

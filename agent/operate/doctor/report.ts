@@ -27,6 +27,7 @@ import type { Supervisor } from "../../runtime/supervisor.ts";
 import { type Binding, named, openCampaign } from "../../store/journal/memory.ts";
 import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
+import { lineFindings } from "./line-rules.ts";
 import { obstacleFindings } from "./obstacle-rules.ts";
 import { rightFindings } from "./right-rules.ts";
 
@@ -56,7 +57,7 @@ export async function doctorReport(
 ): Promise<DoctorReport> {
   const { supervisor } = agent;
   if (supervisor === undefined) return { schema: "linkseal.doctor/1", findings: [] };
-  const { desired, deviceCache } = supervisor.beginParts();
+  const { desired, deviceCache, world } = supervisor.beginParts();
   const links = desired.groups.flatMap((group) => group.links);
   await Promise.all([
     ...desired.devices.map(({ name }) => deviceCache.observe(name, signal)),
@@ -74,6 +75,8 @@ export async function doctorReport(
     ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
     ...(await rightFindings(supervisor, desired, signal)),
   ];
+  const lined = { world, desired, deviceCache, memory: agent.memory };
+  const lines = await lineFindings(lined, signal);
   for (const group of desired.groups) {
     findings.push(...proofFindings(supervisor, group), ...lateFindings(supervisor, group));
     findings.push(
@@ -87,6 +90,7 @@ export async function doctorReport(
     // One that began while the vault was read may have its key on the port by now.
     if (openCampaign(agent.memory, group.name) !== undefined) continue;
     findings.push(...facts.flatMap((each) => linkFindings(each)), ...keyFindings(facts));
+    findings.push(...group.links.flatMap((link) => lines.get(link) ?? []));
   }
   return { schema: "linkseal.doctor/1", findings };
 }

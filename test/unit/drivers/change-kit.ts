@@ -1,9 +1,9 @@
 // Changes of a port, and what is refused of them.
 
-import type { PortChange } from "#hal/device.ts";
+import type { PortChange, WantedPort } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { WantedSettings } from "#hal/model.ts";
-import { keyOf } from "./junos-kit.ts";
+import { cknOf, keyOf } from "./junos-kit.ts";
 
 const settings = {
   suite: "gcm-aes-xpn-256",
@@ -25,6 +25,14 @@ export const addKey = (port: string, n: number, role: "primary" | "fallback"): P
   port,
   key: keyOf(n),
   role,
+});
+
+/** A port as the kits have configured it, with key `n`. */
+export const wantedPort = (port: string, n: number): WantedPort => ({
+  port,
+  settings: { ...settings, keyServerPriority: 20 },
+  ckn: cknOf(n),
+  drain: undefined,
 });
 
 /** What it throws. */

@@ -239,6 +239,16 @@ const cases: readonly SavedCase[] = [
     unknown: ["policies TWO: unparsed", `interfaces ${port(8)}: unparsed`],
   },
   {
+    query: textOf("policies"),
+    reply: "mka policy HAND\n delay-protection\n",
+    shows: { policies: [{ line: "mka policy HAND", children: [{ line: "delay-protection" }] }] },
+  },
+  {
+    query: textOf("policies"),
+    reply: "key chain A macsec",
+    unknown: ["the whole reply: unparsed"],
+  },
+  {
     query: textOf("bgpConfig"),
     reply: `${parts.bgp}end`,
     shows: { localAs: "64512", neighbours: [{ address: "198.51.100.2" }, {}, { vrf: "AZURE" }] },

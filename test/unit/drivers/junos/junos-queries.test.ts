@@ -223,6 +223,12 @@ const cases: readonly SavedCase[] = [
     unknown: ["associations NEWER: unparsed"],
   },
   {
+    query: "get-config of lines",
+    reply: configText,
+    shows: { bindings: { "et-0/0/2": { association: "BY-HAND" } } },
+    unknown: ["associations NEWER: unparsed"],
+  },
+  {
     query: "get-config of tunnels",
     reply: reply("<data><configuration><security/></configuration></data>"),
     shows: { tunnels: {}, gateways: {} },
