@@ -26,10 +26,14 @@ const planPart = `## What a plan shows
   count as written.
 - Changes of authority come first, marked with \`!\`, with what the agent may do by itself
   from then on: \`farEnd\`, \`repair\`, \`rotate\` with its windows and freezes, accepted
-  risks, \`drain\`, \`order\`, \`retire\`, vault and identity, groups that come or go.
+  risks, \`drain\`, \`order\`, \`retire\`, vault and identity, groups that come or go, and
+  another far end of a link (\`expressRoutePort\`, \`azureLink\`).
 - Then what happens on the devices, step by step, with the lines that each router of
   ours is sent as it is configured now. A secret is shown as its label. Where a router
   cannot be read, or refuses the change, the step says so.
+- A link that has a key and gets another far end is marked \`check\`: which far end it had
+  and gets, what was read there, where the fibre must end, and the command that shows it.
+  No step follows from it. A far end that was not read is marked the same way.
 - The exit status is 0 only if the file is the config in force, to the byte, and both
   ends are as it wants them. Any difference is 3, even of a comment.
 

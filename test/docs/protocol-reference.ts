@@ -189,7 +189,8 @@ The agent does not serve these: the command prints them.
   \`step\`; or \`unknown\`, with \`why\`. Absent = nothing is sent to a device of ours.
 - \`steps[].by\`: \`person\` = not the agent; \`reconcile\` = the agent, without a
   campaign.
-- \`notes[].kind\`: \`limit\` = nothing differs; absent = something does, or cannot be
+- \`notes[].kind\`: \`limit\` = nothing differs; \`check\` = a person compares
+  the far end with the config first; absent = something differs, or cannot be
   read.
 - \`wouldChange\`: a step is the agent's to do. \`differs\`: the exit status is 3.
 - \`agreed\`: what \`apply\` compares: \`accepted\`, \`sha256\`, a digest of each link and
