@@ -28,7 +28,7 @@ export interface FarEndMove {
 }
 
 /** A setting of the far end that is not as the config wants it. */
-export interface FarEndGap {
+interface FarEndGap {
   /** The sentence that operators read. */
   readonly text: string;
   /** The agent mends none of them at rest. */
@@ -107,7 +107,7 @@ export function farEndGaps(
 }
 
 /** The far end of a link with a key, as a plan read it. */
-export interface FarEndReading {
+interface FarEndReading {
   readonly link: DesiredLink;
   /** The key that the agent remembers for the link. */
   readonly key: KeyRef;

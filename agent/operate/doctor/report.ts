@@ -285,7 +285,7 @@ function wayFindings(supervisor: Examined, group: DesiredGroup, now: WallTime): 
         about: id,
         here: `${farEnd(link)}: ${failure.text}`,
         there: null,
-        rule: "The port that the config names exists in Azure, and the agent's identity may read it",
+        rule: "The port of the config exists in Azure, and the agent's identity may read it",
         source: "Azure RBAC: Microsoft.Network/expressRoutePorts/read",
         next: failure.next,
       },

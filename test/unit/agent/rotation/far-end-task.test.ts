@@ -172,7 +172,7 @@ describe("the cloud of the command", () => {
     expect(task({ cloud })).toMatchObject({ cloud: name, command: expect.stringMatching(/^az /) });
   });
 
-  it("a simulated site names the fault that plays the person, with the pair of the campaign", () => {
+  it("a simulated site names the fault that plays the person, and the campaign's pair", () => {
     const fault = (name: string, digit: string): string =>
       `linkseal sim fault ${name} --link erd-demo/primary --cak ${versionOf(digit)}`;
     const versionOf = (digit: string): string => id("erd-1-cak", digit).split("/").at(-1) ?? "";

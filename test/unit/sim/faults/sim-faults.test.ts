@@ -192,7 +192,7 @@ describe("an operator at the far end", () => {
     expect([far(), truthOf({ site, link })?.carries]).toEqual([next.cakSecretId, true]);
   });
 
-  it("an operator gives the far end the pair that is named, though a newer one exists", async () => {
+  it("an operator gives the far end the named pair, though a newer one exists", async () => {
     const { link, far, wait, old, next, scripted, faultConsole } = await staged("far-ahead");
     const newest = scripted.newKey(link);
     const versionOf = ({ cakSecretId }: typeof old): string => cakSecretId.replace(/^.*\//, "");
