@@ -19,7 +19,7 @@ const reading = {
 const failure = { text: "there is no such port (404)", next: "compare expressRoutePort" };
 
 describe("the note about another far end", () => {
-  it("it names both far ends and the fibre, and fills in the command for the new one", () => {
+  it("both far ends and the fibre are named, and the command is filled in", () => {
     const [note] = farEndNotes({ ...reading, peer: peerOff, move });
     expect(note?.text).toContain("becomes link2 of erd-dub (before: link1 of erd-dub)");
     expect(note?.text).toContain("the fibre of edge-a et-0/0/0 must end at link2 of erd-dub");
