@@ -79,6 +79,7 @@ const longAlone = [
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
+  "test/kernel/package/upgrade.test.ts",
   "test/kernel/reboot.test.ts",
   "test/process/disk-calls.test.ts",
   "test/process/evidence-flood.test.ts",

@@ -57,6 +57,7 @@ const routerParts: Readonly<Record<string, readonly [string, Shown]>> = {
   "router.putKey": ["Put a key on", (hand, port) => hand.putKey(port, keyWords(id), settings)],
   "router.macsecOff": ["Take MACsec off", (hand, port) => hand.macsecOff(port)],
   "router.undrain": ["Take a drain away (`prepend`)", (hand) => hand.undrain("prepend")],
+  "router.save": ["Save it, once it is proven", (hand) => hand.save()],
 };
 
 const shutPeer: Shown = (hand) => hand.undrain("peeringShutdown");

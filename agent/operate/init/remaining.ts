@@ -1,5 +1,6 @@
 // What an operator still has to do after `init`, in order, with the lines to type. Pure.
 
+import { shellWord } from "../../model/text.ts";
 import { type InitAnswers, type InitDevice, unconfirmedKey } from "./config-text.ts";
 
 /** One thing that remains. */
@@ -112,9 +113,4 @@ function userLines(driver: string, user: string, name: string): readonly string[
     default:
       return [`an SSH user ${user} that may read and configure`, key];
   }
-}
-
-/** Quotes a path for a POSIX shell where it needs that. */
-export function shellWord(path: string): string {
-  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
