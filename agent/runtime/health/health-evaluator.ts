@@ -87,6 +87,8 @@ export class HealthEvaluator {
   #judgedAt: Instant | undefined;
   /** The newest SAK of each link, and when it was first observed. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
+  /** When BGP last led traffic over a link. */
+  readonly #offeredAt = new Map<string, Instant>();
   /** When a link was last known to carry traffic. */
   readonly #knownAt = new Map<string, Instant>();
   readonly #startedAt: Instant;
@@ -142,7 +144,7 @@ export class HealthEvaluator {
     const { desired } = supervisor.intent;
     this.#judgedAt = now;
     for (const link of desired.groups.flatMap((group) => group.links))
-      this.#follow(supervisor, link);
+      this.#follow(supervisor, link, now);
     const links = this.#links(supervisor, now);
     const { agent, world } = this.#parts;
     const wall = world.clock.wall();
@@ -275,7 +277,10 @@ export class HealthEvaluator {
   }
 
   /** A SAK may be older than the first observation that shows it; its age counts from there. */
-  #follow({ deviceCache }: SiteView, link: DesiredLink): void {
+  #follow({ deviceCache }: SiteView, link: DesiredLink, now: Instant): void {
+    const state = deviceCache.state(link.device);
+    const isDrained = state !== undefined && drainOf(state, link.port) === "on";
+    if (!isDrained && bgpOf(state, link.port) === "up") this.#offeredAt.set(linkId(link), now);
     const session = deviceCache.history(link).at(-1)?.session;
     const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     if (session === undefined || keyId === undefined) return;
@@ -366,6 +371,7 @@ export class HealthEvaluator {
     return tunnelEvidence(supervisor, tunnel, {
       now,
       health: (link) => healthOf(links, link),
+      offered: (link) => this.#offeredAt.get(linkId(link)),
       contact: this.#contact(supervisor, tunnel.device),
       waiver: this.#waiver(supervisor),
     });
