@@ -237,13 +237,18 @@ export class HealthEvaluator {
       deviceCache.capabilities(link.device),
     );
     if (standing.kind !== "managed" && standing.kind !== "clear") return [];
-    const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
+    const drift = standing.kind === "managed" ? standing.drift : [];
+    const own = drift.map(({ text }) => text);
+    const theirs = drift.filter(({ farEnd }) => farEnd !== undefined);
     const key = memory.bindings[linkId(link)]?.key;
     const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
     const between = driftFindings(endsOf(deviceCache, link, vaultBase, key)).map(sidesOf);
     const text = [...own, ...between].join("; ");
     if (text === "") return [];
-    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
+    // No plan of ours changes the far end: a person needs the command for it.
+    const isFar = between.length > 0 || theirs.length > 0;
+    const next = isFar ? { next: `linkseal explain drift ${linkId(link)}` } : {};
+    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group], ...next }];
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {

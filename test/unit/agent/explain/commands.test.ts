@@ -49,6 +49,12 @@ describe("steps", () => {
     );
   });
 
+  it("drift of a far end has the commands that look at it and set it back", () => {
+    const text = textOf("drift", sceneOf(desired, "erd-dub/primary"));
+    expect(text).toMatch(/az network express-route port link show .*--name link1/);
+    expect(text).toMatch(/az network express-route port link update .*--name link1/);
+  });
+
   it("the accepted pair is in the command for the far end, once it is known", () => {
     const id = (name: string): string =>
       `https://kv.vault.azure.net/secrets/${name}/${"a".repeat(32)}`;
