@@ -155,6 +155,22 @@ describe("the night card", () => {
     expect(blocks).toContainEqual({ where: "edge-b (eos)", lines: ["write memory"], note: null });
   });
 
+  it("a drain is taken away below the command that shows its neighbour and our AS", () => {
+    const scenes = linkScenes(desired);
+    const linesOf = (platform: string): readonly string[] => {
+      const links = scenes.map((link) => ({
+        ...link,
+        drain: "prepend" as const,
+        device: { ...link.device, platform },
+      }));
+      const scene: Scene = { kind: "group", group: "erd-dub", links };
+      return commandBlocks(["router.undrain"], scene)[0]?.lines ?? [];
+    };
+    expect(linesOf("junos")[0]).toMatch(/^show configuration \| display set .*linkseal-drain/);
+    expect(linesOf("iosxr")[0]).toBe("show running-config router bgp");
+    expect(linesOf("eos")[0]).toMatch(/^show running-config/);
+  });
+
   it("the card has the five emergencies, each with steps", () => {
     expect(card.chapters.map(({ title }) => title)).toEqual([
       "Both links are down",
