@@ -41,6 +41,7 @@ const link: LinkScene = {
 const ports = {
   junos: "et-0/0/0",
   iosxr: "HundredGigE0/0/0/0",
+  nxos: "Ethernet1/1",
   iosxe: "HundredGigE1/0/1",
   eos: "Ethernet1/1",
   linux: "eth1",

@@ -148,6 +148,8 @@ describe("the night card", () => {
     for (const name of ["iosxe", "eos"] as const) {
       expect(lines(name)).toEqual({ kind: "lines", lines: ["write memory"] });
     }
+    const copied = { kind: "lines", lines: ["copy running-config startup-config"] };
+    expect(lines("nxos")).toEqual(copied);
     for (const name of ["junos", "iosxr", "linux", "sim"] as const) {
       expect(lines(name)).toMatchObject({ kind: "none" });
     }
