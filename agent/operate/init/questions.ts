@@ -68,7 +68,7 @@ export function vaultQuestion(cloud: string): Question {
       const why = checkVaultUrl(reply, real);
       if (why === undefined) return taken(reply);
       // The answer to another question is the name of no vault.
-      const isPlatform = driversMeant(reply).length > 0 || accessOf(reply) !== undefined;
+      const isPlatform = platformsMeant(reply).length > 0 || accessOf(reply) !== undefined;
       const meant = isPlatform ? undefined : vaultUrlOf(reply, real);
       return notTaken(`This is not the URL of a vault: ${why}.`, meant);
     },
@@ -156,7 +156,7 @@ export function endpointOf(text: string): Endpoint | undefined {
     [];
   const address = six ?? plain;
   if (address === undefined || (six !== undefined && isIP(six) !== 6)) return undefined;
-  // The last label of a host name is no number (RFC 1123, 2.1): it is an IPv4 address with an error.
+  // The last label of a host name is no number (RFC 1123, 2.1): this is a wrong IPv4 address.
   if (/(?:^|\.)\d+\.?$/.test(address) && isIP(address) === 0) return undefined;
   const port = digits === undefined ? undefined : Number(digits);
   const isPort = port === undefined || (port > 0 && port <= 65_535);

@@ -169,7 +169,7 @@ describe("the night card", () => {
       return commandBlocks(["router.undrain"], scene)[0]?.lines ?? [];
     };
     expect(linesOf("junos")[0]).toMatch(/^show configuration \| display set .*linkseal-drain/);
-    expect(linesOf("iosxr")[0]).toBe("show running-config router bgp");
+    expect(linesOf("iosxr")[0]).toBe("show running-config router bgp | exclude password");
     expect(linesOf("eos")[0]).toMatch(/^show running-config/);
   });
 
