@@ -24,7 +24,7 @@ const file = join(folder, "site.yaml");
 writeFileSync(file, open);
 
 describe("the card of a config whose host keys are not confirmed yet", () => {
-  it("it is printed, although the config is not valid", async () => {
+  it("the card is printed, although the config is not valid", async () => {
     const now = Date.UTC(2026, 10, 24) as WallTime;
     const parsed = parseConfig(open, file, now);
     const complaints = parsed.kind === "refused" ? parsed.complaints.map(formatComplaint) : [];
@@ -54,7 +54,7 @@ describe("the steps of a code for a name (without an agent there were none)", ()
   });
   const now = Date.UTC(2026, 10, 24) as WallTime;
 
-  it("they have the names of the accepted config", async () => {
+  it("steps have the names of the accepted config", async () => {
     const parsed = parseConfig(siteConfig, "site.yaml", now);
     if (parsed.kind !== "ok") throw new Error("the sample is valid");
     const find = async () => ({ desired: parsed.desired, from: "config 1 in /state" });
@@ -64,7 +64,7 @@ describe("the steps of a code for a name (without an agent there were none)", ()
     expect(notes.splice(0)).toEqual(["No agent answers: the names are from config 1 in /state."]);
   });
 
-  it("they are there without names if there is no config either", async () => {
+  it("steps are there without names if there is no config either", async () => {
     const none = () => {
       const details = {
         effect: "none",

@@ -146,14 +146,14 @@ describe("a tunnel beside one dark link (a consequence used to alarm by itself)"
     expect(bench.reported().filter((text) => text.startsWith("ike-down"))).toEqual([]);
   });
 
-  it("it alarms by itself when it stays down although its packets go over the sibling", () => {
+  it("a tunnel that stays down alarms by itself although its packets go over the sibling", () => {
     const scene = { port, tunnel: dead, sessions: offeredUntil(cutFrom) };
     const bench = new HealthEvaluatorBench(scene).turn().polls(50);
     expect(bench.status().tunnels).toMatchObject([{ verdict: "down", because: null }]);
     expect(warned(bench)).toEqual(["link-down erd-demo/primary", "ike-down hub-1"]);
   });
 
-  it("it alarms by itself when the dark link is not the one that its packets take", () => {
+  it("the tunnel alarms by itself when the dark link is not the one that its packets take", () => {
     const other = new HealthEvaluatorBench({ port: cut("secondary"), tunnel: dead });
     const { tunnels } = other.turn().polls(40).status();
     expect(tunnels).toMatchObject([{ verdict: "down", because: null }]);
