@@ -174,7 +174,7 @@ function silent({ method, path }: Question, ms: number): LinksealError {
   const effect = method === "GET" ? "none" : "unknown";
   const where = `${method} ${path}`;
   const text = `the agent does not answer: no whole answer within ${ms / 1000} s`;
-  const next = "systemctl status linkseal, and journalctl -u linkseal";
+  const next = "systemctl status linkseal, and journalctl -u linkseal; until then: linkseal night";
   return new LinksealError("agent.unreachable", text, { effect, where, next });
 }
 
@@ -182,7 +182,9 @@ function unreachable(why: string): LinksealError {
   return new LinksealError("agent.unreachable", `no agent answers (${why})`, {
     effect: "none",
     where: "socket",
-    next: "systemctl start linkseal, or linkseal agent, or npm start for a simulated site",
+    next:
+      "systemctl start linkseal, or linkseal agent, or npm start for a simulated site; " +
+      "until then: linkseal night",
   });
 }
 

@@ -16,7 +16,12 @@ import { shownHostKey } from "../host/ssh.ts";
 import { readable, shellWord, visible } from "../model/text.ts";
 import { answersOf, type InitOptions } from "../operate/init/answers.ts";
 import { type Check, checksOf } from "../operate/init/checks.ts";
-import { configTextOf, type InitAnswers, unconfirmedKey } from "../operate/init/config-text.ts";
+import {
+  configTextOf,
+  type InitAnswers,
+  unconfirmedKey,
+  withAnyHostKey,
+} from "../operate/init/config-text.ts";
 import { type Remaining, remainingOf } from "../operate/init/remaining.ts";
 import { defaultConfig } from "./config-file.ts";
 import { usage } from "./failure.ts";
@@ -70,7 +75,7 @@ async function init(options: Options): Promise<void> {
   if (options.dryRun !== true && existsSync(file)) throw exists(file);
   const { answers, kept } = await interview(session, options);
   const text = configTextOf(answers);
-  await refuseInvalid(text.replaceAll(unconfirmedKey, anyDigest), file);
+  await refuseInvalid(withAnyHostKey(text), file);
   const checks = await checksOf(answers, {
     dial: hostDialer,
     file: shellWord(file),
@@ -92,7 +97,6 @@ async function init(options: Options): Promise<void> {
 }
 
 /** Takes the place of a host key that is not confirmed while the rest of the config is checked. */
-const anyDigest = `SHA256:${"A".repeat(43)}`;
 
 interface Interviewed {
   readonly answers: InitAnswers;

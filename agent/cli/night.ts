@@ -10,6 +10,7 @@ import { linkScenes } from "../explain/scene.ts";
 import { errnoOf } from "../host/folder.ts";
 import { stateFolders } from "../host/places.ts";
 import type { Desired } from "../model/desired.ts";
+import { withAnyHostKey } from "../operate/init/config-text.ts";
 import { acceptedIn, type Intent } from "../store/intent/intent.ts";
 import { invalidConfig, readConfig, thenValidate } from "./config-file.ts";
 import { usage } from "./failure.ts";
@@ -20,23 +21,26 @@ interface NightSource extends Common {
 }
 
 /**
- * Returns the card for all groups of the config, or for one of them.
- * @throws LinksealError with `usage` or `config.invalid` if there is no config or no such group
+ * Returns the card for all groups of the config, for one of them, or for one link.
+ * @throws LinksealError with `usage` or `config.invalid` if there is no config or no such name
  */
 export async function nightOf(
-  group: string | undefined,
+  name: string | undefined,
   options: NightSource,
 ): Promise<{ readonly card: NightCard; readonly from: string }> {
   const { desired, from } = await configOf(options);
-  const links = linkScenes(desired).filter((link) => group === undefined || link.group === group);
+  const links = linkScenes(desired).filter(({ group, id }) =>
+    [undefined, group, id].includes(name),
+  );
   if (links.length === 0) {
-    const what = group === undefined ? "no link" : `no group ${JSON.stringify(group)}`;
+    const what = name === undefined ? "no link" : `no group or link ${JSON.stringify(name)}`;
     throw usage(`${from} names ${what}`, "linkseal night");
   }
   return { card: nightCard(desired.site, links), from };
 }
 
-interface Found {
+/** A config and its place, in words. */
+export interface Found {
   readonly desired: Desired;
   readonly from: string;
 }
@@ -45,7 +49,9 @@ async function configOf(options: NightSource): Promise<Found> {
   const { config } = options;
   if (config !== undefined) {
     const { text } = await readConfig(config);
-    return { desired: await parsed(text, config, thenValidate(config)), from: config };
+    // The card logs in to no device, so a host key that is not confirmed yet does not matter.
+    const desired = await parsed(withAnyHostKey(text), config, thenValidate(config));
+    return { desired, from: config };
   }
   const served = await new Session(options)
     .view<Pick<Intent, "number" | "text">>("/v1/config", patienceMs)
@@ -58,14 +64,14 @@ async function configOf(options: NightSource): Promise<Found> {
 }
 
 /** An agent that hangs is as good as dead to the person who waits for the card. */
-const patienceMs = 3_000;
+export const patienceMs = 3_000;
 const fromFile = "linkseal night --config FILE";
 
 /**
  * An agent that is dead, hangs or is busy is the case that this verb is for; every other answer
  * counts.
  */
-function withoutAgent(error: unknown): undefined {
+export function withoutAgent(error: unknown): undefined {
   const code = error instanceof LinksealError ? error.code : undefined;
   if (code === "agent.unreachable" || code === "agent.forbidden" || code === "agent.busy") {
     return undefined;
@@ -80,8 +86,11 @@ async function parsed(text: string, file: string, next: string): Promise<Desired
   throw invalidConfig(found.complaints, file, next);
 }
 
-async function accepted(): Promise<Found> {
-  const folders = stateFolders();
+/**
+ * Returns the accepted config in the state folder.
+ * @throws LinksealError with `usage` if there is none that this user can read
+ */
+export async function accepted(folders: readonly string[] = stateFolders()): Promise<Found> {
   for (const folder of folders) {
     const intent = await acceptedIn({ read: (name) => readIn(folder, name) });
     if (intent === undefined) continue;

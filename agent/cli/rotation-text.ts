@@ -6,13 +6,14 @@ import { columns, spanText } from "../model/text.ts";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import type { Rehearsal } from "../runtime/campaigns/rehearsal-shape.ts";
 import { aboutText } from "./plan-text.ts";
-import { campaignHead, continuation } from "./status-text.ts";
+import { campaignHead, continuation, isGoingOn } from "./status-text.ts";
 
 /** Returns everything that is known about one campaign. */
 export function campaignText(campaign: CampaignShape, at: string): string {
   const { restMs, urgency, by, goal } = campaign;
   const [head = "", ...more] = campaignHead(campaign, at);
-  const next = continuation(campaign);
+  const show = `linkseal rotation show ${campaign.group}`;
+  const next = isGoingOn(campaign) ? show : continuation(campaign);
   const nature = [`by ${by}`, ...(urgency === "emergency" ? ["emergency"] : [])];
   if (goal === "revert") nature.push("going back to the old key");
   return [
@@ -60,7 +61,9 @@ function valueLines(task: NonNullable<CampaignShape["farEnd"]>): readonly string
 }
 
 /** Returns the commands that an operator may give now, in addition to the next one. */
-function commandsFor({ state, group, links, kind }: CampaignShape): readonly string[] {
+function commandsFor(campaign: CampaignShape): readonly string[] {
+  const { state, group, links, kind } = campaign;
+  if (isGoingOn(campaign)) return [];
   const say = (...verbs: readonly string[]): readonly string[] =>
     verbs.map((verb) => `linkseal rotation ${verb} ${group}`);
   const back = kind === "enrol" ? [] : ["revert"];

@@ -182,7 +182,10 @@ export function campaignHead(campaign: CampaignShape, at: string): string[] {
   const ended = links
     .filter(({ outcome }) => outcome !== null)
     .map(({ name, outcome }) => `${name} ${outcome}`);
-  const lines = [`${kind} ${where}: ${stateText(state, age)}: ${because}`];
+  const what = isGoingOn(campaign)
+    ? `${because}; it goes on within seconds`
+    : `${stateText(state, age)}: ${because}`;
+  const lines = [`${kind} ${where}: ${what}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
   return lines;
 }
@@ -192,8 +195,15 @@ function nextOf(campaign: CampaignShape): string | undefined {
   return isAsked ? `linkseal rotation show ${campaign.group}` : continuation(campaign);
 }
 
+/** True after `proceed`, until the next turn of the campaign leaves the state that it waited in. */
+export function isGoingOn({ state, reason }: CampaignShape): boolean {
+  return state === "awaitingPeer" && reason.code === "operator.proceed";
+}
+
 /** Returns the command that lets a campaign go on; undefined = it goes on by itself. */
-export function continuation({ state, group }: CampaignShape): string | undefined {
+export function continuation(campaign: CampaignShape): string | undefined {
+  const { state, group } = campaign;
+  if (isGoingOn(campaign)) return undefined;
   if (state === "awaitingPeer") return `linkseal rotation proceed ${group}`;
   if (state === "held") return `linkseal rotation resume ${group}`;
   return undefined;

@@ -25,13 +25,13 @@ export function registerExplain(program: Command): void {
   ).action(explainCode);
   verb(
     program
-      .command("night [group]")
+      .command("night [target]")
       .description(
-        "what a person does at both ends in an emergency, with the names of the config; needs no " +
-          "agent",
+        "what a person does at both ends in an emergency, with the names of the config, of a " +
+          "group or of one link; needs no agent",
       )
       .option("--config <file>", "a config file; the accepted config if not given"),
-    "linkseal night erd-dub",
+    "linkseal night erd-dub/primary",
   ).action(night);
 }
 
@@ -105,8 +105,8 @@ interface NightOptions extends Common {
   readonly config?: string;
 }
 
-async function night(group: string | undefined, options: NightOptions): Promise<void> {
-  const { card, from } = await nightOf(group, options);
+async function night(target: string | undefined, options: NightOptions): Promise<void> {
+  const { card, from } = await nightOf(target, options);
   if (options.json === true) process.stdout.write(`${jsonText({ ...card, from })}\n`);
   else process.stdout.write(`${nightText(card, from)}\n`);
 }

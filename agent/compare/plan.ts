@@ -376,7 +376,9 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
     {
       where: `${link.group} ${link.azureLink}`,
       link: linkId(link),
-      does: "a person restores the far end, which was changed outside linkseal",
+      does:
+        "a person restores the far end, which was changed outside linkseal: its command is in " +
+        `\`linkseal explain drift ${linkId(link)}\``,
       preview: `~ ${parts.join(", ")}`,
       darkMs: darkOfEnrolMs,
       risk: null,

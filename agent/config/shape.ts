@@ -70,7 +70,7 @@ function misfit(path: Path, root: Located): Fault {
   const schema = schemaAt(path) ?? {};
   const last = path.at(-1);
   const key = typeof last === "string" ? `${last}: ` : "";
-  const write = `${key}${example(schema)}`;
+  const write = `${key}${last === "hostKey" ? confirmed : example(schema)}`;
   const at = node?.at ?? offsetOf(root, path);
   if (node === undefined) {
     return { path, at, what: "is missing", why: meaning(schema), write };
@@ -97,6 +97,10 @@ function misfit(path: Path, root: Located): Fault {
     write: meant === undefined ? write : `${key}${meant}`,
   };
 }
+
+/** No example of a host key may look like the key of this device. */
+const confirmed =
+  "what the device's own console shows as the SHA256 fingerprint of its SSH host key";
 
 /** Returns the value that was probably meant; undefined = none is near. */
 function meantBy(text: string, path: Path, root: Located): string | undefined {

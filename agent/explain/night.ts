@@ -28,6 +28,9 @@ const save: NightStep = {
   run: ["router.save"],
 };
 
+/** A chapter about one link repeats its commands for each link of the card. */
+const oneLink = "`linkseal night GROUP/LINK` prints the commands of one link, and of no other.";
+
 /** The chapters of the card; docs/night.md is made from them. */
 export const nightChapters: readonly Chapter[] = [
   {
@@ -143,7 +146,8 @@ export const nightChapters: readonly Chapter[] = [
     intro:
       "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
       "can read and change it. Only on a link that is drained, or whose sibling is lost as well. " +
-      "The far end comes first: until the router follows, nothing leaves it in the clear.",
+      "The far end comes first: until the router follows, nothing leaves it in the clear. " +
+      oneLink,
     steps: [
       {
         text: "If the sibling carries: drain the link. Else leave this step out.",
@@ -174,7 +178,8 @@ export const nightChapters: readonly Chapter[] = [
     intro:
       "For a link that is down, or drained, when no agent can do it. A person sees this key, so " +
       "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into " +
-      "no file, chat or ticket.",
+      "no file, chat or ticket. " +
+      oneLink,
     steps: [
       { text: "See which versions the far end points at.", run: ["farEnd.show"] },
       {

@@ -28,13 +28,14 @@ export function deriveTunnelHealth(evidence: TunnelEvidence): TunnelHealth {
 }
 
 /**
- * Returns a finding of packets that do not get through; while no link of the group carries that the
- * tunnel rides on, it is the consequence of that.
+ * Returns a finding of packets that do not get through; while a link that they take is down, or
+ * every link of the group that the tunnel rides on, it is the consequence of that.
  */
 function undelivered({ carriers = [] }: TunnelEvidence, found: Finding): Finding {
-  const [first] = carriers;
-  const isLost = carriers.every(({ verdict }) => verdict === "down");
-  return first !== undefined && isLost ? because(found, first) : found;
+  const down = carriers.filter(({ verdict }) => verdict === "down");
+  const isLost = down.length === carriers.length;
+  const cause = down.find(({ path }) => path === "taken") ?? (isLost ? down[0] : undefined);
+  return cause === undefined ? found : because(found, cause);
 }
 
 function because(found: Finding, { id, reason }: CarrierLink): Finding {

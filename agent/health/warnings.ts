@@ -92,7 +92,9 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
   for (const [key, before] of tracker) {
     const still = present.get(key);
     if (still !== undefined) {
-      const because = still.because ?? before.because;
+      // A warning that was open before the cause began has another one.
+      const isOwn = before.open && before.because === undefined;
+      const because = isOwn ? undefined : (still.because ?? endedCause(before, present));
       next.set(key, { ...before, raised: still, because, absentSince: undefined });
       continue;
     }
@@ -116,6 +118,15 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
     }
   }
   return { tracker: next, visible: visibleOf(next), events };
+}
+
+/** A cause that is there and explains this no longer is none; one that has ended still is. */
+function endedCause(
+  { because }: Tracked,
+  present: ReadonlyMap<string, Raised>,
+): Because | undefined {
+  const isThere = because !== undefined && present.has(keyOf(because.code, because.about));
+  return isThere ? undefined : because;
 }
 
 function keyOf(code: WarningCode, about: string): string {

@@ -192,6 +192,8 @@ export interface CarrierLink {
   readonly id: string;
   /** The verdict on the link. */
   readonly verdict: Verdict;
+  /** `taken` = BGP leads the tunnel's packets over it, or did a moment ago; absent = not known. */
+  readonly path?: "taken";
   /** What an operator acts on first; undefined = every check holds. */
   readonly reason: Reason | undefined;
 }

@@ -141,7 +141,8 @@ const causeTexts: CauseTexts = {
   "drain.traffic": ({ packetsPerSecond }) => `${packetsPerSecond} packets/s still on the link`,
   "drain.quiet": ({ samples, needed }) => `quiet in ${samples} of ${needed} samples`,
   "refused.notAwaiting": ({ state }) =>
-    `proceed is for a campaign that waits for the change of the far end: this one is ${state}`,
+    `proceed is for a campaign that waits for the change of the far end: this one is ${state}` +
+    (state === "held" ? "" : ", and goes on by itself"),
   "refused.notHeld": ({ state }) => `only a held campaign resumes: this one is ${state}`,
   "refused.notParked": parked,
   "refused.unread": "the router cannot be read, so it is not known what is left on it",

@@ -47,6 +47,7 @@ export const iosxrByHand: ByHand = {
     handLines("configure", `interface ${port}`, "no macsec psk-keychain", "commit"),
   undrain: (means) =>
     handLines(
+      "show running-config router bgp | exclude password",
       ...["configure", "router bgp <OUR-AS>", "! in a VRF: vrf <VRF>", "neighbor <NEIGHBOUR>"],
       means === "peeringShutdown" ? "no shutdown" : "no graceful-maintenance",
       "commit",

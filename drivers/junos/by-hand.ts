@@ -15,6 +15,13 @@ const undrained: Readonly<Record<DrainMeans, readonly string[]>> = {
   peeringShutdown: [`activate ${neighbour}`],
 };
 
+/** What finds the lines of a drain in the configuration. */
+const finds: Readonly<Record<DrainMeans, string>> = {
+  prepend: "bgp .*(export|import) linkseal-drain",
+  gracefulShutdown: "bgp .* graceful-shutdown",
+  peeringShutdown: "deactivate .*bgp ",
+};
+
 /** The commands for a router with Junos. */
 export const junosByHand: ByHand = {
   showMacsec: (port) =>
@@ -58,6 +65,8 @@ export const junosByHand: ByHand = {
     handLines("configure", `delete security macsec interfaces ${port}`, "commit"),
   undrain: (means) =>
     handLines(
+      // It shows group, neighbour, AS and instance of what the drain has set.
+      `show configuration | display set | match "${finds[means]}"`,
       "configure",
       "# in a routing instance: edit routing-instances <INSTANCE>",
       ...undrained[means],

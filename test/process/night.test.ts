@@ -177,7 +177,15 @@ describe("the card without an agent", () => {
     const read = await runIn(folder, "night", "erd-demo", "--config", file);
     expect([read.exit, read.out]).toEqual([0, expect.stringContaining(`from ${file}`)]);
     const gone = await runIn(folder, "night", "gone", "--config", file);
-    expect([gone.exit, gone.err]).toEqual([2, expect.stringContaining('no group "gone"')]);
+    expect([gone.exit, gone.err]).toEqual([2, expect.stringContaining('no group or link "gone"')]);
+    const one = await runIn(folder, "night", "erd-demo/primary", "--config", file);
+    expect([one.exit, one.out.includes("erd-demo/secondary")]).toEqual([0, false]);
+    const steps = await runIn(folder, "explain", "sci-mismatch", "erd-demo/primary");
+    expect([steps.exit, steps.out, steps.err]).toEqual([
+      0,
+      expect.stringContaining("linkseal enrol erd-demo"),
+      expect.stringContaining(`No agent answers: the names are from config 1 in ${folder}`),
+    ]);
   }, 60_000);
 
   it("an agent that is busy is not asked again: the state folder has the config", async () => {

@@ -11,7 +11,7 @@ import type { InitDevice } from "./config-text.ts";
 import { type Examined, notTaken, type Question, taken } from "./interview.ts";
 
 const namePattern = nameSchema("edge");
-const nameRule = "A name has lower-case letters, digits and hyphens, 63 at most.";
+const nameRule = "A name has lower-case letters, digits and hyphens, no blanks, 63 at most.";
 
 function examineName(reply: string): Examined {
   if (namePattern.safeParse(reply).success) return taken(reply);
@@ -67,7 +67,10 @@ export function vaultQuestion(cloud: string): Question {
       }
       const why = checkVaultUrl(reply, real);
       if (why === undefined) return taken(reply);
-      return notTaken(`This is not the URL of a vault: ${why}.`, vaultUrlOf(reply, real));
+      // The answer to another question is the name of no vault.
+      const isPlatform = platformsMeant(reply).length > 0 || accessOf(reply) !== undefined;
+      const meant = isPlatform ? undefined : vaultUrlOf(reply, real);
+      return notTaken(`This is not the URL of a vault: ${why}.`, meant);
     },
   };
 }
@@ -153,6 +156,8 @@ export function endpointOf(text: string): Endpoint | undefined {
     [];
   const address = six ?? plain;
   if (address === undefined || (six !== undefined && isIP(six) !== 6)) return undefined;
+  // The last label of a host name is no number (RFC 1123, 2.1): this is a wrong IPv4 address.
+  if (/(?:^|\.)\d+\.?$/.test(address) && isIP(address) === 0) return undefined;
   const port = digits === undefined ? undefined : Number(digits);
   const isPort = port === undefined || (port > 0 && port <= 65_535);
   return isPort ? { address, port } : undefined;

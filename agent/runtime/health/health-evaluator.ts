@@ -87,6 +87,8 @@ export class HealthEvaluator {
   #judgedAt: Instant | undefined;
   /** The newest SAK of each link, and when it was first observed. */
   readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
+  /** When BGP last led traffic over a link. */
+  readonly #offeredAt = new Map<string, Instant>();
   /** When a link was last known to carry traffic. */
   readonly #knownAt = new Map<string, Instant>();
   readonly #startedAt: Instant;
@@ -142,7 +144,7 @@ export class HealthEvaluator {
     const { desired } = supervisor.intent;
     this.#judgedAt = now;
     for (const link of desired.groups.flatMap((group) => group.links))
-      this.#follow(supervisor, link);
+      this.#follow(supervisor, link, now);
     const links = this.#links(supervisor, now);
     const { agent, world } = this.#parts;
     const wall = world.clock.wall();
@@ -235,13 +237,18 @@ export class HealthEvaluator {
       deviceCache.capabilities(link.device),
     );
     if (standing.kind !== "managed" && standing.kind !== "clear") return [];
-    const own = standing.kind === "managed" ? standing.drift.map(({ text }) => text) : [];
+    const drift = standing.kind === "managed" ? standing.drift : [];
+    const own = drift.map(({ text }) => text);
+    const theirs = drift.filter(({ farEnd }) => farEnd !== undefined);
     const key = memory.bindings[linkId(link)]?.key;
     const vaultBase = vaultBaseOf(intent.desired.azure, [key?.cakSecretId]);
     const between = driftFindings(endsOf(deviceCache, link, vaultBase, key)).map(sidesOf);
     const text = [...own, ...between].join("; ");
     if (text === "") return [];
-    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group] }];
+    // No plan of ours changes the far end: a person needs the command for it.
+    const isFar = between.length > 0 || theirs.length > 0;
+    const next = isFar ? { next: `linkseal explain drift ${linkId(link)}` } : {};
+    return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group], ...next }];
   }
 
   #groupWarnings(group: DesiredGroup): Raised[] {
@@ -275,7 +282,10 @@ export class HealthEvaluator {
   }
 
   /** A SAK may be older than the first observation that shows it; its age counts from there. */
-  #follow({ deviceCache }: SiteView, link: DesiredLink): void {
+  #follow({ deviceCache }: SiteView, link: DesiredLink, now: Instant): void {
+    const state = deviceCache.state(link.device);
+    const isDrained = state !== undefined && drainOf(state, link.port) === "on";
+    if (!isDrained && bgpOf(state, link.port) === "up") this.#offeredAt.set(linkId(link), now);
     const session = deviceCache.history(link).at(-1)?.session;
     const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     if (session === undefined || keyId === undefined) return;
@@ -366,6 +376,7 @@ export class HealthEvaluator {
     return tunnelEvidence(supervisor, tunnel, {
       now,
       health: (link) => healthOf(links, link),
+      offered: (link) => this.#offeredAt.get(linkId(link)),
       contact: this.#contact(supervisor, tunnel.device),
       waiver: this.#waiver(supervisor),
     });

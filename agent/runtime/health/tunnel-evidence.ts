@@ -23,6 +23,8 @@ import type { SiteView } from "./site-view.ts";
 interface Known {
   readonly now: Instant;
   readonly health: (link: DesiredLink) => LinkHealth;
+  /** When BGP last offered the link to traffic; undefined = never seen. */
+  readonly offered: (link: DesiredLink) => Instant | undefined;
   readonly contact: DeviceContact;
   readonly waiver: "stands" | "over";
 }
@@ -31,7 +33,7 @@ interface Known {
 export function tunnelEvidence(
   supervisor: SiteView,
   tunnel: DesiredTunnel,
-  { now, health, contact, waiver }: Known,
+  { now, health, offered, contact, waiver }: Known,
 ): TunnelEvidence {
   const { deviceCache, intent } = supervisor;
   const { device, name, insideMacsec } = tunnel;
@@ -52,25 +54,40 @@ export function tunnelEvidence(
     observations: deviceCache.tunnelHistory(name),
     ...{ routing: state?.routing, ways: state?.ways, blocked: state?.blocked },
     device: contact,
-    carriers: carrier && carriersOf(carrier, device, health),
+    carriers: carrier && carriersOf(carrier, device, { now, health, offered }),
     backup: backupEvidence(supervisor, tunnel, health),
     ...(tunnel.weaknesses.length === 0 ? {} : { waiver }),
   };
 }
 
-/** Returns the links of a group as they are judged, those of the device first. */
+/**
+ * How long after the end of BGP on a link a tunnel that went over it is still lost with it, in
+ * milliseconds: IKE detects a dead path only by its liveness checks (RFC 7296, section 2.4), after
+ * 45 s in Azure, and then sets the tunnel up anew.
+ */
+const afterPathMs = 60_000;
+
+/**
+ * Returns the links of a group as they are judged, those of the device first. A router prefers its
+ * own link: it takes a sibling's once BGP offers none of its own.
+ */
 function carriersOf(
   { links }: DesiredGroup,
   device: string,
-  health: Known["health"],
+  { now, health, offered }: Pick<Known, "now" | "health" | "offered">,
 ): readonly CarrierLink[] {
-  const isOther = (link: DesiredLink): number => Number(link.device !== device);
-  return links
-    .toSorted((a, b) => isOther(a) - isOther(b))
-    .map((link) => {
-      const { verdict, reasons } = health(link);
-      return { id: linkId(link), verdict, reason: firstOf(reasons) };
-    });
+  const isOffered = (link: DesiredLink): boolean => {
+    const at = offered(link);
+    return at !== undefined && now - at <= afterPathMs;
+  };
+  const own = links.filter((link) => link.device === device);
+  const others = links.filter((link) => link.device !== device);
+  const taken = new Set((own.some(isOffered) ? own : others).filter(isOffered));
+  return [...own, ...others].map((link) => {
+    const { verdict, reasons } = health(link);
+    const path = taken.has(link) ? ({ path: "taken" } as const) : {};
+    return { id: linkId(link), verdict, reason: firstOf(reasons), ...path };
+  });
 }
 
 /** A failed effect explains a verdict, and what keeps frames from passing makes it. */

@@ -53,6 +53,17 @@ describe("a campaign in full", () => {
     ]);
   });
 
+  it("after proceed it does not ask for proceed again, and offers no way back (it did)", () => {
+    const reason = { code: "operator.proceed", by: "ops" } as const;
+    const sent = { ...campaign, reason, because: reasonText(reason) };
+    const lines = campaignText(sent, "2026-11-24T10:00:18Z").split("\n");
+    expect(lines[0]).toBe(
+      "rotate erd-demo/primary: the operator sent proceed (ops); it goes on within seconds",
+    );
+    expect(lines).toContain("  next: linkseal rotation show erd-demo");
+    expect(lines.join("\n")).not.toMatch(/awaitingPeer|allowed now|rotation proceed/);
+  });
+
   it.each([
     ["queued", "rotate", ["abandon"]],
     ["held", "rotate", ["revert", "abandon"]],

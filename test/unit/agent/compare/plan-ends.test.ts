@@ -82,7 +82,9 @@ describe("the plan of a far end that was changed outside linkseal", () => {
       expect(steps).toEqual([
         {
           ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
-          does: "a person restores the far end, which was changed outside linkseal",
+          does:
+            "a person restores the far end, which was changed outside linkseal: its command is " +
+            "in `linkseal explain drift erd-demo/primary`",
           preview,
           darkMs: { low: 500, high: 15_000 },
         },

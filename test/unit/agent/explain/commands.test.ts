@@ -49,6 +49,12 @@ describe("steps", () => {
     );
   });
 
+  it("drift of a far end has the commands that look at it and set it back", () => {
+    const text = textOf("drift", sceneOf(desired, "erd-dub/primary"));
+    expect(text).toMatch(/az network express-route port link show .*--name link1/);
+    expect(text).toMatch(/az network express-route port link update .*--name link1/);
+  });
+
   it("the accepted pair is in the command for the far end, once it is known", () => {
     const id = (name: string): string =>
       `https://kv.vault.azure.net/secrets/${name}/${"a".repeat(32)}`;
@@ -149,6 +155,22 @@ describe("the night card", () => {
     }
     const blocks = card.chapters.at(-1)?.steps.flatMap(({ commands }) => commands) ?? [];
     expect(blocks).toContainEqual({ where: "edge-b (eos)", lines: ["write memory"], note: null });
+  });
+
+  it("a drain is taken away below the command that shows its neighbour and our AS", () => {
+    const scenes = linkScenes(desired);
+    const linesOf = (platform: string): readonly string[] => {
+      const links = scenes.map((link) => ({
+        ...link,
+        drain: "prepend" as const,
+        device: { ...link.device, platform },
+      }));
+      const scene: Scene = { kind: "group", group: "erd-dub", links };
+      return commandBlocks(["router.undrain"], scene)[0]?.lines ?? [];
+    };
+    expect(linesOf("junos")[0]).toMatch(/^show configuration \| display set .*linkseal-drain/);
+    expect(linesOf("iosxr")[0]).toBe("show running-config router bgp | exclude password");
+    expect(linesOf("eos")[0]).toMatch(/^show running-config/);
   });
 
   it("the card has the five emergencies, each with steps", () => {

@@ -217,7 +217,8 @@ const causes: Readonly<{
   "drain.quiet": [{ code: "drain.quiet", samples: 1, needed: 3 }, "quiet in 1 of 3 samples"],
   "refused.notAwaiting": [
     { code: "refused.notAwaiting", state: "gated" },
-    "proceed is for a campaign that waits for the change of the far end: this one is gated",
+    "proceed is for a campaign that waits for the change of the far end: this one is gated, " +
+      "and goes on by itself",
   ],
   "refused.notHeld": [
     { code: "refused.notHeld", state: "gated" },

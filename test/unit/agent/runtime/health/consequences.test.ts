@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { DesiredLink } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type IpsecTunnel, known, type MacsecPort } from "#hal/model.ts";
-import { at, clearPort } from "../../../kit/snapshot-kit.ts";
+import { at, clearPort, linkNamed } from "../../../kit/snapshot-kit.ts";
 import {
   carrying,
   HealthEvaluatorBench,
@@ -92,18 +92,92 @@ describe("a tunnel whose group carries nothing", () => {
   });
 });
 
-describe("a tunnel that another link may carry", () => {
-  it("the tunnel alarms by itself, because one link of its group still carries", () => {
-    const bench = new HealthEvaluatorBench({ port: cut("primary"), tunnel: dead });
-    const { tunnels, warnings } = bench.turn().polls(40).status();
-    expect(tunnels).toMatchObject([{ verdict: "down", because: null }]);
-    expect(tunnels[0]?.reasons.map(({ because }) => because)).toEqual([undefined, undefined]);
-    expect(warnings.map(({ code, about }) => `${code} ${about}`)).toEqual([
-      "link-down erd-demo/primary",
-      "ike-down hub-1",
+/** BGP leads traffic over the primary link until a poll, and over the secondary for ever. */
+const offeredUntil =
+  (until: number): NonNullable<Scene["sessions"]> =>
+  (poll) =>
+    ["primary", "secondary"].map((name) => ({
+      port: linkNamed(name).port,
+      peer: "169.254.0.1",
+      up: name === "secondary" || poll < until,
+    }));
+
+const warned = (bench: HealthEvaluatorBench): readonly string[] =>
+  bench.status().warnings.map(({ code, about }) => `${code} ${about}`);
+
+describe("a tunnel beside one dark link (a consequence used to alarm by itself)", () => {
+  const port = cut("primary");
+  const verdictsOf = (bench: HealthEvaluatorBench): readonly unknown[] =>
+    bench.events
+      .after(0)
+      .events.filter(({ about, code }) => about === "hub-1" && code === "verdict")
+      .map(({ verdict, because }) => [verdict, because]);
+
+  it("its fall is the consequence of the link that BGP still leads its packets over", () => {
+    const bench = new HealthEvaluatorBench({ port, tunnel: dead }).turn().polls(50);
+    const { tunnels } = bench.status();
+    expect(tunnels).toMatchObject([{ verdict: "down", because: cause }]);
+    expect(tunnels[0]?.reasons[0]).toMatchObject({
+      code: "ike-down",
+      next: "linkseal links erd-demo/primary",
+    });
+    expect(warned(bench)).toEqual(["link-down erd-demo/primary"]);
+    bench.polls(30);
+    expect(warned(bench)).toEqual([]);
+    expect(verdictsOf(bench)).toEqual([
+      ["protected", undefined],
+      ["down", cause],
+      ["protected", cause],
     ]);
   });
 
+  it("so it is just after BGP has led them away, and the tunnel is back over the sibling", () => {
+    const back = (poll: number): Partial<IpsecTunnel> =>
+      poll < deadFrom || poll >= deadFrom + 5 ? {} : noIke(poll);
+    const scene = { port, tunnel: back, sessions: offeredUntil(cutFrom) };
+    const bench = new HealthEvaluatorBench(scene).turn().polls(deadFrom);
+    expect(bench.status().tunnels).toMatchObject([{ verdict: "down", because: cause }]);
+    bench.polls(20);
+    expect(verdictsOf(bench)).toEqual([
+      ["protected", undefined],
+      ["down", cause],
+      ["protected", cause],
+    ]);
+    expect(bench.reported().filter((text) => text.startsWith("ike-down"))).toEqual([]);
+  });
+
+  it("a tunnel that stays down alarms by itself although its packets go over the sibling", () => {
+    const scene = { port, tunnel: dead, sessions: offeredUntil(cutFrom) };
+    const bench = new HealthEvaluatorBench(scene).turn().polls(50);
+    expect(bench.status().tunnels).toMatchObject([{ verdict: "down", because: null }]);
+    expect(warned(bench)).toEqual(["link-down erd-demo/primary", "ike-down hub-1"]);
+  });
+
+  it("the tunnel alarms by itself when the dark link is not the one that its packets take", () => {
+    const other = new HealthEvaluatorBench({ port: cut("secondary"), tunnel: dead });
+    const { tunnels } = other.turn().polls(40).status();
+    expect(tunnels).toMatchObject([{ verdict: "down", because: null }]);
+    expect(tunnels[0]?.reasons.map(({ because }) => because)).toEqual([undefined, undefined]);
+    expect(warned(other)).toEqual(["link-down erd-demo/secondary", "ike-down hub-1"]);
+  });
+
+  it("its fall is that of the sibling's link while BGP leads its packets there", () => {
+    const sessions = offeredUntil(0);
+    const scene = { port: cut("secondary"), tunnel: dead, sessions };
+    const [tunnel] = new HealthEvaluatorBench(scene).turn().polls(40).status().tunnels;
+    expect(tunnel?.because).toEqual({ code: "link-down", about: "erd-demo/secondary" });
+  });
+
+  it("an alarm that it had before the link went dark stays its own", () => {
+    const long = (poll: number): Partial<IpsecTunnel> => (poll < 5 ? {} : noIke(poll));
+    const bench = new HealthEvaluatorBench({ port, tunnel: long }).turn().polls(18);
+    expect(warned(bench)).toEqual(["ike-down hub-1"]);
+    bench.polls(20);
+    expect(warned(bench)).toEqual(["link-down erd-demo/primary", "ike-down hub-1"]);
+  });
+});
+
+describe("a tunnel whose own daemon fails", () => {
   it("a connection that its own daemon lost is no consequence of a link", () => {
     const forgotten = (poll: number): Partial<IpsecTunnel> => ({
       ike: known("forgotten", at(poll * pollMs)),

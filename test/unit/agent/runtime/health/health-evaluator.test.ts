@@ -247,6 +247,20 @@ describe("warnings", () => {
     expect(codes).not.toContain("drift");
   });
 
+  it("drift of the far end leads to the command for it, and not to a plan without one", () => {
+    const next = (scene: Scene): readonly string[] =>
+      new HealthEvaluatorBench(scene)
+        .polls(8)
+        .status()
+        .warnings.filter(({ code }) => code === "drift")
+        .map((warning) => warning.next);
+    expect(next({ port: drifted })).toEqual(["linkseal plan --accepted"]);
+    expect(next({ peer: peerOn(keyOne, { sci: "off" }) })).toEqual([
+      "linkseal explain drift erd-demo/primary",
+      "linkseal explain drift erd-demo/secondary",
+    ]);
+  });
+
   it("a fault at the far end of a link without a key is a warning", () => {
     const details: PeerDetails = {
       ...{ identity: "missing", bandwidthGbps: undefined, cipher: undefined, failure: undefined },
