@@ -6,6 +6,7 @@ import { type Instant, instantAfter, type WallTime, type World, wallAfter } from
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
 import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
 import { deriveTunnelHealth } from "../../health/tunnel.ts";
@@ -34,7 +35,7 @@ import type {
   TunnelHealth,
   Verdict,
 } from "../../model/health.ts";
-import { bgpOf } from "../../model/link-snapshot.ts";
+import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
@@ -304,13 +305,19 @@ export class HealthEvaluator {
 
   /** Each link's health is derived once: tunnels need it too. */
   #links(supervisor: SiteView, now: Instant): LinkHealths {
-    const { groups } = supervisor.intent.desired;
+    const { memory } = this.#parts.agent;
     return new Map(
-      groups.flatMap((group) =>
-        group.links.map(
-          (link) => [linkId(link), this.#link(supervisor, group, link, now)] as const,
-        ),
-      ),
+      supervisor.intent.desired.groups.flatMap((group) => {
+        const judged = group.links.map((link) => {
+          const state = supervisor.deviceCache.state(link.device);
+          const drain = state === undefined ? "off" : drainOf(state, link.port);
+          const health = this.#link(supervisor, group, link, now);
+          return { link, health, bgp: bgpOf(state, link.port), drain } as const;
+        });
+        const isBusy = openCampaign(memory, group.name) !== undefined;
+        const drains = isBusy || group.drain === "none" ? "impossible" : "possible";
+        return [...withLostTraffic(judged, drains)];
+      }),
     );
   }
 

@@ -34,7 +34,7 @@ describe("readings that the agent cannot take in time", () => {
 });
 
 describe("causes", () => {
-  const down = { port: unplugged(0) };
+  const down: Scene = { port: unplugged(0), sessions: () => [] };
   const codes = (scene: Scene): readonly string[] => {
     const [group] = new HealthEvaluatorBench({ ...down, ...scene }).polls(1).status().groups;
     const link = group?.links.find(({ name }) => name === "primary");

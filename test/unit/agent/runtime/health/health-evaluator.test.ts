@@ -36,7 +36,9 @@ describe("verdicts", () => {
     expect(reported).toEqual([
       expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
       "verdict erd-demo/primary: unknown -> protected: every check passed",
-      "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
+      "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link; " +
+        "its BGP is still up, so traffic still goes into it and is lost, " +
+        "and no sibling is seen to carry",
       "verdict erd-demo/primary: down -> protected: every check passed",
     ]);
     expect(bench.reported()).toContain(
@@ -186,7 +188,8 @@ describe("a BGP session over a link", () => {
 
 describe("warnings", () => {
   it("warnings open after they settled and close when their fault ended", () => {
-    const bench = new HealthEvaluatorBench({ port: unplugged(1, 5) }).polls(4);
+    const scene: Scene = { port: unplugged(1, 5), sessions: () => [] };
+    const bench = new HealthEvaluatorBench(scene).polls(4);
     expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
     bench.polls(10);
     expect(bench.warnings()).toEqual([]);
