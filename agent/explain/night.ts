@@ -123,8 +123,8 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "Once the agent is back, for each link that `linkseal drain` had drained and that you gave " +
-          "back on its router: take the drain from the record, too.",
+          "Once the agent is back, for each link that `linkseal drain` had drained and that you " +
+          "gave back on its router: take the drain from the record, too.",
         run: ["linkseal.undrain"],
       },
       {
@@ -158,9 +158,9 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "When it may be protected again: start the agent. If the link was drained, take the drain " +
-          "from the record, too: else `status` says `drain-not-in-force`. Then enrol the group: " +
-          "`status` says `unprotected` until then.",
+          "When it may be protected again: start the agent. If the link was drained, take the " +
+          "drain from the record, too: else `status` says `drain-not-in-force`. Then enrol the " +
+          "group: `status` says `unprotected` until then.",
         run: ["host.restart", "linkseal.undrain", "linkseal.enrol"],
       },
     ],

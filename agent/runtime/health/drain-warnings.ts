@@ -20,7 +20,8 @@ interface Drainable {
 }
 
 /**
- * Warns of a drain outside a campaign: one that the router shows, and one that only the journal has.
+ * Warns of a drain outside a campaign: one that the router shows, and one that only the journal
+ * has.
  */
 export function drainWarnings(
   { deviceCache }: SiteView,

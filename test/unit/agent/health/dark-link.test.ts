@@ -31,7 +31,7 @@ function primaryOf(
 
 const lost = "its BGP is still up, so traffic still goes into it and is lost";
 
-it("a dark link whose BGP is up names the lost traffic, and is drained if the sibling carries", () => {
+it("a dark link with BGP up names the lost traffic, and is drained if the sibling carries", () => {
   const reasons = primaryOf({})?.reasons;
   expect(reasons?.[0]).toEqual(dark.reasons[0]);
   expect(reasons?.[1]?.text).toBe(`the far end is silent; ${lost}`);
