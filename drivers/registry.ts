@@ -3,31 +3,44 @@
 
 import type { ByHand } from "#hal/by-hand.ts";
 import type { Driver } from "#hal/device.ts";
+import type { PlatformFacts } from "#hal/platform-facts.ts";
 import type { ChannelKind } from "#hal/world.ts";
 import { eosByHand } from "./eos/by-hand.ts";
 import { eos } from "./eos/eos.ts";
+import { eosFacts } from "./eos/facts.ts";
 import { eosReader } from "./eos/queries.ts";
 import { iosxeByHand } from "./iosxe/by-hand.ts";
+import { iosxeFacts } from "./iosxe/facts.ts";
 import { iosxe } from "./iosxe/iosxe.ts";
 import { iosxeReader } from "./iosxe/queries.ts";
 import { iosxrByHand } from "./iosxr/by-hand.ts";
+import { iosxrFacts } from "./iosxr/facts.ts";
 import { iosxr } from "./iosxr/iosxr.ts";
 import { iosxrReader } from "./iosxr/queries.ts";
 import { junosByHand } from "./junos/by-hand.ts";
+import { junosFacts } from "./junos/facts.ts";
 import { junos } from "./junos/junos.ts";
 import { junosReader } from "./junos/queries.ts";
 import { linuxByHand } from "./linux/driver/by-hand.ts";
+import { linuxFacts } from "./linux/driver/facts.ts";
 import { linux } from "./linux/driver/linux.ts";
 import { linuxReader } from "./linux/driver/queries.ts";
+import { nxosByHand } from "./nxos/by-hand.ts";
+import { nxosFacts } from "./nxos/facts.ts";
+import { nxos } from "./nxos/nxos.ts";
+import { nxosReader } from "./nxos/queries.ts";
 import type { QueryReader } from "./platform/define-reader.ts";
 import { withSnmpCrossCheck } from "./platform/snmp-cross-check.ts";
 import { simByHand } from "./sim/by-hand.ts";
+import { simFacts } from "./sim/facts.ts";
 import { sim } from "./sim/sim.ts";
 
 interface Row {
   readonly driver: Driver;
   /** The commands for a person without an agent. */
   readonly byHand: ByHand;
+  /** What operators, the config and `init` have to know of it. */
+  readonly facts: PlatformFacts;
   /** How the device is reached: by SSH with a login, or at sockets of this host. */
   readonly access:
     | { readonly kind: "ssh"; readonly channel: ChannelKind; readonly defaultPort: number }
@@ -36,23 +49,27 @@ interface Row {
 }
 
 /** A router behind SSH; its SNMP agent may be read beside the session. */
-function router(driver: Driver, byHand: ByHand, channel: ChannelKind, defaultPort: number) {
+function router(own: Omit<Row, "access">, channel: ChannelKind, defaultPort: number) {
   const access = { kind: "ssh", channel, defaultPort } as const;
-  return { driver: withSnmpCrossCheck(driver), byHand, access };
+  return { ...own, driver: withSnmpCrossCheck(own.driver), access };
 }
 
 /** The platforms by their names in the config. */
 export const platforms = {
-  eos: router(eos, eosByHand, "shell", 22),
-  iosxe: router(iosxe, iosxeByHand, "shell", 22),
-  iosxr: router(iosxr, iosxrByHand, "shell", 22),
+  eos: router({ driver: eos, byHand: eosByHand, facts: eosFacts }, "shell", 22),
+  iosxe: router({ driver: iosxe, byHand: iosxeByHand, facts: iosxeFacts }, "shell", 22),
+  iosxr: router({ driver: iosxr, byHand: iosxrByHand, facts: iosxrFacts }, "shell", 22),
   // RFC 6242, section 1: the port that IANA assigned to NETCONF over SSH.
-  junos: router(junos, junosByHand, "netconf", 830),
+  junos: router({ driver: junos, byHand: junosByHand, facts: junosFacts }, "netconf", 830),
   linux: {
-    ...{ driver: linux, byHand: linuxByHand },
+    ...{ driver: linux, byHand: linuxByHand, facts: linuxFacts },
     access: { kind: "local", address: "default" },
   },
-  sim: { driver: sim, byHand: simByHand, access: { kind: "local", address: "required" } },
+  nxos: router({ driver: nxos, byHand: nxosByHand, facts: nxosFacts }, "shell", 22),
+  sim: {
+    ...{ driver: sim, byHand: simByHand, facts: simFacts },
+    access: { kind: "local", address: "required" },
+  },
 } as const satisfies Readonly<Record<string, Row>>;
 
 export type PlatformName = keyof typeof platforms;
@@ -64,6 +81,21 @@ const rows: ReadonlyMap<string, Row> = new Map(Object.entries(platforms));
 /** Returns the commands for a person; undefined = no platform has that name. */
 export function byHandOf(name: string): ByHand | undefined {
   return rows.get(name)?.byHand;
+}
+
+/** Returns the facts about a platform; undefined = no platform has that name. */
+export function factsOf(name: string): PlatformFacts | undefined {
+  return rows.get(name)?.facts;
+}
+
+/**
+ * Returns the platforms that an operator may mean by the name of a vendor, a model or an operating
+ * system; none = it is not known.
+ */
+export function platformsMeant(word: string): readonly string[] {
+  if (word.length > 40) return [];
+  const plain = word.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  return platformNames.filter((name) => factsOf(name)?.meant.test(plain) === true);
 }
 
 /** Returns how devices of a platform are reached; undefined = no platform has that name. */
@@ -93,6 +125,7 @@ export const readers: Readonly<Record<Exclude<PlatformName, "sim">, QueryReader>
   iosxr: iosxrReader,
   junos: junosReader,
   linux: linuxReader,
+  nxos: nxosReader,
 };
 
 export const drivers: Readonly<Record<string, Driver>> = Object.fromEntries(

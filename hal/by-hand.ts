@@ -39,6 +39,8 @@ export interface ByHand {
   readonly macsecOff: (port: PortName) => HandLines;
   /** Takes away a drain that linkseal made and cannot undo itself. */
   readonly undrain: (means: DrainMeans) => HandLines;
+  /** Saves what was changed, where a reload would take it back: only once it is proven. */
+  readonly save: () => HandLines;
 }
 
 /** Returns the lines as commands of a platform. */

@@ -72,8 +72,8 @@ export interface MacsecCapabilities {
   /** The cipher suites that may be set. */
   readonly suites: readonly CipherSuite[];
   /**
-   * Whether a port can have the next key while the present one stays in use; `fallback` needs a
-   * promotion.
+   * Whether a port can have the next key while the present one stays in use. `keychain`: either key
+   * may go; `fallback`: one of them is the primary key, and a promotion precedes its removal.
    */
   readonly overlap: "keychain" | "fallback" | "none";
   /** Whether frame counters are kept per SA or per port. */

@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filled, generatedDocs } from "./docs/generated.ts";
 import { queryParts } from "./docs/query-reference.ts";
+import { triesPart } from "./docs/tries.ts";
 import { realRotation } from "./recorded-rotation.ts";
 import { timelines } from "./timeline-runs.ts";
 
@@ -15,6 +16,9 @@ for (const [name, parts] of Object.entries(queryParts())) {
   const file = join(docs, name);
   writeFileSync(file, filled(readFileSync(file, "utf8"), parts));
 }
+
+const attacks = join(docs, "attacks.md");
+writeFileSync(attacks, filled(readFileSync(attacks, "utf8"), triesPart()));
 
 const page = join(docs, "timelines.md");
 const parts = { ...(await timelines()), ...realRotation() };

@@ -14,10 +14,10 @@ export const firstVersion = "0.2.0";
 const commit = "bff92ba6dc61f4ce358cf9dd221e96c8b6abfdf7";
 const folder = join(cache, `linkseal-${commit.slice(0, 12)}`);
 
-/** What its command is built from. */
+/** What a package is made of. */
 const sources = [
-  ...[".ci", "agent", "drivers", "hal", "sim"],
-  ...["package.json", "package-lock.json", "tsconfig.json"],
+  ...[".ci", "agent", "docs", "drivers", "hal", "sim", "systemd"],
+  ...["CHANGELOG.md", "LICENSE", "package.json", "package-lock.json", "tsconfig.json"],
 ];
 
 /** Returns why this clone cannot build it; undefined = it can. */
@@ -33,9 +33,16 @@ export function whyNoFirstVersion(): string | undefined {
  */
 export function buildFirstVersion(): string {
   if (!existsSync(folder)) unpack();
-  const bundle = join(folder, ".ci", "bundle.ts");
-  execFileSync(process.execPath, [bundle], { stdio: ["ignore", "ignore", "inherit"] });
+  run("bundle.ts", []);
   return join(folder, "agent", "bin.js");
+}
+
+/** Builds its package in the folder `out`. */
+export function packageFirstVersion(out: string): void {
+  buildFirstVersion();
+  const show = ["show", "--no-patch", "--format=%ct", commit];
+  const epoch = execFileSync("git", show, { cwd: root, encoding: "utf8" }).trim();
+  run("package.ts", ["--compression", "zstd", "--out", out], { SOURCE_DATE_EPOCH: epoch });
 }
 
 function unpack(): void {
@@ -47,4 +54,11 @@ function unpack(): void {
   execFileSync("tar", ["-x", "-C", fresh], { input: archive });
   symlinkSync(join(root, "node_modules"), join(fresh, "node_modules"));
   renameSync(fresh, folder);
+}
+
+/** The folder is no clone: a script that needs the date of the commit gets it by a variable. */
+function run(script: string, argv: readonly string[], own: NodeJS.ProcessEnv = {}): void {
+  execFileSync(process.execPath, [join(folder, ".ci", script), ...argv], {
+    ...{ cwd: folder, env: { ...process.env, ...own }, stdio: ["ignore", "ignore", "inherit"] },
+  });
 }

@@ -136,6 +136,7 @@ export const parts: readonly Part[] = [
     named("unit", [
       "drivers/iosxe/iosxe-dirty",
       "drivers/iosxr/iosxr-dirty",
+      "drivers/nxos/nxos-dirty",
       "drivers/junos/junos-dirty",
       "drivers/junos/junos-system-dirty",
       "drivers/eos/eos-dirty",

@@ -84,7 +84,7 @@ export async function runNet(options: NetOptions): Promise<0 | 1> {
     requestBytesMax,
     admits: (socket) => mayAsk(native, users, socket, world.log),
     answer: (call, gone) => answerNet(server, call, gone),
-    tooLong,
+    refused: tooLong,
     broken,
   });
   // Other users whom the folder's group lets in are refused by their number.

@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type Complaint, formatComplaint } from "../config/complaint.ts";
 import { errnoOf } from "../host/folder.ts";
 import { agentPlaces } from "../host/places.ts";
+import { shellWord } from "../model/text.ts";
 import { usage } from "./failure.ts";
 
 const bytesMax = 1_500_000;
@@ -53,15 +54,35 @@ export async function readConfig(file = defaultConfig()): Promise<ConfigFile> {
 }
 
 function unusable(file: string, text: string): LinksealError {
-  return usage(`${file} ${text}`, "linkseal validate FILE");
+  return usage(`${file} ${text}`, "name another file, or linkseal init, which writes a first one");
 }
 
-/** Makes the error for a config that is refused; scripts get each complaint separately. */
-export function invalidConfig(complaints: readonly Complaint[], file: string): LinksealError {
-  return new LinksealError("config.invalid", complaints.map(formatComplaint).join("\n"), {
-    effect: "none",
-    where: file,
-    next: "correct the file, then linkseal validate FILE",
+/**
+ * Makes the error for a config that is refused; scripts get each complaint separately. `next`: what
+ * to correct, and the command that finds all of these complaints.
+ */
+export function invalidConfig(
+  complaints: readonly Complaint[],
+  where: string,
+  next: string,
+): LinksealError {
+  const text = complaints.map(formatComplaint).join("\n");
+  return new LinksealError("config.invalid", text, {
+    ...{ effect: "none", where, next },
     cause: complaints,
   });
 }
+
+/** Returns the next step after complaints that the text alone decides. */
+export function thenValidate(file: string): string {
+  return `correct the file, then linkseal validate ${shellWord(file)}`;
+}
+
+/** Returns the next step after complaints that only the agent finds: it knows keys and tunnels. */
+export function thenPlan(file: string): string {
+  return `correct the file, then linkseal plan ${shellWord(file)}`;
+}
+
+/** The next step after complaints about a config that was accepted before. */
+export const thenPlanCopy =
+  "linkseal config show > FILE, correct that file, then linkseal plan FILE";

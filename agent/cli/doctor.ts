@@ -145,7 +145,9 @@ export function statusFindings(status: Status): readonly Finding[] {
   const tunnels = status.tunnels.map(({ name, reasons }) => ({ about: name, reasons }));
   const site = { about: status.site ?? "site", reasons: status.reasons };
   const reasons = [site, ...links, ...tunnels].flatMap(({ about, reasons: own }) =>
-    own.map(({ code, text, next }) => finding({ code, about, here: text, next })),
+    own
+      .filter(({ code, because }) => code !== because?.code)
+      .map(({ code, text, next }) => finding({ code, about, here: text, next })),
   );
   // The status keeps an outage listed for a while after its end, but the doctor reports what is
   // wrong now.

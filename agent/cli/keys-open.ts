@@ -1,16 +1,14 @@
 // Finds out which vault a verb about keys uses, and with whose identity.
 
 import { simKeyStore } from "#drivers/index.ts";
-import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
-import { formatComplaint } from "../config/complaint.ts";
 import { hostClock } from "../host/clock.ts";
 import { followingClock, hostDialer, hostEntropy } from "../host/host.ts";
 import { type Desired, type DesiredLink, linkId } from "../model/desired.ts";
 import type { MakeParts } from "../operate/keys/make.ts";
 import { type KeyCheck, surveyKeys } from "../runtime/polling/key-check.ts";
 import type { Intent } from "../store/intent/intent.ts";
-import { readConfig } from "./config-file.ts";
+import { invalidConfig, readConfig, thenPlanCopy, thenValidate } from "./config-file.ts";
 import type { VaultOptions } from "./credential-option.ts";
 import { usage } from "./failure.ts";
 import type { Credential } from "./keys-azure.ts";
@@ -71,10 +69,8 @@ async function desiredOf(session: Session, file: string | undefined): Promise<De
   const { parseConfig } = await import("../config/index.ts");
   const parsed = parseConfig(config.text, config.file, Date.now() as WallTime);
   if (parsed.kind === "ok") return parsed.desired;
-  const text = parsed.complaints.map(formatComplaint).join("\n");
-  const next = "linkseal validate FILE";
-  const details = { effect: "none", where: config.file, next, cause: parsed.complaints } as const;
-  throw new LinksealError("config.invalid", text, details);
+  const next = file === undefined ? thenPlanCopy : thenValidate(file);
+  throw invalidConfig(parsed.complaints, config.file, next);
 }
 
 const idForm = /^[0-9A-Za-z.-]{1,80}$/;

@@ -11,7 +11,7 @@ import { errnoOf } from "../host/folder.ts";
 import { stateFolders } from "../host/places.ts";
 import type { Desired } from "../model/desired.ts";
 import { acceptedIn, type Intent } from "../store/intent/intent.ts";
-import { invalidConfig, readConfig } from "./config-file.ts";
+import { invalidConfig, readConfig, thenValidate } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 
@@ -45,30 +45,39 @@ async function configOf(options: NightSource): Promise<Found> {
   const { config } = options;
   if (config !== undefined) {
     const { text } = await readConfig(config);
-    return { desired: await parsed(text, config), from: config };
+    return { desired: await parsed(text, config, thenValidate(config)), from: config };
   }
   const served = await new Session(options)
-    .view<Pick<Intent, "number" | "text">>("/v1/config")
+    .view<Pick<Intent, "number" | "text">>("/v1/config", patienceMs)
     .catch(withoutAgent);
   if (served !== undefined) {
     const from = `config ${served.number} of the agent`;
-    return { desired: await parsed(served.text, from), from };
+    return { desired: await parsed(served.text, from, fromFile), from };
   }
   return await accepted();
 }
 
-/** A dead agent is the case that this verb is for; every answer of one that lives counts. */
+/** An agent that hangs is as good as dead to the person who waits for the card. */
+const patienceMs = 3_000;
+const fromFile = "linkseal night --config FILE";
+
+/**
+ * An agent that is dead, hangs or is busy is the case that this verb is for; every other answer
+ * counts.
+ */
 function withoutAgent(error: unknown): undefined {
   const code = error instanceof LinksealError ? error.code : undefined;
-  if (code === "agent.unreachable" || code === "agent.forbidden") return undefined;
+  if (code === "agent.unreachable" || code === "agent.forbidden" || code === "agent.busy") {
+    return undefined;
+  }
   throw error;
 }
 
-async function parsed(text: string, file: string): Promise<Desired> {
+async function parsed(text: string, file: string, next: string): Promise<Desired> {
   const { parseConfig } = await import("../config/index.ts");
   const found = parseConfig(text, file, Date.now() as WallTime);
   if (found.kind === "ok") return found.desired;
-  throw invalidConfig(found.complaints, file);
+  throw invalidConfig(found.complaints, file, next);
 }
 
 async function accepted(): Promise<Found> {
@@ -80,7 +89,7 @@ async function accepted(): Promise<Found> {
     return { desired: intent.desired, from };
   }
   const text = `no agent answers, and no config was accepted in ${folders.join(", ")}`;
-  throw usage(text, "linkseal night --config FILE");
+  throw usage(text, fromFile);
 }
 
 /** The longest config that is accepted, and some more. */
@@ -92,14 +101,14 @@ async function readIn(folder: string, name: string): Promise<Uint8Array | undefi
   try {
     const stat = await lstat(path);
     if (!stat.isFile() || stat.size > bytesMax) {
-      throw usage(`${path} is not the file of an accepted config`, "linkseal night --config FILE");
+      throw usage(`${path} is not the file of an accepted config`, fromFile);
     }
     return await readFile(path);
   } catch (error) {
     if (error instanceof LinksealError) throw error;
     const code = errnoOf(error);
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
-    const next = "sudo linkseal night, or linkseal night --config FILE";
+    const next = `sudo linkseal night, or ${fromFile}`;
     throw usage(`${path} cannot be read (${code})`, next);
   }
 }

@@ -11,6 +11,7 @@ export interface Common {
   readonly socket?: string;
 }
 
+/** The agent behind a socket, as one command asks it, and the streams for what it answers. */
 export class Session {
   readonly json: boolean;
   readonly paint: Paint;
@@ -24,11 +25,11 @@ export class Session {
 
   /**
    * Asks the view socket. `T` is the shape that the route returns in this program's version of the
-   * agent.
+   * agent. `patienceMs`: how long to wait; absent = as long as the request may take.
    */
-  async view<T>(path: string): Promise<T> {
+  async view<T>(path: string, patienceMs?: number): Promise<T> {
     const question = { role: "view", method: "GET", path, socket: this.#socket } as const;
-    return (await ask(question)) as T;
+    return (await ask(patienceMs === undefined ? question : { ...question, patienceMs })) as T;
   }
 
   /** Asks the view socket to make something that changes no device, such as a login code. */

@@ -1,12 +1,13 @@
 // The verb azure setup: what a config needs in Azure, to paste, and whether Azure has it.
 
 import { type Command, Option } from "commander";
+import type { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { Complaint } from "../config/complaint.ts";
 import { visible } from "../model/text.ts";
 import type { AzureCheck } from "../operate/azure-setup/check.ts";
 import { checkText, overviewText } from "./azure-text.ts";
-import { type ConfigFile, invalidConfig, readConfig } from "./config-file.ts";
+import { type ConfigFile, invalidConfig, readConfig, thenValidate } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb } from "./shape.ts";
@@ -45,7 +46,7 @@ async function setup(file: string | undefined, options: SetupOptions): Promise<v
   const { azureSetup } = await import("../operate/azure-setup/setup.ts");
   const { setupReport } = await import("../operate/azure-setup/report.ts");
   const parsed = parseConfig(config.text, config.file, Date.now() as WallTime);
-  if (parsed.kind === "refused") throw invalidConfig(parsed.complaints, config.file);
+  if (parsed.kind === "refused") throw refused(parsed.complaints, config);
   const report = setupReport(azureSetup(parsed.desired));
   await session.show(report, (shown) => {
     switch (options.format) {
@@ -71,7 +72,10 @@ async function check(
 ): Promise<void> {
   if (format !== "text") throw usage("--check has no --format", "linkseal azure setup --help");
   const answer = await session.admin<CheckAnswer>("/v1/azure/check", config);
-  if ("complaints" in answer) throw invalidConfig(answer.complaints, config.file);
+  if ("complaints" in answer) throw refused(answer.complaints, config);
   await session.show(answer, checkText);
   exit(answer.counts.missing > 0 ? 4 : 0);
 }
+
+const refused = (complaints: readonly Complaint[], { file }: ConfigFile): LinksealError =>
+  invalidConfig(complaints, file, thenValidate(file));

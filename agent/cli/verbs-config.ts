@@ -21,6 +21,8 @@ import {
   invalidConfig,
   readConfig,
   readDefaultConfig,
+  thenPlan,
+  thenPlanCopy,
 } from "./config-file.ts";
 import { usage } from "./failure.ts";
 import { configText, sitePlanText } from "./plan-text.ts";
@@ -128,7 +130,10 @@ type Refusal = { readonly complaints: readonly Complaint[] };
 async function planOf(session: Session, config: ConfigFile | undefined): Promise<SitePlan> {
   type Answer = Refusal | { readonly plan: SitePlan };
   const answer = await session.admin<Answer>("/v1/plan", config ?? {});
-  if ("complaints" in answer) throw invalidConfig(answer.complaints, config?.file ?? "config");
+  if ("complaints" in answer) {
+    const next = config === undefined ? thenPlanCopy : thenPlan(config.file);
+    throw invalidConfig(answer.complaints, config?.file ?? "config", next);
+  }
   return answer.plan;
 }
 
@@ -204,7 +209,8 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
           ? agreeToPlan(session, config, push)
           : agreeToSaved(session, saved, push));
   if (answer === undefined) return declined();
-  await conclude(session, answer, config.file, options, after);
+  if (answer.kind === "refused") throw invalidConfig(answer.complaints, name, thenPlan(name));
+  await conclude(session, answer, name, options, after);
 }
 
 type Push = (agreed: unknown) => Promise<ApplyAnswer>;
@@ -285,7 +291,9 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
   }
   const after = await lastEvent(session);
   const answer = await session.admin<ApplyAnswer>("/v1/config/rollback", { number });
-  await conclude(session, answer, `config ${number}`, options, after);
+  const where = `config ${number}`;
+  if (answer.kind === "refused") throw invalidConfig(answer.complaints, where, thenPlanCopy);
+  await conclude(session, answer, where, options, after);
 }
 
 function refuseWithoutTerminal(): void {
@@ -309,14 +317,12 @@ function declined(): void {
 
 async function conclude(
   session: Session,
-  answer: ApplyAnswer,
+  answer: Exclude<ApplyAnswer, { readonly kind: "refused" }>,
   file: string,
   options: ApplyOptions,
   after: number,
 ): Promise<void> {
   switch (answer.kind) {
-    case "refused":
-      throw invalidConfig(answer.complaints, file);
     case "changed":
       throw planChanged(answer.since, file);
     case "busy": {
@@ -433,7 +439,7 @@ async function diff(numberOrFile: string, options: Common): Promise<void> {
 async function diffFile(session: Session, file: string): Promise<void> {
   type Answer = Refusal | { readonly config: ConfigPart };
   const answer = await session.admin<Answer>("/v1/config/compare", await readConfig(file));
-  if ("complaints" in answer) throw invalidConfig(answer.complaints, file);
+  if ("complaints" in answer) throw invalidConfig(answer.complaints, file, thenPlan(file));
   const { config } = answer;
   await session.show({ schema: "linkseal.config-changes/1", file, ...config }, configText);
   exit(config.compared === "inForce" ? 0 : 3);

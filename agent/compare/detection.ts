@@ -1,6 +1,7 @@
 // Whether the peering over a link notices soon that nothing arrives any more. A link that is lost
 // without a signal carries traffic into nothing until BFD or the hold time ends the session. Pure.
 
+import { factsOf } from "#drivers/index.ts";
 import { type BgpSession, type DeviceState, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import type { Finding } from "../model/finding.ts";
@@ -53,42 +54,8 @@ const bothEnds =
 
 /** Returns the router's own lines; words in capitals are the operator's to fill in. */
 function bfdLines(link: DesiredLink, driver: string, { peer, vrf }: BgpSession): string {
-  const { intervalMs, multiplier } = azureBfd;
-  const within = (words: string): readonly string[] => (vrf === undefined ? [] : [words]);
-  const on = (...lines: readonly string[]): string => `on ${link.device}: ${lines.join("; ")}`;
-  switch (driver) {
-    case "junos": {
-      const instance = vrf === undefined ? "" : `routing-instances ${vrf} `;
-      return on(
-        `set ${instance}protocols bgp group GROUP neighbor ${peer} bfd-liveness-detection ` +
-          `minimum-interval ${intervalMs} multiplier ${multiplier}`,
-      );
-    }
-    case "iosxr":
-      return on(
-        ...["router bgp AS", ...within(`vrf ${vrf}`), `neighbor ${peer}`, "bfd fast-detect"],
-        ...[`bfd minimum-interval ${intervalMs}`, `bfd multiplier ${multiplier}`],
-      );
-    case "iosxe":
-      return on(
-        "interface INTERFACE-OF-THE-PEERING",
-        `bfd interval ${intervalMs} min_rx ${intervalMs} multiplier ${multiplier}`,
-        "router bgp AS",
-        ...within(`address-family ipv4 vrf ${vrf}`),
-        `neighbor ${peer} fall-over bfd`,
-      );
-    case "eos":
-      return on("router bgp AS", ...within(`vrf ${vrf}`), `neighbor ${peer} bfd`);
-    case "linux": {
-      const instance = vrf === undefined ? "" : ` vrf ${vrf}`;
-      return on(
-        ...["bfdd=yes in /etc/frr/daemons", "systemctl restart frr with the link drained"],
-        ...[`vtysh: router bgp AS${instance}`, `neighbor ${peer} bfd`],
-      );
-    }
-    case "sim":
-      return `linkseal sim fault bfd-off --heal --link ${linkId(link)}`;
-    default:
-      return `turn BFD on for ${peer} on ${link.device}`;
-  }
+  const lines = factsOf(driver)?.bfdLines({ peer, vrf, ...azureBfd }) ?? [];
+  if (driver === "sim") return `${lines.join()} --link ${linkId(link)}`;
+  if (lines.length === 0) return `turn BFD on for ${peer} on ${link.device}`;
+  return `on ${link.device}: ${lines.join("; ")}`;
 }

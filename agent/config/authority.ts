@@ -53,8 +53,10 @@ const authorityRows: readonly AuthorityRow[] = [
     path: /^repair$/,
     allows: (change) =>
       change.new === "on"
-        ? "The agent itself mends drift, where that cannot interrupt a port."
-        : "The agent reports drift and mends none that an operator made.",
+        ? "The agent itself mends drift, where that cannot interrupt a port, and renews SAs that " +
+          "do not carry."
+        : "The agent reports drift and mends none that an operator made; it renews no SA that " +
+          "does not carry.",
   },
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {

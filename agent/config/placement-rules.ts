@@ -1,35 +1,9 @@
 // Rules for where a link's traffic is on its device: its routing instance and its aggregate.
 
-import type { PlatformName } from "#drivers/index.ts";
+import { type PlatformName, platforms } from "#drivers/index.ts";
 import { type Path, shown } from "./complaint.ts";
 import { type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
-
-/** The longest name of a routing instance; "none" = the platform has no routing instances. */
-const vrfLengths: Readonly<Record<PlatformName, number | "none">> = {
-  eos: 100,
-  iosxe: 32,
-  iosxr: 32,
-  junos: 128,
-  // IFNAMSIZ of if.h, less the octet that ends the name.
-  linux: 15,
-  sim: "none",
-};
-
-interface Naming {
-  readonly pattern: RegExp;
-  readonly example: string;
-}
-
-/** How a platform names aggregates; "none" = links in an aggregate are not managed there. */
-const aggregateNames: Readonly<Record<PlatformName, Naming | "none">> = {
-  eos: { pattern: /^Port-Channel\d{1,4}$/, example: "Port-Channel1" },
-  iosxe: { pattern: /^Port-channel\d{1,4}$/, example: "Port-channel1" },
-  iosxr: { pattern: /^Bundle-Ether\d{1,5}$/, example: "Bundle-Ether1" },
-  junos: { pattern: /^ae\d{1,4}$/, example: "ae0" },
-  linux: "none",
-  sim: "none",
-};
 
 export const placementRules: readonly Rule[] = [
   {
@@ -50,7 +24,7 @@ export const placementRules: readonly Rule[] = [
       for (const { link, path } of linksIn(groups)) {
         const driver = devices.find(({ name }) => name === link.device)?.driver;
         if (driver === undefined || link.aggregate === undefined) continue;
-        const naming = aggregateNames[driver];
+        const naming = platforms[driver].facts.aggregates;
         const at = [...path, "aggregate"];
         if (naming === "none") {
           const why = `the driver ${driver} does not manage links in an aggregate`;
@@ -104,7 +78,7 @@ function linksIn(groups: readonly Group[]): readonly Placed[] {
 
 function* vrfFaults(driver: PlatformName, vrf: string | undefined, path: Path): Generator<Finding> {
   if (vrf === undefined) return;
-  const most = vrfLengths[driver];
+  const most = platforms[driver].facts.vrfLengthMax;
   if (most === "none") {
     yield finding(path, "is set", "a simulated router has no routing instances", "leave it out");
   } else if (vrf.length > most) {

@@ -350,10 +350,10 @@ export const configSchema = z.strictObject({
     }),
   groups: listOf(group, 1_000, "groups", "The link groups."),
   tunnels: listOf(tunnel, 4_000, "tunnels", "The IPsec tunnels."),
-  repair: z
-    .enum(["off", "on"])
-    .default("off")
-    .meta({ description: "Whether drift that cannot interrupt a port is repaired." }),
+  repair: z.enum(["off", "on"]).default("off").meta({
+    description:
+      "Whether drift that cannot interrupt a port is repaired, and SAs that do not carry renewed.",
+  }),
   health: health.prefault({}).meta({ description: "How the state is watched." }),
   rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
   serve: serve.prefault({}),

@@ -2,8 +2,8 @@
 
 import type { z } from "zod";
 import { realClouds, vaultUrlOf } from "#drivers/azure/azure-url.ts";
+import { platformsMeant } from "#drivers/index.ts";
 import { nearest } from "../model/nearest.ts";
-import { driversMeant } from "../model/platform-words.ts";
 import { type Fault, type Path, shown } from "./complaint.ts";
 import type { Located } from "./document.ts";
 import { elsewhere, laterSetting } from "./later.ts";
@@ -106,7 +106,7 @@ function meantBy(text: string, path: Path, root: Located): string | undefined {
     const real = realClouds.find((each) => each === cloud);
     return real === undefined ? undefined : vaultUrlOf(text, real);
   }
-  const [platform, ...others] = words.includes("junos") ? driversMeant(text) : [];
+  const [platform, ...others] = words.includes("junos") ? platformsMeant(text) : [];
   return others.length === 0 ? (platform ?? nearest(text, words)) : undefined;
 }
 

@@ -196,6 +196,7 @@ const table = {
       ? noted(device.name, "The config drains no link of this group.")
       : atRouter(device, (hand) => hand.undrain(drain)),
   ),
+  "router.save": atDevice((device) => atRouter(device, (hand) => hand.save())),
   "farEnd.show": each((link) =>
     atAzure(link.azure, farEndShowCommand({ resource: link.resource, link: link.azureLink })),
   ),

@@ -20,6 +20,14 @@ interface Chapter {
   readonly steps: readonly NightStep[];
 }
 
+/** The step after each change of a router by hand. */
+const save: NightStep = {
+  text:
+    "If you changed a router by hand, and only once that is proven: save its config, or a reload " +
+    "takes the change back. All else in it that is not saved is saved too.",
+  run: ["router.save"],
+};
+
 /** The chapters of the card; docs/night.md is made from them. */
 export const nightChapters: readonly Chapter[] = [
   {
@@ -55,6 +63,7 @@ export const nightChapters: readonly Chapter[] = [
       {
         text: "If no light arrives at open ports, call the provider of the cross-connect.",
       },
+      save,
     ],
   },
   {
@@ -121,6 +130,7 @@ export const nightChapters: readonly Chapter[] = [
           "away at its router.",
         run: ["router.showBgp", "router.undrain"],
       },
+      save,
       {
         text:
           "Once the agent is back, for each link that `linkseal drain` had drained and that you " +
@@ -156,6 +166,7 @@ export const nightChapters: readonly Chapter[] = [
         text: "Wait for BGP. If the link was drained, take the drain away.",
         run: ["router.showBgp", "router.undrain"],
       },
+      save,
       {
         text:
           "When it may be protected again: start the agent. If the link was drained, take the " +
@@ -194,6 +205,7 @@ export const nightChapters: readonly Chapter[] = [
         run: ["farEnd.setWords"],
       },
       { text: "See that the session is secured.", run: ["router.showMacsec"] },
+      save,
       {
         text:
           "Start the agent. A campaign goes on from what it observes; a link that the agent does " +

@@ -450,16 +450,19 @@ function sakIdle(session: MkaSession, recent: Observation | undefined): boolean 
   return recent === undefined || recent.session.latestSak?.keyId === latestSak.keyId;
 }
 
+// While a campaign replaces the key, one of its two keys is without a peer until the far end moves
+// or the old key is off: some releases then report no actor, or an idle one.
 function fallbackFinding(
   evidence: LinkEvidence,
   newest: MacsecPort,
   session: MkaSession,
 ): Finding | undefined {
-  const { link, now, settings } = evidence;
+  const { link, now, settings, expected, next } = evidence;
   if (session.participants.length === 0) return undefined;
   if (!isSolid(newest.keys, now, settings.staleAfterMs)) return undefined;
+  const ofCampaign = next === undefined ? [] : [next.ckn, expected?.ckn];
   const idle = newest.keys.value.find((slot) => {
-    if (slot.role !== "fallback") return false;
+    if (slot.role !== "fallback" || ofCampaign.includes(slot.ckn)) return false;
     const actor = session.participants.find((each) => each.ckn === slot.ckn);
     return actor === undefined || actor.state === "none";
   });

@@ -34,11 +34,10 @@ export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
 function linkFindings(evidence: LinkEvidence): Finding[] {
   const { link, observations, device, now, settings } = evidence;
   const about = linkId(link);
-  const here = hereOf(link);
   const newest = observations.at(-1);
   const observedAt = device.lastObservedAt;
   if (observedAt === undefined || now - observedAt > settings.staleAfterMs) {
-    return [unseen(here, about, device, now)];
+    return [unseen({ device: link.device, part: link.port }, about, device, now)];
   }
   if (newest === undefined || isDropped(newest.session.at, device, settings)) {
     const text = `${link.device} lists no port ${link.port}`;

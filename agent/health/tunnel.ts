@@ -44,9 +44,8 @@ function because(found: Finding, { id, reason }: CarrierLink): Finding {
 function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   const { tunnel, observations, device, now, settings } = evidence;
   const { lastObservedAt } = device;
-  const where = `${tunnel.device} ${tunnel.name}`;
   if (lastObservedAt === undefined || now - lastObservedAt > settings.staleAfterMs) {
-    return [unseen(where, tunnel.name, device, now)];
+    return [unseen({ device: tunnel.device, part: tunnel.name }, tunnel.name, device, now)];
   }
   const findings = pathFindings(evidence);
   const newest = observations.at(-1);

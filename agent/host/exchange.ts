@@ -3,6 +3,7 @@
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { ReceiveBuffer } from "#drivers/transport/receive-buffer.ts";
+import { nextTurn } from "#drivers/transport/turn.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
 import type { HttpReply, HttpRequest } from "#hal/world.ts";
@@ -24,7 +25,7 @@ export async function exchange(
   const line = await lineOf(request, signal);
   const { method, path } = request;
   const headers = headersOf(line, request, fill);
-  const call = line.call({ method, path, headers, agent: false, signal });
+  const call = line.call({ method, path, headers, agent: false, signal, highWaterMark });
   const body = fill(request.body ?? []);
   if (line.kind === "socket" || method !== "GET") call.setHeader("content-length", body.length);
   // The bytes may contain a key: they are wiped as soon as the kernel has taken them, or the call
@@ -45,6 +46,12 @@ export async function exchange(
     call.destroy();
   }
 }
+
+/**
+ * Octets of a body that are parsed ahead of their reader. A reply may come in pieces of one octet,
+ * and each of them costs the event loop as much as a large one.
+ */
+const highWaterMark = 8_192;
 
 async function lineOf(request: HttpRequest, signal: AbortSignal): Promise<Line> {
   const { to } = request;
@@ -116,6 +123,8 @@ async function bodyOf(reply: IncomingMessage, request: HttpRequest): Promise<Uin
   for await (const chunk of reply as AsyncIterable<Uint8Array>) {
     body.push(chunk);
     chunk.fill(0);
+    // Else one turn of the event loop takes two megabytes from the socket.
+    await nextTurn();
     if (body.length > request.replyBytesMax) {
       const long = `the reply is longer than ${request.replyBytesMax} bytes`;
       throw failed("transport.closed", long, effectOf(request), request.to, undefined);

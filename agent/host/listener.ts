@@ -50,22 +50,61 @@ export function send(
     .end(octets);
 }
 
+/** A longer request is received and answered beside few others, or the memory is theirs. */
+const longBytes = 128 * 1024;
+const longMost = 2;
+
+/** The long requests of one server. */
+export class LongRequests {
+  #free = longMost;
+
+  /** Makes the place of one request, which takes room once it turns out to be long. */
+  place(): LongPlace {
+    let holds: "nothing" | "room" | "refusal" = "nothing";
+    return {
+      take: () => {
+        if (holds === "nothing") {
+          holds = this.#free > 0 ? "room" : "refusal";
+          if (holds === "room") this.#free -= 1;
+        }
+        return holds === "room";
+      },
+      isRefused: () => holds === "refusal",
+      [Symbol.dispose]: () => {
+        if (holds === "room") this.#free += 1;
+        holds = "refusal";
+      },
+    };
+  }
+}
+
+interface LongPlace extends Disposable {
+  /** Takes room, once; false = there is none, now and later. */
+  take(): boolean;
+  /** Returns true if there was no room. */
+  isRefused(): boolean;
+}
+
 /**
- * Reads the body of a request; undefined = it is too long. The rest of a long body is read and
- * dropped, because a connection that is closed with unread bytes loses the reply.
+ * Reads the body of a request; undefined = it is too long, or `place` has no room for a long one.
+ * The rest of such a body is read and dropped, because a connection that is closed with unread
+ * bytes loses the reply.
  * @throws Error if the client went away
  */
 export async function bodyOf(
   request: IncomingMessage,
   bytesMax: number,
+  place?: LongPlace,
 ): Promise<string | undefined> {
-  const chunks: Buffer[] = [];
+  let chunks: Buffer[] | undefined = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length <= bytesMax) chunks.push(chunk);
+    const fits = length <= bytesMax && (length <= longBytes || place?.take() !== false);
+    if (fits) chunks?.push(chunk);
+    else chunks = undefined;
   }
-  return length > bytesMax ? undefined : Buffer.concat(chunks).toString();
+  return chunks === undefined ? undefined : Buffer.concat(chunks).toString();
 }
 
 /**

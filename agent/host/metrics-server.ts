@@ -29,7 +29,7 @@ export async function serveMetrics(
     requestBytesMax: 0,
     isInstant: true,
     answer: async ({ method, path }) => scrape.answer(method, path),
-    tooLong: () => scrape.answer("", ""),
+    refused: () => scrape.answer("", ""),
     broken,
   };
   const kept = {

@@ -81,7 +81,7 @@ function serviceFor(
     broken,
     // No request to the view socket has a body.
     requestBytesMax: role === "view" ? 0 : requestBytesMax,
-    tooLong,
+    refused,
     identify: (socket) => clientOf(native, role, socket),
     async answer({ client = unknownClient(role), ...call }, gone) {
       const own = { now: clock.wall(), sleep: clock.sleep.bind(clock), reports, waits };
@@ -90,10 +90,17 @@ function serviceFor(
   };
 }
 
-function tooLong(): HttpReply {
-  const text = `the request is longer than ${requestBytesMax} bytes`;
-  const details = { effect: "none", where: "socket", next: "linkseal validate FILE" } as const;
-  return { status: 413, body: encodeJson(errorShape(new LinksealError("usage", text, details))) };
+function refused(why: "long" | "busy"): HttpReply {
+  const details = { effect: "none", where: "socket" } as const;
+  const error =
+    why === "long"
+      ? new LinksealError("usage", `the request is longer than ${requestBytesMax} bytes`, {
+          ...{ ...details, next: "linkseal validate FILE" },
+        })
+      : new LinksealError("agent.busy", "other long requests are being answered", {
+          ...{ ...details, next: "try again in a minute" },
+        });
+  return { status: why === "long" ? 413 : 429, body: encodeJson(errorShape(error)) };
 }
 
 const groupOf = { view: "linkseal", admin: "linkseal-admin" } as const;

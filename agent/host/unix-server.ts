@@ -12,6 +12,7 @@ import {
   closeServer,
   type HttpReply,
   httpLimits,
+  LongRequests,
   send,
 } from "./listener.ts";
 
@@ -39,7 +40,8 @@ export interface HttpService {
   /** Reads who connected, before a single octet of a client is read. */
   readonly identify?: (socket: Socket) => Client;
   readonly answer: (call: UnixCall, gone: AbortSignal) => Promise<HttpReply>;
-  readonly tooLong: () => HttpReply;
+  /** `long`: the body is longer than allowed; `busy`: too many long ones come at once. */
+  readonly refused: (why: "long" | "busy") => HttpReply;
   /** Called with a defect, after which no answer can be trusted. */
   readonly broken: (error: unknown) => void;
 }
@@ -91,10 +93,11 @@ const misdirected: HttpReply = {
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
   const clients = new WeakMap<Socket, Client>();
+  const long = new LongRequests();
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
-    else void reply(service, request, response, clients.get(request.socket));
+    else void reply({ service, long }, request, response, clients.get(request.socket));
   });
   // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
@@ -111,17 +114,20 @@ function serverFor(service: HttpService, name?: RegExp): Server {
 }
 
 async function reply(
-  service: HttpService,
+  { service, long }: { readonly service: HttpService; readonly long: LongRequests },
   request: IncomingMessage,
   response: ServerResponse,
   client: Client | undefined,
 ): Promise<void> {
   const gone = new AbortController();
   response.once("close", () => gone.abort(new Error("the client is gone")));
+  using place = long.place();
   try {
     const { requestBytesMax } = service;
-    const body = requestBytesMax === 0 ? "" : await bodyOf(request, requestBytesMax);
-    if (body === undefined) return send(response, service.tooLong());
+    const body = requestBytesMax === 0 ? "" : await bodyOf(request, requestBytesMax, place);
+    if (body === undefined) {
+      return send(response, service.refused(place.isRefused() ? "busy" : "long"));
+    }
     const call = { method: request.method ?? "", path: request.url ?? "", body };
     const known = client === undefined ? call : { ...call, client };
     send(response, await service.answer(known, gone.signal));

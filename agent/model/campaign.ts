@@ -144,8 +144,11 @@ export interface PortFacts {
   readonly carriedBy: "old" | "new" | "nothing";
   /** `lasting`: with light on the fibre and for longer than MKA needs to form. */
   readonly outage: "none" | "brief" | "lasting";
-  /** True if the new key is the primary one, on a platform with primary and fallback keys. */
-  readonly promoted: boolean;
+  /**
+   * Whether the new key, once it is on the port, has to become the primary one before the old one
+   * goes, or is that already; `none` = the router needs no promotion.
+   */
+  readonly promotion: "none" | "due" | "done";
   /** Whether the device is set to move the traffic of this port away. */
   readonly drain: "off" | "on";
   /** Whether the port is enabled. */

@@ -18,7 +18,7 @@ export interface Desired {
   readonly groups: readonly DesiredGroup[];
   /** The IPsec tunnels. */
   readonly tunnels: readonly DesiredTunnel[];
-  /** Whether drift that cannot interrupt a port is repaired. */
+  /** Whether drift that cannot interrupt a port is repaired, and SAs that do not carry renewed. */
   readonly repair: "off" | "on";
   /** How the state is watched. */
   readonly health: HealthSettings;

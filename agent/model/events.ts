@@ -33,6 +33,9 @@ export interface LinksealEvent {
   readonly because?: Because;
 }
 
+/** Adds an event. */
+export type ReportEvent = (code: string, about: string, text: string, severity: Severity) => void;
+
 /** The fields of an event that not every event has. */
 export type EventRest = Partial<
   Pick<LinksealEvent, "severity" | "over" | "resolves" | "ends" | "verdict" | "because">

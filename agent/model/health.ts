@@ -45,7 +45,7 @@ export const busyPps = 5;
 export interface Because {
   /** The code of the cause. */
   readonly code: WarningCode;
-  /** The link that the cause is about, as `group/link`. */
+  /** The link that the cause is about, as `group/link`, or the device. */
   readonly about: string;
 }
 
@@ -264,7 +264,7 @@ const whyText = {
 
 /**
  * Returns the verdict and reasons of a list of findings; each code occurs once, with its first
- * text.
+ * text, and that of a finding rather than of a cause.
  */
 export function conclude(
   findings: readonly Finding[],
@@ -277,7 +277,9 @@ export function conclude(
   const isConsequence = worst.every(({ because }) => because !== undefined);
   const because = isConsequence ? worst[0]?.because : undefined;
   // A label is no trouble that anything would have to explain.
-  const explained = verdict === "protected" ? [] : (causes ?? []);
+  const own = new Set(findings.map(({ code }) => code));
+  const explained =
+    verdict === "protected" ? [] : (causes ?? []).filter(({ code }) => !own.has(code));
   for (const { code, text, next, because: cause } of [...explained, ...findings]) {
     const reason = { code, text, next, ...(cause === undefined ? {} : { because: cause }) };
     if (!reasons.has(code)) reasons.set(code, reason);
@@ -287,15 +289,16 @@ export function conclude(
 }
 
 /**
- * Returns the finding for a device that is not observed now: always `unknown`, never the last good
- * verdict.
+ * Returns the finding for a part of a device that is not observed now: always `unknown`, never the
+ * last good verdict. The silence of a device is the cause for each of its parts.
  */
 export function unseen(
-  where: string,
+  { device, part }: { readonly device: string; readonly part: string },
   about: string,
   contact: DeviceContact,
   now: Instant,
 ): Finding {
+  const where = `${device} ${part}`;
   const { failing, lastObservedAt } = contact;
   const lately =
     lastObservedAt === undefined
@@ -308,9 +311,10 @@ export function unseen(
     const why = "the agent has too little processor time to read it";
     return finding("unknown", "agent-overloaded", about, `${text}, and ${why}`);
   }
-  const code = failing.code === "device.unparsed" ? "reading-missing" : "device-unreachable";
   const text = `the state of ${where} is not known: ${lately}, and now ${failing.text}`;
-  return finding("unknown", code, about, text);
+  if (failing.code === "device.unparsed") return finding("unknown", "reading-missing", about, text);
+  const code = "device-unreachable";
+  return { ...finding("unknown", code, about, text), because: { code, about: device } };
 }
 
 /** Returns true if the device was observed after `at` and did not list the thing any more. */

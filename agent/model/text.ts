@@ -69,3 +69,16 @@ const style = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 function width(cell: string): number {
   return cell.replace(style, "").length;
 }
+
+const listedMax = 8;
+
+/** Returns the first eight names with commas, and how many more there are. */
+export function listed(names: readonly string[]): string {
+  const more = names.length > listedMax ? ` and ${names.length - listedMax} more` : "";
+  return `${names.slice(0, listedMax).join(", ")}${more}`;
+}
+
+/** Quotes a path for a POSIX shell where it needs that. */
+export function shellWord(path: string): string {
+  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,8 +1,14 @@
 // What one observation says in the words of the campaign's tables: the port, the far end, the
 // sibling.
 
-import type { PeerState } from "#hal/device.ts";
-import { type KeyRef, type MacsecPort, strongValue, type WantedSettings } from "#hal/model.ts";
+import type { MacsecCapabilities, PeerState } from "#hal/device.ts";
+import {
+  type KeyRef,
+  type KeySlot,
+  type MacsecPort,
+  strongValue,
+  type WantedSettings,
+} from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
@@ -28,6 +34,8 @@ export interface PortHistory {
   /** When the far end was first observed where the campaign sends it. */
   readonly moved: Moved | undefined;
   readonly pending: PortFacts["pending"];
+  /** How its device offers to hold two keys; undefined = not known now. */
+  readonly overlap: MacsecCapabilities["overlap"] | undefined;
   /** Since when it is dark with light on the fibre; undefined = it is not. */
   readonly outageSince: Instant | undefined;
   readonly settleMs: number;
@@ -49,16 +57,27 @@ export function portFacts(
   if (state === undefined || port === undefined || control === undefined) return undefined;
   if (slots === undefined || state.routing.kind === "unknown") return undefined;
   const keys = keysOn(port, entry);
-  const promoted = slots.some(({ ckn, role }) => ckn === entry.new.key.ckn && role === "primary");
   return {
     keys,
     pending: history.pending,
     carriedBy: carriedBy(snapshot, entry, keys, history.moved),
     outage: outage(history),
-    promoted,
+    promotion: promotionOf(slots, entry, history.overlap),
     drain: drainOf(state, link.port),
     admin: strongValue(port.admin) === "up" ? "up" : "down",
   };
+}
+
+/** A campaign of an earlier version may name an overlap that its router does not offer any more. */
+function promotionOf(
+  slots: readonly KeySlot[],
+  { overlap, new: wanted }: CampaignLink,
+  offered: PortHistory["overlap"],
+): PortFacts["promotion"] {
+  const role = slots.find(({ ckn }) => ckn === wanted.key.ckn)?.role;
+  const isDueByBoth = overlap === "fallback" && (offered ?? overlap) === "fallback";
+  if (!isDueByBoth || role === undefined) return "none";
+  return role === "primary" ? "done" : "due";
 }
 
 function keysOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {

@@ -32,8 +32,8 @@ export function purposeOf(direction: Direction, campaign: Campaign): string {
 export const directionOf = (back: boolean): Direction => (back ? "back" : "forward");
 
 /**
- * Returns the change of keys on the router; on a platform with a fallback the key that stays
- * becomes the primary one.
+ * Returns the change of keys on the router; where the new key was made the primary one, the old one
+ * becomes that again before the new one goes.
  */
 export function keyChange(action: KeyAction, { link, campaign, port }: Changing): DeviceChange {
   const entry = entryOf(campaign);
@@ -51,9 +51,7 @@ export function keyChange(action: KeyAction, { link, campaign, port }: Changing)
       return old === undefined ? [] : [{ kind: "macsec.removeKey", port: at, ckn: old.ckn }];
     case "removeNew": {
       const back: readonly PortChange[] =
-        entry.overlap === "fallback" && port?.promoted === true && old !== undefined
-          ? [promotion(at, old, [old])]
-          : [];
+        port?.promotion === "done" && old !== undefined ? [promotion(at, old, [old])] : [];
       return [...back, { kind: "macsec.removeKey", port: at, ckn: key.ckn }];
     }
   }

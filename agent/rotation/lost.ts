@@ -7,7 +7,7 @@ export const lostWhen: Partial<Record<ActionKind, (port: PortFacts) => boolean>>
   drain: ({ drain }) => drain === "off",
   add: ({ keys }) => keys === "old",
   stage: ({ keys, pending }) => keys === "old" && pending === "none",
-  promote: ({ keys, promoted }) => keys === "both" && !promoted,
+  promote: ({ keys, promotion }) => keys === "both" && promotion === "due",
   removeOld: ({ keys }) => keys === "both",
   removeNew: ({ keys }) => keys === "both",
   replace: ({ keys }) => keys === "old",

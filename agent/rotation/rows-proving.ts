@@ -53,14 +53,13 @@ const onceProven: readonly Row[] = [
   },
   {
     name: "proving.promote",
-    when: (context) =>
-      context.link.overlap === "fallback" && context.port?.promoted === false && mayTake(context),
+    when: (context) => context.port?.promotion === "due" && mayTake(context),
     next: "promoting",
     mark: { proved: true },
   },
   {
     name: "proving.promoteLater",
-    when: ({ link, port }) => link.overlap === "fallback" && port?.promoted === false,
+    when: ({ port }) => port?.promotion === "due",
     next: "gated",
     mark: { proved: true },
     cause: takenBack,
@@ -213,7 +212,8 @@ export const promoting: readonly Row[] = [
   giveBack("promoting"),
   {
     name: "promoting.promoted",
-    when: ({ port }) => port?.keys === "both" && port.promoted && port.pending === "none",
+    when: ({ port }) =>
+      port?.keys === "both" && port.promotion !== "due" && port.pending === "none",
     next: "proving",
   },
   {

@@ -286,8 +286,8 @@ export class Agent {
         memory: () => this.memory,
         write: this.write,
         note: (campaign) => this.#keeper.note({ kind: "campaign", campaign }),
-        report: (code, about, text) =>
-          this.events.add(world.clock.wall(), code, about, text, { severity: "warning" }),
+        report: (code, about, text, severity) =>
+          this.events.add(world.clock.wall(), code, about, text, { severity }),
         startedAt: this.#startedAt,
         graces: this.#graces,
         evaluateHealth: () => this.#afterTurn(),

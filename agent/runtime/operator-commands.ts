@@ -242,6 +242,7 @@ export class OperatorCommands {
     const history = {
       moved: undefined,
       pending,
+      overlap: undefined,
       outageSince: undefined,
       settleMs: 0,
       now,

@@ -1,7 +1,7 @@
 // The loops of one device: one observes, the other applies what cannot interrupt a port and keeps
 // its tunnels as the intent wants them. What takes long runs beside both.
 
-import type { DeviceChange, KeyResolver, TransactionToken } from "#hal/device.ts";
+import type { DeviceChange, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type PortName, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
@@ -12,14 +12,8 @@ import { tunnelSpec } from "../compare/tunnel-spec.ts";
 import { verify } from "../health/verify.ts";
 import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
-import type { Desired, DesiredTunnel } from "../model/desired.ts";
-import {
-  type JournalRecord,
-  type Memory,
-  named,
-  type PendingChange,
-  pendingOn,
-} from "../store/journal/memory.ts";
+import type { DesiredTunnel } from "../model/desired.ts";
+import { named, type PendingChange, pendingOn } from "../store/journal/memory.ts";
 import { bounded, commitChange } from "./campaigns/commit-change.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 import { Slots } from "./polling/slots.ts";
@@ -28,21 +22,16 @@ import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
 import { sameAuth } from "./tunnels/tunnel-auth.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
-import type { TunnelDrains } from "./tunnels/tunnel-drain.ts";
+import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
 import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
 
-export interface ReconcilerParts {
+export interface ReconcilerParts extends TunnelRepairsParts {
   readonly world: World;
-  readonly desired: Desired;
   readonly intent: number;
-  readonly device: string;
   readonly deviceCache: DeviceCache;
   readonly vault: KeyVault;
   readonly cloud: Pick<Cloud, "pace">;
-  readonly keys: (signal: AbortSignal) => KeyResolver;
-  readonly memory: () => Memory;
-  readonly write: (record: JournalRecord) => Promise<void>;
   /** True while a campaign runs on a group of this device: observe, and write nothing. */
   readonly paused: () => boolean;
   /** True while the journal is not whole: observe, and write nothing. */
@@ -51,8 +40,6 @@ export interface ReconcilerParts {
   readonly made: MadeTunnel;
   /** True while a campaign on a group of this device observes it. */
   readonly inCampaign: () => boolean;
-  /** Leads the traffic of a tunnel away before its SAs are replaced, and back afterwards. */
-  readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
   /** Runs work while no other tunnel is taken out of service. */
   readonly alone: (work: () => Promise<void>) => Promise<void>;
 }
@@ -65,7 +52,7 @@ function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
 const keptMs = 60_000;
 /** The most tunnels that are set up at the same time on a device that can. */
 const setUpsMax = 16;
-/** The name of the task that changes and removes tunnels, one after the other; no tunnel has it. */
+/** The name of the task that changes tunnels one after the other; no tunnel has it. */
 const changesTask = "changes of tunnels";
 /** The name of the task that repairs ports. */
 const repairsTask = "repairs of ports";
@@ -81,6 +68,7 @@ export class Reconciler {
   readonly #accepted = new Map<string, Instant>();
   readonly #wishes: TunnelWishes;
   readonly #ports: Ports;
+  readonly #tunnelRepairs: TunnelRepairs;
   readonly #tasks = new Tasks();
   readonly #slots = new Slots(setUpsMax);
   #isEnding = false;
@@ -102,6 +90,7 @@ export class Reconciler {
     this.#parts = parts;
     this.#wishes = new TunnelWishes(parts);
     this.#ports = new Ports(parts);
+    this.#tunnelRepairs = new TunnelRepairs(parts);
     // What a predecessor observed may be older than its last effect.
     this.#handled = parts.deviceCache.state(parts.device);
   }
@@ -296,9 +285,11 @@ export class Reconciler {
     await this.#markReached(state);
     await this.#ports.markSettings();
     const { deviceCache, device } = this.#parts;
+    const wanted = this.#wishes.wanted(state);
     const work: Work = {
       ...this.#wishes.toPut(state),
       gone: this.#wishes.toRemove(),
+      faulty: this.#tunnelRepairs.due().filter((tunnel) => !wanted.includes(tunnel)),
       repairs: this.#ports.repairs(),
     };
     if (work.repairs.length === 0) this.#failed = undefined;
@@ -312,7 +303,8 @@ export class Reconciler {
   }
 
   /** Sets up tunnels side by side, beside one task that changes and removes others. */
-  #beginEach({ fresh, changed, gone, repairs }: Work, signal: AbortSignal): void {
+  #beginEach(work: Work, signal: AbortSignal): void {
+    const { fresh, changed, gone, faulty, repairs } = work;
     const tasks = this.#tasks;
     if (repairs.length > 0 && tasks.size === 0) {
       tasks.begin([repairsTask], () => this.#repair(repairs, signal));
@@ -320,16 +312,17 @@ export class Reconciler {
     }
     for (const tunnel of fresh) {
       if (tasks.has(tunnel.name)) continue;
-      const work = () => this.#setUp([tunnel], signal);
-      tasks.begin([tunnel.name], () => this.#slots.run(work));
+      const setUp = () => this.#setUp([tunnel], signal);
+      tasks.begin([tunnel.name], () => this.#slots.run(setUp));
     }
-    if (changed.length + gone.length === 0 || tasks.has(changesTask)) return;
-    tasks.begin([changesTask], () => this.#changeAll(changed, gone, signal));
+    if (changed.length + gone.length + faulty.length === 0 || tasks.has(changesTask)) return;
+    tasks.begin([changesTask], () => this.#changeAll(work, signal));
   }
 
   /** A device with one lock does one thing after the other, and sets up all tunnels at once. */
-  #beginAll({ fresh, changed, gone, repairs }: Work, signal: AbortSignal): void {
+  #beginAll(work: Work, signal: AbortSignal): void {
     if (this.#tasks.size > 0) return;
+    const { fresh, repairs } = work;
     const { deviceCache, device } = this.#parts;
     // If a driver proves each change while it is applied, each operation is committed alone.
     const isEach = deviceCache.capabilities(device)?.commit.kind === "armedRevert";
@@ -337,7 +330,7 @@ export class Reconciler {
     this.#tasks.begin([changesTask], async () => {
       for (const tunnels of together) await this.#setUp(tunnels, signal);
       await this.#repair(repairs, signal);
-      await this.#changeAll(changed, gone, signal);
+      await this.#changeAll(work, signal);
     });
   }
 
@@ -361,12 +354,8 @@ export class Reconciler {
     this.#failed = error === undefined ? undefined : { error, ports };
   }
 
-  /** Changes and removes tunnels one after the other. */
-  async #changeAll(
-    changed: readonly DesiredTunnel[],
-    gone: readonly string[],
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Changes, removes and repairs tunnels one after the other. */
+  async #changeAll({ changed, gone, faulty }: Work, signal: AbortSignal): Promise<void> {
     for (const tunnel of changed) {
       await this.#tried([tunnel.name], async () => {
         const auth = await this.#authOf(tunnel, signal);
@@ -377,6 +366,10 @@ export class Reconciler {
       await this.#tried([name], () =>
         this.#parts.alone(() => this.#act(() => this.#remove(name, signal))),
       );
+    }
+    for (const tunnel of faulty) {
+      const repair = () => this.#act(() => this.#tunnelRepairs.run(tunnel, signal));
+      await this.#attempt(() => this.#parts.alone(repair));
     }
   }
 
@@ -470,5 +463,7 @@ export class Reconciler {
 interface Work extends PutWishes {
   /** Names of tunnels to be removed. */
   readonly gone: readonly string[];
+  /** Tunnels whose SAs do not carry as they should. */
+  readonly faulty: readonly DesiredTunnel[];
   readonly repairs: DeviceChange;
 }

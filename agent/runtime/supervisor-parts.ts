@@ -7,6 +7,7 @@ import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import type { Campaign } from "../model/campaign.ts";
 import type { Cloud } from "../model/cloud.ts";
 import type { DesiredLink, DesiredTunnel } from "../model/desired.ts";
+import type { ReportEvent } from "../model/events.ts";
 import type { Alarm } from "../rotation/sibling.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { JournalRecord, Memory } from "../store/journal/memory.ts";
@@ -22,8 +23,7 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rig
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
   readonly note: (campaign: Campaign) => void;
-  /** Adds an event with severity warning. */
-  readonly report: (code: string, about: string, text: string) => void;
+  readonly report: ReportEvent;
   readonly startedAt: Instant;
   /** Until when a PUT whose end was not observed may still take effect, by `group/link`. */
   readonly graces: Map<string, Instant>;

@@ -3,13 +3,14 @@
 
 import { platforms } from "#drivers/index.ts";
 import type { Capabilities, DeviceChange, PortChange, Transaction } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { CipherSuite, Ckn, DrainMeans, KeyRef, PortName, WantedSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Edit, EditList, EditPlatform } from "../operate/edit-list.ts";
 import { type ByHand, byHandCkn, EditBench, type RouterName, shortMark } from "./edit-bench.ts";
 
-type Committed = "final" | "timed" | "confirmed" | "takenBack";
+type Committed = "final" | "refused" | "timed" | "confirmed" | "takenBack";
 
 /** A change, and the state that it starts from. */
 interface Scenario {
@@ -58,10 +59,18 @@ async function sentIn(
   }
   if (byHand !== undefined) await bench.byHand(byHand);
   const transaction = await prepared(change);
-  const isFinal = committed === "final";
-  const applied = await bench.sentFor(() => transaction.apply(isFinal ? "final" : revertMs, never));
+  if (committed === "refused") bench.refuseLines();
+  const isFinal = committed === "final" || committed === "refused";
+  const applied = await bench.sentFor(async () => {
+    try {
+      await transaction.apply(isFinal ? "final" : revertMs, never);
+    } catch (error) {
+      if (committed !== "refused" || !(error instanceof LinksealError)) throw error;
+    }
+  });
   switch (committed) {
     case "final":
+    case "refused":
     case "timed":
       return applied;
     case "confirmed":
@@ -211,6 +220,48 @@ function settingScenarios(
   ];
 }
 
+/** How the old key of two goes, and on a key chain what the next rotation does after that. */
+function retirements(
+  overlap: "keychain" | "fallback" | "none",
+  port: PortName,
+  both: DeviceChange,
+): readonly Scenario[] {
+  const keys = [oldKey, newKey];
+  const promote = { kind: "macsec.promoteKey", port, ckn: newKey.ckn, keys } as const;
+  const retired = [...both, removeKey(port, oldKey)];
+  const again = addKey(port, oldKey, "primary");
+  const retire = [removeKey(port, oldKey)];
+  switch (overlap) {
+    case "keychain":
+      return [
+        { text: "macsec.removeKey for the old one", before: both, change: retire },
+        { text: "macsec.addKey in the next rotation", before: retired, change: [again] },
+        {
+          text: "macsec.removeKey in the next rotation",
+          before: [...retired, again],
+          change: [removeKey(port, newKey)],
+        },
+      ];
+    case "fallback":
+      return [
+        { text: "macsec.promoteKey for the fallback key", before: both, change: [promote] },
+        {
+          text: "macsec.removeKey for the old one after its promotion",
+          before: [...both, promote],
+          change: retire,
+        },
+      ];
+    case "none":
+      return [];
+  }
+}
+
+const removeKey = (port: PortName, { ckn }: KeyRef): PortChange => ({
+  kind: "macsec.removeKey",
+  port,
+  ckn,
+});
+
 function keyScenarios(
   overlap: "keychain" | "fallback" | "none",
   suites: readonly CipherSuite[],
@@ -220,9 +271,6 @@ function keyScenarios(
   const first = [protect, addKey(port, oldKey, "primary")];
   const second = addKey(port, newKey, overlap === "fallback" ? "fallback" : "primary");
   const both = [...first, second];
-  const keys = [oldKey, newKey];
-  const promote = { kind: "macsec.promoteKey", port, ckn: newKey.ckn, keys } as const;
-  const remove = (key: KeyRef): PortChange => ({ kind: "macsec.removeKey", port, ckn: key.ckn });
   return [
     {
       text: "macsec.addKey on a port with settings and no key",
@@ -240,21 +288,13 @@ function keyScenarios(
         ]
       : [
           { text: "macsec.addKey beside the key in use", before: first, change: [second] },
-          { text: "macsec.removeKey for the new one", before: both, change: [remove(newKey)] },
-        ]),
-    ...(overlap === "keychain"
-      ? [{ text: "macsec.removeKey for the old one", before: both, change: [remove(oldKey)] }]
-      : []),
-    ...(overlap === "fallback"
-      ? [
-          { text: "macsec.promoteKey for the fallback key", before: both, change: [promote] },
           {
-            text: "macsec.removeKey for the old one after its promotion",
-            before: [...both, promote],
-            change: [remove(oldKey)],
+            text: "macsec.removeKey for the new one",
+            before: both,
+            change: [removeKey(port, newKey)],
           },
-        ]
-      : []),
+        ]),
+    ...retirements(overlap, port, both),
     {
       text: "macsec.replaceKey for the only key",
       before: first,
@@ -292,10 +332,12 @@ function portScenarios(hasTimer: boolean, port: PortName): readonly Scenario[] {
     { text: "port.shut and its confirmation", change: shut, committed: "confirmed" },
     { text: "port.shut and its rollback", change: shut, committed: "takenBack" },
   ];
+  const text = "port.shut if the device refuses a line of it";
+  const refused = { text, change: shut, committed: "refused" } as const;
   return [
     { text: "port.shut", change: shut },
     { text: "port.open", before: shut, change: [{ kind: "port.open", port }] },
-    ...(hasTimer ? timed : []),
+    ...(hasTimer ? timed : [refused]),
   ];
 }
 

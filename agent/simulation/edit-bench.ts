@@ -13,12 +13,7 @@ import {
   noStreams,
   type World,
 } from "#hal/world.ts";
-import { EosEmulator, eosModel } from "#sim/emulators/eos.ts";
-import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
-import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
-import { JunosEmulator, junosModel } from "#sim/emulators/junos.ts";
-import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
-import type { Wiring } from "#sim/emulators/wiring.ts";
+import { routerPlatforms } from "#sim/emulators/platforms.ts";
 import type { Router } from "#sim/router/router.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import type { EditPlatform } from "../operate/edit-list.ts";
@@ -29,48 +24,6 @@ export type RouterName = (typeof routerNames)[number];
 
 /** What an operator did on the port before the change. */
 export type ByHand = "shouldSecure" | "secondKey";
-
-interface Emulated {
-  connect(wire: Wire): EmulatorSession | undefined;
-}
-
-type Make = (
-  router: Router,
-  about: EditPlatform,
-  place: { readonly wiring: Wiring; readonly engines: BenchOptions["engines"] },
-) => Emulated;
-
-const emulators: Readonly<Record<RouterName, { readonly portName: string; readonly make: Make }>> =
-  {
-    eos: {
-      portName: eosModel.portName ?? "",
-      make: (router, { model, release }, { wiring }) =>
-        new EosEmulator(router, { model, version: release, timer: "beside", wiring }),
-    },
-    iosxe: {
-      portName: iosxeModel.portName ?? "",
-      make: (router, { model, release }, { wiring }) => {
-        const isRecent = router.options.capabilities.macsec?.overlap !== "none";
-        const about = { platform: model, version: release, hasArchive: true, isRecent };
-        return new IosxeEmulator(router, { ...about, wiring });
-      },
-    },
-    iosxr: {
-      portName: iosxrModel.portName ?? "",
-      make: (router, { model, release }, { wiring }) =>
-        new IosxrEmulator(router, { platform: model, version: release, wiring }),
-    },
-    junos: {
-      portName: junosModel.portName ?? "et-0/0/0",
-      make: (router, { model, release }, { wiring, engines }) => {
-        const about = { model, version: release, wiring };
-        return new JunosEmulator(
-          router,
-          engines === "one" ? about : { ...about, secondEngine: "OK" },
-        );
-      },
-    },
-  };
 
 const never = new AbortController().signal;
 /** BGP is up by then, in virtual milliseconds. */
@@ -114,7 +67,8 @@ export class EditBench implements AsyncDisposable {
     const { platform, capabilities, vrf, engines } = options;
     // The parser of XML comes from a file, and virtual time does not wait for it.
     await readers.junos.read("get-software-information", new TextEncoder().encode("<a/>"));
-    const { portName, make } = emulators[platform.driver];
+    const { emulator: emulatorOf, model: usual } = routerPlatforms[platform.driver];
+    const { portName = "et-0/0/0" } = usual;
     const model = { capabilities, portName };
     const one = {
       seed: "edits",
@@ -127,7 +81,8 @@ export class EditBench implements AsyncDisposable {
     const router = site.routers.get(edge);
     if (router === undefined) throw new RangeError("the site has no router");
     const wiring = vrf === undefined ? {} : { vrf };
-    const emulator = make(router, platform, { wiring, engines });
+    const { model: named, release } = platform;
+    const emulator = emulatorOf(router, { model: named, release, wiring, engines });
     await site.clock.runFor(settleMs);
     const sent: Command[] = [];
     const channel = (): ByteChannel =>
@@ -168,6 +123,11 @@ export class EditBench implements AsyncDisposable {
       else if (key !== undefined) port.keys.push({ ...key, ckn: byHandCkn });
     });
     await this.#site.clock.runFor(settleMs);
+  }
+
+  /** Makes the router refuse whatever changes its configuration. */
+  refuseLines(): void {
+    this.#router.setFault("errorWithSuccess", true);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

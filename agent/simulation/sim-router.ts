@@ -8,7 +8,7 @@ import { aborted, inFolder, stopAsked, taken, verdictOf } from "./sim-run.ts";
 import type { Site, SnmpServed, SshServed, SshServeOptions } from "./simulate.ts";
 
 export interface SimRouterOptions {
-  readonly platform: "eos" | "iosxe" | "iosxr" | "junos" | "junos-srx";
+  readonly platform: keyof Platforms;
   readonly port: number;
   readonly socket?: string;
   readonly seed: string;
@@ -70,7 +70,7 @@ async function serveRouter(
   const connect: SshServeOptions["connect"] = (wire) => emulator.connect(wire);
   // Only some platforms accept a single command over SSH.
   const execute: SshServeOptions["execute"] =
-    "execute" in emulator ? (wire, command) => emulator.execute(wire, command) : undefined;
+    emulator.execute && ((wire, command) => emulator.execute?.(wire, command));
   const doors = { connect, ...(execute === undefined ? {} : { execute }) };
   const ssh = await serveSsh({ port, channel, ...doors }).catch(taken("port"));
   const objects = (): ReturnType<typeof emulator.objects> => emulator.objects();

@@ -7,10 +7,12 @@ import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { usage } from "../cli/failure.ts";
+import { Session } from "../cli/session.ts";
 import { hostDialer } from "../host/host.ts";
 import { agentPlaces } from "../host/places.ts";
 import { errorFromShape } from "../model/error-shape.ts";
 import { columns, jsonText, visible, visibleLines } from "../model/text.ts";
+import type { Intent } from "../store/intent/intent.ts";
 import { leashMs, stopAsked, taken, verdictOf } from "./sim-run.ts";
 
 export interface ServeOptions {
@@ -128,6 +130,27 @@ export async function askFaults(socket: string | undefined, json: boolean): Prom
   return [...rows, "", visible(now)].join("\n");
 }
 
+/** Returns the socket that the agent's config names, or else that of `npm start`. */
+async function siteSocket(): Promise<string> {
+  return (await socketInConfig()) ?? siteSocketOf(agentPlaces().runtime);
+}
+
+/** A site is struck while its agent hangs, too. */
+const agentMsMax = 3_000;
+
+async function socketInConfig(): Promise<string | undefined> {
+  try {
+    const { text } = await new Session({}).view<Pick<Intent, "text">>("/v1/config", agentMsMax);
+    const { parseConfig } = await import("../config/index.ts");
+    const parsed = parseConfig(text, "config");
+    const azure = parsed.kind === "ok" ? parsed.desired.azure : undefined;
+    return azure?.cloud === "sim" ? /^unix:(.+)$/.exec(azure.vault)?.[1] : undefined;
+  } catch (error) {
+    if (error instanceof LinksealError) return undefined;
+    throw error;
+  }
+}
+
 const replyBytesMax = 1_000_000;
 const replyMsMax = 10_000;
 
@@ -137,7 +160,7 @@ async function ask(
   path: string,
   body: readonly string[],
 ): Promise<unknown> {
-  const to = `unix:${socket ?? siteSocketOf(agentPlaces().runtime)}`;
+  const to = `unix:${socket ?? (await siteSocket())}`;
   const request = { to, method, path, body, replyBytesMax };
   const reply = await hostDialer
     .http(request, AbortSignal.timeout(replyMsMax))

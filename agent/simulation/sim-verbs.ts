@@ -41,7 +41,10 @@ export function registerSim(program: Command): void {
     .option("--link <group/link>", "the link to strike; the first one if not given")
     .option("--list", "every fault, and what is struck now")
     .option("--json", "one JSON document on standard output")
-    .option("--socket <path>", "socket of the site; that of `npm start` if not given");
+    .option(
+      "--socket <path>",
+      "socket of the site; if not given: that of the config in force, or of `npm start`",
+    );
   withExample(fault, "linkseal sim fault peer-silent --link erd-demo/secondary").action(strike);
 }
 

@@ -18,14 +18,9 @@ import {
   type World,
 } from "#hal/world.ts";
 import type { Prng } from "#sim/base/prng.ts";
-import { EosEmulator, eosModel } from "#sim/emulators/eos.ts";
-import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
-import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
-import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
 import { FaultConsole } from "#sim/faults/fault-console.ts";
 import { type DemoFault, demoFaults } from "#sim/faults/faults.ts";
 import { type Oracle, watchSite } from "#sim/oracle/oracle.ts";
-import type { Router } from "#sim/router/router.ts";
 import { type SiteHandler, siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
 import { type Overlap, routerWith } from "#sim/site/site-plan.ts";
@@ -105,37 +100,8 @@ export async function simulatedAgent(world: World, onDecision?: OnDecision): Pro
   return await openAgent(world, simulatedIdentity(), cloudsOf(world, credentials), onDecision);
 }
 
-/** The platforms that a simulated router can emulate; `driver` is the name for a config. */
-export const routerPlatforms = {
-  eos: {
-    driver: "eos",
-    model: eosModel,
-    emulator: (router: Router) => new EosEmulator(router),
-  },
-  iosxe: {
-    driver: "iosxe",
-    model: iosxeModel,
-    emulator: (router: Router) => new IosxeEmulator(router),
-  },
-  iosxr: {
-    driver: "iosxr",
-    model: iosxrModel,
-    emulator: (router: Router) => new IosxrEmulator(router),
-  },
-  junos: {
-    driver: "junos",
-    model: junosModel,
-    emulator: (router: Router) => new JunosEmulator(router),
-  },
-  "junos-srx": {
-    driver: "junos",
-    model: srxModel,
-    emulator: (router: Router) =>
-      new JunosEmulator(router, { model: "srx4600", version: "23.4R2.13", wiring: {} }),
-  },
-} as const;
-
 export type { EffectEvent } from "#sim/base/truth.ts";
+export { routerPlatforms } from "#sim/emulators/platforms.ts";
 export { formatViolation } from "#sim/oracle/oracle.ts";
 export { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 export { leashClock, paceClock, serveSite } from "#sim/serve/site.ts";

@@ -47,4 +47,5 @@ export const eosByHand: ByHand = {
           "no neighbor <NEIGHBOUR> route-map linkseal-drain-in-<NEIGHBOUR> in",
           "end",
         ),
+  save: () => handLines("write memory"),
 };

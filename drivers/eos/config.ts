@@ -12,9 +12,9 @@ import {
 } from "#hal/model.ts";
 import { type Detection, holdMsOf } from "../platform/detection.ts";
 import { type Aggregates, aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
+import { type JsonRecord, parse, recordIn, recordOf } from "../platform/json.ts";
 import { isOfRouter, onceForEach, subnetOf } from "../platform/subnet.ts";
 import { wholeOf } from "../platform/text.ts";
-import { type JsonRecord, parse, recordIn, recordOf } from "./json.ts";
 import { defaultVrf, isPort } from "./names.ts";
 import { begins, type Statement } from "./statements.ts";
 import { type EosTunnels, tunnelsOf } from "./tunnel-config.ts";

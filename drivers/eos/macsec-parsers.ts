@@ -10,7 +10,6 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { emptySession } from "../platform/router-observation.ts";
 import {
   counterIn,
   flagIn,
@@ -21,7 +20,8 @@ import {
   recordIn,
   rowsIn,
   textIn,
-} from "./json.ts";
+} from "../platform/json.ts";
+import { emptySession } from "../platform/router-observation.ts";
 import { isPort } from "./names.ts";
 
 /** Returns the rows by port; other interfaces are left out. */

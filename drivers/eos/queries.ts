@@ -2,7 +2,7 @@
 
 import type { Command } from "#hal/secret.ts";
 import { defineReader } from "../platform/define-reader.ts";
-import type { Disguise } from "../platform/disguise.ts";
+import { flagIn } from "../platform/json.ts";
 import {
   asIpv6,
   countMark,
@@ -19,12 +19,11 @@ import {
   whole,
   withEntries,
 } from "../platform/query-table.ts";
-import { cliForm } from "../platform/reader-forms.ts";
+import { cliForm, disguisedJson } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received, routeTo } from "./commands.ts";
 import { readConfig, unitTo } from "./config.ts";
 import { dialect, platform } from "./eos.ts";
 import { grammar } from "./grammar.ts";
-import { flagIn, parse } from "./json.ts";
 import { readByPort, readFrames, readLicence, readMkpdus, readSession } from "./macsec-parsers.ts";
 import {
   readBootTime,
@@ -269,15 +268,10 @@ const argumentRows: readonly Row[] = [
   { ...probe, ask: (own) => ping(own.peer, own.vrf, own.interface, countMark) },
 ];
 
-function disguiseJson(reply: string, words: Disguise): string | undefined {
-  const record = parse(reply);
-  return record && JSON.stringify(words.json(record as Parameters<Disguise["json"]>[0]));
-}
-
 /** The reader of EOS. */
 export const eosReader = defineReader(
   {
-    form: cliForm(platform, disguiseJson),
+    form: cliForm(platform, disguisedJson),
     rows: [...Object.values(commandRows), ...argumentRows],
     grammar,
   },

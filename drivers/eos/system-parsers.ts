@@ -4,12 +4,6 @@
 import type { BgpSession, PortName, PortRate, Route } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import {
-  type AskedProbe,
-  isBgpState,
-  type SessionPlace,
-  sessionTo,
-} from "../platform/router-observation.ts";
-import {
   flagIn,
   type JsonRecord,
   listIn,
@@ -19,7 +13,13 @@ import {
   recordOf,
   rowsIn,
   textIn,
-} from "./json.ts";
+} from "../platform/json.ts";
+import {
+  type AskedProbe,
+  isBgpState,
+  type SessionPlace,
+  sessionTo,
+} from "../platform/router-observation.ts";
 import { isPort } from "./names.ts";
 
 export interface Software {

@@ -2,9 +2,9 @@
 
 import type { IpsecSa, IpsecTunnel, Route } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
+import { listIn, parse, recordIn, recordOf, rowsIn, textIn } from "../platform/json.ts";
 import type { QueryResult } from "../platform/query-result.ts";
 import { statesOf } from "../platform/tunnel-states.ts";
-import { listIn, parse, recordIn, recordOf, rowsIn, textIn } from "./json.ts";
 import { isPrefix } from "./system-parsers.ts";
 import type { EosTunnel, EosTunnels } from "./tunnel-config.ts";
 

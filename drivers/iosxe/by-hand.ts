@@ -60,4 +60,5 @@ export const iosxeByHand: ByHand = {
           "end",
           "clear ip bgp <NEIGHBOUR> soft",
         ),
+  save: () => handLines("write memory"),
 };

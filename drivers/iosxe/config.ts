@@ -13,6 +13,7 @@ import {
   named,
   restOf,
 } from "../platform/cisco-config.ts";
+import { entriesOf, type MapEntry } from "../platform/cisco-drain.ts";
 import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
@@ -267,25 +268,9 @@ function neighbourOf(
   };
 }
 
-/** One entry of a route map: what it matches and sets, in its order. */
-export interface MapEntry {
-  readonly verb: "permit" | "deny";
-  readonly sequence: string;
-  readonly lines: readonly (readonly string[])[];
-}
-
 /** Returns undefined if there is no such route map or something in it is not understood. */
 export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
-  const blocks = blocksIn(text, /^route-map \S/) ?? [];
-  const entries = blocks.map(({ line, children }): MapEntry | undefined => {
-    const [, own, verb, sequence = ""] =
-      /^route-map (\S+) (permit|deny) (\d{1,5})$/.exec(line) ?? [];
-    if (own !== name || (verb !== "permit" && verb !== "deny")) return undefined;
-    const lines = children.map((one) => one.line.split(" "));
-    return { verb, sequence, lines: lines.filter(([first]) => first !== "description") };
-  });
-  const understood = entries.filter((one) => one !== undefined);
-  return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
+  return entriesOf(blocksIn(text, /^route-map \S/) ?? [], name);
 }
 
 /**

@@ -6,6 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
 import { keysOf } from "../platform/cisco-chains.ts";
 import { vrfsFor } from "../platform/cisco-config.ts";
+import { routeMapsFor } from "../platform/cisco-drain.ts";
 import { chainLines } from "../platform/cisco-lines.ts";
 import { asConfigured, pagesOf, readSessions, sessionOf } from "../platform/cisco-mka.ts";
 import { readClock, readPing } from "../platform/cisco-system.ts";
@@ -19,9 +20,9 @@ import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
-import { Cli, isToken, line } from "../transport/cli.ts";
+import { Cli, line } from "../transport/cli.ts";
 import { ping, routeMap, routeTo } from "./commands.ts";
-import { type MapEntry, neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
+import { neighboursOn, readRouteMap, type XeConfig } from "./config.ts";
 import { markName, ownName } from "./names.ts";
 import {
   askCommits,
@@ -195,7 +196,7 @@ async function render(
   const around: Surroundings = {
     ...{ config, work, ports: new Set(ports), begins: undefined },
     principal: (port) => principal(port, planOf(config, port).settings),
-    routeMaps: await routeMapsFor(work.change, config, query),
+    routeMaps: await askRouteMaps(work.change, config, query),
   };
   const changed = planChange(portsOf(work.change), around);
   if (keepsOnMember(software)) for (const one of changed) refuseFirstOnMember(one, around);
@@ -206,6 +207,13 @@ async function render(
   const all = joined([...rendered, await renderTunnels(work, limits, readAll, tunnelCommands)]);
   return { ...all, operations: rendered.flatMap((one) => one.operations) };
 }
+
+const askRouteMaps = (change: DeviceChange, config: XeConfig, query: XeQuery) =>
+  routeMapsFor(
+    change,
+    (port) => neighboursOn(config, port),
+    (name) => query.result(routeMap(name), (text) => readRouteMap(text, name)),
+  );
 
 async function linesOn(
   query: XeQuery,
@@ -218,31 +226,12 @@ async function linesOn(
     ({ port, drain }): DeviceChange =>
       drain === undefined ? [] : [{ kind: "port.drain", port, means: drain }],
   );
-  const around = { config, routeMaps: await routeMapsFor(drains, config, query) };
+  const routeMaps = await askRouteMaps(drains, config, query);
+  const around = { config, routeMaps };
   const render = (before: PortPlan, after: PortPlan) =>
     renderChange(before, after, around, enabling).sent;
   const platform = { config, blocks, planOf, protect, ownName, begins: undefined, render };
   return wanted.map((one) => chainLines(one, platform));
-}
-
-/** Reads the route maps that a drain replaces; one that is not understood is left out. */
-async function routeMapsFor(
-  change: DeviceChange,
-  config: XeConfig,
-  query: XeQuery,
-): Promise<Surroundings["routeMaps"]> {
-  const routeMaps = new Map<string, readonly MapEntry[]>();
-  for (const operation of change) {
-    if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
-    for (const { maps } of neighboursOn(config, operation.port)) {
-      for (const name of [maps.in, maps.out]) {
-        if (name === undefined || !isToken(name)) continue;
-        const reported = await query.result(routeMap(name), (text) => readRouteMap(text, name));
-        if ("value" in reported) routeMaps.set(name, reported.value);
-      }
-    }
-  }
-  return routeMaps;
 }
 
 /**

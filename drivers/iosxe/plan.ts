@@ -3,6 +3,7 @@
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf } from "../platform/cisco-chains.ts";
+import { isDrainMap, type RouteMaps, whyNotRepeated } from "../platform/cisco-drain.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
 import { aggregateWith } from "../platform/egress.ts";
 import {
@@ -13,8 +14,8 @@ import {
 } from "../platform/port-change.ts";
 import { drainsBy } from "../platform/router-observation.ts";
 import { isToken } from "../transport/cli.ts";
-import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
-import { isDrainMap, ownName } from "./names.ts";
+import { type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
+import { ownName } from "./names.ts";
 
 /** A port as it is configured, or as it is to be. */
 export interface PortPlan extends CiscoPlan {
@@ -25,7 +26,7 @@ export interface PortPlan extends CiscoPlan {
 
 export interface Surroundings extends CiscoSurroundings<XeConfig> {
   /** The operator's route maps that a drain replaces, by their names. */
-  readonly routeMaps: ReadonlyMap<string, readonly MapEntry[]>;
+  readonly routeMaps: RouteMaps;
 }
 
 const limits: SettingsLimits = {
@@ -147,31 +148,12 @@ function refuseDrain(
   }
 }
 
-/**
- * Returns why a neighbour cannot be drained. A route map of IOS XE cannot call another, so ours
- * repeats the operator's.
- */
+/** Returns why a neighbour cannot be drained; undefined = it can. */
 function whyNoMap(neighbour: Neighbour, around: Surroundings): string | undefined {
-  const { vrf, asn, maps, inherits } = neighbour;
+  const { vrf, asn, inherits } = neighbour;
   if (inherits) return "takes its policy from a group or a template";
   if (vrf !== undefined && !(asn !== undefined && isToken(vrf) && !vrf.includes("@"))) {
     return "is in a VRF whose routes cannot be exchanged again by a command";
   }
-  const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
-  const lost = own.find((name) => !isCopied(around.routeMaps.get(name ?? "")));
-  return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;
-}
-
-/**
- * Returns whether each of its words can be repeated, and a prepend is the only change of a path.
- */
-function isCopied(entries: readonly MapEntry[] | undefined): boolean {
-  const lines = entries?.flatMap((one) => one.lines);
-  return (
-    lines?.every(
-      (words) =>
-        words.every(isToken) &&
-        (words[1] !== "as-path" || words[0] !== "set" || words[2] === "prepend"),
-    ) === true
-  );
+  return whyNotRepeated(neighbour, around.routeMaps);
 }

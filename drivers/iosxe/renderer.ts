@@ -3,7 +3,7 @@
 // and settings are written before the port refers to them, and removed only after it no longer
 // does.
 
-import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
+import type { MacsecSettings } from "#hal/model.ts";
 import { type Command, preview } from "#hal/secret.ts";
 import {
   algorithmOf,
@@ -14,6 +14,7 @@ import {
   type PlannedChain,
   type PlannedKey,
 } from "../platform/cisco-chains.ts";
+import { drainEdits } from "../platform/cisco-drain.ts";
 import {
   type Block,
   commandsOf,
@@ -24,8 +25,7 @@ import {
 } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { refresh } from "./commands.ts";
-import { type MapEntry, type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
-import { drainMap, isDrainMap, ownMapOf } from "./names.ts";
+import { type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 
 interface XeRenderedChange<T> extends RenderedChange<T> {
@@ -167,10 +167,9 @@ function renderDrains(
   const as = config.localAs ?? "";
   const hasPrepend = [...ends, ...begins].includes("prepend");
   return {
-    sent: neighbours.flatMap((one) => [
-      ...ends.flatMap((means) => endOf(means, one, as)),
-      ...begins.flatMap((means) => beginningOf(means, one, as, routeMaps)),
-    ]),
+    sent: neighbours.flatMap((one) =>
+      drainEdits({ ends, begins }, one, { as, routeMaps }, homeOf(one, as)),
+    ),
     operations: hasPrepend ? refreshing(neighbours) : [],
     lines,
   };
@@ -182,88 +181,27 @@ function refreshing(neighbours: readonly Neighbour[]): readonly Command[] {
   return [...new Map(commands.map((one) => [preview(one), one])).values()];
 }
 
-const ways = ["out", "in"] as const;
-type Way = (typeof ways)[number];
-const lowPreference = 50;
-
-function beginningOf(
-  means: DrainMeans,
-  neighbour: Neighbour,
-  as: string,
-  routeMaps: Surroundings["routeMaps"],
-): readonly Block[] {
-  const { address, maps } = neighbour;
-  switch (means) {
-    case "peeringShutdown":
-      return [atHome(neighbour, as, line`neighbor ${address} shutdown`)];
-    case "gracefulShutdown":
-      return [];
-    case "prepend": {
-      const name = (way: Way): string => drainMap(way, neighbour, maps[way]);
-      return [
-        ...ways.flatMap((way) => mapBlocks(name(way), way, as, routeMaps.get(maps[way] ?? ""))),
-        ...inFamilies(
-          neighbour,
-          as,
-          ...ways.map((way) => line`neighbor ${address} route-map ${name(way)} ${way}`),
+const homeOf = (neighbour: Neighbour, as: string): Parameters<typeof drainEdits>[3] => {
+  const { address } = neighbour;
+  return {
+    shut: (isShut) =>
+      atHome(
+        neighbour,
+        as,
+        isShut ? line`neighbor ${address} shutdown` : line`no neighbor ${address} shutdown`,
+      ),
+    maps: (lines) =>
+      inFamilies(
+        neighbour,
+        as,
+        ...lines.map(({ way, name, isGone }) =>
+          isGone
+            ? line`no neighbor ${address} route-map ${name} ${way}`
+            : line`neighbor ${address} route-map ${name} ${way}`,
         ),
-      ];
-    }
-  }
-}
-
-/**
- * Returns a copy of the operator's route map with the drain in each entry that permits; without a
- * route map everything is permitted.
- */
-function mapBlocks(
-  name: string,
-  way: Way,
-  as: string,
-  own: readonly MapEntry[] = [{ verb: "permit", sequence: "10", lines: [] }],
-): readonly Block[] {
-  const set = way === "out" ? ["set", "as-path", "prepend"] : ["set", "local-preference"];
-  const isSet = (words: readonly string[]): boolean => set.every((word, at) => words[at] === word);
-  return own.map(({ verb, sequence, lines }) => {
-    const before = lines.find(isSet)?.slice(set.length) ?? [];
-    const values = way === "out" ? [...before, as, as, as] : [String(lowPreference)];
-    const permitted = [...lines.filter((words) => !isSet(words)), [...set, ...values]];
-    // An entry without a match line decides on all routes that reach it.
-    return inModes(
-      [],
-      line`route-map ${name} ${verb} ${sequence}`,
-      ...(verb === "deny" ? lines : permitted).map(spoken),
-      line`exit`,
-    );
-  });
-}
-
-const spoken = (words: readonly string[]): Command =>
-  words.flatMap((word, index) => [...(index === 0 ? [] : [" "]), ...line`${word}`]);
-
-function endOf(means: DrainMeans, neighbour: Neighbour, as: string): readonly Block[] {
-  const { address, maps } = neighbour;
-  switch (means) {
-    case "peeringShutdown":
-      return [atHome(neighbour, as, line`no neighbor ${address} shutdown`)];
-    case "gracefulShutdown":
-      return [];
-    case "prepend": {
-      const drained = ways.flatMap((way) => {
-        const name = maps[way];
-        return name !== undefined && isDrainMap(name) ? [{ way, name }] : [];
-      });
-      const back = drained.map(({ way, name }) => {
-        const own = ownMapOf(name);
-        return own === undefined
-          ? line`no neighbor ${address} route-map ${name} ${way}`
-          : line`neighbor ${address} route-map ${own} ${way}`;
-      });
-      const gone = drained.map(({ name }) => line`no route-map ${name}`);
-      return [...inFamilies(neighbour, as, ...back), inModes([], ...gone)];
-    }
-  }
-}
+      ),
+  };
+};
 
 const versionOf = (address: string): string => (address.includes(":") ? "ipv6" : "ipv4");
 

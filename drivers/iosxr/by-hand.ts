@@ -51,4 +51,5 @@ export const iosxrByHand: ByHand = {
       means === "peeringShutdown" ? "no shutdown" : "no graceful-maintenance",
       "commit",
     ),
+  save: () => noHandLines("A commit is saved: IOS XR boots with it."),
 };

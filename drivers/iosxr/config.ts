@@ -4,6 +4,7 @@
 import { isIP } from "node:net";
 import type { MacsecSettings, PortName } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
+import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
   blocksOf,
@@ -13,19 +14,12 @@ import {
   named,
   restOf,
 } from "../platform/cisco-config.ts";
-import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { bitsOf, lifetimeOf } from "../platform/cisco-text.ts";
 import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
 import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
-import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
 export type XrConfig = CiscoConfig<MacsecSettings, Interface, Neighbour>;
-
-interface Attachment {
-  readonly chain: string;
-  readonly fallback: string | undefined;
-  readonly policy: string;
-}
 
 interface Interface {
   readonly isShut: boolean;
@@ -61,6 +55,7 @@ export interface Maintenance {
 }
 
 const depthMax = 16;
+const windowDefault = 64;
 
 /**
  * Returns undefined if the text contains no such configuration, or does not end as a block ends: it
@@ -154,26 +149,8 @@ function subnetIn(line: string) {
   return [v4[1] ?? "", v4[3] === undefined ? bitsOf(v4[2] ?? "") : Number(v4[3]), "ipv4"] as const;
 }
 
-function readPolicy(block: Block): MacsecSettings | undefined {
-  const suite = suiteOf(restOf(block, "cipher-suite") ?? "GCM-AES-XPN-256");
-  const offset = wholeOf((restOf(block, "conf-offset") ?? "0").replace(/^CONF-OFFSET-/, ""));
-  const priority = wholeOf(restOf(block, "key-server-priority") ?? "16");
-  const window = wholeOf(restOf(block, "window-size") ?? "64");
-  const rekey = rekeyOf(block);
-  if (suite === undefined || priority === undefined || window === undefined) return undefined;
-  if (offset !== 0 && offset !== 30 && offset !== 50) return undefined;
-  if (rekey === "unread") return undefined;
-  return {
-    suite,
-    // Releases differ in what they do without the line.
-    policy: restOf(block, "security-policy") === "must-secure" ? "mustSecure" : "shouldSecure",
-    includeSci: true,
-    confidentialityOffset: offset,
-    keyServerPriority: priority,
-    replayWindow: window,
-    sakRekeyMs: rekey,
-  };
-}
+const readPolicy = (block: Block): MacsecSettings | undefined =>
+  policyIn(block, windowDefault, rekeyOf(block));
 
 function rekeyOf(block: Block): number | undefined | "unread" {
   const text = restOf(block, "sak-rekey-interval");
@@ -231,10 +208,16 @@ function neighboursAt(
 const families: readonly Family[] = ["ipv4", "ipv6"];
 const knownFamily = /^address-family (?:ipv4|ipv6|vpnv4|vpnv6|l2vpn|link-state) [a-z-]+(?: |$)/;
 
-/** A family that is not known may be one of ours, whose routes would not be read. */
+const hasFamilies = /^(?:router bgp|neighbor|neighbor-group|vrf) \S/;
+
+/**
+ * A family that is not known may be one of ours, whose routes would not be read. So may one below a
+ * row that has none: the row ends the neighbour's block too early, such as half of a longer row.
+ */
 function areFamiliesKnown({ line, children }: Block): boolean {
   const isOther = line.startsWith("address-family ") && !knownFamily.test(line);
-  return !isOther && children.every(areFamiliesKnown);
+  const isIn = children.some((child) => child.line.startsWith("address-family "));
+  return !isOther && (!isIn || hasFamilies.test(line)) && children.every(areFamiliesKnown);
 }
 
 /** Returns its own families, and those of the groups that it uses. */

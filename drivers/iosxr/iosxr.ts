@@ -43,7 +43,7 @@ const offers = offersOf({
   commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
   macsec: {
     suites,
-    overlap: "fallback",
+    overlap: "keychain",
     counters: "perSa",
     always: ["includeSci", "replayWindow"],
   },

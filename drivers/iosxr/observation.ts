@@ -3,6 +3,7 @@
 
 import type { DeviceState, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { portsWithMacsec } from "../platform/cisco-attachment.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { portStates } from "../platform/cisco-observation.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
@@ -97,7 +98,7 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     physical,
     clock,
     pages,
-    portsWithMacsec,
+    portsWithMacsec: (own: XrConfig) => portsWithMacsec(own, isPort),
     planOf,
     isUnread,
     countersOf,
@@ -127,8 +128,3 @@ export async function observe(cli: Cli, about: Asked, signal: AbortSignal): Prom
     }),
   });
 }
-
-const portsWithMacsec = ({ interfaces }: XrConfig): readonly PortName[] =>
-  [...interfaces].flatMap(([name, { macsec }]) =>
-    macsec !== undefined && isPort(name) ? [name] : [],
-  );

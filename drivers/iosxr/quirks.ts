@@ -56,7 +56,8 @@ export function capabilitiesOf(
   { platform, version }: Software,
 ): Capabilities {
   const { macsec, ipsec, ...always } = offers;
-  const overlap = has(platform, version, "fallbackChain") ? "fallback" : "none";
+  // A key stays in the chain that it came to: Cisco advises against a change of both at once.
+  const overlap = has(platform, version, "fallbackChain") ? "keychain" : "none";
   return {
     ...always,
     ...(ipsec && has(platform, version, "ipsec") && { ipsec }),

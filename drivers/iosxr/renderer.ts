@@ -3,6 +3,7 @@
 
 import type { DrainMeans, MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
+import { attachLines, leftChains, policyLines } from "../platform/cisco-attachment.ts";
 import {
   algorithmOf,
   chainsOf,
@@ -41,7 +42,7 @@ function renderPolicy(before: PortPlan, after: PortPlan): RenderedChange {
   const { policy, settings, port } = after;
   if (policy === undefined || settings === undefined) return { sent: [], lines: [] };
   const was = before.settings;
-  const leaves = leavesBetween(was, settings);
+  const leaves = policyLines(was, settings, rekeyLine);
   if (leaves.length === 0) return { sent: [], lines: [] };
   const removed = was === undefined ? [] : [`- ${port} ${shown(was)}`];
   return {
@@ -50,51 +51,23 @@ function renderPolicy(before: PortPlan, after: PortPlan): RenderedChange {
   };
 }
 
-function leavesBetween(was: MacsecSettings | undefined, is: MacsecSettings): readonly Command[] {
-  const leaves: Command[] = [];
-  const { suite, confidentialityOffset, keyServerPriority, replayWindow, sakRekeyMs } = is;
-  if (was?.suite !== suite) leaves.push(line`cipher-suite ${suite.toUpperCase()}`);
-  if (was?.confidentialityOffset !== confidentialityOffset) {
-    leaves.push(line`conf-offset ${`CONF-OFFSET-${confidentialityOffset}`}`);
-  }
-  if (was?.policy !== is.policy) leaves.push(line`security-policy must-secure`);
-  if (was?.keyServerPriority !== keyServerPriority) {
-    leaves.push(line`key-server-priority ${keyServerPriority}`);
-  }
-  if (replayWindow !== undefined && was?.replayWindow !== replayWindow) {
-    leaves.push(line`window-size ${replayWindow}`);
-  }
-  if (was?.sakRekeyMs !== sakRekeyMs) {
-    leaves.push(
-      sakRekeyMs === undefined
-        ? line`no sak-rekey-interval`
-        : line`sak-rekey-interval seconds ${sakRekeyMs / 1000}`,
-    );
-  }
-  return leaves;
-}
+const rekeyLine = (seconds: number | undefined): Command =>
+  seconds === undefined ? line`no sak-rekey-interval` : line`sak-rekey-interval seconds ${seconds}`;
 
 function renderKeys(before: PortPlan, after: PortPlan): RenderedChange {
-  const { port, policy, primary, fallback } = after;
+  const { port } = after;
   const held = chainsOf(before);
-  const kept = chainsOf(after);
-  const chains = kept.flatMap((chain) => chainCommands(chain, held));
-  const attach = attachment(after);
-  const attaches = attach !== undefined && attach !== attachment(before);
   const commands = [
-    ...chains,
-    ...(attaches && primary !== undefined && policy !== undefined
-      ? [root, line`interface ${port}`, attachCommand(primary, fallback, policy)]
-      : []),
-    ...held.flatMap((chain) =>
-      kept.some(({ name }) => name === chain.name) ? [] : [root, line`no key chain ${chain.name}`],
-    ),
+    ...chainsOf(after).flatMap((chain) => chainCommands(chain, held)),
+    ...attachLines(before, after, attachCommand).flatMap((attaching) => [
+      root,
+      line`interface ${port}`,
+      attaching,
+    ]),
+    ...leftChains(before, after).flatMap((name) => [root, line`no key chain ${name}`]),
   ];
   return { sent: commands, lines: differences(port, keyTexts(before), keyTexts(after)) };
 }
-
-const attachment = ({ primary, fallback, policy }: PortPlan): string | undefined =>
-  primary && `${primary.name} ${fallback?.name ?? ""} ${policy ?? ""}`;
 
 function attachCommand(
   primary: PlannedChain,
@@ -113,8 +86,9 @@ function chainCommands(chain: PlannedChain, held: readonly PlannedChain[]): read
   return [
     root,
     line`key chain ${chain.name}`,
-    // The times of a chain are in the router's zone unless the chain names one.
-    ...(was === undefined ? [line`timezone gmt`] : []),
+    // The times of a chain are in the router's zone unless the chain names one. That line also
+    // keeps a chain without keys in the configuration.
+    ...(was === undefined || chain.keys.length === 0 ? [line`timezone gmt`] : []),
     line`macsec`,
     ...gone,
     ...come.flatMap(keyCommands),

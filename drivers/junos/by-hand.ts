@@ -1,6 +1,6 @@
 // What a person types on a router with Junos, in the command line of its operational mode.
 
-import { type ByHand, handLines } from "#hal/by-hand.ts";
+import { type ByHand, handLines, noHandLines } from "#hal/by-hand.ts";
 import type { DrainMeans } from "#hal/model.ts";
 import { drainIn, drainOut, ownName } from "./names.ts";
 
@@ -63,4 +63,5 @@ export const junosByHand: ByHand = {
       ...undrained[means],
       "commit",
     ),
+  save: () => noHandLines("A commit is saved: Junos boots with it."),
 };

@@ -78,7 +78,7 @@ export function slotsOf({ primary, fallback }: ChainPlan, wall: WallTime): reado
   return [...slots(primary, "primary"), ...slots(fallback, "fallback")];
 }
 
-/** Returns one of two names, so that a chain in use is never written into. */
+/** Returns one of two names, so that a chain in use is not written into. */
 export function freeChain({ primary, fallback }: ChainPlan, own: string): string {
   const taken = [primary?.name, fallback?.name];
   return taken.includes(`${own}-a`) ? `${own}-b` : `${own}-a`;
@@ -96,14 +96,28 @@ export function addKey<P extends ChainPlan>(
 ): P {
   const held = keysOf(plan);
   if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
-  const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
-  if (held.length === 0) {
-    const { primary = chain } = plan;
-    // A chain without keys may be the one with which a policy was attached.
-    return { ...plan, primary: { ...primary, keys: chain.keys }, fallback: undefined };
-  }
+  const chain = chainFor(plan, key, own, around);
+  if (held.length === 0) return { ...plan, primary: chain, fallback: undefined };
   refuseThird(plan.port, held.length, around);
-  return { ...plan, fallback: chain };
+  return isBare(plan.primary) ? { ...plan, primary: chain } : { ...plan, fallback: chain };
+}
+
+const isBare = (chain: PlannedChain | undefined): boolean =>
+  chain === undefined || chain.keys.length === 0;
+
+/**
+ * Returns a chain with the new key alone: the primary one if it has none, because a policy was
+ * attached with it or its last key was retired, or else one that is free.
+ */
+function chainFor(
+  plan: ChainPlan,
+  key: KeyRef,
+  own: string,
+  around: ChainSurroundings,
+): PlannedChain {
+  const { primary } = plan;
+  const name = primary?.keys.length === 0 ? primary.name : freeChain(plan, own);
+  return { name, keys: [newKey(plan, key, around)] };
 }
 
 /**
@@ -128,24 +142,26 @@ export function replaceKey<P extends ChainPlan>(
   const held = keysOf(plan);
   if (held.length > 1) throw rejected(around, plan.port, "the port has two keys");
   if (held.some(({ ckn }) => ckn === key.ckn)) return plan;
-  const chain = { name: freeChain(plan, own), keys: [newKey(plan, key, around)] };
-  return { ...plan, primary: chain, fallback: undefined };
+  return { ...plan, primary: chainFor(plan, key, own, around), fallback: undefined };
 }
 
+/**
+ * Removes a key. Where neither key needs a promotion, the primary chain stays attached without a
+ * key, and the other chain is not touched.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
 export function removeKey<P extends ChainPlan>(plan: P, ckn: Ckn, around: ChainSurroundings): P {
   const held = keysOf(plan);
   const { port, primary, fallback } = plan;
   if (held.every((key) => key.ckn !== ckn)) return plan;
   refuseRemoval(plan, held.length === 1, ckn, around);
-  const without = (chain: PlannedChain | undefined): PlannedChain | undefined => {
-    const keys = chain?.keys.filter((key) => key.ckn !== ckn) ?? [];
-    return chain === undefined || keys.length === 0 ? undefined : { ...chain, keys };
-  };
-  const rest = without(primary);
-  if (rest === undefined) {
+  const without = (chain: PlannedChain | undefined): PlannedChain | undefined =>
+    chain && { ...chain, keys: chain.keys.filter((key) => key.ckn !== ckn) };
+  const rest = { primary: without(primary), fallback: without(fallback) };
+  if (around.work.capabilities.macsec?.overlap !== "keychain" && isBare(rest.primary)) {
     throw rejected(around, port, "it is the primary key; the fallback is to be promoted before");
   }
-  return { ...plan, primary: rest, fallback: without(fallback) };
+  return { ...plan, ...rest, fallback: isBare(rest.fallback) ? undefined : rest.fallback };
 }
 
 function newKey({ port }: ChainPlan, key: KeyRef, around: ChainSurroundings): PlannedKey {

@@ -85,14 +85,19 @@ function withKeyAlone<P extends ChainPlan>(
 ): P {
   const found = chainsOf(plan).find(({ keys }) => keys.some((key) => key.ckn === ckn));
   const kept = found && { ...found, keys: found.keys.filter((key) => key.ckn === ckn) };
+  // A key stays in a fallback chain where the primary one has no key.
+  if (kept !== undefined && found === plan.fallback && plan.primary?.keys.length === 0) {
+    return { ...plan, fallback: kept };
+  }
   return { ...plan, primary: kept ?? chain, fallback: undefined };
 }
 
 /** Keys that have a secret are written. */
 function withSecret<P extends ChainPlan>(plan: P, secret: Secret): P {
-  const { primary } = plan;
-  const keys = primary?.keys.map((key) => ({ ...key, secret }));
-  return { ...plan, primary: primary && { ...primary, keys } };
+  const { primary, fallback } = plan;
+  const written = (chain: PlannedChain | undefined): PlannedChain | undefined =>
+    chain && { ...chain, keys: chain.keys.map((key) => ({ ...key, secret })) };
+  return { ...plan, primary: written(primary), fallback: written(fallback) };
 }
 
 /** Two forms of a lifetime are equal if both times are. */

@@ -19,15 +19,25 @@ import { countOf, suiteOf } from "./text.ts";
 export interface Page {
   /** As it is printed, shortened or not. */
   readonly interfaceName: string;
+  /** The CKN of the key. */
   readonly ckn: Ckn;
+  /** The state of the session, which proves nothing by itself. */
   readonly status: "secured" | "active" | "pending";
+  /** Peers that answer. */
   readonly livePeers: number;
+  /** Live peers that have the SAK. */
   readonly respondedPeers: number;
+  /** Peers that are heard, and do not answer yet. */
   readonly potentialPeers: number;
+  /** The router makes the SAKs. */
   readonly isKeyServer: boolean;
+  /** undefined = not reported. */
   readonly keyServerPriority: number | undefined;
+  /** The suite in use; undefined = none. */
   readonly suite: CipherSuite | undefined;
+  /** undefined = there is none. */
   readonly latestSak: Sak | undefined;
+  /** undefined = there is none. */
   readonly oldSak: Sak | undefined;
 }
 

@@ -32,6 +32,7 @@ function onlyMatch(text: string, pattern: RegExp): RegExpExecArray | undefined {
 export interface Physical {
   /** Whether both the link and its line protocol are up. */
   readonly linkUp: boolean | undefined;
+  /** Its rates; undefined = one of them is not understood. */
   readonly rate: PortRate | undefined;
 }
 

@@ -8,6 +8,7 @@ import { refusalIn } from "../transport/netconf.ts";
 import { readXml, writeXml, type XmlElement, type XmlOut } from "../transport/xml.ts";
 import type { ReplyForm } from "./define-reader.ts";
 import { type Disguise, maybeSecret } from "./disguise.ts";
+import { parse } from "./json.ts";
 
 /** Makes the form of a command line; `disguise` is for replies that are not lines of text. */
 export function cliForm(
@@ -23,6 +24,12 @@ export function cliForm(
     encode: (reply) => reply,
     disguise: (reply, words) => disguise(reply, words) ?? words.lines(reply),
   };
+}
+
+/** Disguises a reply that is JSON; undefined = it is not. */
+export function disguisedJson(reply: string, words: Disguise): string | undefined {
+  const record = parse(reply);
+  return record && JSON.stringify(words.json(record as Parameters<Disguise["json"]>[0]));
 }
 
 const replyName = "rpc-reply";

@@ -18,4 +18,5 @@ export const simByHand: ByHand = {
   putKey: () => none,
   macsecOff: () => none,
   undrain: () => none,
+  save: () => none,
 };

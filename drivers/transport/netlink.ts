@@ -20,6 +20,7 @@ import {
   refusalIn,
   requestBytes,
   type Sequenced,
+  unparsed,
 } from "./netlink-wire.ts";
 
 const receiveBytes = 4 * 1024 * 1024;
@@ -31,6 +32,8 @@ const roomBytes = 128 * 1024;
 const batchMessagesMax = 128;
 const batchBytesMax = 64 * 1024;
 const dumpAttemptsMax = 10;
+/** Objects that are kept of one dump; a neighbour of BGP can make the kernel list a million. */
+const objectsMax = 100_000;
 const nothingThere = -11;
 
 function closed(text: string, effect: Effect): LinksealError {
@@ -76,7 +79,9 @@ export class NetlinkChannel implements NetlinkSocket {
       const found: T[] = [];
       const take = (message: Sequenced): void => {
         const one = read(message);
-        if (one !== undefined) found.push(one);
+        if (one === undefined) return;
+        if (found.length === objectsMax) throw unparsed(`it lists more than ${objectsMax} objects`);
+        found.push(one);
       };
       const { spoilt, refusals } = await this.#converse([request], isDump, take, signal);
       if (spoilt instanceof LinksealError) throw spoilt;
@@ -224,6 +229,7 @@ export class NetlinkChannel implements NetlinkSocket {
 
 // A reader that fails does not end the conversation, because the remaining messages must be read.
 function takeFrom(current: Conversation, message: Sequenced): void {
+  if (current.spoilt instanceof LinksealError) return;
   try {
     current.take(message);
   } catch (error) {

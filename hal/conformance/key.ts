@@ -66,6 +66,18 @@ async function both(bench: DeviceBench): Promise<{ old: KeyRef; next: KeyRef }> 
   return { old, next };
 }
 
+/** Commits a change of keys that must leave the session of this key alone. */
+async function spare(bench: DeviceBench, used: KeyRef, part: PortChange): Promise<void> {
+  const [port] = bench.ports;
+  await bench.wait(20_000);
+  const before = truthOf(bench, port);
+  await commit(bench, part);
+  await bench.wait(20_000);
+  const after = truthOf(bench, port);
+  must(after.principal === used.ckn, `${part.kind} took the key in use out of charge`);
+  must(after.lostFrames === before.lostFrames, `${part.kind} interrupted the key in use`);
+}
+
 /** Commits a key of this shape on a port without one. */
 async function take(bench: DeviceBench, cak: number, ckn: number): Promise<KeyRef> {
   const key = bench.newKey({ cakOctets: cak, cknOctets: ckn });
@@ -121,6 +133,30 @@ export const keyCases: readonly DeviceCase[] = [
       must(!cknsOn(bench, port).includes(old.ckn), "the retired key is still on the port");
       must(after.principal === next.ckn, "the retirement of the old key cost the new one");
       must(after.lostFrames === before.lostFrames, "the retirement of the old key lost frames");
+    },
+  },
+  {
+    ...overlap,
+    name: "key: two rotations in a row lose no frame but where the far end moves",
+    why: "P3: the place where the first one leaves the key in use must do for the next one",
+    async run(bench) {
+      const [port] = bench.ports;
+      let old = await secure(bench, port);
+      for (let turn = 0; turn < 2; turn += 1) {
+        const next = freshKey(bench);
+        await spare(bench, old, addSecond(bench, port, next));
+        bench.giveFarEnd(port, next, suiteOf(bench));
+        await until(bench, "the new key as principal", () => {
+          const { principal, carries } = truthOf(bench, port);
+          return principal === next.ckn && carries;
+        });
+        if (fallback.needs(bench.device.capabilities)) {
+          await spare(bench, next, promoteKey(port, next, old));
+        }
+        await spare(bench, next, removeKey(port, old.ckn));
+        must(cknsOn(bench, port).join() === next.ckn, "a rotation left something else");
+        old = next;
+      }
     },
   },
   {

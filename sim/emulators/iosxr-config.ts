@@ -105,6 +105,26 @@ export function configFrom(root: readonly Block[], router: Router, wiring: Wirin
   });
 }
 
+/**
+ * Returns the ports on which the primary and the fallback keys both differ. Cisco advises against
+ * such a change and does not name its effect, so here it ends the session.
+ */
+export function portsWithBothChanged(
+  before: MutableConfig,
+  after: MutableConfig,
+): readonly PortName[] {
+  const cknsIn = ({ ports }: MutableConfig, port: PortName, role: EndpointKey["role"]): string =>
+    (ports.get(port)?.keys ?? [])
+      .filter((key) => key.role === role)
+      .map(({ ckn }) => ckn)
+      .join();
+  return [...after.ports.keys()].filter((port) =>
+    (["primary", "fallback"] as const).every(
+      (role) => cknsIn(before, port, role) !== cknsIn(after, port, role),
+    ),
+  );
+}
+
 const attachment = /^macsec psk-keychain (\S+)(?: fallback-psk-keychain (\S+))? policy (\S+)$/;
 
 function attached(root: readonly Block[], port: PortName) {
@@ -234,11 +254,18 @@ function writePort(root: Block[], port: PortName, config: PortConfig, router: Ro
       ...(sakRekeyMs === undefined ? [] : [`sak-rekey-interval seconds ${sakRekeyMs / 1000}`]),
     ),
   );
-  const chains = writeChains(root, port, config, "psk-keychain", (chain, keys) => {
+  const written = (chain: string, keys: readonly EndpointKey[]): Block => {
     const entries = keys.map((key, index) => keyBlock(key, router.wall() - index * 1000));
     return block(`key chain ${chain}`, "timezone gmt", block("macsec", ...entries));
-  });
-  if (chains.length > 0) own.push(block(`macsec ${chains.join(" ")} policy ${name}`));
+  };
+  const chains = writeChains(root, port, config, "psk-keychain", written);
+  if (chains.length === 0) return;
+  // A fallback chain is attached only beside another one, which may be without keys.
+  const isAlone = config.keys.every(({ role }) => role === "fallback");
+  const bare = `${handName(port)}-primary`;
+  if (isAlone) putBlock(root, written(bare, []));
+  const words = isAlone ? [`psk-keychain ${bare}`, ...chains] : chains;
+  own.push(block(`macsec ${words.join(" ")} policy ${name}`));
 }
 
 function keyBlock(key: EndpointKey, start: number): Block {

@@ -17,7 +17,13 @@ import {
   questions,
   type XrEmulator,
 } from "./iosxr-answers.ts";
-import { blocksAfter, configFrom, firstBlocks, SemanticError } from "./iosxr-config.ts";
+import {
+  blocksAfter,
+  configFrom,
+  firstBlocks,
+  portsWithBothChanged,
+  SemanticError,
+} from "./iosxr-config.ts";
 import { grammar, printBlocks } from "./iosxr-tree.ts";
 import {
   type Block,
@@ -362,7 +368,11 @@ class Vty implements Shell {
     const target = cloneBlocks(this.#target);
     const draft = draftOf(() => configFrom(target, router, this.#emulator.model.wiring));
     const prepared = commits.prepareDraft(this.#session, draft);
+    const before = router.running;
     commits.commit(prepared.token, within);
+    for (const port of portsWithBothChanged(before, router.running)) {
+      router.port(port)?.endpoint.restartKay();
+    }
     this.#emulator.settle(target);
     if (within !== "final") this.#emulator.trial = { token: prepared.token, vty: this };
     this.#emulator.note("linkseal", this.line, "CLI", about);

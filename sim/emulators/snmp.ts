@@ -97,6 +97,16 @@ export const iosxeForm: SnmpForm = {
   hasSecy: false,
 };
 
+/** Numbers of interfaces have their kind in the highest octet. */
+export const nxosForm: SnmpForm = {
+  systemObject: "1.3.6.1.4.1.9.12.3.1.3.999999",
+  firstPort: () => 0x1a_00_00_00,
+  shortName: asItIs,
+  unitOf: (port) => `${port}.100`,
+  others: ["mgmt0", "loopback0"],
+  hasSecy: false,
+};
+
 /** Returns the objects, in any order: the agent sorts them by identifier. */
 export function snmpObjects(
   router: Router,

@@ -6,7 +6,7 @@ import { LinksealError } from "#hal/error.ts";
 import { type KeyRef, parseCkn, type WantedSettings } from "#hal/model.ts";
 import { type PortConfig, sameSettings } from "../router/router-config.ts";
 import type { Site, SiteLink } from "../site/site.ts";
-import { handMadeSettings } from "../site/site-plan.ts";
+import { handMadeSettings, type Overlap } from "../site/site-plan.ts";
 
 /** Undoes an act as far as a manual operator would. */
 export type Heal = () => void;
@@ -112,7 +112,7 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
   const ckn = parseCkn(prng.hex(32));
   if (ckn === undefined) throw new RangeError("a drawn CKN must parse");
   const cak = prng.bytes(32);
-  const role = overlap === "fallback" ? "fallback" : "primary";
+  const role = freeRole(link, overlap);
   edit(link, (port) => {
     // The first key is the last one of a chain, and an operator does not mean to move it.
     const key = { ckn, cak, role } as const;
@@ -121,8 +121,20 @@ export function addForeignKey(site: Site, link: SiteLink): Heal {
   return () =>
     edit(link, (port) => {
       const rest = port.keys.filter((key) => key.ckn !== ckn);
-      if (rest.some((key) => key.role === "primary")) port.keys = rest;
+      if (isWhole(rest, role)) port.keys = rest;
     });
+}
+
+/** Returns the role that a second key may have: a primary key has a fallback beside it at most. */
+function freeRole(link: SiteLink, overlap: Overlap): "primary" | "fallback" {
+  const keys = link.router.configured(link.port)?.keys ?? [];
+  const isTaken = overlap === "fallback" && keys.some(({ role }) => role === "primary");
+  return isTaken ? "fallback" : "primary";
+}
+
+/** True if the keys that are left may be alone: as before a key of this role came, or with one. */
+function isWhole(rest: PortConfig["keys"], came: "primary" | "fallback"): boolean {
+  return rest.some(({ role }) => role === "primary" || came === "primary");
 }
 
 /**
@@ -140,7 +152,7 @@ export function addNewestPair(site: Site, link: SiteLink): Heal {
   const { ckn } = newest;
   const cak = octetsOf(site, newest);
   if (cak === undefined) return nothing;
-  const role = overlap === "fallback" && !isBare ? "fallback" : "primary";
+  const role = freeRole(link, overlap);
   edit(link, (typed) => {
     typed.macsec ??= link.settings ?? handMadeSettings;
     typed.keys = [...typed.keys, { ckn, cak, role }];
@@ -149,7 +161,7 @@ export function addNewestPair(site: Site, link: SiteLink): Heal {
     if (link.msee.hardwareKey(link.azureLink) === ckn) return;
     edit(link, (typed) => {
       const rest = typed.keys.filter((key) => key.ckn !== ckn);
-      if (rest.some((key) => key.role === "primary")) typed.keys = rest;
+      if (isWhole(rest, role)) typed.keys = rest;
       else if (isBare && rest.length === 0) Object.assign(typed, { keys: [], macsec: undefined });
     });
   };

@@ -28,6 +28,10 @@ interface SaPair {
   readonly madeAt: Instant;
   /** The time during which this pair carried traffic, in milliseconds. */
   carriedMs: number;
+  /** The part of it in which the gateway sent nothing. */
+  unheardMs: number;
+  /** The gateway lost its policy with an older SA, and sends nothing under this one. */
+  isUnheard: boolean;
 }
 
 const exchangeMs = 200;
@@ -75,7 +79,7 @@ export class SimTunnel {
 
   /** True if the tunnel is established and packets get through. */
   up(): boolean {
-    return this.#ike === "established" && this.#flowing;
+    return this.#ike === "established" && this.#flowing && this.#inUse()?.isUnheard !== true;
   }
 
   /** True if the IKE SA is established, whether or not packets get through. */
@@ -90,11 +94,12 @@ export class SimTunnel {
     const { name } = this.#config.spec;
     const sas = this.#pairs.flatMap((pair): IpsecSa[] => {
       const packets = packetsIn(pair.carriedMs);
+      const received = packetsIn(pair.carriedMs - pair.unheardMs);
       const endsInMs = Math.max(0, pair.madeAt + hardMs - at);
       const { phase, transforms } = pair;
       const common = { phase, transforms, packets, sequence: packets, endsInMs };
       return [
-        { spi: pair.inward, direction: "in", ...common, antiReplay: "on" },
+        { spi: pair.inward, direction: "in", ...common, packets: received, antiReplay: "on" },
         { spi: pair.outward, direction: "out", ...common },
       ];
     });
@@ -149,6 +154,12 @@ export class SimTunnel {
         // Make before break: a refused authentication leaves the present SAs (RFC 7296 2.8.3).
         if (this.#authenticates()) this.#rekeyChild();
     }
+  }
+
+  /** The gateway loses its policy, as in a collision of rekeys: only new SAs carry back. */
+  loseReturn(): void {
+    this.#settle();
+    for (const pair of this.#pairs) pair.isUnheard = true;
   }
 
   /** Ends the tunnel for good. */
@@ -238,14 +249,20 @@ export class SimTunnel {
     const spi = (): number => prng.between(256, 2 ** 32 - 1);
     const madeAt = this.#options.clock.now();
     const { transforms } = this.#config.spec;
-    return { inward: spi(), outward: spi(), transforms, phase: "installed", madeAt, carriedMs: 0 };
+    const fresh = { carriedMs: 0, unheardMs: 0, isUnheard: false };
+    return { inward: spi(), outward: spi(), transforms, phase: "installed", madeAt, ...fresh };
+  }
+
+  #inUse(): SaPair | undefined {
+    return this.#pairs.find(({ phase }) => phase === "installed" || phase === "rekeying");
   }
 
   #settle(): void {
     const now = this.#options.clock.now();
-    const inUse = this.#pairs.find(({ phase }) => phase === "installed" || phase === "rekeying");
+    const inUse = this.#inUse();
     if (inUse !== undefined && this.#flowing) {
       inUse.carriedMs += now - this.#settledAt;
+      if (inUse.isUnheard) inUse.unheardMs += now - this.#settledAt;
       this.#carriedMs += now - this.#settledAt;
     }
     this.#settledAt = now;

@@ -15,7 +15,7 @@ const replacements: readonly (readonly [RegExp, string])[] = [
   [/linkseal-[0-9a-f]{16}|\b[0-9a-f]{16}\b/g, "TOKEN"],
   [/\bpsk [\w-]+\/[0-9A-Za-z]+/g, "psk SECRET"],
   [/(?<=\bkey |<key-name>)(?:[0-9A-Fa-f]{2}){1,32}(?![\w-])/g, "CKN"],
-  [/\b(?:linkseal|ls)-(?:et|Ethernet|Te|Hu)-?\d[\d-]*/g, "OWN"],
+  [/\b(?:linkseal|ls)-(?:et|Ethernet|Eth|Te|Hu)-?\d[\d-]*/g, "OWN"],
   [/\b(?:et-|Ethernet|TenGigabitEthernet|HundredGigE)\d[\d/:]*/g, "PORT"],
   [/\d{1,3}(?:\.\d{1,3}){3}/g, "ADDRESS"],
   [/\bhub-\d\b/g, "hub"],

@@ -45,14 +45,20 @@ describe("a driver on a router of a lab", () => {
     expect(kinds.untried?.length).toBeGreaterThan(0);
   });
 
-  it.each(["8201-32FH 7.11.2", "7280CR3MK 4.30.5M", "C8500-12X4QC 17.15.1"] as const)(
+  it.each([
+    ["8201-32FH 7.11.2", 30],
+    ["7280CR3MK 4.30.5M", 30],
+    ["C8500-12X4QC 17.15.1", 30],
+    // Nothing reverts a change there.
+    ["C9336C-FX2 9.3.6", 20],
+  ] as const)(
     "a driver on a lab router with a command line passes those cases as well: %s",
-    async (name) => {
+    async (name, least) => {
       const platform: Platform = platforms[name];
       const verdicts = await checked(driverOf(platform.vendor), platform);
       expect(failed(verdicts)).toEqual([]);
       const kinds = Object.groupBy([...verdicts.values()], ({ kind }) => kind);
-      expect(kinds.ok?.length).toBeGreaterThan(30);
+      expect(kinds.ok?.length).toBeGreaterThan(least);
     },
   );
 

@@ -19,6 +19,7 @@ import { IosxeEmulator, iosxeModel } from "#sim/emulators/iosxe.ts";
 import { IosxrEmulator, iosxrModel } from "#sim/emulators/iosxr.ts";
 import { JunosEmulator, junosModel, srxModel } from "#sim/emulators/junos.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
+import { NxosEmulator, nxosModel } from "#sim/emulators/nxos.ts";
 import type { Wiring } from "#sim/emulators/wiring.ts";
 import type { Router } from "#sim/router/router.ts";
 import type { RouterModel } from "#sim/site/site-plan.ts";
@@ -127,6 +128,23 @@ function iosxr(
   };
 }
 
+function nxos(
+  platform: string,
+  version: string,
+  less: Less,
+  { wiring = {} }: Placed = {},
+): Platform<NxosEmulator> {
+  return {
+    vendor: "nxos",
+    named: { model: platform, release: version },
+    ports: ["Ethernet1/1", "Ethernet1/2"],
+    model: nxosModel,
+    emulatorOf: (router) => new NxosEmulator(router, { platform, version, wiring }),
+    less,
+    echo: /key-octet-string /,
+  };
+}
+
 function junos(
   model: string,
   version: string,
@@ -159,6 +177,8 @@ export const platforms = {
   }),
   "8201-32FH 7.11.2": iosxr("8201-32FH", "7.11.2", {}),
   "ASR9K 6.6.2": iosxr("ASR9K", "6.6.2", { overlap: "none" }),
+  "C9336C-FX2 9.3.6": nxos("C9336C-FX2", "9.3(6)", {}),
+  "C9508 10.4.2": nxos("C9508", "10.4(2)", {}),
   "ptx10008 23.4R2": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }),
   "mx480 22.2R3": junos(
     ...([
@@ -188,6 +208,8 @@ export const placedPlatforms = {
   ),
   "8201-32FH 7.11.2 in a VRF": iosxr("8201-32FH", "7.11.2", {}, inVrf),
   "ASR9K 6.6.2 in aggregates of a VRF": iosxr("ASR9K", "6.6.2", { overlap: "none" }, inAggregates),
+  "C9336C-FX2 9.3.6 in a VRF": nxos("C9336C-FX2", "9.3(6)", {}, inVrf),
+  "C9508 10.4.2 in aggregates of a VRF": nxos("C9508", "10.4(2)", {}, inAggregates),
   "ptx10008 23.4R2 in a VRF": junos("ptx10008", "23.4R2-S1.5-EVO", { ipsec: "none" }, inVrf),
   "srx4600 23.4R2 in aggregates of a VRF": junos(
     "srx4600",

@@ -74,6 +74,7 @@ function nodeAt(tree: ConfigNode, ...path: readonly string[]): ConfigNode {
 const settingsAt: Readonly<Record<string, { heads: readonly RegExp[]; planted: string }>> = {
   iosxr: { heads: [/^macsec-policy /], planted: "delay-protection" },
   iosxe: { heads: [/^mka policy /], planted: "delay-protection" },
+  nxos: { heads: [/^macsec policy /], planted: "include-icv-indicator" },
   eos: { heads: [/^mac security$/, /^profile /], planted: "key retirement immediate" },
 };
 

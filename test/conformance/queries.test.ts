@@ -15,6 +15,7 @@ import { Disguise, type Exchange, type QueryReader } from "#drivers/index.ts";
 import { command as xeCommand } from "#drivers/iosxe/commands.ts";
 import { command as xrCommand } from "#drivers/iosxr/commands.ts";
 import { operation } from "#drivers/junos/operations.ts";
+import { command as nxCommand } from "#drivers/nxos/commands.ts";
 import { Query } from "#drivers/platform/query.ts";
 import { understandingOf } from "#drivers/platform/query-table.ts";
 import { netconfForm } from "#drivers/platform/reader-forms.ts";
@@ -31,6 +32,7 @@ const names = [
   "C8500-12X4QC 17.15.1",
   "C9500-48Y4C 17.9.4",
   "8201-32FH 7.11.2",
+  "C9336C-FX2 9.3.6",
   "ptx10008 23.4R2",
   "srx4600 23.4R2",
 ] as const;
@@ -56,6 +58,8 @@ function textOf(vendor: Platform["vendor"], asked: string | object, argument?: s
       return preview(xeCommand(asked as Parameters<typeof xeCommand>[0], argument));
     case "iosxr":
       return preview(xrCommand(asked as Parameters<typeof xrCommand>[0], "#", argument));
+    case "nxos":
+      return preview(nxCommand(asked as Parameters<typeof nxCommand>[0], argument));
     case "junos":
       return netconfForm.textOf(operation(asked as Parameters<typeof operation>[0], argument));
   }

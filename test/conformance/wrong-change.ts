@@ -104,6 +104,18 @@ function removeByHand(rig: Rig, part: PortChange): void {
   });
 }
 
+/** The key of the second rotation takes the port down: the first one has left it as it should. */
+const thirdKeyFlaps: Wrong = {
+  spoil: (device, rig) => {
+    let keys = 0;
+    const flapping = afterPart("macsec.addKey", (own) => {
+      keys += 1;
+      if (keys === 3) flap(0)(own);
+    });
+    return flapping.spoil(device, rig);
+  },
+};
+
 export const wrongKeys: WrongTable = {
   "key: a second one leaves the first in use": [
     afterPart("macsec.addKey", flap(0)),
@@ -112,6 +124,10 @@ export const wrongKeys: WrongTable = {
   "key: the new one takes over when the far end moves": [
     afterPart("macsec.removeKey", flap(0)),
     drops("macsec.removeKey"),
+  ],
+  "key: two rotations in a row lose no frame but where the far end moves": [
+    thirdKeyFlaps,
+    on("surviving fallback", afterPart("macsec.promoteKey", flap(0))),
   ],
   "key: the one in use cannot be removed": [forces("macsec.removeKey", removeByHand)],
   "key: the last one cannot be removed": [forces("macsec.removeKey", removeByHand)],

@@ -41,6 +41,7 @@ const link: LinkScene = {
 const ports = {
   junos: "et-0/0/0",
   iosxr: "HundredGigE0/0/0/0",
+  nxos: "Ethernet1/1",
   iosxe: "HundredGigE1/0/1",
   eos: "Ethernet1/1",
   linux: "eth1",
@@ -57,6 +58,7 @@ const routerParts: Readonly<Record<string, readonly [string, Shown]>> = {
   "router.putKey": ["Put a key on", (hand, port) => hand.putKey(port, keyWords(id), settings)],
   "router.macsecOff": ["Take MACsec off", (hand, port) => hand.macsecOff(port)],
   "router.undrain": ["Take a drain away (`prepend`)", (hand) => hand.undrain("prepend")],
+  "router.save": ["Save it, once it is proven", (hand) => hand.save()],
 };
 
 const shutPeer: Shown = (hand) => hand.undrain("peeringShutdown");

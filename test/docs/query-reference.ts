@@ -36,6 +36,7 @@ const headings: Readonly<Record<keyof typeof readers, string>> = {
   eos: "EOS",
   iosxe: "IOS XE",
   iosxr: "IOS XR",
+  nxos: "NX-OS",
   junos: "Junos",
   linux: "Linux",
 };

@@ -105,6 +105,28 @@ describe("drift by an operator", () => {
     }
   });
 
+  it("a tunnel that carries one way only gets new SAs under repair: on alone", async () => {
+    for (const [how, edited] of [
+      ["on", on],
+      ["off", undefined],
+    ] as const) {
+      const bench = await adopted(edited);
+      const tunnels = [...bench.site.routers.values()].flatMap((router) => router.tunnels());
+      const isUp = (): boolean => tunnels.every((tunnel) => tunnel.up());
+      await bench.run(120_000);
+      expect([how, tunnels.length, isUp()]).toEqual([how, 1, true]);
+      if (how === "off") bench.oracle.expectNoWrites("repair is off");
+      for (const tunnel of tunnels) tunnel.loseReturn();
+      expect(isUp()).toBe(false);
+      await bench.run(300_000);
+      expect([how, isUp(), bench.violations()]).toEqual([how, how === "on", []]);
+      const { events } = bench.agent.events.after(0);
+      expect(events.some(({ text }) => text.includes("packets only leave"))).toBe(true);
+      const isTold = events.some(({ code }) => code === "tunnel-repaired");
+      expect([how, isTold]).toEqual([how, how === "on"]);
+    }
+  });
+
   it.each([
     ["the SCI", { includeSci: false }],
     ["the key server priority beside the window", { keyServerPriority: 1, replayWindow: 7 }],

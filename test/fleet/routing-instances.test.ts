@@ -13,6 +13,6 @@ const aggregated: readonly (readonly [string, Platform])[] = Object.entries(plac
 describe("routers with peerings in a VRF", () => {
   for (const vendor of vendors) {
     const tried = aggregated.filter(([, platform]) => platform.vendor === vendor);
-    getNewPairs({ vendor, tried, promotes: vendor !== "junos" });
+    getNewPairs({ vendor, tried, promotes: vendor === "eos" || vendor === "iosxe" });
   }
 });

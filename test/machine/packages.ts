@@ -1,14 +1,17 @@
-// The package of this clone and one of a later version, which differs only in its version and the
-// build that it reports.
+// The package of this clone, one of a later version, which differs only in its version and the
+// build that it reports, and that of the first version that had one.
 
 import { type ExecFileSyncOptions, execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { firstVersion, packageFirstVersion, whyNoFirstVersion } from "../first-version.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const packageFolder = join(root, ".tmp", "test-packages");
+const firstFolder = join(packageFolder, "first");
 
 export interface Packages {
+  readonly first: string;
   readonly present: string;
   readonly later: string;
 }
@@ -21,10 +24,14 @@ function laterThan(version: string): string {
 
 export function packagesOf(version: string): Packages {
   const file = (one: string): string => join(packageFolder, `linkseal_${one}_amd64.deb`);
-  return { present: file(version), later: file(laterThan(version)) };
+  const first = join(firstFolder, `linkseal_${firstVersion}_amd64.deb`);
+  return { first, present: file(version), later: file(laterThan(version)) };
 }
 
-/** Builds both. Returns undefined once both exist, otherwise the reason. */
+/**
+ * Builds them; a shallow clone cannot build the first. Returns undefined once they exist, otherwise
+ * the reason.
+ */
 export function buildPackages(): string | undefined {
   const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
     readonly version: string;
@@ -45,6 +52,7 @@ export function buildPackages(): string | undefined {
     writeFileSync(join(unpacked, "usr/lib/linkseal/dist/STAMP"), "f".repeat(64));
     execFileSync("dpkg-deb", ["--root-owner-group", "-Zzstd", "-b", unpacked, later], options);
     rmSync(unpacked, { recursive: true });
+    if (whyNoFirstVersion() === undefined) packageFirstVersion(firstFolder);
     return undefined;
   } catch (error) {
     return `not run: no package can be built: ${error instanceof Error ? error.message : ""}`;

@@ -24,11 +24,11 @@ class Lazy {
 
 /** Only what facts.ts can say of a port. */
 class PortCell extends Lazy implements PortFacts {
-  readonly #stages: boolean;
+  readonly #overlap: CampaignLink["overlap"] | undefined;
 
-  constructor(choices: Choices, stages: boolean) {
+  constructor(choices: Choices, overlap: CampaignLink["overlap"] | undefined) {
     super(choices);
-    this.#stages = stages;
+    this.#overlap = overlap;
   }
 
   get keys(): PortFacts["keys"] {
@@ -37,7 +37,7 @@ class PortCell extends Lazy implements PortFacts {
   get pending(): PortFacts["pending"] {
     // Without overlap nothing is staged, and so no commit of ours ever waits.
     return this.once("pending", () =>
-      this.#stages ? ["none", "ours", "foreign"] : ["none", "foreign"],
+      this.#overlap === "breakBeforeMake" ? ["none", "foreign"] : ["none", "ours", "foreign"],
     );
   }
   get carriedBy(): PortFacts["carriedBy"] {
@@ -52,8 +52,11 @@ class PortCell extends Lazy implements PortFacts {
       this.carriedBy === "nothing" ? ["none", "brief", "lasting"] : ["none"],
     );
   }
-  get promoted(): boolean {
-    return this.once("promoted", () => (this.keys === "old" ? [false] : flags));
+  get promotion(): PortFacts["promotion"] {
+    return this.once("promotion", () => {
+      const isThere = this.keys === "both" || this.keys === "new";
+      return isThere && this.#overlap === "fallback" ? ["none", "due", "done"] : ["none"];
+    });
   }
   get drain(): PortFacts["drain"] {
     return this.once("drain", () => ["off", "on"]);
@@ -74,8 +77,8 @@ export class FactsCell extends Lazy implements Facts {
   }
 
   get port(): PortFacts | undefined {
-    const stages = this.#campaign.links[0]?.overlap !== "breakBeforeMake";
-    return this.once("port", () => [new PortCell(this.#choices, stages), undefined]);
+    const overlap = this.#campaign.links[0]?.overlap;
+    return this.once("port", () => [new PortCell(this.#choices, overlap), undefined]);
   }
   get far(): Facts["far"] {
     const kinds = ["old", "new", "other", "updating", "failed", "unknown"] as const;

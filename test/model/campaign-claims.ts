@@ -167,6 +167,7 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
       return;
     case "promote":
       claim(world.proven === 1 && hardware === onNew, "P3: the far end is not on new");
+      claim(config.promotes, "KEYS: both keys change their roles where none has to");
       return;
     case "removeNew":
       claim(!farMayBeNew(world), "KEYLOST: the far end uses that key, or will");
@@ -238,7 +239,7 @@ export function judgeStep(
     world.keys === (reverted ? before : newKey) &&
     world.document === end &&
     // A fallback key that a person left alone still carries.
-    (config.overlap !== "fallback" || reverted || world.promoted === 1 || world.meddled === 1) &&
+    (!config.promotes || reverted || world.promoted === 1 || world.meddled === 1) &&
     (world.staleSak === 0 || reverted);
   if (!isSo) report(`DONE: called ${reverted ? "reverted" : "a success"} and is not`);
 }

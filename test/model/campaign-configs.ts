@@ -6,6 +6,7 @@ const keychain: Config = {
   name: "rotate, keychain, agent, afterProof",
   kind: "rotate",
   overlap: "keychain",
+  promotes: false,
   farEnd: "agent",
   retire: "afterProof",
   urgency: "planned",
@@ -16,7 +17,9 @@ const keychain: Config = {
 const named = (name: string, over: Partial<Config>): Config => ({ ...keychain, name, ...over });
 const manual = { farEnd: "manual" } as const;
 const soak = { retire: "afterSoak" } as const;
-const fallback = { overlap: "fallback" } as const;
+const fallback = { overlap: "fallback", promotes: true } as const;
+/** An earlier version began it and would have promoted; the router is not asked to any more. */
+const stays = { overlap: "fallback", promotes: false } as const;
 const none = { overlap: "breakBeforeMake" } as const;
 const enrol = { kind: "enrol", overlap: "breakBeforeMake" } as const;
 const change = { kind: "change", overlap: "breakBeforeMake" } as const;
@@ -29,6 +32,8 @@ export const configs: readonly Config[] = [
   named("rotate, fallback, agent, afterProof", fallback),
   named("rotate, fallback, agent, afterSoak", { ...fallback, ...soak }),
   named("rotate, fallback, manual, afterProof", { ...fallback, ...manual }),
+  named("rotate, fallback that stays, agent, afterProof", stays),
+  named("rotate, fallback that stays, manual, afterSoak", { ...stays, ...manual, ...soak }),
   named("rotate, none, agent", none),
   named("rotate, none, manual", { ...none, ...manual }),
   named("enrol, agent", enrol),

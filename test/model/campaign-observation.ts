@@ -7,6 +7,7 @@ import {
   campaignStates,
   type Facts,
   type Guards,
+  type PortFacts,
   type Table,
 } from "#agent/model/campaign.ts";
 import type { FarEnd } from "#agent/model/reason.ts";
@@ -174,12 +175,17 @@ export function replacementOf({ record, prepared, refused }: World): number {
 
 const outages = ["none", "brief", "lasting"] as const;
 
+function promotionIn(isDone: number, keys: number, config: Config): PortFacts["promotion"] {
+  const isThere = keysObserved[keys] === "both" || keysObserved[keys] === "new";
+  if (isDone === 1) return "done";
+  return config.promotes && isThere ? "due" : "none";
+}
+
 /** One observation, in 30 bits. */
 export function observeWorld(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isOutage = carrier === 2 && world.cut === 0 && world.shut === 0;
-  const promoted =
-    (world.keys & newKey) !== 0 && (config.overlap !== "fallback" || world.promoted === 1);
+  const isDone = config.promotes && (world.keys & newKey) !== 0 && world.promoted === 1;
   const keys = keysIn(world, config);
   const portFacts =
     world.routerUnseen === 1
@@ -189,7 +195,7 @@ export function observeWorld(world: World, config: Config): number {
         (pendingObserved(world) << 3) |
         (carrier << 5) |
         ((isOutage ? 1 + world.lasting : 0) << 7) |
-        (Number(promoted) << 9) |
+        (Number(isDone) << 9) |
         (world.drained << 10) |
         (world.shut << 11);
   const isStaged = world.routerUnseen === 0 && keys === 1 && carrier === 0;
@@ -225,7 +231,7 @@ export function factsIn(observation: number, config: Config): Facts {
             pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
             carriedBy: carriers[bits(5, 2)] ?? "nothing",
             outage: outages[bits(7, 2)] ?? "none",
-            promoted: bits(9, 1) === 1,
+            promotion: promotionIn(bits(9, 1), bits(1, 2), config),
             drain: bits(10, 1) === 1 ? "on" : "off",
             admin: bits(11, 1) === 1 ? "down" : "up",
           },

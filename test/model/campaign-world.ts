@@ -35,6 +35,8 @@ export interface Config {
   readonly name: string;
   readonly kind: "enrol" | "change" | "rotate";
   readonly overlap: CampaignLink["overlap"];
+  /** The new key must become the primary one before the old one goes. */
+  readonly promotes: boolean;
   readonly farEnd: "agent" | "manual";
   readonly retire: "afterProof" | "afterSoak";
   readonly urgency: "planned" | "emergency";

@@ -201,8 +201,8 @@ export const knownOfCampaigns: readonly Known[] = [
     becomes: [
       "port.drain",
       "port.keys",
-      "context.port.promoted",
-      "port.promoted",
+      "context.port.promotion",
+      "port.promotion",
       "context.port.pending",
     ],
     why: "nothing is proven while the port cannot be read",

@@ -164,6 +164,8 @@ describe("the page of npm start", () => {
   it("the page works by keyboard, with visible focus at each step", async () => {
     await page.reload();
     await page.locator(".row").first().waitFor(patience);
+    // A warning that goes away takes the focus with it.
+    await expect.poll(() => page.locator(".warnings li.error").count(), patience).toBe(0);
     const steps: { readonly text: string; readonly outline: string }[] = [];
     for (let step = 0; step < 40; step += 1) {
       await page.keyboard.press("Tab");

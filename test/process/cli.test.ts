@@ -232,13 +232,13 @@ describe("the two sockets", () => {
         if (answers.length === 24) resolve();
       });
     }
-    for (let n = 0; n < 5; n += 1) expect((await run(home, "status")).status).toBe(4);
     await refused;
+    expect(answers).toHaveLength(24);
     for (const answer of answers) {
       expect(answer).toMatch(/^HTTP\/1.1 429 /);
       expect(answer).toContain('"code":"agent.busy"');
     }
-    expect(answers).toHaveLength(24);
+    for (let n = 0; n < 5; n += 1) expect((await run(home, "status")).status).toBe(4);
     for (const socket of polls) socket.destroy();
     expect((await run(home, "status")).status).toBe(4);
   });

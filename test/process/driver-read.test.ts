@@ -142,7 +142,7 @@ describe("linkseal driver read", () => {
     expect(/[\u0080-\u009f\u202e]/.test(out)).toBe(false);
   });
 
-  it.each(["eos", "iosxe", "iosxr", "junos", "linux"])(
+  it.each(["eos", "iosxe", "iosxr", "junos", "linux", "nxos"])(
     "the list of %s has each query with its purpose, its standing and its source",
     async (driver) => {
       const { status, out } = await read("--driver", driver, "--list", "--json");
@@ -168,7 +168,7 @@ describe("linkseal driver check --read-only", () => {
   const key = join(folder, "key");
   writeFileSync(key, hostKeyPair().private, { mode: 0o600 });
 
-  it.each(["eos", "iosxe", "iosxr", "junos", "junos-srx"])(
+  it.each(["eos", "iosxe", "iosxr", "junos", "junos-srx", "nxos"])(
     "a simulated router behind SSH is understood, and its bundle is read again: %s",
     { timeout: 240_000 },
     async (platform) => {

@@ -1,5 +1,5 @@
-// What one hostile router costs the process that looks at it: memory, and the longest turn of the
-// event loop in processor time. Runs as a process of its own with --expose-gc, which a test forks.
+// What one hostile router costs the process that looks at it. Runs as a process of its own, which a
+// test starts.
 
 import { randomBytes } from "node:crypto";
 import { setTimeout as rest } from "node:timers/promises";
@@ -18,22 +18,13 @@ import {
   type World,
 } from "#hal/world.ts";
 import { anyKey } from "../unit/kit/ssh-bench.ts";
+import { type Cost, measured } from "./cost-watch.ts";
 
 export interface CostOrder {
   readonly driver: "junos" | "iosxe" | "iosxr" | "eos";
   readonly port: number;
   readonly hostKey: string;
   readonly looks: number;
-}
-
-export interface Cost {
-  /** Megabytes of resident memory beyond those before the first look: the most, and at the end. */
-  readonly peakMb: number;
-  readonly keptMb: number;
-  /** The longest turn of the event loop, in milliseconds of this thread's processor time. */
-  readonly turnMs: number;
-  /** What each look ended with. */
-  readonly ends: readonly string[];
 }
 
 /** Deadlines pass this many times as fast, so that a flood without an end takes seconds. */
@@ -69,41 +60,6 @@ function worldOf(shells: Shells): World {
   };
 }
 
-const megabyte = 1024 * 1024;
-const processorMs = (): number => {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1_000;
-};
-
-/** Watches every turn of the event loop until it is stopped. */
-class Watch {
-  turnMs = 0;
-  peak = 0;
-  #last = processorMs();
-  #sampled = 0;
-  #timer: NodeJS.Immediate | undefined;
-
-  start(): void {
-    this.#last = processorMs();
-    this.#turn();
-  }
-
-  stop(): void {
-    clearImmediate(this.#timer);
-  }
-
-  #turn(): void {
-    const now = processorMs();
-    this.turnMs = Math.max(this.turnMs, now - this.#last);
-    if (performance.now() - this.#sampled > 5) {
-      this.#sampled = performance.now();
-      this.peak = Math.max(this.peak, process.memoryUsage.rss());
-    }
-    this.#last = processorMs();
-    this.#timer = setImmediate(() => this.#turn());
-  }
-}
-
 async function look(driver: Driver, order: CostOrder, world: World): Promise<string> {
   const { port, hostKey } = order;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };
@@ -119,29 +75,16 @@ async function look(driver: Driver, order: CostOrder, world: World): Promise<str
   }
 }
 
-async function settled(): Promise<number> {
-  for (let round = 0; round < 3; round += 1) {
-    globalThis.gc?.();
-    await rest(20);
-  }
-  return process.memoryUsage.rss();
-}
-
 async function costOf(order: CostOrder, quiet: CostOrder): Promise<Cost> {
   const { driver } = platforms[order.driver];
   await using shells = new Shells(anyKey);
   const world = worldOf(shells);
-  // Code is loaded and compiled by a router that only closes.
-  for (let round = 0; round < 3; round += 1) await look(driver, quiet, world);
-  const before = await settled();
-  const watch = new Watch();
-  watch.start();
-  const ends: string[] = [];
-  for (let count = 0; count < order.looks; count += 1) ends.push(await look(driver, order, world));
-  watch.stop();
-  const kept = (await settled()) - before;
-  const peakMb = (Math.max(watch.peak, before) - before) / megabyte;
-  return { peakMb, keptMb: kept / megabyte, turnMs: watch.turnMs, ends };
+  // A router that only closes loads and compiles the code.
+  return await measured(
+    () => look(driver, order, world),
+    () => look(driver, quiet, world),
+    order.looks,
+  );
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -16,19 +16,24 @@ const seed = process.env["LINKSEAL_SEED"] ?? "hostile site";
 const heapMb = 160;
 const patienceMs = 900_000;
 const each = 20;
-const kinds = effort(
-  [
-    "junos: elements",
-    "junos: chunks of one octet",
-    "junos: packets of one octet",
-    "iosxr: lines",
-    "eos: the most lines",
-    "iosxe: more than the window",
-    "ssh: a long disconnect",
-    "ssh: long lists of methods",
-  ],
-  [...attacks.keys()],
+/** As many routers as one agent is to bear at once. */
+const kindsAtOnce = 8;
+const usual = [
+  "junos: elements",
+  "junos: chunks of one octet",
+  "junos: packets of one octet",
+  "iosxr: lines",
+  "eos: the most lines",
+  "iosxe: more than the window",
+  "ssh: a long disconnect",
+  "ssh: long lists of methods",
+];
+const all = [...attacks.keys()];
+const batches = Array.from({ length: Math.ceil(all.length / kindsAtOnce) }, (_, index) =>
+  all.slice(index * kindsAtOnce, (index + 1) * kindsAtOnce),
 );
+/** Each with the kinds of its routers. */
+const sites = effort([usual], batches).map((kinds, index) => ({ number: index + 1, kinds }));
 
 const driverOf = (attack: string): string =>
   attack.startsWith("ssh") ? "junos" : (attack.split(":")[0] ?? "");
@@ -70,53 +75,57 @@ function peakMb(pid: number): number {
 }
 
 describe("an agent beside hostile routers", () => {
-  it("an agent beside twenty routers of each hostile kind goes on with the others", {
-    timeout: 1_800_000,
-  }, async () => {
-    const order = JSON.stringify({ attacks: kinds });
-    const servers: ChildProcess = fork(join(import.meta.dirname, "hostile-router.ts"), [order], {
-      execArgv: ["--no-warnings"],
-    });
-    try {
-      const [served] = (await once(servers, "message")) as [HostileNews];
-      const platforms = ["junos", "iosxr"] as const;
-      const setting = { seed, start: "protected", speed: 1, fate: undefined, platforms } as const;
-      await using stage = await Stage.open(setting, "loopback-site.ts");
-      const program = await stage.live({ NODE_OPTIONS: `--max-old-space-size=${heapMb}` });
-      const text = withHostile(stage.config, served);
-      await stage.admin("/v1/apply", { text, file: "site.yaml", queue: false });
-      await until("an adoption", async () => {
-        await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
-        return true;
+  it.each(sites)(
+    "an agent beside twenty routers of each hostile kind goes on, site $number",
+    {
+      timeout: 1_800_000,
+    },
+    async ({ kinds }) => {
+      const order = JSON.stringify({ attacks: kinds });
+      const servers: ChildProcess = fork(join(import.meta.dirname, "hostile-router.ts"), [order], {
+        execArgv: ["--no-warnings"],
       });
-      const status = (): Promise<Status> => stage.view<Status>("/v1/status");
-      const isGood = ({ groups: [group] }: Status): boolean => group?.verdict === "protected";
-      const isAlive = (): void => {
-        if (program.dead) throw new Error(`the agent has ended: ${program.output.slice(-2_000)}`);
-      };
-      await until("a connection to each hostile router, and protection", async () => {
-        isAlive();
-        servers.send("count");
-        const [counts] = (await once(servers, "message")) as [HostileCounts];
-        const isMet = kinds.every((kind) => (counts[kind] ?? 0) >= each);
-        return isMet && isGood(await status());
-      });
-      // New observations of the good ones come while all others are under attack.
-      const { at } = await status();
-      await until("a later status with protection", async () => {
-        isAlive();
-        const now = await status();
-        return Date.parse(now.at) - Date.parse(at) > 10_000 && isGood(now);
-      });
-      const lines = program.output.split("\n").map((line) => line.length);
-      console.log(
-        `${served.length} kinds of ${each} routers: peak ${peakMb(program.pid).toFixed(0)} MB ` +
-          `with a heap of ${heapMb} MB, longest line of the log ${Math.max(...lines)}`,
-      );
-      expect(program.dead).toBe(false);
-      expect(Math.max(...lines)).toBeLessThan(1_000);
-    } finally {
-      servers.disconnect();
-    }
-  });
+      try {
+        const [served] = (await once(servers, "message")) as [HostileNews];
+        const platforms = ["junos", "iosxr"] as const;
+        const setting = { seed, start: "protected", speed: 1, fate: undefined, platforms } as const;
+        await using stage = await Stage.open(setting, "loopback-site.ts");
+        const program = await stage.live({ NODE_OPTIONS: `--max-old-space-size=${heapMb}` });
+        const text = withHostile(stage.config, served);
+        await stage.admin("/v1/apply", { text, file: "site.yaml", queue: false });
+        await until("an adoption", async () => {
+          await stage.admin("/v1/adopt", { target: "erd-demo", risks: [] });
+          return true;
+        });
+        const status = (): Promise<Status> => stage.view<Status>("/v1/status");
+        const isGood = ({ groups: [group] }: Status): boolean => group?.verdict === "protected";
+        const isAlive = (): void => {
+          if (program.dead) throw new Error(`the agent has ended: ${program.output.slice(-2_000)}`);
+        };
+        await until("a connection to each hostile router, and protection", async () => {
+          isAlive();
+          servers.send("count");
+          const [counts] = (await once(servers, "message")) as [HostileCounts];
+          const isMet = kinds.every((kind) => (counts[kind] ?? 0) >= each);
+          return isMet && isGood(await status());
+        });
+        // New observations of the good ones come while all others are under attack.
+        const { at } = await status();
+        await until("a later status with protection", async () => {
+          isAlive();
+          const now = await status();
+          return Date.parse(now.at) - Date.parse(at) > 10_000 && isGood(now);
+        });
+        const lines = program.output.split("\n").map((line) => line.length);
+        console.log(
+          `${served.length} kinds of ${each} routers: peak ${peakMb(program.pid).toFixed(0)} MB ` +
+            `with a heap of ${heapMb} MB, longest line of the log ${Math.max(...lines)}`,
+        );
+        expect(program.dead).toBe(false);
+        expect(Math.max(...lines)).toBeLessThan(1_000);
+      } finally {
+        servers.disconnect();
+      }
+    },
+  );
 });

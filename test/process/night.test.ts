@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -11,14 +12,17 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NightCard } from "#agent/explain/night.ts";
 import { FsDisk } from "#agent/host/disk.ts";
+import { errorShape } from "#agent/model/error-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { IntentStore } from "#agent/store/intent/intent.ts";
+import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { siteConfig } from "../unit/kit/site-config.ts";
 import { verdictIn } from "./glance.ts";
@@ -174,6 +178,28 @@ describe("the card without an agent", () => {
     expect([read.exit, read.out]).toEqual([0, expect.stringContaining(`from ${file}`)]);
     const gone = await runIn(folder, "night", "gone", "--config", file);
     expect([gone.exit, gone.err]).toEqual([2, expect.stringContaining('no group "gone"')]);
+  }, 60_000);
+
+  it("an agent that is busy is not asked again: the state folder has the config", async () => {
+    const folder = fresh("busy-");
+    const store = await IntentStore.open(await FsDisk.open(join(folder, "state")));
+    await store.accept(siteConfig, "test", Date.UTC(2026, 10, 24) as WallTime);
+    mkdirSync(join(folder, "run"), { mode: 0o700 });
+    const details = { effect: "none", where: "view", next: "try again" } as const;
+    const busy = new LinksealError("agent.busy", "16 requests wait", details);
+    const body = JSON.stringify(errorShape(busy));
+    const agent = createServer((_, reply) => {
+      reply.writeHead(429, { "content-length": body.length }).end(body);
+    });
+    agent.listen(join(folder, "run/view.sock"));
+    await once(agent, "listening");
+    try {
+      const { exit, out } = await runIn(folder, "night");
+      expect([exit, out]).toEqual([0, expect.stringContaining("from config 1 in ")]);
+      expect((await runIn(folder, "status")).err).toContain("(agent.busy)");
+    } finally {
+      agent.close();
+    }
   }, 60_000);
 
   it("a damaged config in the state folder ends in a sentence", async () => {

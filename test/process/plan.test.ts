@@ -119,6 +119,16 @@ describe("plans at the command line", { timeout: 120_000 }, () => {
     expect((await run("config", "diff", "1")).exit).toBe(0);
   });
 
+  it("after a fault that validate cannot find the next step is plan with that file", async () => {
+    const wanted = edited((text) => text.replaceAll("gcm-aes-xpn-256", "gcm-aes-xpn-128"));
+    expect((await run("validate", wanted)).exit).toBe(0);
+    const next = `next: correct the file, then linkseal plan ${wanted}\n`;
+    for (const words of [["plan"], ["config", "diff"], ["apply", "--yes"]]) {
+      const refused = await run(...words, wanted);
+      expect([refused.exit, refused.err]).toEqual([2, expect.stringContaining(next)]);
+    }
+  });
+
   it("a saved plan is refused after drift, and applied once that is gone", async () => {
     const wanted = edited((text) => `${text}repair: on\n`);
     const saved = join(home, "monday.plan");

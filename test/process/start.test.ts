@@ -219,6 +219,12 @@ describe("sim serve", () => {
     expect((await run("apply", config, "--yes")).exit).toBe(0);
     await until("all protected", async () => (await verdictIn(home)) === "protected");
     expect((await run("status", "--check")).exit).toBe(0);
+    // The night card and `rotation show` print commands for the site without its socket.
+    const faults = await run("sim", "fault", "--list");
+    expect([faults.exit, faults.out]).toEqual([
+      0,
+      expect.stringContaining("nothing is struck now"),
+    ]);
     agent.child.kill("SIGTERM");
     expect((await agent.end).exit).toBe(0);
     site.child.kill("SIGTERM");

@@ -1,16 +1,21 @@
-// The command beside an agent that is stopped: it ends by itself, and names what it waited for.
+// The command beside an agent that is stopped: it ends by itself, and names what it waited for; the
+// night card does not need the agent.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { FsDisk } from "#agent/host/disk.ts";
+import { IntentStore } from "#agent/store/intent/intent.ts";
+import type { WallTime } from "#hal/world.ts";
+import { siteConfig } from "../unit/kit/site-config.ts";
 import { compiled } from "./compiled.ts";
 import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 
-it("status of an agent that is stopped ends and reports that the agent does not answer", {
+it("status of an agent that is stopped reports that it does not answer, and the night card comes", {
   timeout: 300_000,
 }, async () => {
   const home = realpathSync(mkdtempSync(join(tmpdir(), "ls-stopped-")));
@@ -19,8 +24,16 @@ it("status of an agent that is stopped ends and reports that the agent does not 
     new Program(spawn(process.execPath, [command, ...argv], { env, stdio: "pipe" }));
   const agent = await start("agent").ready();
   try {
+    const store = await IntentStore.open(await FsDisk.open(join(home, "other")));
+    await store.accept(siteConfig, "test", Date.UTC(2026, 10, 24) as WallTime);
+    cpSync(join(home, "other/intent"), join(home, "state/intent"), { recursive: true });
     agent.child.kill("SIGSTOP");
     const status = start("status", "--json");
+    const night = start("night");
+    await Promise.race([night.ended, status.ended]);
+    // The person who needs the card does not wait as long as `status` does.
+    expect([night.child.exitCode, status.dead]).toEqual([0, false]);
+    expect(night.output).toContain(`Night card of demo, from config 1 in ${join(home, "state")}`);
     await status.ended;
     expect(status.child.exitCode).toBe(5);
     expect(JSON.parse(status.output)).toMatchObject({

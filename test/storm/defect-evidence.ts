@@ -132,7 +132,7 @@ const proofDefects: readonly SeededDefect[] = [
     "promotes a fallback key that is not proven",
     () => (facts, campaign) => {
       const isFallback = entryOf(campaign).overlap === "fallback";
-      return isFallback && facts.port?.promoted === false ? { ...facts, proof: held } : facts;
+      return isFallback && facts.port?.promotion === "due" ? { ...facts, proof: held } : facts;
     },
   ),
 ];

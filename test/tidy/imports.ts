@@ -39,7 +39,7 @@ const importTable: readonly TableRow[] = [
     why: "what is alike for all platforms with a candidate; a platform brings its dialect",
   },
   {
-    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|port-lines|query(-result)?)\.ts$/,
+    edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(block|json|port-lines|query(-result)?)\.ts$/,
     why: "what a router answers, and the lines in it, are read in one way, whatever its vendor",
   },
   {
@@ -75,8 +75,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: tunnels are read, changed and told of in one way, whatever the vendor",
   },
   {
-    edge: /^drivers\/iosx[er]\/.* -> drivers\/platform\/cisco-[a-z]+\.ts$/,
-    why: "pure: what two platforms of one maker say alike",
+    edge: /^drivers\/(iosx[er]|nxos)\/.* -> drivers\/platform\/cisco-[a-z]+\.ts$/,
+    why: "pure: what the platforms of one maker say alike",
   },
   {
     edge: /^drivers\/(sim|linux|local)\/.* -> drivers\/local\//,
@@ -114,8 +114,8 @@ const importTable: readonly TableRow[] = [
     why: "agent/host/ alone reaches out of this process",
   },
   {
-    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/receive-buffer\.ts$/,
-    why: "octets that arrive are held in one way, whatever the socket",
+    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/(receive-buffer|turn)\.ts$/,
+    why: "octets that arrive are held in one way, whatever the socket, a turn of the loop each",
   },
   {
     edge: /^agent\/model\/version\.ts -> package\.json$/,

@@ -9,6 +9,7 @@ import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { farEnd, linkFindings, type TwoEnds } from "../../compare/rules.ts";
 import {
   type AzureSettings,
+  type Desired,
   type DesiredGroup,
   type DesiredLink,
   linkId,
@@ -17,7 +18,7 @@ import type { Finding } from "../../model/finding.ts";
 import { clockSkewMs, portOf } from "../../model/link-snapshot.ts";
 import { waitsTooShort } from "../../model/proof-time.ts";
 import { severityOf } from "../../model/severity.ts";
-import { visible } from "../../model/text.ts";
+import { listed, visible } from "../../model/text.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
 import { managementPathOf } from "../../runtime/campaigns/management-path.ts";
@@ -72,7 +73,7 @@ export async function doctorReport(
   const findings = [
     ...vaultWay(checks),
     ...apiFindings(desired.azure, now),
-    ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, name, now)),
+    ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, desired, name, now)),
     ...(await rightFindings(supervisor, desired, signal)),
   ];
   const lined = { world, desired, deviceCache, memory: agent.memory };
@@ -182,8 +183,16 @@ const coded = (code: string): Pick<Finding, "code" | "severity"> => ({
   severity: severityOf(code),
 });
 
+/** Returns the links and tunnels of a device. */
+function partsOf({ groups, tunnels }: Desired, device: string): readonly string[] {
+  const links = groups.flatMap((group) => group.links.filter((link) => link.device === device));
+  const own = tunnels.filter((tunnel) => tunnel.device === device);
+  return [...links.map(linkId), ...own.map(({ name }) => name)];
+}
+
 function deviceFindings(
   { deviceCache }: Examined,
+  desired: Desired,
   device: string,
   now: WallTime,
 ): readonly Finding[] {
@@ -194,7 +203,9 @@ function deviceFindings(
     const steps = `linkseal explain ${failure.code} ${device}`;
     // An act of its own, such as the drop-in for a credential, is worth more than the steps.
     const next = failure.next.startsWith("linkseal ") ? steps : failure.next;
-    const here = `${device}: ${failure.text}`;
+    const parts = partsOf(desired, device);
+    const unread = parts.length === 0 ? "" : `; nothing is known of ${listed(parts)}`;
+    const here = `${device}: ${failure.text}${unread}`;
     const details = { about: device, here, there: null, rule, source, next } as const;
     return [{ ...coded("device-unreachable"), ...details }];
   }
@@ -206,14 +217,10 @@ function deviceFindings(
   ];
 }
 
-/** Ports that one finding lists by name. */
-const listedMax = 8;
-
 function snmpFinding(state: DeviceState | undefined, device: string): readonly Finding[] {
   const unmatched = state?.snmpUnmatched ?? [];
   if (unmatched.length === 0) return [];
-  const more = unmatched.length > listedMax ? ` and ${unmatched.length - listedMax} more` : "";
-  const ports = `${unmatched.slice(0, listedMax).map(visible).join(", ")}${more}`;
+  const ports = listed(unmatched.map(visible));
   return [
     {
       ...coded("snmp-unmatched"),

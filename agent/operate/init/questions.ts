@@ -3,11 +3,10 @@
 
 import { isIP } from "node:net";
 import { checkVaultUrl, realClouds, vaultUrlOf } from "#drivers/azure/azure-url.ts";
-import { accessOf, platformNames } from "#drivers/index.ts";
+import { accessOf, platformNames, platformsMeant } from "#drivers/index.ts";
 import { portIdPattern } from "../../config/azure-rules.ts";
 import { name as nameSchema } from "../../config/schema-words.ts";
 import { nearest } from "../../model/nearest.ts";
-import { driversMeant } from "../../model/platform-words.ts";
 import type { InitDevice } from "./config-text.ts";
 import { type Examined, notTaken, type Question, taken } from "./interview.ts";
 
@@ -130,7 +129,7 @@ export function driverQuestion(index: number, device: string): Question {
     text: `Platform of ${device} (${platformNames.join(", ")}; linux is this host)`,
     examine(reply) {
       if (accessOf(reply) !== undefined) return taken(reply);
-      const meant = driversMeant(reply);
+      const meant = platformsMeant(reply);
       if (meant.length > 1) return notTaken(`${reply} has several: ${meant.join(" and ")}.`);
       return notTaken(
         `There is no driver ${reply}; there are ${platformNames.join(", ")}.`,

@@ -1,5 +1,7 @@
 // What an operator still has to do after `init`, in order, with the lines to type. Pure.
 
+import { factsOf } from "#drivers/index.ts";
+import { shellWord } from "../../model/text.ts";
 import { type InitAnswers, type InitDevice, unconfirmedKey } from "./config-text.ts";
 
 /** One thing that remains. */
@@ -47,12 +49,13 @@ function routerWork({ name, driver, login }: InitDevice, file: string): readonly
     what: `Confirm the host key of ${name}: replace ${unconfirmedKey} by what its console shows`,
     lines: [`editor ${shellWord(file)}`, `linkseal validate ${shellWord(file)}`],
   };
+  const keyType = factsOf(driver)?.login?.keyType ?? "ed25519";
   return [
     ...(login.hostKey === undefined ? [confirm] : []),
     {
       what: `Make a login key for ${name}, and give it to the service as a credential`,
       lines: [
-        `ssh-keygen -t ${keyType(driver)} -N "" -C linkseal -f ./${name}`,
+        `ssh-keygen -t ${keyType} -N "" -C linkseal -f ./${name}`,
         `systemd-creds encrypt --name=${name} ./${name} /etc/credstore.encrypted/${name}`,
         `systemctl edit linkseal      # [Service] LoadCredentialEncrypted=${name}`,
         `systemctl restart linkseal && shred -u ./${name}`,
@@ -65,56 +68,12 @@ function routerWork({ name, driver, login }: InitDevice, file: string): readonly
   ];
 }
 
-/** The routers of Cisco know RSA keys of users in every release, and others in few. */
-function keyType(driver: string): string {
-  return driver === "iosxr" || driver === "iosxe" ? "rsa -b 4096" : "ed25519";
-}
-
-/** What a task group of IOS XR has to allow. */
-const tasks = ["interface", "bgp", "crypto", "config-services", "basic-services"] as const;
-
-/** Returns the router's own lines; `KEY` stands for the text of the public key file. */
+/** Returns the router's own lines; the last one says what `KEY` stands for. */
 function userLines(driver: string, user: string, name: string): readonly string[] {
-  const key = `# KEY is the text of ./${name}.pub`;
-  switch (driver) {
-    case "junos":
-      return [
-        "set system services netconf ssh",
-        `set system login user ${user} class super-user authentication ssh-ed25519 "KEY"`,
-        key,
-      ];
-    case "eos":
-      return [
-        `username ${user} privilege 15 role network-admin nopassword`,
-        `username ${user} ssh-key KEY`,
-        key,
-      ];
-    case "iosxe":
-      return [
-        ...[`username ${user} privilege 15`, "ip ssh pubkey-chain", ` username ${user}`],
-        ...["  key-string", "   KEY", "   exit"],
-        `${key}, in lines of 200 characters (fold -w 200)`,
-      ];
-    case "iosxr":
-      return [
-        `taskgroup ${user}`,
-        ...tasks.flatMap((task) => [` task read ${task}`, ` task write ${task}`]),
-        ...[
-          `usergroup ${user}`,
-          ` taskgroup ${user}`,
-          `username ${user}`,
-          ` group ${user}`,
-          "commit",
-        ],
-        ...[`crypto key import authentication rsa username ${user}`, "KEY"],
-        `# KEY is what ssh-keygen -e -m PEM -f ./${name}.pub prints, and an empty line`,
-      ];
-    default:
-      return [`an SSH user ${user} that may read and configure`, key];
-  }
-}
-
-/** Quotes a path for a POSIX shell where it needs that. */
-export function shellWord(path: string): string {
-  return /^[\w./@%+,:=-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  const file = `./${name}.pub`;
+  const { userLines: lines, note } = factsOf(driver)?.login ?? {};
+  return [
+    ...(lines?.(user) ?? [`an SSH user ${user} that may read and configure`]),
+    `# KEY is ${note?.(file) ?? `the text of ${file}`}`,
+  ];
 }

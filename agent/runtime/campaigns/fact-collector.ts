@@ -261,10 +261,12 @@ export class FactCollector {
     now: Instant,
   ): PortFacts | undefined {
     if (pending === undefined) return undefined;
-    const { settleMs } = this.#parts.desired.rotation;
+    const { desired, deviceCache } = this.#parts;
+    const { settleMs } = desired.rotation;
     const history = {
       moved: this.#moved(),
       pending,
+      overlap: deviceCache.capabilities(snapshot.link.device)?.macsec?.overlap,
       outageSince: this.#outageSince,
       settleMs,
       now,

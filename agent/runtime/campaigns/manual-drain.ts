@@ -5,6 +5,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { type DrainMeans, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
+import type { ReportEvent } from "../../model/events.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { drainOf, type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import type { Cause } from "../../model/reason.ts";
@@ -20,8 +21,7 @@ import type { FactCollectorParts } from "./fact-collector.ts";
 export interface ManualDrainParts extends EffectParts {
   readonly memory: FactCollectorParts["memory"];
   readonly alarm: FactCollectorParts["alarm"];
-  /** Adds an event with severity warning. */
-  readonly report: (code: string, about: string, text: string) => void;
+  readonly report: ReportEvent;
 }
 
 /** What an observation shows of a link that is away: by which means, or with its port shut. */
@@ -174,7 +174,7 @@ export class ManualDrains {
   #report(code: string, link: DesiredLink, text: string): void {
     const { group, world, report } = this.#parts;
     world.log.write("warn", code, text, { group: group.name });
-    report(code, linkId(link), text);
+    report(code, linkId(link), text, "warning");
   }
 
   async #observe(link: DesiredLink, signal: AbortSignal) {

@@ -9,6 +9,7 @@ import { driftFindings, sidesOf } from "../../compare/rules.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
+import { silentDevices } from "../../health/silent-devices.ts";
 import { deriveTunnelHealth } from "../../health/tunnel.ts";
 import {
   advance,
@@ -196,6 +197,7 @@ export class HealthEvaluator {
         ...tunnelCommitLost(supervisor, tunnel),
       );
     }
+    raised.push(...silentDevices(raised, (device) => this.#contact(supervisor, device), now));
     this.#parts.judged(observed, desired.health);
     const advanced = advance(this.#tracker, raised, now);
     this.#tracker = advanced.tracker;

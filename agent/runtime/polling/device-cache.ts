@@ -42,6 +42,8 @@ interface DeviceSlot {
   device: Device | undefined;
   state: DeviceState | undefined;
   failure: Failure | undefined;
+  /** Observations that failed since the last that did not. */
+  failures: number;
 }
 
 interface LinkSlot {
@@ -116,6 +118,7 @@ export class DeviceCache implements Observations {
         device: undefined,
         state: undefined,
         failure: undefined,
+        failures: 0,
       });
     }
     for (const group of parts.desired.groups) {
@@ -134,6 +137,7 @@ export class DeviceCache implements Observations {
       if (old === undefined || !isSameDevice(old.wanted, slot.wanted)) continue;
       slot.state = old.state;
       slot.failure = old.failure;
+      slot.failures = old.failures;
     }
     for (const [name, history] of before.#tunnels) this.#tunnels.set(name, [...history]);
     for (const [id, slot] of this.#links) {
@@ -193,7 +197,8 @@ export class DeviceCache implements Observations {
     if (needsNoLogin || logins === undefined || isUrgent?.(name) === true) {
       return await this.#observe(name, signal);
     }
-    return await logins.run(signal, () => this.#observe(name, signal));
+    const { failures } = this.#slot(name);
+    return await logins.run(signal, failures, () => this.#observe(name, signal));
   }
 
   async #observe(name: string, signal: AbortSignal): Promise<DeviceState | undefined> {
@@ -207,6 +212,7 @@ export class DeviceCache implements Observations {
         async (bounded) => (await this.device(name, bounded)).observe(bounded),
       );
       slot.failure = undefined;
+      slot.failures = 0;
       // Two loops observe one device, and their answers may cross.
       if (slot.state !== undefined && state.at < slot.state.at) return state;
       slot.state = state;
@@ -215,6 +221,7 @@ export class DeviceCache implements Observations {
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       slot.failure = failureOf(error, slot.failure, clock.now());
+      slot.failures += 1;
       const { device } = slot;
       slot.device = undefined;
       // The session is opened anew, and remains of the old one must not pile up.

@@ -9,16 +9,23 @@ import type { Clock } from "#hal/world.ts";
  */
 const waitMsMax = 60_000;
 
+/** Devices with this many failures in a row, or more, wait behind all others alike. */
+const failuresMax = 2;
+
 interface Waiter {
   /** Ends the wait: with a place, or without one. */
   readonly end: (gotPlace: boolean) => void;
 }
 
-/** Places for logins; those who wait get them in the order in which they came. */
+/**
+ * Places for logins. Devices with fewer failures in a row get them first, so that those that hold
+ * each login to its deadline keep no other away; of equal ones, the first to come.
+ */
 export class LoginLimiter {
   readonly #clock: Pick<Clock, "alarm">;
   readonly #most: () => number;
-  readonly #waiting = new Set<Waiter>();
+  /** By the number of failures in a row. */
+  readonly #waiting = Array.from({ length: failuresMax + 1 }, () => new Set<Waiter>());
   #taken = 0;
 
   /** `most`: how many places there are now. */
@@ -29,10 +36,14 @@ export class LoginLimiter {
 
   /**
    * Runs `work` in a place; undefined = no place was free within a minute, and nothing was done. An
-   * abort while it waits rejects with the reason.
+   * abort while it waits rejects with the reason. `failures`: those of the device in a row.
    */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T | undefined> {
-    if (!(await this.#enter(signal))) return undefined;
+  async run<T>(
+    signal: AbortSignal,
+    failures: number,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    if (!(await this.#enter(signal, failures))) return undefined;
     try {
       return await work();
     } finally {
@@ -41,12 +52,14 @@ export class LoginLimiter {
     }
   }
 
-  #enter(signal: AbortSignal): Promise<boolean> {
+  #enter(signal: AbortSignal, failures: number): Promise<boolean> {
+    const waiting = this.#waiting[Math.min(failures, failuresMax)];
+    if (waiting === undefined) throw new RangeError(`${failures} failures`);
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const leave = (): void => {
       cancel();
       signal.removeEventListener("abort", gone);
-      this.#waiting.delete(waiter);
+      waiting.delete(waiter);
     };
     const gone = (): void => {
       leave();
@@ -59,17 +72,19 @@ export class LoginLimiter {
     const waiter: Waiter = { end };
     const cancel = this.#clock.alarm(waitMsMax, () => end(false));
     signal.addEventListener("abort", gone, { once: true });
-    this.#waiting.add(waiter);
+    waiting.add(waiter);
     if (signal.aborted) gone();
     this.#fill();
     return promise;
   }
 
   #fill(): void {
-    for (const waiter of this.#waiting) {
-      if (this.#taken >= this.#most()) return;
-      this.#taken += 1;
-      waiter.end(true);
+    for (const waiting of this.#waiting) {
+      for (const waiter of waiting) {
+        if (this.#taken >= this.#most()) return;
+        this.#taken += 1;
+        waiter.end(true);
+      }
     }
   }
 }

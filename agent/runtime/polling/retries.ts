@@ -4,11 +4,21 @@ import type { LinksealError } from "#hal/error.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { jitterMs } from "../../rotation/policy.ts";
 
-/**
- * The delays in milliseconds: `least` after the first failure, doubled with each further one up to
- * `most`; each is up to a quarter longer.
- */
+/** The delays in milliseconds. */
 const waitMs = { least: 10_000, most: 300_000 } as const;
+
+/**
+ * Draws the delay in milliseconds after so many tries: `least` after the first, doubled with each
+ * further one up to `most`, and up to a quarter longer.
+ */
+export function retryDelayMs(
+  entropy: World["entropy"],
+  tries: number,
+  { least, most }: { readonly least: number; readonly most: number },
+): number {
+  const ms = Math.min(most, least * 2 ** (tries - 1));
+  return ms + jitterMs(entropy.bytes(4), ms / 4);
+}
 
 interface Failure {
   readonly error: LinksealError;
@@ -35,8 +45,7 @@ export class Retries {
   failed(name: string, error: LinksealError): void {
     const { clock, entropy } = this.#world;
     const tries = (this.#failures.get(name)?.tries ?? 0) + 1;
-    const ms = Math.min(waitMs.most, waitMs.least * 2 ** (tries - 1));
-    const notBefore = instantAfter(clock.now(), ms + jitterMs(entropy.bytes(4), ms / 4));
+    const notBefore = instantAfter(clock.now(), retryDelayMs(entropy, tries, waitMs));
     this.#failures.set(name, { error, tries, notBefore });
   }
 

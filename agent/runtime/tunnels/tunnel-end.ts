@@ -106,10 +106,10 @@ export class OurEnds {
 }
 
 /**
- * What proves a new key. IKEv1 authenticates at each rekey of IKE, and keeps the child SAs, so
- * those are renewed as well.
+ * What makes new SAs by a new authentication, and so proves a new key. IKEv1 authenticates at each
+ * rekey of IKE, and keeps the child SAs, so those are renewed as well.
  */
-function renewals({ ikeVersion }: DesiredTunnel): readonly RekeyWhat[] {
+export function renewals({ ikeVersion }: DesiredTunnel): readonly RekeyWhat[] {
   return ikeVersion === undefined ? ["reauthenticate"] : ["ike", "child"];
 }
 

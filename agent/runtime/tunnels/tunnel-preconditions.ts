@@ -32,6 +32,11 @@ interface UnmetPrecondition {
 
 const underWay: ReadonlySet<NextAuthState> = new Set(["giving", "switching", "returning"]);
 
+/** Returns true while the ends of a tunnel may have different keys. */
+export function isKeyChanging({ auths }: Memory, tunnel: string): boolean {
+  return underWay.has(named(auths, tunnel)?.next?.state ?? "waiting");
+}
+
 /** Returns the first failed check; undefined = all passed. */
 export function unmetTunnelPrecondition(
   input: TunnelPreconditionInput,
@@ -84,7 +89,7 @@ function otherOfGateway({
     (each) =>
       each.name !== tunnel.name &&
       (siblings.has(each) || each.remoteAddress === tunnel.remoteAddress) &&
-      underWay.has(named(memory.auths, each.name)?.next?.state ?? "waiting"),
+      isKeyChanging(memory, each.name),
   );
   if (other === undefined) return undefined;
   const why = `the key of ${other.name} is being changed, and one of a gateway changes at a time`;

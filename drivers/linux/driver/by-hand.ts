@@ -29,4 +29,9 @@ export const linuxByHand: ByHand = {
     ),
   // FRR's configuration with the drain was never saved.
   undrain: () => handLines("systemctl restart frr"),
+  save: () =>
+    noHandLines(
+      "What `ip` changed is gone at the next boot: write it into the network configuration of " +
+        "the host. What `systemctl` changed stays.",
+    ),
 };

@@ -2,25 +2,16 @@
 // read before a command, so that a repeated request has no further effect.
 
 import type { RekeyWhat } from "#hal/device.ts";
-import { type Effect, LinksealError } from "#hal/error.ts";
 import type { Transforms } from "#hal/model.ts";
 import type { IkeTransforms, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciMessage } from "../../transport/vici-wire.ts";
-import { causeIn, causeText, type FailureCause, type Stage } from "./causes.ts";
+import { causeIn, type Stage } from "./causes.ts";
+import { CharonLog, failed, rejected, sendCommand, unanswered } from "./charon-log.ts";
 import { type Credentials, loadTunnel } from "./credentials.ts";
 import { childName, ppkSecretId, pskId } from "./messages.ts";
-import {
-  type IkeSa,
-  type LogLine,
-  readConnections,
-  readIkeSas,
-  readKeyIds,
-  readLogLine,
-  refusalOf,
-  usesPrivateKey,
-} from "./parsers.ts";
+import { type IkeSa, readConnections, readIkeSas, readKeyIds, usesPrivateKey } from "./parsers.ts";
 
 export interface Charon {
   /** The path of its VICI socket. */
@@ -42,7 +33,6 @@ const proofMs = 20_000;
 const begunMs = 3_000;
 const pollMs = 200;
 const leaveMs = 1_000;
-const linesMax = 2_000;
 
 /**
  * Opens a VICI client, passes it to `use` and closes it.
@@ -184,7 +174,7 @@ export async function renew(
   signal: AbortSignal,
 ): Promise<void> {
   const { name } = spec;
-  const log = await Journal.open(client, { where: name, effect: "applied" }, signal);
+  const log = await CharonLog.open(client, { where: name, effect: "applied" }, signal);
   const before = await observeCharon(client, signal, name);
   await load(client, spec, credentials, signal);
   const ids = new Set(idsOf(name, before));
@@ -300,7 +290,7 @@ export async function bringUp(
   signal: AbortSignal,
 ): Promise<void> {
   const { name } = spec;
-  const log = await Journal.open(client, { where: name, effect: "applied" }, signal);
+  const log = await CharonLog.open(client, { where: name, effect: "applied" }, signal);
   await load(client, spec, credentials, signal);
   const observation = await observeCharon(client, signal, name);
   if (!stands(spec, observation)) {
@@ -329,7 +319,7 @@ function needsProof({ ikeVersion }: TunnelSpec): boolean {
 async function waited(
   { clock }: Charon,
   ms: number,
-  log: Journal,
+  log: CharonLog,
   stage: Stage,
   isDone: () => Promise<boolean>,
   signal: AbortSignal,
@@ -378,7 +368,10 @@ async function end(client: ViciClient, name: string, signal: AbortSignal): Promi
 }
 
 /**
- * Rekeys and resolves once the new SAs carry the traffic.
+ * Rekeys and resolves once the new SAs carry the traffic. A rekey of the child leaves one pair of
+ * SAs: charon keeps each duplicate and rekeys it on its own. The others end after the rekey: a
+ * gateway such as libreswan lets its policy go with the SA that was made last, never with an older
+ * one.
  * @throws LinksealError `device.rejected` with the cause: with effect "none" if the gateway refused
  * and the old SAs remain, with "unknown" if it did not answer in time
  */
@@ -389,31 +382,36 @@ export async function rekey(
   what: RekeyWhat,
   signal: AbortSignal,
 ): Promise<void> {
-  const log = await Journal.open(client, { where: name, effect: "none" }, signal);
+  const log = await CharonLog.open(client, { where: name, effect: "none" }, signal);
+  const before = carrying(name, await observeCharon(client, signal, name));
   await rekeyed(charon, client, what, log, signal);
+  if (what !== "child" || before.length < 2) return;
+  const old = new Set(before.map(({ id }) => id));
+  await endOthers(client, name, ({ id }) => !old.has(id), signal);
 }
 
 async function rekeyed(
   charon: Charon,
   client: ViciClient,
   what: RekeyWhat,
-  log: Journal,
+  log: CharonLog,
   signal: AbortSignal,
   only?: string,
 ): Promise<void> {
   const { where: name, effect } = log.at;
   const observation = await observeCharon(client, signal, name);
-  const before = newest(name, what, observation);
-  if (before.size === 0) throw rejected(log.at, "there is no SA of it that could be rekeyed");
-  const children =
-    only === undefined ? childrenOf(name, observation).map((child) => child.name) : [only];
-  const messages: readonly ViciMessage[] =
-    what === "child"
-      ? [...new Set(children)].map((child) => ({ ike: name, child }))
-      : [{ ike: name, ...reauthOf(what) }];
-  for (const message of messages) await sendCommand(client, "rekey", message, log.at, signal);
+  const before = idsInUse(name, what, observation);
+  const isMeant = (child: IkeSa["children"][number]): boolean =>
+    only === undefined || child.name === only;
+  const newest = carrying(name, observation).find(isMeant);
+  const child = newest === undefined ? undefined : { "child-id": newest.id };
+  const message = what === "child" ? child : { ike: name, ...reauthOf(what) };
+  if (before.size === 0 || message === undefined) {
+    throw rejected(log.at, "there is no SA of it that could be rekeyed");
+  }
+  await sendCommand(client, "rekey", message, log.at, signal);
   const isNew = async (): Promise<boolean> => {
-    const now = newest(name, what, await observeCharon(client, signal, name));
+    const now = idsInUse(name, what, await observeCharon(client, signal, name));
     return [...now].some((id) => !before.has(id));
   };
   const done = await waited(charon, proofMs, log, stageOf(what), isNew, signal);
@@ -431,65 +429,22 @@ function stageOf(what: RekeyWhat): Stage {
 }
 
 /** Returns the ids of the SAs that carry traffic, which a rekey replaces. */
-function newest(name: string, what: RekeyWhat, { sas }: CharonObservation): ReadonlySet<string> {
+function idsInUse(
+  name: string,
+  what: RekeyWhat,
+  observation: CharonObservation,
+): ReadonlySet<string> {
+  if (what === "child") {
+    return new Set(carrying(name, observation).map(({ spiIn }) => String(spiIn)));
+  }
+  const { sas } = observation;
   const own = sas.filter((sa) => sa.name === name && sa.state === "established");
-  if (what !== "child") return new Set(own.map(({ id }) => id));
-  const children = own.flatMap((sa) => sa.children);
-  const carrying = children.filter(({ phase }) => phase === "installed" || phase === "rekeying");
-  return new Set(carrying.map(({ spiIn }) => String(spiIn)));
+  return new Set(own.map(({ id }) => id));
 }
 
-/** The tunnel of an operation, and what the operation has done to charon if it fails now. */
-interface FailurePlace {
-  readonly where: string;
-  readonly effect: Effect;
-}
-
-/** Collects what charon logs about one connection during an operation. */
-class Journal {
-  readonly at: FailurePlace;
-  readonly lines: LogLine[] = [];
-
-  private constructor(at: FailurePlace) {
-    this.at = at;
-  }
-
-  static async open(client: ViciClient, at: FailurePlace, signal: AbortSignal): Promise<Journal> {
-    const journal = new Journal(at);
-    const take = (line: LogLine): void => {
-      // A line without a name is about no IKE SA, or about one whose peer is not known yet.
-      const isOurs = line.name === at.where;
-      if (isOurs && journal.lines.length < linesMax) journal.lines.push(line);
-    };
-    await client.hear("log", (event) => take(readLogLine(event)), signal);
-    return journal;
-  }
-}
-
-async function sendCommand(
-  client: ViciClient,
-  command: string,
-  message: Parameters<ViciClient["ask"]>[1],
-  at: FailurePlace,
-  signal: AbortSignal,
-): Promise<void> {
-  const refused = refusalOf(await client.ask(command, message, "unknown", signal));
-  if (refused !== undefined) throw rejected(at, `charon refuses ${command}: ${refused}`);
-}
-
-/** The error of a wait that ended without a refusal. */
-function unanswered(log: Journal, stage: Stage, effect: Effect): LinksealError {
-  return failed(log, causeIn(log.lines, stage) ?? "peerSilent", effect);
-}
-
-function failed({ at, lines }: Journal, cause: FailureCause, effect = at.effect): LinksealError {
-  return rejected({ ...at, effect }, causeText(cause, lines));
-}
-
-function rejected({ where, effect }: FailurePlace, text: string): LinksealError {
-  return new LinksealError("device.rejected", `the tunnel ${where}: ${text}`, {
-    effect,
-    where,
-    next: `linkseal tunnels ${where}`,
-  });
+/** Returns the children of a tunnel that carry traffic, the newest first. */
+function carrying(name: string, observation: CharonObservation): IkeSa["children"] {
+  return childrenOf(name, observation)
+    .filter(({ phase }) => phase === "installed" || phase === "rekeying")
+    .toSorted((one, other) => Number(other.id) - Number(one.id));
 }

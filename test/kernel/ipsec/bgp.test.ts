@@ -1,102 +1,32 @@
 // An agent with BGP inside its two tunnels, and the known trap: the open peering beside them learns
 // or announces a protected prefix as well. Real FRR and charon, and the real programs.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Status } from "#agent/runtime/health/status.ts";
-import { type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
-import { siteHandler } from "#sim/site/protocol.ts";
-import { buildSite as buildCloud, type Site as Cloud } from "#sim/site/site.ts";
-import { Programs } from "../host/programs.ts";
 import { lostOf, makeRoom, startFlows, type } from "../host/router.ts";
-import { ip, leaveNetworks, until } from "../lab.ts";
-import { type BgpSite, buildBgpSite, edgeAs, gatewayAs, leaveBgpSite, wire } from "./bgp-site.ts";
-import { gatewayPsk, inner, pings } from "./site.ts";
+import { ip, until } from "../lab.ts";
+import { BgpAgent } from "./bgp-agent.ts";
+import { type BgpSite, buildBgpSite, edgeAs, gatewayAs, wire } from "./bgp-site.ts";
+import type { Daemon } from "./daemon.ts";
+import { inner, pings } from "./site.ts";
 
-let folder = "";
 let site: BgpSite;
-let cloud: Cloud;
-let served: Served;
-let pace: Pace;
-let programs: Programs;
+let agent: BgpAgent<Daemon>;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "linkseal-bgp-"));
   makeRoom();
   site = await buildBgpSite(2);
-  // The vault is simulated; everything else is this kernel, charon and FRR.
-  const shape = { seed: "bgp", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
-  cloud = buildCloud(shape);
-  for (const { name } of site.specs) cloud.vault.put(`${name}-psk`, gatewayPsk);
-  served = await serveSite(siteHandler(cloud), join(folder, "site.sock"));
-  pace = paceClock(cloud.clock, { speed: 1 });
-  writeFileSync(join(folder, "site.yaml"), config());
-  programs = new Programs(folder, site.edge.network);
-  await programs.serve("net", "--charon", site.charon.socket);
-  await programs.serve("agent");
-  const { err } = await programs.run("apply", join(folder, "site.yaml"), "--yes");
-  if (!err.includes("Accepted as config 1.")) throw new Error(`not accepted: ${err}`);
+  agent = await BgpAgent.at(site, ["health: { poll: 2s, staleAfter: 30s, evidence: 90s }"]);
 }, 240_000);
-afterAll(async () => {
-  programs[Symbol.dispose]();
-  await pace.stop();
-  await served.close();
-  leaveBgpSite(site);
-  leaveNetworks();
-  rmSync(folder, { recursive: true });
-});
-
-function config(): string {
-  return [
-    "version: 1",
-    "site: kernel",
-    `azure: { cloud: sim, vault: "unix:${join(folder, "site.sock")}" }`,
-    "devices:",
-    "  - name: edge",
-    "    driver: linux",
-    `    address: "unix:${join(folder, "run", "net.sock")}"`,
-    `    charon: "unix:${site.charon.socket}"`,
-    `    frr: ${site.edge.frr.shell.at(-1)}`,
-    "tunnels:",
-    ...site.specs.flatMap(({ name, localAddress, remoteAddress, bgp }) => [
-      `  - name: ${name}`,
-      "    device: edge",
-      `    local: { address: ${localAddress} }`,
-      `    remote: { address: ${remoteAddress} }`,
-      "    protects: { local: [10.1.0.0/16], remote: [10.100.0.0/16] }",
-      `    auth: { psk: ${name}-psk }`,
-      `    bgp: { local: ${bgp?.local}, peer: ${bgp?.peer} }`,
-    ]),
-    "health: { poll: 2s, staleAfter: 30s, evidence: 90s }",
-    "",
-  ].join("\n");
-}
+afterAll(() => agent.close());
 
 /** Each query starts a program, which is slow in an emulator. */
 const patienceMs = 150_000;
 
-async function status(): Promise<Status> {
-  return JSON.parse((await programs.run("status", "--json")).out) as Status;
-}
-
-const untilProtected = async (): Promise<void> => {
-  let last: Status["tunnels"] = [];
-  const isSo = async () => {
-    last = (await status()).tunnels;
-    return last.length === 2 && last.every(({ verdict }) => verdict === "protected")
-      ? true
-      : undefined;
-  };
-  await until(isSo, patienceMs).catch((error: unknown) => {
-    throw new Error(JSON.stringify(last), { cause: error });
-  });
-};
+const untilProtected = (): Promise<void> => agent.untilAll(patienceMs);
 
 const reasonOf = async (code: string): Promise<string | undefined> =>
-  (await status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
+  (await agent.status()).tunnels[0]?.reasons.find((reason) => reason.code === code)?.text;
 
 /** Measures the time from `act` to the first status that reports the code, in ms. */
 async function warningText(code: string, act: () => void): Promise<string> {
@@ -132,7 +62,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     );
     expect(text).toContain("it is blocked here");
     const { warnings } = await until(async () => {
-      const now = await status();
+      const now = await agent.status();
       return now.warnings.some(({ code }) => code === beside) ? now : undefined;
     }, patienceMs);
     const { since = "" } = warnings.find(({ code }) => code === beside) ?? {};
@@ -155,22 +85,22 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
   });
 
   it("a drain moves the traffic of one tunnel to the other, and never of both", async () => {
-    const drained = await programs.run("drain", "hub-1");
+    const drained = await agent.programs.run("drain", "hub-1");
     expect([drained.status, drained.err]).toEqual([0, ""]);
-    const { tunnels } = await status();
+    const { tunnels } = await agent.status();
     expect(tunnels.map(({ bgp }) => [bgp?.up, bgp?.drained])).toEqual([
       [true, true],
       [true, false],
     ]);
     const routes = ip("-n", site.edge.network, "route", "show", "10.100.0.0/16");
     expect([routes.includes("dev hub-1"), routes.includes("dev hub-2")]).toEqual([false, true]);
-    const refused = await programs.run("drain", "hub-2");
+    const refused = await agent.programs.run("drain", "hub-2");
     expect([refused.status, refused.err]).toEqual([
       6,
       expect.stringContaining("hub-1 is drained, and one of a bundle is taken out at a time"),
     ]);
-    expect((await programs.run("tunnels")).out).toMatch(/hub-1 .* up, drained/);
-    expect((await programs.run("undrain", "hub-1")).status).toBe(0);
+    expect((await agent.programs.run("tunnels")).out).toMatch(/hub-1 .* up, drained/);
+    expect((await agent.programs.run("undrain", "hub-1")).status).toBe(0);
     await until(() => {
       const both = ip("-n", site.edge.network, "route", "show", "10.100.0.0/16");
       return both.includes("dev hub-1") && both.includes("dev hub-2") ? true : undefined;
@@ -180,7 +110,7 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
   it("a tunnel whose key changes loses nothing, because the other has its traffic", async () => {
     const [one] = site.specs;
     const newer = "Azure_PSK_of_the_second_year";
-    const id = cloud.vault.put("hub-1-psk", newer);
+    const id = agent.cloud.vault.put("hub-1-psk", newer);
     const owners = [one?.remoteAddress ?? "", one?.localAddress ?? ""];
     await site.far.ask("load-shared", { id: "hub-1", type: "IKE", data: newer, owners });
     const spis = () => ip("-n", site.edge.network, "xfrm", "state").match(/spi 0x[0-9a-f]+/g) ?? [];
@@ -191,17 +121,17 @@ describe("an agent with BGP inside of its tunnels", { timeout: 400_000 }, () => 
     ] as const;
     const stop = await startFlows(...ends, 5, 32);
     await rest(5_000);
-    const proceeded = await programs.run("psk", "proceed", "hub-1");
+    const proceeded = await agent.programs.run("psk", "proceed", "hub-1");
     await rest(15_000);
     const allCounters = await stop();
     const [out, back] = lostOf(allCounters);
     const [sent = 0, answered = 0] = allCounters.map((counters) => counters.sent);
     console.log(`a key of one of two: lost ${out} of ${sent} out, ${back} of ${answered} back`);
     expect([proceeded.status, proceeded.err]).toEqual([0, ""]);
-    expect((await programs.run("psk", "show", "hub-1")).out).toContain(id.split("/").at(-1));
+    expect((await agent.programs.run("psk", "show", "hub-1")).out).toContain(id.split("/").at(-1));
     expect(spis().filter((spi) => !before.includes(spi))).toHaveLength(2);
     expect([out, back]).toEqual([0, 0]);
-    expect((await status()).tunnels.map(({ bgp }) => bgp?.drained)).toEqual([false, false]);
+    expect((await agent.status()).tunnels.map(({ bgp }) => bgp?.drained)).toEqual([false, false]);
   });
 
   it("an inner session that is down is reported, and so is the loss of the last path", async () => {

@@ -2,15 +2,14 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
+import type { DeviceChange, SecretRef } from "#hal/device.ts";
 import { Secret } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { Authority, type Certified } from "#sim/serve/certificates.ts";
-import { PacedClock } from "../host/clock.ts";
-import { Host } from "../host/host.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
-import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { ip, until } from "../lab.ts";
 import { buildSite, inner, loadCertifiedGateway, pings, spec, type TunnelSite } from "./site.ts";
+import { TunnelHost } from "./tunnel-host.ts";
 
 const dayMs = 86_400_000;
 const validity = { notBefore: Date.now() - dayMs, notAfter: Date.now() + 30 * dayMs };
@@ -30,20 +29,14 @@ const certified: TunnelSpec = {
 };
 
 let site: TunnelSite;
-let host: Host;
-let device: Device;
+let host: TunnelHost;
 beforeAll(async () => {
   makeRoom();
   site = await buildSite();
-  const { socket: charon } = site.charon;
-  host = await Host.open({ ports: [], network: site.edge, clock: new PacedClock(1), charon });
-  device = await host.device();
+  host = await TunnelHost.at(site);
 }, 180_000);
 afterAll(async () => {
-  await device[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
-  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
-  leaveNetworks();
 });
 
 const pem = (text: string): Secret => Secret.take("pem", new TextEncoder().encode(text));
@@ -55,9 +48,7 @@ async function commit(
 ): Promise<void> {
   const keys = async ({ kind }: SecretRef): Promise<Secret> =>
     pem(kind === "certificate" ? own.certificate + own.key : roots.certificate);
-  const transaction = await device.prepare(change, keys, soon());
-  await transaction.apply(120_000, soon());
-  await transaction.confirm(soon());
+  await host.commit(change, keys);
 }
 
 const put = (tunnel: TunnelSpec = certified): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];

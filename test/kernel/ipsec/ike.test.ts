@@ -3,13 +3,11 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
 import type { ViciMessage } from "#drivers/transport/vici-wire.ts";
-import type { Device, DeviceChange, SecretRef } from "#hal/device.ts";
+import type { DeviceChange, SecretRef } from "#hal/device.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
-import { PacedClock } from "../host/clock.ts";
-import { Host } from "../host/host.ts";
-import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { ip, until } from "../lab.ts";
 import {
   azure,
   buildSite,
@@ -21,21 +19,16 @@ import {
   strong,
   type TunnelSite,
 } from "./site.ts";
+import { TunnelHost } from "./tunnel-host.ts";
 
 let site: TunnelSite;
-let host: Host;
-let device: Device;
+let host: TunnelHost;
 beforeAll(async () => {
   site = await buildSite();
-  const { socket: charon } = site.charon;
-  host = await Host.open({ ports: [], network: site.edge, clock: new PacedClock(1), charon });
-  device = await host.device();
+  host = await TunnelHost.at(site);
 }, 180_000);
 afterAll(async () => {
-  await device[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
-  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
-  leaveNetworks();
 });
 
 const ppkText = "00112233445566778899aabbccddeeff".repeat(2);
@@ -47,9 +40,7 @@ async function commit(change: DeviceChange, over: Partial<typeof values> = {}): 
     if (kind !== "psk" && kind !== "ppk") throw new Error(`no value of ${kind} is asked for here`);
     return Secret.take(kind, new TextEncoder().encode(known[kind]));
   };
-  const transaction = await device.prepare(change, keys, soon());
-  await transaction.apply(120_000, soon());
-  await transaction.confirm(soon());
+  await host.commit(change, keys);
 }
 
 const put = (tunnel: TunnelSpec): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
@@ -62,10 +53,7 @@ afterEach(async () => {
   await until(() => (ip("-n", site.edge, "xfrm", "state") === "" ? true : undefined));
 }, 120_000);
 
-async function tunnel(): Promise<IpsecTunnel | undefined> {
-  const { ipsec } = await device.observe(soon());
-  return ipsec.find(({ name }) => name === spec.name);
-}
+const tunnel = (): Promise<IpsecTunnel | undefined> => host.tunnel();
 
 /** The gateway with a PSK between two identities. */
 async function gateway(

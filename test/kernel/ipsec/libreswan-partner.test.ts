@@ -3,38 +3,31 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
-import type { Device, DeviceChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import { type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
-import { PacedClock } from "../host/clock.ts";
-import { Host } from "../host/host.ts";
 import { makeRoom } from "../host/router.ts";
-import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { ip, until } from "../lab.ts";
 import type { GatewayConnection } from "./libreswan.ts";
 import {
   buildForeignSite,
   connection,
   type ForeignSite,
   hideEdge,
-  leaveForeignSite,
   middle,
   outer,
 } from "./libreswan-site.ts";
-import { gatewayPsk, keyOf, LeakWatch, pings, spec } from "./site.ts";
+import { LeakWatch, pings, spec } from "./site.ts";
+import { TunnelHost } from "./tunnel-host.ts";
 
 let site: ForeignSite;
-let host: Host;
-let device: Device;
+let host: TunnelHost;
 let leaks: LeakWatch;
 
 beforeAll(async () => {
   makeRoom();
   site = await buildForeignSite();
-  const { edge: network, charon } = site;
-  host = await Host.open({
-    ...{ ports: [], network, clock: new PacedClock(1), charon: charon.socket },
-  });
-  device = await host.device();
+  host = await TunnelHost.at(site);
   leaks = new LeakWatch(site);
 }, 240_000);
 afterEach(async () => {
@@ -44,24 +37,12 @@ afterEach(async () => {
 }, 120_000);
 afterAll(async () => {
   leaks[Symbol.dispose]();
-  await device[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
-  leaveForeignSite(site);
-  leaveNetworks();
 });
 
-async function commit(change: DeviceChange): Promise<void> {
-  const transaction = await device.prepare(change, keyOf(gatewayPsk), soon());
-  await transaction.apply(120_000, soon());
-  await transaction.confirm(soon());
-}
-
+const commit = (change: DeviceChange): Promise<void> => host.commit(change);
+const tunnel = (): Promise<IpsecTunnel | undefined> => host.tunnel();
 const put = (one: TunnelSpec): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel: one }];
-
-async function tunnel(): Promise<IpsecTunnel | undefined> {
-  const { ipsec } = await device.observe(soon());
-  return ipsec.find(({ name }) => name === spec.name);
-}
 
 /** Returns the lines of charon's log that show what the two ends agreed on. */
 function transcript(): string {

@@ -67,8 +67,3 @@ export function hideEdge({ middle: network }: ForeignSite): void {
   const rule = 'add rule ip hide out oifname "gateway" ip saddr 198.51.100.1 masquerade';
   ip("netns", "exec", network, "nft", `${rules}; ${rule}`);
 }
-
-export function leaveForeignSite({ charon, far }: ForeignSite): void {
-  charon[Symbol.dispose]();
-  far[Symbol.dispose]();
-}

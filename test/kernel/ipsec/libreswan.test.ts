@@ -4,40 +4,30 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
-import type { Device, DeviceChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type IpsecSa, type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
-import { PacedClock } from "../host/clock.ts";
-import { Host } from "../host/host.ts";
 import { lostOf, makeRoom, startFlows } from "../host/router.ts";
-import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { ip, until } from "../lab.ts";
 import type { GatewayConnection } from "./libreswan.ts";
-import {
-  buildForeignSite,
-  connection,
-  type ForeignSite,
-  leaveForeignSite,
-  outer,
-} from "./libreswan-site.ts";
-import { gatewayPsk, inner, keyOf, LeakWatch, pings, spec } from "./site.ts";
+import { buildForeignSite, connection, type ForeignSite, outer } from "./libreswan-site.ts";
+import { inner, LeakWatch, pings, spec } from "./site.ts";
+import { TunnelHost } from "./tunnel-host.ts";
 
 const foreign: TunnelSpec = { ...spec, remoteAddress: outer.gateway };
 const put = (tunnel = foreign): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
+const rekeyChild: DeviceChange = [{ kind: "ipsec.rekey", name: spec.name, what: "child" }];
 const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
 
 let site: ForeignSite;
-let host: Host;
-let device: Device;
+let host: TunnelHost;
 let leaks: LeakWatch;
 
 beforeAll(async () => {
   makeRoom();
   site = await buildForeignSite();
-  const clock = new PacedClock(1);
-  const { edge: network, charon } = site;
-  host = await Host.open({ ports: [], network, clock, charon: charon.socket });
-  device = await host.device();
+  host = await TunnelHost.at(site);
   await commit(put());
   leaks = new LeakWatch(site);
 }, 240_000);
@@ -46,22 +36,11 @@ afterEach(() => {
 });
 afterAll(async () => {
   leaks[Symbol.dispose]();
-  await device[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
-  leaveForeignSite(site);
-  leaveNetworks();
 });
 
-async function commit(change: DeviceChange): Promise<void> {
-  const transaction = await device.prepare(change, keyOf(gatewayPsk), soon());
-  await transaction.apply(120_000, soon());
-  await transaction.confirm(soon());
-}
-
-async function tunnel(): Promise<IpsecTunnel | undefined> {
-  const { ipsec } = await device.observe(soon());
-  return ipsec.find(({ name }) => name === spec.name);
-}
+const commit = (change: DeviceChange): Promise<void> => host.commit(change);
+const tunnel = (): Promise<IpsecTunnel | undefined> => host.tunnel();
 
 async function installed(): Promise<readonly IpsecSa[]> {
   const observed = await tunnel();
@@ -117,7 +96,7 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
   });
 
   it.each<readonly [string, () => unknown]>([
-    ["child by us", () => commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }])],
+    ["child by us", () => commit(rekeyChild)],
     ["IKE by us", () => commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }])],
     ["child by the gateway", () => site.far.whackLater("--rekey-child", "--name", "azure")],
     ["IKE by the gateway", () => site.far.whackLater("--rekey-ike", "--name", "azure")],
@@ -147,7 +126,8 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     // Each end may keep the other pair too for a while (docs/sources.md).
     expect(own.length).toBeGreaterThanOrEqual(2);
     expect(spisIn(site.gateway)).toEqual(expect.arrayContaining([...own]));
-    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "child" }]);
+    await commit(rekeyChild);
+    await until(isUp);
     await until(async () => ((await pings(site.edge)) === 3 ? true : undefined));
   });
 
@@ -159,9 +139,16 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     await untilUp();
   });
 
-  it("a second child of the gateway is seen, and ends with its IKE SA", async () => {
-    await lostWhile("second child", () => site.far.whackLater("--initiate", "--name", "azure"));
-    await until(async () => ((await installed()).length === 4 ? true : undefined));
+  it("a second child of the gateway is seen, and ends with a rekey or its IKE SA", async () => {
+    const second = () => site.far.whackLater("--initiate", "--name", "azure");
+    const isSeen = async () => ((await installed()).length === 4 ? true : undefined);
+    await lostWhile("second child", second);
+    await until(isSeen);
+    await lostWhile("rekey with a second child", () => commit(rekeyChild));
+    await until(isUp);
+    expect(await pings(site.edge)).toBe(3);
+    await second();
+    await until(isSeen);
     site.far.whack("--terminate", "--name", "azure");
     await untilUp();
     expect(await installed()).toHaveLength(2);

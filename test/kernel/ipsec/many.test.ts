@@ -1,13 +1,13 @@
 // Many new tunnels of one host, of which every fifth is refused: how soon the others are up, what
 // the processes take, and that a tunnel that carries is never stale meanwhile.
 
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { effort } from "../../effort.ts";
 import { ip, ipBatch } from "../lab.ts";
 import { AgentSite } from "./agent-site.ts";
 import { gatewayPsk, loadAzure, strong } from "./site.ts";
+import { usedByPrograms } from "./used.ts";
 
 const count = effort(10, 50);
 const isBad = (index: number): boolean => index % 5 === 0;
@@ -47,27 +47,6 @@ function tunnelLines(index: number): readonly string[] {
   ];
 }
 
-/** Processor time in ms and resident memory in MB of the processes of the site, by program. */
-function used(): ReadonlyMap<string, string> {
-  const found = new Map<string, string>();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-      const exe = readlinkSync(`/proc/${pid}/exe`);
-      const isOurs = argv[1]?.endsWith("agent/bin.js") === true;
-      const what = isOurs ? argv[2] : /charon/.test(exe) ? `charon ${pid}` : undefined;
-      if (what === undefined) continue;
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-      const ticks = Number(stat[11]) + Number(stat[12]);
-      const pages = Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-      found.set(what, `${ticks * 10} ms, ${Math.round((pages * 4) / 1_024)} MB`);
-    } catch {
-      // The process has ended meanwhile.
-    }
-  }
-  return found;
-}
-
 describe("many new tunnels", { timeout: 1_200_000 }, () => {
   it("healthy tunnels come up and stay fresh while others are refused", async () => {
     await all.apply(all.config());
@@ -84,7 +63,9 @@ describe("many new tunnels", { timeout: 1_200_000 }, () => {
     }
     const seconds = ((performance.now() - begun) / 1_000).toFixed(1);
     console.log(`${count} new tunnels, ${wanted - 1} of them up after ${seconds} s`);
-    for (const [what, text] of used()) console.log(`${what}: ${text}`);
+    for (const [what, { processorMs, megabytes }] of usedByPrograms()) {
+      console.log(`${what}: ${processorMs} ms, ${megabytes} MB`);
+    }
     expect(new Set(observed)).toEqual(new Set(["protected"]));
     const links = ip("-n", all.tunnels.edge, "link", "show", "type", "xfrm");
     expect(links).not.toContain("new-5:");

@@ -4,12 +4,11 @@ import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { observeCharon, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { openStream } from "#drivers/transport/stream.ts";
-import type { Device, DeviceChange } from "#hal/device.ts";
+import type { DeviceChange } from "#hal/device.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
 import { PacedClock } from "../host/clock.ts";
-import { Host } from "../host/host.ts";
-import { ip, leaveNetworks, soon, until } from "../lab.ts";
+import { ip, soon, until } from "../lab.ts";
 import {
   buildSite,
   gatewayPsk,
@@ -20,41 +19,24 @@ import {
   strong,
   type TunnelSite,
 } from "./site.ts";
+import { TunnelHost } from "./tunnel-host.ts";
 
 let site: TunnelSite;
-let host: Host;
-let device: Device;
+let host: TunnelHost;
 
 beforeAll(async () => {
   site = await buildSite();
-  host = await Host.open({
-    ports: [],
-    network: site.edge,
-    clock: new PacedClock(1),
-    charon: site.charon.socket,
-  });
-  device = await host.device();
+  host = await TunnelHost.at(site);
 }, 180_000);
 afterAll(async () => {
-  await device[Symbol.asyncDispose]();
   await host[Symbol.asyncDispose]();
-  for (const daemon of [site.charon, site.far]) daemon[Symbol.dispose]();
-  leaveNetworks();
 });
 
-async function commit(change: DeviceChange, psk = gatewayPsk): Promise<void> {
-  const transaction = await device.prepare(change, keyOf(psk), soon());
-  await transaction.apply(120_000, soon());
-  await transaction.confirm(soon());
-}
-
+const commit = (change: DeviceChange, psk = gatewayPsk): Promise<void> =>
+  host.commit(change, keyOf(psk));
+const tunnel = (): Promise<IpsecTunnel | undefined> => host.tunnel();
 const put = (tunnel: TunnelSpec = spec): DeviceChange => [{ kind: "ipsec.putTunnel", tunnel }];
 const remove: DeviceChange = [{ kind: "ipsec.removeTunnel", name: spec.name }];
-
-async function tunnel(): Promise<IpsecTunnel | undefined> {
-  const { ipsec } = await device.observe(soon());
-  return ipsec.find(({ name }) => name === spec.name);
-}
 
 const spis = (observed: IpsecTunnel | undefined): readonly number[] =>
   observed?.sas.kind === "known"
@@ -71,7 +53,7 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     expect(installed.map(({ direction }) => direction).toSorted()).toEqual(["in", "out"]);
     for (const { transforms } of installed) expect(transforms).toEqual(spec.transforms);
     expect(await pings(site.edge)).toBe(3);
-    const { blocked, ways } = await device.observe(soon());
+    const { blocked, ways } = await host.device.observe(soon());
     expect(blocked).toMatchObject({ kind: "known", value: spec.remotePrefixes });
     const via = { kind: "tunnel", name: spec.name };
     expect(ways?.kind === "known" && ways.value).toContainEqual({
@@ -140,7 +122,7 @@ describe("a tunnel", { timeout: 120_000 }, () => {
     await commit(remove);
     expect(await tunnel()).toBeUndefined();
     expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
-    const { blocked } = await device.observe(soon());
+    const { blocked } = await host.device.observe(soon());
     expect(blocked).toMatchObject({ value: spec.remotePrefixes });
     await until(() => (ip("-n", site.gateway, "xfrm", "state") === "" ? true : undefined));
   });
@@ -176,7 +158,7 @@ describe("a tunnel whose ends disagree", { timeout: 120_000 }, () => {
       await expect(commit(put())).rejects.toThrow(why);
       expect(await tunnel()).toBeUndefined();
       expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
-      const { control } = await device.observe(soon());
+      const { control } = await host.device.observe(soon());
       expect(control).toMatchObject({ value: { commitPending: false } });
     },
   );
@@ -196,7 +178,7 @@ describe("a gateway whose own address is protected", { timeout: 120_000 }, () =>
     await commit(put({ ...spec, remotePrefixes }));
     expect(await pings(site.edge)).toBe(3);
     await commit([{ kind: "ipsec.rekey", name: spec.name, what: "ike" }]);
-    const { blocked } = await device.observe(soon());
+    const { blocked } = await host.device.observe(soon());
     expect(blocked).toMatchObject({ value: remotePrefixes });
   });
 });

@@ -82,7 +82,7 @@ describe("a local socket", { timeout: 60_000 }, () => {
     const seen: Client[] = [];
     const server = await serveUnix({
       ...{ path, requestBytesMax: 0, broken: () => undefined },
-      tooLong: () => ({ status: 413, body: "" }),
+      refused: () => ({ status: 413, body: "" }),
       identify: (socket) => clientOf(native, "view", socket),
       async answer({ client }) {
         if (client !== undefined) seen.push(client);

@@ -7,6 +7,7 @@ import { everyCommand } from "#agent/cli/program.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { filled, generatedDocs } from "../../docs/generated.ts";
 import { queryParts } from "../../docs/query-reference.ts";
+import { triesPart } from "../../docs/tries.ts";
 
 const folder = join(import.meta.dirname, "../../../docs");
 const docs = generatedDocs();
@@ -25,6 +26,11 @@ describe("a generated document", () => {
       expect(filled(written, parts) === written, `${name}: npm run docs`).toBe(true);
     },
   );
+
+  it("the table of tries in attacks.md is up to date; if not: npm run docs", () => {
+    const written = readFileSync(join(folder, "attacks.md"), "utf8");
+    expect(filled(written, triesPart()) === written, "attacks.md: npm run docs").toBe(true);
+  });
 
   it("docs/protocol.md has every request of the sockets", () => {
     for (const request of Object.keys(routes))

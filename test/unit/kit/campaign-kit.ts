@@ -116,7 +116,7 @@ export const calmPort: PortFacts = {
   pending: "none",
   carriedBy: "old",
   outage: "none",
-  promoted: false,
+  promotion: "none",
   drain: "off",
   admin: "up",
 };

@@ -249,10 +249,12 @@ export class PretendCharon {
       for (const line of logLines.pfsGroup) this.#log(line);
     } else if (this.disagreement === "psk" && message.has("reauth")) {
       for (const line of logLines.psk) this.#log(line);
-    } else if (message.has("child")) {
-      const name = textAt(message, "child");
-      this.#end((child) => child.name === name);
-      this.#addChild("ECP_384", name);
+    } else if (message.has("child-id")) {
+      const id = textAt(message, "child-id");
+      const meant = this.children.find(({ spiIn }) => `${spiIn}` === id);
+      if (meant === undefined) return no("no match");
+      this.#end((child) => child === meant);
+      this.#addChild("ECP_384", meant.name);
     } else {
       const [before, shown] = [this.ikeId, this.#shown()];
       this.ikeId += 1;

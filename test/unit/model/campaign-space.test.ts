@@ -20,11 +20,11 @@ const faultsIn = ({ name }: Config): number => effort(deep.includes(name) ? 2 : 
 const words = effort(1, 2);
 
 /** Returns states that a configuration does not use. */
-function unusedStates({ overlap, farEnd, kind }: Config): readonly string[] {
+function unusedStates({ overlap, promotes, farEnd, kind }: Config): readonly string[] {
   const breaks = overlap === "breakBeforeMake";
   return campaignStates.filter((state) => {
     if (state === "staging" || state === "staged" || state === "retiring") return breaks;
-    if (state === "promoting") return overlap !== "fallback";
+    if (state === "promoting") return !promotes;
     if (state === "awaitingPeer") return farEnd === "agent";
     return state === "reverting" && kind === "enrol" && farEnd === "manual";
   });

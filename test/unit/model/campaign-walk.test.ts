@@ -166,6 +166,11 @@ const keyRules: readonly Rule[] = [
       isDrained(cell),
   ],
   [
+    "the new key takes the place of the primary one only where that is due",
+    (cell) => does(cell, "promote"),
+    ({ facts: { port } }) => port?.promotion === "due",
+  ],
+  [
     "the new key goes only while the old one is proven and the far end is on it",
     (cell) => does(cell, "removeNew"),
     (cell) => {

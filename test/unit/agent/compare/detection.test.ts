@@ -43,6 +43,7 @@ describe("the lines that turn BFD on", () => {
   const lines: Readonly<Record<(typeof platformNames)[number], RegExp>> = {
     eos: /^on \S+: router bgp AS; vrf AZURE; neighbor 169\.254\.0\.2 bfd$/,
     iosxe: /address-family ipv4 vrf AZURE; neighbor 169\.254\.0\.2 fall-over bfd$/,
+    nxos: /vrf AZURE; neighbor 169\.254\.0\.2; bfd/,
     iosxr: /vrf AZURE; neighbor 169\.254\.0\.2; bfd fast-detect; bfd minimum-interval 300;/,
     junos: /set routing-instances AZURE protocols bgp .* neighbor 169\.254\.0\.2 bfd-liveness/,
     linux: /vtysh: router bgp AS vrf AZURE; neighbor 169\.254\.0\.2 bfd$/,

@@ -41,6 +41,7 @@ describe("the routing instance of a link", () => {
   it.each([
     ["iosxe", 32],
     ["iosxr", 32],
+    ["nxos", 32],
     ["eos", 100],
     ["junos", 128],
   ])("the name of a VRF of %s has at most %i characters", (driver, most) => {
@@ -74,6 +75,7 @@ describe("the aggregate of a link", () => {
   it.each([
     ["iosxe", "Port-channel1", "Port-Channel1"],
     ["iosxr", "Bundle-Ether65", "Port-channel1"],
+    ["nxos", "port-channel65", "Port-channel1"],
     ["eos", "Port-Channel1", "ae0"],
     ["junos", "ae0", "Bundle-Ether1"],
   ])("an aggregate of %s is named %s and not %s", (driver, name, other) => {

@@ -130,6 +130,27 @@ describe("commands by hand", () => {
 describe("the night card", () => {
   const card = nightCard("dublin", linkScenes(desired));
 
+  it("a change of a router that a reload would take back is saved once it is proven", () => {
+    const changes = ["router.openPort", "router.putKey", "router.macsecOff", "router.undrain"];
+    for (const { title, steps } of nightChapters) {
+      const names = steps.map(({ run = [] }) => run as readonly string[]);
+      const changed = names.findLastIndex((run) => run.some((name) => changes.includes(name)));
+      const saved = names.findLastIndex((run) => run.includes("router.save"));
+      expect([title, saved > changed], title).toEqual([title, changed >= 0]);
+    }
+    const lines = (name: keyof typeof platforms): unknown => platforms[name].byHand.save();
+    for (const name of ["iosxe", "eos"] as const) {
+      expect(lines(name)).toEqual({ kind: "lines", lines: ["write memory"] });
+    }
+    const copied = { kind: "lines", lines: ["copy running-config startup-config"] };
+    expect(lines("nxos")).toEqual(copied);
+    for (const name of ["junos", "iosxr", "linux", "sim"] as const) {
+      expect(lines(name)).toMatchObject({ kind: "none" });
+    }
+    const blocks = card.chapters.at(-1)?.steps.flatMap(({ commands }) => commands) ?? [];
+    expect(blocks).toContainEqual({ where: "edge-b (eos)", lines: ["write memory"], note: null });
+  });
+
   it("the card has the five emergencies, each with steps", () => {
     expect(card.chapters.map(({ title }) => title)).toEqual([
       "Both links are down",

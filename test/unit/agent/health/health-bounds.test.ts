@@ -316,6 +316,15 @@ describe("the fallback key", () => {
       "degraded",
       "fallback-not-ready",
     ],
+    // A campaign's own keys were accused until the far end moved, with `farEnd: manual` for hours.
+    ["is brought in by a campaign", with_([actor]), { next: otherKey }, ...fine],
+    [
+      "is the old one of a campaign",
+      with_([actor]),
+      { next: key, expected: otherKey, ...peer({ pointsAt: key }) },
+      ...fine,
+    ],
+    ["is none of a campaign", with_([actor]), { next: key }, "degraded", "fallback-not-ready"],
     ["where the device lists no actors", with_([]), {}, ...fine],
     [
       "where keys are not reported",

@@ -81,7 +81,7 @@ describe("a client", () => {
     const mine: Client = { socket: "view", uid: 1, gid: 2, pid: 3, loginUid: null };
     const server = await serveUnix({
       ...{ path, requestBytesMax: 100, broken: () => undefined },
-      tooLong: () => ({ status: 413, body: "" }),
+      refused: () => ({ status: 413, body: "" }),
       identify: (socket) => {
         read.push(socket.bytesRead);
         return mine;

@@ -241,7 +241,7 @@ describe("clients that are", () => {
         requestBytesMax: 0,
         isInstant: true,
         answer: async () => ({ status: 200, type: "text/plain", body: huge }),
-        tooLong: () => ({ status: 413, body: "" }),
+        refused: () => ({ status: 413, body: "" }),
         broken: (error) => broken.push(error),
       },
       { host: loopback, port: 0 },

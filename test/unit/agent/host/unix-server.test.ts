@@ -36,7 +36,7 @@ async function served(over: Partial<UnixService> = {}): Promise<Served> {
       calls.push(call);
       return { status: 200, body: JSON.stringify({ got: call.body.length }) };
     },
-    tooLong: () => ({ status: 413, body: '"too long"' }),
+    refused: () => ({ status: 413, body: '"too long"' }),
     broken: (error) => broken.push(error),
     ...over,
   });
@@ -98,6 +98,31 @@ describe("a socket of this host", () => {
   it("a socket is open to this user alone", async () => {
     await served();
     expect((await stat(path())).mode & 0o777).toBe(0o600);
+  });
+
+  it("two long requests are answered at a time, and short ones beside them", async () => {
+    const held = Promise.withResolvers<void>();
+    let asked = 0;
+    await served({
+      requestBytesMax: 1_000_000,
+      answer: async ({ body }) => {
+        if (body.length < 1_000) return { status: 204 };
+        asked += 1;
+        await held.promise;
+        return { status: 200 };
+      },
+      refused: (why) => ({ status: why === "busy" ? 429 : 413 }),
+    });
+    const long = "x".repeat(200_000);
+    const first = Array.from({ length: 2 }, () => ask(long));
+    while (asked < 2) await new Promise(setImmediate);
+    expect((await ask(long)).status).toBe(429);
+    expect((await ask("x".repeat(100))).status).toBe(204);
+    expect((await ask("x".repeat(1_000_001))).status).toBe(429);
+    held.resolve();
+    expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200]);
+    expect((await ask(long)).status).toBe(200);
+    expect((await ask("x".repeat(1_000_001))).status).toBe(413);
   });
 
   it("a long request is refused, and a body is read only where one is expected", async () => {

@@ -215,6 +215,21 @@ describe("a status", () => {
     expect(statusFindings(both).map(({ code }) => code)).toEqual(["mtu", "key-age"]);
   });
 
+  it("doctor leaves out the parts of a silent router: the router has its own finding", () => {
+    const [group] = status.groups;
+    const [link] = group?.links ?? [];
+    if (group === undefined || link === undefined) throw new Error("no link");
+    const code = "device-unreachable";
+    const reason = { code, text: "not known", next: "x" } as const;
+    const found = (because: { code: typeof code; about: string } | undefined) => {
+      const reasons = [because === undefined ? reason : { ...reason, because }];
+      const groups = [{ ...group, links: [{ ...link, reasons }] }];
+      return statusFindings({ ...status, groups, warnings: [] }).map((each) => each.code);
+    };
+    expect(found(undefined)).toEqual([code]);
+    expect(found({ code, about: "edge-a" })).toEqual([]);
+  });
+
   it("the verdict line is one line for monitoring", () => {
     expect(verdictLine(status, plain)).toBe("demo: degraded: erd-demo/primary degraded");
   });

@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
 import { hostPorts } from "#agent/host/ports.ts";
-import { driversMeant } from "#agent/model/platform-words.ts";
 import { answersOf, type InitOptions, type InitParts } from "#agent/operate/init/answers.ts";
 import { checksOf } from "#agent/operate/init/checks.ts";
 import { configTextOf, unconfirmedKey } from "#agent/operate/init/config-text.ts";
 import { keptTextOf, readKept } from "#agent/operate/init/kept-answers.ts";
 import { remainingOf } from "#agent/operate/init/remaining.ts";
+import { platformsMeant } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
 
@@ -290,12 +290,15 @@ describe("the driver that a word means", () => {
     ["catalyst 9500", ["iosxe"]],
     ["ios xr", ["iosxr"]],
     ["NCS5501", ["iosxr"]],
-    ["cisco", ["iosxr", "iosxe"]],
+    ["cisco", ["iosxe", "iosxr", "nxos"]],
+    ["Nexus 9000", ["nxos"]],
+    ["NX-OS", ["nxos"]],
+    ["N9K-C9336C-FX2", ["nxos"]],
     ["frr", ["linux"]],
     ["nokia", []],
     ["", []],
   ])("%j means %j", (word, drivers) => {
-    expect(driversMeant(word)).toEqual(drivers);
+    expect(platformsMeant(word)).toEqual(drivers);
   });
 });
 
@@ -322,6 +325,7 @@ describe("what remains after init", () => {
     ["junos", "ed25519", "set system services netconf ssh"],
     ["eos", "ed25519", "username linkseal ssh-key KEY"],
     ["iosxe", "rsa -b 4096", "ip ssh pubkey-chain"],
+    ["nxos", "rsa -b 4096", "username linkseal role network-admin"],
     ["iosxr", "rsa -b 4096", "crypto key import authentication rsa username linkseal"],
   ])("the login on %s has a key of the type %s", async (driver, type, line) => {
     const options = { ...whole, device: [`edge-a=${driver},192.0.2.1`, "edge-b=linux"] };

@@ -14,6 +14,8 @@ import {
   windowShut,
 } from "../../kit/campaign-kit.ts";
 
+const due = { promotion: "due" } as const;
+
 rowsOf(
   ["proving", "promoting", "retiring"],
   [
@@ -154,7 +156,7 @@ rowsOf(
         [
           "proving.promote",
           {},
-          { ...port({ keys: "both" }), drained: held, proof: held },
+          { ...port({ keys: "both", ...due }), drained: held, proof: held },
           "promoting",
           undefined,
           { proved: true },
@@ -162,7 +164,7 @@ rowsOf(
         [
           "proving.promoteLater",
           {},
-          { ...port({ keys: "both" }), proof: held },
+          { ...port({ keys: "both", ...due }), proof: held },
           "gated",
           undefined,
           { proved: true },
@@ -175,29 +177,35 @@ rowsOf(
           "promoting",
           "restore",
         ],
+        ["promoting.promoted", {}, { ...port({ keys: "both" }) }, "proving", undefined],
+        ["promoting.keyGone", {}, {}, "held", undefined],
         [
-          "promoting.promoted",
+          "promoting.late",
           {},
-          { ...port({ keys: "both", promoted: true }) },
-          "proving",
+          { ...port({ keys: "both", ...due }), ...overdue },
+          "held",
           undefined,
         ],
-        ["promoting.keyGone", {}, {}, "held", undefined],
-        ["promoting.late", {}, { ...port({ keys: "both" }), ...overdue }, "held", undefined],
         ["promoting.unread", {}, { ...blind }, "promoting", undefined],
-        ["promoting.unproven", {}, { ...port({ keys: "both" }) }, "proving", undefined],
-        ["promoting.giveUp", {}, { ...port({ keys: "both" }), proof: held }, "gated", undefined],
+        ["promoting.unproven", {}, { ...port({ keys: "both", ...due }) }, "proving", undefined],
+        [
+          "promoting.giveUp",
+          {},
+          { ...port({ keys: "both", ...due }), proof: held },
+          "gated",
+          undefined,
+        ],
         [
           "promoting.promote",
           {},
-          { ...port({ keys: "both" }), drained: held, proof: held },
+          { ...port({ keys: "both", ...due }), drained: held, proof: held },
           "promoting",
           "promote",
         ],
         [
           "promoting.waits",
           {},
-          { ...port({ keys: "both", drain: "on" }), proof: held },
+          { ...port({ keys: "both", ...due, drain: "on" }), proof: held },
           "promoting",
           undefined,
         ],
@@ -241,7 +249,7 @@ reports("rotate", "keychain", [
   ["proving.retireLater", {}, { ...port(both), ...proven, drained: waiting }, more],
   ["proving.retire", { urgency: "emergency" }, { ...port(both), ...proven, freshSak: false }],
   ["proving.retire", { retire: "afterSoak", urgency: "emergency" }, { ...port(both), ...proven }],
-  ["proving.retire", {}, { ...port({ ...both, promoted: false }), ...proven }],
+  ["proving.retire", {}, { ...port({ ...both, promotion: "none" }), ...proven }],
   ["proving.newKeyGone", {}, { far: "new" }],
   ["proving.waits", {}, { ...port({}), far: "updating" }, more, "probe"],
   ["proving.waits", {}, { ...blind, far: "new" }, more, "probe"],
@@ -251,13 +259,15 @@ reports("rotate", "keychain", [
 ]);
 
 reports("rotate", "fallback", [
-  ["proving.retire", {}, { ...port({ ...both, promoted: true }), ...proven }],
-  ["proving.promoteLater", {}, { ...port(both), ...proven, drained: waiting }, more],
-  ["promoting.promote", {}, { ...port(both), ...proven }, undefined, "promote"],
+  ["proving.retire", {}, { ...port({ ...both, promotion: "done" }), ...proven }],
+  ["proving.retire", {}, { ...port({ ...both, promotion: "none" }), ...proven }],
+  ["proving.promoteLater", {}, { ...port({ ...both, ...due }), ...proven, drained: waiting }, more],
+  ["promoting.promote", {}, { ...port({ ...both, ...due }), ...proven }, undefined, "promote"],
+  ["promoting.promoted", {}, { ...port({ ...both, promotion: "done" }), ...proven }],
   [
     "promoting.giveUp",
     {},
-    { ...port({ ...both, promoted: true, pending: "foreign" }), ...proven, ...windowShut },
+    { ...port({ ...both, promotion: "done", pending: "foreign" }), ...proven, ...windowShut },
     shut,
   ],
 ]);

@@ -52,8 +52,7 @@ const rotate = entry("rotate");
 const change = entry("change");
 const oldKey = rotate.old?.key ?? keyOne;
 const quiet = {
-  moved: undefined,
-  pending: "none",
+  ...({ moved: undefined, pending: "none", overlap: undefined } as const),
   outageSince: undefined,
   settleMs: 18_000,
   now,
@@ -188,12 +187,12 @@ describe("the port of a rotation", () => {
     [
       "both, old in charge",
       { keys: known([before, slot(keyOne, "fallback")], now), session: byOld },
-      { keys: "both", carriedBy: "old", promoted: false },
+      { keys: "both", carriedBy: "old" },
     ],
     [
       "both, new in charge and primary",
       { keys: known([{ ...before, role: "fallback" }, slot(keyOne)], now) },
-      { keys: "both", carriedBy: "new", promoted: true },
+      { keys: "both", carriedBy: "new" },
     ],
     ["new alone", { keys: known([slot(keyOne)], now) }, { keys: "new", carriedBy: "new" }],
     ["no key at all", { keys: known([], now) }, { keys: "else" }],

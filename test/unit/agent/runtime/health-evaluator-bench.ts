@@ -105,6 +105,8 @@ export interface Scene {
   readonly peer?: PeerState;
   /** The poll from which every observation fails. */
   readonly silentFrom?: number;
+  /** Why it fails; absent = the loops hang. */
+  readonly silence?: Failure;
   /** No observation has succeeded yet. */
   readonly unread?: true;
   /**
@@ -193,7 +195,7 @@ export class HealthEvaluatorBench {
       },
       deviceCache: {
         state: (device: string) => (this.#scene.unread ? undefined : this.#state(device)),
-        failure: () => undefined,
+        failure: () => (this.#observed < this.#poll ? this.#scene.silence : undefined),
         peerFailure: () => this.#scene.peerFailure,
         telemetry: () => undefined,
         gateway: () => undefined,

@@ -15,6 +15,7 @@ import type {
   Device,
   DeviceChange,
   Driver,
+  RekeyWhat,
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
@@ -60,6 +61,8 @@ export const backupSpec = { remotePrefixes: ["10.100.0.0/16"] } as unknown as Tu
 export class Scene {
   readonly clock = new SimClock(wallStart);
   readonly log: string[] = [];
+  /** Events: code, what it is about, text and severity. */
+  readonly events: string[] = [];
   /** Ids of the pre-shared keys that the router was given. */
   readonly secrets: string[] = [];
   memory: Memory = emptyMemory;
@@ -86,6 +89,10 @@ export class Scene {
   refuses: (name: string) => boolean = (name) => name === this.refused;
   /** True if half of a refused change is applied, and waits for its confirmation. */
   breaks = false;
+  /** What the device shows of a tunnel, beside its name. */
+  shows: (name: string) => Partial<IpsecTunnel> = () => ({});
+  /** Called for each renewal that the device carries out. */
+  renews: (name: string, what: RekeyWhat) => void = () => undefined;
   /** True once the daemon has lost all tunnels. */
   forgotten = false;
   /** How long the device takes to apply a change of these tunnels, in milliseconds. */
@@ -141,6 +148,7 @@ export class Scene {
         drainForChange: async ({ name }, by) => void this.log.push(`drain ${name} for ${by}`),
         undrainAfterChange: async ({ name }) => void this.log.push(`undrain ${name}`),
       },
+      report: (...words) => void this.events.push(words.join(" ")),
       alone: (work) => this.#mutex.run("tunnels", work),
     });
   }
@@ -187,7 +195,7 @@ export class Scene {
         if (!this.reachable) throw gone();
         const pending = this.before !== undefined;
         const ipsec = this.running.map((name) => {
-          const tunnel = tunnelNamed(name);
+          const tunnel = { ...tunnelNamed(name), ...this.shows(name) };
           const ike = { kind: "known", value: "forgotten", at: this.clock.now() } as const;
           return this.forgotten ? { ...tunnel, ike } : tunnel;
         });
@@ -207,6 +215,7 @@ export class Scene {
         if (first?.kind === "ipsec.block") {
           this.log.push(`block ${first.blocks.map(({ prefix }) => prefix).join(" ")}`);
         } else if (first?.kind === "ipsec.removeTunnel") this.log.push(`remove ${first.name}`);
+        else if (first?.kind === "ipsec.rekey") this.log.push(`${first.what} of ${first.name}`);
         else this.log.push(`prepare ${names(change).join(" ")}`);
         for (const part of change) {
           const auth = part.kind === "ipsec.putTunnel" ? part.tunnel.auth : undefined;
@@ -248,6 +257,7 @@ export class Scene {
             this.blocked?.push(...part.blocks.map(({ prefix }) => prefix));
           }
           if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
+          if (part.kind === "ipsec.rekey") this.renews(part.name, part.what);
           if (part.kind === "ipsec.removeTunnel") {
             this.running = this.running.filter((name) => name !== part.name);
           }

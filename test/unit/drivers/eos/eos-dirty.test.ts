@@ -1,7 +1,6 @@
 // Answers of EOS, changed row by row: JSON as `| json` prints it, and the two tables that have
 // none.
 
-import type { JsonRecord } from "#drivers/eos/json.ts";
 import { readByPort, readFrames, readMkpdus, readSession } from "#drivers/eos/macsec-parsers.ts";
 import { messageOfSyslog } from "#drivers/eos/syslog.ts";
 import {
@@ -15,6 +14,7 @@ import {
   readSoftware,
 } from "#drivers/eos/system-parsers.ts";
 import { readConnections } from "#drivers/eos/tunnel-parsers.ts";
+import type { JsonRecord } from "#drivers/platform/json.ts";
 import type { MacsecSettings, MkaSession } from "#hal/model.ts";
 import { healthierPorts, healthierRoutes } from "../cisco-dirt.ts";
 import { type DirtyReader, tryDirtyAnswers } from "../dirty-answers.ts";

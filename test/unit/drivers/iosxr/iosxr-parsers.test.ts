@@ -253,6 +253,17 @@ describe("the router", () => {
     expect(read("%pv6 unicast")).toBeUndefined();
   });
 
+  it("a configuration whose broken row takes a family from its neighbour is not understood", () => {
+    const bgpOf = (policy: string): string =>
+      `router bgp 64512\n neighbor 198.51.100.2\n  address-family ipv4 unicast\n${policy}  !\n` +
+      "  address-family ipv6 unicast\n  !\n !\n!\n";
+    const read = (policy: string) =>
+      readConfig({ interfaces: "!", policies: "!", chains: "!", bgp: bgpOf(policy) }, true);
+    const [neighbour] = read("   route-policy azure in\n")?.neighbours ?? [];
+    expect(neighbour?.families).toEqual(["ipv4", "ipv6"]);
+    expect(read("   route-policy azure\n in\n")).toBeUndefined();
+  });
+
   it("a router reports its neighbours and why one of them is lost", () => {
     const peers = readPeers(
       "\nBGP neighbor is 198.51.100.2\n  BGP state = Established, up for 1d\n" +

@@ -7,6 +7,7 @@ import { isUnread, planChange, planOf } from "#drivers/iosxr/plan.ts";
 import { capabilitiesOf } from "#drivers/iosxr/quirks.ts";
 import { renderChange } from "#drivers/iosxr/renderer.ts";
 import { momentOf } from "#drivers/platform/cisco-text.ts";
+import { missingCapability } from "#hal/capability.ts";
 import type { Capabilities, DeviceChange, PortChange } from "#hal/device.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { preview } from "#hal/secret.ts";
@@ -130,18 +131,10 @@ describe("a change", () => {
     expect(lines).not.toContain("key chain ls-Hu0-0-0-1-a");
   });
 
-  it("a change promotes by exchanging the chains, without a key", () => {
-    const promote = { kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) } as const;
-    expect(commandsFor(promote)).toEqual([
-      "root",
-      `interface ${port(2)}`,
-      "macsec psk-keychain ls-Hu0-0-0-2-b fallback-psk-keychain ls-Hu0-0-0-2-a policy HAND",
-    ]);
-  });
+  const remove = (n: number) =>
+    ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
 
-  it("a change removes a fallback with its chain, and never the primary key", () => {
-    const remove = (n: number) =>
-      ({ kind: "macsec.removeKey", port: port(2), ckn: cknOf(n) }) as const;
+  it("a change removes a fallback with its chain", () => {
     expect(commandsFor(remove(3))).toEqual([
       "root",
       `interface ${port(2)}`,
@@ -149,9 +142,64 @@ describe("a change", () => {
       "root",
       "no key chain ls-Hu0-0-0-2-b",
     ]);
-    expect(refusal([remove(2)]).message).toContain("promoted before");
     const used = refusal([remove(3)], { principal: () => cknOf(3) });
     expect(used.message).toContain("in use now");
+  });
+
+  it("a change removes the primary key alone: its chain stays, and so does the fallback", () => {
+    expect(commandsFor(remove(2))).toEqual([
+      "root",
+      "key chain ls-Hu0-0-0-2-a",
+      "timezone gmt",
+      "macsec",
+      `no key ${cknOf(2).toUpperCase()}`,
+    ]);
+    const used = refusal([remove(2)], { principal: () => cknOf(2) });
+    expect(used.message).toContain("in use now");
+  });
+
+  it("where a port has one key at a time, the primary one goes only after a promotion", () => {
+    const { macsec, ...others } = iosxr.offers;
+    const capabilities: Capabilities = {
+      ...others,
+      ...(macsec && { macsec: { ...macsec, overlap: "none" } }),
+    };
+    const change = [remove(2)];
+    const { work } = surroundings(change);
+    const why = refusal(change, { work: { ...work, capabilities } }).message;
+    expect(why).toContain("promoted before");
+  });
+
+  it("the next key goes into the primary chain once that has none, and no chain moves", () => {
+    expect(commandsFor(remove(2), addKey(2, 9, "primary"))).toEqual([
+      ...["root", "key chain ls-Hu0-0-0-2-a", "macsec"],
+      `no key ${cknOf(2).toUpperCase()}`,
+      `key ${cknOf(9)}`,
+      "key-string [secret cak] cryptographic-algorithm aes-256-cmac",
+      "lifetime 18:00:00 november 25 2026 infinite",
+    ]);
+  });
+
+  it("a bare chain of the operator's takes the next key beside a fallback in use", () => {
+    const chains = `${texts.chains}key chain BARE\n timezone gmt\n macsec\n !\n!\n`;
+    const interfaces =
+      `interface ${port(2)}\n macsec psk-keychain BARE` +
+      " fallback-psk-keychain ls-Hu0-0-0-2-b policy HAND\n!\n";
+    const config = configOf({ interfaces, chains });
+    expect(planOf(config, port(2)).primary).toEqual({ name: "BARE", keys: [] });
+    const change = [addKey(2, 9, "fallback")];
+    const [plan] = planChange(change, surroundings(change, { config }));
+    const sent = plan && renderChange(plan.before, plan.after, config).sent.map(preview);
+    expect(sent?.slice(0, 3)).toEqual(["root", "key chain BARE", "macsec"]);
+    expect(sent?.filter((text) => text.startsWith("no ") || text.includes("psk"))).toEqual([]);
+    const replace = [{ kind: "macsec.replaceKey", port: port(2), key: keyOf(9) }] as const;
+    const [other] = planChange(replace, surroundings(replace, { config }));
+    expect(other?.after).toMatchObject({ primary: { name: "BARE" }, fallback: undefined });
+  });
+
+  it("no commit changes the keys of both chains: a promotion is not offered", () => {
+    const change = [{ kind: "macsec.promoteKey", port: port(2), ckn: cknOf(3) }] as const;
+    expect(missingCapability(change, iosxr.offers)).toBe("the promotion of a fallback key");
   });
 
   it("a change replaces the key in the other chain and removes the first chain", () => {
@@ -272,10 +320,10 @@ describe("what is asked", () => {
 
 describe("a platform", () => {
   it.each([
-    ["asr9k", "7.11.2", "fallback"],
-    ["8201-32fh", "24.2.1", "fallback"],
+    ["asr9k", "7.11.2", "keychain"],
+    ["8201-32fh", "24.2.1", "keychain"],
     ["8201-32fh", "7.9.2", "none"],
-    ["ncs-5500", "7.11.2", "fallback"],
+    ["ncs-5500", "7.11.2", "keychain"],
     ["xrv9000", "7.11.2", undefined],
   ])("%s with %s has the next key as %s", (platform, version, overlap) => {
     expect(capabilitiesOf(iosxr.offers, { platform, version }).macsec?.overlap).toBe(overlap);

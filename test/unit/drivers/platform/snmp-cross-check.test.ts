@@ -13,6 +13,7 @@ import {
   iosxeForm,
   iosxrForm,
   junosForm,
+  nxosForm,
   type SnmpForm,
   type SnmpObject,
   snmpObjects,
@@ -276,6 +277,7 @@ const vendors = [
   ["eos", platforms["7280CR3MK 4.30.5M"], eosForm],
   ["iosxe", platforms["C9500-48Y4C 17.9.4"], iosxeForm],
   ["iosxr", platforms["8201-32FH 7.11.2"], iosxrForm],
+  ["nxos", platforms["C9336C-FX2 9.3.6"], nxosForm],
 ] as const satisfies readonly (readonly [string, Platform, SnmpForm])[];
 
 /** An object that an agent reports no name with: its view lacks the column. */

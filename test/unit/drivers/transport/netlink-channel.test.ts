@@ -126,6 +126,22 @@ describe("a channel to the kernel", () => {
     await expect(found).rejects.toMatchObject({ code: "transport.closed", effect: "none" });
   });
 
+  it("a channel keeps no more than 100,000 objects of a dump, and reads to its end", async () => {
+    const kernel = new ScriptedKernel();
+    using channel = new NetlinkChannel(kernel.native, 0);
+    const found = channel.ask(dump, read, never);
+    found.catch(() => undefined);
+    await kernel.sends(1);
+    const page = all(...Array.from({ length: 1_000 }, (_, value) => data(1, value)));
+    for (let pages = 0; pages < 101; pages += 1) kernel.answer(page);
+    kernel.answer(done(1));
+    await expect(found).rejects.toMatchObject({ code: "device.unparsed", effect: "none" });
+    const again = channel.ask(dump, read, never);
+    await kernel.sends(2);
+    kernel.answer(all(data(2, 7), done(2)));
+    expect(await again).toEqual({ kind: "answered", found: [7] });
+  });
+
   it("a channel reports each refusal by name, with the kernel's own message", async () => {
     const kernel = new ScriptedKernel();
     using channel = new NetlinkChannel(kernel.native, 0);

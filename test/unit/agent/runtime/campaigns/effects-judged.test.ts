@@ -34,13 +34,13 @@ describe("an accepted change", () => {
     { action: "stage", lost: keys("old"), kept: keys("both"), words: "the new key of" },
     {
       action: "promote",
-      lost: keys("both"),
-      kept: { ...keys("both"), promoted: true } as object,
+      lost: { ...keys("both"), promotion: "due" } as object,
+      kept: { ...keys("both"), promotion: "done" } as object,
       words: "the promotion of the new key of",
     },
     {
       action: "promote",
-      lost: keys("both"),
+      lost: { ...keys("both"), promotion: "due" } as object,
       kept: keys("new"),
       words: "the promotion of the new key of",
     },

@@ -1,7 +1,7 @@
 // What each effect asks of a device or of a far end, in which order, and what is written before.
 
 import { describe, expect, it } from "vitest";
-import type { ActionKind, Campaign } from "#agent/model/campaign.ts";
+import type { ActionKind, Campaign, PortFacts } from "#agent/model/campaign.ts";
 import type { Task } from "#agent/runtime/campaigns/effects.ts";
 import { withinOf } from "#agent/runtime/campaigns/effects.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -16,7 +16,7 @@ const settings = entry?.new.settings;
 
 describe("an effect on the router", () => {
   const fallback = rotation({}, "fallback");
-  const promoted = { ...calmPort, promoted: true };
+  const promoted: PortFacts = { ...calmPort, promotion: "done" };
   const key = newKey;
   const cells: readonly (readonly [ActionKind, Partial<Task>, readonly unknown[]])[] = [
     ["drain", {}, [{ kind: "port.drain", ...at, means: "prepend" }]],
@@ -27,7 +27,6 @@ describe("an effect on the router", () => {
     ["removeOld", {}, [{ kind: "macsec.removeKey", ...at, ckn: oldKey.ckn }]],
     ["removeOld", { campaign: rotation({ kind: "enrol", at: 0, links: enrolled() }) }, []],
     ["removeNew", {}, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
-    ["removeNew", { port: promoted }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
     ["removeNew", { campaign: fallback }, [{ kind: "macsec.removeKey", ...at, ckn: key.ckn }]],
     [
       "removeNew",

@@ -33,6 +33,36 @@ describe("readings that the agent cannot take in time", () => {
   });
 });
 
+describe("a router that does not answer", () => {
+  const silence = {
+    code: "transport.timeout",
+    text: "it is silent",
+    next: "go on",
+    since: at(2 * pollMs),
+  } as const;
+  const bench = (): HealthEvaluatorBench => new HealthEvaluatorBench({ silentFrom: 2, silence });
+
+  it("has one warning, which names its links and tunnels; it had one for each of them", () => {
+    const warnings = bench().polls(40).warnings();
+    expect(warnings.filter((text) => !text.startsWith("key-"))).toEqual([
+      expect.stringMatching(/^device-unreachable edge-a: .* edge-a with erd-demo\/primary, hub-1 /),
+      expect.stringMatching(/^device-unreachable edge-b: .* edge-b with erd-demo\/secondary is /),
+    ]);
+  });
+
+  it("is the cause of the verdict of each of them, also where an effect failed there", () => {
+    const failed = new LinksealError("transport.timeout", "no reply to the effect", {
+      ...{ effect: "unknown", where: "edge-a", next: "linkseal status" },
+    });
+    const scene = { silentFrom: 2, silence, troubles: [failed], tunnelTrouble: failed };
+    const { groups, tunnels } = new HealthEvaluatorBench(scene).polls(40).status();
+    const because = { code: "device-unreachable", about: "edge-a" };
+    const link = groups[0]?.links.find(({ name }) => name === "primary");
+    expect(link?.reasons).toEqual([expect.objectContaining({ because })]);
+    expect(tunnels[0]).toMatchObject({ verdict: "unknown", because });
+  });
+});
+
 describe("causes", () => {
   const down: Scene = { port: unplugged(0), sessions: () => [] };
   const codes = (scene: Scene): readonly string[] => {

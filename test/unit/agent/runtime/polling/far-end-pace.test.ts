@@ -89,6 +89,7 @@ class Scene {
         made: () => undefined,
         inCampaign: () => false,
         drains: { drainForChange: unreachable, undrainAfterChange: unreachable },
+        report: () => undefined,
         alone: (work: () => Promise<void>) => work(),
       },
     });

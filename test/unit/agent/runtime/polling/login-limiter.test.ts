@@ -29,7 +29,9 @@ describe("logins", () => {
   }
 
   const all = (count: number, ms: number, signal = never): Promise<(number | undefined)[]> =>
-    Promise.all(Array.from({ length: count }, (_, n) => limiter.run(signal, () => login(n, ms))));
+    Promise.all(
+      Array.from({ length: count }, (_, n) => limiter.run(signal, 0, () => login(n, ms))),
+    );
 
   it("to a thousand devices are sixteen at a time, first come, first served", async () => {
     const done = await settled(clock, all(1_000, 500));
@@ -57,7 +59,7 @@ describe("logins", () => {
 
   it("that fail give their place back", async () => {
     most = 1;
-    const fails = limiter.run(never, () => Promise.reject(new Error("refused")));
+    const fails = limiter.run(never, 0, () => Promise.reject(new Error("refused")));
     await expect(fails).rejects.toThrow("refused");
     expect(await settled(clock, all(3, 5))).toEqual([0, 1, 2]);
   });
@@ -66,12 +68,22 @@ describe("logins", () => {
     most = 1;
     const first = all(1, 1_000);
     const gone = new AbortController();
-    const second = limiter.run(gone.signal, () => login(7, 5));
-    const third = limiter.run(never, () => login(8, 5));
+    const second = limiter.run(gone.signal, 0, () => login(7, 5));
+    const third = limiter.run(never, 0, () => login(8, 5));
     gone.abort(new Error("given up"));
     await expect(second).rejects.toThrow("given up");
-    await expect(limiter.run(gone.signal, () => login(9, 5))).rejects.toThrow("given up");
+    await expect(limiter.run(gone.signal, 0, () => login(9, 5))).rejects.toThrow("given up");
     await settled(clock, Promise.all([first, third]));
     expect(begun).toEqual([0, 8]);
+  });
+
+  it("to devices with fewer failures begin before those that waited longer", async () => {
+    most = 1;
+    const tries = [0, 7, 2, 1, 0].map((failures, n) =>
+      limiter.run(never, failures, () => login(n, 5)),
+    );
+    await settled(clock, Promise.all(tries));
+    // Two failures and seven are alike: a device that was away for long is not left out.
+    expect(begun).toEqual([0, 4, 3, 1, 2]);
   });
 });

@@ -459,6 +459,22 @@ describe("a tunnel at charon", () => {
     expect(scene.daemon.ikeId).toBe(what === "child" ? before : before + 1);
   });
 
+  it("a rekey renews the newest of several children, and ends the others after it", async () => {
+    const scene = new Scene();
+    await scene.up();
+    scene.daemon.stand();
+    const renewed = () =>
+      scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));
+    scene.daemon.disagreement = "pfsGroup";
+    await refused(renewed());
+    const before = scene.daemon.children.map(({ spiIn }) => spiIn);
+    scene.daemon.disagreement = undefined;
+    await renewed();
+    const after = scene.daemon.children.map(({ spiIn }) => spiIn);
+    expect([before.length, after]).toEqual([2, [Math.max(...before) + 2]]);
+    expect(scene.daemon.asked.filter((one) => one === "terminate")).toHaveLength(1);
+  });
+
   it("a tunnel that does not exist cannot be rekeyed", async () => {
     const scene = new Scene();
     const run = scene.run((client) => rekey(scene.charon, client, "hub-1", "child", never));

@@ -1,8 +1,9 @@
-// Reads the JSON that EOS prints, with suspicion: a field of another type counts as absent, and a
-// list has a bound.
+// Reads the JSON that routers print, with suspicion: a field of another type counts as absent, and
+// a list has a bound.
 
 import { parseJson } from "#hal/json.ts";
 
+/** A JSON object. */
 export type JsonRecord = Readonly<Record<string, unknown>>;
 
 const rowsMax = 100_000;
@@ -47,25 +48,30 @@ function at(record: JsonRecord | undefined, name: string): unknown {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
+/** Returns the object of that name; undefined = there is none. */
 export function recordIn(record: JsonRecord | undefined, name: string): JsonRecord | undefined {
   return recordOf(at(record, name));
 }
 
+/** Returns the text of that name; undefined = there is none, or it is too long. */
 export function textIn(record: JsonRecord | undefined, name: string): string | undefined {
   const value = at(record, name);
   return typeof value === "string" && value.length <= 4096 ? value : undefined;
 }
 
+/** Returns the truth value of that name; undefined = there is none. */
 export function flagIn(record: JsonRecord | undefined, name: string): boolean | undefined {
   const value = at(record, name);
   return typeof value === "boolean" ? value : undefined;
 }
 
+/** Returns the number of that name; undefined = there is none, or it is negative. */
 export function numberIn(record: JsonRecord | undefined, name: string): number | undefined {
   const value = at(record, name);
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : undefined;
 }
 
+/** Returns the whole number of that name; undefined = there is none. */
 export function counterIn(record: JsonRecord | undefined, name: string): bigint | undefined {
   const value = numberIn(record, name);
   return value !== undefined && Number.isInteger(value) && value < 2 ** 64
@@ -94,6 +100,7 @@ export function rowsIn(
   return rows;
 }
 
+/** Returns the list of that name; undefined = there is none, or it is too long. */
 export function listIn(
   record: JsonRecord | undefined,
   name: string,
