@@ -136,6 +136,12 @@ export const nightChapters: readonly Chapter[] = [
       save,
       {
         text:
+          "Once the agent is back, for each link that `linkseal drain` had drained and that you " +
+          "gave back on its router: take the drain from the record, too.",
+        run: ["linkseal.undrain"],
+      },
+      {
+        text:
           "If a link is down because its far end has a key that the router lacks: put that key " +
           "on by hand, as in the last chapter.",
       },
@@ -167,9 +173,10 @@ export const nightChapters: readonly Chapter[] = [
       save,
       {
         text:
-          "When it may be protected again: start the agent, then enrol the group. `status` says " +
-          "`unprotected` until then.",
-        run: ["host.restart", "linkseal.enrol"],
+          "When it may be protected again: start the agent. If the link was drained, take the " +
+          "drain from the record, too: else `status` says `drain-not-in-force`. Then enrol the " +
+          "group: `status` says `unprotected` until then.",
+        run: ["host.restart", "linkseal.undrain", "linkseal.enrol"],
       },
     ],
   },

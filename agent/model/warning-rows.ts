@@ -89,6 +89,7 @@ type OperationCode =
   | "rotation-held"
   | "rotation-overdue"
   | "drained-by-hand"
+  | "drain-not-in-force"
   | "sibling-unhealthy"
   | "bgp-trouble"
   | "journal-lossy"
@@ -310,7 +311,16 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "waiting-for-person": warning("A campaign waits for a person", show, [], promptly),
   "rotation-held": error("A campaign is held", show, [], promptly),
   "rotation-overdue": warning("A campaign has waited for too long", show, [], promptly),
-  "drained-by-hand": warning("A link was drained by hand", "linkseal undrain ABOUT", [], promptly),
+  "drained-by-hand": warning(
+    "A link was drained by hand",
+    "linkseal undrain ABOUT",
+    ["drain-not-in-force"],
+    promptly,
+  ),
+  // The record is made before the router is changed, which takes this long at most as a rule.
+  "drain-not-in-force": warning("A drain is not in force on the router", steps, unseen, {
+    visibleAfterMs: 30_000,
+  }),
   "sibling-unhealthy": warning("The sibling link does not carry", link, unseen),
   "bgp-trouble": warning("A BGP session over the link is not as it should be", link, [
     ...unseen,

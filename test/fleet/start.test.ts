@@ -25,21 +25,21 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "down",
     code: "cak-mismatch",
     text: /use the CKN [0-9a-f]{4}….* with different CAKs/,
-    next: /^linkseal links erd-demo\/primary/,
+    next: /^linkseal (links|drain) erd-demo\/primary/,
   },
   "ckn-mismatch": {
     at: "primary",
     verdict: "down",
     code: "ckn-mismatch",
     text: /uses a CKN that edge-a et-0\/0\/0 does not have/,
-    next: /^linkseal links erd-demo\/primary/,
+    next: /^linkseal (links|drain) erd-demo\/primary/,
   },
   "cipher-mismatch": {
     at: "primary",
     verdict: "down",
     code: "sak-not-agreed",
     text: /does not use gcm-aes-xpn-256/,
-    next: /^linkseal links erd-demo\/primary/,
+    next: /^linkseal (links|drain) erd-demo\/primary/,
   },
   "sci-mismatch": {
     at: "primary",
@@ -53,7 +53,7 @@ const expected: Readonly<Record<string, Expected>> = {
     verdict: "down",
     code: "mka-no-live-peer",
     text: /is silent: no MKPDU reached edge-a/,
-    next: /^linkseal links erd-demo\/primary/,
+    next: /^linkseal (links|drain) erd-demo\/primary/,
   },
   "should-secure": {
     at: "primary",

@@ -6,6 +6,7 @@ import { type Instant, instantAfter, type WallTime, type World, wallAfter } from
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
 import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
 import { silentDevices } from "../../health/silent-devices.ts";
@@ -35,18 +36,18 @@ import type {
   TunnelHealth,
   Verdict,
 } from "../../model/health.ts";
-import { isoTime } from "../../model/iso-time.ts";
 import { bgpOf, drainOf } from "../../model/link-snapshot.ts";
 import type { SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
-import { named, openCampaign } from "../../store/journal/memory.ts";
+import { openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
+import { drainWarnings } from "./drain-warnings.ts";
 import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
@@ -169,7 +170,7 @@ export class HealthEvaluator {
         raised.push(...this.#driftWarnings(supervisor, link));
         raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
         raised.push(
-          ...this.#drainWarnings(supervisor, { about: linkId(link), ...link }),
+          ...drainWarnings(supervisor, this.#parts.agent.memory, { about: linkId(link), ...link }),
           ...keyAgeWarnings(group, link, this.#created(link), wall),
         );
         raised.push(...sessionWarnings(supervisor, link), ...linkCommitLost(supervisor, link));
@@ -190,7 +191,7 @@ export class HealthEvaluator {
       );
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
-      raised.push(...this.#drainWarnings(supervisor, { about, device, port }));
+      raised.push(...drainWarnings(supervisor, this.#parts.agent.memory, { about, device, port }));
       raised.push(
         ...balanceWarnings(supervisor, tunnel),
         ...rightsUnknown(supervisor, { kind: "preSharedKey", tunnel: tunnel.name }),
@@ -293,26 +294,6 @@ export class HealthEvaluator {
     this.#saks.set(linkId(link), { keyId, since: session.at });
   }
 
-  #drainWarnings(supervisor: SiteView, { about, device, port, group }: Drainable): Raised[] {
-    const { memory } = this.#parts.agent;
-    const drain = named(memory.drains, about);
-    if (drain === undefined) {
-      const state = supervisor.deviceCache.state(device);
-      const isOff = state === undefined || drainOf(state, port) === "off";
-      if (isOff || (group !== undefined && openCampaign(memory, group) !== undefined)) return [];
-      // An operator on the router drained it, or a campaign whose record a disk lost: it is undone
-      // unasked only once the sibling is lost.
-      const text = "its traffic is moved away on the router, and linkseal knows no reason for it";
-      return [raise("drained-by-hand", about, text)];
-    }
-    const isForAuth = drain.until === "authenticated";
-    // This takes seconds, or until the router is reachable again; its failure has its own warning.
-    if (isForAuth && named(memory.auths, about)?.next?.state === "switching") return [];
-    const why = isForAuth ? "to authenticate anew" : "by hand";
-    const text = `its traffic was moved away ${why} (${drain.by}, since ${isoTime(drain.since)})`;
-    return [raise("drained-by-hand", about, text)];
-  }
-
   #overdueWarnings(group: DesiredGroup, rotation: RotationSettings): readonly Raised[] {
     const { world, agent } = this.#parts;
     const wall = world.clock.wall();
@@ -336,13 +317,19 @@ export class HealthEvaluator {
 
   /** Each link's health is derived once: tunnels need it too. */
   #links(supervisor: SiteView, now: Instant): LinkHealths {
-    const { groups } = supervisor.intent.desired;
+    const { memory } = this.#parts.agent;
     return new Map(
-      groups.flatMap((group) =>
-        group.links.map(
-          (link) => [linkId(link), this.#link(supervisor, group, link, now)] as const,
-        ),
-      ),
+      supervisor.intent.desired.groups.flatMap((group) => {
+        const judged = group.links.map((link) => {
+          const state = supervisor.deviceCache.state(link.device);
+          const drain = state === undefined ? "off" : drainOf(state, link.port);
+          const health = this.#link(supervisor, group, link, now);
+          return { link, health, bgp: bgpOf(state, link.port), drain } as const;
+        });
+        const isBusy = openCampaign(memory, group.name) !== undefined;
+        const drains = isBusy || group.drain === "none" ? "impossible" : "possible";
+        return [...withLostTraffic(judged, drains)];
+      }),
     );
   }
 
@@ -440,13 +427,6 @@ function isKnown(verdict: Verdict): boolean {
 }
 
 /** A link, or the interface of a tunnel. */
-interface Drainable {
-  readonly about: string;
-  readonly device: string;
-  readonly port: string;
-  readonly group?: string;
-}
-
 type LinkHealths = ReadonlyMap<string, LinkHealth>;
 
 function healthOf(links: LinkHealths, link: DesiredLink): LinkHealth {

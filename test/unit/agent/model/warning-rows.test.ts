@@ -42,7 +42,7 @@ describe("a warning", () => {
        journal-lossy journal-growing state-unwritable agent-overloaded`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
-    [30_000, "fallback-not-ready drift"],
+    [30_000, "fallback-not-ready drift drain-not-in-force"],
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
@@ -78,7 +78,7 @@ describe("a warning", () => {
        tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        backup-carries backup-preferred
-       drift commit-pending clock-skew sibling-unhealthy`,
+       drift commit-pending clock-skew drain-not-in-force sibling-unhealthy`,
     ],
     [
       noSession,
@@ -108,6 +108,7 @@ describe("a warning", () => {
       "bgp-trouble",
     ],
     [`${unseen} agent-overloaded`, "reading-stale"],
+    ["drain-not-in-force", "drained-by-hand"],
   ];
   it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {
     const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);

@@ -93,8 +93,8 @@ export interface Scene {
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
-  /** The traffic of every link is moved away. */
-  readonly drained?: true;
+  /** The traffic of every link, or of the tunnel, is moved away. */
+  readonly drained?: true | "tunnel";
   /** The BGP sessions that the routers report after so many polls; absent = all are up. */
   readonly sessions?: (poll: number) => Routing["sessions"];
   /** The routing is read in a way that is too weak to be relied on. */
@@ -258,7 +258,9 @@ export class HealthEvaluatorBench {
     const now = at(this.#observed * pollMs);
     const link = linkNamed(device === "edge-a" ? "primary" : "secondary");
     const into = { prefix: "10.100.0.0/16", via: { kind: "tunnel", name: "hub-1" }, best: true };
-    const drains = this.#scene.drained ? [{ port: link.port, means: "prepend" as const }] : [];
+    const { drained } = this.#scene;
+    const port = drained === "tunnel" ? "hub-1" : link.port;
+    const drains = drained === undefined ? [] : [{ port, means: "prepend" as const }];
     const sessions = this.#scene.sessions?.(this.#poll) ?? routing.sessions;
     const routes = this.#scene.routes?.(this.#poll) ?? [into as (typeof routing.routes)[number]];
     const reported = known({ routes, sessions, drains }, now);

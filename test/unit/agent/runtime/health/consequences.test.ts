@@ -45,7 +45,7 @@ describe("a tunnel whose group carries nothing", () => {
       {
         code: "ike-down",
         text: expect.stringMatching(
-          /^IKE from edge-a .* is connecting, because of erd-demo\/primary: .* has no link$/,
+          /^IKE from edge-a .* is connecting, because of erd-demo\/primary: .* no link; its BGP/,
         ),
         next: "linkseal links erd-demo/primary",
         because: cause,

@@ -64,7 +64,7 @@ describe("a router that does not answer", () => {
 });
 
 describe("causes", () => {
-  const down = { port: unplugged(0) };
+  const down: Scene = { port: unplugged(0), sessions: () => [] };
   const codes = (scene: Scene): readonly string[] => {
     const [group] = new HealthEvaluatorBench({ ...down, ...scene }).polls(1).status().groups;
     const link = group?.links.find(({ name }) => name === "primary");

@@ -42,7 +42,9 @@ describe("a weak policy of a tunnel", () => {
 describe("a tunnel", () => {
   it("a tunnel that a person keeps drained is reported by its own name", () => {
     const drains = { "hub-1": { by: "ann", since: wall } };
-    expect(codesOf({ memory: { ...bound, drains } })).toEqual(["drained-by-hand hub-1"]);
+    const memory = { ...bound, drains };
+    expect(codesOf({ memory, drained: "tunnel" })).toEqual(["drained-by-hand hub-1"]);
+    expect(codesOf({ memory })).toEqual(["drain-not-in-force hub-1"]);
   });
 
   it("a tunnel that is drained to authenticate anew is reported once that has ended", () => {
@@ -55,7 +57,8 @@ describe("a tunnel", () => {
       { ...bound, drains },
       { ...bound, drains, auths: { "hub-1": { auth } } },
     ]) {
-      expect(new HealthEvaluatorBench({ memory }).polls(14).warnings()).toEqual([
+      const scene = { memory, drained: "tunnel" } as const;
+      expect(new HealthEvaluatorBench(scene).polls(14).warnings()).toEqual([
         "drained-by-hand hub-1: its traffic was moved away to authenticate anew " +
           "(ann, since 2026-11-24T10:00:00Z)",
       ]);

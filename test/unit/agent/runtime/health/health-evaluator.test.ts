@@ -36,7 +36,9 @@ describe("verdicts", () => {
     expect(reported).toEqual([
       expect.stringMatching(/^verdict erd-demo\/primary: not observed -> unknown: .* only once$/),
       "verdict erd-demo/primary: unknown -> protected: every check passed",
-      "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link",
+      "verdict erd-demo/primary: protected -> down: edge-a et-0/0/0 has no link; " +
+        "its BGP is still up, so traffic still goes into it and is lost, " +
+        "and no sibling is seen to carry",
       "verdict erd-demo/primary: down -> protected: every check passed",
     ]);
     expect(bench.reported()).toContain(
@@ -186,7 +188,8 @@ describe("a BGP session over a link", () => {
 
 describe("warnings", () => {
   it("warnings open after they settled and close when their fault ended", () => {
-    const bench = new HealthEvaluatorBench({ port: unplugged(1, 5) }).polls(4);
+    const scene: Scene = { port: unplugged(1, 5), sessions: () => [] };
+    const bench = new HealthEvaluatorBench(scene).polls(4);
     expect(bench.warnings()).toEqual(["link-down erd-demo/primary: edge-a et-0/0/0 has no link"]);
     bench.polls(10);
     expect(bench.warnings()).toEqual([]);
@@ -379,11 +382,33 @@ describe("warnings", () => {
 
   it("a link that a person keeps drained is a warning", () => {
     const drains = { "erd-demo/primary": { by: "ann", since: wall } };
-    expect(new HealthEvaluatorBench({ memory: { ...bound, drains } }).polls(14).warnings()).toEqual(
-      [
-        "drained-by-hand erd-demo/primary: " +
-          "its traffic was moved away by hand (ann, since 2026-11-24T10:00:00Z)",
-      ],
+    const scene = { memory: { ...bound, drains }, drained: true } as const;
+    expect(new HealthEvaluatorBench(scene).polls(14).warnings()).toContain(
+      "drained-by-hand erd-demo/primary: " +
+        "its traffic was moved away by hand (ann, since 2026-11-24T10:00:00Z)",
+    );
+  });
+
+  it("a drain that the router does not show is reported as not in force, and not as made", () => {
+    const drains = { "erd-demo/primary": { by: "ann", since: wall } };
+    const bench = new HealthEvaluatorBench({ memory: { ...bound, drains } });
+    expect(bench.polls(2).warnings()).toEqual([]);
+    expect(bench.polls(12).warnings()).toEqual([
+      "drain-not-in-force erd-demo/primary: its drain by hand (ann, since 2026-11-24T10:00:00Z) " +
+        "is not in force: edge-a shows no drain of it, so it can carry traffic",
+    ]);
+    expect(bench.status().warnings[0]?.next).toBe(
+      "linkseal explain drain-not-in-force erd-demo/primary",
+    );
+    expect(bench.reported().join("\n")).not.toContain("drained-by-hand");
+  });
+
+  it("a drain on a router whose routing is not known is in doubt", () => {
+    const drains = { "erd-demo/primary": { by: "ann", since: wall } };
+    const scene = { memory: { ...bound, drains }, weakRouting: true } as const;
+    expect(new HealthEvaluatorBench(scene).polls(14).warnings()).toContain(
+      "drained-by-hand erd-demo/primary: its traffic was moved away by hand " +
+        "(ann, since 2026-11-24T10:00:00Z); edge-a does not show now whether it still is",
     );
   });
 

@@ -31,7 +31,7 @@ describe("a key that is gone from the router", () => {
     strike(pair, "key-gone");
     expect(await reason(pair, "key-gone")).toBe(
       `edge-a et-0/0/0 holds no key: it lacks ${key}, to which the far end (link1 of erd-demo) ` +
-        "is set as it should be",
+        "is set as it should be; its BGP is still up, so traffic still goes into it and is lost",
     );
     expect(codesOf(pair)).not.toContain("ckn-mismatch");
     const answer = await pair.ask(`GET /v1/steps?code=key-gone&about=${about}`, "", "view");
