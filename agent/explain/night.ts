@@ -152,7 +152,8 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "When it may be protected again: start the agent, then enrol the group. `status` says " +
+          "When it may be protected again: start the agent. If it knew a key of the link, let it " +
+          "forget that (`linkseal retire link GROUP/LINK`). Then enrol the group. `status` says " +
           "`unprotected` until then.",
         run: ["host.restart", "linkseal.enrol"],
       },
