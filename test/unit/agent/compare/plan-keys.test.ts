@@ -75,7 +75,9 @@ describe("a link whose router holds neither key nor MACsec", () => {
 
   it("a lost config is put back with its key, once BGP shows that nothing passes", () => {
     const found = driftOf(snapshotOf(lostWith(false), { peer: peerOn() }));
-    expect(found).toMatchObject([{ repair: [{ kind: "macsec.protect" }, { kind: "macsec.addKey" }] }]);
+    expect(found).toMatchObject([
+      { repair: [{ kind: "macsec.protect" }, { kind: "macsec.addKey" }] },
+    ]);
     expect(found[0]?.text).toContain("MACsec and the key");
     const up = driftOf(snapshotOf(lostWith(true), { peer: peerOn() }));
     expect(up).toMatchObject([{ repair: undefined, waits: "no BGP session of the link is up" }]);

@@ -42,7 +42,13 @@ describe("a link without traffic is never called in the clear", () => {
       code,
     ],
     ["far end off, BGP down", bare(), { ...off, bgp: "down" }, "unknown", code],
-    ["far end unread, BGP down", bare(), { peer: undefined, ...free, bgp: "down" }, "unknown", code],
+    [
+      "far end unread, BGP down",
+      bare(),
+      { peer: undefined, ...free, bgp: "down" },
+      "unknown",
+      code,
+    ],
     [
       "far end keyed, BGP down, and MKPDUs alone come in",
       bare({ pps: 4 }),
@@ -110,7 +116,10 @@ describe("a managed link whose port lost MACsec", () => {
       code,
       next: "linkseal retire link erd-demo/primary, then linkseal enrol erd-demo",
     });
-    expect(reasonOf({ ...keyed, ...free })).toMatchObject({ code, next: "linkseal enrol erd-demo" });
+    expect(reasonOf({ ...keyed, ...free })).toMatchObject({
+      code,
+      next: "linkseal enrol erd-demo",
+    });
   });
 
   it("no link whose far end drops clear frames is said to carry everything in the clear", () => {
