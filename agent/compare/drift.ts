@@ -15,7 +15,7 @@ export interface Drift {
   readonly text: string;
   /** The change that mends it; present if the driver can do so without interrupting the port. */
   readonly repair: DeviceChange | undefined;
-  /** What must be true before a repair cannot interrupt the port; absent = there is none to wait. */
+  /** What must be true before a repair cannot interrupt the port; absent = nothing. */
   readonly waits?: string;
   /** Only a restart caused it, not an operator: it is mended whatever `repair` says. */
   readonly by?: "restart";

@@ -38,7 +38,7 @@ describe("a key that is gone from the router", () => {
     expect(JSON.stringify(answer)).toContain("A router was replaced or lost its keys");
   });
 
-  it("enrol and adopt of a link that lost MACsec lead to its key, and not in a circle", async () => {
+  it("enrol and adopt of a link that lost MACsec lead to its key, not in a circle", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     const link = pair.link("primary");
     link.router.manualEdit((config) => {
