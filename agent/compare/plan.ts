@@ -3,7 +3,7 @@
 
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import { type Ckn, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
+import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { CampaignLink, CampaignState } from "../model/campaign.ts";
 import {
@@ -18,8 +18,9 @@ import { changeOf, sameSettings } from "../rotation/change.ts";
 import { type Estimate, type ForecastStep, forecast } from "../rotation/forecast.ts";
 import { type Memory, openCampaign } from "../store/journal/memory.ts";
 import { detectionFindings } from "./detection.ts";
+import { type Drift, driftOf } from "./drift.ts";
 import { newestSecretId, vaultBaseOf } from "./ends.ts";
-import { type FarEndMove, farEndGaps, farEndNotes } from "./far-end-drift.ts";
+import { type FarEndMove, farEndNotes } from "./far-end-drift.ts";
 import { driftFindings, sidesOf } from "./rules.ts";
 import { numbered, type Sends, type SendsOf } from "./sends.ts";
 import { planTunnels, type TunnelPlanInput } from "./tunnel-plan.ts";
@@ -32,18 +33,6 @@ export type Standing =
   /** A key on one end that this agent does not own: `adopt`. */
   | { readonly kind: "unmanaged"; readonly why: string }
   | { readonly kind: "managed"; readonly key: KeyRef; readonly drift: readonly Drift[] };
-
-/** One difference between a link and the accepted intent. */
-export interface Drift {
-  /** The sentence that operators read. */
-  readonly text: string;
-  /** The change that mends it; present if the driver can do so without interrupting the port. */
-  readonly repair: DeviceChange | undefined;
-  /** Only a restart caused it, not an operator: it is mended whatever `repair` says. */
-  readonly by?: "restart";
-  /** The setting that an operator must make at the far end; present if only that end differs. */
-  readonly farEnd?: string;
-}
 
 /** Compares a link's two ends with the intent and with the key that the agent remembers for it. */
 export function standingOf(
@@ -90,57 +79,6 @@ function campaignKeys(memory: Memory, { group, name }: DesiredLink): readonly Ke
   const entry = openCampaign(memory, group)?.links.find((one) => one.name === name);
   if (entry === undefined) return [];
   return [entry.new.key, ...(entry.old === undefined ? [] : [entry.old.key])];
-}
-
-interface Around {
-  readonly capabilities: Capabilities | undefined;
-  readonly staged: readonly KeyRef[];
-}
-
-function driftOf(
-  snapshot: LinkSnapshot,
-  key: KeyRef,
-  { capabilities, staged }: Around,
-): readonly Drift[] {
-  const { link, state, peer } = snapshot;
-  const port = portOf(state, link.port);
-  if (port === undefined) return [];
-  const observed = strongValue(port.settings);
-  const hitless = capabilities?.macsec?.hitless ?? [];
-  const gaps = settingsGaps(link.settings, observed);
-  const mendable = observed !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
-  const repair: DeviceChange | undefined = mendable
-    ? [{ kind: "macsec.protect", port: link.port, settings: link.settings }]
-    : undefined;
-  const onRouter = gaps.map((gap) => ({
-    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.observed}, wanted ${gap.wanted}`,
-    repair,
-  }));
-  const keys = strongValue(port.keys) ?? [];
-  const own = [key, ...staged];
-  const isOwn = (ckn: Ckn): boolean => own.some((one) => one.ckn === ckn);
-  const keyDrift = keys.some((slot) => isOwn(slot.ckn)) ? [] : [keyGone(snapshot, port, key)];
-  const extra = keys
-    .filter((slot) => !isOwn(slot.ckn))
-    .map(({ ckn }) => ({
-      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
-      repair: undefined,
-    }));
-  const pointed = peer?.pointsAt?.cakSecretId;
-  const farKey = staged.find(({ cakSecretId }) => cakSecretId === pointed) ?? key;
-  return [...onRouter, ...keyDrift, ...extra, ...farEndGaps(link, farKey, peer)];
-}
-
-/** A port without any key carries nothing that adding the key could interrupt. */
-function keyGone({ link, peer }: LinkSnapshot, port: MacsecPort, key: KeyRef): Drift {
-  const text = `${link.device} ${link.port}: the key ${key.ckn} is gone`;
-  const isBare = strongValue(port.keys)?.length === 0 && strongValue(port.settings) !== undefined;
-  // A far end that already uses another key would not accept this one.
-  const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
-  if (!isBare || isOver) return { text, repair: undefined };
-  const repair = [{ kind: "macsec.addKey", port: link.port, key, role: "primary" }] as const;
-  const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
-  return by === undefined ? { text, repair } : { text, repair, by };
 }
 
 interface PlanStep {
@@ -352,9 +290,19 @@ function planDrift(
     return;
   }
   if (drift.farEnd !== undefined) return;
-  const next =
-    drift.repair === undefined ? "linkseal doctor" : "set repair: on, then linkseal apply";
-  notes.push({ about: linkId(link), text: drift.text, next });
+  notes.push({ about: linkId(link), ...undone(desired, drift) });
+}
+
+/** Why a drift is not mended, and what goes on from there. */
+function undone({ repair }: Desired, drift: Drift): Pick<Note, "text" | "next"> {
+  const { text, waits, next } = drift;
+  if (drift.repair === undefined && waits === undefined) {
+    return { text, next: next ?? "linkseal doctor" };
+  }
+  const act = "set repair: on, then linkseal apply";
+  if (next === undefined) return { text, next: act };
+  const until = waits === undefined ? "" : `; with repair: on the agent waits until ${waits}`;
+  return { text: `${text}${until}`, next: repair === "on" ? next : `${act}, or ${next}` };
 }
 
 /** Notes about the far end of a link that has a key; a far end without one has steps of its own. */

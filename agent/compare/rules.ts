@@ -13,6 +13,7 @@ import {
 import { settingsGaps } from "../health/verify.ts";
 import { type DesiredLink, linkId } from "../model/desired.ts";
 import type { Finding, FindingCode } from "../model/finding.ts";
+import { lostKeyNext } from "../model/lost-key.ts";
 import { severityOf } from "../model/severity.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
 
@@ -258,7 +259,9 @@ function found(ends: TwoEnds, asked: readonly LinkRule[]): readonly Finding[] {
   return asked.flatMap(({ code, rule, source, next, find }): Finding[] => {
     const observed = find(ends);
     if (observed === undefined) return [];
-    const step = next.replace("LINK", id).replace("GROUP", ends.link.group);
+    const isLost = code === "macsec-one-sided" && hasLostKey(ends);
+    const usual = next.replace("LINK", id).replace("GROUP", ends.link.group);
+    const step = isLost ? lostKeyNext(ends.link, ends.peer) : usual;
     const severity = severityOf(code);
     return [{ code, severity, about: id, ...observed, rule, source, next: step }];
   });
@@ -303,6 +306,11 @@ function oneSided({ link, port, peer }: TwoEnds): Observed | undefined {
     here: `${router(link)} has MACsec ${onOff(ours)}`,
     there: `${farEnd(link)} has MACsec ${onOff(theirs)}`,
   };
+}
+
+/** Returns true if the router has no MACsec on a link that is known with a key. */
+function hasLostKey(ends: TwoEnds): boolean {
+  return ends.accepted !== undefined && settingsOf(ends) === undefined;
 }
 
 function suites(ends: TwoEnds): Observed | undefined {

@@ -10,18 +10,11 @@ import {
   type MkaSession,
   strongValue,
 } from "#hal/model.ts";
-import type { DesiredLink } from "../model/desired.ts";
 import { linkId } from "../model/desired.ts";
-import {
-  busyPps,
-  type Finding,
-  finding,
-  isSolid,
-  type LinkEvidence,
-  unusable,
-  type Verdict,
-} from "../model/health.ts";
+import { type Finding, finding, isSolid, type LinkEvidence, unusable } from "../model/health.ts";
 import { nextFor, type WarningCode } from "../model/warning-rows.ts";
+import { bareFinding } from "./bare-port.ts";
+import { farOf, hereOf, secretOf } from "./end-names.ts";
 import {
   mkaLifeMs,
   type Observation,
@@ -30,25 +23,10 @@ import {
   sakChanges,
 } from "./sample-window.ts";
 
-/** The router's end of a link, as messages name it. */
-export function hereOf(link: DesiredLink): string {
-  return `${link.device} ${link.port}`;
-}
-
-/** The far end of a link, as messages name it. */
-export function farOf(link: DesiredLink): string {
-  return `the far end (${link.azureLink} of ${link.group})`;
-}
-
 /** `c0ff…ee`: a CKN shortened so that a sentence can still tell two keys apart. */
 function short(ckn: Ckn | undefined): string {
   if (ckn === undefined) return "none";
   return ckn.length <= 8 ? ckn : `${ckn.slice(0, 4)}…${ckn.slice(-2)}`;
-}
-
-/** `NAME/VERSION` from a vault id. */
-function secretOf(id: string): string {
-  return id.split("/").slice(-2).join("/");
 }
 
 const offOn = (on: boolean): string => (on ? "on" : "off");
@@ -90,43 +68,6 @@ export function settingsFindings(evidence: LinkEvidence, newest: MacsecPort): Fi
     say("sci-mismatch", `${text}, and it is wanted ${offOn(wanted.includeSci)}`);
   }
   return findings;
-}
-
-/**
- * A port without MACsec. Its traffic is in the clear if frames pass. Azure drops them once its end
- * has MACsec on (it never falls back to clear text), and then the link is down.
- */
-function bareFinding(evidence: LinkEvidence, newest: MacsecPort): Finding {
-  const { link, peer } = evidence;
-  const here = `${hereOf(link)} has no MACsec`;
-  const passing = passingBare(evidence, newest);
-  const say = (verdict: Verdict, text: string): Finding =>
-    finding(verdict, "macsec-not-configured", linkId(link), text);
-  const ids = peer?.state.pointsAt;
-  if (passing === "yes" || (passing === "unknown" && ids === undefined)) {
-    return say("unprotected", `${here}, so everything on this link is in the clear`);
-  }
-  const far = ids && `, and ${farOf(link)} has it on with ${secretOf(ids.cakSecretId)}`;
-  if (passing === "unknown") return say("unknown", `${here}${far}: nothing shows that frames pass`);
-  const idle = "no BGP session of the link is up";
-  if (far === undefined)
-    return say("unknown", `${here}, and nothing shows that frames pass: ${idle}`);
-  return peer?.state.provisioning === "updating"
-    ? say("unknown", `${here}${far}, or is just applying it: ${idle}`)
-    : say("down", `${here}${far}: no frame passes, and ${idle}`);
-}
-
-/** Whether frames pass a port without MACsec, judged by BGP, probes and the port's packet rate. */
-function passingBare(
-  { bgp, probe, now, settings }: LinkEvidence,
-  { rate }: MacsecPort,
-): "yes" | "no" | "unknown" {
-  if (bgp === "up") return "yes";
-  if (probe !== undefined && probe.answered > 0 && now - probe.at <= settings.evidenceMs) {
-    return "yes";
-  }
-  if (isSolid(rate, now, settings.staleAfterMs) && rate.value.rxPps >= busyPps) return "yes";
-  return bgp === "down" ? "no" : "unknown";
 }
 
 const openWays: Record<FailOpen, string> = {

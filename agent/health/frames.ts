@@ -12,7 +12,8 @@ import {
   type Verdict,
 } from "../model/health.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
-import { farOf, hereOf, troubleOf } from "./control.ts";
+import { troubleOf } from "./control.ts";
+import { farOf, hereOf } from "./end-names.ts";
 import {
   type FrameCounter,
   type Observation,

@@ -15,7 +15,8 @@ import {
   type TunnelHealth,
   unseen,
 } from "../model/health.ts";
-import { farEndFindings, hereOf, mkaFindings, settingsFindings } from "./control.ts";
+import { farEndFindings, mkaFindings, settingsFindings } from "./control.ts";
+import { hereOf } from "./end-names.ts";
 import { frameFindings } from "./frames.ts";
 import { observationOf, openSampleWindow, passingOf } from "./sample-window.ts";
 import type { Raised } from "./warnings.ts";
@@ -44,7 +45,8 @@ function linkFindings(evidence: LinkEvidence): Finding[] {
     return [finding("unknown", "port-absent", about, text)];
   }
   const configured = settingsFindings(evidence, newest);
-  const open = configured.some((each) => each.code === "macsec-not-configured");
+  const open =
+    isSolid(newest.settings, now, settings.staleAfterMs) && newest.settings.value === undefined;
   const cut = linkDown(evidence, newest);
   if (cut !== undefined) return [cut, ...configured];
   if (open) return configured;

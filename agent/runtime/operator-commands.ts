@@ -3,7 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import type { Plan } from "../compare/plan.ts";
+import { type Plan, standingOf } from "../compare/plan.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
 import {
   type DesiredGroup,
@@ -56,8 +56,25 @@ export class OperatorCommands {
   async enrol(target: string, asked: Asking, signal: AbortSignal): Promise<Campaign> {
     const begun = await this.#begin("enrol", target, { ...asked, urgency: "planned" }, signal);
     if (begun !== undefined) return begun;
+    this.#refuseLost(target, "enrolled");
     const text = "no link of it is without a key on both ends";
     throw refusal("gate.leftoverKey", target, text, `linkseal adopt ${target}`);
+  }
+
+  /** @throws LinksealError if the router of a link that is managed already lacks its key. */
+  #refuseLost(target: string, done: "adopted" | "enrolled"): void {
+    const { supervisor, links } = this.#target(target);
+    const { deviceCache } = supervisor;
+    for (const link of links) {
+      const snapshot = deviceCache.snapshot(link);
+      const capabilities = deviceCache.capabilities(link.device);
+      const standing = standingOf(snapshot, this.#parts.memory(), capabilities);
+      if (standing.kind !== "managed") continue;
+      const lost = standing.drift.find(({ next }) => next !== undefined);
+      if (lost?.next === undefined) continue;
+      const text = `${linkId(link)} is managed, so nothing is ${done}: ${lost.text}`;
+      throw refusal("gate.leftoverKey", linkId(link), text, lost.next);
+    }
   }
 
   /** Begins the rotation that an operator asks for. @throws LinksealError if it may not begin. */
@@ -197,6 +214,7 @@ export class OperatorCommands {
       const found = await matchExisting(supervisor.beginParts(), links, risks, signal);
       for (const { link, binding } of found)
         await this.#parts.write({ kind: "binding", link, binding });
+      if (found.length === 0) this.#refuseLost(target, "adopted");
       return found;
     });
   }

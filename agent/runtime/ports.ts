@@ -4,7 +4,8 @@
 import type { DeviceChange } from "#hal/device.ts";
 import { strongValue, type WantedSettings } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { type Drift, standingOf } from "../compare/plan.ts";
+import type { Drift } from "../compare/drift.ts";
+import { standingOf } from "../compare/plan.ts";
 import { equalSettings, settingsGaps } from "../health/verify.ts";
 import { type Desired, type DesiredLink, linkId } from "../model/desired.ts";
 import { portOf } from "../model/link-snapshot.ts";

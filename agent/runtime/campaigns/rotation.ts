@@ -1,7 +1,8 @@
 // Begins rotations (by policy or by hand) and changes of settings that a new intent wants.
 
+import type { Drift } from "../../compare/drift.ts";
 import { keySizeGap } from "../../compare/key-size.ts";
-import { type Drift, standingOf } from "../../compare/plan.ts";
+import { standingOf } from "../../compare/plan.ts";
 import type { CampaignLink, Overlap } from "../../model/campaign.ts";
 import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";

@@ -5,16 +5,19 @@ import { standingOf } from "#agent/compare/plan.ts";
 import { tunnelSpec } from "#agent/compare/tunnel-spec.ts";
 import type { LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
+import type { Capabilities } from "#hal/device.ts";
 import { known } from "#hal/model.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
 import { capabilities, ckn } from "../../kit/site-bench.ts";
 import {
   at,
   bindingOf,
+  clearPort,
   desired,
   linkNamed,
   peerOff,
   peerOn,
+  routing,
   securedPort,
   snapshotOf,
   stateOf,
@@ -25,6 +28,7 @@ const bound: Memory = { ...emptyMemory, bindings: { "erd-demo/primary": bindingO
 
 describe("a link whose router holds no key", () => {
   it("a bare port gets its key again, without asking if a restart removed it", () => {
+    const next = "linkseal explain key-gone erd-demo/primary";
     const addKey = { kind: "macsec.addKey", port: "et-0/0/0", key: keyOne, role: "primary" };
     const bare = securedPort({ keys: known([], now) });
     const gone = { ...bare, keyLoss: known("restart" as const, now) };
@@ -36,6 +40,7 @@ describe("a link whose router holds no key", () => {
     expect(driftOf(snapshotOf(stateOf(bare), { peer: peerOn() }))).toEqual({
       text: expect.any(String),
       repair: [addKey],
+      next,
     });
     for (const peer of [peerOn(), undefined]) {
       expect(driftOf(snapshotOf(stateOf(gone), { peer }))).toMatchObject({
@@ -50,8 +55,46 @@ describe("a link whose router holds no key", () => {
       snapshotOf(stateOf(gone), { peer: peerOff }),
       snapshotOf(stateOf(gone), { peer: peerOn(elsewhere) }),
     ]) {
-      expect(driftOf(snapshot)).toEqual({ text: expect.any(String), repair: undefined });
+      expect(driftOf(snapshot)).toEqual({
+        text: expect.any(String),
+        repair: undefined,
+        next: expect.stringMatching(/^linkseal (?:explain key-gone|retire link) erd-demo\/primary/),
+      });
     }
+  });
+});
+
+describe("a link whose router holds neither key nor MACsec", () => {
+  const session = (up: boolean) => ({ port: "et-0/0/0", peer: "192.0.2.2", up });
+  const lostWith = (up: boolean) =>
+    stateOf(clearPort(), { routing: known({ ...routing, sessions: [session(up)] }, now) });
+  const driftOf = (snapshot: LinkSnapshot, offers: Capabilities = capabilities) => {
+    const standing = standingOf(snapshot, bound, offers);
+    return standing.kind === "managed" ? standing.drift : [];
+  };
+
+  it("a lost config is put back with its key, once BGP shows that nothing passes", () => {
+    const found = driftOf(snapshotOf(lostWith(false), { peer: peerOn() }));
+    expect(found).toMatchObject([
+      { repair: [{ kind: "macsec.protect" }, { kind: "macsec.addKey" }] },
+    ]);
+    expect(found[0]?.text).toContain("MACsec and the key");
+    const up = driftOf(snapshotOf(lostWith(true), { peer: peerOn() }));
+    expect(up).toMatchObject([{ repair: undefined, waits: "no BGP session of the link is up" }]);
+    const busy = peerOn(keyOne, { provisioning: "updating" });
+    for (const peer of [busy, undefined]) {
+      expect(driftOf(snapshotOf(lostWith(false), { peer }))[0]).toMatchObject({
+        repair: undefined,
+        waits: "its far end is read and settled",
+      });
+    }
+  });
+
+  it("no repair is promised at a device that cannot revert by itself", () => {
+    const offers: Capabilities = { ...capabilities, commit: { kind: "immediate" } };
+    const [found] = driftOf(snapshotOf(lostWith(false), { peer: peerOn() }), offers);
+    expect(found).toMatchObject({ repair: undefined });
+    expect(found).not.toHaveProperty("waits");
   });
 });
 

@@ -2,6 +2,7 @@
 // without traffic.
 
 import { describe, expect, it } from "vitest";
+import { deriveLinkHealth } from "#agent/health/health.ts";
 import type { LinkEvidence } from "#agent/model/health.ts";
 import { bgpOf } from "#agent/model/link-snapshot.ts";
 import { known, type Routing } from "#hal/model.ts";
@@ -10,14 +11,18 @@ import {
   always,
   at,
   type Bend,
+  evidence,
   judged,
+  moving,
+  over,
   peer,
   portObservation,
   reasonsOf,
 } from "../health-evidence.ts";
 
 const bare = (bend: Bend = {}) => always({ settings: "none", ...bend });
-const keyed = peer({});
+const free = { expected: undefined } as const;
+const keyed = { ...peer({}), ...free };
 const off = peer({ pointsAt: undefined });
 const now = 95_800;
 const probe = (answered: number, ageMs = 0): Partial<LinkEvidence> => ({
@@ -32,12 +37,18 @@ describe("a link without traffic is never called in the clear", () => {
     [
       "far end takes its key just now, BGP down",
       bare(),
-      { ...peer({ provisioning: "updating" }), bgp: "down" },
+      { ...peer({ provisioning: "updating" }), ...free, bgp: "down" },
       "unknown",
       code,
     ],
     ["far end off, BGP down", bare(), { ...off, bgp: "down" }, "unknown", code],
-    ["far end unread, BGP down", bare(), { peer: undefined, bgp: "down" }, "unknown", code],
+    [
+      "far end unread, BGP down",
+      bare(),
+      { peer: undefined, ...free, bgp: "down" },
+      "unknown",
+      code,
+    ],
     [
       "far end keyed, BGP down, and MKPDUs alone come in",
       bare({ pps: 4 }),
@@ -80,7 +91,7 @@ describe("a link without MACsec is in the clear while frames pass", () => {
   judged("no MACsec and traffic,", [
     ["far end off, BGP up", bare(), { ...off, bgp: "up" }, "unprotected", code],
     ["far end off, nothing known of BGP", bare(), off, "unprotected", code],
-    ["far end unread", bare(), { peer: undefined }, "unprotected", code],
+    ["far end unread", bare(), { peer: undefined, ...free }, "unprotected", code],
     ["far end keyed by its document, BGP up", bare(), { ...keyed, bgp: "up" }, "unprotected", code],
     [
       "far end keyed, and a probe came back",
@@ -91,6 +102,43 @@ describe("a link without MACsec is in the clear while frames pass", () => {
     ],
     ["far end keyed, and data comes in", bare({ pps: 5 }), keyed, "unprotected", code],
   ]);
+});
+
+describe("a managed link whose port lost MACsec", () => {
+  const reasonOf = (change: Partial<LinkEvidence>, course = bare()) =>
+    deriveLinkHealth(evidence(course, change)).reasons[0];
+
+  it("a port that lost MACsec with its key is led to that key, and never to an enrolment", () => {
+    const next = "linkseal explain key-gone erd-demo/primary";
+    expect(reasonOf({ ...peer({}), bgp: "up" })).toMatchObject({ code: "key-gone", next });
+    expect(reasonOf({ peer: undefined })).toMatchObject({ code: "key-gone", next });
+    expect(reasonOf({ ...off, bgp: "up" })).toMatchObject({
+      code,
+      next: "linkseal retire link erd-demo/primary, then linkseal enrol erd-demo",
+    });
+    expect(reasonOf({ ...keyed, ...free })).toMatchObject({
+      code,
+      next: "linkseal enrol erd-demo",
+    });
+  });
+
+  it("no link whose far end drops clear frames is said to carry everything in the clear", () => {
+    const drops =
+      "edge-a et-0/0/0 has no MACsec, and the far end (link1 of erd-demo) has it on with " +
+      "erd-demo-1-cak/v1: what the router sends is in the clear and is dropped there, so nothing " +
+      "is carried";
+    const open = "edge-a et-0/0/0 has no MACsec, so everything on this link is in the clear";
+    const textOf = (change: Partial<LinkEvidence>, course = bare()) =>
+      reasonOf(change, course)?.text;
+    expect(textOf({ ...keyed, bgp: "up" })).toBe(drops);
+    expect(textOf(keyed, bare({ pps: 5 }))).toBe(drops);
+    expect(textOf({ ...keyed, ...probe(1, 90_000) })).toBe(open);
+    const late = over(moving, (index) => (index < 10 ? {} : { settings: "none" }));
+    expect(textOf({ ...keyed, ...probe(1, now - 40_000) }, late)).toBe(drops);
+    expect(textOf({ ...peer({ provisioning: "updating" }), bgp: "up" })).toBe(open);
+    expect(textOf({ ...off, bgp: "up" })).toBe(open);
+    expect(textOf({ peer: undefined })).toBe(open);
+  });
 });
 
 describe("the BGP sessions of a port", () => {

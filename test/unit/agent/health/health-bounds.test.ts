@@ -54,7 +54,7 @@ describe("the far end", () => {
       always({ settings: "none" }),
       { ...peer({ provisioning: "failed" }), bgp: "up" },
       "unprotected",
-      "macsec-not-configured",
+      "key-gone",
     ],
   ]);
 });

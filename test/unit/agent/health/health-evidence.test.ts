@@ -131,7 +131,7 @@ describe("the text of a finding", () => {
     expect(verdictOf(moving, { causes })).toEqual(["protected", ""]);
     expect(verdictOf(always({ settings: "none" }), { causes })).toEqual([
       "unprotected",
-      "vault-denied macsec-not-configured",
+      "vault-denied key-gone",
     ]);
   });
 

@@ -307,7 +307,7 @@ const faults: readonly Row[] = [
     course: always({ settings: "none" }),
     change: {},
     verdict: "unprotected",
-    codes: "macsec-not-configured",
+    codes: "key-gone",
   },
   {
     name: "fibre cut",

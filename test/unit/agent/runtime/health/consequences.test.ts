@@ -200,10 +200,10 @@ describe("a tunnel inside a group that is in the clear", () => {
     expect(tunnels).toMatchObject([
       {
         verdict: "degraded",
-        because: { code: "macsec-not-configured", about: "erd-demo/primary" },
+        because: { code: "key-gone", about: "erd-demo/primary" },
       },
     ]);
-    const own = warnings.find(({ code }) => code === "macsec-not-configured");
+    const own = warnings.find(({ code }) => code === "key-gone");
     expect(own).toMatchObject({ about: "erd-demo/primary", severity: "error" });
     expect(warnings.filter(({ about }) => about === "hub-1")).toEqual([]);
   });

@@ -38,6 +38,22 @@ describe("a key that is gone from the router", () => {
     expect(JSON.stringify(answer)).toContain("A router was replaced or lost its keys");
   });
 
+  it("enrol and adopt of a link that lost MACsec lead to its key, not in a circle", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const link = pair.link("primary");
+    link.router.manualEdit((config) => {
+      const port = config.ports.get(link.port);
+      if (port !== undefined) Object.assign(port, { keys: [], macsec: undefined });
+    });
+    await reason(pair, "key-gone");
+    const next = `linkseal explain key-gone ${about}`;
+    for (const verb of ["enrol", "adopt"]) {
+      const answer = await pair.ask(`POST /v1/${verb}`, { target: "erd-demo", risks: [] });
+      expect(JSON.stringify(answer)).toContain("gate.leftoverKey");
+      expect(JSON.stringify(answer)).toContain(next);
+    }
+  });
+
   it("in a campaign that moves the far end first, no foreign key is accused", async () => {
     const pair = await Pair.adopted({ overlap: "none" });
     pair.newKeys();

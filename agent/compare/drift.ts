@@ -1,0 +1,124 @@
+// The differences between a managed link and the accepted intent, and what mends each of them
+// without interrupting the port.
+
+import type { Capabilities, DeviceChange } from "#hal/device.ts";
+import { type Ckn, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
+import { settingsGaps } from "../health/verify.ts";
+import type { DesiredLink } from "../model/desired.ts";
+import { bgpOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
+import { lostKeyNext } from "../model/lost-key.ts";
+import { farEndGaps } from "./far-end-drift.ts";
+
+/** One difference between a link and the accepted intent. */
+export interface Drift {
+  /** The sentence that operators read. */
+  readonly text: string;
+  /** The change that mends it; present if the driver can do so without interrupting the port. */
+  readonly repair: DeviceChange | undefined;
+  /** What must be true before a repair cannot interrupt the port; absent = nothing. */
+  readonly waits?: string;
+  /** Only a restart caused it, not an operator: it is mended whatever `repair` says. */
+  readonly by?: "restart";
+  /** The setting that an operator must make at the far end; present if only that end differs. */
+  readonly farEnd?: string;
+  /** The command with the steps of a person; present if the router lacks the accepted key. */
+  readonly next?: string;
+}
+
+interface Around {
+  readonly capabilities: Capabilities | undefined;
+  readonly staged: readonly KeyRef[];
+}
+
+/** Returns the differences of both ends from the accepted key and the wanted settings. */
+export function driftOf(
+  snapshot: LinkSnapshot,
+  key: KeyRef,
+  { capabilities, staged }: Around,
+): readonly Drift[] {
+  const { link, state, peer } = snapshot;
+  const port = portOf(state, link.port);
+  if (port === undefined) return [];
+  const keys = strongValue(port.keys) ?? [];
+  const own = [key, ...staged];
+  const isOwn = (ckn: Ckn): boolean => own.some((one) => one.ckn === ckn);
+  const keyDrift = keys.some((slot) => isOwn(slot.ckn))
+    ? []
+    : [keyGone(snapshot, port, key, capabilities)];
+  const extra = keys
+    .filter((slot) => !isOwn(slot.ckn))
+    .map(({ ckn }) => ({
+      text: `${link.device} ${link.port}: another key (${ckn.slice(0, 8)}…) exists beside its own`,
+      repair: undefined,
+    }));
+  const pointed = peer?.pointsAt?.cakSecretId;
+  const farKey = staged.find(({ cakSecretId }) => cakSecretId === pointed) ?? key;
+  // A port without MACsec lost its settings with its key: that is one difference.
+  const onRouter = isBare(port) ? [] : settingsDrift(link, port, capabilities);
+  return [...onRouter, ...keyDrift, ...extra, ...farEndGaps(link, farKey, peer)];
+}
+
+/** Returns true if the port has neither MACsec nor a key. */
+function isBare({ keys, settings }: MacsecPort): boolean {
+  const isOpen = settings.kind === "known" && settings.value === undefined;
+  return isOpen && strongValue(keys)?.length === 0;
+}
+
+function settingsDrift(
+  link: DesiredLink,
+  { settings }: MacsecPort,
+  capabilities: Capabilities | undefined,
+): readonly Drift[] {
+  const observed = strongValue(settings);
+  const hitless = capabilities?.macsec?.hitless ?? [];
+  const gaps = settingsGaps(link.settings, observed);
+  const mendable = observed !== undefined && gaps.every((gap) => hitless.includes(gap.leaf));
+  const repair: DeviceChange | undefined = mendable
+    ? [{ kind: "macsec.protect", port: link.port, settings: link.settings }]
+    : undefined;
+  return gaps.map((gap) => ({
+    text: `${link.device} ${link.port}: ${gap.leaf} is ${gap.observed}, wanted ${gap.wanted}`,
+    repair,
+  }));
+}
+
+/** A port without any key carries nothing that adding the key could interrupt. */
+function keyGone(
+  snapshot: LinkSnapshot,
+  port: MacsecPort,
+  key: KeyRef,
+  capabilities: Capabilities | undefined,
+): Drift {
+  const { link, peer } = snapshot;
+  const lost = isBare(port) ? `MACsec and the key ${key.ckn} are` : `the key ${key.ckn} is`;
+  const text = `${link.device} ${link.port}: ${lost} gone`;
+  const next = lostKeyNext(link, peer);
+  // A far end that already uses another key would not accept this one.
+  const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
+  // If the device cannot revert by itself, the agent repairs no port of it.
+  const isFinal = capabilities?.commit.kind === "immediate";
+  if (strongValue(port.keys)?.length !== 0 || isOver || isFinal) {
+    return { text, repair: undefined, next };
+  }
+  const addKey = { kind: "macsec.addKey", port: link.port, key, role: "primary" } as const;
+  if (isBare(port)) {
+    const waits = passesUntil(snapshot);
+    if (waits !== undefined) return { text, repair: undefined, waits, next };
+    const protect = { kind: "macsec.protect", port: link.port, settings: link.settings } as const;
+    return { text, repair: [protect, addKey], next };
+  }
+  if (strongValue(port.settings) === undefined) return { text, repair: undefined, next };
+  const by = port.keyLoss === undefined ? undefined : strongValue(port.keyLoss);
+  const drift = { text, repair: [addKey], next };
+  return by === undefined ? drift : { ...drift, by };
+}
+
+/**
+ * What shows that no frame passes a port without MACsec, which must-secure would stop; undefined =
+ * it is shown already. A far end drops clear frames once its hardware follows its settings.
+ */
+function passesUntil({ link, state, peer }: LinkSnapshot): string | undefined {
+  if (peer?.provisioning !== "settled") return "its far end is read and settled";
+  if (bgpOf(state, link.port) !== "down") return "no BGP session of the link is up";
+  return undefined;
+}
