@@ -174,9 +174,9 @@ export const nightChapters: readonly Chapter[] = [
       {
         text:
           "When it may be protected again: start the agent. If the link was drained, take the " +
-          "drain from the record, too: else `status` says `drain-not-in-force`. If the agent knew a " +
-          "key of the link, let it forget that (`linkseal retire link GROUP/LINK`). Then enrol the " +
-          "group: `status` says `unprotected` until then.",
+          "drain from the record, too: else `status` says `drain-not-in-force`. If the agent " +
+          "knew a key of the link, let it forget that (`linkseal retire link GROUP/LINK`). Then " +
+          "enrol the group: `status` says `unprotected` until then.",
         run: ["host.restart", "linkseal.undrain", "linkseal.enrol"],
       },
     ],

@@ -89,7 +89,7 @@ describe("the detail of a link", () => {
     ]);
     const text = linkText(detail, "2026-11-24T10:00:00Z", plain);
     expect(text).toMatch(/^error: .*\(link-down\)$/m);
-    expect(text).toContain("  1. On the router: check the port's configured state");
+    expect(text).toMatch(/^ {2}\d\. On the router: check the port's configured state/m);
     expect(text).not.toContain(`linkseal links ${group}/primary`);
   });
 });

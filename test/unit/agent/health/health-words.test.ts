@@ -50,7 +50,6 @@ const weak: Course = (index) => {
 const sak = { an: 1, keyId: "aabb/2", receive: true, transmit: false };
 const shortCkn = parseCkn("c0ffee01");
 const fallback = { ckn: otherKey.ckn, role: "fallback" } as const;
-
 const noSak = always({ session: { controlledPort: "blocked" } });
 const disagree = "HERE and FAR hear each other but agree on no SAK";
 const otherSuite = "as a rule the far end does not use gcm-aes-xpn-256";
