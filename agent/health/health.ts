@@ -28,8 +28,7 @@ import type { Raised } from "./warnings.ts";
  */
 export function deriveLinkHealth(evidence: LinkEvidence): LinkHealth {
   const findings = linkFindings(evidence);
-  const { verdict, reasons } = conclude(findings, evidence.causes);
-  return { verdict, reasons, ages: agesOf(evidence) };
+  return { ...conclude(findings, evidence.causes), ages: agesOf(evidence) };
 }
 
 function linkFindings(evidence: LinkEvidence): Finding[] {

@@ -99,8 +99,8 @@ export interface LinkHealth {
   readonly reasons: readonly Reason[];
   /** The ages of the readings on which the verdict rests. */
   readonly ages: Ages;
-  /** A link is the consequence of nothing. */
-  readonly because?: never;
+  /** Present if all that makes the verdict is the silence of its router. */
+  readonly because?: Because;
 }
 
 /** The verdict on a tunnel and its explanation. */
