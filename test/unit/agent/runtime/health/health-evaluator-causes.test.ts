@@ -53,11 +53,13 @@ describe("a router that does not answer", () => {
   it("alarms once: the verdicts of its links are its consequences; each alarmed by itself", () => {
     const { events } = bench().polls(40);
     const silent = events.after(0).events.filter(({ verdict }) => verdict === "unknown");
-    expect(silent.map(({ about, because }) => [about, because?.about]).sort()).toEqual([
-      ["erd-demo/primary", "edge-a"],
-      ["erd-demo/secondary", "edge-b"],
-      ["hub-1", "edge-a"],
-    ]);
+    expect(new Map(silent.map(({ about, because }) => [about, because?.about]))).toEqual(
+      new Map([
+        ["erd-demo/primary", "edge-a"],
+        ["erd-demo/secondary", "edge-b"],
+        ["hub-1", "edge-a"],
+      ]),
+    );
   });
 
   it("is the cause of the verdict of each of them, also where an effect failed there", () => {
