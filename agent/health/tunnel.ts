@@ -86,7 +86,11 @@ function gapFindings(name: string, { gaps = [] }: IpsecTunnel): Finding[] {
 
 /** The tunnel waits because its block would drop what a link still carries in the clear. */
 function waitingFor({ backup }: TunnelEvidence): string {
-  const clear = backup?.links.find(({ reason }) => reason?.code === "macsec-not-configured");
+  const clear = backup?.links.find(
+    ({ verdict, reason }) =>
+      reason?.code === "macsec-not-configured" ||
+      (reason?.code === "key-gone" && verdict === "unprotected"),
+  );
   return clear === undefined ? "" : `: it waits until ${clear.id} is under MACsec`;
 }
 

@@ -77,7 +77,7 @@ export function configTextOf(answers: InitAnswers): string {
     "",
     ...groupLines(answers),
     "",
-    "# on: drift that cannot interrupt a port is put right by itself.",
+    "# on: drift that cannot interrupt a port, and a tunnel whose SAs do not carry, are put right.",
     "repair: off",
     "",
     "# A risk is accepted by name and until a day, such as",

@@ -16,6 +16,7 @@ import {
 import { blockGaps } from "../../health/verify.ts";
 import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
 import { portOf } from "../../model/link-snapshot.ts";
+import { lostKeyNext } from "../../model/lost-key.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
@@ -198,7 +199,9 @@ export class TunnelWishes {
     const clear = this.#clearLink(tunnel);
     if (clear === undefined) return undefined;
     const why = `it would block what ${linkId(clear)} carries in the clear`;
-    const next = `linkseal enrol ${backs?.group}`;
+    const { peer } = this.#parts.deviceCache.snapshot(clear);
+    const isKnown = named(this.#parts.memory().bindings, linkId(clear)) !== undefined;
+    const next = isKnown ? lostKeyNext(clear, peer) : `linkseal enrol ${backs?.group}`;
     return refused("gate.busy", `${name} is not set up yet: ${why}`, next);
   }
 

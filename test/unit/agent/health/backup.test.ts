@@ -317,10 +317,13 @@ describe("a route over a port of a backed link", () => {
     expect(health(backed(), elsewhere).reasons[0]?.text).toContain("sends 192.0.2.2 over p9");
   });
 
-  it("a link in the clear keeps its backup tunnel from being set up", () => {
+  it.each([
+    ["that was never enrolled", "macsec-not-configured"],
+    ["that lost MACsec with its key", "key-gone"],
+  ] as const)("a link in the clear %s keeps its backup tunnel from being set up", (_, code) => {
     const bare = backed({
       ...{ id: "erd-demo/secondary", port: "p2", verdict: "unprotected" },
-      reason: { ...reason, code: "macsec-not-configured" },
+      reason: { ...reason, code },
     });
     const absent = tunnelEvidence([], {
       tunnel: backup,
