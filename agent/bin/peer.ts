@@ -10,7 +10,7 @@ import { frameLine } from "#drivers/linux/peer/frames.ts";
 import { servePeer } from "#drivers/linux/peer/serve.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { LogLevel } from "#hal/world.ts";
-import { loadAddon } from "../host/addon.ts";
+import { findAddon, loadAddon } from "../host/addon.ts";
 import { buildOf } from "../host/build.ts";
 import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
 import { hostClock } from "../host/clock.ts";
@@ -85,7 +85,8 @@ export async function runPeer(options: PeerOptions): Promise<0 | 1> {
  * @throws LinksealError `transport.unreachable` if the unit does not run
  */
 export async function joinPeer(socket: string | undefined): Promise<0> {
-  loadAddon().refuseDumps();
+  // Without the addon the login may leave a core file, as any program of that user.
+  findAddon()?.refuseDumps();
   const unit = await connected(peerSocket(socket));
   const [from = ""] = (process.env["SSH_CONNECTION"] ?? "").split(" ");
   const address = isIP(from) === 0 ? {} : { address: from };
