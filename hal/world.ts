@@ -162,8 +162,8 @@ export interface StreamChannel extends Disposable {
 }
 
 /**
- * The service at the other end of a channel: a command line, the subsystem of RFC 6242, or `linkseal
- * peer` on a Linux host.
+ * The service at the other end of a channel: a command line, the subsystem of RFC 6242, or
+ * `linkseal peer` on a Linux host.
  */
 export type ChannelKind = "shell" | "netconf" | "peer";
 

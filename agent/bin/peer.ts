@@ -1,5 +1,5 @@
-// `linkseal peer`: the end of an agent's SSH session on another host. The login's own process passes
-// octets on and holds none; the unit carries out what is asked for, in a sandbox.
+// `linkseal peer`: the end of an agent's SSH session on another host. The login's own process
+// passes octets on and holds none; the unit carries out what is asked for, in a sandbox.
 
 import { once } from "node:events";
 import { chmod } from "node:fs/promises";
@@ -80,8 +80,8 @@ export async function runPeer(options: PeerOptions): Promise<0 | 1> {
 }
 
 /**
- * Passes octets between standard input and output and the unit, until either end closes; resolves to
- * 0. Nothing is kept: what was passed on is wiped.
+ * Passes octets between standard input and output and the unit, until either end closes; resolves
+ * to 0. Nothing is kept: what was passed on is wiped.
  * @throws LinksealError `transport.unreachable` if the unit does not run
  */
 export async function joinPeer(socket: string | undefined): Promise<0> {

@@ -28,7 +28,7 @@ const deviceAddress = () =>
   word(
     "the address or name of a router, `ssh://` and that of a Linux host, or `unix:` and the " +
       "absolute path of a socket",
-    /^(unix:\/[\w./@%+,:=~-]{1,106}|(ssh:\/\/)?([0-9A-Fa-f:.]{2,45}|[0-9A-Za-z][0-9A-Za-z.-]{0,252}))$/,
+    /^(unix:\/[\w./@%+,:=~-]{1,106}|(ssh:\/\/)?([\dA-Fa-f:.]{2,45}|[\dA-Za-z][\w.-]{0,252}))$/,
     "192.0.2.1",
   );
 
@@ -336,8 +336,8 @@ export const configSchema = z.strictObject({
         )
           .optional()
           .describe(
-            "Where strongSwan answers; absent: the host ends no tunnel. At `ssh://HOST` the path is " +
-              "that of the `linkseal peer` there.",
+            "Where strongSwan answers; absent: the host ends no tunnel. At `ssh://HOST` the path " +
+              "is that of the `linkseal peer` there.",
           ),
         quirks: z
           .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))

@@ -1,5 +1,5 @@
-// Two Linux hosts, and the agent on one of them: where the sibling of a link ends on the agent's own
-// host, the end of that host takes sibling and agent together, and nothing gives the link back.
+// Two Linux hosts, and the agent on one of them: where the sibling of a link ends on the agent's
+// own host, the end of that host takes sibling and agent together: nothing gives the link back.
 
 import { accessOf } from "#drivers/index.ts";
 import { hostOfPeer } from "#hal/target.ts";

@@ -142,7 +142,7 @@ describe("an agent's login behind Debian's sshd", () => {
     expect(own).toBe("127.0.0.1");
   });
 
-  it("a key passes to the MKA process of a port, and is on no command line, in no environment and no output", async () => {
+  it("a key passes to an MKA process, and is in no argument, environment or output", async () => {
     const seen: string[] = [];
     using cak = Secret.take("cak", Buffer.from(canary, "hex"));
     await withHost(async (host) => {

@@ -1,5 +1,5 @@
-// A Linux host as an edge router, this one or another: the kernel behind linkseal-net, the project's
-// own MKA on each port, BGP through FRR's shell, and ping.
+// A Linux host as an edge router, this one or another: the kernel behind linkseal-net, the
+// project's own MKA on each port, BGP through FRR's shell, and ping.
 
 import { missingCapability } from "#hal/capability.ts";
 import type {

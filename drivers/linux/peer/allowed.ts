@@ -103,8 +103,8 @@ export class CharonGate {
   readonly #received = new ReceiveBuffer();
 
   /**
-   * Takes what the agent sent, and wipes it; returns the whole packets in it, which the caller sends
-   * and wipes.
+   * Takes what the agent sent, and wipes it; returns the whole packets in it, which the caller
+   * sends and wipes.
    * @throws Malformed for a packet that is none, or a command that is not passed on
    */
   pass(octets: Uint8Array): readonly Buffer[] {

@@ -1,5 +1,5 @@
-// The frames between an agent and `linkseal peer`: one line of JSON, then as many octets as it says.
-// The octets are never text, because a key may be among them.
+// The frames between an agent and `linkseal peer`: one line of JSON, then as many octets as it
+// says. The octets are never text, because a key may be among them.
 
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { Octets } from "#hal/netlink.ts";

@@ -76,17 +76,24 @@ describe("the risks that are not accepted", () => {
     expect(risky).toEqual(["noDrain", "noProbe"]);
   });
 
-  it("agentOnSibling is missing where a link is taken while its sibling ends on the agent's host", () => {
+  it("agentOnSibling is missing for a link whose sibling ends on the agent's host", () => {
     const [here, there] = ["unix:/run/linkseal-net/net.sock", "ssh://edge-b"];
     const breaks = ["breakBeforeMake"] as const;
-    const risks = (parts: ReturnType<typeof hostsAt>, links = both, needed: readonly (typeof breaks)[number][] = breaks) =>
-      missingRisks(parts, links, needed, accepting());
+    const risks = (
+      parts: ReturnType<typeof hostsAt>,
+      links = both,
+      needed: readonly (typeof breaks)[number][] = breaks,
+    ) => missingRisks(parts, links, needed, accepting());
     expect(risks(hostsAt([here, there]))).toEqual(["breakBeforeMake", "agentOnSibling"]);
     // The agent's own link alone: the sibling on the other host goes on carrying.
     expect(risks(hostsAt([here, there]), [link])).toEqual(breaks);
     expect(risks(hostsAt([here, there]), [secondary])).toContain("agentOnSibling");
     // The agent on a third host, both links on its own, and routers.
-    for (const addresses of [[there, "ssh://edge-a"], [here, here], [undefined, undefined]]) {
+    for (const addresses of [
+      [there, "ssh://edge-a"],
+      [here, here],
+      [undefined, undefined],
+    ]) {
       expect(risks(hostsAt(addresses))).toEqual(breaks);
     }
     // A rotation with both keys beside each other heals by itself, unless routes are taken away.

@@ -67,7 +67,7 @@ describe("a session with another host", () => {
     expect(pipes.length).toBe(1);
   });
 
-  it("a lost session may have had the effect of what was asked, and the next request opens another", async () => {
+  it("a lost session may have had its effects, and the next request opens another", async () => {
     const { host, pipes, clock } = agentOf({ framed: () => new Promise(() => undefined) });
     const lost = (["none", "unknown"] as const).map((effect) =>
       refusal(host.framed(mka(effect), never)),
@@ -104,7 +104,7 @@ describe("a session with another host", () => {
     expect(ended).toBe(true);
   });
 
-  it("a refusal of the other host is passed on, and a read has no effect whatever it says", async () => {
+  it("a refusal is passed on, and a read has no effect whatever the other host says", async () => {
     const error = new LinksealError("device.locked", "a change waits", {
       ...{ effect: "applied", where: "linkseal-mka", next: "wait" },
     });
