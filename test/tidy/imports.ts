@@ -118,12 +118,8 @@ const importTable: readonly TableRow[] = [
     why: "pure: URLs, addresses and API versions of Azure, one place for all",
   },
   {
-    edge: /^agent\/host\/(?!exchange)[a-z-]+\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/[a-z-]+\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
-  },
-  {
-    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/(receive-buffer|turn)\.ts$/,
-    why: "octets that arrive are held in one way, whatever the socket, a turn of the loop each",
   },
   { edge: /^agent\/model\/version\.ts -> package\.json$/, why: "the version number stands once" },
   {

@@ -26,7 +26,7 @@ const entries = layout(built);
 const at = (path: string): Entry | undefined => entries.find((entry) => entry.path === path);
 
 describe("the files of the package", () => {
-  it("only command, launcher, Node and a login's shell are programs, and Node is not in PATH", () => {
+  it("only command, launcher, Node and a login's shell are programs, Node outside PATH", () => {
     const programs = entries.filter(({ mode }) => mode === 0o755).map(({ path }) => path);
     expect(programs).toEqual([
       "/usr/bin/linkseal",
