@@ -49,7 +49,7 @@ const shellLines: readonly RegExp[] = [
 
 /** Whether the driver asks a host to run this. */
 export function isProgram(argv: readonly string[]): boolean {
-  const [program, ...words] = argv;
+  const [program = "", ...words] = argv;
   switch (program) {
     case "vtysh":
       return isShell(words);
