@@ -361,8 +361,10 @@ interface PeerOptions extends NetworkOptions {
 
 async function runPeer(launch: Launch, options: PeerOptions): Promise<void> {
   const { serve, socket, client, net, charon, logLevel: level } = options;
-  if (serve === undefined) exit(await launch.join(socket));
-  exit(await launch.peer({ socket, client, net, charon, level }));
+  const isLogin = serve === undefined;
+  exit(
+    isLogin ? await launch.join(socket) : await launch.peer({ socket, client, net, charon, level }),
+  );
 }
 
 interface ParticipantOptions extends NetworkOptions {

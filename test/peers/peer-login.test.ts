@@ -79,8 +79,11 @@ beforeAll(async () => {
   lure.count = 0;
   await lure.listen({ host: "127.0.0.1", port: 0 });
   await socketLure.listen(at("lure.sock"));
-  const forced = `${process.execPath} ${bin} peer --socket ${at("peer.sock")}`;
-  const line = `restrict,command="${forced}" ${readFileSync(`${key}.pub`, "utf8")}`;
+  // The shell of the login, with the command of this clone in place of the installed one.
+  const command = `${process.execPath} ${bin} peer --socket ${at("peer.sock")}`;
+  const shell = readFileSync(join(root, "systemd/linkseal-peer-shell"), "utf8");
+  writeFileSync(at("shell"), shell.replace("/usr/bin/linkseal peer", command), { mode: 0o755 });
+  const line = `restrict,command="${at("shell")}" ${readFileSync(`${key}.pub`, "utf8")}`;
   writeFileSync(at("authorized_keys"), line, { mode: 0o600 });
   port = await freePort();
   const lines = [
@@ -169,7 +172,10 @@ describe("an agent's login behind Debian's sshd", () => {
         .exec(["cat", "/proc/net/netstat"], new Uint8Array(), never)
         .catch((caught: unknown) => caught);
     });
-    expect(error).toBeInstanceOf(LinksealError);
+    // The login prints its error where nothing reads it: the agent knows that no session came up.
+    if (!(error instanceof LinksealError)) throw new Error("it was answered");
+    expect([error.code, error.effect]).toEqual(["transport.closed", "none"]);
+    expect(error.message).toContain("`linkseal peer` does not answer there");
     const places = ["--socket", at("peer.sock"), "--net", at("net.sock")];
     server = await spawned(process.execPath, bin, "peer", "--serve", ...places).ready();
   });

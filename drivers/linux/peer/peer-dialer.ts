@@ -324,7 +324,7 @@ class PeerSession {
     this.isOver = true;
     this.#over.abort(new Error(why));
     const asIs = cause instanceof LinksealError ? cause : undefined;
-    noHello(asIs ?? failed("transport.closed", noPeer(why), "none", this.#where, cause));
+    noHello(asIs ?? noPeer(why, this.#where, cause));
     for (const { effect, reject } of this.#waiting.values()) {
       reject(failed("transport.closed", why, effect, this.#where, cause));
     }
@@ -335,7 +335,11 @@ class PeerSession {
   }
 }
 
-const noPeer = (why: string): string => `\`linkseal peer\` does not answer there: ${why}`;
+function noPeer(why: string, where: string, cause: unknown): LinksealError {
+  const text = `\`linkseal peer\` does not answer there: ${why}`;
+  const next = `on ${where}: systemctl status linkseal-peer`;
+  return new LinksealError("transport.closed", text, { effect: "none", where, next, cause });
+}
 
 function reasonOf(error: unknown): string {
   if (error instanceof Malformed) return `the session makes no sense at: ${error.message}`;
