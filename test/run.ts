@@ -106,7 +106,7 @@ const atGate = [
   "process/stopped-agent",
 ].map((name) => `test/${name}.test.ts`);
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
-const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
+const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-(agent|pair)))/;
 /** These wait for hours and kill at hundreds of steps: in virtual time alone that takes minutes. */
 const onVirtualTime = /kernel\/host-faults\//;
 const kernelOf = (paths: readonly string[]): MachineKernel =>

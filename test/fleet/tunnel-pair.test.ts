@@ -39,7 +39,7 @@ describe.each([
   { gateway: "of a Virtual WAN hub", connection: virtualWan },
 ])("a pair at a gateway $gateway", ({ connection }) => {
   it("a key of a pair changes by itself at all four ends, by one write", async () => {
-    await clean(connection);
+    expect((await clean(connection)).length).toBeGreaterThan(20);
   });
 
   it("a key that one instance does not use goes back at all four ends", async () => {
