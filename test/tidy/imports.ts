@@ -114,8 +114,8 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
-    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions)\.ts$/,
-    why: "pure: URLs, addresses and API versions of Azure, one place for all",
+    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions|connections)\.ts$/,
+    why: "pure: URLs, addresses, ids and API versions of Azure, one place for all",
   },
   {
     edge: /^agent\/host\/[a-z-]+\.ts -> drivers\/transport\//,
