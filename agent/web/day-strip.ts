@@ -15,7 +15,7 @@ interface StateLook {
 
 /** In the order of the legend: what was not planned comes before what was. */
 const looks: readonly StateLook[] = [
-  { state: "o", name: "unprotected", look: "bad", box: [0, 20] },
+  { state: "o", name: "unprotected", look: "bad", box: [5, 15] },
   { state: "x", name: "down, not planned", look: "bad", box: [8, 12] },
   { state: "d", name: "degraded, not planned", look: "care", box: [10, 10] },
   { state: "m", name: "planned outage", look: "plan", box: [12, 8] },
