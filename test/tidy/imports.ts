@@ -224,7 +224,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "ws",
-    where: /^(agent\/host\/page-socket|test\/process\/page-client)\.ts$/,
+    where: /^(agent\/host\/page-socket|test\/(process\/page-client|peers\/page-stage))\.ts$/,
     why: "frames of a WebSocket, with limits; what is sent over it is ours",
   },
   {

@@ -4,6 +4,7 @@
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
+import { isoTime } from "../../model/iso-time.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import type { JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
@@ -44,13 +45,13 @@ export function changeOf(
     case "operation":
       return changed("farEnd", record.link, null, "the far end accepted a change");
     case "binding": {
-      const { how, key } = record.binding;
+      const { how, key, created } = record.binding;
       const version = key.cakSecretId.split("/").slice(-2).join("/");
       return changed(
         "binding",
         record.link,
         null,
-        `${how}: CKN ${key.ckn}, CAK version ${version}`,
+        `${how}: CKN ${key.ckn}, CAK version ${version}, made ${isoTime(created)}`,
       );
     }
     case "forget":
