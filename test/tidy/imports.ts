@@ -67,6 +67,10 @@ const importTable: readonly TableRow[] = [
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
+    edge: /^drivers\/(eos|nxos)\/.* -> drivers\/platform\/ping\.ts$/,
+    why: "pure: the summary of a ping is read in one way",
+  },
+  {
     edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
     why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
   },
