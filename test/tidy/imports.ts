@@ -105,7 +105,7 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
   { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
   {
-    edge: /^agent\/web\/.* -> agent\/((page|rotation)\/([a-z]+-)?(shape|feed)|(model|runtime\/health)\/.*)\.ts$/,
+    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(model|runtime\/health)\/.*|.*-shape)\.ts/,
     why: "a browser gets shapes and words, and nothing that reaches out",
   },
   {
