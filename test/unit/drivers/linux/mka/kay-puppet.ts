@@ -20,9 +20,9 @@ export class Puppet {
   keyServer = true;
   version = 3;
 
-  constructor(subject: Subject, sci = sciB, mi = new Prng(sci).hex(12)) {
+  constructor(subject: Subject, sci = sciB, mi = new Prng(sci).hex(12), ca = subject.ca) {
     this.subject = subject;
-    this.ca = subject.ca;
+    this.ca = ca;
     this.sci = sci;
     this.mi = mi;
   }
@@ -34,9 +34,9 @@ export class Puppet {
     return built(mkpduOf({ ca, version, priority, keyServer, sci, mi }, this.mn, rest), ca);
   }
 
-  /** The subject by its last MKPDU. */
+  /** The subject by its last MKPDU in this CA. */
   get heard(): { mi: string; mn: number }[] {
-    const { mi, mn } = this.subject.last.basic;
+    const { mi, mn } = this.subject.lastIn(this.ca).basic;
     return [{ mi, mn }];
   }
 
@@ -64,10 +64,10 @@ export class Puppet {
     } as const;
   }
 
-  /** The use of a SAK of its own. */
-  use(kn: number, an: number, how: "receive" | "transmit", lowestPn = 1): Rest {
+  /** The use of a SAK of its own, or of the key server with that MI. */
+  use(kn: number, an: number, how: "receive" | "transmit", lowestPn = 1, mi = this.mi): Rest {
     const transmit = how === "transmit";
-    const keyIdentifier = { mi: this.mi, kn };
+    const keyIdentifier = { mi, kn };
     const latest = { keyIdentifier, an, transmit, receive: true, lowestPn };
     const plain = { plainTransmit: false, plainReceive: false, delayProtect: false };
     return { sakUse: { kind: "used", latest, old: undefined, ...plain } };
