@@ -97,7 +97,8 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
       sender.send(octets);
       return { kind, frames: 2n, clear: receiver.takeClear() };
     });
-    console.table(counted);
+    const lines = counted.map((one) => `${one.kind}: ${one.frames} sent, ${one.clear} counted`);
+    console.log(lines.join("\n"));
     expect(counted).toEqual(
       wireFrames.map(({ kind, is }) => ({ kind, frames: 2n, clear: is === "data" ? 2n : 0n })),
     );

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { caOf } from "../../../kit/kay-kit.ts";
 import { keysOf, type TestCa } from "../../../kit/kay-recorded.ts";
 import { sciB, sciC } from "../../../kit/kay-station.ts";
-import { Puppet, type Rest } from "./kay-puppet.ts";
+import type { Rest } from "../../../kit/kay-writer.ts";
+import { Puppet } from "./kay-puppet.ts";
 import { Subject } from "./kay-subject.ts";
 
 const old = caOf("old");

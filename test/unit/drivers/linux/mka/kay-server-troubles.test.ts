@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { troubleText } from "#drivers/linux/mka/trouble-text.ts";
 import { caOf } from "../../../kit/kay-kit.ts";
 import { sciB } from "../../../kit/kay-station.ts";
-import { member, Puppet, type Rest } from "./kay-puppet.ts";
+import type { Rest } from "../../../kit/kay-writer.ts";
+import { member, Puppet } from "./kay-puppet.ts";
 import { Subject } from "./kay-subject.ts";
 
 const ca = caOf("troubles");
