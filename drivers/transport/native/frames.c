@@ -85,8 +85,8 @@ enum { LLC = 7, GROUP = 12, LINK_LOCAL = 13, CONTROL = 16, DATA = 17 };
 /*
  * Selects data: all but EAPOL, MACsec, and control of the link itself. Control is what goes to the
  * addresses 01-80-C2-00-00-00 to -0F, which no bridge forwards, and frames of LLC to the addresses
- * of CDP and PVST+. An address makes no control of IP and ARP. For a frame in a VLAN the type behind
- * its tag counts.
+ * of CDP and PVST+. IP and ARP are data whatever their address. For a frame in a VLAN the type
+ * behind its tag counts.
  */
 static struct sock_filter clear_code[] = {
 	LOAD(BPF_H, SKF_AD_OFF + SKF_AD_PROTOCOL),

@@ -7,7 +7,7 @@ import type { SakRefusal } from "#drivers/linux/mka/sak.ts";
 import { effort } from "../../effort.ts";
 import { leaveNetworks, until } from "../lab.ts";
 import { FakePeer } from "./fake-peer.ts";
-import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
+import { address, keyOf, keysOf, makeSecy, Station, wire } from "./station.ts";
 
 afterEach(leaveNetworks);
 
@@ -46,7 +46,7 @@ describe("a peer that is the key server", { timeout: 300_000 }, () => {
     const { session } = await observed(a);
     expect(session).toMatchObject({ keyServer: "peer", livePeers: 1, controlledPort: "blocked" });
     expect(await troubles(a)).toEqual(["noSakDistributed"]);
-    expect(secyOf(networks[0])?.sa_list).toEqual([]);
+    expect(keysOf(networks[0])).toEqual({ sent: "", taken: [] });
     fake.answer({ distributedSak: fake.sak(1, 0) });
     fake.answer(fake.use(1, 0, "transmit"));
     await secured(a, `${fake.mi}/1`);
@@ -67,7 +67,7 @@ describe("a peer that is the key server", { timeout: 300_000 }, () => {
     const distributedSak = fake.sak(1, 0, { confidentialityOffset: offset });
     await fake.keepOn(3000, () => ({ distributedSak }));
     expect((await observed(a)).troubles).toEqual([{ kind: "sakRefused", why }]);
-    expect(secyOf(networks[0])?.sa_list).toEqual([]);
+    expect(keysOf(networks[0])).toEqual({ sent: "", taken: [] });
     expect((await observed(a)).session.controlledPort).toBe("blocked");
   });
 

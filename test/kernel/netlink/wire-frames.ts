@@ -40,6 +40,7 @@ const spanningTree = "0026424203";
 const snap = (protocol: string): string => `0026aaaa0300000c${protocol}`;
 const vlan = "81000064";
 
+/** One frame of each kind, as it goes on the wire without its checksum. */
 export const wireFrames: readonly WireFrame[] = [
   row("LLDP", "control", group.nearest, "88cc"),
   row("LLDP in a VLAN", "control", group.nearest, `${vlan}88cc`),
