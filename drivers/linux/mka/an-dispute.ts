@@ -1,6 +1,7 @@
-// A key server that distributes a SAK under an AN which other stations use for another SAK. It may
-// have joined late, and know nothing of theirs: then no station gives way, and none hears the key
-// server. So the elected key server's AN wins after a life time, at the price of the SAK in use.
+// Decides a dispute about an AN: the key server distributes a SAK under one that other stations
+// use for another SAK. It may have joined late, and not know theirs. Each station sees the others
+// use the AN, so none would give way before another. The AN of the elected key server wins after a
+// life time, at the price of the SAK in use.
 
 import { type Instant, instantAfter } from "#hal/world.ts";
 import { lifeMs } from "./actor.ts";

@@ -1,4 +1,4 @@
-// A station whose every MKPDU a test writes itself: it may lie in each field, with a right ICV.
+// A station whose every MKPDU a test writes itself: each field may be false, with a right ICV.
 
 import { wrapSak } from "#drivers/linux/mka/keys.ts";
 import type { DistributedSak } from "#drivers/linux/mka/mkpdu.ts";
