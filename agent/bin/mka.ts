@@ -23,7 +23,7 @@ import { heldDescriptors } from "../host/descriptors.ts";
 import { FsDisk } from "../host/disk.ts";
 import { openFolder } from "../host/folder.ts";
 import { serveFrames } from "../host/frame-server.ts";
-import { hostEntropy } from "../host/host.ts";
+import { hostEntropy } from "../host/entropy.ts";
 import { hostLog } from "../host/log.ts";
 import { Manager } from "../host/manager.ts";
 import { mkaSocket, mkaState } from "../host/places.ts";

@@ -153,6 +153,10 @@ const importTable: readonly TableRow[] = [
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
   {
+    edge: /^\.ci\/package\/layout\.ts -> agent\/flags\.json$/,
+    why: "the package's command and the clone's start a service with the same flags",
+  },
+  {
     edge: /^\.ci\/node\.js -> agent\/launcher\.js$/,
     why: "scripts and the command find their Node in one way",
   },

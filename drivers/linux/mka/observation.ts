@@ -111,7 +111,8 @@ function sakOf(held: HeldSak | undefined): Sak | undefined {
   return { an, keyId, receive: isReceiving(held), transmit: transmit === "enabled" };
 }
 
-function troublesOf({ settings, actors, principal, cp, refusal, now }: Observed): KayTrouble[] {
+function troublesOf(observed: Observed): KayTrouble[] {
+  const { settings, actors, principal, cp, refusal, now } = observed;
   const troubles: KayTrouble[] = refusal === undefined ? [] : [refusal];
   if (cp.device === "gone") troubles.push({ kind: "deviceLost" });
   const { newest } = cp;
