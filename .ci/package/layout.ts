@@ -1,6 +1,6 @@
 // The files of the package: path, mode and the source of the content. Pure.
 
-import flags from "../../agent/flags.json" with { type: "json" };
+import flags from "#agent/flags.json" with { type: "json" };
 
 export interface Entry {
   /** Absolute path on the host. */
@@ -45,7 +45,9 @@ const text = (path: string, content: string, mode: Entry["mode"] = 0o644): Entry
   from: { kind: "text", text: content },
 });
 
-const cases = Object.entries(flags).map(([verb, ofVerb]) => `${verb}) flags="${ofVerb.join(" ")}" ;;`);
+const cases = Object.entries(flags).map(
+  ([verb, ofVerb]) => `${verb}) flags="${ofVerb.join(" ")}" ;;`,
+);
 
 // exec keeps the process id: the program that started it knows the service by this process and
 // passes descriptors to it.

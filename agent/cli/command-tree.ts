@@ -36,6 +36,7 @@ export async function run(program: Command, argv: readonly string[]): Promise<nu
   }
 }
 
+/** Returns a command and all below it. */
 export function everyCommand(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(everyCommand)];
 }

@@ -1,5 +1,5 @@
-// The services and the simulator, which verbs start but this folder does not import. The main module
-// passes them in, and loads each on demand.
+// The services and the simulator, which verbs start but this folder does not import. The main
+// module passes them in, and loads each on demand.
 
 import type { Command } from "commander";
 import type { routerNames } from "#drivers/index.ts";

@@ -11,6 +11,7 @@ const logLevel = (): Option =>
     .choices(["debug", "info", "warn", "error"])
     .default("info");
 
+/** Adds the verbs that start a service; `launch` starts it. */
 export function registerServices(program: Command, launch: ServiceLaunch): void {
   withExample(
     program

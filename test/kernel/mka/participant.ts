@@ -49,7 +49,8 @@ export class Participant implements Disposable {
     const { network, folder, client, manager, environment } = this.#options;
     const { flags = [], options = [] } = this.#options;
     const more = [...(client === undefined ? [] : ["--client", client]), ...options];
-    const argv = [process.execPath, ...flags, command, "mka", "wire", "--socket", this.socket, ...more];
+    const node = [process.execPath, ...flags];
+    const argv = [...node, command, "mka", "wire", "--socket", this.socket, ...more];
     const handed = held === undefined ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: "mka-memory" };
     const env = {
       ...process.env,

@@ -82,9 +82,8 @@ describe("the files of the package", () => {
       const launcher = from?.kind === "text" ? from.text : "";
       const shown = launcher.replace(/^exec \S+\/bin\/node/m, "exec echo");
       const argv = ["-c", shown, "linkseal", verb, "two words", "--json"];
-      expect(execFileSync("sh", argv, { encoding: "utf8" })).toBe(
-        `${[...expected, "/usr/lib/linkseal/agent/bin.js", verb, "two words", "--json"].join(" ")}\n`,
-      );
+      const words = [...expected, "/usr/lib/linkseal/agent/bin.js", verb, "two words", "--json"];
+      expect(execFileSync("sh", argv, { encoding: "utf8" })).toBe(`${words.join(" ")}\n`);
       expect(launcher.split("\n").at(-2)).toMatch(/^exec \/usr\/lib\/linkseal\/bin\/node /);
     },
   );
