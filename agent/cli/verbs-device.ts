@@ -254,4 +254,3 @@ function showCompletion(program: Command, shell: string): void {
   }
   process.stdout.write(completion(program, known));
 }
-

@@ -62,9 +62,7 @@ function hasMoved({ sci }: Peer, actor: Actor, actors: readonly Actor[]): boolea
     (other) =>
       other !== actor &&
       other.election.kind === "self" &&
-      other.livePeers.some(
-        (peer) => peer.sci === sci && peer.metAt > heardAt && !isStandby(peer),
-      ),
+      other.livePeers.some((peer) => peer.sci === sci && peer.metAt > heardAt && !isStandby(peer)),
   );
 }
 

@@ -12,8 +12,7 @@ import type { TestKey } from "./station.ts";
 const sci = "02000000000b0001";
 const answerEveryMs = 500;
 
-const newMi = (): string =>
-  Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString("hex");
+const newMi = (): string => Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString("hex");
 
 export class FakePeer extends MkpduWriter implements Disposable {
   /** The MKPDUs of the near end in its own CA. */
