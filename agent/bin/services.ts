@@ -11,6 +11,8 @@ export const serviceLaunch: ServiceLaunch = {
   held: async (level) => await (await import("./net.ts")).listHeld(level),
   guard: async (options) => await (await import("./net.ts")).runGuard(options),
   mka: async (options) => await (await import("./mka.ts")).runMka(options),
+  peer: async (options) => await (await import("./peer.ts")).runPeer(options),
+  join: async (socket) => await (await import("./peer.ts")).joinPeer(socket),
 };
 
 export { run } from "../cli/command-tree.ts";

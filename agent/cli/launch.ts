@@ -15,7 +15,7 @@ interface DaemonOptions {
 }
 
 /** The verbs of registerServices. */
-export const services: readonly string[] = ["agent", "net", "guard", "mka"];
+export const services: readonly string[] = ["agent", "net", "guard", "mka", "peer"];
 
 /** Starts the services. A service runs until it is stopped, and resolves to its exit status. */
 export interface ServiceLaunch {
@@ -34,6 +34,15 @@ export interface ServiceLaunch {
   mka(
     options: DaemonOptions & { readonly port: string; readonly keyCache: string | undefined },
   ): Promise<number>;
+  /** Serves an agent on another host. */
+  peer(
+    options: DaemonOptions & {
+      readonly net: string | undefined;
+      readonly charon: string | undefined;
+    },
+  ): Promise<number>;
+  /** Joins the SSH session of an agent to the server of this host; resolves to 0. */
+  join(socket: string | undefined): Promise<number>;
 }
 
 /** Starts the services and the simulator. */

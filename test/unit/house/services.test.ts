@@ -23,7 +23,7 @@ function loadedBy(path: string): readonly string[] {
   return files.map((url) => url.split(`${root}/`)[1] ?? url);
 }
 
-const packageOf = (path: string): string | undefined => /^node_modules\/([^/]+)/.exec(path)?.[1];
+const packageOf = (path: string): string | undefined => /node_modules\/([^/]+)/.exec(path)?.[1];
 
 describe("the services", () => {
   it("each verb that starts a service has the short way, and no other verb", () => {
