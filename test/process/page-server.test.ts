@@ -134,6 +134,26 @@ describe("files that are served without a login", () => {
   });
 });
 
+describe("a day of samples", () => {
+  it("a day needs an open session with both its halves, and a name of the config", async () => {
+    const place = await serve();
+    const { cookie, half } = await login(place);
+    const path = "/day/link/erd-demo/primary";
+    const status = async (headers: Record<string, string>, at = path) =>
+      (await ask(place, { path: at, headers })).status;
+    expect(await status({})).toBe(403);
+    expect(await status({ cookie })).toBe(403);
+    expect(await status({ "x-linkseal-half": half })).toBe(403);
+    const both = { cookie, "x-linkseal-half": half };
+    for (const at of [path, "/day/link/%", "/day/link/", "/day/other/x", "/day/link/a?b"]) {
+      expect([at, await status(both, at)]).toEqual([at, 404]);
+    }
+    const leaving = { ...both, origin: originOf(place) };
+    await ask(place, { method: "POST", path: "/logout", headers: leaving });
+    expect(await status(both)).toBe(403);
+  });
+});
+
 describe("a login", () => {
   it("a code logs in once, and only from the page itself", async () => {
     const place = await serve();
