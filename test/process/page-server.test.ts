@@ -9,7 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { hostClock } from "#agent/host/clock.ts";
-import { hostEntropy } from "#agent/host/host.ts";
+import { hostEntropy } from "#agent/host/entropy.ts";
 import { openPage } from "#agent/host/page-server.ts";
 import type { PageSettings } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";

@@ -154,8 +154,8 @@ const importTable: readonly TableRow[] = [
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
   {
-    edge: /^\.ci\/node\.js -> agent\/launcher\.js$/,
-    why: "scripts and the command find their Node in one way",
+    edge: /^\.ci\/(node\.js -> agent\/launcher\.js|package\/layout\.ts -> agent\/flags\.json)$/,
+    why: "scripts, the package and the command find their Node, and start it, in one way",
   },
   {
     edge: /^test\/.* -> \.ci\/package\//,
@@ -199,7 +199,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "commander",
-    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/launch\.ts$)|^test\/docs\//,
+    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/(launch|services)\.ts$)|^test\/docs\//,
     why: "verbs, options and their help",
   },
   {
