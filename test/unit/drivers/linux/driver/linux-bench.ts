@@ -45,9 +45,12 @@ interface Programs {
   readonly ping?: boolean;
 }
 
+/** Whether the agent runs on the host, or on another and has `linkseal peer` there. */
+export const reaches = ["here", "peer"] as const;
+
 export class LinuxBench {
   /** Whether the agent runs on the host, or on another and has `linkseal peer` there. */
-  static reach: "here" | "peer" = "here";
+  static reach: (typeof reaches)[number] = "here";
   readonly clock: SimClock;
   readonly kernel: PretendSocket;
   readonly frr = new PretendFrr(["vtysh"]);

@@ -1,7 +1,7 @@
 // A Linux host as a device: what it offers, what it refuses before anything is sent, and its change
 // notifications.
 
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { linux } from "#drivers/linux/driver/linux.ts";
 import { readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import type { DeviceChange } from "#hal/device.ts";
@@ -10,7 +10,7 @@ import { tunnelSpec } from "../../../kit/charon-kit.ts";
 import { messagesIn, recordedOctets } from "../../../kit/recorded.ts";
 import { ckn, never, refused, settled } from "../../../kit/site-bench.ts";
 import { reply } from "../frr-kit.ts";
-import { keys, LinuxBench } from "./linux-bench.ts";
+import { keys, LinuxBench, reaches } from "./linux-bench.ts";
 
 const offset = {
   ...({ suite: "gcm-aes-256", includeSci: true, confidentialityOffset: 30 } as const),
@@ -28,7 +28,11 @@ const outputOf = (octets: Uint8Array<ArrayBuffer>) =>
 const sent = ["configure terminal", "router bgp 65010"];
 const shutdown = "neighbor 192.0.2.2 shutdown message linkseal drains this link";
 
-describe("the capabilities of a host", () => {
+describe.each(reaches)("the capabilities of a host", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   const armed = { kind: "armedRevert" };
   const suites = ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"];
   const hitless = ["keyServerPriority", "replayWindow", "sakRekeyMs"];
@@ -73,7 +77,11 @@ describe("the capabilities of a host", () => {
   });
 });
 
-describe("an observation of a host", () => {
+describe.each(reaches)("an observation of a host", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("an observation has the kernel's ports and FRR's routing", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
@@ -119,7 +127,11 @@ describe("an observation of a host", () => {
   });
 });
 
-describe("a change that a host does not offer", () => {
+describe.each(reaches)("a change that a host does not offer", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   const rows: readonly (readonly [string, DeviceChange, { vtysh?: true; ping?: true }])[] = [
     ["a promotion", [{ kind: "macsec.promoteKey", port: "a0", ckn: key.ckn }], { vtysh: true }],
     ["an offset", [{ kind: "macsec.protect", port: "a0", settings: offset }], { vtysh: true }],
@@ -140,7 +152,11 @@ describe("a change that a host does not offer", () => {
   });
 });
 
-describe("a change of the kernel", () => {
+describe.each(reaches)("a change of the kernel", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("a change of the kernel goes to linkseal-net alone", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
@@ -162,7 +178,11 @@ describe("a change of the kernel", () => {
   });
 });
 
-describe("a drain", () => {
+describe.each(reaches)("a drain", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("a drain takes the lock of linkseal-net first and then configures FRR", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
@@ -253,7 +273,11 @@ describe("a drain", () => {
   });
 });
 
-describe("a probe", () => {
+describe.each(reaches)("a probe", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("a probe leaves by the link that has the neighbour's subnet", async () => {
     const bench = await LinuxBench.make();
     const device = await bench.open();
@@ -273,7 +297,11 @@ describe("a probe", () => {
   });
 });
 
-describe("a change notification", () => {
+describe.each(reaches)("a change notification", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("a notification comes after a change, and not with the first answer", async () => {
     const bench = await LinuxBench.make();
     for (let n = 0; n < 3; n += 1) bench.server.noteChange();

@@ -1,6 +1,6 @@
 // Keys of a Linux host: one change over linkseal-net and the MKA process of the port.
 
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { mkaFolder, withParticipant } from "#drivers/linux/driver/mka-clients.ts";
 import type { MkaReply, MkaRequest } from "#drivers/linux/mka/protocol.ts";
 import type { DeviceChange, KeyResolver } from "#hal/device.ts";
@@ -10,7 +10,7 @@ import { Secret } from "#hal/secret.ts";
 import type { Instant } from "#hal/world.ts";
 import { ckn, never, refused } from "../../../kit/site-bench.ts";
 import { boundObservation } from "../mka-observation.ts";
-import { LinuxBench } from "./linux-bench.ts";
+import { LinuxBench, reaches } from "./linux-bench.ts";
 
 const key = { ckn: ckn("c"), cakSecretId: "cak/1", cknSecretId: "ckn/1" };
 const add = { kind: "macsec.addKey", port: "b0", key, role: "primary" } as const;
@@ -57,7 +57,11 @@ async function benchWithMka(
 
 const net = (act: string): string => `POST /devices/edge/transactions/T/${act}`;
 
-describe("a key of a Linux host", () => {
+describe.each(reaches)("a key of a Linux host", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   it("a key goes to the MKA process of its port alone, within one change", async () => {
     const { bench, device, asked, effects } = await benchWithMka();
     const { keys, lent } = lending();
@@ -167,7 +171,11 @@ const kernelPort: MacsecPort = {
   ...{ frames: known(frames, at), rate: blind, failOpen: known([], at) },
 };
 
-describe("a port as reported by kernel and MKA process together", () => {
+describe.each(reaches)("a port as reported by kernel and MKA process together", (reach) => {
+  beforeEach(() => {
+    LinuxBench.reach = reach;
+  });
+
   const reported = { kind: "observed", observation: boundObservation({ clear: 3n }), at } as const;
 
   it("a port has the MKA process's keys, session and count of clear data frames", () => {

@@ -229,11 +229,12 @@ const changes: readonly Scenario[] = [
         tracks: [
           ...tracksOf("b", "port", "live", "responded", "server", "latest", "older"),
           ...(server === "a" ? tracksOf("a", "principal", "latest", "older") : []),
+          ...(server === "a" ? tracksOf("b", "unknownCkn") : []),
           "wire",
         ],
         because: `a station of the simulator drops the SAs of a CA with its key, and as key server
           stays with a CA for the life time of its peer; ours keeps the SAs while another CA may
-          hear the same station, and sees that it has gone over`,
+          hear the same station, and answers at once where it has gone over`,
       },
       darkMs: { sim: server === "a" ? lifeMs + 10 : 100, ours: 0 },
     }),
