@@ -4,9 +4,10 @@ import { Command, CommanderError } from "commander";
 import { reportError, usage } from "./failure.ts";
 import { registerInit } from "./init.ts";
 import type { Launch } from "./launch.ts";
+import { arrangeVerbs } from "./verb-groups.ts";
 import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
-import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
+import { registerDeviceVerbs, registerServices } from "./verbs-device.ts";
 import { registerEvidence } from "./verbs-evidence.ts";
 import { registerExplain } from "./verbs-explain.ts";
 import { registerKeys } from "./verbs-keys.ts";
@@ -15,10 +16,11 @@ import { registerPage } from "./verbs-page.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerScorecard } from "./verbs-scorecard.ts";
+import { registerSelf } from "./verbs-self.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
-/** Builds the tree of all verbs; `launch` starts daemons and the simulator. */
+/** Builds the tree of all verbs, in their groups; `launch` starts daemons and the simulator. */
 export function buildProgram(launch: Launch): Command {
   const program = new Command("linkseal")
     .description(
@@ -42,7 +44,9 @@ export function buildProgram(launch: Launch): Command {
   registerEvidence(program);
   registerScorecard(program);
   launch.registerSim(program);
+  registerServices(program, launch);
   registerSelf(program, launch);
+  arrangeVerbs(program);
   for (const command of everyCommand(program)) command.helpCommand(false);
   return program;
 }

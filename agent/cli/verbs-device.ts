@@ -1,14 +1,11 @@
-// The verbs events, journal and doctor, and those that report about the program or start a
-// daemon.
+// The verbs events, journal and doctor, those about drivers, and those that start a daemon.
 
 import { type Command, Option } from "commander";
 import { drivers, readers, type Standing } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
 import { isoTime } from "../model/iso-time.ts";
 import { jsonText, visible } from "../model/text.ts";
-import { version } from "../model/version.ts";
 import type { Entry } from "../store/journal/journal.ts";
-import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import type { CheckOptions } from "./driver-check.ts";
@@ -51,18 +48,8 @@ export function registerDeviceVerbs(program: Command): void {
   ).action(checkUp);
 }
 
-export function registerSelf(program: Command, launch: Launch): void {
+export function registerServices(program: Command, launch: Launch): void {
   registerDrivers(program, launch);
-  verb(
-    program.command("version").description("version of linkseal and Node"),
-    "linkseal version",
-  ).action(showVersion);
-  withExample(
-    program
-      .command("completion <shell>")
-      .description(`print a completion script for ${shells.join(", ")}`),
-    "source <(linkseal completion bash)",
-  ).action((shell: string) => showCompletion(program, shell));
   withExample(
     program
       .command("agent")
@@ -287,19 +274,6 @@ async function checkDriver(file: string | undefined, options: CheckOptions): Pro
   }
   const { checkDevice } = await import("./driver-check.ts");
   await checkDevice(file, options);
-}
-
-async function showVersion(options: Common): Promise<void> {
-  const result = { schema: "linkseal.version/1", version, node: process.versions.node };
-  await new Session(options).show(result, (shown) => `linkseal ${shown.version}`);
-}
-
-function showCompletion(program: Command, shell: string): void {
-  const known = shells.find((name): name is Shell => name === shell);
-  if (known === undefined) {
-    throw usage(`${JSON.stringify(shell)} is none of ${shells.join(", ")}`, "linkseal --help");
-  }
-  process.stdout.write(completion(program, known));
 }
 
 interface AgentOptions {

@@ -3,6 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Clock, Entropy, LogLevel, World } from "#hal/world.ts";
+import { findAddon } from "./addon.ts";
 import { followingClock, hostClock } from "./clock.ts";
 import { hostDialer } from "./dialer.ts";
 import { FsDisk } from "./disk.ts";
@@ -34,7 +35,8 @@ export async function hostWorld(options: HostOptions): Promise<World> {
   const disk = await FsDisk.open(options.state);
   const clock = await clockOf(options, disk);
   const { JOURNAL_STREAM: journalStream } = process.env;
-  const log = hostLog({ level: options.level, clock, fd: 1, journalStream });
+  const native = journalStream === undefined ? undefined : findAddon();
+  const log = hostLog({ level: options.level, clock, fd: 1, journalStream, native });
   return { clock, entropy: hostEntropy, disk, dial: hostDialer, log };
 }
 
