@@ -43,7 +43,7 @@ export async function follow(session: Session, asked: Follow): Promise<readonly 
 }
 
 /** Returns what an operator reads who interrupts a command that waits. */
-export function interruptedText(groups: readonly string[]): string {
+function interruptedText(groups: readonly string[]): string {
   const [only] = groups;
   const show = `linkseal rotation show${groups.length === 1 ? ` ${only}` : ""}`;
   return [

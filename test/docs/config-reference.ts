@@ -123,7 +123,7 @@ ${table(
   [
     [code("/etc/linkseal/linkseal.yaml"), "the config; in force only once it was applied"],
     [code("/usr/share/doc/linkseal/config.schema.json"), "its JSON Schema"],
-    [code("/usr/share/doc/linkseal/examples"), "examples, and an Ansible role that applies a config"],
+    [code("/usr/share/doc/linkseal/examples"), "examples, with an Ansible role for a config"],
   ],
 )}
 

@@ -50,7 +50,7 @@ describe("a line that is too long", () => {
       "  next: linkseal links erd-demo/primary",
       ["  next: linkseal links erd-demo/primary"],
     ],
-  ])("it is broken %s", (_where, line, lines) => {
+  ])("a line is broken %s", (_where, line, lines) => {
     expect(fitted(line, 22).split("\n")).toEqual(lines);
   });
 
