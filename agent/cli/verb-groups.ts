@@ -16,7 +16,7 @@ export const verbGroups: readonly VerbGroup[] = [
   { title: "Keys", verbs: ["keys", "rotate", "rotation", "psk"] },
   { title: "Evidence", verbs: ["report", "scorecard", "journal"] },
   { title: "Preparation", verbs: ["azure", "driver", "size"] },
-  { title: "Services", verbs: ["agent", "net", "guard", "mka"] },
+  { title: "Services", verbs: ["agent", "peer", "net", "guard", "mka"] },
   { title: "Simulation", verbs: ["sim"] },
   { title: "This command", verbs: ["help", "version", "completion"] },
 ];

@@ -34,8 +34,8 @@ const idleMs = 120_000;
  */
 const waitingBytesMax = 256 * 1024;
 /**
- * Octets that a device may send before its identification. RFC 4253 4.2 has no limit for such lines,
- * and the library counts those of two pieces alone, so it would read them to the end of its time.
+ * Octets that a device may send before its identification. RFC 4253 4.2 has no limit for such
+ * lines, and the library counts those of two pieces alone: it would read to the end of its time.
  */
 const greetingBytesMax = 64 * 1024;
 /** How long a device may take to close its end. */
@@ -192,8 +192,17 @@ class Connection {
         reject(failed("transport.closed", `the device opens no ${kind} channel`, device, error));
       };
       try {
-        if (kind === "netconf") this.#client.subsys("netconf", opened);
-        else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+        switch (kind) {
+          case "netconf":
+            this.#client.subsys("netconf", opened);
+            break;
+          case "shell":
+            this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+            break;
+          case "peer":
+            // The command of the key in `authorized_keys` runs, whatever is asked for.
+            this.#client.exec("linkseal peer", opened);
+        }
       } catch (error) {
         this.close();
         reject(failed("transport.closed", "the connection has ended", device, error));
