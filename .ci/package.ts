@@ -142,7 +142,7 @@ function build(target: Target, compression: "xz" | "zstd", out: string): string 
       zsh: completionFor("zsh"),
       fish: completionFor("fish"),
     },
-    docs: ["CHANGELOG.md", ...globSync(["docs/*.*", "docs/examples/*.yaml"], { cwd: root })],
+    docs: ["CHANGELOG.md", ...globSync(["docs/*.*", "docs/examples/**/*.yaml"], { cwd: root })],
     units: globSync("*.service", { cwd: join(root, "systemd") }).sort(),
     sbom: sbom({ version, architecture }, parts, epochSeconds),
     licences: copyright(own, parts),

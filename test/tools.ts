@@ -58,6 +58,10 @@ const tools: readonly Tool[] = [
   { sign: "/usr/include/libssh/callbacks.h", package: "libssh-dev", why: "headers for it" },
   { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
   { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
+  { sign: "ansible-playbook", package: "ansible-core", why: "runs the role of our examples" },
+  { sign: "man", package: "man-db", why: "renders our manual pages" },
+  { sign: "journalctl", package: "systemd", why: "compiles the catalogue of our codes" },
+  { sign: "mandoc", package: "mandoc", why: "checks them" },
   { sign: "jq", package: "jq", why: "changes the document of a LAG for an operator" },
   { sign: "promtool", package: "prometheus", why: "reads our metrics and runs our alert rules" },
   {

@@ -90,6 +90,9 @@ function documentEntry(from: string): Entry {
   const name = from.slice(from.lastIndexOf("/") + 1);
   const section = /\.([1-8])$/.exec(name)?.[1];
   if (section !== undefined) return file(`/usr/share/man/man${section}/${name}`, from);
-  if (from.startsWith("docs/examples/")) return file(`${documents}/examples/${name}`, from);
+  if (name.endsWith(".catalog")) return file(`/usr/lib/systemd/catalog/${name}`, from);
+  if (from.startsWith("docs/examples/")) {
+    return file(`${documents}/${from.slice("docs/".length)}`, from);
+  }
   return file(`${documents}/${name}`, from);
 }

@@ -11,6 +11,8 @@ const launch: Launch = {
   rehearse: async (options) => await (await import("../simulation/rehearsal.ts")).rehearse(options),
   edits: async (platform) =>
     await (await import("../simulation/driver-edits.ts")).driverEdits(platform),
+  faults: async () =>
+    (await import("../simulation/simulate.ts")).faultList().map(({ name }) => name),
   registerSim,
 };
 

@@ -63,7 +63,8 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   const native = loadAddon();
   native.refuseDumps();
   const { JOURNAL_STREAM: journalStream, NOTIFY_SOCKET: manager } = process.env;
-  const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
+  const output = { fd: 1, journalStream, native };
+  const log = hostLog({ level: options.level, clock: hostClock, ...output });
   const { keyCache } = options;
   const cache = keyCache === undefined ? undefined : await Cache.open(options.port, keyCache, log);
   const keeper = new Keeper(native, manager, log, cache);

@@ -47,7 +47,8 @@ export async function runPeer(options: PeerOptions): Promise<0 | 1> {
   const native = loadAddon();
   native.refuseDumps();
   const { JOURNAL_STREAM: journalStream } = process.env;
-  const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
+  const output = { fd: 1, journalStream, native };
+  const log = hostLog({ level: options.level, clock: hostClock, ...output });
   const path = peerSocket(options.socket);
   const net = netPlaces(options.net).socket;
   const host = {

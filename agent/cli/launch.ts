@@ -56,6 +56,8 @@ export interface Launch extends ServiceLaunch {
   edits(
     platform: EditPlatform & { readonly driver: (typeof routerNames)[number] },
   ): Promise<EditList>;
+  /** Lists the names of the faults that a simulated site knows. */
+  faults(): Promise<readonly string[]>;
   /** Adds the verbs of the simulator. */
   registerSim(program: Command): void;
 }

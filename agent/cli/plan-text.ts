@@ -3,7 +3,7 @@
 import type { Plan } from "../compare/plan.ts";
 import type { ConfigPart, SitePlan } from "../compare/site-plan.ts";
 import type { SettingChange } from "../config/index.ts";
-import { spanText } from "../model/text.ts";
+import { spansText, spanText } from "../model/text.ts";
 import type { Estimate } from "../rotation/forecast.ts";
 
 type Step = Plan["steps"][number];
@@ -77,7 +77,10 @@ export function planText({ steps, notes }: Plan): string {
 
 function stepLines(step: Step): string[] {
   const { n, where, link, does, preview, darkMs, risk, by } = step;
-  const dark = darkMs.high === 0 ? "" : `, link down for ${rangeText(darkMs)}`;
+  // An estimate by both ends has a line of its own, and nothing is written twice.
+  const isEstimated = step.takes !== undefined && (step.dark ?? null) !== null;
+  const isDark = darkMs.high > 0 && !isEstimated;
+  const dark = isDark ? `, link down for ${spansText(darkMs)}` : "";
   const named = risk === null ? "" : `, risk ${risk}`;
   const whose = by === "person" ? ", by a person" : "";
   return [
@@ -136,14 +139,14 @@ function inAll(steps: Plan["steps"]): string[] {
   return [`In all about ${spanText(likely)}, ${basis}${wait}.`];
 }
 
-/** Returns the likely duration, its range, and whether it was ever measured. */
+/** Returns the likely duration, its range if that says more, and whether it was ever measured. */
 export function aboutText(estimate: Estimate): string {
   const { low, likely, high, basis } = estimate;
   if (low === high) return spanText(likely);
-  const guess = basis === "firstRun" ? ", not measured yet" : "";
-  return `about ${spanText(likely)} (${rangeText(estimate)}${guess})`;
-}
-
-function rangeText({ low, high }: { readonly low: number; readonly high: number }): string {
-  return `${spanText(low)} to ${spanText(high)}`;
+  const [about, range] = [spanText(likely), spansText(estimate)];
+  const more = [
+    ...(range === about ? [] : [range]),
+    ...(basis === "firstRun" ? ["not measured yet"] : []),
+  ];
+  return more.length === 0 ? `about ${about}` : `about ${about} (${more.join(", ")})`;
 }

@@ -4,9 +4,10 @@ import type { Command } from "commander";
 import { everyCommand, rootCommand } from "./command-tree.ts";
 import { registerInit } from "./init.ts";
 import type { Launch } from "./launch.ts";
+import { arrangeVerbs } from "./verb-groups.ts";
 import { registerAzure } from "./verbs-azure.ts";
 import { registerConfig } from "./verbs-config.ts";
-import { registerDeviceVerbs, registerSelf } from "./verbs-device.ts";
+import { registerDeviceVerbs, registerDrivers } from "./verbs-device.ts";
 import { registerEvidence } from "./verbs-evidence.ts";
 import { registerExplain } from "./verbs-explain.ts";
 import { registerKeys } from "./verbs-keys.ts";
@@ -15,11 +16,12 @@ import { registerPage } from "./verbs-page.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerScorecard } from "./verbs-scorecard.ts";
+import { registerSelf } from "./verbs-self.ts";
 import { registerServices } from "./verbs-services.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
-/** Builds the tree of all verbs; `launch` starts the services and the simulator. */
+/** Builds the tree of all verbs, in their groups; `launch` starts services and the simulator. */
 export function buildProgram(launch: Launch): Command {
   const program = rootCommand();
   registerInit(program);
@@ -37,8 +39,10 @@ export function buildProgram(launch: Launch): Command {
   registerEvidence(program);
   registerScorecard(program);
   launch.registerSim(program);
-  registerSelf(program, launch);
+  registerDrivers(program, launch);
   registerServices(program, launch);
+  registerSelf(program, launch);
+  arrangeVerbs(program);
   for (const command of everyCommand(program)) command.helpCommand(false);
   return program;
 }

@@ -24,8 +24,35 @@ export interface Follow {
   readonly quietMs: number;
 }
 
-/** Prints events until the campaigns of the groups rest; resolves to these campaigns. */
+/**
+ * Prints events until the campaigns of the groups rest; resolves to these campaigns. Ctrl-C ends
+ * the command alone, and it says so.
+ */
 export async function follow(session: Session, asked: Follow): Promise<readonly CampaignShape[]> {
+  const interrupt = (): void => {
+    session.note(`\n${interruptedText(asked.groups)}`);
+    // The shell has to see that the signal ended the command.
+    process.kill(process.pid, "SIGINT");
+  };
+  process.once("SIGINT", interrupt);
+  try {
+    return await followed(session, asked);
+  } finally {
+    process.removeListener("SIGINT", interrupt);
+  }
+}
+
+/** Returns what an operator reads who interrupts a command that waits. */
+function interruptedText(groups: readonly string[]): string {
+  const [only] = groups;
+  const show = `linkseal rotation show${groups.length === 1 ? ` ${only}` : ""}`;
+  return [
+    "Interrupted: this command ends, and the agent goes on with what was begun.",
+    `  next: ${show}, or linkseal events -f`,
+  ].join("\n");
+}
+
+async function followed(session: Session, asked: Follow): Promise<readonly CampaignShape[]> {
   let { after } = asked;
   let stillSince = performance.now();
   let moves = 0;

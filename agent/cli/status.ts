@@ -4,6 +4,7 @@
 import { jsonText, readable } from "../model/text.ts";
 import type { Status } from "../runtime/health/status.ts";
 import { ask } from "./client.ts";
+import { fitted, terminalColumns } from "./fit.ts";
 import { paintFor } from "./paint.ts";
 import { statusText, verdictLine } from "./status-text.ts";
 
@@ -22,7 +23,7 @@ export async function showStatus({ json, check, socket }: StatusOptions): Promis
   const paint = paintFor(process.stdout);
   const text = json
     ? jsonText(status)
-    : (check ? verdictLine : statusText)(readable(status), paint);
+    : fitted((check ? verdictLine : statusText)(readable(status), paint), terminalColumns());
   process.stdout.write(`${text}\n`);
   return verdictExit(status.verdict);
 }

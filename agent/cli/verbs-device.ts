@@ -1,12 +1,10 @@
-// The verbs events, journal and doctor, and those that report about the program.
+// The verbs events, journal and doctor, and those about drivers.
 
 import type { Command } from "commander";
 import { drivers, readers, type Standing } from "#drivers/index.ts";
 import { isoTime } from "../model/iso-time.ts";
 import { jsonText, visible } from "../model/text.ts";
-import { version } from "../model/version.ts";
 import type { Entry } from "../store/journal/journal.ts";
-import { completion, type Shell, shells } from "./completion.ts";
 import { type VaultOptions, withCredential } from "./credential-option.ts";
 import { doctor, findingsText, hostChecks, vaultFindings } from "./doctor.ts";
 import type { CheckOptions } from "./driver-check.ts";
@@ -17,7 +15,7 @@ import type { Launch } from "./launch.ts";
 import { eventLine, eventsAfter, lostLine } from "./progress.ts";
 import { risky } from "./risk-option.ts";
 import { type Common, Session } from "./session.ts";
-import { collected, exit, verb, withExample } from "./shape.ts";
+import { collected, exit, verb } from "./shape.ts";
 import { outKind, table } from "./table.ts";
 
 export function registerDeviceVerbs(program: Command): void {
@@ -49,21 +47,8 @@ export function registerDeviceVerbs(program: Command): void {
   ).action(checkUp);
 }
 
-export function registerSelf(program: Command, launch: Launch): void {
-  registerDrivers(program, launch);
-  verb(
-    program.command("version").description("version of linkseal and Node"),
-    "linkseal version",
-  ).action(showVersion);
-  withExample(
-    program
-      .command("completion <shell>")
-      .description(`print a completion script for ${shells.join(", ")}`),
-    "source <(linkseal completion bash)",
-  ).action((shell: string) => showCompletion(program, shell));
-}
-
-function registerDrivers(program: Command, launch: Launch): void {
+/** Adds the verbs about drivers. */
+export function registerDrivers(program: Command, launch: Launch): void {
   const driver = program.command("driver").description("the device drivers of this version");
   verb(
     driver.command("list").description("every driver and what it offers"),
@@ -240,17 +225,4 @@ async function checkDriver(file: string | undefined, options: CheckOptions): Pro
   }
   const { checkDevice } = await import("./driver-check.ts");
   await checkDevice(file, options);
-}
-
-async function showVersion(options: Common): Promise<void> {
-  const result = { schema: "linkseal.version/1", version, node: process.versions.node };
-  await new Session(options).show(result, (shown) => `linkseal ${shown.version}`);
-}
-
-function showCompletion(program: Command, shell: string): void {
-  const known = shells.find((name): name is Shell => name === shell);
-  if (known === undefined) {
-    throw usage(`${JSON.stringify(shell)} is none of ${shells.join(", ")}`, "linkseal --help");
-  }
-  process.stdout.write(completion(program, known));
 }

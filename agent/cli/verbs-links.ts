@@ -8,6 +8,7 @@ import { severityOf } from "../model/severity.ts";
 import { readable } from "../model/text.ts";
 import type { Status } from "../runtime/health/status.ts";
 import { usage } from "./failure.ts";
+import { fitted, terminalColumns } from "./fit.ts";
 import { linkText } from "./link-text.ts";
 import { paintFor } from "./paint.ts";
 import { type Common, Session } from "./session.ts";
@@ -71,7 +72,7 @@ async function watch(session: Session): Promise<never> {
   const clear = process.stdout.isTTY ? clearScreen : "";
   for (;;) {
     const seen = readable(await session.view<Status>("/v1/status"));
-    process.stdout.write(`${clear}${statusText(seen, paint)}\n`);
+    process.stdout.write(`${clear}${fitted(statusText(seen, paint), terminalColumns())}\n`);
     await new Promise((resolve) => setTimeout(resolve, redrawMs));
   }
 }

@@ -2,6 +2,7 @@
 // environment.
 
 import type { Clock, LogLevel, World } from "#hal/world.ts";
+import { findAddon } from "./addon.ts";
 import { followingClock, hostClock } from "./clock.ts";
 import { hostDialer } from "./dialer.ts";
 import { FsDisk } from "./disk.ts";
@@ -31,7 +32,8 @@ export async function hostWorld(options: HostOptions): Promise<World> {
   const disk = await FsDisk.open(options.state);
   const clock = await clockOf(options, disk);
   const { JOURNAL_STREAM: journalStream } = process.env;
-  const log = hostLog({ level: options.level, clock, fd: 1, journalStream });
+  const native = journalStream === undefined ? undefined : findAddon();
+  const log = hostLog({ level: options.level, clock, fd: 1, journalStream, native });
   return { clock, entropy: hostEntropy, disk, dial: hostDialer, log };
 }
 

@@ -1,17 +1,13 @@
-// Single lines to the logs of this host: journald's own protocol
-// (systemd.io/JOURNAL_NATIVE_PROTOCOL), and syslog's as syslog(3) writes it. Both take datagrams,
-// which Node cannot send to a local socket.
+// Single lines to the logs of this host: to journald in its own protocol, and to syslog as
+// syslog(3) writes it. Both take datagrams, which Node cannot send to a local socket.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 import type { LogLine } from "../telemetry/heads.ts";
-import type { findAddon } from "./addon.ts";
-
-/** The part of the addon that sends a datagram; undefined = there is no addon. */
-export type DatagramSender = Pick<NonNullable<ReturnType<typeof findAddon>>, "notify"> | undefined;
+import { type DatagramSender, entryText, journalSocket } from "./journald.ts";
 
 /** Where the logs of this host listen. */
-const logSockets = { journald: "/run/systemd/journal/socket", syslog: "/dev/log" } as const;
+const logSockets = { journald: journalSocket, syslog: "/dev/log" } as const;
 
 /** Finds these lines in the journal: `journalctl MESSAGE_ID=...`. */
 const messageId = "5d0b8a3c6e714f0f9b6a2c4d81e7f359";
@@ -27,8 +23,8 @@ export function logLineOf(
   return (to, line) => {
     switch (to) {
       case "journald": {
-        const fields = ["PRIORITY=6", "SYSLOG_IDENTIFIER=linkseal", `MESSAGE_ID=${messageId}`];
-        return sendTo(native, sockets.journald, `MESSAGE=${line}\n${fields.join("\n")}\n`);
+        const entry = { MESSAGE: line, PRIORITY: "6", MESSAGE_ID: messageId };
+        return sendTo(native, sockets.journald, entryText(entry));
       }
       case "syslog": {
         const head = `<${priority}>${localTime(clock.wall())} linkseal[${process.pid}]`;

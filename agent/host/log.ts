@@ -1,9 +1,10 @@
 // Writes one JSON line per call to standard output, before the call returns; the only module that
-// uses pino.
+// uses pino. Where standard output is the journal, the line is an entry with fields.
 
 import { fstatSync } from "node:fs";
 import { type DestinationStream, destination, type Logger, pino } from "pino";
 import type { Clock, Log, LogLevel } from "#hal/world.ts";
+import { type DatagramSender, entryText, journalSocket, messageIdOf } from "./journald.ts";
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -12,6 +13,14 @@ export interface LogOptions {
   readonly fd: number;
   /** JOURNAL_STREAM of the environment. */
   readonly journalStream: string | undefined;
+  /** Sends entries with fields to journald; absent = it gets lines of text. */
+  readonly native?: DatagramSender;
+}
+
+/** What the next line is about. */
+interface Subject {
+  readonly code: string;
+  readonly about: unknown;
 }
 
 // sd-daemon(3): syslog's numbers, by pino's.
@@ -27,6 +36,7 @@ const unsafeText = /[\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u
  * objects.
  */
 export function hostLog(options: LogOptions): Log {
+  let subject: Subject = { code: "", about: undefined };
   const logger: Logger = pino(
     {
       level: options.level,
@@ -35,16 +45,20 @@ export function hostLog(options: LogOptions): Log {
       timestamp: () => `,"time":"${new Date(options.clock.wall()).toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream(options),
+    stream(options, () => subject),
   );
   return {
     write(level, code, text, fields = {}) {
+      subject = { code, about: fields["about"] };
       logger[level]({ code, ...withoutOurNames(fields) }, text);
     },
   };
 }
 
-function stream({ fd, journalStream }: LogOptions): DestinationStream {
+function stream(
+  { fd, journalStream, native }: LogOptions,
+  subject: () => Subject,
+): DestinationStream {
   const out = destination({ fd, sync: true });
   const journald = journalStream !== undefined && journalStream === streamId(fd);
   return {
@@ -53,9 +67,39 @@ function stream({ fd, journalStream }: LogOptions): DestinationStream {
     lastLevel: 30,
     write(line: string) {
       const safe = line.replace(unsafeText, escaped);
-      out.write(journald ? `<${priorityOf[this.lastLevel] ?? 6}>${safe}` : safe);
+      const priority = priorityOf[this.lastLevel] ?? 6;
+      if (!journald) out.write(safe);
+      else if (!isEntered(native, safe.trimEnd(), priority, subject())) {
+        out.write(`<${priority}>${safe}`);
+      }
     },
   } as DestinationStream & { lastLevel: number };
+}
+
+/** Sends the line as an entry; false = journald has not taken it, and it has to go elsewhere. */
+function isEntered(
+  native: DatagramSender,
+  line: string,
+  priority: number,
+  { code, about }: Subject,
+): boolean {
+  if (native === undefined) return false;
+  const entry = {
+    ...{ MESSAGE: line, PRIORITY: String(priority), MESSAGE_ID: messageIdOf(code) },
+    LINKSEAL_CODE: plainWord(code),
+    LINKSEAL_ABOUT: typeof about === "string" ? plainWord(about) : undefined,
+  };
+  try {
+    native.notify(journalSocket, entryText(entry), []);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A name of a config or a code; undefined = a field could not hold it. */
+function plainWord(text: string): string | undefined {
+  return /^[\w./:@ -]{1,200}$/.test(text) ? text : undefined;
 }
 
 // systemd.exec(5): a child's output may go elsewhere, so the variable counts only for the very same

@@ -8,7 +8,8 @@ import { sendHeads } from "../telemetry/heads.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
 import { headerSecret } from "./header.ts";
-import { type DatagramSender, logLineOf } from "./log-line.ts";
+import type { DatagramSender } from "./journald.ts";
+import { logLineOf } from "./log-line.ts";
 import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
 import { servePage } from "./page-server.ts";
 

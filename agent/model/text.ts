@@ -47,17 +47,24 @@ export function spanText(ms: number): string {
   return `${Math.round(ms / day)} d`;
 }
 
+/** Returns a span that is not known exactly, each end once: `2 min`, `up to 12 s`, `1 s to 3 s`. */
+export function spansText({ low, high }: { readonly low: number; readonly high: number }): string {
+  const [least, most] = [spanText(low), spanText(high)];
+  if (least === most) return most;
+  return low <= 0 ? `up to ${most}` : `${least} to ${most}`;
+}
+
 /** Returns the rows with their cells in columns; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
   for (const row of rows) {
     for (const [index, cell] of row.entries()) {
-      widths[index] = Math.max(widths[index] ?? 0, width(cell));
+      widths[index] = Math.max(widths[index] ?? 0, shownWidth(cell));
     }
   }
   return rows.map((row) =>
     row
-      .map((cell, index) => cell + " ".repeat((widths[index] ?? 0) - width(cell)))
+      .map((cell, index) => cell + " ".repeat((widths[index] ?? 0) - shownWidth(cell)))
       .join("  ")
       .trimEnd(),
   );
@@ -66,8 +73,9 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 // ESC [ ... m, as `paint.ts` writes it.
 const style = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
 
-function width(cell: string): number {
-  return cell.replace(style, "").length;
+/** Returns how many columns of a terminal a text takes, without its colours. */
+export function shownWidth(text: string): number {
+  return text.replace(style, "").length;
 }
 
 const listedMax = 8;

@@ -17,6 +17,8 @@ import { beginChange, beginRotation } from "./campaigns/rotation.ts";
 const policyMs = 300_000;
 /** Groups query for the first time within this many milliseconds times the number of groups. */
 const firstPolicyMs = 1_000;
+/** The interval in milliseconds at which one group after the other asks if the vault answers. */
+const watchMs = 30_000;
 /** The delay in milliseconds after a failed vault query; it doubles from `least` to `most`. */
 const vaultWaitMs = { least: 30_000, most: 600_000 };
 
@@ -37,6 +39,9 @@ export class Beginnings {
   readonly #policyAt = new Map<string, number>();
   readonly #beginAt = new Map<string, number>();
   readonly #vaultRetry = new Map<string, { at: number; waitMs: number }>();
+  /** When a group asks if the vault answers, and the groups whose last question failed. */
+  readonly #watchAt = new Map<string, number>();
+  readonly #refused = new Set<string>();
   /** Groups whose first record is being written: they count as campaigns already. */
   readonly #beginning = new Set<string>();
 
@@ -130,7 +135,40 @@ export class Beginnings {
     const enrolment = await beginEnrolment(this.#parts, group, undefined, acceptsRisk, signal);
     if (enrolment.kind !== "nothing") return enrolment;
     const change = beginChange(this.#parts, group, { asked: undefined, acceptsRisk });
-    return change.kind === "nothing" ? await this.#rotationDue(group, signal) : change;
+    if (change.kind !== "nothing") return change;
+    await this.#watchVault(group, signal);
+    return await this.#rotationDue(group, signal);
+  }
+
+  /**
+   * Asks whether the vault still answers, because rotations are months apart and an operator wants
+   * to know at once. The groups take turns, so that a site sends one such request each half minute,
+   * however many groups it has. No value is read.
+   * @throws LinksealError `vault.*` if it does not
+   */
+  async #watchVault({ name, links }: DesiredGroup, signal: AbortSignal): Promise<void> {
+    const { world, vault, desired } = this.#parts;
+    const now = world.clock.now();
+    if (now < (this.#watchAt.get(name) ?? this.#firstWatchAt(name, now))) return;
+    // A retry after the growing delay asks again, and what waited before is looked up anew.
+    const wasRefused = this.#refused.delete(name);
+    try {
+      for (const { key } of links.slice(0, 1)) await vault.versions(key.cak, signal);
+    } catch (error) {
+      this.#refused.add(name);
+      throw error;
+    }
+    this.#watchAt.set(name, now + watchMs * desired.groups.length);
+    if (!wasRefused) return;
+    this.#waiting.delete(name);
+    this.#policyAt.delete(name);
+  }
+
+  #firstWatchAt(name: string, now: number): number {
+    const index = this.#parts.desired.groups.findIndex((group) => group.name === name);
+    const at = now + watchMs * (index + 1);
+    this.#watchAt.set(name, at);
+    return at;
   }
 
   #jitter(mostMs: number): number {

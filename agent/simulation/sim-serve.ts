@@ -11,6 +11,7 @@ import { Session } from "../cli/session.ts";
 import { hostDialer } from "../host/host.ts";
 import { agentPlaces } from "../host/places.ts";
 import { errorFromShape } from "../model/error-shape.ts";
+import { nearest } from "../model/nearest.ts";
 import { columns, jsonText, visible, visibleLines } from "../model/text.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import { leashMs, stopAsked, taken, verdictOf } from "./sim-run.ts";
@@ -94,6 +95,10 @@ export async function askToStrike(
   json: boolean,
   strike: Strike,
 ): Promise<string> {
+  const { faults } = (await ask(socket, "GET", "/faults", [])) as FaultAnswer;
+  if (!faults.some(({ name }) => name === strike.name)) {
+    throw unknownFault(strike.name, faults, "linkseal sim fault --list");
+  }
   return textOf(await ask(socket, "POST", "/fault", [encodeJson(strike)]), json);
 }
 
@@ -116,6 +121,25 @@ function textOf(answer: unknown, json: boolean): string {
     : "done";
 }
 
+interface FaultAnswer {
+  readonly faults: readonly { readonly name: string; readonly title: string }[];
+  readonly active: readonly string[];
+}
+
+/** Makes the error for a fault that the site does not know, with the name that was meant. */
+export function unknownFault(
+  text: string,
+  faults: readonly { readonly name: string }[],
+  next: string,
+): LinksealError {
+  const meant = nearest(
+    text,
+    faults.map(({ name }) => name),
+  );
+  const hint = meant === undefined ? "" : `; did you mean ${visible(meant)}?`;
+  return usage(`no fault is named ${JSON.stringify(text)}${hint}`, next);
+}
+
 /**
  * Lists the faults, and those that are active.
  * @throws LinksealError of the site, or with `agent.unreachable`
@@ -123,10 +147,7 @@ function textOf(answer: unknown, json: boolean): string {
 export async function askFaults(socket: string | undefined, json: boolean): Promise<string> {
   const answer = await ask(socket, "GET", "/faults", []);
   if (json) return jsonText(answer);
-  const { faults, active } = answer as {
-    readonly faults: readonly { readonly name: string; readonly title: string }[];
-    readonly active: readonly string[];
-  };
+  const { faults, active } = answer as FaultAnswer;
   const rows = columns(faults.map(({ name, title }) => [visible(name), visible(title)]));
   const now = active.length === 0 ? "nothing is struck now" : `struck now: ${active.join(", ")}`;
   return [...rows, "", visible(now)].join("\n");

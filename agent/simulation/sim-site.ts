@@ -7,7 +7,6 @@ import { join } from "node:path";
 import type { MacsecCapabilities } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { World } from "#hal/world.ts";
-import { usage } from "../cli/failure.ts";
 import { paintFor } from "../cli/paint.ts";
 import { verdictExit } from "../cli/status.ts";
 import { statusText } from "../cli/status-text.ts";
@@ -25,7 +24,7 @@ import type { Status } from "../runtime/health/status.ts";
 import { type AskedFault, Demo } from "./demo.ts";
 import { configBounds } from "./oracle-bounds.ts";
 import { stopAsked, verdictOf } from "./sim-run.ts";
-import { siteSocketOf } from "./sim-serve.ts";
+import { siteSocketOf, unknownFault } from "./sim-serve.ts";
 import { Stage } from "./sim-stage.ts";
 import type { StaffedSite } from "./simulate.ts";
 
@@ -121,8 +120,7 @@ function askedFaults(
     const [, name, seconds] = /^([^@]+)(?:@(\d{1,4}(?:\.\d+)?))?$/.exec(text) ?? [];
     const fault = list.find((each) => each.name === name);
     if (name === undefined || fault === undefined) {
-      const names = list.map((each) => each.name).join(", ");
-      throw usage(`no fault ${text}; there are: ${names}`, "linkseal sim site --list-faults");
+      throw unknownFault(name ?? text, list, "linkseal sim site --list-faults");
     }
     const when = seconds === undefined ? fault.when : { atMs: Number(seconds) * 1000 };
     return { name, when, strike: () => faultConsole.strike(name) };

@@ -17,9 +17,9 @@ const siteMetrics = [
   ]),
   metric(
     "linkseal_intent_number",
-    ["site"],
+    [],
     "Number of the accepted config in force; 0 = none.",
-    ({ intent, status }) => [[[status.site ?? ""], intent]],
+    ({ intent }) => [[[], intent]],
   ),
   metric(
     "linkseal_site_verdict",

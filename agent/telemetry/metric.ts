@@ -12,6 +12,7 @@ export interface MetricRow<Name extends string = string> {
   readonly kind: "gauge" | "counter";
   /** One sentence; the reference and the scrape print it. */
   readonly help: string;
+  /** Its own labels, without that of the site. */
   readonly labels: readonly string[];
   readonly read: (snapshot: Snapshot) => Iterable<Sample>;
 }
@@ -84,15 +85,23 @@ export interface Family extends Pick<MetricRow, "name" | "kind" | "help" | "labe
  */
 const seriesMax = 100_000;
 
+/**
+ * Returns all metrics with their samples. The first label of each is the site, so that one
+ * Prometheus can hold many; it is empty without a config.
+ */
 export function familiesOf(rows: readonly MetricRow[], snapshot: Snapshot): readonly Family[] {
+  const site = snapshot.status.site ?? "";
   return rows.map(({ name, kind, help, labels, read }) => ({
-    name,
-    kind,
-    help,
-    labels,
-    samples: Iterator.from(read(snapshot)).take(seriesMax).toArray(),
+    ...{ name, kind, help, labels: [siteLabel, ...labels] },
+    samples: Iterator.from(read(snapshot))
+      .take(seriesMax)
+      .map(([values, value]): Sample => [[site, ...values], value])
+      .toArray(),
   }));
 }
+
+/** The label of every metric that names the site of the agent. */
+export const siteLabel = "site";
 
 /** Yields one series for each state, of which the present one is 1. */
 export function* oneOf(

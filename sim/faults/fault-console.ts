@@ -153,12 +153,9 @@ export class FaultConsole {
     link: string | undefined,
     cak: string | undefined,
   ): { kind: FaultKind; at: SiteLink; key: string } {
-    const kinds = this.#kinds;
-    const kind = kinds.get(name);
+    const kind = this.#kinds.get(name);
     const at = link === undefined ? this.#site.links[0] : this.#linkAt(link);
-    if (kind === undefined) {
-      throw new RangeError(`no fault ${name}; there are: ${[...kinds.keys()].sort().join(", ")}`);
-    }
+    if (kind === undefined) throw new RangeError(`no fault ${name}`);
     if (at === undefined) throw new RangeError("the site has no link");
     const place = `${name} ${at.id}`;
     if (cak === undefined) return { kind, at, key: place };

@@ -65,7 +65,8 @@ accepted intent. A file that merely exists in \`/etc\` has no effect.
 - The file contains no secrets, only the names of vault secrets.
 - Unknown keys, duplicate keys, anchors, aliases and tags are refused.
 - Every complaint reads \`file:line:column path: what, why, what to write\`.
-- \`config.schema.json\` beside this page is the same as JSON Schema, for editors.
+- \`config.schema.json\` beside this page is the same as JSON Schema. An editor with a YAML language
+  server finds it by the first line of the examples and of what \`linkseal init\` writes.
 
 ## Example
 
@@ -109,7 +110,26 @@ ${table(
     waitsFor,
   ]),
 )}
+
+${filesPart()}
 `;
+}
+
+function filesPart(): string {
+  return `## Files
+
+${table(
+  ["file", "content"],
+  [
+    [code("/etc/linkseal/linkseal.yaml"), "the config; in force only once it was applied"],
+    [code("/usr/share/doc/linkseal/config.schema.json"), "its JSON Schema"],
+    [code("/usr/share/doc/linkseal/examples"), "examples, with an Ansible role for a config"],
+  ],
+)}
+
+## See also
+
+${code("linkseal(1)")}.`;
 }
 
 function risksPart(): string {

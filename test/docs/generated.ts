@@ -1,6 +1,7 @@
 // Documents that are generated from the program, by their name in docs/.
 
 import { linksealProgram } from "#agent/bin/launch.ts";
+import { journalCatalogue } from "./catalogue.ts";
 import { cliReference } from "./cli-reference.ts";
 import { explainMarkdown } from "./codes.ts";
 import { configReference, jsonSchema } from "./config-reference.ts";
@@ -16,12 +17,13 @@ export function generatedDocs(): Readonly<Record<string, string>> {
     "codes.md": explainMarkdown(),
     "config.schema.json": jsonSchema(),
     "configuration.md": configReference(),
+    "linkseal.catalog": journalCatalogue(),
     "linkseal.1": manual(cliReference(linksealProgram()), {
-      ...{ name: "linkseal", section: 1 },
+      ...{ name: "linkseal", section: 1, synopsis: "`linkseal` VERB [ARGUMENT...] [OPTION...]" },
       what: "MACsec and IPsec of ExpressRoute Direct links",
     }),
     "linkseal.yaml.5": manual(configReference(), {
-      ...{ name: "linkseal.yaml", section: 5 },
+      ...{ name: "linkseal.yaml", section: 5, synopsis: "`/etc/linkseal/linkseal.yaml`" },
       what: "config of a linkseal site",
     }),
     "metrics.md": metricsReference(),

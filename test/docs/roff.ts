@@ -1,22 +1,55 @@
 // Makes a manual page, man(7), of a reference page. It knows only the Markdown that our own
 // references use.
 
+import { version } from "#agent/model/version.ts";
+
 export interface ManualHead {
   readonly name: string;
   readonly section: 1 | 5;
+  /** How it is called, or where it is found; as Markdown. */
+  readonly synopsis: string;
   /** One line for apropos(1). */
   readonly what: string;
 }
 
-export function manual(markdown: string, { name, section, what }: ManualHead): string {
+export function manual(markdown: string, { name, section, what, synopsis }: ManualHead): string {
   const head = [
-    `.TH ${name.toUpperCase()} ${section} "" linkseal`,
+    `.TH ${name.toUpperCase()} ${section} "" "linkseal ${version}"`,
     ".SH NAME",
     `${escaped(name)} \\- ${escaped(what)}`,
+    ".SH SYNOPSIS",
+    inline(synopsis),
     ".SH DESCRIPTION",
   ];
-  const body = blocksOf(markdown).flatMap(blockLines);
-  return `${[...head, ...body].join("\n")}\n`;
+  const lines = [...head, ...bodyLines(markdown)];
+  // A heading begins a paragraph by itself.
+  const isSpare = (line: string, before: string): boolean =>
+    line === ".PP" && /^\.(S[HS]|RS)\b/.test(before);
+  return `${lines.filter((line, at) => !isSpare(line, lines[at - 1] ?? "")).join("\n")}\n`;
+}
+
+/** The parts below a heading of level 4 are indented. */
+function bodyLines(markdown: string): readonly string[] {
+  const lines: string[] = [];
+  let indented = false;
+  for (const block of blocksOf(markdown)) {
+    const heading = /^(#{2,4}) (.*)$/.exec(block);
+    if (heading === null) {
+      lines.push(...blockLines(block));
+      continue;
+    }
+    if (indented) lines.push(".RE");
+    const [, { length: level } = "", text = ""] = heading;
+    indented = level === 4;
+    lines.push(...headingLines(level, text));
+  }
+  return indented ? [...lines, ".RE"] : lines;
+}
+
+function headingLines(level: number, text: string): readonly string[] {
+  if (level === 4) return [".PP", inline(text), ".RS 4"];
+  if (level === 3) return [`.SS ${quoted(inline(text))}`];
+  return [`.SH ${quoted(inline(text.includes("`") ? text : text.toUpperCase()))}`];
 }
 
 /** Splits the text at empty lines; a fenced block stays whole whatever it contains. */
@@ -39,12 +72,9 @@ function blockLines(block: string): readonly string[] {
   const [first = ""] = lines;
   // The title of the page is set by .TH.
   if (first.startsWith("# ")) return [];
-  const heading = /^##+ (.*)$/.exec(first)?.[1];
-  if (heading !== undefined) return [`.SH ${quoted(inline(heading))}`];
   if (first.startsWith("```")) return [".PP", ".nf", ...lines.slice(1, -1).map(escaped), ".fi"];
   if (first.startsWith("| ")) return tableLines(lines);
-  if (first.startsWith("- "))
-    return itemsOf(lines).flatMap((item) => [".IP \\(bu 2", inline(item)]);
+  if (first.startsWith("- ")) return itemsOf(lines).flatMap(itemLines);
   return [".PP", ...lines.map(inline)];
 }
 
@@ -54,6 +84,12 @@ function itemsOf(lines: readonly string[]): readonly string[] {
     .slice(2)
     .split("\n- ")
     .map((item) => item.replace(/\n */g, " "));
+}
+
+/** An option or a setting with its explanation is a tagged paragraph. */
+function itemLines(item: string): readonly string[] {
+  const [, tag, text = ""] = /^(`[^`]+`): (.*)$/s.exec(item) ?? [];
+  return tag === undefined ? [".IP \\(bu 2", inline(item)] : [".TP", inline(tag), inline(text)];
 }
 
 /** Makes a paragraph of each row under its first cell: terminals are narrower than our tables. */

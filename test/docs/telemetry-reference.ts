@@ -24,6 +24,8 @@ to turn them on.
 - A thing that a device was asked for and does not have is 0. An unknown value has no series, and
   its verdict is \`unknown\`.
 - Counters are the device's own, with every digit; they begin anew when the device begins anew.
+- Every metric has the label \`site\` first, with the name of the config; without an intact config
+  it is empty. The table leaves it out. [many-sites.md](many-sites.md) uses it.
 - Labels hold names of the config and words of this page. No label contains a CKN, an address or
   any text of a device.
 
@@ -60,6 +62,7 @@ ${rows.join("\n")}
 
 function titleOf(summary: string): string {
   return summary
+    .replace("{{ $labels.site }}: ", "")
     .replace("{{ $labels.about }}: ", "")
     .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, "$1");
 }

@@ -7,6 +7,7 @@ import { isCommand } from "../machine/place.ts";
 export const python = "/usr/bin/python3";
 const programs = [
   ...["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium", "jq"],
+  ...["ansible-playbook", "man", "mandoc", "journalctl"],
 ];
 const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/lib/python3/dist-packages/ncclient", "python3-ncclient"],

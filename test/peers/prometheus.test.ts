@@ -26,7 +26,7 @@ describe("promtool check metrics", () => {
   });
 
   it("promtool has no complaint about a scrape", async () => {
-    expect(text).toContain('linkseal_campaign_state_info{group="erd-demo"');
+    expect(text).toContain('linkseal_campaign_state_info{site="demo",group="erd-demo"');
     expect(text).toContain("linkseal_warning_open{");
     expect(await run(["promtool", "check", "metrics"], text)).toEqual({
       status: 0,

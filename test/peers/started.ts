@@ -30,8 +30,22 @@ export class Started implements AsyncDisposable {
     return spawn(process.execPath, [command, ...words], { env, stdio: ["ignore", "pipe", "pipe"] });
   }
 
+  /** LINKSEAL_HOME of the agent; the folder is removed with it. */
+  get home(): string {
+    return this.#home;
+  }
+
   get viewSocket(): string {
     return join(this.#home, "run", "view.sock");
+  }
+
+  /** Returns the status as JSON, whatever it is. */
+  async status(): Promise<string> {
+    const child = this.#spawn("status", "--json");
+    let out = "";
+    child.stdout?.on("data", (chunk: Buffer) => (out += chunk.toString()));
+    await once(child, "close");
+    return out;
   }
 
   /** Returns the output of a command; throws if the command fails. */

@@ -127,6 +127,14 @@ describe("a verb of an agent without a config", () => {
     [["drain", "erd-dub/primary"], 2, "no config has been accepted"],
     [["turn", "erd-dub"], 2, "unknown command 'turn'"],
     [["links", "--help"], 0, "Example:\n  $ linkseal links"],
+    [["--version"], 0, "linkseal 0."],
+    [["-V"], 0, "linkseal 0."],
+    [["help"], 0, "\nConfig:\n  init "],
+    [["help", "rotation", "show"], 0, "Usage: linkseal rotation show"],
+    [["help", "rotation", "shw"], 2, "did you mean show?"],
+    [["completion"], 2, "one of bash, zsh, fish"],
+    [["completion", "--names", "links,groups"], 0, ""],
+    [["completion", "--names", "keys"], 2, "names are of groups, links, tunnels, devices"],
   ])("%j without a config ends with %i and the reason", async (argv, status, text) => {
     const { out, err, ...rest } = await run(home, ...argv);
     expect(rest).toEqual({ status });

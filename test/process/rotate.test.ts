@@ -175,7 +175,18 @@ describe("rotate", () => {
     expect((await run("apply", file, "--yes")).exit).toBe(0);
     const shows = (text: string): Promise<void> =>
       until(text, async () => (await run("rotation", "show", group)).out.includes(text));
-    expect((await run("rotate", link)).exit).toBe(0);
+    const waiting = start("rotate", link, "--wait");
+    let noted = "";
+    waiting.stderr?.on("data", (chunk: Buffer) => (noted += chunk.toString()));
+    await until("its wait", () => Promise.resolve(noted.includes("waits for an operator")));
+    const interrupted = once(waiting, "close");
+    waiting.kill("SIGINT");
+    await interrupted;
+    expect([waiting.signalCode, noted]).toEqual([
+      "SIGINT",
+      expect.stringContaining("this command ends, and the agent goes on with what was begun"),
+    ]);
+    expect(noted).toContain(`next: linkseal rotation show ${group}`);
     await shows("both keys wait on the router: a person must point the far end at the new one");
     const { out } = await run("rotation", "show", group);
     expect(out).toMatch(

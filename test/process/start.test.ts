@@ -104,7 +104,8 @@ describe("sim site --once", () => {
   });
 
   it.each([
-    ["an unknown fault", ["--fault", "earthquake"], /no fault earthquake/],
+    ["an unknown fault", ["--fault", "earthquake"], /no fault is named "earthquake"/],
+    ["a mistyped fault", ["--fault", "peer-silnt@5"], /did you mean peer-silent\?/],
     ["a speed of nothing", ["--speed", "0"], /above 0/],
     ["an unknown start", ["--start", "half"], /Allowed choices are clear, protected/],
     ["an unknown overlap", ["--overlap", "some"], /Allowed choices are keychain, fallback, none/],

@@ -60,9 +60,13 @@ export function withAnyHostKey(text: string): string {
   return text.replaceAll(unconfirmedKey, `SHA256:${"A".repeat(43)}`);
 }
 
+/** Where the package puts the JSON Schema of a config; an editor finds it by the first line. */
+const schemaFile = "/usr/share/doc/linkseal/config.schema.json";
+
 /** Returns the text of linkseal.yaml. */
 export function configTextOf(answers: InitAnswers): string {
   return [
+    `# yaml-language-server: $schema=${schemaFile}`,
     "# The site of this agent. Nothing happens by this file alone:",
     "#   linkseal plan     shows what it would change",
     "#   linkseal apply    makes it the accepted config",

@@ -20,7 +20,10 @@ const built: Built = {
   bundle: ["STAMP", "cli.js", "web/page.html"],
   ...{ addon: "/x/linkseal.node", node: "/x/node", version: "0.1.0", units },
   completions: { bash: "b", zsh: "z", fish: "f" },
-  docs: ["docs/linkseal.1", "docs/linkseal.yaml.5", "docs/install.md", "docs/examples/a.yaml"],
+  docs: [
+    ...["docs/linkseal.1", "docs/linkseal.yaml.5", "docs/install.md", "docs/linkseal.catalog"],
+    ...["docs/examples/a.yaml", "docs/examples/ansible/roles/linkseal/tasks/main.yaml"],
+  ],
   ...{ sbom: "{}", licences: "MIT" },
 };
 const entries = layout(built);
@@ -51,6 +54,8 @@ describe("the files of the package", () => {
     "/usr/share/man/man5/linkseal.yaml.5",
     "/usr/share/doc/linkseal/install.md",
     "/usr/share/doc/linkseal/examples/a.yaml",
+    "/usr/share/doc/linkseal/examples/ansible/roles/linkseal/tasks/main.yaml",
+    "/usr/lib/systemd/catalog/linkseal.catalog",
     "/usr/share/doc/linkseal/copyright",
     "/usr/share/doc/linkseal/sbom.cdx.json",
     "/usr/share/bash-completion/completions/linkseal",

@@ -8,5 +8,7 @@ export function queriesOf(text: string): readonly string[] {
   const { panels } = JSON.parse(text) as Dashboard;
   return panels
     .flatMap(({ targets }) => targets.map(({ expr }) => expr))
-    .map((expr) => expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$(group|link)/g, ".+"));
+    .map((expr) =>
+      expr.replaceAll("$__rate_interval", "5m").replaceAll(/\$(site|group|link)/g, ".+"),
+    );
 }

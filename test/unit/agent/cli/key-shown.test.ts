@@ -25,7 +25,7 @@ function shown({ agent, site: { clock } }: Pair) {
   if (link === undefined) throw new Error("no link");
   const moment = momentOf({ snapshot, cameAt: 0 }, { kind: "open" }, 0);
   const text = exposition(familiesOf(metricRows, snapshotOf(agent, clock)));
-  const series = `linkseal_key_in_use{group="${group}",link="primary",key=`;
+  const series = `linkseal_key_in_use{site="demo",group="${group}",link="primary",key=`;
   const metric = text.split("\n").filter((line) => line.startsWith(series));
   return {
     link,

@@ -1,7 +1,7 @@
 // The text of a whole plan: the config first, authority before all else, then the devices.
 
 import { describe, expect, it } from "vitest";
-import { configText, planText, sitePlanText } from "#agent/cli/plan-text.ts";
+import { aboutText, configText, planText, sitePlanText } from "#agent/cli/plan-text.ts";
 import type { Plan } from "#agent/compare/plan.ts";
 import type { ConfigPart, SitePlan } from "#agent/compare/site-plan.ts";
 import type { SettingChange } from "#agent/config/index.ts";
@@ -111,5 +111,17 @@ describe("a whole plan", () => {
       "     + macsec",
       ...lines,
     ]);
+  });
+});
+
+describe("a duration", () => {
+  it.each([
+    ["about 2 min", 121_000, 122_000, 124_000, "measured"],
+    ["about 2 min (not measured yet)", 121_000, 122_000, 124_000, "firstRun"],
+    ["about 90 s (60 s to 5 min, not measured yet)", 60_000, 90_000, 300_000, "firstRun"],
+    ["about 5.0 s (up to 12 s)", 0, 5_000, 12_000, "measured"],
+    ["30 s", 30_000, 30_000, 30_000, "measured"],
+  ] as const)("%s is written once", (text, low, likely, high, basis) => {
+    expect(aboutText({ low, likely, high, basis })).toBe(text);
   });
 });

@@ -4,6 +4,7 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync } fro
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { messageIdOf } from "#agent/host/journald.ts";
 import { hostLog } from "#agent/host/log.ts";
 import type { Log, WallTime } from "#hal/world.ts";
 
@@ -78,5 +79,51 @@ describe("the log", () => {
     expect(output().match(/^<\d>(?=\{)/gm)).toEqual(["<3>", "<4>", "<6>"]);
     log("1:1").write("info", "c", "t");
     expect(output().split("\n")[3]).toMatch(/^\{/);
+  });
+});
+
+describe("the log at journald", () => {
+  const sent: (readonly [path: string, text: string])[] = [];
+  const native = { notify: (path: string, text: string) => void sent.push([path, text]) };
+  const deaf = {
+    notify: () => {
+      throw Object.assign(new Error("notify"), { errno: 111 });
+    },
+  };
+  const journald = (sender: typeof native | typeof deaf): Log =>
+    hostLog({ level: "info", clock, fd, journalStream: streamOf(fd), native: sender });
+
+  it("an entry has the line, its priority, the code with its MESSAGE_ID, and the subject", () => {
+    journald(native).write("error", "link-down", "no link", { about: "erd-dub/primary" });
+    const [[path, text] = ["", ""]] = sent;
+    expect([path, output()]).toEqual(["/run/systemd/journal/socket", ""]);
+    const fields = text.trimEnd().split("\n");
+    expect(JSON.parse((fields[0] ?? "").slice("MESSAGE=".length))).toMatchObject({
+      ...{ code: "link-down", text: "no link", about: "erd-dub/primary" },
+    });
+    expect(fields.slice(1)).toEqual([
+      ...["PRIORITY=3", `MESSAGE_ID=${messageIdOf("link-down")}`],
+      ...["LINKSEAL_CODE=link-down", "LINKSEAL_ABOUT=erd-dub/primary"],
+      "SYSLOG_IDENTIFIER=linkseal",
+    ]);
+  });
+
+  it("the MESSAGE_ID of a code never changes", () => {
+    expect(messageIdOf("link-down")).toBe("528f88ce366cda46ea401dc25d8ade8b");
+  });
+
+  it.each(hostile)("no text forges a field: %j", (text) => {
+    sent.length = 0;
+    journald(native).write("info", "device-text", text, { about: text });
+    const fields = (sent[0]?.[1] ?? "").trimEnd().split("\n");
+    const names = fields.map((field) => field.split("=")[0] ?? "");
+    expect(names.filter((name) => name !== "LINKSEAL_ABOUT")).toEqual([
+      ...["MESSAGE", "PRIORITY", "MESSAGE_ID", "LINKSEAL_CODE", "SYSLOG_IDENTIFIER"],
+    ]);
+  });
+
+  it("a line that journald does not take goes to standard output", () => {
+    journald(deaf).write("warn", "c", "t");
+    expect(output()).toMatch(/^<4>\{/);
   });
 });

@@ -137,8 +137,8 @@ describe("a scrape", () => {
     const { port } = await served();
     const { status, type, body } = await get({ port });
     expect([status, type]).toEqual([200, "text/plain; version=0.0.4; charset=utf-8"]);
-    expect(body).toContain('linkseal_site_verdict{verdict="unknown"} 1\n');
-    expect(body).toContain('linkseal_webhook_events_total{outcome="delivered"} 7\n');
+    expect(body).toContain('linkseal_site_verdict{site="",verdict="unknown"} 1\n');
+    expect(body).toContain('linkseal_webhook_events_total{site="",outcome="delivered"} 7\n');
     expect(await get({ port }, { path: "/" })).toMatchObject({ status: 404 });
     expect(await get({ port }, { method: "POST" })).toMatchObject({ status: 405 });
     expect(await get({ port }, { method: "HEAD" })).toMatchObject({ status: 200, body: "" });

@@ -392,7 +392,7 @@ describe("a plan of a campaign", () => {
 
   it("a step of a plan shows whose dark time it is, its duration and what is in its way", () => {
     expect(planText(planOf({})).split("\n")).toEqual([
-      "1. erd-demo/primary: give it (at erd-demo link1, link down for 0.5 s to 5.0 s)",
+      "1. erd-demo/primary: give it (at erd-demo link1)",
       "     ~ key",
       "     takes 30 s; link down by the far end about 1.5 s (0.5 s to 5.0 s, not measured yet); " +
         "drained, so no frame is lost",

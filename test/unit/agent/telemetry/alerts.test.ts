@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { explanations } from "#agent/explain/explain.ts";
 import { warningRows } from "#agent/model/warning-rows.ts";
+import { siteLabel } from "#agent/telemetry/metric.ts";
 import { metricRows } from "#agent/telemetry/metric-rows.ts";
 import { alertRules, alertsText, codeOf } from "../../../docs/alerts.ts";
 import { alertsReference, metricsReference } from "../../../docs/telemetry-reference.ts";
 import { queriesOf } from "../../kit/dashboard-queries.ts";
 
 const byName = new Map<string, readonly string[]>(
-  metricRows.map(({ name, labels }) => [name, labels]),
+  metricRows.map(({ name, labels }) => [name, [siteLabel, ...labels]]),
 );
 /** Labels that Prometheus adds. */
 const added = ["instance", "job"];
@@ -20,7 +21,7 @@ const added = ["instance", "job"];
 function asked(expr: string): readonly (readonly [name: string, labels: readonly string[]])[] {
   return [...expr.matchAll(/(linkseal_\w+)(?:\{([^}]*)\})?/g)].map(([, name = "", labels = ""]) => [
     name,
-    [...labels.matchAll(/(\w+)=~?"/g)].map(([, label = ""]) => label),
+    [...labels.matchAll(/(\w+)(?:=~?|!=)"/g)].map(([, label = ""]) => label),
   ]);
 }
 
@@ -57,7 +58,7 @@ describe("alert rules", () => {
         expr: `linkseal_warning_open{code="${code}"} == 1`,
         labels: { severity: levels[severity], ...(impactsTraffic ? { traffic: "impacted" } : {}) },
         annotations: {
-          summary: `{{ $labels.about }}: ${title}`,
+          summary: `{{ $labels.site }}: {{ $labels.about }}: ${title}`,
           description: `${meaning} Run: linkseal explain ${code}`,
         },
       });
@@ -99,12 +100,35 @@ describe("alert rules", () => {
   });
 });
 
+describe("alert rules of many sites", () => {
+  it("no rule joins two sites: each aggregation and each match keeps the site", () => {
+    for (const { alert, expr } of alertRules) {
+      const kept = [...expr.matchAll(/(?:by|on) \(([^)]*)\)/g)].map(([, labels = ""]) => labels);
+      const without = kept.filter((labels) => !labels.split(", ").includes(siteLabel));
+      expect([alert, without]).toEqual([alert, []]);
+    }
+  });
+});
+
 describe("the dashboard", () => {
   const queries = queriesOf(dashboard);
 
   it("the dashboard uses existing metrics and labels", () => {
     for (const expr of queries) expect([expr, wrongIn(expr)]).toEqual([expr, []]);
     expect(queries.flatMap(asked).length).toBeGreaterThanOrEqual(queries.length);
+  });
+
+  it("the dashboard asks for the sites of its variable everywhere", () => {
+    const { templating } = JSON.parse(dashboard) as {
+      templating: { list: { name: string; query: string }[] };
+    };
+    const variables = templating.list.filter(({ query }) => query.startsWith("label_values("));
+    expect(variables.map(({ name }) => name)).toEqual(["site", "group", "link"]);
+    const [, ...narrowed] = variables.map(({ query }) => query);
+    for (const expr of [...queries, ...narrowed]) {
+      for (const [name, labels] of asked(expr))
+        expect([name, labels]).toEqual([name, expect.arrayContaining([siteLabel])]);
+    }
   });
 
   it("the dashboard has no two panels in one place", () => {

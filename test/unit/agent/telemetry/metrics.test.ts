@@ -15,13 +15,14 @@ function textOf(bench: AgentBench): string {
   return exposition(familiesOf(metricRows, snapshot));
 }
 
-/** By name and labels as they are written. */
+/** By name and labels as they are written, but without the site, which they all have. */
 function seriesOf(text: string): ReadonlyMap<string, string> {
   const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
   return new Map(
     lines.map((line) => {
       const at = line.lastIndexOf(" ");
-      return [line.slice(0, at), line.slice(at + 1)];
+      const name = line.slice(0, at).replace(/\{site="\w*",?/, "{");
+      return [name.replace("{}", ""), line.slice(at + 1)];
     }),
   );
 }
@@ -35,7 +36,7 @@ describe("an agent without a config", () => {
     const series = seriesOf(textOf(bench));
     expect(series.get('linkseal_site_verdict{verdict="unknown"}')).toBe("1");
     expect(series.get('linkseal_site_verdict{verdict="protected"}')).toBe("0");
-    expect(series.get('linkseal_intent_number{site=""}')).toBe("0");
+    expect(series.get("linkseal_intent_number")).toBe("0");
     expect([...series.keys()].filter((key) => key.includes("link="))).toEqual([]);
   });
 });
@@ -101,10 +102,18 @@ describe("a site that is protected", () => {
     ['linkseal_ike_state{tunnel="hub-1",state="established"}', "1"],
     ['linkseal_ipsec_sas{tunnel="hub-1",direction="in"}', "1"],
     ['linkseal_warnings{severity="error"}', "0"],
-    ['linkseal_intent_number{site="demo"}', "1"],
+    ["linkseal_intent_number", "1"],
     ["linkseal_state_trusted", "1"],
   ])("the metric %s of a protected site is %s", (name, value) => {
     expect(series.get(name)).toBe(value);
+  });
+
+  it("every series names the site first", () => {
+    const lines = textOf(bench)
+      .split("\n")
+      .filter((line) => /^[^#]/.test(line));
+    expect(lines.length).toBeGreaterThan(100);
+    for (const line of lines) expect(line).toMatch(/^linkseal_\w+\{site="demo"[,}]/);
   });
 
   it("frame counters have every digit of the device's counters", () => {
@@ -235,7 +244,7 @@ describe("the table", () => {
         for (let n = 0; ; n += 1) yield [[String(n)], n];
       },
     };
-    const snapshot = {} as Snapshot;
+    const snapshot = { status: { site: null } } as Snapshot;
     expect(familiesOf([endless], snapshot)[0]?.samples).toHaveLength(100_000);
   });
 

@@ -21,7 +21,7 @@ import { HealthEvaluatorBench } from "../health-evaluator-bench.ts";
 
 type Reader = (bench: AgentBench) => Promise<string>;
 
-const primary = `group="${group}",link="primary"`;
+const primary = `site="demo",group="${group}",link="primary"`;
 const verdictOf = (verdict: string): string =>
   `linkseal_link_verdict{${primary},verdict="${verdict}"}`;
 const json = async (bench: AgentBench, path: string): Promise<string> =>
