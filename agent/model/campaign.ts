@@ -160,6 +160,24 @@ export type Evidence =
   | { readonly kind: "held" }
   | { readonly kind: "waiting"; readonly cause: Cause };
 
+/**
+ * How many SAKs after the first one a planned rotation proves under the new key, where it can ask
+ * for them: with the fifth SAK each of the four association numbers was used once and one of them
+ * again.
+ */
+export const laterSaksNeeded = 4;
+
+/**
+ * Whether the later SAKs of the new key are proven while the router still holds the old one.
+ * `due` = the SAK in use is proven and the next one can be asked for; `number` is that of the later
+ * SAK that is asked for or proven next, from 1.
+ */
+export type LaterSaks =
+  /** The device makes no SAK on request, or the far end is the key server. */
+  | { readonly kind: "notOffered" }
+  | { readonly kind: "due" | "waiting"; readonly number: number }
+  | { readonly kind: "proven" };
+
 /** One observation of both ends and the sibling, in terms of the campaign's tables. */
 export interface Facts {
   /** undefined = not readable now. */
@@ -182,6 +200,8 @@ export interface Facts {
   readonly oldProof: Evidence;
   /** True if the SAK in use was made after the old key left. */
   readonly freshSak: boolean;
+  /** The proof of the SAKs that follow the first one, before the old key is touched. */
+  readonly laterSaks: LaterSaks;
   /** Whether the link has carried traffic, by route and by probe, for the soak time. */
   readonly carrying: Evidence;
   /** The change that waits on the candidate of the device, or why the device refuses it. */
@@ -217,6 +237,7 @@ export const actionKinds = [
   "replace",
   "replaceBack",
   "rekeySak",
+  "renewSak",
   "open",
   "probe",
 ] as const;

@@ -119,6 +119,13 @@ export class FactsCell extends Lazy implements Facts {
   get freshSak(): boolean {
     return this.once("freshSak", () => flags);
   }
+  get laterSaks(): Facts["laterSaks"] {
+    return this.once<Facts["laterSaks"]>("laterSaks", () => [
+      { kind: "notOffered" },
+      ...(["due", "waiting"] as const).map((kind) => ({ kind, number: 1 })),
+      { kind: "proven" },
+    ]);
+  }
   get carrying(): Facts["carrying"] {
     return this.once("carrying", () => {
       const { port } = this;
