@@ -168,14 +168,16 @@ export type Evidence =
 export const laterSaksNeeded = 4;
 
 /**
- * Whether the later SAKs of the new key are proven while the router still holds the old one.
- * `due` = the SAK in use is proven and the next one can be asked for; `number` is that of the later
- * SAK that is asked for or proven next, from 1.
+ * Whether the later SAKs of the new key are proven while the router still holds the old one; a
+ * `number` counts them from 1.
  */
 export type LaterSaks =
-  /** The device makes no SAK on request, or the far end is the key server. */
+  /** None is asked for: the device, the far end's role or the campaign does not allow it. */
   | { readonly kind: "notOffered" }
-  | { readonly kind: "due" | "waiting"; readonly number: number }
+  /** The SAK in use is proven, and the one with this number can be asked for. */
+  | { readonly kind: "due"; readonly number: number }
+  /** The one with this number was asked for and is not proven. */
+  | { readonly kind: "waiting"; readonly number: number; readonly cause: Cause }
   | { readonly kind: "proven" };
 
 /** One observation of both ends and the sibling, in terms of the campaign's tables. */

@@ -50,6 +50,8 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
   "staged.reverting": plainRows["reverting.pending"],
   "sak.ofOldKey":
     "the link carries by a SAK that the old key protected: a fresh one is still to come",
+  "sak.asked": "it is asked for",
+  "sak.awaited": "it is not in use yet",
   "oldKey.notInCharge": "it is not in charge yet",
   "clocks.apart": "the clocks of the router and the agent differ by more than five minutes",
   "group.noSibling": "the group has no sibling link to carry the traffic",
@@ -60,6 +62,8 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
 const causeTexts: CauseTexts = {
   ...plainTexts,
   "ends.are": ends,
+  "sak.later": ({ number, needed, cause }) =>
+    `SAK ${number} of ${needed} after the first one: ${causeText(cause)}`,
   "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
   "port.drifted": ({ leaf, observed, wanted }) =>
     `${leaf} of the port is ${observed} where ${wanted} was accepted: correct that first`,

@@ -60,6 +60,13 @@ export type Cause =
   | EvidenceCause
   | EndsCause
   | { readonly code: PlainCause }
+  /** What a later SAK of the new key lacks: `number` of `needed`, without the first one. */
+  | {
+      readonly code: "sak.later";
+      readonly number: number;
+      readonly needed: number;
+      readonly cause: Cause;
+    }
   /** A change of the keys that the port holds. */
   | { readonly code: "port.keys"; readonly keys: PortKeys }
   | { readonly code: "farEnd.is" | "farEnd.apart" | "farEnd.besideBoth"; readonly far: FarEnd }
@@ -94,6 +101,8 @@ export type PlainCause =
   | "staged.overtaken"
   | "staged.reverting"
   | "sak.ofOldKey"
+  | "sak.asked"
+  | "sak.awaited"
   | "oldKey.notInCharge"
   | "clocks.apart"
   | "group.noSibling"

@@ -122,7 +122,8 @@ export class FactsCell extends Lazy implements Facts {
   get laterSaks(): Facts["laterSaks"] {
     return this.once<Facts["laterSaks"]>("laterSaks", () => [
       { kind: "notOffered" },
-      ...(["due", "waiting"] as const).map((kind) => ({ kind, number: 1 })),
+      { kind: "due", number: 1 },
+      { kind: "waiting", number: 1, cause: { code: "sak.awaited" } },
       { kind: "proven" },
     ]);
   }

@@ -186,7 +186,7 @@ function promotionIn(isDone: number, keys: number, config: Config): PortFacts["p
 const laterSaks: readonly LaterSaks[] = [
   { kind: "notOffered" },
   { kind: "due", number: 1 },
-  { kind: "waiting", number: laterSaksNeeded },
+  { kind: "waiting", number: laterSaksNeeded, cause: { code: "sak.awaited" } },
   { kind: "proven" },
 ];
 function laterSaksIn({ laterAsked, laterProven }: World, { asksSaks }: Config): number {

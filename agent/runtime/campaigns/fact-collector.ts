@@ -11,6 +11,7 @@ import {
   type Evidence,
   entryOf,
   type Facts,
+  type LaterSaks,
   type PortFacts,
   stagedBy,
 } from "../../model/campaign.ts";
@@ -34,6 +35,13 @@ import {
 } from "../../rotation/evidence.ts";
 import { farEndOf, isOff, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
 import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
+import {
+  advanceSaks,
+  askedFor,
+  laterSaksOf,
+  makesSaks,
+  type SakRun,
+} from "../../rotation/later-saks.ts";
 import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
@@ -91,6 +99,10 @@ export class FactCollector {
   #enteredAt: Instant;
   #proof: Run | undefined;
   #oldProof: Run | undefined;
+  /** The SAKs of the new key, beside the old one on the port. */
+  #saks: SakRun | undefined;
+  /** When the first later SAK of the present state was asked for. */
+  #saksSince: Instant | undefined;
   #quiet: QuietRun | undefined;
   #steady: Run | undefined;
   #framesBefore: MacsecFrames | undefined;
@@ -116,12 +128,20 @@ export class FactCollector {
     this.#enteredAt = this.#parts.world.clock.now();
     this.#steady = undefined;
     this.#framesBefore = undefined;
+    this.#saksSince = undefined;
   }
 
   /** What was proven before the keys of the port change, or the port is shut for it, is over. */
   keysChange(): void {
     this.#proof = undefined;
     this.#oldProof = undefined;
+  }
+
+  /** The router accepted the request for a later SAK; the time for all begins with the first. */
+  askedSak(): void {
+    const now = this.#parts.world.clock.now();
+    this.#saks = askedFor(this.#saks, now);
+    this.#saksSince ??= now;
   }
 
   /** The far end is about to be told. */
@@ -321,6 +341,7 @@ export class FactCollector {
       staged,
       proof: proofOf(this.#proof, snapshot, rotation, now),
       oldProof: proofOf(this.#oldProof, snapshot, rotation, now),
+      laterSaks: this.#laterSaks(observed),
       carrying: steadyOf(this.#steady, rotation.soakMs, now),
       replacement: effects.replacement(campaign),
       lostCommits: effects.lostCommits,
@@ -329,6 +350,23 @@ export class FactCollector {
       farEnd: desired.azure.farEnd,
       shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
     };
+  }
+
+  /**
+   * Later SAKs are asked for only on a drained link whose old key is the way back: one that passes
+   * no frames costs nothing there.
+   */
+  #laterSaks(observed: Observed & { readonly now: Instant }): LaterSaks {
+    const { campaign, snapshot, port, far, now } = observed;
+    const { desired, deviceCache, group } = this.#parts;
+    const entry = entryOf(campaign);
+    const { rotation } = desired;
+    const view = { snapshot, port, wanted: provenNew(entry), far, rotation, now };
+    this.#saks = advanceSaks(this.#saks, view);
+    const macsec = deviceCache.capabilities(snapshot.link.device)?.macsec;
+    const isMade = makesSaks(portOf(snapshot.state, snapshot.link.port), macsec?.freshSak);
+    const isAsked = campaign.urgency === "planned" && group.drain !== "none";
+    return isMade && isAsked ? laterSaksOf(this.#saks, view) : { kind: "notOffered" };
   }
 
   #preconditions(observed: Observed): PreconditionInput {
@@ -372,7 +410,7 @@ export class FactCollector {
   /** While a predecessor's put may still land no far end is settled, and no state can get on. */
   #deadlineFrom(): Instant {
     const grace = this.#graceEnd();
-    return Math.max(grace, this.#enteredAt) as Instant;
+    return Math.max(grace, this.#saksSince ?? this.#enteredAt) as Instant;
   }
 
   #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {

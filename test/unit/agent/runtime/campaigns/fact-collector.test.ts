@@ -41,6 +41,7 @@ describe("a look", () => {
         proof: waits({ code: "mka.otherPrincipal", wanted: "new" }),
         oldProof: waits({ code: "frames.lacking", direction: "receive", count: 20 }),
         freshSak: true,
+        laterSaks: { kind: "notOffered" },
         carrying: waits({ code: "carrying.settles", seconds: 120 }),
         replacement: { kind: "absent" },
         ...{
