@@ -51,7 +51,7 @@ export type EndpointKey = ParticipantKey;
 /**
  * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that MKA
  * reports. `frozenCounters`: readings do not change. `noSak`: no SAK is made or installed.
- * `staleAn`:
+ * `staleAn`: after a change of the key, the AN that was in use keeps the SAK of the key before.
  * `oldSakAfterRollover`: frames are sent under the old SAK still when the ANs begin again.
  */
 export type EndpointFault =
