@@ -51,7 +51,7 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
   "sak.ofOldKey":
     "the link carries by a SAK that the old key protected: a fresh one is still to come",
   "sak.asked": "it is asked for",
-  "sak.awaited": "it is not in use yet",
+  "sak.awaited": "it is not in use alone yet",
   "oldKey.notInCharge": "it is not in charge yet",
   "clocks.apart": "the clocks of the router and the agent differ by more than five minutes",
   "group.noSibling": "the group has no sibling link to carry the traffic",

@@ -25,7 +25,7 @@ interface AskedSak {
 export interface SakRun {
   /** The SAK in use; undefined = the session was lost since. */
   readonly sak: string | undefined;
-  /** The run of observations that proves the SAK in use. */
+  /** The run that proves the SAK in use; undefined = the one before it is installed as well. */
   readonly proof: Run | undefined;
   /** Whether the SAK in use is among the proven ones. */
   readonly counted: boolean;
@@ -66,7 +66,9 @@ export function advanceSaks(run: SakRun | undefined, view: SakView): SakRun | un
     return { sak: undefined, proof: undefined, counted: false, proven: 0, asked: run?.asked };
   }
   const same = run?.sak === sak ? run : undefined;
-  const proof = advanceProof(same?.proof, snapshot, wanted, far, now);
+  // Beside the SAK before it nothing shows which of the two the frames used.
+  const isAlone = session.oldSak === undefined;
+  const proof = isAlone ? advanceProof(same?.proof, snapshot, wanted, far, now) : undefined;
   const before = { sak, proof, proven: run?.proven ?? 0, asked: run?.asked };
   if (same?.counted === true) return { ...before, counted: true };
   if (sakEvidence(proof, view).kind === "waiting") return { ...before, counted: false };
@@ -98,7 +100,7 @@ const awaited: Cause = { code: "sak.awaited" };
 
 /** What the SAK in use lacks. */
 function lackOf({ sak, proof }: SakRun, view: SakView): Cause {
-  if (sak === undefined) return awaited;
+  if (sak === undefined || proof === undefined) return awaited;
   const evidence = sakEvidence(proof, view);
   return evidence.kind === "waiting" ? evidence.cause : awaited;
 }

@@ -52,7 +52,7 @@ const causes: Readonly<{
     "the link carries by a SAK that the old key protected: a fresh one is still to come",
   ],
   "sak.asked": [{ code: "sak.asked" }, "it is asked for"],
-  "sak.awaited": [{ code: "sak.awaited" }, "it is not in use yet"],
+  "sak.awaited": [{ code: "sak.awaited" }, "it is not in use alone yet"],
   "oldKey.notInCharge": [{ code: "oldKey.notInCharge" }, "it is not in charge yet"],
   "clocks.apart": [
     { code: "clocks.apart" },
@@ -71,7 +71,7 @@ const causes: Readonly<{
   ],
   "sak.later": [
     { code: "sak.later", number: 3, needed: 4, cause: { code: "sak.awaited" } },
-    "SAK 3 of 4 after the first one: it is not in use yet",
+    "SAK 3 of 4 after the first one: it is not in use alone yet",
   ],
   "port.keys": [{ code: "port.keys", keys: "new" }, "the router holds the new key"],
   "port.drifted": [

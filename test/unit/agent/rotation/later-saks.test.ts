@@ -172,6 +172,22 @@ describe("the later SAKs of a new key", () => {
     });
     expect(looker.prove(6)).toEqual({ kind: "due", number: 2 });
   });
+
+  it("frames beside the old SAK prove nothing of the new one", () => {
+    const looker = after(0);
+    looker.ask();
+    const oldSak = { an: 1, keyId: `${"ab".repeat(12)}/1`, receive: true, transmit: false };
+    for (const count of [5_000, 5_100, 5_200]) {
+      expect(looker.see({ sak: 2, count, session: { oldSak } })).toEqual({
+        kind: "waiting",
+        number: 1,
+        cause: { code: "sak.awaited" },
+      });
+    }
+    expect(looker.see({ sak: 2, count: 5_300 })).toMatchObject({ kind: "waiting", number: 1 });
+    expect(looker.see({ sak: 2, count: 5_301 })).toMatchObject({ kind: "waiting", number: 1 });
+    expect(looker.see({ sak: 2, count: 5_400 })).toEqual({ kind: "due", number: 2 });
+  });
 });
 
 describe("the maker of the SAKs", () => {
