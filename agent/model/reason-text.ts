@@ -93,6 +93,8 @@ const causeTexts: CauseTexts = {
   "window.none": "no window opens any more",
   "window.opens": ({ window, at }) => `the window ${window} opens at ${at}`,
   "window.short": ({ minutes }) => `${minutes} min of the window are left, too few for a link`,
+  "window.bakes": ({ sibling, until }) =>
+    `${sibling} was changed lately: this link waits until ${until} (rotation.bake)`,
   "sibling.noRoom": ({ sibling }) =>
     `${sibling} has no room for the traffic of this link (20 % must stay free)`,
   "sibling.unread": "it cannot be read",

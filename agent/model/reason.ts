@@ -137,7 +137,9 @@ export type WindowCause =
   | { readonly code: "window.frozen"; readonly until: string; readonly freeze: string }
   | { readonly code: "window.none" }
   | { readonly code: "window.opens"; readonly window: string; readonly at: string }
-  | { readonly code: "window.short"; readonly minutes: number };
+  | { readonly code: "window.short"; readonly minutes: number }
+  /** The pause after the change of a sibling, up to this time. */
+  | { readonly code: "window.bakes"; readonly sibling: string; readonly until: string };
 
 /** Why a sibling is not known to carry. */
 export type SiblingCause =

@@ -19,6 +19,7 @@ import { deadlineMs } from "../../model/deadline.ts";
 import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../../model/reason.ts";
+import { bakingSibling } from "../../rotation/bake.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -380,6 +381,12 @@ export class FactCollector {
     const neededMs =
       rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
     const { kind } = campaign;
+    const others = group.links.filter((each) => each.name !== snapshot.link.name);
+    const wall = world.clock.wall();
+    const bakes =
+      kind === "enrol"
+        ? undefined
+        : bakingSibling(this.#parts.memory(), others, rotation.bakeMs, wall);
     return {
       snapshot,
       far,
@@ -388,13 +395,14 @@ export class FactCollector {
       phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
       managementPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
-      hostWall: world.clock.wall(),
+      hostWall: wall,
       windows: free
         ? undefined
         : {
             windows: group.rotate.windows,
             freezes: group.freezes,
             neededMs: port?.drain === "on" ? 0 : neededMs,
+            ...(bakes && { bakes }),
           },
     };
   }

@@ -132,6 +132,10 @@ const causes: Readonly<{
     { code: "window.short", minutes: 2 },
     "2 min of the window are left, too few for a link",
   ],
+  "window.bakes": [
+    { code: "window.bakes", sibling: "b", until: at },
+    `b was changed lately: this link waits until ${at} (rotation.bake)`,
+  ],
   "sibling.noRoom": [
     { code: "sibling.noRoom", sibling: "b" },
     "b has no room for the traffic of this link (20 % must stay free)",
