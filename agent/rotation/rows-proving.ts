@@ -35,6 +35,9 @@ function ofLaterSak(number: number, cause: Cause): Cause {
   return { code: "sak.later", number, needed: laterSaksNeeded, cause };
 }
 
+const isLaterSakDue = (context: Context): boolean =>
+  lacksLaterSaks(context) && context.facts.laterSaks.kind === "due";
+
 const undrained = ({ facts, port }: Context): boolean =>
   port?.drain === "off" && facts.drained.kind === "waiting";
 /** What a key's retirement needs, beside the proof. */
@@ -86,14 +89,14 @@ const onceProven: readonly Row[] = [
   },
   {
     name: "proving.laterSak",
-    when: lacksLaterSaks,
+    when: isLaterSakDue,
     next: "proving",
     action: "renewSak",
     cause: proofMissing,
   },
   {
     name: "proving.laterSakGated",
-    when: (context) => lacksLaterSaks(context) && context.facts.laterSaks.kind === "due",
+    when: isLaterSakDue,
     next: "gated",
     mark: { proved: true },
     cause: takenBack,

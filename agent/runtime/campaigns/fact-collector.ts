@@ -102,7 +102,8 @@ export class FactCollector {
   #oldProof: Run | undefined;
   /** The SAKs of the new key, beside the old one on the port. */
   #saks: SakRun | undefined;
-  /** When the first later SAK of the present state was asked for. */
+  /** The highest later SAK that was asked for in the present state, and when it first was. */
+  #askedMost = 0;
   #saksSince: Instant | undefined;
   #quiet: QuietRun | undefined;
   #steady: Run | undefined;
@@ -130,6 +131,7 @@ export class FactCollector {
     this.#steady = undefined;
     this.#framesBefore = undefined;
     this.#saksSince = undefined;
+    this.#askedMost = 0;
   }
 
   /** What was proven before the keys of the port change, or the port is shut for it, is over. */
@@ -138,11 +140,14 @@ export class FactCollector {
     this.#oldProof = undefined;
   }
 
-  /** The router accepted the request for a later SAK; the time for all begins with the first. */
+  /** The router accepted the request for a later SAK: each has the time of a proof, once. */
   askedSak(): void {
     const now = this.#parts.world.clock.now();
+    const asked = this.#saks?.proven ?? 0;
     this.#saks = askedFor(this.#saks, now);
-    this.#saksSince ??= now;
+    if (asked <= this.#askedMost) return;
+    this.#askedMost = asked;
+    this.#saksSince = now;
   }
 
   /** The far end is about to be told. */

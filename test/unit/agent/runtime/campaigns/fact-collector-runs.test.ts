@@ -438,7 +438,7 @@ describe("the later SAKs of a new key", () => {
     expect((await peer.see(proving())).laterSaks).toEqual({ kind: "notOffered" });
   });
 
-  it("the time for the later SAKs begins with the first request, and once in a state", async () => {
+  it("each later SAK has the time of a proof, from its first request on", async () => {
     const made = bench();
     made.factCollector.entered();
     for (const count of [1_000n, 1_001n, 1_100n]) {
