@@ -230,6 +230,39 @@ describe("a staged key that is gone again", () => {
   });
 });
 
+describe("the later SAKs of a new key", () => {
+  const unaware = (context: Context): Context => ({
+    ...context,
+    facts: { ...context.facts, laterSaks: { kind: "notOffered" } },
+  });
+  const rows = Object.entries(table).map(([state, some]) => [
+    state,
+    some.map((row) => ({ ...row, when: (context: Context) => row.when(unaware(context)) })),
+  ]);
+  const guarded = Object.entries(guards).map(([action, some]) => [
+    action,
+    some.map(({ name, holds }) => ({ name, holds: (one: Context) => holds(unaware(one)) })),
+  ]);
+
+  it.each([
+    [laterSaks, "P3: the later SAKs are not proven (removeOld)"],
+    ["rotate, fallback, later SAKs", "P3: the later SAKs are not proven (promote)"],
+  ])("a machine that asks for none is caught: %s", (config, broken) => {
+    const machine = { table: Object.fromEntries(rows), guards: Object.fromEntries(guarded) };
+    const limits = { faults: 0, words: 0, links: 1 } as const;
+    expect([...explore(configNamed(config), limits, machine).broken.keys()]).toContain(broken);
+  });
+
+  it("a router that loses a link at a later SAK leaves the old key as the way back", () => {
+    const limits = { faults: 1, words: 0, links: 1 } as const;
+    const { broken, rows: taken } = explore(configNamed(laterSaks), limits);
+    expect(Object.fromEntries(broken)).toEqual({});
+    for (const row of ["proving.laterSak", "proving.late", "reverting.put", "restoring.reverted"]) {
+      expect([...taken]).toContain(row);
+    }
+  });
+});
+
 const seen = new Map<Config, Explored>();
 /** Explores with every fault once, and returns the inputs of the machine. */
 function explored(config: Config): Explored {
