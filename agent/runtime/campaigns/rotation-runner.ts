@@ -151,6 +151,7 @@ export class RotationRunner {
         { action, link, campaign: task, port, recheck, observeAgain },
         signal,
       );
+      if (action === "renewSak") this.#factCollector.askedSak();
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return this.#afterMs(action, next);
     } catch (error) {

@@ -24,7 +24,7 @@ const giving: readonly ActionKind[] = [
 ];
 const taking: readonly ActionKind[] = [
   ...(["drain", "stage", "putNew", "putOld", "promote", "removeOld", "removeNew"] as const),
-  "rekeySak",
+  ...(["rekeySak", "renewSak"] as const),
 ];
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 
