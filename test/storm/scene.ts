@@ -97,8 +97,7 @@ const serves = (macsec: string): string =>
 export function sceneText(scene: Scene, siteText: string, macsec: string): string {
   const { farEnd, drain, retire, quirk, begins, closed, unseen, poll } = scene;
   const on = begins === "byHand" ? "hand" : "vaultVersion";
-  const settings =
-    scene.server === "router" && scene.start === "clear" ? serves(macsec) : macsec;
+  const settings = scene.server === "router" && scene.start === "clear" ? serves(macsec) : macsec;
   const window = closed === "windows" ? `, window: [${windows.join(", ")}]` : "";
   const group = [
     `    drain: ${drain}`,

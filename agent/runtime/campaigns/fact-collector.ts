@@ -68,6 +68,8 @@ export interface Report {
   /** The time of the oldest observation that it rests on. */
   readonly at: Instant;
   readonly sak: string | undefined;
+  /** Whether this process saw the later SAKs of the new key proven beside the old one. */
+  readonly laterSaks: "proven" | "unproven";
   /** What this observation brought to its end, for later predictions. */
   readonly measured: readonly { readonly what: string; readonly ms: number }[];
   /** The token of a change that was to be final, and that the router may hold half of. */
@@ -105,6 +107,7 @@ export class FactCollector {
   /** The highest later SAK that was asked for in the present state, and when it first was. */
   #askedMost = 0;
   #saksSince: Instant | undefined;
+  #laterProven = false;
   #quiet: QuietRun | undefined;
   #steady: Run | undefined;
   #framesBefore: MacsecFrames | undefined;
@@ -199,7 +202,10 @@ export class FactCollector {
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
     const come = comeOf(this.#late(link), snapshot);
     const all = { ...facts, freshSak: isFresh(sak, campaign) };
-    return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
+    this.#laterProven ||= facts.laterSaks.kind === "proven";
+    const laterSaks = this.#laterProven ? "proven" : "unproven";
+    const result = { facts: all, at: begun, sak, laterSaks, measured } as const;
+    return { ...result, ...unfinished, ...(come && { come }) };
   }
 
   /**

@@ -3,6 +3,7 @@
 import type { Campaign } from "#agent/model/campaign.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
+import type { Status } from "#agent/runtime/health/status.ts";
 import type { EndpointFault } from "#sim/mka/port-endpoint.ts";
 import { routerWith } from "#sim/site/site-plan.ts";
 import { AgentBench, group } from "./agent-bench.ts";
@@ -69,6 +70,11 @@ export class Enrolled extends AgentBench {
     return this.link(name)
       .edge.keys()
       .map(({ ckn }) => ckn);
+  }
+
+  /** Returns the watches of later SAKs that the status shows, by link. */
+  watches(): readonly Status["groups"][number]["links"][number]["laterSaks"][] {
+    return this.agent.status().groups.flatMap(({ links }) => links.map((link) => link.laterSaks));
   }
 
   /** Returns the sentences of the campaign's moves. */

@@ -75,7 +75,7 @@ class Looker {
 }
 
 /** A process that has proven the first SAK, and asked for and proven so many later ones. */
-function after(later: number): Looker {
+function seenUpTo(later: number): Looker {
   const looker = new Looker();
   looker.prove(1);
   for (let number = 1; number <= later; number += 1) {
@@ -102,18 +102,16 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("four later SAKs are proven one after the other, and not one less", () => {
-    const looker = after(0);
+    const looker = seenUpTo(0);
     for (let number = 1; number <= laterSaksNeeded; number += 1) {
       looker.ask();
       const due = { kind: "due", number: number + 1 };
-      expect(looker.prove(1 + number)).toEqual(
-        number < laterSaksNeeded ? due : { kind: "proven" },
-      );
+      expect(looker.prove(1 + number)).toEqual(number < laterSaksNeeded ? due : { kind: "proven" });
     }
   });
 
   it("a SAK that did not come is asked for again after the time of a proof", () => {
-    const looker = after(1);
+    const looker = seenUpTo(1);
     const count = 2_001 + rotation.proofFrames;
     looker.ask();
     const waiting = { kind: "waiting", number: 2, cause: { code: "sak.awaited" } };
@@ -122,7 +120,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("a SAK that passes no frames stays unproven, whatever MKA reports", () => {
-    const looker = after(3);
+    const looker = seenUpTo(3);
     looker.ask();
     const count = 4_001 + rotation.proofFrames;
     for (let looks = 0; looks < 100; looks += 1) {
@@ -135,7 +133,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("a session that was lost begins the count anew, and the lost SAK keeps its number", () => {
-    const looker = after(2);
+    const looker = seenUpTo(2);
     looker.ask();
     const lost = { port: { ...bothKeys, carriedBy: "nothing" as const }, count: 0 };
     expect(looker.see({ sak: 4, ...lost })).toMatchObject({ kind: "waiting", number: 3 });
@@ -144,7 +142,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("a session that cannot be read, and a port that cannot, take no count back", () => {
-    const looker = after(2);
+    const looker = seenUpTo(2);
     const { run } = looker;
     const now = at(60_000);
     const blind = snapshotOf(stateOf(securedPort({ session: unknown("queryFailed", now) })));
@@ -154,7 +152,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("a port that holds one key has no later SAK to prove", () => {
-    const looker = after(2);
+    const looker = seenUpTo(2);
     const port = { ...bothKeys, keys: "new" as const };
     expect(looker.see({ sak: 3, count: 0, port })).toEqual({ kind: "notOffered" });
     expect(looker.run).toBeUndefined();
@@ -163,7 +161,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("a moment in which the peer lacks the new SAK begins the proof of this SAK anew", () => {
-    const looker = after(0);
+    const looker = seenUpTo(0);
     looker.ask();
     expect(looker.see({ sak: 2, count: 5_000, session: { respondedPeers: 0 } })).toEqual({
       kind: "waiting",
@@ -174,7 +172,7 @@ describe("the later SAKs of a new key", () => {
   });
 
   it("frames beside the old SAK prove nothing of the new one", () => {
-    const looker = after(0);
+    const looker = seenUpTo(0);
     looker.ask();
     const oldSak = { an: 1, keyId: `${"ab".repeat(12)}/1`, receive: true, transmit: false };
     for (const count of [5_000, 5_100, 5_200]) {
