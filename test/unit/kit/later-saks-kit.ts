@@ -13,7 +13,7 @@ const suite = "gcm-aes-xpn-256";
 const hourMs = 3_600_000;
 
 /** The end that makes the SAKs. */
-export type Server = "router" | "far end";
+type Server = "router" | "far end";
 export type LinkName = "primary" | "secondary";
 
 /** The simulated far end has priority 8, and the lowest number is the key server. */

@@ -425,7 +425,7 @@ describe("the preconditions of a look", () => {
     expect(await unmet({}, late(12_001), closesIn(3))).toEqual(short);
   });
 
-  it("a link waits for the pause after a change of its sibling, and no emergency does", async () => {
+  it("a link waits for the pause after its sibling changed, and no emergency does", async () => {
     const baking = (wanted: Desired): Desired => ({
       ...wanted,
       rotation: { ...wanted.rotation, bakeMs: 7_200_000 },
