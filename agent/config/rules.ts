@@ -2,6 +2,7 @@
 // prints.
 
 import { accessOf, drivers } from "#drivers/index.ts";
+import { hostOfPeer } from "#hal/target.ts";
 import type { WallTime } from "#hal/world.ts";
 import { quirkNames, type RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
@@ -155,7 +156,9 @@ function* deviceKeys({ devices }: Config): Generator<Finding> {
   for (const [i, { driver, address, frr, ssh }] of devices.entries()) {
     const at: Path = ["devices", i];
     const access = accessOf(driver);
+    const isPeer = address !== undefined && hostOfPeer(address) !== undefined;
     const isRouter = access?.kind === "ssh";
+    const hasLogin = isRouter || isPeer;
     if (address === undefined && !(access?.kind === "local" && access.address === "default")) {
       const why = isRouter
         ? "it is reached there"
@@ -167,16 +170,19 @@ function* deviceKeys({ devices }: Config): Generator<Finding> {
         isRouter ? "address: 192.0.2.1" : "address: unix:PATH",
       );
     }
-    if (address !== undefined && address.startsWith("unix:") === isRouter) {
+    const mayBePeer = access?.kind === "local" && access.peer;
+    const isSocket = address?.startsWith("unix:") === true;
+    if (address !== undefined && (isPeer ? !mayBePeer : isSocket === isRouter)) {
       const why = isRouter ? "a router is reached over the network" : "it answers at a socket";
-      const write = isRouter ? "address: 192.0.2.1" : "address: unix:PATH";
+      const socket = mayBePeer ? "address: unix:PATH, or ssh://HOST" : "address: unix:PATH";
+      const write = isRouter ? "address: 192.0.2.1" : socket;
       yield finding([...at, "address"], `is ${shown(address)}`, why, write);
     }
-    if (isRouter && ssh === undefined) {
+    if (hasLogin && ssh === undefined) {
       const why = "a login needs a key, and the device's own key must be known";
       yield finding(at, "has no ssh", why, "ssh: { user, key, hostKey }");
     }
-    if (!isRouter && ssh !== undefined) {
+    if (!hasLogin && ssh !== undefined) {
       yield finding([...at, "ssh"], "is set", "linkseal does not log in to it", "leave it out");
     }
     if (driver !== "linux" && frr !== undefined) {

@@ -192,8 +192,17 @@ class Connection {
         reject(failed("transport.closed", `the device opens no ${kind} channel`, device, error));
       };
       try {
-        if (kind === "netconf") this.#client.subsys("netconf", opened);
-        else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+        switch (kind) {
+          case "netconf":
+            this.#client.subsys("netconf", opened);
+            break;
+          case "shell":
+            this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+            break;
+          case "peer":
+            // The command of the key in `authorized_keys` runs, whatever is asked for.
+            this.#client.exec("linkseal peer", opened);
+        }
       } catch (error) {
         this.close();
         reject(failed("transport.closed", "the connection has ended", device, error));
