@@ -41,6 +41,7 @@ describe("a look", () => {
     expect(await new FactCollectorBench().report()).toEqual({
       at: 0,
       sak: session.latestSak?.keyId,
+      laterSaks: "unproven",
       measured: [],
       facts: {
         ...{ port: calmPort, far: "old", sibling: "carrying", unmetPrecondition: undefined },
