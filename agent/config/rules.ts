@@ -16,6 +16,7 @@ import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
 import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
+import { oddPrefixes } from "./tunnel-end-rules.ts";
 import { oldProfiles, tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
@@ -206,6 +207,7 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
   }
   yield* slowProofs(config);
   yield* oldProfiles(config);
+  yield* oddPrefixes(config);
 }
 
 /**

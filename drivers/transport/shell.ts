@@ -34,8 +34,8 @@ const idleMs = 120_000;
  */
 const waitingBytesMax = 256 * 1024;
 /**
- * Octets that a device may send before its identification. RFC 4253 4.2 has no limit for such lines,
- * and the library counts those of two pieces alone, so it would read them to the end of its time.
+ * Octets that a device may send before its identification. RFC 4253 4.2 has no limit for such
+ * lines, and the library counts those of two pieces alone: it would read to the end of its time.
  */
 const greetingBytesMax = 64 * 1024;
 /** How long a device may take to close its end. */

@@ -98,7 +98,7 @@ describe("a login", () => {
     expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
   });
 
-  it("a device that never identifies itself is cut off after 64 KiB, and not read for 20 seconds", async () => {
+  it("a device that never identifies itself is cut off, and not read for 20 seconds", async () => {
     await using bench = await SshBench.open();
     let sent = 0;
     const lines = "x".repeat(200).concat("\r\n").repeat(100);
