@@ -72,9 +72,7 @@ describe("a rotation of a router whose far end makes the SAKs", () => {
       bench.link("primary").far.rekeySak();
       await bench.run(300_000, () => lost() !== undefined);
     }
-    expect(lost()).toMatch(
-      /this is SAK \d of 4 after the rotation of .*: hardware can keep/,
-    );
+    expect(lost()).toMatch(/this is SAK \d of 4 after the rotation of .*: hardware can keep/);
   });
 
   it("the watch goes on in the agent that is started next", async () => {
