@@ -46,6 +46,11 @@ const mutations = Object.keys(areas).map(
 export const parts: readonly Part[] = [
   long("storms", "rotations under faults, 5,000 seeds", named("fleet", ["rotations"])),
   long(
+    "later-saks",
+    "5,000 rotations, one device in five with hardware that fails at a later SAK",
+    named("fleet", ["later-saks"]),
+  ),
+  long(
     "fleet",
     "agents under faults, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos", "nxos"]),

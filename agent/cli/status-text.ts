@@ -59,7 +59,8 @@ function groupLines(group: Group, at: string, paint: Paint): string[] {
   if (rotation !== null) lines.push(...campaignLines(rotation, at).map((line) => `  ${line}`));
   const rows = columns(group.links.map((link) => linkRow(link, paint)));
   for (const [index, link] of group.links.entries()) {
-    lines.push(`  ${rows[index] ?? ""}`, ...reasonLines(link.reasons, paint, "    "));
+    lines.push(`  ${rows[index] ?? ""}`, ...laterSakLines(link).map((line) => `  ${line}`));
+    lines.push(...reasonLines(link.reasons, paint, "    "));
   }
   return lines;
 }
@@ -75,6 +76,12 @@ function linkRow(link: Link, paint: Paint): string[] {
     key === undefined ? "no key" : `key ${key}`,
     paint.faint(`router ${ageText(ages.controlPlaneMs)}, far end ${ageText(ages.farEndMs)}`),
   ];
+}
+
+/** Returns how far the watch of the SAKs after a rotation is. */
+export function laterSakLines({ laterSaks }: Pick<Link, "laterSaks">): string[] {
+  if (laterSaks === null) return [];
+  return [`  later SAKs since its rotation: ${laterSaks.seen} of ${laterSaks.needed}`];
 }
 
 /** Returns what Azure reports about a link; nothing of it is a proof. */

@@ -19,6 +19,7 @@ import {
   azureLines,
   backupLines,
   bgpText,
+  laterSakLines,
   reasonLines,
   saLines,
   shareText,
@@ -142,7 +143,11 @@ async function linksText(
     row.frames?.txProtected ?? "-",
   ]);
   const why = rows.flatMap((row) => {
-    const lines = [...reasonLines(row.reasons, paint, "  "), ...azureLines(row, at)];
+    const lines = [
+      ...reasonLines(row.reasons, paint, "  "),
+      ...laterSakLines(row),
+      ...azureLines(row, at),
+    ];
     return lines.length === 0 ? [] : [`${row.group}/${row.name}`, ...lines];
   });
   return [await table(head, cells, outKind()), ...why].join("\n");

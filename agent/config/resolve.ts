@@ -64,6 +64,7 @@ export function rotationOf(rotation: Config["rotation"]): RotationSettings {
     verifyMs: durationMs(rotation.verify),
     confirmMs: durationMs(rotation.confirm),
     soakMs: durationMs(rotation.soak),
+    ...(rotation.bake === undefined ? {} : { bakeMs: durationMs(rotation.bake) }),
     farEndMs: durationMs(rotation.farEnd),
     putGraceMs: durationMs(rotation.putGrace),
     overdueMs: durationMs(rotation.overdue),

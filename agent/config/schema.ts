@@ -242,6 +242,7 @@ const rotation = z.strictObject({
   verify: durationOr("1s", "1h", "60s", "Longest wait for a change to show on the device."),
   confirm: durationOr("1s", "1d", "5m", "The device undoes an unconfirmed change after this."),
   soak: durationOr("1s", "7d", "2m", "How long a link must stay healthy before `done`."),
+  bake: duration("1m", "7d", "2h", "The pause before the next link of the group.").optional(),
   farEnd: durationOr("1s", "7d", "30m", "Longest wait for the far end."),
   putGrace: durationOr("1s", "1h", "90s", "How long a lost far-end write may still land."),
   overdue: durationOr("1m", "90d", "1d", "A longer wait for an operator or a check is a warning."),

@@ -161,6 +161,26 @@ export type Evidence =
   | { readonly kind: "held" }
   | { readonly kind: "waiting"; readonly cause: Cause };
 
+/**
+ * How many SAKs after the first one a planned rotation proves under the new key, where it can ask
+ * for them: with the fifth SAK each of the four association numbers was used once and one of them
+ * again.
+ */
+export const laterSaksNeeded = 4;
+
+/**
+ * Whether the later SAKs of the new key are proven while the router still holds the old one; a
+ * `number` counts them from 1.
+ */
+export type LaterSaks =
+  /** None is asked for: the device, the far end's role or the campaign does not allow it. */
+  | { readonly kind: "notOffered" }
+  /** The SAK in use is proven, and the one with this number can be asked for. */
+  | { readonly kind: "due"; readonly number: number }
+  /** The one with this number was asked for and is not proven. */
+  | { readonly kind: "waiting"; readonly number: number; readonly cause: Cause }
+  | { readonly kind: "proven" };
+
 /** One observation of both ends and the sibling, in terms of the campaign's tables. */
 export interface Facts {
   /** undefined = not readable now. */
@@ -183,6 +203,8 @@ export interface Facts {
   readonly oldProof: Evidence;
   /** True if the SAK in use was made after the old key left. */
   readonly freshSak: boolean;
+  /** The proof of the SAKs that follow the first one, before the old key is touched. */
+  readonly laterSaks: LaterSaks;
   /** Whether the link has carried traffic, by route and by probe, for the soak time. */
   readonly carrying: Evidence;
   /** The change that waits on the candidate of the device, or why the device refuses it. */
@@ -218,6 +240,7 @@ export const actionKinds = [
   "replace",
   "replaceBack",
   "rekeySak",
+  "renewSak",
   "open",
   "probe",
 ] as const;

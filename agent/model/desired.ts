@@ -300,6 +300,8 @@ export interface RotationSettings {
   readonly confirmMs: number;
   /** How long a link must stay healthy before its change counts as done. */
   readonly soakMs: number;
+  /** The pause between changes of the links of a group; absent = there is none. */
+  readonly bakeMs?: number;
   /** The longest wait for the far end. */
   readonly farEndMs: number;
   /** How long a put whose answer was lost may still take effect at the far end. */

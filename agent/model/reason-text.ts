@@ -50,6 +50,8 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
   "staged.reverting": plainRows["reverting.pending"],
   "sak.ofOldKey":
     "the link carries by a SAK that the old key protected: a fresh one is still to come",
+  "sak.asked": "it is asked for",
+  "sak.awaited": "it is not in use alone yet",
   "oldKey.notInCharge": "it is not in charge yet",
   "clocks.apart": "the clocks of the router and the agent differ by more than five minutes",
   "group.noSibling": "the group has no sibling link to carry the traffic",
@@ -60,6 +62,8 @@ const plainTexts: Readonly<Record<PlainCause, string>> = {
 const causeTexts: CauseTexts = {
   ...plainTexts,
   "ends.are": ends,
+  "sak.later": ({ number, needed, cause }) =>
+    `SAK ${number} of ${needed} after the first one: ${causeText(cause)}`,
   "port.keys": ({ keys }) => `the router holds ${keyTexts[keys]}`,
   "port.drifted": ({ leaf, observed, wanted }) =>
     `${leaf} of the port is ${observed} where ${wanted} was accepted: correct that first`,
@@ -89,6 +93,8 @@ const causeTexts: CauseTexts = {
   "window.none": "no window opens any more",
   "window.opens": ({ window, at }) => `the window ${window} opens at ${at}`,
   "window.short": ({ minutes }) => `${minutes} min of the window are left, too few for a link`,
+  "window.bakes": ({ sibling, until }) =>
+    `${sibling} was changed lately: this link waits until ${until} (rotation.bake)`,
   "sibling.noRoom": ({ sibling }) =>
     `${sibling} has no room for the traffic of this link (20 % must stay free)`,
   "sibling.unread": "it cannot be read",

@@ -60,6 +60,13 @@ export type Cause =
   | EvidenceCause
   | EndsCause
   | { readonly code: PlainCause }
+  /** What a later SAK of the new key lacks: `number` of `needed`, without the first one. */
+  | {
+      readonly code: "sak.later";
+      readonly number: number;
+      readonly needed: number;
+      readonly cause: Cause;
+    }
   /** A change of the keys that the port holds. */
   | { readonly code: "port.keys"; readonly keys: PortKeys }
   | { readonly code: "farEnd.is" | "farEnd.apart" | "farEnd.besideBoth"; readonly far: FarEnd }
@@ -94,6 +101,8 @@ export type PlainCause =
   | "staged.overtaken"
   | "staged.reverting"
   | "sak.ofOldKey"
+  | "sak.asked"
+  | "sak.awaited"
   | "oldKey.notInCharge"
   | "clocks.apart"
   | "group.noSibling"
@@ -128,7 +137,9 @@ export type WindowCause =
   | { readonly code: "window.frozen"; readonly until: string; readonly freeze: string }
   | { readonly code: "window.none" }
   | { readonly code: "window.opens"; readonly window: string; readonly at: string }
-  | { readonly code: "window.short"; readonly minutes: number };
+  | { readonly code: "window.short"; readonly minutes: number }
+  /** The pause after the change of a sibling, up to this time. */
+  | { readonly code: "window.bakes"; readonly sibling: string; readonly until: string };
 
 /** Why a sibling is not known to carry. */
 export type SiblingCause =

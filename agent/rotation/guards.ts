@@ -15,6 +15,15 @@ export const holdsOld = ({ port }: Context): boolean =>
 export const lacksFreshSak = ({ campaign, facts, port }: Context): boolean =>
   campaign.urgency === "emergency" && port?.keys === "new" && !facts.freshSak;
 
+/**
+ * A planned rotation touches the old key only after later SAKs of the new one are proven, where
+ * they can be asked for; a compromised key does not stay for that.
+ */
+export const lacksLaterSaks = ({ campaign, facts: { laterSaks }, port }: Context): boolean =>
+  campaign.urgency === "planned" &&
+  port?.keys === "both" &&
+  (laterSaks.kind === "due" || laterSaks.kind === "waiting");
+
 export const isUsable = ({ port }: Context): boolean =>
   port !== undefined && port.carriedBy !== "nothing";
 const isQuiet = ({ port }: Context): boolean => port?.pending === "none";
@@ -47,6 +56,10 @@ const byOld = guard("the link is secured by the old key", ({ port }) => port?.ca
 const untold = guard("the far end was never told", ({ campaign }) => !campaign.told);
 const proven = guard("the new key is proven", ({ facts }) => facts.proof.kind === "held");
 const oldProven = guard("the old key is proven", ({ facts }) => facts.oldProof.kind === "held");
+const laterProven = guard(
+  "no later SAK of the new key is to be proven",
+  (context) => !lacksLaterSaks(context),
+);
 const keeps = (key: "old" | "new"): Guard =>
   guard(`no late change of ours takes the ${key} key`, ({ facts: { mayLose } }) => {
     return mayLose !== key && mayLose !== "both";
@@ -132,8 +145,8 @@ export const guards: Guards = {
       return context.facts.sibling === "carrying" && context.facts.drained.kind === "held";
     }),
   ],
-  promote: [preconditionsHold, drained, bothKeys, proven],
-  removeOld: [preconditionsHold, drained, bothKeys, proven],
+  promote: [preconditionsHold, drained, bothKeys, proven, laterProven],
+  removeOld: [preconditionsHold, drained, bothKeys, proven, laterProven],
   removeNew: [
     preconditionsHold,
     drained,
@@ -145,6 +158,15 @@ export const guards: Guards = {
   replace: [replacing, quiet, oldOnly, validated, followsFar("new")],
   replaceBack: [replacing, quiet, newOnly, notEnrol, validated, followsFar("old")],
   rekeySak: [preconditionsHold, drained, newOnly, proven],
+  renewSak: [
+    preconditionsHold,
+    drained,
+    bothKeys,
+    proven,
+    // The old key is the way back where a later SAK passes no frames.
+    keeps("old"),
+    guard("the next SAK can be asked for", ({ facts }) => facts.laterSaks.kind === "due"),
+  ],
   open: [
     quiet,
     guard("it was shut for a key change", ({ campaign, port }) => {

@@ -39,6 +39,8 @@ export interface PreconditionInput {
         readonly freezes: readonly Freeze[];
         /** The least time that is still needed; nothing is drained that the window would cut. */
         readonly neededMs: number;
+        /** The pause after a change of a sibling; absent = there is none. */
+        readonly bakes?: CauseOf<"window.bakes">;
       }
     | undefined;
 }
@@ -134,10 +136,17 @@ function leftoverOf(siblings: readonly Sibling[]): GateCause | undefined {
   return undefined;
 }
 
-function closedWindow({ windows: bound, hostWall }: PreconditionInput): GateCause | undefined {
+function closedWindow({
+  windows: bound,
+  hostWall,
+  phase,
+}: PreconditionInput): GateCause | undefined {
   if (bound === undefined) return undefined;
   const state = windowAt(bound.windows, bound.freezes, hostWall);
   if (state.kind === "closed") return { code: "gate.window", cause: state.why };
+  if (phase === "beforeDrain" && bound.bakes !== undefined) {
+    return { code: "gate.window", cause: bound.bakes };
+  }
   if (state.closesAt === undefined) return undefined;
   const leftMs = state.closesAt - hostWall;
   if (leftMs >= bound.neededMs) return undefined;

@@ -1,6 +1,6 @@
 // proving, promoting, retiring: the new key earns its place.
 
-import type { Context, Row } from "../model/campaign.ts";
+import { type Context, laterSaksNeeded, type Row } from "../model/campaign.ts";
 import type { Cause } from "../model/reason.ts";
 import {
   breaksFirst,
@@ -10,13 +10,34 @@ import {
   isOverdue,
   isUsable,
   lacksFreshSak,
+  lacksLaterSaks,
   siblingLost,
 } from "./guards.ts";
 import { farNotOurs, giveBack, isUnread, openFirst, takenBack } from "./rows-shared.ts";
 
 const isProven = ({ facts }: Context): boolean => facts.proof.kind === "held";
-const proofMissing = ({ facts }: Context): Cause =>
-  facts.proof.kind === "waiting" ? facts.proof.cause : { code: "proof.held" };
+
+/** What the proof lacks; once a later SAK was asked for, this is the one that lacks it. */
+function proofMissing({ facts: { proof, laterSaks } }: Context): Cause {
+  const gap: Cause | undefined = proof.kind === "waiting" ? proof.cause : undefined;
+  switch (laterSaks.kind) {
+    case "due":
+      return gap ?? ofLaterSak(laterSaks.number, { code: "sak.asked" });
+    case "waiting":
+      return ofLaterSak(laterSaks.number, gap ?? laterSaks.cause);
+    case "proven":
+    case "notOffered":
+      return gap ?? { code: "proof.held" };
+  }
+}
+
+function ofLaterSak(number: number, cause: Cause): Cause {
+  return { code: "sak.later", number, needed: laterSaksNeeded, cause };
+}
+
+const isLaterSakDue = (context: Context): boolean =>
+  lacksLaterSaks(context) && context.facts.laterSaks.kind === "due";
+
 const undrained = ({ facts, port }: Context): boolean =>
   port?.drain === "off" && facts.drained.kind === "waiting";
 /** What a key's retirement needs, beside the proof. */
@@ -50,6 +71,42 @@ const onceProven: readonly Row[] = [
     name: "proving.strange",
     when: ({ port }) => port?.keys !== "both",
     next: "held",
+  },
+  {
+    name: "proving.laterSakLateHeld",
+    when: (context) =>
+      lacksLaterSaks(context) &&
+      isOverdue(context) &&
+      (isManual(context) || (siblingLost(context) && isUsable(context))),
+    next: "held",
+    cause: proofMissing,
+  },
+  {
+    name: "proving.laterSakLate",
+    when: (context) => lacksLaterSaks(context) && isOverdue(context),
+    next: "reverting",
+    cause: proofMissing,
+  },
+  {
+    name: "proving.laterSak",
+    when: isLaterSakDue,
+    next: "proving",
+    action: "renewSak",
+    cause: proofMissing,
+  },
+  {
+    name: "proving.laterSakGated",
+    when: isLaterSakDue,
+    next: "gated",
+    mark: { proved: true },
+    cause: takenBack,
+  },
+  {
+    name: "proving.laterSakWaits",
+    when: lacksLaterSaks,
+    next: "proving",
+    action: "probe",
+    cause: proofMissing,
   },
   {
     name: "proving.promote",
@@ -193,7 +250,7 @@ function interrupted(state: "promoting" | "retiring"): readonly Row[] {
     },
     {
       name: `${state}.unproven`,
-      when: (context) => !isProven(context),
+      when: (context) => !isProven(context) || lacksLaterSaks(context),
       next: "proving",
       cause: proofMissing,
     },

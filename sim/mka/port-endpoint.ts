@@ -51,8 +51,16 @@ export type EndpointKey = ParticipantKey;
 /**
  * `silent`: the KaY sends nothing. `staleSak`: the data plane keeps the SAK before the one that MKA
  * reports. `frozenCounters`: readings do not change. `noSak`: no SAK is made or installed.
+ * `staleAn`: after a change of the key, the AN that was in use keeps the SAK of the key before.
+ * `oldSakAfterRollover`: frames are sent under the old SAK still when the ANs begin again.
  */
-export type EndpointFault = "silent" | "staleSak" | "frozenCounters" | "noSak";
+export type EndpointFault =
+  | "silent"
+  | "staleSak"
+  | "frozenCounters"
+  | "noSak"
+  | "staleAn"
+  | "oldSakAfterRollover";
 
 /** The end of a fibre, as the port endpoint plugged into it sees it. */
 export interface Wire {
@@ -220,6 +228,12 @@ export class PortEndpoint {
         return;
       case "noSak":
         this.#kay.noSak = on;
+        return;
+      case "staleAn":
+        this.secy.staleAn = on;
+        return;
+      case "oldSakAfterRollover":
+        this.secy.staysAtRollover = on;
         return;
     }
   }

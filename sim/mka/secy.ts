@@ -60,6 +60,9 @@ export function isXpn(suite: CipherSuite): boolean {
   return suite === "gcm-aes-xpn-128" || suite === "gcm-aes-xpn-256";
 }
 
+/** The MI of the key server that made a SAK: another CA has another one. */
+const madeBy = ({ keyId }: SakToken): string => keyId.split("/", 1)[0] ?? keyId;
+
 export class SecY {
   readonly sci: string;
   mode: PortMode = "open";
@@ -68,6 +71,10 @@ export class SecY {
   l2Mtu: number;
   /** The fault in which new SAs get the key of the SA before them. */
   staleKeys = false;
+  /** The fault in which the AN in use when another CA took over keeps that SAK for good. */
+  staleAn = false;
+  /** The fault in which frames are sent under the old SAK still when the ANs begin again. */
+  staysAtRollover = false;
   /** A version that grows with every change that can alter the fate of a frame. */
   version = 0;
   readonly counters = zeroCounters();
@@ -75,6 +82,8 @@ export class SecY {
   readonly #transmitSas = new Map<number, TransmitSa>();
   #encodingAn = 0;
   #lastKey: SakToken | undefined;
+  /** The SAK in use when another CA took over. */
+  #leftBehind: SakToken | undefined;
 
   constructor(sci: string, l2Mtu: number) {
     this.sci = sci;
@@ -99,7 +108,9 @@ export class SecY {
 
   /** Creates the SAs of both directions; those at the same AN are deleted (802.1AE 10.7). */
   install(sak: SakToken, peerSci: string): void {
-    const key = this.staleKeys && this.#lastKey !== undefined ? this.#lastKey : sak;
+    const before = this.encodingSa()?.key;
+    if (before !== undefined && madeBy(before) !== madeBy(sak)) this.#leftBehind = before;
+    const key = this.#programmed(sak);
     this.#transmitSas.set(sak.an, { an: sak.an, key, nextPn: 1 });
     const sc = this.receiveScs.get(peerSci) ?? newReceiveSc(peerSci);
     this.receiveScs.set(peerSci, sc);
@@ -108,8 +119,17 @@ export class SecY {
     this.version += 1;
   }
 
+  /** Returns the SAK that the hardware takes for this one. */
+  #programmed(sak: SakToken): SakToken {
+    if (this.staleKeys && this.#lastKey !== undefined) return this.#lastKey;
+    const left = this.#leftBehind;
+    return this.staleAn && left?.an === sak.an ? left : sak;
+  }
+
   /** Transmits with the SA of this AN from now on. */
   encode(an: number): void {
+    const begins = this.encodingSa() !== undefined && an < this.#encodingAn;
+    if (this.staysAtRollover && begins) return;
     this.#encodingAn = an;
     this.#lastKey = this.encodingSa()?.key;
     this.version += 1;

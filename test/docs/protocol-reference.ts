@@ -129,6 +129,10 @@ rotation runs.
   an adoption or a finished rotation; null where none is.
 - \`keyNext\`: the key that the running campaign brings in; null where there is none.
 
+\`laterSaks\` counts the SAKs that were in use after the first one of a rotated key: \`seen\` of
+\`needed\`. It is null where the rotation proved them, and once the link is protected under the
+last one.
+
 ## One link, and what to do
 
 \`GET /v1/link\` has both ends of a link: \`router\` (keys by CKN, settings, counters of MKPDUs and

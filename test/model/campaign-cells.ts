@@ -119,6 +119,14 @@ export class FactsCell extends Lazy implements Facts {
   get freshSak(): boolean {
     return this.once("freshSak", () => flags);
   }
+  get laterSaks(): Facts["laterSaks"] {
+    return this.once<Facts["laterSaks"]>("laterSaks", () => [
+      { kind: "notOffered" },
+      { kind: "due", number: 1 },
+      { kind: "waiting", number: 1, cause: { code: "sak.awaited" } },
+      { kind: "proven" },
+    ]);
+  }
   get carrying(): Facts["carrying"] {
     return this.once("carrying", () => {
       const { port } = this;

@@ -6,6 +6,7 @@ import {
   back,
   type Config,
   endOf,
+  finals,
   forward,
   goesBackBare,
   isHidden,
@@ -51,6 +52,7 @@ const needsPreconditions: readonly ActionKind[] = [
   "removeOld",
   "removeNew",
   "rekeySak",
+  "renewSak",
 ];
 const touchesKeys: readonly ActionKind[] = ["stage", "promote", "removeOld", "removeNew"];
 
@@ -111,6 +113,7 @@ function interrupts({ keys, hardware }: World, action: ActionKind): boolean {
     case "replace":
     case "replaceBack":
     case "rekeySak":
+    case "renewSak":
       return true;
     case "add":
     case "confirm":
@@ -164,9 +167,11 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
     case "removeOld":
       claim(flight !== 1 + onOld, "KEYLOST: a put of the old key may still land");
       claim(world.proven === 1 && settledNew && (keys & newKey) !== 0, "P3: without fresh proof");
+      claim(!lacksLaterSaks(world, config), "P3: the later SAKs are not proven");
       return;
     case "promote":
       claim(world.proven === 1 && hardware === onNew, "P3: the far end is not on new");
+      claim(!lacksLaterSaks(world, config), "P3: the later SAKs are not proven");
       claim(config.promotes, "KEYS: both keys change their roles where none has to");
       return;
     case "removeNew":
@@ -189,6 +194,12 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
       claim(config.kind !== "enrol", "P1: an enrolment never goes back");
       claim(document === onOld && operation === settled, "KEYLOST: the far end is on new");
       return;
+    case "renewSak":
+      claim(config.asksSaks && config.urgency === "planned", "SAK: none is to be asked for");
+      claim(keys === (oldKey | newKey), "SAK: there is no old key to go back to");
+      claim(finals[world.lateFinal] !== "removeOld", "SAK: the old key may still go");
+      claim(world.proven === 1 && settledNew, "SAK: the one in use is not proven");
+      return;
     case "stage":
       claim(!toldIn(world.record), "TIMER: armed after the far end was told");
       claim(hardware === onOld && document === onOld, "TIMER: armed while the far end is on new");
@@ -205,6 +216,9 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
       return;
   }
 }
+
+const lacksLaterSaks = ({ laterProven }: World, { asksSaks, urgency }: Config): boolean =>
+  asksSaks && urgency === "planned" && laterProven === 0;
 
 /** A candidate locks out what gives traffic back, so it waits only where it has a use. */
 function judgeReplacement(world: World, ahead: boolean, config: Config, claim: Claim): void {

@@ -12,6 +12,7 @@ const keychain: Config = {
   urgency: "planned",
   either: false,
   shutsFirst: false,
+  asksSaks: false,
 };
 
 const named = (name: string, over: Partial<Config>): Config => ({ ...keychain, name, ...over });
@@ -45,4 +46,8 @@ export const configs: readonly Config[] = [
   named("rotate, fallback, shut first", { ...fallback, shutsFirst: true }),
   named("rotate, none, shut first", { ...none, shutsFirst: true }),
   named("rotate, keychain, emergency", { urgency: "emergency" }),
+  named("rotate, keychain, later SAKs", { asksSaks: true }),
+  named("rotate, keychain, manual, afterSoak, later SAKs", { ...manual, ...soak, asksSaks: true }),
+  named("rotate, fallback, later SAKs", { ...fallback, asksSaks: true }),
+  named("rotate, keychain, emergency, later SAKs", { urgency: "emergency", asksSaks: true }),
 ];

@@ -183,6 +183,15 @@ export class Events {
         to.oldProven = 1;
       });
     }
+    if (world.laterAsked === 1 && world.proven === 1 && canBeProven(world, config)) {
+      this.#fair("the later SAK is proven, and more are needed", (to) => {
+        to.laterAsked = 0;
+      });
+      this.#fair("the last later SAK is proven", (to) => {
+        to.laterAsked = 0;
+        to.laterProven = 1;
+      });
+    }
     if (world.steady === 0 && canBeSteady(world, config)) {
       this.#fair("long steady", (to) => {
         to.steady = 1;

@@ -41,6 +41,7 @@ export const lucks = [
   "loses its reply",
   "is delayed",
   "does half",
+  "leaves a dead SAK",
   "comes after a hand",
   "comes late",
   "dies before it",
@@ -55,6 +56,7 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   if (luck === "is delayed" || luck === "loses its reply") return puts.includes(action);
   if (luck === "dies during it" || luck === "comes after a hand") return action === "stage";
   if (luck === "comes late") return action !== undefined && lateFinalOf(action) > 0;
+  if (luck === "leaves a dead SAK") return action === "renewSak";
   if (luck === "does half") return config.shutsFirst && keyWork.includes(action);
   return true;
 }
@@ -66,6 +68,10 @@ function observed(world: World, config: Config): void {
   if (!seen || world.drained === 0) world.quiet = 0;
   if (!(seen && canBeProven(world, config))) world.proven = 0;
   if (!observesOld(world, config)) world.oldProven = 0;
+  if (seen && !(world.keys === (oldKey | newKey) && carrier === 1)) {
+    world.laterAsked = 0;
+    world.laterProven = 0;
+  }
   if (!(seen && canBeSteady(world, config))) world.steady = 0;
   if (!(seen && carrier === 2 && world.cut === 0 && world.shut === 0)) world.lasting = 0;
 }
@@ -185,6 +191,7 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   const shuts = config.shutsFirst && keyWork.includes(action);
   if (shuts) world.shut = 1;
   if (luck === "does half") return;
+  if (luck === "leaves a dead SAK") world.deadSak = 1;
   if (luck === "comes late") {
     world.lateFinal = lateFinalOf(action);
     return;
@@ -241,6 +248,7 @@ function write(world: World, action: ActionKind, config: Config): boolean {
       return true;
     case "removeNew":
       world.keys &= ~newKey;
+      world.deadSak = 0;
       world.promoted = 0;
       if (config.kind === "enrol") world.mustSecure = 0;
       return true;
@@ -253,6 +261,9 @@ function write(world: World, action: ActionKind, config: Config): boolean {
       return true;
     case "rekeySak":
       world.staleSak = 0;
+      return true;
+    case "renewSak":
+      world.laterAsked = 1;
       return true;
     case "open":
       world.shut = 0;

@@ -7,6 +7,8 @@ import {
   campaignStates,
   type Facts,
   type Guards,
+  type LaterSaks,
+  laterSaksNeeded,
   type PortFacts,
   type Table,
 } from "#agent/model/campaign.ts";
@@ -181,7 +183,18 @@ function promotionIn(isDone: number, keys: number, config: Config): PortFacts["p
   return config.promotes && isThere ? "due" : "none";
 }
 
-/** One observation, in 30 bits. */
+const laterSaks: readonly LaterSaks[] = [
+  { kind: "notOffered" },
+  { kind: "due", number: 1 },
+  { kind: "waiting", number: laterSaksNeeded, cause: { code: "sak.awaited" } },
+  { kind: "proven" },
+];
+function laterSaksIn({ laterAsked, laterProven }: World, { asksSaks }: Config): number {
+  if (!asksSaks) return 0;
+  return laterProven === 1 ? 3 : laterAsked === 1 ? 2 : 1;
+}
+
+/** One observation, in 32 bits. */
 export function observeWorld(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isOutage = carrier === 2 && world.cut === 0 && world.shut === 0;
@@ -214,7 +227,8 @@ export function observeWorld(world: World, config: Config): number {
     (world.overdue << 25) |
     (world.oldProven << 26) |
     (Number(siblingUnsure(world)) << 27) |
-    (mayLose(world, config) << 28)
+    (mayLose(world, config) << 28) |
+    (laterSaksIn(world, config) << 30)
   );
 }
 
@@ -244,6 +258,7 @@ export function factsIn(observation: number, config: Config): Facts {
     oldProof: evidence(26),
     carrying: evidence(20),
     freshSak: bits(21, 1) === 1,
+    laterSaks: laterSaks[bits(30, 2)] ?? { kind: "notOffered" },
     replacement:
       replacement === "refused" ? { kind: "refused", cause: refused } : { kind: replacement },
     lostCommits: bits(24, 1) * 3,

@@ -44,6 +44,8 @@ export interface Config {
   readonly either: boolean;
   /** Quirk shutBeforeKeyChange. */
   readonly shutsFirst: boolean;
+  /** The router makes SAKs on request, and is the key server. */
+  readonly asksSaks: boolean;
 }
 
 /** Everything that may differ between two moments. */
@@ -59,6 +61,8 @@ export interface World {
   promoted: number;
   shut: number;
   staleSak: number;
+  /** A later SAK of the new key passes no frames, and no later one does. */
+  deadSak: number;
   // The far end: what its document and its hardware say, and what it is being changed to.
   document: number;
   hardware: number;
@@ -96,6 +100,9 @@ export interface World {
   proven: number;
   /** The old key, before the new one may be taken back. */
   oldProven: number;
+  /** A later SAK was asked for and is not proven; and all that are needed are. */
+  laterAsked: number;
+  laterProven: number;
   steady: number;
   lasting: number;
   losing: number;
@@ -122,6 +129,7 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["promoted", 1],
     ["shut", 1],
     ["staleSak", 1],
+    ["deadSak", 1],
     ["document", 2],
     ["hardware", 2],
     ["operation", 2],
@@ -161,6 +169,8 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["wordsLeft", 2],
     ["lateFinal", 3],
     ["siblingLate", 1],
+    ["laterAsked", 1],
+    ["laterProven", 1],
   ],
 ];
 export const wordCount = layout.length;
@@ -274,6 +284,8 @@ export const newProcessState = {
   quiet: 0,
   proven: 0,
   oldProven: 0,
+  laterAsked: 0,
+  laterProven: 0,
   steady: 0,
   lasting: 0,
   losing: 0,
@@ -312,6 +324,7 @@ const quietLink = {
   drained: 0,
   shut: 0,
   staleSak: 0,
+  deadSak: 0,
   operation: settled,
   target: 0,
   flight: 0,
@@ -364,7 +377,8 @@ export function matches(world: World, config: Config): boolean {
   const { keys, hardware } = world;
   if (config.either) return hardware !== onOther && (keys === oldKey || keys === newKey);
   if (hardware === onOther) return false;
-  if (hardware === onNew) return (keys & newKey) !== 0 && world.mustSecure === 1;
+  if (hardware === onNew)
+    return (keys & newKey) !== 0 && world.mustSecure === 1 && world.deadSak === 0;
   if (config.kind === "enrol") return keys === 0 && world.mustSecure === 0;
   return (keys & oldKey) !== 0;
 }

@@ -34,6 +34,8 @@ export interface Scene {
   readonly routingPps: number;
   /** The number of faults that wait for a state, in each fault schedule. */
   readonly targeted: number;
+  /** The end that makes the SAKs; links that were protected by hand have the far end. */
+  readonly server: "far end" | "router";
 }
 
 export function drawScene(prng: Prng): Scene {
@@ -59,6 +61,7 @@ export function drawScene(prng: Prng): Scene {
     targeted: weighted([0, 2], [1, 2], [3, 2], [6, 1]),
     perGroup: weighted(["two", 9], ["one", 1]),
     poll: weighted(["10s", 1], ["20s", 3]),
+    server: weighted(["far end", 2], ["router", 1]),
   };
 }
 
@@ -84,10 +87,17 @@ const waits = ({ deadlines, samples }: Scene): readonly string[] => [
   `  drained: { samples: ${samples}, every: 1s }`,
 ];
 
+/** A router with this priority is the key server: the simulated far end has 8. */
+const serves = (macsec: string): string =>
+  macsec.includes("keyServerPriority")
+    ? macsec.replace(/keyServerPriority: \d+/, "keyServerPriority: 5")
+    : `${macsec}, keyServerPriority: 4`;
+
 /** Returns the config of the site for this scene; `macsec` is the block of every link. */
 export function sceneText(scene: Scene, siteText: string, macsec: string): string {
   const { farEnd, drain, retire, quirk, begins, closed, unseen, poll } = scene;
   const on = begins === "byHand" ? "hand" : "vaultVersion";
+  const settings = scene.server === "router" && scene.start === "clear" ? serves(macsec) : macsec;
   const window = closed === "windows" ? `, window: [${windows.join(", ")}]` : "";
   const group = [
     `    drain: ${drain}`,
@@ -108,7 +118,7 @@ export function sceneText(scene: Scene, siteText: string, macsec: string): strin
       .replace("farEnd: agent", `farEnd: ${farEnd}`)
       .replaceAll("    driver: sim", `    driver: sim${quirks}`)
       .replaceAll("    drain: prepend", group.join("\n"))
-      .replaceAll(/macsec: \{[^}]*\}/g, `macsec: { ${macsec} }`),
+      .replaceAll(/macsec: \{[^}]*\}/g, `macsec: { ${settings} }`),
     ...risks.map((risk) => `  - { risk: ${risk}, ${until} }`),
     `health: { poll: ${poll} }`,
     ...waits(scene),

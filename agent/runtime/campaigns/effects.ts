@@ -159,6 +159,10 @@ export class Effects {
         return await this.#put(task, signal);
       case "rekeySak":
         return await this.#rekeySak(task, signal);
+      case "renewSak": {
+        const part = { kind: "macsec.rekeySak", port: link.port } as const;
+        return await this.#final(action, task, part, signal);
+      }
       case "open":
         return await this.#final(action, task, { kind: "port.open", port: link.port }, signal);
       case "probe": {

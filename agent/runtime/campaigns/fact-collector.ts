@@ -11,6 +11,7 @@ import {
   type Evidence,
   entryOf,
   type Facts,
+  type LaterSaks,
   type PortFacts,
   stagedBy,
 } from "../../model/campaign.ts";
@@ -18,6 +19,7 @@ import { deadlineMs } from "../../model/deadline.ts";
 import { type DesiredLink, linkId, type RiskName } from "../../model/desired.ts";
 import { type LinkSnapshot, portOf, securedBy } from "../../model/link-snapshot.ts";
 import type { Cause, FarEnd } from "../../model/reason.ts";
+import { bakingSibling } from "../../rotation/bake.ts";
 import {
   advanceProof,
   advanceQuiet,
@@ -34,6 +36,13 @@ import {
 } from "../../rotation/evidence.ts";
 import { farEndOf, isOff, type Moved, portFacts, unseenFar } from "../../rotation/facts.ts";
 import { comeOf, lateChanges, mayLose } from "../../rotation/late.ts";
+import {
+  advanceSaks,
+  askedFor,
+  laterSaksOf,
+  makesSaks,
+  type SakRun,
+} from "../../rotation/later-saks.ts";
 import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
@@ -59,6 +68,8 @@ export interface Report {
   /** The time of the oldest observation that it rests on. */
   readonly at: Instant;
   readonly sak: string | undefined;
+  /** Whether this process saw the later SAKs of the new key proven beside the old one. */
+  readonly laterSaks: "proven" | "unproven";
   /** What this observation brought to its end, for later predictions. */
   readonly measured: readonly { readonly what: string; readonly ms: number }[];
   /** The token of a change that was to be final, and that the router may hold half of. */
@@ -91,6 +102,12 @@ export class FactCollector {
   #enteredAt: Instant;
   #proof: Run | undefined;
   #oldProof: Run | undefined;
+  /** The SAKs of the new key, beside the old one on the port. */
+  #saks: SakRun | undefined;
+  /** The highest later SAK that was asked for in the present state, and when it first was. */
+  #askedMost = 0;
+  #saksSince: Instant | undefined;
+  #laterProven = false;
   #quiet: QuietRun | undefined;
   #steady: Run | undefined;
   #framesBefore: MacsecFrames | undefined;
@@ -116,12 +133,24 @@ export class FactCollector {
     this.#enteredAt = this.#parts.world.clock.now();
     this.#steady = undefined;
     this.#framesBefore = undefined;
+    this.#saksSince = undefined;
+    this.#askedMost = 0;
   }
 
   /** What was proven before the keys of the port change, or the port is shut for it, is over. */
   keysChange(): void {
     this.#proof = undefined;
     this.#oldProof = undefined;
+  }
+
+  /** The router accepted the request for a later SAK: each has the time of a proof, once. */
+  askedSak(): void {
+    const now = this.#parts.world.clock.now();
+    const asked = this.#saks?.proven ?? 0;
+    this.#saks = askedFor(this.#saks, now);
+    if (asked <= this.#askedMost) return;
+    this.#askedMost = asked;
+    this.#saksSince = now;
   }
 
   /** The far end is about to be told. */
@@ -173,7 +202,10 @@ export class FactCollector {
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
     const come = comeOf(this.#late(link), snapshot);
     const all = { ...facts, freshSak: isFresh(sak, campaign) };
-    return { facts: all, at: begun, sak, measured, ...unfinished, ...(come && { come }) };
+    this.#laterProven ||= facts.laterSaks.kind === "proven";
+    const laterSaks = this.#laterProven ? "proven" : "unproven";
+    const result = { facts: all, at: begun, sak, laterSaks, measured } as const;
+    return { ...result, ...unfinished, ...(come && { come }) };
   }
 
   /**
@@ -321,6 +353,7 @@ export class FactCollector {
       staged,
       proof: proofOf(this.#proof, snapshot, rotation, now),
       oldProof: proofOf(this.#oldProof, snapshot, rotation, now),
+      laterSaks: this.#laterSaks(observed),
       carrying: steadyOf(this.#steady, rotation.soakMs, now),
       replacement: effects.replacement(campaign),
       lostCommits: effects.lostCommits,
@@ -329,6 +362,23 @@ export class FactCollector {
       farEnd: desired.azure.farEnd,
       shutsFirst: device?.quirks.includes("shutBeforeKeyChange") === true,
     };
+  }
+
+  /**
+   * Later SAKs are asked for only on a drained link whose old key is the way back: one that passes
+   * no frames costs nothing there.
+   */
+  #laterSaks(observed: Observed & { readonly now: Instant }): LaterSaks {
+    const { campaign, snapshot, port, far, now } = observed;
+    const { desired, deviceCache, group } = this.#parts;
+    const entry = entryOf(campaign);
+    const { rotation } = desired;
+    const view = { snapshot, port, wanted: provenNew(entry), far, rotation, now };
+    this.#saks = advanceSaks(this.#saks, view);
+    const macsec = deviceCache.capabilities(snapshot.link.device)?.macsec;
+    const isMade = makesSaks(portOf(snapshot.state, snapshot.link.port), macsec?.freshSak);
+    const isAsked = campaign.urgency === "planned" && group.drain !== "none";
+    return isMade && isAsked ? laterSaksOf(this.#saks, view) : { kind: "notOffered" };
   }
 
   #preconditions(observed: Observed): PreconditionInput {
@@ -342,6 +392,12 @@ export class FactCollector {
     const neededMs =
       rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;
     const { kind } = campaign;
+    const others = group.links.filter((each) => each.name !== snapshot.link.name);
+    const wall = world.clock.wall();
+    const bakes =
+      kind === "enrol"
+        ? undefined
+        : bakingSibling(this.#parts.memory(), others, rotation.bakeMs, wall);
     return {
       snapshot,
       far,
@@ -350,13 +406,14 @@ export class FactCollector {
       phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
       managementPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
-      hostWall: world.clock.wall(),
+      hostWall: wall,
       windows: free
         ? undefined
         : {
             windows: group.rotate.windows,
             freezes: group.freezes,
             neededMs: port?.drain === "on" ? 0 : neededMs,
+            ...(bakes && { bakes }),
           },
     };
   }
@@ -372,7 +429,7 @@ export class FactCollector {
   /** While a predecessor's put may still land no far end is settled, and no state can get on. */
   #deadlineFrom(): Instant {
     const grace = this.#graceEnd();
-    return Math.max(grace, this.#enteredAt) as Instant;
+    return Math.max(grace, this.#saksSince ?? this.#enteredAt) as Instant;
   }
 
   #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {

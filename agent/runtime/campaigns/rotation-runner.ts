@@ -127,7 +127,7 @@ export class RotationRunner {
         await this.#parts.write({ kind: "measured", what, ms });
       }
       // Journal first: where it cannot be written, nothing is done to any device.
-      await this.#record(campaign, next, taken, link);
+      await this.#record(campaign, next, taken, link, report);
       const { row } = taken;
       this.#parts.onDecision?.({ kind: "taken", campaign, row, next: next.state });
       if (taken.action === undefined) {
@@ -151,6 +151,7 @@ export class RotationRunner {
         { action, link, campaign: task, port, recheck, observeAgain },
         signal,
       );
+      if (action === "renewSak") this.#factCollector.askedSak();
       if (!isSilentOn(action, this.#trouble)) this.#trouble = undefined;
       return this.#afterMs(action, next);
     } catch (error) {
@@ -296,10 +297,16 @@ export class RotationRunner {
     }
   }
 
-  async #record(campaign: Campaign, next: Campaign, taken: Step, link: DesiredLink): Promise<void> {
+  async #record(
+    campaign: Campaign,
+    next: Campaign,
+    taken: Step,
+    link: DesiredLink,
+    report: Report,
+  ): Promise<void> {
     const moved = next.state !== campaign.state || next.at !== campaign.at;
     // The binding goes first: a campaign that is "done" without it would leave its key unmanaged.
-    if (taken.next === "done" && moved) await this.#bind(campaign, taken, link);
+    if (taken.next === "done" && moved) await this.#bind(campaign, taken, link, report);
     if (moved || isMarked(campaign, next)) {
       await this.#parts.write({ kind: "campaign", campaign: next });
     } else if (!sameReason(next.reason, campaign.reason)) this.#parts.note(next);
@@ -319,7 +326,12 @@ export class RotationRunner {
     this.#log("info", "campaign-step", text);
   }
 
-  async #bind(campaign: Campaign, { mark }: Step, link: DesiredLink): Promise<void> {
+  async #bind(
+    campaign: Campaign,
+    { mark }: Step,
+    link: DesiredLink,
+    { sak, laterSaks }: Report,
+  ): Promise<void> {
     const { outcome } = mark;
     if (outcome !== "enrolled" && outcome !== "changed" && outcome !== "rotated") return;
     const entry = entryOf(campaign);
@@ -330,7 +342,9 @@ export class RotationRunner {
     // A rotation keeps the settings, and so the intent that they were accepted under.
     const kept = outcome === "rotated" ? named(this.#parts.memory().bindings, id) : undefined;
     const intent = kept?.intent ?? campaign.intent;
-    const binding = { key, settings, since, created, generation, intent, how: outcome };
+    const isWatched = outcome === "rotated" && laterSaks === "unproven" && sak !== undefined;
+    const watched = isWatched ? { firstSak: sak } : {};
+    const binding = { key, settings, since, created, generation, intent, how: outcome, ...watched };
     await this.#parts.write({ kind: "binding", link: id, binding });
   }
 

@@ -1,7 +1,7 @@
 // The health evaluator: turns observations into verdicts, warnings and events, once per turn; a
 // status is derived anew.
 
-import { type KeyRef, strongValue } from "#hal/model.ts";
+import { type Ckn, type KeyRef, strongValue } from "#hal/model.ts";
 import { type Instant, instantAfter, type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
@@ -9,6 +9,7 @@ import { driftFindings, sidesOf } from "../../compare/rules.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
+import { isSameServer, type LaterSakWatch, watchOf, withWatch } from "../../health/sak-watch.ts";
 import { silentDevices } from "../../health/silent-devices.ts";
 import { deriveTunnelHealth } from "../../health/tunnel.ts";
 import {
@@ -92,8 +93,7 @@ export class HealthEvaluator {
   #verdicts = new Map<string, JudgedVerdict>();
   /** When all verdicts were last derived. */
   #judgedAt: Instant | undefined;
-  /** The newest SAK of each link, and when it was first observed. */
-  readonly #saks = new Map<string, { readonly keyId: string; readonly since: Instant }>();
+  readonly #saks = new Map<string, FollowedSak>();
   /** When BGP last led traffic over a link. */
   readonly #offeredAt = new Map<string, Instant>();
   /** When a link was last known to carry traffic. */
@@ -295,10 +295,31 @@ export class HealthEvaluator {
     const isDrained = state !== undefined && drainOf(state, link.port) === "on";
     if (!isDrained && bgpOf(state, link.port) === "up") this.#offeredAt.set(linkId(link), now);
     const session = deviceCache.history(link).at(-1)?.session;
-    const keyId = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
-    if (session === undefined || keyId === undefined) return;
-    if (this.#saks.get(linkId(link))?.keyId === keyId) return;
-    this.#saks.set(linkId(link), { keyId, since: session.at });
+    const value = session === undefined ? undefined : strongValue(session);
+    const keyId = value?.latestSak?.keyId;
+    if (session === undefined || value === undefined || keyId === undefined) return;
+    const before = this.#saks.get(linkId(link));
+    if (before?.keyId === keyId) return;
+    const first = before !== undefined && isSameServer(before.keyId, keyId) ? before.first : keyId;
+    const { principalCkn: ckn } = value;
+    this.#saks.set(linkId(link), { keyId, since: session.at, first, ckn });
+  }
+
+  /** The watch of later SAKs; undefined = there is none. */
+  #watch(link: DesiredLink, { verdict }: LinkHealth): LaterSakWatch | undefined {
+    const binding = this.#parts.agent.memory.bindings[linkId(link)];
+    const sak = this.#saks.get(linkId(link));
+    if (binding?.firstSak === undefined || sak?.ckn !== binding.key.ckn) return undefined;
+    // A session that formed again counts from the first SAK of it that was observed.
+    const first = isSameServer(binding.firstSak, sak.keyId) ? binding.firstSak : sak.first;
+    return watchOf(first, sak.keyId, verdict);
+  }
+
+  #watched(link: DesiredLink, health: LinkHealth): LinkHealth {
+    const since = this.#parts.agent.memory.bindings[linkId(link)]?.since;
+    const watch = this.#watch(link, health);
+    if (since === undefined || watch === undefined) return health;
+    return withWatch(health, watch, linkId(link), since);
   }
 
   #overdueWarnings(group: DesiredGroup, rotation: RotationSettings): readonly Raised[] {
@@ -344,7 +365,7 @@ export class HealthEvaluator {
     const { memory } = this.#parts.agent;
     const campaign = openCampaign(memory, group.name);
     const entry = campaign?.links.find((each) => each.name === link.name);
-    return deriveLinkHealth({
+    const health = deriveLinkHealth({
       link,
       expected: memory.bindings[linkId(link)]?.key,
       next: entry?.new.key,
@@ -358,6 +379,10 @@ export class HealthEvaluator {
       sakSince: this.#saks.get(linkId(link))?.since,
       causes: linkCauses(supervisor, link),
     });
+    // A campaign changes the key of its link itself.
+    return entry === undefined || entry.outcome !== undefined
+      ? this.#watched(link, health)
+      : health;
   }
 
   #tunnelNow(evidence: TunnelEvidence) {
@@ -406,6 +431,7 @@ export class HealthEvaluator {
         links: group.links.map((link) => ({
           link,
           health: healthOf(links, link),
+          laterSaks: this.#watch(link, healthOf(links, link)),
           observation: supervisor.deviceCache.history(link).at(-1),
           expected: agent.memory.bindings[linkId(link)]?.key,
           next: nextKey(agent, link),
@@ -431,6 +457,17 @@ export class HealthEvaluator {
 /** Returns true if a link with this verdict is known to carry traffic. */
 function isKnown(verdict: Verdict): boolean {
   return verdict === "protected" || verdict === "degraded";
+}
+
+/** The newest SAK of a link. */
+interface FollowedSak {
+  readonly keyId: string;
+  /** When it was first observed. */
+  readonly since: Instant;
+  /** The first SAK of its session that this process observed. */
+  readonly first: string;
+  /** CKN of the key that protected it. */
+  readonly ckn: Ckn | undefined;
 }
 
 /** A link, or the interface of a tunnel. */

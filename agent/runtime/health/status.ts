@@ -11,6 +11,7 @@ import type {
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import { wallAfter } from "#hal/world.ts";
+import type { LaterSakWatch } from "../../health/sak-watch.ts";
 import type { VisibleWarning } from "../../health/warnings.ts";
 import type { DesiredLink } from "../../model/desired.ts";
 import {
@@ -44,6 +45,8 @@ export interface LinkStatusInput {
   readonly staleAfterMs: number;
   /** When the version of the expected CAK was made; undefined = not known. */
   readonly keyCreated: WallTime | undefined;
+  /** The watch of the SAKs after a rotation; undefined = there is none. */
+  readonly laterSaks?: LaterSakWatch | undefined;
   readonly timedTelemetry?: TimedTelemetry | undefined;
 }
 
@@ -124,6 +127,11 @@ export interface LinkStatus {
     readonly principalCkn: string | null;
     readonly keyServer: "self" | "peer" | "none";
   } | null;
+  /**
+   * How many of the SAKs after the first one of a rotated key were in use, where the rotation could
+   * not prove them; null = they are not watched, or the watch has ended.
+   */
+  readonly laterSaks: LaterSakWatch | null;
   /** Frame counters as decimal text, because they exceed 2^53; null = not known. */
   readonly frames: {
     readonly rxOk: string;
@@ -319,6 +327,7 @@ function linkStatus(input: LinkStatusInput, wall: WallTime, now: Instant): LinkS
     // A change of settings keeps the key, and an accepted key is no longer the next one.
     keyNext: next === undefined || next.ckn === expected?.ckn ? null : next.ckn,
     mka: session === undefined ? null : mkaStatus(session),
+    laterSaks: input.laterSaks ?? null,
     frames: framesStatus(solid(input, now, (observation) => observation.frames)),
     azure: timedTelemetry === undefined ? null : azureStatus(timedTelemetry, now),
   };

@@ -25,6 +25,11 @@ export interface Binding {
   readonly intent: number;
   /** Which operation made it. */
   readonly how: "enrolled" | "adopted" | "changed" | "rotated";
+  /**
+   * KI of the SAK in use at the end of a rotation that proved no later one; absent = later SAKs
+   * are not watched.
+   */
+  readonly firstSak?: string;
 }
 
 /** One change of state of a campaign, as `linkseal rotation show` lists it. */

@@ -5,6 +5,7 @@ import type { SocketRole } from "#agent/api/route.ts";
 import { type Client, clientText } from "#agent/model/client.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
 import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
+import type { OnDecision } from "#agent/runtime/campaigns/rotation-runner.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import type { World } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
@@ -35,6 +36,8 @@ export class AgentBench {
   readonly log: Line[] = [];
   /** Errors that ended the agent's loops unasked; a test expects none. */
   readonly broken: unknown[] = [];
+  /** The hook of the processes that begin from now on. */
+  onDecision: OnDecision | undefined;
   /** The process that sends the next requests. */
   client = operator;
   #agent: Agent | undefined;
@@ -71,7 +74,7 @@ export class AgentBench {
     };
     const prng = site.prng.fork(`agent ${this.#starts}`);
     const world = around(simulatedWorld({ site, disk, log, prng }));
-    const agent = await settled(site.clock, simulatedAgent(world));
+    const agent = await settled(site.clock, simulatedAgent(world, this.onDecision));
     const { signal } = this.#stop;
     agent.run(signal).catch((error: unknown) => {
       if (!signal.aborted) this.broken.push(error);

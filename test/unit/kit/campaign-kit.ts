@@ -135,6 +135,7 @@ export const calm: Facts = {
   proof: waiting,
   oldProof: waiting,
   freshSak: true,
+  laterSaks: { kind: "notOffered" },
   carrying: waiting,
   replacement: { kind: "absent" },
   lostCommits: 0,

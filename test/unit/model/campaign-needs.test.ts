@@ -36,6 +36,7 @@ const routerAlone = "change, router alone";
 const fallback = "rotate, fallback, agent, afterProof";
 const shutFirst = "rotate, keychain, shut first";
 const emergency = "rotate, keychain, emergency";
+const laterSaks = "rotate, keychain, later SAKs";
 
 /** A deadline passes while the far end changes, and the campaign stops. */
 const heldInSwitching = [
@@ -69,6 +70,9 @@ const noticedIn: Readonly<Record<string, Where>> = {
   "promote: the link is drained": [fallback, 1],
   "rekeySak: every gate is open": [emergency, 1],
   "rekeySak: the link is drained": [emergency, 1],
+  "renewSak: every gate is open": [laterSaks, 1],
+  "renewSak: the link is drained": [laterSaks, 1],
+  "renewSak: no late change of ours takes the old key": [laterSaks, 2],
 };
 
 /** Guards that are kept as safeguards although no promise is broken without them. */
@@ -107,6 +111,8 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "removeOld: every gate is open": "retiring.giveUp",
   "removeOld: the port holds both keys": "retiring.retired, retiring.newKeyGone",
   "removeOld: the new key is proven": "retiring.unproven",
+  "promote: no later SAK of the new key is to be proven": "promoting.unproven",
+  "removeOld: no later SAK of the new key is to be proven": "retiring.unproven",
   "removeNew: the port holds both keys": "reverting.noOldKey, reverting.removed",
   "removeNew: the link is secured by the old key": "reverting.notYet",
   "removeNew: the old key is proven": "reverting.notYet",
@@ -119,6 +125,9 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "replaceBack: there is an old key to go back to": "reverting.enrolBare, reverting.enrolKeyed",
   "rekeySak: the port holds the new key alone": "proving.freshSak asks for it",
   "rekeySak: the new key is proven": "proving requires it before proving.freshSak",
+  "renewSak: the port holds both keys": "only beside the old key are later SAKs lacking",
+  "renewSak: the new key is proven": "proving requires it before proving.laterSak",
+  "renewSak: the next SAK can be asked for": "proving.laterSak asks for it",
   "open: it was shut for a key change": "every row that opens asks for it",
 };
 
@@ -218,6 +227,39 @@ describe("a staged key that is gone again", () => {
     expect([...broken.keys()]).toContain(
       "TIMER: it takes a key away that the agent could keep, in staging",
     );
+  });
+});
+
+describe("the later SAKs of a new key", () => {
+  const unaware = (context: Context): Context => ({
+    ...context,
+    facts: { ...context.facts, laterSaks: { kind: "notOffered" } },
+  });
+  const rows = Object.entries(table).map(([state, some]) => [
+    state,
+    some.map((row) => ({ ...row, when: (context: Context) => row.when(unaware(context)) })),
+  ]);
+  const guarded = Object.entries(guards).map(([action, some]) => [
+    action,
+    some.map(({ name, holds }) => ({ name, holds: (one: Context) => holds(unaware(one)) })),
+  ]);
+
+  it.each([
+    [laterSaks, "P3: the later SAKs are not proven (removeOld)"],
+    ["rotate, fallback, later SAKs", "P3: the later SAKs are not proven (promote)"],
+  ])("a machine that asks for none is caught: %s", (config, broken) => {
+    const machine = { table: Object.fromEntries(rows), guards: Object.fromEntries(guarded) };
+    const limits = { faults: 0, words: 0, links: 1 } as const;
+    expect([...explore(configNamed(config), limits, machine).broken.keys()]).toContain(broken);
+  });
+
+  it("a router that loses a link at a later SAK leaves the old key as the way back", () => {
+    const limits = { faults: 1, words: 0, links: 1 } as const;
+    const { broken, rows: taken } = explore(configNamed(laterSaks), limits);
+    expect(Object.fromEntries(broken)).toEqual({});
+    for (const row of ["proving.laterSak", "proving.late", "reverting.put", "restoring.reverted"]) {
+      expect([...taken]).toContain(row);
+    }
   });
 });
 

@@ -32,6 +32,7 @@ const isUsable = ({ facts: { port } }: Cell): boolean =>
 const writesRouter: readonly ActionKind[] = [
   ...(["drain", "restore", "stage", "add", "promote", "removeOld", "removeNew"] as const),
   ...(["replace", "replaceBack", "rekeySak", "open", "prepare", "prepareBack"] as const),
+  "renewSak",
 ];
 
 /** True if the next step must be to restore the traffic. */
@@ -203,6 +204,28 @@ const keyRules: readonly Rule[] = [
     "a fresh SAK is requested only where the old key is gone, and in an emergency",
     (cell) => does(cell, "rekeySak"),
     ({ campaign, facts: { port } }) => port?.keys === "new" && campaign.urgency === "emergency",
+  ],
+  [
+    "a later SAK is asked for only beside the old key, proven, drained, with all checks passed",
+    (cell) => does(cell, "renewSak"),
+    (cell) =>
+      cell.facts.laterSaks.kind === "due" &&
+      cell.facts.proof.kind === "held" &&
+      cell.facts.port?.keys === "both" &&
+      cell.campaign.urgency === "planned" &&
+      isOpen(cell) &&
+      isDrained(cell),
+  ],
+  [
+    "the old key is touched only once no later SAK of a planned rotation is to be proven",
+    (cell) => does(cell, "removeOld", "promote") && cell.campaign.urgency === "planned",
+    ({ facts: { laterSaks } }) => laterSaks.kind === "proven" || laterSaks.kind === "notOffered",
+  ],
+  [
+    "an emergency waits for no later SAK",
+    ({ campaign, facts: { port } }) =>
+      campaign.state === "proving" && campaign.urgency === "emergency" && port?.keys === "both",
+    (cell) => !does(cell, "renewSak") && !cell.step.row.includes("laterSak"),
   ],
   [
     "a port is opened only if it was shut by us",

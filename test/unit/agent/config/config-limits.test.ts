@@ -32,3 +32,24 @@ describe("the limits of a config", () => {
     expect(limitsOf(text)).toEqual([expect.stringContaining(says)]);
   });
 });
+
+describe("the pause between the links of a group", () => {
+  const baked = (value: string): string =>
+    siteConfig.replace("verify: 60s", `bake: ${value}, verify: 60s`);
+  const bakeOf = (text: string): unknown => {
+    const parsed = parseConfig(text, "site.yaml");
+    return parsed.kind === "ok"
+      ? parsed.desired.rotation.bakeMs
+      : parsed.complaints.map(formatComplaint);
+  };
+
+  it("is absent, unless the config names one", () => {
+    expect(bakeOf(siteConfig)).toBeUndefined();
+    expect(bakeOf(baked("2h"))).toBe(7_200_000);
+    expect(bakeOf(baked("7d"))).toBe(604_800_000);
+  });
+
+  it.each(["59s", "8d", "0", "long"])("is from a minute to a week, and not %s", (value) => {
+    expect(bakeOf(baked(value))).toEqual([expect.stringContaining("rotation.bake: is")]);
+  });
+});

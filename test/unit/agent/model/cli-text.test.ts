@@ -153,6 +153,7 @@ const status: Status = {
           keyInUse: "00112233445566778899",
           keyNext: null,
           mka: null,
+          laterSaks: { seen: 1, needed: 4 },
           frames: null,
           azure: null,
         },
@@ -187,6 +188,7 @@ describe("a status", () => {
       "    next: linkseal rotation resume erd-demo",
       "  primary  degraded  edge-a et-0/0/0  gcm-aes-xpn-256  key 00112233…8899 (12 d)" +
         "  router 0.8 s ago, far end never read",
+      "    later SAKs since its rotation: 1 of 4",
       "    frames are too long (mtu)",
       "    next: linkseal links",
       "",

@@ -51,6 +51,8 @@ const causes: Readonly<{
     { code: "sak.ofOldKey" },
     "the link carries by a SAK that the old key protected: a fresh one is still to come",
   ],
+  "sak.asked": [{ code: "sak.asked" }, "it is asked for"],
+  "sak.awaited": [{ code: "sak.awaited" }, "it is not in use alone yet"],
   "oldKey.notInCharge": [{ code: "oldKey.notInCharge" }, "it is not in charge yet"],
   "clocks.apart": [
     { code: "clocks.apart" },
@@ -66,6 +68,10 @@ const causes: Readonly<{
     { code: "ends.are", keys: "else", far: "new" },
     "the router holds no key of this campaign, or another key or setting beside it " +
       "and the far end is new",
+  ],
+  "sak.later": [
+    { code: "sak.later", number: 3, needed: 4, cause: { code: "sak.awaited" } },
+    "SAK 3 of 4 after the first one: it is not in use alone yet",
   ],
   "port.keys": [{ code: "port.keys", keys: "new" }, "the router holds the new key"],
   "port.drifted": [
@@ -125,6 +131,10 @@ const causes: Readonly<{
   "window.short": [
     { code: "window.short", minutes: 2 },
     "2 min of the window are left, too few for a link",
+  ],
+  "window.bakes": [
+    { code: "window.bakes", sibling: "b", until: at },
+    `b was changed lately: this link waits until ${at} (rotation.bake)`,
   ],
   "sibling.noRoom": [
     { code: "sibling.noRoom", sibling: "b" },

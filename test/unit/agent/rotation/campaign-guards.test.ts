@@ -44,6 +44,7 @@ const drained = { drained: held };
 const undrained = { drained: waiting };
 const lost = { sibling: "lost" } as const;
 const both = { keys: "both" } as const;
+const laterSaks = { kind: "due", number: 1 } as const;
 const staged = port({ ...both, pending: "ours" });
 const gone = { keys: "new", carriedBy: "nothing" } as const;
 const proven = { ...drained, proof: held, far: "new" } as const;
@@ -66,6 +67,7 @@ const ready: Readonly<Record<ActionKind, Scene>> = {
   replace: { overlap: bbm, facts: { ...port({ carriedBy: "nothing" }), ...valid, far: "new" } },
   replaceBack: { overlap: bbm, facts: { ...port(gone), ...valid } },
   rekeySak: { facts: { ...port({ keys: "new" }), ...proven } },
+  renewSak: { facts: { ...port(both), ...proven, laterSaks } },
   open: { marks: { shut: true }, facts: port({ admin: "down" }) },
   probe: {},
 };
@@ -140,6 +142,7 @@ const twoKeys = "the router can hold both keys";
 const oldExists = "there is an old key to go back to";
 const farWritten = "the far end is ours to write";
 const isProven = "the new key is proven";
+const laterProven = "no later SAK of the new key is to be proven";
 const validated = "the change waits, valid, on the candidate";
 const farOld = "the far end is on old";
 const followsNew = "the far end is on new and the link has left its other state";
@@ -220,6 +223,7 @@ const spoils: readonly Spoil[] = [
     [action, { facts: { ...port(both), ...proven, ...undrained } }, isDrained],
     [action, { facts: { ...port({ keys: "new" }), ...proven } }, bothKeys],
     [action, { facts: { ...port(both), ...proven, proof: waiting } }, isProven],
+    [action, { facts: { ...port(both), ...proven, laterSaks } }, laterProven],
   ]),
   [
     "removeNew",
@@ -262,6 +266,15 @@ const spoils: readonly Spoil[] = [
   ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, ...undrained } }, isDrained],
   ["rekeySak", { facts: { ...port(both), ...proven } }, newAlone],
   ["rekeySak", { facts: { ...port({ keys: "new" }), ...proven, proof: waiting } }, isProven],
+  ["renewSak", { facts: { ...port(both), ...proven, laterSaks, ...windowShut } }, preconditions],
+  ["renewSak", { facts: { ...port(both), ...proven, laterSaks, ...undrained } }, isDrained],
+  ["renewSak", { facts: { ...port({ keys: "new" }), ...proven, laterSaks } }, bothKeys],
+  ["renewSak", { facts: { ...port(both), ...proven, laterSaks, proof: waiting } }, isProven],
+  ...(["old", "both"] as const).map((mayLose): Spoil => {
+    const facts = { ...port(both), ...proven, laterSaks, mayLose };
+    return ["renewSak", { facts }, "no late change of ours takes the old key"];
+  }),
+  ["renewSak", { facts: { ...port(both), ...proven } }, "the next SAK can be asked for"],
   ["open", { marks: {} }, "it was shut for a key change"],
   ["open", { facts: port({ admin: "up" }) }, "it was shut for a key change"],
   ["open", { facts: port({ admin: "down", pending: "ours" }) }, quiet],

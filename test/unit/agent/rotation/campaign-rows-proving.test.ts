@@ -1,5 +1,6 @@
 // The new key earns its place: one small case for each row of the table.
 
+import type { Cause } from "#agent/model/reason.ts";
 import {
   blind,
   held,
@@ -15,6 +16,14 @@ import {
 } from "../../kit/campaign-kit.ts";
 
 const due = { promotion: "due" } as const;
+const laterDue = { laterSaks: { kind: "due", number: 2 } } as const;
+const laterAsked = {
+  laterSaks: { kind: "waiting", number: 3, cause: { code: "sak.awaited" } },
+} as const;
+const laterProven = { kind: "proven" } as const;
+const ofLater = (number: number, cause: Cause): Cause => ({
+  ...{ code: "sak.later", number, needed: 4, cause },
+});
 
 rowsOf(
   ["proving", "promoting", "retiring"],
@@ -61,6 +70,42 @@ rowsOf(
           { proved: true },
         ],
         ["proving.strange", {}, { proof: held }, "held", undefined],
+        [
+          "proving.laterSakLateHeld",
+          {},
+          { ...port({ keys: "both" }), proof: held, ...laterDue, ...overdue, ...manual },
+          "held",
+          undefined,
+        ],
+        [
+          "proving.laterSakLate",
+          {},
+          { ...port({ keys: "both" }), proof: held, ...laterDue, ...overdue },
+          "reverting",
+          undefined,
+        ],
+        [
+          "proving.laterSak",
+          {},
+          { ...port({ keys: "both" }), drained: held, proof: held, ...laterDue },
+          "proving",
+          "renewSak",
+        ],
+        [
+          "proving.laterSakGated",
+          {},
+          { ...port({ keys: "both" }), proof: held, ...laterDue },
+          "gated",
+          undefined,
+          { proved: true },
+        ],
+        [
+          "proving.laterSakWaits",
+          {},
+          { ...port({ keys: "both" }), proof: held, ...laterAsked },
+          "proving",
+          "probe",
+        ],
         [
           "proving.soak",
           { retire: "afterSoak" },
@@ -250,6 +295,47 @@ reports("rotate", "keychain", [
   ["proving.retire", { urgency: "emergency" }, { ...port(both), ...proven, freshSak: false }],
   ["proving.retire", { retire: "afterSoak", urgency: "emergency" }, { ...port(both), ...proven }],
   ["proving.retire", {}, { ...port({ ...both, promotion: "none" }), ...proven }],
+  [
+    "proving.laterSak",
+    {},
+    { ...port(both), ...proven, ...laterDue },
+    ofLater(2, { code: "sak.asked" }),
+    "renewSak",
+  ],
+  [
+    "proving.laterSakWaits",
+    {},
+    { ...port(both), ...proven, ...laterAsked },
+    ofLater(3, { code: "sak.awaited" }),
+    "probe",
+  ],
+  ["proving.laterSakGated", {}, { ...port(both), ...proven, ...laterDue, ...windowShut }, shut],
+  [
+    "proving.laterSakGated",
+    {},
+    { ...port(both), ...proven, ...laterDue, mayLose: "old" },
+    { code: "router.lateChange" },
+  ],
+  // A SAK that was asked for and passes no frames is named as what lacks the proof.
+  ["proving.waits", {}, { ...port(both), ...laterAsked, far: "new" }, ofLater(3, more), "probe"],
+  ["proving.waits", {}, { ...port(both), ...laterDue, far: "new" }, more, "probe"],
+  ["proving.late", {}, { ...port(both), ...laterAsked, ...overdue, far: "new" }, ofLater(3, more)],
+  [
+    "proving.laterSakLateHeld",
+    {},
+    { ...port({ ...both, drain: "off" }), ...proven, ...laterAsked, ...overdue, sibling: "lost" },
+    ofLater(3, { code: "sak.awaited" }),
+  ],
+  ["proving.retire", {}, { ...port(both), ...proven, laterSaks: laterProven }],
+  // A compromised key does not stay for later SAKs.
+  ["proving.retire", { urgency: "emergency" }, { ...port(both), ...proven, ...laterDue }],
+  ["proving.soak", { retire: "afterSoak" }, { ...port(both), ...proven, laterSaks: laterProven }],
+  [
+    "retiring.unproven",
+    {},
+    { ...port(both), ...proven, ...laterDue },
+    ofLater(2, { code: "sak.asked" }),
+  ],
   ["proving.newKeyGone", {}, { far: "new" }],
   ["proving.waits", {}, { ...port({}), far: "updating" }, more, "probe"],
   ["proving.waits", {}, { ...blind, far: "new" }, more, "probe"],

@@ -85,6 +85,8 @@ describe("the preconditions", () => {
     freezes: [],
   };
 
+  const always = { windows: [], freezes: [], neededMs: 0 };
+  const bakes = { code: "window.bakes", sibling: "secondary", until: "noon" } as const;
   const isFrozen: WindowCause = {
     ...{ code: "window.frozen", until: isoTime((wall + day) as WallTime), freeze: "today" },
   };
@@ -363,6 +365,17 @@ describe("the preconditions", () => {
       { code: "gate.stale", cause: { code: "rates.unread" } },
     ],
     ["a freeze", { windows: { ...frozen, neededMs: 0 } }, { code: "gate.window", cause: isFrozen }],
+    [
+      "a sibling that was changed lately",
+      { windows: { ...always, bakes } },
+      { code: "gate.window", cause: bakes },
+    ],
+    ["such a sibling, once begun", { windows: { ...always, bakes }, phase: "begun" }, undefined],
+    [
+      "such a sibling, outside the windows",
+      { windows: { ...frozen, neededMs: 0, bakes } },
+      { code: "gate.window", cause: isFrozen },
+    ],
     ["a freeze on the way back", { windows: frozen, phase: "goingBack" }, undefined],
     ["a window with time left", { windows: { ...closing, neededMs: 3_600_000 } }, undefined],
     [

@@ -109,7 +109,7 @@ describe("an accepted change", () => {
     expect(scene.effects.mayLose(instantAfter(at, 60_001))).toBe(false);
   });
 
-  it.each(["restore", "open", "rekeySak"] as const)(
+  it.each(["restore", "open", "rekeySak", "renewSak"] as const)(
     "an accepted %s is never called lost",
     async (action) => {
       const scene = new EffectsBench();

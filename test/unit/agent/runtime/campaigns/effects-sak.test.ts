@@ -70,3 +70,18 @@ describe("a fresh SAK", () => {
     expect(scene.changes).toHaveLength(1);
   });
 });
+
+describe("a later SAK", () => {
+  it("a later SAK is requested, and the port is never shut for it", async () => {
+    const scene = new EffectsBench(able);
+    await scene.run("renewSak");
+    expect(scene.changes).toEqual([[{ kind: "macsec.rekeySak", port: scene.link.port }]]);
+    expect(scene.log).toContain("recheck");
+  });
+
+  it("a later SAK that the far end makes is not made by shutting the port", async () => {
+    const scene = refusing(effectOn("none"));
+    expect((await scene.fails("renewSak")).code).toBe("device.unsupported");
+    expect(scene.changes).toEqual([[{ kind: "macsec.rekeySak", port: scene.link.port }]]);
+  });
+});

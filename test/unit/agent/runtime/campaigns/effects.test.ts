@@ -42,6 +42,7 @@ describe("an effect on the router", () => {
       ],
     ],
     ["rekeySak", {}, [{ kind: "macsec.rekeySak", ...at }]],
+    ["renewSak", {}, [{ kind: "macsec.rekeySak", ...at }]],
     ["open", {}, [{ kind: "port.open", ...at }]],
   ];
   it.each(cells)(
@@ -315,7 +316,7 @@ describe("a replacement", () => {
     expect(scene.log.at(-3)).toBe("apply t-2 final");
   });
 
-  it.each(["drain", "restore", "open", "rekeySak"] as const)(
+  it.each(["drain", "restore", "open", "rekeySak", "renewSak"] as const)(
     "a replacement is taken off the candidate before %s",
     async (action) => {
       const scene = new EffectsBench();

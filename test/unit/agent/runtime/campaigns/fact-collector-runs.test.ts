@@ -405,3 +405,54 @@ describe("a link that was dark", () => {
     expect(await risen(dark, underKey(oldKey), bare)).toEqual([false, 1]);
   });
 });
+
+describe("the later SAKs of a new key", () => {
+  const madeHere = (over: Partial<MacsecPort> = {}): Partial<MacsecPort> => {
+    const served = { ...session, principalCkn: newKey.ckn, keyServer: "self" as const };
+    return {
+      ...underKey(newKey, [oldKey, newKey]),
+      session: known(served, at(0)),
+      ...over,
+    };
+  };
+  const proving = (over: Partial<Campaign> = {}): Campaign =>
+    rotation({ state: "proving", ...over });
+  const counted = (count: bigint) => ({
+    frames: known({ ...frames, rxOk: count, txProtected: count }, at(0)),
+  });
+  const bench = (edit?: (wanted: Desired) => Desired): FactCollectorBench => {
+    const made = new FactCollectorBench(edit === undefined ? {} : { edit });
+    made.port.primary = madeHere();
+    made.peers.primary = peerOn(newKey);
+    return made;
+  };
+
+  it("later SAKs are to be proven where the router makes them on a link that drains", async () => {
+    expect((await bench().see(proving())).laterSaks.kind).toBe("waiting");
+    const undrained = bench(inGroup({ drain: "none" }));
+    expect((await undrained.see(proving())).laterSaks).toEqual({ kind: "notOffered" });
+    const emergency = await bench().see(proving({ urgency: "emergency" }));
+    expect(emergency.laterSaks).toEqual({ kind: "notOffered" });
+    const peer = bench();
+    peer.port.primary = underKey(newKey, [oldKey, newKey]);
+    expect((await peer.see(proving())).laterSaks).toEqual({ kind: "notOffered" });
+  });
+
+  it("each later SAK has the time of a proof, from its first request on", async () => {
+    const made = bench();
+    made.factCollector.entered();
+    for (const count of [1_000n, 1_001n, 1_100n]) {
+      made.port.primary = madeHere(counted(count));
+      await made.later(30_000, proving());
+    }
+    expect((await made.see(proving())).laterSaks).toEqual({ kind: "due", number: 1 });
+    made.factCollector.askedSak();
+    expect((await made.later(17_999, proving())).laterSaks.kind).toBe("waiting");
+    expect((await made.later(1, proving())).laterSaks).toEqual({ kind: "due", number: 1 });
+    made.factCollector.askedSak();
+    expect((await made.later(78_000, proving())).overdue).toBe(false);
+    expect((await made.later(1, proving())).overdue).toBe(true);
+    made.factCollector.entered();
+    expect((await made.see(proving())).overdue).toBe(false);
+  });
+});

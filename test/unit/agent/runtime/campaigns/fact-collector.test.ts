@@ -19,7 +19,15 @@ import {
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
-import { at, clearPort, peerOff, peerOn, session, wall } from "../../../kit/snapshot-kit.ts";
+import {
+  at,
+  bindingOf,
+  clearPort,
+  peerOff,
+  peerOn,
+  session,
+  wall,
+} from "../../../kit/snapshot-kit.ts";
 import { enrolled, FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 const waits = (cause: Cause) => ({ kind: "waiting", cause });
@@ -33,6 +41,7 @@ describe("a look", () => {
     expect(await new FactCollectorBench().report()).toEqual({
       at: 0,
       sak: session.latestSak?.keyId,
+      laterSaks: "unproven",
       measured: [],
       facts: {
         ...{ port: calmPort, far: "old", sibling: "carrying", unmetPrecondition: undefined },
@@ -41,6 +50,7 @@ describe("a look", () => {
         proof: waits({ code: "mka.otherPrincipal", wanted: "new" }),
         oldProof: waits({ code: "frames.lacking", direction: "receive", count: 20 }),
         freshSak: true,
+        laterSaks: { kind: "notOffered" },
         carrying: waits({ code: "carrying.settles", seconds: 120 }),
         replacement: { kind: "absent" },
         ...{
@@ -414,6 +424,26 @@ describe("the preconditions of a look", () => {
     const late = (ms: number) => (bench: FactCollectorBench) => bench.clock.jumpWall(ms);
     expect(await unmet({}, late(12_000), closesIn(3))).toBeUndefined();
     expect(await unmet({}, late(12_001), closesIn(3))).toEqual(short);
+  });
+
+  it("a link waits for the pause after its sibling changed, and no emergency does", async () => {
+    const baking = (wanted: Desired): Desired => ({
+      ...wanted,
+      rotation: { ...wanted.rotation, bakeMs: 7_200_000 },
+    });
+    const changed = (bench: FactCollectorBench): void => {
+      const secondary = bindingOf({ how: "rotated", since: bench.clock.wall() });
+      const bindings = { ...bench.memory.bindings, "erd-demo/secondary": secondary };
+      bench.memory = { ...bench.memory, bindings };
+    };
+    expect(await unmet({}, changed)).toBeUndefined();
+    expect(await unmet({}, undefined, baking)).toBeUndefined();
+    expect(await unmet({}, changed, baking)).toMatchObject({
+      code: "gate.window",
+      cause: { code: "window.bakes", sibling: "secondary" },
+    });
+    expect(await unmet({ urgency: "emergency" }, changed, baking)).toBeUndefined();
+    expect(await unmet({ risks: ["outsideWindow"] }, changed, baking)).toBeUndefined();
   });
 
   it("an emergency and the risk outsideWindow need no open window", async () => {

@@ -24,7 +24,7 @@ const giving: readonly ActionKind[] = [
 ];
 const taking: readonly ActionKind[] = [
   ...(["drain", "stage", "putNew", "putOld", "promote", "removeOld", "removeNew"] as const),
-  "rekeySak",
+  ...(["rekeySak", "renewSak"] as const),
 ];
 const drain = stepTo("draining", { row: "gated.open", action: "drain" });
 
@@ -393,10 +393,11 @@ describe("the key that a link runs on", () => {
 
   it("a binding keeps the intent of its settings after a rotation", async () => {
     const bench = await ended("rotated");
+    const watched = { firstSak: session.latestSak?.keyId };
     expect(bench.records[0]).toEqual({
       kind: "binding",
       link: "erd-demo/primary",
-      binding: { ...binding, intent: bindingOf().intent, how: "rotated" },
+      binding: { ...binding, intent: bindingOf().intent, how: "rotated", ...watched },
     });
   });
 

@@ -70,7 +70,7 @@ describe("status as JSON", () => {
         `"reasons":[],"ages":{"controlPlaneMs":800,"dataPlaneMs":800,"farEndMs":null},` +
         `"suite":"gcm-aes-xpn-256","ckn":"${hex}","keyVersion":"v1","keyAgeDays":12,` +
         `"keyInUse":"${hex}","keyNext":null,` +
-        `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},` +
+        `"mka":{"livePeers":1,"principalCkn":"${hex}","keyServer":"peer"},"laterSaks":null,` +
         `"frames":{"rxOk":"96000","rxNotValid":"0","rxClear":"0","txProtected":"96000"},` +
         `"azure":null}]}],` +
         `"tunnels":[{"name":"hub-1","verdict":"protected","reasons":[],"because":null,` +
