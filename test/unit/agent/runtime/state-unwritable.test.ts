@@ -91,7 +91,7 @@ describe.each(["full", "readOnly"] as const)("a disk that is %s", (fault) => {
       expect([isNamed, bench.drained()[0]]).toEqual([isDrained, isDrained]);
       const waits = `the campaign of ${group} (rotate) waits in ${state} since `;
       expect(text.includes(waits)).toBe(state !== undefined);
-      expect(scraped(bench)).toMatch(/^linkseal_warning_open\{code="state-unwritable".* 1$/m);
+      expect(scraped(bench)).toMatch(/^linkseal_warning_open\{.*code="state-unwritable".* 1$/m);
       // The events that the page and the webhook receive.
       const events = bench.agent.events.after(0).events.filter((event) => event.code === code);
       expect(events.map(({ severity, over }) => [severity, over])).toEqual([["error", undefined]]);

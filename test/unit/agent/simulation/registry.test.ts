@@ -51,7 +51,9 @@ describe("a platform of the registry", () => {
   });
 
   it("a platform without a login has no SSH port", () => {
-    expect(() => sshPortOf("linux")).toThrow("linux is not reached over SSH");
+    expect(() => sshPortOf("sim")).toThrow("sim is not reached over SSH");
+    // Another host with `linkseal peer`.
+    expect(sshPortOf("linux")).toBe(22);
     expect(sshPortOf("junos")).toBe(830);
     expect(sshPortOf("eos")).toBe(22);
   });
