@@ -2,13 +2,15 @@
 // names of packages it installs only those.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { prepareLibreswan } from "./machine/libreswan.ts";
 import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
 import { prepareRoot } from "./machine/root.ts";
 import { prepareSupplicant } from "./machine/supplicant.ts";
 import { prepareUserModeKernel } from "./machine/user-mode-kernel.ts";
+import { sdkFolder, sdkSign } from "./peers/place.ts";
 
 interface Tool {
   /** Sign that its package is installed: a command, or a file by its path. */
@@ -57,6 +59,7 @@ const tools: readonly Tool[] = [
   { sign: "/usr/include/libssh/callbacks.h", package: "libssh-dev", why: "headers for it" },
   { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
   { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
+  { sign: "az", package: "azure-cli", why: "Microsoft's command at the simulated cloud" },
   { sign: "jq", package: "jq", why: "changes the document of a LAG for an operator" },
   { sign: "promtool", package: "prometheus", why: "reads our metrics and runs our alert rules" },
   {
@@ -106,7 +109,18 @@ if (missing.length > 0) {
 }
 if (asked.length === 0) prepareTiers();
 
+/** They are 200 MB, which `npm ci` in the clone must not cost. */
+function prepareSdk(): void {
+  const lock = join(sdkFolder, "package-lock.json");
+  if (existsSync(sdkSign) && statSync(sdkSign).mtimeMs >= statSync(lock).mtimeMs) return;
+  execFileSync("npm", ["ci", "--ignore-scripts"], {
+    cwd: sdkFolder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
 function prepareTiers(): void {
+  prepareSdk();
   // This comes first: a machine that is made anew removes everything else in the folder.
   const debian = prepareMachine(machineFolder);
   console.log(`the kernel tier runs on ${prepareUserModeKernel(machineFolder)}`);

@@ -82,8 +82,8 @@ export function connectionDocument(site: Site, tunnel: PlannedTunnel): JsonObjec
       tunnelConnectionStatus: [
         { tunnel: `${tunnel.name}_${tunnel.localAddress}`, connectionStatus },
       ],
-      virtualNetworkGateway1: { id: `${base}/virtualNetworkGateways/gw` },
-      localNetworkGateway2: { id: `${base}/localNetworkGateways/${tunnel.name}` },
+      virtualNetworkGateway1: { id: `${base}/virtualNetworkGateways/gw`, properties: {} },
+      localNetworkGateway2: { id: `${base}/localNetworkGateways/${tunnel.name}`, properties: {} },
       enableBgp: true,
       useLocalAzureIpAddress: true,
       usePolicyBasedTrafficSelectors: false,
