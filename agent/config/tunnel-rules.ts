@@ -10,8 +10,10 @@ import {
   profiles,
   weaknesses,
 } from "./ipsec-policy.ts";
+import { writtenKeys } from "./pair-rules.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
+import { tunnelEndRules } from "./tunnel-end-rules.ts";
 
 type Tunnel = Config["tunnels"][number];
 
@@ -54,10 +56,12 @@ export const tunnelRules: readonly Rule[] = [
     find: authentications,
   },
   ...ikeRules,
+  ...tunnelEndRules,
   {
     says:
       "`auth.farEnd: agent` is for a real cloud, and needs `remote.azureConnection`, whose key " +
-      "the agent writes; no other tunnel uses that connection, because it would lose its key.",
+      "the agent writes. Of one connection are at most two tunnels, one to each instance of its " +
+      "gateway: with the same device, `local` and `auth`, because the connection has one key.",
     find: writtenKeys,
   },
   {
@@ -98,7 +102,7 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel on a Linux host needs its `charon`, unless its keys are static, and a name of at " +
+      "A tunnel on a Linux host needs its `charon`, and a name of at " +
       `most ${linkNameMax} characters, which its xfrm interface gets; no protected prefix has ` +
       "the length 0: all else on the host would be blocked.",
     find: tunnelsOfHosts,
@@ -240,25 +244,6 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
     if (drivers.get(device) === "linux") continue;
     const why = `${device} takes pre-shared keys alone`;
     yield finding([...path, "certificate"], "is set", why, "psk: NAME");
-  }
-}
-
-function* writtenKeys({ azure, tunnels }: Config): Generator<Finding> {
-  const connections = tunnels.map(({ remote }) => remote.azureConnection?.toLowerCase());
-  for (const [i, { auth }] of tunnels.entries()) {
-    if (auth.farEnd !== "agent") continue;
-    const id = connections[i];
-    const other = tunnels.find((_, j) => j !== i && connections[j] === id);
-    const path = ["tunnels", i, "auth", "farEnd"];
-    if (azure.cloud === "sim") {
-      yield finding(path, "is agent", "a simulated site has no connection", "farEnd: manual");
-    } else if (id === undefined) {
-      const why = "the tunnel names no remote.azureConnection to write to";
-      yield finding(path, "is agent", why, "azureConnection: the connection's resource id");
-    } else if (other !== undefined) {
-      const why = `${other.name} is of the same connection, and has the same key`;
-      yield finding(path, "is agent", why, "farEnd: manual");
-    }
   }
 }
 

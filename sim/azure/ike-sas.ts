@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import type { Site } from "../site/site.ts";
 import type { PlannedTunnel } from "../site/site-plan.ts";
+import { sharing } from "./estate.ts";
 
 interface Asked {
   readonly tunnel: PlannedTunnel;
@@ -36,9 +37,11 @@ export class IkeSas {
   result(name: string): string | undefined {
     const asked = this.#asked.get(name);
     if (asked === undefined) return undefined;
-    const { tunnel } = asked;
-    const truth = this.#site.tunnelTruth().find((one) => one.name === tunnel.name);
-    return truth?.up === true ? `[${mainModeText(tunnel)}]` : "[]";
+    const truths = this.#site.tunnelTruth();
+    const up = sharing(this.#site, asked.tunnel).filter(({ name }) =>
+      truths.some((one) => one.name === name && one.up),
+    );
+    return `[${up.map(mainModeText).join()}]`;
   }
 }
 

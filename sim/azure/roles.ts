@@ -41,6 +41,7 @@ export const farEnd: Role = {
     `${network}/expressRouteLags/write`,
     `${network}/connections/sharedKey/write`,
     `${network}/connections/getikesas/action`,
+    `${network}/vpnGateways/vpnConnections/vpnLinkConnections/sharedKeys/write`,
   ],
   notActions: [],
 };

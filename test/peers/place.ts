@@ -20,6 +20,7 @@ const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/include/libyang/libyang.h", "libyang-dev"],
   ["/usr/include/libssh/callbacks.h", "libssh-dev"],
   [sdkSign, "client of Microsoft in test/azure-sdk"],
+  ["/usr/sbin/sshd", "openssh-server"],
 ];
 
 /** Returns undefined if all of them exist. */

@@ -48,7 +48,13 @@ import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
 import { drainWarnings } from "./drain-warnings.ts";
-import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
+import {
+  authWarnings,
+  clockWarnings,
+  endWarnings,
+  keyAgeWarnings,
+  riskWarnings,
+} from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
   farEndRefused,
@@ -155,6 +161,7 @@ export class HealthEvaluator {
       ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
       ...clockWarnings(supervisor, world.clock),
       ...endWarnings(supervisor.ends, wall),
+      ...riskWarnings(desired, wall),
     ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));

@@ -62,13 +62,15 @@ export function changeOf(
       if (drain === null) return changed("handDrain", link, null, "its traffic was given back");
       return changed("handDrain", link, drain.by, "its traffic was moved away");
     }
-    case "auth": {
+    case "auth":
+    case "sharedAuth": {
+      const about = record.kind === "auth" ? record.name : record.names.join(", ");
       const { auth, next } = record.inUse;
       const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
       const now = `${auth.kind} version ${version(auth)}`;
-      if (next === undefined) return changed("tunnelAuth", record.name, null, now);
+      if (next === undefined) return changed("tunnelAuth", about, null, now);
       const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
-      return changed("tunnelAuth", record.name, next.by ?? null, text);
+      return changed("tunnelAuth", about, next.by ?? null, text);
     }
     case "measured":
     case "settled":
