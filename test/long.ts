@@ -160,6 +160,7 @@ export const parts: readonly Part[] = [
     named("process", ["hostile-cost", "hostile-site"]),
     named("unit", ["drivers/transport/xml-second-reading"]),
   ),
+  long("azure-cli", "Microsoft's command at the simulated cloud", named("peers", ["azure-cli"])),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),
   {
     ...{ name: "load", what: "the tiers without a kernel, twice, beside a busy machine" },

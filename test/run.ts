@@ -87,6 +87,7 @@ const longAlone = [
   "test/process/disk-calls.test.ts",
   "test/process/evidence-flood.test.ts",
   "test/process/hostile-site.test.ts",
+  "test/peers/azure-cli.test.ts",
   "test/process/upgrade.test.ts",
 ];
 /** Half a minute each, or waits on real sockets: they run under `CI=1` and in the long run. */

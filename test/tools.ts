@@ -2,19 +2,23 @@
 // names of packages it installs only those.
 
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { prepareLibreswan } from "./machine/libreswan.ts";
 import { isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
 import { prepareRoot } from "./machine/root.ts";
 import { prepareSupplicant } from "./machine/supplicant.ts";
 import { prepareUserModeKernel } from "./machine/user-mode-kernel.ts";
+import { sdkFolder, sdkSign } from "./peers/place.ts";
 
 interface Tool {
   /** Sign that its package is installed: a command, or a file by its path. */
   readonly sign: string;
   readonly package: string;
   readonly why: string;
+  /** Present for what only a long run needs: it is installed if it is named. */
+  readonly onlyNamed?: true;
 }
 
 /** apt would take a name that ends in "-" as a request to remove the package. */
@@ -62,6 +66,11 @@ const tools: readonly Tool[] = [
   { sign: "man", package: "man-db", why: "renders our manual pages" },
   { sign: "journalctl", package: "systemd", why: "compiles the catalogue of our codes" },
   { sign: "mandoc", package: "mandoc", why: "checks them" },
+  {
+    // 26,000 files of Python, which Debian compiles for minutes.
+    ...{ sign: "az", package: "azure-cli", onlyNamed: true },
+    why: "Microsoft's command at the simulated cloud",
+  },
   { sign: "jq", package: "jq", why: "changes the document of a LAG for an operator" },
   { sign: "promtool", package: "prometheus", why: "reads our metrics and runs our alert rules" },
   {
@@ -100,7 +109,8 @@ function apt(...argv: string[]): void {
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !tools.some((tool) => tool.package === name));
 if (unknown.length > 0) throw new Error(`no tier needs ${unknown.join(", ")}`);
-const isAsked = (tool: Tool): boolean => asked.length === 0 || asked.includes(tool.package);
+const isAsked = (tool: Tool): boolean =>
+  asked.length === 0 ? tool.onlyNamed === undefined : asked.includes(tool.package);
 const missing = tools.filter((tool) => isAsked(tool) && !isThere(tool));
 // The list of packages may be older than the kernel that is served now.
 if (missing.length > 0 || asked.length === 0) apt("update");
@@ -111,7 +121,18 @@ if (missing.length > 0) {
 }
 if (asked.length === 0) prepareTiers();
 
+/** They are 200 MB, which `npm ci` in the clone must not cost. */
+function prepareSdk(): void {
+  const lock = join(sdkFolder, "package-lock.json");
+  if (existsSync(sdkSign) && statSync(sdkSign).mtimeMs >= statSync(lock).mtimeMs) return;
+  execFileSync("npm", ["ci", "--ignore-scripts"], {
+    cwd: sdkFolder,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+}
+
 function prepareTiers(): void {
+  prepareSdk();
   // This comes first: a machine that is made anew removes everything else in the folder.
   const debian = prepareMachine(machineFolder);
   console.log(`the kernel tier runs on ${prepareUserModeKernel(machineFolder)}`);

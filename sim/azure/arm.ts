@@ -22,12 +22,16 @@ import {
   bearerOf,
   exactObjectOf,
   type JsonObject,
+  notAllowed,
+  notFound,
   objectOf,
   type Route,
   refusal,
   reply,
 } from "./http.ts";
-import { Monitor } from "./monitor.ts";
+import { IkeSas } from "./ike-sas.ts";
+import { definitionsOf, type Metered, Monitor } from "./monitor.ts";
+import { notSimulated } from "./not-simulated.ts";
 import {
   changeOf,
   identitiesOf,
@@ -35,10 +39,14 @@ import {
   newPort,
   type PortRecord,
   portDocument,
+  retagged,
 } from "./port-document.ts";
+import { portsReply, unreadable } from "./port-lists.ts";
 import { Posture } from "./posture.ts";
+import { assignedOf, rolesReply } from "./role-documents.ts";
 import { neededFor, neededToFollow, Roles } from "./roles.ts";
 import { type SharedKeyOperation, SharedKeys } from "./shared-keys.ts";
+import { endpointsPath, endpointsReply, tenantReply } from "./tenant.ts";
 import type { Tokens } from "./tokens.ts";
 import { typeOf, versionsOf } from "./versions.ts";
 import {
@@ -58,6 +66,8 @@ export interface ArmOptions {
   readonly base: string;
   readonly authority: string;
   readonly tenant: string;
+  /** The object id of the clients, which count as one service principal. */
+  readonly principal: string;
   readonly audiences: readonly string[];
   readonly bandwidthInGbps: number;
 }
@@ -80,13 +90,17 @@ export class Arm {
   readonly #operations = new Map<string, Operation>();
   /** The connection of each operation that sets a shared key. */
   readonly #connections = new Map<string, string>();
+  readonly #ikeSas: IkeSas;
+  readonly #subscriptions: readonly string[];
   readonly #monitor: Monitor;
 
   constructor(options: ArmOptions) {
     this.#options = options;
-    const { site, bandwidthInGbps } = options;
+    const { site, bandwidthInGbps, tenant } = options;
     const circuits = circuitsOf(site);
-    this.posture = new Posture({ site, vaultUri: site.vault.base });
+    this.posture = new Posture({ site, tenant, vaultUri: site.vault.base });
+    this.#ikeSas = new IkeSas(site);
+    this.#subscriptions = [...new Set([...site.msees.keys()].map((id) => id.split("/")[2] ?? ""))];
     this.sharedKeys = new SharedKeys(site, options.prng.fork("shared keys"));
     this.ports = new Map(
       [...site.msees.values()].map((msee) => {
@@ -108,27 +122,39 @@ export class Arm {
     });
   }
 
-  /** Answers a request for any path under `/subscriptions`. */
+  /** Answers a request for any path under the roots of the management API, or for Graph. */
   answer(request: AzureRequest, route: Route): AzureReply {
-    const stranger = this.#stranger(request);
-    if (stranger !== undefined) return stranger;
     const version = route.query.get("api-version");
+    const path = `/${route.segments.join("/")}`.toLowerCase();
+    const tenant = { ...this.#options, subscriptions: this.#subscriptions };
+    if (path === endpointsPath) return endpointsReply(tenant, version ?? "");
+    const refused = this.#stranger(request) ?? notSimulated(route.method, path);
+    if (refused !== undefined) return refused;
     if (version === undefined) {
       return bad("MissingApiVersionParameter", "The api-version query parameter is required.");
     }
-    const insights = "/providers/microsoft.insights/metrics";
-    const path = `/${route.segments.join("/")}`.toLowerCase();
-    const unpublished = this.#unpublished(path, version);
-    if (unpublished !== undefined) return unpublished;
+    return (
+      this.#unpublished(path, version) ??
+      (route.method === "GET" ? tenantReply(tenant, path) : undefined) ??
+      this.#resource(request, route, path, version)
+    );
+  }
+
+  #resource(request: AzureRequest, route: Route, path: string, version: string): AzureReply {
     if (path.includes("/providers/microsoft.network/locations/")) return this.#poll(path);
     const refused = this.roles.refuse(neededFor(route.method, path));
     if (refused !== undefined) return refused;
     if (path.endsWith(permissions)) {
       return this.#permissions(path.slice(0, -permissions.length), route);
     }
-    if (path.endsWith(insights)) return this.#metrics(path.slice(0, -insights.length), route);
+    const [, above = "", insight] =
+      /^(.*)\/providers\/microsoft\.insights\/(metrics|metricdefinitions)$/.exec(path) ?? [];
+    if (insight !== undefined) return this.#metrics(above, insight, route);
     return (
+      portsReply(route, path, this.ports.values()) ??
       this.#port(request, route, path, version) ??
+      this.#roles(route, path) ??
+      this.#connectionRead(route, path, version) ??
       this.#sharedKey(request, route, path, version) ??
       this.#other(route, path)
     );
@@ -156,6 +182,31 @@ export class Arm {
       `'${version}' for type '${type.slice(type.indexOf("/") + 1)}'. ` +
       `The supported api-versions are '${versions.join(", ")}'.`;
     return bad("NoRegisteredProviderFound", text);
+  }
+
+  #roles(route: Route, path: string): AzureReply | undefined {
+    const ofPort = this.posture.portRoles();
+    const own = assignedOf(this.roles.assignments, this.#options.principal);
+    return rolesReply(route, path, { own, ofPort });
+  }
+
+  /** Reads the shared key of a connection, or its IKE SAs by an operation with a result. */
+  #connectionRead({ method }: Route, path: string, version: string): AzureReply | undefined {
+    const [, id = "", read] = /^(.*\/connections\/[^/]+)\/(sharedkey|getikesas)$/.exec(path) ?? [];
+    const tunnel = this.#tunnelOf(id);
+    if (tunnel === undefined) return undefined;
+    if (read === "sharedkey" && method === "GET") {
+      return reply(200, { value: this.sharedKeys.current(tunnel) ?? "" });
+    }
+    if (read !== "getikesas") return undefined;
+    if (method !== "POST") return notAllowed(method);
+    const name = uuidOf(this.#options.prng);
+    this.#ikeSas.begin(name, { tunnel, connection: id });
+    const headers = {
+      location: this.#operationUrl(id, name, version, "operationResults"),
+      "retry-after": this.#retryAfter(),
+    };
+    return { status: 202, headers, body: "" };
   }
 
   // The real service returns the key in its answer as well, so a client must not read the body.
@@ -221,6 +272,7 @@ export class Arm {
     const record = this.ports.get(id);
     if (record === undefined) return notFound(path);
     if (method === "PUT" && below === "") return this.#put(record, request.body, version);
+    if (method === "PATCH" && below === "") return this.#patch(record, request.body, version);
     if (method !== "GET") return notAllowed(method);
     return this.#got(record, below);
   }
@@ -267,6 +319,15 @@ export class Arm {
     }
   }
 
+  #patch(record: PortRecord, text: string, version: string): AzureReply {
+    const busy = this.#running(record.msee);
+    if (busy !== undefined) return this.#conflict(busy, version);
+    const complaint = retagged(record, objectOf(text));
+    return complaint === undefined
+      ? reply(200, portDocument(record))
+      : bad("InvalidRequestFormat", complaint);
+  }
+
   #refused({ code, message }: LinksealError): AzureReply {
     if (code !== "peer.throttled") return bad("InvalidRequestFormat", message);
     const body = { code: "TooManyRequests", message };
@@ -292,25 +353,27 @@ export class Arm {
   #operationName(msee: Msee, id: string): string {
     const found = [...this.#operations].find(([, one]) => one.msee === msee && one.id === id);
     if (found !== undefined) return found[0];
-    const digits = this.#options.prng.hex(16);
-    const name = digits.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+    const name = uuidOf(this.#options.prng);
     this.#operations.set(name, { msee, id });
     return name;
   }
 
-  #operationUrl(id: string, name: string, version: string): string {
+  #operationUrl(id: string, name: string, version: string, kind = "operations"): string {
     const subscription = id.split("/").slice(0, 3).join("/");
-    const place = "providers/Microsoft.Network/locations/westus/operations";
+    const place = `providers/Microsoft.Network/locations/westus/${kind}`;
     return `${this.#options.base}${subscription}/${place}/${name}?api-version=${version}`;
   }
 
   #poll(path: string): AzureReply {
-    const name = path.split("/operations/")[1] ?? "";
+    const [, name = ""] = /\/operation(?:s|results)\/([^/]+)$/.exec(path) ?? [];
     const operation = this.#operations.get(name);
-    const resource = this.#connections.get(name) ?? operation?.msee.name;
+    const resource =
+      this.#connections.get(name) ?? this.#ikeSas.connectionOf(name) ?? operation?.msee.name;
     const refused =
       resource === undefined ? undefined : this.roles.refuse(neededToFollow(resource, path));
     if (refused !== undefined) return refused;
+    const ikeSas = this.#ikeSas.result(name);
+    if (ikeSas !== undefined) return reply(200, ikeSas);
     const shared = this.sharedKeys.operation(name);
     if (shared !== undefined) return this.#polled(shared);
     const state = operation?.msee.operation(operation.id);
@@ -350,23 +413,31 @@ export class Arm {
     );
   }
 
-  #metrics(path: string, route: Route): AzureReply {
+  #metrics(path: string, asked: string, route: Route): AzureReply {
+    const metered = this.#metered(path);
+    if (metered === undefined) return notFound(path);
+    if (route.method !== "GET") return notAllowed(route.method);
+    return asked === "metrics" ? this.#monitor.answer(metered, route) : definitionsOf(metered);
+  }
+
+  #metered(path: string): Metered | undefined {
     const { site } = this.#options;
     const port = this.ports.get(path);
     if (port !== undefined) {
-      const links = site.links.filter(({ msee }) => msee === port.msee);
-      return this.#monitor.answer(meteredPort(port.id, links), route);
+      return meteredPort(
+        port.id,
+        site.links.filter(({ msee }) => msee === port.msee),
+      );
     }
     const circuit = circuitsOf(site).find(({ id }) => id.toLowerCase() === path);
-    if (circuit === undefined) return notFound(path);
-    const links = site.links.filter(({ group }) => group === circuit.group);
-    return this.#monitor.answer(meteredCircuit(circuit.id, links), route);
+    const links = site.links.filter(({ group }) => group === circuit?.group);
+    return circuit && meteredCircuit(circuit.id, links);
   }
 
-  #other({ method, query }: Route, path: string): AzureReply {
+  #other({ method }: Route, path: string): AzureReply {
     const { site } = this.#options;
     if (method !== "GET") return notAllowed(method);
-    const posture = this.posture.answer(path, query.get("$filter"));
+    const posture = this.posture.answer(path);
     if (posture !== undefined) return posture;
     const tunnel = this.#tunnelOf(path);
     if (tunnel !== undefined) {
@@ -386,16 +457,6 @@ export class Arm {
   }
 }
 
-function unreadable({ msee }: Pick<PortRecord, "msee">): AzureReply | undefined {
-  try {
-    msee.observe("link1");
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof LinksealError)) throw error;
-    return refusal(503, { code: "ServiceUnavailable", message: error.message });
-  }
-}
-
 /** Answers as for a role on the port alone, which does not cover operations. */
 function unfollowed({ msee }: Pick<PortRecord, "msee">, path: string): AzureReply | undefined {
   if (msee.hasFault("operationLost")) return notFound(path);
@@ -405,16 +466,10 @@ function unfollowed({ msee }: Pick<PortRecord, "msee">, path: string): AzureRepl
   return refusal(403, { code: "AuthorizationFailed", message });
 }
 
+function uuidOf(prng: Prng): string {
+  return prng.hex(16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
 function bad(code: string, message: string): AzureReply {
   return refusal(400, { code, message });
-}
-
-function notFound(path: string): AzureReply {
-  const message = `The Resource '${path}' was not found.`;
-  return refusal(404, { code: "ResourceNotFound", message });
-}
-
-function notAllowed(method: string): AzureReply {
-  const message = `The method ${method} is not allowed on this resource.`;
-  return refusal(405, { code: "MethodNotAllowed", message });
 }

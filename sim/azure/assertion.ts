@@ -122,7 +122,12 @@ function namedBy(header: JsonObject, certificate: X509Certificate): boolean {
     [first, der.toString("base64")],
   ];
   const named = stated.filter(([given]) => given !== undefined);
-  return named.length > 0 && named.every(([given, own]) => given === own);
+  return named.length > 0 && named.every(([given, own]) => unpadded(given) === unpadded(own));
+}
+
+// MSAL for Python writes thumbprints with padding, MSAL for Node without.
+function unpadded(value: unknown): unknown {
+  return typeof value === "string" ? value.replace(/=+$/, "") : value;
 }
 
 function isSigned({ header, signed, signature }: Jwt, publicKey: string): boolean {

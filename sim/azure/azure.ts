@@ -78,6 +78,9 @@ const armResources = [
   "https://management.chinacloudapi.cn",
 ] as const;
 
+/** The last one is that of Microsoft Graph, which is refused there. */
+const armRoots = ["subscriptions", "tenants", "metadata", "v1.0"];
+
 /** The HTTP services of one simulated cloud. */
 export class SimAzure {
   readonly tokens: Tokens;
@@ -113,6 +116,7 @@ export class SimAzure {
       ...{ site, tokens, authority, tenant, audiences },
       prng: prng.fork("arm"),
       base: options.arm,
+      principal: (options.userAssigned?.[0] ?? options.systemAssigned).objectId,
       bandwidthInGbps: options.bandwidthInGbps ?? 100,
     });
     this.#entra = new Entra({
@@ -212,8 +216,8 @@ export class SimAzure {
 
 function secureService({ segments }: Route): AzureService {
   const root = segments[0]?.toLowerCase();
-  if (root === "secrets") return "vault";
-  return root === "subscriptions" ? "arm" : "entra";
+  if (root === "secrets" || root === "deletedsecrets") return "vault";
+  return root !== undefined && armRoots.includes(root) ? "arm" : "entra";
 }
 
 function nothing({ path }: AzureRequest): AzureReply {

@@ -80,6 +80,18 @@ export function refusal(
   return reply(status, { error: { code, message, ...more } }, headers);
 }
 
+/** Returns the 404 of the management API. */
+export function notFound(path: string): AzureReply {
+  const message = `The Resource '${path}' was not found.`;
+  return refusal(404, { code: "ResourceNotFound", message });
+}
+
+/** Returns the 405 of the management API. */
+export function notAllowed(method: string): AzureReply {
+  const message = `The method ${method} is not allowed on this resource.`;
+  return refusal(405, { code: "MethodNotAllowed", message });
+}
+
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is JsonObject {

@@ -1,4 +1,5 @@
-// Key Vault's secrets as its REST interface serves them, in front of the simulated vault.
+// Key Vault's secrets as its REST interface serves them, in front of the simulated vault, which has
+// purge protection: what is deleted can be recovered, and nothing else.
 
 import { LinksealError } from "#hal/error.ts";
 import type { SecretVersion } from "#hal/vault.ts";
@@ -42,14 +43,20 @@ const pageMax = 25;
 const valueMax = 25_600;
 const tagsMax = 15;
 
+/** The time after which a deleted secret is gone, in days. */
+const recoverableDays = 90;
+const dayMs = 86_400_000;
+
 export class KeyVaultEmulator {
   readonly #options: KeyVaultOptions;
+  /** The names of secrets by the text of their backup. */
+  readonly #backups = new Map<string, string>();
 
   constructor(options: KeyVaultOptions) {
     this.#options = options;
   }
 
-  /** Answers a request for any path under `/secrets`. */
+  /** Answers a request for any path under `/secrets` or `/deletedsecrets`. */
   answer(request: AzureRequest, route: Route): AzureReply {
     return (
       this.#stranger(request, route) ??
@@ -102,19 +109,88 @@ export class KeyVaultEmulator {
   }
 
   #answer(request: AzureRequest, { method, segments, query }: Route): AzureReply {
-    const [, name, version] = segments;
+    const [root = "", name, version] = segments;
     if (segments.length > 3) return badParameter("The path is not valid.");
+    const isDeleted = root.toLowerCase() === "deletedsecrets";
     if (name === undefined) {
-      return method === "GET" ? this.#names(request, query) : notAllowed(method);
+      if (method !== "GET") return notAllowed(method);
+      return isDeleted ? this.#deletedNames(request, query) : this.#names(request, query);
     }
     if (!/^[0-9a-z-]{1,127}$/i.test(name)) return badParameter(`The name ${name} is not valid.`);
+    if (isDeleted) return this.#deleted(name, `${method} ${version ?? ""}`);
     if (method === "GET" && version === "versions") return this.#versions(request, name, query);
     if (method === "GET") return this.#value(name, version);
-    if (method === "PUT" && version === undefined) return this.#put(name, request.body);
-    if (method === "PATCH" && version !== undefined) {
-      return this.#patch(name, version, request.body);
-    }
+    if (method === "PATCH") return this.#patch(name, version, request.body);
+    if (method === "POST" && version === "backup") return this.#backup(name);
+    if (version !== undefined) return notAllowed(method);
+    if (method === "PUT") return this.#put(name, request.body);
+    if (method === "DELETE") return this.#delete(name);
+    if (method === "POST" && name === "restore") return this.#restore(request.body);
     return notAllowed(method);
+  }
+
+  #delete(name: string): AzureReply {
+    const isGone = this.#options.vault.delete(name);
+    return isGone ? this.#deleted(name, "GET ") : missing(name, undefined);
+  }
+
+  #deleted(name: string, asked: string): AzureReply {
+    const { vault } = this.#options;
+    const found = vault.deleted().get(name);
+    if (found === undefined) return missing(name, undefined);
+    switch (asked) {
+      case "GET ":
+        return reply(200, this.#deletedBundle(name, found));
+      case "POST recover":
+        vault.recover(name);
+        return reply(200, bundle(found.newest));
+      case "DELETE ": {
+        const message = `Operation "purge" is not allowed because purge protection is enabled.`;
+        return refusal(403, { code: "Forbidden", message });
+      }
+      default:
+        return notAllowed(asked.trim());
+    }
+  }
+
+  #deletedNames(request: AzureRequest, query: Route["query"]): AzureReply {
+    const { vault } = this.#options;
+    const items = [...vault.deleted()].map(([name, found]) => ({
+      ...this.#deletedBundle(name, found),
+      id: `${vault.base}/secrets/${name}`,
+    }));
+    return page(request, "/deletedsecrets", items, query);
+  }
+
+  #deletedBundle(name: string, { at, newest }: { at: WallTime; newest: VersionDetail }) {
+    return {
+      ...bundle(newest),
+      recoveryId: `${this.#options.vault.base}/deletedsecrets/${name}`,
+      deletedDate: seconds(at),
+      scheduledPurgeDate: seconds(at + recoverableDays * dayMs),
+    };
+  }
+
+  // The text says nothing about the secret: only this vault can read it.
+  #backup(name: string): AzureReply {
+    if (this.#newest(name) === undefined) return missing(name, undefined);
+    const value = Buffer.from(`backup ${this.#backups.size + 1}`).toString("base64url");
+    this.#backups.set(value, name);
+    return reply(200, { value });
+  }
+
+  // A name is in use for ever in a vault with purge protection.
+  #restore(text: string): AzureReply {
+    const name = this.#backups.get(textOf(objectOf(text)?.["value"]) ?? "");
+    if (name === undefined) return badParameter("The backup blob is not valid.");
+    const message = `There was a conflict restoring the secret ${name}: it exists.`;
+    return refusal(409, { code: "Conflict", message });
+  }
+
+  #newest(name: string): VersionDetail | undefined {
+    const { vault } = this.#options;
+    const id = vault.versions(name).at(-1)?.id;
+    return id === undefined ? undefined : vault.detail(id);
   }
 
   #value(name: string, version: string | undefined): AzureReply {
@@ -149,8 +225,7 @@ export class KeyVaultEmulator {
   #names(request: AzureRequest, query: Route["query"]): AzureReply {
     const { vault } = this.#options;
     const items = vault.names().flatMap((name) => {
-      const newest = vault.versions(name).at(-1);
-      const detail = newest === undefined ? undefined : vault.detail(newest.id);
+      const detail = this.#newest(name);
       const id = `${vault.base}/secrets/${name}`;
       return detail === undefined ? [] : [{ ...bundle(detail), id }];
     });
@@ -167,6 +242,10 @@ export class KeyVaultEmulator {
     if (value.length > valueMax) return badParameter("The value is longer than 25 KB.");
     const wanted = attributesOf(body);
     if (typeof wanted === "string") return badParameter(wanted);
+    if (vault.deleted().has(name)) {
+      const inner = "ObjectIsDeletedButRecoverable";
+      return refusal(409, { code: "Conflict", message: `Secret ${name} is deleted.`, inner });
+    }
     const holds = cknNames.has(name) ? ({ holds: "ckn" } as const) : {};
     const { notBefore, expires, ...rest } = wanted;
     const id = vault.put(name, value, {
@@ -179,10 +258,13 @@ export class KeyVaultEmulator {
     return detail === undefined ? missing(name, id) : reply(200, { value, ...bundle(detail) });
   }
 
-  #patch(name: string, version: string, text: string): AzureReply {
+  #patch(name: string, version: string | undefined, text: string): AzureReply {
     const { vault } = this.#options;
-    const id = `${vault.base}/secrets/${name}/${version.toLowerCase()}`;
-    if (vault.detail(id) === undefined) return missing(name, version);
+    const id =
+      version === undefined
+        ? this.#newest(name)?.version.id
+        : `${vault.base}/secrets/${name}/${version.toLowerCase()}`;
+    if (id === undefined || vault.detail(id) === undefined) return missing(name, version);
     const wanted = attributesOf(objectOf(text) ?? {});
     if (typeof wanted === "string") return badParameter(wanted);
     vault.update(id, wanted);
@@ -202,8 +284,8 @@ function bundle({ version, updated, contentType }: VersionDetail): JsonObject {
       ...(expires === undefined ? {} : { exp: seconds(expires) }),
       created: seconds(created),
       updated: seconds(updated),
-      recoveryLevel: "Recoverable+Purgeable",
-      recoverableDays: 90,
+      recoveryLevel: "Recoverable",
+      recoverableDays,
     },
     ...(Object.keys(tags).length === 0 ? {} : { tags }),
   };

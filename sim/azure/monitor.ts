@@ -49,7 +49,8 @@ const sampleMs = 10_000;
 const minuteMs = 60_000;
 /** The delay after which a finished minute is reported, in milliseconds. */
 const lagMs = 120_000;
-const samplesMax = 720;
+/** Four hours and some minutes: enough for whole hours. */
+const samplesMax = 1_500;
 
 const portMetrics: Readonly<Record<string, Metric>> = {
   AdminState: { unit: "Count", of: ({ adminUp }) => Number(adminUp) },
@@ -65,7 +66,21 @@ const metrics = {
   "Microsoft.Network/expressRoutePorts": portMetrics,
   "Microsoft.Network/expressRouteCircuits": circuitMetrics,
 };
-const intervals: Readonly<Record<string, number>> = { PT1M: minuteMs, PT5M: 5 * minuteMs };
+const intervals: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries({
+    ...{ PT1M: 1, PT5M: 5, PT15M: 15, PT30M: 30 },
+    ...{ PT1H: 60, PT6H: 360, PT12H: 720, P1D: 1_440 },
+  }).map(([name, minutes]) => [name, minutes * minuteMs]),
+);
+const total = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0);
+/** The aggregations, by the name of their property; a request asks for them in any case. */
+const aggregations: Readonly<Record<string, (values: readonly number[]) => number>> = {
+  average: (values) => total(values) / values.length,
+  minimum: (values) => Math.min(...values),
+  maximum: (values) => Math.max(...values),
+  total,
+  count: (values) => values.length,
+};
 
 export class Monitor {
   readonly #options: MonitorOptions;
@@ -98,6 +113,9 @@ export class Monitor {
     }
     if (bucketMs === undefined) return bad(`Detected invalid time grain input: ${interval}`);
     if (span === undefined) return bad("Detected invalid timespan input");
+    const wanted = (query.get("aggregation") ?? "Average").toLowerCase().split(",");
+    const stranger = wanted.find((name) => !Object.hasOwn(aggregations, name));
+    if (stranger !== undefined) return bad(`Detected invalid aggregation input: ${stranger}`);
     const lanes = lanesOf(resource.lanes, query.get("$filter"));
     const value = names.map((name) => ({
       id: `${resource.id}/providers/Microsoft.Insights/metrics/${name}`,
@@ -109,7 +127,7 @@ export class Monitor {
           name: { value: key.toLowerCase(), localizedValue: key.toLowerCase() },
           value: text,
         })),
-        data: this.#data(links, table[name], bucketMs, span),
+        data: this.#data(links, table[name], { bucketMs, wanted, ...span }),
       })),
       errorCode: "Success",
     }));
@@ -125,7 +143,8 @@ export class Monitor {
     return from < to ? { from, to } : undefined;
   }
 
-  #data(links: readonly string[], metric: Metric | undefined, bucketMs: number, span: Span) {
+  #data(links: readonly string[], metric: Metric | undefined, asked: AskedData) {
+    const { bucketMs, wanted, ...span } = asked;
     const completeAt = this.#options.clock.wall() - lagMs;
     const buckets = new Map<number, number[]>();
     for (const { wall, readings } of this.#samples) {
@@ -137,7 +156,7 @@ export class Monitor {
     }
     return [...buckets].map(([start, values]) => ({
       timeStamp: iso(start),
-      average: values.reduce((sum, value) => sum + value, 0) / values.length,
+      ...Object.fromEntries(wanted.map((name) => [name, aggregations[name]?.(values)])),
     }));
   }
 }
@@ -145,6 +164,29 @@ export class Monitor {
 interface Span {
   readonly from: number;
   readonly to: number;
+}
+
+interface AskedData extends Span {
+  readonly bucketMs: number;
+  /** The names of aggregations. */
+  readonly wanted: readonly string[];
+}
+
+/** Returns the definitions of a resource's metrics. */
+export function definitionsOf({ id, namespace, lanes }: Metered): AzureReply {
+  const dimensions = Object.keys(lanes[0]?.dimensions ?? {});
+  const named = (value: string) => ({ value, localizedValue: value });
+  const value = Object.entries(metrics[namespace]).map(([name, { unit }]) => ({
+    id: `${id}/providers/microsoft.insights/metricdefinitions/${name}`,
+    ...{ resourceId: id, namespace, name: named(name), unit, isDimensionRequired: false },
+    primaryAggregationType: "Average",
+    supportedAggregationTypes: ["Average", "Minimum", "Maximum", "Total", "Count"],
+    metricAvailabilities: Object.keys(intervals).map((timeGrain) => ({
+      ...{ timeGrain, retention: "P93D" },
+    })),
+    dimensions: dimensions.map(named),
+  }));
+  return reply(200, { value });
 }
 
 // Splits the metric by a dimension that the filter names; if it names none, all lanes are one.

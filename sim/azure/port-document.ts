@@ -52,6 +52,8 @@ const readOnlyOfLink = [
   "connectorType",
 ];
 const fixed = ["peeringLocation", "bandwidthInGbps"];
+/** The place of every port. */
+export const peeringLocation = "Equinix-Seattle-SE2";
 
 /** The identity that the port presents to Key Vault. */
 export const portIdentity = {
@@ -100,7 +102,7 @@ export function newPort({ msee, bandwidthInGbps, circuit }: PortOptions): PortRe
     identity: { type: "userAssigned", userAssignedIdentities: { [identityOf(msee.name)]: {} } },
     simExtension: { kept: true },
     properties: {
-      peeringLocation: "Equinix-Seattle-SE2",
+      peeringLocation,
       bandwidthInGbps,
       encapsulation: "QinQ",
       billingType: "UnlimitedData",
@@ -163,9 +165,10 @@ function linkDocument(raw: JsonObject, msee: Msee): JsonObject {
   const state = msee.resource(linkName(raw) ?? "link1");
   const { pointsAt, suite, sci, admin, provisioning } = state;
   const properties = objectAt(raw, "properties");
-  const unknown = Object.fromEntries(
-    Object.entries(objectAt(properties, "macSecConfig")).filter(([name]) => !isKeyField(name)),
-  );
+  const config = objectAt(properties, "macSecConfig");
+  const unknown = Object.fromEntries(Object.entries(config).filter(([name]) => !isKeyField(name)));
+  // A port from before the setting shows it only after a client has written it.
+  const showsSci = sci === "on" || config["sciState"] !== undefined;
   return {
     ...raw,
     properties: {
@@ -180,11 +183,21 @@ function linkDocument(raw: JsonObject, msee: Msee): JsonObject {
               cakSecretIdentifier: pointsAt.cakSecretId,
             }),
         ...(suite === undefined ? {} : { cipher: ciphers[suite] }),
-        sciState: sci === "on" ? "Enabled" : "Disabled",
+        ...(showsSci ? { sciState: sci === "on" ? "Enabled" : "Disabled" } : {}),
         ...unknown,
       },
     },
   };
+}
+
+/** Replaces the tags, as a PATCH does; returns a sentence if Azure would refuse them. */
+export function retagged(record: PortRecord, body: JsonObject | undefined): string | undefined {
+  const tags = body?.["tags"];
+  if (!isObject(tags) || !Object.values(tags).every((text) => typeof text === "string")) {
+    return "The tags are not valid.";
+  }
+  record.raw = { ...record.raw, tags };
+  return undefined;
 }
 
 /** Reads the body of a PUT; returns a sentence if Azure would refuse it. */

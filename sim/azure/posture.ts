@@ -16,11 +16,13 @@ import {
 } from "./front-door.ts";
 import { type AzureReply, type JsonObject, refusal, reply } from "./http.ts";
 import { identityDocument, portIdentity } from "./port-document.ts";
+import { type Assigned, contributorId, secretsUserId } from "./role-documents.ts";
 import {
   collectorPolicy,
   connectionMonitor,
   diagnosticSetting,
   maintenanceAlert,
+  metricAlert,
 } from "./watch.ts";
 
 /** `absent`: there is no such resource; `denied`: the caller may not read it. */
@@ -60,9 +62,15 @@ export interface PostureParts {
   readonly site: Site;
   /** The vault's URI, as its own document names it. */
   readonly vaultUri: string;
+  /** The tenant id. */
+  readonly tenant: string;
 }
 
 const network = "microsoft.network";
+/** Azure lists these by group alone. */
+const groupOnly = [`${network}/connections`, `${network}/virtualnetworkgateways`];
+/** One of these has a document of its own, which shows the truth of the site. */
+const truths = [`${network}/connections`, `${network}/expressroutecircuits`];
 
 interface Answer {
   /** The aspects that a list shows; a caller who may not read one of them may not read the list. */
@@ -85,26 +93,55 @@ export class Posture {
   }
 
   /**
-   * Answers a GET of `path` (in lower case), which may have a `$filter`; undefined if there is
-   * nothing of this kind.
+   * Answers a GET of `path` (in lower case), a list or one resource of a list; undefined if there
+   * is nothing of this kind.
    */
-  answer(path: string, filter: string | undefined): AzureReply | undefined {
+  answer(path: string): AzureReply | undefined {
     const identity = this.#parts.site.plan.groups
       .map(({ expressRoutePort }) => identityDocument(expressRoutePort))
       .find(({ id }) => String(id).toLowerCase() === path);
     if (identity !== undefined) return reply(200, identity);
-    const [, list] =
-      /^\/subscriptions\/[^/]+\/resourcegroups\/[^/]+\/providers\/(.+)$/.exec(path) ?? [];
-    const found = list === undefined ? undefined : this.#answerOf(list, filter);
-    if (found === undefined) return undefined;
-    if (found.aspects.some((aspect) => this.#is(aspect) === "denied")) {
-      const message = "The client does not have authorization to perform action over scope.";
-      return refusal(403, { code: "AuthorizationFailed", message });
-    }
-    return reply(200, { value: found.value() });
+    const [, group, list] =
+      /^\/subscriptions\/[^/]+(\/resourcegroups\/[^/]+)?\/providers\/(.+)$/.exec(path) ?? [];
+    if (list === undefined || (group === undefined && groupOnly.includes(list))) return undefined;
+    const found = this.#answerOf(list);
+    if (found !== undefined) return this.#shown(found, (value) => ({ value }));
+    const type = list.slice(0, list.lastIndexOf("/"));
+    const above = truths.includes(type) ? undefined : this.#answerOf(type);
+    const isOne = ({ id }: JsonObject): boolean => String(id).toLowerCase() === path;
+    return above && this.#shown(above, (value) => value.find(isOne));
   }
 
-  #answerOf(list: string, filter: string | undefined): Answer | undefined {
+  #shown(
+    answer: Answer,
+    of: (value: readonly JsonObject[]) => JsonObject | undefined,
+  ): AzureReply | undefined {
+    if (answer.aspects.some((aspect) => this.#is(aspect) === "denied")) return denied();
+    const shown = of(answer.value());
+    return shown && reply(200, shown);
+  }
+
+  /**
+   * Returns the role of the port's identity at the vault: a narrow one, or a wide one at the group;
+   * `denied` if the caller may not read it.
+   */
+  portRoles(): readonly Assigned[] | "denied" {
+    const { principalId } = portIdentity;
+    switch (this.#is("vaultRoles")) {
+      case "denied":
+        return "denied";
+      case "absent":
+        return [];
+      case "good": {
+        const scope = `${this.#base}/providers/Microsoft.KeyVault/vaults/kv-demo`;
+        return [{ scope, definition: secretsUserId, principalId }];
+      }
+      case "bad":
+        return [{ scope: this.#base, definition: contributorId, principalId }];
+    }
+  }
+
+  #answerOf(list: string): Answer | undefined {
     const [, type = "", name = ""] =
       /^(.+)\/([^/]+)\/providers\/microsoft\.insights\/diagnosticsettings$/.exec(list) ?? [];
     if (name !== "") {
@@ -119,7 +156,7 @@ export class Posture {
             ];
       return { aspects: ["diagnostics"], value };
     }
-    return this.#lists(filter)[list];
+    return this.#lists()[list];
   }
 
   #is(aspect: Aspect): PostureState {
@@ -150,10 +187,10 @@ export class Posture {
     return { aspects: of, value: () => (isAbsent() ? [] : value()) };
   }
 
-  #lists(filter: string | undefined): Readonly<Record<string, Answer>> {
+  #lists(): Readonly<Record<string, Answer>> {
     return {
       ...this.#networkLists(),
-      ...this.#vaultLists(filter),
+      ...this.#vaultLists(),
       ...this.#watchLists(),
       ...this.#frontDoorLists(),
     };
@@ -194,14 +231,10 @@ export class Posture {
     };
   }
 
-  #vaultLists(filter: string | undefined): Readonly<Record<string, Answer>> {
+  #vaultLists(): Readonly<Record<string, Answer>> {
     const vault = "microsoft.keyvault/vaults";
     return {
       [vault]: this.#row(["vaultSettings"], () => this.#vaults()),
-      [`${vault}/kv-demo/providers/microsoft.authorization/roleassignments`]: this.#row(
-        ["vaultRoles"],
-        () => this.#roles(filter),
-      ),
       [`${vault}/kv-demo/networksecurityperimeterconfigurations`]: this.#row(["perimeter"], () =>
         this.#perimeters(),
       ),
@@ -414,32 +447,13 @@ export class Posture {
     const good = this.#good("vaultSettings");
     return [
       this.#resource("Microsoft.KeyVault/vaults", "kv-demo", {
+        ...{ tenantId: this.#parts.tenant, sku: { family: "A", name: "standard" } },
+        accessPolicies: [],
         vaultUri: `${this.#parts.vaultUri}/`,
         enableSoftDelete: true,
         enablePurgeProtection: true,
         enableRbacAuthorization: true,
         networkAcls: { bypass: "AzureServices", defaultAction: good ? "Deny" : "Allow" },
-      }),
-    ];
-  }
-
-  /** Lists the port's roles only for a filter on its identity, as Azure does. */
-  #roles(filter: string | undefined): readonly JsonObject[] {
-    const { principalId } = portIdentity;
-    const isAsked = filter === `assignedTo('${principalId}')`;
-    if (!isAsked || this.#is("vaultRoles") === "absent") return [];
-    const vault = `${this.#base}/providers/Microsoft.KeyVault/vaults/kv-demo`;
-    const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
-    const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
-    const good = this.#good("vaultRoles");
-    const [subscription] = this.#base.split("/resourceGroups/");
-    const definitions = `${subscription}/providers/Microsoft.Authorization/roleDefinitions`;
-    return [
-      this.#resource("Microsoft.Authorization/roleAssignments", "one", {
-        roleDefinitionId: `${definitions}/${good ? secretsUser : contributor}`,
-        principalId,
-        principalType: "ServicePrincipal",
-        scope: good ? vault : this.#base,
       }),
     ];
   }
@@ -463,31 +477,17 @@ export class Posture {
 
   #alerts(): readonly JsonObject[] {
     const { site } = this.#parts;
+    const good = this.#good("alerts");
     return [
       ...site.plan.groups.map(({ expressRoutePort }) =>
-        this.#alert(expressRoutePort, "LineProtocol"),
+        metricAlert(expressRoutePort, "LineProtocol", good),
       ),
-      ...circuitsOf(site).map(({ id }) => this.#alert(id, "BgpAvailability")),
+      ...circuitsOf(site).map(({ id }) => metricAlert(id, "BgpAvailability", good)),
     ];
   }
+}
 
-  #alert(scope: string, metricName: string): JsonObject {
-    const criterion = {
-      ...{ criterionType: "StaticThresholdCriterion", name: "lost", metricName, dimensions: [] },
-      ...{ operator: "LessThan", threshold: 1, timeAggregation: "Average" },
-    };
-    const odata = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria";
-    return this.#resource(
-      "Microsoft.Insights/metricAlerts",
-      `${metricName}-${scope.split("/").at(-1)}`,
-      {
-        ...{ enabled: this.#good("alerts"), severity: 1, scopes: [scope] },
-        ...{ evaluationFrequency: "PT1M", windowSize: "PT5M" },
-        criteria: { "odata.type": odata, allOf: [criterion] },
-        actions: [
-          { actionGroupId: `${this.#base}/providers/Microsoft.Insights/actionGroups/night` },
-        ],
-      },
-    );
-  }
+function denied(): AzureReply {
+  const message = "The client does not have authorization to perform action over scope.";
+  return refusal(403, { code: "AuthorizationFailed", message });
 }

@@ -5,7 +5,7 @@
 import { type AzureReply, refusal, reply } from "./http.ts";
 import { typeOf } from "./versions.ts";
 
-interface Role {
+export interface Role {
   readonly actions: readonly string[];
   readonly notActions: readonly string[];
 }
@@ -34,18 +34,19 @@ const metrics = "/providers/microsoft.insights/metrics";
 const network = "Microsoft.Network";
 const identities = "Microsoft.ManagedIdentity/userAssignedIdentities";
 
-const reader: Role = { actions: ["*/read"], notActions: [] };
-const farEnd: Role = {
+export const reader: Role = { actions: ["*/read"], notActions: [] };
+export const farEnd: Role = {
   actions: [
     `${network}/expressRoutePorts/write`,
     `${network}/expressRouteLags/write`,
     `${network}/connections/sharedKey/write`,
+    `${network}/connections/getikesas/action`,
     `${network}/vpnGateways/vpnConnections/vpnLinkConnections/sharedKeys/write`,
   ],
   notActions: [],
 };
 /** As the built-in role Managed Identity Operator has them. */
-const identityOperator: Role = {
+export const identityOperator: Role = {
   actions: [
     `${identities}/*/read`,
     `${identities}/*/assign/action`,
@@ -158,6 +159,11 @@ export function neededFor(method: string, path: string): Asked {
   if (connection !== undefined) {
     return { action: `${network}/connections/sharedKey/${verb}`, scope: connection };
   }
+  if (method === "POST") {
+    const at = path.lastIndexOf("/");
+    const scope = path.slice(0, at);
+    return { action: `${typeOf(scope)}/${path.slice(at + 1)}/action`, scope };
+  }
   const { scope, last } = scopeOf(path);
   return { action: `${typeOf(last)}/${verb}`, scope };
 }
@@ -185,7 +191,8 @@ function groupOf(id: string): string {
   return id.split("/").slice(0, 5).join("/");
 }
 
-function isWithin(scope: string, above: string): boolean {
+/** Returns whether a scope is another one or below it; "" = everywhere. */
+export function isWithin(scope: string, above: string): boolean {
   return `${scope.toLowerCase()}/`.startsWith(`${above.toLowerCase()}/`) || above === "";
 }
 

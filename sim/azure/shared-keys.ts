@@ -73,6 +73,12 @@ export class SharedKeys {
     return { kind: "accepted", operation };
   }
 
+  /** Returns the key that a gateway accepts, as text; undefined if it has none. */
+  current(tunnel: PlannedTunnel): string | undefined {
+    const psk = this.#site.gatewayPsk(tunnel.name);
+    return psk && new TextDecoder().decode(psk);
+  }
+
   /** Returns the state of an operation; undefined if there is no such operation. */
   operation(name: string): SharedKeyOperation | undefined {
     return this.#operations.get(name)?.state;

@@ -77,6 +77,7 @@ const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.network/applicationgateways": network,
   "microsoft.network/azurefirewalls": since("2018-04-01"),
   "microsoft.network/expressrouteports": since("2018-08-01"),
+  "microsoft.network/expressrouteportslocations": since("2018-08-01"),
   "microsoft.network/bastionhosts": ["2018-10-01", ...since("2019-04-01")],
   "microsoft.network/applicationgatewaywebapplicationfirewallpolicies": [
     "2018-10-01",
@@ -107,7 +108,9 @@ const published: Readonly<Record<string, readonly string[]>> = {
   ],
   "microsoft.insights/diagnosticsettings": ["2017-05-01-preview", "2021-05-01-preview"],
   "microsoft.insights/metrics": metrics,
+  "microsoft.insights/metricdefinitions": metrics,
   "microsoft.authorization/roleassignments": roleAssignments,
+  "microsoft.authorization/roledefinitions": permissions,
   "microsoft.authorization/permissions": permissions,
 };
 

@@ -119,6 +119,8 @@ export class Site implements SiteBackend {
   readonly #devices: ReadonlyMap<string, Device>;
   readonly #byGroup = new Map<string, readonly SiteLink[]>();
   readonly #observers: SiteObserver[] = [];
+  /** The PSKs of gateways, by the name of the tunnel. */
+  readonly #gatewayPsks = new Map<string, Uint8Array>();
   /** The vault version with the PSK, by the first tunnel that has it. */
   readonly #pskIds = new Map<string, string>();
   /** The vault version that each port uses; cleared whenever a key may have changed. */
@@ -243,7 +245,13 @@ export class Site implements SiteBackend {
   setGatewayPsk(tunnel: string, psk: Uint8Array): void {
     const planned = this.plan.tunnels.find(({ name }) => name === tunnel);
     if (planned === undefined) throw new RangeError(`no tunnel ${tunnel}`);
+    this.#gatewayPsks.set(tunnel, psk);
     this.routers.get(planned.device)?.setGatewayPsk(planned.remoteAddress, psk);
+  }
+
+  /** Returns the PSK that the gateway of a tunnel accepts; undefined if it has none. */
+  gatewayPsk(tunnel: string): Uint8Array | undefined {
+    return this.#gatewayPsks.get(tunnel);
   }
 
   /** Returns the site's config as YAML; `address` is where the site answers. */

@@ -54,6 +54,13 @@ interface Stored {
   readonly value: string;
 }
 
+/** A deleted secret, which can be recovered. */
+interface Deleted {
+  /** The wall time of the deletion, in Unix ms. */
+  readonly at: WallTime;
+  readonly versions: Stored[];
+}
+
 const cakOctets: Readonly<Record<CipherSuite, 16 | 32>> = {
   "gcm-aes-128": 16,
   "gcm-aes-256": 32,
@@ -71,6 +78,7 @@ export class SimVault {
   readonly #clock: SimClock;
   readonly #prng: Prng;
   readonly #secrets = new Map<string, Stored[]>();
+  readonly #deleted = new Map<string, Deleted>();
   readonly #faults = new Set<VaultFault>();
   /**
    * The key values in the order in which they were put, so that a reader can continue where it
@@ -163,6 +171,36 @@ export class SimVault {
   /** Returns the names of secrets, in the order of their creation. */
   names(): readonly string[] {
     return [...this.#secrets.keys()];
+  }
+
+  /**
+   * Deletes a secret with all its versions, so that it can be recovered; returns false if there is
+   * none.
+   */
+  delete(name: string): boolean {
+    const versions = this.#secrets.get(name);
+    if (versions === undefined) return false;
+    this.#secrets.delete(name);
+    this.#deleted.set(name, { at: this.#clock.wall(), versions });
+    return true;
+  }
+
+  /** Recovers a deleted secret; returns false if no such secret is deleted. */
+  recover(name: string): boolean {
+    const deleted = this.#deleted.get(name);
+    if (deleted === undefined) return false;
+    this.#deleted.delete(name);
+    this.#secrets.set(name, deleted.versions);
+    return true;
+  }
+
+  /** Returns the deleted secrets by name: the newest version, and when it was deleted. */
+  deleted(): ReadonlyMap<string, { readonly at: WallTime; readonly newest: VersionDetail }> {
+    const all = [...this.#deleted].flatMap(([name, { at, versions }]) => {
+      const newest = versions.at(-1);
+      return newest === undefined ? [] : [[name, { at, newest }] as const];
+    });
+    return new Map(all);
   }
 
   /** Returns the present faults. */

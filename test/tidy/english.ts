@@ -54,7 +54,7 @@ export const lacksSubject = ({ text }: Sentence): boolean =>
 // What is not our text: locked packages, recordings of foreign programs, and these rules.
 const hasLanguage = (path: string): boolean =>
   /\.([jt]s|json|md|css|html|yaml|[ch])$/.test(path) &&
-  !/^(package-lock\.json$|test\/tidy\/|test\/unit\/recorded\/)/.test(path);
+  !/^((test\/azure-sdk\/)?package-lock\.json$|test\/tidy\/|test\/unit\/recorded\/)/.test(path);
 
 const pronoun = /\b(whoever|whomever|nobody|somebody|anybody)\b/i;
 

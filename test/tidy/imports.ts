@@ -184,7 +184,7 @@ interface PackageRow {
 export const runtimePackages: readonly PackageRow[] = [
   {
     name: "@azure/identity",
-    where: /^(agent\/(azure\/identity|cli\/keys-azure)|test\/process\/azure-client)\.ts$/,
+    where: /^(agent\/(azure\/identity|cli\/keys-azure)|test\/(.*\/azure-client|azure-sdk\/.*))\./,
     why: "signs in to Entra in every way that Microsoft has; loaded on demand",
   },
   {

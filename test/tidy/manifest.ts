@@ -66,7 +66,7 @@ function checkAllowed({ dependencies = {}, optionalDependencies = {} }: Manifest
 export const lockRule: Rule = {
   name: "lock file",
   check: (source) =>
-    source.path === "package-lock.json"
+    /(^|\/)package-lock\.json$/.test(source.path)
       ? offencesPerLine(source, /"resolved":/, "omit-lockfile-registry-resolved was off")
       : [],
 };

@@ -126,7 +126,7 @@ const registry = /registry\.(?!(test\.)?ts\b|md\b)|npmjs\.|artifactory|verdaccio
 export const machineRule: Rule = {
   name: "machine",
   check: (source) =>
-    source.path === "package-lock.json" || source.path.startsWith("test/tidy/")
+    /(^|\/)package-lock\.json$/.test(source.path) || source.path.startsWith("test/tidy/")
       ? []
       : [
           ...offencesPerLine(

@@ -18,6 +18,11 @@ import {
 const der = new X509Certificate(client.certificate).raw;
 const x5t = createHash("sha1").update(der).digest("base64url");
 const x5t256 = createHash("sha256").update(der).digest("base64url");
+const padded = createHash("sha1")
+  .update(der)
+  .digest("base64")
+  .replaceAll("+", "-")
+  .replaceAll("/", "_");
 const x5c = [der.toString("base64")];
 const day = 86_400_000;
 
@@ -58,6 +63,7 @@ describe("a client assertion is checked", () => {
   it.each<[string, AssertionSetting]>([
     ["thumbprint with SHA-256 and PS256", { header: { "x5t#S256": x5t256 } }],
     ["thumbprint with SHA-1 and RS256", { header: { x5t }, algorithm: "RS256" }],
+    ["a padded thumbprint, as MSAL for Python writes it", { header: { x5t: padded } }],
     ["a chain besides", { header: { "x5t#S256": x5t256, x5c } }],
     ["a chain alone", { header: { x5c } }],
     ["the other audience", { header: { x5t }, claims: { aud: `${authority}/${tenant}/v2.0` } }],
