@@ -4,6 +4,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { effort } from "../effort.ts";
 import { isCommand } from "../machine/place.ts";
 import { Program } from "../process/program.ts";
 import { cannotRun } from "../why-not.ts";
@@ -50,7 +51,7 @@ function shown(text: string): string {
 }
 
 /** A busy computer must not fail a test: a command takes two seconds of a quiet processor. */
-const patience = { timeout: 900_000 };
+const patience = { timeout: effort(180_000, 900_000) };
 
 describe("the Azure CLI at the simulated cloud", patience, () => {
   it("registers the cloud by its endpoints and signs in with a certificate", async () => {
