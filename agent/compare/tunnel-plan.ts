@@ -3,7 +3,7 @@
 
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import type { DeviceState } from "#hal/model.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { bundleOf, whyNot } from "../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel, RiskName } from "../model/desired.ts";
@@ -17,6 +17,7 @@ import {
   leavingTunnels,
   leftBlocked,
   type MadeTunnel,
+  releaseCommand,
   tunnelDifferences,
   unmakeable,
 } from "./tunnel-change.ts";
@@ -81,9 +82,10 @@ export function planTunnels(input: TunnelPlanInput): TunnelPlan {
     ...desired.tunnels.map((tunnel) => planTunnel(input, tunnel)),
     ...leaving.map((one) => planLeaving(input, one)),
   ];
+  const goingOn = leaving.flatMap(({ kind, name }) => (kind === "stays" ? (made(name) ?? []) : []));
   return {
     steps: plans.flatMap(({ steps }) => steps),
-    notes: plans.flatMap(({ notes }) => notes),
+    notes: [...plans.flatMap(({ notes }) => notes), ...stillBlocked(input, goingOn)],
   };
 }
 
@@ -145,7 +147,7 @@ function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: Device
         drain(`bring the traffic of ${name} back`, "-"),
       ]
     : [change];
-  return { steps, notes: stillBlocked(before, input) };
+  return { steps, notes: [] };
 }
 
 const wayTexts: Readonly<Record<ChangeWay, string>> = {
@@ -215,18 +217,27 @@ function planLeaving(input: TunnelPlanInput, leaving: Leaving): TunnelPlan {
     preview: `- ipsec ${name}`,
     change: [{ kind: "ipsec.removeTunnel", name }],
   });
-  const before = input.made(name);
-  return { steps: [removal], notes: before === undefined ? [] : stillBlocked(before, input) };
+  return { steps: [removal], notes: [] };
 }
 
-/** Notes the prefixes that no tunnel protects any more and that stay blocked. */
-function stillBlocked(before: DesiredTunnel, input: TunnelPlanInput): readonly TunnelNote[] {
-  const { name, device } = before;
-  if (input.capabilities(device)?.ipsec?.blocks !== true) return [];
-  const left = leftBlocked(before, input.desired);
-  if (left.length === 0) return [];
-  const text = `${left.join(", ")} stays blocked on ${device}: nothing passes until it is released`;
-  return [{ about: name, text, next: `linkseal guard --release ${left[0]}` }];
+/** Notes each prefix that stays blocked although no tunnel protects it once the plan is done. */
+function stillBlocked(
+  { desired, state }: TunnelPlanInput,
+  goingOn: readonly DesiredTunnel[],
+): readonly TunnelNote[] {
+  return desired.devices.flatMap(({ name: device }): readonly TunnelNote[] => {
+    const blocked = state(device)?.blocked;
+    if (blocked === undefined) return [];
+    const prefixes = strongValue(blocked);
+    if (prefixes === undefined) {
+      const text = "it is not known which prefixes stay blocked: its policies cannot be read";
+      return [{ about: device, text, next: "linkseal status" }];
+    }
+    return leftBlocked(device, prefixes, [...desired.tunnels, ...goingOn]).map((prefix) => {
+      const text = `${prefix} stays blocked, and no tunnel of this config protects it`;
+      return { about: device, text, next: releaseCommand(prefix), kind: "limit" };
+    });
+  });
 }
 
 function noted(about: string, text: string, next: string): TunnelPlan {
