@@ -237,18 +237,16 @@ describe("the plan of a tunnel that no config names any more", () => {
 
   // A tunnel that never came up left its prefix blocked, and no plan named it.
   it("each prefix that stays blocked is named, also if no tunnel ever carried it", () => {
-    const left = known(["10.105.0.0/16", "10.106.0.0/16"], at(0));
+    const left = ["10.105.0.0/16", "10.106.0.0/16"];
     const { steps, notes } = planOf({
       memory: emptyMemory,
-      state: () => stateOf(clearPort(), { blocked: left }),
+      state: () => stateOf(clearPort(), { blocked: known(left, at(0)) }),
       desired: { ...desiredOf(), groups: [], tunnels: made === undefined ? [] : [made] },
     });
     expect(steps.map(({ does }) => does)).toEqual(["add the tunnel hub-1"]);
     const on = ["edge-a", "edge-b"];
     expect(notes.map(({ about, next }) => `${about}: ${next}`)).toEqual(
-      on.flatMap((device) =>
-        left.value.map((prefix) => `${device}: linkseal guard --release ${prefix}`),
-      ),
+      on.flatMap((device) => left.map((prefix) => `${device}: linkseal guard --release ${prefix}`)),
     );
   });
 
