@@ -126,7 +126,7 @@ export class TunnelAct {
     if (isFresh) {
       const isBlocked = this.#guard !== undefined && this.#guard.preview !== "";
       return isBlocked
-        ? withEffect(error, "applied", "what it protects stays blocked")
+        ? withEffect(error, "applied", "the block of what it protects was left in place")
         : withEffect(error, "none");
     }
     if (error.effect !== "applied") return error;

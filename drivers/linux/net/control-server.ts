@@ -39,7 +39,7 @@ import {
   readExemptPrefixes,
   waysUnderMacsec,
 } from "./exempt-prefixes.ts";
-import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
+import { blockedAmong, blockedOut, openedAmong, prefixesMax, readGuard } from "./guard.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./operation.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
@@ -75,7 +75,7 @@ interface Within {
   readonly commits: Commits;
 }
 
-interface Guarded extends Pick<DeviceState, "backed"> {
+interface Guarded extends Pick<DeviceState, "backed" | "opened"> {
   readonly blocked: Reading<readonly string[]>;
   readonly ways: Reading<readonly Route[]>;
 }
@@ -363,5 +363,10 @@ function guardedNow(
   const backed = known(exemptPrefixStates(exemptPrefixes, policies, links), at);
   // A route matters the more where something lets packets past the block.
   const ways = waysOf(observation, known(asked, at));
-  return { blocked: known(blocked, at), ways, ...(isAnyExempt ? { backed } : {}) };
+  const opened = openedAmong(asked, policies, links, exempt).slice(0, prefixesMax);
+  return {
+    ...{ blocked: known(blocked, at), ways },
+    ...(opened.length === 0 ? {} : { opened }),
+    ...(isAnyExempt ? { backed } : {}),
+  };
 }

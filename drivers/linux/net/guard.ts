@@ -3,6 +3,7 @@
 // explicitly.
 
 import { isIP } from "node:net";
+import type { OpenedPrefix } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, list, Malformed, name, property } from "../../local/shape.ts";
@@ -193,6 +194,40 @@ function named({ selector }: Policy) {
   };
 }
 
+/** Our blocks of one direction of a prefix, and the policies that precede them all. */
+interface BlockedWay {
+  readonly blocks: readonly Policy[];
+  readonly ahead: readonly Policy[];
+}
+
+/**
+ * Finds the policies ahead of a prefix's block that let it past, except into the interface of a
+ * tunnel or by `ways`.
+ */
+function blockedWays(
+  prefix: string,
+  policies: readonly Policy[],
+  links: readonly Link[],
+  ways: readonly NewPolicy[],
+): readonly BlockedWay[] {
+  // Nothing leaves by a link that does not exist any more.
+  const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
+  const openers = policies.filter(
+    (policy) =>
+      policy.action === "allow" &&
+      policy.priority <= ownPriority &&
+      policy.attributes.ifId === undefined &&
+      (policy.selector.link === 0 || open.has(policy.selector.link)) &&
+      touches(policy, prefix) &&
+      !ways.some((way) => matches(policy, way)),
+  );
+  return blocksOf(prefix).map((want) => {
+    const blocks = blocksLike(policies, want);
+    const ahead = openers.filter((opener) => blocks.every((block) => precedes(opener, block)));
+    return { blocks, ahead };
+  });
+}
+
 /**
  * Returns those of the prefixes that cannot leave in the clear: all three directions are blocked,
  * and no policy ahead of the block lets them past it, except into the interface of a tunnel or by
@@ -204,24 +239,31 @@ export function blockedAmong(
   links: readonly Link[],
   ways: readonly NewPolicy[],
 ): readonly string[] {
-  // Nothing leaves by a link that does not exist any more.
-  const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
-  const openers = policies.filter(
-    ({ action, priority, attributes, selector }) =>
-      action === "allow" &&
-      priority <= ownPriority &&
-      attributes.ifId === undefined &&
-      (selector.link === 0 || open.has(selector.link)),
-  );
-  const others = openers.filter((opener) => !ways.some((way) => matches(opener, way)));
   return [...prefixes].filter((prefix) =>
-    blocksOf(prefix).every((want) => {
-      const ahead = others.filter((opener) => touches(opener, prefix));
-      return blocksLike(policies, want).some(
-        (block) => !ahead.some((opener) => precedes(opener, block)),
-      );
-    }),
+    blockedWays(prefix, policies, links, ways).every(
+      ({ blocks, ahead }) => blocks.length > 0 && ahead.length === 0,
+    ),
   );
+}
+
+/** Returns those of the prefixes whose block is there, with a policy that precedes it. */
+export function openedAmong(
+  prefixes: readonly string[],
+  policies: readonly Policy[],
+  links: readonly Link[],
+  ways: readonly NewPolicy[],
+): readonly OpenedPrefix[] {
+  return prefixes.flatMap((prefix): readonly OpenedPrefix[] => {
+    const found = blockedWays(prefix, policies, links, ways);
+    const [opener] = found.flatMap(({ blocks, ahead }) => (blocks.length > 0 ? ahead : []));
+    return opener === undefined ? [] : [{ prefix, by: policyText(opener) }];
+  });
+}
+
+function policyText({ selector, direction, priority }: Policy): string {
+  const { source, sourceLength, destination, destinationLength } = selector;
+  const between = `${source}/${sourceLength} -> ${destination}/${destinationLength}`;
+  return `the xfrm policy ${between}, dir ${direction}, priority ${priority}`;
 }
 
 function touches({ direction, selector }: Policy, prefix: string): boolean {

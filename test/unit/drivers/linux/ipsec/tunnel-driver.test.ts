@@ -3,6 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
+import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import type { Route } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
 import { strongValue } from "#hal/model.ts";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
@@ -162,6 +165,24 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
+  // The routes to an open prefix were left out, so that no route past its tunnel was named.
+  it("routes to a prefix whose block a policy precedes are reported, with the policy", async () => {
+    const bench = await TunnelBench.open();
+    const { kernel } = bench;
+    kernel.links.push({ index: 2, name: "p1", hardware: 1, flags: 1 } as Link);
+    const to = { family: 2, destination: "10.100.0.0", destinationLength: 16 };
+    kernel.routes.push({ ...to, outputLink: 2, kind: 1, protocol: 4, table: 254 } as Route);
+    const pass = { source: "0.0.0.0/0", destination: "10.100.0.0/17", priority: 0 } as const;
+    await kernel.socket("xfrm").write([putPolicy({ ...pass, direction: "out" })], never);
+    bench.charon.disagreement = "psk";
+    await refused(bench.put());
+    const { blocked, opened, ways } = await bench.observe();
+    expect(blocked).toMatchObject({ value: [] });
+    expect(ways).toMatchObject({ value: [{ via: { kind: "port", port: "p1" }, best: true }] });
+    const by = "the xfrm policy 0.0.0.0/0 -> 10.100.0.0/17, dir out, priority 0";
+    expect(opened).toEqual([{ prefix: "10.100.0.0/16", by }]);
+  });
+
   it("a tunnel whose ends disagree leaves only its block, and reports why", async () => {
     for (const cause of ["psk", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
@@ -169,7 +190,7 @@ describe("a tunnel of a Linux host", () => {
       const error = await refused(bench.put());
       expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
       expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
-      expect(error.message).toContain("what it protects stays blocked");
+      expect(error.message).toContain("the block of what it protects was left in place");
       expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
       const state = await bench.observe();
       expect(state.blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
@@ -413,7 +434,7 @@ describe("a tunnel of a Linux host", () => {
     const error = await refused(settled(bench.clock, transaction.apply(60_000, never)));
     expect(error).toMatchObject({ code: "device.rejected", effect: "applied" });
     expect(error.message).toContain("its key is no longer kept");
-    expect(error.message).toContain("stays blocked");
+    expect(error.message).toContain("was left in place");
     expect(bench.kernel.links).toEqual([]);
   });
 

@@ -2,7 +2,7 @@
 // tunnel, and how both are undone.
 
 import { describe, expect, it } from "vitest";
-import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
+import { blockedAmong, canonicalPrefix, openedAmong, readGuard } from "#drivers/linux/net/guard.ts";
 import { type NetOperation, previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
   applyTunnelOperation,
@@ -132,6 +132,13 @@ describe("a blocked prefix", () => {
     await scene.put({ ...opener, ...more });
     await scene.carry(block);
     expect(scene.blocked()).toBe(false);
+    const { policies, links } = scene.kernel;
+    expect(openedAmong([hub, "10.101.0.0/16"], policies, links, [])).toMatchObject([
+      {
+        prefix: hub,
+        by: expect.stringMatching(/^the xfrm policy \S+ -> \S+, dir \w+, priority 0$/),
+      },
+    ]);
   });
 
   // A child of charon with `mode = pass` and a fixed priority preceded the block, or replaced it,
@@ -149,7 +156,9 @@ describe("a blocked prefix", () => {
       await scene.carry(block);
       if (order === "after") await scene.put(theirs);
       expect(scene.blocked()).toBe(true);
-      const actions = scene.kernel.policies.map(({ action }) => action).toSorted();
+      const { policies, links } = scene.kernel;
+      expect(openedAmong([hub], policies, links, [])).toEqual([]);
+      const actions = policies.map(({ action }) => action).toSorted();
       expect(actions).toEqual(["allow", "block", "block", "block"]);
     }
   });
