@@ -18,6 +18,7 @@ import {
   leftBlocked,
   type MadeTunnel,
   releaseCommand,
+  type TunnelDifference,
   tunnelDifferences,
   unmakeable,
 } from "./tunnel-change.ts";
@@ -55,6 +56,8 @@ export interface TunnelPlanInput {
   readonly state: (device: string) => DeviceState | undefined;
   readonly capabilities: (device: string) => Capabilities | undefined;
   readonly made: MadeTunnel;
+  /** A tunnel of the config in force, whether or not it ever came up; absent = none is in force. */
+  readonly inForce?: MadeTunnel;
   /** Whether the config accepts a risk now. */
   readonly acceptsRisk: (risk: RiskName) => boolean;
 }
@@ -90,30 +93,38 @@ export function planTunnels(input: TunnelPlanInput): TunnelPlan {
 }
 
 function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
-  const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
+  const { name, device } = tunnel;
   const state = input.state(device);
   if (state === undefined) return noted(name, `${device} cannot be read`, "linkseal status");
   const limits = ikeNotes(tunnel).map((note) => ({ ...note, kind: "limit" as const }));
   const observed = state.ipsec.find((entry) => entry.name === name);
-  if (observed === undefined) {
-    const ends = `${localAddress} ${remoteAddress}`;
-    return {
-      steps: [
-        step(device, {
-          does: `add the tunnel ${name}`,
-          preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`,
-          change: putOf(input, tunnel),
-        }),
-      ],
-      notes: limits,
-    };
-  }
+  if (observed === undefined) return { steps: [setUp(input, tunnel)], notes: limits };
   const { steps, notes } = planChange(input, tunnel, state);
   const gaps = (observed.gaps ?? []).map(({ text }) => ({
     ...{ about: name, text, next: `linkseal tunnels ${name}` },
   }));
   return { steps, notes: [...limits, ...notes, ...gaps] };
 }
+
+/** A tunnel that the config in force has already is down: nothing carries that could be changed. */
+function setUp(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelStep {
+  const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
+  const before = input.made(name) ?? input.inForce?.(name);
+  const settings = before === undefined ? [] : settingTexts(tunnelDifferences(before, tunnel));
+  const ends = `${localAddress} ${remoteAddress}`;
+  return step(device, {
+    does:
+      before === undefined ? `add the tunnel ${name}` : `set up the tunnel ${name}, which is down`,
+    preview:
+      settings.length === 0
+        ? `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`
+        : `~ ipsec ${name} ${settings.join(", ")}`,
+    change: putOf(input, tunnel),
+  });
+}
+
+const settingTexts = (differences: readonly TunnelDifference[]): readonly string[] =>
+  differences.map(({ setting, made, wanted }) => `${setting} ${made} -> ${wanted}`);
 
 /** Plans the change of a tunnel, setting by setting, against its last applied config. */
 function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: DeviceState): TunnelPlan {
@@ -127,9 +138,7 @@ function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: Device
   }
   const differences = tunnelDifferences(before, tunnel);
   if (differences.length === 0) return { steps: [], notes: [] };
-  const settings = differences.map(
-    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
-  );
+  const settings = settingTexts(differences);
   const way = changeWay(differences, input.capabilities(device));
   const isDrained = way !== "nothing" && way !== "paths" && hasSibling(input, before, state);
   const change = step(device, {

@@ -243,11 +243,32 @@ describe("the plan of a tunnel that no config names any more", () => {
       state: () => stateOf(clearPort(), { blocked: known(left, at(0)) }),
       desired: { ...desiredOf(), groups: [], tunnels: made === undefined ? [] : [made] },
     });
-    expect(steps.map(({ does }) => does)).toEqual(["add the tunnel hub-1"]);
+    expect(steps.map(({ does }) => does)).toEqual(["set up the tunnel hub-1, which is down"]);
     const on = ["edge-a", "edge-b"];
     expect(notes.map(({ about, next }) => `${about}: ${next}`)).toEqual(
       on.flatMap((device) => left.map((prefix) => `${device}: linkseal guard --release ${prefix}`)),
     );
+  });
+
+  // A change of a tunnel that never came up was shown as a new tunnel.
+  it("a change of a tunnel that is down shows its settings, without a risk", () => {
+    if (made === undefined) throw new Error("no sample");
+    const wanted = { ...made, remoteAddress: "203.0.113.77" };
+    const planned = planOf({
+      memory: emptyMemory,
+      made: () => undefined,
+      inForce: () => made,
+      state: () => stateOf(clearPort()),
+      desired: { ...desiredOf(), groups: [], tunnels: [wanted] },
+    });
+    expect(planned.steps).toMatchObject([
+      {
+        does: "set up the tunnel hub-1, which is down",
+        preview: "~ ipsec hub-1 remote.address 203.0.113.1 -> 203.0.113.77",
+        risk: null,
+        darkMs: { low: 0, high: 0 },
+      },
+    ]);
   });
 
   it("the plan says that blocks which cannot be read are not known", () => {
