@@ -44,8 +44,12 @@ interface Row {
   /** How the device is reached: by SSH with a login, or at sockets of this host. */
   readonly access:
     | { readonly kind: "ssh"; readonly channel: ChannelKind; readonly defaultPort: number }
-    /** `address`: whether the config must name the socket. */
-    | { readonly kind: "local"; readonly address: "required" | "default" };
+    /** `address`: whether the config must name the socket; `peer`: another host may have it. */
+    | {
+        readonly kind: "local";
+        readonly address: "required" | "default";
+        readonly peer: boolean;
+      };
 }
 
 /** A router behind SSH; its SNMP agent may be read beside the session. */
@@ -63,12 +67,12 @@ export const platforms = {
   junos: router({ driver: junos, byHand: junosByHand, facts: junosFacts }, "netconf", 830),
   linux: {
     ...{ driver: linux, byHand: linuxByHand, facts: linuxFacts },
-    access: { kind: "local", address: "default" },
+    access: { kind: "local", address: "default", peer: true },
   },
   nxos: router({ driver: nxos, byHand: nxosByHand, facts: nxosFacts }, "shell", 22),
   sim: {
     ...{ driver: sim, byHand: simByHand, facts: simFacts },
-    access: { kind: "local", address: "required" },
+    access: { kind: "local", address: "required", peer: false },
   },
 } as const satisfies Readonly<Record<string, Row>>;
 
@@ -110,6 +114,8 @@ export function accessOf(name: string): Row["access"] | undefined {
 export function sshPortOf(name: string): number {
   const access = accessOf(name);
   if (access?.kind === "ssh") return access.defaultPort;
+  // OpenSSH of a Linux host with `linkseal peer`.
+  if (access?.kind === "local" && access.peer) return 22;
   throw new RangeError(`${name} is not reached over SSH`);
 }
 

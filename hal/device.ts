@@ -192,6 +192,13 @@ export interface Device extends AsyncDisposable {
    * not known.
    */
   routesTo(address: string, signal: AbortSignal): Promise<readonly PortName[] | undefined>;
+  /** The way back to the agent; absent = the device does not know its agent's address. */
+  readonly back?: {
+    /** The address of the device in the config. */
+    readonly address: string;
+    /** As `routesTo`, for the agent's own address as the device sees it. */
+    routes(signal: AbortSignal): Promise<readonly PortName[] | undefined>;
+  };
 }
 
 /** A port as the configuration of its device shall have it. */

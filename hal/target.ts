@@ -9,11 +9,19 @@ export const snmpAuths = ["sha224", "sha256", "sha384", "sha512"] as const;
 /** AES of RFC 3826; a 256-bit key is lengthened after Blumenthal or Reeder. */
 export const snmpPrivacies = ["aes128", "aes256b", "aes256r"] as const;
 
+/** Returns the host of `ssh://HOST`; undefined = the address has another form. */
+export function hostOfPeer(address: string): string | undefined {
+  return address.startsWith("ssh://") ? address.slice("ssh://".length) : undefined;
+}
+
 /** The address and logins of one device. */
 export interface Target {
   /** The device's id in the config. */
   readonly device: DeviceId;
-  /** The address in the config; `unix:PATH` for a daemon behind a socket of this host. */
+  /**
+   * The address in the config: `unix:PATH` for a daemon behind a socket of this host, `ssh://HOST`
+   * for a Linux host with `linkseal peer`.
+   */
   readonly address: string;
   /** FRR pathspace of this host (option `-N`); absent = the default instance. */
   readonly pathspace?: string;

@@ -161,8 +161,11 @@ export interface StreamChannel extends Disposable {
   write(octets: Octets): Promise<void>;
 }
 
-/** The service at the other end of a channel: a command line, or the subsystem of RFC 6242. */
-export type ChannelKind = "shell" | "netconf";
+/**
+ * The service at the other end of a channel: a command line, the subsystem of RFC 6242, or
+ * `linkseal peer` on a Linux host.
+ */
+export type ChannelKind = "shell" | "netconf" | "peer";
 
 /** Octets both ways, in order; the caller that opens it closes it. */
 export interface ByteChannel extends AsyncDisposable {

@@ -38,6 +38,7 @@ const tools: readonly Tool[] = [
   { sign: "wpa_supplicant", package: "wpasupplicant", why: "the MKA participant that ours meets" },
   { sign: "charon-systemd", package: "charon-systemd", why: "IKE of both ends of a tunnel" },
   { sign: "ssh", package: "openssh-client", why: "logs in to simulated routers" },
+  { sign: "/usr/sbin/sshd", package: "openssh-server", why: "has `linkseal peer` behind a login" },
   {
     sign: "/usr/lib/python3/dist-packages/ncclient",
     package: "python3-ncclient",

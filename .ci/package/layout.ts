@@ -63,6 +63,7 @@ export function layout(built: Built): readonly Entry[] {
     ...built.units.map((name) => file(`/usr/lib/systemd/system/${name}`, `systemd/${name}`)),
     file("/usr/lib/sysusers.d/linkseal.conf", "systemd/linkseal.sysusers"),
     file("/usr/lib/tmpfiles.d/linkseal.conf", "systemd/linkseal.tmpfiles"),
+    file(`${home}/linkseal-peer-shell`, "systemd/linkseal-peer-shell", 0o755),
     text("/usr/share/bash-completion/completions/linkseal", completions.bash),
     text("/usr/share/zsh/vendor-completions/_linkseal", completions.zsh),
     text("/usr/share/fish/vendor_completions.d/linkseal.fish", completions.fish),

@@ -11,6 +11,8 @@ const launch: Launch = {
   held: async (level) => await (await import("./net.ts")).listHeld(level),
   guard: async (options) => await (await import("./net.ts")).runGuard(options),
   mka: async (options) => await (await import("./mka.ts")).runMka(options),
+  peer: async (options) => await (await import("./peer.ts")).runPeer(options),
+  join: async (socket) => await (await import("./peer.ts")).joinPeer(socket),
   rehearse: async (options) => await (await import("../simulation/rehearsal.ts")).rehearse(options),
   edits: async (platform) =>
     await (await import("../simulation/driver-edits.ts")).driverEdits(platform),

@@ -34,6 +34,15 @@ export interface Launch {
   mka(
     options: DaemonOptions & { readonly port: string; readonly keyCache: string | undefined },
   ): Promise<number>;
+  /** Serves an agent on another host. */
+  peer(
+    options: DaemonOptions & {
+      readonly net: string | undefined;
+      readonly charon: string | undefined;
+    },
+  ): Promise<number>;
+  /** Joins the SSH session of an agent to the server of this host; resolves to 0. */
+  join(socket: string | undefined): Promise<number>;
   /** Rehearses a rotation on a simulated copy of the site. */
   rehearse(options: RehearsalOptions): Promise<Rehearsal>;
   /**

@@ -103,6 +103,18 @@ export function registerSelf(program: Command, launch: Launch): void {
       .addOption(logLevel()),
     "linkseal mka eth1 --client linkseal",
   ).action((port: string, options: ParticipantOptions) => runParticipant(launch, port, options));
+  withExample(
+    program
+      .command("peer")
+      .description("the command of an agent's login from another host; with --serve its server")
+      .option("--serve", "serve this host to such logins, as linkseal-peer.service does")
+      .option("--socket <path>", "where the server answers")
+      .option("--client <user>", "with --serve: the user of the login")
+      .option("--net <path>", "with --serve: socket of linkseal-net")
+      .option("--charon <path>", "with --serve: socket of charon, if not /run/charon.vici")
+      .addOption(logLevel()),
+    "linkseal peer --serve --client linkseal-peer",
+  ).action((options: PeerOptions) => runPeer(launch, options));
 }
 
 function registerDrivers(program: Command, launch: Launch): void {
@@ -339,6 +351,20 @@ interface BlockOptions {
 
 async function runBlock(launch: Launch, { release, logLevel }: BlockOptions): Promise<void> {
   exit(await launch.guard({ release, level: logLevel }));
+}
+
+interface PeerOptions extends NetworkOptions {
+  readonly serve?: true;
+  readonly net?: string;
+  readonly charon?: string;
+}
+
+async function runPeer(launch: Launch, options: PeerOptions): Promise<void> {
+  const { serve, socket, client, net, charon, logLevel: level } = options;
+  const isLogin = serve === undefined;
+  exit(
+    isLogin ? await launch.join(socket) : await launch.peer({ socket, client, net, charon, level }),
+  );
 }
 
 interface ParticipantOptions extends NetworkOptions {

@@ -2,6 +2,7 @@
 // prints.
 
 import { accessOf, drivers } from "#drivers/index.ts";
+import { hostOfPeer } from "#hal/target.ts";
 import type { WallTime } from "#hal/world.ts";
 import { quirkNames, type RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
@@ -15,6 +16,7 @@ import { snmpRules } from "./snmp-rules.ts";
 import { spanRules } from "./span-rules.ts";
 import { telemetryRules } from "./telemetry-rules.ts";
 import { timingRules } from "./timing.ts";
+import { oddPrefixes } from "./tunnel-end-rules.ts";
 import { oldProfiles, tunnelRules } from "./tunnel-rules.ts";
 import { endOfDay, speedGbps } from "./units.ts";
 
@@ -155,7 +157,9 @@ function* deviceKeys({ devices }: Config): Generator<Finding> {
   for (const [i, { driver, address, frr, ssh }] of devices.entries()) {
     const at: Path = ["devices", i];
     const access = accessOf(driver);
+    const isPeer = address !== undefined && hostOfPeer(address) !== undefined;
     const isRouter = access?.kind === "ssh";
+    const hasLogin = isRouter || isPeer;
     if (address === undefined && !(access?.kind === "local" && access.address === "default")) {
       const why = isRouter
         ? "it is reached there"
@@ -167,16 +171,19 @@ function* deviceKeys({ devices }: Config): Generator<Finding> {
         isRouter ? "address: 192.0.2.1" : "address: unix:PATH",
       );
     }
-    if (address !== undefined && address.startsWith("unix:") === isRouter) {
+    const mayBePeer = access?.kind === "local" && access.peer;
+    const isSocket = address?.startsWith("unix:") === true;
+    if (address !== undefined && (isPeer ? !mayBePeer : isSocket === isRouter)) {
       const why = isRouter ? "a router is reached over the network" : "it answers at a socket";
-      const write = isRouter ? "address: 192.0.2.1" : "address: unix:PATH";
+      const socket = mayBePeer ? "address: unix:PATH, or ssh://HOST" : "address: unix:PATH";
+      const write = isRouter ? "address: 192.0.2.1" : socket;
       yield finding([...at, "address"], `is ${shown(address)}`, why, write);
     }
-    if (isRouter && ssh === undefined) {
+    if (hasLogin && ssh === undefined) {
       const why = "a login needs a key, and the device's own key must be known";
       yield finding(at, "has no ssh", why, "ssh: { user, key, hostKey }");
     }
-    if (!isRouter && ssh !== undefined) {
+    if (!hasLogin && ssh !== undefined) {
       yield finding([...at, "ssh"], "is set", "linkseal does not log in to it", "leave it out");
     }
     if (driver !== "linux" && frr !== undefined) {
@@ -200,6 +207,7 @@ export function* warningsOf(config: Config, now: WallTime | undefined): Generato
   }
   yield* slowProofs(config);
   yield* oldProfiles(config);
+  yield* oddPrefixes(config);
 }
 
 /**

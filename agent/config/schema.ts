@@ -22,12 +22,13 @@ import { telemetry } from "./telemetry-schema.ts";
 import { tunnel } from "./tunnel-schema.ts";
 import { speedPattern } from "./units.ts";
 
-// A rule between keys checks which of the two forms a driver takes. A Unix socket's path has room
+// A rule between keys checks which of the three forms a driver takes. A Unix socket's path has room
 // for 107 octets (`sun_path` of unix(7)).
 const deviceAddress = () =>
   word(
-    "the address or name of a router, or `unix:` and the absolute path of a socket",
-    /^(unix:\/[\w./@%+,:=~-]{1,106}|[0-9A-Fa-f:.]{2,45}|[0-9A-Za-z][0-9A-Za-z.-]{0,252})$/,
+    "the address or name of a router, `ssh://` and that of a Linux host, or `unix:` and the " +
+      "absolute path of a socket",
+    /^(unix:\/[\w./@%+,:=~-]{1,106}|(ssh:\/\/)?([\dA-Fa-f:.]{2,45}|[\dA-Za-z][\w.-]{0,252}))$/,
     "192.0.2.1",
   );
 
@@ -318,7 +319,10 @@ export const configSchema = z.strictObject({
         driver: z.enum(platformNames).describe("How to speak to it."),
         address: deviceAddress()
           .optional()
-          .describe("Where it answers; absent: the default socket of linkseal-net."),
+          .describe(
+            "Where it answers; `ssh://HOST`: another Linux host; absent: the default socket of " +
+              "linkseal-net.",
+          ),
         vrf: vrf("The VRF of its links' BGP; `default` is the instance without a name."),
         ssh: ssh.optional(),
         snmp: snmp.optional(),
@@ -331,7 +335,10 @@ export const configSchema = z.strictObject({
           "unix:/run/charon.vici",
         )
           .optional()
-          .describe("Where strongSwan answers; absent: this host ends no tunnel."),
+          .describe(
+            "Where strongSwan answers; absent: the host ends no tunnel. At `ssh://HOST` the path " +
+              "is that of the `linkseal peer` there.",
+          ),
         quirks: z
           .array(z.enum(quirkNames).meta({ examples: [quirkNames[0]] }))
           .max(quirkNames.length)

@@ -12,6 +12,7 @@ import {
 } from "./ipsec-policy.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
+import { tunnelEndRules } from "./tunnel-end-rules.ts";
 
 type Tunnel = Config["tunnels"][number];
 
@@ -54,6 +55,7 @@ export const tunnelRules: readonly Rule[] = [
     find: authentications,
   },
   ...ikeRules,
+  ...tunnelEndRules,
   {
     says:
       "`auth.farEnd: agent` is for a real cloud, and needs `remote.azureConnection`, whose key " +
@@ -98,7 +100,7 @@ export const tunnelRules: readonly Rule[] = [
   },
   {
     says:
-      "A tunnel on a Linux host needs its `charon`, unless its keys are static, and a name of at " +
+      "A tunnel on a Linux host needs its `charon`, and a name of at " +
       `most ${linkNameMax} characters, which its xfrm interface gets; no protected prefix has ` +
       "the length 0: all else on the host would be blocked.",
     find: tunnelsOfHosts,

@@ -88,7 +88,9 @@ function collect(): Map<string, Explanation> {
     const meaning = [`Accepting it means: ${riskMeanings[name]}.`];
     const once = `Accept it once with \`--accept-risk=${name}\``;
     const accept = `${once}, or with a date in \`acceptRisks\`.`;
-    add("risk", name, { title, meaning, whatToDo: [...whatToDo, accept] });
+    // No verb sets up a tunnel, so none can accept its risk for once.
+    const last = name === "weakTunnel" ? [] : [accept];
+    add("risk", name, { title, meaning, whatToDo: [...whatToDo, ...last] });
   }
   for (const [code, words] of rowsOf(stateWords)) add("state", code, words);
   return all;

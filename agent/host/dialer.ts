@@ -16,6 +16,7 @@ import { exchange } from "./exchange.ts";
 import { snmpMaterial } from "./snmp.ts";
 import { sshMaterial } from "./ssh.ts";
 
+/** Everything outside of this process, through this host. */
 export const hostDialer: Dialer = {
   http: (request, signal) => exchange(request, signal, fillCommand),
   exec: runProgram,

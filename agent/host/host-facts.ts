@@ -92,7 +92,10 @@ async function outputOf(...argv: readonly string[]): Promise<string | undefined>
 }
 
 async function unitFacts(): Promise<readonly UnitFacts[] | undefined> {
-  const names = ["linkseal.service", "linkseal-net.service", "linkseal-mka@*.service"];
+  const names = [
+    ...["linkseal.service", "linkseal-net.service", "linkseal-mka@*.service"],
+    "linkseal-peer.service",
+  ];
   const wanted = "--property=Id,ActiveState,UnitFileState,NRestarts,StatusText";
   const text = await outputOf("systemctl", "show", wanted, ...names);
   return text === undefined ? undefined : unitsIn(text);

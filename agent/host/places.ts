@@ -129,6 +129,18 @@ export function mkaSocket(
   return join(agentPlaces(source).runtime, "mka", `${port}.sock`);
 }
 
+const peerRuntime = "/run/linkseal-peer";
+
+/** Returns the socket of `linkseal peer --serve`; `socket` = a path that an option names. */
+export function peerSocket(
+  socket: string | undefined,
+  source: PlaceSource = placeSource(),
+): string {
+  if (socket !== undefined) return socket;
+  const home = homePlaces(source);
+  return home === undefined ? join(peerRuntime, "peer.sock") : join(home.runtime, "peer.sock");
+}
+
 const mkaRuntime = "/run/linkseal-mka";
 const mkaStates = "/var/lib/linkseal-mka";
 

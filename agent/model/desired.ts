@@ -374,6 +374,7 @@ export const riskNames = [
   "hardDrain",
   "noDrain",
   "ownPathUnknown",
+  "agentOnSibling",
   "shortSettle",
   "outsideWindow",
   "noProbe",
@@ -392,6 +393,9 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
     "a drain takes routes away, so traffic cannot fall back if the sibling fails meanwhile",
   noDrain: "a link is changed while it carries: what is on its way at that moment may be lost",
   ownPathUnknown: "it is not known whether the agent reaches device and vault over the link",
+  agentOnSibling:
+    "the sibling ends on the agent's own host: if that host fails while the link is dark or " +
+    "shut, both links stay dark",
   shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
   outsideWindow: "a rotation begins outside the group's windows or inside a freeze",
   noProbe: "a device sends no probes, so the proof of a key rests on the traffic that comes by",

@@ -80,6 +80,7 @@ type OperationCode =
   | "key-reused"
   | "key-expiring"
   | "identity-expiring"
+  | "risk-ending"
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
@@ -299,6 +300,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "key-reused": error("One CKN with two CAKs", steps),
   "key-expiring": warning("A secret expires soon", steps),
   "identity-expiring": warning("The certificate of our identity ends", ownSteps),
+  "risk-ending": warning("An accepted risk that a tunnel stands on ends soon", ownSteps),
   "far-end-unreadable": warning("The far end cannot be read", steps, [], slow),
   "far-end-refused": warning("The far end does not take a change", steps),
   "far-end-unfollowed": warning("Azure does not show its operations to us", steps),

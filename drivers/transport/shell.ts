@@ -33,6 +33,11 @@ const idleMs = 120_000;
  * no limit: the library buffers what a device sends beyond it.
  */
 const waitingBytesMax = 256 * 1024;
+/**
+ * Octets that a device may send before its identification. RFC 4253 4.2 has no limit for such
+ * lines, and the library counts those of two pieces alone: it would read to the end of its time.
+ */
+const greetingBytesMax = 64 * 1024;
 /** How long a device may take to close its end. */
 const closeMsMax = 2_000;
 
@@ -187,8 +192,17 @@ class Connection {
         reject(failed("transport.closed", `the device opens no ${kind} channel`, device, error));
       };
       try {
-        if (kind === "netconf") this.#client.subsys("netconf", opened);
-        else this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+        switch (kind) {
+          case "netconf":
+            this.#client.subsys("netconf", opened);
+            break;
+          case "shell":
+            this.#client.shell({ term: "vt100", cols: 511, rows: 1000 }, opened);
+            break;
+          case "peer":
+            // The command of the key in `authorized_keys` runs, whatever is asked for.
+            this.#client.exec("linkseal peer", opened);
+        }
       } catch (error) {
         this.close();
         reject(failed("transport.closed", "the connection has ended", device, error));
@@ -206,6 +220,7 @@ class Connection {
     }
     const socket = await openSocket(address, ssh.port, device);
     this.#socket = socket;
+    let identified = (): void => undefined;
     let refused: string | undefined;
     let offered = "";
     try {
@@ -229,10 +244,12 @@ class Connection {
           },
           // The library does not expose what the server offers in any other way.
           debug: (line) => {
+            if (line.startsWith("Remote ident:")) identified();
             offered = /^Handshake: \(remote\) (.*)$/.exec(line)?.[1] ?? offered;
           },
         } as ConnectConfig);
         this.#paced = new PacedSocket(socket);
+        identified = limitGreeting(socket);
       });
     } catch (error) {
       socket.destroy();
@@ -308,6 +325,17 @@ function openSocket(host: string, port: number, device: string): Promise<Socket>
       resolve(socket);
     });
   });
+}
+
+/** Ends a connection that goes on before the function that it returns is called. */
+function limitGreeting(socket: Socket): () => void {
+  let length = 0;
+  const count = (octets: Buffer): void => {
+    length += octets.length;
+    if (length > greetingBytesMax) socket.destroy(new Error("it does not identify itself"));
+  };
+  socket.on("data", count);
+  return () => void socket.off("data", count);
 }
 
 function loginError(error: unknown, offered: string, device: string): LinksealError {

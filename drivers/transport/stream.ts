@@ -18,7 +18,7 @@ export async function openStream(path: string, signal: AbortSignal): Promise<Str
   signal.addEventListener("abort", aborted, { once: true });
   try {
     await connected(socket, path);
-    return new SocketStream(socket, path);
+    return streamOver(socket, path);
   } catch (error) {
     socket.destroy();
     signal.throwIfAborted();
@@ -26,6 +26,11 @@ export async function openStream(path: string, signal: AbortSignal): Promise<Str
   } finally {
     signal.removeEventListener("abort", aborted);
   }
+}
+
+/** Returns the octets of a connected socket as a channel; `path`: its place, for errors. */
+export function streamOver(socket: Socket, path: string): StreamChannel {
+  return new SocketStream(socket, path);
 }
 
 function connected(socket: Socket, path: string): Promise<void> {

@@ -351,6 +351,8 @@ class Reader {
     if (end < 0) throw malformed();
     const [target = "", ...rest] = this.#octets.toString("utf8", this.at, end).split(/[ \t\r\n]/);
     const octets = Buffer.from(target);
+    // Namespaces in XML 1.0, section 7: the target of an instruction has no colon.
+    if (target.includes(":")) throw malformed();
     if (target.toLowerCase() !== "xml") this.#names.at(octets, 0, octets.length);
     else if (!isFirst || !isDeclaration(rest.join(" "))) throw malformed();
     this.at = end + 2;

@@ -104,11 +104,17 @@ function healthierPort(one: MacsecPort, before: MacsecPort, after: MacsecPort): 
   );
 }
 
-function healthierRouting(one: Routing, own: Routing): string | undefined {
-  for (const session of own.sessions) {
-    const { port, peer, up } = session;
-    const read = one.sessions.find((each) => each.port === port && each.peer === peer);
-    if (read?.up === true && !up) return "BGP is up";
+/** `truths`: before and after; a session that ended in between was up when it was observed. */
+function healthierRouting(
+  one: Routing,
+  own: Routing,
+  truths: readonly Routing[],
+): string | undefined {
+  for (const { port, peer, up } of one.sessions) {
+    const real = truths.flatMap(({ sessions }) =>
+      sessions.filter((each) => each.port === port && each.peer === peer),
+    );
+    if (up && real.length > 0 && real.every((each) => !each.up)) return "BGP is up";
   }
   const routes = ({ routes: all }: Routing): number => all.length;
   // Without the session nothing is proven about its routes.
@@ -127,7 +133,8 @@ function healthier(one: DeviceState, before: DeviceState, after: DeviceState): s
     if (why !== undefined) return `${own.port}: ${why}`;
   }
   const [routing, ownRouting] = [knownOf(one.routing), knownOf(after.routing)];
-  return routing && ownRouting && healthierRouting(routing, ownRouting);
+  const truths = [before, after].flatMap(({ routing: own }) => knownOf(own) ?? []);
+  return routing && ownRouting && healthierRouting(routing, ownRouting, truths);
 }
 
 /** Looks from a place in one scene: two whole observations around each ten damaged ones. */

@@ -288,11 +288,14 @@ export function worldOf({ rig }: Pick<Place, "rig">, channel: Dialer["channel"])
   };
 }
 
-/** Writes down what a router says, line by line, without those in which a key is given back. */
+/**
+ * Writes down what a router says, line by line or reply by reply, without those in which a key is
+ * given back.
+ */
 function listener(output: string[], echo: RegExp | undefined): (octets: Uint8Array) => void {
   let rest = "";
   return (octets) => {
-    const lines = `${rest}${new TextDecoder().decode(octets)}`.split("\r\n");
+    const lines = `${rest}${new TextDecoder().decode(octets)}`.split(/\r?\n|\]\]>\]\]>/);
     rest = lines.pop() ?? "";
     output.push(...lines.filter((line) => echo?.test(line) !== true));
   };

@@ -14,6 +14,7 @@ const files: readonly (readonly [sign: string, name: string])[] = [
   ["/usr/include/nc_server.h", "libnetconf2-dev"],
   ["/usr/include/libyang/libyang.h", "libyang-dev"],
   ["/usr/include/libssh/callbacks.h", "libssh-dev"],
+  ["/usr/sbin/sshd", "openssh-server"],
 ];
 
 /** Returns undefined if all of them exist. */

@@ -90,6 +90,14 @@ const importTable: readonly TableRow[] = [
     edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
     why: "pure: how messages and attributes of the kernel are framed",
   },
+  {
+    edge: /^drivers\/linux\/peer\/.* -> drivers\/transport\/(receive-buffer|octets|fill)\.ts$/,
+    why: "a session with another host carries octets, and keys among them",
+  },
+  {
+    edge: /^agent\/bin\/peer\.ts -> drivers\/linux\/(peer\/|driver\/mka-clients\.ts)/,
+    why: "the end of an agent's session on another host is a root of its own",
+  },
   { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
   { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
   {
@@ -110,17 +118,10 @@ const importTable: readonly TableRow[] = [
     why: "pure: URLs, addresses and API versions of Azure, one place for all",
   },
   {
-    edge: /^agent\/host\/(host|dialer|addon|manager|clients|ssh|snmp)\.ts -> drivers\/transport\//,
+    edge: /^agent\/host\/[a-z-]+\.ts -> drivers\/transport\//,
     why: "agent/host/ alone reaches out of this process",
   },
-  {
-    edge: /^agent\/host\/exchange\.ts -> drivers\/transport\/(receive-buffer|turn)\.ts$/,
-    why: "octets that arrive are held in one way, whatever the socket, a turn of the loop each",
-  },
-  {
-    edge: /^agent\/model\/version\.ts -> package\.json$/,
-    why: "the version number stands once",
-  },
+  { edge: /^agent\/model\/version\.ts -> package\.json$/, why: "the version number stands once" },
   {
     edge: /^agent\/explain\/explain\.ts -> agent\/explain\/[a-z]+\.json$/,
     why: "what codes mean is data, and comes with the bundle",

@@ -18,6 +18,7 @@ import {
   riskMeanings,
 } from "../../model/desired.ts";
 import type { Reason } from "../../model/reason.ts";
+import { needsAgent, sharesFate } from "../../rotation/shared-fate.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
@@ -77,19 +78,27 @@ export interface Accepting {
 
 /** Returns the risks that these links need and that are not accepted. */
 export function missingRisks(
-  { deviceCache }: Pick<BeginParts, "deviceCache">,
+  { deviceCache, desired }: Pick<BeginParts, "deviceCache" | "desired">,
   links: readonly DesiredLink[],
   risks: readonly RiskName[],
   { asked, acceptsRisk }: Omit<Accepting, "verb">,
 ): readonly RiskName[] {
   const blind = links.some(({ device }) => deviceCache.capabilities(device)?.probe === undefined);
-  const needed: readonly RiskName[] = blind ? [...risks, "noProbe"] : risks;
+  const breaks = risks.includes("breakBeforeMake");
+  const isTaken = links.some(
+    (link) => sharesFate(desired, link) && needsAgent(desired, link, breaks),
+  );
+  const needed: readonly RiskName[] = [
+    ...risks,
+    ...(isTaken ? (["agentOnSibling"] as const) : []),
+    ...(blind ? (["noProbe"] as const) : []),
+  ];
   return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
 }
 
 /** Returns the first missing risk as a reason to wait; undefined = none is missing. */
 export function missingRisk(
-  parts: Pick<BeginParts, "deviceCache">,
+  parts: Pick<BeginParts, "deviceCache" | "desired">,
   links: readonly DesiredLink[],
   risks: readonly RiskName[],
   accepting: Accepting,

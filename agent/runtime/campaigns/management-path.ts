@@ -2,7 +2,9 @@
 
 import { isIP } from "node:net";
 import { withDeadline } from "#hal/deadline.ts";
+import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
+import { hostOfPeer } from "#hal/target.ts";
 import type { World } from "#hal/world.ts";
 import type { DesiredLink } from "../../model/desired.ts";
 import type { PreconditionInput } from "../../rotation/preconditions.ts";
@@ -11,7 +13,10 @@ import type { DeviceCache } from "../polling/device-cache.ts";
 export interface ManagementPathParts {
   readonly world: Pick<World, "clock">;
   readonly deviceCache: DeviceCache;
-  /** The places that the agent must reach: `unix:PATH`, an address, a name, or `https://HOST`. */
+  /**
+   * The places that the agent must reach: `unix:PATH`, `ssh://HOST`, an address, a name, or
+   * `https://HOST`.
+   */
   readonly managementAddresses: readonly string[];
 }
 
@@ -28,17 +33,43 @@ export async function managementPathOf(
 ): Promise<PreconditionInput["managementPath"]> {
   let answer: "elsewhere" | "unknown" = "elsewhere";
   for (const place of parts.managementAddresses) {
-    const addresses = await addressesOf(parts, place, signal);
-    if (addresses === undefined) answer = "unknown";
-    // Whichever of them is taken, it must not be over this link.
-    for (const address of addresses ?? []) {
-      const ports = await routesTo(parts, link, address, signal);
+    for (const ports of await waysOver(parts, link, place, signal)) {
       const way = wayOf(ports ?? [], link.port);
       if (way === "overThisLink") return way;
       if (way === "unknown") answer = way;
     }
   }
   return answer;
+}
+
+type Ports = readonly string[] | undefined;
+
+/**
+ * Returns the ports of the link's device on the way to each address of a place; on the way back to
+ * this host if the place is the device itself.
+ */
+async function waysOver(
+  parts: ManagementPathParts,
+  link: DesiredLink,
+  place: string,
+  signal: AbortSignal,
+): Promise<readonly Ports[]> {
+  if (hostOfPeer(place) !== undefined) {
+    const back = await asked(parts, link, signal, async (device, bounded) =>
+      device.back?.address === place ? { ports: await device.back.routes(bounded) } : undefined,
+    );
+    if (back !== undefined) return [back.ports];
+  }
+  const addresses = await addressesOf(parts, place, signal);
+  if (addresses === undefined) return [undefined];
+  const ways: Ports[] = [];
+  // Whichever of them is taken, it must not be over this link.
+  for (const address of addresses) {
+    ways.push(
+      await asked(parts, link, signal, (device, bounded) => device.routesTo(address, bounded)),
+    );
+  }
+  return ways;
 }
 
 /**
@@ -59,8 +90,8 @@ async function addressesOf(
   signal: AbortSignal,
 ): Promise<readonly string[] | undefined> {
   if (place.startsWith("unix:")) return [];
-  if (isIP(place) !== 0) return [place];
-  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1] ?? place;
+  const host = /^https:\/\/([^/:]+)/.exec(place)?.[1] ?? hostOfPeer(place) ?? place;
+  if (isIP(host) !== 0) return [host];
   const found = await deviceCache.addresses(host, signal);
   return found.length === 0 ? undefined : found.filter((address) => !isOwn(address));
 }
@@ -69,16 +100,17 @@ function isOwn(address: string): boolean {
   return address.startsWith("127.") || address === "::1";
 }
 
-async function routesTo(
+/** Returns what the link's device answers; undefined = it does not answer in time. */
+async function asked<T>(
   { world, deviceCache }: ManagementPathParts,
   link: DesiredLink,
-  address: string,
   signal: AbortSignal,
-): Promise<readonly string[] | undefined> {
+  ask: (device: Device, bounded: AbortSignal) => Promise<T>,
+): Promise<T | undefined> {
   const limit = { ms: routeMsMax, where: link.device, effect: "none" } as const;
   try {
     return await withDeadline(world.clock, limit, signal, async (bounded) =>
-      (await deviceCache.device(link.device, bounded)).routesTo(address, bounded),
+      ask(await deviceCache.device(link.device, bounded), bounded),
     );
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;

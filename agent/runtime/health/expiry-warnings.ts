@@ -4,6 +4,7 @@
 import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import {
+  type Desired,
   type DesiredGroup,
   type DesiredLink,
   type DesiredTunnel,
@@ -48,6 +49,20 @@ export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[]
     const text = `${what} ${now < at ? "ends" : "has ended"} at ${isoTime(at)}`;
     return [{ ...raise(code, about, text), within }];
   });
+}
+
+/** Warns of the last day of the risk that tunnels with a weak policy stand on. */
+export function riskWarnings({ acceptRisks, tunnels }: Desired, now: WallTime): Raised[] {
+  const weak = tunnels.filter(({ weaknesses }) => weaknesses.length > 0).map(({ name }) => name);
+  const [last] = acceptRisks
+    .filter(({ risk }) => risk === "weakTunnel")
+    .map(({ until }) => until)
+    .sort((a, b) => b - a);
+  if (weak.length === 0 || last === undefined || now >= last || last - now >= endsSoonMs) return [];
+  const text = `weakTunnel is accepted until ${isoTime(last)}; nothing sets up afterwards`;
+  const first = weak.slice(0, 3).join(", ");
+  const more = weak.length > 3 ? ` and ${weak.length - 3} more` : "";
+  return [raise("risk-ending", "site", `${text}: ${first}${more}`)];
 }
 
 /** Warns of devices whose clock differs too much from this host's. */

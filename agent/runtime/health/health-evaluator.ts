@@ -48,7 +48,13 @@ import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
 import { drainWarnings } from "./drain-warnings.ts";
-import { authWarnings, clockWarnings, endWarnings, keyAgeWarnings } from "./expiry-warnings.ts";
+import {
+  authWarnings,
+  clockWarnings,
+  endWarnings,
+  keyAgeWarnings,
+  riskWarnings,
+} from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
   farEndRefused,
@@ -157,6 +163,7 @@ export class HealthEvaluator {
       ...clockWarnings(supervisor, world.clock),
       ...leftBlockWarnings(supervisor, agent, now),
       ...endWarnings(supervisor.ends, wall),
+      ...riskWarnings(desired, wall),
     ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));

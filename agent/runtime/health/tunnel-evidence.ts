@@ -1,5 +1,6 @@
 // What the health of a tunnel is derived from.
 
+import type { LinksealError } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
 import {
   type DesiredGroup,
@@ -46,7 +47,7 @@ export function tunnelEvidence(
     tunnel,
     ...(refusal === undefined ? {} : { refusal }),
     causes: [
-      ...(own === undefined ? [] : causeOf(own.code, own.message, name)),
+      ...(own === undefined ? [] : causesOfSetUp(own, name)),
       ...(shared === undefined ? [] : causeOf(shared.code, shared.message, insideMacsec ?? name)),
     ],
     settings: intent.desired.health,
@@ -94,4 +95,12 @@ function carriersOf(
 /** A failed effect explains a verdict, and what keeps frames from passing makes it. */
 function firstOf(reasons: readonly Reason[]): Reason | undefined {
   return reasons.find(({ code }) => warningRows[code].impactsTraffic) ?? reasons[0];
+}
+
+/**
+ * Returns what the last set-up explains of the verdict. A set-up that did not end in time says
+ * nothing of its device, which answers observations; its text is in the verdict's own reason.
+ */
+function causesOfSetUp({ code, message }: LinksealError, name: string): readonly Reason[] {
+  return causeOf(code, message, name).filter((one) => one.code !== "device-unreachable");
 }

@@ -1,5 +1,5 @@
-// This host as an edge router: the kernel behind linkseal-net, the project's own MKA on each port,
-// BGP through FRR's shell, and ping.
+// A Linux host as an edge router, this one or another: the kernel behind linkseal-net, the
+// project's own MKA on each port, BGP through FRR's shell, and ping.
 
 import { missingCapability } from "#hal/capability.ts";
 import type {
@@ -14,8 +14,8 @@ import type {
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, MacsecPort, PortName } from "#hal/model.ts";
-import type { Target } from "#hal/target.ts";
-import type { Clock, Dialer } from "#hal/world.ts";
+import { hostOfPeer, type Target } from "#hal/target.ts";
+import type { Clock, Dialer, World } from "#hal/world.ts";
 import { deviceOf, LocalSession, notOffered } from "../../local/device.ts";
 import { count as countOf, property } from "../../local/shape.ts";
 import {
@@ -28,6 +28,7 @@ import {
 import { applyInTurn, operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { type IpsecParts, isTunnelChange, type TunnelChange } from "../ipsec/tunnel-act.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
+import { peerDialer } from "../peer/peer-dialer.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, hostRequests, prepareChange, recallChange } from "./change.ts";
@@ -48,39 +49,50 @@ const macsec = {
 } as const;
 const drain = { means: ["prepend", "gracefulShutdown", "peeringShutdown"], settleMs } as const;
 
-/** The driver of the host that the agent runs on. */
+/** The driver of the host that the agent runs on, or of another that it reaches by SSH. */
 export const linux: Driver = {
   name: "linux",
   offers: { commit: { kind: "armedRevert" }, macsec, drain, ipsec: ipsecOffer, probe: true },
   async open(target, world, onChange, signal) {
-    const session = new LocalSession(target, world);
-    const kernel = deviceOf(session, await session.capabilities(signal));
-    const exec: Dialer["exec"] = (argv, stdin, bounded) => world.dial.exec(argv, stdin, bounded);
-    const [hasFrr, hasPing] = [
-      await isThere(exec, ["vtysh", "--help"], signal),
-      await isThere(exec, ["ping", "-V"], signal),
-    ];
-    const capabilities: Capabilities = {
-      ...kernel.capabilities,
-      macsec,
-      ...(hasFrr ? { drain } : {}),
-      // Only FRR knows the address that is pinged.
-      ...(hasFrr && hasPing ? { probe: true as const } : {}),
-      ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
-    };
-    const end = new AbortController();
-    const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
-    const routingObserver = frr === undefined ? undefined : new RoutingObserver(frr, world.clock);
-    const mkaClients = new MkaClients(world, target.address);
-    const notifications = new ChangeNotifications(world.clock, onChange, end.signal);
-    notifications.subscribe("", (after) => changesAfter(session, after, end.signal));
-    const ipsec = openIpsec({ session, world, onChange }, target.charon, end.signal);
-    const ends = { notifications, end };
-    const parts = { kernel, mkaClients, capabilities, frr, routingObserver, exec, ipsec };
-    const host = { session, clock: world.clock, ...parts, ...ends };
-    return deviceWith(host);
+    const place = placeOf(target, world);
+    try {
+      return await openHost(place, onChange, signal);
+    } catch (error) {
+      await place.leave();
+      throw error;
+    }
   },
 };
+
+async function openHost(place: Place, onChange: () => void, signal: AbortSignal): Promise<Device> {
+  const { target, world } = place;
+  const session = new LocalSession(target, world);
+  const kernel = deviceOf(session, await session.capabilities(signal));
+  const exec: Dialer["exec"] = (argv, stdin, bounded) => world.dial.exec(argv, stdin, bounded);
+  const [hasFrr, hasPing] = [
+    await isThere(exec, ["vtysh", "--help"], signal),
+    await isThere(exec, ["ping", "-V"], signal),
+  ];
+  const capabilities: Capabilities = {
+    ...kernel.capabilities,
+    macsec,
+    ...(hasFrr ? { drain } : {}),
+    // Only FRR knows the address that is pinged.
+    ...(hasFrr && hasPing ? { probe: true as const } : {}),
+    ...(target.charon === undefined ? {} : { ipsec: ipsecOffer }),
+  };
+  const end = new AbortController();
+  const frr: Frr | undefined = hasFrr ? { exec, shell: shellOf(target) } : undefined;
+  const routingObserver = frr === undefined ? undefined : new RoutingObserver(frr, world.clock);
+  const mkaClients = new MkaClients(world, target.address);
+  const notifications = new ChangeNotifications(world.clock, onChange, end.signal);
+  notifications.subscribe("", (after) => changesAfter(session, after, end.signal));
+  const ipsec = openIpsec({ session, world, onChange }, target.charon, end.signal);
+  const ends = { notifications, end, place };
+  const parts = { kernel, mkaClients, capabilities, frr, routingObserver, exec, ipsec };
+  const host = { session, clock: world.clock, ...parts, ...ends };
+  return deviceWith(host);
+}
 
 interface Host {
   readonly session: LocalSession;
@@ -94,8 +106,43 @@ interface Host {
   readonly routingObserver: RoutingObserver | undefined;
   readonly exec: Dialer["exec"];
   readonly end: AbortController;
+  readonly place: Place;
   /** undefined = the config names no charon for this host. */
   readonly ipsec: IpsecParts | undefined;
+}
+
+const netSocket = "unix:/run/linkseal-net/net.sock";
+
+/** Where the processes of a host are reached, and how that ends. */
+interface Place {
+  readonly target: Target;
+  readonly world: World;
+  readonly leave: () => Promise<void>;
+  /** The way back to this host from another one; undefined = this host is meant. */
+  readonly back: Back | undefined;
+}
+
+interface Back {
+  /** The address of the other host in the config. */
+  readonly address: string;
+  /** The address of this host as the other one sees it. */
+  readonly own: (signal: AbortSignal) => Promise<string | undefined>;
+}
+
+/** Returns the place of a host: behind sockets of this host, or behind SSH. */
+function placeOf(target: Target, world: World): Place {
+  const address = hostOfPeer(target.address);
+  if (address === undefined) {
+    return { target, world, leave: async () => undefined, back: undefined };
+  }
+  const peer = peerDialer(world, { ...target, address });
+  const { http, framed, exec, stream } = peer;
+  return {
+    target: { ...target, address: netSocket },
+    world: { ...world, dial: { ...world.dial, http, framed, exec, stream } },
+    leave: async () => await peer[Symbol.asyncDispose](),
+    back: { address: target.address, own: (signal) => peer.ownAddress(signal) },
+  };
 }
 
 function shellOf({ pathspace }: Target): readonly string[] {
@@ -129,13 +176,24 @@ function deviceWith(host: Host): Device {
       return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
     },
     routesTo: (address, signal) => kernel.routesTo(address, signal),
+    ...backOf(host),
     async [Symbol.asyncDispose]() {
       host.end.abort();
       await kernel[Symbol.asyncDispose]();
+      await host.place.leave();
     },
   };
   if (capabilities.probe === undefined) return device;
   return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
+}
+
+function backOf({ place: { back }, kernel }: Host): Pick<Device, "back"> {
+  if (back === undefined) return {};
+  const routes = async (signal: AbortSignal) => {
+    const own = await back.own(signal);
+    return own === undefined ? undefined : await kernel.routesTo(own, signal);
+  };
+  return { back: { address: back.address, routes } };
 }
 
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {

@@ -16,12 +16,14 @@ export type FailureCause =
   | "noPsk"
   | "gatewayBusy"
   | "noMoreChildren"
+  | "kernel"
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
   psk:
-    "the ends have different pre-shared keys or PPKs, or one does not know the other by its " +
-    "identity, or by name and root of its certificate",
+    "the ends have different pre-shared keys (or PPKs, or certificates that the other does not " +
+    "take), or the gateway knows no connection between the identity that we show and the one " +
+    "that we ask for",
   ikeProposal: "the ends agree on no algorithms for IKE",
   espProposal: "the ends agree on no algorithms for ESP",
   pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",
@@ -36,6 +38,7 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
     "the gateway answers TEMPORARY_FAILURE: it is changing SAs, or another connection of it has " +
     "the same traffic selectors",
   noMoreChildren: "the gateway takes no further SAs under this IKE SA (NO_ADDITIONAL_SAS)",
+  kernel: "this host's kernel refuses the SAs: an algorithm or a module is missing (esp4, esp6)",
   peerSilent: "the gateway does not answer",
 };
 
@@ -67,8 +70,12 @@ const rows: readonly Row[] = [
   [/AUTHENTICATION_FAILED|MAC mismatched|authentication of .* failed/i, "psk"],
   // In main mode the PSK encrypts: the end with another one cannot read the third message pair.
   [/could not decrypt payloads|PAYLOAD_MALFORMED/i, "psk"],
+  // The short names of notifies in the line that charon writes for a message.
+  [/parsed IKE_AUTH response .*N\(NO_PROP\)/i, "espProposal"],
+  [/parsed IKE_AUTH response .*N\(TS_UNACCEPT\)/i, "trafficSelectors"],
   [/TS_UNACCEPTABLE|no acceptable traffic selectors found/i, "trafficSelectors"],
   [/NO_ADDITIONAL_SAS/i, "noMoreChildren"],
+  [/unable to (?:install .*IPsec SAs?|add SAD entry)/i, "kernel"],
   [/giving up after \d+ retransmits|peer not responding/i, "peerSilent"],
 ];
 /** Which proposal is refused here depends on how far the two ends have come. */

@@ -72,10 +72,13 @@ async function reset(hasRouting: boolean): Promise<void> {
   });
 }
 
+type Reach = "here" | "peer";
+
 async function runOne(
   one: (typeof deviceCases)[number],
   speed: number,
   hasRouting: boolean,
+  reach: Reach,
 ): Promise<Verdict> {
   await reset(hasRouting);
   const { network, frr } = pair.edge;
@@ -83,7 +86,7 @@ async function runOne(
   const pathspace = frr.shell.at(-1) ?? "";
   await using farEnd = new FarEnd(pair, clock);
   const ports = pair.ports.map(({ port }) => port);
-  const options = { network, clock, ports, ...(hasRouting ? { pathspace } : {}) };
+  const options = { network, clock, ports, reach, ...(hasRouting ? { pathspace } : {}) };
   await using host = await Host.open(options);
   await using device = await host.device();
   const parts = { pair, host, farEnd, clock, device, rates, truths, wires, hasRouting };
@@ -119,16 +122,17 @@ async function verdictsOf(
   cases: typeof deviceCases,
   speedOf: (name: string) => number,
   hasRouting: boolean,
+  reach: Reach = "here",
 ): Promise<Map<string, Verdict>> {
   const verdicts = new Map<string, Verdict>();
   for (const one of cases) {
     const speed = speedOf(one.name);
-    let verdict = await runOne(one, speed, hasRouting);
+    let verdict = await runOne(one, speed, hasRouting, reach);
     if (verdict.kind === "failed") {
       // The machine may have been too busy. The case is repeated slowly, where a real fault shows
       // too.
       console.log(`${one.name}, ${speed} times as quick: ${verdict.text}; once more, slowly`);
-      verdict = await runOne(one, Math.min(speed, slowest), hasRouting);
+      verdict = await runOne(one, Math.min(speed, slowest), hasRouting, reach);
     }
     verdicts.set(one.name, verdict);
   }
@@ -178,5 +182,27 @@ describe("the driver linux", { timeout: effort(400_000, 1_800_000) }, () => {
     expect(failures(row).join("\n")).toBe("");
     const ok = [...row.verdicts].filter(([, verdict]) => verdict.kind === "ok");
     expect(ok.map(([name]) => name)).toEqual(expect.arrayContaining(cases.map(({ name }) => name)));
+  });
+
+  it("the Linux driver passes the same cases where the agent is on another host", async () => {
+    const tried = deviceCases.filter(({ name }) => !untried.includes(name));
+    const isOfRouting = ({ name }: (typeof tried)[number]) => /^(drain|routing|probe)/.test(name);
+    const some = (cases: typeof tried) =>
+      effort(
+        cases.filter((_, index) => index % 5 === 0),
+        cases,
+      );
+    const plain = quick.filter((one) => tried.includes(one) && !isOfRouting(one));
+    const whole = tried.filter((one) => !isOfRouting(one));
+    const stopLinkTraffic = await startLinkTraffic(pair);
+    const kernel = await verdictsOf(effort(some(plain), whole), paceOf, false, "peer");
+    await stopLinkTraffic();
+    const stopTraffic = await startTraffic(pair);
+    const router = await verdictsOf(some(tried.filter(isOfRouting)), () => 1, true, "peer");
+    await stopTraffic();
+    const row = { profile: "peer", verdicts: new Map([...kernel, ...router]) };
+    console.log(formatRows("linux, real kernel, over linkseal peer", [row]));
+    expect(failures(row).join("\n")).toBe("");
+    expect([...row.verdicts].filter(([, { kind }]) => kind === "untried")).toEqual([]);
   });
 });

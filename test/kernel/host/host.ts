@@ -28,6 +28,7 @@ import {
   noSnmp,
   type World,
 } from "#hal/world.ts";
+import { channelsTo } from "../../lab/peer-pipe.ts";
 import { enterNetwork, native, netlinkFamilies } from "../lab.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 
@@ -42,6 +43,8 @@ export interface HostOptions {
   readonly pathspace?: string;
   /** Path of charon's socket; absent = a host without tunnels. */
   readonly charon?: string;
+  /** `peer`: the agent is on another host, and has `linkseal peer` on this one. */
+  readonly reach?: "here" | "peer";
 }
 
 /** The state that an MKA process would leave its successor. */
@@ -144,8 +147,11 @@ export class Host implements AsyncDisposable {
 
   async device(noteChange: () => void = () => undefined): Promise<Device> {
     const { clock, pathspace, charon } = this.#options;
-    const world = { ...worldOf(clock, new MemoryDisk()), dial: this.#dial() };
-    const target = { device: "edge", address: "unix:/nowhere/net.sock" };
+    const dial = this.#dial();
+    const isPeer = this.#options.reach === "peer";
+    const world = { ...worldOf(clock, new MemoryDisk()), dial: isPeer ? beyond(dial) : dial };
+    const address = isPeer ? "ssh://edge-b" : "unix:/nowhere/net.sock";
+    const target = { device: "edge", address };
     const { signal } = new AbortController();
     const more = {
       ...(pathspace === undefined ? {} : { pathspace }),
@@ -225,6 +231,15 @@ export class Host implements AsyncDisposable {
     if (writes && this.troubles.has("replyLost")) throw failed("transport.closed", "unknown");
     return writeReply(this.troubles.has("unparsed") ? { kind: "done", body: "{]" } : reply);
   }
+}
+
+/** The dialer of an agent on another host: all of this host is behind `linkseal peer`. */
+function beyond(dial: Dialer): Dialer {
+  const refused = (): never => {
+    throw new Error("of the agent's own host");
+  };
+  const none = { http: refused, exec: refused, framed: refused, stream: refused };
+  return { ...dial, ...none, channel: channelsTo({ dial }).open };
 }
 
 function failed(code: "transport.unreachable" | "transport.closed", effect: "none" | "unknown") {

@@ -70,7 +70,8 @@ export class BgpAgent<Far extends Disposable> {
   async untilAll(patienceMs: number, isGood = isProtected): Promise<void> {
     let last: readonly TunnelStatus[] = [];
     await until(async () => {
-      last = (await this.status()).tunnels;
+      // An agent that has no time to answer has an error in its place.
+      last = (await this.status()).tunnels ?? [];
       await rest(1_000);
       return last.length === this.site.specs.length && last.every(isGood) ? true : undefined;
     }, patienceMs).catch((error: unknown) => {

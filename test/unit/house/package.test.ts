@@ -26,12 +26,13 @@ const entries = layout(built);
 const at = (path: string): Entry | undefined => entries.find((entry) => entry.path === path);
 
 describe("the files of the package", () => {
-  it("only the command, the launcher and Node are programs, and Node is not in PATH", () => {
+  it("only command, launcher, Node and a login's shell are programs, Node outside PATH", () => {
     const programs = entries.filter(({ mode }) => mode === 0o755).map(({ path }) => path);
     expect(programs).toEqual([
       "/usr/bin/linkseal",
       "/usr/lib/linkseal/agent/bin.js",
       "/usr/lib/linkseal/bin/node",
+      "/usr/lib/linkseal/linkseal-peer-shell",
     ]);
   });
 
@@ -136,10 +137,12 @@ describe("the maintainer scripts", () => {
     expect(readFileSync(path, "utf8")).toMatch(/^#!\/bin\/sh\nset -e\n/);
   });
 
-  it("an upgrade restarts the agent and no other service", () => {
+  it("an upgrade restarts agent and peer, which hold nothing, and no other service", () => {
     const text = readFileSync(join(root, ".ci", "package", "postinst"), "utf8");
     const restarts = text.match(/systemctl .*restart .*/g) ?? [];
-    expect(restarts).toEqual(["systemctl try-restart linkseal.service || true"]);
+    expect(restarts).toEqual([
+      "systemctl try-restart linkseal.service linkseal-peer.service || true",
+    ]);
   });
 
   it.each([

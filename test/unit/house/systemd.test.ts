@@ -12,8 +12,9 @@ const agent = "linkseal.service";
 const net = "linkseal-net.service";
 const mka = "linkseal-mka@.service";
 const guard = "linkseal-guard.service";
-const units = [guard, mka, net, agent];
-const services = [agent, mka, net];
+const peer = "linkseal-peer.service";
+const units = [guard, mka, net, peer, agent];
+const services = [agent, mka, net, peer];
 
 function linesOf(unit: string): readonly string[] {
   return readFileSync(join(folder, unit), "utf8")
@@ -80,6 +81,8 @@ describe("the purpose of each unit", () => {
     [net, "it can do one thing", "CapabilityBoundingSet=CAP_NET_ADMIN"],
     [net, "it reaches no network", "IPAddressDeny=any"],
     [net, "its socket is for the agent", "RuntimeDirectoryMode=0750"],
+    [peer, "it has no capability", "CapabilityBoundingSet="],
+    [peer, "its socket is for the login", "RuntimeDirectoryMode=0750"],
     [guard, "it is there before the network", "Before=network-pre.target shutdown.target"],
     [guard, "it stays done", "RemainAfterExit=yes"],
   ])("%s: %s: %s", (unit, _why, line) => {
@@ -130,6 +133,7 @@ describe("the units in systemd-analyze", () => {
     [net, 2],
     [mka, 2],
     [guard, 2],
+    [peer, 2],
   ])("%s has an exposure of %d at most", (unit, most) => {
     const output = withUnits((path) =>
       analyse("security", "--offline=true", "--no-pager", path(unit)),

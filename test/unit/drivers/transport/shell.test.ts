@@ -98,6 +98,31 @@ describe("a login", () => {
     expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
   });
 
+  it("a device that never identifies itself is cut off, and not read for 20 seconds", async () => {
+    await using bench = await SshBench.open();
+    let sent = 0;
+    const lines = "x".repeat(200).concat("\r\n").repeat(100);
+    const server = net.createServer((socket) => {
+      const pour = (): void => {
+        while (!socket.destroyed && socket.write(lines)) sent += lines.length;
+        socket.once("drain", pour);
+      };
+      socket.on("error", () => undefined);
+      pour();
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as net.AddressInfo;
+    const to = bench.target();
+    if (to.ssh === undefined) throw new Error("no login");
+    const there = { ...to, device: "babbler", ssh: { ...to.ssh, port } };
+    const error = await refusal(bench.shells.channel(there, "netconf", never));
+    expect([error.code, error.effect]).toEqual(["transport.unreachable", "none"]);
+    expect(error.message).toContain("it does not identify itself");
+    // What the sockets of both ends hold comes on top of what was read.
+    expect(sent).toBeLessThan(16 * 1024 * 1024);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it("a device without a login is refused before any connection", async () => {
     await using bench = await SshBench.open();
     const { device, address } = bench.target();

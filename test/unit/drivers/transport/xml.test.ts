@@ -105,6 +105,7 @@ describe("what is read", () => {
     ["a quote that does not end", '<r a="b/>', "well-formed"],
     ["an attribute twice", '<r a="1" a="2"/>', "well-formed"],
     ["another encoding", '<?xml version="1.0" encoding="UTF-16"?><r/>', "well-formed"],
+    ["a colon in the target of an instruction", "<r/><?x:p?>", "well-formed"],
     ["the end of a section in a text", "<r>]]></r>", "well-formed"],
     ["depth behind a quoted end of a tag", '<a b="/>">'.repeat(200), "nested too deeply"],
     [

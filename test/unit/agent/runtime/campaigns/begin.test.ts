@@ -37,8 +37,18 @@ const routers = (blind: readonly string[] = [], unmet: readonly string[] = []) =
   const { probe: _probe, ...rest } = capabilities;
   const offers = (name: string) =>
     unmet.includes(name) ? undefined : blind.includes(name) ? rest : capabilities;
-  return { deviceCache: { capabilities: offers } as unknown as DeviceCache };
+  return { deviceCache: { capabilities: offers } as unknown as DeviceCache, desired };
 };
+
+/** The same site with Linux hosts at these addresses. */
+function hostsAt(addresses: readonly (string | undefined)[], drain = desired.groups[0]?.drain) {
+  const devices = desired.devices.map((device, index) => {
+    const address = addresses[index];
+    return address === undefined ? device : { ...device, driver: "linux", address };
+  });
+  const groups = desired.groups.map((group) => ({ ...group, drain: drain ?? group.drain }));
+  return { ...routers(), desired: { ...desired, devices, groups } };
+}
 
 describe("the risks that are not accepted", () => {
   const accepting = (over: Partial<Accepting> = {}): Accepting => ({
@@ -64,6 +74,31 @@ describe("the risks that are not accepted", () => {
     expect(missingRisks(routers(["edge-b"]), [link], [], accepting())).toEqual([]);
     const risky = missingRisks(routers(["edge-b"]), both, ["noDrain"], accepting());
     expect(risky).toEqual(["noDrain", "noProbe"]);
+  });
+
+  it("agentOnSibling is missing for a link whose sibling ends on the agent's host", () => {
+    const [here, there] = ["unix:/run/linkseal-net/net.sock", "ssh://edge-b"];
+    const breaks = ["breakBeforeMake"] as const;
+    const risks = (
+      parts: ReturnType<typeof hostsAt>,
+      links = both,
+      needed: readonly (typeof breaks)[number][] = breaks,
+    ) => missingRisks(parts, links, needed, accepting());
+    expect(risks(hostsAt([here, there]))).toEqual(["breakBeforeMake", "agentOnSibling"]);
+    // The agent's own link alone: the sibling on the other host goes on carrying.
+    expect(risks(hostsAt([here, there]), [link])).toEqual(breaks);
+    expect(risks(hostsAt([here, there]), [secondary])).toContain("agentOnSibling");
+    // The agent on a third host, both links on its own, and routers.
+    for (const addresses of [
+      [there, "ssh://edge-a"],
+      [here, here],
+      [undefined, undefined],
+    ]) {
+      expect(risks(hostsAt(addresses))).toEqual(breaks);
+    }
+    // A rotation with both keys beside each other heals by itself, unless routes are taken away.
+    expect(risks(hostsAt([here, there], "prepend"), both, [])).toEqual([]);
+    expect(risks(hostsAt([here, there], "peeringShutdown"), both, [])).toEqual(["agentOnSibling"]);
   });
 
   it("missing risks are reported one at a time, with the command that accepts it", () => {

@@ -26,6 +26,7 @@ import {
 import { SimClock } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { Prng } from "#sim/base/prng.ts";
+import { channelsTo } from "../../../../lab/peer-pipe.ts";
 import { PretendSocket, recordedSite } from "../../../kit/netlink-kit.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
 import { PretendFrr, reply } from "../frr-kit.ts";
@@ -45,6 +46,8 @@ interface Programs {
 }
 
 export class LinuxBench {
+  /** Whether the agent runs on the host, or on another and has `linkseal peer` there. */
+  static reach: "here" | "peer" = "here";
   readonly clock: SimClock;
   readonly kernel: PretendSocket;
   readonly frr = new PretendFrr(["vtysh"]);
@@ -92,12 +95,29 @@ export class LinuxBench {
   }
 
   open(pathspace?: string): Promise<Device> {
-    const target = { device: "edge", address: "unix:/run/net.sock" };
+    const isPeer = LinuxBench.reach === "peer";
+    const address = isPeer ? "ssh://192.0.2.99" : "unix:/run/net.sock";
+    const target = { device: "edge", address };
     const onChange = (): void => {
       this.notifications.push(this.clock.now());
     };
     const whole = pathspace === undefined ? target : { ...target, pathspace };
-    return settled(this.clock, linux.open(whole, this.world, onChange, never));
+    return settled(
+      this.clock,
+      linux.open(whole, isPeer ? this.#beyond() : this.world, onChange, never),
+    );
+  }
+
+  /** The world of an agent on another host: nothing of this one is its own. */
+  #beyond(): World {
+    const { dial } = this.world;
+    const places = { net: "/run/net.sock", mka: "/run/mka", from: "192.0.2.5" };
+    const { open } = channelsTo({ dial, ...places });
+    const refused = (): never => {
+      throw new Error("of the agent's own host");
+    };
+    const none = { http: refused, exec: refused, framed: refused, stream: refused };
+    return { ...this.world, dial: { ...dial, ...none, channel: open } };
   }
 
   #dialer(): Dialer {

@@ -1,0 +1,129 @@
+// `linkseal peer`: the end of an agent's SSH session on another host. The login's own process
+// passes octets on and holds none; the unit carries out what is asked for, in a sandbox.
+
+import { once } from "node:events";
+import { chmod } from "node:fs/promises";
+import { connect, isIP, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { mkaFolder } from "#drivers/linux/driver/mka-clients.ts";
+import { frameLine } from "#drivers/linux/peer/frames.ts";
+import { servePeer } from "#drivers/linux/peer/serve.ts";
+import { LinksealError } from "#hal/error.ts";
+import type { LogLevel } from "#hal/world.ts";
+import { findAddon, loadAddon } from "../host/addon.ts";
+import { buildOf } from "../host/build.ts";
+import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
+import { hostClock } from "../host/clock.ts";
+import { hostDialer } from "../host/dialer.ts";
+import { openFolder } from "../host/folder.ts";
+import { hostLog } from "../host/log.ts";
+import { Manager } from "../host/manager.ts";
+import { netPlaces, peerSocket } from "../host/places.ts";
+import { serveStreams } from "../host/stream-server.ts";
+
+export interface PeerOptions {
+  /** Path of the socket; undefined = the default place. */
+  readonly socket: string | undefined;
+  /** Number or name of the user who may connect, beside the one that this process runs as. */
+  readonly client: string | undefined;
+  /** Path of linkseal-net's socket; undefined = the place of its unit. */
+  readonly net: string | undefined;
+  /** Path of charon's socket; undefined = strongSwan's default place. */
+  readonly charon: string | undefined;
+  readonly level: LogLevel;
+}
+
+const charonSocket = "/run/charon.vici";
+/** A session that hangs, the one that follows it, and one by hand. */
+const sessionsMax = 4;
+
+/**
+ * Serves sessions until SIGTERM or SIGINT. Resolves to 1 after a defect, which was logged.
+ * @throws LinksealError that says why the service cannot start
+ */
+export async function runPeer(options: PeerOptions): Promise<0 | 1> {
+  const end = Promise.withResolvers<0 | 1>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => end.resolve(0));
+  const native = loadAddon();
+  native.refuseDumps();
+  const { JOURNAL_STREAM: journalStream } = process.env;
+  const log = hostLog({ level: options.level, clock: hostClock, fd: 1, journalStream });
+  const path = peerSocket(options.socket);
+  const net = netPlaces(options.net).socket;
+  const host = {
+    ...{ dial: hostDialer, net, mka: mkaFolder(net), charon: options.charon ?? charonSocket },
+    version: buildOf(),
+  };
+  const users = await usersWhoMayAsk(options.client);
+  await openFolder(dirname(path), "reachable");
+  const broken = (error: unknown): void => {
+    log.write("error", "peer.internal", error instanceof Error ? String(error.stack) : "");
+    end.resolve(1);
+  };
+  const served = await serveStreams({
+    ...{ path, clientsMax: sessionsMax, broken },
+    admits: (socket) => mayAsk(native, users, socket, log),
+    serve: (channel) => servePeer(channel, host),
+  });
+  // Other users whom the folder's group lets in are refused by their number.
+  if (options.client !== undefined) await chmod(path, 0o660);
+  log.write("info", "ready", "READY: serves an agent on another host", { at: path });
+  const manager = new Manager(native, log);
+  const over = new AbortController();
+  manager.ready();
+  void manager.watch(() => undefined, over.signal);
+  const status = await end.promise;
+  over.abort();
+  await served.close();
+  log.write("info", "stopped", "stopped; devices stay as they are");
+  return status;
+}
+
+/**
+ * Passes octets between standard input and output and the unit, until either end closes; resolves
+ * to 0. Nothing is kept: what was passed on is wiped.
+ * @throws LinksealError `transport.unreachable` if the unit does not run
+ */
+export async function joinPeer(socket: string | undefined): Promise<0> {
+  // Without the addon the login may leave a core file, as any program of that user.
+  findAddon()?.refuseDumps();
+  const unit = await connected(peerSocket(socket));
+  const [from = ""] = (process.env["SSH_CONNECTION"] ?? "").split(" ");
+  const address = isIP(from) === 0 ? {} : { address: from };
+  unit.write(frameLine({ kind: "from", ...address }, []));
+  const gone = once(unit, "close");
+  unit.on("error", () => unit.destroy());
+  void pass(process.stdin, unit).then(() => unit.end());
+  await pass(unit, process.stdout);
+  unit.destroy();
+  process.stdin.destroy();
+  await gone;
+  return 0;
+}
+
+async function pass(from: AsyncIterable<Buffer>, to: NodeJS.WritableStream): Promise<void> {
+  try {
+    for await (const octets of from) {
+      await new Promise<void>((resolve) => {
+        to.write(octets, () => {
+          octets.fill(0);
+          resolve();
+        });
+      });
+    }
+  } catch {
+    // The other end has gone; the caller closes both.
+  }
+}
+
+async function connected(path: string): Promise<Socket> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return socket;
+  } catch (cause) {
+    throw new LinksealError("transport.unreachable", "linkseal-peer does not run", {
+      ...{ effect: "none", where: path, next: "systemctl status linkseal-peer", cause },
+    });
+  }
+}

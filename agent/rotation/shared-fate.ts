@@ -1,0 +1,35 @@
+// Two Linux hosts, and the agent on one of them: where the sibling of a link ends on the agent's
+// own host, the end of that host takes sibling and agent together: nothing gives the link back.
+
+import { accessOf } from "#drivers/index.ts";
+import { hostOfPeer } from "#hal/target.ts";
+import type { Desired, DesiredDevice, DesiredLink } from "../model/desired.ts";
+
+/** Returns true if the device is the host that the agent runs on. */
+function isOwnHost({ driver, address }: DesiredDevice): boolean {
+  const access = accessOf(driver);
+  return access?.kind === "local" && access.peer && hostOfPeer(address) === undefined;
+}
+
+/**
+ * Returns true if a link is on another host than the agent, and a sibling of it is on the agent's:
+ * what does not heal by itself needs the risk `agentOnSibling` there. Soft drains and two keys
+ * beside each other do.
+ */
+export function sharesFate({ devices, groups }: Desired, link: DesiredLink): boolean {
+  const own = new Set(devices.filter(isOwnHost).map(({ name }) => name));
+  if (own.has(link.device)) return false;
+  const siblings = groups.find(({ name }) => name === link.group)?.links ?? [];
+  return siblings.some(({ name, device }) => name !== link.name && own.has(device));
+}
+
+/** Returns true if a campaign takes this link in a way that only the agent undoes. */
+export function needsAgent(
+  { devices, groups }: Desired,
+  link: DesiredLink,
+  breaksFirst: boolean,
+): boolean {
+  const drain = groups.find(({ name }) => name === link.group)?.drain;
+  const quirks = devices.find(({ name }) => name === link.device)?.quirks ?? [];
+  return breaksFirst || drain === "peeringShutdown" || quirks.includes("shutBeforeKeyChange");
+}
