@@ -2,7 +2,7 @@
 // Starts linkseal on the Node that npm installed; plain JavaScript, because an older Node reads
 // this.
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { findNode, reportNoNode, runOn } from "./launcher.js";
@@ -10,15 +10,13 @@ import { findNode, reportNoNode, runOn } from "./launcher.js";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const here = fileURLToPath(import.meta.url);
 const args = process.argv.slice(2);
-// An agent mostly waits: a small heap costs it a little processor time and saves more than half of
-// its memory (bench/idle.ts). The flags also keep a signal from opening a debugger of a process
-// that may have a key in memory.
-const noDebugger = ["--disable-sigusr1"];
-const thrifty = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
-// An MKA client stays the process that it is: a descriptor that a manager passes to it would not
-// survive an exec by Node. The package's own command starts all of them without a debugger.
-const services = { agent: [...noDebugger, ...thrifty], net: noDebugger };
-const flags = Object.hasOwn(services, args[0] ?? "") ? services[args[0]] : [];
+// Node's flags for the services, which mostly wait: a small heap costs them a little processor time
+// and saves more than half of their own memory (bench/idle.ts, bench/mka.ts). A signal opens no
+// debugger of a process that may have a key in memory. An MKA client stays the process that it is:
+// a descriptor that a manager passes to it would not survive an exec by Node. The package's own
+// command starts all of them with their flags.
+const { mka: _, ...started } = JSON.parse(readFileSync(join(root, "agent", "flags.json"), "utf8"));
+const flags = Object.hasOwn(started, args[0] ?? "") ? started[args[0]] : [];
 
 // Returns the bundle if no source is as new as it, else the sources: a stale bundle never runs.
 function entry() {

@@ -117,7 +117,7 @@ export const bench: Bench = {
     {
       name: "main thread's processor time, for one update",
       unit: "ms",
-      most: 50,
+      most: 30,
       ours: async () => await (await opened()).msPerUpdate("ThreadTime"),
     },
     {

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
+import flags from "#agent/flags.json" with { type: "json" };
 import { hostKeyPair } from "#sim/serve/ssh.ts";
 import { whyLacking } from "../test/machine/place.ts";
 import type { Bench, Figure } from "./bench.ts";
@@ -29,8 +30,6 @@ interface Routers {
   readonly hostKey: string;
 }
 
-/** The flags with which agent/bin.js starts the agent. */
-const flags = ["--max-semi-space-size=1", "--optimize-for-size", "--v8-pool-size=1"];
 const banner = `import { createRequire as requireOfBundle } from "node:module";
 const require = requireOfBundle(import.meta.url);
 const __dirname = import.meta.dirname;`;
@@ -101,7 +100,7 @@ const seconds = async (argv: readonly string[], count: number): Promise<number> 
   (await client(argv, count)).seconds;
 const node = (name: string, ...words: readonly string[]): readonly string[] => [
   process.execPath,
-  ...flags,
+  ...flags.agent,
   join(bundle, `${name}.mjs`),
   ...words,
 ];

@@ -48,7 +48,7 @@ export const parts: readonly Part[] = [
   long(
     "fleet",
     "agents under faults, beside routers of each vendor, and for a month",
-    named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos"]),
+    named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos", "nxos"]),
     named("fleet", [
       "arm-lost",
       "arm-rights",

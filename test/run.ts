@@ -78,6 +78,7 @@ const longAlone = [
   "test/kernel/ipsec/backup.test.ts",
   "test/kernel/ipsec/libreswan-agent.test.ts",
   "test/kernel/ipsec/psk-agent.test.ts",
+  "test/kernel/ipsec/psk-pair.test.ts",
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/package/package.test.ts",
@@ -93,7 +94,9 @@ const atGate = [
   ...["age", "arm-kill", "arm-lost", "arm-rights", "evidence", "iosxr-cut", "junos-cut"].map(
     (name) => `fleet/${name}`,
   ),
-  ...["rotations", "router-deaths", "routing-instances"].map((name) => `fleet/${name}`),
+  ...["rotations", "router-deaths", "routing-instances", "tunnel-pair"].map(
+    (name) => `fleet/${name}`,
+  ),
   ...["azure", "azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
     (name) => `process/${name}`,
   ),
@@ -103,7 +106,7 @@ const atGate = [
   "process/stopped-agent",
 ].map((name) => `test/${name}.test.ts`);
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
-const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-agent))/;
+const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-(agent|pair)))/;
 /** These wait for hours and kill at hundreds of steps: in virtual time alone that takes minutes. */
 const onVirtualTime = /kernel\/host-faults\//;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
@@ -134,7 +137,8 @@ function areAskedFor(paths: readonly string[]): string[] {
 
 // Files of a folder in the kernel tier share a boot, except those that take minutes, which run
 // alone; the longest begin first.
-const long = /\/(lab|rotation|conformance|matrix|loss|backup|psk-agent|libreswan.*)\.test\.ts$/;
+const long =
+  /\/(lab|rotation|conformance|matrix|loss|backup|psk-(?:agent|pair)|libreswan.*)\.test\.ts$/;
 
 function groupsInMachine(): string[][] {
   const paths = globSync("test/kernel/*/**/*.test.ts", { cwd: root }).filter(isForToday).sort();

@@ -1,5 +1,7 @@
 // The files of the package: path, mode and the source of the content. Pure.
 
+import flags from "#agent/flags.json" with { type: "json" };
+
 export interface Entry {
   /** Absolute path on the host. */
   readonly path: string;
@@ -43,10 +45,18 @@ const text = (path: string, content: string, mode: Entry["mode"] = 0o644): Entry
   from: { kind: "text", text: content },
 });
 
-// exec keeps the process id: the program that started it knows the agent by this process and passes
-// descriptors to it.
+const cases = Object.entries(flags).map(
+  ([verb, ofVerb]) => `${verb}) flags="${ofVerb.join(" ")}" ;;`,
+);
+
+// exec keeps the process id: the program that started it knows the service by this process and
+// passes descriptors to it.
 const launcher = `#!/bin/sh
-exec ${home}/bin/node --disable-sigusr1 ${home}/agent/bin.js "$@"
+case "$1" in
+${cases.join("\n")}
+*) flags=--disable-sigusr1 ;;
+esac
+exec ${home}/bin/node $flags ${home}/agent/bin.js "$@"
 `;
 
 export function layout(built: Built): readonly Entry[] {
@@ -58,6 +68,7 @@ export function layout(built: Built): readonly Entry[] {
     text(`${home}/package.json`, `${manifest}\n`),
     file(`${home}/agent/bin.js`, "agent/bin.js", 0o755),
     file(`${home}/agent/launcher.js`, "agent/launcher.js"),
+    file(`${home}/agent/flags.json`, "agent/flags.json"),
     ...built.bundle.map((name) => file(`${home}/dist/${name}`, `dist/${name}`)),
     file(`${home}/dist/native/linkseal.node`, built.addon),
     ...built.units.map((name) => file(`/usr/lib/systemd/system/${name}`, `systemd/${name}`)),

@@ -1,7 +1,7 @@
-// The command `linkseal`. `status` has a path of its own that loads few modules; commander handles
-// all other verbs.
+// The command `linkseal`. `status` and the services have paths of their own that load few modules.
 
 import { reportError } from "../cli/failure.ts";
+import { services } from "../cli/launch.ts";
 
 /** Runs one command line; resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -13,6 +13,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   const quick = verb === "status" ? quickOptions(rest) : undefined;
   try {
     if (quick !== undefined) return await (await import("../cli/status.ts")).showStatus(quick);
+    if (verb !== undefined && services.includes(verb)) {
+      const { run, serviceProgram } = await import("./services.ts");
+      return await run(serviceProgram(), argv);
+    }
     const { linksealProgram, run } = await import("./launch.ts");
     return await run(linksealProgram(), argv);
   } catch (error) {

@@ -3,7 +3,8 @@
 import { simKeyStore } from "#drivers/index.ts";
 import type { WallTime } from "#hal/world.ts";
 import { hostClock } from "../host/clock.ts";
-import { followingClock, hostDialer, hostEntropy } from "../host/host.ts";
+import { hostEntropy } from "../host/entropy.ts";
+import { followingClock, hostDialer } from "../host/host.ts";
 import { type Desired, type DesiredLink, linkId } from "../model/desired.ts";
 import type { MakeParts } from "../operate/keys/make.ts";
 import { type KeyCheck, surveyKeys } from "../runtime/polling/key-check.ts";

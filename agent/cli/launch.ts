@@ -1,5 +1,5 @@
-// The daemons and the simulator, which verbs start but this folder does not import. The main module
-// passes it in, and loads each on demand.
+// The services and the simulator, which verbs start but this folder does not import. The main
+// module passes them in, and loads each on demand.
 
 import type { Command } from "commander";
 import type { routerNames } from "#drivers/index.ts";
@@ -14,11 +14,11 @@ interface DaemonOptions {
   readonly level: LogLevel;
 }
 
-/**
- * Starts the daemons and the simulator. A daemon runs until it is stopped, and resolves to its exit
- * status.
- */
-export interface Launch {
+/** The verbs of registerServices. */
+export const services: readonly string[] = ["agent", "net", "guard", "mka", "peer"];
+
+/** Starts the services. A service runs until it is stopped, and resolves to its exit status. */
+export interface ServiceLaunch {
   /** Runs the agent. */
   agent(options: { readonly site: string | undefined; readonly level: LogLevel }): Promise<number>;
   /** Runs linkseal-net. */
@@ -43,6 +43,10 @@ export interface Launch {
   ): Promise<number>;
   /** Joins the SSH session of an agent to the server of this host; resolves to 0. */
   join(socket: string | undefined): Promise<number>;
+}
+
+/** Starts the services and the simulator. */
+export interface Launch extends ServiceLaunch {
   /** Rehearses a rotation on a simulated copy of the site. */
   rehearse(options: RehearsalOptions): Promise<Rehearsal>;
   /**

@@ -1,7 +1,7 @@
 // The tree of verbs. Help, reference and completion are all made from it.
 
-import { Command, CommanderError } from "commander";
-import { reportError, usage } from "./failure.ts";
+import type { Command } from "commander";
+import { everyCommand, rootCommand } from "./command-tree.ts";
 import { registerInit } from "./init.ts";
 import type { Launch } from "./launch.ts";
 import { registerAzure } from "./verbs-azure.ts";
@@ -15,18 +15,13 @@ import { registerPage } from "./verbs-page.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerScorecard } from "./verbs-scorecard.ts";
+import { registerServices } from "./verbs-services.ts";
 import { registerSize } from "./verbs-size.ts";
 import { registerWork } from "./verbs-work.ts";
 
-/** Builds the tree of all verbs; `launch` starts daemons and the simulator. */
+/** Builds the tree of all verbs; `launch` starts the services and the simulator. */
 export function buildProgram(launch: Launch): Command {
-  const program = new Command("linkseal")
-    .description(
-      "Protects ExpressRoute Direct links with MACsec and IPsec, rotates their keys without " +
-        "losing traffic, and reports what it can prove.",
-    )
-    .helpOption("-h, --help", "help for this verb, with an example")
-    .enablePositionalOptions();
+  const program = rootCommand();
   registerInit(program);
   registerAzure(program);
   registerConfig(program);
@@ -43,44 +38,7 @@ export function buildProgram(launch: Launch): Command {
   registerScorecard(program);
   launch.registerSim(program);
   registerSelf(program, launch);
+  registerServices(program, launch);
   for (const command of everyCommand(program)) command.helpCommand(false);
   return program;
-}
-
-/**
- * Runs one command line; resolves to the exit status.
- * @throws whatever a verb throws; mistakes on the command line are printed here
- */
-export async function run(program: Command, argv: readonly string[]): Promise<number> {
-  const json = argv.includes("--json");
-  for (const command of everyCommand(program)) {
-    command.exitOverride();
-    // Errors are printed at one place, as text or as JSON.
-    command.configureOutput({ outputError: () => undefined });
-  }
-  try {
-    await program.parseAsync([...argv], { from: "user" });
-    return 0;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.code === "linkseal.exit" || error.exitCode === 0) return error.exitCode;
-    if (error.code === "commander.help") return 2;
-    return reportError(usage(error.message.replace(/^error: /, ""), helpFor(program, argv)), json);
-  }
-}
-
-export function everyCommand(command: Command): readonly Command[] {
-  return [command, ...command.commands.flatMap(everyCommand)];
-}
-
-/** Returns the help command of the deepest verb that the words name. */
-function helpFor(program: Command, argv: readonly string[]): string {
-  const names = ["linkseal"];
-  let at: Command | undefined = program;
-  for (const word of argv) {
-    at = at.commands.find((command) => command.name() === word);
-    if (at === undefined) break;
-    names.push(word);
-  }
-  return `${names.join(" ")} --help`;
 }

@@ -6,8 +6,10 @@ import { LinksealError } from "#hal/error.ts";
 import { type Head, headsIn } from "../evidence/report/head.ts";
 import { checkHeads } from "../evidence/report/heads.ts";
 import { htmlOf, spanOf } from "../evidence/report/html.ts";
+import { interruptionsOf, keyUses, outagesOf } from "../evidence/report/outages.ts";
 import { reportFile, type SignedReport } from "../evidence/report/statement.ts";
 import { publicKeyOf, type Verified, verifyReport } from "../evidence/report/verify.ts";
+import { shortCkn } from "../model/ckn-text.ts";
 import { readable } from "../model/text.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
@@ -83,23 +85,38 @@ function unwritable(path: string): (error: NodeJS.ErrnoException) => never {
 }
 
 async function summary(shown: SignedReport & { readonly keyId: string }): Promise<string> {
-  const { about, subjects, changes, breaks, keyId } = shown;
-  const rows = subjects.map(({ name, totals }) =>
-    [name].concat(
-      ([totals.protected, totals.notProtected, totals.unknown] as const).map(
-        ({ percent, ms }) => `${percent} % (${spanOf(ms)})`,
-      ),
-    ),
-  );
+  const { about, subjects, changes, keyId } = shown;
+  const broken = interruptionsOf(shown);
+  const rows = subjects.map((subject) => {
+    const { planned, unplanned } = outagesOf(subject, shown);
+    const share = ({ percent, ms }: { readonly percent: string; readonly ms: number }): string =>
+      `${percent} % (${spanOf(ms)})`;
+    const outage = ({ ms, count }: typeof planned): string =>
+      count === 0 ? "none" : `${spanOf(ms)} (${count})`;
+    const { totals } = subject;
+    const outages = [outage(planned), outage(unplanned)];
+    return [subject.name, share(totals.protected), ...outages, share(totals.unknown)];
+  });
+  const columns = ["link or tunnel", "protected", "planned", "unplanned", "unknown"];
   return [
     `${about.site}, ${about.from} to ${about.to}`,
     ...(about.end === "final" ? [] : ["the end of it is not confirmed yet"]),
-    await table(["link or tunnel", "protected", "not protected", "unknown"], rows, outKind()),
+    ...(about.recordedFrom === null ? [] : [`the records begin at ${about.recordedFrom}`]),
+    await table(columns, rows, outKind()),
+    "planned and unplanned: outages, with their number; the rest of a report has each",
+    ...lateKeys(shown),
     ...(await requests(changes)),
-    `${changes.length} changes and warnings, breaks in the record: ${breaks.length}`,
+    `changes and warnings: ${changes.length}; interruptions of the record: ${broken.length}`,
     `signed with ${keyId}`,
     "the whole of it: --html or --json, with --out FILE",
   ].join("\n");
+}
+
+/** The keys that were in use beyond the age that the config allows. */
+function lateKeys(shown: SignedReport): readonly string[] {
+  return keyUses(shown)
+    .filter(({ answer }) => answer === "late")
+    .map(({ link, ckn }) => `not replaced in time: the key ${shortCkn(ckn)} of ${link}`);
 }
 
 const requestsMax = 20;

@@ -157,7 +157,7 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
   const result = { schema: "linkseal.tunnels/1", at, tunnels: wanted, steps };
   await session.show(result, async (shown) => {
     const cells = shown.tunnels.map(({ name: tunnel, verdict, azure, ...inside }) => {
-      const word = azure === null ? "-" : `${azure.connection}, ${ageText(azure.ageMs)}`;
+      const word = azure === null ? "-" : gatewayText(azure);
       return [tunnel, paint.verdict(verdict), bgpText(inside), shareText(inside), word];
     });
     const why = shown.tunnels.flatMap(({ name: about, reasons, ...inside }) => {
@@ -174,6 +174,16 @@ async function tunnels(name: string | undefined, options: Common): Promise<void>
     return [await table(head, cells, outKind()), ...why, ...todo].join("\n");
   });
   exit(everyProtected(wanted));
+}
+
+/** Names the tunnel's own status where it differs from that of the connection. */
+function gatewayText({
+  connection,
+  instance,
+  ageMs,
+}: NonNullable<Status["tunnels"][number]["azure"]>): string {
+  const own = instance === null || instance === connection ? "" : `, ${instance} at this instance`;
+  return `${connection}${own}, ${ageText(ageMs)}`;
 }
 
 interface ReasonSteps {

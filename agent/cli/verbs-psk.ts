@@ -1,7 +1,7 @@
 // The verb psk: which version of its pre-shared key each tunnel uses, and the step to the next one.
 
 import type { Command } from "commander";
-import type { PskReport } from "../runtime/tunnels/tunnel-auth.ts";
+import type { PskReport } from "../runtime/tunnels/psk-report.ts";
 import { usage } from "./failure.ts";
 import { type Common, Session } from "./session.ts";
 import { verb } from "./shape.ts";
@@ -49,15 +49,17 @@ async function proceed(tunnel: string, options: Common): Promise<void> {
   await session.show({ schema: "linkseal.psk/1", ...psk }, (shown) => linesOf(shown).join("\n"));
 }
 
-function linesOf({ tunnel, farEnd, secretId, next }: PskReport): readonly string[] {
+function linesOf({ tunnel, farEnd, pair, secretId, next }: PskReport): readonly string[] {
   const inUse =
     secretId === null ? "not set up by linkseal, version not known" : versionOf(secretId);
-  const whose = farEnd === "agent" ? ", the gateway's is written by the agent" : "";
+  const together = pair === null ? "" : `, together with ${pair}`;
+  const whose = farEnd === "agent" ? `, the gateway's is written by the agent${together}` : "";
   if (next === null) return [`${tunnel}: ${inUse}${whose}`];
   const todo = todoOf(tunnel, farEnd, next.state);
   return [
     `${tunnel}: ${inUse}${whose}`,
     `     ${next.state}: ${versionOf(next.secretId)}: ${next.because}`,
+    `     ${next.dark}`,
     ...(next.command === null
       ? []
       : ["     this gives it to the gateway and shows it nowhere:", `     ${next.command}`]),

@@ -10,6 +10,7 @@ import {
   generationsOf,
   newestOf,
   planTunnels,
+  scaleUnitMbps,
   smallestFor,
 } from "../operate/gateway-size.ts";
 import { usage } from "./failure.ts";
@@ -40,8 +41,12 @@ export function registerSize(program: Command): void {
   ).action(sizeTunnels);
 }
 
-const skus = (): readonly string[] =>
-  gatewaySizes.map((size) => (size === "highBandwidth" ? "high-bandwidth" : size));
+const words: Readonly<Partial<Record<GatewaySize, string>>> = {
+  highBandwidth: "high-bandwidth",
+  virtualWan: "virtual-wan",
+};
+
+const skus = (): readonly string[] => gatewaySizes.map((size) => words[size] ?? size);
 
 function gigabits(text: string): number {
   if (speedPattern.test(text)) return speedGbps(text) * 1000;
@@ -49,8 +54,8 @@ function gigabits(text: string): number {
 }
 
 function skuOf(text: string): GatewaySize {
-  const plain = text.replace(/^(VpnGw\d)AZ$/, "$1").replace("high-bandwidth", "highBandwidth");
-  const found = gatewaySizes.find((size) => size === plain);
+  const plain = text.replace(/^(VpnGw\d)AZ$/, "$1");
+  const found = gatewaySizes.find((size) => (words[size] ?? size) === plain);
   if (found !== undefined) return found;
   throw new InvalidArgumentError(`It must be one of ${skus().join(", ")}.`);
 }
@@ -69,7 +74,7 @@ interface SizeOptions extends Common {
 
 const gbps = (mbps: number): string => `${mbps / 1000} Gbit/s`;
 const nameOf = (size: GatewaySize): string =>
-  size === "highBandwidth" ? "high-bandwidth (VpnGw5AZ)" : size;
+  size === "highBandwidth" ? "high-bandwidth (VpnGw5AZ)" : (words[size] ?? size);
 
 async function sizeTunnels(options: SizeOptions): Promise<void> {
   const { circuit, sku, encryption } = options;
@@ -116,7 +121,12 @@ function sizeText(
         : `The smallest gateway that fills it: ${nameOf(enough)}.`,
     );
   }
-  if (sku !== "highBandwidth") {
+  if (sku === "virtualWan") {
+    const units = Math.ceil(carriesMbps / scaleUnitMbps);
+    lines.push(
+      `A link connection is two of these tunnels; the gateway needs ${units} scale units.`,
+    );
+  } else if (sku !== "highBandwidth") {
     lines.push("A connection to an active-active gateway is two of these tunnels.");
   }
   if (sku === "highBandwidth" || enough === "highBandwidth") {

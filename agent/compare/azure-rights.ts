@@ -1,6 +1,7 @@
 // The one list of rights in Azure that a config needs: what the agent's identity and the identities
 // of the ports must be allowed to do, and at which scope. It is pure.
 
+import { isLinkConnection } from "#drivers/azure/connections.ts";
 import type { Desired, DesiredGroup, DesiredTunnel, RealAzure } from "../model/desired.ts";
 
 /**
@@ -155,9 +156,12 @@ function portReads({ expressRoutePort: port }: DesiredGroup): readonly NeededRig
   ];
 }
 
+const linkType = "vpnGateways/vpnConnections/vpnLinkConnections";
+
 function tunnelRights({ name, auth, azureConnection: id }: DesiredTunnel): readonly NeededRight[] {
   if (id === undefined) return [];
-  const type = `${network}/connections`;
+  const isLink = isLinkConnection(id);
+  const type = `${network}/${isLink ? linkType : "connections"}`;
   const isOurs = auth.kind === "psk" && auth.farEnd === "agent";
   const gate: RightGate = isOurs ? { kind: "preSharedKey", tunnel: name } : nothing;
   const read = agentRight(`${type}/read`, resource(id), nothing, "the agent shows the connection");
@@ -165,7 +169,7 @@ function tunnelRights({ name, auth, azureConnection: id }: DesiredTunnel): reado
   return [
     read,
     agentRight(
-      `${type}/sharedKey/write`,
+      `${type}/${isLink ? "sharedKeys" : "sharedKey"}/write`,
       resource(id),
       gate,
       "the agent gives the pre-shared key to the gateway",

@@ -10,6 +10,7 @@ import {
   profiles,
   weaknesses,
 } from "./ipsec-policy.ts";
+import { writtenKeys } from "./pair-rules.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { tunnelEndRules } from "./tunnel-end-rules.ts";
@@ -59,7 +60,8 @@ export const tunnelRules: readonly Rule[] = [
   {
     says:
       "`auth.farEnd: agent` is for a real cloud, and needs `remote.azureConnection`, whose key " +
-      "the agent writes; no other tunnel uses that connection, because it would lose its key.",
+      "the agent writes. Of one connection are at most two tunnels, one to each instance of its " +
+      "gateway: with the same device, `local` and `auth`, because the connection has one key.",
     find: writtenKeys,
   },
   {
@@ -242,25 +244,6 @@ function* authentications({ devices, tunnels }: Config): Generator<Finding> {
     if (drivers.get(device) === "linux") continue;
     const why = `${device} takes pre-shared keys alone`;
     yield finding([...path, "certificate"], "is set", why, "psk: NAME");
-  }
-}
-
-function* writtenKeys({ azure, tunnels }: Config): Generator<Finding> {
-  const connections = tunnels.map(({ remote }) => remote.azureConnection?.toLowerCase());
-  for (const [i, { auth }] of tunnels.entries()) {
-    if (auth.farEnd !== "agent") continue;
-    const id = connections[i];
-    const other = tunnels.find((_, j) => j !== i && connections[j] === id);
-    const path = ["tunnels", i, "auth", "farEnd"];
-    if (azure.cloud === "sim") {
-      yield finding(path, "is agent", "a simulated site has no connection", "farEnd: manual");
-    } else if (id === undefined) {
-      const why = "the tunnel names no remote.azureConnection to write to";
-      yield finding(path, "is agent", why, "azureConnection: the connection's resource id");
-    } else if (other !== undefined) {
-      const why = `${other.name} is of the same connection, and has the same key`;
-      yield finding(path, "is agent", why, "farEnd: manual");
-    }
   }
 }
 

@@ -24,6 +24,9 @@ const customPolicy = z.strictObject(
   ),
 );
 
+const connectionId =
+  /^\/subscriptions\/[A-Za-z0-9/._()-]{1,480}\/(connections|vpnLinkConnections)\/\w[\w.-]{0,79}$/;
+
 const bgp = z
   .strictObject({
     local: ipAddress("169.254.21.2").describe("Ours, on the tunnel's interface."),
@@ -59,11 +62,14 @@ export const tunnel = z.strictObject({
         ),
       azureConnection: word(
         "the resource id of a VPN connection",
-        /^\/subscriptions\/[A-Za-z0-9/._()-]{1,380}\/connections\/[A-Za-z0-9_][\w.-]{0,79}$/,
+        connectionId,
         "/subscriptions/ID/resourceGroups/NAME/providers/Microsoft.Network/connections/hub-1",
       )
         .optional()
-        .describe("The gateway's connection, whose own status is shown beside ours."),
+        .describe(
+          "The gateway's connection, whose own status is shown beside ours; in a Virtual WAN the " +
+            "link connection: …/vpnGateways/NAME/vpnConnections/NAME/vpnLinkConnections/NAME.",
+        ),
     })
     .meta({ description: "The gateway's end.", examples: ["{ address: 203.0.113.1 }"] }),
   protects: z

@@ -3,6 +3,7 @@
 
 import { byHandOf } from "#drivers/index.ts";
 import type { ByHand, HandLines, KeyWords } from "#hal/by-hand.ts";
+import { hostOfPeer } from "#hal/target.ts";
 import { azureCipher } from "../model/azure-words.ts";
 import { credentialCommands } from "../model/credential-text.ts";
 import {
@@ -77,6 +78,9 @@ function atAzure({ cloud: name }: Pick<LinkScene["azure"], "cloud">, line: strin
 }
 
 function login({ name, platform, address, login: ssh }: DeviceScene): CommandBlock {
+  const other = hostOfPeer(address);
+  // The login of the agent runs `linkseal peer` alone, so a person uses another one.
+  if (other !== undefined) return block(host, `ssh ${other} systemctl status linkseal-peer`);
   if (ssh !== undefined) return block(host, `ssh -p ${ssh.port} ${ssh.user}@${address}`);
   if (platform === "linux") return block(host, "systemctl status linkseal-net");
   return block(host, `ls -l ${address.replace(/^unix:/, "")}    # the socket of ${name}`);

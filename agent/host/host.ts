@@ -1,11 +1,11 @@
 // The real World: the only module that uses this host's time, files, sockets, randomness and
 // environment.
 
-import { randomBytes } from "node:crypto";
-import type { Clock, Entropy, LogLevel, World } from "#hal/world.ts";
+import type { Clock, LogLevel, World } from "#hal/world.ts";
 import { followingClock, hostClock } from "./clock.ts";
 import { hostDialer } from "./dialer.ts";
 import { FsDisk } from "./disk.ts";
+import { hostEntropy } from "./entropy.ts";
 import { hostLog } from "./log.ts";
 
 export { followingClock, hostClock } from "./clock.ts";
@@ -22,9 +22,6 @@ export interface HostOptions {
   /** Address of the simulated site whose time is used; absent = this host's own time. */
   readonly site?: string;
 }
-
-/** Random octets of this host. */
-export const hostEntropy: Entropy = { bytes: (length) => Uint8Array.from(randomBytes(length)) };
 
 /**
  * Opens the state folder and binds clock, entropy, dialer and log to this host.

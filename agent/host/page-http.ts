@@ -1,10 +1,11 @@
-// The HTTP replies of the status page: its files, and the login. No reply contains data of the
-// site.
+// The HTTP replies of the status page: its files, the login, and the day of a link or tunnel, which
+// alone contains data of the site and needs an open session.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
 import { cookieOf, isOwnHost, isOwnOrigin } from "../model/page-guard.ts";
+import type { Days } from "../page/day.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
 import { bodyOf, type HttpReply, send } from "./listener.ts";
 import type { PageFile } from "./page-files.ts";
@@ -14,6 +15,8 @@ export interface PageContext {
   readonly logins: Logins;
   readonly scheme: "http" | "https";
   readonly cookie: string;
+  /** The days of all links and tunnels. */
+  readonly days: Pick<Days, "link" | "tunnel">;
   /** Checks a name against the certificate; absent = only names of this host are accepted. */
   readonly certifies: (() => (name: string) => boolean) | undefined;
 }
@@ -73,7 +76,7 @@ async function answerOf(context: PageContext, request: IncomingMessage): Promise
     const file = context.files.get(path);
     if (file !== undefined) return { status: 200, type: file.type, body: file.octets };
     if (path === "/session") return jsonReply(200, { session: hasSession(context, request) });
-    return textReply(404, "there is nothing here");
+    return dayReply(context, request, path) ?? textReply(404, "there is nothing here");
   }
   if (method !== "POST") return textReply(405, "the page is read-only");
   if (path !== "/login" && path !== "/logout") return textReply(404, "there is nothing here");
@@ -87,6 +90,30 @@ export function isCalledRight({ certifies }: PageContext, { headers }: IncomingM
 
 export function isFromPage({ scheme }: PageContext, { headers }: IncomingMessage): boolean {
   return isOwnOrigin(headers.origin, headers.host, scheme);
+}
+
+/** Returns the day that a path names; undefined = it names none. */
+function dayReply(
+  context: PageContext,
+  request: IncomingMessage,
+  path: string,
+): HttpReply | undefined {
+  const [, kind, name = ""] = /^\/day\/(link|tunnel)\/([\w.%/-]{1,300})$/.exec(path) ?? [];
+  if (kind === undefined) return undefined;
+  if (hasSession(context, request) !== "open") return textReply(403, "no session is open");
+  const id = decoded(name);
+  if (id === undefined) return undefined;
+  const day = kind === "link" ? context.days.link(id) : context.days.tunnel(id);
+  return day === undefined ? undefined : jsonReply(200, day);
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A stray percent sign names nothing.
+    return undefined;
+  }
 }
 
 function hasSession(context: PageContext, request: IncomingMessage): "open" | "none" {

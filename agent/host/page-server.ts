@@ -7,6 +7,7 @@ import { isIPv6, type Socket } from "node:net";
 import type { Log, World } from "#hal/world.ts";
 import type { PageSettings } from "../model/desired.ts";
 import { isLoopback } from "../model/page-guard.ts";
+import { Days } from "../page/day.ts";
 import { Feed } from "../page/feed.ts";
 import { Logins } from "../page/logins.ts";
 import { pageText } from "../page/snapshot.ts";
@@ -61,9 +62,11 @@ export async function openPage(
   const scheme = keeper === undefined ? "http" : "https";
   const cookie = `${keeper === undefined ? "" : "__Host-"}linkseal-${settings.port}`;
   const certifies = keeper === undefined ? undefined : () => keeper.pair.certifies;
-  const context: PageContext = { files, logins, scheme, cookie, certifies };
+  const days = new Days(agent, world.clock);
+  const context: PageContext = { files, logins, scheme, cookie, certifies, days };
   const feed = new Feed({
     clock: hostClock,
+    turn: () => days.turn(),
     opening: () => pageText(agent, world.clock, "withHistory"),
     snapshot: () => pageText(agent, world.clock, "newest"),
     dropped: (why) => world.log.write("info", "page-viewer-dropped", why),
@@ -79,7 +82,10 @@ export async function openPage(
     stopped();
     throw error;
   });
-  const deaf = agent.events.listen(() => feed.wake());
+  const deaf = agent.events.listen((event) => {
+    days.heard(event);
+    feed.wake();
+  });
   const running = feed.run(stop.signal).catch(broken);
   if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
   const pageLogin = { url: `${scheme}://${urlHost(host)}:${port}/`, code: () => logins.code() };

@@ -5,6 +5,7 @@ import type { WallTime } from "#hal/world.ts";
 import type { RiskName } from "./desired.ts";
 import type { Cause, CausedCode, FarEnd, PlainCode, PortKeys, Reason } from "./reason.ts";
 
+/** The states in the order of a campaign that goes forward, then those beside that way. */
 export const campaignStates = [
   "queued",
   "gated",

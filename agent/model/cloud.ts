@@ -1,5 +1,6 @@
 // A cloud as the agent asks it: the vault, the far ends and the gateways of one config.
 
+import type { ConnectionReport } from "#drivers/azure/connections.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import type { KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -32,10 +33,12 @@ export interface Cloud {
   /** Returns access to the far end of one link; it opens no connection yet. */
   farEnd(place: FarEndPlace): PeerPort;
   /**
-   * Reads the state that a VPN connection reports; undefined = it cannot be asked.
+   * Reads what a VPN connection reports of itself; undefined = it cannot be asked.
    * @throws LinksealError
    */
-  readonly connection: ((resource: string, signal: AbortSignal) => Promise<string>) | undefined;
+  readonly connection:
+    | ((resource: string, signal: AbortSignal) => Promise<ConnectionReport>)
+    | undefined;
   /** Gives a pre-shared key to the gateway of a VPN connection; undefined = there is none. */
   readonly gatewayKey: ((resource: string) => PeerSecret) | undefined;
   /** undefined = it has no management API. */

@@ -33,7 +33,13 @@ const gateways = {
   // Two connections of two tunnels each. Microsoft publishes figures for GCM only on these
   // gateways; the others are those of VpnGw5.
   highBandwidth: { 2: { ...slow, aggregate: 20_000, gcm: 5000, tunnels: 4 } },
+  // The gateway of a Virtual WAN hub with all of its scale units, and 1,000 tunnels on each of its
+  // two instances ("Virtual WAN limits", May 2022); for other ciphers than GCM as above.
+  virtualWan: { 2: { ...slow, aggregate: 20_000, gcm: 1000, tunnels: 2000 } },
 } as const satisfies Record<string, Generations>;
+
+/** What a scale unit of a Virtual WAN gateway carries, in Mbit/s. */
+export const scaleUnitMbps = 500;
 
 /** A gateway SKU; the AZ variant of a SKU has the same figures. */
 export type GatewaySize = keyof typeof gateways;
@@ -117,6 +123,8 @@ export function planTunnels({ size, generation, kind }: Gateway, circuitMbps: nu
  */
 export function smallestFor(kind: CipherKind, circuitMbps: number): GatewaySize | undefined {
   return gatewaySizes.find((size) => {
+    // A hub's gateway is no larger size of another gateway.
+    if (size === "virtualWan") return false;
     const gateway = { size, generation: newestOf(size), kind };
     return planTunnels(gateway, circuitMbps).fills === "whole";
   });

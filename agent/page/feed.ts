@@ -28,6 +28,8 @@ export interface Viewer {
 export interface FeedParts {
   /** The clock of this host: a viewer of a simulated site uses real time. */
   readonly clock: World["clock"];
+  /** Called at least once a second, with and without viewers. */
+  readonly turn: () => void;
   /** Makes the first text of a viewer; `snapshot` makes each later one. */
   readonly opening: () => string;
   readonly snapshot: () => string;
@@ -104,6 +106,7 @@ export class Feed {
   }
 
   #round(): void {
+    this.#parts.turn();
     const now = this.#parts.clock.now();
     let text: string | undefined;
     for (const [viewer, state] of [...this.#viewers]) {

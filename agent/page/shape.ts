@@ -37,6 +37,30 @@ export interface TunnelSample {
   readonly sequenceUsed: number | null;
 }
 
+/** A campaign that works on the link, or a drain by an operator. */
+export type PlannedWork = CampaignShape["kind"] | "drain";
+
+/**
+ * A time slot of a day in one letter, the worst that was in it: `-` nothing is recorded, `p`
+ * protected, `m` down or degraded in planned work, `d` degraded, `u` unknown, `x` down, `o` in the
+ * clear.
+ */
+export type SlotState = "-" | "p" | "m" | "d" | "u" | "x" | "o";
+
+/** A day of one link or tunnel; its times rise. */
+export interface PageDay<Sample> {
+  /** Name and version of the schema. */
+  readonly schema: "linkseal.pageDay/1";
+  /** Length of a time slot in milliseconds. */
+  readonly slotMs: number;
+  /** Unix time in milliseconds at which the first slot begins. */
+  readonly from: number;
+  /** One SlotState a slot. */
+  readonly states: string;
+  /** The last observation of each slot, where there is one. */
+  readonly samples: readonly Sample[];
+}
+
 /** Data of a link that the page shows beyond the status; null = not known. */
 export interface PageLink {
   /** Name of the link, as `group/link`. */
@@ -51,6 +75,8 @@ export interface PageLink {
   readonly bgp: "up" | "down" | null;
   /** True if the link is drained. */
   readonly drained: boolean | null;
+  /** The work that an outage now is part of; null = an outage is not planned. */
+  readonly planned: PlannedWork | null;
   /** The keys on the port. */
   readonly keys: readonly { readonly ckn: string; readonly role: string }[] | null;
   /** When the accepted key was made, Unix time in milliseconds; null = not known. */

@@ -17,6 +17,7 @@ import {
   snapshotOf,
 } from "../telemetry/snapshot.ts";
 import { ikeOf, sasOf, usedRatio } from "../telemetry/tunnel-metrics.ts";
+import { plannedWork } from "./planned-work.ts";
 import type { LinkSample, PageLink, PageSnapshot, PageTunnel, TunnelSample } from "./shape.ts";
 
 const eventsMax = 80;
@@ -25,7 +26,8 @@ const eventsMax = 80;
  */
 const endedMax = 5;
 
-type PageClock = Pick<Clock, "now" | "wall">;
+/** Dates observations: the agent's clock. */
+export type PageClock = Pick<Clock, "now" | "wall">;
 
 /**
  * Returns the snapshot as JSON, with bidirectional control characters removed from foreign text.
@@ -50,7 +52,7 @@ export function pageSnapshot(agent: AgentView, clock: PageClock): PageSnapshot {
     at: wall,
     status,
     intent,
-    links: snapshot.links.map((link) => linkOf(link, clock)),
+    links: snapshot.links.map((link) => linkOf(agent, link, clock)),
     tunnels: snapshot.tunnels.map((tunnel) => tunnelOf(tunnel, clock)),
     devices: snapshot.devices.map(({ device, isUp, lookAgeMs }) => ({
       name: device.name,
@@ -79,6 +81,7 @@ function endedOf(agent: AgentView, { groups }: Snapshot): PageSnapshot["ended"] 
 }
 
 function linkOf(
+  { memory }: AgentView,
   { link, group, port, state, keyCreated }: ExportedLink,
   clock: PageClock,
 ): PageLink {
@@ -93,6 +96,7 @@ function linkOf(
     bgp:
       state === undefined || hasSession !== true ? null : bgpUp(state, link.port) ? "up" : "down",
     drained: isDrainKnown ? drainOf(state, link.port) === "on" : null,
+    planned: plannedWork(memory, link) ?? null,
     keys: reported(port?.keys)?.map(({ ckn, role }) => ({ ckn, role })) ?? null,
     keyCreatedAt: keyCreated ?? null,
     keyMaxAgeMs: group.rotate.maxAgeMs ?? null,
@@ -154,7 +158,8 @@ const failures = [
   "txTooLong",
 ] as const satisfies readonly (keyof MacsecFrames)[];
 
-function linkSample(port: MacsecPort, clock: PageClock): LinkSample {
+/** Returns the values of an observation of a port, dated by the wall clock. */
+export function linkSample(port: MacsecPort, clock: PageClock): LinkSample {
   const frames = strongValue(port.frames);
   return {
     at: wallOf(port.frames.at, clock),
@@ -173,7 +178,8 @@ function openPps({ settings, rate }: MacsecPort): number | null {
   return isOpen && passing !== undefined ? passing.rxPps + passing.txPps : null;
 }
 
-function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {
+/** Returns the values of an observation of a tunnel, dated by the wall clock. */
+export function tunnelSample(tunnel: IpsecTunnel, clock: PageClock): TunnelSample {
   const sas = sasOf(tunnel);
   const packets = (way: "in" | "out"): string | null =>
     sumOf(sas?.filter(({ direction }) => direction === way).map((sa) => sa.packets) ?? []);

@@ -1,12 +1,13 @@
 // The JSON shape of a campaign that scripts read from the sockets.
 
+import type { WallTime } from "#hal/world.ts";
 import type { Campaign, CampaignState, Outcome } from "../model/campaign.ts";
 import { isoTime } from "../model/iso-time.ts";
 import type { Reason } from "../model/reason.ts";
 import { reasonText } from "../model/reason-text.ts";
 import type { Move } from "../store/journal/memory.ts";
 import type { FarEndTask } from "./far-end-task.ts";
-import type { Estimate } from "./forecast.ts";
+import type { Estimate, ForecastStep } from "./forecast.ts";
 
 /** A campaign as scripts read it (linkseal.campaign/1). */
 export type CampaignShape = Readonly<{
@@ -41,6 +42,18 @@ export type CampaignShape = Readonly<{
     readonly because: string;
     readonly reason: Reason;
   }[];
+  /** When the state has lasted too long, in UTC; null = it has no deadline, or it is not known. */
+  until: string | null;
+  /** The steps after the present one, in order; empty = not known, or there are none. */
+  ahead: readonly {
+    /** The link's name in the group. */
+    readonly link: string;
+    readonly state: CampaignState;
+    /** What the step does, in words. */
+    readonly does: string;
+    /** How long it is expected to take, in milliseconds. */
+    readonly likelyMs: number;
+  }[];
   /** The time that is left, but for what a person takes, in milliseconds; null = not known. */
   restMs: Estimate | null;
 }>;
@@ -53,10 +66,17 @@ interface Beside {
   readonly rest: Estimate | undefined;
   /** The far end that an operator changes; null = none. */
   readonly farEnd: FarEndTask | null;
+  /** When the state has lasted too long; undefined = it has no deadline, or it is not known. */
+  readonly until: WallTime | undefined;
+  /** The steps after the present one. */
+  readonly ahead: readonly ForecastStep[];
 }
 
 /** Returns a campaign as JSON. */
-export function campaignShape(campaign: Campaign, { trail, rest, farEnd }: Beside): CampaignShape {
+export function campaignShape(
+  campaign: Campaign,
+  { trail, rest, farEnd, until, ahead }: Beside,
+): CampaignShape {
   const { group, kind, goal, urgency, state, reason, by, links, at } = campaign;
   return {
     schema: "linkseal.campaign/1",
@@ -81,6 +101,13 @@ export function campaignShape(campaign: Campaign, { trail, rest, farEnd }: Besid
       ...move,
       at: isoTime(move.at),
       because: reasonText(move.reason),
+    })),
+    until: until === undefined ? null : isoTime(until),
+    ahead: ahead.map(({ link, state: later, does, takes }) => ({
+      link: link.slice(group.length + 1),
+      state: later,
+      does,
+      likelyMs: takes.likely,
     })),
     restMs: rest ?? null,
   };

@@ -2,6 +2,7 @@
 // for a link reads the port when it runs, so that it leaves the other link as it is then.
 
 import { portVersionOf } from "#drivers/azure/api-versions.ts";
+import { connectionVersionOf, keyPlaceOf } from "#drivers/azure/connections.ts";
 
 /** The setting that one link of an ExpressRoute port or LAG shall have. */
 export interface FarEndSetting {
@@ -28,6 +29,13 @@ const resourceId = new RegExp(
   "^/subscriptions/(?<subscription>[0-9a-f-]{36})/resourceGroups/(?<group>[\\w(][\\w.()-]{0,89})" +
     "/providers/Microsoft\\.Network/(?<type>expressRoutePorts|expressRouteLags|connections)" +
     "/(?<name>[a-z0-9][\\w.-]{0,79})$",
+  "i",
+);
+/** A link connection of a gateway in a Virtual WAN hub; az has no command for its key. */
+const linkId = new RegExp(
+  "^/subscriptions/[0-9a-f-]{36}/resourceGroups/[\\w(][\\w.()-]{0,89}/providers/" +
+    "Microsoft\\.Network/vpnGateways/[a-z0-9][\\w.-]{0,79}/vpnConnections/[a-z0-9][\\w.-]{0,79}" +
+    "/vpnLinkConnections/[a-z0-9][\\w.-]{0,79}$",
   "i",
 );
 const secretId =
@@ -96,6 +104,13 @@ export function historyCommand(resource: string): string | undefined {
 
 /** Returns the command that shows a VPN connection; undefined as for `farEndShowCommand`. */
 export function connectionShowCommand(connection: string): string | undefined {
+  if (linkId.test(connection)) {
+    const url = quoted(`${connection}?api-version=${connectionVersionOf(connection)}`);
+    const names =
+      "state:connectionStatus,protocol:vpnConnectionProtocolType,policies:ipsecPolicies";
+    const shown = `properties.{${names}}`;
+    return `az rest --method get --url ${url} --query ${quoted(shown)}`;
+  }
   const parts = partsOf(connection);
   if (parts?.type !== "connections") return undefined;
   const query = "{state:connectionStatus,protocol:connectionProtocol,policies:ipsecPolicies}";
@@ -116,15 +131,24 @@ const placeOf = ({ subscription, group }: ResourceParts) => [
  * neither printed nor a word of a command.
  */
 export function gatewayKeyCommand(connection: string, keyId: string): string | undefined {
+  if (!secretId.test(keyId)) return undefined;
+  const show = `az keyvault secret show --id ${quoted(keyId)} --query`;
+  if (linkId.test(connection)) {
+    const { path, version } = keyPlaceOf(connection);
+    const url = quoted(`${path}?api-version=${version}`);
+    const body = quoted("{properties:{sharedKey:value}}");
+    const put = `az rest --method put --url ${url} --body @- --output none`;
+    return `${show} ${body} --output json | ${put}`;
+  }
   const parts = partsOf(connection);
-  if (parts?.type !== "connections" || !secretId.test(keyId)) return undefined;
+  if (parts?.type !== "connections") return undefined;
   const options = [
     ...placeOf(parts),
     ["--connection-name", parts.name],
     ["--value", "@-"],
     ["--output", "none"],
   ];
-  const read = `az keyvault secret show --id ${quoted(keyId)} --query value --output tsv`;
+  const read = `${show} value --output tsv`;
   return `${read} | az network vpn-connection shared-key update ${wordsOf(options)}`;
 }
 

@@ -81,37 +81,10 @@ export function forecast(input: ForecastInput): readonly ForecastStep[] {
   });
 }
 
-/**
- * Returns what is left of a campaign that goes forward, in milliseconds; undefined = not known,
- * because it is held or goes back.
- */
-export function rest(campaign: Campaign, steps: readonly ForecastStep[]): Estimate | undefined {
-  const { state, goal, links, at, group } = campaign;
-  if (state === "held" || state === "reverting" || state === "done" || goal === "revert")
-    return undefined;
-  const id = `${group}/${links[at]?.name ?? ""}`;
-  const own = steps.filter(({ link }) => link === id);
-  const later = links.slice(at + 1).map(({ name }) => `${group}/${name}`);
-  const after = steps.filter(({ link }) => later.includes(link));
-  const ahead = own.slice(passAt(campaign, own));
-  const present = ahead.findIndex((step) => step.state === state);
-  return sum([...ahead.slice(Math.max(0, present)), ...after].map(({ takes }) => takes));
-}
-
-/** Where the present pass begins: a person has said go on, or the first pass has soaked. */
-function passAt({ soaked, asked }: Campaign, own: readonly ForecastStep[]): number {
-  if (soaked) {
-    const drain = own.findLastIndex(({ state }) => state === "draining");
-    // If the link is not drained, the second pass begins with its proof.
-    return drain >= 0 ? drain : own.findLastIndex(({ state }) => state === "proving");
-  }
-  return asked ? 1 + own.findIndex(({ state }) => state === "awaitingPeer") : 0;
-}
-
 const bases = ["fixed", "measured", "firstRun"] as const;
 
-/** A sum is as good as its weakest part. */
-function sum(parts: readonly Estimate[]): Estimate {
+/** Adds durations; a sum is as good as its weakest part. */
+export function sum(parts: readonly Estimate[]): Estimate {
   return parts.reduce(
     (total, { low, likely, high, basis }) => ({
       low: total.low + low,

@@ -4,7 +4,7 @@ import type { PeerPort, PeerSecret } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Cloud } from "../model/cloud.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
-import type { GatewayQuery } from "./polling/device-cache.ts";
+import type { GatewayQuery } from "./polling/gateway-report.ts";
 
 /**
  * Refuses every write (`farEnd: manual`): even if the agent has a fault, an operator makes the

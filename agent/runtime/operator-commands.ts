@@ -21,7 +21,7 @@ import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
 import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { type Supervisor, tunnelsKey } from "./supervisor.ts";
-import type { PskReport } from "./tunnels/tunnel-auth.ts";
+import type { PskReport } from "./tunnels/psk-report.ts";
 import { type RetiredTunnel, retireTunnel } from "./tunnels/tunnel-retire.ts";
 
 export interface OperatorCommandsParts {

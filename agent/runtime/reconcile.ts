@@ -20,7 +20,7 @@ import { Slots } from "./polling/slots.ts";
 import { Tasks } from "./polling/tasks.ts";
 import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
-import { sameAuth } from "./tunnels/tunnel-auth.ts";
+import { authInUse, sameAuth } from "./tunnels/key-unit.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
 import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
@@ -402,10 +402,10 @@ export class Reconciler {
     world.log.write("info", "tunnel-removed", text, { device });
   }
 
-  async #authOf({ name, auth }: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
-    const { vault, world, memory } = this.#parts;
-    const inUse = named(memory().auths, name)?.auth;
-    return await chooseAuth(vault, auth, { now: world.clock.wall(), inUse }, signal);
+  async #authOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<TunnelAuth> {
+    const { vault, world, memory, desired } = this.#parts;
+    const inUse = authInUse(desired.tunnels, tunnel, memory());
+    return await chooseAuth(vault, tunnel.auth, { now: world.clock.wall(), inUse }, signal);
   }
 
   /** A tunnel that fails is tried again later, and does not delay the others. */

@@ -25,6 +25,7 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
       h("span", { class: `state ${state}` }, stateText(state)),
     ),
     h("p", { class: "waits" }, waitText(campaign, moment)),
+    endLine(campaign, moment),
     linkList(campaign),
     farEndCommand(campaign),
     earlier.length === 0
@@ -36,30 +37,83 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
           moveList(earlier, moment, false),
         ),
     moveList(moves, moment, !isOver),
+    aheadList(campaign),
     h("p", { class: "faint" }, `asked for by ${by}`),
   );
 }
 
 function waitText(
-  { state, since, because, restMs, heldFrom }: CampaignShape,
+  { state, since, because, heldFrom }: CampaignShape,
   moment: Moment,
 ): ComponentChild {
   if (state === "done") return h("span", null, `ended: ${because}`);
   const age = spanText(moment.now - Date.parse(since));
   const from = heldFrom === null ? "" : `, was ${stateText(heldFrom)}`;
-  const rest =
-    restMs === null ? "" : `; about ${spanText(restMs.likely)} more (${rangeText(restMs)})`;
   return h(
     "span",
     null,
     h("b", null, `${stateText(state, age)}${from}: `),
-    `${because}${rest}`,
+    because,
     moment.isStale ? h("em", null, " when it was last reported") : null,
   );
 }
 
-function rangeText({ low, high }: NonNullable<CampaignShape["restMs"]>): string {
-  return `${spanText(low)} to ${spanText(high)}`;
+/** Says until when it waits, and when the campaign is expected to end. */
+function endLine({ state, until, restMs }: CampaignShape, moment: Moment): ComponentChild {
+  if (state === "done" || moment.isStale) return null;
+  const now = moment.snapshot.status.at;
+  const waits = until === null ? openWait(state) : `Until ${timeText(until, now)} at the latest.`;
+  return h("p", { class: "until" }, waits, restMs === null ? "" : ` ${endText(restMs, moment)}`);
+}
+
+function endText({ low, likely, high }: NonNullable<CampaignShape["restMs"]>, moment: Moment) {
+  const at = (ms: number): string =>
+    timeText(new Date(moment.now + ms).toISOString(), moment.snapshot.status.at);
+  const range = `${at(low)} to ${at(high)}`;
+  return `Expected to end at ${at(likely)} (${range}), in about ${spanText(likely)}.`;
+}
+
+/** What ends a state that has no deadline. */
+function openWait(state: CampaignShape["state"]): string {
+  if (state === "held") return "No deadline: it waits for an operator.";
+  if (state === "awaitingPeer") {
+    return "No deadline: it waits for an operator, and the link has its traffic.";
+  }
+  return "No deadline: the link has its traffic meanwhile.";
+}
+
+const aheadMax = 4;
+
+/** Shows the steps to come, with how long each is expected to take. */
+function aheadList({ ahead }: CampaignShape): ComponentChild {
+  if (ahead.length === 0) return null;
+  const rest = ahead.slice(aheadMax);
+  const item = ({ link, state, does, likelyMs }: CampaignShape["ahead"][number], index: number) =>
+    h(
+      "li",
+      { key: `${link} ${state} ${index}`, class: "future" },
+      h("span", { class: "faint" }, `~ ${spanText(likelyMs)}`),
+      h("span", null, h("b", null, `${link} ${stateText(state)}`), ` ${does}`),
+    );
+  return [
+    h(
+      "ol",
+      { key: "next", class: "moves ahead", "aria-label": "Steps to come" },
+      ahead.slice(0, aheadMax).map(item),
+    ),
+    rest.length === 0
+      ? null
+      : h(
+          "details",
+          { key: "later" },
+          h(
+            "summary",
+            null,
+            rest.length === 1 ? "1 step after these" : `${rest.length} steps after these`,
+          ),
+          h("ol", { class: "moves ahead" }, rest.map(item)),
+        ),
+  ];
 }
 
 /** Shows the command that an operator runs at the far end now. */

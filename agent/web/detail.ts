@@ -1,24 +1,55 @@
 // Shows one link or tunnel in detail: its plots, its keys, its counters.
 
 import { type ComponentChild, h } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { explanations, filledText, type StepNames } from "../explain/explain.ts";
+import { dayStrip } from "./day-strip.ts";
 import { badge } from "./glyph.ts";
-import { frameRates, type History, type Lines, last, rates, values } from "./history.ts";
-import { type Moment, type Selected, verdictNow } from "./model.ts";
+import {
+  frameRates,
+  type History,
+  type KeptDay,
+  type Lines,
+  last,
+  rates,
+  values,
+} from "./history.ts";
+import {
+  type Connection,
+  fragmentOf,
+  type Moment,
+  plannedNow,
+  type Selected,
+  verdictNow,
+  workText,
+} from "./model.ts";
 import { fact, reasonList } from "./pieces.ts";
 import { Plot, type PlotLine } from "./plot.ts";
 import { keyText } from "./rows.ts";
 import { ageText, countText, percentText, rateText, shortCkn } from "./words.ts";
 
-interface DetailProps {
+export interface DetailProps {
   readonly selected: Selected;
   readonly moment: Moment;
+  readonly connection: Connection;
   readonly history: History;
+  /** Reads a day of the agent, such as `link/GROUP/LINK`; resolves to undefined without one. */
+  readonly readDay: (path: string) => Promise<unknown>;
 }
 
-export function Detail({ selected, moment, history }: DetailProps): ComponentChild {
+/** Lengths of the time axis, in seconds. */
+const spans = { "1 h": 3_600, "24 h": 86_400 } as const;
+type SpanName = keyof typeof spans;
+const dayEveryMs = 120_000;
+
+export function Detail(props: DetailProps): ComponentChild {
+  const { selected, moment, history } = props;
   const { id, kind, status } = selected;
   const verdict = verdictNow(status.verdict, moment);
+  const planned = plannedNow(moment.snapshot, selected);
+  const [spanName, setSpan] = useState<SpanName>("1 h");
+  useDay(props);
+  const parts = { moment, history, span: spans[spanName] };
   return h(
     "section",
     { class: "card detail", "aria-labelledby": "detail" },
@@ -26,14 +57,57 @@ export function Detail({ selected, moment, history }: DetailProps): ComponentChi
       "header",
       null,
       h("h2", { id: "detail" }, h("span", { class: "kind" }, `${kind} `), id),
-      badge(verdict, moment.isStale ? status.verdict : undefined),
+      badge(verdict, {
+        was: moment.isStale ? status.verdict : undefined,
+        planned: planned !== null,
+      }),
     ),
+    planned === null ? null : h("p", { class: "planned-note" }, `Planned: ${workText(planned)}.`),
     reasonList(status.reasons),
     ...status.reasons.map(({ code }) => stepList(code, namesOf(id, kind))),
-    selected.kind === "link"
-      ? linkDetail(selected, moment, history)
-      : tunnelDetail(selected, moment, history),
+    dayStrip(history.day(kind, id)),
+    spanButtons(spanName, setSpan),
+    selected.kind === "link" ? linkDetail(selected, parts) : tunnelDetail(selected, parts),
   );
+}
+
+/** Reads the day of what is shown: at once, with each new connection, and for each new slot. */
+function useDay({ selected, connection, history, readDay }: DetailProps): void {
+  const { kind, id } = selected;
+  const [, setCount] = useState(0);
+  useEffect(() => {
+    let isOver = false;
+    const read = async (): Promise<void> => {
+      const day = await readDay(fragmentOf(kind, id).slice(2));
+      if (isOver || day === undefined) return;
+      history.keep({ kind, id, day } as KeptDay);
+      setCount((count) => count + 1);
+    };
+    void read();
+    const timer = setInterval(() => void read(), dayEveryMs);
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
+  }, [kind, id, connection.kind === "open"]);
+}
+
+function spanButtons(chosen: SpanName, choose: (name: SpanName) => void): ComponentChild {
+  const button = (name: SpanName): ComponentChild =>
+    h(
+      "button",
+      { key: name, type: "button", "aria-pressed": name === chosen, onClick: () => choose(name) },
+      name,
+    );
+  const names = Object.keys(spans) as SpanName[];
+  return h("div", { class: "spans", role: "group", "aria-label": "Plots of" }, names.map(button));
+}
+
+interface PlotParts {
+  readonly moment: Moment;
+  readonly history: History;
+  /** Length of the time axis in seconds. */
+  readonly span: number;
 }
 
 function namesOf(id: string, kind: Selected["kind"]): StepNames {
@@ -72,10 +146,9 @@ function rateLine(
 
 function linkDetail(
   { id, status, link }: Extract<Selected, { kind: "link" }>,
-  moment: Moment,
-  history: History,
+  { moment, history, span }: PlotParts,
 ): ComponentChild {
-  const samples = history.links.get(id) ?? [];
+  const samples = history.ofLink(id);
   const now = moment.now / 1_000;
   const frames = frameRates(samples);
   const numbers = values(samples, (s) => s.pnUsed);
@@ -92,12 +165,12 @@ function linkDetail(
         rateLine(frames, 1, moment, ["clear", "line-bad", [7, 4]]),
         rateLine(frames, 2, moment, ["failed", "line-odd", [2, 3]]),
       ],
-      ...{ data: frames, now, least: 10, tick: short },
+      ...{ data: frames, now, span, least: 10, tick: short },
     }),
     h(Plot, {
       title: "Packet numbers used",
       lines: [line("of this SAK", "line-good", [], percentText(newest?.pnUsed ?? null))],
-      ...{ data: numbers, now, least: 0.01, tick: percent },
+      ...{ data: numbers, now, span, least: 0.01, tick: percent },
     }),
     h(Plot, {
       title: "MKA live peers",
@@ -105,6 +178,7 @@ function linkDetail(
       ...{
         data: peers,
         now,
+        span,
         least: 2,
         tick: (value: number) => (value % 1 === 0 ? String(value) : ""),
       },
@@ -156,10 +230,9 @@ function drainText(drained: boolean | null): string {
 
 function tunnelDetail(
   { id, status, tunnel }: Extract<Selected, { kind: "tunnel" }>,
-  moment: Moment,
-  history: History,
+  { moment, history, span }: PlotParts,
 ): ComponentChild {
-  const samples = history.tunnels.get(id) ?? [];
+  const samples = history.ofTunnel(id);
   const now = moment.now / 1_000;
   const packets = rates(samples, [(s) => s.received, (s) => s.sent]);
   const numbers = values(samples, (s) => s.sequenceUsed);
@@ -173,12 +246,12 @@ function tunnelDetail(
         rateLine(packets, 0, moment, ["received", "line-good", []]),
         rateLine(packets, 1, moment, ["sent", "line-odd", [7, 4]]),
       ],
-      ...{ data: packets, now, least: 10, tick: short },
+      ...{ data: packets, now, span, least: 10, tick: short },
     }),
     h(Plot, {
       title: "Life of the SA: sequence numbers used",
       lines: [line("of the SA that has used most", "line-good", [], percentText(used))],
-      ...{ data: numbers, now, least: 0.01, tick: percent },
+      ...{ data: numbers, now, span, least: 0.01, tick: percent },
     }),
   );
   const gateway =

@@ -30,10 +30,29 @@ export function verdictGlyph(verdict: Verdict): ComponentChild {
   return drawing(shapes[verdict]);
 }
 
-/** Shows a verdict by shape, word and colour. `was`: the last verdict that was received. */
-export function badge(verdict: Verdict, was?: Verdict): ComponentChild {
+/** What a badge shows beside the verdict. */
+export interface BadgeRest {
+  /** The last verdict that was received, if it may be outdated. */
+  readonly was?: Verdict | undefined;
+  /** True if the verdict belongs to planned work; absent = it does not. */
+  readonly planned?: boolean;
+}
+
+/** Shows a verdict by shape, word and colour. */
+export function badge(verdict: Verdict, { was, planned = false }: BadgeRest = {}): ComponentChild {
   const before = was === undefined || was === verdict ? null : h("small", null, `was ${was}`);
-  return h("span", { class: `badge ${verdict}` }, verdictGlyph(verdict), verdict, before);
+  // Planned work explains what was down; it never makes an unknown state known.
+  const isPlanned = planned && verdict !== "unknown";
+  const work = isPlanned ? h("small", null, "planned") : null;
+  const named = isPlanned ? `badge ${verdict} planned` : `badge ${verdict}`;
+  return h(
+    "span",
+    { class: named },
+    verdictGlyph(verdict),
+    h("span", { class: "word" }, verdict),
+    before,
+    work,
+  );
 }
 
 const marks: Readonly<Record<Severity, readonly string[]>> = {
@@ -41,6 +60,11 @@ const marks: Readonly<Record<Severity, readonly string[]>> = {
   warning: shapes.degraded,
   info: ["M8 7v5", "M8 4v.4"],
 };
+
+/** The mark of work that takes a link out of service on purpose: a clock. */
+export function plannedGlyph(): ComponentChild {
+  return drawing(["M8 2a6 6 0 1 0 0 12a6 6 0 0 0 0-12", "M8 5v3.500l2.500 1.500"]);
+}
 
 export function severityMark(severity: Severity): ComponentChild {
   return h("span", { class: `mark ${severity}` }, drawing(marks[severity]), severity);

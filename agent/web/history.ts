@@ -1,10 +1,12 @@
 // Earlier observations as lines of a plot: rates between two observations, and gaps where there was
 // no observation or no value.
 
-import type { LinkSample, PageSnapshot, TunnelSample } from "../page/shape.ts";
+import type { LinkSample, PageDay, PageSnapshot, TunnelSample } from "../page/shape.ts";
 
-/** An hour at the default poll interval. */
-const samplesMax = 720;
+/** As many as an agent keeps of a part for its verdicts; a row needs two. */
+const samplesMax = 24;
+/** A day as the agent keeps it, and an hour at the default poll interval. */
+const longMax = 1_440;
 
 /** X in seconds, and one line per name; null = a gap. */
 export interface Lines {
@@ -16,10 +18,46 @@ interface Sample {
   readonly at: number;
 }
 
+/** The day of a part, as the agent kept it. */
+export type KeptDay =
+  | { readonly kind: "link"; readonly id: string; readonly day: PageDay<LinkSample> }
+  | { readonly kind: "tunnel"; readonly id: string; readonly day: PageDay<TunnelSample> };
+
 /** Observations by link and by tunnel, the oldest first. */
 export class History {
   readonly links = new Map<string, LinkSample[]>();
   readonly tunnels = new Map<string, TunnelSample[]>();
+  /** The part that is shown in detail, with its day. */
+  readonly #longLinks = new Map<string, LinkSample[]>();
+  readonly #longTunnels = new Map<string, TunnelSample[]>();
+  #kept: KeptDay | undefined;
+
+  /** Takes the day of the part in detail; what was observed since then goes on after it. */
+  keep(kept: KeptDay): void {
+    const isSame = this.#kept?.kind === kept.kind && this.#kept.id === kept.id;
+    if (!isSame) {
+      this.#longLinks.clear();
+      this.#longTunnels.clear();
+    }
+    this.#kept = kept;
+    if (kept.kind === "link") lengthen(this.#longLinks, this.links, kept.id, kept.day.samples);
+    else lengthen(this.#longTunnels, this.tunnels, kept.id, kept.day.samples);
+  }
+
+  /** Returns the day of a part; undefined = it has not come yet. */
+  day(kind: KeptDay["kind"], id: string): KeptDay["day"] | undefined {
+    return this.#kept?.kind === kind && this.#kept.id === id ? this.#kept.day : undefined;
+  }
+
+  /** Returns all that is known of a link; a day of the one in detail. */
+  ofLink(id: string): readonly LinkSample[] {
+    return this.#longLinks.get(id) ?? this.links.get(id) ?? [];
+  }
+
+  /** Returns all that is known of a tunnel; a day of the one in detail. */
+  ofTunnel(id: string): readonly TunnelSample[] {
+    return this.#longTunnels.get(id) ?? this.tunnels.get(id) ?? [];
+  }
 
   take({ history, links, tunnels }: PageSnapshot): void {
     for (const [id, samples] of Object.entries(history?.links ?? {})) {
@@ -28,8 +66,16 @@ export class History {
     for (const [name, samples] of Object.entries(history?.tunnels ?? {})) {
       for (const sample of samples) append(this.tunnels, name, sample);
     }
-    for (const { id, newest } of links) if (newest !== null) follow(this.links, id, newest);
-    for (const { name, newest } of tunnels) if (newest !== null) follow(this.tunnels, name, newest);
+    for (const { id, newest } of links) {
+      if (newest === null) continue;
+      follow(this.links, id, newest);
+      if (this.#longLinks.has(id)) follow(this.#longLinks, id, newest, longMax);
+    }
+    for (const { name, newest } of tunnels) {
+      if (newest === null) continue;
+      follow(this.tunnels, name, newest);
+      if (this.#longTunnels.has(name)) follow(this.#longTunnels, name, newest, longMax);
+    }
     forget(this.links, new Set(links.map(({ id }) => id)));
     forget(this.tunnels, new Set(tunnels.map(({ name }) => name)));
   }
@@ -41,19 +87,41 @@ export class History {
 const sameMs = 50;
 
 // An opening repeats samples that are known already.
-function append<T extends Sample>(all: Map<string, T[]>, id: string, sample: T): void {
+function append<T extends Sample>(
+  all: Map<string, T[]>,
+  id: string,
+  sample: T,
+  most = samplesMax,
+): void {
   const own = all.get(id) ?? [];
   all.set(id, own);
   const last = own.at(-1);
   if (last !== undefined && sample.at <= last.at + sameMs) return;
   own.push(sample);
-  if (own.length > samplesMax) own.shift();
+  if (own.length > most) own.shift();
 }
 
 // If the agent's wall clock was set back, the line begins anew.
-function follow<T extends Sample>(all: Map<string, T[]>, id: string, newest: T): void {
+function follow<T extends Sample>(
+  all: Map<string, T[]>,
+  id: string,
+  newest: T,
+  most = samplesMax,
+): void {
   if (newest.at < (all.get(id)?.at(-1)?.at ?? 0) - sameMs) all.delete(id);
-  append(all, id, newest);
+  append(all, id, newest, most);
+}
+
+/** Puts a day before what was observed since the page was opened. */
+function lengthen<T extends Sample>(
+  long: Map<string, T[]>,
+  short: ReadonlyMap<string, readonly T[]>,
+  id: string,
+  day: readonly T[],
+): void {
+  const own = long.get(id) ?? short.get(id) ?? [];
+  const first = own[0]?.at ?? Number.POSITIVE_INFINITY;
+  long.set(id, [...day.filter(({ at }) => at < first - sameMs), ...own].slice(-longMax));
 }
 
 function forget(all: Map<string, unknown>, wanted: ReadonlySet<string>): void {

@@ -65,6 +65,17 @@ export class Line {
     }
   }
 
+  /** Reads the day of a part, such as `link/GROUP/LINK`; undefined = it cannot be read now. */
+  async day(path: string): Promise<unknown> {
+    const half = localStorage.getItem(halfName) ?? "";
+    try {
+      const reply = await fetch(`/day/${path}`, { headers: { [halfHeader]: half } });
+      return reply.ok ? await reply.json() : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
   async leave(): Promise<void> {
     const half = localStorage.getItem(halfName) ?? "";
     localStorage.removeItem(halfName);

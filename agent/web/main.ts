@@ -100,6 +100,7 @@ class Page {
       connection: this.#connection,
       history: this.#history,
       fragment: location.hash,
+      readDay: (path) => this.#line.day(path),
       leave: () => void this.#line.leave(),
     });
   }

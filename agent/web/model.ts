@@ -1,7 +1,7 @@
 // What the page knows, and for how long: a snapshot, when it came, and whether more will come.
 
 import type { Verdict } from "../model/health.ts";
-import type { PageLink, PageSnapshot, PageTunnel } from "../page/shape.ts";
+import type { PageLink, PageSnapshot, PageTunnel, PlannedWork } from "../page/shape.ts";
 
 export type Connection =
   | { readonly kind: "opening" }
@@ -44,7 +44,7 @@ export function verdictNow(verdict: Verdict, { isStale }: Pick<Moment, "isStale"
 }
 
 export type StatusLink = PageSnapshot["status"]["groups"][number]["links"][number];
-export type StatusTunnel = PageSnapshot["status"]["tunnels"][number];
+type StatusTunnel = PageSnapshot["status"]["tunnels"][number];
 
 export type Selected =
   | {
@@ -65,33 +65,110 @@ export function fragmentOf(kind: "link" | "tunnel", id: string): string {
   return `#/${kind}/${id.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** Returns what the address names, else the first part that is not protected, else the first. */
-export function selectedOf({ status, links, tunnels }: PageSnapshot, fragment: string) {
-  const all: readonly Selected[] = [
+/** Most links and tunnels that each have a row of several lines. */
+const fullRowsMax = 20;
+
+/** Returns true for a site whose rows have to be short. */
+export function isLarge({ status }: PageSnapshot): boolean {
+  const links = status.groups.reduce((sum, group) => sum + group.links.length, 0);
+  return links + status.tunnels.length > fullRowsMax;
+}
+
+/** Returns what the address names; undefined = it names nothing of this site. */
+export function namedOf(snapshot: PageSnapshot, fragment: string): Selected | undefined {
+  return partsOf(snapshot).find(({ kind, id }) => fragmentOf(kind, id) === fragment);
+}
+
+const ranks: Readonly<Record<Verdict, number>> = {
+  unprotected: 0,
+  down: 1,
+  unknown: 2,
+  degraded: 3,
+  protected: 5,
+};
+/** After all that is wrong without a plan. */
+const plannedRank = 4;
+
+/** Returns the place of a part among all: the worst first, then planned work, then the rest. */
+export function rankOf(snapshot: Pick<PageSnapshot, "links">, part: Selected): number {
+  return plannedNow(snapshot, part) === null ? ranks[part.status.verdict] : plannedRank;
+}
+
+/** Returns what the address names, else the first of the worst parts. */
+export function selectedOf(snapshot: PageSnapshot, fragment: string): Selected | undefined {
+  const named = namedOf(snapshot, fragment);
+  if (named !== undefined) return named;
+  const all = partsOf(snapshot).map((part) => ({ part, rank: rankOf(snapshot, part) }));
+  const least = Math.min(...all.map(({ rank }) => rank));
+  return all.find(({ rank }) => rank === least)?.part;
+}
+
+/** Returns all links, then all tunnels, in the order of the config. */
+export function partsOf({ status, links, tunnels }: PageSnapshot): readonly Selected[] {
+  const linksById = new Map(links.map((link) => [link.id, link]));
+  const tunnelsByName = new Map(tunnels.map((tunnel) => [tunnel.name, tunnel]));
+  return [
     ...status.groups.flatMap((group) =>
       group.links.map((link): Selected => {
         const id = `${group.name}/${link.name}`;
-        return { kind: "link", id, status: link, link: links.find((each) => each.id === id) };
+        return { kind: "link", id, status: link, link: linksById.get(id) };
       }),
     ),
     ...status.tunnels.map((tunnel): Selected => {
       const { name } = tunnel;
-      const own = tunnels.find((each) => each.name === name);
-      return { kind: "tunnel", id: name, status: tunnel, tunnel: own };
+      return { kind: "tunnel", id: name, status: tunnel, tunnel: tunnelsByName.get(name) };
     }),
   ];
-  const named = all.find(({ kind, id }) => fragmentOf(kind, id) === fragment);
-  return named ?? all.find((each) => each.status.verdict !== "protected") ?? all[0];
 }
 
-/** Returns how many parts have each verdict, the worst first. */
-export function counts({ status }: PageSnapshot): ReadonlyMap<Verdict, number> {
-  const verdicts = [
-    ...status.groups.flatMap((group) => group.links.map((link) => link.verdict)),
-    ...status.tunnels.map((tunnel) => tunnel.verdict),
-  ];
-  const order: readonly Verdict[] = ["unprotected", "down", "unknown", "degraded", "protected"];
-  return new Map(
-    order.map((verdict) => [verdict, verdicts.filter((each) => each === verdict).length]),
+/**
+ * Returns the work that the state of a part belongs to; null = it is no consequence of planned
+ * work. Clear frames and ignorance never count as planned.
+ */
+export function plannedNow(
+  { links }: Pick<PageSnapshot, "links">,
+  { id, status }: Pick<Selected, "id" | "status">,
+): PlannedWork | null {
+  if (status.verdict !== "down" && status.verdict !== "degraded") return null;
+  const cause = "because" in status ? status.because?.about : undefined;
+  return links.find((link) => link.id === (cause ?? id))?.planned ?? null;
+}
+
+/** Returns true if something is not protected, and all of that belongs to planned work. */
+export function isAllPlanned(
+  snapshot: Pick<PageSnapshot, "links">,
+  parts: readonly Selected[],
+): boolean {
+  const wrong = parts.filter(({ status }) => status.verdict !== "protected");
+  return wrong.length > 0 && wrong.every((part) => plannedNow(snapshot, part) !== null);
+}
+
+/** Returns true if each word of the search is in the text, in any case. */
+export function isFound(text: string, search: string): boolean {
+  const low = text.toLowerCase();
+  return search
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => low.includes(word));
+}
+
+const workWords: Readonly<Record<PlannedWork, string>> = {
+  enrol: "enrolment",
+  rotate: "rotation",
+  change: "change",
+  drain: "drain by an operator",
+};
+
+/** Returns planned work in words. */
+export function workText(work: PlannedWork): string {
+  return workWords[work];
+}
+
+/** Returns how many parts have each verdict, the worst first; those in planned work apart. */
+export function counts(snapshot: PageSnapshot): ReadonlyMap<Verdict | "planned", number> {
+  const found = partsOf(snapshot).map((part) =>
+    plannedNow(snapshot, part) === null ? part.status.verdict : "planned",
   );
+  const order = ["unprotected", "down", "unknown", "degraded", "planned", "protected"] as const;
+  return new Map(order.map((each) => [each, found.filter((one) => one === each).length]));
 }

@@ -20,6 +20,8 @@ export interface PlotProps {
   readonly data: Lines;
   /** Right end of the time axis, in seconds. */
   readonly now: number;
+  /** Length of the time axis in seconds, unless there are only younger samples. */
+  readonly span: number;
   /** Smallest upper end of the value axis. */
   readonly least: number;
   readonly tick: (value: number) => string;
@@ -28,7 +30,10 @@ export interface PlotProps {
 const height = 118;
 const leastSeconds = 120;
 /** Distances of the time axis's labels, in seconds. */
-const stepSeconds = [10, 15, 30, 60, 120, 300, 600, 900, 1_800] as const;
+const stepSeconds = [
+  ...[10, 15, 30, 60, 120, 300, 600, 900, 1_800],
+  ...[3_600, 7_200, 14_400, 21_600],
+] as const;
 
 export function Plot(props: PlotProps): ComponentChild {
   const { title, lines, data, now } = props;
@@ -121,7 +126,7 @@ function options(props: { readonly current: PlotProps }, element: HTMLElement): 
         size: 26,
         space: 70,
         incrs: [...stepSeconds],
-        values: (_plot, ticks) => ticks.map(clockText),
+        values: (_plot, ticks) => ticks.map((tick) => clockText(tick, ticks)),
       },
       { ...axis, size: 48, space: 28, values: (_plot, ticks) => ticks.map(props.current.tick) },
     ],
@@ -138,12 +143,15 @@ function options(props: { readonly current: PlotProps }, element: HTMLElement): 
   };
 }
 
-/** Returns the time span: as far back as samples go, an hour at most. */
-function span({ data, now }: PlotProps): [number, number] {
+/** Returns the time span: as far back as samples go, and no further than is wanted. */
+function span({ data, now, span: most }: PlotProps): [number, number] {
   const first = data.at[0] ?? now;
-  return [Math.min(Math.max(first, now - 3_600), now - leastSeconds), now];
+  return [Math.min(Math.max(first, now - most), now - leastSeconds), now];
 }
 
-function clockText(seconds: number): string {
-  return new Date(seconds * 1_000).toISOString().slice(11, 19);
+/** Returns a time of day, with seconds where the labels are less than a minute apart. */
+function clockText(seconds: number, ticks: readonly number[]): string {
+  const [first = 0, second = first + 60] = ticks;
+  const end = second - first < 60 ? 19 : 16;
+  return new Date(seconds * 1_000).toISOString().slice(11, end);
 }

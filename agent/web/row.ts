@@ -6,6 +6,7 @@ import { Component, type ComponentChild, h } from "preact";
 export interface RowProps {
   readonly about: string;
   readonly isChosen: boolean;
+  readonly form: "full" | "short";
   /**
    * Everything that the row shows apart from ages and rates, so that a search in the page and a
    * screen reader find current text.
@@ -61,11 +62,11 @@ export class Row extends Component<RowProps> {
     return this.#isSeen || gist !== this.props.gist;
   }
 
-  render({ about, isChosen, draw }: RowProps): ComponentChild {
+  render({ about, isChosen, form, draw }: RowProps): ComponentChild {
     const taken = (element: Element | null): void => {
       this.#element = element;
     };
-    const named = isChosen ? "row chosen" : "row";
+    const named = `row ${form}${isChosen ? " chosen" : ""}`;
     return h("li", { ref: taken, class: named, "data-about": about }, draw());
   }
 }

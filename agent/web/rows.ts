@@ -8,8 +8,9 @@ import { frameRates, type History, last, rates } from "./history.ts";
 import {
   fragmentOf,
   type Moment,
+  plannedNow,
+  type Selected,
   type StatusLink,
-  type StatusTunnel,
   verdictNow,
 } from "./model.ts";
 import { fact, pathPicture, reasonList } from "./pieces.ts";
@@ -19,6 +20,8 @@ import { ageText, daysText, percentText, rateText } from "./words.ts";
 export interface RowParts {
   readonly moment: Moment;
   readonly history: History;
+  /** `short` = one line each, for large sites. */
+  readonly form: "full" | "short";
   /** Kind and id of what is shown in detail. */
   readonly chosen: string;
 }
@@ -28,33 +31,64 @@ function rateNow(parts: RowParts, lines: ReturnType<typeof rates>, line: number)
   return rateText(parts.moment.isStale ? null : last(lines, line));
 }
 
-export function linkRow(
-  group: string,
-  status: StatusLink,
-  link: PageLink | undefined,
-  parts: RowParts,
-): ComponentChild {
-  const { moment, chosen } = parts;
-  const id = `${group}/${status.name}`;
+type LinkHere = Extract<Selected, { kind: "link" }>;
+type TunnelHere = Extract<Selected, { kind: "tunnel" }>;
+
+export function linkRow(here: LinkHere, parts: RowParts): ComponentChild {
+  const { id, status, link } = here;
+  const { moment, form } = parts;
   const { verdict, reasons, ckn, keyInUse, mka, device, port } = status;
   const { azureLink = "", drained = null } = link ?? {};
   const keys = [ckn, keyInUse];
-  const shown = [moment.isStale, verdict, reasons, keys, mka, device, port, azureLink, drained];
-  return row({ kind: "link", id, name: status.name, chosen, shown }, () => {
+  const planned = plannedNow(moment.snapshot, here) !== null;
+  const shown = [planned, verdict, reasons, keys, mka, device, port, azureLink, drained];
+  return row({ here, shown, parts }, () => {
     const now = verdictNow(verdict, moment);
+    const seal = badge(now, { was: moment.isStale ? verdict : undefined, planned });
+    if (form === "short") return [seal, ...shortLink(here, parts)];
     const ends = {
       near: [device, port],
-      far: ["MSEE", `${azureLink} of ${group}`],
+      far: ["MSEE", `${azureLink} of ${id.split("/")[0] ?? ""}`],
       kind: "link",
+      planned,
       note: drained === true ? "drained" : null,
     } as const;
     return [
-      badge(now, moment.isStale ? verdict : undefined),
+      seal,
       pathPicture(ends, now),
       linkFacts(id, status, link, parts),
-      reasonList(reasons),
+      reasonList(reasons, "reasons"),
     ];
   });
+}
+
+/** The rest of a row of one line: why it is not protected, else where it is. */
+function shortLink({ id, status, link }: LinkHere, parts: RowParts): readonly ComponentChild[] {
+  const { moment, history } = parts;
+  const lines = frameRates(link?.newest === null ? [] : history.ofLink(id).slice(-2));
+  const loud = [1, 2].flatMap((line) => {
+    const rate = moment.isStale ? null : last(lines, line);
+    return rate === null || rate === 0
+      ? []
+      : [`${rateText(rate)} ${line === 1 ? "clear" : "failed"}`];
+  });
+  return [
+    shortNote(status, `${status.device} ${status.port}`),
+    loud.length === 0
+      ? h("span", { class: "short-rate" }, rateNow(parts, lines, 0))
+      : h("b", { class: "short-rate loud" }, loud.join(", ")),
+    h("span", { class: "short-key" }, keyAgeText(link, moment)),
+  ];
+}
+
+function shortNote({ reasons }: Selected["status"], place: string): ComponentChild {
+  const [first] = reasons;
+  const text = first === undefined ? place : noteText(first);
+  return h("span", { class: "short-note", title: text }, text);
+}
+
+function noteText({ text, because }: Selected["status"]["reasons"][number]): string {
+  return because === undefined ? text : `because of ${because.about} (${because.code})`;
 }
 
 function linkFacts(
@@ -64,7 +98,7 @@ function linkFacts(
   parts: RowParts,
 ): ComponentChild {
   const { moment, history } = parts;
-  const samples = link?.newest === null ? [] : (history.links.get(id) ?? []).slice(-2);
+  const samples = link?.newest === null ? [] : history.ofLink(id).slice(-2);
   const lines = frameRates(samples);
   const { ages, mka } = status;
   const router = ageText(ages.controlPlaneMs, moment.ageMs);
@@ -91,38 +125,56 @@ export function keyText(
   link: PageLink | undefined,
   { now, isStale }: Moment,
 ): string {
-  const { keyCreatedAt = null, keyMaxAgeMs = null } = link ?? {};
-  const age = keyCreatedAt === null ? "age not known" : daysText(now - keyCreatedAt);
-  const most = keyMaxAgeMs === null ? "" : ` of ${daysText(keyMaxAgeMs)}`;
   const seen = { ckn, keyInUse: isStale ? null : keyInUse };
-  return keysText(seen, `, ${age}${most}`) ?? "none known";
+  return keysText(seen, `, ${keyAgeText(link, { now })}`) ?? "none known";
 }
 
-export function tunnelRow(
-  status: StatusTunnel,
-  tunnel: PageTunnel | undefined,
-  parts: RowParts,
-): ComponentChild {
-  const { moment, chosen } = parts;
-  const { name, verdict, reasons } = status;
+function keyAgeText(link: PageLink | undefined, { now }: Pick<Moment, "now">): string {
+  const { keyCreatedAt = null, keyMaxAgeMs = null } = link ?? {};
+  const age = keyCreatedAt === null ? "age not known" : daysText(now - keyCreatedAt);
+  return `${age}${keyMaxAgeMs === null ? "" : ` of ${daysText(keyMaxAgeMs)}`}`;
+}
+
+export function tunnelRow(here: TunnelHere, parts: RowParts): ComponentChild {
+  const { id, status, tunnel } = here;
+  const { moment, form } = parts;
+  const { verdict, reasons } = status;
   const { device = "", local = "", remote = "", insideMacsec = null } = tunnel ?? {};
   const { ike = null, sas = null } = tunnel ?? {};
-  const shown = [moment.isStale, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
-  return row({ kind: "tunnel", id: name, name, chosen, shown }, () => {
+  const planned = plannedNow(moment.snapshot, here) !== null;
+  const shown = [planned, verdict, reasons, device, local, remote, insideMacsec, ike, sas];
+  return row({ here, shown, parts }, () => {
     const now = verdictNow(verdict, moment);
+    const seal = badge(now, { was: moment.isStale ? verdict : undefined, planned });
+    if (form === "short") return [seal, ...shortTunnel(here, parts)];
     const ends = {
       near: [device, local],
       far: ["gateway", remote],
       kind: "tunnel",
+      planned,
       note: insideMacsec === null ? null : `inside ${insideMacsec}`,
     } as const;
     return [
-      badge(now, moment.isStale ? verdict : undefined),
+      seal,
       pathPicture(ends, now),
-      tunnelFacts(name, tunnel, parts),
-      reasonList(reasons),
+      tunnelFacts(id, tunnel, parts),
+      reasonList(reasons, "reasons"),
     ];
   });
+}
+
+function shortTunnel({ id, status, tunnel }: TunnelHere, parts: RowParts): ComponentChild[] {
+  const lines = tunnelRates(id, tunnel, parts);
+  return [
+    shortNote(status, `${tunnel?.device ?? ""} to ${tunnel?.remote ?? ""}`),
+    h("span", { class: "short-rate" }, rateNow(parts, lines, 0)),
+    h("span", { class: "short-key" }, `IKE ${tunnel?.ike ?? "not known"}`),
+  ];
+}
+
+function tunnelRates(id: string, tunnel: PageTunnel | undefined, { history }: RowParts) {
+  const samples = tunnel?.newest === null ? [] : history.ofTunnel(id);
+  return rates(samples.slice(-2), [(s) => s.received, (s) => s.sent]);
 }
 
 function tunnelFacts(
@@ -130,8 +182,7 @@ function tunnelFacts(
   tunnel: PageTunnel | undefined,
   parts: RowParts,
 ): ComponentChild {
-  const samples = tunnel?.newest === null ? [] : (parts.history.tunnels.get(name) ?? []);
-  const lines = rates(samples.slice(-2), [(s) => s.received, (s) => s.sent]);
+  const lines = tunnelRates(name, tunnel, parts);
   const { ike = null, sas = null, newest = null } = tunnel ?? {};
   return h(
     "dl",
@@ -144,28 +195,29 @@ function tunnelFacts(
   );
 }
 
-interface RowName {
-  readonly kind: "link" | "tunnel";
-  readonly id: string;
-  readonly name: string;
-  readonly chosen: string;
+interface RowContent {
+  readonly here: Selected;
+  readonly parts: RowParts;
   /** The row's content apart from ages and rates. */
   readonly shown: readonly unknown[];
 }
 
 function row(
-  { kind, id, name, chosen, shown }: RowName,
+  { here: { kind, id, status }, parts, shown }: RowContent,
   draw: () => readonly [seal: ComponentChild, ...rest: ComponentChild[]],
 ): ComponentChild {
+  const { chosen, form, moment } = parts;
   const isChosen = chosen === `${kind} ${id}`;
   const current = isChosen ? { "aria-current": "true" as const } : {};
   return h(Row, {
     key: id,
     about: id,
+    form,
     isChosen,
-    gist: JSON.stringify([isChosen, ...shown]),
+    gist: JSON.stringify([isChosen, form, moment.isStale, ...shown]),
     draw: () => {
       const [seal, ...rest] = draw();
+      const name = form === "short" ? id : status.name;
       const link = h("a", { href: fragmentOf(kind, id), ...current }, name);
       return [h("div", { class: "title" }, seal, link), ...rest];
     },

@@ -1,14 +1,29 @@
 // The page of a signed-in operator: the whole site at one moment.
 
 import { type ComponentChild, h } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import { campaignCard } from "./campaign.ts";
-import { Detail } from "./detail.ts";
-import { badge, severityMark, verdictGlyph } from "./glyph.ts";
+import { Detail, type DetailProps } from "./detail.ts";
+import { Drawer } from "./drawer.ts";
+import { badge, plannedGlyph, severityMark, verdictGlyph } from "./glyph.ts";
 import type { History } from "./history.ts";
-import { type Connection, counts, type Moment, selectedOf, verdictNow } from "./model.ts";
+import { LargeList, smallList } from "./list.ts";
+import {
+  type Connection,
+  counts,
+  isAllPlanned,
+  isLarge,
+  type Moment,
+  namedOf,
+  partsOf,
+  selectedOf,
+  verdictNow,
+} from "./model.ts";
 import { Command, reasonList } from "./pieces.ts";
-import { linkRow, type RowParts, tunnelRow } from "./rows.ts";
+import type { RowParts } from "./rows.ts";
+import { siteSentence } from "./sentence.ts";
+import { warningCard } from "./warnings.ts";
 import { spanText, timeText } from "./words.ts";
 
 export interface WatchProps {
@@ -17,25 +32,24 @@ export interface WatchProps {
   readonly history: History;
   /** The fragment of the page's address. */
   readonly fragment: string;
+  readonly readDay: DetailProps["readDay"];
   readonly leave: () => void;
 }
 
-export function Watch({
-  moment,
-  connection,
-  history,
-  fragment,
-  leave,
-}: WatchProps): ComponentChild {
+/** Warnings that are not folded away: on a large site the first wrong link comes soon after. */
+const warningsMax = { full: 8, short: 3 } as const;
+
+export function Watch(props: WatchProps): ComponentChild {
+  const { moment, connection, history, fragment, leave } = props;
   const { snapshot } = moment;
-  const selected = selectedOf(snapshot, fragment);
+  const isNarrow = useMedia("(max-width: 1080px)");
+  const named = namedOf(snapshot, fragment);
+  const selected = isNarrow ? named : selectedOf(snapshot, fragment);
   const chosen = selected === undefined ? "" : `${selected.kind} ${selected.id}`;
-  const { ended } = snapshot;
-  // `rotation` passes through the status untyped; the agent puts a campaign there, or null.
-  const running = snapshot.status.groups.flatMap(({ rotation }) =>
-    rotation === null ? [] : [rotation as CampaignShape],
-  );
-  const parts: RowParts = { moment, history, chosen };
+  const form = isLarge(snapshot) ? "short" : "full";
+  const parts: RowParts = { moment, history, form, chosen };
+  const detail = selected === undefined ? null : h(Detail, { ...props, key: chosen, selected });
+  const second = side(moment, isNarrow ? null : detail, named !== undefined);
   return h(
     "div",
     { class: moment.isStale ? "watch stale" : "watch" },
@@ -44,27 +58,62 @@ export function Watch({
     lostNote(moment, connection),
     h(
       "main",
-      { id: "main", tabIndex: -1 },
+      { id: "main", tabIndex: -1, class: second === null ? "single" : "double" },
       h(
         "div",
         { class: "wide" },
+        sentence(moment),
         reasonList(snapshot.status.reasons),
-        warnings(moment),
-        groups(parts),
-        tunnels(parts),
+        warningCard(moment, warningsMax[form]),
+        form === "full" ? smallList({ parts }) : h(LargeList, { parts }),
         unmanaged(moment),
       ),
-      h(
-        "div",
-        { class: "side" },
-        running.length === 0 ? null : campaigns("Running campaigns", running, moment),
-        selected === undefined ? null : h(Detail, { key: chosen, selected, moment, history }),
-        ended.length === 0 ? null : campaigns("Ended campaigns", ended, moment),
-        devices(moment),
-      ),
+      second,
       events(moment),
     ),
+    isNarrow && detail !== null ? h(Drawer, null, detail) : null,
   );
+}
+
+/** Shows what an operator has to know first; an outdated snapshot says nothing about now. */
+function sentence({ snapshot, isStale }: Moment): ComponentChild {
+  const found = isStale ? undefined : siteSentence(snapshot);
+  const text = found === undefined ? null : h("p", { class: found.tone }, found.text);
+  return h("div", { class: "sentence", role: "status" }, text);
+}
+
+/** The second column: what was chosen comes before what runs. */
+function side(moment: Moment, detail: ComponentChild, isNamed: boolean): ComponentChild {
+  const { snapshot } = moment;
+  const { ended } = snapshot;
+  // `rotation` passes through the status untyped; the agent puts a campaign there, or null.
+  const running = snapshot.status.groups.flatMap(({ rotation }) =>
+    rotation === null ? [] : [rotation as CampaignShape],
+  );
+  if (running.length + ended.length + snapshot.devices.length === 0) return null;
+  const runs = running.length === 0 ? null : campaigns("Running campaigns", running, moment);
+  // It scrolls by itself on a wide screen, so the keyboard must reach it.
+  const label = { role: "region", "aria-label": "Detail, campaigns and devices" } as const;
+  const reached = detail === null ? {} : { tabIndex: 0, ...label };
+  return h(
+    "div",
+    { class: "side", ...reached },
+    isNamed ? [detail, runs] : [runs, detail],
+    ended.length === 0 ? null : campaigns("Ended campaigns", ended, moment),
+    devices(moment),
+  );
+}
+
+/** Returns whether a media query fits, now and later. */
+function useMedia(query: string): boolean {
+  const [fits, setFits] = useState(() => matchMedia(query).matches);
+  useEffect(() => {
+    const list = matchMedia(query);
+    const changed = (): void => setFits(list.matches);
+    list.addEventListener("change", changed);
+    return () => list.removeEventListener("change", changed);
+  }, [query]);
+  return fits;
 }
 
 function top(moment: Moment, connection: Connection, leave: () => void): ComponentChild {
@@ -83,7 +132,10 @@ function top(moment: Moment, connection: Connection, leave: () => void): Compone
     h(
       "div",
       { class: "whole", role: "status" },
-      badge(verdict, moment.isStale ? status.verdict : undefined),
+      badge(verdict, {
+        was: moment.isStale ? status.verdict : undefined,
+        planned: isAllPlanned(moment.snapshot, partsOf(moment.snapshot)),
+      }),
     ),
     tally(moment),
     h(
@@ -106,7 +158,12 @@ function tally(moment: Moment): ComponentChild {
     "ul",
     { class: "tally" },
     known.map(([verdict, count]) =>
-      h("li", { key: verdict, class: verdict }, verdictGlyph(verdict), `${count} ${verdict}`),
+      h(
+        "li",
+        { key: verdict, class: verdict },
+        verdict === "planned" ? plannedGlyph() : verdictGlyph(verdict),
+        verdict === "planned" ? `${count} in planned work` : `${count} ${verdict}`,
+      ),
     ),
   );
 }
@@ -123,89 +180,6 @@ function lostNote({ isStale, ageMs }: Moment, connection: Connection): Component
   const sentence = `No data from the agent for ${spanText(ageMs)}: ${why}.`;
   const text = `${sentence} Everything below is as it was then; how it is now is unknown.`;
   return h("div", { class: "lost-note", role: "alert" }, isStale ? h("p", null, text) : null);
-}
-
-function warnings(moment: Moment): ComponentChild {
-  const { status } = moment.snapshot;
-  return h(
-    "section",
-    { class: "card warnings", "aria-labelledby": "warnings" },
-    h("h2", { id: "warnings" }, "Warnings"),
-    status.warnings.length === 0
-      ? h("p", { class: "faint" }, moment.isStale ? "There were no warnings." : "No warnings.")
-      : h(
-          "ul",
-          null,
-          status.warnings.map(({ code, severity, about, since, absentSince, text, next }) =>
-            h(
-              "li",
-              { key: `${code} ${about}`, class: severity },
-              severityMark(severity),
-              h(
-                "div",
-                null,
-                h("b", null, about),
-                ` ${text} `,
-                h("code", { class: "code" }, code),
-                h("span", { class: "faint" }, ` for ${spanText(moment.now - Date.parse(since))}`),
-                absentSince === null
-                  ? null
-                  : h("em", null, ` not observed since ${timeText(absentSince, status.at)}`),
-                h(Command, { text: next }),
-              ),
-            ),
-          ),
-        ),
-  );
-}
-
-function groups(parts: RowParts): ComponentChild {
-  const { moment } = parts;
-  const { status, links } = moment.snapshot;
-  const byId = new Map(links.map((link) => [link.id, link]));
-  return h(
-    "section",
-    { class: "card", "aria-labelledby": "links" },
-    h("h2", { id: "links" }, "Links"),
-    status.groups.length === 0
-      ? h("p", { class: "faint" }, "No group of links is configured.")
-      : null,
-    status.groups.map((group) =>
-      h(
-        "div",
-        { key: group.name, class: "group" },
-        h(
-          "header",
-          null,
-          h("h3", null, group.name),
-          badge(verdictNow(group.verdict, moment), moment.isStale ? group.verdict : undefined),
-        ),
-        h(
-          "ul",
-          { class: "rows" },
-          group.links.map((link) =>
-            linkRow(group.name, link, byId.get(`${group.name}/${link.name}`), parts),
-          ),
-        ),
-      ),
-    ),
-  );
-}
-
-function tunnels(parts: RowParts): ComponentChild {
-  const { status, tunnels: all } = parts.moment.snapshot;
-  if (status.tunnels.length === 0) return null;
-  const byName = new Map(all.map((tunnel) => [tunnel.name, tunnel]));
-  return h(
-    "section",
-    { class: "card", "aria-labelledby": "tunnels" },
-    h("h2", { id: "tunnels" }, "Tunnels"),
-    h(
-      "ul",
-      { class: "rows" },
-      status.tunnels.map((tunnel) => tunnelRow(tunnel, byName.get(tunnel.name), parts)),
-    ),
-  );
 }
 
 function unmanaged({ snapshot }: Moment): ComponentChild {
@@ -239,33 +213,54 @@ function campaigns(title: string, all: readonly CampaignShape[], moment: Moment)
   );
 }
 
+/** Devices that answer are folded away where there are many. */
+const devicesMax = 20;
+
 function devices(moment: Moment): ComponentChild {
   const { devices: all } = moment.snapshot;
   if (all.length === 0) return null;
+  const isMany = all.length > devicesMax;
+  const answering = isMany && !moment.isStale ? all.filter(({ seen }) => seen) : [];
+  const listed = all.filter((device) => !answering.includes(device));
+  const list = (shown: typeof all): ComponentChild =>
+    h(
+      "ul",
+      null,
+      shown.map((device) => deviceItem(device, moment)),
+    );
   return h(
     "section",
     { class: "card devices", "aria-labelledby": "devices" },
     h("h2", { id: "devices" }, "Devices"),
-    h(
-      "ul",
-      null,
-      all.map(({ name, driver, seen, lookAgeMs }) =>
-        h(
-          "li",
-          { key: name },
-          h("b", null, name),
-          h("span", { class: "faint" }, ` ${driver} `),
-          seen && !moment.isStale ? "answers" : "not known",
+    listed.length === 0 ? null : list(listed),
+    answering.length === 0
+      ? null
+      : h(
+          "details",
+          null,
           h(
-            "span",
-            { class: "faint" },
-            lookAgeMs === null
-              ? ", never read"
-              : `, last read ${spanText(lookAgeMs + moment.ageMs)} ago`,
+            "summary",
+            null,
+            `${answering.length} ${answering.length === 1 ? "device answers" : "devices answer"}`,
           ),
+          list(answering),
         ),
-      ),
-    ),
+  );
+}
+
+function deviceItem(
+  { name, driver, seen, lookAgeMs }: Moment["snapshot"]["devices"][number],
+  moment: Moment,
+): ComponentChild {
+  const age =
+    lookAgeMs === null ? ", never read" : `, last read ${spanText(lookAgeMs + moment.ageMs)} ago`;
+  return h(
+    "li",
+    { key: name },
+    h("b", null, name),
+    h("span", { class: "faint" }, ` ${driver} `),
+    seen && !moment.isStale ? "answers" : "not known",
+    h("span", { class: "faint" }, age),
   );
 }
 
@@ -275,15 +270,16 @@ function events({ snapshot }: Moment): ComponentChild {
     "section",
     { class: "card events", "aria-labelledby": "events" },
     h("h2", { id: "events" }, "Events"),
+    all.length === 0 ? h("p", { class: "faint" }, "No events.") : null,
     h(
       "ol",
       { tabIndex: 0, "aria-label": "Events, the newest first" },
       [...all]
         .reverse()
-        .map(({ n, at, code, about, text, severity }) =>
+        .map(({ n, at, code, about, text, severity, because }) =>
           h(
             "li",
-            { key: n, class: severity },
+            { key: n, class: because === undefined ? severity : `${severity} follows` },
             h("time", { dateTime: at }, timeText(at, status.at)),
             severityMark(severity),
             h("span", null, h("b", null, about), ` ${text} `, h("code", { class: "code" }, code)),

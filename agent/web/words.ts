@@ -42,5 +42,5 @@ export function timeText(at: string, now: string): string {
 const dayMs = 86_400_000;
 
 export function daysText(ms: number): string {
-  return `${Math.max(0, Math.floor(ms / dayMs))} d`;
+  return `${Math.max(0, Math.floor(ms / dayMs))}\u00a0d`;
 }

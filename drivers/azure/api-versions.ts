@@ -17,6 +17,7 @@ export const armVersions = {
   lag: { type: "Microsoft.Network/expressRouteLags", version: "2026-01-01" },
   circuit: { type: "Microsoft.Network/expressRouteCircuits", version: "2024-05-01" },
   connection: { type: "Microsoft.Network/connections", version: "2024-05-01" },
+  linkConnection: { type: "Microsoft.Network/vpnGateways", version: "2024-05-01" },
   metrics: { type: "Microsoft.Insights/metrics", version: "2018-01-01" },
   vault: { type: "Microsoft.KeyVault/vaults", version: "2026-02-01" },
   permissions: { type: "Microsoft.Authorization/permissions", version: "2022-04-01" },

@@ -5,13 +5,13 @@ import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
 import type { Arm, OperationState } from "../transport/arm.ts";
+import { keyPlaceOf } from "./connections.ts";
 import type { Operations } from "./expressroute-operations.ts";
 
 interface GatewayParts {
   readonly arm: Arm;
   readonly operations: Operations;
   readonly clock: Clock;
-  readonly version: string;
 }
 
 /** Used where Azure names no delay. */
@@ -24,14 +24,14 @@ const unheardMsMax = 60_000;
  * @throws LinksealError as `PeerSecret.put` describes.
  */
 export async function putSharedKey(
-  { arm, operations, clock, version }: GatewayParts,
+  { arm, operations, clock }: GatewayParts,
   resource: string,
   secret: Secret,
   signal: AbortSignal,
 ): Promise<void> {
-  const body = ['{"value":"', { secret, as: "json" }, '"}'] as const;
+  const { path, version, body } = keyPlaceOf(resource);
   const where = resource.split("/").at(-1) ?? resource;
-  const begun = await arm.put(`${resource}/sharedkey`, version, body, signal);
+  const begun = await arm.put(path, version, body(secret), signal);
   if (begun === undefined) return;
   operations.accepted(begun);
   const acceptedAt = clock.now();

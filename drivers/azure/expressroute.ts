@@ -7,7 +7,9 @@ import type { Command } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
 import { type Accepted, Arm, type ArmParts } from "../transport/arm.ts";
 import { textAt, writeFaithful } from "../transport/arm-json.ts";
-import { armVersions, portVersionOf } from "./api-versions.ts";
+import { portVersionOf } from "./api-versions.ts";
+import { type ConnectionReport, connectionVersionOf } from "./connections.ts";
+import { connectionReport } from "./expressroute-connection.ts";
 import {
   type AzureLink,
   OddDocument,
@@ -71,23 +73,19 @@ export class ExpressRoute {
   }
 
   /**
-   * Returns the status that a VPN connection reports, such as `Connected`. An abort leaves nothing
-   * behind.
+   * Returns what a VPN connection reports of itself. An abort leaves nothing behind.
    * @throws LinksealError like `Arm.get`.
    */
-  async connection(resource: string, signal: AbortSignal): Promise<string> {
-    const { version } = armVersions.connection;
-    const document = await this.#arm.get(resource, { "api-version": version }, signal);
-    const status = textAt(document, "properties", "connectionStatus") ?? "";
-    return /^[A-Za-z]{1,40}$/.test(status) ? status : "Unknown";
+  async connection(resource: string, signal: AbortSignal): Promise<ConnectionReport> {
+    const version = { "api-version": connectionVersionOf(resource) };
+    return connectionReport(await this.#arm.get(resource, version, signal));
   }
 
-  /** Returns the gateway of a VPN connection, which accepts the pre-shared key of a tunnel. */
+  /** Returns the gateway of a VPN connection, which accepts the pre-shared key of its tunnels. */
   gateway(resource: string): PeerSecret {
     const [arm, operations, clock] = [this.#arm, this.#operations, this.#clock];
-    const { version } = armVersions.connection;
     const put: PeerSecret["put"] = (secret, signal) =>
-      putSharedKey({ arm, operations, clock, version }, resource, secret, signal);
+      putSharedKey({ arm, operations, clock }, resource, secret, signal);
     return { put: (secret, signal) => this.#inTurn(resource, () => put(secret, signal)) };
   }
 

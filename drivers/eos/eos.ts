@@ -5,6 +5,7 @@ import type { Command } from "#hal/secret.ts";
 import type { CommitRecord, Dialect, Work } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { portsTowards } from "../platform/egress.ts";
+import { readPing } from "../platform/ping.ts";
 import { rejected } from "../platform/port-change.ts";
 import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
 import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
@@ -21,13 +22,7 @@ import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { renderChange } from "./renderer.ts";
 import { messageOfSyslog } from "./syslog.ts";
-import {
-  readInterfaces,
-  readPing,
-  readRouteTo,
-  readSessions,
-  readSoftware,
-} from "./system-parsers.ts";
+import { readInterfaces, readRouteTo, readSessions, readSoftware } from "./system-parsers.ts";
 import { limits } from "./tunnel-config.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 

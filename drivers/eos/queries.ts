@@ -3,6 +3,7 @@
 import type { Command } from "#hal/secret.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import { flagIn } from "../platform/json.ts";
+import { readPing } from "../platform/ping.ts";
 import {
   asIpv6,
   countMark,
@@ -30,7 +31,6 @@ import {
   readClock,
   readInterfaces,
   readPeers,
-  readPing,
   readResetTime,
   readRoutes,
   readRouteTo,

@@ -14,12 +14,7 @@ import {
   rowsIn,
   textIn,
 } from "../platform/json.ts";
-import {
-  type AskedProbe,
-  isBgpState,
-  type SessionPlace,
-  sessionTo,
-} from "../platform/router-observation.ts";
+import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
 import { isPort } from "./names.ts";
 
 export interface Software {
@@ -211,19 +206,4 @@ export function readRouteTo(text: string): readonly string[] | undefined {
     }
   }
   return names;
-}
-
-/** Reads a ping; undefined = it is of another target or count, or there is not one summary. */
-export function readPing(
-  text: string,
-  { address, count }: AskedProbe,
-): { sent: number; answered: number } | undefined {
-  const [target, ...others] = text.matchAll(/^--- (\S{1,64}) ping statistics ---\r?$/gm);
-  const [found, ...more] = text.matchAll(/^(\d{1,9}) packets transmitted, (\d{1,9}) received/gm);
-  if (target === undefined || found === undefined || others.length + more.length > 0) {
-    return undefined;
-  }
-  const [sent, answered] = [Number(found[1]), Number(found[2])];
-  const isOther = target[1] !== (address ?? target[1]) || sent !== (count ?? sent);
-  return answered > sent || isOther ? undefined : { sent, answered };
 }

@@ -5,6 +5,7 @@
 
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
+import type { CiscoNeighbour, Family } from "../platform/cisco-config.ts";
 import { line } from "../transport/cli.ts";
 import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
@@ -94,7 +95,7 @@ export function command(name: CommandName, argument = "none"): Command {
   return commands[name](argument);
 }
 
-type Family = "ipv4" | "ipv6";
+type Peer = Pick<CiscoNeighbour, "address" | "vrf">;
 
 /**
  * Returns the families whose routes a neighbour may bring: that of its address, and those in which
@@ -110,13 +111,13 @@ export function familiesOf({
   });
 }
 
-export function received(family: Family, address: string, vrf: string | undefined): Command {
+export function received(family: Family, { address, vrf }: Peer): Command {
   if (vrf === undefined) return line`show bgp ${family} unicast neighbors ${address} routes`;
   const vpn = family === "ipv6" ? "vpnv6" : "vpnv4";
   return line`show bgp ${vpn} unicast vrf ${vrf} neighbors ${address} routes`;
 }
 
-export function ping(address: string, vrf: string | undefined, count: number): Command {
+export function ping({ address, vrf }: Peer, count: number): Command {
   return vrf === undefined
     ? line`ping ${address} repeat ${count} timeout 1`
     : line`ping vrf ${vrf} ${address} repeat ${count} timeout 1`;
@@ -135,8 +136,7 @@ export function routeTo(address: string, vrf: string | undefined): Command {
 }
 
 /**
- * Exchanges routes again: a changed route map would otherwise affect only routes that arrive or
- * leave later. In a VRF the command names no neighbour, only the AS of neighbours.
+ * Exchanges routes again. In a VRF the command names no neighbour, only the AS of neighbours.
  */
 export function refresh({ address, vrf, asn = "" }: Neighbour): Command {
   const family = `ipv${isIP(address)}`;

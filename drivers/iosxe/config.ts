@@ -2,21 +2,22 @@
 // prints only lines that begin with named words.
 
 import { isIP } from "node:net";
-import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
+  addressesIn,
   blocksOf,
   type CiscoConfig,
-  familiesIn,
+  type CiscoInterface,
+  configIn,
   keysIn,
   named,
+  neighbourFinder,
   restOf,
 } from "../platform/cisco-config.ts";
-import { entriesOf, type MapEntry } from "../platform/cisco-drain.ts";
-import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
-import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
+import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
+import { lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { suiteOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
@@ -31,15 +32,8 @@ interface Policy
   readonly isSsciBySci: boolean;
 }
 
-interface Interface {
-  readonly isShut: boolean;
+interface Interface extends CiscoInterface {
   readonly macsec: InterfaceMacsec;
-  /** undefined = the global table. */
-  readonly vrf: string | undefined;
-  /** The aggregate that it is a member of. */
-  readonly aggregate: string | undefined;
-  readonly families: ReadonlySet<string>;
-  readonly holds: (address: string) => boolean;
 }
 
 interface InterfaceMacsec extends Pick<MacsecSettings, "policy" | "includeSci" | "replayWindow"> {
@@ -51,22 +45,14 @@ interface InterfaceMacsec extends Pick<MacsecSettings, "policy" | "includeSci" |
   readonly isUnread: boolean;
 }
 
-export interface Neighbour {
-  readonly address: string;
-  /** undefined = the global table. */
-  readonly vrf: string | undefined;
+export interface Neighbour extends MappedNeighbour {
   /** The AS of the neighbour; undefined = its group names it. */
   readonly asn: string | undefined;
-  readonly isShut: boolean;
   /**
    * The address families in which it is active, as they are written; none = only those of the
    * router itself.
    */
   readonly families: readonly string[];
-  /** Route maps of any family. */
-  readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
-  /** It belongs to a group or a template, which may name route maps. */
-  readonly inherits: boolean;
 }
 
 const depthMax = 8;
@@ -79,12 +65,16 @@ export interface ConfigTexts {
 
 const ofMacsec = /^(?:interface|mka policy|key chain) \S/;
 const ofBgp = /^router bgp \S/;
-export const isOfPolicy = /^mka policy \S/;
+const isOfPolicy = /^mka policy \S/;
 
 /** Returns all lines of a configuration; undefined = one of the texts is not one. */
-export function linesIn({ macsec, bgp }: ConfigTexts): readonly Block[] | undefined {
+export function linesIn(
+  { macsec, bgp }: ConfigTexts,
+  policies: readonly Block[],
+): readonly Block[] | undefined {
   const [ports, router] = [blocksIn(macsec, ofMacsec), blocksIn(bgp, ofBgp)];
-  return ports && router && [...ports, ...router];
+  const others = ports?.filter(({ line }) => !isOfPolicy.test(line));
+  return others && router && [...others, ...router, ...policies];
 }
 
 /** Returns the MKA policies with all of their lines; undefined = they are not understood. */
@@ -101,17 +91,13 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XeConfig | undef
   const bgp = blocksIn(texts.bgp, ofBgp);
   if (macsec === undefined || bgp === undefined) return undefined;
   const [router] = bgp;
-  const interfaces = named(macsec, /^interface (\S+)$/, readInterface);
-  const neighbours = router === undefined ? [] : neighboursIn(router);
-  if (!isOfRouter(interfaces.size, neighbours.length)) return undefined;
-  return {
-    interfaces,
-    aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
+  const parts = {
+    interfaces: named(macsec, /^interface (\S+)$/, readInterface),
     policies: named(macsec, /^mka policy (\S+)$/, readPolicy),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
-    neighbours,
-    localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
+    neighbours: router === undefined ? [] : neighboursIn(router),
   };
+  return configIn(parts, router);
 }
 
 /**
@@ -136,8 +122,7 @@ function readInterface(block: Block): Interface {
     // The older form is for routers that have VRFs of IPv4 alone.
     vrf: restOf(block, "vrf forwarding") ?? restOf(block, "ip vrf forwarding"),
     aggregate: aggregateIn(lines),
-    families: familiesIn(lines),
-    holds: subnetsOf(lines.map(subnetIn)),
+    ...addressesIn(lines),
   };
 }
 
@@ -178,13 +163,6 @@ function readMacsec(lines: readonly string[]): InterfaceMacsec {
     else if (!/^macsec dot1q-in-clear \d$/.test(line)) read = { ...read, isUnread: true };
   }
   return read;
-}
-
-function subnetIn(line: string) {
-  const v4 = /^ip address ([\d.]+) ([\d.]+)(?: secondary)?$/.exec(line);
-  const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
-  if (v6 !== null) return [v6[1] ?? "", Number(v6[2]), "ipv6"] as const;
-  return v4 === null ? undefined : ([v4[1] ?? "", bitsOf(v4[2] ?? ""), "ipv4"] as const);
 }
 
 function readPolicy(block: Block): Policy | undefined {
@@ -273,21 +251,4 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
   return entriesOf(blocksIn(text, /^route-map \S/) ?? [], name);
 }
 
-/**
- * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an
- * aggregate with no other member, count as the port.
- */
-export const portOf = onceForEach(
-  (config: XeConfig, { address, vrf }: Neighbour): PortName | undefined => {
-    for (const [name, one] of config.interfaces) {
-      if (one.vrf !== vrf || !one.holds(address)) continue;
-      const port = onlyPortUnder(name, config.aggregates, isPort);
-      if (port !== undefined) return port;
-    }
-    return undefined;
-  },
-);
-
-export function neighboursOn(config: XeConfig, port: PortName): readonly Neighbour[] {
-  return config.neighbours.filter((one) => portOf(config, one) === port);
-}
+export const { interfaceTo, portOf, neighboursOn } = neighbourFinder<Neighbour, XeConfig>(isPort);

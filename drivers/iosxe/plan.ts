@@ -3,16 +3,15 @@
 import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import { chainOf } from "../platform/cisco-chains.ts";
-import { isDrainMap, type RouteMaps, whyNotRepeated } from "../platform/cisco-drain.ts";
-import { type CiscoPlan, type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
-import { aggregateWith } from "../platform/egress.ts";
+import { mapDrains, type RouteMaps, refuseMaps } from "../platform/cisco-drain.ts";
 import {
-  type Changed,
-  type OperationOf,
-  rejected,
-  type SettingsLimits,
-} from "../platform/port-change.ts";
-import { drainsBy } from "../platform/router-observation.ts";
+  type CiscoPlan,
+  type CiscoSurroundings,
+  octetPriority,
+  planChains,
+} from "../platform/cisco-plan.ts";
+import { aggregateWith } from "../platform/egress.ts";
+import { type Changed, rejected } from "../platform/port-change.ts";
 import { isToken } from "../transport/cli.ts";
 import { type Neighbour, neighboursOn, type XeConfig } from "./config.ts";
 import { ownName } from "./names.ts";
@@ -29,11 +28,10 @@ export interface Surroundings extends CiscoSurroundings<XeConfig> {
   readonly routeMaps: RouteMaps;
 }
 
-const limits: SettingsLimits = {
+const limits = {
   replayWindowMax: 0xffff_ffff,
   sakRekeySeconds: { min: 30, max: 65_535 },
-  why: ({ keyServerPriority }) =>
-    keyServerPriority > 255 ? "a key server's priority is at most 255" : undefined,
+  why: octetPriority,
 };
 
 export function planOf(config: XeConfig, port: PortName): PortPlan {
@@ -80,12 +78,8 @@ export function isUnread(config: XeConfig, port: PortName): boolean {
   );
 }
 
-export function drainsOf(config: XeConfig, port: PortName): readonly DrainMeans[] {
-  return drainsBy(neighboursOn(config, port), {
-    prepend: ({ maps }) => isDrainMap(maps.out) || isDrainMap(maps.in),
-    peeringShutdown: ({ isShut }) => isShut,
-  });
-}
+export const drainsOf = (config: XeConfig, port: PortName): readonly DrainMeans[] =>
+  mapDrains(neighboursOn(config, port));
 
 /** Provides the policy of a port; `own` returns the name of our objects for it. */
 export function protect(
@@ -115,7 +109,8 @@ export function planChange(
       const attached = interfaces.get(port)?.macsec;
       return [attached?.policyName, attached?.chain, attached?.fallback];
     },
-    refuseDrain: (operation) => refuseDrain(operation, around),
+    refuseDrain: (operation) =>
+      refuseMaps(operation, neighboursOn(around.config, operation.port), around, whyNoMap),
   });
 }
 
@@ -135,25 +130,10 @@ export function refuseFirstOnMember(
   throw rejected(around, after.port, `${why}: configure MACsec before the port joins`);
 }
 
-function refuseDrain(
-  operation: OperationOf<"port.drain" | "port.restore">,
-  around: Surroundings,
-): void {
-  if (operation.kind !== "port.drain" || operation.means !== "prepend") return;
-  const { port } = operation;
-  for (const neighbour of neighboursOn(around.config, port)) {
-    const why = whyNoMap(neighbour, around);
-    if (why !== undefined)
-      throw rejected(around, port, `the neighbour ${neighbour.address} ${why}`);
-  }
-}
-
-/** Returns why a neighbour cannot be drained; undefined = it can. */
-function whyNoMap(neighbour: Neighbour, around: Surroundings): string | undefined {
-  const { vrf, asn, inherits } = neighbour;
+/** Returns why a neighbour cannot be drained; undefined = its route maps decide. */
+function whyNoMap({ vrf, asn, inherits }: Neighbour): string | undefined {
   if (inherits) return "takes its policy from a group or a template";
-  if (vrf !== undefined && !(asn !== undefined && isToken(vrf) && !vrf.includes("@"))) {
-    return "is in a VRF whose routes cannot be exchanged again by a command";
-  }
-  return whyNotRepeated(neighbour, around.routeMaps);
+  const isNamed = asn !== undefined && isToken(vrf ?? "") && vrf?.includes("@") !== true;
+  if (vrf === undefined || isNamed) return undefined;
+  return "is in a VRF whose routes cannot be exchanged again by a command";
 }

@@ -4,37 +4,31 @@
 import type { Command } from "#hal/secret.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
+import * as rows from "../platform/cisco-rows.ts";
+import { readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import {
   asIpv6,
+  confirmed,
   countMark,
+  documented,
+  inferred,
   joined,
   named,
   namesLike,
   type ReadResult,
-  routesOf,
+  rowsBy,
   type TableRow,
-  timeText,
   unparsed,
   whole,
   withEntries,
   withFields,
 } from "../platform/query-table.ts";
 import { cliForm } from "../platform/reader-forms.ts";
-import {
-  type CommandName,
-  command,
-  familiesOf,
-  ping,
-  received,
-  routeMap,
-  routeTo,
-} from "./commands.ts";
+import { type CommandName, command, ping, received, routeMap, routeTo } from "./commands.ts";
 import {
   type ConfigTexts,
   filteredLines,
-  portOf,
   readConfig,
   readPolicies,
   readRouteMap,
@@ -43,16 +37,8 @@ import { grammar } from "./grammar.ts";
 import { dialect } from "./iosxe.ts";
 import { readFrames, readMkpdus, readNextPn } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
-import {
-  readAccounting,
-  readArchive,
-  readLock,
-  readMark,
-  readPeers,
-  readRouteTo,
-  readSoftware,
-  readTimer,
-} from "./system-parsers.ts";
+import { router } from "./requests.ts";
+import * as system from "./system-parsers.ts";
 import { terminal } from "./terminal.ts";
 import { readTunnels, type TunnelTexts } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes } from "./tunnel-parsers.ts";
@@ -62,15 +48,6 @@ type Row = TableRow<Command, string>;
 const genie = "CiscoTestAutomation/genieparser, iosxe tests:";
 const guide = "cisco.com, Security Configuration Guide for Catalyst 9500: MACsec, WAN MACsec";
 const flexVpn = "cisco.com, FlexVPN and IKEv2 Configuration Guide";
-
-const once = (name: CommandName): Pick<Row, "ask" | "over"> => ({
-  ask: () => command(name),
-  over: "once",
-});
-const perPort = (name: CommandName): Pick<Row, "ask" | "over"> => ({
-  ask: ({ port }) => command(name, port),
-  over: "ports",
-});
 
 /** A part of the configuration is read with the other parts empty. */
 function configOf(part: keyof ConfigTexts, text: string): ReturnType<typeof readConfig> {
@@ -99,255 +76,164 @@ function macsecConfig(text: string): ReadResult | undefined {
   return read && { ...read, gaps };
 }
 
-function bgpConfig(text: string): ReadResult | undefined {
-  const config = configOf("bgp", text);
-  return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
-}
-
 function softwareOf(text: string): ReadResult | undefined {
-  const value = readSoftware(text);
+  const value = system.readSoftware(text);
   const isDated = value?.restartedAt !== undefined || value?.uptimeMs !== undefined;
   return value && { value, gaps: isDated ? [] : [unparsed("restartedAt")] };
 }
 
-const counters = [
-  ...["txTooLong", "rxBadTag", "rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci"],
-  ...["rxNotUsingSa", "rxUnusedSa"],
-] as const;
+const { once, onceConfig, perPort } = rowsBy(command);
 
 const stateRows = {
-  clock: {
-    ...once("clock"),
-    purpose: "Gives the router's time, against which the lifetimes of keys count.",
-    standing: "confirmed",
-    source: `${genie} ShowClock`,
-    read: (text) => named("time", timeText(readClock(text))),
-  },
+  clock: { ...once("clock"), ...rows.clockRow, ...confirmed(`${genie} ShowClock`) },
   version: {
-    ...once("version"),
+    ...{ ...once("version"), ...confirmed(`${genie} ShowVersion`) },
     purpose: "Names platform and release, and the moment of the last boot.",
-    standing: "confirmed",
-    source: `${genie} ShowVersion`,
     read: softwareOf,
   },
   archive: {
-    ...once("archive"),
+    ...{ ...once("archive"), ...confirmed(`${genie} ShowArchive`) },
     purpose: "Shows whether the router keeps a copy from which a timer can revert a change.",
-    standing: "confirmed",
-    source: `${genie} ShowArchive`,
-    read: (text) => named("hasArchive", readArchive(text)),
+    read: (text) => named("hasArchive", system.readArchive(text)),
   },
   rollbackTimer: {
     ...once("rollbackTimer"),
+    ...confirmed("napalm, test/ios: `commit_confirm` against a router"),
     purpose: "Shows whether a change waits for its confirm.",
-    standing: "confirmed",
-    source: "napalm, test/ios: `commit_confirm` against a router",
-    read: (text) => named("timer", readTimer(text)),
+    read: (text) => named("timer", system.readTimer(text)),
   },
   lock: {
-    ...once("lock"),
+    ...{ ...once("lock"), ...confirmed(`${genie} ShowConfigurationLock`) },
     purpose: "Shows whether another session has locked the configuration.",
-    standing: "confirmed",
-    source: `${genie} ShowConfigurationLock`,
-    read: (text) => named("isLocked", readLock(text)),
+    read: (text) => named("isLocked", system.readLock(text)),
   },
   interfaces: {
-    ...once("interfaces"),
-    purpose: "Gives link state and rates of every port.",
-    standing: "confirmed",
-    source: `${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`,
-    read: (text) => withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
+    ...{ ...once("interfaces"), ...rows.portsRow((text) => readInterfaces(text, isPort)) },
+    ...confirmed(`${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`),
   },
   mkaSessions: {
-    ...once("mkaSessions"),
+    ...{ ...once("mkaSessions"), ...confirmed(`${genie} ShowMkaSessionDetail`) },
     purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    standing: "confirmed",
-    source: `${genie} ShowMkaSessionDetail`,
     read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),
+    ...inferred(`${genie} ShowMkaStatistics, which is the page of the whole router`),
     purpose: "Counts the MKPDUs of a port, summed over its keys.",
-    standing: "inferred",
-    source: `${genie} ShowMkaStatistics, which is the page of the whole router`,
     read: (text) => withFields(readMkpdus(text), "sent", "received"),
   },
   secyStatus: {
-    ...perPort("secyStatus"),
+    ...{ ...perPort("secyStatus"), ...confirmed(`${genie} ShowMacsecStatusInterface`) },
     purpose: "Gives the next packet number of the SA that transmits.",
-    standing: "confirmed",
-    source: `${genie} ShowMacsecStatusInterface`,
     read: (text) => withFields(readNextPn(text), "nextPn"),
   },
   secyStatistics: {
-    ...perPort("secyStatistics"),
-    purpose: "Counts protected frames and frames that were dropped, by reason.",
-    standing: "confirmed",
-    source: `${genie} ShowMacsecStatisticsInterface`,
-    read: (text, { port }) =>
-      isPageOf(port, text)
-        ? withFields(readFrames(text, undefined, undefined), ...counters)
-        : undefined,
+    ...{ ...perPort("secyStatistics"), ...confirmed(`${genie} ShowMacsecStatisticsInterface`) },
+    ...rows.framesRow((text, port) => {
+      return isPageOf(port, text) ? readFrames(text, undefined, undefined) : undefined;
+    }, "rxUnusedSa"),
   },
   neighbours: {
-    ...once("neighbours"),
-    purpose: "Gives the state of every BGP session.",
-    standing: "confirmed",
-    source: `${genie} ShowBgpAllNeighbors`,
-    read: (text) => withEntries("peers", readPeers(text)),
+    ...{ ...once("neighbours"), ...rows.peersRow(system.readPeers) },
+    ...confirmed(`${genie} ShowBgpAllNeighbors`),
   },
   ikeSas: {
-    ...once("ikeSas"),
-    needs: "ipsec",
+    ...{ ...once("ikeSas"), needs: "ipsec", ...confirmed(`${genie} ShowCryptoIkev2Sa`) },
     purpose: "Gives the state of the IKE SAs.",
-    standing: "confirmed",
-    source: `${genie} ShowCryptoIkev2Sa`,
     read: (text) => named("ikeSas", readIkeSas(text)),
   },
   ipsecSas: {
-    ...once("ipsecSas"),
-    needs: "ipsec",
+    ...{ ...once("ipsecSas"), needs: "ipsec", ...confirmed(`${genie} ShowCryptoIpsecSaDetail`) },
     purpose: "Gives the IPsec SAs of each tunnel and the packets that passed them.",
-    standing: "confirmed",
-    source: `${genie} ShowCryptoIpsecSaDetail`,
     read: (text) => withEntries("flows", readIpsecSas(text), ["sas"]),
   },
   staticRoutes: {
-    ...once("staticRoutes"),
-    needs: "ipsec",
+    ...{ ...once("staticRoutes"), needs: "ipsec" },
+    ...confirmed(`${genie} ShowIpRoute; networktocode/ntc-templates, cisco_ios_show_ip_route`),
     purpose: "Lists the static routes in use that lead into tunnels.",
-    standing: "confirmed",
-    source: `${genie} ShowIpRoute; networktocode/ntc-templates, cisco_ios_show_ip_route`,
     read: (text) => named("routes", readTunnelRoutes(text, namesLike(/^Tunnel\d{1,10}$/))),
   },
 } as const satisfies Partial<Record<CommandName, Row>>;
 
 const configRows = {
   mark: {
-    ...once("mark"),
-    reply: "configuration",
+    ...onceConfig("mark"),
+    ...documented("cisco.com, Embedded Event Manager Command Reference: event manager environment"),
     purpose: "Shows who changed the configuration last, and which change of linkseal's waits.",
-    standing: "documented",
-    source: "cisco.com, Embedded Event Manager Command Reference: event manager environment",
     read(text) {
       const own = filteredLines(text);
-      return own === undefined ? undefined : whole({ mark: readMark(own) });
+      return own === undefined ? undefined : whole({ mark: system.readMark(own) });
     },
   },
   accounting: {
-    ...once("accounting"),
-    reply: "configuration",
+    ...onceConfig("accounting"),
+    ...documented(
+      "cisco.com, Security Command Reference: aaa accounting; archive, log config, hidekeys",
+    ),
     purpose: "Shows whether commands, and the keys in them, are recorded elsewhere.",
-    standing: "documented",
-    source: "cisco.com, Security Command Reference: aaa accounting; archive, log config, hidekeys",
-    read: (text) => named("isAccounted", readAccounting(text)),
+    read: (text) => named("isAccounted", system.readAccounting(text)),
   },
   macsecConfig: {
-    ...once("macsecConfig"),
-    reply: "configuration",
+    ...{ ...onceConfig("macsecConfig"), ...documented(guide) },
     purpose: "Gives the MACsec settings of each port, MKA policies, and key chains without keys.",
-    standing: "documented",
-    source: guide,
     read: macsecConfig,
   },
   policies: {
-    ...once("policies"),
-    reply: "configuration",
+    ...{ ...onceConfig("policies"), ...rows.policiesRow(readPolicies), ...documented(guide) },
     purpose: "Gives all lines of the MKA policies, among which `doctor` finds those of others.",
-    standing: "documented",
-    source: guide,
-    read: (text) => named("policies", readPolicies(text)),
   },
   bgpConfig: {
-    ...once("bgpConfig"),
-    reply: "configuration",
-    purpose: "Gives the BGP neighbours, their families and route maps.",
-    standing: "documented",
-    source: "cisco.com, IP Routing: BGP Configuration Guide",
-    read: bgpConfig,
+    ...onceConfig("bgpConfig"),
+    ...documented("cisco.com, IP Routing: BGP Configuration Guide"),
+    ...rows.bgpRow(", their families and route maps", (text) => configOf("bgp", text)),
   },
   tunnelInterfaces: {
-    ...once("tunnelInterfaces"),
-    needs: "ipsec",
-    reply: "configuration",
+    ...{ ...onceConfig("tunnelInterfaces"), needs: "ipsec", ...documented(flexVpn) },
     purpose: "Gives the tunnel interfaces and the routes into them.",
-    standing: "documented",
-    source: flexVpn,
     read: (text) => tunnelsOf("interfaces", text),
   },
   ikeConfig: {
-    ...once("ikeConfig"),
-    needs: "ipsec",
-    reply: "configuration",
+    ...{ ...onceConfig("ikeConfig"), needs: "ipsec", ...documented(flexVpn) },
     purpose: "Gives proposals, policies, keyrings and profiles of IKE, without pre-shared keys.",
-    standing: "documented",
-    source: flexVpn,
     read: (text) => tunnelsOf("ike", text),
   },
   ipsecConfig: {
-    ...once("ipsecConfig"),
-    needs: "ipsec",
-    reply: "configuration",
+    ...{ ...onceConfig("ipsecConfig"), needs: "ipsec", ...documented(flexVpn) },
     purpose: "Gives transform sets and IPsec profiles.",
-    standing: "documented",
-    source: flexVpn,
     read: (text) => tunnelsOf("ipsec", text),
   },
 } as const satisfies Partial<Record<CommandName, Row>>;
 
-const toAddress = {
-  over: "peers",
-  purpose: "Gives the interfaces to an address: the management path of the agent.",
-  read: (text: string) => named("interfaces", readRouteTo(text)),
-} as const;
-const routes = {
-  over: "peers",
-  purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
-  read: (text: string) => routesOf(readRoutes(text, "")),
-} as const;
-const probe = {
-  over: "onDemand",
-  purpose: "Sends packets to the far end's peering address, and counts the replies.",
-  standing: "confirmed",
-  source: `${genie} Ping`,
-  read: (text: string, { peer }: { readonly peer?: string }) =>
-    whole(readPing(text, { address: peer, count: undefined })),
-} as const;
 const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
 
 const argumentRows: readonly Row[] = [
-  ...[false, true].flatMap((inVrf): readonly Row[] => [
-    {
-      ...toAddress,
-      ask: ({ address, vrf }) => routeTo(address, inVrf ? vrf : undefined),
-      standing: "confirmed",
-      source: `${genie} ShowIpCef`,
-    },
-    {
-      ...toAddress,
-      ask: ({ address, vrf }) => routeTo(asIpv6(address), inVrf ? vrf : undefined),
-      standing: "confirmed",
-      source: `${genie} ShowIpv6Cef`,
-    },
-  ]),
-  ...(["ipv4", "ipv6"] as const).flatMap((family): readonly Row[] =>
-    [false, true].map((inVrf) => ({
-      ...routes,
-      ask: ({ peer, vrf }) => received(family, peer, inVrf ? vrf : undefined),
-      standing: family === "ipv4" && !inVrf ? "confirmed" : "inferred",
-      source: neighbourRoutes,
-    })),
-  ),
-  { ...probe, ask: ({ peer }) => ping(peer, undefined, countMark) },
-  { ...probe, ask: ({ peer, vrf }) => ping(peer, vrf, countMark) },
+  ...[false, true].flatMap((inVrf): readonly Row[] => {
+    const inside = (vrf: string) => (inVrf ? vrf : undefined);
+    return [
+      {
+        ...{ ...rows.wayRow(system.readRouteTo), ...confirmed(`${genie} ShowIpCef`) },
+        ask: ({ address, vrf }) => routeTo(address, inside(vrf)),
+      },
+      {
+        ...{ ...rows.wayRow(system.readRouteTo), ...confirmed(`${genie} ShowIpv6Cef`) },
+        ask: ({ address, vrf }) => routeTo(asIpv6(address), inside(vrf)),
+      },
+      ...(["ipv4", "ipv6"] as const).map(
+        (family): Row => ({
+          ...rows.routesRow(readRoutes),
+          ask: ({ peer, vrf }) => received(family, { address: peer, vrf: inside(vrf) }),
+          ...(family === "ipv4" && !inVrf ? confirmed(neighbourRoutes) : inferred(neighbourRoutes)),
+        }),
+      ),
+      {
+        ...{ ...rows.probeRow(readPing), ...confirmed(`${genie} Ping`) },
+        ask: ({ peer, vrf }) => ping({ address: peer, vrf: inside(vrf) }, countMark),
+      },
+    ];
+  }),
   {
-    ask: ({ name }) => routeMap(name),
-    over: "onDemand",
-    reply: "configuration",
-    purpose: "Gives a route map that a drain replaces, to put its statements behind our own.",
-    standing: "documented",
-    source: "cisco.com, IP Routing: Protocol-Independent Configuration Guide",
-    read: (text, { name = "" }) => named("entries", readRouteMap(text, name)),
+    ...{ ask: ({ name }) => routeMap(name), ...rows.routeMapRow(readRouteMap) },
+    ...documented("cisco.com, IP Routing: Protocol-Independent Configuration Guide"),
   },
 ];
 
@@ -365,12 +251,7 @@ export const iosxeReader = defineReader(
       const textOf = (name: CommandName): string =>
         filteredLines(replyTo(command(name)) ?? "") ?? "";
       const texts = { macsec: textOf("macsecConfig"), bgp: textOf("bgpConfig") };
-      const config = readConfig(texts, true);
-      const ours = config?.neighbours.filter((one) => portOf(config, one) !== undefined) ?? [];
-      return ours.flatMap((one) => [
-        routeTo(one.address, one.vrf),
-        ...familiesOf(one).map((family) => received(family, one.address, one.vrf)),
-      ]);
+      return router.queriesAbout(readConfig(texts, true));
     },
   },
 );

@@ -3,8 +3,8 @@
 // commit changes` and `show tech-support`.
 
 import type { Command } from "#hal/secret.ts";
+import type { CiscoNeighbour, Family } from "../platform/cisco-config.ts";
 import { line } from "../transport/cli.ts";
-import type { Family, Neighbour } from "./config.ts";
 
 const commands = {
   clock: () => line`show clock`,
@@ -41,7 +41,7 @@ export function command(name: CommandName, mode: string, argument = "none"): Com
 const inMode = (asked: Command, mode: string): Command =>
   mode === "#" ? asked : ["do ", ...asked];
 
-type Peer = Pick<Neighbour, "address" | "vrf">;
+type Peer = Pick<CiscoNeighbour, "address" | "vrf">;
 
 /** Names the family, because the default is that of the session, which is normally IPv4. */
 export function received(family: Family, { address, vrf }: Peer, mode: string): Command {

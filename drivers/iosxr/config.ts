@@ -2,44 +2,35 @@
 // omits their lines from its output.
 
 import { isIP } from "node:net";
-import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
+  addressesIn,
   blocksOf,
   type CiscoConfig,
-  familiesIn,
+  type CiscoInterface,
+  type CiscoNeighbour,
+  configIn,
+  type Family,
+  inEachVrf,
   keysIn,
   named,
+  neighbourFinder,
   restOf,
 } from "../platform/cisco-config.ts";
-import { bitsOf, lifetimeOf } from "../platform/cisco-text.ts";
-import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
+import { lifetimeOf } from "../platform/cisco-text.ts";
 import { isPort } from "./names.ts";
 
 export type XrConfig = CiscoConfig<MacsecSettings, Interface, Neighbour>;
 
-interface Interface {
-  readonly isShut: boolean;
+interface Interface extends CiscoInterface {
   /** `unread` = MACsec is attached in a way that is not understood. */
   readonly macsec: Attachment | "unread" | undefined;
-  /** undefined = the global table. */
-  readonly vrf: string | undefined;
-  /** The aggregate that it is a member of. */
-  readonly aggregate: string | undefined;
-  readonly families: ReadonlySet<string>;
-  readonly holds: (address: string) => boolean;
 }
 
-export type Family = "ipv4" | "ipv6";
-
-export interface Neighbour {
-  readonly address: string;
-  /** undefined = the global table. */
-  readonly vrf: string | undefined;
-  readonly isShut: boolean;
+export interface Neighbour extends CiscoNeighbour {
   /**
    * Families whose routes it may bring: that of its address, and those that it is configured for.
    */
@@ -100,17 +91,13 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
   if (![interfaces, policies, chains, bgp].every(isConfiguration)) return undefined;
   const [router] = bgp.filter(({ line }) => line.startsWith("router bgp "));
   if (router !== undefined && !areFamiliesKnown(router)) return undefined;
-  const own = named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface);
-  const neighbours = router === undefined ? [] : neighboursIn(router);
-  if (!isOfRouter(own.size, neighbours.length)) return undefined;
-  return {
-    interfaces: own,
-    aggregates: aggregatesOf([...own].map(([name, { aggregate }]) => [name, aggregate])),
+  const own = {
+    interfaces: named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface),
     policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
     chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
-    neighbours,
-    localAs: /^router bgp (\d{1,10})$/.exec(router?.line ?? "")?.[1],
+    neighbours: router === undefined ? [] : neighboursIn(router),
   };
+  return configIn(own, router);
 }
 
 const isConfiguration = (blocks: readonly Block[]): boolean =>
@@ -128,8 +115,7 @@ function readInterface(block: Block): Interface {
     macsec: macsec === undefined ? undefined : readAttachment(macsec),
     vrf: restOf(block, "vrf"),
     aggregate: bundle === undefined ? undefined : `Bundle-Ether${bundle}`,
-    families: familiesIn(lines),
-    holds: subnetsOf(lines.map(subnetIn)),
+    ...addressesIn(lines),
   };
 }
 
@@ -139,14 +125,6 @@ function readAttachment(line: string): Attachment | "unread" {
   const [, chain = "", fallback, policy] = found;
   // Without a policy the router's own default applies, which cannot be changed.
   return policy === undefined ? "unread" : { chain, fallback, policy };
-}
-
-function subnetIn(line: string) {
-  const v4 = /^ipv4 address ([\d.]+)(?: ([\d.]+)|\/(\d{1,2}))(?: .*)?$/.exec(line);
-  const v6 = /^ipv6 address ([0-9a-fA-F:]+)\/(\d{1,3})$/.exec(line);
-  if (v6 !== null) return [v6[1] ?? "", Number(v6[2]), "ipv6"] as const;
-  if (v4 === null) return undefined;
-  return [v4[1] ?? "", v4[3] === undefined ? bitsOf(v4[2] ?? "") : Number(v4[3]), "ipv4"] as const;
 }
 
 const readPolicy = (block: Block): MacsecSettings | undefined =>
@@ -170,14 +148,8 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   );
 }
 
-/** Returns the neighbours of the router itself, and those in its VRFs. */
-function neighboursIn(router: Block): readonly Neighbour[] {
-  const inVrfs = router.children.flatMap((one) => {
-    const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
-    return vrf === undefined ? [] : neighboursAt(one.children, vrf, router);
-  });
-  return [...neighboursAt(router.children, undefined, router), ...inVrfs];
-}
+const neighboursIn = (router: Block): readonly Neighbour[] =>
+  inEachVrf(router, (blocks, vrf) => neighboursAt(blocks, vrf, router));
 
 function neighboursAt(
   blocks: readonly Block[],
@@ -234,24 +206,4 @@ function familiesOf(one: Block, router: Block, depth: number): ReadonlySet<Famil
   return new Set([...own, ...inherited.flatMap((each) => [...each])]);
 }
 
-type Peer = Pick<Neighbour, "address" | "vrf">;
-
-/** Returns the interface in whose subnet an address of a VRF is; undefined = there is none. */
-export const interfaceTo = onceForEach(
-  ({ interfaces }: XrConfig, { address, vrf }: Peer): string | undefined => {
-    for (const [name, one] of interfaces) if (one.vrf === vrf && one.holds(address)) return name;
-    return undefined;
-  },
-);
-
-/**
- * Returns the port behind which a neighbour is, by its subnet in its VRF; units of a port, and an
- * aggregate with no other member, count as the port.
- */
-export function portOf(config: XrConfig, one: Peer): PortName | undefined {
-  return onlyPortUnder(interfaceTo(config, one) ?? "", config.aggregates, isPort);
-}
-
-export function neighboursOn(config: XrConfig, port: PortName): readonly Neighbour[] {
-  return config.neighbours.filter((one) => portOf(config, one) === port);
-}
+export const { interfaceTo, portOf, neighboursOn } = neighbourFinder<Neighbour, XrConfig>(isPort);

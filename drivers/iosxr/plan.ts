@@ -1,15 +1,9 @@
 // Applies the operations of a change to a port's plan, and refuses those that must not be sent.
 
-import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, PortName } from "#hal/model.ts";
-import {
-  type AttachedPlan,
-  attachedPlan,
-  attachedSteps,
-  isAttachmentUnread,
-} from "../platform/cisco-attachment.ts";
-import { type CiscoSurroundings, planChains } from "../platform/cisco-plan.ts";
-import { type Changed, type OperationOf, rejected } from "../platform/port-change.ts";
+import { type AttachedPlan, attachedPlanning } from "../platform/cisco-attachment.ts";
+import type { CiscoSurroundings } from "../platform/cisco-plan.ts";
+import { rejected } from "../platform/port-change.ts";
 import { drainsBy } from "../platform/router-observation.ts";
 import { type Maintenance, neighboursOn, type XrConfig } from "./config.ts";
 import { ownName } from "./names.ts";
@@ -17,36 +11,12 @@ import { ownName } from "./names.ts";
 /** A port as it is configured, or as it is to be. */
 export type PortPlan = AttachedPlan;
 
-export const { protect } = attachedSteps;
-
 export type Surroundings = CiscoSurroundings<XrConfig>;
-
-const limits = { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } };
-
-export const planOf = (config: XrConfig, port: PortName): PortPlan =>
-  attachedPlan(config, port, drainsOf(config, port));
-
-export const isUnread: (config: XrConfig, port: PortName) => boolean = isAttachmentUnread;
 
 export function drainsOf(config: XrConfig, port: PortName): readonly DrainMeans[] {
   return drainsBy(neighboursOn(config, port), {
     prepend: ({ maintenance }) => maintenance?.isActive === true,
     peeringShutdown: ({ isShut }) => isShut,
-  });
-}
-
-/**
- * Returns each port of the change as it is and as it is to be.
- * @throws LinksealError `device.*`, with effect "none".
- */
-export function planChange(
-  change: DeviceChange,
-  around: Surroundings,
-): readonly Changed<PortPlan>[] {
-  return planChains(change, around, {
-    ...{ planOf, isUnread, limits, ownName, neighboursOn },
-    ...attachedSteps,
-    refuseDrain: (operation) => refuseDrain(operation, around),
   });
 }
 
@@ -61,13 +31,14 @@ const ownLines: readonly string[] = [...maintenanceLines, "local-preference 50"]
 
 const isOurs = ({ lines }: Maintenance): boolean => lines.every((one) => ownLines.includes(one));
 
-function refuseDrain(
-  operation: OperationOf<"port.drain" | "port.restore">,
-  around: Surroundings,
-): void {
-  const neighbours = neighboursOn(around.config, operation.port);
-  if (neighbours.some(({ maintenance }) => maintenance !== undefined && !isOurs(maintenance))) {
+export const { planOf, isUnread, protect, planChange } = attachedPlanning<XrConfig, Surroundings>({
+  ...{ ownName, neighboursOn, drainsOf },
+  limits: { replayWindowMax: 1_024, sakRekeySeconds: { min: 60, max: 2_592_000 } },
+  refuseDrain({ port }, around) {
+    const neighbours = neighboursOn(around.config, port);
+    if (!neighbours.some(({ maintenance }) => maintenance && !isOurs(maintenance))) return;
     const text = "a neighbour has a graceful-maintenance of the operator's, which stays";
-    throw rejected(around, operation.port, text);
-  }
-}
+    throw rejected(around, port, text);
+  },
+  isOff: () => false,
+});

@@ -4,37 +4,30 @@
 import type { Command } from "#hal/secret.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
-import { readClock, readInterfaces, readPing } from "../platform/cisco-system.ts";
+import * as rows from "../platform/cisco-rows.ts";
+import { readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import {
   asIpv6,
+  confirmed,
   countMark,
+  documented,
+  inferred,
   named,
-  type ReadResult,
-  routesOf,
+  rowsBy,
   type TableRow,
-  timeText,
-  unparsed,
   whole,
   withEntries,
-  withFields,
 } from "../platform/query-table.ts";
 import { cliForm } from "../platform/reader-forms.ts";
 import { type CommandName, command, ping, received, routeTo } from "./commands.ts";
-import { type ConfigTexts, portOf, readConfig } from "./config.ts";
+import { type ConfigTexts, readConfig } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { dialect } from "./iosxr.ts";
 import { readFrames, readMkpdus } from "./macsec-parsers.ts";
 import { isPort } from "./names.ts";
-import {
-  holdersOf,
-  readAccounting,
-  readBoot,
-  readCommits,
-  readPeers,
-  readRouteTo,
-  readSoftware,
-} from "./system-parsers.ts";
+import { nodeOf, router } from "./requests.ts";
+import * as system from "./system-parsers.ts";
 import { terminal } from "./terminal.ts";
 
 type Row = TableRow<Command, string>;
@@ -44,15 +37,6 @@ const exec = "#";
 const genie = "CiscoTestAutomation/genieparser, iosxr tests:";
 const reference = "cisco.com, IOS XR System Security Command Reference";
 
-const once = (name: CommandName): Pick<Row, "ask" | "over"> => ({
-  ask: () => command(name, exec),
-  over: "once",
-});
-const perPort = (name: CommandName): Pick<Row, "ask" | "over"> => ({
-  ask: ({ port }) => command(name, exec, port),
-  over: "ports",
-});
-
 /** A part of the configuration is read with the other parts empty. */
 function configOf(texts: Partial<ConfigTexts>): ReturnType<typeof readConfig> {
   const none = "% No such configuration item(s)";
@@ -60,40 +44,16 @@ function configOf(texts: Partial<ConfigTexts>): ReturnType<typeof readConfig> {
   return readConfig({ ...empty, ...texts }, true);
 }
 
-function interfaceConfig(text: string): ReadResult | undefined {
-  const interfaces = configOf({ interfaces: text })?.interfaces;
-  if (interfaces === undefined) return undefined;
-  const unread = [...interfaces].filter(([, { macsec }]) => macsec === "unread");
-  return {
-    value: { interfaces },
-    gaps: unread.map(([name]) => unparsed(`interfaces ${name} macsec`)),
-  };
-}
-
-function bgpConfig(text: string): ReadResult | undefined {
-  const config = configOf({ bgp: text });
-  return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
-}
-
-const counters = [
-  ...["txTooLong", "rxBadTag", "rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci"],
-  ...["rxNotUsingSa", "rxUnusedSa"],
-] as const;
+const { once, onceConfig, perPort } = rowsBy((name: CommandName, argument?: string) =>
+  command(name, exec, argument),
+);
 
 const commandRows = {
-  clock: {
-    ...once("clock"),
-    purpose: "Gives the router's time, against which the lifetimes of keys count.",
-    standing: "confirmed",
-    source: `${genie} ShowClock`,
-    read: (text) => named("time", timeText(readClock(text))),
-  },
+  clock: { ...once("clock"), ...rows.clockRow, ...confirmed(`${genie} ShowClock`) },
   version: {
-    ...once("version"),
+    ...{ ...once("version"), ...confirmed(`${genie} ShowVersion`) },
     purpose: "Names platform and release.",
-    standing: "confirmed",
-    source: `${genie} ShowVersion`,
-    read: (text) => whole(readSoftware(text)),
+    read: (text) => whole(system.readSoftware(text)),
   },
   reboots: {
     ask: ({ node }) => command("reboots", exec, node),
@@ -101,174 +61,116 @@ const commandRows = {
     purpose: "Gives the moment of the last boot.",
     standing: "unknown",
     source: "none found that shows the rows",
-    read: (text) => named("boot", readBoot(text)),
+    read: (text) => named("boot", system.readBoot(text)),
   },
   editors: {
     ...once("editors"),
+    ...documented(
+      "cisco.com, IOS XR System Management Command Reference: show configuration sessions",
+    ),
     purpose: "Shows who edits the configuration, and whether a commit waits for its confirm.",
-    standing: "documented",
-    source: "cisco.com, IOS XR System Management Command Reference: show configuration sessions",
-    read: (text) => named("linesWithLock", holdersOf(text)),
+    read: (text) => named("linesWithLock", system.holdersOf(text)),
   },
   commits: {
     ...once("commits"),
+    ...confirmed("xrdocs, pages on ZTP with `show configuration commit list detail` of 6.4.1"),
     purpose: "Lists the last commits, in which linkseal finds its own by their labels.",
-    standing: "confirmed",
-    source: "xrdocs, pages on ZTP with `show configuration commit list detail` of 6.4.1",
-    read: (text) => named("commits", readCommits(text, "")),
+    read: (text) => named("commits", system.readCommits(text, "")),
   },
   interfaces: {
-    ...once("interfaces"),
-    purpose: "Gives link state and rates of every port.",
-    standing: "confirmed",
-    source: `${genie} ShowInterfaces`,
-    read: (text) => withEntries("ports", readInterfaces(text, isPort), ["linkUp", "rate"], "one"),
+    ...{ ...once("interfaces"), ...confirmed(`${genie} ShowInterfaces`) },
+    ...rows.portsRow((text) => readInterfaces(text, isPort)),
   },
   mkaSessions: {
     ...once("mkaSessions"),
+    ...documented(
+      "cisco.com, System Security Configuration Guide: Verifying MACsec Encryption on IOS XR",
+    ),
     purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    standing: "documented",
-    source: "cisco.com, System Security Configuration Guide: Verifying MACsec Encryption on IOS XR",
     read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),
-    purpose: "Counts the MKPDUs of a port, and those that were dropped, by reason.",
-    standing: "documented",
-    source: "ChartinoLabs/Muninn, cisco_iosxr show macsec mka statistics interface: its labels",
-    read: (text, { port }) =>
-      isPageOf(port, text)
-        ? withFields(readMkpdus(text), "sent", "received", "icvFailed", "unknownCkn", "replayed")
-        : undefined,
+    ...rows.mkpdusRow((text, port) => (isPageOf(port, text) ? readMkpdus(text) : undefined)),
+    ...documented(
+      "ChartinoLabs/Muninn, cisco_iosxr show macsec mka statistics interface: its labels",
+    ),
   },
   secyStatistics: {
     ...perPort("secyStatistics"),
-    purpose: "Counts protected frames and frames that were dropped, by reason.",
-    standing: "documented",
-    source: "cisco.com, System Security Configuration Guide: show macsec secy stats",
-    read: (text) => withFields(readFrames(text, undefined), ...counters),
+    ...rows.framesRow((text) => readFrames(text, undefined), "rxUnusedSa"),
+    ...documented("cisco.com, System Security Configuration Guide: show macsec secy stats"),
   },
   neighbours: {
-    ...once("neighbours"),
-    purpose: "Gives the state of every BGP session.",
-    standing: "confirmed",
-    source: `${genie} ShowBgpNeighbors`,
-    read: (text) => withEntries("peers", readPeers(text)),
+    ...{ ...once("neighbours"), ...rows.peersRow(system.readPeers) },
+    ...confirmed(`${genie} ShowBgpNeighbors`),
   },
   accounting: {
-    ...once("accounting"),
-    reply: "configuration",
+    ...{ ...onceConfig("accounting"), ...documented(`${reference}: aaa accounting`) },
     purpose: "Shows whether commands, and the keys in them, are sent to an accounting server.",
-    standing: "documented",
-    source: `${reference}: aaa accounting`,
-    read: (text) => named("isAccounted", readAccounting(text)),
+    read: (text) => named("isAccounted", system.readAccounting(text)),
   },
   interfaceConfig: {
-    ...once("interfaceConfig"),
-    reply: "configuration",
-    purpose: "Gives the addresses of interfaces and the MACsec that is attached to them.",
-    standing: "documented",
-    source: `${reference}: macsec psk-keychain`,
-    read: interfaceConfig,
+    ...{ ...onceConfig("interfaceConfig"), ...documented(`${reference}: macsec psk-keychain`) },
+    ...rows.interfacesRow((text) => configOf({ interfaces: text })),
   },
   policies: {
-    ...once("policies"),
-    reply: "configuration",
+    ...{ ...onceConfig("policies"), ...documented(`${reference}: macsec-policy`) },
     purpose: "Gives the MACsec settings.",
-    standing: "documented",
-    source: `${reference}: macsec-policy`,
     read: (text) => withEntries("policies", configOf({ policies: text })?.policies),
   },
   chains: {
-    ...once("chains"),
-    reply: "configuration",
+    ...{ ...onceConfig("chains"), ...documented(`${reference}: key chain NAME macsec`) },
     purpose: "Gives the names and lifetimes of keys; the router leaves out the keys.",
-    standing: "documented",
-    source: `${reference}: key chain NAME macsec`,
     read: (text) => withEntries("chains", configOf({ chains: text })?.chains),
   },
   bgpConfig: {
-    ...once("bgpConfig"),
-    reply: "configuration",
-    purpose: "Gives the BGP neighbours and their families; the router leaves out passwords.",
-    standing: "documented",
-    source: "cisco.com, IOS XR BGP Command Reference",
-    read: bgpConfig,
+    ...{ ...onceConfig("bgpConfig"), ...documented("cisco.com, IOS XR BGP Command Reference") },
+    ...rows.bgpRow(" and their families; the router leaves out passwords", (text) =>
+      configOf({ bgp: text }),
+    ),
   },
   vrfNeighbours: {
-    ...once("vrfNeighbours"),
+    ...{ ...once("vrfNeighbours"), ...rows.peersRow(system.readPeers) },
+    ...confirmed(`${genie} ShowBgpInstanceNeighborsDetail, for an instance with VRFs`),
     purpose: "Gives the state of the BGP sessions in VRFs; the agent asks where one is configured.",
-    standing: "confirmed",
-    source: `${genie} ShowBgpInstanceNeighborsDetail, for an instance with VRFs`,
-    read: (text) => withEntries("peers", readPeers(text)),
   },
 } as const satisfies Readonly<Record<CommandName, Row>>;
 
-const inTable = [false, true];
-
-const argumentRows: readonly Row[] = [
-  ...inTable.flatMap((inVrf): readonly Row[] =>
-    [(address: string) => address, asIpv6].map((worded) => ({
-      ask: ({ address, vrf }) => routeTo(worded(address), inVrf ? vrf : undefined, exec),
-      over: "peers",
-      purpose: "Gives the interfaces to an address: the management path of the agent.",
-      standing: "documented",
-      source: "cisco.com, IOS XR Routing Command Reference: show route",
-      // A hop without an interface is looked up in the configuration, which is in another reply.
-      read: (text) =>
-        named(
-          "interfaces",
-          readRouteTo(text, (hop) => `to ${hop}`),
-        ),
-    })),
-  ),
-  ...(["ipv4", "ipv6"] as const).flatMap((family): readonly Row[] =>
-    inTable.map((inVrf) => ({
-      ask: ({ peer, vrf }) =>
-        received(family, { address: peer, vrf: inVrf ? vrf : undefined }, exec),
-      over: "peers",
-      purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
-      standing: family === "ipv4" && !inVrf ? "confirmed" : "inferred",
-      source: `${genie} ShowBgpInstanceNeighborsRoutes, ShowBgpInstanceAllAll`,
-      read: (text) => routesOf(readRoutes(text, "")),
-    })),
-  ),
-  ...inTable.map(
-    (inVrf): Row => ({
-      ask: ({ peer, vrf }) => ping({ address: peer, vrf: inVrf ? vrf : undefined }, countMark),
-      over: "onDemand",
-      purpose: "Sends packets to the far end's peering address, and counts the replies.",
-      standing: "confirmed",
-      source: `${genie} Ping`,
-      read: (text, { peer }) => whole(readPing(text, { address: peer, count: undefined })),
+const argumentRows: readonly Row[] = [false, true].flatMap((inVrf): readonly Row[] => [
+  ...[(address: string) => address, asIpv6].map(
+    (form): Row => ({
+      ask: ({ address, vrf }) => routeTo(form(address), inVrf ? vrf : undefined, exec),
+      ...rows.wayRow(system.readRouteTo),
+      ...documented("cisco.com, IOS XR Routing Command Reference: show route"),
     }),
   ),
-];
+  ...(["ipv4", "ipv6"] as const).map((family): Row => {
+    const source = `${genie} ShowBgpInstanceNeighborsRoutes, ShowBgpInstanceAllAll`;
+    return {
+      ask: ({ peer, vrf }) =>
+        received(family, { address: peer, vrf: inVrf ? vrf : undefined }, exec),
+      ...rows.routesRow(readRoutes),
+      ...(family === "ipv4" && !inVrf ? confirmed(source) : inferred(source)),
+    };
+  }),
+  {
+    ask: ({ peer, vrf }) => ping({ address: peer, vrf: inVrf ? vrf : undefined }, countMark),
+    ...{ ...rows.probeRow(readPing), ...confirmed(`${genie} Ping`) },
+  },
+]);
 
 /** The reader of IOS XR. */
 export const iosxrReader = defineReader(
   { form: cliForm(terminal), rows: [...Object.values(commandRows), ...argumentRows], grammar },
   {
-    dialect,
+    ...{ dialect, nodeOf },
     send: (cli, query, signal) => cli.run([query], "none", signal),
-    // The prompt begins with the node that the history belongs to.
-    nodeOf: ({ host }) => host.replace(/^RP\//, "").split(":")[0] ?? "",
     peers(replyTo) {
       const textOf = (name: CommandName): string => replyTo(command(name, exec)) ?? "";
-      const config = readConfig(
-        {
-          interfaces: textOf("interfaceConfig"),
-          policies: textOf("policies"),
-          chains: textOf("chains"),
-          bgp: textOf("bgpConfig"),
-        },
-        true,
-      );
-      const ours = config?.neighbours.filter((one) => portOf(config, one)) ?? [];
-      return ours.flatMap((one) => [
-        routeTo(one.address, one.vrf, exec),
-        ...one.families.map((family) => received(family, one, exec)),
-      ]);
+      const [policies, chains] = [textOf("policies"), textOf("chains")];
+      const texts = { interfaces: textOf("interfaceConfig"), bgp: textOf("bgpConfig") };
+      return router.queriesAbout(readConfig({ ...texts, policies, chains }, true));
     },
   },
 );

@@ -5,8 +5,8 @@
 
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
+import type { CiscoNeighbour, Family } from "../platform/cisco-config.ts";
 import { line } from "../transport/cli.ts";
-import type { Family, Neighbour } from "./config.ts";
 import { instanceOf } from "./names.ts";
 
 /** The line with the release is in every configuration, above all blocks. */
@@ -64,7 +64,7 @@ export function neighbours(vrf: string | undefined): Command {
   return asJson(line`show bgp vrf ${instanceOf(vrf)} all neighbors`);
 }
 
-type Peer = Pick<Neighbour, "address" | "vrf">;
+type Peer = Pick<CiscoNeighbour, "address" | "vrf">;
 
 export function received(family: Family, { address, vrf }: Peer): Command {
   const instance = instanceOf(vrf);
@@ -86,10 +86,7 @@ export function routeTo(address: string, vrf: string | undefined): Command {
   return asJson(line`show ${ip} route ${address} vrf ${instanceOf(vrf)}`);
 }
 
-/**
- * Exchanges routes again: a changed route map would otherwise affect only routes that arrive or
- * leave later.
- */
+/** Exchanges routes again. */
 export function refresh({ address, vrf }: Peer): Command {
   const family = `ipv${isIP(address)}`;
   return line`clear bgp vrf ${instanceOf(vrf)} ${family} unicast ${address} soft`;

@@ -2,22 +2,25 @@
 // prints only lines that begin with named words.
 
 import { isIP } from "node:net";
-import type { MacsecSettings, PortName } from "#hal/model.ts";
+import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
 import type { ChainKey } from "../platform/cisco-chains.ts";
 import {
+  addressesIn,
   blocksOf,
   type CiscoConfig,
-  familiesIn,
+  type CiscoInterface,
+  configIn,
+  type Family,
+  inEachVrf,
   keysIn,
   named,
+  neighbourFinder,
   restOf,
 } from "../platform/cisco-config.ts";
-import { entriesOf, type MapEntry } from "../platform/cisco-drain.ts";
-import { bitsOf, lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
-import { aggregatesOf, onlyPortUnder } from "../platform/egress.ts";
-import { isOfRouter, onceForEach, subnetsOf } from "../platform/subnet.ts";
+import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
+import { lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
 import { isPort } from "./names.ts";
 
 export interface NxConfig extends CiscoConfig<MacsecSettings, Interface, Neighbour> {
@@ -29,31 +32,14 @@ export interface NxConfig extends CiscoConfig<MacsecSettings, Interface, Neighbo
   readonly isAccounted: boolean;
 }
 
-interface Interface {
-  readonly isShut: boolean;
+interface Interface extends CiscoInterface {
   /** `unread` = MACsec is attached in a way that is not understood. */
   readonly macsec: Attachment | "unread" | undefined;
-  /** undefined = the default one. */
-  readonly vrf: string | undefined;
-  /** The aggregate that it is a member of. */
-  readonly aggregate: string | undefined;
-  readonly families: ReadonlySet<string>;
-  readonly holds: (address: string) => boolean;
 }
 
-export type Family = "ipv4" | "ipv6";
-
-export interface Neighbour {
-  readonly address: string;
-  /** undefined = the default one. */
-  readonly vrf: string | undefined;
-  readonly isShut: boolean;
+export interface Neighbour extends MappedNeighbour {
   /** Families whose routes it may bring: that of its address, and those it is configured for. */
   readonly families: readonly Family[];
-  /** Route maps of any family. */
-  readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
-  /** It takes lines of a template, which may name route maps. */
-  readonly inherits: boolean;
 }
 
 const depthMax = 8;
@@ -102,25 +88,26 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undef
   const bgp = blocksIn(texts.bgp, ofBgp);
   if (macsec === undefined || own === undefined || bgp === undefined) return undefined;
   const router = bgp.find(({ line }) => line.startsWith("router bgp "));
-  const interfaces = named(own, /^interface (\S+)$/, readInterface);
-  const neighbours = router === undefined ? [] : neighboursIn(router);
-  if (!isOfRouter(interfaces.size, neighbours.length)) return undefined;
   const lines = macsec.map(({ line }) => line);
-  return {
-    features: new Set(named(macsec, /^feature ([\w -]{1,40})$/, () => true).keys()),
-    isMacsecShut: lines.includes("macsec shutdown"),
-    // Without a server the switch keeps a log of its own.
-    isAccounted: lines.some((one) => /^aaa accounting default (?!local$)/.test(one)),
-    interfaces,
-    aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
+  const parts = {
+    interfaces: named(own, /^interface (\S+)$/, readInterface),
     policies: new Map([
       ["system-default-macsec-policy", readPolicy({ line: "", children: [] })],
       ...named(macsec, /^macsec policy (\S+)$/, readPolicy),
     ]),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
-    neighbours,
-    localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
+    neighbours: router === undefined ? [] : inEachVrf(router, neighboursAt),
   };
+  const config = configIn(parts, router);
+  return (
+    config && {
+      ...config,
+      features: new Set(named(macsec, /^feature ([\w -]{1,40})$/, () => true).keys()),
+      isMacsecShut: lines.includes("macsec shutdown"),
+      // Without a server the switch keeps a log of its own.
+      isAccounted: lines.some((one) => /^aaa accounting default (?!local$)/.test(one)),
+    }
+  );
 }
 
 /** Returns undefined for another text than a configuration of a switch. */
@@ -151,17 +138,8 @@ function readInterface(block: Block): Interface {
     macsec: isRead ? { chain, policy, fallback } : macsec.length === 0 ? undefined : "unread",
     vrf: restOf(block, "vrf member"),
     aggregate: group === undefined ? undefined : `port-channel${group}`,
-    families: familiesIn(lines),
-    holds: subnetsOf(lines.map(subnetIn)),
+    ...addressesIn(lines),
   };
-}
-
-function subnetIn(line: string) {
-  const [, address = "", bits, mask = ""] =
-    /^ip(?:v6)? address ([0-9a-fA-F.:]+)(?:\/(\d{1,3})| ([\d.]+))(?: secondary)?$/.exec(line) ?? [];
-  if (address === "") return undefined;
-  const kind = address.includes(":") ? "ipv6" : "ipv4";
-  return [address, bits === undefined ? bitsOf(mask) : Number(bits), kind] as const;
 }
 
 function readPolicy(block: Block): MacsecSettings | undefined {
@@ -185,15 +163,6 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
     const local = /^local (.*)$/.exec(text)?.[1];
     return local !== undefined && !isUtc ? undefined : lifetimeOf(local ?? text);
   });
-}
-
-/** Returns the neighbours of the switch itself, and those in its VRFs. */
-function neighboursIn({ children }: Block): readonly Neighbour[] {
-  const inVrfs = children.flatMap((one) => {
-    const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
-    return vrf === undefined ? [] : neighboursAt(one.children, vrf);
-  });
-  return [...neighboursAt(children, undefined), ...inVrfs];
 }
 
 function neighboursAt(blocks: readonly Block[], vrf: string | undefined): readonly Neighbour[] {
@@ -229,24 +198,4 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
   return entriesOf(blocks ?? [], name);
 }
 
-type Peer = Pick<Neighbour, "address" | "vrf">;
-
-/** Returns the interface in whose subnet an address of an instance is; undefined = none. */
-export const interfaceTo = onceForEach(
-  ({ interfaces }: NxConfig, { address, vrf }: Peer): string | undefined => {
-    for (const [name, one] of interfaces) if (one.vrf === vrf && one.holds(address)) return name;
-    return undefined;
-  },
-);
-
-/**
- * Returns the port behind which a neighbour is, by its subnet in its instance; units of a port, and
- * an aggregate with no other member, count as the port.
- */
-export function portOf(config: NxConfig, one: Peer): PortName | undefined {
-  return onlyPortUnder(interfaceTo(config, one) ?? "", config.aggregates, isPort);
-}
-
-export function neighboursOn(config: NxConfig, port: PortName): readonly Neighbour[] {
-  return config.neighbours.filter((one) => portOf(config, one) === port);
-}
+export const { interfaceTo, portOf, neighboursOn } = neighbourFinder<Neighbour, NxConfig>(isPort);

@@ -8,7 +8,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { clearOf, type Page } from "../platform/cisco-mka.ts";
+import { clearOf, countersOf, type Page } from "../platform/cisco-mka.ts";
 import { isNameOf, wholeOf } from "../platform/cisco-text.ts";
 import type { JsonRecord } from "../platform/json.ts";
 import { suiteOf } from "../platform/text.ts";
@@ -49,30 +49,21 @@ const peerLabels: Readonly<Record<string, string>> = {
 function textRows(text: string): readonly JsonRecord[] | undefined {
   const [head = "", ...pages] = text.split(/^(?=Interface Name {0,40}:)/m);
   if (pages.length === 0 || !/^Detailed Status for MKA Session$/m.test(head)) return undefined;
-  const rows = pages.map((page): JsonRecord | undefined => {
+  return pages.map((page): JsonRecord => {
     // What is known about a fallback key has the labels of the key in use.
     const [own = "", ...parts] = page.split(/^(?=Peer Status:|Fallback )/m);
     const peers = parts.filter((one) => one.startsWith("Peer Status:"));
-    const fields = fieldsIn(own, labels);
     const read = peers.map((one) => fieldsIn(one, peerLabels));
-    if (fields === undefined || read.some((one) => one === undefined)) return undefined;
+    const fields = fieldsIn(own, labels);
     return { ...fields, TABLE_mka_peer_status: { ROW_mka_peer_status: read } };
   });
-  const known = rows.filter((one) => one !== undefined);
-  return known.length === rows.length ? known : undefined;
 }
 
-/** undefined = a label occurs twice. */
-function fieldsIn(text: string, names: Readonly<Record<string, string>>): JsonRecord | undefined {
-  const fields = new Map<string, string>();
-  for (const row of text.split("\n")) {
-    const [, label = "", value = ""] = /^ {0,8}(\S[^:]{1,60}?) *: (.{1,120})$/.exec(row) ?? [];
-    const name = Object.hasOwn(names, label) ? names[label] : undefined;
-    if (name === undefined) continue;
-    if (fields.has(name)) return undefined;
-    fields.set(name, value.trim());
-  }
-  return Object.fromEntries(fields);
+/** A label that occurs twice has no value. */
+function fieldsIn(text: string, names: Readonly<Record<string, string>>): JsonRecord {
+  const fields = countersOf(text);
+  const found = Object.entries(names).map(([label, name]) => [name, fields.get(label)] as const);
+  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
 }
 
 /** Returns the page of a session, and that of its fallback key. */

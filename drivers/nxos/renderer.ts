@@ -1,117 +1,55 @@
 // The difference between a port as it is and as it is to be, as lines for the switch and as lines
-// for the operator. Each line takes effect when it is entered, so the objects with a port's keys
-// and settings are written before the port refers to them, and removed only after it no longer
-// does.
+// for the operator.
 
-import { type Command, preview } from "#hal/secret.ts";
-import { attachLines, leftChains, policyLines } from "../platform/cisco-attachment.ts";
-import {
-  algorithmOf,
-  chainsOf,
-  differences,
-  keysBetween,
-  keyTexts,
-  type PlannedChain,
-  type PlannedKey,
-} from "../platform/cisco-chains.ts";
-import { drainEdits } from "../platform/cisco-drain.ts";
-import {
-  type Block,
-  commandsOf,
-  drainsBetween,
-  inModes,
-  type RenderedChange,
-  settingsText,
-} from "../platform/renderer.ts";
+import type { MacsecSettings } from "#hal/model.ts";
+import type { Command } from "#hal/secret.ts";
+import { attachLines, policyLines } from "../platform/cisco-attachment.ts";
+import { renderAtOnce, textsOfPlan } from "../platform/cisco-direct.ts";
+import type { Home, RouteMaps } from "../platform/cisco-drain.ts";
+import { inModes, settingsText } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { refresh } from "./commands.ts";
 import { type Neighbour, type NxConfig, neighboursOn } from "./config.ts";
-import type { PortPlan, Surroundings } from "./plan.ts";
-
-interface NxRenderedChange extends RenderedChange<Command> {
-  /** Commands that are sent afterwards, to the running switch. */
-  readonly operations: readonly Command[];
-}
+import type { PortPlan } from "./plan.ts";
 
 /** Returns the edits. */
 export function renderChange(
   before: PortPlan,
   after: PortPlan,
-  { config, routeMaps }: Pick<Surroundings, "config" | "routeMaps">,
-): NxRenderedChange {
-  const { port, policy, settings } = after;
-  const atPort = (...commands: readonly Command[]): Block =>
-    inModes(commands.length === 0 ? [] : [line`interface ${port}`], ...commands);
-  const is = (was: "up" | "down", now: "up" | "down"): boolean =>
-    before.admin === was && after.admin === now;
-  const { ends, begins, lines } = drainsBetween(before, after, "drained");
-  const drained = lines.length === 0 ? [] : neighboursOn(config, port);
-  const as = config.localAs ?? "";
-  const changed = settings && policyLines(before.settings, settings, rekeyLine);
-  const blocks: readonly Block[] = [
-    atPort(...(is("up", "down") ? [line`shutdown`] : [])),
-    inModes(policy === undefined ? [] : [line`macsec policy ${policy}`], ...(changed ?? [])),
-    ...chainBlocks(before, after, config),
-    atPort(...attachLines(before, after, attachCommand)),
-    inModes([], ...leftChains(before, after).map((name) => line`no key chain ${name} macsec`)),
-    atPort(...(is("down", "up") ? [line`no shutdown`] : [])),
-    ...drained.flatMap((one) =>
-      drainEdits({ ends, begins }, one, { as, routeMaps }, homeOf(one, as)),
-    ),
-  ];
-  const isPolicy = [...ends, ...begins].includes("prepend");
-  const shared = new Map(drained.map((one) => [preview(refresh(one)), refresh(one)]));
-  return {
-    sent: blocks.flatMap(commandsOf),
-    operations: isPolicy ? [...shared.values()] : [],
-    lines: [...differences(port, linesOf(before), linesOf(after)), ...lines],
-  };
+  around: { readonly config: NxConfig; readonly routeMaps: RouteMaps },
+) {
+  return renderAtOnce(before, after, around, {
+    ...{ key, neighboursOn, homeOf, refresh, shown },
+    policy(was, { policy, settings }) {
+      const changed = settings && policyLines(was.settings, settings, rekeyLine);
+      const mode = policy === undefined ? [] : [line`macsec policy ${policy}`];
+      return inModes(mode, ...(changed ?? []));
+    },
+    macsec: (was, is) =>
+      attachLines(was, is, ({ name }, fallback, policy) =>
+        fallback === undefined
+          ? line`macsec keychain ${name} policy ${policy}`
+          : line`macsec keychain ${name} policy ${policy} fallback-keychain ${fallback.name}`,
+      ),
+  });
 }
 
 const rekeyLine = (seconds: number | undefined): Command =>
   seconds === undefined ? line`no sak-expiry-time` : line`sak-expiry-time ${seconds}`;
 
-function attachCommand(
-  { name }: PlannedChain,
-  fallback: PlannedChain | undefined,
-  policy: string,
-): Command {
-  if (fallback === undefined) return line`macsec keychain ${name} policy ${policy}`;
-  return line`macsec keychain ${name} policy ${policy} fallback-keychain ${fallback.name}`;
-}
-
-function chainBlocks(before: PortPlan, after: PortPlan, config: NxConfig): readonly Block[] {
-  const held = chainsOf(before);
-  return chainsOf(after).flatMap((chain): readonly Block[] => {
-    const { was, left, come } = keysBetween(held, chain);
-    // A key that an interrupted change left under that name would be a second key in it.
-    const isLeftover = was === undefined && config.chains.has(chain.name);
-    const own = line`key chain ${chain.name} macsec`;
-    const edits = [...left.map(({ word }) => line`no key ${word}`), ...come.flatMap(keyCommands)];
-    return [
-      inModes([], ...(isLeftover ? [line`no key chain ${chain.name} macsec`] : [])),
-      // A chain is attached that may still be empty, and it must exist.
-      inModes([], ...(was === undefined || edits.length > 0 ? [own, ...edits, line`exit`] : [])),
-    ];
-  });
-}
+type Key = Parameters<typeof renderAtOnce>[3]["key"];
 
 /** A key is taken at once when its mode is left. */
-function keyCommands({ word, secret }: PlannedKey): readonly Command[] {
-  if (secret === undefined) return [];
-  const hole = { secret, as: "hex" } as const;
-  const algorithm = algorithmOf(secret).toUpperCase().replaceAll("-", "_");
+const key: Key = (word, hole, algorithm) => {
+  const own = algorithm.toUpperCase().replaceAll("-", "_");
   return [
     line`key ${word}`,
-    line`key-octet-string ${hole} cryptographic-algorithm ${algorithm}`,
+    line`key-octet-string ${hole} cryptographic-algorithm ${own}`,
     line`exit`,
   ];
-}
+};
 
-const homeOf = (
-  { address, vrf, families }: Neighbour,
-  as: string,
-): Parameters<typeof drainEdits>[3] => {
+const homeOf = ({ address, vrf, families }: Neighbour, as: string): Home => {
   const within = vrf === undefined ? [] : [line`vrf ${vrf}`];
   const home = [line`router bgp ${as}`, ...within, line`neighbor ${address}`];
   return {
@@ -126,14 +64,9 @@ const homeOf = (
   };
 };
 
-const linesOf = (plan: PortPlan): readonly string[] => [
-  ...(plan.settings === undefined
-    ? []
-    : [settingsText(plan.settings, { sci: false, window: "window" })]),
-  ...keyTexts(plan),
-  ...(plan.admin === "down" ? ["shutdown"] : []),
-];
+const shown = (settings: MacsecSettings): string =>
+  settingsText(settings, { sci: false, window: "window" });
 
-/** Returns whether two plans of a port are alike. */
-export const isSamePlan = (one: PortPlan, other: PortPlan): boolean =>
-  [...linesOf(one), ...one.drains].join("\n") === [...linesOf(other), ...other.drains].join("\n");
+/** Returns a text that is equal for plans of a port that are alike. */
+export const textOf = (plan: PortPlan): string =>
+  [...textsOfPlan(plan, shown), ...plan.drains].join("\n");

@@ -3,6 +3,7 @@
 
 import { isIP } from "node:net";
 import type { PortName, Route } from "#hal/model.ts";
+import { isPrefix } from "../platform/cisco-routes.ts";
 import { type Peer, type Physical, peerKey } from "../platform/cisco-system.ts";
 import { wholeOf } from "../platform/cisco-text.ts";
 import { holdMsOf } from "../platform/detection.ts";
@@ -144,12 +145,6 @@ export function readRoutes(text: string, port: PortName): readonly Route[] | und
   });
 }
 
-function isPrefix(text: string): boolean {
-  const [address = "", length = ""] = text.split("/");
-  const version = isIP(address);
-  return version !== 0 && /^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128);
-}
-
 /** What one path is to BGP; a path that is suppressed or only remembered leads nowhere. */
 function pathOf(row: JsonRecord): "best" | "valid" | "none" | undefined {
   const status = leafIn(row, "statuscode");
@@ -175,23 +170,6 @@ export function readRouteTo(
     (row) => leafIn(row, "ifname") ?? interfaceTo(leafIn(row, "ipnexthop") ?? "") ?? "",
   );
   return names?.every((name) => /^[A-Za-z][ \w./-]{1,60}$/.test(name)) === true ? names : undefined;
-}
-
-/** Reads how many packets of a ping were sent and answered. */
-export function readPing(
-  text: string,
-  asked: { readonly address?: string | undefined; readonly count?: number | undefined },
-): { sent: number; answered: number } | undefined {
-  const pattern =
-    /^(\d{1,10}) packets transmitted, (\d{1,10}) packets received, (\d{1,3}\.\d\d)% packet loss$/gm;
-  const [found, ...others] = text.matchAll(pattern);
-  const [, to] = /^--- (\S{1,64}) ping6? statistics ---$/m.exec(text) ?? [];
-  if (found === undefined || others.length > 0 || to === undefined) return undefined;
-  const [sent = 0, answered = 0, loss = 0] = found.slice(1).map(Number);
-  const isLoss = sent > 0 && Math.abs(((sent - answered) * 100) / sent - loss) < 0.01;
-  const isAsked = asked.count === undefined || asked.count === sent;
-  const isTo = isIP(asked.address ?? "") === 0 || to === asked.address;
-  return answered <= sent && isLoss && isAsked && isTo ? { sent, answered } : undefined;
 }
 
 /** Returns whether the switch says that it has put back a checkpoint. */

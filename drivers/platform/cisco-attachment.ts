@@ -1,14 +1,16 @@
 // MACsec that one line attaches to an interface, with a policy that has all settings, as IOS XR and
 // NX-OS configure it.
 
+import type { DeviceChange } from "#hal/device.ts";
 import type { DrainMeans, MacsecSettings, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { line } from "../transport/cli.ts";
 import type { Block } from "./block.ts";
 import { chainOf, chainsOf, freeChain, type PlannedChain } from "./cisco-chains.ts";
 import { type CiscoConfig, restOf } from "./cisco-config.ts";
-import type { CiscoPlan } from "./cisco-plan.ts";
+import { type CiscoPlan, type CiscoSurroundings, planChains } from "./cisco-plan.ts";
 import { wholeOf } from "./cisco-text.ts";
+import type { Changed, OnPort, SettingsLimits } from "./port-change.ts";
 import { suiteOf } from "./text.ts";
 
 /** What is attached to an interface. */
@@ -41,46 +43,66 @@ function attachmentOn({ interfaces }: Config, port: PortName): Attachment | unde
   return macsec === "unread" ? undefined : macsec;
 }
 
-/** Returns the plan of a port as it is configured. */
-export function attachedPlan(
-  config: Config,
-  port: PortName,
-  drains: readonly DrainMeans[],
-): AttachedPlan {
-  const macsec = attachmentOn(config, port);
-  return {
-    port,
-    admin: config.interfaces.get(port)?.isShut === true ? "down" : "up",
-    policy: macsec?.policy,
-    settings: macsec && config.policies.get(macsec.policy),
-    primary: chainOf(config, macsec?.chain),
-    fallback: chainOf(config, macsec?.fallback),
-    drains,
-  };
+/** What a platform provides for its plans. */
+interface AttachedPlatform<C, A> {
+  /** Returns the name of our objects for a port; undefined = it would be too long. */
+  readonly ownName: (port: PortName) => string | undefined;
+  readonly neighboursOn: (config: C, port: PortName) => readonly unknown[];
+  readonly drainsOf: (config: C, port: PortName) => readonly DrainMeans[];
+  readonly limits: SettingsLimits;
+  readonly refuseDrain: (operation: OnPort, around: A) => void;
+  /** Returns true if something else keeps what is configured on a port from being in force. */
+  readonly isOff: (config: C, port: PortName) => boolean;
 }
 
-/** Returns true if something is attached to the port that is not understood. */
-export function isAttachmentUnread(config: Config, port: PortName): boolean {
-  const macsec = config.interfaces.get(port)?.macsec;
-  if (macsec === undefined) return false;
-  if (macsec === "unread" || config.policies.get(macsec.policy) === undefined) return true;
-  const chains = [macsec.chain, ...(macsec.fallback === undefined ? [] : [macsec.fallback])];
-  return chains.some((name) => config.chains.get(name) === undefined);
-}
-
-/** The parts of a `Platform` that are alike. */
-export const attachedSteps = {
-  namesOn(config: Config, port: PortName) {
+/** Returns the functions that plan a change of ports. */
+export function attachedPlanning<C extends Config & CiscoConfig, A extends CiscoSurroundings<C>>(
+  platform: AttachedPlatform<C, A>,
+) {
+  const { ownName, neighboursOn, drainsOf, limits, refuseDrain, isOff } = platform;
+  /** Returns the plan of a port as it is configured. */
+  function planOf(config: C, port: PortName): AttachedPlan {
+    const macsec = attachmentOn(config, port);
+    return {
+      port,
+      admin: config.interfaces.get(port)?.isShut === true ? "down" : "up",
+      policy: macsec?.policy,
+      settings: macsec && config.policies.get(macsec.policy),
+      primary: chainOf(config, macsec?.chain),
+      fallback: chainOf(config, macsec?.fallback),
+      drains: drainsOf(config, port),
+    };
+  }
+  /** Returns true if what is attached to the port is not understood, or not in force. */
+  function isUnread(config: C, port: PortName): boolean {
+    const macsec = config.interfaces.get(port)?.macsec;
+    if (macsec === undefined) return false;
+    if (macsec === "unread" || config.policies.get(macsec.policy) === undefined) return true;
+    const chains = [macsec.chain, ...(macsec.fallback === undefined ? [] : [macsec.fallback])];
+    return chains.some((name) => config.chains.get(name) === undefined) || isOff(config, port);
+  }
+  const namesOn = (config: C, port: PortName) => {
     const attached = attachmentOn(config, port);
     return [attached?.policy, attached?.chain, attached?.fallback];
-  },
-  protect: <P extends AttachedPlan>(plan: P, _settings: unknown, own: () => string): P => ({
+  };
+  /** Provides the policy of a port. */
+  const protect = (plan: AttachedPlan, _settings: unknown, own: () => string): AttachedPlan => ({
     ...plan,
     policy: plan.policy ?? own(),
     // A policy reaches a port only together with a key chain, which may still be empty.
     primary: plan.primary ?? { name: freeChain(plan, own()), keys: [] },
-  }),
-};
+  });
+  /**
+   * Returns each port of the change as it is and as it is to be.
+   * @throws LinksealError `device.*`, with effect "none".
+   */
+  const planChange = (change: DeviceChange, around: A): readonly Changed<AttachedPlan>[] =>
+    planChains<C, AttachedPlan>(change, around, {
+      ...{ planOf, isUnread, namesOn, limits, protect, ownName, neighboursOn },
+      refuseDrain: (operation) => refuseDrain(operation, around),
+    });
+  return { planOf, isUnread, protect, planChange };
+}
 
 /** Returns the ports that have MACsec in the configuration. */
 export function portsWithMacsec(

@@ -3,8 +3,9 @@
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { Block } from "./block.ts";
 import type { ChainKey } from "./cisco-chains.ts";
-import type { Lifetime } from "./cisco-text.ts";
-import type { Aggregates } from "./egress.ts";
+import { bitsOf, type Lifetime } from "./cisco-text.ts";
+import { type Aggregates, aggregatesOf, onlyPortUnder } from "./egress.ts";
+import { isOfRouter, onceForEach, subnetsOf } from "./subnet.ts";
 
 /**
  * The parts of a Cisco configuration. `P`: a policy, `I`: an interface, `N`: a neighbour of BGP.
@@ -24,18 +25,57 @@ export interface CiscoConfig<P = Partial<MacsecSettings>, I = unknown, N = objec
   readonly localAs: string | undefined;
 }
 
-/** What of an interface decides in which routing instance it forwards. */
-interface Forwarding {
-  /** undefined = the global table. */
+/** An interface, as far as all platforms have it alike. */
+export interface CiscoInterface {
+  /** It is shut by a line. */
+  readonly isShut: boolean;
+  /** Its routing instance; undefined = the default one. */
   readonly vrf: string | undefined;
+  /** The aggregate that it is a member of; undefined = none. */
+  readonly aggregate: string | undefined;
   /** The families of which it has an address, in whatever form. */
   readonly families: ReadonlySet<string>;
+  /** Returns whether an address is in one of its subnets. */
+  readonly holds: (address: string) => boolean;
 }
+
+/** A family of routes. */
+export type Family = "ipv4" | "ipv6";
+
+/** A neighbour of BGP, as far as all platforms have it alike. */
+export interface CiscoNeighbour {
+  /** Its address. */
+  readonly address: string;
+  /** Its routing instance; undefined = the default one. */
+  readonly vrf: string | undefined;
+  /** Its session is shut. */
+  readonly isShut: boolean;
+  /** Its route maps of any family; absent = the platform needs none of them. */
+  readonly maps?: { readonly in: string | undefined; readonly out: string | undefined };
+}
+
+type Peer = Pick<CiscoNeighbour, "address" | "vrf">;
 
 /** Returns the families of the address lines of an interface, in whatever form they are. */
 export function familiesIn(lines: readonly string[]): ReadonlySet<string> {
   const found = lines.map((line) => /^ip(v[46])? (?:address|unnumbered|enable)\b/.exec(line));
   return new Set(found.flatMap((one) => (one === null ? [] : [`ip${one[1] ?? "v4"}`])));
+}
+
+/** Returns what the address lines of an interface contain. */
+export function addressesIn(lines: readonly string[]): Pick<CiscoInterface, "families" | "holds"> {
+  return { families: familiesIn(lines), holds: subnetsOf(lines.map(subnetIn)) };
+}
+
+function subnetIn(line: string) {
+  const [, v4, bits, mask = ""] =
+    /^ip(?:v4)? address ([\d.]+)(?:\/(\d{1,2})| ([\d.]+))(?: .*)?$/.exec(line) ?? [];
+  if (v4 !== undefined) {
+    return [v4, bits === undefined ? bitsOf(mask) : Number(bits), "ipv4"] as const;
+  }
+  const [, v6, length] =
+    /^ipv6 address ([0-9a-fA-F:.]+)\/(\d{1,3})(?: secondary)?$/.exec(line) ?? [];
+  return v6 === undefined ? undefined : ([v6, Number(length), "ipv6"] as const);
 }
 
 /**
@@ -44,7 +84,7 @@ export function familiesIn(lines: readonly string[]): ReadonlySet<string> {
  */
 export function vrfsFor(
   address: string,
-  interfaces: ReadonlyMap<string, Forwarding>,
+  interfaces: ReadonlyMap<string, Pick<CiscoInterface, "vrf" | "families">>,
 ): readonly (string | undefined)[] {
   const family = address.includes(":") ? "ipv6" : "ipv4";
   const own = [...interfaces.values()].filter(({ families }) => families.has(family));
@@ -95,6 +135,62 @@ export function blocksOf(
     open.push({ indent, children });
   }
   return root;
+}
+
+/**
+ * Makes a configuration of its parts; `router`: the block of BGP. undefined = there is more of them
+ * than a router has.
+ */
+export function configIn<P, I extends CiscoInterface, N extends CiscoNeighbour>(
+  parts: Omit<CiscoConfig<P, I, N>, "aggregates" | "localAs">,
+  router: Block | undefined,
+): CiscoConfig<P, I, N> | undefined {
+  const { interfaces, neighbours } = parts;
+  if (!isOfRouter(interfaces.size, neighbours.length)) return undefined;
+  return {
+    ...parts,
+    aggregates: aggregatesOf([...interfaces].map(([name, { aggregate }]) => [name, aggregate])),
+    localAs: /^router bgp (\d{1,10}(?:\.\d{1,5})?)$/.exec(router?.line ?? "")?.[1],
+  };
+}
+
+/** Returns what `read` finds among the lines of BGP itself, and among those of each of its VRFs. */
+export function inEachVrf<T>(
+  { children }: Block,
+  read: (blocks: readonly Block[], vrf: string | undefined) => readonly T[],
+): readonly T[] {
+  const inVrfs = children.flatMap((one) => {
+    const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
+    return vrf === undefined ? [] : read(one.children, vrf);
+  });
+  return [...read(children, undefined), ...inVrfs];
+}
+
+/** Returns functions that find the neighbours behind a port; `isPort` accepts names of ports. */
+export function neighbourFinder<
+  N extends Peer,
+  C extends CiscoConfig<unknown, Pick<CiscoInterface, "vrf" | "holds">, N>,
+>(isPort: (name: string) => name is PortName) {
+  const interfaceTo = onceForEach(
+    ({ interfaces }: C, { address, vrf }: Peer): string | undefined => {
+      for (const [name, one] of interfaces) if (one.vrf === vrf && one.holds(address)) return name;
+      return undefined;
+    },
+  );
+  const portOf = (config: C, one: Peer): PortName | undefined =>
+    onlyPortUnder(interfaceTo(config, one) ?? "", config.aggregates, isPort);
+  return {
+    /** Returns the interface in whose subnet an address of an instance is; undefined = none. */
+    interfaceTo,
+    /**
+     * Returns the port behind which a neighbour is, by its subnet in its instance; units of a port,
+     * and an aggregate with no other member, count as the port.
+     */
+    portOf,
+    /** Returns the neighbours behind a port. */
+    neighboursOn: (config: C, port: PortName): readonly N[] =>
+      config.neighbours.filter((one) => portOf(config, one) === port),
+  };
 }
 
 /** Reads the keys of a chain; undefined = `lifeOf` does not understand one of them. */

@@ -6,20 +6,25 @@ import type { DrainMeans, PortName } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { isToken, line } from "../transport/cli.ts";
 import type { Block as ConfigBlock } from "./block.ts";
+import type { CiscoNeighbour } from "./cisco-config.ts";
+import { type OnPort, rejected, type Surroundings } from "./port-change.ts";
 import type { QueryResult } from "./query-result.ts";
 import { type Block, inModes } from "./renderer.ts";
+import { drainsBy } from "./router-observation.ts";
 
 /** The directions in which a neighbour has a route map. */
 const ways = ["out", "in"] as const;
 type Way = (typeof ways)[number];
 
-/** A neighbour, and its route maps of any family; undefined = it has none. */
-interface Policed {
-  readonly address: string;
-  /** undefined = the global table. */
-  readonly vrf: string | undefined;
-  readonly maps: { readonly in: string | undefined; readonly out: string | undefined };
+/** A neighbour that may have route maps. */
+export interface MappedNeighbour extends CiscoNeighbour {
+  /** Its route maps of any family; undefined = it has none. */
+  readonly maps: NonNullable<CiscoNeighbour["maps"]>;
+  /** It takes lines of a group or a template, which may name route maps. */
+  readonly inherits: boolean;
 }
+
+type Policed = Pick<MappedNeighbour, "address" | "vrf" | "maps">;
 
 const drainPrefix = "linkseal-drain-";
 
@@ -34,8 +39,14 @@ function drainMap(way: Way, { address, vrf, maps }: Policed): string {
 }
 
 /** Returns whether it is the name of a route map of ours. */
-export function isDrainMap(name: string | undefined): boolean {
-  return name?.startsWith(drainPrefix) === true;
+const isDrainMap = (name: string | undefined): boolean => name?.startsWith(drainPrefix) === true;
+
+/** Returns the means by which neighbours are drained. */
+export function mapDrains(neighbours: readonly MappedNeighbour[]): readonly DrainMeans[] {
+  return drainsBy(neighbours, {
+    prepend: ({ maps }) => isDrainMap(maps.out) || isDrainMap(maps.in),
+    peeringShutdown: ({ isShut }) => isShut,
+  });
 }
 
 /** Returns the route maps of ours on a neighbour, and the ones that they replaced. */
@@ -80,14 +91,14 @@ export function entriesOf(
 /** Reads the route maps that a drain replaces; one that is not understood is left out. */
 export async function routeMapsFor(
   change: DeviceChange,
-  neighboursOn: (port: PortName) => readonly Policed[],
+  neighboursOn: (port: PortName) => readonly Pick<CiscoNeighbour, "maps">[],
   ask: (name: string) => Promise<QueryResult<readonly MapEntry[]>>,
 ): Promise<RouteMaps> {
   const routeMaps = new Map<string, readonly MapEntry[]>();
   for (const operation of change) {
     if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
     for (const { maps } of neighboursOn(operation.port)) {
-      for (const name of [maps.in, maps.out]) {
+      for (const name of [maps?.in, maps?.out]) {
         if (name === undefined || !isToken(name)) continue;
         const reported = await ask(name);
         if ("value" in reported) routeMaps.set(name, reported.value);
@@ -97,8 +108,26 @@ export async function routeMapsFor(
   return routeMaps;
 }
 
+/**
+ * Refuses a drain by route maps that cannot be repeated; `why` returns another reason.
+ * @throws LinksealError `device.rejected`, with effect "none".
+ */
+export function refuseMaps<N extends Policed>(
+  operation: OnPort,
+  neighbours: readonly N[],
+  around: Pick<Surroundings<unknown>, "work"> & { readonly routeMaps: RouteMaps },
+  why: (one: N) => string | undefined,
+): void {
+  if (operation.kind !== "port.drain" || operation.means !== "prepend") return;
+  for (const one of neighbours) {
+    const reason = why(one) ?? whyNotRepeated(one, around.routeMaps);
+    if (reason === undefined) continue;
+    throw rejected(around, operation.port, `the neighbour ${one.address} ${reason}`);
+  }
+}
+
 /** Returns why a neighbour's route maps cannot be repeated; undefined = they can. */
-export function whyNotRepeated({ maps }: Policed, routeMaps: RouteMaps): string | undefined {
+function whyNotRepeated({ maps }: Policed, routeMaps: RouteMaps): string | undefined {
   const own = [maps.in, maps.out].filter((name) => name !== undefined && !isDrainMap(name));
   const lost = own.find((name) => !isCopied(routeMaps.get(name ?? "")));
   return lost && `has the route map ${lost}, which cannot be repeated with a prepend in it`;
@@ -128,7 +157,7 @@ interface MapLine {
 }
 
 /** How a platform configures a neighbour. */
-interface Home {
+export interface Home {
   /** Shuts its session, or opens it. */
   readonly shut: (isShut: boolean) => Block;
   /** Sets its route maps, in each mode in which its routes are configured. */

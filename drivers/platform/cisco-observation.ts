@@ -46,7 +46,7 @@ interface QueryResults {
 }
 
 /** The data that a platform reports about its ports; `config` is its parsed configuration. */
-interface Ports<C> {
+export interface Ports<C> {
   /** The device, for errors. */
   readonly where: string;
   readonly config: QueryResult<C>;

@@ -32,6 +32,12 @@ export interface CiscoPlan extends ChainPlan {
   readonly drains: readonly DrainMeans[];
 }
 
+/** A platform whose key servers have a priority of one octet: why it does not accept settings. */
+export const octetPriority = ({
+  keyServerPriority,
+}: Pick<WantedSettings, "keyServerPriority">): string | undefined =>
+  keyServerPriority > 255 ? "a key server's priority is at most 255" : undefined;
+
 /** The input for planning a change. */
 export type CiscoSurroundings<C> = Surroundings<C> & ChainSurroundings;
 

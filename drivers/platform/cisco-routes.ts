@@ -135,17 +135,19 @@ function addPath(codes: string, prefix: string, table: Table, best: Map<string, 
   return true;
 }
 
+/** Returns whether a text is an address with the length of a prefix. */
+export function isPrefix(text: string): boolean {
+  const [address = "", length = "", ...more] = text.split("/");
+  const version = isIP(address);
+  if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(length)) return false;
+  return Number(length) <= (version === 4 ? 32 : 128);
+}
+
 /** Returns the prefix; one without a length has the length of its address class. */
 function prefixOf(word: string): string | undefined {
-  const [address = "", length, ...more] = word.split("/");
-  const version = isIP(address);
-  if (version === 0 || more.length > 0) return undefined;
-  if (length !== undefined) {
-    const isLength = /^\d{1,3}$/.test(length) && Number(length) <= (version === 4 ? 32 : 128);
-    return isLength ? word : undefined;
-  }
-  if (version === 6) return undefined;
-  const first = Number(address.split(".")[0]);
-  if (first === 0) return `${address}/0`;
-  return `${address}/${first < 128 ? 8 : first < 192 ? 16 : 24}`;
+  if (word.includes("/")) return isPrefix(word) ? word : undefined;
+  if (isIP(word) !== 4) return undefined;
+  const first = Number(word.split(".")[0]);
+  if (first === 0) return `${word}/0`;
+  return `${word}/${first < 128 ? 8 : first < 192 ? 16 : 24}`;
 }

@@ -92,6 +92,26 @@ export interface TableRow<Q, R> extends Pick<QueryRow, "purpose" | "standing" | 
   readonly read: (reply: R, values: Partial<Values>) => ReadResult | undefined;
 }
 
+/** A device, or the tests of a client against one, shows the layout of a reply. */
+export const confirmed = (source: string) => ({ standing: "confirmed", source }) as const;
+
+/** A document of the vendor's describes it. */
+export const documented = (source: string) => ({ standing: "documented", source }) as const;
+
+/** It follows from that of another reply. */
+export const inferred = (source: string) => ({ standing: "inferred", source }) as const;
+
+/** Returns functions that make the queries of a row; `command` makes a query by its name. */
+export function rowsBy<N extends string, Q>(command: (name: N, argument?: string) => Q) {
+  return {
+    once: (name: N) => ({ ask: () => command(name), over: "once" }) as const,
+    onceConfig: (name: N) =>
+      ({ ask: () => command(name), over: "once", reply: "configuration" }) as const,
+    perPort: (name: N) =>
+      ({ ask: ({ port }: Values) => command(name, port), over: "ports" }) as const,
+  };
+}
+
 /** Returns the probe that a saved query asks for. */
 export function probeIn({ peer = "", count }: Partial<Values>): AskedProbe {
   const packets = wholeOf(count);

@@ -26,17 +26,26 @@ interface Row {
 
 /** The kind of resource that a request concerned; the messages and the rights depend on it. */
 export type Subject = Resource | "operation" | "rights";
-type Resource = "port" | "connection";
+type Resource = "port" | "connection" | "linkConnection";
 
 const network = "Microsoft.Network";
+const link = `${network}/vpnGateways/vpnConnections/vpnLinkConnections`;
 const assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 
-const words: Readonly<
-  Record<
-    Resource,
-    Readonly<Record<"right" | "compare" | "byHand" | "busy" | "again" | "age", string>>
-  >
-> = {
+type Words = Readonly<Record<"right" | "compare" | "byHand" | "busy" | "again" | "age", string>>;
+
+const connection: Words = {
+  right:
+    `give it ${network}/connections/read, and ${network}/connections/sharedKey/write if ` +
+    "auth.farEnd is agent",
+  compare: "compare remote.azureConnection in the config with the connection's resource id",
+  byHand: "take the lock away, or give the key to the gateway by hand",
+  busy: "another change of the connection or its gateway is running",
+  again: "linkseal psk show, once whatever runs there has ended",
+  age: "compare azure.cloud with the cloud of the subscription",
+};
+
+const words: Readonly<Record<Resource, Words>> = {
   port: {
     right: `give it ${network}/expressRoutePorts/read, and /write if farEnd is agent`,
     compare: "compare expressRoutePort in the config with the port's resource id",
@@ -45,15 +54,10 @@ const words: Readonly<
     again: "linkseal rotation show, once whatever runs there has ended",
     age: "compare azure.cloud and expressRoutePort; LAGs are not in every cloud yet",
   },
-  connection: {
-    right:
-      `give it ${network}/connections/read, and ${network}/connections/sharedKey/write if ` +
-      "auth.farEnd is agent",
-    compare: "compare remote.azureConnection in the config with the connection's resource id",
-    byHand: "take the lock away, or give the key to the gateway by hand",
-    busy: "another change of the connection or its gateway is running",
-    again: "linkseal psk show, once whatever runs there has ended",
-    age: "compare azure.cloud with the cloud of the subscription",
+  connection,
+  linkConnection: {
+    ...connection,
+    right: `give it ${link}/read, and ${link}/sharedKeys/write if auth.farEnd is agent`,
   },
 };
 
@@ -166,6 +170,7 @@ const rowsOf = (subject: Resource): readonly Row[] => {
 const rows: Readonly<Record<Subject, readonly Row[]>> = {
   port: rowsOf("port"),
   connection: rowsOf("connection"),
+  linkConnection: rowsOf("linkConnection"),
   operation: operationRows,
   rights: rightsRows,
 };

@@ -228,6 +228,7 @@ export class Arm {
 function subjectOf(path: string): Subject {
   if (permissions.test(path)) return "rights";
   if (/\/locations\//i.test(path)) return "operation";
+  if (/\/vpnLinkConnections\//i.test(path)) return "linkConnection";
   return /\/connections\//i.test(path) ? "connection" : "port";
 }
 
@@ -277,6 +278,6 @@ function documentOf({ body }: HttpReply, where: string): unknown {
 
 // A document below a resource is reported under that resource's name.
 function lastOf(path: string): string {
-  const resource = path.replace(/\/sharedkey$/, "").replace(permissions, "");
+  const resource = path.replace(/\/sharedkey(s\/default)?$/i, "").replace(permissions, "");
   return resource.split("/").at(-1) ?? path;
 }

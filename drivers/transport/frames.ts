@@ -1,5 +1,5 @@
-// EAPOL frames on one port, past the protocol stack, and a count of other frames that arrive in the
-// clear.
+// EAPOL frames on one port, past the protocol stack, and a count of the data frames that arrive in
+// the clear.
 
 import { closeSync } from "node:fs";
 import { LinksealError } from "#hal/error.ts";

@@ -34,9 +34,9 @@ export interface Native {
     onReadable: () => void,
   ): NativeSocket;
   /**
-   * Returns the descriptor of the kernel's own count of frames that arrive at the port in the
-   * clear: all but EAPOL and MACsec. It needs no buffer, so no flood makes it lose or invent a
-   * frame.
+   * Returns the descriptor of the kernel's own count of data frames that arrive at the port in the
+   * clear: all but EAPOL, MACsec, and control of the link itself (LLDP, LACP, spanning tree, CDP).
+   * It needs no buffer, so no flood makes it lose or invent a frame.
    */
   openClearCount(port: number): number;
   /** Returns the frames since the last call, or since it was opened. */

@@ -41,6 +41,14 @@ import { neededFor, neededToFollow, Roles } from "./roles.ts";
 import { type SharedKeyOperation, SharedKeys } from "./shared-keys.ts";
 import type { Tokens } from "./tokens.ts";
 import { typeOf, versionsOf } from "./versions.ts";
+import {
+  isLink,
+  linkDocument,
+  linkKeyDocument,
+  linkKeyIn,
+  linkOfKey,
+  vpnGatewaysAt,
+} from "./virtual-wan.ts";
 
 export interface ArmOptions {
   readonly site: Site;
@@ -157,12 +165,13 @@ export class Arm {
     path: string,
     version: string,
   ): AzureReply | undefined {
-    const [, id] = /^(.*\/connections\/[^/]+)\/sharedkey$/.exec(path) ?? [];
+    const [, connection] = /^(.*\/connections\/[^/]+)\/sharedkey$/.exec(path) ?? [];
+    const id = connection ?? linkOfKey(path);
     if (id === undefined) return undefined;
     const tunnel = this.#tunnelOf(id);
     if (tunnel === undefined) return notFound(path);
     if (method !== "PUT") return notAllowed(method);
-    const put = this.sharedKeys.put(tunnel, body);
+    const put = this.sharedKeys.put(tunnel, connection === undefined ? linkKeyIn(body) : body);
     switch (put.kind) {
       case "malformed":
         return bad("InvalidRequestFormat", "The shared key is not valid.");
@@ -170,7 +179,7 @@ export class Arm {
         return this.#conflict(put.operation, version);
       case "accepted":
         this.#connections.set(put.operation, id);
-        return reply(200, objectOf(body), {
+        return reply(200, connection === undefined ? linkKeyDocument(path) : objectOf(body), {
           "azure-asyncoperation": this.#operationUrl(id, put.operation, version),
           "retry-after": this.#retryAfter(),
         });
@@ -360,7 +369,12 @@ export class Arm {
     const posture = this.posture.answer(path, query.get("$filter"));
     if (posture !== undefined) return posture;
     const tunnel = this.#tunnelOf(path);
-    if (tunnel !== undefined) return reply(200, connectionDocument(site, tunnel));
+    if (tunnel !== undefined) {
+      const document = isLink(path) ? linkDocument(site, tunnel) : connectionDocument(site, tunnel);
+      return reply(200, document);
+    }
+    const gateways = vpnGatewaysAt(site, path);
+    if (gateways !== undefined) return reply(200, gateways);
     for (const circuit of circuitsOf(site)) {
       const id = circuit.id.toLowerCase();
       if (path === id) return reply(200, circuitDocument(circuit));

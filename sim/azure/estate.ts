@@ -64,12 +64,16 @@ export function peeringDocument(circuit: string): JsonObject {
 
 export function connectionDocument(site: Site, tunnel: PlannedTunnel): JsonObject {
   const id = connectionId(site, tunnel);
-  const truth = site.tunnelTruth().find(({ name }) => name === tunnel.name);
-  const connectionStatus = truth?.up === true ? "Connected" : "NotConnected";
+  const tunnelConnectionStatus = sharing(site, tunnel).map(({ name, remoteAddress }) => ({
+    tunnel: `${id.split("/").at(-1)}_${remoteAddress}`,
+    connectionStatus: statusOf(site, name),
+  }));
+  const isUp = tunnelConnectionStatus.some((each) => each.connectionStatus === "Connected");
+  const connectionStatus = isUp ? "Connected" : "NotConnected";
   const base = id.split("/connections/")[0] ?? "";
   return {
     id,
-    name: tunnel.name,
+    name: id.split("/").at(-1),
     type: "Microsoft.Network/connections",
     location: "westus",
     properties: {
@@ -79,9 +83,7 @@ export function connectionDocument(site: Site, tunnel: PlannedTunnel): JsonObjec
       connectionMode: "Default",
       authenticationType: "PSK",
       connectionStatus,
-      tunnelConnectionStatus: [
-        { tunnel: `${tunnel.name}_${tunnel.localAddress}`, connectionStatus },
-      ],
+      tunnelConnectionStatus,
       virtualNetworkGateway1: { id: `${base}/virtualNetworkGateways/gw` },
       localNetworkGateway2: { id: `${base}/localNetworkGateways/${tunnel.name}` },
       enableBgp: true,
@@ -104,9 +106,22 @@ export function connectionDocument(site: Site, tunnel: PlannedTunnel): JsonObjec
   };
 }
 
-export function connectionId(site: Site, { name, group }: PlannedTunnel): string {
+/** Returns the state that Azure reports of a tunnel. */
+export function statusOf(site: Site, tunnel: string): "Connected" | "NotConnected" {
+  const truth = site.tunnelTruth().find(({ name }) => name === tunnel);
+  return truth?.up === true ? "Connected" : "NotConnected";
+}
+
+/** Returns the tunnels of the connection of a tunnel, itself among them. */
+export function sharing(site: Site, tunnel: PlannedTunnel): readonly PlannedTunnel[] {
+  const id = connectionId(site, tunnel);
+  return site.plan.tunnels.filter((other) => connectionId(site, other) === id);
+}
+
+export function connectionId(site: Site, { name, group, connection }: PlannedTunnel): string {
   const port = site.plan.groups.find((one) => one.name === group)?.expressRoutePort ?? "";
-  return `${port.split("/providers/")[0] ?? ""}/providers/Microsoft.Network/connections/${name}`;
+  const base = port.split("/providers/")[0] ?? "";
+  return `${base}/providers/Microsoft.Network/${connection ?? `connections/${name}`}`;
 }
 
 export function meteredPort(id: string, links: readonly SiteLink[]): Metered {

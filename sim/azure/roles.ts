@@ -40,6 +40,7 @@ const farEnd: Role = {
     `${network}/expressRoutePorts/write`,
     `${network}/expressRouteLags/write`,
     `${network}/connections/sharedKey/write`,
+    `${network}/vpnGateways/vpnConnections/vpnLinkConnections/sharedKeys/write`,
   ],
   notActions: [],
 };

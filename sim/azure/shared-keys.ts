@@ -1,9 +1,11 @@
 // Pre-shared keys of VPN connections, as the management API takes them: an operation of some
-// seconds, one at a time per connection. An operation that fails may or may not have set the key.
+// seconds, one at a time per connection. An operation that fails may or may not have set the key. A
+// connection has one key for all of its tunnels.
 
 import type { Prng } from "../base/prng.ts";
 import type { Site } from "../site/site.ts";
 import type { PlannedTunnel } from "../site/site-plan.ts";
+import { sharing } from "./estate.ts";
 import { objectOf, textOf } from "./http.ts";
 
 /**
@@ -19,6 +21,7 @@ type SharedKeyPut =
 export type SharedKeyOperation = "running" | "succeeded" | "failed";
 
 interface Running {
+  /** The first tunnel of the connection. */
   readonly tunnel: string;
   readonly fate: SharedKeyFate;
   state: SharedKeyOperation;
@@ -31,6 +34,8 @@ export class SharedKeys {
   /** The outcome of the operations that begin from now on. */
   fate: SharedKeyFate = "succeeds";
   lastsMs = 4_000;
+  /** The tunnels whose instance of the gateway keeps the key that it has. */
+  readonly deaf = new Set<string>();
   /** Called with every key that a gateway gets from now on. */
   given: (tunnel: string, key: Uint8Array) => void = () => undefined;
   readonly #site: Site;
@@ -45,20 +50,25 @@ export class SharedKeys {
   put(tunnel: PlannedTunnel, body: string): SharedKeyPut {
     const key = textOf(objectOf(body)?.["value"]);
     if (key === undefined || !takenKey.test(key)) return { kind: "malformed" };
+    const tunnels = sharing(this.#site, tunnel);
+    const first = tunnels[0]?.name ?? tunnel.name;
     const busy = [...this.#operations].find(
-      ([, { tunnel: other, state }]) => other === tunnel.name && state === "running",
+      ([, { tunnel: other, state }]) => other === first && state === "running",
     );
     if (busy !== undefined) return { kind: "busy", operation: busy[0] };
     const operation = this.#prng.hex(16).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
-    const running: Running = { tunnel: tunnel.name, fate: this.fate, state: "running" };
+    const running: Running = { tunnel: first, fate: this.fate, state: "running" };
     this.#operations.set(operation, running);
     this.#site.clock.after(this.lastsMs, () => {
       const { fate } = running;
       running.state = fate === "succeeds" || fate === "lies" ? "succeeded" : "failed";
       if (fate === "fails" || fate === "lies") return;
       const octets = new TextEncoder().encode(key);
-      this.#site.setGatewayPsk(tunnel.name, octets);
-      this.given(tunnel.name, octets);
+      for (const { name } of tunnels) {
+        if (this.deaf.has(name)) continue;
+        this.#site.setGatewayPsk(name, octets);
+        this.given(name, octets);
+      }
     });
     return { kind: "accepted", operation };
   }

@@ -85,6 +85,7 @@ const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.network/expressroutelags": since("2025-09-01"),
   "microsoft.network/networkwatchers": since("2016-09-01"),
   "microsoft.network/networkwatchers/connectionmonitors": since("2017-10-01"),
+  "microsoft.network/vpngateways": since("2018-04-01"),
   "microsoft.network/virtualhubs": since("2018-04-01"),
   "microsoft.network/virtualhubs/routingintent": since("2021-05-01"),
   "microsoft.networkfunction/azuretrafficcollectors": collectors,

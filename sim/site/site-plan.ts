@@ -44,6 +44,11 @@ export interface PlannedTunnel {
   readonly localPrefix: string;
   /** The protected prefix behind the gateway. */
   readonly remotePrefix: string;
+  /**
+   * The connection in Azure, below `Microsoft.Network/`, which two tunnels may share; absent = one
+   * of the tunnel's name.
+   */
+  readonly connection?: string;
 }
 
 export interface SitePlan {

@@ -119,6 +119,8 @@ export class Site implements SiteBackend {
   readonly #devices: ReadonlyMap<string, Device>;
   readonly #byGroup = new Map<string, readonly SiteLink[]>();
   readonly #observers: SiteObserver[] = [];
+  /** The vault version with the PSK, by the first tunnel that has it. */
+  readonly #pskIds = new Map<string, string>();
   /** The vault version that each port uses; cleared whenever a key may have changed. */
   readonly #caks = new Map<string, LinkTruth["edgeCaks"]>();
   readonly #farEndDelayMs: { readonly low: number; readonly high: number };
@@ -402,8 +404,12 @@ export class Site implements SiteBackend {
 
   #giveTunnel(tunnel: PlannedTunnel, start: SiteOptions["start"]): void {
     const router = this.routers.get(tunnel.device);
-    const psk = this.prng.fork(`psk ${tunnel.name}`).hex(24);
-    const id = this.vault.put(tunnel.pskSecret, psk);
+    // Tunnels with one secret are of one connection, and have one key.
+    const sharers = this.plan.tunnels.filter((each) => each.pskSecret === tunnel.pskSecret);
+    const first = sharers[0] ?? tunnel;
+    const psk = this.prng.fork(`psk ${first.name}`).hex(24);
+    const id = this.#pskIds.get(first.name) ?? this.vault.put(tunnel.pskSecret, psk);
+    this.#pskIds.set(first.name, id);
     this.setGatewayPsk(tunnel.name, new TextEncoder().encode(psk));
     if (start === "clear") return;
     router?.manualEdit((config) => {

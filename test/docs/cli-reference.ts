@@ -1,7 +1,7 @@
 // docs/cli.md, from the tree of verbs.
 
 import type { Command } from "commander";
-import { everyCommand } from "#agent/cli/program.ts";
+import { everyCommand } from "#agent/cli/command-tree.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 
 export function cliReference(program: Command): string {

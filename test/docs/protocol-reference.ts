@@ -216,6 +216,9 @@ has \`file\` and the members of \`config\`.
 
 ## Reasons of a campaign
 
+\`until\` is when the state has lasted too long (null = it has no deadline), and \`ahead\` lists the
+steps after it with the time that each is expected to take (empty = not known).
+
 A campaign of \`linkseal.campaign/1\` and each of its \`steps\` say why twice: \`because\` is the
 sentence for a person, \`reason\` is the same for a script.
 

@@ -28,6 +28,16 @@ function siblingPlan(tunnels: number): SitePlan {
   return { ...plan, tunnels: plan.tunnels.map((one) => ({ ...one, remotePrefix })) };
 }
 
+/** Two tunnels of one router to the two instances of a gateway, with one connection and key. */
+export function pairPlan(connection: string): SitePlan {
+  const plan = siblingPlan(2);
+  const [first] = plan.tunnels;
+  if (first === undefined) throw new RangeError("no tunnel");
+  const { device, group, localAddress, pskSecret } = first;
+  const shared = { device, group, localAddress, pskSecret, connection };
+  return { ...plan, tunnels: plan.tunnels.map((one) => ({ ...one, ...shared })) };
+}
+
 /** Returns a config with tunnels only, whose keys the agent sends to their gateways. */
 export function gatewayConfig(site: Site, azure: string, address: string): string {
   const { plan } = site;
@@ -70,9 +80,9 @@ export class GatewayStage {
   #watching = false;
   #starts = 0;
 
-  constructor(seed: string, tunnels = 1) {
-    const plan = siblingPlan(tunnels);
-    const names = { seed, name: "demo", groups: 1, tunnels } as const;
+  constructor(seed: string, tunnels: number | SitePlan = 1) {
+    const plan = typeof tunnels === "number" ? siblingPlan(tunnels) : tunnels;
+    const names = { seed, name: "demo", groups: 1, tunnels: plan.tunnels.length } as const;
     this.site = buildSite({ ...names, start: "clear", vaultBase, plan });
     this.cloud = simulatedAzure(this.site);
     const { clock, prng } = this.site;
@@ -187,7 +197,8 @@ export class GatewayStage {
     }
     const auths = Object.values(this.#agent?.memory.auths ?? {});
     const many = auths.filter(({ next }) => next !== undefined && underWay.has(next.state));
-    if (many.length > 1) this.wrong.push(`two change at once at ${this.site.clock.now()}`);
+    const versions = new Set(many.map(({ next }) => next?.auth.secretId));
+    if (versions.size > 1) this.wrong.push(`two change at once at ${this.site.clock.now()}`);
   }
 
   /** Resolves to false when the time is up. */
@@ -226,7 +237,7 @@ export class GatewayStage {
   /** Returns the status codes of all key writes that reached the management API. */
   puts(): readonly string[] {
     return this.cloud.answered.flatMap(({ method, path, status }) =>
-      method === "PUT" && /\/sharedkey\?/.test(path) ? String(status) : [],
+      method === "PUT" && /\/sharedkey(s\/default)?\?/i.test(path) ? String(status) : [],
     );
   }
 

@@ -74,7 +74,10 @@ export const areas: Readonly<Record<string, readonly Part[]>> = {
     { files: ["agent/runtime/campaigns/rotation.ts"], tests: unit("rotation-begins") },
     { files: ["agent/runtime/campaigns/enrolment.ts"], tests: unit("enrolment-begins") },
     { files: ["agent/runtime/campaigns/preview.ts"], tests: unit("preview-notes") },
-    { files: ["agent/rotation/forecast.ts"], tests: unit("forecast", "forecast-plan") },
+    {
+      files: ["agent/rotation/forecast.ts", "agent/rotation/steps-left.ts"],
+      tests: unit("forecast", "forecast-plan"),
+    },
     { files: ["agent/runtime/campaigns/manual-drain.ts"], tests: unit("manual-drain") },
     { files: ["agent/runtime/campaigns/management-path.ts"], tests: unit("management-path") },
   ],

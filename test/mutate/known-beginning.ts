@@ -102,13 +102,13 @@ export const knownOfBeginnings: readonly Known[] = [
     why: `a rotation has an old key: ${typed}`,
   },
   {
-    file: "agent/rotation/forecast.ts",
+    file: "agent/rotation/steps-left.ts",
     line: 'const id = `${group}/${links[at]?.name ?? ""}`;',
     becomes: ['"Stryker was here!"', "links[at].name"],
     why: `a campaign that continues is at one of its links: ${typed}`,
   },
   {
-    file: "agent/rotation/forecast.ts",
+    file: "agent/rotation/steps-left.ts",
     line: "return drain >= 0 ? drain :",
     becomes: ["drain > 0"],
     why: "a link that has soaked was drained twice: the last drain is never the first step",

@@ -4,9 +4,9 @@
 
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import flags from "#agent/flags.json" with { type: "json" };
 import { effort } from "../effort.ts";
 import type { Cost } from "./cost-watch.ts";
 import type { CostOrder } from "./hostile-cost.ts";
@@ -49,19 +49,12 @@ const worstServices = [
   "kernel: a million routes",
 ];
 
-/** The flags with which `agent/bin.js` starts an agent. */
-function agentFlags(): readonly string[] {
-  const text = readFileSync(join(import.meta.dirname, "../../agent/bin.js"), "utf8");
-  const [, list = ""] = /^const thrifty = (\[.*\]);$/m.exec(text) ?? [];
-  return JSON.parse(list) as readonly string[];
-}
-
 async function costOf(
   script: "hostile-cost.ts" | "hostile-service-cost.ts",
   order: readonly [CostOrder, CostOrder] | ServiceOrder,
 ): Promise<Cost> {
   const file = join(import.meta.dirname, script);
-  const argv = [...agentFlags(), "--expose-gc", "--no-warnings", file];
+  const argv = [...flags.agent, "--expose-gc", "--no-warnings", file];
   const child = spawn(process.execPath, [...argv, JSON.stringify(order)]);
   let [output, errors] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => {

@@ -9,7 +9,7 @@ import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { hostClock } from "#agent/host/clock.ts";
-import { hostEntropy } from "#agent/host/host.ts";
+import { hostEntropy } from "#agent/host/entropy.ts";
 import { openPage } from "#agent/host/page-server.ts";
 import type { PageSettings } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
@@ -131,6 +131,26 @@ describe("files that are served without a login", () => {
     for (const host of ["localhost:1", "[::1]:9443", `LOCALHOST:${place.port}`]) {
       expect([host, (await ask({ ...place, host })).status]).toEqual([host, 200]);
     }
+  });
+});
+
+describe("a day of samples", () => {
+  it("a day needs an open session with both its halves, and a name of the config", async () => {
+    const place = await serve();
+    const { cookie, half } = await login(place);
+    const path = "/day/link/erd-demo/primary";
+    const status = async (headers: Record<string, string>, at = path) =>
+      (await ask(place, { path: at, headers })).status;
+    expect(await status({})).toBe(403);
+    expect(await status({ cookie })).toBe(403);
+    expect(await status({ "x-linkseal-half": half })).toBe(403);
+    const both = { cookie, "x-linkseal-half": half };
+    for (const at of [path, "/day/link/%", "/day/link/", "/day/other/x", "/day/link/a?b"]) {
+      expect([at, await status(both, at)]).toEqual([at, 404]);
+    }
+    const leaving = { ...both, origin: originOf(place) };
+    await ask(place, { method: "POST", path: "/logout", headers: leaving });
+    expect(await status(both)).toBe(403);
   });
 });
 

@@ -101,6 +101,15 @@ describe("the page of a real agent", () => {
     const { newest: sample } = newest.links[0] ?? {};
     expect(Number(sample?.protected)).toBeGreaterThan(100);
     expect([sample?.livePeers, sample?.openPps]).toEqual([1, null]);
+    const { cookie, half } = sessionOf(reply);
+    const headers = { cookie, "x-linkseal-half": half };
+    const kept = await ask(place, { path: "/day/link/erd-demo/primary", headers });
+    expect(kept.status).toBe(200);
+    replies.push(kept.body);
+    const day = JSON.parse(kept.body) as { states: string; samples: readonly object[] };
+    // The link was in the clear before it was protected.
+    expect(day.states).toMatch(/^[-upo]*o/);
+    expect(day.samples.length).toBeGreaterThan(0);
   }, 90_000);
 
   it("the page contains no key, and the log no code", async () => {

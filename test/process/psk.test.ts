@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ask } from "#agent/cli/client.ts";
-import type { PskReport } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import type { PskReport } from "#agent/runtime/tunnels/psk-report.ts";
 import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";

@@ -67,6 +67,10 @@ const importTable: readonly TableRow[] = [
     why: "pure: a router is asked, looked at and changed in one way, whatever its vendor",
   },
   {
+    edge: /^drivers\/(eos|nxos)\/.* -> drivers\/platform\/ping\.ts$/,
+    why: "pure: the summary of a ping is read in one way",
+  },
+  {
     edge: /^drivers\/[a-z]+\/.* -> drivers\/platform\/(detection|egress|quirks|subnet|text)\.ts$/,
     why: "pure: ways, releases, subnets, timers and numbers are compared and read in one way",
   },
@@ -101,11 +105,7 @@ const importTable: readonly TableRow[] = [
   { edge: /^agent\/bin\.js -> agent\/launcher\.js$/, why: "finds the Node to run on" },
   { edge: /^agent\/web\/.* -> agent\/web\//, why: "what a browser runs" },
   {
-    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|model\/.*|runtime\/health\/.*)\.ts$/,
-    why: "a browser gets shapes and words, and nothing that reaches out",
-  },
-  {
-    edge: /^agent\/web\/.* -> agent\/rotation\/campaign-shape\.ts$/,
+    edge: /^agent\/web\/.* -> agent\/(page\/(shape|feed)|(model|runtime\/health)\/.*|.*-shape)\.ts/,
     why: "a browser gets shapes and words, and nothing that reaches out",
   },
   {
@@ -114,8 +114,8 @@ const importTable: readonly TableRow[] = [
   },
   { edge: /^agent\/.* -> drivers\/index\.ts$/, why: "drivers are rows of one table" },
   {
-    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions)\.ts$/,
-    why: "pure: URLs, addresses and API versions of Azure, one place for all",
+    edge: /^(agent|drivers)\/.* -> drivers\/azure\/(azure-url|api-versions|connections)\.ts$/,
+    why: "pure: URLs, addresses, ids and API versions of Azure, one place for all",
   },
   {
     edge: /^agent\/host\/[a-z-]+\.ts -> drivers\/transport\//,
@@ -154,8 +154,8 @@ const importTable: readonly TableRow[] = [
   { edge: /^(test|bench)\/.* -> (hal|drivers|agent|sim|test|bench)\//, why: "they look at all" },
   { edge: /^\.ci\/.* -> \.ci\//, why: "builds, and knows no product code" },
   {
-    edge: /^\.ci\/node\.js -> agent\/launcher\.js$/,
-    why: "scripts and the command find their Node in one way",
+    edge: /^\.ci\/(node\.js -> agent\/launcher\.js|package\/layout\.ts -> agent\/flags\.json)$/,
+    why: "scripts, the package and the command find their Node, and start it, in one way",
   },
   {
     edge: /^test\/.* -> \.ci\/package\//,
@@ -199,7 +199,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "commander",
-    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/launch\.ts$)|^test\/docs\//,
+    where: /^agent\/(cli\/|simulation\/sim-verbs\.ts$|bin\/(launch|services)\.ts$)|^test\/docs\//,
     why: "verbs, options and their help",
   },
   {
@@ -224,7 +224,7 @@ export const runtimePackages: readonly PackageRow[] = [
   },
   {
     name: "ws",
-    where: /^(agent\/host\/page-socket|test\/process\/page-client)\.ts$/,
+    where: /^(agent\/host\/page-socket|test\/(process\/page-client|peers\/page-stage))\.ts$/,
     why: "frames of a WebSocket, with limits; what is sent over it is ours",
   },
   {

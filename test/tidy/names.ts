@@ -97,6 +97,8 @@ const ownJson: ReadonlySet<string> = new Set([
   "hal/json.ts",
   // In a browser, the page reads messages of its own agent.
   "agent/web/line.ts",
+  // It reads its own table of Node's flags before anything is loaded.
+  "agent/bin.js",
   // Its only request comes from the agent that started it.
   "drivers/transport/snmp-legacy-child.ts",
 ]);

@@ -1,5 +1,5 @@
 // The report as data: what was provable in a period, with totals that add up. Pure: the same
-// records and the same period give the same document, whenever it is requested.
+// records, period and limits give the same document, whenever it is requested.
 
 import type { Client } from "../../model/client.ts";
 import type { Verdict } from "../../model/health.ts";
@@ -71,6 +71,11 @@ export interface Report {
     readonly recordedFrom: string | null;
     /** `open`: the end of the period was not confirmed yet, so a later report may know more. */
     readonly end: "final" | "open";
+    /**
+     * The age in milliseconds at which keys have to be replaced, by group, as the config says that
+     * was in force when the report was made; absent = it says nothing about that.
+     */
+    readonly keyAgeLimitsMs?: Readonly<Record<string, number>>;
   };
   readonly chain: Timeline["chain"] & {
     /** The records of the period that were sent to another log as heads; absent = none. */
@@ -95,9 +100,11 @@ export interface ReportInput {
   readonly host: string;
   readonly trail: AuditTrail;
   readonly period: Period;
+  /** Limits of the config in force, by group; absent = none. */
+  readonly keyAgeLimitsMs?: Readonly<Record<string, number>>;
 }
 
-export function reportOf({ site, host, trail, period }: ReportInput): Report {
+export function reportOf({ site, host, trail, period, keyAgeLimitsMs }: ReportInput): Report {
   const { lines, changes, breaks, heads, chain } = timelineOf(trail, period);
   const since = recordedSince(trail);
   const until = confirmedUntil(trail);
@@ -111,6 +118,7 @@ export function reportOf({ site, host, trail, period }: ReportInput): Report {
       to: momentText(period.to),
       recordedFrom: recordedFrom === undefined ? null : momentText(recordedFrom),
       end: until !== undefined && until >= period.to ? "final" : "open",
+      ...(keyAgeLimitsMs === undefined ? {} : { keyAgeLimitsMs }),
     },
     // Records without clients and heads give the octets that earlier versions made of them.
     chain: heads.length === 0 ? chain : { ...chain, heads: heads.map(headOf) },

@@ -3,7 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import type { AuditTrail } from "../../store/audit/log.ts";
-import { reportOf } from "./document.ts";
+import { type ReportInput, reportOf } from "./document.ts";
 import { signReport } from "./sign.ts";
 import type { SignedReport } from "./statement.ts";
 import { momentOf, momentText } from "./time.ts";
@@ -26,7 +26,14 @@ export async function madeReport(agent: AgentView, asked: AskedPeriod): Promise<
   refuseSetBack(asked, trail);
   const period = periodOf(asked, recordedSince(trail), confirmedUntil(trail));
   const site = agent.intent?.desired.site ?? "none";
-  return signReport(reportOf({ site, host, trail, period }), signer);
+  return signReport(reportOf({ site, host, trail, period, ...limitsOf(agent) }), signer);
+}
+
+function limitsOf({ intent }: AgentView): Pick<ReportInput, "keyAgeLimitsMs"> {
+  const limits = (intent?.desired.groups ?? []).flatMap(({ name, rotate: { maxAgeMs } }) =>
+    maxAgeMs === undefined ? [] : [[name, maxAgeMs] as const],
+  );
+  return limits.length === 0 ? {} : { keyAgeLimitsMs: Object.fromEntries(limits) };
 }
 
 /** A period from the first record on cannot be made while the clock is before that record. */

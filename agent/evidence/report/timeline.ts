@@ -52,11 +52,6 @@ export interface Timeline {
   };
 }
 
-interface Span extends Interval {
-  readonly about: string;
-  readonly kind: Found["kind"];
-}
-
 /**
  * The time until which everything in the log is confirmed, in Unix milliseconds; undefined = the
  * log is empty.
@@ -79,8 +74,7 @@ export function timelineOf(trail: AuditTrail, period: Period): Timeline {
   const lines = [...lives]
     .filter(([, { born, gone }]) => born < period.to && (gone === undefined || gone > period.from))
     .map(([about, { kind }]): Line => {
-      const mine = spans.filter((span) => span.about === about);
-      return { about, kind, intervals: laid(mine, period) };
+      return { about, kind, intervals: laid(spans.get(about) ?? [], period) };
     });
   const inside = ({ at }: { readonly at: number }): boolean => at >= period.from && at < period.to;
   const changes = trail.entries.flatMap((entry) => {
@@ -115,7 +109,8 @@ interface Life {
 
 /** Reads all records in their order, and closes the intervals that no later record confirms. */
 class Walk {
-  readonly spans: Span[] = [];
+  /** By subject, each in the order of its records. */
+  readonly spans = new Map<string, Interval[]>();
   readonly breaks: Break[] = [];
   readonly lives = new Map<string, Life>();
   readonly #open = new Map<string, Found>();
@@ -192,8 +187,10 @@ class Walk {
     const found = this.#open.get(about);
     this.#open.delete(about);
     if (found === undefined || to <= found.since) return;
-    const { kind, verdict, codes, suite, ckn, since: from } = found;
-    this.spans.push({ about, kind, verdict, codes, suite, ckn, from, to });
+    const { verdict, codes, suite, ckn, since: from } = found;
+    const own = this.spans.get(about) ?? [];
+    this.spans.set(about, own);
+    own.push({ verdict, codes, suite, ckn, from, to });
   }
 
   #break(at: number, what: Break["what"], text: string): void {
@@ -242,7 +239,7 @@ function gapText({ why, stepMs }: Extract<AuditEntry, { kind: "gap" }>): string 
 const unknownState = { verdict: "unknown", codes: [], suite: null, ckn: null } as const;
 
 /** Merges the spans of one subject into intervals that fill the period. */
-function laid(spans: readonly Span[], { from, to }: Period): readonly Interval[] {
+function laid(spans: readonly Interval[], { from, to }: Period): readonly Interval[] {
   const edges = new Set([from, to]);
   for (const span of spans) {
     for (const edge of [span.from, span.to]) if (edge > from && edge < to) edges.add(edge);
@@ -250,7 +247,7 @@ function laid(spans: readonly Span[], { from, to }: Period): readonly Interval[]
   const sorted = [...edges].sort((a, b) => a - b);
   const byStart = [...spans].sort((a, b) => a.from - b.from);
   const intervals: Interval[] = [];
-  const live: Span[] = [];
+  const live: Interval[] = [];
   let next = 0;
   for (const [index, start] of sorted.slice(0, -1).entries()) {
     const end = sorted[index + 1] ?? to;
@@ -271,7 +268,7 @@ type State = Omit<Interval, "from" | "to">;
 
 // If a clock that was set back gives two states for one moment, a bad verdict stays and a good one
 // becomes unknown.
-function stateOf(spans: readonly Span[]): State {
+function stateOf(spans: readonly Interval[]): State {
   const [only] = spans;
   if (only === undefined) return unknownState;
   if (spans.length > 1) {
@@ -292,9 +289,8 @@ function add(intervals: Interval[], interval: Interval): void {
 }
 
 function sameState(a: State, b: State): boolean {
-  const names = ({ verdict, codes, suite, ckn }: State): string =>
-    JSON.stringify([verdict, codes, suite, ckn]);
-  return names(a) === names(b);
+  const isSame = a.verdict === b.verdict && a.suite === b.suite && a.ckn === b.ckn;
+  return isSame && a.codes.join() === b.codes.join();
 }
 
 /** The time from which a record matters: its content may begin before it was written. */

@@ -143,8 +143,11 @@ function fileFaults(
   const written = reportFile(signed);
   if (!isHtml) return differing(text, written);
   if (`${json}\n` !== written) return differing(`${json}\n`, written);
-  return differing(text, htmlOf(signed));
+  return differing(text, htmlOf(signed)).map(({ where }) => ({ where, text: otherPage }));
 }
+
+const otherPage =
+  "the page around the signed document is not as this version of linkseal renders it";
 
 function differing(text: string, written: string): readonly ReportFault[] {
   if (text === written) return [];

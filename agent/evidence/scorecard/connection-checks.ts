@@ -1,7 +1,15 @@
 // Connections over ExpressRoute and VPN gateways: their policies, paths and peerings.
 
 import { type Algorithm, algorithms, weaknessOf } from "../../config/ipsec-policy.ts";
-import { at, type Estate, filtered, type Listed, type Resource, type Source } from "./estate.ts";
+import {
+  at,
+  type Estate,
+  filtered,
+  isResource,
+  type Listed,
+  type Resource,
+  type Source,
+} from "./estate.ts";
 import { besideAgent, type EdgeTunnel, type ScorecardFacts } from "./facts.ts";
 import {
   absent,
@@ -64,10 +72,32 @@ function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
 
 /** Both ends of a `Vnet2Vnet` connection are Azure gateways, but it is IPsec all the same. */
 function connectionsOf({ lists }: Estate, ...types: readonly ("IPsec" | "Vnet2Vnet")[]): Listed {
-  return filtered(lists.connections, (each) => {
+  const own = filtered(lists.connections, (each) => {
     const type = at(each, "properties", "connectionType");
     return types.some((wanted) => wanted === type);
   });
+  const { vpnGateways } = lists;
+  if (own.kind === "unread") return own;
+  if (vpnGateways.kind === "unread") return vpnGateways;
+  return { ...own, items: [...own.items, ...vpnGateways.items.flatMap(linkConnectionsOf)] };
+}
+
+/** The link connections of a Virtual WAN gateway, in the form of other connections. */
+function linkConnectionsOf(gateway: Resource): readonly Resource[] {
+  const links = listAt(gateway, "properties", "connections").flatMap((connection) =>
+    listAt(propertiesOf(connection), "vpnLinkConnections"),
+  );
+  return links.filter(isResource).map((link) => {
+    const own = propertiesOf(link);
+    const connectionProtocol = own["vpnConnectionProtocolType"];
+    return { ...link, properties: { ...own, connectionType: "IPsec", connectionProtocol } };
+  });
+}
+
+/** az prints the properties of a part beside its name. */
+function propertiesOf(part: unknown): Resource {
+  const properties = at(part, "properties") ?? part;
+  return isResource(properties) ? properties : {};
 }
 
 const isPrivate = (connection: Resource): boolean =>

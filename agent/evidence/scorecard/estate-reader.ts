@@ -27,6 +27,7 @@ const groupLists = {
   networks: networkVersion,
   connections: networkVersion,
   gateways: networkVersion,
+  vpnGateways: networkVersion,
   circuits: networkVersion,
   bastions: networkVersion,
   interfaces: networkVersion,

@@ -24,6 +24,8 @@ export const listTypes = {
   perimeters: "Microsoft.KeyVault/vaults/networkSecurityPerimeterConfigurations",
   connections: "Microsoft.Network/connections",
   gateways: "Microsoft.Network/virtualNetworkGateways",
+  /** Gateways of Virtual WAN hubs, with their connections and link connections. */
+  vpnGateways: "Microsoft.Network/vpnGateways",
   networks: "Microsoft.Network/virtualNetworks",
   bastions: "Microsoft.Network/bastionHosts",
   interfaces: "Microsoft.Network/networkInterfaces",

@@ -208,7 +208,7 @@ async function managementPathChecks(
 }
 
 function hostOf(address: string | undefined): readonly string[] {
-  const host = address?.replace(/^https:\/\//, "").replace(/[:/].*$/, "");
+  const host = address?.replace(/^(?:https|ssh):\/\//, "").replace(/[:/].*$/, "");
   return host === undefined || address?.startsWith("unix:") === true ? [] : [host];
 }
 

@@ -1,14 +1,17 @@
 // A campaign with what it did so far, how long the rest of it is expected to take, and what an
 // operator sets at its far end.
 
+import { type WallTime, wallAfter } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
+import { deadlineMs } from "../../model/deadline.ts";
 import type { Desired } from "../../model/desired.ts";
 import { drainOf, type LinkSnapshot, type Observations } from "../../model/link-snapshot.ts";
 import type { FarEnd } from "../../model/reason.ts";
 import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape.ts";
 import { setTo } from "../../rotation/facts.ts";
 import { type FarEndTask, farEndTask } from "../../rotation/far-end-task.ts";
-import { type Estimate, forecast, rest } from "../../rotation/forecast.ts";
+import { type ForecastStep, forecast } from "../../rotation/forecast.ts";
+import { rest, stepsAhead } from "../../rotation/steps-left.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 
 /** The parts of the agent that a report reads. */
@@ -27,7 +30,19 @@ interface Reported {
 export function campaignReport(agent: Reported, campaign: Campaign): CampaignShape {
   const trail = named(agent.memory.trails, campaign.group) ?? [];
   const farEnd = farEndOf(agent, campaign);
-  return campaignShape(campaign, { trail, rest: restOf(agent, campaign), farEnd });
+  const steps = stepsOf(agent, campaign);
+  return campaignShape(campaign, {
+    ...{ trail, farEnd, until: untilOf(agent, campaign) },
+    rest: steps === undefined ? undefined : rest(campaign, steps),
+    ahead: steps === undefined ? [] : stepsAhead(campaign, steps),
+  });
+}
+
+/** A restart of the agent moves the deadline a little further away. */
+function untilOf({ supervisor }: Reported, { state, since }: Campaign): WallTime | undefined {
+  if (supervisor === undefined) return undefined;
+  const ms = deadlineMs(state, supervisor.intent.desired.rotation);
+  return Number.isFinite(ms) ? wallAfter(since, ms) : undefined;
 }
 
 function farEndOf({ supervisor }: Reported, campaign: Campaign): FarEndTask | null {
@@ -56,7 +71,10 @@ function lastFar(peer: LinkSnapshot["peer"], campaign: Campaign): FarEnd {
 }
 
 /** An enrolment has no forecast: the operator and the preconditions decide when it ends. */
-function restOf({ supervisor, memory }: Reported, campaign: Campaign): Estimate | undefined {
+function stepsOf(
+  { supervisor, memory }: Reported,
+  campaign: Campaign,
+): readonly ForecastStep[] | undefined {
   const { kind, links, urgency } = campaign;
   const desired = supervisor?.intent.desired;
   const group = desired?.groups.find(({ name }) => name === campaign.group);
@@ -70,6 +88,5 @@ function restOf({ supervisor, memory }: Reported, campaign: Campaign): Estimate 
   }
   const capabilities = (device: string) => supervisor.deviceCache.capabilities(device);
   const { measures } = memory;
-  const steps = forecast({ desired, group, kind, links, urgency, measures, capabilities });
-  return rest(campaign, steps);
+  return forecast({ desired, group, kind, links, urgency, measures, capabilities });
 }

@@ -25,6 +25,7 @@ import {
 import { isoTime, wholeDays } from "../../model/iso-time.ts";
 import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
 import type { TimedTelemetry } from "../polling/device-cache.ts";
+import type { GatewayReport } from "../polling/gateway-report.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";
 import type { SaReport } from "./sa-report.ts";
@@ -76,7 +77,7 @@ export type StatusInput =
       readonly tunnels: readonly {
         readonly name: string;
         readonly health: TunnelHealth;
-        readonly gateway?: { readonly word: string; readonly at: Instant } | undefined;
+        readonly gateway?: GatewayReport | undefined;
         readonly bgp?: Inside["bgp"];
         readonly share?: Inside["share"];
         readonly backup?: BackupStatus;
@@ -157,7 +158,13 @@ interface TunnelStatus {
   /** The cause that alarms in its place, if the verdict is a consequence; null = it is none. */
   readonly because: Because | null;
   /** The gateway's own report; no verdict depends on it. */
-  readonly azure: { readonly connection: string; readonly ageMs: number } | null;
+  readonly azure: {
+    /** The status of the connection, which may have two tunnels. */
+    readonly connection: string;
+    /** The status of this tunnel, to its instance of the gateway; null = it is not reported. */
+    readonly instance: string | null;
+    readonly ageMs: number;
+  } | null;
   /** The BGP session inside the tunnel; null = none is wanted. */
   readonly bgp: {
     readonly peer: string;
@@ -235,7 +242,7 @@ export function deriveStatus(input: StatusInput): Status {
       verdict: health.verdict,
       reasons: health.reasons,
       because: health.because ?? null,
-      azure: gateway === undefined ? null : { connection: gateway.word, ageMs: now - gateway.at },
+      azure: gateway === undefined ? null : azureOf(gateway, now),
       bgp: bgp === undefined ? null : { ...bgp, up: bgp.up ?? null, drained: bgp.drained ?? null },
       share: share === undefined ? null : { sent: String(share.sent), percent: share.percent },
       backup: backup ?? null,
@@ -360,4 +367,8 @@ function framesStatus(frames: MacsecFrames | undefined): LinkStatus["frames"] {
     rxClear: rxClear === undefined ? null : String(rxClear),
     txProtected: String(txProtected),
   };
+}
+
+function azureOf({ connection, instance, at }: GatewayReport, now: Instant): TunnelStatus["azure"] {
+  return { connection, instance, ageMs: now - at };
 }

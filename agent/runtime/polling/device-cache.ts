@@ -30,6 +30,7 @@ import {
   portOf,
 } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
+import { type GatewayQuery, type GatewayReport, gatewayReport } from "./gateway-report.ts";
 import type { LoginLimiter } from "./login-limiter.ts";
 
 const observeMsMax = 10_000;
@@ -69,9 +70,6 @@ export interface TimedTelemetry {
   readonly at: Instant;
 }
 
-/** Reads the gateway's report about a tunnel. */
-export type GatewayQuery = (signal: AbortSignal) => Promise<string>;
-
 /** The parts from which the device cache is built. */
 export interface DeviceCacheParts {
   /** Clock, dialer and log. */
@@ -103,7 +101,7 @@ export class DeviceCache implements Observations {
   readonly #linksOn = new Map<string, LinkSlot[]>();
   readonly #tunnels = new Map<string, IpsecTunnel[]>();
   readonly #tunnelNames: ReadonlySet<string>;
-  readonly #gateways = new Map<string, { readonly word: string; readonly at: Instant }>();
+  readonly #gateways = new Map<string, GatewayReport>();
   readonly #names = new Map<string, { readonly found: readonly string[]; readonly at: Instant }>();
 
   /**
@@ -301,8 +299,9 @@ export class DeviceCache implements Observations {
   /** Reads the gateway's report about a tunnel; a failure is only logged. */
   async observeGateway(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
     const { world, gateway } = this.#parts;
-    const word = await this.#weak(tunnel.name, signal, gateway?.(tunnel));
-    if (word !== undefined) this.#gateways.set(tunnel.name, { word, at: world.clock.now() });
+    const report = await this.#weak(tunnel.name, signal, gateway?.(tunnel));
+    if (report === undefined) return;
+    this.#gateways.set(tunnel.name, gatewayReport(tunnel, report, world.clock.now()));
   }
 
   async #weak<T>(
@@ -423,7 +422,7 @@ export class DeviceCache implements Observations {
   }
 
   /** The gateway's last report about a tunnel; undefined = never read. */
-  gateway(tunnel: string): { readonly word: string; readonly at: Instant } | undefined {
+  gateway(tunnel: string): GatewayReport | undefined {
     return this.#gateways.get(tunnel);
   }
 

@@ -21,6 +21,10 @@ export interface GatewaysParts {
   readonly rights: Pick<RightsReader, "refresh" | "report" | "forget">;
 }
 
+/** Both tunnels of a pair are one gateway. */
+const gatewayOf = ({ name, azureConnection }: DesiredTunnel): string =>
+  azureConnection?.toLowerCase() ?? name;
+
 const keyOf = ({ name }: DesiredTunnel) => ({ kind: "preSharedKey", tunnel: name }) as const;
 
 /**
@@ -32,7 +36,7 @@ const giveMsMax = 120_000;
 export class Gateways {
   readonly #parts: GatewaysParts;
   readonly #startedAt: Instant;
-  /** Until when a key whose answer was lost may reach the gateway, by tunnel. */
+  /** Until when a key whose answer was lost may reach the gateway, by connection. */
   readonly #landsUntil = new Map<string, Instant>();
 
   constructor(parts: GatewaysParts) {
@@ -64,11 +68,11 @@ export class Gateways {
     const deadline = { ms: giveMsMax, where: tunnel.name, effect: "unknown" } as const;
     try {
       await withDeadline(clock, deadline, signal, (limit) => gateway.put(key, limit));
-      this.#landsUntil.set(tunnel.name, clock.now());
+      this.#landsUntil.set(gatewayOf(tunnel), clock.now());
     } catch (error) {
       const isRefused = error instanceof LinksealError && error.effect === "none";
       const late = instantAfter(clock.now(), desired.rotation.putGraceMs);
-      if (!isRefused) this.#landsUntil.set(tunnel.name, late);
+      if (!isRefused) this.#landsUntil.set(gatewayOf(tunnel), late);
       throw await this.#explained(tunnel, error, signal);
     }
   }
@@ -99,6 +103,6 @@ export class Gateways {
     const { world, desired, gatewayKey } = this.#parts;
     if (gatewayKey(tunnel) === undefined) return false;
     const begun = instantAfter(this.#startedAt, desired.rotation.putGraceMs);
-    return world.clock.now() < (this.#landsUntil.get(tunnel.name) ?? begun);
+    return world.clock.now() < (this.#landsUntil.get(gatewayOf(tunnel)) ?? begun);
   }
 }

@@ -1,18 +1,17 @@
 // Changes of tunnel keys and certificates that begin in the vault. A newer pre-shared key waits
 // until an operator has given it to the gateway, or the agent writes it there; a newer certificate
 // needs no operator. Each is proven by SAs made with it, and is withdrawn if the far end refuses
-// it.
+// it. The two tunnels of an active-active gateway have one key and change together.
 
 import { LinksealError } from "#hal/error.ts";
-import { encodeJson } from "#hal/json.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import { type Instant, instantAfter, type WallTime, type World } from "#hal/world.ts";
+import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
-import { gatewayKeyCommand } from "../../rotation/far-end-command.ts";
+import { sharersOf } from "../../model/tunnel-pair.ts";
 import {
   type AuthInUse,
   isPending,
@@ -23,8 +22,21 @@ import {
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { newerAuth } from "../polling/vault.ts";
 import { Gateways, type GatewaysParts } from "./gateways.ts";
+import {
+  type Changing,
+  inOrder,
+  isRefused,
+  isSettled,
+  type KeyUnit,
+  recordOf,
+  sameAuth,
+  stateOf,
+  unitsOf,
+  versionsOf,
+} from "./key-unit.ts";
+import { type PskReport, pskReport } from "./psk-report.ts";
 import type { TunnelDrains } from "./tunnel-drain.ts";
-import { OurEnds, type OurEndsParts } from "./tunnel-end.ts";
+import { OurEnds, type OurEndsParts, unproven } from "./tunnel-end.ts";
 import { type Asked, tunnelWindow, unmetTunnelPrecondition } from "./tunnel-preconditions.ts";
 import { notGiven, refusal, refused } from "./tunnel-refusals.ts";
 
@@ -38,28 +50,10 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly memory: () => Memory;
   /** Returns true if a campaign runs on a group of this device. */
   readonly inCampaign: (device: string) => boolean;
-  readonly drains: Pick<TunnelDrains, "drainForChange" | "undrainAfterChange">;
-}
-
-/** The state of a tunnel's pre-shared key: ids of secret versions, never a value. */
-export interface PskReport {
-  /** The tunnel's name. */
-  readonly tunnel: string;
-  /** Always `psk`: certificates have no report. */
-  readonly kind: "psk";
-  /** The one that gives a newer version to the gateway: an operator or the agent. */
-  readonly farEnd: "manual" | "agent";
-  /** The version in use; null = linkseal did not set this tunnel up. */
-  readonly secretId: string | null;
-  /** The newer version and its progress; null = none. */
-  readonly next: {
-    readonly secretId: string;
-    readonly state: NextAuth["state"];
-    readonly since: WallTime;
-    readonly because: string;
-    /** The operator's command that gives it to the gateway; null = none, or the agent does. */
-    readonly command: string | null;
-  } | null;
+  readonly drains: Pick<
+    TunnelDrains,
+    "drainForChange" | "undrainAfterChange" | "undrainBetweenChanges"
+  >;
 }
 
 /** The interval between queries for newer versions, in milliseconds. */
@@ -81,16 +75,8 @@ const beginnings = {
 
 const beingGiven = "it is given to the gateway, and ours follows";
 
-function commandFor({ azureConnection }: DesiredTunnel, { state, auth }: NextAuth): string | null {
-  if (state !== "waiting" || azureConnection === undefined) return null;
-  return gatewayKeyCommand(azureConnection, auth.secretId) ?? null;
-}
-
 /** The next step towards a newer version. */
 type Step = "nothing" | "give" | "switch" | "return" | "leave";
-
-/** A newer version whose change has begun. */
-type Changing = Required<AuthInUse>;
 
 type Moved = Pick<NextAuth, "state" | "because" | "trouble">;
 
@@ -130,159 +116,171 @@ export class TunnelAuths {
    */
   async turn(signal: AbortSignal): Promise<void> {
     const { world, desired } = this.#parts;
-    for (const tunnel of desired.tunnels) {
+    for (const unit of unitsOf(desired.tunnels)) {
       try {
-        await this.#tend(tunnel, signal);
+        await this.#tend(unit, signal);
       } catch (error) {
         if (!(error instanceof LinksealError)) throw error;
-        world.log.write("warn", error.code, error.message, { device: tunnel.device });
+        world.log.write("warn", error.code, error.message, { device: unit[0].device });
       }
     }
   }
 
   /**
    * Changes our end to a newer pre-shared key that the gateway has, or writes it to the gateway
-   * first. The present SAs stay until a fresh authentication has made others.
+   * first; also that of the tunnel with the same key. The present SAs stay until a fresh
+   * authentication has made others.
    * @throws LinksealError `gate.*` before anything is sent, the gateway's refusal, or
    * `verify.mismatch` if it refuses to authenticate with it and the old key is back.
    */
   async proceed(tunnel: DesiredTunnel, by: string, signal: AbortSignal): Promise<PskReport> {
-    const inUse = this.#inUse(tunnel);
+    const { desired, memory, gatewayKey } = this.#parts;
+    const unit = sharersOf(desired.tunnels, tunnel);
+    const inUse = stateOf(unit, memory());
     if (inUse === undefined) {
-      const why = "linkseal did not set it up, and does not know which version it runs on";
-      throw refusal("gate.busy", tunnel.name, why, `linkseal tunnels ${tunnel.name}`);
+      const missing = unit.find(({ name }) => named(memory().auths, name) === undefined) ?? tunnel;
+      const which =
+        missing.name === tunnel.name ? "it" : `${missing.name}, which has the same key,`;
+      const why = `linkseal did not set ${which} up, and does not know which version it runs on`;
+      throw refusal("gate.busy", tunnel.name, why, `linkseal tunnels ${missing.name}`);
     }
-    if (isSettled(inUse)) await this.#notice(tunnel, inUse, signal);
-    const { auth, next } = this.#inUse(tunnel) ?? inUse;
+    if (isSettled(inUse)) await this.#notice(unit, inUse, signal);
+    const { auth, next } = stateOf(unit, memory()) ?? inUse;
     if (next === undefined) {
       const why = "the vault has no version that is newer than the one in use";
       throw refusal("gate.busy", tunnel.name, why, "linkseal psk show");
     }
-    await this.#guard(tunnel, "person", signal);
-    const step = this.#parts.gatewayKey(tunnel) === undefined ? "switch" : "give";
-    await this.#do(step, tunnel, { auth, next: { ...next, by } }, "person", signal);
+    await this.#guard(unit, "person", signal);
+    const step = gatewayKey(tunnel) === undefined ? "switch" : "give";
+    await this.#do(step, unit, { auth, next: { ...next, by } }, "person", signal);
     return this.#psk(tunnel);
   }
 
-  #inUse({ name }: DesiredTunnel): AuthInUse | undefined {
-    return named(this.#parts.memory().auths, name);
-  }
-
   #psk(tunnel: DesiredTunnel): PskReport {
-    const { auth, next } = this.#inUse(tunnel) ?? {};
-    const farEnd = this.#parts.gatewayKey(tunnel) === undefined ? "manual" : "agent";
-    const coming =
-      next === undefined
-        ? null
-        : {
-            ...{ secretId: next.auth.secretId, state: next.state },
-            ...{ since: next.since, because: next.because },
-            command: farEnd === "manual" ? commandFor(tunnel, next) : null,
-          };
-    return {
-      tunnel: tunnel.name,
-      kind: "psk",
-      farEnd,
-      secretId: auth?.secretId ?? null,
-      next: coming,
-    };
+    const { desired, memory, gatewayKey, deviceCache } = this.#parts;
+    const farEnd = gatewayKey(tunnel) === undefined ? "manual" : "agent";
+    const canDrain = deviceCache.capabilities(tunnel.device)?.drain !== undefined;
+    return pskReport(desired, tunnel, { farEnd, canDrain, memory: memory() });
   }
 
-  async #tend(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+  async #tend(unit: KeyUnit, signal: AbortSignal): Promise<void> {
     const { memory, deviceCache, world } = this.#parts;
-    const before = this.#inUse(tunnel);
-    if (before === undefined || isPending(memory(), tunnel.device, tunnel.name)) return;
-    const state = deviceCache.state(tunnel.device);
-    if (state === undefined || deviceCache.failure(tunnel.device) !== undefined) return;
-    const asked = this.#askedAt.get(tunnel.name);
+    const [{ name, device }] = unit;
+    const before = stateOf(unit, memory());
+    if (before === undefined || this.#isPending(unit)) return;
+    const state = deviceCache.state(device);
+    if (state === undefined || deviceCache.failure(device) !== undefined) return;
+    const asked = this.#askedAt.get(name);
     const now = world.clock.now();
     const isDue = asked === undefined || now - asked >= vaultMs;
-    if (isDue && isSettled(before)) await this.#notice(tunnel, before, signal);
-    const { auth, next } = this.#inUse(tunnel) ?? before;
+    if (isDue && isSettled(before)) await this.#notice(unit, before, signal);
+    const { auth, next } = stateOf(unit, memory()) ?? before;
     if (next === undefined) return;
-    const step = this.#stepOf(tunnel, next, state);
-    const key = `${tunnel.name} ${next.state}`;
+    const step = this.#stepOf(unit, next, state);
+    const key = `${name} ${next.state}`;
     if (step === "nothing" || now < (this.#retryAt.get(key) ?? now)) return;
     const changing = { auth, next };
-    if (step === "give" && !(await this.#mayGive(tunnel, changing, signal))) return;
+    if (step === "give" && !(await this.#mayGive(unit, changing, signal))) return;
     this.#retryAt.set(key, instantAfter(now, retryOf(step, next)));
-    await this.#do(step, tunnel, changing, "policy", signal);
+    await this.#do(step, unit, changing, "policy", signal);
   }
 
-  #stepOf(tunnel: DesiredTunnel, { auth, state }: NextAuth, observed: DeviceState): Step {
-    const isAgents = this.#parts.gatewayKey(tunnel) !== undefined;
+  #isPending(unit: KeyUnit): boolean {
+    const memory = this.#parts.memory();
+    return unit.some(({ name, device }) => isPending(memory, device, name));
+  }
+
+  #stepOf(unit: KeyUnit, { auth, state }: NextAuth, observed: DeviceState): Step {
+    const isAgents = this.#parts.gatewayKey(unit[0]) !== undefined;
+    const isAnyRefused = unit.some((tunnel) => isRefused(tunnel, observed));
     switch (state) {
       case "waiting":
-        if (auth.kind === "certificate" || isRefused(tunnel, observed)) return "switch";
+        if (auth.kind === "certificate" || isAnyRefused) return "switch";
         return isAgents ? "give" : "nothing";
       case "giving":
         if (!isAgents) return "leave";
         // If no SA is left, the router itself finds out which of the two keys the gateway has.
-        return isRefused(tunnel, observed) ? "switch" : "give";
+        return unit.every((tunnel) => isRefused(tunnel, observed)) ? "switch" : "give";
       case "switching":
         return "switch";
       case "returning":
         return "return";
       case "held":
-        return isRefused(tunnel, observed) ? "switch" : "nothing";
+        return isAnyRefused ? "switch" : "nothing";
     }
   }
 
   async #do(
     step: Exclude<Step, "nothing">,
-    tunnel: DesiredTunnel,
+    unit: KeyUnit,
     changing: Changing,
     asked: Asked,
     signal: AbortSignal,
   ): Promise<void> {
-    this.#busy.add(tunnel.device);
+    const [{ device }] = unit;
+    this.#busy.add(device);
     try {
       switch (step) {
         case "give":
-          await this.#switch(tunnel, await this.#give(tunnel, changing, asked, signal), signal);
+          await this.#switch(unit, await this.#give(unit, changing, asked, signal), signal);
           break;
         case "switch":
-          await this.#switch(tunnel, changing, signal);
+          await this.#switch(unit, changing, signal);
           break;
         case "return":
-          await this.#return(tunnel, changing, signal);
+          await this.#return(unit, changing, signal);
           break;
         case "leave": {
           const because =
             "the gateway may have it already: a person must decide which one it keeps";
-          await this.#move(tunnel, changing, { state: "waiting", because });
+          await this.#move(unit, changing, { state: "waiting", because });
         }
       }
     } finally {
-      await this.#parts.drains.undrainAfterChange(tunnel, signal);
-      this.#busy.delete(tunnel.device);
+      for (const tunnel of unit) await this.#parts.drains.undrainAfterChange(tunnel, signal);
+      this.#busy.delete(device);
     }
   }
 
-  async #notice(tunnel: DesiredTunnel, inUse: AuthInUse, signal: AbortSignal): Promise<void> {
-    const { vault, world, gatewayKey } = this.#parts;
-    this.#askedAt.set(tunnel.name, world.clock.now());
-    const now = world.clock.wall();
-    const { auth, next } = inUse;
-    const newest = await newerAuth(vault, tunnel.auth, { now, inUse: auth }, signal);
+  async #notice(unit: KeyUnit, inUse: AuthInUse, signal: AbortSignal): Promise<void> {
+    const { world, gatewayKey, memory } = this.#parts;
+    const [{ name }] = unit;
+    this.#askedAt.set(name, world.clock.now());
+    const { next } = inUse;
+    const newest = await this.#newest(unit, versionsOf(unit, memory()), signal);
     if (newest === undefined) {
-      if (next !== undefined) await this.#write(tunnel, { auth });
+      if (next !== undefined) await this.#write(unit, { auth: inUse.auth });
       return;
     }
-    if (next !== undefined && sameAuth(newest, next.auth)) return;
+    if (next !== undefined && sameAuth(newest.found, next.auth)) return;
     // A version that was not tried yet waits for no retry.
-    this.#retryAt.delete(`${tunnel.name} waiting`);
-    const isAgents = newest.kind === "psk" && gatewayKey(tunnel) !== undefined;
-    const because = beginnings[isAgents ? "agent" : newest.kind];
-    await this.#write(tunnel, {
-      auth,
-      next: { auth: newest, state: "waiting", since: now, because },
-    });
+    this.#retryAt.delete(`${name} waiting`);
+    const { auth, found } = newest;
+    const isAgents = found.kind === "psk" && gatewayKey(unit[0]) !== undefined;
+    const because = beginnings[isAgents ? "agent" : found.kind];
+    const since = world.clock.wall();
+    await this.#write(unit, { auth, next: { auth: found, state: "waiting", since, because } });
   }
 
-  async #guard(tunnel: DesiredTunnel, asked: Asked, signal: AbortSignal): Promise<void> {
+  /** Asks for a version that is newer than one of these; undefined = there is none. */
+  async #newest(
+    unit: KeyUnit,
+    inUse: readonly TunnelAuth[],
+    signal: AbortSignal,
+  ): Promise<{ readonly auth: TunnelAuth; readonly found: TunnelAuth } | undefined> {
+    const { vault, world } = this.#parts;
+    const now = world.clock.wall();
+    for (const auth of inUse) {
+      const found = await newerAuth(vault, unit[0].auth, { now, inUse: auth }, signal);
+      if (found !== undefined) return { auth, found };
+    }
+    return undefined;
+  }
+
+  async #guard(unit: KeyUnit, asked: Asked, signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, gatewayKey, world, desired, inCampaign } = this.#parts;
-    const { name, device } = tunnel;
+    const [first] = unit;
+    const { name, device } = first;
     const state = await deviceCache.observe(device, signal);
     if (state === undefined) {
       throw refusal("gate.stale", name, `${device} cannot be read`, "linkseal status");
@@ -292,20 +290,20 @@ export class TunnelAuths {
       const why = `${device} offers no fresh authentication that would prove it`;
       throw refusal("device.unsupported", name, why, "linkseal driver list");
     }
-    const isBusy =
-      isPending(memory(), device, name) || strongValue(state.control)?.commitPending !== false;
-    if (isBusy) {
+    if (this.#isPending(unit) || strongValue(state.control)?.commitPending !== false) {
       const why = `a change of ${device} is not confirmed yet`;
       throw refusal("gate.busy", name, why, `linkseal psk proceed ${name}`);
     }
-    if (gatewayKey(tunnel) === undefined) return;
-    const closed = unmetTunnelPrecondition({
-      ...{ desired, tunnel, asked, state, inCampaign },
-      ...{ wall: world.clock.wall(), memory: memory() },
-      lastState: (other) => this.#lastState(other),
-    });
-    if (closed !== undefined) throw refusal(closed.code, name, closed.why, closed.next);
-    await this.#gateways.checkRights(tunnel, signal);
+    if (gatewayKey(first) === undefined) return;
+    for (const tunnel of unit) {
+      const closed = unmetTunnelPrecondition({
+        ...{ desired, tunnel, asked, state, inCampaign },
+        ...{ wall: world.clock.wall(), memory: memory() },
+        lastState: (other) => this.#lastState(other),
+      });
+      if (closed !== undefined) throw refusal(closed.code, tunnel.name, closed.why, closed.next);
+    }
+    await this.#gateways.checkRights(first, signal);
   }
 
   #lastState(device: string): DeviceState | undefined {
@@ -317,27 +315,29 @@ export class TunnelAuths {
   }
 
   /** A change that has not begun waits for its checks, and reports which one fails. */
-  async #mayGive(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<boolean> {
+  async #mayGive(unit: KeyUnit, changing: Changing, signal: AbortSignal): Promise<boolean> {
     if (!isSettled(changing)) return true;
     const { desired, world } = this.#parts;
-    const window = tunnelWindow(desired, tunnel, world.clock.wall());
-    if (window.kind === "closed") {
-      await this.#move(tunnel, changing, { state: "waiting", because: causeText(window.why) });
+    const wall = world.clock.wall();
+    const windows = unit.map((tunnel) => tunnelWindow(desired, tunnel, wall));
+    const window = windows.find(({ kind }) => kind === "closed");
+    if (window?.kind === "closed") {
+      await this.#move(unit, changing, { state: "waiting", because: causeText(window.why) });
       return false;
     }
     try {
-      await this.#guard(tunnel, "policy", signal);
+      await this.#guard(unit, "policy", signal);
       return true;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      await this.#move(tunnel, changing, { state: "waiting", because: error.message });
+      await this.#move(unit, changing, { state: "waiting", because: error.message });
       return false;
     }
   }
 
   /** Writes to the gateway first: resolves once Azure reports that it has the newer version. */
   async #give(
-    tunnel: DesiredTunnel,
+    unit: KeyUnit,
     changing: Changing,
     asked: Asked,
     signal: AbortSignal,
@@ -352,54 +352,51 @@ export class TunnelAuths {
       }
       using key = await this.#key(next.auth, signal);
       if (next.state !== "giving") {
-        begun = await this.#move(tunnel, changing, { state: "giving", because: beingGiven });
+        begun = await this.#move(unit, changing, { state: "giving", because: beingGiven });
       }
-      await this.#gateways.put(tunnel, key, signal);
+      await this.#gateways.put(unit[0], key, signal);
       return begun;
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       const trouble = error.message;
       if (isSettled(changing) && error.effect === "none") {
-        await this.#move(tunnel, begun, { state: "waiting", because: trouble, trouble });
-        throw notGiven(tunnel, error, "keeps its old key at both ends");
+        await this.#move(unit, begun, { state: "waiting", because: trouble, trouble });
+        throw notGiven(unit, error, "old");
       }
       // The newer version was withdrawn in the vault, and the gateway may have it.
-      if (error.code.startsWith("vault.") && (await this.#isTakenBack(tunnel, begun, signal))) {
+      if (error.code.startsWith("vault.") && (await this.#isTakenBack(unit, begun, signal))) {
         const back = { state: "returning", because: trouble, trouble } as const;
-        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
-        throw notGiven(tunnel, error, "keeps its old key at both ends");
+        await this.#return(unit, await this.#move(unit, begun, back), signal);
+        throw notGiven(unit, error, "old");
       }
       const because = `the gateway may have either key: ${trouble}`;
-      await this.#move(tunnel, begun, { state: begun.next.state, because, trouble });
-      throw notGiven(tunnel, error, "keeps its SAs, and its gateway may have either key");
+      await this.#move(unit, begun, { state: begun.next.state, because, trouble });
+      throw notGiven(unit, error, "either");
     }
   }
 
   async #isTakenBack(
-    tunnel: DesiredTunnel,
+    unit: KeyUnit,
     { auth, next }: Changing,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { vault, world } = this.#parts;
-    const at = { now: world.clock.wall(), inUse: auth };
-    const newest = await newerAuth(vault, tunnel.auth, at, signal);
-    return newest === undefined || !sameAuth(newest, next.auth);
+    const newest = await this.#newest(unit, [auth], signal);
+    return newest === undefined || !sameAuth(newest.found, next.auth);
   }
 
   async #key({ secretId }: TunnelAuth, signal: AbortSignal): Promise<Secret> {
     return await this.#parts.keys(signal)({ kind: "psk", secretId });
   }
 
-  async #switch(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+  async #switch(unit: KeyUnit, changing: Changing, signal: AbortSignal): Promise<void> {
     const { auth, next } = changing;
     const isGiven =
-      this.#parts.gatewayKey(tunnel) !== undefined &&
+      this.#parts.gatewayKey(unit[0]) !== undefined &&
       (next.state === "giving" || next.state === "switching");
     const because = "it is set on the router, and not proven yet";
-    const begun = await this.#move(tunnel, changing, { state: "switching", because });
-    await this.#parts.drains.drainForChange(tunnel, next.by ?? "policy", signal);
+    const begun = await this.#move(unit, changing, { state: "switching", because });
     try {
-      await this.#ours.take(tunnel, next, signal);
+      await this.#take(unit, next, signal);
     } catch (error) {
       // After the agent ends, or if a router does not answer, the next turn continues.
       if (!(error instanceof LinksealError) || error.code.startsWith("transport.")) throw error;
@@ -407,74 +404,81 @@ export class TunnelAuths {
       const text = isRefusal ? `the gateway refuses it: ${error.message}` : error.message;
       if (isGiven) {
         const back = { state: "returning", because: text, trouble: text } as const;
-        await this.#return(tunnel, await this.#move(tunnel, begun, back), signal);
+        await this.#return(unit, await this.#move(unit, begun, back), signal);
       } else {
         // A key that the vault did not return reached no end.
-        if (!error.code.startsWith("vault.")) await this.#ours.put(tunnel, auth, signal);
-        await this.#move(tunnel, begun, { state: "waiting", because: text });
+        if (!error.code.startsWith("vault.")) await this.#ours.put(unit, auth, signal);
+        await this.#move(unit, begun, { state: "waiting", because: text });
       }
-      throw refused(tunnel, text, error);
+      throw refused(unit, text, error);
     }
-    await this.#write(tunnel, { auth: next.auth });
+    await this.#write(unit, { auth: next.auth });
+  }
+
+  /**
+   * Sets the newer version on all tunnels of the unit, then proves it on one after the other, so
+   * that each can carry for the other. A tunnel that was down before, and that no gateway refuses,
+   * needs no proof if the other has one: the gateway has one key for both.
+   */
+  async #take(unit: KeyUnit, { auth, by }: NextAuth, signal: AbortSignal): Promise<void> {
+    const { drains, deviceCache, memory } = this.#parts;
+    const order = inOrder(unit, deviceCache.state(unit[0].device), memory());
+    const proofs = [];
+    for (const [at, tunnel] of order.entries()) {
+      await drains.drainForChange(tunnel, by ?? "policy", signal);
+      const puts = at === 0 ? order : [];
+      proofs.push(await this.#ours.take(tunnel, { auth, puts }, signal));
+      if (at < order.length - 1) await drains.undrainBetweenChanges(tunnel, signal);
+    }
+    if (!proofs.includes("proven")) throw unproven(order[0]);
   }
 
   /**
    * Puts the version in use back at both ends; if that fails, the reason is reported and a later
    * turn tries again.
    */
-  async #return(tunnel: DesiredTunnel, changing: Changing, signal: AbortSignal): Promise<void> {
+  async #return(unit: KeyUnit, changing: Changing, signal: AbortSignal): Promise<void> {
     const { auth, next } = changing;
+    const [first] = unit;
     const trouble = next.trouble ?? next.because;
     try {
-      await this.#ours.put(tunnel, auth, signal);
-      if (this.#gateways.mayLand(tunnel)) {
+      await this.#ours.put(unit, auth, signal);
+      if (this.#gateways.mayLand(first)) {
         const because = `${trouble}; the gateway gets it back once nothing else can land there`;
-        await this.#move(tunnel, changing, { state: "returning", because, trouble });
+        await this.#move(unit, changing, { state: "returning", because, trouble });
         return;
       }
       using key = await this.#key(auth, signal);
-      await this.#gateways.put(tunnel, key, signal);
+      await this.#gateways.put(first, key, signal);
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       const because = `${trouble}; the version in use is not back at both ends: ${error.message}`;
-      await this.#move(tunnel, changing, { state: "returning", because, trouble });
+      await this.#move(unit, changing, { state: "returning", because, trouble });
       throw error;
     }
-    const whose =
-      this.#parts.gatewayKey(tunnel) === undefined ? "the router has" : "both ends have";
+    const whose = this.#parts.gatewayKey(first) === undefined ? "the router has" : "both ends have";
     const because = `${trouble}; ${whose} the version in use again`;
-    await this.#move(tunnel, changing, { state: "held", because, trouble });
+    await this.#move(unit, changing, { state: "held", because, trouble });
   }
 
   /** Changes the state; an unchanged state is not written again. */
-  async #move(tunnel: DesiredTunnel, { auth, next }: Changing, to: Moved): Promise<Changing> {
+  async #move(unit: KeyUnit, { auth, next }: Changing, to: Moved): Promise<Changing> {
     const { state, because, trouble } = to;
     const isSame = next.state === state && next.because === because && next.trouble === trouble;
     if (isSame) return { auth, next };
     const since = next.state === state ? next.since : this.#parts.world.clock.wall();
     const by = next.by === undefined ? {} : { by: next.by };
     const moved = { auth, next: { auth: next.auth, ...to, since, ...by } };
-    await this.#write(tunnel, moved);
+    await this.#write(unit, moved);
     return moved;
   }
 
-  #write({ name }: DesiredTunnel, inUse: AuthInUse): Promise<void> {
-    return this.#parts.write({ kind: "auth", name, inUse });
+  #write(unit: KeyUnit, inUse: AuthInUse): Promise<void> {
+    return this.#parts.write(recordOf(unit, inUse));
   }
 }
 
-/** The newer version was sent to no end, or was removed from both. */
-function isSettled({ next }: AuthInUse): boolean {
-  return next === undefined || next.state === "waiting" || next.state === "held";
-}
-
 const refusals: ReadonlySet<string> = new Set(["device.rejected", "verify.timeout"]);
-
-/** No SA is left that another key could cost. */
-function isRefused(tunnel: DesiredTunnel, observed: DeviceState): boolean {
-  const now = observed.ipsec.find(({ name }) => name === tunnel.name);
-  return now?.trouble !== undefined && strongValue(now.ike) !== "established";
-}
 
 function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): number {
   switch (step) {
@@ -486,14 +490,4 @@ function retryOf(step: Exclude<Step, "nothing">, { auth, state }: NextAuth): num
     case "leave":
       return retryMs.returning;
   }
-}
-
-/** Returns true if both use the same secret versions and the same peer. */
-export function sameAuth(one: TunnelAuth, other: TunnelAuth): boolean {
-  if (encodeJson(one.ppk ?? null) !== encodeJson(other.ppk ?? null)) return false;
-  if (one.kind !== "certificate" || other.kind !== "certificate") {
-    return one.kind === other.kind && one.secretId === other.secretId;
-  }
-  const { secretId, authoritiesId, peer } = other;
-  return one.secretId === secretId && one.authoritiesId === authoritiesId && one.peer === peer;
 }

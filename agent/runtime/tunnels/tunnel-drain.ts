@@ -95,6 +95,15 @@ export class TunnelDrains {
   }
 
   /**
+   * Returns the traffic of a tunnel that has its new SAs, while the change goes on with the tunnel
+   * that has the same key.
+   */
+  async undrainBetweenChanges(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    const drain = named(this.#parts.memory().drains, tunnel.name);
+    if (drain?.until === "authenticated") await this.#giveBack(tunnel, signal);
+  }
+
+  /**
    * Runs one turn: a manually drained tunnel gets its traffic back when no sibling carries any
    * more.
    */

@@ -3,20 +3,21 @@
 import { withDeadline } from "#hal/deadline.ts";
 import type { DeviceChange, KeyResolver, RekeyWhat } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import { strongValue } from "#hal/model.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { World } from "#hal/world.ts";
 import { tunnelSpec } from "../../compare/tunnel-spec.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { isKeyed } from "../../model/link-snapshot.ts";
-import type { JournalRecord, NextAuth } from "../../store/journal/memory.ts";
+import type { JournalRecord } from "../../store/journal/memory.ts";
 import { withinOf } from "../campaigns/effects.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
+import { isRefused, type KeyUnit } from "./key-unit.ts";
 
 export interface OurEndsParts {
   readonly world: Pick<World, "clock">;
   readonly desired: Desired;
-  readonly deviceCache: Pick<DeviceCache, "observe" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "observe" | "device" | "capabilities">;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly write: (record: JournalRecord) => Promise<void>;
 }
@@ -26,6 +27,12 @@ const effectMsMax = 60_000;
 const proofMs = 30_000;
 const pollMs = 1_000;
 
+interface Taken {
+  readonly auth: TunnelAuth;
+  /** The tunnels on which it is not set yet. */
+  readonly puts: readonly DesiredTunnel[];
+}
+
 export class OurEnds {
   readonly #parts: OurEndsParts;
 
@@ -33,22 +40,29 @@ export class OurEnds {
     this.#parts = parts;
   }
 
-  /** Sets what the router authenticates with from the next authentication on. */
-  async put(tunnel: DesiredTunnel, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
-    await this.#commit(tunnel, [putOf(tunnel, auth)], signal);
+  /** Sets what the router authenticates these tunnels with from the next authentication on. */
+  async put([first, ...others]: KeyUnit, auth: TunnelAuth, signal: AbortSignal): Promise<void> {
+    const change = [first, ...others].map((tunnel) => putOf(tunnel, auth));
+    // If a driver proves each change while it is applied, each operation is committed alone.
+    const { commit } = this.#parts.deviceCache.capabilities(first.device) ?? {};
+    const commits = commit?.kind === "armedRevert" ? change.map((one) => [one]) : [change];
+    for (const each of commits) await this.#commit(first, each, signal);
   }
 
   /**
-   * Sets it and proves it: resolves once SAs exist that no earlier observation showed.
-   * @throws LinksealError `verify.timeout` if none comes.
+   * Sets it on `puts`, if there are any, and proves it on one tunnel: resolves to `proven` once SAs
+   * exist that no earlier observation showed; `silent` = it was down before, comes not up, and no
+   * gateway refuses it.
+   * @throws LinksealError `verify.timeout` if no SA comes.
    */
   async take(
     tunnel: DesiredTunnel,
-    { auth }: Pick<NextAuth, "auth">,
+    { auth, puts }: Taken,
     signal: AbortSignal,
-  ): Promise<void> {
-    const before = await this.#sasOf(tunnel, signal);
-    await this.put(tunnel, auth, signal);
+  ): Promise<"proven" | "silent"> {
+    const before = sasOf(tunnel, await this.#observe(tunnel, signal));
+    const [first, ...others] = puts;
+    if (first !== undefined) await this.put([first, ...others], auth, signal);
     // After a new certificate the device makes new SAs by itself.
     if (before.length > 0 && auth.kind === "psk") {
       for (const what of renewals(tunnel)) {
@@ -56,26 +70,22 @@ export class OurEnds {
       }
     }
     const { clock } = this.#parts.world;
+    let state: DeviceState | undefined;
     for (let over = 0; over < proofMs; over += pollMs) {
-      const now = await this.#sasOf(tunnel, signal);
-      if (now.some((spi) => !before.includes(spi))) return;
+      state = await this.#observe(tunnel, signal);
+      if (sasOf(tunnel, state).some((spi) => !before.includes(spi))) return "proven";
       await clock.sleep(pollMs, signal);
     }
-    throw unproven(tunnel, `no new SA of ${tunnel.name} came up within ${proofMs / 1_000} s`);
+    const isSilent = before.length === 0 && state !== undefined && !isRefused(tunnel, state);
+    if (isSilent) return "silent";
+    throw unproven(tunnel);
   }
 
-  /** SPIs of the inbound SAs; none while IKE is not up. */
-  async #sasOf(tunnel: DesiredTunnel, signal: AbortSignal): Promise<readonly number[]> {
-    const state = await this.#parts.deviceCache.observe(tunnel.device, signal);
-    if (state === undefined) {
-      const text = `${tunnel.device} cannot be read`;
-      const details = { effect: "unknown", where: tunnel.name, next: "linkseal status" } as const;
-      throw new LinksealError("transport.unreachable", text, details);
-    }
-    const observed = state.ipsec.find(({ name }) => name === tunnel.name);
-    if (observed === undefined || !isKeyed(observed)) return [];
-    const inward = (strongValue(observed.sas) ?? []).filter(({ direction }) => direction === "in");
-    return inward.map(({ spi }) => spi);
+  async #observe({ name, device }: DesiredTunnel, signal: AbortSignal): Promise<DeviceState> {
+    const state = await this.#parts.deviceCache.observe(device, signal);
+    if (state !== undefined) return state;
+    const details = { effect: "unknown", where: name, next: "linkseal status" } as const;
+    throw new LinksealError("transport.unreachable", `${device} cannot be read`, details);
   }
 
   async #commit(
@@ -117,7 +127,17 @@ function putOf(tunnel: DesiredTunnel, auth: TunnelAuth) {
   return { kind: "ipsec.putTunnel", tunnel: tunnelSpec(tunnel, auth) } as const;
 }
 
-function unproven({ name: where }: DesiredTunnel, text: string): LinksealError {
+/** SPIs of the inbound SAs; none while IKE is not up. */
+function sasOf(tunnel: DesiredTunnel, { ipsec }: DeviceState): readonly number[] {
+  const observed = ipsec.find(({ name }) => name === tunnel.name);
+  if (observed === undefined || !isKeyed(observed)) return [];
+  const inward = (strongValue(observed.sas) ?? []).filter(({ direction }) => direction === "in");
+  return inward.map(({ spi }) => spi);
+}
+
+/** The error of a tunnel that got no new SA. */
+export function unproven({ name: where }: DesiredTunnel): LinksealError {
+  const text = `no new SA of ${where} came up within ${proofMs / 1_000} s`;
   const next = `linkseal tunnels ${where}`;
   return new LinksealError("verify.timeout", text, { effect: "applied", where, next });
 }

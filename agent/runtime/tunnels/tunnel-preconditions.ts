@@ -5,6 +5,7 @@ import type { WallTime } from "#hal/world.ts";
 import { siblingsOf, whyNot } from "../../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
 import { causeText } from "../../model/reason-text.ts";
+import { sharersOf } from "../../model/tunnel-pair.ts";
 import { type WindowState, windowAt } from "../../rotation/window.ts";
 import { type Memory, type NextAuthState, named } from "../../store/journal/memory.ts";
 
@@ -107,11 +108,15 @@ function notUp({ tunnel, state, asked }: TunnelPreconditionInput): UnmetPrecondi
 function noSibling({
   desired,
   tunnel,
+  asked,
   state,
   lastState,
   memory,
 }: TunnelPreconditionInput): UnmetPrecondition | undefined {
-  const siblings = siblingsOf(desired.tunnels, tunnel);
+  // The tunnel with the same key changes too: a person decides for both.
+  const sharers: readonly DesiredTunnel[] =
+    asked === "person" ? sharersOf(desired.tunnels, tunnel) : [];
+  const siblings = siblingsOf(desired.tunnels, tunnel).filter((each) => !sharers.includes(each));
   const lost = siblings.map((each) => {
     const observed = each.device === tunnel.device ? state : lastState(each.device);
     if (observed === undefined) return `${each.device} cannot be read`;

@@ -2,15 +2,19 @@
 
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { DesiredTunnel } from "../../model/desired.ts";
+import { type KeyUnit, nameOf } from "./key-unit.ts";
 
-export function refused(
-  { name, auth }: DesiredTunnel,
-  why: string,
-  cause: LinksealError,
-): LinksealError {
+const wordsOf = ({ length }: KeyUnit) =>
+  length === 1
+    ? ({ keeps: "keeps", its: "its" } as const)
+    : ({ keeps: "keep", its: "their" } as const);
+
+export function refused(unit: KeyUnit, why: string, cause: LinksealError): LinksealError {
+  const [{ name, auth }] = unit;
+  const { keeps, its } = wordsOf(unit);
   const what = { psk: "key", certificate: "certificate" }[auth.kind];
   const next = nextOf(auth, name);
-  const text = `${name} keeps its old ${what}, and its SAs: ${why}`;
+  const text = `${nameOf(unit)} ${keeps} ${its} old ${what}, and ${its} SAs: ${why}`;
   return new LinksealError("verify.mismatch", text, { effect: "none", where: name, next, cause });
 }
 
@@ -26,13 +30,20 @@ function nextOf(auth: DesiredTunnel["auth"], name: string): string {
   }
 }
 
+/** `has`: the key that the gateway has: the old one, or one that is not known. */
 export function notGiven(
-  { name }: DesiredTunnel,
+  unit: KeyUnit,
   cause: LinksealError,
-  what: string,
+  has: "old" | "either",
 ): LinksealError {
   const { code, effect, next } = cause;
-  const text = `${name} ${what}: ${cause.message}`;
+  const [{ name }] = unit;
+  const { keeps, its } = wordsOf(unit);
+  const what = {
+    old: `${keeps} ${its} old key at both ends`,
+    either: `${keeps} ${its} SAs, and ${its} gateway may have either key`,
+  }[has];
+  const text = `${nameOf(unit)} ${what}: ${cause.message}`;
   return new LinksealError(code, text, { effect, where: name, next, cause });
 }
 

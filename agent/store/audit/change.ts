@@ -4,6 +4,7 @@
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
+import { isoTime } from "../../model/iso-time.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import type { JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
@@ -44,13 +45,13 @@ export function changeOf(
     case "operation":
       return changed("farEnd", record.link, null, "the far end accepted a change");
     case "binding": {
-      const { how, key } = record.binding;
+      const { how, key, created } = record.binding;
       const version = key.cakSecretId.split("/").slice(-2).join("/");
       return changed(
         "binding",
         record.link,
         null,
-        `${how}: CKN ${key.ckn}, CAK version ${version}`,
+        `${how}: CKN ${key.ckn}, CAK version ${version}, made ${isoTime(created)}`,
       );
     }
     case "forget":
@@ -62,13 +63,15 @@ export function changeOf(
       if (drain === null) return changed("handDrain", link, null, "its traffic was given back");
       return changed("handDrain", link, drain.by, "its traffic was moved away");
     }
-    case "auth": {
+    case "auth":
+    case "sharedAuth": {
+      const about = record.kind === "auth" ? record.name : record.names.join(", ");
       const { auth, next } = record.inUse;
       const version = ({ secretId }: TunnelAuth): string => secretId.split("/").slice(-2).join("/");
       const now = `${auth.kind} version ${version(auth)}`;
-      if (next === undefined) return changed("tunnelAuth", record.name, null, now);
+      if (next === undefined) return changed("tunnelAuth", about, null, now);
       const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
-      return changed("tunnelAuth", record.name, next.by ?? null, text);
+      return changed("tunnelAuth", about, next.by ?? null, text);
     }
     case "measured":
     case "settled":

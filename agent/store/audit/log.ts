@@ -2,6 +2,7 @@
 // before it, and one small file with the time up to which the newest record is confirmed. A lost
 // tail loses its confirmation too, so that a loss can only hide what was protected.
 
+import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson, encodeJson } from "#hal/json.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
@@ -12,6 +13,7 @@ import {
   type Entry,
   lineBytesMax,
   type Mac,
+  rereadJournal,
   scanJournal,
 } from "../journal/chain.ts";
 import { ChainFile, type ChainWorld, type HostKey, hostMac } from "../journal/chain-file.ts";
@@ -100,6 +102,7 @@ export class AuditLog {
   readonly #tail: Tail;
   readonly #confirmed: Confirmed | undefined;
   readonly #recent: readonly AuditEntry[];
+  readonly #verified: Verified;
   /** The segments on the disk, the oldest first. */
   #begun: readonly Begun[];
   #nextSlot: number;
@@ -114,6 +117,7 @@ export class AuditLog {
     this.#recent = (found.newest?.good ?? []).map(({ entry }) => entry as unknown as AuditEntry);
     this.#begun = found.begun;
     this.#tail = found.tail;
+    this.#verified = found.verified;
     this.#confirmed = found.confirmed;
     this.#nextSlot = found.newest === undefined ? 0 : slotAfter(found.newest.name);
     // A damaged segment is kept as it is for an operator; the next one continues.
@@ -130,13 +134,13 @@ export class AuditLog {
    */
   static async open(world: ChainWorld, options: Options): Promise<AuditLog> {
     const mac = auditMac(options);
-    const segments = await readSegments(world, options.host, mac);
+    const verified: Verified = new Map();
+    const segments = await readSegments(world, { host: options.host, mac, verified });
     const newest = segments.at(-1);
     const stated = await readConfirmed(world, mac);
     const confirmed = fitting(stated, newest);
     return new AuditLog(world, options, {
-      mac,
-      newest,
+      ...{ mac, verified, newest },
       begun: segments.flatMap(({ name, good: [first] }) =>
         first === undefined ? [] : [{ name, at: first.entry.at }],
       ),
@@ -202,10 +206,11 @@ export class AuditLog {
     });
   }
 
-  /** Reads and checks everything on the disk anew. */
+  /** Reads everything on the disk anew; of a file with the octets that were checked, no MAC. */
   read(): Promise<AuditTrail> {
     return this.#inTurn(async () => {
-      const segments = await readSegments(this.#world, this.#host, this.#mac);
+      const [host, mac, verified] = [this.#host, this.#mac, this.#verified];
+      const segments = await readSegments(this.#world, { host, mac, verified });
       const stated = await readConfirmed(this.#world, this.#mac);
       return { ...joined(segments), confirmed: fitting(stated, segments.at(-1)) };
     });
@@ -294,8 +299,15 @@ interface Begun {
   readonly at: WallTime;
 }
 
+/**
+ * SHA-256 of each file that was found whole, by name: a year's report checks the MACs of no file
+ * twice.
+ */
+type Verified = Map<string, string>;
+
 interface Opened {
   readonly mac: Mac;
+  readonly verified: Verified;
   readonly newest: Segment | undefined;
   readonly begun: readonly Begun[];
   readonly confirmed: Confirmed | undefined;
@@ -314,17 +326,30 @@ function slotAfter(name: string): number {
   return (Number(name.slice(folder.length)) + 1) % segmentsMax;
 }
 
+interface Checks {
+  readonly host: string;
+  readonly mac: Mac;
+  readonly verified: Verified;
+}
+
+function scanned(name: string, bytes: Uint8Array, { host, mac, verified }: Checks): Segment {
+  const digest = createHash("sha256").update(bytes).digest("hex");
+  if (verified.get(name) === digest) return { name, ...rereadJournal(bytes) };
+  const scan = scanJournal(bytes, host, mac);
+  if (scan.ending.kind === "whole") verified.set(name, digest);
+  return { name, ...scan };
+}
+
 /** Returns the segments in the order of their records. */
 async function readSegments(
   { disk }: Pick<ChainWorld, "disk">,
-  host: string,
-  mac: Mac,
+  checks: Checks,
 ): Promise<readonly Segment[]> {
   const segments: Segment[] = [];
   for (const name of await disk.list(folder)) {
     if (!/^audit\/\d\d$/.test(name)) continue;
     const bytes = (await disk.read(name)) ?? new Uint8Array();
-    segments.push({ name, ...scanJournal(bytes, host, mac) });
+    segments.push(scanned(name, bytes, checks));
   }
   // An unreadable segment does not say where it belongs: its place in the ring does.
   const first = ({ good }: Segment): number | undefined => good[0]?.entry.seq;

@@ -173,6 +173,12 @@ export type JournalRecord =
   | { readonly kind: "measured"; readonly what: string; readonly ms: number }
   | { readonly kind: "tunnel"; readonly name: string; readonly intent: number }
   | { readonly kind: "auth"; readonly name: string; readonly inUse: AuthInUse }
+  /** The same for tunnels that have one key at their gateway. */
+  | {
+      readonly kind: "sharedAuth";
+      readonly names: readonly string[];
+      readonly inUse: AuthInUse;
+    }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
   /** Stands for all records before it. */
   | { readonly kind: "snapshot"; readonly memory: Memory }
@@ -218,6 +224,10 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       return { ...memory, tunnels: { ...memory.tunnels, [record.name]: record.intent } };
     case "auth":
       return { ...memory, auths: { ...memory.auths, [record.name]: record.inUse } };
+    case "sharedAuth": {
+      const shared = record.names.map((name) => [name, record.inUse] as const);
+      return { ...memory, auths: { ...memory.auths, ...Object.fromEntries(shared) } };
+    }
     case "pending":
       return {
         ...memory,

@@ -108,6 +108,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   measured: true,
   tunnel: true,
   auth: true,
+  sharedAuth: true,
   pending: true,
   snapshot: true,
   snapshotPart: true,

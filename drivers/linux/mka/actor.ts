@@ -32,6 +32,8 @@ export interface Peer {
   mn: number;
   state: "potential" | "live";
   expiresAt: Instant;
+  /** When its first MKPDU under this MI came. */
+  readonly metAt: Instant;
   heardAt: Instant;
   version: number;
   priority: number;
@@ -92,6 +94,8 @@ export class Actor {
   /** When the last live peer was lost. */
   #leftAt: Instant | undefined;
   election: Election = { kind: "none" };
+  /** Since when the election has had this result. */
+  electedAt: Instant;
 
   constructor(ckn: Ckn, keys: CaKeys, sci: string, entropy: Entropy, now: Instant) {
     this.ckn = ckn;
@@ -100,6 +104,7 @@ export class Actor {
     this.#entropy = entropy;
     this.#mi = this.#newMi();
     this.#helloAt = now;
+    this.electedAt = now;
   }
 
   /** Continues as the same member: with the same MI, and MNs behind the reserved block. */
@@ -118,6 +123,7 @@ export class Actor {
       const lived = {
         state: "live",
         expiresAt,
+        metAt: now,
         heardAt,
         inherited: true,
         macsecDesired: true,
@@ -230,6 +236,7 @@ export class Actor {
       mn: basic.mn,
       state: "potential",
       expiresAt: instantAfter(now, lifeMs),
+      metAt: now,
       heardAt: now,
       version: basic.version,
       priority: basic.keyServerPriority,
@@ -299,12 +306,13 @@ export class Actor {
    * Elects the key server (9.5): among live and willing participants the one with the lowest
    * priority, then the lowest SCI.
    */
-  elect(priority: number): void {
+  elect(priority: number, now: Instant): void {
     const was = this.election;
-    this.election = this.#elected(priority);
-    const now = this.election;
-    const same = now.kind === "peer" ? was.kind === "peer" && was.mi === now.mi : false;
-    if (was.kind !== now.kind || (now.kind === "peer" && !same)) this.hurry();
+    const is = this.#elected(priority);
+    this.election = is;
+    if (isSameServer(was, is)) return;
+    this.electedAt = now;
+    this.hurry();
   }
 
   #elected(priority: number): Election {
@@ -379,6 +387,11 @@ export class Actor {
     this.keys.ick[Symbol.dispose]();
     this.keys.kek[Symbol.dispose]();
   }
+}
+
+function isSameServer(a: Election, b: Election): boolean {
+  if (a.kind !== "peer" || b.kind !== "peer") return a.kind === b.kind;
+  return a.mi === b.mi;
 }
 
 export function entriesOf(peers: readonly Peer[]): PeerEntry[] {

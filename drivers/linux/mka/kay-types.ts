@@ -108,6 +108,10 @@ export type KayTrouble =
   | { readonly kind: "peerNotReceiving"; readonly sci: string }
   | { readonly kind: "peerWantsNoMacsec"; readonly sci: string }
   | { readonly kind: "noKeyServer" }
+  /** The peer is the key server, and has distributed no SAK for a life time. */
+  | { readonly kind: "noSakDistributed"; readonly sci: string }
+  /** The peer is the key server, and does not transmit under the SAK that it distributed. */
+  | { readonly kind: "serverNotTransmitting"; readonly sci: string }
   | { readonly kind: "deviceLost" };
 
 export interface KayCounters extends MkpduCounters {

@@ -4,6 +4,7 @@
 import type { Ckn } from "#hal/model.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
 import { Actor, boundedHelloMs, helloMs, lifeMs } from "./actor.ts";
+import { AnDispute } from "./an-dispute.ts";
 import { Changes, nameOf } from "./changes.ts";
 import { compose } from "./compose.ts";
 import { Cp, type Member } from "./cp.ts";
@@ -55,6 +56,7 @@ export class Kay {
   readonly #kept = new Map<string, Instant>();
   #refusal: KayTrouble | undefined;
   readonly #spent = new Set<string>();
+  readonly #anDispute = new AnDispute();
   /** A member that could not install its SAK asks for another by a new MI. */
   #retryAt: Instant | undefined;
 
@@ -114,7 +116,7 @@ export class Kay {
     const acceptance = actor.accept(mkpdu, now);
     switch (acceptance) {
       case "counted":
-        this.#notice(actor, mkpdu);
+        this.#notice(actor, mkpdu, now);
         break;
       case "miTaken":
         break;
@@ -132,7 +134,7 @@ export class Kay {
     return this.#turn(now);
   }
 
-  #notice(actor: Actor, mkpdu: Mkpdu): void {
+  #notice(actor: Actor, mkpdu: Mkpdu, now: Instant): void {
     const peer = actor.peer(mkpdu.basic.mi);
     if (peer?.state !== "live") return;
     const extended = suites[this.#settings.suite].packetNumber === "64 bit";
@@ -142,12 +144,12 @@ export class Kay {
         this.#cp.raiseLowestPn(peer.sci, keyIdentifier, pn);
       }
     }
-    actor.elect(this.#settings.keyServerPriority);
+    actor.elect(this.#settings.keyServerPriority, now);
     if (mkpdu.distributedSak === undefined || actor.server !== peer) return;
-    this.#takeSak(actor, mkpdu);
+    this.#takeSak(actor, mkpdu, now);
   }
 
-  #takeSak(actor: Actor, mkpdu: Mkpdu): void {
+  #takeSak(actor: Actor, mkpdu: Mkpdu, now: Instant): void {
     const { distributedSak } = mkpdu;
     const { server } = actor;
     if (distributedSak === undefined || server === undefined || this.#cp.device === "gone") return;
@@ -156,13 +158,17 @@ export class Kay {
       if (this.#cp.holds(key) || this.#retryAt !== undefined) return;
     }
     const { suite } = this.#settings;
-    const isAnInUse = (an: number): boolean => this.#isAnInUse(an, server.sci);
+    const isAnInUse = (an: number): boolean =>
+      this.#isAnInUse(an, server.sci) && !this.#anDispute.isWon(server.mi, an, now);
     const isSpent = (key: KeyIdentifier): boolean => this.#spent.has(nameOf(key));
     const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse, isSpent });
     if (taken.kind === "refused") {
-      this.#refuse(actor, taken.why);
+      const { why } = taken;
+      if (why.kind === "anInUse") this.#anDispute.refused(server.mi, why.an, now);
+      this.#refuse(actor, why);
       return;
     }
+    this.#anDispute.settle();
     const { sak } = taken;
     server.kn = sak.keyIdentifier.kn;
     this.#spent.add(nameOf(sak.keyIdentifier));
@@ -331,7 +337,7 @@ export class Kay {
     this.#retry(now);
     for (const actor of this.#actors) {
       actor.expire(now);
-      actor.elect(this.#settings.keyServerPriority);
+      actor.elect(this.#settings.keyServerPriority, now);
     }
     this.#principal = choosePrincipal(this.#actors, this.#principal, now);
     this.#join(now);

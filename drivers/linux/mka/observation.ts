@@ -2,13 +2,16 @@
 
 import type { KeySlot, MkaParticipant, MkaSession, Sak } from "#hal/model.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
-import { type Actor, lifeMs } from "./actor.ts";
+import { type Actor, helloMs, lifeMs } from "./actor.ts";
 import { controlledPort, nameOf } from "./changes.ts";
 import { type Cp, type HeldSak, isReceiving } from "./cp.ts";
 import type { KayCounters, KayObservation, KaySettings, KayTrouble } from "./kay-types.ts";
 import type { Malformation } from "./mkpdu.ts";
 import { livePeers, missing } from "./reports.ts";
 import { suiteOfId } from "./suite.ts";
+
+/** A hello and some reserve: a key server that transmits under its SAK has reported it by then. */
+const unreportedMsMax = helloMs + 500;
 
 export class Counts {
   sent = 0n;
@@ -108,7 +111,8 @@ function sakOf(held: HeldSak | undefined): Sak | undefined {
   return { an, keyId, receive: isReceiving(held), transmit: transmit === "enabled" };
 }
 
-function troublesOf({ settings, actors, principal, cp, refusal, now }: Observed): KayTrouble[] {
+function troublesOf(observed: Observed): KayTrouble[] {
+  const { settings, actors, principal, cp, refusal, now } = observed;
   const troubles: KayTrouble[] = refusal === undefined ? [] : [refusal];
   if (cp.device === "gone") troubles.push({ kind: "deviceLost" });
   const { newest } = cp;
@@ -127,5 +131,20 @@ function troublesOf({ settings, actors, principal, cp, refusal, now }: Observed)
   if (principal?.election.kind === "none" && principal.livePeers.length > 0) {
     troubles.push({ kind: "noKeyServer" });
   }
-  return troubles;
+  return [...troubles, ...serverTroubles(observed)];
+}
+
+// The port waits for the key server. A SAK that was refused is reported for itself.
+function serverTroubles({ principal, cp, refusal, now }: Observed): KayTrouble[] {
+  const server = principal?.server;
+  if (principal === undefined || server === undefined) return [];
+  if (refusal !== undefined || cp.device === "gone" || cp.inUse !== undefined) return [];
+  const { sci } = server;
+  const { newest } = cp;
+  if (newest === undefined) {
+    const isDue = now >= instantAfter(principal.electedAt, lifeMs);
+    return isDue ? [{ kind: "noSakDistributed", sci }] : [];
+  }
+  const isDue = isReceiving(newest) && now >= instantAfter(newest.createdAt, unreportedMsMax);
+  return isDue ? [{ kind: "serverNotTransmitting", sci }] : [];
 }

@@ -30,7 +30,8 @@ export interface PortFrames extends Disposable {
   takeWaiting(): void;
   /**
    * Returns the data frames that came in at the port in the clear since the last call. The kernel
-   * counts them apart from EAPOL, so that a flood of either does not falsify the count.
+   * counts them apart from EAPOL and from control of the link (LLDP, LACP, spanning tree, CDP), so
+   * that neither falsifies the count, not even a flood.
    */
   takeClear(): bigint;
 }

@@ -13,18 +13,22 @@ export function choosePrincipal(
   current: Actor | undefined,
   now: Instant,
 ): Actor | undefined {
+  const present = (actor: Actor): Peer[] =>
+    actor.livePeers.filter((peer) => !hasMoved(peer, actor, actors));
   // A CA whose stations may be gone is not chosen.
-  const live = actors.filter(({ livePeers }) => livePeers.some((peer) => !isSilent(peer, now)));
+  const live = actors.filter((actor) => present(actor).some((peer) => !isSilent(peer, now)));
   const serving = live.filter(({ election }) => election.kind === "self");
   const isThere = current !== undefined && actors.includes(current);
   const heard = isThere
-    ? current.livePeers.filter((peer) => !isSilent(peer, now) || !hasLeft(peer, current, live))
+    ? present(current).filter((peer) => !isSilent(peer, now) || !hasLeft(peer, current, live))
     : [];
   if (isThere && heard.length > 0) {
     // As long as a peer makes the SAKs, the principal CA is the one on which they come.
     if (current.election.kind === "peer") return current;
-    const reaches = ({ livePeers }: Actor): boolean =>
-      heard.every(({ sci }) => livePeers.some((peer) => peer.sci === sci));
+    const reaches = (actor: Actor): boolean => {
+      const scis = new Set(present(actor).map(({ sci }) => sci));
+      return heard.every(({ sci }) => scis.has(sci));
+    };
     return serving.find(reaches) ?? current;
   }
   const others = live.filter((actor) => actor !== current);
@@ -46,3 +50,21 @@ function hasLeft(peer: Peer, actor: Actor, actors: readonly Actor[]): boolean {
       ),
   );
 }
+
+// A station that joined a CA of ours, and has been silent in this one since then, waits there for a
+// SAK. A SAK that is distributed there at once puts no frame at risk: frames leave under it only
+// once the station reports to receive. A station that is in both CAs is heard here within a hello,
+// and marks the other one as not its principal CA: there it names no key.
+function hasMoved({ sci }: Peer, actor: Actor, actors: readonly Actor[]): boolean {
+  const instances = actor.peers.filter((peer) => peer.sci === sci);
+  const heardAt = Math.max(...instances.map((peer) => peer.heardAt));
+  return actors.some(
+    (other) =>
+      other !== actor &&
+      other.election.kind === "self" &&
+      other.livePeers.some((peer) => peer.sci === sci && peer.metAt > heardAt && !isStandby(peer)),
+  );
+}
+
+const isStandby = ({ sakUse }: Peer): boolean =>
+  sakUse?.kind === "used" && sakUse.latest === undefined && sakUse.old === undefined;

@@ -15,6 +15,8 @@ export const troubleCodes = [
   "peerNotReceiving",
   "peerWantsNoMacsec",
   "noKeyServer",
+  "noSakDistributed",
+  "serverNotTransmitting",
   "deviceLost",
   "nothingReceived",
 ] as const;
@@ -42,7 +44,11 @@ function textOf(trouble: KayTrouble): string {
     case "peerWantsNoMacsec":
       return `${trouble.sci} offers no MACsec`;
     case "noKeyServer":
-      return "neither end is the key server: both have the same priority, or none is willing";
+      return "neither end is the key server: the priority here is 255, and the peer is not willing";
+    case "noSakDistributed":
+      return `${trouble.sci} is the key server, and has distributed no SAK for 6 s`;
+    case "serverNotTransmitting":
+      return `${trouble.sci} is the key server, and does not transmit under its new SAK yet`;
     case "deviceLost":
       return "the SecY is gone";
   }

@@ -75,11 +75,39 @@ napi_value frames_open_call(napi_env env, napi_callback_info info)
 		      : socket_wrap(env, fd, receive_frame, taken.values[3]);
 }
 
-/* Selects all but EAPOL and MACsec; for a frame in a VLAN the type behind its tag counts. */
+#define LOAD(size, at) BPF_STMT(BPF_LD | (size) | BPF_ABS, (uint32_t)(at))
+#define JUMP(here, test, value, yes, no) \
+	BPF_JUMP(BPF_JMP | (test) | BPF_K, value, (yes) - (here) - 1, (no) - (here) - 1)
+
+/* Where the parts of the filter begin. */
+enum { LLC = 7, GROUP = 12, LINK_LOCAL = 13, CONTROL = 16, DATA = 17 };
+
+/*
+ * Selects data: all but EAPOL, MACsec, and control of the link itself. Control is what goes to the
+ * addresses 01-80-C2-00-00-00 to -0F, which no bridge forwards, and frames of LLC to the addresses
+ * of CDP and PVST+. IP and ARP are data whatever their address. For a frame in a VLAN the type
+ * behind its tag counts.
+ */
 static struct sock_filter clear_code[] = {
-	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL)),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_PAE, 1, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_MACSEC, 0, 1),
+	LOAD(BPF_H, SKF_AD_OFF + SKF_AD_PROTOCOL),
+	JUMP(1, BPF_JEQ, ETH_P_PAE, CONTROL, 2),
+	JUMP(2, BPF_JEQ, ETH_P_MACSEC, CONTROL, 3),
+	JUMP(3, BPF_JEQ, ETH_P_IP, DATA, 4),
+	JUMP(4, BPF_JEQ, ETH_P_ARP, DATA, 5),
+	JUMP(5, BPF_JEQ, ETH_P_IPV6, DATA, 6),
+	JUMP(6, BPF_JEQ, ETH_P_802_2, LLC, GROUP),
+	/* LLC: the destination is in octets 0 to 5. */
+	LOAD(BPF_W, 0),
+	JUMP(8, BPF_JEQ, 0x01000ccc, 9, LINK_LOCAL),
+	LOAD(BPF_H, 4),
+	JUMP(10, BPF_JEQ, 0xcccc, CONTROL, 11),
+	JUMP(11, BPF_JEQ, 0xcccd, CONTROL, DATA),
+	/* GROUP */
+	LOAD(BPF_W, 0),
+	JUMP(13, BPF_JEQ, 0x0180c200, 14, DATA),
+	LOAD(BPF_H, 4),
+	JUMP(15, BPF_JGE, 0x10, DATA, CONTROL),
+	/* CONTROL, and DATA */
 	BPF_STMT(BPF_RET | BPF_K, 0),
 	BPF_STMT(BPF_RET | BPF_K, 1),
 };

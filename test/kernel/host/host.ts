@@ -149,7 +149,10 @@ export class Host implements AsyncDisposable {
     const { clock, pathspace, charon } = this.#options;
     const dial = this.#dial();
     const isPeer = this.#options.reach === "peer";
-    const world = { ...worldOf(clock, new MemoryDisk()), dial: isPeer ? beyond(dial) : dial };
+    const world = {
+      ...worldOf(clock, new MemoryDisk()),
+      dial: isPeer ? beyond(dial, charon) : dial,
+    };
     const address = isPeer ? "ssh://edge-b" : "unix:/nowhere/net.sock";
     const target = { device: "edge", address };
     const { signal } = new AbortController();
@@ -234,12 +237,16 @@ export class Host implements AsyncDisposable {
 }
 
 /** The dialer of an agent on another host: all of this host is behind `linkseal peer`. */
-function beyond(dial: Dialer): Dialer {
+function beyond(dial: Dialer, charon: string | undefined): Dialer {
   const refused = (): never => {
     throw new Error("of the agent's own host");
   };
   const none = { http: refused, exec: refused, framed: refused, stream: refused };
-  return { ...dial, ...none, channel: channelsTo({ dial }).open };
+  return {
+    ...dial,
+    ...none,
+    channel: channelsTo({ dial, ...(charon === undefined ? {} : { charon }) }).open,
+  };
 }
 
 function failed(code: "transport.unreachable" | "transport.closed", effect: "none" | "unknown") {

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
-import type { PskReport } from "#agent/runtime/tunnels/tunnel-auth.ts";
+import type { PskReport } from "#agent/runtime/tunnels/psk-report.ts";
 import { connectionId } from "#sim/azure/estate.ts";
 import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 import { type Pace, paceClock } from "#sim/serve/site.ts";

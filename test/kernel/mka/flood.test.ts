@@ -1,9 +1,11 @@
-// A flood of foreign MKPDUs does not count as data in the clear, and does not hide such data.
+// A flood of foreign MKPDUs and the control protocols of a neighbour do not count as data in the
+// clear, and do not hide such data.
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, expect, it } from "vitest";
 import { etherTypeEapol, FrameChannel, paeGroup } from "#drivers/transport/frames.ts";
 import { enterNetwork, ipJson, leaveNetworks, native, until } from "../lab.ts";
+import { wireFrames } from "../netlink/wire-frames.ts";
 import { address, keyOf, makeSecy, Station, wire } from "./station.ts";
 import { ping } from "./traffic.ts";
 
@@ -47,7 +49,7 @@ function arp(): Uint8Array {
   return octets;
 }
 
-it("10,000 MKPDUs of another CA do not count as clear data; one ARP frame does", async () => {
+it("control and 10,000 MKPDUs of another CA are no clear data; one ARP frame is", async () => {
   const networks = wire();
   networks.forEach((network, index) => {
     makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
@@ -72,6 +74,13 @@ it("10,000 MKPDUs of another CA do not count as clear data; one ARP frame does",
   const mkpdu = await until(() => heard.find((octets) => octets.length > addressBytes));
   const frame = foreign(mkpdu, key.ckn);
   expect(frame.readUInt16BE(addressBytes)).toBe(etherTypeEapol);
+
+  // A neighbour with LLDP, LACP, spanning tree and CDP on: five frames of each.
+  const control = wireFrames.filter(({ is }) => is === "control");
+  for (let round = 0; round < 5; round += 1) {
+    for (const { octets } of control) wireAtFarEnd.send(octets);
+  }
+  expect(await clear()).toBe(0n);
 
   // Both ends run in this process: between two bursts their timers run.
   for (let count = 0; count < bursts; count += 1) {

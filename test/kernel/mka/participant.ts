@@ -21,7 +21,8 @@ export interface ParticipantOptions {
   /** Address of a service manager, and the data that it keeps for the process. */
   readonly manager?: string;
   readonly held?: number;
-  /** Options of the command, and variables of the process, in addition. */
+  /** Options of Node and of the command, and variables of the process, in addition. */
+  readonly flags?: readonly string[];
   readonly options?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -45,9 +46,11 @@ export class Participant implements Disposable {
 
   /** Starts the process; resolves once it reports that it is ready. */
   async start(held?: number): Promise<void> {
-    const { network, folder, client, manager, options = [], environment } = this.#options;
+    const { network, folder, client, manager, environment } = this.#options;
+    const { flags = [], options = [] } = this.#options;
     const more = [...(client === undefined ? [] : ["--client", client]), ...options];
-    const argv = [process.execPath, command, "mka", "wire", "--socket", this.socket, ...more];
+    const node = [process.execPath, ...flags];
+    const argv = [...node, command, "mka", "wire", "--socket", this.socket, ...more];
     const handed = held === undefined ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: "mka-memory" };
     const env = {
       ...process.env,

@@ -74,6 +74,10 @@ export class Supplicant implements Disposable {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Waits for its MACsec device. Resolves to the name. */
   async device(): Promise<string> {
     const { network, port = "wire" } = this.options;

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { etherTypeEapol, FrameChannel, paeGroup } from "#drivers/transport/frames.ts";
 import { addNetwork, enterNetwork, ip, ipJson, leaveNetworks, native, until } from "../lab.ts";
+import { wireFrames } from "./wire-frames.ts";
 
 const networkDown = 100;
 
@@ -68,7 +69,7 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
   });
 
   // IPv6, which sends many packets by itself, is off here.
-  it("EAPOL and MACsec frames do not count as clear data; all others do, to the last", async () => {
+  it("EAPOL and MACsec frames do not count as clear data; all data does, to the last", async () => {
     const [left, right] = wire();
     using sender = open(left).channel;
     using receiver = open(right).channel;
@@ -81,9 +82,26 @@ describe("frames of EAPOL", { timeout: 120_000 }, () => {
     expect(rise(...flood)).toBe(0n);
     expect(rise(...flood, 0x0806, ...flood)).toBe(1n);
     expect(rise(0x88e5, 0x88e5)).toBe(0n);
-    expect(rise(0x0800, 0x86dd, 0x8847)).toBe(3n);
+    expect(rise(0x0800, 0x86dd, 0x0806)).toBe(3n);
     expect(rise(...Array<number>(20_000).fill(0x0800))).toBe(20_000n);
     expect([receiver.takeClear(), sender.takeClear()]).toEqual([0n, 0n]);
+  });
+
+  it("control of the link does not count as clear data, and an address hides no data", () => {
+    const [left, right] = wire();
+    using sender = open(left).channel;
+    using receiver = open(right).channel;
+    const counted = wireFrames.map(({ kind, octets }) => {
+      receiver.takeClear();
+      sender.send(octets);
+      sender.send(octets);
+      return { kind, frames: 2n, clear: receiver.takeClear() };
+    });
+    const lines = counted.map((one) => `${one.kind}: ${one.frames} sent, ${one.clear} counted`);
+    console.log(lines.join("\n"));
+    expect(counted).toEqual(
+      wireFrames.map(({ kind, is }) => ({ kind, frames: 2n, clear: is === "data" ? 2n : 0n })),
+    );
   });
 
   it("frames are heard and counted only on a port that exists", () => {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { routes } from "#agent/api/routes.ts";
 import { linksealProgram } from "#agent/bin/launch.ts";
-import { everyCommand } from "#agent/cli/program.ts";
+import { everyCommand } from "#agent/cli/command-tree.ts";
 import { exampleOf } from "#agent/cli/shape.ts";
 import { filled, generatedDocs } from "../../docs/generated.ts";
 import { queryParts } from "../../docs/query-reference.ts";

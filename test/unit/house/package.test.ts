@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join, matchesGlob } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import flags from "#agent/flags.json" with { type: "json" };
 import { controlFile, writeDeb } from "../../../.ci/package/debian.ts";
 import { type Built, bundlePatterns, type Entry, layout } from "../../../.ci/package/layout.ts";
 import { copyright, nodeParts, npmPart, sbom } from "../../../.ci/package/licences.ts";
@@ -63,7 +64,9 @@ describe("the files of the package", () => {
     const command = readFileSync(join(root, "agent/bin.js"), "utf8");
     const imported = [...command.matchAll(/ from "\.\/([^"]+)"/g)].map(([, name = ""]) => name);
     expect(imported).toContain("launcher.js");
-    for (const name of imported) expect(at(`/usr/lib/linkseal/agent/${name}`)?.mode).toBe(0o644);
+    for (const name of [...imported, "flags.json"]) {
+      expect(at(`/usr/lib/linkseal/agent/${name}`)?.mode).toBe(0o644);
+    }
   });
 
   it("the package has the files that a browser gets", () => {
@@ -73,12 +76,18 @@ describe("the files of the package", () => {
     }
   });
 
-  it("the launcher becomes the process that it starts", () => {
-    const from = at("/usr/bin/linkseal")?.from;
-    expect(from?.kind === "text" ? from.text : "").toMatch(
-      /^#!\/bin\/sh\nexec \S+\/node --disable-sigusr1 /,
-    );
-  });
+  it.each([...Object.entries(flags), ["links", ["--disable-sigusr1"]] as const])(
+    "the launcher becomes the Node of its verb: %s",
+    (verb, expected) => {
+      const from = at("/usr/bin/linkseal")?.from;
+      const launcher = from?.kind === "text" ? from.text : "";
+      const shown = launcher.replace(/^exec \S+\/bin\/node/m, "exec echo");
+      const argv = ["-c", shown, "linkseal", verb, "two words", "--json"];
+      const words = [...expected, "/usr/lib/linkseal/agent/bin.js", verb, "two words", "--json"];
+      expect(execFileSync("sh", argv, { encoding: "utf8" })).toBe(`${words.join(" ")}\n`);
+      expect(launcher.split("\n").at(-2)).toMatch(/^exec \/usr\/lib\/linkseal\/bin\/node /);
+    },
+  );
 });
 
 describe("the archive", () => {

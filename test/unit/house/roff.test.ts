@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { linksealProgram } from "#agent/bin/launch.ts";
-import { everyCommand } from "#agent/cli/program.ts";
+import { everyCommand } from "#agent/cli/command-tree.ts";
 import { schemaOfFile } from "#agent/config/schema.ts";
 import { manual } from "../../docs/roff.ts";
 

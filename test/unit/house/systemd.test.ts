@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
+import flags from "#agent/flags.json" with { type: "json" };
 import { cannotRun } from "../../why-not.ts";
 
 const folder = join(import.meta.dirname, "../../../systemd");
@@ -75,6 +76,7 @@ describe("the purpose of each unit", () => {
     [mka, "within the peer's patience", "RestartSec=100ms"],
     [mka, "the socket of another port outlives it", "RuntimeDirectoryPreserve=yes"],
     [mka, "it can do two things", "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW"],
+    [mka, "nothing makes code at run time", "MemoryDenyWriteExecute=yes"],
     [mka, "it reaches no network", "RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_PACKET"],
     [agent, "it has no capability", "CapabilityBoundingSet="],
     [agent, "its state is its own", "StateDirectoryMode=0700"],
@@ -87,6 +89,12 @@ describe("the purpose of each unit", () => {
     [guard, "it stays done", "RemainAfterExit=yes"],
   ])("%s: %s: %s", (unit, _why, line) => {
     expect(linesOf(unit)).toContain(line);
+  });
+
+  it("a unit without writable code runs a Node without a JIT", () => {
+    const strict = services.filter((unit) => linesOf(unit).includes("MemoryDenyWriteExecute=yes"));
+    expect(strict).toEqual([mka]);
+    expect(flags.mka).toContain("--jitless");
   });
 
   it("a hung MKA process is replaced while its peer still waits", () => {

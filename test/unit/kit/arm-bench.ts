@@ -20,7 +20,7 @@ import { SimAzure } from "#sim/azure/azure.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { buildSite, type Site, type SiteOptions } from "#sim/site/site.ts";
-import { planSite } from "#sim/site/site-plan.ts";
+import { planSite, type SitePlan } from "#sim/site/site-plan.ts";
 import { never, settled, wallStart } from "./site-bench.ts";
 
 const management = "https://management.azure.com";
@@ -157,10 +157,12 @@ export interface ArmSetting {
   readonly start?: SiteOptions["start"];
   readonly kind?: "expressRoutePorts" | "expressRouteLags";
   readonly bandwidthInGbps?: number;
+  /** The site; absent = one group and one tunnel. */
+  readonly plan?: SitePlan;
 }
 
-export function armBench({ start = "clear", kind, bandwidthInGbps }: ArmSetting = {}): ArmBench {
-  const plan = planSite("demo", 1, 1);
+export function armBench(setting: ArmSetting = {}): ArmBench {
+  const { start = "clear", kind, bandwidthInGbps, plan = planSite("demo", 1, 1) } = setting;
   const groups = plan.groups.map((group) => ({
     ...group,
     expressRoutePort: group.expressRoutePort.replace("expressRoutePorts", kind ?? "$&"),

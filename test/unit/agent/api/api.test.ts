@@ -249,7 +249,8 @@ describe("a campaign as scripts read it", () => {
       { at: 0 as WallTime, link: "primary", state: "queued", reason: { code: "begin.asked" } },
     ] as const;
     const campaign = campaignOf("held", { heldFrom: "proving" });
-    expect(campaignShape(campaign, { trail, rest: undefined, farEnd: null })).toMatchObject({
+    const beside = { rest: undefined, farEnd: null, until: undefined, ahead: [] };
+    expect(campaignShape(campaign, { ...beside, trail })).toMatchObject({
       schema: "linkseal.campaign/1",
       group,
       kind: "enrol",
@@ -272,7 +273,7 @@ describe("a campaign as scripts read it", () => {
           ...{ because: "asked for", reason: { code: "begin.asked" } },
         },
       ],
-      restMs: null,
+      ...{ until: null, ahead: [], restMs: null },
     });
   });
 });

@@ -33,6 +33,8 @@ describe("a campaign in full", () => {
       ...{ drained: false, command: null, cloud: "AzureCloud", note: null },
     },
     steps: [{ at, link: "primary", ...toGated }],
+    until: null,
+    ahead: [],
     restMs: { low: 60_000, likely: 90_000, high: 300_000, basis: "firstRun" },
   };
 

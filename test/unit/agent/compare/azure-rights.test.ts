@@ -109,6 +109,16 @@ describe("the rights that a config needs", () => {
     ).toEqual([]);
   });
 
+  it("the key of a link connection needs the actions of its own type", () => {
+    const gateway = `${vpnGroup}/providers/Microsoft.Network/vpnGateways/g`;
+    const link = `${gateway}/vpnConnections/c/vpnLinkConnections/l`;
+    const tunnels = [{ ...tunnelWith("agent"), azureConnection: link }];
+    const type = "Microsoft.Network/vpnGateways/vpnConnections/vpnLinkConnections";
+    const config = configOf("manual", { tunnels });
+    expect(rows(config, gates)[0]).toBe(`${type}/sharedKeys/write at ${link}`);
+    expect(rows(config, () => true)).toContain(`${type}/read at ${link}`);
+  });
+
   it("agent and port each need the data actions that read secrets of the vault", () => {
     const data = rightsOf(configOf("agent")).filter(({ plane }) => plane === "data");
     expect(data.map(({ action, holder }) => [action.split("/").at(-2), holder.kind])).toEqual([

@@ -454,20 +454,6 @@ describe("a config of a real cloud", () => {
     expect(desiredOf(real(port)).tunnels[0]?.auth).toMatchObject({ farEnd: "manual" });
   });
 
-  it("a tunnel whose key the agent sets names its connection, which no other tunnel uses", () => {
-    const bare = giving(real(port)).replace(`, azureConnection: ${connection}`, "");
-    expect(() => desiredOf(bare)).toThrow("names no remote.azureConnection to write to");
-    const [, first = ""] = /( {2}- name: hub-1\n(?: {4}.*\n)+)/.exec(giving(real(port))) ?? [];
-    const second = first
-      .replace("name: hub-1", "name: hub-2")
-      .replaceAll("10.100.", "10.101.")
-      .replace("203.0.113.1", "203.0.113.2")
-      .replace("psk: hub-1-psk, farEnd: agent", "psk: hub-2-psk")
-      .replace(connection, connection.replace("hub-1", "HUB-1"));
-    const both = giving(real(port)).replace(first, `${first}${second}`);
-    expect(() => desiredOf(both)).toThrow("hub-2 is of the same connection");
-  });
-
   it("a config of a real cloud that names a connection by another path is refused", () => {
     const odd = `${group}/../x/connections/hub-1`;
     expect(() => desiredOf(real(port, odd))).toThrow("it is not a resource id");

@@ -83,6 +83,17 @@ describe("steps", () => {
     expect(text).toContain("systemctl daemon-reload");
   });
 
+  it("a host that the agent reaches by SSH is looked at by a person's own login", () => {
+    const devices = desired.devices.map((device) =>
+      device.name === "edge-a"
+        ? { ...device, driver: "linux", address: "ssh://192.0.2.1" }
+        : device,
+    );
+    const text = textOf("device-unreachable", sceneOf({ ...desired, devices }, "edge-a"));
+    expect(text).toContain("ssh 192.0.2.1 systemctl status linkseal-peer");
+    expect(text).not.toContain("linkseal@");
+  });
+
   it("a name that the config does not have gives the sentences alone", () => {
     for (const about of ["gone", "__proto__", "erd-dub/primary/x", ""]) {
       expect(sceneOf(desired, about)).toEqual({ kind: "none" });

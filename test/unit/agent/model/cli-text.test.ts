@@ -249,7 +249,7 @@ describe("a status", () => {
         ...{ state, link: null, since: at, by: "policy", heldFrom: null },
         because: "of a reason",
         reason: { code: "recorded", text: "of a reason" },
-        ...{ links: [], farEnd: null, steps: [], restMs: null },
+        ...{ links: [], farEnd: null, steps: [], until: null, ahead: [], restMs: null },
       } as const;
       expect(campaignLines(campaign, at)).toEqual(
         [`enrol erd-demo: ${state} for 0.0 s: of a reason`, next].filter(

@@ -29,6 +29,8 @@ describe("how many tunnels fill a circuit", () => {
     ["highBandwidth", 2, "gcm", 10_000, 2, 3, 10_000, 4],
     ["highBandwidth", 2, "gcm", 20_000, 4, undefined, 20_000, 4],
     ["highBandwidth", 2, "cbc", 10_000, 4, undefined, 2800, 4],
+    ["virtualWan", 2, "gcm", 10_000, 10, 11, 10_000, 2000],
+    ["virtualWan", 2, "gcm", 40_000, 20, 21, 20_000, 2000],
   ])(
     "%s of generation %i with %s, %i Mbit/s: %i",
     (size, generation, kind, circuit, tunnels, withOneSpare, carriesMbps, tunnelsMax) => {
@@ -58,9 +60,9 @@ describe("how many tunnels fill a circuit", () => {
   it("each SKU has the generations that Microsoft sells", () => {
     expect(Object.fromEntries(gatewaySizes.map((size) => [size, generationsOf(size)]))).toEqual({
       ...{ VpnGw1: [1], VpnGw2: [1, 2], VpnGw3: [1, 2], VpnGw4: [2], VpnGw5: [2] },
-      highBandwidth: [2],
+      ...{ highBandwidth: [2], virtualWan: [2] },
     });
-    expect(gatewaySizes.map(newestOf)).toEqual([1, 2, 2, 2, 2, 2]);
+    expect(gatewaySizes.map(newestOf)).toEqual([1, 2, 2, 2, 2, 2, 2]);
     const gateway = { size: "VpnGw1", generation: 2, kind: "gcm" } as const;
     expect(() => planTunnels(gateway, 1000)).toThrow(RangeError);
   });

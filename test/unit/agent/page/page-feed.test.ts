@@ -32,6 +32,7 @@ class Watching implements Viewer {
 describe("a feed", () => {
   let clock: SimClock;
   let made: number;
+  let turns: number;
   let dropped: FeedEnd[];
   let feed: Feed;
   const stop = (): AbortController => new AbortController();
@@ -40,10 +41,14 @@ describe("a feed", () => {
   beforeEach(() => {
     clock = new SimClock(0);
     made = 0;
+    turns = 0;
     dropped = [];
     end = stop();
     feed = new Feed({
       clock,
+      turn: () => {
+        turns += 1;
+      },
       opening: () => "opening",
       snapshot: () => {
         made += 1;
@@ -73,7 +78,7 @@ describe("a feed", () => {
 
   it("a feed makes no snapshot without viewers, and one for all viewers", async () => {
     await clock.runFor(10_000);
-    expect(made).toBe(0);
+    expect([made, turns]).toEqual([0, 10]);
     const all = [new Watching("quick"), new Watching("quick")];
     for (const viewer of all) feed.join(viewer);
     await clock.runFor(1_000);

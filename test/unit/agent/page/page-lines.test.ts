@@ -79,12 +79,32 @@ describe("a history", () => {
     expect(looks(history)).toEqual([0, 5, 10]);
   });
 
-  it("a history restarts if the agent's clock was set back, and keeps an hour", () => {
+  it("a history restarts if the agent's clock was set back, and keeps little of each row", () => {
     const history = new History();
     for (let n = 0; n < 1_000; n += 1) history.take(snapshotOf(sample(n * 5)));
-    expect(looks(history)).toHaveLength(720);
+    expect(looks(history)).toHaveLength(24);
     history.take(snapshotOf(sample(7)));
     expect(looks(history)).toEqual([7]);
+  });
+
+  it("a history of the part in detail begins with the agent's day, and goes on for an hour", () => {
+    const history = new History();
+    const day = (samples: readonly LinkSample[]) => ({
+      ...{ schema: "linkseal.pageDay/1" as const, slotMs: 120_000, from: 0, states: "pp" },
+      samples,
+    });
+    for (const at of [1_000, 1_005]) history.take(snapshotOf(sample(at)));
+    history.keep({ kind: "link", id: "g/a", day: day([sample(0), sample(120), sample(1_005)]) });
+    history.take(snapshotOf(sample(1_010)));
+    const times = (): readonly number[] => history.ofLink("g/a").map(({ at }) => at / 1_000);
+    expect(times()).toEqual([0, 120, 1_000, 1_005, 1_010]);
+    // Read again for a new slot, the day repeats what is known.
+    history.keep({ kind: "link", id: "g/a", day: day([sample(0), sample(120), sample(1_010)]) });
+    expect(times()).toEqual([0, 120, 1_000, 1_005, 1_010]);
+    for (let n = 0; n < 2_000; n += 1) history.take(snapshotOf(sample(1_015 + n * 5)));
+    expect(times()).toHaveLength(1_440);
+    history.keep({ kind: "tunnel", id: "hub", day: { ...day([]), samples: [] } });
+    expect([times().length, history.day("link", "g/a")]).toEqual([24, undefined]);
   });
 
   it("a history forgets a link that is no longer configured", () => {

@@ -102,7 +102,40 @@ describe("the command for the pre-shared key of a gateway", () => {
     expect(JSON.stringify(calls)).not.toContain("not-a-real-key");
   });
 
+  const link = connection.replace(
+    "connections/hub-1",
+    "vpnGateways/gw/vpnConnections/edge/vpnLinkConnections/first",
+  );
+
+  it("the key of a link connection goes to az as a document, through a pipe as well", () => {
+    programs.add("az", "not-a-real-key");
+    const calls = programs.run(gatewayKeyCommand(link, keyId) ?? "false");
+    expect(calls).toHaveLength(2);
+    expect(calls).toContainEqual([
+      ...["az", "keyvault", "secret", "show", "--id", keyId],
+      ...["--query", "{properties:{sharedKey:value}}", "--output", "json"],
+    ]);
+    expect(calls).toContainEqual([
+      ...["az", "rest", "--method", "put"],
+      ...["--url", `${link}/sharedKeys/default?api-version=2024-05-01`],
+      ...["--body", "@-", "--output", "none"],
+    ]);
+    expect(JSON.stringify(calls)).not.toContain("not-a-real-key");
+  });
+
+  it("a link connection is shown with its state, protocol and policies", () => {
+    programs.add("az", "{}");
+    const [call] = programs.run(connectionShowCommand(link) ?? "false");
+    expect(call?.slice(0, 6)).toEqual([
+      ...["az", "rest", "--method", "get"],
+      ...["--url", `${link}?api-version=2024-05-01`],
+    ]);
+    expect(call?.at(-1)).toMatch(/^properties\.\{state:connectionStatus,/);
+  });
+
   it.each([
+    ["a command in the link connection", link.replace("first", "$(id)"), keyId],
+    ["a command in the gateway", link.replace("/gw/", "/`id`/"), keyId],
     ["a port in place of a connection", port.resource, keyId],
     ["a command in the connection", connection.replace("hub-1", "$(id)"), keyId],
     ["a command in the id", connection, keyId.replace("hub-1-psk", "$(id)")],

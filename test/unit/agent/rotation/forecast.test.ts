@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
-import { type ForecastStep, forecast, rest } from "#agent/rotation/forecast.ts";
+import { type ForecastStep, forecast } from "#agent/rotation/forecast.ts";
+import { rest, stepsAhead } from "#agent/rotation/steps-left.ts";
 import { campaignOf } from "../../kit/campaign-kit.ts";
 import { afterSoak, drainedBy, inputOf, manual, shuts, type Wish } from "./forecast-kit.ts";
 
@@ -178,6 +179,16 @@ describe("what is left", () => {
     expect(of("primary")).toBeGreaterThan(of("secondary"));
     expect(restAt("switching", 0)).toBe(of("primary", 2) + of("secondary"));
     expect(restAt("switching", 1)).toBe(of("secondary", 2));
+  });
+
+  it("the steps to come begin after the present state, and go on with the later links", () => {
+    const all = forecast(inputOf({ overlap: "keychain" }));
+    const of = (name: string) => all.filter(({ link }) => link === `erd-demo/${name}`);
+    const proving = of("primary").findIndex(({ state }) => state === "proving");
+    const stepsAt = (state: CampaignState) =>
+      stepsAhead(campaignOf(state, { kind: "rotate" }, "keychain"), all);
+    expect(stepsAt("switching")).toEqual([...of("primary").slice(proving), ...of("secondary")]);
+    expect([stepsAt("held"), stepsAt("done")]).toEqual([[], []]);
   });
 
   it("the time that is left after proceed is that of the steps after it", () => {

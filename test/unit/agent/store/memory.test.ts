@@ -91,6 +91,11 @@ describe("one record", () => {
       [{ kind: "auth", name: "hub-1", inUse: { auth: psk } }],
       { auths: { "hub-1": { auth: psk } } },
     ],
+    [
+      "the pre-shared key of two tunnels",
+      [{ kind: "sharedAuth", names: ["hub-1", "hub-2"], inUse: { auth: psk } }],
+      { auths: { "hub-1": { auth: psk }, "hub-2": { auth: psk } } },
+    ],
     ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
     [
       "one that is settled",

@@ -186,11 +186,14 @@ describe("a VPN connection", () => {
     const bench = await afterTenMinutes();
     const group = bench.resource.split("/providers/")[0] ?? "";
     const id = `${group}/providers/Microsoft.Network/connections/hub-1`;
-    expect(await bench.run(bench.far.connection(id, never))).toBe("Connected");
+    const report = await bench.run(bench.far.connection(id, never));
+    const { remoteAddress: address } = bench.site.plan.tunnels[0] ?? {};
+    expect(report).toEqual({ status: "Connected", instances: [{ address, status: "Connected" }] });
     bench.alter = (reply) => ({
       ...reply,
       body: new TextEncoder().encode('{"properties":{"connectionStatus":"<b>all is well</b>"}}'),
     });
-    expect(await bench.run(bench.far.connection(id, never))).toBe("Unknown");
+    const odd = await bench.run(bench.far.connection(id, never));
+    expect(odd).toEqual({ status: "Unknown", instances: [] });
   });
 });

@@ -8,6 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { connectionId } from "#sim/azure/estate.ts";
 import type { WireFault } from "#sim/azure/faults.ts";
+import { planSite } from "#sim/site/site-plan.ts";
 import { type ArmBench, armBench, text } from "../../kit/arm-bench.ts";
 import { never, refused } from "../../kit/site-bench.ts";
 
@@ -18,14 +19,21 @@ function octetsOf(value: string): Uint8Array {
   return new TextEncoder().encode(value);
 }
 
+const link = "vpnGateways/hub-gw/vpnConnections/edge/vpnLinkConnections/first";
+
 class Stage {
-  readonly bench: ArmBench = armBench({ start: "protected" });
+  readonly bench: ArmBench;
   readonly given: string[] = [];
   /** The very octets that the client got. */
   readonly replies: HttpReply[] = [];
   readonly id: string;
 
-  constructor() {
+  /** `connection`: where both tunnels of the site are; absent = each has its own. */
+  constructor(connection?: string) {
+    const plan = planSite("demo", 1, 2);
+    const shared = connection === undefined ? {} : { connection, pskSecret: "hub-psk" };
+    const tunnels = plan.tunnels.map((tunnel) => ({ ...tunnel, ...shared }));
+    this.bench = armBench({ start: "protected", plan: { ...plan, tunnels } });
     const { site, cloud } = this.bench;
     const [tunnel] = site.plan.tunnels;
     if (tunnel === undefined) throw new RangeError("no tunnel");
@@ -58,6 +66,38 @@ describe("a pre-shared key that a gateway gets", () => {
     expect(polls.length).toBeGreaterThan(0);
     for (const poll of polls) expect(poll).toMatch(/^GET .*\/operations\//);
     expect(stage.bench.sent[0]?.path).toContain("?api-version=2024-05-01");
+  });
+
+  it.each([
+    { connection: "connections/hub", below: "sharedkey", body: { value: psk } },
+    { connection: link, below: "sharedKeys/default", body: { properties: { sharedKey: psk } } },
+  ])("a key of $connection reaches both instances by one write", async (row) => {
+    const stage = new Stage(row.connection);
+    await stage.give();
+    expect(stage.given).toEqual([psk, psk]);
+    const [put, ...polls] = stage.asked();
+    expect(put).toBe(`PUT ${stage.id}/${row.below}`);
+    for (const poll of polls) expect(poll).toMatch(/^GET .*\/operations\//);
+    const [{ body = [] } = {}] = stage.bench.sent;
+    // The hole is empty once the key is disposed of.
+    expect(body.filter((part) => typeof part === "string").join("")).toBe(
+      JSON.stringify(row.body).replace(JSON.stringify(psk).slice(1, -1), ""),
+    );
+    const { far, cloud } = stage.bench;
+    const report = await stage.bench.run(far.connection(stage.id, never));
+    const { tunnels } = stage.bench.site.plan;
+    const addresses = row.connection === link ? [] : tunnels.map((each) => each.remoteAddress);
+    expect(report.instances.map(({ address }) => address)).toEqual(addresses);
+    expect(cloud.answered.filter(({ status = 0 }) => status >= 400)).toEqual([]);
+  });
+
+  it("a link connection that refuses the right names its own actions", async () => {
+    const stage = new Stage(link);
+    stage.bench.cloud.faults.arm.strike("authorizationFailed", 1);
+    const error = await refused(stage.give());
+    expect(error).toMatchObject({ code: "peer.denied", effect: "none", where: "first" });
+    const type = "Microsoft.Network/vpnGateways/vpnConnections/vpnLinkConnections";
+    expect(error.next).toContain(`${type}/read, and ${type}/sharedKeys/write`);
   });
 
   it("a pre-shared key is at the gateway when the call resolves, and not before", async () => {

@@ -17,7 +17,6 @@ import {
   readClock,
   readInterfaces,
   readPeers,
-  readPing,
   readResetTime,
   readRoutes,
   readRouteTo,
@@ -27,6 +26,7 @@ import {
 import { limits } from "#drivers/eos/tunnel-config.ts";
 import { readConnections, readTunnelRoutes, tunnelStates } from "#drivers/eos/tunnel-parsers.ts";
 import { tunnelCommands } from "#drivers/eos/tunnel-renderer.ts";
+import { readPing } from "#drivers/platform/ping.ts";
 import { planTunnels } from "#drivers/platform/tunnel-change.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { LinksealError } from "#hal/error.ts";

@@ -16,13 +16,13 @@ import {
   readClock,
   readInterfaces,
   readPeers,
-  readPing,
   readResetTime,
   readRoutes,
   readRouteTo,
   readSessions,
   readSoftware,
 } from "#drivers/eos/system-parsers.ts";
+import { readPing } from "#drivers/platform/ping.ts";
 import type { MkaSession } from "#hal/model.ts";
 import { cknOf } from "../junos-kit.ts";
 import { actor, commands, configLines, configOf, participants, security } from "./eos-kit.ts";

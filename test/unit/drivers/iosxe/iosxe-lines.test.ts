@@ -1,7 +1,7 @@
 // Lines of an IOS XE configuration that the driver would not write, and those that are missing.
 
 import { expect, it } from "vitest";
-import { isOfPolicy, linesIn, readConfig, readPolicies } from "#drivers/iosxe/config.ts";
+import { linesIn, readConfig, readPolicies } from "#drivers/iosxe/config.ts";
 import { ownName } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planOf, protect } from "#drivers/iosxe/plan.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
@@ -15,15 +15,9 @@ import { parts, port, textsOf } from "./iosxe-kit.ts";
 /** `section`: the MKA policies with all of their lines. */
 function compared(n: number, over: Partial<typeof parts> = {}, section = parts.policies) {
   const texts = textsOf(over);
-  const [config, lines, policies] = [
-    readConfig(texts, true),
-    linesIn(texts),
-    readPolicies(section),
-  ];
-  if (config === undefined || lines === undefined || policies === undefined) {
-    throw new RangeError("no configuration");
-  }
-  const blocks = [...lines.filter(({ line: head }) => !isOfPolicy.test(head)), ...policies];
+  const config = readConfig(texts, true);
+  const blocks = linesIn(texts, readPolicies(section) ?? []);
+  if (config === undefined || blocks === undefined) throw new RangeError("no configuration");
   const around = { config, routeMaps: new Map() };
   const render = (before: PortPlan, after: PortPlan) =>
     renderChange(before, after, around, line`macsec`).sent;

@@ -13,11 +13,11 @@ import {
   readCheckpoints,
   readInterfaces,
   readPeers,
-  readPing,
   readRoutes,
   readRouteTo,
   readSoftware,
 } from "#drivers/nxos/system-parsers.ts";
+import { readPing } from "#drivers/platform/ping.ts";
 import { line } from "#drivers/transport/cli.ts";
 import { preview } from "#hal/secret.ts";
 import { configOf, port, session, sessionsOf, textHead, textPage, texts } from "./nxos-kit.ts";

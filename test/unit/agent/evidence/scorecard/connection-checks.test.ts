@@ -112,6 +112,49 @@ describe("a VPN over the Internet as backup", () => {
   });
 });
 
+describe("a gateway of a Virtual WAN hub", () => {
+  const strong = {
+    ...{ saLifeTimeSeconds: 27_000, saDataSizeKilobytes: 102_400_000 },
+    ...{ ipsecEncryption: "GCMAES256", ipsecIntegrity: "GCMAES256", pfsGroup: "ECP384" },
+    ...{ ikeEncryption: "AES256", ikeIntegrity: "SHA384", dhGroup: "ECP384" },
+  };
+  const hub = (more: object, flat = false): Resource => {
+    const own = {
+      ...{ provisioningState: "Succeeded", routingWeight: 0, enableBgp: false },
+      ...{ vpnConnectionProtocolType: "IKEv2", ipsecPolicies: [strong], ...more },
+    };
+    const name = "first";
+    const id = `${network}/vpnGateways/gw/vpnConnections/edge/vpnLinkConnections/${name}`;
+    const vpnLinkConnections = [flat ? { name, id, ...own } : { name, id, properties: own }];
+    const connections = [
+      flat
+        ? { name: "edge", vpnLinkConnections }
+        : { name: "edge", properties: { provisioningState: "Succeeded", vpnLinkConnections } },
+    ];
+    return resource("Microsoft.Network/vpnGateways", "gw", { vpnGatewayScaleUnit: 1, connections });
+  };
+
+  it.each([
+    [{}, "proven", "first has IKEv2 and a strong policy of its own"],
+    [{ vpnConnectionProtocolType: "IKEv1" }, "failed", "first does not use IKEv2"],
+    [{ ipsecPolicies: [] }, "failed", "first takes every policy that Azure offers"],
+    [{ ipsecPolicies: [{ ...strong, dhGroup: "DHGroup2" }] }, "failed", "first has a weak dhGroup"],
+  ])("a link connection with %j is %s, however it is printed", async (more, verdict, says) => {
+    for (const document of [hub(more), hub(more, true)]) {
+      const row = await rowOf("ipsec-connections", document);
+      expect(row).toMatchObject({ verdict, evidence: expect.stringContaining(says) });
+    }
+  });
+
+  it.each([
+    [{ useLocalAzureIpAddress: true }, "first uses the gateway's private address"],
+    [{ useLocalAzureIpAddress: false }, "no IPsec connection over private peering"],
+  ])("a link connection with %j is judged as others are", async (more, says) => {
+    const row = await rowOf("ipsec-over-private-peering", hub(more));
+    expect(row.evidence).toContain(says);
+  });
+});
+
 describe("the key of a BGP session", () => {
   const circuit = (...peerings: readonly object[]): Resource =>
     resource("Microsoft.Network/expressRouteCircuits", "circuit1", {

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { managementPathOf } from "#agent/runtime/campaigns/management-path.ts";
 import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
+import type { Device } from "#hal/device.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
@@ -13,6 +14,8 @@ type Routes = Readonly<Record<string, string | readonly string[] | Error>>;
 class Scene {
   readonly clock = new SimClock(wallStart);
   readonly asked: string[] = [];
+  /** The way back to the agent from a host that it reaches by SSH. */
+  back: Device["back"];
   readonly #routes: Routes;
   readonly #names: Readonly<Record<string, readonly string[]>>;
 
@@ -35,7 +38,7 @@ class Scene {
     };
     const device = async (name: string) => {
       this.asked.push(`router ${name}`);
-      return { routesTo };
+      return this.back === undefined ? { routesTo } : { routesTo, back: this.back };
     };
     const deviceCache = { addresses, device } as unknown as DeviceCache;
     const world = { clock: this.clock };
@@ -63,6 +66,25 @@ describe("the path to an address", () => {
     expect(await path("mgmt0", "et-0/0/7")).toBe("elsewhere");
     // A driver that reports no way at all has not shown that this link is none of them.
     expect(await path()).toBe("unknown");
+  });
+
+  it("the path to a host behind SSH is asked there for the way back", async () => {
+    const scene = new Scene({ "192.0.2.2": "mgmt0" });
+    const ways = (ports: readonly string[] | undefined) => ({
+      ...{ address: "ssh://192.0.2.2", routes: async () => ports },
+    });
+    scene.back = ways([link.port]);
+    expect(await scene.path("ssh://192.0.2.2")).toBe("overThisLink");
+    scene.back = ways(["mgmt0"]);
+    expect(await scene.path("ssh://192.0.2.2")).toBe("elsewhere");
+    // sshd did not say from where the agent comes.
+    scene.back = ways(undefined);
+    expect(await scene.path("ssh://192.0.2.2")).toBe("unknown");
+    expect(scene.asked).not.toContain("route 192.0.2.2");
+    // The other host is asked for on the way of this link's device too.
+    expect(await new Scene({ "192.0.2.2": link.port }).path("ssh://192.0.2.2")).toBe(
+      "overThisLink",
+    );
   });
 
   it("the path to a socket or loopback address is elsewhere", async () => {

@@ -5,7 +5,8 @@ import type { VisibleWarning } from "#agent/health/warnings.ts";
 import { isoTime, wholeDays } from "#agent/model/iso-time.ts";
 import type { Inside } from "#agent/runtime/health/bgp-report.ts";
 import { deriveStatus, type LinkStatusInput } from "#agent/runtime/health/status.ts";
-import type { Instant, WallTime } from "#hal/world.ts";
+import type { GatewayReport } from "#agent/runtime/polling/gateway-report.ts";
+import type { WallTime } from "#hal/world.ts";
 import { at, evidence, idle, key, link, moving, otherKey, over } from "../../health-evidence.ts";
 
 const utc = (text: string): WallTime => new Date(text).getTime() as WallTime;
@@ -24,10 +25,7 @@ const input = (course = moving): LinkStatusInput => {
   };
 };
 
-const status = (
-  links: readonly LinkStatusInput[],
-  gateway?: { readonly word: string; readonly at: Instant },
-) =>
+const status = (links: readonly LinkStatusInput[], gateway?: GatewayReport) =>
   deriveStatus({
     kind: "configured",
     site: "demo",
@@ -111,8 +109,10 @@ describe("status as JSON", () => {
   });
 
   it("the status shows the gateway's own report of a tunnel, with its age", () => {
-    const { tunnels } = status([input()], { word: "Connected", at: at(70_000) });
-    expect(tunnels[0]?.azure).toEqual({ connection: "Connected", ageMs: 30_000 });
+    const gateway = { connection: "Connected", instance: "NotConnected", at: at(70_000) };
+    const { tunnels } = status([input()], gateway);
+    const { at: _at, ...shown } = gateway;
+    expect(tunnels[0]?.azure).toEqual({ ...shown, ageMs: 30_000 });
   });
 
   it("the status shows BGP and share of a tunnel, or null for what is not reported", () => {

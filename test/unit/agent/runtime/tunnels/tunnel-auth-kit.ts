@@ -135,6 +135,7 @@ export class Scene {
       drains: {
         drainForChange: async (_tunnel, by) => this.#moves(`away for ${by}`),
         undrainAfterChange: async () => this.#moves("back"),
+        undrainBetweenChanges: () => Promise.reject(new Error("there is one tunnel")),
       },
       keys: () => async (ref) => {
         if (ref.kind !== "psk" || this.farEnd === undefined) {

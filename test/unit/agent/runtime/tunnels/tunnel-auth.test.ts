@@ -61,6 +61,7 @@ describe("a newer pre-shared key of a tunnel", () => {
       tunnel: "hub-1",
       kind: "psk",
       farEnd: "manual",
+      pair: null,
       secretId: id(2),
       next: null,
     });

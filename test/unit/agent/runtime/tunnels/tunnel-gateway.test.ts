@@ -37,7 +37,10 @@ describe("a newer pre-shared key that the agent gives to the gateway", () => {
     expect(made.memory.auths["hub-1"]).toEqual({ auth: psk(2) });
     expect([made.gateway, made.router]).toEqual([id(2), id(2)]);
     expect(made.auths.psks()).toEqual([
-      { tunnel: "hub-1", kind: "psk", farEnd: "agent", secretId: id(2), next: null },
+      {
+        ...{ tunnel: "hub-1", kind: "psk", farEnd: "agent", pair: null },
+        ...{ secretId: id(2), next: null },
+      },
     ]);
     expect(made.auths.isBusy("edge-a")).toBe(false);
   });

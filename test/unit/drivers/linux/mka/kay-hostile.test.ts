@@ -6,8 +6,8 @@ import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../../../../effort.ts";
 import { caOf } from "../../../kit/kay-kit.ts";
 import { built, keysOf, recordedFrames, sealed, type TestCa } from "../../../kit/kay-recorded.ts";
-import { member, type Puppet } from "./kay-puppet.ts";
-import type { Subject } from "./kay-subject.ts";
+import { member, Puppet } from "./kay-puppet.ts";
+import { Subject } from "./kay-subject.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "hostile";
 const runs = effort(10_000, 1_000_000);
@@ -126,4 +126,23 @@ describe("damaged MKPDUs", () => {
     expect(subject.observed.mkpdus.malformed).toBeGreaterThan(BigInt(runs) / 500n);
     expect(grown).toBeLessThan(200);
   });
+});
+
+it("a peer of each version of MKA, 1 to 255, gets a SAK and has it in use", () => {
+  for (let version = 1; version <= 255; version += 1) {
+    const subject = new Subject(ca);
+    const peer = new Puppet(subject);
+    peer.version = version;
+    peer.keyServer = false;
+    peer.sendMkpdu();
+    peer.answer();
+    const { mi, mn } = subject.last.basic;
+    const [made] = subject.all("sakMade");
+    expect(made?.keyId, `version ${version}`).toBe(`${mi}/1`);
+    peer.answer({ livePeers: [{ mi, mn }], ...peer.use(1, made?.an ?? 0, "receive", 1, mi) });
+    expect(subject.observed.session, `version ${version}`).toMatchObject({
+      controlledPort: "secured",
+      respondedPeers: 1,
+    });
+  }
 });

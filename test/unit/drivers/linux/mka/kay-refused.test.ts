@@ -157,6 +157,53 @@ describe("must-secure: a SAK that is refused is reported, and the one in use sta
     expect(subject.secy.transmit.get(0)?.sak).toBe(subject.secy.used[1]);
   });
 
+  it("an elected key server that insists on an AN in use for a life time is followed", () => {
+    const { subject, server } = member(ca);
+    const third = new Puppet(subject, sciC);
+    third.keyServer = false;
+    const { sakUse } = server.use(1, 0, "transmit") ?? {};
+    const round = (): void => {
+      third.answer(sakUse === undefined ? {} : { sakUse });
+      server.answer({ distributedSak: server.sak(2, 0) });
+    };
+    const used = (): number => subject.secy.used.length;
+    for (let waitedMs = 0; waitedMs < 6000; waitedMs += 2000) {
+      round();
+      expect(used()).toBe(1);
+      expect(subject.observed.session.controlledPort).toBe("secured");
+      subject.pass(2000);
+    }
+    expect(subject.all("sakRefused")).toHaveLength(1);
+    round();
+    expect(subject.all("sakTaken")).toHaveLength(2);
+    expect(subject.secy.transmit.get(0)?.sak).toBe(subject.secy.used[1]);
+    // The SAK that was in use is the price: nothing leaves until the key server transmits.
+    expect(subject.observed.session.controlledPort).toBe("blocked");
+    server.answer(server.use(2, 0, "transmit"));
+    expect(subject.observed.session.controlledPort).toBe("secured");
+  });
+
+  it("a key server that gives way within a life time costs no SAK", () => {
+    const { subject, server } = member(ca);
+    const third = new Puppet(subject, sciC);
+    third.keyServer = false;
+    const { sakUse } = server.use(1, 0, "transmit") ?? {};
+    const hear = (kn: number, an: number): void => {
+      third.answer(sakUse === undefined ? {} : { sakUse });
+      server.answer({ distributedSak: server.sak(kn, an) });
+    };
+    hear(2, 0);
+    subject.pass(4000);
+    hear(3, 1);
+    server.answer(server.use(3, 1, "transmit"));
+    subject.pass(4000);
+    // The next dispute is another one, so its life time begins with it.
+    hear(4, 0);
+    expect(subject.all("sakRefused")).toHaveLength(2);
+    expect(subject.all("sakTaken")).toHaveLength(2);
+    expect(subject.observed.session.controlledPort).toBe("secured");
+  });
+
   it("a peer that does not want MACsec gets no SAK, and is reported", () => {
     const subject = new Subject(ca);
     const puppet = new Puppet(subject);

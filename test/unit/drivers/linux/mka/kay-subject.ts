@@ -89,6 +89,13 @@ export class Subject {
     return last;
   }
 
+  /** Returns the last MKPDU in one CA. */
+  lastIn({ ckn }: TestCa): Mkpdu {
+    const last = this.sent.findLast(({ basic }) => basic.ckn === ckn);
+    if (last === undefined) throw new Error("nothing was sent");
+    return last;
+  }
+
   get observed(): KayObservation {
     return this.kay.observe(this.now);
   }

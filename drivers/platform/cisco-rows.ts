@@ -1,0 +1,149 @@
+// Rows of queries that Cisco's platforms have alike: what they are sent for, and what is read. The
+// platform adds the words, and how it is known that its replies look so.
+
+import type { MacsecFrames, MkpduCounters, PortName, Route } from "#hal/model.ts";
+import type { Attachment } from "./cisco-attachment.ts";
+import type { CiscoConfig } from "./cisco-config.ts";
+import { readClock } from "./cisco-system.ts";
+import {
+  named,
+  type ReadResult,
+  routesOf,
+  timeText,
+  unparsed,
+  type Values,
+  whole,
+  withEntries,
+  withFields,
+} from "./query-table.ts";
+
+type Of = Partial<Values>;
+type Read<T> = (text: string) => T | undefined;
+/** `port` undefined = the reply of any port. */
+type ReadOf<T> = (text: string, port: PortName | undefined) => T | undefined;
+
+const configuration = { reply: "configuration" } as const;
+
+/** The clock. */
+export const clockRow = {
+  purpose: "Gives the device's time, against which the lifetimes of keys count.",
+  read: (text: string) => named("time", timeText(readClock(text))),
+} as const;
+
+/** The ports. */
+export const portsRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
+  ({
+    purpose: "Gives link state and rates of every port.",
+    read: (text: string) => withEntries("ports", read(text), ["linkUp", "rate"], "one"),
+  }) as const;
+
+/** The counters of MKPDUs of one port. */
+export const mkpdusRow = (read: ReadOf<MkpduCounters>) =>
+  ({
+    purpose: "Counts the MKPDUs of a port, and those that were dropped, by reason.",
+    read: (text: string, { port }: Of) =>
+      withFields(read(text, port), "sent", "received", "icvFailed", "unknownCkn", "replayed"),
+  }) as const;
+
+/** The counters of frames of one port; `more`: those that not all platforms have. */
+export const framesRow = (
+  read: ReadOf<MacsecFrames>,
+  ...more: readonly (keyof MacsecFrames & string)[]
+) =>
+  ({
+    purpose: "Counts protected frames and frames that were dropped, by reason.",
+    read: (text: string, { port }: Of) =>
+      withFields(
+        read(text, port),
+        ...(["txTooLong", "rxBadTag", "rxNotValid", "rxLate", "rxNoSci", "rxUnknownSci"] as const),
+        ...["rxNotUsingSa" as const, ...more],
+      ),
+  }) as const;
+
+/** The neighbours of BGP. */
+export const peersRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
+  ({
+    purpose: "Gives the state of every BGP session.",
+    read: (text: string) => withEntries("peers", read(text)),
+  }) as const;
+
+/** The routes of one neighbour. */
+export const routesRow = (read: (text: string, port: PortName) => readonly Route[] | undefined) =>
+  ({
+    over: "peers",
+    purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
+    read: (text: string) => routesOf(read(text, "")),
+  }) as const;
+
+/**
+ * The way to an address. A hop without an interface is looked up in the configuration, which is in
+ * another reply.
+ */
+export const wayRow = (
+  read: (text: string, to: (hop: string) => string) => readonly string[] | undefined,
+) =>
+  ({
+    over: "peers",
+    purpose: "Gives the interfaces to an address: the management path of the agent.",
+    read: (text: string) =>
+      named(
+        "interfaces",
+        read(text, (hop) => `to ${hop}`),
+      ),
+  }) as const;
+
+/** A ping. */
+export const probeRow = (
+  read: (
+    text: string,
+    asked: { readonly address: string | undefined; readonly count: undefined },
+  ) => object | undefined,
+) =>
+  ({
+    over: "onDemand",
+    purpose: "Sends packets to the far end's peering address, and counts the replies.",
+    read: (text: string, { peer }: Of) => whole(read(text, { address: peer, count: undefined })),
+  }) as const;
+
+/** A route map. */
+export const routeMapRow = (read: (text: string, name: string) => readonly object[] | undefined) =>
+  ({
+    ...configuration,
+    over: "onDemand",
+    purpose: "Gives a route map that a drain replaces, to put its statements behind our own.",
+    read: (text: string, { name = "" }: Of) => named("entries", read(text, name)),
+  }) as const;
+
+/** All lines of the policies of MKA. */
+export const policiesRow = (read: Read<readonly object[]>) =>
+  ({
+    ...configuration,
+    purpose: "Gives all lines of the MACsec policies, among which `doctor` finds those of others.",
+    read: (text: string) => named("policies", read(text)),
+  }) as const;
+
+type AttachedConfig = CiscoConfig<object, { readonly macsec: Attachment | "unread" | undefined }>;
+
+/** The interfaces, where one line attaches MACsec. */
+export const interfacesRow = (read: Read<AttachedConfig>) =>
+  ({
+    ...configuration,
+    purpose: "Gives the addresses of interfaces and the MACsec that is attached to them.",
+    read(text: string): ReadResult | undefined {
+      const interfaces = read(text)?.interfaces;
+      const unread = [...(interfaces ?? [])].filter(([, { macsec }]) => macsec === "unread");
+      const gaps = unread.map(([name]) => unparsed(`interfaces ${name} macsec`));
+      return interfaces && { value: { interfaces }, gaps };
+    },
+  }) as const;
+
+/** BGP; `what` ends the purpose. */
+export const bgpRow = (what: string, read: Read<CiscoConfig<object, unknown>>) =>
+  ({
+    ...configuration,
+    purpose: `Gives the BGP neighbours${what}.`,
+    read(text: string): ReadResult | undefined {
+      const config = read(text);
+      return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
+    },
+  }) as const;

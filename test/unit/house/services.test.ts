@@ -1,0 +1,51 @@
+// What a service loads stays in its memory for all of its life.
+
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { serviceProgram } from "#agent/bin/services.ts";
+import { services } from "#agent/cli/launch.ts";
+
+const root = join(import.meta.dirname, "../../..");
+
+/** Imports a module in a Node of its own. Returns the paths of all modules that it loads. */
+function loadedBy(path: string): readonly string[] {
+  const program = `
+    import { registerHooks } from "node:module";
+    const urls = [];
+    registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) });
+    await import(${JSON.stringify(join(root, path))});
+    console.log(JSON.stringify(urls));
+  `;
+  const argv = ["--no-warnings", "--input-type=module", "-e", program];
+  const urls = JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" })) as string[];
+  const files = urls.filter((url) => url.startsWith("file:"));
+  return files.map((url) => url.split(`${root}/`)[1] ?? url);
+}
+
+const packageOf = (path: string): string | undefined => /node_modules\/([^/]+)/.exec(path)?.[1];
+
+describe("the services", () => {
+  it("each verb that starts a service has the short way, and no other verb", () => {
+    expect(serviceProgram().commands.map((command) => command.name())).toEqual(services);
+  });
+
+  it("a verb of a service is parsed without another verb's code", () => {
+    const loaded = loadedBy("agent/bin/services.ts");
+    expect(loaded).toContain("agent/cli/verbs-services.ts");
+    expect(new Set(loaded.map(packageOf))).toEqual(new Set([undefined, "commander"]));
+    expect(loaded.filter((path) => /^(drivers|sim)\//.test(path))).toEqual([]);
+  });
+
+  it("the MKA process has no driver of a router and no package but the log's in memory", () => {
+    const loaded = loadedBy("agent/bin/mka.ts");
+    expect(loaded).toContain("drivers/linux/mka/kay.ts");
+    const drivers = loaded.filter((path) => /^drivers\/(?!linux\/|local\/|transport\/)/.test(path));
+    // An error of a credential names the forms that Azure accepts.
+    expect(drivers.filter((path) => !path.startsWith("drivers/azure/"))).toEqual([]);
+    const others = /^(sim|agent\/(cli|config|simulation))\//;
+    expect(loaded.filter((path) => others.test(path))).toEqual([]);
+    const packages = new Set(loaded.map(packageOf));
+    for (const heavy of ["zod", "yaml", "ssh2", "commander"]) expect(packages).not.toContain(heavy);
+  });
+});
