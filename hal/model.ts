@@ -428,6 +428,14 @@ export interface BackedPrefix {
   readonly open: readonly PortName[];
 }
 
+/** A prefix that is not blocked although its block is there. */
+export interface OpenedPrefix {
+  /** The prefix in CIDR notation. */
+  readonly prefix: string;
+  /** The policy that precedes the block, as text. */
+  readonly by: string;
+}
+
 /** One observation of a device. */
 export interface DeviceState {
   /** The device's id in the config. */
@@ -442,8 +450,10 @@ export interface DeviceState {
   readonly ipsec: readonly IpsecTunnel[];
   /** Prefixes that pass only in tunnels, whatever routes say; absent = it cannot enforce that. */
   readonly blocked?: Reading<readonly string[]>;
-  /** Those of them that may also travel under MACsec; absent where there are none. */
+  /** Those of `blocked` that may also travel under MACsec; absent where there are none. */
   readonly backed?: Reading<readonly BackedPrefix[]>;
+  /** Prefixes whose block another policy precedes; absent where there are none. */
+  readonly opened?: readonly OpenedPrefix[];
   /** Forwarding routes to prefixes protected by tunnels; absent where `routing` reports them. */
   readonly ways?: Reading<readonly Route[]>;
   /** Its BGP sessions and routes. */

@@ -4,6 +4,7 @@ import type { Capabilities, PrefixBlock } from "#hal/device.ts";
 import type { PortName, Transforms } from "#hal/model.ts";
 import type { IkeTransforms } from "#hal/tunnel-spec.ts";
 import type { Complaint } from "../config/index.ts";
+import { contains, parsePrefix } from "../health/prefix.ts";
 import type { Desired, DesiredTunnel } from "../model/desired.ts";
 import { type Memory, named } from "../store/journal/memory.ts";
 
@@ -158,22 +159,25 @@ function leavingTunnel(
 }
 
 /**
- * Returns the prefixes that stay blocked although the config has no tunnel for them any more, of a
- * tunnel as it was made.
+ * Returns those of the prefixes that a device blocks which none of these tunnels protects there,
+ * whether or not a tunnel ever carried them: they stay blocked until a person releases them.
  */
 export function leftBlocked(
-  before: DesiredTunnel,
-  { tunnels }: Pick<Desired, "tunnels">,
+  device: string,
+  blocked: readonly string[],
+  tunnels: readonly DesiredTunnel[],
 ): readonly string[] {
-  const needed = new Set(
-    tunnels
-      .filter(({ device }) => device === before.device)
-      .flatMap((tunnel) => blocksOf(tunnel).map(({ prefix }) => prefix)),
-  );
-  return blocksOf(before)
-    .map(({ prefix }) => prefix)
-    .filter((prefix) => !needed.has(prefix));
+  const needed = tunnels
+    .filter((tunnel) => tunnel.device === device)
+    .flatMap((tunnel) => blocksOf(tunnel).flatMap(({ prefix }) => parsePrefix(prefix) ?? []));
+  return blocked.filter((text) => {
+    const prefix = parsePrefix(text);
+    return prefix !== undefined && !needed.some((outer) => contains(outer, prefix));
+  });
 }
+
+/** The command that opens a blocked prefix; root runs it on the device. */
+export const releaseCommand = (prefix: string): string => `linkseal guard --release ${prefix}`;
 
 /** The limits of a tunnel's IKE that an operator must know before it is used. */
 export function ikeNotes({ name: about, ikeVersion }: DesiredTunnel): readonly {

@@ -3,7 +3,7 @@
 
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import type { ErrorCode } from "#hal/error.ts";
-import type { DeviceState } from "#hal/model.ts";
+import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import { bundleOf, whyNot } from "../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel, RiskName } from "../model/desired.ts";
@@ -17,6 +17,8 @@ import {
   leavingTunnels,
   leftBlocked,
   type MadeTunnel,
+  releaseCommand,
+  type TunnelDifference,
   tunnelDifferences,
   unmakeable,
 } from "./tunnel-change.ts";
@@ -54,6 +56,8 @@ export interface TunnelPlanInput {
   readonly state: (device: string) => DeviceState | undefined;
   readonly capabilities: (device: string) => Capabilities | undefined;
   readonly made: MadeTunnel;
+  /** A tunnel of the config in force, whether or not it ever came up; absent = none is in force. */
+  readonly inForce?: MadeTunnel;
   /** Whether the config accepts a risk now. */
   readonly acceptsRisk: (risk: RiskName) => boolean;
 }
@@ -81,37 +85,46 @@ export function planTunnels(input: TunnelPlanInput): TunnelPlan {
     ...desired.tunnels.map((tunnel) => planTunnel(input, tunnel)),
     ...leaving.map((one) => planLeaving(input, one)),
   ];
+  const goingOn = leaving.flatMap(({ kind, name }) => (kind === "stays" ? (made(name) ?? []) : []));
   return {
     steps: plans.flatMap(({ steps }) => steps),
-    notes: plans.flatMap(({ notes }) => notes),
+    notes: [...plans.flatMap(({ notes }) => notes), ...stillBlocked(input, goingOn)],
   };
 }
 
 function planTunnel(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelPlan {
-  const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
+  const { name, device } = tunnel;
   const state = input.state(device);
   if (state === undefined) return noted(name, `${device} cannot be read`, "linkseal status");
   const limits = ikeNotes(tunnel).map((note) => ({ ...note, kind: "limit" as const }));
   const observed = state.ipsec.find((entry) => entry.name === name);
-  if (observed === undefined) {
-    const ends = `${localAddress} ${remoteAddress}`;
-    return {
-      steps: [
-        step(device, {
-          does: `add the tunnel ${name}`,
-          preview: `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`,
-          change: putOf(input, tunnel),
-        }),
-      ],
-      notes: limits,
-    };
-  }
+  if (observed === undefined) return { steps: [setUp(input, tunnel)], notes: limits };
   const { steps, notes } = planChange(input, tunnel, state);
   const gaps = (observed.gaps ?? []).map(({ text }) => ({
     ...{ about: name, text, next: `linkseal tunnels ${name}` },
   }));
   return { steps, notes: [...limits, ...notes, ...gaps] };
 }
+
+/** A tunnel that the config in force has already is down: nothing carries that could be changed. */
+function setUp(input: TunnelPlanInput, tunnel: DesiredTunnel): TunnelStep {
+  const { name, device, localAddress, remoteAddress, transforms, auth } = tunnel;
+  const before = input.made(name) ?? input.inForce?.(name);
+  const settings = before === undefined ? [] : settingTexts(tunnelDifferences(before, tunnel));
+  const ends = `${localAddress} ${remoteAddress}`;
+  return step(device, {
+    does:
+      before === undefined ? `add the tunnel ${name}` : `set up the tunnel ${name}, which is down`,
+    preview:
+      settings.length === 0
+        ? `+ ipsec ${name} ${ends} ${transforms.encryption} [secret ${auth.kind}]`
+        : `~ ipsec ${name} ${settings.join(", ")}`,
+    change: putOf(input, tunnel),
+  });
+}
+
+const settingTexts = (differences: readonly TunnelDifference[]): readonly string[] =>
+  differences.map(({ setting, made, wanted }) => `${setting} ${made} -> ${wanted}`);
 
 /** Plans the change of a tunnel, setting by setting, against its last applied config. */
 function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: DeviceState): TunnelPlan {
@@ -125,9 +138,7 @@ function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: Device
   }
   const differences = tunnelDifferences(before, tunnel);
   if (differences.length === 0) return { steps: [], notes: [] };
-  const settings = differences.map(
-    ({ setting, made: is, wanted }) => `${setting} ${is} -> ${wanted}`,
-  );
+  const settings = settingTexts(differences);
   const way = changeWay(differences, input.capabilities(device));
   const isDrained = way !== "nothing" && way !== "paths" && hasSibling(input, before, state);
   const change = step(device, {
@@ -145,7 +156,7 @@ function planChange(input: TunnelPlanInput, tunnel: DesiredTunnel, state: Device
         drain(`bring the traffic of ${name} back`, "-"),
       ]
     : [change];
-  return { steps, notes: stillBlocked(before, input) };
+  return { steps, notes: [] };
 }
 
 const wayTexts: Readonly<Record<ChangeWay, string>> = {
@@ -215,18 +226,27 @@ function planLeaving(input: TunnelPlanInput, leaving: Leaving): TunnelPlan {
     preview: `- ipsec ${name}`,
     change: [{ kind: "ipsec.removeTunnel", name }],
   });
-  const before = input.made(name);
-  return { steps: [removal], notes: before === undefined ? [] : stillBlocked(before, input) };
+  return { steps: [removal], notes: [] };
 }
 
-/** Notes the prefixes that no tunnel protects any more and that stay blocked. */
-function stillBlocked(before: DesiredTunnel, input: TunnelPlanInput): readonly TunnelNote[] {
-  const { name, device } = before;
-  if (input.capabilities(device)?.ipsec?.blocks !== true) return [];
-  const left = leftBlocked(before, input.desired);
-  if (left.length === 0) return [];
-  const text = `${left.join(", ")} stays blocked on ${device}: nothing passes until it is released`;
-  return [{ about: name, text, next: `linkseal guard --release ${left[0]}` }];
+/** Notes each prefix that stays blocked although no tunnel protects it once the plan is done. */
+function stillBlocked(
+  { desired, state }: TunnelPlanInput,
+  goingOn: readonly DesiredTunnel[],
+): readonly TunnelNote[] {
+  return desired.devices.flatMap(({ name: device }): readonly TunnelNote[] => {
+    const blocked = state(device)?.blocked;
+    if (blocked === undefined) return [];
+    const prefixes = strongValue(blocked);
+    if (prefixes === undefined) {
+      const text = "it is not known which prefixes stay blocked: its policies cannot be read";
+      return [{ about: device, text, next: "linkseal status" }];
+    }
+    return leftBlocked(device, prefixes, [...desired.tunnels, ...goingOn]).map((prefix) => {
+      const text = `${prefix} stays blocked, and no tunnel of this config protects it`;
+      return { about: device, text, next: releaseCommand(prefix), kind: "limit" };
+    });
+  });
 }
 
 function noted(about: string, text: string, next: string): TunnelPlan {

@@ -48,7 +48,8 @@ export function pathFindings(evidence: TunnelEvidence): Finding[] {
     const end = way === "dead" ? "nothing leaves there" : "it is blocked there";
     const takesAll = way === "open" && isOnlyWay(leak, remote, routes.value);
     const fate = `${end}, and what takes that way is lost`;
-    return [{ text, end: isHeld ? fate : undefined, takesAll }];
+    if (isHeld) return [{ text, end: fate, takesAll }];
+    return [{ text: `${text}${openerText(evidence, remote)}`, end: undefined, takesAll }];
   });
   const unsure = outward.flatMap((one) => ("verdict" in one ? [one] : []));
   const leaks = [...outward.flatMap((one) => ("verdict" in one ? [] : [one])), ...inward(evidence)];
@@ -183,7 +184,14 @@ function guardFindings(evidence: TunnelEvidence): Finding[] {
   const open = tunnel.remotePrefixes.find((remote) => !isBlocked(evidence, remote));
   if (open === undefined) return [];
   const text = `${tunnel.device} would let ${open} pass in the clear without ${tunnel.name}`;
-  return [finding("degraded", "guard-missing", tunnel.name, text)];
+  const sentence = `${text}${openerText(evidence, open)}`;
+  return [finding("degraded", "guard-missing", tunnel.name, sentence)];
+}
+
+/** The policy that precedes the block of a prefix, as the end of a sentence; empty = none does. */
+function openerText({ opened = [] }: TunnelEvidence, remote: string): string {
+  const by = opened.find(({ prefix }) => prefix === remote)?.by;
+  return by === undefined ? "" : `, because ${by}, precedes its block`;
 }
 
 function isBlocked({ blocked, now, settings }: TunnelEvidence, remote: string): boolean {

@@ -6,6 +6,7 @@ import type {
   IpsecTunnel,
   KeyRef,
   MacsecPort,
+  OpenedPrefix,
   PortName,
   Reading,
   Route,
@@ -169,6 +170,8 @@ export interface TunnelEvidence {
   readonly ways?: Reading<readonly Route[]> | undefined;
   /** Prefixes that the device lets pass in a tunnel alone; absent where it has no such means. */
   readonly blocked?: Reading<readonly string[]> | undefined;
+  /** Prefixes whose block another policy precedes; absent where there are none. */
+  readonly opened?: readonly OpenedPrefix[] | undefined;
   /** Absent where it is the backup of nothing. */
   readonly backup?: BackupEvidence | undefined;
   /** Whether its device can be observed. */

@@ -54,6 +54,7 @@ type TunnelCode =
   | "sa-ending"
   | "clear-path-beside-tunnel"
   | "guard-missing"
+  | "guard-left"
   | "tunnel-bgp-down"
   | "tunnel-unbalanced"
   | "outside-macsec"
@@ -263,6 +264,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
     atOnce,
   ),
   "guard-missing": warning("Nothing blocks what a tunnel protects", tunnel, unseen),
+  "guard-left": warning("A prefix that no tunnel protects is blocked", steps, unseen),
   "tunnel-bgp-down": error("BGP inside of a tunnel is down", tunnel, noTunnel, traffic),
   "tunnel-unbalanced": info(
     "A tunnel is all but left out of its bundle",

@@ -94,6 +94,7 @@ function inputOf(
   const { bindings } = memory();
   return {
     ...{ desired, memory: memory(), made },
+    inForce: (name) => intent?.desired.tunnels.find((tunnel) => tunnel.name === name),
     peerFailure: (link) => deviceCache.peerFailure(link),
     moveOf: (link) => {
       const binding = bindings[linkId(link)];

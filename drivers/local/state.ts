@@ -19,6 +19,7 @@ import {
   type MkaSession,
   type MkpduCounters,
   natPlaces,
+  type OpenedPrefix,
   type PortRate,
   parseCkn,
   type Reading,
@@ -181,6 +182,8 @@ const backed = list(
   routesMax,
 );
 
+const opened = list(object<OpenedPrefix>({ prefix: name, by: sentence }), routesMax);
+
 const control = object<ControlPlane>({
   wall: wallTime,
   ...each(["bootId", "configId"], name),
@@ -267,6 +270,7 @@ function readingsMoved(by: number, max: Instant): Decoder<Omit<DeviceState, "dev
     ipsec: distinct("name", tunnelsMax, tunnel),
     blocked: absent(reading(list(name, routesMax))),
     backed: absent(reading(backed)),
+    opened: absent(opened),
     ways: absent(reading(routes)),
     routing: reading(routing),
   });

@@ -63,6 +63,7 @@ import {
   rightsUnknown,
   waitsForCheck,
 } from "./far-end-report.ts";
+import { leftBlockWarnings } from "./left-blocks.ts";
 import { type Observed, observedLink, observedTunnel, ppkOf } from "./observed.ts";
 import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
@@ -160,6 +161,7 @@ export class HealthEvaluator {
       ...siteWarnings(agent),
       ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
       ...clockWarnings(supervisor, world.clock),
+      ...leftBlockWarnings(supervisor, agent, now),
       ...endWarnings(supervisor.ends, wall),
       ...riskWarnings(desired, wall),
     ];

@@ -54,6 +54,7 @@ export function tunnelEvidence(
     now,
     observations: deviceCache.tunnelHistory(name),
     ...{ routing: state?.routing, ways: state?.ways, blocked: state?.blocked },
+    opened: state?.opened,
     device: contact,
     carriers: carrier && carriersOf(carrier, device, { now, health, offered }),
     backup: backupEvidence(supervisor, tunnel, health),

@@ -6,7 +6,7 @@ import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
-import { leftBlocked, type MadeTunnel } from "../../compare/tunnel-change.ts";
+import { blocksOf, leftBlocked, type MadeTunnel } from "../../compare/tunnel-change.ts";
 import type { Desired, RiskName } from "../../model/desired.ts";
 import { isPending, type JournalRecord, type Memory, named } from "../../store/journal/memory.ts";
 import { bounded, commitChange } from "../campaigns/commit-change.ts";
@@ -74,8 +74,8 @@ export async function removeTunnel(
   }
   await write({ kind: "forgetTunnel", name });
   const blocked = after.blocked === undefined ? [] : (strongValue(after.blocked) ?? []);
-  const own = before === undefined ? [] : leftBlocked(before, desired);
-  return own.filter((prefix) => blocked.includes(prefix));
+  const own = before === undefined ? [] : blocksOf(before).map(({ prefix }) => prefix);
+  return leftBlocked(device, blocked, desired.tunnels).filter((prefix) => own.includes(prefix));
 }
 
 const noKeys = (): KeyResolver => () => Promise.reject(new Error("a removal has no key"));

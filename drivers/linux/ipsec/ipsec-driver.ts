@@ -203,7 +203,7 @@ export async function prepareTunnels(
   const late = new AbortController();
   void charon.clock.sleep(keepMs, late.signal).then(wipe, () => undefined);
   const act = new TunnelAct(parts, change, { guard, net });
-  const previews = [...lines, guard?.preview ?? "", net.preview];
+  const previews = [guard?.preview ?? "", ...lines, net.preview];
   return {
     token: net.token,
     preview: previews.filter((line) => line !== "").join("\n"),
@@ -259,37 +259,45 @@ function netOperationsOf(operation: TunnelChange): readonly TunnelOperation[] {
 }
 
 /**
- * Returns the requests of a change to linkseal-net and charon, with the labels of secrets.
+ * Returns the requests of a change to linkseal-net and charon in the order in which they are made,
+ * with the labels of secrets.
  * @throws LinksealError `device.rejected` for a tunnel that cannot be rendered
  */
 export function tunnelRequests(change: readonly TunnelChange[]): readonly string[] {
-  return change.flatMap((operation) => {
-    const blocks = blocksIn(operation);
-    const net = [
-      ...(blocks.length === 0 ? [] : operationsOfBlock(blocks)),
-      ...netOperationsOf(operation),
-    ];
-    return [
-      ...net.map((request) => `linkseal-net ${encodeJson(request)}`),
-      ...charonRequests(operation),
-    ];
-  });
+  const blocks = change.flatMap(blocksIn);
+  const toNet = (operations: readonly TunnelOperation[]): readonly string[] =>
+    operations.map((operation) => `linkseal-net ${encodeJson(operation)}`);
+  return [
+    ...toNet(blocks.length === 0 ? [] : operationsOfBlock(blocks)),
+    ...change.flatMap(charonRequests),
+    ...toNet(change.flatMap(netOperationsOf)),
+    // Until the change is confirmed, the SAs are all that could bring a removed tunnel back.
+    ...change.flatMap(removalRequests),
+  ];
 }
 
 function charonRequests(operation: TunnelChange): readonly string[] {
   switch (operation.kind) {
     case "ipsec.block":
-      return [];
-    case "ipsec.putTunnel":
-      return [
-        ...authSecrets(operation.tunnel.auth).map(({ kind }) => `charon load [secret ${kind}]`),
-        `charon load-conn ${encodeJson(loadConnection(operation.tunnel))}`,
-      ];
     case "ipsec.removeTunnel":
-      return [`charon unload-conn ${operation.name}`, `charon terminate ${operation.name}`];
+      return [];
+    case "ipsec.putTunnel": {
+      const { name, auth, ikeVersion } = operation.tunnel;
+      const proof = ikeVersion === undefined ? ", then rekey its child" : "";
+      return [
+        ...authSecrets(auth).map(({ kind }) => `charon load [secret ${kind}]`),
+        `charon load-conn ${encodeJson(loadConnection(operation.tunnel))}`,
+        `charon initiate ${name}${proof}, unless it is up with these settings`,
+      ];
+    }
     case "ipsec.rekey":
       return [`charon rekey ${operation.name} (${operation.what})`];
   }
+}
+
+function removalRequests(operation: TunnelChange): readonly string[] {
+  if (operation.kind !== "ipsec.removeTunnel") return [];
+  return [`charon unload-conn ${operation.name}`, `charon terminate ${operation.name}`];
 }
 
 function previewOf(operation: TunnelChange): readonly string[] {

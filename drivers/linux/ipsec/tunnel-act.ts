@@ -68,6 +68,8 @@ export class TunnelAct {
   readonly #net: Transaction;
   /** Tunnels that charon did not know before, and that had no SA. */
   readonly #fresh = new Set<string>();
+  /** Tunnels that had no SA to carry traffic. */
+  readonly #dark = new Set<string>();
   readonly #stale = new Map<TunnelSpec, readonly Spi[]>();
 
   constructor(parts: IpsecParts, change: readonly TunnelChange[], { guard, net }: NetParts) {
@@ -126,11 +128,13 @@ export class TunnelAct {
     if (isFresh) {
       const isBlocked = this.#guard !== undefined && this.#guard.preview !== "";
       return isBlocked
-        ? withEffect(error, "applied", "what it protects stays blocked")
+        ? withEffect(error, "applied", "the block of what it protects was left in place")
         : withEffect(error, "none");
     }
     if (error.effect !== "applied") return error;
-    const left = "its present SAs go on, and charon has the new settings for the next ones";
+    const isDark = this.#specs.every(({ name }) => this.#dark.has(name));
+    const sas = isDark ? "it had no SAs" : "its present SAs go on";
+    const left = `${sas}, and charon has the new settings for the next ones`;
     return withEffect(error, "applied", left);
   }
 
@@ -182,6 +186,7 @@ export class TunnelAct {
     await this.#charon(signal, async (client) => {
       const before = await observeCharon(client, signal, spec.name);
       if (!before.connections.has(spec.name) && !isUp(spec, before)) this.#fresh.add(spec.name);
+      if (!isUp(spec, before)) this.#dark.add(spec.name);
       if (stands(spec, before)) {
         await endOlder(client, spec, before, signal);
         // Charon does not report which version of the secret it has, and loading the same one twice

@@ -10,6 +10,7 @@ import {
   known,
   type PortName,
   type Reading,
+  type Route,
   unknown,
 } from "#hal/model.ts";
 import type { Answer, NetlinkMessage, NetlinkSocket } from "#hal/netlink.ts";
@@ -38,7 +39,7 @@ import {
   readExemptPrefixes,
   waysUnderMacsec,
 } from "./exempt-prefixes.ts";
-import { blockedAmong, blockedOut, prefixesMax, readGuard } from "./guard.ts";
+import { blockedAmong, blockedOut, openedAmong, prefixesMax, readGuard } from "./guard.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./operation.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
@@ -74,8 +75,9 @@ interface Within {
   readonly commits: Commits;
 }
 
-interface Guarded extends Pick<DeviceState, "backed"> {
+interface Guarded extends Pick<DeviceState, "backed" | "opened"> {
   readonly blocked: Reading<readonly string[]>;
+  readonly ways: Reading<readonly Route[]>;
 }
 
 /** Answers observations and carries out changes; one for each process. */
@@ -167,7 +169,7 @@ export class NetControlServer {
       ipsec: tunnelsOf(observation.links, observation.addresses, sas, { at, wall }).map((tunnel) =>
         withGaps(tunnel, made, { ...observation, policies: reported }),
       ),
-      ...(guarded === undefined ? {} : { ...guarded, ways: waysOf(observation, guarded.blocked) }),
+      ...guarded,
       routing: unknown("notSupported", at),
     };
   }
@@ -344,19 +346,27 @@ interface Protected {
 }
 
 function guardedNow(
-  { at, links }: KernelObservation,
+  observation: KernelObservation,
   { stored, exemptPrefixes }: Protected,
   answer: Answer<Policy>,
 ): Guarded {
+  const { at, links } = observation;
   const isAnyExempt = exemptPrefixes.some(({ ports }) => ports.length > 0);
   if (answer.kind === "refused") {
     const blind = unknown("queryFailed", at);
-    return { blocked: blind, ...(isAnyExempt ? { backed: blind } : {}) };
+    return { blocked: blind, ways: blind, ...(isAnyExempt ? { backed: blind } : {}) };
   }
   const policies = answer.found;
-  const asked = new Set([...stored, ...blockedOut(policies)]);
-  const ways = waysUnderMacsec(exemptPrefixes, links);
-  const blocked = blockedAmong(asked, policies, links, ways).slice(0, prefixesMax);
+  const asked = [...new Set([...stored, ...blockedOut(policies)])];
+  const exempt = waysUnderMacsec(exemptPrefixes, links);
+  const blocked = blockedAmong(asked, policies, links, exempt).slice(0, prefixesMax);
   const backed = known(exemptPrefixStates(exemptPrefixes, policies, links), at);
-  return { blocked: known(blocked, at), ...(isAnyExempt ? { backed } : {}) };
+  // A route matters the more where something lets packets past the block.
+  const ways = waysOf(observation, known(asked, at));
+  const opened = openedAmong(asked, policies, links, exempt).slice(0, prefixesMax);
+  return {
+    ...{ blocked: known(blocked, at), ways },
+    ...(opened.length === 0 ? {} : { opened }),
+    ...(isAnyExempt ? { backed } : {}),
+  };
 }

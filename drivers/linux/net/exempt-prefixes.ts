@@ -10,8 +10,16 @@ import { type Decoder, list, Malformed, name, object, property } from "../../loc
 import { linksNow } from "../macsec/kernel-observation.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
-import { deletePolicy, type NewPolicy, type Policy, putPolicy } from "../netlink/xfrm.ts";
-import { hasPolicy, policiesNow, prefixAt, prefixesMax, wayInto } from "./guard.ts";
+import { deletePolicy, type NewPolicy, type Policy } from "../netlink/xfrm.ts";
+import {
+  hasPolicy,
+  isOpen,
+  letPast,
+  policiesNow,
+  prefixAt,
+  prefixesMax,
+  wayInto,
+} from "./guard.ts";
 import type { RequestSender } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import { readStored, writeStored } from "./stored.ts";
@@ -130,7 +138,7 @@ export async function applyExemptPrefixes(
     const wish = open.has(link.index) ? "passed" : "checked";
     if (inboundPolicyOf(link) !== wish) await setInbound(routes, link, wish, signal);
   }
-  await send(wanted.filter((way) => !hasPolicy(policies, way)).map(putPolicy), signal);
+  await letPast(wanted, xfrm, send, signal);
 }
 
 function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy): boolean {
@@ -179,13 +187,13 @@ export function exemptPrefixStates(
   policies: readonly Policy[],
   links: readonly Link[],
 ): readonly BackedPrefix[] {
-  const isOpen = (prefix: string, port: PortName): boolean => {
+  const passes = (prefix: string, port: PortName): boolean => {
     const over = sealedOver([port], links);
     return (
       over.length > 0 &&
       over.every(
         (link) =>
-          inboundPolicyOf(link) === "passed" && hasPolicy(policies, wayInto(prefix, link.index)),
+          inboundPolicyOf(link) === "passed" && isOpen(policies, wayInto(prefix, link.index)),
       )
     );
   };
@@ -193,6 +201,6 @@ export function exemptPrefixStates(
     .filter(({ ports }) => ports.length > 0)
     .map(({ prefix, ports }) => ({
       ...{ prefix, ports },
-      open: ports.filter((port) => isOpen(prefix, port)),
+      open: ports.filter((port) => passes(prefix, port)),
     }));
 }

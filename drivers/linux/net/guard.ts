@@ -3,6 +3,7 @@
 // explicitly.
 
 import { isIP } from "node:net";
+import type { OpenedPrefix } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, list, Malformed, name, property } from "../../local/shape.ts";
@@ -23,10 +24,13 @@ import { readStored, writeStored } from "./stored.ts";
 const guardName = "guard";
 export const prefixesMax = 4_096;
 
-/** Ahead of the policies of charon and other programs; the lowest number wins. */
-const blockPriority = 100;
-/** The way into the interface of a tunnel, ahead of the block. */
-const wayPriority = 50;
+/**
+ * The lowest number wins, and the least that charon takes for a child is 1. Among policies of one
+ * number the older wins, so that a way past a block must be older than the block.
+ */
+const ownPriority = 0;
+/** charon leaves this field 0, so that no policy of it replaces one of these. */
+const ownUser = 1;
 
 /**
  * Rewrites a prefix as the kernel has it: the network's address in its shortest form, and the
@@ -68,14 +72,15 @@ function spelled(octets: Uint8Array): string {
 /** Returns the prefix of all addresses of the same family. */
 const anyOf = (prefix: string): string => (prefix.includes(":") ? "::/0" : "0.0.0.0/0");
 
+const blocking = { action: "block", priority: ownPriority, user: ownUser } as const;
+
+function outBlock(prefix: string): NewPolicy {
+  return { ...blocking, direction: "out", source: anyOf(prefix), destination: prefix };
+}
+
 function blocksOf(prefix: string): readonly NewPolicy[] {
-  const any = anyOf(prefix);
-  const common = { action: "block", priority: blockPriority } as const;
-  return [
-    { ...common, direction: "out", source: any, destination: prefix },
-    { ...common, direction: "in", source: prefix, destination: any },
-    { ...common, direction: "forward", source: prefix, destination: any },
-  ];
+  const inward = { ...blocking, source: prefix, destination: anyOf(prefix) };
+  return [outBlock(prefix), { ...inward, direction: "in" }, { ...inward, direction: "forward" }];
 }
 
 /**
@@ -84,7 +89,8 @@ function blocksOf(prefix: string): readonly NewPolicy[] {
  */
 export function wayInto(prefix: string, link: number): NewPolicy {
   const any = anyOf(prefix);
-  return { direction: "out", source: any, destination: prefix, priority: wayPriority, link };
+  const own = { priority: ownPriority, user: ownUser };
+  return { direction: "out", source: any, destination: prefix, link, ...own };
 }
 
 function matches(policy: Policy, want: NewPolicy): boolean {
@@ -100,6 +106,7 @@ function matches(policy: Policy, want: NewPolicy): boolean {
     from === want.source &&
     to === want.destination &&
     selector.link === (want.link ?? 0) &&
+    selector.user === (want.user ?? 0) &&
     isPlain(policy)
   );
 }
@@ -113,6 +120,114 @@ export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean
   return policies.some((policy) => matches(policy, want));
 }
 
+/** Returns our policies that block this; one that was renewed has another user field. */
+function blocksLike(policies: readonly Policy[], want: NewPolicy): readonly Policy[] {
+  return policies.filter(
+    (policy) =>
+      policy.selector.user >= ownUser && matches(policy, { ...want, user: policy.selector.user }),
+  );
+}
+
+/** Returns true if a packet that fits both meets the first one (xfrm_policy_insert_list). */
+function precedes(one: Policy, other: Policy): boolean {
+  if (one.direction !== other.direction) return false;
+  return one.priority === other.priority ? one.index < other.index : one.priority < other.priority;
+}
+
+/** Returns our blocks that precede a way, and so hold its packets; undefined = no such way. */
+function blocksAhead(policies: readonly Policy[], way: NewPolicy): readonly Policy[] | undefined {
+  const found = policies.find((policy) => matches(policy, way));
+  if (found === undefined) return undefined;
+  return policies.filter(
+    (policy) =>
+      precedes(policy, found) &&
+      touches(policy, way.destination) &&
+      blocksLike([policy], outBlock(named(policy).destination)).length > 0,
+  );
+}
+
+/** Returns true if the way is there, ahead of every block that it leads past. */
+export function isOpen(policies: readonly Policy[], way: NewPolicy): boolean {
+  return blocksAhead(policies, way)?.length === 0;
+}
+
+/**
+ * Lets prefixes past their blocks. A block that is older than such a way is renewed: its successor
+ * is there before it goes, so that no packet passes meanwhile.
+ * @throws LinksealError by `send`; every prefix is blocked then
+ */
+export async function letPast(
+  ways: readonly NewPolicy[],
+  xfrm: NetlinkSocket,
+  send: RequestSender,
+  signal: AbortSignal,
+): Promise<void> {
+  const before = await policiesNow(xfrm, signal);
+  const closed = ways.filter((way) => !isOpen(before, way));
+  if (closed.length === 0) return;
+  await send(closed.filter((way) => !hasPolicy(before, way)).map(putPolicy), signal);
+  const policies = await policiesNow(xfrm, signal);
+  const stale = [...new Set(closed.flatMap((way) => blocksAhead(policies, way) ?? []))];
+  await send(successors(stale, policies).map(putPolicy), signal);
+  await send(
+    stale.map((policy) => deletePolicy(named(policy))),
+    signal,
+  );
+}
+
+/** Builds one newer block for each prefix of these. */
+function successors(stale: readonly Policy[], policies: readonly Policy[]): readonly NewPolicy[] {
+  const prefixes = new Set(stale.map((policy) => named(policy).destination));
+  return [...prefixes].map(outBlock).map((want) => {
+    const users = blocksLike(policies, want).map(({ selector }) => selector.user);
+    return { ...want, user: Math.max(...users) + 1 };
+  });
+}
+
+/** Returns the part of an outgoing policy by which it is deleted. */
+function named({ selector }: Policy) {
+  const { source, sourceLength, destination, destinationLength, link, user } = selector;
+  return {
+    ...({ direction: "out", link, user } as const),
+    source: `${source}/${sourceLength}`,
+    destination: `${destination}/${destinationLength}`,
+  };
+}
+
+/** Our blocks of one direction of a prefix, and the policies that precede them all. */
+interface BlockedWay {
+  readonly blocks: readonly Policy[];
+  readonly ahead: readonly Policy[];
+}
+
+/**
+ * Finds the policies ahead of a prefix's block that let it past, except into the interface of a
+ * tunnel or by `ways`.
+ */
+function blockedWays(
+  prefix: string,
+  policies: readonly Policy[],
+  links: readonly Link[],
+  ways: readonly NewPolicy[],
+): readonly BlockedWay[] {
+  // Nothing leaves by a link that does not exist any more.
+  const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
+  const openers = policies.filter(
+    (policy) =>
+      policy.action === "allow" &&
+      policy.priority <= ownPriority &&
+      policy.attributes.ifId === undefined &&
+      (policy.selector.link === 0 || open.has(policy.selector.link)) &&
+      touches(policy, prefix) &&
+      !ways.some((way) => matches(policy, way)),
+  );
+  return blocksOf(prefix).map((want) => {
+    const blocks = blocksLike(policies, want);
+    const ahead = openers.filter((opener) => blocks.every((block) => precedes(opener, block)));
+    return { blocks, ahead };
+  });
+}
+
 /**
  * Returns those of the prefixes that cannot leave in the clear: all three directions are blocked,
  * and no policy ahead of the block lets them past it, except into the interface of a tunnel or by
@@ -124,22 +239,31 @@ export function blockedAmong(
   links: readonly Link[],
   ways: readonly NewPolicy[],
 ): readonly string[] {
-  // Nothing leaves by a link that does not exist any more.
-  const open = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? [] : index)));
-  const openers = policies.filter(
-    ({ direction, action, priority, attributes, selector }) =>
-      (direction === "in" || direction === "out" || direction === "forward") &&
-      action === "allow" &&
-      priority <= blockPriority &&
-      attributes.ifId === undefined &&
-      (selector.link === 0 || open.has(selector.link)),
+  return [...prefixes].filter((prefix) =>
+    blockedWays(prefix, policies, links, ways).every(
+      ({ blocks, ahead }) => blocks.length > 0 && ahead.length === 0,
+    ),
   );
-  const others = openers.filter((opener) => !ways.some((way) => matches(opener, way)));
-  return [...prefixes].filter(
-    (prefix) =>
-      blocksOf(prefix).every((want) => hasPolicy(policies, want)) &&
-      !others.some((opener) => touches(opener, prefix)),
-  );
+}
+
+/** Returns those of the prefixes whose block is there, with a policy that precedes it. */
+export function openedAmong(
+  prefixes: readonly string[],
+  policies: readonly Policy[],
+  links: readonly Link[],
+  ways: readonly NewPolicy[],
+): readonly OpenedPrefix[] {
+  return prefixes.flatMap((prefix): readonly OpenedPrefix[] => {
+    const found = blockedWays(prefix, policies, links, ways);
+    const [opener] = found.flatMap(({ blocks, ahead }) => (blocks.length > 0 ? ahead : []));
+    return opener === undefined ? [] : [{ prefix, by: policyText(opener) }];
+  });
+}
+
+function policyText({ selector, direction, priority }: Policy): string {
+  const { source, sourceLength, destination, destinationLength } = selector;
+  const between = `${source}/${sourceLength} -> ${destination}/${destinationLength}`;
+  return `the xfrm policy ${between}, dir ${direction}, priority ${priority}`;
 }
 
 function touches({ direction, selector }: Policy, prefix: string): boolean {
@@ -170,15 +294,16 @@ export async function policiesNow(
   return answered(await xfrm.ask(dumpPolicies(), readPolicy, signal));
 }
 
+/** Blocks prefixes; a block that is there stays, because a newer one is behind its ways. */
 export async function block(
   prefixes: readonly string[],
+  policies: readonly Policy[],
   send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
-  await send(
-    prefixes.flatMap((prefix) => blocksOf(prefix).map(putPolicy)),
-    signal,
-  );
+  const wanted = prefixes.flatMap(blocksOf);
+  const missing = wanted.filter((want) => blocksLike(policies, want).length === 0);
+  await send(missing.map(putPolicy), signal);
 }
 
 export async function unblock(
@@ -187,8 +312,13 @@ export async function unblock(
   send: RequestSender,
   signal: AbortSignal,
 ): Promise<void> {
-  const there = prefixes.flatMap((prefix) =>
-    blocksOf(prefix).filter((want) => hasPolicy(policies, want)),
+  // Whatever blocks the whole prefix is removed, whichever priority it has.
+  const there = prefixes.flatMap(blocksOf).flatMap((want) =>
+    policies.flatMap((policy) => {
+      const { priority, selector } = policy;
+      const alike = { ...want, priority, user: selector.user };
+      return matches(policy, alike) ? [alike] : [];
+    }),
   );
   await send(there.map(deletePolicy), signal);
 }

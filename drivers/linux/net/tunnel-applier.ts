@@ -19,7 +19,6 @@ import {
   dumpSas,
   type NewPolicy,
   type Policy,
-  putPolicy,
   readSa,
   type Sa,
 } from "../netlink/xfrm.ts";
@@ -35,6 +34,7 @@ import {
   block,
   blockedAmong,
   hasPolicy,
+  letPast,
   policiesNow,
   readGuard,
   unblock,
@@ -194,7 +194,8 @@ async function carryOut(
         await writeGuard(disk, [...stored, ...operation.prefixes]);
         note();
       }
-      await block(operation.prefixes, senderFor(xfrm, "block"), signal);
+      const policies = await policiesNow(xfrm, signal);
+      await block(operation.prefixes, policies, senderFor(xfrm, "block"), signal);
       await restoreExemptPrefixes(context, signal);
       return;
     }
@@ -276,8 +277,8 @@ async function carryLink(
   const { index } = link;
   // The policy comes first: packets that are routed into the interface would be blocked before its
   // own policies apply.
-  const ways = prefixes.map((prefix) => putPolicy(wayInto(prefix, index)));
-  await senderFor(context.xfrm, name)(ways, signal);
+  const ways = prefixes.map((prefix) => wayInto(prefix, index));
+  await letPast(ways, context.xfrm, senderFor(context.xfrm, name), signal);
   await send([changeLink(index, { up: true, mtu, addressMode: "none" })], signal);
   const { routes, addresses, clamps } = await now(context, signal);
   if (clamps !== undefined) await clamp(want, clamps, context, signal);

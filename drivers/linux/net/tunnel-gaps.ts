@@ -5,7 +5,7 @@ import type { Address } from "../netlink/rtnetlink-address.ts";
 import { type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import type { Route } from "../netlink/rtnetlink-route.ts";
 import type { Policy } from "../netlink/xfrm.ts";
-import { hasPolicy, wayInto } from "./guard.ts";
+import { isOpen, wayInto } from "./guard.ts";
 import type { TunnelEnds, TunnelLink } from "./tunnel-operation.ts";
 
 export interface TunnelSurroundings {
@@ -34,7 +34,7 @@ export function tunnelGaps(want: TunnelLink, observed: TunnelSurroundings): read
     if (ends === undefined && !hasRoute(observed.routes, prefix, index)) {
       gaps.push(closed(`the route ${prefix} into ${name} is missing`));
     }
-    if (!hasPolicy(observed.policies, wayInto(prefix, index))) {
+    if (!isOpen(observed.policies, wayInto(prefix, index))) {
       gaps.push(closed(`no policy lets ${prefix} past its block into ${name}`));
     }
   }

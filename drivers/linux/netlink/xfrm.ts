@@ -275,9 +275,15 @@ export interface NewPolicy {
   };
   /** The id of the xfrm interface; absent = the policy is of no interface. */
   readonly ifId?: number;
+  /**
+   * The user field of the selector; absent = 0. The kernel compares it when it looks for the same
+   * policy, and never with a packet (`selector_cmp` and `xfrm_selector_match`).
+   */
+  readonly user?: number;
 }
 
 const selectorLinkAt = 48;
+const selectorUserAt = 52;
 const blankPolicy = new Uint8Array(policyBytes);
 writeNoLimits(blankPolicy, selectorBytes);
 
@@ -289,6 +295,7 @@ export function addPolicy(want: NewPolicy): NetlinkRequest {
   octets[160] = directions.indexOf(want.direction);
   octets[161] = want.action === "block" ? 1 : 0;
   octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
+  octets.writeUInt32LE(want.user ?? 0, selectorUserAt);
   const template = want.template === undefined ? [] : attribute(5, [templateOctets(want.template)]);
   return {
     type: xfrmTypes.newPolicy,
@@ -319,11 +326,12 @@ function templateOctets(want: NonNullable<NewPolicy["template"]>): Uint8Array {
 
 /** Builds the request that deletes a policy. */
 export function deletePolicy(
-  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId" | "link">,
+  want: Pick<NewPolicy, "source" | "destination" | "direction" | "ifId" | "link" | "user">,
 ): NetlinkRequest {
   const octets = Buffer.alloc(policyNameBytes);
   writeSelector(octets, want);
   octets.writeInt32LE(want.link ?? 0, selectorLinkAt);
+  octets.writeUInt32LE(want.user ?? 0, selectorUserAt);
   octets[60] = directions.indexOf(want.direction);
   return {
     type: xfrmTypes.deletePolicy,

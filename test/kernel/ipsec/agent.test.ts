@@ -106,8 +106,13 @@ describe("an agent with a tunnel of its host", { timeout: 400_000 }, () => {
   });
 
   it("a missing block policy is reported until the guard has run", async () => {
-    const policy = ["src", "0.0.0.0/0", "dst", "10.100.0.0/16", "dir", "out"];
-    ip("-n", site.edge, "xfrm", "policy", "delete", ...policy);
+    const policies = ip("-n", site.edge, "-s", "xfrm", "policy", "list", "dir", "out");
+    // It has a user id in its selector, which `ip` can only show.
+    const index = /dst 10\.100\.0\.0\/16 uid \d+\s+dir out action block index (\d+)/.exec(
+      policies,
+    )?.[1];
+    if (index === undefined) throw new Error("there is no block");
+    ip("-n", site.edge, "xfrm", "policy", "delete", "dir", "out", "index", index);
     const text = await until(() => all.reasonOf("guard-missing"), patienceMs);
     expect(text).toContain("would let 10.100.0.0/16 pass in the clear");
     expect((await all.programs.run("guard")).status).toBe(0);

@@ -182,6 +182,23 @@ describe("a protected prefix", { timeout: 180_000 }, () => {
     expect(ways).toMatchObject({ value: [{ prefix: "0.0.0.0/0", via, best: true }] });
   });
 
+  it("no pass policy of charon opens a block, of whatever priority and selector", async () => {
+    for (const remote of ["10.100.0.0/17", "0.0.0.0/0", ...spec.remotePrefixes]) {
+      const child = { mode: "pass", local_ts: ["0.0.0.0/0"], remote_ts: [remote] };
+      const children = { open: { ...child, start_action: "trap", priority: "1" } };
+      const ends = { local: { auth: "psk" }, remote: { auth: "psk" } };
+      await site.charon.ask("load-conn", { open: { version: "2", ...ends, children } });
+      const policies = ip("-n", site.edge, "xfrm", "policy");
+      expect(policies).toContain(`src 0.0.0.0/0 dst ${remote} `);
+      expect(policies).toMatch(/priority 1\b/);
+      expect(await pings(site.edge)).toBe(0);
+      const { blocked } = await device.observe(soon());
+      expect(blocked).toMatchObject({ kind: "known", value: spec.remotePrefixes });
+      await site.charon.ask("unload-conn", { name: "open" });
+      expect(blocks()).toBe(3);
+    }
+  });
+
   it("no protected packet was seen on the wire in all of this", () => {
     expect(leaks.observed).toEqual([]);
   });

@@ -75,6 +75,7 @@ export class TunnelKernel {
   /** Number of the change that is refused, once. */
   refuses: number | undefined;
   #index = 10;
+  #policies = 0;
 
   /** Adds an SA of interface 42, as charon would. */
   addSa(spi: number, direction: "in" | "out"): void {
@@ -185,8 +186,12 @@ export class TunnelKernel {
       case "updatePolicy": {
         const policy = readPolicy(message);
         if (policy === undefined) return "EINVAL";
-        this.policies = this.policies.filter((one) => !sameSelector(one, policy));
-        this.policies.push(policy);
+        const before = this.policies.find((one) => sameSelector(one, policy));
+        if (before !== undefined && name === "newPolicy") return "EEXIST";
+        this.#policies += 1;
+        // The index of a policy that is replaced stays; a newer one is higher.
+        const index = before?.index ?? 8 * this.#policies;
+        this.policies = [...this.policies.filter((one) => one !== before), { ...policy, index }];
         return undefined;
       }
       case "deletePolicy":

@@ -217,6 +217,25 @@ describe("health of a tunnel", () => {
     ]);
   });
 
+  // A tunnel that was absent was only down, and no route was named, while its prefix left in the
+  // clear past its block.
+  it("a route past a block that a policy precedes is unprotected, and the policy is named", () => {
+    const by = "the xfrm policy 0.0.0.0/0 -> 10.100.0.0/17, dir out, priority 0";
+    const opened = [{ prefix: "10.100.0.0/16", by }];
+    const open = { ...blocking(), opened };
+    const found = (observations: readonly IpsecTunnel[], change: Partial<TunnelEvidence>) => {
+      const { verdict, reasons } = deriveTunnelHealth(tunnelEvidence(observations, change));
+      return [verdict, ...reasons.map(({ code, text }) => `${code}: ${text}`)];
+    };
+    const [verdict, leak] = found([], { ...leaky, ...open });
+    expect(verdict).toBe("unprotected");
+    expect(leak).toContain("clear-path-beside-tunnel: edge-a reaches 10.100.0.0/16 over");
+    expect(leak).toContain(`because ${by}, precedes its block`);
+    const [, missing] = found([old, now], open);
+    expect(missing).toContain(`guard-missing: edge-a would let 10.100.0.0/16 pass in the clear`);
+    expect(missing).toContain(`because ${by}, precedes its block`);
+  });
+
   it("an open path is named before any that is blocked", () => {
     const both = { ...tunnel, remotePrefixes: ["10.100.0.0/16", "10.101.0.0/16"] };
     const routes = [into, overPort("10.100.7.0/24"), overPort("10.101.7.0/24")];

@@ -77,6 +77,7 @@ describe("a warning", () => {
        policy-should-secure far-end-changed far-end-failed frames-untagged
        tunnel-configured-but-absent ike-down transform-mismatch ppk-unused tunnel-interface
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
+       guard-left
        backup-carries backup-preferred
        drift commit-pending clock-skew drain-not-in-force sibling-unhealthy`,
     ],

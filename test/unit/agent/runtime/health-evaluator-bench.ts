@@ -118,6 +118,8 @@ export interface Scene {
   readonly ways?: Routing["routes"];
   /** The exempt prefixes of every device. */
   readonly backed?: readonly BackedPrefix[];
+  /** The prefixes that every device blocks outside of tunnels; absent = it has no blocks. */
+  readonly blocked?: (poll: number) => readonly string[];
   /** The proofs of every backup tunnel. */
   readonly proof?: (poll: number) => ProofLog;
 }
@@ -266,8 +268,9 @@ export class HealthEvaluatorBench {
     const reported = known({ routes, sessions, drains }, now);
     const ports = this.#port(link, this.#observed);
     const weak = this.#scene.weakRouting === true ? { ...reported, weak: true as const } : reported;
-    const { backed, ways } = this.#scene;
+    const { backed, ways, blocked } = this.#scene;
     const beside = {
+      ...(blocked === undefined ? {} : { blocked: known(blocked(this.#observed), now) }),
       ...(backed === undefined ? {} : { backed: known(backed, now) }),
       ...(ways === undefined ? {} : { ways: known(ways, now) }),
     };

@@ -103,6 +103,41 @@ describe("a tunnel", () => {
   });
 });
 
+describe("a block without a tunnel", () => {
+  const bench = (blocked: NonNullable<Scene["blocked"]>, scene: Partial<Scene> = {}) =>
+    new HealthEvaluatorBench({ blocked, ...scene });
+
+  // Nothing reported the prefixes of a tunnel that left the config before it ever came up.
+  it("a prefix that no tunnel protects is reported on its device until it is released", () => {
+    const left = bench((poll) => ["10.100.0.0/16", ...(poll < 4 ? ["10.105.0.0/16"] : [])]);
+    const what = "blocks 10.105.0.0/16, and no tunnel of the config protects that";
+    const on = (device: string): string => `guard-left ${device}: ${device} ${what}`;
+    expect(left.polls(3).warnings()).toContain(on("edge-a"));
+    const [warning] = left.status().warnings;
+    expect(warning?.next).toBe("linkseal guard --release 10.105.0.0/16");
+    expect(left.polls(20).warnings().join()).not.toContain("10.105.0.0/16");
+  });
+
+  it("a narrowed prefix is reported, and a part of what a tunnel protects is not", () => {
+    const narrowed = bench(() => ["10.100.0.0/15", "10.100.0.0/16", "10.100.7.0/24"]);
+    const [first] = narrowed.polls(4).warnings();
+    expect(first).toContain("edge-a blocks 10.100.0.0/15, and no tunnel");
+  });
+
+  it("the prefix of a tunnel that goes on unmanaged is not reported", () => {
+    const [tunnel] = desired.tunnels;
+    const without = { ...desired, tunnels: [] };
+    const agent = { made: () => tunnel } as Partial<Agent>;
+    const memory = { ...bound, tunnels: { "hub-1": 1 } };
+    const scene = bench(() => ["10.100.0.0/16"], { desired: without, memory, agent });
+    const about = scene
+      .polls(4)
+      .warnings()
+      .map((text) => text.slice(0, 17));
+    expect(about).toEqual(["guard-left edge-b"]);
+  });
+});
+
 describe("an audit log that takes no records", () => {
   const auditTrouble = new LinksealError("journal.full", "the disk is full", {
     ...{ effect: "none", where: "audit", next: "make room" },

@@ -3,6 +3,9 @@
 
 import { describe, expect, it } from "vitest";
 import { childName } from "#drivers/linux/ipsec/messages.ts";
+import type { Link } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import type { Route } from "#drivers/linux/netlink/rtnetlink-route.ts";
+import { putPolicy } from "#drivers/linux/netlink/xfrm.ts";
 import { strongValue } from "#hal/model.ts";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
@@ -28,9 +31,9 @@ describe("a tunnel of a Linux host", () => {
     const bench = await TunnelBench.open();
     const transaction = await bench.prepare([put]);
     expect(transaction.preview.split("\n")).toEqual([
+      "+ block 10.100.0.0/16 outside of tunnels",
       "+ IKEv2 hub-1 198.51.100.1 to 203.0.113.1, aes-256-gcm/sha384/ecp-384 [secret psk]",
       "+ ESP aes-256-gcm/none/ecp-384, 27000 s or 102400000 kB",
-      "+ block 10.100.0.0/16 outside of tunnels",
       "+ xfrm interface hub-1, number 42, mtu 1400",
       "+ route 10.100.0.0/16 into hub-1",
     ]);
@@ -65,7 +68,8 @@ describe("a tunnel of a Linux host", () => {
     const bgp = { local: "169.254.21.2", peer: "169.254.21.1", asn: 65_515 };
     const tunnel = { ...tunnelSpec, bgp };
     const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
-    expect(preview.split("\n").slice(2)).toEqual([
+    const [first, second, , , ...rest] = preview.split("\n");
+    expect([first, second, ...rest]).toEqual([
       "+ block 10.100.0.0/16 outside of tunnels",
       "+ block 169.254.21.1/32 outside of tunnels",
       "+ xfrm interface hub-1, number 42, mtu 1400",
@@ -91,7 +95,7 @@ describe("a tunnel of a Linux host", () => {
     ] as unknown as typeof bench.kernel.links;
     const tunnel = { ...tunnelSpec, backs: ["p1"] };
     const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
-    expect(preview.split("\n")[2]).toBe(
+    expect(preview.split("\n")[0]).toBe(
       "+ pass 10.100.0.0/16 under the MACsec of p1, while it is tight",
     );
     await bench.put(tunnel);
@@ -117,7 +121,7 @@ describe("a tunnel of a Linux host", () => {
       auth: { ...tunnelSpec.auth, ppk },
     };
     const { preview } = await bench.prepare([{ kind: "ipsec.putTunnel", tunnel }]);
-    expect(preview.split("\n").slice(0, 2)).toEqual([
+    expect(preview.split("\n").slice(1, 3)).toEqual([
       "+ IKEv2 hub-1 198.51.100.1 to 203.0.113.1, aes-256-gcm/sha384/ecp-384 [secret psk, ppk hub]",
       "+ identities 192.0.2.9 to gw.partner.example",
     ]);
@@ -162,6 +166,24 @@ describe("a tunnel of a Linux host", () => {
     expect(bench.charon.asked.filter((one) => one === "initiate")).toHaveLength(1);
   });
 
+  // The routes to an open prefix were left out, so that no route past its tunnel was named.
+  it("routes to a prefix whose block a policy precedes are reported, with the policy", async () => {
+    const bench = await TunnelBench.open();
+    const { kernel } = bench;
+    kernel.links.push({ index: 2, name: "p1", hardware: 1, flags: 1 } as Link);
+    const to = { family: 2, destination: "10.100.0.0", destinationLength: 16 };
+    kernel.routes.push({ ...to, outputLink: 2, kind: 1, protocol: 4, table: 254 } as Route);
+    const pass = { source: "0.0.0.0/0", destination: "10.100.0.0/17", priority: 0 } as const;
+    await kernel.socket("xfrm").write([putPolicy({ ...pass, direction: "out" })], never);
+    bench.charon.disagreement = "psk";
+    await refused(bench.put());
+    const { blocked, opened, ways } = await bench.observe();
+    expect(blocked).toMatchObject({ value: [] });
+    expect(ways).toMatchObject({ value: [{ via: { kind: "port", port: "p1" }, best: true }] });
+    const by = "the xfrm policy 0.0.0.0/0 -> 10.100.0.0/17, dir out, priority 0";
+    expect(opened).toEqual([{ prefix: "10.100.0.0/16", by }]);
+  });
+
   it("a tunnel whose ends disagree leaves only its block, and reports why", async () => {
     for (const cause of ["psk", "pfsGroup"] as const) {
       const bench = await TunnelBench.open();
@@ -169,7 +191,7 @@ describe("a tunnel of a Linux host", () => {
       const error = await refused(bench.put());
       expect([error.code, error.effect]).toEqual(["device.rejected", "applied"]);
       expect(error.message).toMatch(cause === "psk" ? /pre-shared/ : /groups for rekeying/);
-      expect(error.message).toContain("what it protects stays blocked");
+      expect(error.message).toContain("the block of what it protects was left in place");
       expect([bench.kernel.links, bench.kernel.sas]).toEqual([[], []]);
       const state = await bench.observe();
       expect(state.blocked).toMatchObject({ value: tunnelSpec.remotePrefixes });
@@ -187,6 +209,15 @@ describe("a tunnel of a Linux host", () => {
     expect(tunnel?.ike).toMatchObject({ value: "down" });
     expect(tunnel?.trouble).toBe("the gateway does not answer");
     expect((await bench.observe()).blocked).toMatchObject({ value: ["10.100.0.0/16"] });
+  });
+
+  it("a refused change of a tunnel without SAs does not claim that some go on", async () => {
+    const bench = await TunnelBench.open();
+    bench.charon.disagreement = "peerSilent";
+    await bench.put();
+    bench.charon.disagreement = "ikeProposal";
+    const error = await refused(bench.put({ ...tunnelSpec, remoteAddress: "203.0.113.7" }));
+    expect(error.message).toContain("it had no SAs, and charon has the new settings");
   });
 
   it("a tunnel with new settings is made beside the old SAs, which end afterwards", async () => {
@@ -413,7 +444,7 @@ describe("a tunnel of a Linux host", () => {
     const error = await refused(settled(bench.clock, transaction.apply(60_000, never)));
     expect(error).toMatchObject({ code: "device.rejected", effect: "applied" });
     expect(error.message).toContain("its key is no longer kept");
-    expect(error.message).toContain("stays blocked");
+    expect(error.message).toContain("was left in place");
     expect(bench.kernel.links).toEqual([]);
   });
 

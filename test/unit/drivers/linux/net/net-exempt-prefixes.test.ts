@@ -199,9 +199,9 @@ describe("a prefix that tunnels protect as the backup of ports", () => {
 
   it("a foreign policy that lets the prefix pass is left alone, and shown as open", async () => {
     const scene = new Scene(port, secy(3, 1), other);
-    await scene.carry(back("p1"), block);
     const theirs = { source: "0.0.0.0/0", destination: hub, direction: "out", link: 2 } as const;
-    await scene.context.xfrm.write([putPolicy({ ...theirs, priority: 10 })], never);
+    await scene.context.xfrm.write([putPolicy({ ...theirs, priority: 0 })], never);
+    await scene.carry(back("p1"), block);
     await scene.links(...scene.kernel.links);
     expect(scene.ways()).toEqual([2, 3]);
     expect((await scene.reported()).blocked).toBe(false);

@@ -2,7 +2,7 @@
 // tunnel, and how both are undone.
 
 import { describe, expect, it } from "vitest";
-import { blockedAmong, canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
+import { blockedAmong, canonicalPrefix, openedAmong, readGuard } from "#drivers/linux/net/guard.ts";
 import { type NetOperation, previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
   applyTunnelOperation,
@@ -118,7 +118,7 @@ describe("a blocked prefix", () => {
     },
   );
 
-  const opener = { source: "0.0.0.0/0", destination: hub, direction: "out", priority: 10 } as const;
+  const opener = { source: "0.0.0.0/0", destination: hub, direction: "out", priority: 0 } as const;
   it.each<[string, Partial<NewPolicy>]>([
     ["for all of it", {}],
     ["for a part of it", { destination: "10.100.7.0/24" }],
@@ -129,14 +129,44 @@ describe("a blocked prefix", () => {
   ])("a prefix is open where a policy ahead of the block lets it pass: %s", async (_what, more) => {
     const scene = new Scene();
     scene.kernel.links = [{ index: 2, name: "p1" } as Link];
-    await scene.carry(block);
     await scene.put({ ...opener, ...more });
+    await scene.carry(block);
     expect(scene.blocked()).toBe(false);
+    const { policies, links } = scene.kernel;
+    expect(openedAmong([hub, "10.101.0.0/16"], policies, links, [])).toMatchObject([
+      {
+        prefix: hub,
+        by: expect.stringMatching(/^the xfrm policy \S+ -> \S+, dir \w+, priority 0$/),
+      },
+    ]);
+  });
+
+  // A child of charon with `mode = pass` and a fixed priority preceded the block, or replaced it,
+  // and the prefix left in the clear.
+  it.each<[string, Partial<NewPolicy>]>([
+    ["for all of it", {}],
+    ["for a part of it", { destination: "10.100.7.0/24" }],
+    ["for everything", { destination: "0.0.0.0/0" }],
+    ["on the way in", { direction: "in", source: hub, destination: "0.0.0.0/0" }],
+  ])("no policy of charon precedes or replaces a block: %s", async (_what, more) => {
+    for (const order of ["before", "after"]) {
+      const scene = new Scene();
+      const theirs = { ...opener, priority: 1, ...more };
+      if (order === "before") await scene.put(theirs);
+      await scene.carry(block);
+      if (order === "after") await scene.put(theirs);
+      expect(scene.blocked()).toBe(true);
+      const { policies, links } = scene.kernel;
+      expect(openedAmong([hub], policies, links, [])).toEqual([]);
+      const actions = policies.map(({ action }) => action).toSorted();
+      expect(actions).toEqual(["allow", "block", "block", "block"]);
+    }
   });
 
   it.each<[string, Partial<NewPolicy>]>([
     ["of another prefix", { destination: "10.101.0.0/16" }],
     ["behind the block", { destination: "10.100.7.0/24", priority: 5_000 }],
+    ["of the block's priority that is newer", {}],
     ["of an interface's own", { ifId: 42 }],
     ["that blocks as well", { destination: "10.100.7.0/24", action: "block" }],
     ["of the other family", { source: "::/0", destination: "::/0" }],
@@ -198,7 +228,62 @@ describe("the interface of a tunnel", () => {
     const way = scene.kernel.policies.find(({ action }) => action === "allow");
     expect(way?.selector.link).toBe(made?.index);
     // The policy comes before the interface is up and routes lead into it.
-    expect(scene.kernel.acts.slice(3)).toEqual(["newLink", "updatePolicy", "newLink", "newRoute"]);
+    expect(scene.kernel.acts.slice(3)).toEqual([
+      ...["newLink", "updatePolicy", "updatePolicy", "deletePolicy", "newLink", "newRoute"],
+    ]);
+  });
+
+  const orderOut = ({ kernel }: Scene): string =>
+    kernel.policies
+      .filter(({ direction }) => direction === "out")
+      .toSorted((a, b) => a.index - b.index)
+      .map(({ action, selector }) => `${action} ${selector.destination}`)
+      .join(", ");
+
+  it("a way into a tunnel is older than every block that it leads past", async () => {
+    const scene = new Scene();
+    const wide: TunnelOperation = { kind: "ipsec.block", prefixes: [hub, "10.0.0.0/8"] };
+    await scene.carry(wide, carry);
+    expect(orderOut(scene)).toBe("allow 10.100.0.0, block 10.100.0.0, block 10.0.0.0");
+    await scene.carry(wide, carry);
+    expect(orderOut(scene)).toBe("allow 10.100.0.0, block 10.100.0.0, block 10.0.0.0");
+    expect([scene.blocked(), scene.blocked("10.0.0.0/8")]).toEqual([true, true]);
+    expect(await scene.undo(carry)).toBeUndefined();
+  });
+
+  it("a prefix is blocked after each step of its way past the block, refused or not", async () => {
+    for (let at = 3; at < 9; at += 1) {
+      const scene = new Scene();
+      await scene.carry(block);
+      scene.kernel.refuses = at;
+      await scene.carry(carry).catch(() => undefined);
+      expect([at, scene.blocked()]).toEqual([at, true]);
+      await scene.carry(carry);
+      expect([at, scene.blocked(), await scene.undo(carry)]).toEqual([at, true, undefined]);
+    }
+  });
+
+  it("a way behind a block is a gap of the tunnel's interface", async () => {
+    const scene = new Scene();
+    await scene.carry(carry);
+    await scene.carry(block);
+    expect(await scene.undo(carry)).toBeUndefined();
+    const { kernel } = scene;
+    kernel.policies = kernel.policies.filter(({ action }) => action === "block");
+    const own = { direction: "out", priority: 0, user: 1 } as const;
+    const made = kernel.links[0]?.index ?? 0;
+    await scene.put({ ...own, source: "0.0.0.0/0", destination: hub, link: made });
+    expect(await scene.undo(carry)).toEqual(carry);
+    await scene.carry(carry);
+    expect(await scene.undo(carry)).toBeUndefined();
+  });
+
+  it("a released prefix has no block left, however often it was renewed", async () => {
+    const scene = new Scene();
+    const two = { ...link, name: "hub-2", ifId: 43 };
+    await scene.carry(block, carry, { kind: "ipsec.carry", link: two });
+    await scene.carry({ kind: "ipsec.unblock", prefixes: [hub] });
+    expect(scene.kernel.policies.filter(({ action }) => action === "block")).toEqual([]);
   });
 
   it("a tunnel's interface is left alone if it is whole, and repaired if it is not", async () => {
