@@ -55,16 +55,17 @@ async function untilInterrupted(line) {
       const found = readyLine.exec(typed.output)?.[1];
       if (found !== undefined) resolve(found);
     });
-    end.then(() => resolve(undefined));
+    void end.then(() => resolve(undefined));
   });
   if (page === undefined) return `"${line}" ended with ${await end} before it served`;
   const why = await answers(page);
   if (over) return `"${line}" ended with ${await end} by itself`;
   // Interrupts all processes that the line has started, as Ctrl-C does.
-  process.kill(-child.pid, "SIGINT");
+  const group = -Number(child.pid);
+  process.kill(group, "SIGINT");
   const status = await Promise.race([end, rest(endMs, "nothing: it still runs", { ref: false })]);
   console.log(`"${line}" was interrupted, and ended with ${status}`);
-  if (!over) process.kill(-child.pid, "SIGKILL");
+  if (!over) process.kill(group, "SIGKILL");
   return why ?? (over ? undefined : `"${line}" runs on after an interrupt`);
 }
 

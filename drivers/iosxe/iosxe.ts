@@ -34,7 +34,11 @@ const offers = offersOf({
 
 /** Its requests. */
 export const dialect: Dialect<XeSession> = {
-  ...router,
+  observe: router.observe,
+  routesTo: router.routesTo,
+  probe: router.probe,
+  preview: router.preview,
+  lines: router.lines,
   name: "iosxe",
   offers,
   channel: "shell",

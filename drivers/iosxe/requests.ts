@@ -85,6 +85,7 @@ async function askConfig(query: XeQuery, clock: QueryResult<WallTime>) {
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, ownName },
   ...{ readPing, readRoutes, askConfig, askCounters },
+  ...{ interfaceTo: configs.interfaceTo, drainsOf: plans.drainsOf },
   cliOf: ({ cli }: XeSession) => cli,
   async askControl(query, session) {
     const software = await query.result("version", system.readSoftware);

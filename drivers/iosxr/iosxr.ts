@@ -32,7 +32,11 @@ const offers = offersOf({
 
 /** Its requests. */
 export const dialect: Dialect<Cli> = {
-  ...router,
+  observe: router.observe,
+  routesTo: router.routesTo,
+  probe: router.probe,
+  preview: router.preview,
+  lines: router.lines,
   name: "iosxr",
   offers,
   channel: "shell",

@@ -50,6 +50,7 @@ async function askConfig(query: XrQuery, clock: QueryResult<WallTime>) {
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, queryOf, askConfig, ownName },
   ...{ readPing, readRoutes, readRouteTo },
+  ...{ interfaceTo: configs.interfaceTo, drainsOf: plans.drainsOf },
   cliOf: (cli: Cli) => cli,
   render: (before: plans.PortPlan, after: plans.PortPlan, { config }) =>
     renderChange(before, after, config),

@@ -36,7 +36,11 @@ const offers = {
 
 /** Its requests. */
 export const dialect: Dialect<NxSession> = {
-  ...router,
+  observe: router.observe,
+  routesTo: router.routesTo,
+  probe: router.probe,
+  preview: router.preview,
+  lines: router.lines,
   name: "nxos",
   offers,
   channel: "shell",

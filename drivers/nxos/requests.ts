@@ -42,6 +42,7 @@ export async function askConfig(query: NxQuery, clock: QueryResult<WallTime>) {
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, askConfig, ownName, readPing },
+  ...{ interfaceTo: configs.interfaceTo, protect: plans.protect, planChange: plans.planChange },
   cliOf: ({ cli }: NxSession) => cli,
   render: renderChange,
   async askControl(query) {

@@ -46,10 +46,7 @@ export const mkpdusRow = (read: ReadOf<MkpduCounters>) =>
   }) as const;
 
 /** The counters of frames of one port; `more`: those that not all platforms have. */
-export const framesRow = (
-  read: ReadOf<MacsecFrames>,
-  ...more: readonly (keyof MacsecFrames & string)[]
-) =>
+export const framesRow = (read: ReadOf<MacsecFrames>, ...more: readonly (keyof MacsecFrames)[]) =>
   ({
     purpose: "Counts protected frames and frames that were dropped, by reason.",
     read: (text: string, { port }: Of) =>

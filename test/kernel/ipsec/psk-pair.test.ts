@@ -239,25 +239,22 @@ describe("a pair of tunnels to the two instances of a gateway", { timeout: 3_000
     expect(wrong).toEqual([]);
   });
 
-  it.each(["hub-1", "hub-2"])(
-    "an agent killed when %s has its key completes it",
-    async (at) => {
-      const id = newKey(`given_to_${at.replace("-", "_")}`);
-      gave = (tunnel) => void (tunnel === at ? agent.kill("SIGKILL") : undefined);
-      await Promise.all([once(agent, "close"), run("psk", "proceed", "hub-1")]);
-      gave = () => undefined;
-      await startAgent();
-      await untilInUse(id);
-      // Each tunnel comes back with the new key alone: no end has another one any more.
-      await site.charon.stop("SIGKILL");
-      await site.charon.start();
-      await until(async () => {
-        const { tunnels } = await status();
-        return tunnels.every(({ verdict }) => verdict === "protected") ? true : undefined;
-      }, patienceMs);
-      for (const instance of site.instances) expect(await answered(instance)).toBe(3);
-    },
-  );
+  it.each(["hub-1", "hub-2"])("an agent killed when %s has its key completes it", async (at) => {
+    const id = newKey(`given_to_${at.replace("-", "_")}`);
+    gave = (tunnel) => void (tunnel === at ? agent.kill("SIGKILL") : undefined);
+    await Promise.all([once(agent, "close"), run("psk", "proceed", "hub-1")]);
+    gave = () => undefined;
+    await startAgent();
+    await untilInUse(id);
+    // Each tunnel comes back with the new key alone: no end has another one any more.
+    await site.charon.stop("SIGKILL");
+    await site.charon.start();
+    await until(async () => {
+      const { tunnels } = await status();
+      return tunnels.every(({ verdict }) => verdict === "protected") ? true : undefined;
+    }, patienceMs);
+    for (const instance of site.instances) expect(await answered(instance)).toBe(3);
+  });
 
   it("no output contains a key", () => {
     for (const key of keys) expect(outputs.filter((text) => text.includes(key))).toEqual([]);
