@@ -93,7 +93,8 @@ describe("a new pre-shared key on a simulated site", () => {
     await stage.start();
     await stage.pass(60_000);
     expect(stage.site.tunnelTruth()).toMatchObject([{ up: true }]);
-    const done = { tunnel: "hub-1", kind: "psk", farEnd: "manual", secretId: id, next: null };
+    const own = { tunnel: "hub-1", kind: "psk", farEnd: "manual", pair: null };
+    const done = { ...own, secretId: id, next: null };
     expect(await proceed()).toEqual(done);
     expect(stage.spis()).not.toEqual(before);
     await stage.pass(60_000);

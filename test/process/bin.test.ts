@@ -59,9 +59,11 @@ function clone(name: string, ages: Ages): string {
   const place = join(folder, name);
   for (const part of ["agent/bin", "hal", "dist"])
     mkdirSync(join(place, part), { recursive: true });
-  for (const file of ["agent/bin.js", "agent/launcher.js", ".ci/node.js"]) {
+  const own = ["agent/bin.js", "agent/flags.json", "agent/launcher.js", ".ci/node.js"];
+  for (const file of own) {
     cpSync(join(root, file), join(place, file));
   }
+  utimesSync(join(place, "agent/flags.json"), 0, 0);
   writeFileSync(
     join(place, "package.json"),
     '{"type":"module","imports":{"#agent/*":"./agent/*"}}',

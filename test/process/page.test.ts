@@ -147,7 +147,13 @@ describe("the page of a real agent", () => {
 it("a page is served at a free port where only the bundle is installed", async () => {
   const root = join(import.meta.dirname, "../..");
   const place = mkdtempSync(join(tmpdir(), "linkseal-installed-"));
-  for (const path of ["dist", "package.json", "agent/bin.js", "agent/launcher.js"]) {
+  for (const path of [
+    "dist",
+    "package.json",
+    "agent/bin.js",
+    "agent/flags.json",
+    "agent/launcher.js",
+  ]) {
     cpSync(join(root, path), join(place, path), { recursive: true });
   }
   mkdirSync(join(place, "home"), { mode: 0o700 });

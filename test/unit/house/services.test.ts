@@ -1,7 +1,8 @@
 // What a service loads stays in its memory for all of its life.
 
 import { execFileSync } from "node:child_process";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { serviceProgram } from "#agent/bin/services.ts";
 import { services } from "#agent/cli/launch.ts";
@@ -20,7 +21,7 @@ function loadedBy(path: string): readonly string[] {
   const argv = ["--no-warnings", "--input-type=module", "-e", program];
   const urls = JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" })) as string[];
   const files = urls.filter((url) => url.startsWith("file:"));
-  return files.map((url) => url.split(`${root}/`)[1] ?? url);
+  return files.map((url) => relative(root, fileURLToPath(url)));
 }
 
 const packageOf = (path: string): string | undefined => /node_modules\/([^/]+)/.exec(path)?.[1];
