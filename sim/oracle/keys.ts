@@ -22,7 +22,9 @@ const keysPerLinkMax = 2;
  * postpone that: it cannot know how long a router keeps what it has queued, nor since when after a
  * restart. Such a key does not count, for at least this long after the request and while the commit
  * waits for its confirm: no end uses it, its own timer removes it, and until then the pending
- * commit blocks every disruptive effect on this device and on its sibling.
+ * commit blocks every disruptive effect on this device and on its sibling. A final commit has no
+ * timer: its key does not count at the moment at which it comes, which no agent can prevent, and
+ * counts for every effect after it (seed weather-2).
  */
 const lateMs = 60_000;
 const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
@@ -113,9 +115,8 @@ function noteReturned(
 }
 
 function isLate(moment: Moment, effect: EffectEvent): boolean {
-  const pending = linkOf(moment.now, effect.link)?.commitArmed === true;
   const asked = sentAt(moment, effect);
-  return pending && asked !== undefined && moment.at - asked > lateMs;
+  return asked !== undefined && moment.at - asked > lateMs;
 }
 
 function* tooMany(

@@ -90,7 +90,7 @@ describe("a tunnel with identities", { timeout: 180_000 }, () => {
 
   it("a gateway that does not know our identity is a refusal of the authentication", async () => {
     await gateway({ own: outer.own, edge: "192.0.2.9" });
-    const reason = /one does not know the other by its identity/;
+    const reason = /knows no connection between the identity/;
     await expect(commit(put(spec))).rejects.toThrow(reason);
     expect(ip("-n", site.edge, "xfrm", "state")).toBe("");
   });

@@ -49,7 +49,7 @@ const harms: readonly Harm[] = [
   {
     what: "another identity wanted",
     harm: otherwise({ peerId: "@edge.example" }),
-    text: /does not know the other/,
+    text: /knows no connection/,
   },
   {
     what: "other IKE algorithms",

@@ -143,6 +143,6 @@ describe("a partner with a domain name, which sees us behind a NAT", { timeout: 
 
   it("a partner that knows us by another name is refused with that reason", async () => {
     site.far.load({ ...hidden, peerId: "@other.example" });
-    await expect(commit(put(named))).rejects.toThrow(/does not know the other/);
+    await expect(commit(put(named))).rejects.toThrow(/knows no connection/);
   });
 });

@@ -208,7 +208,7 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
 /** What an operator of the gateway may have set otherwise, and what linkseal must report of it. */
 const otherwise: readonly (readonly [string, Partial<GatewayConnection>, RegExp])[] = [
   ["another PSK", { psk: "another_PSK_of_16+" }, /different pre-shared keys/],
-  ["another identity of ours", { peerId: "@edge.example" }, /does not know the other/],
+  ["another identity of ours", { peerId: "@edge.example" }, /knows no connection/],
   ["other algorithms for IKE", { ike: "aes256-sha2_256;dh14" }, /no algorithms for IKE/],
   ["other algorithms for ESP", { esp: "aes128-sha2_256;dh20" }, /no algorithms for ESP/],
   ["narrower selectors", { ownPrefix: "10.100.0.0/16" }, /traffic selectors/],
