@@ -24,7 +24,7 @@ const keysPerLinkMax = 2;
  * waits for its confirm: no end uses it, its own timer removes it, and until then the pending
  * commit blocks every disruptive effect on this device and on its sibling. A final commit has no
  * timer: its key does not count at the moment at which it comes, which no agent can prevent, and
- * counts for every effect after it (seed weather-2).
+ * counts for every effect after it.
  */
 const lateMs = 60_000;
 const keyBringing: ReadonlySet<EffectEvent["what"]> = new Set([
