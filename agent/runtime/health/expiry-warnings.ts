@@ -59,10 +59,10 @@ export function riskWarnings({ acceptRisks, tunnels }: Desired, now: WallTime): 
     .map(({ until }) => until)
     .sort((a, b) => b - a);
   if (weak.length === 0 || last === undefined || now >= last || last - now >= endsSoonMs) return [];
-  const text = `weakTunnel is accepted until ${isoTime(last)}; nothing sets up afterwards`;
+  const text = `weakTunnel is accepted until ${isoTime(last)}; after it nothing sets up`;
   const first = weak.slice(0, 3).join(", ");
   const more = weak.length > 3 ? ` and ${weak.length - 3} more` : "";
-  return [raise("risk-ending", "site", `${text}: ${first}${more}`)];
+  return [raise("risk-ending", "site", `${text} ${first}${more} again`)];
 }
 
 /** Warns of devices whose clock differs too much from this host's. */

@@ -33,7 +33,7 @@ import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing
 import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, hostRequests, prepareChange, recallChange } from "./change.ts";
 import { ChangeNotifications } from "./change-notifications.ts";
-import { MkaClients, withParticipant } from "./mka-clients.ts";
+import { MkaClients, systemNet, withParticipant } from "./mka-clients.ts";
 import { ping } from "./probe.ts";
 
 /** Twice the duration of the slowest drain or restore that was measured. */
@@ -111,8 +111,6 @@ interface Host {
   readonly ipsec: IpsecParts | undefined;
 }
 
-const netSocket = "unix:/run/linkseal-net/net.sock";
-
 /** Where the processes of a host are reached, and how that ends. */
 interface Place {
   readonly target: Target;
@@ -138,7 +136,7 @@ function placeOf(target: Target, world: World): Place {
   const peer = peerDialer(world, { ...target, address });
   const { http, framed, exec, stream } = peer;
   return {
-    target: { ...target, address: netSocket },
+    target: { ...target, address: `unix:${systemNet}` },
     world: { ...world, dial: { ...world.dial, http, framed, exec, stream } },
     leave: async () => await peer[Symbol.asyncDispose](),
     back: { address: target.address, own: (signal) => peer.ownAddress(signal) },

@@ -8,7 +8,8 @@ import type { Instant, World } from "#hal/world.ts";
 import { MkaClient, type MkaObservation } from "../mka/client.ts";
 import { replyBytesMax } from "../mka/protocol.ts";
 
-const systemNet = "/run/linkseal-net/net.sock";
+/** The socket of the unit of linkseal-net. */
+export const systemNet = "/run/linkseal-net/net.sock";
 const systemMka = "/run/linkseal-mka";
 const answerMsMax = 10_000;
 /** Longer than the longest wait for a change that the process is asked for. */

@@ -106,11 +106,18 @@ class PeerDialer implements HostDialer {
   }
 
   async #opened(signal: AbortSignal): Promise<PeerSession> {
-    const before = this.#session;
-    const session = await orAborted(before?.catch(() => undefined) ?? absent, signal);
-    // Another request may have opened a new one meanwhile.
-    if (this.#session === before && session?.isOver !== false) this.#session = this.#open();
-    return await orAborted(this.#session ?? this.#open(), signal);
+    for (;;) {
+      const before = this.#session;
+      const session = await orAborted(before?.catch(() => undefined) ?? absent, signal);
+      if (session?.isOver === false) return session;
+      // Another request may have opened a new one meanwhile.
+      if (this.#session !== before) continue;
+      const opening = this.#open();
+      this.#session = opening;
+      // The request may be aborted by now, and nothing else waits for it.
+      opening.catch(() => undefined);
+      return await orAborted(opening, signal);
+    }
   }
 
   async #open(): Promise<PeerSession> {
@@ -196,7 +203,7 @@ class PeerSession {
       await this.#write({ ...asked, id }, octets, effect);
       return await orAborted(promise, signal);
     } finally {
-      // The far end needs not go on with what is no longer waited for.
+      // The far end need not go on with what is no longer waited for.
       if (this.#waiting.delete(id) && signal.aborted) this.#leave(id);
     }
   }

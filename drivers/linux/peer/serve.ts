@@ -87,7 +87,13 @@ class Session {
         if (arrived === undefined) return;
         frames.push(arrived);
         for (let frame = frames.next(); frame !== undefined; frame = frames.next()) {
-          this.#take(frame);
+          try {
+            this.#take(frame);
+          } catch (error) {
+            // A key may be among the octets of a frame that is not understood.
+            frame.octets.fill(0);
+            throw error;
+          }
         }
       }
     } catch (error) {
@@ -193,6 +199,11 @@ class Session {
   async #open(id: number, signal: AbortSignal): Promise<void> {
     if (this.#connections.size >= connectionsMax) throw new Malformed("connections");
     const stream = await this.#host.dial.stream(this.#host.charon, signal);
+    if (signal.aborted) {
+      // Whatever asked for it is gone, and would not close it.
+      stream[Symbol.dispose]();
+      return;
+    }
     this.#connections.set(id, { stream, gate: new CharonGate(), sent: Promise.resolve() });
     await this.#write({ kind: "opened", id }, []);
     this.#pass(id, stream).catch(this.#defect.reject);

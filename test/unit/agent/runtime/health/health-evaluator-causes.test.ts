@@ -113,6 +113,16 @@ describe("causes", () => {
     expect(codes({ troubles: [trouble("journal.locked")] })).toEqual([bare]);
   });
 
+  it("a set-up that does not end in time says nothing of its device, which answers", () => {
+    const port = (link: DesiredLink, poll: number): MacsecPort =>
+      clearPort({ port: link.port }, at(poll * pollMs));
+    const late = trouble("transport.timeout");
+    const bench = new HealthEvaluatorBench({ port, tunnelTrouble: late }).polls(4);
+    const codes = bench.status().tunnels[0]?.reasons.map(({ code }) => code);
+    expect(codes).not.toContain("device-unreachable");
+    expect(bench.warnings().join("\n")).not.toContain("device-unreachable");
+  });
+
   it("the causes of a device reach its tunnel, which names its group", () => {
     const port = (link: DesiredLink, poll: number): MacsecPort =>
       clearPort({ port: link.port }, at(poll * pollMs));

@@ -79,6 +79,30 @@ const breakages: readonly Breakage[] = [
     text: /traffic selectors/,
   },
   {
+    name: "a gateway that refuses the child by a notify in its reply, without its identity",
+    loses: "all",
+    lines: [
+      [30, "parsed IKE_AUTH response 1 [ N(NO_PROP) ]"],
+      [31, "IDr payload missing"],
+    ],
+    text: /no algorithms for ESP/,
+  },
+  {
+    name: "selectors that a gateway refuses so",
+    loses: "all",
+    lines: [
+      [30, "parsed IKE_AUTH response 1 [ N(TS_UNACCEPT) ]"],
+      [31, "IDr payload missing"],
+    ],
+    text: /traffic selectors/,
+  },
+  {
+    name: "a kernel of ours that lacks an algorithm",
+    loses: "children",
+    lines: [...ike, [60, "unable to install inbound and outbound IPsec SA (SAD) in kernel"]],
+    text: /this host's kernel refuses the SAs/,
+  },
+  {
     name: "TEMPORARY_FAILURE",
     loses: "children",
     lines: [
