@@ -29,7 +29,7 @@ import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
-import { Reconciler } from "./reconcile.ts";
+import { type Leave, Reconciler } from "./reconcile.ts";
 import type { SupervisorParts } from "./supervisor-parts.ts";
 import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
@@ -111,7 +111,7 @@ export class Supervisor {
         name,
         new Reconciler({
           ...{ ...common, drains, intent: parts.intent.number, device: name },
-          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
+          leave: () => this.#leave(name),
           inCampaign: () => this.#busy(name),
           alone: (work) => parts.mutex.run(tunnelsKey, work),
         }),
@@ -147,9 +147,22 @@ export class Supervisor {
     riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
 
   /** Returns true if a campaign runs on a group that has a link on this device. */
-  #busy(device: string): boolean {
+  /** A campaign that waits has changed nothing, or has stopped where all is safe. */
+  #leave(device: string): Leave {
+    if (this.#parts.readOnly() || this.tunnelAuths.isBusy(device)) return "none";
+    const states = this.#campaignsOn(device).map(({ state }) => state);
+    if (states.length === 0) return "all";
+    return states.every((state) => state === "gated" || state === "held") ? "setUps" : "none";
+  }
+
+  #campaignsOn(device: string): readonly Campaign[] {
     const groups = this.#groupsOn.get(device) ?? [];
-    return groups.some(({ name }) => openCampaign(this.#parts.memory(), name) !== undefined);
+    const memory = this.#parts.memory();
+    return groups.flatMap(({ name }) => openCampaign(memory, name) ?? []);
+  }
+
+  #busy(device: string): boolean {
+    return this.#campaignsOn(device).length > 0;
   }
 
   /** The settings of the far end of a campaign's link, whether or not its last change succeeded. */
@@ -340,9 +353,7 @@ export class Supervisor {
     const campaign = openCampaign(memory(), group.name);
     const rotationRunner = this.#rotationRunners.get(group.name);
     if (campaign !== undefined && rotationRunner !== undefined) {
-      // An effect that began before the campaign ends first; from now on none begins.
-      await this.#effectsEnded(group);
-      const waitMs = await rotationRunner.turn(campaign, signal);
+      const waitMs = await this.#withoutEffects(group, () => rotationRunner.turn(campaign, signal));
       const next = openCampaign(memory(), group.name);
       await this.manualDrains(group).turn(signal, next && entryOf(next).name);
       evaluateHealth();
@@ -352,10 +363,15 @@ export class Supervisor {
     return pollMs;
   }
 
-  /** Resolves once no effect of the device loops is under way on a device of the group. */
-  async #effectsEnded({ links }: DesiredGroup): Promise<void> {
-    const own = links.flatMap(({ device }) => this.#reconcilers.get(device) ?? []);
-    await Promise.all(own.map((reconciler) => reconciler.idle()));
+  /** Runs a turn while no effect of the device loops is under way on a device of the group. */
+  async #withoutEffects<T>({ links }: DesiredGroup, turn: () => Promise<T>): Promise<T> {
+    const own = new Set(links.flatMap(({ device }) => this.#reconcilers.get(device) ?? []));
+    let quiet = turn;
+    for (const reconciler of own) {
+      const inner = quiet;
+      quiet = () => reconciler.withoutEffects(inner);
+    }
+    return await quiet();
   }
 
   /** No campaign runs: watches the manual drains, and begins what is wanted. */
