@@ -23,8 +23,8 @@ export const ikeRules: readonly Rule[] = [
   },
   {
     says:
-      "The two ends of a tunnel have different identities, whether `id` or the address names them: " +
-      "under one name an end could not tell what it sent itself from what its peer sent.",
+      "The two ends of a tunnel have different identities, whether `id` or the address names " +
+      "them: under one name an end could not tell what it sent from what its peer sent.",
     find: twoIdentities,
   },
   {

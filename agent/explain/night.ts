@@ -127,8 +127,8 @@ export const nightChapters: readonly Chapter[] = [
   {
     title: "The agent is dead",
     intro:
-      "Its death changes nothing on any device: links and tunnels keep their state and their keys. " +
-      "Only what it had begun stays as it is until it comes back.",
+      "Its death changes nothing on any device: links and tunnels keep their state and their " +
+      "keys. Only what it had begun stays as it is until it comes back.",
     steps: [
       { text: "See why it ended.", run: ["host.agent"] },
       { text: "See whether there is room for its journal.", run: ["host.space"] },
@@ -171,8 +171,8 @@ export const nightChapters: readonly Chapter[] = [
     title: "A tunnel is down",
     about: "tunnels",
     intro:
-      "On a Linux host what it protects stays blocked meanwhile: nothing leaves in the clear, and " +
-      "nothing is gained by lifting the block. The agent tries again by itself. " +
+      "On a Linux host what it protects stays blocked meanwhile: nothing leaves in the clear. " +
+      "The agent tries again by itself. " +
       oneTunnel,
     steps: [
       {
@@ -196,8 +196,8 @@ export const nightChapters: readonly Chapter[] = [
       {
         text:
           "If the ends have different pre-shared keys: give the gateway the version that the " +
-          "router has, as the first command prints it. Only if the gateway must keep its own: put " +
-          "that one into the vault, and run the second.",
+          "router has, as the first command prints it. Only if the gateway must keep its own: " +
+          "put that one into the vault, and run the second.",
         run: ["linkseal.psk"],
       },
       {
@@ -245,8 +245,8 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "If that changes nothing, the path drops ESP, or the gateway has no route back: call the " +
-          "provider, or the owner of the gateway.",
+          "If that changes nothing, the path drops ESP, or the gateway has no route back: call " +
+          "the provider, or the owner of the gateway.",
       },
       { text: "Once it carries, take the drain away.", run: ["linkseal.undrainTunnel"] },
     ],

@@ -15,6 +15,7 @@ import { commitLost } from "../model/commit-lost.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { named, type PendingChange, pendingOn } from "../store/journal/memory.ts";
 import { bounded, commitChange } from "./campaigns/commit-change.ts";
+import type { Leave } from "./leave.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 import { Slots } from "./polling/slots.ts";
 import { Tasks } from "./polling/tasks.ts";
@@ -26,12 +27,6 @@ import { markReached } from "./tunnels/tunnel-reached.ts";
 import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
 import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
-
-/**
- * `all`: no campaign is open. `setUps`: each of them waits, so what is set up beside it disturbs
- * nothing, but nothing may be taken out of service. `none`: observe, and write nothing.
- */
-export type Leave = "all" | "setUps" | "none";
 
 export interface ReconcilerParts extends TunnelRepairsParts {
   readonly world: World;

@@ -19,6 +19,7 @@ import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.t
 import { settledFrom } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
+import { type Leave, leaveBeside } from "./leave.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
@@ -29,7 +30,7 @@ import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
-import { type Leave, Reconciler } from "./reconcile.ts";
+import { Reconciler } from "./reconcile.ts";
 import type { SupervisorParts } from "./supervisor-parts.ts";
 import { TunnelAuths } from "./tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "./tunnels/tunnel-drain.ts";
@@ -147,12 +148,9 @@ export class Supervisor {
     riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
 
   /** Returns true if a campaign runs on a group that has a link on this device. */
-  /** A campaign that waits has changed nothing, or has stopped where all is safe. */
   #leave(device: string): Leave {
     if (this.#parts.readOnly() || this.tunnelAuths.isBusy(device)) return "none";
-    const states = this.#campaignsOn(device).map(({ state }) => state);
-    if (states.length === 0) return "all";
-    return states.every((state) => state === "gated" || state === "held") ? "setUps" : "none";
+    return leaveBeside(this.#campaignsOn(device).map(({ state }) => state));
   }
 
   #campaignsOn(device: string): readonly Campaign[] {

@@ -447,7 +447,8 @@ describe("what to write stands in the complaint", () => {
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
       expect.stringContaining(
         "devices[0].keyCache: is not a setting of a config, the keys of a port are sealed by its " +
-          "own process, linkseal-mka@PORT.service; to correct it: remove it; linkseal mka PORT --key-cache KEY",
+          "own process, linkseal-mka@PORT.service; to correct it: remove it; linkseal mka PORT " +
+          "--key-cache KEY",
       ),
     ]);
   });

@@ -222,7 +222,7 @@ describe("the policy of a tunnel in a config", () => {
     expect(before.desired.tunnels).toEqual(after.desired.tunnels);
     expect(before.warnings.map(formatComplaint)).toEqual([
       expect.stringMatching(
-        /tunnels\[0\]\.policy: is cnsa, it means CNSA 1\.0, and CNSA 2\.0 .*; to correct it: policy: cnsa1$/,
+        /tunnels\[0\]\.policy: is cnsa, it means CNSA 1\.0, .*; to correct it: policy: cnsa1$/,
       ),
     ]);
     expect(after.warnings).toEqual([]);

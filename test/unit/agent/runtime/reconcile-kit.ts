@@ -1,8 +1,9 @@
 // The loop of one device with a fake router that has tunnels.
 
+import type { Leave } from "#agent/runtime/leave.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { KeyedMutex } from "#agent/runtime/polling/keyed-mutex.ts";
-import { type Leave, Reconciler } from "#agent/runtime/reconcile.ts";
+import { Reconciler } from "#agent/runtime/reconcile.ts";
 import { blockAccepted } from "#agent/runtime/tunnels/tunnel-blocks.ts";
 import {
   emptyMemory,

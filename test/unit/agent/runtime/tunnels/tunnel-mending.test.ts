@@ -142,7 +142,7 @@ describe("a campaign that begins while tunnels are set up", () => {
     expect((await scene.turn()).log).toContain("remove hub-2");
   });
 
-  it("no set-up begins during the turn of a campaign, or while one waits for its turn", async () => {
+  it("no set-up begins during the turn of a campaign, or while that waits to begin", async () => {
     const scene = hostScene(many(2));
     scene.applyMs = () => 30_000;
     scene.leave = "setUps";
