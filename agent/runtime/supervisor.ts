@@ -351,7 +351,10 @@ export class Supervisor {
     const campaign = openCampaign(memory(), group.name);
     const rotationRunner = this.#rotationRunners.get(group.name);
     if (campaign !== undefined && rotationRunner !== undefined) {
-      const waitMs = await this.#withoutEffects(group, () => rotationRunner.turn(campaign, signal));
+      const turn = (): Promise<number> => rotationRunner.turn(campaign, signal);
+      // One that waits gives traffic back in its turn: no set-up beside it may hold that up.
+      const isAlone = leaveBeside([campaign.state]) === "none";
+      const waitMs = await (isAlone ? this.#withoutEffects(group, turn) : turn());
       const next = openCampaign(memory(), group.name);
       await this.manualDrains(group).turn(signal, next && entryOf(next).name);
       evaluateHealth();
