@@ -127,7 +127,7 @@ describe("a policy of IPsec", () => {
   it("forbidden algorithms are named beside a lifetime out of range (C13)", () => {
     const worst = { ikeEncryption: "DES", ikeIntegrity: "MD5", dhGroup: "DHGroup1" };
     const fields = faultsOf({ ...worst, saLifeTimeSeconds: 1 }).map(([field]) => field);
-    expect(fields.toSorted()).toEqual([...Object.keys(worst), "saLifeTimeSeconds"].toSorted());
+    expect(new Set(fields)).toEqual(new Set([...Object.keys(worst), "saLifeTimeSeconds"]));
   });
 
   it("the IPsec policy of each profile has no fault, and only those of Azure are weak", () => {
