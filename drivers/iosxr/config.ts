@@ -1,7 +1,6 @@
 // The part of an IOS XR configuration that concerns our ports, without the keys in it: the router
 // omits their lines from its output.
 
-import { isIP } from "node:net";
 import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
@@ -14,6 +13,8 @@ import {
   type CiscoNeighbour,
   configIn,
   type Family,
+  familiesFor,
+  familyOf,
   inEachVrf,
   keysIn,
   named,
@@ -158,8 +159,7 @@ function neighboursAt(
 ): readonly Neighbour[] {
   return blocks.flatMap((one): Neighbour[] => {
     const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
-    const version = isIP(address ?? "");
-    if (address === undefined || version === 0) return [];
+    if (address === undefined || familyOf(address) === undefined) return [];
     const configured = familiesOf(one, router, 0);
     const maintenance = childOf(one, "graceful-maintenance");
     const lines = maintenance?.children.map(({ line }) => line) ?? [];
@@ -168,9 +168,7 @@ function neighboursAt(
         address,
         vrf,
         isShut: childOf(one, "shutdown") !== undefined,
-        families: families.filter((family) => {
-          return family === `ipv${version}` || configured.has(family);
-        }),
+        families: familiesFor(address, (family) => configured.has(family)),
         maintenance: maintenance && { isActive: lines.includes("activate"), lines },
       },
     ];

@@ -8,7 +8,7 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { clearOf, countersOf, type Page } from "../platform/cisco-mka.ts";
+import { clearOf, countersOf, type Page, plus } from "../platform/cisco-mka.ts";
 import { isNameOf, wholeOf } from "../platform/cisco-text.ts";
 import type { JsonRecord } from "../platform/json.ts";
 import { suiteOf } from "../platform/text.ts";
@@ -195,10 +195,6 @@ export function readFrames(
   const txProtected = sumIn(transmit, "out_pkts_encrypted_protected");
   const rxOk = sumIn(receive, "in_pkts_ok");
   if (txProtected === undefined || rxOk === undefined) return undefined;
-  const [invalid, notValid] = [
-    sumIn(receive, "in_pkts_invalid"),
-    sumIn(receive, "in_pkts_not_valid"),
-  ];
   return {
     txProtected,
     txClear: undefined,
@@ -206,7 +202,7 @@ export function readFrames(
     rxOk,
     rxClear: clearOf(countIn(row, "in_pkts_untagged"), mkpdus),
     rxBadTag: countIn(row, "in_pkts_badtag"),
-    rxNotValid: invalid === undefined || notValid === undefined ? undefined : invalid + notValid,
+    rxNotValid: plus(sumIn(receive, "in_pkts_invalid"), sumIn(receive, "in_pkts_not_valid")),
     rxLate: sumIn(receive, "in_pkts_late"),
     rxNoSci: countIn(row, "in_pkts_no_sci"),
     rxUnknownSci: countIn(row, "in_pkts_unknown_sci"),

@@ -106,7 +106,8 @@ export function readPeers(
     peers.set(key, {
       ...{ address, vrf, state },
       lastError: lastErrorIn(row),
-      ...noBfd(row),
+      // No source shows the state of BFD there.
+      ...{ bfd: undefined, holdMs: holdMsOf(leafIn(row, "holdtime")) },
     });
   }
   return peers;
@@ -116,11 +117,6 @@ function lastErrorIn(row: JsonRecord): string | undefined {
   const reasons = [leafIn(row, "peerresetreason"), leafIn(row, "resetreason")];
   return reasons.find((one) => one !== undefined && one !== "" && !/^no error$/i.test(one));
 }
-
-/** No source shows the state of BFD there. */
-const noBfd = (row: JsonRecord): Pick<Peer, "bfd" | "holdMs"> => {
-  return { bfd: undefined, holdMs: holdMsOf(leafIn(row, "holdtime")) };
-};
 
 /** Reads the routes of one neighbour that is established, from its only instance. */
 export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {

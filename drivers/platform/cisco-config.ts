@@ -1,5 +1,6 @@
 // Reads the lines of a Cisco configuration and nests them by their indentation.
 
+import { isIP } from "node:net";
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { Block } from "./block.ts";
 import type { ChainKey } from "./cisco-chains.ts";
@@ -166,6 +167,24 @@ export function inEachVrf<T>(
   return [...read(children, undefined), ...inVrfs];
 }
 
+/** Returns the family of an address; undefined = it is none. */
+export function familyOf(address: string): Family | undefined {
+  const version = isIP(address);
+  return version === 0 ? undefined : `ipv${version === 4 ? 4 : 6}`;
+}
+
+/**
+ * Returns the families whose routes a neighbour may bring: that of its address, and those it is
+ * configured for.
+ */
+export function familiesFor(
+  address: string,
+  isConfigured: (family: Family) => boolean,
+): readonly Family[] {
+  const own = familyOf(address);
+  return (["ipv4", "ipv6"] as const).filter((one) => one === own || isConfigured(one));
+}
+
 /** Returns functions that find the neighbours behind a port; `isPort` accepts names of ports. */
 export function neighbourFinder<
   N extends Peer,
@@ -190,6 +209,9 @@ export function neighbourFinder<
     /** Returns the neighbours behind a port. */
     neighboursOn: (config: C, port: PortName): readonly N[] =>
       config.neighbours.filter((one) => portOf(config, one) === port),
+    /** Returns the neighbours behind any port. */
+    neighboursOnPorts: (config: C): readonly N[] =>
+      config.neighbours.filter((one) => portOf(config, one) !== undefined),
   };
 }
 

@@ -3,12 +3,16 @@
 
 import type { MacsecFrames, MkpduCounters, PortName, Route } from "#hal/model.ts";
 import type { Attachment } from "./cisco-attachment.ts";
-import type { CiscoConfig } from "./cisco-config.ts";
+import type { CiscoConfig, CiscoNeighbour, Family } from "./cisco-config.ts";
 import { readClock } from "./cisco-system.ts";
 import {
+  asIpv6,
+  countMark,
   named,
+  type QueryRow,
   type ReadResult,
   routesOf,
+  type TableRow,
   timeText,
   unparsed,
   type Values,
@@ -144,3 +148,46 @@ export const bgpRow = (what: string, read: Read<CiscoConfig<object, unknown>>) =
       return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
     },
   }) as const;
+
+type Known = Pick<QueryRow, "standing" | "source">;
+type Place = Pick<CiscoNeighbour, "address" | "vrf">;
+
+/** The queries about one neighbour, their readers, and how their layouts are known. */
+interface NeighbourQueries<Q> {
+  readonly routeTo: (address: string, vrf: string | undefined) => Q;
+  readonly received: (family: Family, one: Place) => Q;
+  readonly ping: (one: Place, count: number) => Q;
+  readonly readRouteTo: Parameters<typeof wayRow>[0];
+  readonly readRoutes: Parameters<typeof routesRow>[0];
+  readonly readPing: Parameters<typeof probeRow>[0];
+  readonly way: (family: Family) => Known;
+  readonly routes: (family: Family) => Known;
+  readonly probe: Known;
+  /** The families whose pings have different words. */
+  readonly pings: readonly Family[];
+}
+
+/** The rows about the neighbours of the router itself, or about those in its VRFs. */
+export function neighbourRows<Q>(
+  { routeTo, received, ping, ...about }: NeighbourQueries<Q>,
+  inVrf: boolean,
+): readonly TableRow<Q, string>[] {
+  const families = ["ipv4", "ipv6"] as const;
+  const of = (family: Family, address: string) => (family === "ipv6" ? asIpv6(address) : address);
+  const inside = (vrf: string) => (inVrf ? vrf : undefined);
+  return [
+    ...families.map((family) => ({
+      ask: ({ address, vrf }: Values) => routeTo(of(family, address), inside(vrf)),
+      ...{ ...wayRow(about.readRouteTo), ...about.way(family) },
+    })),
+    ...families.map((family) => ({
+      ask: ({ peer, vrf }: Values) => received(family, { address: peer, vrf: inside(vrf) }),
+      ...{ ...routesRow(about.readRoutes), ...about.routes(family) },
+    })),
+    ...about.pings.map((family) => ({
+      ask: ({ peer, vrf }: Values) =>
+        ping({ address: of(family, peer), vrf: inside(vrf) }, countMark),
+      ...{ ...probeRow(about.readPing), ...about.probe },
+    })),
+  ];
+}
