@@ -110,9 +110,8 @@ const stateRows = {
     ...confirmed(`${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`),
   },
   mkaSessions: {
-    ...{ ...once("mkaSessions"), ...confirmed(`${genie} ShowMkaSessionDetail`) },
-    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    read: (text) => named("pages", readSessions(text)),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
+    ...confirmed(`${genie} ShowMkaSessionDetail`),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),

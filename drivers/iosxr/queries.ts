@@ -80,12 +80,10 @@ const commandRows = {
     ...rows.portsRow((text) => readInterfaces(text, isPort)),
   },
   mkaSessions: {
-    ...once("mkaSessions"),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
     ...documented(
       "cisco.com, System Security Configuration Guide: Verifying MACsec Encryption on IOS XR",
     ),
-    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),

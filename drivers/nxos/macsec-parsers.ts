@@ -8,11 +8,11 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { clearOf, countersOf, type Page, plus } from "../platform/cisco-mka.ts";
+import { clearOf, countersOf, type Page, plus, statusOf } from "../platform/cisco-mka.ts";
 import { isNameOf, wholeOf } from "../platform/cisco-text.ts";
 import type { JsonRecord } from "../platform/json.ts";
 import { suiteOf } from "../platform/text.ts";
-import { countIn, leafIn, replyIn, rowsOf, rowsUnder, sumIn } from "./json.ts";
+import { countIn, leafIn, replyIn, rowsOf, sumIn } from "./json.ts";
 
 /** Reads the sessions, from JSON or from the pages of the same command without it. */
 export function readSessions(text: string): readonly Page[] | undefined {
@@ -96,12 +96,6 @@ function pagesOf(row: JsonRecord): readonly Page[] | undefined {
   return fallback === undefined || fallback.ckn === ckn ? [page] : [page, fallback];
 }
 
-function statusOf(text: string): Page["status"] | undefined {
-  const word = /^[A-Za-z]{1,20}/.exec(text)?.[0].toUpperCase();
-  if (word === "SECURED") return "secured";
-  return word === "INITIALIZING" || word === "PENDING" ? "pending" : undefined;
-}
-
 interface Peers {
   readonly all: number;
   /** Those that have the key. */
@@ -158,8 +152,8 @@ function fallbackOf(row: JsonRecord, interfaceName: string): Page | undefined | 
 }
 
 /** Returns the only row of a table of counters, if it is that of the port. */
-function rowOf(text: string, port: PortName | undefined, ...tables: readonly string[]) {
-  const [row, ...others] = rowsUnder(replyIn(text), ...tables) ?? [];
+function rowOf(text: string, port: PortName | undefined, table: string) {
+  const [row, ...others] = rowsOf(replyIn(text), table) ?? [];
   const name = leafIn(row, "ifname") ?? leafIn(row, "if_name") ?? leafIn(row, "interface");
   const isPort = port === undefined || name === undefined || isNameOf(name, port);
   return others.length === 0 && isPort ? row : undefined;

@@ -76,13 +76,11 @@ const commandRows = {
     read: (text) => named("checkpoints", system.readCheckpoints(text)),
   },
   mkaSessions: {
-    ...once("mkaSessions"),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
     ...documented(
       `${shows} show macsec mka session; ${genie} ShowMacSecMkaSessionDetails, as text`,
     ),
     alias: "show macsec mka session details",
-    purpose: "Gives the MKA session of each port, its fallback key, and the SAK.",
-    read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...{ ...perPort("mkaStatistics"), ...rows.mkpdusRow(readMkpdus) },

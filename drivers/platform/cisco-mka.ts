@@ -166,7 +166,8 @@ function readPage(whole: string): Page | undefined {
   };
 }
 
-function statusOf(text: string): Page["status"] | undefined {
+/** Reads the state of a session; undefined = it is not understood. */
+export function statusOf(text: string): Page["status"] | undefined {
   const [word = ""] = text.toLowerCase().split(/[ ,-]/);
   // "Secured, no peer" occurs as well.
   if (word === "secured") return /no peer/i.test(text) ? "pending" : "secured";

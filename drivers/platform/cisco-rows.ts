@@ -41,6 +41,13 @@ export const portsRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
     read: (text: string) => withEntries("ports", read(text), ["linkUp", "rate"], "one"),
   }) as const;
 
+/** The MKA sessions. */
+export const sessionsRow = (read: Read<readonly object[]>) =>
+  ({
+    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
+    read: (text: string) => named("pages", read(text)),
+  }) as const;
+
 /** The counters of MKPDUs of one port. */
 export const mkpdusRow = (read: ReadOf<MkpduCounters>) =>
   ({
