@@ -14,11 +14,10 @@ import {
   configIn,
   type Family,
   familiesFor,
-  familyOf,
-  inEachVrf,
   keysIn,
   named,
   neighbourFinder,
+  neighboursIn,
   restOf,
 } from "../platform/cisco-config.ts";
 import { lifetimeOf } from "../platform/cisco-text.ts";
@@ -96,7 +95,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
     interfaces: named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface),
     policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
     chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : neighboursIn(router),
+    neighbours: neighboursIn(router, /^neighbor (\S+)$/, readNeighbour),
   };
   return configIn(own, router);
 }
@@ -149,30 +148,22 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   );
 }
 
-const neighboursIn = (router: Block): readonly Neighbour[] =>
-  inEachVrf(router, (blocks, vrf) => neighboursAt(blocks, vrf, router));
-
-function neighboursAt(
-  blocks: readonly Block[],
+function readNeighbour(
+  one: Block,
+  address: string,
   vrf: string | undefined,
   router: Block,
-): readonly Neighbour[] {
-  return blocks.flatMap((one): Neighbour[] => {
-    const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
-    if (address === undefined || familyOf(address) === undefined) return [];
-    const configured = familiesOf(one, router, 0);
-    const maintenance = childOf(one, "graceful-maintenance");
-    const lines = maintenance?.children.map(({ line }) => line) ?? [];
-    return [
-      {
-        address,
-        vrf,
-        isShut: childOf(one, "shutdown") !== undefined,
-        families: familiesFor(address, (family) => configured.has(family)),
-        maintenance: maintenance && { isActive: lines.includes("activate"), lines },
-      },
-    ];
-  });
+): Neighbour {
+  const configured = familiesOf(one, router, 0);
+  const maintenance = childOf(one, "graceful-maintenance");
+  const lines = maintenance?.children.map(({ line }) => line) ?? [];
+  return {
+    address,
+    vrf,
+    isShut: childOf(one, "shutdown") !== undefined,
+    families: familiesFor(address, (family) => configured.has(family)),
+    maintenance: maintenance && { isActive: lines.includes("activate"), lines },
+  };
 }
 
 const families: readonly Family[] = ["ipv4", "ipv6"];

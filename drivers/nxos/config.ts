@@ -13,11 +13,10 @@ import {
   configIn,
   type Family,
   familiesFor,
-  familyOf,
-  inEachVrf,
   keysIn,
   named,
   neighbourFinder,
+  neighboursIn,
   restOf,
 } from "../platform/cisco-config.ts";
 import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
@@ -97,7 +96,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undef
       ...named(macsec, /^macsec policy (\S+)$/, readPolicy),
     ]),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : inEachVrf(router, neighboursAt),
+    neighbours: neighboursIn(router, /^neighbor (\S+)(?: remote-as \S+)?$/, readNeighbour),
   };
   const config = configIn(parts, router);
   return (
@@ -163,27 +162,25 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   });
 }
 
-function neighboursAt(blocks: readonly Block[], vrf: string | undefined): readonly Neighbour[] {
-  return blocks.flatMap(({ line, children }): Neighbour[] => {
-    const [, address = ""] = /^neighbor (\S+)(?: remote-as \S+)?$/.exec(line) ?? [];
-    if (familyOf(address) === undefined) return [];
-    const lines = children.map((one) => one.line);
-    const within = children.filter((one) => one.line.startsWith("address-family "));
-    const all = [...lines, ...within.flatMap((one) => one.children.map((each) => each.line))];
-    const map = (way: "in" | "out"): string | undefined => {
-      const pattern = new RegExp(`^route-map (\\S+) ${way}$`);
-      return all.map((one) => pattern.exec(one)?.[1]).find((one) => one !== undefined);
-    };
-    return [
-      {
-        ...{ address, vrf },
-        isShut: lines.includes("shutdown"),
-        families: familiesFor(address, (one) => lines.includes(`address-family ${one} unicast`)),
-        maps: { in: map("in"), out: map("out") },
-        inherits: all.some((one) => one.startsWith("inherit ")),
-      },
-    ];
-  });
+function readNeighbour(
+  { children }: Block,
+  address: string,
+  vrf: string | undefined,
+): Neighbour {
+  const lines = children.map((one) => one.line);
+  const within = children.filter((one) => one.line.startsWith("address-family "));
+  const all = [...lines, ...within.flatMap((one) => one.children.map((each) => each.line))];
+  const map = (way: "in" | "out"): string | undefined => {
+    const pattern = new RegExp(`^route-map (\\S+) ${way}$`);
+    return all.map((one) => pattern.exec(one)?.[1]).find((one) => one !== undefined);
+  };
+  return {
+    ...{ address, vrf },
+    isShut: lines.includes("shutdown"),
+    families: familiesFor(address, (one) => lines.includes(`address-family ${one} unicast`)),
+    maps: { in: map("in"), out: map("out") },
+    inherits: all.some((one) => one.startsWith("inherit ")),
+  };
 }
 
 /** Returns undefined if there is no such route map or something in it is not understood. */

@@ -155,20 +155,30 @@ export function configIn<P, I extends CiscoInterface, N extends CiscoNeighbour>(
   };
 }
 
-/** Returns what `read` finds among the lines of BGP itself, and among those of each of its VRFs. */
-export function inEachVrf<T>(
-  { children }: Block,
-  read: (blocks: readonly Block[], vrf: string | undefined) => readonly T[],
-): readonly T[] {
-  const inVrfs = children.flatMap((one) => {
+/**
+ * Reads the neighbours of BGP itself and of each of its VRFs; `router`: the block of BGP, `head`:
+ * the line of a neighbour, with the address in its group.
+ */
+export function neighboursIn<N>(
+  router: Block | undefined,
+  head: RegExp,
+  read: (block: Block, address: string, vrf: string | undefined, router: Block) => N,
+): readonly N[] {
+  if (router === undefined) return [];
+  const among = (blocks: readonly Block[], vrf: string | undefined): readonly N[] =>
+    blocks.flatMap((one) => {
+      const [, address = ""] = head.exec(one.line) ?? [];
+      return familyOf(address) === undefined ? [] : [read(one, address, vrf, router)];
+    });
+  const inVrfs = router.children.flatMap((one) => {
     const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
-    return vrf === undefined ? [] : read(one.children, vrf);
+    return vrf === undefined ? [] : among(one.children, vrf);
   });
-  return [...read(children, undefined), ...inVrfs];
+  return [...among(router.children, undefined), ...inVrfs];
 }
 
 /** Returns the family of an address; undefined = it is none. */
-export function familyOf(address: string): Family | undefined {
+function familyOf(address: string): Family | undefined {
   const version = isIP(address);
   return version === 0 ? undefined : `ipv${version === 4 ? 4 : 6}`;
 }
