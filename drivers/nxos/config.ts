@@ -162,11 +162,7 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   });
 }
 
-function readNeighbour(
-  { children }: Block,
-  address: string,
-  vrf: string | undefined,
-): Neighbour {
+function readNeighbour({ children }: Block, address: string, vrf: string | undefined): Neighbour {
   const lines = children.map((one) => one.line);
   const within = children.filter((one) => one.line.startsWith("address-family "));
   const all = [...lines, ...within.flatMap((one) => one.children.map((each) => each.line))];

@@ -51,7 +51,7 @@ export class StagingSession<R> implements Session {
   }
 }
 
-/** Returns the steps of a change up to its commit; `render` reads the device and makes the lines. */
+/** Returns the steps of a change up to its commit; `render` makes what is sent. */
 export function stagingBy<S extends StagingSession<R>, R extends RenderedChange<Command>>(
   render: (session: S, work: Work, signal: AbortSignal) => Promise<R>,
 ) {

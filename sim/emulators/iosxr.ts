@@ -327,8 +327,9 @@ class Vty implements Shell {
 
   #commit(line: string): Printed {
     // A trial takes no comment, and everything after that word is the comment.
-    const found =
-      /^commit(?: label ([A-Za-z][\w-]*))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
+    const found = /^commit(?: label ([A-Za-z][\w-]*))?(?: confirmed (\d+)| comment (.+))?$/.exec(
+      line,
+    );
     if (found === null) return invalid;
     const [, label, seconds, comment] = found;
     if (label !== undefined && label.length > labelMax) {
