@@ -185,12 +185,10 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
   return entriesOf(blocks ?? [], name);
 }
 
-export const { interfaceTo, portOf, neighboursOn, neighboursOnPorts } = neighbourFinder<
-  Neighbour,
-  NxConfig
->(isPort);
+const finder = neighbourFinder<Neighbour, NxConfig>(isPort);
+export const { interfaceTo, portOf, neighboursOn } = finder;
 
 /** Returns the instances in which neighbours behind ports are; undefined = the default one. */
 export const instancesIn = (config: NxConfig): readonly (string | undefined)[] => [
-  ...new Set(neighboursOnPorts(config).map(({ vrf }) => vrf)),
+  ...new Set(finder.neighboursOnPorts(config).map(({ vrf }) => vrf)),
 ];

@@ -46,7 +46,8 @@ export async function askConfig(query: NxQuery, clock: QueryResult<WallTime>) {
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, askConfig, ownName, readPing },
-  ...{ interfaceTo: configs.interfaceTo, protect: plans.protect, planChange: plans.planChange },
+  ...{ interfaceTo: configs.interfaceTo, portOf: configs.portOf },
+  ...{ protect: plans.protect, planChange: plans.planChange },
   cliOf: ({ cli }: NxSession) => cli,
   render: renderChange,
   async askControl(query) {

@@ -76,7 +76,7 @@ export const peersRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
   }) as const;
 
 /** The routes of one neighbour. */
-export const routesRow = (read: (text: string, port: PortName) => readonly Route[] | undefined) =>
+const routesRow = (read: (text: string, port: PortName) => readonly Route[] | undefined) =>
   ({
     over: "peers",
     purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
@@ -87,7 +87,7 @@ export const routesRow = (read: (text: string, port: PortName) => readonly Route
  * The way to an address. A hop without an interface is looked up in the configuration, which is in
  * another reply.
  */
-export const wayRow = (
+const wayRow = (
   read: (text: string, to: (hop: string) => string) => readonly string[] | undefined,
 ) =>
   ({
@@ -101,7 +101,7 @@ export const wayRow = (
   }) as const;
 
 /** A ping. */
-export const probeRow = (
+const probeRow = (
   read: (
     text: string,
     asked: { readonly address: string | undefined; readonly count: undefined },
