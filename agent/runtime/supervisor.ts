@@ -147,18 +147,20 @@ export class Supervisor {
   readonly #acceptsRisk = (risk: RiskName): boolean =>
     riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
 
-  /** Returns true if a campaign runs on a group that has a link on this device. */
+  /** Returns what the loops of a device may write now. */
   #leave(device: string): Leave {
     if (this.#parts.readOnly() || this.tunnelAuths.isBusy(device)) return "none";
     return leaveBeside(this.#campaignsOn(device).map(({ state }) => state));
   }
 
+  /** The open campaigns on groups that have a link on this device. */
   #campaignsOn(device: string): readonly Campaign[] {
     const groups = this.#groupsOn.get(device) ?? [];
     const memory = this.#parts.memory();
     return groups.flatMap(({ name }) => openCampaign(memory, name) ?? []);
   }
 
+  /** Returns true if a campaign runs on a group that has a link on this device. */
   #busy(device: string): boolean {
     return this.#campaignsOn(device).length > 0;
   }
