@@ -3,7 +3,9 @@
 
 import { accessOf } from "#drivers/index.ts";
 import { hostOfPeer } from "#hal/target.ts";
+import { type Campaign, entryOf, type PortFacts } from "../model/campaign.ts";
 import type { Desired, DesiredDevice, DesiredLink } from "../model/desired.ts";
+import type { PreconditionInput } from "./preconditions.ts";
 
 /** Returns true if the device is the host that the agent runs on. */
 function isOwnHost({ driver, address }: DesiredDevice): boolean {
@@ -32,4 +34,21 @@ export function needsAgent(
   const drain = groups.find(({ name }) => name === link.group)?.drain;
   const quirks = devices.find(({ name }) => name === link.device)?.quirks ?? [];
   return breaksFirst || drain === "peeringShutdown" || quirks.includes("shutBeforeKeyChange");
+}
+
+/**
+ * Asks again in a campaign that is open, for a config that was accepted since it began may drain or
+ * shut otherwise: only while the link carries, when to wait costs nothing. `port`: undefined = it
+ * was not read.
+ */
+export function fateOf(
+  desired: Desired,
+  campaign: Campaign,
+  link: DesiredLink,
+  port: Pick<PortFacts, "carriedBy" | "drain"> | undefined,
+): PreconditionInput["fate"] {
+  const carries = port !== undefined && port.carriedBy !== "nothing" && port.drain === "off";
+  if (!carries || !sharesFate(desired, link)) return "apart";
+  const breaksFirst = entryOf(campaign).overlap === "breakBeforeMake";
+  return needsAgent(desired, link, breaksFirst) ? "shared" : "apart";
 }

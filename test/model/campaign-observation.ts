@@ -155,9 +155,16 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
   }
 }
 
+/** A link that carries waits while its drain would need the risk `agentOnSibling`. */
+function isAtRisk(world: World, config: Config): boolean {
+  if (config.fate?.asked !== "begins, drains" || world.hardened === 0) return false;
+  return world.drained === 0 && carrierOf(world, config) !== 2;
+}
+
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
   if (siblingLost(world) || siblingUnsure(world)) return true;
+  if (isAtRisk(world, config)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farObserved(world, config);
   if (far === farUpdating || far === farUnknown) return true;
