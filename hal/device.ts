@@ -221,7 +221,7 @@ export interface HostReport {
    * else; undefined = the file cannot be read there.
    */
   readonly keys: "bound" | "open" | undefined;
-  /** How far its clock is ahead of this host's, at most `errorMs` off; undefined = it was not read. */
+  /** How far its clock is ahead of ours, give or take `errorMs`; undefined = it was not read. */
   readonly clock: { readonly aheadMs: number; readonly errorMs: number } | undefined;
   /** What does not answer there: names of units, or of programs. */
   readonly silent: readonly string[];

@@ -109,7 +109,7 @@ export async function joinPeer(socket: string | undefined): Promise<0> {
 
 const keysBytesMax = 64 * 1024;
 
-/** Returns what the login's own keys may do; nothing where sshd reads others, or none is readable. */
+/** Returns what the login's own keys may do; nothing where sshd reads another file. */
 async function loginKeys(): Promise<Pick<LoginFacts, "keys"> | Record<string, never>> {
   const path = join(homedir(), ".ssh/authorized_keys");
   try {

@@ -156,7 +156,7 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
 }
 
 /** A link that carries waits while its drain would need the risk `agentOnSibling`. */
-function isAtRisk(world: World, config: Config): boolean {
+export function isAtRisk(world: World, config: Config): boolean {
   if (config.fate?.asked !== "begins, drains" || world.hardened === 0) return false;
   return world.drained === 0 && carrierOf(world, config) !== 2;
 }

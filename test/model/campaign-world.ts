@@ -54,7 +54,7 @@ export interface Config {
 export interface Fate {
   /** `hard`: the group's drain takes the routes away. */
   readonly drain: "soft" | "hard";
-  /** `begins`: the risk is asked for before the campaign alone; `begins, drains`: ahead of drains too. */
+  /** `begins`: the risk is asked for before the campaign; `begins, drains`: ahead of drains too. */
   readonly asked: "begins" | "begins, drains";
 }
 

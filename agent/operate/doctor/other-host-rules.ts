@@ -1,4 +1,4 @@
-// Rules for a host that the agent reaches by SSH: its version, login, clock, and what is silent. Pure.
+// Rules for a host that the agent reaches by SSH: version, login, clock, what is silent. Pure.
 
 import type { HostReport } from "#hal/device.ts";
 import type { Finding } from "../../model/finding.ts";

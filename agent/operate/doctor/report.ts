@@ -374,8 +374,9 @@ async function pathFindings(
       ...coded(over ? "gate.ownPath" : "ownPathUnknown"),
       about: linkId(link),
       here: over
-        ? `the way to a device, to Azure, or back to this host is ${link.device} ${link.port} itself`
-        : `${link.device} does not report by which port this host and devices or Azure reach each other`,
+        ? `the way to a device, to Azure or back here is ${link.device} ${link.port} itself`
+        : `${link.device} does not report over which port this host reaches devices and Azure, ` +
+          "or is reached",
       there: null,
       rule: "Devices, vault and management API are not reached over any managed link",
       source: "docs/rotation.md, gates",

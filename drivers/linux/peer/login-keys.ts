@@ -7,7 +7,7 @@ const optionsField = /^(?:[^\s"]|"(?:[^"\\]|\\.)*")+(?=\s)/;
 const oneOption = /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g;
 /** What `restrict` takes away and these give back. */
 const givesBack =
-  /^(?:agent-forwarding|port-forwarding|pty|user-rc|x11-forwarding|permitopen=|permitlisten=|tunnel=)/;
+  /^(?:(?:agent|port|x11)-forwarding$|pty$|user-rc$|permit(?:open|listen)=|tunnel=)/;
 
 /** Returns whether each key of such a file may run one command and do nothing else. */
 export function keysIn(text: string): NonNullable<LoginFacts["keys"]> {

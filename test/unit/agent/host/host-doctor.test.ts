@@ -140,7 +140,7 @@ describe("doctor on a host", () => {
     expect(hostFindings(sound)).toEqual([]);
   });
 
-  it("a host that serves an agent elsewhere needs none of its own, unless that was meant to run", () => {
+  it("a host that serves an agent elsewhere needs none, unless one was meant to run", () => {
     expect(hostFindings(serving({ active: "inactive", enabled: "disabled" }))).toEqual([]);
     for (const agent of [
       { active: "inactive", enabled: "enabled" },

@@ -113,8 +113,8 @@ const causes: Readonly<{
   ],
   "gate.riskNotAccepted": [
     { code: "gate.riskNotAccepted", risk: "agentOnSibling" },
-    "gate.riskNotAccepted: the risk agentOnSibling is not accepted: the sibling ends on the agent's " +
-      "own host: if that host fails while the link is dark or shut, both links stay dark",
+    "gate.riskNotAccepted: the risk agentOnSibling is not accepted: the sibling ends on the " +
+      "agent's own host: if that host fails while the link is dark or shut, both links stay dark",
   ],
   "gate.leftoverKey": [
     { code: "gate.leftoverKey", sibling: "b", keys: 3 },

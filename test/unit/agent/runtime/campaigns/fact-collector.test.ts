@@ -16,7 +16,6 @@ import {
   oneRouter,
   rotation,
   shutsFirst,
-  siblingHere,
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
 import { never, settled } from "../../../kit/site-bench.ts";
@@ -454,21 +453,6 @@ describe("the preconditions of a look", () => {
     });
     expect(await unmet({ urgency: "emergency" }, undefined, frozen)).toBeUndefined();
     expect(await unmet({ risks: ["outsideWindow"] }, undefined, frozen)).toBeUndefined();
-  });
-
-  // A config that was accepted in the middle of a campaign took the routes of a drain away unasked.
-  it("a drain that takes routes away waits for the risk where the sibling is on this host", async () => {
-    const hard = (wanted: Desired) => siblingHere(inGroup({ drain: "peeringShutdown" })(wanted));
-    const drained = (bench: FactCollectorBench): void => void bench.drained.add("primary");
-    const missing = { code: "gate.riskNotAccepted", risk: "agentOnSibling" };
-    expect(await unmet({}, undefined, hard)).toEqual(missing);
-    expect(await unmet({ risks: ["agentOnSibling"] }, undefined, hard)).toBeUndefined();
-    expect(await unmet({}, undefined, siblingHere)).toBeUndefined();
-    expect(await unmet({}, undefined, (wanted) => siblingHere(shutsFirst(wanted)))).toEqual(
-      missing,
-    );
-    // What is under way already has only the way on.
-    expect(await unmet({}, drained, hard)).toBeUndefined();
   });
 
   it("the preconditions need the management path to be elsewhere", async () => {

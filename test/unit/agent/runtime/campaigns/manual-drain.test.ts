@@ -178,7 +178,7 @@ describe("a drain by hand", () => {
     expect(bench.log).toEqual([]);
   });
 
-  it("routes are not taken away by hand where the sibling is on this host, without the risk", async () => {
+  it("routes are not taken away by hand where the sibling is on this host", async () => {
     const hard = (wanted: Desired): Desired => ({
       ...siblingHere(wanted),
       groups: wanted.groups.map((group) => ({ ...group, drain: "peeringShutdown" })),

@@ -65,13 +65,13 @@ describe("another host, examined", () => {
     expect(disposed).toEqual(["/run/charon.vici"]);
   });
 
-  it("the clock is read between two readings of ours, and is off by half of the time between", async () => {
+  it("the clock is read between two of ours, give or take half of the time between", async () => {
     const { host } = hostWith({ aheadMs: 90_000, tookMs: 400 });
     const { clock } = await examineHost(host, [], never);
     expect(clock).toEqual({ aheadMs: 90_000, errorMs: 200 });
   });
 
-  it("a clock that cannot be read is not known, and neither is one across a step of ours", async () => {
+  it("a clock that cannot be read is not known, nor one across a step of ours", async () => {
     const unread = hostWith({ aheadMs: undefined });
     expect((await examineHost(unread.host, [], never)).clock).toBeUndefined();
     const stepped = hostWith({ tookMs: -5_000 });
