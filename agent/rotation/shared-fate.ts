@@ -26,20 +26,20 @@ export function sharesFate({ devices, groups }: Desired, link: DesiredLink): boo
 }
 
 /** Returns true if a campaign takes this link in a way that only the agent undoes. */
-export function needsAgent(
-  { devices, groups }: Desired,
-  link: DesiredLink,
-  breaksFirst: boolean,
-): boolean {
-  const drain = groups.find(({ name }) => name === link.group)?.drain;
-  const quirks = devices.find(({ name }) => name === link.device)?.quirks ?? [];
-  return breaksFirst || drain === "peeringShutdown" || quirks.includes("shutBeforeKeyChange");
+export function needsAgent(desired: Desired, link: DesiredLink, breaksFirst: boolean): boolean {
+  const quirks = desired.devices.find(({ name }) => name === link.device)?.quirks ?? [];
+  return breaksFirst || takesRoutes(desired, link) || quirks.includes("shutBeforeKeyChange");
+}
+
+/** Returns true if no traffic falls back to the link while it is drained. */
+function takesRoutes({ groups }: Desired, link: DesiredLink): boolean {
+  return groups.find(({ name }) => name === link.group)?.drain === "peeringShutdown";
 }
 
 /**
  * Asks again in a campaign that is open, for a config that was accepted since it began may drain or
- * shut otherwise: only while the link carries, when to wait costs nothing. `port`: undefined = it
- * was not read.
+ * shut otherwise: only before the drain, and before a link that carries is interrupted, when to
+ * wait costs nothing. `port`: undefined = it was not read.
  */
 export function fateOf(
   desired: Desired,
@@ -47,8 +47,9 @@ export function fateOf(
   link: DesiredLink,
   port: Pick<PortFacts, "carriedBy" | "drain"> | undefined,
 ): PreconditionInput["fate"] {
-  const carries = port !== undefined && port.carriedBy !== "nothing" && port.drain === "off";
-  if (!carries || !sharesFate(desired, link)) return "apart";
+  if (port === undefined || port.drain === "on" || !sharesFate(desired, link)) return "apart";
+  if (takesRoutes(desired, link)) return "shared";
   const breaksFirst = entryOf(campaign).overlap === "breakBeforeMake";
-  return needsAgent(desired, link, breaksFirst) ? "shared" : "apart";
+  const isLit = port.carriedBy !== "nothing";
+  return isLit && needsAgent(desired, link, breaksFirst) ? "shared" : "apart";
 }

@@ -155,11 +155,9 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
   }
 }
 
-/** A link that carries waits while its drain would need the risk `agentOnSibling`. */
-export function isAtRisk(world: World, config: Config): boolean {
-  if (config.fate?.asked !== "begins, drains" || world.hardened === 0) return false;
-  return world.drained === 0 && carrierOf(world, config) !== 2;
-}
+/** A link waits while its drain would need the risk `agentOnSibling`. */
+export const isAtRisk = ({ hardened, drained }: World, { fate }: Config): boolean =>
+  fate?.asked === "begins, drains" && hardened === 1 && drained === 0;
 
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {

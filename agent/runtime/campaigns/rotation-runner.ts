@@ -139,7 +139,8 @@ export class RotationRunner {
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
-        if (isDisruptive(action, facts)) this.#recheck(link, facts.unmetPrecondition);
+        const unmet = action === "drain" ? facts.unmetPrecondition : undefined;
+        if (isDisruptive(action, facts)) this.#recheck(link, unmet);
         // Only now: a router that refuses the change leaves everything as it was proven.
         if (keyActions.includes(action)) this.#factCollector.keysChange();
       };
@@ -198,8 +199,8 @@ export class RotationRunner {
   }
 
   /**
-   * A router takes its time to validate a change, and its sibling may be lost meanwhile. A step that
-   * is tried again may need a risk by now that it did not need when its gate was open.
+   * A router takes its time to validate a change, and its sibling may be lost meanwhile. A drain
+   * that is tried again may need a risk by now that it did not need when its gate was open.
    */
   #recheck(link: DesiredLink, unmet: Cause | undefined): void {
     const risk = unmet?.code === "gate.riskNotAccepted" ? unmet : undefined;

@@ -30,7 +30,7 @@ const openMsMax = 40_000;
 const unreadBytesMax = 8 * 1024 * 1024;
 
 /** The first frame of a session; `from`: our address as the host sees it, if it knows. */
-export type PeerHello = Extract<PeerReply, { readonly kind: "hello" }>;
+type PeerHello = Extract<PeerReply, { readonly kind: "hello" }>;
 
 /** The part of a Dialer that a host has, and its end. */
 export interface HostDialer

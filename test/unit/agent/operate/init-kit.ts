@@ -70,7 +70,7 @@ export interface World {
   readonly route?: string;
 }
 
-export const key = "/var/opt/azcmagent/tokens/0a1b.key";
+const key = "/var/opt/azcmagent/tokens/0a1b.key";
 export const challenge: Reply = {
   status: 401,
   headers: { "www-authenticate": `Basic realm=${key}` },
@@ -96,7 +96,7 @@ export function dialer(
     routeTo: () => Promise.resolve(route),
   } as unknown as Dialer;
 }
-export const empty = new Uint8Array();
+const empty = new Uint8Array();
 export const unreachable = new LinksealError("transport.unreachable", "no process answers", {
   ...{ effect: "none", where: "x", next: "look" },
 });

@@ -1,4 +1,4 @@
-// `init` for a pair on two Linux hosts: which host is which, the key of the other one, what remains.
+// `init` for a pair on two Linux hosts: which host is which, the key of the other, what remains.
 
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";

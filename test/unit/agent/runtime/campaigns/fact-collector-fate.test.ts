@@ -3,7 +3,16 @@
 import { describe, expect, it } from "vitest";
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
-import { rotation, shutsFirst, siblingHere, stepTo } from "../../../kit/rotation-runner-bench.ts";
+import { known } from "#hal/model.ts";
+import {
+  oldKey,
+  rotation,
+  shutsFirst,
+  siblingHere,
+  stepTo,
+  underKey,
+} from "../../../kit/rotation-runner-bench.ts";
+import { at, session } from "../../../kit/snapshot-kit.ts";
 import { FactCollectorBench, inGroup } from "./fact-collector-bench.ts";
 
 describe("a link whose sibling ends on the agent's host", () => {
@@ -21,14 +30,28 @@ describe("a link whose sibling ends on the agent's host", () => {
   };
 
   // A config that was accepted in the middle of a campaign took the routes of a drain unasked.
-  it("a drain that takes routes away waits for the risk, and so does a port to be shut", async () => {
+  it("a drain that takes routes away waits for the risk, so does a port to be shut", async () => {
     expect(await unmet(hard)).toEqual(missing);
     expect(await unmet(quirk)).toEqual(missing);
     expect(await unmet(siblingHere)).toBeUndefined();
     expect(await unmet(inGroup({ drain: "peeringShutdown" }))).toBeUndefined();
   });
 
-  it("a campaign that took the risk goes on, and so does a link that is drained already", async () => {
+  // A campaign that went back drained a link that was cut, and took its routes.
+  it("a link that is dark waits before a drain that takes routes, and not to be shut", async () => {
+    const dark = async (edit: (wanted: Desired) => Desired) => {
+      const bench = new FactCollectorBench({ edit });
+      bench.port.primary = {
+        ...underKey(oldKey),
+        session: known({ ...session, livePeers: 0, respondedPeers: 0 }, at(0)),
+      };
+      return (await bench.see(rotation({ goal: "revert" }))).unmetPrecondition?.code;
+    };
+    expect(await dark(hard)).toBe("gate.riskNotAccepted");
+    expect(await dark(quirk)).not.toBe("gate.riskNotAccepted");
+  });
+
+  it("a campaign that took the risk goes on, so does a link that is drained already", async () => {
     expect(await unmet(hard, { risks: ["agentOnSibling"] })).toBeUndefined();
     expect(await unmet(hard, {}, ["primary"])).toBeUndefined();
   });
