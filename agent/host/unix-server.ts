@@ -13,7 +13,9 @@ import {
   type HttpReply,
   httpLimits,
   LongRequests,
+  refuseUnmeasured,
   send,
+  UntakenReplies,
 } from "./listener.ts";
 
 export interface UnixCall {
@@ -93,11 +95,13 @@ const misdirected: HttpReply = {
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
   const clients = new WeakMap<Socket, Client>();
-  const long = new LongRequests();
+  const serving = { service, long: new LongRequests(), untaken: new UntakenReplies() };
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
-    else void reply({ service, long }, request, response, clients.get(request.socket));
+    else if (!refuseUnmeasured(request, response)) {
+      void reply(serving, request, response, clients.get(request.socket));
+    }
   });
   // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
@@ -113,8 +117,14 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   return server;
 }
 
+interface Serving {
+  readonly service: HttpService;
+  readonly long: LongRequests;
+  readonly untaken: UntakenReplies;
+}
+
 async function reply(
-  { service, long }: { readonly service: HttpService; readonly long: LongRequests },
+  { service, long, untaken }: Serving,
   request: IncomingMessage,
   response: ServerResponse,
   client: Client | undefined,
@@ -130,7 +140,9 @@ async function reply(
     }
     const call = { method: request.method ?? "", path: request.url ?? "", body };
     const known = client === undefined ? call : { ...call, client };
-    send(response, await service.answer(known, gone.signal));
+    const answered = await service.answer(known, gone.signal);
+    untaken.add(response, answered);
+    send(response, answered);
   } catch (error) {
     if (gone.signal.aborted) return;
     response.destroy();

@@ -130,6 +130,26 @@ const clients =
     return path;
   };
 
+/** A body in chunks of one octet. */
+const crumbs = (): Buffer => {
+  const head = "POST /v1/apply HTTP/1.1\r\nhost: l\r\ntransfer-encoding: chunked\r\n\r\n";
+  return Buffer.from(head + "1\r\nX\r\n".repeat(1_900_000));
+};
+
+/** 64 clients that ask, and never read what comes. */
+const deaf: Serve = async (path) => {
+  const come = (): void => {
+    const socket = connect(path, () => void socket.write("GET /long HTTP/1.1\r\nhost: l\r\n\r\n"));
+    socket
+      .on("error", () => undefined)
+      .pause()
+      .once("close", () => setTimeout(come, 20));
+    setTimeout(() => socket.destroy(), 1_000);
+  };
+  for (let count = 0; count < 64; count += 1) come();
+  return path;
+};
+
 const post = (body: string): Buffer =>
   Buffer.from(
     `POST /v1/apply HTTP/1.1\r\nhost: l\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
@@ -156,6 +176,8 @@ export const services: ReadonlyMap<string, Serve> = new Map<string, Serve>([
   ["https: headers without an end", http(head, `x-a: ${"a".repeat(4_000)}\r\n`)],
   ["admin.sock: the longest bodies", clients(() => post("[".repeat(1_999_999)))],
   ["admin.sock: very many values", clients(() => post(`{"a":[${"0,".repeat(990_000)}0]}`))],
+  ["admin.sock: bodies in pieces of one octet", clients(crumbs)],
+  ["view.sock: long replies that nothing reads", deaf],
   ["view.sock: requests without an end", clients(() => Buffer.from("GET /v1/status HTTP/1.1\r\n"))],
   ["net.sock: the longest questions", clients(() => frameOf(100_000))],
   ["net.sock: a length that lies", clients(() => long)],
