@@ -15,8 +15,8 @@ import {
   LongRequests,
   refuseUnmeasured,
   send,
-  UntakenReplies,
 } from "./listener.ts";
+import { UntakenReplies } from "./untaken-replies.ts";
 
 export interface UnixCall {
   readonly method: string;
