@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { nextTurn } from "#drivers/transport/turn.ts";
 import type { Client } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
@@ -95,7 +96,8 @@ const misdirected: HttpReply = {
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
   const clients = new WeakMap<Socket, Client>();
-  const serving = { service, long: new LongRequests(), untaken: new UntakenReplies() };
+  const [long, untaken, turn] = [new LongRequests(), new UntakenReplies(), Promise.resolve()];
+  const serving: Serving = { service, long, untaken, turn };
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
@@ -121,14 +123,17 @@ interface Serving {
   readonly service: HttpService;
   readonly long: LongRequests;
   readonly untaken: UntakenReplies;
+  /** Resolves in a turn of the event loop that no other request of the server has. */
+  turn: Promise<void>;
 }
 
 async function reply(
-  { service, long, untaken }: Serving,
+  serving: Serving,
   request: IncomingMessage,
   response: ServerResponse,
   client: Client | undefined,
 ): Promise<void> {
+  const { service, long, untaken } = serving;
   const gone = new AbortController();
   response.once("close", () => gone.abort(new Error("the client is gone")));
   using place = long.place();
@@ -138,6 +143,9 @@ async function reply(
     if (body === undefined) {
       return send(response, service.refused(place.isRefused() ? "busy" : "long"));
     }
+    // Clients that send at once do not take one turn together for their answers.
+    serving.turn = serving.turn.then(nextTurn);
+    await serving.turn;
     const call = { method: request.method ?? "", path: request.url ?? "", body };
     const known = client === undefined ? call : { ...call, client };
     const answered = await service.answer(known, gone.signal);

@@ -149,6 +149,35 @@ describe("a socket of this host", () => {
     expect((await ask("abc")).body).toBe('{"got":3}');
   });
 
+  // 64 clients that connected and then asked at once held the event loop for a second.
+  it("of requests that come at once each is answered in a turn of its own", async () => {
+    let turn = 0;
+    let goesOn = true;
+    const count = (): void => {
+      turn += 1;
+      if (goesOn) setImmediate(count);
+    };
+    const turns = new Set<number>();
+    await served({
+      answer: async () => {
+        turns.add(turn);
+        return { status: 204 };
+      },
+    });
+    count();
+    const clients = Array.from({ length: 20 }, () => connect(path()));
+    await Promise.all(clients.map((one) => new Promise((resolve) => one.once("connect", resolve))));
+    // By then all are accepted and silent.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const answered = clients.map(
+      (one) => new Promise((resolve) => one.on("error", resolve).once("close", resolve).resume()),
+    );
+    for (const one of clients) one.write("GET /v1/x HTTP/1.1\r\nhost: x\r\n\r\n");
+    await Promise.all(answered);
+    goesOn = false;
+    expect(turns.size).toBe(clients.length);
+  });
+
   it("of replies that nothing reads the oldest are cut off", async () => {
     const [mebibytes, within] = [20, 16];
     const gone: AbortSignal[] = [];
