@@ -79,6 +79,7 @@ describe("the purpose of each unit", () => {
     [mka, "nothing makes code at run time", "MemoryDenyWriteExecute=yes"],
     [mka, "it reaches no network", "RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_PACKET"],
     [agent, "it has no capability", "CapabilityBoundingSet="],
+    [agent, "a flood takes no more from the host", "MemoryHigh=768M"],
     [agent, "its state is its own", "StateDirectoryMode=0700"],
     [net, "it can do one thing", "CapabilityBoundingSet=CAP_NET_ADMIN"],
     [net, "it reaches no network", "IPAddressDeny=any"],
