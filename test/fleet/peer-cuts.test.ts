@@ -14,6 +14,8 @@ interface Ended {
   readonly holds: number;
   /** Frames of the pair that were lost. */
   readonly lost: number;
+  /** True if traffic went back to the first link before its key was changed. */
+  readonly gaveBack: boolean;
   /** Effects that happened again without a return between. */
   readonly repeats: readonly string[];
   readonly violations: readonly string[];
@@ -28,7 +30,7 @@ async function rotated(agentAt: AgentAt, cut?: Cut): Promise<Ended> {
   const links = pair.site.truth().groups[0]?.links ?? [];
   return {
     ...{ outcomes: pair.outcomes(), lost: pair.lost(), repeats: pair.repeats() },
-    ...{ violations: pair.violations(), holds: pair.holds },
+    ...{ violations: pair.violations(), holds: pair.holds, gaveBack: pair.gaveBack() },
     agreed: links.map(({ edgeKeys, farKey }) => edgeKeys.join() === farKey),
     frames: pair.frames,
   };
@@ -68,14 +70,17 @@ function table(rows: readonly Row[]): string {
       holds === 0 ? outcomes : `${outcomes} after ${holds} holds`,
     );
     const counts = [...ends].map(([outcomes, { length }]) => `${length} ${outcomes}`).join("; ");
-    const lost = Math.max(...all.map((row) => row.lost));
-    return `${kind}\t${all.length}\t${counts}\t${lost}`;
+    const [kept, gaveBack] = [false, true].map((is) =>
+      Math.max(0, ...all.filter((row) => row.gaveBack === is).map((row) => row.lost)),
+    );
+    return `${kind}\t${all.length}\t${counts}\t${kept}\t${gaveBack}`;
   });
-  return ["way\tframe\tcuts\tends\tlost at most", ...lines].join("\n");
+  return ["way\tframe\tcuts\tends\tlost at most\tafter traffic went back", ...lines].join("\n");
 }
 
-const isBad = (row: Row): boolean =>
-  row.repeats.length + row.violations.length + row.lost > 0 || row.agreed.includes(false);
+// Traffic on a link whose far end changes loses what is on its way at that moment.
+const isBad = ({ repeats, violations, agreed, lost, gaveBack }: Row): boolean =>
+  repeats.length + violations.length > 0 || agreed.includes(false) || (lost > 0 && !gaveBack);
 
 describe.each(["first", "third"] as const)(
   "a rotation of two hosts, agent on the %s",

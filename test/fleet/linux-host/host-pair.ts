@@ -47,7 +47,7 @@ export interface FrameSeen {
 export class HostPair extends AgentBench {
   /** The frames between agent and second host since the rotation was asked for. */
   readonly frames: FrameSeen[] = [];
-  /** The agent's effects on keys and drains of the second host since then. */
+  /** The agent's effects on keys and drains of both hosts since then. */
   readonly effects: EffectEvent[] = [];
   /** How often the rotation waited for an operator, who let it go on. */
   holds = 0;
@@ -80,7 +80,7 @@ export class HostPair extends AgentBench {
     await settled(pair.site.clock, pair.agent.commands.adopt(group, [], never));
     pair.#lostBefore = pair.lost();
     pair.site.onEffect((effect) => {
-      if (pair.#isCounting && effect.place === beyond) pair.effects.push(effect);
+      if (pair.#isCounting && pair.site.routers.has(effect.place)) pair.effects.push(effect);
     });
     return pair;
   }
@@ -190,14 +190,24 @@ export class HostPair extends AgentBench {
     return Number(out.lost + into.lost + out.unrouted + into.unrouted) - this.#lostBefore;
   }
 
-  /** Returns `edge-b macsec.addKey CKN` of what happened twice with no return between. */
+  /**
+   * True if traffic went back to the first link before its key was changed: the second one could
+   * not be read then, and one that is not known to carry is not leaned on.
+   */
+  gaveBack(): boolean {
+    const own = this.effects.filter(({ place }) => place === near).map(({ what }) => what);
+    const restore = own.indexOf("port.restore");
+    return restore >= 0 && restore < own.indexOf("macsec.removeKey");
+  }
+
+  /** Returns place and kind of what happened twice with no return between. */
   repeats(): readonly string[] {
     const seen = new Set<string>();
-    return this.effects.flatMap(({ what, ckn = "" }) => {
-      const key = `${what} ${ckn}`;
-      if (what === "rollback" || what === "port.restore") seen.delete("port.drain ");
-      if (what === "rollback") seen.delete(`macsec.addKey ${ckn}`);
-      if (what === "port.drain") seen.delete("port.restore ");
+    return this.effects.flatMap(({ place, what, ckn = "" }) => {
+      const key = `${place} ${what} ${ckn}`;
+      if (what === "rollback" || what === "port.restore") seen.delete(`${place} port.drain `);
+      if (what === "rollback") seen.delete(`${place} macsec.addKey ${ckn}`);
+      if (what === "port.drain") seen.delete(`${place} port.restore `);
       const isAgain = seen.has(key) && what !== "rollback";
       seen.add(key);
       return isAgain ? [key] : [];

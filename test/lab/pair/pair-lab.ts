@@ -30,7 +30,7 @@ import {
 
 const suite = "gcm-aes-256";
 export const group = "erd-demo";
-const pollMs = 500;
+const pollMs = 1_000;
 const patienceMs = 1_800_000;
 /** Time in ms from the end of the old key at the far end to the start of the new one. */
 const gapMs = 3_000;
@@ -97,8 +97,11 @@ export class PairLab implements AsyncDisposable {
     lab.#hostKeys = [lab.first, lab.second].map((host) => host.admit(key.publicKey).hostKey);
     say("on both edges: FRR, linkseal-net, linkseal-mka, linkseal-peer behind Debian's sshd");
     await lab.first.boot();
+    say("edge-a serves");
     await lab.second.boot();
+    say("edge-b serves");
     await lab.startAgent();
+    say(`the agent runs on ${agentAt}`);
     lab.#following = lab.#follow();
     return lab;
   }
