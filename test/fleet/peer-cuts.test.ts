@@ -65,7 +65,8 @@ type Row = Ended & Cut & { readonly frame: FrameSeen | undefined };
 /** Ends and lost frames, by the kind of frame at which the path was cut. */
 function table(rows: readonly Row[]): string {
   const byKind = Map.groupBy(rows, ({ frame }) => `${frame?.way}\t${frame?.kind}`);
-  const lines = [...byKind].sort().map(([kind, all]) => {
+  const sorted = [...byKind].sort(([one], [other]) => one.localeCompare(other));
+  const lines = sorted.map(([kind, all]) => {
     const ends = Map.groupBy(all, ({ outcomes, holds }) =>
       holds === 0 ? outcomes : `${outcomes} after ${holds} holds`,
     );

@@ -67,16 +67,11 @@ function applierOver(device: Device, port: PortName): KernelApplier {
     async undoOf(operation): Promise<NetOperation | undefined> {
       const [observed] = (await device.observe(never)).macsec;
       const isUp = observed !== undefined && strongValue(observed.admin) === "up";
-      switch (operation.kind) {
-        case "macsec.participant":
-          return operation;
-        case "port.shut":
-          return isUp ? { kind: "port.open", port } : undefined;
-        case "port.open":
-          return isUp ? undefined : { kind: "port.shut", port };
-        default:
-          throw new Error(`not asked for in a rotation: ${operation.kind}`);
-      }
+      const { kind } = operation;
+      if (kind === "macsec.participant") return operation;
+      if (kind === "port.shut") return isUp ? { kind: "port.open", port } : undefined;
+      if (kind === "port.open") return isUp ? undefined : { kind: "port.shut", port };
+      throw new Error(`not asked for in a rotation: ${kind}`);
     },
     async apply({ kind }) {
       if (kind !== "port.shut" && kind !== "port.open") return;

@@ -35,7 +35,7 @@ try {
     print(resultsText(results.slice(-1)));
   }
 } catch (error) {
-  print(`${error instanceof Error ? error.stack : error}`);
+  print(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
 const all = results.every(isGood) && results.length > 2;
 if (!all) print(lab.complaints().join("\n"));
