@@ -37,7 +37,7 @@ export interface PeerOptions {
 }
 
 const charonSocket = "/run/charon.vici";
-/** A session that hangs, the one that follows it, and one by hand. */
+/** Sessions that hang, the one that follows them, and one by hand. */
 const sessionsMax = 4;
 
 /**

@@ -99,7 +99,8 @@ class PeerDialer implements HostDialer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort(new Error("the device is closed"));
+    // A request may still wait for a session, which was not asked for anything.
+    this.#end.abort(failed("transport.closed", "the device is closed", "none", this.#where));
     const session = await this.#session?.catch(() => undefined);
     await session?.close();
   }

@@ -84,6 +84,21 @@ describe("a session with another host", () => {
     expect(pipes.length).toBe(2);
   });
 
+  it("a request that waits for a session gets an error when its device is closed", async () => {
+    const clock = new SimClock(wallStart);
+    // The path is lost: no channel opens, and none is refused.
+    const host = hostOver(clock, (_to, _kind, signal) => {
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    });
+    const waits = refusal(host.framed(mka("unknown"), never));
+    await settled(clock, clock.sleep(10));
+    await host[Symbol.asyncDispose]();
+    const { code, effect } = await settled(clock, waits);
+    expect([code, effect]).toEqual(["transport.closed", "none"]);
+  });
+
   it("an abort ends the request on the other host", async () => {
     let ended = false;
     const { host, clock } = agentOf({
