@@ -25,6 +25,7 @@ import { FsDisk } from "../host/disk.ts";
 import { hostEntropy } from "../host/entropy.ts";
 import { openFolder } from "../host/folder.ts";
 import { serveFrames } from "../host/frame-server.ts";
+import { collectGarbage } from "../host/garbage.ts";
 import { hostLog } from "../host/log.ts";
 import { Manager } from "../host/manager.ts";
 import { mkaSocket, mkaState } from "../host/places.ts";
@@ -77,6 +78,7 @@ export async function runMka(options: MkaCommandLine): Promise<0 | 1> {
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
   const service = new Manager(native, log);
   service.ready();
+  void collectGarbage(hostClock, stop.signal);
   const watchdog = new Watchdog(roundMsMax);
   const heartbeat = () => [{ name: "key agreement", turns: server.rounds, busy: true }];
   void service.watch(() => watchdog.late(heartbeat(), hostClock.now()), stop.signal);
