@@ -16,6 +16,7 @@ export interface MkaCommandLine {
   readonly client: string | undefined;
   /** Reference of the key that encrypts the saved keys; undefined = none are saved. */
   readonly keyCache: string | undefined;
+  /** The least level that is logged. */
   readonly level: LogLevel;
 }
 

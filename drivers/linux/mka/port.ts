@@ -278,13 +278,11 @@ export class MkaPort {
     const next = Math.min(...wakes.filter((moment) => moment !== undefined));
     if (next <= now) return;
     // A promise that outlives the rest would keep what waited for it.
-    await new Promise<void>((resolve) => {
-      const cancel = this.#parts.clock.alarm(Math.ceil(next - now), resolve);
-      this.#wake = () => {
-        cancel();
-        resolve();
-      };
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.alarm(Math.ceil(next - now), resolve);
+    this.#wake = resolve;
+    await promise;
+    cancel();
   }
 
   async #round(): Promise<void> {

@@ -10,8 +10,8 @@ import { services } from "#agent/cli/launch.ts";
 const root = join(import.meta.dirname, "../../..");
 
 /**
- * Imports a module in a Node of its own, and runs `then` on it as `loaded`. Returns the paths of all
- * modules that this loads.
+ * Imports a module in a Node of its own, and runs `then` on it as `loaded`. Returns the paths of
+ * all modules that this loads.
  */
 function loadedBy(path: string, then = ""): readonly string[] {
   const program = `

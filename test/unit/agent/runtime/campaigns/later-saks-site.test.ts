@@ -74,7 +74,7 @@ describe("a rotation of a router whose far end makes the SAKs", () => {
     expect(bench.violations()).toEqual([]);
   });
 
-  it("a loss at a later SAK is an alarm that names the SAK, the cause and the way back", async () => {
+  it("a loss at a later SAK is an alarm that names SAK, cause and way back", async () => {
     const bench = await Enrolled.by({ server: "far end" });
     bench.plant("staleAn");
     await bench.rotate();

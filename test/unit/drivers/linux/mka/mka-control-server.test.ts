@@ -59,7 +59,7 @@ describe("a participant on its port", () => {
   );
 
   // A rest and a client's wait were races with a promise that lived on, and left a part each time.
-  it("a port on which nothing happens keeps nothing of its rests and of its clients' waits", async () => {
+  it("a port on which nothing happens keeps nothing of rests and of waits", async () => {
     const { clock, a } = hosts("none");
     const pass = async (rests: number): Promise<number> => {
       for (let nth = 0; nth < rests; nth += 1) {
