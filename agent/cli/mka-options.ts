@@ -1,5 +1,5 @@
-// The command line of `linkseal mka`, read without commander, which is a tenth of the memory that a
-// process of one port has for itself. Help and mistakes are commander's.
+// The command line of `linkseal mka`, read without commander, which each process would keep in
+// memory for all of its life. Help and mistakes are commander's.
 
 import type { LogLevel } from "#hal/world.ts";
 
