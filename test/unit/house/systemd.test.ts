@@ -98,6 +98,10 @@ describe("the purpose of each unit", () => {
     expect(flags.mka).toContain("--jitless");
   });
 
+  it("a process that collects its garbage by itself gets gc() from Node", () => {
+    expect(flags.mka).toContain("--expose-gc");
+  });
+
   it("a hung MKA process is replaced while its peer still waits", () => {
     expect(secondsOf(mka, "WatchdogSec") + secondsOf(mka, "RestartSec")).toBeLessThan(5);
   });
