@@ -88,7 +88,7 @@ export const parts: readonly Part[] = [
   long(
     "models",
     "every state of a campaign that two faults more lead to",
-    named("unit", ["model/campaign-needs", "model/campaign-space"]),
+    named("unit", ["model/campaign-needs", "model/campaign-space", "model/shared-fate"]),
   ),
   long(
     "fuzz",

@@ -1,6 +1,7 @@
 // `linkseal peer` behind a channel inside the test, in place of an SSH session to another host.
 
 import { frameLine } from "#drivers/linux/peer/frames.ts";
+import type { LoginFacts } from "#drivers/linux/peer/protocol.ts";
 import { servePeer } from "#drivers/linux/peer/serve.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
@@ -118,6 +119,7 @@ export interface OtherHost {
   readonly charon?: string;
   /** The agent's address as sshd reports it. */
   readonly from?: string;
+  readonly login?: Partial<LoginFacts>;
 }
 
 /** Opens channels to the other host, one after the other; `pipes` has them all. */
@@ -133,7 +135,7 @@ export function channelsTo(
     pipes.push(made);
     const { net = "/nowhere/net.sock", mka = "/nowhere/mka", charon = "/nowhere/charon" } = host;
     const served = { dial: host.dial, net, mka, charon, version: "0.0.0" };
-    const from = Buffer.from(frameLine({ kind: "from", address: host.from }, []));
+    const from = Buffer.from(frameLine({ kind: "from", address: host.from, ...host.login }, []));
     let isFirst = true;
     const far: StreamChannel = {
       ...made.far,

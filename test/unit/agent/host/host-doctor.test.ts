@@ -35,6 +35,12 @@ const sound: HostFacts = {
   hasSwap: false,
 };
 
+/** The host serves an agent on another one. */
+const serving = (agent: Partial<UnitFacts>): HostFacts => ({
+  ...sound,
+  units: [unit("linkseal.service", agent), unit(net), unit("linkseal-peer.service")],
+});
+
 const withUnit = (name: string, facts: Partial<UnitFacts>): HostFacts => ({
   ...sound,
   units: [...(sound.units ?? []).filter((one) => one.name !== name), unit(name, facts)],
@@ -134,6 +140,19 @@ describe("doctor on a host", () => {
     expect(hostFindings(sound)).toEqual([]);
   });
 
+  it("a host that serves an agent elsewhere needs none, unless one was meant to run", () => {
+    expect(hostFindings(serving({ active: "inactive", enabled: "disabled" }))).toEqual([]);
+    for (const agent of [
+      { active: "inactive", enabled: "enabled" },
+      { active: "failed", enabled: "disabled" },
+    ]) {
+      expect(hostFindings(serving(agent)).map(({ code }) => code)).toEqual(["host-unit"]);
+    }
+    const silent = serving({ active: "inactive", enabled: "disabled" });
+    const units = silent.units?.filter(({ name }) => name !== "linkseal-peer.service");
+    expect(hostFindings({ ...silent, units }).map(({ code }) => code)).toEqual(["host-unit"]);
+  });
+
   it.each(rows)("doctor finds $what, and nothing else", ({ facts, code, severity, next }) => {
     const found = hostFindings(facts);
     expect(found).toMatchObject([{ code, severity, source: "docs/install.md" }]);
@@ -142,7 +161,7 @@ describe("doctor on a host", () => {
   });
 
   it("doctor checks charon's settings where linkseal-net runs, and nowhere else", () => {
-    const charon = readSettings("charon { install_routes = no }", () => []);
+    const charon = readSettings("charon { install_routes = no\nfollow_redirects = no }", () => []);
     const found = hostFindings({ ...sound, charon });
     expect(found.map(({ code, severity }) => [code, severity])).toEqual([
       ["host-charon", "warning"],

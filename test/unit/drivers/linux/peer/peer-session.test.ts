@@ -153,9 +153,21 @@ describe("a session with another host", () => {
 
   it("the other host knows the agent's address if sshd does", async () => {
     const known = agentOf({}, { from: "192.0.2.1" });
-    expect(await settled(known.clock, known.host.ownAddress(never))).toBe("192.0.2.1");
+    expect((await settled(known.clock, known.host.hello(never))).from).toBe("192.0.2.1");
     const unknown = agentOf({}, { from: "not an address" });
-    expect(await settled(unknown.clock, unknown.host.ownAddress(never))).toBe(undefined);
+    expect((await settled(unknown.clock, unknown.host.hello(never))).from).toBe(undefined);
+  });
+
+  it("the other host passes on how its login came about, and no more than is known", async () => {
+    const bound = agentOf({}, { login: { forced: "yes", keys: "bound" } });
+    expect(await settled(bound.clock, bound.host.hello(never))).toEqual({
+      ...{ kind: "hello", protocol: peerProtocol, version: "0.0.0", from: undefined },
+      ...{ forced: "yes", keys: "bound" },
+    });
+    const silent = agentOf({}, {});
+    expect(await settled(silent.clock, silent.host.hello(never))).toMatchObject({
+      ...{ forced: undefined, keys: undefined },
+    });
   });
 });
 
