@@ -25,6 +25,11 @@ export type RefusedReason =
   | "tooLarge"
   /** A limit of the bucket or stream is reached, or its disk is full. */
   | "full"
+  /**
+   * The newest message was not written by a client: the server copied it as the reply to a request,
+   * which needs a right to the request alone.
+   */
+  | "forged"
   /** The engine gave another reason, which is not repeated. */
   | "other";
 
@@ -76,6 +81,7 @@ export type EngineState =
  * is refused.
  */
 export interface FleetEngine {
+  /** The connection now. */
   readonly state: EngineState;
   /** Writes a key, whatever its revision. */
   put(bucket: Bucket, key: string, octets: Uint8Array, signal: AbortSignal): Promise<Written>;
