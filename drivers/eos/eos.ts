@@ -32,7 +32,12 @@ const daySeconds = 86_400;
 const offers = offersOf({
   // Any process that knows the name of a session can confirm it, and no other commit succeeds
   // meanwhile.
-  commit: { survivesDisconnect: true, stepMs: secondMs, maxMs: (daySeconds - 1) * secondMs },
+  commit: {
+    kind: "confirmed",
+    survivesDisconnect: true,
+    stepMs: secondMs,
+    maxMs: (daySeconds - 1) * secondMs,
+  },
   macsec: { suites: suites.toReversed(), overlap: "fallback", counters: "perPort" },
   atomicReplace: true,
   means: ["prepend", "peeringShutdown"],

@@ -5,7 +5,7 @@
 
 import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
-import type { CiscoNeighbour, Family } from "../platform/cisco-config.ts";
+import { type CiscoNeighbour, type Family, familiesFor } from "../platform/cisco-config.ts";
 import { line } from "../transport/cli.ts";
 import type { Neighbour } from "./config.ts";
 import { markName } from "./names.ts";
@@ -97,17 +97,14 @@ export function command(name: CommandName, argument = "none"): Command {
 
 type Peer = Pick<CiscoNeighbour, "address" | "vrf">;
 
-/**
- * Returns the families whose routes a neighbour may bring: that of its address, and those in which
- * it is active.
- */
+/** Returns the families whose routes a neighbour may bring; it is active in those it names. */
 export function familiesOf({
   address,
   families,
 }: Pick<Neighbour, "address" | "families">): readonly Family[] {
-  return (["ipv4", "ipv6"] as const).filter((family) => {
+  return familiesFor(address, (family) => {
     const active = new RegExp(`^address-family ${family}(?: unicast)?(?: vrf \\S+)?$`);
-    return family === `ipv${isIP(address)}` || families.some((line) => active.test(line));
+    return families.some((line) => active.test(line));
   });
 }
 

@@ -182,12 +182,9 @@ function readPolicy(block: Block): Policy | undefined {
   };
 }
 
-const always = { startsAt: undefined, endsAt: undefined };
-
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
   return keysIn(block.children, (one) => {
-    const lifetime = restOf(one, "lifetime")?.replace(/^local /, "");
-    const life = lifetime === undefined ? always : lifetimeOf(lifetime);
+    const life = lifetimeOf(restOf(one, "lifetime")?.replace(/^local /, ""));
     // Its times are in the router's own zone.
     return !isUtc && (life?.startsAt ?? life?.endsAt) !== undefined ? undefined : life;
   });

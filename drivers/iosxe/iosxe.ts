@@ -3,14 +3,16 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { stagingBy } from "../platform/cisco-direct.ts";
+import type { RenderedWork } from "../platform/cisco-router.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { linesOf } from "../platform/renderer.ts";
 import { offersOf, save } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { markName } from "./names.ts";
+import type { PortPlan } from "./plan.ts";
 import { capabilitiesOf, shutForKey } from "./quirks.ts";
 import { askCommits, queryOf, router, XeSession } from "./requests.ts";
 import { readArchive, readLock, readSoftware } from "./system-parsers.ts";
@@ -25,7 +27,12 @@ const sayingMinutes = 5;
 
 const offers = offersOf({
   // The timer belongs to the router and not to the session, so any session can confirm.
-  commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
+  commit: {
+    kind: "confirmed",
+    survivesDisconnect: true,
+    stepMs: minuteMs,
+    maxMs: minutesMax * minuteMs,
+  },
   macsec: { suites, overlap: "fallback", counters: "perSa", always: ["replayWindow"], shutForKey },
   // Each line is in force at once.
   atomicReplace: false,
@@ -34,11 +41,7 @@ const offers = offersOf({
 
 /** Its requests. */
 export const dialect: Dialect<XeSession> = {
-  observe: router.observe,
-  routesTo: router.routesTo,
-  probe: router.probe,
-  preview: router.preview,
-  lines: router.lines,
+  ...router.requests,
   name: "iosxe",
   offers,
   channel: "shell",
@@ -63,13 +66,7 @@ export const dialect: Dialect<XeSession> = {
     if ("why" in lock || !lock.value) return;
     throw failed("device.locked", "another session has locked the configuration", cli.where);
   },
-  async stage(session, work, signal) {
-    session.staged = await router.render(session, work, signal);
-    return linesOf(session.staged);
-  },
-  async check() {
-    // A router without a candidate checks each line when it is entered.
-  },
+  ...stagingBy<XeSession, RenderedWork<PortPlan>>(router.render),
   commit,
   async undo({ cli }, _note, signal) {
     await cli.run([line`configure revert now`], "unknown", signal);

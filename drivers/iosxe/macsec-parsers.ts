@@ -1,7 +1,7 @@
 // Counters as IOS XE reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, plus, sumOf } from "../platform/cisco-mka.ts";
 
 /**
  * Reads the port's counters of MKPDUs: one page for each key, summed. The reason of a failed MKPDU
@@ -47,8 +47,6 @@ export function readFrames(
   const rxOk = receive.length === 0 ? 0n : sumOf(receive, "In Pkts OK");
   if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
   if (rxOk === undefined) return undefined;
-  const invalid = sumOf(receive, "In Pkts Invalid");
-  const notValid = sumOf(receive, "In Pkts Not Valid");
   return {
     // "Out Pkts Protected" counts frames that are only authenticated: their data is readable.
     txProtected: encrypted,
@@ -57,7 +55,7 @@ export function readFrames(
     rxOk,
     rxClear: clearOf(counterIn(secy, "Ingress Untag Pkts"), mkpdus),
     rxBadTag: counterIn(secy, "Ingress Bad Tag Pkts"),
-    rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,
+    rxNotValid: plus(sumOf(receive, "In Pkts Invalid"), sumOf(receive, "In Pkts Not Valid")),
     rxLate: sumOf(receive, "In Pkts Late"),
     rxNoSci: counterIn(secy, "Ingress No SCI Pkts"),
     rxUnknownSci: counterIn(secy, "Ingress Unknown SCI Pkts"),

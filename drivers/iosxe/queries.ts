@@ -8,9 +8,7 @@ import * as rows from "../platform/cisco-rows.ts";
 import { readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import {
-  asIpv6,
   confirmed,
-  countMark,
   documented,
   inferred,
   joined,
@@ -112,9 +110,8 @@ const stateRows = {
     ...confirmed(`${genie} ShowInterfaces; networktocode/ntc-templates, cisco_ios_show_interfaces`),
   },
   mkaSessions: {
-    ...{ ...once("mkaSessions"), ...confirmed(`${genie} ShowMkaSessionDetail`) },
-    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    read: (text) => named("pages", readSessions(text)),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
+    ...confirmed(`${genie} ShowMkaSessionDetail`),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),
@@ -207,30 +204,18 @@ const configRows = {
 const neighbourRoutes = `${genie} ShowBgpAllNeighborsRoutes, which has the same table`;
 
 const argumentRows: readonly Row[] = [
-  ...[false, true].flatMap((inVrf): readonly Row[] => {
-    const inside = (vrf: string) => (inVrf ? vrf : undefined);
-    return [
+  ...[false, true].flatMap((inVrf) =>
+    rows.neighbourRows<Command>(
       {
-        ...{ ...rows.wayRow(system.readRouteTo), ...confirmed(`${genie} ShowIpCef`) },
-        ask: ({ address, vrf }) => routeTo(address, inside(vrf)),
+        ...{ routeTo, received, ping, readRouteTo: system.readRouteTo, readRoutes, readPing },
+        way: (family) => confirmed(`${genie} ${family === "ipv4" ? "ShowIpCef" : "ShowIpv6Cef"}`),
+        routes: (family) =>
+          family === "ipv4" && !inVrf ? confirmed(neighbourRoutes) : inferred(neighbourRoutes),
+        ...{ probe: confirmed(`${genie} Ping`), pings: ["ipv4"] },
       },
-      {
-        ...{ ...rows.wayRow(system.readRouteTo), ...confirmed(`${genie} ShowIpv6Cef`) },
-        ask: ({ address, vrf }) => routeTo(asIpv6(address), inside(vrf)),
-      },
-      ...(["ipv4", "ipv6"] as const).map(
-        (family): Row => ({
-          ...rows.routesRow(readRoutes),
-          ask: ({ peer, vrf }) => received(family, { address: peer, vrf: inside(vrf) }),
-          ...(family === "ipv4" && !inVrf ? confirmed(neighbourRoutes) : inferred(neighbourRoutes)),
-        }),
-      ),
-      {
-        ...{ ...rows.probeRow(readPing), ...confirmed(`${genie} Ping`) },
-        ask: ({ peer, vrf }) => ping({ address: peer, vrf: inside(vrf) }, countMark),
-      },
-    ];
-  }),
+      inVrf,
+    ),
+  ),
   {
     ...{ ask: ({ name }) => routeMap(name), ...rows.routeMapRow(readRouteMap) },
     ...documented("cisco.com, IP Routing: Protocol-Independent Configuration Guide"),

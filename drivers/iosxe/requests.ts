@@ -1,13 +1,13 @@
 // The requests to a router with IOS XE: one command after another in one session, each reply known
 // or unknown.
 
-import { createHash } from "node:crypto";
 import type { ControlPlane, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { StagingSession } from "../platform/cisco-direct.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import {
   CiscoRouter,
+  configIdOf,
   configQuery,
   type RenderedWork,
   reportedIn,
@@ -153,9 +153,7 @@ const controlOf =
     if (boot === undefined) return undefined;
     session.boot = boot;
     // The last change of another session has a time of its own, which a boot removes.
-    const id = createHash("sha256").update(commits.mark);
-    for (const text of Object.values(reported.texts)) id.update(`\n${text}`);
-    const configId = id.digest("hex").slice(0, 24);
+    const configId = configIdOf(commits.mark, reported.texts.macsec, reported.texts.bgp);
     const commitPending = commits.records[0]?.isPending === true;
     return { wall: clock, bootId: boot.id, configId, commitPending };
   };

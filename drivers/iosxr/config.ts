@@ -1,7 +1,6 @@
 // The part of an IOS XR configuration that concerns our ports, without the keys in it: the router
 // omits their lines from its output.
 
-import { isIP } from "node:net";
 import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
@@ -14,10 +13,11 @@ import {
   type CiscoNeighbour,
   configIn,
   type Family,
-  inEachVrf,
+  familiesFor,
   keysIn,
   named,
   neighbourFinder,
+  neighboursIn,
   restOf,
 } from "../platform/cisco-config.ts";
 import { lifetimeOf } from "../platform/cisco-text.ts";
@@ -95,7 +95,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): XrConfig | undef
     interfaces: named(interfaces, /^interface (?:preconfigure )?(\S+)$/, readInterface),
     policies: named(policies, /^macsec-policy (\S+)$/, readPolicy),
     chains: named(chains, /^key chain (\S+)$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : neighboursIn(router),
+    neighbours: neighboursIn(router, /^neighbor (\S+)$/, readNeighbour),
   };
   return configIn(own, router);
 }
@@ -148,33 +148,22 @@ function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefine
   );
 }
 
-const neighboursIn = (router: Block): readonly Neighbour[] =>
-  inEachVrf(router, (blocks, vrf) => neighboursAt(blocks, vrf, router));
-
-function neighboursAt(
-  blocks: readonly Block[],
+function readNeighbour(
+  one: Block,
+  address: string,
   vrf: string | undefined,
   router: Block,
-): readonly Neighbour[] {
-  return blocks.flatMap((one): Neighbour[] => {
-    const address = /^neighbor (\S+)$/.exec(one.line)?.[1];
-    const version = isIP(address ?? "");
-    if (address === undefined || version === 0) return [];
-    const configured = familiesOf(one, router, 0);
-    const maintenance = childOf(one, "graceful-maintenance");
-    const lines = maintenance?.children.map(({ line }) => line) ?? [];
-    return [
-      {
-        address,
-        vrf,
-        isShut: childOf(one, "shutdown") !== undefined,
-        families: families.filter((family) => {
-          return family === `ipv${version}` || configured.has(family);
-        }),
-        maintenance: maintenance && { isActive: lines.includes("activate"), lines },
-      },
-    ];
-  });
+): Neighbour {
+  const configured = familiesOf(one, router, 0);
+  const maintenance = childOf(one, "graceful-maintenance");
+  const lines = maintenance?.children.map(({ line }) => line) ?? [];
+  return {
+    address,
+    vrf,
+    isShut: childOf(one, "shutdown") !== undefined,
+    families: familiesFor(address, (family) => configured.has(family)),
+    maintenance: maintenance && { isActive: lines.includes("activate"), lines },
+  };
 }
 
 const families: readonly Family[] = ["ipv4", "ipv6"];

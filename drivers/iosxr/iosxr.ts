@@ -20,7 +20,12 @@ const secondsMax = 65_535;
 
 const offers = offersOf({
   // The end of the configuration session reverts an unconfirmed commit at once.
-  commit: { survivesDisconnect: false, stepMs: 1_000, maxMs: secondsMax * 1_000 },
+  commit: {
+    kind: "confirmed",
+    survivesDisconnect: false,
+    stepMs: 1_000,
+    maxMs: secondsMax * 1_000,
+  },
   macsec: {
     suites,
     overlap: "keychain",
@@ -32,11 +37,7 @@ const offers = offersOf({
 
 /** Its requests. */
 export const dialect: Dialect<Cli> = {
-  observe: router.observe,
-  routesTo: router.routesTo,
-  probe: router.probe,
-  preview: router.preview,
-  lines: router.lines,
+  ...router.requests,
   name: "iosxr",
   offers,
   channel: "shell",

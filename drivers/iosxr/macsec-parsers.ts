@@ -1,7 +1,7 @@
 // Counters as IOS XR reports them. Undefined = there is a reply, and it is not understood.
 
 import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
-import { clearOf, counterIn, countersOf, sumOf } from "../platform/cisco-mka.ts";
+import { clearOf, counterIn, countersOf, plus, sumOf } from "../platform/cisco-mka.ts";
 
 export function readMkpdus(text: string): MkpduCounters | undefined {
   const counters = countersOf(text);
@@ -42,8 +42,6 @@ export function readFrames(
   const rxOk = receive.length === 0 ? 0n : sum("InPktsOK");
   if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
   if (rxOk === undefined) return undefined;
-  const invalid = sum("InPktsInvalid");
-  const notValid = sum("InPktsNotValid");
   return {
     // "OutPktsProtected" counts frames that are only authenticated: their data is readable.
     txProtected: encrypted,
@@ -52,7 +50,7 @@ export function readFrames(
     rxOk,
     rxClear: clearOf(counterIn(secy, "InPktsUntagged"), mkpdus),
     rxBadTag: counterIn(secy, "InPktsBadTag"),
-    rxNotValid: notValid === undefined || invalid === undefined ? undefined : notValid + invalid,
+    rxNotValid: plus(sum("InPktsInvalid"), sum("InPktsNotValid")),
     rxLate: sum("InPktsLate"),
     rxNoSci: counterIn(secy, "InPktsNoSCI"),
     rxUnknownSci: counterIn(secy, "InPktsUnknownSCI"),

@@ -8,9 +8,7 @@ import * as rows from "../platform/cisco-rows.ts";
 import { readInterfaces, readPing } from "../platform/cisco-system.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import {
-  asIpv6,
   confirmed,
-  countMark,
   documented,
   inferred,
   named,
@@ -82,12 +80,10 @@ const commandRows = {
     ...rows.portsRow((text) => readInterfaces(text, isPort)),
   },
   mkaSessions: {
-    ...once("mkaSessions"),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
     ...documented(
       "cisco.com, System Security Configuration Guide: Verifying MACsec Encryption on IOS XR",
     ),
-    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
-    read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...perPort("mkaStatistics"),
@@ -137,28 +133,22 @@ const commandRows = {
   },
 } as const satisfies Readonly<Record<CommandName, Row>>;
 
-const argumentRows: readonly Row[] = [false, true].flatMap((inVrf): readonly Row[] => [
-  ...[(address: string) => address, asIpv6].map(
-    (form): Row => ({
-      ask: ({ address, vrf }) => routeTo(form(address), inVrf ? vrf : undefined, exec),
-      ...rows.wayRow(system.readRouteTo),
-      ...documented("cisco.com, IOS XR Routing Command Reference: show route"),
-    }),
+const argumentRows = [false, true].flatMap((inVrf) =>
+  rows.neighbourRows<Command>(
+    {
+      routeTo: (address, vrf) => routeTo(address, vrf, exec),
+      received: (family, one) => received(family, one, exec),
+      ...{ ping, readRouteTo: system.readRouteTo, readRoutes, readPing, pings: ["ipv4"] },
+      way: () => documented("cisco.com, IOS XR Routing Command Reference: show route"),
+      routes(family) {
+        const source = `${genie} ShowBgpInstanceNeighborsRoutes, ShowBgpInstanceAllAll`;
+        return family === "ipv4" && !inVrf ? confirmed(source) : inferred(source);
+      },
+      probe: confirmed(`${genie} Ping`),
+    },
+    inVrf,
   ),
-  ...(["ipv4", "ipv6"] as const).map((family): Row => {
-    const source = `${genie} ShowBgpInstanceNeighborsRoutes, ShowBgpInstanceAllAll`;
-    return {
-      ask: ({ peer, vrf }) =>
-        received(family, { address: peer, vrf: inVrf ? vrf : undefined }, exec),
-      ...rows.routesRow(readRoutes),
-      ...(family === "ipv4" && !inVrf ? confirmed(source) : inferred(source)),
-    };
-  }),
-  {
-    ask: ({ peer, vrf }) => ping({ address: peer, vrf: inVrf ? vrf : undefined }, countMark),
-    ...{ ...rows.probeRow(readPing), ...confirmed(`${genie} Ping`) },
-  },
-]);
+);
 
 /** The reader of IOS XR. */
 export const iosxrReader = defineReader(

@@ -5,7 +5,7 @@ import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { portsWithMacsec } from "../platform/cisco-attachment.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
-import { CiscoRouter, reportedIn } from "../platform/cisco-router.ts";
+import { CiscoRouter, countersFrom, reportedIn } from "../platform/cisco-router.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readInterfaces, readPing } from "../platform/cisco-system.ts";
 import type { Commit } from "../platform/define-dialect.ts";
@@ -75,13 +75,13 @@ export const router = new CiscoRouter({
     const inVrfs = await query.result("vrfNeighbours", readPeers);
     return readOf(together({ own, inVrfs }), (both) => new Map([...both.own, ...both.inVrfs]));
   },
-  async askCounters(query, port: PortName) {
-    const read = (text: string) => (isPageOf(port, text) ? readMkpdus(text) : undefined);
-    const mkpdus = await query.result("mkaStatistics", read, port);
-    const counted = "value" in mkpdus ? mkpdus.value : undefined;
-    const frames = await query.result("secyStatistics", (text) => readFrames(text, counted), port);
-    return { mkpdus, frames };
-  },
+  askCounters: (query, port: PortName) =>
+    countersFrom(
+      query,
+      port,
+      (text) => (isPageOf(port, text) ? readMkpdus(text) : undefined),
+      (text, _port, mkpdus) => readFrames(text, mkpdus),
+    ),
   askFacts: async () => undefined,
   async whyNoKey(query) {
     const isAccounted = await query.needed(query.result("accounting", readAccounting));

@@ -33,14 +33,14 @@ export function readCommits(list: string, editors: string): readonly Commit[] | 
 }
 
 /**
- * Returns the label of a commit with a note of ours: one word that begins with a letter, and no
- * longer than any that was observed to be accepted. No two commits have the same label, because a
- * token belongs to one commit.
+ * Returns the label of a commit with a note of ours: one word that begins with a letter and has at
+ * most 20 characters; a longer one is refused by some releases. No two commits have the same label,
+ * because a token belongs to one commit.
  */
-export const labelOf = (note: string): string => note.replace(" ", "-");
+export const labelOf = (note: string): string => note.replace(/^linkseal /, "ls-");
 
 /** Returns the note of a label; other labels stay as they are. */
-const noteOf = (label: string): string => label.replace(/^linkseal-/, "linkseal ");
+const noteOf = (label: string): string => label.replace(/^ls-(?=[0-9a-f]{16}$)/, "linkseal ");
 
 /** undefined = there is no entry, or one is missing or not understood. */
 function entriesOf(list: string): readonly Entry[] | undefined {

@@ -42,7 +42,12 @@ const minutesMax = 65_535;
 
 const offers = offersOf({
   // Junos has no persist-id: the next commit on this device confirms, whichever session makes it.
-  commit: { survivesDisconnect: true, stepMs: minuteMs, maxMs: minutesMax * minuteMs },
+  commit: {
+    kind: "confirmed",
+    survivesDisconnect: true,
+    stepMs: minuteMs,
+    maxMs: minutesMax * minuteMs,
+  },
   // Any commit that changes an association may restart its session.
   macsec: { suites, overlap: "keychain", counters: "perSa" },
   atomicReplace: true,

@@ -7,12 +7,14 @@ import { isIP } from "node:net";
 import type { Command } from "#hal/secret.ts";
 import type { CiscoNeighbour, Family } from "../platform/cisco-config.ts";
 import { line } from "../transport/cli.ts";
-import { instanceOf } from "./names.ts";
 
 /** The line with the release is in every configuration, above all blocks. */
 const filtered = (which: string, ...beginnings: readonly string[]): Command => [
   `show running-config ${which}| egrep '${["^version ", ...beginnings].join("|")}'`,
 ];
+
+/** Returns the instance as commands name it. */
+const instanceOf = (vrf: string | undefined): string => vrf ?? "default";
 
 const asJson = (command: Command): Command => [...command, " | json-pretty"];
 

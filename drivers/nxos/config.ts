@@ -1,7 +1,6 @@
 // The part of an NX-OS configuration that concerns our ports, without the keys in it: the switch
 // prints only lines that begin with named words.
 
-import { isIP } from "node:net";
 import type { MacsecSettings } from "#hal/model.ts";
 import type { Block } from "../platform/block.ts";
 import { type Attachment, policyIn } from "../platform/cisco-attachment.ts";
@@ -13,10 +12,11 @@ import {
   type CiscoInterface,
   configIn,
   type Family,
-  inEachVrf,
+  familiesFor,
   keysIn,
   named,
   neighbourFinder,
+  neighboursIn,
   restOf,
 } from "../platform/cisco-config.ts";
 import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
@@ -45,12 +45,12 @@ export interface Neighbour extends MappedNeighbour {
 const depthMax = 8;
 const windowDefault = 148_809_600;
 
+/** The replies that a configuration is read from; undefined = one was not asked for. */
 export interface ConfigTexts {
   /** Features, MACsec policies and key chains. */
-  readonly macsec: string;
-  readonly interfaces: string;
-  /** Empty = the feature is off, and its command is not known. */
-  readonly bgp: string;
+  readonly macsec: string | undefined;
+  readonly interfaces: string | undefined;
+  readonly bgp: string | undefined;
 }
 
 const ofMacsec = /^(?:feature|aaa|macsec|tunnel-encryption|key chain) /;
@@ -96,7 +96,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undef
       ...named(macsec, /^macsec policy (\S+)$/, readPolicy),
     ]),
     chains: named(macsec, /^key chain (\S+) macsec$/, (block) => readChain(block, isUtc)),
-    neighbours: router === undefined ? [] : inEachVrf(router, neighboursAt),
+    neighbours: neighboursIn(router, /^neighbor (\S+)(?: remote-as \S+)?$/, readNeighbour),
   };
   const config = configIn(parts, router);
   return (
@@ -111,9 +111,9 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undef
 }
 
 /** Returns undefined for another text than a configuration of a switch. */
-export function blocksIn(text: string, head: RegExp): readonly Block[] | undefined {
+function blocksIn(text: string | undefined, head: RegExp): readonly Block[] | undefined {
+  if (text === undefined) return [];
   const rows = text.split("\n").filter((row) => !row.startsWith("!") && row.trim() !== "");
-  if (rows.length === 0) return [];
   const [first = "", ...rest] = rows;
   // A line that is indented otherwise was broken, and would be in another block.
   const isWhole = rows.every((row) => /^(?: {2}){0,8}\S/.test(row));
@@ -153,43 +153,30 @@ function readPolicy(block: Block): MacsecSettings | undefined {
   return { ...policy, includeSci: !lines.includes("no include-sci") };
 }
 
-const always = { startsAt: undefined, endsAt: undefined };
-
 function readChain(block: Block, isUtc: boolean): readonly ChainKey[] | undefined {
   return keysIn(block.children, (one) => {
     const text = restOf(one, "send-lifetime");
-    if (text === undefined) return always;
     // Without the word its times are in UTC.
-    const local = /^local (.*)$/.exec(text)?.[1];
-    return local !== undefined && !isUtc ? undefined : lifetimeOf(local ?? text);
+    const isLocal = text?.startsWith("local ") === true;
+    return isLocal && !isUtc ? undefined : lifetimeOf(text?.replace(/^local /, ""));
   });
 }
 
-function neighboursAt(blocks: readonly Block[], vrf: string | undefined): readonly Neighbour[] {
-  return blocks.flatMap(({ line, children }): Neighbour[] => {
-    const [, address = ""] = /^neighbor (\S+)(?: remote-as \S+)?$/.exec(line) ?? [];
-    const version = isIP(address);
-    if (version === 0) return [];
-    const lines = children.map((one) => one.line);
-    const within = children.filter((one) => one.line.startsWith("address-family "));
-    const all = [...lines, ...within.flatMap((one) => one.children.map((each) => each.line))];
-    const map = (way: "in" | "out"): string | undefined => {
-      const pattern = new RegExp(`^route-map (\\S+) ${way}$`);
-      return all.map((one) => pattern.exec(one)?.[1]).find((one) => one !== undefined);
-    };
-    return [
-      {
-        ...{ address, vrf },
-        isShut: lines.includes("shutdown"),
-        families: (["ipv4", "ipv6"] as const).filter(
-          (family) =>
-            family === `ipv${version}` || lines.includes(`address-family ${family} unicast`),
-        ),
-        maps: { in: map("in"), out: map("out") },
-        inherits: all.some((one) => one.startsWith("inherit ")),
-      },
-    ];
-  });
+function readNeighbour({ children }: Block, address: string, vrf: string | undefined): Neighbour {
+  const lines = children.map((one) => one.line);
+  const within = children.filter((one) => one.line.startsWith("address-family "));
+  const all = [...lines, ...within.flatMap((one) => one.children.map((each) => each.line))];
+  const map = (way: "in" | "out"): string | undefined => {
+    const pattern = new RegExp(`^route-map (\\S+) ${way}$`);
+    return all.map((one) => pattern.exec(one)?.[1]).find((one) => one !== undefined);
+  };
+  return {
+    ...{ address, vrf },
+    isShut: lines.includes("shutdown"),
+    families: familiesFor(address, (one) => lines.includes(`address-family ${one} unicast`)),
+    maps: { in: map("in"), out: map("out") },
+    inherits: all.some((one) => one.startsWith("inherit ")),
+  };
 }
 
 /** Returns undefined if there is no such route map or something in it is not understood. */
@@ -198,4 +185,10 @@ export function readRouteMap(text: string, name: string): readonly MapEntry[] | 
   return entriesOf(blocks ?? [], name);
 }
 
-export const { interfaceTo, portOf, neighboursOn } = neighbourFinder<Neighbour, NxConfig>(isPort);
+const finder = neighbourFinder<Neighbour, NxConfig>(isPort);
+export const { interfaceTo, portOf, neighboursOn } = finder;
+
+/** Returns the instances in which neighbours behind ports are; undefined = the default one. */
+export const instancesIn = (config: NxConfig): readonly (string | undefined)[] => [
+  ...new Set(finder.neighboursOnPorts(config).map(({ vrf }) => vrf)),
+];

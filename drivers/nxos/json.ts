@@ -22,34 +22,24 @@ function isNested(value: unknown, name: string): boolean {
 }
 
 /**
- * Returns the rows of `TABLE_name`; none = there is no such table. undefined = a row is not an
- * object.
+ * Returns the rows of `TABLE_name`, or with more names those of the tables inside of its rows; none
+ * = there is no such table. undefined = a row is not an object.
  */
 export function rowsOf(
   record: JsonRecord | undefined,
   name: string,
+  ...inner: readonly string[]
 ): readonly JsonRecord[] | undefined {
+  if (record === undefined) return undefined;
   const table = recordIn(record, `TABLE_${name}`);
-  if (table === undefined) return record === undefined ? undefined : [];
   const row = `ROW_${name}`;
-  const rows = (listIn(table, row) ?? [recordIn(table, row)]).map(recordOf);
-  const known = rows.filter((one) => one !== undefined);
-  return known.length === rows.length ? known : undefined;
-}
-
-/** Returns the rows of a table inside the rows of others; undefined as for `rowsOf`. */
-export function rowsUnder(
-  record: JsonRecord | undefined,
-  ...names: readonly string[]
-): readonly JsonRecord[] | undefined {
-  let rows = record && [record];
-  for (const name of names) {
-    const below: (readonly JsonRecord[] | undefined)[] | undefined = rows?.map((row) =>
-      rowsOf(row, name),
-    );
-    rows = below?.every((one) => one !== undefined) ? below.flat() : undefined;
-  }
-  return rows;
+  const found = (table && (listIn(table, row) ?? [recordIn(table, row)]).map(recordOf)) ?? [];
+  const rows = found.filter((one) => one !== undefined);
+  if (rows.length < found.length) return undefined;
+  const [next, ...others] = inner;
+  if (next === undefined) return rows;
+  const below = rows.map((one) => rowsOf(one, next, ...others));
+  return below.every((one) => one !== undefined) ? below.flat() : undefined;
 }
 
 /** Returns a value as text; undefined = there is none, or it is neither text nor a number. */

@@ -8,11 +8,11 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { clearOf, countersOf, type Page } from "../platform/cisco-mka.ts";
+import { clearOf, countersOf, type Page, plus, statusOf } from "../platform/cisco-mka.ts";
 import { isNameOf, wholeOf } from "../platform/cisco-text.ts";
 import type { JsonRecord } from "../platform/json.ts";
 import { suiteOf } from "../platform/text.ts";
-import { countIn, leafIn, replyIn, rowsOf, rowsUnder, sumIn } from "./json.ts";
+import { countIn, leafIn, replyIn, rowsOf, sumIn } from "./json.ts";
 
 /** Reads the sessions, from JSON or from the pages of the same command without it. */
 export function readSessions(text: string): readonly Page[] | undefined {
@@ -96,12 +96,6 @@ function pagesOf(row: JsonRecord): readonly Page[] | undefined {
   return fallback === undefined || fallback.ckn === ckn ? [page] : [page, fallback];
 }
 
-function statusOf(text: string): Page["status"] | undefined {
-  const word = /^[A-Za-z]{1,20}/.exec(text)?.[0].toUpperCase();
-  if (word === "SECURED") return "secured";
-  return word === "INITIALIZING" || word === "PENDING" ? "pending" : undefined;
-}
-
 interface Peers {
   readonly all: number;
   /** Those that have the key. */
@@ -158,8 +152,8 @@ function fallbackOf(row: JsonRecord, interfaceName: string): Page | undefined | 
 }
 
 /** Returns the only row of a table of counters, if it is that of the port. */
-function rowOf(text: string, port: PortName | undefined, ...tables: readonly string[]) {
-  const [row, ...others] = rowsUnder(replyIn(text), ...tables) ?? [];
+function rowOf(text: string, port: PortName | undefined, table: string) {
+  const [row, ...others] = rowsOf(replyIn(text), table) ?? [];
   const name = leafIn(row, "ifname") ?? leafIn(row, "if_name") ?? leafIn(row, "interface");
   const isPort = port === undefined || name === undefined || isNameOf(name, port);
   return others.length === 0 && isPort ? row : undefined;
@@ -195,10 +189,6 @@ export function readFrames(
   const txProtected = sumIn(transmit, "out_pkts_encrypted_protected");
   const rxOk = sumIn(receive, "in_pkts_ok");
   if (txProtected === undefined || rxOk === undefined) return undefined;
-  const [invalid, notValid] = [
-    sumIn(receive, "in_pkts_invalid"),
-    sumIn(receive, "in_pkts_not_valid"),
-  ];
   return {
     txProtected,
     txClear: undefined,
@@ -206,7 +196,7 @@ export function readFrames(
     rxOk,
     rxClear: clearOf(countIn(row, "in_pkts_untagged"), mkpdus),
     rxBadTag: countIn(row, "in_pkts_badtag"),
-    rxNotValid: invalid === undefined || notValid === undefined ? undefined : invalid + notValid,
+    rxNotValid: plus(sumIn(receive, "in_pkts_invalid"), sumIn(receive, "in_pkts_not_valid")),
     rxLate: sumIn(receive, "in_pkts_late"),
     rxNoSci: countIn(row, "in_pkts_no_sci"),
     rxUnknownSci: countIn(row, "in_pkts_unknown_sci"),

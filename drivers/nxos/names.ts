@@ -8,12 +8,6 @@ export const { isPort, ownName } = portNames(
   /^([A-Za-z]+)(\d{1,3}(?:\/\d{1,3}){1,2})$/,
 );
 
-/** The instance of a switch without a VRF, as its commands name it. */
-const defaultVrf = "default";
-
-/** Returns the VRF as commands name it; undefined = the default one. */
-export const instanceOf = (vrf: string | undefined): string => vrf ?? defaultVrf;
-
 const checkpointPrefix = "linkseal-";
 
 /** Returns the name of the checkpoint of one change, by its note. */

@@ -3,44 +3,36 @@
 // refused; it contains keys, so it is removed as soon as the change is verified.
 
 import { LinksealError } from "#hal/error.ts";
-import { StagingSession } from "../platform/cisco-direct.ts";
+import { StagingSession, stagingBy } from "../platform/cisco-direct.ts";
 import { readClock } from "../platform/cisco-system.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { linesOf } from "../platform/renderer.ts";
 import { offersOf, save } from "../platform/stage.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { checkpointOf, isOwnCheckpoint } from "./names.ts";
 import { planOf } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { textOf } from "./renderer.ts";
-import { askConfig, type NxSession, queryOf, router } from "./requests.ts";
+import { askConfig, type NxSession, type NxWork, queryOf, router } from "./requests.ts";
 import { isRolledBack, readCheckpoints, readSoftware } from "./system-parsers.ts";
 import { terminal } from "./terminal.ts";
 
-const offers = {
-  ...offersOf({
-    commit: { survivesDisconnect: false, stepMs: 0, maxMs: 0 },
-    macsec: {
-      // Cisco's guide: with another vendor's device only extended packet numbers work.
-      suites: ["gcm-aes-xpn-128", "gcm-aes-xpn-256"],
-      overlap: "fallback",
-      counters: "perPort",
-      always: ["includeSci", "replayWindow"],
-    },
-    means: ["prepend", "peeringShutdown"],
-  }),
-  commit: { kind: "immediate" } as const,
-};
+const offers = offersOf({
+  commit: { kind: "immediate" },
+  macsec: {
+    // Cisco's guide: with another vendor's device only extended packet numbers work.
+    suites: ["gcm-aes-xpn-128", "gcm-aes-xpn-256"],
+    overlap: "fallback",
+    counters: "perPort",
+    always: ["includeSci", "replayWindow"],
+  },
+  means: ["prepend", "peeringShutdown"],
+});
 
 /** Its requests. */
 export const dialect: Dialect<NxSession> = {
-  observe: router.observe,
-  routesTo: router.routesTo,
-  probe: router.probe,
-  preview: router.preview,
-  lines: router.lines,
+  ...router.requests,
   name: "nxos",
   offers,
   channel: "shell",
@@ -69,13 +61,7 @@ export const dialect: Dialect<NxSession> = {
       signal,
     );
   },
-  async stage(session, work, signal) {
-    session.staged = await router.render(session, work, signal);
-    return linesOf(session.staged);
-  },
-  async check() {
-    // A switch without a candidate checks each line when it is entered.
-  },
+  ...stagingBy<NxSession, NxWork>(router.render),
   commit: (session, note, _withinMs, signal) => commit(session, checkpointOf(note), signal),
   async undo({ cli }) {
     throw failed("device.commitExpired", "no commit waits for its confirm", cli.where);

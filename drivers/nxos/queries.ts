@@ -5,9 +5,7 @@ import * as rows from "../platform/cisco-rows.ts";
 import { defineReader } from "../platform/define-reader.ts";
 import { readPing } from "../platform/ping.ts";
 import {
-  asIpv6,
   confirmed,
-  countMark,
   documented,
   named,
   type ReadResult,
@@ -27,7 +25,7 @@ import {
   routeMap,
   routeTo,
 } from "./commands.ts";
-import { type ConfigTexts, portOf, readConfig, readPolicies, readRouteMap } from "./config.ts";
+import { type ConfigTexts, instancesIn, readConfig, readPolicies, readRouteMap } from "./config.ts";
 import { grammar } from "./grammar.ts";
 import { readFrames, readMkpdus, readSessions } from "./macsec-parsers.ts";
 import { dialect } from "./nxos.ts";
@@ -41,11 +39,9 @@ const genie = "CiscoTestAutomation/genieparser, nxos tests:";
 const shows = "cisco.com, Nexus 9000 Series NX-OS Command Reference (Show Commands), 9.3(x):";
 const configures = "cisco.com, Nexus 9000 Series NX-OS Command Reference (Configuration), 9.3(x):";
 
-/** A part of the configuration is read with the other parts empty. */
+/** Reads one part of the configuration. */
 const configOf = (part: keyof ConfigTexts, text: string): ReturnType<typeof readConfig> =>
-  text.trim() === ""
-    ? undefined
-    : readConfig({ macsec: "", interfaces: "", bgp: "", [part]: text }, true);
+  readConfig({ macsec: undefined, interfaces: undefined, bgp: undefined, [part]: text }, true);
 
 function macsecConfig(text: string): ReadResult | undefined {
   const config = configOf("macsec", text);
@@ -80,13 +76,11 @@ const commandRows = {
     read: (text) => named("checkpoints", system.readCheckpoints(text)),
   },
   mkaSessions: {
-    ...once("mkaSessions"),
+    ...{ ...once("mkaSessions"), ...rows.sessionsRow(readSessions) },
     ...documented(
       `${shows} show macsec mka session; ${genie} ShowMacSecMkaSessionDetails, as text`,
     ),
     alias: "show macsec mka session details",
-    purpose: "Gives the MKA session of each port, its fallback key, and the SAK.",
-    read: (text) => named("pages", readSessions(text)),
   },
   mkaStatistics: {
     ...{ ...perPort("mkaStatistics"), ...rows.mkpdusRow(readMkpdus) },
@@ -123,8 +117,6 @@ const commandRows = {
   },
 } as const satisfies Readonly<Record<CommandName, Row>>;
 
-const bothForms = [(address: string) => address, asIpv6];
-
 /** The name of an instance is a word of each command, also that of the default one. */
 const argumentRows: readonly Row[] = [
   {
@@ -133,25 +125,15 @@ const argumentRows: readonly Row[] = [
     purpose: "Gives the state of every BGP session of an instance.",
     read: (text, { vrf }) => withEntries("peers", system.readPeers(text, vrf)),
   },
-  ...bothForms.map(
-    (form): Row => ({
-      ask: ({ address, vrf }) => routeTo(form(address), vrf),
-      ...rows.wayRow(system.readRouteTo),
-      ...confirmed("allenrobel/nxapi_netbox, show ip route as JSON"),
-    }),
-  ),
-  ...(["ipv4", "ipv6"] as const).map(
-    (family): Row => ({
-      ask: ({ peer, vrf }) => received(family, { address: peer, vrf }),
-      ...rows.routesRow(system.readRoutes),
-      ...documented(`${shows} show bgp neighbors routes`),
-    }),
-  ),
-  ...bothForms.map(
-    (form): Row => ({
-      ask: ({ peer, vrf }) => ping({ address: form(peer), vrf }, countMark),
-      ...{ ...rows.probeRow(readPing), ...confirmed(`${genie} Ping`) },
-    }),
+  ...rows.neighbourRows<Command>(
+    {
+      ...{ routeTo, received, ping, readPing, pings: ["ipv4", "ipv6"] },
+      ...{ readRouteTo: system.readRouteTo, readRoutes: system.readRoutes },
+      way: () => confirmed("allenrobel/nxapi_netbox, show ip route as JSON"),
+      routes: () => documented(`${shows} show bgp neighbors routes`),
+      probe: confirmed(`${genie} Ping`),
+    },
+    true,
   ),
   {
     ask: ({ name }) => routeMap(name),
@@ -170,15 +152,11 @@ export const nxosReader = defineReader(
     dialect,
     send: ({ cli }, query, signal) => cli.run([query], "none", signal),
     peers(replyTo) {
-      const textOf = (name: CommandName): string => replyTo(command(name)) ?? "";
-      const texts = {
-        ...{ macsec: textOf("macsecConfig"), interfaces: textOf("interfaceConfig") },
-        bgp: textOf("bgpConfig"),
-      };
-      const config = readConfig(texts, true);
-      const ours = config?.neighbours.filter((one) => portOf(config, one) !== undefined) ?? [];
-      const instances = new Set(ours.map(({ vrf }) => vrf));
-      return [...[...instances].map(neighbours), ...router.queriesAbout(config)];
+      const textOf = (name: CommandName) => replyTo(command(name));
+      const [macsec, interfaces] = [textOf("macsecConfig"), textOf("interfaceConfig")];
+      const config = readConfig({ macsec, interfaces, bgp: textOf("bgpConfig") }, true);
+      const instances = config === undefined ? [] : instancesIn(config);
+      return [...instances.map(neighbours), ...router.queriesAbout(config)];
     },
   },
 );

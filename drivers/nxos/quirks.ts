@@ -11,12 +11,12 @@ const modular = /^c95(?:04|08|16)$/;
 
 /**
  * A platform that no row has MACsec for, such as a virtual one, is only observed. A port of a line
- * card without MACsec refuses the line that attaches it.
+ * card without MACsec refuses the line that attaches it. The guide has fallback keys from the same
+ * release on.
  */
-const quirks: readonly Quirk<"macsec" | "fallbackChain">[] = [
+const quirks: readonly Quirk<"macsec">[] = [
   { platform: fixed, from: "9.2.1", what: "macsec", source: `${guide}: supported switches` },
   { platform: modular, from: "9.2.1", what: "macsec", source: `${guide}: X9732C-EXM, X9736C-FX` },
-  { platform: /^/, from: "9.2.1", what: "fallbackChain", source: `${guide}: fallback key` },
 ];
 
 const has = quirksIn(quirks, dotted, false);
@@ -27,8 +27,6 @@ export function capabilitiesOf(
   { platform, version }: Software,
   isOn: boolean,
 ): Capabilities {
-  const { macsec, ...always } = offers;
-  if (macsec === undefined || !isOn || !has(platform, version, "macsec")) return always;
-  const overlap = has(platform, version, "fallbackChain") ? "fallback" : "none";
-  return { ...always, macsec: { ...macsec, overlap } };
+  const { macsec: _, ...always } = offers;
+  return isOn && has(platform, version, "macsec") ? offers : always;
 }

@@ -8,7 +8,7 @@ import { type Peer, type Physical, peerKey } from "../platform/cisco-system.ts";
 import { wholeOf } from "../platform/cisco-text.ts";
 import { holdMsOf } from "../platform/detection.ts";
 import type { JsonRecord } from "../platform/json.ts";
-import { leafIn, replyIn, rowsOf, rowsUnder } from "./json.ts";
+import { leafIn, replyIn, rowsOf } from "./json.ts";
 import { isPort } from "./names.ts";
 
 export interface Software {
@@ -106,7 +106,8 @@ export function readPeers(
     peers.set(key, {
       ...{ address, vrf, state },
       lastError: lastErrorIn(row),
-      ...noBfd(row),
+      // No source shows the state of BFD there.
+      ...{ bfd: undefined, holdMs: holdMsOf(leafIn(row, "holdtime")) },
     });
   }
   return peers;
@@ -117,15 +118,10 @@ function lastErrorIn(row: JsonRecord): string | undefined {
   return reasons.find((one) => one !== undefined && one !== "" && !/^no error$/i.test(one));
 }
 
-/** No source shows the state of BFD there. */
-const noBfd = (row: JsonRecord): Pick<Peer, "bfd" | "holdMs"> => {
-  return { bfd: undefined, holdMs: holdMsOf(leafIn(row, "holdtime")) };
-};
-
 /** Reads the routes of one neighbour that is established, from its only instance. */
 export function readRoutes(text: string, port: PortName): readonly Route[] | undefined {
   const [instance, ...others] = rowsOf(replyIn(text), "vrf") ?? [];
-  const families = rowsUnder(instance, "afi", "safi");
+  const families = rowsOf(instance, "afi", "safi");
   // A table of routes has its family even where it has no route.
   if (families === undefined || families.length === 0 || others.length > 0) return undefined;
   const best = new Map<string, boolean>();
@@ -163,9 +159,9 @@ export function readRouteTo(
   text: string,
   interfaceTo: (address: string) => string | undefined,
 ): readonly string[] | undefined {
-  const families = rowsUnder(replyIn(text), "vrf", "addrf");
-  if (families === undefined || families.length === 0) return undefined;
-  const paths = rowsUnder({ TABLE_all: { ROW_all: families } }, "all", "prefix", "path");
+  const reply = replyIn(text);
+  if (rowsOf(reply, "vrf", "addrf")?.length === 0) return undefined;
+  const paths = rowsOf(reply, "vrf", "addrf", "prefix", "path");
   const names = paths?.map(
     (row) => leafIn(row, "ifname") ?? interfaceTo(leafIn(row, "ipnexthop") ?? "") ?? "",
   );

@@ -1,5 +1,6 @@
 // Reads the lines of a Cisco configuration and nests them by their indentation.
 
+import { isIP } from "node:net";
 import { type MacsecSettings, type PortName, parseCkn } from "#hal/model.ts";
 import type { Block } from "./block.ts";
 import type { ChainKey } from "./cisco-chains.ts";
@@ -154,16 +155,44 @@ export function configIn<P, I extends CiscoInterface, N extends CiscoNeighbour>(
   };
 }
 
-/** Returns what `read` finds among the lines of BGP itself, and among those of each of its VRFs. */
-export function inEachVrf<T>(
-  { children }: Block,
-  read: (blocks: readonly Block[], vrf: string | undefined) => readonly T[],
-): readonly T[] {
-  const inVrfs = children.flatMap((one) => {
+/**
+ * Reads the neighbours of BGP itself and of each of its VRFs; `router`: the block of BGP, `head`:
+ * the line of a neighbour, with the address in its group.
+ */
+export function neighboursIn<N>(
+  router: Block | undefined,
+  head: RegExp,
+  read: (block: Block, address: string, vrf: string | undefined, router: Block) => N,
+): readonly N[] {
+  if (router === undefined) return [];
+  const among = (blocks: readonly Block[], vrf: string | undefined): readonly N[] =>
+    blocks.flatMap((one) => {
+      const [, address = ""] = head.exec(one.line) ?? [];
+      return familyOf(address) === undefined ? [] : [read(one, address, vrf, router)];
+    });
+  const inVrfs = router.children.flatMap((one) => {
     const vrf = /^vrf (\S+)$/.exec(one.line)?.[1];
-    return vrf === undefined ? [] : read(one.children, vrf);
+    return vrf === undefined ? [] : among(one.children, vrf);
   });
-  return [...read(children, undefined), ...inVrfs];
+  return [...among(router.children, undefined), ...inVrfs];
+}
+
+/** Returns the family of an address; undefined = it is none. */
+function familyOf(address: string): Family | undefined {
+  const version = isIP(address);
+  return version === 0 ? undefined : `ipv${version === 4 ? 4 : 6}`;
+}
+
+/**
+ * Returns the families whose routes a neighbour may bring: that of its address, and those it is
+ * configured for.
+ */
+export function familiesFor(
+  address: string,
+  isConfigured: (family: Family) => boolean,
+): readonly Family[] {
+  const own = familyOf(address);
+  return (["ipv4", "ipv6"] as const).filter((one) => one === own || isConfigured(one));
 }
 
 /** Returns functions that find the neighbours behind a port; `isPort` accepts names of ports. */
@@ -190,6 +219,9 @@ export function neighbourFinder<
     /** Returns the neighbours behind a port. */
     neighboursOn: (config: C, port: PortName): readonly N[] =>
       config.neighbours.filter((one) => portOf(config, one) === port),
+    /** Returns the neighbours behind any port. */
+    neighboursOnPorts: (config: C): readonly N[] =>
+      config.neighbours.filter((one) => portOf(config, one) !== undefined),
   };
 }
 

@@ -10,8 +10,15 @@ import { algorithmOf, chainsOf, differences, keysBetween, keyTexts } from "./cis
 import type { CiscoConfig } from "./cisco-config.ts";
 import { drainEdits, type Home, type MappedNeighbour, type RouteMaps } from "./cisco-drain.ts";
 import type { CiscoPlan } from "./cisco-plan.ts";
-import type { Session } from "./define-dialect.ts";
-import { type Block, commandsOf, drainsBetween, inModes, type RenderedChange } from "./renderer.ts";
+import type { Session, Work } from "./define-dialect.ts";
+import {
+  type Block,
+  commandsOf,
+  drainsBetween,
+  inModes,
+  linesOf,
+  type RenderedChange,
+} from "./renderer.ts";
 
 /** A session in which what is staged is stored until the commit. */
 export class StagingSession<R> implements Session {
@@ -42,6 +49,21 @@ export class StagingSession<R> implements Session {
   [Symbol.asyncDispose](): Promise<void> {
     return this.cli[Symbol.asyncDispose]();
   }
+}
+
+/** Returns the steps of a change up to its commit; `render` makes what is sent. */
+export function stagingBy<S extends StagingSession<R>, R extends RenderedChange<Command>>(
+  render: (session: S, work: Work, signal: AbortSignal) => Promise<R>,
+) {
+  return {
+    async stage(session: S, work: Work, signal: AbortSignal): Promise<readonly string[]> {
+      session.staged = await render(session, work, signal);
+      return linesOf(session.staged);
+    },
+    async check(): Promise<void> {
+      // Without a candidate each line is checked when it is entered.
+    },
+  };
 }
 
 /** Edits, and commands for the running router. */

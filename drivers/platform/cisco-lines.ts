@@ -33,6 +33,9 @@ interface ChainLines<C, P> {
 /** Lines of an interface that are the driver's. */
 const ofPort = /^(?:macsec|mka)\b|^shutdown$/;
 
+/** A line that turns MACsec off at all ports; NX-OS alone has it. */
+const offAtAll = "macsec shutdown";
+
 /** Returns the configured lines of a port, and those that the driver would write for it. */
 export function chainLines<C extends CiscoConfig, P extends CiscoPlan>(
   wanted: WantedPort,
@@ -54,7 +57,8 @@ export function chainLines<C extends CiscoConfig, P extends CiscoPlan>(
   const ways = drain === undefined ? [] : [drain];
   const names = [before.policy, ...chainsOf(before).map(({ name }) => name)];
   const ours = new Set([...names, own, `${own}-a`, `${own}-b`]);
-  const isOurs = ({ line }: Block): boolean => line.split(" ").some((word) => ours.has(word));
+  const isOurs = ({ line }: Block): boolean =>
+    line === offAtAll || line.split(" ").some((word) => ours.has(word));
   const interfaces = blocks.filter(({ line }) => line === `interface ${port}`);
   return {
     port,

@@ -118,6 +118,11 @@ export function sumOf(
   return found.reduce((all, one) => all + one, 0n);
 }
 
+/** Returns the sum of two counters; undefined = one of them is unknown. */
+export function plus(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
+  return one === undefined || other === undefined ? undefined : one + other;
+}
+
 /** In older releases of IOS XR it begins what is known about the fallback key, on the same page. */
 const fallbackStart = /^ {0,8}Fallback Data: *$/m;
 
@@ -161,7 +166,8 @@ function readPage(whole: string): Page | undefined {
   };
 }
 
-function statusOf(text: string): Page["status"] | undefined {
+/** Reads the state of a session; undefined = it is not understood. */
+export function statusOf(text: string): Page["status"] | undefined {
   const [word = ""] = text.toLowerCase().split(/[ ,-]/);
   // "Secured, no peer" occurs as well.
   if (word === "secured") return /no peer/i.test(text) ? "pending" : "secured";

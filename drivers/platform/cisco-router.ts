@@ -1,12 +1,15 @@
 // A Cisco router at its command line: what is asked of it for an observation, a path, a probe and a
 // change, alike for all platforms.
 
+import { createHash } from "node:crypto";
 import type { DeviceChange, WantedPort } from "#hal/device.ts";
 import type {
   ControlPlane,
   DeviceState,
   DrainMeans,
+  MacsecFrames,
   MacsecSettings,
+  MkpduCounters,
   PortName,
   Route,
 } from "#hal/model.ts";
@@ -51,6 +54,10 @@ interface Reported<C, T> {
   readonly texts: T;
 }
 
+/** Returns an id that other texts of a configuration do not have. */
+export const configIdOf = (...texts: readonly string[]): string =>
+  createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 24);
+
 /** Names the configuration in errors: it is read by several commands. */
 export const configQuery = '"show running-config"';
 
@@ -64,6 +71,26 @@ export function reportedIn<T, C>(
     return config && { config, texts: all };
   };
   return readOf(texts, whole, configQuery);
+}
+
+/**
+ * Asks for the counters of a port: those of MKPDUs, and then those of frames, for which they are
+ * needed.
+ */
+export async function countersFrom(
+  query: Query<"mkaStatistics" | "secyStatistics", Command, string>,
+  port: PortName,
+  readMkpdus: (text: string, port: PortName) => MkpduCounters | undefined,
+  readFrames: (
+    text: string,
+    port: PortName,
+    mkpdus: MkpduCounters | undefined,
+  ) => MacsecFrames | undefined,
+): ReturnType<Ports<never>["countersOf"]> {
+  const mkpdus = await query.result("mkaStatistics", (text) => readMkpdus(text, port), port);
+  const counted = "value" in mkpdus ? mkpdus.value : undefined;
+  const read = (text: string) => readFrames(text, port, counted);
+  return { mkpdus, frames: await query.result("secyStatistics", read, port) };
 }
 
 /** A plan, and its settings in the words of the contract. */
@@ -179,6 +206,12 @@ export class CiscoRouter<
 
   constructor(platform: Platform<S, N, C, T, P, F>) {
     this.#platform = platform;
+  }
+
+  /** Those of its requests that a dialect has under the same names. */
+  get requests() {
+    const { observe, routesTo, probe, preview, lines } = this;
+    return { observe, routesTo, probe, preview, lines };
   }
 
   /** Reads one consistent state: one command after another, each reply known or unknown. */

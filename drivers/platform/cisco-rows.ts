@@ -3,12 +3,16 @@
 
 import type { MacsecFrames, MkpduCounters, PortName, Route } from "#hal/model.ts";
 import type { Attachment } from "./cisco-attachment.ts";
-import type { CiscoConfig } from "./cisco-config.ts";
+import type { CiscoConfig, CiscoNeighbour, Family } from "./cisco-config.ts";
 import { readClock } from "./cisco-system.ts";
 import {
+  asIpv6,
+  countMark,
   named,
+  type QueryRow,
   type ReadResult,
   routesOf,
+  type TableRow,
   timeText,
   unparsed,
   type Values,
@@ -35,6 +39,13 @@ export const portsRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
   ({
     purpose: "Gives link state and rates of every port.",
     read: (text: string) => withEntries("ports", read(text), ["linkUp", "rate"], "one"),
+  }) as const;
+
+/** The MKA sessions. */
+export const sessionsRow = (read: Read<readonly object[]>) =>
+  ({
+    purpose: "Gives the MKA session of each key of each port, with live peers and SAKs.",
+    read: (text: string) => named("pages", read(text)),
   }) as const;
 
 /** The counters of MKPDUs of one port. */
@@ -65,7 +76,7 @@ export const peersRow = (read: Read<Parameters<typeof withEntries>[1]>) =>
   }) as const;
 
 /** The routes of one neighbour. */
-export const routesRow = (read: (text: string, port: PortName) => readonly Route[] | undefined) =>
+const routesRow = (read: (text: string, port: PortName) => readonly Route[] | undefined) =>
   ({
     over: "peers",
     purpose: "Lists the routes from one neighbour, which shows whether a link is drained.",
@@ -76,7 +87,7 @@ export const routesRow = (read: (text: string, port: PortName) => readonly Route
  * The way to an address. A hop without an interface is looked up in the configuration, which is in
  * another reply.
  */
-export const wayRow = (
+const wayRow = (
   read: (text: string, to: (hop: string) => string) => readonly string[] | undefined,
 ) =>
   ({
@@ -90,7 +101,7 @@ export const wayRow = (
   }) as const;
 
 /** A ping. */
-export const probeRow = (
+const probeRow = (
   read: (
     text: string,
     asked: { readonly address: string | undefined; readonly count: undefined },
@@ -144,3 +155,46 @@ export const bgpRow = (what: string, read: Read<CiscoConfig<object, unknown>>) =
       return config && { value: { localAs: config.localAs, neighbours: config.neighbours } };
     },
   }) as const;
+
+type Known = Pick<QueryRow, "standing" | "source">;
+type Place = Pick<CiscoNeighbour, "address" | "vrf">;
+
+/** The queries about one neighbour, their readers, and how their layouts are known. */
+interface NeighbourQueries<Q> {
+  readonly routeTo: (address: string, vrf: string | undefined) => Q;
+  readonly received: (family: Family, one: Place) => Q;
+  readonly ping: (one: Place, count: number) => Q;
+  readonly readRouteTo: Parameters<typeof wayRow>[0];
+  readonly readRoutes: Parameters<typeof routesRow>[0];
+  readonly readPing: Parameters<typeof probeRow>[0];
+  readonly way: (family: Family) => Known;
+  readonly routes: (family: Family) => Known;
+  readonly probe: Known;
+  /** The families whose pings have different words. */
+  readonly pings: readonly Family[];
+}
+
+/** The rows about the neighbours of the router itself, or about those in its VRFs. */
+export function neighbourRows<Q>(
+  { routeTo, received, ping, ...about }: NeighbourQueries<Q>,
+  inVrf: boolean,
+): readonly TableRow<Q, string>[] {
+  const families = ["ipv4", "ipv6"] as const;
+  const of = (family: Family, address: string) => (family === "ipv6" ? asIpv6(address) : address);
+  const inside = (vrf: string) => (inVrf ? vrf : undefined);
+  return [
+    ...families.map((family) => ({
+      ask: ({ address, vrf }: Values) => routeTo(of(family, address), inside(vrf)),
+      ...{ ...wayRow(about.readRouteTo), ...about.way(family) },
+    })),
+    ...families.map((family) => ({
+      ask: ({ peer, vrf }: Values) => received(family, { address: peer, vrf: inside(vrf) }),
+      ...{ ...routesRow(about.readRoutes), ...about.routes(family) },
+    })),
+    ...about.pings.map((family) => ({
+      ask: ({ peer, vrf }: Values) =>
+        ping({ address: of(family, peer), vrf: inside(vrf) }, countMark),
+      ...{ ...probeRow(about.readPing), ...about.probe },
+    })),
+  ];
+}

@@ -37,8 +37,12 @@ export interface Lifetime {
   readonly endsAt: WallTime | undefined;
 }
 
-/** Reads the lifetime of a key in a chain; undefined = it is not understood. */
-export function lifetimeOf(text: string): Lifetime | undefined {
+/**
+ * Reads the lifetime of a key in a chain; without a text it is valid always. undefined = it is not
+ * understood.
+ */
+export function lifetimeOf(text: string | undefined): Lifetime | undefined {
+  if (text === undefined) return { startsAt: undefined, endsAt: undefined };
   const found = /^(\S+ [A-Za-z]+ \d{1,2} \d{4}) (?:(infinite)|duration (\d{1,10})|(.+))$/.exec(
     text,
   );

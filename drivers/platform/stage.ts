@@ -13,7 +13,7 @@ import { failed, leaving, type Query } from "./query.ts";
 const settleMs = 15_000;
 
 interface Offered {
-  readonly commit: Omit<Extract<CommitMode, { readonly kind: "confirmed" }>, "kind">;
+  readonly commit: CommitMode;
   readonly macsec: Omit<MacsecCapabilities, "hitless">;
   /** Whether a tunnel is replaced in one step; absent = IPsec is not offered. */
   readonly atomicReplace?: boolean;
@@ -24,7 +24,7 @@ interface Offered {
 export function offersOf({ commit, macsec, atomicReplace, means }: Offered): Capabilities {
   const { suites, overlap, counters, ...others } = macsec;
   return {
-    commit: { kind: "confirmed", ...commit },
+    commit,
     // No document says that a change of any of them leaves the session up.
     macsec: { suites, overlap, counters, hitless: [], ...others },
     // Each command that clears an SA on these platforms ends it before the next one exists.

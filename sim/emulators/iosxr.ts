@@ -64,6 +64,8 @@ const keystrokeMs = 4;
 const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
+/** The shorter one of the limits that releases have. */
+const labelMax = 20;
 const largeQuestion =
   "This could be a few minutes if your config is large. Confirm? [y/n][confirm]";
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
@@ -325,10 +327,14 @@ class Vty implements Shell {
 
   #commit(line: string): Printed {
     // A trial takes no comment, and everything after that word is the comment.
-    const found =
-      /^commit(?: label ([A-Za-z][\w-]{0,29}))?(?: confirmed (\d+)| comment (.+))?$/.exec(line);
+    const found = /^commit(?: label ([A-Za-z][\w-]*))?(?: confirmed (\d+)| comment (.+))?$/.exec(
+      line,
+    );
     if (found === null) return invalid;
     const [, label, seconds, comment] = found;
+    if (label !== undefined && label.length > labelMax) {
+      return `% Failed to commit: the label '${label}' has more than ${labelMax} characters`;
+    }
     if (label !== undefined && this.#emulator.hasLabel(label)) {
       return `% Failed to commit: the label '${label}' is used by another commit`;
     }

@@ -186,3 +186,14 @@ describe.each(protecting)("the lines of a port: %s", (_, platform) => {
     expect(shut?.foreign).toEqual([expect.stringMatching(/ (?:shutdown|disable)$/)]);
   });
 });
+
+const nexus = protecting.filter(([, { vendor }]) => vendor === "nxos");
+
+describe.each(nexus)("the lines of a port of a switch: %s", (_, platform) => {
+  it("have the line that turns MACsec off for the whole switch", slow, async () => {
+    const { emulator, compare } = await opened(platform);
+    if ("second" in emulator) throw new TypeError("it has no command line");
+    emulator.current.push(block("macsec shutdown"));
+    expect(await compare()).toMatchObject([{ foreign: ["macsec shutdown"], missing: [] }]);
+  });
+});

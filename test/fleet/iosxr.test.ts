@@ -39,7 +39,7 @@ describe("routers that speak IOS XR", () => {
         // All commits are ours, except the one that the operator made before.
         expect(ours).toHaveLength(labels.length - 1);
         expect(new Set(ours).size).toBe(ours.length);
-        for (const label of ours) expect(label).toMatch(/^linkseal-[0-9a-f]{16}$/);
+        for (const label of ours) expect(label).toMatch(/^ls-[0-9a-f]{16}$/);
       }
     },
   );

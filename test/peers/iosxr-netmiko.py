@@ -20,9 +20,9 @@ with ConnectHandler(
 ) as router:
     router.config_mode()
     router.send_config_set([f"interface {interface}", "description peer"], exit_config_mode=False)
-    router.commit(label="linkseal-0123456789abcdef", confirm=True, confirm_delay=60)
+    router.commit(label="ls-0123456789abcdef", confirm=True, confirm_delay=60)
     listed = router.send_command("do show configuration commit list 20 detail", expect_string=r"#")
-    told["listed"] = "Label: linkseal-0123456789abcdef" in listed
+    told["listed"] = "Label: ls-0123456789abcdef" in listed
     router.commit()
     try:
         router.commit(comment="ours", confirm=True, confirm_delay=60)

@@ -47,6 +47,7 @@ describe("a router with IOS XR", () => {
     await type("description one");
     expect(await type("commit confirmed 60 comment ours")).toContain("% Invalid input");
     expect(await type("commit label 1ours confirmed 60")).toContain("% Invalid input");
+    expect(await type(`commit label ${"l".repeat(21)}`)).toContain("% Failed to commit");
     expect(await type("commit label ours confirmed 60")).not.toContain("%");
     expect(await type("commit")).not.toContain("%");
     await type("description two");
@@ -115,11 +116,12 @@ describe("a commit of the driver", () => {
   it("a commit is unconfirmed under a label made from its token, and found by it", async () => {
     const { rig, device, transaction, lines } = await committed((text) => text);
     await settled(rig.clock, transaction.apply(60_000, never));
-    const label = `linkseal-${transaction.token}`;
+    const label = `ls-${transaction.token}`;
     expect(lines.filter((one) => one.startsWith("commit"))).toEqual([
       `commit label ${label} confirmed 60`,
     ]);
-    expect(label.length).toBeLessThanOrEqual(30);
+    // An ASR 9000 refuses a longer one.
+    expect(label.length).toBeLessThanOrEqual(20);
     const recalled = await settled(rig.clock, device.recall(transaction.token, never));
     expect(recalled.kind).toBe("pending");
     await settled(rig.clock, transaction.confirm(never));
@@ -130,7 +132,7 @@ describe("a commit of the driver", () => {
 
   it("a commit that the router accepts and does not list is not a success", async () => {
     const { rig, device, transaction } = await committed((text) =>
-      text.replace(/Label: linkseal-[0-9a-f]{16}/, "Label: NONE"),
+      text.replace(/Label: ls-[0-9a-f]{16}/, "Label: NONE"),
     );
     const error = await refused(settled(rig.clock, transaction.apply(60_000, never)));
     expect(error).toMatchObject({ code: "device.rejected", effect: "unknown" });

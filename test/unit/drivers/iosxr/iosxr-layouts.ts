@@ -302,7 +302,7 @@ export const commitLayouts = [
       [
         "",
         `   ${number}) CommitId: 100000002${9 - number}                 Label: ` +
-          (number === 1 ? "linkseal-00ff" : "NONE"),
+          (number === 1 ? "ls-00000000000000ff" : "NONE"),
         `      UserId:   linkseal             Line:  vty${number}:node0_RP0_CPU0`,
         "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026",
         "      Comment:  NONE",

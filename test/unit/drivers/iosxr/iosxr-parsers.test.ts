@@ -163,7 +163,7 @@ describe("the router", () => {
   });
 
   const list =
-    "\n   1) CommitId: 1000000024                 Label: linkseal-00\n" +
+    "\n   1) CommitId: 1000000024                 Label: ls-0123456789abcdef\n" +
     "      UserId:   linkseal             Line:  vty1:node0_RP0_CPU0\n" +
     "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026\n" +
     "      Comment:  NONE\n" +
@@ -182,8 +182,8 @@ describe("the router", () => {
       false,
     );
     expect(readCommits(list, "There are no active configuration sessions")?.[0]).toEqual({
-      id: "1000000024 linkseal 00",
-      note: "linkseal 00",
+      id: "1000000024 linkseal 0123456789abcdef",
+      note: "linkseal 0123456789abcdef",
       isPending: false,
     });
     const old = list.slice(list.indexOf("   2) CommitId"));

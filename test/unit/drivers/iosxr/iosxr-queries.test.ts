@@ -77,9 +77,9 @@ const cases: readonly SavedCase[] = [
   {
     query: "show configuration commit list 20 detail",
     reply:
-      "\n   1) CommitId: 1000000012                 Label: linkseal-a1b2\n" +
+      "\n   1) CommitId: 1000000012                 Label: ls-00000000a1b2c3d4\n" +
       "      UserId:   ops                  Line:  vty0",
-    shows: { commits: [{ note: "linkseal a1b2", isPending: false }] },
+    shows: { commits: [{ note: "linkseal 00000000a1b2c3d4", isPending: false }] },
   },
   {
     query: "show interfaces",
