@@ -31,7 +31,7 @@ export const completed: Readonly<Record<string, readonly (readonly Kind[])[]>> =
   links: [target],
   tunnels: [["tunnels"]],
   explain: [["codes"], anything],
-  night: [target],
+  night: [["groups", "links", "tunnels"]],
   "keys generate": [target],
   "keys pair": [["links"]],
   adopt: [target],

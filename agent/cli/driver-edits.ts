@@ -11,8 +11,8 @@ import { type Common, Session } from "./session.ts";
 
 export interface EditOptions extends Common {
   readonly driver: string;
-  readonly model: string;
-  readonly release: string;
+  readonly model?: string;
+  readonly release?: string;
 }
 
 export async function showEdits(launch: Launch, options: EditOptions): Promise<void> {
@@ -21,7 +21,11 @@ export async function showEdits(launch: Launch, options: EditOptions): Promise<v
     const text = `no driver ${JSON.stringify(options.driver)} sends texts to a device`;
     throw usage(`${text}: ${routerNames.join(", ")} do`, "linkseal driver list");
   }
-  const [model, release] = [labelOf(options.model) ?? "", labelOf(options.release) ?? ""];
+  const [model, release] = [labelOf(options.model), labelOf(options.release)];
+  if (model === null || release === null) {
+    const text = "what a driver sends depends on the model and the release";
+    throw usage(text, `linkseal driver edits --driver ${driver} --model MODEL --release RELEASE`);
+  }
   const session = new Session(options);
   const list = await editsOf(launch, { driver, model, release });
   if (!list.edits.some(({ change }) => change.startsWith("macsec."))) {

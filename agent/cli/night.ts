@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type NightCard, nightCard } from "../explain/night.ts";
-import { linkScenes } from "../explain/scene.ts";
+import { linkScenes, tunnelScenes } from "../explain/scene.ts";
 import { errnoOf } from "../host/folder.ts";
 import { stateFolders } from "../host/places.ts";
 import type { Desired } from "../model/desired.ts";
@@ -21,7 +21,7 @@ interface NightSource extends Common {
 }
 
 /**
- * Returns the card for all groups of the config, for one of them, or for one link.
+ * Returns the card for all of the config, or for a group, a link or a tunnel of it.
  * @throws LinksealError with `usage` or `config.invalid` if there is no config or no such name
  */
 export async function nightOf(
@@ -32,11 +32,12 @@ export async function nightOf(
   const links = linkScenes(desired).filter(({ group, id }) =>
     [undefined, group, id].includes(name),
   );
-  if (links.length === 0) {
-    const what = name === undefined ? "no link" : `no group or link ${JSON.stringify(name)}`;
-    throw usage(`${from} names ${what}`, "linkseal night");
+  const tunnels = tunnelScenes(desired).filter((tunnel) => [undefined, tunnel.name].includes(name));
+  if (links.length + tunnels.length === 0) {
+    const named = `no group, link or tunnel ${JSON.stringify(name)}`;
+    throw usage(`${from} names ${name === undefined ? "no link" : named}`, "linkseal night");
   }
-  return { card: nightCard(desired.site, links), from };
+  return { card: nightCard(desired.site, { links, tunnels }), from };
 }
 
 /** A config and its place, in words. */

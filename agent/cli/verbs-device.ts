@@ -85,8 +85,8 @@ export function registerDrivers(program: Command, launch: Launch): void {
       .command("edits")
       .description("show every text that a driver sends to change a device, without its keys")
       .requiredOption("--driver <name>", "the driver")
-      .requiredOption("--model <model>", "model of the device, as it prints it")
-      .requiredOption("--release <release>", "release of the device, as it prints it"),
+      .option("--model <model>", "model of the device, as it prints it")
+      .option("--release <release>", "release of the device, as it prints it"),
     "linkseal driver edits --driver junos --model ptx10008 --release 23.4R1-EVO",
   ).action((options: EditOptions) => showDriverEdits(launch, options));
 }

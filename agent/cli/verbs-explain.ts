@@ -28,7 +28,7 @@ export function registerExplain(program: Command): void {
       .command("night [target]")
       .description(
         "what a person does at both ends in an emergency, with the names of the config, of a " +
-          "group or of one link; needs no agent",
+          "group, link or tunnel; needs no agent",
       )
       .option("--config <file>", "a config file; the accepted config if not given"),
     "linkseal night erd-dub/primary",

@@ -31,11 +31,12 @@ export interface Fault {
 }
 
 /**
- * Returns `file:line:column path: what, why, what to write` on one line without control characters.
+ * Returns `file:line:column path: what, why; to correct it: what to write` on one line without
+ * control characters.
  */
 export function formatComplaint(complaint: Complaint): string {
   const { file, line, column, path, what, why, write } = complaint;
-  return `${visible(file)}:${line}:${column} ${path}: ${what}, ${why}, ${write}`;
+  return `${visible(file)}:${line}:${column} ${path}: ${what}, ${why}; to correct it: ${write}`;
 }
 
 export function complaintOf(fault: Fault, text: string, file: string): Complaint {

@@ -23,6 +23,12 @@ export const ikeRules: readonly Rule[] = [
   },
   {
     says:
+      "The two ends of a tunnel have different identities, whether `id` or the address names " +
+      "them: under one name an end could not tell what it sent from what its peer sent.",
+    find: twoIdentities,
+  },
+  {
+    says:
       "`ike: v1` is for one prefix in `protects.local` and one in `protects.remote`, with " +
       "`auth.psk`, without `auth.ppk`, without `bgp`, and without GCM in `ikeEncryption`.",
     find: mainMode,
@@ -65,6 +71,19 @@ function* identities({ tunnels }: Config): Generator<Finding> {
     if (local.id === undefined || !distinguishedName.test(local.id)) continue;
     const why = "the subject of our certificate is our identity by itself";
     yield finding(["tunnels", i, "local", "id"], `is ${local.id}`, why, "leave it out");
+  }
+}
+
+function* twoIdentities({ tunnels }: Config): Generator<Finding> {
+  for (const [i, { local, remote, auth }] of tunnels.entries()) {
+    // Without `local.id` the subject of our certificate names us, which the config does not have.
+    if (local.id === undefined && remote.id === undefined) continue;
+    const ours = local.id ?? (auth.certificate === undefined ? local.address : undefined);
+    const theirs = remote.id ?? auth.peer ?? remote.address;
+    if (ours === undefined || ours.toLowerCase() !== theirs.toLowerCase()) continue;
+    const path = ["tunnels", i, remote.id === undefined ? "local" : "remote", "id"];
+    const why = "both ends would have one identity";
+    yield finding(path, `is ${theirs}`, why, "name the identity that the end shows");
   }
 }
 

@@ -182,7 +182,8 @@ export function policyFaults(written: WrittenPolicy): readonly PolicyFault[] {
       lifeFault(field, written[field], profiles.strong[field]),
     ),
   ];
-  return faults.length > 0 ? faults : pairFaults(written as unknown as AzurePolicy);
+  const policy = written as unknown as AzurePolicy;
+  return faults.length > 0 ? [...faults, ...forbidden(policy)] : pairFaults(policy);
 }
 
 function nameFault(field: Algorithm, value: string | number | undefined): PolicyFault[] {

@@ -106,7 +106,11 @@ export const tunnel = z.strictObject({
       authorities: secretName("gateway-roots")
         .optional()
         .describe("Secret with the PEM of the roots that the gateway's certificate is from."),
-      peer: word("a distinguished name", distinguishedName, "CN=hub-1.example.net")
+      peer: word(
+        "a distinguished name without wildcards",
+        distinguishedName,
+        "CN=hub-1.example.net",
+      )
         .optional()
         .describe("Subject of the gateway's certificate."),
       ppk: secretName("hub-1-ppk")

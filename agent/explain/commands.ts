@@ -13,7 +13,7 @@ import {
   farEndShowCommand,
   historyCommand,
 } from "../rotation/far-end-command.ts";
-import type { DeviceScene, LinkScene, Scene } from "./scene.ts";
+import type { DeviceScene, LinkScene, Scene, TunnelScene } from "./scene.ts";
 
 /** Commands for one place. */
 export interface CommandBlock {
@@ -166,6 +166,17 @@ const once =
     return scene.kind === "group" ? scene.links.map(make) : [];
   };
 
+const ofTunnel =
+  (make: (tunnel: TunnelScene) => CommandBlock): OfAll =>
+  (scene) =>
+    scene.kind === "tunnel" ? [make(scene)] : [];
+
+/** Commands on a Linux router; `or` is the sentence for a router of another platform. */
+function onLinux({ device }: TunnelScene, lines: readonly string[], or: string): CommandBlock {
+  const where = `${device.name} (${device.platform})`;
+  return device.platform === "linux" ? block(where, ...lines) : noted(where, or);
+}
+
 const everywhere =
   (...lines: readonly string[]): OfAll =>
   () => [block(host, ...lines)];
@@ -244,14 +255,40 @@ const table = {
     const scope = `"$(az keyvault show --name ${name} --query id --output tsv)"`;
     return atAzure(azure, `${role} --assignee ${agentWord} --scope ${scope}`);
   }),
-  "tunnel.show": (scene) =>
-    scene.kind === "tunnel"
-      ? [atRouter(scene.device, (hand) => hand.showTunnel(scene.name, scene.remote))]
-      : [],
-  "tunnel.connection": (scene) =>
-    scene.kind === "tunnel"
-      ? [atAzure(scene.azure, scene.connection && connectionShowCommand(scene.connection))]
-      : [],
+  "tunnel.show": ofTunnel(({ device, name, remote }) =>
+    atRouter(device, (hand) => hand.showTunnel(name, remote)),
+  ),
+  "tunnel.path": ofTunnel((tunnel) =>
+    onLinux(
+      tunnel,
+      [
+        `ip route get ${tunnel.remote}`,
+        `timeout 20 tcpdump -c 20 -ni any host ${tunnel.remote} and not port 22`,
+      ],
+      `Look up its route to ${tunnel.remote}, and what its counters of that port say.`,
+    ),
+  ),
+  "tunnel.daemon": ofTunnel((tunnel) =>
+    onLinux(
+      tunnel,
+      ["systemctl status strongswan", "systemctl start strongswan"],
+      "This router has no IKE daemon of its own.",
+    ),
+  ),
+  "tunnel.renew": ofTunnel((tunnel) =>
+    onLinux(
+      tunnel,
+      // The next packet sets it up again.
+      [`swanctl --terminate --ike ${tunnel.name}`, `ping -c 3 -I ${tunnel.name} ADDRESS`],
+      "Shut the interface of the tunnel and open it again, as its vendor writes it.",
+    ),
+  ),
+  "tunnel.connection": ofTunnel(({ azure, connection }) =>
+    atAzure(azure, connection && connectionShowCommand(connection)),
+  ),
+  "tunnel.history": ofTunnel(({ azure, connection }) =>
+    atAzure(azure, connection && historyCommand(connection)),
+  ),
   "linkseal.generate": once(generate),
   "linkseal.checkKeys": everywhere("linkseal keys check"),
   "linkseal.emergency": once(({ group }) => block(host, `linkseal rotate ${group} --emergency`)),
@@ -262,6 +299,12 @@ const table = {
   "linkseal.adopt": once(({ group }) => block(host, `linkseal adopt ${group}`)),
   "linkseal.drain": each(({ id }) => block(host, `linkseal drain ${id}`)),
   "linkseal.undrain": each(({ id }) => block(host, `linkseal undrain ${id}`)),
+  "linkseal.tunnels": ofTunnel(({ name }) => block(host, `linkseal tunnels ${name}`)),
+  "linkseal.psk": ofTunnel(({ name }) =>
+    block(host, `linkseal psk show ${name}`, `linkseal psk proceed ${name}`),
+  ),
+  "linkseal.drainTunnel": ofTunnel(({ name }) => block(host, `linkseal drain ${name}`)),
+  "linkseal.undrainTunnel": ofTunnel(({ name }) => block(host, `linkseal undrain ${name}`)),
   "host.agent": everywhere("systemctl status linkseal", "journalctl -u linkseal -n 50"),
   "host.restart": everywhere("systemctl restart linkseal"),
   "host.stop": everywhere("systemctl stop linkseal"),

@@ -2,12 +2,17 @@
 // the steps of the codes.
 
 import { type CommandBlock, type CommandName, commandBlocks } from "./commands.ts";
-import type { LinkScene, Scene } from "./scene.ts";
+import type { LinkScene, Scene, TunnelScene } from "./scene.ts";
+
+/** What a chapter or a step is about; its commands are those of these scenes. */
+type About = "links" | "tunnels";
 
 /** One step of a chapter. */
 interface NightStep {
   readonly text: string;
   readonly run?: readonly CommandName[];
+  /** absent = as its chapter. */
+  readonly about?: About;
   /** For which party that changes the far end the step is; absent = for both. */
   readonly farEnd?: LinkScene["azure"]["farEnd"];
 }
@@ -15,6 +20,8 @@ interface NightStep {
 /** One emergency and its steps in order. */
 interface Chapter {
   readonly title: string;
+  /** absent = about the agent, whatever the config has. */
+  readonly about?: About;
   /** What to know before the first step. */
   readonly intro: string;
   readonly steps: readonly NightStep[];
@@ -31,10 +38,13 @@ const save: NightStep = {
 /** A chapter about one link repeats its commands for each link of the card. */
 const oneLink = "`linkseal night GROUP/LINK` prints the commands of one link, and of no other.";
 
+const oneTunnel = "`linkseal night TUNNEL` prints the commands of one tunnel, and of no other.";
+
 /** The chapters of the card; docs/night.md is made from them. */
 export const nightChapters: readonly Chapter[] = [
   {
     title: "Both links are down",
+    about: "links",
     intro:
       "linkseal takes one link at a time, beside a carrying sibling. If both are down, the " +
       "sibling failed by itself, a person works on the other end, or the reading is wrong: " +
@@ -71,6 +81,7 @@ export const nightChapters: readonly Chapter[] = [
   },
   {
     title: "A key is compromised",
+    about: "links",
     intro:
       "The links go on meanwhile. Traffic that was recorded under the old key can be read by the " +
       "person who has it: a rotation protects only what comes after it. Maintenance windows do " +
@@ -116,8 +127,8 @@ export const nightChapters: readonly Chapter[] = [
   {
     title: "The agent is dead",
     intro:
-      "Its death changes nothing on any device: the links keep their state and their keys. Only " +
-      "what it had begun stays as it is until it comes back.",
+      "Its death changes nothing on any device: links and tunnels keep their state and their " +
+      "keys. Only what it had begun stays as it is until it comes back.",
     steps: [
       { text: "See why it ended.", run: ["host.agent"] },
       { text: "See whether there is room for its journal.", run: ["host.space"] },
@@ -132,23 +143,117 @@ export const nightChapters: readonly Chapter[] = [
           "If it cannot come back for hours, and a link works and is drained: take the drain " +
           "away at its router.",
         run: ["router.showBgp", "router.undrain"],
+        about: "links",
       },
-      save,
+      { ...save, about: "links" },
       {
         text:
           "Once the agent is back, for each link that `linkseal drain` had drained and that you " +
           "gave back on its router: take the drain from the record, too.",
         run: ["linkseal.undrain"],
+        about: "links",
       },
       {
         text:
           "If a link is down because its far end has a key that the router lacks: put that key " +
-          "on by hand, as in the last chapter.",
+          "on by hand, as in the chapter about that.",
+        about: "links",
+      },
+      {
+        text:
+          "Tunnels renew their SAs without it. Do not restart the charon of a Linux host before " +
+          "the agent is back: only the agent gives it its tunnels again.",
+        about: "tunnels",
       },
     ],
   },
   {
+    title: "A tunnel is down",
+    about: "tunnels",
+    intro:
+      "On a Linux host what it protects stays blocked meanwhile: nothing leaves in the clear. " +
+      "The agent tries again by itself. " +
+      oneTunnel,
+    steps: [
+      {
+        text: "See the reason. If it names a link or a device (`because of`), repair that first.",
+        run: ["linkseal.tunnels"],
+      },
+      {
+        text: "Without an agent: see the SAs and the newest try on its router.",
+        run: ["tunnel.show"],
+      },
+      {
+        text:
+          "If the gateway does not answer: see whether packets of IKE (UDP 500 and 4500) and ESP " +
+          "leave, and whether any come back.",
+        run: ["tunnel.path"],
+      },
+      {
+        text: "In Azure: see the state of the connection and its policy, and who changed it.",
+        run: ["tunnel.connection", "tunnel.history"],
+      },
+      {
+        text:
+          "If the ends have different pre-shared keys: give the gateway the version that the " +
+          "router has, as the first command prints it. Only if the gateway must keep its own: " +
+          "put that one into the vault, and run the second.",
+        run: ["linkseal.psk"],
+      },
+      {
+        text:
+          "If the ends differ in algorithms, prefixes or identities: correct the end that was " +
+          "changed. With an older config at hand: `linkseal config rollback`.",
+      },
+      {
+        text:
+          "If charon does not run: start it. The agent gives it its tunnels again within a poll, " +
+          "also while a campaign is held.",
+        run: ["tunnel.daemon"],
+      },
+      {
+        text:
+          "Only if what it protects may travel IN THE CLEAR until it is repaired: apply a config " +
+          "without the tunnel, then release each prefix that `linkseal apply` names " +
+          "(`linkseal guard --release PREFIX` on its router, as root).",
+      },
+    ],
+  },
+  {
+    title: "A tunnel is up and carries nothing",
+    about: "tunnels",
+    intro:
+      "Both ends have SAs and packets are lost: a firewall drops ESP, a route leads past the " +
+      "tunnel, or the gateway lost its policy, as some do after both ends renewed an SA at once. " +
+      oneTunnel,
+    steps: [
+      {
+        text: "See which direction is missing, and whether a route or an interface is named.",
+        run: ["linkseal.tunnels"],
+      },
+      {
+        text: "If another tunnel to the same prefixes carries: drain this one.",
+        run: ["linkseal.drainTunnel"],
+      },
+      {
+        text: "See on its router whether ESP leaves and comes back, and which counters rise.",
+        run: ["tunnel.path", "tunnel.show"],
+      },
+      {
+        text: "If ESP leaves and none comes back: make new SAs. The tunnel is down for a moment.",
+        run: ["tunnel.renew"],
+      },
+      {
+        text:
+          "If that changes nothing, the path drops ESP, or the gateway has no route back: call " +
+          "the provider, or the owner of the gateway.",
+      },
+      { text: "Once it carries, take the drain away.", run: ["linkseal.undrainTunnel"] },
+    ],
+  },
+  {
     title: "MACsec off by hand",
+    about: "links",
     intro:
       "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
       "can read and change it. Only on a link that is drained, or whose sibling is lost as well. " +
@@ -183,6 +288,7 @@ export const nightChapters: readonly Chapter[] = [
   },
   {
     title: "A key put on by hand",
+    about: "links",
     intro:
       "For a link that is down, or drained, when no agent can do it. A person sees this key, so " +
       "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into " +
@@ -215,7 +321,7 @@ export const nightChapters: readonly Chapter[] = [
       {
         text:
           "Start the agent. A campaign goes on from what it observes; a link that the agent does " +
-          "not know is adopted. Then rotate, as in the second chapter.",
+          "not know is adopted. Then rotate: the key is compromised.",
         run: ["host.restart", "linkseal.adopt"],
       },
     ],
@@ -239,23 +345,49 @@ export interface NightCard {
   }[];
 }
 
-/** Returns the night card of a site for these links, which have at least one group. */
-export function nightCard(site: string, links: readonly LinkScene[]): NightCard {
-  // Blocks that are equal for several links appear once.
-  const scene: Scene = { kind: "group", group: "", links };
+/** What the card has commands for. */
+export interface NightScenes {
+  readonly links: readonly LinkScene[];
+  readonly tunnels: readonly TunnelScene[];
+}
+
+/** Returns the night card of a site for these links and tunnels. */
+export function nightCard(site: string, scenes: NightScenes): NightCard {
+  const { links } = scenes;
   const parties = new Set(links.map(({ azure }) => azure.farEnd));
   return {
     schema: "linkseal.night/1",
     site,
-    chapters: nightChapters.map(({ title, intro, steps }) => ({
-      title,
-      intro,
-      steps: steps
-        .filter(({ farEnd }) => farEnd === undefined || parties.has(farEnd))
-        .map(({ text, run = [] }) => ({
-          text,
-          commands: commandBlocks(run, scene),
-        })),
-    })),
+    chapters: nightChapters
+      .filter(({ about }) => scenesOf(scenes, about).length > 0)
+      .map(({ title, intro, about: usual, steps }) => ({
+        title,
+        intro,
+        steps: steps
+          .filter(({ farEnd }) => farEnd === undefined || parties.has(farEnd))
+          .filter(({ about = usual }) => scenesOf(scenes, about).length > 0)
+          .map(({ text, run = [], about = usual }) => ({
+            text,
+            commands: blocksOf(run, scenesOf(scenes, about)),
+          })),
+      })),
   };
+}
+
+function scenesOf({ links, tunnels }: NightScenes, about: About | undefined): readonly Scene[] {
+  switch (about) {
+    case "links":
+      // Blocks that are equal for several links appear once.
+      return links.length === 0 ? [] : [{ kind: "group", group: "", links }];
+    case "tunnels":
+      return tunnels;
+    case undefined:
+      return [{ kind: "none" }];
+  }
+}
+
+/** A block that is the same for several tunnels appears once. */
+function blocksOf(run: readonly CommandName[], scenes: readonly Scene[]): readonly CommandBlock[] {
+  const blocks = scenes.flatMap((scene) => commandBlocks(run, scene));
+  return [...new Map(blocks.map((one) => [JSON.stringify(one), one])).values()];
 }

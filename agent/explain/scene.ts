@@ -54,14 +54,18 @@ export interface LinkScene {
 }
 
 /** A tunnel and its gateway. */
-interface TunnelScene {
+export interface TunnelScene {
+  /** Marks a tunnel. */
   readonly kind: "tunnel";
+  /** Name in the config. */
   readonly name: string;
+  /** The router. */
   readonly device: DeviceScene;
   /** The gateway's outer address. */
   readonly remote: string;
   /** Resource id of the gateway's connection; undefined = the config names none. */
   readonly connection: string | undefined;
+  /** Cloud and vault. */
   readonly azure: Pick<AzureSettings, "cloud" | "vault">;
 }
 
@@ -85,12 +89,8 @@ export function sceneOf(desired: Desired, about: string, keyOf: KeyOf = noKeys):
   if (link !== undefined) return link;
   const own = links.filter(({ group }) => group === about);
   if (own.length > 0) return { kind: "group", group: about, links: own };
-  const tunnel = desired.tunnels.find(({ name }) => name === about);
-  if (tunnel !== undefined) {
-    const { name, remoteAddress: remote, azureConnection: connection } = tunnel;
-    const device = deviceScene(desired, tunnel.device);
-    return { kind: "tunnel", name, device, remote, connection, azure: desired.azure };
-  }
+  const tunnel = tunnelScenes(desired).find(({ name }) => name === about);
+  if (tunnel !== undefined) return tunnel;
   if (!desired.devices.some(({ name }) => name === about)) return { kind: "none" };
   return { kind: "device", device: deviceScene(desired, about) };
 }
@@ -117,6 +117,15 @@ export function linkScenes(desired: Desired, keyOf: KeyOf = noKeys): readonly Li
       };
     }),
   );
+}
+
+/** Returns all tunnels of a config, in its order. */
+export function tunnelScenes(desired: Desired): readonly TunnelScene[] {
+  return desired.tunnels.map((tunnel) => {
+    const { name, remoteAddress: remote, azureConnection: connection } = tunnel;
+    const device = deviceScene(desired, tunnel.device);
+    return { kind: "tunnel", name, device, remote, connection, azure: desired.azure };
+  });
 }
 
 function deviceScene({ devices }: Desired, name: string): DeviceScene {

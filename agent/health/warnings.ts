@@ -54,6 +54,8 @@ interface Tracked {
   /** undefined = raised right now. */
   readonly absentSince: Instant | undefined;
   readonly open: boolean;
+  /** Whether the config had the name when this was raised. */
+  readonly isNamed: boolean;
 }
 
 /** The state of all warnings between observations. Immutable; start from `noWarnings`. */
@@ -67,6 +69,7 @@ export const noWarnings: Tracker = new Map();
  * is one outage.
  */
 const clearAfterMs = 30_000;
+const noNames: ReadonlySet<string> = new Set();
 
 export interface Advanced {
   readonly tracker: Tracker;
@@ -77,9 +80,14 @@ export interface Advanced {
 
 /**
  * Advances the warnings by everything that is raised at `now`; call it after every observation, at
- * any pace.
+ * any pace. `names` are those of the config: what was about a name that left it ends at once.
  */
-export function advance(tracker: Tracker, raised: readonly Raised[], now: Instant): Advanced {
+export function advance(
+  tracker: Tracker,
+  raised: readonly Raised[],
+  now: Instant,
+  names: ReadonlySet<string> = noNames,
+): Advanced {
   const present = new Map(raised.map((each) => [keyOf(each.code, each.about), each]));
   const next = new Map<string, Tracked>();
   const events: WarningEvent[] = [];
@@ -99,13 +107,16 @@ export function advance(tracker: Tracker, raised: readonly Raised[], now: Instan
       continue;
     }
     const absentSince = before.absentSince ?? now;
-    if (now - absentSince < clearAfterMs) next.set(key, { ...before, absentSince });
+    const hasLeft = before.isNamed && !names.has(before.raised.about);
+    if (!hasLeft && now - absentSince < clearAfterMs) next.set(key, { ...before, absentSince });
     else if (before.open) report("closed", before.raised);
   }
   for (const [key, each] of present) {
     if (next.has(key)) continue;
     const { because } = each;
-    next.set(key, { raised: each, because, since: now, absentSince: undefined, open: false });
+    const isNamed = names.has(each.about);
+    const times = { since: now, absentSince: undefined };
+    next.set(key, { raised: each, because, ...times, open: false, isNamed });
   }
   for (const [key, each] of next) {
     if (each.open || each.absentSince !== undefined) continue;

@@ -432,6 +432,12 @@ interface AcceptedRisk {
   readonly reason: string | undefined;
 }
 
+/** Returns the names of a config's devices, groups, links (as `group/link`) and tunnels. */
+export function namesIn({ devices, groups, tunnels }: Desired): ReadonlySet<string> {
+  const links = groups.flatMap((group) => group.links.map(linkId));
+  return new Set([...[...devices, ...groups, ...tunnels].map(({ name }) => name), ...links]);
+}
+
 /** Returns `group/link`, the name of a link in every text, event and warning. */
 export function linkId(link: DesiredLink): string {
   return `${link.group}/${link.name}`;

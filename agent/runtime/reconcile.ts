@@ -15,6 +15,7 @@ import { commitLost } from "../model/commit-lost.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { named, type PendingChange, pendingOn } from "../store/journal/memory.ts";
 import { bounded, commitChange } from "./campaigns/commit-change.ts";
+import type { Leave } from "./leave.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 import { Slots } from "./polling/slots.ts";
 import { Tasks } from "./polling/tasks.ts";
@@ -22,6 +23,7 @@ import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
 import { authInUse, sameAuth } from "./tunnels/key-unit.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
+import { markReached } from "./tunnels/tunnel-reached.ts";
 import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
 import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
@@ -32,8 +34,8 @@ export interface ReconcilerParts extends TunnelRepairsParts {
   readonly deviceCache: DeviceCache;
   readonly vault: KeyVault;
   readonly cloud: Pick<Cloud, "pace">;
-  /** True while a campaign runs on a group of this device: observe, and write nothing. */
-  readonly paused: () => boolean;
+  /** What may be written now, beside the campaigns on groups of this device. */
+  readonly leave: () => Leave;
   /** True while the journal is not whole: observe, and write nothing. */
   readonly readOnly: () => boolean;
   /** A tunnel as it was last applied. */
@@ -72,8 +74,10 @@ export class Reconciler {
   readonly #tasks = new Tasks();
   readonly #slots = new Slots(setUpsMax);
   #isEnding = false;
-  /** The effects under way; a campaign that begins waits for their end. */
+  /** The effects under way; the turn of a campaign waits for their end. */
   readonly #acting = new Set<Promise<void>>();
+  /** The turns of campaigns that run, or wait for that: no effect begins meanwhile. */
+  #turns = 0;
   /** The observation that was acted on last. */
   #handled: DeviceState | undefined;
   #blocked: LinksealError | undefined;
@@ -125,7 +129,7 @@ export class Reconciler {
     }
     if (state === undefined) return;
     this.#judge(state);
-    if (this.#parts.paused()) return;
+    if (this.#parts.leave() !== "all") return;
     this.#idle = await this.#attempt(() => this.#ports.probeIdle(signal));
   }
 
@@ -141,14 +145,26 @@ export class Reconciler {
     if (state === undefined || isUsed) return;
     this.#handled = state;
     this.#blocked = await this.#attempt(() => this.#block(state, signal));
-    if (this.#parts.paused()) return;
-    if (this.#settle(signal)) return;
-    this.#mended = await this.#attempt(() => this.#mend(state, signal));
+    switch (this.#parts.leave()) {
+      case "none":
+        return;
+      case "setUps":
+        return this.#setUpLost(state, signal);
+      case "all":
+        if (this.#settle(signal)) return;
+        this.#mended = await this.#attempt(() => this.#mend(state, signal));
+    }
   }
 
-  /** Resolves once no effect is under way, such as before the first step of a campaign. */
-  async idle(): Promise<void> {
-    while (this.#acting.size > 0) await Promise.allSettled(this.#acting);
+  /** Runs the turn of a campaign once no effect is under way; none begins before it has ended. */
+  async withoutEffects<T>(turn: () => Promise<T>): Promise<T> {
+    this.#turns += 1;
+    try {
+      while (this.#acting.size > 0) await Promise.allSettled(this.#acting);
+      return await turn();
+    } finally {
+      this.#turns -= 1;
+    }
   }
 
   /** Resolves once everything that was begun has ended. Rejects if an invariant is broken. */
@@ -187,11 +203,13 @@ export class Reconciler {
   }
 
   /**
-   * Runs an effect unless the device is paused. A campaign that begins from now on waits for its
-   * end, because nothing lies between the check and the note.
+   * Runs an effect if it may begin now. A campaign that begins from now on waits for its end,
+   * because nothing lies between the check and the note.
    */
-  async #act(work: () => Promise<void>): Promise<void> {
-    if (this.#parts.paused() || this.#isEnding) return;
+  async #act(kind: "setUp" | "change", work: () => Promise<void>): Promise<void> {
+    const leave = this.#parts.leave();
+    const isAllowed = leave === "all" || (leave === "setUps" && kind === "setUp");
+    if (!isAllowed || this.#turns > 0 || this.#isEnding) return;
     const act = work();
     this.#acting.add(act);
     try {
@@ -226,7 +244,7 @@ export class Reconciler {
     const left = pendingOn(memory(), device).filter(({ tunnel }) => !this.#isOwn(tunnel));
     for (const pending of left) {
       // An operator's command may have begun it, and ends it before this goes on.
-      const settle = () => alone(() => this.#act(() => this.#settleOne(pending, signal)));
+      const settle = () => alone(() => this.#act("change", () => this.#settleOne(pending, signal)));
       const task = pending.tunnel ?? changesTask;
       this.#tasks.begin([task], async () => {
         const error = await this.#attempt(settle);
@@ -280,9 +298,28 @@ export class Reconciler {
     return verify([...puts.map((one) => putOf(one, auth)), ...repairs], state).length === 0;
   }
 
+  /**
+   * Begins the set-ups that wait for no campaign: each is negotiated before the device's lock is
+   * taken, and takes nothing out of service.
+   */
+  #setUpLost(state: DeviceState, signal: AbortSignal): void {
+    const { deviceCache, device, memory } = this.#parts;
+    const isParallel = deviceCache.capabilities(device)?.ipsec?.parallel === true;
+    const left = pendingOn(memory(), device).some(({ tunnel }) => !this.#isOwn(tunnel));
+    if (!isParallel || left || !this.#isFree(state)) return;
+    const { fresh } = this.#wishes.toPut(state);
+    const nothing = { changed: [], gone: [], faulty: [], repairs: [] } as const;
+    this.#beginEach({ ...nothing, fresh }, signal);
+  }
+
+  /** While tunnels are set up, a commit of our own is pending most of the time. */
+  #isFree(state: DeviceState): boolean {
+    return this.#tasks.size > 0 || strongValue(state.control)?.commitPending === false;
+  }
+
   /** Begins what is missing, as far as it does not run already. */
   async #mend(state: DeviceState, signal: AbortSignal): Promise<void> {
-    await this.#markReached(state);
+    await markReached(this.#parts, state);
     await this.#ports.markSettings();
     const { deviceCache, device } = this.#parts;
     const wanted = this.#wishes.wanted(state);
@@ -294,9 +331,7 @@ export class Reconciler {
     };
     if (work.repairs.length === 0) this.#failed = undefined;
     if (Object.values(work).every(({ length }) => length === 0)) return this.#wishes.refuse(state);
-    // While tunnels are set up, a commit of our own is pending most of the time.
-    const isFree = this.#tasks.size > 0 || strongValue(state.control)?.commitPending === false;
-    if (!isFree) return;
+    if (!this.#isFree(state)) return;
     const isParallel = deviceCache.capabilities(device)?.ipsec?.parallel === true;
     if (isParallel) this.#beginEach(work, signal);
     else this.#beginAll(work, signal);
@@ -344,13 +379,15 @@ export class Reconciler {
     if (puts.length === 0) return;
     const change = puts.map(({ tunnel, auth }) => putOf(tunnel, auth));
     const names = puts.map(({ tunnel }) => tunnel.name);
-    await this.#tried(names, () => this.#act(() => this.#commit(change, signal)));
+    await this.#tried(names, () => this.#act("setUp", () => this.#commit(change, signal)));
   }
 
   async #repair(repairs: DeviceChange, signal: AbortSignal): Promise<void> {
     if (repairs.length === 0) return;
     const ports = repairs.flatMap((part) => ("port" in part ? [part.port] : []));
-    const error = await this.#tried([], () => this.#act(() => this.#commit(repairs, signal)));
+    const error = await this.#tried([], () =>
+      this.#act("change", () => this.#commit(repairs, signal)),
+    );
     this.#failed = error === undefined ? undefined : { error, ports };
   }
 
@@ -359,16 +396,18 @@ export class Reconciler {
     for (const tunnel of changed) {
       await this.#tried([tunnel.name], async () => {
         const auth = await this.#authOf(tunnel, signal);
-        await this.#parts.alone(() => this.#act(() => this.#change(tunnel, auth, signal)));
+        await this.#parts.alone(() =>
+          this.#act("change", () => this.#change(tunnel, auth, signal)),
+        );
       });
     }
     for (const name of gone) {
       await this.#tried([name], () =>
-        this.#parts.alone(() => this.#act(() => this.#remove(name, signal))),
+        this.#parts.alone(() => this.#act("change", () => this.#remove(name, signal))),
       );
     }
     for (const tunnel of faulty) {
-      const repair = () => this.#act(() => this.#tunnelRepairs.run(tunnel, signal));
+      const repair = () => this.#act("change", () => this.#tunnelRepairs.run(tunnel, signal));
       await this.#attempt(() => this.#parts.alone(repair));
     }
   }
@@ -443,18 +482,6 @@ export class Reconciler {
       const before = named(memory().auths, name)?.auth;
       if (before !== undefined && sameAuth(before, auth)) continue;
       await write({ kind: "auth", name, inUse: { auth } });
-    }
-  }
-
-  async #markReached(state: DeviceState): Promise<void> {
-    const { desired, device, memory, write, intent } = this.#parts;
-    if (pendingOn(memory(), device).length > 0) return;
-    // A change that still waits for its confirmation may disappear at any moment.
-    if (strongValue(state.control)?.commitPending !== false) return;
-    for (const tunnel of desired.tunnels) {
-      if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
-      if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
-      await write({ kind: "tunnel", name: tunnel.name, intent });
     }
   }
 }

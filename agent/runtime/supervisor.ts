@@ -19,6 +19,7 @@ import { type BeginParts, riskAccepted, type Waiting } from "./campaigns/begin.t
 import { settledFrom } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
+import { type Leave, leaveBeside } from "./leave.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
@@ -111,7 +112,7 @@ export class Supervisor {
         name,
         new Reconciler({
           ...{ ...common, drains, intent: parts.intent.number, device: name },
-          paused: () => parts.readOnly() || this.#busy(name) || this.tunnelAuths.isBusy(name),
+          leave: () => this.#leave(name),
           inCampaign: () => this.#busy(name),
           alone: (work) => parts.mutex.run(tunnelsKey, work),
         }),
@@ -146,10 +147,22 @@ export class Supervisor {
   readonly #acceptsRisk = (risk: RiskName): boolean =>
     riskAccepted(this.intent.desired, risk, this.#parts.world.clock.wall());
 
+  /** Returns what the loops of a device may write now. */
+  #leave(device: string): Leave {
+    if (this.#parts.readOnly() || this.tunnelAuths.isBusy(device)) return "none";
+    return leaveBeside(this.#campaignsOn(device).map(({ state }) => state));
+  }
+
+  /** The open campaigns on groups that have a link on this device. */
+  #campaignsOn(device: string): readonly Campaign[] {
+    const groups = this.#groupsOn.get(device) ?? [];
+    const memory = this.#parts.memory();
+    return groups.flatMap(({ name }) => openCampaign(memory, name) ?? []);
+  }
+
   /** Returns true if a campaign runs on a group that has a link on this device. */
   #busy(device: string): boolean {
-    const groups = this.#groupsOn.get(device) ?? [];
-    return groups.some(({ name }) => openCampaign(this.#parts.memory(), name) !== undefined);
+    return this.#campaignsOn(device).length > 0;
   }
 
   /** The settings of the far end of a campaign's link, whether or not its last change succeeded. */
@@ -340,9 +353,10 @@ export class Supervisor {
     const campaign = openCampaign(memory(), group.name);
     const rotationRunner = this.#rotationRunners.get(group.name);
     if (campaign !== undefined && rotationRunner !== undefined) {
-      // An effect that began before the campaign ends first; from now on none begins.
-      await this.#effectsEnded(group);
-      const waitMs = await rotationRunner.turn(campaign, signal);
+      const turn = (): Promise<number> => rotationRunner.turn(campaign, signal);
+      // One that waits gives traffic back in its turn: no set-up beside it may hold that up.
+      const isAlone = leaveBeside([campaign.state]) === "none";
+      const waitMs = await (isAlone ? this.#withoutEffects(group, turn) : turn());
       const next = openCampaign(memory(), group.name);
       await this.manualDrains(group).turn(signal, next && entryOf(next).name);
       evaluateHealth();
@@ -352,10 +366,15 @@ export class Supervisor {
     return pollMs;
   }
 
-  /** Resolves once no effect of the device loops is under way on a device of the group. */
-  async #effectsEnded({ links }: DesiredGroup): Promise<void> {
-    const own = links.flatMap(({ device }) => this.#reconcilers.get(device) ?? []);
-    await Promise.all(own.map((reconciler) => reconciler.idle()));
+  /** Runs a turn while no effect of the device loops is under way on a device of the group. */
+  async #withoutEffects<T>({ links }: DesiredGroup, turn: () => Promise<T>): Promise<T> {
+    const own = new Set(links.flatMap(({ device }) => this.#reconcilers.get(device) ?? []));
+    let quiet = turn;
+    for (const reconciler of own) {
+      const inner = quiet;
+      quiet = () => reconciler.withoutEffects(inner);
+    }
+    return await quiet();
   }
 
   /** No campaign runs: watches the manual drains, and begins what is wanted. */

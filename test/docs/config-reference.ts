@@ -64,7 +64,7 @@ accepted intent. A file that merely exists in \`/etc\` has no effect.
 - Text that looks like a number is quoted: \`port: "007"\`.
 - The file contains no secrets, only the names of vault secrets.
 - Unknown keys, duplicate keys, anchors, aliases and tags are refused.
-- Every complaint reads \`file:line:column path: what, why, what to write\`.
+- Every complaint reads \`file:line:column path: what, why; to correct it: what to write\`.
 - \`config.schema.json\` beside this page is the same as JSON Schema. An editor with a YAML language
   server finds it by the first line of the examples and of what \`linkseal init\` writes.
 

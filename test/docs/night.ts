@@ -2,7 +2,7 @@
 
 import { commandBlocks, keyWords } from "#agent/explain/commands.ts";
 import { nightChapters } from "#agent/explain/night.ts";
-import type { LinkScene } from "#agent/explain/scene.ts";
+import type { LinkScene, Scene, TunnelScene } from "#agent/explain/scene.ts";
 import { platforms } from "#drivers/index.ts";
 import type { ByHand, HandLines } from "#hal/by-hand.ts";
 import type { WantedSettings } from "#hal/model.ts";
@@ -37,6 +37,15 @@ const link: LinkScene = {
   key: undefined,
 };
 
+const tunnel: TunnelScene = {
+  ...{ kind: "tunnel", name: "TUNNEL", remote: "GATEWAY" },
+  device: { ...link.device, platform: "linux" },
+  connection:
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/RG" +
+    "/providers/Microsoft.Network/connections/CONNECTION",
+  azure: link.azure,
+};
+
 /** A port of each platform, as it spells them. */
 const ports = {
   junos: "et-0/0/0",
@@ -54,6 +63,7 @@ const routerParts: Readonly<Record<string, readonly [string, Shown]>> = {
   "router.showPort": ["Show port and light", (hand, port) => hand.showPort(port)],
   "router.showMacsec": ["Show MKA and counters", (hand, port) => hand.showMacsec(port)],
   "router.showBgp": ["Show BGP", (hand) => hand.showBgp()],
+  "tunnel.show": ["Show a tunnel", (hand) => hand.showTunnel("TUNNEL", "GATEWAY")],
   "router.openPort": ["Open a port that is shut", (hand, port) => hand.openPort(port)],
   "router.putKey": ["Put a key on", (hand, port) => hand.putKey(port, keyWords(id), settings)],
   "router.macsecOff": ["Take MACsec off", (hand, port) => hand.macsecOff(port)],
@@ -67,9 +77,11 @@ const shutPeer: Shown = (hand) => hand.undrain("peeringShutdown");
 export function nightPage(): string {
   return [
     head,
-    ...nightChapters.map(({ title, intro, steps }) =>
-      [`## ${title}`, "", intro, "", ...steps.flatMap(stepLines)].join("\n"),
-    ),
+    ...nightChapters.map(({ title, intro, about, steps }) => {
+      const scene = about === "tunnels" ? tunnel : link;
+      const lines = steps.flatMap((step, at) => stepLines(step, at, scene));
+      return [`## ${title}`, "", intro, "", ...lines].join("\n");
+    }),
     `## On the router\n\n${routerIntro}`,
     ...Object.entries(ports).map(([name, port]) => platformPart(name as keyof typeof ports, port)),
   ].join("\n\n");
@@ -89,18 +101,23 @@ A word in \`<...>\` is replaced by its value; no device and no \`az\` accepts it
 const routerIntro = `The lines are typed in this order. A port that linkseal did not set up may have
 a policy, profile or association of another name: use that name.`;
 
-function stepLines(step: (typeof nightChapters)[number]["steps"][number], at: number): string[] {
+function stepLines(
+  step: (typeof nightChapters)[number]["steps"][number],
+  at: number,
+  scene: Scene,
+): string[] {
   const { text, run = [], farEnd } = step;
   const when = farEnd === undefined ? "" : ` (\`farEnd: ${farEnd}\`)`;
-  return [`${at + 1}. ${text}${when}`, ...run.flatMap(partLines)];
+  return [`${at + 1}. ${text}${when}`, ...run.flatMap((name) => partLines(name, scene))];
 }
 
 function partLines(
   name: NonNullable<(typeof nightChapters)[number]["steps"][number]["run"]>[number],
+  scene: Scene,
 ) {
   const part = routerParts[name];
   if (part !== undefined) return [`   - on the router: [${part[0]}](#on-the-router)`];
-  return commandBlocks([name], link).flatMap(({ where, lines, note }) =>
+  return commandBlocks([name], scene).flatMap(({ where, lines, note }) =>
     note === null ? lines.map((line) => `   - ${where}: \`${line}\``) : [`   - ${where}: ${note}`],
   );
 }

@@ -71,6 +71,14 @@ describe("linkseal driver edits", () => {
     const { status, err } = await linkseal(["driver", "edits", ...about]);
     expect([status, err]).toEqual([2, expect.stringContaining(says)]);
   });
+
+  it.each([
+    ["linux", "sends texts to a device"],
+    ["junos", "depends on the model and the release"],
+  ])("%s without a model has exit status 2 and its own reason (C15)", async (driver, says) => {
+    const { status, err } = await linkseal(["driver", "edits", "--driver", driver]);
+    expect([status, err]).toEqual([2, expect.stringContaining(says)]);
+  });
 });
 
 describe("linkseal driver read", () => {

@@ -177,7 +177,10 @@ describe("the card without an agent", () => {
     const read = await runIn(folder, "night", "erd-demo", "--config", file);
     expect([read.exit, read.out]).toEqual([0, expect.stringContaining(`from ${file}`)]);
     const gone = await runIn(folder, "night", "gone", "--config", file);
-    expect([gone.exit, gone.err]).toEqual([2, expect.stringContaining('no group or link "gone"')]);
+    expect([gone.exit, gone.err]).toEqual([
+      2,
+      expect.stringContaining('no group, link or tunnel "gone"'),
+    ]);
     const one = await runIn(folder, "night", "erd-demo/primary", "--config", file);
     expect([one.exit, one.out.includes("erd-demo/secondary")]).toEqual([0, false]);
     const steps = await runIn(folder, "explain", "sci-mismatch", "erd-demo/primary");

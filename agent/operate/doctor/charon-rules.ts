@@ -82,6 +82,8 @@ function settingOf(settings: CharonSettings, key: string): string | undefined {
 }
 
 const isOn = (value: string): boolean => /^(?:yes|true|enabled|1)$/i.test(value);
+/** `load` of a plugin may also be a number: its place in the order. */
+const isLoaded = (value: string): boolean => isOn(value) || /^[1-9]\d*$/.test(value);
 
 interface SwitchRule {
   readonly key: string;
@@ -107,11 +109,23 @@ const switches: readonly SwitchRule[] = [
     rule: "A new authentication makes new SAs before the old ones end",
   },
   {
+    ...{ key: "follow_redirects", wanted: "no", otherwise: "yes", code: "host-charon" },
+    rule: "A tunnel ends at the gateway that the config names, and at no other one",
+  },
+  {
     ...{ key: "i_dont_care_about_security_and_use_aggressive_mode_psk", wanted: "no" },
     ...{ otherwise: "no", code: "host-aggressive-mode" },
     rule: "No pre-shared key is used in aggressive mode, where it can be guessed from a recording",
   },
+  {
+    ...{ key: "accept_unencrypted_mainmode_messages", wanted: "no" },
+    ...{ otherwise: "no", code: "host-aggressive-mode" },
+    rule: "No hash of a pre-shared key is taken in the clear: it can be guessed from a recording",
+  },
 ];
+
+/** Any connection may name a command for it, which charon runs as its own user. */
+const updown = "plugins.updown.load";
 
 /** Azure's gateways take a silent peer for dead after as many seconds, unless configured. */
 const deadSecondsMax = 45;
@@ -136,11 +150,20 @@ const file = "/etc/strongswan.d/linkseal.conf";
 
 /** Returns a finding for each setting of charon that the driver does not work well with. */
 export function charonFindings(settings: CharonSettings): readonly Finding[] {
-  const findings = switches.flatMap(({ key, wanted, otherwise, code, rule }): Finding[] => {
-    const value = settingOf(settings, key) ?? otherwise;
-    if (isOn(value) === (wanted === "yes")) return [];
-    return [found(code, `charon.${key} is ${printable(value)}`, rule, `${key} = ${wanted}`)];
-  });
+  const findings: Finding[] = switches.flatMap(
+    ({ key, wanted, otherwise, code, rule }): Finding[] => {
+      const value = settingOf(settings, key) ?? otherwise;
+      if (isOn(value) === (wanted === "yes")) return [];
+      return [found(code, `charon.${key} is ${printable(value)}`, rule, line(key, wanted))];
+    },
+  );
+  // A package that has the plugin brings a file that loads it; without the file it is not there.
+  if (isLoaded(settingOf(settings, updown) ?? "no")) {
+    const here = "charon has the plugin updown, which runs a command that a connection names";
+    const rule = "Nothing that may load a connection into charon may run a command as root by that";
+    const restart = "then restart charon while no tunnel carries";
+    findings.push(found("host-charon", here, rule, line(updown, "no"), restart));
+  }
   const seconds = dpdSeconds + retransmitSeconds(settings);
   if (seconds <= deadSecondsMax) return findings;
   const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
@@ -149,10 +172,22 @@ export function charonFindings(settings: CharonSettings): readonly Finding[] {
   return [...findings, found("host-charon", here, rule, write)];
 }
 
-function found(code: SwitchRule["code"], here: string, rule: string, write: string): Finding {
+/** A key of a strongswan.conf has no point in it (strongswan.conf(5)): each part is a section. */
+function line(key: string, value: string): string {
+  const [last = "", ...sections] = key.split(".").toReversed();
+  return sections.reduce((inner, name) => `${name} { ${inner} }`, `${last} = ${value}`);
+}
+
+function found(
+  code: SwitchRule["code"],
+  here: string,
+  rule: string,
+  write: string,
+  then = "swanctl --reload-settings",
+): Finding {
   const severity = severityOf(code);
-  const next = `write into ${file}, in its section charon: ${write}; swanctl --reload-settings`;
-  const source = "docs/linux-tunnel-keys.md";
+  const next = `write into ${file}, in its section charon: ${write}; ${then}`;
+  const source = "docs/linux-charon.md";
   return { code, severity, about: "host", here, there: null, rule, source, next };
 }
 

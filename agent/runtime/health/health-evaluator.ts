@@ -27,6 +27,7 @@ import {
   type DesiredTunnel,
   type HealthSettings,
   linkId,
+  namesIn,
   type RotationSettings,
 } from "../../model/desired.ts";
 import type { EventRest, EventRing } from "../../model/events.ts";
@@ -210,7 +211,7 @@ export class HealthEvaluator {
     }
     raised.push(...silentDevices(raised, (device) => this.#contact(supervisor, device), now));
     this.#parts.judged(observed, desired.health);
-    const advanced = advance(this.#tracker, raised, now);
+    const advanced = advance(this.#tracker, raised, now, namesIn(desired));
     this.#tracker = advanced.tracker;
     this.#visible = advanced.visible;
     for (const change of advanced.events) this.#reportChange(change);

@@ -24,7 +24,8 @@ export const causeTexts: Readonly<Record<FailureCause, string>> = {
     "the ends have different pre-shared keys (or PPKs, or certificates that the other does not " +
     "take), or the gateway knows no connection between the identity that we show and the one " +
     "that we ask for",
-  ikeProposal: "the ends agree on no algorithms for IKE",
+  ikeProposal:
+    "the ends agree on no algorithms for IKE, or the gateway has no connection for our address",
   espProposal: "the ends agree on no algorithms for ESP",
   pfsGroup: "the ends have different groups for rekeying, which would end the tunnel unseen",
   trafficSelectors:

@@ -3,7 +3,9 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
+import type { Status } from "#agent/runtime/health/status.ts";
 import { readyMark } from "../../process/program.ts";
 
 export const root = join(import.meta.dirname, "../../..");
@@ -66,6 +68,17 @@ export class Programs implements Disposable {
     });
     const [status] = (await once(child, "close")) as [number | null];
     return { status, out: out?.join("") ?? "", err: err?.join("") ?? "" };
+  }
+
+  /** Asks the agent for its status: a program for each poll would be most of a test's work. */
+  async status(): Promise<Status> {
+    const socketPath = join(this.#home, "run", "view.sock");
+    const call = request({ socketPath, path: "/v1/status" });
+    call.end();
+    const [response] = (await once(call, "response")) as [IncomingMessage];
+    let text = "";
+    for await (const chunk of response) text += String(chunk);
+    return JSON.parse(text) as Status;
   }
 
   [Symbol.dispose](): void {

@@ -116,7 +116,7 @@ export class AgentSite<Site extends Edge = TunnelSite> {
   }
 
   async status(): Promise<Status> {
-    return JSON.parse((await this.programs.run("status", "--json")).out) as Status;
+    return await this.programs.status();
   }
 
   async untilVerdict(verdict: string): Promise<void> {

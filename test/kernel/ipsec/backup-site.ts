@@ -212,12 +212,7 @@ export class BackupSite implements AsyncDisposable {
   }
 
   async status(): Promise<Status> {
-    const { out, err } = await this.programs.run("status", "--json");
-    try {
-      return JSON.parse(out) as Status;
-    } catch {
-      throw new Error(`no status: ${err}${out}`);
-    }
+    return await this.programs.status();
   }
 
   /** Sets whether light comes from the far end of both links. */

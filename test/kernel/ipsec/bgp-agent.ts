@@ -63,7 +63,7 @@ export class BgpAgent<Far extends Disposable> {
   }
 
   async status(): Promise<Status> {
-    return JSON.parse((await this.programs.run("status", "--json")).out) as Status;
+    return await this.programs.status();
   }
 
   /** Waits until every tunnel is good. */

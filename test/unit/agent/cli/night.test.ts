@@ -39,7 +39,22 @@ describe("the card of a config whose host keys are not confirmed yet", () => {
     const { card } = await nightOf("erd-dub/primary", { config: file });
     expect(JSON.stringify(card)).toContain("--name link1");
     expect(JSON.stringify(card)).not.toMatch(/--name link2|erd-dub\/secondary/);
-    await expect(nightOf("erd-dub/third", { config: file })).rejects.toThrow("no group or link");
+    await expect(nightOf("erd-dub/third", { config: file })).rejects.toThrow(
+      "no group, link or tunnel",
+    );
+  });
+});
+
+describe("the card of a tunnel (B12)", () => {
+  const hosted = join(folder, "hosted.yaml");
+  writeFileSync(hosted, siteConfig);
+
+  it("a tunnel has a card by its name, and its emergencies are on the whole card", async () => {
+    const { card } = await nightOf("hub-1", { config: hosted });
+    expect(card.chapters).toHaveLength(3);
+    expect(JSON.stringify(card)).toContain("linkseal tunnels hub-1");
+    expect((await nightOf(undefined, { config: hosted })).card.chapters).toHaveLength(7);
+    await expect(nightOf("hub-9", { config: hosted })).rejects.toThrow('link or tunnel "hub-9"');
   });
 });
 

@@ -36,7 +36,7 @@ describe("the status page", () => {
       });
       expect(complaints(`{ listen: ${listen} }`)).toEqual([
         expect.stringMatching(
-          /serve\.page\.listen: is .*, what others on the network see must be protected, tls: /,
+          /serve\.page\.listen: is .*, what others on the network see .*; to correct it: tls: /,
         ),
       ]);
     },

@@ -428,14 +428,14 @@ describe("what to write stands in the complaint", () => {
     expect(parsed.kind === "refused" && parsed.complaints[0]?.write).toBe(write);
   });
 
-  it("a complaint reads as file:line:column path: what, why, what to write", () => {
+  it("a complaint reads as file:line:column path: what, why; to correct it: what to write", () => {
     const parsed = parseConfig(
       siteConfig.replace("drain: prepend", "drain: adminDown"),
       "site.yaml",
     );
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
       'site.yaml:17:12 groups[0].drain: "adminDown" is not available in this version, ' +
-        "it waits for drains that shut the port, drain: prepend",
+        "it waits for drains that shut the port; to correct it: drain: prepend",
     ]);
   });
 
@@ -447,7 +447,8 @@ describe("what to write stands in the complaint", () => {
     expect(parsed.kind === "refused" && parsed.complaints.map(formatComplaint)).toEqual([
       expect.stringContaining(
         "devices[0].keyCache: is not a setting of a config, the keys of a port are sealed by its " +
-          "own process, linkseal-mka@PORT.service, remove it; linkseal mka PORT --key-cache KEY",
+          "own process, linkseal-mka@PORT.service; to correct it: remove it; linkseal mka PORT " +
+          "--key-cache KEY",
       ),
     ]);
   });

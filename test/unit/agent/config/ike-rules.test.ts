@@ -41,13 +41,39 @@ describe("identities in a config", () => {
     "a tunnel may have the identity %s",
     (id) => {
       const quoted = JSON.stringify(id);
-      const tunnel = tunnelOf(
-        [ours, `local: { address: 198.51.100.1, id: ${quoted} }`],
-        [theirs, `remote: { address: 203.0.113.1, id: ${quoted} }`],
-      );
-      expect(tunnel).toMatchObject({ localId: id, remoteId: id });
+      const local = tunnelOf([ours, `local: { address: 198.51.100.1, id: ${quoted} }`]);
+      const remote = tunnelOf([theirs, `remote: { address: 203.0.113.1, id: ${quoted} }`]);
+      expect([local, remote]).toMatchObject([{ localId: id }, { remoteId: id }]);
     },
   );
+
+  it.each<readonly [string, readonly Edit[], string]>([
+    [
+      "one name",
+      [
+        [ours, "local: { address: 198.51.100.1, id: gw.example }"],
+        [theirs, "remote: { address: 203.0.113.1, id: GW.example }"],
+      ],
+      "remote.id",
+    ],
+    ["our address", [[theirs, "remote: { address: 203.0.113.1, id: 198.51.100.1 }"]], "remote.id"],
+    ["its address", [[ours, "local: { address: 198.51.100.1, id: 203.0.113.1 }"]], "local.id"],
+  ])("both ends cannot have %s as their identity (C11)", (_what, edits, path) => {
+    expect(complaints(edits)).toEqual([
+      expect.stringMatching(`tunnels\\[0\\]\\.${path}: is .*, both ends would have one identity`),
+    ]);
+  });
+
+  it("behind two NATs the peer may have our private address as its identity", () => {
+    const id = "local: { address: 198.51.100.1, id: 192.0.2.9 }";
+    const same: Edit = [theirs, "remote: { address: 203.0.113.1, id: 198.51.100.1 }"];
+    expect(tunnelOf([ours, id], same)).toMatchObject({ remoteId: "198.51.100.1" });
+  });
+
+  it("a wildcard in auth.peer is named by the rule, since no value of auth is shown (C12)", () => {
+    const [found] = complaints([[auth, certified('peer: "CN=*"')]]);
+    expect(found).toMatch(/a distinguished name without wildcards; to correct it: peer: CN=/);
+  });
 
   it.each(["ann@partner.example", "0.0.0.0", "::", "%any", "CN=*", "@#0a", "gw_1.2", "a..b", ""])(
     "a tunnel cannot have the identity %j",

@@ -124,6 +124,12 @@ describe("a policy of IPsec", () => {
     expect(faultsOf(change)).toEqual([[field, expect.stringContaining(rule)]]);
   });
 
+  it("forbidden algorithms are named beside a lifetime out of range (C13)", () => {
+    const worst = { ikeEncryption: "DES", ikeIntegrity: "MD5", dhGroup: "DHGroup1" };
+    const fields = faultsOf({ ...worst, saLifeTimeSeconds: 1 }).map(([field]) => field);
+    expect(new Set(fields)).toEqual(new Set([...Object.keys(worst), "saLifeTimeSeconds"]));
+  });
+
   it("the IPsec policy of each profile has no fault, and only those of Azure are weak", () => {
     for (const name of policyProfiles) {
       expect(policyFaults({ ...profiles[name] })).toEqual([]);
@@ -216,7 +222,7 @@ describe("the policy of a tunnel in a config", () => {
     expect(before.desired.tunnels).toEqual(after.desired.tunnels);
     expect(before.warnings.map(formatComplaint)).toEqual([
       expect.stringMatching(
-        /tunnels\[0\]\.policy: is cnsa, it means CNSA 1\.0, and CNSA 2\.0 .*, policy: cnsa1$/,
+        /tunnels\[0\]\.policy: is cnsa, it means CNSA 1\.0, .*; to correct it: policy: cnsa1$/,
       ),
     ]);
     expect(after.warnings).toEqual([]);
@@ -236,7 +242,7 @@ describe("the policy of a tunnel in a config", () => {
   it("GCM as the integrity of IKE is refused, because it does not name the PRF", () => {
     const policy = own.replace(/ikeIntegrity: \w+/, "ikeIntegrity: GCMAES256");
     expect(complaintsOf(`policy: ${policy}`)[0]).toMatch(
-      /GCM is not a PRF .*, ikeIntegrity: SHA384$/,
+      /GCM is not a PRF .*; to correct it: ikeIntegrity: SHA384$/,
     );
   });
 

@@ -4,10 +4,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
-import { commandBlocks, isCommandName, keyWords } from "#agent/explain/commands.ts";
+import {
+  type CommandBlock,
+  commandBlocks,
+  isCommandName,
+  keyWords,
+} from "#agent/explain/commands.ts";
 import { explanations } from "#agent/explain/explain.ts";
 import { nightCard, nightChapters } from "#agent/explain/night.ts";
-import { linkScenes, type Scene, sceneOf } from "#agent/explain/scene.ts";
+import { linkScenes, type Scene, sceneOf, type TunnelScene } from "#agent/explain/scene.ts";
 import { filledSteps, stepLines } from "#agent/explain/steps.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import { platformNames, platforms } from "#drivers/index.ts";
@@ -25,6 +30,7 @@ const example = join(import.meta.dirname, "../../../../docs/examples/two-routers
 const desired = desiredOf(readFileSync(example, "utf8"));
 const simulated = desiredOf(siteConfig);
 
+const textOfBlock = (one: CommandBlock): string => JSON.stringify(one);
 const textOf = (code: string, scene: Scene): string =>
   stepLines(filledSteps(code, scene), "").join("\n");
 
@@ -145,7 +151,7 @@ describe("commands by hand", () => {
 });
 
 describe("the night card", () => {
-  const card = nightCard("dublin", linkScenes(desired));
+  const card = nightCard("dublin", { links: linkScenes(desired), tunnels: [] });
 
   it("a change of a router that a reload would take back is saved once it is proven", () => {
     const changes = ["router.openPort", "router.putKey", "router.macsecOff", "router.undrain"];
@@ -218,7 +224,7 @@ describe("the night card", () => {
 
   it("the party that changes the far end decides which steps there are", () => {
     const stepsOf = (links: ReturnType<typeof linkScenes>): string =>
-      JSON.stringify(nightCard("x", links).chapters[1]);
+      JSON.stringify(nightCard("x", { links, tunnels: [] }).chapters[1]);
     expect(stepsOf(linkScenes(desired))).toContain("linkseal rotation proceed erd-dub");
     expect(stepsOf(linkScenes(simulated))).not.toContain("rotation proceed");
   });
@@ -228,9 +234,54 @@ describe("the night card", () => {
     if (link === undefined) throw new Error("the site has a link");
     expect(commandBlocks(["farEnd.show"], link)[0]?.note).toContain("simulated");
     const resource = linkScenes(desired)[0]?.resource ?? "";
-    expect(JSON.stringify(nightCard("x", [{ ...link, resource }]))).not.toMatch(
-      /az (network|rest)/,
-    );
+    const links = [{ ...link, resource }];
+    expect(JSON.stringify(nightCard("x", { links, tunnels: [] }))).not.toMatch(/az (network|rest)/);
+  });
+
+  const hub = tunnelOf("linux");
+  function tunnelOf(platform: string) {
+    const device = { ...linkScenes(desired)[0]?.device, name: "edge", platform };
+    const scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg";
+    const connection = `${scope}/providers/Microsoft.Network/connections/c`;
+    const names = { name: "hub-1", remote: "203.0.113.1", connection };
+    return { kind: "tunnel", ...names, device, azure: desired.azure } as TunnelScene;
+  }
+
+  it("a tunnel has its own emergencies, with the commands of its router and its name", () => {
+    const both = nightCard("x", { links: linkScenes(desired), tunnels: [hub] });
+    expect(both.chapters).toHaveLength(7);
+    const alone = nightCard("x", { links: [], tunnels: [hub] });
+    expect(alone.chapters.map(({ title }) => title)).toEqual([
+      "The agent is dead",
+      "A tunnel is down",
+      "A tunnel is up and carries nothing",
+    ]);
+    const [dead, down, dark] = alone.chapters.map((chapter) => JSON.stringify(chapter));
+    expect(dead).not.toMatch(/a link |drain/);
+    for (const line of [
+      "linkseal tunnels hub-1",
+      "swanctl --list-sas --ike hub-1",
+      "host 203.0.113.1",
+      "linkseal psk show hub-1",
+      "az network vpn-connection show",
+      "az monitor activity-log list",
+      "systemctl start strongswan",
+      "IN THE CLEAR",
+    ]) {
+      expect(down).toContain(line);
+    }
+    for (const line of ["swanctl --terminate --ike hub-1", "linkseal drain hub-1"]) {
+      expect(dark).toContain(line);
+    }
+    const lists = alone.chapters.flatMap(({ steps }) => steps.map(({ commands }) => commands));
+    for (const blocks of lists) expect(new Set(blocks.map(textOfBlock)).size).toBe(blocks.length);
+  });
+
+  it("a router of another platform has no command of Linux on its card", () => {
+    for (const platform of platformNames.filter((name) => name !== "linux")) {
+      const text = JSON.stringify(nightCard("x", { links: [], tunnels: [tunnelOf(platform)] }));
+      expect(text).not.toMatch(/swanctl|tcpdump|systemctl start strongswan/);
+    }
   });
 
   it("a block that two commands of one step have appears once", () => {

@@ -135,6 +135,22 @@ describe("the tracker", () => {
     expect(second.visible).toMatchObject([{ since: at(5), text: "new", severity: "error" }]);
   });
 
+  it("a warning about a name that left the config ends at once (C14)", () => {
+    const named = new Set([about]);
+    const opened = advance(noWarnings, [down], at(0), named);
+    const open = advance(opened.tracker, [down], at(20), named);
+    const kept = advance(open.tracker, [], at(30), named);
+    expect(kept.visible).toHaveLength(1);
+    const ended = advance(open.tracker, [], at(30), new Set());
+    expect([ended.visible, ended.tracker.size]).toEqual([[], 0]);
+    expect(ended.events.map(({ kind, at: when }) => [kind, when])).toEqual([["closed", at(30)]]);
+  });
+
+  it("a warning about a name that the config never had waits for its return", () => {
+    const open = advance(advance(noWarnings, [down], at(0)).tracker, [down], at(20));
+    expect(advance(open.tracker, [], at(30)).visible).toHaveLength(1);
+  });
+
   it("an open warning shows since when its fault is absent, until the fault returns", () => {
     let tracker = noWarnings;
     const seen = [0, 20, 30, 40, 50].map((second) => {

@@ -142,7 +142,7 @@ describe("doctor on a host", () => {
   });
 
   it("doctor checks charon's settings where linkseal-net runs, and nowhere else", () => {
-    const charon = readSettings("charon { install_routes = no }", () => []);
+    const charon = readSettings("charon { install_routes = no\nfollow_redirects = no }", () => []);
     const found = hostFindings({ ...sound, charon });
     expect(found.map(({ code, severity }) => [code, severity])).toEqual([
       ["host-charon", "warning"],

@@ -11,8 +11,12 @@ import { Prng } from "#sim/base/prng.ts";
 const good = `# a comment { with a brace
 charon {
   install_routes = no
+  follow_redirects = no
   retransmit_tries = 3   # a comment behind a value
   retransmit_timeout = 2.5
+  plugins {
+    updown { load = no }
+  }
 }
 `;
 const settingsOf = (text: string, files: Readonly<Record<string, readonly string[]>> = {}) =>
@@ -65,6 +69,7 @@ describe("the settings of charon", () => {
     expect(retransmitSeconds(settingsOf(""))).toBeCloseTo(165.06, 2);
     expect(rulesOf("")).toEqual([
       "warning: charon.install_routes is yes",
+      "warning: charon.follow_redirects is yes",
       "warning: charon takes a silent gateway for dead after 170 s",
     ]);
   });
@@ -83,9 +88,44 @@ describe("the settings of charon", () => {
       "plugins { kernel-netlink { install_routes_xfrmi = 1 } }",
       "warning: charon.plugins.kernel-netlink.install_routes_xfrmi is 1",
     ],
+    [
+      "accept_unencrypted_mainmode_messages = yes",
+      "error: charon.accept_unencrypted_mainmode_messages is yes",
+    ],
+    ["follow_redirects = yes", "warning: charon.follow_redirects is yes"],
+    ...["yes", "1", "900"].map((load): [string, string] => [
+      `plugins { updown { load = ${load} } }`,
+      "warning: charon has the plugin updown, which runs a command that a connection names",
+    ]),
     ["retransmit_tries = 4", "warning: charon takes a silent gateway for dead after 61 s"],
   ])("charon's %s is found", (line, finding) => {
     expect(rulesOf(`${good}charon {\n${line}\n}\n`)).toEqual([finding]);
+  });
+
+  it("Debian's file of the plugin updown is found, and what doctor proposes ends it", () => {
+    const debian =
+      "charon { load_modular = yes\nplugins { include d/*.conf }\n}\ninclude own/*.conf";
+    const files = {
+      "d/*.conf": ["updown {\n # dns_handler = no\n load = yes\n}"],
+      "own/*.conf": [good.replace("updown { load = no }", "")],
+    };
+    const [finding, ...others] = charonFindings(settingsOf(debian, files));
+    expect([finding?.code, others]).toEqual(["host-charon", []]);
+    const [, line = ""] = /section charon: (.*); then restart/.exec(finding?.next ?? "") ?? [];
+    expect(line).toBe("plugins { updown { load = no } }");
+    const mended = { ...files, "own/*.conf": [...files["own/*.conf"], `charon { ${line} }`] };
+    expect(charonFindings(settingsOf(debian, mended))).toEqual([]);
+  });
+
+  it("each line that doctor proposes is one that charon reads, and ends its finding", () => {
+    const bad =
+      "charon { make_before_break = no\naccept_unencrypted_mainmode_messages = yes\n" +
+      "plugins { kernel-netlink { install_routes_xfrmi = yes } updown { load = yes } } }";
+    const found = charonFindings(settingsOf(bad));
+    const lines = found.map(({ next }) => /section charon: (.*?); /.exec(next)?.[1] ?? "");
+    const text = lines.map((line) => `charon { ${line.replace(", ", "\n")} }`).join("\n");
+    expect(found).toHaveLength(7);
+    expect(charonFindings(settingsOf(`${bad}\n${text}`))).toEqual([]);
   });
 
   it("a limit of the waits counts, and the daemon's own setting before that of all", () => {

@@ -1,5 +1,6 @@
 // The loop of one device with a fake router that has tunnels.
 
+import type { Leave } from "#agent/runtime/leave.ts";
 import { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { KeyedMutex } from "#agent/runtime/polling/keyed-mutex.ts";
 import { Reconciler } from "#agent/runtime/reconcile.ts";
@@ -70,7 +71,7 @@ export class Scene {
   /** The tunnels to which a pending commit would be rolled back. */
   before: string[] | undefined;
   reachable = true;
-  paused = false;
+  leave: Leave = "all";
   observations = 0;
   vault: KeyVault["versions"] = async (name) => [version(name)];
   readonly reconciler: Reconciler;
@@ -140,10 +141,10 @@ export class Scene {
       write: async (record: JournalRecord) => {
         this.memory = remember(this.memory, record);
       },
-      paused: () => this.paused,
+      leave: () => this.leave,
       readOnly: () => false,
       made,
-      inCampaign: () => this.paused,
+      inCampaign: () => this.leave !== "all",
       drains: {
         drainForChange: async ({ name }, by) => void this.log.push(`drain ${name} for ${by}`),
         undrainAfterChange: async ({ name }) => void this.log.push(`undrain ${name}`),

@@ -131,11 +131,11 @@ describe("tunnels of a device", () => {
 
   it("tunnels are not touched during a campaign, even if it began a moment ago", async () => {
     const scene = new Scene();
-    scene.paused = true;
+    scene.leave = "none";
     expect((await scene.turn()).log).toEqual([]);
-    scene.paused = false;
+    scene.leave = "all";
     scene.vault = async (name) => {
-      scene.paused = true;
+      scene.leave = "none";
       return [version(name)];
     };
     expect((await scene.turn()).log).toEqual([]);
@@ -143,7 +143,7 @@ describe("tunnels of a device", () => {
 
   it("a device that a campaign has just observed is not observed by the loop", async () => {
     const scene = new Scene();
-    scene.paused = true;
+    scene.leave = "none";
     await scene.turn();
     await scene.turn();
     expect(scene.observations).toBe(1);
@@ -156,7 +156,7 @@ describe("tunnels of a device", () => {
     await scene.turn();
     expect(scene.observations).toBe(4);
     scene.reachable = true;
-    scene.paused = false;
+    scene.leave = "all";
     await scene.turn();
     expect(scene.observations).toBeGreaterThan(4);
   });

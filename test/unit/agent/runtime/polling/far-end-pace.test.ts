@@ -84,7 +84,7 @@ class Scene {
       ...{
         memory,
         write: async () => undefined,
-        paused: () => false,
+        leave: () => "all",
         readOnly: () => false,
         made: () => undefined,
         inCampaign: () => false,

@@ -92,9 +92,9 @@ describe("a campaign that begins while tunnels are set up", () => {
     await scene.begin();
     await scene.clock.runFor(1_000);
     expect(scene.applying.now).toBe(16);
-    scene.paused = true;
+    scene.leave = "none";
     let isIdle = false;
-    const idle = scene.reconciler.idle().then(() => {
+    const idle = scene.reconciler.withoutEffects(async () => {
       isIdle = true;
     });
     await scene.clock.runFor(20_000);
@@ -103,9 +103,67 @@ describe("a campaign that begins while tunnels are set up", () => {
     expect([scene.applying.now, scene.running.length]).toEqual([0, 16]);
     await runFor(scene, 20_000);
     expect(scene.running).toHaveLength(16);
-    scene.paused = false;
+    scene.leave = "all";
     await runFor(scene, 40_000);
     expect(scene.running).toHaveLength(20);
+  });
+
+  it("a tunnel that is missing or lost comes up while each campaign waits (C10)", async () => {
+    const scene = hostScene(many(2));
+    scene.leave = "setUps";
+    await scene.turn();
+    expect(scene.running).toEqual(["hub-0", "hub-1"]);
+    scene.forgotten = true;
+    scene.log.length = 0;
+    await scene.clock.runFor(pollMs);
+    await scene.turn();
+    expect(scene.log.filter((line) => line.startsWith("prepare"))).toHaveLength(2);
+    // A device that sets up all tunnels under its one lock is left alone until no campaign is open.
+    const locked = hostScene(many(2), {
+      ...host,
+      ipsec: { ...capabilities.ipsec, blocks: true },
+    } as Capabilities);
+    locked.leave = "setUps";
+    expect((await locked.turn()).running).toEqual([]);
+    locked.leave = "all";
+    expect((await locked.turn()).running).toHaveLength(2);
+  });
+
+  it("nothing is changed, removed or settled while a campaign waits", async () => {
+    const scene = hostScene(many(2));
+    scene.earlier = { ...many(3), tunnels: many(3).tunnels.map((one) => ({ ...one, mtu: 1_300 })) };
+    scene.running = ["hub-0", "hub-1", "hub-2"];
+    const auth = { kind: "psk", secretId: "https://v/secrets/a/1" } as const;
+    const auths = { "hub-2": { auth } };
+    scene.memory = { ...emptyMemory, tunnels: { "hub-0": 0, "hub-1": 0, "hub-2": 0 }, auths };
+    scene.leave = "setUps";
+    expect((await scene.turn()).log).toEqual([]);
+    scene.leave = "all";
+    expect((await scene.turn()).log).toContain("remove hub-2");
+  });
+
+  it("no set-up begins during the turn of a campaign, or while that waits to begin", async () => {
+    const scene = hostScene(many(2));
+    scene.applyMs = () => 30_000;
+    scene.leave = "setUps";
+    scene.running = ["hub-1"];
+    await scene.begin();
+    await scene.clock.runFor(1_000);
+    expect(scene.applying.now).toBe(1);
+    scene.running = [];
+    const during: number[] = [];
+    const turn = scene.reconciler.withoutEffects(async () => {
+      for (let second = 0; second < 20; second += 5) {
+        await runFor(scene, pollMs);
+        during.push(scene.applying.now);
+      }
+    });
+    await runFor(scene, 20_000);
+    expect(scene.applying.now).toBe(1);
+    await settled(scene.clock, turn);
+    expect(during).toEqual([0, 0, 0, 0]);
+    await runFor(scene, 40_000);
+    expect(scene.running.toSorted()).toEqual(["hub-0", "hub-1"]);
   });
 
   it("an agent that stops ends what is under way, and begins no further set-up", async () => {
@@ -232,9 +290,9 @@ describe("a tunnel that no config names any more", () => {
 
   it("a removal waits for a campaign, and for the change of another tunnel", async () => {
     const scene = gone();
-    scene.paused = true;
+    scene.leave = "none";
     expect((await scene.turn()).log).toEqual([]);
-    scene.paused = false;
+    scene.leave = "all";
     const other = scene.alone(60_000);
     await scene.begin();
     await scene.clock.runFor(30_000);

@@ -243,7 +243,7 @@ describe("a tunnel that is left alone", () => {
     {
       name: "a campaign runs on its device",
       when: (scene) => {
-        scene.paused = true;
+        scene.leave = "none";
       },
     },
     {

@@ -49,7 +49,7 @@ describe("prefixes that tunnels protect", () => {
 
   it("prefixes are blocked during a campaign, and beside another pending commit", async () => {
     const scene = hostScene();
-    [scene.paused, scene.before] = [true, []];
+    [scene.leave, scene.before] = ["none", []];
     await scene.turn();
     expect(scene.log).toEqual([all]);
   });

@@ -1,0 +1,26 @@
+// Notes in the journal which tunnels of the intent a device has.
+
+import { type DeviceState, strongValue } from "#hal/model.ts";
+import type { Desired } from "../../model/desired.ts";
+import { type JournalRecord, type Memory, named, pendingOn } from "../../store/journal/memory.ts";
+
+interface ReachedParts {
+  readonly desired: Desired;
+  readonly device: string;
+  readonly intent: number;
+  readonly memory: () => Memory;
+  readonly write: (record: JournalRecord) => Promise<void>;
+}
+
+/** Records each tunnel of the intent that is on the device for the first time. */
+export async function markReached(parts: ReachedParts, state: DeviceState): Promise<void> {
+  const { desired, device, memory, write, intent } = parts;
+  if (pendingOn(memory(), device).length > 0) return;
+  // A change that still waits for its confirmation may disappear at any moment.
+  if (strongValue(state.control)?.commitPending !== false) return;
+  for (const tunnel of desired.tunnels) {
+    if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
+    if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
+    await write({ kind: "tunnel", name: tunnel.name, intent });
+  }
+}
