@@ -2,7 +2,16 @@
 // beside a bare Node. In this machine a nanosecond of processor time is an instruction.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
@@ -62,6 +71,27 @@ async function bareNode(): Promise<ChildProcess> {
   return child;
 }
 
+/**
+ * Lays the command out in a folder as the package does, and returns its path: the bundle without
+ * the sources, whose times the command of a clone would read first.
+ */
+function packaged(folder: string): string {
+  const root = join(import.meta.dirname, "..");
+  mkdirSync(join(folder, "agent"));
+  for (const name of ["bin.js", "launcher.js", "flags.json"])
+    copyFileSync(join(root, "agent", name), join(folder, "agent", name));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  symlinkSync(join(root, "dist"), join(folder, "dist"));
+  return join(folder, "agent", "bin.js");
+}
+
+/** How the process of the package runs in a network, with its data in the folder. */
+const asPackaged = (network: string, folder: string) => ({
+  ...{ network, folder, environment },
+  command: packaged(folder),
+  flags: flags.mka,
+});
+
 /** One wire with a session between the two, and a bare Node, for all figures. */
 async function measureAll(): Promise<Record<"ours" | "supplicant" | "bare", Cost>> {
   const { keyOf, makeSecy, address, wire } = await import("../test/kernel/mka/station.ts");
@@ -76,7 +106,7 @@ async function measureAll(): Promise<Record<"ours" | "supplicant" | "bare", Cost
     const suite = "gcm-aes-128";
     makeSecy(near, { suite, sci: "on" });
     address(near, 0);
-    using ours = new Participant({ network: near, folder, flags: flags.mka, environment });
+    using ours = new Participant(asPackaged(near, folder));
     await ours.start();
     await ours.add(key, { token: "first", within: "final" });
     using theirs = new Supplicant({ version: "2.10", network: far, key, priority: 32, suite });
@@ -109,7 +139,7 @@ async function startMs(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "linkseal-bench-mka-"));
   try {
     const network = addNetwork();
-    using ours = new Participant({ network, folder, flags: flags.mka, environment });
+    using ours = new Participant(asPackaged(network, folder));
     const begun = performance.now();
     await ours.start();
     return performance.now() - begun;

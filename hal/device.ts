@@ -199,6 +199,32 @@ export interface Device extends AsyncDisposable {
     /** As `routesTo`, for the agent's own address as the device sees it. */
     routes(signal: AbortSignal): Promise<readonly PortName[] | undefined>;
   };
+  /**
+   * Asks the host of these ports what `doctor` needs to know; it only reads. Absent = it is this
+   * host, or no host.
+   * @throws LinksealError `transport.*` or `device.*`, with effect "none".
+   */
+  examine?(ports: readonly PortName[], signal: AbortSignal): Promise<HostReport>;
+}
+
+/** What another host that the agent reaches by SSH says of itself. */
+export interface HostReport {
+  /** The version of linkseal there. */
+  readonly version: string;
+  /**
+   * Whether sshd ran the command of the key in place of the one that was asked for; undefined = the
+   * host does not say.
+   */
+  readonly forced: "yes" | "no" | undefined;
+  /**
+   * Whether each key in the login's own `authorized_keys` is bound to a command and may do nothing
+   * else; undefined = the file cannot be read there.
+   */
+  readonly keys: "bound" | "open" | undefined;
+  /** How far its clock is ahead of ours, give or take `errorMs`; undefined = it was not read. */
+  readonly clock: { readonly aheadMs: number; readonly errorMs: number } | undefined;
+  /** What does not answer there: names of units, or of programs. */
+  readonly silent: readonly string[];
 }
 
 /** A port as the configuration of its device shall have it. */

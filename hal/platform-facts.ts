@@ -29,6 +29,8 @@ export interface PlatformFacts {
     /** Says what `KEY` stands for; `file`: that of the public key. absent = its text. */
     readonly note?: (file: string) => string;
   };
+  /** The line that prints the host key's fingerprint on its console; absent = it has none. */
+  readonly hostKeyLine?: string;
   /** Returns the lines that turn BFD on; words in capitals are the operator's to fill in. */
   readonly bfdLines: (peering: BfdPeering) => readonly string[];
 }

@@ -14,6 +14,9 @@ export function hostOfPeer(address: string): string | undefined {
   return address.startsWith("ssh://") ? address.slice("ssh://".length) : undefined;
 }
 
+/** Returns the address of a Linux host that is reached by SSH. */
+export const peerAt = (host: string): string => `ssh://${host}`;
+
 /** The address and logins of one device. */
 export interface Target {
   /** The device's id in the config. */

@@ -73,6 +73,11 @@ export const parts: readonly Part[] = [
     named("fleet", ["arm-kill", "kill", "restarts", "router-deaths"]),
   ),
   long(
+    "peer-cuts",
+    "the path to another Linux host, cut at every frame of a rotation",
+    named("fleet", ["peer-cuts"]),
+  ),
+  long(
     "kills",
     "real agents that are killed at every point, struck by every fault, flooded and started again",
     named("process", [
@@ -83,7 +88,7 @@ export const parts: readonly Part[] = [
   long(
     "models",
     "every state of a campaign that two faults more lead to",
-    named("unit", ["model/campaign-needs", "model/campaign-space"]),
+    named("unit", ["model/campaign-needs", "model/campaign-space", "model/shared-fate"]),
   ),
   long(
     "fuzz",

@@ -96,7 +96,7 @@ const atGate = [
   ...["age", "arm-kill", "arm-lost", "arm-rights", "evidence", "iosxr-cut", "junos-cut"].map(
     (name) => `fleet/${name}`,
   ),
-  ...["rotations", "router-deaths", "routing-instances", "tunnel-pair"].map(
+  ...["peer-cuts", "rotations", "router-deaths", "routing-instances", "tunnel-pair"].map(
     (name) => `fleet/${name}`,
   ),
   ...["azure", "azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(

@@ -134,12 +134,12 @@ export const routes: Readonly<Record<string, Route>> = {
   "POST /v1/page/code": reads("view", {
     title: "A code that opens the status page once, and where that is (linkseal.page-code/1)",
     members: nothing,
-    run: ({ agent }) => {
+    run: ({ agent, client }) => {
       if (agent.pageLogin === undefined) throw noPage();
       return {
         schema: "linkseal.page-code/1",
         url: agent.pageLogin.url,
-        ...agent.pageLogin.code(),
+        ...agent.pageLogin.code(client.uid ?? undefined),
       };
     },
   }),

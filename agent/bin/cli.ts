@@ -2,6 +2,7 @@
 
 import { reportError } from "../cli/failure.ts";
 import { services } from "../cli/launch.ts";
+import { mkaOptions } from "../cli/mka-options.ts";
 
 /** Runs one command line; resolves to the exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -11,8 +12,10 @@ export async function main(argv: readonly string[]): Promise<number> {
   });
   const [verb, ...rest] = argv;
   const quick = verb === "status" ? quickOptions(rest) : undefined;
+  const mka = verb === "mka" ? mkaOptions(rest) : undefined;
   try {
     if (quick !== undefined) return await (await import("../cli/status.ts")).showStatus(quick);
+    if (mka !== undefined) return await (await import("./mka.ts")).runMka(mka);
     if (verb !== undefined && services.includes(verb)) {
       const { run, serviceProgram } = await import("./services.ts");
       return await run(serviceProgram(), argv);

@@ -14,7 +14,8 @@ import { HeldMemory } from "#drivers/transport/memory.ts";
 import type { Native } from "#drivers/transport/native.ts";
 import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { Disk, Log, LogLevel } from "#hal/world.ts";
+import type { Disk, Log } from "#hal/world.ts";
+import type { MkaCommandLine } from "../cli/mka-options.ts";
 import { loadAddon } from "../host/addon.ts";
 import { mayAsk, usersWhoMayAsk } from "../host/clients.ts";
 import { hostClock } from "../host/clock.ts";
@@ -24,24 +25,11 @@ import { FsDisk } from "../host/disk.ts";
 import { hostEntropy } from "../host/entropy.ts";
 import { openFolder } from "../host/folder.ts";
 import { serveFrames } from "../host/frame-server.ts";
+import { collectGarbage } from "../host/garbage.ts";
 import { hostLog } from "../host/log.ts";
 import { Manager } from "../host/manager.ts";
 import { mkaSocket, mkaState } from "../host/places.ts";
 import { Watchdog } from "../runtime/polling/watchdog.ts";
-
-export interface MkaOptions {
-  readonly port: string;
-  /** Path of the socket; undefined = the default place. */
-  readonly socket: string | undefined;
-  /** Number or name of the user who may ask, in addition to the one that this process runs as. */
-  readonly client: string | undefined;
-  /**
-   * Reference of the key that encrypts the saved keys for the time after a boot; undefined = a boot
-   * loses the saved keys.
-   */
-  readonly keyCache: string | undefined;
-  readonly level: LogLevel;
-}
 
 const families = { route: 0, generic: 16 } as const;
 const linkGroup = 1;
@@ -57,7 +45,7 @@ const roundMsMax = 3_000;
  * logged.
  * @throws LinksealError that says why the service cannot start
  */
-export async function runMka(options: MkaOptions): Promise<0 | 1> {
+export async function runMka(options: MkaCommandLine): Promise<0 | 1> {
   checkName(options.port);
   const stop = new AbortController();
   const native = loadAddon();
@@ -90,6 +78,7 @@ export async function runMka(options: MkaOptions): Promise<0 | 1> {
   log.write("info", "ready", `READY: serves the key agreement of ${options.port}`);
   const service = new Manager(native, log);
   service.ready();
+  void collectGarbage(hostClock, stop.signal);
   const watchdog = new Watchdog(roundMsMax);
   const heartbeat = () => [{ name: "key agreement", turns: server.rounds, busy: true }];
   void service.watch(() => watchdog.late(heartbeat(), hostClock.now()), stop.signal);
@@ -128,7 +117,7 @@ interface Surroundings {
 
 async function serveControl(
   server: MkaControlServer,
-  { port, socket, client }: MkaOptions,
+  { port, socket, client }: MkaCommandLine,
   { native, log, stop }: Surroundings,
 ): Promise<{ close(): Promise<void> }> {
   const users = await usersWhoMayAsk(client);

@@ -2,11 +2,14 @@
 // passes octets on and holds none; the unit carries out what is asked for, in a sandbox.
 
 import { once } from "node:events";
-import { chmod } from "node:fs/promises";
+import { chmod, readFile, stat } from "node:fs/promises";
 import { connect, isIP, type Socket } from "node:net";
-import { dirname } from "node:path";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
 import { mkaFolder } from "#drivers/linux/driver/mka-clients.ts";
 import { frameLine } from "#drivers/linux/peer/frames.ts";
+import { keysIn } from "#drivers/linux/peer/login-keys.ts";
+import type { LoginFacts } from "#drivers/linux/peer/protocol.ts";
 import { servePeer } from "#drivers/linux/peer/serve.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { LogLevel } from "#hal/world.ts";
@@ -34,7 +37,7 @@ export interface PeerOptions {
 }
 
 const charonSocket = "/run/charon.vici";
-/** A session that hangs, the one that follows it, and one by hand. */
+/** Sessions that hang, the one that follows them, and one by hand. */
 const sessionsMax = 4;
 
 /**
@@ -91,7 +94,9 @@ export async function joinPeer(socket: string | undefined): Promise<0> {
   const unit = await connected(peerSocket(socket));
   const [from = ""] = (process.env["SSH_CONNECTION"] ?? "").split(" ");
   const address = isIP(from) === 0 ? {} : { address: from };
-  unit.write(frameLine({ kind: "from", ...address }, []));
+  // sshd sets it if a forced command runs in place of one that was asked for.
+  const forced = (process.env["SSH_ORIGINAL_COMMAND"] ?? "") === "" ? "no" : "yes";
+  unit.write(frameLine({ kind: "from", ...address, forced, ...(await loginKeys()) }, []));
   const gone = once(unit, "close");
   unit.on("error", () => unit.destroy());
   void pass(process.stdin, unit).then(() => unit.end());
@@ -100,6 +105,19 @@ export async function joinPeer(socket: string | undefined): Promise<0> {
   process.stdin.destroy();
   await gone;
   return 0;
+}
+
+const keysBytesMax = 64 * 1024;
+
+/** Returns what the login's own keys may do; nothing where sshd reads another file. */
+async function loginKeys(): Promise<Pick<LoginFacts, "keys"> | Record<string, never>> {
+  const path = join(homedir(), ".ssh/authorized_keys");
+  try {
+    const { size } = await stat(path);
+    return size > keysBytesMax ? {} : { keys: keysIn(await readFile(path, "utf8")) };
+  } catch {
+    return {};
+  }
 }
 
 async function pass(from: AsyncIterable<Buffer>, to: NodeJS.WritableStream): Promise<void> {

@@ -30,11 +30,18 @@ function finding({ code, about, here, next, there }: Part): Finding {
   };
 }
 
-/** Returns the findings about this host, which need no agent. */
-export async function hostChecks(socket: string | undefined): Promise<readonly Finding[]> {
+/**
+ * Returns the findings about this host, which need no agent; `elsewhere` = it serves the agent of
+ * another host, and has none to ask.
+ */
+export async function hostChecks(
+  socket: string | undefined,
+): Promise<{ readonly findings: readonly Finding[]; readonly agent: "here" | "elsewhere" }> {
   const { hostFacts } = await import("../host/host-facts.ts");
-  const { hostFindings } = await import("../operate/doctor/host-rules.ts");
-  return [...hostFindings(await hostFacts()), ...socketChecks(socket)];
+  const { hostFindings, servesAnother } = await import("../operate/doctor/host-rules.ts");
+  const facts = await hostFacts();
+  const agent = servesAnother(facts.units ?? []) ? "elsewhere" : "here";
+  return { agent, findings: [...hostFindings(facts), ...socketChecks(socket)] };
 }
 
 /**

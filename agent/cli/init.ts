@@ -57,7 +57,11 @@ export function registerInit(program: Command): void {
       )
       .option("--vault <url>", "the key vault")
       .option("--identity <kind>", "arc or managedIdentity")
-      .option("--device <words>", "NAME=DRIVER[,ADDRESS[:PORT][,USER]]; may be repeated", listed)
+      .option(
+        "--device <words>",
+        "NAME=DRIVER[,ADDRESS[:PORT][,USER]]; repeatable; ssh://HOST: other Linux host",
+        listed,
+      )
       .option("--host-key <words>", "DEVICE=SHA256:DIGEST, confirmed; may be repeated", listed)
       .option("--group <name>", "name of the pair of links")
       .option("--express-route-port <id>", "resource id of the ExpressRoute port")

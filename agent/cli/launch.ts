@@ -6,6 +6,7 @@ import type { routerNames } from "#drivers/index.ts";
 import type { LogLevel } from "#hal/world.ts";
 import type { EditList, EditPlatform } from "../operate/edit-list.ts";
 import type { Rehearsal, RehearsalOptions } from "../runtime/campaigns/rehearsal-shape.ts";
+import type { MkaCommandLine } from "./mka-options.ts";
 
 interface DaemonOptions {
   readonly socket: string | undefined;
@@ -31,9 +32,7 @@ export interface ServiceLaunch {
     readonly level: LogLevel;
   }): Promise<number>;
   /** Runs linkseal-mka for one port. */
-  mka(
-    options: DaemonOptions & { readonly port: string; readonly keyCache: string | undefined },
-  ): Promise<number>;
+  mka(options: MkaCommandLine): Promise<number>;
   /** Serves an agent on another host. */
   peer(
     options: DaemonOptions & {

@@ -151,9 +151,10 @@ interface DoctorOptions extends VaultOptions {
 
 async function checkUp(options: DoctorOptions): Promise<void> {
   const session = new Session(options);
+  const host = await hostChecks(options.socket);
   const findings = [
-    ...(await hostChecks(options.socket)),
-    ...(await doctor(session)),
+    ...host.findings,
+    ...(host.agent === "here" ? await doctor(session) : []),
     ...(await vaultFindings(session, options)),
   ];
   if (options.bundle !== undefined) {

@@ -4,11 +4,12 @@
 import { type Command, Option } from "commander";
 import type { LogLevel } from "#hal/world.ts";
 import type { ServiceLaunch } from "./launch.ts";
+import { logLevels } from "./mka-options.ts";
 import { exit, withExample } from "./shape.ts";
 
 const logLevel = (): Option =>
   new Option("--log-level <level>", "least level that is logged")
-    .choices(["debug", "info", "warn", "error"])
+    .choices(logLevels)
     .default("info");
 
 /** Adds the verbs that start a service; `launch` starts it. */

@@ -51,30 +51,33 @@ const napMsMax = 60_000;
 export const hostClock: Clock = {
   now: () => hostNow() as Instant,
   wall: () => Date.now() as WallTime,
-  async sleep(ms, signal) {
+  sleep: (ms, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason);
+      const cancel = hostClock.alarm(ms, () => {
+        signal?.removeEventListener("abort", abort);
+        resolve();
+      });
+      const abort = (): void => {
+        cancel();
+        reject(signal?.reason);
+      };
+      signal?.addEventListener("abort", abort, { once: true });
+    }),
+  alarm(ms, ring) {
     const end = hostNow() + ms;
-    for (let left = ms; ; left = end - hostNow()) {
-      await sleepOnce(Math.min(left, napMsMax), signal);
-      if (left <= napMsMax) return;
-    }
+    const nap = (left: number): NodeJS.Timeout =>
+      setTimeout(
+        () => {
+          if (left <= napMsMax) ring();
+          else timer = nap(end - hostNow());
+        },
+        Math.min(left, napMsMax),
+      );
+    let timer = nap(ms);
+    return () => clearTimeout(timer);
   },
-  alarm: alarmOf((ms, signal) => hostClock.sleep(ms, signal)),
 };
-
-function sleepOnce(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason);
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", abort);
-      resolve();
-    }, ms);
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    signal?.addEventListener("abort", abort, { once: true });
-  });
-}
 
 const syncMs = 200;
 const unpacedSyncMs = 2;

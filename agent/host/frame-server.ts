@@ -2,7 +2,7 @@
 // that may not ask is refused before an octet of it is read.
 
 import { createServer, type Server, type Socket } from "node:net";
-import { bindSocket } from "./listener.ts";
+import { bindSocket, giveBack } from "./listener.ts";
 
 /**
  * How long a client may take to send its question, or to read its answer, in milliseconds; then it
@@ -69,31 +69,36 @@ function questionOf(socket: Socket, bytesMax: number): Promise<Uint8Array | unde
   const room = new Uint8Array(lengthBytes + bytesMax);
   let length = 0;
   return new Promise((resolve) => {
-    const giveUp = (): void => {
+    const end = (question?: Uint8Array): void => {
+      clearTimeout(late);
+      socket.off("close", giveUp).off("data", take);
       room.fill(0);
-      socket.destroy();
-      resolve(undefined);
+      giveBack(room);
+      resolve(question);
     };
-    const late = setTimeout(giveUp, quietMsMax);
-    socket.once("close", giveUp);
-    socket.on("data", (chunk: Buffer) => {
-      const fits = length + chunk.length <= room.length;
-      if (fits) room.set(chunk, length);
+    const giveUp = (): void => {
+      end();
+      socket.destroy();
+    };
+    const take = (chunk: Buffer): void => {
+      const before = length;
       length += chunk.length;
+      const fits = length <= room.length;
+      if (fits) room.set(chunk, before);
       chunk.fill(0);
+      giveBack(chunk);
       const announced = length < lengthBytes ? undefined : new DataView(room.buffer).getUint32(0);
       if (!fits || (announced ?? 0) > bytesMax || length > lengthBytes + (announced ?? bytesMax)) {
         giveUp();
         return;
       }
       if (announced === undefined || length < lengthBytes + announced) return;
-      clearTimeout(late);
-      socket.off("close", giveUp);
-      const question = Uint8Array.from(room.subarray(lengthBytes, length));
-      room.fill(0);
-      resolve(question);
-    });
-    socket.once("close", () => clearTimeout(late));
+      end(Uint8Array.from(room.subarray(lengthBytes, length)));
+      // More behind the question cuts the client off.
+      socket.on("data", () => socket.destroy());
+    };
+    const late = setTimeout(giveUp, quietMsMax);
+    socket.once("close", giveUp).on("data", take);
     socket.resume();
   });
 }

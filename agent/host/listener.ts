@@ -31,23 +31,24 @@ export interface HttpReply {
 
 /**
  * Sends a reply and closes the connection; `first`: headers that come before those of the reply.
+ * A text is passed on as a text: Node writes it from memory that it frees itself, while an array of
+ * octets for each client would wait for the collector.
  */
 export function send(
   response: ServerResponse,
   { status, body = "", type = "application/json", headers }: HttpReply,
   first: Readonly<Record<string, string>> = {},
 ): void {
-  const octets = typeof body === "string" ? Buffer.from(body) : body;
   response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
   response
     .writeHead(status, {
       ...first,
       "content-type": type,
-      "content-length": octets.length,
+      "content-length": Buffer.byteLength(body),
       connection: "close",
       ...headers,
     })
-    .end(octets);
+    .end(body);
 }
 
 /** A longer request is received and answered beside few others, or the memory is theirs. */
@@ -85,10 +86,29 @@ interface LongPlace extends Disposable {
   isRefused(): boolean;
 }
 
+const unmeasured: HttpReply = {
+  status: 411,
+  body: "a request with a body needs a Content-Length\n",
+  type: "text/plain; charset=utf-8",
+};
+
+/**
+ * Refuses a request whose body has no announced length, which no client of ours sends: it may come
+ * in pieces of one octet, each of which costs hundreds and a call. Returns false if it has one.
+ */
+export function refuseUnmeasured(request: IncomingMessage, response: ServerResponse): boolean {
+  if (request.headers["transfer-encoding"] === undefined) return false;
+  // Node would go on reading until the connection is closed in both directions.
+  request.socket.pause();
+  response.once("finish", () => request.socket.destroy());
+  send(response, unmeasured);
+  return true;
+}
+
 /**
  * Reads the body of a request; undefined = it is too long, or `place` has no room for a long one.
- * The rest of such a body is read and dropped, because a connection that is closed with unread
- * bytes loses the reply.
+ * Such a body is read and dropped, because a connection that is closed with unread bytes loses the
+ * reply.
  * @throws Error if the client went away
  */
 export async function bodyOf(
@@ -96,15 +116,29 @@ export async function bodyOf(
   bytesMax: number,
   place?: LongPlace,
 ): Promise<string | undefined> {
-  let chunks: Buffer[] | undefined = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    const fits = length <= bytesMax && (length <= longBytes || place?.take() !== false);
-    if (fits) chunks?.push(chunk);
-    else chunks = undefined;
+  const length = Number(request.headers["content-length"] ?? 0);
+  const fits = length <= bytesMax && (length <= longBytes || place?.take() !== false);
+  const room = new Uint8Array(fits ? length : 0);
+  try {
+    let at = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      if (fits) room.set(chunk, at);
+      at += chunk.length;
+      giveBack(chunk);
+    }
+    return fits ? Buffer.from(room.buffer).toString() : undefined;
+  } finally {
+    giveBack(room);
   }
-  return chunks === undefined ? undefined : Buffer.concat(chunks).toString();
+}
+
+/**
+ * Frees the memory of octets that the caller alone has and does not use any more. The collector
+ * frees such memory only once there are 64 MB of it, which clients fill in a moment.
+ */
+export function giveBack({ buffer, byteLength }: Uint8Array): void {
+  // Short octets share a pool with others.
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /**

@@ -7,7 +7,7 @@ import { parseJson } from "#hal/json.ts";
 import { cookieOf, isOwnHost, isOwnOrigin } from "../model/page-guard.ts";
 import type { Days } from "../page/day.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
-import { bodyOf, type HttpReply, send } from "./listener.ts";
+import { bodyOf, type HttpReply, refuseUnmeasured, send } from "./listener.ts";
 import type { PageFile } from "./page-files.ts";
 
 export interface PageContext {
@@ -63,6 +63,7 @@ export async function answerPage(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  if (refuseUnmeasured(request, response)) return;
   const headers = context.scheme === "https" ? { ...guarding, ...underTls } : guarding;
   send(response, await answerOf(context, request), headers);
 }

@@ -88,7 +88,8 @@ export async function openPage(
   });
   const running = feed.run(stop.signal).catch(broken);
   if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
-  const pageLogin = { url: `${scheme}://${urlHost(host)}:${port}/`, code: () => logins.code() };
+  const url = `${scheme}://${urlHost(host)}:${port}/`;
+  const pageLogin = { url, code: (user?: number) => logins.code(user) };
   agent.pageLogin = pageLogin;
   const close = async (): Promise<void> => {
     if (agent.pageLogin === pageLogin) agent.pageLogin = undefined;

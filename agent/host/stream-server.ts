@@ -8,7 +8,10 @@ import { bindSocket } from "./listener.ts";
 
 export interface StreamService {
   readonly path: string;
-  /** Clients at a time; more are cut off. */
+  /**
+   * Clients at a time. One more ends the oldest: a client that the path was lost to is there until
+   * its login notices that, which may take a quarter of an hour.
+   */
   readonly clientsMax: number;
   readonly admits: (socket: Socket) => boolean;
   /** Serves one client until it resolves, and closes the channel. */
@@ -25,10 +28,12 @@ export async function serveStreams(service: StreamService): Promise<{ close(): P
   const clients = new Set<Socket>();
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     socket.on("error", () => socket.destroy());
-    if (clients.size >= service.clientsMax || !service.admits(socket)) {
+    if (!service.admits(socket)) {
       socket.destroy();
       return;
     }
+    const [oldest] = clients;
+    if (clients.size >= service.clientsMax) oldest?.destroy();
     clients.add(socket);
     socket.once("close", () => clients.delete(socket));
     service.serve(streamOver(socket, service.path)).catch(service.broken);

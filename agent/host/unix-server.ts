@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { nextTurn } from "#drivers/transport/turn.ts";
 import type { Client } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
@@ -13,8 +14,10 @@ import {
   type HttpReply,
   httpLimits,
   LongRequests,
+  refuseUnmeasured,
   send,
 } from "./listener.ts";
+import { UntakenReplies } from "./untaken-replies.ts";
 
 export interface UnixCall {
   readonly method: string;
@@ -93,11 +96,14 @@ const misdirected: HttpReply = {
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
   const clients = new WeakMap<Socket, Client>();
-  const long = new LongRequests();
+  const [long, untaken, turn] = [new LongRequests(), new UntakenReplies(), Promise.resolve()];
+  const serving: Serving = { service, long, untaken, turn };
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
     if (name?.test(request.headers.host ?? "") === false) send(response, misdirected);
-    else void reply({ service, long }, request, response, clients.get(request.socket));
+    else if (!refuseUnmeasured(request, response)) {
+      void reply(serving, request, response, clients.get(request.socket));
+    }
   });
   // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
@@ -113,12 +119,21 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   return server;
 }
 
+interface Serving {
+  readonly service: HttpService;
+  readonly long: LongRequests;
+  readonly untaken: UntakenReplies;
+  /** Resolves in a turn of the event loop that no other request of the server has. */
+  turn: Promise<void>;
+}
+
 async function reply(
-  { service, long }: { readonly service: HttpService; readonly long: LongRequests },
+  serving: Serving,
   request: IncomingMessage,
   response: ServerResponse,
   client: Client | undefined,
 ): Promise<void> {
+  const { service, long, untaken } = serving;
   const gone = new AbortController();
   response.once("close", () => gone.abort(new Error("the client is gone")));
   using place = long.place();
@@ -128,9 +143,14 @@ async function reply(
     if (body === undefined) {
       return send(response, service.refused(place.isRefused() ? "busy" : "long"));
     }
+    // Clients that send at once do not take one turn together for their answers.
+    serving.turn = serving.turn.then(nextTurn);
+    await serving.turn;
     const call = { method: request.method ?? "", path: request.url ?? "", body };
     const known = client === undefined ? call : { ...call, client };
-    send(response, await service.answer(known, gone.signal));
+    const answered = await service.answer(known, gone.signal);
+    untaken.add(response, answered);
+    send(response, answered);
   } catch (error) {
     if (gone.signal.aborted) return;
     response.destroy();

@@ -1,5 +1,6 @@
 // The sentence of each reason and cause, for the places where a person reads it: status, page, log.
 
+import { riskMeanings } from "./desired.ts";
 import type { Cause, CauseOf, EndsCause, PlainCause, PortKeys, Reason } from "./reason.ts";
 import { causedRows, plainRows, sharedCausedRows, sharedRows } from "./reason-rows.ts";
 
@@ -83,6 +84,7 @@ const causeTexts: CauseTexts = {
     path === "overThisLink"
       ? "the agent reaches the router, the vault or Azure over this very link"
       : "it is not known which link the agent's own traffic takes (risk ownPathUnknown)",
+  "gate.riskNotAccepted": ({ risk }) => `the risk ${risk} is not accepted: ${riskMeanings[risk]}`,
   "gate.leftoverKey": ({ sibling, keys }) =>
     `${sibling} holds ${keys} keys: all but its own have to go first`,
   "gate.rightsMissing": ({ action, scope, others }) => {

@@ -115,6 +115,7 @@ export type GateCause =
   | { readonly code: "gate.stale"; readonly cause: { readonly code: PlainCause } }
   | { readonly code: "gate.window"; readonly cause: WindowCause }
   | { readonly code: "gate.ownPath"; readonly path: "overThisLink" | "unknown" }
+  | { readonly code: "gate.riskNotAccepted"; readonly risk: "agentOnSibling" }
   | { readonly code: "gate.leftoverKey"; readonly sibling: string; readonly keys: number }
   /** `scope` is a resource id, `others` the number of further rights that are missing. */
   | {

@@ -6,13 +6,14 @@ import { type Instant, instantAfter, type World } from "#hal/world.ts";
 
 /** How long a code is valid, in milliseconds. */
 const codeMs = 120_000;
-const codesMax = 8;
+/** Those of one user of the host, and of all: no user ends the codes of another one. */
+const codesMax = { user: 8, all: 256 } as const;
 /**
  * How long a session lasts, in milliseconds: a working day and some; then an operator on the host
  * has to make a new code.
  */
 const sessionMs = 12 * 3_600_000;
-const sessionsMax = 64;
+const sessionsMax = { user: 64, all: 256 } as const;
 /**
  * How many wrong codes one address may try at once, and the milliseconds until it may try one more.
  */
@@ -42,8 +43,12 @@ export type Entry =
   /** Wrong too, and the address has to wait before it learns more. */
   | { readonly kind: "later"; readonly waitMs: number };
 
+/** Number of the user who asked for a code; undefined = the kernel was not asked. */
+type User = number | undefined;
+
 interface Kept {
   readonly hash: Uint8Array;
+  readonly user: User;
   readonly until: Instant;
 }
 
@@ -59,13 +64,16 @@ export class Logins {
     this.#world = world;
   }
 
-  /** Makes a fresh code, which opens one session; beyond the limit the oldest code is dropped. */
-  code(): { readonly code: string; readonly validMs: number } {
+  /**
+   * Makes a fresh code, which opens one session; beyond the limit the user's oldest code is
+   * dropped.
+   */
+  code(user?: User): { readonly code: string; readonly validMs: number } {
     const { clock, entropy } = this.#world;
     const letters = [...entropy.bytes(codeLength)].map((byte) => alphabet[byte % alphabet.length]);
     const code = letters.join("").replace(/(.{4})(?=.)/g, "$1-");
-    const kept = { hash: hashOf(plain(code)), until: instantAfter(clock.now(), codeMs) };
-    this.#codes = [...this.#codes.filter(this.#isAlive), kept].slice(-codesMax);
+    const kept = { hash: hashOf(plain(code)), user, until: instantAfter(clock.now(), codeMs) };
+    this.#codes = added(this.#codes.filter(this.#isAlive), kept, codesMax);
     return { code, validMs: codeMs };
   }
 
@@ -82,7 +90,7 @@ export class Logins {
       return { kind: "wrong" };
     }
     this.#codes = this.#codes.filter((kept) => kept !== found);
-    return { kind: "open", halves: this.#open() };
+    return { kind: "open", halves: this.#open(found.user) };
   }
 
   /**
@@ -99,11 +107,11 @@ export class Logins {
     this.#sessions = this.#sessions.filter((kept) => kept !== found);
   }
 
-  #open(): SessionHalves {
+  #open(user: User): SessionHalves {
     const { clock } = this.#world;
     const halves = { cookie: this.#token(), half: this.#token() };
-    const kept = { hash: sessionHash(halves), until: instantAfter(clock.now(), sessionMs) };
-    this.#sessions = [...this.#sessions.filter(this.#isAlive), kept].slice(-sessionsMax);
+    const kept = { hash: sessionHash(halves), user, until: instantAfter(clock.now(), sessionMs) };
+    this.#sessions = added(this.#sessions.filter(this.#isAlive), kept, sessionsMax);
     return halves;
   }
 
@@ -127,6 +135,17 @@ export class Logins {
     const [oldest] = this.#spent.keys();
     if (this.#spent.size > addressesMax && oldest !== undefined) this.#spent.delete(oldest);
   }
+}
+
+/** Adds an entry, in the place of the oldest one of its user, or of all, if there are too many. */
+function added(
+  kept: readonly Kept[],
+  fresh: Kept,
+  most: { readonly user: number; readonly all: number },
+): readonly Kept[] {
+  const own = kept.filter(({ user }) => user === fresh.user);
+  const [dropped] = own.length >= most.user ? own : kept.length >= most.all ? kept : [];
+  return [...kept.filter((one) => one !== dropped), fresh];
 }
 
 /** How long a session lasts, in seconds. */

@@ -26,6 +26,11 @@ export interface PreconditionInput {
    * goes back and carries by its new key alone is brought the old one again (`bringingBack`).
    */
   readonly phase: "beforeDrain" | "begun" | "goingBack" | "bringingBack";
+  /**
+   * `shared`: the end of the agent's host would take the sibling too, this link would not come back
+   * by itself, and the risk `agentOnSibling` is not accepted.
+   */
+  readonly fate: "apart" | "shared";
   /** Whether the agent reaches router, vault or Azure over this link. */
   readonly managementPath: "elsewhere" | "overThisLink" | "unknown";
   /** True if the risk `ownPathUnknown` is accepted. */
@@ -53,6 +58,7 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   if (siblings.length === 0) return { code: "group.noSibling" };
   const doubt = doubtOf(siblings);
   if (doubt !== undefined) return doubt;
+  if (input.fate === "shared") return { code: "gate.riskNotAccepted", risk: "agentOnSibling" };
   const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
   if (snapshot.state === undefined || control === undefined) return stale("router.unread");
   if (control.commitPending) return { code: "router.commitPending" };

@@ -3,7 +3,9 @@
 
 import { accessOf } from "#drivers/index.ts";
 import { hostOfPeer } from "#hal/target.ts";
+import { type Campaign, entryOf, type PortFacts } from "../model/campaign.ts";
 import type { Desired, DesiredDevice, DesiredLink } from "../model/desired.ts";
+import type { PreconditionInput } from "./preconditions.ts";
 
 /** Returns true if the device is the host that the agent runs on. */
 function isOwnHost({ driver, address }: DesiredDevice): boolean {
@@ -24,12 +26,30 @@ export function sharesFate({ devices, groups }: Desired, link: DesiredLink): boo
 }
 
 /** Returns true if a campaign takes this link in a way that only the agent undoes. */
-export function needsAgent(
-  { devices, groups }: Desired,
+export function needsAgent(desired: Desired, link: DesiredLink, breaksFirst: boolean): boolean {
+  const quirks = desired.devices.find(({ name }) => name === link.device)?.quirks ?? [];
+  return breaksFirst || takesRoutes(desired, link) || quirks.includes("shutBeforeKeyChange");
+}
+
+/** Returns true if no traffic falls back to the link while it is drained. */
+function takesRoutes({ groups }: Desired, link: DesiredLink): boolean {
+  return groups.find(({ name }) => name === link.group)?.drain === "peeringShutdown";
+}
+
+/**
+ * Asks again in a campaign that is open, for a config that was accepted since it began may drain or
+ * shut otherwise: only before the drain, and before a link that carries is interrupted, when to
+ * wait costs nothing. `port`: undefined = it was not read.
+ */
+export function fateOf(
+  desired: Desired,
+  campaign: Campaign,
   link: DesiredLink,
-  breaksFirst: boolean,
-): boolean {
-  const drain = groups.find(({ name }) => name === link.group)?.drain;
-  const quirks = devices.find(({ name }) => name === link.device)?.quirks ?? [];
-  return breaksFirst || drain === "peeringShutdown" || quirks.includes("shutBeforeKeyChange");
+  port: Pick<PortFacts, "carriedBy" | "drain"> | undefined,
+): PreconditionInput["fate"] {
+  if (port === undefined || port.drain === "on" || !sharesFate(desired, link)) return "apart";
+  if (takesRoutes(desired, link)) return "shared";
+  const breaksFirst = entryOf(campaign).overlap === "breakBeforeMake";
+  const isLit = port.carriedBy !== "nothing";
+  return isLit && needsAgent(desired, link, breaksFirst) ? "shared" : "apart";
 }

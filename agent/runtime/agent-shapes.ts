@@ -54,8 +54,11 @@ export interface ApplyRequest {
 
 export interface PageLogin {
   readonly url: string;
-  /** Makes a login code that is valid once, for `validMs` milliseconds. */
-  readonly code: () => { readonly code: string; readonly validMs: number };
+  /**
+   * Makes a login code that is valid once, for `validMs` milliseconds; `user`: the number of the
+   * user who asks, undefined = not known.
+   */
+  readonly code: (user?: number) => { readonly code: string; readonly validMs: number };
 }
 
 /** The audit records, and what signs the reports that are made of them. */

@@ -76,13 +76,15 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
 
 ## Framing and limits
 
-- One request on a connection; the agent answers with \`content-length\` and closes.
+- One request on a connection; the agent answers with \`content-length\` and closes. A request with
+  \`transfer-encoding\` is answered with status 411 and one line of text.
 - The body of a POST is one JSON object in UTF-8 of at most 2,000,000 bytes, nested ${jsonDepthMax}
   deep at most, and \`{}\` may be left out. A GET has its members in the query. A request with a
   member that the table does not have is refused, with its name. The view socket reads no body, and
   makes nothing but codes for the status page.
 - A request is read whole before any of it is done: one that cannot be read has no effect.
-- A request must be complete within 5 s, and an answer be taken within 10 s.
+- A request must be complete within 5 s, and an answer be taken within 10 s. Of answers that are
+  not taken yet each socket keeps 16 MiB: the oldest is cut off.
 - Each socket serves 64 connections, of which one user of the host has at most 32. The oldest one
   that has sent no request yet is closed for a new one.
 - Requests that wait (\`/v1/events\` with \`waitMs\`, \`/v1/keys\`, \`/v1/doctor\`,

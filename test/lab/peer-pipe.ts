@@ -1,6 +1,7 @@
 // `linkseal peer` behind a channel inside the test, in place of an SSH session to another host.
 
 import { frameLine } from "#drivers/linux/peer/frames.ts";
+import type { LoginFacts } from "#drivers/linux/peer/protocol.ts";
 import { servePeer } from "#drivers/linux/peer/serve.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
@@ -51,16 +52,35 @@ export interface Pipe {
   cut(): void;
 }
 
+/** What becomes of a frame on its way. */
+export interface Fate {
+  /** How many of its octets arrive. */
+  readonly arrives: number;
+  /** `cut`: both ends notice the end; `lost`: neither does, and nothing arrives any more. */
+  readonly path: "open" | "cut" | "lost";
+}
+
+/** Decides about each frame: of the agent (`there`), and of the other host (`back`). */
+export type Fates = (way: "there" | "back", octets: Uint8Array, of: Pick<Pipe, "cut">) => Fate;
+
+const passes: Fates = (_way, { length }) => ({ arrives: length, path: "open" });
+
 /** Makes a pipe. `pieces`: into how many octets what is sent is cut. */
-export function pipe(pieces = Number.POSITIVE_INFINITY): Pipe {
+export function pipe(pieces = Number.POSITIVE_INFINITY, fates = passes): Pipe {
   const [there, back] = [new Way(), new Way()];
   const written: string[] = [];
   const cut = (): void => {
     there.end();
     back.end();
   };
+  let isLost = false;
   const give = (way: Way, octets: Uint8Array): void => {
-    for (let at = 0; at < octets.length; at += pieces) way.give(octets.slice(at, at + pieces));
+    if (isLost) return;
+    const { arrives, path } = fates(way === there ? "there" : "back", octets, { cut });
+    const whole = octets.subarray(0, arrives);
+    for (let at = 0; at < whole.length; at += pieces) way.give(whole.slice(at, at + pieces));
+    if (path === "cut") cut();
+    isLost = path === "lost";
   };
   const channel: ByteChannel = {
     async write(text, signal) {
@@ -99,21 +119,23 @@ export interface OtherHost {
   readonly charon?: string;
   /** The agent's address as sshd reports it. */
   readonly from?: string;
+  readonly login?: Partial<LoginFacts>;
 }
 
 /** Opens channels to the other host, one after the other; `pipes` has them all. */
 export function channelsTo(
   host: OtherHost,
   pieces?: number,
+  fates?: Fates,
 ): { readonly open: Dialer["channel"]; readonly pipes: readonly Pipe[] } {
   const pipes: Pipe[] = [];
   const open: Dialer["channel"] = async (_to, kind) => {
     if (kind !== "peer") throw new Error(`a channel of the kind ${kind}`);
-    const made = pipe(pieces);
+    const made = pipe(pieces, fates);
     pipes.push(made);
     const { net = "/nowhere/net.sock", mka = "/nowhere/mka", charon = "/nowhere/charon" } = host;
     const served = { dial: host.dial, net, mka, charon, version: "0.0.0" };
-    const from = Buffer.from(frameLine({ kind: "from", address: host.from }, []));
+    const from = Buffer.from(frameLine({ kind: "from", address: host.from, ...host.login }, []));
     let isFirst = true;
     const far: StreamChannel = {
       ...made.far,

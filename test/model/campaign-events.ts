@@ -47,6 +47,8 @@ export type Kind = "fair" | "fault";
 export type Emit = (to: World, label: string, kind: Kind) => void;
 
 export const landing = "a late final change is carried out";
+export const agentStarts = "the agent starts";
+export const hostEnds = "the agent's host ends, and the sibling with it";
 export const siblingLanding = "a late drain of the sibling is carried out";
 
 const parked = ["queued", "gated", "awaitingPeer", "held", "done"];
@@ -96,7 +98,7 @@ export class Events {
     const world = this.#from;
     const config = this.#config;
     if (world.alive === 0) {
-      this.#fair("the agent starts", (to) => {
+      this.#fair(agentStarts, (to) => {
         to.alive = 1;
         to.startGrace = 1;
         to.siblingUnsure = 1;
@@ -244,9 +246,12 @@ export class Events {
     }
   }
 
-  #isAsked({ record, operation, document }: World): boolean {
+  #isAsked({ record, operation, document, keys }: World): boolean {
     if (this.#config.farEnd === "agent" || stateName(record) !== "switching") return false;
-    return operation !== updating && document === onOld;
+    if (operation === updating || document !== onOld) return false;
+    // Only rows that have the new key on the router ask; other searches let the person act sooner.
+    const { fate, overlap } = this.#config;
+    return fate === undefined || overlap === "breakBeforeMake" || (keys & newKey) !== 0;
   }
 
   #healing(): void {
@@ -261,6 +266,11 @@ export class Events {
       ["windowShut", "the window opens again"],
       ["refuses", "the router is mended"],
     ];
+    if (world.hardened === 1 && world.drained === 0) {
+      this.#fair("a config gives drains their means back", (to) => {
+        to.hardened = 0;
+      });
+    }
     for (const [name, label] of heals) {
       if (world[name] === 0) continue;
       this.#fair(label, (to) => {
@@ -289,6 +299,7 @@ export class Events {
       });
     }
     if (world.alive === 1) this.#crashes(world);
+    if (world.alive === 1 && this.#config.fate !== undefined) this.#hostFaults(world);
     this.#farFaults(world);
     if (world.pending === ours) {
       this.#fault("the router restarts and forgets the timer", settle);
@@ -298,6 +309,18 @@ export class Events {
         to.losing = 1;
       });
     }
+  }
+
+  #hostFaults(world: World): void {
+    this.#fault(hostEnds, (to) => {
+      die(to);
+      to.siblingCut = 1;
+    });
+    // What is under way keeps its means: a drain on the router stays as it was made.
+    if (world.hardened === 1 || world.drained === 1 || world.lateFinal !== 0) return;
+    this.#fault("a config lets drains take the routes away", (to) => {
+      to.hardened = 1;
+    });
   }
 
   #crashes(world: World): void {

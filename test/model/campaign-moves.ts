@@ -5,6 +5,7 @@ import type { ActionKind } from "#agent/model/campaign.ts";
 import { judgeEffect, judgeStep, keysOn, keyWork, noWrite, puts } from "./campaign-claims.ts";
 import {
   carrierOf,
+  isAtRisk,
   type Oracle,
   observesNew,
   observesOld,
@@ -178,6 +179,8 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
     }
     world.prepared = 0;
   }
+  // The runner looks again right before it drains.
+  if (action === "drain" && isAtRisk(world, config)) return;
   if (luck === "is lost") return;
   if (luck === "dies during it") {
     // A change that its validation refuses is never sent.

@@ -155,9 +155,14 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
   }
 }
 
+/** A link waits while its drain would need the risk `agentOnSibling`. */
+export const isAtRisk = ({ hardened, drained }: World, { fate }: Config): boolean =>
+  fate?.asked === "begins, drains" && hardened === 1 && drained === 0;
+
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
   if (siblingLost(world) || siblingUnsure(world)) return true;
+  if (isAtRisk(world, config)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farObserved(world, config);
   if (far === farUpdating || far === farUnknown) return true;

@@ -2,7 +2,7 @@
 
 import { table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
-import { Events, type Kind, landing, siblingLanding } from "./campaign-events.ts";
+import { Events, hostEnds, type Kind, landing, siblingLanding } from "./campaign-events.ts";
 import { judgeLate, judgeTimer, judgeWorld } from "./campaign-judge.ts";
 import { canHave, lucks, turn } from "./campaign-moves.ts";
 import { type Machine, Oracle, type Pair, stateName } from "./campaign-observation.ts";
@@ -16,6 +16,7 @@ import {
   type World,
   wordCount,
 } from "./campaign-world.ts";
+import { HostEnd } from "./shared-fate.ts";
 
 export interface Limits {
   readonly faults: number;
@@ -54,6 +55,7 @@ class Space {
   readonly #limits: Limits;
   readonly #oracle: Oracle;
   readonly #events: Events;
+  readonly #hostEnd: HostEnd;
   #words = new Int32Array(wordCount << 16);
   #from = new Int32Array(1 << 16);
   #label = new Uint16Array(1 << 16);
@@ -75,6 +77,7 @@ class Space {
     this.#config = config;
     this.#limits = limits;
     this.#oracle = new Oracle(config, machine);
+    this.#hostEnd = new HostEnd(config);
     this.#events = new Events(config, (to, label, kind) => this.#happens(to, label, kind));
   }
 
@@ -90,6 +93,8 @@ class Space {
       this.#reached.add(stateName(seen.record));
       this.#succeeds ||= recordedIn(seen.record).ending === "success";
       judgeWorld(seen, this.#oracle, (broken) => this.#note(broken, "and nothing else happens"));
+      const fate = this.#config.fate === undefined ? undefined : this.#hostEnd.judge(seen);
+      if (fate !== undefined) this.#note(fate, hostEnds);
       this.#agent(seen, tried);
       this.#events.of(seen);
       if (this.#count <= this.#at + 1 && this.#next() !== undefined) {

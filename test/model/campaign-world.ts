@@ -46,6 +46,16 @@ export interface Config {
   readonly shutsFirst: boolean;
   /** The router makes SAKs on request, and is the key server. */
   readonly asksSaks: boolean;
+  /** Present if the sibling ends on the agent's host, and this link elsewhere. */
+  readonly fate?: Fate;
+}
+
+/** What the end of the agent's host would leave of the link, and what keeps it from that. */
+export interface Fate {
+  /** `hard`: the group's drain takes the routes away. */
+  readonly drain: "soft" | "hard";
+  /** `begins`: the risk is asked for before the campaign; `begins, drains`: ahead of drains too. */
+  readonly asked: "begins" | "begins, drains";
 }
 
 /** Everything that may differ between two moments. */
@@ -85,6 +95,8 @@ export interface World {
   siblingDrained: number;
   /** A drain of ours that the router of the sibling may still carry out. */
   siblingLate: number;
+  /** A config that was accepted meanwhile lets drains take the routes away, without the risk. */
+  hardened: number;
   // The journal, and the record before the last one.
   record: number;
   before: number;
@@ -146,6 +158,7 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
   [
     ["record", 15],
     ["before", 15],
+    ["hardened", 1],
   ],
   [
     ["alive", 1],
@@ -354,6 +367,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     siblingCut: 0,
     siblingDrained: 0,
     siblingLate: 0,
+    hardened: 0,
     record,
     before: record,
     alive: 1,
@@ -396,6 +410,10 @@ export function goesBackBare({ pending, keysBefore }: World, { kind }: Config): 
 export function isHidden(world: World, config: Config): boolean {
   return goesBackBare(world, config) && world.keys === (oldKey | newKey);
 }
+
+/** Whether a drained link has lost its routes, so that no traffic falls back to it. */
+export const drainsHard = ({ hardened }: World, { fate }: Config): boolean =>
+  hardened === 1 || fate?.drain === "hard";
 
 export function siblingLost(world: World): boolean {
   return world.siblingCut === 1 || world.siblingDrained === 1;

@@ -1,7 +1,7 @@
 // `linkseal peer` behind Debian's sshd: what the agent's login can do over it, and that its key can
 // do nothing else, whatever OpenSSH's clients ask for.
 
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -133,17 +133,31 @@ async function withHost<T>(use: (host: HostDialer) => Promise<T>): Promise<T> {
 
 describe("an agent's login behind Debian's sshd", () => {
   it("the agent runs what it may, and knows how the host sees it", async () => {
-    const [netstat, version, own] = await withHost((host) =>
+    const [netstat, version, hello] = await withHost((host) =>
       Promise.all([
         host.exec(["cat", "/proc/net/netstat"], new Uint8Array(), never),
         host.exec(["cat", "/proc/net/netstat"], new Uint8Array(), never),
-        host.ownAddress(never),
+        host.hello(never),
       ]),
     );
     expect(Buffer.from(netstat.stdout).toString()).toContain("TcpExt:");
     expect(version.status).toBe(0);
-    expect(own).toBe("127.0.0.1");
+    // The file of the login's own keys is another one here than sshd reads.
+    expect(hello).toMatchObject({ from: "127.0.0.1", forced: "yes" });
   });
+
+  it.each([
+    ["no", {}],
+    ["yes", { SSH_ORIGINAL_COMMAND: "$(id) linkseal peer" }],
+  ])(
+    "a login says whether sshd forced its command (%s), and no word of it",
+    (forced, variables) => {
+      const env = { ...variables, SSH_CONNECTION: "192.0.2.1 5 192.0.2.2 22" };
+      const { stdout, stderr } = spawnSync(at("shell"), { input: "", env, encoding: "utf8" });
+      expect(JSON.parse(stdout)).toMatchObject({ kind: "hello", from: "192.0.2.1", forced });
+      expect(stdout + stderr).not.toContain("id");
+    },
+  );
 
   it("a key passes to an MKA process, and is in no argument, environment or output", async () => {
     const seen: string[] = [];

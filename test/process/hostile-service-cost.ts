@@ -18,7 +18,7 @@ import { SnmpAgents } from "#drivers/transport/snmp.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import { ViciClient } from "#drivers/transport/vici.ts";
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
+import { encodeJson, parseJson } from "#hal/json.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { azureBench } from "../unit/agent/azure-bench.ts";
 import { armBench } from "../unit/kit/arm-bench.ts";
@@ -91,6 +91,10 @@ const broken = (error: unknown): void => {
   throw error;
 };
 
+/** A text as long as the status of 2,000 links, which is made anew for each client. */
+const statusOfMany = (): string =>
+  encodeJson(Array.from({ length: 10_000 }, () => "l".repeat(116)));
+
 /** Serves a socket as the agent does, until its clients were there for a while. */
 async function served(at: number | string, requestBytesMax: number): Promise<string> {
   let answers = 0;
@@ -98,8 +102,9 @@ async function served(at: number | string, requestBytesMax: number): Promise<str
   const own = await serveUnix({
     ...{ path: String(at), requestBytesMax, broken },
     refused: () => ({ status: 413 }),
-    async answer({ body }) {
+    async answer({ body, path }) {
       answers += 1;
+      if (path === "/long") return { status: 200, body: statusOfMany() };
       try {
         if (body.length <= limit.characters) parseJson(body, limit);
       } catch {

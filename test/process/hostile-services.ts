@@ -116,7 +116,7 @@ const drizzled: Serve = (path) =>
 
 /** 64 clients of a socket of ours that send the same again and again, as long as it exists. */
 const clients =
-  (octets: () => Buffer): Serve =>
+  (octets: () => Buffer, most = 64): Serve =>
   async (path) => {
     const sent = octets();
     const come = (): void => {
@@ -126,9 +126,29 @@ const clients =
         .resume()
         .once("close", () => setTimeout(come, 20));
     };
-    for (let count = 0; count < 64; count += 1) come();
+    for (let count = 0; count < most; count += 1) come();
     return path;
   };
+
+/** A body in chunks of one octet. */
+const crumbs = (): Buffer => {
+  const head = "POST /v1/apply HTTP/1.1\r\nhost: l\r\ntransfer-encoding: chunked\r\n\r\n";
+  return Buffer.from(head + "1\r\nX\r\n".repeat(1_900_000));
+};
+
+/** 64 clients that ask, and never read what comes. */
+const deaf: Serve = async (path) => {
+  const come = (): void => {
+    const socket = connect(path, () => void socket.write("GET /long HTTP/1.1\r\nhost: l\r\n\r\n"));
+    socket
+      .on("error", () => undefined)
+      .pause()
+      .once("close", () => setTimeout(come, 20));
+    setTimeout(() => socket.destroy(), 1_000);
+  };
+  for (let count = 0; count < 64; count += 1) come();
+  return path;
+};
 
 const post = (body: string): Buffer =>
   Buffer.from(
@@ -156,6 +176,8 @@ export const services: ReadonlyMap<string, Serve> = new Map<string, Serve>([
   ["https: headers without an end", http(head, `x-a: ${"a".repeat(4_000)}\r\n`)],
   ["admin.sock: the longest bodies", clients(() => post("[".repeat(1_999_999)))],
   ["admin.sock: very many values", clients(() => post(`{"a":[${"0,".repeat(990_000)}0]}`))],
+  ["admin.sock: bodies in pieces of one octet", clients(crumbs, 16)],
+  ["view.sock: long replies that nothing reads", deaf],
   ["view.sock: requests without an end", clients(() => Buffer.from("GET /v1/status HTTP/1.1\r\n"))],
   ["net.sock: the longest questions", clients(() => frameOf(100_000))],
   ["net.sock: a length that lies", clients(() => long)],

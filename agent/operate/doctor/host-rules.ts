@@ -54,6 +54,7 @@ export interface HostFacts {
 
 const agentUnit = "linkseal.service";
 const netUnit = "linkseal-net.service";
+const peerUnit = "linkseal-peer.service";
 const docs = "docs/install.md";
 
 function finding(
@@ -74,12 +75,25 @@ export function hostFindings(facts: HostFacts): readonly Finding[] {
 
 function packageFindings(facts: HostFacts, units: readonly UnitFacts[]): readonly Finding[] {
   return [
-    ...units.flatMap((unit) => unitFindings(unit, facts.build)),
+    ...units
+      .filter((unit) => !(unit.name === agentUnit && servesAnother(units)))
+      .flatMap((unit) => unitFindings(unit, facts.build)),
     ...userFindings(facts),
     ...facts.folders.flatMap(folderFindings),
     ...routerFindings(facts, units),
     ...swapFindings(facts),
   ];
+}
+
+/**
+ * Returns true if the host serves an agent on another one, and has none of its own: that is
+ * neither enabled nor does it run.
+ */
+export function servesAnother(units: readonly UnitFacts[]): boolean {
+  const unitOf = (wanted: string) => units.find(({ name }) => name === wanted);
+  const agent = unitOf(agentUnit);
+  const isOff = agent?.active === "inactive" && agent.enabled !== "enabled";
+  return unitOf(peerUnit)?.active === "active" && isOff;
 }
 
 /** A service that crashes every now and then shows in no verdict. */

@@ -1,5 +1,6 @@
 // Observes both ends, the vault and the paths to them, and applies the doctor rules.
 
+import type { HostReport } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Ckn, type DeviceState, strongValue } from "#hal/model.ts";
 import type { KeyVault } from "#hal/vault.ts";
@@ -30,6 +31,7 @@ import { apiFindings } from "./api-rules.ts";
 import { type KeyFacts, keyFindings } from "./key-rules.ts";
 import { lineFindings } from "./line-rules.ts";
 import { obstacleFindings } from "./obstacle-rules.ts";
+import { otherHostFindings } from "./other-host-rules.ts";
 import { rightFindings } from "./right-rules.ts";
 
 /** The parts of the supervisor that the report needs. */
@@ -70,10 +72,13 @@ export async function doctorReport(
   const bound = (link: DesiredLink): Binding | undefined =>
     named(agent.memory.bindings, linkId(link));
   const { checks, vault } = await supervisor.keySurvey(signal);
+  const hosts = await hostReports(supervisor, links, signal);
   const findings = [
     ...vaultWay(checks),
     ...apiFindings(desired.azure, now),
-    ...desired.devices.flatMap(({ name }) => deviceFindings(supervisor, desired, name, now)),
+    ...desired.devices.flatMap(({ name }) =>
+      deviceFindings(supervisor, { desired, device: name, host: hosts.get(name), now }),
+    ),
     ...(await rightFindings(supervisor, desired, signal)),
   ];
   const lined = { world, desired, deviceCache, memory: agent.memory };
@@ -190,11 +195,38 @@ function partsOf({ groups, tunnels }: Desired, device: string): readonly string[
   return [...links.map(linkId), ...own.map(({ name }) => name)];
 }
 
+/** Asks each host behind SSH that answers; the others have findings of their own. */
+async function hostReports(
+  { deviceCache }: Examined,
+  links: readonly DesiredLink[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, HostReport>> {
+  const reports = new Map<string, HostReport>();
+  for (const name of new Set(links.map(({ device }) => device))) {
+    if (deviceCache.failure(name) !== undefined) continue;
+    const ports = links.filter(({ device }) => device === name).map(({ port }) => port);
+    try {
+      const device = await deviceCache.device(name, signal);
+      const report = await device.examine?.(ports, signal);
+      if (report !== undefined) reports.set(name, report);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+    }
+  }
+  return reports;
+}
+
+interface DeviceScene {
+  readonly desired: Desired;
+  readonly device: string;
+  /** undefined = it is not behind SSH, or did not answer. */
+  readonly host: HostReport | undefined;
+  readonly now: WallTime;
+}
+
 function deviceFindings(
   { deviceCache }: Examined,
-  desired: Desired,
-  device: string,
-  now: WallTime,
+  { desired, device, host, now }: DeviceScene,
 ): readonly Finding[] {
   const failure = deviceCache.failure(device);
   if (failure !== undefined) {
@@ -211,7 +243,8 @@ function deviceFindings(
   }
   const state = deviceCache.state(device);
   return [
-    ...clockFinding(state, device, now),
+    // A host that was examined says how exact the reading of its clock is.
+    ...(host === undefined ? clockFinding(state, device, now) : otherHostFindings(host, device)),
     ...snmpFinding(state, device),
     ...obstacleFindings(state, device),
   ];
@@ -341,8 +374,9 @@ async function pathFindings(
       ...coded(over ? "gate.ownPath" : "ownPathUnknown"),
       about: linkId(link),
       here: over
-        ? `the way to a device or to Azure is ${link.device} ${link.port} itself`
-        : `${link.device} does not report over which port this host reaches devices and Azure`,
+        ? `the way to a device, to Azure or back here is ${link.device} ${link.port} itself`
+        : `${link.device} does not report over which port this host reaches devices and Azure, ` +
+          "or is reached",
       there: null,
       rule: "Devices, vault and management API are not reached over any managed link",
       source: "docs/rotation.md, gates",

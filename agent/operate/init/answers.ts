@@ -1,10 +1,24 @@
 // Makes the answers from options, and from what an operator types where options are missing. Pure
 // except for the terminal and the host keys, which the caller passes in.
 
-import { accessOf, sshPortOf } from "#drivers/index.ts";
+import { accessOf, factsOf, sshPortOf } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { InitAnswers, InitDevice, InitLink } from "./config-text.ts";
-import { answerTo, type InterviewParts, notTaken, refused, taken } from "./interview.ts";
+import { hostOfPeer, peerAt } from "#hal/target.ts";
+import {
+  type InitAnswers,
+  type InitDevice,
+  type InitLink,
+  isThisHost,
+  peerUser,
+} from "./config-text.ts";
+import {
+  answerTo,
+  fromOption,
+  type InterviewParts,
+  notTaken,
+  refused,
+  taken,
+} from "./interview.ts";
 import {
   addressQuestion,
   cloudQuestion,
@@ -13,6 +27,7 @@ import {
   type Endpoint,
   endpointOf,
   groupQuestion,
+  hostQuestion,
   identityQuestion,
   linkDeviceQuestion,
   linkPortQuestion,
@@ -20,6 +35,7 @@ import {
   siteQuestion,
   socketQuestion,
   speedQuestion,
+  thisHost,
   userQuestion,
   vaultQuestion,
 } from "./questions.ts";
@@ -128,14 +144,17 @@ async function deviceOf(
   const name = await answerTo(deviceQuestion(index, others), given.name, parts);
   const driver = await answerTo(driverQuestion(index, name), given.driver, parts);
   const access = accessOf(driver);
-  if (access?.kind !== "ssh") {
-    const isNeeded = access?.kind === "local" && access.address === "required";
-    const address = isNeeded
-      ? await answerTo(socketQuestion(index, name), given.address, parts)
-      : given.address;
-    return { name, driver, address, login: undefined };
+  if (access?.kind === "local") {
+    const address = await placeOf({ given, others }, name, access, parts);
+    const host = address === undefined ? undefined : hostOfPeer(address);
+    const endpoint = host === undefined ? undefined : endpointOf(host);
+    if (endpoint === undefined) return { name, driver, address, login: undefined };
+    const user = fromOption(userQuestion(index, name), given.user ?? peerUser);
+    const hostKey = await hostKeyOf({ index, name, driver, endpoint }, options, parts);
+    const login = { user, port: endpoint.port, hostKey };
+    return { name, driver, address: peerAt(endpoint.address), login };
   }
-  const about = addressQuestion(index, name, access.defaultPort, others);
+  const about = addressQuestion(index, name, sshPortOf(driver), others);
   const reply = await answerTo(about, given.address, parts);
   const endpoint = endpointOf(reply) ?? { address: reply, port: undefined };
   // An option without a user means the user that every example has.
@@ -145,12 +164,38 @@ async function deviceOf(
     given.user ?? (isAsked ? undefined : "linkseal"),
     parts,
   );
-  const confirmed = (options.hostKey ?? []).find((one) => one.startsWith(`${name}=`));
-  const hostKey =
-    confirmed === undefined
-      ? await confirmedKey({ index, name, driver, endpoint }, parts)
-      : givenKey(confirmed, name);
+  const hostKey = await hostKeyOf({ index, name, driver, endpoint }, options, parts);
   return { name, driver, address: endpoint.address, login: { user, port: endpoint.port, hostKey } };
+}
+
+type LocalAccess = Extract<NonNullable<ReturnType<typeof accessOf>>, { readonly kind: "local" }>;
+
+/** Returns the address of a device at sockets; undefined = it is this host. */
+async function placeOf(
+  { given, others }: Place,
+  name: string,
+  { address, peer }: LocalAccess,
+  parts: InitParts,
+): Promise<string | undefined> {
+  const index = others.length;
+  if (address === "required") {
+    return await answerTo(socketQuestion(index, name), given.address, parts);
+  }
+  if (!peer) return given.address;
+  // An option that names the driver and no address means this host.
+  const said = given.address ?? (given.driver === undefined ? undefined : thisHost);
+  const reply = await answerTo(hostQuestion(index, name, others), said, parts);
+  return reply === thisHost ? undefined : reply;
+}
+
+async function hostKeyOf(
+  router: Router,
+  { hostKey: options = [] }: InitOptions,
+  parts: InitParts,
+): Promise<string | undefined> {
+  const confirmed = options.find((one) => one.startsWith(`${router.name}=`));
+  if (confirmed !== undefined) return givenKey(confirmed, router.name);
+  return await confirmedKey(router, parts);
 }
 
 const keyPattern = /^SHA256:[A-Za-z0-9+/]{43}=?$/;
@@ -199,7 +244,9 @@ async function confirmedKey(
     terminal.say(`${place} shows the host key that you confirmed before.`);
     return shown;
   }
-  terminal.say(`${place} shows this host key:\n  ${shown}\nCompare it on the router's console.`);
+  const where = factsOf(driver)?.hostKeyLine;
+  const compare = where === undefined ? "the router's console" : `its own console: ${where}`;
+  terminal.say(`${place} shows this host key:\n  ${shown}\nCompare it on ${compare}.`);
   for (;;) {
     const reply = (await terminal.ask(confirmText, undefined)).trim();
     if (reply === "later") return undefined;
@@ -275,7 +322,7 @@ async function linksFrom(
     const [first] = devices;
     const only = devices.length === 1 && one.device === undefined ? first?.name : one.device;
     const device = await answerTo(linkDeviceQuestion(number, devices), only, parts);
-    const isHere = devices.find(({ name }) => name === device)?.driver === "linux";
+    const isHere = isThisHost(devices.find(({ name }) => name === device));
     const used = links.find((other) => other.device === device)?.port;
     const asked = linkPortQuestion(number, device, isHere ? hintOf(parts.ports) : "", used);
     const port = await answerTo(asked, one.port, parts);

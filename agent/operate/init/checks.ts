@@ -1,12 +1,14 @@
 // Checks before a first config is used: the vault, the identity, and whether the path to either
 // uses a port that would be changed.
 
+import { isIP } from "node:net";
 import { azureEndpoints, realClouds } from "#drivers/azure/azure-url.ts";
 import { simVault } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
+import { hostOfPeer } from "#hal/target.ts";
 import type { Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
-import type { InitAnswers } from "./config-text.ts";
+import { type InitAnswers, isThisHost } from "./config-text.ts";
 
 /** The result of one check. */
 export interface Check {
@@ -47,7 +49,7 @@ function routerCheck({ name, address, login }: InitAnswers["devices"][number]): 
   const what = "router";
   if (login.hostKey === undefined) {
     const text = `not checked: the host key of ${name} (${address ?? ""}) is not confirmed`;
-    const next = "read it on the router's console, write it into the config, linkseal validate";
+    const next = "read it on its own console, write it into the config, linkseal validate";
     return [{ what, found: "unknown", text, next }];
   }
   const text = `not checked: the login on ${name}; you confirmed its host key`;
@@ -198,7 +200,7 @@ async function managementPathChecks(
   answers: InitAnswers,
   parts: CheckParts,
 ): Promise<readonly Check[]> {
-  const own = answers.devices.find(({ driver }) => driver === "linux");
+  const own = answers.devices.find(isThisHost);
   if (own === undefined) return [];
   const ports = answers.links.filter(({ device }) => device === own.name).map(({ port }) => port);
   const hosts = [answers.vault, ...answers.devices.map(({ address }) => address)].flatMap(hostOf);
@@ -208,8 +210,9 @@ async function managementPathChecks(
 }
 
 function hostOf(address: string | undefined): readonly string[] {
-  const host = address?.replace(/^(?:https|ssh):\/\//, "").replace(/[:/].*$/, "");
-  return host === undefined || address?.startsWith("unix:") === true ? [] : [host];
+  if (address === undefined || address.startsWith("unix:")) return [];
+  const host = (hostOfPeer(address) ?? address).replace(/^https:\/\//, "");
+  return [isIP(host) === 0 ? host.replace(/[:/].*$/, "") : host];
 }
 
 async function managementPath(

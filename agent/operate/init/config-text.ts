@@ -9,6 +9,14 @@ export interface InitDevice {
   readonly login: InitLogin | undefined;
 }
 
+/** Returns true if links of this device end on this host. */
+export function isThisHost(device: InitDevice | undefined): boolean {
+  return device?.driver === "linux" && device.login === undefined;
+}
+
+/** The login that the package makes on a Linux host for the agent of another one. */
+export const peerUser = "linkseal-peer";
+
 /** A login by SSH. */
 interface InitLogin {
   readonly user: string;
@@ -120,7 +128,7 @@ function deviceLines({ name, driver, address, login }: InitDevice): readonly str
           ...(login.port === undefined ? [] : [`      port: ${login.port}`]),
           `      key: credential:${name}`,
           ...(login.hostKey === undefined
-            ? ["      # Replace this by the fingerprint that the router's console shows."]
+            ? ["      # Replace this by the fingerprint that its own console shows."]
             : []),
           `      hostKey: "${login.hostKey ?? unconfirmedKey}"`,
         ];

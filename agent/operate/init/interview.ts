@@ -75,7 +75,11 @@ export async function answerTo(
   }
 }
 
-function fromOption({ option, examine }: Question, given: string): string {
+/**
+ * Returns the answer of an option.
+ * @throws LinksealError with `usage` if it is wrong
+ */
+export function fromOption({ option, examine }: Question, given: string): string {
   const result = examine(given);
   if (result.kind === "taken") return result.value;
   const meant = result.proposal === undefined ? "" : `; it may be ${result.proposal}`;

@@ -4,10 +4,11 @@
 import { isIP } from "node:net";
 import { checkVaultUrl, realClouds, vaultUrlOf } from "#drivers/azure/azure-url.ts";
 import { accessOf, platformNames, platformsMeant } from "#drivers/index.ts";
+import { hostOfPeer, peerAt } from "#hal/target.ts";
 import { portIdPattern } from "../../config/azure-rules.ts";
 import { name as nameSchema } from "../../config/schema-words.ts";
 import { nearest } from "../../model/nearest.ts";
-import type { InitDevice } from "./config-text.ts";
+import { type InitDevice, isThisHost } from "./config-text.ts";
 import { type Examined, notTaken, type Question, taken } from "./interview.ts";
 
 const namePattern = nameSchema("edge");
@@ -62,8 +63,8 @@ export function vaultQuestion(cloud: string): Question {
     ...{ id: "vault", option: "--vault", text: `The key vault (${form ?? "its URL"})` },
     examine(reply) {
       if (real === undefined) {
-        const isSocket = /^unix:\/[\w./@%+,:=~-]{1,106}$/.test(reply);
-        return isSocket ? taken(reply) : notTaken("A simulated site has a socket: unix:/PATH.");
+        if (isSocket(reply)) return taken(reply);
+        return notTaken("A simulated site has a socket: unix:/PATH.");
       }
       const why = checkVaultUrl(reply, real);
       if (why === undefined) return taken(reply);
@@ -129,7 +130,7 @@ export function deviceQuestion(index: number, others: readonly InitDevice[]): Qu
 export function driverQuestion(index: number, device: string): Question {
   return {
     ...{ id: `device${index}.driver`, option: `--device ${device}=DRIVER` },
-    text: `Platform of ${device} (${platformNames.join(", ")}; linux is this host)`,
+    text: `Platform of ${device} (${platformNames.join(", ")}; linux is this host, or another)`,
     examine(reply) {
       if (accessOf(reply) !== undefined) return taken(reply);
       const meant = platformsMeant(reply);
@@ -184,14 +185,47 @@ export function addressQuestion(
   };
 }
 
+/** The answer that means the host of the agent. */
+export const thisHost = "here";
+
+/** Asks which Linux host a device is; `others` = devices that have their place. */
+export function hostQuestion(
+  index: number,
+  device: string,
+  others: readonly InitDevice[],
+): Question {
+  const here = others.find((other) => isThisHost(other) && other.address === undefined);
+  return {
+    ...{ id: `device${index}.host`, option: `--device ${device}=linux,ADDRESS` },
+    text: `Which host is ${device} (${thisHost} = this one, ssh://HOST[:PORT] = another)`,
+    ...(here === undefined ? { proposal: thisHost } : {}),
+    examine(reply) {
+      if (reply === thisHost) {
+        return here === undefined ? taken(reply) : notTaken(`${here.name} is this host already.`);
+      }
+      if (isSocket(reply)) return taken(reply);
+      const host = hostOfPeer(reply);
+      const found = endpointOf(host ?? reply);
+      if (found === undefined) return notTaken(`${reply} is not the address of a host.`);
+      if (host === undefined) {
+        return notTaken("The address of another host begins with ssh://.", peerAt(reply));
+      }
+      const twin = others.find(
+        ({ address, login }) => address === peerAt(found.address) && login?.port === found.port,
+      );
+      return twin === undefined ? taken(reply) : notTaken(`${twin.name} has this address.`);
+    },
+  };
+}
+
+const isSocket = (reply: string): boolean => /^unix:\/[\w./@%+,:=~-]{1,106}$/.test(reply);
+
 /** Asks for the socket of a device that is reached at one. */
 export const socketQuestion = (index: number, device: string): Question => ({
   ...{ id: `device${index}.address`, option: `--device ${device}=DRIVER,ADDRESS` },
   text: `Socket of ${device} (unix:/PATH)`,
   examine: (reply) =>
-    /^unix:\/[\w./@%+,:=~-]{1,106}$/.test(reply)
-      ? taken(reply)
-      : notTaken("A socket is unix: and its absolute path."),
+    isSocket(reply) ? taken(reply) : notTaken("A socket is unix: and its absolute path."),
 });
 
 /** Asks for the SSH user of a router. */

@@ -44,6 +44,7 @@ import {
   type SakRun,
 } from "../../rotation/later-saks.ts";
 import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
+import { fateOf } from "../../rotation/shared-fate.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
@@ -404,6 +405,9 @@ export class FactCollector {
       accepted: kind === "rotate" ? entryOf(campaign).old?.settings : undefined,
       siblings,
       phase: campaign.goal === "revert" ? wayBack(port) : begun ? "begun" : "beforeDrain",
+      fate: this.#accepts(campaign, "agentOnSibling")
+        ? "apart"
+        : fateOf(desired, campaign, snapshot.link, port),
       managementPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
       hostWall: wall,

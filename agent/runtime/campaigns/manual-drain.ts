@@ -12,9 +12,10 @@ import type { Cause } from "../../model/reason.ts";
 import { bareCauseText, causeText } from "../../model/reason-text.ts";
 import { comeOf, lateChanges } from "../../rotation/late.ts";
 import { unmetPrecondition } from "../../rotation/preconditions.ts";
+import { sharesFate } from "../../rotation/shared-fate.ts";
 import { doubtOf, lostOf, siblingOf } from "../../rotation/sibling.ts";
 import { type LateChange, named } from "../../store/journal/memory.ts";
-import { cannotBegin } from "./begin.ts";
+import { cannotBegin, riskAccepted } from "./begin.ts";
 import { type EffectParts, Effects } from "./effects.ts";
 import type { FactCollectorParts } from "./fact-collector.ts";
 
@@ -64,6 +65,10 @@ export class ManualDrains {
       throw this.#refusal(link, why);
     }
     const unmet = await this.#unmet(link, signal);
+    if (unmet?.code === "gate.riskNotAccepted") {
+      const next = `accept ${unmet.risk} under acceptRisks, or let the group drain by prepend`;
+      throw cannotBegin(unmet.code, linkId(link), causeText(unmet), next);
+    }
     if (unmet !== undefined) throw this.#refusal(link, causeText(unmet));
     const drain = { by, since: world.clock.wall() };
     await write({ kind: "handDrain", link: linkId(link), drain });
@@ -209,11 +214,19 @@ export class ManualDrains {
       accepted: undefined,
       siblings,
       phase: "beforeDrain",
+      fate: this.#fate(link),
       managementPath: "elsewhere",
       acceptsUnknownPath: true,
       hostWall: this.#parts.world.clock.wall(),
       windows: undefined,
     });
+  }
+
+  /** Routes that are taken away do not come back by themselves. */
+  #fate(link: DesiredLink): "apart" | "shared" {
+    const { desired, group, world } = this.#parts;
+    if (group.drain !== "peeringShutdown" || !sharesFate(desired, link)) return "apart";
+    return riskAccepted(desired, "agentOnSibling", world.clock.wall()) ? "apart" : "shared";
   }
 
   #isUsable(snapshot: LinkSnapshot): boolean {

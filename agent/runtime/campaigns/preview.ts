@@ -220,6 +220,8 @@ async function preconditionOf(
     far: farEndOf(snapshot.peer, entry, now, now),
     accepted: entry.old?.settings,
     phase: "beforeDrain",
+    // Reported with all risks that are missing.
+    fate: "apart",
     managementPath: await managementPathOf(parts, snapshot.link, signal),
     acceptsUnknownPath: asked.risks.includes("ownPathUnknown") || acceptsRisk("ownPathUnknown"),
     hostWall: world.clock.wall(),

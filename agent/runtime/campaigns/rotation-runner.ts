@@ -139,7 +139,8 @@ export class RotationRunner {
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
-        if (isDisruptive(action, facts)) this.#recheck(link);
+        const unmet = action === "drain" ? facts.unmetPrecondition : undefined;
+        if (isDisruptive(action, facts)) this.#recheck(link, unmet);
         // Only now: a router that refuses the change leaves everything as it was proven.
         if (keyActions.includes(action)) this.#factCollector.keysChange();
       };
@@ -197,14 +198,19 @@ export class RotationRunner {
     return this.#parts.world.clock.now() - observedAt > observationAgeMsMax;
   }
 
-  /** A router takes its time to validate a change, and its sibling may be lost meanwhile. */
-  #recheck(link: DesiredLink): void {
-    const decision = { kind: "doubt" as const, doubt: this.#factCollector.siblingDoubt(link) };
+  /**
+   * A router takes its time to validate a change, and its sibling may be lost meanwhile. A drain
+   * that is tried again may need a risk by now that it did not need when its gate was open.
+   */
+  #recheck(link: DesiredLink, unmet: Cause | undefined): void {
+    const risk = unmet?.code === "gate.riskNotAccepted" ? unmet : undefined;
+    const doubt = this.#factCollector.siblingDoubt(link) ?? risk;
+    const decision = { kind: "doubt" as const, doubt };
     this.#parts.onDecision?.(decision);
     const lost = decision.doubt;
     if (lost === undefined) return;
     throw new LinksealError(
-      "gate.siblingUnhealthy",
+      lost.code === "gate.riskNotAccepted" ? lost.code : "gate.siblingUnhealthy",
       `${bareCauseText(lost)}; nothing was written`,
       {
         effect: "none",

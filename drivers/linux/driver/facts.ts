@@ -8,6 +8,7 @@ export const linuxFacts: PlatformFacts = {
   // IFNAMSIZ of if.h, less the octet that ends the name.
   vrfLengthMax: 15,
   aggregates: "none",
+  hostKeyLine: "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub",
   bfdLines: ({ peer, vrf }) => [
     ...["bfdd=yes in /etc/frr/daemons", "systemctl restart frr with the link drained"],
     `vtysh: router bgp AS${vrf === undefined ? "" : ` vrf ${vrf}`}`,

@@ -28,11 +28,12 @@ import {
 import { applyInTurn, operationsOfBlock, prepareNet } from "../ipsec/net-change.ts";
 import { type IpsecParts, isTunnelChange, type TunnelChange } from "../ipsec/tunnel-act.ts";
 import { readSubnets, type Subnet, subnetOf } from "../netlink/subnet.ts";
-import { peerDialer } from "../peer/peer-dialer.ts";
+import { type HostDialer, peerDialer } from "../peer/peer-dialer.ts";
 import { type BgpPort, type Frr, findPort, planTurn, takeTurn } from "../routing/frr.ts";
 import { RoutingObserver, scopeOf, withKernelRoutes } from "../routing/routing.ts";
 import { type HostOperation, hostRequests, prepareChange, recallChange } from "./change.ts";
 import { ChangeNotifications } from "./change-notifications.ts";
+import { examineHost } from "./examine.ts";
 import { MkaClients, systemNet, withParticipant } from "./mka-clients.ts";
 import { ping } from "./probe.ts";
 
@@ -116,22 +117,22 @@ interface Place {
   readonly target: Target;
   readonly world: World;
   readonly leave: () => Promise<void>;
-  /** The way back to this host from another one; undefined = this host is meant. */
-  readonly back: Back | undefined;
+  /** The session with another host; undefined = this host is meant. */
+  readonly peer: Peer | undefined;
 }
 
-interface Back {
+interface Peer {
   /** The address of the other host in the config. */
   readonly address: string;
-  /** The address of this host as the other one sees it. */
-  readonly own: (signal: AbortSignal) => Promise<string | undefined>;
+  /** What the other host says of itself, and how it sees this one. */
+  readonly hello: HostDialer["hello"];
 }
 
 /** Returns the place of a host: behind sockets of this host, or behind SSH. */
 function placeOf(target: Target, world: World): Place {
   const address = hostOfPeer(target.address);
   if (address === undefined) {
-    return { target, world, leave: async () => undefined, back: undefined };
+    return { target, world, leave: async () => undefined, peer: undefined };
   }
   const peer = peerDialer(world, { ...target, address });
   const { http, framed, exec, stream } = peer;
@@ -139,7 +140,7 @@ function placeOf(target: Target, world: World): Place {
     target: { ...target, address: `unix:${systemNet}` },
     world: { ...world, dial: { ...world.dial, http, framed, exec, stream } },
     leave: async () => await peer[Symbol.asyncDispose](),
-    back: { address: target.address, own: (signal) => peer.ownAddress(signal) },
+    peer: { address: target.address, hello: (signal) => peer.hello(signal) },
   };
 }
 
@@ -174,7 +175,7 @@ function deviceWith(host: Host): Device {
       return transaction === undefined ? { kind: "absent" } : { kind: "pending", transaction };
     },
     routesTo: (address, signal) => kernel.routesTo(address, signal),
-    ...backOf(host),
+    ...otherHost(host),
     async [Symbol.asyncDispose]() {
       host.end.abort();
       await kernel[Symbol.asyncDispose]();
@@ -185,13 +186,19 @@ function deviceWith(host: Host): Device {
   return { ...device, probe: (port, count, signal) => probe(host, port, count, signal) };
 }
 
-function backOf({ place: { back }, kernel }: Host): Pick<Device, "back"> {
-  if (back === undefined) return {};
+function otherHost(host: Host): Pick<Device, "back" | "examine"> {
+  const { place, kernel } = host;
+  const { peer } = place;
+  if (peer === undefined) return {};
   const routes = async (signal: AbortSignal) => {
-    const own = await back.own(signal);
-    return own === undefined ? undefined : await kernel.routesTo(own, signal);
+    const { from } = await peer.hello(signal);
+    return from === undefined ? undefined : await kernel.routesTo(from, signal);
   };
-  return { back: { address: back.address, routes } };
+  return {
+    back: { address: peer.address, routes },
+    examine: (ports, signal) =>
+      examineHost({ ...host, ...place, hello: peer.hello }, ports, signal),
+  };
 }
 
 async function observe(host: Host, signal: AbortSignal): Promise<DeviceState> {

@@ -286,6 +286,11 @@ export class Kay {
     for (const sci of scis) this.#kept.set(sci, instantAfter(now, lifeMs));
   }
 
+  /** Records the next packet number of a transmit SA; the next `tick` acts on it. */
+  sampleTransmit(an: number, nextPn: bigint, now: Instant): void {
+    this.#cp.packetNumber(an, nextPn, now);
+  }
+
   report(report: SecyReport, now: Instant): readonly KayOutput[] {
     switch (report.kind) {
       case "done":
@@ -294,9 +299,6 @@ export class Kay {
         break;
       case "refused":
         this.#onRefused(report.id, report.errno, now);
-        break;
-      case "packetNumber":
-        this.#cp.packetNumber(report.an, report.nextPn, now);
         break;
       case "lost":
         this.#lose();

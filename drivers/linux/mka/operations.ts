@@ -42,7 +42,6 @@ export type SecyReport =
   | { readonly kind: "done"; readonly id: number }
   /** `errno`: such as EBUSY; the operation had no effect. */
   | { readonly kind: "refused"; readonly id: number; readonly errno: string }
-  | { readonly kind: "packetNumber"; readonly an: number; readonly nextPn: bigint }
   /** The device went away, and every SA with it. */
   | { readonly kind: "lost" }
   /** A device without SAs exists. */

@@ -46,7 +46,7 @@ export interface PortParts {
   readonly sockets: KernelSockets;
   /** Opens EAPOL on the link with this index. */
   readonly openFrames: (port: number, listener: FrameListener) => PortFrames;
-  readonly clock: Pick<Clock, "now" | "sleep">;
+  readonly clock: Pick<Clock, "now" | "alarm" | "sleep">;
   readonly entropy: Entropy;
   readonly log: Log;
   readonly settings: OwnSettings;
@@ -102,10 +102,12 @@ export class MkaPort {
   /** Data frames in the clear since the SecY was bound. */
   #clear = 0n;
   #turn: Promise<unknown> = Promise.resolve();
-  #woken = Promise.withResolvers<void>();
+  /** Ends the present rest. */
+  #wake: () => void = () => undefined;
   #changes = 0;
   #rounds = 0;
-  #changed = Promise.withResolvers<void>();
+  /** Called at the next change. */
+  readonly #onChange = new Set<() => void>();
   #defect: { readonly error: unknown } | undefined;
 
   constructor(parts: PortParts) {
@@ -118,6 +120,7 @@ export class MkaPort {
 
   /** Runs until the signal aborts; throws if the state of the SecY is not known any more. */
   async run(signal: AbortSignal): Promise<void> {
+    signal.addEventListener("abort", () => this.#wake(), { once: true });
     try {
       while (!signal.aborted) {
         await this.#alone(() => this.#round());
@@ -220,8 +223,22 @@ export class MkaPort {
    * Returns how many changes happened so far, once there are more than `after`, or after the wait.
    */
   async changes(after: number, waitMs: number, signal: AbortSignal): Promise<number> {
-    if (this.#changes <= after) await this.#waitFor(this.#changed.promise, waitMs, signal);
+    if (this.#changes <= after && !signal.aborted) await this.#nextChange(waitMs, signal);
     return this.#changes;
+  }
+
+  #nextChange(waitMs: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        signal.removeEventListener("abort", end);
+        this.#onChange.delete(end);
+        resolve();
+      };
+      const cancel = this.#parts.clock.alarm(waitMs, end);
+      signal.addEventListener("abort", end, { once: true });
+      this.#onChange.add(end);
+    });
   }
 
   #now(): Instant {
@@ -253,29 +270,19 @@ export class MkaPort {
     });
   }
 
-  #wake(): void {
-    this.#woken.resolve();
-    this.#woken = Promise.withResolvers<void>();
-  }
-
   async #rest(signal: AbortSignal): Promise<void> {
-    if (this.#heard.length > 0) return;
+    if (this.#heard.length > 0 || signal.aborted) return;
     const now = this.#now();
     const polls = this.#edge === undefined ? [] : [this.#pollAt];
     const wakes = [this.#kay?.wakeAt(now), this.#checkAt, ...polls];
     const next = Math.min(...wakes.filter((moment) => moment !== undefined));
-    if (next > now) await this.#waitFor(this.#woken.promise, Math.ceil(next - now), signal);
-  }
-
-  async #waitFor(event: Promise<void>, ms: number, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const leave = (): void => over.abort();
-    signal.addEventListener("abort", leave, { once: true });
-    if (signal.aborted) leave();
-    const late = this.#parts.clock.sleep(ms, over.signal).catch(() => undefined);
-    await Promise.race([event, late]);
-    over.abort();
-    signal.removeEventListener("abort", leave);
+    if (next <= now) return;
+    // A promise that outlives the rest would keep what waited for it.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const cancel = this.#parts.clock.alarm(Math.ceil(next - now), resolve);
+    this.#wake = resolve;
+    await promise;
+    cancel();
   }
 
   async #round(): Promise<void> {
@@ -410,10 +417,8 @@ export class MkaPort {
       return;
     }
     this.#silentSince = held.received === 0n ? (this.#silentSince ?? this.#now()) : undefined;
-    for (const { an, nextPn } of held.transmitSas) {
-      const report = { kind: "packetNumber", an, nextPn } as const;
-      if (this.#kay !== undefined) await this.#take(this.#kay.report(report, this.#now()));
-    }
+    const now = this.#now();
+    for (const { an, nextPn } of held.transmitSas) this.#kay?.sampleTransmit(an, nextPn, now);
   }
 
   #countClear(): bigint | undefined {
@@ -469,8 +474,7 @@ export class MkaPort {
 
   #note(event: KayEvent): void {
     this.#changes += 1;
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
+    for (const end of this.#onChange) end();
     const bad = /Refused|Lost|Contradicts/.test(event.kind);
     const { kind, ...fields } = event;
     this.#parts.log.write(bad ? "warn" : "info", `mka-${codeOf(kind)}`, words(kind), plain(fields));

@@ -29,12 +29,15 @@ const openMsMax = 40_000;
 /** Octets of a connection that nothing has read yet; beyond them the connection is closed. */
 const unreadBytesMax = 8 * 1024 * 1024;
 
+/** The first frame of a session; `from`: our address as the host sees it, if it knows. */
+type PeerHello = Extract<PeerReply, { readonly kind: "hello" }>;
+
 /** The part of a Dialer that a host has, and its end. */
 export interface HostDialer
   extends Pick<Dialer, "http" | "framed" | "exec" | "stream">,
     AsyncDisposable {
-  /** Returns the address of this host as that one sees it; undefined = it does not know. */
-  ownAddress(signal: AbortSignal): Promise<string | undefined>;
+  /** Returns what the host says of itself, and of us, when a session begins. */
+  hello(signal: AbortSignal): Promise<PeerHello>;
 }
 
 /** Returns the processes of the host at `to`. The session is opened by the first request. */
@@ -91,12 +94,13 @@ class PeerDialer implements HostDialer {
   readonly stream: Dialer["stream"] = async (_path, signal) =>
     await (await this.#opened(signal)).connect(signal);
 
-  async ownAddress(signal: AbortSignal): Promise<string | undefined> {
+  async hello(signal: AbortSignal): Promise<PeerHello> {
     return await (await this.#opened(signal)).hello;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort(new Error("the device is closed"));
+    // A request may still wait for a session, which was not asked for anything.
+    this.#end.abort(failed("transport.closed", "the device is closed", "none", this.#where));
     const session = await this.#session?.catch(() => undefined);
     await session?.close();
   }
@@ -162,13 +166,13 @@ type WithoutId<R> = R extends PeerRequest ? Omit<R, "id"> : never;
 /** The requests that get one answer. */
 type Asked = WithoutId<Extract<PeerRequest, { readonly kind: "net" | "mka" | "run" }>>;
 
-type Ready = (from: string | undefined) => void;
+type Ready = (hello: PeerHello) => void;
 
 /** One channel to `linkseal peer`, until either end closes it. */
 class PeerSession {
   isOver = false;
-  /** Resolves once the far end has said what it speaks, to our address as it sees it. */
-  readonly hello: Promise<string | undefined>;
+  /** Resolves once the far end has said what it speaks. */
+  readonly hello: Promise<PeerHello>;
   readonly #channel: ByteChannel;
   readonly #where: string;
   readonly #over = new AbortController();
@@ -179,7 +183,7 @@ class PeerSession {
   constructor(channel: ByteChannel, where: string) {
     this.#channel = channel;
     this.#where = where;
-    const hello = Promise.withResolvers<string | undefined>();
+    const hello = Promise.withResolvers<PeerHello>();
     this.hello = hello.promise;
     this.hello.catch(() => undefined);
     void this.#listen(hello.resolve).then(
@@ -276,8 +280,8 @@ class PeerSession {
   #take(reply: PeerReply, octets: Buffer, ready: Ready): void {
     switch (reply.kind) {
       case "hello":
-        if (reply.protocol !== peerProtocol) throw this.#otherVersion(reply.version);
-        ready(reply.from);
+        if (reply.protocol !== peerProtocol) throw this.#otherProtocol(reply);
+        ready(reply);
         return;
       case "answer": {
         const { status, split } = reply;
@@ -318,12 +322,13 @@ class PeerSession {
     });
   }
 
-  #otherVersion(version: string): LinksealError {
-    const text = `linkseal ${foreignText(version)} on ${this.#where} speaks another protocol`;
+  #otherProtocol({ protocol, version }: PeerHello): LinksealError {
+    const there = `linkseal ${foreignText(version)} on ${this.#where}`;
+    const text = `${there} speaks protocol ${protocol}, and this host ${peerProtocol}`;
     return new LinksealError("device.unsupported", text, {
       effect: "none",
       where: this.#where,
-      next: "install the same version of linkseal on both hosts",
+      next: `install the same version on both hosts: on ${this.#where} first`,
     });
   }
 

@@ -28,10 +28,18 @@ export const replyOctetsMax = 9 * 1024 * 1024;
 
 const idMax = Number.MAX_SAFE_INTEGER;
 
+/** What the process of a login knows of how it came about; undefined = not known. */
+export interface LoginFacts {
+  /** Whether it was run in place of what the client asked for. */
+  readonly forced: "yes" | "no" | undefined;
+  /** Whether each key of the login is bound to a command, and may do nothing else. */
+  readonly keys: "bound" | "open" | undefined;
+}
+
 /** A request; octets may follow it. */
 export type PeerRequest =
   /** The first frame, which the login sends: the agent's address, as far as sshd knows it. */
-  | { readonly kind: "from"; readonly address: string | undefined }
+  | ({ readonly kind: "from"; readonly address: string | undefined } & LoginFacts)
   /** One exchange with linkseal-net; the octets are the body. */
   | {
       readonly kind: "net";
@@ -57,10 +65,11 @@ export type PeerRequest =
   | { readonly kind: "end"; readonly id: number };
 
 const id = count(idMax);
+const login = { forced: optional(oneOf(["yes", "no"])), keys: optional(oneOf(["bound", "open"])) };
 
 /** Decodes the line of a request. */
 export const readRequestLine = variants<PeerRequest>({
-  from: { address: optional(name) },
+  from: { address: optional(name), ...login },
   net: { id, method: oneOf(["GET", "POST"]), path: name },
   mka: { id, port: name, effect: oneOf(["none", "unknown"]) },
   run: { id },
@@ -81,13 +90,13 @@ export interface PeerRefusal {
 /** A reply, or a part of one; octets may follow it. */
 export type PeerReply =
   /** The first frame of a session. */
-  | {
+  | ({
       readonly kind: "hello";
       readonly protocol: number;
       readonly version: string;
       /** The agent's address, as the host sees it. */
       readonly from: string | undefined;
-    }
+    } & LoginFacts)
   /**
    * `status`: of HTTP, of a program, or 0. `split`: how many of the octets are standard output; the
    * rest is standard error.
@@ -107,7 +116,7 @@ export type PeerReply =
 
 /** Decodes the line of a reply. */
 export const readReplyLine = variants<PeerReply>({
-  hello: { protocol: count(idMax), version: name, from: optional(name) },
+  hello: { protocol: count(idMax), version: name, from: optional(name), ...login },
   answer: { id, status: count(1_000), split: count(replyOctetsMax) },
   opened: { id },
   data: { id },

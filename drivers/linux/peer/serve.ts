@@ -117,7 +117,7 @@ class Session {
     switch (request.kind) {
       case "from":
         this.#isGreeted = true;
-        this.#greet(request.address);
+        this.#greet(request);
         return;
       case "net":
       case "mka":
@@ -135,13 +135,12 @@ class Session {
     }
   }
 
-  #greet(address: string | undefined): void {
+  #greet({ address, forced, keys }: Extract<PeerRequest, { readonly kind: "from" }>): void {
     const from = address !== undefined && isIP(address) !== 0 ? address : undefined;
     const { version } = this.#host;
+    const hello = { kind: "hello", protocol: peerProtocol, version, from, forced, keys } as const;
     // If the agent is gone by now, the next read says so.
-    void this.#write({ kind: "hello", protocol: peerProtocol, version, from }, []).catch(
-      () => undefined,
-    );
+    void this.#write(hello, []).catch(() => undefined);
   }
 
   async #answer(request: Asked, octets: Buffer): Promise<void> {

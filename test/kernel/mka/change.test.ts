@@ -184,3 +184,54 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
     expect(lost).toBe(0);
   });
 });
+
+describe("the SAKs after the change of a CAK", { timeout: 300_000 }, () => {
+  it.each(effort(["gcm-aes-xpn-256"] as const, ["gcm-aes-256", "gcm-aes-xpn-256"] as const))(
+    "four more SAKs beside the old key use each AN again and lose nothing, under %s",
+    async (suite) => {
+      const networks = wire();
+      networks.forEach((network, index) => {
+        makeSecy(network, { suite, sci: "on" });
+        address(network, index);
+      });
+      await using a = new Station(networks[0], { keyServerPriority: 16 });
+      await using b = new Station(networks[1], { keyServerPriority: 32 });
+      for (const one of [a, b]) await one.add(old);
+      await agreed(a, b, old.ckn);
+      for (const one of [a, b]) await one.add(fresh, "fallback");
+      await rest(3000);
+      for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });
+      await agreed(a, b, fresh.ckn);
+      const flow = await Flow.begin(networks);
+      const numbers = [await alone(a, b)];
+      for (let later = 1; later <= 4; later += 1) {
+        expect(await a.port.command({ kind: "rekeySak" })).toBeUndefined();
+        numbers.push(await alone(a, b, numbers.at(-1)?.keyId));
+        await rest(1000);
+      }
+      for (const one of [b, a]) await one.port.command({ kind: "removeActor", ckn: old.ckn });
+      await rest(3000);
+      const { sent, lost } = await flow.end();
+      const ans = numbers.map(({ an }) => an);
+      console.log(`${suite}: later SAKs at AN ${ans.join(", ")}, ${lost} of ${sent} lost`);
+      expect(lost).toBe(0);
+      expect(new Set(ans.slice(1))).toEqual(new Set([0, 1, 2, 3]));
+      expect(ans.at(-1)).toBe(ans[0]);
+    },
+  );
+});
+
+/** Waits until both ends use a SAK after the one given, and have removed the one before it. */
+async function alone(a: Station, b: Station, before?: string) {
+  return await until(async () => {
+    const keyId = await agreed(a, b, fresh.ckn);
+    if (keyId === before) return undefined;
+    for (const one of [a, b]) {
+      const observed = await one.observe();
+      if (observed.kind !== "bound" || observed.kay.session.oldSak !== undefined) return undefined;
+    }
+    const observed = await a.observe();
+    const sak = observed.kind === "bound" ? observed.kay.session.latestSak : undefined;
+    return sak === undefined || sak.keyId !== keyId ? undefined : { keyId, an: sak.an };
+  });
+}

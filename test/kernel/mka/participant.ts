@@ -12,7 +12,7 @@ import { change, type Step } from "../../unit/kit/mka-change.ts";
 import { soon } from "../lab.ts";
 import type { TestKey } from "./station.ts";
 
-const command = join(import.meta.dirname, "../../../agent/bin.js");
+const ownCommand = join(import.meta.dirname, "../../../agent/bin.js");
 
 export interface ParticipantOptions {
   readonly network: string;
@@ -21,6 +21,8 @@ export interface ParticipantOptions {
   /** Address of a service manager, and the data that it keeps for the process. */
   readonly manager?: string;
   readonly held?: number;
+  /** Path of the command; absent = that of this clone. */
+  readonly command?: string;
   /** Options of Node and of the command, and variables of the process, in addition. */
   readonly flags?: readonly string[];
   readonly options?: readonly string[];
@@ -47,7 +49,7 @@ export class Participant implements Disposable {
   /** Starts the process; resolves once it reports that it is ready. */
   async start(held?: number): Promise<void> {
     const { network, folder, client, manager, environment } = this.#options;
-    const { flags = [], options = [] } = this.#options;
+    const { command = ownCommand, flags = [], options = [] } = this.#options;
     const more = [...(client === undefined ? [] : ["--client", client]), ...options];
     const node = [process.execPath, ...flags];
     const argv = [...node, command, "mka", "wire", "--socket", this.socket, ...more];

@@ -9,17 +9,23 @@ import { services } from "#agent/cli/launch.ts";
 
 const root = join(import.meta.dirname, "../../..");
 
-/** Imports a module in a Node of its own. Returns the paths of all modules that it loads. */
-function loadedBy(path: string): readonly string[] {
+/**
+ * Imports a module in a Node of its own, and runs `then` on it as `loaded`. Returns the paths of
+ * all modules that this loads.
+ */
+function loadedBy(path: string, then = ""): readonly string[] {
   const program = `
     import { registerHooks } from "node:module";
     const urls = [];
     registerHooks({ load: (url, context, next) => (urls.push(url), next(url, context)) });
-    await import(${JSON.stringify(join(root, path))});
+    const loaded = await import(${JSON.stringify(join(root, path))});
+    ${then}
     console.log(JSON.stringify(urls));
   `;
   const argv = ["--no-warnings", "--input-type=module", "-e", program];
-  const urls = JSON.parse(execFileSync(process.execPath, argv, { encoding: "utf8" })) as string[];
+  const stdio = ["ignore", "pipe", "ignore"] as const;
+  const text = execFileSync(process.execPath, argv, { encoding: "utf8", stdio: [...stdio] });
+  const urls = JSON.parse(text) as string[];
   const files = urls.filter((url) => url.startsWith("file:"));
   return files.map((url) => relative(root, fileURLToPath(url)));
 }
@@ -48,5 +54,15 @@ describe("the services", () => {
     expect(loaded.filter((path) => others.test(path))).toEqual([]);
     const packages = new Set(loaded.map(packageOf));
     for (const heavy of ["zod", "yaml", "ssh2", "commander"]) expect(packages).not.toContain(heavy);
+  });
+
+  // The port's name is refused, so that nothing is served.
+  it.each([
+    { argv: ["mka", "a/b", "--client", "linkseal"], loads: false },
+    { argv: ["mka", "a/b", "--client=linkseal"], loads: true },
+  ])("$argv loads commander: $loads", ({ argv, loads }) => {
+    const loaded = loadedBy("agent/bin/cli.ts", `await loaded.main(${JSON.stringify(argv)});`);
+    expect(loaded).toContain("drivers/linux/mka/kay.ts");
+    expect(loaded.map(packageOf).includes("commander")).toBe(loads);
   });
 });

@@ -79,6 +79,7 @@ describe("the purpose of each unit", () => {
     [mka, "nothing makes code at run time", "MemoryDenyWriteExecute=yes"],
     [mka, "it reaches no network", "RestrictAddressFamilies=AF_UNIX AF_NETLINK AF_PACKET"],
     [agent, "it has no capability", "CapabilityBoundingSet="],
+    [agent, "a flood takes no more from the host", "MemoryHigh=768M"],
     [agent, "its state is its own", "StateDirectoryMode=0700"],
     [net, "it can do one thing", "CapabilityBoundingSet=CAP_NET_ADMIN"],
     [net, "it reaches no network", "IPAddressDeny=any"],
@@ -95,6 +96,10 @@ describe("the purpose of each unit", () => {
     const strict = services.filter((unit) => linesOf(unit).includes("MemoryDenyWriteExecute=yes"));
     expect(strict).toEqual([mka]);
     expect(flags.mka).toContain("--jitless");
+  });
+
+  it("a process that collects its garbage by itself gets gc() from Node", () => {
+    expect(flags.mka).toContain("--expose-gc");
   });
 
   it("a hung MKA process is replaced while its peer still waits", () => {

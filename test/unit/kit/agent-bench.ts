@@ -49,8 +49,9 @@ export class AgentBench {
     seed = "bench",
     models?: SiteOptions["models"],
     routers: SiteOptions["routers"] & string = "two",
+    tunnels = 1,
   ) {
-    const options = { seed, name: "demo", groups: 1, tunnels: 1, start, routers } as const;
+    const options = { seed, name: "demo", groups: 1, tunnels, start, routers } as const;
     this.site = buildSite(models === undefined ? options : { ...options, models });
     const { clock, prng } = this.site;
     this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });

@@ -91,9 +91,8 @@ export class Station {
   poll(): void {
     const { encodingAn: an, encoding } = this.secy;
     if (an === undefined || encoding === undefined || this.#startCount < 0) return;
-    this.take(
-      this.kay.report({ kind: "packetNumber", an, nextPn: encoding.nextPn }, this.site.now),
-    );
+    this.kay.sampleTransmit(an, encoding.nextPn, this.site.now);
+    this.take(this.kay.tick(this.site.now));
   }
 
   add(ca: TestCa, role: "primary" | "fallback" = "fallback"): void {

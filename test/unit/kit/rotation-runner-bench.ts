@@ -89,6 +89,16 @@ export const oneRouter = (wanted: Desired): Desired => ({
   })),
 });
 
+/** The sibling of the primary link ends on the agent's own host. */
+export const siblingHere = (wanted: Desired): Desired => ({
+  ...wanted,
+  devices: wanted.devices.map((each) =>
+    each.name === "edge-b"
+      ? { ...each, driver: "linux", address: "unix:/run/linkseal-net/net.sock" }
+      : each,
+  ),
+});
+
 export const shutsFirst = (wanted: Desired): Desired => ({
   ...wanted,
   devices: wanted.devices.map((each) => ({ ...each, quirks: ["shutBeforeKeyChange"] })),
@@ -190,7 +200,7 @@ export class RotationRunnerBench {
       offers: capabilities,
       open: async ({ device }) => this.#device(device),
     };
-    const drivers = { sim: driver };
+    const drivers = { sim: driver, linux: driver };
     this.deviceCache = new DeviceCache(
       { world, drivers, desired: this.desired, peerPort, rights: () => this.rights },
       undefined,

@@ -85,6 +85,22 @@ describe("frames at a socket", () => {
     expect([...(await ask(Uint8Array.of(3)))]).toEqual([3]);
   });
 
+  it("a client that goes on behind its question is cut off while it is answered", async () => {
+    const left = Promise.withResolvers<unknown>();
+    await using server = await served({
+      answer: (_question, gone) =>
+        new Promise((_resolve, reject) => {
+          gone.addEventListener("abort", () => {
+            left.resolve(gone.reason);
+            reject(new Error("cut off"));
+          });
+        }),
+    });
+    expect(await raw(Uint8Array.of(0, 0, 0, 1, 1), Uint8Array.of(2))).toHaveLength(0);
+    expect(await left.promise).toEqual(new Error("the client is gone"));
+    expect(server.asked).toEqual([]);
+  });
+
   it("frames of a user who may not ask are not read", async () => {
     await using server = await served({ admits: () => false });
     await expect(ask(Uint8Array.of(1))).rejects.toMatchObject({

@@ -35,6 +35,12 @@ const sound: HostFacts = {
   hasSwap: false,
 };
 
+/** The host serves an agent on another one. */
+const serving = (agent: Partial<UnitFacts>): HostFacts => ({
+  ...sound,
+  units: [unit("linkseal.service", agent), unit(net), unit("linkseal-peer.service")],
+});
+
 const withUnit = (name: string, facts: Partial<UnitFacts>): HostFacts => ({
   ...sound,
   units: [...(sound.units ?? []).filter((one) => one.name !== name), unit(name, facts)],
@@ -132,6 +138,19 @@ const rows: readonly Row[] = [
 describe("doctor on a host", () => {
   it("doctor finds nothing on a sound host", () => {
     expect(hostFindings(sound)).toEqual([]);
+  });
+
+  it("a host that serves an agent elsewhere needs none, unless one was meant to run", () => {
+    expect(hostFindings(serving({ active: "inactive", enabled: "disabled" }))).toEqual([]);
+    for (const agent of [
+      { active: "inactive", enabled: "enabled" },
+      { active: "failed", enabled: "disabled" },
+    ]) {
+      expect(hostFindings(serving(agent)).map(({ code }) => code)).toEqual(["host-unit"]);
+    }
+    const silent = serving({ active: "inactive", enabled: "disabled" });
+    const units = silent.units?.filter(({ name }) => name !== "linkseal-peer.service");
+    expect(hostFindings({ ...silent, units }).map(({ code }) => code)).toEqual(["host-unit"]);
   });
 
   it.each(rows)("doctor finds $what, and nothing else", ({ facts, code, severity, next }) => {

@@ -111,6 +111,11 @@ const causes: Readonly<{
     { code: "gate.ownPath", path: "overThisLink" },
     "gate.ownPath: the agent reaches the router, the vault or Azure over this very link",
   ],
+  "gate.riskNotAccepted": [
+    { code: "gate.riskNotAccepted", risk: "agentOnSibling" },
+    "gate.riskNotAccepted: the risk agentOnSibling is not accepted: the sibling ends on the " +
+      "agent's own host: if that host fails while the link is dark or shut, both links stay dark",
+  ],
   "gate.leftoverKey": [
     { code: "gate.leftoverKey", sibling: "b", keys: 3 },
     "gate.leftoverKey: b holds 3 keys: all but its own have to go first",

@@ -6,67 +6,24 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "#agent/config/index.ts";
 import { hostPorts } from "#agent/host/ports.ts";
-import { answersOf, type InitOptions, type InitParts } from "#agent/operate/init/answers.ts";
+import { answersOf, type InitOptions } from "#agent/operate/init/answers.ts";
 import { checksOf } from "#agent/operate/init/checks.ts";
 import { configTextOf, unconfirmedKey } from "#agent/operate/init/config-text.ts";
 import { keptTextOf, readKept } from "#agent/operate/init/kept-answers.ts";
 import { remainingOf } from "#agent/operate/init/remaining.ts";
 import { platformsMeant } from "#drivers/index.ts";
-import { LinksealError } from "#hal/error.ts";
 import type { Dialer } from "#hal/world.ts";
-
-const shown = `SHA256:${"A".repeat(34)}bcdefghij`;
-const port = "/subscriptions/11111111-2222-3333-4444-555555555555/resourceGroups/r/providers";
-
-const whole: InitOptions = {
-  ...{ site: "dublin", cloud: "public", vault: "https://kv-erd-dub.vault.azure.net" },
-  ...{ identity: "arc", group: "erd-dub" },
-  device: ["edge-a=junos,192.0.2.1", "edge-b=linux"],
-  hostKey: [`edge-a=${shown}`],
-  expressRoutePort: `${port}/Microsoft.Network/expressRoutePorts/erd-dub`,
-  link: ["primary=edge-a,et-0/0/0,100G", "secondary=edge-b,eth1"],
-};
-
-const alone: InitParts = {
-  ...{ terminal: undefined, kept: new Map(), keep: async () => undefined },
-  ports: [
-    { name: "eth0", gigabits: 1 },
-    { name: "eth1", gigabits: 10 },
-  ],
-  hostKey: () => Promise.reject(new Error("it was not asked for")),
-};
-
-interface Operator {
-  readonly parts: InitParts;
-  /** Every question, with its proposal. */
-  readonly asked: string[];
-  /** Every sentence between the questions. */
-  readonly heard: string[];
-  /** Answers that were kept. */
-  readonly kept: Map<string, string>;
-}
-
-/** Types these words, one after the other; a question too many ends the conversation. */
-function typing(
-  words: readonly string[],
-  before: ReadonlyMap<string, string> = new Map(),
-  hostKey: InitParts["hostKey"] = () => Promise.resolve(shown),
-): Operator {
-  const left = [...words];
-  const asked: string[] = [];
-  const heard: string[] = [];
-  const kept = new Map(before);
-  const terminal = {
-    ask(question: string, proposal: string | undefined): Promise<string> {
-      asked.push(`${question} [${proposal ?? ""}]`);
-      const word = left.shift();
-      return word === undefined ? Promise.reject(new Error("hung up")) : Promise.resolve(word);
-    },
-    say: (text: string) => void heard.push(text),
-  };
-  const keep = async (id: string, answer: string) => void kept.set(id, answer);
-  return { asked, heard, kept, parts: { ...alone, terminal, kept: before, keep, hostKey } };
-}
+import {
+  alone,
+  challenge,
+  dialer,
+  type Reply,
+  shown,
+  typing,
+  unreachable,
+  type World,
+  whole,
+} from "./init-kit.ts";
 
 describe("what options say", () => {
   it("complete options of init give a config that the schema and its rules accept", async () => {
@@ -133,7 +90,7 @@ describe("what options say", () => {
   );
 });
 
-const two = ["edge-a", "eos", "192.0.2.1", "", "AAAbcdefghij", "edge-b", "linux"];
+const two = ["edge-a", "eos", "192.0.2.1", "", "AAAbcdefghij", "edge-b", "linux", ""];
 const links = ["edge-a", "Ethernet1", "100", "edge-b", "eth1", ""];
 
 describe("what an operator types", () => {
@@ -204,11 +161,11 @@ describe("what an operator types", () => {
       ...{ identity: "arc", "device0.name": "edge-a", "device0.driver": "eos" },
       ...{ "device0.address": "192.0.2.1", "device0.user": "linkseal" },
       ...{ "device0.hostKey": `192.0.2.1:22 ${shown}`, "device1.name": "edge-b" },
-      "device1.driver": "linux",
+      ...{ "device1.driver": "linux", "device1.host": "here" },
     });
     const kept = readKept(keptTextOf(first.kept));
     expect(kept).toEqual(first.kept);
-    const enter = Array.from({ length: 10 }, () => "");
+    const enter = Array.from({ length: 11 }, () => "");
     const second = typing([...enter, "", whole.expressRoutePort ?? "", ...links], kept);
     const answers = await answersOf({}, second.parts);
     expect(answers.devices.map(({ name }) => name)).toEqual(["edge-a", "edge-b"]);
@@ -343,47 +300,6 @@ describe("what remains after init", () => {
     const lines = remainingOf(await answersOf(sim, alone), "a.yaml").flatMap((one) => one.lines);
     expect(lines.join("\n")).not.toMatch(/azure|credential|ssh/);
   });
-});
-
-interface Reply {
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
-}
-
-interface World {
-  readonly status?: number;
-  /** What the identity endpoint of this host answers; absent = nothing answers. */
-  readonly identity?: Reply | "absent";
-  readonly route?: string;
-}
-
-const key = "/var/opt/azcmagent/tokens/0a1b.key";
-const challenge: Reply = { status: 401, headers: { "www-authenticate": `Basic realm=${key}` } };
-
-function dialer(
-  { status = 401, identity = challenge, route = "eth0" }: World,
-  asked: unknown[] = [],
-): Dialer {
-  return {
-    http: (request: { readonly to: string }) => {
-      if (request.to.startsWith("https:")) {
-        return Promise.resolve({ status, headers: {}, body: empty });
-      }
-      asked.push(request);
-      if (identity === "absent") return Promise.reject(unreachable);
-      const body = new TextEncoder().encode(
-        typeof identity.body === "string" ? identity.body : JSON.stringify(identity.body ?? ""),
-      );
-      return Promise.resolve({ status: identity.status, headers: identity.headers ?? {}, body });
-    },
-    resolve: () => Promise.resolve(["203.0.113.5"]),
-    routeTo: () => Promise.resolve(route),
-  } as unknown as Dialer;
-}
-const empty = new Uint8Array();
-const unreachable = new LinksealError("transport.unreachable", "no process answers", {
-  ...{ effect: "none", where: "x", next: "look" },
 });
 
 describe("what is checked before", () => {

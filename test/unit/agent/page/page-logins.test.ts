@@ -17,8 +17,8 @@ describe("logins", () => {
     logins = new Logins({ clock, entropy: new Prng("logins") });
   });
 
-  function open(): SessionHalves {
-    const entry = logins.enter(logins.code().code, here);
+  function open(user?: number): SessionHalves {
+    const entry = logins.enter(logins.code(user).code, here);
     if (entry.kind !== "open") throw new Error(entry.kind);
     return entry.halves;
   }
@@ -50,10 +50,31 @@ describe("logins", () => {
     for (const code of codes.slice(1)) expect(logins.enter(code, here).kind).toBe("open");
   });
 
+  // A viewer who asked for codes without an end locked all others out.
+  it("a user who asks for codes and sessions without an end ends none of another user", () => {
+    const session = open(1000);
+    const { code } = logins.code(1000);
+    for (let count = 0; count < 300; count += 1) {
+      open(1001);
+      logins.code(1001);
+    }
+    expect(logins.holds(session)).toBe(true);
+    expect(logins.enter(code, here).kind).toBe("open");
+  });
+
+  it("of all users 256 codes are valid at once, and the next one replaces the oldest", () => {
+    const codes = Array.from({ length: 257 }, (_, user) => logins.code(user).code);
+    expect(logins.enter(codes[0] ?? "", here).kind).toBe("wrong");
+    for (const code of codes.slice(1)) expect(logins.enter(code, here).kind).toBe("open");
+  });
+
   it("login codes and session halves never repeat", () => {
     const codes = Array.from({ length: 500 }, () => logins.code().code);
     expect(new Set(codes).size).toBe(500);
-    const halves = Array.from({ length: 100 }, open).flatMap(({ cookie, half }) => [cookie, half]);
+    const halves = Array.from({ length: 100 }, () => open()).flatMap(({ cookie, half }) => [
+      cookie,
+      half,
+    ]);
     expect(new Set(halves).size).toBe(200);
   });
 
@@ -97,7 +118,7 @@ describe("logins", () => {
   });
 
   it("the sixty-fifth session ends the oldest", () => {
-    const all = Array.from({ length: 65 }, open);
+    const all = Array.from({ length: 65 }, () => open());
     expect(all.map((halves) => logins.holds(halves)).filter(Boolean)).toHaveLength(64);
     expect(logins.holds(all[0] ?? { cookie: "", half: "" })).toBe(false);
   });

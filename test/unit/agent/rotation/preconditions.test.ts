@@ -49,6 +49,7 @@ describe("the preconditions", () => {
     accepted: undefined,
     siblings: [sibling],
     phase: "beforeDrain",
+    fate: "apart",
     managementPath: "elsewhere",
     acceptsUnknownPath: false,
     hostWall: wall,
@@ -254,6 +255,11 @@ describe("the preconditions", () => {
       "no such port, and settings to keep",
       { snapshot: snapshotOf(stateOf(securedPort({ port: "et-9" }))), accepted: settings },
       { code: "gate.stale", cause: { code: "rates.unread" } },
+    ],
+    [
+      "a sibling on the agent's host, and a risk that is not accepted",
+      { fate: "shared" },
+      { code: "gate.riskNotAccepted", risk: "agentOnSibling" },
     ],
     ["an unknown path", { managementPath: "unknown" }, { code: "gate.ownPath", path: "unknown" }],
     [

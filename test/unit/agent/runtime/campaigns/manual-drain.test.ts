@@ -6,11 +6,13 @@ import type { Alarm } from "#agent/rotation/sibling.ts";
 import { ManualDrains } from "#agent/runtime/campaigns/manual-drain.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
+import type { WallTime } from "#hal/world.ts";
 import {
   type BenchOptions,
   failing,
   newKey,
   RotationRunnerBench,
+  siblingHere,
   underKey,
 } from "../../../kit/rotation-runner-bench.ts";
 import { never, refused, settled } from "../../../kit/site-bench.ts";
@@ -174,6 +176,26 @@ describe("a drain by hand", () => {
       `${id} is not drained: the group erd-demo has no means to drain (drain: none)`,
     );
     expect(bench.log).toEqual([]);
+  });
+
+  it("routes are not taken away by hand where the sibling is on this host", async () => {
+    const hard = (wanted: Desired): Desired => ({
+      ...siblingHere(wanted),
+      groups: wanted.groups.map((group) => ({ ...group, drain: "peeringShutdown" })),
+    });
+    const error = await new Bench({ edit: hard }).kept();
+    expect(error).toMatchObject({ code: "gate.riskNotAccepted", effect: "none", where: id });
+    expect(error.next).toBe(
+      "accept agentOnSibling under acceptRisks, or let the group drain by prepend",
+    );
+    const until = (new Bench().clock.wall() + 1) as WallTime;
+    const accepted = (wanted: Desired): Desired => ({
+      ...hard(wanted),
+      acceptRisks: [{ risk: "agentOnSibling", until, reason: undefined }],
+    });
+    const bench = new Bench({ edit: accepted });
+    await bench.drain();
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
   });
 
   it("a drain by hand is refused for a link of another group", async () => {

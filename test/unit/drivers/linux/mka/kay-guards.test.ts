@@ -402,8 +402,7 @@ describe("FPT_DDP_EXT.1: delay protection", () => {
 
   it("our lowest packet number is that of a hello ago, reported with both halves", () => {
     const { subject, server } = member(ca);
-    const sendWith = (nextPn: bigint): void =>
-      subject.take(subject.kay.report({ kind: "packetNumber", an: 0, nextPn }, subject.now));
+    const sendWith = (nextPn: bigint): void => subject.kay.sampleTransmit(0, nextPn, subject.now);
     const halvesSent = (): unknown => {
       server.answer({ ...server.use(1, 0, "transmit") });
       subject.pass(2000);

@@ -1,3 +1,4 @@
+import { queryObjects } from "node:v8";
 import { describe, expect, it } from "vitest";
 import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -56,6 +57,21 @@ describe("a participant on its port", () => {
       expect(shown).not.toContain(sending ?? "");
     },
   );
+
+  // A rest and a client's wait were races with a promise that lived on, and left a part each time.
+  it("a port on which nothing happens keeps nothing of rests and of waits", async () => {
+    const { clock, a } = hosts("none");
+    const pass = async (rests: number): Promise<number> => {
+      for (let nth = 0; nth < rests; nth += 1) {
+        const waiting = a.client.changes(0, 900, signal);
+        await clock.runFor(1000);
+        expect(await waiting).toBe(0);
+      }
+      return queryObjects(Promise, { format: "count" });
+    };
+    const before = await pass(10);
+    expect((await pass(50)) - before).toBeLessThan(40);
+  });
 
   it("MKA waits for its SecY, and begins again with a new one", async () => {
     const { clock, a, b } = hosts("none");

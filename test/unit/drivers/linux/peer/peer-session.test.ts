@@ -84,6 +84,21 @@ describe("a session with another host", () => {
     expect(pipes.length).toBe(2);
   });
 
+  it("a request that waits for a session gets an error when its device is closed", async () => {
+    const clock = new SimClock(wallStart);
+    // The path is lost: no channel opens, and none is refused.
+    const host = hostOver(clock, (_to, _kind, signal) => {
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(signal.reason));
+      });
+    });
+    const waits = refusal(host.framed(mka("unknown"), never));
+    await settled(clock, clock.sleep(10));
+    await host[Symbol.asyncDispose]();
+    const { code, effect } = await settled(clock, waits);
+    expect([code, effect]).toEqual(["transport.closed", "none"]);
+  });
+
   it("an abort ends the request on the other host", async () => {
     let ended = false;
     const { host, clock } = agentOf({
@@ -138,9 +153,21 @@ describe("a session with another host", () => {
 
   it("the other host knows the agent's address if sshd does", async () => {
     const known = agentOf({}, { from: "192.0.2.1" });
-    expect(await settled(known.clock, known.host.ownAddress(never))).toBe("192.0.2.1");
+    expect((await settled(known.clock, known.host.hello(never))).from).toBe("192.0.2.1");
     const unknown = agentOf({}, { from: "not an address" });
-    expect(await settled(unknown.clock, unknown.host.ownAddress(never))).toBe(undefined);
+    expect((await settled(unknown.clock, unknown.host.hello(never))).from).toBe(undefined);
+  });
+
+  it("the other host passes on how its login came about, and no more than is known", async () => {
+    const bound = agentOf({}, { login: { forced: "yes", keys: "bound" } });
+    expect(await settled(bound.clock, bound.host.hello(never))).toEqual({
+      ...{ kind: "hello", protocol: peerProtocol, version: "0.0.0", from: undefined },
+      ...{ forced: "yes", keys: "bound" },
+    });
+    const silent = agentOf({}, {});
+    expect(await settled(silent.clock, silent.host.hello(never))).toMatchObject({
+      ...{ forced: undefined, keys: undefined },
+    });
   });
 });
 
