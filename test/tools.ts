@@ -78,6 +78,11 @@ const tools: readonly Tool[] = [
     package: "prometheus-node-exporter",
     why: "the exporter beside which a scrape is measured",
   },
+  {
+    sign: "nats-server",
+    package: "nats-server",
+    why: "the engine of many sites, whose rights and answers are tried",
+  },
   { sign: "chromium", package: "chromium", why: "the browser that the status page is seen in" },
   { sign: "dpkg-deb", package: "dpkg", why: "builds the package" },
   { sign: "readelf", package: "binutils", why: "tells what the package depends on" },

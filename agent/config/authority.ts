@@ -60,6 +60,13 @@ const authorityRows: readonly AuthorityRow[] = [
         : "The agent reports drift and mends none that an operator made; it renews no SA that " +
           "does not carry.",
   },
+  {
+    path: /^fleet\.(?:servers|ca|key)/,
+    allows: (_change, _name, { new: { fleet } }) =>
+      fleet === undefined
+        ? "The site publishes nothing to an engine any more."
+        : `The site publishes its status and records to ${fleet.servers.join(", ")}.`,
+  },
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {
     path: inGroup("expressRoutePort"),

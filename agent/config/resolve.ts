@@ -13,6 +13,7 @@ import type {
   DesiredGroup,
   DesiredLink,
   DesiredTunnel,
+  FleetSettings,
   Listen,
   PageSettings,
   Receiver,
@@ -49,6 +50,7 @@ export function resolve(config: Config): Desired {
     limits: { campaignsAtOnce: config.rotation.atOnce, loginsAtOnce: health.loginsAtOnce },
     serve: serveOf(config.serve),
     telemetry: telemetryOf(config.telemetry),
+    ...(config.fleet === undefined ? {} : { fleet: fleetOf(config.fleet) }),
     acceptRisks: config.acceptRisks.map(({ risk, until, reason }) => ({
       risk,
       until: endOfDay(until),
@@ -95,6 +97,10 @@ function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["te
       : { otlp: { ...receiverOf(otlp), everyMs: durationMs(otlp.every) } }),
     ...(heads === undefined ? {} : { heads: { to: heads.to, everyMs: durationMs(heads.every) } }),
   };
+}
+
+function fleetOf({ servers, ca, key, heads }: NonNullable<Config["fleet"]>): FleetSettings {
+  return { servers, key, headsMs: durationMs(heads), ...(ca === undefined ? {} : { ca }) };
 }
 
 type Sent = NonNullable<Config["telemetry"]["webhook"] | Config["telemetry"]["otlp"]>;

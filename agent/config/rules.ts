@@ -8,6 +8,7 @@ import { quirkNames, type RiskName } from "../model/desired.ts";
 import { waitsTooShort } from "../model/proof-time.ts";
 import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
+import { fleetRules } from "./fleet-rules.ts";
 import { placementRules } from "./placement-rules.ts";
 import { rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
@@ -69,6 +70,7 @@ export const rules: readonly Rule[] = [
   },
   ...snmpRules,
   ...telemetryRules,
+  ...fleetRules,
   {
     says: "An ExpressRoute port belongs to one group, its ends link1 and link2 to one link each.",
     *find({ groups }) {

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { realClouds } from "#drivers/azure/azure-url.ts";
 import { platformNames } from "#drivers/index.ts";
 import { quirkNames, riskNames } from "../model/desired.ts";
+import { fleet } from "./fleet-schema.ts";
 import {
   duration,
   durationOr,
@@ -366,6 +367,7 @@ export const configSchema = z.strictObject({
   rotation: rotation.prefault({}).meta({ description: "Waits and proofs of a campaign." }),
   serve: serve.prefault({}),
   telemetry: telemetry.prefault({}),
+  fleet: fleet.optional(),
   acceptRisks: z
     .array(acceptedRisk)
     .max(100)

@@ -7,6 +7,7 @@ import type { AgentView } from "../runtime/agent-view.ts";
 import { sendHeads } from "../telemetry/heads.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
+import { followFleet } from "./fleet.ts";
 import { headerSecret } from "./header.ts";
 import type { DatagramSender } from "./journald.ts";
 import { logLineOf } from "./log-line.ts";
@@ -34,6 +35,7 @@ export async function runTelemetry(
     servePage({ agent, world, broken }, end),
     webhook.run(end),
     followOtlp({ agent, world, headerSecret, deliveries }, end),
+    followFleet({ agent, world }, end),
     sendHeads({ agent, world, logLine: logLineOf(native, world.clock) }, end),
   ];
   await Promise.all(running.map((one) => one.catch(broken)));

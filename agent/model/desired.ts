@@ -30,6 +30,8 @@ export interface Desired {
   readonly serve: ServeSettings;
   /** The receivers of events and metrics. */
   readonly telemetry: TelemetrySettings;
+  /** The engine of many sites; absent = the site has none. */
+  readonly fleet?: FleetSettings;
   /** The risks that the config accepts, each until a date. */
   readonly acceptRisks: readonly AcceptedRisk[];
 }
@@ -363,6 +365,18 @@ export interface WebhookSettings extends Receiver {
 export interface OtlpSettings extends Receiver {
   /** The time between two exports. */
   readonly everyMs: number;
+}
+
+/** The engine that sites and hubs share, and this site's user there. */
+export interface FleetSettings {
+  /** `tls://HOST:PORT`, or `nats://127.0.0.1:PORT` of this host. */
+  readonly servers: readonly string[];
+  /** Path of the certificates that alone may certify a server; absent = those of the host. */
+  readonly ca?: string;
+  /** `credential:NAME` or `file:PATH` of the user's seed. */
+  readonly key: string;
+  /** The time between two heads of the audit log. */
+  readonly headsMs: number;
 }
 
 /** An address or socket that serves this host alone. */

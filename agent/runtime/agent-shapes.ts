@@ -61,13 +61,19 @@ export interface PageLogin {
   readonly code: (user?: number) => { readonly code: string; readonly validMs: number };
 }
 
+/** The audit records, and what signs the reports that are made of them. */
 export interface Evidence {
+  /** Signs reports. */
   readonly signer: Signer;
+  /** The id of this host, as the records name it. */
   readonly host: string;
+  /** Reads all records on the disk. */
   readonly read: () => Promise<AuditTrail>;
+  /** The newest records of the audit log, for readers that follow it. */
+  readonly audit: Pick<AuditLog, "after" | "newestSeq">;
   /**
-   * Writes a record whose number and MAC are for another log; undefined = nothing was written since
-   * the last one, or nothing can be written now.
+   * Writes a record whose number and MAC are for another log; if nothing was written since the last
+   * one, returns that one. undefined = nothing can be written now.
    */
   readonly head: () => Promise<Pick<Entry, "seq" | "at" | "mac"> | undefined>;
 }

@@ -168,9 +168,9 @@ export class Agent {
 
   /** The audit records and the signer of the reports that are made of them. */
   get evidence(): Evidence {
-    const { signer, host } = this.#parts;
+    const { signer, host, audit } = this.#parts;
     const recorder = this.#recorder;
-    return { signer, host, read: () => recorder.read(), head: () => recorder.head() };
+    return { signer, host, audit, read: () => recorder.read(), head: () => recorder.head() };
   }
 
   /**

@@ -32,7 +32,7 @@ export async function sendHeads(parts: HeadParts, end: AbortSignal): Promise<voi
   const deaf = agent.events.listen(({ code }) => {
     if (code === "intent-accepted") changed.abort();
   });
-  let unsent: string | undefined;
+  const sent: Sent = { seq: 0, unsent: undefined };
   for (let waitMs = firstMs; !end.aborted; ) {
     // After both ends of the sleep the loop checks what to do.
     const until = AbortSignal.any([changed.signal, end]);
@@ -40,35 +40,39 @@ export async function sendHeads(parts: HeadParts, end: AbortSignal): Promise<voi
     changed = new AbortController();
     const settings = agent.intent?.desired.telemetry.heads;
     waitMs = settings?.everyMs ?? idleMs;
-    if (settings !== undefined && !end.aborted) unsent = await send(parts, settings, unsent);
+    if (settings !== undefined && !end.aborted) await send(parts, settings, sent);
   }
   deaf();
 }
 
-/** Sends the newest head, unless it was sent already; returns the line that could not be sent. */
+/** Number of the newest head that was sent, and the line that could not be. */
+interface Sent {
+  seq: number;
+  unsent: string | undefined;
+}
+
+/** Sends the newest head, unless it was sent already. */
 async function send(
   { agent, world, logLine }: HeadParts,
   { to }: HeadSettings,
-  unsent: string | undefined,
-): Promise<string | undefined> {
-  const line = (await newLine(agent)) ?? unsent;
-  if (line === undefined) return undefined;
+  sent: Sent,
+): Promise<void> {
+  const { host } = agent.evidence;
+  const head = await agent.evidence.head();
+  const isNew = head !== undefined && head.seq !== sent.seq;
+  const line = isNew
+    ? headText({ host, seq: head.seq, at: momentText(head.at), hash: head.mac })
+    : sent.unsent;
+  if (line === undefined) return;
+  if (isNew) sent.seq = head.seq;
   try {
     logLine(to, line);
-    return undefined;
+    sent.unsent = undefined;
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     // Logged once per outage, so that the log keeps room for other lines.
     const text = `heads of the audit log are not sent: ${error.message}`;
-    if (unsent === undefined) world.log.write("warn", "head-failed", text);
-    return line;
+    if (sent.unsent === undefined) world.log.write("warn", "head-failed", text);
+    sent.unsent = line;
   }
-}
-
-/** Writes a head and returns its line; undefined = there is no new record. */
-async function newLine({ evidence }: HeadParts["agent"]): Promise<string | undefined> {
-  const head = await evidence.head();
-  if (head === undefined) return undefined;
-  const { seq, at, mac: hash } = head;
-  return headText({ host: evidence.host, seq, at: momentText(at), hash });
 }

@@ -8,7 +8,7 @@ import { isCommand } from "../machine/place.ts";
 export const python = "/usr/bin/python3";
 const programs = [
   ...["gcc", "ssh", "ssh-keygen", "snmpd", "snmpbulkwalk", "promtool", "chromium", "jq"],
-  ...["ansible-playbook", "man", "mandoc", "journalctl"],
+  ...["ansible-playbook", "man", "mandoc", "journalctl", "nats-server", "openssl"],
 ];
 /** The folder whose packages are Microsoft's own clients. */
 export const sdkFolder = join(import.meta.dirname, "../azure-sdk");

@@ -7,6 +7,8 @@ import { posix } from "node:path";
 const layers = [
   /** Types and words of config, observations, health and campaigns. */
   "agent/model",
+  /** The engine of many sites: its names, and what a client of it can do; types and words. */
+  "agent/fleet",
   /** Parses the text of a config into the wanted state. */
   "agent/config",
   /** Journal, accepted configs and audit log, on a disk. */

@@ -1,7 +1,7 @@
 // Rules for package.json and the lock file: nothing runs at install, everything is pinned, no host
 // is named.
 
-import { runtimePackages } from "./imports.ts";
+import { runtimePackages } from "./packages.ts";
 import { type Offence, offencesPerLine, type Rule } from "./source.ts";
 
 interface Manifest {

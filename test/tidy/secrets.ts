@@ -66,6 +66,11 @@ export const lendings: readonly Lending[] = [
     why: "the private key of reports on its way into the library's key object; the copy is wiped",
   },
   {
+    path: "agent/fleet/nkey.ts",
+    line: "const octets = seed.byteLength === seedCharacters ? seed.use(fromBase32) : undefined;",
+    why: "the user key of the engine, from text to octets that are wiped",
+  },
+  {
     path: "agent/runtime/polling/vault.ts",
     line: "return value.use((bytes) => parseCkn(new TextDecoder().decode(bytes)));",
     why: "a CKN is public; the vault serves it as a secret",

@@ -101,9 +101,9 @@ export class Recorder {
   /** Until when the log's content is confirmed, if later records were dropped. */
   #heldAtDrop: number | undefined;
   #trouble: LinksealError | undefined;
-  /** Number of the newest record that this process wrote, and of its newest head. */
+  /** Number of the newest record that this process wrote, and its newest head. */
   #newest: number | undefined;
-  #newestHead: number | undefined;
+  #newestHead: Entry | undefined;
 
   constructor(parts: RecorderParts) {
     this.#parts = parts;
@@ -187,17 +187,18 @@ export class Recorder {
   }
 
   /**
-   * Writes a head: a record whose number and MAC are for another log. Resolves to it once it is
-   * durable; undefined = nothing was written since the last one, or nothing can be written now.
+   * Writes a head: a record whose number and MAC are for other logs. Resolves to it once it is
+   * durable, or to the last one if nothing was written since; undefined = nothing can be written
+   * now.
    */
   async head(): Promise<Entry | undefined> {
-    const isNewest = this.#newest !== undefined && this.#newest === this.#newestHead;
-    if (isNewest && this.#queue.length === 0) return undefined;
+    const isNewest = this.#newest !== undefined && this.#newest === this.#newestHead?.seq;
+    if (isNewest && this.#queue.length === 0) return this.#newestHead;
     const outcome = await new Promise<Entry | LinksealError>((resolve) => {
       this.#put({ kind: "head", held: this.#held() }, resolve);
     });
     if (outcome instanceof LinksealError) return undefined;
-    this.#newestHead = outcome.seq;
+    this.#newestHead = outcome;
     return outcome;
   }
 

@@ -23,6 +23,8 @@ export const segmentsMax = 16;
 const segmentBytesMax = 4 * 1024 * 1024;
 const folder = "audit/";
 const confirmedFile = "audit-confirmed";
+/** Records that a reader of the newest ones finds without the disk. */
+const freshMax = 256;
 
 /**
  * The record of that number, and all before it, are confirmed up to the time `until` (Unix
@@ -103,6 +105,8 @@ export class AuditLog {
   readonly #confirmed: Confirmed | undefined;
   readonly #recent: readonly AuditEntry[];
   readonly #verified: Verified;
+  /** The newest records that this process wrote. */
+  readonly #fresh: AuditEntry[] = [];
   /** The segments on the disk, the oldest first. */
   #begun: readonly Begun[];
   #nextSlot: number;
@@ -114,7 +118,7 @@ export class AuditLog {
     this.#mac = found.mac;
     this.#segmentBytes = options.segmentBytes ?? segmentBytesMax;
     this.#last = found.newest?.good.at(-1)?.entry;
-    this.#recent = (found.newest?.good ?? []).map(({ entry }) => entry as unknown as AuditEntry);
+    this.#recent = (found.newest?.good ?? []).map(entryIn);
     this.#begun = found.begun;
     this.#tail = found.tail;
     this.#verified = found.verified;
@@ -142,10 +146,38 @@ export class AuditLog {
     return new AuditLog(world, options, {
       ...{ mac, verified, newest },
       begun: segments.flatMap(({ name, good: [first] }) =>
-        first === undefined ? [] : [{ name, at: first.entry.at }],
+        first === undefined ? [] : [{ name, at: first.entry.at, seq: first.entry.seq }],
       ),
       confirmed,
       tail: tailOf(newest, stated, confirmed),
+    });
+  }
+
+  /** Number of the newest record; 0 = there is none. */
+  get newestSeq(): number {
+    return this.#last?.seq ?? 0;
+  }
+
+  /**
+   * Returns records after number `seq`, in order and at most `max`: from memory if all are there,
+   * else those of one file. The first may have a later number than the next: records before it were
+   * overwritten or are damaged.
+   */
+  after(seq: number, max: number): Promise<readonly AuditEntry[]> {
+    const [oldest] = this.#fresh;
+    if (oldest !== undefined && oldest.seq <= seq + 1) {
+      return Promise.resolve(this.#fresh.filter((each) => each.seq > seq).slice(0, max));
+    }
+    return this.#inTurn(async () => {
+      const from = this.#begun.findLastIndex((each) => each.seq <= seq + 1);
+      for (const { name } of this.#begun.slice(Math.max(0, from))) {
+        const bytes = (await this.#world.disk.read(name)) ?? new Uint8Array();
+        const checks = { host: this.#host, mac: this.#mac, verified: this.#verified };
+        const entries = scanned(name, bytes, checks).good.map(entryIn);
+        const later = entries.filter((each) => each.seq > seq);
+        if (later.length > 0) return later.slice(0, max);
+      }
+      return [];
     });
   }
 
@@ -244,8 +276,9 @@ export class AuditLog {
     this.#last = chained.entry;
     this.#begun = [
       ...this.#begun.filter((each) => each.name !== name),
-      { name, at: chained.entry.at },
+      { name, at: chained.entry.at, seq: chained.entry.seq },
     ];
+    this.#keep(chained);
     this.#nextSlot = slotAfter(name);
   }
 
@@ -255,7 +288,13 @@ export class AuditLog {
     const chained = this.#chain(record, file.lines.at(-1)?.entry);
     await file.append(chained);
     this.#last = chained.entry;
+    this.#keep(chained);
     return chained.entry;
+  }
+
+  #keep(chained: ChainedRecord): void {
+    this.#fresh.push(entryIn(chained));
+    if (this.#fresh.length > freshMax) this.#fresh.shift();
   }
 
   #chain(record: AuditRecord, previous: Entry | undefined): ChainedRecord {
@@ -293,11 +332,14 @@ function intentOf(entry: AuditEntry): readonly number[] {
   return Number.isSafeInteger(number) ? [number] : [];
 }
 
-/** A segment on the disk, and the time of its first record. */
+/** A segment on the disk, and time and number of its first record. */
 interface Begun {
   readonly name: string;
   readonly at: WallTime;
+  readonly seq: number;
 }
+
+const entryIn = ({ entry }: ChainedRecord): AuditEntry => entry as unknown as AuditEntry;
 
 /**
  * SHA-256 of each file that was found whole, by name: a year's report checks the MACs of no file
@@ -425,7 +467,7 @@ function joined(segments: readonly Segment[]): Omit<AuditTrail, "confirmed"> {
       const why = `records before ${opens.seq} are missing`;
       losses.push({ after: last?.seq ?? 0, why });
     }
-    for (const { entry } of good) entries.push(entry as unknown as AuditEntry);
+    for (const each of good) entries.push(entryIn(each));
     last = entries.at(-1);
     if (ending.kind !== "corrupt") continue;
     losses.push({ after: last?.seq ?? 0, why: `line ${ending.line} of ${name}: ${ending.why}` });

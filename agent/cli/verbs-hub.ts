@@ -1,0 +1,190 @@
+// The verb hub: prepares and judges the engine of many sites, and reads what sites publish there.
+// It asks the engine and no agent.
+
+import { readFile, writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import type { Head } from "../evidence/report/head.ts";
+import type { HubFinding } from "../operate/hub/doctor.ts";
+import type { StoreRow } from "../operate/hub/setup.ts";
+import { usage } from "./failure.ts";
+import { Session } from "./session.ts";
+import { exit, withExample } from "./shape.ts";
+
+interface EngineOptions {
+  readonly json?: true;
+  readonly server: string;
+  readonly ca?: string;
+  readonly key: string;
+}
+
+const help = "linkseal hub --help";
+
+export function registerHub(program: Command): void {
+  const hub = program
+    .command("hub")
+    .description("the engine of many sites: keys, configuration, streams, and what sites publish");
+  withExample(
+    hub
+      .command("key <file>")
+      .description("make the key of a user: the seed into a new file, its public half printed"),
+    "linkseal hub key fleet-key.seed",
+  ).action(makeKey);
+  withExample(
+    hub
+      .command("config <users>")
+      .description("print nats-server's configuration for a list of `hub KEY`, `site NAME KEY`"),
+    "linkseal hub config users.txt > nats-server.conf",
+  ).action(printConfig);
+  const server = "--server tls://hub-1.example.net:4222 --key hub.seed";
+  withEngineOptions(
+    hub.command("setup").description("make the streams that are missing; it changes none"),
+    `linkseal hub setup ${server}`,
+  ).action(setUp);
+  withEngineOptions(
+    hub
+      .command("doctor")
+      .description("judge the engine; with a site's key, try what the site must not be able to do")
+      .option("--monitor <url>", "monitoring port of the server, such as http://127.0.0.1:8222")
+      .option("--site <name>", "site whose user is tried")
+      .option("--site-key <file>", "the seed of that user"),
+    `linkseal hub doctor ${server} --monitor http://127.0.0.1:8222`,
+  ).action(judge);
+  withEngineOptions(
+    hub
+      .command("heads <site>")
+      .description("print the heads of a site's audit log, for report verify --heads"),
+    `linkseal hub heads dublin ${server} > heads.txt`,
+  ).action(printHeads);
+  withEngineOptions(
+    hub
+      .command("report <site>")
+      .description("the newest report that a site has published, for report verify")
+      .requiredOption("--out <file>", "where to write it"),
+    `linkseal hub report dublin ${server} --out dublin.json`,
+  ).action(writeReport);
+}
+
+function withEngineOptions(command: Command, example: string): Command {
+  return withExample(command, example)
+    .requiredOption("--server <url>", "tls://HOST:PORT, or nats://127.0.0.1:PORT of this host")
+    .option("--ca <file>", "certificates that alone may certify the server; else the host's")
+    .requiredOption("--key <file>", "the seed of a hub's user")
+    .option("--json", "one JSON document on standard output");
+}
+
+async function makeKey(path: string): Promise<void> {
+  const { writeUserKey } = await import("../host/hub-session.ts");
+  process.stdout.write(`${await writeUserKey(path)}\n`);
+}
+
+async function printConfig(path: string): Promise<void> {
+  const { parseUsers, serverConfig } = await import("../fleet/server-config.ts");
+  const text = await readFile(path, "utf8").catch(() => {
+    throw usage(`${path} cannot be read`, "linkseal hub config --help");
+  });
+  const parsed = parseUsers(text);
+  if (parsed.kind === "fault") {
+    throw usage(`line ${parsed.line} of ${path}: ${parsed.why}`, "linkseal hub config --help");
+  }
+  process.stdout.write(serverConfig(parsed.users));
+}
+
+async function loginOf({ server, ca, key }: EngineOptions) {
+  if (!/^(tls:\/\/[\w.[\]:-]+|nats:\/\/127\.0\.0\.1):\d{1,5}$/.test(server)) {
+    throw usage("--server is tls://HOST:PORT, or nats://127.0.0.1:PORT of this host", help);
+  }
+  const { hubInbox } = await import("../fleet/server-accounts.ts");
+  return {
+    ...{ servers: [server], key: `file:${resolve(key)}`, inbox: hubInbox },
+    ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+async function setUp(options: EngineOptions): Promise<void> {
+  const { withEngine } = await import("../host/hub-session.ts");
+  const { makeStores } = await import("../operate/hub/setup.ts");
+  const rows = await withEngine(await loginOf(options), makeStores);
+  const shown = { schema: "linkseal.hubSetup/1", stores: rows };
+  await new Session(options).show(shown, ({ stores }) => stores.map(storeText).join("\n"));
+  exit(rows.every(({ state: { kind } }) => kind === "made" || kind === "asWanted") ? 0 : 1);
+}
+
+function storeText({ name, state }: StoreRow): string {
+  switch (state.kind) {
+    case "made":
+      return `${name}: made`;
+    case "asWanted":
+      return `${name}: exists, as wanted`;
+    case "missing":
+      return `${name}: missing`;
+    case "other":
+      return `${name}: exists with other settings, left as they are: ${state.settings.join(", ")}`;
+    case "refused":
+      return `${name}: not made: ${state.why}`;
+  }
+}
+
+interface DoctorOptions extends EngineOptions {
+  readonly monitor?: string;
+  readonly site?: string;
+  readonly siteKey?: string;
+}
+
+async function judge(options: DoctorOptions): Promise<void> {
+  const { site, siteKey } = options;
+  if ((site === undefined) !== (siteKey === undefined)) {
+    throw usage("--site and --site-key go together", "linkseal hub doctor --help");
+  }
+  const findings = await findingsOf(options);
+  const shown = { schema: "linkseal.hubDoctor/1", findings };
+  await new Session(options).show(shown, (all) => all.findings.map(findingText).join("\n"));
+  exit(findings.some(({ verdict }) => verdict === "bad") ? 1 : 0);
+}
+
+async function findingsOf(options: DoctorOptions): Promise<readonly HubFinding[]> {
+  const { monitor, site, siteKey } = options;
+  const { readVarz, withEngine } = await import("../host/hub-session.ts");
+  const doctor = await import("../operate/hub/doctor.ts");
+  const { inboxPrefix } = await import("../fleet/subjects.ts");
+  const varz = monitor === undefined ? undefined : await readVarz(monitor, doctor.serverBytesMax);
+  const login = await loginOf(options);
+  return await withEngine(login, async (hub) => {
+    const found = [...doctor.serverFindings(varz), ...(await doctor.storeFindings(hub))];
+    if (site === undefined || siteKey === undefined) return found;
+    const own = { ...(await loginOf({ ...options, key: siteKey })), inbox: inboxPrefix(site) };
+    const rights = await withEngine(own, (session) => doctor.rightsFindings(site, session, hub));
+    return [...found, ...rights];
+  });
+}
+
+const findingText = ({ check, verdict, text }: HubFinding): string =>
+  `${verdict.padEnd(7)} ${check}: ${text}`;
+
+async function printHeads(site: string, options: EngineOptions): Promise<void> {
+  const { withEngine } = await import("../host/hub-session.ts");
+  const { publishedHeads } = await import("../operate/hub/reading.ts");
+  const { headText } = await import("../evidence/report/head.ts");
+  const found = await withEngine(await loginOf(options), (hub) => publishedHeads(hub, site));
+  const session = new Session(options);
+  const shown: { readonly schema: string; readonly heads: readonly Head[] } = {
+    ...{ schema: "linkseal.hubHeads/1", heads: found.heads },
+  };
+  await session.show(shown, ({ heads }) => heads.map(headText).join("\n"));
+  if (found.other > 0) session.note(`messages that are no head: ${found.other}`);
+}
+
+async function writeReport(
+  site: string,
+  options: EngineOptions & { readonly out: string },
+): Promise<void> {
+  const { withEngine } = await import("../host/hub-session.ts");
+  const { publishedReport } = await import("../operate/hub/reading.ts");
+  const octets = await withEngine(await loginOf(options), (hub) => publishedReport(hub, site));
+  if (octets === undefined) {
+    throw usage(`site ${site} has published no report`, `linkseal hub heads ${site}`);
+  }
+  await writeFile(options.out, octets).catch(() => {
+    throw usage(`${options.out} cannot be written`, "linkseal hub report --help");
+  });
+}

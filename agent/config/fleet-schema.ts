@@ -1,0 +1,50 @@
+// The schema of `fleet`: the engine that sites and hubs share.
+
+import { z } from "zod";
+import { durationOr, word } from "./schema-words.ts";
+
+const host = "[a-z0-9][a-z0-9.-]{0,252}";
+const address = "\\[[0-9a-f:.]{2,45}\\]";
+
+export const fleet = z
+  .strictObject({
+    servers: z
+      .array(
+        word(
+          "`tls://HOST:PORT`, or `nats://127.0.0.1:PORT` of this host",
+          new RegExp(`^(tls://(${host}|${address})|nats://127\\.0\\.0\\.1):[1-9]\\d{0,4}$`),
+          "tls://hub-1.example.net:4222",
+        ),
+      )
+      .min(1)
+      .max(5)
+      .meta({
+        title: "a list of 1 to 5 servers",
+        description: "The servers of the engine; the next one is tried if one does not answer.",
+        examples: [["tls://hub-1.example.net:4222"]],
+      }),
+    ca: word("an absolute path", /^\/[\w./@%+,:=~-]{1,200}$/, "/etc/linkseal/hub-ca.pem")
+      .optional()
+      .describe(
+        "The certificates, in PEM, that alone may certify a server; absent: those of this host.",
+      ),
+    key: word(
+      "`credential:NAME` of the unit, or `file:` and an absolute path",
+      /^(credential:[a-z0-9][a-z0-9-]{0,62}|file:\/[\w./@%+,:=~-]{1,200})$/,
+      "credential:fleet-key",
+    ).describe(
+      "Where the seed of the site's user is, as `linkseal hub key` writes it; read anew each time.",
+    ),
+    heads: durationOr(
+      "1m",
+      "1d",
+      "10m",
+      "How often the head of the audit log is published, if there is a new record.",
+    ),
+  })
+  .meta({
+    description:
+      "The engine of many sites, which gets status, audit records, heads and finished reports; " +
+      "absent: no connection is made and nothing of it is loaded.",
+    examples: ["{ servers: [tls://hub-1.example.net:4222], key: credential:fleet-key }"],
+  });

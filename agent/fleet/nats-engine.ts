@@ -1,0 +1,272 @@
+// A site's client of the engine over NATS JetStream: it keeps one connection, and each act is one
+// request whose answer is parsed with limits. It creates no consumer and asks for no stream's
+// description, so that its rights are subjects of its own.
+
+import { LinksealError } from "#hal/error.ts";
+import { type JsonLimits, parseJson } from "#hal/json.ts";
+import type { StreamChannel } from "#hal/world.ts";
+import {
+  type EngineState,
+  type FleetEngine,
+  messageBytesMax,
+  type Read,
+  type Refused,
+  type RefusedReason,
+  type Unknown,
+  valueBytesMax,
+  type Written,
+} from "./engine.ts";
+import { type ConnectionParts, NatsConnection, type NatsReply } from "./nats-connection.ts";
+import { headerOf, statusOf } from "./nats-frames.ts";
+import {
+  type Bucket,
+  bucketStream,
+  keySubject,
+  newestSubject,
+  type Stream,
+  streamSubject,
+} from "./subjects.ts";
+
+/** Octets of the longest acknowledgement. */
+const ackBytesMax = 4_096;
+const backoffMs = { least: 1_000, most: 60_000 };
+/** A connection that lasted this long was a good one, in milliseconds. */
+const goodMs = 60_000;
+
+/** What an engine client needs. */
+export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "name"> {
+  /**
+   * Reads the user key and opens a protected stream to one of the servers.
+   * @throws LinksealError that says why not
+   */
+  readonly open: (
+    signal: AbortSignal,
+  ) => Promise<{ readonly channel: StreamChannel; readonly key: ConnectionParts["key"] }>;
+  /** Called when the connection comes up, and once for each outage. */
+  readonly changed?: (state: EngineState) => void;
+}
+
+/** The engine of a site. */
+export class NatsEngine implements FleetEngine {
+  readonly #parts: EngineParts;
+  #connection: NatsConnection | undefined;
+  #state: EngineState;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    const since = parts.world.clock.now();
+    this.#state = { kind: "disconnected", since, why: "no connection was made yet" };
+  }
+
+  /** The connection now. */
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  /** Keeps a connection until the signal aborts: after each end it waits longer, up to a minute. */
+  async run(end: AbortSignal): Promise<void> {
+    const { clock, entropy } = this.#parts.world;
+    let failures = 0;
+    while (!end.aborted) {
+      const began = clock.now();
+      const why = await this.#serve(end);
+      this.#connection = undefined;
+      failures = clock.now() - began >= goodMs ? 0 : failures + 1;
+      this.#disconnected(why);
+      const waitMs = Math.min(backoffMs.least * 2 ** Math.min(failures, 20), backoffMs.most);
+      const [octet = 0] = entropy.bytes(1);
+      await clock.sleep(waitMs + (waitMs * octet) / 1_024, end).catch(() => undefined);
+    }
+  }
+
+  /** Writes a key, whatever its revision. */
+  put(bucket: Bucket, key: string, octets: Uint8Array, signal: AbortSignal): Promise<Written> {
+    return this.#write({ ...placeOf(bucket, key), octets, bytesMax: valueBytesMax }, {}, signal);
+  }
+
+  /** Writes a key if `revision` is its newest; 0 = it never had a value. */
+  update(
+    bucket: Bucket,
+    key: string,
+    octets: Uint8Array,
+    revision: number,
+    signal: AbortSignal,
+  ): Promise<Written> {
+    const headers = { "Nats-Expected-Last-Subject-Sequence": String(revision) };
+    const what = { ...placeOf(bucket, key), octets, bytesMax: valueBytesMax };
+    return this.#write(what, headers, signal);
+  }
+
+  /** Reads the newest value of a key. */
+  get(bucket: Bucket, key: string, signal: AbortSignal): Promise<Read> {
+    const { stream, subject } = placeOf(bucket, key);
+    return this.#read(newestSubject(stream, subject), valueBytesMax, signal);
+  }
+
+  /** Adds a message; one with the same id is stored once. */
+  publish(
+    stream: Stream,
+    site: string,
+    { id, octets }: { readonly id: string; readonly octets: Uint8Array },
+    signal: AbortSignal,
+  ): Promise<Written> {
+    const subject = streamSubject(stream, site);
+    const what = { stream, subject, octets, bytesMax: messageBytesMax };
+    return this.#write(what, { "Nats-Msg-Id": id }, signal);
+  }
+
+  /** Reads the newest message of a site in a stream. */
+  newest(stream: Stream, site: string, signal: AbortSignal): Promise<Read> {
+    return this.#read(newestSubject(stream, streamSubject(stream, site)), messageBytesMax, signal);
+  }
+
+  /** Serves one connection; resolves to why it ended. */
+  async #serve(end: AbortSignal): Promise<string> {
+    try {
+      const { channel, key } = await this.#parts.open(end);
+      const connection = new NatsConnection({ ...this.#parts, key }, channel);
+      return await connection.serve(() => {
+        this.#connection = connection;
+        this.#change({ kind: "connected", since: this.#parts.world.clock.now() });
+      }, end);
+    } catch (error) {
+      if (error instanceof LinksealError) return `${error.where}: ${error.message}`;
+      if (end.aborted) return "it is not wanted any more";
+      throw error;
+    }
+  }
+
+  #disconnected(why: string): void {
+    const { since } = this.#state;
+    const isNew = this.#state.kind === "connected";
+    const at = isNew ? this.#parts.world.clock.now() : since;
+    this.#change({ kind: "disconnected", since: at, why });
+  }
+
+  #change(state: EngineState): void {
+    const before = this.#state;
+    this.#state = state;
+    const isSame = before.kind === "disconnected" && state.kind === "disconnected";
+    if (!isSame || before.why !== state.why) this.#parts.changed?.(state);
+  }
+
+  async #write(
+    what: Place & { readonly octets: Uint8Array; readonly bytesMax: number },
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<Written> {
+    const { stream, subject, octets, bytesMax } = what;
+    if (octets.length > bytesMax) return refused("tooLarge");
+    const request = { subject, headers, octets, replyBytesMax: ackBytesMax };
+    const reply = await this.#connection?.request(request, signal);
+    return reply?.kind === "reply" ? writtenOf(reply, stream) : unanswered(reply);
+  }
+
+  async #read(subject: string, bytesMax: number, signal: AbortSignal): Promise<Read> {
+    const octets = new Uint8Array();
+    const request = { subject, octets, replyBytesMax: bytesMax };
+    const reply = await this.#connection?.request(request, signal);
+    return reply?.kind === "reply" ? readOf(reply) : unanswered(reply);
+  }
+}
+
+interface Place {
+  readonly stream: string;
+  readonly subject: string;
+}
+
+const placeOf = (bucket: Bucket, key: string): Place => ({
+  stream: bucketStream(bucket),
+  subject: keySubject(bucket, key),
+});
+
+const refused = (reason: RefusedReason): Refused => ({ kind: "refused", reason });
+
+function unanswered(
+  reply: Exclude<NatsReply, { readonly kind: "reply" }> | undefined,
+): Refused | Unknown {
+  switch (reply?.kind) {
+    case undefined:
+    case "busy":
+      return refused("disconnected");
+    case "denied":
+      return refused("denied");
+    case "tooLarge":
+      return refused("tooLarge");
+    case "unknown":
+      return { kind: "unknown" };
+  }
+}
+
+type Answer = NatsReply & { readonly kind: "reply" };
+
+/** No server listens on a subject: the stream does not exist, or keeps no such subject. */
+const noResponders = 503;
+
+/** Codes of JetStream's errors (`err_code`) that say why nothing was stored. */
+const reasonOf: Readonly<Record<number, RefusedReason>> = {
+  10071: "conflict",
+  10164: "conflict",
+  10054: "tooLarge",
+  10047: "full",
+  10023: "full",
+  10028: "full",
+  10077: "full",
+  10059: "missing",
+};
+
+/** Reads an acknowledgement; one of another stream is none. */
+function writtenOf({ headers, octets }: Answer, stream: string): Written {
+  if (statusOf(headers) === noResponders) return refused("missing");
+  const ack = objectOf(octets);
+  if (ack === undefined) return { kind: "unknown" };
+  const error = ack["error"];
+  if (isObject(error)) return refused(refusalOf(error));
+  const { seq, duplicate } = ack;
+  if (ack["stream"] !== stream || !isNumber(seq) || seq < 1) return { kind: "unknown" };
+  return { kind: "ok", revision: seq, isRepeat: duplicate === true };
+}
+
+function refusalOf(error: Readonly<Record<string, unknown>>): RefusedReason {
+  const { err_code: code, description } = error;
+  const known = isNumber(code) ? reasonOf[code] : undefined;
+  if (known !== undefined) return known;
+  // A stream whose limit is reached answers with a text of its store and a general code.
+  const text = typeof description === "string" ? description : "";
+  return /maximum (messages|bytes)/.test(text) ? "full" : "other";
+}
+
+/** Reads the answer to a direct read. */
+export function readOf({ headers, octets }: Answer): Read {
+  const status = statusOf(headers);
+  if (status === noResponders) return refused("missing");
+  if (status === 404) return { kind: "absent", revision: 0 };
+  if (status !== undefined) return refused("other");
+  // The server adds its own; a second one shows that the message was a reply.
+  const places = headers.filter((line) => /^nats-(subject|stream):/i.test(line));
+  if (places.length > 2) return refused("forged");
+  const digits = headerOf(headers, "Nats-Sequence") ?? "";
+  if (!/^[1-9]\d{0,14}$/.test(digits)) return { kind: "unknown" };
+  const revision = Number(digits);
+  const operation = headerOf(headers, "KV-Operation");
+  if (operation === "DEL" || operation === "PURGE") return { kind: "absent", revision };
+  return { kind: "value", octets, revision };
+}
+
+const limits: JsonLimits = { characters: ackBytesMax, values: 100 };
+
+function objectOf(octets: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = parseJson(new TextDecoder().decode(octets), limits);
+    return isObject(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isNumber = (value: unknown): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value);

@@ -1,0 +1,40 @@
+// The engine of one accepted config, and what is published over it.
+
+import type { World } from "#hal/world.ts";
+import type { EngineState } from "../fleet/engine.ts";
+import { NatsEngine } from "../fleet/nats-engine.ts";
+import { inboxPrefix } from "../fleet/subjects.ts";
+import type { FleetSettings } from "../model/desired.ts";
+import type { AgentView } from "../runtime/agent-view.ts";
+import { publish } from "../telemetry/fleet/publisher.ts";
+import { openerOf } from "./engine-stream.ts";
+
+export interface FleetRun {
+  readonly agent: AgentView;
+  readonly world: World;
+  readonly site: string;
+  readonly settings: FleetSettings;
+}
+
+/** Runs until the signal aborts. */
+export async function runFleet(
+  { agent, world, site, settings }: FleetRun,
+  end: AbortSignal,
+): Promise<void> {
+  const engine = new NatsEngine({
+    ...{ world, inbox: inboxPrefix(site), name: `linkseal ${site}` },
+    open: openerOf(settings),
+    changed: (state) => log(world, state),
+  });
+  const { headsMs } = settings;
+  await Promise.all([engine.run(end), publish({ agent, world, engine, site, headsMs }, end)]);
+}
+
+function log(world: Pick<World, "log">, state: EngineState): void {
+  if (state.kind === "connected") {
+    world.log.write("info", "fleet-connected", "connected to the engine");
+    return;
+  }
+  const text = `nothing is published to the engine: ${state.why}; the agent goes on without it`;
+  world.log.write("warn", "fleet-failed", text, { next: "linkseal hub doctor" });
+}

@@ -1,0 +1,156 @@
+// Judges an engine: its settings, its streams, and the rights of a site's user by trying what it
+// must not be able to do.
+
+import { parseJson } from "#hal/json.ts";
+import { messageBytesMax } from "../../fleet/engine.ts";
+import { forbiddenCalls, otherSite } from "../../fleet/forbidden-calls.ts";
+import { readOf } from "../../fleet/nats-engine.ts";
+import type { NatsSession } from "../../fleet/nats-session.ts";
+import { stores } from "../../fleet/stores.ts";
+import { bucketStream, keySubject, newestSubject, statusKey } from "../../fleet/subjects.ts";
+import { lookAtStores, type StoreRow } from "./setup.ts";
+
+/** One thing that was checked. */
+export interface HubFinding {
+  /** Name of the check: a setting, a stream, or a call. */
+  readonly check: string;
+  /** `unknown` = it could not be checked. */
+  readonly verdict: "good" | "bad" | "unknown";
+  /** What was found, and what to do where it is not good. */
+  readonly text: string;
+}
+
+const good = (check: string, text: string): HubFinding => ({ check, verdict: "good", text });
+const bad = (check: string, text: string): HubFinding => ({ check, verdict: "bad", text });
+const unknown = (check: string, text: string): HubFinding => ({
+  ...{ check, verdict: "unknown", text },
+});
+
+/** Judges the streams. Throws LinksealError. */
+export async function storeFindings(session: NatsSession): Promise<readonly HubFinding[]> {
+  return (await lookAtStores(session)).map(storeFinding);
+}
+
+function storeFinding({ name, state }: StoreRow): HubFinding {
+  switch (state.kind) {
+    case "made":
+    case "asWanted":
+      return good(name, "the stream has the settings that linkseal needs");
+    case "missing":
+      return bad(name, "there is no such stream: linkseal hub setup");
+    case "other":
+      return bad(name, `other settings than linkseal needs: ${state.settings.join(", ")}`);
+    case "refused":
+      return bad(name, `it cannot be read: ${state.why}`);
+  }
+}
+
+/** Octets of the longest description of a server that is read. */
+export const serverBytesMax = 1024 * 1024;
+
+/**
+ * Judges the server by its own description. `varz`: the octets of `/varz` of its monitoring port;
+ * undefined = it was not asked.
+ */
+export function serverFindings(varz: Uint8Array | undefined): readonly HubFinding[] {
+  const checks = ["sync", "tls", "payload", "store"];
+  if (varz === undefined) {
+    const text = "the server was not asked: name its monitoring port with --monitor";
+    return checks.map((check) => unknown(check, text));
+  }
+  const found = objectOf(varz);
+  if (found === undefined) {
+    return checks.map((check) => unknown(check, "the answer is not the description of a server"));
+  }
+  const jetstream = objectIn(found["jetstream"])?.["config"];
+  return [
+    syncFinding(objectIn(jetstream)),
+    found["tls_required"] === true
+      ? good("tls", "clients need TLS")
+      : bad(
+          "tls",
+          "clients need no TLS: add tls with handshake_first to the server's configuration",
+        ),
+    payloadFinding(found["max_payload"]),
+    storeSizeFinding(objectIn(jetstream)),
+  ];
+}
+
+function syncFinding(jetstream: Readonly<Record<string, unknown>> | undefined): HubFinding {
+  if (jetstream === undefined) return bad("sync", "the server has no JetStream");
+  return jetstream["sync_always"] === true
+    ? good("sync", "a message is on the disk before it is acknowledged")
+    : bad("sync", "a crash loses acknowledged messages: set sync_interval: always");
+}
+
+function payloadFinding(bytes: unknown): HubFinding {
+  const least = messageBytesMax + 64 * 1024;
+  if (typeof bytes !== "number") return unknown("payload", "the server does not say max_payload");
+  return bytes >= least
+    ? good("payload", `max_payload is ${bytes}`)
+    : bad("payload", `max_payload is ${bytes}: a report needs ${least}`);
+}
+
+function storeSizeFinding(jetstream: Readonly<Record<string, unknown>> | undefined): HubFinding {
+  const bytes = jetstream?.["max_storage"];
+  const wanted = stores.reduce((sum, { max_bytes: each }) => sum + each, 0);
+  if (typeof bytes !== "number") return unknown("store", "the server does not say max_file_store");
+  return bytes >= wanted
+    ? good("store", `the streams may take ${wanted} octets, and the server has ${bytes}`)
+    : bad("store", `the streams may take ${wanted} octets, and the server has ${bytes}`);
+}
+
+/**
+ * Judges the rights of a site's user. `hub`: a session of a hub, which looks whether a write got
+ * through. Throws LinksealError.
+ */
+export async function rightsFindings(
+  site: string,
+  own: NatsSession,
+  hub: NatsSession,
+): Promise<readonly HubFinding[]> {
+  const findings: HubFinding[] = [];
+  for (const call of forbiddenCalls(site)) {
+    const outcome = await own.try(call);
+    const check = `${call.verb} ${call.subject}`;
+    if (outcome === "refused") findings.push(good(check, `the site's user cannot ${call.what}`));
+    else if (outcome === "allowed") findings.push(bad(check, `the site's user can ${call.what}`));
+    else findings.push(unknown(check, "the connection ended"));
+  }
+  findings.push(await replyFinding(site, own, hub));
+  return findings;
+}
+
+/**
+ * Within one account a user has the server write to any subject: as the reply to a request. Only an
+ * account of its own keeps a site from that.
+ */
+async function replyFinding(site: string, own: NatsSession, hub: NatsSession): Promise<HubFinding> {
+  const stream = bucketStream("linkseal-status");
+  const target = keySubject("linkseal-status", statusKey(otherSite));
+  const read = async () => readOf(await hub.ask(newestSubject(stream, target), ""));
+  const before = await read();
+  const mine = keySubject("linkseal-status", statusKey(site));
+  await own.reply(newestSubject(stream, mine), target);
+  const after = await read();
+  const check = `reply to ${target}`;
+  const isSame = before.kind === "absent" && after.kind === "absent";
+  return isSame && before.revision === after.revision
+    ? good(check, "the site's user cannot have the server write for it")
+    : bad(check, "the site's user can write to any subject: give each site an account of its own");
+}
+
+function objectOf(octets: Uint8Array): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const limits = { characters: serverBytesMax, values: 10_000 };
+    return objectIn(parseJson(new TextDecoder().decode(octets), limits));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const objectIn = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined;

@@ -1,0 +1,64 @@
+// Makes the streams of the engine, and says where existing ones differ. It changes and deletes
+// none: what is in them cannot be made again.
+
+import type { NatsSession } from "../../fleet/nats-session.ts";
+import { differing, type StoreSettings, stores } from "../../fleet/stores.ts";
+
+/** What was found of a stream. */
+type StoreState =
+  | { readonly kind: "made" | "asWanted" | "missing" }
+  /** `settings`: names of the settings that are not as wanted. */
+  | { readonly kind: "other"; readonly settings: readonly string[] }
+  /** `why`: JetStream's own number for the error. */
+  | { readonly kind: "refused"; readonly why: string };
+
+/** A stream and what was found of it. */
+export interface StoreRow {
+  /** Name of the stream. */
+  readonly name: string;
+  /** What was found of it. */
+  readonly state: StoreState;
+}
+
+/** Looks at every stream. Throws LinksealError. */
+export async function lookAtStores(session: NatsSession): Promise<readonly StoreRow[]> {
+  const rows: StoreRow[] = [];
+  for (const store of stores) rows.push({ name: store.name, state: await lookAt(session, store) });
+  return rows;
+}
+
+/** Makes the streams that are missing. Throws LinksealError. */
+export async function makeStores(session: NatsSession): Promise<readonly StoreRow[]> {
+  const rows: StoreRow[] = [];
+  for (const store of stores) {
+    const found = await lookAt(session, store);
+    const state = found.kind === "missing" ? await make(session, store) : found;
+    rows.push({ name: store.name, state });
+  }
+  return rows;
+}
+
+/** JetStream's number for "stream not found". */
+const notFound = 10_059;
+
+async function lookAt(session: NatsSession, store: StoreSettings): Promise<StoreState> {
+  const { error, config } = await session.api(`$JS.API.STREAM.INFO.${store.name}`, undefined);
+  if (isObject(error)) {
+    return error["err_code"] === notFound ? { kind: "missing" } : refused(error);
+  }
+  const settings = differing(store, isObject(config) ? config : {});
+  return settings.length === 0 ? { kind: "asWanted" } : { kind: "other", settings };
+}
+
+async function make(session: NatsSession, store: StoreSettings): Promise<StoreState> {
+  const { error } = await session.api(`$JS.API.STREAM.CREATE.${store.name}`, store);
+  return isObject(error) ? refused(error) : { kind: "made" };
+}
+
+function refused({ err_code: code }: Readonly<Record<string, unknown>>): StoreState {
+  const why = typeof code === "number" ? `JetStream's error ${code}` : "JetStream's error";
+  return { kind: "refused", why };
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

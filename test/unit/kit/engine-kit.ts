@@ -1,0 +1,97 @@
+// An engine in memory.
+
+import {
+  type EngineState,
+  type FleetEngine,
+  messageBytesMax,
+  type Read,
+  valueBytesMax,
+  type Written,
+} from "#agent/fleet/engine.ts";
+import { type Bucket, keySubject, type Stream, streamSubject } from "#agent/fleet/subjects.ts";
+import type { Instant } from "#hal/world.ts";
+
+interface Message {
+  readonly subject: string;
+  readonly octets: Uint8Array;
+  readonly revision: number;
+}
+
+/** An engine that keeps everything in memory, and can be down, full, or lose answers. */
+export class MemoryEngine implements FleetEngine {
+  readonly messages: Message[] = [];
+  readonly #ids = new Set<string>();
+  /** Answers before an act; undefined = the engine does it. */
+  fault: (() => Written | undefined) | undefined;
+  /** The act is done, and its answer is lost. */
+  isMute = false;
+  isUp = true;
+  calls = 0;
+
+  get state(): EngineState {
+    const since = 0 as Instant;
+    return this.isUp ? { kind: "connected", since } : { kind: "disconnected", since, why: "down" };
+  }
+
+  async put(bucket: Bucket, key: string, octets: Uint8Array): Promise<Written> {
+    return this.#write(keySubject(bucket, key), octets, valueBytesMax);
+  }
+
+  async update(bucket: Bucket, key: string, octets: Uint8Array, at: number): Promise<Written> {
+    const subject = keySubject(bucket, key);
+    if ((this.#newest(subject)?.revision ?? 0) !== at) {
+      return { kind: "refused", reason: "conflict" };
+    }
+    return this.#write(subject, octets, valueBytesMax);
+  }
+
+  async get(bucket: Bucket, key: string): Promise<Read> {
+    return this.#read(keySubject(bucket, key));
+  }
+
+  async publish(
+    stream: Stream,
+    site: string,
+    { id, octets }: { readonly id: string; readonly octets: Uint8Array },
+  ): Promise<Written> {
+    const subject = streamSubject(stream, site);
+    const revision = this.messages.length;
+    if (this.#ids.has(id)) return { kind: "ok", revision, isRepeat: true };
+    const written = this.#write(subject, octets, messageBytesMax);
+    if (this.messages.length > revision) this.#ids.add(id);
+    return written;
+  }
+
+  async newest(stream: Stream, site: string): Promise<Read> {
+    return this.#read(streamSubject(stream, site));
+  }
+
+  /** The texts of a subject, the oldest first. */
+  texts(subject: string): readonly string[] {
+    return this.messages
+      .filter((each) => each.subject === subject)
+      .map(({ octets }) => Buffer.from(octets).toString());
+  }
+
+  #newest(subject: string): Message | undefined {
+    return this.messages.findLast((each) => each.subject === subject);
+  }
+
+  #write(subject: string, octets: Uint8Array, bytesMax: number): Written {
+    this.calls += 1;
+    if (!this.isUp) return { kind: "refused", reason: "disconnected" };
+    if (octets.length > bytesMax) return { kind: "refused", reason: "tooLarge" };
+    const fault = this.fault?.();
+    if (fault !== undefined) return fault;
+    const revision = this.messages.length + 1;
+    this.messages.push({ subject, octets, revision });
+    return this.isMute ? { kind: "unknown" } : { kind: "ok", revision, isRepeat: false };
+  }
+
+  #read(subject: string): Read {
+    this.calls += 1;
+    if (!this.isUp) return { kind: "refused", reason: "disconnected" };
+    const found = this.#newest(subject);
+    return found === undefined ? { kind: "absent", revision: 0 } : { kind: "value", ...found };
+  }
+}
