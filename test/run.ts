@@ -111,7 +111,7 @@ const atGate = [
 /** The first two need a service manager; why the others fail in user mode is not known yet. */
 const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-(agent|pair)))/;
 /** These wait for hours and kill at hundreds of steps: in virtual time alone that takes minutes. */
-const onVirtualTime = /kernel\/host-faults\//;
+const onVirtualTime = /kernel\/(host-faults|pair)\//;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   (emulated && !paths.every((path) => onVirtualTime.test(path))) ||
   paths.some((path) => onDebian.test(path))

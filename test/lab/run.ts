@@ -20,7 +20,7 @@ import { machineFolder, whyNoMachine } from "../machine/place.ts";
 import { labFaults } from "./faults.ts";
 
 const usage = `npm run lab -- [rotate | record] [--once] [--json] [--fault NAME]
-       npm run lab -- pair [--third] [--strikes NUMBER]
+       npm run lab -- pair [--strikes NUMBER]
 
 Boots a small machine with this clone in it: an edge router that linkseal looks after, two links
 with BGP, and a stand-in for Microsoft's end (wpa_supplicant and FRR). Both links are enrolled, a
@@ -29,10 +29,9 @@ script playing the person who changes the far end; then it does what you type, u
   rotate    gives both links new keys once they are protected, under traffic
   record    the same, drained and then not, written down for docs/timelines.md
   pair      both links on two hosts, the agent on the first, which reaches the second by SSH and
-            linkseal peer: enrolment, a change of settings, and a rotation under traffic for each
-            thing that may end on the way; a table of the ends and of the lost packets
-  --third   the agent is on a third host, and reaches both
-  --strikes only the first so many of them; the first is a rotation in which nothing ends
+            linkseal peer: enrolment, a rotation under traffic, and one for each thing that may end
+            on the way; a table of the ends and of the lost packets
+  --strikes only the first so many of the rotations in which something ends; 0: none
   --once    ends as soon as both links are protected, rotated, or the fault was told
   --json    prints the status as JSON at the end, and nothing else
   --fault   strikes once both links are protected; one of:
@@ -57,7 +56,6 @@ function options() {
         once: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         fault: { type: "string" },
-        third: { type: "boolean", default: false },
         strikes: { type: "string" },
         help: { type: "boolean", default: false },
       },
@@ -112,7 +110,7 @@ async function main(): Promise<number> {
 type Asked = NonNullable<ReturnType<typeof options>>;
 
 /** The kernel of user mode has virtual time: what else this computer does changes no figure. */
-async function runPair(results: string, { third, strikes }: Asked): Promise<number> {
+async function runPair(results: string, { strikes }: Asked): Promise<number> {
   const [out, err] = ["printed", "err"].map((name) => openSync(join(results, name), "a"));
   if (out === undefined || err === undefined) return 1;
   appendFileSync(join(results, "out"), "");
@@ -121,15 +119,12 @@ async function runPair(results: string, { third, strikes }: Asked): Promise<numb
     follow(join(results, "err"), process.stderr),
   ];
   const guest = join(import.meta.dirname, "pair", "guest.ts");
-  const words = [
-    ...(third ? ["--third"] : []),
-    ...(strikes === undefined ? [] : ["--strikes", strikes]),
-  ];
+  const words = strikes === undefined ? [] : ["--strikes", strikes];
   const end = await runInMachine({
     argv: [process.execPath, guest, ...words],
     cwd: join(import.meta.dirname, "..", ".."),
     env: { LINKSEAL_MACHINE: machineFolder },
-    ...{ kernel: "user-mode", patienceMs, out, err, results },
+    ...{ kernel: "user-mode", patienceMs, out, err, results, processor: 1 },
   });
   for (const stop of stops) stop();
   for (const file of [out, err]) closeSync(file);

@@ -13,7 +13,7 @@ import { startRouter } from "../../kernel/host/router.ts";
 import { ip, ipBatch } from "../../kernel/lab.ts";
 import { Program, readyMark } from "../../process/program.ts";
 import { secyOn } from "../lab.ts";
-import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks } from "./networks.ts";
+import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks, path } from "./networks.ts";
 
 /** A process of linkseal on the host, as a fault names it. */
 export type Daemon = "net" | "mka" | "peer";
@@ -31,6 +31,7 @@ export class EdgeHost implements Disposable {
   readonly #served = new Map<string, Served>();
   #sshd: Program | undefined;
   #boots = 0;
+  #isReached = false;
 
   constructor(plan: EdgePlan, networks: Networks, home: string) {
     this.plan = plan;
@@ -86,27 +87,22 @@ export class EdgeHost implements Disposable {
     }
   }
 
-  get #isReached(): boolean {
-    return this.#authorized !== "";
-  }
-
-  #authorized = "";
-
-  /** Lets an agent from elsewhere in, from the next boot on; returns what the config needs. */
-  admit(publicKey: string): { readonly hostKey: string } {
+  /** Lets an agent from elsewhere in, from the next boot on; returns its host key's fingerprint. */
+  admit(publicKey: string): string {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", this.#at("host")]);
     const program = `${process.execPath} ${root}/agent/bin.js`;
     const command = `${program} peer --socket ${this.#at("run/peer.sock")}`;
-    this.#authorized = `restrict,command="${command}" ${publicKey}`;
-    writeFileSync(this.#at("authorized_keys"), this.#authorized, { mode: 0o600 });
+    const line = `restrict,command="${command}" ${publicKey}`;
+    writeFileSync(this.#at("authorized_keys"), line, { mode: 0o600 });
+    this.#isReached = true;
     const shown = execFileSync("ssh-keygen", ["-lf", this.#at("host.pub")], { encoding: "utf8" });
-    return { hostKey: shown.split(" ")[1] ?? "" };
+    return shown.split(" ")[1] ?? "";
   }
 
   async #startSshd(): Promise<Program> {
     const lines = [
-      ...["Port 22", ...this.plan.ssh.map(({ address }) => `ListenAddress ${address}`)],
-      ...[`HostKey ${this.#at("host")}`, "PidFile none", "UsePAM no", "StrictModes no"],
+      ...["Port 22", `ListenAddress ${path.beyond}`, `HostKey ${this.#at("host")}`],
+      ...["PidFile none", "UsePAM no", "StrictModes no"],
       ...[`AuthorizedKeysFile ${this.#at("authorized_keys")}`, "PasswordAuthentication no"],
       "PermitRootLogin prohibit-password",
     ];
@@ -158,9 +154,7 @@ export class EdgeHost implements Disposable {
   async powerOff(): Promise<void> {
     lightDown(this.#networks, this.plan.name);
     const ended = [...this.#served.values()].map(({ child }) => once(child, "close"));
-    for (const pid of ip("netns", "pids", this.network).split("\n").filter(Boolean)) {
-      process.kill(Number(pid), "SIGKILL");
-    }
+    killAll(this.network);
     await Promise.all([...ended, this.#sshd?.ended]);
     this.#served.clear();
     this.#sshd = undefined;
@@ -171,8 +165,18 @@ export class EdgeHost implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const pid of ip("netns", "pids", this.network).split("\n").filter(Boolean)) {
-      process.kill(Number(pid), "SIGKILL");
+    killAll(this.network);
+  }
+}
+
+/** Kills all processes in a network but this one. */
+export function killAll(network: string): void {
+  for (const pid of ip("netns", "pids", network).split("\n").filter(Boolean).map(Number)) {
+    try {
+      if (pid !== process.pid) process.kill(pid, "SIGKILL");
+    } catch (error) {
+      // It may have ended since.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
 }

@@ -1,5 +1,5 @@
 // The networks of a pair on two hosts: a host inside the site, two edge hosts with one link each,
-// the far end of both links, and a third host, from which an agent may reach both edges.
+// and the far end of both links.
 
 import type { PortName } from "#hal/model.ts";
 import { edgeAs, farAs, password } from "../../kernel/host/router.ts";
@@ -16,25 +16,21 @@ export interface EdgePlan {
   /** The far end's peering address. */
   readonly peer: string;
   readonly routerId: string;
-  /** Where it answers the agent's SSH, by the interface that leads there. */
-  readonly ssh: readonly { readonly port: string; readonly address: string }[];
 }
 
 export const edges = [
   {
     ...{ name: "edge-a", link: "primary", port: "p1", routerId: "198.51.100.11" },
     ...{ address: "192.0.2.1/30", peer: "192.0.2.2" },
-    ssh: [{ port: "at", address: "10.9.5.2" }],
   },
   {
     ...{ name: "edge-b", link: "secondary", port: "p2", routerId: "198.51.100.12" },
     ...{ address: "192.0.2.5/30", peer: "192.0.2.6" },
-    ssh: [
-      { port: "sb", address: "10.9.4.2" },
-      { port: "bt", address: "10.9.6.2" },
-    ],
   },
 ] as const satisfies readonly EdgePlan[];
+
+/** The path between the agent and the second host, by the interface at each end. */
+export const path = { port: "sa", beyond: "10.9.4.2" } as const;
 
 export const loopbacks = { inside: "198.51.100.1", far: "203.0.113.1" } as const;
 
@@ -44,7 +40,6 @@ export interface Networks {
   readonly "edge-a": string;
   readonly "edge-b": string;
   readonly far: string;
-  readonly third: string;
 }
 
 /** Both ends of a wire: network, interface, address with the length of its prefix. */
@@ -75,25 +70,17 @@ const wires: readonly Wire[] = [
     ["edge-b", "ba", "10.9.3.2/30"],
   ],
   [
-    ["edge-a", "sa", "10.9.4.1/30"],
-    ["edge-b", "sb", "10.9.4.2/30"],
-  ],
-  [
-    ["third", "ta", "10.9.5.1/30"],
-    ["edge-a", "at", "10.9.5.2/30"],
-  ],
-  [
-    ["third", "tb", "10.9.6.1/30"],
-    ["edge-b", "bt", "10.9.6.2/30"],
+    ["edge-a", path.port, "10.9.4.1/30"],
+    ["edge-b", "sb", `${path.beyond}/30`],
   ],
 ];
 
 /** Builds all networks and the wires between them. */
 export function buildNetworks(): Networks {
-  const [inside, a, b, far, third] = Array.from({ length: 5 }, addNetwork) as [
-    ...[string, string, string, string, string],
+  const [inside, a, b, far] = Array.from({ length: 4 }, addNetwork) as [
+    ...[string, string, string, string],
   ];
-  const all = { inside, "edge-a": a, "edge-b": b, far, third };
+  const all = { inside, "edge-a": a, "edge-b": b, far };
   for (const network of Object.values(all)) {
     const settings = [
       ...["net.ipv4.fib_multipath_hash_policy=1", "net.ipv4.ip_forward=1"],

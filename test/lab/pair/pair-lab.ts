@@ -1,4 +1,4 @@
-// A pair on two edge hosts of a real kernel: the agent on the first of them or on a third host,
+// A pair on two edge hosts of a real kernel: the agent on the first of them,
 // keys and the far end's management simulated, the far end's hardware wpa_supplicant.
 
 import { join } from "node:path";
@@ -6,19 +6,20 @@ import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import type { SocketRole } from "#agent/host/places.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
+import type { ApplyAnswer } from "#agent/runtime/agent-shapes.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { LinksealError } from "#hal/error.ts";
-import { type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
+import { instantAfter } from "#hal/world.ts";
+import { type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
-import { Programs } from "../../kernel/host/programs.ts";
 import { makeRoom, startFlows, startRouter } from "../../kernel/host/router.ts";
 import type { TrafficCounters } from "../../kernel/host/traffic.ts";
-import { enterNetwork, ip, ipBatch, leaveNetworks } from "../../kernel/lab.ts";
+import { enterNetwork, ipBatch, leaveNetworks } from "../../kernel/lab.ts";
 import { readyMark } from "../../process/program.ts";
 import { farPort, StandIn } from "../stand-in.ts";
 import { WireWatch } from "../wire.ts";
-import { agentKey, EdgeHost } from "./edge-host.ts";
+import { agentKey, EdgeHost, killAll } from "./edge-host.ts";
 import {
   buildNetworks,
   edges,
@@ -26,17 +27,23 @@ import {
   insideRouting,
   loopbacks,
   type Networks,
+  path,
 } from "./networks.ts";
 
 const suite = "gcm-aes-256";
 export const group = "erd-demo";
 const pollMs = 1_000;
-const patienceMs = 1_800_000;
+/** The simulated vault goes on by turns of this time. */
+const paceMs = 200;
+const patienceMs = 900_000;
 /** Time in ms from the end of the old key at the far end to the start of the new one. */
 const gapMs = 3_000;
 
-/** Where the agent runs: on the first edge host, or on a host that ends no link. */
-export type AgentAt = "edge-a" | "third";
+/** A packet each `everyMs`; those of one `turnMs` leave together: each turn costs this computer. */
+export interface Rate {
+  readonly everyMs: number;
+  readonly turnMs: number;
+}
 
 /** The end of a campaign: what became of it, and how long it took. */
 export interface PairEnd {
@@ -50,21 +57,19 @@ export class PairLab implements AsyncDisposable {
   readonly first: EdgeHost;
   readonly second: EdgeHost;
   readonly wires: readonly WireWatch[];
-  readonly #agentAt: AgentAt;
   readonly #folder: string;
   readonly #say: (line: string) => void;
   readonly #standIn: StandIn;
-  readonly #third: Programs;
   readonly #over = new AbortController();
-  #logins = "";
+  #login = "";
+  #hostKey = "";
   #served: Served | undefined;
-  #pace: Pace | undefined;
+  #pace: Promise<void> | undefined;
   #following: Promise<void> | undefined;
   #agentOutput = (): string => "";
 
-  private constructor(folder: string, agentAt: AgentAt, say: (line: string) => void) {
+  private constructor(folder: string, say: (line: string) => void) {
     this.#folder = folder;
-    this.#agentAt = agentAt;
     this.#say = say;
     makeRoom();
     this.networks = buildNetworks();
@@ -72,7 +77,6 @@ export class PairLab implements AsyncDisposable {
     this.first = new EdgeHost(a, this.networks, join(folder, "a"));
     this.second = new EdgeHost(b, this.networks, join(folder, "b"));
     this.#standIn = new StandIn(this.networks.far);
-    this.#third = new Programs(join(folder, "t"), this.networks.third);
     this.wires = edges.map(({ port }) => new WireWatch(this.networks.far, farPort(port)));
     enterNetwork(this.networks.inside);
     const shape = { seed: "pair", name: "demo", groups: 1, tunnels: 0, start: "clear" } as const;
@@ -80,46 +84,35 @@ export class PairLab implements AsyncDisposable {
   }
 
   /** Opens the lab; both links run in the clear when it resolves, as before an enrolment. */
-  static async open(
-    folder: string,
-    agentAt: AgentAt,
-    say: (line: string) => void,
-  ): Promise<PairLab> {
-    say("five networks: inside, edge-a, edge-b, the far end of both links, and a third host");
-    const lab = new PairLab(folder, agentAt, say);
+  static async open(folder: string, say: (line: string) => void): Promise<PairLab> {
+    say("four networks: inside, edge-a, edge-b, and the far end of both links");
+    const lab = new PairLab(folder, say);
     lab.#served = await serveSite(siteHandler(lab.site), lab.#socket);
-    lab.#pace = paceClock(lab.site.clock, { speed: 1 });
+    lab.#pace = lab.#keepPace();
     const { inside, far } = lab.networks;
     await startRouter(inside, loopbacks.inside, insideRouting());
     await startRouter(far, loopbacks.far, farRouting());
     const key = agentKey(folder);
-    lab.#logins = key.path;
-    lab.#hostKeys = [lab.first, lab.second].map((host) => host.admit(key.publicKey).hostKey);
-    say("on both edges: FRR, linkseal-net, linkseal-mka, linkseal-peer behind Debian's sshd");
+    lab.#login = key.path;
+    lab.#hostKey = lab.second.admit(key.publicKey);
+    say("on both edges: FRR, linkseal-net, linkseal-mka; on edge-b linkseal-peer behind sshd");
     await lab.first.boot();
     say("edge-a serves");
     await lab.second.boot();
     say("edge-b serves");
     await lab.startAgent();
-    say(`the agent runs on ${agentAt}`);
+    say("the agent runs on edge-a");
     lab.#following = lab.#follow();
     return lab;
   }
-
-  #hostKeys: readonly string[] = [];
 
   get #socket(): string {
     return join(this.#folder, "site.sock");
   }
 
-  get #agentHome(): string {
-    return join(this.#folder, this.#agentAt === "edge-a" ? "a" : "t");
-  }
-
   /** Starts the agent on its host. */
   async startAgent(): Promise<void> {
-    const programs = this.#agentAt === "edge-a" ? this.first.programs : this.#third;
-    this.#agentOutput = (await programs.serveUntil(readyMark, "agent")).output;
+    this.#agentOutput = (await this.first.programs.serveUntil(readyMark, "agent")).output;
   }
 
   /** The warnings of all programs. */
@@ -129,7 +122,7 @@ export class PairLab implements AsyncDisposable {
   }
 
   async #ask<T>(role: SocketRole, path: string, body?: unknown): Promise<T> {
-    const socket = join(this.#agentHome, "run", `${role}.sock`);
+    const socket = join(this.#folder, "a", "run", `${role}.sock`);
     const method = body === undefined ? "GET" : "POST";
     return (await ask({
       role,
@@ -158,17 +151,10 @@ export class PairLab implements AsyncDisposable {
     return await this.#ended("");
   }
 
-  /** Gives both links another lifetime of their SAKs. */
-  async changeSettings(): Promise<PairEnd> {
-    const before = markOf(await this.campaign());
-    await this.#apply(
-      this.config().replaceAll(`suite: ${suite} }`, `suite: ${suite}, sakRekey: 1h }`),
-    );
-    return await this.#ended(before);
-  }
-
   async #apply(text: string): Promise<void> {
-    await this.#ask("admin", "/v1/apply", { file: "site.yaml", text, queue: false });
+    const body = { file: "site.yaml", text, queue: false };
+    const answer = await this.#ask<ApplyAnswer>("admin", "/v1/apply", body);
+    if (answer.kind !== "accepted") throw new Error(`not accepted: ${JSON.stringify(answer)}`);
   }
 
   /** Puts new keys into the vault, and rotates the group, or one link, to them. */
@@ -232,6 +218,14 @@ export class PairLab implements AsyncDisposable {
     }
   }
 
+  async #keepPace(): Promise<void> {
+    const { clock } = this.site;
+    const [begun, start] = [performance.now(), clock.now()];
+    for (; !this.#over.signal.aborted; await rest(paceMs)) {
+      await clock.run(instantAfter(start, performance.now() - begun));
+    }
+  }
+
   /** The far end's hardware follows its management, which the agent changes. */
   async #follow(): Promise<void> {
     const { signal } = this.#over;
@@ -253,22 +247,19 @@ export class PairLab implements AsyncDisposable {
   }
 
   config(): string {
-    const login = (index: number): string =>
-      `ssh: { user: root, key: "file:${this.#logins}", hostKey: "${this.#hostKeys[index]}" }`;
-    const reach = ({ plan, net }: EdgeHost, index: number): string => {
-      if (this.#agentAt === "edge-a" && index === 0) return `address: "unix:${net}"`;
-      const way = plan.ssh.at(this.#agentAt === "edge-a" ? 0 : -1);
-      return `address: ssh://${way?.address}, ${login(index)}`;
-    };
-    const hosts = [this.first, this.second];
+    const login = `{ user: root, key: "file:${this.#login}", hostKey: "${this.#hostKey}" }`;
+    const hosts = [
+      { host: this.first, reach: `address: "unix:${this.first.net}"` },
+      { host: this.second, reach: `address: ssh://${path.beyond}, ssh: ${login}` },
+    ];
     return [
       "version: 1",
       "site: pair",
       `azure: { cloud: sim, vault: "unix:${this.#socket}", farEnd: agent }`,
       "devices:",
-      ...hosts.flatMap((host, index) => [
+      ...hosts.flatMap(({ host, reach }) => [
         `  - { name: ${host.plan.name}, driver: linux, frr: ${host.network},`,
-        `      ${reach(host, index)} }`,
+        `      ${reach} }`,
       ]),
       "groups:",
       `  - name: ${group}`,
@@ -280,25 +271,21 @@ export class PairLab implements AsyncDisposable {
         `          speed: 10G, macsec: { suite: ${suite} },`,
         `          key: { cak: ${group}-${index + 1}-cak, ckn: ${group}-${index + 1}-ckn } }`,
       ]),
-      "health: { poll: 2s, staleAfter: 15s, evidence: 90s }",
+      "health: { poll: 5s, staleAfter: 15s, evidence: 90s }",
       "rotation:",
-      "  { settle: 8s, soak: 4s, verify: 2m, confirm: 60s, farEnd: 5m, putGrace: 5s,",
+      "  { settle: 8s, soak: 4s, verify: 60s, confirm: 2m, farEnd: 5m, putGrace: 5s,",
       "    drained: { samples: 2, every: 1s } }",
       "acceptRisks:",
-      ...[
-        "breakBeforeMake",
-        "shortSettle",
-        ...(this.#agentAt === "edge-a" ? ["agentOnSibling"] : []),
-      ].map((risk) => `  - { risk: ${risk}, until: 2027-11-24 }`),
+      ...["breakBeforeMake", "shortSettle", "agentOnSibling"].map(
+        (risk) => `  - { risk: ${risk}, until: 2027-11-24 }`,
+      ),
       "",
     ].join("\n");
   }
 
   /** Takes the light off the path between the agent and the second host, or gives it back. */
   path(state: "up" | "down"): void {
-    const [network, port] =
-      this.#agentAt === "edge-a" ? [this.networks["edge-a"], "sa"] : [this.networks.third, "tb"];
-    ipBatch([`link set ${port} ${state}`], "-n", network);
+    ipBatch([`link set ${path.port} ${state}`], "-n", this.networks["edge-a"]);
   }
 
   /** Frames of data in the clear so far, on both wires. */
@@ -306,10 +293,10 @@ export class PairLab implements AsyncDisposable {
     return this.wires.reduce((sum, wire) => sum + wire.clear, 0);
   }
 
-  /** Sends 200 numbered packets a second each way, until the result is called. */
-  traffic(): Promise<() => Promise<readonly TrafficCounters[]>> {
+  /** Sends numbered packets each way, until the result is called. */
+  traffic({ everyMs, turnMs }: Rate): Promise<() => Promise<readonly TrafficCounters[]>> {
     const { inside, far } = this.networks;
-    return startFlows([inside, loopbacks.inside], [far, loopbacks.far]);
+    return startFlows([inside, loopbacks.inside], [far, loopbacks.far], everyMs, 16, turnMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -317,15 +304,10 @@ export class PairLab implements AsyncDisposable {
     await this.#following?.catch(() => undefined);
     this.#standIn[Symbol.dispose]();
     for (const wire of this.wires) wire[Symbol.dispose]();
-    this.#third[Symbol.dispose]();
     for (const host of [this.first, this.second]) host[Symbol.dispose]();
-    await this.#pace?.stop();
+    await this.#pace;
     await this.#served?.close();
-    for (const network of [this.networks.inside, this.networks.far]) {
-      for (const pid of ip("netns", "pids", network).split("\n").filter(Boolean)) {
-        if (Number(pid) !== process.pid) process.kill(Number(pid), "SIGKILL");
-      }
-    }
+    for (const network of [this.networks.inside, this.networks.far]) killAll(network);
     leaveNetworks();
   }
 }

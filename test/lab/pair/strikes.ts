@@ -4,38 +4,49 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { CampaignState } from "#agent/model/campaign.ts";
 import { lostOf } from "../../kernel/host/router.ts";
-import { group, type PairEnd, type PairLab } from "./pair-lab.ts";
+import { until } from "../../kernel/lab.ts";
+import { group, type PairEnd, type PairLab, type Rate } from "./pair-lab.ts";
 
 export interface Strike {
   readonly title: string;
-  /** Struck once the campaign is in this state. */
-  readonly at: CampaignState;
+  /** Struck once the campaign is in this state, or once the second host has a change to undo. */
+  readonly at: CampaignState | "armed";
   /** Resolves once what ended is back. */
   readonly run: (lab: PairLab) => Promise<void>;
   /** `nothing`: no packet may be lost; `failover`: those of a link whose host died. */
   readonly loses: "nothing" | "failover";
+  /** What becomes of the rotation. */
+  readonly ends: string;
 }
 
+/** What becomes of an enrolment of both links. */
+export const enrolled = "primary enrolled, secondary enrolled";
+const rotated = "secondary rotated";
+
+/** 200 packets a second. */
+const dense = { everyMs: 5, turnMs: 20 } as const;
+/** 40 packets a second, for what takes minutes. */
+const seldom = { everyMs: 25, turnMs: 100 } as const;
 const pathMs = 45_000;
 const restartMs = 1_000;
 const bootMs = 20_000;
+/** Longer than a change waits for its confirmation. */
+const undoneMs = 180_000;
+/** The agent confirms within a second. */
+const armedMs = 50;
 
-/** The states of a rotation whose far end the agent changes, in order. */
-const states = [
-  ...["draining", "staging", "switching", "proving", "retiring", "restoring"],
-] as const satisfies readonly CampaignState[];
-
-const pathCuts: readonly Strike[] = states.map((at) => ({
-  ...{ title: `path cut for ${pathMs / 1000} s`, at, loses: "nothing" },
+const cut = (at: CampaignState): Strike => ({
+  ...{ title: `path cut for ${pathMs / 1000} s`, at, loses: "nothing", ends: rotated },
   async run(lab) {
     lab.path("down");
     await rest(pathMs);
     lab.path("up");
   },
-}));
+});
 
 const killed: readonly Strike[] = (["net", "mka", "peer"] as const).map((daemon) => ({
-  ...{ title: `edge-b: linkseal-${daemon} killed`, at: "switching", loses: "nothing" },
+  ...{ title: `edge-b: linkseal-${daemon} killed`, at: "switching" },
+  ...{ loses: "nothing", ends: rotated },
   async run({ second }) {
     await second.kill(daemon);
     // systemd starts it again after this time.
@@ -46,7 +57,8 @@ const killed: readonly Strike[] = (["net", "mka", "peer"] as const).map((daemon)
 
 const dead: readonly Strike[] = [
   {
-    ...{ title: "edge-b loses its power, and boots", at: "switching", loses: "failover" },
+    ...{ title: "edge-b loses its power, and boots", at: "switching" },
+    ...{ loses: "failover", ends: rotated },
     async run({ second }) {
       await second.powerOff();
       await rest(bootMs);
@@ -54,7 +66,8 @@ const dead: readonly Strike[] = [
     },
   },
   {
-    ...{ title: "edge-a and the agent lose their power", at: "switching", loses: "failover" },
+    ...{ title: "edge-a and the agent lose their power", at: "switching" },
+    ...{ loses: "failover", ends: rotated },
     async run(lab) {
       await lab.first.powerOff();
       await rest(bootMs);
@@ -62,13 +75,27 @@ const dead: readonly Strike[] = [
       await lab.startAgent();
     },
   },
+  {
+    ...{ title: "the same, until edge-b has undone what waits", at: "armed" },
+    ...{ loses: "failover", ends: rotated },
+    async run(lab) {
+      await lab.first.powerOff();
+      if ((await lab.second.armed()) === undefined) throw new Error("nothing waits on edge-b");
+      await until(async () => (await lab.second.armed()) === undefined || undefined, undoneMs);
+      await lab.first.boot();
+      await lab.startAgent();
+    },
+  },
 ];
 
-/** All of them. */
-export const strikes: readonly Strike[] = [...pathCuts, ...killed, ...dead];
+/** All of them; cuts are before, in the middle of, and after the change of the far end. */
+export const strikes: readonly Strike[] = [
+  ...[cut("switching"), ...killed, ...dead],
+  ...(["draining", "staging", "proving", "retiring", "restoring"] as const).map(cut),
+];
 
-export interface Result extends PairEnd, Pick<Strike, "title" | "loses"> {
-  readonly at: CampaignState | undefined;
+export interface Result extends PairEnd, Pick<Strike, "title" | "loses" | "ends"> {
+  readonly at: Strike["at"] | undefined;
   readonly sent: number;
   /** Packets lost from the site, and to it. */
   readonly lost: readonly [out: number, back: number];
@@ -78,21 +105,23 @@ export interface Result extends PairEnd, Pick<Strike, "title" | "loses"> {
   readonly clear: number;
 }
 
-/** Returns true if only that is lost which may be, and the campaign ended. */
-export function isGood({ outcomes, loses, lost, clear, title }: Result): boolean {
-  const isWhole = loses === "failover" || lost[0] + lost[1] === 0;
-  // Before an enrolment everything is in the clear.
-  const isSealed = clear === 0 || title.startsWith("enrolment");
-  return isWhole && isSealed && !/^(?:held|not over)/.test(outcomes);
+/** BGP's hold time and a second, in which the sibling takes over. */
+const failoverMs = 10_000;
+
+/** Returns true if the rotation ended as it has to, and only that is lost which may be. */
+export function isGood({ outcomes, ends, loses, lost, silenceMs, clear }: Result): boolean {
+  const isWhole = loses === "failover" ? silenceMs < failoverMs : lost[0] + lost[1] === 0;
+  return isWhole && clear === 0 && outcomes === ends;
 }
 
 /** Plays under traffic, from a few seconds before until a few after. */
-export async function underTraffic(
+async function underTraffic(
   lab: PairLab,
-  title: string,
+  { title, ends, loses }: Pick<Result, "title" | "ends" | "loses">,
+  rate: Rate,
   play: () => Promise<PairEnd>,
 ): Promise<Result> {
-  const stop = await lab.traffic();
+  const stop = await lab.traffic(rate);
   await rest(3_000);
   const clearBefore = lab.clear();
   const end = await play();
@@ -100,7 +129,7 @@ export async function underTraffic(
   const counters = await stop();
   const silences = counters.map(({ silence }) => silence.until - silence.from);
   return {
-    ...{ ...end, title, at: undefined, loses: "nothing" },
+    ...{ ...end, title, ends, loses, at: undefined },
     sent: counters.reduce((sum, { sent }) => sum + sent, 0),
     lost: lostOf(counters),
     silenceMs: Math.round(Math.max(...silences)),
@@ -108,18 +137,34 @@ export async function underTraffic(
   };
 }
 
+/** Rotates both links under 200 packets a second each way. */
+export async function rotatedBoth(lab: PairLab): Promise<Result> {
+  const ends = "primary rotated, secondary rotated";
+  const about = { title: "rotation of both links", loses: "nothing", ends } as const;
+  return await underTraffic(lab, about, dense, () => lab.rotate());
+}
+
+async function whenArmed({ second }: PairLab, at: Strike["at"]): Promise<void> {
+  while (at === "armed" && (await second.armed()) === undefined) await rest(armedMs);
+}
+
 /** Rotates the second host's link under traffic, and strikes once on the way. */
-export async function struck(lab: PairLab, { title, at, loses, run }: Strike): Promise<Result> {
+export async function struck(lab: PairLab, strike: Strike): Promise<Result> {
+  const { at, run } = strike;
   let striking: Promise<void> | undefined;
   const play = async (): Promise<PairEnd> => {
     const end = await lab.rotate(`${group}/secondary`, async ({ state }) => {
-      if (state === at) striking ??= run(lab);
+      if (state === at || (at === "armed" && state === "draining")) {
+        striking ??= whenArmed(lab, at).then(() => run(lab));
+        // It is awaited below.
+        striking.catch(() => undefined);
+      }
     });
     if (striking === undefined) throw new Error(`the rotation was never in the state ${at}`);
     await striking;
     return end;
   };
-  return { ...(await underTraffic(lab, title, play)), at, loses };
+  return { ...(await underTraffic(lab, strike, seldom, play)), at };
 }
 
 /** The table of the results. */
