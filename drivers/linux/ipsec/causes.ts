@@ -20,10 +20,7 @@ export type FailureCause =
   | "peerSilent";
 
 export const causeTexts: Readonly<Record<FailureCause, string>> = {
-  psk:
-    "the ends have different pre-shared keys (or PPKs, or certificates that the other does not " +
-    "take), or the gateway knows no connection between the identity that we show and the one " +
-    "that we ask for",
+  psk: "the ends have different pre-shared keys",
   ikeProposal:
     "the ends agree on no algorithms for IKE, or the gateway has no connection for our address",
   espProposal: "the ends agree on no algorithms for ESP",
@@ -136,6 +133,7 @@ const unlike = {
 
 /** Returns a cause as a sentence, with the identities that the lines name. */
 export function causeText(cause: FailureCause, lines: readonly LogLine[]): string {
+  if (cause === "psk") return refusedText(lines);
   if (cause !== "identity") return causeTexts[cause];
   for (const { text } of lines.toReversed()) {
     const [, wanted, shown] = unlike.v2.exec(text) ?? [];
@@ -145,6 +143,23 @@ export function causeText(cause: FailureCause, lines: readonly LogLine[]): strin
     return `the gateway shows the identity ${printable(shownV1)}, and ${expected}`;
   }
   return causeTexts.identity;
+}
+
+// The payloads of IKE_AUTH and the notifies of RFC 8784 in charon's lines for messages.
+const showsCertificate = /IKE_AUTH request \d+ \[[^\]]*\bCERT\b/i;
+const usesPpk = /generating IKE_(?:SA_INIT|AUTH) .*PPK/i;
+
+/** A refused authentication has the same notify for each secret: those in use are named. */
+function refusedText(lines: readonly LogLine[]): string {
+  const shows = (pattern: RegExp): boolean => lines.some(({ text }) => pattern.test(text));
+  const isCertified = shows(showsCertificate);
+  const ends = isCertified
+    ? "the ends have certificates that the other does not take"
+    : causeTexts.psk;
+  const ppks = isCertified ? ", or different PPKs" : " or PPKs";
+  const unknownEnds =
+    "the gateway knows no connection between the identity that we show and the one that we ask for";
+  return `${ends}${shows(usesPpk) ? ppks : ""}, or ${unknownEnds}`;
 }
 
 const identityMax = 128;

@@ -89,6 +89,24 @@ describe("the reason why a tunnel is down", () => {
     expect(reported.length).toBeLessThan(220);
   });
 
+  const request = (more: string): string => `generating IKE_AUTH request 1 [ IDi ${more} SA ]`;
+  it.each([
+    ["AUTH", "have different pre-shared keys, or"],
+    ["N(INIT_CONTACT) CERTREQ IDr AUTH N(PPK_ID)", "have different pre-shared keys or PPKs, or"],
+    ["CERT CERTREQ AUTH", "have certificates that the other does not take, or"],
+    ["CERT AUTH N(PPK_ID)", "certificates that the other does not take, or different PPKs, or"],
+  ])("a refused authentication by %s names what it uses alone", (payloads, text) => {
+    const lines = [request(payloads), "received AUTHENTICATION_FAILED notify error"];
+    const reported = causeText(
+      "psk",
+      lines.map((line) => ({ name: "hub-1", text: line })),
+    );
+    expect(reported).toContain(text);
+    expect(reported.match(/pre-shared|PPKs|certificates/g)).toEqual(
+      text.match(/pre-shared|PPKs|certificates/g),
+    );
+  });
+
   it("no cause is known without a line, or after a wrongly guessed group", () => {
     const guess = "peer didn't accept DH group ECP_384, it requested ECP_256";
     expect(causeIn([{ name: "hub-1", text: guess }], "initiate")).toBeUndefined();
