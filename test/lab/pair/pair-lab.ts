@@ -183,7 +183,7 @@ export class PairLab implements AsyncDisposable {
       const seconds = Math.round((performance.now() - begun) / 1000);
       const campaign = await this.#unlessAway(() => this.campaign());
       const story =
-        campaign === undefined
+        campaign === undefined || campaign.state === "done"
           ? await this.#why()
           : `${campaign.link} ${campaign.state}: ${campaign.because}`;
       if (story !== last) this.#say(`  ${story}`);

@@ -91,7 +91,7 @@ const dead: readonly Strike[] = [
 /** All of them; cuts are before, in the middle of, and after the change of the far end. */
 export const strikes: readonly Strike[] = [
   ...[cut("switching"), ...killed, ...dead],
-  ...(["draining", "staging", "proving", "retiring", "restoring"] as const).map(cut),
+  ...(["draining", "proving", "restoring"] as const).map(cut),
 ];
 
 export interface Result extends PairEnd, Pick<Strike, "title" | "loses" | "ends"> {
