@@ -15,8 +15,8 @@ import { Program, readyMark } from "../../process/program.ts";
 import { secyOn } from "../lab.ts";
 import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks, path } from "./networks.ts";
 
-/** A process of linkseal on the host, as a fault names it. */
-export type Daemon = "net" | "mka" | "peer";
+/** A process of linkseal on the host. */
+type Daemon = "net" | "mka" | "peer";
 
 interface Served {
   readonly child: ChildProcess;
