@@ -122,11 +122,16 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
         Promise.race([site.far.whackLater(theirs, "--name", "azure"), rest(20_000)]),
       ]),
     );
-    const own = spisIn(site.edge);
-    // Each end may keep the other pair too for a while (docs/sources.md).
+    const [own, kept] = [spisIn(site.edge), spisIn(site.gateway)];
     expect(own.length).toBeGreaterThanOrEqual(2);
-    expect(spisIn(site.gateway)).toEqual(expect.arrayContaining([...own]));
-    await commit(rekeyChild);
+    if (what === "IKE" && kept.length === 0) {
+      // It may also end all of its own (docs/sources.md): the second step of a repair mends that.
+      await commit([{ kind: "ipsec.rekey", name: spec.name, what: "reauthenticate" }]);
+    } else {
+      // Each end may keep the other pair too for a while (docs/sources.md).
+      expect(kept).toEqual(expect.arrayContaining([...own]));
+      await commit(rekeyChild);
+    }
     await until(isUp);
     await until(async () => ((await pings(site.edge)) === 3 ? true : undefined));
   });
