@@ -44,6 +44,8 @@ const reporters = ["--reporter=default", "--reporter=json"];
 const patienceMs = (paths: readonly string[]): number => {
   const [first = ""] = paths;
   if (first.includes("kernel/lab/")) return 2_700_000;
+  // A rotation for each thing that may end.
+  if (first.includes("kernel/pair/")) return 5_400_000;
   if (first.includes("kernel/host-faults/") && process.env["LINKSEAL_LONG"] === "1")
     return 3_600_000;
   // Many tunnels are mended one after the other, and one is harmed in twelve ways; a host with two
@@ -83,6 +85,7 @@ const longAlone = [
   "test/kernel/ipsec/psk-pair.test.ts",
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
+  "test/kernel/pair/pair.test.ts",
   "test/kernel/package/package.test.ts",
   "test/kernel/package/upgrade.test.ts",
   "test/kernel/reboot.test.ts",
@@ -114,7 +117,7 @@ const onDebian = /kernel\/(lab\/|package\/|ipsec\/(backup|psk-(agent|pair)))/;
  * These wait for hours, kill at hundreds of steps, or have fifty tunnels: that takes minutes in
  * virtual time alone.
  */
-const onVirtualTime = /kernel\/(host-faults\/|ipsec\/libreswan-fifty)/;
+const onVirtualTime = /kernel\/(host-faults\/|pair\/|ipsec\/libreswan-fifty)/;
 const kernelOf = (paths: readonly string[]): MachineKernel =>
   (emulated && !paths.every((path) => onVirtualTime.test(path))) ||
   paths.some((path) => onDebian.test(path))

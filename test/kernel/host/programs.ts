@@ -25,6 +25,8 @@ export class Programs implements Disposable {
   environment: Readonly<Record<string, string>> = {};
   /** Build of the processes that are started from now on. */
   build = root;
+  /** File with the boot id that they see; undefined = that of the machine. */
+  bootId: string | undefined;
 
   constructor(home: string, network: string) {
     this.#home = home;
@@ -85,13 +87,20 @@ export class Programs implements Disposable {
     for (const child of this.#children) child.kill("SIGKILL");
   }
 
+  // `ip` gives each program a mount namespace of its own.
+  #boot(): readonly string[] {
+    if (this.bootId === undefined) return [];
+    const script = 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"';
+    return ["sh", "-c", script, this.bootId];
+  }
+
   #start(argv: readonly string[]): ChildProcess {
     const own = { LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
     const env = { ...process.env, ...this.environment, ...own };
     // `ip` execs the program, so that a signal reaches it.
     const command = join(this.build, "agent", "bin.js");
-    const inside = ["netns", "exec", this.#network, process.execPath, command, ...argv];
-    const child = spawn("ip", inside, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const inside = ["netns", "exec", this.#network, ...this.#boot(), process.execPath, command];
+    const child = spawn("ip", [...inside, ...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#children.push(child);
     return child;
   }

@@ -225,15 +225,17 @@ type End = readonly [network: string, address: string];
 
 /**
  * Starts traffic: by default 200 packets a second in both directions, in sixteen flows each. With
- * four flows the seed of a kernel's hash puts all on one of two paths in one boot of eight.
+ * four flows the seed of a kernel's hash puts all on one of two paths in one boot of eight. Those
+ * of one `turnMs` leave together, in one flow.
  */
 export async function startFlows(
   a: End,
   b: End,
   everyMs = 5,
   flows = 16,
+  turnMs = everyMs,
 ): Promise<() => Promise<readonly TrafficCounters[]>> {
-  const pace = [String(everyMs), String(flows)];
+  const pace = [everyMs, flows, turnMs].map(String);
   const ends = await Promise.all([openEnd(a, b, pace), openEnd(b, a, pace)]);
   for (const end of ends) end.begin();
   return async () => await Promise.all(ends.map((end) => end.stop()));

@@ -17,10 +17,12 @@ export interface TrafficCounters {
   readonly silence: { readonly from: number; readonly until: number };
 }
 
-const [own = "", far = "", everyMsText = "5", flowsText = "16"] = process.argv.slice(2);
+const [own = "", far = "", everyMsText = "5", flowsText = "16", turnMsText = everyMsText] =
+  process.argv.slice(2);
 const flows = Number(flowsText);
 const firstPort = 9000;
 const everyMs = Number(everyMsText);
+const turnMs = Number(turnMsText);
 const lastOnesMs = 2000;
 const missingMax = 20;
 
@@ -65,15 +67,16 @@ await new Promise((resolve) => process.stdin.once("data", resolve));
 const start = performance.now();
 while (!stopped) {
   // Packets of a late turn are sent now, so that the rate is kept.
-  for (; sent * everyMs < performance.now() - start; sent += 1) {
+  for (const now = performance.now() - start; sent * everyMs < now; sent += 1) {
     const packet = Buffer.alloc(64);
     packet.writeUInt32BE(sent);
     const number = sent;
-    sockets[sent % flows]?.send(packet, firstPort + (sent % flows), far, (error) => {
+    const flow = Math.floor((sent * everyMs) / turnMs) % flows;
+    sockets[flow]?.send(packet, firstPort + flow, far, (error) => {
       if (error !== null && refused.length < missingMax) refused.push(`${number} ${error.message}`);
     });
   }
-  await rest(everyMs);
+  await rest(turnMs);
 }
 await rest(lastOnesMs);
 // The sockets close before the result is printed: the next flows may use the same addresses.
