@@ -183,7 +183,7 @@ export function mkaFindings(
   else if (session.controlledPort === "secured") {
     findings.push(...securedFindings(evidence, newest, session, samples, passing));
   }
-  const changes = sakChanges(evidence.observations);
+  const changes = sakChanges(evidence.observations, evidence.saksAsked);
   if (changes >= churnMin) {
     const text = `the SAK of ${here} changed ${changes} times in the evidence window`;
     findings.push(finding("degraded", "sak-churn", about, text));
@@ -192,7 +192,8 @@ export function mkaFindings(
 }
 
 /**
- * A rotation or a restart makes two or three new SAKs; a churning session makes one in 6 to 12 s.
+ * Beside the later SAKs that it asks for, a rotation makes two or three new ones, as a restart does;
+ * a churning session makes one in 6 to 12 s.
  */
 const churnMin = 5;
 

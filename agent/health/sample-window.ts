@@ -143,8 +143,14 @@ export function passingOf(samples: SampleWindow): Passing {
   return { rx: rise(recent, newest, "rxOk") > 0n, tx: rise(recent, newest, "txProtected") > 0n };
 }
 
-/** Counts the SAK changes over all given observations, whatever the session did. */
-export function sakChanges(observations: readonly MacsecPort[]): number {
+/**
+ * Counts the SAK changes over all given observations, whatever the session did, but for those that
+ * were asked for meanwhile.
+ */
+export function sakChanges(
+  observations: readonly MacsecPort[],
+  asked: readonly Instant[] = [],
+): number {
   let changes = 0;
   let last: string | undefined;
   for (const observation of observations) {
@@ -153,5 +159,7 @@ export function sakChanges(observations: readonly MacsecPort[]): number {
     if (last !== undefined && keyId !== last) changes += 1;
     last = keyId;
   }
-  return changes;
+  const [first] = observations.map(({ session }) => session.at);
+  if (first === undefined) return 0;
+  return Math.max(0, changes - asked.filter((at) => at >= first).length);
 }

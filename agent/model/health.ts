@@ -150,6 +150,8 @@ export interface LinkEvidence {
   readonly bgp?: "up" | "down" | undefined;
   /** When the SAK in use was seen first; undefined = not followed. */
   readonly sakSince?: Instant | undefined;
+  /** When a campaign asked for a new SAK: those are no churn. */
+  readonly saksAsked?: readonly Instant[];
   /** What else explains a bad verdict (a vault that denies, a lost change); never makes one. */
   readonly causes?: readonly Reason[];
 }

@@ -161,7 +161,8 @@ export class Effects {
         return await this.#rekeySak(task, signal);
       case "renewSak": {
         const part = { kind: "macsec.rekeySak", port: link.port } as const;
-        return await this.#final(action, task, part, signal);
+        await this.#final(action, task, part, signal);
+        return this.#parts.deviceCache.askedSaks.add(link, this.#parts.world.clock.now());
       }
       case "open":
         return await this.#final(action, task, { kind: "port.open", port: link.port }, signal);

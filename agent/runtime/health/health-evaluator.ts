@@ -380,6 +380,7 @@ export class HealthEvaluator {
       peer: supervisor.deviceCache.peer(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,
+      saksAsked: supervisor.deviceCache.askedSaks.of(link),
       causes: linkCauses(supervisor, link),
     });
     // A campaign changes the key of its link itself.

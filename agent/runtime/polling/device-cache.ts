@@ -30,6 +30,7 @@ import {
   portOf,
 } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
+import { AskedSaks } from "./asked-saks.ts";
 import { type GatewayQuery, type GatewayReport, gatewayReport } from "./gateway-report.ts";
 import type { LoginLimiter } from "./login-limiter.ts";
 
@@ -94,6 +95,8 @@ export interface DeviceCacheParts {
 
 /** The device cache. */
 export class DeviceCache implements Observations {
+  /** The SAKs that campaigns asked for. */
+  readonly askedSaks = new AskedSaks();
   readonly #parts: DeviceCacheParts;
   #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();

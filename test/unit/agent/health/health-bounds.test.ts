@@ -92,11 +92,21 @@ describe("the MKA session", () => {
   const sak = (keyId: string): Partial<MkaSession> => ({
     latestSak: { an: 0, keyId, receive: true, transmit: true },
   });
+  const saksAsked = [50, 60, 70, 80].map((second) => at(second * 1_000));
   const changing = (from: number): Course =>
     over(moving, (index) => ({ session: sak(`aabb/${Math.max(index, from)}`) }));
   judged("the MKA session:", [
     ["four new SAKs", changing(15), {}, ...fine],
     ["five new SAKs", changing(14), {}, "degraded", "sak-churn"],
+    ["eight new SAKs, of which a campaign asked for four", changing(11), { saksAsked }, ...fine],
+    ["nine, of which it asked for four", changing(10), { saksAsked }, "degraded", "sak-churn"],
+    [
+      "five new SAKs, and requests before the first observation",
+      changing(14),
+      { saksAsked: saksAsked.map(() => at(-1)) },
+      "degraded",
+      "sak-churn",
+    ],
     [
       "observations without a SAK, which are not a change",
       over(moving, (index) => (index % 2 === 0 ? { session: { latestSak: undefined } } : {})),

@@ -32,6 +32,17 @@ describe("a rotation of a router that makes the SAKs", () => {
     },
   );
 
+  it("the SAKs that a rotation asks for are not reported as churn", async () => {
+    const bench = await Enrolled.by({ server: "router" });
+    const codes: string[] = [];
+    bench.agent.events.listen(({ code }) => codes.push(code));
+    await bench.rotate();
+    await bench.run(120_000);
+    expect(bench.outcomes()).toEqual(["rotated", "rotated"]);
+    expect(codes).toContain("campaign-retiring");
+    expect(codes).not.toContain("sak-churn");
+  });
+
   it("an emergency asks for no later SAK while the old key is there", async () => {
     const bench = await Enrolled.by({ server: "router" });
     await bench.rotate("emergency");
