@@ -201,6 +201,7 @@ export class HealthEvaluatorBench {
         peerFailure: () => this.#scene.peerFailure,
         telemetry: () => undefined,
         gateway: () => undefined,
+        askedSaks: { of: () => [] },
         history: (link: DesiredLink) =>
           this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
         snapshot,
