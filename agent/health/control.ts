@@ -192,8 +192,8 @@ export function mkaFindings(
 }
 
 /**
- * Beside the later SAKs that it asks for, a rotation makes two or three new ones, as a restart does;
- * a churning session makes one in 6 to 12 s.
+ * A rotation makes two or three new SAKs, beside the later ones that it asks for, and so does a
+ * restart; a churning session makes one in 6 to 12 s.
  */
 const churnMin = 5;
 
