@@ -109,7 +109,6 @@ function lifeOf(policy: readonly Block[]): TunnelSpec["life"] {
       return { seconds: 3_600, kilobytes: number * 1_024 };
     case "gigabytes":
       return { seconds: 3_600, kilobytes: number * 1_024 * 1_024 };
-    case undefined:
     default:
       return { seconds: number * 3_600, kilobytes: kilobytesMax };
   }
