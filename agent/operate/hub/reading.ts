@@ -10,6 +10,8 @@ import { newestSubject, streamSubject } from "../../fleet/subjects.ts";
 
 /** Octets of the longest message with a head. */
 const headBytesMax = 1_024;
+/** As many as the stream keeps of a site (`stores`). */
+const headsMax = 100_000;
 
 /**
  * Returns the heads that a site has published, the oldest first; a message without exactly one head
@@ -29,7 +31,9 @@ export async function publishedHeads(
     const read = readOf(reply);
     // A copied reply has two places and no number that can be trusted: the stream has been forged.
     if (read.kind === "absent") return { heads, other };
-    if (read.kind !== "value") throw unreadable(subject);
+    // An engine that goes back, or never ends, would keep this busy for ever.
+    const isNext = read.kind === "value" && read.revision >= seq;
+    if (!isNext || heads.length + other >= headsMax) throw unreadable(subject);
     const found = headsIn(new TextDecoder("latin1").decode(read.octets));
     if (found.length === 1) heads.push(...found);
     else other += 1;

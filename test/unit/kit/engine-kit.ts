@@ -66,6 +66,11 @@ export class MemoryEngine implements FleetEngine {
     return this.#read(streamSubject(stream, site));
   }
 
+  /** The time in which an id is recognised is over. */
+  forgetIds(): void {
+    this.#ids.clear();
+  }
+
   /** The texts of a subject, the oldest first. */
   texts(subject: string): readonly string[] {
     return this.messages

@@ -151,6 +151,24 @@ describe("what a site publishes", () => {
     expect(report.seal.statement).toContain(site.bench.agent.evidence.signer.keyId);
   });
 
+  it("an agent that starts again publishes no report for the second time", async () => {
+    const site = await new Publishing().begin();
+    site.bench.site.clock.jumpWall(86_400_000 * 8);
+    await site.bench.run(900_000);
+    site.stop();
+    site.engine.forgetIds();
+    site.follow();
+    await site.bench.run(900_000);
+    expect(site.engine.texts("linkseal.reports.demo")).toHaveLength(1);
+    // One that another log has published does not count.
+    site.stop();
+    site.engine.messages.length = 0;
+    await site.engine.publish("LINKSEAL-REPORTS", "demo", { id: "x", octets: Buffer.from("{}") });
+    site.follow();
+    await site.bench.run(900_000);
+    expect(site.engine.texts("linkseal.reports.demo")).toHaveLength(2);
+  });
+
   it("a month is a calendar month in UTC", () => {
     expect(lastMonth(Date.UTC(2026, 0, 1))).toEqual({ from: "2025-12-01", to: "2026-01-01" });
     expect(lastMonth(Date.UTC(2024, 2, 31, 23))).toEqual({ from: "2024-02-01", to: "2024-03-01" });
