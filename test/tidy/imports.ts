@@ -140,7 +140,7 @@ const importTable: readonly TableRow[] = [
     why: "the kernel writer is a root of its own, and tells charon what it takes back",
   },
   {
-    edge: /^agent\/bin\/(net|guard|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)\./,
+    edge: /^agent\/bin\/(net|guard|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)/,
     why: "roots that own kernel sockets, which the agent itself never opens",
   },
   {
