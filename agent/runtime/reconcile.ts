@@ -277,7 +277,7 @@ export class Reconciler {
         isWhole ? recalled.transaction.confirm(limit) : recalled.transaction.rollback(limit),
       );
     }
-    // A set-up that was cut short may have left the connection and key with its daemon. The next one
+    // A set-up that was cut short may have left connection and key with its daemon. The next one
     // would take them for a tunnel of before, which a refusal by the gateway leaves in place.
     if (tunnel !== undefined && this.#wishes.mayBePart(state, tunnel)) {
       await removeTunnel(this.#parts, { name: tunnel, device }, signal);

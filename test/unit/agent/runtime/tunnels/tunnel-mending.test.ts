@@ -189,8 +189,8 @@ describe("what a predecessor left of a set-up", () => {
     expect(scene.memory.pending).toEqual({});
   });
 
-  // The next set-up took the connection and key that were left for an older tunnel's, kept them when
-  // the gateway refused, and a config without the tunnel did not remove them.
+  // The next set-up took the connection and key that were left for an older tunnel's, kept them
+  // when the gateway refused, and a config without the tunnel did not remove them.
   it("what is left of a tunnel that the config names is removed before it is set up", async () => {
     const scene = hostScene(many(1));
     scene.memory = left("hub-0");
