@@ -306,7 +306,7 @@ describe("an old and a new CAK side by side", () => {
 });
 
 describe("promotions back and forth", () => {
-  const runs = effort(15, 500);
+  const runs = effort(30, 500);
   it(`both CAs promoted in turn on a bad wire, in ${runs} runs (seed ${seed}), end secured`, {
     timeout: effort(60_000, 1_200_000),
   }, async () => {
