@@ -6,10 +6,11 @@ import type { WallTime } from "#hal/world.ts";
 import { type Client, clientText } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { EncodedAnswer } from "./encoded-answer.ts";
 import { textLengthMax, usage } from "./member.ts";
 import type { Call, Question, Route } from "./route.ts";
 import { routes } from "./routes.ts";
-import { EncodedAnswer, type SharedReports } from "./shared-reports.ts";
+import type { SharedReports } from "./shared-reports.ts";
 import type { WaitLimit } from "./wait-limit.ts";
 
 export interface ApiRequest {

@@ -7,18 +7,13 @@ import { makeScorecard, type Scorecard } from "../evidence/scorecard/scorecard.t
 import { type DoctorReport, doctorReport } from "../operate/doctor/report.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { SharedAnswer } from "../runtime/polling/shared-answer.ts";
+import { EncodedAnswer } from "./encoded-answer.ts";
 
-/** The status is made for a tenth of the time at most: with 1,000 links it takes milliseconds. */
-const statusRest = 9;
-
-/** An answer that is JSON already. */
-export class EncodedAnswer {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-}
+/**
+ * The status is made for a tenth of the time at most: with 1,000 links it takes milliseconds. On a
+ * computer that stalls it is made once a second.
+ */
+const statusRestMs = (tookMs: number): number => Math.min(tookMs * 9, 1_000);
 
 /** The reports of one agent, for the clients of all its sockets. */
 export class SharedReports {
@@ -30,7 +25,7 @@ export class SharedReports {
     this.status = new SharedAnswer(
       clock,
       async () => new EncodedAnswer(encodeJson(agent.status())),
-      (tookMs) => tookMs * statusRest,
+      statusRestMs,
     );
     this.doctor = new SharedAnswer(clock, (signal) => doctorReport(agent, clock.wall(), signal));
     this.scorecard = new SharedAnswer(clock, (signal) => makeScorecard(agent, signal));

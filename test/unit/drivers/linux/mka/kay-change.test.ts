@@ -223,11 +223,11 @@ describe("an old and a new CAK side by side", () => {
     await site.secured();
     await site.run(10_000);
     // A hello of B in the old CA is lost: it is silent there, and live still.
-    const { carry } = site;
+    const carry = site.carry.bind(site);
     let drops = 1;
     site.carry = (from, frame) => {
       if (from === b && mkpduIn(frame)?.basic.ckn === old.ckn && drops > 0) drops -= 1;
-      else carry.call(site, from, frame);
+      else carry(from, frame);
     };
     await site.run(20_000);
     expect(drops).toBe(0);
@@ -242,11 +242,11 @@ describe("an old and a new CAK side by side", () => {
     await site.secured();
     await site.run(10_000);
     // MKPDUs of A in the next CA are late: what A sends in the old one after them comes first.
-    const { carry } = site;
+    const carry = site.carry.bind(site);
     site.carry = (from, frame) => {
       const isLate = from === a && mkpduIn(frame)?.basic.ckn === next.ckn;
-      if (isLate) site.clock.after(50, () => carry.call(site, from, frame));
-      else carry.call(site, from, frame);
+      if (isLate) site.clock.after(50, () => carry(from, frame));
+      else carry(from, frame);
     };
     const promote = (ckn: typeof old.ckn) => a.command({ kind: "promoteActor", ckn });
     promote(next.ckn);

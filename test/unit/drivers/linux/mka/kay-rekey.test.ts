@@ -211,7 +211,7 @@ describe("receive, transmit, retire", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("issue 32: a peer that restarts right after a rekeying waits 3 s for a SAK at most", async () => {
+  it("issue 32: a peer that restarts after a rekeying waits 3 s for a SAK at most", async () => {
     const ca = caOf("restarted");
     const { site, a, b } = pair("restarted", [ca]);
     await site.secured();
@@ -230,7 +230,7 @@ describe("receive, transmit, retire", () => {
     expect(site.broken).toEqual([]);
   });
 
-  it("issue 32: a SAK that the peer no longer has is replaced though the old one is kept", async () => {
+  it("issue 32: a SAK that the peer no longer has is replaced beside the old one", async () => {
     const { site, a, b } = pair("gone", [caOf("gone")]);
     await site.secured();
     await site.run(10_000);
