@@ -72,6 +72,9 @@ export const permitOctets = (permit: Permit): Uint8Array => octetsOf("linkseal.p
 /** Returns a freeze as octets of JSON. */
 export const freezeOctets = (freeze: Freeze): Uint8Array => octetsOf("linkseal.freeze/1", freeze);
 
+/** What a hub writes over a permit that no longer counts: readers find no permit in it. */
+export const withdrawnOctets: Uint8Array = octetsOf("linkseal.permit/1", { withdrawn: true });
+
 /** Returns what an ask says; undefined = it is none. */
 export function parseAsk(octets: Uint8Array): Ask | undefined {
   const found = fieldsOf("linkseal.ask/1", octets);
@@ -132,20 +135,30 @@ type Fields = Readonly<
   >
 >;
 
+const partsOf = (value: unknown): Fields | undefined => fieldsIn(value);
+
 function fieldsOf(schema: string, octets: Uint8Array): Fields | undefined {
-  if (octets.length > recordBytesMax) return undefined;
-  let value: unknown;
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(octets);
-    value = parseJson(text, { characters: recordBytesMax, values: 1_000 });
-  } catch {
-    return undefined;
-  }
-  const fields = fieldsIn(value);
+  const fields: Fields | undefined = jsonFields(octets, recordBytesMax, 1_000);
   return fields?.schema === schema ? fields : undefined;
 }
 
-function fieldsIn(value: unknown): Fields | undefined {
+/** Returns the fields of a JSON object within these limits; undefined = it is none. */
+export function jsonFields(
+  octets: Uint8Array,
+  bytesMax: number,
+  values: number,
+): Readonly<Record<string, unknown>> | undefined {
+  if (octets.length > bytesMax) return undefined;
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(octets);
+    return fieldsIn(parseJson(text, { characters: bytesMax, values }));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the fields of an object; undefined = it is none. */
+export function fieldsIn(value: unknown): Readonly<Record<string, unknown>> | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value)
     ? { ...value }
     : undefined;
@@ -155,7 +168,7 @@ function askedOf({ nonce, site, group, kind, config, keys }: Fields): Asked | un
   if (typeof nonce !== "string" || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
   if (!isName(site) || !isName(group)) return undefined;
   if (kind !== "enrol" && kind !== "change" && kind !== "rotate") return undefined;
-  const named = fieldsIn(config);
+  const named = partsOf(config);
   if (named === undefined || !isCount(named.number)) return undefined;
   const { number, sha256 } = named;
   if (typeof sha256 !== "string" || !/^[0-9a-f]{64}$/.test(sha256)) return undefined;
@@ -166,7 +179,7 @@ function askedOf({ nonce, site, group, kind, config, keys }: Fields): Asked | un
 }
 
 function keyOf(value: unknown): AskedKey | undefined {
-  const fields = fieldsIn(value);
+  const fields = partsOf(value);
   if (fields === undefined || !isName(fields.link)) return undefined;
   const { link, old, new: after } = fields;
   if (!isCkn(old) || !isCkn(after)) return undefined;
@@ -174,7 +187,7 @@ function keyOf(value: unknown): AskedKey | undefined {
 }
 
 function askStateOf(value: unknown): AskState | undefined {
-  const fields = fieldsIn(value);
+  const fields = partsOf(value);
   if (fields?.kind === "asking") return { kind: "asking" };
   if (!isWall(fields?.at)) return undefined;
   const { kind, at, end } = fields;
@@ -183,18 +196,21 @@ function askStateOf(value: unknown): AskState | undefined {
   return { kind, at, end };
 }
 
-const isCount = (value: unknown): value is number =>
+/** True for a whole number above 0. */
+export const isCount = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;
 
-const isWall = (value: unknown): value is WallTime =>
+/** True for a time in Unix milliseconds. */
+export const isWall = (value: unknown): value is WallTime =>
   Number.isSafeInteger(value) && Number(value) >= 0;
 
-const isName = (value: unknown): value is string =>
+/** True for a name of a site, group, link or wave. */
+export const isName = (value: unknown): value is string =>
   typeof value === "string" && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value);
 
 const isCkn = (value: unknown): value is string | null =>
   value === null || (typeof value === "string" && /^(?:[0-9a-f]{2}){1,32}$/i.test(value));
 
-/** One line of at most 300 characters. */
-const isText = (value: unknown): value is string =>
+/** True for one line of at most 300 characters. */
+export const isText = (value: unknown): value is string =>
   typeof value === "string" && /^[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u.test(value);
