@@ -26,6 +26,8 @@ export interface HubParts {
   readonly name: string;
   /** Gets each event once. */
   readonly tell: (event: HubEvent) => void;
+  /** Called at each turn of the loop. */
+  readonly turned: () => void;
 }
 
 /** Between two steps of a wave, in milliseconds. */
@@ -33,10 +35,11 @@ const tickMs = 1_000;
 
 /** Runs waves while this hub leads, until the signal aborts; then it gives the lease up. */
 export async function runWaves(parts: HubParts, end: AbortSignal): Promise<void> {
-  const { world, engine, tell } = parts;
+  const { world, engine, tell, turned } = parts;
   const lease = new Lease(parts);
   const waves = new OpenWaves(parts);
   for (let led = false; !end.aborted; ) {
+    turned();
     const leads = await lease.keep(end);
     if (leads !== led) tell({ kind: leads ? "leads" : "follows" });
     led = leads;

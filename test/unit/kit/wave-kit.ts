@@ -33,10 +33,7 @@ export function memberOf(site: string, state: MemberState = { kind: "waiting" })
 }
 
 /** A wave over the groups `g` of these sites, in stages. */
-export function waveOf(
-  stages: readonly (readonly string[])[],
-  part: Partial<Wave> = {},
-): Wave {
+export function waveOf(stages: readonly (readonly string[])[], part: Partial<Wave> = {}): Wave {
   return {
     ...{ name: "w", kind: "rotate", shareMax: 2, bakeMs: 60_000, lateMs: 3_600_000 },
     ...{ permitMs: 600_000, begun: { at: wallAt(0), by: "ann" }, resumed: null },

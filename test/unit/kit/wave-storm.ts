@@ -43,6 +43,7 @@ export class WaveStorm {
   readonly engine = new MemoryEngine();
   readonly clock = new SimClock(wallStart);
   readonly #prng: Prng;
+  readonly #blind: readonly Bucket[];
   readonly #truths: readonly Truth[] = sites.map((site) => ({
     ...{ site, ask: undefined, phase: "idle", isPermitted: false },
   }));
@@ -54,11 +55,9 @@ export class WaveStorm {
   readonly counts = { permits: 0, begun: 0, deaths: 0, stops: 0, resumes: 0, done: 0 };
 
   /** `blind`: buckets in which a write wins whatever its revision, as no engine must do it. */
-  constructor(
-    seed: string,
-    readonly blind: readonly Bucket[] = [],
-  ) {
+  constructor(seed: string, blind: readonly Bucket[] = []) {
     this.#prng = new Prng(seed);
+    this.#blind = blind;
   }
 
   async run(acts: number): Promise<void> {
@@ -96,7 +95,7 @@ export class WaveStorm {
       put: (bucket, key, octets) => gate<Written>(() => engine.put(bucket, key, octets)),
       update: (bucket, key, octets, at) =>
         gate<Written>(() =>
-          this.blind.includes(bucket)
+          this.#blind.includes(bucket)
             ? engine.put(bucket, key, octets)
             : engine.update(bucket, key, octets, at),
         ),
@@ -230,7 +229,9 @@ export class WaveStorm {
   }
 
   #newest(): { readonly record: Wave; readonly revision: number } {
-    const found = this.engine.messages.findLast(({ subject }) => subject === "$KV.linkseal-waves.w");
+    const found = this.engine.messages.findLast(
+      ({ subject }) => subject === "$KV.linkseal-waves.w",
+    );
     const record = found && parseWave(found.octets);
     if (record === undefined) throw new Error("the record of the wave cannot be read");
     return { record, revision: found?.revision ?? 0 };
@@ -284,9 +285,7 @@ export class WaveStorm {
 }
 
 const permittedOf = ({ stages }: Wave): ReadonlySet<string> =>
-  new Set(
-    stages.flat().flatMap(({ state }) => (state.kind === "permitted" ? [state.nonce] : [])),
-  );
+  new Set(stages.flat().flatMap(({ state }) => (state.kind === "permitted" ? [state.nonce] : [])));
 
 /** All promises that can go on have done so. */
 async function settle(): Promise<void> {
