@@ -4,7 +4,7 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { durationMs } from "../config/units.ts";
-import type { Asked } from "../fleet/records.ts";
+import { type Asked, isName, isText } from "../fleet/records.ts";
 import type { Wave } from "../fleet/wave.ts";
 import { isoTime } from "../model/iso-time.ts";
 import { readable } from "../model/text.ts";
@@ -287,11 +287,11 @@ function msOf(option: string, text: string): number {
 }
 
 function named(text: string): string {
-  if (/^[a-z0-9][a-z0-9-]{0,62}$/.test(text)) return text;
+  if (isName(text)) return text;
   throw usage("a site or group has a-z, 0-9 and -, and at most 63 characters", help);
 }
 
 function sentence(text: string): string {
-  if (/^[^\p{C}\p{Zl}\p{Zp}]{1,300}$/u.test(text)) return text;
+  if (isText(text)) return text;
   throw usage("--why is one line of at most 300 characters", help);
 }

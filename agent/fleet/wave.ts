@@ -26,7 +26,7 @@ export type FailureCode =
   | "worse"
   /** Its campaign began, and did not end in time. */
   | "late"
-  /** The site asks for another campaign, and how the one that began has ended is not known. */
+  /** The site asks for another campaign, and how the one with the permit has ended is not known. */
   | "unknownEnd"
   /** A campaign began that the wave gave no permit for. */
   | "otherCampaign"

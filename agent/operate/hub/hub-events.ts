@@ -25,20 +25,13 @@ export type WaveChange = "frozen" | "thawed" | "stopped" | "baking" | "nextStage
 /** Returns what changed between two records of a wave. */
 export function waveEvents(before: Wave, after: Wave): readonly HubEvent[] {
   const members = after.stages.flatMap((stage, at) =>
-    stage.filter((member, index) => {
-      const was = before.stages[at]?.[index]?.state;
-      return was?.kind !== member.state.kind || renewed(was, member.state);
-    }),
+    stage.filter(({ state }, index) => before.stages[at]?.[index]?.state.kind !== state.kind),
   );
   const changes = changesOf(before, after);
   return [
     ...members.map((member): HubEvent => ({ kind: "member", wave: after, member })),
     ...changes.map((change): HubEvent => ({ kind: "wave", wave: after, change })),
   ];
-}
-
-function renewed(was: Member["state"], is: Member["state"]): boolean {
-  return was.kind === "permitted" && is.kind === "permitted" && was.nonce !== is.nonce;
 }
 
 function changesOf(before: Wave, after: Wave): readonly WaveChange[] {

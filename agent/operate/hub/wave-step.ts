@@ -252,13 +252,14 @@ function ownAsk(
   return ask?.state.kind === "begun" ? { ...member, state: { ...own, kind: "begun" } } : member;
 }
 
-/** The site asks for another campaign, so that the one of the permit is over. */
+/**
+ * The site asks for another campaign, so that the one of the permit is over: how is not known, even
+ * if the site was never seen to begin it.
+ */
 function otherAsk(member: Member, state: Open, ask: Ask, now: WallTime): Member {
   const { nonce, notAfter } = state;
   const isUnderWay = ask.state.kind === "begun";
-  // It never began: the next step gives a permit for what is asked now, in its place.
-  if (state.kind === "permitted" && ask.state.kind === "asking") return member;
-  const why = state.kind === "begun" ? "unknownEnd" : "otherCampaign";
+  const why = isUnderWay ? "otherCampaign" : "unknownEnd";
   const failed = { nonce, notAfter, at: now, why, isOpen: isUnderWay } as const;
   return { ...member, state: { ...failed, kind: "failed" } };
 }
@@ -341,7 +342,7 @@ function given(wave: Wave, view: WaveView): Wave {
     const ask = member && view.asks.get(keyOf(member));
     if (member === undefined || ask === undefined) continue;
     const isDue = member.state.kind === "waiting" && whyWaits(member, next, view) === undefined;
-    if (!isDue && !asksAgain(member, ask, next, view)) continue;
+    if (!isDue && !isExpired(member, ask, view)) continue;
     const { now } = view;
     const notAfter = wallAfter(now, wave.permitMs);
     const before = member.state.kind === "waiting" ? verdictOf(member, view) : member.before;
@@ -356,9 +357,8 @@ function given(wave: Wave, view: WaveView): Wave {
 const verdictOf = (member: Member, view: WaveView): Verdict | null =>
   freshHealth(member, view)?.verdict ?? null;
 
-/** True if a member that has a permit needs another: its time is over, or another ask is there. */
-function asksAgain({ site, state }: Member, ask: Ask, wave: Wave, view: WaveView): boolean {
+/** True if the time of a permit is over, and nothing has begun by it. */
+function isExpired({ site, state }: Member, ask: Ask, view: WaveView): boolean {
   if (state.kind !== "permitted" || ask.state.kind !== "asking") return false;
-  if (ask.kind !== wave.kind || view.freezes.has(site)) return false;
-  return ask.nonce !== state.nonce || view.now >= state.notAfter;
+  return view.now >= state.notAfter && !view.freezes.has(site);
 }
