@@ -89,7 +89,7 @@ class Hub implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.end("SIGKILL");
+    await this.end("SIGTERM");
   }
 }
 

@@ -27,10 +27,14 @@ export function waveEvents(before: Wave, after: Wave): readonly HubEvent[] {
   const members = after.stages.flatMap((stage, at) =>
     stage.filter(({ state }, index) => before.stages[at]?.[index]?.state.kind !== state.kind),
   );
-  const changes = changesOf(before, after);
+  const changes = changesOf(before, after).map(
+    (change) => ({ kind: "wave", wave: after, change }) as const,
+  );
+  // In the order of cause and effect: permits follow a thaw, and a stop follows a failure.
   return [
+    ...changes.filter(({ change }) => change === "thawed"),
     ...members.map((member): HubEvent => ({ kind: "member", wave: after, member })),
-    ...changes.map((change): HubEvent => ({ kind: "wave", wave: after, change })),
+    ...changes.filter(({ change }) => change !== "thawed"),
   ];
 }
 
