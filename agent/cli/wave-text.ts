@@ -31,7 +31,7 @@ export function waveText({ wave, waits }: ShownWave): string {
     ...planLines(wave),
     stateText(wave),
     ...wave.stages.flatMap((stage, at) => [
-      `${at === wave.stage ? "* " : "  "}stage ${at + 1}${at === wave.stage ? bakingText(wave) : ""}`,
+      at === wave.stage ? `* stage ${at + 1}${bakingText(wave)}` : `  stage ${at + 1}`,
       ...stage.map((member) => `    ${keyOf(member)}: ${memberText(member, waits[keyOf(member)])}`),
     ]),
   ].join("\n");

@@ -1,5 +1,5 @@
-// What sites and hubs write to the buckets that give or withhold: asks, permits and freezes. Each is
-// JSON, at most 16 KiB, and hostile until read here.
+// What sites and hubs write to the buckets that give or withhold: asks, permits and freezes. Each
+// is JSON, at most 16 KiB, and hostile until read here.
 
 import { parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -20,8 +20,11 @@ export interface AskedKey {
 export interface Asked {
   /** 32 lowercase hexadecimal digits, drawn by the agent for one campaign, and never again. */
   readonly nonce: string;
+  /** Name of the site. */
   readonly site: string;
+  /** Name of the group. */
   readonly group: string;
+  /** What the campaign does. */
   readonly kind: "enrol" | "change" | "rotate";
   /** The accepted config that the campaign serves. */
   readonly config: { readonly number: number; readonly sha256: string };
@@ -42,6 +45,7 @@ export type AskState =
 export interface Ask extends Asked {
   /** When the site wrote it, by its clock. */
   readonly at: WallTime;
+  /** How far it is. */
   readonly state: AskState;
 }
 

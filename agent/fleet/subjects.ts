@@ -70,7 +70,7 @@ export const fleetFreezeKey = "fleet";
 /** The key in `linkseal-freeze` that counts for one site. */
 export const siteFreezeKey = (site: string): string => `site.${site}`;
 
-/** The key in `linkseal-waves` of the lease by which one hub leads: a wave has no dot in its name. */
+/** The key in `linkseal-waves` of the lease by which one hub leads: no wave can have this name. */
 export const leaseKey = "hub.lease";
 
 /** Prefix of the subjects on which replies to a site arrive: no other site can subscribe to it. */

@@ -66,15 +66,19 @@ export type MemberState =
 
 /** A group of a wave. */
 export interface Member {
+  /** Name of its site. */
   readonly site: string;
+  /** Its name within the site. */
   readonly group: string;
   /** The verdict of its site when it got its permit; null = it got none. */
   readonly before: Verdict | null;
+  /** How far it is. */
   readonly state: MemberState;
 }
 
 /** Who did something, and when by the hub's clock. */
 export interface Act {
+  /** When. */
   readonly at: WallTime;
   /** A person or `hub`, as the hub knows them. */
   readonly by: string;
@@ -91,6 +95,7 @@ export type WaveState =
 
 /** linkseal.wave/1: key NAME of `linkseal-waves`. */
 export interface Wave {
+  /** Its name, which is its key. */
   readonly name: string;
   /** The only kind of campaign that gets a permit of it. */
   readonly kind: Asked["kind"];
@@ -102,8 +107,11 @@ export interface Wave {
   readonly lateMs: number;
   /** How long a permit may begin a campaign, in milliseconds. */
   readonly permitMs: number;
+  /** Who began it. */
   readonly begun: Act;
+  /** Who resumed it last; null = it was not resumed. */
   readonly resumed: Act | null;
+  /** Whether it gives permits. */
   readonly state: WaveState;
   /** Index of the stage that is under way; that of no stage when the wave is done. */
   readonly stage: number;

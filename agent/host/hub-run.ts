@@ -16,7 +16,7 @@ import { Manager } from "./manager.ts";
 /** A loop that has not turned for this long hangs, in milliseconds: each request has 10 s. */
 const turnMsMax = 900_000;
 
-/** Runs until SIGTERM or SIGINT, then resolves to 0; resolves to 1 after a defect, which it logs. */
+/** Runs until SIGTERM or SIGINT, then resolves to 0; or to 1 after a defect, which is logged. */
 export async function runHub({ inbox, ...login }: HubLogin, level: LogLevel): Promise<0 | 1> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => stop.abort());

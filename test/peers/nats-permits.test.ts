@@ -1,5 +1,5 @@
-// Waves on Debian's nats-server: two real hubs, and sites of which every second one speaks by NATS's
-// own client.
+// Waves on Debian's nats-server: two real hubs, and sites of which every second one speaks by the
+// client of NATS itself.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -123,7 +123,7 @@ async function begin(name: string, names: readonly string[], share: string): Pro
 }
 
 describe("two hubs, ten sites and one server", () => {
-  it("a wave of ten groups with share 2 ends, and never more than 2 are out of service", async () => {
+  it("ten groups with share 2: it ends, and never more than 2 are out of service", async () => {
     await using one = new Hub();
     await using two = new Hub();
     await using all = new PermitSites(stage, sites);

@@ -31,7 +31,9 @@ import {
 
 /** Where an act is done. */
 export interface ActPlace {
+  /** The engine, connected. */
   readonly engine: HubEngine;
+  /** Ends all that waits for an answer. */
   readonly signal: AbortSignal;
   /** Who acts, and when. */
   readonly act: Act;
@@ -39,7 +41,9 @@ export interface ActPlace {
 
 /** A wave, and why its members wait, by SITE.GROUP. */
 export interface ShownWave {
+  /** Its record. */
   readonly wave: Wave;
+  /** Why, for those that wait for more than the next step. */
   readonly waits: Readonly<Record<string, WaitCode>>;
 }
 
@@ -151,8 +155,11 @@ export async function stopWave(place: ActPlace, name: string, why: string): Prom
 
 /** A permit that a person may give, and what it replaces. */
 export interface OfferedPermit {
+  /** What the group asks for. */
   readonly ask: Ask;
+  /** The permit for it. */
   readonly permit: Permit;
+  /** Of the permit's key when it was offered. */
   readonly revision: number;
 }
 
@@ -188,7 +195,10 @@ export async function offeredPermit(
   return { ask, permit, revision: before.revision };
 }
 
-/** Writes a permit, if nothing was written to its key since it was offered. Throws LinksealError. */
+/**
+ * Writes a permit, if nothing was written to its key since it was offered.
+ * @throws LinksealError
+ */
 export async function givePermit(
   { engine, signal }: ActPlace,
   { permit, revision }: OfferedPermit,

@@ -91,7 +91,9 @@ export function advance(wave: Wave, view: WaveView): Wave {
   return moved.state.kind === "running" ? given(moved, view) : moved;
 }
 
-/** Returns why a member waits; undefined = it does not wait, or gets its permit in the next step. */
+/**
+ * Returns why a member waits; undefined = it does not wait, or gets its permit in the next step.
+ */
 export function whyWaits(member: Member, wave: Wave, view: WaveView): WaitCode | undefined {
   if (member.state.kind !== "waiting") return undefined;
   const stage = stageOf(wave);

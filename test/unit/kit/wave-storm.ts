@@ -1,6 +1,6 @@
-// Two hubs on one engine, each call of which waits until it is drawn; sites that ask, begin and end;
-// people who stop, resume and withdraw; and deaths of hubs between any two calls. What must hold is
-// looked at after each act, on the truth of the sites and not on what hubs believe.
+// Two hubs on one engine, each call of which waits until it is drawn; sites that ask, begin and
+// end; people who stop, resume and withdraw; and deaths of hubs between any two calls. What must
+// hold is looked at after each act, on the truth of the sites and not on what hubs believe.
 
 import type { Found, HubEngine, Read, Written } from "#agent/fleet/engine.ts";
 import {

@@ -5,7 +5,7 @@ import { effort } from "../../../../effort.ts";
 import { WaveStorm } from "../../../kit/wave-storm.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "waves";
-const storms = effort(150, 5_000);
+const storms = effort(60, 5_000);
 
 describe("two hubs on one wave", () => {
   it(`${storms} storms: the share, a stop and what is asked bind every permit`, {
