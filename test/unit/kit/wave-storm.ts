@@ -143,11 +143,11 @@ export class WaveStorm {
         return await this.#ask(truth);
       case "asking":
         // It may also give up, and ask for another campaign.
-        if (this.#prng.chance(0.1)) return await this.#ask(truth);
+        if (this.#prng.chance(0.03)) return await this.#ask(truth);
         return await this.#begin(truth);
       case "begun": {
         if (this.#prng.chance(0.5)) return await this.#status(truth);
-        const end = this.#prng.chance(0.95) ? "reached" : "notReached";
+        const end = this.#prng.chance(0.97) ? "reached" : "notReached";
         truth.phase = "idle";
         truth.isPermitted = false;
         return await this.#write(truth, { kind: "ended", at: this.clock.wall(), end });
@@ -156,7 +156,7 @@ export class WaveStorm {
   }
 
   async #status({ site }: Truth): Promise<void> {
-    const verdict = this.#prng.chance(0.02) ? "down" : "protected";
+    const verdict = this.#prng.chance(0.005) ? "down" : "protected";
     await this.engine.put("linkseal-status", site, statusOf(site, verdict, this.clock.wall()));
   }
 
