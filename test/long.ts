@@ -91,6 +91,11 @@ export const parts: readonly Part[] = [
     named("unit", ["model/campaign-needs", "model/campaign-space", "model/shared-fate"]),
   ),
   long(
+    "waves",
+    "two hubs that are killed and overtaken between any two calls, 5,000 waves",
+    named("unit", ["agent/operate/hub/wave-storm"]),
+  ),
+  long(
     "fuzz",
     "a million hostile inputs for each reader, and the drawn cases of every codec",
     named("unit", [

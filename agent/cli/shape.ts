@@ -1,6 +1,7 @@
 // Helpers for commander: common options, an example for help and reference, and the exit status.
 
-import { type Command, CommanderError, InvalidArgumentError } from "commander";
+import { type Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { logLevels } from "./mka-options.ts";
 
 const examples = new WeakMap<Command, string>();
 
@@ -20,6 +21,12 @@ export function withExample(command: Command, example: string): Command {
 export function exampleOf(command: Command): string | undefined {
   return examples.get(command);
 }
+
+/** Returns the option of a service's log. */
+export const logLevel = (): Option =>
+  new Option("--log-level <level>", "least level that is logged")
+    .choices(logLevels)
+    .default("info");
 
 /** Ends a verb with this exit status: commander carries it out of the action. */
 export function exit(status: number): void {

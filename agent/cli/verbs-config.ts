@@ -1,7 +1,5 @@
 // The verbs validate, plan, apply and config: from a file to the accepted intent.
 
-import { once } from "node:events";
-import { createInterface } from "node:readline/promises";
 import type { Command } from "commander";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -27,6 +25,7 @@ import {
 import { usage } from "./failure.ts";
 import { configText, sitePlanText } from "./plan-text.ts";
 import { follow, lastEvent } from "./progress.ts";
+import { declined, refuseWithoutTerminal, saysYes } from "./question.ts";
 import { readSavedPlan, type SavedPlan, writeSavedPlan } from "./saved-plan.ts";
 import { type Common, Session } from "./session.ts";
 import { exit, verb, wholeNumber } from "./shape.ts";
@@ -201,7 +200,7 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
     const shown = agreed === undefined ? {} : { shown: { agreed } };
     return session.admin<ApplyAnswer>("/v1/apply", { file: name, text, queue, ...shown });
   };
-  if (options.yes !== true) refuseWithoutTerminal();
+  if (options.yes !== true) refuseWithoutTerminal("linkseal apply FILE --yes");
   const answer =
     options.yes === true
       ? await push(saved?.agreed)
@@ -283,7 +282,7 @@ function planChanged(since: readonly string[], file: string): LinksealError {
 async function rollback(number: number, options: ApplyOptions): Promise<void> {
   const session = new Session(options);
   if (options.yes !== true) {
-    refuseWithoutTerminal();
+    refuseWithoutTerminal("linkseal apply FILE --yes");
     const { diff: text } = await session.view<Diff>(`/v1/config/diff?number=${number}`);
     session.note(text === "" ? "It is the text in force." : visibleLines(text));
     const question = `Go back to config ${number} (take away what is marked +)?`;
@@ -294,25 +293,6 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
   const where = `config ${number}`;
   if (answer.kind === "refused") throw invalidConfig(answer.complaints, where, thenPlanCopy);
   await conclude(session, answer, where, options, after);
-}
-
-function refuseWithoutTerminal(): void {
-  if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw usage("there is no terminal to ask on; nothing was stored", "linkseal apply FILE --yes");
-}
-
-/** Asks a question; anything but a yes is a no, and so is the end of the input. */
-async function saysYes(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const ended = once(terminal, "close").then(() => "");
-  const reply = await Promise.race([terminal.question(`\n${question} [y/N] `), ended]);
-  terminal.close();
-  return /^y(es)?$/i.test(reply.trim());
-}
-
-function declined(): void {
-  process.stderr.write("Nothing was changed.\n");
-  exit(1);
 }
 
 async function conclude(

@@ -2,23 +2,15 @@
 // It asks the engine and no agent.
 
 import { readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
+import type { LogLevel } from "#hal/world.ts";
 import type { Head } from "../evidence/report/head.ts";
 import type { HubFinding } from "../operate/hub/doctor.ts";
 import type { StoreRow } from "../operate/hub/setup.ts";
+import { asHub, type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "./failure.ts";
 import { Session } from "./session.ts";
-import { exit, withExample } from "./shape.ts";
-
-interface EngineOptions {
-  readonly json?: true;
-  readonly server: string;
-  readonly ca?: string;
-  readonly key: string;
-}
-
-const help = "linkseal hub --help";
+import { exit, logLevel, withExample } from "./shape.ts";
 
 export function registerHub(program: Command): void {
   const hub = program
@@ -63,14 +55,13 @@ export function registerHub(program: Command): void {
       .requiredOption("--out <file>", "where to write it"),
     `linkseal hub report dublin ${server} --out dublin.json`,
   ).action(writeReport);
-}
-
-function withEngineOptions(command: Command, example: string): Command {
-  return withExample(command, example)
-    .requiredOption("--server <url>", "tls://HOST:PORT, or nats://127.0.0.1:PORT of this host")
-    .option("--ca <file>", "certificates that alone may certify the server; else the host's")
-    .requiredOption("--key <file>", "the seed of a hub's user")
-    .option("--json", "one JSON document on standard output");
+  asHub(
+    hub
+      .command("run")
+      .description("run the waves of the fleet, as linkseal-hub.service does; several may run")
+      .addOption(logLevel()),
+    `linkseal hub run ${server}`,
+  ).action(runWaves);
 }
 
 async function makeKey(path: string): Promise<void> {
@@ -90,15 +81,13 @@ async function printConfig(path: string): Promise<void> {
   process.stdout.write(serverConfig(parsed.users));
 }
 
-async function loginOf({ server, ca, key }: EngineOptions) {
-  if (!/^(tls:\/\/[\w.[\]:-]+|nats:\/\/127\.0\.0\.1):\d{1,5}$/.test(server)) {
-    throw usage("--server is tls://HOST:PORT, or nats://127.0.0.1:PORT of this host", help);
-  }
-  const { hubInbox } = await import("../fleet/server-accounts.ts");
-  return {
-    ...{ servers: [server], key: `file:${resolve(key)}`, inbox: hubInbox },
-    ...(ca === undefined ? {} : { ca }),
-  };
+interface RunOptions extends Omit<EngineOptions, "json"> {
+  readonly logLevel: LogLevel;
+}
+
+async function runWaves(options: RunOptions): Promise<void> {
+  const { runHub } = await import("../host/hub-run.ts");
+  exit(await runHub(await loginOf(options), options.logLevel));
 }
 
 async function setUp(options: EngineOptions): Promise<void> {

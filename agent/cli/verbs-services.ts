@@ -1,16 +1,10 @@
 // The verbs that start a service. A service is loaded without the other verbs, which it would keep
 // in memory for all of its life.
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { LogLevel } from "#hal/world.ts";
 import type { ServiceLaunch } from "./launch.ts";
-import { logLevels } from "./mka-options.ts";
-import { exit, withExample } from "./shape.ts";
-
-const logLevel = (): Option =>
-  new Option("--log-level <level>", "least level that is logged")
-    .choices(logLevels)
-    .default("info");
+import { exit, logLevel, withExample } from "./shape.ts";
 
 /** Adds the verbs that start a service; `launch` starts it. */
 export function registerServices(program: Command, launch: ServiceLaunch): void {

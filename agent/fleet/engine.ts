@@ -105,3 +105,18 @@ export interface FleetEngine {
   /** Reads the newest message of a site in a stream. */
   newest(stream: Stream, site: string, signal: AbortSignal): Promise<Read>;
 }
+
+/** The answer to a walk over the keys of a bucket. */
+export type Found = (Read & { readonly kind: "value" } & { readonly key: string }) | NotFound;
+
+/** No value: the walk is over (`absent`, revision 0), or a key was deleted, or why it failed. */
+type NotFound = Exclude<Read, { readonly kind: "value" }>;
+
+/** A client of the engine with the rights of a hub, which also walks over the keys of a bucket. */
+export interface HubEngine extends Pick<FleetEngine, "state" | "put" | "update" | "get"> {
+  /**
+   * Reads the value with the least revision from `from` on whose key fits the pattern; `*` fits one
+   * word of a key.
+   */
+  next(bucket: Bucket, pattern: string, from: number, signal: AbortSignal): Promise<Found>;
+}

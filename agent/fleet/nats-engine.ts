@@ -8,6 +8,8 @@ import type { StreamChannel } from "#hal/world.ts";
 import {
   type EngineState,
   type FleetEngine,
+  type Found,
+  type HubEngine,
   messageBytesMax,
   type Read,
   type Refused,
@@ -47,7 +49,7 @@ export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "
 }
 
 /** The engine of a site. */
-export class NatsEngine implements FleetEngine {
+export class NatsEngine implements FleetEngine, HubEngine {
   readonly #parts: EngineParts;
   #connection: NatsConnection | undefined;
   #state: EngineState;
@@ -118,6 +120,22 @@ export class NatsEngine implements FleetEngine {
   /** Reads the newest message of a site in a stream. */
   newest(stream: Stream, site: string, signal: AbortSignal): Promise<Read> {
     return this.#read(newestSubject(stream, streamSubject(stream, site)), messageBytesMax, signal);
+  }
+
+  /** Reads the next value of a bucket; only a hub has the right to it. */
+  async next(bucket: Bucket, pattern: string, from: number, signal: AbortSignal): Promise<Found> {
+    const start = keySubject(bucket, "");
+    const body = JSON.stringify({ seq: from, next_by_subj: `${start}${pattern}` });
+    const subject = `$JS.API.DIRECT.GET.${bucketStream(bucket)}`;
+    const octets = new TextEncoder().encode(body);
+    const request = { subject, octets, replyBytesMax: valueBytesMax };
+    const reply = await this.#connection?.request(request, signal);
+    if (reply?.kind !== "reply") return unanswered(reply);
+    const read = readOf(reply);
+    if (read.kind !== "value") return read;
+    const place = headerOf(reply.headers, "Nats-Subject") ?? "";
+    const isNext = place.startsWith(start) && read.revision >= from;
+    return isNext ? { ...read, key: place.slice(start.length) } : { kind: "unknown" };
   }
 
   /** Serves one connection; resolves to why it ended. */

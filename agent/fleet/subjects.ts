@@ -9,7 +9,7 @@ export type Bucket =
   | "linkseal-asks"
   /** Key SITE.GROUP: the permit for an ask, written by a hub. */
   | "linkseal-permits"
-  /** Key WAVE: the record of a wave, which a hub changes by compare-and-set. */
+  /** Key WAVE: the record of a wave, which a hub changes by compare-and-set; `hub.lease`. */
   | "linkseal-waves"
   /** Key `fleet` or `site.SITE`: nothing that takes a link begins, written by a hub. */
   | "linkseal-freeze";
@@ -69,6 +69,9 @@ export const fleetFreezeKey = "fleet";
 
 /** The key in `linkseal-freeze` that counts for one site. */
 export const siteFreezeKey = (site: string): string => `site.${site}`;
+
+/** The key in `linkseal-waves` of the lease by which one hub leads: no wave can have this name. */
+export const leaseKey = "hub.lease";
 
 /** Prefix of the subjects on which replies to a site arrive: no other site can subscribe to it. */
 export const inboxPrefix = (site: string): string => `linkseal.inbox.${site}`;

@@ -27,10 +27,13 @@ export class NatsStage implements AsyncDisposable {
   readonly port: number;
   readonly monitor: string;
   readonly configPath: string;
+  readonly #more: readonly string[];
   #child: ChildProcess | undefined;
   #output = "";
 
-  private constructor(port: number, monitorPort: number) {
+  /** `more`: sites beside the two. */
+  private constructor(port: number, monitorPort: number, more: readonly string[]) {
+    this.#more = more;
     this.port = port;
     this.monitor = `http://127.0.0.1:${monitorPort}`;
     const at = (name: string): string => join(this.folder, name);
@@ -40,8 +43,11 @@ export class NatsStage implements AsyncDisposable {
   }
 
   /** `edit` changes the configuration that linkseal writes. */
-  static async start(edit: (text: string) => string = (text) => text): Promise<NatsStage> {
-    const stage = new NatsStage(await freePort(), await freePort());
+  static async start(
+    edit: (text: string) => string = (text) => text,
+    more: readonly string[] = [],
+  ): Promise<NatsStage> {
+    const stage = new NatsStage(await freePort(), await freePort(), more);
     await stage.#configure(edit);
     await stage.run();
     return stage;
@@ -49,6 +55,11 @@ export class NatsStage implements AsyncDisposable {
 
   get server(): string {
     return `tls://localhost:${this.port}`;
+  }
+
+  /** The file with the seed of a site that `more` names. */
+  key(site: string): string {
+    return join(this.folder, `${site}.seed`);
   }
 
   /** What the server has logged. */
@@ -77,7 +88,9 @@ export class NatsStage implements AsyncDisposable {
       await writeUserKey(keys.dub),
       await writeUserKey(keys.ams),
     ];
-    const parsed = parseUsers(`hub ${hub}\nsite dub ${dub}\nsite ams ${ams} # the second\n`);
+    let list = `hub ${hub}\nsite dub ${dub}\nsite ams ${ams} # the second\n`;
+    for (const site of this.#more) list += `site ${site} ${await writeUserKey(this.key(site))}\n`;
+    const parsed = parseUsers(list);
     if (parsed.kind === "fault") throw new Error(parsed.why);
     const text = serverConfig(parsed.users)
       .replace("0.0.0.0:4222", `127.0.0.1:${port}`)

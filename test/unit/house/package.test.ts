@@ -151,11 +151,11 @@ describe("the maintainer scripts", () => {
     expect(readFileSync(path, "utf8")).toMatch(/^#!\/bin\/sh\nset -e\n/);
   });
 
-  it("an upgrade restarts agent and peer, which hold nothing, and no other service", () => {
+  it("an upgrade restarts agent, peer and hub, which hold nothing, and no other service", () => {
     const text = readFileSync(join(root, ".ci", "package", "postinst"), "utf8");
     const restarts = text.match(/systemctl .*restart .*/g) ?? [];
     expect(restarts).toEqual([
-      "systemctl try-restart linkseal.service linkseal-peer.service || true",
+      "systemctl try-restart linkseal.service linkseal-peer.service linkseal-hub.service || true",
     ]);
   });
 

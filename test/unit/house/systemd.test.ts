@@ -14,8 +14,9 @@ const net = "linkseal-net.service";
 const mka = "linkseal-mka@.service";
 const guard = "linkseal-guard.service";
 const peer = "linkseal-peer.service";
-const units = [guard, mka, net, peer, agent];
-const services = [agent, mka, net, peer];
+const hub = "linkseal-hub.service";
+const units = [guard, hub, mka, net, peer, agent];
+const services = [agent, hub, mka, net, peer];
 
 function linesOf(unit: string): readonly string[] {
   return readFileSync(join(folder, unit), "utf8")
@@ -86,6 +87,8 @@ describe("the purpose of each unit", () => {
     [net, "its socket is for the agent", "RuntimeDirectoryMode=0750"],
     [peer, "it has no capability", "CapabilityBoundingSet="],
     [peer, "its socket is for the login", "RuntimeDirectoryMode=0750"],
+    [hub, "it has no capability", "CapabilityBoundingSet="],
+    [hub, "systemd alone reads the seed", "LoadCredential=hub-key:/etc/nats/hub.seed"],
     [guard, "it is there before the network", "Before=network-pre.target shutdown.target"],
     [guard, "it stays done", "RemainAfterExit=yes"],
   ])("%s: %s: %s", (unit, _why, line) => {
@@ -147,6 +150,7 @@ describe("the units in systemd-analyze", () => {
     [mka, 2],
     [guard, 2],
     [peer, 2],
+    [hub, 2],
   ])("%s has an exposure of %d at most", (unit, most) => {
     const output = withUnits((path) =>
       analyse("security", "--offline=true", "--no-pager", path(unit)),

@@ -3,6 +3,8 @@
 import {
   type EngineState,
   type FleetEngine,
+  type Found,
+  type HubEngine,
   messageBytesMax,
   type Read,
   valueBytesMax,
@@ -18,7 +20,7 @@ interface Message {
 }
 
 /** An engine that keeps everything in memory, and can be down, full, or lose answers. */
-export class MemoryEngine implements FleetEngine {
+export class MemoryEngine implements FleetEngine, HubEngine {
   readonly messages: Message[] = [];
   readonly #ids = new Set<string>();
   /** Answers before an act; undefined = the engine does it. */
@@ -47,6 +49,22 @@ export class MemoryEngine implements FleetEngine {
 
   async get(bucket: Bucket, key: string): Promise<Read> {
     return this.#read(keySubject(bucket, key));
+  }
+
+  async next(bucket: Bucket, pattern: string, from: number): Promise<Found> {
+    this.calls += 1;
+    if (!this.isUp) return { kind: "refused", reason: "disconnected" };
+    const start = keySubject(bucket, "");
+    const words = pattern.split(".").length;
+    const found = this.messages.find(
+      ({ subject, revision }) =>
+        revision >= from &&
+        subject.startsWith(start) &&
+        subject.slice(start.length).split(".").length === words &&
+        this.#newest(subject)?.revision === revision,
+    );
+    if (found === undefined) return { kind: "absent", revision: 0 };
+    return { kind: "value", ...found, key: found.subject.slice(start.length) };
   }
 
   async publish(

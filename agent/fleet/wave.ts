@@ -1,0 +1,267 @@
+// The record of a wave: which groups may rotate, in which order, how many at once, and how far each
+// is. A hub changes it by compare-and-set, and it is all that a hub knows.
+
+import type { WallTime } from "#hal/world.ts";
+import { type Verdict, verdictOrder } from "../model/health.ts";
+import { valueBytesMax } from "./engine.ts";
+import {
+  type Asked,
+  fieldsIn,
+  isCount,
+  isName,
+  isText,
+  isWall,
+  jsonFields,
+  withdrawnOctets,
+} from "./records.ts";
+
+/** Groups of the largest wave. */
+export const membersMax = 1_000;
+
+/** Why a member failed. */
+export type FailureCode =
+  /** Its campaign ended, and not every link has what was asked for. */
+  | "notReached"
+  /** Its site's verdict got worse than it was before, within the time of baking. */
+  | "worse"
+  /** Its campaign began, and did not end in time. */
+  | "late"
+  /** The site asks for another campaign, and how the one with the permit has ended is not known. */
+  | "unknownEnd"
+  /** A campaign began that the wave gave no permit for. */
+  | "otherCampaign"
+  /** A person withdrew its permit. */
+  | "withdrawn";
+
+/** The codes of a failure. */
+export const failureCodes = [
+  ...(["notReached", "worse", "late", "unknownEnd", "otherCampaign", "withdrawn"] as const),
+] as const satisfies readonly FailureCode[];
+
+/** A permit as the record keeps it. */
+interface Given {
+  /** Of the ask that it is for. */
+  readonly nonce: string;
+  /** When a hub decided it. */
+  readonly at: WallTime;
+  readonly notAfter: WallTime;
+}
+
+/** How far a group is; times are those of the hub. */
+export type MemberState =
+  | { readonly kind: "waiting" }
+  /**
+   * It may begin, or has begun and could not write it. `isWithdrawn`: the permit was taken back
+   * while the wave is stopped, and comes again when it is resumed.
+   */
+  | (Given & { readonly kind: "permitted"; readonly isWithdrawn: boolean })
+  /** Its site wrote that a link may be out of service. */
+  | (Given & { readonly kind: "begun" })
+  /** Every link of it has what was asked for. */
+  | (Given & { readonly kind: "reached" })
+  /** `isOpen`: its campaign may still have a link out of service. */
+  | (Given & { readonly kind: "failed"; readonly why: FailureCode; readonly isOpen: boolean })
+  /** A person left it out. */
+  | { readonly kind: "leftOut"; readonly at: WallTime };
+
+/** A group of a wave. */
+export interface Member {
+  /** Name of its site. */
+  readonly site: string;
+  /** Its name within the site. */
+  readonly group: string;
+  /** The verdict of its site when it got its permit; null = it got none. */
+  readonly before: Verdict | null;
+  /** How far it is. */
+  readonly state: MemberState;
+}
+
+/** Who did something, and when by the hub's clock. */
+export interface Act {
+  /** When. */
+  readonly at: WallTime;
+  /** A person or `hub`, as the hub knows them. */
+  readonly by: string;
+}
+
+/** Whether a wave gives permits. */
+export type WaveState =
+  | { readonly kind: "running" }
+  /** All sites are frozen; it goes on when they are thawed. */
+  | (Act & { readonly kind: "frozen"; readonly why: string })
+  /** It gives none until a person resumes it. */
+  | (Act & { readonly kind: "stopped"; readonly why: string })
+  | { readonly kind: "done"; readonly at: WallTime };
+
+/** linkseal.wave/1: key NAME of `linkseal-waves`. */
+export interface Wave {
+  /** Its name, which is its key. */
+  readonly name: string;
+  /** The only kind of campaign that gets a permit of it. */
+  readonly kind: Asked["kind"];
+  /** Members that may be open at once. */
+  readonly shareMax: number;
+  /** How long the sites of a stage are watched before the next stage, in milliseconds. */
+  readonly bakeMs: number;
+  /** How long a campaign may take from its beginning to its end, in milliseconds. */
+  readonly lateMs: number;
+  /** How long a permit may begin a campaign, in milliseconds. */
+  readonly permitMs: number;
+  /** Who began it. */
+  readonly begun: Act;
+  /** Who resumed it last; null = it was not resumed. */
+  readonly resumed: Act | null;
+  /** Whether it gives permits. */
+  readonly state: WaveState;
+  /** Index of the stage that is under way; that of no stage when the wave is done. */
+  readonly stage: number;
+  /** When the last member of the stage ended; null = it has not. */
+  readonly bakingSince: WallTime | null;
+  /** The canary, then shares. */
+  readonly stages: readonly (readonly Member[])[];
+}
+
+/** True while a link of the group may be out of service by the wave's permit. */
+export function isOpen({ state }: Member): boolean {
+  switch (state.kind) {
+    case "permitted":
+    case "begun":
+      return true;
+    case "failed":
+      return state.isOpen;
+    case "waiting":
+    case "reached":
+    case "leftOut":
+      return false;
+  }
+}
+
+/** Returns a wave as octets of JSON. */
+export function waveOctets(wave: Wave): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ schema: "linkseal.wave/1", ...wave }));
+}
+
+/** True if the record of a wave stays within the limits of a value, however far its members are. */
+export function isFit(wave: Wave): boolean {
+  const at = 8_640_000_000_000_000 as WallTime;
+  const given = { nonce: "0".repeat(32), at, notAfter: at };
+  const state: MemberState = { ...given, kind: "failed", why: "otherCampaign", isOpen: false };
+  const stages = wave.stages.map((stage) =>
+    stage.map((member): Member => ({ ...member, before: "unprotected", state })),
+  );
+  const spareBytes = 2_000;
+  return (
+    stages.flat().length <= membersMax &&
+    waveOctets({ ...wave, stages }).length + spareBytes <= valueBytesMax
+  );
+}
+
+/** Returns what the record of a wave says; undefined = it is none, and gives no permit. */
+export function parseWave(octets: Uint8Array): Wave | undefined {
+  const found = jsonFields(octets, valueBytesMax, 50_000) as WaveFields | undefined;
+  if (found?.schema !== "linkseal.wave/1" || !isName(found.name)) return undefined;
+  const { name, kind, shareMax, bakeMs, lateMs, permitMs, stage, bakingSince } = found;
+  if (kind !== "enrol" && kind !== "change" && kind !== "rotate") return undefined;
+  if (!isCount(shareMax) || !isWall(bakeMs) || !isCount(lateMs) || !isCount(permitMs)) {
+    return undefined;
+  }
+  const begun = actOf(found.begun);
+  const resumed = found.resumed === null ? null : actOf(found.resumed);
+  const state = waveStateOf(found.state);
+  const stages = stagesOf(found.stages);
+  if (begun === undefined || resumed === undefined || state === undefined) return undefined;
+  if (stages === undefined || !isWall(stage) || stage > stages.length) return undefined;
+  if (bakingSince !== null && !isWall(bakingSince)) return undefined;
+  // Only a wave that is done has no stage under way.
+  if ((stage === stages.length) !== (state.kind === "done")) return undefined;
+  return {
+    ...{ name, kind, shareMax, bakeMs, lateMs, permitMs, begun, resumed, state },
+    ...{ stage, bakingSince, stages },
+  };
+}
+
+/** True for the octets that withdraw a permit. */
+export function isWithdrawal(octets: Uint8Array): boolean {
+  return Buffer.from(octets).equals(withdrawnOctets);
+}
+
+type WaveFields = Readonly<Partial<Record<"schema" | keyof Wave, unknown>>>;
+type PartFields = Readonly<
+  Partial<
+    Record<
+      keyof Member | keyof Given | keyof Act | "kind" | "why" | "isOpen" | "isWithdrawn",
+      unknown
+    >
+  >
+>;
+
+const partOf = (value: unknown): PartFields | undefined => fieldsIn(value);
+
+function actOf(value: unknown): Act | undefined {
+  const { at, by } = partOf(value) ?? {};
+  return isWall(at) && isText(by) ? { at, by } : undefined;
+}
+
+function waveStateOf(value: unknown): WaveState | undefined {
+  const { kind, at, by, why } = partOf(value) ?? {};
+  if (kind === "running") return { kind };
+  if (!isWall(at)) return undefined;
+  if (kind === "done") return { kind, at };
+  if (kind !== "frozen" && kind !== "stopped") return undefined;
+  return isText(by) && isText(why) ? { kind, at, by, why } : undefined;
+}
+
+function stagesOf(value: unknown): Wave["stages"] | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  const stages: Member[][] = [];
+  const keys = new Set<string>();
+  for (const each of value) {
+    if (!Array.isArray(each) || each.length === 0) return undefined;
+    const members: Member[] = [];
+    for (const one of each) {
+      const member = memberOf(one);
+      if (member === undefined) return undefined;
+      keys.add(`${member.site}.${member.group}`);
+      members.push(member);
+    }
+    stages.push(members);
+  }
+  const { length } = stages.flat();
+  return length <= membersMax && keys.size === length ? stages : undefined;
+}
+
+function memberOf(value: unknown): Member | undefined {
+  const { site, group, before, state } = partOf(value) ?? {};
+  if (!isName(site) || !isName(group)) return undefined;
+  const verdict = before === null ? null : verdictOrder.find((each) => each === before);
+  const found = memberStateOf(state);
+  return verdict === undefined || found === undefined
+    ? undefined
+    : { site, group, before: verdict, state: found };
+}
+
+function memberStateOf(value: unknown): MemberState | undefined {
+  const fields = partOf(value);
+  const { kind, at } = fields ?? {};
+  if (fields === undefined) return undefined;
+  if (kind === "waiting") return { kind };
+  if (!isWall(at)) return undefined;
+  if (kind === "leftOut") return { kind, at };
+  const given = givenOf(fields);
+  const { isWithdrawn, why, isOpen: isStillOpen } = fields;
+  if (given === undefined) return undefined;
+  if (kind === "begun" || kind === "reached") return { ...given, kind };
+  if (kind === "permitted") {
+    return typeof isWithdrawn === "boolean" ? { ...given, kind, isWithdrawn } : undefined;
+  }
+  const code = failureCodes.find((each) => each === why);
+  if (kind !== "failed" || code === undefined || typeof isStillOpen !== "boolean") {
+    return undefined;
+  }
+  return { ...given, kind, why: code, isOpen: isStillOpen };
+}
+
+function givenOf({ nonce, at, notAfter }: PartFields): Given | undefined {
+  if (typeof nonce !== "string" || !/^[0-9a-f]{32}$/.test(nonce)) return undefined;
+  return isWall(at) && isWall(notAfter) ? { nonce, at, notAfter } : undefined;
+}

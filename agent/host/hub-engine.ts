@@ -1,0 +1,54 @@
+// A connection to the engine for one command of a hub.
+
+import { hostname, userInfo } from "node:os";
+import { LinksealError } from "#hal/error.ts";
+import type { HubEngine } from "../fleet/engine.ts";
+import { NatsEngine } from "../fleet/nats-engine.ts";
+import type { Act } from "../fleet/wave.ts";
+import { hostClock } from "./clock.ts";
+import { openerOf } from "./engine-stream.ts";
+import { hostEntropy } from "./entropy.ts";
+import type { HubLogin } from "./hub-session.ts";
+
+/**
+ * Runs `f` on a connection to the engine.
+ * @throws LinksealError `transport.unreachable` if there is none, and what `f` throws
+ */
+export async function withHubEngine<T>(
+  { inbox, ...login }: HubLogin,
+  f: (engine: HubEngine, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const end = new AbortController();
+  const first = Promise.withResolvers<string | undefined>();
+  const engine = new NatsEngine({
+    world: { clock: hostClock, entropy: hostEntropy },
+    ...{ inbox, name: "linkseal fleet", open: openerOf(login) },
+    changed: (state) => first.resolve(state.kind === "connected" ? undefined : state.why),
+  });
+  const run = engine.run(end.signal);
+  try {
+    const why = await first.promise;
+    if (why === undefined) return await f(engine, end.signal);
+    throw new LinksealError("transport.unreachable", why, {
+      ...{ effect: "none", where: login.servers[0] ?? "", next: "linkseal hub doctor" },
+    });
+  } finally {
+    end.abort();
+    await run;
+  }
+}
+
+/** Returns who acts now, for records: the user and this host. */
+export function actNow(): Act {
+  const by = `${userName()}@${hostname()}`.replace(/[^\w.@-]/g, "_").slice(0, 200);
+  return { at: hostClock.wall(), by };
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // The user has no entry in /etc/passwd.
+    return `uid ${process.geteuid?.() ?? ""}`;
+  }
+}

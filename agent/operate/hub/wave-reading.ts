@@ -1,0 +1,195 @@
+// What a hub reads of the engine for waves. Octets of sites and other hubs are parsed with limits;
+// what cannot be parsed is as absent, but for a freeze, which counts.
+
+import type { WallTime } from "#hal/world.ts";
+import { type HubEngine, type Read, valueBytesMax } from "../../fleet/engine.ts";
+import {
+  type Ask,
+  jsonFields,
+  type Permit,
+  parseAsk,
+  parseFreeze,
+  parsePermit,
+} from "../../fleet/records.ts";
+import {
+  type Bucket,
+  fleetFreezeKey,
+  groupKey,
+  siteFreezeKey,
+  statusKey,
+} from "../../fleet/subjects.ts";
+import { parseWave, type Wave } from "../../fleet/wave.ts";
+import { verdictOrder } from "../../model/health.ts";
+import {
+  allSites,
+  type FreezeInForce,
+  keyOf,
+  type SiteHealth,
+  stageOf,
+  type WaveView,
+} from "./wave-step.ts";
+
+/** Requests that a hub has under way at a time. */
+const atOnceMax = 16;
+/** Records of waves that are walked over at most. */
+const wavesMax = 10_000;
+
+/** A record of a wave in the engine; undefined = it cannot be read, and gives no permit. */
+export interface StoredWave {
+  readonly name: string;
+  readonly revision: number;
+  readonly wave: Wave | undefined;
+}
+
+/**
+ * Returns the waves that were written from a revision on, in that order; undefined = the engine did
+ * not answer.
+ */
+export async function listWaves(
+  engine: Pick<HubEngine, "next">,
+  from: number,
+  signal: AbortSignal,
+): Promise<readonly StoredWave[] | undefined> {
+  const waves: StoredWave[] = [];
+  for (let at = from, turn = 0; turn < wavesMax; turn += 1) {
+    const found = await engine.next("linkseal-waves", "*", at, signal);
+    if (found.kind === "value") waves.push(storedWave(found.key, found));
+    else if (found.kind !== "absent") return undefined;
+    else if (found.revision === 0) return waves;
+    at = found.revision + 1;
+  }
+  return waves;
+}
+
+/** Returns the record under this name. */
+export function storedWave(
+  name: string,
+  { octets, revision }: { readonly octets: Uint8Array; readonly revision: number },
+): StoredWave {
+  const wave = parseWave(octets);
+  return { name, revision, wave: wave?.name === name ? wave : undefined };
+}
+
+/** Reads what one step of a wave needs; undefined = the engine did not answer. */
+export async function readView(
+  engine: Pick<HubEngine, "get">,
+  wave: Wave,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<WaveView | undefined> {
+  const members = stageOf(wave);
+  const names = [...new Set(members.map(({ site }) => site))];
+  const asks = await readAll(engine, "linkseal-asks", members.map(keyOf), signal);
+  const sites = await readAll(engine, "linkseal-status", names.map(statusKey), signal);
+  const freezes = await readFreezes(engine, names, signal);
+  if (asks === undefined || sites === undefined || freezes === undefined) return undefined;
+  return { now, asks: parsed(asks, askAt), sites: parsed(sites, healthOf), freezes };
+}
+
+/** A permit's key: what is in it, and its revision for a compare-and-set. */
+export interface StoredPermit {
+  readonly permit: Permit | undefined;
+  readonly revision: number;
+}
+
+/** Reads the permits of the stage by their keys; undefined = the engine did not answer. */
+export async function readPermits(
+  engine: Pick<HubEngine, "get">,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, StoredPermit> | undefined> {
+  const found = await readAll(engine, "linkseal-permits", keys, signal);
+  if (found === undefined) return undefined;
+  return new Map(
+    [...found].flatMap(([key, read]): readonly (readonly [string, StoredPermit])[] => {
+      if (read.kind === "absent") return [[key, { permit: undefined, revision: read.revision }]];
+      if (read.kind !== "value") return [];
+      return [[key, { permit: parsePermit(read.octets), revision: read.revision }]];
+    }),
+  );
+}
+
+/** Reads one ask; undefined = there is none that can be read. */
+export async function readAsk(
+  engine: Pick<HubEngine, "get">,
+  site: string,
+  group: string,
+  signal: AbortSignal,
+): Promise<Ask | "unanswered" | undefined> {
+  const key = groupKey(site, group);
+  const found = await readAll(engine, "linkseal-asks", [key], signal);
+  return found === undefined ? "unanswered" : parsed(found, askAt).get(key);
+}
+
+/** Reads the freezes of all and of these sites; undefined = the engine did not answer. */
+export async function readFreezes(
+  engine: Pick<HubEngine, "get">,
+  sites: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, FreezeInForce> | undefined> {
+  const keys = [fleetFreezeKey, ...sites.map(siteFreezeKey)];
+  const found = await readAll(engine, "linkseal-freeze", keys, signal);
+  return found && freezesOf(found, sites);
+}
+
+type Reads = ReadonlyMap<string, Read>;
+
+async function readAll(
+  engine: Pick<HubEngine, "get">,
+  bucket: Bucket,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<Reads | undefined> {
+  const found = new Map<string, Read>();
+  const rest = [...keys];
+  let isAnswered = true;
+  const worker = async (): Promise<void> => {
+    for (let key = rest.pop(); key !== undefined && isAnswered; key = rest.pop()) {
+      const read = await engine.get(bucket, key, signal);
+      found.set(key, read);
+      const isForged = read.kind === "refused" && read.reason === "forged";
+      if (read.kind === "unknown" || (read.kind === "refused" && !isForged)) isAnswered = false;
+    }
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, worker));
+  return isAnswered ? found : undefined;
+}
+
+function parsed<T>(
+  reads: Reads,
+  parse: (octets: Uint8Array, key: string) => T | undefined,
+): ReadonlyMap<string, T> {
+  const values = new Map<string, T>();
+  for (const [key, read] of reads) {
+    const value = read.kind === "value" ? parse(read.octets, key) : undefined;
+    if (value !== undefined) values.set(key, value);
+  }
+  return values;
+}
+
+/** An ask counts only under its own key. */
+function askAt(octets: Uint8Array, key: string): Ask | undefined {
+  const ask = parseAsk(octets);
+  return ask !== undefined && groupKey(ask.site, ask.group) === key ? ask : undefined;
+}
+
+function healthOf(octets: Uint8Array, key: string): SiteHealth | undefined {
+  const { schema, site, verdict, at } = jsonFields(octets, valueBytesMax, 10_000) ?? {};
+  const found = verdictOrder.find((each) => each === verdict);
+  const wall = typeof at === "string" ? Date.parse(at) : Number.NaN;
+  const isOne = schema === "linkseal.siteStatus/1" && site === key && Number.isSafeInteger(wall);
+  return isOne && found !== undefined ? { verdict: found, at: wall as WallTime } : undefined;
+}
+
+function freezesOf(reads: Reads, sites: readonly string[]): ReadonlyMap<string, FreezeInForce> {
+  const freezes = new Map<string, FreezeInForce>();
+  const keys = [[allSites, fleetFreezeKey], ...sites.map((site) => [site, siteFreezeKey(site)])];
+  for (const [name = "", key = ""] of keys) {
+    const read = reads.get(key);
+    const freeze = read?.kind === "value" ? parseFreeze(read.octets) : undefined;
+    if (read?.kind === "absent" || freeze?.state === "thawed") continue;
+    const { by, why } = freeze ?? { by: "unknown", why: "the freeze cannot be read" };
+    freezes.set(name, { by, why });
+  }
+  return freezes;
+}
