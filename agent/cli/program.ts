@@ -10,6 +10,7 @@ import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerDrivers } from "./verbs-device.ts";
 import { registerEvidence } from "./verbs-evidence.ts";
 import { registerExplain } from "./verbs-explain.ts";
+import { registerFleet } from "./verbs-fleet.ts";
 import { registerHub } from "./verbs-hub.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
@@ -40,6 +41,7 @@ export function buildProgram(launch: Launch): Command {
   registerEvidence(program);
   registerScorecard(program);
   registerHub(program);
+  registerFleet(program);
   launch.registerSim(program);
   registerDrivers(program, launch);
   registerServices(program, launch);

@@ -2,23 +2,14 @@
 // It asks the engine and no agent.
 
 import { readFile, writeFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { Head } from "../evidence/report/head.ts";
 import type { HubFinding } from "../operate/hub/doctor.ts";
 import type { StoreRow } from "../operate/hub/setup.ts";
+import { type EngineOptions, loginOf, withEngineOptions } from "./engine-options.ts";
 import { usage } from "./failure.ts";
 import { Session } from "./session.ts";
 import { exit, withExample } from "./shape.ts";
-
-interface EngineOptions {
-  readonly json?: true;
-  readonly server: string;
-  readonly ca?: string;
-  readonly key: string;
-}
-
-const help = "linkseal hub --help";
 
 export function registerHub(program: Command): void {
   const hub = program
@@ -65,14 +56,6 @@ export function registerHub(program: Command): void {
   ).action(writeReport);
 }
 
-function withEngineOptions(command: Command, example: string): Command {
-  return withExample(command, example)
-    .requiredOption("--server <url>", "tls://HOST:PORT, or nats://127.0.0.1:PORT of this host")
-    .option("--ca <file>", "certificates that alone may certify the server; else the host's")
-    .requiredOption("--key <file>", "the seed of a hub's user")
-    .option("--json", "one JSON document on standard output");
-}
-
 async function makeKey(path: string): Promise<void> {
   const { writeUserKey } = await import("../host/hub-session.ts");
   process.stdout.write(`${await writeUserKey(path)}\n`);
@@ -88,17 +71,6 @@ async function printConfig(path: string): Promise<void> {
     throw usage(`line ${parsed.line} of ${path}: ${parsed.why}`, "linkseal hub config --help");
   }
   process.stdout.write(serverConfig(parsed.users));
-}
-
-async function loginOf({ server, ca, key }: EngineOptions) {
-  if (!/^(tls:\/\/[\w.[\]:-]+|nats:\/\/127\.0\.0\.1):\d{1,5}$/.test(server)) {
-    throw usage("--server is tls://HOST:PORT, or nats://127.0.0.1:PORT of this host", help);
-  }
-  const { hubInbox } = await import("../fleet/server-accounts.ts");
-  return {
-    ...{ servers: [server], key: `file:${resolve(key)}`, inbox: hubInbox },
-    ...(ca === undefined ? {} : { ca }),
-  };
 }
 
 async function setUp(options: EngineOptions): Promise<void> {
