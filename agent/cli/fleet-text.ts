@@ -2,13 +2,16 @@
 // counted. All input must be readable text (without control characters).
 
 import { shortCkn } from "../model/ckn-text.ts";
-import { columns, listed, spanText } from "../model/text.ts";
-import type {
-  FleetView,
-  FreezeRow,
-  SiteNote,
-  SiteRow,
-  WaveRow,
+import { columns, listed } from "../model/text.ts";
+import {
+  type FleetView,
+  freezeText,
+  isOdd,
+  noteText,
+  progressText,
+  type SiteRow,
+  voiceText,
+  type WaveRow,
 } from "../operate/hub/fleet-shape.ts";
 import type { Paint } from "./paint.ts";
 
@@ -16,7 +19,7 @@ import type { Paint } from "./paint.ts";
 export function fleetText(view: FleetView, paint: Paint): string {
   const { at, sites, waves, freezes, all } = view;
   const lines = [`${headLine(view, paint)}  ${paint.faint(at)}`];
-  if (freezes.length > 0) lines.push("", ...freezes.map((row) => freezeText(row, paint)));
+  if (freezes.length > 0) lines.push("", ...freezes.map((row) => paint.bad(freezeText(row))));
   const listedSites = sites.filter(isOdd);
   if (listedSites.length > 0) lines.push("", ...siteLines(listedSites, paint));
   if (sites.length < all) lines.push("", `and ${all - sites.length} more sites`);
@@ -80,41 +83,25 @@ function headLine({ verdict, verdicts, silent, all }: FleetView, paint: Paint): 
   return `${paint.strong("fleet")}: ${paint.verdict(verdict)}  ${[sites, text].join(": ")}`;
 }
 
-/** True for a site that is listed, and not only counted. */
-const isOdd = ({ verdict, notes }: SiteRow): boolean => verdict !== "protected" || notes.length > 0;
-
 function siteLines(rows: readonly SiteRow[], paint: Paint): readonly string[] {
   const heads = columns(rows.map((row) => cellsOf(row, paint)));
   return rows.flatMap((row, index) => [heads[index] ?? "", ...wrongLines(row, paint)]);
 }
 
-function cellsOf({ site, verdict, voice, was, ageMs, told }: SiteRow, paint: Paint): string[] {
-  const age = ageMs === null ? "age not known" : `${spanText(ageMs)} ago`;
+function cellsOf(row: SiteRow, paint: Paint): string[] {
+  const { site, verdict, told } = row;
   const [oldest] = told?.keys.first ?? [];
   return [
     paint.strong(site),
     paint.verdict(verdict),
     told?.config == null ? "no config" : configText(told.config),
     oldest === undefined ? "no key" : `oldest key ${oldest.ageDays} d`,
-    voiceText(voice, was, age),
+    voiceText(row),
   ];
 }
 
 const configText = ({ number, sha256 }: { readonly number: number; readonly sha256: string }) =>
   `config ${number} ${sha256.slice(0, 8)}`;
-
-function voiceText(voice: SiteRow["voice"], was: SiteRow["was"], age: string): string {
-  switch (voice) {
-    case "told":
-      return `told ${age}`;
-    case "silent":
-      return `silent: told ${age}${was === null ? "" : ` that it was ${was}`}`;
-    case "unreadable":
-      return "what it published is no status";
-    case "forged":
-      return "what is in its place was not written by a site";
-  }
-}
 
 function wrongLines({ told, voice, notes }: SiteRow, paint: Paint): readonly string[] {
   const lines = notes.map((note) => `  ${noteText(note)}`);
@@ -129,32 +116,9 @@ function wrongLines({ told, voice, notes }: SiteRow, paint: Paint): readonly str
   return lines;
 }
 
-/** Returns what does not fit together about a site, as one sentence. */
-function noteText(note: SiteNote): string {
-  switch (note.kind) {
-    case "otherName":
-      return `its status names another site: ${note.name}`;
-    case "clock":
-      return clockText(note.aheadMs);
-    case "logCut":
-      return `its audit log ends at record ${note.newest}, and the engine has head ${note.head}`;
-    case "otherLog":
-      return `the newest head is of the log of another host: ${note.host}`;
-  }
-}
-
-const clockText = (aheadMs: number): string =>
-  `its clock is ${spanText(Math.abs(aheadMs))} ${aheadMs > 0 ? "ahead of" : "behind"} the engine's`;
-
-function freezeText({ key, freeze }: FreezeRow, paint: Paint): string {
-  const about = key === "fleet" ? "all sites" : key.replace(/^site\./, "site ");
-  if (freeze === null) return paint.bad(`${about}: the freeze cannot be read, so they wait`);
-  return paint.bad(`${about} frozen since ${freeze.at} by ${freeze.by}: ${freeze.why}`);
-}
-
-function waveCells({ name, kind, state, why, stage, stages, progress }: WaveRow): string[] {
+function waveCells(wave: WaveRow): string[] {
+  const { name, kind, state, why, stage, stages } = wave;
   if (state === null) return [name, "its record cannot be read"];
-  const counts = progress.map(({ state: each, count }) => `${count} ${each}`).join(", ");
   const words = why === null ? state : `${state}: ${why}`;
-  return [name, kind ?? "", `stage ${stage} of ${stages}`, counts, words];
+  return [name, kind ?? "", `stage ${stage} of ${stages}`, progressText(wave), words];
 }

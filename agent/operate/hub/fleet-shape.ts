@@ -1,6 +1,8 @@
-// What a hub shows of all sites at one moment: on its page, and as text or JSON of `fleet status`.
+// What a hub shows of all sites at one moment, and its words: on its page, and as text or JSON of
+// `fleet status`.
 
 import type { Verdict } from "../../model/health.ts";
+import { spanText } from "../../model/text.ts";
 import type { SiteStatus } from "../../telemetry/fleet/status-document.ts";
 
 /** All sites of an engine (linkseal.fleetStatus/1). */
@@ -95,3 +97,49 @@ export interface WaveRow {
   /** How many of its groups are in each state. */
   readonly progress: readonly { readonly state: string; readonly count: number }[];
 }
+
+/** True for a site that an operator has to see, and that is not only counted. */
+export const isOdd = ({ verdict, notes }: Pick<SiteRow, "verdict" | "notes">): boolean =>
+  verdict !== "protected" || notes.length > 0;
+
+/** Returns how a hub knows what it shows of a site. `sinceMs`: the age of the view itself. */
+export function voiceText({ voice, was, ageMs }: SiteRow, sinceMs = 0): string {
+  const age = ageMs === null ? "at an unknown time" : `${spanText(ageMs + sinceMs)} ago`;
+  switch (voice) {
+    case "told":
+      return `told ${age}`;
+    case "silent":
+      return `silent: told ${age}${was === null ? "" : ` that it was ${was}`}`;
+    case "unreadable":
+      return "what it published is no status";
+    case "forged":
+      return "what is in its place was not written by a site";
+  }
+}
+
+/** Returns what does not fit together about a site, as one sentence. */
+export function noteText(note: SiteNote): string {
+  switch (note.kind) {
+    case "otherName":
+      return `its status names another site: ${note.name}`;
+    case "clock": {
+      const span = spanText(Math.abs(note.aheadMs));
+      return `its clock is ${span} ${note.aheadMs > 0 ? "ahead of" : "behind"} the engine's`;
+    }
+    case "logCut":
+      return `its audit log ends at record ${note.newest}, and the engine has head ${note.head}`;
+    case "otherLog":
+      return `the newest head is of the log of another host: ${note.host}`;
+  }
+}
+
+/** Returns a freeze as one sentence. */
+export function freezeText({ key, freeze }: FreezeRow): string {
+  const about = key === "fleet" ? "all sites" : key.replace(/^site\./, "site ");
+  if (freeze === null) return `${about}: the freeze cannot be read, so nothing begins there`;
+  return `${about} frozen since ${freeze.at} by ${freeze.by}: ${freeze.why}`;
+}
+
+/** Returns how far the groups of a wave are. */
+export const progressText = ({ progress }: Pick<WaveRow, "progress">): string =>
+  progress.map(({ state, count }) => `${count} ${state}`).join(", ");
