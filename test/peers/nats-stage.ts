@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A server with a hub and the sites `dub` and `ams`. */
+/** A server with a hub, the sites `dub` and `ams`, and perhaps more. */
 export class NatsStage implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "linkseal-nats-"));
   readonly keys: Readonly<Record<"hub" | "dub" | "ams", string>>;
@@ -39,10 +39,13 @@ export class NatsStage implements AsyncDisposable {
     this.configPath = at("nats-server.conf");
   }
 
-  /** `edit` changes the configuration that linkseal writes. */
-  static async start(edit: (text: string) => string = (text) => text): Promise<NatsStage> {
+  /** `edit` changes the configuration that linkseal writes; `more`: names of further sites. */
+  static async start(
+    edit: (text: string) => string = (text) => text,
+    more: readonly string[] = [],
+  ): Promise<NatsStage> {
     const stage = new NatsStage(await freePort(), await freePort());
-    await stage.#configure(edit);
+    await stage.#configure(edit, more);
     await stage.run();
     return stage;
   }
@@ -60,7 +63,12 @@ export class NatsStage implements AsyncDisposable {
     return this.#child?.pid ?? 0;
   }
 
-  async #configure(edit: (text: string) => string): Promise<void> {
+  /** Path of the seed of a further site. */
+  keyOf(site: string): string {
+    return join(this.folder, `${site}.seed`);
+  }
+
+  async #configure(edit: (text: string) => string, more: readonly string[]): Promise<void> {
     const { folder, keys, port, monitor } = this;
     const key = join(folder, "server-key.pem");
     execFileSync(
@@ -77,7 +85,9 @@ export class NatsStage implements AsyncDisposable {
       await writeUserKey(keys.dub),
       await writeUserKey(keys.ams),
     ];
-    const parsed = parseUsers(`hub ${hub}\nsite dub ${dub}\nsite ams ${ams} # the second\n`);
+    const lines = [`hub ${hub}`, `site dub ${dub}`, `site ams ${ams} # the second`];
+    for (const site of more) lines.push(`site ${site} ${await writeUserKey(this.keyOf(site))}`);
+    const parsed = parseUsers(`${lines.join("\n")}\n`);
     if (parsed.kind === "fault") throw new Error(parsed.why);
     const text = serverConfig(parsed.users)
       .replace("0.0.0.0:4222", `127.0.0.1:${port}`)
