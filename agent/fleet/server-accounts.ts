@@ -20,7 +20,7 @@ const hubRights: SiteRights = {
     "$JS.API.STREAM.INFO.*",
     "$JS.API.STREAM.CREATE.*",
     "$JS.API.DIRECT.GET.>",
-    // What is new in a bucket, as JSON: a direct read mixes headers of the writer with the server's.
+    // What is new in a bucket, as JSON: a direct read mixes the writer's headers with its own.
     ...(["linkseal-status", "linkseal-waves", "linkseal-freeze"] as const).map(
       (bucket) => `$JS.API.STREAM.MSG.GET.${bucketStream(bucket)}`,
     ),

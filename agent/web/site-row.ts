@@ -1,4 +1,4 @@
-// A site as a row: verdict, what is wrong, config, oldest key, newest head, and when it has told so.
+// A site as a row: verdict, what is wrong, config, oldest key, newest head, and when it told so.
 
 import { type ComponentChild, h } from "preact";
 import { noteText, type SiteRow, voiceText } from "../operate/hub/fleet-shape.ts";
@@ -19,10 +19,8 @@ export function siteItem(row: SiteRow, age: ViewAge): ComponentChild {
   });
 }
 
-function title({ site, verdict, was }: SiteRow, { isStale }: ViewAge): ComponentChild {
-  const seal = isStale
-    ? badge("unknown", { was: verdict })
-    : badge(verdict, { was: was ?? undefined });
+function title({ site, verdict }: SiteRow, { isStale }: ViewAge): ComponentChild {
+  const seal = isStale ? badge("unknown", { was: verdict }) : badge(verdict);
   return h("div", { class: "title" }, seal, h("b", { class: "site-name" }, site));
 }
 

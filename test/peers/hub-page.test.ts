@@ -8,6 +8,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { headText } from "#agent/evidence/report/head.ts";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import { inboxPrefix } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
@@ -27,7 +28,7 @@ import { PageStage } from "./page-stage.ts";
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const wide = { viewport: { width: 1440, height: 900 } } as const;
 const phone = {
-  ...{ viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
+  ...{ viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5 },
   ...{ isMobile: true, hasTouch: true },
 } as const;
 const patience = { timeout: 60_000 };
@@ -206,7 +207,13 @@ async function manySites(count: number): Promise<FleetWatch> {
     },
   });
   tell("zurich", { at: new Date(clock.wall() + 900_000).toISOString() });
-  for (let n = 1; n <= count - 5; n += 1) tell(`site-${String(n).padStart(3, "0")}`);
+  const mac = "ab".repeat(32);
+  for (let n = 1; n <= count - 5; n += 1) {
+    const site = `site-${String(n).padStart(3, "0")}`;
+    tell(site);
+    const head = { host: "a1b2c3d4", seq: 118, at: "2026-11-24T10:00:00.000Z", hash: mac };
+    engine.head(site, headText(head));
+  }
   const member = (kind: string) => ({ state: { kind } });
   const stages = [
     ["reached"],
@@ -251,6 +258,7 @@ describe("the page of 300 sites", () => {
     expect(await page.locator(".sentence").textContent()).toBe(
       "lyon is unprotected, cork is down, turin is degraded.",
     );
+    await page.setViewportSize({ width: 1180, height: 640 });
     await shoot(page, "hub-page");
     await page.keyboard.press("/");
     await page.keyboard.type("site-295");
@@ -267,6 +275,7 @@ describe("the page of 300 sites", () => {
     await using browser = await Browser.open({ ...phone, colorScheme: "dark" });
     const page = await opened(browser);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await page.setViewportSize({ width: 390, height: 600 });
     await shoot(page, "hub-page-phone");
   }, 120_000);
 

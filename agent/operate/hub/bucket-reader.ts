@@ -15,6 +15,8 @@ export type Asker = Pick<NatsSession, "api" | "ask">;
 
 /** Values of one pass: an engine that goes on for ever is left. */
 const valuesMax = 50_000;
+/** Values that are written during a pass and belong to it. */
+const laterMax = 1_000;
 /** An engine's clock may step back by this much, in milliseconds. */
 const slackMs = 1_000;
 
@@ -55,14 +57,14 @@ export class BucketReader {
     this.#clock = clock;
   }
 
-  /** Makes the next pass begin at the first value: after a new connection the stream may be older. */
+  /** Makes the next pass begin at the first value: over an outage the stream may be another one. */
   restart(): void {
     this.#read = 0;
   }
 
   /**
-   * Reads what is new since the last pass, up to the newest value at its beginning. Resolves to
-   * true if it began at the first value.
+   * Reads what is new since the last pass, up to the end: a key that is written anew meanwhile
+   * moves there. Resolves to true if it began at the first value.
    * @throws LinksealError if the engine has no such stream, or shows it as none can be
    */
   async pass(session: Asker, taker: Taker): Promise<boolean> {
@@ -71,22 +73,35 @@ export class BucketReader {
     // A stream that was made anew, or restored from a copy.
     if (newest < this.#read) this.restart();
     const isWhole = this.#read === 0;
-    for (let count = 0; this.#read < newest; count += 1) {
+    if (this.#read === newest) return isWhole;
+    let [count, later] = [0, 0];
+    // A site that writes without end does not keep a pass from its own: the next one goes on.
+    while (later < laterMax) {
       const message = await this.#next(session, this.#read + 1);
-      if (message === undefined || message.seq > newest) break;
+      if (message === undefined) {
+        this.#read = Math.max(this.#read, newest);
+        break;
+      }
       if (message.seq <= this.#read || count >= valuesMax) throw this.#strange();
       this.#read = message.seq;
-      const { key, storedWall } = message;
-      if (message.isGone) taker.gone(key);
-      else {
-        const ageMs = wall - storedWall;
-        const storedAt = ageMs < -slackMs ? undefined : ((askedAt - Math.max(0, ageMs)) as Instant);
-        taker.value({ ...message, storedAt });
-      }
+      count += 1;
+      if (message.seq > newest) later += 1;
+      this.#give(message, askedAt - (wall - message.storedWall), taker);
     }
-    // What was overwritten during the pass is read in the next one.
-    this.#read = newest;
     return isWhole;
+  }
+
+  #give(message: Message, storedAt: number, taker: Taker): void {
+    if (message.isGone) {
+      taker.gone(message.key);
+      return;
+    }
+    const now = this.#clock.now();
+    const isPast = storedAt <= now + slackMs;
+    taker.value({
+      ...message,
+      storedAt: isPast ? (Math.min(storedAt, now) as Instant) : undefined,
+    });
   }
 
   async #state(session: Asker): Promise<{ readonly newest: number; readonly wall: WallTime }> {

@@ -7,6 +7,7 @@ import type { SiteStatus } from "../../telemetry/fleet/status-document.ts";
 
 /** All sites of an engine (linkseal.fleetStatus/1). */
 export interface FleetView {
+  /** Name and version of this shape. */
   readonly schema: "linkseal.fleetStatus/1";
   /** The hub's clock, in UTC. */
   readonly at: string;
@@ -24,7 +25,9 @@ export interface FleetView {
   readonly all: number;
   /** The sites, the worst first; cut. */
   readonly sites: readonly SiteRow[];
+  /** The freezes in force. */
   readonly freezes: readonly FreezeRow[];
+  /** The waves that are not done, and the newest that are. */
   readonly waves: readonly WaveRow[];
 }
 
@@ -56,6 +59,7 @@ export interface SiteRow {
   readonly site: string;
   /** `unknown` unless the site has told it recently. */
   readonly verdict: Verdict;
+  /** How that is known. */
   readonly voice: SiteVoice;
   /** The last verdict of a site that is silent; null = it has told one, or never did. */
   readonly was: Verdict | null;
@@ -65,6 +69,7 @@ export interface SiteRow {
   readonly told: ToldStatus | null;
   /** The newest head of its audit log on the engine; null = none, or not read yet. */
   readonly head: { readonly seq: number; readonly at: string } | null;
+  /** What does not fit together. */
   readonly notes: readonly SiteNote[];
 }
 
@@ -84,6 +89,7 @@ export interface FreezeRow {
 
 /** A wave at one moment. */
 export interface WaveRow {
+  /** Its key. */
   readonly name: string;
   /** The kind of its campaigns; null = the record cannot be read. */
   readonly kind: string | null;
@@ -91,8 +97,9 @@ export interface WaveRow {
   readonly state: string | null;
   /** Why it is in that state; null = the record does not say. */
   readonly why: string | null;
-  /** Number of the stage that is under way, from 1 on, and of all stages. */
+  /** Number of the stage that is under way, from 1 on; 0 = the record cannot be read. */
   readonly stage: number;
+  /** Number of all stages. */
   readonly stages: number;
   /** How many of its groups are in each state. */
   readonly progress: readonly { readonly state: string; readonly count: number }[];

@@ -59,7 +59,7 @@ export class FleetWatch {
     const failed = new AbortController();
     const until = AbortSignal.any([end, failed.signal]);
     const loops = [
-      this.#every(statusMs, until, () => this.#readStatuses(session)),
+      this.#every(statusMs, until, () => this.readStatuses(session)),
       this.#every(recordsMs, until, () => this.#readRecords(session)),
       this.#every(headsMs, until, this.#headTurns(session)),
     ];
@@ -76,7 +76,7 @@ export class FleetWatch {
    * @throws LinksealError
    */
   async read(session: Asker): Promise<void> {
-    await this.#readStatuses(session);
+    await this.readStatuses(session);
     await this.#readRecords(session);
     const keys = this.#sites.keys;
     for (let from = 0; from < keys.length; from += headsAtOnce) {
@@ -84,20 +84,24 @@ export class FleetWatch {
     }
   }
 
-  async #every(ms: number, until: AbortSignal, act: () => Promise<void>): Promise<void> {
-    while (!until.aborted) {
-      await act();
-      await this.#clock.sleep(ms, until).catch(() => undefined);
-    }
-  }
-
-  async #readStatuses(session: Asker): Promise<void> {
+  /**
+   * Reads the statuses that are new.
+   * @throws LinksealError
+   */
+  async readStatuses(session: Asker): Promise<void> {
     const sites = this.#sites;
     await this.#statuses.pass(session, {
       value: (value) => sites.take(value),
       gone: (key) => sites.drop(key),
     });
     this.#lost = undefined;
+  }
+
+  async #every(ms: number, until: AbortSignal, act: () => Promise<void>): Promise<void> {
+    while (!until.aborted) {
+      await act();
+      await this.#clock.sleep(ms, until).catch(() => undefined);
+    }
   }
 
   async #readRecords(session: Asker): Promise<void> {

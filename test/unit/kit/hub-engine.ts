@@ -70,7 +70,7 @@ export class HubEngine implements Asker {
     }
     const { seq: from } = body as { readonly seq: number };
     const found = [...stream].filter(([seq]) => seq >= from).sort(([a], [b]) => a - b)[0];
-    if (found === undefined) return { error: { code: 404 } };
+    if (found === undefined) return this.edit({ error: { code: 404 } });
     const [seq, { octets, headers, at, ...message }] = found;
     const time = new Date(at).toISOString();
     const [data, hdrs] = [Buffer.from(octets), Buffer.from(headers)];
