@@ -123,7 +123,7 @@ async function serveCodes(
       return { status: 200, body: encodeJson(body) };
     },
   });
-  return { path, close: served.close };
+  return { path, close: () => served.close() };
 }
 
 function noRoute(): LinksealError {

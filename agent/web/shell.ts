@@ -27,7 +27,7 @@ export interface ShellParts<Snapshot> {
 }
 
 /** A page in a browser. */
-export class Shell<Snapshot> {
+class Shell<Snapshot> {
   readonly #parts: ShellParts<Snapshot>;
   readonly #root: HTMLElement;
   readonly #line: Line<Snapshot>;

@@ -9,12 +9,12 @@ import { spanText } from "./words.ts";
 
 /** Shows a site. */
 export function siteItem(row: SiteRow, age: ViewAge): ComponentChild {
-  const { site, ageMs, told, ...rest } = row;
+  const { site, verdict, voice, was, told, head, notes } = row;
   const { at: _at, ...kept } = told ?? { at: "" };
   return h(Row, {
     key: site,
     ...{ about: site, isChosen: false, form: "of-site" },
-    gist: JSON.stringify([rest, kept, age.isStale]),
+    gist: JSON.stringify([verdict, voice, was, kept, head, notes, age.isStale]),
     draw: () => [title(row, age), ...facts(row, age), ...because(row, age)],
   });
 }

@@ -24,7 +24,7 @@ const procFile = (pid: number, name: string): string =>
   readFileSync(`/proc/${pid}/${name}`, "utf8");
 
 /** Returns the resident memory of a process, in megabytes. */
-export const megabytes = (pid: number): number =>
+const megabytes = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(procFile(pid, "status"))?.[1]) / 1024;
 
 function cpuMs(pid: number): number {

@@ -1,5 +1,5 @@
 // Reads what is new in a bucket: one request says how far its stream is, and one more each value
-// that is new. A hub needs no consumer and no subscription for it, only a right to read that one
+// that is new, some at a time. A hub needs no consumer and no subscription for it, only a right to read that one
 // stream, and it misses nothing over an outage: it goes on at the number where it stopped.
 //
 // The values come as JSON of the engine's API. A direct read would be as fast, but it mixes the
@@ -17,6 +17,9 @@ export type Asker = Pick<NatsSession, "api" | "ask">;
 const valuesMax = 50_000;
 /** Values that are written during a pass and belong to it. */
 const laterMax = 1_000;
+/** Requests of a pass at once, and numbers that are worth a lane. */
+const lanesMax = 16;
+const laneLeast = 32;
 /** An engine's clock may step back by this much, in milliseconds. */
 const slackMs = 1_000;
 
@@ -74,34 +77,24 @@ export class BucketReader {
     if (newest < this.#read) this.restart();
     const isWhole = this.#read === 0;
     if (this.#read === newest) return isWhole;
-    let [count, later] = [0, 0];
-    // A site that writes without end does not keep a pass from its own: the next one goes on.
-    while (later < laterMax) {
-      const message = await this.#next(session, this.#read + 1);
-      if (message === undefined) {
-        this.#read = Math.max(this.#read, newest);
-        break;
+    const pass = new Pass({ taker, now: () => this.#clock.now(), askedAt, wall });
+    const next = async (seq: number): Promise<Message | undefined> => {
+      const message = await this.#next(session, seq);
+      if (message !== undefined && (message.seq < seq || pass.count >= valuesMax)) {
+        throw this.#strange();
       }
-      if (message.seq <= this.#read || count >= valuesMax) throw this.#strange();
+      return message;
+    };
+    await inLanes({ from: this.#read + 1, to: newest }, next, (message) => pass.take(message));
+    this.#read = newest;
+    // A site that writes without end does not keep a pass from its own: the next one goes on.
+    for (let later = 0; later < laterMax; later += 1) {
+      const message = await next(this.#read + 1);
+      if (message === undefined) break;
       this.#read = message.seq;
-      count += 1;
-      if (message.seq > newest) later += 1;
-      this.#give(message, askedAt - (wall - message.storedWall), taker);
+      pass.take(message);
     }
     return isWhole;
-  }
-
-  #give(message: Message, storedAt: number, taker: Taker): void {
-    if (message.isGone) {
-      taker.gone(message.key);
-      return;
-    }
-    const now = this.#clock.now();
-    const isPast = storedAt <= now + slackMs;
-    taker.value({
-      ...message,
-      storedAt: isPast ? (Math.min(storedAt, now) as Instant) : undefined,
-    });
   }
 
   async #state(session: Asker): Promise<{ readonly newest: number; readonly wall: WallTime }> {
@@ -133,6 +126,88 @@ export class BucketReader {
         where: this.#bucket,
         next: "linkseal hub setup, and linkseal hub doctor",
       },
+    });
+  }
+}
+
+/** Numbers of messages, both ends included. */
+interface Span {
+  from: number;
+  to: number;
+}
+
+/**
+ * Reads a span in several lanes, because a request takes as long as the way to the engine. A lane
+ * that is done takes half of the longest rest: most values are among the newest numbers.
+ */
+async function inLanes(
+  whole: Span,
+  next: (seq: number) => Promise<Message | undefined>,
+  take: (message: Message) => void,
+): Promise<void> {
+  const spans: Span[] = [whole];
+  const restOf = ({ from, to }: Span): number => to - from + 1;
+  const half = (): Span | undefined => {
+    const longest = spans.reduce((one, other) => (restOf(other) > restOf(one) ? other : one));
+    if (restOf(longest) < laneLeast) return undefined;
+    const from = Math.ceil((longest.from + longest.to) / 2);
+    const taken = { from, to: longest.to };
+    longest.to = from - 1;
+    spans.push(taken);
+    return taken;
+  };
+  const lane = async (first: Span | undefined): Promise<void> => {
+    for (let span = first; span !== undefined; span = half()) {
+      while (span.from <= span.to) {
+        const message = await next(span.from);
+        // The rest may be another lane's by now.
+        if (message !== undefined && message.seq <= span.to) take(message);
+        span.from = message === undefined ? span.to + 1 : message.seq + 1;
+      }
+      spans.splice(spans.indexOf(span), spans.length > 1 ? 1 : 0);
+    }
+  };
+  const count = Math.min(lanesMax, Math.floor(restOf(whole) / laneLeast));
+  const others = Array.from({ length: Math.max(0, count - 1) }, half);
+  await Promise.all([whole, ...others].map(lane));
+}
+
+interface PassParts {
+  readonly taker: Taker;
+  readonly now: () => Instant;
+  /** When the engine was asked for its time by its clock, and that time. */
+  readonly askedAt: Instant;
+  readonly wall: WallTime;
+}
+
+/** What one pass has found. */
+class Pass {
+  readonly #parts: PassParts;
+  /** Number of the newest message of each key. */
+  readonly #newest = new Map<string, number>();
+  count = 0;
+
+  constructor(parts: PassParts) {
+    this.#parts = parts;
+  }
+
+  take(message: Message): void {
+    const { taker, askedAt, wall } = this.#parts;
+    const { key, seq, isGone, storedWall } = message;
+    this.count += 1;
+    // A lane may find the value that another lane has found the successor of.
+    if ((this.#newest.get(key) ?? 0) > seq) return;
+    this.#newest.set(key, seq);
+    if (isGone) {
+      taker.gone(key);
+      return;
+    }
+    const now = this.#parts.now();
+    const storedAt = askedAt - (wall - storedWall);
+    const isPast = storedAt <= now + slackMs;
+    taker.value({
+      ...message,
+      storedAt: isPast ? (Math.min(storedAt, now) as Instant) : undefined,
     });
   }
 }

@@ -10,9 +10,9 @@ import type { SiteNote, SiteRow, SiteVoice, ToldStatus } from "./fleet-shape.ts"
 import { parseSiteStatus, type ReadStatus } from "./site-status.ts";
 
 /** A site publishes every 30 s at least: three that are missed are silence, in milliseconds. */
-export const silentMs = 90_000;
+const silentMs = 90_000;
 /** Keys that are kept; more than any hub has sites, so that an engine cannot fill its memory. */
-export const sitesMax = 20_000;
+const sitesMax = 20_000;
 /** A clock that differs by this much is shown, in milliseconds. */
 const clockMs = 30_000;
 /** A head and a status of one moment are compared only if the status is later by this much. */

@@ -2,6 +2,7 @@
 
 import { type Bucket, bucketStream, keySubject, streamSubject } from "#agent/fleet/subjects.ts";
 import type { Asker } from "#agent/operate/hub/bucket-reader.ts";
+import type { SiteStatus } from "#agent/telemetry/fleet/status-document.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Clock } from "#hal/world.ts";
 
@@ -42,6 +43,14 @@ export class HubEngine implements Asker {
 
   head(site: string, line: string): void {
     this.#store("LINKSEAL-HEADS", streamSubject("LINKSEAL-HEADS", site), line, "");
+  }
+
+  /** Each key of a bucket of statuses with its verdict. */
+  told(bucket: Bucket): readonly string[] {
+    return [...this.#stream(bucketStream(bucket)).values()].map(({ octets }) => {
+      const { site, verdict } = JSON.parse(Buffer.from(octets).toString()) as SiteStatus;
+      return `${site} ${verdict}`;
+    });
   }
 
   /** An older copy of a stream is restored: it has nothing. */
