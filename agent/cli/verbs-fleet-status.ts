@@ -2,7 +2,7 @@
 
 import type { Command } from "commander";
 import type { FleetView, SiteRow } from "../operate/hub/fleet-shape.ts";
-import { type EngineOptions, loginOf, withEngineOptions } from "./engine-options.ts";
+import { type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "./failure.ts";
 import { fitted, terminalColumns } from "./fit.ts";
 import { Session } from "./session.ts";

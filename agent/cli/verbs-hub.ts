@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import type { Head } from "../evidence/report/head.ts";
 import type { HubFinding } from "../operate/hub/doctor.ts";
 import type { StoreRow } from "../operate/hub/setup.ts";
-import { type EngineOptions, loginOf, withEngineOptions } from "./engine-options.ts";
+import { asHub, type EngineOptions, loginOf, withEngineOptions } from "./engine-option.ts";
 import { usage } from "./failure.ts";
 import { Session } from "./session.ts";
 import { exit, withExample } from "./shape.ts";
@@ -41,7 +41,7 @@ export function registerHub(program: Command): void {
       .option("--site-key <file>", "the seed of that user"),
     `linkseal hub doctor ${server} --monitor http://127.0.0.1:8222`,
   ).action(judge);
-  withEngineOptions(
+  asHub(
     hub
       .command("page")
       .description("serve a page of all sites; linkseal page code --socket PATH opens it")

@@ -1,4 +1,4 @@
-// What sites and hubs write to the buckets that give or withhold: asks, permits, freezes. Each is
+// What sites and hubs write to the buckets that give or withhold: asks, permits and freezes. Each is
 // JSON, at most 16 KiB, and hostile until read here.
 
 import { parseJson } from "#hal/json.ts";

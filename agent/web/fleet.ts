@@ -41,7 +41,7 @@ export function Fleet({ view, age, connection, leave }: FleetProps): ComponentCh
     engineNote(view, age),
     h(
       "main",
-      { id: "main", tabIndex: -1, class: side === null ? "single of-fleet" : "double" },
+      { id: "main", tabIndex: -1, class: side === null ? "single of-fleet" : "double of-fleet" },
       h("div", { class: "wide" }, sentence(view, age), freezes(view), h(SiteList, { view, age })),
       side,
     ),

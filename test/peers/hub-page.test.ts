@@ -258,7 +258,7 @@ describe("the page of 300 sites", () => {
     expect(await page.locator(".sentence").textContent()).toBe(
       "lyon is unprotected, cork is down, turin is degraded.",
     );
-    await page.setViewportSize({ width: 1180, height: 640 });
+    await page.setViewportSize({ width: 1240, height: 600 });
     await shoot(page, "hub-page");
     await page.keyboard.press("/");
     await page.keyboard.type("site-295");
