@@ -1,6 +1,7 @@
 // Reads what is new in a bucket: one request says how far its stream is, and one more each value
-// that is new, some at a time. A hub needs no consumer and no subscription for it, only a right to read that one
-// stream, and it misses nothing over an outage: it goes on at the number where it stopped.
+// that is new, some at a time. A hub needs no consumer and no subscription for it, only a right to
+// read that one stream, and it misses nothing over an outage: it goes on at the number where it
+// stopped.
 //
 // The values come as JSON of the engine's API. A direct read would be as fast, but it mixes the
 // headers that a site wrote with those of the server: a site could name any subject and number.
