@@ -15,7 +15,7 @@ export const verbGroups: readonly VerbGroup[] = [
   { title: "Links and tunnels", verbs: ["enrol", "adopt", "drain", "undrain", "retire"] },
   { title: "Keys", verbs: ["keys", "rotate", "rotation", "psk"] },
   { title: "Evidence", verbs: ["report", "scorecard", "journal"] },
-  { title: "Many sites", verbs: ["hub", "fleet"] },
+  { title: "Many sites", verbs: ["fleet", "hub"] },
   { title: "Preparation", verbs: ["azure", "driver", "size"] },
   { title: "Services", verbs: ["agent", "peer", "net", "guard", "mka"] },
   { title: "Simulation", verbs: ["sim"] },

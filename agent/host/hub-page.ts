@@ -9,8 +9,8 @@ import type { PageSettings } from "../model/desired.ts";
 import { errorShape } from "../model/error-shape.ts";
 import { visible } from "../model/text.ts";
 import { FleetWatch } from "../operate/hub/fleet-watch.ts";
-import { findAddon } from "./addon.ts";
-import { clientOf } from "./clients.ts";
+import { findAddon, refuseDumps } from "./addon.ts";
+import { type CredentialReader, clientOf } from "./clients.ts";
 import { hostClock } from "./clock.ts";
 import { hostEntropy } from "./entropy.ts";
 import { openFolder } from "./folder.ts";
@@ -41,6 +41,8 @@ export interface HubPage {
  */
 export async function serveHubPage(hub: HubPage, stop: AbortSignal): Promise<0 | 1> {
   const log = hostLog({ level: hub.level, clock: hostClock, fd: 1, journalStream: undefined });
+  const native = findAddon();
+  refuseDumps(native, log);
   const defect = new AbortController();
   const broken = (error: unknown): void => {
     if (defect.signal.aborted) return;
@@ -60,7 +62,7 @@ export async function serveHubPage(hub: HubPage, stop: AbortSignal): Promise<0 |
     hub.settings,
   );
   try {
-    const codes = await serveCodes(page.login, hub.socket, broken);
+    const codes = await serveCodes(page.login, hub.socket, { native, broken });
     const where = `${page.login.url}; linkseal page code --socket ${codes.path}`;
     log.write("info", "ready", `the page of all sites is at ${where}`);
     await keepReading(hub.login, watch, log, end).catch(broken);
@@ -103,15 +105,19 @@ async function keepReading(
   }
 }
 
+interface CodeParts {
+  readonly native: CredentialReader | undefined;
+  readonly broken: (error: unknown) => void;
+}
+
 /** Gives login codes to users who can open the socket, as an agent's view socket does. */
 async function serveCodes(
   login: ServedPage["login"],
   socket: string,
-  broken: (error: unknown) => void,
+  { native, broken }: CodeParts,
 ): Promise<{ readonly path: string; close(): Promise<void> }> {
   const folder = await openFolder(dirname(socket), "reachable");
   const path = join(folder, socket.slice(dirname(socket).length + 1));
-  const native = findAddon();
   const none: HttpReply = { status: 404, body: encodeJson(errorShape(noRoute())) };
   const served = await serveUnix({
     ...{ path, broken, requestBytesMax: 0, refused: () => none },
