@@ -89,7 +89,8 @@ function packagesIn(inputs: readonly string[]): readonly string[] {
 }
 
 /**
- * Bundles the status page: one script and one style sheet, nothing from other origins. Returns the
+ * Bundles the status page and the hub's: a script each and one style sheet, nothing from other
+ * origins. Returns the
  * paths of its sources.
  */
 async function bundlePage(): Promise<readonly string[]> {
@@ -99,6 +100,7 @@ async function bundlePage(): Promise<readonly string[]> {
     absWorkingDir: root,
     entryPoints: [
       { in: "agent/web/main.ts", out: "page" },
+      { in: "agent/web/hub.ts", out: "hub" },
       { in: "agent/web/page.css", out: "page" },
     ],
     outdir,

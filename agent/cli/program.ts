@@ -42,6 +42,7 @@ export function buildProgram(launch: Launch): Command {
   registerScorecard(program);
   registerFleet(program);
   registerHub(program);
+  registerFleet(program);
   launch.registerSim(program);
   registerDrivers(program, launch);
   registerServices(program, launch);

@@ -15,13 +15,15 @@ import { declined, refuseWithoutTerminal, saysYes } from "./question.ts";
 import { Session } from "./session.ts";
 import { collected } from "./shape.ts";
 import { outKind, table } from "./table.ts";
+import { registerFleetStatus } from "./verbs-fleet-status.ts";
 
 const server = "--server tls://hub-1.example.net:4222 --key hub.seed";
 
 export function registerFleet(program: Command): void {
   const fleet = program
     .command("fleet")
-    .description("waves over many sites, and what withholds: permits, freezes");
+    .description("all sites of an engine: their status, waves, and what withholds");
+  registerFleetStatus(fleet);
   withEngineOptions(
     fleet.command("waves [name]").description("all waves, or what each group of one does"),
     `linkseal fleet waves ${server}`,

@@ -42,6 +42,16 @@ export function registerHub(program: Command): void {
       .option("--site-key <file>", "the seed of that user"),
     `linkseal hub doctor ${server} --monitor http://127.0.0.1:8222`,
   ).action(judge);
+  asHub(
+    hub
+      .command("page")
+      .description("serve a page of all sites; linkseal page code --socket PATH opens it")
+      .option("--listen <address>", "where a browser finds it", "127.0.0.1:9444")
+      .option("--certificate <reference>", "credential:NAME or file:PATH; beyond loopback needed")
+      .option("--certificate-key <reference>", "its key, likewise")
+      .option("--socket <path>", "where it gives login codes"),
+    `linkseal hub page ${server}`,
+  ).action(servePage);
   withEngineOptions(
     hub
       .command("heads <site>")
@@ -149,6 +159,34 @@ async function findingsOf(options: DoctorOptions): Promise<readonly HubFinding[]
 
 const findingText = ({ check, verdict, text }: HubFinding): string =>
   `${verdict.padEnd(7)} ${check}: ${text}`;
+
+interface PageOptions extends EngineOptions {
+  readonly listen: string;
+  readonly certificate?: string;
+  readonly certificateKey?: string;
+  readonly socket?: string;
+}
+
+async function servePage(options: PageOptions): Promise<void> {
+  const { listen, certificate, certificateKey: key, socket } = options;
+  const [, six, four = "", port] = /^(?:\[([\da-f:]+)\]|([\d.]+)):(\d{1,5})$/i.exec(listen) ?? [];
+  if (port === undefined || (certificate === undefined) !== (key === undefined)) {
+    const text = "--listen is ADDRESS:PORT, and --certificate and --certificate-key go together";
+    throw usage(text, "linkseal hub page --help");
+  }
+  const pair = certificate === undefined || key === undefined ? {} : { tls: { certificate, key } };
+  const { serveHubPage } = await import("../host/hub-page.ts");
+  const { hubSocket } = await import("../host/places.ts");
+  const page = {
+    login: await loginOf(options),
+    settings: { host: six ?? four, port: Number(port), ...pair },
+    socket: hubSocket(socket),
+    level: "info",
+  } as const;
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"]) process.once(signal, () => stop.abort());
+  exit(await serveHubPage(page, stop.signal));
+}
 
 async function printHeads(site: string, options: EngineOptions): Promise<void> {
   const { withEngine } = await import("../host/hub-session.ts");

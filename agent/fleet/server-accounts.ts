@@ -2,7 +2,7 @@
 // own that imports exactly its subjects: within one account a user could have the server write to
 // any subject, by naming it as the subject of a reply, which no right covers.
 
-import { type SiteRights, siteRights } from "./subjects.ts";
+import { bucketStream, type SiteRights, siteRights } from "./subjects.ts";
 
 /** The account that has the streams. */
 const hubAccount = "LINKSEAL";
@@ -20,6 +20,10 @@ const hubRights: SiteRights = {
     "$JS.API.STREAM.INFO.*",
     "$JS.API.STREAM.CREATE.*",
     "$JS.API.DIRECT.GET.>",
+    // What is new in a bucket, as JSON: a direct read mixes the writer's headers with its own.
+    ...(["linkseal-status", "linkseal-waves", "linkseal-freeze"] as const).map(
+      (bucket) => `$JS.API.STREAM.MSG.GET.${bucketStream(bucket)}`,
+    ),
   ],
   subscribe: [`${hubInbox}.>`],
 };

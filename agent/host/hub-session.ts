@@ -16,6 +16,7 @@ const monitorMsMax = 10_000;
 
 /** Who asks the engine, and the prefix of the subjects on which replies arrive. */
 export interface HubLogin extends EngineLogin {
+  /** Prefix of those subjects. */
   readonly inbox: string;
 }
 

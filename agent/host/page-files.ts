@@ -9,9 +9,11 @@ const folders = [
   join(import.meta.dirname, "..", "..", "dist", "web"),
 ];
 
+/** Which page: the agent's, or the hub's of all sites. */
+export type PageScript = "page" | "hub";
+
 const names = {
   "/": ["page.html", "text/html; charset=utf-8"],
-  "/page.js": ["page.js", "text/javascript; charset=utf-8"],
   "/page.css": ["page.css", "text/css; charset=utf-8"],
   "/icon.svg": ["icon.svg", "image/svg+xml"],
 } as const;
@@ -25,9 +27,9 @@ export interface PageFile {
  * Reads the files, by path of a request.
  * @throws LinksealError with `usage` if they were not built
  */
-export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
+export async function pageFiles(script: PageScript): Promise<ReadonlyMap<string, PageFile>> {
   for (const folder of folders) {
-    const files = await filesIn(folder);
+    const files = await filesIn(folder, script);
     if (files !== undefined) return files;
   }
   throw new LinksealError("usage", "its files were not built", {
@@ -37,11 +39,17 @@ export async function pageFiles(): Promise<ReadonlyMap<string, PageFile>> {
   });
 }
 
-async function filesIn(folder: string): Promise<ReadonlyMap<string, PageFile> | undefined> {
+async function filesIn(
+  folder: string,
+  script: PageScript,
+): Promise<ReadonlyMap<string, PageFile> | undefined> {
+  const code = [`${script}.js`, "text/javascript; charset=utf-8"] as const;
   try {
-    const rows = Object.entries(names).map(async ([path, [name, type]]) => {
-      return [path, { type, octets: await readFile(join(folder, name)) }] as const;
-    });
+    const rows = Object.entries({ ...names, "/page.js": code }).map(
+      async ([path, [name, type]]) => {
+        return [path, { type, octets: await readFile(join(folder, name)) }] as const;
+      },
+    );
     return new Map(await Promise.all(rows));
   } catch {
     // The other folder may have them.

@@ -141,6 +141,17 @@ export function peerSocket(
   return home === undefined ? join(peerRuntime, "peer.sock") : join(home.runtime, "peer.sock");
 }
 
+/**
+ * Returns the socket at which a hub gives login codes of its page; `socket` = a path that an option
+ * names.
+ */
+export function hubSocket(socket: string | undefined, source: PlaceSource = placeSource()): string {
+  if (socket !== undefined) return socket;
+  const unit = "/run/linkseal-hub";
+  const isUnit = (source.environment.RUNTIME_DIRECTORY ?? "").split(":").includes(unit);
+  return join(isUnit ? unit : agentPlaces(source).runtime, "hub.sock");
+}
+
 const mkaRuntime = "/run/linkseal-mka";
 const mkaStates = "/var/lib/linkseal-mka";
 

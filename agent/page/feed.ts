@@ -25,14 +25,17 @@ export interface Viewer {
   readonly end: (why: FeedEnd) => void;
 }
 
+/** What a feed sends, and when. */
 export interface FeedParts {
   /** The clock of this host: a viewer of a simulated site uses real time. */
   readonly clock: World["clock"];
   /** Called at least once a second, with and without viewers. */
   readonly turn: () => void;
-  /** Makes the first text of a viewer; `snapshot` makes each later one. */
+  /** Makes the first text of a viewer. */
   readonly opening: () => string;
+  /** Makes each later text of all viewers. */
   readonly snapshot: () => string;
+  /** Called when a viewer is disconnected. */
   readonly dropped: (why: FeedEnd) => void;
 }
 

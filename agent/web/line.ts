@@ -1,28 +1,29 @@
 // The connection to the agent: login, session, and a WebSocket that reconnects by itself.
 
 import { feedEnds } from "../page/feed.ts";
-import type { PageSnapshot } from "../page/shape.ts";
 
 /** Stored for this origin alone, unlike the cookie. */
 const halfName = "linkseal-half";
 const halfHeader = "x-linkseal-half";
 const againMs = { least: 1_000, most: 15_000 };
 
-export interface Listener {
+export interface Listener<Snapshot> {
+  /** Who sends the snapshots, as the rest of "... cannot be reached". */
+  readonly sender: string;
   readonly opened: () => void;
-  readonly snapshot: (snapshot: PageSnapshot) => void;
+  readonly snapshot: (snapshot: Snapshot) => void;
   readonly lost: (why: string) => void;
   /** No session is open, or not any more. */
   readonly shut: (why: string) => void;
 }
 
-export class Line {
-  readonly #listener: Listener;
+export class Line<Snapshot> {
+  readonly #listener: Listener<Snapshot>;
   #socket: WebSocket | undefined;
   #waitMs = againMs.least;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(listener: Listener) {
+  constructor(listener: Listener<Snapshot>) {
     this.#listener = listener;
     // A phone that wakes up does not wait any longer.
     addEventListener("online", () => this.#soon(0));
@@ -37,7 +38,7 @@ export class Line {
     const session = half === null ? "none" : await this.#session(half);
     if (session === "open" && half !== null) this.#connect(half);
     else if (session === "none") this.#listener.shut("");
-    else this.#later("the agent cannot be reached");
+    else this.#later(`${this.#listener.sender} cannot be reached`);
   }
 
   async #session(half: string): Promise<"open" | "none" | "unreachable"> {
@@ -61,7 +62,7 @@ export class Line {
       this.#connect(half);
       return undefined;
     } catch {
-      return "the agent cannot be reached";
+      return `${this.#listener.sender} cannot be reached`;
     }
   }
 
@@ -104,7 +105,7 @@ export class Line {
       if (!isOurs()) return;
       this.#waitMs = againMs.least;
       this.#listener.opened();
-      this.#listener.snapshot(JSON.parse(String(data)) as PageSnapshot);
+      this.#listener.snapshot(JSON.parse(String(data)) as Snapshot);
     });
     socket.addEventListener("close", ({ code, reason }) => {
       if (!isOurs()) return;

@@ -2,7 +2,7 @@
 // wrong first, with a search.
 
 import { type ComponentChild, h } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { badge } from "./glyph.ts";
 import {
   isAllPlanned,
@@ -14,6 +14,7 @@ import {
   verdictNow,
 } from "./model.ts";
 import { linkRow, type RowParts, tunnelRow } from "./rows.ts";
+import { Search } from "./search.ts";
 
 type LinkHere = Extract<Selected, { kind: "link" }>;
 type TunnelHere = Extract<Selected, { kind: "tunnel" }>;
@@ -111,7 +112,12 @@ export function LargeList({ parts }: ListProps): ComponentChild {
         "header",
         { class: "tools" },
         h("h2", { id: "links" }, "Links"),
-        h(Search, { text: search, change: setSearch }),
+        h(Search, {
+          text: search,
+          label: "Search links and tunnels",
+          placeholder: "Search: link, router, port, key",
+          change: setSearch,
+        }),
         h(
           "button",
           {
@@ -137,35 +143,4 @@ export function LargeList({ parts }: ListProps): ComponentChild {
 function noneText(search: string, wrong: number): string {
   if (search !== "") return "No link has these words.";
   return wrong === 0 ? "Nothing is wrong." : "No link is wrong.";
-}
-
-interface SearchProps {
-  readonly text: string;
-  readonly change: (text: string) => void;
-}
-
-/** A field that the key `/` leads to. */
-function Search({ text, change }: SearchProps): ComponentChild {
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const pressed = (event: KeyboardEvent): void => {
-      if (event.key !== "/" || event.target instanceof HTMLInputElement) return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    addEventListener("keydown", pressed);
-    return () => removeEventListener("keydown", pressed);
-  }, []);
-  return h("input", {
-    ref: field,
-    type: "search",
-    class: "search",
-    "aria-label": "Search links and tunnels",
-    "aria-keyshortcuts": "/",
-    placeholder: "Search: link, router, port, key  ( / )",
-    maxLength: 100,
-    spellCheck: false,
-    value: text,
-    onInput: (event: Event) => change((event.currentTarget as HTMLInputElement).value),
-  });
 }

@@ -6,11 +6,14 @@ import { useState } from "preact/hooks";
 export interface LoginProps {
   /** Why no session is open any more; empty = there was none before. */
   readonly text: string;
+  /** The host on which a code is made, and the command that makes it. */
+  readonly host: string;
+  readonly command: string;
   /** Opens a session; resolves to undefined, or to what is wrong with the code. */
   readonly enter: (code: string) => Promise<string | undefined>;
 }
 
-export function Login({ text, enter }: LoginProps): ComponentChild {
+export function Login({ text, host, command, enter }: LoginProps): ComponentChild {
   const [message, setMessage] = useState("");
   const [code, setCode] = useState("");
   const submit = async (event: Event): Promise<void> => {
@@ -45,8 +48,8 @@ export function Login({ text, enter }: LoginProps): ComponentChild {
       h(
         "p",
         { class: "faint" },
-        "On the agent's host ",
-        h("code", null, "linkseal page code"),
+        `On ${host} `,
+        h("code", null, command),
         " prints one. It works once, within two minutes.",
       ),
     ),

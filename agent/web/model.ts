@@ -8,8 +8,8 @@ export type Connection =
   | { readonly kind: "open" }
   | { readonly kind: "lost"; readonly why: string };
 
-export interface ReceivedSnapshot {
-  readonly snapshot: PageSnapshot;
+export interface Received<Snapshot> {
+  readonly snapshot: Snapshot;
   /** Milliseconds of the browser's own monotonic clock. */
   readonly cameAt: number;
 }
@@ -25,17 +25,30 @@ export interface Moment {
   readonly now: number;
 }
 
-/** Age in milliseconds from which a snapshot is stale; the agent sends one each second. */
+/** How old what the page shows is, and whether it may be shown as current. */
+export type ViewAge = Pick<Moment, "ageMs" | "isStale">;
+
+/** Age in milliseconds from which a snapshot is stale; one is sent each second. */
 const staleMs = 5_000;
 
-export function momentOf(received: ReceivedSnapshot, connection: Connection, now: number): Moment {
-  const ageMs = Math.max(0, now - received.cameAt);
-  return {
-    snapshot: received.snapshot,
-    ageMs,
-    isStale: connection.kind !== "open" || ageMs > staleMs,
-    now: received.snapshot.at + ageMs,
-  };
+/** Returns how old a snapshot is, and whether anything of it may be shown as current. */
+export function ageOf(
+  { cameAt }: Pick<Received<unknown>, "cameAt">,
+  connection: Connection,
+  now: number,
+): ViewAge {
+  const ageMs = Math.max(0, now - cameAt);
+  return { ageMs, isStale: connection.kind !== "open" || ageMs > staleMs };
+}
+
+export function momentOf(
+  received: Received<PageSnapshot>,
+  connection: Connection,
+  now: number,
+): Moment {
+  const { snapshot } = received;
+  const age = ageOf(received, connection, now);
+  return { snapshot, ...age, now: snapshot.at + age.ageMs };
 }
 
 /** Returns the verdict to show: an outdated one becomes unknown. */

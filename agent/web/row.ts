@@ -6,7 +6,7 @@ import { Component, type ComponentChild, h } from "preact";
 export interface RowProps {
   readonly about: string;
   readonly isChosen: boolean;
-  readonly form: "full" | "short";
+  readonly form: "full" | "short" | "of-site";
   /**
    * Everything that the row shows apart from ages and rates, so that a search in the page and a
    * screen reader find current text.

@@ -6,6 +6,7 @@ import type { CampaignShape } from "../rotation/campaign-shape.ts";
 import { campaignCard } from "./campaign.ts";
 import { Detail, type DetailProps } from "./detail.ts";
 import { Drawer } from "./drawer.ts";
+import { liveMark, lostNote } from "./freshness.ts";
 import { badge, plannedGlyph, severityMark, verdictGlyph } from "./glyph.ts";
 import type { History } from "./history.ts";
 import { LargeList, smallList } from "./list.ts";
@@ -166,20 +167,6 @@ function tally(moment: Moment): ComponentChild {
       ),
     ),
   );
-}
-
-function liveMark({ isStale, ageMs }: Moment, connection: Connection): ComponentChild {
-  if (!isStale) return h("span", { class: "live" }, "live");
-  const word = connection.kind === "open" ? "silent" : "not connected";
-  return h("span", { class: "live lost" }, `${word} for ${spanText(ageMs)}`);
-}
-
-/** Says that nothing below is current. */
-function lostNote({ isStale, ageMs }: Moment, connection: Connection): ComponentChild {
-  const why = connection.kind === "lost" ? connection.why : "the agent sends nothing";
-  const sentence = `No data from the agent for ${spanText(ageMs)}: ${why}.`;
-  const text = `${sentence} Everything below is as it was then; how it is now is unknown.`;
-  return h("div", { class: "lost-note", role: "alert" }, isStale ? h("p", null, text) : null);
 }
 
 function unmanaged({ snapshot }: Moment): ComponentChild {

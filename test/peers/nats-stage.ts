@@ -19,7 +19,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A server with a hub and the sites `dub` and `ams`. */
+/** A server with a hub, the sites `dub` and `ams`, and perhaps more. */
 export class NatsStage implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), "linkseal-nats-"));
   readonly keys: Readonly<Record<"hub" | "dub" | "ams", string>>;
@@ -42,7 +42,7 @@ export class NatsStage implements AsyncDisposable {
     this.configPath = at("nats-server.conf");
   }
 
-  /** `edit` changes the configuration that linkseal writes. */
+  /** `edit` changes the configuration that linkseal writes; `more`: names of further sites. */
   static async start(
     edit: (text: string) => string = (text) => text,
     more: readonly string[] = [],

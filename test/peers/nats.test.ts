@@ -24,9 +24,11 @@ import {
   serverFindings,
   storeFindings,
 } from "#agent/operate/hub/doctor.ts";
+import { FleetWatch } from "#agent/operate/hub/fleet-watch.ts";
 import { publishedHeads, publishedReport } from "#agent/operate/hub/reading.ts";
 import { makeStores } from "#agent/operate/hub/setup.ts";
 import { never } from "../unit/kit/site-bench.ts";
+import { siteStatus } from "../unit/kit/site-statuses.ts";
 import { NatsStage } from "./nats-stage.ts";
 import { Started } from "./started.ts";
 
@@ -181,6 +183,27 @@ describe("what a site's user must not be able to do", () => {
     }
     await nc.close();
     expect(await engine.get("linkseal-status", "ams", never)).toMatchObject({ kind: "value" });
+  });
+
+  it("headers that a site writes move no status: not its own, and not another's", async () => {
+    const nc = await foreign(stage, "dub");
+    using ams = new SiteEngine(stage, "ams");
+    const text = (site: string): Uint8Array =>
+      octets(JSON.stringify(siteStatus(site, { at: new Date().toISOString() })));
+    await (await ams.up()).put("linkseal-status", "ams", text("ams"), never);
+    const { headers } = await import("@nats-io/transport-node");
+    const header = headers();
+    header.set("Nats-Subject", "$KV.linkseal-status.ams");
+    header.set("Nats-Sequence", "999999");
+    await nc.request("$KV.linkseal-status.dub", text("ams"), { headers: header, timeout: 5_000 });
+    await nc.close();
+    const watch = new FleetWatch(hostClock);
+    await asUser(stage, "hub", (hub) => watch.read(hub));
+    const rows = watch.view().sites.map(({ site, verdict, voice }) => [site, verdict, voice]);
+    expect(rows).toEqual([
+      ["dub", "unknown", "forged"],
+      ["ams", "protected", "told"],
+    ]);
   });
 
   it("a site's own heads stay: it can neither push them out nor take them back", async () => {

@@ -3,14 +3,15 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocketServer } from "ws";
-import { type PageFile, pageFiles } from "#agent/host/page-files.ts";
-import type { PageSnapshot } from "#agent/page/shape.ts";
+import { type PageFile, type PageScript, pageFiles } from "#agent/host/page-files.ts";
 
 export interface StageParts {
   /** Returns the snapshot of each update; the first is number 1. */
-  readonly snapshot: (tick: number) => PageSnapshot;
+  readonly snapshot: (tick: number) => object;
   /** Returns the day of any part. */
   readonly day: (tick: number) => unknown;
+  /** Which page; absent = the agent's. */
+  readonly script?: PageScript;
   /** The page's files, by path; absent = those of the build. */
   readonly files?: ReadonlyMap<string, PageFile>;
 }
@@ -43,7 +44,7 @@ export class PageStage implements AsyncDisposable {
   }
 
   static async open(parts: StageParts): Promise<PageStage> {
-    const stage = new PageStage(parts, parts.files ?? (await pageFiles()));
+    const stage = new PageStage(parts, parts.files ?? (await pageFiles(parts.script ?? "page")));
     await new Promise<void>((resolve) => stage.#server.listen(0, "127.0.0.1", resolve));
     return stage;
   }

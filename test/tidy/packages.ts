@@ -79,7 +79,7 @@ export const developmentPackages: readonly PackageRow[] = [
   },
   ...["jetstream", "kv", "transport-node"].map((name) => ({
     name: `@nats-io/${name}`,
-    where: /^test\/peers\/(nats\.test|permit-sites)\.ts$/,
+    where: /^(test\/peers\/(nats\.test|permit-sites)|bench\/fleet)\.ts$/,
     why: "NATS's own client, as a second reader of what ours writes",
   })),
   {

@@ -42,6 +42,21 @@ export async function publishedHeads(
 }
 
 /**
+ * Returns the newest head that a site has published; undefined = none, or none that can be read.
+ * @throws LinksealError
+ */
+export async function newestHead(
+  session: Pick<NatsSession, "ask">,
+  site: string,
+): Promise<Head | undefined> {
+  const subject = newestSubject("LINKSEAL-HEADS", streamSubject("LINKSEAL-HEADS", site));
+  const read = readOf(await session.ask(subject, "", headBytesMax));
+  if (read.kind !== "value") return undefined;
+  const found = headsIn(new TextDecoder("latin1").decode(read.octets));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+/**
  * Returns the newest report that a site has published; undefined = it has published none.
  * @throws LinksealError
  */

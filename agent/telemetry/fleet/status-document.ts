@@ -26,7 +26,9 @@ interface Cut<T> {
 
 /** The status of a site, linkseal.siteStatus/1. */
 export interface SiteStatus {
+  /** Name and version of this shape. */
   readonly schema: "linkseal.siteStatus/1";
+  /** Name of the site in its config; empty = it has none. */
   readonly site: string;
   /** Id of the agent's host, as its audit log names it. */
   readonly host: string;
@@ -55,6 +57,7 @@ export interface SiteStatus {
   }>;
   /** The oldest keys; a CKN is a name and not a key. */
   readonly keys: Cut<{ readonly about: string; readonly ckn: string; readonly ageDays: number }>;
+  /** Open warnings. */
   readonly warnings: Cut<{
     readonly code: string;
     readonly about: string;
