@@ -73,6 +73,11 @@ export function changeOf(
       const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
       return changed("tunnelAuth", about, next.by ?? null, text);
     }
+    case "proposal": {
+      const { end, signer, by } = record.ended;
+      const text = `${end} the proposal ${record.sha256.slice(0, 16)}, signed by ${signer}`;
+      return changed("proposal", "site", by, text);
+    }
     case "measured":
     case "settled":
     case "tunnel":
