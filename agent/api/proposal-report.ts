@@ -13,7 +13,9 @@ import {
 export interface ProposalShape {
   /** SHA-256 of what was signed: the name by which it is applied or rejected. */
   readonly sha256: string;
+  /** Whose signature was verified: the name of the config, and the key's digest. */
   readonly signer: { readonly name: string; readonly fingerprint: string };
+  /** The config that it replaces, and no other. */
   readonly basedOn: { readonly number: number; readonly sha256: string };
   /** It is not applied at or after this time, in ISO 8601. */
   readonly notAfter: string;
@@ -23,6 +25,7 @@ export interface ProposalShape {
 
 /** linkseal.proposalState/1 */
 export interface ProposalReport {
+  /** Name and version of the document. */
   readonly schema: "linkseal.proposalState/1";
   /** `over`: it is not applied any more. */
   readonly state: ProposalState["kind"];

@@ -10,10 +10,12 @@ import { registerConfig } from "./verbs-config.ts";
 import { registerDeviceVerbs, registerDrivers } from "./verbs-device.ts";
 import { registerEvidence } from "./verbs-evidence.ts";
 import { registerExplain } from "./verbs-explain.ts";
+import { registerFleet } from "./verbs-fleet.ts";
 import { registerHub } from "./verbs-hub.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerPage } from "./verbs-page.ts";
+import { registerProposal } from "./verbs-proposal.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerScorecard } from "./verbs-scorecard.ts";
@@ -28,6 +30,7 @@ export function buildProgram(launch: Launch): Command {
   registerInit(program);
   registerAzure(program);
   registerConfig(program);
+  registerProposal(program);
   registerLinks(program);
   registerKeys(program);
   registerWork(program);
@@ -40,6 +43,7 @@ export function buildProgram(launch: Launch): Command {
   registerEvidence(program);
   registerScorecard(program);
   registerHub(program);
+  registerFleet(program);
   launch.registerSim(program);
   registerDrivers(program, launch);
   registerServices(program, launch);

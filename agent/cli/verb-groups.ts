@@ -11,11 +11,11 @@ interface VerbGroup {
 export const verbGroups: readonly VerbGroup[] = [
   { title: "See what is", verbs: ["status", "links", "tunnels", "events", "doctor", "page"] },
   { title: "Understand", verbs: ["explain", "night"] },
-  { title: "Config", verbs: ["init", "validate", "plan", "apply", "config"] },
+  { title: "Config", verbs: ["init", "validate", "plan", "apply", "proposal", "config"] },
   { title: "Links and tunnels", verbs: ["enrol", "adopt", "drain", "undrain", "retire"] },
   { title: "Keys", verbs: ["keys", "rotate", "rotation", "psk"] },
   { title: "Evidence", verbs: ["report", "scorecard", "journal"] },
-  { title: "Many sites", verbs: ["hub"] },
+  { title: "Many sites", verbs: ["hub", "fleet"] },
   { title: "Preparation", verbs: ["azure", "driver", "size"] },
   { title: "Services", verbs: ["agent", "peer", "net", "guard", "mka"] },
   { title: "Simulation", verbs: ["sim"] },

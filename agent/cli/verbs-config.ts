@@ -33,7 +33,7 @@ import { exit, verb, wholeNumber } from "./shape.ts";
 import { campaignLines, continuation } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
 
-interface ApplyOptions extends Common {
+export interface ApplyOptions extends Common {
   readonly yes?: true;
   readonly queue?: true;
   readonly wait?: true;
@@ -104,7 +104,7 @@ export function registerConfig(program: Command): void {
     .action(rollback);
 }
 
-function applyOptions(command: Command): Command {
+export function applyOptions(command: Command): Command {
   return command.option("--yes", "do not ask").option("--wait", "follow what was begun to its end");
 }
 
@@ -127,7 +127,7 @@ async function validate(file: string, options: Common): Promise<void> {
 type Refusal = { readonly complaints: readonly Complaint[] };
 
 /** Plans a config; undefined = the one in force. */
-async function planOf(session: Session, config: ConfigFile | undefined): Promise<SitePlan> {
+export async function planOf(session: Session, config: ConfigFile | undefined): Promise<SitePlan> {
   type Answer = Refusal | { readonly plan: SitePlan };
   const answer = await session.admin<Answer>("/v1/plan", config ?? {});
   if ("complaints" in answer) {
@@ -216,7 +216,7 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
 type Push = (agreed: unknown) => Promise<ApplyAnswer>;
 
 /** Asks until the operator agrees to the newest plan; undefined = the operator said no. */
-async function agreeToPlan(
+export async function agreeToPlan(
   session: Session,
   config: ConfigFile,
   push: Push,
@@ -296,13 +296,13 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
   await conclude(session, answer, where, options, after);
 }
 
-function refuseWithoutTerminal(): void {
+export function refuseWithoutTerminal(next = "linkseal apply FILE --yes"): void {
   if (process.stdin.isTTY && process.stderr.isTTY) return;
-  throw usage("there is no terminal to ask on; nothing was stored", "linkseal apply FILE --yes");
+  throw usage("there is no terminal to ask on; nothing was stored", next);
 }
 
 /** Asks a question; anything but a yes is a no, and so is the end of the input. */
-async function saysYes(question: string): Promise<boolean> {
+export async function saysYes(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   const ended = once(terminal, "close").then(() => "");
   const reply = await Promise.race([terminal.question(`\n${question} [y/N] `), ended]);
@@ -310,12 +310,13 @@ async function saysYes(question: string): Promise<boolean> {
   return /^y(es)?$/i.test(reply.trim());
 }
 
-function declined(): void {
+export function declined(): void {
   process.stderr.write("Nothing was changed.\n");
   exit(1);
 }
 
-async function conclude(
+/** Reports the outcome, and follows what it began. */
+export async function conclude(
   session: Session,
   answer: Exclude<ApplyAnswer, { readonly kind: "refused" }>,
   file: string,

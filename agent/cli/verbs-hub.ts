@@ -11,7 +11,8 @@ import { usage } from "./failure.ts";
 import { Session } from "./session.ts";
 import { exit, withExample } from "./shape.ts";
 
-interface EngineOptions {
+/** The engine that a verb asks, and as whom. */
+export interface EngineOptions {
   readonly json?: true;
   readonly server: string;
   readonly ca?: string;
@@ -65,7 +66,8 @@ export function registerHub(program: Command): void {
   ).action(writeReport);
 }
 
-function withEngineOptions(command: Command, example: string): Command {
+/** Adds the options of `EngineOptions`, and an example. */
+export function withEngineOptions(command: Command, example: string): Command {
   return withExample(command, example)
     .requiredOption("--server <url>", "tls://HOST:PORT, or nats://127.0.0.1:PORT of this host")
     .option("--ca <file>", "certificates that alone may certify the server; else the host's")
@@ -90,7 +92,11 @@ async function printConfig(path: string): Promise<void> {
   process.stdout.write(serverConfig(parsed.users));
 }
 
-async function loginOf({ server, ca, key }: EngineOptions) {
+/**
+ * Returns the hub's user on the engine.
+ * @throws LinksealError with `usage`
+ */
+export async function loginOf({ server, ca, key }: EngineOptions) {
   if (!/^(tls:\/\/[\w.[\]:-]+|nats:\/\/127\.0\.0\.1):\d{1,5}$/.test(server)) {
     throw usage("--server is tls://HOST:PORT, or nats://127.0.0.1:PORT of this host", help);
   }

@@ -39,15 +39,15 @@ export const fleet = z
       z.strictObject({
         name: name("anna").describe("Whose key it is, for records."),
         key: word(
-          "type and base64 of an OpenSSH public key: ssh-ed25519, ecdsa-sha2-nistp256, ssh-rsa, or " +
-            "the first two on a security key (sk-)",
-          /^((sk-)?(ssh-ed25519|ecdsa-sha2-nistp256)(@openssh\.com)?|ssh-rsa) [A-Za-z0-9+/]{60,1900}={0,2}$/,
+          "type and base64 of an OpenSSH public key: ssh-ed25519, ecdsa-sha2-nistp256, ssh-rsa, " +
+            "or the first two on a security key (sk-)",
+          /^[a-z0-9-]{7,40}(@openssh\.com)? [A-Za-z0-9+/]{60,1900}={0,2}$/,
           "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNyhzOE9k5GYDmbkm3aS2tXcXcwn2C7kJjTQ7rVYlCb",
         ).describe("The public key, as its `.pub` file has it, without the comment."),
       }),
       16,
       "signers",
-      "Whose signature makes a config that a hub carries here a proposal; none: no proposal is read.",
+      "Whose signature makes a proposal of a config that a hub brings; none: nothing is read.",
     ),
     apply: z
       .enum(["propose", "auto"])

@@ -17,12 +17,11 @@ import {
 export const proposalNamespace = "linkseal-proposal";
 
 const schema = "linkseal.proposal/1";
-/** The end of the year 9999: later times have no text. */
-const notAfterMost = 253_402_300_799_999;
 const encoder = new TextEncoder();
 
 /** What is signed. */
 export interface Proposed {
+  /** Name of the site, and of the config. */
   readonly site: string;
   /** The accepted config that it replaces, by number and SHA-256 of its text. */
   readonly basedOn: { readonly number: number; readonly sha256: string };
@@ -47,7 +46,7 @@ export type ProposalRecord =
   | { readonly kind: "withdrawn" }
   | { readonly kind: "unreadable" };
 
-/** Someone whose signature counts, as the site's config names them. */
+/** A person whose signature counts, as the site's config names them. */
 export interface ProposalSigner {
   readonly name: string;
   /** Type and base64 of an OpenSSH public key. */
@@ -109,7 +108,7 @@ export function parsePayload(payload: string): Proposed | undefined {
   const { number, sha256 } = basedOn;
   if (typeof site !== "string" || typeof config !== "string") return undefined;
   if (!isWhole(number) || !isWhole(notAfter) || typeof sha256 !== "string") return undefined;
-  if (!/^[0-9a-f]{64}$/.test(sha256) || notAfter > notAfterMost) return undefined;
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
   const proposed = { site, basedOn: { number, sha256 }, config, notAfter: notAfter as WallTime };
   // Names that come twice, or others, could be read by one and not by another.
   return proposalPayload(proposed) === payload ? proposed : undefined;

@@ -2,7 +2,7 @@
 // The text of a signature is hostile until it is verified: each length is checked before it is
 // used, and nothing but the exact form is accepted.
 
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject, verify } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto";
 
 /** Characters of the longest signature that is read; one by RSA with 8,192 bits has 3,000. */
 export const signatureLengthMax = 8_192;
@@ -39,8 +39,8 @@ export type Verification<K extends SignerKey> =
   | { readonly kind: "refused"; readonly fault: SignatureFault };
 
 /**
- * Verifies a signature. `armor`: the text between BEGIN and END, both included; `text`: exactly what
- * was signed; `keys`: those that count.
+ * Verifies a signature. `armor`: the text between BEGIN and END, both included; `text`: exactly
+ * what was signed; `keys`: those that count.
  */
 export function verifySignature<K extends SignerKey>(
   armor: string,
@@ -146,7 +146,8 @@ function rsaKey(fields: SshFields): KeyObject {
   return publicKey({ kty: "RSA", e: url(e), n: url(n) });
 }
 
-const publicKey = (key: JsonWebKey): KeyObject => createPublicKey({ key, format: "jwk" });
+const publicKey = (key: Readonly<Record<string, string>>): KeyObject =>
+  createPublicKey({ key, format: "jwk" });
 
 /** Returns the octets behind the name of the algorithm, which are all that follows. */
 function only(signature: SshFields, algorithm: string): Uint8Array {

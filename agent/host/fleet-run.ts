@@ -6,13 +6,13 @@ import { NatsEngine } from "../fleet/nats-engine.ts";
 import { inboxPrefix } from "../fleet/subjects.ts";
 import type { FleetSettings } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
-import type { ProposalDesk } from "../runtime/proposal-desk.ts";
+import type { Proposals } from "../runtime/proposals.ts";
 import { followProposal } from "../telemetry/fleet/proposal-feed.ts";
 import { publish } from "../telemetry/fleet/publisher.ts";
 import { openerOf } from "./engine-stream.ts";
 
 export interface FleetRun {
-  readonly agent: AgentView & { readonly proposals: ProposalDesk };
+  readonly agent: AgentView & { readonly proposals: Proposals };
   readonly world: World;
   readonly site: string;
   readonly settings: FleetSettings;
@@ -28,12 +28,13 @@ export async function runFleet(
     open: openerOf(settings),
     changed: (state) => log(world, state),
   });
-  const { headsMs, proposals } = settings;
-  const desk = agent.proposals;
+  const { headsMs } = settings;
   await Promise.all([
     engine.run(end),
     publish({ agent, world, engine, site, headsMs }, end),
-    ...(proposals === undefined ? [] : [followProposal({ world, engine, site, desk }, end)]),
+    ...(settings.proposals === undefined
+      ? []
+      : [followProposal({ world, engine, site, proposals: agent.proposals }, end)]),
   ]);
 }
 

@@ -43,7 +43,7 @@ import { LoopLag } from "./polling/loop-lag.ts";
 import { ReadBudget } from "./polling/read-budget.ts";
 import { boundedVault } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
-import { ProposalDesk } from "./proposal-desk.ts";
+import { Proposals } from "./proposals.ts";
 import { acceptQueued } from "./queued-config.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
@@ -71,7 +71,7 @@ export class Agent {
   /** The operator's commands. */
   readonly commands: OperatorCommands;
   /** The signed proposal that the engine has for this site. */
-  readonly proposals: ProposalDesk;
+  readonly proposals: Proposals;
   readonly #keeper: MemoryKeeper;
   /** How late the timers of this process ring, measured by the process itself. */
   readonly loopLag = new LoopLag();
@@ -109,7 +109,7 @@ export class Agent {
         void this.#watch.probe();
       },
     });
-    this.proposals = new ProposalDesk(this, clock);
+    this.proposals = new Proposals(this, clock);
     this.commands = new OperatorCommands({
       world: parts.world,
       mutex: this.#mutex,

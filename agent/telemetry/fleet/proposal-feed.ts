@@ -3,7 +3,7 @@
 import type { World } from "#hal/world.ts";
 import type { FleetEngine } from "../../fleet/engine.ts";
 import { proposalKey } from "../../fleet/subjects.ts";
-import type { ProposalDesk } from "../../runtime/proposal-desk.ts";
+import type { Proposals } from "../../runtime/proposals.ts";
 
 /** The time between two reads, in milliseconds. */
 const readMs = 30_000;
@@ -14,12 +14,12 @@ export interface FollowedProposal {
   readonly world: Pick<World, "clock">;
   readonly engine: FleetEngine;
   readonly site: string;
-  readonly desk: ProposalDesk;
+  readonly proposals: Proposals;
 }
 
 /** Runs until the signal aborts. */
 export async function followProposal(
-  { world, engine, site, desk }: FollowedProposal,
+  { world, engine, site, proposals }: FollowedProposal,
   end: AbortSignal,
 ): Promise<void> {
   let waitMs = firstMs;
@@ -27,9 +27,9 @@ export async function followProposal(
     await world.clock.sleep(waitMs, end).catch(() => undefined);
     if (end.aborted) return;
     const found = await engine.get("linkseal-proposals", proposalKey(site), end);
-    if (found.kind === "value") desk.take(found.octets);
-    if (found.kind === "absent") desk.take(undefined);
-    await desk.turn(end);
+    if (found.kind === "value") proposals.take(found.octets);
+    if (found.kind === "absent") proposals.take(undefined);
+    await proposals.turn(end);
     waitMs = engine.state.kind === "connected" ? readMs : firstMs;
   }
 }

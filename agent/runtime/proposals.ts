@@ -27,8 +27,8 @@ import {
 /** After a failure `auto` tries no sooner, in milliseconds: each attempt reads every device. */
 const retryMs = 300_000;
 
-/** The agent, as the desk needs it. */
-export interface DeskAgent {
+/** The agent, as proposals need it. */
+export interface ProposalAgent {
   readonly intent: Intent | undefined;
   readonly memory: Memory;
   readonly supervisor: Pick<SiteView, "intent" | "deviceCache"> | undefined;
@@ -57,19 +57,19 @@ interface Examined {
   readonly number: number;
   readonly found: ReadProposal;
   /** How its config compares with the one in force; undefined = it is based on another one. */
-  readonly compared: ReturnType<DeskAgent["compare"]> | undefined;
+  readonly compared: ReturnType<ProposalAgent["compare"]> | undefined;
 }
 
 /** The proposal of this site. */
-export class ProposalDesk {
-  readonly #agent: DeskAgent;
+export class Proposals {
+  readonly #agent: ProposalAgent;
   readonly #clock: Clock;
   #octets: Uint8Array | undefined;
   #examined: Examined | undefined;
   #failed: { readonly sha256: string; readonly text: string; readonly until: Instant } | undefined;
   #isApplying = false;
 
-  constructor(agent: DeskAgent, clock: Clock) {
+  constructor(agent: ProposalAgent, clock: Clock) {
     this.#agent = agent;
     this.#clock = clock;
   }
@@ -231,7 +231,7 @@ export class ProposalDesk {
 
 /** Why this host's clock may not be used; undefined = the devices' clocks confirm it. */
 function clockDoubt(
-  supervisor: DeskAgent["supervisor"],
+  supervisor: ProposalAgent["supervisor"],
   clock: Clock,
 ): "unread" | "apart" | undefined {
   if (supervisor === undefined) return "unread";
