@@ -167,7 +167,7 @@ describe("a proposal that waits for a person", () => {
     expect(site.text).toContain("soak: 6s");
   });
 
-  it("is never applied once it was rejected, and the same config can be proposed anew", async () => {
+  it("is never applied once rejected, and the same config can be proposed anew", async () => {
     const site = await Site.begin("propose");
     const octets = await site.propose(soak(5));
     expect(await site.act("reject")).toMatchObject({ rejected: expect.any(String) });

@@ -191,32 +191,40 @@ const recordOf = async (payload: string, key: string): Promise<Uint8Array> => {
   return new TextEncoder().encode(JSON.stringify(record));
 };
 
+/** Another time after which a reading is stale: a change of no authority. */
+function change(text: string, to: string): string {
+  const rest = text.replace(/^health:.*\n/m, "");
+  return `${rest.trimEnd()}\nhealth: { staleAfter: ${to} }\n`;
+}
+
 describe("a proposal from the hub to a real agent", () => {
-  it("is shown and applied by a person, then by the agent itself, and never forced", async () => {
-    const anna = await newKey(stage.folder, "anna", "-t", "ed25519");
-    const mallory = await newKey(stage.folder, "mallory", "-t", "ed25519");
-    await using place = new Place();
+  let place: Place;
+  let [anna, mallory] = ["", ""];
+  beforeAll(async () => {
+    anna = await newKey(stage.folder, "anna", "-t", "ed25519");
+    mallory = await newKey(stage.folder, "mallory", "-t", "ed25519");
+    place = new Place();
     await place.until(async () => (await place.site.status()).includes('"site":"demo"'));
     const hub = ["--server", stage.server, "--ca", stage.ca, "--key", stage.keys.hub];
     await place.done("hub", "setup", ...hub);
     const fleet = [
-      `fleet:`,
+      "fleet:",
       `  servers: ["${stage.server}"]`,
       `  ca: ${stage.ca}`,
       `  key: "file:${stage.keys.dub}"`,
       `  signers: [{ name: anna, key: ${lineOf(anna)} }]`,
-      `  apply: propose`,
+      "  apply: propose",
       "",
     ].join("\n");
     const first = `${await place.inForce()}\n${fleet}`;
     await place.done("apply", place.file("first.yaml", first), "--yes");
+  });
+  afterAll(async () => {
+    await place[Symbol.asyncDispose]();
+  });
 
-    // A person at the hub proposes, a person at the site applies.
+  it("is applied by a person of the site, and its record names both", async () => {
     const basedOn = await place.published(await place.inForce());
-    const change = (text: string, to: string): string => {
-      const rest = text.replace(/^health:.*\n/m, "");
-      return `${rest.trimEnd()}\nhealth: { staleAfter: ${to} }\n`;
-    };
     const config = place.file("second.yaml", change(await place.inForce(), "40s"));
     const of = ["--config", config, "--based-on", basedOn, "--yes"];
     const refused = await place.propose(...of, "--sign", mallory);
@@ -234,44 +242,50 @@ describe("a proposal from the hub to a real agent", () => {
     expect((await place.cli("proposal", "show")).stdout).toMatch(/signed by {2}anna .*health/s);
     await place.done("proposal", "apply", "--yes");
     expect(await place.inForce()).toContain("staleAfter: 40s");
-    expect(await place.done("config", "history")).toMatch(/^3 .*admin socket: .*; signed by anna/m);
+    const history = await place.done("config", "history");
+    expect(history).toMatch(/^3 .*admin socket: .*; signed by anna/m);
+  });
 
-    // The person goes back: the old proposal is still at the engine, and does nothing. Then the
-    // hub brings one that another key has signed.
+  it("that is old, or by another key, does nothing", async () => {
+    // The old one is still at the engine when the person goes back.
     await place.done("config", "rollback", "2", "--yes");
     const now = await place.inForce();
-    await place.published(now);
+    const basedOn = await place.published(now);
+    await place.until(async () => (await place.shown()).why === "it was applied");
+    const config = place.file("third.yaml", change(now, "50s"));
     const printed = await place.propose(
-      ...["--config", place.file("third.yaml", change(now, "50s"))],
-      ...["--based-on", place.file("based-on.yaml", now), "--sign", "-"],
+      ...["--config", config, "--based-on", basedOn, "--sign", "-"],
     );
     const forged = await recordOf(printed.stdout, mallory);
     await asHub((session) => putProposal(session, "demo", forged));
     await place.until(async () => (await place.shown()).state === "refused");
     expect((await place.shown()).why).toContain("not in fleet.signers");
     expect(await place.inForce()).toBe(now);
+  });
 
-    // Signed elsewhere; then the site lets the agent apply by itself.
-    const auto = now.replace("apply: propose", "apply: auto");
+  it("that was signed elsewhere is applied by the agent itself with `auto`", async () => {
+    const auto = (await place.inForce()).replace("apply: propose", "apply: auto");
     await place.done("apply", place.file("auto.yaml", auto), "--yes");
-    const based = await place.published(await place.inForce());
-    const next = place.file("fourth.yaml", change(await place.inForce(), "50s"));
-    const toSign = await place.propose("--config", next, "--based-on", based, "--sign", "-");
-    const payload = place.file("payload", toSign.stdout);
+    const basedOn = await place.published(await place.inForce());
+    const config = place.file("fourth.yaml", change(await place.inForce(), "50s"));
+    const printed = await place.propose("--config", config, "--based-on", basedOn, "--sign", "-");
+    const payload = place.file("payload", printed.stdout);
     const byAnna = ["-q", "-Y", "sign", "-n", proposalNamespace, "-f", anna, payload];
     expect((await run(["ssh-keygen", ...byAnna], "")).status).toBe(0);
-    const elsewhere = await place.propose("--signed", payload, "--based-on", based, "--yes");
-    expect(elsewhere.stderr).toContain("The site applies it by itself");
-    expect(elsewhere.status).toBe(0);
+    const sent = await place.propose("--signed", payload, "--based-on", basedOn, "--yes");
+    expect(sent.stderr).toContain("The site applies it by itself");
+    expect(sent.status).toBe(0);
     await place.until(async () => (await place.inForce()).includes("staleAfter: 50s"));
     expect(await place.done("config", "history")).toContain("applied by fleet.apply: auto");
+  });
 
-    // A change of authority waits all the same, and can be taken back.
+  it("that changes authority waits for a person also with `auto`, and is taken back", async () => {
     const present = await place.inForce();
-    const last = await place.published(present);
-    const more = place.file("fifth.yaml", `${present.replace(/^repair:.*\n/m, "")}repair: on\n`);
-    const asked = ["--config", more, "--based-on", last, "--sign", anna, "--yes"];
-    expect((await place.propose(...asked)).stderr).toContain("who alone may change repair");
+    const basedOn = await place.published(present);
+    const text = `${present.replace(/^repair:.*\n/m, "")}repair: on\n`;
+    const of = ["--config", place.file("fifth.yaml", text), "--based-on", basedOn, "--yes"];
+    const sent = await place.propose(...of, "--sign", anna);
+    expect(sent.stderr).toContain("who alone may change repair");
     await place.until(async () => (await place.shown()).state === "waiting");
     expect((await place.shown()).why).toContain("who alone may change repair");
     await place.propose("--withdraw");

@@ -45,7 +45,7 @@ describe("the record of a proposal", () => {
     });
   });
 
-  it("is the same proposal whoever signs it, and however often", () => {
+  it("is the same proposal by any signer, and however often it is signed", () => {
     const token = new SshSigner("ecdsa-sha2-nistp256");
     const both = [...signers, { name: "bo", key: token.line }];
     const names = [signed(payload), signed(payload, token), signed(payload, token)].map((each) => {
