@@ -54,12 +54,12 @@ export interface ProposalSigner {
 }
 
 /** A signer whose signature was verified. */
-export interface KnownSigner extends SignerKey {
+interface KnownSigner extends SignerKey {
   readonly name: string;
 }
 
 /** Why a record is no proposal for a site. */
-export type ProposalFault = SignatureFault | "record" | "payload" | "site";
+type ProposalFault = SignatureFault | "record" | "payload" | "site";
 
 /** A record as a site reads it. */
 export type ReadProposal =

@@ -109,7 +109,7 @@ export interface AuthInUse {
 }
 
 /** What became of a signed proposal; it is never applied after that. */
-export interface EndedProposal {
+interface EndedProposal {
   /** `applied`: from just before its config was accepted, so that no crash applies it twice. */
   readonly end: "applied" | "rejected";
   /** Name and fingerprint of the signer. */
