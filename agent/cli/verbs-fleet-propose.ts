@@ -83,7 +83,7 @@ async function propose(site: string, options: ProposeOptions): Promise<void> {
   }
   session.note(differenceText(ready));
   if (options.yes !== true) {
-    refuseWithoutTerminal(`${help}: --yes`);
+    refuseWithoutTerminal("linkseal fleet propose SITE --yes");
     if (!(await saysYes(`Propose it to ${visible(site)}?`))) return declined();
   }
   const signed = await signedOf(ready, options);

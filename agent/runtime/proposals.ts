@@ -137,7 +137,7 @@ export class Proposals {
     this.#isApplying = true;
     try {
       const who = `signed by ${signerText(proposal)}, applied by fleet.apply: auto`;
-      const answer = await this.#push(proposal, { who }, signal);
+      const answer = await this.#push(proposal, { who, by: "auto" }, signal);
       if (answer.kind !== "accepted") this.#fail(proposal, answerText(answer));
     } catch (error) {
       // Another config was accepted while the plan was made.
@@ -154,9 +154,9 @@ export class Proposals {
    * @throws LinksealError if it is not that one, or does not count, and as `linkseal apply`
    */
   async apply(agreed: AgreedProposal, signal: AbortSignal): Promise<ApplyAnswer> {
-    const proposal = this.#counting(agreed.sha256);
+    const proposal = this.#counting(agreed.sha256, "person");
     const who = `${agreed.who}; signed by ${signerText(proposal)}`;
-    return await this.#push(proposal, { ...agreed, who }, signal);
+    return await this.#push(proposal, { ...agreed, who, by: "person" }, signal);
   }
 
   /**
@@ -172,12 +172,12 @@ export class Proposals {
 
   async #push(
     { sha256, proposed, signer }: Proposal,
-    { who, shown }: Omit<AgreedProposal, "sha256">,
+    { who, shown, by }: Omit<AgreedProposal, "sha256"> & { readonly by: "auto" | "person" },
     signal: AbortSignal,
   ): Promise<ApplyAnswer> {
     const begin = async (): Promise<void> => {
       // The plan took its time: what counted before it may not count any more.
-      this.#counting(sha256);
+      this.#counting(sha256, by);
       const ended = { end: "applied", signer: signerText({ signer }), by: who } as const;
       await this.#agent.write({ kind: "proposal", sha256, ended });
     };
@@ -187,13 +187,14 @@ export class Proposals {
     return await this.#agent.apply({ ...request, ...plan, instead }, signal);
   }
 
-  /** Returns the proposal if it may be applied now. */
-  #counting(sha256: string): Proposal {
+  /** Returns the proposal if a person, or `auto`, may apply it now. */
+  #counting(sha256: string, by: "auto" | "person"): Proposal {
     const state = this.state();
     if (state.kind !== "waiting" || state.proposal.sha256 !== sha256) throw notThere(state);
     const { proposal, hindrance } = state;
-    if (hindrance?.kind !== "clock") return proposal;
-    throw new LinksealError("gate.stale", hindranceText(hindrance), {
+    if (hindrance === undefined || (by === "person" && hindrance.kind !== "clock")) return proposal;
+    const code = hindrance.kind === "clock" ? "gate.stale" : "gate.busy";
+    throw new LinksealError(code, hindranceText(hindrance), {
       ...{ effect: "none", where: "proposal", next: "linkseal status" },
     });
   }
