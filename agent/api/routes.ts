@@ -24,6 +24,7 @@ import {
   usage,
   whole,
 } from "./member.ts";
+import { proposalReport } from "./proposal-report.ts";
 import { type Call, changes, type Outcome, type Route, reads } from "./route.ts";
 
 const eventWaitMsMax = 30_000;
@@ -190,6 +191,32 @@ export const routes: Readonly<Record<string, Route>> = {
       const { shown, ...rest } = asked;
       const plan = shown === undefined ? {} : { shown: shown as Pick<SitePlan, "agreed"> };
       return await agent.apply({ ...rest, who, ...plan }, signal);
+    },
+  }),
+  "GET /v1/proposal": reads("view", {
+    title: "The signed proposal of a hub, and what it waits for (linkseal.proposalState/1)",
+    members: nothing,
+    run: ({ agent }) => proposalReport(agent.proposals.state()),
+  }),
+  "POST /v1/proposal/apply": changes({
+    title:
+      "Makes the config of the proposal {sha256, shown?} the accepted intent, as POST /v1/apply " +
+      "does, if it still counts",
+    members: { sha256: name, shown: anything },
+    about: ({ sha256 }) => `proposal ${sha256.slice(0, 16)}`,
+    outcome: applyOutcome,
+    run: async ({ agent, who, signal }, { sha256, shown }) => {
+      const plan = shown === undefined ? {} : { shown: shown as Pick<SitePlan, "agreed"> };
+      return await agent.proposals.apply({ sha256, who, ...plan }, signal);
+    },
+  }),
+  "POST /v1/proposal/reject": changes({
+    title: "The proposal {sha256} is never applied",
+    members: { sha256: name },
+    about: ({ sha256 }) => `proposal ${sha256.slice(0, 16)}`,
+    run: async ({ agent, who }, { sha256 }) => {
+      await agent.proposals.reject(sha256, who);
+      return { rejected: sha256 };
     },
   }),
   "POST /v1/config/rollback": changes({

@@ -15,6 +15,7 @@ import { registerHub } from "./verbs-hub.ts";
 import { registerKeys } from "./verbs-keys.ts";
 import { registerLinks } from "./verbs-links.ts";
 import { registerPage } from "./verbs-page.ts";
+import { registerProposal } from "./verbs-proposal.ts";
 import { registerPsk } from "./verbs-psk.ts";
 import { registerRotate } from "./verbs-rotate.ts";
 import { registerScorecard } from "./verbs-scorecard.ts";
@@ -29,6 +30,7 @@ export function buildProgram(launch: Launch): Command {
   registerInit(program);
   registerAzure(program);
   registerConfig(program);
+  registerProposal(program);
   registerLinks(program);
   registerKeys(program);
   registerWork(program);
@@ -40,7 +42,6 @@ export function buildProgram(launch: Launch): Command {
   registerPage(program);
   registerEvidence(program);
   registerScorecard(program);
-  registerFleet(program);
   registerHub(program);
   registerFleet(program);
   launch.registerSim(program);

@@ -11,7 +11,7 @@ interface VerbGroup {
 export const verbGroups: readonly VerbGroup[] = [
   { title: "See what is", verbs: ["status", "links", "tunnels", "events", "doctor", "page"] },
   { title: "Understand", verbs: ["explain", "night"] },
-  { title: "Config", verbs: ["init", "validate", "plan", "apply", "config"] },
+  { title: "Config", verbs: ["init", "validate", "plan", "apply", "proposal", "config"] },
   { title: "Links and tunnels", verbs: ["enrol", "adopt", "drain", "undrain", "retire"] },
   { title: "Keys", verbs: ["keys", "rotate", "rotation", "psk"] },
   { title: "Evidence", verbs: ["report", "scorecard", "journal"] },

@@ -32,7 +32,7 @@ import { exit, verb, wholeNumber } from "./shape.ts";
 import { campaignLines, continuation } from "./status-text.ts";
 import { outKind, table } from "./table.ts";
 
-interface ApplyOptions extends Common {
+export interface ApplyOptions extends Common {
   readonly yes?: true;
   readonly queue?: true;
   readonly wait?: true;
@@ -103,7 +103,7 @@ export function registerConfig(program: Command): void {
     .action(rollback);
 }
 
-function applyOptions(command: Command): Command {
+export function applyOptions(command: Command): Command {
   return command.option("--yes", "do not ask").option("--wait", "follow what was begun to its end");
 }
 
@@ -126,7 +126,7 @@ async function validate(file: string, options: Common): Promise<void> {
 type Refusal = { readonly complaints: readonly Complaint[] };
 
 /** Plans a config; undefined = the one in force. */
-async function planOf(session: Session, config: ConfigFile | undefined): Promise<SitePlan> {
+export async function planOf(session: Session, config: ConfigFile | undefined): Promise<SitePlan> {
   type Answer = Refusal | { readonly plan: SitePlan };
   const answer = await session.admin<Answer>("/v1/plan", config ?? {});
   if ("complaints" in answer) {
@@ -215,7 +215,7 @@ async function apply(file: string | undefined, options: ApplyOptions): Promise<v
 type Push = (agreed: unknown) => Promise<ApplyAnswer>;
 
 /** Asks until the operator agrees to the newest plan; undefined = the operator said no. */
-async function agreeToPlan(
+export async function agreeToPlan(
   session: Session,
   config: ConfigFile,
   push: Push,
@@ -295,7 +295,8 @@ async function rollback(number: number, options: ApplyOptions): Promise<void> {
   await conclude(session, answer, where, options, after);
 }
 
-async function conclude(
+/** Reports the outcome, and follows what it began. */
+export async function conclude(
   session: Session,
   answer: Exclude<ApplyAnswer, { readonly kind: "refused" }>,
   file: string,

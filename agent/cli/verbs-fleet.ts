@@ -15,6 +15,7 @@ import { declined, refuseWithoutTerminal, saysYes } from "./question.ts";
 import { Session } from "./session.ts";
 import { collected } from "./shape.ts";
 import { outKind, table } from "./table.ts";
+import { registerPropose } from "./verbs-fleet-propose.ts";
 import { registerFleetStatus } from "./verbs-fleet-status.ts";
 
 const server = "--server tls://hub-1.example.net:4222 --key hub.seed";
@@ -80,6 +81,7 @@ export function registerFleet(program: Command): void {
     ),
     `linkseal fleet thaw ${server}`,
   ).action((site: string | undefined, options: FreezeOptions & Asking) => thaw(site, options));
+  registerPropose(fleet);
 }
 
 const beginCommand = (fleet: Command): Command =>

@@ -32,6 +32,17 @@ export function authorityOf(change: Changed, configs: Configs): string | undefin
   return undefined;
 }
 
+/** What `fleet.apply: auto` may change at all; settings that come later need a person first. */
+const autoPath = /^(?:groups\[|tunnels\[|health\.|rotation\.)/;
+
+/**
+ * True if only a person of the site may make this change: it concerns authority, whichever way, or
+ * it is of no part that a signed proposal may change alone.
+ */
+export function needsPerson(path: string): boolean {
+  return !autoPath.test(path) || authorityRows.some((row) => row.path.test(path));
+}
+
 const inGroup = (setting: string): RegExp => new RegExp(`^groups\\[([^\\]]+)\\]\\.${setting}$`);
 
 const linkPath = /^groups\[([^\]]+)\]\.links\[([^\]]+)\]\.azureLink$/;
@@ -66,6 +77,23 @@ const authorityRows: readonly AuthorityRow[] = [
       fleet === undefined
         ? "The site publishes nothing to an engine any more."
         : `The site publishes its status and records to ${fleet.servers.join(", ")}.`,
+  },
+  {
+    path: /^fleet\.(?:signers|apply)/,
+    allows: (_change, _name, { new: { fleet } }) => {
+      if (fleet === undefined || fleet.signers.length === 0) return undefined;
+      const who = fleet.signers.map(({ name }) => name).join(", ");
+      return fleet.apply === "auto"
+        ? `The agent itself applies a config that ${who} signed, if it changes no authority.`
+        : `A config that ${who} signed waits for a person of the site, who applies it.`;
+    },
+  },
+  {
+    path: /^devices\[([^\]]+)\]\.ssh\.hostKey$/,
+    allows: (change, name) =>
+      change.new === null
+        ? undefined
+        : `The agent signs in to ${name} if that shows the host key ${change.new}.`,
   },
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {

@@ -1,7 +1,7 @@
 // The schema of `fleet`: the engine that sites and hubs share.
 
 import { z } from "zod";
-import { durationOr, word } from "./schema-words.ts";
+import { durationOr, listOf, name, word } from "./schema-words.ts";
 
 const host = "[a-z0-9][a-z0-9.-]{0,252}";
 const address = "\\[[0-9a-f:.]{2,45}\\]";
@@ -35,6 +35,28 @@ export const fleet = z
     ).describe(
       "Where the seed of the site's user is, as `linkseal hub key` writes it; read anew each time.",
     ),
+    signers: listOf(
+      z.strictObject({
+        name: name("anna").describe("Whose key it is, for records."),
+        key: word(
+          "type and base64 of an OpenSSH public key: ssh-ed25519, ecdsa-sha2-nistp256, ssh-rsa, " +
+            "or the first two on a security key (sk-)",
+          /^[a-z0-9-]{7,40}(@openssh\.com)? [A-Za-z0-9+/]{60,1900}={0,2}$/,
+          "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGNyhzOE9k5GYDmbkm3aS2tXcXcwn2C7kJjTQ7rVYlCb",
+        ).describe("The public key, as its `.pub` file has it, without the comment."),
+      }),
+      16,
+      "signers",
+      "Whose signature makes a proposal of a config that a hub brings; none: nothing is read.",
+    ),
+    apply: z
+      .enum(["propose", "auto"])
+      .default("propose")
+      .meta({
+        description:
+          "What is done with a proposal: `propose` waits for `linkseal proposal apply`; `auto` " +
+          "applies it, unless it changes what only a person may change.",
+      }),
     heads: durationOr(
       "1m",
       "1d",

@@ -10,6 +10,7 @@ import { rules, warningsOf } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { offsetOf, shape } from "./shape.ts";
 
+export { needsPerson } from "./authority.ts";
 export { type Complaint, formatComplaint } from "./complaint.ts";
 export type { Finding } from "./rule.ts";
 export type { Config } from "./schema.ts";

@@ -99,8 +99,13 @@ function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["te
   };
 }
 
-function fleetOf({ servers, ca, key, heads }: NonNullable<Config["fleet"]>): FleetSettings {
-  return { servers, key, headsMs: durationMs(heads), ...(ca === undefined ? {} : { ca }) };
+function fleetOf(fleet: NonNullable<Config["fleet"]>): FleetSettings {
+  const { servers, ca, key, heads, signers, apply } = fleet;
+  return {
+    ...{ servers, key, headsMs: durationMs(heads) },
+    ...(ca === undefined ? {} : { ca }),
+    ...(signers.length === 0 ? {} : { proposals: { signers, apply } }),
+  };
 }
 
 type Sent = NonNullable<Config["telemetry"]["webhook"] | Config["telemetry"]["otlp"]>;

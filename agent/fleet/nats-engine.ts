@@ -234,7 +234,7 @@ const reasonOf: Readonly<Record<number, RefusedReason>> = {
 };
 
 /** Reads an acknowledgement; one of another stream is none. */
-function writtenOf({ headers, octets }: Answer, stream: string): Written {
+export function writtenOf({ headers, octets }: Answer, stream: string): Written {
   if (statusOf(headers) === noResponders) return refused("missing");
   const ack = objectOf(octets);
   if (ack === undefined) return { kind: "unknown" };

@@ -16,6 +16,7 @@ const hubRights: SiteRights = {
     "$KV.linkseal-permits.>",
     "$KV.linkseal-waves.>",
     "$KV.linkseal-freeze.>",
+    "$KV.linkseal-proposals.>",
     "$JS.API.INFO",
     "$JS.API.STREAM.INFO.*",
     "$JS.API.STREAM.CREATE.*",

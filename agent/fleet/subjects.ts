@@ -12,7 +12,9 @@ export type Bucket =
   /** Key WAVE: the record of a wave, which a hub changes by compare-and-set; `hub.lease`. */
   | "linkseal-waves"
   /** Key `fleet` or `site.SITE`: nothing that takes a link begins, written by a hub. */
-  | "linkseal-freeze";
+  | "linkseal-freeze"
+  /** Key SITE: the newest signed proposal for the site, written by a hub. */
+  | "linkseal-proposals";
 
 /** A stream that only grows: a site can add to its own subject and take nothing back. */
 export type Stream =
@@ -30,6 +32,7 @@ export const buckets = [
   "linkseal-permits",
   "linkseal-waves",
   "linkseal-freeze",
+  "linkseal-proposals",
 ] as const satisfies readonly Bucket[];
 
 const subjectOf = {
@@ -73,6 +76,9 @@ export const siteFreezeKey = (site: string): string => `site.${site}`;
 /** The key in `linkseal-waves` of the lease by which one hub leads: no wave can have this name. */
 export const leaseKey = "hub.lease";
 
+/** The key of a site in `linkseal-proposals`. */
+export const proposalKey = (site: string): string => site;
+
 /** Prefix of the subjects on which replies to a site arrive: no other site can subscribe to it. */
 export const inboxPrefix = (site: string): string => `linkseal.inbox.${site}`;
 
@@ -96,6 +102,7 @@ export function siteRights(site: string): SiteRights {
     ["linkseal-permits", groupKey(site, "*")],
     ["linkseal-freeze", fleetFreezeKey],
     ["linkseal-freeze", siteFreezeKey(site)],
+    ["linkseal-proposals", proposalKey(site)],
   ];
   return {
     publish: [

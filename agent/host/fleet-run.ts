@@ -6,11 +6,13 @@ import { NatsEngine } from "../fleet/nats-engine.ts";
 import { inboxPrefix } from "../fleet/subjects.ts";
 import type { FleetSettings } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import type { Proposals } from "../runtime/proposals.ts";
+import { followProposal } from "../telemetry/fleet/proposal-feed.ts";
 import { publish } from "../telemetry/fleet/publisher.ts";
 import { openerOf } from "./engine-stream.ts";
 
 export interface FleetRun {
-  readonly agent: AgentView;
+  readonly agent: AgentView & { readonly proposals: Proposals };
   readonly world: World;
   readonly site: string;
   readonly settings: FleetSettings;
@@ -27,7 +29,13 @@ export async function runFleet(
     changed: (state) => log(world, state),
   });
   const { headsMs } = settings;
-  await Promise.all([engine.run(end), publish({ agent, world, engine, site, headsMs }, end)]);
+  await Promise.all([
+    engine.run(end),
+    publish({ agent, world, engine, site, headsMs }, end),
+    ...(settings.proposals === undefined
+      ? []
+      : [followProposal({ world, engine, site, proposals: agent.proposals }, end)]),
+  ]);
 }
 
 function log(world: Pick<World, "log">, state: EngineState): void {

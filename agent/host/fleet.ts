@@ -2,10 +2,10 @@
 // config without `fleet` loads nothing of it.
 
 import type { World } from "#hal/world.ts";
-import type { AgentView } from "../runtime/agent-view.ts";
+import type { FleetRun } from "./fleet-run.ts";
 
 export interface FleetParts {
-  readonly agent: AgentView;
+  readonly agent: FleetRun["agent"];
   readonly world: World;
 }
 

@@ -377,6 +377,16 @@ export interface FleetSettings {
   readonly key: string;
   /** The time between two heads of the audit log. */
   readonly headsMs: number;
+  /** Absent = no proposal is read. */
+  readonly proposals?: ProposalSettings;
+}
+
+/** Whose proposals count at this site, and what is done with them. */
+export interface ProposalSettings {
+  /** `key`: type and base64 of an OpenSSH public key. */
+  readonly signers: readonly { readonly name: string; readonly key: string }[];
+  /** `propose`: a person of the site applies them. */
+  readonly apply: "propose" | "auto";
 }
 
 /** An address or socket that serves this host alone. */

@@ -66,6 +66,8 @@ type TunnelCode =
 type OperationCode =
   | "not-configured"
   | "config-not-applied"
+  | "proposal-waiting"
+  | "proposal-refused"
   | "drift"
   | "unmanaged"
   | "commit-pending"
@@ -284,6 +286,8 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
 
   "not-configured": info("No config has been accepted yet", "linkseal apply FILE", [], promptly),
   "config-not-applied": warning("The config file is not in force", "linkseal plan"),
+  "proposal-waiting": warning("A signed config waits to be applied", "linkseal proposal show"),
+  "proposal-refused": warning("A proposed config does not count", "linkseal proposal show"),
   drift: warning("A device differs from the accepted intent", plan, unseen, {
     visibleAfterMs: 30_000,
   }),

@@ -50,6 +50,11 @@ export interface ApplyRequest {
   /** The plan that the operator agreed to; absent = any plan is accepted. */
   readonly shown?: Pick<SitePlan, "agreed">;
   readonly queue: boolean;
+  /**
+   * A proposal: `of` is the number of the config that it replaces and no other, and `begin` runs
+   * just before it is accepted; if that throws, nothing is.
+   */
+  readonly instead?: { readonly of: number; readonly begin: () => Promise<void> };
 }
 
 export interface PageLogin {

@@ -43,6 +43,8 @@ import { LoopLag } from "./polling/loop-lag.ts";
 import { ReadBudget } from "./polling/read-budget.ts";
 import { boundedVault } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
+import { Proposals } from "./proposals.ts";
+import { acceptQueued } from "./queued-config.ts";
 import { Supervisor } from "./supervisor.ts";
 import { blockAccepted } from "./tunnels/tunnel-blocks.ts";
 
@@ -68,6 +70,8 @@ export class Agent {
   readonly #watch: StateWatch;
   /** The operator's commands. */
   readonly commands: OperatorCommands;
+  /** The signed proposal that the engine has for this site. */
+  readonly proposals: Proposals;
   readonly #keeper: MemoryKeeper;
   /** How late the timers of this process ring, measured by the process itself. */
   readonly loopLag = new LoopLag();
@@ -105,6 +109,7 @@ export class Agent {
         void this.#watch.probe();
       },
     });
+    this.proposals = new Proposals(this, clock);
     this.commands = new OperatorCommands({
       world: parts.world,
       mutex: this.#mutex,
@@ -202,7 +207,12 @@ export class Agent {
     const { journal, audit, world } = this.#parts;
     const { loopLag } = this;
     const state = { journal, audit, loopLag, compaction: this.#keeper };
-    return hostWarnings(state, world.clock.wall());
+    return [...hostWarnings(state, world.clock.wall()), ...this.proposals.warnings()];
+  }
+
+  /** True while a config waits for the end of campaigns. */
+  get isQueued(): boolean {
+    return this.#queued.config !== undefined;
   }
 
   /** The files of the state folder that cannot be written now. */
@@ -360,7 +370,11 @@ export class Agent {
       return;
     if (this.#parts.journal.state === "corrupt") return;
     this.#applying = true;
-    void this.#applyQueued().finally(() => {
+    void acceptQueued({
+      ...{ queued: this.#queued, log: this.#parts.world.log, inForce: this.intent?.text },
+      isValid: (text) => !("complaints" in this.#read({ text, file: "queued" })),
+      accept: (text, who) => this.#accept(text, who),
+    }).finally(() => {
       this.#applying = false;
     });
   }
@@ -428,16 +442,17 @@ export class Agent {
       await this.#queued.put({ text: request.text, who: request.who });
       return { kind: "queued" };
     }
+    await request.instead?.begin();
     // A config that was queued earlier is older than the one just agreed to.
     await this.#queued.drop();
-    const number = await this.#accept(request.text, request.who);
+    const number = await this.#accept(request.text, request.who, request.instead?.of);
     return { kind: "accepted", number, plan: fresh };
   }
 
-  async #accept(text: string, who: string): Promise<number> {
+  async #accept(text: string, who: string, after?: number): Promise<number> {
     const at = this.#parts.world.clock.wall();
     const { intents } = this.#parts;
-    const intent = await this.#watch.storing(() => intents.accept(text, who, at));
+    const intent = await this.#watch.storing(() => intents.accept(text, who, at, after));
     const acceptedText = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({
       what: "intent",
@@ -475,25 +490,5 @@ export class Agent {
       (name) =>
         JSON.stringify(groupPart(present, name)) !== JSON.stringify(groupPart(wanted, name)),
     );
-  }
-
-  // The queued config is dropped last, so a crash leaves it waiting; it is not accepted twice.
-  async #applyQueued(): Promise<void> {
-    const queued = this.#queued.config;
-    if (queued === undefined) return;
-    const { log } = this.#parts.world;
-    try {
-      // A campaign that has ended meanwhile may have given a link a key that it does not fit.
-      if ("complaints" in this.#read({ text: queued.text, file: "queued" })) {
-        log.write("warn", "config.invalid", "the config that waited for its turn is not valid now");
-      } else if (this.intent?.text !== queued.text) {
-        await this.#accept(queued.text, queued.who);
-      }
-      await this.#queued.drop();
-    } catch (error) {
-      // A disk that is full now may have room at the next turn.
-      if (!(error instanceof LinksealError)) throw error;
-      log.write("warn", error.code, error.message);
-    }
   }
 }

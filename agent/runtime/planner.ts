@@ -77,7 +77,10 @@ export async function planSite(
 }
 
 /** Compares a valid text with the config in force. */
-export function configPart(intent: Intent | undefined, text: string): ConfigPart {
+export function configPart(
+  intent: Pick<Intent, "number" | "text"> | undefined,
+  text: string,
+): ConfigPart {
   const sha256 = createHash("sha256").update(text, "utf8").digest("hex");
   const accepted = intent?.number ?? null;
   const settings = settingChanges(intent?.text, text) ?? [];

@@ -73,6 +73,8 @@ export function changeOf(
       const text = `${now}, ${version(next.auth)} ${next.state}: ${next.because}`;
       return changed("tunnelAuth", about, next.by ?? null, text);
     }
+    case "proposal":
+      return changed("proposal", "site", record.ended.by, proposalText(record));
     case "measured":
     case "settled":
     case "tunnel":
@@ -81,6 +83,10 @@ export function changeOf(
     case "snapshotPart":
       return undefined;
   }
+}
+
+function proposalText({ sha256, ended }: Extract<JournalRecord, { kind: "proposal" }>): string {
+  return `${ended.end} the proposal ${sha256.slice(0, 16)}, signed by ${ended.signer}`;
 }
 
 function keysOf(campaign: Campaign): string {

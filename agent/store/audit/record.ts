@@ -51,6 +51,7 @@ export interface Change {
     | "forget"
     | "handDrain"
     | "tunnelAuth"
+    | "proposal"
     | "warning"
     | "over";
   /** The subject: a link, a tunnel, a device, `journal` or `site`. */

@@ -91,11 +91,16 @@ export class IntentStore {
 
   /**
    * Makes a text the intent in force; durable when it resolves. After a failed write the old intent
-   * stays in force, or the effect is "unknown": then a restart may find either.
-   * @throws LinksealError with `config.invalid` if the text is refused, or `journal.full`
+   * stays in force, or the effect is "unknown": then a restart may find either. `after`: number of
+   * the config that must be in force; absent = any.
+   * @throws LinksealError with `config.invalid` if the text is refused, `gate.planChanged` if
+   * another config is in force, or `journal.full`
    */
-  accept(text: string, who: string, at: WallTime): Promise<Intent> {
-    const next = this.#accepting.then(() => this.#accept(text, who, at));
+  accept(text: string, who: string, at: WallTime, after?: number): Promise<Intent> {
+    const next = this.#accepting.then(() => {
+      if (after !== undefined && after !== this.#entries.at(-1)?.number) throw overtaken(after);
+      return this.#accept(text, who, at);
+    });
     this.#accepting = next.catch(() => undefined);
     return next;
   }
@@ -241,6 +246,12 @@ function intactText(entry: IntentEntry, texts: ReadonlyMap<number, string>): str
   if (text === undefined) throw corrupt(name, "is missing");
   if (sha256(text) !== entry.sha256) throw corrupt(name, "is not the text that was accepted");
   return text;
+}
+
+function overtaken(after: number): LinksealError {
+  const text = `config ${after} is not in force any more; nothing was stored`;
+  const next = "linkseal config history";
+  return new LinksealError("gate.planChanged", text, { effect: "none", where: "intent", next });
 }
 
 function corrupt(name: string, what: string): LinksealError {

@@ -108,6 +108,16 @@ export interface AuthInUse {
   readonly next?: NextAuth;
 }
 
+/** What became of a signed proposal; it is never applied after that. */
+interface EndedProposal {
+  /** `applied`: from just before its config was accepted, so that no crash applies it twice. */
+  readonly end: "applied" | "rejected";
+  /** Name and fingerprint of the signer. */
+  readonly signer: string;
+  /** Who applied or rejected it. */
+  readonly by: string;
+}
+
 /** Everything that the agent remembers; all records have own keys only (see `named`). */
 export interface Memory {
   /** The last campaign, running or ended, by group. */
@@ -139,6 +149,8 @@ export interface Memory {
    * tunnel of a device that sets up several at a time (`pendingPlace`).
    */
   readonly pending: Readonly<Record<string, string>>;
+  /** Proposals that were applied or rejected, the newest last, by SHA-256 of what was signed. */
+  readonly proposals: Readonly<Record<string, EndedProposal>>;
 }
 
 export const emptyMemory: Memory = {
@@ -153,6 +165,7 @@ export const emptyMemory: Memory = {
   finals: {},
   late: {},
   pending: {},
+  proposals: {},
 };
 
 /**
@@ -185,6 +198,7 @@ export type JournalRecord =
       readonly inUse: AuthInUse;
     }
   | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
+  | { readonly kind: "proposal"; readonly sha256: string; readonly ended: EndedProposal }
   /** Stands for all records before it. */
   | { readonly kind: "snapshot"; readonly memory: Memory }
   /** Goes on with the snapshot before it: entries that it had no room for. */
@@ -241,6 +255,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
             ? without(memory.pending, record.device)
             : { ...memory.pending, [record.device]: record.token },
       };
+    case "proposal":
+      return { ...memory, proposals: withProposal(memory.proposals, record) };
     case "snapshot":
       return record.memory;
     case "snapshotPart":
@@ -286,6 +302,17 @@ function withLate(
 ): Memory["late"] {
   const known = named(late, link) ?? [];
   return { ...late, [link]: [...known, { token, ...change }].slice(-lateMax) };
+}
+
+/** An older one names a config that is not in force any more. */
+const proposalsMax = 256;
+
+function withProposal(
+  proposals: Memory["proposals"],
+  { sha256, ended }: Extract<JournalRecord, { kind: "proposal" }>,
+): Memory["proposals"] {
+  const others = Object.entries(proposals).filter(([name]) => name !== sha256);
+  return Object.fromEntries([...others, [sha256, ended] as const].slice(-proposalsMax));
 }
 
 function withoutLate(

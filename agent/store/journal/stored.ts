@@ -110,6 +110,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   auth: true,
   sharedAuth: true,
   pending: true,
+  proposal: true,
   snapshot: true,
   snapshotPart: true,
 };

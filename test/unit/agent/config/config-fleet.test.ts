@@ -1,9 +1,11 @@
 // The setting `fleet`: what is accepted, and the complaint about what is not.
 
 import { describe, expect, it } from "vitest";
+import { needsPerson } from "#agent/config/authority.ts";
 import { formatComplaint, parseConfig } from "#agent/config/index.ts";
 import { settingChanges } from "#agent/config/setting-changes.ts";
 import { siteConfig } from "../../kit/site-config.ts";
+import { SshSigner } from "../../kit/ssh-kit.ts";
 
 const text = (line: string): string => siteConfig.replace("repair: off", `repair: off\n${line}`);
 const parse = (line: string) => parseConfig(text(line), "site.yaml");
@@ -59,5 +61,67 @@ describe("the engine of many sites", () => {
     expect(changes?.filter(({ authority }) => authority !== null).map(({ path }) => path)).toEqual([
       ...["fleet.servers", "fleet.key"],
     ]);
+  });
+});
+
+describe("the signers of proposals", () => {
+  const [anna, bo] = [new SshSigner("ssh-ed25519").line, new SshSigner("ssh-ed25519").line];
+  const engine = `servers: ["tls://hub-1.example.net:4222"], ${key}`;
+  const fleet = (...signers: readonly (readonly [string, string])[]): string => {
+    const list = signers.map(([name, line]) => `{ name: ${name}, key: ${line} }`);
+    return `fleet: { ${engine}, signers: [${list.join(", ")}] }`;
+  };
+
+  it("a proposal waits for a person, unless the config says otherwise", () => {
+    const parsed = parse(fleet(["anna", anna]));
+    const proposals = parsed.kind === "ok" ? parsed.desired.fleet?.proposals : undefined;
+    expect(proposals).toEqual({ signers: [{ name: "anna", key: anna }], apply: "propose" });
+  });
+
+  const small = new SshSigner("ssh-rsa", 1_024).line;
+  it.each([
+    [fleet(["anna", anna], ["anna", bo]), "fleet.signers[1].name: is anna"],
+    [fleet(["anna", anna], ["bo", anna]), "fleet.signers[1].key: is there twice"],
+    [fleet(["anna", small]), "fleet.signers[0].key: cannot be read"],
+    [fleet(["anna", anna.replace("ssh-ed25519", "ssh-dss")]), "signers[0].key: cannot be read"],
+    [fleet(["anna", `${anna} a comment`]), "fleet.signers[0].key: is"],
+    [`fleet: { ${engine}, apply: auto }`, "fleet.apply: is auto"],
+    [`fleet: { ${engine}, apply: force }`, 'fleet.apply: is "force"'],
+  ])("%s is refused", (setting, says) => {
+    const parsed = parse(setting);
+    if (parsed.kind === "ok") throw new Error("it is accepted");
+    expect(parsed.complaints.map(formatComplaint).join("\n")).toContain(says);
+  });
+
+  it("a signer, and what is done with a proposal, are changes of authority", () => {
+    const auto = fleet(["anna", anna], ["bo", bo]).replace("signers", "apply: auto, signers");
+    const changes = settingChanges(text(fleet(["anna", anna])), text(auto)) ?? [];
+    expect(changes.map(({ path, authority }) => [path, authority])).toEqual([
+      [
+        "fleet.signers[bo].key",
+        "The agent itself applies a config that anna, bo signed, if it changes no authority.",
+      ],
+      [
+        "fleet.apply",
+        "The agent itself applies a config that anna, bo signed, if it changes no authority.",
+      ],
+    ]);
+  });
+
+  it.each([
+    ...["azure.farEnd", "azure.vault", "azure.scopes", "repair", "fleet.heads", "site", "version"],
+    ...["acceptRisks[noDrain].until", "groups[g].rotate.on", "groups[g].rotate.maxAge"],
+    ...["devices[a].ssh.hostKey", "devices[a].address", "devices[b].driver", "groups[g].drain"],
+    ...["groups[g].expressRoutePort", "groups[g].links[l].azureLink", "tunnels[t].auth.farEnd"],
+    ...["serve.page.listen", "telemetry.webhook.url", "rotation.atOnce", "aSettingThatComesLater"],
+  ])("`auto` never changes %s", (path) => {
+    expect(needsPerson(path)).toBe(true);
+  });
+
+  it.each([
+    ...["health.poll", "rotation.soak", "groups[g].links[l].macsec.suite"],
+    ...["groups[g].links[l].key.cak", "tunnels[t].protects.local", "tunnels[t].mtu"],
+  ])("`auto` changes %s", (path) => {
+    expect(needsPerson(path)).toBe(false);
   });
 });

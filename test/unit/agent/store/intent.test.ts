@@ -110,6 +110,15 @@ describe("an accepted intent", () => {
     expect((await open(files)).current()?.text).toBe(second);
   });
 
+  it("of two configs in the place of the same one, the second is refused", async () => {
+    const store = await open(await stored(siteConfig));
+    const first = store.accept(second, "a", at, 1);
+    const error = await errorOf(() => store.accept(siteConfig, "b", at, 1));
+    expect(error).toMatchObject({ code: "gate.planChanged", effect: "none" });
+    expect((await first).number).toBe(2);
+    expect(store.history()).toHaveLength(2);
+  });
+
   it("a rollback gets a new number with the old text", async () => {
     const store = await open(await stored(siteConfig, second));
     const intent = await store.rollback(1, "admin", at);

@@ -31,6 +31,8 @@ function move(state: CampaignState): Move {
   return { at: since, link: "primary", state, reason };
 }
 
+const proposalEnd = { end: "applied", signer: "anna", by: "test" } as const;
+
 describe("one record", () => {
   const cells: readonly (readonly [string, readonly JournalRecord[], Partial<Memory>])[] = [
     [
@@ -95,6 +97,22 @@ describe("one record", () => {
       "the pre-shared key of two tunnels",
       [{ kind: "sharedAuth", names: ["hub-1", "hub-2"], inUse: { auth: psk } }],
       { auths: { "hub-1": { auth: psk }, "hub-2": { auth: psk } } },
+    ],
+    [
+      "a proposal that was applied",
+      [{ kind: "proposal", sha256: "ab", ended: proposalEnd }],
+      { proposals: { ab: proposalEnd } },
+    ],
+    [
+      "the newest 256 proposals",
+      Array.from({ length: 300 }, (_, at) => ({
+        ...{ kind: "proposal", sha256: `p${at}`, ended: proposalEnd },
+      })),
+      {
+        proposals: Object.fromEntries(
+          Array.from({ length: 256 }, (_, at) => [`p${at + 44}`, proposalEnd]),
+        ),
+      },
     ],
     ["a pending transaction", [records.pending], { pending: { "edge-a": "t-1" } }],
     [

@@ -1,0 +1,171 @@
+// A config that a person signed for a site, as a hub carries it there: linkseal.proposal/1. What
+// counts is the text that was signed, and nothing beside it: the record around it is hostile.
+
+import { createHash } from "node:crypto";
+import { parseJson } from "#hal/json.ts";
+import type { WallTime } from "#hal/world.ts";
+import { valueBytesMax } from "./engine.ts";
+import {
+  parseSignerKey,
+  type SignatureFault,
+  type SignerKey,
+  signatureLengthMax,
+  verifySignature,
+} from "./ssh-signature.ts";
+
+/** The namespace of signatures, for `ssh-keygen -Y sign -n`. */
+export const proposalNamespace = "linkseal-proposal";
+
+const schema = "linkseal.proposal/1";
+const encoder = new TextEncoder();
+
+/** What is signed. */
+export interface Proposed {
+  /** Name of the site, and of the config. */
+  readonly site: string;
+  /** The accepted config that it replaces, by number and SHA-256 of its text. */
+  readonly basedOn: { readonly number: number; readonly sha256: string };
+  /** The whole text of the new config. */
+  readonly config: string;
+  /** It is not applied at or after this time, by the clock of the site. */
+  readonly notAfter: WallTime;
+}
+
+/** A signed text, and its signature. */
+export interface SignedProposal {
+  /** The text exactly as it was signed. */
+  readonly payload: string;
+  /** The signature in OpenSSH's format, with its BEGIN and END lines. */
+  readonly signature: string;
+}
+
+/** The value of a site's key in `linkseal-proposals`. */
+export type ProposalRecord =
+  | ({ readonly kind: "signed" } & SignedProposal)
+  /** A hub took its proposal back. */
+  | { readonly kind: "withdrawn" }
+  | { readonly kind: "unreadable" };
+
+/** A person whose signature counts, as the site's config names them. */
+export interface ProposalSigner {
+  readonly name: string;
+  /** Type and base64 of an OpenSSH public key. */
+  readonly key: string;
+}
+
+/** A signer whose signature was verified. */
+interface KnownSigner extends SignerKey {
+  readonly name: string;
+}
+
+/** Why a record is no proposal for a site. */
+type ProposalFault = SignatureFault | "record" | "payload" | "site";
+
+/** A record as a site reads it. */
+export type ReadProposal =
+  | { readonly kind: "none" }
+  | { readonly kind: "refused"; readonly fault: ProposalFault }
+  | {
+      readonly kind: "proposed";
+      readonly proposed: Proposed;
+      /** SHA-256 of what was signed, in lowercase hexadecimal: the proposal's name. */
+      readonly sha256: string;
+      readonly signer: Pick<KnownSigner, "name" | "fingerprint">;
+    };
+
+/** Returns the text to be signed; one proposal has exactly one. */
+export function proposalPayload({ site, basedOn, config, notAfter }: Proposed): string {
+  const { number, sha256 } = basedOn;
+  return JSON.stringify({ schema, site, basedOn: { number, sha256 }, notAfter, config });
+}
+
+/** Returns a signed proposal as octets of JSON. */
+export const proposalOctets = ({ payload, signature }: SignedProposal): Uint8Array =>
+  encoder.encode(JSON.stringify({ schema, payload, signature }));
+
+/** What a hub writes to take a proposal back. */
+export const withdrawnProposal: Uint8Array = encoder.encode(
+  JSON.stringify({ schema, withdrawn: true }),
+);
+
+/** Returns what a record says; nothing in it is verified. */
+export function parseProposal(octets: Uint8Array): ProposalRecord {
+  const fields = octets.length > valueBytesMax ? undefined : fieldsIn(textOf(octets));
+  if (fields?.["schema"] !== schema) return { kind: "unreadable" };
+  const { withdrawn, payload, signature } = fields;
+  if (withdrawn === true) return { kind: "withdrawn" };
+  const isText = typeof payload === "string" && typeof signature === "string";
+  if (!isText || signature.length > signatureLengthMax) return { kind: "unreadable" };
+  return { kind: "signed", payload, signature };
+}
+
+/** Returns what a signed text says; undefined = it is not one that `proposalPayload` makes. */
+export function parsePayload(payload: string): Proposed | undefined {
+  const fields = fieldsIn(payload);
+  const basedOn = fields && objectIn(fields["basedOn"]);
+  if (fields === undefined || basedOn === undefined) return undefined;
+  const { site, config, notAfter } = fields;
+  const { number, sha256 } = basedOn;
+  if (typeof site !== "string" || typeof config !== "string") return undefined;
+  if (!isWhole(number) || !isWhole(notAfter) || typeof sha256 !== "string") return undefined;
+  if (!/^[0-9a-f]{64}$/.test(sha256)) return undefined;
+  const proposed = { site, basedOn: { number, sha256 }, config, notAfter: notAfter as WallTime };
+  // Names that come twice, or others, could be read by one and not by another.
+  return proposalPayload(proposed) === payload ? proposed : undefined;
+}
+
+/**
+ * Verifies the record of a site. `signers`: those of the site's own config; no other key counts.
+ */
+export function readProposal(
+  octets: Uint8Array,
+  { site, signers }: { readonly site: string; readonly signers: readonly ProposalSigner[] },
+): ReadProposal {
+  const record = parseProposal(octets);
+  if (record.kind === "withdrawn") return { kind: "none" };
+  if (record.kind === "unreadable") return { kind: "refused", fault: "record" };
+  const text = encoder.encode(record.payload);
+  const keys = knownSigners(signers);
+  const found = verifySignature(record.signature, text, { namespace: proposalNamespace, keys });
+  if (found.kind === "refused") return found;
+  const proposed = parsePayload(record.payload);
+  if (proposed === undefined) return { kind: "refused", fault: "payload" };
+  if (proposed.site !== site) return { kind: "refused", fault: "site" };
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  const { name, fingerprint } = found.by;
+  return { kind: "proposed", proposed, sha256, signer: { name, fingerprint } };
+}
+
+/** Returns the signers with their keys; the rules of a config have refused what is no key. */
+function knownSigners(signers: readonly ProposalSigner[]): readonly KnownSigner[] {
+  return signers.flatMap(({ name, key }) => {
+    const parsed = parseSignerKey(key);
+    return parsed === undefined ? [] : [{ ...parsed, name }];
+  });
+}
+
+function textOf(octets: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+  } catch {
+    return undefined;
+  }
+}
+
+function fieldsIn(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return objectIn(parseJson(text, { characters: valueBytesMax, values: 20 }));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+const objectIn = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, unknown>>)
+    : undefined;
+
+const isWhole = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && Number(value) > 0;
