@@ -67,6 +67,13 @@ const authorityRows: readonly AuthorityRow[] = [
         ? "The site publishes nothing to an engine any more."
         : `The site publishes its status and records to ${fleet.servers.join(", ")}.`,
   },
+  {
+    path: /^fleet\.permits$/,
+    allows: (change) =>
+      change.new === null
+        ? "Campaigns take links without a permit of the hub."
+        : "A campaign waits for a permit of the hub before it takes a link.",
+  },
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {
     path: inGroup("expressRoutePort"),

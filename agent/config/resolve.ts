@@ -99,8 +99,10 @@ function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["te
   };
 }
 
-function fleetOf({ servers, ca, key, heads }: NonNullable<Config["fleet"]>): FleetSettings {
-  return { servers, key, headsMs: durationMs(heads), ...(ca === undefined ? {} : { ca }) };
+function fleetOf(fleet: NonNullable<Config["fleet"]>): FleetSettings {
+  const { servers, ca, key, heads, permits } = fleet;
+  const settings = { servers, key, headsMs: durationMs(heads) };
+  return { ...settings, ...(ca && { ca }), ...(permits && { permits }) };
 }
 
 type Sent = NonNullable<Config["telemetry"]["webhook"] | Config["telemetry"]["otlp"]>;

@@ -3,14 +3,19 @@
 
 import type { World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import type { PermitDesk } from "../runtime/campaigns/permit-desk.ts";
 
 export interface FleetParts {
   readonly agent: AgentView;
+  readonly permits: PermitDesk;
   readonly world: World;
 }
 
 /** Runs until the signal aborts. */
-export async function followFleet({ agent, world }: FleetParts, end: AbortSignal): Promise<void> {
+export async function followFleet(
+  { agent, permits, world }: FleetParts,
+  end: AbortSignal,
+): Promise<void> {
   while (!end.aborted) {
     const changed = new AbortController();
     const deaf = agent.events.listen(({ code }) => {
@@ -21,7 +26,7 @@ export async function followFleet({ agent, world }: FleetParts, end: AbortSignal
     if (fleet === undefined) await aborted(until);
     else {
       const { runFleet } = await import("./fleet-run.ts");
-      await runFleet({ agent, world, site, settings: fleet }, until);
+      await runFleet({ agent, permits, world, site, settings: fleet }, until);
     }
     deaf();
   }

@@ -23,7 +23,7 @@ interface TelemetryParts extends Pick<MetricsParts, "kind" | "broken"> {
  * Runs until the signal aborts, and resolves when all parts have ended; a defect goes to `broken`.
  */
 export async function runTelemetry(
-  agent: AgentView & Pick<Agent, "pageLogin">,
+  agent: AgentView & Pick<Agent, "pageLogin" | "permits">,
   world: World,
   { kind, native, broken }: TelemetryParts,
   end: AbortSignal,
@@ -35,7 +35,7 @@ export async function runTelemetry(
     servePage({ agent, world, broken }, end),
     webhook.run(end),
     followOtlp({ agent, world, headerSecret, deliveries }, end),
-    followFleet({ agent, world }, end),
+    followFleet({ agent, permits: agent.permits, world }, end),
     sendHeads({ agent, world, logLine: logLineOf(native, world.clock) }, end),
   ];
   await Promise.all(running.map((one) => one.catch(broken)));

@@ -28,6 +28,7 @@ import type { Journal } from "../store/journal/journal.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
+import { PermitDesk } from "./campaigns/permit-desk.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { hostWarnings } from "./health/host-warnings.ts";
@@ -69,6 +70,8 @@ export class Agent {
   /** The operator's commands. */
   readonly commands: OperatorCommands;
   readonly #keeper: MemoryKeeper;
+  /** The permits of a hub, for the campaigns that wait for them. */
+  readonly permits: PermitDesk;
   /** How late the timers of this process ring, measured by the process itself. */
   readonly loopLag = new LoopLag();
   #supervisor: Supervisor | undefined;
@@ -104,6 +107,11 @@ export class Agent {
         this.#recorder.turn(observed, settings);
         void this.#watch.probe();
       },
+    });
+    this.permits = new PermitDesk({
+      clock,
+      site: () => this.intent?.desired.site,
+      sha256Of: (intent) => parts.intents.history().find(({ number }) => number === intent)?.sha256,
     });
     this.commands = new OperatorCommands({
       world: parts.world,
@@ -293,6 +301,7 @@ export class Agent {
         evaluateHealth: () => this.#afterTurn(),
         alarm: (link) => this.#healthEvaluator.alarm(link),
         onDecision: this.#parts.onDecision,
+        permits: this.permits,
         readOnly: () => this.#parts.journal.state === "corrupt",
         mutex: this.#mutex,
         logins: this.#logins,
