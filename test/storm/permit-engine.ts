@@ -77,6 +77,7 @@ export class HostileHub extends MemoryEngine {
   #says: "truth" | "garbage" | "past" | "any" = "truth";
   /** Whether a new ask gets a permit. */
   #gives = false;
+  #isHonest = false;
 
   constructor(parts: HubParts) {
     super();
@@ -125,6 +126,7 @@ export class HostileHub extends MemoryEngine {
   /** Does what no site expects of it. */
   do(act: Act): void {
     const { clock } = this.#parts;
+    if (this.#isHonest) return;
     switch (act) {
       case "dies":
       case "comes back":
@@ -156,25 +158,34 @@ export class HostileHub extends MemoryEngine {
       case "freezes all":
       case "freezes with garbage":
       case "thaws":
-        return this.#freeze(act);
+        this.#freeze(act);
+        return;
       case "revokes":
         this.#gives = false;
-        return this.#write({ schema: "linkseal.permit/1", withdrawn: true });
+        this.#write({ schema: "linkseal.permit/1", withdrawn: true });
+        return;
       case "permits":
         this.#gives = true;
-        return this.#permit({}, goodMs);
+        this.#permit({}, goodMs);
+        return;
       case "permits for a moment":
-        return this.#permit({}, momentMs);
+        this.#permit({}, momentMs);
+        return;
       case "permits another campaign":
-        return this.#permit({ nonce: "0".repeat(32) }, goodMs);
+        this.#permit({ nonce: "0".repeat(32) }, goodMs);
+        return;
       case "permits another site":
-        return this.#permit({ site: "elsewhere" }, goodMs);
+        this.#permit({ site: "elsewhere" }, goodMs);
+        return;
       case "permits other keys":
-        return this.#permit({ keys: [{ link: "primary", old: null, new: null }] }, goodMs);
+        this.#permit({ keys: [{ link: "primary", old: null, new: null }] }, goodMs);
+        return;
       case "permits another config":
-        return this.#permit({ config: { number: 77, sha256: "0".repeat(64) } }, goodMs);
+        this.#permit({ config: { number: 77, sha256: "0".repeat(64) } }, goodMs);
+        return;
       case "permits what is over":
-        return this.#permit({}, -overMs);
+        this.#permit({}, -overMs);
+        return;
     }
   }
 
@@ -184,6 +195,7 @@ export class HostileHub extends MemoryEngine {
       this.do(act);
     }
     this.do("permits");
+    this.#isHonest = true;
   }
 
   /** The newest ask; undefined = there is none. */

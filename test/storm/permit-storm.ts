@@ -185,17 +185,30 @@ export class PermitStage extends AgentBench {
 const isEffect = (action: string | undefined): boolean =>
   action !== undefined && !["probe", "prepare", "prepareBack"].includes(action);
 
-/** Returns why nothing that was read lets the link be taken; undefined = something does. */
+/**
+ * Returns why nothing that was read lets the link be taken; undefined = something does. What was
+ * read while the router carried the change out came too late to count.
+ */
 function whyNotPermitted(stage: PermitStage, campaign: Campaign, at: number): string | undefined {
+  const recent = stage.hub.told.filter((told) => told.at <= at && told.at >= at - commitMs);
+  const whys = [at - commitMs, ...recent.map((told) => told.at)].map((moment) =>
+    whyNotAt(stage, campaign, moment),
+  );
+  return whys.includes(undefined) ? undefined : whys.at(-1);
+}
+
+function whyNotAt(stage: PermitStage, campaign: Campaign, moment: number): string | undefined {
   const asked = stage.agent.permits.askedBy(campaign);
   const newest = (bucket: Told["bucket"], key: string): Told | undefined =>
-    stage.hub.told.findLast((each) => each.bucket === bucket && each.key === key);
+    stage.hub.told.findLast(
+      (each) => each.at <= moment && each.bucket === bucket && each.key === key,
+    );
   const permit = newest("linkseal-permits", groupKey(siteName, group));
   const freezes = [fleetFreezeKey, siteFreezeKey(siteName)].map((key) =>
     newest("linkseal-freeze", key),
   );
   for (const told of [permit, ...freezes]) {
-    if (told === undefined || at - told.at > readingMsMax + commitMs) return "nothing was read";
+    if (told === undefined || moment - told.at > readingMsMax) return "nothing was read";
   }
   for (const { read } of freezes.filter((each) => each !== undefined)) {
     if (read.kind === "absent") continue;

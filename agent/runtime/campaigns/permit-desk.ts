@@ -2,7 +2,7 @@
 // once: no turn of the agent waits for the engine. A doubt is an answer, and it withholds.
 
 import type { Clock, Instant } from "#hal/world.ts";
-import { type Asked, isFor, type Permit } from "../../fleet/records.ts";
+import type { Asked, Permit } from "../../fleet/records.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import type { CauseOf, PermitCause } from "../../model/reason.ts";
@@ -10,12 +10,18 @@ import type { CauseOf, PermitCause } from "../../model/reason.ts";
 /** A reading counts for so long, in milliseconds. */
 export const readingMsMax = 60_000;
 
+/** A permit as it was read; what judges it is loaded only where there is an engine. */
+export interface ReadPermit extends Pick<Permit, "notAfter"> {
+  /** Returns true if it names exactly what is asked for. */
+  readonly isFor: (asked: Asked) => boolean;
+}
+
 /** What the engine held for a group, all of it read in one go. */
 export interface PermitReading {
   /** When the first of its reads was sent. */
   readonly begunAt: Instant;
   /** undefined = there is none, or it cannot be parsed. */
-  readonly permit: Permit | undefined;
+  readonly permit: ReadPermit | undefined;
   /** `unreadable`: there is a record that is none. */
   readonly freeze: "none" | "fleet" | "site" | "unreadable";
 }
@@ -80,7 +86,7 @@ export class PermitDesk {
     if (freeze === "unreadable") return { code: "permit.unreadable" };
     if (freeze !== "none") return { code: "permit.frozen", scope: freeze };
     if (permit === undefined) return { code: "permit.missing" };
-    if (asked === undefined || !isFor(permit, asked)) return { code: "permit.other" };
+    if (asked === undefined || !permit.isFor(asked)) return { code: "permit.other" };
     if (clock.wall() < permit.notAfter) return undefined;
     return { code: "permit.expired", end: isoTime(permit.notAfter) };
   }

@@ -7,6 +7,7 @@ import {
   type Ask,
   type AskState,
   askOctets,
+  isFor,
   parseFreeze,
   parsePermit,
 } from "../../fleet/records.ts";
@@ -71,9 +72,15 @@ async function readGroup(
   if (!isKnown || freezes.includes(undefined)) return desk.take(group, undefined);
   desk.take(group, {
     begunAt,
-    permit: permit.kind === "value" ? parsePermit(permit.octets) : undefined,
+    permit: permit.kind === "value" ? permitIn(permit.octets) : undefined,
     freeze: freezes.find((each) => each !== "none") ?? "none",
   });
+}
+
+function permitIn(octets: Uint8Array): PermitReading["permit"] {
+  const permit = parsePermit(octets);
+  if (permit === undefined) return undefined;
+  return { notAfter: permit.notAfter, isFor: (asked) => isFor(permit, asked) };
 }
 
 /** Returns whether a key freezes its scope; undefined = it could not be read. */
