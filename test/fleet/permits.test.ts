@@ -118,13 +118,10 @@ describe("the hub between two links", () => {
     },
   );
 
-  it("a permit that ends while the first link is changed stops the campaign before the second", async () => {
+  it("a permit that ends while the first link is changed is enough for the second one", async () => {
     const deeds = [at(0, "permits for a moment")];
-    const { found, effects, isDone } = await judged({
-      ...{ overlap: "keychain", deeds, limitMs: 15 * minute },
-    });
-    expect(found).toEqual([]);
-    expect([new Set(effects.map(({ link }) => link)).size, isDone]).toEqual([1, false]);
+    const { found, isDone } = await judged({ overlap: "keychain", deeds });
+    expect([found, isDone]).toEqual([[], true]);
   });
 });
 

@@ -219,5 +219,8 @@ function whyNotAt(stage: PermitStage, campaign: Campaign, moment: number): strin
   const found = read?.kind === "value" ? parsePermit(read.octets) : undefined;
   if (found === undefined) return "there is no permit";
   if (asked === undefined || !isFor(found, asked)) return "the permit is for something else";
-  return stage.site.clock.wall() - commitMs < found.notAfter ? undefined : "the permit has ended";
+  const isBegun = campaign.at > 0;
+  return isBegun || stage.site.clock.wall() - commitMs < found.notAfter
+    ? undefined
+    : "the permit has ended";
 }

@@ -87,7 +87,8 @@ export class PermitDesk {
     if (freeze !== "none") return { code: "permit.frozen", scope: freeze };
     if (permit === undefined) return { code: "permit.missing" };
     if (asked === undefined || !permit.isFor(asked)) return { code: "permit.other" };
-    if (clock.wall() < permit.notAfter) return undefined;
+    // A campaign that has begun goes on by its permit, as long as that is not taken back.
+    if (campaign.at > 0 || clock.wall() < permit.notAfter) return undefined;
     return { code: "permit.expired", end: isoTime(permit.notAfter) };
   }
 

@@ -85,6 +85,16 @@ describe("a campaign at the desk", () => {
     });
   });
 
+  it("the end of a permit counts for the first link, and not for those after it", () => {
+    const bench = new Bench();
+    const over = { isFor: () => true, notAfter: wall };
+    expect(bench.read({ permit: over }).why()).toBe("permit.expired");
+    const second = { ...campaign, at: 1 };
+    bench.why(second);
+    bench.desk.take("erd", bench.reading({ permit: over }));
+    expect(bench.why(second)).toBeUndefined();
+  });
+
   it("a reading counts for a minute, and one that fails ends the one before", async () => {
     const bench = new Bench();
     expect(bench.why()).toBe("permit.unknown");
