@@ -1,4 +1,4 @@
-// What sites and hubs write to the buckets that give or withhold: asks, permits and freezes. Each is
+// What sites and hubs write to the buckets that give or withhold: asks, permits, freezes. Each is
 // JSON, at most 16 KiB, and hostile until read here.
 
 import { parseJson } from "#hal/json.ts";
@@ -20,8 +20,11 @@ export interface AskedKey {
 export interface Asked {
   /** 32 lowercase hexadecimal digits, drawn by the agent for one campaign, and never again. */
   readonly nonce: string;
+  /** Name of the site in its config. */
   readonly site: string;
+  /** Name of the group in that config. */
   readonly group: string;
+  /** The kind of campaign. */
   readonly kind: "enrol" | "change" | "rotate";
   /** The accepted config that the campaign serves. */
   readonly config: { readonly number: number; readonly sha256: string };
@@ -42,6 +45,7 @@ export type AskState =
 export interface Ask extends Asked {
   /** When the site wrote it, by its clock. */
   readonly at: WallTime;
+  /** How far the campaign is. */
   readonly state: AskState;
 }
 
@@ -49,7 +53,10 @@ export interface Ask extends Asked {
 export interface Permit extends Asked {
   /** The wave that it counts in; null = a person gave it alone. */
   readonly wave: string | null;
-  /** It begins no campaign at or after this time, by the clock of the site. */
+  /**
+   * It begins no campaign at or after this time, by the clock of the site; one that has begun goes
+   * on to its next links as long as the permit is not taken back.
+   */
   readonly notAfter: WallTime;
 }
 

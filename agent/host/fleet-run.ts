@@ -6,14 +6,14 @@ import { NatsEngine } from "../fleet/nats-engine.ts";
 import { inboxPrefix } from "../fleet/subjects.ts";
 import type { FleetSettings } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
-import type { PermitDesk } from "../runtime/campaigns/permit-desk.ts";
+import type { PermitCache } from "../runtime/campaigns/permit-cache.ts";
 import { followPermits } from "../telemetry/fleet/permit-client.ts";
 import { publish } from "../telemetry/fleet/publisher.ts";
 import { openerOf } from "./engine-stream.ts";
 
 export interface FleetRun {
   readonly agent: AgentView;
-  readonly permits: PermitDesk;
+  readonly permits: PermitCache;
   readonly world: World;
   readonly site: string;
   readonly settings: FleetSettings;
@@ -21,7 +21,7 @@ export interface FleetRun {
 
 /** Runs until the signal aborts. */
 export async function runFleet(
-  { agent, permits: desk, world, site, settings }: FleetRun,
+  { agent, permits, world, site, settings }: FleetRun,
   end: AbortSignal,
 ): Promise<void> {
   const engine = new NatsEngine({
@@ -29,9 +29,11 @@ export async function runFleet(
     open: openerOf(settings),
     changed: (state) => log(world, state),
   });
-  const { headsMs, permits } = settings;
+  const { headsMs } = settings;
   const runs = [engine.run(end), publish({ agent, world, engine, site, headsMs }, end)];
-  if (permits !== undefined) runs.push(followPermits({ agent, desk, world, engine, site }, end));
+  if (settings.permits !== undefined) {
+    runs.push(followPermits({ agent, permits, world, engine, site }, end));
+  }
   await Promise.all(runs);
 }
 

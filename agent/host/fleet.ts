@@ -3,11 +3,11 @@
 
 import type { World } from "#hal/world.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
-import type { PermitDesk } from "../runtime/campaigns/permit-desk.ts";
+import type { PermitCache } from "../runtime/campaigns/permit-cache.ts";
 
 export interface FleetParts {
   readonly agent: AgentView;
-  readonly permits: PermitDesk;
+  readonly permits: PermitCache;
   readonly world: World;
 }
 

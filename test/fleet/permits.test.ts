@@ -1,5 +1,5 @@
-// P8: a hub can withhold and never force. The same site is rotated without a hub and beside one that
-// does what no honest one would; LINKSEAL_SEED=NAME replays one storm alone.
+// P8: a hub can withhold and never force. The same site is rotated without a hub, and beside one
+// that does what no honest one would; LINKSEAL_SEED=NAME replays one storm alone.
 
 import { describe, expect, it } from "vitest";
 import type { Step } from "#agent/model/campaign.ts";
@@ -118,7 +118,7 @@ describe("the hub between two links", () => {
     },
   );
 
-  it("a permit that ends while the first link is changed is enough for the second one", async () => {
+  it("a permit that ends while the first link is changed is enough for the second", async () => {
     const deeds = [at(0, "permits for a moment")];
     const { found, isDone } = await judged({ overlap: "keychain", deeds });
     expect([found, isDone]).toEqual([[], true]);

@@ -46,7 +46,7 @@ export interface Config {
   readonly shutsFirst: boolean;
   /** The router makes SAKs on request, and is the key server. */
   readonly asksSaks: boolean;
-  /** Present if the campaign waits for the permit of a hub, which gives and takes it at any time. */
+  /** Present if the campaign waits for a permit, which a hub gives and takes at any time. */
   readonly permits?: true;
   /** Present if the sibling ends on the agent's host, and this link elsewhere. */
   readonly fate?: Fate;

@@ -142,7 +142,7 @@ export class PermitStage extends AgentBench {
     });
     if (deeds === undefined || world === undefined) return;
     const { agent, hub: engine } = this;
-    const parts = { agent, desk: agent.permits, world, engine, site: siteName };
+    const parts = { agent, permits: agent.permits, world, engine, site: siteName };
     void followPermits(parts, this.#client.signal);
   }
 

@@ -43,19 +43,14 @@ import {
   makesSaks,
   type SakRun,
 } from "../../rotation/later-saks.ts";
-import { isUntaken, needsPermit } from "../../rotation/permit.ts";
-import {
-  clocksApart,
-  type PreconditionInput,
-  unmetPrecondition,
-} from "../../rotation/preconditions.ts";
+import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
 import { fateOf } from "../../rotation/shared-fate.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
-import type { PermitDesk } from "./permit-desk.ts";
+import { type PermitCache, withheldLink } from "./permit-cache.ts";
 
 export interface FactCollectorParts extends EffectParts {
   readonly memory: () => Memory;
@@ -69,7 +64,7 @@ export interface FactCollectorParts extends EffectParts {
   /** The rights of the agent's identity in Azure. */
   readonly rights: Pick<RightsReader, "refresh" | "forget">;
   /** The permits of the hub, as they were last read. */
-  readonly permits: Pick<PermitDesk, "withheld">;
+  readonly permits: Pick<PermitCache, "withheld">;
 }
 
 export interface Report {
@@ -175,21 +170,10 @@ export class FactCollector {
     return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.snapshot(each), own)));
   }
 
-  /**
-   * Returns why no permit lets the campaign take the link now; undefined = it may, or has taken it.
-   * The times of a permit mean nothing while it is not known whose clock is right.
-   */
-  withheld(
-    campaign: Campaign,
-    port: PortFacts | undefined,
-    snapshot: LinkSnapshot,
-  ): Cause | undefined {
-    const { desired, permits, world } = this.#parts;
+  /** Returns why no permit lets the campaign take the link now; undefined = none is missing. */
+  withheld(campaign: Campaign, port: PortFacts | undefined, seen: LinkSnapshot): Cause | undefined {
     const accepts = (risk: RiskName): boolean => this.#accepts(campaign, risk);
-    if (!isUntaken(campaign, port) || !needsPermit(desired, campaign, accepts)) return undefined;
-    const withheld = permits.withheld(campaign);
-    const isDoubtful = clocksApart(snapshot, world.clock.wall());
-    return withheld ?? (isDoubtful ? { code: "clocks.apart" } : undefined);
+    return withheldLink({ ...this.#parts, accepts }, campaign, port, seen);
   }
 
   async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {

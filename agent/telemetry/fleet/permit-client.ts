@@ -16,7 +16,7 @@ import type { Campaign } from "../../model/campaign.ts";
 import { needsPermit } from "../../rotation/permit.ts";
 import type { AgentView } from "../../runtime/agent-view.ts";
 import { riskAccepted } from "../../runtime/campaigns/begin.ts";
-import type { PermitDesk, PermitReading } from "../../runtime/campaigns/permit-desk.ts";
+import type { PermitCache, PermitReading } from "../../runtime/campaigns/permit-cache.ts";
 import { openCampaign } from "../../store/journal/memory.ts";
 
 /** How often campaigns are looked at for something to write, in milliseconds. */
@@ -28,7 +28,7 @@ const groupsAtOnce = 16;
 
 export interface PermitClientParts {
   readonly agent: Pick<AgentView, "memory" | "intent">;
-  readonly desk: PermitDesk;
+  readonly permits: PermitCache;
   readonly world: Pick<World, "clock">;
   readonly engine: FleetEngine;
   readonly site: string;
@@ -36,17 +36,19 @@ export interface PermitClientParts {
 
 /** Runs until the signal aborts; what another engine permitted is forgotten. */
 export async function followPermits(parts: PermitClientParts, end: AbortSignal): Promise<void> {
-  parts.desk.forget();
+  parts.permits.forget();
   await Promise.all([readPermits(parts, end), writeAsks(parts, end)]);
-  parts.desk.forget();
+  parts.permits.forget();
 }
 
 async function readPermits(parts: PermitClientParts, end: AbortSignal): Promise<void> {
-  const { agent, desk, engine, world } = parts;
+  const { agent, permits, engine, world } = parts;
   while (!end.aborted) {
-    if (engine.state.kind === "disconnected") desk.forget();
+    if (engine.state.kind === "disconnected") permits.forget();
     else {
-      const groups = desk.groups.filter((name) => openCampaign(agent.memory, name) !== undefined);
+      const groups = permits.groups.filter(
+        (name) => openCampaign(agent.memory, name) !== undefined,
+      );
       for (let first = 0; first < groups.length; first += groupsAtOnce) {
         const some = groups.slice(first, first + groupsAtOnce);
         await Promise.all(some.map((name) => readGroup(parts, name, end)));
@@ -57,7 +59,7 @@ async function readPermits(parts: PermitClientParts, end: AbortSignal): Promise<
 }
 
 async function readGroup(
-  { desk, engine, site, world }: PermitClientParts,
+  { permits, engine, site, world }: PermitClientParts,
   group: string,
   end: AbortSignal,
 ): Promise<void> {
@@ -69,8 +71,8 @@ async function readGroup(
   ]);
   const freezes = [freezeIn(ofFleet, "fleet"), freezeIn(ofSite, "site")];
   const isKnown = permit.kind === "value" || permit.kind === "absent";
-  if (!isKnown || freezes.includes(undefined)) return desk.take(group, undefined);
-  desk.take(group, {
+  if (!isKnown || freezes.includes(undefined)) return permits.take(group, undefined);
+  permits.take(group, {
     begunAt,
     permit: permit.kind === "value" ? permitIn(permit.octets) : undefined,
     freeze: freezes.find((each) => each !== "none") ?? "none",
@@ -119,10 +121,10 @@ async function writeAsks(parts: PermitClientParts, end: AbortSignal): Promise<vo
 
 /** Returns what a campaign has to say to the hub; undefined = nothing. */
 function askOf(
-  { agent: { intent }, desk, world }: PermitClientParts,
+  { agent: { intent }, permits, world }: PermitClientParts,
   campaign: Campaign,
 ): Ask | undefined {
-  const asked = desk.askedBy(campaign);
+  const asked = permits.askedBy(campaign);
   if (asked === undefined || intent === undefined) return undefined;
   const at = world.clock.wall();
   const state = stateOf(campaign);

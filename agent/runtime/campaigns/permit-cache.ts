@@ -1,17 +1,22 @@
-// What the hub permits, as it was last read from the engine. A campaign asks here and is answered at
+// What the hub permits, as it was last read from the engine. A campaign that asks is answered at
 // once: no turn of the agent waits for the engine. A doubt is an answer, and it withholds.
 
 import type { Clock, Instant } from "#hal/world.ts";
 import type { Asked, Permit } from "../../fleet/records.ts";
-import { type Campaign, entryOf } from "../../model/campaign.ts";
+import { type Campaign, entryOf, type PortFacts } from "../../model/campaign.ts";
+import type { Desired, RiskName } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import type { CauseOf, PermitCause } from "../../model/reason.ts";
+import type { LinkSnapshot } from "../../model/link-snapshot.ts";
+import type { Cause, CauseOf, PermitCause } from "../../model/reason.ts";
+import { isUntaken, needsPermit } from "../../rotation/permit.ts";
+import { clocksApart } from "../../rotation/preconditions.ts";
+import type { IntentStore } from "../../store/intent/intent.ts";
 
 /** A reading counts for so long, in milliseconds. */
-export const readingMsMax = 60_000;
+const readingMsMax = 60_000;
 
 /** A permit as it was read; what judges it is loaded only where there is an engine. */
-export interface ReadPermit extends Pick<Permit, "notAfter"> {
+interface ReadPermit extends Pick<Permit, "notAfter"> {
   /** Returns true if it names exactly what is asked for. */
   readonly isFor: (asked: Asked) => boolean;
 }
@@ -20,33 +25,31 @@ export interface ReadPermit extends Pick<Permit, "notAfter"> {
 export interface PermitReading {
   /** When the first of its reads was sent. */
   readonly begunAt: Instant;
-  /** undefined = there is none, or it cannot be parsed. */
+  /** The permit; undefined = there is none, or it cannot be parsed. */
   readonly permit: ReadPermit | undefined;
-  /** `unreadable`: there is a record that is none. */
+  /** Who is frozen; `unreadable`: there is a record that is none. */
   readonly freeze: "none" | "fleet" | "site" | "unreadable";
 }
 
-export interface PermitDeskParts {
+interface PermitCacheParts {
   readonly clock: Pick<Clock, "now" | "wall">;
-  /** The name of the site in the accepted config. */
-  readonly site: () => string | undefined;
-  /** The SHA-256 of the accepted config with that number; undefined = there is none. */
-  readonly sha256Of: (intent: number) => string | undefined;
+  /** The accepted configs. */
+  readonly intents: Pick<IntentStore, "desired" | "history">;
 }
 
 /** The link that a group asks for, and what was read since it began to. */
-interface Seat {
+interface Wanted {
   readonly turn: string;
   readonly since: Instant;
   reading: PermitReading | undefined;
 }
 
 /** The permits of all groups. */
-export class PermitDesk {
-  readonly #parts: PermitDeskParts;
-  readonly #seats = new Map<string, Seat>();
+export class PermitCache {
+  readonly #parts: PermitCacheParts;
+  readonly #wanted = new Map<string, Wanted>();
 
-  constructor(parts: PermitDeskParts) {
+  constructor(parts: PermitCacheParts) {
     this.#parts = parts;
   }
 
@@ -55,8 +58,9 @@ export class PermitDesk {
    * began it or its config cannot be read.
    */
   askedBy({ nonce, group, kind, intent, links }: Campaign): Asked | undefined {
-    const site = this.#parts.site();
-    const sha256 = this.#parts.sha256Of(intent);
+    const { intents } = this.#parts;
+    const site = intents.desired(intent)?.site;
+    const sha256 = intents.history().find(({ number }) => number === intent)?.sha256;
     if (nonce === undefined || site === undefined || sha256 === undefined) return undefined;
     const keys = links.map(({ name, old, new: next }) => ({
       link: name,
@@ -77,7 +81,7 @@ export class PermitDesk {
 
   #cause(campaign: Campaign): PermitCause | undefined {
     const { clock } = this.#parts;
-    const { reading } = this.#seatOf(campaign);
+    const { reading } = this.#wantedBy(campaign);
     const asked = this.askedBy(campaign);
     if (reading === undefined || clock.now() - reading.begunAt > readingMsMax) {
       return { code: "permit.unknown" };
@@ -92,31 +96,55 @@ export class PermitDesk {
     return { code: "permit.expired", end: isoTime(permit.notAfter) };
   }
 
-  #seatOf(campaign: Campaign): Seat {
+  #wantedBy(campaign: Campaign): Wanted {
     const { group, nonce } = campaign;
     const turn = `${nonce} ${entryOf(campaign).name}`;
-    const known = this.#seats.get(group);
+    const known = this.#wanted.get(group);
     if (known?.turn === turn) return known;
-    const seat: Seat = { turn, since: this.#parts.clock.now(), reading: undefined };
-    this.#seats.set(group, seat);
-    return seat;
+    const wanted: Wanted = { turn, since: this.#parts.clock.now(), reading: undefined };
+    this.#wanted.set(group, wanted);
+    return wanted;
   }
 
   /** Returns the groups whose campaigns have asked for a link. */
   get groups(): readonly string[] {
-    return [...this.#seats.keys()];
+    return [...this.#wanted.keys()];
   }
 
   /** Takes what was read for a group; undefined = the engine could not be read. */
   take(group: string, reading: PermitReading | undefined): void {
-    const seat = this.#seats.get(group);
-    if (seat === undefined) return;
+    const wanted = this.#wanted.get(group);
+    if (wanted === undefined) return;
     // What was read before the link's turn says nothing of it.
-    seat.reading = reading !== undefined && reading.begunAt >= seat.since ? reading : undefined;
+    const isTimely = reading !== undefined && reading.begunAt >= wanted.since;
+    wanted.reading = isTimely ? reading : undefined;
   }
 
   /** Forgets all readings: the engine is lost, or it is another one. */
   forget(): void {
-    for (const seat of this.#seats.values()) seat.reading = undefined;
+    for (const wanted of this.#wanted.values()) wanted.reading = undefined;
   }
+}
+
+/** What the permit of a link depends on, beside the campaign. */
+export interface WithheldParts {
+  readonly world: { readonly clock: Pick<Clock, "wall"> };
+  readonly desired: Pick<Desired, "fleet">;
+  readonly permits: Pick<PermitCache, "withheld">;
+  readonly accepts: (risk: RiskName) => boolean;
+}
+
+/**
+ * Returns why no permit lets a campaign take its link now; undefined = it may, needs none, or has
+ * taken it. The times of a permit mean nothing while it is not known whose clock is right.
+ */
+export function withheldLink(
+  { world, desired, permits, accepts }: WithheldParts,
+  campaign: Campaign,
+  port: PortFacts | undefined,
+  snapshot: LinkSnapshot,
+): Cause | undefined {
+  if (!isUntaken(campaign, port) || !needsPermit(desired, campaign, accepts)) return undefined;
+  const isDoubtful = clocksApart(snapshot, world.clock.wall());
+  return permits.withheld(campaign) ?? (isDoubtful ? { code: "clocks.apart" } : undefined);
 }

@@ -3,11 +3,11 @@
 import { describe, expect, it } from "vitest";
 import type { Asked } from "#agent/fleet/records.ts";
 import { isoTime } from "#agent/model/iso-time.ts";
-import { PermitDesk, type PermitReading } from "#agent/runtime/campaigns/permit-desk.ts";
+import { PermitCache, type PermitReading } from "#agent/runtime/campaigns/permit-cache.ts";
 import type { WallTime } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { campaignOf, keyOne } from "../../../kit/campaign-kit.ts";
-import { wall } from "../../../kit/snapshot-kit.ts";
+import { desired, wall } from "../../../kit/snapshot-kit.ts";
 
 const campaign = campaignOf("gated", { kind: "rotate", group: "erd" }, "keychain");
 const { nonce } = campaign;
@@ -15,11 +15,12 @@ const { nonce } = campaign;
 class Bench {
   readonly clock = new SimClock(wall);
   site: string | undefined = "dublin";
-  sha256: string | undefined = "cd".repeat(32);
-  readonly desk = new PermitDesk({
+  readonly permits = new PermitCache({
     clock: this.clock,
-    site: () => this.site,
-    sha256Of: (intent) => (intent === 1 ? this.sha256 : undefined),
+    intents: {
+      desired: () => (this.site === undefined ? undefined : { ...desired, site: this.site }),
+      history: () => [{ number: 1, sha256: "cd".repeat(32), who: "a test", at: wall }],
+    },
   });
 
   reading(over: Partial<PermitReading> = {}): PermitReading {
@@ -31,20 +32,20 @@ class Bench {
   /** Asks, and then reads. */
   read(over: Partial<PermitReading> = {}): this {
     this.why();
-    this.desk.take("erd", this.reading(over));
+    this.permits.take("erd", this.reading(over));
     return this;
   }
 
   why(of = campaign): string | undefined {
-    return this.desk.withheld(of)?.cause.code;
+    return this.permits.withheld(of)?.cause.code;
   }
 }
 
 describe("what a campaign asks for", () => {
   it("an ask names nonce, site, group, kind, config and the keys of all links", () => {
-    const { desk } = new Bench();
+    const { permits } = new Bench();
     const [first, second] = campaign.links;
-    expect(desk.askedBy(campaign)).toEqual({
+    expect(permits.askedBy(campaign)).toEqual({
       ...{ nonce, site: "dublin", group: "erd", kind: "rotate" },
       config: { number: 1, sha256: "cd".repeat(32) },
       keys: [
@@ -55,23 +56,24 @@ describe("what a campaign asks for", () => {
   });
 
   it("an enrolment has no key before, and a change keeps its key", () => {
-    const { desk } = new Bench();
-    const keys = (kind: "enrol" | "change") => desk.askedBy(campaignOf("gated", { kind }))?.keys[0];
+    const { permits } = new Bench();
+    const keys = (kind: "enrol" | "change") =>
+      permits.askedBy(campaignOf("gated", { kind }))?.keys[0];
     expect(keys("enrol")).toEqual({ link: "primary", old: null, new: keyOne.ckn });
     expect(keys("change")).toEqual({ link: "primary", old: keyOne.ckn, new: null });
   });
 
   it("a campaign of an earlier version, or of a config that is lost, cannot ask", () => {
     const bench = new Bench();
-    expect(bench.desk.askedBy({ ...campaign, nonce: undefined })).toBeUndefined();
-    expect(bench.desk.askedBy({ ...campaign, intent: 2 })).toBeUndefined();
+    expect(bench.permits.askedBy({ ...campaign, nonce: undefined })).toBeUndefined();
+    expect(bench.permits.askedBy({ ...campaign, intent: 2 })).toBeUndefined();
     bench.site = undefined;
-    expect(bench.desk.askedBy(campaign)).toBeUndefined();
+    expect(bench.permits.askedBy(campaign)).toBeUndefined();
     expect(bench.read().why()).toBe("permit.other");
   });
 });
 
-describe("a campaign at the desk", () => {
+describe("a campaign that asks for a link", () => {
   it("a permit that was read counts until its end", async () => {
     const bench = new Bench().read();
     expect(bench.why()).toBeUndefined();
@@ -79,7 +81,7 @@ describe("a campaign at the desk", () => {
     await bench.clock.runFor(999);
     expect(bench.why()).toBeUndefined();
     await bench.clock.runFor(1);
-    expect(bench.desk.withheld(campaign)).toEqual({
+    expect(bench.permits.withheld(campaign)).toEqual({
       ...{ code: "gate.permit" },
       cause: { code: "permit.expired", end: isoTime((wall + 1_000) as WallTime) },
     });
@@ -91,7 +93,7 @@ describe("a campaign at the desk", () => {
     expect(bench.read({ permit: over }).why()).toBe("permit.expired");
     const second = { ...campaign, at: 1 };
     bench.why(second);
-    bench.desk.take("erd", bench.reading({ permit: over }));
+    bench.permits.take("erd", bench.reading({ permit: over }));
     expect(bench.why(second)).toBeUndefined();
   });
 
@@ -104,9 +106,9 @@ describe("a campaign at the desk", () => {
     await bench.clock.runFor(1);
     expect(bench.why()).toBe("permit.unknown");
     bench.read();
-    bench.desk.take("erd", undefined);
+    bench.permits.take("erd", undefined);
     expect(bench.why()).toBe("permit.unknown");
-    bench.read().desk.forget();
+    bench.read().permits.forget();
     expect(bench.why()).toBe("permit.unknown");
   });
 
@@ -116,7 +118,7 @@ describe("a campaign at the desk", () => {
     expect(bench.read({ permit: undefined }).why()).toBe("permit.missing");
     expect(bench.read({ permit: otherwise }).why()).toBe("permit.other");
     expect(bench.read({ freeze: "unreadable" }).why()).toBe("permit.unreadable");
-    expect(bench.read({ freeze: "site" }).desk.withheld(campaign)?.cause).toEqual({
+    expect(bench.read({ freeze: "site" }).permits.withheld(campaign)?.cause).toEqual({
       ...{ code: "permit.frozen", scope: "site" },
     });
     expect(bench.read({ freeze: "fleet" }).why()).toBe("permit.frozen");
@@ -129,18 +131,18 @@ describe("a campaign at the desk", () => {
     await bench.clock.runFor(1);
     const second = { ...campaign, at: 1 };
     expect(bench.why(second)).toBe("permit.unknown");
-    bench.desk.take("erd", early);
+    bench.permits.take("erd", early);
     expect(bench.why(second)).toBe("permit.unknown");
-    bench.desk.take("erd", bench.reading());
+    bench.permits.take("erd", bench.reading());
     expect(bench.why(second)).toBeUndefined();
     expect(bench.why({ ...campaign, nonce: "00".repeat(16) })).toBe("permit.unknown");
   });
 
   it("what is read for a group that has not asked is not kept", () => {
     const bench = new Bench();
-    bench.desk.take("erd", bench.reading());
-    expect(bench.desk.groups).toEqual([]);
+    bench.permits.take("erd", bench.reading());
+    expect(bench.permits.groups).toEqual([]);
     expect(bench.why()).toBe("permit.unknown");
-    expect(bench.desk.groups).toEqual(["erd"]);
+    expect(bench.permits.groups).toEqual(["erd"]);
   });
 });
