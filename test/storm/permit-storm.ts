@@ -15,7 +15,7 @@ import { CrashingWorld } from "./crashing-world.ts";
 import { type Act, HostileHub, type Told } from "./permit-engine.ts";
 
 /** The process dies at its n-th effect: once that is journaled, or once it is done. */
-export interface Kill {
+interface Kill {
   readonly effect: number;
   readonly when: "journaled" | "done";
 }
