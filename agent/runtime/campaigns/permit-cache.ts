@@ -2,7 +2,7 @@
 // once: no turn of the agent waits for the engine. A doubt is an answer, and it withholds.
 
 import type { Clock, Instant } from "#hal/world.ts";
-import type { Asked, Permit } from "../../fleet/records.ts";
+import type { Asked, AskedKey, Permit } from "../../fleet/records.ts";
 import { type Campaign, entryOf, type PortFacts } from "../../model/campaign.ts";
 import type { Desired, RiskName } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
@@ -62,11 +62,13 @@ export class PermitCache {
     const site = intents.desired(intent)?.site;
     const sha256 = intents.history().find(({ number }) => number === intent)?.sha256;
     if (nonce === undefined || site === undefined || sha256 === undefined) return undefined;
-    const keys = links.map(({ name, old, new: next }) => ({
-      link: name,
-      old: old?.key.ckn ?? null,
-      new: kind === "change" ? null : next.key.ckn,
-    }));
+    const keys = links.map(
+      ({ name, old, new: next }): AskedKey => ({
+        link: name,
+        old: old?.key.ckn ?? null,
+        new: kind === "change" ? null : next.key.ckn,
+      }),
+    );
     return { nonce, site, group, kind, config: { number: intent, sha256 }, keys };
   }
 
