@@ -173,7 +173,7 @@ export class FactCollector {
   /** Returns why no permit lets the campaign take the link now; undefined = none is missing. */
   withheld(campaign: Campaign, port: PortFacts | undefined, seen: LinkSnapshot): Cause | undefined {
     const accepts = (risk: RiskName): boolean => this.#accepts(campaign, risk);
-    return withheldLink({ ...this.#parts, accepts }, campaign, port, seen);
+    return withheldLink({ ...this.#parts, effects: this.#effects, accepts }, campaign, port, seen);
   }
 
   async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {

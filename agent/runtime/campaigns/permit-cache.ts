@@ -11,6 +11,7 @@ import type { Cause, CauseOf, PermitCause } from "../../model/reason.ts";
 import { isUntaken, needsPermit } from "../../rotation/permit.ts";
 import { clocksApart } from "../../rotation/preconditions.ts";
 import type { IntentStore } from "../../store/intent/intent.ts";
+import type { Effects } from "./effects.ts";
 
 /** A reading counts for so long, in milliseconds. */
 const readingMsMax = 60_000;
@@ -130,7 +131,8 @@ export class PermitCache {
 
 /** What the permit of a link depends on, beside the campaign. */
 export interface WithheldParts {
-  readonly world: { readonly clock: Pick<Clock, "wall"> };
+  readonly world: { readonly clock: Pick<Clock, "now" | "wall"> };
+  readonly effects: Pick<Effects, "mayLose">;
   readonly desired: Pick<Desired, "fleet">;
   readonly permits: Pick<PermitCache, "withheld">;
   readonly accepts: (risk: RiskName) => boolean;
@@ -141,12 +143,14 @@ export interface WithheldParts {
  * taken it. The times of a permit mean nothing while it is not known whose clock is right.
  */
 export function withheldLink(
-  { world, desired, permits, accepts }: WithheldParts,
+  { world, effects, desired, permits, accepts }: WithheldParts,
   campaign: Campaign,
   port: PortFacts | undefined,
   snapshot: LinkSnapshot,
 ): Cause | undefined {
   if (!isUntaken(campaign, port) || !needsPermit(desired, campaign, accepts)) return undefined;
+  // A drain that the router has accepted took the link, although no observation shows it yet.
+  if (campaign.state === "draining" && effects.mayLose(world.clock.now())) return undefined;
   const isDoubtful = clocksApart(snapshot, world.clock.wall());
   return permits.withheld(campaign) ?? (isDoubtful ? { code: "clocks.apart" } : undefined);
 }

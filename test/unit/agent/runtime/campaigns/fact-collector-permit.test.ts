@@ -60,6 +60,23 @@ describe("a link without a permit", () => {
 
   const applied = ({ log }: FactCollectorBench) => log.some((line) => line.startsWith("apply"));
 
+  it("a drain that the router accepted has taken the link before it shows", async () => {
+    const one = bench();
+    one.withheld = undefined;
+    const runner = one.rotationRunner(stepTo("draining", { action: "drain" }));
+    await one.turn(runner, rotation());
+    expect(applied(one)).toBe(true);
+    one.withheld = missing;
+    const turned = async () => {
+      await one.turn(runner, rotation({ state: "draining" }));
+      return one.facts.at(-1)?.withheld;
+    };
+    expect(await turned()).toBeUndefined();
+    // The router has lost it.
+    await one.clock.runFor(61_000);
+    expect(await turned()).toEqual(missing);
+  });
+
   it("a permit that goes while the router validates stops the drain", async () => {
     const one = bench();
     const runner = one.rotationRunner(stepTo("draining", { action: "drain" }));
