@@ -33,6 +33,7 @@ export type ErrorCode =
   | "gate.siblingUnhealthy"
   | "gate.stale"
   | "gate.window"
+  | "gate.permit"
   | "gate.ownPath"
   | "gate.riskNotAccepted"
   | "gate.busy"
@@ -131,6 +132,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "gate.siblingUnhealthy": row("later", "sibling-unhealthy", 6),
   "gate.stale": row("later", "reading-stale", 6),
   "gate.window": row("later", null, 6),
+  "gate.permit": row("later", null, 6),
   "gate.ownPath": row("later", null, 6),
   "gate.riskNotAccepted": row("never", null, 6),
   "gate.busy": row("later", null, 6),

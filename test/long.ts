@@ -51,6 +51,11 @@ export const parts: readonly Part[] = [
     named("fleet", ["later-saks"]),
   ),
   long(
+    "permits",
+    "5,000 rotations beside a hub that does what no honest one would",
+    named("fleet", ["permits"]),
+  ),
+  long(
     "fleet",
     "agents under faults, beside routers of each vendor, and for a month",
     named("fleet", ["eos", "evidence", "fleet", "iosxe", "iosxr", "iosxr-cut", "junos", "nxos"]),
@@ -105,6 +110,7 @@ export const parts: readonly Part[] = [
       "drivers/transport/cli-hostile",
       "agent/compare/permissions",
       "agent/config/config",
+      "agent/fleet/records",
       "drivers/eos/eos-hostile",
     ]),
     named("unit", [

@@ -95,6 +95,13 @@ const authorityRows: readonly AuthorityRow[] = [
         ? undefined
         : `The agent signs in to ${name} if that shows the host key ${change.new}.`,
   },
+  {
+    path: /^fleet\.permits$/,
+    allows: (change) =>
+      change.new === null
+        ? "Campaigns take links without a permit of the hub."
+        : "A campaign waits for a permit of the hub before it takes a link.",
+  },
   { path: /^acceptRisks\[([^\]]+)\]\.until$/, allows: acceptsRisk },
   {
     path: inGroup("expressRoutePort"),

@@ -63,6 +63,14 @@ export const fleet = z
       "10m",
       "How often the head of the audit log is published, if there is a new record.",
     ),
+    permits: z
+      .enum(["required"])
+      .optional()
+      .meta({
+        description:
+          "`required`: a campaign takes no link before a hub has permitted it; absent: the site " +
+          "only publishes.",
+      }),
   })
   .meta({
     description:

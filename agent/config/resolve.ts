@@ -100,10 +100,11 @@ function telemetryOf({ webhook, otlp, heads }: Config["telemetry"]): Desired["te
 }
 
 function fleetOf(fleet: NonNullable<Config["fleet"]>): FleetSettings {
-  const { servers, ca, key, heads, signers, apply } = fleet;
+  const { servers, ca, key, heads, signers, apply, permits } = fleet;
   return {
     ...{ servers, key, headsMs: durationMs(heads) },
     ...(ca === undefined ? {} : { ca }),
+    ...(permits === undefined ? {} : { permits }),
     ...(signers.length === 0 ? {} : { proposals: { signers, apply } }),
   };
 }

@@ -53,7 +53,10 @@ export interface Ask extends Asked {
 export interface Permit extends Asked {
   /** The wave that it counts in; null = a person gave it alone. */
   readonly wave: string | null;
-  /** It begins no campaign at or after this time, by the clock of the site. */
+  /**
+   * It begins no campaign at or after this time, by the clock of the site; one that has begun goes
+   * on to its next links as long as the permit is not taken back.
+   */
   readonly notAfter: WallTime;
 }
 

@@ -6,13 +6,15 @@ import { NatsEngine } from "../fleet/nats-engine.ts";
 import { inboxPrefix } from "../fleet/subjects.ts";
 import type { FleetSettings } from "../model/desired.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
+import type { PermitCache } from "../runtime/campaigns/permit-cache.ts";
 import type { Proposals } from "../runtime/proposals.ts";
+import { followPermits } from "../telemetry/fleet/permit-client.ts";
 import { followProposal } from "../telemetry/fleet/proposal-feed.ts";
 import { publish } from "../telemetry/fleet/publisher.ts";
 import { openerOf } from "./engine-stream.ts";
 
 export interface FleetRun {
-  readonly agent: AgentView & { readonly proposals: Proposals };
+  readonly agent: AgentView & { readonly proposals: Proposals; readonly permits: PermitCache };
   readonly world: World;
   readonly site: string;
   readonly settings: FleetSettings;
@@ -29,13 +31,15 @@ export async function runFleet(
     changed: (state) => log(world, state),
   });
   const { headsMs } = settings;
-  await Promise.all([
-    engine.run(end),
-    publish({ agent, world, engine, site, headsMs }, end),
-    ...(settings.proposals === undefined
-      ? []
-      : [followProposal({ world, engine, site, proposals: agent.proposals }, end)]),
-  ]);
+  const runs = [engine.run(end), publish({ agent, world, engine, site, headsMs }, end)];
+  const { permits, proposals } = agent;
+  if (settings.permits !== undefined) {
+    runs.push(followPermits({ agent, permits, world, engine, site }, end));
+  }
+  if (settings.proposals !== undefined) {
+    runs.push(followProposal({ world, engine, site, proposals }, end));
+  }
+  await Promise.all(runs);
 }
 
 function log(world: Pick<World, "log">, state: EngineState): void {

@@ -23,7 +23,7 @@ interface TelemetryParts extends Pick<MetricsParts, "kind" | "broken"> {
  * Runs until the signal aborts, and resolves when all parts have ended; a defect goes to `broken`.
  */
 export async function runTelemetry(
-  agent: AgentView & Pick<Agent, "pageLogin" | "proposals">,
+  agent: AgentView & Pick<Agent, "pageLogin" | "proposals" | "permits">,
   world: World,
   { kind, native, broken }: TelemetryParts,
   end: AbortSignal,

@@ -125,6 +125,13 @@ export interface Campaign extends Marks {
   readonly by: string;
   /** Number of the accepted intent that it serves. */
   readonly intent: number;
+  /**
+   * 32 hexadecimal digits, drawn for this campaign, by which its permit is known; undefined = an
+   * earlier version began it.
+   */
+  readonly nonce: string | undefined;
+  /** When it went to take its first link; undefined = it has not. */
+  readonly begunAt: WallTime | undefined;
 }
 
 /** Returns the tokens of the staged key; a router has a commit of one of them at most. */
@@ -193,6 +200,11 @@ export interface Facts {
   readonly sibling: "carrying" | "unsure" | "lost";
   /** Why a disruptive effect may not run now; undefined = every precondition holds. */
   readonly unmetPrecondition: Cause | undefined;
+  /**
+   * Why the hub's permit does not let this campaign take the link; undefined = it does, none is
+   * needed, or the link is taken already. It is part of `unmetPrecondition`.
+   */
+  readonly withheld: Cause | undefined;
   /** Whether the link is quiet and no best path uses it, or the risk noDrain is accepted. */
   readonly drained: Evidence;
   /** Whether both keys are configured, the old one is in charge, and no frame fails. */

@@ -377,6 +377,8 @@ export interface FleetSettings {
   readonly key: string;
   /** The time between two heads of the audit log. */
   readonly headsMs: number;
+  /** A campaign takes no link without a permit of a hub; absent = the site only publishes. */
+  readonly permits?: "required";
   /** Absent = no proposal is read. */
   readonly proposals?: ProposalSettings;
 }
@@ -403,6 +405,7 @@ export const riskNames = [
   "agentOnSibling",
   "shortSettle",
   "outsideWindow",
+  "noPermit",
   "noProbe",
   "farEndUnseen",
   "asFound",
@@ -424,6 +427,9 @@ export const riskMeanings: Readonly<Record<RiskName, string>> = {
     "shut, both links stay dark",
   shortSettle: "proof and drain are shorter than three MKA life times and their safe defaults",
   outsideWindow: "a rotation begins outside the group's windows or inside a freeze",
+  noPermit:
+    "a campaign takes links without the hub's permit: sites that it would have kept apart may " +
+    "change at the same time",
   noProbe: "a device sends no probes, so the proof of a key rests on the traffic that comes by",
   farEndUnseen:
     "the far end is not read: the operator's word and the router's evidence count instead",

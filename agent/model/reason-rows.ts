@@ -199,6 +199,7 @@ export const sharedCausedRows = { parkConfirm: alone } as const;
 export const causedRows = {
   "gated.dark": (cause: string) => `the link is dark: ${cause}`,
   "gated.closed": alone,
+  "draining.withheld": alone,
   "draining.lateBegun": drainLate,
   "draining.late": drainLate,
   "draining.waits": alone,

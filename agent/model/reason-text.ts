@@ -80,6 +80,7 @@ const causeTexts: CauseTexts = {
       : `${sibling} is not carrying: ${causeText(cause)}`,
   "gate.stale": ({ cause }) => causeText(cause),
   "gate.window": ({ cause }) => causeText(cause),
+  "gate.permit": ({ cause }) => causeText(cause),
   "gate.ownPath": ({ path }) =>
     path === "overThisLink"
       ? "the agent reaches the router, the vault or Azure over this very link"
@@ -97,6 +98,13 @@ const causeTexts: CauseTexts = {
   "window.short": ({ minutes }) => `${minutes} min of the window are left, too few for a link`,
   "window.bakes": ({ sibling, until }) =>
     `${sibling} was changed lately: this link waits until ${until} (rotation.bake)`,
+  "permit.missing": "the hub has given no permit for this campaign (risk noPermit)",
+  "permit.other": "the permit on the engine is for something else than this campaign asks for",
+  "permit.unknown": "the engine was not read within the last minute, so the permit is not known",
+  "permit.unreadable": "what the engine holds as a freeze cannot be read",
+  "permit.expired": ({ end }) => `the permit ended at ${end}`,
+  "permit.frozen": ({ scope }) =>
+    scope === "site" ? "the hub has frozen this site" : "the hub has frozen all sites",
   "sibling.noRoom": ({ sibling }) =>
     `${sibling} has no room for the traffic of this link (20 % must stay free)`,
   "sibling.unread": "it cannot be read",

@@ -56,6 +56,7 @@ export interface EndsCause {
 export type Cause =
   | GateCause
   | WindowCause
+  | PermitCause
   | SiblingCause
   | EvidenceCause
   | EndsCause
@@ -114,6 +115,7 @@ export type GateCause =
   | { readonly code: "gate.siblingUnhealthy"; readonly sibling: string; readonly cause: Cause }
   | { readonly code: "gate.stale"; readonly cause: { readonly code: PlainCause } }
   | { readonly code: "gate.window"; readonly cause: WindowCause }
+  | { readonly code: "gate.permit"; readonly cause: PermitCause }
   | { readonly code: "gate.ownPath"; readonly path: "overThisLink" | "unknown" }
   | { readonly code: "gate.riskNotAccepted"; readonly risk: "agentOnSibling" }
   | { readonly code: "gate.leftoverKey"; readonly sibling: string; readonly keys: number }
@@ -141,6 +143,13 @@ export type WindowCause =
   | { readonly code: "window.short"; readonly minutes: number }
   /** The pause after the change of a sibling, up to this time. */
   | { readonly code: "window.bakes"; readonly sibling: string; readonly until: string };
+
+/** Why no permit of a hub lets a campaign take a link. */
+export type PermitCause =
+  /** `permit.unknown`: the engine was not read lately; `permit.unreadable`: not as a freeze is. */
+  | { readonly code: "permit.missing" | "permit.other" | "permit.unknown" | "permit.unreadable" }
+  | { readonly code: "permit.expired"; readonly end: string }
+  | { readonly code: "permit.frozen"; readonly scope: "fleet" | "site" };
 
 /** Why a sibling is not known to carry. */
 export type SiblingCause =

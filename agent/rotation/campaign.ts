@@ -105,6 +105,9 @@ function unlisted({ campaign, facts, port }: Context): Step {
   };
 }
 
+/** The step sends the first effect that takes a link: the drain, even where a group has none. */
+const takesLink = ({ action }: Step): boolean => action === "drain";
+
 /** Returns the record after a step; after success the campaign goes on with its next link. */
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
@@ -118,6 +121,7 @@ export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign
     links,
     state: taken.next,
     since: moved ? at : campaign.since,
+    begunAt: campaign.begunAt ?? (takesLink(taken) ? at : undefined),
     reason: taken.reason,
     heldFrom: taken.next === "held" && moved ? campaign.state : campaign.heldFrom,
   };

@@ -31,6 +31,8 @@ export interface PreconditionInput {
    * by itself, and the risk `agentOnSibling` is not accepted.
    */
   readonly fate: "apart" | "shared";
+  /** Why no permit lets this campaign take the link; undefined = it may, or has taken it. */
+  readonly withheld: Cause | undefined;
   /** Whether the agent reaches router, vault or Azure over this link. */
   readonly managementPath: "elsewhere" | "overThisLink" | "unknown";
   /** True if the risk `ownPathUnknown` is accepted. */
@@ -79,10 +81,16 @@ export function unmetPrecondition(input: PreconditionInput): Cause | undefined {
   }
   if (far === "failed") return { code: "farEnd.failed" };
   if (far === "other") return { code: isOff(snapshot.peer) ? "farEnd.off" : "farEnd.foreign" };
-  if (Math.abs(control.wall - input.hostWall) > clockSkewMs.error) {
-    return { code: "clocks.apart" };
-  }
-  return closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+  if (clocksApart(snapshot, input.hostWall)) return { code: "clocks.apart" };
+  // The permit comes last: it is used only where everything else lets the link be taken.
+  const local = closedWindow(input) ?? closedPath(input) ?? closedHeadRoom(input);
+  return local ?? input.withheld;
+}
+
+/** Returns true if a known clock of the router differs too much from that of the agent's host. */
+export function clocksApart({ state }: LinkSnapshot, hostWall: WallTime): boolean {
+  const control = state && strongValue(state.control);
+  return control !== undefined && Math.abs(control.wall - hostWall) > clockSkewMs.error;
 }
 
 /** Returns the first right that is missing; undefined = none is known to be. */

@@ -199,6 +199,13 @@ export const draining: readonly Row[] = [
     when: isUnread,
     next: "draining",
   },
+  {
+    // The drain was not carried out, so the link is as it was: it may wait where it waited.
+    name: "draining.withheld",
+    when: ({ facts }) => facts.withheld !== undefined,
+    next: "gated",
+    cause: ({ facts }) => facts.withheld ?? { code: "permit.missing" },
+  },
   ...drainFails,
   {
     name: "draining.pending",

@@ -28,6 +28,7 @@ import type { Journal } from "../store/journal/journal.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import { StateWatch, type Unwritten } from "../store/journal/state-watch.ts";
 import type { AgentParts, ApplyAnswer, ApplyRequest, Evidence, PageLogin } from "./agent-shapes.ts";
+import { PermitCache } from "./campaigns/permit-cache.ts";
 import { gatewayKey, gatewayQuery, onlyRead } from "./far-ends.ts";
 import { HealthEvaluator } from "./health/health-evaluator.ts";
 import { hostWarnings } from "./health/host-warnings.ts";
@@ -73,6 +74,8 @@ export class Agent {
   /** The signed proposal that the engine has for this site. */
   readonly proposals: Proposals;
   readonly #keeper: MemoryKeeper;
+  /** The permits of a hub, for the campaigns that wait for them. */
+  readonly permits: PermitCache;
   /** How late the timers of this process ring, measured by the process itself. */
   readonly loopLag = new LoopLag();
   #supervisor: Supervisor | undefined;
@@ -110,6 +113,7 @@ export class Agent {
       },
     });
     this.proposals = new Proposals(this, clock);
+    this.permits = new PermitCache({ clock, intents: parts.intents });
     this.commands = new OperatorCommands({
       world: parts.world,
       mutex: this.#mutex,
@@ -286,10 +290,7 @@ export class Agent {
     const cloud = clouds(intent.desired.azure);
     return new Supervisor(
       {
-        world,
-        drivers,
-        intent,
-        cloud,
+        ...{ world, drivers, intent, cloud },
         vault: boundedVault(cloud.vault, world.clock),
         peerPort: (link) => this.#peerPort(intent.desired, link),
         gateway: (tunnel) => gatewayQuery(cloud, tunnel),
@@ -303,10 +304,9 @@ export class Agent {
         evaluateHealth: () => this.#afterTurn(),
         alarm: (link) => this.#healthEvaluator.alarm(link),
         onDecision: this.#parts.onDecision,
+        permits: this.permits,
         readOnly: () => this.#parts.journal.state === "corrupt",
-        mutex: this.#mutex,
-        logins: this.#logins,
-        readBudget: this.#readBudget,
+        ...{ mutex: this.#mutex, logins: this.#logins, readBudget: this.#readBudget },
         made: this.made,
         gatewayKey: (tunnel) => gatewayKey(cloud, tunnel),
       },

@@ -11,6 +11,7 @@ import type { ReportEvent } from "../model/events.ts";
 import type { Alarm } from "../rotation/sibling.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { JournalRecord, Memory } from "../store/journal/memory.ts";
+import type { PermitCache } from "./campaigns/permit-cache.ts";
 import type { OnDecision } from "./campaigns/rotation-runner.ts";
 import type { DeviceCacheParts } from "./polling/device-cache.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
@@ -32,6 +33,7 @@ export interface SupervisorParts extends Omit<DeviceCacheParts, "desired" | "rig
   /** Why health advises against relying on a link; undefined = no reason. */
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
   readonly onDecision: OnDecision | undefined;
+  readonly permits: PermitCache;
   /** True while the journal is not whole: writes are refused. */
   readonly readOnly: () => boolean;
   readonly mutex: KeyedMutex;

@@ -51,7 +51,7 @@ function campaignOf(site: Site): Campaign {
       },
     ],
     ...{ heldFrom: undefined, retire: "afterProof", urgency: "planned", risks: [] },
-    ...{ origin: "operator", by: "person" },
+    ...{ origin: "operator", by: "person", nonce: undefined, begunAt: undefined },
   };
 }
 

@@ -2,7 +2,8 @@
 // ask for is not chosen, so one cell stands for all that differ in that alone.
 
 import type { Campaign, CampaignLink, Facts, PortFacts } from "#agent/model/campaign.ts";
-import { campaignOf, held, refused, shut, waiting } from "../unit/kit/campaign-kit.ts";
+import { isUntaken } from "#agent/rotation/permit.ts";
+import { campaignOf, held, refused, shut, waiting, withheld } from "../unit/kit/campaign-kit.ts";
 import type { Choices } from "./choices.ts";
 
 const flags = [false, true] as const;
@@ -95,6 +96,12 @@ export class FactsCell extends Lazy implements Facts {
       if (this.far === "updating" || this.far === "unknown") return [shut];
       if (this.#campaign.goal === "revert") return [undefined];
       return this.far === "failed" || this.far === "other" ? [shut] : [undefined, shut];
+    });
+  }
+  get withheld(): Facts["withheld"] {
+    return this.once("withheld", () => {
+      const mayWait = this.unmetPrecondition !== undefined && isUntaken(this.#campaign, this.port);
+      return mayWait ? [undefined, withheld] : [undefined];
     });
   }
   get drained(): Facts["drained"] {

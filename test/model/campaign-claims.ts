@@ -4,6 +4,7 @@ import type { ActionKind } from "#agent/model/campaign.ts";
 import { carrierOf, isClosed, stateName, type Taken } from "./campaign-observation.ts";
 import {
   back,
+  backIn,
   type Config,
   endOf,
   finals,
@@ -78,6 +79,8 @@ export function judgeEffect(
   const state = stateName(world.record);
   const parks = ["restore", "rollBack", "confirm", "open", "probe"].includes(action);
   claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
+  const takes = interrupts(world, action) || shuts || action === "stage";
+  claim(!takes || world.withheld === 0 || isTaken(world), "P8: a link is taken without a permit");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
     claim(!(up && world.siblingUnsure === 1), "P2: it is not known whether the sibling carries");
@@ -96,6 +99,13 @@ export function judgeEffect(
   if (settles) claim(world.pending === ours, "TIMER: a foreign commit is settled");
   if (puts.includes(action)) judgePut(world, action, config, claim);
   else judgeKeys(world, action, config, claim);
+}
+
+/** Whether anything of the campaign has reached the link, or may have. */
+export function isTaken(world: World): boolean {
+  const { drained, keys, hardware, document, operation, flight, record } = world;
+  if (drained === 1 || (keys & newKey) !== 0 || toldIn(record) || backIn(record)) return true;
+  return hardware !== onOld || document !== onOld || operation !== settled || flight !== 0;
 }
 
 function interrupts({ keys, hardware }: World, action: ActionKind): boolean {

@@ -25,6 +25,16 @@ const none = { overlap: "breakBeforeMake" } as const;
 const enrol = { kind: "enrol", overlap: "breakBeforeMake" } as const;
 const change = { kind: "change", overlap: "breakBeforeMake" } as const;
 
+/** A hub gives and withholds the permit at any time. */
+const permitted: readonly Config[] = [
+  named("rotate, keychain, permits", {}),
+  named("rotate, fallback, manual, afterSoak, permits", { ...fallback, ...manual, ...soak }),
+  named("rotate, none, manual, permits", { ...none, ...manual }),
+  named("rotate, none, shut first, permits", { ...none, shutsFirst: true }),
+  named("enrol, agent, permits", enrol),
+  named("change, router alone, permits", { ...change, either: true }),
+].map((config) => ({ ...config, permits: true }));
+
 export const configs: readonly Config[] = [
   keychain,
   named("rotate, keychain, agent, afterSoak", soak),
@@ -50,4 +60,5 @@ export const configs: readonly Config[] = [
   named("rotate, keychain, manual, afterSoak, later SAKs", { ...manual, ...soak, asksSaks: true }),
   named("rotate, fallback, later SAKs", { ...fallback, asksSaks: true }),
   named("rotate, keychain, emergency, later SAKs", { urgency: "emergency", asksSaks: true }),
+  ...permitted,
 ];

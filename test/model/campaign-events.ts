@@ -77,6 +77,7 @@ export class Events {
       this.#healing();
       this.#faults();
       this.#manualOperators();
+      if (this.#config.permits !== undefined) this.#hub();
     }
     this.#words();
   }
@@ -252,6 +253,20 @@ export class Events {
     // Only rows that have the new key on the router ask; other searches let the person act sooner.
     const { fate, overlap } = this.#config;
     return fate === undefined || overlap === "breakBeforeMake" || (keys & newKey) !== 0;
+  }
+
+  /** A hub that may do whatever it likes costs no fault. */
+  #hub(): void {
+    const { withheld } = this.#from;
+    if (withheld === 1) {
+      this.#fair("the hub permits", (to) => {
+        to.withheld = 0;
+      });
+      return;
+    }
+    copy(this.#from, this.#to);
+    this.#to.withheld = 1;
+    this.#emit(this.#to, "the hub withholds", "fault");
   }
 
   #healing(): void {

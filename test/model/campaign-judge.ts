@@ -1,7 +1,9 @@
 // What must hold in a world at rest: nothing waits for ever, nothing is left as it should not be.
 
+import type { ActionKind } from "#agent/model/campaign.ts";
 import { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
+import { isTaken } from "./campaign-claims.ts";
 import { turn } from "./campaign-moves.ts";
 import {
   campaignIn,
@@ -74,6 +76,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   if (world.alive === 0) return;
   const state = stateName(world.record);
   if (state === "done") return;
+  if (world.withheld === 1) judgePermit(world, oracle, report);
   const link = linkIn(world.record);
   const left = (to: World): boolean => linkIn(to.record) !== link || stateName(to.record) !== state;
   if (world.routerUnseen === 1) return;
@@ -95,6 +98,31 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   if (waitsInOutage(world, config, state) && !settles(world, oracle, left)) {
     report(`DARKWAIT: the link is dark by our own setting in ${state}`);
   }
+}
+
+const waits: readonly string[] = ["queued", "gated"];
+const giving: readonly ActionKind[] = [
+  ...(["restore", "confirm", "rollBack", "open", "add", "putOld", "replaceBack"] as const),
+  "removeNew",
+];
+
+/** P8: a hub that withholds delays a link that is not taken, and changes nothing else. */
+function judgePermit(world: World, oracle: Oracle, report: (broken: string) => void): void {
+  const { row, action, record } = oracle.decide(world);
+  const free = scratchOf(oracle);
+  copy(world, free);
+  free.withheld = 0;
+  const other = oracle.decide(free);
+  if (row === other.row && action === other.action && record === other.record) return;
+  const state = stateName(world.record);
+  const place = `${row} in ${state}`;
+  if (isTaken(world) && !waits.includes(state)) {
+    report(`P8: a link that is taken waits for a permit (${place})`);
+  }
+  const isFree = other.action === undefined || !giving.includes(other.action);
+  if (!isFree) report(`P8: an effect that gives waits for a permit (${place})`);
+  if (action !== undefined && action !== "probe") report(`P8: an effect needs it (${place})`);
+  if (stateName(record) !== "gated") report(`P8: it waits elsewhere than in gated (${place})`);
 }
 
 function judgeTraffic(

@@ -14,8 +14,9 @@ import {
 } from "#agent/model/campaign.ts";
 import type { FarEnd } from "#agent/model/reason.ts";
 import { advance, decideBy } from "#agent/rotation/campaign.ts";
+import { isUntaken } from "#agent/rotation/permit.ts";
 import type { WallTime } from "#hal/world.ts";
-import { campaignOf, held, refused, shut, waiting } from "../unit/kit/campaign-kit.ts";
+import { campaignOf, held, refused, shut, waiting, withheld } from "../unit/kit/campaign-kit.ts";
 import {
   back,
   backIn,
@@ -159,6 +160,16 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
 export const isAtRisk = ({ hardened, drained }: World, { fate }: Config): boolean =>
   fate?.asked === "begins, drains" && hardened === 1 && drained === 0;
 
+/** `withheld` of fact-collector.ts: the link is not taken as far as it is seen. */
+function isWithheld(world: World, config: Config): boolean {
+  if (world.withheld === 0 || world.routerUnseen === 1) return false;
+  const { record, drained } = world;
+  const goal = backIn(record) ? "revert" : "forward";
+  const keys = keysObserved[keysIn(world, config)] ?? "else";
+  const campaign = { goal, told: toldIn(record), state: stateName(record) } as const;
+  return isUntaken(campaign, { keys, drain: drained === 1 ? "on" : "off" });
+}
+
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
   if (siblingLost(world) || siblingUnsure(world)) return true;
@@ -170,7 +181,8 @@ export function isClosed(world: World, config: Config): boolean {
   const begun =
     world.drained === 1 || toldIn(world.record) || [1, 2].includes(keysIn(world, config));
   if (!begun && !isUp(world, config)) return true;
-  return far === farFailed || far === farOther || world.windowShut === 1;
+  if (far === farFailed || far === farOther || world.windowShut === 1) return true;
+  return isWithheld(world, config);
 }
 
 const reverting = stateNumber("reverting");
@@ -199,8 +211,14 @@ function laterSaksIn({ laterAsked, laterProven }: World, { asksSaks }: Config): 
   return laterProven === 1 ? 3 : laterAsked === 1 ? 2 : 1;
 }
 
-/** One observation, in 32 bits. */
+/** One observation, in 32 bits, and one beside them: the link is withheld. */
 export function observeWorld(world: World, config: Config): number {
+  return bitsOf(world, config) + (isWithheld(world, config) ? withheldBit : 0);
+}
+
+const withheldBit = 2 ** 32;
+
+function bitsOf(world: World, config: Config): number {
   const carrier = carrierOf(world, config);
   const isOutage = carrier === 2 && world.cut === 0 && world.shut === 0;
   const isDone = config.promotes && (world.keys & newKey) !== 0 && world.promoted === 1;
@@ -257,6 +275,8 @@ export function factsIn(observation: number, config: Config): Facts {
     far: farEnds[bits(12, 3)] ?? "unknown",
     sibling: bits(15, 1) === 1 ? "lost" : bits(27, 1) === 1 ? "unsure" : "carrying",
     unmetPrecondition: bits(16, 1) === 1 ? shut : undefined,
+    // The bits below it are those of a number that may be negative.
+    withheld: observation >= withheldBit / 2 ? withheld : undefined,
     drained: evidence(17),
     staged: evidence(18),
     proof: evidence(19),

@@ -46,6 +46,8 @@ export interface Config {
   readonly shutsFirst: boolean;
   /** The router makes SAKs on request, and is the key server. */
   readonly asksSaks: boolean;
+  /** Present if the campaign waits for a permit, which a hub gives and takes at any time. */
+  readonly permits?: true;
   /** Present if the sibling ends on the agent's host, and this link elsewhere. */
   readonly fate?: Fate;
 }
@@ -97,6 +99,8 @@ export interface World {
   siblingLate: number;
   /** A config that was accepted meanwhile lets drains take the routes away, without the risk. */
   hardened: number;
+  /** The hub's permit is not there, or is not known to be. */
+  withheld: number;
   // The journal, and the record before the last one.
   record: number;
   before: number;
@@ -159,6 +163,7 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["record", 15],
     ["before", 15],
     ["hardened", 1],
+    ["withheld", 1],
   ],
   [
     ["alive", 1],
@@ -368,6 +373,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     siblingDrained: 0,
     siblingLate: 0,
     hardened: 0,
+    withheld: 0,
     record,
     before: record,
     alive: 1,

@@ -92,8 +92,14 @@ export function missingRisks(
     ...risks,
     ...(isTaken ? (["agentOnSibling"] as const) : []),
     ...(blind ? (["noProbe"] as const) : []),
+    ...(skipsHub(desired, asked) ? (["noPermit"] as const) : []),
   ];
   return needed.filter((risk) => asked?.risks.includes(risk) !== true && !acceptsRisk(risk));
+}
+
+/** What an operator of the site begins does not wait for the hub: that is a risk of its own. */
+function skipsHub({ fleet }: Desired, asked: Asked | undefined): boolean {
+  return fleet?.permits !== undefined && asked?.urgency === "planned";
 }
 
 /** Returns the first missing risk as a reason to wait; undefined = none is missing. */
@@ -162,6 +168,8 @@ export function newCampaign(
     origin: asked === undefined ? "policy" : "operator",
     by: asked?.by ?? `intent ${intent}`,
     intent,
+    nonce: Buffer.from(world.entropy.bytes(16)).toString("hex"),
+    begunAt: undefined,
   };
 }
 

@@ -50,6 +50,7 @@ import { type LateChange, type Memory, named } from "../../store/journal/memory.
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
+import { type PermitCache, withheldLink } from "./permit-cache.ts";
 
 export interface FactCollectorParts extends EffectParts {
   readonly memory: () => Memory;
@@ -62,6 +63,8 @@ export interface FactCollectorParts extends EffectParts {
   readonly alarm: (link: DesiredLink) => Alarm | undefined;
   /** The rights of the agent's identity in Azure. */
   readonly rights: Pick<RightsReader, "refresh" | "forget">;
+  /** The permits of the hub, as they were last read. */
+  readonly permits: Pick<PermitCache, "withheld">;
 }
 
 export interface Report {
@@ -89,7 +92,7 @@ const routeMsMax = 10_000;
 const beforeTaking: readonly CampaignState[] = ["queued", "gated", "draining"];
 
 /** One observation of all that a step of a campaign depends on. */
-interface Observed extends Pick<PreconditionInput, "siblings" | "managementPath"> {
+interface Observed extends Pick<PreconditionInput, "siblings" | "managementPath" | "withheld"> {
   readonly campaign: Campaign;
   readonly snapshot: LinkSnapshot;
   readonly port: PortFacts | undefined;
@@ -167,6 +170,12 @@ export class FactCollector {
     return doubtOf(others.map((each) => siblingOf(this.#parts, deviceCache.snapshot(each), own)));
   }
 
+  /** Returns why no permit lets the campaign take the link now; undefined = none is missing. */
+  withheld(campaign: Campaign, port: PortFacts | undefined, seen: LinkSnapshot): Cause | undefined {
+    const accepts = (risk: RiskName): boolean => this.#accepts(campaign, risk);
+    return withheldLink({ ...this.#parts, effects: this.#effects, accepts }, campaign, port, seen);
+  }
+
   async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
     const { deviceCache, group, world } = this.#parts;
     const begun = world.clock.now();
@@ -181,11 +190,11 @@ export class FactCollector {
     const states = new Map<string, DeviceState | undefined>(pairs);
     // Only this very observation counts: one that another loop began may be older than our last
     // effect.
-    const observed = (each: DesiredLink): LinkSnapshot => ({
+    const stateOf = (each: DesiredLink): LinkSnapshot => ({
       ...deviceCache.snapshot(each),
       state: states.get(each.device),
     });
-    const snapshot = { ...observed(link), peer };
+    const snapshot = { ...stateOf(link), peer };
     this.#upSince = isUp(snapshot.state, campaign, link) ? (this.#upSince ?? begun) : undefined;
     const pending = await this.#pending(campaign, snapshot, signal);
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
@@ -195,9 +204,11 @@ export class FactCollector {
     const port = this.#port(campaign, snapshot, pending?.kind, now);
     const siblings = group.links
       .filter((each) => each.name !== link.name)
-      .map((each) => siblingOf(this.#parts, observed(each), this.#ownCommitOn));
+      .map((each) => siblingOf(this.#parts, stateOf(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
-    const facts = this.#facts({ campaign, snapshot, port, far, siblings, managementPath, now });
+    const withheld = this.withheld(campaign, port, snapshot);
+    const observed = { campaign, snapshot, port, far, siblings, managementPath, withheld, now };
+    const facts = this.#facts(observed);
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
@@ -350,6 +361,7 @@ export class FactCollector {
       ...(far === "other" && isOff(snapshot.peer) && { farIsOff: true as const }),
       sibling: standingOfAll(siblings),
       unmetPrecondition: unmetPrecondition(this.#preconditions(observed)),
+      withheld: observed.withheld,
       drained,
       staged,
       proof: proofOf(this.#proof, snapshot, rotation, now),
@@ -383,7 +395,7 @@ export class FactCollector {
   }
 
   #preconditions(observed: Observed): PreconditionInput {
-    const { campaign, snapshot, port, far, siblings, managementPath } = observed;
+    const { campaign, snapshot, port, far, siblings, managementPath, withheld } = observed;
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
     // Once begun, the link may be dark by our own doing, and only going on lights it.
@@ -408,6 +420,7 @@ export class FactCollector {
       fate: this.#accepts(campaign, "agentOnSibling")
         ? "apart"
         : fateOf(desired, campaign, snapshot.link, port),
+      withheld,
       managementPath,
       acceptsUnknownPath: this.#accepts(campaign, "ownPathUnknown"),
       hostWall: wall,

@@ -214,6 +214,8 @@ export class ManualDrains {
       accepted: undefined,
       siblings,
       phase: "beforeDrain",
+      // A person at the site drains this one link, and no wave counts it.
+      withheld: undefined,
       fate: this.#fate(link),
       managementPath: "elsewhere",
       acceptsUnknownPath: true,

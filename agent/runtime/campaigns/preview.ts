@@ -220,6 +220,7 @@ async function preconditionOf(
     far: farEndOf(snapshot.peer, entry, now, now),
     accepted: entry.old?.settings,
     phase: "beforeDrain",
+    withheld: undefined,
     // Reported with all risks that are missing.
     fate: "apart",
     managementPath: await managementPathOf(parts, snapshot.link, signal),

@@ -12,7 +12,7 @@ import {
   type Step,
 } from "../../model/campaign.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
-import { type Cause, sameReason } from "../../model/reason.ts";
+import { type Cause, type CauseOf, sameReason } from "../../model/reason.ts";
 import { bareCauseText, reasonText } from "../../model/reason-text.ts";
 import { advance, decide, keyActions } from "../../rotation/campaign.ts";
 import { lateChanges } from "../../rotation/late.ts";
@@ -139,8 +139,7 @@ export class RotationRunner {
       const task = { ...next, at: campaign.at };
       const { action } = taken;
       const recheck = (): void => {
-        const unmet = action === "drain" ? facts.unmetPrecondition : undefined;
-        if (isDisruptive(action, facts)) this.#recheck(link, unmet);
+        if (isDisruptive(action, facts)) this.#recheck(campaign, link, facts, action);
         // Only now: a router that refuses the change leaves everything as it was proven.
         if (keyActions.includes(action)) this.#factCollector.keysChange();
       };
@@ -202,15 +201,18 @@ export class RotationRunner {
    * A router takes its time to validate a change, and its sibling may be lost meanwhile. A drain
    * that is tried again may need a risk by now that it did not need when its gate was open.
    */
-  #recheck(link: DesiredLink, unmet: Cause | undefined): void {
+  #recheck(campaign: Campaign, link: DesiredLink, facts: Facts, action: ActionKind): void {
+    const unmet = action === "drain" ? facts.unmetPrecondition : undefined;
     const risk = unmet?.code === "gate.riskNotAccepted" ? unmet : undefined;
-    const doubt = this.#factCollector.siblingDoubt(link) ?? risk;
+    const snapshot = this.#parts.deviceCache.snapshot(link);
+    const permit = this.#factCollector.withheld(campaign, facts.port, snapshot);
+    const doubt = this.#factCollector.siblingDoubt(link) ?? risk ?? permit;
     const decision = { kind: "doubt" as const, doubt };
     this.#parts.onDecision?.(decision);
     const lost = decision.doubt;
     if (lost === undefined) return;
     throw new LinksealError(
-      lost.code === "gate.riskNotAccepted" ? lost.code : "gate.siblingUnhealthy",
+      isOwnCode(lost) ? lost.code : "gate.siblingUnhealthy",
       `${bareCauseText(lost)}; nothing was written`,
       {
         effect: "none",
@@ -357,6 +359,10 @@ export class RotationRunner {
   #log(level: "info" | "warn", code: string, text: string): void {
     this.#parts.world.log.write(level, code, text, { group: this.#parts.group.name });
   }
+}
+
+function isOwnCode(cause: Cause): cause is CauseOf<"gate.riskNotAccepted" | "gate.permit"> {
+  return cause.code === "gate.riskNotAccepted" || cause.code === "gate.permit";
 }
 
 function isOfPeer(trouble: LinksealError | undefined): boolean {

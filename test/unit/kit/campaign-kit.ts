@@ -107,6 +107,8 @@ export function campaignOf(
     origin: "operator",
     by: "test",
     intent: 1,
+    nonce: "5e".repeat(16),
+    begunAt: undefined,
     ...over,
   };
 }
@@ -130,6 +132,7 @@ export const calm: Facts = {
   far: "old",
   sibling: "carrying",
   unmetPrecondition: undefined,
+  withheld: undefined,
   drained: waiting,
   staged: waiting,
   proof: waiting,
@@ -159,6 +162,7 @@ export const refused: Cause = {
 };
 export const refusedKey = { replacement: { kind: "refused", cause: refused } } as const;
 export const shut: Cause = { code: "gate.window", cause: { code: "window.none" } };
+export const withheld: Cause = { code: "gate.permit", cause: { code: "permit.missing" } };
 export const windowShut = { unmetPrecondition: shut };
 
 /** One small case: every fact that it names is needed for the row to match. */

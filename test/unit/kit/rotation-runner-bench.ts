@@ -3,6 +3,7 @@
 
 import type { Campaign, Facts, Step } from "#agent/model/campaign.ts";
 import type { Desired, DesiredGroup, DesiredLink } from "#agent/model/desired.ts";
+import type { CauseOf } from "#agent/model/reason.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
 import type { RightsReport } from "#agent/model/rights-report.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
@@ -171,6 +172,8 @@ export class RotationRunnerBench {
   readonly forgotten = new Set<string>();
   ownRoute: string | undefined = "mgmt0";
   alarm: Alarm | undefined;
+  /** Why the hub's permit withholds every link. */
+  withheld: CauseOf<"gate.permit"> | undefined;
   /** Whether probes come back. */
   answers = true;
   readonly accepted: string[] = [];
@@ -234,6 +237,7 @@ export class RotationRunnerBench {
         refresh: async (_of, everyMs) => void this.rightsCalls.push(`refresh ${everyMs}`),
         forget: () => void this.rightsCalls.push("forget"),
       },
+      permits: { withheld: () => this.withheld },
     };
   }
 

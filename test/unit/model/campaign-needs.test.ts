@@ -14,6 +14,7 @@ import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
 import { effort } from "../../effort.ts";
 import { configs } from "../../model/campaign-configs.ts";
+import type { Machine } from "../../model/campaign-observation.ts";
 import { type Explored, explore, realMachine } from "../../model/campaign-space.ts";
 import type { Config } from "../../model/campaign-world.ts";
 
@@ -261,6 +262,39 @@ describe("the later SAKs of a new key", () => {
     for (const row of ["proving.laterSak", "proving.late", "reverting.put", "restoring.reverted"]) {
       expect([...taken]).toContain(row);
     }
+  });
+});
+
+describe("the permit of a hub", () => {
+  const permits = configNamed("rotate, keychain, permits");
+  const brokenBy = (machine: Machine): readonly string[] => {
+    const { broken } = explore(permits, { faults: 1, words: 0, links: 1 }, machine);
+    return [...broken.keys()];
+  };
+  const cold = ({ facts }: Context): boolean => facts.withheld === undefined;
+
+  it("a machine that drains again without it is caught", () => {
+    const draining = table.draining.filter(({ name }) => name !== "draining.withheld");
+    const machine = { ...realMachine, table: { ...table, draining } };
+    expect(brokenBy(machine)).toContain("P8: a link is taken without a permit (drain)");
+  });
+
+  it("a machine that begins without it is caught", () => {
+    const gated = table.gated.map((row) =>
+      row.name === "gated.closed"
+        ? { ...row, when: (context: Context) => cold(context) && row.when(context) }
+        : row,
+    );
+    const machine = { ...realMachine, table: { ...table, gated } };
+    expect(brokenBy(machine)).toContain("P8: a link is taken without a permit (drain)");
+  });
+
+  it("a machine that gives no traffic back without it is caught", () => {
+    const restore = [...guards.restore, { name: "a permit is there", holds: cold }];
+    const machine = { ...realMachine, guards: { ...guards, restore } };
+    expect(brokenBy(machine)).toContain(
+      "P8: an effect that gives waits for a permit (gated.closed in gated)",
+    );
   });
 });
 

@@ -253,6 +253,11 @@ const keyRules: readonly Rule[] = [
 
 const trafficRules: readonly Rule[] = [
   [
+    "a link that nothing has taken is not taken without the permit that it needs",
+    (cell) => does(cell, "drain"),
+    ({ facts }) => facts.withheld === undefined,
+  ],
+  [
     "a drain needs a sibling that carries",
     (cell) => does(cell, "drain"),
     ({ facts }) => facts.sibling === "carrying",

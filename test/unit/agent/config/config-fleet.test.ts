@@ -42,6 +42,7 @@ describe("the engine of many sites", () => {
     [`{ servers: ["tls://hub:70000"], ${key} }`, "fleet.servers[0]: is tls://hub:70000"],
     [`{ servers: ["tls://h:1", "tls://h:1"], ${key} }`, "fleet.servers[1]: is tls://h:1"],
     [`{ servers: ["tls://h:1"], ca: hub.pem, ${key} }`, 'fleet.ca: is "hub.pem"'],
+    [`{ servers: ["tls://h:1"], permits: yes, ${key} }`, "fleet.permits: is"],
     [`{ servers: ["tls://h:1"], heads: 1s, ${key} }`, 'fleet.heads: is "1s"'],
   ])("%s is refused", (fleet, says) => {
     const parsed = parse(`fleet: ${fleet}`);
@@ -54,6 +55,21 @@ describe("the engine of many sites", () => {
     const parsed = parse(`fleet: { servers: ["tls://h:1"], key: ${seed} }`);
     expect(parsed.kind).toBe("refused");
     expect(JSON.stringify(parsed)).not.toContain(seed.slice(0, 20));
+  });
+
+  it("permits that are required, or not any more, are a change of authority", () => {
+    const config = (more: string) => text(`fleet: { servers: ["tls://h:1"], ${key}${more} }`);
+    const required = config(", permits: required");
+    const parsed = parseConfig(required, "site.yaml");
+    expect(parsed.kind === "ok" && parsed.desired.fleet?.permits).toBe("required");
+    const allows = (from: string, to: string) =>
+      settingChanges(from, to)?.map(({ path, authority }) => [path, authority]);
+    expect(allows(config(""), required)).toEqual([
+      ["fleet.permits", "A campaign waits for a permit of the hub before it takes a link."],
+    ]);
+    expect(allows(required, config(""))).toEqual([
+      ["fleet.permits", "Campaigns take links without a permit of the hub."],
+    ]);
   });
 
   it("another engine is a change of authority", () => {

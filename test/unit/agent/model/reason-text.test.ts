@@ -107,6 +107,10 @@ const causes: Readonly<{
     { code: "gate.window", cause: { code: "window.none" } },
     "gate.window: no window opens any more",
   ],
+  "gate.permit": [
+    { code: "gate.permit", cause: { code: "permit.missing" } },
+    "gate.permit: the hub has given no permit for this campaign (risk noPermit)",
+  ],
   "gate.ownPath": [
     { code: "gate.ownPath", path: "overThisLink" },
     "gate.ownPath: the agent reaches the router, the vault or Azure over this very link",
@@ -141,6 +145,24 @@ const causes: Readonly<{
     { code: "window.bakes", sibling: "b", until: at },
     `b was changed lately: this link waits until ${at} (rotation.bake)`,
   ],
+  "permit.missing": [
+    { code: "permit.missing" },
+    "the hub has given no permit for this campaign (risk noPermit)",
+  ],
+  "permit.other": [
+    { code: "permit.other" },
+    "the permit on the engine is for something else than this campaign asks for",
+  ],
+  "permit.unknown": [
+    { code: "permit.unknown" },
+    "the engine was not read within the last minute, so the permit is not known",
+  ],
+  "permit.unreadable": [
+    { code: "permit.unreadable" },
+    "what the engine holds as a freeze cannot be read",
+  ],
+  "permit.expired": [{ code: "permit.expired", end: at }, `the permit ended at ${at}`],
+  "permit.frozen": [{ code: "permit.frozen", scope: "site" }, "the hub has frozen this site"],
   "sibling.noRoom": [
     { code: "sibling.noRoom", sibling: "b" },
     "b has no room for the traffic of this link (20 % must stay free)",

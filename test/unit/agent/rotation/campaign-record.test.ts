@@ -46,6 +46,15 @@ describe("the record after a step", () => {
     });
   });
 
+  it("a campaign has begun with its first drain, whatever comes later", () => {
+    const drains = { ...step("draining"), action: "drain" } as const;
+    expect(advance(campaignOf("gated"), step("gated"), noon).begunAt).toBeUndefined();
+    expect(advance(campaignOf("gated"), drains, noon).begunAt).toBe(noon);
+    const begunAt = 5 as WallTime;
+    expect(advance(campaignOf("gated", { begunAt }), drains, noon).begunAt).toBe(begunAt);
+    expect(advance(campaignOf("held", { begunAt }), step("gated"), noon).begunAt).toBe(begunAt);
+  });
+
   it.each(["enrolled", "changed", "rotated"] as const)(
     "a campaign goes on with the next link after %s, with every mark cleared",
     (outcome) => {

@@ -11,6 +11,7 @@ import {
   reports,
   rowsOf,
   valid,
+  withheld,
 } from "../../kit/campaign-kit.ts";
 
 rowsOf(
@@ -44,6 +45,7 @@ rowsOf(
           undefined,
           { outcome: "reverted" },
         ],
+        ["draining.withheld", {}, { withheld }, "gated", undefined],
         ["draining.lateBegun", {}, { ...port({ keys: "both" }), ...overdue }, "held", undefined],
         ["draining.late", {}, { ...overdue }, "restoring", undefined, { outcome: "reverted" }],
         ["draining.pending", {}, { ...port({ pending: "ours" }) }, "staging", undefined],

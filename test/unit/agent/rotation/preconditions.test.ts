@@ -50,6 +50,7 @@ describe("the preconditions", () => {
     siblings: [sibling],
     phase: "beforeDrain",
     fate: "apart",
+    withheld: undefined,
     managementPath: "elsewhere",
     acceptsUnknownPath: false,
     hostWall: wall,

@@ -101,6 +101,24 @@ describe("the risks that are not accepted", () => {
     expect(risks(hostsAt([here, there], "peeringShutdown"), both, [])).toEqual(["agentOnSibling"]);
   });
 
+  it("noPermit is missing where an operator begins what the site would ask a hub for", () => {
+    const fleet = { servers: [], key: "credential:k", headsMs: 1 };
+    const required = { ...desired, fleet: { ...fleet, permits: "required" as const } };
+    const risks = (site: typeof desired, over: Partial<Asked> | undefined) =>
+      missingRisks(
+        { ...routers(), desired: site },
+        both,
+        [],
+        accepting({ asked: over && asked(over) }),
+      );
+    expect(risks(required, {})).toEqual(["noPermit"]);
+    expect(risks(required, { risks: ["noPermit"] })).toEqual([]);
+    // A policy asks the hub, and an emergency waits for none.
+    expect(risks(required, undefined)).toEqual([]);
+    expect(risks(required, { urgency: "emergency" })).toEqual([]);
+    expect(risks({ ...desired, fleet }, {})).toEqual([]);
+  });
+
   it("missing risks are reported one at a time, with the command that accepts it", () => {
     const risks = ["noDrain", "hardDrain"] as const;
     expect(missingRisk(routers(), both, risks, accepting())).toEqual({
@@ -164,7 +182,8 @@ describe("keys that a campaign would take", () => {
 describe("a campaign that begins", () => {
   const [group] = desired.groups;
   if (group === undefined) throw new Error("the config has a group");
-  const world = { clock: { wall: () => wall } } as unknown as World;
+  const entropy = { bytes: (length: number) => new Uint8Array(length).fill(0x5a) };
+  const world = { clock: { wall: () => wall }, entropy } as unknown as World;
   const { links } = campaignOf("queued");
   const kind = "enrol" as const;
   const reason = { code: "begin.newerKey", on: "age" } as const;
@@ -176,6 +195,7 @@ describe("a campaign that begins", () => {
       ...{ group: "erd-demo", kind, links, at: 0, state: "queued", since: wall, intent: 7 },
       ...{ reason, heldFrom: undefined, retire: "afterProof" },
       ...{ urgency: "planned", risks: [], origin: "policy", by: "intent 7" },
+      ...{ nonce: "5a".repeat(16), begunAt: undefined },
     });
   });
 
