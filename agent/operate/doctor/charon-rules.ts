@@ -183,14 +183,13 @@ function silenceFindings(settings: CharonSettings): readonly Finding[] {
   const seconds = dpdSeconds + sumOf(waits);
   if (seconds > deadSecondsMax) {
     const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
-    const rule = `A silent gateway is noticed within ${deadSecondsMax} s, as Azure notices a router`;
+    const rule = `A silent gateway is noticed in ${deadSecondsMax} s, as Azure notices a router`;
     return [found("host-charon", here, rule, write)];
   }
   const untilSecond = sumOf(waits.slice(0, 2));
   if (untilSecond <= repeatSecondsMax) return [];
   const here = `charon repeats a request for the second time after ${untilSecond.toFixed(1)} s`;
-  const rule =
-    "A silent gateway shows within 10 s of its last packet: three requests have no answer";
+  const rule = "A silent gateway shows within 10 s of its last packet, by three requests";
   return [found("host-charon", here, rule, write)];
 }
 

@@ -12,6 +12,7 @@ import {
   disproves,
   type FailureCause,
   type Stage,
+  silenceText,
 } from "./causes.ts";
 import { type Charon, leaveCharon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
@@ -66,9 +67,14 @@ export class CharonMonitor {
     return isEnded ? passing("the gateway has ended the IKE SA") : undefined;
   }
 
-  /** Returns when the silence of the gateway under an IKE SA began; undefined = it is not silent. */
+  /** Returns when silence under an IKE SA began; undefined = its gateway is not silent. */
   silentSince(ikeSa: string, now: Instant): Instant | undefined {
     return this.#requests.silentSince(ikeSa, now);
+  }
+
+  /** Returns what the silence of the gateway means for a tunnel that has no SA, as a sentence. */
+  silenceText(tunnel: string): string {
+    return silenceText(this.#logs.get(tunnel)?.lines ?? []);
   }
 
   /** Takes a line of the log. Returns true if the trouble of its tunnel is another one now. */

@@ -164,7 +164,8 @@ function troubleOf(
 ): string | undefined {
   const isCarrying = own.some(carries);
   const isUnanswered = own.some(({ id }) => monitor.silentSince(id, now) !== undefined);
-  if (isSilent || (!isCarrying && isUnanswered)) return causeTexts.peerSilent;
+  if (isSilent) return causeTexts.peerSilent;
+  if (!isCarrying && isUnanswered) return monitor.silenceText(name);
   const trouble = monitor.trouble(name);
   // While the tunnel carries, silence and a busy gateway may pass before they do harm.
   return trouble?.isRefusal === true || !isCarrying ? trouble?.text : undefined;

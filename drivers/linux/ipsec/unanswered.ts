@@ -46,7 +46,7 @@ export class UnansweredRequests {
     return repeats === repeatsMin ? "begins" : undefined;
   }
 
-  /** Returns when the silence of the gateway under an IKE SA began; undefined = it is not silent. */
+  /** Returns when silence under an IKE SA began; undefined = its gateway is not silent. */
   silentSince(ikeSa: string, now: Instant): Instant | undefined {
     const found = this.#byIkeSa.get(ikeSa);
     if (found === undefined || found.repeats < repeatsMin) return undefined;

@@ -42,7 +42,7 @@ async function shown(bench: TunnelBench): Promise<readonly [string | undefined, 
 }
 
 describe("a gateway that does not answer", () => {
-  it("is silent half a second after the second repeat of a probe, with a notification", async () => {
+  it("is silent half a second after the second repeat, with a notification", async () => {
     const bench = await benchOf();
     await log(bench, unanswered);
     expect(await shown(bench)).toEqual([undefined, false]);
@@ -157,5 +157,20 @@ describe("a gateway that does not answer", () => {
     expect(await shown(bench)).toEqual([silent, false]);
     await log(bench, [[30, "parsed IKE_SA_INIT response 0 [ SA KE No ]"]]);
     expect(await shown(bench)).toEqual([undefined, false]);
+  });
+
+  it("ignores the third message of main mode: then the pre-shared keys may differ", async () => {
+    const bench = await benchOf();
+    bench.charon.lose("all");
+    bench.charon.connect();
+    const third = (count: number): string =>
+      `sending retransmit ${count} of request message ID 0, seq 3`;
+    await log(bench, [
+      [800, third(1)],
+      [1_600, third(2)],
+    ]);
+    await bench.clock.runFor(500);
+    const text = `the ends have different pre-shared keys, or ${silent}`;
+    expect(await shown(bench)).toEqual([text, false]);
   });
 });
