@@ -163,7 +163,9 @@ function troubleOf(
   now: Instant,
 ): string | undefined {
   const isCarrying = own.some(carries);
-  const isUnanswered = own.some(({ id }) => monitor.silentSince(id, now) !== undefined);
+  // An IKE SA that ends may wait for an answer while the gateway refuses the next one.
+  const tries = own.filter(({ state }) => state !== "down");
+  const isUnanswered = tries.some(({ id }) => monitor.silentSince(id, now) !== undefined);
   if (isSilent) return causeTexts.peerSilent;
   if (!isCarrying && isUnanswered) return monitor.silenceText(name);
   const trouble = monitor.trouble(name);

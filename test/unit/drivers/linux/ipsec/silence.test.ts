@@ -173,4 +173,15 @@ describe("a gateway that does not answer", () => {
     const text = `the ends have different pre-shared keys, or ${silent}`;
     expect(await shown(bench)).toEqual([text, false]);
   });
+
+  it("is not the trouble while only an IKE SA that ends waits for an answer", async () => {
+    const bench = await benchOf();
+    bench.charon.lose("all");
+    bench.charon.connect();
+    bench.charon.ike = { state: "DELETING" };
+    await log(bench, unanswered);
+    bench.charon.log("received AUTHENTICATION_FAILED notify error", 99);
+    await bench.clock.runFor(500);
+    expect((await shown(bench))[0]).toMatch(/different pre-shared keys/);
+  });
 });
