@@ -67,6 +67,8 @@ export function openIpsec(
  * Well inside the longest observation: a daemon that hangs must not hide what the kernel reports.
  */
 const observeMsMax = 6_000;
+/** Lines of the log that are read late, and together, do not make silence shorter than this. */
+const shortestMs = 2_000;
 /** A key that is not applied within this time is wiped. */
 const keepMs = 120_000;
 
@@ -149,9 +151,10 @@ function carries({ state, children }: IkeSa): boolean {
 function isDeaf({ id, children }: IkeSa, monitor: CharonMonitor, now: Instant): boolean {
   const since = monitor.silentSince(id, now);
   if (since === undefined) return false;
+  const elapsedMs = Math.max(now - since, shortestMs);
   // charon counts whole seconds.
   const isSince = ({ quietMs }: IkeSa["children"][number]): boolean =>
-    quietMs !== undefined && quietMs + 1_000 <= now - since;
+    quietMs !== undefined && quietMs + 1_000 <= elapsedMs;
   return !children.some(isSince);
 }
 

@@ -112,6 +112,19 @@ describe("a gateway that does not answer", () => {
     expect(await shown(bench)).toEqual(is ? [silent, true] : [undefined, false]);
   });
 
+  it("is heard by a packet of this second, however late and close the lines are read", async () => {
+    const bench = await benchOf();
+    await log(
+      bench,
+      unanswered.map(([, text]) => [0, text]),
+    );
+    await bench.clock.runFor(500);
+    bench.charon.quietS = 1;
+    expect(await shown(bench)).toEqual([undefined, false]);
+    bench.charon.quietS = 2;
+    expect(await shown(bench)).toEqual([silent, true]);
+  });
+
   it("is heard again with its next message, with a notification", async () => {
     const bench = await benchOf();
     await log(bench, [...unanswered, [3_200, repeat(3)]]);
