@@ -129,7 +129,7 @@ export class WaveStorm {
     for (const each of own) this.#pending.splice(this.#pending.indexOf(each), 1);
     const last = own.at(-1);
     if (last !== undefined && this.#prng.chance(0.5)) {
-      this.#pending.push({ actor: "dead", run: async () => void (await last.run()) });
+      this.#pending.push({ actor: "dead", run: last.run });
     }
     this.counts.deaths += 1;
     this.#hub(actor);
