@@ -5,7 +5,7 @@ import { parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 
 /** Octets of the longest record. */
-const recordBytesMax = 16 * 1024;
+export const recordBytesMax = 16 * 1024;
 /** Links of the longest record: a group has at most as many. */
 const linksMax = 16;
 

@@ -118,7 +118,7 @@ describe("who gets a permit", () => {
 });
 
 describe("a permit is for exactly what is asked", () => {
-  it("it names the ask's nonce, config and keys, and the wave", () => {
+  it("the permit has the ask's nonce, config and keys, and the wave", () => {
     const ask = askOf("a", 1);
     const permits = permitsOf(withMember(permitted), viewOf(10, { a: ask }));
     const permit = permits.get("a.g");
