@@ -4,22 +4,13 @@
 import type { WallTime } from "#hal/world.ts";
 import { type Verdict, verdictOrder } from "../model/health.ts";
 import { valueBytesMax } from "./engine.ts";
-import {
-  type Asked,
-  fieldsIn,
-  isCount,
-  isName,
-  isText,
-  isWall,
-  jsonFields,
-  withdrawnOctets,
-} from "./records.ts";
+import { type Asked, fieldsIn, isCount, isName, isText, isWall, jsonFields } from "./records.ts";
 
 /** Groups of the largest wave. */
-export const membersMax = 1_000;
+const membersMax = 1_000;
 
 /** Why a member failed. */
-export type FailureCode =
+type FailureCode =
   /** Its campaign ended, and not every link has what was asked for. */
   | "notReached"
   /** Its site's verdict got worse than it was before, within the time of baking. */
@@ -34,7 +25,7 @@ export type FailureCode =
   | "withdrawn";
 
 /** The codes of a failure. */
-export const failureCodes = [
+const failureCodes = [
   ...(["notReached", "worse", "late", "unknownEnd", "otherCampaign", "withdrawn"] as const),
 ] as const satisfies readonly FailureCode[];
 
@@ -178,11 +169,6 @@ export function parseWave(octets: Uint8Array): Wave | undefined {
     ...{ name, kind, shareMax, bakeMs, lateMs, permitMs, begun, resumed, state },
     ...{ stage, bakingSince, stages },
   };
-}
-
-/** True for the octets that withdraw a permit. */
-export function isWithdrawal(octets: Uint8Array): boolean {
-  return Buffer.from(octets).equals(withdrawnOctets);
 }
 
 type WaveFields = Readonly<Partial<Record<"schema" | keyof Wave, unknown>>>;

@@ -136,7 +136,8 @@ describe("two hubs, ten sites and one server", () => {
     expect(all.openMost).toBeGreaterThan(0);
     expect([one.leads, two.leads].filter(Boolean)).toHaveLength(1);
     const permits = [...one.lines, ...two.lines].filter(({ code }) => code === "wave-permit");
-    expect(permits.map(({ about }) => about).sort()).toEqual(sites.map((site) => `${site}.g`));
+    expect(permits).toHaveLength(sites.length);
+    expect(new Set(permits.map(({ about }) => about)).size).toBe(sites.length);
     expect(Math.max(...permits.map(({ open = 99 }) => open))).toBeLessThanOrEqual(2);
   });
 

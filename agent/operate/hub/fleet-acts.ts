@@ -294,16 +294,14 @@ function check(written: Written, where: string): void {
       ...{ effect: "unknown", where, next: wavesNext },
     });
   }
-  switch (written.reason) {
-    case "conflict":
-      throw failed("gate.busy", "it was changed meanwhile; look again", where, wavesNext);
-    case "denied": {
-      const text = "the user has no right to it: it is not that of a hub";
-      throw failed("transport.authentication", text, where, "linkseal hub doctor");
-    }
-    default:
-      throw failed("transport.closed", `nothing was written: ${written.reason}`, where, doctor);
+  if (written.reason === "conflict") {
+    throw failed("gate.busy", "it was changed meanwhile; look again", where, wavesNext);
   }
+  if (written.reason === "denied") {
+    const text = "the user has no right to it: it is not that of a hub";
+    throw failed("transport.authentication", text, where, doctor);
+  }
+  throw failed("transport.closed", `nothing was written: ${written.reason}`, where, doctor);
 }
 
 const doctor = "linkseal hub doctor";

@@ -20,7 +20,7 @@ export type HubEvent =
   | { readonly kind: "wave"; readonly wave: Wave; readonly change: WaveChange };
 
 /** What changed of a wave. */
-export type WaveChange = "frozen" | "thawed" | "stopped" | "baking" | "nextStage" | "done";
+type WaveChange = "frozen" | "thawed" | "stopped" | "baking" | "nextStage" | "done";
 
 /** Returns what changed between two records of a wave. */
 export function waveEvents(before: Wave, after: Wave): readonly HubEvent[] {
@@ -119,7 +119,7 @@ function memberLine(wave: Wave, member: Member): HubLine {
 }
 
 /** Returns how many members are open. */
-export const openOf = ({ stages }: Wave): number => stages.flat().filter(isOpen).length;
+const openOf = ({ stages }: Wave): number => stages.flat().filter(isOpen).length;
 
 function waveLine(wave: Wave, change: WaveChange): HubLine {
   const fields = { wave: wave.name, stage: wave.stage + 1, stages: wave.stages.length };

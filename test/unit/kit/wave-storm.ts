@@ -43,6 +43,8 @@ export class WaveStorm {
   readonly engine = new MemoryEngine();
   readonly clock = new SimClock(wallStart);
   readonly #prng: Prng;
+  /** Sites and people do nothing odd, so that the wave goes on to its end. */
+  readonly #isCalm: boolean;
   readonly #blind: readonly Bucket[];
   readonly #truths: readonly Truth[] = sites.map((site) => ({
     ...{ site, ask: undefined, phase: "idle", isPermitted: false },
@@ -57,6 +59,7 @@ export class WaveStorm {
   /** `blind`: buckets in which a write wins whatever its revision, as no engine must do it. */
   constructor(seed: string, blind: readonly Bucket[] = []) {
     this.#prng = new Prng(seed);
+    this.#isCalm = this.#prng.chance(0.3);
     this.#blind = blind;
   }
 
@@ -129,7 +132,7 @@ export class WaveStorm {
     for (const each of own) this.#pending.splice(this.#pending.indexOf(each), 1);
     const last = own.at(-1);
     if (last !== undefined && this.#prng.chance(0.5)) {
-      this.#pending.push({ actor: "dead", run: async () => void (await last.run()) });
+      this.#pending.push({ actor: "dead", run: last.run });
     }
     this.counts.deaths += 1;
     this.#hub(actor);
@@ -143,11 +146,11 @@ export class WaveStorm {
         return await this.#ask(truth);
       case "asking":
         // It may also give up, and ask for another campaign.
-        if (this.#prng.chance(0.03)) return await this.#ask(truth);
+        if (!this.#isCalm && this.#prng.chance(0.03)) return await this.#ask(truth);
         return await this.#begin(truth);
       case "begun": {
         if (this.#prng.chance(0.5)) return await this.#status(truth);
-        const end = this.#prng.chance(0.97) ? "reached" : "notReached";
+        const end = this.#isCalm || this.#prng.chance(0.97) ? "reached" : "notReached";
         truth.phase = "idle";
         truth.isPermitted = false;
         return await this.#write(truth, { kind: "ended", at: this.clock.wall(), end });
@@ -172,7 +175,7 @@ export class WaveStorm {
   async #begin(truth: Truth): Promise<void> {
     const permit = this.#permitOf(truth);
     // One campaign of a hundred begins because an operator of the site accepts the risk.
-    const isByHand = this.#prng.chance(0.01);
+    const isByHand = !this.#isCalm && this.#prng.chance(0.01);
     if (permit === undefined && !isByHand) return;
     truth.phase = "begun";
     truth.isPermitted = permit !== undefined;
@@ -180,7 +183,7 @@ export class WaveStorm {
     await this.#write(truth, { kind: "begun", at: this.clock.wall() });
   }
 
-  async #write(truth: Truth, state: Ask["state"], chance = 0.9): Promise<void> {
+  async #write(truth: Truth, state: Ask["state"], chance = this.#isCalm ? 1 : 0.9): Promise<void> {
     if (truth.ask === undefined || !this.#prng.chance(chance)) return;
     truth.ask = { ...truth.ask, state };
     await this.engine.put("linkseal-asks", `${truth.site}.g`, askOctets(truth.ask));
@@ -200,7 +203,7 @@ export class WaveStorm {
     const { record, revision } = this.#newest();
     const act = { at: this.clock.wall(), by: "ann" };
     const key = `${this.#prng.pick(sites)}.g`;
-    const draw = this.#prng.real();
+    const draw = this.#isCalm ? 1 : this.#prng.real();
     if (draw < 0.1) return await this.#freeze();
     if (draw < 0.15) {
       this.counts.stops += 1;
@@ -213,7 +216,7 @@ export class WaveStorm {
     }
     if (record.state.kind !== "stopped") return;
     this.counts.resumes += 1;
-    const without = new Set(this.#prng.chance(0.1) ? [key] : []);
+    const without = new Set(!this.#isCalm && this.#prng.chance(0.1) ? [key] : []);
     await this.#store(resume(record, act, without), revision);
   }
 

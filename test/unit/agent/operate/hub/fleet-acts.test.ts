@@ -152,7 +152,7 @@ describe("a wave from its beginning to its end", () => {
     expect((await refused(oneWave(at.place, "w"))).code).toBe("device.unparsed");
   });
 
-  it("a failure takes the permits back that nothing began with; resumed, they come again", async () => {
+  it("a failure takes back permits that nothing began with; resumed, they come again", async () => {
     const at = bench();
     void at.hub();
     await beginWave(at.place, waveOf([["a", "b"]], { bakeMs: 0 }));

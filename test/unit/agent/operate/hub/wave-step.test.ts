@@ -118,7 +118,7 @@ describe("who gets a permit", () => {
 });
 
 describe("a permit is for exactly what is asked", () => {
-  it("it names the ask's nonce, config and keys, and the wave", () => {
+  it("the permit has the ask's nonce, config and keys, and the wave", () => {
     const ask = askOf("a", 1);
     const permits = permitsOf(withMember(permitted), viewOf(10, { a: ask }));
     const permit = permits.get("a.g");
@@ -195,7 +195,7 @@ describe("a stage bakes", () => {
     expect([next.stage, next.bakingSince, kindsOf(next)]).toEqual([1, null, "reached | permitted"]);
   });
 
-  it("it goes on while no status is newer than the campaign's end", () => {
+  it("a stage bakes on while no status is newer than the campaign's end", () => {
     const ended = askOf("a", 1, { ...reached, at: wallAt(80_000) });
     const old = new Map([["a", { verdict: "protected", at: wallAt(79_999) } as const]]);
     expect(advance(baking, viewOf(90_000, { a: ended }, { sites: old }))).toBe(baking);
@@ -232,7 +232,7 @@ describe("a stage bakes", () => {
 });
 
 describe("a freeze of all", () => {
-  it("it is in the record with its reason, gives no permit, and ends with a thaw", () => {
+  it("the record has it with its reason, gives no permit, and ends with a thaw", () => {
     const wave = waveOf([["a"]]);
     const freezes = new Map([[allSites, frozen]]);
     const next = advance(wave, viewOf(10, { a: asking }, { freezes }));
