@@ -11,8 +11,11 @@ const linksMax = 16;
 
 /** The keys of one link, before and after, by CKN; null = MACsec is off, or the key stays. */
 export interface AskedKey {
+  /** Name of the link in its group. */
   readonly link: string;
+  /** The key before the campaign. */
   readonly old: string | null;
+  /** The key after it. */
   readonly new: string | null;
 }
 
