@@ -80,7 +80,8 @@ export function judgeEffect(
   claim(state !== "held" || parks, "HELD: nothing but the parking rule is written");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
-    claim(!(up && world.siblingUnsure === 1), "P2: it is not known whether the sibling carries");
+    const isKnown = world.siblingUnsure === 0 && world.siblingUnread === 0;
+    claim(!up || isKnown, "P2: it is not known whether the sibling carries");
     const moves = action === "drain" || !up;
     claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
   }

@@ -34,7 +34,7 @@ import {
   type Recorded,
   recordedIn,
   recordOf,
-  siblingLost,
+  siblingGoneBy,
   stateIn,
   stateNumber,
   toldIn,
@@ -134,8 +134,8 @@ export function pendingObserved(world: World): number {
   return world.pending === ours && !hasToken(world.record) ? foreign : world.pending;
 }
 
-const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate }: World): boolean =>
-  unjudged === 1 || siblingLate === 1;
+const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate, siblingUnread }: World): boolean =>
+  unjudged === 1 || siblingLate === 1 || siblingUnread === 1;
 
 const losses = ["nothing", "old", "new", "both"] as const;
 /** `mayLose` of late.ts. */
@@ -161,7 +161,7 @@ export const isAtRisk = ({ hardened, drained }: World, { fate }: Config): boolea
 
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
-  if (siblingLost(world) || siblingUnsure(world)) return true;
+  if (siblingGoneBy(world) || siblingUnsure(world)) return true;
   if (isAtRisk(world, config)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farObserved(world, config);
@@ -220,7 +220,7 @@ export function observeWorld(world: World, config: Config): number {
   return (
     portFacts |
     (farObserved(world, config) << 12) |
-    (Number(siblingLost(world)) << 15) |
+    (Number(siblingGoneBy(world)) << 15) |
     (Number(isClosed(world, config)) << 16) |
     (world.quiet << 17) |
     (Number(isStaged) << 18) |
