@@ -28,8 +28,8 @@ import {
   ours,
   settled,
   shutIn,
-  siblingGoneBy,
   siblingLost,
+  siblingSeenLost,
   start,
   strangeKey,
   toldIn,
@@ -110,7 +110,7 @@ function judgeTraffic(
   const state = stateName(world.record);
   const link = linkIn(world.record);
   const isBack = (to: World): boolean => to.drained === 0 || linkIn(to.record) !== link;
-  if (siblingGoneBy(world) && world.farUnseen === 0 && !settles(world, oracle, isBack)) {
+  if (siblingSeenLost(world) && world.farUnseen === 0 && !settles(world, oracle, isBack)) {
     report(`P2: the sibling is lost and this usable link stays drained in ${state}`);
   }
   if (!parking.includes(state) || mayWaitPending(world)) return;

@@ -34,7 +34,7 @@ import {
   type Recorded,
   recordedIn,
   recordOf,
-  siblingGoneBy,
+  siblingSeenLost,
   stateIn,
   stateNumber,
   toldIn,
@@ -161,7 +161,7 @@ export const isAtRisk = ({ hardened, drained }: World, { fate }: Config): boolea
 
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
-  if (siblingGoneBy(world) || siblingUnsure(world)) return true;
+  if (siblingSeenLost(world) || siblingUnsure(world)) return true;
   if (isAtRisk(world, config)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farObserved(world, config);
@@ -220,7 +220,7 @@ export function observeWorld(world: World, config: Config): number {
   return (
     portFacts |
     (farObserved(world, config) << 12) |
-    (Number(siblingGoneBy(world)) << 15) |
+    (Number(siblingSeenLost(world)) << 15) |
     (Number(isClosed(world, config)) << 16) |
     (world.quiet << 17) |
     (Number(isStaged) << 18) |

@@ -423,8 +423,8 @@ export function siblingLost(world: World): boolean {
   return world.siblingCut === 1 || world.siblingDrained === 1;
 }
 
-/** What the agent takes it for: while it cannot be read its last reading counts, until that ages. */
-export function siblingGoneBy(world: World): boolean {
+/** The agent takes it for lost: while it cannot be read, its last reading counts until it ages. */
+export function siblingSeenLost(world: World): boolean {
   return world.siblingUnread === 0 ? siblingLost(world) : world.siblingUnread === 2;
 }
 
