@@ -16,7 +16,7 @@ import { buildSite, type Site } from "#sim/site/site.ts";
 import { makeRoom, startFlows, startRouter } from "../../kernel/host/router.ts";
 import type { TrafficCounters } from "../../kernel/host/traffic.ts";
 import type { Daemon } from "../../kernel/ipsec/daemon.ts";
-import { enterNetwork, ipBatch, leaveNetworks, until } from "../../kernel/lab.ts";
+import { enterNetwork, ip, ipBatch, leaveNetworks, until } from "../../kernel/lab.ts";
 import { readyMark } from "../../process/program.ts";
 import { farPort, StandIn } from "../stand-in.ts";
 import { WireWatch } from "../wire.ts";
@@ -257,7 +257,7 @@ export class PairLab implements AsyncDisposable {
   /** The far end's hardware follows its management, which the agent changes. */
   async #follow(): Promise<void> {
     const { signal } = this.#over;
-    const given = new Map<string, string>();
+    const given = new Map<string, { readonly ckn: string; readonly sci: "on" | "off" }>();
     while (!signal.aborted) {
       await rest(pollMs);
       for (const [index, link] of this.site.links.entries()) {
@@ -265,14 +265,28 @@ export class PairLab implements AsyncDisposable {
         const { pointsAt, sci } = link.msee.observe(link.azureLink);
         const port = edges[index]?.port;
         if (ckn === undefined || pointsAt === undefined || port === undefined) continue;
-        const held = `${ckn} ${sci}`;
-        if (given.get(port) === held) continue;
+        const [before, held] = [given.get(port), { ckn, sci }];
+        if (before?.ckn === ckn && before.sci === sci) continue;
+        // It drops frames of the other form, which wpa_supplicant would take.
+        if (before?.sci !== sci && before !== undefined && this.#sciOf(index) !== sci) {
+          this.#standIn.silence(port);
+          continue;
+        }
         given.set(port, held);
         const cak = this.site.vault.valueForFarEnd(pointsAt.cakSecretId).toLowerCase();
         this.#say(`  the far end of ${port} follows to the key ${ckn.slice(0, 8)}…`);
         await this.#standIn.give(port, { ckn, cak, suite }, gapMs);
       }
     }
+  }
+
+  /** Whether the SecTAGs that an edge sends carry the SCI; undefined = it has no SecY. */
+  #sciOf(index: number): "on" | "off" | undefined {
+    const host = index === 0 ? this.first : this.second;
+    const secy = host.secy();
+    if (secy === undefined) return undefined;
+    const shown = ip("-n", host.network, "-d", "link", "show", "dev", secy);
+    return /send_sci (on|off)/.exec(shown)?.[1] as "on" | "off" | undefined;
   }
 
   config(): string {
