@@ -169,12 +169,20 @@ export class PairLab implements AsyncDisposable {
   async openTunnels(): Promise<void> {
     for (const edge of edges) this.site.vault.put(secretOf(edge), pskOf(edge));
     for (const { charon } of [this.first, this.second]) await charon.start();
+    this.#say("  a charon runs on each edge host");
     this.#gateway = await startGateway(this.networks.far, ({ name }) => this.networks[name]);
     this.#hasTunnels = true;
     await this.#apply(this.config());
+    let last = "";
     await until(async () => {
-      const status = await this.#unlessAway(() => this.status());
-      const isUp = status?.verdict === "protected" && status.tunnels.length === edges.length;
+      const { verdict, tunnels } = await this.status();
+      const shown = tunnels.map(({ name, verdict: own, reasons }) =>
+        [name, own, ...reasons.map(({ text }) => text)].join(": "),
+      );
+      const story = [verdict, ...shown].join("; ");
+      if (story !== last) this.#say(`  ${story}`);
+      last = story;
+      const isUp = verdict === "protected" && tunnels.length === edges.length;
       return isUp ? true : undefined;
     }, patienceMs);
   }

@@ -7,7 +7,7 @@ import { ip, ipBatch } from "../../kernel/lab.ts";
 import { type EdgePlan, edges, loopbacks } from "./networks.ts";
 
 /** The pre-shared key of each tunnel, as the vault has it. */
-export const pskOf = ({ tunnel }: EdgePlan): string => `Pair_PSK+${tunnel.name}/0123456789.of`;
+export const pskOf = ({ tunnel }: EdgePlan): string => `Pair_PSK+${tunnel.beyond}/0123456789.of`;
 /** The secret that holds it. */
 export const secretOf = ({ tunnel }: EdgePlan): string => `${tunnel.name}-psk`;
 
