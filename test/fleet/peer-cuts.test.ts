@@ -80,12 +80,12 @@ function table(rows: readonly Row[]): string {
 }
 
 // Traffic on a link whose far end changes loses what is on its way at that moment. A path that is
-// back at once is no reason to lead any there.
-function isBad({ how, repeats, violations, agreed, lost, gaveBack }: Row): boolean {
-  const mayGiveBack = how === "silent" || how === "long";
+// back at once is no reason to lead any there, nor to ask a person.
+function isBad({ how, repeats, violations, agreed, lost, gaveBack, holds }: Row): boolean {
+  const isLasting = how === "silent" || how === "long";
   const isLost = lost > 0 && !gaveBack;
   const isWrong = repeats.length + violations.length > 0 || agreed.includes(false);
-  return isWrong || isLost || (gaveBack && !mayGiveBack);
+  return isWrong || isLost || ((gaveBack || holds > 0) && !isLasting);
 }
 
 describe.each(["first", "third"] as const)(

@@ -5,7 +5,7 @@ import type { Campaign } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import type { Cause, SiblingCause } from "#agent/model/reason.ts";
 import type { Memory } from "#agent/store/journal/memory.ts";
-import { known, unknown } from "#hal/model.ts";
+import { known } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort } from "../../../kit/campaign-kit.ts";
 import {
@@ -80,24 +80,6 @@ describe("a look", () => {
     expect(unmetPrecondition).toMatchObject(
       unhealthy({ code: "sibling.failed", error: "transport.closed", text: "gone" }),
     );
-  });
-
-  it("a sibling that cannot be read is unsure until its last whole reading is too old", async () => {
-    const gone = (bench: FactCollectorBench): void => {
-      bench.failures.observe = failing("transport.closed", "gone");
-    };
-    const partly = (bench: FactCollectorBench): void => {
-      bench.port.secondary = { session: unknown("queryFailed", bench.clock.now()) };
-    };
-    const { staleAfterMs } = new FactCollectorBench().parts.desired.health;
-    for (const breaks of [gone, partly]) {
-      const bench = new FactCollectorBench();
-      expect((await bench.see()).sibling).toBe("carrying");
-      breaks(bench);
-      expect((await bench.see()).sibling).toBe("unsure");
-      expect((await bench.later(staleAfterMs - 1_000)).sibling).toBe("unsure");
-      expect((await bench.later(2_000)).sibling).toBe("lost");
-    }
   });
 
   it("a report of a router without the port has no port", async () => {
