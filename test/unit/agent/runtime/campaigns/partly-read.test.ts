@@ -6,7 +6,7 @@ import { failing } from "../../../kit/rotation-runner-bench.ts";
 import { FactCollectorBench } from "./fact-collector-bench.ts";
 
 describe("a reading that lacks a part", () => {
-  it("a port that lacks a part keeps effects back, where no rule of gated would fit", async () => {
+  it("a port that lacks a part keeps effects back, as no rule of gated fits", async () => {
     const bench = new FactCollectorBench();
     bench.port.primary = { keys: unknown("queryFailed", bench.clock.now()) };
     const { port, unmetPrecondition } = await bench.see();
