@@ -39,6 +39,8 @@ export const plainRows = {
   "gated.leftoverKey": `${oddPort} (gate.leftoverKey)`,
   "gated.follow": "the far end has the new key and the link is dark",
   "gated.addForFar": "the far end has the new key and the link is dark: the router gets it too",
+  "gated.lateChange":
+    "the router may still carry out a removal of the new key, sent up to 20 minutes ago",
   "gated.askPerson": "a person must point the far end at the new key",
   "gated.open": "all checks passed",
   "draining.unreadLate": "the router cannot be read, and the link cannot be drained",

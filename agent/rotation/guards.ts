@@ -34,6 +34,9 @@ export const farIsNew = ({ facts }: Context): boolean =>
 export const siblingLost = ({ facts }: Context): boolean => facts.sibling === "lost";
 export const isOverdue = ({ facts }: Context): boolean => facts.overdue;
 export const isManual = ({ facts }: Context): boolean => facts.farEnd === "manual";
+/** No late change of ours may still take this key from the router. */
+export const keepsKey = ({ facts: { mayLose } }: Context, key: "old" | "new"): boolean =>
+  mayLose !== key && mayLose !== "both";
 /** The group is no longer as the campaign found it. */
 export const hasBegun = (context: Context): boolean =>
   holdsNew(context) || context.campaign.told || goesBack(context);
@@ -61,9 +64,7 @@ const laterProven = guard(
   (context) => !lacksLaterSaks(context),
 );
 const keeps = (key: "old" | "new"): Guard =>
-  guard(`no late change of ours takes the ${key} key`, ({ facts: { mayLose } }) => {
-    return mayLose !== key && mayLose !== "both";
-  });
+  guard(`no late change of ours takes the ${key} key`, (context) => keepsKey(context, key));
 const notEnrol = guard("there is an old key to go back to", (context) => !isEnrol(context));
 const agentWrites = guard("the far end is ours to write", (context) => !isManual(context));
 const overlapping = guard("the router can hold both keys", (context) => !breaksFirst(context));

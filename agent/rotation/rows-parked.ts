@@ -12,6 +12,7 @@ import {
   isEnrol,
   isManual,
   isUsable,
+  keepsKey,
 } from "./guards.ts";
 import { farNotOurs, parkingRows, takenBack } from "./rows-shared.ts";
 
@@ -69,6 +70,16 @@ export const gated: readonly Row[] = [
       const isApart = far !== "failed" && farIsOff !== true;
       return isApart ? { code: "farEnd.apart", far } : farNotOurs(context);
     },
+  },
+  {
+    // A removal of the new key that the router may still carry out, and the far end already on that
+    // key, would make the link dark: what was resumed waits until it can come no more.
+    name: "gated.lateChange",
+    when: (context) => {
+      const goesOn = !breaksFirst(context) && !goesBack(context);
+      return goesOn && context.facts.far === "old" && !keepsKey(context, "new");
+    },
+    next: "gated",
   },
   {
     name: "gated.askPerson",

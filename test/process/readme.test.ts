@@ -34,6 +34,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm run test:tools": "it installs packages on this computer",
   "npm run lab": "test/kernel/lab",
   "npm run lab -- rotate": "test/kernel/lab",
+  "npm run lab -- pair": "test/kernel/pair",
   "npm run -s lab -- --once --json": "test/kernel/lab",
 };
 

@@ -59,6 +59,7 @@ const noticedIn: Readonly<Record<string, Where>> = {
     1,
     heldInSwitching,
   ],
+  "putNew: no late change of ours takes the new key": [none, 2],
   "putNew: the router is ready for it": [none, 1],
   "prepare: the port holds the old key alone": [none, 1],
   "prepareBack: the port holds the new key alone": [none, 1],
@@ -260,6 +261,36 @@ describe("the later SAKs of a new key", () => {
     for (const row of ["proving.laterSak", "proving.late", "reverting.put", "restoring.reverted"]) {
       expect([...taken]).toContain(row);
     }
+  });
+});
+
+describe("a removal of the new key that the router may still carry out", () => {
+  const manual = configNamed("rotate, keychain, manual, afterSoak");
+  const resumed = [
+    ...["a turn: queued.free", "a turn: gated.open", "long quiet", "a turn: draining.stages"],
+    ...["a turn: staging.stage", "the deadline passes"],
+    ...["a turn whose effect dies before it: staging.rollBack", "the agent starts"],
+    ...["a turn: staging.needed", "the grace of a put ends", "a turn: staging.bothAborted"],
+    ...["long quiet", "long proven by the old key", "the sibling is judged"],
+    ...["a turn whose effect comes late: reverting.remove", "the deadline passes"],
+    ...["a turn: reverting.late", "a turn: held.parkRestore", "operator: resume"],
+  ];
+  const limits = { faults: 2, words: 2, links: 1, after: resumed } as const;
+
+  it("a person who resumes is not sent to the far end while it may come", () => {
+    const { broken, states, rows } = explore(manual, limits);
+    console.log(`${states} states`);
+    // Beside the one way that comes first there is no way to an end.
+    const known = [...broken.keys()].filter((what) => !what.startsWith("STUCK"));
+    expect(known).toEqual([]);
+    expect([...rows]).toContain("gated.lateChange");
+  });
+
+  it("a machine that sends that person is caught", () => {
+    const gated = table.gated.filter(({ name }) => name !== "gated.lateChange");
+    const machine = { ...realMachine, table: { ...table, gated } };
+    const { broken } = explore(manual, limits, machine);
+    expect([...broken.keys()]).toContain("LATE: it cuts the link in switching");
   });
 });
 

@@ -40,6 +40,7 @@ rowsOf(
           { told: true, aborted: false },
         ],
         ["gated.dark", {}, { ...port({ keys: "new", outage: "lasting" }) }, "held", undefined],
+        ["gated.lateChange", {}, { mayLose: "new" }, "gated", undefined],
         [
           "gated.askPerson",
           {},
