@@ -29,7 +29,7 @@ export interface EdgePlan {
 }
 
 /** A tunnel of an edge host to the far end: its name, and a host behind each end. */
-export interface TunnelPlan {
+interface TunnelPlan {
   readonly name: string;
   readonly inside: string;
   readonly beyond: string;

@@ -14,7 +14,7 @@ describe("a reading that lacks a part", () => {
     expect(unmetPrecondition).toEqual({ code: "gate.stale", cause: { code: "router.unread" } });
   });
 
-  it("a sibling that cannot be read is unsure until its last whole reading is too old", async () => {
+  it("an unread sibling is unsure until its last whole reading is too old", async () => {
     const gone = (bench: FactCollectorBench): void => {
       bench.failures.observe = failing("transport.closed", "gone");
     };
