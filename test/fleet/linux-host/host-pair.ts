@@ -165,15 +165,14 @@ export class HostPair extends AgentBench {
   async #asked(): Promise<void> {
     const asked = { by: "test", risks: [], urgency: "planned" } as const;
     const ask = () => settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
-    const refused = await ask().then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-    if (refused === undefined) return;
-    const isRefused = refused instanceof LinksealError && refused.code === "gate.stale";
-    if (!isRefused || this.#cut === undefined) throw refused;
-    await this.run(longMs + noticedMs);
-    await ask();
+    try {
+      await ask();
+    } catch (error) {
+      const isRefused = error instanceof LinksealError && error.code === "gate.stale";
+      if (!isRefused || this.#cut === undefined) throw error;
+      await this.run(longMs + noticedMs);
+      await ask();
+    }
   }
 
   #isOver(): boolean {
