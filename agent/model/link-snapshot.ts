@@ -7,6 +7,7 @@ import {
   type KeyRef,
   type MacsecPort,
   type PortName,
+  type Reading,
   strongValue,
 } from "#hal/model.ts";
 import type { Clock, Instant } from "#hal/world.ts";
@@ -51,6 +52,11 @@ export interface Failure {
 export interface Observations {
   /** Returns the last observation of a link, without waiting for a new one. */
   snapshot(link: DesiredLink): LinkSnapshot;
+  /**
+   * Returns the newest reading of the link's router that lacks nothing of the link; undefined = it
+   * is older than `staleAfter`, or there is none.
+   */
+  lastWhole(link: DesiredLink): DeviceState | undefined;
   /** undefined = the device was read when it was last tried. */
   failure(device: string): Failure | undefined;
   /** undefined = the far end was read when it was last tried. */
@@ -62,6 +68,19 @@ export interface Observations {
 /** Returns one port of a device; undefined = the device is not readable, or does not list it. */
 export function portOf(state: DeviceState | undefined, port: PortName): MacsecPort | undefined {
   return state?.macsec.find((entry) => entry.port === port);
+}
+
+/** Returns true if everything that shows whether the port carries traffic was read. */
+export function isWhole(state: DeviceState, port: PortName): boolean {
+  const found = portOf(state, port);
+  if (found === undefined) return false;
+  const own = [found.linkUp, found.settings, found.keys, found.session];
+  return [...own, state.control, state.routing].every(isStrong);
+}
+
+/** Returns true if the value is known and not weak. */
+export function isStrong(reading: Reading<unknown>): boolean {
+  return reading.kind === "known" && reading.weak !== true;
 }
 
 /** Returns true if the port has BGP sessions and all are up; false also if they are not known. */

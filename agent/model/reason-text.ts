@@ -108,7 +108,7 @@ const causeTexts: CauseTexts = {
   "sibling.noRoom": ({ sibling }) =>
     `${sibling} has no room for the traffic of this link (20 % must stay free)`,
   "sibling.unread": "it cannot be read",
-  "sibling.linkDown": "its link is down or unknown",
+  "sibling.linkDown": "its link is down",
   "sibling.drained": "it is drained",
   "sibling.bgpDown": "its BGP session is not up",
   "sibling.commitPending": "a commit is pending on it",

@@ -12,7 +12,15 @@ import {
 import type { Instant } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
 import type { Campaign, CampaignLink, PortFacts } from "../model/campaign.ts";
-import { bgpUp, drainOf, type LinkSnapshot, portOf, securedBy } from "../model/link-snapshot.ts";
+import {
+  bgpUp,
+  drainOf,
+  isStrong,
+  isWhole,
+  type LinkSnapshot,
+  portOf,
+  securedBy,
+} from "../model/link-snapshot.ts";
 import type { FarEnd, SiblingCause } from "../model/reason.ts";
 
 function inClear(port: MacsecPort): boolean {
@@ -201,7 +209,8 @@ function isSet(peer: PeerState, settings: WantedSettings): boolean {
 
 /**
  * Returns why a link is not known to be in its accepted state, protected by its key or clear before
- * its first one; undefined = it is. A commit that waits on the device `ownCommitOn` touches another
+ * its first one; undefined = it is. `sibling.unread`: something is missing, and what was read says
+ * nothing against the link. A commit that waits on the device `ownCommitOn` touches another
  * link alone.
  */
 export function carryGap(
@@ -209,23 +218,35 @@ export function carryGap(
   accepted: KeyRef | undefined,
   ownCommitOn?: string,
 ): SiblingCause | undefined {
-  const port = portOf(snapshot.state, snapshot.link.port);
-  if (snapshot.state === undefined || port === undefined) return { code: "sibling.unread" };
-  if (strongValue(port.linkUp) !== true) return { code: "sibling.linkDown" };
-  if (drainOf(snapshot.state, snapshot.link.port) === "on") return { code: "sibling.drained" };
-  if (!bgpUp(snapshot.state, snapshot.link.port)) return { code: "sibling.bgpDown" };
-  const waits = strongValue(snapshot.state.control)?.commitPending !== false;
-  if (waits && snapshot.link.device !== ownCommitOn) return { code: "sibling.commitPending" };
-  if (accepted === undefined) {
-    if (!inClear(port)) return { code: "sibling.foreignMacsec" };
-    // Clear frames still pass for a while, and BGP outlives them by its hold time.
-    return snapshot.peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
-  }
-  if (!securedBy(port, accepted)) return { code: "sibling.unsecured" };
+  const { state, link, peer } = snapshot;
+  const port = portOf(state, link.port);
+  if (state === undefined || port === undefined) return { code: "sibling.unread" };
+  if (strongValue(port.linkUp) === false) return { code: "sibling.linkDown" };
+  if (drainOf(state, link.port) === "on") return { code: "sibling.drained" };
+  if (isStrong(state.routing) && !bgpUp(state, link.port)) return { code: "sibling.bgpDown" };
+  const waits = strongValue(state.control)?.commitPending === true;
+  if (waits && link.device !== ownCommitOn) return { code: "sibling.commitPending" };
+  const gap = accepted === undefined ? clearGap(port, peer) : keyGap(port, accepted, peer);
+  if (gap !== undefined) return gap;
+  return isWhole(state, link.port) ? undefined : { code: "sibling.unread" };
+}
+
+function clearGap(port: MacsecPort, peer: PeerState | undefined): SiblingCause | undefined {
+  const isRead = isStrong(port.settings) && isStrong(port.keys);
+  if (isRead && !inClear(port)) return { code: "sibling.foreignMacsec" };
+  // Clear frames still pass for a while, and BGP outlives them by its hold time.
+  return peer?.pointsAt === undefined ? undefined : { code: "sibling.farEndKeyed" };
+}
+
+function keyGap(
+  port: MacsecPort,
+  accepted: KeyRef,
+  peer: PeerState | undefined,
+): SiblingCause | undefined {
+  if (isStrong(port.session) && !securedBy(port, accepted)) return { code: "sibling.unsecured" };
   const policy = strongValue(port.settings)?.policy;
-  if (policy !== "mustSecure") return { code: "sibling.notMustSecure" };
+  if (isStrong(port.settings) && policy !== "mustSecure") return { code: "sibling.notMustSecure" };
   // It still works, and not for long.
-  const leaves = snapshot.peer !== undefined && !pointsAt(snapshot.peer, accepted);
-  if (!leaves) return undefined;
-  return { code: isOff(snapshot.peer) ? "sibling.farEndOff" : "sibling.farEndMoved" };
+  if (peer === undefined || pointsAt(peer, accepted)) return undefined;
+  return { code: isOff(peer) ? "sibling.farEndOff" : "sibling.farEndMoved" };
 }

@@ -38,8 +38,10 @@ export interface SiblingParts {
 
 /**
  * Returns a link as the preconditions of its sibling judge it. If its far end cannot be read now,
- * the last state of the far end does not count. `ownCommitOn`: a commit of the campaign itself
- * waits on this device, which touches its own link alone, also where both links are of one router.
+ * the last state of the far end does not count. A reading that failed, or lacks something, says
+ * nothing of the link: it is `unsure` while the last whole reading is fresh and shows it carry, and
+ * then lost. `ownCommitOn`: a commit of the campaign itself waits on this device, which touches its
+ * own link alone, also where both links are of one router.
  */
 export function siblingOf(
   { world, deviceCache, memory, alarm }: SiblingParts,
@@ -51,12 +53,23 @@ export function siblingOf(
   const accepted = named(memory().bindings, linkId(link))?.key;
   const silent = accepted !== undefined && deviceCache.peerFailure(link) !== undefined;
   const failure = deviceCache.failure(link.device);
+  const gapIn = (state: LinkSnapshot["state"]): SiblingCause | undefined =>
+    carryGap(
+      { ...snapshot, state, peer: silent ? undefined : snapshot.peer },
+      accepted,
+      ownCommitOn,
+    );
   const gap =
     failure === undefined
-      ? carryGap(silent ? { ...snapshot, peer: undefined } : snapshot, accepted, ownCommitOn)
+      ? gapIn(snapshot.state)
       : ({ code: "sibling.failed", error: failure.code, text: failure.text } as const);
-  if (gap !== undefined) return { name, standing: "lost", cause: gap, snapshot };
+  const isUnread = gap?.code === "sibling.failed" || gap?.code === "sibling.unread";
+  const isLost =
+    gap !== undefined && !(isUnread && gapIn(deviceCache.lastWhole(link)) === undefined);
+  if (isLost) return { name, standing: "lost", cause: gap, snapshot };
   const against = accepted === undefined ? undefined : alarm(link);
+  if (against?.standing === "lost") return { name, snapshot, ...against };
+  if (gap !== undefined) return { name, standing: "unsure", cause: gap, snapshot };
   if (against !== undefined) return { name, snapshot, ...against };
   const coming = lateTaker(memory(), linkId(link), world.clock.wall());
   if (coming === undefined) return { name, standing: "carrying", cause: undefined, snapshot };

@@ -29,8 +29,9 @@ script playing the person who changes the far end; then it does what you type, u
   rotate    gives both links new keys once they are protected, under traffic
   record    the same, drained and then not, written down for docs/timelines.md
   pair      both links on two hosts, the agent on the first, which reaches the second by SSH and
-            linkseal peer: enrolment, a rotation under traffic, and one for each thing that may end
-            on the way; a table of the ends and of the lost packets
+            linkseal peer: enrolment, a rotation and a change of a setting under traffic, a rotation
+            for each thing that may end on the way, and one under a tunnel from each host; a table
+            of the ends and of the lost packets
   --strikes only the first so many of the rotations in which something ends; 0: none
   --once    ends as soon as both links are protected, rotated, or the fault was told
   --json    prints the status as JSON at the end, and nothing else

@@ -83,7 +83,8 @@ export function judgeEffect(
   claim(!takes || world.withheld === 0 || isTaken(world), "P8: a link is taken without a permit");
   if (interrupts(world, action) || shuts) {
     claim(!(up && siblingLost(world)), "P2: it interrupts the only link that carries");
-    claim(!(up && world.siblingUnsure === 1), "P2: it is not known whether the sibling carries");
+    const isKnown = world.siblingUnsure === 0 && world.siblingUnread === 0;
+    claim(!up || isKnown, "P2: it is not known whether the sibling carries");
     const moves = action === "drain" || !up;
     claim(moves || (world.drained === 1 && world.quiet === 1), "CARRY: the link is not drained");
   }

@@ -34,6 +34,7 @@ import {
   onOther,
   ours,
   settled,
+  siblingLost,
   start,
   stateIn,
   strangeKey,
@@ -170,6 +171,11 @@ export class Events {
         to.putGrace = 0;
       });
     }
+    if (world.siblingUnread === 1) {
+      this.#fair("the last reading of the sibling is too old", (to) => {
+        to.siblingUnread = 2;
+      });
+    }
     const seen = world.routerUnseen === 0;
     if (world.quiet === 0 && seen && world.drained === 1) {
       this.#fair("long quiet", (to) => {
@@ -276,6 +282,7 @@ export class Events {
       ["siblingCut", "the sibling's fibre heals"],
       ["siblingDrained", "the sibling is undrained"],
       ["siblingUnsure", "the sibling is judged"],
+      ["siblingUnread", "the sibling's router answers again"],
       ["routerUnseen", "the router answers again"],
       ["farUnseen", "the far end answers again"],
       ["windowShut", "the window opens again"],
@@ -311,6 +318,13 @@ export class Events {
       if (world[name] === 1) continue;
       this.#fault(label, (to) => {
         to[name] = 1;
+      });
+    }
+    if (world.siblingUnread === 0) {
+      // What its last reading has shown stays so.
+      const isLost = siblingLost(world) || world.alive === 0;
+      this.#fault("the sibling's router does not answer", (to) => {
+        to.siblingUnread = isLost ? 2 : 1;
       });
     }
     if (world.alive === 1) this.#crashes(world);

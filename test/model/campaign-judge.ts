@@ -31,6 +31,7 @@ import {
   settled,
   shutIn,
   siblingLost,
+  siblingSeenLost,
   start,
   strangeKey,
   toldIn,
@@ -137,7 +138,7 @@ function judgeTraffic(
   const state = stateName(world.record);
   const link = linkIn(world.record);
   const isBack = (to: World): boolean => to.drained === 0 || linkIn(to.record) !== link;
-  if (siblingLost(world) && world.farUnseen === 0 && !settles(world, oracle, isBack)) {
+  if (siblingSeenLost(world) && world.farUnseen === 0 && !settles(world, oracle, isBack)) {
     report(`P2: the sibling is lost and this usable link stays drained in ${state}`);
   }
   if (!parking.includes(state) || mayWaitPending(world)) return;
@@ -180,8 +181,15 @@ function waitsInOutage(world: World, config: Config, state: string): boolean {
 function heals(world: World, oracle: Oracle): boolean {
   const to = scratchOf(oracle);
   copy(world, to);
-  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, siblingUnsure: 0, routerUnseen: 0 };
-  const open = { farUnseen: 0, windowShut: 0, refuses: 0, startGrace: 0, putGrace: 0 };
+  const well = { cut: 0, siblingCut: 0, siblingDrained: 0, siblingUnsure: 0, siblingUnread: 0 };
+  const open = {
+    routerUnseen: 0,
+    farUnseen: 0,
+    windowShut: 0,
+    refuses: 0,
+    startGrace: 0,
+    putGrace: 0,
+  };
   for (let turns = 0; turns < healingTurnsMax; turns += 1) {
     Object.assign(to, well, open, { alive: 1 });
     if (to.pending === foreign) to.pending = 0;

@@ -117,6 +117,8 @@ export function die(world: World): void {
   world.startGrace = 0;
   world.putGrace = 0;
   world.siblingUnsure = 0;
+  // What the next process reads of it first counts: nothing.
+  if (world.siblingUnread === 1) world.siblingUnread = 2;
 }
 
 const gated = stateNumber("gated");
@@ -152,6 +154,14 @@ function handOver(world: World, config: Config): void {
   world.cut = siblingCut;
   world.siblingCut = cut;
   world.siblingLate = Number(finals[lateFinal] === "drain");
+  handSight(world);
+}
+
+/** Each router is read or not, whichever link is under way. */
+function handSight(world: World): void {
+  const { siblingUnread, routerUnseen } = world;
+  world.routerUnseen = Number(siblingUnread !== 0);
+  world.siblingUnread = routerUnseen === 1 ? 2 : 0;
 }
 
 /** The record of the hand-over is lost: the link before is under way again. */
@@ -162,6 +172,7 @@ export function handBack(world: World, config: Config): void {
   world.siblingCut = cut;
   world.lateFinal = siblingLate === 1 ? finals.indexOf("drain") : 0;
   world.siblingLate = 0;
+  handSight(world);
 }
 
 function affect(world: World, action: ActionKind, luck: Luck, config: Config): void {

@@ -35,7 +35,7 @@ import {
   type Recorded,
   recordedIn,
   recordOf,
-  siblingLost,
+  siblingSeenLost,
   stateIn,
   stateNumber,
   toldIn,
@@ -135,8 +135,8 @@ export function pendingObserved(world: World): number {
   return world.pending === ours && !hasToken(world.record) ? foreign : world.pending;
 }
 
-const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate }: World): boolean =>
-  unjudged === 1 || siblingLate === 1;
+const siblingUnsure = ({ siblingUnsure: unjudged, siblingLate, siblingUnread }: World): boolean =>
+  unjudged === 1 || siblingLate === 1 || siblingUnread === 1;
 
 const losses = ["nothing", "old", "new", "both"] as const;
 /** `mayLose` of late.ts. */
@@ -172,7 +172,7 @@ function isWithheld(world: World, config: Config): boolean {
 
 /** `unmetPrecondition` of preconditions.ts. */
 export function isClosed(world: World, config: Config): boolean {
-  if (siblingLost(world) || siblingUnsure(world)) return true;
+  if (siblingSeenLost(world) || siblingUnsure(world)) return true;
   if (isAtRisk(world, config)) return true;
   if (world.routerUnseen === 1 || world.pending !== 0) return true;
   const far = farObserved(world, config);
@@ -238,7 +238,7 @@ function bitsOf(world: World, config: Config): number {
   return (
     portFacts |
     (farObserved(world, config) << 12) |
-    (Number(siblingLost(world)) << 15) |
+    (Number(siblingSeenLost(world)) << 15) |
     (Number(isClosed(world, config)) << 16) |
     (world.quiet << 17) |
     (Number(isStaged) << 18) |

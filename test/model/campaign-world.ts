@@ -124,6 +124,8 @@ export interface World {
   losing: number;
   /** The sibling was not evaluated yet, or its counters say nothing. */
   siblingUnsure: number;
+  /** Its router cannot be read, and the last reading is 1: fresh, 2: too old, or of a lost link. */
+  siblingUnread: number;
   // The surroundings.
   routerUnseen: number;
   farUnseen: number;
@@ -179,6 +181,7 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["lasting", 1],
     ["losing", 1],
     ["siblingUnsure", 1],
+    ["siblingUnread", 2],
     ["routerUnseen", 1],
     ["farUnseen", 1],
     ["windowShut", 1],
@@ -381,6 +384,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
     startGrace: 0,
     putGrace: 0,
     siblingUnsure: 0,
+    siblingUnread: 0,
     routerUnseen: 0,
     farUnseen: 0,
     windowShut: 0,
@@ -423,6 +427,11 @@ export const drainsHard = ({ hardened }: World, { fate }: Config): boolean =>
 
 export function siblingLost(world: World): boolean {
   return world.siblingCut === 1 || world.siblingDrained === 1;
+}
+
+/** The agent takes it for lost: while it cannot be read, its last reading counts until it ages. */
+export function siblingSeenLost(world: World): boolean {
+  return world.siblingUnread === 0 ? siblingLost(world) : world.siblingUnread === 2;
 }
 
 /** The document of the far end after a campaign that succeeded. */

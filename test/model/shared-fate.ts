@@ -38,7 +38,7 @@ export class HostEnd {
     die(to);
     // Everything else is well: only what the campaign has done is left.
     const well = { cut: 0, routerUnseen: 0, farUnseen: 0, refuses: 0, windowShut: 0 };
-    Object.assign(to, well, { siblingCut: 1, siblingDrained: 0, siblingLate: 0 });
+    Object.assign(to, well, { siblingCut: 1, siblingDrained: 0, siblingLate: 0, siblingUnread: 0 });
     Object.assign(to, { faultsLeft: 0, wordsLeft: 0, before: to.record });
     return this.#returns(to) ? undefined : "FATE: traffic does not return by itself";
   }

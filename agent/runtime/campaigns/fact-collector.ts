@@ -87,6 +87,8 @@ interface Waiting {
   readonly unfinished?: string;
 }
 
+/** A part of the port is missing, which keeps every disruptive effect back. */
+const unread = { code: "gate.stale", cause: { code: "router.unread" } } as const;
 const routeMsMax = 10_000;
 /** The states before anything takes the link. Afterwards the far-end poller reads the rights. */
 const beforeTaking: readonly CampaignState[] = ["queued", "gated", "draining"];
@@ -360,7 +362,9 @@ export class FactCollector {
       far,
       ...(far === "other" && isOff(snapshot.peer) && { farIsOff: true as const }),
       sibling: standingOfAll(siblings),
-      unmetPrecondition: unmetPrecondition(this.#preconditions(observed)),
+      unmetPrecondition:
+        unmetPrecondition(this.#preconditions(observed)) ??
+        (port === undefined ? unread : undefined),
       withheld: observed.withheld,
       drained,
       staged,

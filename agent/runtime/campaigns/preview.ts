@@ -68,7 +68,7 @@ export async function previewRotation(
 }
 
 const unreached = ({ link }: BoundLink): string =>
-  `${link.device} was not reached yet, so it is not known how it holds keys`;
+  `${link.device} has no session now, so it is not known how it holds keys`;
 
 function holding(code: NonNullable<Note["code"]>, about: string, text: string, next: string): Note {
   return { code, about, text, next };

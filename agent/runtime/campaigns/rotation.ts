@@ -38,7 +38,7 @@ function waiting(text: string, next: string, refusal: Waiting["refusal"]): Begin
   return { kind: "waiting", waiting: { code: "campaign-waiting", refusal, text, next } };
 }
 
-/** How the router can hold two keys; undefined = it was not reached yet. */
+/** How the router can hold two keys; undefined = there is no session with it. */
 function overlapOf({ deviceCache }: BeginParts, { device }: DesiredLink): Overlap | undefined {
   const overlap = deviceCache.capabilities(device)?.macsec?.overlap;
   return overlap === "none" ? "breakBeforeMake" : overlap;
@@ -178,7 +178,7 @@ async function freeze(
   for (const each of wanted) {
     const entry = rotated(parts, each);
     if (entry === undefined) {
-      const text = `${each.link.device} was not reached yet, so it is not known how it holds keys`;
+      const text = `${each.link.device} has no session now, so it is not known how it holds keys`;
       return waiting(text, "linkseal status", "gate.stale");
     }
     links.push(entry);
@@ -206,7 +206,7 @@ async function freeze(
   };
 }
 
-/** The link as it is frozen for a rotation; undefined = its router was not reached yet. */
+/** The link as it is frozen for a rotation; undefined = there is no session with its router. */
 export function rotated(
   parts: BeginParts,
   { link, binding, newest }: BoundLink & { readonly newest: ChosenKey },

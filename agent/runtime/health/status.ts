@@ -25,7 +25,7 @@ import {
 } from "../../model/health.ts";
 import { isoTime, wholeDays } from "../../model/iso-time.ts";
 import { nextFor, type Severity, type WarningCode } from "../../model/warning-rows.ts";
-import type { TimedTelemetry } from "../polling/device-cache.ts";
+import type { TimedTelemetry } from "../polling/cache-slots.ts";
 import type { GatewayReport } from "../polling/gateway-report.ts";
 import type { BackupStatus } from "./backup-report.ts";
 import type { Inside } from "./bgp-report.ts";

@@ -25,12 +25,14 @@ import {
 import {
   type Failure,
   fresh,
+  isWhole,
   type LinkSnapshot,
   type Observations,
   portOf,
 } from "../../model/link-snapshot.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
 import { AskedSaks } from "./asked-saks.ts";
+import { type DeviceSlot, type LinkSlot, slotOf, type TimedTelemetry } from "./cache-slots.ts";
 import { type GatewayQuery, type GatewayReport, gatewayReport } from "./gateway-report.ts";
 import type { LoginLimiter } from "./login-limiter.ts";
 
@@ -39,37 +41,6 @@ const observeMsMax = 10_000;
 const nameMs = 60_000;
 /** The most observations kept per link: an evidence window of 90 s at the default poll interval. */
 const historyMax = 24;
-
-interface DeviceSlot {
-  readonly wanted: DesiredDevice;
-  device: Device | undefined;
-  state: DeviceState | undefined;
-  failure: Failure | undefined;
-  /** Observations that failed since the last that did not. */
-  failures: number;
-}
-
-interface LinkSlot {
-  readonly link: DesiredLink;
-  readonly history: MacsecPort[];
-  readonly peerPort: PeerPort;
-  peer: { readonly state: PeerState; readonly at: Instant } | undefined;
-  peerFailure: Failure | undefined;
-  peerTriedAt: Instant | undefined;
-  /** When the observation began that gave `peer`. */
-  peerObservedFrom: Instant | undefined;
-  telemetry: TimedTelemetry | undefined;
-  telemetryTriedAt: Instant | undefined;
-  probe: LinkSnapshot["probe"];
-}
-
-/** The readings of the far end's own meters, and when they were read. */
-export interface TimedTelemetry {
-  /** The readings. */
-  readonly telemetry: PeerTelemetry;
-  /** When they were read. */
-  readonly at: Instant;
-}
 
 /** The parts from which the device cache is built. */
 export interface DeviceCacheParts {
@@ -146,6 +117,7 @@ export class DeviceCache implements Observations {
       const old = before.#links.get(id);
       if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
       slot.history.push(...old.history);
+      slot.whole = old.whole;
       slot.probe = old.probe;
       // What was read of one far end says nothing about another one.
       const place = farEndPlace(this.#parts.desired, slot.link);
@@ -251,6 +223,7 @@ export class DeviceCache implements Observations {
       if (history.length > historyMax) thin(history);
     }
     for (const slot of this.#linksOn.get(name) ?? []) {
+      if (isWhole(state, slot.link.port)) slot.whole = state;
       const port = portOf(state, slot.link.port);
       if (port === undefined) continue;
       const oldest = instantAfter(state.at, -evidenceMs);
@@ -369,6 +342,12 @@ export class DeviceCache implements Observations {
     };
   }
 
+  /** Returns the newest whole reading of a link's router, unless it is too old. */
+  lastWhole(link: DesiredLink): DeviceState | undefined {
+    const { health } = this.#parts.desired;
+    return fresh(this.#linkSlot(link).whole, health, this.#parts.world.clock.now());
+  }
+
   /** The newest state of a device, however old; undefined = never observed. */
   state(name: string): DeviceState | undefined {
     return this.#slot(name).state;
@@ -455,19 +434,6 @@ export class DeviceCache implements Observations {
       log.write("warn", error.code, error.message, { device: name });
     }
   }
-}
-
-function slotOf(link: DesiredLink, peerPort: PeerPort): LinkSlot {
-  return {
-    ...{ link, peerPort, history: [] },
-    peer: undefined,
-    peerFailure: undefined,
-    peerTriedAt: undefined,
-    peerObservedFrom: undefined,
-    telemetry: undefined,
-    telemetryTriedAt: undefined,
-    probe: undefined,
-  };
 }
 
 function ended(where: string): LinksealError {

@@ -144,8 +144,7 @@ export class HostPair extends AgentBench {
   async rotated(): Promise<void> {
     for (const { key } of this.site.links) this.site.vault.generatePair(key, suite);
     this.#isCounting = true;
-    const asked = { by: "test", risks: [], urgency: "planned" } as const;
-    await settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
+    await this.#asked();
     const ends = (): boolean => this.#isOver() || this.campaign().state === "held";
     for (let turn = 0; turn < turnsMax && !this.#isOver(); turn += 1) {
       await this.run(1_800_000, ends);
@@ -160,6 +159,20 @@ export class HostPair extends AgentBench {
     const { reason } = this.campaign();
     const cut = JSON.stringify({ ...this.#cut, ...this.frames[(this.#cut?.nth ?? 0) - 1] });
     throw new Error(`not over, ${cut}: ${JSON.stringify(reason)} ${this.verdict()}`);
+  }
+
+  /** One that is asked for while there is no session is refused, and asked for again. */
+  async #asked(): Promise<void> {
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    const ask = () => settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
+    try {
+      await ask();
+    } catch (error) {
+      const isRefused = error instanceof LinksealError && error.code === "gate.stale";
+      if (!isRefused || this.#cut === undefined) throw error;
+      await this.run(longMs + noticedMs);
+      await ask();
+    }
   }
 
   #isOver(): boolean {

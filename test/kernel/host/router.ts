@@ -144,14 +144,40 @@ export function type({ network }: Router, ...commands: readonly string[]): strin
   return execFileSync("vtysh", ["-N", network, ...argv], { encoding: "utf8" });
 }
 
-const session = (peer: string, as: number): readonly string[] => [
+/** The first lines of each router's configuration. */
+export const firstLines: readonly string[] = ["frr defaults traditional"];
+
+/** FRR's lines for the routing of an AS. */
+export const asLines = (as: number, instance = ""): readonly string[] => [
+  `router bgp ${as}${instance}`,
+  " timers bgp 3 9",
+];
+
+/** FRR's lines for a peer; those of one AS have no password. */
+export const session = (peer: string, as: number, own?: number): readonly string[] => [
   ` neighbor ${peer} remote-as ${as}`,
-  ` neighbor ${peer} password ${password}`,
+  ...(as === own ? [] : [` neighbor ${peer} password ${password}`]),
   ` neighbor ${peer} timers connect 1`,
 ];
 
-// Includes an operator's own policy: routes from the far end are not sent back, and a preference
-// that a drain has to override.
+/**
+ * FRR's lines for an operator's own policy: routes from the far end are not sent back, and a
+ * preference that a drain has to override.
+ */
+export const ownPolicy: readonly string[] = [
+  "ip prefix-list own seq 5 permit 198.51.100.0/24 le 32",
+  "route-map own-out permit 10",
+  " match ip address prefix-list own",
+  "route-map own-in permit 10",
+  " set local-preference 200",
+];
+
+/** FRR's lines by which a peer gets this policy. */
+export const policyFor = (peer: string): readonly string[] => [
+  `  neighbor ${peer} route-map own-in in`,
+  `  neighbor ${peer} route-map own-out out`,
+];
+
 function edgeConfig(vrf: string | undefined): string {
   // Sessions with the same addresses, which have no answer.
   const others = [
@@ -160,33 +186,24 @@ function edgeConfig(vrf: string | undefined): string {
     "exit",
   ];
   return [
-    "frr defaults traditional",
-    "ip prefix-list own seq 5 permit 198.51.100.0/24 le 32",
-    "route-map own-out permit 10",
-    " match ip address prefix-list own",
-    "route-map own-in permit 10",
-    " set local-preference 200",
+    ...firstLines,
+    ...ownPolicy,
     ...(vrf === undefined ? [] : others),
-    `router bgp ${edgeAs}${vrf === undefined ? "" : ` vrf ${vrf}`}`,
-    " timers bgp 3 9",
+    ...asLines(edgeAs, vrf === undefined ? "" : ` vrf ${vrf}`),
     ...session("192.0.2.2", farAs),
     ...session("192.0.2.6", farAs),
     " address-family ipv4 unicast",
     "  network 198.51.100.1/32",
-    ...["192.0.2.2", "192.0.2.6"].flatMap((peer) => [
-      `  neighbor ${peer} route-map own-in in`,
-      `  neighbor ${peer} route-map own-out out`,
-    ]),
+    ...["192.0.2.2", "192.0.2.6"].flatMap(policyFor),
     "",
   ].join("\n");
 }
 
 function farConfig(): string {
   return [
-    "frr defaults traditional",
-    `router bgp ${farAs}`,
+    ...firstLines,
+    ...asLines(farAs),
     " no bgp ebgp-requires-policy",
-    " timers bgp 3 9",
     ...session("192.0.2.1", edgeAs),
     ...session("192.0.2.5", edgeAs),
     " address-family ipv4 unicast",

@@ -8,11 +8,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { effort } from "../../effort.ts";
 import { PairLab } from "../../lab/pair/pair-lab.ts";
 import {
+  changedBoth,
   enrolled,
   isGood,
   type Result,
   resultsText,
   rotatedBoth,
+  rotatedUnderTunnels,
   strikes,
   struck,
 } from "../../lab/pair/strikes.ts";
@@ -35,9 +37,11 @@ describe("a pair on two hosts", { timeout: effort(1_200_000, 10_800_000) }, () =
     try {
       expect((await pair.enrol()).outcomes).toBe(enrolled);
       results.push(await rotatedBoth(pair));
+      for (const play of effort([], [changedBoth])) results.push(await play(pair));
       for (const strike of effort(strikes.slice(0, 1), strikes)) {
         results.push(await struck(pair, strike));
       }
+      for (const play of effort([], [rotatedUnderTunnels])) results.push(await play(pair));
     } finally {
       console.log([...output, ...pair.complaints(), resultsText(results)].join("\n"));
     }

@@ -10,13 +10,14 @@ import { replyBytesMax } from "#drivers/linux/mka/protocol.ts";
 import { askFramed } from "#drivers/transport/framed.ts";
 import { Programs, root } from "../../kernel/host/programs.ts";
 import { startRouter } from "../../kernel/host/router.ts";
+import { Daemon } from "../../kernel/ipsec/daemon.ts";
 import { ip, ipBatch } from "../../kernel/lab.ts";
 import { Program, readyMark } from "../../process/program.ts";
 import { secyOn } from "../lab.ts";
 import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks, path } from "./networks.ts";
 
 /** A process of linkseal on the host. */
-type Daemon = "net" | "mka" | "peer";
+export type Process = "net" | "mka" | "peer";
 
 interface Served {
   readonly child: ChildProcess;
@@ -26,6 +27,8 @@ interface Served {
 export class EdgeHost implements Disposable {
   readonly plan: EdgePlan;
   readonly programs: Programs;
+  /** Its charon, which runs once a test has started it. */
+  readonly charon: Daemon;
   readonly #home: string;
   readonly #networks: Networks;
   readonly #served = new Map<string, Served>();
@@ -40,6 +43,7 @@ export class EdgeHost implements Disposable {
     mkdirSync(home, { recursive: true, mode: 0o700 });
     writeFileSync(this.#at("seal"), crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
     this.programs = new Programs(home, networks[plan.name]);
+    this.charon = new Daemon(networks[plan.name]);
   }
 
   get network(): string {
@@ -132,20 +136,22 @@ export class EdgeHost implements Disposable {
   }
 
   /** Starts one process; resolves once it serves. */
-  async start(daemon: Daemon): Promise<void> {
+  async start(process: Process): Promise<void> {
+    const { socket } = this.charon;
+    const serve = ["--serve", "--socket", this.#at("run/peer.sock"), "--net", this.net];
     const argv = {
-      net: ["net"],
+      net: ["net", "--charon", socket],
       mka: ["mka", this.plan.port, "--key-cache", `file:${this.#at("seal")}`],
-      peer: ["peer", "--serve", "--socket", this.#at("run/peer.sock"), "--net", this.net],
+      peer: ["peer", ...serve, "--charon", socket],
     };
-    this.#served.set(daemon, await this.programs.serveUntil(readyMark, ...argv[daemon]));
+    this.#served.set(process, await this.programs.serveUntil(readyMark, ...argv[process]));
   }
 
   /** Kills one process; it leaves nothing in order. */
-  async kill(daemon: Daemon): Promise<void> {
-    const served = this.#served.get(daemon);
-    if (served === undefined) throw new Error(`${daemon} does not run`);
-    this.#served.delete(daemon);
+  async kill(process: Process): Promise<void> {
+    const served = this.#served.get(process);
+    if (served === undefined) throw new Error(`${process} does not run`);
+    this.#served.delete(process);
     served.child.kill("SIGKILL");
     await once(served.child, "close");
   }
@@ -166,6 +172,7 @@ export class EdgeHost implements Disposable {
 
   [Symbol.dispose](): void {
     killAll(this.network);
+    this.charon[Symbol.dispose]();
   }
 }
 

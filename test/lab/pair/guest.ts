@@ -1,5 +1,5 @@
-// Runs inside the machine: enrols a pair on two hosts, rotates both links, and then one of them
-// once for each thing that may end on the way.
+// Runs inside the machine: enrols a pair on two hosts, rotates and changes both links, then rotates
+// one of them once for each thing that may end on the way, and last both under tunnels.
 
 import { appendFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,11 +7,13 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PairLab } from "./pair-lab.ts";
 import {
+  changedBoth,
   enrolled,
   isGood,
   type Result,
   resultsText,
   rotatedBoth,
+  rotatedUnderTunnels,
   strikes,
   struck,
 } from "./strikes.ts";
@@ -35,17 +37,21 @@ const results: Result[] = [];
 try {
   const { outcomes } = await lab.enrol();
   if (outcomes !== enrolled) throw new Error(`enrolment: ${outcomes}`);
-  results.push(await rotatedBoth(lab));
-  print(resultsText(results));
+  for (const play of [rotatedBoth, changedBoth]) {
+    results.push(await play(lab));
+    print(resultsText(results.slice(-1)));
+  }
   for (const strike of asked) {
     say(`${strike.title}, at ${strike.at}`);
     results.push(await struck(lab, strike));
     print(resultsText(results.slice(-1)));
   }
+  say("a tunnel from each edge host to one gateway, with a charon of its own");
+  results.push(await rotatedUnderTunnels(lab));
 } catch (error) {
   print(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }
-const all = results.every(isGood) && results.length === asked.length + 1;
+const all = results.every(isGood) && results.length === asked.length + 3;
 if (!all) print(lab.complaints().join("\n"));
 print(resultsText(results));
 await lab[Symbol.asyncDispose]();

@@ -2,7 +2,15 @@
 // and the far end of both links.
 
 import type { PortName } from "#hal/model.ts";
-import { edgeAs, farAs, password } from "../../kernel/host/router.ts";
+import {
+  asLines,
+  edgeAs,
+  farAs,
+  firstLines,
+  ownPolicy,
+  policyFor,
+  session,
+} from "../../kernel/host/router.ts";
 import { addNetwork, ip, ipBatch } from "../../kernel/lab.ts";
 
 /** The addresses of one edge host. */
@@ -15,17 +23,28 @@ export interface EdgePlan {
   readonly address: string;
   /** The far end's peering address. */
   readonly peer: string;
+  /** Its address in the site, at which its tunnel begins as well. */
   readonly routerId: string;
+  readonly tunnel: TunnelPlan;
+}
+
+/** A tunnel of an edge host to the far end: its name, and a host behind each end. */
+interface TunnelPlan {
+  readonly name: string;
+  readonly inside: string;
+  readonly beyond: string;
 }
 
 export const edges = [
   {
     ...{ name: "edge-a", link: "primary", port: "p1", routerId: "198.51.100.11" },
     ...{ address: "192.0.2.1/30", peer: "192.0.2.2" },
+    tunnel: { name: "hub-a", inside: "10.1.0.1", beyond: "10.100.0.1" },
   },
   {
     ...{ name: "edge-b", link: "secondary", port: "p2", routerId: "198.51.100.12" },
     ...{ address: "192.0.2.5/30", peer: "192.0.2.6" },
+    tunnel: { name: "hub-b", inside: "10.2.0.1", beyond: "10.101.0.1" },
   },
 ] as const satisfies readonly EdgePlan[];
 
@@ -122,30 +141,20 @@ export function lightDown(all: Networks, network: keyof Networks): void {
 
 const interfacesOf = (network: keyof Networks) => wires.flat().filter(([name]) => name === network);
 
-const session = (peer: string, as: number): readonly string[] => [
-  ` neighbor ${peer} remote-as ${as}`,
-  ` neighbor ${peer} timers connect 1`,
-];
+const asOf = (peer: string): number => (peer.startsWith("10.") ? edgeAs : farAs);
 
 /** FRR's configuration of an edge: the far end, and inside host and other edge of its own AS. */
 export function edgeRouting({ name, peer, routerId }: EdgePlan): string {
   const own = name === "edge-a" ? ["10.9.1.2", "10.9.3.2"] : ["10.9.2.2", "10.9.3.1"];
   return [
-    "frr defaults traditional",
-    "ip prefix-list own seq 5 permit 198.51.100.0/24 le 32",
-    "route-map own-out permit 10",
-    " match ip address prefix-list own",
-    "route-map own-in permit 10",
-    " set local-preference 200",
-    `router bgp ${edgeAs}`,
+    ...firstLines,
+    ...ownPolicy,
+    ...asLines(edgeAs),
     ` bgp router-id ${routerId}`,
-    " timers bgp 3 9",
-    ...session(peer, farAs),
-    ` neighbor ${peer} password ${password}`,
-    ...own.flatMap((address) => session(address, edgeAs)),
+    ...[peer, ...own].flatMap((address) => session(address, asOf(address), edgeAs)),
     " address-family ipv4 unicast",
-    `  neighbor ${peer} route-map own-in in`,
-    `  neighbor ${peer} route-map own-out out`,
+    `  network ${routerId}/32`,
+    ...policyFor(peer),
     ...own.map((address) => `  neighbor ${address} next-hop-self`),
     "",
   ].join("\n");
@@ -154,11 +163,10 @@ export function edgeRouting({ name, peer, routerId }: EdgePlan): string {
 /** FRR's configuration of the host inside. */
 export function insideRouting(): string {
   return [
-    "frr defaults traditional",
-    `router bgp ${edgeAs}`,
+    ...firstLines,
+    ...asLines(edgeAs),
     ` bgp router-id ${loopbacks.inside}`,
-    " timers bgp 3 9",
-    ...["10.9.1.1", "10.9.2.1"].flatMap((address) => session(address, edgeAs)),
+    ...["10.9.1.1", "10.9.2.1"].flatMap((address) => session(address, edgeAs, edgeAs)),
     " address-family ipv4 unicast",
     `  network ${loopbacks.inside}/32`,
     "  maximum-paths ibgp 2",
@@ -170,15 +178,11 @@ export function insideRouting(): string {
 export function farRouting(): string {
   const peers = edges.map(({ address }) => address.replace("/30", ""));
   return [
-    "frr defaults traditional",
-    `router bgp ${farAs}`,
+    ...firstLines,
+    ...asLines(farAs),
     ` bgp router-id ${loopbacks.far}`,
     " no bgp ebgp-requires-policy",
-    " timers bgp 3 9",
-    ...peers.flatMap((peer) => [
-      ...session(peer, edgeAs),
-      ` neighbor ${peer} password ${password}`,
-    ]),
+    ...peers.flatMap((peer) => session(peer, edgeAs)),
     " address-family ipv4 unicast",
     `  network ${loopbacks.far}/32`,
     "",

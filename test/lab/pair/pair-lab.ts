@@ -15,7 +15,8 @@ import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { makeRoom, startFlows, startRouter } from "../../kernel/host/router.ts";
 import type { TrafficCounters } from "../../kernel/host/traffic.ts";
-import { enterNetwork, ipBatch, leaveNetworks } from "../../kernel/lab.ts";
+import type { Daemon } from "../../kernel/ipsec/daemon.ts";
+import { enterNetwork, ip, ipBatch, leaveNetworks, until } from "../../kernel/lab.ts";
 import { readyMark } from "../../process/program.ts";
 import { farPort, StandIn } from "../stand-in.ts";
 import { WireWatch } from "../wire.ts";
@@ -29,6 +30,7 @@ import {
   type Networks,
   path,
 } from "./networks.ts";
+import { pskOf, secretOf, startGateway, tunnelLines } from "./tunnels.ts";
 
 const suite = "gcm-aes-256";
 export const group = "erd-demo";
@@ -62,6 +64,10 @@ export class PairLab implements AsyncDisposable {
   readonly #standIn: StandIn;
   readonly #over = new AbortController();
   #login = "";
+  /** Whether the config wants SecTAGs with the SCI, and both tunnels. */
+  #includeSci = true;
+  #hasTunnels = false;
+  #gateway: Daemon | undefined;
   #hostKey = "";
   #served: Served | undefined;
   #pace: Promise<void> | undefined;
@@ -151,6 +157,36 @@ export class PairLab implements AsyncDisposable {
     return await this.#ended("");
   }
 
+  /** Accepts a config with another setting, which changes both links, one after the other. */
+  async change(): Promise<PairEnd> {
+    const before = markOf(await this.campaign());
+    this.#includeSci = !this.#includeSci;
+    await this.#apply(this.config());
+    return await this.#ended(before);
+  }
+
+  /** Starts a charon on each edge host and the gateway, and accepts a config with both tunnels. */
+  async openTunnels(): Promise<void> {
+    for (const edge of edges) this.site.vault.put(secretOf(edge), pskOf(edge));
+    for (const { charon } of [this.first, this.second]) await charon.start();
+    this.#say("  a charon runs on each edge host");
+    this.#gateway = await startGateway(this.networks.far, ({ name }) => this.networks[name]);
+    this.#hasTunnels = true;
+    await this.#apply(this.config());
+    let last = "";
+    await until(async () => {
+      const { verdict, tunnels } = await this.status();
+      const shown = tunnels.map(({ name, verdict: own, reasons }) =>
+        [name, own, ...reasons.map(({ text }) => text)].join(": "),
+      );
+      const story = [verdict, ...shown].join("; ");
+      if (story !== last) this.#say(`  ${story}`);
+      last = story;
+      const isUp = verdict === "protected" && tunnels.length === edges.length;
+      return isUp ? true : undefined;
+    }, patienceMs);
+  }
+
   async #apply(text: string): Promise<void> {
     const body = { file: "site.yaml", text, queue: false };
     const answer = await this.#ask<ApplyAnswer>("admin", "/v1/apply", body);
@@ -229,21 +265,36 @@ export class PairLab implements AsyncDisposable {
   /** The far end's hardware follows its management, which the agent changes. */
   async #follow(): Promise<void> {
     const { signal } = this.#over;
-    const given = new Map<string, string>();
+    const given = new Map<string, { readonly ckn: string; readonly sci: "on" | "off" }>();
     while (!signal.aborted) {
       await rest(pollMs);
       for (const [index, link] of this.site.links.entries()) {
         const ckn = link.far.keys()[0]?.ckn;
-        const pointsAt = link.msee.observe(link.azureLink).pointsAt;
+        const { pointsAt, sci } = link.msee.observe(link.azureLink);
         const port = edges[index]?.port;
         if (ckn === undefined || pointsAt === undefined || port === undefined) continue;
-        if (given.get(port) === ckn) continue;
-        given.set(port, ckn);
+        const [before, held] = [given.get(port), { ckn, sci }];
+        if (before?.ckn === ckn && before.sci === sci) continue;
+        // It drops frames of the other form, which wpa_supplicant would take.
+        if (before?.sci !== sci && before !== undefined && this.#sciOf(index) !== sci) {
+          this.#standIn.silence(port);
+          continue;
+        }
+        given.set(port, held);
         const cak = this.site.vault.valueForFarEnd(pointsAt.cakSecretId).toLowerCase();
         this.#say(`  the far end of ${port} follows to the key ${ckn.slice(0, 8)}…`);
         await this.#standIn.give(port, { ckn, cak, suite }, gapMs);
       }
     }
+  }
+
+  /** Whether the SecTAGs that an edge sends carry the SCI; undefined = it has no SecY. */
+  #sciOf(index: number): "on" | "off" | undefined {
+    const host = index === 0 ? this.first : this.second;
+    const secy = host.secy();
+    if (secy === undefined) return undefined;
+    const shown = ip("-n", host.network, "-d", "link", "show", "dev", secy);
+    return /send_sci (on|off)/.exec(shown)?.[1] as "on" | "off" | undefined;
   }
 
   config(): string {
@@ -259,7 +310,7 @@ export class PairLab implements AsyncDisposable {
       "devices:",
       ...hosts.flatMap(({ host, reach }) => [
         `  - { name: ${host.plan.name}, driver: linux, frr: ${host.network},`,
-        `      ${reach} }`,
+        `      charon: "unix:${host.charon.socket}", ${reach} }`,
       ]),
       "groups:",
       `  - name: ${group}`,
@@ -268,9 +319,10 @@ export class PairLab implements AsyncDisposable {
       "    links:",
       ...edges.flatMap(({ name, link, port }, index) => [
         `      - { name: ${link}, device: ${name}, port: ${port}, azureLink: link${index + 1},`,
-        `          speed: 10G, macsec: { suite: ${suite} },`,
+        `          speed: 10G, macsec: { suite: ${suite}, includeSci: ${this.#includeSci} },`,
         `          key: { cak: ${group}-${index + 1}-cak, ckn: ${group}-${index + 1}-ckn } }`,
       ]),
+      ...(this.#hasTunnels ? tunnelLines() : []),
       "health: { poll: 5s, staleAfter: 15s, evidence: 90s }",
       "rotation:",
       "  { settle: 8s, soak: 4s, verify: 60s, confirm: 2m, farEnd: 5m, putGrace: 5s,",
@@ -299,6 +351,15 @@ export class PairLab implements AsyncDisposable {
     return startFlows([inside, loopbacks.inside], [far, loopbacks.far], everyMs, 16, turnMs);
   }
 
+  /** The same through the tunnel of one edge host. */
+  tunnelTraffic(
+    { plan: { tunnel }, network }: EdgeHost,
+    { everyMs, turnMs }: Rate,
+  ): Promise<() => Promise<readonly TrafficCounters[]>> {
+    const { far } = this.networks;
+    return startFlows([network, tunnel.inside], [far, tunnel.beyond], everyMs, 16, turnMs);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#over.abort();
     await this.#following?.catch(() => undefined);
@@ -307,6 +368,7 @@ export class PairLab implements AsyncDisposable {
     for (const host of [this.first, this.second]) host[Symbol.dispose]();
     await this.#pace;
     await this.#served?.close();
+    this.#gateway?.[Symbol.dispose]();
     for (const network of [this.networks.inside, this.networks.far]) killAll(network);
     leaveNetworks();
   }

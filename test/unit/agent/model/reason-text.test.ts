@@ -168,7 +168,7 @@ const causes: Readonly<{
     "b has no room for the traffic of this link (20 % must stay free)",
   ],
   "sibling.unread": [{ code: "sibling.unread" }, "it cannot be read"],
-  "sibling.linkDown": [{ code: "sibling.linkDown" }, "its link is down or unknown"],
+  "sibling.linkDown": [{ code: "sibling.linkDown" }, "its link is down"],
   "sibling.drained": [{ code: "sibling.drained" }, "it is drained"],
   "sibling.bgpDown": [{ code: "sibling.bgpDown" }, "its BGP session is not up"],
   "sibling.commitPending": [{ code: "sibling.commitPending" }, "a commit is pending on it"],

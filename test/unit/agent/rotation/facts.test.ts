@@ -398,7 +398,7 @@ describe("a sibling", () => {
       name: "with its link unknown",
       snapshot: snapshotOf(stateOf(clearPort({ linkUp: unread }))),
       bound: false,
-      answer: "sibling.linkDown",
+      answer: "sibling.unread",
     },
     {
       name: "that is drained",
@@ -430,7 +430,7 @@ describe("a sibling", () => {
       name: "clear with unreadable keys",
       snapshot: snapshotOf(stateOf(clearPort({ keys: unread }))),
       bound: false,
-      answer: "sibling.foreignMacsec",
+      answer: "sibling.unread",
     },
     {
       name: "without its port",
@@ -442,7 +442,7 @@ describe("a sibling", () => {
       name: "with an unreadable control plane",
       snapshot: snapshotOf(stateOf(clearPort(), { control: unread })),
       bound: false,
-      answer: "sibling.commitPending",
+      answer: "sibling.unread",
     },
     {
       name: "clear with an unreadable far end",
@@ -460,7 +460,7 @@ describe("a sibling", () => {
       name: "protected with unreadable settings",
       snapshot: snapshotOf(stateOf(securedPort({ settings: unread })), { peer: peerOn() }),
       bound: true,
-      answer: "sibling.notMustSecure",
+      answer: "sibling.unread",
     },
     {
       name: "protected with an unreadable far end",

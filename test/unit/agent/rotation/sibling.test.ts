@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Failure, LinkSnapshot } from "#agent/model/link-snapshot.ts";
 import type { SiblingCause } from "#agent/model/reason.ts";
 import {
+  type Alarm,
   doubtOf,
   lostOf,
   type Sibling,
@@ -13,6 +14,7 @@ import {
 } from "#agent/rotation/sibling.ts";
 import type { DeviceCache } from "#agent/runtime/polling/device-cache.ts";
 import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { type DeviceState, known, unknown } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
 import {
@@ -31,27 +33,38 @@ const failure = (text: string): Failure => ({ code: "x", text, next: "wait", sin
 interface Scene {
   readonly snapshot?: LinkSnapshot;
   readonly failure?: Failure;
+  /** The last reading that lacked nothing; absent = none is fresh. */
+  readonly whole?: DeviceState;
   readonly peerFailure?: Failure;
-  readonly alarm?: true;
+  readonly alarm?: Alarm["standing"];
   readonly unbound?: true;
   readonly ownCommitOn?: string;
 }
 
+const unread = unknown("queryFailed", at(0));
 const alarm: SiblingCause = { code: "health.notJudged" };
 const keyed = snapshotOf(stateOf(securedPort()), { peer: peerOn() });
 const elsewhere = { ...keyed, peer: peerOn({ ...keyOne, cakSecretId: "https://v/x/2" }) };
 
-function gapOf({ snapshot = keyed, ...scene }: Scene): SiblingCause | undefined {
-  const deviceCache = { failure: () => scene.failure, peerFailure: () => scene.peerFailure };
+function judged({ snapshot = keyed, ...scene }: Scene): Sibling {
+  const deviceCache = {
+    ...{ failure: () => scene.failure, peerFailure: () => scene.peerFailure },
+    lastWhole: () => scene.whole,
+  };
   const bindings = scene.unbound ? {} : { "erd-demo/primary": bindingOf() };
   const parts: SiblingParts = {
     world: { clock: new SimClock(wall) },
     deviceCache: deviceCache as unknown as DeviceCache,
     memory: () => ({ ...emptyMemory, bindings }),
-    alarm: () => (scene.alarm ? { standing: "unsure", cause: alarm } : undefined),
+    alarm: () => (scene.alarm ? { standing: scene.alarm, cause: alarm } : undefined),
   };
-  const { name, standing, cause, snapshot: seen } = siblingOf(parts, snapshot, scene.ownCommitOn);
-  expect([name, seen]).toEqual(["primary", snapshot]);
+  const sibling = siblingOf(parts, snapshot, scene.ownCommitOn);
+  expect([sibling.name, sibling.snapshot]).toEqual(["primary", snapshot]);
+  return sibling;
+}
+
+function gapOf(scene: Scene): SiblingCause | undefined {
+  const { standing, cause } = judged(scene);
   expect(standing).toBe(cause === undefined ? "carrying" : cause === alarm ? "unsure" : "lost");
   return cause;
 }
@@ -62,17 +75,39 @@ describe("a sibling", () => {
     expect(gapOf({ snapshot: snapshotOf(stateOf(clearPort())), unbound: true })).toBeUndefined();
   });
 
-  it("a sibling is lost while its router cannot be read", () => {
+  it("a sibling that was never read is lost while its router does not answer", () => {
     expect(gapOf({ failure: failure("no answer") })).toEqual({
       ...{ code: "sibling.failed", error: "x", text: "no answer" },
     });
   });
 
+  it("one failed read, or one that lacks something, does not make a sibling lost", () => {
+    const whole = stateOf(securedPort());
+    const partly = snapshotOf(stateOf(securedPort({ session: unread })), { peer: peerOn() });
+    const failed = { code: "sibling.failed", error: "x", text: "no answer" };
+    const standing = (scene: Scene) => {
+      const { standing: is, cause } = judged(scene);
+      return [is, cause];
+    };
+    expect(standing({ failure: failure("no answer"), whole })).toEqual(["unsure", failed]);
+    const none = snapshotOf(undefined, { peer: peerOn() });
+    for (const snapshot of [partly, none]) {
+      expect(standing({ snapshot, whole })).toEqual(["unsure", { code: "sibling.unread" }]);
+      expect(standing({ snapshot })).toEqual(["lost", { code: "sibling.unread" }]);
+      expect(standing({ snapshot, whole, alarm: "lost" })).toEqual(["lost", alarm]);
+    }
+    const dark = stateOf(securedPort({ linkUp: known(false, at(0)) }));
+    expect(standing({ failure: failure("no answer"), whole: dark })).toEqual(["lost", failed]);
+    const partlyDark = stateOf(securedPort({ session: unread, linkUp: known(false, at(0)) }));
+    const snapshot = snapshotOf(partlyDark, { peer: peerOn() });
+    expect(standing({ snapshot, whole })).toEqual(["lost", { code: "sibling.linkDown" }]);
+  });
+
   it("a sibling with a key of ours is unsure while the health evaluator objects", () => {
-    expect(gapOf({ alarm: true })).toBe(alarm);
+    expect(gapOf({ alarm: "unsure" })).toBe(alarm);
     const clear = snapshotOf(stateOf(clearPort()));
-    expect(gapOf({ alarm: true, snapshot: clear, unbound: true })).toBeUndefined();
-    expect(gapOf({ alarm: true, snapshot: clear })).toEqual({ code: "sibling.unsecured" });
+    expect(gapOf({ alarm: "unsure", snapshot: clear, unbound: true })).toBeUndefined();
+    expect(gapOf({ alarm: "unsure", snapshot: clear })).toEqual({ code: "sibling.unsecured" });
   });
 
   it("a sibling is lost while a commit of others waits on its router", () => {

@@ -76,7 +76,7 @@ describe("a look", () => {
     await bench.see();
     bench.failures.observe = failing("transport.closed", "gone");
     const { port, unmetPrecondition, sibling } = await bench.see();
-    expect([port, sibling]).toEqual([undefined, "lost"]);
+    expect([port, sibling]).toEqual([undefined, "unsure"]);
     expect(unmetPrecondition).toMatchObject(
       unhealthy({ code: "sibling.failed", error: "transport.closed", text: "gone" }),
     );

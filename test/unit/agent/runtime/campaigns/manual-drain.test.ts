@@ -443,7 +443,7 @@ describe("a turn", () => {
     expect(bench.changes).toEqual(restores);
     expect(bench.events).toEqual([
       `drain-given-back ${id} ${id} gets its traffic back, which was moved away on the router: ` +
-        "secondary is not carrying: its link is down or unknown",
+        "secondary is not carrying: its link is down",
     ]);
   });
 

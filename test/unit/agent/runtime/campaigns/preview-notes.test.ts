@@ -81,7 +81,7 @@ describe("a link that is not rotated", () => {
     const bench = await ready({}, ["primary"]);
     const plan = await bench.preview(asked({ links: ["secondary"] }));
     expect(notesOf(plan)).toEqual([
-      "gate.stale erd-demo/secondary: edge-b was not reached yet, so it is not known how it " +
+      "gate.stale erd-demo/secondary: edge-b has no session now, so it is not known how it " +
         "holds keys -> linkseal status",
     ]);
     expect(plan.wouldChange).toBe(false);

@@ -76,7 +76,7 @@ describe("a rotation that a policy begins", () => {
     without.newKey("primary");
     expect(await without.rotation()).toContain("it is not known how it holds keys");
     expect(await unmet.rotation()).toBe(
-      "gate.stale: edge-b was not reached yet, so it is not known how it holds keys " +
+      "gate.stale: edge-b has no session now, so it is not known how it holds keys " +
         "-> linkseal status",
     );
   });
