@@ -11,8 +11,11 @@ const linksMax = 16;
 
 /** The keys of one link, before and after, by CKN; null = MACsec is off, or the key stays. */
 export interface AskedKey {
+  /** The link's name in its group. */
   readonly link: string;
+  /** CKN before; null = MACsec is off. */
   readonly old: string | null;
+  /** CKN after; null = the key stays. */
   readonly new: string | null;
 }
 
