@@ -278,6 +278,11 @@ export interface IpsecTunnel {
    * device does not report it.
    */
   readonly trouble?: string;
+  /**
+   * True if IKE is up, the gateway answers none of its requests, and no packet comes through the
+   * tunnel; absent = it lives, or it is not reported.
+   */
+  readonly isSilent?: boolean;
   /** Which ends are behind a NAT, so that ESP travels in UDP (RFC 3948); absent = not reported. */
   readonly nat?: (typeof natPlaces)[number];
   /** Differences from what linkseal made; absent = there are none, or they are not reported. */

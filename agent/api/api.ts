@@ -6,6 +6,7 @@ import type { WallTime } from "#hal/world.ts";
 import { type Client, clientText } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
+import { EncodedAnswer } from "./encoded-answer.ts";
 import { textLengthMax, usage } from "./member.ts";
 import type { Call, Question, Route } from "./route.ts";
 import { routes } from "./routes.ts";
@@ -59,7 +60,8 @@ export async function answer(
       route.kind === "changes"
         ? await carriedOut(route, call, received, path.replace("/v1/", ""))
         : await looked(read(route, received), call, () => waits.enter(client.uid ?? undefined));
-    return { status: 200, body: encodeJson(answered ?? null) };
+    const body = answered instanceof EncodedAnswer ? answered.text : encodeJson(answered ?? null);
+    return { status: 200, body };
   } catch (error) {
     if (!(error instanceof LinksealError)) throw error;
     return { status: statusOf(error), body: encodeJson(errorShape(error)) };

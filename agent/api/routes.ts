@@ -34,7 +34,7 @@ export const routes: Readonly<Record<string, Route>> = {
   "GET /v1/status": reads("view", {
     title: "The health of everything in the accepted intent (linkseal.status/1)",
     members: nothing,
-    run: ({ agent }) => agent.status(),
+    run: ({ reports, signal }) => reports.status.get(signal),
   }),
   "GET /v1/link": reads("view", {
     title: "Everything that is known about the link {name}, with steps (linkseal.link/1)",

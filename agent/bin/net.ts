@@ -5,14 +5,10 @@ import { chmod, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { forget as forgetTunnel, withCharon } from "#drivers/linux/ipsec/charon.ts";
 import { NetControlServer } from "#drivers/linux/net/control-server.ts";
-import { canonicalPrefix, readGuard } from "#drivers/linux/net/guard.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
-import { readStoredState, stateName } from "#drivers/linux/net/stored-state.ts";
-import { applyTunnelOperation } from "#drivers/linux/net/tunnel-applier.ts";
 import type { Native } from "#drivers/transport/native.ts";
-import { monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
+import { families, monitor, NetlinkChannel } from "#drivers/transport/netlink.ts";
 import { openStream } from "#drivers/transport/stream.ts";
-import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { Log, LogLevel } from "#hal/world.ts";
 import { loadAddon } from "../host/addon.ts";
@@ -33,7 +29,6 @@ export interface NetOptions {
   readonly level: LogLevel;
 }
 
-const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
 /** Multicast groups RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR and RTNLGRP_IPV6_IFADDR. */
 const groups = [1, 5, 9] as const;
 /** Multicast groups RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE. */
@@ -114,61 +109,6 @@ function openFilter(native: Native, log: Log): NetlinkChannel | undefined {
     const why = error instanceof Error ? error.message : "it is not there";
     log.write("warn", "mss-not-clamped", `the MSS of TCP through tunnels is left alone: ${why}`);
     return undefined;
-  }
-}
-
-/**
- * Lists ports and prefixes that stay without traffic or blocked when linkseal is removed: the SecYs
- * that linkseal made, and the prefixes of block policies. It reads linkseal-net's state folder and
- * needs no privilege.
- */
-export async function listHeld(level: LogLevel): Promise<readonly string[]> {
-  const { state } = netPlaces(undefined);
-  const { disk, log } = await hostWorld({ state, level });
-  const { standing } = readStoredState(await disk.read(stateName), log);
-  const prefixes = await readGuard(disk, log);
-  return [
-    ...Object.keys(standing).map((port) => `port ${port}`),
-    ...prefixes.map((prefix) => `prefix ${prefix}`),
-  ];
-}
-
-export interface GuardOptions {
-  /** A prefix that may leave in the clear from now on; undefined = block all accepted prefixes. */
-  readonly release: string | undefined;
-  readonly level: LogLevel;
-}
-
-/**
- * Blocks again the prefixes that were accepted last, before a network exists, or releases one; ends
- * at once.
- */
-export async function runGuard({ release, level }: GuardOptions): Promise<0> {
-  const { state } = netPlaces(undefined);
-  const { disk, log } = await hostWorld({ state, level });
-  const native = loadAddon();
-  using routes = new NetlinkChannel(native, families.route);
-  using xfrm = new NetlinkChannel(native, families.xfrm);
-  // A block depends on nothing that a boot removes.
-  const context = { routes, xfrm, disk, log, bootId: "" };
-  const { signal } = new AbortController();
-  const prefixes = release === undefined ? await readGuard(disk, log) : [canonical(release)];
-  const kind = release === undefined ? "ipsec.block" : "ipsec.unblock";
-  await applyTunnelOperation({ kind, prefixes }, context, signal);
-  const outcome = release === undefined ? "blocked outside of tunnels" : "no longer blocked";
-  log.write("info", "guard", `${prefixes.length} prefixes are ${outcome}`);
-  return 0;
-}
-
-function canonical(prefix: string): string {
-  try {
-    return canonicalPrefix(prefix);
-  } catch {
-    throw new LinksealError("usage", "that is not a prefix in CIDR form", {
-      effect: "none",
-      where: "guard",
-      next: "linkseal guard --help",
-    });
   }
 }
 

@@ -8,8 +8,8 @@ import { registerServices } from "../cli/verbs-services.ts";
 export const serviceLaunch: ServiceLaunch = {
   agent: async (options) => await (await import("./agent.ts")).runService(options),
   net: async (options) => await (await import("./net.ts")).runNet(options),
-  held: async (level) => await (await import("./net.ts")).listHeld(level),
-  guard: async (options) => await (await import("./net.ts")).runGuard(options),
+  held: async (level) => await (await import("./guard.ts")).listHeld(level),
+  guard: async (options) => await (await import("./guard.ts")).runGuard(options),
   mka: async (options) => await (await import("./mka.ts")).runMka(options),
   peer: async (options) => await (await import("./peer.ts")).runPeer(options),
   join: async (socket) => await (await import("./peer.ts")).joinPeer(socket),

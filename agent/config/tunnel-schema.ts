@@ -143,7 +143,8 @@ export const tunnel = z.strictObject({
     "5s",
     "5m",
     "15s",
-    "Time without a packet from the gateway until it is probed; 5s if absent; `linux` alone.",
+    "Time without a packet from the gateway until it is probed; 5s if absent, with IKEv1 2s; " +
+      "`linux` alone.",
   ).optional(),
   ifId: whole(1, 2 ** 32 - 1, 42)
     .optional()

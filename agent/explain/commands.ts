@@ -169,7 +169,16 @@ const once =
 const ofTunnel =
   (make: (tunnel: TunnelScene) => CommandBlock): OfAll =>
   (scene) =>
-    scene.kind === "tunnel" ? [make(scene)] : [];
+    scene.kind === "tunnel" ? [atItsCharon(make(scene), scene.device)] : [];
+
+/** swanctl asks strongSwan's own socket unless it is given another one. */
+function atItsCharon(made: CommandBlock, { charon }: DeviceScene): CommandBlock {
+  if (charon === undefined) return made;
+  const lines = made.lines.map((line) =>
+    line.startsWith("swanctl ") ? `${line} --uri unix://${charon}` : line,
+  );
+  return { ...made, lines };
+}
 
 /** Commands on a Linux router; `or` is the sentence for a router of another platform. */
 function onLinux({ device }: TunnelScene, lines: readonly string[], or: string): CommandBlock {

@@ -21,6 +21,8 @@ export interface DeviceScene {
   readonly login: { readonly user: string; readonly port: number } | undefined;
   /** Name of the credential that the login needs; undefined = a file, or none. */
   readonly credential: string | undefined;
+  /** Path of charon's socket, where the config names one; undefined = strongSwan's own. */
+  readonly charon: string | undefined;
 }
 
 /** Both ends of a link. */
@@ -131,9 +133,9 @@ export function tunnelScenes(desired: Desired): readonly TunnelScene[] {
 function deviceScene({ devices }: Desired, name: string): DeviceScene {
   const device = devices.find((each) => each.name === name);
   if (device === undefined) throw new RangeError(`the config lists no device ${name}`);
-  const { driver: platform, address } = device;
+  const { driver: platform, address, charon } = device;
   const credential = /^credential:(.+)$/.exec(device.ssh?.key ?? "")?.[1];
-  return { name, platform, address, login: loginOf(device), credential };
+  return { name, platform, address, login: loginOf(device), credential, charon };
 }
 
 function loginOf({ ssh }: DesiredDevice): DeviceScene["login"] {

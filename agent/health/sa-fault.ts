@@ -12,8 +12,8 @@ export type SaFault = "oneWay" | "duplicates";
 
 /**
  * Returns the fault that every one of these observations shows, over at least the evidence time;
- * undefined = none, or it does not last that long yet. While IKE is down there is none: new SAs
- * could not be made.
+ * undefined = none, or it does not last that long yet. While IKE is down or the gateway is silent
+ * there is none: new SAs could not be made.
  */
 export function saFaultOf(
   observations: readonly IpsecTunnel[],
@@ -23,6 +23,7 @@ export function saFaultOf(
   if (oldest === undefined || newest === undefined) return undefined;
   if (newest.sas.at - oldest.sas.at < evidenceMs) return undefined;
   if (observations.some(({ ike }) => strongValue(ike) !== "established")) return undefined;
+  if (newest.isSilent === true) return undefined;
   // The newest two tell it of most tunnels, without a count over all.
   const isSilent = [observations.slice(-2), observations].every(
     (some) => carriedOver(some, "in") === 0n,

@@ -39,6 +39,7 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
   const observed = state.ipsec.find((tunnel) => tunnel.name === name);
   if (observed === undefined) return `${name} is not there`;
   if (!isKeyed(observed)) return `IKE of ${name} is not established`;
+  if (observed.isSilent === true) return `the gateway of ${name} does not answer`;
   const sas = strongValue(observed.sas) ?? [];
   const isCarrying = (["in", "out"] as const).every((way) =>
     sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),

@@ -105,17 +105,20 @@ function ikeFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     finding(verdict, "ike-down", tunnel.name, text),
   ];
   const { device, name, localAddress, remoteAddress } = tunnel;
+  const ends = `from ${device} (${localAddress}) to ${remoteAddress}`;
   const lost = `the IKE daemon of ${device} has no connection ${name} any more`;
   switch (newest.ike.value) {
-    case "established":
-      return [];
+    case "established": {
+      if (newest.isSilent !== true) return [];
+      const text = `IKE ${ends} has no answer, and no packet comes${troubleOf(newest)}`;
+      return say("degraded", text).map((each) => undelivered(evidence, each));
+    }
     case "unloaded":
       return say("degraded", `${lost}: the tunnel ends with the SAs that it has`);
     case "forgotten":
       return say(moving ? "degraded" : "down", `${lost}, and no IKE SA`);
     case "connecting":
     case "down": {
-      const ends = `from ${device} (${localAddress}) to ${remoteAddress}`;
       const text = `IKE ${ends} is ${newest.ike.value}${troubleOf(newest)}`;
       const found = say(moving ? "degraded" : "down", text);
       return found.map((each) => undelivered(evidence, each));

@@ -1,6 +1,6 @@
 // Limits the connections of a server, and chooses the one that is closed for a newcomer.
 
-import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 /**
  * Limit of each server on its own, so that clients of the view socket never keep an administrator
@@ -19,18 +19,18 @@ type User = number | undefined;
  */
 export class ConnectionLimiter {
   readonly #servedYield: boolean;
-  readonly #silent = new Map<Socket, User>();
-  readonly #served = new Map<Socket, User>();
+  readonly #silent = new Map<Duplex, User>();
+  readonly #served = new Map<Duplex, User>();
 
   constructor(servedYield: boolean) {
     this.#servedYield = servedYield;
   }
 
   /** Counts a connection of a user, and closes one if there are too many. */
-  enter(socket: Socket, user?: number): void {
+  enter(socket: Duplex, user?: number): void {
     this.#silent.set(socket, user);
     socket.once("close", () => this.leave(socket));
-    const isOfUser = ([, each]: readonly [Socket, User]): boolean => each === user;
+    const isOfUser = ([, each]: readonly [Duplex, User]): boolean => each === user;
     const own = [...this.#silent, ...this.#served].filter(isOfUser);
     if (user !== undefined && own.length > userMax) {
       this.#oldest(socket, [...this.#silent].filter(isOfUser))?.destroy();
@@ -40,21 +40,21 @@ export class ConnectionLimiter {
   }
 
   /** Returns the connection to close for the newcomer, which may be the newcomer itself. */
-  #oldest(newcomer: Socket, [first]: readonly (readonly [Socket, User])[]): Socket | undefined {
+  #oldest(newcomer: Duplex, [first]: readonly (readonly [Duplex, User])[]): Duplex | undefined {
     const [silent] = first ?? [];
     const [served] = this.#servedYield ? this.#served.keys() : [];
     return silent === newcomer ? (served ?? silent) : silent;
   }
 
   /** Counts a connection as one that is being answered. */
-  serve(socket: Socket): void {
+  serve(socket: Duplex): void {
     if (!this.#silent.has(socket)) return;
     this.#served.set(socket, this.#silent.get(socket));
     this.#silent.delete(socket);
   }
 
   /** Stops counting a connection that another limit counts from now on. */
-  leave(socket: Socket): void {
+  leave(socket: Duplex): void {
     this.#silent.delete(socket);
     this.#served.delete(socket);
   }

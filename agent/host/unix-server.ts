@@ -3,6 +3,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { nextTurn } from "#drivers/transport/turn.ts";
 import type { Client } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
@@ -17,6 +18,7 @@ import {
   refuseUnmeasured,
   send,
 } from "./listener.ts";
+import { pace } from "./paced-socket.ts";
 import { UntakenReplies } from "./untaken-replies.ts";
 
 export interface UnixCall {
@@ -95,7 +97,7 @@ const misdirected: HttpReply = {
 /** `name`: pattern for the Host header of a request; absent = any. */
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
-  const clients = new WeakMap<Socket, Client>();
+  const clients = new WeakMap<Duplex, Client>();
   const [long, untaken, turn] = [new LongRequests(), new UntakenReplies(), Promise.resolve()];
   const serving: Serving = { service, long, untaken, turn };
   const server = createServer(httpLimits, (request, response) => {
@@ -107,14 +109,15 @@ function serverFor(service: HttpService, name?: RegExp): Server {
   });
   // One request per connection: no state of one request can leak into the next.
   server.maxRequestsPerSocket = 1;
-  server.on("connection", (socket: Socket) => {
+  pace(server, (socket, paced) => {
     if (service.admits?.(socket) === false) {
       socket.destroy();
-      return;
+      return false;
     }
     const client = service.identify?.(socket);
-    if (client !== undefined) clients.set(socket, client);
-    limiter.enter(socket, client?.uid ?? undefined);
+    if (client !== undefined) clients.set(paced, client);
+    limiter.enter(paced, client?.uid ?? undefined);
+    return true;
   });
   return server;
 }

@@ -277,8 +277,9 @@ export class Reconciler {
         isWhole ? recalled.transaction.confirm(limit) : recalled.transaction.rollback(limit),
       );
     }
-    // A config without the tunnel came before its set-up ended: its daemon may still have a part.
-    if (tunnel !== undefined && !this.#wishes.isKnown(tunnel)) {
+    // A set-up that was cut short may have left connection and key with its daemon. The next one
+    // would take them for a tunnel of before, which a refusal by the gateway leaves in place.
+    if (tunnel !== undefined && this.#wishes.mayBePart(state, tunnel)) {
       await removeTunnel(this.#parts, { name: tunnel, device }, signal);
     }
     await write({ kind: "pending", device: place, token: null });

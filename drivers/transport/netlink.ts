@@ -23,6 +23,9 @@ import {
   unparsed,
 } from "./netlink-wire.ts";
 
+/** Protocols of netlink sockets: NETLINK_ROUTE, XFRM, NETFILTER and GENERIC (linux/netlink.h). */
+export const families = { route: 0, xfrm: 6, filter: 12, generic: 16 } as const;
+
 const receiveBytes = 4 * 1024 * 1024;
 /** The octets that one turn of the event loop reads. */
 const roomBytes = 128 * 1024;

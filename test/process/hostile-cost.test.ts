@@ -41,6 +41,7 @@ const worstServices = [
   "management API: very many lists",
   "admin.sock: very many values",
   "admin.sock: bodies in pieces of one octet",
+  "view.sock: one request after the other",
   "view.sock: long replies that nothing reads",
   "net.sock: the longest questions",
   "kernel: a million routes",

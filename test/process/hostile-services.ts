@@ -116,7 +116,7 @@ const drizzled: Serve = (path) =>
 
 /** 64 clients of a socket of ours that send the same again and again, as long as it exists. */
 const clients =
-  (octets: () => Buffer, most = 64): Serve =>
+  (octets: () => Buffer): Serve =>
   async (path) => {
     const sent = octets();
     const come = (): void => {
@@ -126,7 +126,7 @@ const clients =
         .resume()
         .once("close", () => setTimeout(come, 20));
     };
-    for (let count = 0; count < most; count += 1) come();
+    for (let count = 0; count < 64; count += 1) come();
     return path;
   };
 
@@ -150,6 +150,7 @@ const deaf: Serve = async (path) => {
   return path;
 };
 
+const asked = "GET /v1/status HTTP/1.1\r\nhost: l\r\n\r\n";
 const post = (body: string): Buffer =>
   Buffer.from(
     `POST /v1/apply HTTP/1.1\r\nhost: l\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
@@ -176,8 +177,9 @@ export const services: ReadonlyMap<string, Serve> = new Map<string, Serve>([
   ["https: headers without an end", http(head, `x-a: ${"a".repeat(4_000)}\r\n`)],
   ["admin.sock: the longest bodies", clients(() => post("[".repeat(1_999_999)))],
   ["admin.sock: very many values", clients(() => post(`{"a":[${"0,".repeat(990_000)}0]}`))],
-  ["admin.sock: bodies in pieces of one octet", clients(crumbs, 16)],
+  ["admin.sock: bodies in pieces of one octet", clients(crumbs)],
   ["view.sock: long replies that nothing reads", deaf],
+  ["view.sock: one request after the other", clients(() => Buffer.from(asked.repeat(300_000)))],
   ["view.sock: requests without an end", clients(() => Buffer.from("GET /v1/status HTTP/1.1\r\n"))],
   ["net.sock: the longest questions", clients(() => frameOf(100_000))],
   ["net.sock: a length that lies", clients(() => long)],

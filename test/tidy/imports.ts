@@ -136,11 +136,11 @@ const importTable: readonly TableRow[] = [
     why: "the MKA process is a root of its own",
   },
   {
-    edge: /^agent\/bin\/net\.ts -> drivers\/linux\/(net|ipsec)\//,
+    edge: /^agent\/bin\/(net|guard)\.ts -> drivers\/linux\/(net|ipsec)\//,
     why: "the kernel writer is a root of its own, and tells charon what it takes back",
   },
   {
-    edge: /^agent\/bin\/(net|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)\.ts$/,
+    edge: /^agent\/bin\/(net|guard|mka)\.ts -> drivers\/transport\/(native|netlink|frames|memory)/,
     why: "roots that own kernel sockets, which the agent itself never opens",
   },
   {

@@ -132,8 +132,18 @@ const deadSecondsMax = 45;
 /** `dpd` of a tunnel that does not set it. */
 const dpdSeconds = 5;
 
+/** From a probe to its second repeat, so that silence shows within 10 s of the last packet. */
+const repeatSecondsMax = 3;
+
 /** Returns the seconds for which charon repeats a message without an answer. */
 export function retransmitSeconds(settings: CharonSettings): number {
+  return sumOf(retransmitWaits(settings));
+}
+
+const sumOf = (waits: readonly number[]): number => waits.reduce((sum, wait) => sum + wait, 0);
+
+/** The waits for an answer, in seconds: the first one, and that after each repeat. */
+function retransmitWaits(settings: CharonSettings): readonly number[] {
   const numberOf = (key: string, otherwise: number): number => {
     const value = Number(settingOf(settings, key) ?? otherwise);
     return Number.isFinite(value) && value >= 0 ? value : otherwise;
@@ -142,8 +152,8 @@ export function retransmitSeconds(settings: CharonSettings): number {
   const timeout = numberOf("retransmit_timeout", 4);
   const base = numberOf("retransmit_base", 1.8);
   const limit = numberOf("retransmit_limit", 0) || Number.POSITIVE_INFINITY;
-  const waits = Array.from({ length: Math.floor(tries) + 1 }, (_, i) => timeout * base ** i);
-  return waits.reduce((sum, wait) => sum + Math.min(wait, limit), 0);
+  const count = Math.floor(tries) + 1;
+  return Array.from({ length: count }, (_, i) => Math.min(timeout * base ** i, limit));
 }
 
 const file = "/etc/strongswan.d/linkseal.conf";
@@ -164,12 +174,23 @@ export function charonFindings(settings: CharonSettings): readonly Finding[] {
     const restart = "then restart charon while no tunnel carries";
     findings.push(found("host-charon", here, rule, line(updown, "no"), restart));
   }
-  const seconds = dpdSeconds + retransmitSeconds(settings);
-  if (seconds <= deadSecondsMax) return findings;
-  const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
-  const rule = `A silent gateway is noticed within ${deadSecondsMax} s, as Azure notices a router`;
-  const write = "retransmit_tries = 3, retransmit_timeout = 2.5";
-  return [...findings, found("host-charon", here, rule, write)];
+  return [...findings, ...silenceFindings(settings)];
+}
+
+function silenceFindings(settings: CharonSettings): readonly Finding[] {
+  const waits = retransmitWaits(settings);
+  const write = "retransmit_tries = 4, retransmit_timeout = 0.8, retransmit_base = 2";
+  const seconds = dpdSeconds + sumOf(waits);
+  if (seconds > deadSecondsMax) {
+    const here = `charon takes a silent gateway for dead after ${Math.round(seconds)} s`;
+    const rule = `A silent gateway is noticed in ${deadSecondsMax} s, as Azure notices a router`;
+    return [found("host-charon", here, rule, write)];
+  }
+  const untilSecond = sumOf(waits.slice(0, 2));
+  if (untilSecond <= repeatSecondsMax) return [];
+  const here = `charon repeats a request for the second time after ${untilSecond.toFixed(1)} s`;
+  const rule = "A silent gateway shows within 10 s of its last packet, by three requests";
+  return [found("host-charon", here, rule, write)];
 }
 
 /** A key of a strongswan.conf has no point in it (strongswan.conf(5)): each part is a section. */

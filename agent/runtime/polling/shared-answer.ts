@@ -14,15 +14,24 @@ interface Round<T> {
 export class SharedAnswer<T> {
   readonly #clock: Pick<Clock, "now" | "sleep">;
   readonly #make: (signal: AbortSignal) => Promise<T>;
+  readonly #restMs: (tookMs: number) => number;
   /** The round that has not begun: only its answer is newer than a call that comes now. */
   #next: Round<T> | undefined;
   /** Settles once the previous round has ended, with or without error. */
   #before: Promise<unknown> = Promise.resolve();
   #mayBeginAt: Instant | undefined;
 
-  constructor(clock: Pick<Clock, "now" | "sleep">, make: (signal: AbortSignal) => Promise<T>) {
+  /**
+   * `restMs` returns the pause in milliseconds after a round, from the time that the round took.
+   */
+  constructor(
+    clock: Pick<Clock, "now" | "sleep">,
+    make: (signal: AbortSignal) => Promise<T>,
+    restMs: (tookMs: number) => number = () => usualRestMs,
+  ) {
     this.#clock = clock;
     this.#make = make;
+    this.#restMs = restMs;
   }
 
   /**
@@ -60,10 +69,12 @@ export class SharedAnswer<T> {
     if (waitMs > 0) await this.#clock.sleep(waitMs, signal);
     signal.throwIfAborted();
     this.#next = undefined;
+    const begun = this.#clock.now();
     try {
       return await this.#make(signal);
     } finally {
-      this.#mayBeginAt = instantAfter(this.#clock.now(), restMs);
+      const ended = this.#clock.now();
+      this.#mayBeginAt = instantAfter(ended, this.#restMs(ended - begun));
     }
   }
 
@@ -74,4 +85,4 @@ export class SharedAnswer<T> {
 }
 
 /** The pause in milliseconds from the end of one round to the beginning of the next. */
-const restMs = 3_000;
+const usualRestMs = 3_000;

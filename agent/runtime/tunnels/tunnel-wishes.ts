@@ -103,9 +103,14 @@ export class TunnelWishes {
     return made === undefined ? [] : tunnelDifferences(made, tunnel);
   }
 
-  /** Returns true if the config names the tunnel, or the journal has it as set up. */
-  isKnown(name: string): boolean {
-    return this.#own.some((tunnel) => tunnel.name === name) || this.#sinceOf(name) !== undefined;
+  /**
+   * Returns true if the device may have a part of a tunnel that was never whole: the journal does
+   * not have it as set up, and its IKE SA is not up, so that nothing is lost by removing it.
+   */
+  mayBePart({ ipsec }: DeviceState, name: string): boolean {
+    const tunnel = ipsec.find((entry) => entry.name === name);
+    const isUp = tunnel !== undefined && strongValue(tunnel.ike) === "established";
+    return this.#since({ name }) === undefined && !isUp;
   }
 
   /** The names of tunnels that the config does not name any more and that must be removed now. */
@@ -177,11 +182,7 @@ export class TunnelWishes {
     return tunnelDifferences(made, tunnel).length > 0;
   }
 
-  #since({ name }: DesiredTunnel): number | undefined {
-    return this.#sinceOf(name);
-  }
-
-  #sinceOf(name: string): number | undefined {
+  #since({ name }: Pick<DesiredTunnel, "name">): number | undefined {
     return named(this.#parts.memory().tunnels, name);
   }
 

@@ -112,6 +112,12 @@ export function causeIn(lines: readonly LogLine[], stage: Stage): FailureCause |
   return found ?? (lines.some(({ text }) => isBusy.test(text)) ? "gatewayBusy" : undefined);
 }
 
+/** Returns what the silence of a gateway means at this point of a try, as a sentence. */
+export function silenceText(lines: readonly LogLine[]): string {
+  const isIgnored = lines.some(({ text }) => ignored.test(text));
+  return isIgnored ? `${causeTexts.psk}, or ${causeTexts.peerSilent}` : causeTexts.peerSilent;
+}
+
 const isAnswered = /parsed \S+ response/i;
 const hasAlgorithms = /generating IKE_AUTH request/i;
 const hasIkeSa = /IKE_SA \S+ (?:established|rekeyed) between/i;

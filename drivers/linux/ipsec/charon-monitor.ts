@@ -2,6 +2,7 @@
 // reason why a tunnel is down.
 
 import { LinksealError } from "#hal/error.ts";
+import type { Instant } from "#hal/world.ts";
 import { ViciClient } from "../../transport/vici.ts";
 import type { ViciSection } from "../../transport/vici-wire.ts";
 import {
@@ -11,9 +12,11 @@ import {
   disproves,
   type FailureCause,
   type Stage,
+  silenceText,
 } from "./causes.ts";
 import { type Charon, leaveCharon } from "./charon.ts";
 import { type LogLine, readLogLine } from "./parsers.ts";
+import { answerMs, UnansweredRequests } from "./unanswered.ts";
 
 const tunnelsMax = 4_096;
 /** The newest lines of one try that are kept. */
@@ -24,8 +27,6 @@ const begins = /initiating .*IKE_SA/i;
 const beginsChild = /^establishing CHILD_SA/i;
 const moves = /IKE_SA \S+ rekeyed between/i;
 const stands = /CHILD_SA \S+ established with SPIs/i;
-const waits = /retransmit \d+ of request/i;
-const answers = /parsed \S+ response/i;
 const ends = /received DELETE for IKE_SA/i;
 
 /** What the log showed last of one tunnel. */
@@ -37,8 +38,6 @@ interface TunnelLog {
   cause: FailureCause | undefined;
   /** That cause in one sentence, with what the lines of its try name. */
   causeText: string;
-  /** True while charon repeats a request that has no answer. */
-  isWaiting: boolean;
   /** True after the gateway ended an IKE SA, until the next try. */
   isEnded: boolean;
 }
@@ -55,16 +54,27 @@ const passing = (text: string): TunnelTrouble => ({ text, isRefusal: false });
 
 export class CharonMonitor {
   readonly #logs = new Map<string, TunnelLog>();
+  readonly #requests = new UnansweredRequests();
 
   /** Returns the trouble of a tunnel; undefined = no trouble is known. */
   trouble(tunnel: string): TunnelTrouble | undefined {
     const log = this.#logs.get(tunnel);
     if (log === undefined) return undefined;
-    const { cause, isWaiting, isEnded } = log;
-    if (isWaiting || cause === "peerSilent") return passing(causeTexts.peerSilent);
+    const { cause, isEnded } = log;
+    if (cause === "peerSilent") return passing(causeTexts.peerSilent);
     if (cause === "gatewayBusy") return passing(causeTexts.gatewayBusy);
     if (cause !== undefined) return { text: log.causeText, isRefusal: true };
     return isEnded ? passing("the gateway has ended the IKE SA") : undefined;
+  }
+
+  /** Returns when silence under an IKE SA began; undefined = its gateway is not silent. */
+  silentSince(ikeSa: string, now: Instant): Instant | undefined {
+    return this.#requests.silentSince(ikeSa, now);
+  }
+
+  /** Returns what the silence of the gateway means for a tunnel that has no SA, as a sentence. */
+  silenceText(tunnel: string): string {
+    return silenceText(this.#logs.get(tunnel)?.lines ?? []);
   }
 
   /** Takes a line of the log. Returns true if the trouble of its tunnel is another one now. */
@@ -93,11 +103,17 @@ export class CharonMonitor {
 
   async #listen(charon: Charon, onChange: () => void, signal: AbortSignal): Promise<void> {
     using client = new ViciClient(await charon.stream(charon.path, signal));
+    this.#requests.clear();
     const leave = (): void => void leaveCharon(charon, client);
     signal.addEventListener("abort", leave, { once: true });
     try {
+      const { clock } = charon;
       const log = (event: ViciSection): void => {
-        if (this.take(readLogLine(event))) onChange();
+        const line = readLogLine(event);
+        const silence = this.#requests.take(line, clock.now());
+        if (this.take(line) || silence === "ends") onChange();
+        if (silence === "begins")
+          void clock.sleep(answerMs, signal).then(onChange, () => undefined);
       };
       await client.hear("log", log, signal);
       for (const event of ["ike-updown", "child-updown"])
@@ -112,7 +128,7 @@ export class CharonMonitor {
 }
 
 function fresh(): TunnelLog {
-  const quiet = { cause: undefined, causeText: "", isWaiting: false, isEnded: false } as const;
+  const quiet = { cause: undefined, causeText: "", isEnded: false } as const;
   return { lines: [], stage: "initiate", ...quiet };
 }
 
@@ -126,8 +142,6 @@ function follow(log: TunnelLog, line: LogLine): void {
   if (begins.test(text)) Object.assign(log, { lines: [], stage: "initiate", isEnded: false });
   if (beginsChild.test(text)) log.lines = [];
   if (moves.test(text)) log.stage = "rekey";
-  if (waits.test(text)) log.isWaiting = true;
-  if (answers.test(text)) log.isWaiting = false;
   if (ends.test(text)) log.isEnded = true;
   if (log.cause !== undefined && disproves(text, log.cause)) {
     // The lines before this one would show the same cause again.

@@ -21,9 +21,10 @@ import {
 } from "#hal/model.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
-import type { World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import type { LocalSession } from "../../local/device.ts";
 import type { TunnelOperation } from "../net/tunnel-operation.ts";
+import { causeTexts } from "./causes.ts";
 import {
   type Charon,
   type CharonObservation,
@@ -66,6 +67,8 @@ export function openIpsec(
  * Well inside the longest observation: a daemon that hangs must not hide what the kernel reports.
  */
 const observeMsMax = 6_000;
+/** Lines of the log that are read late, and together, do not make silence shorter than this. */
+const shortestMs = 2_000;
 /** A key that is not applied within this time is wiped. */
 const keepMs = 120_000;
 
@@ -81,7 +84,8 @@ export async function observeTunnels(
   if (state.ipsec.length === 0) return state;
   try {
     const observation = await observeInTime(charon, signal);
-    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, observation, state, monitor));
+    const now = charon.clock.now();
+    const ipsec = state.ipsec.map((tunnel) => joined(tunnel, observation, state, monitor, now));
     return { ...state, ipsec };
   } catch (error) {
     if (!(error instanceof LinksealError) || signal.aborted) throw error;
@@ -104,12 +108,13 @@ function joined(
   observation: CharonObservation,
   { at }: DeviceState,
   monitor: CharonMonitor,
+  now: Instant,
 ): IpsecTunnel {
   const own = observation.sas.filter(({ name }) => name === tunnel.name);
   const ike = ikeOf(own, observation.connections.has(tunnel.name));
-  const trouble = monitor.trouble(tunnel.name);
-  // While the tunnel carries, silence and a busy gateway may pass before they do harm.
-  const isShown = trouble?.isRefusal === true || !hasChild(own);
+  const carrying = own.filter(carries);
+  const isSilent = carrying.length > 0 && carrying.every((sa) => isDeaf(sa, monitor, now));
+  const trouble = troubleOf(tunnel.name, own, isSilent, monitor, now);
   const established = own.filter(({ state }) => state === "established");
   // The newest IKE SA counts: charon lists an older one that ends beside it.
   const nat = established.at(-1)?.nat;
@@ -117,7 +122,8 @@ function joined(
   return {
     ...tunnel,
     ike: known(ike, at),
-    ...(trouble === undefined || !isShown ? {} : { trouble: trouble.text }),
+    ...(trouble === undefined ? {} : { trouble }),
+    ...(isSilent ? { isSilent } : {}),
     ...(established.length === 0 ? {} : { ppk: ppkOf(established) }),
     ...(nat === undefined ? {} : { nat }),
     sas:
@@ -137,11 +143,37 @@ function ikeOf(own: readonly IkeSa[], isLoaded: boolean): IkeState {
   return own.some(({ state }) => state === "connecting") ? "connecting" : "down";
 }
 
-function hasChild(own: readonly IkeSa[]): boolean {
-  return own.some(
-    ({ state, children }) =>
-      state === "established" && children.some(({ phase }) => phase === "installed"),
-  );
+function carries({ state, children }: IkeSa): boolean {
+  return state === "established" && children.some(({ phase }) => phase === "installed");
+}
+
+/** Returns true if the gateway answers no request under the IKE SA, and no packet came since. */
+function isDeaf({ id, children }: IkeSa, monitor: CharonMonitor, now: Instant): boolean {
+  const since = monitor.silentSince(id, now);
+  if (since === undefined) return false;
+  const elapsedMs = Math.max(now - since, shortestMs);
+  // charon counts whole seconds.
+  const isSince = ({ quietMs }: IkeSa["children"][number]): boolean =>
+    quietMs !== undefined && quietMs + 1_000 <= elapsedMs;
+  return !children.some(isSince);
+}
+
+function troubleOf(
+  name: string,
+  own: readonly IkeSa[],
+  isSilent: boolean,
+  monitor: CharonMonitor,
+  now: Instant,
+): string | undefined {
+  const isCarrying = own.some(carries);
+  // An IKE SA that ends may wait for an answer while the gateway refuses the next one.
+  const tries = own.filter(({ state }) => state !== "down");
+  const isUnanswered = tries.some(({ id }) => monitor.silentSince(id, now) !== undefined);
+  if (isSilent) return causeTexts.peerSilent;
+  if (!isCarrying && isUnanswered) return monitor.silenceText(name);
+  const trouble = monitor.trouble(name);
+  // While the tunnel carries, silence and a busy gateway may pass before they do harm.
+  return trouble?.isRefusal === true || !isCarrying ? trouble?.text : undefined;
 }
 
 /** One SA without a PPK is enough: it may be the one whose keys the child SAs are made of. */

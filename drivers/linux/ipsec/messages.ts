@@ -12,10 +12,14 @@ import { espProposal, ikeProposal } from "./words.ts";
 
 /** The lifetime of the gateway's IKE SA, which cannot be configured there. */
 const ikeSeconds = 28_800;
-/** A probe without an answer is repeated, and so noticed, within 10 s of the last packet. */
+/**
+ * So that three requests have no answer within 10 s of the last packet: in IKEv2 charon repeats a
+ * probe, in IKEv1 it sends the next one after this time again.
+ */
 const dpdSecondsDefault = 5;
+const dpdSecondsV1 = 2;
 /** How long an IKEv1 peer may leave probes unanswered: 45 s of silence in all, as with Azure. */
-const probedSeconds = 40;
+const probedSeconds = 43;
 /** The largest window that Linux accepts (XFRMA_REPLAY_ESN_MAX): it costs 512 octets an SA. */
 const replayWindow = 4_096;
 
@@ -86,7 +90,7 @@ function selectorsOf(spec: TunnelSpec): { readonly local: string; readonly remot
  * one pair of prefixes under IKEv1; nothing was sent.
  */
 export function loadConnection(spec: TunnelSpec, certificates?: Certificates): ViciMessage {
-  const { name, localAddress, remoteAddress, dpdSeconds = dpdSecondsDefault } = spec;
+  const { name, localAddress, remoteAddress } = spec;
   const connection: ViciMessage = {
     ...versionOf(spec),
     local_addrs: [localAddress],
@@ -96,7 +100,7 @@ export function loadConnection(spec: TunnelSpec, certificates?: Certificates): V
     rand_time: seconds(ikeSeconds, randomShare),
     over_time: seconds(ikeSeconds, 1 - rekeyShare),
     reauth_time: "0s",
-    dpd_delay: `${dpdSeconds}s`,
+    dpd_delay: `${probeSecondsOf(spec)}s`,
     keyingtries: "0",
     unique: "replace",
     mobike: "no",
@@ -140,9 +144,14 @@ const part = (whole: number, share: number): string => String(Math.floor(whole *
 const seconds = (whole: number, share: number): string => `${part(whole, share)}s`;
 
 /** Main mode encrypts the identities; in aggressive mode a PSK can be guessed from a recording. */
-function versionOf({ ikeVersion, dpdSeconds = dpdSecondsDefault }: TunnelSpec): ViciMessage {
-  if (ikeVersion === undefined) return { version: "2" };
-  return { version: "1", aggressive: "no", dpd_timeout: `${dpdSeconds + probedSeconds}s` };
+function versionOf(spec: TunnelSpec): ViciMessage {
+  if (spec.ikeVersion === undefined) return { version: "2" };
+  const seconds = probeSecondsOf(spec) + probedSeconds;
+  return { version: "1", aggressive: "no", dpd_timeout: `${seconds}s` };
+}
+
+function probeSecondsOf({ dpdSeconds, ikeVersion }: TunnelSpec): number {
+  return dpdSeconds ?? (ikeVersion === undefined ? dpdSecondsDefault : dpdSecondsV1);
 }
 
 function ends(spec: TunnelSpec, certificates: Certificates | undefined): ViciMessage {

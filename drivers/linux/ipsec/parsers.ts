@@ -16,6 +16,8 @@ interface ChildSa {
   readonly spiOut: number;
   readonly phase: IpsecSa["phase"] | "rising";
   readonly transforms: Transforms;
+  /** Milliseconds since its last packet from the gateway, in whole seconds; undefined = none. */
+  readonly quietMs: number | undefined;
 }
 
 export interface IkeSa {
@@ -106,7 +108,14 @@ function readChild(child: ViciSection): ChildSa {
     spiOut: spiOf(text(child, "spi-out")),
     phase: childPhase(text(child, "state")),
     transforms: { encryption, integrity, dhGroup },
+    quietMs: quietMsOf(text(child, "use-in")),
   };
+}
+
+function quietMsOf(reported: string | undefined): number | undefined {
+  if (reported === undefined) return undefined;
+  if (/^\d{1,12}$/.test(reported)) return Number(reported) * 1_000;
+  throw unparsed("the age of a packet");
 }
 
 function spiOf(reported: string | undefined): number {
@@ -166,14 +175,19 @@ export function readKeyIds(answer: ViciSection): readonly string[] {
 export interface LogLine {
   /** The name of the connection that the line is about. */
   readonly name: string | undefined;
+  /** The id of its IKE SA; absent = the line is about none. */
+  readonly ikeSa?: string | undefined;
   readonly text: string;
 }
 
 export function readLogLine(event: ViciSection): LogLine {
   const line = event.get("msg");
-  const name = event.get("ikesa-name");
+  const [name, ikeSa] = ["ikesa-name", "ikesa-uniqueid"].map((key) => {
+    const value = event.get(key);
+    return typeof value === "string" && value.length <= nameLengthMax ? value : undefined;
+  });
   return {
-    name: typeof name === "string" && name.length <= nameLengthMax ? name : undefined,
+    ...{ name, ikeSa },
     text: typeof line === "string" ? foreignText(line) : "",
   };
 }

@@ -62,6 +62,8 @@ export interface Peers {
   /** Returns true if we may transmit under a SAK that we receive under. */
   mayTransmit(key: KeyIdentifier): boolean;
   allTransmitting(key: KeyIdentifier): boolean;
+  /** True if a live peer will never receive under the SAK in use, so that another is due. */
+  readonly isInVain: boolean;
 }
 
 type Step =
@@ -219,8 +221,9 @@ export class Cp {
     if (this.#old === undefined) return true;
     const age = now - (latest.enabledAt ?? now);
     if (age < retireMs) return false;
-    const wanted = this.#pending !== undefined || peers.allTransmitting(latest.keyIdentifier);
-    return wanted || age >= retireMsMax;
+    // Figure 12-2 retires now. We are patient only as long as no other SAK is due.
+    const wanted = this.#pending !== undefined || peers.isInVain;
+    return wanted || peers.allTransmitting(latest.keyIdentifier) || age >= retireMsMax;
   }
 
   /** When the next step may be due without a further event. */

@@ -211,7 +211,7 @@ export class Kay {
         ...actor.peers.map(({ expiresAt }) => expiresAt),
         ...actor.lately.values(),
       ]),
-      ...this.#server.wakesAt({ cp: this.#cp, settings: this.#settings }),
+      ...this.#server.wakesAt(this.#cp, this.#principal, this.#settings),
       ...this.#kept.values(),
       ...[this.#cp.wakeAt, this.#retryAt].filter((moment) => moment !== undefined),
     ].filter((moment) => moment > now);
@@ -344,10 +344,12 @@ export class Kay {
     this.#principal = choosePrincipal(this.#actors, this.#principal, now);
     this.#join(now);
     this.#serve(now);
+    const principal = this.#principal;
     this.#cp.advance(
       {
         mayTransmit: (key) => this.#mayTransmit(key),
         allTransmitting: (key) => missing(this.#actors, key, "transmit").length === 0,
+        isInVain: principal !== undefined && this.#server.isInVain(principal, this.#cp, now),
       },
       now,
     );
@@ -444,7 +446,7 @@ export class Kay {
     const isPrincipal = actor === this.#principal;
     const spoken = { actor, cp, settings: this.#settings, periodMs: this.#periodMs, now };
     if (!isPrincipal) return compose({ ...spoken, standing: { kind: "standby" } });
-    const distributedSak = this.#server.distributed({ actor, actors: this.#actors, cp });
+    const distributedSak = this.#server.distributed({ actor, actors: this.#actors, cp }, now);
     return compose({ ...spoken, standing: { kind: "principal", distributedSak } });
   }
 

@@ -1,7 +1,8 @@
 // When a key server makes a SAK, and how long it distributes it: IEEE Std 802.1X-2020 9.8.
 
+import type { Ckn } from "#hal/model.ts";
 import { type Entropy, type Instant, instantAfter } from "#hal/world.ts";
-import { type Actor, helloMs, lifeMs } from "./actor.ts";
+import { type Actor, helloMs, lifeMs, type Peer } from "./actor.ts";
 import type { Cp, HeldSak } from "./cp.ts";
 import { isReceiving, sameKey } from "./cp.ts";
 import type { KaySettings } from "./kay-types.ts";
@@ -15,8 +16,11 @@ import { suites } from "./suite.ts";
 const unreportedMsMax = 2 * helloMs + 500;
 
 interface Made {
+  readonly ckn: Ckn;
   readonly keyIdentifier: KeyIdentifier;
   readonly sak: DistributedSak;
+  /** When an MKPDU with it was sent last. */
+  distributedAt: Instant | undefined;
 }
 
 export interface Served {
@@ -55,7 +59,7 @@ export class KeyServer {
     const { actor, actors, cp } = served;
     this.#watch(served, now);
     const why = this.#reason(served, now);
-    if (why === undefined || !cp.isFree) return undefined;
+    if (why === undefined || !cp.isFree || this.#isOnItsWay(served, now)) return undefined;
     if (this.#heldOffUntil !== undefined && now < this.#heldOffUntil) return undefined;
     // A rekeying that is under way satisfies requests that only need a fresh SAK.
     const canWait = why === "timer" || why === "packetNumber" || why === "command";
@@ -85,6 +89,33 @@ export class KeyServer {
     if (sakRekeyMs !== undefined && now >= instantAfter(newest.createdAt, sakRekeyMs))
       return "timer";
     return this.#commanded ? "command" : undefined;
+  }
+
+  // 9.4.2: MNs order the MKPDUs of one CA, and not those of two. A station that gets the SAKs of
+  // two CAs in the wrong order gives up the later one, and may have reported to receive under it.
+  // No frame is lost by waiting, unless a station has no SAK at all.
+  #isOnItsWay({ actor, cp }: Served, now: Instant): boolean {
+    const until = cp.latest && this.#freshUntil(cp.latest, actor);
+    return until !== undefined && now < until;
+  }
+
+  #freshUntil(held: HeldSak, actor: Actor): Instant | undefined {
+    const made = this.#madeFor(held);
+    if (made?.distributedAt === undefined || made.ckn === actor.ckn) return undefined;
+    if (actor.livePeers.some(({ sakUse }) => sakUse === undefined)) return undefined;
+    return instantAfter(made.distributedAt, lifeMs);
+  }
+
+  /**
+   * Returns true if a live peer will never receive under the SAK in use: the former one is not
+   * kept for it.
+   */
+  isInVain(actor: Actor, cp: Cp, now: Instant): boolean {
+    const { newest } = cp;
+    if (actor.election.kind !== "self" || newest === undefined) return false;
+    const isOurs = newest.keyIdentifier.mi === actor.mi;
+    const isNew = ({ mi }: Peer): boolean => !newest.members.includes(mi);
+    return this.#isUnreported(now) || (isOurs && actor.livePeers.some(isNew));
   }
 
   // A SAK that a live peer lacks and that cannot be distributed again is of no use to that peer.
@@ -121,7 +152,9 @@ export class KeyServer {
     const wrapped = wrapSak(actor.keys.kek, sak);
     const suiteId = settings.suite === "gcm-aes-128" ? undefined : row.id;
     const distributed = { an, confidentialityOffset: 1, kn: actor.kn, suiteId, wrapped };
-    this.#made = { keyIdentifier, sak: { kind: "wrapped", ...distributed } };
+    const { ckn } = actor;
+    const wrappedSak = { kind: "wrapped", ...distributed } as const;
+    this.#made = { ckn, keyIdentifier, sak: wrappedSak, distributedAt: undefined };
     this.#madeAt = now;
     this.lastAn = an;
     const stations = [actor, ...actor.livePeers];
@@ -136,24 +169,33 @@ export class KeyServer {
   /**
    * Returns the SAK while it is to be distributed: until every peer receives under it, and never
    * after a station could have transmitted, because a restarted one would begin its packet numbers
-   * anew. We receive first: some stations transmit as soon as they have their first SAK.
+   * anew. We receive first: some stations transmit as soon as they have their first SAK. The caller
+   * sends it now.
    */
-  distributed({ actor, actors, cp }: Omit<Served, "settings">): DistributedSak | undefined {
+  distributed(
+    { actor, actors, cp }: Omit<Served, "settings">,
+    now: Instant,
+  ): DistributedSak | undefined {
     const { latest } = cp;
     if (actor.election.kind !== "self" || latest === undefined) return undefined;
     if (latest.transmit !== "installed" || !isReceiving(latest)) return undefined;
     if (latest.keyIdentifier.mi !== actor.mi) return undefined;
     if (actor.livePeers.some(({ mi }) => !latest.members.includes(mi))) return undefined;
     if (missing(actors, latest.keyIdentifier, "receive").length === 0) return undefined;
-    return this.#madeFor(latest)?.sak;
+    const made = this.#madeFor(latest);
+    if (made !== undefined) made.distributedAt = now;
+    return made?.sak;
   }
 
   /** Returns the moments at which a next step may be due. */
-  wakesAt({ cp, settings }: Pick<Served, "cp" | "settings">): Instant[] {
+  wakesAt(cp: Cp, principal: Actor | undefined, { sakRekeyMs }: KaySettings): Instant[] {
     const { newest } = cp;
     const moments = [this.#heldOffUntil];
-    if (newest !== undefined && settings.sakRekeyMs !== undefined) {
-      moments.push(instantAfter(newest.createdAt, settings.sakRekeyMs));
+    if (cp.latest !== undefined && principal !== undefined) {
+      moments.push(this.#freshUntil(cp.latest, principal));
+    }
+    if (newest !== undefined && sakRekeyMs !== undefined) {
+      moments.push(instantAfter(newest.createdAt, sakRekeyMs));
     }
     if (this.#unreportedSince !== undefined) {
       moments.push(instantAfter(this.#unreportedSince, unreportedMsMax));

@@ -4,7 +4,10 @@
 import type { Instant } from "#hal/world.ts";
 import { type Actor, helloMs, type Peer } from "./actor.ts";
 
-/** The time of a hello that did not come, and some reserve. */
+/**
+ * The time of a hello that did not come, and some reserve. 9.4.3 lets a station miss two hellos
+ * and stay live: silence alone is no reason to leave a CA, but one not to enter it.
+ */
 const silentMs = helloMs + 500;
 
 /** Prefers the primary CA; undefined = there is no CA at all. */
@@ -17,7 +20,7 @@ export function choosePrincipal(
     actor.livePeers.filter((peer) => !hasMoved(peer, actor, actors));
   // A CA whose stations may be gone is not chosen.
   const live = actors.filter((actor) => present(actor).some((peer) => !isSilent(peer, now)));
-  const serving = live.filter(({ election }) => election.kind === "self");
+  const serves = ({ election }: Actor): boolean => election.kind === "self";
   const isThere = current !== undefined && actors.includes(current);
   const heard = isThere
     ? present(current).filter((peer) => !isSilent(peer, now) || !hasLeft(peer, current, live))
@@ -29,10 +32,11 @@ export function choosePrincipal(
       const scis = new Set(present(actor).map(({ sci }) => sci));
       return heard.every(({ sci }) => scis.has(sci));
     };
-    return serving.find(reaches) ?? current;
+    const entered = actors.filter((actor) => actor === current || live.includes(actor));
+    return entered.filter(serves).find(reaches) ?? current;
   }
   const others = live.filter((actor) => actor !== current);
-  const [best] = [...others.filter((actor) => serving.includes(actor)), ...others];
+  const [best] = [...others.filter(serves), ...others];
   return best ?? (isThere ? current : actors[0]);
 }
 

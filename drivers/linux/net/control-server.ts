@@ -39,7 +39,8 @@ import {
   readExemptPrefixes,
   waysUnderMacsec,
 } from "./exempt-prefixes.ts";
-import { blockedAmong, blockedOut, openedAmong, prefixesMax, readGuard } from "./guard.ts";
+import { blockedAmong, blockedOut, openedAmong, prefixesMax } from "./guard.ts";
+import { readGuard } from "./guard-file.ts";
 import { type KernelApplier, kernelApplier } from "./kernel-applier.ts";
 import { type NetChange, previewOf } from "./operation.ts";
 import { portBelow, portsOf, type Subnet, subnetsOf } from "./stack.ts";
@@ -139,7 +140,7 @@ export class NetControlServer {
     const { at } = observation;
     const wall = this.#parts.world.clock.wall();
     const { disk, log } = this.#parts.world;
-    const stored = await readGuard(disk, log);
+    const { prefixes: stored } = await readGuard(disk, log);
     const isUsed = stored.length > 0 || hasTunnels(observation.links);
     const policies = isUsed ? await this.#policies(signal) : undefined;
     const exemptPrefixes = isUsed ? await readExemptPrefixes(disk, log) : [];

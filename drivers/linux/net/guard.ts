@@ -5,8 +5,7 @@
 import { isIP } from "node:net";
 import type { OpenedPrefix } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
-import type { Disk, Log } from "#hal/world.ts";
-import { type Decoder, list, Malformed, name, property } from "../../local/shape.ts";
+import { type Decoder, list, Malformed, name } from "../../local/shape.ts";
 import { answered } from "../macsec/kernel-observation.ts";
 import { addressOctets, canonicalAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
@@ -19,9 +18,7 @@ import {
   readPolicy,
 } from "../netlink/xfrm.ts";
 import type { RequestSender } from "./move.ts";
-import { readStored, writeStored } from "./stored.ts";
 
-const guardName = "guard";
 export const prefixesMax = 4_096;
 
 /**
@@ -279,6 +276,15 @@ function touches({ direction, selector }: Policy, prefix: string): boolean {
 
 const cut = (address: string, bits: number): string => canonicalPrefix(`${address}/${bits}`);
 
+/**
+ * Returns the prefixes whose block on the way out, by our policies or others, also holds packets of
+ * this one: itself, a shorter one that it is part of, and the longer ones within it.
+ */
+export function blocksOver(policies: readonly Policy[], prefix: string): readonly string[] {
+  const out = policies.filter(({ direction }) => direction === "out");
+  return blockedOut(out.filter((policy) => touches(policy, prefix)));
+}
+
 /** Returns every prefix that this host blocks on its way out, by our policies or others. */
 export function blockedOut(policies: readonly Policy[]): readonly string[] {
   const found = policies
@@ -287,6 +293,10 @@ export function blockedOut(policies: readonly Policy[]): readonly string[] {
   return [...new Set(found)];
 }
 
+/**
+ * Takes one observation of the kernel's policies.
+ * @throws LinksealError `device.rejected` if the kernel refuses the dump
+ */
 export async function policiesNow(
   xfrm: NetlinkSocket,
   signal: AbortSignal,
@@ -321,17 +331,4 @@ export async function unblock(
     }),
   );
   await send(there.map(deletePolicy), signal);
-}
-
-/**
- * Returns the prefixes that were accepted last, over every boot. An unreadable file counts as
- * empty, and is logged.
- */
-export async function readGuard(disk: Disk, log: Log): Promise<readonly string[]> {
-  const decode = property("prefixes", prefixesAt);
-  return (await readStored(disk, guardName, decode, log, "which prefixes were blocked")) ?? [];
-}
-
-export async function writeGuard(disk: Disk, prefixes: Iterable<string>): Promise<void> {
-  await writeStored(disk, guardName, { prefixes: [...new Set(prefixes)].toSorted() });
 }

@@ -30,17 +30,8 @@ import {
   storeExemptPrefixes,
   waysUnderMacsec,
 } from "./exempt-prefixes.ts";
-import {
-  block,
-  blockedAmong,
-  hasPolicy,
-  letPast,
-  policiesNow,
-  readGuard,
-  unblock,
-  wayInto,
-  writeGuard,
-} from "./guard.ts";
+import { block, blockedAmong, hasPolicy, letPast, policiesNow, unblock, wayInto } from "./guard.ts";
+import { readGuard, writeGuard } from "./guard-file.ts";
 import type { RequestSender } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
 import { hasEnds, hasRoute, type TunnelSurroundings, tunnelGaps } from "./tunnel-gaps.ts";
@@ -93,12 +84,14 @@ export async function undoOfTunnelOperation(
   switch (operation.kind) {
     case "ipsec.block": {
       const { links, policies } = await now(context, signal);
-      const stored = new Set(await readGuard(context.disk, context.log));
+      const stored = await readGuard(context.disk, context.log);
       const ways = waysUnderMacsec(await readExemptPrefixes(context.disk, context.log), links);
       const blocked = new Set(blockedAmong(operation.prefixes, policies, links, ways));
-      const isDone = operation.prefixes.every(
-        (prefix) => blocked.has(prefix) && stored.has(prefix),
-      );
+      const isDone =
+        stored.state === "whole" &&
+        operation.prefixes.every(
+          (prefix) => blocked.has(prefix) && stored.prefixes.includes(prefix),
+        );
       // A block outlives the set-up that it was put for, whose failure must not open a prefix
       // again.
       return isDone ? undefined : { kind: "ipsec.unblock", prefixes: [] };
@@ -189,9 +182,9 @@ async function carryOut(
     case "ipsec.block": {
       // The file, which outlives a boot, is written first: a crash between the two leaves too much
       // blocked, never too little. What it has already is blocked on a full disk as well.
-      const stored = await readGuard(disk, log);
-      if (!operation.prefixes.every((prefix) => stored.includes(prefix))) {
-        await writeGuard(disk, [...stored, ...operation.prefixes]);
+      const { state, prefixes } = await readGuard(disk, log);
+      if (state === "damaged" || !operation.prefixes.every((one) => prefixes.includes(one))) {
+        await writeGuard(disk, [...prefixes, ...operation.prefixes]);
         note();
       }
       const policies = await policiesNow(xfrm, signal);
@@ -212,7 +205,7 @@ async function carryOut(
       const stored = await readGuard(disk, log);
       await writeGuard(
         disk,
-        stored.filter((prefix) => !operation.prefixes.includes(prefix)),
+        stored.prefixes.filter((prefix) => !operation.prefixes.includes(prefix)),
       );
       return;
     }

@@ -2,7 +2,7 @@
 // else.
 
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,9 +70,26 @@ describe("linkseal guard", { timeout: 400_000 }, () => {
     expect(blocks()).toEqual(all);
     const odd = await programs.run("guard", "--release", "everything");
     expect([odd.status, blocks()]).toEqual([2, all]);
+    const part = await programs.run("guard", "--release", "10.100.1.0/24");
+    expect([part.status, blocks()]).toEqual([2, all]);
+    expect(part.err).toContain("what blocks packets of it is 10.100.0.0/16");
+    const other = await programs.run("guard", "--release", "10.99.0.0/16");
+    expect([other.status, blocks()]).toEqual([2, all]);
     expect((await programs.run("guard", "--release", "10.100.0.0/16")).status).toBe(0);
     expect(blocks()).toEqual([]);
     expect((await programs.run("guard")).status).toBe(0);
     expect(blocks()).toEqual([]);
+    const again = await programs.run("guard", "--release", "10.100.0.0/16");
+    expect(again.status).toBe(2);
+  });
+
+  it("a guard whose file is damaged fails, so that its unit does", async () => {
+    mkdirSync(join(folder, "state-net"), { recursive: true, mode: 0o700 });
+    writeFileSync(join(folder, "state-net", "guard"), '{"prefixes":["10.100.0.0/16"', {
+      mode: 0o600,
+    });
+    const { status, out, err } = await programs.run("guard");
+    expect(status).toBe(1);
+    expect(out + err).toContain("guard-damaged");
   });
 });

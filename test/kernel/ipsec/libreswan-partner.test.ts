@@ -6,6 +6,7 @@ import { profiles, transformsOf } from "#agent/config/ipsec-policy.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import { type IpsecTunnel, strongValue } from "#hal/model.ts";
 import type { TunnelSpec } from "#hal/tunnel-spec.ts";
+import { effort } from "../../effort.ts";
 import { makeRoom } from "../host/router.ts";
 import { ip, until } from "../lab.ts";
 import type { GatewayConnection } from "./libreswan.ts";
@@ -85,6 +86,23 @@ describe("a partner that speaks IKEv1 alone", { timeout: 240_000 }, () => {
       expect(received).toBeGreaterThanOrEqual(57);
     }
     console.log(transcript());
+  });
+
+  it("a partner that falls silent shows within 10 s, without traffic", async () => {
+    site.far.load(old);
+    const { dpdSeconds: _, ...usual } = mainMode;
+    await commit(put(usual));
+    const probes = (): number => site.charon.output().split("sending DPD request").length;
+    const before = probes();
+    // The worst moment: charon probes again only a whole interval later.
+    await until(() => (probes() > before ? true : undefined));
+    await site.far.stop("SIGKILL");
+    const begun = performance.now();
+    await until(async () => ((await tunnel())?.isSilent === true ? true : undefined));
+    const ms = Math.round(performance.now() - begun);
+    console.log(`IKEv1: a silent partner shows after ${ms} ms`);
+    expect(ms).toBeLessThanOrEqual(effort(10_000, 60_000));
+    await site.far.start();
   });
 
   const rows: readonly (readonly [string, Partial<GatewayConnection>, RegExp])[] = [

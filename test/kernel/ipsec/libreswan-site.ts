@@ -2,7 +2,7 @@
 // everything, also packets of protected prefixes in the clear: a leak would arrive.
 
 import { addNetwork, ip, ipBatch } from "../lab.ts";
-import { Daemon } from "./daemon.ts";
+import { Daemon, type Retransmission } from "./daemon.ts";
 import { type GatewayConnection, Libreswan } from "./libreswan.ts";
 import { gatewayPsk, inner } from "./site.ts";
 
@@ -24,7 +24,10 @@ export interface ForeignSite {
 }
 
 /** Builds the three networks; both daemons run when it resolves. */
-export async function buildForeignSite(first = connection): Promise<ForeignSite> {
+export async function buildForeignSite(
+  first = connection,
+  retransmission?: Retransmission,
+): Promise<ForeignSite> {
   const [edge, between, gateway] = [addNetwork(), addNetwork(), addNetwork()];
   for (const [network, side] of [
     [edge, "edge"],
@@ -53,7 +56,7 @@ export async function buildForeignSite(first = connection): Promise<ForeignSite>
   ip("-n", gateway, "link", "add", "gw", "type", "xfrm", "if_id", "7");
   ip("-n", gateway, "link", "set", "gw", "mtu", "1400", "up");
   ip("-n", gateway, "route", "add", "10.1.0.0/16", "dev", "gw", "src", inner.gateway);
-  const [charon, far] = [new Daemon(edge), new Libreswan(gateway)];
+  const [charon, far] = [new Daemon(edge, retransmission), new Libreswan(gateway)];
   await charon.start();
   await far.start();
   far.load(first);

@@ -3,6 +3,8 @@
 
 import { setTimeout as rest } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import type { OwnSettings } from "#drivers/linux/mka/staging.ts";
+import type { CipherSuite } from "#hal/model.ts";
 import { effort } from "../../effort.ts";
 import { ip, leaveNetworks, until } from "../lab.ts";
 import { address, keyOf, keysOf, makeSecy, Station, secyOf, wire } from "./station.ts";
@@ -12,6 +14,27 @@ import { Flow } from "./traffic.ts";
 afterEach(leaveNetworks);
 
 const [old, fresh] = [keyOf("c0ffee", 32), keyOf("beef", 32)];
+
+/** Makes a SecY and a station at both ends of a wire; the caller disposes of the stations. */
+function wired(
+  suite: CipherSuite,
+  server: Partial<OwnSettings> = {},
+): { readonly networks: readonly [string, string]; readonly ends: readonly [Station, Station] } {
+  const networks = wire();
+  networks.forEach((network, index) => {
+    makeSecy(network, { suite, sci: "on" });
+    address(network, index);
+  });
+  const a = new Station(networks[0], { keyServerPriority: 16, ...server });
+  const b = new Station(networks[1], { keyServerPriority: 32 });
+  return { networks, ends: [a, b] };
+}
+
+/** Returns the SAK that comes by the old key alone. */
+async function secured(a: Station, b: Station): Promise<string> {
+  for (const one of [a, b]) await one.add(old);
+  return await agreed(a, b, old.ckn);
+}
 
 async function agreed(a: Station, b: Station, ckn: string): Promise<string> {
   return await until(async () => {
@@ -29,15 +52,10 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
   it.each(["gcm-aes-256", "gcm-aes-xpn-256"] as const)(
     "a change of CAK and SAK under %s loses nothing",
     async (suite) => {
-      const networks = wire();
-      networks.forEach((network, index) => {
-        makeSecy(network, { suite, sci: "on" });
-        address(network, index);
-      });
-      await using a = new Station(networks[0], { keyServerPriority: 16 });
-      await using b = new Station(networks[1], { keyServerPriority: 32 });
-      for (const one of [a, b]) await one.add(old);
-      await agreed(a, b, old.ckn);
+      const { networks, ends } = wired(suite);
+      await using a = ends[0];
+      await using b = ends[1];
+      await secured(a, b);
       const flow = await Flow.begin(networks);
       await rest(1000);
       const start = performance.now();
@@ -130,15 +148,10 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
   });
 
   it("a new SAK comes before the packet numbers run out, and nothing is lost", async () => {
-    const networks = wire();
-    networks.forEach((network, index) => {
-      makeSecy(network, { suite: "gcm-aes-128", sci: "on" });
-      address(network, index);
-    });
-    await using a = new Station(networks[0], { keyServerPriority: 16 });
-    await using b = new Station(networks[1], { keyServerPriority: 32 });
-    for (const one of [a, b]) await one.add(old);
-    const before = await agreed(a, b, old.ckn);
+    const { networks, ends } = wired("gcm-aes-128");
+    await using a = ends[0];
+    await using b = ends[1];
+    const before = await secured(a, b);
     const flow = await Flow.begin(networks);
     await rest(1000);
     // The number is the member's own: the key server learns it from the number that the member
@@ -157,15 +170,10 @@ describe("the change of a CAK", { timeout: 300_000 }, () => {
   });
 
   it("SAKs by the clock, and 64-bit packet numbers past 2^32, lose nothing", async () => {
-    const networks = wire();
-    networks.forEach((network, index) => {
-      makeSecy(network, { suite: "gcm-aes-xpn-256", sci: "on" });
-      address(network, index);
-    });
-    await using a = new Station(networks[0], { keyServerPriority: 16, sakRekeyMs: 15_000 });
-    await using b = new Station(networks[1], { keyServerPriority: 32 });
-    for (const one of [a, b]) await one.add(old);
-    const before = await agreed(a, b, old.ckn);
+    const { networks, ends } = wired("gcm-aes-xpn-256", { sakRekeyMs: 15_000 });
+    await using a = ends[0];
+    await using b = ends[1];
+    const before = await secured(a, b);
     const flow = await Flow.begin(networks);
     await rest(1000);
     const an = String(secyOf(networks[0])?.encoding_sa ?? 0);
@@ -189,15 +197,10 @@ describe("the SAKs after the change of a CAK", { timeout: 300_000 }, () => {
   it.each(effort(["gcm-aes-xpn-256"] as const, ["gcm-aes-256", "gcm-aes-xpn-256"] as const))(
     "four more SAKs beside the old key use each AN again and lose nothing, under %s",
     async (suite) => {
-      const networks = wire();
-      networks.forEach((network, index) => {
-        makeSecy(network, { suite, sci: "on" });
-        address(network, index);
-      });
-      await using a = new Station(networks[0], { keyServerPriority: 16 });
-      await using b = new Station(networks[1], { keyServerPriority: 32 });
-      for (const one of [a, b]) await one.add(old);
-      await agreed(a, b, old.ckn);
+      const { networks, ends } = wired(suite);
+      await using a = ends[0];
+      await using b = ends[1];
+      await secured(a, b);
       for (const one of [a, b]) await one.add(fresh, "fallback");
       await rest(3000);
       for (const one of [a, b]) await one.port.command({ kind: "promoteActor", ckn: fresh.ckn });

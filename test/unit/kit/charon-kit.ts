@@ -76,6 +76,8 @@ export class PretendCharon {
   onInitiate: () => void = () => undefined;
   /** More of what it reports about each IKE SA. */
   more: Readonly<Record<string, string>> = {};
+  /** Seconds since the newest packet from the gateway; undefined = there was none. */
+  quietS: number | undefined;
   /** True if it refuses every connection. */
   away = false;
   /** More that it reports of each IKE SA. */
@@ -131,15 +133,27 @@ export class PretendCharon {
     return { path: "/run/charon.vici", stream, clock };
   }
 
+  /** Closes all connections of clients, as a daemon that ends does. */
+  hangUp(): void {
+    for (const { channel } of this.#daemons) channel[Symbol.dispose]();
+  }
+
   /** Ends the children, or also their IKE SAs, as when the gateway deletes them. */
   lose(what: "children" | "all"): void {
     this.#end();
     if (what === "all") this.#ikes.clear();
   }
 
-  /** Logs a line about the tunnel. */
-  log(line: string): void {
-    this.#log(line);
+  /** Makes an IKE SA without a child, as charon lists it while it tries. */
+  connect(): void {
+    this.ikeId += 1;
+    this.#ikes.set(this.ikeId, this.#shown());
+    this.ike = { state: "CONNECTING" };
+  }
+
+  /** Logs a line about an IKE SA of the tunnel, the newest if none is named. */
+  log(line: string, ikeSa = this.ikeId): void {
+    this.#log(line, ikeSa);
   }
 
   /** Adds a child as if it had been up before. */
@@ -268,8 +282,9 @@ export class PretendCharon {
     return { answer: { success: "yes", matches: "1" } };
   }
 
-  #log(msg: string): void {
-    const line = { group: "IKE", level: "1", "ikesa-name": "hub-1", msg };
+  #log(msg: string, ikeSa = this.ikeId): void {
+    const sa = { "ikesa-name": "hub-1", "ikesa-uniqueid": `${ikeSa}` };
+    const line = { group: "IKE", level: "1", ...sa, msg };
     for (const daemon of this.#daemons) daemon.emit("log", line);
   }
 
@@ -288,6 +303,7 @@ export class PretendCharon {
         ...{ name, uniqueid: `${spiIn}`, state: "INSTALLED", ...cipher },
         ...{ "spi-in": spiIn.toString(16), "spi-out": spiOut.toString(16) },
         ...(dhGroup === undefined ? {} : { "dh-group": dhGroup }),
+        ...(this.quietS === undefined ? {} : { "use-in": `${this.quietS}` }),
       },
     ]);
     const ike = { uniqueid: String(id), state: "ESTABLISHED", ...cipher, ...this.ike };

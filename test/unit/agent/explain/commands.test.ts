@@ -277,6 +277,14 @@ describe("the night card", () => {
     for (const blocks of lists) expect(new Set(blocks.map(textOfBlock)).size).toBe(blocks.length);
   });
 
+  it("commands of charon name its socket where the config does", () => {
+    const device = { ...hub.device, charon: "/run/blue/charon.vici" };
+    const text = JSON.stringify(nightCard("x", { links: [], tunnels: [{ ...hub, device }] }));
+    const uri = "--uri unix:///run/blue/charon.vici";
+    expect(text).toContain(`swanctl --list-sas --ike hub-1 ${uri}`);
+    expect(text).toContain(`swanctl --terminate --ike hub-1 ${uri}`);
+  });
+
   it("a router of another platform has no command of Linux on its card", () => {
     for (const platform of platformNames.filter((name) => name !== "linux")) {
       const text = JSON.stringify(nightCard("x", { links: [], tunnels: [tunnelOf(platform)] }));

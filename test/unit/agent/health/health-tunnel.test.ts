@@ -120,6 +120,16 @@ const rows: readonly Row[] = [
     codes: "ike-down",
   },
   {
+    name: "gateway silent, SAs idle",
+    observations: [
+      tunnelObservation(0, 900),
+      tunnelObservation(95_000, 900, { isSilent: true, trouble: "the gateway does not answer" }),
+    ],
+    change: {},
+    verdict: "degraded",
+    codes: "ike-down",
+  },
+  {
     name: "IKE unloaded, SAs idle",
     observations: [
       tunnelObservation(0, 900),
@@ -431,6 +441,18 @@ describe("health of a tunnel", () => {
       `IKE from edge-a (198.51.100.1) to 203.0.113.1 is down: ${trouble}`,
       "no SA carries traffic of edge-a from 203.0.113.1",
     ]);
+  });
+
+  it("a silent gateway is reported beside its SAs, as the fault of a link that is down", () => {
+    const reason = { code: "link-down", text: "no link", next: "linkseal links" } as const;
+    const carriers = [{ id: "erd-demo/primary", verdict: "down", reason, path: "taken" }] as const;
+    const silent = { ...now, isSilent: true, trouble: "the gateway does not answer" };
+    const text =
+      "IKE from edge-a (198.51.100.1) to 203.0.113.1 has no answer, and no packet comes: the " +
+      "gateway does not answer";
+    expect(textsOf(silent)).toEqual([text]);
+    const [found] = deriveTunnelHealth(tunnelEvidence([old, silent], { carriers })).reasons;
+    expect(found).toMatchObject({ because: { about: "erd-demo/primary" } });
   });
 
   it("an SA that ends without a successor is reported with the reason", () => {

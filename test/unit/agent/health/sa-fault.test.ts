@@ -15,9 +15,11 @@ interface Shown {
   readonly pairs?: number;
   readonly ike?: "established" | "down";
   readonly phase?: IpsecSa["phase"];
+  readonly isSilent?: boolean;
 }
 
-function observed({ at, spi = 10, pairs = 1, ike = "established", phase, ...packets }: Shown) {
+function observed({ isSilent = false, ...shown }: Shown) {
+  const { at, spi = 10, pairs = 1, ike = "established", phase, ...packets } = shown;
   const time = at as never;
   const tunnel = tunnelObservation(time, 5);
   const sample = tunnel.sas.kind === "known" ? tunnel.sas.value : [];
@@ -28,7 +30,12 @@ function observed({ at, spi = 10, pairs = 1, ike = "established", phase, ...pack
       return { ...sa, phase: phase ?? "installed", spi: own, packets: counted };
     }),
   ).flat();
-  return { ...tunnel, ike: known(ike, time), sas: known(sas, time) } satisfies IpsecTunnel;
+  return {
+    ...tunnel,
+    isSilent,
+    ike: known(ike, time),
+    sas: known(sas, time),
+  } satisfies IpsecTunnel;
 }
 
 const over = (...all: readonly Shown[]): readonly IpsecTunnel[] => all.map(observed);
@@ -40,6 +47,14 @@ describe("the fault of a tunnel's SAs", () => {
       name: "packets leave and none comes back",
       of: over({ at: 0, out: 5n }, { at: 45_000, out: 7n }, { at: 90_000, out: 9n }),
       fault: "oneWay",
+    },
+    {
+      name: "that, and the gateway answers nothing",
+      of: over(
+        { at: 0, out: 5n },
+        { at: 45_000, out: 7n },
+        { at: 90_000, out: 9n, isSilent: true },
+      ),
     },
     {
       name: "that lasts less than the evidence time",

@@ -133,6 +133,11 @@ describe("a tunnel carries", () => {
       undefined,
     ],
     [
+      "not: its gateway is silent",
+      { ...stateOf({}), ipsec: [tunnelObservation(0, 5, { isSilent: true })] },
+      "the gateway of hub-1 does not answer",
+    ],
+    [
       "not: it is drained",
       stateOf({}, { drains: [{ port: "hub-1", means: "prepend" }] }),
       "hub-1 is drained",

@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { openHostKey, openReportKey } from "#agent/host/key.ts";
 import { readMemory, writeMemory } from "#drivers/linux/mka/memory.ts";
 import { readExemptPrefixes } from "#drivers/linux/net/exempt-prefixes.ts";
-import { readGuard } from "#drivers/linux/net/guard.ts";
+import { readGuard } from "#drivers/linux/net/guard-file.ts";
 import { readStoredState } from "#drivers/linux/net/stored-state.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { LinksealError } from "#hal/error.ts";

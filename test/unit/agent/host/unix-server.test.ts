@@ -178,6 +178,34 @@ describe("a socket of this host", () => {
     expect(turns.size).toBe(clients.length);
   });
 
+  // 64 clients that sent 1,800 requests in one go took 2 s of one turn, and 245 MB.
+  it("issue 32: requests after the first on a connection are not read", async () => {
+    let turn = 0;
+    let goesOn = true;
+    const count = (): void => {
+      turn += 1;
+      if (goesOn) setImmediate(count);
+    };
+    const turns: number[] = [];
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { broken } = await served({
+      answer: async () => {
+        turns.push(turn);
+        if (turns.length === 8) answer();
+        await answered;
+        return { status: 200, body: "{}" };
+      },
+    });
+    count();
+    const many = "GET /v1/x HTTP/1.1\r\nhost: x\r\n\r\n".repeat(50_000);
+    const replies = await Promise.all(Array.from({ length: 8 }, () => raw(many)));
+    goesOn = false;
+    for (const { got } of replies) expect(got.match(/HTTP\/1\.1 /g)).toHaveLength(1);
+    expect(new Set(turns).size).toBe(8);
+    expect(broken).toEqual([]);
+    expect((await ask("abc")).status).toBe(200);
+  });
+
   it("of replies that nothing reads the oldest are cut off", async () => {
     const [mebibytes, within] = [20, 16];
     const gone: AbortSignal[] = [];

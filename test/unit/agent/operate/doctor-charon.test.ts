@@ -12,8 +12,9 @@ const good = `# a comment { with a brace
 charon {
   install_routes = no
   follow_redirects = no
-  retransmit_tries = 3   # a comment behind a value
-  retransmit_timeout = 2.5
+  retransmit_tries = 4   # a comment behind a value
+  retransmit_timeout = 0.8
+  retransmit_base = 2
   plugins {
     updown { load = no }
   }
@@ -97,7 +98,11 @@ describe("the settings of charon", () => {
       `plugins { updown { load = ${load} } }`,
       "warning: charon has the plugin updown, which runs a command that a connection names",
     ]),
-    ["retransmit_tries = 4", "warning: charon takes a silent gateway for dead after 61 s"],
+    ["retransmit_tries = 5", "warning: charon takes a silent gateway for dead after 55 s"],
+    [
+      "retransmit_tries = 3\nretransmit_timeout = 2.5\nretransmit_base = 1.8",
+      "warning: charon repeats a request for the second time after 7.0 s",
+    ],
   ])("charon's %s is found", (line, finding) => {
     expect(rulesOf(`${good}charon {\n${line}\n}\n`)).toEqual([finding]);
   });
@@ -123,7 +128,7 @@ describe("the settings of charon", () => {
       "plugins { kernel-netlink { install_routes_xfrmi = yes } updown { load = yes } } }";
     const found = charonFindings(settingsOf(bad));
     const lines = found.map(({ next }) => /section charon: (.*?); /.exec(next)?.[1] ?? "");
-    const text = lines.map((line) => `charon { ${line.replace(", ", "\n")} }`).join("\n");
+    const text = lines.map((line) => `charon { ${line.replaceAll(", ", "\n")} }`).join("\n");
     expect(found).toHaveLength(7);
     expect(charonFindings(settingsOf(`${bad}\n${text}`))).toEqual([]);
   });

@@ -177,10 +177,12 @@ describe("the configuration of a tunnel for charon", () => {
     const section = read(loadConnection(spec));
     const of = (name: string) => at(section, "hub-1", name);
     expect(["version", "aggressive", "dpd_timeout"].map(of)).toEqual(["1", "no", "45s"]);
+    // charon does not repeat a probe of IKEv1: the third one shows silence.
+    expect(of("dpd_delay")).toBe("2s");
     expect(of("proposals")).toEqual(["aes256-sha256-prfsha256-modp1024"]);
     // charon subtracts the interval from the time-out, which must not be shorter.
     const patient = read(loadConnection({ ...spec, dpdSeconds: 60 }));
-    expect(at(patient, "hub-1", "dpd_timeout")).toBe("100s");
+    expect(at(patient, "hub-1", "dpd_timeout")).toBe("103s");
     const selector = (end: string) => at(section, "hub-1", "children", childName(spec), end);
     expect(selector("local_ts")).toEqual(["10.1.0.0/16"]);
     expect(selector("remote_ts")).toEqual(["10.100.0.0/16"]);

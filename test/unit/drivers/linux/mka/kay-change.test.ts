@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { locate, parse } from "#drivers/linux/mka/mkpdu.ts";
+import { locate, type Mkpdu, parse } from "#drivers/linux/mka/mkpdu.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../../../../effort.ts";
 import { caOf, pair, Site } from "../../../kit/kay-kit.ts";
@@ -58,6 +58,12 @@ function act(station: Station, what: Act): void {
   }
 }
 
+function mkpduIn(frame: Uint8Array): Mkpdu | undefined {
+  const located = locate(frame);
+  const mkpdu = located.kind === "located" ? parse(located) : located;
+  return "kind" in mkpdu ? undefined : mkpdu;
+}
+
 const named = (moves: readonly Move[]): string => moves.map((move) => move.join(" ")).join(", ");
 
 describe("an old and a new CAK side by side", () => {
@@ -110,11 +116,7 @@ describe("an old and a new CAK side by side", () => {
     }
     expect(a.all("sakMade").length).toBeGreaterThan(4);
     // Only the principal CA reports SAKs; the other reports that it is used, without any.
-    const shown = a.sent.flatMap((frame) => {
-      const located = locate(frame);
-      const mkpdu = located.kind === "located" ? parse(located) : located;
-      return "kind" in mkpdu ? [] : [mkpdu];
-    });
+    const shown = a.sent.flatMap((frame) => mkpduIn(frame) ?? []);
     const uses = [old, next].map(({ ckn }) => shown.findLast(({ basic }) => basic.ckn === ckn));
     expect(uses[0]?.sakUse).toMatchObject({ kind: "used", old: { transmit: true } });
     expect(uses[1]?.sakUse).toMatchObject({ kind: "used", latest: undefined, old: undefined });
@@ -216,6 +218,52 @@ describe("an old and a new CAK side by side", () => {
     expect(lost(a, b, c).slice(0, 3), site.describe()).toEqual([]);
   });
 
+  it("issue 32: a lost hello moves no SAK to the other CA", async () => {
+    const { site, a, b } = pair("lost hello", [old, next]);
+    await site.secured();
+    await site.run(10_000);
+    // A hello of B in the old CA is lost: it is silent there, and live still.
+    const carry = site.carry.bind(site);
+    let drops = 1;
+    site.carry = (from, frame) => {
+      if (from === b && mkpduIn(frame)?.basic.ckn === old.ckn && drops > 0) drops -= 1;
+      else carry(from, frame);
+    };
+    await site.run(20_000);
+    expect(drops).toBe(0);
+    expect(a.all("peerLost")).toEqual([]);
+    expect(a.all("principal")).toEqual([{ kind: "principal", ckn: old.ckn }]);
+    expect(a.all("sakMade")).toHaveLength(1);
+    expect(lost(a, b)).toEqual([]);
+  });
+
+  it("issue 32: a SAK on its way in one CA is not overtaken by one of another CA", async () => {
+    const { site, a, b } = pair("overtaken", [old, next]);
+    await site.secured();
+    await site.run(10_000);
+    // MKPDUs of A in the next CA are late: what A sends in the old one after them comes first.
+    const carry = site.carry.bind(site);
+    site.carry = (from, frame) => {
+      const isLate = from === a && mkpduIn(frame)?.basic.ckn === next.ckn;
+      if (isLate) site.clock.after(50, () => carry(from, frame));
+      else carry(from, frame);
+    };
+    const promote = (ckn: typeof old.ckn) => a.command({ kind: "promoteActor", ckn });
+    promote(next.ckn);
+    await site.until(
+      "A receives",
+      () => a.session.latestSak?.receive === true && a.session.latestSak.an === 1,
+    );
+    await site.run(20);
+    promote(old.ckn);
+    await site.run(30_000);
+    expect(a.all("sakMade").map(({ ckn }) => ckn)).toEqual([old.ckn, next.ckn, old.ckn]);
+    expect(a.session.latestSak).toEqual(b.session.latestSak);
+    expect(a.session.principalCkn).toBe(old.ckn);
+    expect(site.broken).toEqual([]);
+    expect(lost(a, b)).toEqual([]);
+  });
+
   const runs = effort(15, 500);
   it(`key changes on a bad wire, in ${runs} runs (seed ${seed}), end secured`, {
     timeout: effort(60_000, 1_200_000),
@@ -257,6 +305,39 @@ describe("an old and a new CAK side by side", () => {
   });
 });
 
+describe("promotions back and forth", () => {
+  const runs = effort(30, 500);
+  it(`both CAs promoted in turn on a bad wire, in ${runs} runs (seed ${seed}), end secured`, {
+    timeout: effort(60_000, 1_200_000),
+  }, async () => {
+    const prng = new Prng(`${seed} back and forth`);
+    let clean = 0;
+    for (let run = 0; run < runs; run += 1) {
+      const name = `${seed}/${run}`;
+      const { site, a, b } = pair(`back/${name}`, [old, next]);
+      await site.secured();
+      await site.run(5000);
+      site.faults = { loss: prng.real() * 0.15, twice: 0.1, lateMs: prng.pick([0, 50, 500]) };
+      for (let count = 0; count < 8; count += 1) {
+        const { ckn } = prng.pick([old, next]);
+        prng.pick([a, b]).command({ kind: "promoteActor", ckn });
+        await site.run(prng.pick([20, 200, 2000, 10_000]) * prng.real());
+      }
+      await site.run(20_000);
+      site.faults = { loss: 0, twice: 0, lateMs: 0 };
+      await site.run(20_000);
+      expect(a.session.latestSak, name + site.describe()).toEqual(b.session.latestSak);
+      const gone = [a, b].some(({ events }) => events.some(({ kind }) => kind === "peerLost"));
+      if (gone) continue;
+      clean += 1;
+      expect(lost(a, b).slice(0, 3), name).toEqual([]);
+      expect(site.broken, name).toEqual([]);
+    }
+    console.log(`seed ${seed}: ${clean} of ${runs} without a lost peer`);
+    expect(clean).toBeGreaterThan(runs / 2);
+  });
+});
+
 describe("a far end with one key at a time", () => {
   // The far end takes another MI at an SCI that it knows for an attack, until the former one has
   // expired.
@@ -266,11 +347,7 @@ describe("a far end with one key at a time", () => {
     await site.secured();
     await site.run(10_000);
     const shown = (ckn: string) =>
-      a.sent.flatMap((frame) => {
-        const located = locate(frame);
-        const mkpdu = located.kind === "located" ? parse(located) : located;
-        return "kind" in mkpdu || mkpdu.basic.ckn !== ckn ? [] : [mkpdu.basic];
-      });
+      a.sent.flatMap((frame) => mkpduIn(frame)?.basic ?? []).filter((basic) => basic.ckn === ckn);
     const [ours, theirs] = [shown(next.ckn).at(-1), shown(old.ckn).at(-1)];
     b.kill();
     await site.run(4_500);

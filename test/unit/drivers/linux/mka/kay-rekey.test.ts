@@ -211,6 +211,44 @@ describe("receive, transmit, retire", () => {
     expect(lost(a, b)).toEqual([]);
   });
 
+  it("issue 32: a peer that restarts after a rekeying waits 3 s for a SAK at most", async () => {
+    const ca = caOf("restarted");
+    const { site, a, b } = pair("restarted", [ca]);
+    await site.secured();
+    await site.run(10_000);
+    a.command({ kind: "rekeySak" });
+    await site.until("A transmits", () => a.secy.encodingAn === 1);
+    const since = site.now;
+    site.watches = "keys";
+    b.kill();
+    b.begin("nothing", "new");
+    b.add(ca);
+    await site.until("another SAK", () => b.isSecured && a.secy.encodingAn === 2);
+    // IEEE Std 802.1X-2020 table 9-3: the retire time of the old SAK.
+    expect(site.now - since).toBeLessThan(3500);
+    expect(reasons(a)).toEqual(["first", "command", "newPeer"]);
+    expect(site.broken).toEqual([]);
+  });
+
+  it("issue 32: a SAK that the peer no longer has is replaced beside the old one", async () => {
+    const { site, a, b } = pair("gone", [caOf("gone")]);
+    await site.secured();
+    await site.run(10_000);
+    site.watches = "keys";
+    // B answers that it receives under the second SAK, and cannot transmit under it.
+    b.secy.faults.push({ kind: "enableTransmit", errno: "EIO" });
+    a.command({ kind: "rekeySak" });
+    await site.until("A transmits", () => a.secy.encodingAn === 1);
+    const since = site.now;
+    await site.until("another SAK", () => reasons(a).length === 3);
+    expect(site.now - since).toBeLessThan(8000);
+    expect(reasons(a).at(-1)).toBe("peerLostIt");
+    await site.run(20_000);
+    expect(a.session.latestSak).toMatchObject({ receive: true, transmit: true });
+    expect(a.session.latestSak).toEqual(b.session.latestSak);
+    expect(site.broken).toEqual([]);
+  });
+
   it("a SAK that the SecY refuses is given up, and made anew a life time later", async () => {
     const { site, a, b } = pair("refused", [caOf("refused")]);
     await site.secured();

@@ -2,7 +2,8 @@
 // tunnel, and how both are undone.
 
 import { describe, expect, it } from "vitest";
-import { blockedAmong, canonicalPrefix, openedAmong, readGuard } from "#drivers/linux/net/guard.ts";
+import { blockedAmong, canonicalPrefix, openedAmong } from "#drivers/linux/net/guard.ts";
+import { readGuard } from "#drivers/linux/net/guard-file.ts";
 import { type NetOperation, previewOf, readOperation } from "#drivers/linux/net/operation.ts";
 import {
   applyTunnelOperation,
@@ -71,7 +72,11 @@ class Scene {
   }
 
   stored(): Promise<readonly string[]> {
-    return settled(this.clock, readGuard(this.disk, this.context.log));
+    const read = readGuard(this.disk, this.context.log);
+    return settled(
+      this.clock,
+      read.then(({ prefixes }) => prefixes),
+    );
   }
 
   async put(policy: NewPolicy): Promise<void> {
