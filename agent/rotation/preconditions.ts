@@ -3,6 +3,7 @@
 import { type DeviceState, strongValue, type WantedSettings } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { settingsGaps } from "../health/verify.ts";
+import type { PortFacts } from "../model/campaign.ts";
 import type { DesiredLink, Freeze, Window } from "../model/desired.ts";
 import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, CauseOf, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
@@ -92,6 +93,10 @@ export function clocksApart({ state }: LinkSnapshot, hostWall: WallTime): boolea
   const control = state && strongValue(state.control);
   return control !== undefined && Math.abs(control.wall - hostWall) > clockSkewMs.error;
 }
+
+/** Returns why nothing may be taken while a part of the port is missing; undefined = none is. */
+export const unreadOf = (port: PortFacts | undefined): CauseOf<"gate.stale"> | undefined =>
+  port === undefined ? { code: "gate.stale", cause: { code: "router.unread" } } : undefined;
 
 /** Returns the first right that is missing; undefined = none is known to be. */
 export function missingRight(

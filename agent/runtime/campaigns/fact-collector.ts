@@ -43,7 +43,11 @@ import {
   makesSaks,
   type SakRun,
 } from "../../rotation/later-saks.ts";
-import { type PreconditionInput, unmetPrecondition } from "../../rotation/preconditions.ts";
+import {
+  type PreconditionInput,
+  unmetPrecondition,
+  unreadOf,
+} from "../../rotation/preconditions.ts";
 import { fateOf } from "../../rotation/shared-fate.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
@@ -87,8 +91,6 @@ interface Waiting {
   readonly unfinished?: string;
 }
 
-/** A part of the port is missing, which keeps every disruptive effect back. */
-const unread = { code: "gate.stale", cause: { code: "router.unread" } } as const;
 const routeMsMax = 10_000;
 /** The states before anything takes the link. Afterwards the far-end poller reads the rights. */
 const beforeTaking: readonly CampaignState[] = ["queued", "gated", "draining"];
@@ -362,9 +364,7 @@ export class FactCollector {
       far,
       ...(far === "other" && isOff(snapshot.peer) && { farIsOff: true as const }),
       sibling: standingOfAll(siblings),
-      unmetPrecondition:
-        unmetPrecondition(this.#preconditions(observed)) ??
-        (port === undefined ? unread : undefined),
+      unmetPrecondition: unmetPrecondition(this.#preconditions(observed)) ?? unreadOf(port),
       withheld: observed.withheld,
       drained,
       staged,

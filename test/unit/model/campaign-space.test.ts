@@ -14,7 +14,7 @@ import type { Config } from "../../model/campaign-world.ts";
 const deep = [
   ...["rotate, keychain, manual, afterSoak", "rotate, fallback, manual, afterProof"],
   ...["rotate, none, shut first", "rotate, none, manual", "enrol, agent", "enrol, manual"],
-  "change, router alone",
+  ...["change, router alone", "change, router alone, permits", "rotate, none, manual, permits"],
 ];
 const faultsIn = ({ name }: Config): number => effort(deep.includes(name) ? 2 : 1, 3);
 const words = effort(1, 2);

@@ -47,13 +47,14 @@ class Bench {
   }
 
   #agent() {
-    const bench = this;
+    const memory = () => ({ ...emptyMemory, campaigns: { erd: this.campaign } });
+    const intent = () => ({ desired: this.wanted }) as never;
     return {
       get memory() {
-        return { ...emptyMemory, campaigns: { erd: bench.campaign } };
+        return memory();
       },
       get intent() {
-        return { desired: bench.wanted } as never;
+        return intent();
       },
     };
   }
@@ -85,7 +86,7 @@ class Bench {
 }
 
 describe("what a campaign says to the hub", () => {
-  it("it asks, begins and ends, each once", async () => {
+  it("a campaign asks, begins and ends, each once", async () => {
     const bench = await new Bench().begin().run(10_000);
     const begunAt = wall;
     bench.campaign = { ...bench.campaign, state: "draining", begunAt };
