@@ -94,9 +94,10 @@ export function clocksApart({ state }: LinkSnapshot, hostWall: WallTime): boolea
   return control !== undefined && Math.abs(control.wall - hostWall) > clockSkewMs.error;
 }
 
-/** Returns why nothing may be taken while a part of the port is missing; undefined = none is. */
-export const unreadOf = (port: PortFacts | undefined): CauseOf<"gate.stale"> | undefined =>
-  port === undefined ? { code: "gate.stale", cause: { code: "router.unread" } } : undefined;
+/** The same for the port of a link: while a part of it is missing, nothing may be taken. */
+export function unmetOn(port: PortFacts | undefined, input: PreconditionInput): Cause | undefined {
+  return unmetPrecondition(input) ?? (port === undefined ? stale("router.unread") : undefined);
+}
 
 /** Returns the first right that is missing; undefined = none is known to be. */
 export function missingRight(

@@ -43,11 +43,7 @@ import {
   makesSaks,
   type SakRun,
 } from "../../rotation/later-saks.ts";
-import {
-  type PreconditionInput,
-  unmetPrecondition,
-  unreadOf,
-} from "../../rotation/preconditions.ts";
+import { type PreconditionInput, unmetOn } from "../../rotation/preconditions.ts";
 import { fateOf } from "../../rotation/shared-fate.ts";
 import { type Alarm, doubtOf, siblingOf, standingOfAll } from "../../rotation/sibling.ts";
 import { type LateChange, type Memory, named } from "../../store/journal/memory.ts";
@@ -210,9 +206,9 @@ export class FactCollector {
       .filter((each) => each.name !== link.name)
       .map((each) => siblingOf(this.#parts, stateOf(each), this.#ownCommitOn));
     const measured = this.#measure(link, port, now);
+    const observed = { campaign, snapshot, port, far, siblings, managementPath, now };
     const withheld = this.withheld(campaign, port, snapshot);
-    const observed = { campaign, snapshot, port, far, siblings, managementPath, withheld, now };
-    const facts = this.#facts(observed);
+    const facts = this.#facts({ ...observed, withheld });
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
@@ -364,7 +360,7 @@ export class FactCollector {
       far,
       ...(far === "other" && isOff(snapshot.peer) && { farIsOff: true as const }),
       sibling: standingOfAll(siblings),
-      unmetPrecondition: unmetPrecondition(this.#preconditions(observed)) ?? unreadOf(port),
+      unmetPrecondition: unmetOn(port, this.#preconditions(observed)),
       withheld: observed.withheld,
       drained,
       staged,
