@@ -31,7 +31,7 @@ describe("a link that nothing has taken", () => {
   const states = (over: Partial<Pick<PortFacts, "keys" | "drain">>): readonly CampaignState[] =>
     campaignStates.filter((state) => isUntaken({ ...calm, state }, { ...port, ...over }));
 
-  it("it can wait only before it is drained", () => {
+  it("a link can wait only before it is drained", () => {
     expect(states({})).toEqual(["queued", "gated", "draining"]);
     expect(states({ keys: "else" })).toEqual(["queued", "gated", "draining"]);
   });

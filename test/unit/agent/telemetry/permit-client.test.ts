@@ -12,7 +12,7 @@ import {
 import type { Campaign } from "#agent/model/campaign.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import { PermitCache } from "#agent/runtime/campaigns/permit-cache.ts";
-import { emptyMemory } from "#agent/store/journal/memory.ts";
+import { emptyMemory, type Memory } from "#agent/store/journal/memory.ts";
 import { followPermits } from "#agent/telemetry/fleet/permit-client.ts";
 import type { WallTime } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -47,15 +47,12 @@ class Bench {
   }
 
   #agent() {
-    const bench = this;
-    return {
-      get memory() {
-        return { ...emptyMemory, campaigns: { erd: bench.campaign } };
-      },
-      get intent() {
-        return { desired: bench.wanted } as never;
-      },
-    };
+    const memory = () => ({ ...emptyMemory, campaigns: { erd: this.campaign } });
+    const intent = () => ({ desired: this.wanted }) as never;
+    return Object.defineProperties({} as { memory: Memory; intent: never }, {
+      memory: { get: memory },
+      intent: { get: intent },
+    });
   }
 
   async run(ms = 6_000): Promise<this> {
@@ -85,7 +82,7 @@ class Bench {
 }
 
 describe("what a campaign says to the hub", () => {
-  it("it asks, begins and ends, each once", async () => {
+  it("a campaign asks, begins and ends, each once", async () => {
     const bench = await new Bench().begin().run(10_000);
     const begunAt = wall;
     bench.campaign = { ...bench.campaign, state: "draining", begunAt };

@@ -69,7 +69,7 @@ describe("an effect on a link", () => {
   const event = { at: 7, by: "agent", place: "edge-a", link: "g/a", port: "p" } as const;
   const of = (over: object) => linkEffect({ ...event, what: "port.drain", ...over } as EffectEvent);
 
-  it("it is named by its kind and its key", () => {
+  it("a link is named by its kind and its key", () => {
     expect(of({})).toEqual({ at: 7, link: "g/a", what: "port.drain" });
     expect(of({ what: "macsec.addKey", ckn: "0123456789ab" })?.what).toBe("macsec.addKey 01234567");
   });

@@ -24,7 +24,7 @@ describe("a link without a permit", () => {
     return [unmetPrecondition, withheld];
   };
 
-  it("it is not taken where permits are required", async () => {
+  it("a link is not taken where permits are required", async () => {
     expect(await unmet(rotation())).toEqual([missing, missing]);
     expect(await unmet(rotation({ state: "draining" }))).toEqual([missing, missing]);
     expect(
