@@ -41,6 +41,8 @@ export type ApplyAnswer =
   | { readonly kind: "changed"; readonly since: readonly string[]; readonly plan: SitePlan }
   | { readonly kind: "busy"; readonly groups: readonly string[] }
   | { readonly kind: "queued" }
+  /** The text is in force already, as that number, or waits already; nothing was done. */
+  | { readonly kind: "unchanged"; readonly number: number | null }
   | { readonly kind: "accepted"; readonly number: number; readonly plan: SitePlan };
 
 export interface ApplyRequest {

@@ -419,6 +419,8 @@ export class Agent {
     const read = this.#read(request);
     if ("complaints" in read) return { kind: "refused", complaints: read.complaints };
     this.#refuseDamaged();
+    const already = this.#already(request);
+    if (already !== undefined) return already;
     const fresh = await this.#planFor(request.text, read.desired, signal);
     const since = request.shown === undefined ? [] : changedSince(request.shown, fresh);
     if (since.length > 0) return { kind: "changed", since, plan: fresh };
@@ -432,6 +434,19 @@ export class Agent {
     await this.#queued.drop();
     const number = await this.#accept(request.text, request.who);
     return { kind: "accepted", number, plan: fresh };
+  }
+
+  /**
+   * Returns the answer to a text that is in force, or waits, so that repeated requests store
+   * nothing; undefined = it has to be judged. Where another text waits, it is to be dropped.
+   */
+  #already({ text, queue }: ApplyRequest): ApplyAnswer | undefined {
+    const waiting = this.#queued.config?.text;
+    const { intent } = this;
+    if (waiting === undefined && intent?.text === text) {
+      return { kind: "unchanged", number: intent.number };
+    }
+    return queue && waiting === text ? { kind: "unchanged", number: null } : undefined;
   }
 
   async #accept(text: string, who: string): Promise<number> {

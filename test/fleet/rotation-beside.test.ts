@@ -8,7 +8,7 @@ describe("a drain by hand", () => {
   const primary = `${group}/primary`;
   const by = async (pair: Pair, act: "drain" | "undrain"): Promise<void> => {
     const { commands } = pair.agent;
-    const done =
+    const done: Promise<unknown> =
       act === "drain" ? commands.drain(primary, "test", never) : commands.undrain(primary, never);
     await settled(pair.site.clock, done);
   };
