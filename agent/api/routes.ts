@@ -3,6 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { SitePlan } from "../compare/site-plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
+import { userOf } from "../model/client.ts";
 import type { EventsAfter } from "../model/events.ts";
 import { azureCheck } from "../operate/azure-setup/agent-check.ts";
 import type { OperatorVerb } from "../rotation/verbs.ts";
@@ -139,7 +140,7 @@ export const routes: Readonly<Record<string, Route>> = {
       return {
         schema: "linkseal.page-code/1",
         url: agent.pageLogin.url,
-        ...agent.pageLogin.code(client.uid ?? undefined),
+        ...agent.pageLogin.code(userOf(client)),
       };
     },
   }),

@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { isIPv6, type Socket } from "node:net";
 import type { Log, World } from "#hal/world.ts";
+import type { User } from "../model/client.ts";
 import type { PageSettings } from "../model/desired.ts";
 import { isLoopback } from "../model/page-guard.ts";
 import { Days } from "../page/day.ts";
@@ -89,7 +90,7 @@ export async function openPage(
   const running = feed.run(stop.signal).catch(broken);
   if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
   const url = `${scheme}://${urlHost(host)}:${port}/`;
-  const pageLogin = { url, code: (user?: number) => logins.code(user) };
+  const pageLogin = { url, code: (user?: User) => logins.code(user) };
   agent.pageLogin = pageLogin;
   const close = async (): Promise<void> => {
     if (agent.pageLogin === pageLogin) agent.pageLogin = undefined;

@@ -19,8 +19,8 @@ import { command, type ObservedEnds, type OperatorInput } from "../rotation/verb
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
-import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
 import type { Undrained } from "./campaigns/manual-drain.ts";
+import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { type Supervisor, tunnelsKey } from "./supervisor.ts";
 import type { PskReport } from "./tunnels/psk-report.ts";
