@@ -324,8 +324,13 @@ export class Agent {
   /** Appends to the journal, then updates the memory; one record at a time. */
   readonly write = (record: JournalRecord): Promise<void> => this.#keeper.write(record);
 
-  /** Until the loss of a damaged journal is accepted, the agent only observes. */
+  /**
+   * Until the loss of a damaged journal is accepted, or a damaged index of configs restored, the
+   * agent only observes.
+   */
   #refuseDamaged(): void {
+    const { damage } = this.#parts.intents;
+    if (damage !== undefined) throw damage;
     if (this.#parts.journal.state !== "corrupt") return;
     throw new LinksealError("journal.corrupt", "the journal is damaged: nothing is changed", {
       effect: "none",
