@@ -68,6 +68,8 @@ it("B1: a user who may open neither socket is told which group looks", async () 
     (caught: { readonly code: number; readonly stdout: string; readonly stderr: string }) => caught,
   );
   expect(error?.code).toBe(8);
-  expect(`${error?.stdout}${error?.stderr}`).toContain(`may not open ${join(home, "run/view.sock")}`);
+  expect(`${error?.stdout}${error?.stderr}`).toContain(
+    `may not open ${join(home, "run/view.sock")}`,
+  );
   expect(asked).toEqual([]);
 });

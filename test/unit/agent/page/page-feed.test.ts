@@ -1,8 +1,8 @@
 // Who gets which snapshot when, under virtual time.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { Feed, type FeedEnd, userViewersMax, type Viewer, viewersMax } from "#agent/page/feed.ts";
 import type { User } from "#agent/model/client.ts";
+import { Feed, type FeedEnd, userViewersMax, type Viewer, viewersMax } from "#agent/page/feed.ts";
 import { SimClock } from "#sim/base/clock.ts";
 
 class Watching implements Viewer {

@@ -129,7 +129,9 @@ describe("a process that ends", () => {
     await bench.evaluate(400_000, good);
     expect((await bench.line())[0]).toBe("0s-900s unknown");
     const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
-    expect(breaks.at(-1)?.text).toContain("nothing confirms that the records of the process before");
+    expect(breaks.at(-1)?.text).toContain(
+      "nothing confirms that the records of the process before",
+    );
   });
 
   it("an altered confirmation does not confirm anything", async () => {
