@@ -11,13 +11,7 @@ import { type Complaint, parseConfig } from "../config/index.ts";
 import type { Raised } from "../health/warnings.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import { type Client, clientText } from "../model/client.ts";
-import {
-  type Desired,
-  type DesiredLink,
-  type DesiredTunnel,
-  groupPart,
-  linkId,
-} from "../model/desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
 import { severityOf } from "../model/severity.ts";
@@ -35,7 +29,7 @@ import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { OperatorCommands } from "./operator-commands.ts";
-import { configPart, planSite } from "./planner.ts";
+import { answeredAlready, configPart, planSite, touchedGroups } from "./planner.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { LoginLimiter } from "./polling/login-limiter.ts";
@@ -424,12 +418,12 @@ export class Agent {
     const read = this.#read(request);
     if ("complaints" in read) return { kind: "refused", complaints: read.complaints };
     this.#refuseDamaged();
-    const already = this.#already(request);
+    const already = answeredAlready(request, this.intent, this.#queued.config);
     if (already !== undefined) return already;
     const fresh = await this.#planFor(request.text, read.desired, signal);
     const since = request.shown === undefined ? [] : changedSince(request.shown, fresh);
     if (since.length > 0) return { kind: "changed", since, plan: fresh };
-    const groups = this.#touchedBusy(read.desired);
+    const groups = touchedGroups(this.#busyGroups(), this.intent?.desired, read.desired);
     if (groups.length > 0) {
       if (!request.queue) return { kind: "busy", groups };
       await this.#queued.put({ text: request.text, who: request.who });
@@ -439,19 +433,6 @@ export class Agent {
     await this.#queued.drop();
     const number = await this.#accept(request.text, request.who);
     return { kind: "accepted", number, plan: fresh };
-  }
-
-  /**
-   * Returns the answer to a text that is in force, or waits, so that repeated requests store
-   * nothing; undefined = it has to be judged. Where another text waits, it is to be dropped.
-   */
-  #already({ text, queue }: ApplyRequest): ApplyAnswer | undefined {
-    const waiting = this.#queued.config?.text;
-    const { intent } = this;
-    if (waiting === undefined && intent?.text === text) {
-      return { kind: "unchanged", number: intent.number };
-    }
-    return queue && waiting === text ? { kind: "unchanged", number: null } : undefined;
   }
 
   async #accept(text: string, who: string): Promise<number> {
@@ -486,15 +467,6 @@ export class Agent {
   #busyGroups(): readonly string[] {
     const names = (this.intent?.desired.groups ?? []).map((group) => group.name);
     return names.filter((name) => openCampaign(this.memory, name) !== undefined);
-  }
-
-  /** Groups with a running campaign that the new config would change in any way. */
-  #touchedBusy(wanted: Desired): readonly string[] {
-    const present = this.intent?.desired;
-    return this.#busyGroups().filter(
-      (name) =>
-        JSON.stringify(groupPart(present, name)) !== JSON.stringify(groupPart(wanted, name)),
-    );
   }
 
   // The queued config is dropped last, so a crash leaves it waiting; it is not accepted twice.

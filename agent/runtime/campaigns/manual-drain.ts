@@ -99,8 +99,8 @@ export class ManualDrains {
   }
 
   /**
-   * Gives the traffic back, also where a person moved it away on the router. `nothing` = it is there,
-   * and nothing was sent.
+   * Gives the traffic back, also where a person moved it away on the router. `nothing` = it is
+   * there, and nothing was sent.
    * @throws LinksealError if the device or the journal fails.
    */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<Undrained> {

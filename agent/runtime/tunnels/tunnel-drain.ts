@@ -84,8 +84,8 @@ export class TunnelDrains {
   }
 
   /**
-   * Returns the traffic, whether linkseal or an operator moved it away. `nothing` = it is there, and
-   * nothing was sent.
+   * Returns the traffic, whether linkseal or an operator moved it away. `nothing` = it is there,
+   * and nothing was sent.
    */
   async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<Undrained> {
     const { memory, deviceCache, write } = this.#parts;

@@ -38,7 +38,7 @@ const indexName = "intent/index.json";
  */
 export class IntentStore {
   readonly #disk: Disk;
-  /** Why no config can be accepted either: the newest number is unknown. undefined = it is known. */
+  /** Why none can be accepted either: the newest number is unknown. undefined = it is known. */
   readonly damage: LinksealError | undefined;
   #entries: readonly IntentEntry[];
   readonly #texts: Map<number, string>;
