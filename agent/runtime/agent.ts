@@ -419,10 +419,11 @@ export class Agent {
     if ("complaints" in read) return { kind: "refused", complaints: read.complaints };
     this.#refuseDamaged();
     const already = answeredAlready(request, this.intent, this.#queued.config);
-    if (already !== undefined) return already;
+    if (already !== undefined && request.shown === undefined) return already;
     const fresh = await this.#planFor(request.text, read.desired, signal);
     const since = request.shown === undefined ? [] : changedSince(request.shown, fresh);
     if (since.length > 0) return { kind: "changed", since, plan: fresh };
+    if (already !== undefined) return already;
     const groups = touchedGroups(this.#busyGroups(), this.intent?.desired, read.desired);
     if (groups.length > 0) {
       if (!request.queue) return { kind: "busy", groups };

@@ -58,7 +58,7 @@ class Terminal {
   type(line: string): Program {
     const here = this.#changes.reduce((text, [shown, own]) => text.replaceAll(shown, own), line);
     const alias = `linkseal() { '${process.execPath}' '${command}' "$@"; }`;
-    const prefix = /^np[mx] | np[mx] /.test(here) ? `cd '${root}'` : alias;
+    const prefix = /(^| )(np[mx]|node) /.test(here) ? `cd '${root}'` : alias;
     // It starts as from a terminal: in its own process group, without input.
     const child: ChildProcess = spawn("sh", ["-c", `${prefix}\n${here}`], {
       ...{ cwd: this.folder, detached: true, stdio: ["ignore", "pipe", "pipe"] },

@@ -118,7 +118,7 @@ describe("what is asked wrongly", () => {
 
   const shown: readonly unknown[] = [null, 7, [], { steps: null }, { steps: [null] }, "x"];
   it.each(shown)("an apply with the shown plan %j does not break the agent", async (plan) => {
-    const body = { text: `${bench.config()}\n`, file: "demo.yaml", shown: plan };
+    const body = { text: bench.config(), file: "demo.yaml", shown: plan };
     expect(await bench.ask("POST /v1/apply", body)).toMatchObject({ kind: "changed" });
   });
 

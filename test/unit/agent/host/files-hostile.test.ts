@@ -90,7 +90,7 @@ describe("the state folder of an agent", () => {
   }
 
   // The process ended at its start, so that nothing reported what was wrong.
-  it("A3: with a damaged index of configs an agent runs, reports it, changes nothing", async () => {
+  it("A3: with a damaged index an agent runs, reports it and changes nothing", async () => {
     const index = decoder.decode(sound.get("intent/index.json"));
     const other = encoder.encode(index.replace("operator", "0perator").replace("test", "test1"));
     expect(await begun("intent/index.json", other)).toBe("journal.corrupt");

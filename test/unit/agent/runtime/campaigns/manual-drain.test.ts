@@ -230,8 +230,7 @@ describe("giving back by hand", () => {
   it("an undrain is made first and written then, also for a drain on the router", async () => {
     const bench = new Bench();
     bench.drained.add("primary");
-    await bench.undrain();
-    expect(bench.changes).toEqual(restores);
+    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
     expect(bench.log.slice(-3)).toEqual([
       "apply t-1 final",
       "write measured commit edge-a 0",
