@@ -3,7 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
-import { type Client, clientText } from "../model/client.ts";
+import { type Client, clientText, userOf } from "../model/client.ts";
 import { errorShape } from "../model/error-shape.ts";
 import type { Agent } from "../runtime/agent.ts";
 import { EncodedAnswer } from "./encoded-answer.ts";
@@ -59,7 +59,7 @@ export async function answer(
     const answered =
       route.kind === "changes"
         ? await carriedOut(route, call, received, path.replace("/v1/", ""))
-        : await looked(read(route, received), call, () => waits.enter(client.uid ?? undefined));
+        : await looked(read(route, received), call, () => waits.enter(userOf(client)));
     const body = answered instanceof EncodedAnswer ? answered.text : encodeJson(answered ?? null);
     return { status: 200, body };
   } catch (error) {

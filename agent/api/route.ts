@@ -76,6 +76,8 @@ interface Change<T, R> extends Spec<T, R> {
    * out.
    */
   readonly outcome?: (answer: R) => Outcome;
+  /** Returns the part of the answer that the client gets; absent = all of it. */
+  readonly reply?: (answer: R) => unknown;
 }
 
 /** A route that changes something; only the admin socket serves it. */
@@ -83,12 +85,13 @@ export function changes<T, R>(spec: Change<T, R>): Route {
   return routeOf("admin", "changes", spec);
 }
 
-const done: Outcome = { effect: "applied", text: "done" };
+/** The outcome of a request that was carried out. */
+export const done: Outcome = { effect: "applied", text: "done" };
 
 function routeOf<T, R>(
   role: SocketRole,
   kind: Route["kind"],
-  { title, members, run, about, waits = () => false, outcome = () => done }: Change<T, R>,
+  { title, members, run, about, waits = () => false, outcome = () => done, reply }: Change<T, R>,
 ): Route {
   const known = Object.keys(members) as (keyof T & string)[];
   const read: Route["read"] = (received) => {
@@ -101,7 +104,7 @@ function routeOf<T, R>(
       waits: waits(asked),
       run: async (call) => {
         const answer = await run(call, asked);
-        return { answer, outcome: outcome(answer) };
+        return { answer: reply === undefined ? answer : reply(answer), outcome: outcome(answer) };
       },
     };
   };

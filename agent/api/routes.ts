@@ -3,6 +3,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { SitePlan } from "../compare/site-plan.ts";
 import { madeReport } from "../evidence/report/made.ts";
+import { userOf } from "../model/client.ts";
 import type { EventsAfter } from "../model/events.ts";
 import { azureCheck } from "../operate/azure-setup/agent-check.ts";
 import type { OperatorVerb } from "../rotation/verbs.ts";
@@ -25,7 +26,7 @@ import {
   whole,
 } from "./member.ts";
 import { proposalReport } from "./proposal-report.ts";
-import { type Call, changes, type Outcome, type Route, reads } from "./route.ts";
+import { type Call, changes, done, type Outcome, type Route, reads } from "./route.ts";
 
 const eventWaitMsMax = 30_000;
 const nothing = {};
@@ -140,7 +141,7 @@ export const routes: Readonly<Record<string, Route>> = {
       return {
         schema: "linkseal.page-code/1",
         url: agent.pageLogin.url,
-        ...agent.pageLogin.code(client.uid ?? undefined),
+        ...agent.pageLogin.code(userOf(client)),
       };
     },
   }),
@@ -248,6 +249,7 @@ export const routes: Readonly<Record<string, Route>> = {
     run: async ({ agent, signal }, asked) => ({
       adopted: await agent.commands.adopt(asked.target, asked.risks, signal),
     }),
+    outcome: ({ adopted }) => (adopted.length > 0 ? done : nothingToDo),
   }),
   "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
   "POST /v1/rotation/revert": campaignVerb("revert", "Takes a parked campaign back to the old key"),
@@ -294,13 +296,14 @@ export const routes: Readonly<Record<string, Route>> = {
     },
   }),
   "POST /v1/undrain": changes({
-    title: "Gives the traffic of {link} back",
+    title: "Gives the traffic of {link} back; `changed` = it had been moved away",
     members: { link: name },
     about: ({ link }) => link,
-    run: async ({ agent, signal }, { link }) => {
-      await agent.commands.undrain(link, signal);
-      return { undrained: link };
-    },
+    run: async ({ agent, signal }, { link }) => ({
+      undrained: link,
+      changed: (await agent.commands.undrain(link, signal)) === "given back",
+    }),
+    outcome: ({ changed }) => (changed ? done : nothingToDo),
   }),
   "POST /v1/retire/tunnel": changes({
     title:
@@ -322,12 +325,17 @@ export const routes: Readonly<Record<string, Route>> = {
   }),
 };
 
+/** The outcome of a request for what is so already. */
+const nothingToDo: Outcome = { effect: "none", text: "nothing to do" };
+
 /** Returns the outcome of an `apply`, which may be answered without any change. */
 function applyOutcome({ kind }: ApplyAnswer): Outcome {
   switch (kind) {
     case "accepted":
     case "queued":
       return { effect: "applied", text: kind };
+    case "unchanged":
+      return nothingToDo;
     case "refused":
     case "changed":
     case "busy":
@@ -340,8 +348,13 @@ function campaignVerb(verb: OperatorVerb, title: string): Route {
     title: `${title} ({group}, and {done} if the far end was changed already)`,
     members: { group: name, done: flag },
     about: ({ group }) => group,
-    run: async ({ agent, who }, { group, done: farEndDone }) =>
-      campaignReport(agent, await agent.commands.rotation({ verb, farEndDone }, group, who)),
+    run: async ({ agent, who }, { group, done: farEndDone }) => {
+      const asked = { verb, farEndDone };
+      const { campaign, isNew } = await agent.commands.rotation(asked, group, who);
+      return { report: campaignReport(agent, campaign), isNew };
+    },
+    outcome: ({ isNew }) => (isNew ? done : nothingToDo),
+    reply: ({ report }) => report,
   });
 }
 

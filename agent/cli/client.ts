@@ -28,7 +28,8 @@ export interface Question {
 }
 
 /**
- * Returns the agent's reply, parsed from JSON.
+ * Returns the agent's reply, parsed from JSON. A question for the view socket goes to the admin
+ * socket if this user may open that one alone: it answers all of them.
  * @throws LinksealError as the agent reported it, or with `agent.unreachable` or `agent.forbidden`;
  * its effect is "unknown" if the reply to a change was lost, or did not come in time
  */
@@ -36,7 +37,23 @@ export async function ask(
   question: Question,
   source: PlaceSource = placeSource(),
 ): Promise<unknown> {
-  const paths = pathsFor(question, source);
+  const { role, socket } = question;
+  try {
+    return await askAt(pathsFor(role, socket, source), question);
+  } catch (error) {
+    if (role === "admin" || socket !== undefined || !isForbidden(error)) throw error;
+    try {
+      return await askAt(pathsFor("admin", socket, source), question);
+    } catch (other) {
+      throw isForbidden(other) ? error : other;
+    }
+  }
+}
+
+const isForbidden = (error: unknown): boolean =>
+  error instanceof LinksealError && error.code === "agent.forbidden";
+
+async function askAt(paths: readonly string[], question: Question): Promise<unknown> {
   const refused: string[] = [];
   for (const path of paths) {
     const outcome = await exchange(path, question);
@@ -55,7 +72,11 @@ export async function ask(
   throw unreachable(refused.join(", "));
 }
 
-function pathsFor({ role, socket }: Question, source: PlaceSource): readonly string[] {
+function pathsFor(
+  role: SocketRole,
+  socket: string | undefined,
+  source: PlaceSource,
+): readonly string[] {
   try {
     const search = findSocket(role, socket, source);
     if (search.kind === "found") return search.paths;

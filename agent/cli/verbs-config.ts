@@ -315,6 +315,16 @@ export async function conclude(
         { schema: "linkseal.apply/1", state: "queued", number: null, plan: null, waits: [] },
         () => "Queued: it is applied when the running campaigns have ended.",
       );
+    case "unchanged": {
+      const { number } = answer;
+      return await session.show(
+        { schema: "linkseal.apply/1", state: "unchanged", number, plan: null, waits: [] },
+        () =>
+          number === null
+            ? "Nothing to do: it waits already for the running campaigns to end."
+            : `Nothing to do: config ${number} is in force, with the same text.`,
+      );
+    }
     case "accepted":
       return await settle(session, answer, options, after);
   }

@@ -210,11 +210,18 @@ async function drain(link: string, options: Common): Promise<void> {
   );
 }
 
+interface Undrained {
+  readonly undrained: string;
+  /** False = its traffic was not away, and nothing was sent. */
+  readonly changed: boolean;
+}
+
 async function undrain(link: string, options: Common): Promise<void> {
   const session = new Session(options);
-  const done = await session.admin<{ readonly undrained: string }>("/v1/undrain", { link });
-  await session.show(
-    { schema: "linkseal.undrain/1", ...done },
-    ({ undrained }) => `${undrained}: its traffic is back.`,
+  const done = await session.admin<Undrained>("/v1/undrain", { link });
+  await session.show({ schema: "linkseal.undrain/1", ...done }, ({ undrained, changed }) =>
+    changed
+      ? `${undrained}: its traffic is back.`
+      : `Nothing to do: the traffic of ${undrained} is not moved away.`,
   );
 }

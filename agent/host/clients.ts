@@ -63,7 +63,9 @@ export function clientOf(
   const found = native === undefined ? undefined : credentialsOf(native, socket);
   if (found === undefined) return unknownClient(role);
   const { uid, gid, pid } = found;
-  return { socket: role, uid, gid, pid, loginUid: loginUidOf(found) };
+  const subuidOf = subuidOwner(uid);
+  const client = { socket: role, uid, gid, pid, loginUid: loginUidOf(found) };
+  return subuidOf === undefined ? client : { ...client, subuidOf };
 }
 
 // A closed connection has no descriptor, or one without another end.
@@ -100,4 +102,25 @@ export function loginUidOf(
   } catch {
     return null;
   }
+}
+
+/** Longer lists are not read: each client would wait for it. */
+const subuidBytesMax = 1 << 20;
+
+/**
+ * Returns the user, by name or number, to whom a list of subuid(5) gives a uid: in a user namespace
+ * a process of that user may run as it, and keeps the groups that open a socket. undefined = the
+ * list does not have it, or cannot be read.
+ */
+export function subuidOwner(uid: number, file = "/etc/subuid"): string | undefined {
+  try {
+    if (statSync(file).size > subuidBytesMax) return undefined;
+    for (const line of readFileSync(file, "latin1").split("\n")) {
+      const [, owner, from, count] = /^([\w.@$\\-]{1,64}):(\d{1,10}):(\d{1,10})$/.exec(line) ?? [];
+      if (uid >= Number(from) && uid < Number(from) + Number(count)) return owner;
+    }
+  } catch {
+    // A host without user namespaces has no such list.
+  }
+  return undefined;
 }

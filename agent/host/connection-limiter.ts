@@ -1,6 +1,7 @@
 // Limits the connections of a server, and chooses the one that is closed for a newcomer.
 
 import type { Duplex } from "node:stream";
+import type { User } from "../model/client.ts";
 
 /**
  * Limit of each server on its own, so that clients of the view socket never keep an administrator
@@ -9,9 +10,6 @@ import type { Duplex } from "node:stream";
 const clientsMax = 64;
 /** One user of this host leaves room for others. */
 const userMax = 32;
-
-/** Number of the user at the other end of a connection; undefined = not known. */
-type User = number | undefined;
 
 /**
  * Counts connections. At the limit a connection whose request has not come is closed first; one
@@ -27,7 +25,7 @@ export class ConnectionLimiter {
   }
 
   /** Counts a connection of a user, and closes one if there are too many. */
-  enter(socket: Duplex, user?: number): void {
+  enter(socket: Duplex, user?: User): void {
     this.#silent.set(socket, user);
     socket.once("close", () => this.leave(socket));
     const isOfUser = ([, each]: readonly [Duplex, User]): boolean => each === user;

@@ -85,8 +85,12 @@ async function answerOf(context: PageContext, request: IncomingMessage): Promise
   return path === "/login" ? await login(context, request) : logout(context, request);
 }
 
-export function isCalledRight({ certifies }: PageContext, { headers }: IncomingMessage): boolean {
-  return isOwnHost(headers.host, certifies?.());
+export function isCalledRight(
+  { certifies }: PageContext,
+  { headers, headersDistinct }: IncomingMessage,
+): boolean {
+  // Of two names Node passes on the first, and a proxy before it may go by the second.
+  return headersDistinct["host"]?.length === 1 && isOwnHost(headers.host, certifies?.());
 }
 
 export function isFromPage({ scheme }: PageContext, { headers }: IncomingMessage): boolean {

@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { isIPv6, type Socket } from "node:net";
 import type { Log, World } from "#hal/world.ts";
+import type { User } from "../model/client.ts";
 import type { PageSettings } from "../model/desired.ts";
 import { isLoopback } from "../model/page-guard.ts";
 import { Feed, type FeedParts } from "../page/feed.ts";
@@ -82,7 +83,7 @@ export async function openShownPage(
     await running;
     await closeServer(server);
   };
-  const login = { url, code: (user?: number) => logins.code(user) };
+  const login = { url, code: (user?: User) => logins.code(user) };
   return { port, login, wake: () => feed.wake(), close };
 }
 

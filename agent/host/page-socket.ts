@@ -55,19 +55,22 @@ export class PageSockets {
     if (halves === undefined || !this.#context.logins.holds(halves)) {
       return refuse(socket, "401 Unauthorized");
     }
-    const holds = (): boolean => this.#context.logins.holds(halves);
-    this.#server.handleUpgrade(request, socket, head, (client) => this.#admit(client, holds));
+    const { logins } = this.#context;
+    const session = { holds: () => logins.holds(halves), user: logins.user(halves) };
+    this.#server.handleUpgrade(request, socket, head, (client) => this.#admit(client, session));
     return true;
   }
 
   #refusal(request: IncomingMessage): string | undefined {
     if (!isCalledRight(this.#context, request)) return "421 Misdirected Request";
     if (request.url !== "/feed") return "404 Not Found";
+    // RFC 6455, 4.2.2: a server names a subprotocol that the client offered, and no other.
+    if (!offered(request).includes(subprotocol)) return "400 Bad Request";
     return isFromPage(this.#context, request) ? undefined : "403 Forbidden";
   }
 
-  #admit(client: WebSocket, holds: () => boolean): void {
-    const viewer = viewerOf(client, holds);
+  #admit(client: WebSocket, session: Pick<Viewer, "holds" | "user">): void {
+    const viewer = viewerOf(client, session);
     this.#sockets.add(client);
     this.#answered.add(client);
     client.on("error", () => client.terminate());
@@ -102,9 +105,13 @@ export class PageSockets {
   }
 }
 
-function halfOf({ headers }: IncomingMessage): string | undefined {
-  const offered = (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
-  return offered.find((text) => text.startsWith(halfPrefix))?.slice(halfPrefix.length);
+function offered({ headers }: IncomingMessage): readonly string[] {
+  return (headers["sec-websocket-protocol"] ?? "").split(",").map((text) => text.trim());
+}
+
+function halfOf(request: IncomingMessage): string | undefined {
+  const [half] = offered(request).filter((text) => text.startsWith(halfPrefix));
+  return half?.slice(halfPrefix.length);
 }
 
 function refuse(socket: Duplex, status: string): false {
@@ -113,9 +120,9 @@ function refuse(socket: Duplex, status: string): false {
   return false;
 }
 
-function viewerOf(client: WebSocket, holds: () => boolean): Viewer {
+function viewerOf(client: WebSocket, session: Pick<Viewer, "holds" | "user">): Viewer {
   return {
-    holds,
+    ...session,
     send: (text) =>
       new Promise((resolve, reject) => {
         client.send(text, (error) => (error instanceof Error ? reject(error) : resolve()));

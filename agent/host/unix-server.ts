@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { nextTurn } from "#drivers/transport/turn.ts";
-import type { Client } from "../model/client.ts";
+import { type Client, userOf } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
   bindPort,
@@ -116,7 +116,7 @@ function serverFor(service: HttpService, name?: RegExp): Server {
     }
     const client = service.identify?.(socket);
     if (client !== undefined) clients.set(paced, client);
-    limiter.enter(paced, client?.uid ?? undefined);
+    limiter.enter(paced, client && userOf(client));
     return true;
   });
   return server;

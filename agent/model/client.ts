@@ -12,6 +12,19 @@ export interface Client {
   readonly pid: number | null;
   /** The user who logged in, whichever user the process runs as; null also = no login set it. */
   readonly loginUid: number | null;
+  /**
+   * The user, by name or number, to whom /etc/subuid gives `uid` for user namespaces; absent = the
+   * list does not have it.
+   */
+  readonly subuidOf?: string;
+}
+
+/** A user whose requests, codes or viewers a limit counts; undefined = the kernel was not asked. */
+export type User = number | string | undefined;
+
+/** Returns the user as limits count users: with all subordinate uids, a user is one. */
+export function userOf({ uid, subuidOf }: Client): User {
+  return subuidOf ?? uid ?? undefined;
 }
 
 /** Returns a client of whom only the socket is known. */
@@ -20,10 +33,10 @@ export function unknownClient(socket: Client["socket"]): Client {
 }
 
 /** Returns the client as one phrase, for records and for people. */
-export function clientText({ socket, uid, gid, pid, loginUid }: Client): string {
+export function clientText({ socket, uid, gid, pid, loginUid, subuidOf }: Client): string {
   if (uid === null) return `${socket} socket: user unknown`;
   const parts = [
-    `uid ${uid}`,
+    subuidOf === undefined ? `uid ${uid}` : `uid ${uid} (a subordinate uid of ${subuidOf})`,
     ...(gid === null ? [] : [`gid ${gid}`]),
     pid === null ? "several processes" : `pid ${pid}`,
     `login uid ${loginUid ?? "unknown"}`,

@@ -1,6 +1,7 @@
 // Sends the newest snapshot to each viewer: one is under way at a time, and none waits in a queue.
 
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { User } from "../model/client.ts";
 
 /** Why a viewer is disconnected, as a close code of its WebSocket (RFC 6455, 7.4.2) and as text. */
 export const feedEnds = {
@@ -23,6 +24,8 @@ export interface Viewer {
   readonly holds: () => boolean;
   /** Disconnects the viewer. */
   readonly end: (why: FeedEnd) => void;
+  /** The user who asked for the code of its session. */
+  readonly user: User;
 }
 
 /** What a feed sends, and when. */
@@ -39,7 +42,10 @@ export interface FeedParts {
   readonly dropped: (why: FeedEnd) => void;
 }
 
+/** Browsers at once. */
 export const viewersMax = 16;
+/** Those of one user of the host leave room for others. */
+export const userViewersMax = 12;
 /**
  * Time between snapshots without news, in milliseconds, so that ages on the page stay the agent's.
  */
@@ -70,7 +76,10 @@ export class Feed {
 
   /** Sends the opening at once, or disconnects a viewer beyond the limit. */
   join(viewer: Viewer): void {
-    if (this.#viewers.size >= viewersMax) {
+    const { user } = viewer;
+    const own = [...this.#viewers.keys()].filter((each) => each.user === user);
+    const isUserFull = user !== undefined && own.length >= userViewersMax;
+    if (isUserFull || this.#viewers.size >= viewersMax) {
       this.#end(viewer, "tooMany");
       return;
     }

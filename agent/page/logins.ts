@@ -3,10 +3,14 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
+import type { User } from "../model/client.ts";
 
 /** How long a code is valid, in milliseconds. */
 const codeMs = 120_000;
-/** Those of one user of the host, and of all: no user ends the codes of another one. */
+/**
+ * Those of one user of the host, and of all: a user ends none of another one who has no more. 256
+ * users at once do.
+ */
 const codesMax = { user: 8, all: 256 } as const;
 /**
  * How long a session lasts, in milliseconds: a working day and some; then an operator on the host
@@ -42,9 +46,6 @@ export type Entry =
   | { readonly kind: "wrong" }
   /** Wrong too, and the address has to wait before it learns more. */
   | { readonly kind: "later"; readonly waitMs: number };
-
-/** Number of the user who asked for a code; undefined = the kernel was not asked. */
-type User = number | undefined;
 
 interface Kept {
   readonly hash: Uint8Array;
@@ -101,6 +102,11 @@ export class Logins {
     return find(this.#sessions.filter(this.#isAlive), sessionHash(halves)) !== undefined;
   }
 
+  /** Returns the user who asked for the code of a session. */
+  user(halves: SessionHalves): User {
+    return find(this.#sessions, sessionHash(halves))?.user;
+  }
+
   /** Ends a session. */
   end(halves: SessionHalves): void {
     const found = find(this.#sessions, sessionHash(halves));
@@ -137,15 +143,29 @@ export class Logins {
   }
 }
 
-/** Adds an entry, in the place of the oldest one of its user, or of all, if there are too many. */
+/**
+ * Adds an entry, in the place of the oldest one of its user, or of the user who has most, if there
+ * are too many.
+ */
 function added(
   kept: readonly Kept[],
   fresh: Kept,
   most: { readonly user: number; readonly all: number },
 ): readonly Kept[] {
-  const own = kept.filter(({ user }) => user === fresh.user);
-  const [dropped] = own.length >= most.user ? own : kept.length >= most.all ? kept : [];
+  const own = ofUser(kept, fresh.user);
+  const full = kept.length >= most.all ? largest(kept) : [];
+  const [dropped] = own.length >= most.user ? own : full;
   return [...kept.filter((one) => one !== dropped), fresh];
+}
+
+const ofUser = (kept: readonly Kept[], user: User): readonly Kept[] =>
+  kept.filter((one) => one.user === user);
+
+/** Returns the entries of the user who has most; of two, the one with the oldest entry. */
+function largest(kept: readonly Kept[]): readonly Kept[] {
+  const users = [...new Set(kept.map(({ user }) => user))];
+  const [first, ...rest] = users.map((user) => ofUser(kept, user));
+  return rest.reduce((most, each) => (each.length > most.length ? each : most), first ?? []);
 }
 
 /** How long a session lasts, in seconds. */

@@ -4,6 +4,7 @@ import type { Driver } from "#hal/device.ts";
 import type { World } from "#hal/world.ts";
 import type { SitePlan } from "../compare/site-plan.ts";
 import type { Complaint } from "../config/index.ts";
+import type { User } from "../model/client.ts";
 import type { Clouds } from "../model/cloud.ts";
 import type { Signer } from "../model/signer.ts";
 import type { AuditLog, AuditTrail } from "../store/audit/log.ts";
@@ -41,6 +42,8 @@ export type ApplyAnswer =
   | { readonly kind: "changed"; readonly since: readonly string[]; readonly plan: SitePlan }
   | { readonly kind: "busy"; readonly groups: readonly string[] }
   | { readonly kind: "queued" }
+  /** The text is in force already, as that number, or waits already; nothing was done. */
+  | { readonly kind: "unchanged"; readonly number: number | null }
   | { readonly kind: "accepted"; readonly number: number; readonly plan: SitePlan };
 
 export interface ApplyRequest {
@@ -60,10 +63,9 @@ export interface ApplyRequest {
 export interface PageLogin {
   readonly url: string;
   /**
-   * Makes a login code that is valid once, for `validMs` milliseconds; `user`: the number of the
-   * user who asks, undefined = not known.
+   * Makes a login code that is valid once, for `validMs` milliseconds; `user`: the one who asks.
    */
-  readonly code: (user?: number) => { readonly code: string; readonly validMs: number };
+  readonly code: (user?: User) => { readonly code: string; readonly validMs: number };
 }
 
 /** The audit records, and what signs the reports that are made of them. */

@@ -11,13 +11,7 @@ import { type Complaint, parseConfig } from "../config/index.ts";
 import type { Raised } from "../health/warnings.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import { type Client, clientText } from "../model/client.ts";
-import {
-  type Desired,
-  type DesiredLink,
-  type DesiredTunnel,
-  groupPart,
-  linkId,
-} from "../model/desired.ts";
+import { type Desired, type DesiredLink, type DesiredTunnel, linkId } from "../model/desired.ts";
 import { EventRing, type LinksealEvent } from "../model/events.ts";
 import { reasonText } from "../model/reason-text.ts";
 import { severityOf } from "../model/severity.ts";
@@ -36,7 +30,7 @@ import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
 import { OperatorCommands } from "./operator-commands.ts";
-import { configPart, planSite } from "./planner.ts";
+import { answeredAlready, configPart, planSite, touchedGroups } from "./planner.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { LoginLimiter } from "./polling/login-limiter.ts";
@@ -334,8 +328,13 @@ export class Agent {
   /** Appends to the journal, then updates the memory; one record at a time. */
   readonly write = (record: JournalRecord): Promise<void> => this.#keeper.write(record);
 
-  /** Until the loss of a damaged journal is accepted, the agent only observes. */
+  /**
+   * Until the loss of a damaged journal is accepted, or a damaged index of configs restored, the
+   * agent only observes.
+   */
   #refuseDamaged(): void {
+    const { damage } = this.#parts.intents;
+    if (damage !== undefined) throw damage;
     if (this.#parts.journal.state !== "corrupt") return;
     throw new LinksealError("journal.corrupt", "the journal is damaged: nothing is changed", {
       effect: "none",
@@ -433,10 +432,13 @@ export class Agent {
     const read = this.#read(request);
     if ("complaints" in read) return { kind: "refused", complaints: read.complaints };
     this.#refuseDamaged();
+    const already = answeredAlready(request, this.intent, this.#queued.config);
+    if (already !== undefined && request.shown === undefined) return already;
     const fresh = await this.#planFor(request.text, read.desired, signal);
     const since = request.shown === undefined ? [] : changedSince(request.shown, fresh);
     if (since.length > 0) return { kind: "changed", since, plan: fresh };
-    const groups = this.#touchedBusy(read.desired);
+    if (already !== undefined) return already;
+    const groups = touchedGroups(this.#busyGroups(), this.intent?.desired, read.desired);
     if (groups.length > 0) {
       if (!request.queue) return { kind: "busy", groups };
       await this.#queued.put({ text: request.text, who: request.who });
@@ -481,14 +483,5 @@ export class Agent {
   #busyGroups(): readonly string[] {
     const names = (this.intent?.desired.groups ?? []).map((group) => group.name);
     return names.filter((name) => openCampaign(this.memory, name) !== undefined);
-  }
-
-  /** Groups with a running campaign that the new config would change in any way. */
-  #touchedBusy(wanted: Desired): readonly string[] {
-    const present = this.intent?.desired;
-    return this.#busyGroups().filter(
-      (name) =>
-        JSON.stringify(groupPart(present, name)) !== JSON.stringify(groupPart(wanted, name)),
-    );
   }
 }

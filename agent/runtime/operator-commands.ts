@@ -1,6 +1,7 @@
 // Operator commands: campaigns, drains, adoption. They run between the turns of their group.
 
 import { LinksealError } from "#hal/error.ts";
+import { encodeJson } from "#hal/json.ts";
 import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { type Plan, standingOf } from "../compare/plan.ts";
@@ -18,6 +19,7 @@ import { command, type ObservedEnds, type OperatorInput } from "../rotation/verb
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
+import type { Undrained } from "./campaigns/manual-drain.ts";
 import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
 import type { KeyedMutex } from "./polling/keyed-mutex.ts";
 import { type Supervisor, tunnelsKey } from "./supervisor.ts";
@@ -36,6 +38,12 @@ export interface OperatorCommandsParts {
    * observes.
    */
   readonly refuseDamaged: () => void;
+}
+
+/** A campaign after an operator's command. */
+export interface Commanded {
+  readonly campaign: Campaign;
+  readonly isNew: boolean;
 }
 
 /** The operator who asks for a campaign, and the risks accepted with it. */
@@ -142,19 +150,21 @@ export class OperatorCommands {
   }
 
   /**
-   * Brings the traffic back. @throws LinksealError `gate.busy` if a campaign works on the link:
-   * only the campaign knows when its traffic may return.
+   * Brings the traffic back; `nothing` = it is there. @throws LinksealError `gate.busy` if a
+   * campaign works on the link: only the campaign knows when its traffic may return.
    */
-  async undrain(id: string, signal: AbortSignal): Promise<void> {
-    const isTunnel = await this.#onTunnel(id, (supervisor, tunnel) =>
-      supervisor.tunnelDrains.undrain(tunnel, signal),
-    );
-    if (isTunnel) return;
+  async undrain(id: string, signal: AbortSignal): Promise<Undrained> {
+    let undrained: Undrained = "nothing";
+    const isTunnel = await this.#onTunnel(id, async (supervisor, tunnel) => {
+      undrained = await supervisor.tunnelDrains.undrain(tunnel, signal);
+    });
+    if (isTunnel) return undrained;
     await this.#onLink(id, async (supervisor, group, link) => {
       const campaign = openCampaign(this.#parts.memory(), group.name);
       if (campaign !== undefined && entryOf(campaign).name === link.name) throw busy(group.name);
-      await supervisor.manualDrains(group).undrain(link, signal);
+      undrained = await supervisor.manualDrains(group).undrain(link, signal);
     });
+    return undrained;
   }
 
   /**
@@ -219,12 +229,15 @@ export class OperatorCommands {
     });
   }
 
-  /** Passes an operator's command to a campaign, between two of its steps. */
-  async rotation(input: OperatorInput, name: string, who: string): Promise<Campaign> {
+  /**
+   * Passes an operator's command to a campaign, between two of its steps. `isNew`: false = it was
+   * given before and holds, so nothing was written.
+   */
+  async rotation(input: OperatorInput, name: string, who: string): Promise<Commanded> {
     return await this.#parts.mutex.run(name, () => this.#command(input, name, who));
   }
 
-  async #command(input: OperatorInput, name: string, who: string): Promise<Campaign> {
+  async #command(input: OperatorInput, name: string, who: string): Promise<Commanded> {
     const last = named(this.#parts.memory().campaigns, name);
     const campaign = input.verb === "revert" ? last : openCampaign(this.#parts.memory(), name);
     if (campaign === undefined)
@@ -243,9 +256,13 @@ export class OperatorCommands {
       throw refusal("gate.busy", name, causeText(why), next);
     }
     const next = verdict.campaign;
+    const { reason, since } = campaign;
+    if (encodeJson({ ...next, reason, since }) === encodeJson(campaign)) {
+      return { campaign, isNew: false };
+    }
     if (next.state === "done") await this.#bindLeft(next, name);
     await this.#parts.write({ kind: "campaign", campaign: next });
-    return next;
+    return { campaign: next, isNew: true };
   }
 
   #observed(campaign: Campaign, entry: CampaignLink): ObservedEnds {

@@ -14,9 +14,10 @@ import { type ConfigPart, type SitePlan, sitePlan } from "../compare/site-plan.t
 import type { MadeTunnel } from "../compare/tunnel-change.ts";
 import { settingChanges } from "../config/index.ts";
 import { cakOctets } from "../model/cak-octets.ts";
-import { type Desired, linkId } from "../model/desired.ts";
+import { type Desired, groupPart, linkId } from "../model/desired.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import type { Memory } from "../store/journal/memory.ts";
+import type { ApplyAnswer, ApplyRequest } from "./agent-shapes.ts";
 import { riskAccepted } from "./campaigns/begin.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 
@@ -74,6 +75,32 @@ export async function planSite(
   } finally {
     await deviceCache.close();
   }
+}
+
+/**
+ * Returns the answer to a text that is in force, or waits, so that repeated requests store nothing;
+ * undefined = it has to be judged. `waiting`: a config that is dropped if it is another one.
+ */
+export function answeredAlready(
+  { text, queue }: Pick<ApplyRequest, "text" | "queue">,
+  intent: Intent | undefined,
+  waiting: { readonly text: string } | undefined,
+): ApplyAnswer | undefined {
+  if (waiting === undefined && intent?.text === text) {
+    return { kind: "unchanged", number: intent.number };
+  }
+  return queue && waiting?.text === text ? { kind: "unchanged", number: null } : undefined;
+}
+
+/** Returns those of the groups that the new config would change in any way. */
+export function touchedGroups(
+  groups: readonly string[],
+  present: Desired | undefined,
+  wanted: Desired,
+): readonly string[] {
+  return groups.filter(
+    (name) => JSON.stringify(groupPart(present, name)) !== JSON.stringify(groupPart(wanted, name)),
+  );
 }
 
 /** Compares a valid text with the config in force. */

@@ -252,6 +252,8 @@ function answerText(answer: Exclude<ApplyAnswer, { readonly kind: "accepted" }>)
       return `its config is not valid: ${answer.complaints[0]?.what ?? ""}`;
     case "busy":
       return `a campaign runs on ${answer.groups.join(", ")}`;
+    case "unchanged":
+      return "its config is in force already";
     case "changed":
     case "queued":
       return "it was not accepted";

@@ -1,6 +1,6 @@
 // `npm start`: the agent, its simulated site, their sockets and the live picture in one process.
 
-import { mkdtemp, open, writeFile } from "node:fs/promises";
+import { mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,7 +63,11 @@ export async function runDemo(options: SiteRunOptions): Promise<number> {
   const faults = askedFaults(options.fault ?? [], simulation, staff);
   const stop = stopAsked();
   const play = await openPlay(options, simulation, staff, faults);
-  const sockets = await openSockets(options, simulation, play);
+  const sockets = await openSockets(options, simulation, play).catch(async (error: unknown) => {
+    await play.close();
+    await rm(play.folder, { recursive: true });
+    throw error;
+  });
   const stage = new Stage({ ...options, ...play, places: sockets.places });
   stage.begin();
   const running = AbortSignal.any([stop, play.ended.signal]);

@@ -186,6 +186,12 @@ function cell(text: string): string {
   return text.replaceAll("|", "\\|");
 }
 
+/** The far end of the group that `linkseal sim` serves. */
+const port = [
+  "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/demo",
+  "/providers/Microsoft.Network/expressRoutePorts/erd-demo",
+].join("");
+
 const exampleConfig = `version: 1
 site: demo
 azure:
@@ -201,7 +207,7 @@ devices:
     address: unix:/run/linkseal-sim/site.sock
 groups:
   - name: erd-demo
-    expressRoutePort: erd-demo
+    expressRoutePort: ${port}
     drain: prepend
     order: [primary, secondary]
     rotate: { on: vaultVersion, maxAge: 90d, window: "Sat 02:00-06:00 Europe/Dublin" }

@@ -4,11 +4,13 @@ import { describe, expect, it } from "vitest";
 import { group, Pair } from "../unit/kit/rotate-kit.ts";
 import { never, settled } from "../unit/kit/site-bench.ts";
 
+const manual = (text: string): string => text.replace("farEnd: agent", "farEnd: manual");
+
 describe("a drain by hand", () => {
   const primary = `${group}/primary`;
   const by = async (pair: Pair, act: "drain" | "undrain"): Promise<void> => {
     const { commands } = pair.agent;
-    const done =
+    const done: Promise<unknown> =
       act === "drain" ? commands.drain(primary, "test", never) : commands.undrain(primary, never);
     await settled(pair.site.clock, done);
   };
@@ -104,6 +106,21 @@ describe("a port whose settings have drifted", () => {
     await pair.reach("secondary done");
     expect(pair.outcomes()).toEqual(["rotated", "rotated"]);
     expect(pair.violations()).toEqual([]);
+  });
+});
+
+describe("a command that was given before", () => {
+  it("A5: the second proceed writes nothing, and is nothing to do", async () => {
+    const pair = await Pair.adopted({ overlap: "keychain", edit: manual });
+    pair.newKeys();
+    await pair.rotate();
+    await pair.reach("primary awaitingPeer");
+    const { commands } = pair.agent;
+    const proceed = { verb: "proceed", farEndDone: false } as const;
+    const twice = [1, 2].map(() => commands.rotation(proceed, group, "test"));
+    const given = await settled(pair.site.clock, Promise.all(twice));
+    expect(given.map(({ isNew }) => isNew)).toEqual([true, false]);
+    expect(given[1]?.campaign).toEqual(given[0]?.campaign);
   });
 });
 

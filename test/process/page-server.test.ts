@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
@@ -128,6 +129,10 @@ describe("files that are served without a login", () => {
     for (const host of ["evil.example", `evil.example:${place.port}`, "127.0.0.1.evil.example"]) {
       expect([host, (await ask({ ...place, host })).status]).toEqual([host, 421]);
     }
+    // C: of two names the second one may be another site's.
+    const own = `127.0.0.1:${place.port}`;
+    const two = `GET / HTTP/1.1\r\nHost: ${own}\r\nHost: ${own}\r\nConnection: close\r\n\r\n`;
+    expect(await text(raw(place.port, two))).toMatch(/^HTTP\/1\.1 421 /);
     for (const host of ["localhost:1", "[::1]:9443", `LOCALHOST:${place.port}`]) {
       expect([host, (await ask({ ...place, host })).status]).toEqual([host, 200]);
     }
@@ -212,6 +217,14 @@ describe("a feed", () => {
     expect(await answered(session, { origin: "http://evil.example" })).toBe(403);
     expect(await answered(session, { origin: `http://${loopback}:1` })).toBe(403);
     expect(await answered(session, { host: "evil.example" })).toBe(421);
+    // C: a client that offers no subprotocol is not taken for the page.
+    const bare = [
+      ...["GET /feed HTTP/1.1", `Host: ${loopback}:${place.port}`, `Origin: ${originOf(place)}`],
+      ...["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"],
+      ...["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", `Cookie: ${session.cookie}`],
+      ...[`Sec-WebSocket-Protocol: half.${session.half}`, "", ""],
+    ];
+    expect(await text(raw(place.port, bare.join("\r\n")))).toMatch(/^HTTP\/1\.1 400 /);
     const headers = { "x-linkseal-half": session.half, cookie: session.cookie };
     const asked = { path: "/session", headers };
     expect((await ask(place, asked)).body).toBe('{"session":"open"}');

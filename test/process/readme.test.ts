@@ -58,7 +58,7 @@ class Terminal {
   type(line: string): Program {
     const here = this.#changes.reduce((text, [shown, own]) => text.replaceAll(shown, own), line);
     const alias = `linkseal() { '${process.execPath}' '${command}' "$@"; }`;
-    const prefix = /^np[mx] | np[mx] /.test(here) ? `cd '${root}'` : alias;
+    const prefix = /(^| )(np[mx]|node) /.test(here) ? `cd '${root}'` : alias;
     // It starts as from a terminal: in its own process group, without input.
     const child: ChildProcess = spawn("sh", ["-c", `${prefix}\n${here}`], {
       ...{ cwd: this.folder, detached: true, stdio: ["ignore", "pipe", "pipe"] },
@@ -141,7 +141,7 @@ const others = [
   ...["linkseal agent --site unix:/tmp/site.sock", "linkseal apply site.yaml --yes --wait"],
   "sed 's#unix:.*#unix:/tmp/site.sock#' demo.yaml > site.yaml",
   ...["npm start -s -- --once --speed max", "npm start -- --fault NAME"],
-  "LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent",
+  "LINKSEAL_HOME=/var/lib/linkseal-try node agent/bin.js agent",
 ];
 
 it("each command of README is tried here or elsewhere, and no other", () => {
@@ -232,7 +232,7 @@ describe("commands that run alone", { timeout: patienceMs }, () => {
 
   it.each([
     ["npm start -- --fault NAME", "page at "],
-    ["LINKSEAL_HOME=/var/lib/linkseal-try npx --no -- linkseal agent", readyMark],
+    ["LINKSEAL_HOME=/var/lib/linkseal-try node agent/bin.js agent", readyMark],
   ])("%s serves until it is interrupted", async (line, ready) => {
     const program = await begun(alone.type(line), ready);
     interrupt(program);

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -130,8 +130,13 @@ describe("sim site", () => {
     const verdict = async (): Promise<string> => (await run("status", "--check")).out;
     await until("all protected", async () => (await verdictIn(home)) === "protected");
     expect((await verdict()).trim()).toBe("demo: protected");
+    const folders = (): number =>
+      readdirSync(home).filter((name) => name.startsWith("linkseal-demo-")).length;
+    const before = folders();
     const second = await run("sim", "site");
     expect([second.exit, second.err]).toEqual([1, expect.stringContaining("another agent")]);
+    // C: a start that was refused left its folder.
+    expect(folders()).toBe(before);
     const beside = await run(...onceAtMax, "--json");
     expect([beside.exit, beside.err]).toEqual([0, expect.stringContaining("no sockets")]);
     expect((await run("sim", "fault", "fibre-cut")).out).toContain("a fibre is cut");

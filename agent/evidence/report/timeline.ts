@@ -215,7 +215,8 @@ function walk(trail: AuditTrail): Walk {
 
 const tails = {
   none: "there were no records before",
-  whole: "the last record of the process before is whole",
+  whole: "the records of the process before are whole, as far as they were confirmed",
+  unconfirmed: "nothing confirms that the records of the process before are all there",
   torn: "the last record of the process before was cut short",
   corrupt: "records of the process before are damaged",
   lost: "records of the process before are lost",

@@ -3,7 +3,7 @@
 // out after we had stopped waiting for it; and what people did on the router themselves.
 
 import { LinksealError } from "#hal/error.ts";
-import { type DrainMeans, strongValue } from "#hal/model.ts";
+import { type DeviceState, type DrainMeans, type PortName, strongValue } from "#hal/model.ts";
 import { type DesiredLink, linkId } from "../../model/desired.ts";
 import type { ReportEvent } from "../../model/events.ts";
 import { isoTime } from "../../model/iso-time.ts";
@@ -24,6 +24,9 @@ export interface ManualDrainParts extends EffectParts {
   readonly alarm: FactCollectorParts["alarm"];
   readonly report: ReportEvent;
 }
+
+/** What became of an `undrain`. */
+export type Undrained = "given back" | "nothing";
 
 /** What an observation shows of a link that is away: by which means, or with its port shut. */
 type Away = DrainMeans | "shut";
@@ -61,8 +64,7 @@ export class ManualDrains {
   async drain(link: DesiredLink, by: string, signal: AbortSignal): Promise<void> {
     const { group, world, write } = this.#parts;
     if (group.drain === "none") {
-      const why = `the group ${group.name} has no means to drain (drain: none)`;
-      throw this.#refusal(link, why);
+      throw this.#refusal(link, meansNone(group.name));
     }
     const unmet = await this.#unmet(link, signal);
     if (unmet?.code === "gate.riskNotAccepted") {
@@ -97,12 +99,21 @@ export class ManualDrains {
   }
 
   /**
-   * Gives the traffic back, also where a person moved it away on the router.
+   * Gives the traffic back, also where a person moved it away on the router. `nothing` = it is
+   * there, and nothing was sent.
    * @throws LinksealError if the device or the journal fails.
    */
-  async undrain(link: DesiredLink, signal: AbortSignal): Promise<void> {
+  async undrain(link: DesiredLink, signal: AbortSignal): Promise<Undrained> {
+    const { group, memory, world, deviceCache, write } = this.#parts;
+    const id = linkId(link);
+    const isOurs = named(memory().drains, id) !== undefined;
+    if (!isOurs && lateChanges(memory(), id, world.clock.wall()).length === 0) {
+      if (group.drain === "none") throw this.#refusal(link, meansNone(group.name));
+      if (isThere(await deviceCache.observe(link.device, signal), link.port)) return "nothing";
+    }
     await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
-    await noteGivenBack(this.#parts.write, linkId(link));
+    await noteGivenBack(write, id);
+    return "given back";
   }
 
   /**
@@ -248,6 +259,15 @@ export class ManualDrains {
       "linkseal links",
     );
   }
+}
+
+const meansNone = (group: string): string =>
+  `the group ${group} has no means to drain (drain: none)`;
+
+/** True if an observation shows the traffic of a port or tunnel where the config has it. */
+export function isThere(state: DeviceState | undefined, port: PortName): boolean {
+  const routing = state && strongValue(state.routing);
+  return routing !== undefined && !routing.drains.some((drain) => drain.port === port);
 }
 
 /** A session that is shut beside another one of the port does not drain the link. */

@@ -59,7 +59,7 @@ function rollOver({ audit }: HostState, wall: WallTime): readonly Raised[] {
   const [from, until] = [isoTime(next.from), isoTime(next.until)];
   const days = Math.max(0, Math.floor((next.at - wall) / dayMs));
   const text =
-    `the audit log is nearly full: evidence from ${from} to ${until} is overwritten in about ` +
+    `at its present pace the audit log overwrites the evidence from ${from} to ${until} in about ` +
     `${days} days`;
   const save = `linkseal report --from ${from} --to ${until} --out FILE`;
   return [{ ...raise("evidence-rolls-over", "site", text), next: save }];

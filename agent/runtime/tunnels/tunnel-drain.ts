@@ -17,7 +17,7 @@ import {
   type Memory,
   named,
 } from "../../store/journal/memory.ts";
-import { noteGivenBack } from "../campaigns/manual-drain.ts";
+import { isThere, noteGivenBack, type Undrained } from "../campaigns/manual-drain.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 
 export interface TunnelDrainParts {
@@ -83,10 +83,19 @@ export class TunnelDrains {
     await this.#untilLeft(tunnel, signal);
   }
 
-  /** Returns the traffic, whether linkseal or an operator moved it away. */
-  async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+  /**
+   * Returns the traffic, whether linkseal or an operator moved it away. `nothing` = it is there,
+   * and nothing was sent.
+   */
+  async undrain(tunnel: DesiredTunnel, signal: AbortSignal): Promise<Undrained> {
+    const { memory, deviceCache, write } = this.#parts;
+    const { name, device } = tunnel;
+    if (named(memory().drains, name) === undefined) {
+      if (isThere(await deviceCache.observe(device, signal), name)) return "nothing";
+    }
     await this.#move("port.restore", tunnel, signal);
-    await noteGivenBack(this.#parts.write, tunnel.name);
+    await noteGivenBack(write, name);
+    return "given back";
   }
 
   /** Returns the traffic once the change has ended for which the tunnel was drained. */

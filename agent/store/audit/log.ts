@@ -449,7 +449,8 @@ function tailOf(
   // The record that it names is in the newest segment, or in an earlier one that was closed since.
   const first = newest?.good[0]?.entry.seq ?? 0;
   if (stated !== undefined && confirmed === undefined && stated.seq >= first) return "lost";
-  return newest === undefined ? "none" : "whole";
+  if (newest === undefined) return "none";
+  return confirmed === undefined ? "unconfirmed" : "whole";
 }
 
 /** Returns all records in order, and where some are missing. */

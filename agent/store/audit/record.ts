@@ -33,8 +33,8 @@ interface Gone {
   readonly since: Wall;
 }
 
-/** State of the log's end, as the next start finds it. */
-export type Tail = "none" | "whole" | "torn" | "corrupt" | "lost";
+/** State of the log's end, as the next start finds it; `whole` = as far as it was confirmed. */
+export type Tail = "none" | "whole" | "unconfirmed" | "torn" | "corrupt" | "lost";
 
 /** One thing that was done, requested or noticed. */
 export interface Change {

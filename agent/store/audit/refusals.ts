@@ -105,7 +105,7 @@ function common(one: Client, other: Client): Client {
   if (one.uid !== other.uid) return unknownClient(socket);
   const same = (name: "gid" | "pid" | "loginUid"): number | null =>
     one[name] === other[name] ? one[name] : null;
-  return { socket, uid: one.uid, gid: same("gid"), pid: same("pid"), loginUid: same("loginUid") };
+  return { ...one, gid: same("gid"), pid: same("pid"), loginUid: same("loginUid") };
 }
 
 function changeOf({ when, begun, last, about, client, whose, kinds }: Count): Change {

@@ -38,6 +38,8 @@ const indexName = "intent/index.json";
  */
 export class IntentStore {
   readonly #disk: Disk;
+  /** Why none can be accepted either: the newest number is unknown. undefined = it is known. */
+  readonly damage: LinksealError | undefined;
   #entries: readonly IntentEntry[];
   readonly #texts: Map<number, string>;
   /** Older configs, once they were asked for. */
@@ -49,22 +51,32 @@ export class IntentStore {
     disk: Disk,
     entries: readonly IntentEntry[],
     texts: Map<number, string>,
-    known: number,
+    current: Intent | LinksealError | undefined,
+    damage: LinksealError | undefined,
   ) {
     this.#disk = disk;
     this.#entries = entries;
     this.#texts = texts;
-    this.#current = entries.length < known ? lost(entries, known) : newest(entries, texts);
+    this.#current = current;
+    this.damage = damage;
   }
 
   /**
-   * Opens the store. A damaged text is no error here: `current` or `text` throws when it is needed.
+   * Opens the store. Damage is no error here: `current` or `text` throws when it is needed.
    * `known`: number of the newest config that audit log or journal know; an index that has fewer
    * was lost or is an old copy, and `current` throws until a config is accepted anew.
-   * @throws LinksealError with `journal.corrupt` for a damaged index, because then the newest
-   * number is unknown
    */
   static async open(disk: Disk, known = 0): Promise<IntentStore> {
+    try {
+      return await IntentStore.#opened(disk, known);
+    } catch (error) {
+      if (!(error instanceof LinksealError) || error.code !== "journal.corrupt") throw error;
+      return new IntentStore(disk, [], new Map(), error, error);
+    }
+  }
+
+  /** @throws LinksealError with `journal.corrupt` for a damaged index */
+  static async #opened(disk: Disk, known: number): Promise<IntentStore> {
     const entries = parseIndex(await readText(disk, indexName));
     const texts = new Map<number, string>();
     for (const { number } of entries) {
@@ -75,7 +87,8 @@ export class IntentStore {
     // copy.
     const beyond = textName(entries.length + 2);
     if ((await disk.read(beyond)) !== undefined) throw corruptIndex(`lacks ${beyond}`);
-    return new IntentStore(disk, entries, texts, known);
+    const current = entries.length < known ? lost(entries, known) : newest(entries, texts);
+    return new IntentStore(disk, entries, texts, current, undefined);
   }
 
   /**
@@ -94,7 +107,7 @@ export class IntentStore {
    * stays in force, or the effect is "unknown": then a restart may find either. `after`: number of
    * the config that must be in force; absent = any.
    * @throws LinksealError with `config.invalid` if the text is refused, `gate.planChanged` if
-   * another config is in force, or `journal.full`
+   * another config is in force, `journal.full`, or `damage`
    */
   accept(text: string, who: string, at: WallTime, after?: number): Promise<Intent> {
     const next = this.#accepting.then(() => {
@@ -166,6 +179,7 @@ export class IntentStore {
   }
 
   async #accept(text: string, who: string, at: WallTime): Promise<Intent> {
+    if (this.damage !== undefined) throw this.damage;
     const number = (this.#entries.at(-1)?.number ?? 0) + 1;
     const name = textName(number);
     const desired = desiredOf(text, name);
@@ -203,7 +217,7 @@ export class IntentStore {
 /**
  * Returns the intent in force as another process reads it, without the store; undefined = none was
  * ever accepted.
- * @throws LinksealError as `IntentStore.open` and `current`
+ * @throws LinksealError as `current`
  */
 export async function acceptedIn(disk: Pick<Disk, "read">): Promise<Intent | undefined> {
   const entries = parseIndex(await readText(disk, indexName));
@@ -305,7 +319,7 @@ function corruptIndex(what: string): LinksealError {
   return new LinksealError("journal.corrupt", `${indexName} ${what}; nothing is changed`, {
     effect: "none",
     where: indexName,
-    next: "restore the file, or move the intent folder away and repeat linkseal apply",
+    next: "restore the file, or move the intent folder away; start the agent anew, linkseal apply",
   });
 }
 

@@ -5,6 +5,7 @@ import type { Desired } from "#agent/model/desired.ts";
 import { nearest } from "#agent/model/nearest.ts";
 import type { WallTime } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
+import { planSite } from "#sim/site/site-plan.ts";
 import { configReference } from "../../../docs/config-reference.ts";
 import { effort } from "../../../effort.ts";
 import { processorMs } from "../../kit/processor-time.ts";
@@ -328,6 +329,12 @@ describe("the reference", () => {
   it("the example of the reference is accepted without a warning", () => {
     const example = /```yaml\n([\s\S]*?)```/.exec(configReference())?.[1] ?? "";
     expect(parseConfig(example, "example.yaml")).toMatchObject({ kind: "ok", warnings: [] });
+  });
+
+  // Against `linkseal sim serve` the far end of the example was a port that does not exist.
+  it("C: the example of the reference names the far end that the simulated site has", () => {
+    const [group] = planSite("demo", 1, 2).groups;
+    expect(configReference()).toContain(`    expressRoutePort: ${group?.expressRoutePort}\n`);
   });
 });
 

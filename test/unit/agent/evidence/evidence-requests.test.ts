@@ -97,6 +97,36 @@ describe("a change beside refused requests", () => {
   });
 });
 
+describe("A5: requests for what is so already", () => {
+  it("A5: they are counted a minute, send nothing to a router, and make no config", async () => {
+    const bench = await protectedSite();
+    await bench.run(400_000);
+    const before = [bench.agent.journal.length, bench.agent.intents.history().length];
+    const text = bench.config();
+    const rounds = 20;
+    for (let round = 0; round < rounds; round += 1) {
+      expect(await bench.ask("POST /v1/adopt", { target: group, risks: [] })).toEqual({
+        adopted: [],
+      });
+      expect(await bench.ask("POST /v1/undrain", { link: primary })).toEqual({
+        ...{ undrained: primary, changed: false },
+      });
+      const config = { text, file: "demo.yaml", queue: false };
+      const unchanged = { kind: "unchanged", number: 1 };
+      expect(await bench.ask("POST /v1/apply", config)).toEqual(unchanged);
+      expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toEqual(unchanged);
+    }
+    expect([bench.agent.journal.length, bench.agent.intents.history().length]).toEqual(before);
+    await bench.run(200_000);
+    const reported = await asked(bench);
+    const records = reported.filter((line) => line.includes("nothing to do"));
+    const counted = records.flatMap((line) => [...line.matchAll(/nothing to do \((\d+)\)/g)]);
+    expect(counted.reduce((sum, [, count]) => sum + Number(count), 0)).toBe(4 * rounds);
+    expect(records.length).toBeLessThan(4);
+    expect((await evidence(bench)).join()).not.toContain("its traffic was given back");
+  });
+});
+
 describe("what was dropped", () => {
   it("the time of dropped records is unknown, never protected by an earlier finding", async () => {
     const bench = new AuditBench();
@@ -153,7 +183,8 @@ describe("the subject of a request", () => {
   });
 
   it("the subject of a config that is accepted again is its number", async () => {
-    expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 2 });
+    expect(await bench.apply(`${bench.config()}\n`)).toMatchObject({ number: 2 });
+    expect(await bench.ask("POST /v1/config/rollback", { number: 1 })).toMatchObject({ number: 3 });
     expect(await asked(bench)).toContain(
       `asked | config 1 | ${operatorText} | config/rollback: accepted`,
     );
@@ -209,7 +240,7 @@ describe("an answer", () => {
     expect(await bench.ask("POST /v1/drain", { link: primary })).toEqual({ drained: primary });
     shelf.isFull = true;
     expect(await bench.ask("POST /v1/undrain", { link: primary })).toEqual({
-      undrained: primary,
+      ...{ undrained: primary, changed: true },
       unrecorded: expect.stringMatching(/carried out, and the audit log does not have it yet/),
     });
     expect(bench.drained()).toEqual([false, false]);

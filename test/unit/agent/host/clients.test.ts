@@ -6,9 +6,9 @@ import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { clientOf, loginUidOf } from "#agent/host/clients.ts";
+import { clientOf, loginUidOf, subuidOwner } from "#agent/host/clients.ts";
 import { serveUnix, type UnixCall } from "#agent/host/unix-server.ts";
-import { type Client, clientText, unknownClient } from "#agent/model/client.ts";
+import { type Client, clientText, unknownClient, userOf } from "#agent/model/client.ts";
 
 const own = process.getuid?.() ?? 0;
 let folder = "";
@@ -44,6 +44,42 @@ describe("a login uid", () => {
   it("a login uid is unknown if the number is a process of another user by now", () => {
     shown(7, "1000");
     expect(loginUidOf({ pid: 7, uid: own + 1 }, folder)).toBeNull();
+  });
+});
+
+describe("A6: a subordinate uid", () => {
+  const list = ["# by hand", "ada:100000:65536", "1007:200000:10", "x y:5:5", "bob:300000:"];
+  it.each([
+    [99_999, undefined],
+    [100_000, "ada"],
+    [100_004, "ada"],
+    [165_535, "ada"],
+    [165_536, undefined],
+    [200_009, "1007"],
+    [5, undefined],
+    [300_000, undefined],
+  ])("A6: the owner of uid %s in a list is %s", (uid, owner) => {
+    const file = join(folder, "subuid");
+    writeFileSync(file, list.join("\n"));
+    expect(subuidOwner(uid, file)).toBe(owner);
+  });
+
+  it("A6: a list that is missing, is a folder or is too long names no owner", () => {
+    writeFileSync(join(folder, "long"), `ada:100000:65536\n${"#".repeat(1 << 20)}`);
+    for (const name of ["none", "", "long"]) {
+      expect(subuidOwner(100_004, join(folder, name))).toBeUndefined();
+    }
+  });
+
+  it("A6: a record and a limit name the user to whom a subordinate uid belongs", () => {
+    const found = { socket: "admin", uid: 100_004, gid: 2001, pid: 7, loginUid: null } as const;
+    const client: Client = { ...found, subuidOf: "ada" };
+    expect(clientText(client)).toBe(
+      "admin socket: uid 100004 (a subordinate uid of ada), gid 2001, pid 7, login uid unknown",
+    );
+    expect([userOf(client), userOf(found), userOf(unknownClient("view"))]).toEqual([
+      ...["ada", 100_004, undefined],
+    ]);
   });
 });
 

@@ -74,25 +74,46 @@ describe("the state folder of an agent", () => {
     sound = new Map(bench.disk.contents().map(({ name, bytes }) => [name, bytes]));
   });
 
-  /** Starts with one file as given and the others sound; the code of what kept it from starting. */
+  /** Starts with one file as given and the others sound; its journal and its accepted config. */
   async function begun(name: string, bytes: Uint8Array): Promise<string> {
     const { clock } = bench.site;
     for (const file of files) {
       const content = file === name ? bytes : (sound.get(file) ?? new Uint8Array());
       await settled(clock, bench.disk.replace(file, content));
     }
-    try {
-      await bench.live();
-    } catch (error) {
-      if (error instanceof LinksealError) return error.code;
-      throw error;
-    }
+    await bench.live();
     await bench.run(12_000);
-    const { journalState } = bench.agent;
+    const { journalState, intentDamage } = bench.agent;
     await bench.end();
     expect(bench.broken).toEqual([]);
-    return journalState;
+    return intentDamage === undefined ? journalState : intentDamage.code;
   }
+
+  // The process ended at its start, so that nothing reported what was wrong.
+  it("A3: with a damaged index an agent runs, reports it and changes nothing", async () => {
+    const index = decoder.decode(sound.get("intent/index.json"));
+    const other = encoder.encode(index.replace("operator", "0perator").replace("test", "test1"));
+    expect(await begun("intent/index.json", other)).toBe("journal.corrupt");
+    await bench.live();
+    await bench.run(12_000);
+    const writes = bench.oracle.agentWrites;
+    const damage = "intent/index.json is damaged; nothing is changed";
+    expect(bench.agent.status()).toMatchObject({
+      verdict: "unknown",
+      reasons: [{ code: "journal-lossy", text: expect.stringContaining(damage) }],
+    });
+    const body = { text: bench.config(), file: "demo.yaml", queue: true };
+    for (const [path, asked] of [
+      ["POST /v1/apply", body],
+      ["POST /v1/adopt", { target: "erd-demo", risks: [] }],
+      ["POST /v1/drain", { link: "erd-demo/primary" }],
+    ] as const) {
+      expect(await bench.ask(path, asked)).toMatchObject({ code: "journal.corrupt", text: damage });
+    }
+    await bench.run(600_000);
+    expect(bench.oracle.agentWrites).toBe(writes);
+    await bench.end();
+  });
 
   it.each(files)(
     "a state folder with %s nested without end does not end the agent",

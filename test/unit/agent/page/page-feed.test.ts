@@ -1,7 +1,8 @@
 // Who gets which snapshot when, under virtual time.
 
 import { beforeEach, describe, expect, it } from "vitest";
-import { Feed, type FeedEnd, type Viewer, viewersMax } from "#agent/page/feed.ts";
+import type { User } from "#agent/model/client.ts";
+import { Feed, type FeedEnd, userViewersMax, type Viewer, viewersMax } from "#agent/page/feed.ts";
 import { SimClock } from "#sim/base/clock.ts";
 
 class Watching implements Viewer {
@@ -11,9 +12,11 @@ class Watching implements Viewer {
   /** Lets the system take what was sent; undefined = it takes all at once. */
   take: (() => void) | undefined;
   readonly #isSlow: boolean;
+  readonly user: User;
 
-  constructor(pace: "quick" | "slow") {
+  constructor(pace: "quick" | "slow", user?: User) {
     this.#isSlow = pace === "slow";
+    this.user = user;
   }
 
   readonly send = async (text: string): Promise<void> => {
@@ -131,6 +134,13 @@ describe("a feed", () => {
     const next = new Watching("quick");
     feed.join(next);
     expect(next.got).toEqual(["opening"]);
+  });
+
+  it("C: a user of this host cannot hold all feeds, with any number of subordinate uids", () => {
+    for (let count = 0; count < 2 * viewersMax; count += 1) feed.join(new Watching("quick", "ada"));
+    const other = new Watching("quick", 1001);
+    feed.join(other);
+    expect([feed.size, other.got]).toEqual([userViewersMax + 1, ["opening"]]);
   });
 
   it("a feed that ends tells its viewers so", async () => {

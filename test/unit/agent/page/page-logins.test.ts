@@ -62,6 +62,20 @@ describe("logins", () => {
     expect(logins.enter(code, here).kind).toBe("open");
   });
 
+  // Six other uids with 64 sessions each ended the session of the first one.
+  it("A7: a session and a code stay, however many users have more of them", () => {
+    const session = open(1000);
+    const { code } = logins.code(1000);
+    for (let user = 2000; user < 2200; user += 1) {
+      for (let count = 0; count < 64; count += 1) {
+        open(user);
+        logins.code(user);
+      }
+    }
+    expect(logins.holds(session)).toBe(true);
+    expect(logins.enter(code, here).kind).toBe("open");
+  });
+
   it("of all users 256 codes are valid at once, and the next one replaces the oldest", () => {
     const codes = Array.from({ length: 257 }, (_, user) => logins.code(user).code);
     expect(logins.enter(codes[0] ?? "", here).kind).toBe("wrong");

@@ -64,9 +64,9 @@ describe("a suite of another key size", () => {
     await pair.run(120_000);
     expect(pair.agent.intents.history()).toHaveLength(1);
     expect(pair.agent.status().verdict).toBe("protected");
-    // What it says to write is accepted, and changes nothing.
+    // What it says to write is the text in force, and changes nothing.
     const written = text.replaceAll(shorter, held);
-    expect((await pair.apply(written)).kind).toBe("accepted");
+    expect((await pair.apply(written)).kind).toBe("unchanged");
     expect(pair.oracle.agentWrites).toBe(writes);
   });
 

@@ -2,8 +2,9 @@
 // and never looks like a fresh start.
 
 import { describe, expect, it } from "vitest";
-import type { Disk, World } from "#hal/world.ts";
+import type { World } from "#hal/world.ts";
 import { AgentBench, group } from "../../kit/agent-bench.ts";
+import { without } from "../../kit/lost-file.ts";
 import { settled } from "../../kit/site-bench.ts";
 
 /** A pair with keys of its own, whose agent has ended in good order. */
@@ -14,20 +15,6 @@ async function enrolled(): Promise<AgentBench> {
   await bench.run(120_000);
   await bench.end();
   return bench;
-}
-
-/** A disk that has lost a file, until the file is written anew. */
-function without(disk: Disk, name: string): Disk {
-  let isGone = true;
-  return {
-    read: async (each) => (isGone && each === name ? undefined : await disk.read(each)),
-    list: async (prefix) => (await disk.list(prefix)).filter((each) => !isGone || each !== name),
-    append: async (each, bytes) => await disk.append(each, bytes),
-    replace: async (each, bytes) => {
-      await disk.replace(each, bytes);
-      if (each === name) isGone = false;
-    },
-  };
 }
 
 const losing =

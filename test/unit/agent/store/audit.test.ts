@@ -6,6 +6,7 @@ import { timelineOf } from "#agent/evidence/report/timeline.ts";
 import { type AuditTrail, segmentsMax } from "#agent/store/audit/log.ts";
 import type { WallTime } from "#hal/world.ts";
 import { AuditBench, lookbackMs, observed, settings } from "../../kit/audit-kit.ts";
+import { without } from "../../kit/lost-file.ts";
 import { settled, wallStart } from "../../kit/site-bench.ts";
 
 const good = observed("g/a", "protected");
@@ -113,6 +114,24 @@ describe("a process that ends", () => {
     expect([first, second]).toEqual(["0s-900s unknown", "900s-1160s protected"]);
     const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
     expect(breaks.at(-1)?.text).toContain("records of the process before are lost");
+  });
+
+  // 155 of 215 records were cut, and the report said that the last one was whole.
+  it("B6: without its confirmation a log that was cut is not called whole", async () => {
+    const bench = new AuditBench();
+    await bench.live();
+    await bench.evaluate(300_000, good);
+    const kept = await segment(bench);
+    await bench.evaluate(600_000, cut);
+    await settled(bench.clock, bench.disk.replace("audit/00", kept));
+    await settled(bench.clock, bench.begin(without(bench.disk, "audit-confirmed")));
+    expect(bench.log?.tail).toBe("unconfirmed");
+    await bench.evaluate(400_000, good);
+    expect((await bench.line())[0]).toBe("0s-900s unknown");
+    const { breaks } = timelineOf(await bench.trail(), { from: wallStart, to: bench.clock.wall() });
+    expect(breaks.at(-1)?.text).toContain(
+      "nothing confirms that the records of the process before",
+    );
   });
 
   it("an altered confirmation does not confirm anything", async () => {

@@ -263,11 +263,22 @@ describe("damage is named and nothing is acted on", () => {
     expect(error).toMatchObject({ code: "journal.corrupt", effect: "none", where });
   });
 
+  it("A3: a damaged index opens, and takes no config: its newest number is unknown", async () => {
+    const files = await stored(siteConfig, second);
+    const index = new TextDecoder().decode(files.get("intent/index.json"));
+    const other = index.replace('"number": 2', '"number": 3');
+    files.set("intent/index.json", new TextEncoder().encode(other));
+    const store = await open(files);
+    expect(store.damage?.message).toBe("intent/index.json is damaged; nothing is changed");
+    expect(await errorOf(() => store.accept(third, "admin", at))).toBe(store.damage);
+    expect(files.has("intent/0003.yaml")).toBe(false);
+  });
+
   it("an intent index that is two steps old is detected", async () => {
     const early = await stored(siteConfig);
     const files = await stored(siteConfig, second, third);
     files.set("intent/index.json", early.get("intent/index.json") ?? new Uint8Array());
-    const error = await errorOf(() => open(files));
+    const error = await errorOf(async () => (await open(files)).current());
     expect(error.message).toContain("lacks intent/0003.yaml");
   });
 

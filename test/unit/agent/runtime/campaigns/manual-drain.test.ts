@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
-import { ManualDrains } from "#agent/runtime/campaigns/manual-drain.ts";
+import { ManualDrains, type Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
 import type { LinksealError } from "#hal/error.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -48,8 +48,8 @@ class Bench extends RotationRunnerBench {
     return await refused(this.drain(link));
   }
 
-  async undrain(): Promise<void> {
-    await settled(this.clock, this.drains.undrain(this.link, never));
+  async undrain(): Promise<Undrained> {
+    return await settled(this.clock, this.drains.undrain(this.link, never));
   }
 
   async observe(): Promise<void> {
@@ -229,14 +229,30 @@ describe("a drain by hand", () => {
 describe("giving back by hand", () => {
   it("an undrain is made first and written then, also for a drain on the router", async () => {
     const bench = new Bench();
-    await bench.undrain();
-    expect(bench.changes).toEqual(restores);
+    bench.drained.add("primary");
+    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
     expect(bench.log.slice(-3)).toEqual([
       "apply t-1 final",
       "write measured commit edge-a 0",
       "write handDrain",
     ]);
     expect(bench.records.at(-1)).toEqual({ kind: "handDrain", link: id, drain: null });
+  });
+
+  it("A5: the undrain of a link that is not drained sends and writes nothing", async () => {
+    const bench = new Bench();
+    expect([await bench.undrain(), ...bench.log]).toEqual(["nothing", "look edge-a"]);
+  });
+
+  it("A5: an undrain is sent where the router cannot be read", async () => {
+    const bench = new Bench();
+    bench.failures.observe = failing("transport.unreachable");
+    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
+  });
+
+  it("A5: an undrain in a group without drains is refused", async () => {
+    const bench = new Bench({ edit: undrainable });
+    expect([(await refused(bench.undrain())).effect, bench.log]).toEqual(["none", []]);
   });
 
   it("an undrain that fails leaves the drain in the journal", async () => {

@@ -53,6 +53,10 @@ describe("evidence that is overwritten soon", () => {
     });
   });
 
+  it("C: the warning does not claim that a log with room for files is full", () => {
+    expect(rollingOver({})[0]?.text).not.toContain("full");
+  });
+
   it.each([
     ["in more than two weeks", { at: 15 }],
     ["when it is more than a year old", { from: -380, until: -370, at: 3 }],

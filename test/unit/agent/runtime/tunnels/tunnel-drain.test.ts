@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
+import type { Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
 import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
@@ -142,7 +143,7 @@ class Scene {
     return settled(this.clock, this.drains.drain(tunnel, "ann", never));
   }
 
-  undrain(tunnel = one): Promise<void> {
+  undrain(tunnel = one): Promise<Undrained> {
     return settled(this.clock, this.drains.undrain(tunnel, never));
   }
 
@@ -162,6 +163,12 @@ describe("a tunnel that is drained manually", () => {
     await scene.undrain();
     expect(scene.asked.at(-1)).toEqual([{ kind: "port.restore", port: "hub-1", means: "prepend" }]);
     expect(scene.memory.drains).toEqual({});
+  });
+
+  it("A5: the undrain of a tunnel that is not drained sends and writes nothing", async () => {
+    const scene = new Scene();
+    expect(await scene.undrain()).toBe("nothing");
+    expect([scene.asked, scene.memory.drains]).toEqual([[], {}]);
   });
 
   it("a drain after which routes stay reports so", async () => {
