@@ -196,8 +196,8 @@ export const nightChapters: readonly Chapter[] = [
       {
         text:
           "If the ends have different pre-shared keys: give the gateway the version that the " +
-          "router has, as the first command prints it; if it knows none, that is the newest one of " +
-          "the vault. Only if the gateway must keep its own: put that one into the vault, and " +
+          "router has, as the first command prints it; if it knows none, that is the newest one " +
+          "of the vault. Only if the gateway must keep its own: put that one into the vault, and " +
           "run the second.",
         run: ["linkseal.psk"],
       },
