@@ -23,7 +23,7 @@ type Edit = (text: string) => string;
 const soak =
   (seconds: number): Edit =>
   (text) =>
-    text.replace("soak: 4s", `soak: ${seconds}s`);
+    text.replace(/soak: \d+s/, `soak: ${seconds}s`);
 const repair: Edit = (text) => `${text}repair: on\n`;
 
 function fleetLines(apply: string): string {
