@@ -31,7 +31,12 @@ import {
 
 /** Octets of the longest acknowledgement. */
 const ackBytesMax = 4_096;
-const backoffMs = { least: 1_000, most: 60_000 };
+/**
+ * The next attempt comes after `least`, and before `first`, which doubles with each failure up to
+ * `most`. Each moment in between is as likely: an engine that starts gets a thousand sites one after
+ * another.
+ */
+const backoffMs = { least: 1_000, first: 4_000, most: 60_000 };
 /** A connection that lasted this long was a good one, in milliseconds. */
 const goodMs = 60_000;
 
@@ -75,9 +80,7 @@ export class NatsEngine implements FleetEngine, HubEngine {
       this.#connection = undefined;
       failures = clock.now() - began >= goodMs ? 0 : failures + 1;
       this.#disconnected(why);
-      const waitMs = Math.min(backoffMs.least * 2 ** Math.min(failures, 20), backoffMs.most);
-      const [octet = 0] = entropy.bytes(1);
-      await clock.sleep(waitMs + (waitMs * octet) / 1_024, end).catch(() => undefined);
+      await clock.sleep(waitMs(failures, entropy.bytes(2)), end).catch(() => undefined);
     }
   }
 
@@ -186,6 +189,13 @@ export class NatsEngine implements FleetEngine, HubEngine {
     const reply = await this.#connection?.request(request, signal);
     return reply?.kind === "reply" ? readOf(reply) : unanswered(reply);
   }
+}
+
+/** Returns the time to the next attempt in milliseconds, drawn by two random octets. */
+function waitMs(failures: number, [high = 0, low = 0]: Uint8Array): number {
+  const { least, first, most } = backoffMs;
+  const span = Math.min(first * 2 ** Math.min(failures, 20), most) - least;
+  return least + (span * (high * 256 + low)) / 65_536;
 }
 
 interface Place {

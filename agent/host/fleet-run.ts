@@ -25,13 +25,21 @@ export async function runFleet(
   { agent, world, site, settings }: FleetRun,
   end: AbortSignal,
 ): Promise<void> {
+  const listeners = new Set<() => void>();
   const engine = new NatsEngine({
     ...{ world, inbox: inboxPrefix(site), name: `linkseal ${site}` },
     open: openerOf(settings),
-    changed: (state) => log(world, state),
+    changed: (state) => {
+      log(world, state);
+      if (state.kind === "connected") for (const listener of listeners) listener();
+    },
   });
+  const whenUp = (listener: () => void): (() => boolean) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
   const { headsMs } = settings;
-  const runs = [engine.run(end), publish({ agent, world, engine, site, headsMs }, end)];
+  const runs = [engine.run(end), publish({ agent, world, engine, whenUp, site, headsMs }, end)];
   const { permits, proposals } = agent;
   if (settings.permits !== undefined) {
     runs.push(followPermits({ agent, permits, world, engine, site }, end));

@@ -20,7 +20,8 @@ export async function record(): Promise<Recording> {
   const end = new AbortController();
   const { agent, site } = bench;
   const world = { clock: site.clock, log: { write: () => undefined } };
-  void publish({ agent, world, engine, site: "demo", headsMs: 600_000 }, end.signal);
+  const { whenUp } = engine;
+  void publish({ agent, world, engine, whenUp, site: "demo", headsMs: 600_000 }, end.signal);
   await bench.run(600_000);
   await bench.ask("POST /v1/drain", { link: `${group}/primary` });
   await bench.run(300_000);

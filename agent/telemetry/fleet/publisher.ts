@@ -27,6 +27,8 @@ export interface PublisherParts {
   readonly agent: AgentView;
   readonly world: Pick<World, "clock" | "log">;
   readonly engine: FleetEngine;
+  /** Calls back when the connection comes up, until the returned function is called. */
+  readonly whenUp: (listener: () => void) => () => void;
   readonly site: string;
   readonly headsMs: number;
 }
@@ -44,13 +46,13 @@ export async function publish(parts: PublisherParts, end: AbortSignal): Promise<
 }
 
 async function publishStatus(
-  { agent, world, engine, site }: PublisherParts,
+  { agent, world, engine, whenUp, site }: PublisherParts,
   feed: AuditFeed,
   end: AbortSignal,
 ): Promise<void> {
   const { clock } = world;
   let wake = new AbortController();
-  const deaf = agent.events.listen(() => wake.abort());
+  const deaf = [agent.events.listen(() => wake.abort()), whenUp(() => wake.abort())];
   while (!end.aborted) {
     wake = new AbortController();
     if (engine.state.kind === "connected") {
@@ -62,7 +64,7 @@ async function publishStatus(
     const until = AbortSignal.any([wake.signal, end]);
     await clock.sleep(unchangedMs - changedMs, until).catch(() => undefined);
   }
-  deaf();
+  for (const stop of deaf) stop();
 }
 
 async function publishHeads(

@@ -27,8 +27,24 @@ export class MemoryEngine implements FleetEngine, HubEngine {
   fault: (() => Written | undefined) | undefined;
   /** The act is done, and its answer is lost. */
   isMute = false;
-  isUp = true;
+  #isUp = true;
+  readonly #listeners = new Set<() => void>();
   calls = 0;
+
+  get isUp(): boolean {
+    return this.#isUp;
+  }
+
+  set isUp(is: boolean) {
+    const isBack = is && !this.#isUp;
+    this.#isUp = is;
+    if (isBack) for (const listener of this.#listeners) listener();
+  }
+
+  readonly whenUp = (listener: () => void): (() => boolean) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
 
   get state(): EngineState {
     const since = 0 as Instant;

@@ -6,6 +6,7 @@ import { answerMsMax, type EngineState, type Written } from "#agent/fleet/engine
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import { LinksealError } from "#hal/error.ts";
 import { SimClock } from "#sim/base/clock.ts";
+import { Prng } from "#sim/base/prng.ts";
 import { never, settled, wallStart } from "../../kit/site-bench.ts";
 import { Wire } from "../../kit/wire-kit.ts";
 
@@ -24,7 +25,10 @@ class Bench {
   isReachable = true;
 
   constructor() {
-    const entropy = { bytes: (length: number) => new Uint8Array(length) };
+    // Two octets are drawn for a wait, which is the longest.
+    const entropy = {
+      bytes: (length: number) => new Uint8Array(length).fill(length === 2 ? 255 : 0),
+    };
     const key = { publicKey: "UKEY", sign: (nonce: string) => `signed ${nonce}` };
     this.engine = new NatsEngine({
       ...{ world: { clock: this.clock, entropy }, inbox: "linkseal.inbox.a", name: "linkseal a" },
@@ -220,13 +224,40 @@ describe("servers that are dead, slow or lying", () => {
   it("a server that sends nothing is left, and the waits grow to a minute", async () => {
     const at = bench();
     await at.clock.runFor(3_600_000);
-    // 10 s for the server and 60 to 75 s of rest each, after the first few.
+    // 10 s for the server and 60 s of rest each, after the first few.
     expect(at.wires.length).toBeGreaterThan(40);
     expect(at.wires.length).toBeLessThan(60);
     expect(at.wires.slice(0, -1).every(({ isClosed }) => isClosed)).toBe(true);
     expect(at.engine.state).toMatchObject({ why: "the server did not answer in time" });
     // One outage is one message for the log.
     expect(at.states).toHaveLength(1);
+  });
+
+  it("a thousand sites whose engine starts again come back over seconds, not all at once", async () => {
+    const clock = new SimClock(wallStart);
+    const prng = new Prng("a thousand sites");
+    const end = new AbortController();
+    const attempts: number[] = [];
+    const open = () => {
+      attempts.push(clock.now());
+      const details = { effect: "none", where: "tls://hub:1", next: "wait" } as const;
+      throw new LinksealError("transport.unreachable", "it does not answer", details);
+    };
+    for (let site = 0; site < 1_000; site += 1) {
+      const world = { clock, entropy: prng.fork(`site ${site}`) };
+      const engine = new NatsEngine({ world, inbox: "i", name: "n", open: async () => open() });
+      void engine.run(end.signal);
+    }
+    await clock.runFor(20_000);
+    end.abort();
+    const again = attempts.slice(1_000, 2_000);
+    expect([Math.min(...again) >= 1_000, Math.max(...again) <= 8_000]).toEqual([true, true]);
+    const inSecond = Array.from(
+      { length: 8 },
+      (_, second) => again.filter((at) => Math.floor(at / 1_000) === second).length,
+    );
+    // One part in seven of them is 143; some that come for the third time are among the last.
+    expect(Math.max(...inSecond)).toBeLessThan(200);
   });
 
   it("a connected server that goes quiet is asked for a sign, and then left", async () => {

@@ -36,7 +36,8 @@ class Publishing {
     const { agent, site } = this.bench;
     const log = { write: (_level: string, code: string) => void this.warned.push(code) };
     const world = { clock: site.clock, log };
-    const parts = { agent, world, engine, site: "demo", headsMs: 600_000 };
+    const { whenUp } = this.engine;
+    const parts = { agent, world, engine, whenUp, site: "demo", headsMs: 600_000 };
     void publish(parts, this.#end.signal);
   }
 
@@ -99,6 +100,21 @@ describe("what a site publishes", () => {
     await site.bench.run(3_000);
     expect(site.status().verdict).toBe("down");
     expect(site.status().wrong.first[0]?.about).toBe(`${group}/primary`);
+  });
+
+  it("the status is published at once when the connection returns", async () => {
+    const site = await new Publishing().begin();
+    await site.bench.run(600_000);
+    const returned: number[] = [];
+    for (const outageMs of [3_500, 7_500, 11_500, 45_500]) {
+      site.engine.isUp = false;
+      await site.bench.run(outageMs);
+      const before = site.engine.texts(status).length;
+      site.engine.isUp = true;
+      await site.bench.run(500);
+      returned.push(site.engine.texts(status).length - before);
+    }
+    expect(returned).toEqual([1, 1, 1, 1]);
   });
 
   it("every audit record is published once and in order, with its number and MAC", async () => {
