@@ -157,7 +157,8 @@ export async function followingClock(
       await hostClock.sleep(Math.max(Math.min(realMs, stepMs()), 1), signal);
     }
   };
-  const wall = (): WallTime => (site.wall + (now() - site.now)) as WallTime;
+  // Whole milliseconds, as on any host: records of others that lack them are not believed.
+  const wall = (): WallTime => Math.round(site.wall + (now() - site.now)) as WallTime;
   return { now, wall, sleep, alarm: alarmOf(sleep) };
 }
 

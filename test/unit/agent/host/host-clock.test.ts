@@ -170,6 +170,15 @@ describe("a clock that follows a site", () => {
     expect(offset.least).toBeLessThan(1e12 + 1);
   });
 
+  // A hub believes no ask whose time is a fraction: a site at a speed never got its permit.
+  it("the wall clock of a following clock has whole milliseconds", async () => {
+    const clock = await followingClock(site(running(3.7)).dial, "unix:/site");
+    for (let reading = 0; reading < 10; reading += 1) {
+      expect(clock.wall() % 1).toBe(0);
+      await hostClock.sleep(1);
+    }
+  });
+
   it("a following clock sleeps the site's milliseconds, and not less", async () => {
     const clock = await followingClock(site(running(1000)).dial, "unix:/site");
     const start = clock.now();
