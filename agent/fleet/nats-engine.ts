@@ -33,8 +33,8 @@ import {
 const ackBytesMax = 4_096;
 /**
  * The next attempt comes after `least`, and before `first`, which doubles with each failure up to
- * `most`. Each moment in between is as likely: an engine that starts gets a thousand sites one after
- * another.
+ * `most`. Each moment in between is as likely: an engine that starts gets a thousand sites one
+ * after another.
  */
 const backoffMs = { least: 1_000, first: 4_000, most: 60_000 };
 /** A connection that lasted this long was a good one, in milliseconds. */

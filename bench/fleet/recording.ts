@@ -4,18 +4,16 @@
 import { publish } from "#agent/telemetry/fleet/publisher.ts";
 import { AgentBench, group } from "../../test/unit/kit/agent-bench.ts";
 import { MemoryEngine } from "../../test/unit/kit/engine-kit.ts";
-
-/** Messages of one site, in order. */
-export interface Recording {
-  readonly statuses: readonly string[];
-  readonly events: readonly string[];
-}
+import { never, settled } from "../../test/unit/kit/site-bench.ts";
+import type { Recording } from "./recorded.ts";
 
 /** Records a site that is protected, drained, cut and restored. */
 export async function record(): Promise<Recording> {
   const bench = new AgentBench("protected");
   await bench.live();
   await bench.apply();
+  await bench.run(20_000);
+  await settled(bench.site.clock, bench.agent.commands.adopt(group, [], never));
   const engine = new MemoryEngine();
   const end = new AbortController();
   const { agent, site } = bench;

@@ -9,7 +9,7 @@ import { inboxPrefix } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
-import type { Recording } from "./recording.ts";
+import { type Recording, recordedEvent, recordedStatus } from "./recorded.ts";
 
 /** As the agent's publisher: a status each 30 s, and some event of each site each five minutes. */
 const statusMs = 30_000;
@@ -18,7 +18,7 @@ const eventMs = 300_000;
 const beginPerSecond = 100;
 
 const [server = "", ca = "", folder = "", file = "", ...names] = process.argv.slice(2);
-const { statuses, events } = JSON.parse(readFileSync(file, "utf8")) as Recording;
+const recording = JSON.parse(readFileSync(file, "utf8")) as Recording;
 const end = new AbortController();
 process.once("SIGTERM", () => end.abort());
 const waited = (ms: number): Promise<void> =>
@@ -35,10 +35,7 @@ async function live(name: string, index: number): Promise<void> {
   begun += 1;
   if (begun === names.length) console.log("connected");
   const put = async (turn: number): Promise<void> => {
-    const text = statuses[(turn + index) % statuses.length] ?? "";
-    const status: object = JSON.parse(text) as object;
-    const at = new Date().toISOString();
-    const octets = Buffer.from(JSON.stringify({ ...status, site: name, at }));
+    const octets = recordedStatus(recording, turn + index, name);
     if (engine.state.kind === "connected")
       await engine.put("linkseal-status", name, octets, end.signal);
   };
@@ -52,7 +49,7 @@ async function live(name: string, index: number): Promise<void> {
   const happen = async (): Promise<void> => {
     for (let seq = 0; !end.signal.aborted; seq += 1) {
       await waited(seq === 0 ? Math.random() * eventMs : eventMs);
-      const octets = Buffer.from(events[seq % events.length] ?? "");
+      const octets = recordedEvent(recording, seq);
       const id = `${name}:${process.pid}:${seq}`;
       await engine.publish("LINKSEAL-EVENTS", name, { id, octets }, end.signal);
       await put(seq);

@@ -1,15 +1,12 @@
 // Waves on Debian's nats-server: two real hubs, and sites of which every second one speaks by the
 // client of NATS itself.
 
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Ended, Hub, hubRun, hubTried } from "./hub-process.ts";
 import { NatsStage } from "./nats-stage.ts";
 import { PermitSites } from "./permit-sites.ts";
 
-const command = join(import.meta.dirname, "../../agent/bin.js");
 const sites = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9"];
 
 let stage: NatsStage;
@@ -21,77 +18,8 @@ afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
 
-const login = (): readonly string[] => [
-  ...["--server", stage.server, "--ca", stage.ca, "--key", stage.keys.hub],
-];
-
-interface Ended {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function tried(...words: readonly string[]): Promise<Ended> {
-  const child = spawn(process.execPath, [command, ...words, ...login()], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let [out, err] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  const [status] = (await once(child, "close")) as [number | null];
-  return { status, out, err };
-}
-
-async function run(...words: readonly string[]): Promise<string> {
-  const { status, out, err } = await tried(...words);
-  if (status !== 0) throw new Error(`${words.join(" ")} ended with ${status}: ${err}`);
-  return out;
-}
-
-interface Line {
-  readonly code: string;
-  readonly wave?: string;
-  readonly about?: string;
-  readonly open?: number;
-}
-
-/** `linkseal hub run` in a process of its own. */
-class Hub implements AsyncDisposable {
-  readonly child: ChildProcess;
-  #output = "";
-
-  constructor() {
-    this.child = spawn(process.execPath, [command, "hub", "run", ...login()], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    this.child.stdout?.on("data", (chunk: Buffer) => (this.#output += chunk.toString()));
-  }
-
-  get lines(): readonly Line[] {
-    const whole = this.#output.split("\n").slice(0, -1);
-    return whole.map((line) => JSON.parse(line) as Line);
-  }
-
-  get codes(): readonly string[] {
-    return this.lines.map(({ code }) => code);
-  }
-
-  get leads(): boolean {
-    return this.codes.findLast((code) => /^hub-(leads|follows)$/.test(code)) === "hub-leads";
-  }
-
-  async end(signal: "SIGKILL" | "SIGTERM"): Promise<number | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return null;
-    const ended = once(this.child, "close");
-    this.child.kill(signal);
-    const [status] = (await ended) as [number | null];
-    return status;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end("SIGTERM");
-  }
-}
+const tried = (...words: readonly string[]): Promise<Ended> => hubTried(stage, words);
+const run = (...words: readonly string[]): Promise<string> => hubRun(stage, words);
 
 async function until(seen: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await seen())) await rest(100);
@@ -124,8 +52,8 @@ async function begin(name: string, names: readonly string[], share: string): Pro
 
 describe("two hubs, ten sites and one server", () => {
   it("ten groups with share 2: it ends, and never more than 2 are out of service", async () => {
-    await using one = new Hub();
-    await using two = new Hub();
+    await using one = new Hub(stage);
+    await using two = new Hub(stage);
     await using all = new PermitSites(stage, sites);
     await until(() => one.leads || two.leads);
     await begin("ten", sites, "2");
@@ -142,7 +70,7 @@ describe("two hubs, ten sites and one server", () => {
   });
 
   it("a planted failure stops the wave; a person resumes it, and it ends", async () => {
-    await using hub = new Hub();
+    await using hub = new Hub(stage);
     await using all = new PermitSites(stage, sites.slice(0, 5));
     all.broken.add("s1");
     await begin("broken", sites.slice(0, 5), "20%");
@@ -164,9 +92,9 @@ describe("two hubs, ten sites and one server", () => {
   });
 
   it("the leading hub is killed: the other takes over and ends the wave", async () => {
-    await using one = new Hub();
+    await using one = new Hub(stage);
     await until(() => one.leads);
-    await using two = new Hub();
+    await using two = new Hub(stage);
     await using all = new PermitSites(stage, sites.slice(0, 4));
     await begin("killed", sites.slice(0, 4), "1");
     await until(() => all.begun.length === 2);
@@ -178,7 +106,7 @@ describe("two hubs, ten sites and one server", () => {
   });
 
   it("the server is killed and comes back: the wave goes on, with nothing lost", async () => {
-    await using hub = new Hub();
+    await using hub = new Hub(stage);
     await using all = new PermitSites(stage, sites.slice(0, 4));
     await begin("server", sites.slice(0, 4), "1");
     await until(() => all.begun.length === 2);
@@ -193,7 +121,7 @@ describe("two hubs, ten sites and one server", () => {
   });
 
   it("a freeze: no permit more, until it is thawed", async () => {
-    await using hub = new Hub();
+    await using hub = new Hub(stage);
     await using all = new PermitSites(stage, sites.slice(0, 3));
     await run("fleet", "freeze", "--why", "the exchange is being moved");
     await begin("cold", sites.slice(0, 3), "3");
@@ -217,9 +145,9 @@ describe("two hubs, ten sites and one server", () => {
   });
 
   it("a hub that is stopped ends with 0, and the next leads at once", async () => {
-    await using one = new Hub();
+    await using one = new Hub(stage);
     await until(() => one.leads);
-    await using two = new Hub();
+    await using two = new Hub(stage);
     await until(() => two.codes.includes("hub-connected"));
     expect(await one.end("SIGTERM")).toBe(0);
     expect(one.codes.at(-1)).toBe("stopped");

@@ -2,13 +2,21 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as rest } from "node:timers/promises";
-import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from "@nats-io/transport-node";
+import {
+  connect,
+  headers,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  nkeyAuthenticator,
+} from "@nats-io/transport-node";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import { type Ask, type AskState, askOctets, isFor, parsePermit } from "#agent/fleet/records.ts";
-import { inboxPrefix, keySubject, newestSubject } from "#agent/fleet/subjects.ts";
+import { inboxPrefix, keySubject, newestSubject, streamSubject } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
+import { type Recording, recordedEvent, recordedStatus } from "../../bench/fleet/recorded.ts";
 import { never } from "../unit/kit/site-bench.ts";
 import { statusOf } from "../unit/kit/wave-kit.ts";
 import type { NatsStage } from "./nats-stage.ts";
@@ -20,6 +28,8 @@ interface Client {
     key: string,
     octets: Uint8Array,
   ): Promise<boolean>;
+  /** Publishes an audit record. */
+  event(id: string, octets: Uint8Array): Promise<void>;
   permit(key: string): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
@@ -33,6 +43,9 @@ function ourClient(at: NatsStage, site: string): Client {
   return {
     put: async (bucket, key, octets) =>
       (await engine.put(bucket, key, octets, never)).kind === "ok",
+    event: async (id, octets) => {
+      await engine.publish("LINKSEAL-EVENTS", site, { id, octets }, never);
+    },
     permit: async (key) => {
       const read = await engine.get("linkseal-permits", key, never);
       return read.kind === "value" ? read.octets : undefined;
@@ -58,9 +71,13 @@ function foreignClient(at: NatsStage, site: string): Client {
     });
     return made;
   };
-  const request = async (subject: string, octets: Uint8Array): Promise<Msg | undefined> => {
+  const request = async (
+    subject: string,
+    octets: Uint8Array,
+    more: { readonly headers?: MsgHdrs } = {},
+  ): Promise<Msg | undefined> => {
     try {
-      return await (await opened()).request(subject, octets, { timeout: 2_000 });
+      return await (await opened()).request(subject, octets, { timeout: 2_000, ...more });
     } catch {
       return undefined;
     }
@@ -70,6 +87,11 @@ function foreignClient(at: NatsStage, site: string): Client {
       const reply = await request(keySubject(bucket, key), octets);
       return reply?.string().includes('"seq"') === true;
     },
+    event: async (id, octets) => {
+      const made = headers();
+      made.set("Nats-Msg-Id", id);
+      await request(streamSubject("LINKSEAL-EVENTS", site), octets, { headers: made });
+    },
     permit: async (key) => {
       const subject = keySubject("linkseal-permits", key);
       const reply = await request(newestSubject("KV_linkseal-permits", subject), new Uint8Array());
@@ -78,6 +100,16 @@ function foreignClient(at: NatsStage, site: string): Client {
     close: async () => await made?.close(),
   };
 }
+
+/** What the sites publish while they live: short statuses of one verdict, or what was recorded. */
+export interface SitesLife {
+  readonly recording?: Recording;
+  /** The time between two statuses of a site. */
+  readonly turnMs: number;
+}
+
+/** Statuses for one audit record. */
+const turnsPerEvent = 20;
 
 /** Sites with one group each, `g`, and what is true of them. */
 export class PermitSites implements AsyncDisposable {
@@ -92,10 +124,13 @@ export class PermitSites implements AsyncDisposable {
   readonly #open = new Set<string>();
   /** As many as were ever out of service at once. */
   openMost = 0;
+  readonly #life: SitesLife;
+  #turns = 0;
 
   /** `sites`: those of the stage, which begin to ask. */
-  constructor(at: NatsStage, sites: readonly string[]) {
+  constructor(at: NatsStage, sites: readonly string[], life: SitesLife = { turnMs: 100 }) {
     this.#at = at;
+    this.#life = life;
     for (const [index, site] of sites.entries())
       this.#running.push(this.#run(site, index % 2 === 0));
   }
@@ -111,8 +146,16 @@ export class PermitSites implements AsyncDisposable {
 
   /** One turn of a site's life: its status. */
   async #live(site: string, client: Client): Promise<void> {
-    await client.put("linkseal-status", site, statusOf(site, "protected", hostClock.wall()));
-    await rest(100, undefined, { signal: this.#end.signal }).catch(() => undefined);
+    const { recording, turnMs } = this.#life;
+    const turn = this.#turns++;
+    const octets = recording
+      ? recordedStatus(recording, turn, site)
+      : statusOf(site, "protected", hostClock.wall());
+    await client.put("linkseal-status", site, octets);
+    if (recording && turn % turnsPerEvent === 0) {
+      await client.event(`${site}:${process.pid}:${turn}`, recordedEvent(recording, turn));
+    }
+    await rest(turnMs, undefined, { signal: this.#end.signal }).catch(() => undefined);
   }
 
   /** Asks, waits for the permit, and carries a campaign out; false = it has to be tried again. */

@@ -35,6 +35,7 @@ const elsewhere: Readonly<Record<string, string>> = {
   "npm run lab": "test/kernel/lab",
   "npm run lab -- rotate": "test/kernel/lab",
   "npm run lab -- pair": "test/kernel/pair",
+  "npm run fleet:lab": "test/peers/fleet-lab",
   "npm run -s lab -- --once --json": "test/kernel/lab",
 };
 

@@ -50,8 +50,9 @@ export class AgentBench {
     models?: SiteOptions["models"],
     routers: SiteOptions["routers"] & string = "two",
     tunnels = 1,
+    more: Partial<SiteOptions> = {},
   ) {
-    const options = { seed, name: "demo", groups: 1, tunnels, start, routers } as const;
+    const options = { seed, name: "demo", groups: 1, tunnels, start, routers, ...more };
     this.site = buildSite(models === undefined ? options : { ...options, models });
     const { clock, prng } = this.site;
     this.disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
