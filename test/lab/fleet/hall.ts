@@ -62,8 +62,10 @@ export function namesOf(sites: number): Names {
   const share = Math.ceil((sites - 1) / 3);
   const [canary = "", ...more] = real;
   const stages: string[][] = [[], [], []];
-  // The last stage has whole sites in any case.
-  for (const [at, name] of more.toReversed().entries()) stages[(5 - at) % 3]?.push(name);
+  // The last stage has a whole site in any case.
+  for (const [at, name] of more.toReversed().entries()) {
+    stages[at < more.length / 2 ? 2 : 0]?.push(name);
+  }
   const left = [...recorded];
   for (const [at, stage] of stages.entries()) {
     const room = (at === 2 ? sites - 1 - 2 * share : share) - stage.length;

@@ -182,7 +182,7 @@ export class RealSite implements AsyncDisposable {
     effects.length = 0;
     newKeys(site);
     const campaign = () => bench.agent.memory.campaigns[this.group];
-    const begins = await bench.run(900_000, () => campaign() !== undefined);
+    const begins = await bench.run(1_800_000, () => campaign() !== undefined);
     const begunAt = site.clock.now();
     const ends = await bench.run(3_600_000, () => campaign()?.state === "done");
     if (!begins || !ends) throw new Error(`${this.name} does not rotate without a hub`);
