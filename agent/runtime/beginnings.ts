@@ -31,6 +31,15 @@ export interface BeginningsParts extends BeginParts {
   readonly managementAddresses: readonly string[];
 }
 
+/** As if an open campaign had ended like this. */
+const withoutOpen = (parts: BeginParts, ended: Campaign): BeginParts => ({
+  ...parts,
+  memory: () => {
+    const memory = parts.memory();
+    return { ...memory, campaigns: { ...memory.campaigns, [ended.group]: ended } };
+  },
+});
+
 /** The beginnings of the campaigns of one accepted intent. */
 export class Beginnings {
   readonly #parts: BeginningsParts;
@@ -71,16 +80,24 @@ export class Beginnings {
     }
   }
 
-  /** Begins what an operator asks for; undefined = nothing to begin, or it waits. */
+  /**
+   * Begins what an operator asks for; undefined = nothing to begin, or it waits. `ended`: an open
+   * campaign of the group as it ends if this one begins; else it stays as it is.
+   */
   async begin(
     group: DesiredGroup,
     kind: "enrol" | "rotate",
     asked: Asked,
     signal: AbortSignal,
+    ended?: Campaign,
   ): Promise<Campaign | undefined> {
     const { acceptsRisk } = this.#parts;
     if (kind === "rotate") {
-      const rotation = await beginRotation(this.#parts, group, { asked, acceptsRisk }, signal);
+      const parts = ended === undefined ? this.#parts : withoutOpen(this.#parts, ended);
+      const rotation = await beginRotation(parts, group, { asked, acceptsRisk }, signal);
+      if (rotation.kind === "begin" && ended !== undefined) {
+        await this.#parts.write({ kind: "campaign", campaign: ended });
+      }
       return await this.#accept(group, rotation);
     }
     const enrolment = await beginEnrolment(this.#parts, group, asked, acceptsRisk, signal);
