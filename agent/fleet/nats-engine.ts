@@ -31,7 +31,7 @@ import {
 
 /** Octets of the longest acknowledgement. */
 const ackBytesMax = 4_096;
-const backoffMs = { least: 1_000, most: 60_000 };
+const backoffMs = { least: 1_000, most: 60_000, ofHubMost: 30_000 };
 /** A connection that lasted this long was a good one, in milliseconds. */
 const goodMs = 60_000;
 
@@ -44,6 +44,8 @@ export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "
   readonly open: (
     signal: AbortSignal,
   ) => Promise<{ readonly channel: StreamChannel; readonly key: ConnectionParts["key"] }>;
+  /** Sites wait for a hub, and an engine has few of them: it comes back sooner. */
+  readonly isHub?: true;
   /** Called when the connection comes up, and once for each outage. */
   readonly changed?: (state: EngineState) => void;
 }
@@ -65,7 +67,10 @@ export class NatsEngine implements FleetEngine, HubEngine {
     return this.#state;
   }
 
-  /** Keeps a connection until the signal aborts: after each end it waits longer, up to a minute. */
+  /**
+   * Keeps a connection until the signal aborts: after each end it waits longer, up to a minute; a
+   * hub at random up to 30 s.
+   */
   async run(end: AbortSignal): Promise<void> {
     const { clock, entropy } = this.#parts.world;
     let failures = 0;
@@ -74,11 +79,17 @@ export class NatsEngine implements FleetEngine, HubEngine {
       const why = await this.#serve(end);
       this.#connection = undefined;
       failures = clock.now() - began >= goodMs ? 0 : failures + 1;
-      this.#disconnected(why);
-      const waitMs = Math.min(backoffMs.least * 2 ** Math.min(failures, 20), backoffMs.most);
+      this.#disconnected(why, end.aborted);
       const [octet = 0] = entropy.bytes(1);
-      await clock.sleep(waitMs + (waitMs * octet) / 1_024, end).catch(() => undefined);
+      await clock.sleep(this.#waitMs(failures, octet), end).catch(() => undefined);
     }
+  }
+
+  #waitMs(failures: number, octet: number): number {
+    const { least, most, ofHubMost } = backoffMs;
+    const grownMs = least * 2 ** Math.min(failures, 20);
+    if (this.#parts.isHub === true) return (Math.min(grownMs, ofHubMost) * (octet + 1)) / 256;
+    return Math.min(grownMs, most) * (1 + octet / 1_024);
   }
 
   /** Writes a key, whatever its revision. */
@@ -154,11 +165,14 @@ export class NatsEngine implements FleetEngine, HubEngine {
     }
   }
 
-  #disconnected(why: string): void {
+  /** `isWanted`: nothing is reported of an end that was asked for. */
+  #disconnected(why: string, isWanted: boolean): void {
     const { since } = this.#state;
     const isNew = this.#state.kind === "connected";
     const at = isNew ? this.#parts.world.clock.now() : since;
-    this.#change({ kind: "disconnected", since: at, why });
+    const state = { kind: "disconnected", since: at, why } as const;
+    if (isWanted) this.#state = state;
+    else this.#change(state);
   }
 
   #change(state: EngineState): void {

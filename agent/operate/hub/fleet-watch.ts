@@ -3,7 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Clock, Instant } from "#hal/world.ts";
-import type { Bucket } from "../../fleet/subjects.ts";
+import { type Bucket, leaseKey } from "../../fleet/subjects.ts";
 import { type Verdict, worstOf } from "../../model/health.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { type Asker, BucketReader } from "./bucket-reader.ts";
@@ -39,7 +39,9 @@ export class FleetWatch {
   constructor(clock: Clocks) {
     this.#clock = clock;
     this.#statuses = new BucketReader("linkseal-status", clock);
-    this.#waves = new SmallBucket("linkseal-waves", clock, waveRow);
+    this.#waves = new SmallBucket("linkseal-waves", clock, (key, octets) =>
+      key === leaseKey ? undefined : waveRow(key, octets),
+    );
     this.#freezes = new SmallBucket("linkseal-freeze", clock, freezeRow);
     this.lost("no connection was made yet");
   }

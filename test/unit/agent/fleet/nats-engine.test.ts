@@ -23,8 +23,9 @@ class Bench {
   readonly #end = new AbortController();
   isReachable = true;
 
-  constructor() {
-    const entropy = { bytes: (length: number) => new Uint8Array(length) };
+  constructor(part: { readonly isHub?: true; readonly octet?: number } = {}) {
+    const { octet = 0, ...role } = part;
+    const entropy = { bytes: (length: number) => new Uint8Array(length).fill(octet) };
     const key = { publicKey: "UKEY", sign: (nonce: string) => `signed ${nonce}` };
     this.engine = new NatsEngine({
       ...{ world: { clock: this.clock, entropy }, inbox: "linkseal.inbox.a", name: "linkseal a" },
@@ -37,6 +38,7 @@ class Bench {
         this.wires.push(wire);
         return { channel: wire, key };
       },
+      ...role,
       changed: (state) => this.states.push(state),
     });
     void this.engine.run(this.#end.signal);
@@ -69,8 +71,8 @@ class Bench {
 }
 
 const benches: Bench[] = [];
-const bench = (): Bench => {
-  const made = new Bench();
+const bench = (...of: ConstructorParameters<typeof Bench>): Bench => {
+  const made = new Bench(...of);
   benches.push(made);
   return made;
 };
@@ -227,6 +229,28 @@ describe("servers that are dead, slow or lying", () => {
     expect(at.engine.state).toMatchObject({ why: "the server did not answer in time" });
     // One outage is one message for the log.
     expect(at.states).toHaveLength(1);
+  });
+
+  it("a hub waits at most 30 s, and at random within it", async () => {
+    const reached = async (octet: number): Promise<number> => {
+      const at = bench({ isHub: true, octet });
+      at.isReachable = false;
+      await at.clock.runFor(600_000);
+      at.isReachable = true;
+      let waited = 0;
+      for (; at.wires.length === 0 && waited <= 60; waited += 1) await at.clock.runFor(1_000);
+      return waited;
+    };
+    expect(await reached(255)).toBeLessThanOrEqual(31);
+    expect(await reached(127)).toBeLessThanOrEqual(16);
+  });
+
+  it("an end that was asked for is not reported as a failure", async () => {
+    const at = await bench().connect();
+    at.end();
+    await at.clock.runFor(1_000);
+    expect(at.engine.state.kind).toBe("disconnected");
+    expect(at.states.map(({ kind }) => kind)).toEqual(["connected"]);
   });
 
   it("a connected server that goes quiet is asked for a sign, and then left", async () => {

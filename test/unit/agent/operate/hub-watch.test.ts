@@ -159,6 +159,8 @@ describe("waves and freezes", () => {
     hub.engine.put("linkseal-waves", "old", wave({ kind: "done", at: 1 }, { stage: 2 }));
     hub.engine.put("linkseal-waves", "halted", wave({ kind: "stopped", why: "dub failed" }));
     hub.engine.put("linkseal-waves", "odd", { schema: "linkseal.wave/1", stages: 7 });
+    // The lease by which a hub leads is in the same bucket, and is no wave.
+    hub.engine.put("linkseal-waves", "hub.lease", { schema: "linkseal.lease/1", holder: "one" });
     await hub.read();
     const { waves } = hub.watch.view();
     expect(waves.map(({ name, state }) => [name, state])).toEqual([
