@@ -47,13 +47,31 @@ describe("a campaign that waits for the hub's permit", () => {
     await pair.end();
   });
 
-  it("stays if the emergency cannot begin", async () => {
+  const newest = (pair: Pair): readonly string[] =>
+    pair.site.links.map(({ key }) => pair.site.vault.versions(key.cak).at(-1)?.id ?? "");
+  it.each<readonly [string, string, (pair: Pair) => void]>([
+    [
+      "the vault has no version of the key",
+      "vault.malformedKey",
+      ({ site }) => {
+        for (const { key } of site.links) site.vault.delete(key.cak);
+      },
+    ],
+    [
+      "the vault has no newer key",
+      "vault.unpaired",
+      (pair) => {
+        for (const id of newest(pair)) pair.site.vault.setEnabled(id, false);
+      },
+    ],
+  ])("stays as it is if the emergency cannot begin: %s", async (_name, code, harm) => {
     const pair = await waitingPair();
     const { nonce } = pair.campaign();
-    for (const { key } of pair.site.links) pair.site.vault.delete(key.cak);
+    harm(pair);
     const error = await refused(pair.rotate("emergency"));
-    expect(error.code).toMatch(/^vault\./);
+    expect([error.code, error.effect]).toEqual([code, "none"]);
     expect([pair.campaign().nonce, causeOf(pair.campaign())]).toEqual([nonce, "gate.permit"]);
+    expect(pair.agent.supervisor?.waiting(group)).toBeUndefined();
     await pair.end();
   });
 
