@@ -87,7 +87,10 @@ export function registerFleet(program: Command): void {
 const beginCommand = (fleet: Command): Command =>
   fleet
     .command("begin <name>")
-    .description("begin a wave: a canary, then shares; it stops at the first failure")
+    .description(
+      "begin a wave: a canary, then shares; it stops at the first failure. Required: --groups, " +
+        "--canary, --share and --bake",
+    )
     .requiredOption("--groups <groups>", "all groups, as SITE.GROUP; may be repeated", collected)
     .requiredOption("--canary <groups>", "those that go first", collected)
     .requiredOption("--share <share>", "how many at once at most: 2, or 10% of all")

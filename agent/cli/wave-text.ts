@@ -92,6 +92,7 @@ const still = "; a link may be out of service";
 const waitTexts: Readonly<Record<WaitCode, string>> = {
   stage: "an earlier stage is not over",
   noAsk: "its site has not asked",
+  unreadableAsk: "its site's ask cannot be read",
   otherKind: "its site asks for another kind of campaign",
   underWay: "a campaign is under way without a permit of this wave",
   ended: "its last campaign has ended, and its site has not asked again",

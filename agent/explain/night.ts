@@ -95,7 +95,8 @@ export const nightChapters: readonly Chapter[] = [
       {
         text:
           "Begin. If it names a risk, repeat it with that risk accepted. If a campaign runs " +
-          "already with the compromised pair: `linkseal rotation revert` first, when it is parked.",
+          "already with the compromised pair: `linkseal rotation revert` first, when it is " +
+          "parked. One that waits for a hub's permit is ended by this command itself.",
         run: ["linkseal.emergency"],
       },
       {

@@ -34,9 +34,9 @@ const ackBytesMax = 4_096;
 /**
  * The next attempt comes after `least`, and before `first`, which doubles with each failure up to
  * `most`. Each moment in between is as likely: an engine that starts gets a thousand sites one
- * after another.
+ * after another. A hub tries again sooner: waves wait for it.
  */
-const backoffMs = { least: 1_000, first: 4_000, most: 60_000 };
+const backoffMs = { least: 1_000, first: 4_000, most: 60_000, ofHubMost: 30_000 };
 /** A connection that lasted this long was a good one, in milliseconds. */
 const goodMs = 60_000;
 
@@ -49,6 +49,8 @@ export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "
   readonly open: (
     signal: AbortSignal,
   ) => Promise<{ readonly channel: StreamChannel; readonly key: ConnectionParts["key"] }>;
+  /** Sites wait for a hub, and an engine has few of them: it comes back sooner. */
+  readonly isHub?: true;
   /** Called when the connection comes up, and once for each outage. */
   readonly changed?: (state: EngineState) => void;
 }
@@ -70,7 +72,10 @@ export class NatsEngine implements FleetEngine, HubEngine {
     return this.#state;
   }
 
-  /** Keeps a connection until the signal aborts: after each end it waits longer, up to a minute. */
+  /**
+   * Keeps a connection until the signal aborts: after each end it waits longer, up to a minute; a
+   * hub at random up to 30 s.
+   */
   async run(end: AbortSignal): Promise<void> {
     const { clock, entropy } = this.#parts.world;
     let failures = 0;
@@ -79,8 +84,9 @@ export class NatsEngine implements FleetEngine, HubEngine {
       const why = await this.#serve(end);
       this.#connection = undefined;
       failures = clock.now() - began >= goodMs ? 0 : failures + 1;
-      this.#disconnected(why);
-      await clock.sleep(waitMs(failures, entropy.bytes(2)), end).catch(() => undefined);
+      this.#disconnected(why, end.aborted);
+      const ms = waitMs(failures, this.#parts.isHub === true, entropy.bytes(2));
+      await clock.sleep(ms, end).catch(() => undefined);
     }
   }
 
@@ -157,11 +163,14 @@ export class NatsEngine implements FleetEngine, HubEngine {
     }
   }
 
-  #disconnected(why: string): void {
+  /** `isWanted`: nothing is reported of an end that was asked for. */
+  #disconnected(why: string, isWanted: boolean): void {
     const { since } = this.#state;
     const isNew = this.#state.kind === "connected";
     const at = isNew ? this.#parts.world.clock.now() : since;
-    this.#change({ kind: "disconnected", since: at, why });
+    const state = { kind: "disconnected", since: at, why } as const;
+    if (isWanted) this.#state = state;
+    else this.#change(state);
   }
 
   #change(state: EngineState): void {
@@ -192,9 +201,10 @@ export class NatsEngine implements FleetEngine, HubEngine {
 }
 
 /** Returns the time to the next attempt in milliseconds, drawn by two random octets. */
-function waitMs(failures: number, [high = 0, low = 0]: Uint8Array): number {
-  const { least, first, most } = backoffMs;
-  const span = Math.min(first * 2 ** Math.min(failures, 20), most) - least;
+function waitMs(failures: number, isHub: boolean, [high = 0, low = 0]: Uint8Array): number {
+  const { least, first, most, ofHubMost } = backoffMs;
+  const longest = isHub ? ofHubMost : most;
+  const span = Math.min(first * 2 ** Math.min(failures, 20), longest) - least;
   return least + (span * (high * 256 + low)) / 65_536;
 }
 

@@ -125,8 +125,12 @@ function plain({ nonce, site, group, kind, config, keys }: Asked): string {
   return JSON.stringify([nonce, site, group, kind, config.number, config.sha256, links]);
 }
 
+/** Times are whole milliseconds there; the clock of a simulated site has fractions. */
 function octetsOf(schema: string, record: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ schema, ...record }));
+  const text = JSON.stringify({ schema, ...record }, (_name, value: unknown) =>
+    typeof value === "number" ? Math.floor(value) : value,
+  );
+  return new TextEncoder().encode(text);
 }
 
 /** All names that a record may have; each value is still anything. */

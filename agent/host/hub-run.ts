@@ -31,7 +31,7 @@ export async function runHub({ inbox, ...login }: HubLogin, level: LogLevel): Pr
   const name = `${hostname().slice(0, 200)} ${process.pid}`;
   const world = { clock: hostClock, entropy: hostEntropy };
   const engine = new NatsEngine({
-    ...{ world, inbox, name: "linkseal hub run", open: openerOf(login) },
+    ...{ world, inbox, name: "linkseal hub run", isHub: true, open: openerOf(login) },
     changed: (state) => tell({ kind: "engine", state }),
   });
   const manager = native === undefined ? undefined : new Manager(native, log);

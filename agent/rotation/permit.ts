@@ -13,6 +13,10 @@ export function needsPermit(
   return !risks.includes("noPermit") && !acceptsRisk("noPermit");
 }
 
+/** Returns true if the campaign was last seen to lack nothing but its permit. */
+export const waitsForPermit = ({ reason }: Pick<Campaign, "reason">): boolean =>
+  "cause" in reason && reason.cause.code === "gate.permit";
+
 /** The states before anything takes the link. */
 const before: readonly CampaignState[] = ["queued", "gated", "draining"];
 

@@ -106,7 +106,7 @@ export class Agent {
         void this.#watch.probe();
       },
     });
-    this.proposals = new Proposals(this, clock);
+    this.proposals = new Proposals(this, parts.world);
     this.permits = new PermitCache({ clock, intents: parts.intents });
     this.commands = new OperatorCommands({
       world: parts.world,

@@ -8,7 +8,13 @@ import { type DesiredGroup, type DesiredLink, linkId, type RiskName } from "../m
 import { jitterMs } from "../rotation/policy.ts";
 import type { Alarm } from "../rotation/sibling.ts";
 import { type JournalRecord, named, openCampaign } from "../store/journal/memory.ts";
-import type { Asked, Beginning, BeginParts, Waiting } from "./campaigns/begin.ts";
+import {
+  type Asked,
+  type Beginning,
+  type BeginParts,
+  cannotBegin,
+  type Waiting,
+} from "./campaigns/begin.ts";
 import { beginEnrolment } from "./campaigns/enrolment.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
@@ -30,6 +36,15 @@ export interface BeginningsParts extends BeginParts {
   /** Addresses that the agent itself must reach. */
   readonly managementAddresses: readonly string[];
 }
+
+/** As if an open campaign had ended like this. */
+const withoutOpen = (parts: BeginParts, ended: Campaign): BeginParts => ({
+  ...parts,
+  memory: () => {
+    const memory = parts.memory();
+    return { ...memory, campaigns: { ...memory.campaigns, [ended.group]: ended } };
+  },
+});
 
 /** The beginnings of the campaigns of one accepted intent. */
 export class Beginnings {
@@ -71,16 +86,29 @@ export class Beginnings {
     }
   }
 
-  /** Begins what an operator asks for; undefined = nothing to begin, or it waits. */
+  /**
+   * Begins what an operator asks for; undefined = nothing to begin, or it waits. `ended`: an open
+   * campaign of the group as it ends if this one begins; else it stays as it is.
+   * @throws LinksealError `vault.*`, or why nothing takes the place of `ended`
+   */
   async begin(
     group: DesiredGroup,
     kind: "enrol" | "rotate",
     asked: Asked,
     signal: AbortSignal,
+    ended?: Campaign,
   ): Promise<Campaign | undefined> {
     const { acceptsRisk } = this.#parts;
     if (kind === "rotate") {
-      const rotation = await beginRotation(this.#parts, group, { asked, acceptsRisk }, signal);
+      const parts = ended === undefined ? this.#parts : withoutOpen(this.#parts, ended);
+      const rotation = await beginRotation(parts, group, { asked, acceptsRisk }, signal);
+      if (rotation.kind === "waiting" && ended !== undefined) {
+        const { refusal, text, next } = rotation.waiting;
+        throw cannotBegin(refusal, group.name, text, next);
+      }
+      if (rotation.kind === "begin" && ended !== undefined) {
+        await this.#parts.write({ kind: "campaign", campaign: ended });
+      }
       return await this.#accept(group, rotation);
     }
     const enrolment = await beginEnrolment(this.#parts, group, asked, acceptsRisk, signal);

@@ -15,6 +15,7 @@ import {
 } from "../model/desired.ts";
 import { causeText } from "../model/reason-text.ts";
 import { portFacts } from "../rotation/facts.ts";
+import { isUntaken, waitsForPermit } from "../rotation/permit.ts";
 import { command, type ObservedEnds, type OperatorInput } from "../rotation/verbs.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
@@ -128,13 +129,32 @@ export class OperatorCommands {
     const { supervisor, group, links } = this.#target(target);
     const names = links.map((link) => link.name);
     const begun = await this.#parts.mutex.run(group.name, async () => {
-      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
-      return await supervisor.begin(group, kind, { ...asked, links: names }, signal);
+      const open = openCampaign(this.#parts.memory(), group.name);
+      const ended = open && this.#endedFor(open, asked);
+      return await supervisor.begin(group, kind, { ...asked, links: names }, signal, ended);
     });
     const waiting = supervisor.waiting(group.name);
     if (begun !== undefined || waiting === undefined) return begun;
     const { refusal: code, text, next } = waiting;
     throw new LinksealError(code, text, { effect: "none", where: group.name, next });
+  }
+
+  /**
+   * Returns an open campaign as `abandon` ends it, where an emergency takes its place: it waits for
+   * the hub's permit and has taken no link. The emergency itself waits for no hub.
+   * @throws LinksealError `gate.busy` if the campaign stays
+   */
+  #endedFor(open: Campaign, { urgency, by }: Pick<Asked, "urgency" | "by">): Campaign {
+    const { group } = open;
+    if (!waitsForPermit(open)) throw busy(group);
+    if (urgency === "emergency") {
+      const observed = this.#observed(open, entryOf(open));
+      const input = { verb: "abandon", farEndDone: false, by } as const;
+      const verdict = command(open, input, observed, this.#parts.world.clock.wall());
+      if (isUntaken(open, observed.port) && verdict.kind === "accepted") return verdict.campaign;
+    }
+    const text = "a campaign waits there for a permit of the hub, and must be ended first";
+    throw refusal("gate.busy", group, text, `linkseal rotation abandon ${group}`);
   }
 
   /** Moves the traffic of a link or tunnel away, until `undrain` or until no sibling is left. */

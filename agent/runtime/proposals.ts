@@ -3,7 +3,7 @@
 // a forged or a second one, changes nothing that the site's own config does not allow.
 
 import { LinksealError } from "#hal/error.ts";
-import { type Clock, type Instant, instantAfter } from "#hal/world.ts";
+import { type Clock, type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { ConfigPart, SitePlan } from "../compare/site-plan.ts";
 import { type Complaint, needsPerson } from "../config/index.ts";
 import { type ReadProposal, readProposal } from "../fleet/proposal.ts";
@@ -20,6 +20,7 @@ import {
   overText,
   type Proposal,
   type ProposalState,
+  type Refusal,
   refusedText,
   signerText,
 } from "./proposal-state.ts";
@@ -64,14 +65,17 @@ interface Examined {
 export class Proposals {
   readonly #agent: ProposalAgent;
   readonly #clock: Clock;
+  readonly #log: World["log"];
   #octets: Uint8Array | undefined;
   #examined: Examined | undefined;
   #failed: { readonly sha256: string; readonly text: string; readonly until: Instant } | undefined;
   #isApplying = false;
+  #refusal: Refusal | undefined;
 
-  constructor(agent: ProposalAgent, clock: Clock) {
+  constructor(agent: ProposalAgent, { clock, log }: Pick<World, "clock" | "log">) {
     this.#agent = agent;
     this.#clock = clock;
+    this.#log = log;
   }
 
   /** Takes what the engine has now; undefined = nothing. It is kept while the engine is away. */
@@ -132,6 +136,7 @@ export class Proposals {
   /** With `auto`, applies a proposal that nothing hinders. */
   async turn(signal: AbortSignal): Promise<void> {
     const state = this.state();
+    this.#noteRefusal(state.kind === "refused" ? state.why : undefined);
     if (state.kind !== "waiting" || state.hindrance !== undefined || this.#isApplying) return;
     const { proposal } = state;
     this.#isApplying = true;
@@ -147,6 +152,15 @@ export class Proposals {
     } finally {
       this.#isApplying = false;
     }
+  }
+
+  /** The warning logs the first reason when it is raised; it stays while others follow. */
+  #noteRefusal(why: Refusal | undefined): void {
+    const before = this.#refusal;
+    this.#refusal = why;
+    if (why === undefined || before === undefined || before === why) return;
+    const next = "linkseal proposal show";
+    this.#log.write("warn", "proposal-refused", refusedText(why), { about: "site", next });
   }
 
   /**

@@ -178,6 +178,10 @@ export async function offeredPermit(
   const freezes = await readFreezes(engine, [site], signal);
   const stored = await readPermits(engine, [key], signal);
   if (ask === "unanswered" || freezes === undefined || stored === undefined) throw unanswered(key);
+  if (ask === "unreadable") {
+    const text = `${key}: its ask cannot be read; its agent may be of another version`;
+    throw failed("device.unparsed", text, key, "linkseal version, on the site");
+  }
   if (ask === undefined || ask.state.kind === "ended") {
     const next = "linkseal rotation show, on the site";
     throw failed("gate.busy", `${key} asks for nothing`, key, next);

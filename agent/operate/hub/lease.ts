@@ -42,17 +42,28 @@ export class Lease {
     return this.#until !== undefined && this.#parts.world.clock.now() < this.#until;
   }
 
+  /** True if the lease was another hub's when it was last read. */
+  get follows(): boolean {
+    return this.#other !== undefined;
+  }
+
   /** Renews the lease, or takes it if no other hub holds it; resolves to whether this hub leads. */
   async keep(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#parts.world;
     const now = clock.now();
     if (this.leads && this.#renewAt !== undefined && now < this.#renewAt) return true;
     const read = await this.#parts.engine.get("linkseal-waves", leaseKey, signal);
-    if (read.kind === "absent") return await this.#take(read.revision, now, signal);
+    if (read.kind === "absent") {
+      this.#other = undefined;
+      return await this.#take(read.revision, now, signal);
+    }
     if (read.kind !== "value") return this.leads;
     const { revision, octets } = read;
     const holder = jsonFields(octets, leaseBytesMax, 10)?.["holder"];
-    if (holder === this.#holder || holder === null) return await this.#take(revision, now, signal);
+    if (holder === this.#holder || holder === null) {
+      this.#other = undefined;
+      return await this.#take(revision, now, signal);
+    }
     // Another hub took it while this one could not renew.
     this.#until = undefined;
     if (this.#other?.revision !== revision) this.#other = { revision, since: clock.now() };
@@ -76,6 +87,7 @@ export class Lease {
     const written = await engine.update("linkseal-waves", leaseKey, octets, revision, signal);
     if (written.kind === "ok") {
       // Counted from before the write: other hubs count from after it.
+      this.#other = undefined;
       this.#until = instantAfter(now, leadMs);
       this.#renewAt = instantAfter(now, renewMs);
     }

@@ -83,7 +83,9 @@ export async function readView(
   const sites = await readAll(engine, "linkseal-status", names.map(statusKey), signal);
   const freezes = await readFreezes(engine, names, signal);
   if (asks === undefined || sites === undefined || freezes === undefined) return undefined;
-  return { now, asks: parsed(asks, askAt), sites: parsed(sites, healthOf), freezes };
+  const readable = parsed(asks, askAt);
+  const unreadable = new Set([...asks].flatMap(([key, read]) => unread(key, read, readable)));
+  return { now, asks: readable, unreadable, sites: parsed(sites, healthOf), freezes };
 }
 
 /** A permit's key: what is in it, and its revision for a compare-and-set. */
@@ -109,16 +111,22 @@ export async function readPermits(
   );
 }
 
-/** Reads one ask; undefined = there is none that can be read. */
+/** Returns the key of an ask that is there and cannot be read. */
+const unread = (key: string, read: Read, asks: ReadonlyMap<string, Ask>): readonly string[] =>
+  read.kind === "absent" || asks.has(key) ? [] : [key];
+
+/** Reads one ask; undefined = there is none. */
 export async function readAsk(
   engine: Pick<HubEngine, "get">,
   site: string,
   group: string,
   signal: AbortSignal,
-): Promise<Ask | "unanswered" | undefined> {
+): Promise<Ask | "unanswered" | "unreadable" | undefined> {
   const key = groupKey(site, group);
   const found = await readAll(engine, "linkseal-asks", [key], signal);
-  return found === undefined ? "unanswered" : parsed(found, askAt).get(key);
+  if (found === undefined) return "unanswered";
+  const ask = parsed(found, askAt).get(key);
+  return ask === undefined && found.get(key)?.kind !== "absent" ? "unreadable" : ask;
 }
 
 /** Reads the freezes of all and of these sites; undefined = the engine did not answer. */

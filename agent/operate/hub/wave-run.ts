@@ -41,8 +41,11 @@ export async function runWaves(parts: HubParts, end: AbortSignal): Promise<void>
   for (let led = false; !end.aborted; ) {
     turned();
     const leads = await lease.keep(end);
-    if (leads !== led) tell({ kind: leads ? "leads" : "follows" });
-    led = leads;
+    // An engine that hangs, or is a new one, says nothing of another hub.
+    if (leads !== led && (leads || lease.follows)) {
+      tell({ kind: leads ? "leads" : "follows" });
+      led = leads;
+    }
     if (leads) await waves.step(lease, end);
     else waves.forget();
     await world.clock.sleep(tickMs, end).catch(() => undefined);

@@ -33,6 +33,8 @@ export interface WaveView {
   readonly now: WallTime;
   /** Asks of the stage by SITE.GROUP; absent = there is none, or none that can be read. */
   readonly asks: ReadonlyMap<string, Ask>;
+  /** Keys of the stage under which there is an ask that cannot be read. */
+  readonly unreadable: ReadonlySet<string>;
   /** Statuses of the stage's sites; absent = there is none, or none that can be read. */
   readonly sites: ReadonlyMap<string, SiteHealth>;
   /** Freezes in force: by site, and that of all under `fleetFreezeKey`. */
@@ -58,8 +60,10 @@ export const settleMs = 60_000;
 export type WaitCode =
   /** An earlier stage is not over. */
   | "stage"
-  /** The site has not asked, or its ask cannot be read. */
+  /** The site has not asked. */
   | "noAsk"
+  /** The ask of the site cannot be read. */
+  | "unreadableAsk"
   /** It asks for another kind of campaign. */
   | "otherKind"
   /** A campaign is under way that the wave gave no permit for. */
@@ -99,7 +103,7 @@ export function whyWaits(member: Member, wave: Wave, view: WaveView): WaitCode |
   const stage = stageOf(wave);
   if (!stage.includes(member)) return "stage";
   const ask = view.asks.get(keyOf(member));
-  if (ask === undefined) return "noAsk";
+  if (ask === undefined) return view.unreadable.has(keyOf(member)) ? "unreadableAsk" : "noAsk";
   if (ask.state.kind === "begun") return "underWay";
   if (ask.state.kind === "ended") return "ended";
   if (ask.kind !== wave.kind) return "otherKind";

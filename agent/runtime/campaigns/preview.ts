@@ -12,6 +12,7 @@ import { bareCauseText, causeText, nextForRight } from "../../model/reason-text.
 import type { BoundLink } from "../../rotation/change.ts";
 import { farEndOf } from "../../rotation/facts.ts";
 import { forecast } from "../../rotation/forecast.ts";
+import { waitsForPermit } from "../../rotation/permit.ts";
 import { unmetPrecondition } from "../../rotation/preconditions.ts";
 import { type Alarm, siblingOf } from "../../rotation/sibling.ts";
 import { windowAt } from "../../rotation/window.ts";
@@ -99,7 +100,7 @@ async function obstacles(
     preconditionOf(parts, asked, entry, snapshots, signal),
   );
   return [
-    ...busy(parts, group),
+    ...busy(parts, group, asked),
     ...bounded(parts, group),
     ...closedWindow(parts, group, asked),
     ...risksOf(parts, group, asked, links),
@@ -109,15 +110,18 @@ async function obstacles(
   ];
 }
 
-function busy({ memory }: PreviewParts, group: DesiredGroup): readonly Note[] {
+function busy({ memory }: PreviewParts, group: DesiredGroup, { urgency }: Asked): readonly Note[] {
   const campaign = openCampaign(memory(), group.name);
   const drained = group.links
     .map(linkId)
     .filter((id) => named(memory().drains, id) !== undefined)
     .map((id) => holding("gate.busy", id, "it was drained by hand", `linkseal undrain ${id}`));
   if (campaign === undefined) return drained;
+  const isForHub = waitsForPermit(campaign);
+  // An emergency ends it.
+  if (isForHub && urgency === "emergency") return drained;
   const text = `a campaign (${campaign.kind}) runs on this group: ${campaign.state}`;
-  const next = `linkseal rotation show ${group.name}`;
+  const next = `linkseal rotation ${isForHub ? "abandon" : "show"} ${group.name}`;
   return [holding("gate.busy", group.name, text, next), ...drained];
 }
 

@@ -24,10 +24,10 @@ class Bench {
   readonly #end = new AbortController();
   isReachable = true;
 
-  constructor() {
-    // Two octets are drawn for a wait, which is the longest.
+  /** `octet`: the value of every octet of the two that are drawn for a wait; 255 = the longest. */
+  constructor({ octet = 255, ...role }: { readonly isHub?: true; readonly octet?: number } = {}) {
     const entropy = {
-      bytes: (length: number) => new Uint8Array(length).fill(length === 2 ? 255 : 0),
+      bytes: (length: number) => new Uint8Array(length).fill(length === 2 ? octet : 0),
     };
     const key = { publicKey: "UKEY", sign: (nonce: string) => `signed ${nonce}` };
     this.engine = new NatsEngine({
@@ -41,6 +41,7 @@ class Bench {
         this.wires.push(wire);
         return { channel: wire, key };
       },
+      ...role,
       changed: (state) => this.states.push(state),
     });
     void this.engine.run(this.#end.signal);
@@ -73,8 +74,8 @@ class Bench {
 }
 
 const benches: Bench[] = [];
-const bench = (): Bench => {
-  const made = new Bench();
+const bench = (...of: ConstructorParameters<typeof Bench>): Bench => {
+  const made = new Bench(...of);
   benches.push(made);
   return made;
 };
@@ -258,6 +259,28 @@ describe("servers that are dead, slow or lying", () => {
     );
     // One part in seven of them is 143; some that come for the third time are among the last.
     expect(Math.max(...inSecond)).toBeLessThan(200);
+  });
+
+  it("a hub waits at most 30 s, and at random within it", async () => {
+    const reached = async (octet: number): Promise<number> => {
+      const at = bench({ isHub: true, octet });
+      at.isReachable = false;
+      await at.clock.runFor(600_000);
+      at.isReachable = true;
+      let waited = 0;
+      for (; at.wires.length === 0 && waited <= 60; waited += 1) await at.clock.runFor(1_000);
+      return waited;
+    };
+    expect(await reached(255)).toBeLessThanOrEqual(31);
+    expect(await reached(127)).toBeLessThanOrEqual(16);
+  });
+
+  it("an end that was asked for is not reported as a failure", async () => {
+    const at = await bench().connect();
+    at.end();
+    await at.clock.runFor(1_000);
+    expect(at.engine.state.kind).toBe("disconnected");
+    expect(at.states.map(({ kind }) => kind)).toEqual(["connected"]);
   });
 
   it("a connected server that goes quiet is asked for a sign, and then left", async () => {

@@ -54,6 +54,17 @@ describe("a record that was written", () => {
     expect(parseAsk(askOctets({ ...ask, state }))).toEqual({ ...ask, state });
   });
 
+  it("a time with a fraction, as a simulated site has it, is read as whole milliseconds", () => {
+    const at = 1_795_515_653_365.64 as WallTime;
+    const whole = 1_795_515_653_365;
+    const state = { kind: "begun", at } as const;
+    expect(parseAsk(askOctets({ ...ask, at, state }))).toMatchObject({
+      ...{ at: whole, state: { kind: "begun", at: whole } },
+    });
+    expect(parsePermit(permitOctets({ ...permit, notAfter: at }))?.notAfter).toBe(whole);
+    expect(parseFreeze(freezeOctets({ ...freeze, at }))?.at).toBe(whole);
+  });
+
   it("a permit and a freeze are read as they were written", () => {
     expect(parsePermit(permitOctets(permit))).toEqual(permit);
     expect(parsePermit(permitOctets({ ...permit, wave: null }))?.wave).toBeNull();

@@ -33,7 +33,11 @@ const fleetText = (apply: string): string =>
 /** An agent whose plans take as long as the test wants. */
 class Scripted implements ProposalAgent {
   readonly clock = new SimClock(wallStart);
-  readonly proposals = new Proposals(this, this.clock);
+  readonly logged: string[] = [];
+  readonly proposals = new Proposals(this, {
+    clock: this.clock,
+    log: { write: (_level, code, text) => void this.logged.push(`${code}: ${text}`) },
+  });
   memory: Memory = emptyMemory;
   intent: Intent;
   isQueued = false;
@@ -96,6 +100,28 @@ function intentOf(number: number, text: string): Intent {
   const sha256 = createHash("sha256").update(text).digest("hex");
   return { number, sha256, text, who: "test", at: wallStart as WallTime, desired: parsed.desired };
 }
+
+describe("a proposal that is refused", () => {
+  it("for another reason than the one before is logged, once each", async () => {
+    const agent = new Scripted("auto");
+    const turn = async (text: string): Promise<void> => {
+      agent.proposals.take(Buffer.from(text));
+      await agent.proposals.turn(never);
+      await agent.proposals.turn(never);
+    };
+    await turn("{}");
+    expect(agent.proposals.warnings().map(({ code }) => code)).toEqual(["proposal-refused"]);
+    // The warning itself logs the first one.
+    expect(agent.logged).toEqual([]);
+    const payload = "not what is asked for";
+    agent.proposals.take(proposalOctets({ payload, signature: anna.sign(payload) }));
+    await agent.proposals.turn(never);
+    await agent.proposals.turn(never);
+    expect(agent.logged).toEqual([
+      "proposal-refused: what was signed is not a proposal of this version",
+    ]);
+  });
+});
 
 describe("a proposal that counted when its plan was begun", () => {
   it("is applied if it still counts, and is in the journal before", async () => {

@@ -129,6 +129,29 @@ describe("a wave from its beginning to its end", () => {
     expect(await leaderOf(at.place)).toBeNull();
   });
 
+  it("a hub alone never logs that another one leads, while the engine is away or new", async () => {
+    const at = bench();
+    void at.hub();
+    await at.clock.runFor(3_000);
+    at.engine.isUp = false;
+    await at.clock.runFor(60_000);
+    at.engine.messages.length = 0;
+    at.engine.isUp = true;
+    await at.clock.runFor(3_000);
+    expect(at.codes).toEqual(["hub-leads"]);
+    expect(await leaderOf(at.place)).toBe("one");
+  });
+
+  it("a hub that was overtaken logs that another one leads", async () => {
+    const at = bench();
+    void at.hub();
+    await at.clock.runFor(3_000);
+    const lease = { schema: "linkseal.lease/1", holder: "ab".repeat(16), name: "two" };
+    await at.engine.put("linkseal-waves", "hub.lease", Buffer.from(JSON.stringify(lease)));
+    await at.clock.runFor(6_000);
+    expect(at.codes).toEqual(["hub-leads", "hub-follows"]);
+  });
+
   it("a permit that a dead hub left out is written by the next", async () => {
     const at = bench();
     await at.site("a", asking);
@@ -233,6 +256,20 @@ describe("permits and freezes of a person", () => {
     await givePermit(at.place, offered);
     expect(parsePermit(at.newest("$KV.linkseal-permits.a.g"))).toEqual(offered.permit);
     expect((await refused(givePermit(at.place, offered))).code).toBe("gate.busy");
+  });
+
+  it("an ask that cannot be read is not taken for none", async () => {
+    const at = bench();
+    await at.engine.put("linkseal-asks", "a.g", Buffer.from('{"schema":"linkseal.ask/1"}'));
+    const error = await refused(offeredPermit(at.place, "a", "g", 1_000));
+    expect([error.code, error.message]).toEqual([
+      ...["device.unparsed", expect.stringContaining("a.g: its ask cannot be read")],
+    ]);
+    await beginWave(at.place, waveOf([["a", "b"]]));
+    expect((await shownWave(at.place, "w")).waits).toEqual({
+      "a.g": "unreadableAsk",
+      "b.g": "noAsk",
+    });
   });
 
   it.each([undefined, "a"])("a freeze of %s keeps a person from a permit too", async (site) => {

@@ -39,6 +39,7 @@ function viewOf(ms: number, asks: Asks, part: Partial<WaveView> = {}): WaveView 
   const health = { verdict: "protected", at: wallAt(ms) } as const;
   return {
     ...{ now: wallAt(ms), asks: new Map(entries), freezes: new Map() },
+    unreadable: new Set(),
     sites: new Map(Object.keys(asks).map((site) => [site, health])),
     ...part,
   };
@@ -83,6 +84,7 @@ describe("who gets a permit", () => {
 
   it.each<readonly [string, WaveView]>([
     ["noAsk", viewOf(10, {})],
+    ["unreadableAsk", viewOf(10, {}, { unreadable: new Set(["a.g"]) })],
     ["underWay", viewOf(10, { a: begun })],
     ["ended", viewOf(10, { a: reached })],
     ["otherKind", viewOf(10, { a: { ...askOf("a", 1), kind: "enrol" } })],
