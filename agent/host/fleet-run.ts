@@ -29,6 +29,7 @@ export async function runFleet(
     ...{ world, inbox: inboxPrefix(site), name: `linkseal ${site}` },
     open: openerOf(settings),
     changed: (state) => log(world, state),
+    unserved: () => failed(world, "the engine has no responder for this site's subjects"),
   });
   const { headsMs } = settings;
   const runs = [engine.run(end), publish({ agent, world, engine, site, headsMs }, end)];
@@ -47,6 +48,10 @@ function log(world: Pick<World, "log">, state: EngineState): void {
     world.log.write("info", "fleet-connected", "connected to the engine");
     return;
   }
-  const text = `nothing is published to the engine: ${state.why}; the agent goes on without it`;
+  failed(world, state.why);
+}
+
+function failed(world: Pick<World, "log">, why: string): void {
+  const text = `nothing is published to the engine: ${why}; the agent goes on without it`;
   world.log.write("warn", "fleet-failed", text, { next: "linkseal hub doctor" });
 }

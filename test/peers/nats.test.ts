@@ -117,12 +117,88 @@ describe("a hub prepares Debian's nats-server", () => {
   });
 });
 
+describe("a site that was broken into, and what all sites share", () => {
+  const denied = { kind: "refused", reason: "tooLarge" };
+
+  it("messages longer than linkseal writes filled streams: they are refused", async () => {
+    using dub = new SiteEngine(stage, "dub");
+    const engine = await dub.up();
+    const message = (length: number) => ({ id: `long:${length}`, octets: new Uint8Array(length) });
+    expect(await engine.publish("LINKSEAL-HEADS", "dub", message(1_025), never)).toEqual(denied);
+    const event = message(128 * 1_024 + 1);
+    expect(await engine.publish("LINKSEAL-EVENTS", "dub", event, never)).toEqual(denied);
+    const put = (bucket: "linkseal-asks" | "linkseal-status", key: string, length: number) =>
+      engine.put(bucket, key, new Uint8Array(length), never);
+    expect(await put("linkseal-asks", "dub.long", 17 * 1_024 + 1)).toEqual(denied);
+    expect(await put("linkseal-status", "dub", 65 * 1_024 + 1)).toEqual(denied);
+    // A record of the longest kind is taken, with the header of a compare-and-set.
+    const ask = new Uint8Array(16 * 1_024);
+    expect(await engine.update("linkseal-asks", "dub.fits", ask, 0, never)).toMatchObject({
+      kind: "ok",
+    });
+  });
+
+  it("a stream that is nearly full is bad, and the site that filled it is named", async () => {
+    await using other = await NatsStage.start();
+    const asks = stores.find(({ name }) => name === "KV_linkseal-asks");
+    await asUser(other, "hub", (hub) =>
+      hub.api("$JS.API.STREAM.CREATE.KV_linkseal-asks", { ...asks, max_bytes: 256 * 1_024 }),
+    );
+    await asUser(other, "hub", makeStores);
+    using dub = new SiteEngine(other, "dub");
+    const engine = await dub.up();
+    let written = 0;
+    for (const value = new Uint8Array(16 * 1_024); written < 20; written += 1) {
+      const { kind } = await engine.put("linkseal-asks", `dub.g${written}`, value, never);
+      if (kind !== "ok") break;
+    }
+    expect(written).toBeGreaterThan(10);
+    const findings = await asUser(other, "hub", storeFindings);
+    expect(notGood(findings)).toEqual(["KV_linkseal-asks", "KV_linkseal-asks space"]);
+    const full = findings.find(({ check }) => check === "KV_linkseal-asks space");
+    expect(full?.text).toContain(`Site dub has the most messages: ${written}.`);
+  });
+});
+
+describe("a site that is added later", () => {
+  it("a reload takes its user and not its requests: doctor says it, a restart mends", async () => {
+    let whole = "";
+    await using other = await NatsStage.start((text) => {
+      whole = text;
+      return text.replace(/SITE_ams: \{[\s\S]*?\n\}\n/, "");
+    });
+    await asUser(other, "hub", makeStores);
+    await writeFile(other.configPath, whole);
+    process.kill(other.pid, "SIGHUP");
+    await waitFor(() => other.output.includes("Reloaded server configuration"));
+    const requests = () =>
+      asUser(other, "hub", (hub) =>
+        asUser(other, "ams", async (ams) =>
+          (await rightsFindings("ams", ams, hub))
+            .filter(({ check }) => check.startsWith("request "))
+            .map(({ verdict }) => verdict),
+        ),
+      );
+    expect(new Set(await requests())).toEqual(new Set(["bad"]));
+    await other.kill();
+    await other.run();
+    expect(new Set(await requests())).toEqual(new Set(["good"]));
+  });
+
+  it("a key under another name in the list was told as replies alone: the name is told", async () => {
+    const key = `file:${stage.keys.dub}`;
+    const { server, ca } = stage;
+    const login = { servers: [server], ca, key, inbox: inboxPrefix("ams") };
+    await expect(withEngine(login, async () => 1)).rejects.toThrow(/this key under another name/);
+  });
+});
+
 describe("what a site's user must not be able to do", () => {
   it("each forbidden call is refused", async () => {
     const findings = await asUser(stage, "hub", (hub) =>
       asUser(stage, "dub", (dub) => rightsFindings("dub", dub, hub)),
     );
-    expect(findings).toHaveLength(forbiddenCalls("dub").length + 1);
+    expect(findings).toHaveLength(9 + forbiddenCalls("dub").length + 1);
     expect(findings.length).toBeGreaterThanOrEqual(20);
     expect(notGood(findings)).toEqual([]);
   });

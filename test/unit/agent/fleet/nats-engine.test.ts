@@ -22,6 +22,7 @@ class Bench {
   readonly engine: NatsEngine;
   readonly #end = new AbortController();
   isReachable = true;
+  unserved = 0;
 
   constructor() {
     const entropy = { bytes: (length: number) => new Uint8Array(length) };
@@ -38,6 +39,9 @@ class Bench {
         return { channel: wire, key };
       },
       changed: (state) => this.states.push(state),
+      unserved: () => {
+        this.unserved += 1;
+      },
     });
     void this.engine.run(this.#end.signal);
   }
@@ -98,6 +102,15 @@ describe("the client of the engine", () => {
     const at = await bench().connect();
     expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7, isRepeat: false });
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
+  });
+
+  it("a user whose subjects have no responder was connected and silent: it is told once", async () => {
+    const at = await bench().connect();
+    await at.put(message(ack));
+    expect(at.unserved).toBe(0);
+    await at.put(message("", "NATS/1.0 503", `${inbox}.2`));
+    await at.put(message("", "NATS/1.0 503", `${inbox}.3`));
+    expect(at.unserved).toBe(1);
   });
 
   it.each<readonly [string, string, Written]>([
