@@ -1,7 +1,7 @@
 // Debian's nats-server under the configuration that linkseal writes, and NATS's own client as a
 // second reader: what a site publishes arrives, and what it must not do is refused.
 
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
@@ -138,7 +138,7 @@ describe("a site that was broken into, and what all sites share", () => {
     });
   });
 
-  it("a stream that is nearly full is bad, and the site that filled it is named", async () => {
+  it("a stream that is nearly full is bad, its site is named, and the way in the docs mends it", async () => {
     await using other = await NatsStage.start();
     const asks = stores.find(({ name }) => name === "KV_linkseal-asks");
     await asUser(other, "hub", (hub) =>
@@ -157,6 +157,14 @@ describe("a site that was broken into, and what all sites share", () => {
     expect(notGood(findings)).toEqual(["KV_linkseal-asks", "KV_linkseal-asks space"]);
     const full = findings.find(({ check }) => check === "KV_linkseal-asks space");
     expect(full?.text).toContain(`Site dub has the most messages: ${written}.`);
+    await other.kill();
+    const place = "jetstream/LINKSEAL/streams/KV_linkseal-asks";
+    await rename(join(other.folder, "store", place), join(other.folder, "moved"));
+    await other.run();
+    const rows = await asUser(other, "hub", makeStores);
+    const made = rows.filter(({ state }) => state.kind === "made").map(({ name }) => name);
+    expect(made).toEqual(["KV_linkseal-asks"]);
+    expect(notGood(await asUser(other, "hub", storeFindings))).toEqual([]);
   });
 });
 
@@ -308,9 +316,9 @@ describe("the command and the agent as they are installed", () => {
     await using site = new Started();
     await waitForAsync(async () => (await site.status()).includes('"site":"demo"'));
     expect(await site.run("hub", "setup", ...hub)).toMatch(/LINKSEAL-REPORTS: made/);
-    expect(await site.run("hub", "doctor", ...hub, "--monitor", other.monitor)).not.toMatch(
-      /^bad/m,
-    );
+    const judged = await site.run("hub", "doctor", ...hub, "--monitor", other.monitor);
+    expect(judged).not.toMatch(/^bad/m);
+    expect(judged).toMatch(/^good +LINKSEAL-HEADS space: /m);
     const key = `key: "file:${other.keys.dub}"`;
     const fleet = `fleet: { servers: ["${other.server}"], ca: ${other.ca}, ${key}, heads: 1m }`;
     const file = join(other.folder, "demo.yaml");
