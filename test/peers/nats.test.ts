@@ -138,7 +138,7 @@ describe("a site that was broken into, and what all sites share", () => {
     });
   });
 
-  it("a stream that is nearly full is bad, its site is named, and the way in the docs mends it", async () => {
+  it("a stream that is nearly full is bad, with the name of its site; it is made anew", async () => {
     await using other = await NatsStage.start();
     const asks = stores.find(({ name }) => name === "KV_linkseal-asks");
     await asUser(other, "hub", (hub) =>
@@ -193,7 +193,7 @@ describe("a site that is added later", () => {
     expect(new Set(await requests())).toEqual(new Set(["good"]));
   });
 
-  it("a key under another name in the list was told as replies alone: the name is told", async () => {
+  it("a key under another name in the list: the refusal names the name", async () => {
     const key = `file:${stage.keys.dub}`;
     const { server, ca } = stage;
     const login = { servers: [server], ca, key, inbox: inboxPrefix("ams") };

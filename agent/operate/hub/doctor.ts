@@ -184,7 +184,7 @@ export async function rightsFindings(
   return findings;
 }
 
-/** The reads that a site's user must be able to make; each answers a value, or that there is none. */
+/** The reads that a site's user must be able to make; an empty key answers that it is empty. */
 function wantedReads(site: string): readonly string[] {
   const keys = [
     ["linkseal-status", statusKey(site)],
