@@ -54,12 +54,16 @@ async function foreign(at: NatsStage, user: User): Promise<NatsConnection> {
 /** The engine of a site, connected. */
 class SiteEngine implements Disposable {
   readonly engine: NatsEngine;
+  unserved = 0;
   readonly #end = new AbortController();
 
   constructor(at: NatsStage, site: "dub" | "ams", servers: readonly string[] = [at.server]) {
     const world = { clock: hostClock, entropy: hostEntropy };
     const open = openerOf({ servers, ca: at.ca, key: `file:${at.keys[site]}` });
-    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open });
+    const unserved = (): void => {
+      this.unserved += 1;
+    };
+    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open, unserved });
     void this.engine.run(this.#end.signal);
   }
 
@@ -188,6 +192,12 @@ describe("a site that is added later", () => {
         ),
       );
     expect(new Set(await requests())).toEqual(new Set(["bad"]));
+    using ams = new SiteEngine(other, "ams");
+    const engine = await ams.up();
+    const missing = { kind: "refused", reason: "missing" };
+    expect(await engine.put("linkseal-status", "ams", octets("x"), never)).toEqual(missing);
+    expect(await engine.newest("LINKSEAL-EVENTS", "ams", never)).toEqual(missing);
+    expect(ams.unserved).toBe(1);
     await other.kill();
     await other.run();
     expect(new Set(await requests())).toEqual(new Set(["good"]));
