@@ -142,7 +142,7 @@ describe("a site that was broken into, and what all sites share", () => {
     });
   });
 
-  it("a stream that is nearly full is bad, with the name of its site; it is made anew", async () => {
+  it("a stream that is nearly full is bad, with its site; it can be made anew", async () => {
     await using other = await NatsStage.start();
     const asks = stores.find(({ name }) => name === "KV_linkseal-asks");
     await asUser(other, "hub", (hub) =>
