@@ -36,7 +36,9 @@ export function registerHub(program: Command): void {
   withEngineOptions(
     hub
       .command("doctor")
-      .description("judge the engine; with a site's key, try what the site must not be able to do")
+      .description(
+        "judge the engine; with a site's key, try what the site must and must not be able to do",
+      )
       .option("--monitor <url>", "monitoring port of the server, such as http://127.0.0.1:8222")
       .option("--site <name>", "site whose user is tried")
       .option("--site-key <file>", "the seed of that user"),

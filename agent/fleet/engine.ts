@@ -10,6 +10,8 @@ export const answerMsMax = 10_000;
 export const valueBytesMax = 256 * 1024;
 /** Octets of the longest message of a stream. */
 export const messageBytesMax = 4 * 1024 * 1024;
+/** Octets of the longest message with a head, with its headers. */
+export const headBytesMax = 1_024;
 
 /** Why nothing was written or read; in all these cases the engine is as it was before. */
 export type RefusedReason =

@@ -258,7 +258,8 @@ export class NatsConnection {
     }
     if (this.#denied.length < waitingMax) this.#denied.push(subject);
     if (subject.startsWith(this.#inbox)) {
-      this.#end("the user has no right to its own replies");
+      // Rights to replies name the site: this is what a wrong name is seen by.
+      this.#end("the engine's list has this key under another name");
       return;
     }
     if (verb.toLowerCase() !== "publish") return;

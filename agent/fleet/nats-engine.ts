@@ -18,7 +18,12 @@ import {
   valueBytesMax,
   type Written,
 } from "./engine.ts";
-import { type ConnectionParts, NatsConnection, type NatsReply } from "./nats-connection.ts";
+import {
+  type ConnectionParts,
+  NatsConnection,
+  type NatsReply,
+  type NatsRequest,
+} from "./nats-connection.ts";
 import { headerOf, statusOf } from "./nats-frames.ts";
 import {
   type Bucket,
@@ -53,12 +58,15 @@ export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "
   readonly isHub?: true;
   /** Called when the connection comes up, and once for each outage. */
   readonly changed?: (state: EngineState) => void;
+  /** Called once for each connection on which a subject of this user has no responder. */
+  readonly unserved?: () => void;
 }
 
 /** The engine of a site. */
 export class NatsEngine implements FleetEngine, HubEngine {
   readonly #parts: EngineParts;
   #connection: NatsConnection | undefined;
+  #unserved: NatsConnection | undefined;
   #state: EngineState;
 
   constructor(parts: EngineParts) {
@@ -188,15 +196,27 @@ export class NatsEngine implements FleetEngine, HubEngine {
     const { stream, subject, octets, bytesMax } = what;
     if (octets.length > bytesMax) return refused("tooLarge");
     const request = { subject, headers, octets, replyBytesMax: ackBytesMax };
-    const reply = await this.#connection?.request(request, signal);
+    const reply = await this.#request(request, signal);
     return reply?.kind === "reply" ? writtenOf(reply, stream) : unanswered(reply);
   }
 
   async #read(subject: string, bytesMax: number, signal: AbortSignal): Promise<Read> {
     const octets = new Uint8Array();
     const request = { subject, octets, replyBytesMax: bytesMax };
-    const reply = await this.#connection?.request(request, signal);
+    const reply = await this.#request(request, signal);
     return reply?.kind === "reply" ? readOf(reply) : unanswered(reply);
+  }
+
+  /** A server takes a user, and yet leads none of its subjects to a stream: that has to be said. */
+  async #request(request: NatsRequest, signal: AbortSignal): Promise<NatsReply | undefined> {
+    const connection = this.#connection;
+    const reply = await connection?.request(request, signal);
+    const isServed = reply?.kind !== "reply" || statusOf(reply.headers) !== noResponders;
+    if (!isServed && this.#unserved !== connection) {
+      this.#unserved = connection;
+      this.#parts.unserved?.();
+    }
+    return reply;
   }
 }
 

@@ -1,14 +1,16 @@
 // One connection for a few requests: what a hub's commands need.
 
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
+import { type JsonLimits, parseJson } from "#hal/json.ts";
 import type { StreamChannel } from "#hal/world.ts";
+import { messageBytesMax } from "./engine.ts";
 import { type ForbiddenCall, forbiddenContent, forbiddenHeaders } from "./forbidden-calls.ts";
 import { type ConnectionParts, NatsConnection, type NatsReply } from "./nats-connection.ts";
 import { clientFrames } from "./nats-frames.ts";
 
 /** Octets of the longest reply of JetStream's API that is read. */
 const apiBytesMax = 1024 * 1024;
+const apiLimits: JsonLimits = { characters: apiBytesMax, values: 10_000 };
 
 /** A connection that has signed in. */
 export class NatsSession {
@@ -51,9 +53,13 @@ export class NatsSession {
    * Sends a request of JetStream's API; resolves to the JSON object that it answers.
    * @throws LinksealError
    */
-  async api(subject: string, body: unknown): Promise<Readonly<Record<string, unknown>>> {
-    const { octets } = await this.ask(subject, body === undefined ? "" : JSON.stringify(body));
-    const limits = { characters: apiBytesMax, values: 10_000 };
+  async api(
+    subject: string,
+    body: unknown,
+    limits: JsonLimits = apiLimits,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    const text = body === undefined ? "" : JSON.stringify(body);
+    const { octets } = await this.ask(subject, text, limits.characters);
     try {
       const value: unknown = parseJson(new TextDecoder().decode(octets), limits);
       if (typeof value === "object" && value !== null) return { ...value };
@@ -61,6 +67,21 @@ export class NatsSession {
       if (!(error instanceof SyntaxError)) throw error;
     }
     throw this.#failed("device.unparsed", "no JSON object was answered by", subject, "unknown");
+  }
+
+  /**
+   * Returns how many messages each subject of a stream has, of up to 100,000 subjects.
+   * @throws LinksealError, also if the list is longer than a message of ours
+   */
+  async subjects(stream: string, pattern: string): Promise<Readonly<Record<string, unknown>>> {
+    const { state } = await this.api(
+      `$JS.API.STREAM.INFO.${stream}`,
+      { subjects_filter: pattern },
+      { characters: messageBytesMax, values: 200_000 },
+    );
+    const found = typeof state === "object" && state !== null ? { ...state } : {};
+    const { subjects } = found as { readonly subjects?: unknown };
+    return typeof subjects === "object" && subjects !== null ? { ...subjects } : {};
   }
 
   /**

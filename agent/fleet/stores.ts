@@ -1,7 +1,8 @@
 // The settings of each stream of the engine, as a hub makes them and `linkseal hub doctor` wants
 // them.
 
-import { messageBytesMax, valueBytesMax } from "./engine.ts";
+import { headBytesMax, messageBytesMax, valueBytesMax } from "./engine.ts";
+import { recordBytesMax } from "./records.ts";
 import {
   type Bucket,
   bucketStream,
@@ -12,7 +13,10 @@ import {
 } from "./subjects.ts";
 
 const dayNs = 86_400_000_000_000;
-const mebibyte = 1024 * 1024;
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+/** Octets of the headers that linkseal writes at most: JetStream counts them as the message's. */
+const headersBytes = kibibyte;
 
 /** The settings of a stream in the words of JetStream's API; durations are in nanoseconds. */
 export interface StoreSettings {
@@ -32,7 +36,7 @@ export interface StoreSettings {
   readonly max_bytes: number;
   /** How long a message is kept; 0 = without end. */
   readonly max_age: number;
-  /** Octets of the longest message; -1 = what the server takes. */
+  /** Octets of the longest message, with its headers. */
   readonly max_msg_size: number;
   /** What a full stream gives up: its oldest message, or the new one. */
   readonly discard: "old" | "new";
@@ -64,17 +68,21 @@ const common = {
 
 const grows = {
   ...common,
-  max_msg_size: -1,
   deny_delete: true,
   deny_purge: true,
 } as const;
 
+// JetStream bounds the messages of a subject and the octets of a stream, and not the octets of a
+// subject. The longest message is thus as short as what linkseal writes allows: a site that was
+// broken into cannot fill a stream alone, which all share.
 const streamSettings: Readonly<Record<Stream, Omit<StoreSettings, "name" | "subjects">>> = {
   "LINKSEAL-EVENTS": {
     ...grows,
-    max_msgs_per_subject: 100_000,
-    max_bytes: 8_192 * mebibyte,
+    max_msgs_per_subject: 50_000,
+    max_bytes: 16_384 * mebibyte,
     max_age: 92 * dayNs,
+    // A record of 500 links that change at the same moment.
+    max_msg_size: 128 * kibibyte,
     discard: "old",
     discard_new_per_subject: false,
   },
@@ -85,6 +93,7 @@ const streamSettings: Readonly<Record<Stream, Omit<StoreSettings, "name" | "subj
     max_msgs_per_subject: 100_000,
     max_bytes: 2_048 * mebibyte,
     max_age: 400 * dayNs,
+    max_msg_size: headBytesMax,
     discard: "new",
     discard_new_per_subject: true,
   },
@@ -93,10 +102,21 @@ const streamSettings: Readonly<Record<Stream, Omit<StoreSettings, "name" | "subj
     max_msgs_per_subject: 36,
     max_bytes: 8_192 * mebibyte,
     max_age: 1_100 * dayNs,
-    max_msg_size: messageBytesMax,
+    max_msg_size: messageBytesMax + headersBytes,
     discard: "new",
     discard_new_per_subject: true,
   },
+};
+
+/** Octets of the longest value of each bucket. */
+const bucketBytesMax: Readonly<Record<Bucket, number>> = {
+  // It is as long for 2,000 links as for 50.
+  "linkseal-status": 64 * kibibyte,
+  "linkseal-asks": recordBytesMax,
+  "linkseal-permits": recordBytesMax,
+  "linkseal-waves": valueBytesMax,
+  "linkseal-freeze": recordBytesMax,
+  "linkseal-proposals": valueBytesMax,
 };
 
 function bucketSettings(bucket: Bucket): StoreSettings {
@@ -107,7 +127,7 @@ function bucketSettings(bucket: Bucket): StoreSettings {
     max_msgs_per_subject: 1,
     max_bytes: 512 * mebibyte,
     max_age: 0,
-    max_msg_size: valueBytesMax,
+    max_msg_size: bucketBytesMax[bucket] + headersBytes,
     discard: "new",
     discard_new_per_subject: false,
     deny_delete: true,

@@ -33,6 +33,7 @@ export async function runFleet(
       log(world, state);
       if (state.kind === "connected") for (const listener of listeners) listener();
     },
+    unserved: () => failed(world, "the engine has no responder for this site's subjects"),
   });
   const whenUp = (listener: () => void): (() => boolean) => {
     listeners.add(listener);
@@ -55,6 +56,10 @@ function log(world: Pick<World, "log">, state: EngineState): void {
     world.log.write("info", "fleet-connected", "connected to the engine");
     return;
   }
-  const text = `nothing is published to the engine: ${state.why}; the agent goes on without it`;
+  failed(world, state.why);
+}
+
+function failed(world: Pick<World, "log">, why: string): void {
+  const text = `nothing is published to the engine: ${why}; the agent goes on without it`;
   world.log.write("warn", "fleet-failed", text, { next: "linkseal hub doctor" });
 }

@@ -1,7 +1,7 @@
 // Debian's nats-server under the configuration that linkseal writes, and NATS's own client as a
 // second reader: what a site publishes arrives, and what it must not do is refused.
 
-import { writeFile } from "node:fs/promises";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
@@ -54,12 +54,16 @@ async function foreign(at: NatsStage, user: User): Promise<NatsConnection> {
 /** The engine of a site, connected. */
 class SiteEngine implements Disposable {
   readonly engine: NatsEngine;
+  unserved = 0;
   readonly #end = new AbortController();
 
   constructor(at: NatsStage, site: "dub" | "ams", servers: readonly string[] = [at.server]) {
     const world = { clock: hostClock, entropy: hostEntropy };
     const open = openerOf({ servers, ca: at.ca, key: `file:${at.keys[site]}` });
-    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open });
+    const unserved = (): void => {
+      this.unserved += 1;
+    };
+    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open, unserved });
     void this.engine.run(this.#end.signal);
   }
 
@@ -117,12 +121,102 @@ describe("a hub prepares Debian's nats-server", () => {
   });
 });
 
+describe("a site that was broken into, and what all sites share", () => {
+  const denied = { kind: "refused", reason: "tooLarge" };
+
+  it("messages longer than linkseal writes filled streams: they are refused", async () => {
+    using dub = new SiteEngine(stage, "dub");
+    const engine = await dub.up();
+    const message = (length: number) => ({ id: `long:${length}`, octets: new Uint8Array(length) });
+    expect(await engine.publish("LINKSEAL-HEADS", "dub", message(1_025), never)).toEqual(denied);
+    const event = message(128 * 1_024 + 1);
+    expect(await engine.publish("LINKSEAL-EVENTS", "dub", event, never)).toEqual(denied);
+    const put = (bucket: "linkseal-asks" | "linkseal-status", key: string, length: number) =>
+      engine.put(bucket, key, new Uint8Array(length), never);
+    expect(await put("linkseal-asks", "dub.long", 17 * 1_024 + 1)).toEqual(denied);
+    expect(await put("linkseal-status", "dub", 65 * 1_024 + 1)).toEqual(denied);
+    // A record of the longest kind is taken, with the header of a compare-and-set.
+    const ask = new Uint8Array(16 * 1_024);
+    expect(await engine.update("linkseal-asks", "dub.fits", ask, 0, never)).toMatchObject({
+      kind: "ok",
+    });
+  });
+
+  it("a stream that is nearly full is bad, with its site; it can be made anew", async () => {
+    await using other = await NatsStage.start();
+    const asks = stores.find(({ name }) => name === "KV_linkseal-asks");
+    await asUser(other, "hub", (hub) =>
+      hub.api("$JS.API.STREAM.CREATE.KV_linkseal-asks", { ...asks, max_bytes: 256 * 1_024 }),
+    );
+    await asUser(other, "hub", makeStores);
+    using dub = new SiteEngine(other, "dub");
+    const engine = await dub.up();
+    let written = 0;
+    for (const value = new Uint8Array(16 * 1_024); written < 20; written += 1) {
+      const { kind } = await engine.put("linkseal-asks", `dub.g${written}`, value, never);
+      if (kind !== "ok") break;
+    }
+    expect(written).toBeGreaterThan(10);
+    const findings = await asUser(other, "hub", storeFindings);
+    expect(notGood(findings)).toEqual(["KV_linkseal-asks", "KV_linkseal-asks space"]);
+    const full = findings.find(({ check }) => check === "KV_linkseal-asks space");
+    expect(full?.text).toContain(`Site dub has the most messages: ${written}.`);
+    await other.kill();
+    const place = "jetstream/LINKSEAL/streams/KV_linkseal-asks";
+    await rename(join(other.folder, "store", place), join(other.folder, "moved"));
+    await other.run();
+    const rows = await asUser(other, "hub", makeStores);
+    const made = rows.filter(({ state }) => state.kind === "made").map(({ name }) => name);
+    expect(made).toEqual(["KV_linkseal-asks"]);
+    expect(notGood(await asUser(other, "hub", storeFindings))).toEqual([]);
+  });
+});
+
+describe("a site that is added later", () => {
+  it("a reload takes its user and not its requests: doctor says it, a restart mends", async () => {
+    let whole = "";
+    await using other = await NatsStage.start((text) => {
+      whole = text;
+      return text.replace(/SITE_ams: \{[\s\S]*?\n\}\n/, "");
+    });
+    await asUser(other, "hub", makeStores);
+    await writeFile(other.configPath, whole);
+    process.kill(other.pid, "SIGHUP");
+    await waitFor(() => other.output.includes("Reloaded server configuration"));
+    const requests = () =>
+      asUser(other, "hub", (hub) =>
+        asUser(other, "ams", async (ams) =>
+          (await rightsFindings("ams", ams, hub))
+            .filter(({ check }) => check.startsWith("request "))
+            .map(({ verdict }) => verdict),
+        ),
+      );
+    expect(new Set(await requests())).toEqual(new Set(["bad"]));
+    using ams = new SiteEngine(other, "ams");
+    const engine = await ams.up();
+    const missing = { kind: "refused", reason: "missing" };
+    expect(await engine.put("linkseal-status", "ams", octets("x"), never)).toEqual(missing);
+    expect(await engine.newest("LINKSEAL-EVENTS", "ams", never)).toEqual(missing);
+    expect(ams.unserved).toBe(1);
+    await other.kill();
+    await other.run();
+    expect(new Set(await requests())).toEqual(new Set(["good"]));
+  });
+
+  it("a key under another name in the list: the refusal names the name", async () => {
+    const key = `file:${stage.keys.dub}`;
+    const { server, ca } = stage;
+    const login = { servers: [server], ca, key, inbox: inboxPrefix("ams") };
+    await expect(withEngine(login, async () => 1)).rejects.toThrow(/this key under another name/);
+  });
+});
+
 describe("what a site's user must not be able to do", () => {
   it("each forbidden call is refused", async () => {
     const findings = await asUser(stage, "hub", (hub) =>
       asUser(stage, "dub", (dub) => rightsFindings("dub", dub, hub)),
     );
-    expect(findings).toHaveLength(forbiddenCalls("dub").length + 1);
+    expect(findings).toHaveLength(9 + forbiddenCalls("dub").length + 1);
     expect(findings.length).toBeGreaterThanOrEqual(20);
     expect(notGood(findings)).toEqual([]);
   });
@@ -232,9 +326,9 @@ describe("the command and the agent as they are installed", () => {
     await using site = new Started();
     await waitForAsync(async () => (await site.status()).includes('"site":"demo"'));
     expect(await site.run("hub", "setup", ...hub)).toMatch(/LINKSEAL-REPORTS: made/);
-    expect(await site.run("hub", "doctor", ...hub, "--monitor", other.monitor)).not.toMatch(
-      /^bad/m,
-    );
+    const judged = await site.run("hub", "doctor", ...hub, "--monitor", other.monitor);
+    expect(judged).not.toMatch(/^bad/m);
+    expect(judged).toMatch(/^good +LINKSEAL-HEADS space: /m);
     const key = `key: "file:${other.keys.dub}"`;
     const fleet = `fleet: { servers: ["${other.server}"], ca: ${other.ca}, ${key}, heads: 1m }`;
     const file = join(other.folder, "demo.yaml");

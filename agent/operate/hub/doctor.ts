@@ -1,13 +1,25 @@
 // Judges an engine: its settings, its streams, and the rights of a site's user by trying what it
 // must not be able to do.
 
+import { LinksealError } from "#hal/error.ts";
 import { parseJson } from "#hal/json.ts";
 import { messageBytesMax } from "../../fleet/engine.ts";
 import { forbiddenCalls, otherSite } from "../../fleet/forbidden-calls.ts";
 import { readOf } from "../../fleet/nats-engine.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
-import { stores } from "../../fleet/stores.ts";
-import { bucketStream, keySubject, newestSubject, statusKey } from "../../fleet/subjects.ts";
+import { type StoreSettings, stores } from "../../fleet/stores.ts";
+import {
+  bucketStream,
+  fleetFreezeKey,
+  groupKey,
+  keySubject,
+  newestSubject,
+  proposalKey,
+  siteFreezeKey,
+  statusKey,
+  streamSubject,
+  streams,
+} from "../../fleet/subjects.ts";
 import { lookAtStores, type StoreRow } from "./setup.ts";
 
 /** One thing that was checked. */
@@ -28,8 +40,59 @@ const unknown = (check: string, text: string): HubFinding => ({
 
 /** Judges the streams. Throws LinksealError. */
 export async function storeFindings(session: NatsSession): Promise<readonly HubFinding[]> {
-  return (await lookAtStores(session)).map(storeFinding);
+  const findings: HubFinding[] = [];
+  for (const row of await lookAtStores(session)) {
+    findings.push(storeFinding(row), ...(await spaceFindings(session, row)));
+  }
+  return findings;
 }
+
+/** A stream is full enough to act at this part of its limit. */
+const fullPart = 0.8;
+
+/** Says how full a stream is, and which site has the most of it once that matters. */
+async function spaceFindings(
+  session: NatsSession,
+  { name, state, space }: StoreRow,
+): Promise<readonly HubFinding[]> {
+  const store = stores.find((each) => each.name === name);
+  if (store === undefined || (state.kind !== "asWanted" && state.kind !== "other")) return [];
+  const check = `${name} space`;
+  if (space === undefined) return [unknown(check, "the server does not say how full it is")];
+  const part = `${space.bytes} of ${space.bytesMax} octets`;
+  // A stream without a limit (-1) is told as one of other settings.
+  if (space.bytesMax < 0 || space.bytes <= space.bytesMax * fullPart) return [good(check, part)];
+  const then =
+    store.discard === "new"
+      ? "once it is full, it takes no more from any site"
+      : "once it is full, the oldest messages of all sites go";
+  const most = await mostIn(session, store);
+  return [bad(check, `${part}: ${then}. ${most}See docs/fleet.md, "A full stream"`)];
+}
+
+/** Names the site with the most messages; nothing if the engine's list is too long to be read. */
+async function mostIn(session: NatsSession, store: StoreSettings): Promise<string> {
+  if (!isKeyed.has(store.name)) return "";
+  const [pattern = ""] = store.subjects;
+  const counts = await session.subjects(store.name, pattern).catch((error: unknown) => {
+    if (error instanceof LinksealError) return undefined;
+    throw error;
+  });
+  const words = pattern.split(".").length - 1;
+  const sites = new Map<string, number>();
+  for (const [subject, count] of Object.entries(counts ?? {})) {
+    const site = subject.split(".")[words] ?? "";
+    if (typeof count === "number") sites.set(site, (sites.get(site) ?? 0) + count);
+  }
+  const [first] = [...sites].toSorted(([, a], [, b]) => b - a);
+  return first === undefined ? "" : `Site ${first[0]} has the most messages: ${first[1]}. `;
+}
+
+/** The streams whose subjects name the site that wrote. */
+const isKeyed: ReadonlySet<string> = new Set([
+  ...(["linkseal-status", "linkseal-asks"] as const).map(bucketStream),
+  ...streams,
+]);
 
 function storeFinding({ name, state }: StoreRow): HubFinding {
   switch (state.kind) {
@@ -109,7 +172,7 @@ export async function rightsFindings(
   own: NatsSession,
   hub: NatsSession,
 ): Promise<readonly HubFinding[]> {
-  const findings: HubFinding[] = [];
+  const findings = [...(await servedFindings(site, own))];
   for (const call of forbiddenCalls(site)) {
     const outcome = await own.try(call);
     const check = `${call.verb} ${call.subject}`;
@@ -119,6 +182,48 @@ export async function rightsFindings(
   }
   findings.push(await replyFinding(site, own, hub));
   return findings;
+}
+
+/** The reads that a site's user must be able to make; an empty key answers that it is empty. */
+function wantedReads(site: string): readonly string[] {
+  const keys = [
+    ["linkseal-status", statusKey(site)],
+    ["linkseal-asks", groupKey(site, "g")],
+    ["linkseal-permits", groupKey(site, "g")],
+    ["linkseal-freeze", fleetFreezeKey],
+    ["linkseal-freeze", siteFreezeKey(site)],
+    ["linkseal-proposals", proposalKey(site)],
+  ] as const;
+  return [
+    ...keys.map(([bucket, key]) => newestSubject(bucketStream(bucket), keySubject(bucket, key))),
+    ...streams.map((stream) => newestSubject(stream, streamSubject(stream, site))),
+  ];
+}
+
+/** Judges whether the site's requests reach the streams. */
+async function servedFindings(site: string, own: NatsSession): Promise<readonly HubFinding[]> {
+  const findings: HubFinding[] = [];
+  for (const subject of wantedReads(site)) findings.push(await servedFinding(subject, own));
+  return findings;
+}
+
+async function servedFinding(subject: string, own: NatsSession): Promise<HubFinding> {
+  const check = `request ${subject}`;
+  try {
+    const read = readOf(await own.ask(subject, "", messageBytesMax));
+    if (read.kind === "value" || read.kind === "absent") {
+      return good(check, "the site's user has its answer");
+    }
+    if (read.kind === "refused" && read.reason === "missing") {
+      const why = "no responder: the stream is missing, or the server knows the site from a reload";
+      return bad(check, `${why} alone; run linkseal hub setup, then restart nats-server`);
+    }
+    return unknown(check, "the answer cannot be read");
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    if (error.code !== "transport.authentication") return unknown(check, error.message);
+    return bad(check, "the site's user has no right to it: write the server's configuration anew");
+  }
 }
 
 /** Exchanges with the server after which a reply has been written. */

@@ -3,13 +3,11 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type Head, headsIn } from "../../evidence/report/head.ts";
-import { messageBytesMax } from "../../fleet/engine.ts";
+import { headBytesMax, messageBytesMax } from "../../fleet/engine.ts";
 import { readOf } from "../../fleet/nats-engine.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
 import { newestSubject, streamSubject } from "../../fleet/subjects.ts";
 
-/** Octets of the longest message with a head. */
-const headBytesMax = 1_024;
 /** As many as the stream keeps of a site (`stores`). */
 const headsMax = 100_000;
 

@@ -18,12 +18,14 @@ export interface StoreRow {
   readonly name: string;
   /** What was found of it. */
   readonly state: StoreState;
+  /** Octets that it has and may have; absent = not known. */
+  readonly space?: { readonly bytes: number; readonly bytesMax: number };
 }
 
 /** Looks at every stream. Throws LinksealError. */
 export async function lookAtStores(session: NatsSession): Promise<readonly StoreRow[]> {
   const rows: StoreRow[] = [];
-  for (const store of stores) rows.push({ name: store.name, state: await lookAt(session, store) });
+  for (const store of stores) rows.push({ name: store.name, ...(await lookAt(session, store)) });
   return rows;
 }
 
@@ -32,7 +34,7 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
   const rows: StoreRow[] = [];
   for (const store of stores) {
     const found = await lookAt(session, store);
-    const state = found.kind === "missing" ? await make(session, store) : found;
+    const state = found.state.kind === "missing" ? await make(session, store) : found.state;
     rows.push({ name: store.name, state });
   }
   return rows;
@@ -41,13 +43,20 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
 /** JetStream's number for "stream not found". */
 const notFound = 10_059;
 
-async function lookAt(session: NatsSession, store: StoreSettings): Promise<StoreState> {
-  const { error, config } = await session.api(`$JS.API.STREAM.INFO.${store.name}`, undefined);
+async function lookAt(session: NatsSession, store: StoreSettings): Promise<Omit<StoreRow, "name">> {
+  const info = await session.api(`$JS.API.STREAM.INFO.${store.name}`, undefined);
+  const { error, config, state: contents } = info;
   if (isObject(error)) {
-    return error["err_code"] === notFound ? { kind: "missing" } : refused(error);
+    return { state: error["err_code"] === notFound ? { kind: "missing" } : refused(error) };
   }
-  const settings = differing(store, isObject(config) ? config : {});
-  return settings.length === 0 ? { kind: "asWanted" } : { kind: "other", settings };
+  const found = isObject(config) ? config : {};
+  const settings = differing(store, found);
+  const state: StoreState =
+    settings.length === 0 ? { kind: "asWanted" } : { kind: "other", settings };
+  const bytes = isObject(contents) ? contents["bytes"] : undefined;
+  const bytesMax = found["max_bytes"];
+  const isKnown = typeof bytes === "number" && typeof bytesMax === "number";
+  return isKnown ? { state, space: { bytes, bytesMax } } : { state };
 }
 
 async function make(session: NatsSession, store: StoreSettings): Promise<StoreState> {

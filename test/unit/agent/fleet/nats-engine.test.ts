@@ -23,6 +23,7 @@ class Bench {
   readonly engine: NatsEngine;
   readonly #end = new AbortController();
   isReachable = true;
+  unserved = 0;
 
   /** `octet`: the value of every octet of the two that are drawn for a wait; 255 = the longest. */
   constructor({ octet = 255, ...role }: { readonly isHub?: true; readonly octet?: number } = {}) {
@@ -43,6 +44,9 @@ class Bench {
       },
       ...role,
       changed: (state) => this.states.push(state),
+      unserved: () => {
+        this.unserved += 1;
+      },
     });
     void this.engine.run(this.#end.signal);
   }
@@ -103,6 +107,15 @@ describe("the client of the engine", () => {
     const at = await bench().connect();
     expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7, isRepeat: false });
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
+  });
+
+  it("a user whose subjects have no responder was silent: it is told once", async () => {
+    const at = await bench().connect();
+    await at.put(message(ack));
+    expect(at.unserved).toBe(0);
+    await at.put(message("", "NATS/1.0 503", `${inbox}.2`));
+    await at.put(message("", "NATS/1.0 503", `${inbox}.3`));
+    expect(at.unserved).toBe(1);
   });
 
   it.each<readonly [string, string, Written]>([

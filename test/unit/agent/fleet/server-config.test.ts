@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
 import { siteAccount, streamsAccount } from "#agent/fleet/server-accounts.ts";
-import { parseUsers } from "#agent/fleet/server-config.ts";
+import { parseUsers, serverConfig } from "#agent/fleet/server-config.ts";
 import { differing, stores } from "#agent/fleet/stores.ts";
 import { siteRights } from "#agent/fleet/subjects.ts";
 
@@ -71,6 +71,23 @@ describe("the streams of an engine", () => {
       ...["allow_rollup_hdrs", "max_age"],
     ]);
     expect(differing(store, {})).toContain("subjects");
+  });
+
+  it("one site filled a stream that all share: it has less than half", () => {
+    const growing = stores.filter(({ name }) => name.startsWith("LINKSEAL-"));
+    expect(growing).toHaveLength(3);
+    for (const store of growing) {
+      const most = store.max_msgs_per_subject * (store.max_msg_size + 256);
+      expect([store.name, most < store.max_bytes / 2]).toEqual([store.name, true]);
+    }
+    expect(stores.filter(({ max_msg_size: bytes }) => bytes < 1)).toEqual([]);
+  });
+
+  it("all streams together have their place in the server's configuration", () => {
+    const [, gigabytes] =
+      /max_file: (\d+)GB/.exec(serverConfig({ hubs: [], sites: new Map() })) ?? [];
+    const all = stores.reduce((sum, { max_bytes: bytes }) => sum + bytes, 0);
+    expect(all).toBeLessThan(Number(gigabytes) * 1e9);
   });
 
   it("no stream of a site takes a header that removes messages of others", () => {
