@@ -2,9 +2,9 @@
 // counts is the text that was signed, and nothing beside it: the record around it is hostile.
 
 import { createHash } from "node:crypto";
-import { parseJson } from "#hal/json.ts";
 import type { WallTime } from "#hal/world.ts";
 import { valueBytesMax } from "./engine.ts";
+import { fieldsIn, jsonFields, textFields } from "./records.ts";
 import {
   parseSignerKey,
   type SignatureFault,
@@ -90,7 +90,7 @@ export const withdrawnProposal: Uint8Array = encoder.encode(
 
 /** Returns what a record says; nothing in it is verified. */
 export function parseProposal(octets: Uint8Array): ProposalRecord {
-  const fields = octets.length > valueBytesMax ? undefined : fieldsIn(textOf(octets));
+  const fields = jsonFields(octets, valueBytesMax, 20);
   if (fields?.["schema"] !== schema) return { kind: "unreadable" };
   const { withdrawn, payload, signature } = fields;
   if (withdrawn === true) return { kind: "withdrawn" };
@@ -101,8 +101,8 @@ export function parseProposal(octets: Uint8Array): ProposalRecord {
 
 /** Returns what a signed text says; undefined = it is not one that `proposalPayload` makes. */
 export function parsePayload(payload: string): Proposed | undefined {
-  const fields = fieldsIn(payload);
-  const basedOn = fields && objectIn(fields["basedOn"]);
+  const fields = textFields(payload, valueBytesMax, 20);
+  const basedOn = fields && fieldsIn(fields["basedOn"]);
   if (fields === undefined || basedOn === undefined) return undefined;
   const { site, config, notAfter } = fields;
   const { number, sha256 } = basedOn;
@@ -143,29 +143,6 @@ function knownSigners(signers: readonly ProposalSigner[]): readonly KnownSigner[
     return parsed === undefined ? [] : [{ ...parsed, name }];
   });
 }
-
-function textOf(octets: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
-  } catch {
-    return undefined;
-  }
-}
-
-function fieldsIn(text: string | undefined): Readonly<Record<string, unknown>> | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return objectIn(parseJson(text, { characters: valueBytesMax, values: 20 }));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-const objectIn = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;
 
 const isWhole = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0;

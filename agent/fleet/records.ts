@@ -156,7 +156,7 @@ function fieldsOf(schema: string, octets: Uint8Array): Fields | undefined {
   return fields?.schema === schema ? fields : undefined;
 }
 
-/** Returns the fields of a JSON object within these limits; undefined = it is none. */
+/** Returns the fields of a JSON object from outside; undefined = it is none, or has too much. */
 export function jsonFields(
   octets: Uint8Array,
   bytesMax: number,
@@ -164,10 +164,26 @@ export function jsonFields(
 ): Readonly<Record<string, unknown>> | undefined {
   if (octets.length > bytesMax) return undefined;
   try {
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(octets);
-    return fieldsIn(parseJson(text, { characters: bytesMax, values }));
-  } catch {
-    return undefined;
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(octets);
+    return textFields(text, bytesMax, values);
+  } catch (error) {
+    // Octets that are no UTF-8.
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** The same of a text. */
+export function textFields(
+  text: string,
+  characters: number,
+  values: number,
+): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return fieldsIn(parseJson(text, { characters, values }));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
   }
 }
 

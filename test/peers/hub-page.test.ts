@@ -3,8 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -21,6 +20,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { HubEngine } from "../unit/kit/hub-engine.ts";
 import { never, settled, wallStart } from "../unit/kit/site-bench.ts";
 import { downLink, siteStatus } from "../unit/kit/site-statuses.ts";
+import { faultsOf } from "./axe.ts";
 import { Browser } from "./browser.ts";
 import { NatsStage } from "./nats-stage.ts";
 import { PageStage } from "./page-stage.ts";
@@ -64,18 +64,6 @@ const rows = (page: Page): Promise<readonly string[]> =>
       return `${row.getAttribute("data-about") ?? ""} ${word}`;
     }),
   );
-
-async function faultsOf(page: Page): Promise<readonly string[]> {
-  const require = createRequire(import.meta.url);
-  await page.addScriptTag({ content: readFileSync(require.resolve("axe-core"), "utf8") });
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`);
-  });
-}
 
 /** With LINKSEAL_IMAGES=1 the picture is also written into docs/. */
 async function shoot(page: Page, name: string): Promise<void> {

@@ -1,10 +1,9 @@
 // The status page of a site with 200 links in Debian's Chromium: what is wrong is found without
 // scrolling, by search, by keyboard and on a phone. And that of a pair in the middle of a rotation.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { faultsOf } from "./axe.ts";
 import { Browser } from "./browser.ts";
 import { dayBefore, momentAt, rotationAt } from "./page-moments.ts";
 import { PageStage } from "./page-stage.ts";
@@ -51,18 +50,6 @@ const rows = async (page: Page): Promise<readonly string[]> =>
 
 const heightOf = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollHeight);
-
-async function faultsOf(page: Page): Promise<readonly string[]> {
-  const require = createRequire(import.meta.url);
-  await page.addScriptTag({ content: readFileSync(require.resolve("axe-core"), "utf8") });
-  return await page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html.slice(0, 160)}`);
-  });
-}
 
 describe("the page of 200 links", () => {
   let browser: Browser;

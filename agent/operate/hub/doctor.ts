@@ -2,11 +2,11 @@
 // must not be able to do.
 
 import { LinksealError } from "#hal/error.ts";
-import { parseJson } from "#hal/json.ts";
 import { messageBytesMax } from "../../fleet/engine.ts";
 import { forbiddenCalls, otherSite } from "../../fleet/forbidden-calls.ts";
 import { readOf } from "../../fleet/nats-engine.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
+import { fieldsIn, jsonFields } from "../../fleet/records.ts";
 import { type StoreSettings, stores } from "../../fleet/stores.ts";
 import {
   bucketStream,
@@ -121,13 +121,13 @@ export function serverFindings(varz: Uint8Array | undefined): readonly HubFindin
     const text = "the server was not asked: name its monitoring port with --monitor";
     return checks.map((check) => unknown(check, text));
   }
-  const found = objectOf(varz);
+  const found = jsonFields(varz, serverBytesMax, 10_000);
   if (found === undefined) {
     return checks.map((check) => unknown(check, "the answer is not the description of a server"));
   }
-  const jetstream = objectIn(found["jetstream"])?.["config"];
+  const jetstream = fieldsIn(found["jetstream"])?.["config"];
   return [
-    syncFinding(objectIn(jetstream)),
+    syncFinding(fieldsIn(jetstream)),
     found["tls_required"] === true
       ? good("tls", "clients need TLS")
       : bad(
@@ -135,7 +135,7 @@ export function serverFindings(varz: Uint8Array | undefined): readonly HubFindin
           "clients need no TLS: add tls with handshake_first to the server's configuration",
         ),
     payloadFinding(found["max_payload"]),
-    storeSizeFinding(objectIn(jetstream)),
+    storeSizeFinding(fieldsIn(jetstream)),
   ];
 }
 
@@ -257,18 +257,3 @@ async function replyFinding(site: string, own: NatsSession, hub: NatsSession): P
   }
   return good(check, "the site's user cannot have the server write for it");
 }
-
-function objectOf(octets: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const limits = { characters: serverBytesMax, values: 10_000 };
-    return objectIn(parseJson(new TextDecoder().decode(octets), limits));
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
-
-const objectIn = (value: unknown): Readonly<Record<string, unknown>> | undefined =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Readonly<Record<string, unknown>>)
-    : undefined;

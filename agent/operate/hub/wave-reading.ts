@@ -2,15 +2,8 @@
 // what cannot be parsed is as absent, but for a freeze, which counts.
 
 import type { WallTime } from "#hal/world.ts";
-import { type HubEngine, type Read, valueBytesMax } from "../../fleet/engine.ts";
-import {
-  type Ask,
-  jsonFields,
-  type Permit,
-  parseAsk,
-  parseFreeze,
-  parsePermit,
-} from "../../fleet/records.ts";
+import type { HubEngine, Read } from "../../fleet/engine.ts";
+import { type Ask, type Permit, parseAsk, parseFreeze, parsePermit } from "../../fleet/records.ts";
 import {
   type Bucket,
   fleetFreezeKey,
@@ -19,7 +12,7 @@ import {
   statusKey,
 } from "../../fleet/subjects.ts";
 import { parseWave, type Wave } from "../../fleet/wave.ts";
-import { verdictOrder } from "../../model/health.ts";
+import { parseSiteStatus } from "./site-status.ts";
 import {
   allSites,
   type FreezeInForce,
@@ -181,12 +174,11 @@ function askAt(octets: Uint8Array, key: string): Ask | undefined {
   return ask !== undefined && groupKey(ask.site, ask.group) === key ? ask : undefined;
 }
 
+/** As the page has it: a status that contradicts itself counts by its worst part. */
 function healthOf(octets: Uint8Array, key: string): SiteHealth | undefined {
-  const { schema, site, verdict, at } = jsonFields(octets, valueBytesMax, 10_000) ?? {};
-  const found = verdictOrder.find((each) => each === verdict);
-  const wall = typeof at === "string" ? Date.parse(at) : Number.NaN;
-  const isOne = schema === "linkseal.siteStatus/1" && site === key && Number.isSafeInteger(wall);
-  return isOne && found !== undefined ? { verdict: found, at: wall as WallTime } : undefined;
+  const status = parseSiteStatus(octets);
+  if (status === undefined || status.site !== key) return undefined;
+  return { verdict: status.verdict, at: Date.parse(status.at) as WallTime };
 }
 
 function freezesOf(reads: Reads, sites: readonly string[]): ReadonlyMap<string, FreezeInForce> {

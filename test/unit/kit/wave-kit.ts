@@ -3,8 +3,10 @@
 import type { Ask, AskState } from "#agent/fleet/records.ts";
 import type { Member, MemberState, Wave } from "#agent/fleet/wave.ts";
 import type { Verdict } from "#agent/model/health.ts";
+import { isoTime } from "#agent/model/iso-time.ts";
 import type { WallTime } from "#hal/world.ts";
 import { wallStart } from "./site-bench.ts";
+import { siteStatus } from "./site-statuses.ts";
 
 /** The hub's wall clock `ms` after the beginning. */
 export const wallAt = (ms: number): WallTime => (wallStart + ms) as WallTime;
@@ -43,8 +45,8 @@ export function waveOf(stages: readonly (readonly string[])[], part: Partial<Wav
   };
 }
 
-/** The octets of a site's status, as far as a hub of waves reads them. */
+/** The octets of a site's status of that verdict. */
 export function statusOf(site: string, verdict: Verdict, at: WallTime): Uint8Array {
-  const status = { schema: "linkseal.siteStatus/1", site, verdict, at: new Date(at).toISOString() };
-  return Buffer.from(JSON.stringify(status));
+  const told = { at: isoTime(at), verdict, verdicts: { [verdict]: 2 } };
+  return Buffer.from(JSON.stringify(siteStatus(site, told)));
 }
