@@ -40,15 +40,16 @@ export function send(
   first: Readonly<Record<string, string>> = {},
 ): void {
   response.socket?.setTimeout(deliveryMsMax, () => response.destroy());
-  response
-    .writeHead(status, {
-      ...first,
-      "content-type": type,
-      "content-length": Buffer.byteLength(body),
-      connection: "close",
-      ...headers,
-    })
-    .end(body);
+  response.writeHead(status, {
+    ...first,
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+    ...headers,
+  });
+  // Sent with the body, they would be joined to one text with it: a copy of each reply.
+  response.flushHeaders();
+  response.end(body);
 }
 
 /** A longer request is received and answered beside few others, or the memory is theirs. */

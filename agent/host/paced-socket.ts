@@ -62,7 +62,22 @@ class PacedSocket extends Duplex {
     encoding: BufferEncoding,
     done: (error?: Error | null) => void,
   ): void {
-    this.#socket.write(data, encoding, done);
+    if (typeof data === "string") this.#writeText(data, encoding, done);
+    else this.#socket.write(data, done);
+  }
+
+  /**
+   * Encodes a slice once the one before is written: the octets of a long reply, as many as its
+   * text, would else wait in memory for a client that does not read.
+   */
+  #writeText(text: string, encoding: BufferEncoding, done: (error?: Error | null) => void): void {
+    // Both halves of a character beyond the basic plane (UTF-16) are in one slice.
+    const isSplit = text.length > sliceBytes && /[\uD800-\uDBFF]/.test(text.charAt(sliceBytes - 1));
+    const end = isSplit ? sliceBytes + 1 : sliceBytes;
+    this.#socket.write(text.slice(0, end), encoding, (error) => {
+      if (error || text.length <= end) done(error);
+      else this.#writeText(text.slice(end), encoding, done);
+    });
   }
 
   override _final(done: () => void): void {

@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import type { HttpReply } from "./listener.ts";
 
 /** Replies that clients of one server have not taken yet have so many octets together. */
-const untakenBytesMax = 16 * 1024 * 1024;
+const untakenBytesMax = 8 * 1024 * 1024;
 
 /** The replies that clients of one server have not taken yet. */
 export class UntakenReplies {

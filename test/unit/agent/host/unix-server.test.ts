@@ -207,7 +207,7 @@ describe("a socket of this host", () => {
   });
 
   it("of replies that nothing reads the oldest are cut off", async () => {
-    const [mebibytes, within] = [20, 16];
+    const [mebibytes, within] = [20, 8];
     const gone: AbortSignal[] = [];
     const body = "x".repeat(1024 * 1024);
     await served({
@@ -228,6 +228,15 @@ describe("a socket of this host", () => {
     expect(cut).toEqual(Array.from({ length: mebibytes }, (_, at) => at < mebibytes - within));
     expect((await ask()).body).toHaveLength(body.length);
     for (const socket of deaf) socket.destroy();
+  });
+
+  it("a long reply in slices keeps every character", async () => {
+    for (const first of ["", "x", "xx", "\u00e9"]) {
+      const body = first + "\u{1f511}x\u00e9".repeat(30_000);
+      await served({ answer: async () => ({ status: 200, body }) });
+      expect((await ask()).body === body).toBe(true);
+      await closers.pop()?.();
+    }
   });
 
   it("the memory of octets is freed at once, and not that of a pool", () => {
