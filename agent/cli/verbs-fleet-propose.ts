@@ -123,6 +123,10 @@ async function preparedFor(
     throw usage(text, "set fleet.signers at the site, with linkseal apply");
   }
   const found = await proposedOf(site, published, options);
+  if (found.proposed.config === before.text) {
+    const text = `${site} has accepted exactly this as config ${published.number}: nothing to do`;
+    throw usage(text, "change the file of --config, or propose nothing");
+  }
   return { ...found, before };
 }
 

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { headText } from "#agent/evidence/report/head.ts";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import { inboxPrefix } from "#agent/fleet/subjects.ts";
+import { type MemberState, type WaveState, waveOctets } from "#agent/fleet/wave.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
@@ -20,6 +21,7 @@ import { SimClock } from "#sim/base/clock.ts";
 import { HubEngine } from "../unit/kit/hub-engine.ts";
 import { never, settled, wallStart } from "../unit/kit/site-bench.ts";
 import { downLink, siteStatus } from "../unit/kit/site-statuses.ts";
+import { memberOf, nonceOf, waveOf } from "../unit/kit/wave-kit.ts";
 import { faultsOf } from "./axe.ts";
 import { Browser } from "./browser.ts";
 import { NatsStage } from "./nats-stage.ts";
@@ -202,15 +204,22 @@ async function manySites(count: number): Promise<FleetWatch> {
     const head = { host: "a1b2c3d4", seq: 118, at: "2026-11-24T10:00:00.000Z", hash: mac };
     engine.head(site, headText(head));
   }
-  const member = (kind: string) => ({ state: { kind } });
+  const at = clock.wall();
+  const given = { nonce: nonceOf(1), at, notAfter: at };
+  const stateOf = (kind: "reached" | "begun" | "waiting"): MemberState =>
+    kind === "waiting" ? { kind } : { ...given, kind };
+  let members = 0;
   const stages = [
-    ["reached"],
-    ["reached", "reached", "begun", "waiting", "waiting", "waiting"],
-  ].map((kinds) => kinds.map(member));
-  const wave = { schema: "linkseal.wave/1", kind: "rotate", stage: 1, stages };
-  engine.put("linkseal-waves", "spring", { ...wave, state: { kind: "running" } });
-  const stopped = { kind: "stopped", why: "cork got worse while it was watched" };
-  engine.put("linkseal-waves", "winter", { ...wave, state: stopped });
+    ["reached"] as const,
+    ["reached", "reached", "begun", "waiting", "waiting", "waiting"] as const,
+  ].map((kinds) => kinds.map((kind) => memberOf(`site-${++members}`, stateOf(kind))));
+  const put = (name: string, state: WaveState): void => {
+    const wave = { ...waveOf([]), name, stage: 1, stages, state };
+    engine.put("linkseal-waves", name, Buffer.from(waveOctets(wave)).toString());
+  };
+  put("spring", { kind: "running" });
+  const why = "cork got worse while it was watched";
+  put("winter", { kind: "stopped", at, by: "hub", why });
   await settled(clock, watch.read(engine));
   return watch;
 }

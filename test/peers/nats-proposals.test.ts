@@ -246,6 +246,18 @@ describe("a proposal from the hub to a real agent", () => {
     expect(history).toMatch(/^3 .*admin socket: .*; signed by anna/m);
   });
 
+  it("that repeats the config of the site is not signed, and not sent", async () => {
+    const basedOn = await place.published(await place.inForce());
+    const same = ["--config", basedOn, "--based-on", basedOn];
+    for (const way of [["--sign", "-"], ["--sign", anna, "--yes"]]) {
+      const { status, stdout, stderr } = await place.propose(...same, ...way);
+      expect([status, stdout, stderr]).toEqual([
+        ...[2, "", expect.stringContaining("demo has accepted exactly this as config 3")],
+      ]);
+    }
+    expect((await place.shown()).why).toBe("it was applied");
+  });
+
   it("that is old, or by another key, does nothing", async () => {
     // The old one is still at the engine when the person goes back.
     await place.done("config", "rollback", "2", "--yes");

@@ -102,15 +102,6 @@ export class Fields {
     return this.#items(name, most).map((entry) => read(new Fields(entry)));
   }
 
-  /** Lists of entries, which are at most this many together. */
-  lists<T>(name: string, most: number, read: (entry: Fields) => T): readonly (readonly T[])[] {
-    const all = this.#items(name, most).map((value) =>
-      new Fields({ value }).list("value", most, read),
-    );
-    if (all.flat().length > most) throw new NotThis();
-    return all;
-  }
-
   /** A list of at most this many lines. */
   texts(name: string, most: number): readonly string[] {
     return this.#items(name, most).map((value) => new Fields({ value }).text("value"));

@@ -1,6 +1,7 @@
 // What a hub shows of all sites at one moment, and its words: on its page, and as text or JSON of
 // `fleet status`.
 
+import type { MemberState, Wave, WaveState } from "../../fleet/wave.ts";
 import type { Verdict } from "../../model/health.ts";
 import { spanText } from "../../model/text.ts";
 import type { SiteStatus } from "../../telemetry/fleet/status-document.ts";
@@ -92,9 +93,9 @@ export interface WaveRow {
   /** Its key. */
   readonly name: string;
   /** The kind of its campaigns; null = the record cannot be read. */
-  readonly kind: string | null;
-  /** The state as its record names it; null = the record cannot be read. */
-  readonly state: string | null;
+  readonly kind: Wave["kind"] | null;
+  /** Whether it gives permits; null = the record cannot be read. */
+  readonly state: WaveState["kind"] | null;
   /** Why it is in that state; null = the record does not say. */
   readonly why: string | null;
   /** Number of the stage that is under way, from 1 on; 0 = the record cannot be read. */
@@ -102,7 +103,7 @@ export interface WaveRow {
   /** Number of all stages. */
   readonly stages: number;
   /** How many of its groups are in each state. */
-  readonly progress: readonly { readonly state: string; readonly count: number }[];
+  readonly progress: readonly { readonly state: MemberState["kind"]; readonly count: number }[];
 }
 
 /** True for a site that an operator has to see, and that is not only counted. */

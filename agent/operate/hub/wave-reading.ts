@@ -59,8 +59,13 @@ export function storedWave(
   name: string,
   { octets, revision }: { readonly octets: Uint8Array; readonly revision: number },
 ): StoredWave {
+  return { name, revision, wave: waveAt(name, octets) };
+}
+
+/** Returns the wave that a record says; undefined = it is none, or that of another name. */
+export function waveAt(name: string, octets: Uint8Array): Wave | undefined {
   const wave = parseWave(octets);
-  return { name, revision, wave: wave?.name === name ? wave : undefined };
+  return wave?.name === name ? wave : undefined;
 }
 
 /** Reads what one step of a wave needs; undefined = the engine did not answer. */

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { headText } from "#agent/evidence/report/head.ts";
 import { freezeOctets } from "#agent/fleet/records.ts";
+import { type Wave, waveOctets } from "#agent/fleet/wave.ts";
 import { FleetWatch } from "#agent/operate/hub/fleet-watch.ts";
 import type { WallTime } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -10,6 +11,7 @@ import { Prng } from "#sim/base/prng.ts";
 import { HubEngine, noReply } from "../../kit/hub-engine.ts";
 import { refused, settled, wallStart } from "../../kit/site-bench.ts";
 import { downLink, siteStatus } from "../../kit/site-statuses.ts";
+import { memberOf, nonceOf, wallAt, waveOf } from "../../kit/wave-kit.ts";
 
 class Hub {
   readonly clock = new SimClock(wallStart);
@@ -147,38 +149,61 @@ describe("a view of all sites", () => {
 });
 
 describe("waves and freezes", () => {
-  const member = (kind: string) => ({ site: "dub", group: "g", before: null, state: { kind } });
-  const wave = (state: object, edit: object = {}) => ({
-    ...{ schema: "linkseal.wave/1", name: "w", kind: "rotate", stage: 1, state, ...edit },
-    stages: [[member("reached")], [member("begun"), member("waiting"), member("waiting")]],
-  });
+  const by = { at: wallAt(0), by: "ann" };
+  const given = { nonce: nonceOf(1), at: wallAt(0), notAfter: wallAt(1) };
+  const recordOf = (name: string, part: Partial<Wave>): string => {
+    const begun = memberOf("b", { kind: "begun", ...given });
+    const stages = [
+      [memberOf("a", { kind: "reached", ...given })],
+      [begun, memberOf("c"), memberOf("d")],
+    ];
+    return Buffer.from(waveOctets({ ...waveOf([]), stage: 1, stages, name, ...part })).toString();
+  };
 
   it("a wave is shown with its progress, those that are done last", async () => {
     const hub = new Hub();
-    hub.engine.put("linkseal-waves", "spring", wave({ kind: "running" }));
-    hub.engine.put("linkseal-waves", "old", wave({ kind: "done", at: 1 }, { stage: 2 }));
-    hub.engine.put("linkseal-waves", "halted", wave({ kind: "stopped", why: "dub failed" }));
+    const put = (name: string, part: Partial<Wave> = {}): void =>
+      hub.engine.put("linkseal-waves", name, recordOf(name, part));
+    put("spring");
+    put("old", { state: { kind: "done", at: wallAt(0) }, stage: 2 });
+    put("halted", { state: { ...by, kind: "stopped", why: "dub failed" } });
     hub.engine.put("linkseal-waves", "odd", { schema: "linkseal.wave/1", stages: 7 });
     // The lease of the hubs is in the same bucket, and no wave.
     hub.engine.put("linkseal-waves", "hub.lease", { schema: "linkseal.lease/1", holder: null });
     await hub.read();
     const { waves } = hub.watch.view();
-    expect(waves.map(({ name, state }) => [name, state])).toEqual([
+    expect(waves.map(({ name, state, why }) => [name, state, why])).toEqual([
       ...[
-        ["odd", null],
-        ["halted", "stopped"],
-        ["spring", "running"],
-        ["old", "done"],
+        ["odd", null, null],
+        ["halted", "stopped", "dub failed"],
+        ["spring", "running", null],
+        ["old", "done", null],
       ],
     ]);
     expect(waves[2]).toMatchObject({
-      ...{ kind: "rotate", stage: 2, stages: 2, why: null },
+      ...{ kind: "rotate", stage: 2, stages: 2 },
       progress: [
         { state: "reached", count: 1 },
         { state: "begun", count: 1 },
         { state: "waiting", count: 2 },
       ],
     });
+  });
+
+  // The page had a reader of its own, which asked for less than that of the hub that runs waves.
+  it("a record that a hub refuses is shown as one that cannot be read", async () => {
+    const hub = new Hub();
+    const refused = [
+      ...[recordOf("other", {}), recordOf("w", { shareMax: 0 }), recordOf("w", { stage: 2 })],
+      recordOf("w", { stages: [[memberOf("a")], [memberOf("a")]] }),
+    ];
+    for (const record of refused) {
+      hub.engine.put("linkseal-waves", "w", record);
+      await hub.read();
+      expect(hub.watch.view().waves).toEqual([
+        { name: "w", kind: null, state: null, why: null, stage: 0, stages: 0, progress: [] },
+      ]);
+    }
   });
 
   it("a freeze is shown until it is thawed, and one that cannot be read is shown too", async () => {
