@@ -1,6 +1,7 @@
 // Many sites in one process: each has the agent's own client of the engine, a connection and a user
 // of its own, and publishes what was recorded as often as an agent does.
-// Arguments: server, CA, folder of the seeds, file with the recording, and names of the sites.
+// Arguments: server, CA, folder of the seeds, file with the recording, `publish` or `campaign` (each
+// asks a hub for a campaign, too), and names of the sites.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,7 @@ import { inboxPrefix } from "#agent/fleet/subjects.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { openerOf } from "#agent/host/engine-stream.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
+import { campaign } from "./campaign.ts";
 import { type Recording, recordedEvent, recordedStatus } from "./recorded.ts";
 
 /** As the agent's publisher: a status each 30 s, and some event of each site each five minutes. */
@@ -17,7 +19,7 @@ const eventMs = 300_000;
 /** Sites that begin in one second. */
 const beginPerSecond = 100;
 
-const [server = "", ca = "", folder = "", file = "", ...names] = process.argv.slice(2);
+const [server = "", ca = "", folder = "", file = "", life = "", ...names] = process.argv.slice(2);
 const recording = JSON.parse(readFileSync(file, "utf8")) as Recording;
 const end = new AbortController();
 process.once("SIGTERM", () => end.abort());
@@ -55,7 +57,14 @@ async function live(name: string, index: number): Promise<void> {
       await put(seq);
     }
   };
-  await Promise.all([tell(), happen()]);
+  const change = async (): Promise<void> => {
+    // Its first status is told by then.
+    await waited(1_000);
+    const say = (line: object): void => console.log(JSON.stringify(line));
+    await campaign({ site: name, engine, end: end.signal, tell: say });
+    await put(index);
+  };
+  await Promise.all([tell(), happen(), ...(life === "campaign" ? [change()] : [])]);
 }
 
 await Promise.all(names.map(live));

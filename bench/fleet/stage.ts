@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
@@ -13,25 +13,11 @@ import { makeStores } from "#agent/operate/hub/setup.ts";
 import { firstLine } from "../../test/first-line.ts";
 import { NatsStage } from "../../test/peers/nats-stage.ts";
 import { enter, sessionOf, Viewer } from "../../test/process/page-client.ts";
+import { cpuMs, megabytes } from "./process.ts";
 import { record } from "./recording.ts";
 
 const command = join(import.meta.dirname, "../..", "agent", "bin.js");
 const sitesProgram = join(import.meta.dirname, "sites.ts");
-/** The unit of /proc/PID/stat. */
-const tickMs = 10;
-
-const procFile = (pid: number, name: string): string =>
-  readFileSync(`/proc/${pid}/${name}`, "utf8");
-
-/** Returns the resident memory of a process, in megabytes. */
-const megabytes = (pid: number): number =>
-  Number(/^VmRSS:\s+(\d+) kB$/m.exec(procFile(pid, "status"))?.[1]) / 1024;
-
-function cpuMs(pid: number): number {
-  const fields = procFile(pid, "stat").split(") ")[1]?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
-}
-
 let recording: Promise<string> | undefined;
 
 /** A hub with this many sites. */
@@ -80,7 +66,7 @@ export class FleetStage implements AsyncDisposable {
     const file = join(folder, "recording.json");
     recording ??= record().then((found) => JSON.stringify(found));
     writeFileSync(file, await recording);
-    const sites = this.#spawn(sitesProgram, server, ca, folder, file, ...this.names);
+    const sites = this.#spawn(sitesProgram, server, ca, folder, file, "publish", ...this.names);
     await firstLine(sites.stdout ?? process.stdin);
     await this.#view(socket);
     await this.fresh(0);

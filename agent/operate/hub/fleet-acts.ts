@@ -25,7 +25,7 @@ import {
   resume,
   stop,
   type WaitCode,
-  whyWaits,
+  waitsOf,
   withdrawMember,
 } from "./wave-step.ts";
 
@@ -81,11 +81,7 @@ export async function shownWave(place: ActPlace, name: string): Promise<ShownWav
   const { wave } = await oneWave(place, name);
   const view = await readView(place.engine, wave, place.act.at, place.signal);
   if (view === undefined) throw unanswered(name);
-  const waits = wave.stages.flat().flatMap((member): readonly (readonly [string, WaitCode])[] => {
-    const why = whyWaits(member, wave, view);
-    return why === undefined ? [] : [[keyOf(member), why]];
-  });
-  return { wave, waits: Object.fromEntries(waits) };
+  return { wave, waits: Object.fromEntries(waitsOf(wave, view)) };
 }
 
 /**

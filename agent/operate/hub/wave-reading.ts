@@ -17,8 +17,8 @@ import {
   allSites,
   type FreezeInForce,
   keyOf,
+  needsOf,
   type SiteHealth,
-  stageOf,
   type WaveView,
 } from "./wave-step.ts";
 
@@ -75,11 +75,10 @@ export async function readView(
   now: WallTime,
   signal: AbortSignal,
 ): Promise<WaveView | undefined> {
-  const members = stageOf(wave);
-  const names = [...new Set(members.map(({ site }) => site))];
-  const asks = await readAll(engine, "linkseal-asks", members.map(keyOf), signal);
-  const sites = await readAll(engine, "linkseal-status", names.map(statusKey), signal);
-  const freezes = await readFreezes(engine, names, signal);
+  const needs = needsOf(wave);
+  const asks = await readAll(engine, "linkseal-asks", needs.asks.map(keyOf), signal);
+  const sites = await readAll(engine, "linkseal-status", needs.statuses.map(statusKey), signal);
+  const freezes = await readFreezes(engine, needs.freezes, signal);
   if (asks === undefined || sites === undefined || freezes === undefined) return undefined;
   const readable = parsed(asks, askAt);
   const unreadable = new Set([...asks].flatMap(([key, read]) => unread(key, read, readable)));
@@ -92,7 +91,7 @@ export interface StoredPermit {
   readonly revision: number;
 }
 
-/** Reads the permits of the stage by their keys; undefined = the engine did not answer. */
+/** Reads permits by their keys; undefined = the engine did not answer. */
 export async function readPermits(
   engine: Pick<HubEngine, "get">,
   keys: readonly string[],
@@ -147,18 +146,32 @@ async function readAll(
   signal: AbortSignal,
 ): Promise<Reads | undefined> {
   const found = new Map<string, Read>();
-  const rest = [...keys];
-  let isAnswered = true;
-  const worker = async (): Promise<void> => {
-    for (let key = rest.pop(); key !== undefined && isAnswered; key = rest.pop()) {
-      const read = await engine.get(bucket, key, signal);
-      found.set(key, read);
-      const isForged = read.kind === "refused" && read.reason === "forged";
-      if (read.kind === "unknown" || (read.kind === "refused" && !isForged)) isAnswered = false;
+  const isAnswered = await eachOf(keys, async (key) => {
+    const read = await engine.get(bucket, key, signal);
+    found.set(key, read);
+    const isForged = read.kind === "refused" && read.reason === "forged";
+    return read.kind !== "unknown" && (read.kind !== "refused" || isForged);
+  });
+  return isAnswered ? found : undefined;
+}
+
+/**
+ * Makes one request for each of these, some at a time, until one of them resolves to false; resolves
+ * to whether none did.
+ */
+export async function eachOf<T extends object | string>(
+  all: readonly T[],
+  request: (one: T) => Promise<boolean>,
+): Promise<boolean> {
+  const rest = all.toReversed();
+  let isGood = true;
+  const lane = async (): Promise<void> => {
+    for (let one = rest.pop(); one !== undefined && isGood; one = rest.pop()) {
+      if (!(await request(one))) isGood = false;
     }
   };
-  await Promise.all(Array.from({ length: atOnceMax }, worker));
-  return isAnswered ? found : undefined;
+  await Promise.all(Array.from({ length: Math.min(atOnceMax, all.length) }, lane));
+  return isGood;
 }
 
 function parsed<T>(

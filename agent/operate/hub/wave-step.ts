@@ -27,7 +27,7 @@ export interface FreezeInForce {
   readonly why: string;
 }
 
-/** What a hub has read for one step. */
+/** What a hub has read for one step, as far as `needsOf` asks for it. */
 export interface WaveView {
   /** The hub's wall clock. */
   readonly now: WallTime;
@@ -39,6 +39,37 @@ export interface WaveView {
   readonly sites: ReadonlyMap<string, SiteHealth>;
   /** Freezes in force: by site, and that of all under `fleetFreezeKey`. */
   readonly freezes: ReadonlyMap<string, FreezeInForce>;
+}
+
+/** What of the engine the next step of a wave depends on, beside the freeze of all. */
+export interface WaveNeeds {
+  /** Members whose asks count. */
+  readonly asks: readonly Member[];
+  /** Names of sites whose statuses count. */
+  readonly statuses: readonly string[];
+  /** Names of sites whose freezes count. */
+  readonly freezes: readonly string[];
+}
+
+/**
+ * Returns what has to be read for the next step: a stage of 1,000 groups that bakes for hours, or
+ * of which ten are not over yet, must not cost thousands of requests a second.
+ */
+export function needsOf(wave: Wave): WaveNeeds {
+  const isBaking = wave.bakingSince !== null;
+  const stage = stageOf(wave);
+  const isIn = ({ state }: Member, ...kinds: readonly MemberState["kind"][]): boolean =>
+    kinds.includes(state.kind);
+  // A site that reached its end is judged once all of its stage have.
+  const watched = (member: Member): boolean => isBaking && isIn(member, "reached");
+  const sitesOf = (f: (member: Member) => boolean): readonly string[] => [
+    ...new Set(stage.filter(f).map(({ site }) => site)),
+  ];
+  return {
+    asks: stage.filter((member) => watched(member) || isOpen(member) || isIn(member, "waiting")),
+    statuses: sitesOf((member) => watched(member) || isIn(member, "waiting")),
+    freezes: sitesOf((member) => isIn(member, "waiting", "permitted", "begun")),
+  };
 }
 
 /** The key of all sites in `WaveView.freezes`; no site has this name: it is no word of a config. */
@@ -95,13 +126,33 @@ export function advance(wave: Wave, view: WaveView): Wave {
   return moved.state.kind === "running" ? given(moved, view) : moved;
 }
 
-/**
- * Returns why a member waits; undefined = it does not wait, or gets its permit in the next step.
- */
-export function whyWaits(member: Member, wave: Wave, view: WaveView): WaitCode | undefined {
-  if (member.state.kind !== "waiting") return undefined;
-  const stage = stageOf(wave);
-  if (!stage.includes(member)) return "stage";
+/** Returns why members wait, by SITE.GROUP; those that get their permit in the next step do not. */
+export function waitsOf(wave: Wave, view: WaveView): ReadonlyMap<string, WaitCode> {
+  const open = openNow(wave, view);
+  const present = new Set(stageOf(wave));
+  const waits = new Map<string, WaitCode>();
+  for (const member of wave.stages.flat()) {
+    if (member.state.kind !== "waiting") continue;
+    const why = present.has(member) ? whyWaits(member, wave, view, open) : "stage";
+    if (why !== undefined) waits.set(keyOf(member), why);
+  }
+  return waits;
+}
+
+/** The members of the stage that are open. */
+interface OpenNow {
+  count: number;
+  /** Their sites. */
+  readonly sites: Set<string>;
+}
+
+function openNow(wave: Wave, view: WaveView): OpenNow {
+  const open = stageOf(wave).filter((member) => countsAsOpen(member, view));
+  return { count: open.length, sites: new Set(open.map(({ site }) => site)) };
+}
+
+/** Why a waiting member of the stage waits; undefined = for nothing. */
+function whyWaits(member: Member, wave: Wave, view: WaveView, open: OpenNow): WaitCode | undefined {
   const ask = view.asks.get(keyOf(member));
   if (ask === undefined) return view.unreadable.has(keyOf(member)) ? "unreadableAsk" : "noAsk";
   if (ask.state.kind === "begun") return "underWay";
@@ -109,9 +160,8 @@ export function whyWaits(member: Member, wave: Wave, view: WaveView): WaitCode |
   if (ask.kind !== wave.kind) return "otherKind";
   if (view.freezes.has(member.site)) return "siteFrozen";
   if (freshHealth(member, view) === undefined) return "noStatus";
-  const open = stage.filter((each) => countsAsOpen(each, view));
-  if (open.some(({ site }) => site === member.site)) return "siteOpen";
-  return open.length >= wave.shareMax ? "share" : undefined;
+  if (open.sites.has(member.site)) return "siteOpen";
+  return open.count >= wave.shareMax ? "share" : undefined;
 }
 
 /**
@@ -342,22 +392,24 @@ function countsAsOpen(member: Member, { asks }: WaveView): boolean {
 
 /** Gives permits to those who wait, as far as the share goes. */
 function given(wave: Wave, view: WaveView): Wave {
-  let next = wave;
-  for (const index of stageOf(wave).keys()) {
-    const member = stageOf(next)[index];
-    const ask = member && view.asks.get(keyOf(member));
-    if (member === undefined || ask === undefined) continue;
-    const isDue = member.state.kind === "waiting" && whyWaits(member, next, view) === undefined;
-    if (!isDue && !isExpired(member, ask, view)) continue;
-    const { now } = view;
+  const open = openNow(wave, view);
+  const { now } = view;
+  return withStage(wave, (member) => {
+    const ask = view.asks.get(keyOf(member));
+    if (ask === undefined) return member;
+    const isWaiting = member.state.kind === "waiting";
+    const isDue = isWaiting && whyWaits(member, wave, view, open) === undefined;
+    if (!isDue && !isExpired(member, ask, view)) return member;
+    if (isDue) {
+      open.count += 1;
+      open.sites.add(member.site);
+    }
     const notAfter = wallAfter(now, wave.permitMs);
-    const before = member.state.kind === "waiting" ? verdictOf(member, view) : member.before;
     const state: MemberState = {
       ...{ kind: "permitted", nonce: ask.nonce, at: now, notAfter, isWithdrawn: false },
     };
-    next = withStage(next, (each) => (each === member ? { ...member, before, state } : each));
-  }
-  return next;
+    return { ...member, before: isWaiting ? verdictOf(member, view) : member.before, state };
+  });
 }
 
 const verdictOf = (member: Member, view: WaveView): Verdict | null =>

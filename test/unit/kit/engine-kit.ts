@@ -22,6 +22,8 @@ interface Message {
 /** An engine that keeps everything in memory, and can be down, full, or lose answers. */
 export class MemoryEngine implements FleetEngine, HubEngine {
   readonly messages: Message[] = [];
+  /** The newest message of each subject. */
+  readonly #last = new Map<string, Message>();
   readonly #ids = new Set<string>();
   /** Answers before an act; undefined = the engine does it. */
   fault: (() => Written | undefined) | undefined;
@@ -113,7 +115,7 @@ export class MemoryEngine implements FleetEngine, HubEngine {
   }
 
   #newest(subject: string): Message | undefined {
-    return this.messages.findLast((each) => each.subject === subject);
+    return this.#last.get(subject);
   }
 
   #write(subject: string, octets: Uint8Array, bytesMax: number): Written {
@@ -123,7 +125,9 @@ export class MemoryEngine implements FleetEngine, HubEngine {
     const fault = this.fault?.();
     if (fault !== undefined) return fault;
     const revision = this.messages.length + 1;
-    this.messages.push({ subject, octets, revision });
+    const message = { subject, octets, revision };
+    this.messages.push(message);
+    this.#last.set(subject, message);
     return this.isMute ? { kind: "unknown" } : { kind: "ok", revision, isRepeat: false };
   }
 

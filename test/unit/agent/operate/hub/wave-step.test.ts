@@ -6,6 +6,7 @@ import type { Member, Wave } from "#agent/fleet/wave.ts";
 import {
   advance,
   allSites,
+  needsOf,
   permitsOf,
   resume,
   settleMs,
@@ -13,7 +14,7 @@ import {
   stop,
   toWithdraw,
   type WaveView,
-  whyWaits,
+  waitsOf,
   withdrawMember,
   withdrawn,
 } from "#agent/operate/hub/wave-step.ts";
@@ -79,7 +80,7 @@ describe("who gets a permit", () => {
     const asks = new Map([...view.asks, ["a.h", { ...askOf("a", 9), group: "h" }]]);
     const next = advance(wave, { ...view, asks });
     expect(kindsOf(next)).toBe("permitted waiting");
-    expect(whyWaits(two, next, { ...view, asks })).toBe("siteOpen");
+    expect(waitsOf(next, { ...view, asks })).toEqual(new Map([["a.h", "siteOpen"]]));
   });
 
   it.each<readonly [string, WaveView]>([
@@ -99,11 +100,12 @@ describe("who gets a permit", () => {
       ),
     ],
   ])("none while it waits for: %s", (why, view) => {
-    const wave = waveOf([["a"]]);
+    const wave = waveOf([["a"], ["b"]]);
     expect(advance(wave, view)).toBe(wave);
-    expect(whyWaits(memberOf("a"), wave, view)).toBe("stage");
-    const [member] = wave.stages[0] ?? [];
-    expect(member && whyWaits(member, wave, view)).toBe(why);
+    expect([...waitsOf(wave, view)]).toEqual([
+      ["a.g", why],
+      ["b.g", "stage"],
+    ]);
   });
 
   it("a campaign that began without a permit counts in the share", () => {
@@ -116,6 +118,49 @@ describe("who gets a permit", () => {
     const wave = withMember(permitted);
     const next = advance(wave, viewOf(600_000, { a: asking }));
     expect(first(next)).toMatchObject({ nonce: nonceOf(1), notAfter: wallAt(1_200_000) });
+  });
+});
+
+/** Asks that count how often one is looked up. */
+class CountedAsks extends Map<string, Ask> {
+  gets = 0;
+
+  override get(key: string): Ask | undefined {
+    this.gets += 1;
+    return super.get(key);
+  }
+}
+
+describe("a stage of 1,000 groups", () => {
+  const names = Array.from({ length: 1_000 }, (_, n) => `s${n}`);
+  const wave = waveOf([names], { shareMax: 900 });
+
+  // Each permit had the whole stage looked through for those that are open.
+  it("costs as much for each group as one of ten", () => {
+    const view = viewOf(10, Object.fromEntries(names.map((name) => [name, asking])));
+    const asks = new CountedAsks(view.asks);
+    const next = advance(wave, { ...view, asks });
+    expect(next.stages[0]?.filter(({ state }) => state.kind === "permitted")).toHaveLength(900);
+    expect(asks.gets).toBeLessThan(5 * names.length);
+    asks.gets = 0;
+    expect([...waitsOf(next, { ...view, asks }).values()]).toEqual(Array(100).fill("share"));
+    expect(asks.gets).toBeLessThan(5 * names.length);
+  });
+
+  it("needs no more of the engine than the next step depends on", () => {
+    const kinds = (state: Member["state"], part: Partial<Wave> = {}) => {
+      const stages = [names.map((name) => memberOf(name, state))];
+      const { asks, statuses, freezes } = needsOf({ ...wave, stages, ...part });
+      return [asks.length, statuses.length, freezes.length];
+    };
+    const over = { ...given, kind: "reached" } as const;
+    expect(kinds({ kind: "waiting" })).toEqual([1_000, 1_000, 1_000]);
+    expect(kinds(permitted)).toEqual([1_000, 0, 1_000]);
+    expect(kinds(over)).toEqual([0, 0, 0]);
+    expect(kinds(over, { bakingSince: wallAt(0) })).toEqual([1_000, 1_000, 0]);
+    expect(kinds({ kind: "leftOut", at: wallAt(0) }, { bakingSince: wallAt(0) })).toEqual([
+      ...[0, 0, 0],
+    ]);
   });
 });
 
