@@ -16,8 +16,8 @@ import { type Recording, recordedEvent, recordedStatus } from "./recorded.ts";
 /** As the agent's publisher: a status each 30 s, and some event of each site each five minutes. */
 const statusMs = 30_000;
 const eventMs = 300_000;
-/** Sites that begin in one second. */
-const beginPerSecond = 100;
+/** Sites that connect at a time: on a busy machine, more would run out of the server's patience. */
+const connectingMost = 8;
 
 const [server = "", ca = "", folder = "", file = "", life = "", ...names] = process.argv.slice(2);
 const recording = JSON.parse(readFileSync(file, "utf8")) as Recording;
@@ -25,17 +25,17 @@ const end = new AbortController();
 process.once("SIGTERM", () => end.abort());
 const waited = (ms: number): Promise<void> =>
   hostClock.sleep(ms, end.signal).catch(() => undefined);
-let begun = 0;
 
-async function live(name: string, index: number): Promise<void> {
-  await waited((index * 1_000) / beginPerSecond);
+async function connected(name: string): Promise<NatsEngine> {
   const world = { clock: hostClock, entropy: hostEntropy };
   const open = openerOf({ servers: [server], ca, key: `file:${join(folder, `${name}.seed`)}` });
   const engine = new NatsEngine({ world, inbox: inboxPrefix(name), name, open });
   void engine.run(end.signal);
   while (engine.state.kind !== "connected" && !end.signal.aborted) await waited(50);
-  begun += 1;
-  if (begun === names.length) console.log("connected");
+  return engine;
+}
+
+async function live(name: string, index: number, engine: NatsEngine): Promise<void> {
   const put = async (turn: number): Promise<void> => {
     const octets = recordedStatus(recording, turn + index, name);
     if (engine.state.kind === "connected")
@@ -67,4 +67,14 @@ async function live(name: string, index: number): Promise<void> {
   await Promise.all([tell(), happen(), ...(life === "campaign" ? [change()] : [])]);
 }
 
-await Promise.all(names.map(live));
+const lives: Promise<void>[] = [];
+const left = [...names.entries()];
+async function connectAll(): Promise<void> {
+  for (let next = left.shift(); next !== undefined; next = left.shift()) {
+    const [index, name] = next;
+    lives.push(live(name, index, await connected(name)));
+  }
+}
+await Promise.all(Array.from({ length: connectingMost }, connectAll));
+console.log("connected");
+await Promise.all(lives);
