@@ -31,6 +31,12 @@ interface DyingHub {
   left: number;
 }
 
+/** Only a site that has something to do costs time. */
+function isDue({ isTold, ask: { state } }: Site, turn: number): boolean {
+  const reads = state.kind === "asking" && turn % (permitReadMs / tickMs) === 0;
+  return !isTold || state.kind === "begun" || reads || turn % (statusMs / tickMs) === 0;
+}
+
 /** Sites that ask from the beginning on; hubs are started. */
 export class Crowd {
   readonly clock = new SimClock(wallStart);
@@ -123,25 +129,21 @@ export class Crowd {
   async #run(): Promise<void> {
     for (let turn = 0; ; turn += 1) {
       this.#look();
-      for (const [index, site] of this.#sites.entries()) await this.#turn(site, turn + index);
+      for (const [index, site] of this.#sites.entries()) {
+        if (isDue(site, turn + index)) await this.#turn(site, turn + index);
+      }
       await this.clock.sleep(tickMs);
     }
   }
 
   async #turn(site: Site, turn: number): Promise<void> {
     const { engine, clock } = this;
-    if (turn % (statusMs / tickMs) === 0 || (site.ask.state.kind === "asking" && !site.isTold)) {
-      await engine.put(
-        "linkseal-status",
-        site.name,
-        statusOf(site.name, "protected", clock.wall()),
-      );
-    }
+    const { begunAt, ask } = site;
+    if (turn % (statusMs / tickMs) === 0) await this.#tellStatus(site);
     const key = `${site.name}.g`;
     if (!site.isTold) {
       site.isTold = (await engine.put("linkseal-asks", key, askOctets(site.ask))).kind === "ok";
     }
-    const { begunAt, ask } = site;
     if (
       ask.state.kind === "begun" &&
       begunAt !== undefined &&
@@ -150,11 +152,17 @@ export class Crowd {
       site.ask = { ...ask, state: { kind: "ended", at: clock.wall(), end: "reached" } };
       site.isTold = false;
       this.#live.delete(site.name);
+      await this.#tellStatus(site);
     } else if (ask.state.kind === "asking" && turn % (permitReadMs / tickMs) === 0) {
       const read = await engine.get("linkseal-permits", key);
       const permit = read.kind === "value" ? parsePermit(read.octets) : undefined;
       if (permit !== undefined && this.#counts(permit, site)) this.#begin(site);
     }
+  }
+
+  async #tellStatus({ name }: Site): Promise<void> {
+    const octets = statusOf(name, "protected", this.clock.wall());
+    await this.engine.put("linkseal-status", name, octets);
   }
 
   #begin(site: Site): void {
