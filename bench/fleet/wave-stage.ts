@@ -47,13 +47,13 @@ export type Killed = "hub" | "engine";
 export interface WaveCost {
   readonly seconds: number;
   readonly stages: number;
-  /** Processor time of the hub that led, in milliseconds. */
+  /** Processor time of the hub that led, in milliseconds a second, until the first kill. */
   readonly hubMs: number;
   readonly engineMs: number;
-  /** The most of the hub's resident memory that was seen, and the engine's, in megabytes. */
+  /** The most of the hub's resident memory that was seen until then, and the engine's. */
   readonly hubMegabytes: number;
   readonly engineMegabytes: number;
-  /** Messages that the hub has sent to the engine. */
+  /** Messages a second that hubs have sent to the engine until then. */
   readonly calls: number;
   /** Sites whose links were out of service at once, at most, in one wave. */
   readonly openMost: number;
@@ -129,20 +129,24 @@ export class WaveStage implements AsyncDisposable {
     const leader = this.#leader;
     if (leader?.child.pid === undefined) throw new Error("no hub leads");
     const pids = { hub: leader.child.pid, engine: this.#nats.pid };
-    const before = { hub: cpuMs(pids.hub), engine: cpuMs(pids.engine), calls: await this.#calls() };
+    const spent = async (): Promise<readonly number[]> => [
+      ...[Date.now(), cpuMs(pids.hub), cpuMs(pids.engine), await this.#calls()],
+    ];
+    const before = await spent();
+    let after: readonly number[] | undefined;
     const begunAt = Date.now();
     const waves = await this.#beginWaves();
     const most = { hub: 0, engine: 0 };
     const gaps: Partial<Record<Killed, number>> = {};
     const left = [...killed];
     const isOver = async (): Promise<boolean> => {
-      const at = this.#ended / this.#sites.length;
       const next = left[0];
-      if (next !== undefined && at > (killed.length - left.length + 1) / 3) {
+      const part = (killed.length - left.length + 1) / (killed.length + 1);
+      if (next !== undefined && this.#ended > part * this.#sites.length) {
+        after ??= await spent();
         left.shift();
         gaps[next] = await this.#kill(next);
-      }
-      if (killed.length === 0) {
+      } else if (after === undefined) {
         most.hub = Math.max(most.hub, megabytes(pids.hub));
         most.engine = Math.max(most.engine, megabytes(pids.engine));
       }
@@ -150,13 +154,12 @@ export class WaveStage implements AsyncDisposable {
     };
     await until(isOver, 250);
     const seconds = (Date.now() - begunAt) / 1_000;
-    const isWhole = killed.length === 0;
+    after ??= await spent();
+    const [ms = 0, ...sums] = after.map((value, at) => value - (before[at] ?? 0));
+    const [hubMs = 0, engineMs = 0, calls = 0] = sums.map((value) => (value * 1_000) / ms);
     return {
       ...{ seconds, stages: await this.#check(waves), openMost: this.#openMost(), gaps },
-      hubMs: isWhole ? cpuMs(pids.hub) - before.hub : Number.NaN,
-      engineMs: isWhole ? cpuMs(pids.engine) - before.engine : Number.NaN,
-      ...{ hubMegabytes: most.hub, engineMegabytes: most.engine },
-      calls: isWhole ? (await this.#calls()) - before.calls : Number.NaN,
+      ...{ hubMs, engineMs, calls, hubMegabytes: most.hub, engineMegabytes: most.engine },
     };
   }
 
