@@ -25,6 +25,7 @@ const end = new AbortController();
 process.once("SIGTERM", () => end.abort());
 const waited = (ms: number): Promise<void> =>
   hostClock.sleep(ms, end.signal).catch(() => undefined);
+let areConnected = false;
 
 async function connected(name: string): Promise<NatsEngine> {
   const world = { clock: hostClock, entropy: hostEntropy };
@@ -58,8 +59,8 @@ async function live(name: string, index: number, engine: NatsEngine): Promise<vo
     }
   };
   const change = async (): Promise<void> => {
-    // Its first status is told by then.
-    await waited(1_000);
+    // Sites that ask read their permits again and again, beside others that still connect.
+    while (!areConnected && !end.signal.aborted) await waited(500);
     const say = (line: object): void => console.log(JSON.stringify(line));
     await campaign({ site: name, engine, end: end.signal, tell: say });
     await put(index);
@@ -76,5 +77,6 @@ async function connectAll(): Promise<void> {
   }
 }
 await Promise.all(Array.from({ length: connectingMost }, connectAll));
+areConnected = true;
 console.log("connected");
 await Promise.all(lives);
