@@ -156,8 +156,8 @@ async function readAll(
 }
 
 /**
- * Makes one request for each of these, some at a time, until one of them resolves to false; resolves
- * to whether none did.
+ * Makes one request for each of these, some at a time, until one of them resolves to false;
+ * resolves to whether none did.
  */
 export async function eachOf<T extends object | string>(
   all: readonly T[],

@@ -28,7 +28,7 @@ async function begun(): Promise<Crowd> {
   return crowd;
 }
 
-/** Each site began once, by the one permit for what it asked, and no more than the share at once. */
+/** Each site began once, by the one permit for its ask, and no more than the share at once. */
 function expectKept(crowd: Crowd): void {
   expect(crowd.faults).toEqual([]);
   expect([...crowd.begun].sort()).toEqual(crowd.sites);
