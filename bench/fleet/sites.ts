@@ -1,7 +1,7 @@
 // Many sites in one process: each has the agent's own client of the engine, a connection and a user
 // of its own, and publishes what was recorded as often as an agent does.
-// Arguments: server, CA, folder of the seeds, file with the recording, `publish` or `campaign` (each
-// also asks for a campaign), and names of the sites.
+// Arguments: server, CA, folder of the seeds, file with the recording, `publish`, or `campaign`
+// (each asks for one, too), and names of the sites.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -24,6 +24,7 @@ import { askOf, statusOf, waveOf } from "./wave-kit.ts";
 
 interface Pending {
   readonly actor: string;
+  readonly isWrite: boolean;
   readonly run: () => Promise<void>;
 }
 
@@ -89,18 +90,20 @@ export class WaveStorm {
 
   #gated(actor: string): HubEngine {
     const { engine } = this;
-    const gate = <T>(f: () => Promise<T>): Promise<T> =>
+    const gate = <T>(f: () => Promise<T>, isWrite = false): Promise<T> =>
       new Promise((resolve) => {
-        this.#pending.push({ actor, run: async () => resolve(await f()) });
+        this.#pending.push({ actor, isWrite, run: async () => resolve(await f()) });
       });
     return {
       state: engine.state,
-      put: (bucket, key, octets) => gate<Written>(() => engine.put(bucket, key, octets)),
+      put: (bucket, key, octets) => gate<Written>(() => engine.put(bucket, key, octets), true),
       update: (bucket, key, octets, at) =>
-        gate<Written>(() =>
-          this.#blind.includes(bucket)
-            ? engine.put(bucket, key, octets)
-            : engine.update(bucket, key, octets, at),
+        gate<Written>(
+          () =>
+            this.#blind.includes(bucket)
+              ? engine.put(bucket, key, octets)
+              : engine.update(bucket, key, octets, at),
+          true,
         ),
       get: (bucket, key) => gate<Read>(() => engine.get(bucket, key)),
       next: (bucket, pattern, from) => gate<Found>(() => engine.next(bucket, pattern, from)),
@@ -116,9 +119,14 @@ export class WaveStorm {
     else await this.#person();
   }
 
-  /** One call of a hub; an engine loses one answer of fifty after it has done the act. */
+  /**
+   * One call of a hub; an engine loses one answer of fifty after it has done the act. A write takes
+   * longer than a read: much can happen before it arrives.
+   */
   async #call(): Promise<void> {
-    const [call] = this.#pending.splice(this.#prng.between(0, this.#pending.length - 1), 1);
+    const index = this.#prng.between(0, this.#pending.length - 1);
+    if (this.#pending[index]?.isWrite === true && this.#prng.chance(0.7)) return;
+    const [call] = this.#pending.splice(index, 1);
     this.engine.isMute = this.#prng.chance(0.02);
     await call?.run();
     this.engine.isMute = false;
@@ -132,7 +140,7 @@ export class WaveStorm {
     for (const each of own) this.#pending.splice(this.#pending.indexOf(each), 1);
     const last = own.at(-1);
     if (last !== undefined && this.#prng.chance(0.5)) {
-      this.#pending.push({ actor: "dead", run: last.run });
+      this.#pending.push({ ...last, actor: "dead" });
     }
     this.counts.deaths += 1;
     this.#hub(actor);
