@@ -98,10 +98,6 @@ export class WaveStage implements AsyncDisposable {
     return this.#hubs.find((hub) => hub.child.signalCode === null && hub.leads);
   }
 
-  get leaderPid(): number | undefined {
-    return this.#leader?.child.pid;
-  }
-
   get #ended(): number {
     return this.#lines.filter(({ what }) => what === "ended").length;
   }

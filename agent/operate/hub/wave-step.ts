@@ -42,7 +42,7 @@ export interface WaveView {
 }
 
 /** What of the engine the next step of a wave depends on, beside the freeze of all. */
-export interface WaveNeeds {
+interface WaveNeeds {
   /** Members whose asks count. */
   readonly asks: readonly Member[];
   /** Names of sites whose statuses count. */
