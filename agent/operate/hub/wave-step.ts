@@ -110,7 +110,7 @@ export type WaitCode =
   | "share";
 
 /** The members of the stage under way; none if the wave is done. */
-export const stageOf = ({ stages, stage }: Wave): readonly Member[] => stages[stage] ?? [];
+const stageOf = ({ stages, stage }: Wave): readonly Member[] => stages[stage] ?? [];
 
 /** The key of a member's ask and permit. */
 export const keyOf = ({ site, group }: Member): string => groupKey(site, group);
