@@ -249,7 +249,10 @@ describe("a proposal from the hub to a real agent", () => {
   it("that repeats the config of the site is not signed, and not sent", async () => {
     const basedOn = await place.published(await place.inForce());
     const same = ["--config", basedOn, "--based-on", basedOn];
-    for (const way of [["--sign", "-"], ["--sign", anna, "--yes"]]) {
+    for (const way of [
+      ["--sign", "-"],
+      ["--sign", anna, "--yes"],
+    ]) {
       const { status, stdout, stderr } = await place.propose(...same, ...way);
       expect([status, stdout, stderr]).toEqual([
         ...[2, "", expect.stringContaining("demo has accepted exactly this as config 3")],
