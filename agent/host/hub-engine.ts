@@ -2,7 +2,7 @@
 
 import { hostname, userInfo } from "node:os";
 import { LinksealError } from "#hal/error.ts";
-import type { HubEngine } from "../fleet/engine.ts";
+import type { HubEngine, Outage } from "../fleet/engine.ts";
 import { NatsEngine } from "../fleet/nats-engine.ts";
 import type { Act } from "../fleet/wave.ts";
 import { hostClock } from "./clock.ts";
@@ -19,18 +19,18 @@ export async function withHubEngine<T>(
   f: (engine: HubEngine, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
-  const first = Promise.withResolvers<string | undefined>();
+  const first = Promise.withResolvers<Outage | undefined>();
   const engine = new NatsEngine({
     world: { clock: hostClock, entropy: hostEntropy },
     ...{ inbox, name: "linkseal fleet", open: openerOf(login) },
-    changed: (state) => first.resolve(state.kind === "connected" ? undefined : state.why),
+    changed: (state) => first.resolve(state.kind === "connected" ? undefined : state),
   });
   const run = engine.run(end.signal);
   try {
-    const why = await first.promise;
-    if (why === undefined) return await f(engine, end.signal);
-    throw new LinksealError("transport.unreachable", why, {
-      ...{ effect: "none", where: login.servers[0] ?? "", next: "linkseal hub doctor" },
+    const outage = await first.promise;
+    if (outage === undefined) return await f(engine, end.signal);
+    throw new LinksealError("transport.unreachable", outage.why, {
+      ...{ effect: "none", where: login.servers[0] ?? "", next: outage.next },
     });
   } finally {
     end.abort();

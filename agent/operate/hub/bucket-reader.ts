@@ -100,7 +100,12 @@ export class BucketReader {
 
   async #state(session: Asker): Promise<{ readonly newest: number; readonly wall: WallTime }> {
     const info = await session.api(`$JS.API.STREAM.INFO.${this.#stream}`, undefined);
-    const state = info["state"];
+    const { state, error } = info;
+    if (isObject(error) && error["err_code"] === notFound) {
+      const text = `the engine has no ${this.#bucket}`;
+      const next = "linkseal hub setup";
+      throw new LinksealError("usage", text, { effect: "none", where: this.#bucket, next });
+    }
     const newest = isObject(state) ? state["last_seq"] : undefined;
     const wall = timeOf(info["ts"]);
     if (!isNumber(newest) || wall === undefined) throw this.#strange();

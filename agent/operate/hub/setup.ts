@@ -1,6 +1,7 @@
 // Makes the streams of the engine, and says where existing ones differ. It changes and deletes
 // none: what is in them cannot be made again.
 
+import { renewUsers } from "../../fleet/engine.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
 import { differing, type StoreSettings, stores } from "../../fleet/stores.ts";
 
@@ -41,7 +42,13 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
 }
 
 /** JetStream's number for "stream not found". */
-const notFound = 10_059;
+export const notFound = 10_059;
+/** Other numbers of JetStream, with the next act. */
+const meaningOf: Readonly<Record<number, string>> = {
+  10039: `the hub's account has no JetStream: ${renewUsers}`,
+  10076: `JetStream is off in this server: ${renewUsers}`,
+  10047: "there is no room for its limit: max_file of the server's configuration, or its disk",
+};
 
 async function lookAt(session: NatsSession, store: StoreSettings): Promise<Omit<StoreRow, "name">> {
   const info = await session.api(`$JS.API.STREAM.INFO.${store.name}`, undefined);
@@ -65,8 +72,10 @@ async function make(session: NatsSession, store: StoreSettings): Promise<StoreSt
 }
 
 function refused({ err_code: code }: Readonly<Record<string, unknown>>): StoreState {
-  const why = typeof code === "number" ? `JetStream's error ${code}` : "JetStream's error";
-  return { kind: "refused", why };
+  if (typeof code !== "number") return { kind: "refused", why: "JetStream's error" };
+  const meaning = meaningOf[code];
+  const number = `JetStream's error ${code}`;
+  return { kind: "refused", why: meaning === undefined ? number : `${meaning} (${number})` };
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
