@@ -261,7 +261,7 @@ export class NatsConnection {
       if (!isUser) this.#end("the server reports an error");
       else {
         const next = `put ${publicKey} into the list of users, ${renewUsers}`;
-        this.#end("the server refuses this user: its list does not have this key", next);
+        this.#end("the server refuses this user as its list lacks the key", next);
       }
       return;
     }

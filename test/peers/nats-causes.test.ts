@@ -49,8 +49,9 @@ function expiredIn(folder: string): { readonly certificate: string; readonly key
 }
 
 const withoutRight = (text: string): string => {
-  const [before = "", account = ""] = text.split(/(?=SITE_demo: \{)/);
-  return before + account.replace('        "$KV.linkseal-status.demo"\n', "");
+  const right = '        "$KV.linkseal-status.demo"\n';
+  if (!text.includes(right)) throw new Error("the site has no such right");
+  return text.replace(right, "");
 };
 
 const causes: readonly Cause[] = [
@@ -100,7 +101,7 @@ const causes: readonly Cause[] = [
   {
     cause: "a key that the server does not have",
     login: () => ({ key: other.keys.dub }),
-    text: /the server refuses this user: its list does not have this key/,
+    text: /the server refuses this user as its list lacks the key/,
     next: /put U[A-Z2-7]{55} into the list of users/,
   },
   {

@@ -42,9 +42,10 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
 }
 
 /** JetStream's number for "stream not found". */
-export const notFound = 10_059;
+const notFound = 10_059;
 /** Other numbers of JetStream, with the next act. */
 const meaningOf: Readonly<Record<number, string>> = {
+  [notFound]: "there is no such stream: linkseal hub setup",
   10039: `the hub's account has no JetStream: ${renewUsers}`,
   10076: `JetStream is off in this server: ${renewUsers}`,
   10047: "there is no room for its limit: max_file of the server's configuration, or its disk",
@@ -71,11 +72,16 @@ async function make(session: NatsSession, store: StoreSettings): Promise<StoreSt
   return isObject(error) ? refused(error) : { kind: "made" };
 }
 
-function refused({ err_code: code }: Readonly<Record<string, unknown>>): StoreState {
-  if (typeof code !== "number") return { kind: "refused", why: "JetStream's error" };
+function refused(error: Readonly<Record<string, unknown>>): StoreState {
+  return { kind: "refused", why: errorText(error) };
+}
+
+/** Returns an error of JetStream in words of linkseal, with the next act where it is known. */
+export function errorText({ err_code: code }: Readonly<Record<string, unknown>>): string {
+  if (typeof code !== "number") return "JetStream's error";
   const meaning = meaningOf[code];
   const number = `JetStream's error ${code}`;
-  return { kind: "refused", why: meaning === undefined ? number : `${meaning} (${number})` };
+  return meaning === undefined ? number : `${meaning} (${number})`;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
