@@ -117,7 +117,7 @@ const causes: readonly Cause[] = [
     next: /linkseal hub config/,
   },
   {
-    cause: "streams that nobody made",
+    cause: "streams that were never made",
     text: /no responder for KV_linkseal-status/,
     next: /linkseal hub setup/,
   },
@@ -209,7 +209,7 @@ describe("what an operator of the hub reads", { timeout: 180_000 }, () => {
     }
   });
 
-  it("streams that nobody made: status, waves and doctor name hub setup", async () => {
+  it("streams that were never made: status, waves and doctor name hub setup", async () => {
     await using stage = await NatsStage.start();
     for (const words of [
       ["fleet", "status"],

@@ -109,7 +109,7 @@ describe("the client of the engine", () => {
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
   });
 
-  it("a user whose subjects have no responder was silent: it is told once, with the stream", async () => {
+  it("a user whose subjects have no responder was silent: its stream is told once", async () => {
     const at = await bench().connect();
     await at.put(message(ack));
     expect(at.lacks).toEqual([]);
@@ -118,7 +118,7 @@ describe("the client of the engine", () => {
     expect(at.lacks).toEqual(["missing KV_linkseal-status"]);
   });
 
-  it("a user that lacks a right was silent: it is told once, with the stream", async () => {
+  it("a user that lacks a right was silent: its stream is told once", async () => {
     const at = await bench().connect();
     const refusal = "-ERR 'Permissions Violation for Publish to \"$KV.linkseal-status.a\"'\r\n";
     await at.put(refusal);
