@@ -86,6 +86,7 @@ const longAlone = [
   "test/kernel/lab/lab.test.ts",
   "test/kernel/lab/rotation.test.ts",
   "test/kernel/pair/pair.test.ts",
+  "test/kernel/package/hub.test.ts",
   "test/kernel/package/package.test.ts",
   "test/kernel/package/upgrade.test.ts",
   "test/kernel/reboot.test.ts",

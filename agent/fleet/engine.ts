@@ -74,8 +74,28 @@ export type Read =
 /** The connection to the engine. */
 export type EngineState =
   | { readonly kind: "connected"; readonly since: Instant }
-  /** `why`: a sentence of linkseal, never a text of the engine. */
-  | { readonly kind: "disconnected"; readonly since: Instant; readonly why: string };
+  | ({ readonly kind: "disconnected"; readonly since: Instant } & Outage);
+
+/** Why there is no connection. */
+export interface Outage {
+  /** A sentence of linkseal, never a text of the engine. */
+  readonly why: string;
+  /** What a person does about it. */
+  readonly next: string;
+}
+
+/** What the engine does not do for this user, although it has taken it. */
+export interface Lack {
+  /** `missing`: no responder; `denied`: the user has no right to it. */
+  readonly reason: "missing" | "denied";
+  /** Name of the stream. */
+  readonly stream: string;
+}
+
+/** The next act where nothing more is known. */
+export const judgeEngine = "linkseal hub doctor, on the engine's host";
+/** Makes the server read a list of users that was corrected. */
+export const renewUsers = "linkseal hub config, then systemctl restart nats-server";
 
 /**
  * A client of the engine. No method throws, and each resolves within `answerMsMax`, or with

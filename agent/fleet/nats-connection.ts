@@ -4,7 +4,7 @@
 
 import { parseJson } from "#hal/json.ts";
 import type { Instant, StreamChannel, World } from "#hal/world.ts";
-import { answerMsMax, messageBytesMax } from "./engine.ts";
+import { answerMsMax, judgeEngine, messageBytesMax, type Outage, renewUsers } from "./engine.ts";
 import { NatsFault } from "./nats-fault.ts";
 import { clientFrames, FrameReader, headerBytesMax, type NatsFrame } from "./nats-frames.ts";
 import type { UserKey } from "./nkey.ts";
@@ -14,6 +14,10 @@ const waitingMax = 64;
 /** Octets that a server may send unasked in a minute. */
 const unaskedBytesMax = 64 * 1024;
 const minuteMs = 60_000;
+const closed: Outage = {
+  why: "the server closed the connection",
+  next: "journalctl --unit nats-server, on the engine's host",
+};
 /** A connection without traffic is asked for a sign of life after this time, in milliseconds. */
 const quietMs = 30_000;
 
@@ -69,7 +73,7 @@ export class NatsConnection {
   #creditAt: Instant;
   #heardAt: Instant;
   #payloadBytesMax = 0;
-  #why: string | undefined;
+  #outage: Outage | undefined;
   #writing: Promise<unknown> = Promise.resolve();
 
   /** `channel`: a protected stream to the server, which the connection closes. */
@@ -82,16 +86,16 @@ export class NatsConnection {
     this.#inbox = `${parts.inbox}.${token}`;
   }
 
-  /** Why the connection has ended, in words of linkseal; undefined = it has not. */
-  get why(): string | undefined {
-    return this.#why;
+  /** Why the connection has ended; undefined = it has not. */
+  get outage(): Outage | undefined {
+    return this.#outage;
   }
 
   /**
    * Serves the connection until it ends; `ready` is called once the server has taken the user.
    * Resolves to the reason.
    */
-  async serve(ready: () => void, signal: AbortSignal): Promise<string> {
+  async serve(ready: () => void, signal: AbortSignal): Promise<Outage> {
     const ended = (): void => this.#end("it is not wanted any more");
     signal.addEventListener("abort", ended, { once: true });
     const signedIn = this.#alarm("the server did not answer in time");
@@ -99,22 +103,22 @@ export class NatsConnection {
     this.#pongs.push(first.resolve);
     void first.promise.then((isAlive) => {
       signedIn();
-      if (isAlive && this.#why === undefined) ready();
+      if (isAlive && this.#outage === undefined) ready();
     });
     const stopWatch = this.#watch();
     if (signal.aborted) ended();
     await this.#read();
-    this.#end("the server closed the connection");
+    this.#end(closed.why, closed.next);
     signal.removeEventListener("abort", ended);
     signedIn();
     stopWatch();
-    return this.#why ?? "";
+    return this.#outage ?? closed;
   }
 
   /** Sends a request; resolves within `answerMsMax`. */
   async request(request: NatsRequest, signal: AbortSignal): Promise<NatsReply> {
     const { subject, headers = {}, octets, replyBytesMax } = request;
-    if (this.#why !== undefined || this.#waiting.size >= waitingMax) return { kind: "busy" };
+    if (this.#outage !== undefined || this.#waiting.size >= waitingMax) return { kind: "busy" };
     if (octets.length + headerBytesMax > this.#payloadBytesMax) return { kind: "tooLarge" };
     this.#count += 1;
     const reply = `${this.#inbox}.${this.#count}`;
@@ -155,7 +159,7 @@ export class NatsConnection {
     const { clock } = this.#parts.world;
     let off = (): void => undefined;
     const next = (): void => {
-      if (this.#why !== undefined) return;
+      if (this.#outage !== undefined) return;
       if (clock.now() - this.#heardAt >= quietMs + answerMsMax) {
         this.#end("the server has gone quiet");
         return;
@@ -173,18 +177,18 @@ export class NatsConnection {
   /** Writes in turn; a write that does not end in time ends the connection. */
   #send(octets: readonly Uint8Array[]): void {
     this.#writing = this.#writing.then(async () => {
-      if (this.#why !== undefined) return;
+      if (this.#outage !== undefined) return;
       const off = this.#alarm("the server takes nothing");
-      await this.#channel.write(octets).catch(() => this.#end("the server closed the connection"));
+      await this.#channel.write(octets).catch(() => this.#end(closed.why, closed.next));
       off();
     });
   }
 
   async #read(): Promise<void> {
     try {
-      while (this.#why === undefined) {
+      while (this.#outage === undefined) {
         const octets = await this.#channel.read();
-        if (octets === undefined || this.#why !== undefined) return;
+        if (octets === undefined || this.#outage !== undefined) return;
         this.#charge(octets.length);
         for (const frame of this.#frames.push(octets)) this.#take(frame);
       }
@@ -253,13 +257,19 @@ export class NatsConnection {
       /^permissions violation for (publish|subscription) to "([^"]{1,512})"/i.exec(text) ?? [];
     if (verb === undefined) {
       const isUser = /authorization|authentication|revoked|expired/i.test(text);
-      this.#end(isUser ? "the server refuses this user" : "the server reports an error");
+      const { publicKey } = this.#parts.key;
+      if (!isUser) this.#end("the server reports an error");
+      else {
+        const next = `put ${publicKey} into the list of users, ${renewUsers}`;
+        this.#end("the server refuses this user as its list lacks the key", next);
+      }
       return;
     }
     if (this.#denied.length < waitingMax) this.#denied.push(subject);
     if (subject.startsWith(this.#inbox)) {
       // Rights to replies name the site: this is what a wrong name is seen by.
-      this.#end("the engine's list has this key under another name");
+      const next = `correct the name in the list of users, ${renewUsers}; or site in the config`;
+      this.#end("the engine's list has this key under another name", next);
       return;
     }
     if (verb.toLowerCase() !== "publish") return;
@@ -278,9 +288,9 @@ export class NatsConnection {
     waiting.settle(isFit ? { kind: "reply", headers, octets } : { kind: "unknown" });
   }
 
-  #end(why: string): void {
-    if (this.#why !== undefined) return;
-    this.#why = why;
+  #end(why: string, next = judgeEngine): void {
+    if (this.#outage !== undefined) return;
+    this.#outage = { why, next };
     this.#channel[Symbol.dispose]();
     for (const { settle } of [...this.#waiting.values()]) settle({ kind: "unknown" });
     for (const settle of this.#pongs.splice(0)) settle(false);

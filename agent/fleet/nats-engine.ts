@@ -10,7 +10,10 @@ import {
   type FleetEngine,
   type Found,
   type HubEngine,
+  judgeEngine,
+  type Lack,
   messageBytesMax,
+  type Outage,
   type Read,
   type Refused,
   type RefusedReason,
@@ -24,7 +27,7 @@ import {
   type NatsReply,
   type NatsRequest,
 } from "./nats-connection.ts";
-import { headerOf, statusOf } from "./nats-frames.ts";
+import { headerOf, noResponders, statusOf } from "./nats-frames.ts";
 import {
   type Bucket,
   bucketStream,
@@ -58,21 +61,24 @@ export interface EngineParts extends Pick<ConnectionParts, "world" | "inbox" | "
   readonly isHub?: true;
   /** Called when the connection comes up, and once for each outage. */
   readonly changed?: (state: EngineState) => void;
-  /** Called once for each connection on which a subject of this user has no responder. */
-  readonly unserved?: () => void;
+  /** Called once for each connection and each thing that the engine does not do for this user. */
+  readonly lacking?: (lack: Lack) => void;
 }
 
 /** The engine of a site. */
 export class NatsEngine implements FleetEngine, HubEngine {
   readonly #parts: EngineParts;
   #connection: NatsConnection | undefined;
-  #unserved: NatsConnection | undefined;
+  /** What was told of the connection that it is of. */
+  #told: { readonly of: NatsConnection | undefined; readonly lacks: Set<string> };
   #state: EngineState;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     const since = parts.world.clock.now();
-    this.#state = { kind: "disconnected", since, why: "no connection was made yet" };
+    const why = "no connection was made yet";
+    this.#state = { kind: "disconnected", since, why, next: judgeEngine };
+    this.#told = { of: undefined, lacks: new Set() };
   }
 
   /** The connection now. */
@@ -89,10 +95,10 @@ export class NatsEngine implements FleetEngine, HubEngine {
     let failures = 0;
     while (!end.aborted) {
       const began = clock.now();
-      const why = await this.#serve(end);
+      const outage = await this.#serve(end);
       this.#connection = undefined;
       failures = clock.now() - began >= goodMs ? 0 : failures + 1;
-      this.#disconnected(why, end.aborted);
+      this.#disconnected(outage, end.aborted);
       const ms = waitMs(failures, this.#parts.isHub === true, entropy.bytes(2));
       await clock.sleep(ms, end).catch(() => undefined);
     }
@@ -119,7 +125,7 @@ export class NatsEngine implements FleetEngine, HubEngine {
   /** Reads the newest value of a key. */
   get(bucket: Bucket, key: string, signal: AbortSignal): Promise<Read> {
     const { stream, subject } = placeOf(bucket, key);
-    return this.#read(newestSubject(stream, subject), valueBytesMax, signal);
+    return this.#read({ stream, subject }, valueBytesMax, signal);
   }
 
   /** Adds a message; one with the same id is stored once. */
@@ -136,17 +142,19 @@ export class NatsEngine implements FleetEngine, HubEngine {
 
   /** Reads the newest message of a site in a stream. */
   newest(stream: Stream, site: string, signal: AbortSignal): Promise<Read> {
-    return this.#read(newestSubject(stream, streamSubject(stream, site)), messageBytesMax, signal);
+    const subject = streamSubject(stream, site);
+    return this.#read({ stream, subject }, messageBytesMax, signal);
   }
 
   /** Reads the next value of a bucket; only a hub has the right to it. */
   async next(bucket: Bucket, pattern: string, from: number, signal: AbortSignal): Promise<Found> {
     const start = keySubject(bucket, "");
     const body = JSON.stringify({ seq: from, next_by_subj: `${start}${pattern}` });
-    const subject = `$JS.API.DIRECT.GET.${bucketStream(bucket)}`;
+    const stream = bucketStream(bucket);
+    const subject = `$JS.API.DIRECT.GET.${stream}`;
     const octets = new TextEncoder().encode(body);
     const request = { subject, octets, replyBytesMax: valueBytesMax };
-    const reply = await this.#connection?.request(request, signal);
+    const reply = await this.#request(stream, request, signal);
     if (reply?.kind !== "reply") return unanswered(reply);
     const read = readOf(reply);
     if (read.kind !== "value") return read;
@@ -156,7 +164,7 @@ export class NatsEngine implements FleetEngine, HubEngine {
   }
 
   /** Serves one connection; resolves to why it ended. */
-  async #serve(end: AbortSignal): Promise<string> {
+  async #serve(end: AbortSignal): Promise<Outage> {
     try {
       const { channel, key } = await this.#parts.open(end);
       const connection = new NatsConnection({ ...this.#parts, key }, channel);
@@ -165,18 +173,20 @@ export class NatsEngine implements FleetEngine, HubEngine {
         this.#change({ kind: "connected", since: this.#parts.world.clock.now() });
       }, end);
     } catch (error) {
-      if (error instanceof LinksealError) return `${error.where}: ${error.message}`;
-      if (end.aborted) return "it is not wanted any more";
+      if (error instanceof LinksealError) {
+        return { why: `${error.where}: ${error.message}`, next: error.next };
+      }
+      if (end.aborted) return { why: "it is not wanted any more", next: judgeEngine };
       throw error;
     }
   }
 
   /** `isWanted`: nothing is reported of an end that was asked for. */
-  #disconnected(why: string, isWanted: boolean): void {
+  #disconnected(outage: Outage, isWanted: boolean): void {
     const { since } = this.#state;
     const isNew = this.#state.kind === "connected";
     const at = isNew ? this.#parts.world.clock.now() : since;
-    const state = { kind: "disconnected", since: at, why } as const;
+    const state = { kind: "disconnected", since: at, ...outage } as const;
     if (isWanted) this.#state = state;
     else this.#change(state);
   }
@@ -196,27 +206,38 @@ export class NatsEngine implements FleetEngine, HubEngine {
     const { stream, subject, octets, bytesMax } = what;
     if (octets.length > bytesMax) return refused("tooLarge");
     const request = { subject, headers, octets, replyBytesMax: ackBytesMax };
-    const reply = await this.#request(request, signal);
+    const reply = await this.#request(stream, request, signal);
     return reply?.kind === "reply" ? writtenOf(reply, stream) : unanswered(reply);
   }
 
-  async #read(subject: string, bytesMax: number, signal: AbortSignal): Promise<Read> {
+  async #read({ stream, subject }: Place, bytesMax: number, signal: AbortSignal): Promise<Read> {
     const octets = new Uint8Array();
-    const request = { subject, octets, replyBytesMax: bytesMax };
-    const reply = await this.#request(request, signal);
+    const request = { subject: newestSubject(stream, subject), octets, replyBytesMax: bytesMax };
+    const reply = await this.#request(stream, request, signal);
     return reply?.kind === "reply" ? readOf(reply) : unanswered(reply);
   }
 
-  /** A server takes a user, and yet leads none of its subjects to a stream: that has to be said. */
-  async #request(request: NatsRequest, signal: AbortSignal): Promise<NatsReply | undefined> {
+  /** A server takes a user, and yet leads a subject to no stream, or refuses it: that is told. */
+  async #request(
+    stream: string,
+    request: NatsRequest,
+    signal: AbortSignal,
+  ): Promise<NatsReply | undefined> {
     const connection = this.#connection;
     const reply = await connection?.request(request, signal);
-    const isServed = reply?.kind !== "reply" || statusOf(reply.headers) !== noResponders;
-    if (!isServed && this.#unserved !== connection) {
-      this.#unserved = connection;
-      this.#parts.unserved?.();
-    }
+    const isMissing = reply?.kind === "reply" && statusOf(reply.headers) === noResponders;
+    if (isMissing) this.#tell(connection, { reason: "missing", stream });
+    if (reply?.kind === "denied") this.#tell(connection, { reason: "denied", stream });
     return reply;
+  }
+
+  #tell(of: NatsConnection | undefined, lack: Lack): void {
+    if (this.#told.of !== of) this.#told = { of, lacks: new Set() };
+    const { lacks } = this.#told;
+    const key = `${lack.reason} ${lack.stream}`;
+    if (lacks.has(key)) return;
+    lacks.add(key);
+    this.#parts.lacking?.(lack);
   }
 }
 
@@ -257,9 +278,6 @@ function unanswered(
 }
 
 type Answer = NatsReply & { readonly kind: "reply" };
-
-/** No server listens on a subject: the stream does not exist, or keeps no such subject. */
-const noResponders = 503;
 
 /** Codes of JetStream's errors (`err_code`) that say why nothing was stored. */
 const reasonOf: Readonly<Record<number, RefusedReason>> = {

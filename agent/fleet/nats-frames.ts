@@ -7,6 +7,8 @@ import { NatsFault } from "./nats-fault.ts";
 const lineBytesMax = 4_096;
 /** Octets of the longest INFO, which the server sends first. */
 const infoBytesMax = 32 * 1024;
+/** The status of a reply without a responder: no stream keeps such a subject. */
+export const noResponders = 503;
 /** Octets of the headers of the longest message. */
 export const headerBytesMax = 16 * 1024;
 

@@ -3,10 +3,10 @@
 import { LinksealError } from "#hal/error.ts";
 import { type JsonLimits, parseJson } from "#hal/json.ts";
 import type { StreamChannel } from "#hal/world.ts";
-import { messageBytesMax } from "./engine.ts";
+import { judgeEngine, messageBytesMax, renewUsers } from "./engine.ts";
 import { type ForbiddenCall, forbiddenContent, forbiddenHeaders } from "./forbidden-calls.ts";
 import { type ConnectionParts, NatsConnection, type NatsReply } from "./nats-connection.ts";
-import { clientFrames } from "./nats-frames.ts";
+import { clientFrames, noResponders, statusOf } from "./nats-frames.ts";
 
 /** Octets of the longest reply of JetStream's API that is read. */
 const apiBytesMax = 1024 * 1024;
@@ -40,7 +40,10 @@ export class NatsSession {
       case "reply":
         return reply;
       case "denied":
-        throw this.#failed("transport.authentication", "the user has no right to", subject, "none");
+        throw this.#failed(
+          ...(["transport.authentication", "the user has no right to", subject, "none"] as const),
+          renewUsers,
+        );
       case "busy":
       case "tooLarge":
         throw this.#failed("transport.closed", "nothing was sent to", subject, "none");
@@ -59,7 +62,11 @@ export class NatsSession {
     limits: JsonLimits = apiLimits,
   ): Promise<Readonly<Record<string, unknown>>> {
     const text = body === undefined ? "" : JSON.stringify(body);
-    const { octets } = await this.ask(subject, text, limits.characters);
+    const { headers, octets } = await this.ask(subject, text, limits.characters);
+    if (statusOf(headers) === noResponders) {
+      const why = "JetStream is off in this server or in this account: nothing answers";
+      throw this.#failed("transport.unreachable", why, subject, "none", renewUsers);
+    }
     try {
       const value: unknown = parseJson(new TextDecoder().decode(octets), limits);
       if (typeof value === "object" && value !== null) return { ...value };
@@ -105,12 +112,14 @@ export class NatsSession {
   }
 
   #failed(
-    code: "transport.authentication" | "transport.closed" | "transport.timeout" | "device.unparsed",
+    code:
+      | `transport.${"authentication" | "closed" | "timeout" | "unreachable"}`
+      | "device.unparsed",
     text: string,
     subject: string,
     effect: "none" | "unknown",
+    next = judgeEngine,
   ): LinksealError {
-    const next = "linkseal hub doctor";
     return new LinksealError(code, `${text} ${subject}`, { effect, where: this.#where, next });
   }
 }
@@ -136,7 +145,11 @@ export async function withSession<T>(
     end.abort();
     await served;
   }
-  throw new LinksealError("transport.authentication", `no session: ${connection.why ?? ""}`, {
-    ...{ effect: "none", where, next: "linkseal hub doctor --help" },
-  });
+  throw new LinksealError(
+    "transport.authentication",
+    `no session: ${connection.outage?.why ?? ""}`,
+    {
+      ...{ effect: "none", where, next: connection.outage?.next ?? judgeEngine },
+    },
+  );
 }

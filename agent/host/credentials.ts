@@ -9,7 +9,7 @@ import type { WallTime } from "#hal/world.ts";
 import type { CredentialHost } from "../azure/identity.ts";
 import { unusable } from "../azure/identity.ts";
 import type { AzureIdentity } from "../model/desired.ts";
-import { credentialPath } from "./credential-path.ts";
+import { credentialPath, type FileAccess, isPassedByAcl } from "./credential-path.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
 const fileBytesMax = 64 * 1024;
@@ -55,8 +55,22 @@ async function checkFile(path: string, rule: FileRule): Promise<void> {
   const stat = await lstat(path).catch((error: unknown) => {
     throw unusable(path, `the credential cannot be read (${errnoOf(error)})`);
   });
-  const why = fileFault(stat, rule);
+  const why = await secretFault(path, stat, rule);
   if (why !== undefined) throw unusable(path, `the credential is not used: ${why}`);
+}
+
+/**
+ * Returns why a file must not be used, by its path too: the service manager passes secrets whose
+ * mode says less than it seems to.
+ */
+export async function secretFault(
+  path: string,
+  stat: Parameters<typeof fileFault>[0] & FileAccess,
+  rule: FileRule,
+): Promise<string | undefined> {
+  const isPassed = await isPassedByAcl(path, stat);
+  const forbidden = isPassed ? rule.forbidden & ~0o040 : rule.forbidden;
+  return fileFault(stat, { ...rule, forbidden });
 }
 
 /** Returns why a file must not be used; undefined = it may be used. */

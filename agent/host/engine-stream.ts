@@ -82,7 +82,8 @@ async function openServer(
 
 async function readCa(path: string): Promise<Buffer> {
   return await readFile(path).catch((error: unknown) => {
-    throw unreachable(path, `the certificates cannot be read (${errnoOf(error)})`);
+    const text = `the certificates cannot be read (${errnoOf(error)})`;
+    throw unreachable(path, { text, next: "let this process's user read them" });
   });
 }
 
@@ -104,8 +105,9 @@ function opened(
       socket.setTimeout(0).off("error", failed).off("timeout", late);
       resolve(streamOver(socket, server));
     };
-    const failed = (error: unknown): void => give(unreachable(server, whyNot(errnoOf(error))));
-    const late = (): void => give(unreachable(server, "it does not answer"));
+    const failed = (error: unknown): void =>
+      give(unreachable(server, whyNot(server, errnoOf(error))));
+    const late = (): void => give(unreachable(server, silent));
     // It stays, because an error that nothing listens for ends the process.
     socket.on("error", () => undefined);
     socket.once("error", failed).once(event, ready).once("timeout", late).setTimeout(connectMsMax);
@@ -115,14 +117,59 @@ function opened(
   });
 }
 
-function whyNot(code: string): string {
-  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
-    return "it does not begin with TLS: its configuration needs handshake_first";
-  }
-  return `no protected connection (${code})`;
+interface Cause {
+  readonly text: string;
+  readonly next: string;
 }
 
-function unreachable(where: string, text: string): LinksealError {
-  const next = "linkseal hub doctor, and fleet in the config";
+const certificate = "/etc/nats/server-cert.pem, then systemctl restart nats-server";
+const silent: Cause = {
+  text: "it does not answer",
+  next: "look at the path: systemctl status nats-server on its host, and a firewall between",
+};
+const inClear: Cause = {
+  text: "it does not begin with TLS: its configuration needs handshake_first",
+  next: "linkseal hub config writes it; then systemctl restart nats-server",
+};
+const expired: Cause = {
+  text: "its certificate has expired, by this host's clock",
+  next: `renew ${certificate}`,
+};
+const early: Cause = {
+  text: "its certificate is not valid yet, by this host's clock",
+  next: "look at both clocks: timedatectl",
+};
+const uncertified: Cause = {
+  text: "its certificate is of no authority that is trusted here",
+  next: "name the authority's certificates: fleet.ca in a site's config, --ca at a hub",
+};
+const causes: Readonly<Record<string, Cause>> = {
+  ERR_SSL_WRONG_VERSION_NUMBER: inClear,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: inClear,
+  CERT_HAS_EXPIRED: expired,
+  CERT_NOT_YET_VALID: early,
+  DEPTH_ZERO_SELF_SIGNED_CERT: uncertified,
+  SELF_SIGNED_CERT_IN_CHAIN: uncertified,
+  UNABLE_TO_GET_ISSUER_CERT: uncertified,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: uncertified,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: uncertified,
+  CERT_SIGNATURE_FAILURE: uncertified,
+  ECONNREFUSED: {
+    text: "nothing listens there",
+    next: "systemctl status nats-server, on its host",
+  },
+  ENOTFOUND: { text: "its name is not known here", next: "resolvectl query, with its name" },
+};
+
+function whyNot(server: string, code: string): Cause {
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    const text = `its certificate does not name ${new URL(server).hostname} (${code})`;
+    return { text, next: `connect by a name of the certificate, or renew ${certificate}` };
+  }
+  const { text, next } = causes[code] ?? { ...silent, text: "no protected connection" };
+  return { text: `${text} (${code})`, next };
+}
+
+function unreachable(where: string, { text, next }: Cause): LinksealError {
   return new LinksealError("transport.unreachable", text, { effect: "none", where, next });
 }

@@ -1,7 +1,8 @@
 // The engine of one accepted config, and what is published over it.
 
 import type { World } from "#hal/world.ts";
-import type { EngineState } from "../fleet/engine.ts";
+import type { EngineState, Outage } from "../fleet/engine.ts";
+import { lackText } from "../fleet/lack-text.ts";
 import { NatsEngine } from "../fleet/nats-engine.ts";
 import { inboxPrefix } from "../fleet/subjects.ts";
 import type { FleetSettings } from "../model/desired.ts";
@@ -33,7 +34,7 @@ export async function runFleet(
       log(world, state);
       if (state.kind === "connected") for (const listener of listeners) listener();
     },
-    unserved: () => failed(world, "the engine has no responder for this site's subjects"),
+    lacking: (lack) => failed(world, lackText(lack)),
   });
   const whenUp = (listener: () => void): (() => boolean) => {
     listeners.add(listener);
@@ -56,10 +57,10 @@ function log(world: Pick<World, "log">, state: EngineState): void {
     world.log.write("info", "fleet-connected", "connected to the engine");
     return;
   }
-  failed(world, state.why);
+  const { why, next } = state;
+  failed(world, { why: `nothing is published to the engine: ${why}`, next });
 }
 
-function failed(world: Pick<World, "log">, why: string): void {
-  const text = `nothing is published to the engine: ${why}; the agent goes on without it`;
-  world.log.write("warn", "fleet-failed", text, { next: "linkseal hub doctor" });
+function failed(world: Pick<World, "log">, { why, next }: Outage): void {
+  world.log.write("warn", "fleet-failed", `${why}; the agent goes on without it`, { next });
 }

@@ -2,7 +2,8 @@
 
 import { hostname, userInfo } from "node:os";
 import { LinksealError } from "#hal/error.ts";
-import type { HubEngine } from "../fleet/engine.ts";
+import type { HubEngine, Lack, Outage } from "../fleet/engine.ts";
+import { lackText } from "../fleet/lack-text.ts";
 import { NatsEngine } from "../fleet/nats-engine.ts";
 import type { Act } from "../fleet/wave.ts";
 import { hostClock } from "./clock.ts";
@@ -19,23 +20,40 @@ export async function withHubEngine<T>(
   f: (engine: HubEngine, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const end = new AbortController();
-  const first = Promise.withResolvers<string | undefined>();
+  let lack: Lack | undefined;
+  const first = Promise.withResolvers<Outage | undefined>();
   const engine = new NatsEngine({
     world: { clock: hostClock, entropy: hostEntropy },
     ...{ inbox, name: "linkseal fleet", open: openerOf(login) },
-    changed: (state) => first.resolve(state.kind === "connected" ? undefined : state.why),
+    lacking: (found) => {
+      lack ??= found;
+    },
+    changed: (state) => first.resolve(state.kind === "connected" ? undefined : state),
   });
   const run = engine.run(end.signal);
   try {
-    const why = await first.promise;
-    if (why === undefined) return await f(engine, end.signal);
-    throw new LinksealError("transport.unreachable", why, {
-      ...{ effect: "none", where: login.servers[0] ?? "", next: "linkseal hub doctor" },
+    const outage = await first.promise;
+    if (outage === undefined) {
+      return await f(engine, end.signal).catch((error: unknown) => {
+        throw lack === undefined ? error : withLack(error, lack);
+      });
+    }
+    throw new LinksealError("transport.unreachable", outage.why, {
+      ...{ effect: "none", where: login.servers[0] ?? "", next: outage.next },
     });
   } finally {
     end.abort();
     await run;
   }
+}
+
+/** Completes the error of an act that the engine did not carry out by what the engine lacks. */
+function withLack(error: unknown, lack: Lack): unknown {
+  if (!(error instanceof LinksealError)) return error;
+  const { code, effect, where } = error;
+  if (code !== "transport.closed" && code !== "transport.authentication") return error;
+  const { why, next } = lackText(lack);
+  return new LinksealError(code, `${error.message}: ${why}`, { effect, where, next });
 }
 
 /** Returns who acts now, for records: the user and this host. */

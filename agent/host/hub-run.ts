@@ -33,6 +33,7 @@ export async function runHub({ inbox, ...login }: HubLogin, level: LogLevel): Pr
   const engine = new NatsEngine({
     ...{ world, inbox, name: "linkseal hub run", isHub: true, open: openerOf(login) },
     changed: (state) => tell({ kind: "engine", state }),
+    lacking: (lack) => tell({ kind: "lack", lack }),
   });
   const manager = native === undefined ? undefined : new Manager(native, log);
   // The connection outlives the waves, so that the lease is given up.

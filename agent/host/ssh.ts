@@ -5,7 +5,7 @@ import { lstat, readFile } from "node:fs/promises";
 import type { SshMaterial } from "#drivers/transport/shell.ts";
 import { LinksealError } from "#hal/error.ts";
 import { credentialPath } from "./credential-path.ts";
-import { fileFault } from "./credentials.ts";
+import { secretFault } from "./credentials.ts";
 import { errnoOf, ownUid } from "./folder.ts";
 
 const keyBytesMax = 64 * 1024;
@@ -32,7 +32,7 @@ async function readOwn(path: string, bytesMax: number, forbidden: number): Promi
     throw unusable(path, `the file cannot be read (${errnoOf(error)})`);
   };
   const stat = await lstat(path).catch(failed);
-  const fault = fileFault(stat, { bytesMax, owners: [0, ownUid()], forbidden });
+  const fault = await secretFault(path, stat, { bytesMax, owners: [0, ownUid()], forbidden });
   if (fault !== undefined) throw unusable(path, `the file is not used: ${fault}`);
   return await readFile(path).catch(failed);
 }

@@ -7,6 +7,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { connect, type NatsConnection, nkeyAuthenticator } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Lack } from "#agent/fleet/engine.ts";
 import { forbiddenCalls } from "#agent/fleet/forbidden-calls.ts";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import type { NatsSession } from "#agent/fleet/nats-session.ts";
@@ -54,16 +55,14 @@ async function foreign(at: NatsStage, user: User): Promise<NatsConnection> {
 /** The engine of a site, connected. */
 class SiteEngine implements Disposable {
   readonly engine: NatsEngine;
-  unserved = 0;
+  readonly lacks: Lack[] = [];
   readonly #end = new AbortController();
 
   constructor(at: NatsStage, site: "dub" | "ams", servers: readonly string[] = [at.server]) {
     const world = { clock: hostClock, entropy: hostEntropy };
     const open = openerOf({ servers, ca: at.ca, key: `file:${at.keys[site]}` });
-    const unserved = (): void => {
-      this.unserved += 1;
-    };
-    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open, unserved });
+    const lacking = (lack: Lack) => this.lacks.push(lack);
+    this.engine = new NatsEngine({ world, inbox: inboxPrefix(site), name: site, open, lacking });
     void this.engine.run(this.#end.signal);
   }
 
@@ -197,7 +196,10 @@ describe("a site that is added later", () => {
     const missing = { kind: "refused", reason: "missing" };
     expect(await engine.put("linkseal-status", "ams", octets("x"), never)).toEqual(missing);
     expect(await engine.newest("LINKSEAL-EVENTS", "ams", never)).toEqual(missing);
-    expect(ams.unserved).toBe(1);
+    expect(ams.lacks).toEqual([
+      { reason: "missing", stream: "KV_linkseal-status" },
+      { reason: "missing", stream: "LINKSEAL-EVENTS" },
+    ]);
     await other.kill();
     await other.run();
     expect(new Set(await requests())).toEqual(new Set(["good"]));

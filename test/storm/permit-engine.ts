@@ -86,7 +86,8 @@ export class HostileHub extends MemoryEngine {
 
   override get state(): EngineState {
     const since = this.#since;
-    return this.#isUp ? { kind: "connected", since } : { kind: "disconnected", since, why: "dead" };
+    if (this.#isUp) return { kind: "connected", since };
+    return { kind: "disconnected", since, why: "dead", next: "wait" };
   }
 
   override async put(bucket: Bucket, key: string, octets: Uint8Array): Promise<Written> {

@@ -10,6 +10,7 @@ import { LinksealError } from "#hal/error.ts";
 import type { Clock, Instant, WallTime } from "#hal/world.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
 import { type Bucket, bucketStream, keySubject } from "../../fleet/subjects.ts";
+import { errorText } from "./setup.ts";
 
 /** What a reader asks. */
 export type Asker = Pick<NatsSession, "api" | "ask">;
@@ -100,7 +101,8 @@ export class BucketReader {
 
   async #state(session: Asker): Promise<{ readonly newest: number; readonly wall: WallTime }> {
     const info = await session.api(`$JS.API.STREAM.INFO.${this.#stream}`, undefined);
-    const state = info["state"];
+    const { state, error } = info;
+    if (isObject(error)) throw this.#strange(errorText(error));
     const newest = isObject(state) ? state["last_seq"] : undefined;
     const wall = timeOf(info["ts"]);
     if (!isNumber(newest) || wall === undefined) throw this.#strange();
@@ -119,8 +121,8 @@ export class BucketReader {
     return found;
   }
 
-  #strange(): LinksealError {
-    const text = "the engine does not show what is in the bucket";
+  #strange(why = "it answers otherwise than JetStream does"): LinksealError {
+    const text = `the engine does not show what is in the bucket: ${why}`;
     return new LinksealError("device.unparsed", text, {
       ...{
         effect: "none",

@@ -1,7 +1,8 @@
 // What happens at a hub, as its log says it: codes, names and sentences.
 
 import type { LogLevel } from "#hal/world.ts";
-import type { EngineState } from "../../fleet/engine.ts";
+import type { EngineState, Lack, Outage } from "../../fleet/engine.ts";
+import { lackText } from "../../fleet/lack-text.ts";
 import { isOpen, type Member, type Wave } from "../../fleet/wave.ts";
 import { keyOf } from "./wave-step.ts";
 
@@ -10,6 +11,7 @@ export type HubEvent =
   /** This hub gives permits now; or another does. */
   | { readonly kind: "leads" | "follows" }
   | { readonly kind: "engine"; readonly state: EngineState }
+  | { readonly kind: "lack"; readonly lack: Lack }
   /** The record of a wave cannot be read, and gives no permit. */
   | { readonly kind: "unreadable"; readonly wave: string }
   /** The permits of these members were taken back, because the wave is stopped. */
@@ -65,6 +67,8 @@ export function lineOf(event: HubEvent): HubLine {
       return line("info", "hub-follows", "another hub leads");
     case "engine":
       return engineLine(event.state);
+    case "lack":
+      return failedLine(lackText(event.lack));
     case "unreadable":
       return line("warn", "wave-unreadable", "its record cannot be read, and gives no permit", {
         ...{ wave: event.wave, next: `linkseal fleet waves ${event.wave}` },
@@ -90,8 +94,11 @@ const line = (
 
 function engineLine(state: EngineState): HubLine {
   if (state.kind === "connected") return line("info", "hub-connected", "connected to the engine");
-  const text = `no permit is given: ${state.why}; sites go on without it`;
-  return line("warn", "hub-failed", text, { next: "linkseal hub doctor" });
+  return failedLine(state);
+}
+
+function failedLine({ why, next }: Outage): HubLine {
+  return line("warn", "hub-failed", `no permit is given: ${why}; sites go on without it`, { next });
 }
 
 function memberLine(wave: Wave, member: Member): HubLine {

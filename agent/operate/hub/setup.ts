@@ -1,6 +1,7 @@
 // Makes the streams of the engine, and says where existing ones differ. It changes and deletes
 // none: what is in them cannot be made again.
 
+import { renewUsers } from "../../fleet/engine.ts";
 import type { NatsSession } from "../../fleet/nats-session.ts";
 import { differing, type StoreSettings, stores } from "../../fleet/stores.ts";
 
@@ -42,6 +43,13 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
 
 /** JetStream's number for "stream not found". */
 const notFound = 10_059;
+/** Other numbers of JetStream, with the next act. */
+const meaningOf: Readonly<Record<number, string>> = {
+  [notFound]: "there is no such stream: linkseal hub setup",
+  10039: `the hub's account has no JetStream: ${renewUsers}`,
+  10076: `JetStream is off in this server: ${renewUsers}`,
+  10047: "there is no room for its limit: max_file of the server's configuration, or its disk",
+};
 
 async function lookAt(session: NatsSession, store: StoreSettings): Promise<Omit<StoreRow, "name">> {
   const info = await session.api(`$JS.API.STREAM.INFO.${store.name}`, undefined);
@@ -64,9 +72,16 @@ async function make(session: NatsSession, store: StoreSettings): Promise<StoreSt
   return isObject(error) ? refused(error) : { kind: "made" };
 }
 
-function refused({ err_code: code }: Readonly<Record<string, unknown>>): StoreState {
-  const why = typeof code === "number" ? `JetStream's error ${code}` : "JetStream's error";
-  return { kind: "refused", why };
+function refused(error: Readonly<Record<string, unknown>>): StoreState {
+  return { kind: "refused", why: errorText(error) };
+}
+
+/** Returns an error of JetStream in words of linkseal, with the next act where it is known. */
+export function errorText({ err_code: code }: Readonly<Record<string, unknown>>): string {
+  if (typeof code !== "number") return "JetStream's error";
+  const meaning = meaningOf[code];
+  const number = `JetStream's error ${code}`;
+  return meaning === undefined ? number : `${meaning} (${number})`;
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

@@ -121,11 +121,13 @@ async function writeAsks(parts: PermitClientParts, end: AbortSignal): Promise<vo
 
 /** Returns what a campaign has to say to the hub; undefined = nothing. */
 function askOf(
-  { agent: { intent }, permits, world }: PermitClientParts,
+  { agent: { intent }, permits, world, site }: PermitClientParts,
   campaign: Campaign,
 ): Ask | undefined {
   const asked = permits.askedBy(campaign);
   if (asked === undefined || intent === undefined) return undefined;
+  // A campaign of before the site had its name: under the present one a hub cannot read it.
+  if (asked.site !== site) return undefined;
   const at = world.clock.wall();
   const state = stateOf(campaign);
   const accepts = (risk: Parameters<typeof riskAccepted>[1]): boolean =>

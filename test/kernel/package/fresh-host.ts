@@ -11,7 +11,8 @@ const place = "/run/fresh";
 const waitMsMax = 300_000;
 
 // It uses pivot_root, not chroot: systemd makes the sandbox of a service by moving its root once
-// more.
+// more. It makes mounts shared, as systemd does on a machine and leaves to the manager of a
+// container: otherwise a service does not see the credentials that systemd mounts for it.
 const boot = `set -e
 mount --make-rprivate /
 cd ${place}/root
@@ -22,6 +23,7 @@ mount -t devtmpfs devtmpfs dev
 mount -t tmpfs -o mode=755 tmpfs run
 pivot_root . mnt
 umount -l mnt
+mount --make-rshared /
 exec env -i container=machine PATH=/usr/sbin:/usr/bin LANG=C.UTF-8 /usr/lib/systemd/systemd
 `;
 

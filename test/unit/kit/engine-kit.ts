@@ -50,7 +50,8 @@ export class MemoryEngine implements FleetEngine, HubEngine {
 
   get state(): EngineState {
     const since = 0 as Instant;
-    return this.isUp ? { kind: "connected", since } : { kind: "disconnected", since, why: "down" };
+    if (this.isUp) return { kind: "connected", since };
+    return { kind: "disconnected", since, why: "down", next: "wait" };
   }
 
   async put(bucket: Bucket, key: string, octets: Uint8Array): Promise<Written> {

@@ -23,7 +23,7 @@ class Bench {
   readonly engine: NatsEngine;
   readonly #end = new AbortController();
   isReachable = true;
-  unserved = 0;
+  readonly lacks: string[] = [];
 
   /** `octet`: the value of every octet of the two that are drawn for a wait; 255 = the longest. */
   constructor({ octet = 255, ...role }: { readonly isHub?: true; readonly octet?: number } = {}) {
@@ -44,8 +44,8 @@ class Bench {
       },
       ...role,
       changed: (state) => this.states.push(state),
-      unserved: () => {
-        this.unserved += 1;
+      lacking: ({ reason, stream }) => {
+        this.lacks.push(`${reason} ${stream}`);
       },
     });
     void this.engine.run(this.#end.signal);
@@ -109,13 +109,21 @@ describe("the client of the engine", () => {
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
   });
 
-  it("a user whose subjects have no responder was silent: it is told once", async () => {
+  it("a user whose subjects have no responder was silent: its stream is told once", async () => {
     const at = await bench().connect();
     await at.put(message(ack));
-    expect(at.unserved).toBe(0);
+    expect(at.lacks).toEqual([]);
     await at.put(message("", "NATS/1.0 503", `${inbox}.2`));
     await at.put(message("", "NATS/1.0 503", `${inbox}.3`));
-    expect(at.unserved).toBe(1);
+    expect(at.lacks).toEqual(["missing KV_linkseal-status"]);
+  });
+
+  it("a user that lacks a right was silent: its stream is told once", async () => {
+    const at = await bench().connect();
+    const refusal = "-ERR 'Permissions Violation for Publish to \"$KV.linkseal-status.a\"'\r\n";
+    await at.put(refusal);
+    await at.put(refusal);
+    expect(at.lacks).toEqual(["denied KV_linkseal-status"]);
   });
 
   it.each<readonly [string, string, Written]>([

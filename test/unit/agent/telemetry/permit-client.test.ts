@@ -32,10 +32,12 @@ class Bench {
   readonly permits = new PermitCache({
     clock: this.clock,
     intents: {
-      desired: () => ({ ...desired, site: "dublin" }),
+      desired: () => ({ ...desired, site: this.named }),
       history: () => [{ number: 1, sha256: "cd".repeat(32), who: "a test", at: wall }],
     },
   });
+  /** Name of the site in the config of the campaign. */
+  named = "dublin";
   campaign: Campaign = campaignOf("gated", { kind: "rotate", group: "erd" }, "keychain");
   wanted: Desired = { ...desired, fleet };
   readonly #end = new AbortController();
@@ -100,6 +102,13 @@ describe("what a campaign says to the hub", () => {
       { kind: "ended", at: 0, end: "reached" },
     ]);
     expect(bench.asks()[0]).toMatchObject(bench.permits.askedBy(bench.campaign) ?? {});
+  });
+
+  it("a site that was renamed told campaigns of its old name, which no hub can read", async () => {
+    const bench = new Bench();
+    bench.named = "demo";
+    await bench.begin().run(10_000);
+    expect(bench.asks()).toEqual([]);
   });
 
   it("a campaign that left a link as it was has not reached what it asked for", async () => {
