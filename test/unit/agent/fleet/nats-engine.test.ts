@@ -108,7 +108,7 @@ describe("the client of the engine", () => {
     expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7 });
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
     const dropped = '{"stream":"KV_linkseal-status","seq":7,"duplicate":true}';
-    expect(await at.put(message(dropped, 2))).toEqual({ kind: "unknown" });
+    expect(await at.put(message(dropped, "", `${inbox}.2`))).toEqual({ kind: "unknown" });
   });
 
   it("a user whose subjects have no responder was silent: it is told once", async () => {
