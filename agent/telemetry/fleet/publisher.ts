@@ -83,7 +83,7 @@ async function publishHeads(
         const line = headText({ host, seq: head.seq, at: momentText(head.at), hash: head.mac });
         const octets = new TextEncoder().encode(line);
         const newest = await engine.newest("LINKSEAL-HEADS", site, end);
-        // After a lost answer it may be there. If the engine does not say, twice is as good as once.
+        // After a lost answer it may be there. If the engine does not say, twice is no harm.
         const isThere = newest.kind === "value" && Buffer.compare(newest.octets, octets) === 0;
         if (isThere || isDone(await engine.publish("LINKSEAL-HEADS", site, { octets }, end))) {
           published = head.seq;

@@ -103,7 +103,7 @@ describe("the client of the engine", () => {
     expect(at.engine.state.kind).toBe("connected");
   });
 
-  it("an acknowledged write is ok; one that was dropped as a repeat is not known to be there", async () => {
+  it("an acknowledged write is ok; one dropped as a repeat is unknown", async () => {
     const at = await bench().connect();
     expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7 });
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
@@ -186,7 +186,7 @@ describe("the client of the engine", () => {
     );
   });
 
-  it("a compare-and-set carries its revision, and no message an id that others can use up", async () => {
+  it("a compare-and-set carries its revision, and no message has an id", async () => {
     const at = await bench().connect();
     void at.engine.update("linkseal-asks", "a.g", octets, 3, never);
     void at.engine.publish("LINKSEAL-EVENTS", "a", { octets, after: 8 }, never);
