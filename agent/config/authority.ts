@@ -35,12 +35,19 @@ export function authorityOf(change: Changed, configs: Configs): string | undefin
 /** What `fleet.apply: auto` may change at all; settings that come later need a person first. */
 const autoPath = /^(?:groups\[|tunnels\[|health\.|rotation\.)/;
 
+/** Where the agent acts, and what a tunnel leads its traffic to and needs around it. */
+const placePaths = [
+  /^groups\[[^\]]+\]\.links\[[^\]]+\]\.(?:device|port)$/,
+  /^tunnels\[[^\]]+\]\.(?:device|remote\.address|insideMacsec)$/,
+];
+
 /**
  * True if only a person of the site may make this change: it concerns authority, whichever way, or
- * it is of no part that a signed proposal may change alone.
+ * a place, or it is of no part that a signed proposal may change alone.
  */
 export function needsPerson(path: string): boolean {
-  return !autoPath.test(path) || authorityRows.some((row) => row.path.test(path));
+  const isPlace = placePaths.some((place) => place.test(path));
+  return isPlace || !autoPath.test(path) || authorityRows.some((row) => row.path.test(path));
 }
 
 const inGroup = (setting: string): RegExp => new RegExp(`^groups\\[([^\\]]+)\\]\\.${setting}$`);

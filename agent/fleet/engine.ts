@@ -52,8 +52,6 @@ export type Written =
       readonly kind: "ok";
       /** Number of the message in its stream; of a key it is the revision. At least 1. */
       readonly revision: number;
-      /** The engine had a message with this id already, and stored nothing. */
-      readonly isRepeat: boolean;
     }
   | Refused
   | Unknown;
@@ -117,11 +115,14 @@ export interface FleetEngine {
   ): Promise<Written>;
   /** Reads the newest value of a key. */
   get(bucket: Bucket, key: string, signal: AbortSignal): Promise<Read>;
-  /** Adds a message to the subject of a site; a message with the same id is stored once. */
+  /**
+   * Adds a message to the subject of a site. `after`: only if the site's newest message has this
+   * revision, 0 = it has none; absent: in any case.
+   */
   publish(
     stream: Stream,
     site: string,
-    message: { readonly id: string; readonly octets: Uint8Array },
+    message: { readonly octets: Uint8Array; readonly after?: number },
     signal: AbortSignal,
   ): Promise<Written>;
   /** Reads the newest message of a site in a stream. */

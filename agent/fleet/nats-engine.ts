@@ -117,9 +117,8 @@ export class NatsEngine implements FleetEngine, HubEngine {
     revision: number,
     signal: AbortSignal,
   ): Promise<Written> {
-    const headers = { "Nats-Expected-Last-Subject-Sequence": String(revision) };
     const what = { ...placeOf(bucket, key), octets, bytesMax: valueBytesMax };
-    return this.#write(what, headers, signal);
+    return this.#write(what, onlyAfter(revision), signal);
   }
 
   /** Reads the newest value of a key. */
@@ -128,16 +127,20 @@ export class NatsEngine implements FleetEngine, HubEngine {
     return this.#read({ stream, subject }, valueBytesMax, signal);
   }
 
-  /** Adds a message; one with the same id is stored once. */
+  /**
+   * Adds a message, after the revision if one is given. It has no id: a server knows ids in the
+   * whole stream, so that a site could use up those of another, whose messages it then drops and
+   * acknowledges.
+   */
   publish(
     stream: Stream,
     site: string,
-    { id, octets }: { readonly id: string; readonly octets: Uint8Array },
+    { octets, after }: { readonly octets: Uint8Array; readonly after?: number },
     signal: AbortSignal,
   ): Promise<Written> {
     const subject = streamSubject(stream, site);
     const what = { stream, subject, octets, bytesMax: messageBytesMax };
-    return this.#write(what, { "Nats-Msg-Id": id }, signal);
+    return this.#write(what, after === undefined ? {} : onlyAfter(after), signal);
   }
 
   /** Reads the newest message of a site in a stream. */
@@ -249,6 +252,10 @@ function waitMs(failures: number, isHub: boolean, [high = 0, low = 0]: Uint8Arra
   return least + (span * (high * 256 + low)) / 65_536;
 }
 
+const onlyAfter = (revision: number): Readonly<Record<string, string>> => ({
+  "Nats-Expected-Last-Subject-Sequence": String(revision),
+});
+
 interface Place {
   readonly stream: string;
   readonly subject: string;
@@ -299,8 +306,10 @@ export function writtenOf({ headers, octets }: Answer, stream: string): Written 
   const error = ack["error"];
   if (isObject(error)) return refused(refusalOf(error));
   const { seq, duplicate } = ack;
-  if (ack["stream"] !== stream || !isNumber(seq) || seq < 1) return { kind: "unknown" };
-  return { kind: "ok", revision: seq, isRepeat: duplicate === true };
+  // No message of ours has an id: one that was dropped as a repeat is not there.
+  const isStored = ack["stream"] === stream && duplicate !== true;
+  if (!isStored || !isNumber(seq) || seq < 1) return { kind: "unknown" };
+  return { kind: "ok", revision: seq };
 }
 
 function refusalOf(error: Readonly<Record<string, unknown>>): RefusedReason {

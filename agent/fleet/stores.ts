@@ -42,7 +42,7 @@ export interface StoreSettings {
   readonly discard: "old" | "new";
   /** A full subject takes no message, rather than that it forgets its oldest. */
   readonly discard_new_per_subject: boolean;
-  /** How long a message with the same id is recognised. */
+  /** How long a message with the same id is recognised; no message of linkseal has one. */
   readonly duplicate_window: number;
   /** Messages cannot be deleted one by one. */
   readonly deny_delete: boolean;

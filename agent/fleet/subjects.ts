@@ -82,10 +82,6 @@ export const proposalKey = (site: string): string => site;
 /** Prefix of the subjects on which replies to a site arrive: no other site can subscribe to it. */
 export const inboxPrefix = (site: string): string => `linkseal.inbox.${site}`;
 
-/** The id by which the engine recognises a record that it has: site, chain and number. */
-export const eventId = (site: string, host: string, seq: number): string =>
-  `${site}:${host}:${seq}`;
-
 /** The rights of a site's user; what is not in a list is refused. */
 export interface SiteRights {
   readonly publish: readonly string[];

@@ -53,8 +53,7 @@ async function live(name: string, index: number, engine: NatsEngine): Promise<vo
     for (let seq = 0; !end.signal.aborted; seq += 1) {
       await waited(seq === 0 ? Math.random() * eventMs : eventMs);
       const octets = recordedEvent(recording, seq);
-      const id = `${name}:${process.pid}:${seq}`;
-      await engine.publish("LINKSEAL-EVENTS", name, { id, octets }, end.signal);
+      await engine.publish("LINKSEAL-EVENTS", name, { octets }, end.signal);
       await put(seq);
     }
   };

@@ -126,7 +126,7 @@ describe("a site that was broken into, and what all sites share", () => {
   it("messages longer than linkseal writes filled streams: they are refused", async () => {
     using dub = new SiteEngine(stage, "dub");
     const engine = await dub.up();
-    const message = (length: number) => ({ id: `long:${length}`, octets: new Uint8Array(length) });
+    const message = (length: number) => ({ octets: new Uint8Array(length) });
     expect(await engine.publish("LINKSEAL-HEADS", "dub", message(1_025), never)).toEqual(denied);
     const event = message(128 * 1_024 + 1);
     expect(await engine.publish("LINKSEAL-EVENTS", "dub", event, never)).toEqual(denied);
@@ -281,6 +281,29 @@ describe("what a site's user must not be able to do", () => {
     expect(await engine.get("linkseal-status", "ams", never)).toMatchObject({ kind: "value" });
   });
 
+  it("ids that one site used up swallowed records and heads of another", async () => {
+    await using other = await NatsStage.start();
+    await asUser(other, "hub", makeStores);
+    const nc = await foreign(other, "dub");
+    const { headers } = await import("@nats-io/transport-node");
+    for (const [subject, id] of [
+      ["linkseal.events.dub", "ams:h:1"],
+      ["linkseal.heads.dub", "ams:h:head:1"],
+    ] as const) {
+      const header = headers();
+      header.set("Nats-Msg-Id", id);
+      await nc.request(subject, "{}", { headers: header, timeout: 5_000 });
+    }
+    await nc.close();
+    using ams = new SiteEngine(other, "ams");
+    const engine = await ams.up();
+    for (const stream of ["LINKSEAL-EVENTS", "LINKSEAL-HEADS"] as const) {
+      const message = { octets: octets(stream), after: 0 };
+      expect(await engine.publish(stream, "ams", message, never)).toMatchObject({ kind: "ok" });
+      expect(await engine.newest(stream, "ams", never)).toMatchObject({ octets: octets(stream) });
+    }
+  });
+
   it("headers that a site writes move no status: not its own, and not another's", async () => {
     const nc = await foreign(stage, "dub");
     using ams = new SiteEngine(stage, "ams");
@@ -356,7 +379,7 @@ describe("a site and Debian's nats-server", () => {
     using dub = new SiteEngine(stage, "dub");
     const engine = await dub.up();
     const written = await engine.put("linkseal-status", "dub", octets("one"), never);
-    expect(written).toMatchObject({ kind: "ok", isRepeat: false });
+    expect(written).toMatchObject({ kind: "ok" });
     const hub = await foreign(stage, "hub");
     const bucket = await new Kvm(hub).open("linkseal-status", { allow_direct: true });
     const entry = await bucket.get("dub");
@@ -383,13 +406,13 @@ describe("a site and Debian's nats-server", () => {
     );
   });
 
-  it("a message with the same id is stored once; another site's key is denied", async () => {
+  it("a message that comes again is stored once; another site's key is denied", async () => {
     using dub = new SiteEngine(stage, "dub");
     const engine = await dub.up();
-    const message = { id: "dub:h:1", octets: octets("record") };
+    const message = { octets: octets("record"), after: 0 };
     const first = await engine.publish("LINKSEAL-EVENTS", "dub", message, never);
     const again = await engine.publish("LINKSEAL-EVENTS", "dub", message, never);
-    expect([first, again]).toMatchObject([{ isRepeat: false }, { isRepeat: true }]);
+    expect([first, again]).toMatchObject([{ kind: "ok" }, { reason: "conflict" }]);
     expect(await engine.newest("LINKSEAL-EVENTS", "dub", never)).toMatchObject({ kind: "value" });
     const denied = { kind: "refused", reason: "denied" };
     expect(await engine.put("linkseal-status", "ams", octets("x"), never)).toEqual(denied);
@@ -403,15 +426,15 @@ describe("a site and Debian's nats-server", () => {
     const line = (seq: number): string =>
       `linkseal-head host=h record=${seq} at=2026-11-24T10:00:00.000Z mac=${"ab".repeat(32)}`;
     for (const seq of [3, 9, 12]) {
-      const head = { id: `dub:h:head:${seq}`, octets: octets(line(seq)) };
+      const head = { octets: octets(line(seq)) };
       expect(await engine.publish("LINKSEAL-HEADS", "dub", head, never)).toMatchObject({
         kind: "ok",
       });
     }
-    await engine.publish("LINKSEAL-HEADS", "dub", { id: "odd", octets: octets("odd") }, never);
+    await engine.publish("LINKSEAL-HEADS", "dub", { octets: octets("odd") }, never);
     const found = await asUser(stage, "hub", (hub) => publishedHeads(hub, "dub"));
     expect([found.heads.map(({ seq }) => seq), found.other]).toEqual([[3, 9, 12], 1]);
-    const large = { id: "dub:report", octets: new Uint8Array(3_000_000).fill(0x61) };
+    const large = { octets: new Uint8Array(3_000_000).fill(0x61) };
     expect(await engine.publish("LINKSEAL-REPORTS", "dub", large, never)).toMatchObject({
       kind: "ok",
     });

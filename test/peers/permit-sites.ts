@@ -4,9 +4,7 @@ import { readFileSync } from "node:fs";
 import { setTimeout as rest } from "node:timers/promises";
 import {
   connect,
-  headers,
   type Msg,
-  type MsgHdrs,
   type NatsConnection,
   nkeyAuthenticator,
 } from "@nats-io/transport-node";
@@ -29,7 +27,7 @@ interface Client {
     octets: Uint8Array,
   ): Promise<boolean>;
   /** Publishes an audit record. */
-  event(id: string, octets: Uint8Array): Promise<void>;
+  event(octets: Uint8Array): Promise<void>;
   permit(key: string): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
@@ -43,8 +41,8 @@ function ourClient(at: NatsStage, site: string): Client {
   return {
     put: async (bucket, key, octets) =>
       (await engine.put(bucket, key, octets, never)).kind === "ok",
-    event: async (id, octets) => {
-      await engine.publish("LINKSEAL-EVENTS", site, { id, octets }, never);
+    event: async (octets) => {
+      await engine.publish("LINKSEAL-EVENTS", site, { octets }, never);
     },
     permit: async (key) => {
       const read = await engine.get("linkseal-permits", key, never);
@@ -71,13 +69,9 @@ function foreignClient(at: NatsStage, site: string): Client {
     });
     return made;
   };
-  const request = async (
-    subject: string,
-    octets: Uint8Array,
-    more: { readonly headers?: MsgHdrs } = {},
-  ): Promise<Msg | undefined> => {
+  const request = async (subject: string, octets: Uint8Array): Promise<Msg | undefined> => {
     try {
-      return await (await opened()).request(subject, octets, { timeout: 2_000, ...more });
+      return await (await opened()).request(subject, octets, { timeout: 2_000 });
     } catch {
       return undefined;
     }
@@ -87,10 +81,8 @@ function foreignClient(at: NatsStage, site: string): Client {
       const reply = await request(keySubject(bucket, key), octets);
       return reply?.string().includes('"seq"') === true;
     },
-    event: async (id, octets) => {
-      const made = headers();
-      made.set("Nats-Msg-Id", id);
-      await request(streamSubject("LINKSEAL-EVENTS", site), octets, { headers: made });
+    event: async (octets) => {
+      await request(streamSubject("LINKSEAL-EVENTS", site), octets);
     },
     permit: async (key) => {
       const subject = keySubject("linkseal-permits", key);
@@ -153,7 +145,7 @@ export class PermitSites implements AsyncDisposable {
       : statusOf(site, "protected", hostClock.wall());
     await client.put("linkseal-status", site, octets);
     if (recording && turn % turnsPerEvent === 0) {
-      await client.event(`${site}:${process.pid}:${turn}`, recordedEvent(recording, turn));
+      await client.event(recordedEvent(recording, turn));
     }
     await rest(turnMs, undefined, { signal: this.#end.signal }).catch(() => undefined);
   }

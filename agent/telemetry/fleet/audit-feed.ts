@@ -4,7 +4,6 @@
 import { parseJson } from "#hal/json.ts";
 import type { Clock } from "#hal/world.ts";
 import type { FleetEngine, Written } from "../../fleet/engine.ts";
-import { eventId } from "../../fleet/subjects.ts";
 import type { Evidence } from "../../runtime/agent-shapes.ts";
 import type { AuditEntry } from "../../store/audit/record.ts";
 import type { Progress } from "./status-document.ts";
@@ -37,6 +36,8 @@ export class AuditFeed {
   readonly #parts: FeedParts;
   /** Number of the newest record that the engine has; undefined = it has to be asked. */
   #published: number | undefined;
+  /** Its revision, after which the next one is added; undefined = the engine has to be asked. */
+  #revision: number | undefined;
   #lost = 0;
 
   constructor(parts: FeedParts) {
@@ -53,7 +54,7 @@ export class AuditFeed {
     const { clock, engine } = this.#parts;
     while (!end.aborted) {
       const isUp = engine.state.kind === "connected";
-      if (!isUp) this.#published = undefined;
+      if (!isUp) this.#forget();
       const waitMs = isUp ? await this.#turn(end) : lookMs;
       if (waitMs > 0) await clock.sleep(waitMs, end).catch(() => undefined);
     }
@@ -62,22 +63,26 @@ export class AuditFeed {
   /** Publishes one batch; resolves to the pause after it. */
   async #turn(end: AbortSignal): Promise<number> {
     const { audit } = this.#parts.evidence;
-    this.#published ??= await this.#start(end);
-    if (this.#published === undefined) return retryMs;
+    if (this.#revision === undefined) await this.#start(end);
+    if (this.#published === undefined || this.#revision === undefined) return retryMs;
     const newest = audit.newestSeq;
     if (newest <= this.#published) return lookMs;
     const entries = await audit.after(this.#published, batchMax);
     // All of them are damaged or overwritten.
     if (entries.length === 0) this.#skip(newest);
     for (const entry of entries) {
-      const written = await this.#publish(entry, end);
+      const written = await this.#publish(entry, this.#revision, end);
       if (written.kind === "ok" || isHopeless(written)) {
         this.#skip(entry.seq);
-        if (written.kind === "ok") this.#lost -= 1;
+        if (written.kind === "ok") {
+          this.#revision = written.revision;
+          this.#lost -= 1;
+        }
         continue;
       }
       // What the engine has after a lost answer, only the engine knows.
-      this.#published = undefined;
+      if (isConflict(written)) this.#revision = undefined;
+      else this.#forget();
       return retryMs;
     }
     return entries.length === batchMax ? 0 : lookMs;
@@ -89,20 +94,30 @@ export class AuditFeed {
     this.#published = seq;
   }
 
-  /** Returns the number after which to go on; undefined = the engine did not say. */
-  async #start(end: AbortSignal): Promise<number | undefined> {
+  #forget(): void {
+    this.#published = undefined;
+    this.#revision = undefined;
+  }
+
+  /** Asks the engine after which number to go on; it may not say. */
+  async #start(end: AbortSignal): Promise<void> {
     const { engine, evidence, site } = this.#parts;
     const newest = await engine.newest("LINKSEAL-EVENTS", site, end);
+    if (newest.kind !== "absent" && newest.kind !== "value") return;
     const fresh = Math.max(0, evidence.audit.newestSeq - batchMax);
-    if (newest.kind === "absent") return fresh;
-    if (newest.kind !== "value") return undefined;
+    this.#revision = newest.revision;
+    if (newest.kind === "absent") {
+      this.#published = fresh;
+      return;
+    }
     const seq = publishedSeq(newest.octets, evidence.host);
     // A record of another host, or one that this log does not have: the log is another one, and
     // what it has is published beside it, so that the hub sees both.
-    return seq === undefined || seq > evidence.audit.newestSeq ? fresh : seq;
+    const isOwn = seq !== undefined && seq <= evidence.audit.newestSeq;
+    this.#published = isOwn ? seq : (this.#published ?? fresh);
   }
 
-  async #publish(entry: AuditEntry, end: AbortSignal): Promise<Written> {
+  async #publish(entry: AuditEntry, after: number, end: AbortSignal): Promise<Written> {
     const { engine, evidence, site } = this.#parts;
     const { host } = evidence;
     const message: Published = {
@@ -111,14 +126,18 @@ export class AuditFeed {
       record: recordOf(entry),
     };
     const octets = new TextEncoder().encode(JSON.stringify(message));
-    const id = eventId(site, host, entry.seq);
-    return await engine.publish("LINKSEAL-EVENTS", site, { id, octets }, end);
+    return await engine.publish("LINKSEAL-EVENTS", site, { octets, after }, end);
   }
 }
 
 /** A record that no later attempt can bring through must not hold up those after it. */
 function isHopeless(written: Written): boolean {
   return written.kind === "refused" && written.reason === "tooLarge";
+}
+
+/** Another message came between: the engine has to be asked what is newest. */
+function isConflict(written: Written): boolean {
+  return written.kind === "refused" && written.reason === "conflict";
 }
 
 /** A segment's first record repeats the state of every link, which earlier records have. */

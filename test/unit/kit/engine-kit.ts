@@ -24,7 +24,6 @@ export class MemoryEngine implements FleetEngine, HubEngine {
   readonly messages: Message[] = [];
   /** The newest message of each subject. */
   readonly #last = new Map<string, Message>();
-  readonly #ids = new Set<string>();
   /** Answers before an act; undefined = the engine does it. */
   fault: (() => Written | undefined) | undefined;
   /** The act is done, and its answer is lost. */
@@ -89,23 +88,17 @@ export class MemoryEngine implements FleetEngine, HubEngine {
   async publish(
     stream: Stream,
     site: string,
-    { id, octets }: { readonly id: string; readonly octets: Uint8Array },
+    { octets, after }: { readonly octets: Uint8Array; readonly after?: number },
   ): Promise<Written> {
     const subject = streamSubject(stream, site);
-    const revision = this.messages.length;
-    if (this.#ids.has(id)) return { kind: "ok", revision, isRepeat: true };
-    const written = this.#write(subject, octets, messageBytesMax);
-    if (this.messages.length > revision) this.#ids.add(id);
-    return written;
+    if (after !== undefined && (this.#newest(subject)?.revision ?? 0) !== after) {
+      return { kind: "refused", reason: "conflict" };
+    }
+    return this.#write(subject, octets, messageBytesMax);
   }
 
   async newest(stream: Stream, site: string): Promise<Read> {
     return this.#read(streamSubject(stream, site));
-  }
-
-  /** The time in which an id is recognised is over. */
-  forgetIds(): void {
-    this.#ids.clear();
   }
 
   /** The texts of a subject, the oldest first. */
@@ -129,7 +122,7 @@ export class MemoryEngine implements FleetEngine, HubEngine {
     const message = { subject, octets, revision };
     this.messages.push(message);
     this.#last.set(subject, message);
-    return this.isMute ? { kind: "unknown" } : { kind: "ok", revision, isRepeat: false };
+    return this.isMute ? { kind: "unknown" } : { kind: "ok", revision };
   }
 
   #read(subject: string): Read {

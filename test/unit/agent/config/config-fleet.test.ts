@@ -129,6 +129,9 @@ describe("the signers of proposals", () => {
     ...["acceptRisks[noDrain].until", "groups[g].rotate.on", "groups[g].rotate.maxAge"],
     ...["devices[a].ssh.hostKey", "devices[a].address", "devices[b].driver", "groups[g].drain"],
     ...["groups[g].expressRoutePort", "groups[g].links[l].azureLink", "tunnels[t].auth.farEnd"],
+    // A signed proposal could move a link to a port that no person of the site named.
+    ...["groups[g].links[l].port", "groups[g].links[l].device", "tunnels[t].device"],
+    ...["tunnels[t].remote.address", "tunnels[t].insideMacsec"],
     ...["serve.page.listen", "telemetry.webhook.url", "rotation.atOnce", "aSettingThatComesLater"],
   ])("`auto` never changes %s", (path) => {
     expect(needsPerson(path)).toBe(true);

@@ -103,10 +103,12 @@ describe("the client of the engine", () => {
     expect(at.engine.state.kind).toBe("connected");
   });
 
-  it("an acknowledged write is ok, and a repeated one says so", async () => {
+  it("an acknowledged write is ok; one dropped as a repeat is unknown", async () => {
     const at = await bench().connect();
-    expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7, isRepeat: false });
+    expect(await at.put(message(ack))).toEqual({ kind: "ok", revision: 7 });
     expect(at.wire.sent).toContain(`PUB $KV.linkseal-status.a ${inbox}.1 5\r\nvalue\r\n`);
+    const dropped = '{"stream":"KV_linkseal-status","seq":7,"duplicate":true}';
+    expect(await at.put(message(dropped, "", `${inbox}.2`))).toEqual({ kind: "unknown" });
   });
 
   it("a user whose subjects have no responder was silent: its stream is told once", async () => {
@@ -192,13 +194,19 @@ describe("the client of the engine", () => {
     );
   });
 
-  it("a compare-and-set and a message with an id carry these in their headers", async () => {
+  it("a compare-and-set carries its revision, and no message has an id", async () => {
     const at = await bench().connect();
     void at.engine.update("linkseal-asks", "a.g", octets, 3, never);
-    void at.engine.publish("LINKSEAL-EVENTS", "a", { id: "a:h:1", octets }, never);
+    void at.engine.publish("LINKSEAL-EVENTS", "a", { octets, after: 8 }, never);
     await at.clock.runFor(1);
     expect(at.wire.sent).toContain("Nats-Expected-Last-Subject-Sequence: 3\r\n");
-    expect(at.wire.sent).toMatch(/HPUB linkseal\.events\.a [^\r]*\r\nNATS\/1\.0\r\nNats-Msg-Id: a/);
+    expect(at.wire.sent).toMatch(
+      /HPUB linkseal\.events\.a .*\r\n.*\r\nNats-Expected-[a-z-]*: 8\r/i,
+    );
+    void at.engine.publish("LINKSEAL-HEADS", "a", { octets }, never);
+    await at.clock.runFor(1);
+    expect(at.wire.sent).toContain("\r\nPUB linkseal.heads.a ");
+    expect(at.wire.sent).not.toContain("Nats-Msg-Id");
   });
 
   it("without a connection every act is refused at once, and nothing is queued", async () => {

@@ -172,14 +172,13 @@ describe("what a site publishes", () => {
     site.bench.site.clock.jumpWall(86_400_000 * 8);
     await site.bench.run(900_000);
     site.stop();
-    site.engine.forgetIds();
     site.follow();
     await site.bench.run(900_000);
     expect(site.engine.texts("linkseal.reports.demo")).toHaveLength(1);
     // One that another log has published does not count.
     site.stop();
     site.engine.messages.length = 0;
-    await site.engine.publish("LINKSEAL-REPORTS", "demo", { id: "x", octets: Buffer.from("{}") });
+    await site.engine.publish("LINKSEAL-REPORTS", "demo", { octets: Buffer.from("{}") });
     site.follow();
     await site.bench.run(900_000);
     expect(site.engine.texts("linkseal.reports.demo")).toHaveLength(2);
@@ -245,6 +244,35 @@ describe("an engine that is down, full, mute or hostile", () => {
     const seqs = site.seqs();
     expect(seqs).toEqual(upTo(seqs.length));
     expect(seqs.length).toBeGreaterThan(8);
+  });
+
+  it("a message that comes between two records is a conflict: each is there once", async () => {
+    const site = await new Publishing().begin();
+    await site.bench.run(60_000);
+    const { engine } = site;
+    const last = engine.texts("linkseal.events.demo").at(-1) ?? "";
+    for (const text of [last, '{"host":"other","seq":3}']) {
+      const revision = engine.messages.length + 1;
+      const octets = Buffer.from(text);
+      engine.messages.push({ subject: "linkseal.events.demo", octets, revision });
+      await site.toAndFro();
+    }
+    const own = engine.texts("linkseal.events.demo").filter((text) => !text.includes("other"));
+    own.splice(own.indexOf(last), 1);
+    const seqs = own.map((text) => (JSON.parse(text) as { readonly seq: number }).seq);
+    expect(seqs).toEqual(upTo(seqs.length));
+    expect(seqs.length).toBeGreaterThan(4);
+  });
+
+  it("a head whose answer was lost is published once", async () => {
+    const site = await new Publishing().begin();
+    site.engine.isMute = true;
+    await site.bench.run(300_000);
+    site.engine.isMute = false;
+    await site.bench.run(60_000);
+    const lines = site.engine.texts("linkseal.heads.demo");
+    expect(lines.length).toBeGreaterThan(0);
+    expect(new Set(lines).size).toBe(lines.length);
   });
 
   it("an agent that starts again goes on after the last record that the engine has", async () => {
