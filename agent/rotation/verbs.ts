@@ -135,6 +135,8 @@ function abandon(
     port.carriedBy !== "nothing" &&
     port.drain === "off" &&
     port.pending === "none";
+  // A device that is not read says nothing of its link, neither that it carries nor that it does not.
+  if (!untouched && port === undefined) return refused({ code: "refused.unread" });
   if (!untouched && !carries) {
     return refused({ code: "refused.notCarrying" });
   }
