@@ -177,7 +177,7 @@ function* portsOfOneDevice(config: Config): Generator<Finding> {
   }
 }
 
-/** Returns where a device answers; undefined = a simulated one, which its site knows by its name. */
+/** Returns where a device answers; undefined = a simulated one, whose site knows it by name. */
 function placeOf({ driver, address, ssh }: Config["devices"][number]): string | undefined {
   if (driver === "sim") return undefined;
   const login = `${ssh?.user} ${ssh?.port ?? sshPortOf(driver)}`;

@@ -356,7 +356,7 @@ function noPeer(why: string, where: string, cause: unknown): LinksealError {
 }
 
 function reasonOf(error: unknown, isGreeted: boolean): string {
-  // sshd passes on what a script such as /etc/ssh/sshrc prints, before what the login's command does.
+  // sshd passes on what a script such as /etc/ssh/sshrc prints, before what the command does.
   if (error instanceof Malformed && error.message === "line" && !isGreeted) {
     return "the login prints other text first, such as that of /etc/ssh/sshrc";
   }

@@ -72,7 +72,7 @@ describe("one host under two names", () => {
   ])("a port that both links would have is refused: %s", (_what, edgeA, edgeB) => {
     const found = complaintsOf(edgeA, edgeB, ["eth1", "eth1"]);
     expect(found.join("\n")).toMatch(
-      /links\[1\]\.port: is "eth1" there as well, "edge-b" is the device of groups\[0\]\.links\[0\]/,
+      /links\[1\]\.port: is "eth1" there as well, "edge-b" is the device of groups\[0\]\./,
     );
     expect(complaintsOf(edgeA, edgeB, ["eth1", "eth2"])).toEqual([]);
   });
