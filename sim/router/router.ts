@@ -71,12 +71,9 @@ interface Port extends RouterPort, ObservedPort {
   frozen: PortCounters | undefined;
 }
 
+type Kind = DeviceChange[number]["kind"];
 /** The change operations that ask a router to take something new. */
-const bringing: ReadonlySet<DeviceChange[number]["kind"]> = new Set([
-  "macsec.addKey",
-  "macsec.replaceKey",
-  "macsec.protect",
-]);
+const bringing = new Set<Kind>(["macsec.addKey", "macsec.replaceKey", "macsec.protect"]);
 const bootMs = 90_000;
 const settleMsDefault = 3_000;
 /** The largest lag of a router's standby supervisor, in milliseconds. */
@@ -100,7 +97,7 @@ export class Router {
   readonly #faults = new Set<RouterFault>();
   readonly #effectListeners: ((effect: EffectEvent) => void)[] = [];
   readonly #routingListeners: (() => void)[] = [];
-  readonly #wallStart: number;
+  #wallStart: number;
   #running: MutableConfig;
   /**
    * The configurations before the newest commits of the agent, the newest last, with the end of
@@ -115,14 +112,12 @@ export class Router {
   constructor(options: RouterOptions) {
     this.name = options.name;
     this.options = options;
-    const { clock, watch } = options;
-    this.#wallStart = clock.wall() - clock.now() + (watch?.offsetMs ?? 0);
+    const { clock } = options;
+    this.#wallStart = clock.wall() - clock.now() + (options.watch?.offsetMs ?? 0);
     this.#tunnelPath = () =>
       this.#ports.values().some((port) => port.bgp.up() && port.fibre.carries());
     this.#running = { ports: new Map(), tunnels: new Map() };
-    options.ports.forEach((port, index) => {
-      this.#addPort(port, index);
-    });
+    for (const [index, port] of options.ports.entries()) this.#addPort(port, index);
     this.commits = new CommitEngine({
       device: this.name,
       clock,
@@ -182,8 +177,13 @@ export class Router {
   /** Returns the router's own wall clock, which drifts. */
   wall(): WallTime {
     const now = this.options.clock.now();
-    const drift = (now * (this.options.watch?.ppm ?? 0)) / 1e6;
-    return Math.round(this.#wallStart + now + drift) as WallTime;
+    const pace = 1 + (this.options.watch?.ppm ?? 0) / 1e6;
+    return Math.round(this.#wallStart + now * pace) as WallTime;
+  }
+
+  /** Sets the router's own wall clock right, as an operator or its time server does. */
+  setWall(): void {
+    this.#wallStart += this.options.clock.wall() - this.wall();
   }
 
   /** Returns the CKN of the principal actor; undefined if there is none or the port is unknown. */
