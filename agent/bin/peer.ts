@@ -21,7 +21,7 @@ import { hostDialer } from "../host/dialer.ts";
 import { openFolder } from "../host/folder.ts";
 import { hostLog } from "../host/log.ts";
 import { Manager } from "../host/manager.ts";
-import { netPlaces, peerSocket } from "../host/places.ts";
+import { peerNet, peerSocket } from "../host/places.ts";
 import { serveStreams } from "../host/stream-server.ts";
 
 export interface PeerOptions {
@@ -53,7 +53,7 @@ export async function runPeer(options: PeerOptions): Promise<0 | 1> {
   const output = { fd: 1, journalStream, native };
   const log = hostLog({ level: options.level, clock: hostClock, ...output });
   const path = peerSocket(options.socket);
-  const net = netPlaces(options.net).socket;
+  const net = peerNet(options.net);
   const host = {
     ...{ dial: hostDialer, net, mka: mkaFolder(net), charon: options.charon ?? charonSocket },
     version: buildOf(),

@@ -143,7 +143,8 @@ function identityOf(identity: NonNullable<Config["azure"]["identity"]>): AzureId
   }
 }
 
-const netSocket = "unix:/run/linkseal-net/net.sock";
+/** Where linkseal-net of this host answers. */
+export const netSocket = "unix:/run/linkseal-net/net.sock";
 
 function deviceOf(
   device: Config["devices"][number],

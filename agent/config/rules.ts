@@ -1,7 +1,7 @@
 // Rules between settings, which no single key can express; each has the sentence that the reference
 // prints.
 
-import { accessOf, drivers } from "#drivers/index.ts";
+import { accessOf, drivers, sshPortOf } from "#drivers/index.ts";
 import { hostOfPeer } from "#hal/target.ts";
 import type { WallTime } from "#hal/world.ts";
 import { quirkNames, type RiskName } from "../model/desired.ts";
@@ -10,7 +10,7 @@ import { azureRules } from "./azure-rules.ts";
 import { type Path, pathText, shown } from "./complaint.ts";
 import { fleetRules } from "./fleet-rules.ts";
 import { placementRules } from "./placement-rules.ts";
-import { rotationOf } from "./resolve.ts";
+import { netSocket, rotationOf } from "./resolve.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { snmpRules } from "./snmp-rules.ts";
@@ -94,6 +94,10 @@ export const rules: readonly Rule[] = [
     },
   },
   {
+    says: "Two names of one device, by address and login, do not have one port twice.",
+    find: portsOfOneDevice,
+  },
+  {
     says: "`order` names both links of its group.",
     *find({ groups }) {
       for (const [i, { order, links }] of groups.entries()) {
@@ -154,6 +158,31 @@ export const rules: readonly Rule[] = [
     },
   },
 ];
+
+/** A link would be its own sibling: "the other one carries" is then what is about to be changed. */
+function* portsOfOneDevice(config: Config): Generator<Finding> {
+  const places = new Map(config.devices.map((device) => [device.name, placeOf(device)]));
+  const first = new Map<string, { readonly device: string; readonly path: Path }>();
+  for (const { link, path } of eachLink(config)) {
+    const { device, port } = link;
+    const place = places.get(device);
+    if (place === undefined) continue;
+    const earlier = first.get(`${place} ${port}`);
+    first.set(`${place} ${port}`, earlier ?? { device, path });
+    // One device that lists its port twice is another complaint.
+    if (earlier === undefined || earlier.device === device) continue;
+    const why = `${shown(device)} is the device of ${pathText(earlier.path)} under another name`;
+    const value = `is ${shown(port)} there as well`;
+    yield finding([...path, "port"], value, why, "give each device its own address");
+  }
+}
+
+/** Returns where a device answers; undefined = a simulated one, whose site knows it by name. */
+function placeOf({ driver, address, ssh }: Config["devices"][number]): string | undefined {
+  if (driver === "sim") return undefined;
+  const login = `${ssh?.user} ${ssh?.port ?? sshPortOf(driver)}`;
+  return `${driver} ${(address ?? netSocket).toLowerCase()} ${login}`;
+}
 
 function* deviceKeys({ devices }: Config): Generator<Finding> {
   for (const [i, { driver, address, frr, ssh }] of devices.entries()) {

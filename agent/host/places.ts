@@ -152,6 +152,15 @@ export function hubSocket(socket: string | undefined, source: PlaceSource = plac
   return join(isUnit ? unit : agentPlaces(source).runtime, "hub.sock");
 }
 
+/**
+ * Returns the socket of linkseal-net that `linkseal peer --serve` asks; `socket` = a path that an
+ * option names. Its unit has no state folder, by which linkseal-net knows its own.
+ */
+export function peerNet(socket: string | undefined, source: PlaceSource = placeSource()): string {
+  if (socket !== undefined) return socket;
+  return homePlaces(source) === undefined ? netSystem.socket : netPlacesBeside(source).socket;
+}
+
 const mkaRuntime = "/run/linkseal-mka";
 const mkaStates = "/var/lib/linkseal-mka";
 

@@ -135,6 +135,8 @@ function abandon(
     port.carriedBy !== "nothing" &&
     port.drain === "off" &&
     port.pending === "none";
+  // A device that is not read says nothing of its link, not even that it does not carry.
+  if (!untouched && port === undefined) return refused({ code: "refused.unread" });
   if (!untouched && !carries) {
     return refused({ code: "refused.notCarrying" });
   }

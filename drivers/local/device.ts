@@ -21,7 +21,7 @@ import type { Command, Secret } from "#hal/secret.ts";
 import type { Target } from "#hal/target.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
-import { scrub } from "../transport/fill.ts";
+import { scrub, scrubbing } from "../transport/fill.ts";
 import {
   count,
   type Decoder,
@@ -294,19 +294,5 @@ function secretOf(operation: PortChange): readonly SecretRef[] {
     case "ipsec.removeTunnel":
     case "ipsec.rekey":
       return [];
-  }
-}
-
-// A refusal may quote the line that it refuses, and with it the key.
-async function scrubbing<T>(secrets: readonly Secret[], answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof LinksealError)) throw error;
-    throw new LinksealError(error.code, scrub(error.message, secrets), {
-      effect: error.effect,
-      where: scrub(error.where, secrets),
-      next: scrub(error.next, secrets),
-    });
   }
 }

@@ -1,5 +1,6 @@
 // Holes become octets before a text is sent, and echoed secrets become labels in what comes back.
 
+import { LinksealError } from "#hal/error.ts";
 import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
 
 const encoder = new TextEncoder();
@@ -62,6 +63,20 @@ export function scrubOctets(octets: Uint8Array, secrets: readonly Secret[]): str
     }
   }
   return decoder.decode(scrubbed);
+}
+
+/** Waits for an answer. Its refusal may quote what it refuses, and with it one of the secrets. */
+export async function scrubbing<T>(secrets: readonly Secret[], answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    throw new LinksealError(error.code, scrub(error.message, secrets), {
+      effect: error.effect,
+      where: scrub(error.where, secrets),
+      next: scrub(error.next, secrets),
+    });
+  }
 }
 
 function fillHole({ secret, as }: SecretHole): Uint8Array<ArrayBuffer> {

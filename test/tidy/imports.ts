@@ -92,6 +92,10 @@ const importTable: readonly TableRow[] = [
     why: "pure: holes of a command become bytes, and echoed bytes labels",
   },
   {
+    edge: /^drivers\/linux\/mka\/client\.ts -> drivers\/transport\/fill\.ts$/,
+    why: "pure: an echo of the CAK in an answer becomes its label",
+  },
+  {
     edge: /^drivers\/linux\/.* -> drivers\/transport\/netlink-wire\.ts$/,
     why: "pure: how messages and attributes of the kernel are framed",
   },

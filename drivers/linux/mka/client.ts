@@ -12,6 +12,7 @@ import type {
   MkpduCounters,
 } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
+import type { Secret } from "#hal/secret.ts";
 import { readRecalled } from "../../local/device.ts";
 import {
   counter,
@@ -30,6 +31,7 @@ import {
 } from "../../local/shape.ts";
 import { keySlots, mkpdus, session, settings, suite } from "../../local/state.ts";
 import { codeOf } from "../../local/wire.ts";
+import { scrub, scrubbing } from "../../transport/fill.ts";
 import {
   type MkaRequest,
   type RequestedOperation,
@@ -102,8 +104,10 @@ export class MkaClient {
     operation: RequestedOperation,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
-    const answer = await this.#exchange({ kind: "stage", token, place, operation }, "none", signal);
-    return this.#read(answer, property("lines", list(name, linesMax)));
+    const request = { kind: "stage", token, place, operation } as const;
+    const answer = await this.#exchange(request, "none", signal);
+    const lines = this.#read(answer, property("lines", list(name, linesMax)));
+    return lines.map((line) => scrub(line, secretsOf(request)));
   }
 
   /**
@@ -168,14 +172,17 @@ export class MkaClient {
     signal: AbortSignal,
   ): Promise<string> {
     const waitMs = request.kind === "changes" ? request.waitMs : 0;
-    const octets = await this.#ask(writeRequest(request), { effect, waitMs }, signal);
+    // The process, or the host that passes its answer on, may quote what it refuses.
+    const secrets = secretsOf(request);
+    const asked = this.#ask(writeRequest(request), { effect, waitMs }, signal);
+    const octets = await scrubbing(secrets, asked);
     const reply = readReply(octets);
     if (reply.kind === "done") return reply.body;
     const { code, text, next, ...rest } = this.#read(reply.body, refusal);
-    throw new LinksealError(code, foreignText(text), {
+    throw new LinksealError(code, foreignText(scrub(text, secrets)), {
       effect: rest.effect,
       where: this.#where,
-      next: foreignText(next),
+      next: foreignText(scrub(next, secrets)),
     });
   }
 
@@ -190,6 +197,10 @@ export class MkaClient {
       throw new LinksealError("device.unparsed", what, details);
     }
   }
+}
+
+function secretsOf(request: MkaRequest): readonly Secret[] {
+  return request.kind === "stage" && "key" in request.operation ? [request.operation.key] : [];
 }
 
 // The parser's own message quotes the text, which may contain anything, so it is dropped.

@@ -179,6 +179,7 @@ class PeerSession {
   readonly #waiting = new Map<number, Waiting>();
   readonly #connections = new Map<number, PeerConnection>();
   #lastId = 0;
+  #isGreeted = false;
 
   constructor(channel: ByteChannel, where: string) {
     this.#channel = channel;
@@ -188,7 +189,7 @@ class PeerSession {
     this.hello.catch(() => undefined);
     void this.#listen(hello.resolve).then(
       () => this.#ended(hello.reject, "the session has ended"),
-      (error: unknown) => this.#ended(hello.reject, reasonOf(error), error),
+      (error: unknown) => this.#ended(hello.reject, reasonOf(error, this.#isGreeted), error),
     );
   }
 
@@ -281,6 +282,7 @@ class PeerSession {
     switch (reply.kind) {
       case "hello":
         if (reply.protocol !== peerProtocol) throw this.#otherProtocol(reply);
+        this.#isGreeted = true;
         ready(reply);
         return;
       case "answer": {
@@ -353,7 +355,11 @@ function noPeer(why: string, where: string, cause: unknown): LinksealError {
   return new LinksealError("transport.closed", text, { effect: "none", where, next, cause });
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, isGreeted: boolean): string {
+  // sshd passes on what a script such as /etc/ssh/sshrc prints, before what the command does.
+  if (error instanceof Malformed && error.message === "line" && !isGreeted) {
+    return "the login prints other text first, such as that of /etc/ssh/sshrc";
+  }
   if (error instanceof Malformed) return `the session makes no sense at: ${error.message}`;
   return error instanceof LinksealError ? error.message : "the session has ended";
 }

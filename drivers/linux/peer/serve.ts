@@ -168,7 +168,7 @@ class Session {
         if (!isNetPath(path)) throw new Malformed("path");
         const body = octets.length === 0 ? {} : { body: [octets.toString("utf8")] };
         const asked = { to: `unix:${net}`, method, path, replyBytesMax: netReplyBytesMax };
-        const reply = await dial.http({ ...asked, ...body }, signal);
+        const reply = await dial.http({ ...asked, ...body }, signal).catch(netGone);
         await this.#write({ kind: "answer", id, status: reply.status, split: 0 }, [reply.body]);
         return;
       }
@@ -262,6 +262,15 @@ class Session {
   async #write(reply: PeerReply, octets: Octets): Promise<void> {
     await this.#channel.write([Buffer.from(frameLine(reply, octets)), ...octets]);
   }
+}
+
+/** Names the process, because the agent's host does not know the place of its socket here. */
+function netGone(error: unknown): never {
+  if (!(error instanceof LinksealError) || error.code !== "transport.unreachable") throw error;
+  const { effect, where, message } = error;
+  const next = "systemctl status linkseal-net";
+  const text = `linkseal-net does not run there: ${message}`;
+  throw new LinksealError("transport.unreachable", text, { effect, where, next, cause: error });
 }
 
 function refusalOf(error: unknown) {

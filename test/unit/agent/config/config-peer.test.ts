@@ -39,3 +39,54 @@ describe("a Linux host behind SSH", () => {
     expect(complaints(device).join("\n")).toContain(why);
   });
 });
+
+describe("one host under two names", () => {
+  /** Both devices of the site, and a port for each of its links. */
+  function complaintsOf(edgeA: string, edgeB: string, ports: readonly [string, string]) {
+    const devices = `  - name: edge-a\n    ${edgeA}\n  - name: edge-b\n    ${edgeB}\n`;
+    const text = noTunnels
+      .replace(/(?<=^devices:\n)(?: .*\n)+/m, devices)
+      .replace("et-0/0/0", ports[0])
+      .replace("et-0/0/1", ports[1]);
+    const result = parseConfig(text, "f");
+    return result.kind === "ok" ? [] : result.complaints.map(formatComplaint);
+  }
+  const peer = (address: string, login = ssh) =>
+    `driver: linux\n    address: "ssh://${address}"\n    ${login}`;
+  const otherPort = ssh.replace("{ ", "{ port: 2222, ");
+
+  it.each([
+    ["twice the same host", peer("192.0.2.2"), peer("192.0.2.2")],
+    ["a name in other letters", peer("edge.example"), peer("EDGE.example")],
+    [
+      "its port of SSH, once written out",
+      peer("192.0.2.2"),
+      peer("192.0.2.2", ssh.replace("{ ", "{ port: 22, ")),
+    ],
+    ["this host twice", "driver: linux", "driver: linux"],
+    [
+      "this host's socket, once written out",
+      "driver: linux",
+      "driver: linux\n    address: unix:/run/linkseal-net/net.sock",
+    ],
+  ])("a port that both links would have is refused: %s", (_what, edgeA, edgeB) => {
+    const found = complaintsOf(edgeA, edgeB, ["eth1", "eth1"]);
+    expect(found.join("\n")).toMatch(
+      /links\[1\]\.port: is "eth1" there as well, "edge-b" is the device of groups\[0\]\./,
+    );
+    expect(complaintsOf(edgeA, edgeB, ["eth1", "eth2"])).toEqual([]);
+  });
+
+  it.each([
+    ["two hosts", peer("192.0.2.2"), peer("192.0.2.3")],
+    ["two hosts behind one address", peer("192.0.2.2"), peer("192.0.2.2", otherPort)],
+    ["this host and another", "driver: linux", peer("192.0.2.3")],
+    [
+      "two namespaces",
+      "driver: linux",
+      "driver: linux\n    address: unix:/run/linkseal-blue/net.sock",
+    ],
+  ])("%s have a port of one name each", (_what, edgeA, edgeB) => {
+    expect(complaintsOf(edgeA, edgeB, ["eth1", "eth1"])).toEqual([]);
+  });
+});

@@ -10,6 +10,8 @@ import {
   findSocket,
   netPlaces,
   type PlaceSource,
+  peerNet,
+  peerSocket,
   placeSource,
 } from "#agent/host/places.ts";
 
@@ -94,6 +96,18 @@ describe("the places of linkseal-net", () => {
     expect(`${socket} ${state}`).toBe(expected);
     // An operator who names a socket moves only that socket.
     expect(netPlaces("/x/n.sock", source(environment))).toEqual({ socket: "/x/n.sock", state });
+  });
+
+  it.each([
+    ["its unit", { RUNTIME_DIRECTORY: "/run/linkseal-peer" }, "/run/linkseal-net/net.sock"],
+    ["LINKSEAL_HOME", { LINKSEAL_HOME: "/h", XDG_RUNTIME_DIR }, "/h/run/net.sock"],
+    ["a login of root", { XDG_RUNTIME_DIR }, "/run/linkseal-net/net.sock"],
+  ])("linkseal-peer with %s asks linkseal-net beside it", (_name, environment, expected) => {
+    expect(peerNet(undefined, source(environment))).toBe(expected);
+    expect(peerNet("/x/n.sock", source(environment))).toBe("/x/n.sock");
+    // Where it asks and where it answers follow the same variable.
+    const isHome = peerSocket(undefined, source(environment)).startsWith("/h/");
+    expect(isHome).toBe(expected.startsWith("/h/"));
   });
 
   it("the places of linkseal-net differ from the agent's by their names alone", () => {

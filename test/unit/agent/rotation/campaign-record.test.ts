@@ -152,7 +152,7 @@ describe("what an operator may command", () => {
     { verb: "abandon", state: "gated", port: carrying, answer: "done" },
     { verb: "abandon", state: "awaitingPeer", port: carrying, answer: "done" },
     { verb: "abandon", state: "held", port: carrying, answer: "done" },
-    { verb: "abandon", state: "held", port: undefined, answer: "refused.notCarrying" },
+    { verb: "abandon", state: "held", port: undefined, answer: "refused.unread" },
     {
       verb: "abandon",
       state: "held",

@@ -135,6 +135,18 @@ describe("a session with another host", () => {
     }
   });
 
+  it("a host whose linkseal-net does not run says so, and not only ENOENT", async () => {
+    const gone = new LinksealError("transport.unreachable", "no answer (ENOENT)", {
+      ...{ effect: "none", where: "unix:/run/linkseal-net/net.sock", next: "linkseal doctor" },
+    });
+    const { host, clock } = agentOf({ http: async () => Promise.reject(gone) });
+    const found = await settled(clock, refusal(host.http(asked, never)));
+    expect([found.code, found.effect, found.message, found.next]).toEqual([
+      ...["transport.unreachable", "none"],
+      ...["linkseal-net does not run there: no answer (ENOENT)", "systemctl status linkseal-net"],
+    ]);
+  });
+
   it("what the other host does not pass on is refused there", async () => {
     const { host, clock } = agentOf({});
     const found = await settled(
@@ -244,6 +256,13 @@ describe("a far end that lies", () => {
     const { clock, host } = agentBeside(first, "");
     const found = await settled(clock, refusal(host.framed(mka("unknown"), never)));
     expect([found.code, found.effect]).toEqual([code, "none"]);
+  });
+
+  it("a login that prints a banner is named as such", async () => {
+    const { clock, host } = agentBeside(`Welcome to edge-b\n${hello}`, "");
+    const found = await settled(clock, refusal(host.framed(mka("none"), never)));
+    expect(found.message).toContain("the login prints other text first");
+    expect(found.message).not.toContain("Welcome");
   });
 
   it.each([
