@@ -90,7 +90,7 @@ describe("campaigns of a pair on two hosts", { timeout: 600_000 }, () => {
     expect(concluded(pair)).toBe("rotated, rotated");
   });
 
-  it("a far end that refuses the new key: the old one stays, and the next rotation ends", async () => {
+  it("a far end that refuses a new key keeps the old one, and the next rotation ends", async () => {
     const pair = await adopted();
     const { msee } = pair.link("primary");
     pair.newKeys();

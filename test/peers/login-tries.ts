@@ -1,5 +1,5 @@
-// What an OpenSSH client can ask of a login, and how to tell that it was granted: each try names the
-// protection without which it is.
+// What an OpenSSH client can ask of a login, and how to tell that it was granted: each try names
+// the protection without which it is.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -157,8 +157,8 @@ const surroundings: readonly LoginTry[] = [
   },
 ];
 
-// No option of a key forbids these: sshd needs PermitTunnel, and the login the right to make them. A
-// client that is not root can open none at its own end.
+// No option of a key forbids these: sshd needs PermitTunnel, and the login the right to make them.
+// A client that is not root can open none at its own end.
 const devices: readonly LoginTry[] = (
   [
     ["point-to-point", "tun91"],
