@@ -314,7 +314,7 @@ describe("the agent's key in the hands of another person", () => {
   });
 
   it.each(loginTries)("$what is refused, and reaches nothing", async (tried) => {
-    const user = tried.by === "login" ? "nobody" : own;
+    const user = tried.by === "login" ? "daemon" : own;
     expect(await isGranted("key", tried, user)).toBe(false);
     expect([lure.count, socketLure.count]).toEqual([0, 0]);
   });
