@@ -25,7 +25,7 @@ interface Ended {
 }
 
 async function rotated(agentAt: AgentAt, cut?: Cut): Promise<Ended> {
-  const pair = await HostPair.adopted(seed, agentAt, cut);
+  const pair = await HostPair.adopted(seed, { agentAt, ...(cut === undefined ? {} : { cut }) });
   await pair.rotated();
   const links = pair.site.truth().groups[0]?.links ?? [];
   return {

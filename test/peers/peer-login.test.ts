@@ -2,12 +2,20 @@
 // do nothing else, whatever OpenSSH's clients ask for.
 
 import { execFileSync, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { hostClock } from "#agent/host/clock.ts";
 import { type HostDialer, peerDialer } from "#drivers/linux/peer/peer-dialer.ts";
 import { Shells } from "#drivers/transport/shell.ts";
@@ -15,6 +23,7 @@ import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Dialer } from "#hal/world.ts";
 import { Program } from "../process/program.ts";
+import { type LoginTry, loginTries, protections, type TryPlace } from "./login-tries.ts";
 import { run } from "./run.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -71,7 +80,7 @@ function spawned(program: string, ...words: readonly string[]): Program {
 
 beforeAll(async () => {
   execFileSync(process.execPath, [join(root, ".ci/addon.ts")], { stdio: "ignore" });
-  for (const name of ["key", "host"]) {
+  for (const name of ["key", "host", "command", "restrict", "script"]) {
     execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", at(name)]);
   }
   mkdirSync(at("mka"));
@@ -79,12 +88,7 @@ beforeAll(async () => {
   lure.count = 0;
   await lure.listen({ host: "127.0.0.1", port: 0 });
   await socketLure.listen(at("lure.sock"));
-  // The shell of the login, with the command of this clone in place of the installed one.
-  const command = `${process.execPath} ${bin} peer --socket ${at("peer.sock")}`;
-  const shell = readFileSync(join(root, "systemd/linkseal-peer-shell"), "utf8");
-  writeFileSync(at("shell"), shell.replace("/usr/bin/linkseal peer", command), { mode: 0o755 });
-  const line = `restrict,command="${at("shell")}" ${readFileSync(`${key}.pub`, "utf8")}`;
-  writeFileSync(at("authorized_keys"), line, { mode: 0o600 });
+  writeLogin();
   port = await freePort();
   const lines = [
     ...[`Port ${port}`, "ListenAddress 127.0.0.1", `HostKey ${at("host")}`, "PidFile none"],
@@ -93,6 +97,7 @@ beforeAll(async () => {
     ...["AllowTcpForwarding yes", "AllowStreamLocalForwarding yes", "AllowAgentForwarding yes"],
     ...["PermitTunnel yes", "X11Forwarding yes", "GatewayPorts yes", "PermitTTY yes"],
     ...["PermitUserEnvironment yes", "AcceptEnv *", "Subsystem sftp internal-sftp"],
+    ...["Subsystem netconf /bin/echo reached", `XAuthLocation ${at("xauth")}`],
     ...["PermitRootLogin prohibit-password", "PasswordAuthentication no"],
   ];
   writeFileSync(at("sshd_config"), `${lines.join("\n")}\n`);
@@ -112,6 +117,41 @@ afterAll(async () => {
   mka.close();
   rmSync(folder, { recursive: true });
 });
+
+/** Writes an executable script. */
+function script(name: string, ...lines: readonly string[]): string {
+  writeFileSync(at(name), `${["#!/bin/sh", ...lines].join("\n")}\n`, { mode: 0o755 });
+  return at(name);
+}
+
+/**
+ * Lets the agent's key in as the docs say, and three more, each of which lacks one protection. The
+ * shell of the login is the shipped one, with the command of this clone in it; it and that command
+ * write down their variables.
+ */
+function writeLogin(): void {
+  const peer = `exec ${process.execPath} ${bin} peer --socket ${at("peer.sock")}`;
+  const inner = script("linkseal-peer", `env >${at("inside")}`, peer);
+  const shipped = readFileSync(join(root, "systemd/linkseal-peer-shell"), "utf8");
+  const shell = script(
+    "shell",
+    `env >${at("outside")}`,
+    shipped.replace(/\S*\/linkseal peer/, inner),
+  );
+  script("xauth", "exit 0");
+  const options = {
+    key: `restrict,command="${shell}"`,
+    command: "restrict",
+    restrict: `command="${shell}"`,
+    script: `restrict,command="${inner}"`,
+  };
+  const lines = Object.entries(options).map(
+    ([name, option]) => `${option} ${readFileSync(at(`${name}.pub`), "utf8")}`,
+  );
+  // sshd reads it as the user whose login it is.
+  writeFileSync(at("authorized_keys"), lines.join(""), { mode: 0o644 });
+  chmodSync(folder, 0o711);
+}
 
 /** The agent's side of it: our own SSH client, which accepts this host key alone. */
 async function withHost<T>(use: (host: HostDialer) => Promise<T>): Promise<T> {
@@ -196,77 +236,111 @@ describe("an agent's login behind Debian's sshd", () => {
 });
 
 describe("the agent's key in the hands of another person", () => {
-  const options = [
-    ...["-F", "none", "-i", key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
+  const agentSocket = at("agent.sock");
+  const own = userInfo().username;
+  let agent: Program;
+  const optionsOf = (name: string): readonly string[] => [
+    ...["-F", "none", "-i", at(name), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
     ...["-o", "StrictHostKeyChecking=yes", "-o", `UserKnownHostsFile=${at("known")}`],
-    ...["-o", "ConnectTimeout=10", "-o", "ExitOnForwardFailure=yes"],
+    ...[
+      "-o",
+      "ConnectTimeout=30",
+      "-o",
+      "ExitOnForwardFailure=yes",
+      "-o",
+      `XAuthLocation=${at("xauth")}`,
+    ],
   ];
-  beforeAll(() => {
+  const place = (): TryPlace => ({
+    ...{ at, program: `${process.execPath} ${bin}` },
+    target: `127.0.0.1:${(lure.server.address() as AddressInfo).port}`,
+    reached: () => lure.count + socketLure.count,
+  });
+  beforeAll(async () => {
     writeFileSync(at("known"), `[127.0.0.1]:${port} ${readFileSync(at("host.pub"), "utf8")}`);
+    agent = spawned("ssh-agent", "-D", "-a", agentSocket);
+    await agent.until("SSH_AUTH_SOCK");
   });
-  const to = () => ["-p", String(port), "127.0.0.1"];
-  const target = (): string => {
-    const address = lure.server.address() as AddressInfo;
-    return `127.0.0.1:${address.port}`;
-  };
+  afterAll(async () => {
+    agent.child.kill("SIGTERM");
+    await agent.ended;
+  });
+  afterEach(() => {
+    lure.count = 0;
+    socketLure.count = 0;
+    for (const name of ["l.sock", "r.sock", "inside", "outside"]) rmSync(at(name), { force: true });
+  });
 
-  it.each<[string, () => readonly string[]]>([
-    ["a shell", () => [...to()]],
-    ["a shell with a terminal", () => ["-tt", ...to()]],
-    ["another command", () => [...to(), "id"]],
-    ["a shell as the command", () => [...to(), "bash", "-i"]],
-    ["another verb", () => [...to(), "linkseal", "status"]],
-    ["an option of the forced command", () => [...to(), "linkseal peer --serve --socket /x"]],
-    ["a command behind it", () => [...to(), "linkseal peer; id"]],
-    ["a command inside it", () => [...to(), "$(id)"]],
-    ["sftp as a subsystem", () => ["-s", ...to(), "sftp"]],
-    ["another subsystem", () => ["-s", ...to(), "netconf"]],
-    ["a port there", () => ["-W", target(), ...to()]],
-    ["a socket of a path there", () => ["-N", "-L", `${at("l.sock")}:${at("lure.sock")}`, ...to()]],
-    ["a listening port there", () => ["-N", "-R", `0:${target()}`, ...to()]],
-    ["a listening socket there", () => ["-N", "-R", `${at("r.sock")}:${target()}`, ...to()]],
-    ["a tunnel device", () => ["-N", "-w", "0:0", ...to()]],
-    ["X11", () => ["-Y", ...to(), "id"]],
-    ["the user's own agent", () => ["-A", ...to(), "ssh-add", "-l"]],
-    ["variables for Node", () => ["-o", "SetEnv=NODE_OPTIONS=--inspect=127.0.0.1:0", ...to()]],
-    ["variables for the loader", () => ["-o", "SetEnv=LD_PRELOAD=/tmp/x.so", ...to()]],
-    ["variables of linkseal", () => ["-o", "SetEnv=LINKSEAL_HOME=/tmp/x", ...to()]],
-  ])("%s is refused, and reaches nothing", async (_what, words) => {
-    const child = spawn("ssh", [...options, ...words()], { stdio: ["pipe", "pipe", "pipe"] });
-    const tried = new Program(child);
+  /** Makes the try with a key; returns true if it was granted. */
+  async function isGranted(name: string, tried: LoginTry, user = own): Promise<boolean> {
+    const words = tried.options?.(place()) ?? [];
+    const command = tried.command === undefined ? [] : [tried.command(place())];
+    const argv = [
+      ...optionsOf(name),
+      ...words,
+      "-p",
+      String(port),
+      `${user}@127.0.0.1`,
+      ...command,
+    ];
+    const env = { ...process.env, DISPLAY: "127.0.0.1:99", SSH_AUTH_SOCK: agentSocket };
+    const child = spawn("ssh", argv, { stdio: ["pipe", "pipe", "pipe"], env });
+    const client = new Program(child);
     child.stdin?.on("error", () => undefined);
-    // A client that only forwards waits until it is ended, here after it had its try.
-    const isForward = words().includes("-N");
-    if (isForward) {
-      for (let tries = 0; tries < 100 && !tried.dead && !existsSync(at("l.sock")); tries += 1) {
-        await rest(50);
-      }
-      if (existsSync(at("l.sock"))) {
-        await run(["python3", "-c", dialSocket, at("l.sock")], "");
-        await rest(200);
-      }
+    const granted = (): boolean => tried.granted(client, place());
+    if (words.includes("-L")) {
+      while (!client.dead && !existsSync(at("l.sock"))) await rest(50);
+      // It returns once the client has an answer from there, or none.
+      await run(["python3", "-c", dialSocket, at("l.sock")], "");
       child.kill("SIGTERM");
-    } else child.stdin?.end("id\nuname -a\n");
-    await tried.ended;
-    expect(tried.output).not.toMatch(/uid=|Linux .* GNU|reached|Debugger listening/);
-    expect([lure.count, socketLure.count]).toEqual([0, 0]);
-    expect(existsSync(at("r.sock"))).toBe(false);
-    rmSync(at("l.sock"), { force: true });
+    } else {
+      // A server that sees the end of its input may end before it has answered.
+      if (tried.stdin !== undefined) child.stdin?.write(tried.stdin);
+      while (tried.stdin !== undefined && !client.dead && client.output === "") await rest(50);
+      child.stdin?.end();
+    }
+    // A client goes on after its try was granted, and after a device was refused.
+    while (!client.dead && !granted() && !/open failed/.test(client.output)) await rest(50);
+    const isDone = granted();
+    if (isDone || words.includes("-N")) child.kill("SIGTERM");
+    await client.ended;
+    return isDone || granted();
+  }
+
+  it("there are more than twenty tries, and some against each protection", () => {
+    const tried = new Set(loginTries.map(({ by }) => by));
+    const all = protections.filter((one) => one !== "login" || userInfo().uid === 0);
+    expect([loginTries.length > 20, all.filter((one) => !tried.has(one))]).toEqual([true, []]);
   });
 
-  it("files are neither fetched nor put by scp and sftp", async () => {
+  it.each(loginTries)("$what is refused, and reaches nothing", async (tried) => {
+    const user = tried.by === "login" ? "daemon" : own;
+    expect(await isGranted("key", tried, user)).toBe(false);
+    expect([lure.count, socketLure.count]).toEqual([0, 0]);
+  });
+
+  it.each(loginTries)("$what would be noticed without its protection ($by)", async (tried) => {
+    expect(await isGranted(tried.by === "login" ? "key" : tried.by, tried)).toBe(true);
+  });
+
+  it.each([
+    ["key", false],
+    ["command", true],
+  ])("files are fetched and put by scp and sftp: %s, %s", async (name, isDone) => {
     writeFileSync(at("secret"), "reached");
     const address = `scp://127.0.0.1:${port}`;
+    const options = optionsOf(name);
     const fetched = await run(
-      ["scp", "-q", ...options, `${address}/${at("secret")}`, at("got")],
+      ["scp", "-q", ...options, `${address}/${at("secret")}`, at(`got-${name}`)],
       "",
     );
     const put = await run(
-      ["scp", "-q", "-O", ...options, at("secret"), `${address}/${at("put")}`],
+      ["scp", "-q", "-O", ...options, at("secret"), `${address}/${at(`put-${name}`)}`],
       "",
     );
-    expect([fetched.status === 0, put.status === 0]).toEqual([false, false]);
-    expect([existsSync(at("got")), existsSync(at("put"))]).toEqual([false, false]);
+    expect([fetched.status === 0, put.status === 0]).toEqual([isDone, isDone]);
+    const files = [at(`got-${name}`), at(`put-${name}`)];
+    expect(files.map((file) => existsSync(file))).toEqual([isDone, isDone]);
   });
 });
 

@@ -62,7 +62,8 @@ function clockFindings({ clock }: HostReport, device: string): readonly Part[] {
   if (clock === undefined || Math.abs(clock.aheadMs) - clock.errorMs <= clockSkewMs.warning) {
     return [];
   }
-  const { aheadMs, errorMs } = clock;
+  const { aheadMs } = clock;
+  const errorMs = Math.ceil(clock.errorMs);
   const way = aheadMs > 0 ? "ahead" : "behind";
   const seconds = `${Math.round(Math.abs(aheadMs) / 1_000)} s ${way} (give or take ${errorMs} ms)`;
   return [
@@ -70,10 +71,17 @@ function clockFindings({ clock }: HostReport, device: string): readonly Part[] {
       here: `the clock of ${device} is ${seconds}; the validity of its keys goes by it`,
       there: "the clock of this host",
       rule: "Both hosts agree on the time within a minute; above five nothing begins",
-      next: `give ${device} and this host a time source`,
+      next: `timedatectl on ${device} and on this host: give the wrong one a time source`,
     },
   ];
 }
+
+/** A process has the groups that its user had when it began. */
+const frrLines = [
+  "systemctl enable --now frr",
+  "usermod -aG frrvty linkseal",
+  "systemctl restart linkseal-peer",
+];
 
 function silentPart(part: string, device: string): Part {
   const name = visible(part);
@@ -82,7 +90,7 @@ function silentPart(part: string, device: string): Part {
     rule: "What the links of a host need runs there",
     next:
       part === "frr"
-        ? `on ${device}: systemctl enable --now frr, and linkseal in the group frrvty`
+        ? `on ${device}: ${frrLines.join("; ")}`
         : `on ${device}: systemctl enable --now ${part === "charon" ? "strongswan" : name}`,
   };
 }

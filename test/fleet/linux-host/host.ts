@@ -4,7 +4,12 @@
 import { Commits } from "#drivers/linux/net/commits.ts";
 import type { NetControlServer } from "#drivers/linux/net/control-server.ts";
 import type { KernelApplier } from "#drivers/linux/net/kernel-applier.ts";
-import { type NetChange, type NetOperation, previewOf } from "#drivers/linux/net/operation.ts";
+import {
+  type NetChange,
+  type NetOperation,
+  previewOf,
+  type SecyWish,
+} from "#drivers/linux/net/operation.ts";
 import { answerNet } from "#drivers/linux/net/requests.ts";
 import { fillCommand } from "#drivers/transport/fill.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
@@ -36,10 +41,11 @@ export async function startLinuxHost(site: Site, link: SiteLink): Promise<SimLin
   const prng = site.prng.fork(`linux ${link.device}`);
   const disk = new SimDisk({ clock, prng, writeMs: 1 });
   const world = { clock, disk, entropy: prng, log: { write: () => undefined } };
-  const applier = applierOver(device, port);
+  const wishes = new Map<PortName, SecyWish>();
+  const applier = applierOver(device, port, wishes);
   const commits = await Commits.open({ world, bootId: "boot-1", applier });
   const server = serverOver({ device, port, clock, commits, applier });
-  const mka = new SimMkaProcess(device, port, clock);
+  const mka = new SimMkaProcess(device, port, clock, () => wishes.get(port));
   const frr = new SimFrr(device, port);
   const dial: HostDial = {
     http: async ({ method, path, body = [] }, signal) => {
@@ -59,7 +65,12 @@ export async function startLinuxHost(site: Site, link: SiteLink): Promise<SimLin
   return { dial, mka };
 }
 
-function applierOver(device: Device, port: PortName): KernelApplier {
+/** A SecY is made, or changed, together with what the MKA process has for it: see there. */
+function applierOver(
+  device: Device,
+  port: PortName,
+  wishes: Map<PortName, SecyWish>,
+): KernelApplier {
   const noKeys = (): never => {
     throw new Error("linkseal-net gets no key");
   };
@@ -68,12 +79,14 @@ function applierOver(device: Device, port: PortName): KernelApplier {
       const [observed] = (await device.observe(never)).macsec;
       const isUp = observed !== undefined && strongValue(observed.admin) === "up";
       const { kind } = operation;
-      if (kind === "macsec.participant") return operation;
+      if (kind === "macsec.participant" || kind === "macsec.protect") return operation;
       if (kind === "port.shut") return isUp ? { kind: "port.open", port } : undefined;
       if (kind === "port.open") return isUp ? undefined : { kind: "port.shut", port };
       throw new Error(`not asked for in a rotation: ${kind}`);
     },
-    async apply({ kind }) {
+    async apply(operation) {
+      const { kind } = operation;
+      if (kind === "macsec.protect") wishes.set(port, operation.settings);
       if (kind !== "port.shut" && kind !== "port.open") return;
       const transaction = await device.prepare([{ kind, port }], noKeys, never);
       await transaction.apply("final", never);

@@ -9,6 +9,7 @@ import {
   type Within,
   writeReply,
 } from "#drivers/linux/mka/protocol.ts";
+import type { SecyWish } from "#drivers/linux/net/operation.ts";
 import { refusalBody } from "#drivers/local/wire.ts";
 import type { Device, KeyResolver, PortChange, Transaction } from "#hal/device.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
@@ -39,10 +40,14 @@ export class SimMkaProcess {
   #pending: Pending | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(device: Device, port: PortName, clock: SimClock) {
+  readonly #secy: () => SecyWish | undefined;
+
+  /** `secy`: what linkseal-net was asked for; both parts of it arrive at the router together. */
+  constructor(device: Device, port: PortName, clock: SimClock, secy: () => SecyWish | undefined) {
     this.#device = device;
     this.#port = port;
     this.#clock = clock;
+    this.#secy = secy;
   }
 
   /** Answers one framed request. */
@@ -149,7 +154,8 @@ export class SimMkaProcess {
         const key = { ckn, cakSecretId: `staged/${ckn}`, cknSecretId: `staged/${ckn}` };
         if (keys.includes(ckn)) return [];
         if (staged.kind === "replace") return [{ kind: "macsec.replaceKey", port, key }];
-        return [{ kind: "macsec.addKey", port, key, role: "fallback" }];
+        const role = keys.length === 0 ? "primary" : "fallback";
+        return [{ kind: "macsec.addKey", port, key, role }];
       }
       case "remove":
         return keys.includes(staged.ckn)
@@ -157,8 +163,14 @@ export class SimMkaProcess {
           : [];
       case "rekey":
         return [{ kind: "macsec.rekeySak", port }];
-      case "configure":
-        return [];
+      case "configure": {
+        const secy = this.#secy();
+        if (secy === undefined) return [];
+        const { keyServerPriority, sakRekeyMs } = staged.settings;
+        const own = { policy: "mustSecure", confidentialityOffset: 0 } as const;
+        const settings = { ...secy, ...own, keyServerPriority, sakRekeyMs };
+        return [{ kind: "macsec.protect", port, settings }];
+      }
     }
   }
 

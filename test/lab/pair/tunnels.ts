@@ -2,9 +2,11 @@
 // the far end of both links.
 
 import { Daemon } from "../../kernel/ipsec/daemon.ts";
-import { loadAzure, strong } from "../../kernel/ipsec/site.ts";
-import { ip, ipBatch } from "../../kernel/lab.ts";
-import { type EdgePlan, edges, loopbacks } from "./networks.ts";
+import { ProtectedWatch } from "../../kernel/ipsec/protected-watch.ts";
+import { loadAzure, pings, strong } from "../../kernel/ipsec/site.ts";
+import { enterNetwork, ip, ipBatch, ipJson, until } from "../../kernel/lab.ts";
+import type { EdgeHost } from "./edge-host.ts";
+import { type EdgePlan, edges, loopbacks, portsOf } from "./networks.ts";
 
 /** The pre-shared key of each tunnel, as the vault has it. */
 export const pskOf = ({ tunnel }: EdgePlan): string => `Pair_PSK+${tunnel.beyond}/0123456789.of`;
@@ -62,4 +64,87 @@ export function tunnelLines(): readonly string[] {
       `    auth: { psk: ${secretOf(edge)} }`,
     ]),
   ];
+}
+
+/** How the packets of the hosts behind both tunnels left the edge hosts, and came to them. */
+export interface TunnelPackets {
+  /** Packets of ESP, counted on the inner side of MACsec. */
+  readonly esp: number;
+  /** Packets outside of ESP, on any interface of both edges. */
+  readonly clear: readonly string[];
+  /** Whether the same watch saw a packet in the clear once nothing kept it in its tunnel. */
+  readonly seesClear: boolean;
+}
+
+const isInside = /^10\.(?:1|2|100|101)\./;
+
+/**
+ * Watches all ways by which a packet of a host behind a tunnel leaves an edge, or comes to it: each
+ * interface, and the SecY of the link, which shows packets as MACsec has not sealed them yet.
+ */
+export class TunnelWatch implements Disposable {
+  readonly #hosts: readonly [EdgeHost, EdgeHost];
+  readonly #secys: readonly string[];
+  readonly #outside: readonly ProtectedWatch[];
+  readonly #links: readonly ProtectedWatch[];
+
+  /** Leaves this thread in the network `home`. */
+  constructor(hosts: readonly [EdgeHost, EdgeHost], home: string) {
+    this.#hosts = hosts;
+    this.#secys = hosts.map(secyOf);
+    this.#links = hosts.map((host) => new ProtectedWatch(host.network, nameOf(host), isInside));
+    this.#outside = hosts.flatMap(({ network, plan }) =>
+      portsOf(plan.name).map((port) => new ProtectedWatch(network, port, isInside)),
+    );
+    enterNetwork(home);
+  }
+
+  /** Returns the packets of ESP so far. */
+  esp(): number {
+    return this.#links.reduce((sum, watch) => sum + watch.esp, 0);
+  }
+
+  #clear(): readonly string[] {
+    return [...this.#links, ...this.#outside].flatMap(({ observed }) => observed);
+  }
+
+  /**
+   * Gives the first tunnel's packets a route beside it, which its block has to stop, and then takes
+   * the block away. The tunnel is broken afterwards.
+   * @throws Error if a SecY is another one than at the beginning: nothing has watched it.
+   */
+  async conclude(): Promise<TunnelPackets> {
+    if (this.#hosts.map(secyOf).join() !== this.#secys.join()) throw new Error("another SecY");
+    const [{ network, plan }] = this.#hosts;
+    const beside = `${plan.tunnel.beyond}/32 via ${plan.peer}`;
+    const esp = this.esp();
+    ipBatch([`route add ${beside}`], "-n", network);
+    const answered = await pings(network);
+    const clear = this.#clear();
+    if (answered > 0) throw new Error("a host beyond the tunnel answered beside it");
+    const seesClear = await until(async () => {
+      ip("-n", network, "xfrm", "policy", "flush");
+      await pings(network, 1);
+      return this.#clear().length > clear.length || undefined;
+    });
+    return { esp, clear, seesClear };
+  }
+
+  [Symbol.dispose](): void {
+    for (const watch of [...this.#links, ...this.#outside]) watch[Symbol.dispose]();
+  }
+}
+
+function nameOf(host: EdgeHost): string {
+  const name = host.secy();
+  if (name === undefined) throw new Error(`${host.plan.name} has no SecY`);
+  return name;
+}
+
+/** Names a SecY by the number that no later one has. */
+function secyOf(host: EdgeHost): string {
+  const [link] = ipJson<readonly { readonly ifindex: number }[]>(
+    ...["-n", host.network, "link", "show", nameOf(host)],
+  );
+  return `${host.plan.name} ${link?.ifindex}`;
 }

@@ -55,6 +55,19 @@ describe("a host behind SSH", () => {
     expect(one?.next).toMatch(/edge-b/);
   });
 
+  it("a host whose FRR is silent gets all lines that mend it, and a clock a whole error", () => {
+    const clock = { aheadMs: 61_000, errorMs: 12.5 };
+    const [skew, silent] = otherHostFindings({ ...sound, clock, silent: ["frr"] }, "edge-b");
+    expect(skew?.here).toContain("(give or take 13 ms)");
+    expect(skew?.next).toBe(
+      "timedatectl on edge-b and on this host: give the wrong one a time source",
+    );
+    expect(silent?.next).toBe(
+      "on edge-b: systemctl enable --now frr; usermod -aG frrvty linkseal; " +
+        "systemctl restart linkseal-peer",
+    );
+  });
+
   it("a clock that may be right within the error of the reading is none", () => {
     const clock = { aheadMs: 61_000, errorMs: 2_000 };
     expect(otherHostFindings({ ...sound, clock }, "edge-b")).toEqual([]);
