@@ -275,7 +275,9 @@ describe("a successor that knows no SAK", () => {
         3000,
       );
       expect(took).toBeLessThan(1000);
-      expect(station.secy.log.slice(before).filter((kind) => kind.startsWith("delete"))).toEqual([]);
+      expect(station.secy.log.slice(before).filter((kind) => kind.startsWith("delete"))).toEqual(
+        [],
+      );
       await site.run(10_000);
       expect(a.session.latestSak).toEqual(b.session.latestSak);
       expect(site.broken).toEqual([]);
