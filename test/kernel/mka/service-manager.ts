@@ -3,8 +3,8 @@
 import { closeSync } from "node:fs";
 import { native } from "../lab.ts";
 
-/** Errno of a socket on which nothing waits. */
-const nothingWaits = 11;
+/** What the manager sends itself: a read beyond the last notification would wait for seconds. */
+const end = "END";
 
 export class ServiceManager implements Disposable {
   /** What a process gets as NOTIFY_SOCKET. */
@@ -19,9 +19,10 @@ export class ServiceManager implements Disposable {
 
   /** Returns the descriptor that a process handed over; undefined = none did. */
   held(): number | undefined {
+    native.notify(this.address, end, []);
     for (;;) {
-      const descriptors = this.#next();
-      if (descriptors === undefined) return this.#held;
+      const { text, descriptors } = native.takeNotice(this.#notices);
+      if (text === end) return this.#held;
       for (const descriptor of descriptors) {
         this.#close();
         this.#held = descriptor;
@@ -38,15 +39,6 @@ export class ServiceManager implements Disposable {
   #close(): void {
     if (this.#held !== undefined) closeSync(this.#held);
     this.#held = undefined;
-  }
-
-  #next(): readonly number[] | undefined {
-    try {
-      return native.takeNotice(this.#notices).descriptors;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).errno === nothingWaits) return undefined;
-      throw error;
-    }
   }
 
   [Symbol.dispose](): void {
