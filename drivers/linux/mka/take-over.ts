@@ -19,18 +19,20 @@ interface TakenOver {
 export function takeOver(options: KayOptions, cp: Cp): TakenOver {
   const { sci, entropy, now, held, snapshot } = options;
   const encoding = held?.transmitSas.find(({ an, active }) => active && an === held.encodingAn);
-  if (snapshot === undefined) {
-    // Only the name of the SAK is known, without a key; that is enough to leave it alone until
-    // there is another.
+  if (snapshot === undefined || snapshot.saks.length === 0) {
+    // A sealed cache has no SAK either. The name of the one in use is known, without a key; that is
+    // enough to leave it alone until there is another.
     const sak = encoding === undefined ? undefined : foundSak(encoding);
     if (held !== undefined) cp.adopt(held, sak === undefined ? [] : [sak], now);
-    return { kind: "begun", actors: [], kept: cp.held.length > 0 ? cp.channels : [] };
+    const before = snapshot?.actors ?? [];
+    const actors = before.map((actor) => Actor.adopt(actor, sci, entropy, now));
+    return { kind: "begun", actors, kept: cp.held.length > 0 ? cp.channels : [] };
   }
   const isFromSnapshot =
     encoding === undefined ||
     snapshot.saks.some((sak) => isOf(encoding, sak.an, sak.keyIdentifier));
   if (held !== undefined) cp.adopt(held, isFromSnapshot ? snapshot.saks : [], now);
-  const isLost = snapshot.saks.length > 0 && cp.held.length === 0;
+  const isLost = cp.held.length === 0;
   if (!isFromSnapshot || isLost) {
     const actors = snapshot.actors.map(({ ckn, ick, kek }) => {
       const keys = { ick: ick.copy(), kek: kek.copy() };

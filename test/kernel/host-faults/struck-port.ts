@@ -2,15 +2,16 @@
 // or by a disk that fails. The test is its service manager: it keeps the memory of the process, and
 // starts the next one with it.
 
-import { chmodSync, closeSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
 import { LinksealError } from "#hal/error.ts";
-import { leaveNetworks, native, soon, until } from "../lab.ts";
+import { leaveNetworks, soon, until } from "../lab.ts";
 import { ClearWatch } from "../mka/clear-watch.ts";
 import { Participant } from "../mka/participant.ts";
+import { ServiceManager } from "../mka/service-manager.ts";
 import { address, makeSecy, wire } from "../mka/station.ts";
 import {
   first,
@@ -38,12 +39,10 @@ export interface PortOutcome {
 export class StruckPort implements Disposable {
   readonly folder = mkdtempSync(join(tmpdir(), "linkseal-struck-"));
   readonly networks = wire();
-  readonly #manager = join(this.folder, "notify");
-  readonly #notices = native.listenNotices(this.#manager);
+  readonly #manager = new ServiceManager(join(this.folder, "notify"));
   readonly #near: Participant;
   readonly #far: Participant;
   readonly #clear: ClearWatch;
-  #memory: number | undefined;
   #changes = 0;
 
   constructor() {
@@ -56,7 +55,8 @@ export class StruckPort implements Disposable {
     });
     const [network, beyond] = this.networks;
     this.#near = new Participant({
-      ...{ network, folder: this.folder, manager: this.#manager, environment: oneFileThread },
+      ...{ network, folder: this.folder, environment: oneFileThread },
+      manager: this.#manager.address,
       options: ["--key-cache", `file:${seal}`],
     });
     this.#far = new Participant({ network: beyond, folder: this.folder });
@@ -87,19 +87,7 @@ export class StruckPort implements Disposable {
     await this.#far.add(second, { token: "far-3", within: "final" });
     await this.#near.add(first, { token: "near-1", within: "final" });
     await this.secured();
-    this.#memory = await until(() => this.#handed());
-  }
-
-  #handed(): number | undefined {
-    try {
-      for (;;) {
-        const [descriptor] = native.takeNotice(this.#notices).descriptors;
-        if (descriptor !== undefined) return descriptor;
-      }
-    } catch {
-      // No further notice is there yet.
-      return undefined;
-    }
+    await until(() => this.#manager.held());
   }
 
   /** Resolves once both ends use the same SAK, in both directions. */
@@ -133,7 +121,7 @@ export class StruckPort implements Disposable {
     await rest(exchangeMs);
     const counts = await strace.end();
     const isDead = fate.kind === "killed" && (await this.#near.hasEnded());
-    if (isDead) await this.#near.start(this.#memory);
+    if (isDead) await this.#near.start(this.#manager.held());
     await until(async () =>
       (await this.#near.observe()).pending === undefined ? true : undefined,
     );
@@ -166,11 +154,11 @@ export class StruckPort implements Disposable {
   /** Kills the process and starts the next one after a boot: with the sealed keys alone. */
   async boot(): Promise<Held | undefined> {
     await this.#near.end("SIGKILL");
-    if (this.#memory !== undefined) closeSync(this.#memory);
+    this.#manager.forget();
     await this.#near.start();
     const found = heldIn(await this.#near.observe());
     await this.secured();
-    this.#memory = await until(() => this.#handed());
+    await until(() => this.#manager.held());
     return found;
   }
 
@@ -178,7 +166,7 @@ export class StruckPort implements Disposable {
     this.#near[Symbol.dispose]();
     this.#far[Symbol.dispose]();
     this.#clear[Symbol.dispose]();
-    for (const fd of [this.#notices, this.#memory]) if (fd !== undefined) closeSync(fd);
+    this.#manager[Symbol.dispose]();
     leaveNetworks();
     rmSync(this.folder, { recursive: true });
   }

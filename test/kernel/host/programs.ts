@@ -7,6 +7,7 @@ import { type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { readyMark } from "../../process/program.ts";
+import { handed, knowingItself, type ServiceManager } from "../mka/service-manager.ts";
 
 export const root = join(import.meta.dirname, "../../..");
 
@@ -14,6 +15,12 @@ export interface Output {
   readonly status: number | null;
   readonly out: string;
   readonly err: string;
+}
+
+/** A program, and what it printed so far. */
+interface Started {
+  readonly child: ChildProcess;
+  readonly output: () => string;
 }
 
 /** The processes that were started here, under any user. */
@@ -39,26 +46,13 @@ export class Programs implements Disposable {
   }
 
   /** Starts a program; resolves once its output matches. `said` continues to grow. */
-  async serveUntil(
-    mark: string,
-    ...argv: readonly string[]
-  ): Promise<{ readonly child: ChildProcess; readonly output: () => string }> {
-    const child = this.#start(argv);
-    let output = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on("data", (chunk) => (output += String(chunk)));
-    }
-    const ended = once(child, "close").then(() => {
-      throw new Error(`${argv.join(" ")} ended: ${output}`);
-    });
-    const ready = new Promise<void>((resolve) => {
-      child.stdout?.on("data", () => {
-        if (output.includes(mark)) resolve();
-      });
-    });
-    await Promise.race([ready, ended]);
-    ended.catch(() => undefined);
-    return { child, output: () => output };
+  async serveUntil(mark: string, ...argv: readonly string[]): Promise<Started> {
+    return await readyAt(mark, argv, this.#start(argv));
+  }
+
+  /** Starts a program of a service, with what its manager holds for it; resolves once it serves. */
+  async serveManaged(manager: ServiceManager, ...argv: readonly string[]): Promise<Started> {
+    return await readyAt(readyMark, argv, this.#start(argv, manager));
   }
 
   async run(...argv: readonly string[]): Promise<Output> {
@@ -94,14 +88,40 @@ export class Programs implements Disposable {
     return ["sh", "-c", script, this.bootId];
   }
 
-  #start(argv: readonly string[]): ChildProcess {
+  #start(argv: readonly string[], manager?: ServiceManager): ChildProcess {
+    const held = manager?.held();
     const own = { LINKSEAL_HOME: this.#home, TMPDIR: this.#home };
-    const env = { ...process.env, ...this.environment, ...own };
+    const handedOn = handed(manager?.address, held);
+    const env = { ...process.env, ...this.environment, ...own, ...handedOn };
     // `ip` execs the program, so that a signal reaches it.
     const command = join(this.build, "agent", "bin.js");
-    const inside = ["netns", "exec", this.#network, ...this.#boot(), process.execPath, command];
-    const child = spawn("ip", [...inside, ...argv], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const before = [...this.#boot(), ...(manager === undefined ? [] : knowingItself)];
+    const inside = ["netns", "exec", this.#network, ...before, process.execPath, command];
+    const stdio = ["ignore", "pipe", "pipe", ...(held === undefined ? [] : [held])] as const;
+    const child = spawn("ip", [...inside, ...argv], { env, stdio: [...stdio] });
     this.#children.push(child);
     return child;
   }
+}
+
+async function readyAt(
+  mark: string,
+  argv: readonly string[],
+  child: ChildProcess,
+): Promise<Started> {
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => (output += String(chunk)));
+  }
+  const ended = once(child, "close").then(() => {
+    throw new Error(`${argv.join(" ")} ended: ${output}`);
+  });
+  const ready = new Promise<void>((resolve) => {
+    child.stdout?.on("data", () => {
+      if (output.includes(mark)) resolve();
+    });
+  });
+  await Promise.race([ready, ended]);
+  ended.catch(() => undefined);
+  return { child, output: () => output };
 }

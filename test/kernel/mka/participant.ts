@@ -10,6 +10,7 @@ import { Secret } from "#hal/secret.ts";
 import { readyMark } from "../../process/program.ts";
 import { change, type Step } from "../../unit/kit/mka-change.ts";
 import { soon } from "../lab.ts";
+import { handed, knowingItself } from "./service-manager.ts";
 import type { TestKey } from "./station.ts";
 
 const ownCommand = join(import.meta.dirname, "../../../agent/bin.js");
@@ -53,16 +54,12 @@ export class Participant implements Disposable {
     const more = [...(client === undefined ? [] : ["--client", client]), ...options];
     const node = [process.execPath, ...flags];
     const argv = [...node, command, "mka", "wire", "--socket", this.socket, ...more];
-    const handed = held === undefined ? {} : { LISTEN_FDS: "1", LISTEN_FDNAMES: "mka-memory" };
     const env = {
       ...process.env,
       ...environment,
-      ...{ LINKSEAL_HOME: folder, TMPDIR: folder, ...handed },
-      ...(manager === undefined ? {} : { NOTIFY_SOCKET: manager }),
+      ...{ LINKSEAL_HOME: folder, TMPDIR: folder, ...handed(manager, held) },
     };
-    // A service manager knows the id of the process that it starts.
-    const shell = ["sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", ...argv];
-    const child = spawn("ip", ["netns", "exec", network, ...shell], {
+    const child = spawn("ip", ["netns", "exec", network, ...knowingItself, ...argv], {
       env,
       stdio: ["ignore", "pipe", "pipe", ...(held === undefined ? [] : [held])],
     });

@@ -20,7 +20,13 @@ interface TrafficCounters {
   readonly received: number;
 }
 
-/** Numbered packets, 200 a second in each direction, from its beginning to its end. */
+/** One packet each `everyMs`; those of one `turnMs` leave together. */
+interface Rate {
+  readonly everyMs: number;
+  readonly turnMs: number;
+}
+
+/** Numbered packets in each direction, from its beginning to its end. */
 export class Flow {
   readonly #ends: readonly ChildProcess[];
   readonly #output: readonly Promise<TrafficCounters>[];
@@ -30,11 +36,17 @@ export class Flow {
     this.#output = ends.map(countersOf);
   }
 
-  static async begin(networks: readonly [string, string]): Promise<Flow> {
+  /** Begins with 200 packets a second, or with another rate. */
+  static async begin(
+    networks: readonly [string, string],
+    { everyMs, turnMs }: Rate = { everyMs: 5, turnMs: 5 },
+  ): Promise<Flow> {
     const addresses = ["10.0.0.1", "10.0.0.2"];
+    const rate = [String(everyMs), "16", String(turnMs)];
     const ends = networks.map((network, index) => {
       const [own, far] = index === 0 ? addresses : addresses.toReversed();
       const argv = ["netns", "exec", network, process.execPath, program, own ?? "", far ?? ""];
+      argv.push(...rate);
       return spawn("ip", argv, { stdio: ["pipe", "pipe", "inherit"] });
     });
     await Promise.all(ends.map(({ stdout }) => firstLine(stdout)));

@@ -1,7 +1,7 @@
 // One edge host of a pair: FRR, linkseal-net, the MKA process of its port, and for an agent
 // elsewhere linkseal-peer behind Debian's sshd. It can lose its power and boot again.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,6 +12,7 @@ import { Programs, root } from "../../kernel/host/programs.ts";
 import { startRouter } from "../../kernel/host/router.ts";
 import { Daemon } from "../../kernel/ipsec/daemon.ts";
 import { ip, ipBatch } from "../../kernel/lab.ts";
+import { ServiceManager } from "../../kernel/mka/service-manager.ts";
 import { Program, readyMark } from "../../process/program.ts";
 import { secyOn } from "../lab.ts";
 import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks, path } from "./networks.ts";
@@ -19,10 +20,7 @@ import { type EdgePlan, edgeRouting, lightDown, lightUp, type Networks, path } f
 /** A process of linkseal on the host. */
 export type Process = "net" | "mka" | "peer";
 
-interface Served {
-  readonly child: ChildProcess;
-  readonly output: () => string;
-}
+type Served = Awaited<ReturnType<Programs["serveUntil"]>>;
 
 export class EdgeHost implements Disposable {
   readonly plan: EdgePlan;
@@ -32,6 +30,8 @@ export class EdgeHost implements Disposable {
   readonly #home: string;
   readonly #networks: Networks;
   readonly #served = new Map<string, Served>();
+  /** Holds the memory of the MKA process, as systemd does. */
+  readonly #manager: ServiceManager;
   #sshd: Program | undefined;
   #boots = 0;
   #isReached = false;
@@ -42,6 +42,7 @@ export class EdgeHost implements Disposable {
     this.#home = home;
     mkdirSync(home, { recursive: true, mode: 0o700 });
     writeFileSync(this.#at("seal"), crypto.getRandomValues(new Uint8Array(32)), { mode: 0o600 });
+    this.#manager = new ServiceManager(this.#at("notify"));
     this.programs = new Programs(home, networks[plan.name]);
     this.charon = new Daemon(networks[plan.name]);
   }
@@ -143,8 +144,13 @@ export class EdgeHost implements Disposable {
       net: ["net", "--charon", socket],
       mka: ["mka", this.plan.port, "--key-cache", `file:${this.#at("seal")}`],
       peer: ["peer", ...serve, "--charon", socket],
-    };
-    this.#served.set(process, await this.programs.serveUntil(readyMark, ...argv[process]));
+    }[process];
+    const { programs } = this;
+    const served =
+      process === "mka"
+        ? programs.serveManaged(this.#manager, ...argv)
+        : programs.serveUntil(readyMark, ...argv);
+    this.#served.set(process, await served);
   }
 
   /** Kills one process; it leaves nothing in order. */
@@ -163,6 +169,7 @@ export class EdgeHost implements Disposable {
     killAll(this.network);
     await Promise.all([...ended, this.#sshd?.ended]);
     this.#served.clear();
+    this.#manager.forget();
     this.#sshd = undefined;
     const secy = this.secy();
     if (secy !== undefined) ip("-n", this.network, "link", "del", secy);
@@ -172,6 +179,7 @@ export class EdgeHost implements Disposable {
 
   [Symbol.dispose](): void {
     killAll(this.network);
+    this.#manager[Symbol.dispose]();
     this.charon[Symbol.dispose]();
   }
 }

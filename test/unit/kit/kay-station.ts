@@ -158,14 +158,25 @@ export class Station {
     this.#startCount = -1 - Math.abs(this.#startCount);
   }
 
-  /** Starts another process, with or without the stored memory of the last one. */
-  begin(with_: "memory" | "nothing", secy: "kept" | "new" = "kept"): void {
+  /**
+   * Starts another process, with the stored memory of the last one, with the keys that a sealed
+   * cache has, or without both.
+   */
+  begin(with_: "memory" | "keys" | "nothing", secy: "kept" | "new" = "kept"): void {
     this.#startCount = Math.abs(this.#startCount) + 1;
     if (secy === "new") this.secy = new TestSecy(this.sci);
     const held = this.secy.observe();
-    const snapshot = with_ === "memory" ? this.memory : undefined;
-    this.kay = this.#begin({ held, ...(snapshot === undefined ? {} : { snapshot }) });
+    const snapshot = with_ === "keys" ? this.#cached() : this.memory;
+    const from = with_ === "nothing" || snapshot === undefined ? {} : { snapshot };
+    this.kay = this.#begin({ held, ...from });
     this.take(this.kay.tick(this.site.now));
+  }
+
+  #cached(): KaySnapshot | undefined {
+    const actors = this.memory?.actors.map((actor) => {
+      return { ...actor, mi: this.prng.hex(12), mnReserved: 0, kn: 0, peers: [] };
+    });
+    return actors && { actors, principal: undefined, saks: [], lastAn: undefined };
   }
 
   get isAlive(): boolean {

@@ -250,39 +250,67 @@ describe("a successor with a snapshot", () => {
   });
 });
 
-describe("a successor without a snapshot", () => {
-  it("without a snapshot the SAs in use are left alone until there is another SAK", async () => {
-    for (const role of ["server", "member"] as const) {
-      const { site, a, b } = await settled(`nothing ${role}`);
+describe("a successor that knows no SAK", () => {
+  const rows = (["keys", "nothing"] as const).flatMap((has) =>
+    (["server", "member"] as const).map((role) => [has, role] as const),
+  );
+
+  // With the keys of a sealed cache alone it once deleted the SAs at once. wpa_supplicant ignores
+  // the new member until the old one has timed out, so the port was dark from the restart on.
+  it.each(rows)(
+    "with %s, as %s, it leaves the SAs in use alone until there is another SAK",
+    async (has, role) => {
+      const { site, a, b } = await settled(`${has} ${role}`);
       site.watches = "keys";
       const station = role === "server" ? a : b;
       station.kill();
       await site.run(1000);
-      station.begin("nothing");
-      station.add(ca);
+      const before = station.secy.log.length;
+      station.begin(has);
+      if (has === "nothing") station.add(ca);
+      expect(station.all("secyContradicts")).toEqual([]);
       const took = await site.until(
         "a second SAK",
         () => a.session.latestSak?.an === 1 && b.isSecured,
         3000,
       );
       expect(took).toBeLessThan(1000);
+      expect(station.secy.log.slice(before).filter((kind) => kind.startsWith("delete"))).toEqual(
+        [],
+      );
       await site.run(10_000);
-      expect(a.session.latestSak, role).toEqual(b.session.latestSak);
+      expect(a.session.latestSak).toEqual(b.session.latestSak);
       expect(site.broken).toEqual([]);
-      expect(lost(a, b), role).toEqual([]);
-    }
-  });
+      expect(lost(a, b)).toEqual([]);
+    },
+  );
 
-  it("without a snapshot the SAs are given up after a life time without a peer", async () => {
-    const { site, b } = await settled("no peer");
+  it.each(["keys", "nothing"] as const)(
+    "with %s the SAs are given up after a life time without a peer",
+    async (has) => {
+      const { site, a, b } = await settled(`no peer ${has}`);
+      site.watches = "keys";
+      for (const station of [a, b]) station.kill();
+      b.begin(has);
+      await site.run(5900);
+      expect(b.secy.transmit.size).toBe(1);
+      await site.run(200);
+      expect(b.secy.transmit.size).toBe(0);
+      expect(b.secy.receive.size).toBe(0);
+    },
+  );
+
+  it("with keys alone and a new SecY it begins closed, without a contradiction", async () => {
+    const { site, a, b } = await settled("boot");
     site.watches = "keys";
     b.kill();
-    b.begin("nothing");
-    await site.run(5900);
-    expect(b.secy.transmit.size).toBe(1);
-    await site.run(200);
-    expect(b.secy.transmit.size).toBe(0);
-    expect(b.secy.receive.size).toBe(0);
+    b.begin("keys", "new");
+    expect(b.all("secyContradicts")).toEqual([]);
+    expect(b.isSecured).toBe(false);
+    await site.secured();
+    await site.run(5000);
+    expect(a.session.latestSak).toEqual(b.session.latestSak);
+    expect(site.broken).toEqual([]);
   });
 });
 
