@@ -79,8 +79,8 @@ export const parts: readonly Part[] = [
   ),
   long(
     "peer-cuts",
-    "the path to another Linux host, cut at every frame of a rotation",
-    named("fleet", ["peer-cuts"]),
+    "the path to another Linux host, cut at every frame of a rotation, and the agent's host lost",
+    named("fleet", ["peer-cuts", "peer-host-end"]),
   ),
   long(
     "kills",

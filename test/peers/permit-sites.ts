@@ -2,12 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { setTimeout as rest } from "node:timers/promises";
-import {
-  connect,
-  type Msg,
-  type NatsConnection,
-  nkeyAuthenticator,
-} from "@nats-io/transport-node";
+import { connect, type Msg, type NatsConnection, nkeyAuthenticator } from "@nats-io/transport-node";
 import { NatsEngine } from "#agent/fleet/nats-engine.ts";
 import { type Ask, type AskState, askOctets, isFor, parsePermit } from "#agent/fleet/records.ts";
 import { inboxPrefix, keySubject, newestSubject, streamSubject } from "#agent/fleet/subjects.ts";

@@ -106,14 +106,14 @@ describe("the hub on a fresh host", { timeout: 900_000 }, () => {
     expect(host.ok("journalctl --no-pager -o export -a")).not.toContain(seed);
   });
 
-  it("it is as closed as its unit says", () => {
+  it("the service is as closed as its unit says", () => {
     const text = host.ok(`systemd-analyze security --no-pager ${unit}`);
     const score = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(text)?.[1]);
     console.log(`${unit} ${score}`);
     expect(score).toBeLessThanOrEqual(1.5);
   });
 
-  it("it comes back after kill -9 and after a hang, and leads again", async () => {
+  it("the hub comes back after kill -9 and after a hang, and leads again", async () => {
     const folder = `/etc/systemd/system/${unit}.d`;
     // This is as long as the test can wait.
     host.ok(`mkdir ${folder} && printf '[Service]\\nWatchdogSec=15\\n' > ${folder}/test.conf
@@ -135,7 +135,7 @@ describe("the hub on a fresh host", { timeout: 900_000 }, () => {
     expect(host.ok(`journalctl --no-pager -u ${unit}`)).toContain("Watchdog timeout");
   });
 
-  it("it waits for an engine that is gone, and connects once that is back", async () => {
+  it("the hub waits for an engine that is gone, and connects once that is back", async () => {
     const before = logged("hub-connected");
     host.ok("systemctl stop nats-server");
     await host.until("the outage in the log", async () =>
