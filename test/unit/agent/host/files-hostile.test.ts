@@ -123,7 +123,7 @@ describe("the state folder of an agent", () => {
   );
 
   it(`with any damage starts or says why not (LINKSEAL_SEED=${seed})`, {
-    timeout: 3_600_000,
+    timeout: 7_200_000,
   }, async () => {
     const runs = effort(150, 10_000);
     console.log(`damaged state files: LINKSEAL_SEED=${seed}, ${runs} starts`);
@@ -187,7 +187,7 @@ describe(`the state of linkseal-net (LINKSEAL_SEED=${seed})`, () => {
     [backings, (bytes) => readExemptPrefixes(holding(bytes), log)],
   ];
 
-  it("is read, or counts as none, whatever is in it", async () => {
+  it("is read, or counts as none, whatever is in it", { timeout: 3_600_000 }, async () => {
     const runs = effort(2_000, 200_000);
     console.log(`damaged files of linkseal-net: LINKSEAL_SEED=${seed}, ${runs} reads`);
     const prng = new Prng(seed);
@@ -224,7 +224,7 @@ describe(`what an MKA process leaves to the next (LINKSEAL_SEED=${seed})`, () =>
   const whole = Uint8Array.from(octets.flatMap((part) => [...plain(part)]));
   const textEnd = 4 + new DataView(whole.buffer).getUint32(0);
 
-  it("is read or is malformed, whatever is in it", () => {
+  it("is read or is malformed, whatever is in it", { timeout: 3_600_000 }, () => {
     const runs = effort(2_000, 200_000);
     console.log(`damaged MKA memory: LINKSEAL_SEED=${seed}, ${runs} reads`);
     expect(readMemory(Uint8Array.from(whole), 0 as WallTime).snapshot?.actors).toHaveLength(1);

@@ -22,7 +22,8 @@ async function recorded(): Promise<{ readonly question: Buffer; readonly reply: 
     if (received.security === 3) reply = message;
     return "pass";
   };
-  await ask(targetOf(between.port), [names]);
+  const patient = { attemptMs: 60_000, retries: 1 };
+  await ask(targetOf(between.port), [names], patient);
   await agent.close();
   const question = between.received.at(-1)?.message;
   if (question === undefined || reply === undefined) throw new Error("nothing was recorded");
