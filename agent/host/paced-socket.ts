@@ -6,7 +6,7 @@
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { nextTurn } from "#drivers/transport/turn.ts";
+import { ownTurns } from "#drivers/transport/turn.ts";
 import { giveBack } from "./listener.ts";
 
 const sliceBytes = 16_384;
@@ -112,11 +112,7 @@ class PacedSocket extends Duplex {
  * octet of it is read, and returns false if it has closed it.
  */
 export function pace(server: Server, enter: (socket: Socket, paced: Duplex) => boolean): void {
-  let turn = Promise.resolve();
-  const turns: Turns = () => {
-    turn = turn.then(nextTurn);
-    return turn;
-  };
+  const turns: Turns = ownTurns();
   const serve = server.listeners("connection");
   server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {

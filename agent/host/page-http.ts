@@ -9,7 +9,9 @@ import type { Days } from "../page/day.ts";
 import { type Logins, type SessionHalves, sessionSeconds } from "../page/logins.ts";
 import { bodyOf, type HttpReply, refuseUnmeasured, send } from "./listener.ts";
 import type { PageFile } from "./page-files.ts";
+import type { UntakenReplies } from "./untaken-replies.ts";
 
+/** What all requests of a page share. */
 export interface PageContext {
   readonly files: ReadonlyMap<string, PageFile>;
   readonly logins: Logins;
@@ -19,6 +21,9 @@ export interface PageContext {
   readonly days: Pick<Days, "link" | "tunnel">;
   /** Checks a name against the certificate; absent = only names of this host are accepted. */
   readonly certifies: (() => (name: string) => boolean) | undefined;
+  /** Resolves in a turn of the event loop that no other request has. */
+  readonly turn: () => Promise<void>;
+  readonly untaken: UntakenReplies;
 }
 
 const bodyBytesMax = 256;
@@ -65,7 +70,10 @@ export async function answerPage(
 ): Promise<void> {
   if (refuseUnmeasured(request, response)) return;
   const headers = context.scheme === "https" ? { ...guarding, ...underTls } : guarding;
-  send(response, await answerOf(context, request), headers);
+  await context.turn();
+  const reply = await answerOf(context, request);
+  context.untaken.add(response, reply);
+  send(response, reply, headers);
 }
 
 async function answerOf(context: PageContext, request: IncomingMessage): Promise<HttpReply> {

@@ -4,6 +4,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import { isIPv6, type Socket } from "node:net";
+import { ownTurns } from "#drivers/transport/turn.ts";
 import type { Log, World } from "#hal/world.ts";
 import type { User } from "../model/client.ts";
 import type { PageSettings } from "../model/desired.ts";
@@ -18,6 +19,7 @@ import { type PageScript, pageFiles } from "./page-files.ts";
 import { answerPage, notInClear, type PageContext } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
 import { type PagePair, pagePair } from "./page-tls.ts";
+import { UntakenReplies } from "./untaken-replies.ts";
 
 /** How often the certificate is read anew, in milliseconds. */
 const renewMs = 60_000;
@@ -58,7 +60,10 @@ export async function openShownPage(
   const scheme = keeper === undefined ? "http" : "https";
   const cookie = `${keeper === undefined ? "" : "__Host-"}linkseal-${settings.port}`;
   const certifies = keeper === undefined ? undefined : () => keeper.pair.certifies;
-  const context: PageContext = { files, logins, scheme, cookie, certifies, days };
+  const context: PageContext = {
+    ...{ files, logins, scheme, cookie, certifies, days },
+    ...{ turn: ownTurns(), untaken: new UntakenReplies() },
+  };
   const feed = new Feed({
     ...shown,
     clock: hostClock,

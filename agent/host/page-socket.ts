@@ -125,7 +125,8 @@ function viewerOf(client: WebSocket, session: Pick<Viewer, "holds" | "user">): V
     ...session,
     send: (text) =>
       new Promise((resolve, reject) => {
-        client.send(text, (error) => (error instanceof Error ? reject(error) : resolve()));
+        const taken = (error?: Error): void => (error instanceof Error ? reject(error) : resolve());
+        client.send(text, { binary: false }, taken);
       }),
     end: (why) => endSoon(client, why),
   };

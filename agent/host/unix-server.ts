@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { nextTurn } from "#drivers/transport/turn.ts";
+import { ownTurns } from "#drivers/transport/turn.ts";
 import { type Client, userOf } from "../model/client.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import {
@@ -98,7 +98,7 @@ const misdirected: HttpReply = {
 function serverFor(service: HttpService, name?: RegExp): Server {
   const limiter = new ConnectionLimiter(service.isInstant === true);
   const clients = new WeakMap<Duplex, Client>();
-  const [long, untaken, turn] = [new LongRequests(), new UntakenReplies(), Promise.resolve()];
+  const [long, untaken, turn] = [new LongRequests(), new UntakenReplies(), ownTurns()];
   const serving: Serving = { service, long, untaken, turn };
   const server = createServer(httpLimits, (request, response) => {
     limiter.serve(request.socket);
@@ -127,7 +127,7 @@ interface Serving {
   readonly long: LongRequests;
   readonly untaken: UntakenReplies;
   /** Resolves in a turn of the event loop that no other request of the server has. */
-  turn: Promise<void>;
+  readonly turn: () => Promise<void>;
 }
 
 async function reply(
@@ -147,8 +147,7 @@ async function reply(
       return send(response, service.refused(place.isRefused() ? "busy" : "long"));
     }
     // Clients that send at once do not take one turn together for their answers.
-    serving.turn = serving.turn.then(nextTurn);
-    await serving.turn;
+    await serving.turn();
     const call = { method: request.method ?? "", path: request.url ?? "", body };
     const known = client === undefined ? call : { ...call, client };
     const answered = await service.answer(known, gone.signal);

@@ -17,9 +17,10 @@ export type FeedEnd = keyof typeof feedEnds;
 /** One browser that shows the page. */
 export interface Viewer {
   /**
-   * Resolves when the operating system has taken the whole text; rejects when the viewer is gone.
+   * Resolves when the operating system has taken the whole text in UTF-8, which viewers share;
+   * rejects when the viewer is gone.
    */
-  readonly send: (text: string) => Promise<void>;
+  readonly send: (text: Uint8Array) => Promise<void>;
   /** True as long as the viewer's session is open. */
   readonly holds: () => boolean;
   /** Disconnects the viewer. */
@@ -53,16 +54,22 @@ const everyMs = 1_000;
 /** Delay after an event, in milliseconds; later events up to then are in the same snapshot. */
 const apartMs = 200;
 const takenMsMax = 30_000;
+/** Texts that viewers have not taken have so many octets together, beside the newest one. */
+export const untakenBytesMax = 16 * 1024 * 1024;
 
 interface ViewerState {
   /** undefined = nothing is under way. */
   busySince: Instant | undefined;
+  /** What is under way. */
+  text: Uint8Array | undefined;
 }
 
 /** Sends snapshots to all viewers. */
 export class Feed {
   readonly #parts: FeedParts;
   readonly #viewers = new Map<Viewer, ViewerState>();
+  /** What all viewers get first that come before the next round. */
+  #opening: Uint8Array | undefined;
   #wake = new AbortController();
 
   constructor(parts: FeedParts) {
@@ -83,9 +90,11 @@ export class Feed {
       this.#end(viewer, "tooMany");
       return;
     }
-    const state: ViewerState = { busySince: undefined };
+    const state: ViewerState = { busySince: undefined, text: undefined };
     this.#viewers.set(viewer, state);
-    this.#send(viewer, state, this.#parts.opening());
+    // A viewer that comes again and again costs one opening a round.
+    this.#opening ??= encoded(this.#parts.opening());
+    this.#send(viewer, state, this.#opening);
   }
 
   /** Removes a viewer that is gone. */
@@ -119,8 +128,9 @@ export class Feed {
 
   #round(): void {
     this.#parts.turn();
+    this.#opening = undefined;
     const now = this.#parts.clock.now();
-    let text: string | undefined;
+    let text: Uint8Array | undefined;
     for (const [viewer, state] of [...this.#viewers]) {
       const late =
         state.busySince !== undefined && now >= instantAfter(state.busySince, takenMsMax);
@@ -128,24 +138,43 @@ export class Feed {
       else if (late) this.end(viewer, "tooSlow");
       else if (state.busySince === undefined) {
         // Serialised once per round, and only if a viewer needs it.
-        text ??= this.#parts.snapshot();
+        text ??= encoded(this.#parts.snapshot());
         this.#send(viewer, state, text);
       }
     }
   }
 
-  #send(viewer: Viewer, state: ViewerState, text: string): void {
+  #send(viewer: Viewer, state: ViewerState, text: Uint8Array): void {
     state.busySince = this.#parts.clock.now();
-    viewer.send(text).then(
-      () => {
-        state.busySince = undefined;
-      },
-      () => this.leave(viewer),
-    );
+    state.text = text;
+    this.#limitUntaken(text);
+    const taken = (): void => {
+      state.busySince = undefined;
+      state.text = undefined;
+    };
+    viewer.send(text).then(taken, () => this.leave(viewer));
+  }
+
+  /** Disconnects the viewers of the oldest texts, where those that are kept are too long. */
+  #limitUntaken(newest: Uint8Array): void {
+    const waiting = [...this.#viewers].filter(([, { text }]) => text !== undefined);
+    const since = ([, { busySince }]: (typeof waiting)[number]): number => busySince ?? 0;
+    waiting.sort((a, b) => since(b) - since(a));
+    const kept = new Set([newest]);
+    let octets = 0;
+    for (const [viewer, { text = newest }] of waiting) {
+      if (!kept.has(text)) octets += text.length;
+      kept.add(text);
+      if (octets > untakenBytesMax) this.end(viewer, "tooSlow");
+    }
   }
 
   #end(viewer: Viewer, why: FeedEnd): void {
     viewer.end(why);
     this.#parts.dropped(why);
   }
+}
+
+function encoded(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }

@@ -84,7 +84,7 @@ curl --unix-socket /run/linkseal/admin.sock http://localhost/v1/enrol \\
   makes nothing but codes for the status page.
 - A request is read whole before any of it is done: one that cannot be read has no effect.
 - A request must be complete within 5 s, and an answer be taken within 10 s. Of answers that are
-  not taken yet each socket keeps 16 MiB: the oldest is cut off.
+  not taken yet each socket keeps 8 MiB: the oldest is cut off.
 - Each socket serves 64 connections, of which one user of the host has at most 32. The oldest one
   that has sent no request yet is closed for a new one.
 - Requests that wait (\`/v1/events\` with \`waitMs\`, \`/v1/keys\`, \`/v1/doctor\`,

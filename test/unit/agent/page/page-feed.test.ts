@@ -2,7 +2,14 @@
 
 import { beforeEach, describe, expect, it } from "vitest";
 import type { User } from "#agent/model/client.ts";
-import { Feed, type FeedEnd, userViewersMax, type Viewer, viewersMax } from "#agent/page/feed.ts";
+import {
+  Feed,
+  type FeedEnd,
+  untakenBytesMax,
+  userViewersMax,
+  type Viewer,
+  viewersMax,
+} from "#agent/page/feed.ts";
 import { SimClock } from "#sim/base/clock.ts";
 
 class Watching implements Viewer {
@@ -19,8 +26,8 @@ class Watching implements Viewer {
     this.user = user;
   }
 
-  readonly send = async (text: string): Promise<void> => {
-    this.got.push(text);
+  readonly send = async (text: Uint8Array): Promise<void> => {
+    this.got.push(Buffer.from(text).toString());
     if (!this.#isSlow) return;
     await new Promise<void>((resolve) => {
       this.take = resolve;
@@ -36,6 +43,8 @@ describe("a feed", () => {
   let clock: SimClock;
   let made: number;
   let turns: number;
+  let openings: number;
+  let openingText: string;
   let dropped: FeedEnd[];
   let feed: Feed;
   const stop = (): AbortController => new AbortController();
@@ -45,6 +54,8 @@ describe("a feed", () => {
     clock = new SimClock(0);
     made = 0;
     turns = 0;
+    openings = 0;
+    openingText = "opening";
     dropped = [];
     end = stop();
     feed = new Feed({
@@ -52,7 +63,10 @@ describe("a feed", () => {
       turn: () => {
         turns += 1;
       },
-      opening: () => "opening",
+      opening: () => {
+        openings += 1;
+        return openingText;
+      },
       snapshot: () => {
         made += 1;
         return `snapshot ${made}`;
@@ -141,6 +155,34 @@ describe("a feed", () => {
     const other = new Watching("quick", 1001);
     feed.join(other);
     expect([feed.size, other.got]).toEqual([userViewersMax + 1, ["opening"]]);
+  });
+
+  it("issue 32: a viewer that comes again and again costs one opening a round", async () => {
+    for (let count = 0; count < 1_000; count += 1) {
+      const viewer = new Watching("quick");
+      feed.join(viewer);
+      feed.leave(viewer);
+      expect(viewer.got).toEqual(["opening"]);
+    }
+    expect(openings).toBe(1);
+    await clock.runFor(1_000);
+    feed.join(new Watching("quick"));
+    expect(openings).toBe(2);
+  });
+
+  it("issue 32: of long texts that nothing reads the oldest are cut off", async () => {
+    openingText = "x".repeat(untakenBytesMax * 0.4);
+    const all: Watching[] = [];
+    for (let count = 0; count < 4; count += 1) {
+      // Two come at once, and share their text.
+      for (const viewer of [new Watching("slow"), new Watching("slow")]) {
+        all.push(viewer);
+        feed.join(viewer);
+      }
+      await clock.runFor(1_000);
+    }
+    const cut = all.map(({ over }) => over === "tooSlow");
+    expect(cut).toEqual([true, true, false, false, false, false, false, false]);
   });
 
   it("a feed that ends tells its viewers so", async () => {
