@@ -115,6 +115,7 @@ function revert(
     earlierToken: campaign.earlierToken,
     links,
     at: left,
+    touched: true,
     told: true,
     goal: "revert",
   });
@@ -129,7 +130,10 @@ function abandon(
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
     return refused({ code: "refused.notParked", state: campaign.state });
   }
-  const untouched = campaign.state === "queued";
+  // Nothing was done to either end, so that it matters to neither what can be read of them. The
+  // mark stays once a person was asked, who may change the far end after a look at it as well.
+  const waits = campaign.state === "gated" && campaign.touched === false;
+  const untouched = campaign.state === "queued" || waits;
   const carries =
     port !== undefined &&
     port.carriedBy !== "nothing" &&
