@@ -347,7 +347,7 @@ describe("a campaign that waits in gated and has touched nothing", () => {
   };
 
   it.each([unseen, dark, drained])(
-    "it is abandoned whatever can be read of its link: $port, $far",
+    "abandon ends it whatever can be read of its link: $port, $far",
     (observed) => {
       const outcomes = [{ outcome: "abandoned" }, { outcome: "abandoned" }];
       expect(abandon(campaignOf("gated"), observed)).toMatchObject({
@@ -369,7 +369,7 @@ describe("a campaign that waits in gated and has touched nothing", () => {
     ["a person is asked", asked],
     ["it is held", stopped],
     ["a version that had no such mark began it", earlier as Campaign],
-  ])("it is not abandoned unread once %s", (_why, campaign) => {
+  ])("abandon is refused where its link cannot be read, once %s", (_why, campaign) => {
     expect(abandon(campaign, unseen)).toMatchObject({ why: { code: "refused.unread" } });
     expect(abandon(campaign, dark)).toMatchObject({ why: { code: "refused.notCarrying" } });
   });

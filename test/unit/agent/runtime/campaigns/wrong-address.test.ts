@@ -43,7 +43,7 @@ async function waitingBench(): Promise<AgentBench> {
 const abandon = (bench: AgentBench) => bench.ask("POST /v1/rotation/abandon", { group });
 
 describe("a campaign in gated whose routers are not at the address of the config", () => {
-  it("is abandoned, and then the config with the right address is accepted", async () => {
+  it("abandon ends it, and then the config with the right address is accepted", async () => {
     const bench = await waitingBench();
     const before = bench.oracle.agentWrites;
     expect(await bench.apply()).toMatchObject({ kind: "busy" });
@@ -56,7 +56,7 @@ describe("a campaign in gated whose routers are not at the address of the config
     expect(bench.broken).toEqual([]);
   });
 
-  it("is abandoned, and a config that was queued meanwhile is applied", async () => {
+  it("abandon ends it, and a config that was queued meanwhile is applied", async () => {
     const bench = await waitingBench();
     expect(await bench.apply(bench.config(), true)).toEqual({ kind: "queued" });
     await bench.run(600_000);
@@ -65,7 +65,7 @@ describe("a campaign in gated whose routers are not at the address of the config
     expect(await bench.run(60_000, () => bench.agent.intent?.number === 2)).toBe(true);
   });
 
-  it("is not abandoned unread once its link was drained", async () => {
+  it("abandon is refused unread once its link was drained", async () => {
     const bench = await movedIn("primary draining");
     await bench.run(1_800_000, () => bench.state() === "primary held");
     const text = "the router cannot be read, so it is not known what is left on it";
