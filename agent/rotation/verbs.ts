@@ -130,8 +130,8 @@ function abandon(
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
     return refused({ code: "refused.notParked", state: campaign.state });
   }
-  // Nothing was done to either end, so that it matters to neither what can be read of them. The
-  // mark stays once a person was asked, who may change the far end after a look at it as well.
+  // Where nothing was done to either end, nothing that can be read of them matters. A person who
+  // was asked once may change the far end at any time after it, so that mark stays.
   const waits = campaign.state === "gated" && campaign.touched === false;
   const untouched = campaign.state === "queued" || waits;
   const carries =
