@@ -256,7 +256,7 @@ export const routes: Readonly<Record<string, Route>> = {
   "POST /v1/rotation/resume": campaignVerb("resume", "Lets a stopped campaign go on"),
   "POST /v1/rotation/abandon": campaignVerb(
     "abandon",
-    "Ends a campaign whose link carries traffic",
+    "Ends a campaign whose link is untouched or carries traffic",
   ),
   "POST /v1/rotate": changes({
     title:

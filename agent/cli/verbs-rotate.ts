@@ -78,7 +78,7 @@ const operatorVerbs = [
   ["proceed", "say that the far end may be changed now"],
   ["resume", "let a stopped campaign go on"],
   ["revert", "take a parked campaign back to the old key"],
-  ["abandon", "end a parked campaign whose link carries traffic"],
+  ["abandon", "end a parked campaign whose link is untouched or carries"],
 ] as const;
 
 async function rotate(launch: Rehearsing, target: string, options: RotateOptions): Promise<void> {

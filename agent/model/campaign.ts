@@ -58,6 +58,11 @@ export interface CampaignLink {
 
 /** The marks in the journal of the link under way. */
 export interface Marks {
+  /**
+   * An effect was decided on, or a person was asked: this link may no longer be as the campaign
+   * found it. It is in the journal before either happens.
+   */
+  readonly touched: boolean;
   /** A put was sent, or the person was asked: the far end may know the new key. */
   readonly told: boolean;
   /** The operator gave the command `proceed`. */
@@ -82,6 +87,7 @@ export interface Marks {
 
 /** The marks of a link that the campaign has not begun. */
 export const noMarks: Marks = {
+  touched: false,
   told: false,
   asked: false,
   claimed: false,
@@ -270,7 +276,7 @@ export interface Step {
   /** Why the step is taken, for the journal and for the operator. */
   readonly reason: Reason;
   /** The marks that the step sets in the journal, and the outcome of the link if it ends here. */
-  readonly mark: Partial<Omit<Marks, "token" | "earlierToken" | "oldSak">> & {
+  readonly mark: Partial<Omit<Marks, "touched" | "token" | "earlierToken" | "oldSak">> & {
     readonly outcome?: Outcome;
   };
 }

@@ -108,6 +108,10 @@ function unlisted({ campaign, facts, port }: Context): Step {
 /** The step sends the first effect that takes a link: the drain, even where a group has none. */
 const takesLink = ({ action }: Step): boolean => action === "drain";
 
+/** The step does more than wait for the link's turn and its checks. */
+const touches = ({ action, next }: Step): boolean =>
+  action !== undefined || (next !== "queued" && next !== "gated");
+
 /** Returns the record after a step; after success the campaign goes on with its next link. */
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
@@ -118,6 +122,8 @@ export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign
   const next: Campaign = {
     ...campaign,
     ...mark,
+    // A record of an earlier version has no such mark, and may have begun.
+    touched: campaign.touched !== false || touches(taken),
     links,
     state: taken.next,
     since: moved ? at : campaign.since,

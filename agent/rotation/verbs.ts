@@ -115,6 +115,7 @@ function revert(
     earlierToken: campaign.earlierToken,
     links,
     at: left,
+    touched: true,
     told: true,
     goal: "revert",
   });
@@ -129,7 +130,10 @@ function abandon(
   if (!["queued", "gated", "awaitingPeer", "held"].includes(campaign.state)) {
     return refused({ code: "refused.notParked", state: campaign.state });
   }
-  const untouched = campaign.state === "queued";
+  // Where nothing was done to either end, nothing that can be read of them matters. A person who
+  // was asked once may change the far end at any time after it, so that mark stays.
+  const waits = campaign.state === "gated" && campaign.touched === false;
+  const untouched = campaign.state === "queued" || waits;
   const carries =
     port !== undefined &&
     port.carriedBy !== "nothing" &&

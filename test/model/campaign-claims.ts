@@ -268,3 +268,30 @@ export function judgeStep(
     (world.staleSak === 0 || reverted);
   if (!isSo) report(`DONE: called ${reverted ? "reverted" : "a success"} and is not`);
 }
+
+/** What a campaign that an operator abandons may leave, for no agent looks after it any more. */
+export function judgeAbandon(world: World, config: Config): string | undefined {
+  if (carriesOnOne(world, config) || isAsFound(world)) return undefined;
+  return `ABANDON: the link is not as it was, and does not carry (${stateName(world.record)})`;
+}
+
+/** The link has its traffic and one version at both ends, as far as they can be read. */
+function carriesOnOne(world: World, config: Config): boolean {
+  const { drained, pending, hardware, document, keys } = world;
+  if (!isUp(world, config) || drained === 1 || pending !== 0) return false;
+  if (hardware === onNew && keys !== newKey) return false;
+  return hardware === document || world.farUnseen === 1;
+}
+
+/** Nothing of the campaign has reached either end or the person there, or is on its way. */
+function isAsFound(world: World): boolean {
+  // A journal that lost a record has lost what the campaign did.
+  if (world.tailLost === 1) return true;
+  const { keys, drained, shut, pending, hardware, document, operation } = world;
+  if ((keys & newKey) !== 0 || drained === 1 || shut === 1 || pending === ours) return false;
+  const { sought, flight, late, lateFinal } = world;
+  if (sought === 1 || flight !== 0 || late === 1 || lateFinal !== 0) return false;
+  // Unasked, a person may do anything to the far end.
+  if (world.meddled === 1) return true;
+  return hardware === onOld && document === onOld && operation === settled;
+}

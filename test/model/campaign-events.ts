@@ -3,6 +3,7 @@
 
 import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
+import { judgeAbandon } from "./campaign-claims.ts";
 import {
   canBeProven,
   canBeSteady,
@@ -47,6 +48,12 @@ export type Kind = "fair" | "fault";
 /** Takes a changed copy of the world; it is used again right after. */
 export type Emit = (to: World, label: string, kind: Kind) => void;
 
+/** Answers the operator's commands, and hears which of them broke what. */
+export interface Operator {
+  readonly command: typeof command;
+  readonly report: (broken: string, label: string) => void;
+}
+
 export const landing = "a late final change is carried out";
 export const agentStarts = "the agent starts";
 export const hostEnds = "the agent's host ends, and the sibling with it";
@@ -60,12 +67,18 @@ const mayEnd = ({ flight, late }: World): boolean => flight === 0 && late === 0;
 export class Events {
   readonly #config: Config;
   readonly #emit: Emit;
+  readonly #operator: Operator;
   readonly #to: World;
   #from: World;
 
-  constructor(config: Config, emit: Emit) {
+  constructor(
+    config: Config,
+    emit: Emit,
+    operator: Operator = { command, report: () => undefined },
+  ) {
     this.#config = config;
     this.#emit = emit;
+    this.#operator = operator;
     this.#to = start(config, 0, 0, 0);
     this.#from = this.#to;
   }
@@ -458,13 +471,16 @@ export class Events {
     const campaign = campaignIn(world.record, this.#config);
     const { port, far } = factsIn(observeWorld(world, this.#config), this.#config);
     for (const verb of verbs) {
-      const verdict = command(
+      const verdict = this.#operator.command(
         campaign,
         { verb, farEndDone: false, by: "test" },
         { port, far },
         noon,
       );
       if (verdict.kind === "refused") continue;
+      const label = `operator: ${verb}`;
+      const left = verb === "abandon" ? judgeAbandon(world, this.#config) : undefined;
+      if (left !== undefined) this.#operator.report(left, label);
       copy(world, this.#to);
       const record = recordFor(verdict.campaign);
       this.#to.record = record;
@@ -474,7 +490,7 @@ export class Events {
         this.#to.overdue = 0;
         this.#to.steady = 0;
       }
-      this.#emit(this.#to, `operator: ${verb}`, "fault");
+      this.#emit(this.#to, label, "fault");
     }
   }
 }

@@ -99,6 +99,7 @@ export function turn(
   const kept = world.record;
   judgeStep(world, taken, config, report);
   journal(world, taken, config);
+  if (asking.includes(stateIn(world.record)) && config.farEnd === "manual") world.sought = 1;
   if (luck === "dies before it") {
     die(world);
   } else if (taken.action !== undefined && linkIn(kept) === linkIn(world.record)) {
@@ -121,6 +122,8 @@ export function die(world: World): void {
   if (world.siblingUnread === 1) world.siblingUnread = 2;
 }
 
+/** The states in which a person reads that the far end is to be changed. */
+const asking = [stateNumber("awaitingPeer"), stateNumber("switching")];
 const gated = stateNumber("gated");
 
 /** Journal first: the campaign has moved before the effect is tried. */

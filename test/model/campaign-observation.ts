@@ -13,8 +13,9 @@ import {
   type Table,
 } from "#agent/model/campaign.ts";
 import type { FarEnd } from "#agent/model/reason.ts";
-import { advance, decideBy } from "#agent/rotation/campaign.ts";
+import { type advance, decideBy } from "#agent/rotation/campaign.ts";
 import { isUntaken } from "#agent/rotation/permit.ts";
+import type { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { campaignOf, held, refused, shut, waiting, withheld } from "../unit/kit/campaign-kit.ts";
 import {
@@ -50,9 +51,10 @@ const success = { enrol: "enrolled", change: "changed", rotate: "rotated" } as c
 export function campaignIn(record: number, config: Config): Campaign {
   const recorded = recordedIn(record);
   const { kind, overlap, retire, urgency } = config;
-  const { state, at, told, asked, soaked, aborted, shut, token } = recorded;
+  const { state, at, touched, told, asked, soaked, aborted, shut, token } = recorded;
   const goal = recorded.back ? ("revert" as const) : ("forward" as const);
-  const marks = { told, asked, soaked, aborted, shut, goal, token: token ? "t" : undefined };
+  const done = { touched, told, asked, soaked, aborted, shut };
+  const marks = { ...done, goal, token: token ? "t" : undefined };
   const campaign = campaignOf(state, { kind, retire, urgency, at, ...marks }, overlap);
   const links = campaign.links.map((link, index) => {
     if (index < at) return { ...link, outcome: success[kind] };
@@ -63,7 +65,7 @@ export function campaignIn(record: number, config: Config): Campaign {
 }
 
 export function recordFor(campaign: Campaign): number {
-  const { state, at, told, asked, soaked, aborted, shut, goal, token } = campaign;
+  const { state, at, touched, told, asked, soaked, aborted, shut, goal, token } = campaign;
   const outcome = state === "done" ? campaign.links[at]?.outcome : undefined;
   const ending: Recorded["ending"] =
     outcome === undefined
@@ -72,7 +74,7 @@ export function recordFor(campaign: Campaign): number {
         ? outcome
         : "success";
   return recordOf({
-    ...{ state, told, asked, soaked, aborted, shut, ending },
+    ...{ state, touched, told, asked, soaked, aborted, shut, ending },
     at: at === 0 ? 0 : 1,
     back: goal === "revert",
     token: token !== undefined,
@@ -313,6 +315,8 @@ export interface Pair {
 export interface Machine {
   readonly table: Table;
   readonly guards: Guards;
+  readonly advance: typeof advance;
+  readonly command: typeof command;
 }
 
 /** The real `decide` and `advance`, each asked once. */
@@ -350,7 +354,7 @@ export class Oracle {
     const campaign = campaignIn(world.record, this.config);
     const facts = factsIn(observation, this.config);
     const step = decideBy(this.#machine.table, this.#machine.guards, campaign, facts);
-    const record = recordFor(advance(campaign, step, noon));
+    const record = recordFor(this.#machine.advance(campaign, step, noon));
     const taken = { row: step.row, action: step.action, record };
     this.rows.set(step.row, (this.rows.get(step.row) ?? 0) + 1);
     known.set(observation, taken);

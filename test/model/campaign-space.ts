@@ -1,7 +1,8 @@
 // Breadth-first over the abstract world; a property that breaks comes with the shortest way there.
 
-import { table } from "#agent/rotation/campaign.ts";
+import { advance, table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
+import { command } from "#agent/rotation/verbs.ts";
 import { Events, hostEnds, type Kind, landing, siblingLanding } from "./campaign-events.ts";
 import { judgeLate, judgeTimer, judgeWorld } from "./campaign-judge.ts";
 import { canHave, lucks, turn } from "./campaign-moves.ts";
@@ -43,7 +44,7 @@ export interface Explored {
   readonly reached: ReadonlySet<string>;
 }
 
-export const realMachine: Machine = { table, guards };
+export const realMachine: Machine = { table, guards, advance, command };
 
 /** Every world that can come of the start; the first way to each broken property is kept. */
 export function explore(config: Config, limits: Limits, machine = realMachine): Explored {
@@ -78,7 +79,10 @@ class Space {
     this.#limits = limits;
     this.#oracle = new Oracle(config, machine);
     this.#hostEnd = new HostEnd(config);
-    this.#events = new Events(config, (to, label, kind) => this.#happens(to, label, kind));
+    this.#events = new Events(config, (to, label, kind) => this.#happens(to, label, kind), {
+      command: machine.command,
+      report: (broken, label) => this.#note(broken, label),
+    });
   }
 
   explore(): Explored {
@@ -174,16 +178,13 @@ class Space {
     const at = this.#count * wordCount;
     pack(world, this.#words, at);
     const words = this.#words;
-    const [one, two, three] = [words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0];
     const mask = this.#slots.length - 1;
-    let slot = hashOf(one, two, three) & mask;
+    let slot = hashAt(words, at) & mask;
     for (;;) {
       const known = this.#slots[slot] ?? -1;
       if (known < 0) break;
       const there = known * wordCount;
-      if (words[there] === one && words[there + 1] === two && words[there + 2] === three) {
-        return known;
-      }
+      if (isSameAt(words, there, at)) return known;
       slot = (slot + 1) & mask;
     }
     this.#slots[slot] = this.#count;
@@ -213,8 +214,7 @@ class Space {
     const mask = slots.length - 1;
     for (let index = 0; index < this.#count; index += 1) {
       const at = index * wordCount;
-      const words = this.#words;
-      let slot = hashOf(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0) & mask;
+      let slot = hashAt(this.#words, at) & mask;
       while ((slots[slot] ?? -1) >= 0) slot = (slot + 1) & mask;
       slots[slot] = index;
     }
@@ -296,8 +296,19 @@ function settleSibling(world: World): void {
   world.siblingCut = 0;
 }
 
-function hashOf(one: number, two: number, three: number): number {
-  let hash = Math.imul(one, 0x9e3779b1) ^ Math.imul(two, 0x85ebca6b) ^ Math.imul(three, 0xc2b2ae35);
+function isSameAt(words: Int32Array, one: number, other: number): boolean {
+  for (let word = 0; word < wordCount; word += 1) {
+    if (words[one + word] !== words[other + word]) return false;
+  }
+  return true;
+}
+
+const factors = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f];
+function hashAt(words: Int32Array, at: number): number {
+  let hash = 0;
+  for (let word = 0; word < wordCount; word += 1) {
+    hash ^= Math.imul(words[at + word] ?? 0, factors[word] ?? 1);
+  }
   hash ^= hash >>> 15;
   hash = Math.imul(hash, 0x2c1b3c6d);
   return (hash ^ (hash >>> 13)) >>> 0;

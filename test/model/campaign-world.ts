@@ -91,6 +91,8 @@ export interface World {
   moved: number;
   /** A person has touched the link. */
   meddled: number;
+  /** A person was asked to change the far end of this link. */
+  sought: number;
   /** The journal has lost a record. */
   tailLost: number;
   siblingCut: number;
@@ -162,10 +164,8 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["siblingDrained", 1],
   ],
   [
-    ["record", 15],
-    ["before", 15],
-    ["hardened", 1],
-    ["withheld", 1],
+    ["record", 16],
+    ["before", 16],
   ],
   [
     ["alive", 1],
@@ -192,6 +192,11 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["siblingLate", 1],
     ["laterAsked", 1],
     ["laterProven", 1],
+  ],
+  [
+    ["hardened", 1],
+    ["withheld", 1],
+    ["sought", 1],
   ],
 ];
 export const wordCount = layout.length;
@@ -229,12 +234,13 @@ function packing(): Packing {
 }
 export const { pack, unpack, copy } = packing();
 
-// ---- the journal's record in 15 bits
+// ---- the journal's record in 16 bits
 
 /** The content of a record of a campaign; `proved` decides nothing and is left out. */
 export interface Recorded {
   readonly state: CampaignState;
   readonly at: 0 | 1;
+  readonly touched: boolean;
   readonly told: boolean;
   readonly asked: boolean;
   readonly soaked: boolean;
@@ -248,6 +254,7 @@ export interface Recorded {
 
 const endings = ["none", "success", "reverted", "abandoned"] as const;
 const tokenBit = 1 << 11;
+const touchedBit = 1 << 14;
 
 export function recordOf(recorded: Recorded): number {
   const flags = [
@@ -264,7 +271,8 @@ export function recordOf(recorded: Recorded): number {
     (recorded.at << 4) |
     bits |
     (recorded.token ? tokenBit : 0) |
-    (endings.indexOf(recorded.ending) << 12)
+    (endings.indexOf(recorded.ending) << 12) |
+    (recorded.touched ? touchedBit : 0)
   );
 }
 
@@ -281,6 +289,7 @@ export function recordedIn(record: number): Recorded {
     back: flag(10),
     token: flag(11),
     ending: endings[(record >> 12) & 3] ?? "none",
+    touched: flag(14),
   };
 }
 
@@ -353,6 +362,7 @@ const quietLink = {
   lateFinal: 0,
   moved: 0,
   meddled: 0,
+  sought: 0,
   tailLost: 0,
 };
 
@@ -360,6 +370,7 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
   const record = recordOf({
     state: "queued",
     at,
+    touched: false,
     told: false,
     asked: false,
     soaked: false,

@@ -376,6 +376,7 @@ function isSilentOn(action: ActionKind, trouble: LinksealError | undefined): boo
 }
 
 const marks = [
+  "touched",
   "told",
   "asked",
   "claimed",

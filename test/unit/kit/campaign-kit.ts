@@ -93,6 +93,7 @@ export function campaignOf(
   const kind = over.kind ?? "enrol";
   return {
     ...noMarks,
+    touched: !["queued", "gated"].includes(over.state ?? state),
     group: "erd-demo",
     kind,
     links: [linkOf(0, kind, overlap), linkOf(1, kind, overlap)],

@@ -221,7 +221,7 @@ describe("a staged key that is gone again", () => {
 
   it("a machine that rolls a lost staged key back, or waits for its timer, is caught", () => {
     const guarded = without({ action: "rollBack", name: "the port holds both keys" });
-    const machine = { table: Object.fromEntries(rows), guards: guarded };
+    const machine = { ...realMachine, table: Object.fromEntries(rows), guards: guarded };
     const { broken } = explore(configNamed(keychain), { faults: 2, words: 0, links: 1 }, machine);
     expect([...broken.keys()]).toContain(
       "KEYLOST: what it goes back to never had the key in use (rollBack)",
@@ -250,7 +250,8 @@ describe("the later SAKs of a new key", () => {
     [laterSaks, "P3: the later SAKs are not proven (removeOld)"],
     ["rotate, fallback, later SAKs", "P3: the later SAKs are not proven (promote)"],
   ])("a machine that asks for none is caught: %s", (config, broken) => {
-    const machine = { table: Object.fromEntries(rows), guards: Object.fromEntries(guarded) };
+    const changed = { table: Object.fromEntries(rows), guards: Object.fromEntries(guarded) };
+    const machine = { ...realMachine, ...changed };
     const limits = { faults: 0, words: 0, links: 1 } as const;
     expect([...explore(configNamed(config), limits, machine).broken.keys()]).toContain(broken);
   });
@@ -295,6 +296,44 @@ describe("the permit of a hub", () => {
     expect(brokenBy(machine)).toContain(
       "P8: an effect that gives waits for a permit (gated.closed in gated)",
     );
+  });
+});
+
+describe("a campaign that an operator abandons", () => {
+  const manual = configNamed("rotate, none, manual");
+  const limits = { faults: 2, words: 2, links: 1 } as const;
+  const notAsFound = "ABANDON: the link is not as it was, and does not carry (gated)";
+  const brokenBy = (machine: Machine, config = manual): readonly string[] => [
+    ...explore(config, { ...limits, stopEarly: true }, machine).broken.keys(),
+  ];
+
+  it("a link that nothing has touched is left as it was, whatever can be read of it", () => {
+    let unread = 0;
+    const command: Machine["command"] = (campaign, input, observed, at) => {
+      const verdict = realMachine.command(campaign, input, observed, at);
+      const isAbandoned = input.verb === "abandon" && verdict.kind === "accepted";
+      if (isAbandoned && campaign.state === "gated" && observed.port === undefined) unread += 1;
+      return verdict;
+    };
+    expect(brokenBy({ ...realMachine, command })).toEqual([]);
+    expect(unread).toBeGreaterThan(0);
+  });
+
+  it.each([manual, configNamed(keychain), configNamed("enrol, agent")])(
+    "a machine that takes every link in gated for untouched is caught: $name",
+    (config) => {
+      const command: Machine["command"] = (campaign, ...said) =>
+        realMachine.command({ ...campaign, touched: false }, ...said);
+      expect(brokenBy({ ...realMachine, command }, config)).toContain(notAsFound);
+    },
+  );
+
+  it("a machine that forgets that a person was asked is caught", () => {
+    const advance: Machine["advance"] = (campaign, taken, at) => {
+      const touched = campaign.touched || taken.action !== undefined || taken.mark.told === true;
+      return { ...realMachine.advance(campaign, taken, at), touched };
+    };
+    expect(brokenBy({ ...realMachine, advance })).toContain(notAsFound);
   });
 });
 

@@ -10,7 +10,7 @@ import {
 } from "#agent/model/campaign.ts";
 import type { FarEnd } from "#agent/model/reason.ts";
 import { advance } from "#agent/rotation/campaign.ts";
-import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
+import { command, type ObservedEnds, type OperatorVerb } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { calmPort, campaignOf } from "../../kit/campaign-kit.ts";
 
@@ -78,10 +78,23 @@ describe("the record after a step", () => {
 
   it("noMarks has nothing marked", () => {
     expect(noMarks).toEqual({
-      ...{ told: false, asked: false, claimed: false, proved: false, soaked: false },
+      ...{ touched: false, told: false, asked: false, claimed: false },
+      ...{ proved: false, soaked: false },
       ...{ aborted: false, shut: false, goal: "forward", oldSak: undefined },
       ...{ token: undefined, earlierToken: undefined },
     });
+  });
+
+  it("a link is touched once an effect is decided on or a person is asked, and stays so", () => {
+    const waits = campaignOf("queued");
+    expect(advance(waits, step("gated"), noon).touched).toBe(false);
+    expect(advance(campaignOf("gated"), step("gated"), noon).touched).toBe(false);
+    expect(advance(campaignOf("gated"), step("awaitingPeer"), noon).touched).toBe(true);
+    const restores = { ...step("gated"), action: "restore" } as const;
+    expect(advance(campaignOf("gated"), restores, noon).touched).toBe(true);
+    expect(advance(campaignOf("staged"), step("gated"), noon).touched).toBe(true);
+    const { touched: _, ...earlier } = campaignOf("gated");
+    expect(advance(earlier as Campaign, step("gated"), noon).touched).toBe(true);
   });
 
   it("a campaign ends after its last link, and after one that was reverted", () => {
@@ -314,7 +327,7 @@ describe("abandon leaves both ends on one version", () => {
   ] as const)(
     "a refused abandon in $state of kind $kind names $act",
     ({ kind, state, port, act }) => {
-      const campaign = campaignOf(state, { kind, told: true });
+      const campaign = campaignOf(state, { kind, touched: true, told: true });
       const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
       expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({
         kind: "refused",
@@ -322,6 +335,44 @@ describe("abandon leaves both ends on one version", () => {
       });
     },
   );
+});
+
+describe("a campaign that waits in gated and has touched nothing", () => {
+  const unseen = { port: undefined, far: "unknown" } as const;
+  const dark = { port: { ...calmPort, carriedBy: "nothing" }, far: "unknown" } as const;
+  const drained = { port: { ...calmPort, drain: "on" }, far: "updating" } as const;
+  const abandon = (campaign: Campaign, observed: ObservedEnds) => {
+    const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
+    return command(campaign, said, observed, noon);
+  };
+
+  it.each([unseen, dark, drained])(
+    "abandon ends it whatever can be read of its link: $port, $far",
+    (observed) => {
+      const outcomes = [{ outcome: "abandoned" }, { outcome: "abandoned" }];
+      expect(abandon(campaignOf("gated"), observed)).toMatchObject({
+        campaign: { state: "done", links: outcomes },
+      });
+    },
+  );
+
+  const asked = advance(campaignOf("gated"), step("awaitingPeer"), noon);
+  const stopped = advance(asked, step("held"), noon);
+  const resumed = say(stopped, "resume", undefined);
+  const reverted = say(asked, "revert", calmPort);
+  if (resumed.kind === "refused" || reverted.kind === "refused") throw new Error("accepted");
+  const { touched: _, ...earlier } = campaignOf("gated");
+  it.each([
+    ["its first drain was decided on", campaignOf("gated", { touched: true })],
+    ["a person was asked, and the campaign was resumed", resumed.campaign],
+    ["a person was asked, and the campaign goes back", reverted.campaign],
+    ["a person is asked", asked],
+    ["it is held", stopped],
+    ["a version that had no such mark began it", earlier as Campaign],
+  ])("abandon is refused where its link cannot be read, once %s", (_why, campaign) => {
+    expect(abandon(campaign, unseen)).toMatchObject({ why: { code: "refused.unread" } });
+    expect(abandon(campaign, dark)).toMatchObject({ why: { code: "refused.notCarrying" } });
+  });
 });
 
 describe("an abandoned campaign", () => {
@@ -366,9 +417,10 @@ describe("an abandoned campaign", () => {
     } as const;
     // A change that was sent under them may still arrive.
     const tokens = { token: "t", earlierToken: "s" };
+    const again = { touched: true, told: true, goal: "revert" } as const;
     const reopened = say(abandoned(marks), "revert", { ...calmPort, keys: "both" });
     expect(reopened).toMatchObject({
-      campaign: { ...noMarks, told: true, goal: "revert", state: "gated", at: 0, ...tokens },
+      campaign: { ...noMarks, ...again, state: "gated", at: 0, ...tokens },
     });
     if (reopened.kind === "refused") throw new Error(reopened.why.code);
     expect(reopened.campaign.since).toBe(noon);

@@ -139,7 +139,7 @@ describe("a look that the journal has made old", () => {
     const first = stepTo("gated", { action: action === "replace" ? "prepare" : "prepareBack" });
     const step = stepTo("draining", { action });
     const rotationRunner = bench.rotationRunner(...(prepared ? [first, step] : [step]));
-    if (prepared) await bench.turn(rotationRunner, rotation());
+    if (prepared) await bench.turn(rotationRunner, rotation({ touched: true }));
     const waitMs = await bench.turn(rotationRunner, rotation({ token: "t-9" }));
     if (!touched(bench).length) expect(waitMs).toBe(0);
     return bench;
