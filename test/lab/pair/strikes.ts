@@ -177,7 +177,7 @@ export async function rotatedUnderTunnels(lab: PairLab): Promise<Result> {
   const about = { title: "rotation under two tunnels", loses: "nothing", ends } as const;
   const hosts = [lab.first, lab.second] as const;
   const flows = hosts.map((host) => () => lab.tunnelTraffic(host, seldom));
-  using watch = new TunnelWatch(hosts, lab.networks.inside);
+  using watch = new TunnelWatch(hosts, lab.networks.far, lab.networks.inside);
   const result = await underTraffic(lab, about, flows, () => lab.rotate());
   return { ...result, tunnels: await watch.conclude() };
 }

@@ -1,10 +1,13 @@
 // Two tunnels of a pair, each from one edge host with a charon of its own, to one gateway behind
 // the far end of both links.
 
+import type { PortName } from "#hal/model.ts";
 import { Daemon } from "../../kernel/ipsec/daemon.ts";
 import { ProtectedWatch } from "../../kernel/ipsec/protected-watch.ts";
 import { loadAzure, pings, strong } from "../../kernel/ipsec/site.ts";
 import { enterNetwork, ip, ipBatch, ipJson, until } from "../../kernel/lab.ts";
+import { secyOn } from "../lab.ts";
+import { farPort } from "../stand-in.ts";
 import type { EdgeHost } from "./edge-host.ts";
 import { type EdgePlan, edges, loopbacks, portsOf } from "./networks.ts";
 
@@ -70,7 +73,7 @@ export function tunnelLines(): readonly string[] {
 export interface TunnelPackets {
   /** Packets of ESP, counted on the inner side of MACsec. */
   readonly esp: number;
-  /** Packets outside of ESP, on any interface of both edges. */
+  /** Packets outside of ESP, on any interface of both edges and of the far end. */
   readonly clear: readonly string[];
   /** Whether the same watch saw a packet in the clear once nothing kept it in its tunnel. */
   readonly seesClear: boolean;
@@ -78,23 +81,38 @@ export interface TunnelPackets {
 
 const isInside = /^10\.(?:1|2|100|101)\./;
 
+/** An end of a link. */
+interface LinkEnd {
+  readonly network: string;
+  readonly port: PortName;
+}
+
 /**
- * Watches all ways by which a packet of a host behind a tunnel leaves an edge, or comes to it: each
- * interface, and the SecY of the link, which shows packets as MACsec has not sealed them yet.
+ * Watches all ways by which a packet of a host behind a tunnel comes to an edge or to the far end:
+ * each interface, and the SecY of each end of a link, which shows packets that MACsec has opened. A
+ * socket sees no packet that its own host sends.
  */
 export class TunnelWatch implements Disposable {
   readonly #hosts: readonly [EdgeHost, EdgeHost];
+  readonly #ends: readonly LinkEnd[];
   readonly #secys: readonly string[];
   readonly #outside: readonly ProtectedWatch[];
   readonly #links: readonly ProtectedWatch[];
 
   /** Leaves this thread in the network `home`. */
-  constructor(hosts: readonly [EdgeHost, EdgeHost], home: string) {
+  constructor(hosts: readonly [EdgeHost, EdgeHost], far: string, home: string) {
     this.#hosts = hosts;
-    this.#secys = hosts.map(secyOf);
-    this.#links = hosts.map((host) => new ProtectedWatch(host.network, nameOf(host), isInside));
-    this.#outside = hosts.flatMap(({ network, plan }) =>
-      portsOf(plan.name).map((port) => new ProtectedWatch(network, port, isInside)),
+    this.#ends = hosts.flatMap(({ network, plan: { port } }) => [
+      { network, port },
+      { network: far, port: farPort(port) },
+    ]);
+    this.#secys = this.#ends.map(secyOf);
+    this.#links = this.#ends.map((end) => new ProtectedWatch(end.network, nameOf(end), isInside));
+    const ports = hosts.flatMap(({ network, plan }) =>
+      portsOf(plan.name).map((port) => ({ network, port })),
+    );
+    this.#outside = [...ports, ...this.#ends.filter(({ network }) => network === far)].map(
+      ({ network, port }) => new ProtectedWatch(network, port, isInside),
     );
     enterNetwork(home);
   }
@@ -114,7 +132,7 @@ export class TunnelWatch implements Disposable {
    * @throws Error if a SecY is another one than at the beginning: nothing has watched it.
    */
   async conclude(): Promise<TunnelPackets> {
-    if (this.#hosts.map(secyOf).join() !== this.#secys.join()) throw new Error("another SecY");
+    if (this.#ends.map(secyOf).join() !== this.#secys.join()) throw new Error("another SecY");
     const [{ network, plan }] = this.#hosts;
     const beside = `${plan.tunnel.beyond}/32 via ${plan.peer}`;
     const esp = this.esp();
@@ -135,16 +153,16 @@ export class TunnelWatch implements Disposable {
   }
 }
 
-function nameOf(host: EdgeHost): string {
-  const name = host.secy();
-  if (name === undefined) throw new Error(`${host.plan.name} has no SecY`);
+function nameOf({ network, port }: LinkEnd): string {
+  const name = secyOn(network, port);
+  if (name === undefined) throw new Error(`${port} in ${network} has no SecY`);
   return name;
 }
 
 /** Names a SecY by the number that no later one has. */
-function secyOf(host: EdgeHost): string {
+function secyOf(end: LinkEnd): string {
   const [link] = ipJson<readonly { readonly ifindex: number }[]>(
-    ...["-n", host.network, "link", "show", nameOf(host)],
+    ...["-n", end.network, "link", "show", nameOf(end)],
   );
-  return `${host.plan.name} ${link?.ifindex}`;
+  return `${end.port} ${link?.ifindex}`;
 }
