@@ -29,6 +29,9 @@ export interface HttpReply {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Longer requests and replies take memory that matters: a request is received beside few. */
+const longBytes = 128 * 1024;
+
 /**
  * Sends a reply and closes the connection; `first`: headers that come before those of the reply.
  * A text is passed on as a text: Node writes it from memory that it frees itself, while an array of
@@ -47,13 +50,11 @@ export function send(
     connection: "close",
     ...headers,
   });
-  // Sent with the body, they would be joined to one text with it: a copy of each reply.
-  response.flushHeaders();
+  // Sent with the body, they would be joined to one text with it: a copy of each long reply.
+  if (body.length > longBytes) response.flushHeaders();
   response.end(body);
 }
 
-/** A longer request is received and answered beside few others, or the memory is theirs. */
-const longBytes = 128 * 1024;
 const longMost = 2;
 
 /** The long requests of one server. */
