@@ -6,23 +6,15 @@ import { enterNetwork, ipJson, native } from "../lab.ts";
 const everything = 0x0003;
 const ipv4 = 0x0800;
 const vlan = 0x8100;
-const protocolEsp = 50;
 
 /** Clear packets of hosts behind the ends, in either direction on the outer side of a link. */
 export class ProtectedWatch implements Disposable {
   readonly observed: string[] = [];
-  /** Packets of ESP so far, in either direction. */
-  esp = 0;
-  readonly #isProtected: RegExp;
   readonly #socket: ReturnType<typeof native.openFrames>;
   readonly #room = Buffer.alloc(65_536);
 
-  /**
-   * Enters that network with this thread, which stays there. `isProtected`: the addresses of the
-   * hosts behind the ends.
-   */
-  constructor(network: string, port: string, isProtected = /^10\.(?:1|100)\./) {
-    this.#isProtected = isProtected;
+  /** Enters that network with this thread, which stays there. */
+  constructor(network: string, port: string) {
     enterNetwork(network);
     const [link] = ipJson<readonly { readonly ifindex: number }[]>("link", "show", port);
     const broadcast = new Uint8Array(6).fill(0xff);
@@ -40,10 +32,8 @@ export class ProtectedWatch implements Disposable {
     if (frame.length < 34 + tagged || frame.readUInt16BE(12 + tagged) !== ipv4) return;
     const at = (start: number): string => [...frame.subarray(start, start + 4)].join(".");
     const [from, to] = [at(26 + tagged), at(30 + tagged)];
-    const protocol = frame[23 + tagged];
-    if (protocol === protocolEsp) this.esp += 1;
-    const isOurs = [from, to].some((address) => this.#isProtected.test(address));
-    if (isOurs) this.observed.push(`${port}: ${from} > ${to}, protocol ${protocol}`);
+    const isOurs = [from, to].some((address) => /^10\.(?:1|100)\./.test(address));
+    if (isOurs) this.observed.push(`${port}: ${from} > ${to}, protocol ${frame[23 + tagged]}`);
   }
 
   [Symbol.dispose](): void {

@@ -139,10 +139,6 @@ export function lightDown(all: Networks, network: keyof Networks): void {
   ipBatch(lines, "-n", all[network]);
 }
 
-/** Returns the interfaces of a network, that of its link too. */
-export const portsOf = (network: keyof Networks): readonly string[] =>
-  interfacesOf(network).map(([, port]) => port);
-
 const interfacesOf = (network: keyof Networks) => wires.flat().filter(([name]) => name === network);
 
 const asOf = (peer: string): number => (peer.startsWith("10.") ? edgeAs : farAs);
