@@ -43,7 +43,7 @@ export async function makeStores(session: NatsSession): Promise<readonly StoreRo
 
 /** JetStream's number for "stream not found". */
 const notFound = 10_059;
-/** Other numbers of JetStream, with the next act. */
+/** Error numbers of JetStream (nats-server, server/errors.json), with the next act. */
 const meaningOf: Readonly<Record<number, string>> = {
   [notFound]: "there is no such stream: linkseal hub setup",
   10039: `the hub's account has no JetStream: ${renewUsers}`,
