@@ -144,7 +144,7 @@ describe("a real agent killed with SIGKILL", async () => {
     expect(clean).toMatchObject({ ...well, deaths: 0 });
   });
 
-  const timeout = 1_800_000;
+  const timeout = effort(1_800_000, 7_200_000);
   it("an agent that is killed at any point ends the same", { timeout }, async () => {
     const all = drawn(points, effort(1, points.length), new Prng(seed));
     const chosen = all.slice(0, effort(2, all.length));
