@@ -8,6 +8,7 @@ import type { Credentials, Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Log } from "#hal/world.ts";
 import { type Client, unknownClient } from "../model/client.ts";
+import { descriptorOf } from "./listener.ts";
 
 /** The part of the addon that reads credentials. */
 export type CredentialReader = Pick<Native, "peerCredentials">;
@@ -70,10 +71,8 @@ export function clientOf(
 
 // A closed connection has no descriptor, or one without another end.
 function credentialsOf(native: CredentialReader, socket: Socket): Credentials | undefined {
-  // Node has no public access to the descriptor.
-  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly fd?: number } };
-  const descriptor = handle?.fd ?? -1;
-  if (descriptor < 0) return undefined;
+  const descriptor = descriptorOf(socket);
+  if (descriptor === undefined) return undefined;
   try {
     return native.peerCredentials(descriptor);
   } catch {

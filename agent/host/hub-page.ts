@@ -57,6 +57,7 @@ export async function serveHubPage(hub: HubPage, stop: AbortSignal): Promise<0 |
     {
       ...{ script: "hub", days: { link: () => undefined, tunnel: () => undefined }, broken },
       world: { entropy: hostEntropy, log },
+      native,
       ...{ turn: () => undefined, opening: shown, snapshot: shown },
     },
     hub.settings,

@@ -3,7 +3,8 @@
 
 import { lstat, unlink } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { connect, type Server as NetServer } from "node:net";
+import { connect, type Server as NetServer, type Socket } from "node:net";
+import type { Native } from "#drivers/transport/native.ts";
 import { LinksealError } from "#hal/error.ts";
 
 /**
@@ -27,6 +28,13 @@ export interface HttpReply {
   /** The content type; absent = JSON. */
   readonly type?: string;
   readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Returns the descriptor of a socket or server; undefined = it is closed. */
+export function descriptorOf(owner: Socket | NetServer): number | undefined {
+  // Node has no public access to the descriptor.
+  const { _handle: handle } = owner as { readonly _handle?: { readonly fd?: number } };
+  return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined;
 }
 
 /** Longer requests and replies take memory that matters: a request is received beside few. */
@@ -173,6 +181,21 @@ export async function bindPort(
   });
   const address = server.address();
   return typeof address === "object" && address !== null ? address.port : port;
+}
+
+const unreadBytes = 4_096;
+
+/** The part of the addon that limits what is unread. */
+export type ReceiveLimiter = Pick<Native, "limitReceive">;
+
+/**
+ * Limits what a turn of the event loop reads of each client of a bound port. Node reads up to
+ * 64 KiB at once, which hold 3,000 TLS records of one octet, and each of them costs a call: with 64
+ * such clients one turn took seconds. Sockets that are accepted from now on inherit the limit.
+ */
+export function limitUnread(server: NetServer, native: ReceiveLimiter): void {
+  const descriptor = descriptorOf(server);
+  if (descriptor !== undefined) native.limitReceive(descriptor, unreadBytes);
 }
 
 export function closeServer(server: Server): Promise<void> {

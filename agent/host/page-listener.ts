@@ -14,7 +14,14 @@ import { Logins } from "../page/logins.ts";
 import { hostClock } from "./clock.ts";
 import { ConnectionLimiter } from "./connection-limiter.ts";
 import type { Served } from "./kept-served.ts";
-import { bindPort, closeServer, httpLimits, requestMsMax } from "./listener.ts";
+import {
+  bindPort,
+  closeServer,
+  httpLimits,
+  limitUnread,
+  type ReceiveLimiter,
+  requestMsMax,
+} from "./listener.ts";
 import { type PageScript, pageFiles } from "./page-files.ts";
 import { answerPage, notInClear, type PageContext } from "./page-http.ts";
 import { PageSockets } from "./page-socket.ts";
@@ -29,6 +36,8 @@ export interface ShownPage extends Pick<FeedParts, "turn" | "opening" | "snapsho
   readonly script: PageScript;
   readonly days: PageContext["days"];
   readonly world: Pick<World, "entropy" | "log">;
+  /** undefined = there is no addon, and a turn of the event loop may take longer. */
+  readonly native: ReceiveLimiter | undefined;
   /** Called with a defect, after which nothing on the page can be trusted. */
   readonly broken: (error: unknown) => void;
 }
@@ -48,7 +57,7 @@ export interface ServedPage extends Served {
  * the certificate
  */
 export async function openShownPage(
-  { script, days, world, broken, ...shown }: ShownPage,
+  { script, days, world, native, broken, ...shown }: ShownPage,
   settings: PageSettings,
 ): Promise<ServedPage> {
   const { host, tls } = settings;
@@ -80,6 +89,7 @@ export async function openShownPage(
     stopped();
     throw error;
   });
+  if (native !== undefined) limitUnread(server, native);
   const running = feed.run(stop.signal).catch(broken);
   if (keeper !== undefined && "setSecureContext" in server) void keeper.run(server, stop.signal);
   const url = `${scheme}://${urlHost(host)}:${port}/`;

@@ -7,12 +7,14 @@ import { pageText } from "../page/snapshot.ts";
 import type { Agent } from "../runtime/agent.ts";
 import type { AgentView } from "../runtime/agent-view.ts";
 import { keepServed, type Served } from "./kept-served.ts";
+import type { ReceiveLimiter } from "./listener.ts";
 import { openShownPage } from "./page-listener.ts";
 
 export interface PageParts {
   readonly agent: AgentView & Pick<Agent, "pageLogin">;
   /** Its clock is the agent's, which may be that of a simulated site. */
   readonly world: World;
+  readonly native: ReceiveLimiter | undefined;
   /** Called with a defect, after which nothing on the page can be trusted. */
   readonly broken: (error: unknown) => void;
 }
@@ -34,13 +36,13 @@ export async function servePage(parts: PageParts, end: AbortSignal): Promise<voi
  * the certificate
  */
 export async function openPage(
-  { agent, world, broken }: PageParts,
+  { agent, world, native, broken }: PageParts,
   settings: PageSettings,
 ): Promise<Served & { readonly port: number }> {
   const days = new Days(agent, world.clock);
   const shown = {
     script: "page",
-    ...{ days, world, broken },
+    ...{ days, world, native, broken },
     turn: () => days.turn(),
     opening: () => pageText(agent, world.clock, "withHistory"),
     snapshot: () => pageText(agent, world.clock, "newest"),

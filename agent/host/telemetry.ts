@@ -7,16 +7,16 @@ import type { AgentView } from "../runtime/agent-view.ts";
 import { sendHeads } from "../telemetry/heads.ts";
 import { followOtlp } from "../telemetry/otlp-follow.ts";
 import { Webhook } from "../telemetry/webhook.ts";
+import type { findAddon } from "./addon.ts";
 import { followFleet } from "./fleet.ts";
 import { headerSecret } from "./header.ts";
-import type { DatagramSender } from "./journald.ts";
 import { logLineOf } from "./log-line.ts";
 import { type MetricsParts, serveMetrics } from "./metrics-server.ts";
 import { servePage } from "./page-server.ts";
 
 interface TelemetryParts extends Pick<MetricsParts, "kind" | "broken"> {
-  /** Sends datagrams; undefined = there is no addon. */
-  readonly native: DatagramSender;
+  /** undefined = there is no addon. */
+  readonly native: ReturnType<typeof findAddon>;
 }
 
 /**
@@ -32,7 +32,7 @@ export async function runTelemetry(
   const deliveries = () => webhook.deliveries;
   const running = [
     serveMetrics(agent, world, { kind, deliveries, broken }, end),
-    servePage({ agent, world, broken }, end),
+    servePage({ agent, world, native, broken }, end),
     webhook.run(end),
     followOtlp({ agent, world, headerSecret, deliveries }, end),
     followFleet({ agent, world }, end),

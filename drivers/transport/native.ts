@@ -49,6 +49,11 @@ export interface Native {
   close(socket: NativeSocket): void;
   /** Returns the process and user at the other end of a Unix stream socket. */
   peerCredentials(descriptor: number): Credentials;
+  /**
+   * Limits what the kernel keeps of a TCP socket, and of each that it accepts from now on, until it
+   * is read (socket(7), SO_RCVBUF).
+   */
+  limitReceive(descriptor: number, octets: number): void;
   /** Sends a message to the service manager, with descriptors that it shall keep. */
   notify(address: string, text: string, descriptors: readonly number[]): void;
   /** Returns the descriptor of memory without a file, whose size stays. */

@@ -7,7 +7,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import flags from "#agent/flags.json" with { type: "json" };
+import { findAddon } from "#agent/host/addon.ts";
 import { effort } from "../effort.ts";
+import { cannotRun } from "../why-not.ts";
 import type { Cost } from "./cost-watch.ts";
 import type { CostOrder } from "./hostile-cost.ts";
 import { attacks, type HostileNews, type HostileServed } from "./hostile-router.ts";
@@ -43,6 +45,7 @@ const worstServices = [
   "admin.sock: bodies in pieces of one octet",
   "view.sock: one request after the other",
   "view.sock: long replies that nothing reads",
+  "page: records of one octet",
   "net.sock: the longest questions",
   "kernel: a million routes",
 ];
@@ -139,10 +142,13 @@ describe("a hostile service, or a hostile client of a socket", () => {
     servers.disconnect();
   });
 
-  it.concurrent.each(tried)(
+  it.concurrent.for(tried)(
     "a hostile service or client costs little: %s",
     { timeout: 600_000 },
-    async (attack) => {
+    async (attack, context) => {
+      if (attack.startsWith("page: ") && findAddon() === undefined) {
+        cannotRun(context, "there is no native addon, which limits what Node reads at once");
+      }
       const order = { attack, at: served.get(attack), looks };
       const cost = await costOf("hostile-service-cost.ts", order);
       expect(cost.ends).toHaveLength(looks);

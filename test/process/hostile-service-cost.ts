@@ -2,9 +2,15 @@
 // reach. Runs as a process of its own, which a test starts.
 
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
+import { loadAddon } from "#agent/host/addon.ts";
+import { hostEntropy } from "#agent/host/entropy.ts";
 import { exchange } from "#agent/host/exchange.ts";
 import { serveFrames } from "#agent/host/frame-server.ts";
+import { openShownPage } from "#agent/host/page-listener.ts";
 import { serveUnix } from "#agent/host/unix-server.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { MkaClient } from "#drivers/linux/mka/client.ts";
@@ -20,6 +26,7 @@ import { ViciClient } from "#drivers/transport/vici.ts";
 import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { HttpReply } from "#hal/world.ts";
+import { Authority } from "#sim/serve/certificates.ts";
 import { azureBench } from "../unit/agent/azure-bench.ts";
 import { armBench } from "../unit/kit/arm-bench.ts";
 import { material, names, targetOf } from "../unit/kit/snmp-kit.ts";
@@ -129,6 +136,40 @@ async function framesServed(at: number | string): Promise<string> {
   return "served";
 }
 
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** The page of a stand-in for the agent, under TLS. */
+async function pageServed(at: number | string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "linkseal-page-"));
+  const now = Date.now();
+  const validity = { notBefore: now - 60_000, notAfter: now + 3_600_000 };
+  const { key, certificate } = new Authority("page", validity).server(validity, [], ["127.0.0.1"]);
+  const [keyFile, certificateFile] = [join(folder, "key.pem"), join(folder, "cert.pem")];
+  writeFileSync(keyFile, key, { mode: 0o600 });
+  writeFileSync(certificateFile, certificate);
+  const tls = { key: `file:${keyFile}`, certificate: `file:${certificateFile}` } as const;
+  const page = await openShownPage(
+    {
+      ...{ script: "page", broken, native: loadAddon() },
+      days: { link: () => undefined, tunnel: () => undefined },
+      world: { entropy: hostEntropy, log: { write: () => undefined } },
+      ...{ turn: () => undefined, opening: () => "{}", snapshot: () => "{}" },
+    },
+    { host: "127.0.0.1", port: 0, tls },
+  );
+  writeFileSync(String(at), String(page.port));
+  for (let round = 0; round < 3; round += 1) {
+    await rest(300);
+    // What a busy process does not read waits in the kernel. Sleeping takes no processor time.
+    Atomics.wait(sleeper, 0, 0, 2_500);
+  }
+  await rest(300);
+  await page.close();
+  rmSync(String(at));
+  rmSync(folder, { recursive: true });
+  return "served";
+}
+
 const routeOctets = 60;
 
 /** A kernel whose dump of routes has so many of them, with 8 next hops each where asked for. */
@@ -141,7 +182,13 @@ async function routes(count: number): Promise<string> {
   };
   const kernel = {
     ...{ joinGroup: unused, openFrames: unused, openClearCount: unused, takeClearCount: unused },
-    ...{ peerCredentials: unused, notify: unused, openMemory: unused, checkMemory: unused },
+    ...{
+      peerCredentials: unused,
+      limitReceive: unused,
+      notify: unused,
+      openMemory: unused,
+      checkMemory: unused,
+    },
     ...{ refuseDumps: unused, close: () => undefined },
     openNetlink: (_family: number, _octets: number, onReadable: () => void) => {
       wake = onReadable;
@@ -245,6 +292,8 @@ function looksOf(attack: string): readonly [Look, Look] {
       return [(at) => served(at, 2_000_000), async () => ""];
     case "view.sock":
       return [(at) => served(at, 0), async () => ""];
+    case "page":
+      return [pageServed, async () => ""];
     case "net.sock":
       return [framesServed, async () => ""];
     case "vault":

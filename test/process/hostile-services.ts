@@ -1,10 +1,14 @@
 // Services that want to exhaust the agent, and clients of its own sockets that do: SNMP agents, a
 // charon, an MKA process, an HTTP server, administrators. Runs as a process of its own.
 
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
+import { connect as secureConnect } from "node:tls";
 import { packets, writeMessage, writePacket } from "#drivers/transport/vici-wire.ts";
 import type { SnmpObject } from "#sim/emulators/snmp.ts";
 import { serveSnmp } from "#sim/serve/snmp.ts";
@@ -150,6 +154,35 @@ const deaf: Serve = async (path) => {
   return path;
 };
 
+/** A browser that sends each octet of a request without an end in a record of its own. */
+async function crumble(port: number): Promise<void> {
+  // The page of this test has a certificate that it made itself.
+  const socket = secureConnect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+  socket.on("error", () => undefined).resume();
+  const closed = once(socket, "close").catch(() => undefined);
+  await once(socket, "secureConnect");
+  socket.setNoDelay(true);
+  for (const one of `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${"a".repeat(9_000)}`) {
+    // Octets that wait are put into one record.
+    await new Promise<void>((resolve) => socket.write(one, () => resolve()));
+    if (!socket.writable) break;
+  }
+  await closed;
+}
+
+/** 32 of them; `path` will hold the port of the page. */
+const browsers: Serve = async (path) => {
+  const keepComing = async (): Promise<void> => {
+    for (;;) {
+      const port = Number(await readFile(path, "latin1").catch(() => "0"));
+      if (port > 0) await crumble(port).catch(() => undefined);
+      await rest(20);
+    }
+  };
+  for (let count = 0; count < 32; count += 1) void keepComing();
+  return path;
+};
+
 const asked = "GET /v1/status HTTP/1.1\r\nhost: l\r\n\r\n";
 const post = (body: string): Buffer =>
   Buffer.from(
@@ -181,6 +214,7 @@ export const services: ReadonlyMap<string, Serve> = new Map<string, Serve>([
   ["view.sock: long replies that nothing reads", deaf],
   ["view.sock: one request after the other", clients(() => Buffer.from(asked.repeat(300_000)))],
   ["view.sock: requests without an end", clients(() => Buffer.from("GET /v1/status HTTP/1.1\r\n"))],
+  ["page: records of one octet", browsers],
   ["net.sock: the longest questions", clients(() => frameOf(100_000))],
   ["net.sock: a length that lies", clients(() => long)],
 ]);

@@ -9,6 +9,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as rest } from "node:timers/promises";
 import { connect as secureConnect } from "node:tls";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { findAddon } from "#agent/host/addon.ts";
 import { hostClock } from "#agent/host/clock.ts";
 import { hostEntropy } from "#agent/host/entropy.ts";
 import { openPage } from "#agent/host/page-server.ts";
@@ -76,7 +77,10 @@ async function serve(settings: Partial<PageSettings> = {}): Promise<Served> {
     write: (_level: string, code: string, text: string) => output.push(`${code} ${text}`),
   };
   const world = { clock: hostClock, entropy: hostEntropy, log } as unknown as World;
-  const parts = { agent: agent as unknown as Agent, world, broken: (e: unknown) => broken.push(e) };
+  const parts = {
+    ...{ agent: agent as unknown as Agent, world, native: findAddon() },
+    broken: (e: unknown) => broken.push(e),
+  };
   const { port, close } = await openPage(parts, { host: loopback, port: 0, ...settings });
   closers.push(close);
   return { port, agent, output, broken };

@@ -18,6 +18,7 @@ NAPI_MODULE_INIT()
 		FUNCTION("send", socket_send_call),
 		FUNCTION("close", socket_close_call),
 		FUNCTION("peerCredentials", peer_credentials_call),
+		FUNCTION("limitReceive", limit_receive_call),
 		FUNCTION("notify", notify_call),
 		FUNCTION("openMemory", memory_open_call),
 		FUNCTION("checkMemory", memory_check_call),

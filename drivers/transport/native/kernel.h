@@ -19,6 +19,8 @@ napi_value clear_count_open_call(napi_env env, napi_callback_info info);
 napi_value clear_count_take_call(napi_env env, napi_callback_info info);
 /* peerCredentials(fd): returns {pid, uid, gid} of the other end of a Unix stream socket. */
 napi_value peer_credentials_call(napi_env env, napi_callback_info info);
+/* limitReceive(fd, octets): limits what the kernel keeps of a TCP socket until it is read. */
+napi_value limit_receive_call(napi_env env, napi_callback_info info);
 /* notify(address, text, fds): sends one datagram to the service manager. */
 napi_value notify_call(napi_env env, napi_callback_info info);
 /* openMemory(name, bytes): returns the descriptor of memory without a file, of a fixed size. */

@@ -5,6 +5,7 @@
 #include "kernel.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,33 @@ napi_value peer_credentials_call(napi_env env, napi_callback_info info)
 	    !set_number(env, result, "uid", peer.uid) || !set_number(env, result, "gid", peer.gid))
 		return NULL;
 	return result;
+}
+
+static bool is_internet_stream(int fd)
+{
+	int domain, type;
+	socklen_t length = sizeof(int);
+
+	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 &&
+	       (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM;
+}
+
+napi_value limit_receive_call(napi_env env, napi_callback_info info)
+{
+	struct arguments taken;
+	uint32_t fd, octets;
+	int value;
+
+	if (!arguments_take(env, info, 2, &taken) || !arguments_u32(&taken, 0, &fd) ||
+	    !arguments_u32(&taken, 1, &octets))
+		return NULL;
+	if (!is_internet_stream((int)fd) || octets > INT_MAX)
+		return throw_errno(env, "SO_RCVBUF", EINVAL);
+	value = (int)octets;
+	if (setsockopt((int)fd, SOL_SOCKET, SO_RCVBUF, &value, sizeof(value)) != 0)
+		return throw_errno(env, "SO_RCVBUF", errno);
+	return result_undefined(env);
 }
 
 static bool descriptors_of(const struct arguments *taken, size_t index, int *fds, uint32_t *count)

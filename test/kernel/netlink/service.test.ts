@@ -4,9 +4,11 @@ import { closeSync, fstatSync, mkdtempSync, openSync, readdirSync, rmSync } from
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as rest } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clientOf } from "#agent/host/clients.ts";
+import { limitUnread } from "#agent/host/listener.ts";
 import { logLineOf } from "#agent/host/log-line.ts";
 import { serveUnix } from "#agent/host/unix-server.ts";
 import type { Client } from "#agent/model/client.ts";
@@ -75,6 +77,34 @@ describe("a local socket", { timeout: 60_000 }, () => {
     client.destroy();
     socket.destroy();
     tcp.close();
+  });
+
+  it("accepted sockets keep few octets, and no other kind of socket is changed", async () => {
+    const server = createServer({ pauseOnConnect: true }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    limitUnread(server, native);
+    const { port } = server.address() as AddressInfo;
+    const client = connect(port, "127.0.0.1");
+    const [socket] = (await once(server, "connection")) as [Socket];
+    client.write(Buffer.alloc(1_000_000));
+    let first = 0;
+    socket.once("data", (octets: Buffer) => {
+      first = octets.length;
+    });
+    // By now the kernel has taken what it takes.
+    await rest(500);
+    socket.resume();
+    await expect.poll(() => first).toBeGreaterThan(0);
+    expect(first).toBeLessThanOrEqual(8_192);
+    client.destroy();
+    socket.destroy();
+    server.close();
+    const datagrams = native.listenNotices(join(folder, "unlimited"));
+    for (const wrong of [datagrams, -1]) {
+      expect(() => native.limitReceive(wrong, 4_096)).toThrow();
+    }
+    expect(() => native.limitReceive(datagrams, 2 ** 31)).toThrow();
+    closeSync(datagrams);
   });
 
   it("the agent's sockets know the process that connected", async () => {

@@ -42,6 +42,7 @@ class ScriptedKernel {
     openFrames: () => handle,
     openClearCount: () => -1,
     takeClearCount: () => 0,
+    limitReceive: () => undefined,
     peerCredentials: () => ({ pid: 1, uid: 1, gid: 1 }),
     notify: () => undefined,
     openMemory: () => -1,
