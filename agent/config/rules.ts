@@ -94,7 +94,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: "Two names of one device, by address and login, do not have one port twice.",
+    says: "Two names of one device, by address and login or by host key, do not have one port twice.",
     find: portsOfOneDevice,
   },
   {
@@ -161,14 +161,13 @@ export const rules: readonly Rule[] = [
 
 /** A link would be its own sibling: "the other one carries" is then what is about to be changed. */
 function* portsOfOneDevice(config: Config): Generator<Finding> {
-  const places = new Map(config.devices.map((device) => [device.name, placeOf(device)]));
+  const places = new Map(config.devices.map((device) => [device.name, placesOf(device)]));
   const first = new Map<string, { readonly device: string; readonly path: Path }>();
   for (const { link, path } of eachLink(config)) {
     const { device, port } = link;
-    const place = places.get(device);
-    if (place === undefined) continue;
-    const earlier = first.get(`${place} ${port}`);
-    first.set(`${place} ${port}`, earlier ?? { device, path });
+    const own = (places.get(device) ?? []).map((place) => `${place} ${port}`);
+    const earlier = own.map((place) => first.get(place)).find((found) => found !== undefined);
+    for (const place of own) first.set(place, first.get(place) ?? { device, path });
     // One device that lists its port twice is another complaint.
     if (earlier === undefined || earlier.device === device) continue;
     const why = `${shown(device)} is the device of ${pathText(earlier.path)} under another name`;
@@ -177,11 +176,17 @@ function* portsOfOneDevice(config: Config): Generator<Finding> {
   }
 }
 
-/** Returns where a device answers; undefined = a simulated one, whose site knows it by name. */
-function placeOf({ driver, address, ssh }: Config["devices"][number]): string | undefined {
-  if (driver === "sim") return undefined;
-  const login = `${ssh?.user} ${ssh?.port ?? sshPortOf(driver)}`;
-  return `${driver} ${(address ?? netSocket).toLowerCase()} ${login}`;
+/**
+ * Returns what tells a device from others: where it answers, and its host key, which proves who
+ * answers (RFC 4251, section 4.1). A simulated one is known to its site by name.
+ */
+function placesOf({ driver, address, ssh }: Config["devices"][number]): readonly string[] {
+  if (driver === "sim") return [];
+  const port = ssh?.port ?? sshPortOf(driver);
+  const place = `${driver} ${(address ?? netSocket).toLowerCase()} ${ssh?.user} ${port}`;
+  const key =
+    ssh?.hostKey.startsWith("SHA256:") === true ? ssh.hostKey.replace(/=$/, "") : undefined;
+  return key === undefined ? [place] : [place, `${driver} ${key} ${port}`];
 }
 
 function* deviceKeys({ devices }: Config): Generator<Finding> {

@@ -53,6 +53,7 @@ describe("one host under two names", () => {
   }
   const peer = (address: string, login = ssh) =>
     `driver: linux\n    address: "ssh://${address}"\n    ${login}`;
+  const known = ssh.replace("file:/k", `SHA256:${"A".repeat(43)}`);
   const otherPort = ssh.replace("{ ", "{ port: 2222, ");
 
   it.each([
@@ -64,6 +65,7 @@ describe("one host under two names", () => {
       peer("192.0.2.2", ssh.replace("{ ", "{ port: 22, ")),
     ],
     ["this host twice", "driver: linux", "driver: linux"],
+    ["two addresses with one host key", peer("192.0.2.2", known), peer("198.51.100.2", known)],
     [
       "this host's socket, once written out",
       "driver: linux",
