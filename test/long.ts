@@ -136,6 +136,7 @@ export const parts: readonly Part[] = [
     named("unit", [
       "drivers/linux/net/net-commits-death",
       "drivers/linux/net/net-requests",
+      "drivers/linux/peer/peer-hostile",
       "drivers/linux/net/net-stack",
       "drivers/transport/netconf",
     ]),

@@ -57,6 +57,7 @@ export async function runPeer(options: PeerOptions): Promise<0 | 1> {
   const host = {
     ...{ dial: hostDialer, net, mka: mkaFolder(net), charon: options.charon ?? charonSocket },
     version: buildOf(),
+    log,
   };
   const users = await usersWhoMayAsk(options.client);
   await openFolder(dirname(path), "reachable");

@@ -84,6 +84,11 @@ const surfaces: readonly Surface[] = [
     drawn: [unit("drivers/linux/net/net-requests")],
   },
   {
+    surface: "frames between an agent and `linkseal peer`, at both ends",
+    review: [0, 0],
+    drawn: [unit("drivers/linux/peer/peer-hostile")],
+  },
+  {
     surface: "files of the state folders",
     review: [10, 2],
     drawn: [unit("agent/host/files-hostile")],

@@ -8,7 +8,7 @@ import { fillOctets } from "#drivers/transport/octets.ts";
 import { orAborted } from "#hal/deadline.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { ByteChannel, Dialer, StreamChannel } from "#hal/world.ts";
+import type { ByteChannel, Dialer, Log, StreamChannel } from "#hal/world.ts";
 
 /** Octets in one direction. */
 class Way {
@@ -120,6 +120,7 @@ export interface OtherHost {
   /** The agent's address as sshd reports it. */
   readonly from?: string;
   readonly login?: Partial<LoginFacts>;
+  readonly log?: Log;
 }
 
 /** Opens channels to the other host, one after the other; `pipes` has them all. */
@@ -134,7 +135,8 @@ export function channelsTo(
     const made = pipe(pieces, fates);
     pipes.push(made);
     const { net = "/nowhere/net.sock", mka = "/nowhere/mka", charon = "/nowhere/charon" } = host;
-    const served = { dial: host.dial, net, mka, charon, version: "0.0.0" };
+    const log = host.log ?? { write: () => undefined };
+    const served = { dial: host.dial, net, mka, charon, version: "0.0.0", log };
     const from = Buffer.from(frameLine({ kind: "from", address: host.from, ...host.login }, []));
     let isFirst = true;
     const far: StreamChannel = {

@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Dialer, StreamChannel } from "#hal/world.ts";
+import type { Dialer, Log, StreamChannel } from "#hal/world.ts";
 import { Malformed } from "../../local/shape.ts";
 import { replyBytesMax as mkaReplyBytesMax } from "../mka/protocol.ts";
 import { CharonGate, isNetPath, isPortName, isProgram } from "./allowed.ts";
@@ -34,8 +34,12 @@ export interface PeerHost {
   readonly charon: string;
   /** The version of linkseal. */
   readonly version: string;
+  readonly log: Log;
 }
 
+/** Kinds of what is not passed on that a session logs. */
+const strangeMost = 16;
+const unknownPlace = "an unknown address";
 /** Looks at a host with 64 ports wait all at a time for changes. */
 const requestsMax = 128;
 const connectionsMax = 8;
@@ -67,6 +71,9 @@ class Session {
   readonly #defect = Promise.withResolvers<never>();
   readonly #asked = new Map<number, AbortController>();
   readonly #connections = new Map<number, Connection>();
+  /** What was not passed on, each kind once. */
+  readonly #strange = new Set<string>();
+  #from: string | undefined;
   #isGreeted = false;
 
   constructor(channel: StreamChannel, host: PeerHost) {
@@ -99,6 +106,7 @@ class Session {
     } catch (error) {
       // After a malformed frame nothing is understood; the agent notices the end.
       if (!(error instanceof Malformed)) throw error;
+      this.#tell(error);
     } finally {
       frames.wipe();
     }
@@ -137,7 +145,9 @@ class Session {
 
   #greet({ address, forced, keys }: Extract<PeerRequest, { readonly kind: "from" }>): void {
     const from = address !== undefined && isIP(address) !== 0 ? address : undefined;
-    const { version } = this.#host;
+    this.#from = from;
+    const { version, log } = this.#host;
+    log.write("info", "peer-session", `an agent at ${from ?? unknownPlace} has a session`);
     const hello = { kind: "hello", protocol: peerProtocol, version, from, forced, keys } as const;
     // If the agent is gone by now, the next read says so.
     void this.#write(hello, []).catch(() => undefined);
@@ -253,7 +263,16 @@ class Session {
     this.#connections.delete(id);
   }
 
+  /** What an agent of this version never sends is a sign of a stolen key, or of another version. */
+  #tell({ message }: Malformed): void {
+    if (this.#strange.has(message) || this.#strange.size === strangeMost) return;
+    this.#strange.add(message);
+    const text = `the agent at ${this.#from ?? unknownPlace} asked for what is not passed on`;
+    this.#host.log.write("warn", "peer-refused", text, { what: message });
+  }
+
   async #refuse(id: number, error: unknown): Promise<void> {
+    if (error instanceof Malformed) this.#tell(error);
     await this.#write({ kind: "refused", id, refusal: refusalOf(error) }, []).catch(
       () => undefined,
     );

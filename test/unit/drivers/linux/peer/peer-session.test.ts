@@ -7,7 +7,7 @@ import { peerProtocol, replyOctetsMax } from "#drivers/linux/peer/protocol.ts";
 import { packets, writePacket } from "#drivers/transport/vici-wire.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
-import type { Dialer, StreamChannel } from "#hal/world.ts";
+import type { Dialer, Log, StreamChannel } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { channelsTo, type OtherHost, type Pipe, pipe } from "../../../../lab/peer-pipe.ts";
 import { never, settled, wallStart } from "../../../kit/site-bench.ts";
@@ -161,6 +161,22 @@ describe("a session with another host", () => {
       found.map(() => ["device.rejected", "none"]),
     );
     expect(found[0]?.message).toBe("linkseal peer does not pass on: program");
+  });
+
+  it("the other host logs who has a session, and once what it does not pass on", async () => {
+    const lines: string[] = [];
+    const log: Log = {
+      write: (level, code, text, { what = "" } = {}) =>
+        lines.push(`${level} ${code} ${text} ${what}`.trim()),
+    };
+    const { host, clock } = agentOf({}, { from: "192.0.2.1", log });
+    for (const command of ["id", "canary-of-a-command", "id"]) {
+      await settled(clock, refusal(host.exec(["sh", "-c", command], new Uint8Array(), never)));
+    }
+    expect(lines).toEqual([
+      "info peer-session an agent at 192.0.2.1 has a session",
+      "warn peer-refused the agent at 192.0.2.1 asked for what is not passed on program",
+    ]);
   });
 
   it("the other host knows the agent's address if sshd does", async () => {
