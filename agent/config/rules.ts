@@ -94,7 +94,7 @@ export const rules: readonly Rule[] = [
     },
   },
   {
-    says: "Two names of one device, by address and login or by host key, do not have one port twice.",
+    says: "Names of one device, by address and login or by host key, do not have one port twice.",
     find: portsOfOneDevice,
   },
   {
