@@ -42,6 +42,8 @@ export interface Model {
   readonly wiring: Wiring;
   /** How it prints its answers; absent = in the shortest form. */
   readonly layout?: CiscoLayout;
+  /** The longest label of a commit; absent = the shorter one of the limits that releases have. */
+  readonly labelMax?: number;
 }
 
 /** The parts of the emulator that answers are made of. */

@@ -64,8 +64,7 @@ const keystrokeMs = 4;
 const terminalMax = 512;
 const shortestS = 30;
 const longestS = 65_535;
-/** The shorter one of the limits that releases have. */
-const labelMax = 20;
+const shortestLabelMax = 20;
 const largeQuestion =
   "This could be a few minutes if your config is large. Confirm? [y/n][confirm]";
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
@@ -332,6 +331,7 @@ class Vty implements Shell {
     );
     if (found === null) return invalid;
     const [, label, seconds, comment] = found;
+    const { labelMax = shortestLabelMax } = this.#emulator.model;
     if (label !== undefined && label.length > labelMax) {
       return `% Failed to commit: the label '${label}' has more than ${labelMax} characters`;
     }

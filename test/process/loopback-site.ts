@@ -18,6 +18,7 @@ import { platforms as registry } from "#drivers/index.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import type { AzureHandler, AzureRequest } from "#sim/azure/http.ts";
+import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { EmulatorSession, Wire } from "#sim/emulators/netconf.ts";
 import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { type Heal, repairFarEnd } from "#sim/faults/manual-operators.ts";
@@ -43,6 +44,8 @@ export type Platform = keyof typeof routerPlatforms;
 interface LoopbackSetting extends SiteSetting {
   /** Platforms of the routers, in the order of their names. */
   readonly platforms: readonly Platform[];
+  /** The longest label of a commit on IOS XR; absent = the shorter limit of its releases. */
+  readonly labelMax?: number;
 }
 
 const leashMs = 500;
@@ -168,12 +171,16 @@ class LoopbackSite {
   }
 
   async #routers(): Promise<readonly { name: string; platform: Platform; ssh: SshServed }[]> {
-    const { platforms } = this.#setting;
+    const { platforms, labelMax } = this.#setting;
+    const usual = { platform: "8201-32FH", version: "7.11.2", wiring: {} };
     const all = [...this.#staff.site.routers].map(async ([name, router], index) => {
       const platform = platforms[index % platforms.length] ?? "junos";
       const { driver, emulator } = routerPlatforms[platform];
       const { channel } = registry[driver].access;
-      const shown = emulator(router);
+      const shown =
+        platform === "iosxr" && labelMax !== undefined
+          ? new IosxrEmulator(router, { ...usual, labelMax })
+          : emulator(router);
       const connect = (wire: Wire): EmulatorSession | undefined =>
         this.#heard(name, shown.connect(wire));
       return { name, platform, ssh: await serveSsh({ port: 0, channel, connect }) };

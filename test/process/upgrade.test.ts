@@ -40,6 +40,9 @@ const upgrades: readonly Upgrade[] = effort(
 /** Drivers of that version do not understand each layout in which a router shows a route. */
 const asked = { target: "erd-demo", risks: ["ownPathUnknown"], urgency: "planned" } as const;
 
+/** Its labels of commits on IOS XR are too long for releases with the shorter limit. */
+const labelMax = 30;
+
 const nothing = (): void => undefined;
 
 /** Returns the records of campaigns in the journal, after the first `from` records. */
@@ -89,7 +92,7 @@ describe(`an upgrade from ${firstVersion}`, { timeout: 1_200_000 }, () => {
     async ({ nth, when, platforms }, context) => {
       if (why !== undefined) cannotRun(context, why);
       const fate = { request: "far end put", nth, when };
-      const setting = { seed, start: "protected", speed, fate, platforms } as const;
+      const setting = { seed, start: "protected", speed, fate, platforms, labelMax } as const;
       await using stage = await Stage.open(setting, "loopback-site.ts");
       const before = await adopted(stage, command);
       const records = stage.records();

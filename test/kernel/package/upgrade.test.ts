@@ -23,6 +23,8 @@ const setting = {
   speed: 1,
   fate: undefined,
   platforms: ["iosxr", "junos"],
+  // Labels of that version are too long for releases with the shorter limit.
+  labelMax: 30,
 } as const;
 /** Where the fresh host has the credentials of routers and cloud. */
 const place = "/srv/site";
