@@ -84,11 +84,13 @@ export const parts: readonly Part[] = [
   ),
   long(
     "kills",
-    "real agents that are killed at every point, struck by every fault, flooded and started again",
-    named("process", [
-      ...["disk-calls", "evidence-flood", "kill", "loopback", "loopback-faults", "restart"],
-      "upgrade",
-    ]),
+    "real agents that are killed at every point and disk call, flooded and started again",
+    named("process", ["disk-calls", "evidence-flood", "kill", "restart"]),
+  ),
+  long(
+    "loopback",
+    "real agents beside real SSH and TLS, killed at every point, struck by faults, upgraded",
+    named("process", ["loopback", "loopback-faults", "upgrade"]),
   ),
   long(
     "models",
