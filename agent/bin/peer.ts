@@ -11,6 +11,7 @@ import { frameLine } from "#drivers/linux/peer/frames.ts";
 import { keysIn } from "#drivers/linux/peer/login-keys.ts";
 import type { LoginFacts } from "#drivers/linux/peer/protocol.ts";
 import { servePeer } from "#drivers/linux/peer/serve.ts";
+import { refuseForeign } from "#drivers/transport/socket-owner.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { LogLevel } from "#hal/world.ts";
 import { findAddon, loadAddon } from "../host/addon.ts";
@@ -137,6 +138,7 @@ async function pass(from: AsyncIterable<Buffer>, to: NodeJS.WritableStream): Pro
 }
 
 async function connected(path: string): Promise<Socket> {
+  await refuseForeign(path);
   const socket = connect(path);
   try {
     await once(socket, "connect");

@@ -3,6 +3,7 @@
 
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from "node:http";
 import { ReceiveBuffer } from "#drivers/transport/receive-buffer.ts";
+import { refuseForeign } from "#drivers/transport/socket-owner.ts";
 import { nextTurn } from "#drivers/transport/turn.ts";
 import { type ErrorCode, LinksealError } from "#hal/error.ts";
 import type { Command, SecretHole } from "#hal/secret.ts";
@@ -57,6 +58,8 @@ async function lineOf(request: HttpRequest, signal: AbortSignal): Promise<Line> 
   const { to } = request;
   if (to.startsWith("unix:")) {
     const socketPath = to.slice("unix:".length);
+    await refuseForeign(socketPath);
+    signal.throwIfAborted();
     return {
       kind: "socket",
       call: (options) => httpRequest({ ...options, socketPath }),

@@ -7,6 +7,7 @@ import type { Octets } from "#hal/netlink.ts";
 import type { FramedRequest } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
+import { refuseForeign } from "./socket-owner.ts";
 
 const lengthBytes = 4;
 
@@ -15,8 +16,9 @@ const lengthBytes = 4;
  * @throws LinksealError `transport.*`, or the signal's reason once it aborts.
  */
 export async function askFramed(request: FramedRequest, signal: AbortSignal): Promise<Uint8Array> {
-  signal.throwIfAborted();
   const { path, octets } = request;
+  await refuseForeign(path);
+  signal.throwIfAborted();
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();
   signal.addEventListener("abort", aborted, { once: true });

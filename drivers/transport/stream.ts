@@ -6,12 +6,14 @@ import { LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
 import type { StreamChannel } from "#hal/world.ts";
 import { fillOctets } from "./octets.ts";
+import { refuseForeign } from "./socket-owner.ts";
 
 /**
  * Opens the socket. An abort rejects with the signal's reason and closes it.
  * @throws LinksealError `transport.unreachable`, with effect "none".
  */
 export async function openStream(path: string, signal: AbortSignal): Promise<StreamChannel> {
+  await refuseForeign(path);
   signal.throwIfAborted();
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();

@@ -152,6 +152,10 @@ const importTable: readonly TableRow[] = [
     why: "the kernel writer reads what charon holds, at its socket",
   },
   {
+    edge: /^agent\/bin\/peer\.ts -> drivers\/transport\/socket-owner\.ts$/,
+    why: "the login's command believes the socket of its server alone",
+  },
+  {
     edge: /^agent\/simulation\/(simulate|rehearsal|edit-bench|emulator-channel)\.ts -> sim\//,
     why: "where agent and simulator meet: to show, to test, to try before it is done",
   },
