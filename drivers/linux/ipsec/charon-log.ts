@@ -1,6 +1,7 @@
 // What charon logs during one operation on a tunnel, and the errors of such an operation.
 
 import { type Effect, LinksealError } from "#hal/error.ts";
+import { Secret } from "#hal/secret.ts";
 import type { ViciClient } from "../../transport/vici.ts";
 import { causeIn, causeText, type FailureCause, type Stage } from "./causes.ts";
 import { type LogLine, readLogLine, refusalOf } from "./parsers.ts";
@@ -35,7 +36,9 @@ export class CharonLog {
 }
 
 /**
- * Sends a command. @throws LinksealError `device.rejected` with charon's reason if it refuses.
+ * Sends a command.
+ * @throws LinksealError `device.rejected` if charon refuses it: with its reason, unless the command
+ * contains a key, which the reason could quote in part, so that no search would find it
  */
 export async function sendCommand(
   client: ViciClient,
@@ -45,7 +48,10 @@ export async function sendCommand(
   signal: AbortSignal,
 ): Promise<void> {
   const refused = refusalOf(await client.ask(command, message, "unknown", signal));
-  if (refused !== undefined) throw rejected(at, `charon refuses ${command}: ${refused}`);
+  if (refused === undefined) return;
+  const hasKey = Object.values(message).some((value) => value instanceof Secret);
+  const why = hasKey ? "its log says why" : refused;
+  throw rejected(at, `charon refuses ${command}: ${why}`);
 }
 
 /** The error of a wait that ended without a refusal. */

@@ -196,8 +196,7 @@ export function readLogLine(event: ViciSection): LogLine {
 export function refusalOf(answer: ViciSection): string | undefined {
   if (answer.get("success") === "yes") return undefined;
   const why = answer.get("errmsg");
-  // The text may repeat the request, so only its beginning is kept.
-  return typeof why === "string" ? foreignText(why.slice(0, 120)) : "no reason";
+  return typeof why === "string" ? foreignText(why) : "no reason";
 }
 
 function unparsed(what: string): LinksealError {
