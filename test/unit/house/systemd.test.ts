@@ -43,11 +43,10 @@ describe("every unit", () => {
     expect(lines.filter((line) => /^(BindsTo|PartOf)/.test(line))).toEqual([]);
   });
 
-  it.each(units)("%s leaves no memory behind and takes no Node options from outside", (unit) => {
+  it.each(units)("%s leaves no memory behind, and no variable leads it elsewhere", (unit) => {
     const lines = linesOf(unit);
-    for (const line of ["LimitCORE=0", "MemorySwapMax=0", "UnsetEnvironment=NODE_OPTIONS"]) {
-      expect(lines).toContain(line);
-    }
+    const unset = "UnsetEnvironment=NODE_OPTIONS LINKSEAL_HOME";
+    for (const line of ["LimitCORE=0", "MemorySwapMax=0", unset]) expect(lines).toContain(line);
     expect(lines.some((line) => line.startsWith("User=linkseal"))).toBe(true);
   });
 
