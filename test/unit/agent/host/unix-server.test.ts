@@ -1,12 +1,13 @@
 // HTTP at a Unix socket of this host, tried with clients that are slow, hostile or of other users.
 
 import { link, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { request } from "node:http";
+import { createServer as createHttpServer, request } from "node:http";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { giveBack } from "#agent/host/listener.ts";
+import { pace } from "#agent/host/paced-socket.ts";
 import { serveUnix, type UnixCall, type UnixService } from "#agent/host/unix-server.ts";
 import { refused } from "../../kit/site-bench.ts";
 
@@ -94,6 +95,21 @@ describe("a socket of this host", () => {
     const line = "GET /v1/z HTTP/1.1\r\nhost: x\r\n\r\n";
     const { got } = await raw(line + line);
     expect(got.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+  });
+
+  it("an exception while a request is parsed ends its connection alone", async () => {
+    let isBroken = true;
+    const server = createHttpServer((_request, response) => {
+      if (isBroken) throw new Error("a defect");
+      response.end("well");
+    });
+    pace(server, () => true);
+    await new Promise<void>((resolve) => server.listen(path(), resolve));
+    closers.push(() => new Promise((resolve) => server.close(() => resolve())));
+    const line = "GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    expect((await raw(line)).got).toBe("");
+    isBroken = false;
+    expect((await raw(line)).got).toContain("well");
   });
 
   it("a socket is open to this user alone", async () => {
