@@ -28,8 +28,8 @@ The agent is found at \`--socket\`, else under \`LINKSEAL_HOME\`, else in
 folder.
 
 A verb waits 30 s for an answer that the agent has at hand, 5 min for one that needs devices or
-Azure, and 15 min for a change. Then it ends with exit status 5, and after a change it is not known
-what was changed. Ctrl-C during \`--wait\` ends the command alone: the agent goes on.
+Azure, and 15 min for a change. Then it ends with exit status 5; after a change with 7, as it is not
+known what was changed. Ctrl-C during \`--wait\` ends the command alone: the agent goes on.
 
 ## Options
 
