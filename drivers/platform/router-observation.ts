@@ -1,6 +1,7 @@
 // One observation of a router: its ports, its tunnels and its BGP state, whatever the vendor.
 
 import { LinksealError } from "#hal/error.ts";
+import { foreignText } from "#hal/foreign-text.ts";
 import {
   type BgpSession,
   type DeviceState,
@@ -188,8 +189,6 @@ export function emptySession(controlledPort: MkaSession["controlledPort"]): MkaS
   };
 }
 
-const remarkMax = 100;
-
 /** The neighbour of a session: its port, its address, and its routing instance. */
 export type SessionPlace = Pick<BgpSession, "port" | "peer" | "vrf">;
 
@@ -212,6 +211,5 @@ export function sessionTo(
 ): BgpSession {
   const up = state === "Established";
   if (up || remark === undefined) return { ...at, up };
-  const remarkText = remark.replace(/[^\x20-\x7e]+/g, " ").slice(0, remarkMax);
-  return { ...at, up, trouble: `${what}: ${remarkText}` };
+  return { ...at, up, trouble: `${what}: ${foreignText(remark)}` };
 }

@@ -1,6 +1,7 @@
 // Rules for the settings of strongSwan's charon that no VICI command reports: they are read from
 // strongswan.conf. Pure.
 
+import { foreignText } from "#hal/foreign-text.ts";
 import type { Finding } from "../../model/finding.ts";
 import { severityOf } from "../../model/severity.ts";
 
@@ -164,7 +165,7 @@ export function charonFindings(settings: CharonSettings): readonly Finding[] {
     ({ key, wanted, otherwise, code, rule }): Finding[] => {
       const value = settingOf(settings, key) ?? otherwise;
       if (isOn(value) === (wanted === "yes")) return [];
-      return [found(code, `charon.${key} is ${printable(value)}`, rule, line(key, wanted))];
+      return [found(code, `charon.${key} is ${foreignText(value)}`, rule, line(key, wanted))];
     },
   );
   // A package that has the plugin brings a file that loads it; without the file it is not there.
@@ -210,8 +211,4 @@ function found(
   const next = `write into ${file}, in its section charon: ${write}; ${then}`;
   const source = "docs/linux-charon.md";
   return { code, severity, about: "host", here, there: null, rule, source, next };
-}
-
-function printable(value: string): string {
-  return value.replace(/[^ -~]/g, "?").slice(0, 40);
 }

@@ -1,6 +1,7 @@
 // Why a tunnel did not come up: charon's answer is the same for every reason, and only its log
 // shows which it was.
 
+import { foreignText } from "#hal/foreign-text.ts";
 import type { LogLine } from "./parsers.ts";
 
 export type FailureCause =
@@ -145,8 +146,8 @@ export function causeText(cause: FailureCause, lines: readonly LogLine[]): strin
     const [, wanted, shown] = unlike.v2.exec(text) ?? [];
     const [, shownV1 = shown, wantedV1 = wanted] = unlike.v1.exec(text) ?? [];
     if (shownV1 === undefined || wantedV1 === undefined) continue;
-    const expected = `${printable(wantedV1)} is expected (remote.id)`;
-    return `the gateway shows the identity ${printable(shownV1)}, and ${expected}`;
+    const expected = `${foreignText(wantedV1)} is expected (remote.id)`;
+    return `the gateway shows the identity ${foreignText(shownV1)}, and ${expected}`;
   }
   return causeTexts.identity;
 }
@@ -166,11 +167,4 @@ function refusedText(lines: readonly LogLine[]): string {
   const unknownEnds =
     "the gateway knows no connection between the identity that we show and the one that we ask for";
   return `${ends}${shows(usesPpk) ? ppks : ""}, or ${unknownEnds}`;
-}
-
-const identityMax = 128;
-
-/** An identity comes from the peer, so it is cut, and only printable characters are kept. */
-function printable(identity: string): string {
-  return identity.replace(/[^ -~]/g, "?").slice(0, identityMax);
 }

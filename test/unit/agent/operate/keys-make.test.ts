@@ -297,9 +297,10 @@ describe("two versions by hand", () => {
 
   it("a CAK that is paired otherwise, not the newest, or gone is refused", async () => {
     const vaultBench = new VaultBench();
-    const cakId = vaultBench.put(primary.key.cak, hex("5"), { [pairTag]: hex("D") });
+    const cakId = vaultBench.put(primary.key.cak, hex("5"), { [pairTag]: "other\u001b[2J CKN" });
     const cknId = vaultBench.put(primary.key.ckn, hex("C"));
-    expect((await refused(vaultBench.name(cakId, cknId))).message).toContain("paired with another");
+    const { message } = await refused(vaultBench.name(cakId, cknId));
+    expect(message).toContain("paired with another CKN (other [2J CKN)");
     const newer = vaultBench.put(primary.key.cak, hex("6"));
     expect((await refused(vaultBench.name(cakId, cknId))).message).toContain("a newer version");
     vaultBench.site.vault.setEnabled(newer, false);

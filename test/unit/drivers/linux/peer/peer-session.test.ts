@@ -135,6 +135,17 @@ describe("a session with another host", () => {
     }
   });
 
+  it("the words of a refusal by the other host are printable", async () => {
+    const error = new LinksealError("device.locked", "a change\u001b\u202e waits", {
+      ...{ effect: "none", where: "linkseal\u0007mka", next: "wait\u009b here" },
+    });
+    const { host, clock } = agentOf({ framed: async () => Promise.reject(error) });
+    const found = await settled(clock, refusal(host.framed(mka("unknown"), never)));
+    expect([found.message, found.where, found.next]).toEqual([
+      ...["a change waits", "edge-b: linkseal mka", "wait here"],
+    ]);
+  });
+
   it("a host whose linkseal-net does not run says so, and not only ENOENT", async () => {
     const gone = new LinksealError("transport.unreachable", "no answer (ENOENT)", {
       ...{ effect: "none", where: "unix:/run/linkseal-net/net.sock", next: "linkseal doctor" },

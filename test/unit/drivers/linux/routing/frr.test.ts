@@ -142,10 +142,10 @@ describe("a drain", () => {
   it("a drain that FRR complains of is refused, whatever the status of its shell", async () => {
     const frr = new PretendFrr();
     frr.filter("192.0.2.2", {});
-    frr.refusal = { status: 0, text: "% Specify remote-as or peer-group commands first" };
+    frr.refusal = { status: 0, text: "% Specify\u001b[2J remote-as or peer-group commands" };
     const error = await refusal(takeTurn(frr, one, "drain", "prepend", never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "unknown", where: "p1" });
-    expect(error.message).toContain("Specify remote-as");
+    expect(error.message).toContain("Specify [2J remote-as");
   });
 
   it("a drain that is in force already sends nothing", async () => {
