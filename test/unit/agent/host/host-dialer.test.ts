@@ -101,9 +101,11 @@ describe("an exchange", () => {
         path: "/x",
         replyBytesMax: 9,
       } as const;
-      const done = exchange(request, limit.signal, () => key).catch(() => undefined);
-      if (how === "ended by its signal") limit.abort();
-      await done;
+      const filled = (): Uint8Array => {
+        if (how === "ended by its signal") queueMicrotask(() => limit.abort());
+        return key;
+      };
+      await exchange(request, limit.signal, filled).catch(() => undefined);
       await expect.poll(() => key.every((octet) => octet === 0)).toBe(true);
     },
   );

@@ -41,7 +41,7 @@ const device = (name: string, address: string): string => `
     ssh:
       user: linkseal
       key: credential:${name}
-      hostKey: "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"`;
+      hostKey: "SHA256:${name.slice(-1).repeat(43)}"`;
 
 const site = (azure: string, groups: string, tunnels = ""): string => `
 version: 1
