@@ -29,6 +29,7 @@ import { hostWarnings } from "./health/host-warnings.ts";
 import { Recorder } from "./health/recorder.ts";
 import type { Status } from "./health/status.ts";
 import { MemoryKeeper } from "./memory-keeper.ts";
+import { dropOldTexts } from "./old-texts.ts";
 import { OperatorCommands } from "./operator-commands.ts";
 import { answeredAlready, configPart, planSite, touchedGroups } from "./planner.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
@@ -455,6 +456,7 @@ export class Agent {
     const at = this.#parts.world.clock.wall();
     const { intents } = this.#parts;
     const intent = await this.#watch.storing(() => intents.accept(text, who, at, after));
+    await dropOldTexts(intents, this.memory, this.#parts.world.log);
     const acceptedText = `config ${intent.number} accepted, SHA-256 ${intent.sha256}`;
     this.#recorder.changed({
       what: "intent",

@@ -107,7 +107,7 @@ export type { XmlElement } from "./xml-reader.ts";
 
 /** Returns what the replies of one observation may have: see docs/sources.md for large routers. */
 export function budgetOfReplies(): XmlBudget {
-  return { depth: 64, elements: 120_000, attributes: 40_000 };
+  return { depth: 64, elements: 120_000, attributes: 40_000, references: 40_000 };
 }
 
 /**

@@ -26,6 +26,7 @@ const worst = [
   "junos: chunks of one octet",
   "junos: elements",
   "junos: the most elements",
+  "junos: the longest text of references",
   "junos: packets of one octet",
   "iosxr: lines",
   "eos: the most lines",

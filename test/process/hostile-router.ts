@@ -160,6 +160,18 @@ const netconfAttacks: Readonly<Record<string, Attack>> = {
   "comments in a text": netconf(endless("a<!---->")),
   "a text without an end": netconf(endless("A")),
   "the longest text": netconf((out, id) => void out.write(reply(id, filled("A", longest)))),
+  "the longest text of references": netconf(
+    (out, id) => void out.write(reply(id, filled("&lt;", longest))),
+  ),
+  "the longest text of line ends": netconf(
+    (out, id) => void out.write(reply(id, `x${filled("\r", longest)}`)),
+  ),
+  "the longest value of tabs": netconf(
+    (out, id) => void out.write(reply(id, `<a b="${filled("\t", longest)}"/>`)),
+  ),
+  "the longest instruction": netconf(
+    (out, id) => void out.write(reply(id, `<?a ${filled(" ", longest)}?>`)),
+  ),
   "the most elements": netconf((out, id) => void out.write(reply(id, filled("<a>b</a>", longest)))),
   "the longest error": netconf((out, id) => {
     const text = filled("no \u009b ", longest);

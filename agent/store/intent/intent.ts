@@ -9,6 +9,9 @@ import { formatComplaint, parseConfig } from "../../config/index.ts";
 import type { Desired } from "../../model/desired.ts";
 import { unifiedDiff } from "./line-diff.ts";
 
+/** The content of a text's file after the text was dropped; no config is empty. */
+const dropped = "";
+
 /** An accepted config without its text. */
 export interface IntentEntry {
   /** Counts from 1 without gaps; a roll back gets a new number too. */
@@ -30,6 +33,12 @@ export interface Intent extends IntentEntry {
 }
 
 const indexName = "intent/index.json";
+/**
+ * Texts that are kept have so many characters together, in memory and on the disk: an administrator
+ * who applies configs without end must not use up either. It is thousands of configs of a pair of
+ * links, and sixteen of the longest ones.
+ */
+const keptLengthMax = 16_000_000;
 
 /**
  * Stores accepted configs. The text is written first and the index last, so that a crash in between
@@ -126,6 +135,24 @@ export class IntentStore {
     return await this.accept(this.#existing(number), who, at);
   }
 
+  /**
+   * Drops the oldest texts while there are too many; numbers, times and hashes stay. `inUse`:
+   * numbers of which links, tunnels or campaigns still need the text; these stay too.
+   * @throws LinksealError with `journal.full`: the texts that are left are dropped another time
+   */
+  async dropOld(inUse: ReadonlySet<number>): Promise<void> {
+    const lengths = [...this.#texts].map(([number, text]) => ({ number, length: text.length }));
+    let excess = lengths.reduce((sum, { length }) => sum + length, 0) - keptLengthMax;
+    for (const { number, length } of lengths.slice(0, -2)) {
+      if (excess <= 0) return;
+      if (length === 0 || inUse.has(number)) continue;
+      await this.#disk.replace(textName(number), new Uint8Array());
+      this.#texts.set(number, dropped);
+      this.#read.delete(number);
+      excess -= length;
+    }
+  }
+
   /** Returns all accepted configs, the oldest first. */
   history(): readonly IntentEntry[] {
     return this.#entries;
@@ -133,11 +160,14 @@ export class IntentStore {
 
   /**
    * Returns the text of a number; undefined = there is none.
-   * @throws LinksealError with `journal.corrupt` if the text was damaged
+   * @throws LinksealError with `journal.corrupt` if the text was damaged, or with `usage` if it was
+   *   dropped
    */
   text(number: number): string | undefined {
     const entry = this.#entries.find((candidate) => candidate.number === number);
-    return entry === undefined ? undefined : intactText(entry, this.#texts);
+    if (entry === undefined) return undefined;
+    if (this.#texts.get(number) === dropped) throw noLonger(entry);
+    return intactText(entry, this.#texts);
   }
 
   /**
@@ -260,6 +290,12 @@ function intactText(entry: IntentEntry, texts: ReadonlyMap<number, string>): str
   if (text === undefined) throw corrupt(name, "is missing");
   if (sha256(text) !== entry.sha256) throw corrupt(name, "is not the text that was accepted");
   return text;
+}
+
+function noLonger({ number, sha256: hash }: IntentEntry): LinksealError {
+  const text = `the text of config ${number} is not kept any more; its SHA-256 is ${hash}`;
+  const next = "linkseal config history";
+  return new LinksealError("usage", text, { effect: "none", where: "intent", next });
 }
 
 function overtaken(after: number): LinksealError {

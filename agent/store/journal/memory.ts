@@ -382,3 +382,12 @@ export function openCampaign(memory: Memory, group: string): Campaign | undefine
   const campaign = named(memory.campaigns, group);
   return campaign === undefined || campaign.state === "done" ? undefined : campaign;
 }
+
+/** Returns the numbers of the accepted configs by which links, tunnels and campaigns were made. */
+export function intentsInUse({ bindings, campaigns, tunnels }: Memory): ReadonlySet<number> {
+  return new Set([
+    ...Object.values(bindings).map(({ intent }) => intent),
+    ...Object.values(campaigns).map(({ intent }) => intent),
+    ...Object.values(tunnels),
+  ]);
+}

@@ -149,6 +149,61 @@ describe("an accepted intent", () => {
   });
 });
 
+describe("accepted configs without end", () => {
+  /** A config of about 900,000 characters. */
+  const long = (n: number): string => `${siteConfig}# ${n} ${"x".repeat(900_000)}\n`;
+  const kept = (store: IntentStore): readonly number[] =>
+    store.history().flatMap(({ number }) => {
+      try {
+        return store.text(number) === undefined ? [] : [number];
+      } catch {
+        return [];
+      }
+    });
+
+  it("lose their oldest texts, but none that a link needs; they were kept for ever", async () => {
+    const files: Files = new Map();
+    const store = await open(files);
+    const octets = (): number => [...files.values()].reduce((sum, { length }) => sum + length, 0);
+    for (let n = 1; n <= 40; n += 1) {
+      await store.accept(long(n), "admin", at);
+      await store.dropOld(new Set([2, 3]));
+      expect(octets()).toBeLessThan(17_000_000);
+    }
+    const all = [2, 3, ...Array.from({ length: 15 }, (_, n) => 26 + n)];
+    expect(kept(store)).toEqual(all);
+    const reopened = await open(files);
+    expect(kept(reopened)).toEqual(all);
+    expect(reopened.history()).toHaveLength(40);
+    expect(reopened.current()?.number).toBe(40);
+    expect(reopened.desired(1)).toBeUndefined();
+    const error = await errorOf(() => reopened.rollback(1, "admin", at));
+    expect(error).toMatchObject({ code: "usage", effect: "none", next: "linkseal config history" });
+    expect(error.message).toContain(`its SHA-256 is ${store.history()[0]?.sha256}`);
+    expect((await reopened.rollback(39, "admin", at)).number).toBe(41);
+  });
+
+  it("keep all texts of a usual site", async () => {
+    const store = await open(await stored(siteConfig, second, third));
+    await store.dropOld(new Set());
+    expect(kept(store)).toEqual([1, 2, 3]);
+  });
+
+  it("keep a text that a failing disk does not drop", async () => {
+    const files: Files = new Map();
+    const store = await open(files);
+    for (let n = 1; n <= 19; n += 1) await store.accept(long(n), "admin", at);
+    const failing = new ScriptedDisk(files, (_, verb) =>
+      verb === "replace" ? "failsBefore" : "works",
+    );
+    const later = await IntentStore.open(failing);
+    await expect(later.dropOld(new Set())).rejects.toThrow("disk");
+    expect(kept(later)).toHaveLength(19);
+    await store.dropOld(new Set());
+    expect(kept(await open(files))).toHaveLength(17);
+  });
+});
+
 describe("a crash at any disk call leaves the old or the new intent, whole", () => {
   const calls = [1, 2, 3, 4, 5, 6, 7, 8, 9];
   const cases = calls.flatMap((call) =>

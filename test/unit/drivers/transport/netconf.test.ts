@@ -252,6 +252,21 @@ describe("a session", () => {
     }
   });
 
+  it("the replies of one observation share what they may have of elements", async () => {
+    const { pipe, session } = await opened();
+    const { signal } = new AbortController();
+    const many = "<a/>".repeat(59_990);
+    const asked = [1, 2, 3].map(() => session.call(question, "none", signal));
+    const ends = Promise.allSettled(asked);
+    for (const id of [1, 2, 3]) pipe.deliver(marked(reply(id, many)));
+    const [first, second, third] = await ends;
+    expect([first?.status, second?.status]).toEqual(["fulfilled", "fulfilled"]);
+    expect(third).toMatchObject({
+      status: "rejected",
+      reason: { code: "device.unparsed", message: expect.stringContaining("too many elements") },
+    });
+  });
+
   it("a greeting without an end is refused after a megabyte", async () => {
     const pipe = new BytePipe();
     pipe.deliver("<hello><capabilities>".padEnd(1024 * 1024 + 100, "<c/>"));

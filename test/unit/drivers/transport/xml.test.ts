@@ -113,6 +113,8 @@ describe("what is read", () => {
       `<r ${Array.from({ length: 40_001 }, (_, n) => `a${n}=""`).join(" ")}/>`,
       "attributes",
     ],
+    ["very many references", `<r>${"&lt;".repeat(40_001)}</r>`, "too many references"],
+    ["very many references in a value", `<r a="${"&#9;".repeat(40_001)}"/>`, "too many references"],
     ["very many comments", `<r>${"a<!---->".repeat(120_001)}</r>`, "too many elements"],
     ["depth", `${"<a>".repeat(200)}${"</a>".repeat(200)}`, "nested too deeply"],
     ["depth without an end", "<a>".repeat(1_000_000), "nested too deeply"],
@@ -126,19 +128,21 @@ describe("what is read", () => {
 
   it("a reply with too many elements is refused", async () => {
     const text = octets(`<r>${"<a/>".repeat(101)}</r>`);
-    await expect(
-      readXml(text, "edge-a", { depth: 4, elements: 101, attributes: 0 }),
-    ).rejects.toThrow("too many");
-    expect(
-      (await readXml(text, "edge-a", { depth: 4, elements: 102, attributes: 0 })).children,
-    ).toHaveLength(101);
+    const budget = { depth: 4, elements: 101, attributes: 0, references: 0 };
+    await expect(readXml(text, "edge-a", { ...budget })).rejects.toThrow("too many");
+    const enough = await readXml(text, "edge-a", { ...budget, elements: 102 });
+    expect(enough.children).toHaveLength(101);
   });
 
   it("several replies share what they may have together", async () => {
-    const budget = { depth: 4, elements: 5, attributes: 1 };
+    const budget = { depth: 4, elements: 5, attributes: 1, references: 1 };
     await readXml(octets("<r><a/><a b=''/></r>"), "edge-a", budget);
-    expect(budget).toEqual({ depth: 4, elements: 2, attributes: 0 });
+    expect(budget).toEqual({ depth: 4, elements: 2, attributes: 0, references: 1 });
+    budget.elements += 2;
+    await readXml(octets("<r>&lt;</r>"), "edge-a", budget);
+    await expect(readXml(octets("<r>&lt;</r>"), "edge-a", budget)).rejects.toThrow("references");
     await expect(readXml(octets("<r a=''/>"), "edge-a", budget)).rejects.toThrow("attributes");
+    budget.elements = 1;
     await expect(readXml(octets("<r><a/></r>"), "edge-a", budget)).rejects.toThrow("elements");
   });
 
@@ -156,6 +160,12 @@ describe("what is read", () => {
     }
     expect((await reading).children).toHaveLength(100_000);
     expect(turns).toBeGreaterThan(3);
+  });
+
+  it("ends of lines are one line feed, and one space in a value", async () => {
+    const root = await read("<r a='1\r\n2\r3\n4\t5&#13;&#10;&#9;6'>a\r\nb\rc\n\r\n\rd</r>");
+    expect(root.text).toBe("a\nb\nc\n\n\nd");
+    expect(root.attributes.get("a")).toBe("1 2 3 4 5\r\n\t6");
   });
 
   it("a refusal quotes nothing of the reply", async () => {
