@@ -7,8 +7,10 @@ import { ReceiveBuffer } from "../../transport/receive-buffer.ts";
 import { packetBytesMax, packets } from "../../transport/vici-wire.ts";
 
 const netVerbs = "observe|subnets|route|prepare|recall|changes";
+/** A part of a path as RFC 3986 3.3 has it: no blank, which Node refuses to send. */
+const part = "[A-Za-z0-9._~!$&'()*+,;=:@%-]+";
 const netPath = new RegExp(
-  `^/devices/[^/?#]+(?:/(?:${netVerbs}|transactions/[^/?#]+/(?:apply|confirm|rollback)))?$`,
+  `^/devices/${part}(?:/(?:${netVerbs}|transactions/${part}/(?:apply|confirm|rollback)))?$`,
 );
 
 /** Whether linkseal-net has such a verb. */

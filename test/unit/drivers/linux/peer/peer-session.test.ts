@@ -1,6 +1,7 @@
 // Sessions with `linkseal peer`: many requests at once, lost sessions, and far ends that lie.
 
 import { afterEach, describe, expect, it } from "vitest";
+import { hostDialer } from "#agent/host/host.ts";
 import { frameLine } from "#drivers/linux/peer/frames.ts";
 import { type HostDialer, peerDialer } from "#drivers/linux/peer/peer-dialer.ts";
 import { peerProtocol, replyOctetsMax } from "#drivers/linux/peer/protocol.ts";
@@ -117,6 +118,16 @@ describe("a session with another host", () => {
     expect(await waits).toBe("no longer");
     await settled(clock, clock.sleep(10));
     expect(ended).toBe(true);
+  });
+
+  it("a path that cannot be sent is refused, and the unit goes on", async () => {
+    const { host, pipes, clock } = agentOf({ http: hostDialer.http });
+    for (const name of ["edge b", "edge ", " "]) {
+      const request = { ...asked, path: `/devices/${name}/observe` };
+      const { code, effect } = await settled(clock, refusal(host.http(request, never)));
+      expect([name, code, effect]).toEqual([name, "device.rejected", "none"]);
+    }
+    expect(pipes.length).toBe(1);
   });
 
   it("a refusal is passed on, and a read has no effect whatever the other host says", async () => {
