@@ -116,7 +116,7 @@ let endpointKept: string | undefined;
  */
 let last: Promise<unknown> = Promise.resolve();
 
-/** A token is renewed minutes before its end, so that a smaller step of the clock changes nothing. */
+/** A token is renewed minutes before its end, so that a smaller step changes nothing. */
 const stepMs = 60_000;
 
 /**
