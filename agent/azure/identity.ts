@@ -5,6 +5,7 @@ import type { TokenCredential } from "@azure/identity";
 import type { AzureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import { Secret } from "#hal/secret.ts";
+import type { Clock } from "#hal/world.ts";
 import type { AzureIdentity } from "../model/desired.ts";
 import { problem } from "./answers.ts";
 import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts";
@@ -37,6 +38,7 @@ export interface CredentialHost {
 export type TokenSource = (scope: string, signal: AbortSignal) => Promise<Secret>;
 
 interface SignIn {
+  readonly clock: Pick<Clock, "now" | "wall">;
   readonly identity: AzureIdentity;
   readonly endpoints: AzureEndpoints;
   readonly transport: SdkTransport;
@@ -72,7 +74,10 @@ export function vaultCredential(signIn: SignIn): TokenCredential {
         const text = `the vault belongs to another tenant (${tenant}) than azure.identity`;
         throw problem("vault.denied", text, endpoints.vault, "correct azure.identity's tenant");
       }
-      return await credential.getToken(scope, options);
+      const token = await credential.getToken(scope, options);
+      // Without an end the client asks for it at each request: only the credential knows that the
+      // clock was set since.
+      return token === null ? null : { token: token.token, expiresOnTimestamp: 0 };
     },
   };
 }
@@ -111,19 +116,29 @@ let endpointKept: string | undefined;
  */
 let last: Promise<unknown> = Promise.resolve();
 
+/** A token is renewed minutes before its end, so that a smaller step changes nothing. */
+const stepMs = 60_000;
+
 /**
  * Returns a credential that is made at the first sign-in, and made anew after a failed one, because
- * certificates are renewed.
+ * certificates are renewed, and after a step of the wall clock, by which the library computes when
+ * a token ends. The tokens of a managed identity outlive that: the library keeps them for as long
+ * as the process lives.
  */
 function chosenCredential(signIn: SignIn): TokenCredential {
+  const { clock } = signIn;
   const where = "tenant" in signIn.identity ? signIn.endpoints.authority : "azure.identity";
   const wire: Wire = { asked: false, failure: undefined };
   const client = wired(signIn.transport, wire);
   let made: Promise<TokenCredential> | undefined;
+  let asideMs = 0;
   const once: TokenCredential["getToken"] = async (scopes, options) => {
     Object.assign(wire, { asked: false, failure: undefined });
     passing = client;
     try {
+      const nowAsideMs = clock.wall() - clock.now();
+      if (Math.abs(nowAsideMs - asideMs) > stepMs) made = undefined;
+      if (made === undefined) asideMs = nowAsideMs;
       made ??= libraryCredential(signIn);
       return await (await made).getToken(scopes, options);
     } catch (error) {

@@ -13,6 +13,7 @@ import { guardedDialer } from "../azure/guard.ts";
 import { vaultCredential, vaultScope } from "../azure/identity.ts";
 import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
 import { azureVault, serviceVersion } from "../azure/vault.ts";
+import { hostClock } from "../host/clock.ts";
 import { hostCredentials } from "../host/credentials.ts";
 import type { RealAzure } from "../model/desired.ts";
 import { visible } from "../model/text.ts";
@@ -153,7 +154,8 @@ function credentialOf(
       ...({ kind: "clientCertificate", tenant, client } as const),
       certificate: `file:${file}`,
     };
-    return vaultCredential({ identity, endpoints, transport, host: hostCredentials });
+    const parts = { identity, endpoints, transport, host: hostCredentials };
+    return vaultCredential({ clock: hostClock, ...parts });
   }
   const make =
     credential.kind === "azureCli"

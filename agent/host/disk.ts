@@ -16,6 +16,8 @@ const legalName = new RegExp(`^${segment}(?:/${segment})?$`);
 /** A Disk in a folder of this host. Only one process may use a folder (see `lockState`). */
 export class FsDisk implements Disk {
   readonly #folder: string;
+  /** Files and folders whose own names are on the disk for sure. */
+  readonly #durable = new Set<string>();
   #turn: Promise<unknown> = Promise.resolve();
   #calls = 0;
 
@@ -83,7 +85,7 @@ export class FsDisk implements Disk {
     const path = this.#path(name);
     return this.#inTurn(path, async () => {
       await this.#openParent(path);
-      const known = await lstat(path).catch(() => undefined);
+      const isKnown = (await lstat(path).catch(() => undefined)) !== undefined;
       const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT;
       await using file = await openOwn(path, flags);
       const { size } = await file.stat();
@@ -95,7 +97,7 @@ export class FsDisk implements Disk {
         await file.truncate(size).catch(() => undefined);
         throw error;
       }
-      if (known === undefined) await syncFolder(dirname(path));
+      await this.#syncName(path, isKnown);
     });
   }
 
@@ -134,9 +136,18 @@ export class FsDisk implements Disk {
   async #openParent(path: string): Promise<void> {
     const parent = dirname(path);
     if (parent === this.#folder) return;
-    const before = await lstat(parent).catch(() => undefined);
+    const isKnown = (await lstat(parent).catch(() => undefined)) !== undefined;
     await openFolder(parent, "private");
-    if (before === undefined) await syncFolder(this.#folder);
+    await this.#syncName(parent, isKnown);
+  }
+
+  // A name that is there already may come from a write whose sync failed, here or in a process
+  // before this one.
+  async #syncName(path: string, isKnown: boolean): Promise<void> {
+    if (isKnown && this.#durable.has(path)) return;
+    this.#durable.delete(path);
+    await syncFolder(dirname(path));
+    this.#durable.add(path);
   }
 
   // One write at a time: two replaces of one name would share the temporary file.

@@ -8,6 +8,7 @@ import type { AzureIdentity, RealAzure } from "#agent/model/desired.ts";
 import { fillCommand } from "#drivers/index.ts";
 import { LinksealError } from "#hal/error.ts";
 import {
+  type Clock,
   type Dialer,
   type HttpReply,
   type HttpRequest,
@@ -16,6 +17,7 @@ import {
   noPrograms,
   noSnmp,
   noStreams,
+  wallAfter,
 } from "#hal/world.ts";
 import { SimAzure } from "#sim/azure/azure.ts";
 import { Prng } from "#sim/base/prng.ts";
@@ -68,6 +70,8 @@ export interface AzureBench extends AzureClients {
   readonly sent: HttpRequest[];
   /** Spoils replies before the clients see them. */
   alter: (reply: HttpReply, request: HttpRequest) => HttpReply;
+  /** By how much the wall clock of the clients was set since the start. */
+  setByMs: number;
   run<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -136,12 +140,20 @@ export function azureBench(
     channel: noChannels,
     snmp: noSnmp,
   };
+  const { clock } = site;
+  const stepped: Clock = {
+    now: () => clock.now(),
+    wall: () => wallAfter(clock.wall(), bench.setByMs),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+    alarm: (ms, ring) => clock.alarm(ms, ring),
+  };
   const bench: AzureBench = {
-    ...openAzure({ clock: site.clock, dial }, azureOf(identity), host),
+    ...openAzure({ clock: stepped, dial }, azureOf(identity), host),
     site,
     cloud,
     sent,
     alter: (reply) => reply,
+    setByMs: 0,
     run: (promise) => driven(site.clock, promise),
   };
   return bench;

@@ -57,6 +57,34 @@ describe("a vault behind the real client", () => {
     expect(asked.filter(([what]) => what?.startsWith("POST "))).toHaveLength(1);
   });
 
+  // The clients' own clock stands still here: for them a token that has ended is still good, as it
+  // is after the clock of the host was set back.
+  it("a token that ended behind a clock that was set back is replaced", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    const scope = "https://management.azure.com/.default";
+    const bearer = async (): Promise<string> => {
+      using token = await bench.run(bench.token(scope, never));
+      return token.use((octets) => new TextDecoder().decode(octets));
+    };
+    const before = await bearer();
+    expect(await bearer()).toBe(before);
+    bench.cloud.tokens.revoke();
+    for (const step of [-86_400_000, 3_600_000, -600_000]) {
+      bench.setByMs += step;
+      using value = await bench.run(bench.vault.read(id, never));
+      expect([step, value.byteLength]).toEqual([step, 64]);
+      expect(await bearer()).not.toBe(before);
+      bench.cloud.tokens.revoke();
+    }
+    // A step that is smaller than the reserve of a token changes nothing.
+    bench.setByMs += 1_000;
+    await expect(bench.run(bench.vault.read(id, never))).rejects.toMatchObject({
+      code: "vault.denied",
+    });
+  });
+
   it("the real client prints neither tokens nor assertions with its requests", async () => {
     const bench = azureBench();
     const id = newestCak(bench);
