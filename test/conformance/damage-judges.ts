@@ -122,9 +122,11 @@ interface ListRule<T> {
   readonly each: Rule<T>;
   /** For an item that the router reported before and after, and that is not in the list. */
   readonly gone?: (own: T) => Why;
+  /** For an item that the router did not report; absent = none may be there. */
+  readonly added?: "free";
 }
 
-function listed<T>({ nameOf, each, gone = free }: ListRule<T>): Rule<readonly T[] | undefined> {
+function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<readonly T[] | undefined> {
   return (one, { before = [], after = [] }) => {
     if (one === undefined) return undefined;
     const inList = (all: readonly T[], name: string): T | undefined =>
@@ -133,6 +135,7 @@ function listed<T>({ nameOf, each, gone = free }: ListRule<T>): Rule<readonly T[
       const name = nameOf(item);
       const [first, last] = [inList(before, name), inList(after, name)];
       const own = first ?? last;
+      if (own === undefined && added === "free") continue;
       if (own === undefined) return `${name} is not there`;
       const why = each(item, { before: first ?? own, after: last ?? own });
       if (why !== undefined) return `${name}: ${why}`;
@@ -204,8 +207,9 @@ const tunnel = byRules<IpsecTunnel>({
   ppk: good<IpsecTunnel["ppk"]>("used"),
 });
 
+/** Another id of a boot or a configuration only makes an agent look again. */
 const control = byRules<ControlPlane>({
-  ...{ wall: between, bootId: told, configId: told, commitPending: kept<boolean>(true) },
+  ...{ wall: between, bootId: free, configId: free, commitPending: kept<boolean>(true) },
 });
 
 /**
@@ -214,6 +218,7 @@ const control = byRules<ControlPlane>({
  */
 function ofConfig(config: "damaged" | "whole") {
   const own = <T>(rule: Rule<T>): Rule<T> => (config === "whole" ? rule : free);
+  const others = config === "whole" ? {} : ({ added: "free" } as const);
   const gone = <T>(why: (item: T) => Why): ((item: T) => Why) => (config === "whole" ? why : free);
   const settings = byRules<MacsecSettings>({
     policy: good<MacsecSettings["policy"]>("mustSecure"),
@@ -274,9 +279,9 @@ function ofConfig(config: "damaged" | "whole") {
   };
   return byRules<DeviceState>({
     ...{ device: told, at: free },
-    control: read((one, truth) => control(withId(one, truth.after, config), truth)),
+    control: read(control),
     macsec: listed({ nameOf: ({ port: at }) => at, each: port }),
-    ipsec: listed({ nameOf: ({ name }) => name, each: tunnel }),
+    ipsec: listed({ nameOf: ({ name }) => name, each: tunnel, ...others }),
     routing: read(routing),
     // Only hosts report these: a router that does has invented them.
     ...{ blocked: told, backed: told, opened: told, ways: told, snmpUnmatched: told },
@@ -288,10 +293,6 @@ function ofConfig(config: "damaged" | "whole") {
 }
 
 const sameAs = (own: unknown) => (other: unknown) => isDeepStrictEqual(own, other);
-
-/** A damaged configuration has another id, as each other configuration has. */
-const withId = (one: ControlPlane, { configId }: ControlPlane, config: "damaged" | "whole") =>
-  config === "whole" ? one : { ...one, configId };
 
 const rules = { damaged: ofConfig("damaged"), whole: ofConfig("whole") } as const;
 

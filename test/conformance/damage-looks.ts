@@ -14,7 +14,7 @@ import type { DeviceState, KeyRef, PortName } from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { paceClock } from "#sim/serve/site.ts";
-import { serveSsh } from "#sim/serve/ssh.ts";
+import { type SshServed, serveSsh } from "#sim/serve/ssh.ts";
 import { link as anyLink, tunnel as anyTunnel } from "../unit/agent/health-evidence.ts";
 import { anyKey } from "../unit/kit/ssh-bench.ts";
 import { Damage } from "./damage.ts";
@@ -150,8 +150,9 @@ function linkVerdict(port: PortName, key: KeyRef | undefined, states: States): V
 
 function tunnelVerdict({ tunnel }: Rig, states: States): Verdict {
   const { device, at, routing, ways, blocked, opened } = newestOf(states);
+  const { auth: _auth, backs: _backs, ...wanted } = tunnel;
   const { verdict } = deriveTunnelHealth({
-    tunnel: { ...anyTunnel, ...tunnel, device, auth: anyTunnel.auth },
+    tunnel: { ...anyTunnel, ...wanted, device },
     ...{ settings, now: at, routing, ways, blocked, opened },
     observations: states.flatMap(({ ipsec }) => ipsec.filter(({ name }) => name === tunnel.name)),
     device: { lastObservedAt: at, failing: undefined },
@@ -188,11 +189,32 @@ function betterVerdict(
   return undefined;
 }
 
+/** Damages answers between `begin` and `end`. */
+export interface Damager extends Pick<Damage, "done" | "replies" | "config"> {
+  readonly begin: () => void | Promise<void>;
+  readonly end: () => void | Promise<void>;
+}
+
+/** What is between a router and its driver. */
+export interface Middle {
+  readonly damage: Damager;
+  /** Returns a way to the router; absent = its own one. */
+  readonly over?: Damage["over"];
+  /** Returns where the driver finds the router; absent = where it is served. */
+  readonly front?: (server: SshServed) => Promise<Pick<SshServed, "port" | "hostKey">>;
+}
+
 interface Stage {
   readonly name: string;
   readonly place: Place;
   readonly bench: DeviceBench;
-  readonly damage: Damage;
+  readonly damage: Damager;
+}
+
+/** A damaged observation. */
+interface Damaged extends Pick<Damager, "replies" | "config"> {
+  readonly state: DeviceState;
+  readonly look: number;
 }
 
 async function lookedAt({ name, place, bench, damage }: Stage, wanted: number): Promise<Looked> {
@@ -207,12 +229,12 @@ async function lookedAt({ name, place, bench, damage }: Stage, wanted: number): 
   while (looks < wanted) {
     const before = await device.observe(never);
     await bench.wait(5_000);
-    const states: (Pick<Damage, "replies" | "config"> & { state: DeviceState; look: number })[] = [];
+    const states: Damaged[] = [];
     for (let turn = 0; turn < 10 && looks < wanted; turn += 1) {
       looks += 1;
-      damage.begin();
+      await damage.begin();
       const state = await stateOf(device);
-      damage.end();
+      await damage.end();
       const { replies, config } = damage;
       if (state instanceof LinksealError) errors.add(state.message);
       else states.push({ state, look: looks, replies, config });
@@ -240,22 +262,29 @@ async function stateOf(device: Device): Promise<DeviceState | LinksealError> {
   }
 }
 
+/** Damage at the router itself. */
+function inside(seed: string): Middle {
+  const damage = new Damage(new Prng(`${seed} over SSH`));
+  return { damage, over: (connect) => damage.over(connect) };
+}
+
 /** Looks at a router of the platform in one scene, over real SSH. */
 export async function lookOverSsh(
   platform: Platform,
   name: string,
   seed: string,
   looks: number,
+  { damage, over, front }: Middle = inside(`${seed} ${name}`),
 ): Promise<Looked> {
   const place = placeOf(platform, `${seed} ${name}`);
   const { rig, emulator } = place;
-  const damage = new Damage(new Prng(`${seed} ${name} over SSH`));
   const travel = new Travel();
-  const connect = travel.routerEnd(damage.over((wire) => emulator.connect(wire)));
+  const own: Parameters<Damage["over"]>[0] = (wire) => emulator.connect(wire);
+  const connect = travel.routerEnd(over?.(own) ?? own);
   const { channel } = registry[platform.vendor].access;
   const server = await serveSsh({ port: 0, channel, connect });
   await using shells = new Shells(anyKey);
-  const { port, hostKey } = server;
+  const { port, hostKey } = (await front?.(server)) ?? server;
   const ssh = { user: "linkseal", port, key: "file:/key", hostKey };
   const target = { device: rig.router.name, address: "127.0.0.1", ssh };
   const dial: Dialer["channel"] = (to, kind, signal) =>
