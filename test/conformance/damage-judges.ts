@@ -105,7 +105,7 @@ const ifThere =
   (one, { before, after }) => {
     const [first, last] = [before ?? after, after ?? before];
     if (one === undefined) return undefined;
-    if (first === undefined || last === undefined) return `${shown(one)}, and there is none`;
+    if (first === undefined || last === undefined) return `${shown(one)}, and none is there`;
     return rule(one, { before: first, after: last });
   };
 
@@ -126,7 +126,9 @@ interface ListRule<T> {
   readonly added?: "free";
 }
 
-function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<readonly T[] | undefined> {
+type List<T> = readonly T[] | undefined;
+
+function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<List<T>> {
   return (one, { before = [], after = [] }) => {
     if (one === undefined) return undefined;
     const inList = (all: readonly T[], name: string): T | undefined =>
@@ -134,7 +136,7 @@ function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<read
     for (const item of one) {
       const name = nameOf(item);
       const [first, last] = [inList(before, name), inList(after, name)];
-      const own = first ?? last;
+      const own = last ?? first;
       if (own === undefined && added === "free") continue;
       if (own === undefined) return `${name} is not there`;
       const why = each(item, { before: first ?? own, after: last ?? own });
@@ -202,7 +204,8 @@ const tunnel = byRules<IpsecTunnel>({
   ike: read(good("established")),
   isSilent: kept<boolean | undefined>(true),
   nat: told,
-  gaps: (one, { after }) => (after !== undefined && one === undefined ? "a gap is gone" : undefined),
+  gaps: (one, { after }) =>
+    after !== undefined && one === undefined ? "a gap is gone" : undefined,
   sas: read(listed<IpsecSa>({ nameOf: ({ direction, spi }) => `${direction} ${spi}`, each: sa })),
   ppk: good<IpsecTunnel["ppk"]>("used"),
 });
@@ -212,20 +215,31 @@ const control = byRules<ControlPlane>({
   ...{ wall: between, bootId: free, configId: free, commitPending: kept<boolean>(true) },
 });
 
+/** Rules of what comes from the configuration. */
+interface ConfigRules {
+  /** Returns the rule, or one that holds for any value. */
+  readonly own: <T>(rule: Rule<T>) => Rule<T>;
+  /** Returns what is said of an item that is gone, or nothing. */
+  readonly gone: <T>(why: (item: T) => Why) => (item: T) => Why;
+  readonly added: Pick<ListRule<unknown>, "added">;
+}
+
 /**
- * Rules of what comes from the configuration. Nothing in it says how long it is, so a damaged one
- * is a configuration that the router may have as well.
+ * Nothing in a configuration says how long it is, so a damaged one is a configuration that the
+ * router may have as well.
  */
-function ofConfig(config: "damaged" | "whole") {
-  const own = <T>(rule: Rule<T>): Rule<T> => (config === "whole" ? rule : free);
-  const others = config === "whole" ? {} : ({ added: "free" } as const);
-  const gone = <T>(why: (item: T) => Why): ((item: T) => Why) => (config === "whole" ? why : free);
+const configRules: Readonly<Record<"damaged" | "whole", ConfigRules>> = {
+  damaged: { own: () => free, gone: () => free, added: { added: "free" } },
+  whole: { own: (rule) => rule, gone: (why) => why, added: {} },
+};
+
+function portBy({ own }: ConfigRules): Rule<MacsecPort> {
   const settings = byRules<MacsecSettings>({
     policy: good<MacsecSettings["policy"]>("mustSecure"),
     ...{ suite: own(told), includeSci: own(told), confidentialityOffset: own(told) },
     ...{ keyServerPriority: own(told), replayWindow: own(told), sakRekeyMs: own(told) },
   });
-  const port = byRules<MacsecPort>({
+  return byRules<MacsecPort>({
     port: free,
     admin: own(read(good("up"))),
     linkUp: read(good<boolean>(true)),
@@ -247,6 +261,9 @@ function ofConfig(config: "damaged" | "whole") {
     keyAgreement: read(good("same")),
     troubles: own(read(listed({ nameOf: String, each: free, gone: () => "it is gone" }))),
   });
+}
+
+function routingBy({ own, gone }: ConfigRules): Rule<Routing> {
   const bgp = byRules<BgpSession>({
     ...{ port: free, peer: free, vrf: own(told), trouble: free },
     up: good<boolean>(true),
@@ -254,35 +271,36 @@ function ofConfig(config: "damaged" | "whole") {
     holdMs: own(told),
   });
   const route = byRules<Route>({ prefix: free, via: free, best: told });
-  const routing: Rule<Routing> = (one, truth) => {
+  return (one, truth) => {
     // Without the session nothing is proven about its routes.
     const isWhole = one.sessions.length >= truth.after.sessions.length;
-    const routes = listed<Route>({
-      nameOf: ({ prefix, via }) => `${prefix} by ${shown(via)}`,
-      each: route,
-      gone: isWhole ? () => "it looks drained" : free,
-    });
     return byRules<Routing>({
       sessions: listed<BgpSession>({
-        nameOf: ({ port: at, peer }) => `BGP ${at} ${peer}`,
+        nameOf: ({ port, peer }) => `BGP ${port} ${peer}`,
         each: bgp,
         gone: gone(({ up }) => (up ? undefined : "a session that is down is gone")),
       }),
-      routes,
+      routes: listed<Route>({
+        nameOf: ({ prefix, via }) => `${prefix} by ${shown(via)}`,
+        each: route,
+        gone: isWhole ? () => "it looks drained" : free,
+      }),
       drains: listed({
-        nameOf: ({ port: at, means }) => `${means} of ${at}`,
+        nameOf: ({ port, means }) => `${means} of ${port}`,
         each: free,
         gone: gone(() => "it is not drained"),
       }),
       ...{ tunnelSessions: told, advertised: told },
     })(one, truth);
   };
+}
+
+function stateBy(config: ConfigRules): Rule<DeviceState> {
   return byRules<DeviceState>({
-    ...{ device: told, at: free },
-    control: read(control),
-    macsec: listed({ nameOf: ({ port: at }) => at, each: port }),
-    ipsec: listed({ nameOf: ({ name }) => name, each: tunnel, ...others }),
-    routing: read(routing),
+    ...{ device: told, at: free, control: read(control) },
+    macsec: listed({ nameOf: ({ port }) => port, each: portBy(config) }),
+    ipsec: listed({ nameOf: ({ name }) => name, each: tunnel, ...config.added }),
+    routing: read(routingBy(config)),
     // Only hosts report these: a router that does has invented them.
     ...{ blocked: told, backed: told, opened: told, ways: told, snmpUnmatched: told },
     obstacles: (one = [], { before = [], after = [] }) =>
@@ -294,7 +312,7 @@ function ofConfig(config: "damaged" | "whole") {
 
 const sameAs = (own: unknown) => (other: unknown) => isDeepStrictEqual(own, other);
 
-const rules = { damaged: ofConfig("damaged"), whole: ofConfig("whole") } as const;
+const rules = { damaged: stateBy(configRules.damaged), whole: stateBy(configRules.whole) };
 
 /** Returns why the observation is healthier than those before and after; undefined = it is not. */
 export function healthier(

@@ -1,9 +1,9 @@
 """An SSH server before an SSH server: it damages what a router answers, octet for octet.
 
 Arguments: the port of the router, the channel (shell or netconf), a seed. It prints its own port
-and the fingerprint of its host key; each line "on" or "off" of its input is answered with the number
-of answers that it has damaged so far. What it sends is as long as what it read, so that the framing
-of NETCONF and the last row, the prompt, stay as they are.
+and the fingerprint of its host key; each line "on" or "off" of its input is answered with the
+number of answers that it has damaged so far. What it sends is as long as what it read, so that the
+framing of NETCONF and the last row, the prompt, stay as they are.
 """
 
 import base64
@@ -20,16 +20,16 @@ router, kind, seed = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 prng = random.Random(seed)
 lock = threading.Lock()
 state = {"on": False, "left": 0, "done": 0}
-marks = "?%~\x00\x9b"
+marks = "?%~\x00"
 # A damaged configuration is another one that the router may have as well.
-config = re.compile(r'^ ?(?:interface |router bgp|route-map |mka policy|key chain|macsec)|"cmds":', re.M)
+config = re.compile(r"^ ?(?:interface |router bgp|route-map |mka policy|key chain|macsec)", re.M)
 # Nothing in a list says how long it is: its entries are garbled, and none is lost.
 lists = re.compile("<configuration[ >]|<route-information")
 
 
 def garbled(text):
     at = prng.randrange(len(text))
-    return text[:at] + prng.choice(marks[:4]) + text[at + 1 :]
+    return text[:at] + prng.choice(marks) + text[at + 1 :]
 
 
 def damaged_rows(text):
@@ -122,7 +122,8 @@ class Front(paramiko.ServerInterface):
         return True
 
     def check_channel_shell_request(self, channel):
-        return kind == "shell" and self.join(channel, lambda one: one.get_pty() or one.invoke_shell())
+        begin = lambda one: one.get_pty() or one.invoke_shell()
+        return kind == "shell" and self.join(channel, begin)
 
     def check_channel_subsystem_request(self, channel, name):
         return kind == name and self.join(channel, lambda one: one.invoke_subsystem(name))

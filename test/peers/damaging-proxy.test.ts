@@ -43,13 +43,8 @@ class Proxy implements Damager, Disposable {
     return { port: Number(port), hostKey };
   }
 
-  begin(): Promise<void> {
-    return this.#say("on");
-  }
-
-  end(): Promise<void> {
-    return this.#say("off");
-  }
+  readonly begin = (): Promise<void> => this.#say("on");
+  readonly end = (): Promise<void> => this.#say("off");
 
   [Symbol.dispose](): void {
     this.#child?.kill();
