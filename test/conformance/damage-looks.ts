@@ -180,7 +180,11 @@ function betterVerdict(
   [before, after]: Truth,
 ): string | undefined {
   const truth = verdictsOf(place, key, [before, after]);
-  for (const states of [[before, one], [one, after], [before, one, after]] as const) {
+  for (const states of [
+    [before, one],
+    [one, after],
+    [before, one, after],
+  ] as const) {
     for (const [about, verdict] of Object.entries(verdictsOf(place, key, states))) {
       const own = truth[about] ?? "unknown";
       if (goodness[verdict] > goodness[own]) return `${about}: ${verdict}, and not ${own}`;

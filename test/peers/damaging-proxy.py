@@ -20,11 +20,9 @@ router, kind, seed = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 prng = random.Random(seed)
 lock = threading.Lock()
 state = {"on": False, "left": 0, "done": 0}
-marks = "?%~\x00"
+marks = "?%~"
 # A damaged configuration is another one that the router may have as well.
 config = re.compile(r"^ ?(?:interface |router bgp|route-map |mka policy|key chain|macsec)", re.M)
-# Nothing in a list says how long it is: its entries are garbled, and none is lost.
-lists = re.compile("<configuration[ >]|<route-information")
 
 
 def garbled(text):
@@ -54,11 +52,12 @@ def damaged_rows(text):
 
 def damaged_reply(reply):
     leaves = list(re.finditer(r"<([\w-]+)>([^<>]+)</\1>", reply))
-    if "<hello" in reply or not leaves:
+    if re.search("<hello|<configuration[ >]", reply) or not leaves:
         return reply
     leaf = prng.choice(leaves)
     name, text = leaf.groups()
-    match 3 if lists.search(reply) else prng.randrange(4):
+    # Nothing in a list of routes says how long it is: an entry is garbled, and none is lost.
+    match 3 if "<route-information" in reply else prng.randrange(4):
         case 0:
             other = " " * len(leaf.group())
         case 1:
