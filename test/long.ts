@@ -174,10 +174,15 @@ export const parts: readonly Part[] = [
   ),
   long(
     "hostile",
-    "what hostile routers cost, an agent beside them, damaged answers, and XML read twice",
-    named("conformance", ["damaged"]),
+    "what hostile routers cost, an agent beside them, and XML read twice",
     named("process", ["hostile-cost", "hostile-site"]),
     named("unit", ["drivers/transport/xml-second-reading"]),
+  ),
+  long(
+    "damaged",
+    "answers of each vendor's router that are damaged on their way over SSH",
+    named("conformance", ["damaged"]),
+    named("peers", ["damaging-proxy"]),
   ),
   long("azure-cli", "Microsoft's command at the simulated cloud", named("peers", ["azure-cli"])),
   long("kernel", "real kernels, each test of them, with all of its cases", ["test/kernel/"]),

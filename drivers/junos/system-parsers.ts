@@ -99,7 +99,10 @@ export interface ReportedCommit extends Omit<Commit, "isPending"> {
   readonly trial: "waits" | WallTime | undefined;
 }
 
-/** Returns the commits, the newest first. */
+/**
+ * Returns the commits, the newest first. undefined = the history has a gap, or lacks its newest
+ * commit, which is number 0: that one may wait for its confirm.
+ */
 export function readCommits(reply: XmlElement): readonly ReportedCommit[] | undefined {
   const information = onlyOf(reply, "commit-information");
   if (information === undefined) return undefined;
@@ -112,11 +115,9 @@ export function readCommits(reply: XmlElement): readonly ReportedCommit[] | unde
     const id = `${secondsIn(one) ?? textOf(one, "date-time") ?? ""} ${user} ${note}`;
     return { number: wholeOf(textOf(one, "sequence-number")), note, id, trial: trialOf(one) };
   });
-  const numbers = new Set(entries.map(({ number }) => number));
-  if (numbers.has(undefined) || numbers.size < entries.length) return undefined;
-  return entries
-    .toSorted((a, b) => (a.number ?? 0) - (b.number ?? 0))
-    .map(({ note, id, trial }) => ({ note, id, trial }));
+  const sorted = entries.toSorted((a, b) => (a.number ?? 0) - (b.number ?? 0));
+  const isWhole = sorted.length > 0 && sorted.every(({ number }, index) => number === index);
+  return isWhole ? sorted.map(({ note, id, trial }) => ({ note, id, trial })) : undefined;
 }
 
 /**

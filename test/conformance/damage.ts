@@ -32,13 +32,15 @@ const rowKinds = Object.keys(dirts).filter((kind) => kind !== "rowCut") as reado
  * a configuration that the router may have as well, and nothing in it says how long it is.
  */
 const configKinds = ["rowTwice", "rowBroken", "foreignRow"] as const;
-const configRow = /^ ?(?:interface |router bgp|mka policy|key chain|macsec)|"cmds":/;
+const configRow = /^ ?(?:interface |router bgp|route-map |mka policy|key chain|macsec)|"cmds":/;
+const configXml = /<configuration[ >]/;
+
+const isConfig = (rows: readonly string[]): boolean => rows.some((row) => configRow.test(row));
 
 function damagedRows(prng: Prng, rows: readonly string[], others: readonly string[]): string[] {
   let damaged = [...rows];
-  const isConfig = rows.some((row) => configRow.test(row));
-  const kinds: readonly DirtName[] = isConfig ? configKinds : rowKinds;
-  const foreign = isConfig ? strays : others;
+  const kinds: readonly DirtName[] = isConfig(rows) ? configKinds : rowKinds;
+  const foreign = isConfig(rows) ? strays : others;
   for (let count = prng.between(1, 3); count > 0 && damaged.length > 0; count -= 1) {
     const at = prng.between(0, damaged.length - 1);
     const change = { rows: damaged, at, amount: prng.between(0, 10_000), foreign };
@@ -116,6 +118,8 @@ export class Damage {
   done = 0;
   /** Those since `begin`. */
   replies: string[] = [];
+  /** Whether a configuration is among them. */
+  config: "damaged" | "whole" = "whole";
 
   constructor(prng: Prng) {
     this.#prng = prng;
@@ -124,6 +128,7 @@ export class Damage {
   /** Damages one of the next replies, and a few more. */
   begin(): void {
     this.replies = [];
+    this.config = "whole";
     this.#left = this.#prng.between(0, 12);
   }
 
@@ -148,6 +153,7 @@ export class Damage {
     const xml = chunk ?? marked;
     if (xml !== undefined) {
       if (!this.#isDue()) return octets;
+      if (configXml.test(xml)) this.config = "damaged";
       const damaged = this.#noted(damagedXml(this.#prng, xml));
       return chunk === undefined ? Buffer.from(`${damaged}]]>]]>`) : framed(damaged);
     }
@@ -158,6 +164,7 @@ export class Damage {
     // Rows of an earlier reply turn up in this one.
     this.#rows = [...strays, ...rows];
     if (!this.#isDue()) return octets;
+    if (isConfig(rows)) this.config = "damaged";
     const damaged = [...damagedRows(this.#prng, rows, others), prompt].join("\r\n");
     return Buffer.from(this.#noted(damaged));
   }

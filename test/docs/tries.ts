@@ -53,9 +53,12 @@ const surfaces: readonly Surface[] = [
     drawn: [{ file: "test/unit/drivers/dirty-answers.ts", times: 4 }],
   },
   {
-    surface: "whole observations of damaged routers, four vendors in five states",
+    surface: "whole observations of damaged routers over SSH, each vendor in up to ten states",
     review: [105, 0],
-    drawn: [{ file: "test/conformance/damaged.test.ts", times: 20 }],
+    drawn: [
+      { file: "test/conformance/damaged.test.ts", times: 7 },
+      { file: "test/peers/damaging-proxy.test.ts", times: 4 },
+    ],
   },
   {
     surface: "SNMPv3 replies",

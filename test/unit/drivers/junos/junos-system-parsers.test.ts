@@ -68,6 +68,20 @@ describe("commits", () => {
     );
     expect(readCommits(await read(twice))).toBeUndefined();
   });
+
+  it("a history that lost its newest commit does not hide that it waits for its confirm", async () => {
+    const waiting = "<log>a</log><commit-confirmed>rollback pending</commit-confirmed>";
+    const whole = history(waiting, "<log>b</log>", "<log>c</log>");
+    expect(readCommits(await read(whole))).toHaveLength(3);
+    const lost = (number: number) =>
+      whole.replace(
+        new RegExp(`<commit-history><sequence-number>${number}.*?</commit-history>`),
+        "",
+      );
+    expect(readCommits(await read(lost(0)))).toBeUndefined();
+    expect(readCommits(await read(lost(1)))).toBeUndefined();
+    expect(readCommits(await read(history()))).toBeUndefined();
+  });
 });
 
 describe("routing engines", () => {
