@@ -82,18 +82,21 @@ function connectionOf(rows: readonly string[]): Connection | "none" | undefined 
   };
 }
 
+/** undefined = a row is missing, or there twice: one of them is that of another SA. */
 function saOf(rows: readonly string[]): ReportedSa | undefined {
-  const first = (pattern: RegExp): string | undefined =>
-    rows.map((row) => pattern.exec(row)?.[1]).find((one) => one !== undefined);
-  const way = first(/^(Inbound|Outbound) SPI: /);
-  const spi = first(/^\w+ SPI: 0x([0-9a-fA-F]{1,8}):$/);
-  const packets = first(/^Current packets: (\d{1,20})$/);
+  const all = (pattern: RegExp): readonly string[] =>
+    rows.flatMap((row) => pattern.exec(row)?.[1] ?? []);
+  const [way] = all(/^(Inbound|Outbound) SPI: /);
+  const [spi] = all(/^\w+ SPI: 0x([0-9a-fA-F]{1,8}):$/);
+  const [packets, ...others] = all(/^Current packets: (\d{1,20})$/);
+  const [made, ...otherTimes] = all(/^SA add time: ([\w: ]{8,40})$/);
   if (way === undefined || spi === undefined || packets === undefined) return undefined;
+  if (others.length > 0 || otherTimes.length > 0) return undefined;
   return {
     direction: way === "Inbound" ? "in" : "out",
     spi: Number.parseInt(spi, 16),
     packets: BigInt(packets),
-    madeAt: Date.parse(first(/^SA add time: ([\w: ]{8,40})$/) ?? "") || 0,
+    madeAt: Date.parse(made ?? "") || 0,
   };
 }
 

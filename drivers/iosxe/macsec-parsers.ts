@@ -4,14 +4,17 @@ import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
 import { clearOf, counterIn, countersOf, plus, sumOf } from "../platform/cisco-mka.ts";
 
 /**
- * Reads the port's counters of MKPDUs: one page for each key, summed. The reason of a failed MKPDU
- * is counted only for the whole router.
+ * Reads the port's counters of MKPDUs: one page for each key, summed. Pages and their headings are
+ * equal in number, or a part of a page is there twice: what it counts would hide clear frames. The
+ * reason of a failed MKPDU is counted only for the whole router.
  */
 export function readMkpdus(text: string): MkpduCounters | undefined {
   const pages = text
     .split(/^MKPDU Statistics$/m)
     .slice(1)
     .map(countersOf);
+  const heads = text.match(/^MKA Statistics for Session\b/gm) ?? [];
+  if (heads.length !== pages.length) return undefined;
   const sent = sumOf(pages, "MKPDUs Transmitted");
   const received = sumOf(pages, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;

@@ -180,11 +180,10 @@ function betterVerdict(
   [before, after]: Truth,
 ): string | undefined {
   const truth = verdictsOf(place, key, [before, after]);
-  for (const states of [
-    [before, one],
-    [one, after],
-    [before, one, after],
-  ] as const) {
+  // After one that does not know the SAs, the router's own is the first observation of them.
+  const isRead = one.ipsec.every(({ sas }) => sas.kind === "known");
+  const first: readonly States[] = isRead ? [[one, after]] : [];
+  for (const states of [...first, [before, one], [before, one, after]] as const) {
     for (const [about, verdict] of Object.entries(verdictsOf(place, key, states))) {
       const own = truth[about] ?? "unknown";
       if (goodness[verdict] > goodness[own]) return `${about}: ${verdict}, and not ${own}`;

@@ -378,7 +378,7 @@ describe("the rest", () => {
       port,
       peer: "192.0.2.10",
       up: false,
-      trouble: "the session is idle: Admin ",
+      trouble: "the session is idle: Admin",
     });
     expect(bgpSession(place, reported?.get("default 192.0.2.10")).up).toBe(false);
   });

@@ -99,9 +99,7 @@ tryReplies({
     return commits && commitsAt(commits, (1_795_514_460 * 1000) as WallTime);
   },
   healthier: ([newest], [own]) =>
-    own?.isPending === true && newest?.isPending !== true
-      ? "a trial waits no longer"
-      : undefined,
+    own?.isPending === true && newest?.isPending !== true ? "a trial waits no longer" : undefined,
   foreign: ["      <sequence-number>0</sequence-number>", "      <log>other</log>"],
 });
 

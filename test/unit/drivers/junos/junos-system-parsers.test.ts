@@ -69,7 +69,7 @@ describe("commits", () => {
     expect(readCommits(await read(twice))).toBeUndefined();
   });
 
-  it("a history that lost its newest commit does not hide that it waits for its confirm", async () => {
+  it("a history without its newest commit does not hide that it waits for a confirm", async () => {
     const waiting = "<log>a</log><commit-confirmed>rollback pending</commit-confirmed>";
     const whole = history(waiting, "<log>b</log>", "<log>c</log>");
     expect(readCommits(await read(whole))).toHaveLength(3);
