@@ -3,6 +3,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { Command } from "#hal/secret.ts";
+import { BootedSession } from "../platform/cisco-boot.ts";
 import { stagingBy } from "../platform/cisco-direct.ts";
 import type { RenderedWork } from "../platform/cisco-router.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
@@ -14,7 +15,7 @@ import { Cli, line } from "../transport/cli.ts";
 import { markName } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
 import { capabilitiesOf, shutForKey } from "./quirks.ts";
-import { askCommits, queryOf, router, XeSession } from "./requests.ts";
+import { askCommits, queryOf, router, type XeSession } from "./requests.ts";
 import { readArchive, readLock, readSoftware } from "./system-parsers.ts";
 import { terminal } from "./terminal.ts";
 
@@ -47,7 +48,7 @@ export const dialect: Dialect<XeSession> = {
   channel: "shell",
   async open(channel, { where, entropy, before }, signal) {
     const cli = await Cli.open(channel, { platform: terminal, where, entropy }, signal);
-    return new XeSession(cli, before?.boot);
+    return new BootedSession(cli, before?.boot);
   },
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);

@@ -3,7 +3,7 @@
 
 import type { ControlPlane, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { StagingSession } from "../platform/cisco-direct.ts";
+import { type BootedSession, bootOf } from "../platform/cisco-boot.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
 import {
   CiscoRouter,
@@ -33,15 +33,7 @@ import { limits, readTunnels, type XeTunnels } from "./tunnel-config.ts";
 import { readIkeSas, readIpsecSas, readTunnelRoutes, tunnelStates } from "./tunnel-parsers.ts";
 import { tunnelCommands } from "./tunnel-renderer.ts";
 
-/** A session, and the boot that it reported the last time. */
-export class XeSession extends StagingSession<RenderedWork<plans.PortPlan>> {
-  boot: system.Boot | undefined;
-
-  constructor(cli: Cli, boot: system.Boot | undefined) {
-    super(cli);
-    this.boot = boot;
-  }
-}
+export type XeSession = BootedSession<RenderedWork<plans.PortPlan>>;
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, commands.command, signal);
 
@@ -149,7 +141,7 @@ interface ControlResults {
 const controlOf =
   (session: XeSession) =>
   ({ clock, software, commits, reported }: ControlResults): ControlPlane | undefined => {
-    const boot = system.bootOf(software, clock, session.boot);
+    const boot = bootOf(software, clock, session.boot);
     if (boot === undefined) return undefined;
     session.boot = boot;
     // The last change of another session has a time of its own, which a boot removes.

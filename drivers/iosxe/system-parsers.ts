@@ -1,20 +1,16 @@
 // The state that IOS XE reports about itself: boot, commits, BGP, routes. Undefined = nothing in
 // the reply is understood.
 
-import type { WallTime } from "#hal/world.ts";
+import type { BootTimes } from "../platform/cisco-boot.ts";
 import { type Peer, peerKey, readPeerPages } from "../platform/cisco-system.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
 import { filteredLines } from "./config.ts";
 import { markName } from "./names.ts";
 
-export interface Software {
+export interface Software extends BootTimes {
   readonly platform: string;
   /** `17.9.4`; a build that is no release has 0 as its last number. */
   readonly version: string;
-  /** When it last booted, as the router prints it; undefined = it does not print it. */
-  readonly restartedAt: string | undefined;
-  /** Time since the boot, a multiple of a minute; undefined = it does not print it. */
-  readonly uptimeMs: number | undefined;
   /** The licence of a Catalyst 9000; undefined = it prints none that is known here. */
   readonly licence: "advantage" | "essentials" | undefined;
 }
@@ -65,36 +61,6 @@ function uptimeIn(text: string): number | undefined {
   });
   const sum = minutes.reduce((all, one) => all + one, 0);
   return Number.isFinite(sum) ? sum * minuteMs : undefined;
-}
-
-/** A boot, for as long as its id is the same. */
-export interface Boot {
-  readonly id: string;
-  /** When it was, from clock and uptime; undefined = the router prints when it booted. */
-  readonly at: WallTime | undefined;
-}
-
-/**
- * The uptime is rounded down to a minute, and the router's clock may be corrected meanwhile. No
- * router boots twice within this time.
- */
-const bootToleranceMs = 2 * minuteMs;
-
-/**
- * Returns the last boot; undefined = it is not known. `before`: what was returned the last time,
- * also in an earlier session. A boot that is estimated keeps its id.
- */
-export function bootOf(
-  { restartedAt, uptimeMs }: Software,
-  wall: WallTime,
-  before: Boot | undefined,
-): Boot | undefined {
-  if (restartedAt !== undefined) return { id: restartedAt, at: undefined };
-  if (uptimeMs === undefined) return undefined;
-  const at = (wall - uptimeMs) as WallTime;
-  const isSame = before?.at !== undefined && Math.abs(at - before.at) <= bootToleranceMs;
-  const id = isSame ? before.id : `about ${new Date(at).toISOString().slice(0, 16)}`;
-  return { id, at };
 }
 
 const diskPattern = /^(?:bootflash|stby-bootflash|flash(?:-?\d{1,2})?|harddisk|disk\d|usb\d):/;

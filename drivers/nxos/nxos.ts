@@ -3,7 +3,8 @@
 // refused; it contains keys, so it is removed as soon as the change is verified.
 
 import { LinksealError } from "#hal/error.ts";
-import { StagingSession, stagingBy } from "../platform/cisco-direct.ts";
+import { BootedSession } from "../platform/cisco-boot.ts";
+import { stagingBy } from "../platform/cisco-direct.ts";
 import { readClock } from "../platform/cisco-system.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
@@ -36,9 +37,9 @@ export const dialect: Dialect<NxSession> = {
   name: "nxos",
   offers,
   channel: "shell",
-  async open(channel, { where, entropy }, signal) {
+  async open(channel, { where, entropy, before }, signal) {
     const cli = await Cli.open(channel, { platform: terminal, where, entropy }, signal);
-    return new StagingSession(cli);
+    return new BootedSession(cli, before?.boot);
   },
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);

@@ -4,7 +4,7 @@
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { portsWithMacsec } from "../platform/cisco-attachment.ts";
-import type { StagingSession } from "../platform/cisco-direct.ts";
+import { type BootedSession, bootOf } from "../platform/cisco-boot.ts";
 import {
   CiscoRouter,
   configIdOf,
@@ -26,7 +26,7 @@ import { renderChange } from "./renderer.ts";
 import * as system from "./system-parsers.ts";
 
 export type NxWork = RenderedWork<plans.PortPlan>;
-export type NxSession = StagingSession<NxWork>;
+export type NxSession = BootedSession<NxWork>;
 type NxQuery = ReturnType<typeof queryOf>;
 type Config = configs.NxConfig;
 
@@ -50,16 +50,19 @@ export const router = new CiscoRouter({
   ...{ protect: plans.protect, planChange: plans.planChange },
   cliOf: ({ cli }: NxSession) => cli,
   render: renderChange,
-  async askControl(query) {
+  async askControl(query, session) {
     const software = await query.result("version", system.readSoftware);
     return (results) =>
       readOf(together({ ...results, software }), ({ clock, reported: { texts }, ...all }) => {
+        const boot = bootOf(all.software, clock, session.boot);
+        if (boot === undefined) return undefined;
+        session.boot = boot;
         // A header has the moment at which it was asked.
         const timeless = Object.values<string | undefined>(texts).map((text = "") =>
           text.replaceAll(/^!Time: .*/gm, ""),
         );
         const configId = configIdOf(...timeless);
-        return { wall: clock, bootId: all.software.restartedAt, configId, commitPending: false };
+        return { wall: clock, bootId: boot.id, configId, commitPending: false };
       });
   },
   askPorts: (query) => query.result("interfaces", system.readInterfaces),

@@ -3,6 +3,7 @@
 
 import { isIP } from "node:net";
 import type { PortName, Route } from "#hal/model.ts";
+import type { BootTimes } from "../platform/cisco-boot.ts";
 import { isPrefix } from "../platform/cisco-routes.ts";
 import { type Peer, type Physical, peerKey } from "../platform/cisco-system.ts";
 import { wholeOf } from "../platform/cisco-text.ts";
@@ -11,15 +12,16 @@ import type { JsonRecord } from "../platform/json.ts";
 import { leafIn, replyIn, rowsOf } from "./json.ts";
 import { isPort } from "./names.ts";
 
-export interface Software {
+export interface Software extends BootTimes {
   /** `c9336c-fx2`, of the chassis. */
   readonly platform: string;
   readonly version: string;
-  /** When it last booted, as the switch prints it. */
-  readonly restartedAt: string;
 }
 
-/** Returns undefined for a reply of another system, and for one without a release or a boot. */
+/**
+ * Returns undefined for a reply of another system, and for one without a release or a boot. A switch
+ * that does not know why it booted, as after a loss of power, prints no moment of that boot.
+ */
 export function readSoftware(text: string): Software | undefined {
   const release =
     /^ {0,4}(?:NXOS|system): {1,8}version {1,4}(\d{1,3}\.\d{1,3})\((\d{1,3})[^)\n]*\)/m;
@@ -28,12 +30,24 @@ export function readSoftware(text: string): Software | undefined {
     text,
   )?.[1];
   const boot = /^ {0,4}Last reset at \d{1,9} usecs after {1,4}(\S.{1,60}?) *$/m.exec(text)?.[1];
-  if (train === undefined || platform === undefined || boot === undefined) return undefined;
+  const uptimeMs = uptimeIn(text);
+  if (train === undefined || platform === undefined) return undefined;
+  if (boot === undefined && uptimeMs === undefined) return undefined;
   return {
     platform: platform.toLowerCase(),
     version: `${train}.${last}`,
-    restartedAt: boot.replaceAll(/ +/g, " "),
+    restartedAt: boot?.replaceAll(/ +/g, " "),
+    uptimeMs,
   };
+}
+
+const uptimeLine =
+  /^ {0,4}Kernel uptime is (\d{1,5}) day\(s\), (\d{1,2}) hour\(s\), (\d{1,2}) minute\(s\)/m;
+
+function uptimeIn(text: string): number | undefined {
+  const found = uptimeLine.exec(text);
+  const [days = 0, hours = 0, minutes = 0] = found?.slice(1).map(Number) ?? [];
+  return found === null ? undefined : ((days * 24 + hours) * 60 + minutes) * 60_000;
 }
 
 const unread: Physical = { linkUp: undefined, rate: undefined };

@@ -7,7 +7,6 @@ import { isPort } from "#drivers/iosxe/names.ts";
 import { type PortPlan, planChange, planOf } from "#drivers/iosxe/plan.ts";
 import { renderChange } from "#drivers/iosxe/renderer.ts";
 import {
-  bootOf,
   commitsOf,
   readAccounting,
   readArchive,
@@ -26,6 +25,7 @@ import {
   tunnelStates,
 } from "#drivers/iosxe/tunnel-parsers.ts";
 import { tunnelCommands } from "#drivers/iosxe/tunnel-renderer.ts";
+import { bootOf } from "#drivers/platform/cisco-boot.ts";
 import { slotsOf } from "#drivers/platform/cisco-chains.ts";
 import { pagesOf, readSessions, sessionOf } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";

@@ -4,7 +4,6 @@ import { readFrames, readMkpdus, readNextPn } from "#drivers/iosxe/macsec-parser
 import { isPort } from "#drivers/iosxe/names.ts";
 import { planOf } from "#drivers/iosxe/plan.ts";
 import {
-  bootOf,
   commitsOf,
   readAccounting,
   readArchive,
@@ -15,6 +14,7 @@ import {
   readSoftware,
   readTimer,
 } from "#drivers/iosxe/system-parsers.ts";
+import { bootOf } from "#drivers/platform/cisco-boot.ts";
 import { pagesOf, readSessions } from "#drivers/platform/cisco-mka.ts";
 import { readRoutes } from "#drivers/platform/cisco-routes.ts";
 import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platform/cisco-system.ts";

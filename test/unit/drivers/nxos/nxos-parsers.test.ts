@@ -17,9 +17,11 @@ import {
   readRouteTo,
   readSoftware,
 } from "#drivers/nxos/system-parsers.ts";
+import { bootOf } from "#drivers/platform/cisco-boot.ts";
 import { readPing } from "#drivers/platform/ping.ts";
 import { line } from "#drivers/transport/cli.ts";
 import { preview } from "#hal/secret.ts";
+import type { WallTime } from "#hal/world.ts";
 import { configOf, port, session, sessionsOf, textHead, textPage, texts } from "./nxos-kit.ts";
 
 const initializing = "INITIALIZING - Searching for Peer (Waiting to receive first Peer MKPDU)";
@@ -200,15 +202,36 @@ describe("the system of NX-OS", () => {
       platform: "c9336c-fx2",
       version: "9.3.6",
       restartedAt,
+      uptimeMs: undefined,
     });
     const modular = version.replace("C9336C-FX2 Chassis", "C9508 (8 Slot) Chassis");
     expect(readSoftware(modular)?.platform).toBe("c9508");
     expect(readSoftware(version.replace("NXOS", "IOS"))).toBeUndefined();
   });
 
+  it("a switch that does not know why it booted keeps the boot that its uptime gives", () => {
+    // Regression: the whole reply was unknown, so nothing was offered after a loss of power.
+    const up = "Kernel uptime is 2 day(s), 7 hour(s), 11 minute(s), 59 second(s)\n";
+    const last = /Last reset.*\n/;
+    const software = readSoftware(version.replace(last, `${up}\nLast reset \n  Reason: Unknown\n`));
+    const uptimeMs = ((2 * 24 + 7) * 60 + 11) * 60_000;
+    expect(software).toMatchObject({ version: "9.3.6", restartedAt: undefined, uptimeMs });
+    if (software === undefined) return;
+    const at = (seconds: number) => (uptimeMs + 1_000_000_000 + seconds * 1_000) as WallTime;
+    const first = bootOf(software, at(0), undefined);
+    expect(first?.id).toBe("about 1970-01-12T13:46");
+    expect(bootOf(software, at(61), first)?.id).toBe(first?.id);
+    expect(bootOf({ ...software, uptimeMs: 0 }, at(0), first)?.id).not.toBe(first?.id);
+    expect(readSoftware(version.replace(last, ""))).toBeUndefined();
+  });
+
   it("MACsec is offered on the switches that a guide names, with the feature turned on", () => {
     const of = (platform: string, isOn: boolean, release = "9.3.6") =>
-      capabilitiesOf(nxos.offers, { platform, version: release, restartedAt: "" }, isOn).macsec;
+      capabilitiesOf(
+        nxos.offers,
+        { platform, version: release, restartedAt: "", uptimeMs: undefined },
+        isOn,
+      ).macsec;
     expect(of("c9336c-fx2", true)?.overlap).toBe("fallback");
     expect(of("c9336c-fx2", false)).toBeUndefined();
     expect(of("c9336c-fx2", true, "7.0.3")).toBeUndefined();
