@@ -212,6 +212,7 @@ interface Stage {
   readonly place: Place;
   readonly bench: DeviceBench;
   readonly damage: Damager;
+  readonly travel: Travel;
 }
 
 /** A damaged observation. */
@@ -220,7 +221,10 @@ interface Damaged extends Pick<Damager, "replies" | "config"> {
   readonly look: number;
 }
 
-async function lookedAt({ name, place, bench, damage }: Stage, wanted: number): Promise<Looked> {
+async function lookedAt(
+  { name, place, bench, damage, travel }: Stage,
+  wanted: number,
+): Promise<Looked> {
   const { device } = bench;
   const hasMacsec = device.capabilities.macsec !== undefined;
   const key = hasMacsec ? await secure(bench, bench.ports[0]) : undefined;
@@ -235,9 +239,9 @@ async function lookedAt({ name, place, bench, damage }: Stage, wanted: number): 
     const states: Damaged[] = [];
     for (let turn = 0; turn < 10 && looks < wanted; turn += 1) {
       looks += 1;
-      await damage.begin();
+      await travel.aside(() => damage.begin());
       const state = await stateOf(device);
-      await damage.end();
+      await travel.aside(() => damage.end());
       const { replies, config } = damage;
       if (state instanceof LinksealError) errors.add(state.message);
       else states.push({ state, look: looks, replies, config });
@@ -295,7 +299,7 @@ export async function lookOverSsh(
   const pace = paceClock(rig.clock, { speed: Number.POSITIVE_INFINITY, hold: travel.hold });
   try {
     const bench = await benchOf(rig, wayOf(place, target, dial));
-    return await lookedAt({ name, place, bench, damage }, looks);
+    return await lookedAt({ name, place, bench, damage, travel }, looks);
   } finally {
     await pace.stop();
     await server.close();

@@ -16,10 +16,22 @@ export class Travel {
   readonly #pairs: Pair[] = [];
   /** Opened by the agent, and not met by the router yet. */
   readonly #coming: Pair[] = [];
+  #aside = 0;
 
   readonly hold = (): boolean =>
+    this.#aside > 0 ||
     this.#coming.length > 0 ||
     this.#pairs.some(({ toRouter, toAgent, isOver }) => !isOver && toRouter + toAgent > 0);
+
+  /** Virtual time stands meanwhile: the work is no part of the world. */
+  async aside(work: () => void | Promise<void>): Promise<void> {
+    this.#aside += 1;
+    try {
+      await work();
+    } finally {
+      this.#aside -= 1;
+    }
+  }
 
   async open(dial: () => Promise<ByteChannel>): Promise<ByteChannel> {
     const pair: Pair = { toRouter: 0, toAgent: 0, isOver: false };

@@ -12,11 +12,11 @@ import { effort } from "../effort.ts";
 import { python } from "./place.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "proxy";
-const looks = effort(60, 1_000);
+const looks = effort(30, 1_000);
 const script = join(import.meta.dirname, "damaging-proxy.py");
 
 /** The proxy, once it is started before a router. */
-class Proxy implements Damager, Disposable {
+class DamagingProxy implements Damager, Disposable {
   readonly #channel: string;
   readonly #seed: string;
   #child: ChildProcessWithoutNullStreams | undefined;
@@ -77,7 +77,7 @@ describe("a proxy of paramiko that damages answers", () => {
       console.log(`LINKSEAL_SEED=${seed}`);
       const platform: Platform = platforms[name];
       const { channel } = registry[platform.vendor].access;
-      using proxy = new Proxy(channel, `${seed} ${name} ${scene}`);
+      using proxy = new DamagingProxy(channel, `${seed} ${name} ${scene}`);
       const front = ({ port }: { readonly port: number }) => proxy.before(port);
       const looked = await lookOverSsh(platform, scene, seed, looks, { damage: proxy, front });
       expect(looked.healthier).toEqual([]);
