@@ -29,7 +29,7 @@ class PacedSocket extends Duplex {
     this.#socket = socket;
     this.#turns = turns;
     socket
-      .on("data", (octets: Buffer) => this.#pass(octets).catch(() => this.destroy()))
+      .on("data", (octets: Buffer) => void this.#pass(octets).catch(() => this.destroy()))
       .once("end", () => this.push(null))
       .on("error", (error) => this.destroy(error))
       .once("close", () => this.destroy());

@@ -19,8 +19,8 @@ export interface Software extends BootTimes {
 }
 
 /**
- * Returns undefined for a reply of another system, and for one without a release or a boot. A switch
- * that does not know why it booted, as after a loss of power, prints no moment of that boot.
+ * Returns undefined for a reply of another system, and for one without a release or a boot. A
+ * switch that does not know why it booted, as after a loss of power, prints no moment of that boot.
  */
 export function readSoftware(text: string): Software | undefined {
   const release =

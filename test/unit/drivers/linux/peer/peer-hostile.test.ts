@@ -146,7 +146,8 @@ describe("hostile octets at `linkseal peer`", () => {
     const reached = new Reached();
     const runs = effort(2_000, 200_000);
     for (let run = 0; run < runs; run += 1) {
-      const { far, channel, cut } = pipe();
+      const made = pipe();
+      const { far, channel } = made;
       const log = { write: () => undefined };
       const host = { net: "/net.sock", mka: "/mka", charon: "/charon", version: "1", log };
       const served = servePeer(far, { dial: reached.dial, ...host });
@@ -159,7 +160,7 @@ describe("hostile octets at `linkseal peer`", () => {
         await channel.write([Buffer.from(octets).toString("latin1")], never).catch(() => undefined);
         await new Promise<void>((resolve) => setImmediate(resolve));
       }
-      cut();
+      made.cut();
       // A defect would end linkseal-peer.
       await served;
     }

@@ -121,7 +121,9 @@ describe("a session with another host", () => {
   });
 
   it("a path that cannot be sent is refused, and the unit goes on", async () => {
-    const { host, pipes, clock } = agentOf({ http: hostDialer.http });
+    const { host, pipes, clock } = agentOf({
+      http: (request, signal) => hostDialer.http(request, signal),
+    });
     for (const name of ["edge b", "edge ", " "]) {
       const request = { ...asked, path: `/devices/${name}/observe` };
       const { code, effect } = await settled(clock, refusal(host.http(request, never)));
