@@ -203,7 +203,7 @@ export class RouterStage {
           `  - name: ${name}`,
           `    driver: ${this.#spoken.driver.name}`,
           `    address: 192.0.2.${index + 10}`,
-          `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`,
+          `    ssh: { user: linkseal, key: agent, hostKey: "SHA256:${String(index).repeat(43)}" }`,
           "",
         ];
         return text.replace(
