@@ -174,8 +174,9 @@ export class HostPair extends AgentBench {
 
   /** The config of the site with two Linux hosts in place of its routers. */
   edited(text: string): string {
-    const ssh = `    ssh: { user: linkseal-peer, key: agent, hostKey: "SHA256:${"A".repeat(43)}" }`;
-    const peer = (address: string): string => `    address: ssh://${address}\n${ssh}\n`;
+    const login = "    ssh: { user: linkseal-peer, key: agent, hostKey";
+    const peer = (address: string): string =>
+      `    address: ssh://${address}\n${login}: "SHA256:${(address.at(-2) ?? "").repeat(43)}" }\n`;
     const [first, second] = [
       this.#agentAt === "first" ? "" : peer("192.0.2.10"),
       peer("192.0.2.20"),
