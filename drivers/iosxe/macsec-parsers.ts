@@ -4,8 +4,8 @@ import type { MacsecFrames, MkpduCounters } from "#hal/model.ts";
 import { clearOf, counterIn, countersOf, plus, sumOf } from "../platform/cisco-mka.ts";
 
 /**
- * Reads the port's counters of MKPDUs: one page for each key, summed. Pages and their headings are
- * equal in number, or a part of a page is there twice: what it counts would hide clear frames. The
+ * Reads the port's counters of MKPDUs: one page for each key, summed. Several pages have a
+ * heading each, or a part of a page is there twice: what it counts would hide clear frames. The
  * reason of a failed MKPDU is counted only for the whole router.
  */
 export function readMkpdus(text: string): MkpduCounters | undefined {
@@ -14,7 +14,7 @@ export function readMkpdus(text: string): MkpduCounters | undefined {
     .slice(1)
     .map(countersOf);
   const heads = text.match(/^MKA Statistics for Session\b/gm) ?? [];
-  if (heads.length !== pages.length) return undefined;
+  if (pages.length !== Math.max(1, heads.length)) return undefined;
   const sent = sumOf(pages, "MKPDUs Transmitted");
   const received = sumOf(pages, "MKPDUs Validated & Rx");
   if (sent === undefined || received === undefined) return undefined;

@@ -199,6 +199,17 @@ describe("SAs", () => {
     expect(own?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
   });
 
+  it.each(["Current packets: 9", "SA add time: Tue Mar 19 12:11:37 2024"])(
+    "an SA with the row of another one is not understood: %s",
+    (row) => {
+      const text = connectionText("established").replace(
+        /(?=^ {6}Current packets: )/m,
+        `      ${row}\n`,
+      );
+      expect(state(text)[0]?.sas).toEqual({ kind: "unknown", why: "unparsed", at });
+    },
+  );
+
   it("an empty reply means no SAs, and any other text is not understood", () => {
     expect(readConnections("")).toEqual(new Map());
     expect(readConnections("Sysdb connection lost")).toBeUndefined();

@@ -101,6 +101,14 @@ describe("counters", () => {
     expect(readMkpdus("% There are no statistics")).toBeUndefined();
   });
 
+  it("a part of a page of MKPDUs that is there twice hides no clear frames", () => {
+    const [, part = ""] = mkpdus.split(/^(?=SA Statistics)/m);
+    expect(readMkpdus(`${mkpdus}\n${part}`)).toBeUndefined();
+    // Releases may print another heading.
+    expect(readMkpdus(part)).toEqual(readMkpdus(mkpdus));
+    expect(readMkpdus(`${part}\n${part}`)).toBeUndefined();
+  });
+
   it("counters of frames are those of the channels, each once", () => {
     expect(readFrames(frames, 101n, readMkpdus(mkpdus))).toMatchObject({
       txProtected: 90n,
