@@ -68,19 +68,20 @@ export function carriedOver(
   observations: readonly IpsecTunnel[],
   way: "in" | "out",
 ): bigint | undefined {
-  let before: ReadonlyMap<number, bigint> | undefined;
+  // An observation between two may lack an SA: its counter goes on.
+  let before: Map<number, bigint> | undefined;
   let carried: bigint | undefined;
   for (const { sas } of observations) {
     const reported = strongValue(sas);
     if (reported === undefined) continue;
     const counted = reported.filter(({ direction }) => direction === way);
-    const now = new Map(counted.map(({ spi, packets }) => [spi, packets]));
-    for (const [spi, packets] of before === undefined ? [] : now) {
+    for (const { spi, packets } of before === undefined ? [] : counted) {
       const rise = packets - (before?.get(spi) ?? 0n);
       carried = (carried ?? 0n) + (rise > 0n ? rise : 0n);
     }
     if (before !== undefined) carried ??= 0n;
-    before = now;
+    before ??= new Map();
+    for (const { spi, packets } of counted) before.set(spi, packets);
   }
   return carried;
 }

@@ -17,8 +17,8 @@ import {
   restOf,
 } from "../platform/cisco-config.ts";
 import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
-import { lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
-import { suiteOf } from "../platform/text.ts";
+import { lifetimeOf } from "../platform/cisco-text.ts";
+import { suiteOf, wholeOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
 export type XeConfig = CiscoConfig<Policy, Interface, Neighbour>;

@@ -123,7 +123,10 @@ export function commitsOf(timer: "running" | "none", mark: Mark | undefined): Co
 export function readPeers(text: string): ReadonlyMap<string, Peer> | undefined {
   const pages = readPeerPages(text);
   const texts = text.split(/^BGP neighbor is /m).slice(1);
-  const isCut = texts.some((page) => !/^ {0,8}Last reset \S/m.test(page));
+  // A head without its AS has lost its end, and with it perhaps its VRF.
+  const isCut = texts.some(
+    (page) => !/^ {0,8}Last reset \S/m.test(page) || !/^[^\n]*, {1,4}remote AS \d/.test(page),
+  );
   if (pages === undefined || isCut) return undefined;
   const isNothing = text.trim() === "" || /^% ?BGP not active/m.test(text);
   if (pages.length === 0 && !isNothing && !/^For address family: /m.test(text)) return undefined;

@@ -4,7 +4,8 @@
 import { isIPv4 } from "node:net";
 import type { Block } from "../platform/block.ts";
 import { named, restOf } from "../platform/cisco-config.ts";
-import { bitsOf, wholeOf } from "../platform/cisco-text.ts";
+import { bitsOf } from "../platform/cisco-text.ts";
+import { wholeOf } from "../platform/text.ts";
 import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
 import {
   digests,

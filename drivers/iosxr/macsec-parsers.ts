@@ -41,7 +41,7 @@ export function readFrames(
   const integrityOnly = counterIn(transmit, "OutPktsProtected");
   const rxOk = receive.length === 0 ? 0n : sum("InPktsOK");
   if (encrypted === undefined || integrityOnly === undefined || isMixed) return undefined;
-  if (rxOk === undefined) return undefined;
+  if (parts.isBroken || rxOk === undefined) return undefined;
   return {
     // "OutPktsProtected" counts frames that are only authenticated: their data is readable.
     txProtected: encrypted,
@@ -67,13 +67,19 @@ interface Sections {
   readonly receive: readonly string[];
   /** What precedes the first receive channel. */
   readonly outside: string;
+  /** A heading is lost or there twice: frames would count as none, or twice. */
+  readonly isBroken: boolean;
 }
+
+const channelHead = /^ *RxSC \d{1,6}: *[0-9a-fA-F]{0,16} *$/m;
 
 function sectionsOf(text: string): Sections {
   const [head = "", channels = ""] = text.split(/^ *SC Stats *$/m);
   const [tx = "", rx = ""] = channels.split(/^ *RxSC Stats *$/m);
   const [transmit = "", transmitSa = ""] = tx.split(/^ *TxSA Stats *$/m);
-  const [outside = "", ...channelTexts] = rx.split(/^ *RxSC \d{1,6}: *[0-9a-fA-F]{0,16} *$/m);
+  const [outside = "", ...channelTexts] = rx.split(channelHead);
+  const heads = text.split("\n").filter((row) => /^ *(?:TxSC|RxSC|SC)\b/.test(row));
   const receive = channelTexts.map((one) => one.split(/^ *RxSA Stats *$/m)[0] ?? "");
-  return { secy: head, transmit, transmitSa, receive, outside };
+  const isWhole = /^ *RxSC Stats *$/m.test(text) && new Set(heads).size === heads.length;
+  return { secy: head, transmit, transmitSa, receive, outside, isBroken: !isWhole };
 }

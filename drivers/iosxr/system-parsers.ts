@@ -72,7 +72,7 @@ export function holdersOf(text: string): readonly string[] | undefined {
   if (heading === "") return [];
   if (!/^Current Configuration Session\b.*\bLock *$/.test(heading)) return undefined;
   const read = rows.map((row) => editorRow.exec(row));
-  if (read.some((one) => one === null)) return undefined;
+  if (read.length === 0 || read.includes(null)) return undefined;
   return read.flatMap((one) => (one?.[2] === undefined ? [] : [one[1]?.split(":")[0] ?? ""]));
 }
 

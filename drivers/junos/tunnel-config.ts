@@ -137,7 +137,12 @@ export function readTunnels(reply: XmlElement): JunosTunnels | undefined {
   const gateways = childrenOf(ike, "gateway");
   const lists = ["proposal", "policy", "gateway"];
   return {
-    tunnels: new Map(childrenOf(ipsec, "vpn").map((one) => [nameOf(one), vpnOf(one, parts)])),
+    tunnels: new Map(
+      childrenOf(ipsec, "vpn").flatMap((one) => {
+        const name = nameOf(one);
+        return name === "" ? [] : [[name, vpnOf(one, parts)]];
+      }),
+    ),
     numbers: numbersIn(unitsOf(interfaces).map(nameOf), /^(\d{1,15})$/),
     homes: homesOf(childrenOf(interfaces, "interface").flatMap(addressesOn)),
     routes,

@@ -91,7 +91,7 @@ function ipsecSasIn(node: XmlElement): ReportedSas | undefined {
   if (total === undefined || blocks.length < total) return undefined;
   for (const block of blocks) {
     const vpn = textOf(block, "sa-vpn-name");
-    if (vpn === undefined) return undefined;
+    if (vpn === undefined || vpn === "") return undefined;
     const group = groupOf(textOf(block, "sa-pfs-group"));
     const read = childrenOf(block, "ipsec-security-associations").map((one) => saOf(one, group));
     const known = read.filter((one) => one !== undefined);
@@ -191,7 +191,9 @@ export function readTunnelRoutes(
   for (const one of everyOf(reply, "rt")) {
     for (const entry of childrenOf(one, "rt-entry")) {
       for (const hop of childrenOf(entry, "nh")) {
-        const name = names.get(textOf(hop, "via") ?? "");
+        const [via, ...others] = childrenOf(hop, "via").map(({ text }) => text);
+        if (others.length > 0 || !/^[\w./:-]*$/.test(via ?? "")) return undefined;
+        const name = names.get(via ?? "");
         if (name === undefined) continue;
         const prefix = prefixOf(one);
         const best = isActive(entry);

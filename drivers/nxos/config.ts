@@ -20,7 +20,8 @@ import {
   restOf,
 } from "../platform/cisco-config.ts";
 import { entriesOf, type MapEntry, type MappedNeighbour } from "../platform/cisco-drain.ts";
-import { lifetimeOf, wholeOf } from "../platform/cisco-text.ts";
+import { lifetimeOf } from "../platform/cisco-text.ts";
+import { wholeOf } from "../platform/text.ts";
 import { isPort } from "./names.ts";
 
 export interface NxConfig extends CiscoConfig<MacsecSettings, Interface, Neighbour> {

@@ -9,9 +9,9 @@ import {
   type Sak,
 } from "#hal/model.ts";
 import { clearOf, countersOf, type Page, plus, statusOf } from "../platform/cisco-mka.ts";
-import { isNameOf, wholeOf } from "../platform/cisco-text.ts";
+import { isNameOf } from "../platform/cisco-text.ts";
 import type { JsonRecord } from "../platform/json.ts";
-import { suiteOf } from "../platform/text.ts";
+import { suiteOf, wholeOf } from "../platform/text.ts";
 import { countIn, leafIn, replyIn, rowsOf, sumIn } from "./json.ts";
 
 /** Reads the sessions, from JSON or from the pages of the same command without it. */

@@ -6,9 +6,9 @@ import type { PortName, Route } from "#hal/model.ts";
 import type { BootTimes } from "../platform/cisco-boot.ts";
 import { isPrefix } from "../platform/cisco-routes.ts";
 import { type Peer, type Physical, peerKey } from "../platform/cisco-system.ts";
-import { wholeOf } from "../platform/cisco-text.ts";
 import { holdMsOf } from "../platform/detection.ts";
 import type { JsonRecord } from "../platform/json.ts";
+import { wholeOf } from "../platform/text.ts";
 import { leafIn, replyIn, rowsOf } from "./json.ts";
 import { isPort } from "./names.ts";
 

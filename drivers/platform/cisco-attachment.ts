@@ -9,9 +9,8 @@ import type { Block } from "./block.ts";
 import { chainOf, chainsOf, freeChain, type PlannedChain } from "./cisco-chains.ts";
 import { type CiscoConfig, restOf } from "./cisco-config.ts";
 import { type CiscoPlan, type CiscoSurroundings, planChains } from "./cisco-plan.ts";
-import { wholeOf } from "./cisco-text.ts";
 import type { Changed, OnPort, SettingsLimits } from "./port-change.ts";
-import { suiteOf } from "./text.ts";
+import { suiteOf, wholeOf } from "./text.ts";
 
 /** What is attached to an interface. */
 export interface Attachment {

@@ -12,8 +12,8 @@ import {
   parseCkn,
   type Sak,
 } from "#hal/model.ts";
-import { isNameOf, wholeOf } from "./cisco-text.ts";
-import { countOf, suiteOf } from "./text.ts";
+import { isNameOf } from "./cisco-text.ts";
+import { countOf, suiteOf, wholeOf } from "./text.ts";
 
 /** One key of a port and the state of its MKA session. */
 export interface Page {
@@ -88,15 +88,18 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
 
 /**
  * Returns the same without the labels that occur more than once: their values belong to two tables,
- * of which one has lost its heading.
+ * of which one has lost its heading. A row of digits is the rest of the number above it.
  */
 export function countersOf(text: string): ReadonlyMap<string, string> {
   const counters = new Map<string, string>();
   const repeated = new Set<string>();
+  let last = "";
   for (const row of text.split("\n")) {
+    if (/^ *\d+ *$/.test(row)) repeated.add(last);
     for (const [label, value] of fieldsOf(row)) {
       if (counters.has(label)) repeated.add(label);
       counters.set(label, value);
+      last = label;
     }
   }
   for (const label of repeated) counters.delete(label);

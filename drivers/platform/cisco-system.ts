@@ -4,9 +4,10 @@
 import { isIP } from "node:net";
 import type { BgpSession, PortName, PortRate } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import { momentOf, wholeOf } from "./cisco-text.ts";
+import { momentOf } from "./cisco-text.ts";
 import { type Detection, holdMsOf, withDetection } from "./detection.ts";
 import { type SessionPlace, sessionTo } from "./router-observation.ts";
+import { wholeOf } from "./text.ts";
 
 const clockPattern =
   /^([*.]?)(\d{2}:\d{2}:\d{2}(?:\.\d{1,3})?) ([\w:+-]{2,10}) \w{3} (\w{3}) +(\d{1,2}) (\d{4})$/gm;
@@ -77,11 +78,11 @@ function rateOf(page: string): PortRate | undefined {
   if ([...page.matchAll(/^ {1,8}Hardware is /gm)].length > 1) return undefined;
   const way = (name: string): readonly [number, number] => {
     const pattern = new RegExp(
-      `^ {0,8}\\d{1,4} \\w{1,8} ${name} rate (\\d{1,15}) bits/sec, (\\d{1,15}) packets/sec$`,
+      `^ {0,8}\\d{1,4} \\w{1,8} ${name} rate (\\d{1,15}) bits/sec, (\\S{1,15}) packets/sec$`,
       "gm",
     );
     const [, bits, packets] = onlyMatch(page, pattern) ?? [];
-    return [Number(bits ?? Number.NaN), Number(packets ?? Number.NaN)];
+    return [wholeOf(bits) ?? Number.NaN, wholeOf(packets) ?? Number.NaN];
   };
   const [rxBps, rxPps] = way("input");
   const [txBps, txPps] = way("output");

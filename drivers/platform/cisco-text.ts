@@ -3,11 +3,6 @@
 import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 
-/** Reads up to 12 digits, without a sign or an exponent. */
-export function wholeOf(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,12}$/.test(text) ? Number(text) : undefined;
-}
-
 /** Returns the length of a mask such as `255.255.255.252`. */
 export function bitsOf(mask: string): number {
   const bits = mask.split(".").map((part) => Number(part).toString(2).padStart(8, "0"));

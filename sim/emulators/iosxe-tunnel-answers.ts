@@ -42,7 +42,7 @@ export function ipsecSas(root: readonly Block[], router: Router, hasHours: boole
 function flowOf(at: string, tunnel: SimTunnel, hasHours: boolean): string {
   const { spec } = tunnel;
   const sas = sasOf(tunnel);
-  const passed = tunnel.packets();
+  const { sent, received } = tunnel.packets();
   const number = groupNumber(spec.transforms.dhGroup);
   const out = sas.findLast(({ direction }) => direction === "out")?.spi ?? 0;
   const added = hasHours ? ", AKE group: AKE1: MLKEM512" : "";
@@ -57,8 +57,8 @@ function flowOf(at: string, tunnel: SimTunnel, hasHours: boolean): string {
     "   remote ident (addr/mask/prot/port): (0.0.0.0/0.0.0.0/0/0)",
     `   current_peer ${spec.remoteAddress} port 500`,
     "     PERMIT, flags={origin_is_acl,}",
-    `    #pkts encaps: ${passed}, #pkts encrypt: ${passed}, #pkts digest: ${passed}`,
-    `    #pkts decaps: ${passed}, #pkts decrypt: ${passed}, #pkts verify: ${passed}`,
+    `    #pkts encaps: ${sent}, #pkts encrypt: ${sent}, #pkts digest: ${sent}`,
+    `    #pkts decaps: ${received}, #pkts decrypt: ${received}, #pkts verify: ${received}`,
     "    #pkts compressed: 0, #pkts decompressed: 0",
     "    #send errors 0, #recv errors 0",
     "",

@@ -94,11 +94,11 @@ export function tunnelInterfaces(tree: ConfigNode, router: Router): Answer {
   const st0 = entry(at(tree, "interfaces"), "interface", "st0");
   const units = entries(st0, "unit").flatMap((unit) => {
     const name = `st0.${textAt(unit, "name") ?? ""}`;
-    const passed = bound.get(name)?.packets() ?? 0;
+    const passed = bound.get(name)?.packets();
     return nodes`
       logical-interface { name ${name}; encapsulation Secure-Tunnel;
         'traffic-statistics junos:style="brief"' {
-          input-packets ${passed}; output-packets ${passed}; } }`;
+          input-packets ${passed?.received ?? 0}; output-packets ${passed?.sent ?? 0}; } }`;
   });
   return nodes`
     interface-information {

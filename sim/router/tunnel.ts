@@ -58,6 +58,8 @@ export class SimTunnel {
   #settledAt: Instant;
   /** The time during which any of its pairs carried traffic, in milliseconds. */
   #carriedMs = 0;
+  /** The part of it during which nothing came back. */
+  #unheardMs = 0;
   /** The timers of the present IKE SA; a teardown cancels them all. */
   #timers = new Set<Cancel>();
   #deadPeer: Cancel | undefined;
@@ -107,9 +109,10 @@ export class SimTunnel {
   }
 
   /** Returns the packets that passed each way, over all pairs. */
-  packets(): bigint {
+  packets(): { readonly sent: bigint; readonly received: bigint } {
     this.#settle();
-    return packetsIn(this.#carriedMs);
+    const heardMs = this.#carriedMs - this.#unheardMs;
+    return { sent: packetsIn(this.#carriedMs), received: packetsIn(heardMs) };
   }
 
   /** Checks the path again; dead peer detection ends a tunnel whose path stays lost. */
@@ -262,7 +265,10 @@ export class SimTunnel {
     const inUse = this.#inUse();
     if (inUse !== undefined && this.#flowing) {
       inUse.carriedMs += now - this.#settledAt;
-      if (inUse.isUnheard) inUse.unheardMs += now - this.#settledAt;
+      if (inUse.isUnheard) {
+        inUse.unheardMs += now - this.#settledAt;
+        this.#unheardMs += now - this.#settledAt;
+      }
       this.#carriedMs += now - this.#settledAt;
     }
     this.#settledAt = now;

@@ -165,7 +165,8 @@ const session = byRules<MkaSession>({
     each: byRules<MkaParticipant>({
       ckn: free,
       state: ranked<MkaParticipant["state"]>(["live", "active", "none"]),
-      ...{ livePeers: atMost, potentialPeers: atMost },
+      // One that is heard and not live is a trouble.
+      ...{ livePeers: atMost, potentialPeers: free },
     }),
   }),
   ...{ livePeers: atMost, respondedPeers: atMost },
@@ -174,8 +175,9 @@ const session = byRules<MkaSession>({
   ...{ latestSak: ifThere(sak), oldSak: ifThere(sak) },
 });
 
+/** Those that pass prove nothing; a count that falls later begins the evidence anew. */
 const mkpdus = byRules<MkpduCounters>({
-  ...{ sent: between, received: between },
+  ...{ sent: free, received: free },
   ...{ icvFailed: atLeast, unknownCkn: atLeast, replayed: atLeast },
 });
 
@@ -210,9 +212,12 @@ const tunnel = byRules<IpsecTunnel>({
   ppk: good<IpsecTunnel["ppk"]>("used"),
 });
 
-/** Another id of a boot or a configuration only makes an agent look again. */
+/**
+ * Another id of a boot or a configuration only makes an agent look again. The time is in one row,
+ * which nothing confirms: the agent tells one that is not its own.
+ */
 const control = byRules<ControlPlane>({
-  ...{ wall: between, bootId: free, configId: free, commitPending: kept<boolean>(true) },
+  ...{ wall: free, bootId: free, configId: free, commitPending: kept<boolean>(true) },
 });
 
 /** Rules of what comes from the configuration. */
@@ -283,7 +288,7 @@ function routingBy({ own, gone }: ConfigRules): Rule<Routing> {
       routes: listed<Route>({
         nameOf: ({ prefix, via }) => `${prefix} by ${shown(via)}`,
         each: route,
-        gone: isWhole ? () => "it looks drained" : free,
+        gone: isWhole ? gone(() => "it looks drained") : free,
       }),
       drains: listed({
         nameOf: ({ port, means }) => `${means} of ${port}`,

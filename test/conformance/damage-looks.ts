@@ -7,10 +7,16 @@ import type { Verdict } from "#agent/model/health.ts";
 import { platforms as registry } from "#drivers/index.ts";
 import { Shells } from "#drivers/transport/shell.ts";
 import type { DeviceBench } from "#hal/conformance/bench.ts";
-import { commit, freshKey, never, prepare, secure, suiteOf } from "#hal/conformance/kit.ts";
+import { commit, freshKey, never, prepare, secure, suiteOf, wanted } from "#hal/conformance/kit.ts";
 import type { Device } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
-import type { DeviceState, KeyRef, PortName } from "#hal/model.ts";
+import {
+  type DeviceState,
+  type KeyRef,
+  type PortName,
+  strongValue,
+  type WantedSettings,
+} from "#hal/model.ts";
 import type { Dialer } from "#hal/world.ts";
 import { Prng } from "#sim/base/prng.ts";
 import { paceClock } from "#sim/serve/site.ts";
@@ -25,6 +31,8 @@ import { Travel } from "./travel.ts";
 
 interface Scene {
   readonly of: "link" | "tunnel";
+  /** The verdict on the first link, or on the tunnel, by whole observations. */
+  readonly verdict: Verdict;
   readonly make: (bench: DeviceBench, rig: Rig, key: KeyRef) => Promise<void>;
 }
 
@@ -33,14 +41,20 @@ const raise = (bench: DeviceBench): Promise<void> =>
 
 /** States of a router; in most of them something is not healthy. */
 const scenes: Readonly<Record<string, Scene>> = {
-  protected: { of: "link", make: async () => undefined },
-  "far end without a key": { of: "link", make: async (bench) => bench.strike("farEndGone") },
+  protected: { of: "link", verdict: "protected", make: async () => undefined },
+  "far end without a key": {
+    of: "link",
+    verdict: "down",
+    make: async (bench) => bench.strike("farEndGone"),
+  },
   "far end with another key": {
     of: "link",
+    verdict: "down",
     make: async (bench) => bench.giveFarEnd(bench.ports[0], freshKey(bench), suiteOf(bench)),
   },
   "clear frames are let through": {
     of: "link",
+    verdict: "unprotected",
     make: async (_bench, { router, links }) => {
       router.manualEdit((config) => {
         const port = config.ports.get(links[0].port);
@@ -50,10 +64,12 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
   "a port that is shut": {
     of: "link",
+    verdict: "down",
     make: (bench) => commit(bench, { kind: "port.shut", port: bench.ports[0] }),
   },
   "a drained port without BFD, and a commit that waits": {
     of: "link",
+    verdict: "protected",
     async make(bench) {
       const { commit: mode, drain } = bench.device.capabilities;
       const [port, other] = bench.ports;
@@ -65,9 +81,10 @@ const scenes: Readonly<Record<string, Scene>> = {
       await waiting.apply(3_600_000, never);
     },
   },
-  "a tunnel that is up": { of: "tunnel", make: raise },
+  "a tunnel that is up": { of: "tunnel", verdict: "protected", make: raise },
   "a tunnel that the gateway refuses": {
     of: "tunnel",
+    verdict: "down",
     async make(bench, { router, tunnel }) {
       router.setGatewayPsk(tunnel.remoteAddress, new TextEncoder().encode("another"));
       await raise(bench);
@@ -75,6 +92,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
   "a tunnel whose path is lost": {
     of: "tunnel",
+    verdict: "down",
     async make(bench, { router }) {
       await raise(bench);
       await bench.wait(15_000);
@@ -85,6 +103,7 @@ const scenes: Readonly<Record<string, Scene>> = {
   },
   "a tunnel by which nothing returns": {
     of: "tunnel",
+    verdict: "degraded",
     async make(bench, { router }) {
       await raise(bench);
       await bench.wait(15_000);
@@ -126,20 +145,30 @@ const goodness: Readonly<Record<Verdict, number>> = {
   ...{ protected: 3, degraded: 2, unknown: 0, down: 1, unprotected: 0 },
 };
 
-/** So short that a direction without frames is a finding. */
-const settings = { pollMs: 5_000, staleAfterMs: 600_000, evidenceMs: 5_000 };
+/**
+ * Evidence so short that a direction without frames is a finding, and looks so rare that whole
+ * observations count whatever time damaged ones between them took.
+ */
+const settings = { pollMs: 3_600_000, staleAfterMs: 600_000, evidenceMs: 5_000 };
+
+/** What the first port should have; absent key = it should have none. */
+interface Wanted {
+  readonly settings: WantedSettings;
+  readonly key?: KeyRef;
+}
 
 type States = readonly [DeviceState, ...DeviceState[]];
 
 const newestOf = (states: States): DeviceState => states.at(-1) ?? states[0];
 
-function linkVerdict(port: PortName, key: KeyRef | undefined, states: States): Verdict {
+function linkVerdict(port: PortName, target: Wanted, states: States): Verdict {
   const newest = newestOf(states);
   const { routing, at, device } = newest;
   const sessions = routing.kind === "known" ? routing.value.sessions : [];
   const own = sessions.filter((one) => one.port === port);
   const { verdict } = deriveLinkHealth({
-    ...{ link: { ...anyLink, device, port }, expected: key, settings, now: at },
+    link: { ...anyLink, device, port, settings: target.settings },
+    ...{ expected: target.key, settings, now: at },
     observations: states.flatMap(({ macsec }) => macsec.filter((one) => one.port === port)),
     device: { lastObservedAt: at, failing: undefined },
     ...{ probe: undefined, peer: undefined },
@@ -150,9 +179,9 @@ function linkVerdict(port: PortName, key: KeyRef | undefined, states: States): V
 
 function tunnelVerdict({ tunnel }: Rig, states: States): Verdict {
   const { device, at, routing, ways, blocked, opened } = newestOf(states);
-  const { auth: _auth, backs: _backs, ...wanted } = tunnel;
+  const { auth: _auth, backs: _backs, ...spec } = tunnel;
   const { verdict } = deriveTunnelHealth({
-    tunnel: { ...anyTunnel, ...wanted, device },
+    tunnel: { ...anyTunnel, ...spec, device },
     ...{ settings, now: at, routing, ways, blocked, opened },
     observations: states.flatMap(({ ipsec }) => ipsec.filter(({ name }) => name === tunnel.name)),
     device: { lastObservedAt: at, failing: undefined },
@@ -161,11 +190,11 @@ function tunnelVerdict({ tunnel }: Rig, states: States): Verdict {
 }
 
 /** Verdicts on both ports and the tunnel, by their names. */
-function verdictsOf({ rig }: Place, key: KeyRef | undefined, states: States) {
+function verdictsOf({ rig }: Place, target: Wanted, states: States) {
   const [first, second] = rig.links;
   return {
-    [first.port]: linkVerdict(first.port, key, states),
-    [second.port]: linkVerdict(second.port, undefined, states),
+    [first.port]: linkVerdict(first.port, target, states),
+    [second.port]: linkVerdict(second.port, { settings: target.settings }, states),
     [rig.tunnel.name]: tunnelVerdict(rig, states),
   };
 }
@@ -175,16 +204,21 @@ type Truth = readonly [before: DeviceState, after: DeviceState];
 /** Compares verdicts with a damaged observation at the end, at the beginning and between. */
 function betterVerdict(
   place: Place,
-  key: KeyRef | undefined,
+  target: Wanted,
   one: DeviceState,
   [before, after]: Truth,
 ): string | undefined {
-  const truth = verdictsOf(place, key, [before, after]);
-  // After one that does not know the SAs, the router's own is the first observation of them.
-  const isRead = one.ipsec.every(({ sas }) => sas.kind === "known");
-  const first: readonly States[] = isRead ? [[one, after]] : [];
-  for (const states of [...first, [before, one], [before, one, after]] as const) {
-    for (const [about, verdict] of Object.entries(verdictsOf(place, key, states))) {
+  const truth = verdictsOf(place, target, [before, after]);
+  // After one that lacks SAs, those of the router itself are new ones.
+  const has = ({ ipsec }: DeviceState, way: "in" | "out"): boolean =>
+    ipsec.some(({ sas }) => strongValue(sas)?.some(({ direction }) => direction === way));
+  const isLacking = (["in", "out"] as const).some((way) => has(after, way) && !has(one, way));
+  const first: readonly States[] = isLacking ? [] : [[one, after]];
+  // Without the tunnel itself the newest observation of it is the router's own.
+  const isThere = after.ipsec.length <= one.ipsec.length;
+  const last: readonly States[] = isThere ? [[before, one]] : [];
+  for (const states of [...first, ...last, [before, one, after]] satisfies States[]) {
+    for (const [about, verdict] of Object.entries(verdictsOf(place, target, states))) {
       const own = truth[about] ?? "unknown";
       if (goodness[verdict] > goodness[own]) return `${about}: ${verdict}, and not ${own}`;
     }
@@ -223,21 +257,24 @@ interface Damaged extends Pick<Damager, "replies" | "config"> {
 
 async function lookedAt(
   { name, place, bench, damage, travel }: Stage,
-  wanted: number,
+  most: number,
 ): Promise<Looked> {
   const { device } = bench;
   const hasMacsec = device.capabilities.macsec !== undefined;
   const key = hasMacsec ? await secure(bench, bench.ports[0]) : undefined;
-  await sceneOf(name).make(bench, place.rig, key ?? freshKey(bench));
+  const target: Wanted = { settings: wanted(bench), ...(key && { key }) };
+  const scene = sceneOf(name);
+  const subject = scene.of === "link" ? bench.ports[0] : place.rig.tunnel.name;
+  await scene.make(bench, place.rig, key ?? freshKey(bench));
   await bench.wait(15_000);
   const found: string[] = [];
   const errors = new Set<string>();
   let [looks, read] = [0, 0];
-  while (looks < wanted) {
+  while (looks < most) {
     const before = await device.observe(never);
     await bench.wait(5_000);
     const states: Damaged[] = [];
-    for (let turn = 0; turn < 10 && looks < wanted; turn += 1) {
+    for (let turn = 0; turn < 10 && looks < most; turn += 1) {
       looks += 1;
       await travel.aside(() => damage.begin());
       const state = await stateOf(device);
@@ -249,10 +286,12 @@ async function lookedAt(
     await bench.wait(5_000);
     const after = await device.observe(never);
     read += states.length;
+    const truth = verdictsOf(place, target, [before, after])[subject];
+    if (truth !== scene.verdict) throw new Error(`${name}: ${subject} is ${truth} by itself`);
     for (const { state, look, replies, config } of states) {
       const why =
         healthier(state, { before, after }, config) ??
-        betterVerdict(place, key, state, [before, after]);
+        betterVerdict(place, target, state, [before, after]);
       if (why !== undefined) found.push([`${name}, look ${look}: ${why}`, ...replies].join("\n"));
     }
   }

@@ -37,9 +37,13 @@ const configXml = /<configuration[ >]/;
 
 const isConfig = (rows: readonly string[]): boolean => rows.some((row) => configRow.test(row));
 
+/** A router without a session has none of these rows; nothing says how many there are. */
+const isList = (rows: readonly string[]): boolean =>
+  rows.some((row) => row.startsWith("Current Configuration Session"));
+
 function damagedRows(prng: Prng, rows: readonly string[], others: readonly string[]): string[] {
   let damaged = [...rows];
-  const kinds: readonly DirtName[] = isConfig(rows) ? configKinds : rowKinds;
+  const kinds: readonly DirtName[] = isConfig(rows) || isList(rows) ? configKinds : rowKinds;
   const foreign = isConfig(rows) ? strays : others;
   for (let count = prng.between(1, 3); count > 0 && damaged.length > 0; count -= 1) {
     const at = prng.between(0, damaged.length - 1);

@@ -48,6 +48,8 @@ export class Libreswan implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "linkseal-libreswan-"));
   readonly #connections = new Map<string, GatewayConnection>();
   #child: ChildProcess | undefined;
+  /** How the daemon ended by itself. */
+  #crash: string | undefined;
 
   constructor(network: string) {
     this.network = network;
@@ -68,7 +70,11 @@ export class Libreswan implements Disposable {
       ...["--config", this.#config, "--secretsfile", this.#secrets],
       ...["--nssdir", join(this.#folder, "nss"), "--rundir", this.#folder],
     ];
-    this.#child = spawn("ip", argv, { stdio: "ignore", env: this.#environment });
+    const child = spawn("ip", argv, { stdio: "ignore", env: this.#environment });
+    this.#child = child;
+    child.once("exit", (code, signal) => {
+      if (this.#child === child) this.#crash = signal ?? `code ${code}`;
+    });
     await until(() => (existsSync(this.#socket) ? true : undefined));
     await until(() => {
       try {
@@ -108,6 +114,7 @@ export class Libreswan implements Disposable {
 
   /** Runs a command that waits for its result, and does not block this thread. */
   async whackLater(...argv: readonly string[]): Promise<void> {
+    this.#mustRun();
     const all = ["--ctlsocket", this.#socket, ...argv];
     const child = spawn(join(programs, "whack"), all, { stdio: "ignore", env: this.#environment });
     await once(child, "close");
@@ -147,7 +154,12 @@ export class Libreswan implements Disposable {
     this.#run(join(programs, "addconn"), ...argv);
   }
 
+  #mustRun(): void {
+    if (this.#crash !== undefined) throw new Error(`libreswan ended by itself: ${this.#crash}`);
+  }
+
   #run(program: string, ...argv: readonly string[]): string {
+    this.#mustRun();
     const env = this.#environment;
     const all = ["netns", "exec", this.network, program, ...argv];
     return execFileSync("ip", all, { encoding: "utf8", env, stdio: ["ignore", "pipe", "pipe"] });

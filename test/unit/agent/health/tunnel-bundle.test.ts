@@ -197,6 +197,8 @@ describe("what a tunnel sent", () => {
     const blind = tunnelObservation(0, 0, { sas: unknown("queryFailed", at(0)) });
     expect(sentOver([...observations([[1, 10n]]), blind, ...observations([[1, 12n]])])).toBe(2n);
     expect(sentOver([...observations([[1, 10n]]), blind])).toBeUndefined();
+    // One that lacks the SA does not make its counter begin at 0.
+    expect(sentOver(observations([[1, 10n]], [], [[1, 12n]]))).toBe(2n);
   });
 
   it("the packets that a tunnel sent exclude those that it received", () => {

@@ -146,8 +146,20 @@ describe("counters", () => {
   });
 
   it("a SecY without a receive channel has received nothing", () => {
-    const [none = ""] = frames.split(" Receive SA");
+    const [cut = ""] = frames.split(" Receive SA");
+    const none = cut.replace("IF In Packets:            999", "IF In Packets:            0");
     expect(readFrames(none, 1n, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });
+  });
+
+  it("a page whose receive channels are lost is not understood: frames came in", () => {
+    const [cut = ""] = frames.split(" Receive SA");
+    expect(readFrames(cut, 1n, undefined)).toBeUndefined();
+  });
+
+  it("a counter whose row was wrapped inside its digits is not read", () => {
+    const status = (pn: string): string => ` Capabilities:\n Transmit SA:\n  Next PN:    ${pn}\n`;
+    expect(readNextPn(status("180821"))).toEqual({ nextPn: 180_821n });
+    expect(readNextPn(status("180\n821"))).toEqual({ nextPn: undefined });
   });
 
   it("counters that are not printed are left undefined", () => {
@@ -328,6 +340,15 @@ describe("the router", () => {
     expect(readInterfaces("", isPort)).toBeUndefined();
   });
 
+  it("a rate that lost its first digit is not read", () => {
+    const page = (pps: string): string =>
+      `${port(0)} is up, line protocol is up \n  MTU 1600 bytes, BW 10000000 Kbit/sec\n` +
+      `  5 minute input rate 1000 bits/sec, 2 packets/sec\n` +
+      `  5 minute output rate 3000 bits/sec, ${pps} packets/sec\n`;
+    const rate = (pps: string) => readInterfaces(page(pps), isPort)?.get(port(0))?.rate?.txPps;
+    expect([rate("500"), rate("0"), rate("00")]).toEqual([500, 0, undefined]);
+  });
+
   it("a link is up only if its line protocol is, and in no state that is not known", () => {
     const link = (words: string) =>
       readInterfaces(`${port(0)} is ${words}\n`, isPort)?.get(port(0))?.linkUp;
@@ -354,6 +375,13 @@ describe("the router", () => {
     expect(readPeers(whole)?.size).toBe(1);
     expect(readPeers(page)).toBeUndefined();
     expect(readPeers(`${whole}${page.replace("100.2", "100.6")}`)).toBeUndefined();
+  });
+
+  it("a neighbour whose head is cut off before its VRF is not that of the global table", () => {
+    const rest = "  BGP state = Established\n  Last reset never\n";
+    const head = (end: string): string => `BGP neighbor is 198.51.100.2${end}\n${rest}`;
+    expect(readPeers(head(",  vrf OTHER,  remote AS 64999"))?.has("OTHER 198.51.100.2")).toBe(true);
+    expect(readPeers(head("\n,  vrf OTHER,  remote AS 64999"))).toBeUndefined();
   });
 
   it.each([

@@ -140,6 +140,21 @@ describe("counters", () => {
     expect(readFrames(none, undefined)).toMatchObject({ txProtected: 90n, rxOk: 0n });
   });
 
+  it.each([
+    ["is cut off before the receive channels", frames.split("  RxSC Stats")[0] ?? ""],
+    ["has a channel twice", `${frames}\n${frames.slice(frames.indexOf("    RxSC 2"))}`],
+    ["has a heading and a channel in one row", frames.replace("RxSC Stats\n", "RxSC Stats")],
+    ["has its channels twice", `${frames}\n${frames.slice(frames.indexOf("SC Stats"))}`],
+  ])("a page of counters that %s is not understood", (_what, text) => {
+    expect(readFrames(frames, undefined)?.rxOk).toBe(42n);
+    expect(readFrames(text, undefined)).toBeUndefined();
+  });
+
+  it("a counter whose row was wrapped inside its digits is not read", () => {
+    const wrapped = mkpdus.replace("................... 62", "................... 6\n2");
+    expect(readMkpdus(wrapped)).toBeUndefined();
+  });
+
   it("counters that are not printed are left undefined", () => {
     expect(readFrames("Interface Stats\nSC Stats\n  TxSC Stats\n  RxSC Stats", undefined)).toBe(
       undefined,
@@ -195,6 +210,8 @@ describe("the router", () => {
     ).toMatchObject([{ isPending: true }, { isPending: false }]);
     expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
     expect(readCommits("sysmgr: no output", head)).toBeUndefined();
+    // A table that is printed has a row at least.
+    expect(readCommits(list, head)).toBeUndefined();
   });
 
   it("a router reports its ports, their state and their rates", () => {

@@ -87,4 +87,25 @@ describe("tunnels of others", () => {
     expect(junos.readTunnelRoutes(await route("10.1.0.0/16"), names)).toHaveLength(1);
     expect(junos.readTunnelRoutes(await route("hub"), names)).toBeUndefined();
   });
+
+  it("a Junos SA whose VPN has no name makes the reply unknown", async () => {
+    const information = "ipsec-security-associations-information";
+    const text =
+      `<r><${information}><ipsec-security-associations-block><sa-vpn-name></sa-vpn-name>` +
+      `</ipsec-security-associations-block></${information}></r>`;
+    const reply = await readXml(new TextEncoder().encode(text), "nowhere");
+    expect(junos.readIpsecSas(reply)).toBeUndefined();
+  });
+
+  it.each(["<via>st0#.1</via>", "<via>st0.1</via><via>st0.1</via>"])(
+    "a Junos route by %s makes all routes unknown: a route that is gone looks drained",
+    async (via) => {
+      const text =
+        "<r><route-information><route-table><rt><rt-destination>10.1.0.0/16</rt-destination>" +
+        `<rt-entry><active-tag>*</active-tag><nh>${via}</nh></rt-entry></rt></route-table>` +
+        "</route-information></r>";
+      const reply = await readXml(new TextEncoder().encode(text), "nowhere");
+      expect(junos.readTunnelRoutes(reply, names)).toBeUndefined();
+    },
+  );
 });
