@@ -144,21 +144,25 @@ describe("a tunnel to libreswan", { timeout: 240_000 }, () => {
     await untilUp();
   });
 
-  it("a second child of the gateway is seen, and ends with its IKE SA or a rekey", async () => {
+  it("a second child of the gateway is seen, and ends with a rekey or its IKE SA", async () => {
+    // After collisions libreswan 5.2 ended by SIGSEGV in about every third run, at the next second
+    // child or at its end (docs/sources.md): this one has met none.
+    await site.far.stop("SIGKILL");
+    ip("-n", site.gateway, "xfrm", "state", "flush");
+    await site.far.start();
+    await untilUp();
     const second = () => site.far.whackLater("--initiate", "--name", "azure");
     const isSeen = async () => ((await installed()).length === 4 ? true : undefined);
     await lostWhile("second child", second);
     await until(isSeen);
-    site.far.whack("--terminate", "--name", "azure");
-    await untilUp();
-    expect(await installed()).toHaveLength(2);
-    // After this rekey libreswan 5.2 has no second child of the same IKE SA: it ends by SIGSEGV
-    // in about every third run (docs/sources.md).
-    await second();
-    await until(isSeen);
     await lostWhile("rekey with a second child", () => commit(rekeyChild));
     await until(isUp);
     expect(await pings(site.edge)).toBe(3);
+    await second();
+    await until(isSeen);
+    site.far.whack("--terminate", "--name", "azure");
+    await untilUp();
+    expect(await installed()).toHaveLength(2);
   });
 
   it("a tunnel that the gateway deletes comes back with the next packet", async () => {
