@@ -1,4 +1,5 @@
-// The wall clock of a host is set by a second, a minute, an hour and a day, forward and back.
+// The wall clock of a host is set by a second, a minute, ten minutes, an hour and a day, forward
+// and back.
 
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";

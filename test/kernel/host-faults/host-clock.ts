@@ -34,4 +34,7 @@ export function sinceBoot(): number {
 }
 
 /** Steps of a clock that the tests make, in milliseconds; each is followed by the way back. */
-export const clockSteps = [1_000, 60_000, 3_600_000, 86_400_000].flatMap((ms) => [ms, -ms]);
+export const clockSteps = [1_000, 60_000, 600_000, 3_600_000, 86_400_000].flatMap((ms) => [
+  ms,
+  -ms,
+]);

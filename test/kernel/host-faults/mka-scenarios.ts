@@ -29,6 +29,13 @@ const add =
     ckn,
     key: Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex"))),
   });
+const replace =
+  ({ ckn, cak }: TestKey) =>
+  (): RequestedOperation => ({
+    kind: "replace",
+    ckn,
+    key: Secret.take("cak", Uint8Array.from(Buffer.from(cak, "hex"))),
+  });
 const remove =
   ({ ckn }: TestKey) =>
   (): RequestedOperation => ({ kind: "remove", ckn });
@@ -39,6 +46,7 @@ const configure = (keyServerPriority: number) => (): RequestedOperation => ({
 
 const usual = 16;
 const one: Held = { ckns: [first.ckn], priority: usual };
+const other: Held = { ckns: [second.ckn], priority: usual };
 const both: Held = { ckns: [first.ckn, second.ckn], priority: usual };
 
 export const scenarios: readonly MkaScenario[] = [
@@ -60,6 +68,10 @@ export const scenarios: readonly MkaScenario[] = [
     ...{ operation: remove(second), how: "final" },
   },
   {
+    ...{ name: "replace both keys by the other", before: both, after: other },
+    ...{ operation: replace(second), how: "final" },
+  },
+  {
     ...{ name: "make a new SAK", before: one, after: one },
     ...{ operation: () => ({ kind: "rekey" }), how: "final" },
   },
@@ -73,12 +85,18 @@ export const scenarios: readonly MkaScenario[] = [
   },
 ];
 
-/** The operations that lead from one state to another, keys in before keys out. */
+/**
+ * The operations that lead from one state to another, keys in before keys out. A key that is in use
+ * leaves only when another replaces it.
+ */
 export function wayTo(from: Held, to: Held): readonly RequestedOperation[] {
   const keys = [first, second];
+  const [only, ...others] = keys.filter(({ ckn }) => to.ckns.includes(ckn));
+  const isAlone = only !== undefined && others.length === 0;
+  const keysIn = keys.filter(({ ckn }) => to.ckns.includes(ckn) && !from.ckns.includes(ckn));
+  const isThere = from.ckns.length === to.ckns.length && keysIn.length === 0;
   return [
-    ...keys.filter(({ ckn }) => to.ckns.includes(ckn) && !from.ckns.includes(ckn)).map(add),
-    ...keys.filter(({ ckn }) => !to.ckns.includes(ckn) && from.ckns.includes(ckn)).map(remove),
+    ...(isThere ? [] : isAlone ? [replace(only)] : keysIn.map(add)),
     ...(from.priority === to.priority ? [] : [configure(to.priority)]),
   ].map((operation) => operation());
 }
