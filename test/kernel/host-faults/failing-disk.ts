@@ -14,15 +14,25 @@ function run(command: string, ...argv: readonly string[]): string {
   return execFileSync(command, argv, { encoding: "utf8", env, stdio: ["ignore", "pipe", "pipe"] });
 }
 
+/**
+ * What ext4 promises of data that nothing synced: that it is there before the name of its file, as
+ * Linux distributions mount it, or nothing.
+ */
+export const promises = ["ordered", "nothing"] as const;
+
+type Promised = (typeof promises)[number];
+
 export class FailingDisk implements Disposable {
   readonly #base = mkdtempSync("/dev/shm/linkseal-disk-");
   readonly #loop: string;
   readonly #name: string;
+  readonly #options: string;
   /** Folder on the file system. */
   readonly folder: string;
 
-  constructor(name: string) {
+  constructor(name: string, promise: Promised) {
     this.#name = name;
+    this.#options = promise === "ordered" ? "defaults" : "data=writeback,noauto_da_alloc";
     const image = join(this.#base, "image");
     writeFileSync(image, "");
     truncateSync(image, megabytes * 1024 * 1024);
@@ -43,7 +53,7 @@ export class FailingDisk implements Disposable {
   }
 
   #mount(): void {
-    run("mount", "-t", "ext4", this.#device, this.folder);
+    run("mount", "-t", "ext4", "-o", this.#options, this.#device, this.folder);
   }
 
   #become(kind: "linear" | "error"): void {

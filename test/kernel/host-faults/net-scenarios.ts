@@ -86,5 +86,4 @@ export const scenarios: readonly NetScenario[] = [
 
 /** What the scenarios after the first with a SecY begin with. */
 export const firstSecy = [secy("gcm-aes-256")];
-export const needsSecy = ({ name }: NetScenario): boolean =>
-  /(?:with|of|under) a SecY/.test(name);
+export const needsSecy = ({ name }: NetScenario): boolean => /(?:with|of|under) a SecY/.test(name);
