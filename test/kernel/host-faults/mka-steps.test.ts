@@ -41,7 +41,7 @@ const disk = (): Scope => ({
 const isChange = ({ call }: Step): boolean =>
   (fileCalls.changing as readonly string[]).includes(call);
 
-describe("linkseal-mka", { timeout: 3_000_000 }, () => {
+describe("linkseal-mka", { timeout: 30_000_000 }, () => {
   it.each(played)("linkseal-mka loses nothing, struck anywhere: $name", async (scenario) => {
     const wrong: string[] = [];
     const figures = { killed: 0, died: 0, failed: 0 };

@@ -87,7 +87,7 @@ async function strike(scenario: NetScenario, ends: Ends, scope: Scope, fate: Fat
   return { outcome, line: wrong && `${JSON.stringify({ fate, known, refusal })}: ${wrong}` };
 }
 
-describe("linkseal-net", { timeout: 3_000_000 }, () => {
+describe("linkseal-net", { timeout: 30_000_000 }, () => {
   it.each(played)("linkseal-net loses nothing, struck anywhere: $name", async (scenario) => {
     // The interfaces of tunnels and the SecY of the port are there for the later ones alone.
     if (needsSecy(scenario) && !(await net.look()).some((line) => line.startsWith("cipher")))
