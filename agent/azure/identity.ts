@@ -124,8 +124,8 @@ const stepMs = 60_000;
 /**
  * Returns a credential that is made at the first sign-in, and made anew after a failed one, because
  * certificates are renewed, after a service refused a token of this process, and after a step of
- * the wall clock, by which the library computes when a token ends. The tokens of a managed identity outlive that: the library keeps them for as long
- * as the process lives.
+ * the wall clock, by which the library computes when a token ends. The tokens of a managed identity
+ * outlive that: the library keeps them for as long as the process lives.
  */
 function chosenCredential(signIn: SignIn): TokenCredential {
   const { clock, dial } = signIn;
