@@ -43,6 +43,12 @@ function reachOf(service: Service, azure: RealAzure): Reach {
   return { kind: "private", ranges: azure.privateEndpoints };
 }
 
+/** Reaches the services of the config, and no other host. */
+export interface GuardedDialer extends Dialer {
+  /** How many requests with a token were answered with 401 so far. */
+  readonly refusedTokens: () => number;
+}
+
 /**
  * Wraps a dialer so that it refuses every other host, and limits the addresses that a host name may
  * resolve to.
@@ -53,12 +59,16 @@ export function guardedDialer(
   endpoints: AzureEndpoints,
   azure: RealAzure,
   identityOrigin: string | undefined,
-): Dialer {
+): GuardedDialer {
+  let refused = 0;
   return {
+    refusedTokens: () => refused,
     async http(request: HttpRequest, signal: AbortSignal) {
       const service = serviceAt(request, endpoints, identityOrigin);
       if (service === undefined) throw elsewhere(request.to);
-      return await dial.http({ ...request, reach: reachOf(service, azure) }, signal);
+      const reply = await dial.http({ ...request, reach: reachOf(service, azure) }, signal);
+      if (reply.status === 401 && request.headers?.["authorization"] !== undefined) refused += 1;
+      return reply;
     },
     routeTo: (address, signal) => dial.routeTo(address, signal),
     resolve: (host, signal) => dial.resolve(host, signal),

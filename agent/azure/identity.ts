@@ -8,6 +8,7 @@ import { Secret } from "#hal/secret.ts";
 import type { Clock } from "#hal/world.ts";
 import type { AzureIdentity } from "../model/desired.ts";
 import { problem } from "./answers.ts";
+import type { GuardedDialer } from "./guard.ts";
 import { explained, type SdkClient, type SdkTransport } from "./sdk-transport.ts";
 
 /** Files and environment of this host that a credential needs. */
@@ -43,6 +44,7 @@ interface SignIn {
   readonly endpoints: AzureEndpoints;
   readonly transport: SdkTransport;
   readonly host: CredentialHost;
+  readonly dial: Pick<GuardedDialer, "refusedTokens">;
 }
 
 /**
@@ -121,24 +123,26 @@ const stepMs = 60_000;
 
 /**
  * Returns a credential that is made at the first sign-in, and made anew after a failed one, because
- * certificates are renewed, and after a step of the wall clock, by which the library computes when
- * a token ends. The tokens of a managed identity outlive that: the library keeps them for as long
- * as the process lives.
+ * certificates are renewed, after a service refused a token of this process, and after a step of
+ * the wall clock, by which the library computes when a token ends. The tokens of a managed identity
+ * outlive that: the library keeps them for as long as the process lives.
  */
 function chosenCredential(signIn: SignIn): TokenCredential {
-  const { clock } = signIn;
+  const { clock, dial } = signIn;
   const where = "tenant" in signIn.identity ? signIn.endpoints.authority : "azure.identity";
   const wire: Wire = { asked: false, failure: undefined };
   const client = wired(signIn.transport, wire);
   let made: Promise<TokenCredential> | undefined;
   let asideMs = 0;
+  let refused = 0;
   const once: TokenCredential["getToken"] = async (scopes, options) => {
     Object.assign(wire, { asked: false, failure: undefined });
     passing = client;
     try {
       const nowAsideMs = clock.wall() - clock.now();
-      if (Math.abs(nowAsideMs - asideMs) > stepMs) made = undefined;
-      if (made === undefined) asideMs = nowAsideMs;
+      const isRefused = dial.refusedTokens() > refused;
+      if (isRefused || Math.abs(nowAsideMs - asideMs) > stepMs) made = undefined;
+      if (made === undefined) [asideMs, refused] = [nowAsideMs, dial.refusedTokens()];
       made ??= libraryCredential(signIn);
       return await (await made).getToken(scopes, options);
     } catch (error) {

@@ -35,7 +35,7 @@ export function openAzure(
     identityOrigin,
     checkArcKey: (path) => host.checkArcKey(path),
   });
-  const signIn = { clock: world.clock, identity, endpoints, transport, host };
+  const signIn = { clock: world.clock, identity, endpoints, transport, host, dial };
   const client = async () => {
     const { SecretClient } = await import("@azure/keyvault-secrets");
     return new SecretClient(endpoints.vault, vaultCredential(signIn), {

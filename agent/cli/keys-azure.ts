@@ -9,7 +9,7 @@ import type { Secret } from "#hal/secret.ts";
 import type { KeyStore, KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { problem } from "../azure/answers.ts";
-import { guardedDialer } from "../azure/guard.ts";
+import { type GuardedDialer, guardedDialer } from "../azure/guard.ts";
 import { vaultCredential, vaultScope } from "../azure/identity.ts";
 import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
 import { azureVault, serviceVersion } from "../azure/vault.ts";
@@ -55,7 +55,7 @@ export function operatorVault(parts: OperatorParts): KeyStore {
     ...{ world: { clock }, dial, endpoints, checkArcKey },
     ...{ signIn: "operator", identityOrigin: undefined },
   });
-  const credential = credentialOf(parts, endpoints, transport);
+  const credential = credentialOf(parts, { endpoints, transport, dial });
   const open = async (): Promise<SecretClient> => {
     const sdk = await import("@azure/keyvault-secrets");
     return new sdk.SecretClient(endpoints.vault, credential, {
@@ -145,17 +145,16 @@ function neverSent({ cause }: LinksealError): boolean {
 
 function credentialOf(
   { credential, report }: OperatorParts,
-  endpoints: AzureEndpoints,
-  transport: SdkTransport,
+  wires: { endpoints: AzureEndpoints; transport: SdkTransport; dial: GuardedDialer },
 ): TokenCredential {
+  const { endpoints, transport } = wires;
   if (credential.kind === "certificate") {
     const { tenant, client, file } = credential;
     const identity = {
       ...({ kind: "clientCertificate", tenant, client } as const),
       certificate: `file:${file}`,
     };
-    const parts = { identity, endpoints, transport, host: hostCredentials };
-    return vaultCredential({ clock: hostClock, ...parts });
+    return vaultCredential({ ...wires, identity, clock: hostClock, host: hostCredentials });
   }
   const make =
     credential.kind === "azureCli"

@@ -3,7 +3,6 @@
 
 import { isIP } from "node:net";
 import type { PortName, Route } from "#hal/model.ts";
-import { isPrefix as isIPv4Prefix, isNetwork } from "./text.ts";
 
 interface Table {
   /**
@@ -141,8 +140,7 @@ export function isPrefix(text: string): boolean {
   const [address = "", length = "", ...more] = text.split("/");
   const version = isIP(address);
   if (version === 0 || more.length > 0 || !/^\d{1,3}$/.test(length)) return false;
-  // Bits behind the length: a digit of it was lost.
-  return version === 4 ? isIPv4Prefix(text) && isNetwork(text) : Number(length) <= 128;
+  return Number(length) <= (version === 4 ? 32 : 128);
 }
 
 /** Returns the prefix; one without a length has the length of its address class. */

@@ -123,10 +123,16 @@ interface ListRule<T> {
   /** For an item that the router reported before and after, and that is not in the list. */
   readonly gone?: (own: T) => Why;
   /** For an item that the router did not report; absent = none may be there. */
-  readonly added?: "free";
+  readonly added?: "free" | "cutName";
 }
 
 type List<T> = readonly T[] | undefined;
+
+/** Nothing confirms the digits of a prefix: one of them may be lost. */
+const isCut = (name: string, whole: readonly string[]): boolean =>
+  whole.some((own) =>
+    Array.from(own, (_each, at) => own.slice(0, at) + own.slice(at + 1)).includes(name),
+  );
 
 function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<List<T>> {
   return (one, { before = [], after = [] }) => {
@@ -138,6 +144,7 @@ function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<List
       const [first, last] = [inList(before, name), inList(after, name)];
       const own = last ?? first;
       if (own === undefined && added === "free") continue;
+      if (own === undefined && added === "cutName" && isCut(name, after.map(nameOf))) continue;
       if (own === undefined) return `${name} is not there`;
       const why = each(item, { before: first ?? own, after: last ?? own });
       if (why !== undefined) return `${name}: ${why}`;
@@ -145,6 +152,7 @@ function listed<T>({ nameOf, each, gone = free, added }: ListRule<T>): Rule<List
     for (const own of after) {
       const name = nameOf(own);
       if (inList(one, name) !== undefined || inList(before, name) === undefined) continue;
+      if (added === "cutName" && one.some((item) => isCut(nameOf(item), [name]))) continue;
       const why = gone(own);
       if (why !== undefined) return `${name}: ${why}`;
     }
@@ -287,7 +295,7 @@ function routingBy({ own, gone }: ConfigRules): Rule<Routing> {
       }),
       routes: listed<Route>({
         nameOf: ({ prefix, via }) => `${prefix} by ${shown(via)}`,
-        each: route,
+        ...{ each: route, added: "cutName" },
         gone: isWhole ? gone(() => "it looks drained") : free,
       }),
       drains: listed({

@@ -46,9 +46,10 @@ async function run(point: Point | undefined, again?: number): Promise<Ended> {
   for (let left = again; program.dead; left = undefined) {
     program = await stage.live();
     if (left !== undefined) stage.killAtRecord(program, stage.records() + left);
-    if ((await stage.intents()) === 0) {
+    // This one may be killed while it answers; the next turn asks again.
+    if ((await stage.intents().catch(() => undefined)) === 0) {
       applies += 1;
-      await stage.apply();
+      await stage.apply().catch(() => undefined);
     }
     outcome = await stage.settled(program, patienceMs);
   }

@@ -167,6 +167,10 @@ const importTable: readonly TableRow[] = [
     why: "scripts, the package and the command find their Node, and start it, in one way",
   },
   {
+    edge: /^test\/peers\/addon-sanitizers\.test\.ts -> \.ci\/compile\.ts$/,
+    why: "compiles the addon with the flags that ship, and sanitizers",
+  },
+  {
     edge: /^test\/.* -> \.ci\/package\//,
     why: "what the package is made of is looked at without building it",
   },

@@ -85,6 +85,24 @@ describe("a vault behind the real client", () => {
     });
   });
 
+  it("a token that the vault or the management API refused is not sent again", async () => {
+    const bench = azureBench();
+    const id = newestCak(bench);
+    const read = async () => (await bench.run(bench.vault.read(id, never)))[Symbol.dispose]();
+    const bearer = async (): Promise<string> => {
+      using token = await bench.run(bench.token("https://management.azure.com/.default", never));
+      return token.use((octets) => new TextDecoder().decode(octets));
+    };
+    await read();
+    const before = await bearer();
+    expect(await bearer()).toBe(before);
+    bench.cloud.tokens.revoke();
+    // The refusal itself is reported: it may be that of a wrong tenant.
+    await expect(read()).rejects.toMatchObject({ code: "vault.denied" });
+    expect(await bearer()).not.toBe(before);
+    await read();
+  });
+
   it("the real client prints neither tokens nor assertions with its requests", async () => {
     const bench = azureBench();
     const id = newestCak(bench);

@@ -40,13 +40,6 @@ describe("a table of routes", () => {
     ]);
   });
 
-  it("a prefix with bits behind its length has lost a digit: all routes are unknown", () => {
-    const row = (prefix: string) =>
-      `*> ${prefix}  2001:db8::2              0             0 12076 i`;
-    expect(read(xrHead, row("198.19.200.128/25"), "Processed 1 prefixes, 1 paths")).toHaveLength(1);
-    expect(read(xrHead, row("198.19.200.128/5 "), "Processed 1 prefixes, 1 paths")).toBeUndefined();
-  });
-
   it("a table of IOS XE may have a best path in the row below its prefix", () => {
     const rows = [
       "Route Distinguisher: 65000:1 (default for vrf AZURE)",
