@@ -221,7 +221,7 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
 const lateFinalOf = (action: ActionKind): number =>
   Math.max(
     0,
-    finals.indexOf(action),
+    finals.findIndex((each) => each === action),
   );
 
 /** The router carries out a change that the agent gave up; a key that is gone stays gone. */
