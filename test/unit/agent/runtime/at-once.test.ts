@@ -16,16 +16,22 @@ class Stage {
   readonly agent: Agent;
   readonly broken: unknown[] = [];
   most = 0;
-  /** Devices that were logged in to, and the most at one time. */
-  readonly logins: { readonly most: number; readonly devices: ReadonlySet<string> };
+  /** Devices that were logged in to since the config was accepted, and the most at one time. */
+  readonly logins: { most: number; readonly devices: Set<string> };
+  /** The most logins at one time before it was accepted. */
+  mostBefore = 0;
 
   private constructor(site: Site, agent: Agent, logins: Stage["logins"]) {
     this.site = site;
     this.agent = agent;
     this.logins = logins;
     agent.run(never).catch((error: unknown) => void this.broken.push(error));
-    agent.events.listen(() => {
+    agent.events.listen(({ code }) => {
       this.most = Math.max(this.most, this.open().length);
+      if (code !== "intent-accepted") return;
+      this.mostBefore = logins.most;
+      logins.most = 0;
+      logins.devices.clear();
     });
   }
 
@@ -147,10 +153,12 @@ describe("campaigns", () => {
 });
 
 describe("logins", () => {
-  it.each([2, 5])("of an agent are loginsAtOnce at a time, here %i of 12 devices", async (n) => {
-    const stage = await Stage.of(6, "protected");
+  it.each([2, 5])("of an agent to 20 devices are %i at a time if its config says so", async (n) => {
+    const stage = await Stage.of(10, "protected");
     await stage.apply(4, n);
-    expect([stage.logins.most, stage.logins.devices.size]).toEqual([n, 12]);
+    expect([stage.logins.most, stage.logins.devices.size]).toEqual([n, 20]);
+    // The plan of the first config is made while none is in force.
+    expect(stage.mostBefore).toBe(16);
     expect(stage.broken).toEqual([]);
   });
 });
