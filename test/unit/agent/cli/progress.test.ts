@@ -33,8 +33,11 @@ it.each([
   [0, []],
   [1, [expect.stringMatching(/^1 event was missed: /)]],
   [95, [expect.stringMatching(/^95 events were missed: .*linkseal report/)]],
-])("issue 32: of %i events that the agent has dropped a follower is informed", async (lost, said) => {
-  const session = new Dropping(lost);
-  await follow(session, { groups: [], after: 3, until: "ended", quietMs: 0 });
-  expect(session.notes).toEqual([...said, eventLine(event)]);
-});
+])(
+  "issue 32: of %i events that the agent has dropped a follower is informed",
+  async (lost, said) => {
+    const session = new Dropping(lost);
+    await follow(session, { groups: [], after: 3, until: "ended", quietMs: 0 });
+    expect(session.notes).toEqual([...said, eventLine(event)]);
+  },
+);
