@@ -138,7 +138,7 @@ async function pass(from: AsyncIterable<Buffer>, to: NodeJS.WritableStream): Pro
 }
 
 async function connected(path: string): Promise<Socket> {
-  await refuseForeign(path);
+  refuseForeign(path);
   const socket = connect(path);
   try {
     await once(socket, "connect");

@@ -58,7 +58,7 @@ async function lineOf(request: HttpRequest, signal: AbortSignal): Promise<Line> 
   const { to } = request;
   if (to.startsWith("unix:")) {
     const socketPath = to.slice("unix:".length);
-    await refuseForeign(socketPath);
+    refuseForeign(socketPath);
     signal.throwIfAborted();
     return {
       kind: "socket",

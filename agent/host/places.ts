@@ -1,9 +1,10 @@
 // Paths of state and sockets. The quick `status` path loads this module, so it may load nothing
 // heavy.
 
-import { lstatSync, readFileSync, statSync } from "node:fs";
+import { lstatSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { foreignOwner } from "#drivers/transport/socket-owner.ts";
 
 /** What decides about paths: these variables, this process's uid, and two folders. */
 export interface PlaceSource {
@@ -177,8 +178,7 @@ export function socketPath(places: Pick<Places, "runtime">, role: SocketRole): s
 
 /**
  * Finds the agent's socket for a client. A flag or LINKSEAL_HOME names one agent and no other. A
- * socket counts only if root, this user or the user of the service owns it and its folder: sudo may
- * keep the XDG_RUNTIME_DIR of another user.
+ * socket counts only if it has no foreign owner: sudo may keep the XDG_RUNTIME_DIR of another user.
  */
 export function findSocket(
   role: SocketRole,
@@ -273,22 +273,6 @@ function absolute(path: string | undefined): string | undefined {
 
 function isSocket(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true;
-}
-
-/** Returns the owner of a socket that is not believed. An owner of its folder can replace it. */
-function foreignOwner(path: string, own: number): number | undefined {
-  const owners = [lstatSync(path).uid, statSync(dirname(path)).uid];
-  return owners.find((uid) => uid !== 0 && uid !== own && uid !== serviceUser());
-}
-
-/** Returns the number of the user that the service runs as; undefined = there is none. */
-function serviceUser(): number | undefined {
-  try {
-    const uid = /^linkseal:[^:]*:(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))?.[1];
-    return uid === undefined ? undefined : Number(uid);
-  } catch {
-    return undefined;
-  }
 }
 
 function isOurs(runtime: string, uid: number): boolean {

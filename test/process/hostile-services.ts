@@ -23,6 +23,16 @@ interface ServiceServed {
 }
 
 export type ServiceNews = readonly ServiceServed[];
+
+/** Clients that have reached each of our own sockets so far, by its path; a test may ask for it. */
+export type ClientCounts = Readonly<Record<string, number>>;
+
+const came: Record<string, number> = {};
+
+function count(path: string): void {
+  came[path] = (came[path] ?? 0) + 1;
+}
+
 export const community = "planted-canary-community";
 
 type Serve = (path: string) => Promise<number | string>;
@@ -124,7 +134,10 @@ const clients =
   async (path) => {
     const sent = octets();
     const come = (): void => {
-      const socket = connect(path, () => void socket.write(sent));
+      const socket = connect(path, () => {
+        count(path);
+        socket.write(sent);
+      });
       socket
         .on("error", () => undefined)
         .resume()
@@ -143,7 +156,10 @@ const crumbs = (): Buffer => {
 /** 64 clients that ask, and never read what comes. */
 const deaf: Serve = async (path) => {
   const come = (): void => {
-    const socket = connect(path, () => void socket.write("GET /long HTTP/1.1\r\nhost: l\r\n\r\n"));
+    const socket = connect(path, () => {
+      count(path);
+      socket.write("GET /long HTTP/1.1\r\nhost: l\r\n\r\n");
+    });
     socket
       .on("error", () => undefined)
       .pause()
@@ -155,12 +171,13 @@ const deaf: Serve = async (path) => {
 };
 
 /** A browser that sends each octet of a request without an end in a record of its own. */
-async function crumble(port: number): Promise<void> {
+async function crumble(port: number, path: string): Promise<void> {
   // The page of this test has a certificate that it made itself.
   const socket = secureConnect({ host: "127.0.0.1", port, rejectUnauthorized: false });
   socket.on("error", () => undefined).resume();
   const closed = once(socket, "close").catch(() => undefined);
   await once(socket, "secureConnect");
+  count(path);
   socket.setNoDelay(true);
   for (const one of `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: ${"a".repeat(9_000)}`) {
     // Octets that wait are put into one record.
@@ -175,7 +192,7 @@ const browsers: Serve = async (path) => {
   const keepComing = async (): Promise<void> => {
     for (;;) {
       const port = Number(await readFile(path, "latin1").catch(() => "0"));
-      if (port > 0) await crumble(port).catch(() => undefined);
+      if (port > 0) await crumble(port, path).catch(() => undefined);
       await rest(20);
     }
   };
@@ -225,6 +242,7 @@ if (process.argv[1] === import.meta.filename) {
     rmSync(folder, { recursive: true });
     process.exit();
   });
+  process.on("message", () => process.send?.(came));
   const attacks = JSON.parse(process.argv[2] ?? "") as readonly string[];
   const serving = attacks.map(async (attack, index): Promise<ServiceServed> => {
     const at = await services.get(attack)?.(join(folder, `${index}.sock`));

@@ -102,7 +102,7 @@ describe("an agent beside hostile routers", () => {
         const isAlive = (): void => {
           if (program.dead) throw new Error(`the agent has ended: ${program.output.slice(-2_000)}`);
         };
-        await until("a connection to each hostile router, and protection", async () => {
+        await until("as many attacks as hostile routers of each kind, and protection", async () => {
           isAlive();
           servers.send("count");
           const [counts] = (await once(servers, "message")) as [HostileCounts];

@@ -53,9 +53,13 @@ function swellXml(reply: string, octets: number): string {
 function swollenSend(
   { octets, which }: Swollen,
   session: number,
-  send: Wire["send"],
+  wire: { readonly send: Wire["send"]; readonly begun: () => void },
 ): Wire["send"] {
   let replies = 0;
+  const send = (octets: Uint8Array, from: Uint8Array): void => {
+    if (octets.length > 2 * from.length) wire.begun();
+    wire.send(octets);
+  };
   return (sent) => {
     const text = Buffer.from(sent).toString("utf8");
     const isDue = which === "all" || replies === session % 16;
@@ -63,16 +67,16 @@ function swollenSend(
     const rows = /^([\s\S]+\r\n)([^\r\n]+[#>] ?)$/.exec(text);
     if (marked !== undefined) {
       replies += 1;
-      send(isDue ? Buffer.from(`${swellXml(marked, octets)}]]>]]>`) : sent);
+      send(isDue ? Buffer.from(`${swellXml(marked, octets)}]]>]]>`) : sent, sent);
     } else if (rows !== null) {
       replies += 1;
-      send(isDue ? Buffer.from(`${swell(rows[1] ?? "", octets)}${rows[2] ?? ""}`) : sent);
-    } else send(sent);
+      send(isDue ? Buffer.from(`${swell(rows[1] ?? "", octets)}${rows[2] ?? ""}`) : sent, sent);
+    } else send(sent, sent);
   };
 }
 
-/** Serves such a router on the loopback address. */
-export async function servedSwollen(attack: Swollen): Promise<SshServed> {
+/** Serves such a router on the loopback address; `begun` is called for each long reply. */
+export async function servedSwollen(attack: Swollen, begun: () => void): Promise<SshServed> {
   const { model, emulator, driver } = routerPlatforms[attack.platform];
   const { site } = demoSite("swollen", "protected", { models: () => model });
   const [router] = [...site.routers.values()];
@@ -82,7 +86,7 @@ export async function servedSwollen(attack: Swollen): Promise<SshServed> {
   const connect = (wire: Wire): EmulatorSession | undefined => {
     const session = sessions++;
     return shown.connect({
-      send: swollenSend(attack, session, (octets) => wire.send(octets)),
+      send: swollenSend(attack, session, { send: (octets) => wire.send(octets), begun }),
       close: () => wire.close(),
     });
   };

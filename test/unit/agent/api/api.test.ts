@@ -193,6 +193,23 @@ describe("events", () => {
     expect(clock.now() - started).toBeLessThanOrEqual(31_000);
   });
 
+  it("issue 32: sixteen long polls of one user are admitted, and still those of another", async () => {
+    const { clock } = bench.site;
+    const gone = new AbortController();
+    const path = `/v1/events?after=${bench.agent.events.count}&waitMs=30000`;
+    const world = apiWorld(bench.agent, clock);
+    const poll = async (uid: number): Promise<number> => {
+      const client = { ...unknownClient("view"), uid };
+      const request = { method: "GET", path, body: "", client };
+      return (await answer(bench.agent, request, world, gone.signal)).status;
+    };
+    const admitted = [...Array.from({ length: 16 }, () => 7), 8].map(poll);
+    const beyond = await Promise.race([poll(7), clock.runFor(1_000)]);
+    gone.abort();
+    expect(beyond).toBe(429);
+    expect(await Promise.all(admitted)).toEqual(admitted.map(() => 200));
+  });
+
   it("a long poll for events ends when the client goes", async () => {
     const { clock } = bench.site;
     const gone = new AbortController();

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { SharedReports } from "#agent/api/shared-reports.ts";
 import type { Agent } from "#agent/runtime/agent.ts";
+import { emptyMemory } from "#agent/store/journal/memory.ts";
 import { SimClock } from "#sim/base/clock.ts";
+import { never, settled } from "../../kit/site-bench.ts";
 
 /** An agent whose status takes its time, and shows the number of changes so far. */
 function bench(tookMs: number) {
@@ -62,5 +64,25 @@ describe("issue 32: the status of many readers", () => {
     const { state, ask } = bench(0);
     for (let again = 0; again < 5; again += 1) await ask();
     expect(state.made).toBe(5);
+  });
+});
+
+describe("issue 32: the scorecard of many readers", () => {
+  it("64 scorecards at once are one, and the next one is made after a pause", async () => {
+    const clock = new SimClock(0);
+    let made = 0;
+    const agent = {
+      ...{ memory: emptyMemory, azureReader: () => undefined },
+      status: () => {
+        made += 1;
+        return { groups: [], tunnels: [], at: "2026-11-28T00:00:00Z" };
+      },
+    };
+    const { scorecard } = new SharedReports(agent as unknown as Agent, clock);
+    const all = Array.from({ length: 64 }, () => scorecard.get(never));
+    expect(new Set(await settled(clock, Promise.all(all))).size).toBe(1);
+    expect(made).toBe(1);
+    await settled(clock, scorecard.get(never));
+    expect([made, clock.now()]).toEqual([2, 3_000]);
   });
 });

@@ -108,8 +108,13 @@ describe("logins", () => {
     expect(logins.enter("X", here).kind).toBe("later");
   });
 
-  it("wrong codes from thousands of addresses use bounded memory", () => {
-    for (let n = 0; n < 5_000; n += 1) logins.enter("X", `10.0.${n >> 8}.${n & 255}`);
+  it("wrong codes from thousands of addresses use bounded memory: the oldest is forgotten", () => {
+    const from = (n: number): string => `10.0.${n >> 8}.${n & 255}`;
+    for (let n = 0; n < 11; n += 1) logins.enter("X", here);
+    for (let n = 0; n < 1_023; n += 1) logins.enter("X", from(n));
+    expect(logins.enter("X", here).kind).toBe("later");
+    for (let n = 0; n < 1_024; n += 1) logins.enter("X", from(n));
+    expect(logins.enter("X", here).kind).toBe("wrong");
     expect(logins.enter(logins.code().code, "192.0.2.1").kind).toBe("open");
   });
 

@@ -1,8 +1,10 @@
-// How many campaigns are open and how many devices are logged in to at the same time.
+// What grows with a site: how many campaigns are open and how many devices are logged in to at the
+// same time, and how many events are kept.
 
 import { describe, expect, it } from "vitest";
 import type { Agent } from "#agent/runtime/agent.ts";
 import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
+import type { Dialer, WallTime } from "#hal/world.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { hasty } from "../../../short-waits.ts";
@@ -14,13 +16,22 @@ class Stage {
   readonly agent: Agent;
   readonly broken: unknown[] = [];
   most = 0;
+  /** Devices that were logged in to since the config was accepted, and the most at one time. */
+  readonly logins: { most: number; readonly devices: Set<string> };
+  /** The most logins at one time before it was accepted. */
+  mostBefore = 0;
 
-  private constructor(site: Site, agent: Agent) {
+  private constructor(site: Site, agent: Agent, logins: Stage["logins"]) {
     this.site = site;
     this.agent = agent;
+    this.logins = logins;
     agent.run(never).catch((error: unknown) => void this.broken.push(error));
-    agent.events.listen(() => {
+    agent.events.listen(({ code }) => {
       this.most = Math.max(this.most, this.open().length);
+      if (code !== "intent-accepted") return;
+      this.mostBefore = logins.most;
+      logins.most = 0;
+      logins.devices.clear();
     });
   }
 
@@ -30,11 +41,31 @@ class Stage {
     const disk = new SimDisk({ clock, prng: prng.fork("disk"), writeMs: 2 });
     const log = { write: () => undefined };
     const world = simulatedWorld({ site, disk, log, prng: prng.fork("agent") });
-    return new Stage(site, await settled(clock, simulatedAgent(world)));
+    const logins = { now: 0, most: 0, devices: new Set<string>() };
+    const dial: Dialer = {
+      ...world.dial,
+      http: async (request, signal) => {
+        // What a device offers is asked for once, when a session begins.
+        if (!/^\/devices\/[^/]+$/.test(request.path)) return await world.dial.http(request, signal);
+        logins.now += 1;
+        logins.most = Math.max(logins.most, logins.now);
+        logins.devices.add(request.path);
+        try {
+          await clock.sleep(500);
+          return await world.dial.http(request, signal);
+        } finally {
+          logins.now -= 1;
+        }
+      },
+    };
+    return new Stage(site, await settled(clock, simulatedAgent({ ...world, dial })), logins);
   }
 
-  async apply(atOnce: number): Promise<void> {
-    const text = `${hasty(this.site.config("unix:/run/site.sock"))}  atOnce: ${atOnce}\n`;
+  async apply(atOnce: number, loginsAtOnce = 16): Promise<void> {
+    const text = `${hasty(this.site.config("unix:/run/site.sock"))}  atOnce: ${atOnce}\n`.replace(
+      "health: {",
+      `health: { loginsAtOnce: ${loginsAtOnce},`,
+    );
     const request = { text, file: "site.yaml", who: "test", queue: false };
     const answer = await settled(this.site.clock, this.agent.apply(request, never));
     if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
@@ -118,5 +149,27 @@ describe("campaigns", () => {
     const outcomes = await Promise.all(asked);
     expect(outcomes.filter((each) => each === "begun")).toHaveLength(3);
     expect(stage.most).toBe(3);
+  });
+});
+
+describe("logins", () => {
+  it.each([2, 5])("of an agent to 20 devices are %i at a time if its config says so", async (n) => {
+    const stage = await Stage.of(10, "protected");
+    await stage.apply(4, n);
+    expect([stage.logins.most, stage.logins.devices.size]).toEqual([n, 20]);
+    // The plan of the first config is made while none is in force.
+    expect(stage.mostBefore).toBe(16);
+    expect(stage.broken).toEqual([]);
+  });
+});
+
+describe("events", () => {
+  it("of an agent are kept for the links of its site", async () => {
+    const stage = await Stage.of(30, "protected");
+    await stage.apply(4);
+    const { events } = stage.agent;
+    // A site without links keeps 2,000 at most; 60 links keep 2,400 at least.
+    while (events.count < 2_400) events.add(0 as WallTime, "verdict", "site", "an event");
+    expect(events.after(0).lost).toBe(0);
   });
 });

@@ -137,6 +137,25 @@ describe("messages of a stream", () => {
     expect(feed).toThrow("more than 10000 octets");
   });
 
+  it("the chunks of one message do not count for the next, and each message has one", () => {
+    const deframer = new Deframer(100_000, "edge-a");
+    deframer.framing = "chunked";
+    for (let message = 0; message < 3; message += 1) {
+      deframer.push(Buffer.from(`${"\n#1\nX".repeat(40_000)}\n##\n`));
+      expect(deframer.next()).toHaveLength(40_000);
+    }
+    deframer.push(Buffer.from("\n##\n"));
+    expect(() => deframer.next()).toThrow("a message has no chunk");
+  });
+
+  it("a message that is too long is refused though it arrives whole", () => {
+    const deframer = new Deframer(10_000, "edge-a");
+    deframer.push(Buffer.from(marked("a".repeat(10_000))));
+    expect(deframer.next()).toHaveLength(10_000);
+    deframer.push(Buffer.from(marked("a".repeat(10_001))));
+    expect(() => deframer.next()).toThrow("more than 10000 octets");
+  });
+
   it("a long line takes no longer than its octets", () => {
     const deframer = new Deframer(200 * 1024 * 1024, "edge-a");
     const line = Buffer.alloc(64 * 1024, "a");

@@ -42,6 +42,14 @@ describe("a receive buffer", () => {
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(16 * 1024 * 1024);
   });
 
+  it("a receive buffer gives the room of a long message back", () => {
+    const buffer = new ReceiveBuffer();
+    buffer.push(Buffer.alloc(5_000_000));
+    buffer.drop(5_000_000);
+    buffer.push(Uint8Array.of(1));
+    expect(buffer.octets.buffer.byteLength).toBeLessThanOrEqual(64 * 1024);
+  });
+
   it("a receive buffer leaves no octet behind when it grows", () => {
     const buffer = new ReceiveBuffer();
     buffer.push(Buffer.alloc(500, "k"));

@@ -134,6 +134,14 @@ describe("what is read", () => {
     expect(enough.children).toHaveLength(101);
   });
 
+  it("a reply has 64 elements inside each other at most, an empty one included", async () => {
+    const nested = (depth: number, inner: string): string =>
+      "<a>".repeat(depth) + inner + "</a>".repeat(depth);
+    expect(everyOf(await read(nested(64, "")), "a")).toHaveLength(63);
+    expect(await refused(nested(65, ""))).toContain("nested too deeply");
+    expect(await refused(nested(64, "<b/>"))).toContain("nested too deeply");
+  });
+
   it("several replies share what they may have together", async () => {
     const budget = { depth: 4, elements: 5, attributes: 1, references: 1 };
     await readXml(octets("<r><a/><a b=''/></r>"), "edge-a", budget);

@@ -121,18 +121,16 @@ describe("doctor", () => {
   });
 });
 
-describe("reports that many ask for together", () => {
-  it.each(["GET /v1/doctor", "GET /v1/scorecard"])(
-    "a hundred requests %s cost as much as one",
-    async (what) => {
-      const [alone, crowded] = [await Stage.of(4), await Stage.of(4)];
-      await alone.get(what);
-      const asked = Array.from({ length: 100 }, () => crowded.ask(what));
-      const replies = await settled(crowded.site.clock, Promise.all(asked));
-      expect(new Set(replies.map(({ body }) => body)).size).toBe(1);
-      expect(crowded.requests).toEqual(alone.requests);
-    },
-  );
+describe("a report that many ask for together", () => {
+  it("a hundred requests to doctor cost as much as one", async () => {
+    const [alone, crowded] = [await Stage.of(4), await Stage.of(4)];
+    await alone.get("GET /v1/doctor");
+    const asked = Array.from({ length: 100 }, () => crowded.ask("GET /v1/doctor"));
+    const replies = await settled(crowded.site.clock, Promise.all(asked));
+    expect(new Set(replies.map(({ body }) => body)).size).toBe(1);
+    expect(alone.requests.length).toBeGreaterThan(4);
+    expect(crowded.requests).toEqual(alone.requests);
+  });
 });
 
 describe("a viewer that requests without pause", () => {
