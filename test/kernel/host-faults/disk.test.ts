@@ -25,8 +25,7 @@ async function opened(disk: FailingDisk) {
 }
 
 describe("a state folder on a disk that dies", { timeout: 1_800_000 }, () => {
-  const name = "each acknowledged record and file is there when a disk (%s) is back";
-  it.each(promises)(name, async (promise) => {
+  it.each(promises)("what was acknowledged outlives a disk (%s)", async (promise) => {
     using disk = new FailingDisk(`linkseal-${process.pid}`, promise);
     const prng = new Prng(seed);
     const done: number[] = [];

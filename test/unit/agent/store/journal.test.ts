@@ -104,6 +104,23 @@ describe("a journal", () => {
     expect(new Set(journal.records().map((entry) => entry.mac)).size).toBe(3);
   });
 
+  it("a journal that would be longer than its limit stays as it was, and says so", async () => {
+    const disk = new ScriptedDisk();
+    const { journal } = await open(disk);
+    await journal.append({ kind: "one" });
+    const before = disk.files.get("journal");
+    const long = { kind: "two", text: "x".repeat(3_900_000) };
+    const error = await journal.compact(long, ...Array.from({ length: 17 }, () => long)).then(
+      () => undefined,
+      (caught: unknown) => caught,
+    );
+    expect(error).toMatchObject({ code: "journal.full", effect: "none" });
+    expect(journal.trouble).toBe(error);
+    expect([disk.files.get("journal"), kinds(journal)]).toEqual([before, ["one"]]);
+    await journal.append({ kind: "three" });
+    expect(journal.trouble).toBeUndefined();
+  });
+
   it("a journal has the same entries before and after it was opened again", async () => {
     const disk = new ScriptedDisk();
     const { journal } = await open(disk);

@@ -84,6 +84,14 @@ describe("a command line", () => {
     expect(await cli.run(show, "none", never)).toBe("");
   });
 
+  it("a refusal quotes at most 300 characters of the line that refuses", async () => {
+    const text = `% Failed to commit ${"x".repeat(5_000)}\r\n`;
+    const cli = await openOn(puppetOf((command) => (command === "commit" ? text : "")));
+    const { message } = await refusalOf(cli.run([["commit"]], "unknown", never));
+    expect(message).toMatch(/^the device refuses: % Failed to commit x{200,}…$/);
+    expect(message.length).toBeLessThan(350);
+  });
+
   it("a session distinguishes a lock from other refusals", async () => {
     const text = "!!% configuration is locked by another session\r\n";
     const cli = await openOn(puppetOf((command) => (command === "configure" ? text : "")));
