@@ -193,7 +193,7 @@ describe("events", () => {
     expect(clock.now() - started).toBeLessThanOrEqual(31_000);
   });
 
-  it("issue 32: sixteen long polls of one user are admitted, and still those of another", async () => {
+  it("sixteen long polls of one user are admitted, and still those of another", async () => {
     const { clock } = bench.site;
     const gone = new AbortController();
     const path = `/v1/events?after=${bench.agent.events.count}&waitMs=30000`;
