@@ -1,8 +1,13 @@
 // The tunnels of an EOS configuration, without the keys in it. A tunnel has the name of its
 // profile; it is ours, and may be written, if its policies have that name too.
 
-import { isPrefix, wholeOf } from "../platform/text.ts";
-import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
+import { wholeOf } from "../platform/text.ts";
+import {
+  isPrefix,
+  type TunnelLimits,
+  type TunnelPlan,
+  type TunnelWords,
+} from "../platform/tunnel-change.ts";
 import {
   digests,
   espFor,

@@ -7,7 +7,6 @@ import type { Secret } from "#hal/secret.ts";
 import type { IkeTransforms, SaLife, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { Work } from "./define-dialect.ts";
 import { type OnPort, refused, rejected } from "./port-change.ts";
-import { isNetwork, isPrefix } from "./text.ts";
 
 type OnTunnel = Exclude<PortChange, OnPort | { readonly kind: "ipsec.block" }>;
 
@@ -202,7 +201,7 @@ function refuseForm(spec: TunnelSpec, planning: Planning): void {
   if (!isIPv4Alone) {
     throw refused(planning, "device.unsupported", name, "it is not only IPv4");
   }
-  const loose = remotePrefixes.find((prefix) => !isNetwork(prefix));
+  const loose = remotePrefixes.find((prefix) => networkOf(prefix) !== prefix);
   if (loose === undefined) return;
   throw rejected(
     planning,
@@ -217,6 +216,21 @@ function linuxOnly({ auth, ikeVersion, localId, remoteId, dpdSeconds }: TunnelSp
   if (ikeVersion !== undefined) return "IKEv1";
   if (localId !== undefined || remoteId !== undefined) return "identities other than addresses";
   return dpdSeconds === undefined ? undefined : "another interval of dead peer detection";
+}
+
+/** Returns whether the text is an IPv4 prefix in CIDR notation. */
+export function isPrefix(text: string): boolean {
+  const [, address = "", length] = /^([\d.]{7,15})\/(\d{1,2})$/.exec(text) ?? [];
+  return isIPv4(address) && Number(length) <= 32;
+}
+
+function networkOf(prefix: string): string {
+  const [address = "", length = "0"] = prefix.split("/");
+  const octets = address.split(".").map((octet, index) => {
+    const bits = Math.min(8, Math.max(0, Number(length) - 8 * index));
+    return Number(octet) & (0xff00 >> bits) & 0xff;
+  });
+  return `${octets.join(".")}/${length}`;
 }
 
 function refuseWords({ name, ike, transforms }: TunnelSpec, planning: Planning): void {

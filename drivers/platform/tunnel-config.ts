@@ -2,8 +2,8 @@
 // if all that it consists of has its name.
 
 import { isIPv4 } from "node:net";
-import { isPrefix } from "./text.ts";
 import {
+  isPrefix,
   type PlannedLife,
   pskOfRemark,
   type TunnelPlan,
