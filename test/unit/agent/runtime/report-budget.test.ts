@@ -24,6 +24,8 @@ describe("the reports of an agent whose cloud has limits", () => {
   let agent: Agent;
   let documents = 0;
   let vaultRequests = 0;
+  /** Ends the agent's own requests. */
+  let halt: () => Promise<void>;
 
   beforeEach(async () => {
     site = buildSite({ seed: "budget", name: "demo", groups: 1, tunnels: 0, start: "protected" });
@@ -55,9 +57,11 @@ describe("the reports of an agent whose cloud has limits", () => {
     const request = { text, file: "site.yaml", who: "test", queue: false };
     await settled(clock, agent.apply(request, never));
     await clock.runFor(60_000, () => agent.supervisor !== undefined);
-    stop.abort();
-    await settled(clock, ended);
-    [documents, vaultRequests] = [0, 0];
+    halt = async () => {
+      stop.abort();
+      await settled(clock, ended);
+      [documents, vaultRequests] = [0, 0];
+    };
   });
 
   function readDocuments(count: number): void {
@@ -67,6 +71,7 @@ describe("the reports of an agent whose cloud has limits", () => {
   }
 
   it("documents for a scorecard are read within the budget", async () => {
+    await halt();
     readDocuments(3 * burst);
     await site.clock.runFor(0);
     expect(documents).toBe(burst);
@@ -75,6 +80,7 @@ describe("the reports of an agent whose cloud has limits", () => {
   });
 
   it("looks of doctor at far ends wait for the same budget", async () => {
+    await halt();
     readDocuments(burst - 1);
     let allowed = 0;
     for (let n = 0; n < 3; n += 1) {
@@ -89,6 +95,7 @@ describe("the reports of an agent whose cloud has limits", () => {
   });
 
   it("the keys are read from the vault within the same budget", async () => {
+    await halt();
     readDocuments(burst);
     await site.clock.runFor(0);
     const begun = site.clock.now();
@@ -98,5 +105,24 @@ describe("the reports of an agent whose cloud has limits", () => {
     expect(reply.status).toBe(200);
     expect(vaultRequests).toBeGreaterThan(4);
     expect(clock.now() - begun).toBeGreaterThanOrEqual(vaultRequests * eachMs);
+  });
+
+  it("rotations and polls of the vault do not wait for it", async () => {
+    const { clock } = site;
+    await clock.runFor(60_000);
+    const [group = ""] = site.groups;
+    await settled(clock, agent.commands.adopt(group, [], never));
+    for (const { key } of site.links) site.vault.generatePair(key, "gcm-aes-xpn-256");
+    // Readers have used the budget for days.
+    void agent.supervisor?.mayRead(3_000_000, never);
+    const state = () => agent.memory.campaigns[group]?.state;
+    const asked = { by: "test", risks: [], urgency: "planned" } as const;
+    void agent.commands.rotate(group, asked, never);
+    await clock.runFor(3_600_000, () => state() === "done");
+    expect(state()).toBe("done");
+    vaultRequests = 0;
+    await clock.runFor(3_600_000);
+    expect(vaultRequests).toBeGreaterThan(4);
+    await halt();
   });
 });

@@ -106,6 +106,23 @@ describe("a log beside refusals", () => {
     expect(files.length).toBeLessThan(segmentsMax);
     await settled(bench.clock, recorder.end());
   });
+
+  it("a change that comes while a count of refusals is due is written before the count", async () => {
+    const bench = new AuditBench();
+    const recorder = await bench.live();
+    await bench.evaluate(5_000, observed("g/a", "protected"));
+    recorder.refused({ client: client(1000), about: "x", text });
+    await bench.clock.runFor(minuteMs);
+    // The disk takes one record after the other: the count is due, and both wait for this one.
+    const durable = ["one", "two"].map((about) =>
+      recorder.recorded({ what: "asked", about, who: "test", text: "drain: done" }),
+    );
+    expect(await settled(bench.clock, Promise.all(durable))).toEqual([undefined, undefined]);
+    await settled(bench.clock, recorder.end());
+    const { entries } = await bench.trail();
+    const changes = entries.flatMap((entry) => (entry.kind === "change" ? [entry.about] : []));
+    expect(changes).toEqual(["one", "two", "x"]);
+  });
 });
 
 function size(bench: AuditBench): number {
