@@ -107,7 +107,7 @@ describe("a log beside refusals", () => {
     await settled(bench.clock, recorder.end());
   });
 
-  it("a change that comes while a count of refusals is due is written before the count", async () => {
+  it("a change is written before a count of refusals that is due already", async () => {
     const bench = new AuditBench();
     const recorder = await bench.live();
     await bench.evaluate(5_000, observed("g/a", "protected"));
