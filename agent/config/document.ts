@@ -78,13 +78,7 @@ function compose(text: string): Composed {
   let lexemes = 0;
   let at = 0;
   for (const lexeme of new Lexer().lex(text)) {
-    for (const token of parser.next(lexeme)) {
-      // One error suffices, and a file full of them would cost most.
-      if (token.type === "error") {
-        return { kind: "refused", faults: [invalid(token.offset, token.message)] };
-      }
-      tokens.push(token);
-    }
+    tokens.push(...parser.next(lexeme));
     if (parser.stack.length > openMax) {
       return refuse(at, "is nested too deep", "no setting is nested so deep", "flatten it");
     }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "#agent/config/index.ts";
+import { formatComplaint, parseConfig } from "#agent/config/index.ts";
 import { durationMs, endOfDay, speedGbps } from "#agent/config/units.ts";
 import type { Desired } from "#agent/model/desired.ts";
 import { nearest } from "#agent/model/nearest.ts";
@@ -418,6 +418,16 @@ describe("hostile text", () => {
     });
     expect(tookMs).toBeLessThan(20_000);
   });
+});
+
+it.each([
+  ["version: |hunter2", "Block scalar header includes extra characters"],
+  ["!!str version: 1", "has a key that is not a word"],
+])("the complaint about %j says why, and does not quote the file", (text, says) => {
+  const parsed = parseConfig(text, "site.yaml");
+  const said = parsed.kind === "refused" ? parsed.complaints.map(formatComplaint).join() : "";
+  expect(said).toContain(says);
+  expect(said).not.toContain("hunter2");
 });
 
 describe("a config of a real cloud", () => {

@@ -72,6 +72,14 @@ describe("heads to a log of this host", () => {
     expect(sending.bench.broken).toEqual([]);
   });
 
+  it("a config that asks for heads later gets them at once", async () => {
+    const sending = await new Sending().begin();
+    await sending.bench.run(600_000);
+    await sending.bench.apply(sending.bench.config() + asks("journald"));
+    await sending.bench.run(30_000);
+    expect(sending.lines).toHaveLength(1);
+  });
+
   it("a head follows only a record that is none", async () => {
     const sending = await new Sending().begin(asks("journald", "1m"));
     await sending.bench.run(3_600_000);
@@ -98,9 +106,13 @@ describe("heads to a log of this host", () => {
     ]);
     // No new record is needed for it.
     sending.isDeaf = false;
-    await sending.bench.run(120_000);
-    expect(sending.lines).not.toEqual([]);
+    await sending.bench.run(180_000);
+    expect(sending.lines).toHaveLength(1);
     const heads = headsIn(sending.lines.join("\n"));
     expect(checkHeads(await sending.report(), heads).faults).toEqual([]);
+    sending.isDeaf = true;
+    await sending.bench.ask("POST /v1/drain", { link: `${group}/primary` });
+    await sending.bench.run(120_000);
+    expect(sending.warned).toHaveLength(2);
   });
 });
