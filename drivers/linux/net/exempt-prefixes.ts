@@ -11,15 +11,7 @@ import { linksNow } from "../macsec/kernel-observation.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy } from "../netlink/xfrm.ts";
-import {
-  hasPolicy,
-  isOpen,
-  letPast,
-  policiesNow,
-  prefixAt,
-  prefixesMax,
-  wayInto,
-} from "./guard.ts";
+import { isOpen, letPast, ownWays, policiesNow, prefixAt, prefixesMax, wayInto } from "./guard.ts";
 import type { RequestSender } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import { readStored, writeStored } from "./stored.ts";
@@ -115,7 +107,7 @@ export async function removeExemptPrefixes(
 
 /**
  * Brings the kernel's policies to the stored exempt prefixes, for the present links; it closes
- * before it opens.
+ * before it opens. Ways into links that are gone go too: a later link may get their number.
  */
 export async function applyExemptPrefixes(
   context: ExemptPrefixContext,
@@ -124,15 +116,13 @@ export async function applyExemptPrefixes(
 ): Promise<void> {
   const { routes, xfrm, disk, log } = context;
   const stored = await readExemptPrefixes(disk, log);
-  if (stored.length === 0) return;
+  // In this order, no way into a newer link than these is among the policies.
+  const ways = ownWays(await policiesNow(xfrm, signal));
   const links = await linksNow(routes, signal);
-  const policies = await policiesNow(xfrm, signal);
   const wanted = waysUnderMacsec(stored, links);
+  await send(staleAmong(ways, stored, wanted, links).map(deletePolicy), signal);
+  if (stored.length === 0) return;
   const open = new Set(wanted.flatMap(({ link }) => link ?? []));
-  const stale = stored.flatMap(({ prefix }) =>
-    ownWays(prefix, policies, links).filter((way) => !includes(wanted, way)),
-  );
-  await send(stale.map(deletePolicy), signal);
   // The exemption of incoming packets belongs to a link and not to a prefix.
   for (const link of aboveSecys(links, links)) {
     const wish = open.has(link.index) ? "passed" : "checked";
@@ -141,25 +131,24 @@ export async function applyExemptPrefixes(
   await letPast(wanted, xfrm, send, signal);
 }
 
-function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy): boolean {
-  return ways.some((way) => way.destination === destination && way.link === link);
-}
-
 /**
- * Returns the policies past the block of a prefix that do not lead into a tunnel, including those
- * of links that are gone.
+ * Returns the ways into links that are gone, and those of exempt prefixes that are not wanted; the
+ * ways into tunnels belong to these.
  */
-function ownWays(
-  prefix: string,
-  policies: readonly Policy[],
+function staleAmong(
+  ways: readonly NewPolicy[],
+  stored: readonly ExemptPrefix[],
+  wanted: readonly NewPolicy[],
   links: readonly Link[],
 ): readonly NewPolicy[] {
-  const tunnels = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? index : [])));
-  const bound = new Set(policies.map(({ selector }) => selector.link));
-  return [...bound]
-    .filter((link) => link !== 0 && !tunnels.has(link))
-    .map((link) => wayInto(prefix, link))
-    .filter((way) => hasPolicy(policies, way));
+  const kinds = new Map(links.map(({ index, info }) => [index, info?.kind]));
+  const exempt = new Set(stored.map(({ prefix }) => prefix));
+  return ways.filter((way) => {
+    const { destination, link = 0 } = way;
+    if (!kinds.has(link)) return true;
+    if (kinds.get(link) === "xfrm" || !exempt.has(destination)) return false;
+    return !wanted.some((one) => one.destination === destination && one.link === link);
+  });
 }
 
 async function setInbound(

@@ -117,6 +117,16 @@ export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean
   return policies.some((policy) => matches(policy, want));
 }
 
+/** Returns our policies that let prefixes past their blocks into links, present ones or not. */
+export function ownWays(policies: readonly Policy[]): readonly NewPolicy[] {
+  return policies.flatMap((policy) => {
+    const { destination, destinationLength, link } = policy.selector;
+    if (link === 0) return [];
+    const way = wayInto(`${destination}/${destinationLength}`, link);
+    return matches(policy, way) ? [way] : [];
+  });
+}
+
 /** Returns our policies that block this; one that was renewed has another user field. */
 function blocksLike(policies: readonly Policy[], want: NewPolicy): readonly Policy[] {
   return policies.filter(

@@ -13,15 +13,7 @@ import {
 import { type Address, addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
 import { addLinkRoute, deleteLinkRoute } from "../netlink/rtnetlink-route.ts";
-import {
-  deletePolicy,
-  deleteSa,
-  dumpSas,
-  type NewPolicy,
-  type Policy,
-  readSa,
-  type Sa,
-} from "../netlink/xfrm.ts";
+import { deletePolicy, deleteSa, dumpSas, readSa, type Sa } from "../netlink/xfrm.ts";
 import {
   applyExemptPrefixes,
   type ExemptPrefix,
@@ -30,7 +22,16 @@ import {
   storeExemptPrefixes,
   waysUnderMacsec,
 } from "./exempt-prefixes.ts";
-import { block, blockedAmong, hasPolicy, letPast, policiesNow, unblock, wayInto } from "./guard.ts";
+import {
+  block,
+  blockedAmong,
+  hasPolicy,
+  letPast,
+  ownWays,
+  policiesNow,
+  unblock,
+  wayInto,
+} from "./guard.ts";
 import { readGuard, writeGuard } from "./guard-file.ts";
 import type { RequestSender } from "./move.ts";
 import { clamp, clampName, clampsNow, unclamp } from "./mss.ts";
@@ -332,21 +333,12 @@ const isSameEnds = (one: TunnelEnds, other: TunnelEnds): boolean =>
   one.local === other.local && one.peer === other.peer;
 
 async function dropLink(name: string, context: TunnelContext, signal: AbortSignal): Promise<void> {
-  const { links, policies, clamps = [] } = await now(context, signal);
+  const { links, clamps = [] } = await now(context, signal);
   const link = xfrmLinkNamed(name, links);
-  if (link === undefined) return;
   await unclamp(name, clamps, context, signal);
-  // The routes of the link go with it.
-  await senderFor(context.routes, name)([deleteLink(link.index)], signal);
-  await senderFor(context.xfrm, name)(waysInto(link.index, policies).map(deletePolicy), signal);
-}
-
-function waysInto(index: number, policies: readonly Policy[]): readonly NewPolicy[] {
-  return policies.flatMap(({ selector }) => {
-    if (selector.link !== index) return [];
-    const way = wayInto(`${selector.destination}/${selector.destinationLength}`, index);
-    return hasPolicy(policies, way) ? [way] : [];
-  });
+  // The routes of the link go with it, and its ways past the block after it.
+  if (link !== undefined) await senderFor(context.routes, name)([deleteLink(link.index)], signal);
+  await restoreExemptPrefixes(context, signal);
 }
 
 async function sasOf(
@@ -401,8 +393,12 @@ function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {
   const found = addresses.find((one) => one.link === index && isPair(one));
   if (found !== undefined) {
     const { local = "", address = "" } = found;
-    const ways = waysInto(index, policies).map(({ destination }) => destination);
-    return { ...own, prefixes: ways, ends: { local, peer: address } };
+    const ways = ownWays(policies).filter((way) => way.link === index);
+    return {
+      ...own,
+      prefixes: ways.map(({ destination }) => destination),
+      ends: { local, peer: address },
+    };
   }
   const prefixes = routes.flatMap(({ outputLink, destination, destinationLength, protocol }) =>
     outputLink === index && protocol === administrator && destination !== undefined

@@ -92,7 +92,9 @@ export class StruckNet implements Disposable {
     const policies = ip("-n", this.network, "xfrm", "policy").split(/\n(?=\S)/);
     const isUp = /[<,]UP[,>]/.test(ip("-n", this.network, "link", "show", "dev", "wire"));
     const port = isUp ? "up" : "down";
-    return [...configuredIn(this.network), ...secys, ...policies.sort(), port];
+    // A block that a kill kept beside its successor goes with the next one, or with its release.
+    const distinct = new Set(policies.map((policy) => policy.trim()).sort());
+    return [...configuredIn(this.network), ...secys, ...distinct, port];
   }
 
   /** Strikes one change, and looks once nothing waits any more. */

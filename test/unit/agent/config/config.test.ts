@@ -423,6 +423,7 @@ describe("hostile text", () => {
 it.each([
   ["version: |hunter2", "Block scalar header includes extra characters"],
   ["!!str version: 1", "has a key that is not a word"],
+  ["&a version: 1", "has a key that is not a word"],
 ])("the complaint about %j says why, and does not quote the file", (text, says) => {
   const parsed = parseConfig(text, "site.yaml");
   const said = parsed.kind === "refused" ? parsed.complaints.map(formatComplaint).join() : "";
