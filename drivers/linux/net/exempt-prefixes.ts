@@ -7,11 +7,10 @@ import type { BackedPrefix, PortName } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import type { Disk, Log } from "#hal/world.ts";
 import { type Decoder, list, Malformed, name, object, property } from "../../local/shape.ts";
-import { linksNow } from "../macsec/kernel-observation.ts";
 import { isTight } from "../macsec/secy.ts";
 import { changeLink, inboundPolicyOf, type Link } from "../netlink/rtnetlink-link.ts";
 import { deletePolicy, type NewPolicy, type Policy } from "../netlink/xfrm.ts";
-import { isOpen, letPast, ownWays, policiesNow, prefixAt, prefixesMax, wayInto } from "./guard.ts";
+import { isOpen, letPast, prefixAt, prefixesMax, presentWays, wayInto } from "./guard.ts";
 import type { RequestSender } from "./move.ts";
 import { portsOf, stackOn } from "./stack.ts";
 import { readStored, writeStored } from "./stored.ts";
@@ -107,7 +106,7 @@ export async function removeExemptPrefixes(
 
 /**
  * Brings the kernel's policies to the stored exempt prefixes, for the present links; it closes
- * before it opens. Ways into links that are gone go too: a later link may get their number.
+ * before it opens.
  */
 export async function applyExemptPrefixes(
   context: ExemptPrefixContext,
@@ -115,13 +114,19 @@ export async function applyExemptPrefixes(
   signal: AbortSignal,
 ): Promise<void> {
   const { routes, xfrm, disk, log } = context;
+  const { links, ways } = await presentWays(context, send, signal);
   const stored = await readExemptPrefixes(disk, log);
-  // In this order, no way into a newer link than these is among the policies.
-  const ways = ownWays(await policiesNow(xfrm, signal));
-  const links = await linksNow(routes, signal);
-  const wanted = waysUnderMacsec(stored, links);
-  await send(staleAmong(ways, stored, wanted, links).map(deletePolicy), signal);
   if (stored.length === 0) return;
+  const wanted = waysUnderMacsec(stored, links);
+  // Ways into tunnels belong to these.
+  const tunnels = new Set(links.flatMap(({ index, info }) => (info?.kind === "xfrm" ? index : [])));
+  const stale = ways.filter(
+    (way) =>
+      stored.some(({ prefix }) => prefix === way.destination) &&
+      !tunnels.has(way.link ?? 0) &&
+      !includes(wanted, way),
+  );
+  await send(stale.map(deletePolicy), signal);
   const open = new Set(wanted.flatMap(({ link }) => link ?? []));
   // The exemption of incoming packets belongs to a link and not to a prefix.
   for (const link of aboveSecys(links, links)) {
@@ -131,24 +136,8 @@ export async function applyExemptPrefixes(
   await letPast(wanted, xfrm, send, signal);
 }
 
-/**
- * Returns the ways into links that are gone, and those of exempt prefixes that are not wanted; the
- * ways into tunnels belong to these.
- */
-function staleAmong(
-  ways: readonly NewPolicy[],
-  stored: readonly ExemptPrefix[],
-  wanted: readonly NewPolicy[],
-  links: readonly Link[],
-): readonly NewPolicy[] {
-  const kinds = new Map(links.map(({ index, info }) => [index, info?.kind]));
-  const exempt = new Set(stored.map(({ prefix }) => prefix));
-  return ways.filter((way) => {
-    const { destination, link = 0 } = way;
-    if (!kinds.has(link)) return true;
-    if (kinds.get(link) === "xfrm" || !exempt.has(destination)) return false;
-    return !wanted.some((one) => one.destination === destination && one.link === link);
-  });
+function includes(ways: readonly NewPolicy[], { destination, link }: NewPolicy): boolean {
+  return ways.some((way) => way.destination === destination && way.link === link);
 }
 
 async function setInbound(

@@ -6,7 +6,7 @@ import { isIP } from "node:net";
 import type { OpenedPrefix } from "#hal/model.ts";
 import type { NetlinkSocket } from "#hal/netlink.ts";
 import { type Decoder, list, Malformed, name } from "../../local/shape.ts";
-import { answered } from "../macsec/kernel-observation.ts";
+import { answered, linksNow } from "../macsec/kernel-observation.ts";
 import { addressOctets, canonicalAddress } from "../netlink/address.ts";
 import type { Link } from "../netlink/rtnetlink-link.ts";
 import {
@@ -125,6 +125,25 @@ export function ownWays(policies: readonly Policy[]): readonly NewPolicy[] {
     const way = wayInto(`${destination}/${destinationLength}`, link);
     return matches(policy, way) ? [way] : [];
   });
+}
+
+/**
+ * Deletes our ways into links that are gone, because a later link may get their number. Returns the
+ * present links and the ways into them.
+ * @throws LinksealError by `send`, or `device.rejected` if the kernel refuses a dump
+ */
+export async function presentWays(
+  { routes, xfrm }: { readonly routes: NetlinkSocket; readonly xfrm: NetlinkSocket },
+  send: RequestSender,
+  signal: AbortSignal,
+): Promise<{ readonly links: readonly Link[]; readonly ways: readonly NewPolicy[] }> {
+  // In this order, no way into a newer link than these is among the policies.
+  const ways = ownWays(await policiesNow(xfrm, signal));
+  const links = await linksNow(routes, signal);
+  const present = new Set(links.map(({ index }) => index));
+  const isPresent = ({ link = 0 }: NewPolicy): boolean => present.has(link);
+  await send(ways.filter((way) => !isPresent(way)).map(deletePolicy), signal);
+  return { links, ways: ways.filter(isPresent) };
 }
 
 /** Returns our policies that block this; one that was renewed has another user field. */

@@ -29,6 +29,7 @@ import {
   letPast,
   ownWays,
   policiesNow,
+  presentWays,
   unblock,
   wayInto,
 } from "./guard.ts";
@@ -338,7 +339,7 @@ async function dropLink(name: string, context: TunnelContext, signal: AbortSigna
   await unclamp(name, clamps, context, signal);
   // The routes of the link go with it, and its ways past the block after it.
   if (link !== undefined) await senderFor(context.routes, name)([deleteLink(link.index)], signal);
-  await restoreExemptPrefixes(context, signal);
+  await presentWays(context, senderFor(context.xfrm, name), signal);
 }
 
 async function sasOf(
