@@ -33,11 +33,12 @@ export async function openReportKey(folder: string): Promise<Secret> {
 }
 
 async function openKey(path: string, label: string, next: string): Promise<Secret> {
-  const present = await readKey(path, label, next);
-  if (present !== undefined) return present;
-  // Written to a temporary name and linked, so that a crash leaves a whole key or none.
+  // Written to a temporary name and linked, so that a crash leaves a whole key or none; a whole one
+  // may still have both names, and is read by one alone.
   const aside = `${path}~`;
   await unlink(aside).catch(() => undefined);
+  const present = await readKey(path, label, next);
+  if (present !== undefined) return present;
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
   {
     await using file = await openOwn(aside, flags);

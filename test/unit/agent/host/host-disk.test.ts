@@ -198,6 +198,14 @@ describe("the host key", () => {
     expect(key.byteLength).toBe(32);
   });
 
+  it("a host key is read whose agent was killed before it had one name", async () => {
+    using first = await openHostKey(folder);
+    await link(join(folder, "host.key"), join(folder, "host.key~"));
+    using key = await openHostKey(folder);
+    expect(key.equals(first)).toBe(true);
+    expect(await readdir(folder)).toEqual(["host.key"]);
+  });
+
   it("a host key that is short or open to others is refused, never made anew", async () => {
     (await openHostKey(folder))[Symbol.dispose]();
     await chmod(join(folder, "host.key"), 0o640);
