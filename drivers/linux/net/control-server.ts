@@ -70,6 +70,9 @@ export interface ControlServerParts {
  */
 const rateMs = { least: 900, most: 60_000 };
 
+/** The wait after the kernel or the disk refused to be read. */
+const raiseFailedMs = 60_000;
+
 interface Within {
   readonly applier: KernelApplier;
   readonly keeper: TunnelKeeper;
@@ -87,9 +90,9 @@ export class NetControlServer {
   readonly #applier: KernelApplier;
   readonly #commits: Commits;
   readonly #keeper: TunnelKeeper;
-  readonly #closed = new AbortController();
-  /** The next call that is due by time. */
-  #again: Promise<void> | undefined;
+  #isClosed = false;
+  /** Ends the wait for the next call that is due by time. */
+  #again = (): void => undefined;
   /** The two newest observations that are far enough apart for a rate; the newer one last. */
   #observations: readonly KernelObservation[] = [];
   #changes = 0;
@@ -119,12 +122,16 @@ export class NetControlServer {
     const keeper = new TunnelKeeper(tunnels, world);
     const applier = kernelApplier(tunnels, keeper);
     const commits = await Commits.open({ world, bootId, applier });
-    return new NetControlServer(parts, { applier, keeper, commits });
+    const server = new NetControlServer(parts, { applier, keeper, commits });
+    // What failed while it was opened is tried again, even if no link changes.
+    void server.#raise();
+    return server;
   }
 
   /** Ends the timers; a pending change is left to the successor. */
   close(): void {
-    this.#closed.abort();
+    this.#isClosed = true;
+    this.#again();
     this.#commits.close();
   }
 
@@ -290,16 +297,11 @@ export class NetControlServer {
   }
 
   async #raise(): Promise<void> {
-    const againMs = await this.#commits.raise().catch(() => undefined);
-    if (againMs === undefined || this.#again !== undefined || this.#closed.signal.aborted) return;
-    const { clock } = this.#parts.world;
-    this.#again = clock.sleep(againMs, this.#closed.signal).then(
-      () => {
-        this.#again = undefined;
-        return this.#raise();
-      },
-      () => undefined,
-    );
+    const againMs = await this.#commits.raise().catch(() => raiseFailedMs);
+    // The newest answer counts all that waits.
+    this.#again();
+    if (againMs === undefined || this.#isClosed) return;
+    this.#again = this.#parts.world.clock.alarm(againMs, () => void this.#raise());
   }
 
   /** Records a change of routes. */

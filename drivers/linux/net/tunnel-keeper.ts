@@ -59,6 +59,9 @@ export class TunnelKeeper {
         stored.links.some((link) => link.name === name),
       );
       this.#indices = new Set(own.map(({ index }) => index));
+      // Not before all are there: one that is missing then would count as deleted.
+      const isAllThere = own.length === stored.links.length;
+      if (isNewBoot && isAllThere) await writeStoredLinks(disk, { bootId, links: stored.links });
       for (const link of stored.links) {
         // An interface that is gone within a boot was deleted: that is drift, which the agent
         // repairs.
@@ -67,7 +70,6 @@ export class TunnelKeeper {
         const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
         againMs = Math.min(waits ?? Number.POSITIVE_INFINITY, againMs ?? Number.POSITIVE_INFINITY);
       }
-      if (isNewBoot) await writeStoredLinks(disk, { bootId, links: stored.links });
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       log.write(

@@ -10,7 +10,7 @@ const linksName = "tunnels";
 const linksMax = 4_096;
 
 export interface StoredLinks {
-  /** The boot in which they were made, or made again; "" = not known. */
+  /** The last boot in which all of them were there; "" = not known. */
   readonly bootId: string;
   readonly links: readonly TunnelLink[];
 }
@@ -27,7 +27,10 @@ export async function writeStoredLinks(disk: Disk, stored: StoredLinks): Promise
   await writeStored(disk, linksName, stored);
 }
 
-/** Stores the interface of a tunnel in place of the older one; undefined removes it. */
+/**
+ * Stores the interface of a tunnel in place of the older one; undefined removes it. The boot stays
+ * that of the others: those that this one has not brought back yet are still to be made.
+ */
 export async function storeLink(
   { disk, log, bootId }: { readonly disk: Disk; readonly log: Log; readonly bootId: string },
   tunnel: string,
@@ -37,5 +40,5 @@ export async function storeLink(
   const others = stored.links.filter((one) => one.name !== tunnel);
   if (link === undefined && others.length === stored.links.length) return;
   const links = link === undefined ? others : [...others, link];
-  await writeStoredLinks(disk, { bootId, links });
+  await writeStoredLinks(disk, { bootId: others.length === 0 ? bootId : stored.bootId, links });
 }

@@ -74,6 +74,8 @@ export class TunnelKernel {
   readonly newSas: Buffer[] = [];
   /** Number of the change that is refused, once. */
   refuses: number | undefined;
+  /** Number of the change before which the process that makes it dies. */
+  diesAt: number | undefined;
   #index = 10;
   #policies = 0;
 
@@ -107,13 +109,17 @@ export class TunnelKernel {
         const found = this.#dump(nameOf(family, type), ofFamily);
         return { kind: "answered", found: found as readonly T[] };
       },
-      write: async (requests) =>
-        [...requests].map((request): Refusal | undefined => {
+      write: async (requests) => {
+        const refusals: (Refusal | undefined)[] = [];
+        for (const request of requests) {
+          if (this.diesAt === this.acts.length) await new Promise<never>(() => {});
           const refused = this.refuses === this.acts.length;
           if (refused) this.refuses = undefined;
           const name = refused ? "EPERM" : this.#act(nameOf(family, request.type), request);
-          return name === undefined ? undefined : { name, text: undefined };
-        }),
+          refusals.push(name === undefined ? undefined : { name, text: undefined });
+        }
+        return refusals;
+      },
       [Symbol.dispose]: () => undefined,
     };
   }

@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
 import { TunnelBench } from "../../../kit/tunnel-bench.ts";
+import { carry, NetHost } from "./net-host.ts";
 
 const name = tunnelSpec.name;
 const up = 1;
@@ -143,5 +144,52 @@ describe("the interface of a tunnel", () => {
     await bench.restart();
     await bench.clock.runFor(1_000);
     expect(bench.kernel.links).toEqual([]);
+  });
+});
+
+describe("the interfaces of several tunnels after a boot", () => {
+  const all = ["hub-1", "hub-2", "hub-3"];
+  async function withTunnels(): Promise<NetHost> {
+    const host = new NetHost();
+    await host.start();
+    for (const [at, hub] of all.entries()) {
+      await host.commit(carry(hub, 41 + at, [`10.${at + 1}.0.0/16`]));
+    }
+    await host.clock.runFor(5_000);
+    return host;
+  }
+
+  // The first interface that was restored counted for all: the others were taken for deleted.
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    "tunnels are all restored after a boot though linkseal-net was killed after %i changes",
+    async (changes) => {
+      const host = await withTunnels();
+      host.kernel.diesAt = host.kernel.acts.length + changes;
+      await host.boot();
+      expect(host.names.length).toBeLessThanOrEqual(all.length);
+      host.kernel.diesAt = undefined;
+      await host.start();
+      await host.clock.runFor(60_000);
+      expect(host.names).toEqual(all);
+    },
+  );
+
+  it("a tunnel that the kernel refused at a boot is restored without another change", async () => {
+    const host = await withTunnels();
+    host.kernel.refuses = host.kernel.acts.length;
+    await host.boot();
+    expect(host.names).toEqual(all.slice(1));
+    await host.clock.runFor(5_000);
+    expect(host.names).toEqual(all);
+  });
+
+  it("a tunnel that is deleted after all were restored by a boot stays away", async () => {
+    const host = await withTunnels();
+    await host.boot();
+    await host.clock.runFor(5_000);
+    host.kernel.links = host.kernel.links.filter(({ name: one }) => one !== "hub-2");
+    host.server.noteChange();
+    await host.clock.runFor(600_000);
+    expect(host.names).toEqual(["hub-1", "hub-3"]);
   });
 });
