@@ -118,11 +118,12 @@ export async function undoOfTunnelOperation(
     case "ipsec.drop": {
       const observed = await now(context, signal);
       const link = xfrmLinkNamed(operation.name, observed.links);
-      if (link === undefined) return undefined;
-      return {
-        kind: "ipsec.carry",
-        link: (await storedLink(operation.name, context)) ?? asItIs(link, observed),
-      };
+      const before = await storedLink(operation.name, context);
+      if (link !== undefined)
+        return { kind: "ipsec.carry", link: before ?? asItIs(link, observed) };
+      // An interface that was deleted by hand is still stored, and a boot would make it again. To
+      // undo that must not make it, because its routes would draw packets from where they go now.
+      return before === undefined ? undefined : operation;
     }
     case "ipsec.sweep": {
       const there = await sasOf(operation.ifId, context, signal);

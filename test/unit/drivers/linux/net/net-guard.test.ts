@@ -314,6 +314,9 @@ describe("the interface of a tunnel", () => {
     const { kernel } = scene;
     kernel.links = kernel.links.map((one) => ({ ...one, info: { kind: "veth" } as never }));
     expect((await refused(scene.undo(carry))).message).toContain("another link of this host");
+    expect(await scene.undo(drop)).toEqual(drop);
+    await scene.carry(drop);
+    expect(kernel.links).toHaveLength(1);
     expect(await scene.undo(drop)).toBeUndefined();
   });
 

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
+import { settled } from "../../../kit/site-bench.ts";
 import { TunnelBench } from "../../../kit/tunnel-bench.ts";
 import { carry, NetHost } from "./net-host.ts";
 
@@ -192,4 +193,25 @@ describe("the interfaces of several tunnels after a boot", () => {
     await host.clock.runFor(600_000);
     expect(host.names).toEqual(["hub-1", "hub-3"]);
   });
+
+  // There was no interface, so the removal had nothing to do and left the tunnel stored.
+  it.each(["confirmed", "reverted"])(
+    "a removed tunnel whose interface was deleted by hand is made by no boot (%s)",
+    async (end) => {
+      const host = await withTunnels();
+      const gone = host.kernel.links.find(({ name: one }) => one === "hub-2");
+      host.kernel.links = host.kernel.links.filter((link) => link !== gone);
+      host.kernel.routes = host.kernel.routes.filter(
+        ({ outputLink }) => outputLink !== gone?.index,
+      );
+      const token = await host.apply({ kind: "ipsec.drop", name: "hub-2" });
+      if (end === "confirmed") await settled(host.clock, host.server.confirm(token));
+      await host.clock.runFor(120_000);
+      expect(host.names).toEqual(["hub-1", "hub-3"]);
+      expect((await host.storedLinks()).map((link) => link.name)).toEqual(["hub-1", "hub-3"]);
+      await host.boot();
+      await host.clock.runFor(60_000);
+      expect(host.names).toEqual(["hub-1", "hub-3"]);
+    },
+  );
 });
