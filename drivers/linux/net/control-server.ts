@@ -120,7 +120,7 @@ export class NetControlServer {
       ...(forget === undefined ? {} : { forget }),
     };
     const keeper = new TunnelKeeper(tunnels, world);
-    const applier = kernelApplier(tunnels, keeper);
+    const applier = kernelApplier(tunnels, keeper, world);
     const commits = await Commits.open({ world, bootId, applier });
     const server = new NetControlServer(parts, { applier, keeper, commits });
     // What failed while it was opened is tried again, even if no link changes.

@@ -4,7 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { PortName } from "#hal/model.ts";
 import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
-import type { Log } from "#hal/world.ts";
+import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import { linksNow, refusalText } from "../macsec/kernel-observation.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
 import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
@@ -27,6 +27,7 @@ import {
 } from "./tunnel-applier.ts";
 
 import type { TunnelKeeper } from "./tunnel-keeper.ts";
+import { drawWaitMs, soonest } from "./waits.ts";
 
 export interface KernelApplier {
   /** Returns the operation that would undo this one; undefined = there is nothing to do. */
@@ -41,23 +42,37 @@ export interface KernelApplier {
   resume(memory: Memory, signal: AbortSignal): Promise<void>;
   /**
    * Makes the due SecYs on the ports that exist, opens the policies of exempt prefixes, and
-   * restores the interfaces of tunnels; failures are logged. Returns in how many ms it is to be
-   * called again; undefined = after the next change.
+   * restores the interfaces of tunnels; failures are logged, and SecYs that the kernel refused are
+   * due still. Returns in how many ms it is to be called again; undefined = after the next change.
    */
   raise(memory: Memory, signal: AbortSignal): Promise<number | undefined>;
 }
 
-export function kernelApplier(tunnels: TunnelContext, keeper: TunnelKeeper): KernelApplier {
+interface Waits {
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+}
+
+export function kernelApplier(
+  tunnels: TunnelContext,
+  keeper: TunnelKeeper,
+  { clock, entropy }: Waits,
+): KernelApplier {
   const { routes: socket, log } = tunnels;
+  const failures = new Map<PortName, Failure>();
   const applier: KernelApplier = {
     resume: (memory, signal) => resume({ socket, log, applier }, memory, signal),
     async raise(memory, signal) {
-      await raise({ socket, log, applier }, memory, signal);
+      const secysMs = await raise(
+        { socket, log, applier, clock, entropy, failures },
+        memory,
+        signal,
+      );
       await restoreExemptPrefixes(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
         log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);
       });
-      return await keeper.restore(signal);
+      return soonest(secysMs, await keeper.restore(signal));
     },
     async undoOf(operation, memory, signal) {
       if (isTunnelOperation(operation))
@@ -132,33 +147,74 @@ async function resume(
   }
 }
 
+/** A SecY that could not be made again since the boot. */
+interface Failure {
+  readonly times: number;
+  readonly notBefore: Instant;
+  readonly text: string;
+}
+
+interface Raiser extends Worker, Waits {
+  readonly failures: Map<PortName, Failure>;
+}
+
 async function raise(
-  { socket, log, applier }: Worker,
+  raiser: Raiser,
   memory: Memory,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<number | undefined> {
+  let againMs: number | undefined;
   for (const port of memory.state.due) {
-    const links = await linksNow(socket, signal);
-    const settings = memory.state.standing[port];
-    if (settings === undefined || !links.some(({ name }) => name === port)) continue;
     try {
-      if (!isMade(portNamed(port, links), settings, links, memory)) {
-        await makeAgain({ kind: "macsec.protect", port, settings }, applier, memory, signal);
-        const text = `the boot took the SecY of ${port}: it is there again`;
-        log.write("warn", "secy-made-again", text);
-      }
+      againMs = soonest(againMs, await raiseOn(port, raiser, memory, signal));
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
-      log.write("error", error.code, `${port} is without its SecY: ${error.message}`);
-    }
-    try {
-      await memory.remember({ due: memory.state.due.filter((other) => other !== port) });
-    } catch (error) {
-      if (!(error instanceof LinksealError)) throw error;
-      // It stays due: the next change of a link finds it made, and records that.
-      log.write("warn", error.code, `the SecY of ${port} is not recorded: ${error.message}`);
+      againMs = soonest(againMs, noteFailure(port, error, raiser));
     }
   }
+  return againMs;
+}
+
+/** Makes the SecY of a port if it is due; returns how many ms are left until it may be tried. */
+async function raiseOn(
+  port: PortName,
+  { socket, log, applier, clock, failures }: Raiser,
+  memory: Memory,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const links = await linksNow(socket, signal);
+  const settings = memory.state.standing[port];
+  if (settings === undefined || !links.some(({ name }) => name === port)) return undefined;
+  if (!isMade(portNamed(port, links), settings, links, memory)) {
+    const leftMs = (failures.get(port)?.notBefore ?? 0) - clock.now();
+    if (leftMs > 0) return leftMs;
+    await makeAgain({ kind: "macsec.protect", port, settings }, applier, memory, signal);
+    const text = `the boot took the SecY of ${port}: it is there again`;
+    log.write("warn", "secy-made-again", text);
+  }
+  failures.delete(port);
+  try {
+    await memory.remember({ due: memory.state.due.filter((other) => other !== port) });
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    // It stays due: the next change of a link finds it made, and records that.
+    log.write("warn", error.code, `the SecY of ${port} is not recorded: ${error.message}`);
+  }
+  return undefined;
+}
+
+/** Logs a failure once, however often it repeats; returns in how many ms to try again. */
+function noteFailure(
+  port: PortName,
+  { code, message }: LinksealError,
+  { log, clock, entropy, failures }: Raiser,
+): number {
+  const before = failures.get(port);
+  const times = (before?.times ?? 0) + 1;
+  const ms = drawWaitMs(times, entropy);
+  failures.set(port, { times, notBefore: instantAfter(clock.now(), ms), text: message });
+  if (before?.text !== message) log.write("error", code, `${port} is without its SecY: ${message}`);
+  return ms;
 }
 
 /** A crash may have left a SecY half moved, whatever its settings are: then it is not made. */

@@ -7,11 +7,10 @@ import { applyTunnelOperation, type TunnelContext, tunnelSurroundings } from "./
 import { tunnelGaps } from "./tunnel-gaps.ts";
 import { readStoredLinks, writeStoredLinks } from "./tunnel-links.ts";
 import type { TunnelLink } from "./tunnel-operation.ts";
+import { drawWaitMs, soonest, waitMs } from "./waits.ts";
 
 /** The shortest time between two readings of the kernel, however many changes it reports. */
 const calmMs = 500;
-/** The wait after the first restoration, doubled with each further one up to the longest. */
-const waitMs = { least: 1_000, most: 60_000 } as const;
 /** After this time without a difference the count begins anew. */
 const healedMs = 120_000;
 
@@ -67,8 +66,8 @@ export class TunnelKeeper {
         // repairs.
         const isGone = isNewBoot && !own.some(({ name }) => name === link.name);
         const gaps = tunnelGaps(link, observed).map(({ text }) => text);
-        const waits = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
-        againMs = Math.min(waits ?? Number.POSITIVE_INFINITY, againMs ?? Number.POSITIVE_INFINITY);
+        const ms = await this.#mend(link, isGone ? ["the boot took it"] : gaps, signal);
+        againMs = soonest(againMs, ms);
       }
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
@@ -79,7 +78,7 @@ export class TunnelKeeper {
       );
       return waitMs.most;
     }
-    return againMs === Number.POSITIVE_INFINITY ? undefined : againMs;
+    return againMs;
   }
 
   async #mend(
@@ -96,10 +95,8 @@ export class TunnelKeeper {
     }
     if (harm !== undefined && now < harm.notBefore) return harm.notBefore - now;
     const times = (harm?.times ?? 0) + 1;
-    const ms = Math.min(waitMs.most, waitMs.least * 2 ** (times - 1));
-    const [octet = 0] = this.#world.entropy.bytes(1);
-    const spreadMs = ms + Math.floor((ms * octet) / 1_024);
-    this.#harms.set(link.name, { times, at: now, notBefore: instantAfter(now, spreadMs) });
+    const ms = drawWaitMs(times, this.#world.entropy);
+    this.#harms.set(link.name, { times, at: now, notBefore: instantAfter(now, ms) });
     try {
       await applyTunnelOperation({ kind: "ipsec.carry", link }, this.#context, signal);
       log.write(
@@ -111,6 +108,6 @@ export class TunnelKeeper {
       if (!(error instanceof LinksealError)) throw error;
       log.write("error", error.code, `${link.name} is not as it was made: ${error.message}`);
     }
-    return spreadMs;
+    return ms;
   }
 }

@@ -1,6 +1,6 @@
 // A kernel that keeps links, routes, policies and SAs in memory, as netlink requests set them.
 
-import { type Address, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
+import { type Address, addAddress, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
 import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { type Route, readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { type Policy, readPolicy, readSa, type Sa } from "#drivers/linux/netlink/xfrm.ts";
@@ -11,6 +11,7 @@ import type {
   NetlinkMessage,
   NetlinkRequest,
   NetlinkSocket,
+  Reader,
   Refusal,
 } from "#hal/netlink.ts";
 
@@ -19,6 +20,15 @@ function messageOf({ type, flags, body }: NetlinkRequest): NetlinkMessage {
   fillOctets(body, octets);
   const view = new DataView(octets.buffer);
   return { type, flags, view, start: 0, end: octets.length };
+}
+
+/** The message by which a kernel reports a permanent address: a snapshot keeps it octet by octet. */
+function messageOfAddress({ link, local, address, prefixLength }: Address): NetlinkMessage {
+  const own = local ?? address ?? "";
+  const want = { link, local: own, peer: address ?? own, prefixLength };
+  const request = addAddress(want);
+  const permanent = Uint8Array.of(8, 0, 8, 0, 0x80, 0, 0, 0);
+  return messageOf({ ...request, body: [...request.body, permanent] });
 }
 
 const types = {
@@ -104,9 +114,14 @@ export class TunnelKernel {
   /** Returns a socket of one family. */
   socket(family: Family): NetlinkSocket {
     return {
-      ask: async <T>({ type, body }: NetlinkRequest): Promise<Answer<T>> => {
+      ask: async <T>({ type, body }: NetlinkRequest, read: Reader<T>): Promise<Answer<T>> => {
         const [ofFamily] = (body[0] as Uint8Array | undefined) ?? [];
-        const found = this.#dump(nameOf(family, type), ofFamily);
+        const name = nameOf(family, type);
+        if (name === "getAddress") {
+          const copies = this.addresses.map((address) => read(messageOfAddress(address)));
+          return { kind: "answered", found: copies.filter((one) => one !== undefined) };
+        }
+        const found = this.#dump(name, ofFamily);
         return { kind: "answered", found: found as readonly T[] };
       },
       write: async (requests) => {
@@ -126,8 +141,6 @@ export class TunnelKernel {
 
   #dump(name: string, family: number | undefined): readonly unknown[] {
     switch (name) {
-      case "getAddress":
-        return this.addresses;
       case "getLink":
         return this.links;
       case "getRoute":
@@ -146,7 +159,7 @@ export class TunnelKernel {
     const message = messageOf(request);
     switch (name) {
       case "newLink":
-        return this.#newLink(readLink(message));
+        return this.#newLink(readLink(message), message.view.getUint32(12, true));
       case "deleteLink": {
         const index = message.view.getInt32(4, true);
         this.links = this.links.filter((link) => link.index !== index);
@@ -217,7 +230,8 @@ export class TunnelKernel {
     return undefined;
   }
 
-  #newLink(link: Link | undefined): string | undefined {
+  /** `changed`: the flags that the request is about. */
+  #newLink(link: Link | undefined, changed: number): string | undefined {
     if (link === undefined) return "EINVAL";
     const { name } = link;
     if (name === undefined) {
@@ -225,10 +239,13 @@ export class TunnelKernel {
       this.links = this.links.map((one) => {
         if (one.index !== link.index) return one;
         const perFamily = reported ?? one.perFamily;
-        return { ...one, ...link, info: one.info ?? {}, perFamily } as Link;
+        const flags = (one.flags & ~changed) | (link.flags & changed);
+        const kept = { hardware: one.hardware, flags, info: one.info ?? {}, perFamily };
+        return { ...one, ...link, ...kept } as Link;
       });
       return undefined;
     }
+    if (this.links.some((one) => one.name === name)) return "EEXIST";
     this.#index += 1;
     this.links.push({ ...link, index: this.#index });
     return undefined;

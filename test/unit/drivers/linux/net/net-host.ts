@@ -55,11 +55,15 @@ export class NetHost {
     await clock.runFor(100, () => this.#server !== undefined);
   }
 
-  /** Boots the host: the kernel comes up with these links alone. */
-  async boot(links: TunnelKernel["links"] = []): Promise<void> {
+  /** Boots the host: the kernel comes up with these links alone, and `setUp` comes before us. */
+  async boot(
+    links: TunnelKernel["links"] = [],
+    setUp?: (host: NetHost) => Promise<void>,
+  ): Promise<void> {
     this.#boot += 1;
     const { kernel } = this;
     Object.assign(kernel, { links: [...links], routes: [], addresses: [], policies: [], sas: [] });
+    await setUp?.(this);
     await this.start();
   }
 
