@@ -56,18 +56,15 @@ interface Waits {
 export function kernelApplier(
   tunnels: TunnelContext,
   keeper: TunnelKeeper,
-  { clock, entropy }: Waits,
+  world: Waits,
 ): KernelApplier {
   const { routes: socket, log } = tunnels;
   const failures = new Map<PortName, Failure>();
   const applier: KernelApplier = {
     resume: (memory, signal) => resume({ socket, log, applier }, memory, signal),
     async raise(memory, signal) {
-      const secysMs = await raise(
-        { socket, log, applier, clock, entropy, failures },
-        memory,
-        signal,
-      );
+      const raiser = { ...world, socket, log, applier, failures };
+      const secysMs = await raise(raiser, memory, signal);
       await restoreExemptPrefixes(tunnels, signal).catch((error: unknown) => {
         if (!(error instanceof LinksealError)) throw error;
         log.write("error", error.code, `exempt prefixes stay blocked: ${error.message}`);

@@ -22,7 +22,7 @@ function messageOf({ type, flags, body }: NetlinkRequest): NetlinkMessage {
   return { type, flags, view, start: 0, end: octets.length };
 }
 
-/** The message by which a kernel reports a permanent address: a snapshot keeps it octet by octet. */
+/** The message by which a kernel reports a permanent address, which a snapshot keeps as it is. */
 function messageOfAddress({ link, local, address, prefixLength }: Address): NetlinkMessage {
   const own = local ?? address ?? "";
   const want = { link, local: own, peer: address ?? own, prefixLength };
