@@ -7,7 +7,7 @@ import type { NetlinkRequest, NetlinkSocket } from "#hal/netlink.ts";
 import { type Clock, type Entropy, type Instant, instantAfter, type Log } from "#hal/world.ts";
 import { linksNow, refusalText } from "../macsec/kernel-observation.ts";
 import { changeLink, type Link, linkFlags } from "../netlink/rtnetlink-link.ts";
-import { restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
+import { joinSnapshots, restoreSnapshot, takeSnapshot } from "./link-snapshot.ts";
 import type { Memory } from "./memory.ts";
 import type { RequestSender } from "./move.ts";
 import {
@@ -317,8 +317,13 @@ async function shut(
   const snapshot = await takeSnapshot(socket, new Set(stack.map(({ index }) => index)), signal);
   const isDown = ({ flags }: Link): boolean => (flags & linkFlags.up) === 0;
   const down = stack.filter(isDown).flatMap(({ name }) => name ?? []);
-  const keepsakes = { ...memory.state.keepsakes, [port.name]: { ...snapshot, down } };
-  await memory.remember({ keepsakes });
+  // A port that did not get all of it back, and is shut again, still has an older snapshot.
+  const { [port.name]: before, ...others } = memory.state.keepsakes;
+  const keepsake =
+    before === undefined
+      ? { ...snapshot, down }
+      : { ...joinSnapshots(snapshot, before), down: before.down };
+  await memory.remember({ keepsakes: { ...others, [port.name]: keepsake } });
   await write(socket, changeLink(port.index, { up: false }), port.name, signal);
 }
 

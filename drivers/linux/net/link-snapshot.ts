@@ -78,6 +78,22 @@ export async function removeRoutes(
   });
 }
 
+/**
+ * Joins a snapshot with an older one of the same links, whose routes come last: those over several
+ * links replace what was left of them.
+ * @throws LinksealError `device.rejected` if there is more than can be stored
+ */
+export function joinSnapshots(newer: LinkSnapshot, older: LinkSnapshot): LinkSnapshot {
+  const both = (some: readonly string[], last: readonly string[]): readonly string[] => {
+    const known = new Set(last);
+    return bounded([...some.filter((body) => !known.has(body)), ...last]);
+  };
+  return {
+    addresses: both(newer.addresses, older.addresses),
+    routes: both(newer.routes, older.routes),
+  };
+}
+
 function bounded(bodies: readonly string[]): readonly string[] {
   const long = bodies.some((body) => body.length > 2 * bodyBytesMax);
   if (bodies.length <= bodiesMax && !long) return bodies;

@@ -1,7 +1,7 @@
 // A kernel that keeps links, routes, policies and SAs in memory, as netlink requests set them.
 
 import { type Address, addAddress, readAddress } from "#drivers/linux/netlink/rtnetlink-address.ts";
-import { type Link, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
+import { type Link, linkFlags, readLink } from "#drivers/linux/netlink/rtnetlink-link.ts";
 import { type Route, readRoute } from "#drivers/linux/netlink/rtnetlink-route.ts";
 import { type Policy, readPolicy, readSa, type Sa } from "#drivers/linux/netlink/xfrm.ts";
 import { xfrmAttributes } from "#drivers/linux/netlink/xfrm-attributes.ts";
@@ -82,8 +82,9 @@ export class TunnelKernel {
   readonly acts: string[] = [];
   /** Each new SA as it arrived, with its keys. */
   readonly newSas: Buffer[] = [];
-  /** Number of the change that is refused, once. */
+  /** Number of the change that is refused, `refusals` times in a row. */
   refuses: number | undefined;
+  refusals = 1;
   /** Number of the change before which the process that makes it dies. */
   diesAt: number | undefined;
   #index = 10;
@@ -128,15 +129,23 @@ export class TunnelKernel {
         const refusals: (Refusal | undefined)[] = [];
         for (const request of requests) {
           if (this.diesAt === this.acts.length) await new Promise<never>(() => {});
-          const refused = this.refuses === this.acts.length;
-          if (refused) this.refuses = undefined;
-          const name = refused ? "EPERM" : this.#act(nameOf(family, request.type), request);
+          const name = this.#refuses() ? "EPERM" : this.#act(nameOf(family, request.type), request);
           refusals.push(name === undefined ? undefined : { name, text: undefined });
         }
         return refusals;
       },
       [Symbol.dispose]: () => undefined,
     };
+  }
+
+  /** A change that is refused has no number. */
+  #refuses(): boolean {
+    if (this.refuses !== this.acts.length) return false;
+    this.refusals -= 1;
+    if (this.refusals > 0) return true;
+    this.refuses = undefined;
+    this.refusals = 1;
+    return true;
   }
 
   #dump(name: string, family: number | undefined): readonly unknown[] {
@@ -230,6 +239,12 @@ export class TunnelKernel {
     return undefined;
   }
 
+  /** A kernel does so when a link goes down; those of IPv4 stay. */
+  #forgetIpv6(index: number): void {
+    const stays = ({ link, local }: Address): boolean => link !== index || !local?.includes(":");
+    this.addresses = this.addresses.filter(stays);
+  }
+
   /** `changed`: the flags that the request is about. */
   #newLink(link: Link | undefined, changed: number): string | undefined {
     if (link === undefined) return "EINVAL";
@@ -240,6 +255,7 @@ export class TunnelKernel {
         if (one.index !== link.index) return one;
         const perFamily = reported ?? one.perFamily;
         const flags = (one.flags & ~changed) | (link.flags & changed);
+        if ((one.flags & ~flags & linkFlags.up) !== 0) this.#forgetIpv6(one.index);
         const kept = { hardware: one.hardware, flags, info: one.info ?? {}, perFamily };
         return { ...one, ...link, ...kept } as Link;
       });

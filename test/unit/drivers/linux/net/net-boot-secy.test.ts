@@ -86,7 +86,7 @@ describe("the SecY of a port after a boot", () => {
     },
   );
 
-  it("a SecY that cannot be made leaves its port dark, delays no other, is tried ever later", async () => {
+  it("a SecY that cannot be made leaves its port dark, and is tried ever later", async () => {
     const host = await withSecys();
     await boot(host, [...ports(), foreign(9, "ms-p1")]);
     expect(host.names).toEqual(both);

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import {
+  joinSnapshots,
   type LinkSnapshot,
   restoreSnapshot,
   takeSnapshot,
@@ -115,6 +116,23 @@ describe("the snapshot of links that go down", () => {
     const error = await refused(takeSnapshot(kernel, new Set([2]), never));
     expect(error).toMatchObject({ code: "device.rejected", effect: "none" });
     expect(error.message).toContain("EPERM, not for you");
+  });
+});
+
+describe("two snapshots of the same links", () => {
+  it("joined snapshots have everything once, the older routes last", () => {
+    const newer: LinkSnapshot = { addresses: ["0a01", "0a02"], routes: ["0b01", "0b02"] };
+    const older: LinkSnapshot = { addresses: ["0a02", "0a03"], routes: ["0b03", "0b01"] };
+    const addresses = ["0a01", "0a02", "0a03"];
+    const routes = ["0b02", "0b03", "0b01"];
+    expect(joinSnapshots(newer, older)).toEqual({ addresses, routes });
+  });
+
+  it("joined snapshots that a successor could not read back are refused", () => {
+    const bodies = (kind: string) => Array.from({ length: 6_000 }, (_, at) => `${kind}${at}`);
+    const snapshot = (kind: string): LinkSnapshot => ({ addresses: [], routes: bodies(kind) });
+    expect(() => joinSnapshots(snapshot("a"), snapshot("b"))).toThrow("can be kept");
+    expect(joinSnapshots(snapshot("a"), snapshot("a")).routes).toHaveLength(6_000);
   });
 });
 
