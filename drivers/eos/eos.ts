@@ -8,7 +8,7 @@ import { portsTowards } from "../platform/egress.ts";
 import { readPing } from "../platform/ping.ts";
 import { rejected } from "../platform/port-change.ts";
 import { joined, linesOf, type RenderedChange, textsOf } from "../platform/renderer.ts";
-import { offersOf, pingFarEnd, principals, save } from "../platform/stage.ts";
+import { finish, offersOf, pingFarEnd, principals } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { portsOf } from "../platform/tunnel-change.ts";
 import { renderTunnels } from "../platform/tunnel-renderer.ts";
@@ -106,6 +106,7 @@ export const dialect: Dialect<Cli> = {
     await cli.run([line`abort`], "none", signal);
   },
   commit,
+  save: (cli, signal) => finish(cli, [line`write memory`], signal),
   async undo(cli, note, signal) {
     await cli.run([line`configure session ${sessionOf(note)} abort`], "unknown", signal);
   },
@@ -199,8 +200,6 @@ async function commit(
   }
   const final = isInside ? line`commit` : line`configure session ${sessionOf(note)} commit`;
   await cli.run([final], "unknown", signal);
-  const unsaved = "the change is in force, and a boot would lose it: it could not be saved";
-  await save(cli, [line`write memory`], unsaved, signal);
 }
 
 function timeOf(ms: number): string {

@@ -9,7 +9,7 @@ import type { RenderedWork } from "../platform/cisco-router.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { offersOf, save } from "../platform/stage.ts";
+import { finish, offersOf } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { markName } from "./names.ts";
@@ -69,6 +69,7 @@ export const dialect: Dialect<XeSession> = {
   },
   ...stagingBy<XeSession, RenderedWork<PortPlan>>(router.render),
   commit,
+  save: ({ cli }, signal) => finish(cli, [line`write memory`], signal),
   async undo({ cli }, _note, signal) {
     await cli.run([line`configure revert now`], "unknown", signal);
   },
@@ -172,9 +173,4 @@ async function settle(
   }
   const mark = [line`configure terminal`, marking(token, true), line`end`];
   await finish(cli, [...operations, ...mark], signal);
-}
-
-async function finish(cli: Cli, operations: readonly Command[], signal: AbortSignal) {
-  const unsaved = "the change is in force, and a boot may lose it: it was not saved";
-  await save(cli, [...operations, line`write memory`], unsaved, signal);
 }

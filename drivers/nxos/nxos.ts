@@ -9,7 +9,7 @@ import { readClock } from "../platform/cisco-system.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { offersOf, save } from "../platform/stage.ts";
+import { finish, offersOf } from "../platform/stage.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { checkpointOf, isOwnCheckpoint } from "./names.ts";
 import { planOf } from "./plan.ts";
@@ -64,6 +64,7 @@ export const dialect: Dialect<NxSession> = {
   },
   ...stagingBy<NxSession, NxWork>(router.render),
   commit: (session, note, _withinMs, signal) => commit(session, checkpointOf(note), signal),
+  save: ({ cli }, signal) => finish(cli, [line`copy running-config startup-config`], signal),
   async undo({ cli }) {
     throw failed("device.commitExpired", "no commit waits for its confirm", cli.where);
   },
@@ -94,10 +95,7 @@ async function commit(session: NxSession, name: string, signal: AbortSignal): Pr
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
     throw await takenBack(session, name, error, signal);
   }
-  const gone = line`no checkpoint ${name}`;
-  const unsaved = "the change is in force, and a boot may lose it: it was not saved";
-  const saving = [gone, ...staged.operations, line`copy running-config startup-config`];
-  await save(cli, saving, unsaved, signal);
+  await finish(cli, [line`no checkpoint ${name}`, ...staged.operations], signal);
 }
 
 /** Puts back the checkpoint; returns the error with what has become of the change. */

@@ -101,6 +101,11 @@ export interface Dialect<S extends Session> {
     withinMs: number | undefined,
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Saves what is in force, as often as it is asked for; absent = a commit is saved by itself.
+   * @throws LinksealError with effect "applied" or "unknown": a boot may lose the commit.
+   */
+  save?(session: S, signal: AbortSignal): Promise<void>;
   /** Restores what was in force before the newest commit, which still waits for its confirm. */
   undo(session: S, note: string, signal: AbortSignal): Promise<void>;
 }

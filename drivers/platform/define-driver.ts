@@ -21,6 +21,8 @@ import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
 import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
 import { ownState } from "./own-state.ts";
 import { differencesOf } from "./port-lines.ts";
+import { leaving } from "./query.ts";
+import { unsaved } from "./stage.ts";
 
 /** Prepared changes whose secrets are kept; a new one discards the oldest. */
 const preparedMax = 8;
@@ -196,7 +198,7 @@ class TransactionStore<S extends Session> {
     const work = { ...entry.work, secrets: copyOf(entry.work.secrets) };
     const note = noteOf("apply", token);
     const after = within === "final" ? "settled" : "pending";
-    const edited = this.#line.edit(signal, async (session) => {
+    const edited = this.#editSaved(signal, async (session) => {
       const staged = await this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
         const commits = await dialect.commits(session, bounded);
         // Its reply was lost the last time.
@@ -205,24 +207,52 @@ class TransactionStore<S extends Session> {
         const waits = newest?.note === note && newest.isPending;
         const isFinal = within === "final";
         if (isThere && !isFinal && !waits) throw this.#expired();
+        if (isThere && !isFinal) return [];
         // A final commit that still waits has lost its confirm, and the device reverts it.
-        if (isThere && waits !== isFinal) return [];
         this.#refusePending(commits);
-        return await dialect.stage(session, work, bounded);
+        return isThere ? [] : await dialect.stage(session, work, bounded);
       });
-      if (staged.length === 0) return;
       const withinMs = within === "final" ? undefined : within;
+      if (staged.length === 0) return withinMs === undefined;
       entry.state = "unsure";
       await this.#line.bounded(commitMsMax, "unknown", signal, (bounded) =>
         dialect.commit(session, note, withinMs, bounded),
       );
       const { commit } = this.#capabilities;
-      if (withinMs === undefined || commit.kind !== "confirmed") return;
+      if (withinMs === undefined || commit.kind !== "confirmed") return withinMs === undefined;
       if (!commit.survivesDisconnect) this.#line.hold(session, withinMs + commit.stepMs);
+      return false;
     });
     await edited.finally(() => wipe(work));
     entry.state = after;
     drop(entry);
+  }
+
+  /**
+   * Runs an edit, and saves if it returns true; a commit that is there may lack that, so one that
+   * is repeated saves too. If the session ends during it, another one saves: no observation shows
+   * what is not saved.
+   */
+  async #editSaved(signal: AbortSignal, f: (session: S) => Promise<boolean>): Promise<void> {
+    const { dialect } = this.#line;
+    let isDue = false;
+    const save = (session: S): Promise<void> =>
+      this.#line.bounded(commitMsMax, "applied", signal, async (bounded) => {
+        await dialect.save?.(session, bounded);
+      });
+    try {
+      await this.#line.edit(signal, async (session) => {
+        isDue = (await f(session)) && dialect.save !== undefined;
+        if (isDue) await save(session);
+      });
+    } catch (error) {
+      const isCut = error instanceof LinksealError && error.code.startsWith("transport.");
+      if (!isDue || !isCut) throw error;
+      await this.#line.edit(signal, save).catch((again: unknown) => {
+        if (!(again instanceof LinksealError)) throw again;
+        throw leaving(again, "applied", unsaved, this.#line.device);
+      });
+    }
   }
 
   async #confirm(entry: Entry, signal: AbortSignal): Promise<void> {
@@ -251,13 +281,13 @@ class TransactionStore<S extends Session> {
   async #settle(entry: Entry, verb: "confirm" | "undo", signal: AbortSignal): Promise<void> {
     const { dialect } = this.#line;
     const { token } = entry;
-    await this.#line.edit(signal, async (session) => {
+    await this.#editSaved(signal, async (session) => {
       const newest = await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
         const [first] = await dialect.commits(session, bounded);
         return first;
       });
       this.#line.release();
-      if (newest?.note === noteOf(verb, token)) return;
+      if (newest?.note === noteOf(verb, token)) return verb === "confirm";
       if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
         throw this.#expired();
       }
@@ -266,6 +296,7 @@ class TransactionStore<S extends Session> {
           ? dialect.undo(session, noteOf(verb, token), bounded)
           : dialect.commit(session, noteOf(verb, token), undefined, bounded),
       );
+      return verb === "confirm";
     });
   }
 

@@ -72,20 +72,19 @@ export async function pingFarEnd<N extends string, Q extends object, R>(
   throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
 }
 
-/**
- * Saves the configuration; until then a boot restores the keys of before. `text` says why that may
- * happen.
- */
-export async function save(
+/** Why a boot may restore the keys of before. */
+export const unsaved = "the change is in force, and a boot may lose it: it was not saved";
+
+/** Runs what follows a commit, such as saving; a failure of it has left the change in force. */
+export async function finish(
   cli: Cli,
   commands: readonly Command[],
-  text: string,
   signal: AbortSignal,
 ): Promise<void> {
   try {
     await cli.run(commands, "unknown", signal);
   } catch (error) {
     if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
-    throw leaving(error, "applied", text, cli.where);
+    throw leaving(error, "applied", unsaved, cli.where);
   }
 }
