@@ -338,26 +338,25 @@ async function waited(
  * Ends the SAs of a tunnel and unloads its connection and keys; what is missing is not a failure.
  */
 export async function forget(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
-  const hadKey = (await client.list("list-conns", "list-conn", {}, signal)).some(
-    (event) => readConnections(event).some(([one]) => one === name) && usesPrivateKey(event),
-  );
-  // The connection goes first; otherwise a packet would bring the SAs back.
+  // The connection alone shows a successor that there may be a private key, so keys go before it.
+  await forgetKeys(client, name, signal);
+  // It goes before the SAs; otherwise a packet would bring them back.
   await client.ask("unload-conn", { name }, "unknown", signal);
   for (const id of [pskId(name), ppkSecretId(name)]) {
     await client.ask("unload-shared", { id }, "unknown", signal);
   }
-  if (hadKey) await forgetKeys(client, signal);
   const { sas } = await observeCharon(client, signal, name);
   if (sas.some((sa) => sa.name === name)) await end(client, name, signal);
 }
 
 /**
- * Charon does not report which connection a private key is for, so all keys are unloaded once no
- * connection could use one.
+ * Charon does not report which connection a private key is for, so all keys are unloaded if this
+ * connection is the only one that could use one. SAs that stand need none.
  */
-async function forgetKeys(client: ViciClient, signal: AbortSignal): Promise<void> {
-  const all = await client.list("list-conns", "list-conn", {}, signal);
-  if (all.some(usesPrivateKey)) return;
+async function forgetKeys(client: ViciClient, name: string, signal: AbortSignal): Promise<void> {
+  const events = await client.list("list-conns", "list-conn", {}, signal);
+  const users = events.filter(usesPrivateKey).flatMap(readConnections);
+  if (users.length === 0 || users.some(([user]) => user !== name)) return;
   for (const id of readKeyIds(await client.ask("get-keys", {}, "unknown", signal))) {
     await client.ask("unload-key", { id }, "unknown", signal);
   }

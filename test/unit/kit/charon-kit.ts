@@ -74,6 +74,8 @@ export class PretendCharon {
   /** True if it takes requests for a rekey, and none of them leads to anything. */
   isDeaf = false;
   onInitiate: () => void = () => undefined;
+  /** Called with each command before it is carried out. */
+  onAsked: (command: string) => void = () => undefined;
   /** More of what it reports about each IKE SA. */
   more: Readonly<Record<string, string>> = {};
   /** Seconds since the newest packet from the gateway; undefined = there was none. */
@@ -184,6 +186,7 @@ export class PretendCharon {
 
   #answer({ command, message }: Asked): CharonReply {
     this.asked.push(command);
+    this.onAsked(command);
     if (this.hangs) return "silence";
     const yes = { answer: { success: "yes" } };
     switch (command) {

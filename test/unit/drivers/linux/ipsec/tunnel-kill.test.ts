@@ -1,0 +1,63 @@
+// An agent that is killed between two commands to charon: its successor asks for the same change,
+// and leaves what the whole change would have left.
+
+import { describe, expect, it } from "vitest";
+import { tunnelSpec } from "../../../kit/charon-kit.ts";
+import { settled } from "../../../kit/site-bench.ts";
+import { TunnelBench } from "../../../kit/tunnel-bench.ts";
+
+const { name } = tunnelSpec;
+
+/**
+ * Applies and confirms a change, and kills the agent before charon has carried out the command of
+ * this number that changes it. Returns false if there are fewer.
+ */
+async function killed(
+  bench: TunnelBench,
+  change: Parameters<TunnelBench["prepare"]>[0],
+  number: number,
+): Promise<boolean> {
+  const { charon, clock } = bench;
+  const end = new AbortController();
+  let count = 0;
+  charon.onAsked = (command) => {
+    if (!/^(list|get)-/.test(command)) count += 1;
+    if (count < number) return;
+    charon.hangs = true;
+    end.abort();
+  };
+  const transaction = await bench.prepare(change);
+  const run = async (): Promise<boolean> => {
+    await transaction.apply(120_000, end.signal);
+    await transaction.confirm(end.signal);
+    return false;
+  };
+  const isKilled = await settled(
+    clock,
+    run().catch(() => end.signal.aborted),
+  );
+  charon.onAsked = () => undefined;
+  charon.hangs = false;
+  charon.hangUp();
+  await bench.restart();
+  return isKilled;
+}
+
+describe("a tunnel with a certificate that is removed", () => {
+  it("no private key stays in charon, whichever command the agent was killed before", async () => {
+    const remove = { kind: "ipsec.removeTunnel", name } as const;
+    let kills = 0;
+    for (let isKilled = true; isKilled; kills += 1) {
+      const bench = await TunnelBench.open();
+      await bench.put();
+      const auth = new Map([["auth", "pubkey"]]);
+      bench.charon.loaded.get(name)?.set("local", auth);
+      bench.charon.keys.push("a".repeat(40));
+      isKilled = await killed(bench, [remove], kills + 1);
+      await bench.commit(remove);
+      const { keys, loaded, shared, children } = bench.charon;
+      expect([kills, keys, loaded.size, shared.size, children]).toEqual([kills, [], 0, 0, []]);
+    }
+    expect(kills).toBeGreaterThan(4);
+  });
+});
