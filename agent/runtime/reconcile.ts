@@ -14,16 +14,16 @@ import type { Cloud } from "../model/cloud.ts";
 import { commitLost } from "../model/commit-lost.ts";
 import type { DesiredTunnel } from "../model/desired.ts";
 import { named, type PendingChange, pendingOn } from "../store/journal/memory.ts";
-import { bounded, commitChange } from "./campaigns/commit-change.ts";
+import { bounded, commitChange, putsOf } from "./campaigns/commit-change.ts";
 import type { Leave } from "./leave.ts";
 import type { DeviceCache } from "./polling/device-cache.ts";
 import { Slots } from "./polling/slots.ts";
 import { Tasks } from "./polling/tasks.ts";
 import { chooseAuth } from "./polling/vault.ts";
 import { Ports } from "./ports.ts";
-import { authInUse, sameAuth } from "./tunnels/key-unit.ts";
+import { authInUse } from "./tunnels/key-unit.ts";
 import { putBlocks } from "./tunnels/tunnel-blocks.ts";
-import { markReached } from "./tunnels/tunnel-reached.ts";
+import { markAuths, markReached } from "./tunnels/tunnel-reached.ts";
 import { TunnelRepairs, type TunnelRepairsParts } from "./tunnels/tunnel-repairs.ts";
 import { removeTunnel } from "./tunnels/tunnel-retire.ts";
 import { type PutWishes, TunnelWishes } from "./tunnels/tunnel-wishes.ts";
@@ -270,8 +270,8 @@ export class Reconciler {
     const recalled = await bounded(this.#parts, asks, signal, async (limit) =>
       (await deviceCache.device(device, limit)).recall(token as TransactionToken, limit),
     );
+    const isWhole = this.#isWhole(tunnel, state);
     if (recalled.kind === "pending") {
-      const isWhole = this.#isWhole(tunnel, state);
       const acts = { where: device, effect: "unknown" } as const;
       await bounded(this.#parts, acts, signal, (limit) =>
         isWhole ? recalled.transaction.confirm(limit) : recalled.transaction.rollback(limit),
@@ -281,6 +281,10 @@ export class Reconciler {
     // would take them for a tunnel of before, which a refusal by the gateway leaves in place.
     if (tunnel !== undefined && this.#wishes.mayBePart(state, tunnel)) {
       await removeTunnel(this.#parts, { name: tunnel, device }, signal);
+    } else if (isWhole || recalled.kind === "absent") {
+      const isReached = (name: string): boolean =>
+        state.ipsec.some((one) => one.name === name) && this.#isWhole(name, state);
+      await markAuths(this.#parts, named(memory().puts, place), isReached);
     }
     await write({ kind: "pending", device: place, token: null });
   }
@@ -468,21 +472,18 @@ export class Reconciler {
   }
 
   async #commit(change: DeviceChange, signal: AbortSignal): Promise<void> {
-    const { device, write, intent, memory } = this.#parts;
-    const tunnels = change.flatMap((part) =>
-      part.kind === "ipsec.putTunnel" ? [part.tunnel] : [],
-    );
-    const tunnel = change.length === 1 ? tunnels[0]?.name : undefined;
-    const after = await commitChange(this.#parts, { device, tunnel, change }, signal);
+    const { device, write, intent } = this.#parts;
+    const puts = putsOf(change);
+    const names = Object.keys(puts ?? {});
+    const tunnel = change.length === 1 ? names[0] : undefined;
+    const record = () => markAuths(this.#parts, puts);
+    const after = await commitChange(this.#parts, { device, tunnel, change, record }, signal);
     if (after === undefined) return;
-    for (const { name, auth } of tunnels) {
+    for (const name of names) {
       this.#accepted.set(name, after.at);
       this.#lost.delete(name);
       this.#wishes.retries.succeeded(name);
       await write({ kind: "tunnel", name, intent });
-      const before = named(memory().auths, name)?.auth;
-      if (before !== undefined && sameAuth(before, auth)) continue;
-      await write({ kind: "auth", name, inUse: { auth } });
     }
   }
 }

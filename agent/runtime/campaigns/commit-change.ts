@@ -8,7 +8,7 @@ import type { DeviceState } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
 import { verify } from "../../health/verify.ts";
 import type { Desired } from "../../model/desired.ts";
-import { type JournalRecord, pendingPlace } from "../../store/journal/memory.ts";
+import { type JournalRecord, type PutAuths, pendingPlace } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { withinOf } from "./effects.ts";
 
@@ -29,10 +29,20 @@ interface Committed {
   /** The only tunnel that it changes; undefined = it may change anything. */
   readonly tunnel: string | undefined;
   readonly change: DeviceChange;
+  /** Records what it led to: a successor settles a change whose records are not complete. */
+  readonly record?: () => Promise<void>;
 }
 
 /** The longest duration of one request to a device, in milliseconds. */
 const effectMsMax = 60_000;
+
+/** Returns what a change lets tunnels authenticate with; undefined = it puts none. */
+export function putsOf(change: DeviceChange): PutAuths | undefined {
+  const puts = change.flatMap((part) =>
+    part.kind === "ipsec.putTunnel" ? [[part.tunnel.name, part.tunnel.auth] as const] : [],
+  );
+  return puts.length === 0 ? undefined : Object.fromEntries(puts);
+}
 
 /** Runs one request to a device; a timeout has the effect that the caller names. */
 export function bounded<T>(
@@ -53,7 +63,7 @@ export function bounded<T>(
  */
 export async function commitChange(
   parts: CommitParts,
-  { device, tunnel, change }: Committed,
+  { device, tunnel, change, record }: Committed,
   signal: AbortSignal,
 ): Promise<DeviceState | undefined> {
   const { deviceCache, keys, write, desired } = parts;
@@ -65,7 +75,9 @@ export async function commitChange(
   );
   const isAlone = tunnel !== undefined && session.capabilities.ipsec?.parallel === true;
   const place = isAlone ? pendingPlace(device, tunnel) : device;
-  await write({ kind: "pending", device: place, token: transaction.token });
+  const puts = putsOf(change);
+  const begun = { kind: "pending", device: place, token: transaction.token } as const;
+  await write(puts === undefined ? begun : { ...begun, puts });
   const within = withinOf(session.capabilities.commit, desired.rotation.confirmMs);
   try {
     await bounded(parts, acts, signal, (limit) => transaction.apply(within, limit));
@@ -92,6 +104,7 @@ export async function commitChange(
   if (within !== "final") {
     await bounded(parts, acts, signal, (limit) => transaction.confirm(limit));
   }
+  await record?.();
   await write({ kind: "pending", device: place, token: null });
   return after;
 }

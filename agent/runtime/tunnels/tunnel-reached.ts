@@ -1,8 +1,15 @@
-// Notes in the journal which tunnels of the intent a device has.
+// Notes in the journal which tunnels of the intent a device has, and what they authenticate with.
 
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { Desired } from "../../model/desired.ts";
-import { type JournalRecord, type Memory, named, pendingOn } from "../../store/journal/memory.ts";
+import {
+  type JournalRecord,
+  type Memory,
+  named,
+  type PutAuths,
+  pendingOn,
+} from "../../store/journal/memory.ts";
+import { sameAuth } from "./key-unit.ts";
 
 interface ReachedParts {
   readonly desired: Desired;
@@ -22,5 +29,19 @@ export async function markReached(parts: ReachedParts, state: DeviceState): Prom
     if (tunnel.device !== device || named(memory().tunnels, tunnel.name) !== undefined) continue;
     if (!state.ipsec.some((entry) => entry.name === tunnel.name)) continue;
     await write({ kind: "tunnel", name: tunnel.name, intent });
+  }
+}
+
+/** Records what a change gave to those tunnels that it reached, unless the journal has that. */
+export async function markAuths(
+  { memory, write }: Pick<ReachedParts, "memory" | "write">,
+  puts: PutAuths = {},
+  isReached: (tunnel: string) => boolean = () => true,
+): Promise<void> {
+  for (const [name, auth] of Object.entries(puts)) {
+    if (!isReached(name)) continue;
+    const before = named(memory().auths, name)?.auth;
+    if (before !== undefined && sameAuth(before, auth)) continue;
+    await write({ kind: "auth", name, inUse: { auth } });
   }
 }

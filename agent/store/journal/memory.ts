@@ -108,6 +108,9 @@ export interface AuthInUse {
   readonly next?: NextAuth;
 }
 
+/** Versions that a change gives to tunnels, by tunnel. */
+export type PutAuths = Readonly<Record<string, TunnelAuth>>;
+
 /** What became of a signed proposal; it is never applied after that. */
 interface EndedProposal {
   /** `applied`: from just before its config was accepted, so that no crash applies it twice. */
@@ -149,6 +152,8 @@ export interface Memory {
    * tunnel of a device that sets up several at a time (`pendingPlace`).
    */
   readonly pending: Readonly<Record<string, string>>;
+  /** Versions that such a transaction gives to tunnels, by its key in `pending`. */
+  readonly puts: Readonly<Record<string, PutAuths>>;
   /** Proposals that were applied or rejected, the newest last, by SHA-256 of what was signed. */
   readonly proposals: Readonly<Record<string, EndedProposal>>;
 }
@@ -165,6 +170,7 @@ export const emptyMemory: Memory = {
   finals: {},
   late: {},
   pending: {},
+  puts: {},
   proposals: {},
 };
 
@@ -197,7 +203,13 @@ export type JournalRecord =
       readonly names: readonly string[];
       readonly inUse: AuthInUse;
     }
-  | { readonly kind: "pending"; readonly device: string; readonly token: string | null }
+  | {
+      readonly kind: "pending";
+      readonly device: string;
+      readonly token: string | null;
+      /** What tunnels authenticate with once it is carried out; absent = it puts none. */
+      readonly puts?: PutAuths;
+    }
   | { readonly kind: "proposal"; readonly sha256: string; readonly ended: EndedProposal }
   /** Stands for all records before it. */
   | { readonly kind: "snapshot"; readonly memory: Memory }
@@ -248,13 +260,7 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       return { ...memory, auths: { ...memory.auths, ...Object.fromEntries(shared) } };
     }
     case "pending":
-      return {
-        ...memory,
-        pending:
-          record.token === null
-            ? without(memory.pending, record.device)
-            : { ...memory.pending, [record.device]: record.token },
-      };
+      return withPending(memory, record);
     case "proposal":
       return { ...memory, proposals: withProposal(memory.proposals, record) };
     case "snapshot":
@@ -290,6 +296,18 @@ function withEffect(
     ...memory,
     finals: what === "stage" ? finals : { ...finals, [place]: token },
     late: late === undefined ? memory.late : withLate(memory.late, token, late),
+  };
+}
+
+function withPending(
+  memory: Memory,
+  { device, token, puts }: Extract<JournalRecord, { kind: "pending" }>,
+): Memory {
+  const others = { pending: without(memory.pending, device), puts: without(memory.puts, device) };
+  return {
+    ...memory,
+    pending: token === null ? others.pending : { ...others.pending, [device]: token },
+    puts: puts === undefined ? others.puts : { ...others.puts, [device]: puts },
   };
 }
 

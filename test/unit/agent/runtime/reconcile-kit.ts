@@ -23,7 +23,7 @@ import type {
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
-import type { TunnelSpec } from "#hal/tunnel-spec.ts";
+import type { TunnelAuth, TunnelSpec } from "#hal/tunnel-spec.ts";
 import type { KeyVault, SecretVersion } from "#hal/vault.ts";
 import { SimClock } from "#sim/base/clock.ts";
 import { clockWorld } from "../../kit/clock-world.ts";
@@ -92,6 +92,12 @@ export class Scene {
   breaks = false;
   /** What the device shows of a tunnel, beside its name. */
   shows: (name: string) => Partial<IpsecTunnel> = () => ({});
+  /** What the device authenticates each tunnel with. */
+  readonly inForce = new Map<string, TunnelAuth>();
+  /** Calls of the process to device and journal that change something, so far. */
+  calls = 0;
+  /** The call before or after which the process is killed. */
+  doom: { readonly call: number; readonly when: "before" | "after" } | undefined;
   /** Called for each renewal that the device carries out. */
   renews: (name: string, what: RekeyWhat) => void = () => undefined;
   /** True once the daemon has lost all tunnels. */
@@ -138,9 +144,10 @@ export class Scene {
       vault: { versions: (name, signal) => this.vault(name, signal), read: unused },
       keys: () => async () => Secret.take("psk", new Uint8Array(8)),
       memory: () => this.memory,
-      write: async (record: JournalRecord) => {
-        this.memory = remember(this.memory, record);
-      },
+      write: (record: JournalRecord) =>
+        this.#call(async () => {
+          this.memory = remember(this.memory, record);
+        }),
       leave: () => this.leave,
       readOnly: () => false,
       made,
@@ -155,6 +162,18 @@ export class Scene {
   }
 
   readonly #mutex = new KeyedMutex();
+  #isDead = false;
+
+  /** Runs an effect of the process; after its death there are no more. */
+  async #call(effect: () => Promise<void>): Promise<void> {
+    if (this.#isDead) throw new Error("killed");
+    this.calls += 1;
+    const isLast = this.doom?.call === this.calls;
+    if (!isLast || this.doom?.when === "after") await effect();
+    if (!isLast) return;
+    this.#isDead = true;
+    throw new Error("killed");
+  }
 
   /** Takes another tunnel out of service for so long, in milliseconds. */
   alone(ms: number): Promise<void> {
@@ -237,43 +256,55 @@ export class Scene {
     return {
       token: token as TransactionToken,
       preview: "",
-      apply: async (within, signal) => {
-        const put = names(this.#change.get(token) ?? []);
-        this.applying.now += 1;
-        this.applying.most = Math.max(this.applying.most, this.applying.now);
-        const ms = this.applyMs(put);
-        if (ms > 0) await this.clock.sleep(ms, signal);
-        this.applying.now -= 1;
-        const refused = put.find((name) => this.refuses(name));
-        if (refused !== undefined) {
-          if (this.breaks) this.before = this.running;
-          const effect = this.breaks ? "unknown" : "none";
-          const details = { effect, where: "edge-a", next: "look" } as const;
-          throw new LinksealError("device.rejected", `${refused} is refused`, details);
-        }
-        if (within !== "final") this.before = this.running;
-        this.running = [...new Set([...this.running, ...put])];
-        for (const part of this.#change.get(token) ?? []) {
-          if (part.kind === "ipsec.block") {
-            this.blocked?.push(...part.blocks.map(({ prefix }) => prefix));
-          }
-          if (part.kind === "ipsec.putTunnel") this.backed = backedBy(part.tunnel);
-          if (part.kind === "ipsec.rekey") this.renews(part.name, part.what);
-          if (part.kind === "ipsec.removeTunnel") {
-            this.running = this.running.filter((name) => name !== part.name);
-          }
-        }
-      },
-      confirm: async () => {
-        this.log.push("confirm");
-        this.before = undefined;
-      },
-      rollback: async () => {
-        this.log.push("roll back");
-        this.running = this.before ?? this.running;
-        this.before = undefined;
-      },
+      apply: (within, signal) => this.#call(() => this.#apply(token, within, signal)),
+      confirm: () =>
+        this.#call(async () => {
+          this.log.push("confirm");
+          this.before = undefined;
+        }),
+      rollback: () =>
+        this.#call(async () => {
+          this.log.push("roll back");
+          this.revert();
+        }),
     };
+  }
+
+  /** Undoes the commit that waits for its confirmation, as the device's own timer does. */
+  revert(): void {
+    this.running = this.before ?? this.running;
+    this.before = undefined;
+  }
+
+  async #apply(token: string, within: number | "final", signal: AbortSignal): Promise<void> {
+    const put = names(this.#change.get(token) ?? []);
+    this.applying.now += 1;
+    this.applying.most = Math.max(this.applying.most, this.applying.now);
+    const ms = this.applyMs(put);
+    if (ms > 0) await this.clock.sleep(ms, signal);
+    this.applying.now -= 1;
+    const refused = put.find((name) => this.refuses(name));
+    if (refused !== undefined) {
+      if (this.breaks) this.before = this.running;
+      const effect = this.breaks ? "unknown" : "none";
+      const details = { effect, where: "edge-a", next: "look" } as const;
+      throw new LinksealError("device.rejected", `${refused} is refused`, details);
+    }
+    if (within !== "final") this.before = this.running;
+    this.running = [...new Set([...this.running, ...put])];
+    for (const part of this.#change.get(token) ?? []) {
+      if (part.kind === "ipsec.block") {
+        this.blocked?.push(...part.blocks.map(({ prefix }) => prefix));
+      }
+      if (part.kind === "ipsec.putTunnel") {
+        this.backed = backedBy(part.tunnel);
+        this.inForce.set(part.tunnel.name, part.tunnel.auth);
+      }
+      if (part.kind === "ipsec.rekey") this.renews(part.name, part.what);
+      if (part.kind === "ipsec.removeTunnel") {
+        this.running = this.running.filter((name) => name !== part.name);
+      }
+    }
   }
 }
 

@@ -51,7 +51,8 @@ describe("a tunnel with a certificate that is removed", () => {
       const bench = await TunnelBench.open();
       await bench.put();
       const auth = new Map([["auth", "pubkey"]]);
-      bench.charon.loaded.get(name)?.set("local", auth);
+      const shown = bench.charon.loaded.get(name) ?? [];
+      bench.charon.loaded.set(name, new Map([...shown, ["local", auth]]));
       bench.charon.keys.push("a".repeat(40));
       isKilled = await killed(bench, [remove], kills + 1);
       await bench.commit(remove);
