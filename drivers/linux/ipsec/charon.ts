@@ -192,15 +192,31 @@ export async function renew(
   if (!(await waited(charon, initiateMs, log, "initiate", isMade, signal))) {
     throw unanswered(log, "initiate", "applied");
   }
+  // If only a certificate changed, the group for rekeying has been proven already.
+  if (!isSame) await prove(charon, client, spec, (child) => old.has(child.id), log, signal);
+  await endOthers(client, name, (child) => isOf(spec, child) && !old.has(child.id), signal);
+}
+
+/**
+ * Rekeys the new child before the old ones end: only that proves its group.
+ * @throws LinksealError `device.rejected` with the cause if the ends do not share the group; the
+ * old SAs remain then, and the new ones end
+ */
+async function prove(
+  charon: Charon,
+  client: ViciClient,
+  spec: TunnelSpec,
+  isOld: (child: IkeSa["children"][number]) => boolean,
+  log: CharonLog,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!needsProof(spec)) return;
   try {
-    // If only a certificate changed, the group for rekeying has been proven already.
-    const isProof = !isSame && needsProof(spec);
-    if (isProof) await rekeyed(charon, client, "child", log, signal, childName(spec));
+    await rekeyed(charon, client, "child", log, signal, childName(spec));
   } catch (error) {
-    await endOthers(client, name, (child) => old.has(child.id), signal);
+    await endOthers(client, spec.name, isOld, signal);
     throw error;
   }
-  await endOthers(client, name, (child) => isOf(spec, child) && !old.has(child.id), signal);
 }
 
 /**
@@ -257,19 +273,28 @@ async function endOthers(
 
 /**
  * Ends the SAs that an older connection of an established tunnel left, once a newer one replaced
- * it.
+ * it. The predecessor may have been killed before its proof.
+ * @throws LinksealError as `prove` describes
  */
 export async function endOlder(
+  charon: Charon,
   client: ViciClient,
   spec: TunnelSpec,
   observation: CharonObservation,
   signal: AbortSignal,
 ): Promise<void> {
-  const isOlder = childrenOf(spec.name, observation).some(
-    ({ name, phase }) => phase === "installed" && name !== childName(spec),
+  const { name, transforms } = spec;
+  const isOld = (child: IkeSa["children"][number]): boolean => child.name !== childName(spec);
+  const children = childrenOf(name, observation).filter(({ phase }) => phase === "installed");
+  if (!children.some(isOld)) return;
+  const isProven = children.some(
+    (child) => !isOld(child) && child.transforms.dhGroup === transforms.dhGroup,
   );
-  if (!isOlder) return;
-  await endOthers(client, spec.name, ({ name }) => name === childName(spec), signal);
+  if (!isProven) {
+    const log = await CharonLog.open(client, { where: name, effect: "applied" }, signal);
+    await prove(charon, client, spec, isOld, log, signal);
+  }
+  await endOthers(client, name, (child) => !isOld(child), signal);
 }
 
 /** Returns the ids of its IKE SAs, in any state. */

@@ -188,7 +188,7 @@ export class TunnelAct {
       if (!before.connections.has(spec.name) && !isUp(spec, before)) this.#fresh.add(spec.name);
       if (!isUp(spec, before)) this.#dark.add(spec.name);
       if (stands(spec, before)) {
-        await endOlder(client, spec, before, signal);
+        await endOlder(this.#parts.charon, client, spec, before, signal);
         // Charon does not report which version of the secret it has, and loading the same one twice
         // has no effect.
         if (credentials === undefined) return;

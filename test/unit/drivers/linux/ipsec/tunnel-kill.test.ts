@@ -2,8 +2,9 @@
 // and leaves what the whole change would have left.
 
 import { describe, expect, it } from "vitest";
+import { childName } from "#drivers/linux/ipsec/messages.ts";
 import { tunnelSpec } from "../../../kit/charon-kit.ts";
-import { settled } from "../../../kit/site-bench.ts";
+import { refused, settled } from "../../../kit/site-bench.ts";
 import { TunnelBench } from "../../../kit/tunnel-bench.ts";
 
 const { name } = tunnelSpec;
@@ -60,5 +61,40 @@ describe("a tunnel with a certificate that is removed", () => {
       expect([kills, keys, loaded.size, shared.size, children]).toEqual([kills, [], 0, 0, []]);
     }
     expect(kills).toBeGreaterThan(4);
+  });
+});
+
+describe("a tunnel that gets other settings", () => {
+  const other = { ...tunnelSpec, life: { ...tunnelSpec.life, seconds: 3_600 } };
+  const put = { kind: "ipsec.putTunnel", tunnel: other } as const;
+  const spis = ({ charon }: TunnelBench) => charon.children.map(({ spiIn }) => spiIn);
+
+  // The successor ended the old SAs and reported success: the next rekey then ended the tunnel.
+  it("old SAs stay if the ends have other groups, whichever command it was killed before", async () => {
+    let kills = 0;
+    for (let isKilled = true; isKilled; kills += 1) {
+      const bench = await TunnelBench.open();
+      await bench.put();
+      const before = spis(bench);
+      bench.charon.disagreement = "pfsGroup";
+      isKilled = await killed(bench, [put], kills + 1);
+      const error = await refused(bench.commit(put));
+      expect([kills, error.code, spis(bench)]).toEqual([kills, "device.rejected", before]);
+      expect(error.message).toContain("different groups for rekeying");
+    }
+    expect(kills).toBeGreaterThan(4);
+  });
+
+  it("one child stays, and its group is proven, whichever command it was killed before", async () => {
+    let kills = 0;
+    for (let isKilled = true; isKilled; kills += 1) {
+      const bench = await TunnelBench.open();
+      await bench.put();
+      isKilled = await killed(bench, [put], kills + 1);
+      await bench.commit(put);
+      const children = bench.charon.children.map((one) => [one.name, one.dhGroup]);
+      expect([kills, children]).toEqual([kills, [[childName(other), "ECP_384"]]]);
+    }
+    expect(kills).toBeGreaterThan(5);
   });
 });
