@@ -10,9 +10,19 @@ import {
   refusalText,
   routesNow,
 } from "../macsec/kernel-observation.ts";
-import { type Address, addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
+import {
+  type Address,
+  addAddress,
+  type LinkAddress,
+  removeAddress,
+} from "../netlink/rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
-import { addLinkRoute, deleteLinkRoute } from "../netlink/rtnetlink-route.ts";
+import {
+  addLinkRoute,
+  deleteLinkRoute,
+  isLinkRoute,
+  type Route,
+} from "../netlink/rtnetlink-route.ts";
 import { deletePolicy, deleteSa, dumpSas, readSa, type Sa } from "../netlink/xfrm.ts";
 import {
   applyExemptPrefixes,
@@ -25,7 +35,6 @@ import {
 import {
   block,
   blockedAmong,
-  hasPolicy,
   letPast,
   ownWays,
   policiesNow,
@@ -213,9 +222,8 @@ async function carryOut(
       return;
     }
     case "ipsec.carry": {
-      const before = await storedLink(operation.link.name, context);
       await carryLink(operation.link, context, signal);
-      if (before !== undefined) await dropRest(before, operation.link, context, signal);
+      await dropRest(operation.link, context, signal);
       await storeLink(context, operation.link.name, operation.link);
       return;
     }
@@ -280,8 +288,7 @@ async function carryLink(
   if (clamps !== undefined) await clamp(want, clamps, context, signal);
   if (ends !== undefined) {
     if (hasEnds(addresses, index, ends)) return;
-    const prefixLength = ends.peer.includes(":") ? 128 : 32;
-    await send([addAddress({ ...ends, link: index, prefixLength })], signal);
+    await send([addAddress(addressOf(ends, index))], signal);
     return;
   }
   const missing = prefixes.filter((prefix) => !hasRoute(routes, prefix, index));
@@ -302,37 +309,63 @@ function isSameLink(one: TunnelLink, other: TunnelLink): boolean {
   return text(one) === text(other);
 }
 
-/** Removes what the link had before and no longer needs; the block of a prefix stays. */
+/**
+ * Removes what the link has and does not need, by what is there: a version that was never stored
+ * may have left it. The block of a prefix stays.
+ */
 async function dropRest(
-  before: TunnelLink,
-  want: TunnelLink,
+  { name, prefixes, ends }: TunnelLink,
   context: TunnelContext,
   signal: AbortSignal,
 ): Promise<void> {
   const { links, routes, policies, addresses } = await now(context, signal);
-  const index = xfrmLinkNamed(want.name, links)?.index;
+  const index = xfrmLinkNamed(name, links)?.index;
   if (index === undefined) return;
-  const gone = before.prefixes.filter((prefix) => !want.prefixes.includes(prefix));
-  const isLed = before.ends === undefined;
-  const unled = isLed && want.ends !== undefined ? before.prefixes : gone;
-  const stale = isLed ? unled.filter((prefix) => hasRoute(routes, prefix, index)) : [];
-  const send = senderFor(context.routes, want.name);
+  const send = senderFor(context.routes, name);
+  const ways = ownWays(policies).filter((way) => way.link === index);
+  const gone = ways.filter((way) => !prefixes.includes(way.destination));
+  // Only a prefix with a way of ours had a route of ours; any other is an operator's.
+  const unled = (ends === undefined ? gone : ways).map((way) => way.destination);
+  const stale = ledInto(index, routes).filter((prefix) => unled.includes(prefix));
   await send(
     stale.map((prefix) => deleteLinkRoute(prefix, index)),
     signal,
   );
-  const ways = gone.map((prefix) => wayInto(prefix, index));
-  const there = ways.filter((way) => hasPolicy(policies, way));
-  await senderFor(context.xfrm, want.name)(there.map(deletePolicy), signal);
-  const { ends } = before;
-  if (ends === undefined || (want.ends !== undefined && isSameEnds(ends, want.ends))) return;
-  if (!hasEnds(addresses, index, ends)) return;
-  const prefixLength = ends.peer.includes(":") ? 128 : 32;
-  await send([removeAddress({ ...ends, link: index, prefixLength })], signal);
+  await senderFor(context.xfrm, name)(gone.map(deletePolicy), signal);
+  const others = pairsOn(index, addresses).filter((pair) => !isSameEnds(pair, ends));
+  await send(
+    others.map((pair) => removeAddress(addressOf(pair, index))),
+    signal,
+  );
 }
 
-const isSameEnds = (one: TunnelEnds, other: TunnelEnds): boolean =>
-  one.local === other.local && one.peer === other.peer;
+const isSameEnds = (one: TunnelEnds, other: TunnelEnds | undefined): boolean =>
+  one.local === other?.local && one.peer === other.peer;
+
+function addressOf(ends: TunnelEnds, link: number): LinkAddress {
+  return { ...ends, link, prefixLength: hostBits(ends.peer) };
+}
+
+const hostBits = (address: string): number => (address.includes(":") ? 128 : 32);
+
+/** Returns the pairs of addresses on an interface that are as `ends` are put there. */
+function pairsOn(index: number, addresses: readonly Address[]): readonly TunnelEnds[] {
+  return addresses.flatMap(({ link, local, address, prefixLength }) => {
+    if (link !== index || local === undefined || address === undefined) return [];
+    return local !== address && prefixLength === hostBits(address)
+      ? [{ local, peer: address }]
+      : [];
+  });
+}
+
+/** Returns the prefixes with a route into an interface as linkseal-net makes it. */
+function ledInto(index: number, routes: readonly Route[]): readonly string[] {
+  return routes.flatMap((route) => {
+    const { destination, destinationLength } = route;
+    if (destination === undefined || !isLinkRoute(route, index)) return [];
+    return [`${destination}/${destinationLength}`];
+  });
+}
 
 async function dropLink(name: string, context: TunnelContext, signal: AbortSignal): Promise<void> {
   const { links, clamps = [] } = await now(context, signal);
@@ -392,27 +425,11 @@ function isWhole(want: TunnelLink, observed: Now): boolean {
 function asItIs(link: Link, { routes, addresses, policies }: Now): TunnelLink {
   const { name = "", info, mtu = 0, index } = link;
   const own = { name, ifId: info?.xfrm?.ifId ?? 0, mtu };
-  const found = addresses.find((one) => one.link === index && isPair(one));
-  if (found !== undefined) {
-    const { local = "", address = "" } = found;
-    const ways = ownWays(policies).filter((way) => way.link === index);
-    return {
-      ...own,
-      prefixes: ways.map(({ destination }) => destination),
-      ends: { local, peer: address },
-    };
-  }
-  const prefixes = routes.flatMap(({ outputLink, destination, destinationLength, protocol }) =>
-    outputLink === index && protocol === administrator && destination !== undefined
-      ? [`${destination}/${destinationLength}`]
-      : [],
-  );
-  return { ...own, prefixes };
+  const [ends] = pairsOn(index, addresses);
+  if (ends === undefined) return { ...own, prefixes: ledInto(index, routes) };
+  const ways = ownWays(policies).filter((way) => way.link === index);
+  return { ...own, prefixes: ways.map(({ destination }) => destination), ends };
 }
-
-const isPair = ({ local, address }: Address): boolean => local !== undefined && local !== address;
-
-const administrator = 4;
 
 function senderFor(socket: NetlinkSocket, where: string): RequestSender {
   return async (requests, signal) => {

@@ -201,6 +201,16 @@ export function deleteLinkRoute(prefix: string, link: number): NetlinkRequest {
   return linkRoute(routeTypes.deleteRoute, 0, prefix, link);
 }
 
+/**
+ * Returns true for a route as `addLinkRoute` makes it. Those of routing daemons, of the kernel and
+ * of `ip route` without a protocol have another one.
+ */
+export function isLinkRoute(route: Route, link: number): boolean {
+  const { protocol, kind, outputLink, gateway, via: other, table: of = mainTable } = route;
+  const isOurs = protocol === administrator && kind === routeKinds.unicast && of === mainTable;
+  return isOurs && outputLink === link && gateway === undefined && other === undefined;
+}
+
 function linkRoute(type: number, flags: number, prefix: string, link: number): NetlinkRequest {
   const [address = "", length = "0"] = prefix.split("/");
   const octets = addressOctets(address);

@@ -189,7 +189,8 @@ export class TunnelKernel {
       case "deleteAddress": {
         const gone = readAddress(message);
         this.addresses = this.addresses.filter(
-          ({ link, local }) => link !== gone?.link || local !== gone.local,
+          ({ link, local, address }) =>
+            link !== gone?.link || local !== gone.local || address !== gone.address,
         );
         return undefined;
       }
@@ -197,6 +198,7 @@ export class TunnelKernel {
         const gone = readRoute(message);
         const isIt = (one: Route): boolean =>
           one.outputLink === gone?.outputLink &&
+          one.protocol === gone?.protocol &&
           one.destination === gone?.destination &&
           one.destinationLength === gone?.destinationLength;
         if (!this.routes.some(isIt)) return "ESRCH";
