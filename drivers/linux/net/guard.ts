@@ -113,7 +113,7 @@ function isPlain({ selector, attributes }: Policy): boolean {
   return ipProtocol + sourcePort + destinationPort === 0 && attributes.templates === undefined;
 }
 
-export function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean {
+function hasPolicy(policies: readonly Policy[], want: NewPolicy): boolean {
   return policies.some((policy) => matches(policy, want));
 }
 

@@ -10,12 +10,7 @@ import {
   refusalText,
   routesNow,
 } from "../macsec/kernel-observation.ts";
-import {
-  type Address,
-  addAddress,
-  type LinkAddress,
-  removeAddress,
-} from "../netlink/rtnetlink-address.ts";
+import { type Address, addAddress, removeAddress } from "../netlink/rtnetlink-address.ts";
 import { addXfrmLink, changeLink, deleteLink, type Link } from "../netlink/rtnetlink-link.ts";
 import {
   addLinkRoute,
@@ -342,9 +337,10 @@ async function dropRest(
 const isSameEnds = (one: TunnelEnds, other: TunnelEnds | undefined): boolean =>
   one.local === other?.local && one.peer === other.peer;
 
-function addressOf(ends: TunnelEnds, link: number): LinkAddress {
-  return { ...ends, link, prefixLength: hostBits(ends.peer) };
-}
+const addressOf = (ends: TunnelEnds, link: number) => ({
+  ...{ ...ends, link },
+  prefixLength: hostBits(ends.peer),
+});
 
 const hostBits = (address: string): number => (address.includes(":") ? 128 : 32);
 
