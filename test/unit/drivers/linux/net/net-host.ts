@@ -84,7 +84,7 @@ export class NetHost {
   }
 
   /** The links of the kernel, in the order of their names. */
-  get names(): readonly (string | undefined)[] {
-    return this.kernel.links.map(({ name }) => name).toSorted();
+  get names(): readonly string[] {
+    return this.kernel.links.map(({ name = "" }) => name).toSorted();
   }
 }

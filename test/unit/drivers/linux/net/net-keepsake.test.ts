@@ -39,7 +39,7 @@ async function withShutPort(): Promise<NetHost> {
 /** The port's and the VLAN's flags, and the addresses. */
 const now = ({ kernel }: NetHost) => ({
   flags: kernel.links.map(({ flags }) => flags),
-  addresses: kernel.addresses.map((address) => address.local).toSorted(),
+  addresses: kernel.addresses.map((address) => address.local ?? "").toSorted(),
 });
 
 describe("the keepsake of a port", () => {
