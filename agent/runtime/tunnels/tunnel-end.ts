@@ -63,8 +63,12 @@ export class OurEnds {
     const before = sasOf(tunnel, await this.#observe(tunnel, signal));
     const [first, ...others] = puts;
     if (first !== undefined) await this.put([first, ...others], auth, signal);
-    // After a new certificate the device makes new SAs by itself.
-    if (before.length > 0 && auth.kind === "psk") {
+    const isRenewed = (state: DeviceState): boolean =>
+      sasOf(tunnel, state).some((spi) => !before.includes(spi));
+    // After a new certificate the device makes new SAs by itself, unless it had that one already:
+    // from a predecessor that was killed before it recorded its proof.
+    const isMade = auth.kind === "certificate" && isRenewed(await this.#observe(tunnel, signal));
+    if (before.length > 0 && !isMade) {
       for (const what of renewals(tunnel)) {
         await this.#commit(tunnel, [{ kind: "ipsec.rekey", name: tunnel.name, what }], signal);
       }
@@ -73,7 +77,7 @@ export class OurEnds {
     let state: DeviceState | undefined;
     for (let over = 0; over < proofMs; over += pollMs) {
       state = await this.#observe(tunnel, signal);
-      if (sasOf(tunnel, state).some((spi) => !before.includes(spi))) return "proven";
+      if (isRenewed(state)) return "proven";
       await clock.sleep(pollMs, signal);
     }
     const isSilent = before.length === 0 && state !== undefined && !isRefused(tunnel, state);

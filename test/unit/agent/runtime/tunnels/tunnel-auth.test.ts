@@ -162,6 +162,16 @@ describe("a newer certificate of a tunnel", () => {
     return made;
   };
 
+  /** The predecessor was killed after its put, and before it recorded the proof. */
+  const killed = (): Scene => {
+    const made = scene();
+    made.router = id(2);
+    const because = "not proven yet";
+    const next = { auth: shown(2), state: "switching", since: wall, because } as const;
+    made.memory = { ...emptyMemory, auths: { "hub-1": { auth: shown(1), next } } };
+    return made;
+  };
+
   it("a newer certificate needs no operator: it is in use once new SAs exist", async () => {
     const made = scene();
     await made.turn();
@@ -178,6 +188,22 @@ describe("a newer certificate of a tunnel", () => {
     made.roots = [...made.roots, { ...version(2), id: rootsId(2) }];
     await made.turn();
     expect(made.next()?.auth ?? made.memory.auths["hub-1"]?.auth).toEqual(shown(1, 2));
+  });
+
+  // It makes no new SA a second time, and was withdrawn: "the gateway refuses it".
+  it("a certificate that a killed predecessor has put is proven anew, and kept", async () => {
+    const made = killed();
+    await made.turn();
+    expect(made.reported).toEqual(["put 2", "reauthenticate"]);
+    expect(made.memory.auths["hub-1"]).toEqual({ auth: shown(2) });
+  });
+
+  it("a certificate that a killed predecessor has put goes if the gateway refuses it", async () => {
+    const made = killed();
+    made.gateway = id(1);
+    await made.turn();
+    expect(made.reported).toEqual(["put 2", "reauthenticate", "put 1", "verify.mismatch"]);
+    expect([made.router, made.next()?.state]).toEqual([id(1), "waiting"]);
   });
 
   it("a refused certificate leaves the old one, and is tried after ten minutes", async () => {
