@@ -68,11 +68,33 @@ describe("a tunnel with certificates", { timeout: 120_000 }, () => {
     expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
   });
 
+  const spis = (): readonly string[] => [
+    ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),
+  ];
+
+  // A successor puts again what it finds in the journal, and removes what it finds in charon.
+  it("a certificate that is put twice is proven anew, and its SAs need no key", async () => {
+    await commit(put());
+    const renewed = ours.gateway("edge.example", validity);
+    await commit(put(), renewed);
+    await until(() => (spis().length === 2 ? true : undefined));
+    const before = spis();
+    await commit(put(), renewed);
+    expect(spis()).toEqual(before);
+    await commit([{ kind: "ipsec.rekey", name: spec.name, what: "reauthenticate" }]);
+    await until(() => (spis().some((spi) => before.includes(spi)) ? undefined : true));
+    const keys = (await site.charon.ask("get-keys", {})).get("keys");
+    for (const id of Array.isArray(keys) ? keys : []) await site.charon.ask("unload-key", { id });
+    expect((await site.charon.ask("get-keys", {})).get("keys") ?? []).toEqual([]);
+    for (const what of ["child", "ike"] as const) {
+      await commit([{ kind: "ipsec.rekey", name: spec.name, what }]);
+      expect(await pings(site.edge)).toBe(3);
+    }
+    await commit([{ kind: "ipsec.removeTunnel", name: spec.name }]);
+  });
+
   it("a newer certificate is taken, and the old one stays if it is refused", async () => {
     const own = { kind: "ipsec.putTunnel", tunnel: certified } as const;
-    const spis = (): readonly string[] => [
-      ...new Set(ip("-n", site.edge, "xfrm", "state").match(/proto esp spi 0x[0-9a-f]+/g)),
-    ];
     const ikeSas = async (): Promise<number> =>
       (await site.charon.list("list-sas", "list-sa")).length;
     await commit([own]);

@@ -3,6 +3,7 @@
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { observeCharon, withCharon } from "#drivers/linux/ipsec/charon.ts";
+import { childName, loadConnection } from "#drivers/linux/ipsec/messages.ts";
 import { openStream } from "#drivers/transport/stream.ts";
 import type { DeviceChange } from "#hal/device.ts";
 import type { IpsecTunnel } from "#hal/model.ts";
@@ -166,6 +167,34 @@ describe("a tunnel whose ends disagree", { timeout: 120_000 }, () => {
   it("a tunnel comes up once both ends agree", async () => {
     await loadGateway(site.far, strong, gatewayPsk);
     await commit(put());
+    expect(await pings(site.edge)).toBe(3);
+  });
+});
+
+describe("what an agent leaves that is killed before its proof", { timeout: 120_000 }, () => {
+  it("the old SAs stay if the ends have other groups, and end after the proof else", async () => {
+    // Another setting of IKE: the child of a new IKE SA has no group of its own (RFC 7296, 1.2).
+    const other = { ...spec, dpdSeconds: 7 };
+    const ask = { child: childName(other), ike: spec.name, timeout: "20000" };
+    const pair = (): Promise<readonly number[]> =>
+      until(async () => {
+        const observed = spis(await tunnel());
+        return observed.length === 2 ? observed : undefined;
+      });
+    const before = await pair();
+    await loadGateway(site.far, { ...strong, esp: "aes256gcm16-modp2048" }, gatewayPsk);
+    await site.charon.ask("load-conn", loadConnection(other));
+    await site.charon.ask("initiate", ask);
+    expect(spis(await tunnel())).toHaveLength(4);
+    await expect(commit(put(other))).rejects.toThrow(/different groups for rekeying/);
+    expect([await pair(), await pings(site.edge)]).toEqual([before, 3]);
+    await loadGateway(site.far, strong, gatewayPsk);
+    await site.charon.ask("initiate", ask);
+    await commit(put(other));
+    expect((await pair()).filter((spi) => before.includes(spi))).toEqual([]);
+    const after = await tunnel();
+    if (after?.sas.kind !== "known") throw new Error("its SAs are not known");
+    for (const { transforms } of after.sas.value) expect(transforms).toEqual(spec.transforms);
     expect(await pings(site.edge)).toBe(3);
   });
 });

@@ -65,7 +65,8 @@ describe("a tunnel with a certificate that is removed", () => {
 });
 
 describe("a tunnel that gets other settings", () => {
-  const other = { ...tunnelSpec, life: { ...tunnelSpec.life, seconds: 3_600 } };
+  // Another setting of IKE: the child of a new IKE SA has no group of its own (RFC 7296, 1.2).
+  const other = { ...tunnelSpec, dpdSeconds: 7 };
   const put = { kind: "ipsec.putTunnel", tunnel: other } as const;
   const spis = ({ charon }: TunnelBench) => charon.children.map(({ spiIn }) => spiIn);
 
