@@ -101,19 +101,32 @@ export class ManualDrains {
   /**
    * Gives the traffic back, also where a person moved it away on the router. `nothing` = it is
    * there, and nothing was sent.
-   * @throws LinksealError if the device or the journal fails.
+   * @throws LinksealError if the device or the journal fails, or the router still shows a drain.
    */
   async undrain(link: DesiredLink, signal: AbortSignal): Promise<Undrained> {
-    const { group, memory, world, deviceCache, write } = this.#parts;
+    const { group, memory, world, deviceCache } = this.#parts;
     const id = linkId(link);
-    const isOurs = named(memory().drains, id) !== undefined;
-    if (!isOurs && lateChanges(memory(), id, world.clock.wall()).length === 0) {
-      if (group.drain === "none") throw this.#refusal(link, meansNone(group.name));
-      if (isThere(await deviceCache.observe(link.device, signal), link.port)) return "nothing";
-    }
-    await this.#effects.traffic("restore", { link, recheck: () => undefined }, signal);
-    await noteGivenBack(write, id);
-    return "given back";
+    const isOurs =
+      named(memory().drains, id) !== undefined ||
+      lateChanges(memory(), id, world.clock.wall()).length > 0;
+    if (!isOurs && group.drain === "none") throw this.#refusal(link, meansNone(group.name));
+    const state = await deviceCache.observe(link.device, signal);
+    if (!isOurs && isThere(state, link.port)) return "nothing";
+    return await this.#giveBackDrained(link, signal);
+  }
+
+  /** The means of the group may be others since the drain, so what the router shows goes too. */
+  async #giveBackDrained(link: DesiredLink, signal: AbortSignal): Promise<Undrained> {
+    const { group, deviceCache, write } = this.#parts;
+    const means = new Set(drainsOn(deviceCache.snapshot(link)));
+    if (group.drain !== "none") means.add(group.drain);
+    for (const each of means) await this.#effects.giveBack(link, each, signal);
+    const state = await deviceCache.observe(link.device, signal);
+    const left = drainsOn({ ...deviceCache.snapshot(link), state });
+    const isUnknown = means.size === 0 && !isThere(state, link.port);
+    if (left.length > 0 || isUnknown) throw this.#mayBeDrained(link, left);
+    await noteGivenBack(write, linkId(link));
+    return means.size === 0 ? "nothing" : "given back";
   }
 
   /**
@@ -175,7 +188,7 @@ export class ManualDrains {
     const id = linkId(link);
     if (by === undefined) return;
     if (by === "operator") {
-      await this.undrain(link, signal);
+      await this.#giveBackDrained(link, signal);
       return this.#report("hand-drain-over", link, `${id} gets its traffic back: ${lost}`);
     }
     await this.#effects.giveBack(link, by, signal);
@@ -250,6 +263,14 @@ export class ManualDrains {
     return port.settings.kind === "known" && port.settings.value === undefined;
   }
 
+  #mayBeDrained(link: DesiredLink, left: readonly DrainMeans[]): LinksealError {
+    const id = linkId(link);
+    const why = left.length > 0 ? `is still drained by ${left.join(" and ")}` : "may be drained";
+    const text = `${id} ${why} on ${link.device}, and the journal keeps the drain`;
+    const next = `linkseal status, then linkseal undrain ${id}`;
+    return new LinksealError("gate.stale", text, { effect: "unknown", where: id, next });
+  }
+
   #refusal(link: DesiredLink, why: string): LinksealError {
     const id = linkId(link);
     return cannotBegin(
@@ -274,6 +295,15 @@ export function isThere(state: DeviceState | undefined, port: PortName): boolean
 function carriesRoutes({ state, link: { port } }: LinkSnapshot): boolean {
   const sessions = (state && strongValue(state.routing)?.sessions) ?? [];
   return sessions.some((session) => session.port === port && session.up);
+}
+
+/** Returns the means that drain a link; a person may keep one of several sessions shut. */
+function drainsOn(snapshot: LinkSnapshot): readonly DrainMeans[] {
+  const { state, link } = snapshot;
+  const drains = (state && strongValue(state.routing)?.drains) ?? [];
+  return drains.flatMap(({ port, means }) =>
+    port === link.port && !(means === "peeringShutdown" && carriesRoutes(snapshot)) ? [means] : [],
+  );
 }
 
 function awayBy({ state, link }: LinkSnapshot): Away | undefined {

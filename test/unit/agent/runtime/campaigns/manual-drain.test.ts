@@ -34,6 +34,12 @@ class Bench extends RotationRunnerBench {
   constructor(options: BenchOptions = {}) {
     super(options);
     this.port.primary = underKey(newKey);
+    this.hooks.apply = async () => {
+      for (const part of this.changes.at(-1) ?? []) {
+        if (part.kind !== "port.restore" || part.means !== this.means) continue;
+        this.drained.delete(part.port === "et-0/0/0" ? "primary" : "secondary");
+      }
+    };
     this.drains = new ManualDrains({
       ...this.parts,
       report: (...words) => this.events.push(words.slice(0, 3).join(" ")),
@@ -74,6 +80,11 @@ const undrainable = (wanted: Desired): Desired => ({
   ...wanted,
   groups: wanted.groups.map((group) => ({ ...group, drain: "none" })),
 });
+const shutting = (wanted: Desired): Desired => ({
+  ...wanted,
+  groups: wanted.groups.map((group) => ({ ...group, drain: "peeringShutdown" })),
+});
+const wallNow = (bench: Bench): WallTime => bench.clock.wall();
 const restores = [[{ kind: "port.restore", port: "et-0/0/0", means: "prepend" }]];
 
 describe("a drain by hand", () => {
@@ -179,10 +190,7 @@ describe("a drain by hand", () => {
   });
 
   it("routes are not taken away by hand where the sibling is on this host", async () => {
-    const hard = (wanted: Desired): Desired => ({
-      ...siblingHere(wanted),
-      groups: wanted.groups.map((group) => ({ ...group, drain: "peeringShutdown" })),
-    });
+    const hard = (wanted: Desired): Desired => shutting(siblingHere(wanted));
     const error = await new Bench({ edit: hard }).kept();
     expect(error).toMatchObject({ code: "gate.riskNotAccepted", effect: "none", where: id });
     expect(error.next).toBe(
@@ -231,12 +239,52 @@ describe("giving back by hand", () => {
     const bench = new Bench();
     bench.drained.add("primary");
     expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
-    expect(bench.log.slice(-3)).toEqual([
+    expect(bench.log.slice(-4)).toEqual([
       "apply t-1 final",
       "write measured commit edge-a 0",
+      "look edge-a",
       "write handDrain",
     ]);
     expect(bench.records.at(-1)).toEqual({ kind: "handDrain", link: id, drain: null });
+  });
+
+  // The undrain reported the traffic as back, sent nothing, and took the drain from the journal.
+  it.each([
+    { now: "none", edit: undrainable, sent: ["prepend"] },
+    { now: "peeringShutdown", edit: shutting, sent: ["prepend", "peeringShutdown"] },
+  ])("an undrain undoes the drain of before the group got drain: $now", async ({ edit, sent }) => {
+    const bench = new Bench({ edit });
+    bench.memory = { ...bench.memory, drains: { [id]: { by: "nora", since: wallNow(bench) } } };
+    bench.drained.add("primary");
+    expect(await bench.undrain()).toBe("given back");
+    const restored = sent.map((means) => [{ kind: "port.restore", port: "et-0/0/0", means }]);
+    expect([bench.changes, bench.drained.size]).toEqual([restored, 0]);
+    expect(bench.memory.drains).toEqual({});
+  });
+
+  it("an undrain that the router does not show leaves the drain in the journal", async () => {
+    const bench = new Bench();
+    await bench.isDrained();
+    delete bench.hooks.apply;
+    const error = await refused(bench.undrain());
+    expect(error).toMatchObject({ code: "gate.stale", effect: "unknown", where: id });
+    expect(error.message).toContain("is still drained by prepend on edge-a");
+    expect(Object.keys(bench.memory.drains)).toEqual([id]);
+  });
+
+  it("an undrain that has no means and reads no router leaves the drain there", async () => {
+    const bench = new Bench({ edit: undrainable });
+    bench.memory = { ...bench.memory, drains: { [id]: { by: "nora", since: wallNow(bench) } } };
+    bench.failures.observe = failing("transport.unreachable");
+    expect((await refused(bench.undrain())).message).toContain("may be drained on edge-a");
+    expect([Object.keys(bench.memory.drains), bench.changes]).toEqual([[id], []]);
+  });
+
+  it("an undrain leaves a session alone that a person keeps shut beside another", async () => {
+    const bench = new Bench();
+    bench.means = "peeringShutdown";
+    bench.drained.add("primary");
+    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
   });
 
   it("A5: the undrain of a link that is not drained sends and writes nothing", async () => {
@@ -390,6 +438,7 @@ describe("a turn", () => {
     expect(bench.events).toEqual([back(id)]);
     expect(bench.events[0]).toContain("linkseal sent a drain at 2026-11-24T10:00:00Z");
     // The next drain is a foreign one, which ends only by the loss of the sibling.
+    bench.drained.add("primary");
     await bench.observe();
     expect(bench.changes).toHaveLength(1);
   });
