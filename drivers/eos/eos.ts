@@ -106,7 +106,7 @@ export const dialect: Dialect<Cli> = {
     await cli.run([line`abort`], "none", signal);
   },
   commit,
-  save: (cli, signal) => finish(cli, [line`write memory`], signal),
+  complete: (cli, _change, signal) => finish(cli, [line`write memory`], signal),
   async undo(cli, note, signal) {
     await cli.run([line`configure session ${sessionOf(note)} abort`], "unknown", signal);
   },

@@ -69,7 +69,10 @@ export const dialect: Dialect<XeSession> = {
   },
   ...stagingBy<XeSession, RenderedWork<PortPlan>>(router.render),
   commit,
-  save: ({ cli }, signal) => finish(cli, [line`write memory`], signal),
+  async complete(session, change, signal) {
+    await router.refresh(session, change, signal);
+    await finish(session.cli, [line`write memory`], signal);
+  },
   async undo({ cli }, _note, signal) {
     await cli.run([line`configure revert now`], "unknown", signal);
   },
@@ -96,14 +99,12 @@ async function commit(
     return;
   }
   if (staged.commit !== "confirmed") {
-    await runLinesAtOnce(session, [...staged.sent, marking(token, true)], signal);
-    await finish(cli, staged.operations, signal);
-    return;
+    return await runLinesAtOnce(session, [...staged.sent, marking(token, true)], signal);
   }
   const lines = [marking(token, false), ...staged.sent, line`end`];
   if (withinMs === undefined) {
     await runLines(session, lines, signal);
-    await settle(cli, token, signal, staged.operations);
+    await settle(cli, token, signal);
     return;
   }
   const minutes = Math.max(minutesMin, Math.ceil(withinMs / minuteMs));
@@ -160,17 +161,12 @@ async function runLinesAtOnce(
 /**
  * Ends the wait and records that, so that a timer that runs later is known to be another session's.
  */
-async function settle(
-  cli: Cli,
-  token: string,
-  signal: AbortSignal,
-  operations: readonly Command[] = [],
-): Promise<void> {
+async function settle(cli: Cli, token: string, signal: AbortSignal): Promise<void> {
   const reply = await cli.run([line`configure confirm`], "unknown", signal);
   if (/No Rollback Confirmed Change pending/i.test(reply)) {
     const text = "the router reverted the change before it was confirmed";
     throw failed("device.commitExpired", text, cli.where);
   }
   const mark = [line`configure terminal`, marking(token, true), line`end`];
-  await finish(cli, [...operations, ...mark], signal);
+  await finish(cli, mark, signal);
 }

@@ -8,7 +8,6 @@ import { renderAtOnce } from "../platform/cisco-direct.ts";
 import type { Home } from "../platform/cisco-drain.ts";
 import { type Block, inModes, settingsText } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
-import { refresh } from "./commands.ts";
 import { type Neighbour, neighboursOn } from "./config.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 
@@ -20,7 +19,7 @@ export function renderChange(
   enabling: Command,
 ) {
   return renderAtOnce(before, after, around, {
-    ...{ policy, key, neighboursOn, homeOf, refresh, shown },
+    ...{ policy, key, neighboursOn, homeOf, shown },
     macsec: (was, is) => portLines(was, is, enabling),
   });
 }

@@ -64,7 +64,10 @@ export const dialect: Dialect<NxSession> = {
   },
   ...stagingBy<NxSession, NxWork>(router.render),
   commit: (session, note, _withinMs, signal) => commit(session, checkpointOf(note), signal),
-  save: ({ cli }, signal) => finish(cli, [line`copy running-config startup-config`], signal),
+  async complete(session, change, signal) {
+    await router.refresh(session, change, signal);
+    await finish(session.cli, [line`copy running-config startup-config`], signal);
+  },
   async undo({ cli }) {
     throw failed("device.commitExpired", "no commit waits for its confirm", cli.where);
   },
@@ -95,7 +98,7 @@ async function commit(session: NxSession, name: string, signal: AbortSignal): Pr
     if (cli.isOver || !(error instanceof LinksealError)) throw error;
     throw await takenBack(session, name, error, signal);
   }
-  await finish(cli, [line`no checkpoint ${name}`, ...staged.operations], signal);
+  await finish(cli, [line`no checkpoint ${name}`], signal);
 }
 
 /** Puts back the checkpoint; returns the error with what has become of the change. */

@@ -8,7 +8,6 @@ import { renderAtOnce, textsOfPlan } from "../platform/cisco-direct.ts";
 import type { Home, RouteMaps } from "../platform/cisco-drain.ts";
 import { inModes, settingsText } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
-import { refresh } from "./commands.ts";
 import { type Neighbour, type NxConfig, neighboursOn } from "./config.ts";
 import type { PortPlan } from "./plan.ts";
 
@@ -19,7 +18,7 @@ export function renderChange(
   around: { readonly config: NxConfig; readonly routeMaps: RouteMaps },
 ) {
   return renderAtOnce(before, after, around, {
-    ...{ key, neighboursOn, homeOf, refresh, shown },
+    ...{ key, neighboursOn, homeOf, shown },
     policy(was, { policy, settings }) {
       const changed = settings && policyLines(was.settings, settings, rekeyLine);
       const mode = policy === undefined ? [] : [line`macsec policy ${policy}`];

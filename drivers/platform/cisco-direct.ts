@@ -3,7 +3,7 @@
 // after it no longer does.
 
 import type { MacsecSettings, PortName } from "#hal/model.ts";
-import { type Command, preview, type SecretHole } from "#hal/secret.ts";
+import type { Command, SecretHole } from "#hal/secret.ts";
 import { type Cli, line } from "../transport/cli.ts";
 import { leftChains } from "./cisco-attachment.ts";
 import { algorithmOf, chainsOf, differences, keysBetween, keyTexts } from "./cisco-chains.ts";
@@ -66,12 +66,6 @@ export function stagingBy<S extends StagingSession<R>, R extends RenderedChange<
   };
 }
 
-/** Edits, and commands for the running router. */
-interface AtOnceChange extends RenderedChange<Command> {
-  /** Commands that are sent afterwards, outside of the configuration. */
-  readonly operations: readonly Command[];
-}
-
 /** A port as it is configured or shall be. */
 type Plan = CiscoPlan & { readonly settings: MacsecSettings | undefined };
 
@@ -91,11 +85,6 @@ interface Words<C, N, P> {
   readonly macsec: (before: P, after: P) => readonly Command[];
   readonly neighboursOn: (config: C, port: PortName) => readonly N[];
   readonly homeOf: (one: N, as: string) => Home;
-  /**
-   * Makes the router exchange routes again: a changed route map would otherwise affect only routes
-   * that arrive or leave later.
-   */
-  readonly refresh: (one: N) => Command;
   /** Returns the line that shows settings. */
   readonly shown: (settings: MacsecSettings) => string;
 }
@@ -106,7 +95,7 @@ export function renderAtOnce<C extends CiscoConfig, N extends MappedNeighbour, P
   after: P,
   { config, routeMaps }: Around<C>,
   words: Words<C, N, P>,
-): AtOnceChange {
+): RenderedChange<Command> {
   const { port } = after;
   const atPort = (commands: readonly Command[]): Block =>
     inModes(commands.length === 0 ? [] : [line`interface ${port}`], ...commands);
@@ -125,13 +114,9 @@ export function renderAtOnce<C extends CiscoConfig, N extends MappedNeighbour, P
       drainEdits({ ends, begins }, one, { as, routeMaps }, words.homeOf(one, as)),
     ),
   ];
-  const hasMaps = [...ends, ...begins].includes("prepend");
-  // Each command is sent once: neighbours may share it.
-  const refreshing = new Map(drained.map(words.refresh).map((one) => [preview(one), one]));
   const { shown } = words;
   return {
     sent: blocks.flatMap(commandsOf),
-    operations: hasMaps ? [...refreshing.values()] : [],
     lines: [...differences(port, textsOfPlan(before, shown), textsOfPlan(after, shown)), ...lines],
   };
 }

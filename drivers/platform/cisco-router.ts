@@ -2,7 +2,8 @@
 // change, alike for all platforms.
 
 import { createHash } from "node:crypto";
-import type { DeviceChange, WantedPort } from "#hal/device.ts";
+import type { DeviceChange, PortChange, WantedPort } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import type {
   ControlPlane,
   DeviceState,
@@ -13,7 +14,7 @@ import type {
   PortName,
   Route,
 } from "#hal/model.ts";
-import type { Command } from "#hal/secret.ts";
+import { type Command, preview } from "#hal/secret.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import type { Cli } from "../transport/cli.ts";
 import type { Block } from "./block.ts";
@@ -33,13 +34,13 @@ import type { CiscoPlan, CiscoSurroundings } from "./cisco-plan.ts";
 import { bgpSession, type Peer, type Physical, peerKey, readClock } from "./cisco-system.ts";
 import type { Asked, Session, Work } from "./define-dialect.ts";
 import { portsTowards } from "./egress.ts";
-import type { Changed } from "./port-change.ts";
+import type { Changed, OperationOf } from "./port-change.ts";
 import type { PortLines } from "./port-lines.ts";
-import { failed, type Query } from "./query.ts";
+import { failed, leaving, type Query } from "./query.ts";
 import { inTurn, type QueryResult, reading, readOf } from "./query-result.ts";
 import { joined, type RenderedChange, textsOf } from "./renderer.ts";
 import { placeOf, stateOf, type tunnelsOf } from "./router-observation.ts";
-import { pingFarEnd, principals } from "./stage.ts";
+import { finish, pingFarEnd, principals, unrefreshed } from "./stage.ts";
 
 type Config = CiscoConfig<Partial<MacsecSettings>, CiscoInterface, CiscoNeighbour>;
 type NeighbourOf<C extends Config> = C["neighbours"][number];
@@ -97,8 +98,6 @@ export async function countersFrom(
 type Plan = CiscoPlan & { readonly settings: MacsecSettings | undefined };
 
 type Around<C> = CiscoSurroundings<C> & { readonly routeMaps: RouteMaps };
-
-type Rendered = RenderedChange<Command> & { readonly operations?: readonly Command[] };
 
 /** A change as it is sent. */
 export interface RenderedWork<P> extends RenderedChange<Command> {
@@ -173,7 +172,12 @@ interface Platform<S extends Session, N extends string, C extends Config, T, P e
     after: P,
     around: Pick<Around<C>, "config" | "routeMaps">,
     facts: F,
-  ) => Rendered;
+  ) => RenderedChange<Command>;
+  /**
+   * Makes the router exchange routes again: a changed route map would otherwise affect only routes
+   * that arrive or leave later. Absent = a commit does so.
+   */
+  readonly refresh?: (one: NeighbourOf<C>) => Command;
   /** Renders what of a change concerns no port; absent = there is no such change. */
   readonly renderOthers?: (work: Work, query: Asks<N>) => Promise<RenderedChange<Command>>;
   readonly routeTo: (address: string, vrf: string | undefined, mode: string) => Command;
@@ -189,6 +193,9 @@ interface Platform<S extends Session, N extends string, C extends Config, T, P e
     asked: { readonly address: string | undefined; readonly count: number | undefined },
   ) => { readonly sent: number; readonly answered: number } | undefined;
 }
+
+const movesByMaps = (part: PortChange): part is OperationOf<"port.drain" | "port.restore"> =>
+  (part.kind === "port.drain" || part.kind === "port.restore") && part.means === "prepend";
 
 /** The mode in which commands are for the running router. */
 const running = "#";
@@ -346,11 +353,39 @@ export class CiscoRouter<
     const others = renderOthers === undefined ? [] : [await renderOthers(work, query)];
     return {
       ...joined([...rendered, ...others]),
-      operations: rendered.flatMap(({ operations = [] }) => operations),
+      operations: this.#refreshing(work.change, config),
       planned: changed.map(({ after }) => after),
       commit: work.capabilities.commit.kind,
     };
   };
+
+  /**
+   * Exchanges the routes again that a change in force moves by route maps, also where it has found
+   * nothing to change: the session of the one before may have ended in between.
+   * @throws LinksealError with effect "applied" or "unknown".
+   */
+  readonly refresh = async (
+    session: S,
+    change: DeviceChange,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    const { cli, query } = this.#begun(session, signal);
+    if (!change.some(movesByMaps)) return;
+    const { config } = await this.#configFor(query).catch((error: unknown) => {
+      if (!(error instanceof LinksealError)) throw error;
+      throw leaving(error, "applied", unrefreshed, cli.where);
+    });
+    await finish(cli, this.#refreshing(change, config), signal, unrefreshed);
+  };
+
+  #refreshing(change: DeviceChange, config: C): readonly Command[] {
+    const { neighboursOn, refresh } = this.#platform;
+    if (refresh === undefined) return [];
+    const ports = change.filter(movesByMaps).map(({ port }) => port);
+    const drained = ports.flatMap((port) => neighboursOn(config, port));
+    // Each command is sent once: neighbours may share it.
+    return [...new Map(drained.map(refresh).map((one) => [preview(one), one])).values()];
+  }
 
   /** Returns the queries about the neighbours on ports, in the words for the running router. */
   readonly queriesAbout = (config: C | undefined): readonly Command[] => {

@@ -102,10 +102,12 @@ export interface Dialect<S extends Session> {
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Saves what is in force, as often as it is asked for; absent = a commit is saved by itself.
+   * Does what the configuration does not show, after each commit of the change and as often as it
+   * is asked for: routes are exchanged again, and what is in force is saved. Absent = a commit does
+   * so by itself.
    * @throws LinksealError with effect "applied" or "unknown": a boot may lose the commit.
    */
-  save?(session: S, signal: AbortSignal): Promise<void>;
+  complete?(session: S, change: DeviceChange, signal: AbortSignal): Promise<void>;
   /** Restores what was in force before the newest commit, which still waits for its confirm. */
   undo(session: S, note: string, signal: AbortSignal): Promise<void>;
 }

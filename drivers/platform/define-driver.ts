@@ -198,7 +198,7 @@ class TransactionStore<S extends Session> {
     const work = { ...entry.work, secrets: copyOf(entry.work.secrets) };
     const note = noteOf("apply", token);
     const after = within === "final" ? "settled" : "pending";
-    const edited = this.#editSaved(signal, async (session) => {
+    const edited = this.#editWhole(work.change, signal, async (session) => {
       const staged = await this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
         const commits = await dialect.commits(session, bounded);
         // Its reply was lost the last time.
@@ -229,26 +229,30 @@ class TransactionStore<S extends Session> {
   }
 
   /**
-   * Runs an edit, and saves if it returns true; a commit that is there may lack that, so one that
-   * is repeated saves too. If the session ends during it, another one saves: no observation shows
-   * what is not saved.
+   * Runs an edit, and completes the change if it returns true; a commit that is there may lack
+   * that, so one that is repeated is completed too. If the session ends during it, another one does
+   * so: no observation shows what is left.
    */
-  async #editSaved(signal: AbortSignal, f: (session: S) => Promise<boolean>): Promise<void> {
+  async #editWhole(
+    change: DeviceChange,
+    signal: AbortSignal,
+    f: (session: S) => Promise<boolean>,
+  ): Promise<void> {
     const { dialect } = this.#line;
     let isDue = false;
-    const save = (session: S): Promise<void> =>
+    const complete = (session: S): Promise<void> =>
       this.#line.bounded(commitMsMax, "applied", signal, async (bounded) => {
-        await dialect.save?.(session, bounded);
+        await dialect.complete?.(session, change, bounded);
       });
     try {
       await this.#line.edit(signal, async (session) => {
-        isDue = (await f(session)) && dialect.save !== undefined;
-        if (isDue) await save(session);
+        isDue = (await f(session)) && dialect.complete !== undefined;
+        if (isDue) await complete(session);
       });
     } catch (error) {
       const isCut = error instanceof LinksealError && error.code.startsWith("transport.");
       if (!isDue || !isCut) throw error;
-      await this.#line.edit(signal, save).catch((again: unknown) => {
+      await this.#line.edit(signal, complete).catch((again: unknown) => {
         if (!(again instanceof LinksealError)) throw again;
         throw leaving(again, "applied", unsaved, this.#line.device);
       });
@@ -281,7 +285,8 @@ class TransactionStore<S extends Session> {
   async #settle(entry: Entry, verb: "confirm" | "undo", signal: AbortSignal): Promise<void> {
     const { dialect } = this.#line;
     const { token } = entry;
-    await this.#editSaved(signal, async (session) => {
+    // A change that waited has exchanged its routes before.
+    await this.#editWhole([], signal, async (session) => {
       const newest = await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
         const [first] = await dialect.commits(session, bounded);
         return first;

@@ -72,6 +72,10 @@ export async function pingFarEnd<N extends string, Q extends object, R>(
   throw failed("device.rejected", `the far end's peering address on ${port} is not known`, port);
 }
 
+/** Why traffic may still go where a drain, or its end, has moved it away from. */
+export const unrefreshed =
+  "the change is in force, and BGP may keep the routes of before: they were not exchanged again";
+
 /** Why a boot may restore the keys of before. */
 export const unsaved = "the change is in force, and a boot may lose it: it was not saved";
 
@@ -80,11 +84,12 @@ export async function finish(
   cli: Cli,
   commands: readonly Command[],
   signal: AbortSignal,
+  text: string = unsaved,
 ): Promise<void> {
   try {
     await cli.run(commands, "unknown", signal);
   } catch (error) {
     if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
-    throw leaving(error, "applied", unsaved, cli.where);
+    throw leaving(error, "applied", text, cli.where);
   }
 }

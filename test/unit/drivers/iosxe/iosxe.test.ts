@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { allCommands, command } from "#drivers/iosxe/commands.ts";
+import { allCommands, command, refresh } from "#drivers/iosxe/commands.ts";
 import { neighboursOn, portOf, readConfig, readRouteMap } from "#drivers/iosxe/config.ts";
 import { isPort, ownName } from "#drivers/iosxe/names.ts";
 import { isUnread, planChange, planOf, refuseFirstOnMember } from "#drivers/iosxe/plan.ts";
@@ -34,6 +34,9 @@ function rendered(change: DeviceChange, over: Parameters<typeof surroundings>[1]
 function commandsFor(...change: DeviceChange): readonly string[] {
   return rendered(change).flatMap(({ sent }) => sent.map(preview));
 }
+
+const refreshing = (config: ReturnType<typeof configOf>, index: number): readonly string[] =>
+  neighboursOn(config, port(index)).map((one) => preview(refresh(one)));
 
 function refusal(
   change: DeviceChange,
@@ -224,7 +227,7 @@ describe("a change", () => {
       "exit",
       "exit",
     ]);
-    expect(first?.operations.map(preview)).toEqual(["clear ip bgp 198.51.100.2 soft"]);
+    expect(refreshing(configOf(), 0)).toEqual(["clear ip bgp 198.51.100.2 soft"]);
     expect(refusal([drain(1)]).message).toContain("the route map OPS");
     expect(refusal([drain(9)]).message).toContain("no neighbour");
   });
@@ -234,7 +237,8 @@ describe("a change", () => {
       "router bgp 64512\n",
       "router bgp 64512\n neighbor 203.0.113.2 remote-as 64999\n",
     );
-    const [first] = rendered([drain(2)], { config: configOf({ bgp }) });
+    const config = configOf({ bgp });
+    const [first] = rendered([drain(2)], { config });
     expect(first?.sent.map(preview).slice(6)).toEqual([
       "router bgp 64512",
       "address-family ipv4 vrf AZURE",
@@ -244,9 +248,7 @@ describe("a change", () => {
       "exit",
     ]);
     // In a VRF, the command takes the AS of neighbours alone.
-    expect(first?.operations.map(preview)).toEqual([
-      "clear ip bgp vrf AZURE ipv4 unicast 12076 soft",
-    ]);
+    expect(refreshing(config, 2)).toEqual(["clear ip bgp vrf AZURE ipv4 unicast 12076 soft"]);
   });
 
   it("a drain in a VRF is refused if no command exchanges the routes there again", () => {

@@ -1,0 +1,69 @@
+// Routers without a candidate, and what of a change only a command exchanges that no configuration
+// shows.
+
+import { describe, expect, it } from "vitest";
+import type { DeviceChange } from "#hal/device.ts";
+import { type Place, type Platform, platforms } from "../../../conformance/place.ts";
+import { never } from "../../kit/site-bench.ts";
+import { CutRouter } from "../cut-kit.ts";
+
+interface Row {
+  readonly vendor: string;
+  readonly platform: Platform<Place["emulator"]>;
+}
+
+const rows: readonly Row[] = [
+  { vendor: "iosxe", platform: platforms["C8500-12X4QC 17.15.1"] },
+  { vendor: "nxos", platform: platforms["C9336C-FX2 9.3.6"] },
+];
+
+/** A drained port, whose restore is cut off as its routes are to be exchanged again. */
+async function restoreCut({ platform }: Row) {
+  const router = new CutRouter(platform);
+  const [port] = platform.ports;
+  const moves = (kind: "port.drain" | "port.restore"): DeviceChange => [
+    { kind, port, means: "prepend" },
+  ];
+  const device = await router.open();
+  await router.make(device, moves("port.drain"));
+  const restore = moves("port.restore");
+  const { transaction, error } = await router.cut(device, restore, /^clear /);
+  return { router, device, restore, transaction, error };
+}
+
+const refreshes = (lines: readonly string[]): number =>
+  lines.filter((line) => line.startsWith("clear ")).length;
+
+describe("routes that a route map has moved", () => {
+  it.each(rows)("are exchanged again once per change: $vendor", async ({ platform }) => {
+    const router = new CutRouter(platform);
+    const [port] = platform.ports;
+    await using device = await router.open();
+    await router.make(device, [{ kind: "port.drain", port, means: "prepend" }]);
+    expect(refreshes(router.lines)).toBe(1);
+    await router.make(device, [{ kind: "port.shut", port }]);
+    expect(refreshes(router.lines)).toBe(0);
+  });
+
+  it.each(rows)("are in doubt where the connection ended before: $vendor", async (row) => {
+    const { device, error } = await restoreCut(row);
+    await using _ = device;
+    expect(error).toMatchObject({ code: "transport.unreachable", effect: "applied" });
+  });
+
+  // The restore that was repeated found the route maps gone, and reported the link as restored.
+  it.each(rows)("are exchanged again by a successor's restore: $vendor", async (row) => {
+    const { router, device, restore } = await restoreCut(row);
+    await device[Symbol.asyncDispose]();
+    await using successor = await router.open();
+    const again = await router.make(successor, restore);
+    expect([again.preview, refreshes(router.lines)]).toEqual(["", 1]);
+  });
+
+  it.each(rows)("are exchanged again by the repeated restore: $vendor", async (row) => {
+    const { router, device, transaction } = await restoreCut(row);
+    await using _ = device;
+    await router.run(transaction.apply("final", never));
+    expect(refreshes(router.lines)).toBe(1);
+  });
+});
