@@ -28,11 +28,10 @@ import { choosePrincipal } from "./principal.ts";
 import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
 import { type SakRefusal, takeSak } from "./sak.ts";
 import type { KaySnapshot, SakSnapshot } from "./snapshot.ts";
+import { SpentSaks } from "./spent-saks.ts";
 import { suites } from "./suite.ts";
 import { takeOver } from "./take-over.ts";
 
-/** How many SAKs are remembered by name, so that none is ever installed twice. */
-const spentMax = 256;
 /** Enough for the old and the new CA, and for both of a change that is changed. */
 const actorsMax = 4;
 
@@ -55,7 +54,7 @@ export class Kay {
   /** Channels that stay for a while although no peer is live behind them. */
   readonly #kept = new Map<string, Instant>();
   #refusal: KayTrouble | undefined;
-  readonly #spent = new Set<string>();
+  readonly #spent = new SpentSaks();
   readonly #anDispute = new AnDispute();
   /** A member that could not install its SAK asks for another by a new MI. */
   #retryAt: Instant | undefined;
@@ -74,6 +73,8 @@ export class Kay {
     this.#principal = this.#actors.find(({ ckn }) => ckn === snapshot?.principal);
     this.#server.lastAn ??= this.#cp.newest?.an;
     for (const channel of taken.kept) this.#kept.set(channel, instantAfter(now, lifeMs));
+    for (const key of this.#cp.held) this.#spent.record(key.keyIdentifier);
+    for (const peer of this.#actors.flatMap(({ peers }) => peers)) this.#spent.record(peer);
   }
 
   #operate(operation: SecyOperation): number {
@@ -160,7 +161,7 @@ export class Kay {
     const { suite } = this.#settings;
     const isAnInUse = (an: number): boolean =>
       this.#isAnInUse(an, server.sci) && !this.#anDispute.isWon(server.mi, an, now);
-    const isSpent = (key: KeyIdentifier): boolean => this.#spent.has(nameOf(key));
+    const isSpent = (key: KeyIdentifier): boolean => this.#spent.has(key);
     const taken = takeSak(mkpdu, distributedSak, { actor, server, suite, isAnInUse, isSpent });
     if (taken.kind === "refused") {
       const { why } = taken;
@@ -171,9 +172,7 @@ export class Kay {
     this.#anDispute.settle();
     const { sak } = taken;
     server.kn = sak.keyIdentifier.kn;
-    this.#spent.add(nameOf(sak.keyIdentifier));
-    const [oldest] = this.#spent;
-    if (oldest !== undefined && this.#spent.size > spentMax) this.#spent.delete(oldest);
+    this.#spent.record(sak.keyIdentifier);
     this.#server.lastAn = sak.an;
     this.#refusal = undefined;
     this.#cp.take(sak);

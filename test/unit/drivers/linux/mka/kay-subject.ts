@@ -25,21 +25,32 @@ function read(frame: Uint8Array): Mkpdu {
 
 /** One KaY under test, whose SecY carries out everything at once. */
 export class Subject {
-  readonly kay: Kay;
+  kay: Kay;
   readonly ca: TestCa;
   readonly secy = new TestSecy(sciA);
   readonly operations: SecyOperation["kind"][] = [];
   readonly events: KayEvent[] = [];
   readonly sent: Mkpdu[] = [];
+  readonly settings: KaySettings;
   now = 0 as Instant;
 
   constructor(ca: TestCa, wanted: Partial<KaySettings> = {}, seed = "subject") {
     this.ca = ca;
     const { now } = this;
     const entropy = new Prng(seed);
-    this.kay = new Kay({ sci: sciA, settings: { ...settings, ...wanted }, entropy, now });
+    this.settings = { ...settings, ...wanted };
+    this.kay = new Kay({ sci: sciA, settings: this.settings, entropy, now });
     const keys = keysOf(ca);
     this.take(this.kay.command({ kind: "addActor", ckn: ca.ckn, keys, role: "primary" }, now));
+  }
+
+  /** Replaces the KaY with a successor, which has its snapshot and the SecY. */
+  restart(): void {
+    const { now } = this;
+    const from = { snapshot: this.kay.snapshot(now), held: this.secy.observe() };
+    const entropy = new Prng(`successor at ${now}`);
+    this.kay = new Kay({ sci: sciA, settings: this.settings, entropy, now, ...from });
+    this.take(this.kay.tick(now));
   }
 
   /** Delivers reports once all operations of one call are done, as the SecY's edge does. */
