@@ -223,6 +223,26 @@ describe("a boot", { timeout: 300_000 }, () => {
     server.noteChange();
     await until(() => (suiteNow() === "GCM-AES-256" ? true : undefined));
   });
+
+  // One refusal left the port without its SecY until linkseal-net was started again.
+  it("a port whose SecY a boot cannot make is bare, and gets it by time", async () => {
+    const before = standing();
+    const disk = new MemoryDisk();
+    await protect(await life(disk, endless), first, "final");
+    anew();
+    ip("-n", network, "link", "add", "ms-wire", "type", "dummy");
+    await life(disk, endless, "boot-2");
+    expect(suiteNow()).toBe("none");
+    // Only the dead hop of a route over two links is left, by which no packet leaves.
+    for (const what of [["address"], ["route"], ["-6", "route"]]) {
+      const shown = ip("-n", network, "-o", ...what, "show", "dev", "wire").trim();
+      expect(shown.replace(/^.* dev wire weight 1 dead linkdown .*$/, "")).toBe("");
+    }
+    ip("-n", network, "link", "delete", "ms-wire");
+    const stored = (): string => new TextDecoder().decode(disk.files.get("net-state"));
+    await until(() => (stored().includes('"due":[]') ? true : undefined));
+    expect([suiteNow(), standing(), below()]).toEqual(["GCM-AES-256", before, []]);
+  });
 });
 
 describe("a port that was shut", { timeout: 300_000 }, () => {
