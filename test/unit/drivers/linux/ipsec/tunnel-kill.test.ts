@@ -71,7 +71,7 @@ describe("a tunnel that gets other settings", () => {
   const spis = ({ charon }: TunnelBench) => charon.children.map(({ spiIn }) => spiIn);
 
   // The successor ended the old SAs and reported success: the next rekey then ended the tunnel.
-  it("old SAs stay if the ends have other groups, whichever command it was killed before", async () => {
+  it("old SAs stay if groups differ, whichever command the agent was killed before", async () => {
     let kills = 0;
     for (let isKilled = true; isKilled; kills += 1) {
       const bench = await TunnelBench.open();
@@ -86,7 +86,7 @@ describe("a tunnel that gets other settings", () => {
     expect(kills).toBeGreaterThan(4);
   });
 
-  it("one child stays, and its group is proven, whichever command it was killed before", async () => {
+  it("one proven child stays, whichever command the agent was killed before", async () => {
     let kills = 0;
     for (let isKilled = true; isKilled; kills += 1) {
       const bench = await TunnelBench.open();
