@@ -105,12 +105,14 @@ export class TunnelWishes {
 
   /**
    * Returns true if the device may have a part of a tunnel that was never whole: the journal does
-   * not have it as set up, and its IKE SA is not up, so that nothing is lost by removing it.
+   * not have it as set up, and its IKE SA is not up or no config names it, so that nothing is lost
+   * by removing it.
    */
   mayBePart({ ipsec }: DeviceState, name: string): boolean {
     const tunnel = ipsec.find((entry) => entry.name === name);
     const isUp = tunnel !== undefined && strongValue(tunnel.ike) === "established";
-    return this.#since({ name }) === undefined && !isUp;
+    const isWanted = this.#own.some((one) => one.name === name);
+    return this.#since({ name }) === undefined && !(isUp && isWanted);
   }
 
   /** The names of tunnels that the config does not name any more and that must be removed now. */

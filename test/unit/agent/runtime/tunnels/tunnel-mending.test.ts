@@ -181,13 +181,18 @@ describe("what a predecessor left of a set-up", () => {
     pending: { [pendingPlace("edge-a", name)]: "t-9" },
   });
 
-  it("what is left of a tunnel without config is removed before it is forgotten", async () => {
-    const scene = hostScene({ ...desired, tunnels: [] });
-    scene.memory = left("hub-9");
-    await scene.turn();
-    expect(scene.log).toEqual(["remove hub-9", "confirm"]);
-    expect(scene.memory.pending).toEqual({});
-  });
+  // One that had come up stayed: nothing in the journal named it after that.
+  it.each([[[]], [["hub-9"]]])(
+    "what is left of a tunnel without config is removed before it is forgotten: %j is up",
+    async (running) => {
+      const scene = hostScene({ ...desired, tunnels: [] });
+      scene.memory = left("hub-9");
+      scene.running = running;
+      await scene.turn();
+      expect(scene.log).toEqual(["remove hub-9", "confirm"]);
+      expect([scene.running, scene.memory.pending]).toEqual([[], {}]);
+    },
+  );
 
   // The next set-up took the connection and key that were left for an older tunnel's, kept them
   // when the gateway refused, and a config without the tunnel did not remove them.
