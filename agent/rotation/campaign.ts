@@ -85,6 +85,8 @@ export const keyActions: readonly (ActionKind | undefined)[] = [
 /** Marked before a port may be shut, so that a successor opens it; gone once it is seen open. */
 function shutMark({ campaign, facts, port }: Context, action: ActionKind | undefined) {
   if (facts.shutsFirst && keyActions.includes(action)) return { shut: true };
+  // Not every router makes a SAK on request: the others shut the port for it.
+  if (action === "rekeySak") return { shut: true };
   // A person may have opened, since the commit, the port to which undoing it goes back.
   if (action === "rollBack" && port?.admin === "up") return { shut: true };
   // A pending commit would go back to the shut port.

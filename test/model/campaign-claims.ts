@@ -222,9 +222,12 @@ function judgeKeys(world: World, action: ActionKind, config: Config, claim: Clai
     case "putNew":
     case "putOld":
     case "rekeySak":
-    case "open":
     case "probe":
       return;
+    case "open": {
+      const isTheirs = world.handShut === 1 && world.seenOpen === 1 && world.tailLost === 0;
+      claim(!isTheirs, "HAND: a port that a person shut is opened");
+    }
   }
 }
 
@@ -287,8 +290,9 @@ function carriesOnOne(world: World, config: Config): boolean {
 function isAsFound(world: World): boolean {
   // A journal that lost a record has lost what the campaign did.
   if (world.tailLost === 1) return true;
-  const { keys, drained, shut, pending, hardware, document, operation } = world;
-  if ((keys & newKey) !== 0 || drained === 1 || shut === 1 || pending === ours) return false;
+  const { keys, drained, shut, handShut, pending, hardware, document, operation } = world;
+  if ((keys & newKey) !== 0 || drained === 1 || pending === ours) return false;
+  if (shut === 1 && handShut === 0) return false;
   const { sought, flight, late, lateFinal } = world;
   if (sought === 1 || flight !== 0 || late === 1 || lateFinal !== 0) return false;
   // Unasked, a person may do anything to the far end.

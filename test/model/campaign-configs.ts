@@ -56,6 +56,7 @@ export const configs: readonly Config[] = [
   named("rotate, fallback, shut first", { ...fallback, shutsFirst: true }),
   named("rotate, none, shut first", { ...none, shutsFirst: true }),
   named("rotate, keychain, emergency", { urgency: "emergency" }),
+  named("rotate, none, emergency", { ...none, urgency: "emergency" }),
   named("rotate, keychain, later SAKs", { asksSaks: true }),
   named("rotate, keychain, manual, afterSoak, later SAKs", { ...manual, ...soak, asksSaks: true }),
   named("rotate, fallback, later SAKs", { ...fallback, asksSaks: true }),

@@ -1,7 +1,7 @@
 // What may happen between two turns of the agent: time, healing, faults, manual operators, the
 // operator of the agent.
 
-import { command, type OperatorVerb } from "#agent/rotation/verbs.ts";
+import { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { judgeAbandon } from "./campaign-claims.ts";
 import {
@@ -10,8 +10,10 @@ import {
   die,
   handBack,
   landFinal,
+  mayShutByHand,
   revert,
   settle,
+  turnByHand,
 } from "./campaign-moves.ts";
 import {
   campaignIn,
@@ -301,6 +303,7 @@ export class Events {
       ["windowShut", "the window opens again"],
       ["refuses", "the router is mended"],
     ];
+    if (world.handShut === 1) this.#fair("the person opens the port", turnByHand);
     if (world.hardened === 1 && world.drained === 0) {
       this.#fair("a config gives drains their means back", (to) => {
         to.hardened = 0;
@@ -407,6 +410,7 @@ export class Events {
       }
     }
     if (world.pending !== foreign) this.#handsOnRouter(world);
+    if (mayShutByHand(world, this.#config)) this.#fault("a person shuts the port", turnByHand);
     if (world.drained === 1 && world.pending === 0) {
       this.#fault("a person gives the link its traffic back", (to) => {
         to.drained = 0;
@@ -467,10 +471,9 @@ export class Events {
   #words(): void {
     const world = this.#from;
     if (world.wordsLeft === 0 || world.alive === 0) return;
-    const verbs: readonly OperatorVerb[] = ["proceed", "resume", "revert", "abandon"];
     const campaign = campaignIn(world.record, this.#config);
     const { port, far } = factsIn(observeWorld(world, this.#config), this.#config);
-    for (const verb of verbs) {
+    for (const verb of ["proceed", "resume", "revert", "abandon"] as const) {
       const verdict = this.#operator.command(
         campaign,
         { verb, farEndDone: false, by: "test" },

@@ -4,7 +4,7 @@ import type { ActionKind } from "#agent/model/campaign.ts";
 import { command } from "#agent/rotation/verbs.ts";
 import type { WallTime } from "#hal/world.ts";
 import { isTaken } from "./campaign-claims.ts";
-import { turn } from "./campaign-moves.ts";
+import { turn, turnByHand } from "./campaign-moves.ts";
 import {
   campaignIn,
   carrierOf,
@@ -19,6 +19,7 @@ import {
   backIn,
   type Config,
   copy,
+  finals,
   foreign,
   goesBackBare,
   isHidden,
@@ -92,7 +93,7 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
     return;
   }
   // A journal that lost the record of the shut port has lost who shut it.
-  const isOurs = shutIn(world.record) || world.tailLost === 0;
+  const isOurs = shutIn(world.record) || (world.tailLost === 0 && world.handShut === 0);
   const ownWay =
     world.shut === 1 && isOurs && !settles(world, oracle, (to) => to.shut === 0 || left(to));
   if (ownWay) report(`DARKWAIT: the port stays shut in ${state}`);
@@ -198,6 +199,7 @@ function heals(world: World, oracle: Oracle): boolean {
     if (to.pending === foreign) to.pending = 0;
     if (turns === deadlineTurn && !parking.includes(stateName(to.record))) to.overdue = 1;
     to.keys &= ~strangeKey;
+    if (to.handShut === 1) turnByHand(to);
     if (isUp(to, oracle.config)) return true;
     if (stateName(to.record) === "held") resume(to, oracle.config);
     turn(to, oracle, "goes well", ignore);
@@ -218,7 +220,9 @@ function resume(world: World, config: Config): void {
 /** What people did since, or a record that is lost, no agent could know of. */
 export function judgeLate(before: World, after: World, config: Config): string | undefined {
   if (before.meddled === 1 || before.tailLost === 1) return undefined;
-  const isCut = isUp(before, config) && !isUp(after, config);
+  // A port that was shut is opened again.
+  const shuts = finals[before.lateFinal] === "rekeySak";
+  const isCut = !shuts && isUp(before, config) && !isUp(after, config);
   if (isCut) return `LATE: it cuts the link in ${stateName(before.record)}`;
   const takesSibling = after.siblingDrained > before.siblingDrained && before.siblingCut === 0;
   const isOut = before.drained === 1 || (before.cut === 0 && !isUp(before, config));

@@ -33,6 +33,7 @@ import {
   updating,
   type World,
   withoutToken,
+  withShut,
   withToken,
 } from "./campaign-world.ts";
 
@@ -55,6 +56,8 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   if (luck === "goes well") return true;
   if (action === undefined || action === "probe") return luck === "dies before it";
   if (luck === "is delayed" || luck === "loses its reply") return puts.includes(action);
+  // A router that takes no request for a SAK shuts the port and opens it.
+  if (action === "rekeySak" && (luck === "does half" || luck === "dies during it")) return true;
   if (luck === "dies during it" || luck === "comes after a hand") return action === "stage";
   if (luck === "comes late") return action !== undefined && lateFinalOf(action) > 0;
   if (luck === "leaves a dead SAK") return action === "renewSak";
@@ -97,6 +100,7 @@ export function turn(
   observed(world, config);
   const taken = oracle.decide(world);
   const kept = world.record;
+  lookAtPort(world, taken, config);
   judgeStep(world, taken, config, report);
   journal(world, taken, config);
   if (asking.includes(stateIn(world.record)) && config.farEnd === "manual") world.sought = 1;
@@ -112,6 +116,14 @@ export function turn(
   return taken;
 }
 
+/** Whose shut port it is can be known only once it was seen open. */
+function lookAtPort(world: World, { action }: Taken, config: Config): void {
+  if (config.urgency !== "emergency") return;
+  const isOpen = world.routerUnseen === 0 && world.shut === 0 && world.pending === 0;
+  if (action === "rekeySak" || action === "rollBack") world.seenOpen = 0;
+  else if (isOpen && finals[world.lateFinal] !== "rekeySak") world.seenOpen = 1;
+}
+
 export function die(world: World): void {
   Object.assign(world, newProcessState);
   world.alive = 0;
@@ -125,6 +137,7 @@ export function die(world: World): void {
 /** The states in which a person reads that the far end is to be changed. */
 const asking = [stateNumber("awaitingPeer"), stateNumber("switching")];
 const gated = stateNumber("gated");
+const done = stateNumber("done");
 
 /** Journal first: the campaign has moved before the effect is tried. */
 function journal(world: World, { action, record }: Taken, config: Config): void {
@@ -196,6 +209,10 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   // The runner looks again right before it drains.
   if (action === "drain" && isAtRisk(world, config)) return;
   if (luck === "is lost") return;
+  if (action === "rekeySak" && (luck === "does half" || luck === "dies during it")) {
+    shutForSak(world);
+    return;
+  }
   if (luck === "dies during it") {
     // A change that its validation refuses is never sent.
     world.late = 1 - world.refuses;
@@ -218,6 +235,22 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   if (action === "stage" && world.pending === ours) world.shutBefore = shutBefore;
 }
 
+/** Only an emergency may shut a port for something else than a change of a key. */
+export const mayShutByHand = ({ shut, pending }: World, { urgency }: Config): boolean =>
+  urgency === "emergency" && shut === 0 && pending === 0;
+
+/** A person shuts the port, or opens it again. */
+export function turnByHand(world: World): void {
+  world.handShut = 1 - world.handShut;
+  world.shut = world.handShut;
+}
+
+/** The first half of a fresh SAK; the second one opens the port. */
+function shutForSak(world: World): void {
+  world.shut = 1;
+  world.staleSak = 0;
+}
+
 const lateFinalOf = (action: ActionKind): number =>
   Math.max(
     0,
@@ -229,6 +262,14 @@ export function landFinal(world: World, config: Config): void {
   const action = finals[world.lateFinal];
   world.lateFinal = 0;
   if (action === undefined) return;
+  if (action === "rekeySak") {
+    // Where no campaign is under way, manual-drain.ts opens it.
+    if (stateIn(world.record) === done) return;
+    shutForSak(world);
+    // `#mayShutLate` of rotation-runner.ts.
+    world.record = withShut(world.record);
+    return;
+  }
   const left = { removeOld: newKey, removeNew: oldKey, drain: 0, replace: 0, replaceBack: 0 }[
     action
   ];
@@ -284,6 +325,7 @@ function write(world: World, action: ActionKind, config: Config): boolean {
       return true;
     case "open":
       world.shut = 0;
+      world.handShut = 0;
       return true;
     case "probe":
     case "putNew":

@@ -153,6 +153,7 @@ function mayLose({ lateFinal }: World, { kind }: Config): number {
     case "replaceBack":
       return kind === "change" ? 3 : 2;
     case "drain":
+    case "rekeySak":
     case undefined:
       return 0;
   }

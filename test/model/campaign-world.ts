@@ -18,7 +18,10 @@ export const failed = 2;
 /** The owners of a commit that waits on the router. */
 export const ours = 1;
 export const foreign = 2;
-/** Of a final change that comes late: none, a drain, or a key that goes by one of these. */
+/**
+ * Of a final change that comes late: none, a drain, a key that goes by one of these, or the port
+ * that is shut for a fresh SAK.
+ */
 export const finals = [
   undefined,
   "drain",
@@ -26,6 +29,7 @@ export const finals = [
   "removeNew",
   "replace",
   "replaceBack",
+  "rekeySak",
 ] as const;
 /** Of a replacement: none, or the direction it was validated or refused for. */
 export const forward = 1;
@@ -72,6 +76,9 @@ export interface World {
   drained: number;
   promoted: number;
   shut: number;
+  /** A person has shut it; and the agent has seen it open since it may have shut it itself. */
+  handShut: number;
+  seenOpen: number;
   staleSak: number;
   /** A later SAK of the new key passes no frames, and no later one does. */
   deadSak: number;
@@ -197,6 +204,8 @@ const layout: readonly (readonly (readonly [keyof World, number])[])[] = [
     ["hardened", 1],
     ["withheld", 1],
     ["sought", 1],
+    ["handShut", 1],
+    ["seenOpen", 1],
   ],
 ];
 export const wordCount = layout.length;
@@ -300,6 +309,7 @@ export const abortedIn = (record: number): boolean => (record & 256) !== 0;
 export const shutIn = (record: number): boolean => (record & 512) !== 0;
 export const backIn = (record: number): boolean => (record & 1024) !== 0;
 export const hasToken = (record: number): boolean => (record & tokenBit) !== 0;
+export const withShut = (record: number): number => record | 512;
 export const withToken = (record: number): number => record | tokenBit;
 export const withoutToken = (record: number): number => record & ~tokenBit;
 
@@ -353,6 +363,8 @@ const quietLink = {
   shutBefore: 0,
   drained: 0,
   shut: 0,
+  handShut: 0,
+  seenOpen: 0,
   staleSak: 0,
   deadSak: 0,
   operation: settled,

@@ -266,6 +266,30 @@ describe("the later SAKs of a new key", () => {
   });
 });
 
+describe("a port that is shut for a fresh SAK", () => {
+  const limits = { faults: 2, words: 0, links: 1, stopEarly: true } as const;
+  const brokenBy = (advance: Machine["advance"]): readonly string[] => {
+    const machine = { ...realMachine, advance };
+    return [...explore(configNamed(emergency), limits, machine).broken.keys()];
+  };
+
+  it("a machine that does not mark it, so that no successor opens it, is caught", () => {
+    const broken = brokenBy((campaign, step, at) => {
+      const unmarked = step.action === "rekeySak" ? { ...step, mark: {} } : step;
+      return realMachine.advance(campaign, unmarked, at);
+    });
+    expect(broken).toContain("DARKWAIT: the port stays shut in held");
+  });
+
+  it("a machine that keeps the mark, and opens a port that a person shut, is caught", () => {
+    const broken = brokenBy((campaign, step, at) => {
+      const next = realMachine.advance(campaign, step, at);
+      return next.at === campaign.at ? { ...next, shut: campaign.shut || next.shut } : next;
+    });
+    expect(broken).toContain("HAND: a port that a person shut is opened (open)");
+  });
+});
+
 describe("the permit of a hub", () => {
   const permits = configNamed("rotate, keychain, permits");
   const brokenBy = (machine: Machine): readonly string[] => {

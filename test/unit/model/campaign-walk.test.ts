@@ -240,6 +240,11 @@ const keyRules: readonly Rule[] = [
     ({ step }) => step.mark.shut === true,
   ],
   [
+    "a port that a fresh SAK may shut is marked first",
+    (cell) => does(cell, "rekeySak"),
+    ({ step }) => step.mark.shut === true,
+  ],
+  [
     "nothing is written to a router on which a commit is pending",
     (cell) => does(cell, ...writesRouter),
     ({ facts: { port } }) => port?.pending === "none",

@@ -46,6 +46,7 @@ rowsOf(
           { ...port({ keys: "new" }), drained: held, proof: held, freshSak: false },
           "proving",
           "rekeySak",
+          { shut: true },
         ],
         [
           "proving.staleSak",
