@@ -56,7 +56,7 @@ export class Kay {
   #refusal: KayTrouble | undefined;
   readonly #spent = new SpentSaks();
   readonly #anDispute = new AnDispute();
-  /** A member that could not install its SAK asks for another by a new MI. */
+  /** A member that took a SAK and could not install it asks for another by a new MI. */
   #retryAt: Instant | undefined;
 
   /** With a snapshot, the KaY continues as its predecessor; `tick` brings the first outputs. */
@@ -75,6 +75,12 @@ export class Kay {
     for (const channel of taken.kept) this.#kept.set(channel, instantAfter(now, lifeMs));
     for (const key of this.#cp.held) this.#spent.record(key.keyIdentifier);
     for (const peer of this.#actors.flatMap(({ peers }) => peers)) this.#spent.record(peer);
+    this.#principal?.elect(settings.keyServerPriority, now);
+    const server = this.#principal?.server;
+    // The predecessor took the key server's last SAK, and the SecY lacks it. 9.8: a key server
+    // makes no other until this one is a life time old.
+    const isTaken = server !== undefined && server.kn > 0;
+    if (isTaken && !this.#cp.holds(server)) this.#retryAt = instantAfter(now, lifeMs);
   }
 
   #operate(operation: SecyOperation): number {
@@ -156,7 +162,9 @@ export class Kay {
     if (distributedSak === undefined || server === undefined || this.#cp.device === "gone") return;
     if (distributedSak.kind === "wrapped") {
       const key = { mi: server.mi, kn: distributedSak.kn };
-      if (this.#cp.holds(key) || this.#retryAt !== undefined) return;
+      if (this.#cp.holds(key) || (this.#retryAt !== undefined && this.#spent.has(key))) return;
+      // The key server waits for us to install a SAK that we took before.
+      if (this.#spent.isLast(key)) this.#retryAt = instantAfter(now, lifeMs);
     }
     const { suite } = this.#settings;
     const isAnInUse = (an: number): boolean =>
@@ -173,6 +181,7 @@ export class Kay {
     const { sak } = taken;
     server.kn = sak.keyIdentifier.kn;
     this.#spent.record(sak.keyIdentifier);
+    this.#retryAt = undefined;
     this.#server.lastAn = sak.an;
     this.#refusal = undefined;
     this.#cp.take(sak);

@@ -17,6 +17,11 @@ export class SpentSaks {
     if (oldest !== undefined && this.#highest.size > serversMax) this.#highest.delete(oldest);
   }
 
+  /** Returns true if no later SAK was taken under the MI. */
+  isLast({ mi, kn }: KeyIdentifier): boolean {
+    return kn === this.#highest.get(mi);
+  }
+
   has({ mi, kn }: KeyIdentifier): boolean {
     return kn <= (this.#highest.get(mi) ?? 0);
   }
