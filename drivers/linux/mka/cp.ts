@@ -67,6 +67,7 @@ export interface Peers {
 }
 
 type Step =
+  | { readonly kind: "channel"; readonly sci: string }
   | { readonly kind: "receive"; readonly held: HeldSak; readonly sci: string }
   | { readonly kind: "prepare" | "transmit" | "enable"; readonly held: HeldSak };
 
@@ -88,6 +89,8 @@ export class Cp {
   readonly #operate: (operation: SecyOperation) => number;
   readonly #steps = new Map<number, Step>();
   readonly #channels = new Set<string>();
+  /** Channels that the SecY refused to create; the next SAK asks for them again. */
+  readonly #refused = new Set<string>();
   #device: "there" | "gone" = "there";
   #latest: HeldSak | undefined;
   #old: HeldSak | undefined;
@@ -161,17 +164,22 @@ export class Cp {
       if (members.some((member) => member.sci === sci) || kept(sci)) continue;
       this.#operate({ kind: "deleteReceiveSc", sci });
       this.#channels.delete(sci);
+      this.#refused.delete(sci);
       for (const { receive } of this.held) receive.delete(sci);
     }
     const isGivenUp = this.#giveUp();
     for (const member of members) {
-      if (this.#channels.has(member.sci)) continue;
-      this.#channels.add(member.sci);
-      this.#operate({ kind: "createReceiveSc", sci: member.sci });
+      if (!this.#channels.has(member.sci)) this.#create(member.sci);
     }
     this.#members = members;
     for (const held of this.held) this.#installMissing(held, now);
     return isGivenUp;
+  }
+
+  #create(sci: string): void {
+    this.#channels.add(sci);
+    this.#refused.delete(sci);
+    this.#ask({ kind: "channel", sci }, { kind: "createReceiveSc", sci });
   }
 
   // Nothing is sent without a transmit SA, and nothing is accepted without a channel.
@@ -251,6 +259,7 @@ export class Cp {
       samples: [{ at: now, nextPn: 1n }],
     };
     this.#latest = held;
+    for (const sci of this.#refused) this.#create(sci);
     for (const member of this.#members) this.#installReceive(held, member, now);
     const operation = { kind: "installTransmitSa", nextPn: 1n } as const;
     this.#ask({ kind: "transmit", held }, { ...operation, ...this.#sa(held, sak, held.ssci) });
@@ -302,7 +311,7 @@ export class Cp {
   done(id: number, now: Instant): void {
     const step = this.#steps.get(id);
     this.#steps.delete(id);
-    if (step === undefined || !this.held.includes(step.held)) return;
+    if (step === undefined || step.kind === "channel" || !this.held.includes(step.held)) return;
     const { held } = step;
     switch (step.kind) {
       case "prepare":
@@ -333,6 +342,10 @@ export class Cp {
     const step = this.#steps.get(id);
     this.#steps.delete(id);
     if (step === undefined) return "other";
+    if (step.kind === "channel") {
+      if (this.#channels.has(step.sci)) this.#refused.add(step.sci);
+      return "other";
+    }
     if (!this.held.includes(step.held)) return "late";
     if (step.held !== this.#latest) return "other";
     this.#drop(step.held);
@@ -393,6 +406,7 @@ export class Cp {
     this.#old = undefined;
     this.#pending = undefined;
     this.#channels.clear();
+    this.#refused.clear();
     this.#steps.clear();
     this.#device = "gone";
   }

@@ -23,7 +23,7 @@ import { type CaKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys
 import { locate, type Mkpdu, parse } from "./mkpdu.ts";
 import { frameOf } from "./mkpdu-octets.ts";
 import { Counts, observe } from "./observation.ts";
-import type { SecyOperation, SecyReport } from "./operations.ts";
+import { isDoneAlready, type SecyOperation, type SecyReport } from "./operations.ts";
 import { choosePrincipal } from "./principal.ts";
 import { keyReports, livePeers, missing, reportsOn } from "./reports.ts";
 import { type SakRefusal, takeSak } from "./sak.ts";
@@ -329,13 +329,12 @@ export class Kay {
   #onRefused(id: number, errno: string, now: Instant): void {
     const operation = this.#asked.get(id);
     this.#asked.delete(id);
+    if (operation !== undefined && isDoneAlready(operation, errno)) {
+      this.#cp.done(id, now);
+      return;
+    }
     const then = this.#cp.refused(id);
     if (operation === undefined || then === "late") return;
-    // Creating what exists and deleting what does not exist both count as done.
-    const isSo =
-      (operation === "createReceiveSc" && errno === "EEXIST") ||
-      (operation.startsWith("delete") && /^(ENOENT|ENODEV)$/.test(errno));
-    if (isSo) return;
     this.#refusal = { kind: "secyRefused", operation, errno };
     this.#emit({ kind: "secyRefused", operation, errno });
     if (then === "other") return;

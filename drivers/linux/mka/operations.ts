@@ -38,6 +38,12 @@ export type SecyOperation =
   | { readonly kind: "deleteReceiveSa"; readonly sci: string; readonly an: number }
   | { readonly kind: "deleteTransmitSa"; readonly an: number };
 
+/** Creating what exists and deleting what does not exist both count as done. */
+export function isDoneAlready(kind: SecyOperation["kind"], errno: string): boolean {
+  if (kind === "createReceiveSc") return errno === "EEXIST";
+  return kind.startsWith("delete") && /^(ENOENT|ENODEV)$/.test(errno);
+}
+
 export type SecyReport =
   | { readonly kind: "done"; readonly id: number }
   /** `errno`: such as EBUSY; the operation had no effect. */
