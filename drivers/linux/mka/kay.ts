@@ -18,6 +18,7 @@ import type {
   KaySettings,
   KayTrouble,
 } from "./kay-types.ts";
+import { KeptChannels } from "./kept-channels.ts";
 import { KeyServer } from "./key-server.ts";
 import { type CaKeys, hasIcv, icvBytes, type KeyIdentifier, macOf } from "./keys.ts";
 import { locate, type Mkpdu, parse } from "./mkpdu.ts";
@@ -51,8 +52,7 @@ export class Kay {
   #events: KayEvent[] = [];
   #operations = 0;
   readonly #asked = new Map<number, SecyOperation["kind"]>();
-  /** Channels that stay for a while although no peer is live behind them. */
-  readonly #kept = new Map<string, Instant>();
+  readonly #kept = new KeptChannels();
   #refusal: KayTrouble | undefined;
   readonly #spent = new SpentSaks();
   readonly #anDispute = new AnDispute();
@@ -72,7 +72,7 @@ export class Kay {
     this.#actors = [...taken.actors];
     this.#principal = this.#actors.find(({ ckn }) => ckn === snapshot?.principal);
     this.#server.lastAn ??= this.#cp.newest?.an;
-    for (const channel of taken.kept) this.#kept.set(channel, instantAfter(now, lifeMs));
+    for (const channel of taken.kept) this.#kept.keep(channel, now);
     for (const key of this.#cp.held) this.#spent.record(key.keyIdentifier);
     for (const peer of this.#actors.flatMap(({ peers }) => peers)) this.#spent.record(peer);
     this.#principal?.elect(settings.keyServerPriority, now);
@@ -220,7 +220,7 @@ export class Kay {
         ...actor.lately.values(),
       ]),
       ...this.#server.wakesAt(this.#cp, this.#principal, this.#settings),
-      ...this.#kept.values(),
+      ...this.#kept.ends,
       ...[this.#cp.wakeAt, this.#retryAt].filter((moment) => moment !== undefined),
     ].filter((moment) => moment > now);
     return moments.length === 0 ? undefined : (Math.min(...moments) as Instant);
@@ -281,17 +281,10 @@ export class Kay {
     if (actor === undefined) return "unknownCkn";
     this.#actors = this.#actors.filter((one) => one !== actor);
     // The other CA may be about to hear the same stations.
-    if (this.#actors.length > 0)
-      this.#keep(
-        actor.livePeers.map(({ sci }) => sci),
-        now,
-      );
+    const kept = this.#actors.length > 0 ? actor.livePeers : [];
+    for (const { sci } of kept) this.#kept.keep({ sci, leftMs: lifeMs }, now);
     actor.wipe();
     return undefined;
-  }
-
-  #keep(scis: readonly string[], now: Instant): void {
-    for (const sci of scis) this.#kept.set(sci, instantAfter(now, lifeMs));
   }
 
   /** Records the next packet number of a transmit SA; the next `tick` acts on it. */
@@ -387,11 +380,8 @@ export class Kay {
         reportsOn(this.#actors, key).find((report) => report.sci === sci)?.pn ?? 1n;
       return { sci, mis: peers.map(({ mi }) => mi), lowestPn };
     });
-    for (const [sci, until] of this.#kept) {
-      if (until <= now || stations.has(sci)) this.#kept.delete(sci);
-    }
-    const isKept = (sci: string): boolean =>
-      this.#kept.has(sci) || this.#actors.some(({ lately }) => lately.has(sci));
+    this.#kept.settle(stations, now);
+    const isKept = (sci: string): boolean => this.#kept.leftMs(sci, this.#actors, now) > 0;
     if (!this.#cp.setMembers(members, isKept, now)) return;
     // An MI means one unbroken membership. After giving up its SAKs a member is a new instance,
     // with a new MI. A CA without live peers is exempt: a station that joins it just now would take
@@ -482,6 +472,9 @@ export class Kay {
       actors: this.#actors.map((actor) => actor.snapshot()),
       principal: this.#principal?.ckn,
       saks: [...sak("latest"), ...sak("old")],
+      kept: this.#cp.channels
+        .map((sci) => ({ sci, leftMs: this.#kept.leftMs(sci, this.#actors, now) }))
+        .filter(({ leftMs }) => leftMs > 0),
       lastAn: this.#server.lastAn,
     };
   }

@@ -26,7 +26,13 @@ import {
 } from "../../local/shape.ts";
 import { ckn } from "../../local/state.ts";
 import type { MkaMemory, PendingMemory, Undo } from "./control-server.ts";
-import type { ActorSnapshot, KaySnapshot, PeerSnapshot, SakSnapshot } from "./snapshot.ts";
+import type {
+  ActorSnapshot,
+  KaySnapshot,
+  KeptChannel,
+  PeerSnapshot,
+  SakSnapshot,
+} from "./snapshot.ts";
 import type { OwnSettings } from "./staging.ts";
 
 const version = 2;
@@ -93,6 +99,11 @@ const hex =
     if (text.length === 2 * bytes && /^[0-9a-f]+$/.test(text)) return text;
     throw new Malformed(what);
   };
+/** What 0.2.0 did not write yet. */
+const orNone =
+  <T>(decode: Decoder<readonly T[]>): Decoder<readonly T[]> =>
+  (value, what) =>
+    value === undefined ? [] : decode(value, what);
 const mi = hex(12);
 const octet = count(255);
 const an = count(3);
@@ -122,10 +133,11 @@ type TakeKey = (label: string, bytes: number) => Secret;
  */
 function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
   const passed: Decoder<number> = (value, what) => number(value, what) + goneMs;
+  const left: Decoder<number> = (value, what) => Math.max(0, number(value, what) - goneMs);
   const pending = object<PendingMemory>({
     token: name,
     preview: page,
-    leftMs: (value, what) => Math.max(0, number(value, what) - goneMs),
+    leftMs: left,
     undo: list(undo, manyMax),
   });
   const sak = object<SakSnapshot>({
@@ -155,6 +167,7 @@ function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
         actors: list(actor, manyMax),
         principal: optional(ckn),
         saks: list(sak, 2),
+        kept: orNone(list(object<KeptChannel>({ sci: hex(8), leftMs: left }), manyMax)),
         lastAn: optional(an),
       }),
     ),

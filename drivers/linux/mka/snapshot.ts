@@ -39,11 +39,18 @@ export interface SakSnapshot {
   readonly ssci: number | undefined;
 }
 
+/** A receive channel that stays for a while although no peer is live behind it. */
+export interface KeptChannel {
+  readonly sci: string;
+  readonly leftMs: number;
+}
+
 export interface KaySnapshot {
   /** The primary one first. */
   readonly actors: readonly ActorSnapshot[];
   readonly principal: Ckn | undefined;
   readonly saks: readonly SakSnapshot[];
+  readonly kept: readonly KeptChannel[];
   readonly lastAn: number | undefined;
 }
 

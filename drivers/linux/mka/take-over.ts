@@ -1,19 +1,19 @@
 // How a KaY begins: as a new member, or as the member that its predecessor was, with the SAs in the
 // SecY left alone. If the snapshot and the SecY contradict each other, the port ends closed.
 
-import { Actor } from "./actor.ts";
+import { Actor, lifeMs } from "./actor.ts";
 import type { Cp } from "./cp.ts";
 import type { KayOptions } from "./kay-types.ts";
 import { type KeyIdentifier, keyIdOf } from "./keys.ts";
 import type { HeldSecy, HeldTransmitSa } from "./operations.ts";
-import type { ActorSnapshot, SakSnapshot } from "./snapshot.ts";
+import type { ActorSnapshot, KeptChannel, SakSnapshot } from "./snapshot.ts";
 
 interface TakenOver {
   /** `contradiction`: snapshot and SecY do not fit, and only the CAs were kept. */
   readonly kind: "begun" | "contradiction";
   readonly actors: readonly Actor[];
-  /** SCIs of channels that stay for a while, until their stations have been heard. */
-  readonly kept: readonly string[];
+  /** Channels that stay for a while, until their stations have been heard. */
+  readonly kept: readonly KeptChannel[];
 }
 
 export function takeOver(options: KayOptions, cp: Cp): TakenOver {
@@ -26,7 +26,8 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
     if (held !== undefined) cp.adopt(held, sak === undefined ? [] : [sak], now);
     const before = snapshot?.actors ?? [];
     const actors = before.map((actor) => Actor.adopt(actor, sci, entropy, now));
-    return { kind: "begun", actors, kept: cp.held.length > 0 ? cp.channels : [] };
+    const kept = cp.channels.map((channel) => ({ sci: channel, leftMs: lifeMs }));
+    return { kind: "begun", actors, kept: cp.held.length > 0 ? kept : [] };
   }
   const isFromSnapshot =
     encoding === undefined ||
@@ -44,7 +45,7 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
   const actors = snapshot.actors.map((actor) =>
     Actor.adopt(withoutTaken(actor, again, held), sci, entropy, now),
   );
-  return { kind: "begun", actors, kept: [] };
+  return { kind: "begun", actors, kept: snapshot.kept };
 }
 
 function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {

@@ -63,6 +63,7 @@ export class Station {
   readonly data = { sent: 0, arrived: 0, lost: [] as string[] };
   #cancel: Cancel | undefined;
   #startCount = 0;
+  #rememberedAt = 0 as Instant;
 
   constructor(site: Wire, { sci, cas, kay, ...wanted }: StationOptions) {
     this.site = site;
@@ -121,6 +122,7 @@ export class Station {
         case "remember":
           this.remembered += 1;
           if (this.kay !== undefined) this.memory = this.kay.snapshot(this.site.now);
+          this.#rememberedAt = this.site.now;
           break;
         case "event":
           this.events.push(output.event);
@@ -166,17 +168,29 @@ export class Station {
     this.#startCount = Math.abs(this.#startCount) + 1;
     if (secy === "new") this.secy = new TestSecy(this.sci);
     const held = this.secy.observe();
-    const snapshot = with_ === "keys" ? this.#cached() : this.memory;
+    const snapshot = with_ === "keys" ? this.#cached() : this.#aged();
     const from = with_ === "nothing" || snapshot === undefined ? {} : { snapshot };
     this.kay = this.#begin({ held, ...from });
     this.take(this.kay.tick(this.site.now));
+  }
+
+  // The memory with its times shifted, as the code that reads it does.
+  #aged(): KaySnapshot | undefined {
+    if (this.memory === undefined) return undefined;
+    const { saks, kept } = this.memory;
+    const goneMs = this.site.now - this.#rememberedAt;
+    return {
+      ...this.memory,
+      saks: saks.map((sak) => ({ ...sak, ageMs: sak.ageMs + goneMs })),
+      kept: kept.map(({ sci, leftMs }) => ({ sci, leftMs: Math.max(0, leftMs - goneMs) })),
+    };
   }
 
   #cached(): KaySnapshot | undefined {
     const actors = this.memory?.actors.map((actor) => {
       return { ...actor, mi: this.prng.hex(12), mnReserved: 0, kn: 0, peers: [] };
     });
-    return actors && { actors, principal: undefined, saks: [], lastAn: undefined };
+    return actors && { actors, principal: undefined, saks: [], kept: [], lastAn: undefined };
   }
 
   get isAlive(): boolean {

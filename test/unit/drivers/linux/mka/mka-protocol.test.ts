@@ -11,6 +11,7 @@ import {
   writeReply,
   writeRequest,
 } from "#drivers/linux/mka/protocol.ts";
+import type { KaySnapshot } from "#drivers/linux/mka/snapshot.ts";
 import { Malformed } from "#drivers/local/shape.ts";
 import { fillOctets } from "#drivers/transport/octets.ts";
 import { LinksealError } from "#hal/error.ts";
@@ -203,6 +204,7 @@ const memories: fc.Arbitrary<MkaMemory> = fc.record({
       actors: fc.array(actor, { maxLength: 4 }),
       principal: fc.option(ckn, { nil: undefined }),
       saks: fc.array(sak, { maxLength: 2 }),
+      kept: fc.array(fc.record({ sci: hex(8), leftMs: fc.nat(6000) }), { maxLength: 4 }),
       lastAn: fc.option(fc.nat(3), { nil: undefined }),
     }),
     { nil: undefined },
@@ -227,6 +229,10 @@ describe("the state that one MKA process leaves to the next", () => {
         expect(read.pending?.undo).toEqual(pending?.undo);
         const aged = snapshot?.saks.map((one) => ({ ...one, ageMs: one.ageMs + 4000 }));
         expect(read.snapshot?.saks).toEqual(aged);
+        const kept = snapshot?.kept.map(({ sci, leftMs }) => {
+          return { sci, leftMs: Math.max(0, leftMs - 4000) };
+        });
+        expect(read.snapshot?.kept).toEqual(kept);
         expect(read.snapshot?.principal).toBe(snapshot?.principal);
         for (const [index, one] of (snapshot?.actors ?? []).entries()) {
           const other = read.snapshot?.actors[index];
@@ -240,6 +246,18 @@ describe("the state that one MKA process leaves to the next", () => {
       }),
       { numRuns: numRuns / 10 },
     );
+  });
+
+  it("the state of 0.2.0, which kept no channels, is decoded", () => {
+    const older = { actors: [], principal: undefined, saks: [], lastAn: 1 } as object;
+    const snapshot = older as KaySnapshot;
+    const settings = {
+      keyServerPriority: 9,
+      sakRekeyMs: undefined,
+      delayProtection: "off",
+    } as const;
+    const octets = bytesOf(writeMemory({ settings, pending: undefined, snapshot }, wall));
+    expect(readMemory(octets, later).snapshot).toEqual({ ...snapshot, kept: [] });
   });
 
   it("damaged state is malformed and nothing else", () => {
