@@ -1,91 +1,23 @@
 // Links that an operator drains: what keeps them in service, what is written when, the way back.
 
 import { describe, expect, it } from "vitest";
-import type { Desired, DesiredLink } from "#agent/model/desired.ts";
-import type { Alarm } from "#agent/rotation/sibling.ts";
-import { ManualDrains, type Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
-import type { LinksealError } from "#hal/error.ts";
+import type { Desired } from "#agent/model/desired.ts";
 import { known, type MacsecPort, unknown } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
-import {
-  type BenchOptions,
-  failing,
-  newKey,
-  RotationRunnerBench,
-  siblingHere,
-  underKey,
-} from "../../../kit/rotation-runner-bench.ts";
-import { never, refused, settled } from "../../../kit/site-bench.ts";
+import { failing, newKey, siblingHere, underKey } from "../../../kit/rotation-runner-bench.ts";
+import { never, settled } from "../../../kit/site-bench.ts";
 import { at, clearPort, linkNamed, settings } from "../../../kit/snapshot-kit.ts";
 
-const id = "erd-demo/primary";
-const down: Partial<MacsecPort> = { linkUp: known(false, at(0)) };
-const lost: Alarm = {
-  standing: "lost",
-  cause: { code: "health.verdict", verdict: "degraded", reason: "link-down" },
-};
-const unsure: Alarm = { standing: "unsure", cause: { code: "health.notJudged" } };
-
-/** Both links pass frames under the key that they are bound to. */
-class Bench extends RotationRunnerBench {
-  readonly drains: ManualDrains;
-  readonly events: string[] = [];
-
-  constructor(options: BenchOptions = {}) {
-    super(options);
-    this.port.primary = underKey(newKey);
-    this.hooks.apply = async () => {
-      for (const part of this.changes.at(-1) ?? []) {
-        if (part.kind !== "port.restore" || part.means !== this.means) continue;
-        this.drained.delete(part.port === "et-0/0/0" ? "primary" : "secondary");
-      }
-    };
-    this.drains = new ManualDrains({
-      ...this.parts,
-      report: (...words) => this.events.push(words.slice(0, 3).join(" ")),
-    });
-  }
-
-  async drain(link: DesiredLink = this.link): Promise<void> {
-    await settled(this.clock, this.drains.drain(link, "nora", never));
-  }
-
-  async kept(link?: DesiredLink): Promise<LinksealError> {
-    return await refused(this.drain(link));
-  }
-
-  async undrain(): Promise<Undrained> {
-    return await settled(this.clock, this.drains.undrain(this.link, never));
-  }
-
-  async observe(): Promise<void> {
-    await settled(this.clock, this.drains.turn(never));
-  }
-
-  /** The link once the operator's drain is on the router. */
-  async isDrained(): Promise<void> {
-    await this.drain();
-    this.drained.add("primary");
-    this.log.length = 0;
-    this.changes.length = 0;
-  }
-
-  unbind(): void {
-    const { [id]: _bound, ...bindings } = this.memory.bindings;
-    this.memory = { ...this.memory, bindings };
-  }
-}
-
-const undrainable = (wanted: Desired): Desired => ({
-  ...wanted,
-  groups: wanted.groups.map((group) => ({ ...group, drain: "none" })),
-});
-const shutting = (wanted: Desired): Desired => ({
-  ...wanted,
-  groups: wanted.groups.map((group) => ({ ...group, drain: "peeringShutdown" })),
-});
-const wallNow = (bench: Bench): WallTime => bench.clock.wall();
-const restores = [[{ kind: "port.restore", port: "et-0/0/0", means: "prepend" }]];
+import {
+  DrainBench as Bench,
+  down,
+  id,
+  lost,
+  restores,
+  shutting,
+  undrainable,
+  unsure,
+} from "./manual-drain-bench.ts";
 
 describe("a drain by hand", () => {
   it("a drain by hand reads both routers, is written to the journal, and then made", async () => {
@@ -230,84 +162,6 @@ describe("a drain by hand", () => {
     const bench = new Bench();
     bench.failures.apply = failing("transport.unreachable");
     expect((await bench.kept()).code).toBe("transport.unreachable");
-    expect(Object.keys(bench.memory.drains)).toEqual([id]);
-  });
-});
-
-describe("giving back by hand", () => {
-  it("an undrain is made first and written then, also for a drain on the router", async () => {
-    const bench = new Bench();
-    bench.drained.add("primary");
-    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
-    expect(bench.log.slice(-4)).toEqual([
-      "apply t-1 final",
-      "write measured commit edge-a 0",
-      "look edge-a",
-      "write handDrain",
-    ]);
-    expect(bench.records.at(-1)).toEqual({ kind: "handDrain", link: id, drain: null });
-  });
-
-  // The undrain reported the traffic as back, sent nothing, and took the drain from the journal.
-  it.each([
-    { now: "none", edit: undrainable, sent: ["prepend"] },
-    { now: "peeringShutdown", edit: shutting, sent: ["prepend", "peeringShutdown"] },
-  ])("an undrain undoes the drain of before the group got drain: $now", async ({ edit, sent }) => {
-    const bench = new Bench({ edit });
-    bench.memory = { ...bench.memory, drains: { [id]: { by: "nora", since: wallNow(bench) } } };
-    bench.drained.add("primary");
-    expect(await bench.undrain()).toBe("given back");
-    const restored = sent.map((means) => [{ kind: "port.restore", port: "et-0/0/0", means }]);
-    expect([bench.changes, bench.drained.size]).toEqual([restored, 0]);
-    expect(bench.memory.drains).toEqual({});
-  });
-
-  it("an undrain that the router does not show leaves the drain in the journal", async () => {
-    const bench = new Bench();
-    await bench.isDrained();
-    delete bench.hooks.apply;
-    const error = await refused(bench.undrain());
-    expect(error).toMatchObject({ code: "gate.stale", effect: "unknown", where: id });
-    expect(error.message).toContain("is still drained by prepend on edge-a");
-    expect(Object.keys(bench.memory.drains)).toEqual([id]);
-  });
-
-  it("an undrain that has no means and reads no router leaves the drain there", async () => {
-    const bench = new Bench({ edit: undrainable });
-    bench.memory = { ...bench.memory, drains: { [id]: { by: "nora", since: wallNow(bench) } } };
-    bench.failures.observe = failing("transport.unreachable");
-    expect((await refused(bench.undrain())).message).toContain("may be drained on edge-a");
-    expect([Object.keys(bench.memory.drains), bench.changes]).toEqual([[id], []]);
-  });
-
-  it("an undrain leaves a session alone that a person keeps shut beside another", async () => {
-    const bench = new Bench();
-    bench.means = "peeringShutdown";
-    bench.drained.add("primary");
-    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
-  });
-
-  it("A5: the undrain of a link that is not drained sends and writes nothing", async () => {
-    const bench = new Bench();
-    expect([await bench.undrain(), ...bench.log]).toEqual(["nothing", "look edge-a"]);
-  });
-
-  it("A5: an undrain is sent where the router cannot be read", async () => {
-    const bench = new Bench();
-    bench.failures.observe = failing("transport.unreachable");
-    expect([await bench.undrain(), bench.changes]).toEqual(["given back", restores]);
-  });
-
-  it("A5: an undrain in a group without drains is refused", async () => {
-    const bench = new Bench({ edit: undrainable });
-    expect([(await refused(bench.undrain())).effect, bench.log]).toEqual(["none", []]);
-  });
-
-  it("an undrain that fails leaves the drain in the journal", async () => {
-    const bench = new Bench();
-    await bench.isDrained();
-    bench.failures.apply = failing("transport.unreachable");
-    expect((await refused(bench.undrain())).code).toBe("transport.unreachable");
     expect(Object.keys(bench.memory.drains)).toEqual([id]);
   });
 });
