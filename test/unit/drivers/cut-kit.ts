@@ -1,5 +1,5 @@
-// A router whose connection ends as a line is sent, and that no other reaches until it returns: what
-// a killed agent leaves there.
+// A router whose connection ends as a line is sent, and that no other reaches until then: what a
+// killed agent leaves there.
 
 import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
@@ -13,8 +13,9 @@ export class CutRouter<E extends Place["emulator"]> {
   readonly place: Place<E>;
   /** The lines that were sent over all connections. */
   readonly lines: string[] = [];
-  /** Its connection ends before the router gets this line. */
+  /** Its connection ends before the router gets such a line, once it had the line before. */
   #endsAt: RegExp | undefined;
+  #after: string | undefined;
   #isGone = false;
 
   constructor(platform: Platform<E>) {
@@ -56,8 +57,10 @@ export class CutRouter<E extends Place["emulator"]> {
   }
 
   /** Runs an effect whose connection ends at a line; forgets the lines that were sent. */
-  async cutAt(line: RegExp, f: () => Promise<unknown>): Promise<LinksealError> {
+  async cutAt(line: RegExp, f: () => Promise<unknown>, after?: string): Promise<LinksealError> {
     this.#endsAt = line;
+    this.#after = after;
+    this.lines.length = 0;
     const error = await refused(this.run(f()));
     this.#endsAt = undefined;
     if (!this.#isGone) throw new Error(`no ${line} was sent: ${error.message}`);
@@ -89,7 +92,8 @@ export class CutRouter<E extends Place["emulator"]> {
     const inner = channelTo(device, (wire) => this.place.emulator.connect(wire));
     const write = async (text: Command, signal: AbortSignal): Promise<void> => {
       const line = preview(text).trim();
-      if (this.#endsAt?.test(line) === true) {
+      const isDue = this.#after === undefined || this.lines.includes(this.#after);
+      if (isDue && this.#endsAt?.test(line) === true) {
         this.#isGone = true;
         await inner[Symbol.asyncDispose]();
       } else {
