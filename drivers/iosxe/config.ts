@@ -245,7 +245,8 @@ function neighbourOf(
 
 /** Returns undefined if there is no such route map or something in it is not understood. */
 export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
-  return entriesOf(blocksIn(text, /^route-map \S/) ?? [], name);
+  const blocks = blocksIn(text, /^route-map \S/);
+  return blocks && entriesOf(blocks, name);
 }
 
 export const { interfaceTo, portOf, neighboursOn } = neighbourFinder<Neighbour, XeConfig>(isPort);

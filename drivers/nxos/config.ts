@@ -183,7 +183,7 @@ function readNeighbour({ children }: Block, address: string, vrf: string | undef
 /** Returns undefined if there is no such route map or something in it is not understood. */
 export function readRouteMap(text: string, name: string): readonly MapEntry[] | undefined {
   const blocks = blocksOf(text, depthMax, false)?.filter(({ line }) => !/^version \d/.test(line));
-  return entriesOf(blocks ?? [], name);
+  return blocks && entriesOf(blocks, name);
 }
 
 const finder = neighbourFinder<Neighbour, NxConfig>(isPort);

@@ -69,10 +69,13 @@ export interface MapEntry {
   readonly lines: readonly (readonly string[])[];
 }
 
-/** The route maps that a drain replaces, by their names. */
-export type RouteMaps = ReadonlyMap<string, readonly MapEntry[]>;
+/**
+ * The route maps that a drain replaces, and those of ours that it makes, by their names; no entries
+ * = there is no such route map, undefined = something in it is not understood.
+ */
+export type RouteMaps = ReadonlyMap<string, readonly MapEntry[] | undefined>;
 
-/** Returns undefined if there is no such route map or something in it is not understood. */
+/** Returns no entries if there is no such route map; undefined = one is not understood. */
 export function entriesOf(
   blocks: readonly ConfigBlock[],
   name: string,
@@ -85,23 +88,26 @@ export function entriesOf(
     return { verb, sequence, lines: lines.filter(([first]) => first !== "description") };
   });
   const understood = entries.filter((one) => one !== undefined);
-  return understood.length === blocks.length && blocks.length > 0 ? understood : undefined;
+  return understood.length === blocks.length ? understood : undefined;
 }
 
-/** Reads the route maps that a drain replaces; one that is not understood is left out. */
+/** Reads the route maps that a drain replaces, and what one before it has left under our names. */
 export async function routeMapsFor(
   change: DeviceChange,
-  neighboursOn: (port: PortName) => readonly Pick<CiscoNeighbour, "maps">[],
+  neighboursOn: (port: PortName) => readonly CiscoNeighbour[],
   ask: (name: string) => Promise<QueryResult<readonly MapEntry[]>>,
 ): Promise<RouteMaps> {
-  const routeMaps = new Map<string, readonly MapEntry[]>();
+  const routeMaps = new Map<string, readonly MapEntry[] | undefined>();
   for (const operation of change) {
     if (operation.kind !== "port.drain" || operation.means !== "prepend") continue;
-    for (const { maps } of neighboursOn(operation.port)) {
-      for (const name of [maps?.in, maps?.out]) {
+    for (const { address, vrf, maps = { in: undefined, out: undefined } } of neighboursOn(
+      operation.port,
+    )) {
+      const ours = ways.map((way) => drainMap(way, { address, vrf, maps }));
+      for (const name of [maps.in, maps.out, ...ours]) {
         if (name === undefined || !isToken(name)) continue;
         const reported = await ask(name);
-        if ("value" in reported) routeMaps.set(name, reported.value);
+        routeMaps.set(name, "value" in reported ? reported.value : undefined);
       }
     }
   }
@@ -139,6 +145,7 @@ function whyNotRepeated({ maps }: Policed, routeMaps: RouteMaps): string | undef
 function isCopied(entries: readonly MapEntry[] | undefined): boolean {
   const lines = entries?.flatMap((one) => one.lines);
   return (
+    entries?.length !== 0 &&
     lines?.every(
       (words) =>
         words.every(isToken) &&
@@ -199,7 +206,11 @@ export function drainEdits(
 function drainBlocks(neighbour: Policed, as: string, routeMaps: RouteMaps): Block[] {
   return ways.flatMap((way) => {
     const own = routeMaps.get(neighbour.maps[way] ?? "");
-    return mapBlocks(drainMap(way, neighbour), way, as, own);
+    const name = drainMap(way, neighbour);
+    // No neighbour has it now, and entries of before would decide between those of now.
+    const isLeftover = routeMaps.has(name) && routeMaps.get(name)?.length !== 0;
+    const gone = inModes([], ...(isLeftover ? [line`no route-map ${name}`] : []));
+    return [gone, ...mapBlocks(name, way, as, own)];
   });
 }
 

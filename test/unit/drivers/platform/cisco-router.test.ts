@@ -9,7 +9,7 @@ import { CutRouter } from "../cut-kit.ts";
 
 interface Row {
   readonly vendor: string;
-  readonly platform: Platform<Place["emulator"]>;
+  readonly platform: Platform<Place["emulator"] & { readonly current: unknown }>;
 }
 
 const rows: readonly Row[] = [
@@ -33,6 +33,33 @@ async function restoreCut({ platform }: Row) {
 
 const refreshes = (lines: readonly string[]): number =>
   lines.filter((line) => line.startsWith("clear ")).length;
+
+const spoken = (lines: readonly string[]): readonly string[] =>
+  lines.filter((line) => /^(?:no )?route-map linkseal\S+(?: (?:permit|deny) \d+)?$/.test(line));
+
+describe("a route map that a killed restore left", () => {
+  // Its entries stayed between those of the next drain, and decided on routes.
+  it.each(rows)("is removed before the next drain writes it: $vendor", async ({ platform }) => {
+    const router = new CutRouter(platform);
+    const [port] = platform.ports;
+    const moves = (kind: "port.drain" | "port.restore"): DeviceChange => [
+      { kind, port, means: "prepend" },
+    ];
+    const device = await router.open();
+    await router.make(device, moves("port.drain"));
+    const [entry = ""] = spoken(router.lines);
+    const [, name = ""] = entry.split(" ");
+    expect(name).toContain("linkseal-drain-out-");
+    await router.make(device, moves("port.restore"));
+    await device[Symbol.asyncDispose]();
+    await router.type("enable", "configure terminal", `route-map ${name} deny 5`, "end");
+    await using successor = await router.open();
+    await router.make(successor, moves("port.drain"));
+    const [first, second] = spoken(router.lines);
+    expect([first, second]).toEqual([`no route-map ${name}`, entry]);
+    expect(JSON.stringify(router.place.emulator.current)).not.toContain(`${name} deny 5`);
+  });
+});
 
 describe("routes that a route map has moved", () => {
   it.each(rows)("are exchanged again once per change: $vendor", async ({ platform }) => {
