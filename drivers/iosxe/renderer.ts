@@ -4,11 +4,13 @@
 import type { MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { attachLines } from "../platform/cisco-attachment.ts";
+import { looseChains } from "../platform/cisco-chains.ts";
 import { renderAtOnce } from "../platform/cisco-direct.ts";
 import type { Home } from "../platform/cisco-drain.ts";
 import { type Block, inModes, settingsText } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { type Neighbour, neighboursOn } from "./config.ts";
+import { ownName } from "./names.ts";
 import type { PortPlan, Surroundings } from "./plan.ts";
 
 /** Returns the edits; `enabling` is the platform's command that turns MACsec on at a port. */
@@ -20,6 +22,14 @@ export function renderChange(
 ) {
   return renderAtOnce(before, after, around, {
     ...{ policy, key, neighboursOn, homeOf, shown },
+    looseChains: (config, port) =>
+      looseChains(
+        ownName(port),
+        config,
+        [...config.interfaces.values()].map(({ macsec: { isUnread, chain, fallback } }) =>
+          isUnread ? "unread" : [chain, fallback],
+        ),
+      ),
     macsec: (was, is) => portLines(was, is, enabling),
   });
 }

@@ -4,11 +4,13 @@
 import type { MacsecSettings } from "#hal/model.ts";
 import type { Command } from "#hal/secret.ts";
 import { attachLines, policyLines } from "../platform/cisco-attachment.ts";
+import { looseChains } from "../platform/cisco-chains.ts";
 import { renderAtOnce, textsOfPlan } from "../platform/cisco-direct.ts";
 import type { Home, RouteMaps } from "../platform/cisco-drain.ts";
 import { inModes, settingsText } from "../platform/renderer.ts";
 import { line } from "../transport/cli.ts";
 import { type Neighbour, type NxConfig, neighboursOn } from "./config.ts";
+import { ownName } from "./names.ts";
 import type { PortPlan } from "./plan.ts";
 
 /** Returns the edits. */
@@ -19,6 +21,14 @@ export function renderChange(
 ) {
   return renderAtOnce(before, after, around, {
     ...{ key, neighboursOn, homeOf, shown },
+    looseChains: (config, port) =>
+      looseChains(
+        ownName(port),
+        config,
+        [...config.interfaces.values()].map(({ macsec }) =>
+          macsec === "unread" ? macsec : [macsec?.chain, macsec?.fallback],
+        ),
+      ),
     policy(was, { policy, settings }) {
       const changed = settings && policyLines(was.settings, settings, rekeyLine);
       const mode = policy === undefined ? [] : [line`macsec policy ${policy}`];

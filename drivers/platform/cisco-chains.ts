@@ -85,6 +85,20 @@ export function freeChain({ primary, fallback }: ChainPlan, own: string): string
 }
 
 /**
+ * Returns the chains of ours for a port that no interface has; none where one of them is not
+ * understood. `attached`: the chains that each interface has.
+ */
+export function looseChains(
+  own: string | undefined,
+  { chains }: Chains,
+  attached: readonly (readonly (string | undefined)[] | "unread")[],
+): readonly string[] {
+  if (own === undefined || attached.includes("unread")) return [];
+  const names = attached.flat();
+  return [`${own}-a`, `${own}-b`].filter((name) => chains.has(name) && !names.includes(name));
+}
+
+/**
  * Adds a key in a chain of its own; `own` is the prefix of our chain names for the port.
  * @throws LinksealError `device.*`, with effect "none".
  */

@@ -81,6 +81,8 @@ interface Words<C, N, P> {
   readonly policy: (before: P, after: P) => Block;
   /** Returns the lines of a key in its chain; `algorithm` is Cisco's name of it. */
   readonly key: (word: string, hole: SecretHole, algorithm: string) => readonly Command[];
+  /** Returns chains of ours that no interface has: a change that was cut off left their keys. */
+  readonly looseChains: (config: C, port: PortName) => readonly string[];
   /** Returns the lines of the port about MACsec. */
   readonly macsec: (before: P, after: P) => readonly Command[];
   readonly neighboursOn: (config: C, port: PortName) => readonly N[];
@@ -103,12 +105,15 @@ export function renderAtOnce<C extends CiscoConfig, N extends MappedNeighbour, P
   const { ends, begins, lines } = drainsBetween(before, after, "drained");
   const drained = lines.length === 0 ? [] : words.neighboursOn(config, port);
   const as = config.localAs ?? "";
+  const kept = chainsOf(after).map(({ name }) => name);
+  const loose = words.looseChains(config, port).filter((name) => !kept.includes(name));
+  const gone = [...leftChains(before, after), ...loose];
   const blocks: readonly Block[] = [
     atPort(isTurned && after.admin === "down" ? [line`shutdown`] : []),
     words.policy(before, after),
     ...chainBlocks(before, after, config, words.key),
     atPort(words.macsec(before, after)),
-    inModes([], ...leftChains(before, after).map((name) => line`no key chain ${name} macsec`)),
+    inModes([], ...gone.map((name) => line`no key chain ${name} macsec`)),
     atPort(isTurned && after.admin === "up" ? [line`no shutdown`] : []),
     ...drained.flatMap((one) =>
       drainEdits({ ends, begins }, one, { as, routeMaps }, words.homeOf(one, as)),

@@ -3,9 +3,12 @@
 
 import { describe, expect, it } from "vitest";
 import type { DeviceChange } from "#hal/device.ts";
+import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
 import { type Place, type Platform, platforms } from "../../../conformance/place.ts";
 import { never } from "../../kit/site-bench.ts";
+import { addKey, protect } from "../change-kit.ts";
 import { CutRouter } from "../cut-kit.ts";
+import { cknOf } from "../junos-kit.ts";
 
 interface Row {
   readonly vendor: string;
@@ -14,6 +17,24 @@ interface Row {
 
 const rows: readonly Row[] = [
   { vendor: "iosxe", platform: platforms["C8500-12X4QC 17.15.1"] },
+  { vendor: "nxos", platform: platforms["C9336C-FX2 9.3.6"] },
+];
+
+/** Without an archive no timer takes back what was cut off. */
+const xeAtOnce: Row["platform"] = (() => {
+  const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
+  const model = {
+    ...{ platform: "C8500-12X4QC", version: "17.15.01a", hasArchive: false, isRecent: true },
+    wiring: {},
+  };
+  return {
+    ...platform,
+    less: { ...less, commit: { kind: "immediate" } },
+    emulatorOf: (router) => new IosxeEmulator(router, model),
+  };
+})();
+const atOnce: readonly Row[] = [
+  { vendor: "iosxe", platform: xeAtOnce },
   { vendor: "nxos", platform: platforms["C9336C-FX2 9.3.6"] },
 ];
 
@@ -58,6 +79,28 @@ describe("a route map that a killed restore left", () => {
     const [first, second] = spoken(router.lines);
     expect([first, second]).toEqual([`no route-map ${name}`, entry]);
     expect(JSON.stringify(router.place.emulator.current)).not.toContain(`${name} deny 5`);
+  });
+});
+
+describe("a key chain that a killed removal left", () => {
+  // The repeated removal found the key detached, and its octets stayed on the router.
+  it.each(atOnce)("is removed by the repeated removal: $vendor", async ({ platform }) => {
+    const router = new CutRouter(platform);
+    const [port] = platform.ports;
+    const settings = { suite: "gcm-aes-xpn-256", replayWindow: 64 } as const;
+    const device = await router.open();
+    await router.make(device, [protect(port, settings), addKey(port, 1, "primary")]);
+    await router.make(device, [addKey(port, 2, "fallback")]);
+    await router.make(device, [{ kind: "macsec.promoteKey", port, ckn: cknOf(2) }]);
+    const removal = [{ kind: "macsec.removeKey", port, ckn: cknOf(1) }] as const;
+    await router.cut(device, removal, /^no key chain /);
+    await device[Symbol.asyncDispose]();
+    expect(JSON.stringify(router.place.emulator.current)).toContain(cknOf(1));
+    await using successor = await router.open();
+    await router.make(successor, removal);
+    expect(JSON.stringify(router.place.emulator.current)).not.toContain(cknOf(1));
+    const again = await router.make(successor, removal);
+    expect(again.preview).toBe("");
   });
 });
 
