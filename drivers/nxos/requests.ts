@@ -46,7 +46,7 @@ export async function askConfig(query: NxQuery, clock: QueryResult<WallTime>) {
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, askConfig, ownName, readPing },
-  ...{ interfaceTo: configs.interfaceTo, portOf: configs.portOf },
+  ...{ interfaceTo: configs.interfaceTo, portOf: configs.portOf, refresh: commands.refresh },
   ...{ protect: plans.protect, planChange: plans.planChange },
   cliOf: ({ cli }: NxSession) => cli,
   render: renderChange,
