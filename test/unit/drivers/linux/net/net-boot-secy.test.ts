@@ -108,6 +108,21 @@ describe("the SecY of a port after a boot", () => {
     expect(host.names).toEqual(both);
   });
 
+  // The addresses that waited for the SecY came back to the port, in the clear.
+  it("a trial on a port that waits for its SecY is reverted to that SecY", async () => {
+    const host = await withSecys();
+    await boot(host, [...ports(), foreign(9, "ms-p1")]);
+    host.kernel.links = host.kernel.links.filter(({ info }) => info?.kind !== "dummy");
+    const settings = { suite: "gcm-aes-xpn-128", includeSci: false, replayWindow: undefined };
+    await host.apply({ kind: "macsec.protect", port: "p1", settings } as NetOperation);
+    await host.clock.runFor(61_000);
+    expect(host.names).toEqual(both);
+    expect([addressesOn(host, "p1"), addressesOn(host, "ms-p1")]).toEqual([[], ["192.0.2.2"]]);
+    await boot(host, ports());
+    const secys = host.kernel.links.filter(({ info }) => info?.kind === "macsec");
+    expect(new Set(secys.map(({ info }) => JSON.stringify(info?.macsec)))).toHaveLength(1);
+  });
+
   it("a SecY that is due is made by a successor within the boot", async () => {
     const host = await withSecys();
     await boot(host, [...ports(), foreign(9, "ms-p1")]);
