@@ -225,7 +225,8 @@ export function judgeLate(before: World, after: World, config: Config): string |
   const isCut = !shuts && isUp(before, config) && !isUp(after, config);
   if (isCut) return `LATE: it cuts the link in ${stateName(before.record)}`;
   const takesSibling = after.siblingDrained > before.siblingDrained && before.siblingCut === 0;
-  const isOut = before.drained === 1 || (before.cut === 0 && !isUp(before, config));
+  const isTheirs = before.cut === 1 || before.handShut === 1;
+  const isOut = before.drained === 1 || (!isTheirs && !isUp(before, config));
   return takesSibling && isOut ? "LATE: both links are out by our doing" : undefined;
 }
 

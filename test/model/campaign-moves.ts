@@ -214,6 +214,8 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
     return;
   }
   if (luck === "dies during it") {
+    // What the turn observes may ask for something else.
+    if (action !== "stage") return;
     // A change that its validation refuses is never sent.
     world.late = 1 - world.refuses;
     return;
