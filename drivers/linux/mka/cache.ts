@@ -38,7 +38,7 @@ export class KeyCache {
     const name = encodeJson([settings, actors.map(({ ckn }) => ckn)]);
     if (name === this.#written) return undefined;
     this.#written = name;
-    const rest = { principal: undefined, saks: [], kept: [], lastAn: undefined };
+    const rest = { principal: undefined, saks: [], kept: [], spent: [], lastAn: undefined };
     const memory = { settings, pending: undefined, snapshot: { actors, ...rest } };
     return seal(this.#key, writeMemory(memory, 0 as WallTime), this.#port, this.#entropy);
   }

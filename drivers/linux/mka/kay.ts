@@ -73,8 +73,8 @@ export class Kay {
     this.#principal = this.#actors.find(({ ckn }) => ckn === snapshot?.principal);
     this.#server.lastAn ??= this.#cp.newest?.an;
     for (const channel of taken.kept) this.#kept.keep(channel, now);
+    for (const key of taken.spent) this.#spent.record(key);
     for (const key of this.#cp.held) this.#spent.record(key.keyIdentifier);
-    for (const peer of this.#actors.flatMap(({ peers }) => peers)) this.#spent.record(peer);
     this.#principal?.elect(settings.keyServerPriority, now);
     const server = this.#principal?.server;
     // The predecessor took the key server's last SAK, and the SecY lacks it. 9.8: a key server
@@ -475,6 +475,7 @@ export class Kay {
       kept: this.#cp.channels
         .map((sci) => ({ sci, leftMs: this.#kept.leftMs(sci, this.#actors, now) }))
         .filter(({ leftMs }) => leftMs > 0),
+      spent: this.#spent.last,
       lastAn: this.#server.lastAn,
     };
   }

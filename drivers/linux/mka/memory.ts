@@ -26,6 +26,7 @@ import {
 } from "../../local/shape.ts";
 import { ckn } from "../../local/state.ts";
 import type { MkaMemory, PendingMemory, Undo } from "./control-server.ts";
+import type { KeyIdentifier } from "./keys.ts";
 import type {
   ActorSnapshot,
   KaySnapshot,
@@ -140,9 +141,10 @@ function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
     leftMs: left,
     undo: list(undo, manyMax),
   });
+  const keyIdentifier = object<KeyIdentifier>({ mi, kn: uint32 });
   const sak = object<SakSnapshot>({
     slot: oneOf(["latest", "old"]),
-    keyIdentifier: object({ mi, kn: uint32 }),
+    keyIdentifier,
     an,
     ageMs: passed,
     members: list(name, manyMax),
@@ -168,6 +170,7 @@ function memoryAfter(goneMs: number, take: TakeKey): Decoder<MkaMemory> {
         principal: optional(ckn),
         saks: list(sak, 2),
         kept: orNone(list(object<KeptChannel>({ sci: hex(8), leftMs: left }), manyMax)),
+        spent: orNone(list(keyIdentifier, manyMax)),
         lastAn: optional(an),
       }),
     ),

@@ -51,6 +51,8 @@ export interface KaySnapshot {
   readonly principal: Ckn | undefined;
   readonly saks: readonly SakSnapshot[];
   readonly kept: readonly KeptChannel[];
+  /** The last SAK taken under each MI of a key server. */
+  readonly spent: readonly KeyIdentifier[];
   readonly lastAn: number | undefined;
 }
 

@@ -3,11 +3,16 @@
 
 import type { KeyIdentifier } from "./keys.ts";
 
-const serversMax = 256;
+const serversMax = 64;
 
 export class SpentSaks {
   /** The highest key number by the MI of the key server, which counts upwards (802.1X-2020 9.8). */
   readonly #highest = new Map<string, number>();
+
+  /** The last SAK under each MI. */
+  get last(): KeyIdentifier[] {
+    return [...this.#highest].map(([mi, kn]) => ({ mi, kn }));
+  }
 
   record({ mi, kn }: KeyIdentifier): void {
     const highest = Math.max(kn, this.#highest.get(mi) ?? 0);

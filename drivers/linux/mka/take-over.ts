@@ -2,11 +2,11 @@
 // SecY left alone. If the snapshot and the SecY contradict each other, the port ends closed.
 
 import { Actor, lifeMs } from "./actor.ts";
-import type { Cp } from "./cp.ts";
+import { type Cp, sameKey } from "./cp.ts";
 import type { KayOptions } from "./kay-types.ts";
 import { type KeyIdentifier, keyIdOf } from "./keys.ts";
 import type { HeldSecy, HeldTransmitSa } from "./operations.ts";
-import type { ActorSnapshot, KeptChannel, SakSnapshot } from "./snapshot.ts";
+import type { KeptChannel, SakSnapshot } from "./snapshot.ts";
 
 interface TakenOver {
   /** `contradiction`: snapshot and SecY do not fit, and only the CAs were kept. */
@@ -14,10 +14,13 @@ interface TakenOver {
   readonly actors: readonly Actor[];
   /** Channels that stay for a while, until their stations have been heard. */
   readonly kept: readonly KeptChannel[];
+  /** SAKs that are never taken again. */
+  readonly spent: readonly KeyIdentifier[];
 }
 
 export function takeOver(options: KayOptions, cp: Cp): TakenOver {
   const { sci, entropy, now, held, snapshot } = options;
+  const spent = snapshot?.spent ?? [];
   const encoding = held?.transmitSas.find(({ an, active }) => active && an === held.encodingAn);
   if (snapshot === undefined || snapshot.saks.length === 0) {
     // A sealed cache has no SAK either. The name of the one in use is known, without a key; that is
@@ -27,7 +30,7 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
     const before = snapshot?.actors ?? [];
     const actors = before.map((actor) => Actor.adopt(actor, sci, entropy, now));
     const kept = cp.channels.map((channel) => ({ sci: channel, leftMs: lifeMs }));
-    return { kind: "begun", actors, kept: cp.held.length > 0 ? kept : [] };
+    return { kind: "begun", actors, kept: cp.held.length > 0 ? kept : [], spent };
   }
   const isFromSnapshot =
     encoding === undefined ||
@@ -39,13 +42,14 @@ export function takeOver(options: KayOptions, cp: Cp): TakenOver {
       const keys = { ick: ick.copy(), kek: kek.copy() };
       return new Actor(ckn, keys, sci, entropy, now);
     });
-    return { kind: "contradiction", actors, kept: [] };
+    return { kind: "contradiction", actors, kept: [], spent };
   }
   const again = snapshot.saks.filter((sak) => !cp.holds(sak.keyIdentifier));
+  const reopen = reopening(again, held);
   const actors = snapshot.actors.map((actor) =>
-    Actor.adopt(withoutTaken(actor, again, held), sci, entropy, now),
+    Actor.adopt({ ...actor, peers: actor.peers.map(reopen) }, sci, entropy, now),
   );
-  return { kind: "begun", actors, kept: snapshot.kept };
+  return { kind: "begun", actors, kept: snapshot.kept, spent: spent.map(reopen) };
 }
 
 function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {
@@ -54,22 +58,15 @@ function isOf(sa: HeldTransmitSa, an: number, key: KeyIdentifier): boolean {
 
 // The key server distributes a SAK until we have it. A SAK whose installation the predecessor did
 // not finish is taken again, unless a frame may have left under it.
-function withoutTaken(
-  actor: ActorSnapshot,
-  again: readonly SakSnapshot[],
-  held: HeldSecy | undefined,
-): ActorSnapshot {
+function reopening(again: readonly SakSnapshot[], held: HeldSecy | undefined) {
   const unused = again.filter(
     ({ an, keyIdentifier }) =>
       held?.transmitSas.every((sa) => !isOf(sa, an, keyIdentifier) || sa.nextPn === 1n) === true,
   );
-  const peers = actor.peers.map((peer) => {
-    const isAgain = unused.some(
-      ({ keyIdentifier: { mi, kn } }) => mi === peer.mi && kn === peer.kn,
-    );
-    return isAgain ? { ...peer, kn: peer.kn - 1 } : peer;
-  });
-  return { ...actor, peers };
+  return <K extends KeyIdentifier>(taken: K): K => {
+    const isAgain = unused.some(({ keyIdentifier }) => sameKey(keyIdentifier, taken));
+    return isAgain ? { ...taken, kn: taken.kn - 1 } : taken;
+  };
 }
 
 function foundSak({ an, keyId }: HeldTransmitSa): SakSnapshot {

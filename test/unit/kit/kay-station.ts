@@ -190,7 +190,9 @@ export class Station {
     const actors = this.memory?.actors.map((actor) => {
       return { ...actor, mi: this.prng.hex(12), mnReserved: 0, kn: 0, peers: [] };
     });
-    return actors && { actors, principal: undefined, saks: [], kept: [], lastAn: undefined };
+    return (
+      actors && { actors, principal: undefined, saks: [], kept: [], spent: [], lastAn: undefined }
+    );
   }
 
   get isAlive(): boolean {

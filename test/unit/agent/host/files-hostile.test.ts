@@ -219,7 +219,7 @@ describe(`what an MKA process leaves to the next (LINKSEAL_SEED=${seed})`, () =>
             peers: [{ ...peer, keyServer: true, kn: 1 }],
           },
         ],
-        ...{ principal: ca.ckn, saks: [], kept: [], lastAn: 2 },
+        ...{ principal: ca.ckn, saks: [], kept: [], spent: [], lastAn: 2 },
       },
     },
     0 as WallTime,

@@ -21,6 +21,18 @@ describe("a successor takes no SAK that its predecessor took", () => {
     expect(subject.secy.used).toHaveLength(2);
   });
 
+  it("after it was given up, and the process killed", () => {
+    const { subject, server } = member(ca);
+    subject.pass(7000);
+    subject.restart();
+    server.answer({ distributedSak: server.sak(1, 0) });
+    server.answer({ distributedSak: server.sak(1, 0) });
+    expect(subject.observed.session).toMatchObject({ livePeers: 1, controlledPort: "blocked" });
+    expect(subject.secy.used).toHaveLength(1);
+    server.answer({ distributedSak: server.sak(2, 0) });
+    expect(subject.secy.used).toHaveLength(2);
+  });
+
   it("but a lower key number of a key server that began anew", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);

@@ -22,7 +22,7 @@ function memoryOf(cas: readonly TestCa[], more: Partial<MkaMemory> = {}): MkaMem
     const { ick, kek } = keysOf(ca);
     return { ckn: ca.ckn, ick, kek, mi: "ab".repeat(12), mnReserved: 5000, kn: 3, peers: [] };
   });
-  const snapshot = { actors, principal: cas[0]?.ckn, saks: [], kept: [], lastAn: 2 };
+  const snapshot = { actors, principal: cas[0]?.ckn, saks: [], kept: [], spent: [], lastAn: 2 };
   return { settings, pending: undefined, snapshot, ...more };
 }
 

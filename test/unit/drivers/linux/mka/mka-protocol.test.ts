@@ -205,6 +205,7 @@ const memories: fc.Arbitrary<MkaMemory> = fc.record({
       principal: fc.option(ckn, { nil: undefined }),
       saks: fc.array(sak, { maxLength: 2 }),
       kept: fc.array(fc.record({ sci: hex(8), leftMs: fc.nat(6000) }), { maxLength: 4 }),
+      spent: fc.array(fc.record({ mi: hex(12), kn: uint32 }), { maxLength: 4 }),
       lastAn: fc.option(fc.nat(3), { nil: undefined }),
     }),
     { nil: undefined },
@@ -233,6 +234,7 @@ describe("the state that one MKA process leaves to the next", () => {
           return { sci, leftMs: Math.max(0, leftMs - 4000) };
         });
         expect(read.snapshot?.kept).toEqual(kept);
+        expect(read.snapshot?.spent).toEqual(snapshot?.spent);
         expect(read.snapshot?.principal).toBe(snapshot?.principal);
         for (const [index, one] of (snapshot?.actors ?? []).entries()) {
           const other = read.snapshot?.actors[index];
@@ -248,7 +250,7 @@ describe("the state that one MKA process leaves to the next", () => {
     );
   });
 
-  it("the state of 0.2.0, which kept no channels, is decoded", () => {
+  it("the state of 0.2.0, without channels and spent SAKs, is decoded", () => {
     const older = { actors: [], principal: undefined, saks: [], lastAn: 1 } as object;
     const snapshot = older as KaySnapshot;
     const settings = {
@@ -257,7 +259,7 @@ describe("the state that one MKA process leaves to the next", () => {
       delayProtection: "off",
     } as const;
     const octets = bytesOf(writeMemory({ settings, pending: undefined, snapshot }, wall));
-    expect(readMemory(octets, later).snapshot).toEqual({ ...snapshot, kept: [] });
+    expect(readMemory(octets, later).snapshot).toEqual({ ...snapshot, kept: [], spent: [] });
   });
 
   it("damaged state is malformed and nothing else", () => {
