@@ -1,5 +1,5 @@
-// The SAKs that were taken before. None is installed twice: its packet numbers would begin anew, and
-// a number is for one frame under a SAK (IEEE Std 802.1X-2020 3), or GCM protects nothing.
+// The SAKs that were taken before. None is installed twice: its packet numbers would begin anew,
+// and a number is for one frame under a SAK (IEEE Std 802.1X-2020 3), or GCM protects nothing.
 
 import type { KeyIdentifier } from "./keys.ts";
 

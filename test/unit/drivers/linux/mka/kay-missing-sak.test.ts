@@ -59,7 +59,7 @@ describe("a successor whose SecY lacks the SAK that its predecessor took", () =>
     expect(lost(a, b)).toEqual([]);
   });
 
-  it("killed before it installed a SAK that waits for the one before, it gets another", async () => {
+  it("killed before it installed a SAK that waited, it gets another", async () => {
     const { site, a, b } = pair("waits", [ca]);
     site.watches = "keys";
     await site.secured();
@@ -79,7 +79,7 @@ describe("a successor whose SecY lacks the SAK that its predecessor took", () =>
     expect(site.broken).toEqual([]);
   });
 
-  it("it asks for another also if the key server was silent meanwhile", () => {
+  it("another is asked for also if the key server was silent meanwhile", () => {
     const subject = new Subject(ca, { keyServerPriority: 64 });
     const server = new Puppet(subject);
     subject.secy.faults.push({ kind: "installTransmitSa", errno: "ENOMEM" });
@@ -99,7 +99,7 @@ describe("a successor whose SecY lacks the SAK that its predecessor took", () =>
     expect(subject.secy.used).toHaveLength(1);
   });
 
-  it("it takes a newer SAK at once, and keeps its MI then", () => {
+  it("a newer SAK is taken at once, and its MI kept then", () => {
     const { subject, server } = member(ca);
     subject.secy.faults.push({ kind: "installTransmitSa", errno: "ENOMEM" });
     server.answer({ distributedSak: server.sak(2, 1) });
