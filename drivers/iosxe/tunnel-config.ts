@@ -6,7 +6,12 @@ import type { Block } from "../platform/block.ts";
 import { named, restOf } from "../platform/cisco-config.ts";
 import { bitsOf } from "../platform/cisco-text.ts";
 import { wholeOf } from "../platform/text.ts";
-import type { TunnelLimits, TunnelPlan, TunnelWords } from "../platform/tunnel-change.ts";
+import {
+  pskOfRemark,
+  type TunnelLimits,
+  type TunnelPlan,
+  type TunnelWords,
+} from "../platform/tunnel-change.ts";
 import {
   digests,
   espFor,
@@ -24,9 +29,16 @@ import { blocksIn } from "./config.ts";
 export interface XeTunnels extends TunnelConfig {
   /** Names of IKE proposals and policies. */
   readonly policies: ReadonlySet<string>;
+  /** Algorithms of our whole policies of IKE, by their names. */
+  readonly whole: ReadonlyMap<string, TunnelPlan["ike"]>;
   /** Policies of ours that a change began and did not finish, with the parts that exist. */
   readonly leftovers: ReadonlyMap<string, readonly ("policy" | "proposal")[]>;
+  /** Objects of tunnels that a change was cut off in, in the order in which they are removed. */
+  readonly remains: ReadonlyMap<string, readonly Remain[]>;
 }
+
+/** An object, by the words of its kind and its own name. */
+export type Remain = readonly [kind: string, name: string];
 
 export const words: TunnelWords = {
   ikeEncryption: {
@@ -117,6 +129,8 @@ export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
     return profile === undefined ? [] : [{ interface: name, block, profile }];
   });
   const makings = [keyrings, profiles, transformSets, ipsecProfiles];
+  const remains = remainsIn(parts, interfaces, new Set(bound.map(({ profile }) => profile)));
+  const names = makings.flatMap((made) => [...made.keys()]);
   return {
     tunnels: tunnelsBy(
       bound,
@@ -133,8 +147,15 @@ export function readTunnels(texts: TunnelTexts): XeTunnels | undefined {
     numbers: numbersIn(interfaces.keys(), /^Tunnel(\d{1,10})$/),
     routes,
     policies: new Set([...proposals.keys(), ...policies.keys()]),
+    whole: new Map(
+      [...policies.keys()].flatMap((name) => {
+        const ike = ikeOf(parts, /^linkseal-([\d.]{7,15})$/.exec(name)?.[1] ?? "");
+        return ike === undefined ? [] : [[name, ike] as const];
+      }),
+    ),
     leftovers: leftoversIn(parts),
-    names: new Set(makings.flatMap((made) => [...made.keys()])),
+    names: new Set(names.filter((name) => !remains.has(name))),
+    remains,
   };
 }
 
@@ -161,6 +182,65 @@ function leftoversIn({ policies, proposals }: Parts): XeTunnels["leftovers"] {
       return [[name, typedParts.filter((part) => parts[part] !== undefined)] as const];
     }),
   );
+}
+
+/**
+ * A keyring is written first and removed last, and its remark is ours. Before it has one, it is
+ * empty and alone. What another object refers to is left as it is.
+ */
+function remainsIn(
+  parts: Parts,
+  interfaces: ReadonlyMap<string, Block>,
+  protecting: ReadonlySet<string>,
+): XeTunnels["remains"] {
+  const { keyrings, profiles, transformSets, ipsecProfiles } = parts;
+  return new Map(
+    [...keyrings].flatMap(([name, { children }]) => {
+      const own: readonly Remain[] = [
+        ...halfTunnels(profiles.get(name), interfaces),
+        ...(ipsecProfiles.has(name) ? [["crypto ipsec profile", name] as const] : []),
+        ...(transformSets.has(name) ? [["crypto ipsec transform-set", name] as const] : []),
+        ...(profiles.has(name) ? [["crypto ikev2 profile", name] as const] : []),
+        ["crypto ikev2 keyring", name],
+      ];
+      const [peer] = children;
+      const isMarked =
+        children.length === 1 &&
+        peer?.line === `peer ${name}` &&
+        pskOfRemark(restOf(peer, "description")) !== undefined;
+      const isBare = children.length === 0 && own.length === 1;
+      const isUsed =
+        protecting.has(name) ||
+        [...profiles, ...ipsecProfiles].some(
+          ([other, block]) => other !== name && block.children.some((one) => refersTo(one, name)),
+        );
+      return (isMarked || isBare) && !isUsed ? [[name, own] as const] : [];
+    }),
+  );
+}
+
+const refersTo = ({ line }: Block, name: string): boolean =>
+  /^(?:keyring local|set (?:transform-set|ikev2-profile)) /.test(line) &&
+  line.split(" ").includes(name);
+
+/** Returns interfaces that join the ends of a profile, and that nothing protects yet. */
+function halfTunnels(
+  profile: Block | undefined,
+  interfaces: ReadonlyMap<string, Block>,
+): readonly Remain[] {
+  const local = restOf(profile, "match address local");
+  const remote = restOf(profile, "match identity remote address");
+  return [...interfaces].flatMap(([name, block]) => {
+    const { localAddress, remoteAddress } = endsOf(block);
+    const isHalf =
+      /^Tunnel\d{1,10}$/.test(name) &&
+      restOf(block, "tunnel mode") === "ipsec ipv4" &&
+      restOf(block, "tunnel protection") === undefined &&
+      localAddress !== undefined &&
+      localAddress === local &&
+      `${remoteAddress ?? ""} 255.255.255.255` === remote;
+    return isHalf ? [["interface", name] as const] : [];
+  });
 }
 
 const proposalLine = /^(?:encryption|integrity|prf|group) \S+$/;

@@ -40,12 +40,15 @@ export function tunnelCommands(
 function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): readonly Block[] {
   const at = ground.config.tunnels.get(name)?.interface;
   if (after === undefined || (before !== undefined && !isSameButKey(before, after))) {
-    const gone = before === undefined || at === undefined ? [] : goneBlocks(before, at, ground);
+    const gone =
+      before === undefined || at === undefined
+        ? [remainsBlock(name, ground)]
+        : goneBlocks(before, at, ground);
     return after === undefined ? gone : [...gone, ...newBlocks(after, ground, at)];
   }
   if (before === undefined || at === undefined) return newBlocks(after, ground, undefined);
   return [
-    ...(before.psk === after.psk ? [] : [keyBlock(after)]),
+    ...(before.psk === after.psk ? [] : [keyBlock(after, "new")]),
     routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
     routeBlock(stalePrefixes(before, after).map((prefix) => noRoute(prefix, at, ground))),
   ];
@@ -74,15 +77,23 @@ function newBlocks(after: Wanted, ground: Ground, before: string | undefined): r
   ground.standing.set(name, after);
   ground.policies.add(policyName(localAddress));
   return [
+    remainsBlock(name, ground),
     leftovers,
     ...policyBlocks(after),
-    keyBlock(after),
+    keyBlock(after, "first"),
     profileBlock(after),
     ...ipsecBlocks(after),
     interfaceBlock(after, at, home),
     routeBlock(after.remotePrefixes.map((prefix) => routeLine(prefix, at, ground))),
   ];
 }
+
+/** Removes what a change that was cut off has left of the tunnel. */
+const remainsBlock = (name: string, { config }: Ground): Block =>
+  inModes(
+    [],
+    ...(config.remains.get(name) ?? []).map(([kind, own]) => [`no ${kind} `, ...line`${own}`]),
+  );
 
 const isShared = ({ localAddress }: Wanted, { standing }: Ground): boolean =>
   [...standing.values()].some((plan) => plan.localAddress === localAddress);
@@ -108,6 +119,9 @@ function refuse(after: Wanted, ground: Ground): void {
   const policy = policyName(localAddress);
   if (isShared(after, ground) || !policies.has(policy)) return;
   if (ground.config.leftovers.has(policy)) return;
+  // A change was cut off behind it, or as far as it, and it is typed as it is.
+  const whole = ground.config.whole.get(policy);
+  if (whole !== undefined && ikeWords(whole) === ikeWords(ike)) return;
   throw ground.refusal(`there is a policy ${policy} of IKE that is not understood`);
 }
 
@@ -132,14 +146,15 @@ function policyBlocks({ localAddress, ike }: Wanted): readonly Block[] {
   ];
 }
 
-function keyBlock({ name, remoteAddress, psk, secret }: Wanted): Block {
+/** The remark of a first key says whose the keyring is; that of a new one, that the key is there. */
+function keyBlock({ name, remoteAddress, psk, secret }: Wanted, which: "first" | "new"): Block {
   // No octet of it, written in hexadecimal digits, can mean anything to a terminal.
   const hole = { secret, as: "hex" } as const;
+  const remark: Command = [`description ${pskRemark(psk ?? "")}`];
+  const lines = [line`address ${remoteAddress}`, line`pre-shared-key hex ${hole}`];
   return inModes(
     [line`crypto ikev2 keyring ${name}`, line`peer ${name}`],
-    [`description ${pskRemark(psk ?? "")}`],
-    line`address ${remoteAddress}`,
-    line`pre-shared-key hex ${hole}`,
+    ...(which === "first" ? [remark, ...lines] : [...lines, remark]),
   );
 }
 

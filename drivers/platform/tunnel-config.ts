@@ -37,6 +37,8 @@ export interface TunnelConfig<T extends StandingTunnel = StandingTunnel> {
   readonly routes: ReadonlyMap<string, readonly string[]>;
   /** Names that objects of tunnels already have. */
   readonly names: ReadonlySet<string>;
+  /** Tunnels of ours that a change was cut off in; absent = the platform leaves none. */
+  readonly remains?: ReadonlyMap<string, unknown>;
 }
 
 /**

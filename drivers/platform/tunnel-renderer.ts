@@ -33,7 +33,13 @@ export async function renderTunnels<C extends TunnelConfig, T>(
   const config = await read();
   const standing = new Map([...config.tunnels].map(([name, { plan }]) => [name, plan]));
   const changed = planTunnels(work.change, { work, limits, standing });
-  return { sent: render(changed, config, work.device), lines: tunnelLines(changed) };
+  const left = work.change.flatMap((operation) =>
+    operation.kind === "ipsec.removeTunnel" && config.remains?.has(operation.name) === true
+      ? [{ name: operation.name, before: undefined, after: undefined }]
+      : [],
+  );
+  const sent = render([...changed, ...left], config, work.device);
+  return { sent, lines: tunnelLines(changed) };
 }
 
 /** The configuration around the tunnels, as each change in turn leaves it. */

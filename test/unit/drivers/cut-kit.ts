@@ -13,6 +13,7 @@ export class CutRouter<E extends Place["emulator"]> {
   readonly place: Place<E>;
   /** The lines that were sent over all connections. */
   readonly lines: string[] = [];
+  readonly #way: ReturnType<typeof wayOf>;
   /** Its connection ends before the router gets such a line, once it had the line before. */
   #endsAt: RegExp | undefined;
   #after: string | undefined;
@@ -20,11 +21,13 @@ export class CutRouter<E extends Place["emulator"]> {
 
   constructor(platform: Platform<E>) {
     this.place = placeOf(platform);
+    const target = { device: this.place.rig.router.name, address: "192.0.2.1" };
+    // One world, so that no two transactions have one token.
+    this.#way = wayOf(this.place, target, async (to) => this.#channel(to.device));
   }
 
   async open(): Promise<Device> {
-    const target = { device: this.place.rig.router.name, address: "192.0.2.1" };
-    return await this.run(wayOf(this.place, target, async (to) => this.#channel(to.device)).open());
+    return await this.run(this.#way.open());
   }
 
   run<T>(promise: Promise<T>): Promise<T> {

@@ -118,9 +118,10 @@ describe("a tunnel", () => {
     expect(rendered([put()], { ike }).commands).toEqual([
       "crypto ikev2 keyring hub-1",
       "peer hub-1",
-      "description psk hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978",
       "address 203.0.113.1",
       "pre-shared-key hex [secret psk]",
+      // Written before the key, it said that the key was there when a change was cut off between.
+      "description psk hub-1-psk/0f1e2d3c4b5a69780f1e2d3c4b5a6978",
       "exit",
       "exit",
     ]);
