@@ -290,7 +290,7 @@ function undoOfProtect(
 ): NetOperation | undefined {
   const secy = secyOn(port, links);
   if (secy === undefined) {
-    // A boot took the SecY: without one the port would carry in the clear what is kept for the SecY.
+    // A boot took the SecY; a bare port would carry in the clear what is kept for it.
     const settings = memory.state.standing[port.name];
     if (settings !== undefined) return { kind: "macsec.protect", port: port.name, settings };
     const isEui64 = port.perFamily?.inet6?.addressMode === "eui64";

@@ -147,7 +147,7 @@ describe("a change at IOS XE", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  // The mark was settled after the confirm, so that a person's timer counted as ours, and was ended.
+  // The mark was settled after the confirm, so a person's timer counted as ours, and was ended.
   it.each([
     { what: "that is final", within: "final", at: /^(?:show|configure) / },
     { what: "that waited for its confirm", within: 120_000, at: /\.settled$/ },
