@@ -38,7 +38,7 @@ export interface XeTunnels extends TunnelConfig {
 }
 
 /** An object, by the words of its kind and its own name. */
-export type Remain = readonly [kind: string, name: string];
+type Remain = readonly [kind: string, name: string];
 
 export const words: TunnelWords = {
   ikeEncryption: {

@@ -146,7 +146,7 @@ function policyBlocks({ localAddress, ike }: Wanted): readonly Block[] {
   ];
 }
 
-/** The remark of a first key says whose the keyring is; that of a new one, that the key is there. */
+/** A first key has the remark that says whose the keyring is; a new one, that it is there. */
 function keyBlock({ name, remoteAddress, psk, secret }: Wanted, which: "first" | "new"): Block {
   // No octet of it, written in hexadecimal digits, can mean anything to a terminal.
   const hole = { secret, as: "hex" } as const;

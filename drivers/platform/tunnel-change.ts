@@ -293,6 +293,7 @@ const plainOctets: ReadonlySet<number> = new Set(
 /** Returns a description that names a version of a PSK. */
 export const pskRemark = (psk: string): string => `psk ${psk}`;
 
+/** Returns the version that a remark names; undefined = it is no remark of ours. */
 export function pskOfRemark(text: string | undefined): string | undefined {
   return /^"?psk ([A-Za-z0-9-]{1,127}\/[A-Za-z0-9]{1,64})"?$/.exec(text ?? "")?.[1];
 }
