@@ -9,7 +9,7 @@ import type { RenderedWork } from "../platform/cisco-router.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { finish, inForce, offersOf, unsaved } from "../platform/stage.ts";
+import { finish, offersOf } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { markName } from "./names.ts";
@@ -70,7 +70,6 @@ export const dialect: Dialect<XeSession> = {
   ...stagingBy<XeSession, RenderedWork<PortPlan>>(router.render),
   commit,
   async complete(session, change, signal) {
-    await settleMark(session.cli, signal);
     await router.refresh(session, change, signal);
     await finish(session.cli, [line`write memory`], signal);
   },
@@ -95,15 +94,18 @@ async function commit(
 ): Promise<void> {
   const { cli, staged } = session;
   const token = note.split(" ").at(-1) ?? "";
-  if (staged === undefined) return await confirm(cli, signal);
+  if (staged === undefined) {
+    await settle(cli, token, signal);
+    return;
+  }
   if (staged.commit !== "confirmed") {
     return await runLinesAtOnce(session, [...staged.sent, marking(token, true)], signal);
   }
-  // What no confirm of ours can follow is settled from its first line on.
-  const lines = [marking(token, withinMs === undefined), ...staged.sent, line`end`];
+  const lines = [marking(token, false), ...staged.sent, line`end`];
   if (withinMs === undefined) {
     await runLines(session, lines, signal);
-    return await confirm(cli, signal);
+    await settle(cli, token, signal);
+    return;
   }
   const minutes = Math.max(minutesMin, Math.ceil(withinMs / minuteMs));
   const waiting = line`configure revert timer ${minutes}`;
@@ -156,22 +158,15 @@ async function runLinesAtOnce(
   }
 }
 
-/** Ends the wait. */
-async function confirm(cli: Cli, signal: AbortSignal): Promise<void> {
-  const reply = await cli.run([line`configure confirm`], "unknown", signal);
-  if (!/No Rollback Confirmed Change pending/i.test(reply)) return;
-  const text = "the router reverted the change before it was confirmed";
-  throw failed("device.commitExpired", text, cli.where);
-}
-
 /**
- * Records that a change of ours that waited waits no longer, so that a timer that runs later is
- * known to be another session's.
+ * Ends the wait and records that, so that a timer that runs later is known to be another session's.
  */
-async function settleMark(cli: Cli, signal: AbortSignal): Promise<void> {
-  const query = queryOf(cli, signal);
-  const asked = () => query.needed(askCommits(query));
-  const { own, records } = await inForce(cli.where, unsaved, asked);
-  if (own === undefined || own.isSettled || records.some((one) => one.isPending)) return;
-  await finish(cli, [line`configure terminal`, marking(own.token, true), line`end`], signal);
+async function settle(cli: Cli, token: string, signal: AbortSignal): Promise<void> {
+  const reply = await cli.run([line`configure confirm`], "unknown", signal);
+  if (/No Rollback Confirmed Change pending/i.test(reply)) {
+    const text = "the router reverted the change before it was confirmed";
+    throw failed("device.commitExpired", text, cli.where);
+  }
+  const mark = [line`configure terminal`, marking(token, true), line`end`];
+  await finish(cli, mark, signal);
 }

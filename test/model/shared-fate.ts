@@ -13,6 +13,7 @@ import {
   copy,
   drainsHard,
   type Fate,
+  finals,
   isUp,
   pack,
   start,
@@ -32,7 +33,12 @@ export class HostEnd {
   /** Returns what breaks if the agent's host ends now, and stays away; undefined = nothing. */
   judge(world: World): string | undefined {
     // What people did, and a far end that passes no frames, no agent undoes for certain.
-    if (world.meddled === 1 || world.deadSak === 1) return undefined;
+    if (world.meddled === 1 || world.handShut === 1 || world.deadSak === 1) return undefined;
+    // An emergency at a router that makes no SAK on request shuts the port and opens it: two
+    // requests, between which docs/linux-pair.md promises nothing.
+    const { urgency, shutsFirst } = this.#config;
+    const mayBeShut = world.shut === 1 || finals[world.lateFinal] === "rekeySak";
+    if (urgency === "emergency" && !shutsFirst && mayBeShut) return undefined;
     const to = start(this.#config, 0, 0, 0);
     copy(world, to);
     die(to);

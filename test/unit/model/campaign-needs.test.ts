@@ -426,10 +426,8 @@ function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet
 
 /** Rows that no path in the abstract world reaches, and their purpose. */
 const unreached: Readonly<Record<string, string>> = {
-  "draining.reopen": "a port that was shut is opened in the states that shut it, or in gated",
-  "staged.reopen": "the same",
+  "staged.reopen": "a port that was shut is opened in the states that shut it, or in gated",
   "awaitingPeer.reopen": "the same",
-  "restoring.reopen": "the same",
   "draining.pending": "a safeguard: the journal may know less than the device shows",
   "staged.pending": "the same safeguard",
   "awaitingPeer.parkConfirm": "the same safeguard, by the parking rule",

@@ -15,7 +15,6 @@ import {
 } from "../../../conformance/place.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
-import { CutRouter } from "../cut-kit.ts";
 import { port } from "./iosxe-kit.ts";
 
 const change: DeviceChange = [protect(port(0)), addKey(port(0), 1, "primary")];
@@ -145,40 +144,6 @@ describe("a change at IOS XE", () => {
     await stage.place.rig.clock.runFor(10 * 60_000);
     expect(stage.macsec?.policy).toBe("mustSecure");
     await device[Symbol.asyncDispose]();
-  });
-
-  // The mark was settled after the confirm, so a person's timer counted as ours, and was ended.
-  it.each([
-    { what: "that is final", within: "final", at: /^(?:show|configure) / },
-    { what: "that waited for its confirm", within: 120_000, at: /\.settled$/ },
-  ] as const)("a change $what, cut off, never owns a person's timer", async ({ within, at }) => {
-    const router = new CutRouter(platforms["C8500-12X4QC 17.15.1"]);
-    const device = await router.open();
-    const transaction = await router.prepare(device, change);
-    if (within !== "final") await router.run(transaction.apply(within, never));
-    const last = () =>
-      within === "final" ? transaction.apply(within, never) : transaction.confirm(never);
-    const error = await router.cutAt(at, last, "configure confirm");
-    expect(error).toMatchObject({ effect: "applied" });
-    await device[Symbol.asyncDispose]();
-    await using successor = await router.open();
-    if (within !== "final") await router.make(successor, change);
-    await router.type("enable", "configure terminal revert timer 10", "end");
-    const recalled = await router.run(successor.recall(transaction.token, never));
-    expect([recalled.kind, router.place.emulator.isArmed]).toEqual(["absent", true]);
-  });
-
-  it("a confirm whose connection ends at its mark is settled over another one", async () => {
-    const router = new CutRouter(platforms["C8500-12X4QC 17.15.1"]);
-    await using device = await router.open();
-    const transaction = await router.prepare(device, change);
-    await router.run(transaction.apply(120_000, never));
-    await router.cutAt(/\.settled$/, () => transaction.confirm(never));
-    await router.run(transaction.confirm(never));
-    expect(router.lines).toContain(
-      `event manager environment linkseal_commit ${transaction.token}.settled`,
-    );
-    expect(router.place.emulator.isSaved()).toBe(true);
   });
 
   it("a change waits for a timer of another session, and is never mistaken for it", async () => {
