@@ -39,6 +39,8 @@ class Lure {
   count = 0;
   readonly server: Server = createServer((socket) => {
     this.count += 1;
+    // What reached it may be gone by now.
+    socket.on("error", () => undefined);
     socket.end("reached\n");
   });
 
@@ -58,6 +60,7 @@ const socketLure = new Lure();
 const framed: string[] = [];
 const mka = createServer((socket) => {
   let received = Buffer.alloc(0);
+  socket.on("error", () => undefined);
   socket.on("data", (octets) => {
     received = Buffer.concat([received, octets]);
     if (received.length < 4 + received.readUInt32BE()) return;

@@ -84,6 +84,12 @@ async function pass(minutes: number): Promise<void> {
 }
 
 describe("a day", () => {
+  it("a day is there as soon as its config, before the next turn", () => {
+    const fresh = new Days(agent as unknown as AgentView, agent.clock);
+    expect(fresh.link(primary)).toMatchObject({ schema: "linkseal.pageDay/1", samples: [] });
+    expect(fresh.link("erd/absent")).toBeUndefined();
+  });
+
   it("a day has the worst state of each slot, also of an outage between two turns", async () => {
     await pass(3);
     turned(primary, "down");
