@@ -79,8 +79,8 @@ describe("a socket that is not believed", () => {
   it("an error names the socket of another user, and nothing was sent to it", async () => {
     const path = await served("");
     const own = placeSource();
-    // Root is believed, so that root's socket has to become another user's.
-    if (own.uid === 0) chownSync(path, 65_533, 65_533);
+    // Root is believed, so that the folder of root's socket has to become another user's.
+    if (own.uid === 0) chownSync(folder, 65_533, 65_533);
     const stranger = own.uid === 0 ? own : { ...own, uid: own.uid + 1 };
     const error = await refused(ask({ ...status, socket: path, patienceMs: 30 }, stranger));
     const owner = own.uid === 0 ? 65_533 : own.uid;
