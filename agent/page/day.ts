@@ -168,19 +168,19 @@ export class Days {
 
   /** Returns the day of a link; undefined = no config names it. */
   link(id: string): PageDay<LinkSample> | undefined {
-    this.#know(this.#links, id);
+    this.#catchUp();
     return dayOf(this.#links.get(id), linkOfRow);
   }
 
   /** Returns the day of a tunnel; undefined = no config names it. */
   tunnel(name: string): PageDay<TunnelSample> | undefined {
-    this.#know(this.#tunnels, name);
+    this.#catchUp();
     return dayOf(this.#tunnels.get(name), tunnelOfRow);
   }
 
   /** A page that shows a new config may ask before the next turn. */
-  #know(rings: ReadonlyMap<string, Ring>, name: string): void {
-    if (!rings.has(name)) this.turn();
+  #catchUp(): void {
+    if (this.#intent !== this.#agent.supervisor?.intent) this.turn();
   }
 
   /** Begins with another config: what it names goes on, and the rest is forgotten. */

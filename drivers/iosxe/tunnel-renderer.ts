@@ -41,10 +41,9 @@ function blocksOf({ name, before, after }: ChangedTunnel, ground: Ground): reado
   const at = ground.config.tunnels.get(name)?.interface;
   if (after === undefined || (before !== undefined && !isSameButKey(before, after))) {
     const gone =
-      before === undefined || at === undefined
-        ? [remainsBlock(name, ground)]
-        : goneBlocks(before, at, ground);
-    return after === undefined ? gone : [...gone, ...newBlocks(after, ground, at)];
+      before === undefined || at === undefined ? undefined : goneBlocks(before, at, ground);
+    if (after === undefined) return gone ?? [remainsBlock(name, ground)];
+    return [...(gone ?? []), ...newBlocks(after, ground, at)];
   }
   if (before === undefined || at === undefined) return newBlocks(after, ground, undefined);
   return [

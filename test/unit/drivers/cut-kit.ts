@@ -6,17 +6,31 @@ import type { Device, DeviceChange, Transaction } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type Command, preview, Secret } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import { type Place, type Platform, placeOf, wayOf } from "../../conformance/place.ts";
+import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
+import { type Place, type Platform, placeOf, platforms, wayOf } from "../../conformance/place.ts";
 import { never, refused, settled } from "../kit/site-bench.ts";
+
+/** Without an archive no timer takes back what was cut off. */
+export function xeWithoutArchive(): Platform<IosxeEmulator> {
+  const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
+  const model = {
+    ...{ platform: "C8500-12X4QC", version: "17.15.01a", hasArchive: false, isRecent: true },
+    wiring: {},
+  };
+  return {
+    ...platform,
+    less: { ...less, commit: { kind: "immediate" } },
+    emulatorOf: (router) => new IosxeEmulator(router, model),
+  };
+}
 
 export class CutRouter<E extends Place["emulator"]> {
   readonly place: Place<E>;
   /** The lines that were sent over all connections. */
   readonly lines: string[] = [];
   readonly #way: ReturnType<typeof wayOf>;
-  /** Its connection ends before the router gets such a line, once it had the line before. */
+  /** Its connection ends before the router gets such a line. */
   #endsAt: RegExp | undefined;
-  #after: string | undefined;
   #isGone = false;
 
   constructor(platform: Platform<E>) {
@@ -48,21 +62,15 @@ export class CutRouter<E extends Place["emulator"]> {
   }
 
   /** Makes a change whose connection ends at a line; returns its transaction and error. */
-  async cut(
-    device: Device,
-    change: DeviceChange,
-    line: RegExp,
-    within: number | "final" = "final",
-  ) {
+  async cut(device: Device, change: DeviceChange, line: RegExp) {
     const transaction = await this.prepare(device, change);
-    const error = await this.cutAt(line, () => transaction.apply(within, never));
+    const error = await this.cutAt(line, () => transaction.apply("final", never));
     return { transaction, error };
   }
 
   /** Runs an effect whose connection ends at a line; forgets the lines that were sent. */
-  async cutAt(line: RegExp, f: () => Promise<unknown>, after?: string): Promise<LinksealError> {
+  async cutAt(line: RegExp, f: () => Promise<unknown>): Promise<LinksealError> {
     this.#endsAt = line;
-    this.#after = after;
     this.lines.length = 0;
     const error = await refused(this.run(f()));
     this.#endsAt = undefined;
@@ -95,8 +103,7 @@ export class CutRouter<E extends Place["emulator"]> {
     const inner = channelTo(device, (wire) => this.place.emulator.connect(wire));
     const write = async (text: Command, signal: AbortSignal): Promise<void> => {
       const line = preview(text).trim();
-      const isDue = this.#after === undefined || this.lines.includes(this.#after);
-      if (isDue && this.#endsAt?.test(line) === true) {
+      if (this.#endsAt?.test(line) === true) {
         this.#isGone = true;
         await inner[Symbol.asyncDispose]();
       } else {

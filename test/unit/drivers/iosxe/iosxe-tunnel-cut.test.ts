@@ -1,23 +1,9 @@
 // Tunnels at a router without an archive, where a change is cut off and then repeated.
 
 import { describe, expect, it } from "vitest";
-import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
-import { type Platform, platforms } from "../../../conformance/place.ts";
-import { CutRouter } from "../cut-kit.ts";
+import type { IosxeEmulator } from "#sim/emulators/iosxe.ts";
+import { CutRouter, xeWithoutArchive } from "../cut-kit.ts";
 import { put, take } from "../tunnel-kit.ts";
-
-function withoutArchive(): Platform<IosxeEmulator> {
-  const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
-  const model = {
-    ...{ platform: "C8500-12X4QC", version: "17.15.01a", hasArchive: false, isRecent: true },
-    wiring: {},
-  };
-  return {
-    ...platform,
-    less: { ...less, commit: { kind: "immediate" } },
-    emulatorOf: (router) => new IosxeEmulator(router, model),
-  };
-}
 
 const at = { localAddress: "198.51.100.1" };
 
@@ -32,7 +18,7 @@ async function cutOff(
   cut: ReturnType<typeof put>,
   line: RegExp,
 ) {
-  const router = new CutRouter(withoutArchive());
+  const router = new CutRouter(xeWithoutArchive());
   const first = await router.open();
   for (const each of before) await router.make(first, [each]);
   await router.cut(first, [cut], line);
@@ -56,7 +42,7 @@ describe("a tunnel that was cut off", () => {
     /^tunnel protection/,
     /^ip route/,
   ])("is put by the repeated put: at %s", async (line) => {
-    const whole = new CutRouter(withoutArchive());
+    const whole = new CutRouter(xeWithoutArchive());
     await using there = await whole.open();
     await whole.make(there, [put(at)]);
     const { router, device } = await cutOff([], put(at), line);
@@ -94,7 +80,7 @@ describe("a tunnel that was cut off", () => {
   });
 
   it("is never a keyring of the operator's, which has no remark of ours", async () => {
-    const router = new CutRouter(withoutArchive());
+    const router = new CutRouter(xeWithoutArchive());
     await using device = await router.open();
     const own = ["crypto ikev2 keyring hub-1", "peer hub-1", "address 203.0.113.1"];
     await router.type("enable", "configure terminal", ...own, "end");

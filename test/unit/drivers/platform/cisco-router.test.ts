@@ -3,11 +3,10 @@
 
 import { describe, expect, it } from "vitest";
 import type { DeviceChange } from "#hal/device.ts";
-import { IosxeEmulator } from "#sim/emulators/iosxe.ts";
 import { type Place, type Platform, platforms } from "../../../conformance/place.ts";
 import { never } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
-import { CutRouter } from "../cut-kit.ts";
+import { CutRouter, xeWithoutArchive } from "../cut-kit.ts";
 import { cknOf } from "../junos-kit.ts";
 
 interface Row {
@@ -20,34 +19,22 @@ const rows: readonly Row[] = [
   { vendor: "nxos", platform: platforms["C9336C-FX2 9.3.6"] },
 ];
 
-/** Without an archive no timer takes back what was cut off. */
-const xeAtOnce: Row["platform"] = (() => {
-  const { less, ...platform } = platforms["C8500-12X4QC 17.15.1"];
-  const model = {
-    ...{ platform: "C8500-12X4QC", version: "17.15.01a", hasArchive: false, isRecent: true },
-    wiring: {},
-  };
-  return {
-    ...platform,
-    less: { ...less, commit: { kind: "immediate" } },
-    emulatorOf: (router) => new IosxeEmulator(router, model),
-  };
-})();
 const atOnce: readonly Row[] = [
-  { vendor: "iosxe", platform: xeAtOnce },
+  { vendor: "iosxe", platform: xeWithoutArchive() },
   { vendor: "nxos", platform: platforms["C9336C-FX2 9.3.6"] },
 ];
+
+const moves = (
+  { ports: [port] }: Row["platform"],
+  kind: "port.drain" | "port.restore",
+): DeviceChange => [{ kind, port, means: "prepend" }];
 
 /** A drained port, whose restore is cut off as its routes are to be exchanged again. */
 async function restoreCut({ platform }: Row) {
   const router = new CutRouter(platform);
-  const [port] = platform.ports;
-  const moves = (kind: "port.drain" | "port.restore"): DeviceChange => [
-    { kind, port, means: "prepend" },
-  ];
   const device = await router.open();
-  await router.make(device, moves("port.drain"));
-  const restore = moves("port.restore");
+  await router.make(device, moves(platform, "port.drain"));
+  const restore = moves(platform, "port.restore");
   const { transaction, error } = await router.cut(device, restore, /^clear /);
   return { router, device, restore, transaction, error };
 }
@@ -62,20 +49,16 @@ describe("a route map that a killed restore left", () => {
   // Its entries stayed between those of the next drain, and decided on routes.
   it.each(rows)("is removed before the next drain writes it: $vendor", async ({ platform }) => {
     const router = new CutRouter(platform);
-    const [port] = platform.ports;
-    const moves = (kind: "port.drain" | "port.restore"): DeviceChange => [
-      { kind, port, means: "prepend" },
-    ];
     const device = await router.open();
-    await router.make(device, moves("port.drain"));
+    await router.make(device, moves(platform, "port.drain"));
     const [entry = ""] = spoken(router.lines);
     const [, name = ""] = entry.split(" ");
     expect(name).toContain("linkseal-drain-out-");
-    await router.make(device, moves("port.restore"));
+    await router.make(device, moves(platform, "port.restore"));
     await device[Symbol.asyncDispose]();
     await router.type("enable", "configure terminal", `route-map ${name} deny 5`, "end");
     await using successor = await router.open();
-    await router.make(successor, moves("port.drain"));
+    await router.make(successor, moves(platform, "port.drain"));
     const [first, second] = spoken(router.lines);
     expect([first, second]).toEqual([`no route-map ${name}`, entry]);
     expect(JSON.stringify(router.place.emulator.current)).not.toContain(`${name} deny 5`);
