@@ -1,4 +1,5 @@
-// What linkseal-mka is asked for while it is struck. The far end has both keys all the time.
+// What linkseal-mka is asked for while it is struck. A far end of ours has both keys all the time,
+// wpa_supplicant the first one.
 
 import type { MkaObservation } from "#drivers/linux/mka/client.ts";
 import type { RequestedOperation } from "#drivers/linux/mka/protocol.ts";
@@ -6,6 +7,7 @@ import { type Ckn, parseCkn } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import { keyOf, type TestKey } from "../mka/station.ts";
 
+export const suite = "gcm-aes-256";
 export const [first, second] = [keyOf("c0ffee", 32), keyOf("beef", 32)] as const;
 
 /** The state of a port that its clients set: keys and settings. */

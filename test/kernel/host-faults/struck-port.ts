@@ -1,6 +1,6 @@
 // An MKA process on a secured port, struck in the middle of a change: by kill -9 at a system call,
-// or by a disk that fails. The test is its service manager: it keeps the memory of the process, and
-// starts the next one with it.
+// or by a disk that fails. The far end is linkseal-mka too, or wpa_supplicant. The test is its
+// service manager: it keeps the memory of the process, and starts the next one with it.
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,13 +13,14 @@ import { ClearWatch } from "../mka/clear-watch.ts";
 import { Participant } from "../mka/participant.ts";
 import { ServiceManager } from "../mka/service-manager.ts";
 import { address, makeSecy, wire } from "../mka/station.ts";
+import { type FarEnd, farEnds } from "./far-end.ts";
 import {
   first,
   type Held,
   heldIn,
   isSame,
   type MkaScenario,
-  second,
+  suite,
   wayTo,
 } from "./mka-scenarios.ts";
 import { type Fate, oneFileThread, type Scope, Strace } from "./strace.ts";
@@ -41,25 +42,23 @@ export class StruckPort implements Disposable {
   readonly networks = wire();
   readonly #manager = new ServiceManager(join(this.folder, "notify"));
   readonly #near: Participant;
-  readonly #far: Participant;
+  readonly #far: FarEnd;
   readonly #clear: ClearWatch;
   #changes = 0;
 
-  constructor() {
+  constructor(far: keyof typeof farEnds) {
     const seal = join(this.folder, "seal");
     writeFileSync(seal, crypto.getRandomValues(new Uint8Array(32)));
     chmodSync(seal, 0o600);
-    this.networks.forEach((network, index) => {
-      makeSecy(network, { suite: "gcm-aes-256", sci: "on" });
-      address(network, index);
-    });
     const [network, beyond] = this.networks;
+    makeSecy(network, { suite, sci: "on" });
+    address(network, 0);
     this.#near = new Participant({
       ...{ network, folder: this.folder, environment: oneFileThread },
       manager: this.#manager.address,
       options: ["--key-cache", `file:${seal}`],
     });
-    this.#far = new Participant({ network: beyond, folder: this.folder });
+    this.#far = farEnds[far](beyond, this.folder);
     this.#clear = new ClearWatch(beyond);
   }
 
@@ -74,17 +73,13 @@ export class StruckPort implements Disposable {
     return this.#clear.observed;
   }
 
+  /** What our processes print. */
   get output(): string {
     return this.#near.output + this.#far.output;
   }
 
   async start(): Promise<void> {
     await Promise.all([this.#near.start(), this.#far.start()]);
-    const settings = { keyServerPriority: 32, sakRekeyMs: undefined } as const;
-    const last = { kind: "configure", settings: { ...settings, delayProtection: "off" } } as const;
-    await this.#far.change(last, { token: "far-1", within: "final" });
-    await this.#far.add(first, { token: "far-2", within: "final" });
-    await this.#far.add(second, { token: "far-3", within: "final" });
     await this.#near.add(first, { token: "near-1", within: "final" });
     await this.secured();
     await until(() => this.#manager.held());
@@ -93,8 +88,8 @@ export class StruckPort implements Disposable {
   /** Resolves once both ends use the same SAK, in both directions. */
   async secured(): Promise<string> {
     return await until(async () => {
-      const [near, far] = [await this.#near.secured(), await this.#far.secured()];
-      return near === far ? near : undefined;
+      const sak = await this.#near.secured();
+      return sak !== undefined && (await this.#far.uses(sak, this.networks)) ? sak : undefined;
     });
   }
 
