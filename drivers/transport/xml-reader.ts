@@ -58,6 +58,9 @@ const mark = {
   query: 0x3f,
 } as const;
 
+/** Values are times, counts and namespaces; one of megabytes is copied at each step of its way. */
+const valueBytesMax = 256 * 1024;
+
 const isBlank = (octet: number | undefined): boolean =>
   octet === mark.space ||
   octet === mark.lineFeed ||
@@ -288,6 +291,7 @@ class Reader {
     const from = this.at + 1;
     const end = this.#octets.indexOf(quote, from);
     if (end < 0) throw malformed();
+    if (end - from > valueBytesMax) throw new XmlRefusal("the reply has too long an attribute");
     this.at = end + 1;
     const text = unixText(this.#octets, from, end, "value");
     if (text.includes("<")) throw malformed();

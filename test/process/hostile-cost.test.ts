@@ -103,6 +103,7 @@ const limits: readonly (readonly [RegExp, RegExp])[] = [
   [/^junos: (elements|one chunk|open tags|a text) ?(without an end)?$/, /more than \d+ octets$/],
   [/^junos: the most elements$/, /too many elements$/],
   [/^junos: (elements with an attribute|attributes of one element)$/, /too many attributes$/],
+  [/^junos: the longest value of tabs$/, /too long an attribute$/],
   [/^junos: depth/, /nested too deeply$/],
   [/^junos: the longest text of references$/, /too many references$/],
   [/^junos: (notifications|replies to nothing)$/, /it sends what is not asked for$/],
@@ -170,14 +171,19 @@ describe("a hostile router", () => {
         return { driver, port, hostKey, looks };
       };
       const orders = [orderFor(attack), orderFor(quiet)] as const;
-      const cost = await costOf("hostile-cost.ts", orders);
-      expect(cost.ends).toHaveLength(looks);
-      expect(excess(attack, cost)).toEqual([]);
-      expect(amiss(attack, cost.ends)).toEqual([]);
-      // A look that never got as far as the attack costs nothing.
-      const begun = (await counts.of(servers))[attack] ?? 0;
-      const ended = cost.ends.filter((end) => !isLate(end)).length;
-      expect(begun).toBeGreaterThanOrEqual(Math.max(1, ended));
+      const tryOnce = async (): Promise<{ begun: number; ended: number }> => {
+        const cost = await costOf("hostile-cost.ts", orders);
+        expect(cost.ends).toHaveLength(looks);
+        expect(excess(attack, cost)).toEqual([]);
+        expect(amiss(attack, cost.ends)).toEqual([]);
+        const begun = (await counts.of(servers))[attack] ?? 0;
+        return { begun, ended: cost.ends.filter((end) => !isLate(end)).length };
+      };
+      // A look that never got as far as the attack costs nothing; on a busy computer all may end
+      // before it, and are repeated.
+      let tries = await tryOnce();
+      while (tries.begun === 0 && tries.ended === 0) tries = await tryOnce();
+      expect(tries.begun).toBeGreaterThanOrEqual(Math.max(1, tries.ended));
     },
   );
 });

@@ -113,6 +113,7 @@ describe("what is read", () => {
       `<r ${Array.from({ length: 40_001 }, (_, n) => `a${n}=""`).join(" ")}/>`,
       "attributes",
     ],
+    ["a very long attribute", `<r a="${"\t".repeat(256 * 1024 + 1)}"/>`, "too long an attribute"],
     ["very many references", `<r>${"&lt;".repeat(40_001)}</r>`, "too many references"],
     ["very many references in a value", `<r a="${"&#9;".repeat(40_001)}"/>`, "too many references"],
     ["very many comments", `<r>${"a<!---->".repeat(120_001)}</r>`, "too many elements"],
