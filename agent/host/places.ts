@@ -3,10 +3,10 @@
 
 import { lstatSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { foreignOwner } from "#drivers/transport/socket-owner.ts";
 
-/** What decides about paths: these variables, this process's uid, and two folders. */
+/** What decides about paths: these variables, this process's uid, and three folders. */
 export interface PlaceSource {
   /** The variables of the process. */
   readonly environment: {
@@ -22,6 +22,8 @@ export interface PlaceSource {
   readonly home: string;
   /** The folder for temporary files. */
   readonly temporary: string;
+  /** The working folder, an absolute path. */
+  readonly working: string;
 }
 
 /** The folders of one agent. */
@@ -73,6 +75,7 @@ export function placeSource(): PlaceSource {
     uid: process.geteuid?.() ?? 0,
     home: homedir(),
     temporary: tmpdir(),
+    working: process.cwd(),
   };
 }
 
@@ -228,9 +231,11 @@ function candidates(
   ];
 }
 
-function homePlaces({ environment }: PlaceSource): Places | undefined {
-  const home = absolute(environment.LINKSEAL_HOME);
-  return home === undefined ? undefined : treeUnder(home, "home");
+// A path from the working folder counts: if it were ignored, what is meant for an agent of one's
+// own would reach the one of the host.
+function homePlaces({ environment, working }: PlaceSource): Places | undefined {
+  const { LINKSEAL_HOME: home = "" } = environment;
+  return home === "" ? undefined : treeUnder(resolve(working, home), "home");
 }
 
 // The XDG specification: a path that is not absolute is ignored; state has a default, runtime has

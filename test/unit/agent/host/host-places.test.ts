@@ -21,6 +21,7 @@ const source = (environment: PlaceSource["environment"] = {}, temporary = "/tmp"
   uid,
   home: "/op",
   temporary,
+  working: "/w",
 });
 
 const XDG_RUNTIME_DIR = "/run/user/7";
@@ -32,6 +33,11 @@ describe("an agent's places", () => {
       "LINKSEAL_HOME over systemd",
       { LINKSEAL_HOME: "/h", STATE_DIRECTORY: "/var/lib/linkseal" },
       "home /h/state /h/run",
+    ],
+    [
+      "LINKSEAL_HOME from the working folder",
+      { LINKSEAL_HOME: "./h", XDG_RUNTIME_DIR },
+      "home /w/h/state /w/h/run",
     ],
     [
       "our own unit",
@@ -56,7 +62,7 @@ describe("an agent's places", () => {
     ],
     [
       "paths that are not absolute",
-      { LINKSEAL_HOME: "h", XDG_RUNTIME_DIR: "" },
+      { LINKSEAL_HOME: "", XDG_RUNTIME_DIR: "run", XDG_STATE_HOME: "s" },
       `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`,
     ],
     ["nothing", {}, `temporary /tmp/linkseal-${uid}/state /tmp/linkseal-${uid}/run`],
