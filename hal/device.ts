@@ -181,6 +181,14 @@ export interface Device extends AsyncDisposable {
    */
   recall(token: TransactionToken, signal: AbortSignal): Promise<Recalled>;
   /**
+   * Does what follows commits that are in force and whose end was not observed: exchanges the routes
+   * that these moves concern, and saves what is in force. Idempotent; it changes no configuration.
+   * Absent = a commit does all of it by itself.
+   * @throws LinksealError `device.locked` with effect "none" while a commit waits for its confirm,
+   *   so that a boot cannot bring that back; else `device.*` or `transport.*`.
+   */
+  complete?(moves: readonly TrafficMove[], signal: AbortSignal): Promise<void>;
+  /**
    * Sends `count` packets from this port to the far end's peering address. Present if and only if
    * `capabilities.probe` is.
    * @throws LinksealError `transport.*` or `device.*`, with effect "none".
@@ -311,6 +319,9 @@ export type PortChange =
       readonly port: PortName;
       readonly means: DrainMeans;
     };
+
+/** The part of a change that moves the traffic of a port away, or back. */
+export type TrafficMove = Extract<PortChange, { readonly kind: "port.drain" | "port.restore" }>;
 
 /** Names a secret of the vault: the CAK of a key, or a secret of a tunnel's authentication. */
 export type SecretRef =

@@ -72,6 +72,7 @@ type OperationCode =
   | "unmanaged"
   | "commit-pending"
   | "commit-lost"
+  | "commit-unsaved"
   | "clock-skew"
   | "vault-unreachable"
   | "vault-denied"
@@ -294,6 +295,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   unmanaged: info("Still there, but not in the intent", steps),
   "commit-pending": warning("A confirmed commit waits on a device", steps, unseen, slow),
   "commit-lost": error("A device lost an accepted change", steps, [], promptly),
+  "commit-unsaved": warning("A change in force is not saved", steps, unseen, slow),
   "clock-skew": warning("The clock of a device is wrong", steps, unseen),
   "vault-unreachable": warning("The vault does not answer", steps, [], slow),
   "vault-denied": error("The vault refuses us", steps, [], promptly),

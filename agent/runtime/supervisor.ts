@@ -28,6 +28,7 @@ import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
 import { Loops, type NamedTurn } from "./polling/loops.ts";
 import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
+import { UnsavedCommits } from "./polling/unsaved-commits.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
 import { Reconciler } from "./reconcile.ts";
@@ -66,6 +67,7 @@ export class Supervisor {
   readonly intent: Intent;
   readonly deviceCache: DeviceCache;
   readonly rights: RightsReader;
+  readonly unsavedCommits: UnsavedCommits;
   readonly #parts: SupervisorParts;
   readonly #reconcilers: ReadonlyMap<string, Reconciler>;
   readonly #rotationRunners: ReadonlyMap<string, RotationRunner>;
@@ -95,7 +97,9 @@ export class Supervisor {
     const { rights } = this;
     const rightsFor = ({ group }: DesiredLink) => rights.report({ kind: "campaign", group });
     const isUrgent = (device: string): boolean => this.#busy(device);
-    const cached = { ...parts, desired, hint, rights: rightsFor, isUrgent };
+    this.unsavedCommits = new UnsavedCommits({ ...parts, deviceCache: () => this.deviceCache });
+    const { watch } = this.unsavedCommits;
+    const cached = { ...parts, desired, hint, rights: rightsFor, isUrgent, watch };
     this.deviceCache = new DeviceCache(cached, before?.deviceCache);
     const keys = (signal: AbortSignal) => keyResolver(parts.vault, signal);
     this.#keySurvey = new SharedAnswer(parts.world.clock, (signal) => this.#survey(signal));
@@ -311,7 +315,10 @@ export class Supervisor {
       },
     };
     return [
-      ...this.#deviceLoops(mendLoop, (reconciler) => reconciler.mend(kill)),
+      ...this.#deviceLoops(mendLoop, async (reconciler, device) => {
+        await this.unsavedCommits.turn(device, kill);
+        await reconciler.mend(kill);
+      }),
       ...campaigns,
       ...(cloud.pace === "polled" ? pollers : []),
       ...(tunnels.length > 0 ? [tended] : []),

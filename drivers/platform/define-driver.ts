@@ -11,6 +11,7 @@ import type {
   PortChange,
   Recalled,
   SecretRef,
+  TrafficMove,
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
@@ -77,11 +78,15 @@ function deviceOf<S extends Session>(
       await line[Symbol.asyncDispose]();
     },
   };
-  if (capabilities.probe === undefined) return device;
   return {
     ...device,
-    probe: (port, count, signal) =>
-      line.ask(signal, (session, bounded) => dialect.probe(session, port, count, bounded)),
+    ...(dialect.complete !== undefined && {
+      complete: (moves, signal) => store.complete(moves, signal),
+    }),
+    ...(capabilities.probe !== undefined && {
+      probe: (port, count, signal) =>
+        line.ask(signal, (session, bounded) => dialect.probe(session, port, count, bounded)),
+    }),
   };
 }
 
@@ -169,6 +174,19 @@ class TransactionStore<S extends Session> {
     const entry: Entry = known ?? { token, preview: "", work: undefined, state: "pending" };
     entry.state = "pending";
     return { kind: "pending", transaction: this.#transactionOf(entry) };
+  }
+
+  /** Completes what earlier commits, also those of a process that was killed, have left to do. */
+  async complete(moves: readonly TrafficMove[], signal: AbortSignal): Promise<void> {
+    await this.#editWhole(moves, signal, async (session) => {
+      await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
+        const commits = await this.#line.dialect.commits(session, bounded);
+        if (commits.every(({ isPending }) => !isPending)) return;
+        const text = "a commit waits for its confirm, and a boot would keep it if it were saved";
+        throw this.#error("device.locked", text);
+      });
+      return true;
+    });
   }
 
   /** Drops every change that was not applied. */

@@ -53,6 +53,11 @@ export abstract class Emulator<Form> {
     this.#saved = this.router.running;
   }
 
+  /** Makes a boot start from what was saved, where that is apart from a commit. */
+  protected bootFromSaved(): void {
+    this.router.bootsFrom = () => this.#saved;
+  }
+
   #bootId(): string {
     const { control } = this.router.state();
     return control.kind === "known" ? control.value.bootId : this.#boot;

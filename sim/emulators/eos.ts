@@ -68,6 +68,7 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
     },
   ) {
     super(router, firstLines(router, model.wiring), linesAfter);
+    this.bootFromSaved();
     this.model = model;
     this.#session = router.openSession();
   }

@@ -89,6 +89,7 @@ export class IosxeEmulator extends Emulator<readonly Block[]> implements XeEmula
 
   constructor(router: Router, model: XeModel = recent) {
     super(router, firstBlocks(router, model), blocksAfter);
+    this.bootFromSaved();
     this.model = model;
     this.#session = router.openSession();
     this.#spoken = this.current;

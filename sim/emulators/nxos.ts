@@ -69,6 +69,7 @@ export class NxosEmulator extends Emulator<readonly Block[]> implements NxEmulat
 
   constructor(router: Router, model: NxModel = usual) {
     super(router, firstBlocks(router, model.wiring), blocksAfter);
+    this.bootFromSaved();
     this.model = model;
     this.#session = router.openSession();
     this.#spoken = this.current;

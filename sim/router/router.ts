@@ -89,6 +89,11 @@ export class Router {
   lateFinalMs: LateSpan = { low: 20_000, high: 420_000 };
   /** The routes to addresses outside the links; an address that is not here goes out of `mgmt0`. */
   readonly managementRoutes = new Map<string, PortName | undefined>();
+  /**
+   * Returns the configuration that a boot starts from; absent = the one in force, which a commit has
+   * saved.
+   */
+  bootsFrom: (() => MutableConfig) | undefined;
   readonly #ports = new Map<PortName, Port>();
   readonly #tunnels = new Map<string, SimTunnel>();
   readonly #gatewayPsks = new Map<string, Uint8Array>();
@@ -272,6 +277,7 @@ export class Router {
     this.commits.reboot();
     this.#boot += 1;
     this.#booting = true;
+    this.#install(this.bootsFrom?.() ?? this.#running, "device", [], []);
     for (const port of this.#ports.values()) port.endpoint.setAdmin(false);
     for (const tunnel of this.#tunnels.values()) tunnel.close();
     this.#tunnels.clear();

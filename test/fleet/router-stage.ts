@@ -9,6 +9,7 @@ import { channelTo } from "#agent/simulation/emulator-channel.ts";
 import { simulatedIdentity, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { drivers } from "#drivers/index.ts";
 import type { Device, Driver } from "#hal/device.ts";
+import { preview } from "#hal/secret.ts";
 import type { ByteChannel } from "#hal/world.ts";
 import { twiceASecond } from "#sim/base/clock.ts";
 import { SimDisk } from "#sim/base/disk.ts";
@@ -53,6 +54,10 @@ export class RouterStage {
   /** Chance from 0 to 1 that the connection breaks before, and again after, each write. */
   cuts = 0;
   cut = 0;
+  /** Returns true for a line that kills the agent before it reaches its router. */
+  kills: (device: string, line: string) => boolean = () => false;
+  /** Rewrites the config that the first agent gets. */
+  rewrites: (config: string) => string = (config) => config;
   readonly #faultPrng: Prng;
   readonly #emulators: ReadonlyMap<string, Emulator>;
   readonly #spoken: Spoken;
@@ -124,7 +129,12 @@ export class RouterStage {
     agent.events.listen((event) => this.#output("events", JSON.stringify(event)));
     void agent.run(never);
     if (agent.intent !== undefined) return;
-    const request = { text: this.#config(), file: "fleet.yaml", who: "test", queue: false };
+    const request = {
+      text: this.rewrites(this.#config()),
+      file: "fleet.yaml",
+      who: "test",
+      queue: false,
+    };
     const answer = await agent.apply(request, never);
     if (answer.kind !== "accepted") throw new Error(JSON.stringify(answer));
   }
@@ -142,6 +152,10 @@ export class RouterStage {
     return {
       ...inner,
       write: async (text, signal) => {
+        if (this.kills(device, preview(text).trim())) {
+          this.crashing.kill();
+          return await new Promise<never>(() => undefined);
+        }
         await cut();
         await inner.write(text, signal);
         await cut();
@@ -162,6 +176,11 @@ export class RouterStage {
         return octets;
       },
     };
+  }
+
+  /** The router that a device of the config is, with its emulator. */
+  emulator(device: string): Emulator | undefined {
+    return this.#emulators.get(device);
   }
 
   #output(where: string, text: string): void {

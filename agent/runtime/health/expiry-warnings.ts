@@ -1,7 +1,7 @@
 // Expiry warnings: keys that get too old or wait for an operator, secrets and certificates that
-// expire, clocks that drift. None of them changes a verdict.
+// expire. None of them changes a verdict.
 
-import { type Clock, type WallTime, wallAfter } from "#hal/world.ts";
+import { type WallTime, wallAfter } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import {
   type Desired,
@@ -11,12 +11,10 @@ import {
   linkId,
 } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
-import { clockOffsetMs, clockSkewMs, fresh } from "../../model/link-snapshot.ts";
 import type { WarningCode } from "../../model/warning-rows.ts";
 import { type Memory, named } from "../../store/journal/memory.ts";
 import { endsSoonMs } from "../polling/key-check.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
-import type { SiteView } from "./site-view.ts";
 
 /**
  * The lead time in milliseconds: enough to put a fresh pair into the vault and to wait for a
@@ -63,19 +61,6 @@ export function riskWarnings({ acceptRisks, tunnels }: Desired, now: WallTime): 
   const first = weak.slice(0, 3).join(", ");
   const more = weak.length > 3 ? ` and ${weak.length - 3} more` : "";
   return [raise("risk-ending", "site", `${text} ${first}${more} again`)];
-}
-
-/** Warns of devices whose clock differs too much from this host's. */
-export function clockWarnings({ intent, deviceCache }: SiteView, clock: Clock): Raised[] {
-  const { devices, health } = intent.desired;
-  return devices.flatMap(({ name }): Raised[] => {
-    const state = fresh(deviceCache.state(name), health, clock.now());
-    const offsetMs = state === undefined ? undefined : clockOffsetMs(state, clock);
-    if (offsetMs === undefined || Math.abs(offsetMs) <= clockSkewMs.warning) return [];
-    const seconds = Math.round(Math.abs(offsetMs) / 1_000);
-    const way = offsetMs > 0 ? "ahead of" : "behind";
-    return [raise("clock-skew", name, `the clock of ${name} is ${seconds} s ${way} this host's`)];
-  });
 }
 
 /**

@@ -49,14 +49,9 @@ import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
 import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
+import { deviceWarnings } from "./device-warnings.ts";
 import { drainWarnings } from "./drain-warnings.ts";
-import {
-  authWarnings,
-  clockWarnings,
-  endWarnings,
-  keyAgeWarnings,
-  riskWarnings,
-} from "./expiry-warnings.ts";
+import { authWarnings, endWarnings, keyAgeWarnings, riskWarnings } from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
   farEndRefused,
@@ -161,7 +156,7 @@ export class HealthEvaluator {
     const raised: Raised[] = [
       ...siteWarnings(agent),
       ...unwritableWarnings({ agent, supervisor, health: (link) => healthOf(links, link) }),
-      ...clockWarnings(supervisor, world.clock),
+      ...deviceWarnings(supervisor, world.clock),
       ...leftBlockWarnings(supervisor, agent, now),
       ...endWarnings(supervisor.ends, wall),
       ...riskWarnings(desired, wall),

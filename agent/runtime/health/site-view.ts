@@ -13,6 +13,7 @@ import type { BackupProofs } from "../polling/backup-proof.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
+import type { UnsavedCommits } from "../polling/unsaved-commits.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */
 export interface SiteView {
@@ -22,6 +23,8 @@ export interface SiteView {
   readonly deviceCache: DeviceCache;
   /** The rights of the agent's identity in Azure. */
   readonly rights: Pick<RightsReader, "report">;
+  /** The commits that are not known to be saved. */
+  readonly unsavedCommits: Pick<UnsavedCommits, "failure" | "left">;
   /** The proofs of the tunnels that back up links. */
   readonly backupProofs: BackupProofs;
   /** Keys, certificates and identities in use that expire. */

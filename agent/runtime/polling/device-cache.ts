@@ -58,6 +58,8 @@ export interface DeviceCacheParts {
   readonly logins?: LoginLimiter;
   /** True for a device that a campaign works on: it waits for no other login. Absent = never. */
   readonly isUrgent?: (device: string) => boolean;
+  /** Observes the commits on a device that was opened. Absent = there are none. */
+  readonly watch?: (device: Device) => Device;
   /** The config whose devices, links and tunnels are observed. */
   readonly desired: Desired;
   /** Called when a device notifies of a change, so that it may be observed sooner. */
@@ -156,7 +158,8 @@ export class DeviceCache implements Observations {
       ...(snmp === undefined ? {} : { snmp }),
     };
     const hint = (): void => this.#parts.hint?.(name);
-    const opened = await driver.open(target, this.#parts.world, hint, signal);
+    const { world, watch = (device) => device } = this.#parts;
+    const opened = watch(await driver.open(target, world, hint, signal));
     // Two loops may open at once, and one session is enough; after the end none is wanted.
     if (!this.#closed) slot.device ??= opened;
     if (slot.device !== opened) await opened[Symbol.asyncDispose]();

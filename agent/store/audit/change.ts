@@ -79,6 +79,8 @@ export function changeOf(
     case "settled":
     case "tunnel":
     case "pending":
+    case "unsaved":
+    case "saved":
     case "snapshot":
     case "snapshotPart":
       return undefined;

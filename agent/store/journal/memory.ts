@@ -1,5 +1,6 @@
 // The agent's memory of the journal: a pure fold over its records.
 
+import type { TrafficMove } from "#hal/device.ts";
 import type { Ckn, KeyRef, WantedSettings } from "#hal/model.ts";
 import type { TunnelAuth } from "#hal/tunnel-spec.ts";
 import type { WallTime } from "#hal/world.ts";
@@ -75,6 +76,19 @@ export interface LateChange {
    * again, in the state that it asks for.
    */
   readonly hidden?: true;
+}
+
+/**
+ * A commit of ours that is not known to be saved. Its device saves apart from a commit, and may have
+ * lost the agent in between.
+ */
+export interface UnsavedCommit {
+  /** Token of its transaction. */
+  readonly token: string;
+  /** When it was sent. */
+  readonly since: WallTime;
+  /** The drains and restores in it, whose routes the device exchanges after a commit. */
+  readonly moves: readonly TrafficMove[];
 }
 
 /** Newer versions of the credentials that a tunnel's end presents, not in use yet. */
@@ -154,6 +168,8 @@ export interface Memory {
   readonly pending: Readonly<Record<string, string>>;
   /** Versions that such a transaction gives to tunnels, by its key in `pending`. */
   readonly puts: Readonly<Record<string, PutAuths>>;
+  /** Commits that are not known to be saved, the oldest first, by device. */
+  readonly unsaved: Readonly<Record<string, readonly UnsavedCommit[]>>;
   /** Proposals that were applied or rejected, the newest last, by SHA-256 of what was signed. */
   readonly proposals: Readonly<Record<string, EndedProposal>>;
 }
@@ -171,6 +187,7 @@ export const emptyMemory: Memory = {
   late: {},
   pending: {},
   puts: {},
+  unsaved: {},
   proposals: {},
 };
 
@@ -210,6 +227,8 @@ export type JournalRecord =
       /** What tunnels authenticate with once it is carried out; absent = it puts none. */
       readonly puts?: PutAuths;
     }
+  | { readonly kind: "unsaved"; readonly device: string; readonly commit: UnsavedCommit }
+  | { readonly kind: "saved"; readonly device: string; readonly token: string }
   | { readonly kind: "proposal"; readonly sha256: string; readonly ended: EndedProposal }
   /** Stands for all records before it. */
   | { readonly kind: "snapshot"; readonly memory: Memory }
@@ -261,6 +280,18 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
     }
     case "pending":
       return withPending(memory, record);
+    case "unsaved": {
+      const { device, commit } = record;
+      const others = unsavedBut(memory, device, commit.token);
+      const unsaved = { ...memory.unsaved, [device]: [...others, commit].slice(-unsavedMax) };
+      return { ...memory, unsaved };
+    }
+    case "saved": {
+      const { device, token } = record;
+      const left = unsavedBut(memory, device, token);
+      const others = without(memory.unsaved, device);
+      return { ...memory, unsaved: left.length === 0 ? others : { ...others, [device]: left } };
+    }
     case "proposal":
       return { ...memory, proposals: withProposal(memory.proposals, record) };
     case "snapshot":
@@ -320,6 +351,13 @@ function withLate(
 ): Memory["late"] {
   const known = named(late, link) ?? [];
   return { ...late, [link]: [...known, { token, ...change }].slice(-lateMax) };
+}
+
+/** Whatever completes one of them saves all, so what is lost of an older one is its routes. */
+const unsavedMax = 16;
+
+function unsavedBut({ unsaved }: Memory, device: string, token: string): readonly UnsavedCommit[] {
+  return (named(unsaved, device) ?? []).filter((commit) => commit.token !== token);
 }
 
 /** An older one names a config that is not in force any more. */

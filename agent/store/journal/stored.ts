@@ -110,6 +110,8 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   auth: true,
   sharedAuth: true,
   pending: true,
+  unsaved: true,
+  saved: true,
   proposal: true,
   snapshot: true,
   snapshotPart: true,
