@@ -181,8 +181,9 @@ export interface Device extends AsyncDisposable {
    */
   recall(token: TransactionToken, signal: AbortSignal): Promise<Recalled>;
   /**
-   * Does what follows commits that are in force and whose end was not observed: exchanges the routes
-   * that these moves concern, and saves what is in force. Idempotent; it changes no configuration.
+   * Does what follows commits that are in force and whose end was not observed: exchanges the
+   * routes that these moves concern, and saves what is in force. Idempotent; it changes no
+   * configuration.
    * Absent = a commit does all of it by itself.
    * @throws LinksealError `device.locked` with effect "none" while a commit waits for its confirm,
    *   so that a boot cannot bring that back; else `device.*` or `transport.*`.

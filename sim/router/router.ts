@@ -89,10 +89,7 @@ export class Router {
   lateFinalMs: LateSpan = { low: 20_000, high: 420_000 };
   /** The routes to addresses outside the links; an address that is not here goes out of `mgmt0`. */
   readonly managementRoutes = new Map<string, PortName | undefined>();
-  /**
-   * Returns the configuration that a boot starts from; absent = the one in force, which a commit has
-   * saved.
-   */
+  /** The configuration that a boot starts from; absent = the one in force. */
   bootsFrom: (() => MutableConfig) | undefined;
   readonly #ports = new Map<PortName, Port>();
   readonly #tunnels = new Map<string, SimTunnel>();
@@ -242,10 +239,7 @@ export class Router {
     return [...this.#tunnels.values()];
   }
 
-  /**
-   * True if a prefix that the tunnel protects is also learned or advertised over a port in the
-   * clear.
-   */
+  /** True if a prefix of the tunnel is also learned or advertised over a port in the clear. */
   clearPath(tunnel: string): boolean {
     const spec = this.#running.tunnels.get(tunnel)?.spec;
     if (spec === undefined) return false;

@@ -1,5 +1,5 @@
-// The agent is killed between a commit and the save that follows it, on routers that save apart from
-// a commit. Its successor saves, so that a boot brings back nothing of before.
+// The agent is killed between a commit and the save that follows it, on routers that save apart
+// from a commit. Its successor saves, so that a boot brings back nothing of before.
 
 import { describe, expect, it } from "vitest";
 import { type Platform, platforms, spokenBy } from "../conformance/place.ts";

@@ -26,6 +26,7 @@ interface UnsavedCommitsParts {
 
 const completeMsMax = 60_000;
 
+/** Records the commits on all devices, and completes those that are left. */
 export class UnsavedCommits {
   readonly #parts: UnsavedCommitsParts;
   readonly #retries: Retries;
@@ -129,7 +130,7 @@ export class UnsavedCommits {
     }
   }
 
-  /** A full disk keeps no traffic from being given back, which the journal needs for nothing else. */
+  /** A full disk keeps no traffic from being given back, where this record alone is needed. */
   async #note(record: JournalRecord): Promise<void> {
     try {
       await this.#parts.write(record);

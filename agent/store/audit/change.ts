@@ -6,7 +6,7 @@ import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { reasonText } from "../../model/reason-text.ts";
-import type { JournalRecord } from "../journal/memory.ts";
+import type { Binding, JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
 
 const textMax = 400;
@@ -44,16 +44,8 @@ export function changeOf(
       return changed("effect", record.place, null, record.what);
     case "operation":
       return changed("farEnd", record.link, null, "the far end accepted a change");
-    case "binding": {
-      const { how, key, created } = record.binding;
-      const version = key.cakSecretId.split("/").slice(-2).join("/");
-      return changed(
-        "binding",
-        record.link,
-        null,
-        `${how}: CKN ${key.ckn}, CAK version ${version}, made ${isoTime(created)}`,
-      );
-    }
+    case "binding":
+      return changed("binding", record.link, null, bindingText(record.binding));
     case "forget":
       return changed("forget", record.link, null, "the link is no longer managed");
     case "forgetTunnel":
@@ -85,6 +77,11 @@ export function changeOf(
     case "snapshotPart":
       return undefined;
   }
+}
+
+function bindingText({ how, key, created }: Binding): string {
+  const version = key.cakSecretId.split("/").slice(-2).join("/");
+  return `${how}: CKN ${key.ckn}, CAK version ${version}, made ${isoTime(created)}`;
 }
 
 function proposalText({ sha256, ended }: Extract<JournalRecord, { kind: "proposal" }>): string {

@@ -79,8 +79,8 @@ export interface LateChange {
 }
 
 /**
- * A commit of ours that is not known to be saved. Its device saves apart from a commit, and may have
- * lost the agent in between.
+ * A commit of ours that is not known to be saved, on a device that saves apart from a commit: the
+ * agent may have ended in between.
  */
 export interface UnsavedCommit {
   /** Token of its transaction. */
@@ -280,18 +280,9 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
     }
     case "pending":
       return withPending(memory, record);
-    case "unsaved": {
-      const { device, commit } = record;
-      const others = unsavedBut(memory, device, commit.token);
-      const unsaved = { ...memory.unsaved, [device]: [...others, commit].slice(-unsavedMax) };
-      return { ...memory, unsaved };
-    }
-    case "saved": {
-      const { device, token } = record;
-      const left = unsavedBut(memory, device, token);
-      const others = without(memory.unsaved, device);
-      return { ...memory, unsaved: left.length === 0 ? others : { ...others, [device]: left } };
-    }
+    case "unsaved":
+    case "saved":
+      return { ...memory, unsaved: withUnsaved(memory.unsaved, record) };
     case "proposal":
       return { ...memory, proposals: withProposal(memory.proposals, record) };
     case "snapshot":
@@ -353,11 +344,19 @@ function withLate(
   return { ...late, [link]: [...known, { token, ...change }].slice(-lateMax) };
 }
 
-/** Whatever completes one of them saves all, so what is lost of an older one is its routes. */
+/** Each save is one of all, so what is lost of an older one is the exchange of its routes. */
 const unsavedMax = 16;
 
-function unsavedBut({ unsaved }: Memory, device: string, token: string): readonly UnsavedCommit[] {
-  return (named(unsaved, device) ?? []).filter((commit) => commit.token !== token);
+function withUnsaved(
+  unsaved: Memory["unsaved"],
+  record: Extract<JournalRecord, { kind: "unsaved" | "saved" }>,
+): Memory["unsaved"] {
+  const { device } = record;
+  const token = record.kind === "unsaved" ? record.commit.token : record.token;
+  const known = (named(unsaved, device) ?? []).filter((commit) => commit.token !== token);
+  const left = record.kind === "unsaved" ? [...known, record.commit].slice(-unsavedMax) : known;
+  const others = without(unsaved, device);
+  return left.length === 0 ? others : { ...others, [device]: left };
 }
 
 /** An older one names a config that is not in force any more. */

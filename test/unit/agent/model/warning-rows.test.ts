@@ -46,7 +46,8 @@ describe("a warning", () => {
     [
       60_000,
       `not-looked-yet collecting-evidence idle-unproven tunnel-unbalanced
-       commit-pending vault-unreachable far-end-unreadable rights-unknown campaign-waiting`,
+       commit-pending commit-unsaved vault-unreachable far-end-unreadable rights-unknown
+       campaign-waiting`,
     ],
   ])("exactly these warnings are reported after %i ms", (ms, codes) => {
     expect(codesWith((row) => row.visibleAfterMs === ms)).toEqual(words(codes));
@@ -79,7 +80,7 @@ describe("a warning", () => {
        sequence-number-high sa-ending anti-replay-off clear-path-beside-tunnel guard-missing
        guard-left
        backup-carries backup-preferred
-       drift commit-pending clock-skew drain-not-in-force sibling-unhealthy`,
+       drift commit-pending commit-unsaved clock-skew drain-not-in-force sibling-unhealthy`,
     ],
     [
       noSession,

@@ -25,7 +25,7 @@ import {
   type MacsecPort,
   type Routing,
 } from "#hal/model.ts";
-import { type World, wallAfter } from "#hal/world.ts";
+import { type WallTime, type World, wallAfter } from "#hal/world.ts";
 import { keyOne } from "../../kit/campaign-kit.ts";
 import { capabilities, ckn } from "../../kit/site-bench.ts";
 import {
@@ -86,6 +86,8 @@ export interface Scene {
   /** The offset of every device's clock against this host's. */
   readonly clockOffsetMs?: number;
   readonly trouble?: LinksealError;
+  /** Each device has a commit of this time that is not known to be saved, for this reason. */
+  readonly unsaved?: { readonly since: WallTime; readonly failure?: LinksealError };
   /** The failure of the last set-up of each tunnel. */
   readonly tunnelTrouble?: LinksealError;
   /** Whether the routers list their tunnels; absent = only their history has them. */
@@ -190,6 +192,10 @@ export class HealthEvaluatorBench {
       ends: this.#scene.ends ?? [],
       troubles: (link: DesiredLink) => (typeof troubles === "function" ? troubles(link) : troubles),
       rights: { report: (of: RightsOf) => this.#scene.rights?.(of) },
+      unsavedCommits: {
+        left: () => (this.#scene.unsaved === undefined ? [] : [this.#scene.unsaved]),
+        failure: () => this.#scene.unsaved?.failure,
+      },
       backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string, tunnel?: string) => {
         if (tunnel !== undefined) return this.#scene.tunnelTrouble;

@@ -31,6 +31,14 @@ function move(state: CampaignState): Move {
   return { at: since, link: "primary", state, reason };
 }
 
+const commitOf = (token: string) => ({ token, since: wall, moves: [] });
+const unsaved = (token: string) =>
+  ({ kind: "unsaved", device: "edge-a", commit: commitOf(token) }) as const;
+const saved = (token: string) => ({ kind: "saved", device: "edge-a", token }) as const;
+const unsavedOf = (...tokens: readonly string[]) => ({
+  unsaved: { "edge-a": tokens.map(commitOf) },
+});
+
 const proposalEnd = { end: "applied", signer: "anna", by: "test" } as const;
 
 describe("one record", () => {
@@ -119,6 +127,19 @@ describe("one record", () => {
       "one that is settled",
       [records.pending, { kind: "pending", device: "edge-a", token: null }],
       { pending: {} },
+    ],
+    ["a commit that is not known to be saved", [unsaved("t")], unsavedOf("t")],
+    [
+      "one that is sent again once",
+      [unsaved("t"), unsaved("u"), unsaved("t")],
+      unsavedOf("u", "t"),
+    ],
+    ["one of two", [unsaved("t"), unsaved("u"), saved("t")], unsavedOf("u")],
+    ["of commits that were saved nothing", [unsaved("t"), saved("t"), saved("x")], {}],
+    [
+      "the newest 16 that were never saved",
+      Array.from({ length: 20 }, (_, at) => unsaved(`t${at}`)),
+      unsavedOf(...Array.from({ length: 16 }, (_, at) => `t${at + 4}`)),
     ],
     [
       "the last change of a device that was to be final",

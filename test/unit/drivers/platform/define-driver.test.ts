@@ -38,6 +38,9 @@ const rows: readonly Row[] = [
   { vendor: "nxos", platform: nxos, line: "copy running-config startup-config" },
 ];
 
+/** Their commits are saved with them. */
+const durable: readonly Platform[] = [platforms["ptx10008 23.4R2"], platforms["8201-32FH 7.11.2"]];
+
 /** A router whose connection ends as it is asked to save. */
 class Stage {
   readonly #place: Place<Saving>;
@@ -162,6 +165,45 @@ describe("a commit that is not saved with it", () => {
     expect(again.preview).toBe("");
     await stage.run(again.apply("final", never));
     expect([stage.isSaved, stage.asked]).toEqual([true, 2]);
+  });
+
+  it.each(rows)("is saved by a successor that knows of it: $vendor", async (row) => {
+    const { stage, device } = await cutOff(row);
+    await device[Symbol.asyncDispose]();
+    await using successor = await stage.open();
+    await stage.run(successor.complete?.([], never) ?? Promise.reject(new Error("absent")));
+    expect([stage.isSaved, stage.asked]).toEqual([true, 2]);
+  });
+
+  it.each(timed)("is not saved by a successor before its confirm: $vendor", async (row) => {
+    const stage = new Stage(row);
+    const device = await stage.open();
+    const transaction = await stage.prepare(device);
+    await stage.run(transaction.apply(120_000, never));
+    await device[Symbol.asyncDispose]();
+    await using successor = await stage.open();
+    const completed = successor.complete?.([], never) ?? Promise.resolve();
+    const error = await refused(stage.run(completed));
+    expect(error).toMatchObject({ code: "device.locked", effect: "none" });
+    expect([stage.isSaved, stage.asked]).toEqual([false, 0]);
+  });
+
+  it.each(rows)("that fails to be saved again is in force: $vendor", async (row) => {
+    const { stage, device } = await cutOff(row);
+    await using _ = device;
+    stage.cuts = 2;
+    const completed = device.complete?.([], never) ?? Promise.resolve();
+    const error = await refused(stage.run(completed));
+    expect(error).toMatchObject({ effect: "applied" });
+    expect(error.message).toContain("it was not saved");
+  });
+
+  it.each(durable)("is not known where a commit saves by itself: $vendor", async (platform) => {
+    const place = placeOf(platform);
+    const target = { device: place.rig.router.name, address: "192.0.2.1" };
+    const channel = async () => channelTo(target.device, (wire) => place.emulator.connect(wire));
+    await using device = await settled(place.rig.clock, wayOf(place, target, channel).open());
+    expect("complete" in device).toBe(false);
   });
 
   it.each(timed)("is saved by the repetition of its confirm: $vendor", async (row) => {

@@ -1,4 +1,4 @@
-// Expiry warnings: what expires, what drifts, what was not renewed, each reported in time and never
+// Expiry warnings: what expires, what was not renewed, each reported in time and never
 // earlier.
 
 import { describe, expect, it } from "vitest";
@@ -133,28 +133,6 @@ describe("expiring secrets", () => {
     expect(codes({ ends: [identity] })).toEqual([
       "identity-expiring site: the certificate ends at 2026-12-01T10:00:00Z",
     ]);
-  });
-});
-
-describe("the clock of a device", () => {
-  it.each([
-    [59_000, []],
-    [60_000, []],
-    [-60_000, []],
-    [-61_000, ["the clock of edge-a is 61 s behind this host's"]],
-    [3_600_000, ["the clock of edge-a is 3600 s ahead of this host's"]],
-  ] as const)(
-    "the clock of a device that is off by %i ms is reported beyond 60 s",
-    (clockOffsetMs, expected) => {
-      const reported = codes({ clockOffsetMs }).filter((line) =>
-        line.startsWith("clock-skew edge-a: "),
-      );
-      expect(reported).toEqual(expected.map((text) => `clock-skew edge-a: ${text}`));
-    },
-  );
-
-  it("the clock of a device is not guessed if no observation succeeded", () => {
-    expect(codes({ clockOffsetMs: 3_600_000, unread: true }).join()).not.toContain("clock-skew");
   });
 });
 
