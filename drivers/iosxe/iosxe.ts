@@ -9,7 +9,7 @@ import type { RenderedWork } from "../platform/cisco-router.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
-import { finish, offersOf } from "../platform/stage.ts";
+import { finish, inForce, offersOf, unsaved } from "../platform/stage.ts";
 import { suites } from "../platform/text.ts";
 import { Cli, line } from "../transport/cli.ts";
 import { markName } from "./names.ts";
@@ -70,6 +70,7 @@ export const dialect: Dialect<XeSession> = {
   ...stagingBy<XeSession, RenderedWork<PortPlan>>(router.render),
   commit,
   async complete(session, change, signal) {
+    await settleMark(session.cli, signal);
     await router.refresh(session, change, signal);
     await finish(session.cli, [line`write memory`], signal);
   },
@@ -169,4 +170,16 @@ async function settle(cli: Cli, token: string, signal: AbortSignal): Promise<voi
   }
   const mark = [line`configure terminal`, marking(token, true), line`end`];
   await finish(cli, mark, signal);
+}
+
+/**
+ * Records that a change of ours in force waits no longer, where a session ended between its confirm
+ * and its mark: a timer that a person starts later is not ours.
+ */
+async function settleMark(cli: Cli, signal: AbortSignal): Promise<void> {
+  const query = queryOf(cli, signal);
+  const asked = () => query.needed(askCommits(query));
+  const { own, records } = await inForce(cli.where, unsaved, asked);
+  if (own === undefined || own.isSettled || records.some((one) => one.isPending)) return;
+  await finish(cli, [line`configure terminal`, marking(own.token, true), line`end`], signal);
 }

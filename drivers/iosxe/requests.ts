@@ -52,6 +52,8 @@ const unasked: QueryResult<string> = { why: "queryFailed" };
 
 interface Commits {
   readonly records: readonly CommitRecord[];
+  /** Our last commit; undefined = none. */
+  readonly own: system.Mark | undefined;
   readonly mark: string;
 }
 
@@ -60,9 +62,9 @@ export async function askCommits(query: XeQuery): Promise<QueryResult<Commits>> 
   if ("why" in timer) return timer;
   return await query.result("mark", (text) => {
     const mark = configs.filteredLines(text);
-    return mark === undefined
-      ? undefined
-      : { records: system.commitsOf(timer.value, system.readMark(mark)), mark };
+    if (mark === undefined) return undefined;
+    const own = system.readMark(mark);
+    return { records: system.commitsOf(timer.value, own), own, mark };
   });
 }
 

@@ -3,7 +3,6 @@
 
 import { createHash } from "node:crypto";
 import type { DeviceChange, PortChange, WantedPort } from "#hal/device.ts";
-import { LinksealError } from "#hal/error.ts";
 import type {
   ControlPlane,
   DeviceState,
@@ -36,11 +35,11 @@ import type { Asked, Session, Work } from "./define-dialect.ts";
 import { portsTowards } from "./egress.ts";
 import type { Changed, OperationOf } from "./port-change.ts";
 import type { PortLines } from "./port-lines.ts";
-import { failed, leaving, type Query } from "./query.ts";
+import { failed, type Query } from "./query.ts";
 import { inTurn, type QueryResult, reading, readOf } from "./query-result.ts";
 import { joined, type RenderedChange, textsOf } from "./renderer.ts";
 import { placeOf, stateOf, type tunnelsOf } from "./router-observation.ts";
-import { finish, pingFarEnd, principals, unrefreshed } from "./stage.ts";
+import { finish, inForce, pingFarEnd, principals, unrefreshed } from "./stage.ts";
 
 type Config = CiscoConfig<Partial<MacsecSettings>, CiscoInterface, CiscoNeighbour>;
 type NeighbourOf<C extends Config> = C["neighbours"][number];
@@ -371,10 +370,8 @@ export class CiscoRouter<
   ): Promise<void> => {
     const { cli, query } = this.#begun(session, signal);
     if (!change.some(movesByMaps)) return;
-    const { config } = await this.#configFor(query).catch((error: unknown) => {
-      if (!(error instanceof LinksealError)) throw error;
-      throw leaving(error, "applied", unrefreshed, cli.where);
-    });
+    const asked = () => this.#configFor(query);
+    const { config } = await inForce(cli.where, unrefreshed, asked);
     await finish(cli, this.#refreshing(change, config), signal, unrefreshed);
   };
 

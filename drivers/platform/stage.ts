@@ -86,10 +86,18 @@ export async function finish(
   signal: AbortSignal,
   text: string = unsaved,
 ): Promise<void> {
+  await inForce(cli.where, text, () => cli.run(commands, "unknown", signal));
+}
+
+/**
+ * Runs a step after a commit; `text` says what its failure leaves.
+ * @throws LinksealError with effect "applied" or "unknown".
+ */
+export async function inForce<T>(where: string, text: string, f: () => Promise<T>): Promise<T> {
   try {
-    await cli.run(commands, "unknown", signal);
+    return await f();
   } catch (error) {
     if (!(error instanceof LinksealError) || error.effect !== "none") throw error;
-    throw leaving(error, "applied", text, cli.where);
+    throw leaving(error, "applied", text, where);
   }
 }

@@ -15,6 +15,7 @@ import {
 } from "../../../conformance/place.ts";
 import { never, refused, settled } from "../../kit/site-bench.ts";
 import { addKey, protect } from "../change-kit.ts";
+import { CutRouter } from "../cut-kit.ts";
 import { port } from "./iosxe-kit.ts";
 
 const change: DeviceChange = [protect(port(0)), addKey(port(0), 1, "primary")];
@@ -159,5 +160,29 @@ describe("a change at IOS XE", () => {
     const error = await stage.refused(device.prepare(other, keys, never));
     expect(error.code).toBe("device.locked");
     await device[Symbol.asyncDispose]();
+  });
+
+  // The mark is settled after the confirm. If the session ended in between, a person's timer counted
+  // as ours, and was ended.
+  it.each([
+    { what: "that is final", within: "final" },
+    { what: "that waited for its confirm", within: 120_000 },
+  ] as const)("a change $what, completed later, owns no person's timer", async ({ within }) => {
+    const router = new CutRouter(platforms["C8500-12X4QC 17.15.1"]);
+    const device = await router.open();
+    const transaction = await router.prepare(device, change);
+    if (within !== "final") await router.run(transaction.apply(within, never));
+    const last = () =>
+      within === "final" ? transaction.apply(within, never) : transaction.confirm(never);
+    await router.cutAt(/\.settled$/, last);
+    await device[Symbol.asyncDispose]();
+    await using successor = await router.open();
+    await router.run(successor.complete?.([], never) ?? Promise.reject(new Error("absent")));
+    const { emulator } = router.place;
+    const mark = `event manager environment linkseal_commit ${transaction.token}.settled`;
+    expect([emulator.isSaved(), router.lines.includes(mark)]).toEqual([true, true]);
+    await router.type("enable", "configure terminal revert timer 10", "end");
+    const recalled = await router.run(successor.recall(transaction.token, never));
+    expect([recalled.kind, emulator.isArmed]).toEqual(["absent", true]);
   });
 });
