@@ -222,12 +222,27 @@ export function judgeLate(before: World, after: World, config: Config): string |
   if (before.meddled === 1 || before.tailLost === 1) return undefined;
   // A port that was shut is opened again.
   const shuts = finals[before.lateFinal] === "rekeySak";
-  const isCut = !shuts && isUp(before, config) && !isUp(after, config);
+  const isCut = !shuts && isUp(before, config) && !isUp(after, config) && !followsPaper(before);
   if (isCut) return `LATE: it cuts the link in ${stateName(before.record)}`;
   const takesSibling = after.siblingDrained > before.siblingDrained && before.siblingCut === 0;
   const isTheirs = before.cut === 1 || before.handShut === 1;
   const isOut = before.drained === 1 || (!isTheirs && !isUp(before, config));
   return takesSibling && isOut ? "LATE: both links are out by our doing" : undefined;
+}
+
+/**
+ * A replacement follows a far end that reads changed and is not yet, which a dark link cannot show:
+ * carried out in time it would leave the same two ends. No machine can avoid that. One that waited
+ * for light would never replace on a router whose line protocol is down while MACsec is (IOS XR
+ * 26.2.1, docs/sources.md), and such a link would stay dark. A machine that sends the replacement
+ * while the link is seen to use the old key breaks P3, and one that moves the far end back
+ * meanwhile is not excused.
+ */
+function followsPaper({ lateFinal, document, hardware, operation }: World): boolean {
+  if (operation !== settled) return false;
+  const action = finals[lateFinal];
+  if (action === "replace") return document === onNew && hardware === onOld;
+  return action === "replaceBack" && document === onOld && hardware === onNew;
 }
 
 /** `residual`: the one case that the design names, and a later observation mends it. */

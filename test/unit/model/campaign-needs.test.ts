@@ -391,6 +391,45 @@ describe("a removal of the new key that the router may still carry out", () => {
   });
 });
 
+describe("a replacement that the router carries out late", () => {
+  const config = configNamed(none);
+  const cuts = "LATE: it cuts the link in reverting";
+  const onPaper = [
+    ...["a turn: queued.free", "a turn: gated.open", "long quiet", "a turn: draining.breaks"],
+    ...["a turn: switching.prepareFirst", "a turn: switching.putAgain", "the fibre is cut"],
+    ...["the far end settles on paper alone"],
+    ...["a turn whose effect comes late: switching.replace", "the fibre heals"],
+  ];
+
+  it("a far end that changed on paper alone behind a cut fibre is not the machine's fault", () => {
+    const limits = { faults: 3, words: 0, links: 1, after: onPaper } as const;
+    const { broken, states, reached } = explore(config, limits);
+    console.log(`${states} states`);
+    const known = [...broken.keys()].filter((what) => !/^(?:STUCK|LIVE)/.test(what));
+    expect(known).toEqual([]);
+    expect([...reached]).toContain("held");
+  });
+
+  it("a machine that points the far end back while it may come is caught", () => {
+    const guarded = without({ action: "putOld", name: "no late change of ours takes the old key" });
+    const machine = { ...realMachine, guards: guarded };
+    const limits = { faults: 1, words: 0, links: 1 } as const;
+    expect([...explore(config, limits, machine).broken.keys()]).toContain(cuts);
+  });
+
+  it("a machine that sends it while the link uses the old key is caught as it is sent", () => {
+    const switching = table.switching.filter(({ name }) => !/\.(?:half|stillOld)$/.test(name));
+    const guarded = without({
+      action: "replace",
+      name: "the far end is on new and the link has left its other state",
+    });
+    const machine = { ...realMachine, table: { ...table, switching }, guards: guarded };
+    const limits = { faults: 1, words: 0, links: 1 } as const;
+    const { broken } = explore(config, limits, machine);
+    expect([...broken.keys()]).toContain("P3: the old key still carries (replace)");
+  });
+});
+
 const seen = new Map<Config, Explored>();
 /** Explores with every fault once, and returns the inputs of the machine. */
 function explored(config: Config): Explored {
