@@ -112,6 +112,8 @@ export const plainRows = {
   "switching.half": "the far end reports the new key, yet the link still works in its old state",
   "switching.stillOld": "waiting for the link to leave its old state",
   "switching.lostCommits": "the router accepted the new key and lost it, several times",
+  "switching.halfUndrained":
+    "half of the new settings is on the router and carries: the rest begins with a drain",
   "switching.replace": "the far end is ready: the router follows",
   "switching.unpreparedLate": "the router could not be given the new key in time",
   "switching.prepare": "the new key is validated on the router",
@@ -167,6 +169,7 @@ export const plainRows = {
     "a person must point the far end back at the old key, then resume or revert",
   "reverting.oldKeyGone": "the old key is gone from the port: an ordinary rotation is the way back",
   "reverting.undrained": startsDrained,
+  "reverting.halfUndrained": startsDrained,
   "reverting.prepare": "the old key is validated on the router first",
   "reverting.put": "the far end is asked to use the old key again",
   "reverting.enrolBare": "nothing of this campaign is on either end",
@@ -219,6 +222,8 @@ export const causedRows = {
   "switching.refused": refusesNew,
   "switching.eitherLate": (cause: string) => `the router did not take the new settings: ${cause}`,
   "switching.eitherWaits": alone,
+  "switching.halfWaits": (cause: string) =>
+    `half of the new settings is on the router and carries, the rest waits: ${cause}`,
   "switching.unready": (cause: string) => `leave the far end as it is for now: ${cause}`,
   "switching.oldRefused": refusesNew,
   "switching.putWaits": alone,

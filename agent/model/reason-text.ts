@@ -11,6 +11,7 @@ type CauseTexts = {
 const keyTexts: Readonly<Record<PortKeys, string>> = {
   old: "the old key",
   both: "both keys",
+  half: "half of the new settings",
   new: "the new key",
   else: "no key of this campaign, or another key or setting beside it",
 };

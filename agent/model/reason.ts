@@ -11,8 +11,11 @@ import type { WarningCode } from "./warning-rows.ts";
  */
 export type FarEnd = "old" | "new" | "either" | "other" | "updating" | "failed" | "unknown";
 
-/** The keys of a campaign that a port holds; `old` of an enrolment is a bare port. */
-export type PortKeys = "old" | "both" | "new" | "else";
+/**
+ * The keys of a campaign that a port holds; `old` of an enrolment is a bare port. `half`: of the
+ * settings that a change makes, some are the old ones and some the new ones, and none is another.
+ */
+export type PortKeys = "old" | "both" | "half" | "new" | "else";
 
 type PlainRow = keyof typeof plainRows;
 type CausedRow = keyof typeof causedRows;

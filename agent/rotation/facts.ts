@@ -6,6 +6,7 @@ import {
   type KeyRef,
   type KeySlot,
   type MacsecPort,
+  type MacsecSettings,
   strongValue,
   type WantedSettings,
 } from "#hal/model.ts";
@@ -103,10 +104,32 @@ function keysOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
 /** A change keeps the key: its settings tell whether the router is still as before. */
 function settingsOn(port: MacsecPort, entry: CampaignLink): PortFacts["keys"] {
   const observed = strongValue(port.settings);
-  if (observed === undefined) return "else";
-  if (settingsGaps(entry.new.settings, observed).length === 0) return "new";
   const { old } = entry;
-  return old !== undefined && settingsGaps(old.settings, observed).length === 0 ? "old" : "else";
+  if (observed === undefined || old === undefined) return "else";
+  const gaps = settingsGaps(entry.new.settings, observed);
+  if (gaps.length === 0) return "new";
+  const was = new Set(settingsGaps(old.settings, observed).map(({ leaf }) => leaf));
+  if (was.size === 0) return "old";
+  // Some routers take settings in several steps, and their session may end in between.
+  return gaps.some(({ leaf }) => was.has(leaf)) ? "else" : "half";
+}
+
+/** Settings that both ends of a link must agree on. */
+export const agreedLeaves: readonly (keyof MacsecSettings)[] = ["policy", "suite", "includeSci"];
+
+/**
+ * Returns the state of the far end that half of a change fits; a mixture of both that carries
+ * follows the far end.
+ */
+function fitOfHalf(
+  { settings }: MacsecPort,
+  { old, new: wanted }: CampaignLink,
+  moved: Moved | undefined,
+): "old" | "new" {
+  const fits = (version: WantedSettings): boolean =>
+    settingsGaps(version, strongValue(settings)).every(({ leaf }) => !agreedLeaves.includes(leaf));
+  if (old !== undefined && fits(old.settings)) return "old";
+  return fits(wanted.settings) ? "new" : (moved?.to ?? "old");
 }
 
 function carriedBy(
@@ -123,6 +146,7 @@ function carriedBy(
     // MKA is content with an SCI that frames lack: without a probe only the routing misses them.
     const apart = moved !== undefined && moved.to !== keys;
     if (apart && !routed(snapshot)) return "nothing";
+    if (keys === "half") return fitOfHalf(port, entry, moved);
     return keys === "new" ? "new" : "old";
   }
   if (securedBy(port, entry.new.key)) return "new";

@@ -26,6 +26,12 @@ export const lacksLaterSaks = ({ campaign, facts: { laterSaks }, port }: Context
 
 export const isUsable = ({ port }: Context): boolean =>
   port !== undefined && port.carriedBy !== "nothing";
+/** Half of a change that carries has its traffic; to finish it takes the link once more. */
+export const isHalfUndrained = (context: Context): boolean =>
+  context.port?.keys === "half" &&
+  isUsable(context) &&
+  context.port.drain === "off" &&
+  context.facts.drained.kind === "waiting";
 const isQuiet = ({ port }: Context): boolean => port?.pending === "none";
 export const farIsOld = ({ facts }: Context): boolean =>
   facts.far === "old" || facts.far === "either";
@@ -37,9 +43,15 @@ export const isManual = ({ facts }: Context): boolean => facts.farEnd === "manua
 /** No late change of ours may still take this key from the router. */
 export const keepsKey = ({ facts: { mayLose } }: Context, key: "old" | "new"): boolean =>
   mayLose !== key && mayLose !== "both";
+/** The port has its old version, or a change of it by half that a repeat finishes. */
+export const lacksNew = ({ port }: Context): boolean =>
+  port?.keys === "old" || port?.keys === "half";
+/** The port has its new version, or half of it, which the way back undoes as a whole. */
+export const lacksOld = ({ port }: Context): boolean =>
+  port?.keys === "new" || port?.keys === "half";
 /** The group is no longer as the campaign found it. */
 export const hasBegun = (context: Context): boolean =>
-  holdsNew(context) || context.campaign.told || goesBack(context);
+  holdsNew(context) || lacksOld(context) || context.campaign.told || goesBack(context);
 
 const guard = (name: string, holds: Guard["holds"]): Guard => ({ name, holds });
 
@@ -53,6 +65,8 @@ const quiet = guard("nothing is pending on the device", isQuiet);
 const pendingOurs = guard("the pending commit is ours", ({ port }) => port?.pending === "ours");
 const oldOnly = guard("the port holds the old key alone", ({ port }) => port?.keys === "old");
 const newOnly = guard("the port holds the new key alone", ({ port }) => port?.keys === "new");
+const notNewYet = guard("the port holds the old key alone, or half of the change", lacksNew);
+const notOldYet = guard("the port holds the new key alone, or half of the change", lacksOld);
 const bothKeys = guard("the port holds both keys", ({ port }) => port?.keys === "both");
 const farOld = guard("the far end is settled on old", farIsOld);
 const byOld = guard("the link is secured by the old key", ({ port }) => port?.carriedBy === "old");
@@ -75,14 +89,13 @@ const validated = guard(
 );
 
 const followsFar = (far: "old" | "new"): Guard =>
-  guard(`the far end is on ${far} and the link has left its other state`, ({ facts, port }) => {
-    if (facts.far === far) return port?.carriedBy !== (far === "new" ? "old" : "new");
-    // Where the far end has nothing to do, following is a disruptive effect.
-    return (
-      facts.far === "either" &&
-      facts.unmetPrecondition === undefined &&
-      facts.drained.kind === "held"
-    );
+  guard(`the far end is on ${far} and the link has left its other state`, (context) => {
+    const { facts, port } = context;
+    if (facts.far !== far && facts.far !== "either") return false;
+    if (facts.far === far && port?.carriedBy === (far === "new" ? "old" : "new")) return false;
+    // Where the far end has nothing to do, or half of a change fits it, following takes the link.
+    const takes = facts.far === "either" || (port?.keys === "half" && isUsable(context));
+    return !takes || (facts.unmetPrecondition === undefined && facts.drained.kind === "held");
   });
 
 export const guards: Guards = {
@@ -117,8 +130,8 @@ export const guards: Guards = {
       ["old", "either", "unknown"].includes(facts.far),
     ),
   ],
-  prepare: [replacing, quiet, oldOnly],
-  prepareBack: [replacing, quiet, newOnly, notEnrol],
+  prepare: [replacing, quiet, notNewYet],
+  prepareBack: [replacing, quiet, notOldYet, notEnrol],
   putNew: [
     agentWrites,
     preconditionsHold,
@@ -127,7 +140,7 @@ export const guards: Guards = {
     guard("the far end is on old", ({ facts }) => facts.far === "old"),
     guard("the router is ready for it", (context) =>
       breaksFirst(context)
-        ? context.port?.keys === "old" && context.facts.replacement.kind === "valid"
+        ? lacksNew(context) && context.facts.replacement.kind === "valid"
         : context.port?.keys === "both",
     ),
   ],
@@ -156,8 +169,8 @@ export const guards: Guards = {
     oldProven,
     guard("the far end is on old", ({ facts }) => facts.far === "old"),
   ],
-  replace: [replacing, quiet, oldOnly, validated, followsFar("new")],
-  replaceBack: [replacing, quiet, newOnly, notEnrol, validated, followsFar("old")],
+  replace: [replacing, quiet, notNewYet, validated, followsFar("new")],
+  replaceBack: [replacing, quiet, notOldYet, notEnrol, validated, followsFar("old")],
   rekeySak: [preconditionsHold, drained, newOnly, proven],
   renewSak: [
     preconditionsHold,

@@ -30,7 +30,7 @@ export function isUntaken(
   port: Pick<PortFacts, "keys" | "drain"> | undefined,
 ): boolean {
   if (port === undefined || goal === "revert" || told || !before.includes(state)) return false;
-  if (port.keys === "new" || port.keys === "both") return false;
+  if (["new", "both", "half"].includes(port.keys)) return false;
   // A drain that the campaign has not sent, or has given back, is no beginning.
   return port.drain === "off" || state !== "draining";
 }

@@ -8,7 +8,7 @@ import type { DesiredLink, Freeze, Window } from "../model/desired.ts";
 import { bgpUp, clockSkewMs, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import type { Cause, CauseOf, FarEnd, GateCause, PlainCause } from "../model/reason.ts";
 import type { RightsReport } from "../model/rights-report.ts";
-import { isOff } from "./facts.ts";
+import { agreedLeaves, isOff } from "./facts.ts";
 import { doubtOf, type Sibling } from "./sibling.ts";
 import { windowAt } from "./window.ts";
 
@@ -110,13 +110,13 @@ export function missingRight(
 
 const stale = (code: PlainCause): GateCause => ({ code: "gate.stale", cause: { code } });
 
-/** Both ends must agree on these, so with another value no key would ever be proven. */
-const agreed: readonly string[] = ["policy", "suite", "includeSci"];
-
 function driftOf({ snapshot, accepted }: PreconditionInput): GateCause | undefined {
   const port = portOf(snapshot.state, snapshot.link.port);
   if (accepted === undefined || port?.settings.kind !== "known") return undefined;
-  const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) => agreed.includes(leaf));
+  // With another value no key would ever be proven.
+  const gap = settingsGaps(accepted, port.settings.value).find(({ leaf }) =>
+    agreedLeaves.includes(leaf),
+  );
   return gap === undefined ? undefined : { code: "port.drifted", ...gap };
 }
 

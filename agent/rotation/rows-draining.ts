@@ -10,6 +10,7 @@ import {
   holdsNew,
   isManual,
   isOverdue,
+  lacksNew,
   siblingLost,
 } from "./guards.ts";
 import {
@@ -143,9 +144,7 @@ const drainedManually: readonly Row[] = [
   {
     name: "draining.validated",
     when: (context) =>
-      asksPerson(context) &&
-      context.facts.replacement.kind === "valid" &&
-      context.port?.keys === "old",
+      asksPerson(context) && context.facts.replacement.kind === "valid" && lacksNew(context),
     next: "switching",
     mark: { told: true },
   },
@@ -165,7 +164,7 @@ const drainedManually: readonly Row[] = [
 const drainedByAgent: readonly Row[] = [
   {
     name: "draining.breaks",
-    when: (context) => breaksFirst(context) && context.port?.keys === "old",
+    when: (context) => breaksFirst(context) && lacksNew(context),
     next: "switching",
   },
   {

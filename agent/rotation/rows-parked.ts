@@ -13,6 +13,7 @@ import {
   isManual,
   isUsable,
   keepsKey,
+  lacksNew,
 } from "./guards.ts";
 import { farNotOurs, parkingRows, takenBack } from "./rows-shared.ts";
 
@@ -30,7 +31,7 @@ function isLastingOutage(context: Context): boolean {
 const mayFollow = (context: Context): boolean => {
   const { facts, port } = context;
   if (goesBack(context) || port?.pending !== "none") return false;
-  return facts.far === "new" && port.keys === "old" && port.carriedBy === "nothing";
+  return facts.far === "new" && lacksNew(context) && port.carriedBy === "nothing";
 };
 
 export const queued: readonly Row[] = [
@@ -88,7 +89,7 @@ export const gated: readonly Row[] = [
       if (!isManual(context) || campaign.asked || goesBack(context)) return false;
       // A person is not asked to use a key that a pending commit may still take away.
       if (port?.pending !== "none" || facts.far !== "old") return false;
-      return port.keys === (breaksFirst(context) ? "old" : "both");
+      return breaksFirst(context) ? lacksNew(context) : port.keys === "both";
     },
     next: "awaitingPeer",
   },
@@ -123,8 +124,7 @@ export const awaitingPeer: readonly Row[] = [
   },
   {
     name: "awaitingPeer.follow",
-    when: (context) =>
-      context.facts.far === "new" && context.port?.keys === "old" && breaksFirst(context),
+    when: (context) => context.facts.far === "new" && lacksNew(context) && breaksFirst(context),
     next: "switching",
     mark: { told: true },
   },
@@ -152,8 +152,10 @@ export const awaitingPeer: readonly Row[] = [
   },
   {
     name: "awaitingPeer.oldKeyGone",
-    when: (context) =>
-      context.port !== undefined && context.port.keys !== (breaksFirst(context) ? "old" : "both"),
+    when: (context) => {
+      if (context.port === undefined) return false;
+      return breaksFirst(context) ? !lacksNew(context) : context.port.keys !== "both";
+    },
     next: "held",
   },
   {

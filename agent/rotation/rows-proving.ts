@@ -11,6 +11,7 @@ import {
   isUsable,
   lacksFreshSak,
   lacksLaterSaks,
+  lacksNew,
   siblingLost,
 } from "./guards.ts";
 import { farNotOurs, giveBack, isUnread, openFirst, takenBack } from "./rows-shared.ts";
@@ -180,8 +181,7 @@ const unproven: readonly Row[] = [
   },
   {
     name: "proving.follow",
-    when: (context) =>
-      context.facts.far === "new" && context.port?.keys === "old" && breaksFirst(context),
+    when: (context) => context.facts.far === "new" && lacksNew(context) && breaksFirst(context),
     next: "switching",
   },
   {

@@ -9,10 +9,12 @@ import {
   holdsNew,
   holdsOld,
   isEnrol,
+  isHalfUndrained,
   isManual,
   isOverdue,
   isUsable,
   lacksFreshSak,
+  lacksOld,
   siblingLost,
 } from "./guards.ts";
 import {
@@ -201,6 +203,12 @@ const onceFarIsBack: readonly Row[] = [
     ...restored,
   },
   {
+    name: "reverting.halfUndrained",
+    when: isHalfUndrained,
+    next: "gated",
+    mark: { goal: "revert" },
+  },
+  {
     name: "reverting.replaceBack",
     when: breaksFirst,
     next: "reverting",
@@ -209,9 +217,7 @@ const onceFarIsBack: readonly Row[] = [
   {
     name: "reverting.prepareLate",
     when: (context) =>
-      breaksFirst(context) &&
-      context.port?.keys === "new" &&
-      context.facts.replacement.kind === "absent",
+      breaksFirst(context) && lacksOld(context) && context.facts.replacement.kind === "absent",
     next: "reverting",
     action: "prepareBack",
   },

@@ -1,7 +1,15 @@
 // switching: the far end moves, and the router follows where it holds one key.
 
 import type { Context, Row } from "../model/campaign.ts";
-import { breaksFirst, holdsNew, isManual, isOverdue, siblingLost } from "./guards.ts";
+import {
+  breaksFirst,
+  holdsNew,
+  isHalfUndrained,
+  isManual,
+  isOverdue,
+  lacksNew,
+  siblingLost,
+} from "./guards.ts";
 import {
   farNotOurs,
   foreignCommit,
@@ -38,7 +46,7 @@ const following: readonly Row[] = [
   },
   {
     name: "switching.strange",
-    when: ({ port }) => port?.keys !== "old",
+    when: (context) => !lacksNew(context),
     next: "held",
   },
   ...foreignCommit("switching"),
@@ -63,6 +71,11 @@ const following: readonly Row[] = [
     name: "switching.lostCommits",
     when: losesCommits,
     next: "held",
+  },
+  {
+    name: "switching.halfUndrained",
+    when: isHalfUndrained,
+    next: "gated",
   },
   {
     name: "switching.replace",
@@ -94,11 +107,18 @@ const following: readonly Row[] = [
     next: "switching",
     cause: takenBack,
   },
+  {
+    // Half of the change fits the far end, and the other half may not take the link now.
+    name: "switching.halfWaits",
+    when: ({ port }) => port?.keys === "half",
+    next: "switching",
+    cause: takenBack,
+  },
 ];
 
 /** The far end may be told: the router holds the new key, or follows at once. */
 const isReady = (context: Context): boolean =>
-  breaksFirst(context) ? context.port?.keys === "old" : holdsNew(context);
+  breaksFirst(context) ? lacksNew(context) : holdsNew(context);
 
 const farStillOld: readonly Row[] = [
   {

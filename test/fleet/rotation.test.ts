@@ -215,6 +215,38 @@ describe("a change of settings", () => {
   });
 });
 
+// A router whose session ended between two lines of its policy was taken for one with foreign
+// settings, and the campaign stopped with both links' drains and settings as they were.
+describe("a change of settings that a router took by half", () => {
+  const wanted = "suite: gcm-aes-xpn-256, includeSci: false, keyServerPriority: 20";
+  it.each([
+    ["without its own part", { keyServerPriority: 16 }],
+    ["without what both ends agree on", { includeSci: true }],
+  ])("a change of settings that a router took %s is finished", async (_part, left) => {
+    const pair = await Pair.adopted({ overlap: "keychain" });
+    const { router, port } = pair.link("primary");
+    let halves = 0;
+    router.onEffect(({ by, what }) => {
+      if (by !== "agent" || what !== "macsec.protect" || halves > 0) return;
+      halves += 1;
+      pair.site.clock.after(1, () => {
+        router.manualEdit((config) => {
+          const to = config.ports.get(port);
+          if (to?.macsec !== undefined) to.macsec = { ...to.macsec, ...left };
+        });
+      });
+    });
+    await pair.apply(pair.config((text) => text.replaceAll("suite: gcm-aes-xpn-256", wanted)));
+    await pair.reach("secondary done");
+    expect(halves).toBe(1);
+    expect(pair.outcomes()).toEqual(["changed", "changed"]);
+    expect(pair.trail().join()).not.toContain("held");
+    await pair.run(120_000);
+    expect(pair.agent.status().verdict).toBe("protected");
+    expect(pair.violations()).toEqual([]);
+  });
+});
+
 describe("a rotation that goes wrong", () => {
   it("a new key that is not proven is taken back, and the old one stays", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });

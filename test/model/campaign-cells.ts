@@ -8,6 +8,7 @@ import type { Choices } from "./choices.ts";
 
 const flags = [false, true] as const;
 const evidence = [waiting, held] as const;
+const halves = ["half"] as const;
 
 class Lazy {
   readonly #choices: Choices;
@@ -33,7 +34,8 @@ class PortCell extends Lazy implements PortFacts {
   }
 
   get keys(): PortFacts["keys"] {
-    return this.once("keys", () => ["old", "both", "new", "else"]);
+    const breaks = this.#overlap === "breakBeforeMake";
+    return this.once("keys", () => ["old", "both", ...(breaks ? halves : []), "new", "else"]);
   }
   get pending(): PortFacts["pending"] {
     // Without overlap nothing is staged, and so no commit of ours ever waits.

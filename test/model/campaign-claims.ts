@@ -10,6 +10,7 @@ import {
   finals,
   forward,
   goesBackBare,
+  isHalf,
   isHidden,
   isUp,
   newKey,
@@ -156,7 +157,8 @@ function judgePut(world: World, action: ActionKind, config: Config, claim: Claim
   claim(toldIn(world.record), "PUTBLIND: told is not in the journal");
   if (breaks) {
     const before = config.kind === "enrol" ? 0 : oldKey;
-    claim(world.keys === before, "PUTBLIND: the router is not as before");
+    const isBefore = world.keys === before || isHalf(world, config);
+    claim(isBefore, "PUTBLIND: the router is not as before");
     claim(world.prepared === forward, "PUTBLIND: the router may refuse to follow");
     return;
   }
@@ -238,7 +240,8 @@ const lacksLaterSaks = ({ laterProven }: World, { asksSaks, urgency }: Config): 
 function judgeReplacement(world: World, ahead: boolean, config: Config, claim: Claim): void {
   const before = config.kind === "enrol" ? 0 : oldKey;
   claim(config.overlap === "breakBeforeMake", "BLIND: the router can hold both keys");
-  claim(world.keys === (ahead ? before : newKey), "BLIND: the port holds something else");
+  const isOurs = world.keys === (ahead ? before : newKey) || isHalf(world, config);
+  claim(isOurs, "BLIND: the port holds something else");
 }
 
 export const keysOn = ({ keys }: World): number =>
@@ -253,6 +256,12 @@ export function judgeStep(
 ): void {
   const from = recordedIn(world.record);
   const to = recordedIn(record);
+  const isGivenUp = to.state === "held" && from.state !== "held";
+  // The way back of a person's far end is the person's.
+  const isTheirs = config.farEnd === "manual" && from.state === "reverting";
+  if (isGivenUp && !isTheirs && mayFinish(world, config)) {
+    report(`HALF: a change that a repeat would finish is given up (${from.state})`);
+  }
   const arrives = to.at !== from.at || (stateIn(record) === doneState && from.state !== "done");
   if (!arrives) return;
   const reverted = to.at === from.at && to.ending === "reverted";
@@ -270,6 +279,16 @@ export function judgeStep(
     (!config.promotes || reverted || world.promoted === 1 || world.meddled === 1) &&
     (world.staleSak === 0 || reverted);
   if (!isSo) report(`DONE: called ${reverted ? "reverted" : "a success"} and is not`);
+}
+
+/** Half of a change of ours is on the router, and nothing keeps the other half from it. */
+function mayFinish(world: World, config: Config): boolean {
+  if (!isHalf(world, config) || world.meddled === 1 || world.overdue === 1) return false;
+  // A journal that lost its last record may have forgotten the way back.
+  if (world.tailLost === 1) return false;
+  const { refused, losing, routerUnseen, farUnseen, pending } = world;
+  if (refused !== 0 || losing === 1 || routerUnseen === 1 || pending !== 0) return false;
+  return farUnseen === 0 && world.operation === settled;
 }
 
 /** What a campaign that an operator abandons may leave, for no agent looks after it any more. */

@@ -35,6 +35,14 @@ const permitted: readonly Config[] = [
   named("change, router alone, permits", { ...change, either: true }),
 ].map((config) => ({ ...config, permits: true }));
 
+/** A router that takes settings in several steps; half of them fit one far end, or none. */
+const halves: readonly Config[] = [
+  named("change, half fits old", { ...change, half: "old" }),
+  named("change, half fits new", { ...change, half: "new" }),
+  named("change, manual, half fits neither", { ...change, ...manual, half: "neither" }),
+  named("change, router alone, half", { ...change, either: true, half: "old" }),
+];
+
 export const configs: readonly Config[] = [
   keychain,
   named("rotate, keychain, agent, afterSoak", soak),
@@ -52,6 +60,7 @@ export const configs: readonly Config[] = [
   named("change, agent", change),
   named("change, manual", { ...change, ...manual }),
   named("change, router alone", { ...change, either: true }),
+  ...halves,
   named("rotate, keychain, shut first", { shutsFirst: true }),
   named("rotate, fallback, shut first", { ...fallback, shutsFirst: true }),
   named("rotate, none, shut first", { ...none, shutsFirst: true }),
@@ -63,3 +72,10 @@ export const configs: readonly Config[] = [
   named("rotate, keychain, emergency, later SAKs", { urgency: "emergency", asksSaks: true }),
   ...permitted,
 ];
+
+/** @throws RangeError if there is no such configuration. */
+export function configNamed(name: string): Config {
+  const found = configs.find((config) => config.name === name);
+  if (found === undefined) throw new RangeError(`no configuration is called ${name}`);
+  return found;
+}

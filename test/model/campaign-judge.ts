@@ -22,6 +22,7 @@ import {
   finals,
   foreign,
   goesBackBare,
+  isHalf,
   isHidden,
   isUp,
   linkIn,
@@ -97,6 +98,10 @@ export function judgeWorld(world: World, oracle: Oracle, report: (broken: string
   const ownWay =
     world.shut === 1 && isOurs && !settles(world, oracle, (to) => to.shut === 0 || left(to));
   if (ownWay) report(`DARKWAIT: the port stays shut in ${state}`);
+  const isOpen = state === "gated" && world.meddled === 0 && !isClosed(world, config);
+  if (isHalf(world, config) && isOpen && !settles(world, oracle, left)) {
+    report("HALF: a change that a repeat would finish waits in gated");
+  }
   if (waitsInOutage(world, config, state) && !settles(world, oracle, left)) {
     report(`DARKWAIT: the link is dark by our own setting in ${state}`);
   }

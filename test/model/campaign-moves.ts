@@ -19,6 +19,7 @@ import {
   doneLink,
   finals,
   forward,
+  isHalf,
   isUp,
   linkIn,
   newKey,
@@ -43,6 +44,7 @@ export const lucks = [
   "loses its reply",
   "is delayed",
   "does half",
+  "changes half",
   "leaves a dead SAK",
   "comes after a hand",
   "comes late",
@@ -60,6 +62,9 @@ export function canHave(luck: Luck, action: ActionKind | undefined, config: Conf
   if (action === "rekeySak" && (luck === "does half" || luck === "dies during it")) return true;
   if (luck === "dies during it" || luck === "comes after a hand") return action === "stage";
   if (luck === "comes late") return action !== undefined && lateFinalOf(action) > 0;
+  if (luck === "changes half") {
+    return config.half !== undefined && (action === "replace" || action === "replaceBack");
+  }
   if (luck === "leaves a dead SAK") return action === "renewSak";
   if (luck === "does half") return config.shutsFirst && keyWork.includes(action);
   return true;
@@ -82,7 +87,7 @@ function observed(world: World, config: Config): void {
 
 export function canBeProven(world: World, config: Config): boolean {
   if (world.routerUnseen === 1 || !observesNew(world, config)) return false;
-  return carrierOf(world, config) === 1;
+  return carrierOf(world, config) === 1 && !isHalf(world, config);
 }
 
 export function canBeSteady(world: World, config: Config): boolean {
@@ -228,6 +233,10 @@ function affect(world: World, action: ActionKind, luck: Luck, config: Config): v
   if (shuts) world.shut = 1;
   if (luck === "does half") return;
   if (luck === "leaves a dead SAK") world.deadSak = 1;
+  if (luck === "changes half") {
+    world.keys = oldKey | newKey;
+    return;
+  }
   if (luck === "comes late") {
     world.lateFinal = lateFinalOf(action);
     return;

@@ -27,6 +27,7 @@ import {
   foreign,
   forward,
   hasToken,
+  isHalf,
   isUp,
   newKey,
   oldKey,
@@ -110,11 +111,14 @@ export const observesNew = (world: World, config: Config): boolean => {
   return far === farNew || far === farEither;
 };
 
-const keysObserved = ["old", "both", "new", "else"] as const;
+/** A router of one key never has both, and one that takes two changes none by half. */
+const keysObserved = (index: number, { half }: Config): PortFacts["keys"] =>
+  (["old", half === undefined ? "both" : "half", "new", "else"] as const)[index] ?? "else";
 function keysIn(world: World, config: Config): number {
   const { keys } = world;
   if (keys === newKey) return 2;
   if (keys === (config.kind === "enrol" ? 0 : oldKey)) return 0;
+  if (isHalf(world, config)) return 1;
   return keys === (oldKey | newKey) && config.overlap !== "breakBeforeMake" ? 1 : 3;
 }
 
@@ -168,7 +172,7 @@ function isWithheld(world: World, config: Config): boolean {
   if (world.withheld === 0 || world.routerUnseen === 1) return false;
   const { record, drained } = world;
   const goal = backIn(record) ? "revert" : "forward";
-  const keys = keysObserved[keysIn(world, config)] ?? "else";
+  const keys = keysObserved(keysIn(world, config), config);
   const campaign = { goal, told: toldIn(record), state: stateName(record) } as const;
   return isUntaken(campaign, { keys, drain: drained === 1 ? "on" : "off" });
 }
@@ -198,7 +202,7 @@ export function replacementOf({ record, prepared, refused }: World): number {
 const outages = ["none", "brief", "lasting"] as const;
 
 function promotionIn(isDone: number, keys: number, config: Config): PortFacts["promotion"] {
-  const isThere = keysObserved[keys] === "both" || keysObserved[keys] === "new";
+  const isThere = ["both", "new"].includes(keysObserved(keys, config));
   if (isDone === 1) return "done";
   return config.promotes && isThere ? "due" : "none";
 }
@@ -237,7 +241,8 @@ function bitsOf(world: World, config: Config): number {
         (Number(isDone) << 9) |
         (world.drained << 10) |
         (world.shut << 11);
-  const isStaged = world.routerUnseen === 0 && keys === 1 && carrier === 0;
+  const isStaged =
+    world.routerUnseen === 0 && keysObserved(keys, config) === "both" && carrier === 0;
   return (
     portFacts |
     (farObserved(world, config) << 12) |
@@ -267,7 +272,7 @@ export function factsIn(observation: number, config: Config): Facts {
       bits(0, 1) === 0
         ? undefined
         : {
-            keys: keysObserved[bits(1, 2)] ?? "else",
+            keys: keysObserved(bits(1, 2), config),
             pending: (["none", "ours", "foreign"] as const)[bits(3, 2)] ?? "none",
             carriedBy: carriers[bits(5, 2)] ?? "nothing",
             outage: outages[bits(7, 2)] ?? "none",

@@ -50,6 +50,11 @@ export interface Config {
   readonly shutsFirst: boolean;
   /** The router makes SAKs on request, and is the key server. */
   readonly asksSaks: boolean;
+  /**
+   * Present if the router takes settings in several steps, so that a change may be made by half:
+   * the settings of the far end with which such a port still carries.
+   */
+  readonly half?: "old" | "new" | "neither";
   /** Present if the campaign waits for a permit, which a hub gives and takes at any time. */
   readonly permits?: true;
   /** Present if the sibling ends on the agent's host, and this link elsewhere. */
@@ -419,11 +424,17 @@ export function start(config: Config, faults: number, words: number, at: 0 | 1):
 
 // ---- what is so
 
+/** Some settings are the old ones and some the new ones; a router of one key never has both. */
+export const isHalf = ({ keys }: World, { half }: Config): boolean =>
+  half !== undefined && keys === (oldKey | newKey);
+
 /** Do both ends agree, so that MKA forms (or, before an enrolment, clear frames pass)? */
 export function matches(world: World, config: Config): boolean {
   const { keys, hardware } = world;
-  if (config.either) return hardware !== onOther && (keys === oldKey || keys === newKey);
   if (hardware === onOther) return false;
+  const half = isHalf(world, config);
+  if (config.either) return half || keys === oldKey || keys === newKey;
+  if (half) return config.half === (hardware === onNew ? "new" : "old");
   if (hardware === onNew)
     return (keys & newKey) !== 0 && world.mustSecure === 1 && world.deadSak === 0;
   if (config.kind === "enrol") return keys === 0 && world.mustSecure === 0;

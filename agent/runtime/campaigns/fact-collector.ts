@@ -399,8 +399,8 @@ export class FactCollector {
     const { world, group, desired } = this.#parts;
     const { rotation } = desired;
     // Once begun, the link may be dark by our own doing, and only going on lights it.
-    const begun =
-      port?.drain === "on" || campaign.told || port?.keys === "new" || port?.keys === "both";
+    const holdsNew = port !== undefined && ["new", "both", "half"].includes(port.keys);
+    const begun = port?.drain === "on" || campaign.told || holdsNew;
     const free = campaign.urgency === "emergency" || this.#accepts(campaign, "outsideWindow");
     const neededMs =
       rotation.drained.samples * rotation.drained.everyMs + rotation.settleMs + rotation.soakMs;

@@ -283,7 +283,7 @@ function* contexts(): Generator<Context> {
   if (link === undefined) throw new Error("a campaign has a link");
   const replacement = { kind: "refused", cause: refused } as const;
   const evidence = { drained: waits, proof: waits, oldProof: waits, carrying: waits };
-  for (const keys of ["old", "both", "new", "else"] as const) {
+  for (const keys of ["old", "both", "half", "new", "else"] as const) {
     for (const far of ["old", "new", "other", "failed", "either"] as const) {
       const port = { ...calmPort, keys };
       const facts = { ...calm, ...evidence, replacement, far, port };

@@ -8,28 +8,19 @@ import {
   type CampaignState,
   type Context,
   entryOf,
-  type Guards,
 } from "#agent/model/campaign.ts";
 import { decideBy, table } from "#agent/rotation/campaign.ts";
 import { guards } from "#agent/rotation/guards.ts";
 import { effort } from "../../effort.ts";
-import { configs } from "../../model/campaign-configs.ts";
+import { configNamed, configs } from "../../model/campaign-configs.ts";
 import type { Machine } from "../../model/campaign-observation.ts";
 import { type Explored, explore, realMachine } from "../../model/campaign-space.ts";
 import type { Config } from "../../model/campaign-world.ts";
+import { type NamedGuard, without } from "../../model/lesser-machine.ts";
 
-interface Named {
-  readonly action: ActionKind;
-  readonly name: string;
-}
-
-const every: readonly Named[] = actionKinds.flatMap((action) =>
+const every: readonly NamedGuard[] = actionKinds.flatMap((action) =>
   guards[action].map(({ name }) => ({ action, name })),
 );
-
-function without({ action, name }: Named): Guards {
-  return { ...guards, [action]: guards[action].filter((each) => each.name !== name) };
-}
 
 const keychain = "rotate, keychain, agent, afterProof";
 const none = "rotate, none, agent";
@@ -62,11 +53,11 @@ const noticedIn: Readonly<Record<string, Where>> = {
   ],
   "putNew: no late change of ours takes the new key": [none, 2],
   "putNew: the router is ready for it": [none, 1],
-  "prepare: the port holds the old key alone": [none, 1],
-  "prepareBack: the port holds the new key alone": [none, 1],
+  "prepare: the port holds the old key alone, or half of the change": [none, 1],
+  "prepareBack: the port holds the new key alone, or half of the change": [none, 1],
   "replace: the change waits, valid, on the candidate": [none, 1],
   "replace: the far end is on new and the link has left its other state": [routerAlone, 1],
-  "replaceBack: the port holds the new key alone": [none, 2],
+  "replaceBack: the port holds the new key alone, or half of the change": [none, 2],
   "replaceBack: the change waits, valid, on the candidate": [none, 1],
   "replaceBack: the far end is on old and the link has left its other state": [routerAlone, 1],
   "promote: the link is drained": [fallback, 1],
@@ -121,7 +112,8 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "removeNew: the far end is on old": "the rows of a far end that is back",
   "replace: the router holds one key": "switching.both",
   "replace: nothing is pending on the device": "switching.foreignCommit",
-  "replace: the port holds the old key alone": "switching.followed, switching.strange",
+  "replace: the port holds the old key alone, or half of the change":
+    "switching.followed, switching.strange",
   "replaceBack: the router holds one key": "reverting.replaceBack asks for it",
   "replaceBack: nothing is pending on the device": "reverting.foreignCommit",
   "replaceBack: there is an old key to go back to": "reverting.enrolBare, reverting.enrolKeyed",
@@ -133,16 +125,10 @@ const impliedByRows: Readonly<Record<string, string>> = {
   "open: it was shut for a key change": "every row that opens asks for it",
 };
 
-const configNamed = (name: string): Config => {
-  const found = configs.find((config) => config.name === name);
-  if (found === undefined) throw new RangeError(`no configuration is called ${name}`);
-  return found;
-};
-
-const nameOf = ({ action, name }: Named): string => `${action}: ${name}`;
+const nameOf = ({ action, name }: NamedGuard): string => `${action}: ${name}`;
 
 /** Explores a machine without the guard, up to the first property that it breaks. */
-function noticed(each: Named, [config, faults, words = 1, after = []]: Where): Explored {
+function noticed(each: NamedGuard, [config, faults, words = 1, after = []]: Where): Explored {
   const limits = { faults, words, links: 1, stopEarly: true, after } as const;
   return explore(configNamed(config), limits, { ...realMachine, guards: without(each) });
 }
@@ -164,7 +150,7 @@ describe("every guard", () => {
   it("the whole machine is not caught by the searches that catch a lack of a guard", {
     timeout: 600_000,
   }, () => {
-    const far = needed.flatMap((each): readonly (readonly [Named, Where])[] => {
+    const far = needed.flatMap((each): readonly (readonly [NamedGuard, Where])[] => {
       const where = noticedIn[nameOf(each)];
       return where !== undefined && where[1] > 2 ? [[each, where]] : [];
     });
@@ -391,45 +377,6 @@ describe("a removal of the new key that the router may still carry out", () => {
   });
 });
 
-describe("a replacement that the router carries out late", () => {
-  const config = configNamed(none);
-  const cuts = "LATE: it cuts the link in reverting";
-  const onPaper = [
-    ...["a turn: queued.free", "a turn: gated.open", "long quiet", "a turn: draining.breaks"],
-    ...["a turn: switching.prepareFirst", "a turn: switching.putAgain", "the fibre is cut"],
-    ...["the far end settles on paper alone"],
-    ...["a turn whose effect comes late: switching.replace", "the fibre heals"],
-  ];
-
-  it("a far end that changed on paper alone behind a cut fibre is not the machine's fault", () => {
-    const limits = { faults: 3, words: 0, links: 1, after: onPaper } as const;
-    const { broken, states, reached } = explore(config, limits);
-    console.log(`${states} states`);
-    const known = [...broken.keys()].filter((what) => !/^(?:STUCK|LIVE)/.test(what));
-    expect(known).toEqual([]);
-    expect([...reached]).toContain("held");
-  });
-
-  it("a machine that points the far end back while it may come is caught", () => {
-    const guarded = without({ action: "putOld", name: "no late change of ours takes the old key" });
-    const machine = { ...realMachine, guards: guarded };
-    const limits = { faults: 1, words: 0, links: 1 } as const;
-    expect([...explore(config, limits, machine).broken.keys()]).toContain(cuts);
-  });
-
-  it("a machine that sends it while the link uses the old key is caught as it is sent", () => {
-    const switching = table.switching.filter(({ name }) => !/\.(?:half|stillOld)$/.test(name));
-    const guarded = without({
-      action: "replace",
-      name: "the far end is on new and the link has left its other state",
-    });
-    const machine = { ...realMachine, table: { ...table, switching }, guards: guarded };
-    const limits = { faults: 1, words: 0, links: 1 } as const;
-    const { broken } = explore(config, limits, machine);
-    expect([...broken.keys()]).toContain("P3: the old key still carries (replace)");
-  });
-});
-
 const seen = new Map<Config, Explored>();
 /** Explores with every fault once, and returns the inputs of the machine. */
 function explored(config: Config): Explored {
@@ -444,7 +391,7 @@ const actionsIn = (state: CampaignState): ReadonlySet<ActionKind | undefined> =>
   new Set(table[state].map(({ action }) => action));
 
 /** Returns the guards without which the machine would answer one of the inputs differently. */
-function differingIn({ pairs }: Explored, listed: readonly Named[]): ReadonlySet<string> {
+function differingIn({ pairs }: Explored, listed: readonly NamedGuard[]): ReadonlySet<string> {
   const differing = new Set<string>();
   const tried = listed.map((each) => ({
     name: nameOf(each),

@@ -9,11 +9,12 @@ import type { Config } from "../../model/campaign-world.ts";
 
 /**
  * Configurations with two faults in the usual run too: each overlap, far end and kind of campaign,
- * a soak, and a port that is shut first.
+ * a soak, a port that is shut first, and half of a change.
  */
 const deep = [
   ...["rotate, keychain, manual, afterSoak", "rotate, fallback, manual, afterProof"],
   ...["rotate, none, shut first", "rotate, none, manual", "enrol, agent", "enrol, manual"],
+  ...["change, half fits new", "change, router alone, half"],
   ...["change, router alone", "change, router alone, permits", "rotate, none, manual, permits"],
 ];
 const faultsIn = ({ name }: Config): number => effort(deep.includes(name) ? 2 : 1, 3);

@@ -7,6 +7,7 @@ import {
   type Campaign,
   campaignStates,
   type Facts,
+  type PortFacts,
   type Step,
 } from "#agent/model/campaign.ts";
 import { reasonText } from "#agent/model/reason-text.ts";
@@ -28,6 +29,11 @@ const isOpen = ({ facts }: Cell): boolean => facts.unmetPrecondition === undefin
 const breaks = ({ campaign }: Cell): boolean => campaign.links[0]?.overlap === "breakBeforeMake";
 const isUsable = ({ facts: { port } }: Cell): boolean =>
   port !== undefined && port.carriedBy !== "nothing";
+
+const hasKeys = ({ facts: { port } }: Cell, ...keys: readonly PortFacts["keys"][]): boolean =>
+  port !== undefined && keys.includes(port.keys);
+/** The router took a change of settings by half. */
+const isHalf = (cell: Cell): boolean => hasKeys(cell, "half");
 
 const writesRouter: readonly ActionKind[] = [
   ...(["drain", "restore", "stage", "add", "promote", "removeOld", "removeNew"] as const),
@@ -76,7 +82,7 @@ const farRules: readonly Rule[] = [
     (cell) => does(cell, "putNew"),
     (cell) =>
       breaks(cell)
-        ? cell.facts.port?.keys === "old" && cell.facts.replacement.kind === "valid"
+        ? hasKeys(cell, "old", "half") && cell.facts.replacement.kind === "valid"
         : cell.facts.port?.keys === "both",
   ],
   [
@@ -105,7 +111,7 @@ const farRules: readonly Rule[] = [
       !(breaks(cell) && cell.campaign.state === "staged"),
     (cell) => {
       const keys = cell.facts.port?.keys;
-      return breaks(cell) ? keys === "old" : keys === "both" || keys === "new";
+      return breaks(cell) ? hasKeys(cell, "old", "half") : keys === "both" || keys === "new";
     },
   ],
   [
@@ -186,8 +192,9 @@ const keyRules: readonly Rule[] = [
     (cell) => {
       const { far, port, replacement } = cell.facts;
       const left = far === "new" && port?.carriedBy === "nothing";
-      const either = far === "either" && isOpen(cell) && isDrained(cell);
-      return port?.keys === "old" && (left || either) && replacement.kind === "valid";
+      const free = far === "either" || (isHalf(cell) && far === "new" && port?.carriedBy === far);
+      const may = left || (free && isOpen(cell) && isDrained(cell));
+      return hasKeys(cell, "old", "half") && may && replacement.kind === "valid";
     },
   ],
   [
@@ -196,8 +203,9 @@ const keyRules: readonly Rule[] = [
     (cell) => {
       const { far, port } = cell.facts;
       const left = far === "old" && port?.carriedBy === "nothing";
-      const either = far === "either" && isOpen(cell) && isDrained(cell);
-      return port?.keys === "new" && (left || either) && cell.campaign.kind !== "enrol";
+      const free = far === "either" || (isHalf(cell) && far === "old" && port?.carriedBy === far);
+      const may = left || (free && isOpen(cell) && isDrained(cell));
+      return hasKeys(cell, "new", "half") && may && cell.campaign.kind !== "enrol";
     },
   ],
   [

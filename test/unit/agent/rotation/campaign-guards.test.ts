@@ -46,6 +46,7 @@ const lost = { sibling: "lost" } as const;
 const both = { keys: "both" } as const;
 const laterSaks = { kind: "due", number: 1 } as const;
 const staged = port({ ...both, pending: "ours" });
+const half = { keys: "half" } as const;
 const gone = { keys: "new", carriedBy: "nothing" } as const;
 const proven = { ...drained, proof: held, far: "new" } as const;
 
@@ -119,6 +120,26 @@ describe("an effect may run", () => {
       "with nothing to do for the far end",
       { overlap: bbm, facts: { ...valid, ...drained, far: "either" } },
     ],
+    ["prepare", "over half of a change", { overlap: bbm, facts: port(half) }],
+    ["prepareBack", "over half of a change", { overlap: bbm, facts: port(half) }],
+    [
+      "putNew",
+      "over half of a change",
+      { overlap: bbm, facts: { ...port(half), ...valid, ...drained } },
+    ],
+    ...(["replace", "replaceBack"] as const).flatMap((action) => {
+      const far = action === "replace" ? "new" : "old";
+      const dark = { ...port({ ...half, carriedBy: "nothing" }), ...undrained, ...windowShut };
+      const works = { ...port({ ...half, carriedBy: far }), ...drained };
+      return [
+        [action, "over half of a dark link", { overlap: bbm, facts: { ...dark, ...valid, far } }],
+        [
+          action,
+          "over half of a drained one",
+          { overlap: bbm, facts: { ...works, ...valid, far } },
+        ],
+      ] as const;
+    }),
     [
       "replaceBack",
       "with nothing to do for the far end",
@@ -135,6 +156,8 @@ const preconditions = "every gate is open";
 const isDrained = "the link is drained";
 const oldAlone = "the port holds the old key alone";
 const newAlone = "the port holds the new key alone";
+const oldOrHalf = "the port holds the old key alone, or half of the change";
+const newOrHalf = "the port holds the new key alone, or half of the change";
 const bothKeys = "the port holds both keys";
 const byOld = "the link is secured by the old key";
 const oneKey = "the router holds one key";
@@ -186,10 +209,10 @@ const spoils: readonly Spoil[] = [
   ["rollBack", { facts: { ...staged, far: "other" } }, unreadOrOld],
   ["prepare", { overlap: "fallback" }, oneKey],
   ["prepare", { facts: port({ pending: "foreign" }) }, quiet],
-  ["prepare", { facts: port({ keys: "new" }) }, oldAlone],
+  ["prepare", { facts: port({ keys: "new" }) }, oldOrHalf],
   ["prepareBack", { overlap: "fallback" }, oneKey],
   ["prepareBack", { facts: port({ ...gone, pending: "foreign" }) }, quiet],
-  ["prepareBack", { facts: port({}) }, newAlone],
+  ["prepareBack", { facts: port({}) }, newOrHalf],
   ["prepareBack", { kind: "enrol" }, oldExists],
   ["putNew", { facts: { ...port(both), ...drained, ...manual } }, farWritten],
   ["putNew", { facts: { ...port(both), ...drained, ...windowShut } }, preconditions],
@@ -245,7 +268,7 @@ const spoils: readonly Spoil[] = [
     { facts: { ...port({ carriedBy: "nothing", pending: "foreign" }), ...valid, far: "new" } },
     quiet,
   ],
-  ["replace", { facts: { ...port(gone), ...valid, far: "new" } }, oldAlone],
+  ["replace", { facts: { ...port(gone), ...valid, far: "new" } }, oldOrHalf],
   [
     "replace",
     { facts: { ...port({ carriedBy: "nothing" }), ...refusedKey, far: "new" } },
@@ -255,9 +278,20 @@ const spoils: readonly Spoil[] = [
   ["replace", { facts: { ...port({ carriedBy: "nothing" }), ...valid, ...drained } }, followsNew],
   ["replace", { facts: { ...valid, ...drained, ...windowShut, far: "either" } }, followsNew],
   ["replace", { facts: { ...valid, ...undrained, far: "either" } }, followsNew],
+  ...(["replace", "replaceBack"] as const).flatMap((action): readonly Spoil[] => {
+    const far = action === "replace" ? ("new" as const) : ("old" as const);
+    const works = { ...port({ ...half, carriedBy: far }), ...valid, far };
+    const guard = action === "replace" ? followsNew : followsOld;
+    const other = port({ ...half, carriedBy: far === "new" ? "old" : "new" });
+    return [
+      [action, { facts: { ...works, ...undrained } }, guard],
+      [action, { facts: { ...works, ...drained, ...windowShut } }, guard],
+      [action, { facts: { ...works, ...other, ...drained } }, guard],
+    ];
+  }),
   ["replaceBack", { overlap: "keychain" }, oneKey],
   ["replaceBack", { facts: { ...port({ ...gone, pending: "foreign" }), ...valid } }, quiet],
-  ["replaceBack", { facts: { ...port({}), ...valid } }, newAlone],
+  ["replaceBack", { facts: { ...port({}), ...valid } }, newOrHalf],
   ["replaceBack", { kind: "enrol" }, oldExists],
   ["replaceBack", { facts: port(gone) }, validated],
   ["replaceBack", { facts: { ...port({ ...gone, carriedBy: "new" }), ...valid } }, followsOld],
@@ -292,7 +326,7 @@ describe("an effect may not run", () => {
     for (const action of actionKinds.filter((each) => each !== "probe")) {
       expect(missing(action, { ...ready[action], facts: blind }), action).not.toEqual([]);
     }
-    expect(missing("prepare", { overlap: bbm, facts: blind })).toEqual([quiet, oldAlone]);
+    expect(missing("prepare", { overlap: bbm, facts: blind })).toEqual([quiet, oldOrHalf]);
     const put = { ...blind, ...valid, ...drained };
     expect(missing("putNew", { overlap: bbm, facts: put })).toEqual([isReady]);
   });

@@ -167,4 +167,6 @@ reports("rotate", "breakBeforeMake", [
 reports("change", "breakBeforeMake", [
   ["draining.farNew", {}, { ...port({ keys: "new" }), drained: held, far: "either" }],
   ["draining.breaks", {}, { ...manual, drained: held, far: "either" }],
+  ["draining.breaks", {}, { ...port({ keys: "half" }), drained: held }],
+  ["draining.validated", {}, { ...port({ keys: "half" }), drained: held, ...valid, ...manual }],
 ]);

@@ -195,6 +195,14 @@ reports("rotate", "breakBeforeMake", [
   ["awaitingPeer.oldKeyGone", {}, { ...port({ keys: "new" }) }],
 ]);
 
+reports("change", "breakBeforeMake", [
+  ["gated.open", {}, { ...port({ keys: "half" }) }, undefined, "drain"],
+  ["gated.follow", {}, { ...port({ keys: "half", carriedBy: "nothing" }), far: "new" }],
+  ["gated.askPerson", {}, { ...port({ keys: "half" }), ...manual }],
+  ["awaitingPeer.waits", {}, { ...port({ keys: "half" }) }, { code: "router.untouched" }],
+  ["awaitingPeer.follow", {}, { ...port({ keys: "half" }), far: "new" }],
+]);
+
 reports("enrol", "breakBeforeMake", [
   [
     "gated.dark",

@@ -374,7 +374,10 @@ reports("rotate", "breakBeforeMake", [
   ["proving.waits", {}, { far: "updating" }, more, "probe"],
 ]);
 
-reports("change", "breakBeforeMake", [["proving.newKeyGone", {}, { far: "either" }]]);
+reports("change", "breakBeforeMake", [
+  ["proving.newKeyGone", {}, { far: "either" }],
+  ["proving.follow", {}, { ...port({ keys: "half" }), far: "new" }],
+]);
 
 reports("enrol", "breakBeforeMake", [
   ["proving.lateHeld", {}, { ...port({ keys: "new" }), ...overdue, far: "new" }, more],

@@ -217,12 +217,34 @@ rowsOf(
           undefined,
           { outcome: "changed" },
         ],
+        [
+          "reverting.halfUndrained",
+          {},
+          { ...port({ keys: "half", carriedBy: "old" }) },
+          "gated",
+          undefined,
+          { goal: "revert" },
+        ],
       ],
     ],
   ],
 );
 
 const bothOld = { keys: "both", carriedBy: "old" } as const;
+const half = { keys: "half", carriedBy: "nothing" } as const;
+
+reports("change", "breakBeforeMake", [
+  ["reverting.prepareLate", {}, { ...port(half) }, undefined, "prepareBack"],
+  ["reverting.prepare", {}, { ...port(half), far: "new" }, undefined, "prepareBack"],
+  ["reverting.replaceBack", {}, { ...port(half), ...valid }, undefined, "replaceBack"],
+  [
+    "reverting.replaceBack",
+    {},
+    { ...port({ ...half, carriedBy: "old" }), ...valid, drained: held },
+    undefined,
+    "replaceBack",
+  ],
+]);
 
 reports("rotate", "keychain", [
   ["restoring.waits", {}, {}, more, "probe"],

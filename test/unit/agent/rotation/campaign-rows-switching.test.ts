@@ -1,5 +1,6 @@
 // The far end moves, and the router follows: one small case for each row of the table.
 
+import type { Facts, PortFacts } from "#agent/model/campaign.ts";
 import {
   blind,
   held,
@@ -15,6 +16,9 @@ import {
   valid,
   windowShut,
 } from "../../kit/campaign-kit.ts";
+
+const half = (carriedBy: PortFacts["carriedBy"]): Partial<Facts> =>
+  port({ keys: "half", carriedBy });
 
 rowsOf(
   ["switching"],
@@ -134,6 +138,14 @@ rowsOf(
       [
         ["switching.eitherLate", {}, { far: "either", ...overdue }, "reverting", undefined],
         ["switching.eitherWaits", {}, { far: "either", ...valid }, "switching", undefined],
+        ["switching.halfUndrained", {}, { ...half("new"), far: "new" }, "gated", undefined],
+        [
+          "switching.halfWaits",
+          {},
+          { ...half("new"), far: "new", ...valid, drained: held, ...windowShut },
+          "switching",
+          undefined,
+        ],
       ],
     ],
   ],
@@ -179,6 +191,26 @@ reports("rotate", "keychain", [
 ]);
 
 reports("change", "breakBeforeMake", [
+  ["switching.prepare", {}, { ...half("nothing"), far: "new" }, undefined, "prepare"],
+  ["switching.replace", {}, { ...half("nothing"), far: "new", ...valid }, undefined, "replace"],
+  [
+    "switching.replace",
+    {},
+    { ...half("new"), far: "new", ...valid, drained: held },
+    undefined,
+    "replace",
+  ],
+  ["switching.stillOld", {}, { ...half("old"), far: "new", ...valid }, undefined, "probe"],
+  ["switching.halfUndrained", {}, { ...half("old"), far: "either" }],
+  ["switching.prepareFirst", {}, { ...half("old") }, undefined, "prepare"],
+  ["switching.putAgain", {}, { ...half("old"), ...valid, drained: held }, undefined, "putNew"],
+  ["switching.personWaits", {}, { ...half("old"), ...manual }],
+  [
+    "switching.halfWaits",
+    {},
+    { ...half("new"), far: "new", ...valid, drained: held, ...windowShut },
+    shut,
+  ],
   ["switching.eitherLate", {}, { far: "either", ...refusedKey }, refused],
   ["switching.eitherLate", {}, { far: "either", ...valid, ...overdue }, more],
 ]);

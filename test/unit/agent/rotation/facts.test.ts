@@ -213,6 +213,7 @@ describe("the port of a change", () => {
     ["as wanted", { keyServerPriority: 20 }, { keys: "new", carriedBy: "new" }],
     ["as the config does not want it", { keyServerPriority: 30 }, { keys: "else" }],
   ];
+
   it.each([
     ["another key", [foreign]],
     ["another key beside its own", [ours, foreign]],
