@@ -162,8 +162,8 @@ describe("a change at IOS XE", () => {
     await device[Symbol.asyncDispose]();
   });
 
-  // The mark is settled after the confirm. If the session ended in between, a person's timer counted
-  // as ours, and was ended.
+  // The mark is settled after the confirm. If the session ended in between, a timer of a person
+  // counted as ours, and was ended.
   it.each([
     { what: "that is final", within: "final" },
     { what: "that waited for its confirm", within: 120_000 },
