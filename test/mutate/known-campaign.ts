@@ -173,13 +173,13 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/rows-draining.ts",
-    line: 'context.port?.keys === "old",',
+    line: "lacksNew(context),",
     becomes: ["true"],
     why: "a router without overlap holds one key, and rows above match every other set",
   },
   {
     file: "agent/rotation/rows-draining.ts",
-    line: 'when: (context) => breaksFirst(context) && context.port?.keys === "old",',
+    line: "when: (context) => breaksFirst(context) && lacksNew(context),",
     becomes: ["true"],
     why: "a router without overlap holds one key, and rows above match every other set",
   },
@@ -287,15 +287,9 @@ export const knownOfCampaigns: readonly Known[] = [
   },
   {
     file: "agent/rotation/facts.ts",
-    line: 'if (observed === undefined) return "else";',
+    line: 'if (observed === undefined || old === undefined) return "else";',
     becomes: ["false"],
-    why: "settings that are off or unread differ from every wanted ones",
-  },
-  {
-    file: "agent/rotation/facts.ts",
-    line: "return old !== undefined && settingsGaps(old.settings, observed)",
-    becomes: ["true"],
-    why: "a change has old settings: the check is for the type",
+    why: "settings that are off or unread differ from every wanted ones, and a change has old ones",
   },
   {
     file: "agent/rotation/facts.ts",
