@@ -25,10 +25,18 @@ export function sharesFate({ devices, groups }: Desired, link: DesiredLink): boo
   return siblings.some(({ name, device }) => name !== link.name && own.has(device));
 }
 
-/** Returns true if a campaign takes this link in a way that only the agent undoes. */
-export function needsAgent(desired: Desired, link: DesiredLink, breaksFirst: boolean): boolean {
+/**
+ * Returns true if a campaign takes this link in a way that only the agent undoes. An emergency may
+ * shut the port for a fresh SAK: where the far end is the key server.
+ */
+export function needsAgent(
+  desired: Desired,
+  link: DesiredLink,
+  { breaksFirst, urgency }: { breaksFirst: boolean; urgency: Campaign["urgency"] | undefined },
+): boolean {
   const quirks = desired.devices.find(({ name }) => name === link.device)?.quirks ?? [];
-  return breaksFirst || takesRoutes(desired, link) || quirks.includes("shutBeforeKeyChange");
+  const shuts = urgency === "emergency" || quirks.includes("shutBeforeKeyChange");
+  return breaksFirst || shuts || takesRoutes(desired, link);
 }
 
 /** Returns true if no traffic falls back to the link while it is drained. */
@@ -51,5 +59,6 @@ export function fateOf(
   if (takesRoutes(desired, link)) return "shared";
   const breaksFirst = entryOf(campaign).overlap === "breakBeforeMake";
   const isLit = port.carriedBy !== "nothing";
-  return isLit && needsAgent(desired, link, breaksFirst) ? "shared" : "apart";
+  const { urgency } = campaign;
+  return isLit && needsAgent(desired, link, { breaksFirst, urgency }) ? "shared" : "apart";
 }

@@ -13,7 +13,6 @@ import {
   copy,
   drainsHard,
   type Fate,
-  finals,
   isUp,
   pack,
   start,
@@ -34,11 +33,6 @@ export class HostEnd {
   judge(world: World): string | undefined {
     // What people did, and a far end that passes no frames, no agent undoes for certain.
     if (world.meddled === 1 || world.handShut === 1 || world.deadSak === 1) return undefined;
-    // An emergency at a router that makes no SAK on request shuts the port and opens it: two
-    // requests, between which docs/linux-pair.md promises nothing.
-    const { urgency, shutsFirst } = this.#config;
-    const mayBeShut = world.shut === 1 || finals[world.lateFinal] === "rekeySak";
-    if (urgency === "emergency" && !shutsFirst && mayBeShut) return undefined;
     const to = start(this.#config, 0, 0, 0);
     copy(world, to);
     die(to);
@@ -98,7 +92,8 @@ export function begins(config: Config, drain: Fate["drain"]): boolean {
   const { links } = campaignIn(start(config, 0, 0, 0).record, config);
   const risks = config.kind === "rotate" ? rotationRisks(group, links) : ["breakBeforeMake"];
   const deviceCache = { capabilities: () => ({ probe: true }) } as unknown as DeviceCache;
-  const asked = { asked: undefined, acceptsRisk: (risk: RiskName) => others.includes(risk) };
+  const asked = { by: "a person", risks: [], links: undefined, urgency: config.urgency };
+  const accepting = { asked, acceptsRisk: (risk: RiskName) => others.includes(risk) };
   const parts = { deviceCache, desired: site };
-  return missingRisks(parts, [link], risks as readonly RiskName[], asked).length === 0;
+  return missingRisks(parts, [link], risks as readonly RiskName[], accepting).length === 0;
 }

@@ -84,10 +84,8 @@ export function missingRisks(
   { asked, acceptsRisk }: Omit<Accepting, "verb">,
 ): readonly RiskName[] {
   const blind = links.some(({ device }) => deviceCache.capabilities(device)?.probe === undefined);
-  const breaks = risks.includes("breakBeforeMake");
-  const isTaken = links.some(
-    (link) => sharesFate(desired, link) && needsAgent(desired, link, breaks),
-  );
+  const how = { breaksFirst: risks.includes("breakBeforeMake"), urgency: asked?.urgency };
+  const isTaken = links.some((link) => sharesFate(desired, link) && needsAgent(desired, link, how));
   const needed: readonly RiskName[] = [
     ...risks,
     ...(isTaken ? (["agentOnSibling"] as const) : []),

@@ -274,7 +274,8 @@ export class HostPair extends AgentBench {
    */
   async asked(urgency: Campaign["urgency"] = "planned"): Promise<void> {
     this.#isCounting = true;
-    const asked = { by: "test", risks: [], urgency } as const;
+    const risks = urgency === "emergency" ? (["agentOnSibling"] as const) : [];
+    const asked = { by: "test", risks, urgency } as const;
     const ask = () => settled(this.site.clock, this.agent.commands.rotate(group, asked, never));
     try {
       await ask();

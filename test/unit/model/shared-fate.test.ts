@@ -21,11 +21,11 @@ function those(which: "begin" | "wait", asked: Fate["asked"]): readonly Config[]
     });
 }
 
-/** Each overlap, far end, retirement and urgency once in the usual run too. */
+/** Each overlap, far end and retirement once in the usual run too. */
 const usual = [
   ...["rotate, keychain, agent, afterProof", "rotate, keychain, manual, afterSoak"],
   ...["rotate, fallback, agent, afterSoak", "rotate, fallback that stays, manual, afterSoak"],
-  ...["rotate, keychain, emergency", "rotate, keychain, later SAKs"],
+  "rotate, keychain, later SAKs",
 ].map((name) => `${name}, soft drain`);
 const isMeant = ({ name }: Config): boolean => effort(usual.includes(name), true);
 
@@ -38,7 +38,8 @@ describe("the agent's host ends, and the sibling with it", () => {
     const free = all.filter(({ isFree }) => isFree);
     expect(free.map(({ config, drain }) => `${config.name}, ${drain}`)).toEqual(
       configs
-        .filter(({ overlap, shutsFirst }) => overlap !== "breakBeforeMake" && !shutsFirst)
+        .filter(({ overlap }) => overlap !== "breakBeforeMake")
+        .filter(({ shutsFirst, urgency }) => !shutsFirst && urgency !== "emergency")
         .map(({ name }) => `${name}, soft`),
     );
   });

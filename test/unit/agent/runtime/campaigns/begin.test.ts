@@ -101,6 +101,14 @@ describe("the risks that are not accepted", () => {
     expect(risks(hostsAt([here, there], "peeringShutdown"), both, [])).toEqual(["agentOnSibling"]);
   });
 
+  it("agentOnSibling is missing for an emergency, which may shut the port for a fresh SAK", () => {
+    const hosts = hostsAt(["unix:/run/linkseal-net/net.sock", "ssh://edge-b"], "prepend");
+    const risks = (urgency: Asked["urgency"]) =>
+      missingRisks(hosts, both, [], accepting({ asked: asked({ urgency }) }));
+    expect(risks("emergency")).toEqual(["agentOnSibling"]);
+    expect(risks("planned")).toEqual([]);
+  });
+
   it("noPermit is missing where an operator begins what the site would ask a hub for", () => {
     const fleet = { servers: [], key: "credential:k", headsMs: 1 };
     const required = { ...desired, fleet: { ...fleet, permits: "required" as const } };

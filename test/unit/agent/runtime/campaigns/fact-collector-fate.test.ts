@@ -33,6 +33,8 @@ describe("a link whose sibling ends on the agent's host", () => {
   it("a drain that takes routes away waits for the risk, so does a port to be shut", async () => {
     expect(await unmet(hard)).toEqual(missing);
     expect(await unmet(quirk)).toEqual(missing);
+    // An emergency may shut the port for a fresh SAK.
+    expect(await unmet(siblingHere, { urgency: "emergency" })).toEqual(missing);
     expect(await unmet(siblingHere)).toBeUndefined();
     expect(await unmet(inGroup({ drain: "peeringShutdown" }))).toBeUndefined();
   });
