@@ -18,7 +18,7 @@ export interface FarEnd extends Disposable {
   uses(sak: string, networks: readonly [string, string]): Promise<boolean>;
 }
 
-class Ours implements FarEnd {
+class ParticipantEnd implements FarEnd {
   readonly #participant: Participant;
 
   constructor(network: string, folder: string) {
@@ -49,7 +49,7 @@ class Ours implements FarEnd {
   }
 }
 
-class Other implements FarEnd {
+class SupplicantEnd implements FarEnd {
   readonly #supplicant: Supplicant;
   readonly #network: string;
   readonly output = "";
@@ -78,6 +78,6 @@ class Other implements FarEnd {
 }
 
 export const farEnds = {
-  "linkseal-mka": (network: string, folder: string): FarEnd => new Ours(network, folder),
-  wpa_supplicant: (network: string): FarEnd => new Other(network),
+  "linkseal-mka": (network: string, folder: string): FarEnd => new ParticipantEnd(network, folder),
+  wpa_supplicant: (network: string): FarEnd => new SupplicantEnd(network),
 } as const;

@@ -174,3 +174,11 @@ export function bindingOf(over: Partial<Binding> = {}): Binding {
     ...over,
   };
 }
+
+/** A port on which nothing is under way, for `portFacts`. */
+export const quietHistory = {
+  ...({ moved: undefined, pending: "none", overlap: undefined } as const),
+  outageSince: undefined,
+  settleMs: 18_000,
+  now: at(0),
+} as const;

@@ -5,16 +5,17 @@ import type { CampaignLink } from "#agent/model/campaign.ts";
 import { portFacts } from "#agent/rotation/facts.ts";
 import { known, type MacsecSettings } from "#hal/model.ts";
 import { campaignOf, keyOne } from "../../kit/campaign-kit.ts";
-import { at, link, securedPort, session, snapshotOf, stateOf } from "../../kit/snapshot-kit.ts";
+import {
+  at,
+  link,
+  quietHistory as quiet,
+  securedPort,
+  session,
+  snapshotOf,
+  stateOf,
+} from "../../kit/snapshot-kit.ts";
 
 const now = at(0);
-const quiet = {
-  ...({ moved: undefined, pending: "none", overlap: undefined } as const),
-  outageSince: undefined,
-  settleMs: 18_000,
-  now,
-} as const;
-
 // A router whose session ended between two lines of a policy made the campaign stop for good.
 describe("half of a change", () => {
   const [first] = campaignOf("queued", { kind: "change" }).links;

@@ -25,6 +25,7 @@ import {
   link,
   peerOff,
   peerOn,
+  quietHistory as quiet,
   routing,
   securedPort,
   session,
@@ -51,12 +52,6 @@ const enrol = entry("enrol");
 const rotate = entry("rotate");
 const change = entry("change");
 const oldKey = rotate.old?.key ?? keyOne;
-const quiet = {
-  ...({ moved: undefined, pending: "none", overlap: undefined } as const),
-  outageSince: undefined,
-  settleMs: 18_000,
-  now,
-} as const;
 const foreign = { ckn: ckn("f"), role: "primary" } as const;
 const ours = { ckn: keyOne.ckn, role: "primary" } as const;
 
