@@ -18,6 +18,8 @@ export interface Visit {
    * could read them.
    */
   readonly environment: Readonly<Record<string, string>>;
+  /** In octal, as `umask` takes it: Debian's logins have 0002, this machine another one. */
+  readonly umask: string;
   readonly cwd: string;
   readonly argv: readonly string[];
 }
@@ -32,11 +34,11 @@ export const quoted = (word: string): string => `'${word.replaceAll("'", "'\\''"
  * Returns a script for `sh` in its own namespaces: it mounts everything, then runs the program in
  * that root.
  */
-export function script({ root, mounts, user, cwd, argv }: Visit): string {
+export function script({ root, mounts, user, umask, cwd, argv }: Visit): string {
   const inside = (path: string): string => quoted(`${root}${path}`);
   const bind = (from: string, at: string): string => `mount --bind ${quoted(from)} ${inside(at)}`;
   const readOnly = (at: string): string => `mount -o remount,bind,ro ${inside(at)}`;
-  const program = `cd ${quoted(cwd)} && exec ${argv.map(quoted).join(" ")}`;
+  const program = `umask ${umask} && cd ${quoted(cwd)} && exec ${argv.map(quoted).join(" ")}`;
   return [
     "set -eu",
     bind(root, ""),

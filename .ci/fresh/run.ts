@@ -79,6 +79,8 @@ interface Variant {
   readonly name: string;
   /** Folder of an npm that comes before the root's own one in PATH. */
   readonly npm: string | undefined;
+  /** What new files withhold: 0002 at a login of Debian, 0077 where a site is strict. */
+  readonly umask: string;
   /** Follows a command that ends: the tests of what another npm may install otherwise. */
   readonly only: string;
 }
@@ -86,8 +88,8 @@ interface Variant {
 /**
  * Runs the command in a new clone with an empty home; returns true if it ends as README promises.
  */
-function isKept({ name, npm: own, only }: Variant, { line, runs }: Command, work: string): boolean {
-  console.log(`\n== ${name}: ${line}`);
+function isKept({ name, npm: own, umask, only }: Variant, { line, runs }: Command, work: string): boolean {
+  console.log(`\n== ${name}, umask ${umask}: ${line}`);
   for (const folder of ["clone", "home", "npm", "tmp"]) mkdirSync(join(work, folder));
   makeClone(work);
   const { environment, certificates } = npmNeeds(npm("config", "get", ...asked));
@@ -105,7 +107,7 @@ function isKept({ name, npm: own, only }: Variant, { line, runs }: Command, work
   ];
   const path = [...(own === undefined ? [] : [`${tool}/bin`]), "/usr/local/bin:/usr/bin:/bin"];
   const status = enter({
-    ...{ root: root.folder, mounts, user, cwd: `${clone}/linkseal` },
+    ...{ root: root.folder, mounts, user, umask, cwd: `${clone}/linkseal` },
     argv: [
       ...["node", ".ci/fresh/visit.js", runs.replaceAll(" ", "-")],
       runs === "to its end" ? `${line}${only}` : line,
@@ -139,8 +141,11 @@ function main(): number {
   console.log(`README's commands on a fresh ${makeRoot(root)}`);
   const commands = commandsOf(readFileSync(join(repository, "README.md"), "utf8"));
   const variants: readonly Variant[] = [
-    { name: "the npm of Debian", npm: undefined, only: "" },
-    { name: "the newest npm", npm: installNpm(), only: ` -- ${installed.join(" ")}` },
+    { name: "the npm of Debian", npm: undefined, umask: "0002", only: "" },
+    {
+      ...{ name: "the newest npm", npm: installNpm(), umask: "0077" },
+      only: ` -- ${installed.join(" ")}`,
+    },
   ];
   const isGood = variants.every((variant) =>
     commands.every((command) => {

@@ -1,7 +1,7 @@
 // The status page on real ports of this host, tested with browsers that show other pages, and with
 // clients that are slow, malformed, huge or many.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -374,8 +374,14 @@ describe("a page under TLS", () => {
   function pair(name: string, span = validity, mode = 0o600): NonNullable<PageSettings["tls"]> {
     const { key, certificate } = authority.server(span, ["localhost", "edge.example"], [loopback]);
     const [own, secret] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)];
-    writeFileSync(own, certificate);
-    writeFileSync(secret, key, { mode });
+    for (const [path, text, itsMode] of [
+      [own, certificate, 0o644],
+      [secret, key, mode],
+    ] as const) {
+      writeFileSync(path, text);
+      // The umask of a login would decide otherwise: that of Debian lets the group write.
+      chmodSync(path, itsMode);
+    }
     return { certificate: `file:${own}`, key: `file:${secret}` };
   }
 

@@ -75,7 +75,8 @@ describe("what npm needs to reach its registry", () => {
 
 describe("a visit to a fresh root", () => {
   const visit = {
-    ...{ root: "/cache/it's root", user: { uid: 7, gid: 8 }, cwd: "/srv/a clone" },
+    ...{ root: "/cache/it's root", user: { uid: 7, gid: 8 } },
+    ...{ umask: "0002", cwd: "/srv/a clone" },
     mounts: [
       { from: "/x/clone", at: "/srv/a clone", access: "write" },
       { from: "/etc/hosts", at: "/etc/hosts", access: "read" },
@@ -102,7 +103,7 @@ describe("a visit to a fresh root", () => {
     expect(text).not.toContain("proxy");
     const [, program] = lines.find((line) => line.includes(" sh -c "))?.split(" sh -c ") ?? [];
     const inner = execFileSync("sh", ["-c", `printf %s ${program}`], { encoding: "utf8" });
-    expect(inner).toBe("cd '/srv/a clone' && exec 'node' 'x.js' 'a && b'");
+    expect(inner).toBe("umask 0002 && cd '/srv/a clone' && exec 'node' 'x.js' 'a && b'");
   });
 
   it("a visit is a script that a shell accepts", () => {
