@@ -88,7 +88,11 @@ interface Variant {
 /**
  * Runs the command in a new clone with an empty home; returns true if it ends as README promises.
  */
-function isKept({ name, npm: own, umask, only }: Variant, { line, runs }: Command, work: string): boolean {
+function isKept(
+  { name, npm: own, umask, only }: Variant,
+  { line, runs }: Command,
+  work: string,
+): boolean {
   console.log(`\n== ${name}, umask ${umask}: ${line}`);
   for (const folder of ["clone", "home", "npm", "tmp"]) mkdirSync(join(work, folder));
   makeClone(work);
