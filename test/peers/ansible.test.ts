@@ -5,12 +5,12 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { patienceMs } from "../patience.ts";
 import { type Ended, run } from "./run.ts";
 import { Started } from "./started.ts";
 
 const root = join(import.meta.dirname, "../..");
 const playbook = join(root, "docs/examples/ansible/site.yaml");
-const patienceMs = 60_000;
 /** Ansible starts a Python for each task: on a busy computer a run takes minutes. */
 const timeout = 900_000;
 

@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
+import { patienceMs } from "../patience.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
-const patienceMs = 60_000;
 
 export class Started implements AsyncDisposable {
   readonly #home = mkdtempSync(join(tmpdir(), "linkseal-start-"));

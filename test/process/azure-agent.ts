@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
+import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import type { HookEnvironment } from "./chunk-hook.ts";
 import { Program } from "./program.ts";
@@ -28,7 +29,6 @@ export interface AgentNews {
 
 const cli = join(import.meta.dirname, "../../dist/cli.js");
 const hook = join(import.meta.dirname, "chunk-hook.ts");
-const patienceMs = 45_000;
 
 /** Runs `linkseal ...` from the bundle, even if sources were edited since. */
 export function shipped(

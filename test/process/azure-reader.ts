@@ -6,6 +6,7 @@ import { hostCredentials } from "#agent/host/credentials.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { RealAzure } from "#agent/model/desired.ts";
 import { LinksealError } from "#hal/error.ts";
+import { patienceMs } from "../patience.ts";
 
 export interface ReadOrder {
   readonly azure: RealAzure;
@@ -31,8 +32,6 @@ export type ReadNews =
       readonly where: string;
       readonly next: string;
     };
-
-const patienceMs = 20_000;
 
 async function read({ azure, name, cak: cakName }: ReadOrder): Promise<ReadNews> {
   const signal = AbortSignal.timeout(patienceMs);

@@ -15,13 +15,13 @@ import { type AzureServed, serveAzure } from "#sim/serve/azure.ts";
 import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/serve/site.ts";
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite } from "#sim/site/site.ts";
+import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
 const speed = 40;
 const leashMs = 500;
-const patienceMs = 100_000;
 const network = "Microsoft.Network";
 const assign = "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action";
 

@@ -8,6 +8,7 @@ import { hostDialer } from "#agent/host/host.ts";
 import type { AzureCheck } from "#agent/operate/azure-setup/check.ts";
 import type { SetupReport } from "#agent/operate/azure-setup/report.ts";
 import { encodeJson } from "#hal/json.ts";
+import { patienceMs } from "../patience.ts";
 import { CloudStage } from "./cloud-stage.ts";
 
 const stage = new CloudStage("setup", 20);
@@ -29,7 +30,7 @@ async function pose(aspect: string, state: string): Promise<void> {
   const body = [encodeJson({ aspect, state })];
   const to = `unix:${stage.socket}`;
   const request = { to, method: "POST", path: "/posture", replyBytesMax: 10_000, body } as const;
-  const { status } = await hostDialer.http(request, AbortSignal.timeout(30_000));
+  const { status } = await hostDialer.http(request, AbortSignal.timeout(patienceMs));
   expect(status).toBe(200);
 }
 

@@ -258,7 +258,6 @@ describe("the two sockets", () => {
     socket.resume();
     await once(socket, "close");
     expect(performance.now() - begun).toBeGreaterThan(3_000);
-    expect(performance.now() - begun).toBeLessThan(9_000);
   });
 });
 

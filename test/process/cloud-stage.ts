@@ -8,11 +8,11 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import { buildSite } from "#sim/site/site.ts";
+import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import { Program } from "./program.ts";
 
 const command = join(import.meta.dirname, "../../agent/bin.js");
-const patienceMs = 120_000;
 
 export class CloudStage {
   readonly folder: string;

@@ -9,12 +9,12 @@ import { setTimeout as rest } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { effort } from "../effort.ts";
+import { patienceMs } from "../patience.ts";
 import { attacks, type HostileCounts, type HostileNews } from "./hostile-router.ts";
 import { Stage } from "./stage.ts";
 
 const seed = process.env["LINKSEAL_SEED"] ?? "hostile site";
 const heapMb = 160;
-const patienceMs = 900_000;
 const each = 20;
 /** As many routers as one agent is to bear at once. */
 const kindsAtOnce = 8;

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { KeyReport } from "#agent/api/key-report.ts";
 import { ask } from "#agent/cli/client.ts";
 import { planSite } from "#sim/site/site-plan.ts";
+import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import { verdictIn } from "./glance.ts";
 import type { Loaded } from "./loaded.ts";
@@ -62,7 +63,7 @@ async function run(...words: readonly string[]): Promise<Ended> {
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await holds()); ) {
-    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await sleep(100);
   }
 }

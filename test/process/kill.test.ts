@@ -5,13 +5,13 @@
 import { describe, expect, it } from "vitest";
 import { Prng } from "#sim/base/prng.ts";
 import { effort } from "../effort.ts";
+import { patienceMs } from "../patience.ts";
 import type { Account, CrashPoint, Death } from "./deadly-site.ts";
 import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
 
 const seed = "kill-9";
 const speed = 100;
-const patienceMs = 60_000;
 /** The number of probes depends on real time; the first ones are always sent. */
 const probesMax = 3;
 

@@ -5,6 +5,7 @@ import { expect } from "vitest";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { sightOf } from "#hal/conformance/canary.ts";
+import { patienceMs } from "../patience.ts";
 import type { Account, CrashPoint } from "./deadly-site.ts";
 import type { Platform } from "./loopback-site.ts";
 import type { Program } from "./program.ts";
@@ -14,7 +15,6 @@ export const seed = process.env["LINKSEAL_SEED"] ?? "loopback";
 const group = "erd-demo";
 /** Logins and TLS take real time, which counts this many times in the site's time. */
 export const speed = 12;
-const patienceMs = 240_000;
 /** Time in ms that an operator takes to look at a stopped campaign before resuming it. */
 const resumeMs = 5_000;
 

@@ -24,6 +24,7 @@ import type { Status } from "#agent/runtime/health/status.ts";
 import { IntentStore } from "#agent/store/intent/intent.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
+import { patienceMs } from "../patience.ts";
 import { siteConfig } from "../unit/kit/site-config.ts";
 import { verdictIn } from "./glance.ts";
 
@@ -57,8 +58,8 @@ async function runIn(folder: string, ...words: readonly string[]): Promise<Ended
 const run = (...words: readonly string[]): Promise<Ended> => runIn(home, ...words);
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await holds()); tries += 1) {
-    if (tries > 600) throw new Error(`waited too long: ${what}`);
+  for (const begun = performance.now(); !(await holds()); ) {
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await sleep(100);
   }
 }
@@ -105,7 +106,7 @@ describe("an emergency re-key", () => {
   /** Does once for each link what two steps of the card say. */
   async function bothLinks(proceed: string, show: string): Promise<void> {
     let last = "";
-    for (let tries = 0; tries < 600; tries += 1) {
+    for (const begun = performance.now(); performance.now() - begun < patienceMs; ) {
       const { out } = await run(...show.split(" ").slice(1));
       if (/primary rotated/.test(out) && /secondary rotated/.test(out)) return;
       const [, far] = /^ {2}with: (linkseal .*)$/m.exec(out) ?? [];

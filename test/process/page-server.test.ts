@@ -20,6 +20,7 @@ import type { Agent } from "#agent/runtime/agent.ts";
 import { deriveStatus } from "#agent/runtime/health/status.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import { Authority } from "#sim/serve/certificates.ts";
+import { patienceMs } from "../patience.ts";
 import {
   ask,
   enter,
@@ -92,7 +93,7 @@ async function login(place: Served): Promise<Session> {
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (const begun = performance.now(); !holds(); ) {
-    if (performance.now() - begun > 15_000) throw new Error(`waited too long: ${what}`);
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await rest(20);
   }
 }

@@ -10,11 +10,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { patienceMs } from "../patience.ts";
 import { Emissions } from "./emissions.ts";
 import { ask, enter, type Place, sessionOf, Viewer } from "./page-client.ts";
 import { Stage } from "./stage.ts";
 
-const patienceMs = 60_000;
 const usualPort = 9443;
 
 async function freePort(): Promise<number> {

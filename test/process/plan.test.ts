@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { SitePlan } from "#agent/compare/site-plan.ts";
+import { patienceMs } from "../patience.ts";
 import { verdictIn } from "./glance.ts";
 
 interface Ended {
@@ -38,7 +39,7 @@ async function run(...words: readonly string[]): Promise<Ended> {
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await holds()); ) {
-    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await sleep(100);
   }
 }

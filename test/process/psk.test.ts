@@ -14,6 +14,7 @@ import { leashClock, type Pace, paceClock, type Served, serveSite } from "#sim/s
 import { siteHandler } from "#sim/site/protocol.ts";
 import { buildSite } from "#sim/site/site.ts";
 import { gatewayConfig } from "../fleet/gateway-stage.ts";
+import { patienceMs } from "../patience.ts";
 import { Emissions } from "./emissions.ts";
 import { Program } from "./program.ts";
 
@@ -28,7 +29,6 @@ const psks = [
 ] as const;
 const speed = 50;
 const leashMs = 500;
-const patienceMs = 100_000;
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-psk-")));
 const emissions = new Emissions();

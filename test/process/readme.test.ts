@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { patienceMs } from "../patience.ts";
 import { commandLines } from "../readme-commands.ts";
 import { verdictIn } from "./glance.ts";
 import { Program, readyMark } from "./program.ts";
@@ -14,7 +15,6 @@ const root = join(import.meta.dirname, "../..");
 const readme = readFileSync(join(root, "README.md"), "utf8");
 const command = join(root, "agent/bin.js");
 const place = realpathSync(mkdtempSync(join(tmpdir(), "linkseal-readme-")));
-const patienceMs = 60_000;
 const programs: Program[] = [];
 
 afterAll(async () => {

@@ -4,10 +4,9 @@
 import { describe, expect, it } from "vitest";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { effort } from "../effort.ts";
+import { patienceMs } from "../patience.ts";
 import type { Program } from "./program.ts";
 import { Stage } from "./stage.ts";
-
-const patienceMs = 60_000;
 
 async function firstVerdict(stage: Stage, program: Program): Promise<Status["verdict"]> {
   const end = performance.now() + patienceMs;

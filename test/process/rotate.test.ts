@@ -12,6 +12,7 @@ import type { DoctorReport } from "#agent/operate/doctor/report.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Rehearsal } from "#agent/runtime/campaigns/rehearsal-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
+import { patienceMs } from "../patience.ts";
 import { verdictIn } from "./glance.ts";
 
 interface Ended {
@@ -45,7 +46,7 @@ async function asked<T>(...words: readonly string[]): Promise<{ exit: number | n
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await holds()); ) {
-    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await sleep(100);
   }
 }

@@ -9,6 +9,7 @@ import { hostDialer } from "#agent/host/host.ts";
 import type { CampaignShape } from "#agent/rotation/campaign-shape.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { encodeJson } from "#hal/json.ts";
+import { patienceMs } from "../patience.ts";
 import { CloudStage } from "./cloud-stage.ts";
 
 type Verdict = Scorecard["rows"][number]["verdict"];
@@ -54,7 +55,7 @@ async function pose(aspect: string, state: string): Promise<void> {
   const body = [encodeJson({ aspect, state })];
   const to = `unix:${stage.socket}`;
   const request = { to, method: "POST", path: "/posture", replyBytesMax: 10_000, body } as const;
-  const { status } = await hostDialer.http(request, AbortSignal.timeout(10_000));
+  const { status } = await hostDialer.http(request, AbortSignal.timeout(patienceMs));
   if (status !== 200) throw new Error(`${aspect} could not be made ${state}: ${status}`);
 }
 

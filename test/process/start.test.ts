@@ -10,6 +10,7 @@ import type { Plan } from "#agent/compare/plan.ts";
 import { hostDialer } from "#agent/host/host.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { demoSite } from "#agent/simulation/simulate.ts";
+import { patienceMs } from "../patience.ts";
 import { hasty } from "../short-waits.ts";
 import { isAtRest, verdictIn } from "./glance.ts";
 
@@ -57,7 +58,7 @@ const run = (...words: string[]): Promise<Ended> => start(...words).end;
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (const begun = performance.now(); !(await holds()); ) {
-    if (performance.now() - begun > 30_000) throw new Error(`waited too long: ${what}`);
+    if (performance.now() - begun > patienceMs) throw new Error(`waited too long: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -66,7 +67,6 @@ const onceAtMax = ["sim", "site", "--once", "--speed", "max"];
 
 describe("sim site --once", () => {
   it("--once protects everything, prints one JSON document and ends with 0", async () => {
-    const begun = performance.now();
     const { exit, out } = await run(...onceAtMax, "--json");
     const status = JSON.parse(out) as Status;
     expect([exit, status.schema, status.verdict]).toEqual([0, "linkseal.status/1", "protected"]);
@@ -79,7 +79,6 @@ describe("sim site --once", () => {
     ]);
     const ages = status.groups.flatMap(({ links }) => links.map((link) => link.ages.farEndMs));
     expect(ages.every(Number.isInteger)).toBe(true);
-    expect(performance.now() - begun).toBeLessThan(20_000);
     expect(existsSync(join(home, "run", "view.sock"))).toBe(false);
   });
 
@@ -156,7 +155,7 @@ describe("sim site", () => {
     const asked = { to: `unix:${listen}`, method: "GET", path: "/metrics" } as const;
     const reply = await hostDialer.http(
       { ...asked, replyBytesMax: 1e6 },
-      AbortSignal.timeout(9_000),
+      AbortSignal.timeout(patienceMs),
     );
     expect(Buffer.from(reply.body).toString()).toContain("linkseal_link_verdict{");
     const { url, code } = JSON.parse((await run("page", "code", "--json")).out) as {

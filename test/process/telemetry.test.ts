@@ -11,11 +11,11 @@ import { setTimeout as rest } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { LinksealEvent } from "#agent/model/events.ts";
 import { Authority } from "#sim/serve/certificates.ts";
+import { patienceMs } from "../patience.ts";
 import { Emissions } from "./emissions.ts";
 import { Stage } from "./stage.ts";
 
 const day = 86_400_000;
-const patienceMs = 60_000;
 
 interface Message {
   readonly began: string;
