@@ -50,7 +50,8 @@ class History {
   async #take({ polls, wire, reads, end }: Part): Promise<void> {
     const { clock } = this.#bench;
     for (let poll = 0; poll < polls; poll += 1) {
-      if (reads === "answered") this.#looks.push({ at: clock.now(), clearFrames: this.#clearFrames });
+      if (reads === "answered")
+        this.#looks.push({ at: clock.now(), clearFrames: this.#clearFrames });
       const seen = { ...settings, staleAfterMs: this.#staleAfterMs };
       this.#bench.recorder?.turn([this.#verdict(wire)], seen);
       if (wire === "clear") {
@@ -159,7 +160,10 @@ describe("reports of one log", () => {
         fc.constantFrom(15_000, 30_000, 90_000, dayMs),
         async (parts, staleAfterMs) => {
           const history = new History(staleAfterMs);
-          await history.run([{ polls: 30, wire: "sealed", reads: "answered", end: "lives" }, ...parts]);
+          await history.run([
+            { polls: 30, wire: "sealed", reads: "answered", end: "lives" },
+            ...parts,
+          ]);
           expect(history.falselyCertified()).toEqual([]);
           expect(history.contradictions()).toEqual([]);
         },
