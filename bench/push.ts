@@ -108,7 +108,7 @@ const ours = (mode: string): readonly string[] => node("linkseal", mode);
 
 // Its modules take half a gigabyte, which only this bench uses; `ansible-core` has none of them.
 const hasAnsible = existsSync(ansibleSign);
-const without = hasAnsible ? "" : ", without Ansible: npm run test:tools -- ansible installs it";
+const without = hasAnsible ? "" : ", without Ansible: npm run test:tools -- ansible";
 
 interface Pusher {
   readonly name: string;
