@@ -10,13 +10,13 @@ import { setTimeout as rest } from "node:timers/promises";
 import { ask } from "#agent/cli/client.ts";
 import type { Status } from "#agent/runtime/health/status.ts";
 import { Program } from "../test/process/program.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, sized } from "./bench.ts";
 
 const root = join(import.meta.dirname, "..");
 const command = join(root, "agent", "bin.js");
 const patienceMs = 120_000;
 /** Once the pair is protected, the agent asks the vault for newer keys a few times in this time. */
-const watchMs = 12_000;
+const watchMs = sized(12_000, 500);
 
 function megabytes(child: ChildProcess): number {
   const status = readFileSync(`/proc/${child.pid}/status`, "utf8");

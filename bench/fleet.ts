@@ -9,14 +9,14 @@ import { withEngine } from "#agent/host/hub-session.ts";
 import { FleetWatch } from "#agent/operate/hub/fleet-watch.ts";
 import { whyLacking } from "../test/machine/place.ts";
 import { Browser } from "../test/peers/browser.ts";
-import type { Bench, Figure } from "./bench.ts";
+import { type Bench, type Figure, isShortest, sized } from "./bench.ts";
 import { FleetStage, type Watched } from "./fleet/stage.ts";
 
 const sizes = [10, 100, 1_000] as const;
 type Size = (typeof sizes)[number];
-const watchSeconds = 40;
+const watchSeconds = sized(40, 8);
 /** Updates of a browser per sample. */
-const updates = 10;
+const updates = sized(10, 1);
 
 let open: { readonly size: Size; readonly stage: Promise<FleetStage> } | undefined;
 const seen = new Map<Size, Promise<Watched>>();
@@ -145,11 +145,15 @@ function figuresOf(size: Size): readonly Figure[] {
       ...{ name: `browser's main thread, an update, ${of}`, unit: "ms", most: 100, runs: 1 },
       ours: kept(() => browserMs(size)),
     },
-    {
-      ...{ name: `engine killed: until all are fresh, ${of}`, unit: "s", most: 90, runs: 1 },
-      ours: kept(async () => (await stageOf(size)).killEngine()),
-    },
+    ...(isShortest ? [] : [engineKilled(size)]),
   ];
+}
+
+function engineKilled(size: Size): Figure {
+  return {
+    ...{ name: `engine killed: until all are fresh, ${of}`, unit: "s", most: 90, runs: 1 },
+    ours: kept(async () => (await stageOf(size)).killEngine()),
+  };
 }
 
 export const bench: Bench = {
@@ -157,5 +161,5 @@ export const bench: Bench = {
   runs: 3,
   whyNot: () => whyLacking(["chromium", "nats-server", "openssl"]),
   close,
-  figures: sizes.flatMap(figuresOf),
+  figures: sized(sizes, [10] as const).flatMap(figuresOf),
 };

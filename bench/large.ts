@@ -6,9 +6,11 @@ import { simulatedAgent, simulatedWorld } from "#agent/simulation/simulate.ts";
 import { SimDisk } from "#sim/base/disk.ts";
 import { buildSite, type Site } from "#sim/site/site.ts";
 import { never, settled } from "../test/unit/kit/site-bench.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, sized } from "./bench.ts";
 
 const watchedMs = 60_000;
+const most = sized(1_000, 10);
+const fewer = sized(200, 2);
 
 interface Large {
   readonly site: Site;
@@ -55,10 +57,10 @@ export const bench: Bench = {
   runs: 2,
   figures: [
     {
-      name: "processor a link, 1,000 links",
+      name: `processor a link, ${most.toLocaleString("en")} links`,
       unit: "ms a minute",
-      ours: () => perLink(1_000),
-      peer: { name: "200 links", sample: () => perLink(200) },
+      ours: () => perLink(most),
+      peer: { name: `${fewer} links`, sample: () => perLink(fewer) },
       most: 1.5,
     },
   ],

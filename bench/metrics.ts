@@ -7,12 +7,13 @@ import { type AddressInfo, createServer } from "node:net";
 import { setTimeout as rest } from "node:timers/promises";
 import { whyLacking } from "../test/machine/place.ts";
 import { Watcher } from "./agent/watcher.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, sized } from "./bench.ts";
 
 const exporterName = "prometheus-node-exporter";
 const links = 20;
 const speed = 20;
 const seriesLeast = 1_000;
+const warmPolls = sized(20, 1);
 /** This is longer, at that speed, than the second during which scrapes share their text. */
 const apartMs = 100;
 
@@ -60,7 +61,7 @@ async function startOurs(): Promise<number> {
   const port = await freePort();
   const health = "health: { poll: 30s, staleAfter: 90s, evidence: 90s }";
   const config = `serve: { metrics: { listen: 127.0.0.1:${port} } }\n${health}\n`;
-  watcher = await Watcher.open({ links, speed, warm: 20, config });
+  watcher = await Watcher.open({ links, speed, warm: warmPolls, config });
   const found = seriesIn(await scrape(await answering(port)));
   if (found < seriesLeast) throw new Error(`only ${found} series`);
   return port;

@@ -17,12 +17,12 @@ import { join } from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
 import flags from "#agent/flags.json" with { type: "json" };
 import { firstLine } from "../test/first-line.ts";
-import type { Bench, Figure } from "./bench.ts";
+import { type Bench, type Figure, sized } from "./bench.ts";
 
 /** What linkseal-mka@.service sets. */
 const environment = { UV_THREADPOOL_SIZE: "1" };
-const settleMs = 20_000;
-const watchedMs = 60_000;
+const settleMs = sized(20_000, 1_000);
+const watchedMs = sized(60_000, 1_000);
 
 interface Cost {
   readonly residentMb: number;

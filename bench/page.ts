@@ -6,12 +6,12 @@ import type { CDPSession } from "playwright-core";
 import { whyLacking } from "../test/machine/place.ts";
 import { Browser } from "../test/peers/browser.ts";
 import { Watcher } from "./agent/watcher.ts";
-import type { Bench } from "./bench.ts";
+import { type Bench, sized } from "./bench.ts";
 
-const links = 200;
+const links = sized(200, 10);
 const speed = 5;
 /** Updates per sample. */
-const updates = 10;
+const updates = sized(10, 1);
 const loginTries = 100;
 
 /**
@@ -37,7 +37,7 @@ class Opened implements AsyncDisposable {
 
   static async open(): Promise<Opened> {
     const config = `serve: { page: { listen: "127.0.0.1:${await freePort()}" } }\n`;
-    const watcher = await Watcher.open({ links, speed, warm: 20, config });
+    const watcher = await Watcher.open({ links, speed, warm: sized(20, 1), config });
     const browser = await Browser.open({ viewport: { width: 1440, height: 900 } });
     const page = await browser.context.newPage();
     const session = await browser.context.newCDPSession(page);

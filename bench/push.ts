@@ -11,8 +11,8 @@ import { createInterface } from "node:readline";
 import { build } from "esbuild";
 import flags from "#agent/flags.json" with { type: "json" };
 import { hostKeyPair } from "#sim/serve/ssh.ts";
-import { whyLacking } from "../test/machine/place.ts";
-import type { Bench, Figure } from "./bench.ts";
+import { ansibleSign, whyLacking } from "../test/machine/place.ts";
+import { type Bench, type Figure, sized } from "./bench.ts";
 import { edit, linesOf, type Order, type Report, textOf } from "./push/change.ts";
 
 const here = join(import.meta.dirname, "push");
@@ -21,7 +21,7 @@ const libraries = ["ncclient", "netmiko"].map((name) => `/usr/lib/python3/dist-p
 /** Placeholder for a folder that is made when the first of these clients runs. */
 const bundle = "BUNDLE";
 const workers = 50;
-const routersMax = 200;
+const routersMax = sized(200, 10);
 const megabytesMax = 120;
 const login = hostKeyPair().private;
 
@@ -106,11 +106,9 @@ const node = (name: string, ...words: readonly string[]): readonly string[] => [
 ];
 const ours = (mode: string): readonly string[] => node("linkseal", mode);
 
-// Ansible takes half a gigabyte of packages, which only this bench uses.
-const hasAnsible = existsSync("/usr/bin/ansible-playbook");
-const without = hasAnsible
-  ? ""
-  : ", without Ansible: apt-get install --no-install-recommends ansible";
+// Its modules take half a gigabyte, which only this bench uses; `ansible-core` has none of them.
+const hasAnsible = existsSync(ansibleSign);
+const without = hasAnsible ? "" : ", without Ansible: npm run test:tools -- ansible";
 
 interface Pusher {
   readonly name: string;
@@ -148,7 +146,7 @@ export const bench: Bench = {
   runs: 3,
   whyNot: () => whyLacking([basename(python), ...libraries]),
   figures: [
-    ...[10, 50, routersMax].flatMap(figuresOf),
+    ...sized([10, 50, routersMax], [routersMax]).flatMap(figuresOf),
     {
       name: `memory (RSS) with ${routersMax} routers, full transaction`,
       unit: "MB",

@@ -2,12 +2,12 @@
 // and engine need for them, and what becomes of them when either is killed.
 
 import { whyLacking } from "../test/machine/place.ts";
-import type { Bench, Figure } from "./bench.ts";
+import { type Bench, type Figure, sized } from "./bench.ts";
 import { campaignMs } from "./fleet/campaign.ts";
 import { bakeMs, type Killed, type WaveCost, WaveStage } from "./fleet/wave-stage.ts";
 
-const sizes = [10, 100, 1_000, 3_000] as const;
-type Size = (typeof sizes)[number];
+const sizes = sized([10, 100, 1_000, 3_000], [1]);
+type Size = number;
 
 const seen = new Map<string, Promise<WaveCost>>();
 
@@ -59,5 +59,5 @@ export const bench: Bench = {
     "waves with a share of 10 % over Debian's nats-server, a site's campaign of 5 s, bakes of 5 s",
   runs: 1,
   whyNot: () => whyLacking(["nats-server", "openssl"]),
-  figures: [...sizes.flatMap(figuresOf), ...killedFigures(1_000)],
+  figures: [...sizes.flatMap(figuresOf), ...sized(killedFigures(1_000), [])],
 };

@@ -104,7 +104,7 @@ const atGate = [
   ...["peer-cuts", "rotations", "router-deaths", "routing-instances", "tunnel-pair"].map(
     (name) => `fleet/${name}`,
   ),
-  ...["azure", "azure-rights", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
+  ...["azure", "azure-rights", "benches", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
     (name) => `process/${name}`,
   ),
   ...["loopback", "loopback-faults", "psk", "readme", "report", "scorecard", "start"].map(

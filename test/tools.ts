@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { prepareLibreswan } from "./machine/libreswan.ts";
-import { isCommand, machineFolder } from "./machine/place.ts";
+import { ansibleSign, isCommand, machineFolder } from "./machine/place.ts";
 import { prepareMachine } from "./machine/prepare.ts";
 import { prepareRoot } from "./machine/root.ts";
 import { prepareSupplicant } from "./machine/supplicant.ts";
@@ -17,7 +17,7 @@ interface Tool {
   readonly sign: string;
   readonly package: string;
   readonly why: string;
-  /** Present for what only a long run needs: it is installed if it is named. */
+  /** Present for what only a long run or a bench needs: it is installed if it is named. */
   readonly onlyNamed?: true;
 }
 
@@ -63,6 +63,10 @@ const tools: readonly Tool[] = [
   { sign: "snmpd", package: "snmpd", why: "the SNMP agent that our reader meets" },
   { sign: "snmpbulkwalk", package: "snmp", why: "reads simulated routers by SNMPv3" },
   { sign: "ansible-playbook", package: "ansible-core", why: "runs the role of our examples" },
+  {
+    ...{ sign: ansibleSign, package: "ansible", onlyNamed: true },
+    why: "its NETCONF module, with which a bench compares ours",
+  },
   { sign: "man", package: "man-db", why: "renders our manual pages" },
   { sign: "journalctl", package: "systemd", why: "compiles the catalogue of our codes" },
   { sign: "mandoc", package: "mandoc", why: "checks them" },

@@ -70,7 +70,7 @@ async function desiredOf(
 ): Promise<NonNullable<BundleParts["agent"]>["desired"]> {
   if (status.site === null) return undefined;
   const { text } = await session.view<Omit<Intent, "desired">>("/v1/config");
-  const { parseConfig } = await import("../config/index.ts");
-  const parsed = parseConfig(text, "config in force");
+  const { parseInForce } = await import("../config/index.ts");
+  const parsed = parseInForce(text, "config in force");
   return parsed.kind === "ok" ? parsed.desired : undefined;
 }

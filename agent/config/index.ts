@@ -5,7 +5,7 @@ import type { Desired } from "../model/desired.ts";
 import { type Complaint, complaintOf, type Fault } from "./complaint.ts";
 import { readDocument } from "./document.ts";
 import { resolve } from "./resolve.ts";
-import type { Finding } from "./rule.ts";
+import type { Finding, Rule } from "./rule.ts";
 import { rules, warningsOf } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { offsetOf, shape } from "./shape.ts";
@@ -29,13 +29,29 @@ const complaintsMax = 50;
  * campaigns check the date again.
  */
 export function parseConfig(text: string, file: string, now?: WallTime): ParsedConfig {
+  return parsed({ text, file, now }, rules);
+}
+
+/** Parses a config that is in force: rules that bind only a new one do not make it invalid. */
+export function parseInForce(text: string, file: string): ParsedConfig {
+  const standing = rules.filter(({ binds }) => binds === undefined);
+  return parsed({ text, file, now: undefined }, standing);
+}
+
+interface Unparsed {
+  readonly text: string;
+  readonly file: string;
+  readonly now: WallTime | undefined;
+}
+
+function parsed({ text, file, now }: Unparsed, binding: readonly Rule[]): ParsedConfig {
   const read = readDocument(text);
   if (read.kind === "refused") return refused(read.faults, text, file);
   const shaped = shape(read.root);
   if (shaped.kind === "refused") return refused(shaped.faults, text, file);
   const { config } = shaped;
   const placed = (found: Finding): Fault => ({ ...found, at: offsetOf(read.root, found.path) });
-  const broken = rules.flatMap((rule) => [...rule.find(config)]).map(placed);
+  const broken = binding.flatMap((rule) => [...rule.find(config)]).map(placed);
   if (broken.length > 0) return refused(broken, text, file);
   const warnings = [...warningsOf(config, now)].map((w) => complaintOf(placed(w), text, file));
   return { kind: "ok", desired: resolve(config), warnings };

@@ -23,6 +23,7 @@ import type {
 import { ifIdOf, policyOf as ipsecPolicyOf, transformsOf, weaknesses } from "./ipsec-policy.ts";
 import type { Config } from "./schema.ts";
 import { freezeOf, windowOf, windowTexts } from "./span.ts";
+import { staleBoundMs } from "./timing.ts";
 import { durationMs, endOfDay, speedGbps } from "./units.ts";
 
 /** MTU that Azure recommends for packets inside a tunnel. */
@@ -32,7 +33,6 @@ const innerMtu = 1400;
 const proveMs = 300_000;
 
 export function resolve(config: Config): Desired {
-  const { health } = config;
   const groups = config.groups.map((group) => groupOf(group, config.devices));
   return {
     site: config.site,
@@ -41,13 +41,9 @@ export function resolve(config: Config): Desired {
     groups,
     tunnels: config.tunnels.map((tunnel) => tunnelOf(tunnel, groups)),
     repair: config.repair,
-    health: {
-      pollMs: durationMs(health.poll),
-      staleAfterMs: durationMs(health.staleAfter),
-      evidenceMs: durationMs(health.evidence),
-    },
+    ...healthOf(config.health),
     rotation: rotationOf(config.rotation),
-    limits: { campaignsAtOnce: config.rotation.atOnce, loginsAtOnce: health.loginsAtOnce },
+    limits: { campaignsAtOnce: config.rotation.atOnce, loginsAtOnce: config.health.loginsAtOnce },
     serve: serveOf(config.serve),
     telemetry: telemetryOf(config.telemetry),
     ...(config.fleet === undefined ? {} : { fleet: fleetOf(config.fleet) }),
@@ -56,6 +52,16 @@ export function resolve(config: Config): Desired {
       until: endOfDay(until),
       reason,
     })),
+  };
+}
+
+function healthOf(health: Config["health"]): Pick<Desired, "health" | "staleAfterAskedMs"> {
+  const [pollMs, evidenceMs] = [durationMs(health.poll), durationMs(health.evidence)];
+  const askedMs = durationMs(health.staleAfter);
+  const staleAfterMs = Math.min(askedMs, staleBoundMs({ pollMs, evidenceMs }));
+  return {
+    health: { pollMs, staleAfterMs, evidenceMs },
+    ...(askedMs > staleAfterMs ? { staleAfterAskedMs: askedMs } : {}),
   };
 }
 

@@ -8,6 +8,8 @@ export type Finding = Omit<Fault, "at">;
 
 export interface Rule {
   readonly says: string;
+  /** Present if a config that is already in force may break it: what resolves it keeps the rule. */
+  readonly binds?: "new";
   find(config: Config): Iterable<Finding>;
 }
 

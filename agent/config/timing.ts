@@ -1,5 +1,6 @@
 // Rules between durations: which must be longer than which, and which are too short to be safe.
 
+import type { HealthSettings } from "../model/desired.ts";
 import { accepts, type Finding, finding, type Rule } from "./rule.ts";
 import type { Config } from "./schema.ts";
 import { durationMs } from "./units.ts";
@@ -7,6 +8,31 @@ import { durationMs } from "./units.ts";
 // Two round trips to a slow device: the observation that ends the verification, and the confirm
 // itself.
 const roundTripsMs = 30_000;
+
+/** Least evidence window without an accepted risk: readings of that age may be the newest ones. */
+const staleAfterMs = 90_000;
+const pollsMissed = 3;
+
+/**
+ * The longest time in milliseconds for which a reading may support a verdict. The first observation
+ * after a silence is compared with one before it only inside the evidence window, and a long window
+ * is for idle links, not for routers that do not answer.
+ */
+export function staleBoundMs({
+  pollMs,
+  evidenceMs,
+}: Pick<HealthSettings, "pollMs" | "evidenceMs">): number {
+  return Math.min(evidenceMs, Math.max(staleAfterMs, pollsMissed * pollMs));
+}
+
+function* staleAfterBound({ health }: Config): Generator<Finding> {
+  const [pollMs, evidenceMs] = [durationMs(health.poll), durationMs(health.evidence)];
+  const boundMs = staleBoundMs({ pollMs, evidenceMs });
+  if (durationMs(health.staleAfter) <= boundMs) return;
+  const what = `is ${health.staleAfter} with poll ${health.poll} and evidence ${health.evidence}`;
+  const why = "a link would count as protected long after it was last observed";
+  yield finding(["health", "staleAfter"], what, why, `staleAfter: at most ${boundMs / 1000}s`);
+}
 
 export const timingRules: readonly Rule[] = [
   {
@@ -37,6 +63,13 @@ export const timingRules: readonly Rule[] = [
         yield finding(["health", key], what, why, `${key}: more than poll`);
       }
     },
+  },
+  {
+    says:
+      "`health.staleAfter` exceeds neither `health.evidence` nor the longer of 90s and three times " +
+      "`health.poll`. A config that is in force with more is used under that bound.",
+    binds: "new",
+    find: staleAfterBound,
   },
   {
     says:

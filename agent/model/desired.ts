@@ -22,6 +22,11 @@ export interface Desired {
   readonly repair: "off" | "on";
   /** How the state is watched. */
   readonly health: HealthSettings;
+  /**
+   * What a config that is in force asks for as `staleAfter`, if its observations do not support so
+   * long a time; absent = no more than `health` has.
+   */
+  readonly staleAfterAskedMs?: number;
   /** Waits and proofs of campaigns. */
   readonly rotation: RotationSettings;
   /** What may happen at once. */

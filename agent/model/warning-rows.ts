@@ -84,6 +84,7 @@ type OperationCode =
   | "key-expiring"
   | "identity-expiring"
   | "risk-ending"
+  | "stale-after-bounded"
   | "far-end-unreadable"
   | "far-end-refused"
   | "far-end-unfollowed"
@@ -307,6 +308,7 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "key-expiring": warning("A secret expires soon", steps),
   "identity-expiring": warning("The certificate of our identity ends", ownSteps),
   "risk-ending": warning("An accepted risk that a tunnel stands on ends soon", ownSteps),
+  "stale-after-bounded": warning("The config in force trusts readings for too long", ownSteps),
   "far-end-unreadable": warning("The far end cannot be read", steps, [], slow),
   "far-end-refused": warning("The far end does not take a change", steps),
   "far-end-unfollowed": warning("Azure does not show its operations to us", steps),

@@ -402,6 +402,8 @@ export class Agent {
     text: string,
     file: string,
   ): { readonly complaints: readonly Complaint[] } | { readonly config: ConfigPart } {
+    // What is in force stays valid, also under rules that came after it.
+    if (text === this.intent?.text) return { config: configPart(this.intent, text) };
     const read = this.#read({ text, file });
     return "complaints" in read ? read : { config: configPart(this.intent, text) };
   }

@@ -4,7 +4,7 @@
 import { LinksealError } from "#hal/error.ts";
 import type { Instant } from "#hal/world.ts";
 import { ask } from "../cli/client.ts";
-import { parseConfig } from "../config/index.ts";
+import { parseInForce } from "../config/index.ts";
 import { verdictOrder } from "../model/health.ts";
 import { configBounds } from "./oracle-bounds.ts";
 import type { StaffedSite } from "./simulate.ts";
@@ -54,7 +54,7 @@ export class AgentJudge {
   #learn(text: string | undefined): void {
     if (text === undefined || text === this.#text) return;
     this.#text = text;
-    const parsed = parseConfig(text, "the accepted config");
+    const parsed = parseInForce(text, "the accepted config");
     if (parsed.kind !== "ok") return;
     const bounds = configBounds(parsed.desired);
     this.#quietMs = bounds.dataMs;

@@ -27,6 +27,9 @@ export interface MachineFiles {
 const caches = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
 /** The folder is outside the clone, so that another clone need not fetch the kernel again. */
 export const machineFolder = process.env["LINKSEAL_MACHINE"] ?? join(caches, "linkseal-machine");
+/** Present where Debian's `ansible` is installed, which has the modules for network devices. */
+export const ansibleSign =
+  "/usr/lib/python3/dist-packages/ansible_collections/ansible/netcommon/MANIFEST.json";
 export const emulator = "qemu-system-x86_64";
 
 export function filesIn(folder: string): MachineFiles {

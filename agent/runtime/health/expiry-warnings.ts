@@ -49,6 +49,15 @@ export function endWarnings(ends: readonly UsedUntil[], now: WallTime): Raised[]
   });
 }
 
+/** Warns that readings of the age that the config in force allows support no verdict any more. */
+export function boundWarnings({ health, staleAfterAskedMs }: Desired): Raised[] {
+  if (staleAfterAskedMs === undefined) return [];
+  const [asked, used] = [staleAfterAskedMs, health.staleAfterMs].map((ms) => `${ms / 1_000}s`);
+  const text = `health.staleAfter is ${asked} in the config in force, and ${used} is used`;
+  const why = "no older reading supports a verdict";
+  return [raise("stale-after-bounded", "site", `${text}: ${why}`)];
+}
+
 /** Warns of the last day of the risk that tunnels with a weak policy stand on. */
 export function riskWarnings({ acceptRisks, tunnels }: Desired, now: WallTime): Raised[] {
   const weak = tunnels.filter(({ weaknesses }) => weaknesses.length > 0).map(({ name }) => name);

@@ -51,7 +51,13 @@ import { balanceWarnings, insideOf, sessionWarnings } from "./bgp-report.ts";
 import { linkCauses, linkCommitLost, tunnelCommitLost, vaultWarnings } from "./causes.ts";
 import { deviceWarnings } from "./device-warnings.ts";
 import { drainWarnings } from "./drain-warnings.ts";
-import { authWarnings, endWarnings, keyAgeWarnings, riskWarnings } from "./expiry-warnings.ts";
+import {
+  authWarnings,
+  boundWarnings,
+  endWarnings,
+  keyAgeWarnings,
+  riskWarnings,
+} from "./expiry-warnings.ts";
 import {
   farEndLostUpdate,
   farEndRefused,
@@ -160,6 +166,7 @@ export class HealthEvaluator {
       ...leftBlockWarnings(supervisor, agent, now),
       ...endWarnings(supervisor.ends, wall),
       ...riskWarnings(desired, wall),
+      ...boundWarnings(desired),
     ];
     for (const group of desired.groups) {
       raised.push(...this.#groupWarnings(group), ...vaultWarnings(supervisor, group));
@@ -170,7 +177,8 @@ export class HealthEvaluator {
         const health = healthOf(links, link);
         if (isKnown(health.verdict)) this.#knownAt.set(linkId(link), now);
         this.#note(linkId(link), health);
-        observed.push(observedLink(link, health, supervisor.deviceCache.history(link).at(-1)));
+        const newest = supervisor.deviceCache.history(link).at(-1);
+        observed.push(observedLink(link, health, newest, { now, settings: desired.health }));
         raised.push(...raisedBy(health, linkId(link), [link.device, group.name]));
         raised.push(...this.#driftWarnings(supervisor, link));
         raised.push(...farEndUnread(supervisor, link, wall), ...farEndLostUpdate(supervisor, link));
@@ -186,14 +194,7 @@ export class HealthEvaluator {
       const health = deriveTunnelHealth(evidence);
       this.#note(tunnel.name, health);
       raised.push(...this.#backups.turn(evidence, wall));
-      observed.push(
-        observedTunnel(
-          tunnel,
-          health,
-          supervisor.deviceCache.tunnelHistory(tunnel.name).at(-1),
-          now,
-        ),
-      );
+      observed.push(observedTunnel(evidence, health));
       raised.push(...raisedBy(health, tunnel.name, [tunnel.device]));
       const { name: about, device, name: port } = tunnel;
       raised.push(...drainWarnings(supervisor, this.#parts.agent.memory, { about, device, port }));

@@ -1,9 +1,15 @@
 // One link or tunnel as last evaluated, with the age of the observations behind it.
 
-import { type IpsecTunnel, type MacsecPort, strongValue } from "#hal/model.ts";
+import { type IpsecTunnel, type MacsecPort, type Reading, strongValue } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
 import { type DesiredLink, type DesiredTunnel, linkId } from "../../model/desired.ts";
-import { isSolid, type LinkHealth, type TunnelHealth } from "../../model/health.ts";
+import {
+  isSolid,
+  type LinkEvidence,
+  type LinkHealth,
+  type TunnelEvidence,
+  type TunnelHealth,
+} from "../../model/health.ts";
 import type { Found } from "../../store/audit/record.ts";
 import type { SiteView } from "./site-view.ts";
 
@@ -13,20 +19,34 @@ export interface Observed extends Omit<Found, "since"> {
   readonly observationAgeMs: number;
 }
 
+type Times = Pick<LinkEvidence, "now" | "settings">;
+
+/** The age of the oldest reading on which a verdict may rest; 0 if none is fresh. */
+function oldestMs(
+  readings: readonly (Reading<unknown> | undefined)[],
+  { now, settings }: Times,
+): number {
+  return readings.reduce((oldest, reading) => {
+    if (reading === undefined || !isSolid(reading, now, settings.staleAfterMs)) return oldest;
+    return Math.max(oldest, now - reading.at);
+  }, 0);
+}
+
 /** Converts a link's health; suite and CKN are those in use, not the wanted ones. */
 export function observedLink(
   link: DesiredLink,
-  { verdict, reasons, ages }: LinkHealth,
+  { verdict, reasons }: LinkHealth,
   observation: MacsecPort | undefined,
+  times: Times,
 ): Observed {
   const known = verdict !== "unknown" && observation !== undefined;
   const session = known ? strongValue(observation.session) : undefined;
-  const observationAgeMs = Math.max(ages.controlPlaneMs ?? 0, ages.dataPlaneMs ?? 0);
+  const { settings, liveSuite, keys, session: mka, frames } = observation ?? {};
   return {
     ...{ about: linkId(link), kind: "link", verdict, codes: reasons.map(({ code }) => code) },
     suite: known ? (strongValue(observation.liveSuite) ?? null) : null,
     ckn: session?.principalCkn ?? null,
-    observationAgeMs,
+    observationAgeMs: oldestMs([settings, liveSuite, keys, mka, frames], times),
   };
 }
 
@@ -43,12 +63,11 @@ export function ppkOf(
 }
 
 /** Converts a tunnel's health; the suite is that of the SA in use. */
-export function observedTunnel(
-  { name }: DesiredTunnel,
-  { verdict, reasons }: TunnelHealth,
-  observation: IpsecTunnel | undefined,
-  now: Instant,
-): Observed {
+export function observedTunnel(evidence: TunnelEvidence, health: TunnelHealth): Observed {
+  const { name } = evidence.tunnel;
+  const { verdict, reasons } = health;
+  const { routing, ways, blocked } = evidence;
+  const observation = evidence.observations.at(-1);
   const sas =
     observation === undefined || verdict === "unknown" ? undefined : strongValue(observation.sas);
   const used = sas?.find(({ phase }) => phase === "installed")?.transforms;
@@ -56,6 +75,9 @@ export function observedTunnel(
     ...{ about: name, kind: "tunnel", verdict, codes: reasons.map(({ code }) => code) },
     suite: used === undefined ? null : `${used.encryption} ${used.integrity} ${used.dhGroup}`,
     ckn: null,
-    observationAgeMs: observation === undefined ? 0 : now - observation.ike.at,
+    observationAgeMs: oldestMs(
+      [observation?.ike, observation?.sas, routing, ways, blocked],
+      evidence,
+    ),
   };
 }

@@ -143,7 +143,6 @@ export class Recorder {
     const wall = Math.floor(clock.wall()) as WallTime;
     const lookbackMs = settings.evidenceMs + 2 * settings.pollMs;
     this.#breakAt(now, wall, settings);
-    const held = wall - lookbackMs;
     const found: (Found | { about: string; verdict: null; since: number })[] = [];
     for (const one of observed) {
       const next = this.#follow(one, wall, lookbackMs);
@@ -154,6 +153,7 @@ export class Recorder {
       this.#open.delete(about);
       found.push({ about, verdict: null, since: wall });
     }
+    const held = this.#supportedUntil(wall - lookbackMs);
     this.#last = { now, wall, held };
     if (found.length > 0) this.#put({ kind: "found", found, held });
     if (this.#confirmedAt === undefined || now - this.#confirmedAt >= confirmMs) {
@@ -231,8 +231,20 @@ export class Recorder {
   }
 
   #held(): number {
-    const held = Math.max(this.#last?.held ?? 0, this.#heldBefore);
+    // After a restart under a clock that was set back, the time before may lie in the future.
+    const held = this.#last?.held ?? this.#heldBefore;
     return Math.min(held, this.#heldAtDrop ?? held);
+  }
+
+  /**
+   * The time until which no verdict can be revised: what is open as protected may end at its last
+   * observation, however old that is. What a report may have called final stays so.
+   */
+  #supportedUntil(revisable: number): number {
+    const supported = [...this.#open.values()]
+      .filter(({ verdict }) => verdict === "protected")
+      .map(({ observedAt }) => observedAt - mkaLifeMs);
+    return Math.max(this.#last?.held ?? 0, Math.min(revisable, ...supported));
   }
 
   #breakAt(now: Instant, wall: WallTime, { staleAfterMs, pollMs }: HealthSettings): void {
@@ -266,8 +278,8 @@ export class Recorder {
       this.#open.set(observed.about, { ...before, observedAt });
       return undefined;
     }
-    const since =
-      before === undefined ? wall : sinceOf(before, observed, { wall, observedAt, lookbackMs });
+    const moment = { wall, observedAt, lookbackMs, held: this.#held() };
+    const since = before === undefined ? wall : sinceOf(before, observed, moment);
     const found: Found = { ...observed, since };
     this.#open.set(observed.about, { ...found, observedAt });
     return found;
@@ -390,6 +402,8 @@ interface Moment {
   readonly wall: number;
   readonly observedAt: number;
   readonly lookbackMs: number;
+  /** The time until which a report may have called verdicts final. */
+  readonly held: number;
 }
 
 /**
@@ -398,13 +412,14 @@ interface Moment {
  * neither.
  */
 function sinceOf(before: Open, observed: Omit<Found, "since">, moment: Moment): number {
-  const { wall, observedAt, lookbackMs } = moment;
-  const within = (at: number): number => Math.min(wall, Math.max(before.since, at));
+  const { wall, observedAt, lookbackMs, held } = moment;
+  const within = (at: number): number => Math.min(wall, Math.max(before.since, held, at));
   const { verdict } = observed;
   if (verdict === "protected" || verdict === before.verdict) return wall;
   if (before.verdict === "unknown") return within(observedAt);
   const isWorse = worstOf([before.verdict, verdict]) === verdict;
   if (!isWorse && verdict !== "unknown") return wall;
   const isCounted = observed.codes.some((code) => counterCodes.has(code));
-  return within(isCounted ? wall - lookbackMs : before.observedAt - mkaLifeMs);
+  const seenUntil = before.observedAt - mkaLifeMs;
+  return within(isCounted ? Math.min(wall - lookbackMs, seenUntil) : seenUntil);
 }

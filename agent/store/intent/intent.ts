@@ -5,7 +5,12 @@ import { createHash } from "node:crypto";
 import { LinksealError } from "#hal/error.ts";
 import { decodeJson } from "#hal/json.ts";
 import type { Disk, WallTime } from "#hal/world.ts";
-import { formatComplaint, parseConfig } from "../../config/index.ts";
+import {
+  formatComplaint,
+  type ParsedConfig,
+  parseConfig,
+  parseInForce,
+} from "../../config/index.ts";
 import type { Desired } from "../../model/desired.ts";
 import { unifiedDiff } from "./line-diff.ts";
 
@@ -184,7 +189,7 @@ export class IntentStore {
 
   #parsed(number: number): Desired | undefined {
     try {
-      return desiredOf(this.#existing(number), textName(number));
+      return desiredInForce(this.#existing(number), textName(number));
     } catch (error) {
       if (!(error instanceof LinksealError)) throw error;
       return undefined;
@@ -212,7 +217,7 @@ export class IntentStore {
     if (this.damage !== undefined) throw this.damage;
     const number = (this.#entries.at(-1)?.number ?? 0) + 1;
     const name = textName(number);
-    const desired = desiredOf(text, name);
+    const desired = desiredOf(parseConfig(text, name), name);
     const entry: IntentEntry = { number, sha256: sha256(text), who, at };
     await this.#disk.replace(name, new TextEncoder().encode(text));
     // A disk that stores another text is detected now, while the old intent is still in force.
@@ -267,15 +272,17 @@ function newest(
   if (entry === undefined) return undefined;
   try {
     const text = intactText(entry, texts);
-    return { ...entry, text, desired: desiredOf(text, textName(entry.number)) };
+    return { ...entry, text, desired: desiredInForce(text, textName(entry.number)) };
   } catch (error) {
     if (error instanceof LinksealError) return error;
     throw error;
   }
 }
 
-function desiredOf(text: string, name: string): Desired {
-  const parsed = parseConfig(text, name);
+const desiredInForce = (text: string, name: string): Desired =>
+  desiredOf(parseInForce(text, name), name);
+
+function desiredOf(parsed: ParsedConfig, name: string): Desired {
   if (parsed.kind === "ok") return parsed.desired;
   throw new LinksealError("config.invalid", parsed.complaints.map(formatComplaint).join("\n"), {
     effect: "none",

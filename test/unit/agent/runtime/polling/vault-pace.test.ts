@@ -61,7 +61,7 @@ async function paceOf(
       .config(address)
       .trimEnd()
       .replaceAll("    drain: prepend", "    drain: prepend\n    rotate: { on: vaultVersion }"),
-    `health: { poll: ${poll}, staleAfter: 4m, evidence: 10m }`,
+    `health: { poll: ${poll}, staleAfter: 90s, evidence: 10m }`,
     "",
   ].join("\n");
   const request = { text, file: "pace.yaml", who: "test", queue: false };
