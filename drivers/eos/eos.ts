@@ -34,7 +34,7 @@ const offers = offersOf({
   // meanwhile.
   commit: {
     kind: "confirmed",
-    survivesDisconnect: true,
+    confirmedBy: "anySession",
     stepMs: secondMs,
     maxMs: (daySeconds - 1) * secondMs,
   },

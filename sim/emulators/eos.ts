@@ -21,7 +21,7 @@ import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 /** A router with one key and a fallback; a pending commit is reverted to the second. */
 export const eosModel: RouterModel = {
   capabilities: {
-    commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 86_399_000 },
+    commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1_000, maxMs: 86_399_000 },
     macsec: {
       suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
       overlap: "fallback",
