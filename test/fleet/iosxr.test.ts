@@ -75,6 +75,35 @@ describe("routers that speak IOS XR", () => {
       expect(stage.complaints()).toEqual([]);
     },
   );
+
+  it(
+    "an agent that dies during a trial finds it again, waits for its timer, and rotates both links",
+    { timeout: 240_000 },
+    async () => {
+      const [[name, platform] = []] = platformsOf("iosxr");
+      if (platform === undefined) throw new RangeError("no platform");
+      const stage = new RouterStage(`iosxr trial ${name}`, spokenBy(platform));
+      await stage.run(stage.begin());
+      await stage.settled();
+      const { site } = stage;
+      const [first] = site.links;
+      const old = first === undefined ? undefined : site.vault.pairs(first.key).at(-1)?.ckn;
+      // The confirm does not reach the router.
+      stage.kills = (_device, line) => line === "commit";
+      await stage.rotate();
+      await stage.until(() => stage.crashing.dead);
+      const waiting = [...site.routers.values()].filter(({ commits }) => commits.armed());
+      expect(waiting).toHaveLength(1);
+      stage.kills = () => false;
+      const reverts: string[] = [];
+      site.onEffect(({ what, by }) => void (what === "rollback" && reverts.push(by)));
+      await stage.run(stage.begin());
+      await stage.until(() => stage.outcomeOf(old) !== undefined && stage.isProtected());
+      expect(stage.outcomeOf(old), stage.rest).toBe("rotated, rotated");
+      expect(reverts).toEqual(["device"]);
+      expect(stage.complaints()).toEqual([]);
+    },
+  );
 });
 
 function commentsIn(blocks: readonly Block[]): readonly string[] {
