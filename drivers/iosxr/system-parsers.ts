@@ -69,10 +69,12 @@ export function clientsOf(text: string): readonly string[] | undefined {
   const [before = "", ...parts] = text.split(/^ {0,8}(?=\d{1,4}\) Session:)/m);
   if (before.trim() !== "") return undefined;
   const clients = parts.map((part, index) => {
-    const [client, ...others] = [...part.matchAll(/ Client: {0,8}([\w.-]{1,40}) *$/gm)];
-    const isNext = part.startsWith(`${index + 1}) `) && others.length === 0;
+    const found = [...part.matchAll(/ Client: {0,8}([\w.-]{1,40}) *$/gm)];
+    const client = found.length === 1 ? found[0]?.[1] : undefined;
+    const isCut = client !== trialClient && trialClient.startsWith(client ?? "");
     // The row of the process is the last but one: without it the session is cut off.
-    return isNext && /^ +Process: .{1,80} PID: \d{1,10} *$/m.test(part) ? client?.[1] : undefined;
+    const isWhole = /^ +Process: .{1,80} PID: \d{1,10} *$/m.test(part) && !isCut;
+    return isWhole && part.startsWith(`${index + 1}) `) ? client : undefined;
   });
   const known = clients.filter((one) => one !== undefined);
   return known.length === clients.length ? known : undefined;
