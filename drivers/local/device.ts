@@ -185,8 +185,7 @@ const readRoute = property("port", optional(name));
 
 /** The fate of a change that waited for its confirmation. */
 export const readRecalled = variants<
-  | { readonly kind: "pending"; readonly preview: string }
-  | { readonly kind: "absent" | "expiring" }
+  { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" | "expiring" }
 >({ pending: { preview: page }, absent: {}, expiring: {} });
 
 const readProbe: Decoder<ProbeResult> = (value, what) => {

@@ -144,8 +144,9 @@ function editors(open: readonly OpenEdit[]): string {
   if (open.length === 0) return "";
   return [
     "Current Configuration Session  Line       User     Date                     Lock",
-    ...open.map(({ id, line, user, since, isExclusive }) =>
-      `${id}     ${line.padEnd(10)} ${user.padEnd(8)} ${dated(since)} ${isExclusive ? "*" : ""}`,
+    ...open.map(
+      ({ id, line, user, since, isExclusive }) =>
+        `${id}     ${line.padEnd(10)} ${user.padEnd(8)} ${dated(since)} ${isExclusive ? "*" : ""}`,
     ),
   ].join("\n");
 }

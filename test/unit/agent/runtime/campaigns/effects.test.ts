@@ -489,7 +489,12 @@ describe("a key for the far end", () => {
 
 describe("how long a commit waits for its confirm", () => {
   it("a commit waits for its confirmation as the config says, or less", () => {
-    const confirmed = { kind: "confirmed", confirmedBy: "anySession", stepMs: 1, maxMs: 7 } as const;
+    const confirmed = {
+      kind: "confirmed",
+      confirmedBy: "anySession",
+      stepMs: 1,
+      maxMs: 7,
+    } as const;
     expect([withinOf(confirmed, 6), withinOf(confirmed, 8)]).toEqual([6, 7]);
     expect(withinOf({ kind: "armedRevert" }, 6)).toBe(6);
     expect(withinOf({ kind: "immediate" }, 6)).toBe("final");
