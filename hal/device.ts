@@ -50,13 +50,16 @@ export interface Capabilities {
 }
 
 /**
- * How a device commits a change and what reverts one that is not confirmed; `stepMs` is the timer's
- * granularity, `maxMs` its longest wait.
+ * How a device commits a change and what reverts one that is not confirmed.
  */
 export type CommitMode =
+  /**
+   * A timer of the device, whose granularity is `stepMs` and whose longest wait is `maxMs`; it goes
+   * on when the session ends. `confirmedBy`: which session may confirm the commit or take it back.
+   */
   | {
       readonly kind: "confirmed";
-      readonly survivesDisconnect: boolean;
+      readonly confirmedBy: "anySession" | "ownSession";
       readonly stepMs: number;
       readonly maxMs: number;
     }
@@ -367,6 +370,8 @@ export interface Transaction {
 /** The fate of a transaction that the journal names. */
 export type Recalled =
   | { readonly kind: "pending"; readonly transaction: Transaction }
+  /** It waits, its only session has ended, and the device reverts it when its time is over. */
+  | { readonly kind: "expiring" }
   /** It was confirmed, reverted or never applied; an observation shows which. */
   | { readonly kind: "absent" };
 

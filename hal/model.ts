@@ -32,7 +32,13 @@ export interface KeyRef {
 /** A value from a device, or why it is missing; `weak` ones (SNMP v2c) never prove anything. */
 export type Reading<T> =
   | { readonly kind: "known"; readonly value: T; readonly at: Instant; readonly weak?: true }
-  | { readonly kind: "unknown"; readonly why: UnknownWhy; readonly at: Instant };
+  /** `query`: the query whose reply is missing; absent = it is of several, or not known. */
+  | {
+      readonly kind: "unknown";
+      readonly why: UnknownWhy;
+      readonly at: Instant;
+      readonly query?: string;
+    };
 
 /** Why a value is missing; `contradicted`: two replies of the device exclude each other. */
 export type UnknownWhy = "notSupported" | "queryFailed" | "unparsed" | "contradicted";
@@ -42,9 +48,9 @@ export function known<T>(value: T, at: Instant): Reading<T> {
   return { kind: "known", value, at };
 }
 
-/** Returns an unknown reading with its reason. */
-export function unknown(why: UnknownWhy, at: Instant): Reading<never> {
-  return { kind: "unknown", why, at };
+/** Returns an unknown reading with its reason; `query` names the query that it is of. */
+export function unknown(why: UnknownWhy, at: Instant, query?: string): Reading<never> {
+  return { kind: "unknown", why, at, ...(query !== undefined && { query }) };
 }
 
 /** Returns the value of a strong reading; undefined where it is unknown or weak. */

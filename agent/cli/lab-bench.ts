@@ -262,7 +262,7 @@ class LabBench {
         transaction(await after(device.prepare(change, keys, signal))),
       recall: async (token, signal) => {
         const recalled = await device.recall(token, signal);
-        if (recalled.kind === "absent") return recalled;
+        if (recalled.kind !== "pending") return recalled;
         return { kind: "pending", transaction: transaction(recalled.transaction) };
       },
       [Symbol.asyncDispose]: () => after(Promise.resolve(device[Symbol.asyncDispose]())),

@@ -251,7 +251,8 @@ export function unusable(
   reading: Reading<unknown>,
 ): Finding {
   if (reading.kind === "unknown") {
-    const text = `${where} did not tell ${what}: ${whyText[reading.why]}`;
+    const query = reading.query === undefined ? "" : ` (${reading.query})`;
+    const text = `${where} did not tell ${what}: ${whyText[reading.why]}${query}`;
     return finding("unknown", "reading-missing", about, text);
   }
   if (reading.weak === true) {

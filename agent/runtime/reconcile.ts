@@ -270,6 +270,11 @@ export class Reconciler {
     const recalled = await bounded(this.#parts, asks, signal, async (limit) =>
       (await deviceCache.device(device, limit)).recall(token as TransactionToken, limit),
     );
+    if (recalled.kind === "expiring") {
+      const text = "a commit of an ended session waits, and the device reverts it by its timer";
+      const details = { effect: "none", where: device, next: "linkseal status" } as const;
+      throw new LinksealError("device.locked", text, details);
+    }
     const isWhole = this.#isWhole(tunnel, state);
     if (recalled.kind === "pending") {
       const acts = { where: device, effect: "unknown" } as const;

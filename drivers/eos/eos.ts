@@ -17,6 +17,7 @@ import { ping, routeTo } from "./commands.ts";
 import { configOf, neighboursOn, readConfig, readStatements, unitTo } from "./config.ts";
 import { linesOf as portLinesOf } from "./lines.ts";
 import { readByPort, readSession } from "./macsec-parsers.ts";
+import { sessionPrefix } from "./names.ts";
 import { observe, queryOf } from "./observation.ts";
 import { planChange, planOf, type Surroundings } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
@@ -34,7 +35,7 @@ const offers = offersOf({
   // meanwhile.
   commit: {
     kind: "confirmed",
-    survivesDisconnect: true,
+    confirmedBy: "anySession",
     stepMs: secondMs,
     maxMs: (daySeconds - 1) * secondMs,
   },
@@ -115,25 +116,23 @@ export const dialect: Dialect<Cli> = {
 /** The driver of Arista EOS. */
 export const eos = defineDriver(dialect);
 
-const prefix = "linkseal";
-
 /** Returns the session name that serves all commands about one transaction. */
 function sessionOf(note: string): string {
-  return `${prefix}-${note.split(" ").at(-1) ?? ""}`;
+  return `${sessionPrefix}${note.split(" ").at(-1) ?? ""}`;
 }
 
 /** Returns the sessions that were committed; a session whose timer expired has left none. */
 async function commits(cli: Cli, signal: AbortSignal): Promise<readonly CommitRecord[]> {
   const sessions = await queryOf(cli, signal).value("sessions", readSessions);
   return sessions.flatMap(({ name, state }): CommitRecord[] => {
-    const token = name.startsWith(`${prefix}-`) ? name.slice(prefix.length + 1) : undefined;
-    const note = token === undefined ? name : `${prefix} ${token}`;
+    const token = name.startsWith(sessionPrefix) ? name.slice(sessionPrefix.length) : undefined;
+    const note = token === undefined ? name : `linkseal ${token}`;
     if (state === "pendingCommitTimer") return [{ note, isPending: true }];
     if (state !== "completed") return [];
     const applied = { note, isPending: false };
     return token === undefined
       ? [applied]
-      : [{ note: `${prefix} confirms ${token}`, isPending: false }, applied];
+      : [{ note: `linkseal confirms ${token}`, isPending: false }, applied];
   });
 }
 
@@ -182,7 +181,7 @@ async function render(cli: Cli, work: Work, signal: AbortSignal): Promise<Render
 /** Drops sessions of ours that a broken connection has left open. */
 async function dropLeftovers(cli: Cli, signal: AbortSignal): Promise<void> {
   for (const { name, state } of await queryOf(cli, signal).value("sessions", readSessions)) {
-    if (state !== "pending" || !name.startsWith(`${prefix}-`)) continue;
+    if (state !== "pending" || !name.startsWith(sessionPrefix)) continue;
     await cli.run([line`configure session ${name} abort`], "none", signal);
   }
 }

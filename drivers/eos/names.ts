@@ -14,6 +14,9 @@ export function ownProfile(port: PortName): string {
   return `linkseal-${port.replaceAll("/", "-")}`;
 }
 
+/** Begins the names of our configuration sessions; the token of the transaction follows. */
+export const sessionPrefix = "linkseal-";
+
 const drainPrefix = "linkseal-drain-";
 
 /** The VRF in which everything is that no line places in another. */

@@ -15,7 +15,7 @@ import {
   textIn,
 } from "../platform/json.ts";
 import { isBgpState, type SessionPlace, sessionTo } from "../platform/router-observation.ts";
-import { isPort } from "./names.ts";
+import { isPort, sessionPrefix } from "./names.ts";
 
 export interface Software {
   readonly model: string;
@@ -51,17 +51,24 @@ export function readBootTime(text: string): string | undefined {
   return at === undefined || at === 0 ? undefined : `boot ${Math.floor(at)}`;
 }
 
-const states = ["pending", "pendingCommitTimer", "completed"] as const;
-
-/** A configuration session, open or committed. */
+/** A configuration session that is open, waits for the confirm of its commit, or is in force. */
 export interface ConfigSession {
   readonly name: string;
-  readonly state: (typeof states)[number];
+  readonly state: "pending" | "pendingCommitTimer" | "completed";
 }
 
 /**
+ * The states as releases print them; `committed` is also that of a session whose timer runs, which
+ * is named beside the list. An aborted session has changed nothing.
+ */
+const states: Readonly<Record<string, ConfigSession["state"] | "nothing">> = {
+  ...{ pending: "pending", pendingCommitTimer: "pendingCommitTimer" },
+  ...{ completed: "completed", committed: "completed", aborted: "nothing" },
+};
+
+/**
  * Returns the sessions; one whose commit waits for its confirm comes first. undefined = a session
- * is in a state that is not known, or a timer runs and its session is not reported.
+ * of ours is in a state that is not known, or a timer runs and its session is not reported.
  */
 export function readSessions(text: string): readonly ConfigSession[] | undefined {
   const reported = parse(text);
@@ -72,13 +79,21 @@ export function readSessions(text: string): readonly ConfigSession[] | undefined
   if (rows === undefined || (hasTimer && beside === undefined)) return undefined;
   const sessions: ConfigSession[] = [];
   for (const [name, row] of rows) {
-    const state = states.find((one) => one === textIn(row, "state"));
-    if (state === undefined) return undefined;
-    if (name !== beside) sessions.push({ name, state });
+    if (name === beside) continue;
+    const state = stateOf(row);
+    if (state === undefined && name.startsWith(sessionPrefix)) return undefined;
+    if (state !== undefined && state !== "nothing") sessions.push({ name, state });
   }
   if (beside) sessions.push({ name: beside, state: "pendingCommitTimer" });
   const rank = ({ state }: ConfigSession): number => (state === "pendingCommitTimer" ? 0 : 1);
   return sessions.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** The time of a revert is in the row of a session whose timer runs, whatever its state is called. */
+function stateOf(row: JsonRecord): ConfigSession["state"] | "nothing" | undefined {
+  const word = textIn(row, "state") ?? "";
+  const hasTimer = word !== "completed" && numberIn(row, "commitBy") !== undefined;
+  return hasTimer ? "pendingCommitTimer" : Object.hasOwn(states, word) ? states[word] : undefined;
 }
 
 export interface Physical {

@@ -30,7 +30,7 @@ const offers = offersOf({
   // The timer belongs to the router and not to the session, so any session can confirm.
   commit: {
     kind: "confirmed",
-    survivesDisconnect: true,
+    confirmedBy: "anySession",
     stepMs: minuteMs,
     maxMs: minutesMax * minuteMs,
   },

@@ -5,15 +5,10 @@ import type { ControlPlane, PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type BootedSession, bootOf } from "../platform/cisco-boot.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
-import {
-  CiscoRouter,
-  configIdOf,
-  configQuery,
-  type RenderedWork,
-  reportedIn,
-} from "../platform/cisco-router.ts";
+import { CiscoRouter, configIdOf, type RenderedWork } from "../platform/cisco-router.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readInterfaces, readPing } from "../platform/cisco-system.ts";
+import { askTexts, configQuery } from "../platform/cisco-texts.ts";
 import type { CommitRecord } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { inTurn, type QueryResult, readOf, together } from "../platform/query-result.ts";
@@ -68,13 +63,13 @@ export async function askCommits(query: XeQuery): Promise<QueryResult<Commits>> 
   });
 }
 
-async function askConfig(query: XeQuery, clock: QueryResult<WallTime>) {
-  const texts = together({
-    macsec: await query.result("macsecConfig", configs.filteredLines),
-    bgp: await query.result("bgpConfig", configs.filteredLines),
+const askConfig = (query: XeQuery, clock: QueryResult<WallTime>) =>
+  askTexts(query, {
+    names: { macsec: "macsecConfig", bgp: "bgpConfig" },
+    blank: "",
+    whole: configs.filteredLines,
+    read: (texts) => configs.readConfig(texts, "value" in clock),
   });
-  return reportedIn(texts, (all) => configs.readConfig(all, "value" in clock));
-}
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, ownName },

@@ -107,16 +107,18 @@ export function readMark(text: string): Mark | undefined {
   return token === undefined ? undefined : { token, isSettled: settled !== undefined };
 }
 
-/** Returns the commits, the newest first. */
+/**
+ * Returns the commits, the newest first. A timer that runs no longer may be taking the change back:
+ * only the mark that follows the router's answer tells that it was confirmed.
+ */
 export function commitsOf(timer: "running" | "none", mark: Mark | undefined): CommitRecord[] {
   if (timer === "running") {
     const isOurs = mark?.isSettled === false;
     return [{ note: isOurs ? `linkseal ${mark.token}` : "unknown", isPending: true }];
   }
   if (mark === undefined) return [];
-  return ["linkseal confirms", "linkseal"].map((verb) => {
-    return { note: `${verb} ${mark.token}`, isPending: false };
-  });
+  const verbs = mark.isSettled ? ["linkseal confirms", "linkseal"] : ["linkseal"];
+  return verbs.map((verb) => ({ note: `${verb} ${mark.token}`, isPending: false }));
 }
 
 /** Returns the peers by VRF and address of the neighbour; each page has its last reset. */

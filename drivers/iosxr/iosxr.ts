@@ -19,10 +19,10 @@ const secondsMin = 30;
 const secondsMax = 65_535;
 
 const offers = offersOf({
-  // The end of the configuration session reverts an unconfirmed commit at once.
+  // The router's timer goes on without the session, which alone can confirm.
   commit: {
     kind: "confirmed",
-    survivesDisconnect: false,
+    confirmedBy: "ownSession",
     stepMs: 1_000,
     maxMs: secondsMax * 1_000,
   },
@@ -64,8 +64,7 @@ export const dialect: Dialect<Cli> = {
     // Each line was checked when it was entered; the router checks them together at the commit.
   },
   async commit(cli, note, withinMs, signal) {
-    // An unconfirmed commit is confirmed by the plain command in the session that began it.
-    if (note.includes("confirms")) return await commit(cli, line`commit`, signal);
+    if (note.includes("confirms")) return await confirm(cli, signal);
     const label = labelOf(note);
     const seconds = Math.max(secondsMin, Math.ceil((withinMs ?? 0) / 1000));
     // A commit with a timer accepts no comment. A label is in the list of commits too, and no two
@@ -74,17 +73,26 @@ export const dialect: Dialect<Cli> = {
     await commit(cli, withinMs === undefined ? line`commit label ${label}` : timed, signal);
     await readBack(cli, note, signal);
   },
+  // The router asks whether to give up the trial, and reverts it at once.
   async undo(cli, _note, signal) {
-    await cli.run([line`abort`], "unknown", signal);
+    await cli.run([line`end`], "unknown", signal);
   },
 };
 
 /** The driver of Cisco IOS XR. */
 export const iosxr = defineDriver(dialect);
 
-async function commit(cli: Cli, commitCommand: Command, signal: AbortSignal): Promise<void> {
+/** An unconfirmed commit is confirmed by the plain command in the session that began it. */
+async function confirm(cli: Cli, signal: AbortSignal): Promise<void> {
+  const reply = await commit(cli, line`commit`, signal);
+  if (/^% ?Confirming commit for trial session\b/m.test(reply)) return;
+  const text = "the router did not answer that it confirms the commit";
+  throw leaving(failed("device.rejected", text, cli.where), "unknown", text, cli.where);
+}
+
+async function commit(cli: Cli, commitCommand: Command, signal: AbortSignal): Promise<string> {
   try {
-    await cli.run([commitCommand], "unknown", signal);
+    return await cli.run([commitCommand], "unknown", signal);
   } catch (error) {
     const isRefusal = error instanceof LinksealError && error.code.startsWith("device.");
     // The reason is printed elsewhere, beside lines that contain keys.

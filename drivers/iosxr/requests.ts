@@ -5,9 +5,10 @@ import type { PortName } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
 import { portsWithMacsec } from "../platform/cisco-attachment.ts";
 import { isPageOf, readSessions } from "../platform/cisco-mka.ts";
-import { CiscoRouter, countersFrom, reportedIn } from "../platform/cisco-router.ts";
+import { CiscoRouter, countersFrom } from "../platform/cisco-router.ts";
 import { readRoutes } from "../platform/cisco-routes.ts";
 import { readInterfaces, readPing } from "../platform/cisco-system.ts";
+import { askTexts } from "../platform/cisco-texts.ts";
 import type { Commit } from "../platform/define-dialect.ts";
 import { cliQuery } from "../platform/query.ts";
 import { type QueryResult, readOf, together } from "../platform/query-result.ts";
@@ -37,15 +38,15 @@ export async function askCommits(query: XrQuery): Promise<QueryResult<readonly C
   return await query.result("commits", (list) => readCommits(list, editors.value));
 }
 
-async function askConfig(query: XrQuery, clock: QueryResult<WallTime>) {
-  const texts = together({
-    interfaces: await query.result("interfaceConfig", asIs),
-    policies: await query.result("policies", asIs),
-    chains: await query.result("chains", asIs),
-    bgp: await query.result("bgpConfig", asIs),
+const askConfig = (query: XrQuery, clock: QueryResult<WallTime>) =>
+  askTexts(query, {
+    names: {
+      ...{ interfaces: "interfaceConfig", policies: "policies", chains: "chains" },
+      bgp: "bgpConfig",
+    },
+    blank: "% No such configuration item(s)",
+    read: (texts) => configs.readConfig(texts, "value" in clock),
   });
-  return reportedIn(texts, (all) => configs.readConfig(all, "value" in clock));
-}
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, queryOf, askConfig, ownName },

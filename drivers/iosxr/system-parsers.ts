@@ -12,23 +12,27 @@ export function readBoot(text: string): string | undefined {
 
 interface Entry {
   readonly id: string;
-  readonly line: string;
   readonly note: string;
+  /** What made it, such as `CLI`; `Rollback` = a trial that was not confirmed has ended before. */
+  readonly client: string;
 }
 
+const trialClient = "commit-confirm";
+
 /**
- * Returns the commits, the newest first. An unconfirmed commit ends with the session that made it:
- * it waits as long as the line that committed last still has the configuration locked.
+ * Returns the commits, the newest first. A trial has a session of its own as long as it waits, and
+ * no other commit succeeds meanwhile. undefined = not understood: a trial waits behind the entry of
+ * its end, when it ended between both replies.
  */
 export function readCommits(list: string, editors: string): readonly Commit[] | undefined {
   const entries = entriesOf(list);
-  const holders = holdersOf(editors);
-  if (entries === undefined || holders === undefined) return undefined;
-  return entries.map(({ id, line, note }, index) => ({
-    id: `${id} ${note}`,
-    note,
-    // The list may shorten the name of a line.
-    isPending: index === 0 && holders.some((holder) => holder.startsWith(line)),
+  const clients = clientsOf(editors);
+  const isWaiting = clients?.includes(trialClient) === true;
+  const isOver = entries?.[0]?.client === "Rollback";
+  if (entries === undefined || clients === undefined || (isWaiting && isOver)) return undefined;
+  return entries.map(({ id, note }, index) => ({
+    ...{ id: `${id} ${note}`, note },
+    isPending: index === 0 && isWaiting,
   }));
 }
 
@@ -48,32 +52,32 @@ function entriesOf(list: string): readonly Entry[] | undefined {
   const entries = parts.map((part, index): Entry | undefined => {
     const [, number, id] = /^(\d{1,4})\) CommitId: {1,8}(\d{1,12}) {1,40}Label: /.exec(part) ?? [];
     const [, label] = /\bLabel: {1,8}(\S{1,64}) *$/m.exec(part) ?? [];
-    const [, line] = /\bLine: {0,8}([\w:/.-]{0,64}) *$/m.exec(part) ?? [];
-    if (id === undefined || label === undefined || line === undefined) return undefined;
-    return Number(number) === index + 1
-      ? { id, line: line.split(":")[0] ?? "", note: noteOf(label) }
-      : undefined;
+    const [, client] = /\bClient: {1,8}([\w-]{1,40})(?: |$)/m.exec(part) ?? [];
+    if (id === undefined || label === undefined || client === undefined) return undefined;
+    return Number(number) === index + 1 ? { id, client, note: noteOf(label) } : undefined;
   });
   const understood = entries.filter((one) => one !== undefined);
   return understood.length > 0 && understood.length === entries.length ? understood : undefined;
 }
 
-/** Session, line, user, time with or without a year, and the mark of a lock. */
-const editorRow =
-  /^[0-9a-f-]{26} +([\w:/.-]{1,64}) [^*]{1,80}?\d{2}:\d{2}:\d{2}(?: \d{4})?( {1,8}\*)? *$/i;
-
 /**
- * Returns the lines that have the configuration locked; a star in the last column marks them.
- * undefined = a row is not understood.
+ * Returns what each session that edits the configuration was opened by, such as `CLI`; the router
+ * prints nothing where there is none. undefined = a session is not whole, or one is missing.
  */
-export function holdersOf(text: string): readonly string[] | undefined {
-  if (/^(?:There are )?no (?:active )?configuration sessions\b/i.test(text.trim())) return [];
-  const [heading = "", ...rows] = text.split("\n").filter((row) => row.trim() !== "");
-  if (heading === "") return [];
-  if (!/^Current Configuration Session\b.*\bLock *$/.test(heading)) return undefined;
-  const read = rows.map((row) => editorRow.exec(row));
-  if (read.length === 0 || read.includes(null)) return undefined;
-  return read.flatMap((one) => (one?.[2] === undefined ? [] : [one[1]?.split(":")[0] ?? ""]));
+export function clientsOf(text: string): readonly string[] | undefined {
+  if (/^(?:There are )?no (?:active )?configuration sessions\.?$/i.test(text.trim())) return [];
+  const [before = "", ...parts] = text.split(/^ {0,8}(?=\d{1,4}\) Session:)/m);
+  if (before.trim() !== "") return undefined;
+  const clients = parts.map((part, index) => {
+    const found = [...part.matchAll(/ Client: {0,8}([\w.-]{1,40}) *$/gm)];
+    const client = found.length === 1 ? found[0]?.[1] : undefined;
+    const isCut = client !== trialClient && trialClient.startsWith(client ?? "");
+    // The row of the process is the last but one: without it the session is cut off.
+    const isWhole = /^ +Process: .{1,80} PID: \d{1,10} *$/m.test(part) && !isCut;
+    return isWhole && part.startsWith(`${index + 1}) `) ? client : undefined;
+  });
+  const known = clients.filter((one) => one !== undefined);
+  return known.length === clients.length ? known : undefined;
 }
 
 /** Returns the peers by VRF and address of the neighbour. */

@@ -30,9 +30,12 @@ export const terminal: CliPlatform = {
         /^This could be a few minutes if your config is large\. Confirm\? \[y\/n\]\[confirm\] ?$/,
       answer: "y",
     },
+    // It is asked only where the end of the session is the end of its trial.
+    { after: /^end$/, question: /^Do you wish to exit\? \[no\]:? ?$/, answer: "yes" },
   ],
   marks: [
     { pattern: /^(?:%|!!%).*\block(?:ed)?\b/i, code: "device.locked" },
+    { pattern: /^% Cannot commit because there is an unexpired trial\b/, code: "device.locked" },
     {
       pattern: /^% (?:Invalid input|Incomplete command|Ambiguous command)/,
       code: "device.rejected",

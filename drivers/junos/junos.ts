@@ -44,7 +44,7 @@ const offers = offersOf({
   // Junos has no persist-id: the next commit on this device confirms, whichever session makes it.
   commit: {
     kind: "confirmed",
-    survivesDisconnect: true,
+    confirmedBy: "anySession",
     stepMs: minuteMs,
     maxMs: minutesMax * minuteMs,
   },

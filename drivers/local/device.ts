@@ -161,7 +161,7 @@ export function deviceOf(session: LocalSession, capabilities: Capabilities): Dev
     },
     async recall(token, signal) {
       const recalled = await session.ask("recall", [encodeJson({ token })], readRecalled, signal);
-      if (recalled.kind === "absent") return recalled;
+      if (recalled.kind !== "pending") return recalled;
       return {
         kind: recalled.kind,
         transaction: transactionOf(connection, token, recalled.preview),
@@ -185,8 +185,8 @@ const readRoute = property("port", optional(name));
 
 /** The fate of a change that waited for its confirmation. */
 export const readRecalled = variants<
-  { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" }
->({ pending: { preview: page }, absent: {} });
+  { readonly kind: "pending"; readonly preview: string } | { readonly kind: "absent" | "expiring" }
+>({ pending: { preview: page }, absent: {}, expiring: {} });
 
 const readProbe: Decoder<ProbeResult> = (value, what) => {
   const sent = property("sent", count(probesMax))(value, what);

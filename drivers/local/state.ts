@@ -281,7 +281,10 @@ export const readCapabilities = property(
   "capabilities",
   object<Capabilities>({
     commit: variants({
-      confirmed: { survivesDisconnect: flag, ...each(["stepMs", "maxMs"], milliseconds) },
+      confirmed: {
+        confirmedBy: oneOf(["anySession", "ownSession"]),
+        ...each(["stepMs", "maxMs"], milliseconds),
+      },
       armedRevert: {},
       immediate: {},
     }),

@@ -57,6 +57,11 @@ export interface ConfigTexts {
 const ofMacsec = /^(?:feature|aaa|macsec|tunnel-encryption|key chain) /;
 const ofPorts = /^interface \S/;
 const ofBgp = /^(?:feature bgp|router bgp \S+)$/;
+/** The text of BGP ends with them: routes of other instances and of layer 2. */
+const besideBgp = /^(?:evpn|vrf context \S+)$/;
+/** Words of BGP itself: where one is outside of it, a line was broken. */
+const insideBgp =
+  /^(?:neighbor|template|inherit|remote-as|local-as|address-family|router-id)\b|^vrf (?!context )|^(?:no )?shutdown$|^route-map \S+ (?:in|out)$/;
 const ofPolicy = /^macsec policy \S/;
 
 /** Returns the MACsec policies with all of their lines; undefined = they are not understood. */
@@ -76,7 +81,30 @@ export function linesIn(
     const shut = readInterface(one).isShut ? [{ line: "shutdown", children: [] }] : [];
     return { ...one, children: [...own, ...shut] };
   });
-  return [...others, ...policies, ...(ports ?? []), ...(blocksIn(bgp, ofBgp) ?? [])];
+  return [...others, ...policies, ...(ports ?? []), ...(bgpIn(bgp) ?? [])];
+}
+
+/** Returns the names of the features that are turned on; undefined = they are not understood. */
+export function readFeatures(text: string): ReadonlySet<string> | undefined {
+  const blocks = blocksIn(text, ofMacsec);
+  return blocks && featuresIn(blocks);
+}
+
+const featuresIn = (blocks: readonly Block[]): ReadonlySet<string> =>
+  new Set(named(blocks, /^feature ([\w -]{1,40})$/, () => true).keys());
+
+/** Returns the blocks of BGP itself; blocks of other features are left alone. */
+function bgpIn(text: string | undefined): readonly Block[] | undefined {
+  const blocks = blocksIn(text, /^/);
+  if (blocks?.some(isBroken) !== false) return undefined;
+  return blocks.filter(({ line }) => ofBgp.test(line));
+}
+
+function isBroken({ line, children }: Block): boolean {
+  if (ofBgp.test(line) || besideBgp.test(line)) return false;
+  const hasWord = (one: Block): boolean =>
+    insideBgp.test(one.line) || one.children.some(hasWord);
+  return hasWord({ line, children });
 }
 
 /**
@@ -86,7 +114,7 @@ export function linesIn(
 export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undefined {
   const macsec = blocksIn(texts.macsec, ofMacsec);
   const own = blocksIn(texts.interfaces, ofPorts);
-  const bgp = blocksIn(texts.bgp, ofBgp);
+  const bgp = bgpIn(texts.bgp);
   if (macsec === undefined || own === undefined || bgp === undefined) return undefined;
   const router = bgp.find(({ line }) => line.startsWith("router bgp "));
   const lines = macsec.map(({ line }) => line);
@@ -103,7 +131,7 @@ export function readConfig(texts: ConfigTexts, isUtc: boolean): NxConfig | undef
   return (
     config && {
       ...config,
-      features: new Set(named(macsec, /^feature ([\w -]{1,40})$/, () => true).keys()),
+      features: featuresIn(macsec),
       isMacsecShut: lines.includes("macsec shutdown"),
       // Without a server the switch keeps a log of its own.
       isAccounted: lines.some((one) => /^aaa accounting default (?!local$)/.test(one)),

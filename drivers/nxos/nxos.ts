@@ -5,17 +5,17 @@
 import { LinksealError } from "#hal/error.ts";
 import { BootedSession } from "../platform/cisco-boot.ts";
 import { stagingBy } from "../platform/cisco-direct.ts";
-import { readClock } from "../platform/cisco-system.ts";
 import type { Dialect } from "../platform/define-dialect.ts";
 import { defineDriver } from "../platform/define-driver.ts";
 import { failed, leaving } from "../platform/query.ts";
 import { finish, offersOf } from "../platform/stage.ts";
 import { Cli, line } from "../transport/cli.ts";
+import { readFeatures } from "./config.ts";
 import { checkpointOf, isOwnCheckpoint } from "./names.ts";
 import { planOf } from "./plan.ts";
 import { capabilitiesOf } from "./quirks.ts";
 import { textOf } from "./renderer.ts";
-import { askConfig, type NxSession, type NxWork, queryOf, router } from "./requests.ts";
+import { type NxSession, type NxWork, queryOf, router } from "./requests.ts";
 import { isRolledBack, readCheckpoints, readSoftware } from "./system-parsers.ts";
 import { terminal } from "./terminal.ts";
 
@@ -44,8 +44,9 @@ export const dialect: Dialect<NxSession> = {
   async capabilities({ cli }, signal) {
     const query = queryOf(cli, signal);
     const software = await query.needed(query.result("version", readSoftware));
-    const { features } = await configOf(cli, signal);
-    return capabilitiesOf(offers, software, features.has("macsec"));
+    const features = await query.result("macsecConfig", readFeatures);
+    // Where the feature is not known, each reading of MACsec is unknown, and no change is sent.
+    return capabilitiesOf(offers, software, "why" in features || features.value.has("macsec"));
   },
   async commits() {
     // Nothing waits for a confirm, and no list has the changes.
@@ -76,12 +77,6 @@ export const dialect: Dialect<NxSession> = {
 /** The driver of Cisco NX-OS. */
 export const nxos = defineDriver(dialect);
 
-async function configOf(cli: Cli, signal: AbortSignal) {
-  const query = queryOf(cli, signal);
-  const clock = await query.result("clock", readClock);
-  return (await query.needed(askConfig(query, clock))).config;
-}
-
 /** Enters the lines, reads them back, and removes the checkpoint when either is done. */
 async function commit(session: NxSession, name: string, signal: AbortSignal): Promise<void> {
   const { cli, staged } = session;
@@ -89,7 +84,7 @@ async function commit(session: NxSession, name: string, signal: AbortSignal): Pr
   await cli.run([line`checkpoint ${name}`], "none", signal);
   try {
     await cli.run([line`configure terminal`, ...staged.sent, line`end`], "unknown", signal);
-    const config = await configOf(cli, signal);
+    const { config } = await router.configIn(session, signal);
     if (!staged.planned.every((plan) => textOf(planOf(config, plan.port)) === textOf(plan))) {
       const text = "the switch took the lines, and its configuration is not what was wanted";
       throw failed("device.rejected", text, cli.where);

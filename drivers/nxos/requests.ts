@@ -10,9 +10,9 @@ import {
   configIdOf,
   countersFrom,
   type RenderedWork,
-  reportedIn,
 } from "../platform/cisco-router.ts";
 import type { Peer } from "../platform/cisco-system.ts";
+import { askTexts } from "../platform/cisco-texts.ts";
 import { readPing } from "../platform/ping.ts";
 import { cliQuery } from "../platform/query.ts";
 import { type QueryResult, readOf, together } from "../platform/query-result.ts";
@@ -32,17 +32,14 @@ type Config = configs.NxConfig;
 
 export const queryOf = (cli: Cli, signal: AbortSignal) => cliQuery(cli, commands.command, signal);
 
-const asIs = (text: string): string => text;
-
-export async function askConfig(query: NxQuery, clock: QueryResult<WallTime>) {
-  const macsec = await query.result("macsecConfig", asIs);
-  const interfaces = await query.result("interfaceConfig", asIs);
-  // While the feature is off, its command is not known.
-  const hasBgp = "value" in macsec && /^feature bgp *$/m.test(macsec.value);
-  const bgp = hasBgp ? await query.result("bgpConfig", asIs) : { value: undefined };
-  const texts = together({ macsec, interfaces, bgp });
-  return reportedIn(texts, (all) => configs.readConfig(all, "value" in clock));
-}
+const askConfig = (query: NxQuery, clock: QueryResult<WallTime>) =>
+  askTexts(query, {
+    names: { macsec: "macsecConfig", interfaces: "interfaceConfig", bgp: "bgpConfig" },
+    blank: undefined,
+    // While the feature is off, its command is not known.
+    hasBgp: ({ macsec = "" }) => /^feature bgp *$/m.test(macsec),
+    read: (texts) => configs.readConfig(texts, "value" in clock),
+  });
 
 export const router = new CiscoRouter({
   ...{ ...commands, ...configs, ...plans, ...system, queryOf, askConfig, ownName, readPing },

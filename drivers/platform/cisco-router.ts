@@ -31,6 +31,7 @@ import { asConfigured, type Page, pagesOf, sessionOf } from "./cisco-mka.ts";
 import { type Ports, portStates } from "./cisco-observation.ts";
 import type { CiscoPlan, CiscoSurroundings } from "./cisco-plan.ts";
 import { bgpSession, type Peer, type Physical, peerKey, readClock } from "./cisco-system.ts";
+import type { Reported } from "./cisco-texts.ts";
 import type { Asked, Session, Work } from "./define-dialect.ts";
 import { portsTowards } from "./egress.ts";
 import type { Changed, OperationOf } from "./port-change.ts";
@@ -48,30 +49,9 @@ type Place = Pick<CiscoNeighbour, "address" | "vrf">;
 /** Queries of a platform, by their names. */
 type Asks<N extends string> = Query<N | "clock", Command, string>;
 
-/** A configuration, and the texts that it was read from. */
-interface Reported<C, T> {
-  readonly config: C;
-  readonly texts: T;
-}
-
 /** Returns an id that other texts of a configuration do not have. */
 export const configIdOf = (...texts: readonly string[]): string =>
   createHash("sha256").update(texts.join("\n")).digest("hex").slice(0, 24);
-
-/** Names the configuration in errors: it is read by several commands. */
-export const configQuery = '"show running-config"';
-
-/** Reads a configuration from its texts. */
-export function reportedIn<T, C>(
-  texts: QueryResult<T>,
-  read: (texts: T) => C | undefined,
-): QueryResult<Reported<C, T>> {
-  const whole = (all: T) => {
-    const config = read(all);
-    return config && { config, texts: all };
-  };
-  return readOf(texts, whole, configQuery);
-}
 
 /**
  * Asks for the counters of a port: those of MKPDUs, and then those of frames, for which they are
@@ -234,8 +214,9 @@ export class CiscoRouter<
     const physical = await platform.askPorts(query);
     const reported = await platform.askConfig(query, clock);
     const config = readOf(reported, (all) => all.config);
+    const withPeerings = peeringsIn(reported);
     const pages = await platform.askSessions(query, config);
-    const peers = await platform.askPeers(query, config);
+    const peers = await platform.askPeers(query, withPeerings);
     const { portsWithMacsec, planOf, isUnread, portOf, drainsOf, askTunnels } = platform;
     const countersOf = (port: PortName) => platform.askCounters(query, port);
     const peerOf = ({ address, vrf }: Place): Peer | undefined =>
@@ -250,7 +231,7 @@ export class CiscoRouter<
       macsec: await portStates(ports, at),
       ...(askTunnels && { tunnels: () => askTunnels(query, cli, at) }),
       peerings: async () => ({
-        ...{ config, peers, portOf, drainsOf },
+        ...{ config: withPeerings, peers, portOf, drainsOf },
         routes: (ours) =>
           inTurn(
             ours.flatMap((one) =>
@@ -268,7 +249,8 @@ export class CiscoRouter<
   /** Returns the ports by which traffic to an address may leave; undefined = not known. */
   readonly routesTo = async (session: S, address: string, signal: AbortSignal) => {
     const { cli, query } = this.#begun(session, signal);
-    const { config } = await this.#configFor(query);
+    const clock = await query.result("clock", readClock);
+    const { config } = await query.needed(this.#platform.askConfig(query, clock));
     const { routeTo, readRouteTo, interfaceTo } = this.#platform;
     const queries = vrfsFor(address, config.interfaces).map((vrf) => () => {
       const to = (hop: string) => interfaceTo(config, { address: hop, vrf });
@@ -375,6 +357,10 @@ export class CiscoRouter<
     await finish(cli, this.#refreshing(change, config), signal, unrefreshed);
   };
 
+  /** Reads the whole configuration. */
+  readonly configIn = (session: S, signal: AbortSignal) =>
+    this.#configFor(this.#begun(session, signal).query);
+
   #refreshing(change: DeviceChange, config: C): readonly Command[] {
     const { neighboursOn, refresh } = this.#platform;
     if (refresh === undefined) return [];
@@ -409,11 +395,19 @@ export class CiscoRouter<
     );
   }
 
-  /** Reads the configuration; `begins` returns when a new key begins, which needs the clock. */
+  /** Reads the whole configuration; `begins` returns when a new key begins, which needs the clock. */
   async #configFor(query: Asks<N>) {
     const { askConfig, beginningAt } = this.#platform;
     const clock = await query.result("clock", readClock);
     const begins = async () => beginningAt?.(await query.needed(Promise.resolve(clock)));
-    return { begins, ...(await query.needed(askConfig(query, clock))) };
+    const reported = await query.needed(askConfig(query, clock));
+    await query.needed(Promise.resolve(peeringsIn({ value: reported })));
+    return { begins, ...reported };
   }
+}
+
+/** Returns the configuration where all of it is known, its neighbours too. */
+function peeringsIn<C>(reported: QueryResult<Reported<C, unknown>>): QueryResult<C> {
+  if ("why" in reported) return reported;
+  return reported.value.noPeerings ?? { value: reported.value.config };
 }

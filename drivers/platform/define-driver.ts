@@ -15,9 +15,11 @@ import type {
   Transaction,
   TransactionToken,
 } from "#hal/device.ts";
-import { type ErrorCode, LinksealError } from "#hal/error.ts";
+import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { type DeviceState, unknown } from "#hal/model.ts";
 import type { Secret } from "#hal/secret.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
+import { type Instant, instantAfter } from "#hal/world.ts";
 import type { CommitRecord, Dialect, Session, Work } from "./define-dialect.ts";
 import { answerMsMax, commitMsMax, Line } from "./define-line.ts";
 import { ownState } from "./own-state.ts";
@@ -61,7 +63,9 @@ function deviceOf<S extends Session>(
     capabilities,
     observe: (signal) =>
       line.ask(signal, async (session, bounded) =>
-        ownState(await dialect.observe(session, { device: id, clock, capabilities }, bounded)),
+        store.doubted(
+          ownState(await dialect.observe(session, { device: id, clock, capabilities }, bounded)),
+        ),
       ),
     prepare: (change, keys, signal) => store.prepare(change, keys, signal),
     preview: (change, keys, signal) => store.preview(change, keys, signal),
@@ -111,10 +115,21 @@ class TransactionStore<S extends Session> {
   readonly #line: Line<S>;
   readonly #capabilities: Capabilities;
   #prepared: Entry[] = [];
+  /** The end of the timer of a commit that the device took and does not show; undefined = none. */
+  #unseenUntil: Instant | undefined;
 
   constructor(line: Line<S>, capabilities: Capabilities) {
     this.#line = line;
     this.#capabilities = capabilities;
+  }
+
+  /** A device that does not show a commit that it took cannot tell that nothing waits. */
+  doubted(state: DeviceState): DeviceState {
+    return this.#isUnseen ? { ...state, control: unknown("unparsed", state.at) } : state;
+  }
+
+  get #isUnseen(): boolean {
+    return this.#unseenUntil !== undefined && this.#line.clock.now() <= this.#unseenUntil;
   }
 
   async prepare(
@@ -170,6 +185,7 @@ class TransactionStore<S extends Session> {
     if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
       return { kind: "absent" };
     }
+    if (this.#isExpiring) return { kind: "expiring" };
     const known = this.#prepared.find((entry) => entry.token === token);
     const entry: Entry = known ?? { token, preview: "", work: undefined, state: "pending" };
     entry.state = "pending";
@@ -238,12 +254,41 @@ class TransactionStore<S extends Session> {
       );
       const { commit } = this.#capabilities;
       if (withinMs === undefined || commit.kind !== "confirmed") return withinMs === undefined;
-      if (!commit.survivesDisconnect) this.#line.hold(session, withinMs + commit.stepMs);
+      const isOwn = commit.confirmedBy === "ownSession";
+      if (isOwn) this.#line.hold(session, withinMs + commit.stepMs);
+      await this.#seen(session, note, withinMs + commit.stepMs, signal);
       return false;
     });
     await edited.finally(() => wipe(work));
     entry.state = after;
     drop(entry);
+  }
+
+  /** Its only session has ended, so no session can end its wait. */
+  get #isExpiring(): boolean {
+    const { commit } = this.#capabilities;
+    const isOwn = commit.kind === "confirmed" && commit.confirmedBy === "ownSession";
+    return isOwn && !this.#line.isHeld;
+  }
+
+  /** Reads back that the commit waits: what a device does not show now, it never shows the end of. */
+  async #seen(session: S, note: string, ms: number, signal: AbortSignal): Promise<void> {
+    const newest = await this.#newest(session, "unknown", signal);
+    if (newest?.note === note && newest.isPending) return;
+    this.#unseenUntil = instantAfter(this.#line.clock.now(), ms);
+    const text = "the device took the commit and does not show that it waits for its confirm";
+    throw this.#error("device.rejected", `${text}: its timer takes it back`, "unknown");
+  }
+
+  async #newest(
+    session: S,
+    effect: Effect,
+    signal: AbortSignal,
+  ): Promise<CommitRecord | undefined> {
+    return await this.#line.bounded(answerMsMax, effect, signal, async (bounded) => {
+      const [newest] = await this.#line.dialect.commits(session, bounded);
+      return newest;
+    });
   }
 
   /**
@@ -299,19 +344,17 @@ class TransactionStore<S extends Session> {
     drop(entry);
   }
 
-  /** Ends the wait of a commit of ours, and of no other. */
+  /** Ends the wait of a commit of ours, and of no other; a later reading shows that it ended. */
   async #settle(entry: Entry, verb: "confirm" | "undo", signal: AbortSignal): Promise<void> {
     const { dialect } = this.#line;
     const { token } = entry;
+    if (this.#isExpiring) throw await this.#unreachable(token, signal);
     // A change that waited has exchanged its routes before.
     await this.#editWhole([], signal, async (session) => {
-      const newest = await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
-        const [first] = await dialect.commits(session, bounded);
-        return first;
-      });
-      this.#line.release();
-      if (newest?.note === noteOf(verb, token)) return verb === "confirm";
+      const newest = await this.#newest(session, "none", signal);
       if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
+        this.#line.release();
+        if (newest?.note === noteOf(verb, token)) return verb === "confirm";
         throw this.#expired();
       }
       await this.#line.bounded(commitMsMax, "unknown", signal, (bounded) =>
@@ -319,8 +362,27 @@ class TransactionStore<S extends Session> {
           ? dialect.undo(session, noteOf(verb, token), bounded)
           : dialect.commit(session, noteOf(verb, token), undefined, bounded),
       );
+      const after = await this.#newest(session, "unknown", signal);
+      const isOurs = (["apply", verb] as const).some((one) => after?.note === noteOf(one, token));
+      if (after?.isPending === true && isOurs) {
+        const text = "the device took the command, and the commit still waits for its confirm";
+        throw this.#error("device.rejected", text, "unknown");
+      }
+      this.#line.release();
+      if (verb === "confirm" && !isOurs) {
+        const text = "the device took the confirm, and does not list the commit any more";
+        throw this.#error("device.commitExpired", text, "unknown");
+      }
       return verb === "confirm";
     });
+  }
+
+  /** The error for a commit whose only session has ended. */
+  async #unreachable(token: TransactionToken, signal: AbortSignal): Promise<LinksealError> {
+    const { kind } = await this.recall(token, signal);
+    if (kind !== "expiring") return this.#expired();
+    const text = "only the session that committed could end the wait, and it is over";
+    return this.#error("device.locked", `${text}: the device takes the change back by its timer`);
   }
 
   async #workOf(change: DeviceChange, keys: KeyResolver, note: string): Promise<Work> {
@@ -361,7 +423,7 @@ class TransactionStore<S extends Session> {
   }
 
   #refusePending([newest]: readonly CommitRecord[]): void {
-    if (newest?.isPending !== true) return;
+    if (newest?.isPending !== true && !this.#isUnseen) return;
     const text = "a commit waits for its confirm, and any other would confirm it";
     throw this.#error("device.locked", text);
   }
@@ -371,9 +433,9 @@ class TransactionStore<S extends Session> {
     return this.#error("device.commitExpired", text);
   }
 
-  #error(code: ErrorCode, text: string): LinksealError {
+  #error(code: ErrorCode, text: string, effect: Effect = "none"): LinksealError {
     const next = code === "device.unsupported" ? "linkseal driver list" : "linkseal status";
-    return new LinksealError(code, text, { effect: "none", where: this.#line.device, next });
+    return new LinksealError(code, text, { effect, where: this.#line.device, next });
   }
 }
 

@@ -93,6 +93,11 @@ export class Line<S extends Session> implements AsyncDisposable {
     this.#held = { session, cancel };
   }
 
+  /** True if the session of an unconfirmed commit is still open. */
+  get isHeld(): boolean {
+    return this.#held?.session.isOver === false;
+  }
+
   /** Makes the running edit the last one in the session that was kept open. */
   release(): void {
     this.#held?.cancel();

@@ -7,7 +7,8 @@ import type { Instant } from "#hal/world.ts";
 /** A value that was read, or the reason why there is none. */
 export type QueryResult<T> = { readonly value: T } | NoValue;
 
-interface NoValue {
+/** Why there is no value. */
+export interface NoValue {
   readonly why: UnknownWhy;
   /** The query, as an error names it; absent = the value comes from several queries. */
   readonly query?: string;
@@ -74,7 +75,7 @@ export function reading<T, R>(
   read: (value: T) => R | undefined,
 ): Reading<R> {
   const value = readOf(from, read);
-  return "why" in value ? unknown(value.why, at) : known(value.value, at);
+  return "why" in value ? unknown(value.why, at, value.query) : known(value.value, at);
 }
 
 /** Runs queries one after another, up to the first whose result is unknown. */

@@ -50,17 +50,17 @@ export class Query<N extends string, Q extends object, R> {
     return resultOf(this.#asking.ask(request), read, this.#asking.subject(request));
   }
 
+  /** Returns the name of a query in errors. */
+  named(asked: N): string {
+    return this.#asking.subject(this.#requestOf(asked));
+  }
+
   /**
    * Sends a query and returns the value of its reply.
-   * @throws LinksealError the device's refusal, or `device.unparsed`.
+   * @throws LinksealError as `needed`.
    */
-  async value<T>(asked: N | Q, read: Read<R, T>): Promise<T> {
-    const { ask, subject } = this.#asking;
-    const request = this.#requestOf(asked);
-    const value = read(await ask(request));
-    if (value !== undefined) return value;
-    const text = `the answer to ${subject(request)} is not understood`;
-    throw failed("device.unparsed", text, this.where);
+  value<T>(asked: N | Q, read: Read<R, T>): Promise<T> {
+    return this.needed(this.result(asked, read));
   }
 
   /**

@@ -7,7 +7,7 @@ import { openLocal } from "../local/device.ts";
 export const sim: Driver = {
   name: "sim",
   offers: {
-    commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 86_400_000 },
+    commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1, maxMs: 86_400_000 },
     macsec: {
       suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
       overlap: "keychain",

@@ -17,6 +17,8 @@ const newLine = 0x0a;
 const carriageReturn = 0x0d;
 const escapeOctet = 0x1b;
 const space = 0x20;
+/** Columns between the places to which a tab goes. */
+const tabStop = 8;
 const firstRoom = 256;
 /** The cost of a line besides its octets. */
 const lineCost = 32;
@@ -103,7 +105,8 @@ export class Screen {
         this.#sequence = "escape";
         return;
       case tab:
-        this.#put(space);
+        do this.#put(space);
+        while (this.#cursor % tabStop > 0);
         return;
       default:
         if (octet > nul && octet < space) return;

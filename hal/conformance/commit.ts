@@ -22,9 +22,9 @@ import {
 /** Tolerance of a measurement, for the latency of both calls. */
 const slackMs = 10_000;
 
-function survives(bench: DeviceBench): boolean {
+function isBound(bench: DeviceBench): boolean {
   const mode = bench.device.capabilities.commit;
-  return mode.kind === "armedRevert" || (mode.kind === "confirmed" && mode.survivesDisconnect);
+  return mode.kind === "confirmed" && mode.confirmedBy === "ownSession";
 }
 
 async function pending(bench: DeviceBench): Promise<Transaction> {
@@ -172,19 +172,18 @@ export const commitCases: readonly DeviceCase[] = [
   {
     ...timer,
     name: "confirm: from a second process as the capabilities say",
-    why: "survivesDisconnect: a restarted agent confirms what its predecessor staged",
+    why: "confirmedBy: a restarted agent confirms what its predecessor staged, or lets it expire",
     async run(bench) {
       const { token } = await pending(bench);
       const after = running(bench.truth());
       await using second = await bench.second();
       const recalled = await second.recall(token, never);
-      must(recalled.kind === "pending", "a second session does not see the pending commit");
-      if (!survives(bench)) {
-        const what = "a confirm by a session that did not commit";
-        await refusal(recalled.transaction.confirm(never), what);
-        must(bench.truth().pending, `${what} was carried out`);
+      if (isBound(bench)) {
+        must(recalled.kind === "expiring", "a second session does not see that a commit expires");
+        must(bench.truth().pending, "a recall by a second session ended the wait");
         return;
       }
+      must(recalled.kind === "pending", "a second session does not see the pending commit");
       await recalled.transaction.confirm(never);
       await bench.wait(3 * revertMs);
       must(running(bench.truth()) === after, "what a second process confirmed was reverted");
@@ -192,23 +191,18 @@ export const commitCases: readonly DeviceCase[] = [
   },
   {
     ...timer,
-    name: "session: its end spares or reverts the commit as the capabilities say",
-    why: "IOS-XR reverts at once when the session of an unconfirmed commit ends",
+    name: "session: its end leaves the commit to its timer",
+    why: "P2: the timer belongs to the device, so a cut neither ends the wait nor the revert",
     async run(bench) {
       const before = running(bench.truth());
       await pending(bench);
       const after = running(bench.truth());
       await bench.device[Symbol.asyncDispose]();
       await bench.wait(5_000);
-      const stands = running(bench.truth()) === after;
-      const sentence = survives(bench)
-        ? "the end of the session reverted a commit that was to survive it"
-        : "the end of the session left a commit that was to go with it";
-      must(stands === survives(bench), sentence);
-      must(
-        stands || running(bench.truth()) === before,
-        "the end of the session left half a change",
-      );
+      must(running(bench.truth()) === after, "the end of the session reverted its commit");
+      must(bench.truth().pending, "the end of the session ended the wait of its commit");
+      await bench.wait(3 * revertMs + stepMs(bench.device.capabilities));
+      must(running(bench.truth()) === before, "the commit of a session that ended stayed");
     },
   },
   {

@@ -141,7 +141,7 @@ function hear(device: Device, say: (text: string) => void): Device {
       transaction(await errors(device.prepare(change, keys, signal))),
     async recall(token, signal) {
       const recalled = await errors(device.recall(token, signal));
-      if (recalled.kind === "absent") return recalled;
+      if (recalled.kind !== "pending") return recalled;
       return { kind: "pending", transaction: transaction(recalled.transaction) };
     },
     routesTo: (address, signal) => errors(device.routesTo(address, signal)),

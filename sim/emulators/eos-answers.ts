@@ -6,6 +6,7 @@ import type { Router } from "../router/router.ts";
 import type { Questions } from "./cli-answers.ts";
 import type { Emulator } from "./emulator.ts";
 import type { ConfigSession } from "./eos-config.ts";
+import { sessionsOf, sessionTable } from "./eos-sessions.ts";
 import { connections, staticRoutes } from "./eos-tunnels.ts";
 import { type AdvertisedRoute, otherRoutes, routesFrom } from "./far-end-routes.ts";
 import type { Block } from "./line-tree.ts";
@@ -63,6 +64,10 @@ export interface EosConfiguration extends Emulator<readonly Block[]> {
 }
 
 export const tables: Questions<EosConfiguration, string> = [
+  [
+    /^configuration sessions detail$/,
+    (emulator) => (emulator.model.timer === "beside" ? sessionTable(emulator) : undefined),
+  ],
   [/^version$/, ({ router, model, bootedAt }) => versionText(model, router, bootedAt)],
   [/^clock$/, ({ router }) => clockText(router)],
   [/^mac security interface$/, ({ router }) => macSecurityTable(router)],
@@ -98,30 +103,6 @@ export const states: Questions<EosConfiguration, Json> = [
     },
   ],
 ];
-
-function sessionsOf(emulator: EosConfiguration): Json {
-  const waiting = emulator.waiting();
-  const rows = [...emulator.sessions.values()].map(({ name, state }): [string, Json] => {
-    return [name, { state, commitUser: "", description: "", instances: {} }];
-  });
-  const row = waiting && {
-    [waiting.name]: { state: "pendingCommitTimer", commitBy: waiting.by, instances: {} },
-  };
-  const beside = waiting && {
-    commitTimerSessionName: waiting.name,
-    commitTimerExpireTime: waiting.by,
-  };
-  const isInRow = emulator.model.timer === "inRow";
-  const others = rows.filter(([name]) => name !== waiting?.name);
-  return {
-    sessions: { ...Object.fromEntries(others), ...(isInRow ? row : {}) },
-    ...(isInRow ? {} : beside),
-    maxSavedSessions: 1,
-    maxOpenSessions: 5,
-    mergeOnCommit: false,
-    saveToStartupConfigOnCommit: false,
-  };
-}
 
 function version({ model, version: software }: EosModel, router: Router, booted: number): Json {
   return {

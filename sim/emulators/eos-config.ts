@@ -35,6 +35,6 @@ export function asJson(lines: readonly Block[], shown: (text: string) => string)
 /** A configuration session, which edits a copy of the running configuration. */
 export interface ConfigSession {
   readonly name: string;
-  state: "pending" | "completed";
+  state: "pending" | "completed" | "aborted";
   readonly root: Block[];
 }

@@ -21,7 +21,7 @@ import { type Printed, serveLine, serveTerminal } from "./terminal.ts";
 /** A router with one key and a fallback; a pending commit is reverted to the second. */
 export const eosModel: RouterModel = {
   capabilities: {
-    commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 86_399_000 },
+    commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1_000, maxMs: 86_399_000 },
     macsec: {
       suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128", "gcm-aes-256", "gcm-aes-128"],
       overlap: "fallback",
@@ -135,7 +135,7 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
   follow(): void {
     if (this.hasRebooted()) this.#sessions.clear();
     if (this.#armed !== undefined && !this.router.commits.armed()) {
-      // A session whose time ran out leaves no trace.
+      // A session whose time ran out leaves no row.
       this.#sessions.delete(this.#armed.name);
       this.#armed = undefined;
     }
@@ -179,6 +179,9 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
       this.follow();
     } else if (found?.state !== "pending") {
       throw new CommandError(`% Cannot abort session ${name} (no such session)`);
+    } else if (this.model.timer === "beside") {
+      this.#remember(name, "aborted");
+      return;
     }
     this.#sessions.delete(name);
   }
@@ -191,7 +194,7 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
     if (this.#armed?.name === name) {
       this.router.commits.confirm(this.#session, this.#armed.token);
       this.#armed = undefined;
-      this.#complete(name);
+      this.#remember(name, "completed");
       return this.#reply();
     }
     const found = this.#sessions.get(name);
@@ -218,7 +221,7 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
       const prepared = router.commits.prepareDraft(this.#session, draft);
       router.commits.commit(prepared.token, within);
       this.settle(cloneBlocks(root));
-      if (within === "final") this.#complete(session.name);
+      if (within === "final") this.#remember(session.name, "completed");
       else {
         const by = (router.wall() - this.bootedAt + within) / 1000;
         this.#armed = { token: prepared.token, name: session.name, by };
@@ -241,12 +244,12 @@ export class EosEmulator extends Emulator<readonly Block[]> implements EosConfig
     return this.router.hasFault("replyLost") ? lost(this.router, this.#sessions.size) : "";
   }
 
-  /** Only the newest completed session is remembered, which is the default. */
-  #complete(name: string): void {
-    for (const { name: other, state } of this.#sessions.values()) {
-      if (state === "completed") this.#sessions.delete(other);
+  /** Only the newest session of each kind is remembered: one is the default. */
+  #remember(name: string, state: "completed" | "aborted"): void {
+    for (const other of this.#sessions.values()) {
+      if (other.state === state) this.#sessions.delete(other.name);
     }
-    this.#sessions.set(name, { name, state: "completed", root: [] });
+    this.#sessions.set(name, { name, state, root: [] });
   }
 
   #refuseLocked(): void {

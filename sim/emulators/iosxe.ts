@@ -29,7 +29,7 @@ export const iosxeModel: RouterModel = {
   capabilities: {
     commit: {
       kind: "confirmed",
-      survivesDisconnect: true,
+      confirmedBy: "anySession",
       stepMs: minuteMs,
       maxMs: minutesMax * minuteMs,
     },

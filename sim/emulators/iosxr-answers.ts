@@ -62,7 +62,11 @@ export const questions: Questions<XrEmulator, string> = [
     /^configuration commit list (\d+) detail$/,
     ({ history }, count) => commitList(history.slice(0, Number(count))),
   ],
-  [/^configuration sessions$/, (emulator) => editors(emulator.editors(), emulator.router.wall())],
+  [/^configuration sessions$/, (emulator) => editors(emulator.editors())],
+  [
+    /^configuration sessions detail$/,
+    (emulator) => editorsInDetail(emulator.editors(), emulator.router.wall()),
+  ],
   [/^interfaces$/, ({ router }) => interfaces(router)],
   [
     /^macsec mka session detail$/,
@@ -125,23 +129,43 @@ function commitList(entries: readonly CommitEntry[]): string {
     .join("\n");
 }
 
+/** A session in which a configuration is edited, or that of a trial that waits. */
 export interface OpenEdit {
+  readonly id: string;
   readonly line: string;
   readonly user: string;
+  readonly since: number;
+  readonly client: "CLI" | "commit-confirm";
   readonly isExclusive: boolean;
 }
 
-function editors(open: readonly OpenEdit[], wall: number): string {
-  if (open.length === 0) return "There are no active configuration sessions";
+/** Without a session there is not even a heading. */
+function editors(open: readonly OpenEdit[]): string {
+  if (open.length === 0) return "";
   return [
     "Current Configuration Session  Line       User     Date                     Lock",
-    ...open.map(({ line, user, isExclusive }, index) =>
-      [
-        `0000${index}000-00a1b2c3-00000000    ${line.padEnd(10)} ${user.padEnd(8)} ${dated(wall)}`,
-        ...(isExclusive ? ["*"] : []),
-      ].join(" "),
+    ...open.map(
+      ({ id, line, user, since, isExclusive }) =>
+        `${id}     ${line.padEnd(10)} ${user.padEnd(8)} ${dated(since)} ${isExclusive ? "*" : ""}`,
     ),
   ].join("\n");
+}
+
+function editorsInDetail(open: readonly OpenEdit[], wall: number): string {
+  return open
+    .map(({ id, line, user, since, client, isExclusive }, index) => {
+      const process = client === "CLI" ? "config" : "cfgmgr_trial_co";
+      const left = (text: string): string => text.padEnd(37);
+      return [
+        "",
+        `  ${index + 1}) Session: ${id}  ${dated(since)} `,
+        `     ${left(`Line: ${line}`)}Lock: ${isExclusive ? "Reserved" : "None"}`,
+        `     ${left(`User: ${user}`)}Client: ${client}`,
+        `     ${left(`Process: ${process}`)}PID: ${13_700 + index}`,
+        `     ${left("Node:")}Elapsed Time: ${Math.floor((wall - since) / 1000)} sec.`,
+      ].join("\n");
+    })
+    .join("\n");
 }
 
 function interfaces(router: Router): string {

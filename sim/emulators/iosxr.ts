@@ -1,5 +1,6 @@
 // A router with IOS XR as its command line answers: a target configuration for each session, and
-// trial commits that end with their session; written from Cisco's documents.
+// trial commits that only their session confirms and that outlive it until their timer; written
+// from Cisco's documents and from output that was published.
 
 import { LinksealError } from "#hal/error.ts";
 import type { Router } from "../router/router.ts";
@@ -39,10 +40,10 @@ import type { EmulatorSession, Wire } from "./netconf.ts";
 import { iosxrForm, type SnmpObject, snmpObjects } from "./snmp.ts";
 import { ciscoStyle, type Printed, type Shell, serveTerminal } from "./terminal.ts";
 
-/** A router with a fallback key, which ends a trial with its session. */
+/** A router with a fallback key, on which only the session that made a trial confirms it. */
 export const iosxrModel: RouterModel = {
   capabilities: {
-    commit: { kind: "confirmed", survivesDisconnect: false, stepMs: 1_000, maxMs: 65_535_000 },
+    commit: { kind: "confirmed", confirmedBy: "ownSession", stepMs: 1_000, maxMs: 65_535_000 },
     macsec: {
       suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
       overlap: "fallback",
@@ -67,6 +68,17 @@ const longestS = 65_535;
 const shortestLabelMax = 20;
 const largeQuestion =
   "This could be a few minutes if your config is large. Confirm? [y/n][confirm]";
+const leavingText =
+  "You are exiting after a 'commit confirm' with an active rollback session.  If you exit the " +
+  "configuration awaiting confirmation will not be confirmed and the router will immediately " +
+  "rollback to the previous configuration.";
+const leavingQuestion = "Do you wish to exit? [no]: ";
+/** The row of a session whose connection broke stays in the table for minutes. */
+const lingersMs = 540_000;
+const operatorEdit: OpenEdit = {
+  ...{ id: "00001000-00002fd1-00000000", line: "con0", user: "operator", since: 0 },
+  ...{ client: "CLI", isExclusive: true },
+};
 const invalid = "                ^\n% Invalid input detected at '^' marker.";
 
 /** One router with its configuration; every session has a target of its own. */
@@ -74,11 +86,17 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
   readonly model: Model;
   readonly #sessions = new Set<Vty>();
   #history: CommitEntry[] = [];
+  #lingering: readonly OpenEdit[] = [];
   #lines = 0;
+  #editsBegun = 0;
   #commitId = 1_000_000_000;
   /** The agent's trial that waits for its confirm. */
   trial:
-    | { readonly token: Parameters<Router["commits"]["recall"]>[0]; readonly vty: Vty }
+    | {
+        readonly token: Parameters<Router["commits"]["recall"]>[0];
+        readonly vty: Vty;
+        readonly edit: OpenEdit;
+      }
     | undefined;
 
   constructor(router: Router, model: Model = recent) {
@@ -108,9 +126,19 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     return [...this.#sessions].find(({ isExclusive }) => isExclusive);
   }
 
-  /** Removes a session that has ended. */
+  /** Removes a session whose connection has ended. */
   leave(vty: Vty): void {
     this.#sessions.delete(vty);
+    if (vty.edit === undefined) return;
+    this.#lingering = [...this.#lingering, { ...vty.edit, isExclusive: false }];
+  }
+
+  /** Makes the row of a session in which the configuration is edited. */
+  beginEdit(line: string, client: OpenEdit["client"], isExclusive: boolean): OpenEdit {
+    this.#editsBegun += 1;
+    const serial = (0x3595 + 28 * this.#editsBegun).toString(16).padStart(8, "0");
+    const id = `00001000-${serial}-00000000`;
+    return { id, line, user: "linkseal", since: this.router.wall(), client, isExclusive };
   }
 
   /** Adds an entry to the commit history. */
@@ -138,8 +166,7 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     if (isOver) this.trial = undefined;
     const followed = this.followRunning({ keepsSame: !isOver });
     if (followed === undefined) return;
-    const comment = "trial commit was not confirmed";
-    if (isOver) this.note("linkseal", "vty0", "Rollback", { comment });
+    if (isOver) this.note("linkseal", "vty0:node0_RP0_CPU0", "Rollback");
     else if (followed === "changed") this.note("operator", "con0_RP0_CPU0", "CLI");
   }
 
@@ -158,13 +185,17 @@ export class IosxrEmulator extends Emulator<readonly Block[]> implements XrEmula
     return this.#history;
   }
 
-  /** Returns the sessions in which a configuration is edited. */
+  /** Returns the sessions in which a configuration is edited, and that of a trial. */
   editors(): readonly OpenEdit[] {
-    const open = [...this.#sessions]
-      .filter(({ isEditing }) => isEditing)
-      .map(({ line, isExclusive }) => ({ line, user: "linkseal", isExclusive }));
-    const person = { line: "con0", user: "operator", isExclusive: true };
-    return this.router.hasFault("locked") ? [...open, person] : open;
+    const now = this.router.wall();
+    this.#lingering = this.#lingering.filter(({ since }) => now - since < lingersMs);
+    const open = [...this.#sessions].flatMap(({ edit }) => edit ?? []);
+    return [
+      ...this.#lingering,
+      ...open,
+      ...(this.trial === undefined ? [] : [this.trial.edit]),
+      ...(this.router.hasFault("locked") ? [operatorEdit] : []),
+    ];
   }
 
   #running(question: string): string {
@@ -192,10 +223,11 @@ class Vty implements Shell {
   #place: Place | undefined;
   #target: Block[] = [];
   #isStamped = true;
-  /** The commit that waits for the answer to the router's question. */
-  #asked: string | undefined;
+  /** The question that waits for its answer: about a commit, or about the end of a trial. */
+  #asked: { readonly commit: string } | "leaving" | undefined;
   #failed: string | undefined;
-  isExclusive = false;
+  /** Its row of the table; undefined = it edits nothing. */
+  edit: OpenEdit | undefined;
 
   constructor(emulator: IosxrEmulator, line: string) {
     this.#emulator = emulator;
@@ -203,8 +235,8 @@ class Vty implements Shell {
     this.#session = emulator.router.openSession();
   }
 
-  get isEditing(): boolean {
-    return this.#place !== undefined;
+  get isExclusive(): boolean {
+    return this.edit?.isExclusive === true;
   }
 
   get #isAsking(): boolean {
@@ -212,6 +244,7 @@ class Vty implements Shell {
   }
 
   prompt(): string {
+    if (this.#asked === "leaving") return leavingQuestion;
     if (this.#asked !== undefined) return largeQuestion;
     const place = this.#place;
     const mode = place === undefined ? "" : `(config${place.mode === "" ? "" : `-${place.mode}`})`;
@@ -231,7 +264,8 @@ class Vty implements Shell {
     const waiting = this.#asked;
     if (waiting !== undefined) {
       this.#asked = undefined;
-      return line === "y" ? this.#commit(waiting) : "";
+      if (waiting === "leaving") return line === "yes" ? this.#leave() : "";
+      return line === "y" ? this.#commit(waiting.commit) : "";
     }
     if (line === "" || /^(?:!$|!!)/.test(line)) return "";
     if (line.startsWith("!")) {
@@ -248,19 +282,27 @@ class Vty implements Shell {
   }
 
   closed(): void {
+    // A trial of this session goes on: its timer belongs to the router.
     this.#emulator.router.commits.closeSession(this.#session);
-    this.#leave();
     this.#emulator.leave(this);
   }
 
-  #leave(): void {
+  /** Asks first where the end of the session is the end of its trial. */
+  #end(): Printed {
+    if (this.#emulator.trial?.vty !== this) return this.#leave();
+    this.#asked = "leaving";
+    return `\n${leavingText}`;
+  }
+
+  /** Ends the editing; a trial of this session is reverted at once. */
+  #leave(): "" {
     this.#place = undefined;
-    this.isExclusive = false;
+    this.edit = undefined;
     const { trial } = this.#emulator;
-    // A trial ends with the configuration session that made it.
-    if (trial?.vty !== this) return;
+    if (trial?.vty !== this) return "";
     if (this.#emulator.router.commits.armed()) this.#emulator.router.commits.rollback(trial.token);
     this.#emulator.follow();
+    return "";
   }
 
   #exec(line: string): Printed {
@@ -282,12 +324,19 @@ class Vty implements Shell {
   }
 
   #configure(line: string): Printed {
-    const { router } = this.#emulator;
+    const { router, trial } = this.#emulator;
+    const isExclusive = line === "configure exclusive";
     const holder = this.#emulator.holder();
-    if ((holder !== undefined && holder !== this) || router.hasFault("locked")) {
-      return "% Failed to lock the configuration: locked by session 00001000 (con0, operator)";
+    if (holder !== undefined || router.hasFault("locked")) {
+      return "Cannot enter exclusive mode. The Configuration Namespace is locked by another agent.";
     }
-    this.isExclusive = line === "configure exclusive";
+    if (isExclusive && trial !== undefined) {
+      return (
+        "Cannot enter exclusive mode. A trial commit is underway in another configuration " +
+        "session."
+      );
+    }
+    this.edit = this.#emulator.beginEdit(this.line, "CLI", isExclusive);
     this.#place = top;
     this.#target = cloneBlocks(this.#emulator.current);
     return "";
@@ -299,17 +348,19 @@ class Vty implements Shell {
         this.#place = top;
         return "";
       case "exit":
+        if (parentOf(grammar.rules, place) === undefined) return this.#end();
         this.#place = parentOf(grammar.rules, place);
-        if (this.#place === undefined) this.#leave();
         return "";
       case "end":
+        return this.#end();
       case "abort":
-        this.#leave();
+        this.#place = undefined;
+        this.edit = undefined;
         return "";
     }
     if (/^commit\b/.test(line)) {
       if (!this.#isAsking) return this.#commit(line);
-      this.#asked = line;
+      this.#asked = { commit: line };
       return "";
     }
     if (line.startsWith("show configuration failed")) {
@@ -341,9 +392,14 @@ class Vty implements Shell {
     const within = seconds === undefined ? "final" : Number(seconds) * 1000;
     const isLong = Number(seconds ?? shortestS);
     if (isLong < shortestS || isLong > longestS) return invalid;
-    const { router } = this.#emulator;
-    if (this.#emulator.trial === undefined && isEqual(this.#target, this.#emulator.current)) {
+    const { router, trial } = this.#emulator;
+    const confirms = trial?.vty === this;
+    if (!confirms && isEqual(this.#target, this.#emulator.current)) {
       return "% No configuration changes to commit.";
+    }
+    if (trial !== undefined && !confirms) {
+      const { id } = trial.edit;
+      return `% Cannot commit because there is an unexpired trial/rollback session '${id}'.`;
     }
     try {
       this.#commitNow(within, { ...(label && { label }), ...(comment && { comment }) });
@@ -355,7 +411,8 @@ class Vty implements Shell {
         "Please issue 'show configuration failed' from this session to view the errors"
       );
     }
-    return router.hasFault("replyLost") ? lost(router, router.wall()) : "";
+    if (router.hasFault("replyLost")) return lost(router, router.wall());
+    return confirms ? "\n% Confirming commit for trial session." : "";
   }
 
   #commitNow(
@@ -365,7 +422,6 @@ class Vty implements Shell {
     const { router, trial } = this.#emulator;
     const { commits } = router;
     if (trial !== undefined) {
-      if (trial.vty !== this) throw new SemanticError("a trial commit of another session waits");
       commits.confirm(this.#session, trial.token);
       this.#emulator.trial = undefined;
       // Lines that were entered since, comments included, are committed along with it.
@@ -380,8 +436,12 @@ class Vty implements Shell {
       router.port(port)?.endpoint.restartKay();
     }
     this.#emulator.settle(target);
-    if (within !== "final") this.#emulator.trial = { token: prepared.token, vty: this };
     this.#emulator.note("linkseal", this.line, "CLI", about);
+    if (within === "final") return;
+    // The exclusive lock is released, and the trial has a session of its own.
+    if (this.edit !== undefined) this.edit = { ...this.edit, isExclusive: false };
+    const edit = this.#emulator.beginEdit(this.line, "commit-confirm", false);
+    this.#emulator.trial = { token: prepared.token, vty: this, edit };
   }
 }
 

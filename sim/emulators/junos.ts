@@ -54,7 +54,7 @@ export const junosModel: RouterModel = {
   capabilities: {
     commit: {
       kind: "confirmed",
-      survivesDisconnect: true,
+      confirmedBy: "anySession",
       stepMs: 60_000,
       maxMs: 65_535 * 60_000,
     },

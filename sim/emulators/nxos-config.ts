@@ -46,7 +46,12 @@ export function firstBlocks(router: Router, { vrf, aggregates }: Wiring): Block[
     ...["bgp", "lacp", "macsec"].map((name) => block(`feature ${name}`)),
     block("username operator role network-admin"),
     block("vrf context management", "ip route 0.0.0.0/0 192.0.2.254"),
-    block(`vrf context ${vrf ?? other}`, "rd 64512:7"),
+    block(
+      `vrf context ${vrf ?? other}`,
+      ...["rd 64512:7", "ip route 192.0.2.128/25 Null0"],
+      block("address-family ipv4 unicast", "route-target import 64512:7", "route-target both auto"),
+    ),
+    block("evpn", block("vni 8100 l2", "rd auto", "route-target import auto")),
     block("route-map OPS-OUT permit 10", "match ip address prefix-list TO-AZURE"),
     block("route-map OPS-OUT deny 20"),
     ...peeringsOf(router).flatMap(({ port, own, number }) => {

@@ -186,7 +186,10 @@ export class NxosEmulator extends Emulator<readonly Block[]> implements NxEmulat
     const head = heads[part[1] ?? ""] ?? /^/;
     const hasBgp = this.current.some(({ line }) => line === "feature bgp");
     if (part[1] === "bgp" && !hasBgp) return undefined;
-    const own = this.current.filter(({ line }) => head.test(line));
+    const own = [
+      ...this.current.filter(({ line }) => head.test(line)),
+      ...(part[1] === "bgp" ? besideBgp(this.current) : []),
+    ];
     const lines = [
       "",
       `!Command: show ${what}`,
@@ -198,6 +201,15 @@ export class NxosEmulator extends Emulator<readonly Block[]> implements NxEmulat
     ];
     return filtered(lines, filter)?.join("\n");
   }
+}
+
+/** The text of BGP ends with these, as far as their lines belong to BGP. */
+function besideBgp(blocks: readonly Block[]): readonly Block[] {
+  const contexts = blocks.flatMap((one): readonly Block[] => {
+    const children = one.children.filter(({ line }) => /^(?:rd|address-family) /.test(line));
+    return one.line.startsWith("vrf context ") && children.length > 0 ? [{ ...one, children }] : [];
+  });
+  return [...blocks.filter(({ line }) => line === "evpn"), ...contexts];
 }
 
 const busy = (): LineError =>

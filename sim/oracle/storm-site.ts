@@ -85,8 +85,8 @@ function mixed(
 }
 
 const commits: readonly Capabilities["commit"][] = [
-  { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
-  { kind: "confirmed", survivesDisconnect: false, stepMs: 60_000, maxMs: 3_600_000 },
+  { kind: "confirmed", confirmedBy: "anySession", stepMs: 1_000, maxMs: 3_600_000 },
+  { kind: "confirmed", confirmedBy: "ownSession", stepMs: 60_000, maxMs: 3_600_000 },
   { kind: "armedRevert" },
   { kind: "immediate" },
 ];

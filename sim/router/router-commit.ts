@@ -24,7 +24,7 @@ import {
   withoutAdditions,
 } from "./router-config.ts";
 
-/** One management session; a platform may tie candidates and pending commits to its life. */
+/** One management session; candidates end with it, and a platform may tie a confirm to it. */
 export interface Session {
   /** The router's name. */
   readonly device: string;
@@ -72,7 +72,7 @@ export interface Draft {
 }
 
 interface Entry extends Prepared {
-  readonly session: Session;
+  session: Session;
   /** undefined once the transaction has ended, because a draft may contain keys. */
   draft: Draft | undefined;
   state: EntryState;
@@ -223,7 +223,7 @@ export class CommitEngine {
       case "prepared":
         throw deviceError("device.rejected", device, "the transaction was never applied");
       case "pending":
-        if (entry.session !== session && !survivesDisconnect(capabilities.commit)) {
+        if (!mayEnd(capabilities.commit, entry.session, session)) {
           const text = `only the session that committed can confirm on ${device}`;
           throw deviceError("device.rejected", device, text);
         }
@@ -233,11 +233,18 @@ export class CommitEngine {
   }
 
   /**
-   * Drops a candidate or reverts a pending commit; idempotent.
-   * @throws LinksealError `device.rejected` for a commit that is permanent
+   * Drops a candidate or reverts a pending commit; idempotent. `session`: absent = the router
+   * itself does so.
+   * @throws LinksealError `device.rejected` for a commit that is permanent, or of another session
    */
-  rollback(token: TransactionToken): void {
+  rollback(token: TransactionToken, session?: Session): void {
     const entry = this.#entry(token);
+    const { capabilities, device } = this.#host;
+    const isPending = entry.state.kind === "pending";
+    if (isPending && session && !mayEnd(capabilities.commit, entry.session, session)) {
+      const text = `only the session that committed can take it back on ${device}`;
+      throw deviceError("device.rejected", device, text);
+    }
     switch (entry.state.kind) {
       case "undone":
         return;
@@ -258,6 +265,12 @@ export class CommitEngine {
     return this.#pending?.token === token ? this.#pending : undefined;
   }
 
+  /** Returns whether this session may end the wait of a pending commit. */
+  isBy(session: Session): boolean {
+    const entry = this.#pending;
+    return entry !== undefined && mayEnd(this.#host.capabilities.commit, entry.session, session);
+  }
+
   pending(): boolean {
     return this.armed() || this.#host.foreignCommit();
   }
@@ -276,19 +289,15 @@ export class CommitEngine {
     return held.flatMap(({ ckn }) => (kept.some((key) => key.ckn === ckn) ? [] : [ckn]));
   }
 
-  /**
-   * Ends a session; its candidates end with it, and so does a pending commit that is tied to it.
-   */
+  /** Ends a session; its candidates end with it. */
   closeSession(session: Session): void {
-    const survives = survivesDisconnect(this.#host.capabilities.commit);
     for (const entry of [...this.#entries.values()]) {
-      if (entry.session === session) this.#drop(entry, survives);
+      if (entry.session === session) this.#drop(entry);
     }
   }
 
   closeAllSessions(): void {
-    const survives = survivesDisconnect(this.#host.capabilities.commit);
-    for (const entry of [...this.#entries.values()]) this.#drop(entry, survives);
+    for (const entry of [...this.#entries.values()]) this.#drop(entry);
   }
 
   /**
@@ -296,7 +305,10 @@ export class CommitEngine {
    * 8.4.1).
    */
   reboot(): void {
-    for (const entry of [...this.#entries.values()]) this.#drop(entry, false);
+    for (const entry of [...this.#entries.values()]) {
+      this.#drop(entry);
+      if (entry.state.kind === "pending") this.#undo(entry, entry.state.commit, "device");
+    }
   }
 
   /**
@@ -333,11 +345,10 @@ export class CommitEngine {
     throw this.#expired();
   }
 
-  #drop(entry: Entry, survives: boolean): void {
+  #drop(entry: Entry): void {
     if (entry.state.kind === "prepared") this.#end(entry, "undone");
-    if (entry.state.kind === "pending" && !survives) {
-      this.#undo(entry, entry.state.commit, "device");
-    }
+    // What is pending goes on without a session.
+    entry.session = { device: this.#host.device };
   }
 
   #candidate(
@@ -419,14 +430,8 @@ export class CommitEngine {
   }
 }
 
-function survivesDisconnect(mode: CommitMode): boolean {
-  switch (mode.kind) {
-    case "confirmed":
-      return mode.survivesDisconnect;
-    case "armedRevert":
-    case "immediate":
-      return true;
-  }
+function mayEnd(mode: CommitMode, own: Session, session: Session): boolean {
+  return own === session || mode.kind !== "confirmed" || mode.confirmedBy === "anySession";
 }
 
 function describeOperation(part: DeviceChange[number]): string {

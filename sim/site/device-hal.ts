@@ -44,6 +44,7 @@ export function openRouter(router: Router): Device {
       wire.call("none", latency.observeMs, signal, () => {
         const prepared = router.commits.recall(token);
         if (prepared === undefined) return { kind: "absent" };
+        if (!router.commits.isBy(wire.session)) return { kind: "expiring" };
         return { kind: "pending", transaction: transaction(wire, prepared) };
       }),
     routesTo: (address, signal) =>
@@ -180,7 +181,8 @@ function transaction(wire: Wire, { token, preview }: Prepared): Transaction {
     },
     confirm: (signal) =>
       wire.call("unknown", commitMs, signal, () => commits.confirm(wire.session, token)),
-    rollback: (signal) => wire.call("unknown", commitMs, signal, () => commits.rollback(token)),
+    rollback: (signal) =>
+      wire.call("unknown", commitMs, signal, () => commits.rollback(token, wire.session)),
   };
 }
 

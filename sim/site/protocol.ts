@@ -7,7 +7,7 @@
 // POST /devices/NAME/prepare           {change, keys: {SECRET_ID: HEX}} gives {token, preview}
 // POST /devices/NAME/transactions/TOKEN/apply      {within: ms or "final"} gives {}
 // POST /devices/NAME/transactions/TOKEN/confirm    gives {}; likewise rollback
-// POST /devices/NAME/recall            {token} gives {kind: "pending", preview} or {kind: "absent"}
+// POST /devices/NAME/recall            {token} gives {kind: "pending", preview}, or another kind alone
 // POST /devices/NAME/probe             {port, count} gives {sent, answered}
 // POST /devices/NAME/route             {address} gives {port}, or {} if it is not known
 // POST /peers/observe                  {port, link} gives a PeerState
@@ -183,7 +183,7 @@ async function prepare(context: RequestContext, device: Device, body: Fields): P
 
 async function recall(device: Device, token: string, signal: AbortSignal): Promise<unknown> {
   const recalled = await device.recall(token as TransactionToken, signal);
-  if (recalled.kind === "absent") return { kind: "absent" };
+  if (recalled.kind !== "pending") return recalled;
   return { kind: "pending", preview: recalled.transaction.preview };
 }
 

@@ -76,7 +76,7 @@ export const handMadeSettings: MacsecSettings = {
 
 /** The capabilities of the best router there is; a site may be built of lesser ones. */
 export const fullCapabilities: Capabilities = {
-  commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
+  commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1_000, maxMs: 3_600_000 },
   macsec: {
     suites: ["gcm-aes-128", "gcm-aes-256", "gcm-aes-xpn-128", "gcm-aes-xpn-256"],
     overlap: "keychain",

@@ -359,7 +359,7 @@ export class Site implements SiteBackend {
       },
       recall: async (token, signal) => {
         const recalled = await device.recall(token, signal);
-        if (recalled.kind === "absent") return recalled;
+        if (recalled.kind !== "pending") return recalled;
         return { kind: "pending", transaction: reported(recalled.transaction) };
       },
     };

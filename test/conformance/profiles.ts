@@ -8,10 +8,10 @@ import {
 } from "#hal/device.ts";
 
 const commits = {
-  surviving: { kind: "confirmed", survivesDisconnect: true, stepMs: 1_000, maxMs: 3_600_000 },
+  surviving: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1_000, maxMs: 3_600_000 },
   "session-bound": {
     kind: "confirmed",
-    survivesDisconnect: false,
+    confirmedBy: "ownSession",
     stepMs: 60_000,
     maxMs: 3_600_000,
   },

@@ -63,7 +63,7 @@ export function moves(
       },
       async recall(token, signal) {
         const recalled = await device.recall(token, signal);
-        if (recalled.kind === "absent") return recalled;
+        if (recalled.kind !== "pending") return recalled;
         const { transaction } = recalled;
         return {
           ...recalled,

@@ -224,7 +224,7 @@ export const wrongObservations: WrongTable = {
         ...device,
         capabilities: {
           ...device.capabilities,
-          commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 9e9 },
+          commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1, maxMs: 9e9 },
         },
       }),
     },
@@ -319,12 +319,9 @@ export const wrongCommits: WrongTable = {
   ],
   "confirm: from a second process as the capabilities say": [
     sessionMemory,
-    on(
-      "session-bound keychain",
-      moves((inner) => ({ confirm: (signal) => swallow(inner.confirm(signal)) })),
-    ),
+    on("session-bound keychain", sessionMemory),
   ],
-  "session: its end spares or reverts the commit as the capabilities say": [
+  "session: its end leaves the commit to its timer": [
     {
       spoil: (device, rig) => ({
         ...device,
@@ -332,7 +329,10 @@ export const wrongCommits: WrongTable = {
       }),
     },
     on("session-bound keychain", {
-      spoil: (device) => ({ ...device, [Symbol.asyncDispose]: async () => undefined }),
+      spoil: (device, rig) => ({
+        ...device,
+        [Symbol.asyncDispose]: async () => rig.router.commits.forget(),
+      }),
     }),
   ],
   "rollback: undoes a pending change": [

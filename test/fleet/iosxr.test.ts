@@ -4,6 +4,7 @@
 import { describe, expect, it } from "vitest";
 import { IosxrEmulator } from "#sim/emulators/iosxr.ts";
 import type { Block } from "#sim/emulators/line-tree.ts";
+import { stormFaults, strikeFault } from "#sim/faults/faults.ts";
 import { platformsOf, spokenBy } from "../conformance/place.ts";
 import { getNewPairs } from "./router-rotations.ts";
 import { RouterStage } from "./router-stage.ts";
@@ -43,6 +44,62 @@ describe("routers that speak IOS XR", () => {
       }
     },
   );
+
+  it("a far end that needs six minutes, longer than the timer of a trial, keeps the staged key", {
+    timeout: 240_000,
+  }, async () => {
+    const slow = stormFaults.find(({ name }) => name === "far-slow");
+    const [[name, platform] = []] = platformsOf("iosxr");
+    if (slow === undefined || platform === undefined) throw new RangeError("no fault");
+    const delayMs = { low: 36_000, high: 40_000 };
+    const stage = new RouterStage(`iosxr slow ${name}`, spokenBy(platform), 0, delayMs);
+    stage.rewrites = (config) =>
+      config.replace("confirm: 60s", "confirm: 5m").replace("farEnd: 5m", "farEnd: 30m");
+    await stage.run(stage.begin());
+    await stage.settled();
+    const { site } = stage;
+    const [first] = site.links;
+    const old = first === undefined ? undefined : site.vault.pairs(first.key).at(-1)?.ckn;
+    for (const link of site.links) strikeFault(site, slow, link);
+    const reverts: string[] = [];
+    site.onEffect(({ what, place }) => void (what === "rollback" && reverts.push(place)));
+    await stage.rotate();
+    await stage.until(() => stage.outcomeOf(old) !== undefined && stage.isProtected());
+    expect(stage.isProtected(), stage.rest).toBe(true);
+    expect(stage.outcomeOf(old), stage.rest).toBe("rotated, rotated");
+    expect(reverts).toEqual([]);
+    const measured = stage.agent.memory.measures;
+    const farEnds = Object.entries(measured).filter(([what]) => what.startsWith("farEnd "));
+    expect(farEnds.length).toBeGreaterThan(0);
+    expect(stage.complaints()).toEqual([]);
+  });
+
+  it("an agent that dies during a trial finds it again, waits for its timer, and rotates both links", {
+    timeout: 240_000,
+  }, async () => {
+    const [[name, platform] = []] = platformsOf("iosxr");
+    if (platform === undefined) throw new RangeError("no platform");
+    const stage = new RouterStage(`iosxr trial ${name}`, spokenBy(platform));
+    await stage.run(stage.begin());
+    await stage.settled();
+    const { site } = stage;
+    const [first] = site.links;
+    const old = first === undefined ? undefined : site.vault.pairs(first.key).at(-1)?.ckn;
+    // The confirm does not reach the router.
+    stage.kills = (_device, line) => line === "commit";
+    await stage.rotate();
+    await stage.until(() => stage.crashing.dead);
+    const waiting = [...site.routers.values()].filter(({ commits }) => commits.armed());
+    expect(waiting).toHaveLength(1);
+    stage.kills = () => false;
+    const reverts: string[] = [];
+    site.onEffect(({ what, by }) => void (what === "rollback" && reverts.push(by)));
+    await stage.run(stage.begin());
+    await stage.until(() => stage.outcomeOf(old) !== undefined && stage.isProtected());
+    expect(stage.outcomeOf(old), stage.rest).toBe("rotated, rotated");
+    expect(reverts).toEqual(["device"]);
+    expect(stage.complaints()).toEqual([]);
+  });
 });
 
 function commentsIn(blocks: readonly Block[]): readonly string[] {

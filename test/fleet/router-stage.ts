@@ -68,11 +68,15 @@ export class RouterStage {
   called: readonly string[] = [];
   #agent: Agent | undefined;
 
-  constructor(seed: string, spoken: Spoken, tunnels = 0) {
+  constructor(
+    seed: string,
+    spoken: Spoken,
+    tunnels = 0,
+    farEndDelayMs = { low: 6_000, high: 18_000 },
+  ) {
     const { model, emulatorOf } = spoken;
     this.#spoken = spoken;
     const size = { seed, name: "demo", groups: 1, tunnels, start: "clear" } as const;
-    const farEndDelayMs = { low: 6_000, high: 18_000 };
     this.site = buildSite({ ...size, farEndDelayMs, models: () => model });
     this.oracle = watchSite(this.site);
     this.#faultPrng = this.site.prng.fork("weather");

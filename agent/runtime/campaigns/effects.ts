@@ -80,6 +80,10 @@ type Late = NonNullable<Extract<JournalRecord, { kind: "effect" }>["late"]>;
 const effectMsMax = 90_000;
 const discardMsMax = 10_000;
 const probeExtra = 5;
+const expiring =
+  "the session of the commit that waits has ended, and no other one can confirm it or take it " +
+  "back: the device reverts it when its time is over";
+const ended = "the commit waits no longer, so nothing was confirmed; what is in force is read next";
 /** A change that is still there after this long counts as kept. */
 const keptMs = 60_000;
 
@@ -236,7 +240,10 @@ export class Effects {
     return withinOf(device.capabilities.commit, desired.rotation.confirmMs);
   }
 
-  /** Only what the device itself still holds is settled: its timer may have been faster. */
+  /**
+   * Only what the device itself still holds is settled: its timer may have been faster, and a
+   * commit that waits no longer was not confirmed by that.
+   */
   async #settle(action: "confirm" | "rollBack", task: Task, signal: AbortSignal): Promise<void> {
     const { link, campaign } = task;
     await this.#bounded(link.device, "unknown", signal, async (bounded) => {
@@ -244,12 +251,23 @@ export class Effects {
       for (const token of stagedBy(campaign)) {
         const recalled = await device.recall(token as TransactionToken, bounded);
         if (recalled.kind === "absent") continue;
+        if (recalled.kind === "expiring") throw this.#notSettled("device.locked", expiring, link);
         const { transaction: held } = recalled;
         return await (action === "confirm" ? held.confirm(bounded) : held.rollback(bounded));
       }
+      if (action === "confirm") throw this.#notSettled("device.commitExpired", ended, link);
     });
     // A change that is taken back on purpose is not lost.
     if (action === "rollBack") this.#accepted = undefined;
+  }
+
+  #notSettled(
+    code: "device.locked" | "device.commitExpired",
+    text: string,
+    { device: where }: DesiredLink,
+  ): LinksealError {
+    const next = `linkseal rotation show ${this.#parts.group.name}`;
+    return new LinksealError(code, text, { effect: "none", where, next });
   }
 
   /** A change that arms no timer. */

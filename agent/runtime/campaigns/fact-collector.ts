@@ -84,6 +84,8 @@ export interface Report {
 
 interface Waiting {
   readonly kind: PortFacts["pending"];
+  /** Nothing but the device's own timer ends its wait. */
+  readonly isExpiring?: true;
   readonly unfinished?: string;
 }
 
@@ -123,6 +125,9 @@ export class FactCollector {
   /** Since which observation the session of the link is up under a key of its campaign. */
   #upSince: Instant | undefined;
   #sentAt: Instant | undefined;
+  /** Since when only its timer can end a commit of the campaign, and when that was last so. */
+  #expiringSince: Instant | undefined;
+  #expiringAt: Instant | undefined;
   /** The device on which a commit of the campaign itself waited, as last observed. */
   #ownCommitOn: string | undefined;
 
@@ -200,6 +205,7 @@ export class FactCollector {
     this.#ownCommitOn = pending?.kind === "ours" ? link.device : undefined;
     const managementPath = await managementPathOf(this.#parts, link, signal);
     const now = world.clock.now();
+    this.#expires(pending, now);
     const far = this.#far(campaign, snapshot, now);
     const port = this.#port(campaign, snapshot, pending?.kind, now);
     const siblings = group.links
@@ -237,6 +243,15 @@ export class FactCollector {
     return peer;
   }
 
+  /** No state can get on while only a timer can end a commit, for as long as that can run. */
+  #expires(pending: Waiting | undefined, now: Instant): void {
+    const { confirmMs, verifyMs } = this.#parts.desired.rotation;
+    if (pending === undefined) return;
+    this.#expiringSince = pending.isExpiring ? (this.#expiringSince ?? now) : undefined;
+    const since = this.#expiringSince;
+    if (since !== undefined && now - since <= confirmMs + verifyMs) this.#expiringAt = now;
+  }
+
   #late(link: DesiredLink): readonly LateChange[] {
     const { memory, world } = this.#parts;
     return lateChanges(memory(), linkId(link), world.clock.wall());
@@ -260,7 +275,9 @@ export class FactCollector {
     const final = named(this.#parts.memory().finals, link.device);
     try {
       for (const token of stagedBy(campaign)) {
-        if ((await this.#recall(link, token, signal)).kind === "pending") return { kind: "ours" };
+        const { kind } = await this.#recall(link, token, signal);
+        if (kind === "expiring") return { kind: "ours", isExpiring: true };
+        if (kind === "pending") return { kind: "ours" };
       }
       const isUnfinished = (await this.#recall(link, final, signal)).kind === "pending";
       return { kind: "foreign", ...(isUnfinished && final !== undefined && { unfinished: final }) };
@@ -446,7 +463,8 @@ export class FactCollector {
   /** While a predecessor's put may still land no far end is settled, and no state can get on. */
   #deadlineFrom(): Instant {
     const grace = this.#graceEnd();
-    return Math.max(grace, this.#saksSince ?? this.#enteredAt) as Instant;
+    const since = Math.max(this.#saksSince ?? this.#enteredAt, this.#expiringAt ?? grace);
+    return Math.max(grace, since) as Instant;
   }
 
   #measure(link: DesiredLink, port: PortFacts | undefined, now: Instant): Report["measured"] {

@@ -47,7 +47,7 @@ export class UnsavedCommits {
         this.#recorded(device.id, change, await device.prepare(change, keys, signal)),
       recall: async (token, signal) => {
         const recalled = await device.recall(token, signal);
-        if (recalled.kind === "absent") return recalled;
+        if (recalled.kind !== "pending") return recalled;
         // A change that waited has exchanged its routes before.
         const transaction = this.#recorded(device.id, [], recalled.transaction);
         return { ...recalled, transaction };

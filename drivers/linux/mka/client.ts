@@ -141,7 +141,7 @@ export class MkaClient {
   async recall(token: string, signal: AbortSignal): Promise<string | undefined> {
     const answer = await this.#exchange({ kind: "recall", token }, "none", signal);
     const recalled = this.#read(answer, readRecalled);
-    return recalled.kind === "absent" ? undefined : recalled.preview;
+    return recalled.kind === "pending" ? recalled.preview : undefined;
   }
 
   /**

@@ -167,7 +167,7 @@ export class RotationRunnerBench {
   readonly peers: Record<Name, PeerState>;
   /** Whether the device of the primary link has a pending commit. */
   commitPending = false;
-  recalls: "pending" | "absent" = "pending";
+  recalls: "pending" | "absent" | "expiring" = "pending";
   /** Tokens that the devices do not know, whatever `recalls` is. */
   readonly forgotten = new Set<string>();
   ownRoute: string | undefined = "mgmt0";
@@ -320,9 +320,8 @@ export class RotationRunnerBench {
       recall: async (token) => {
         this.log.push(`recall ${token}`);
         await this.#call("recall");
-        return this.recalls === "absent" || this.forgotten.has(token)
-          ? { kind: "absent" }
-          : { kind: "pending", transaction: this.#transaction(token) };
+        const kind = this.forgotten.has(token) ? "absent" : this.recalls;
+        return kind === "pending" ? { kind, transaction: this.#transaction(token) } : { kind };
       },
       ...(offered.probe === undefined ? {} : { probe: this.#probe }),
       routesTo: async () => {

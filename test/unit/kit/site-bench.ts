@@ -90,7 +90,7 @@ export function loggedEndpoint(clock: SimClock, log: string[]): FarEndpoint {
 }
 
 export const capabilities: Capabilities = {
-  commit: { kind: "confirmed", survivesDisconnect: true, stepMs: 1000, maxMs: 600_000 },
+  commit: { kind: "confirmed", confirmedBy: "anySession", stepMs: 1000, maxMs: 600_000 },
   macsec: {
     suites: ["gcm-aes-xpn-256", "gcm-aes-xpn-128"],
     overlap: "fallback",

@@ -48,7 +48,7 @@ export const tunnel: TunnelSpec = {
 
 export const confirmed = {
   kind: "confirmed",
-  survivesDisconnect: true,
+  confirmedBy: "anySession",
   stepMs: 1_000,
   maxMs: 3_600_000,
 } as const satisfies CommitMode;

@@ -252,10 +252,32 @@ describe("sessions", () => {
     expect(readSessions(JSON.stringify({}))).toBeUndefined();
   });
 
-  it("sessions in another state, or a timer without its session, are not understood", () => {
-    for (const state of ["", "waiting", 7, undefined]) {
-      const reply = JSON.stringify({ sessions: { operator: { state } } });
-      expect(readSessions(reply)).toBeUndefined();
+  it("sessions that were aborted change nothing, and one that is committed is complete", () => {
+    const sessions = {
+      "linkseal-00ff": { state: "aborted" },
+      "linkseal-11ff": { state: "committed" },
+      s1: { state: "aborted" },
+    };
+    const complete = { name: "linkseal-11ff", state: "completed" };
+    expect(readSessions(JSON.stringify({ sessions }))).toEqual([complete]);
+    // The one whose timer runs has the same word, and is named beside the list.
+    const beside = { commitTimerSessionName: "linkseal-11ff", commitTimerExpireTime: 7 };
+    expect(readSessions(JSON.stringify({ sessions, ...beside }))).toEqual([
+      { ...complete, state: "pendingCommitTimer" },
+    ]);
+    const inRow = { ...sessions, "linkseal-11ff": { state: "committed", commitBy: 7 } };
+    expect(readSessions(JSON.stringify({ sessions: inRow }))).toEqual([
+      { ...complete, state: "pendingCommitTimer" },
+    ]);
+  });
+
+  it("sessions of ours in another state, or a timer without its session, are not understood", () => {
+    for (const state of ["", "waiting", "constructor", 7, undefined]) {
+      const ours = JSON.stringify({ sessions: { "linkseal-00ff": { state } } });
+      expect(readSessions(ours)).toBeUndefined();
+      // What others edit and do not commit is nothing to us.
+      const others = JSON.stringify({ sessions: { operator: { state } } });
+      expect(readSessions(others)).toEqual([]);
     }
     const timer = JSON.stringify({ sessions: {}, commitTimerExpireTime: 7 });
     expect(readSessions(timer)).toBeUndefined();

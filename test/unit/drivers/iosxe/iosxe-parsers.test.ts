@@ -201,6 +201,8 @@ describe("a commit", () => {
       "linkseal confirms 00ff",
       "linkseal 00ff",
     ]);
+    // Its timer may have begun to take it back: that nothing waits is no confirm.
+    expect(commitsOf("none", ours)).toEqual([{ note: "linkseal 00ff", isPending: false }]);
     expect(commitsOf("none", readMark("! Last configuration change at x"))).toEqual([]);
   });
 

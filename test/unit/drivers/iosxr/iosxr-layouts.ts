@@ -311,13 +311,23 @@ export const commitLayouts = [
     .join("\n"),
 ];
 
-export const editorLayouts = [
-  [
-    "Current Configuration Session  Line       User     Date                     Lock",
-    "00001000-00a1b2c3-00000000     vty1       linkseal Wed Nov 25 18:00:00 2026 *",
-    "00002000-00a1b2c3-00000000     con0       operator Wed Nov 25 18:00:00 2026",
-  ].join("\n"),
-];
+/** What `show configuration sessions detail` prints, one session for each client. */
+export const editorsOf = (...clients: readonly string[]): string =>
+  clients
+    .map((client, index) =>
+      [
+        "",
+        `  ${index + 1}) Session: 00001000-0000${5_000 + index}-00000000  Wed Nov 25 18:00:00 2026 `,
+        `     Line: vty${index}                           Lock: None`,
+        `     User: linkseal                       Client: ${client}`,
+        `     Process: ${client === "CLI" ? "config         " : "cfgmgr_trial_co"}             ` +
+          ` PID: ${24_000 + index}`,
+        "     Node:                                Elapsed Time: 5 sec.",
+      ].join("\n"),
+    )
+    .join("\n");
+
+export const editorLayouts = [editorsOf("CLI", "commit-confirm")];
 
 /** Rows of the other answers. */
 export const foreignRows: readonly string[] = [

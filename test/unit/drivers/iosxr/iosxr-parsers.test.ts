@@ -17,6 +17,7 @@ import { bgpSession, peerKey, readClock, readInterfaces } from "#drivers/platfor
 import { tryPing, trySessions } from "../cisco-suite.ts";
 import { configOf, page, port } from "../iosxr-kit.ts";
 import { cknOf } from "../junos-kit.ts";
+import { editorsOf } from "./iosxr-layouts.ts";
 
 const { settings } = planOf(configOf(), port(1));
 
@@ -183,35 +184,53 @@ describe("the router", () => {
     "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026\n" +
     "      Comment:  NONE\n" +
     "\n   2) CommitId: 1000000023                 Label: NONE\n" +
-    "      UserId:   operator             Line:  con0\n      Comment:  NONE\n";
-  const head = "Current Configuration Session  Line       User     Date           Lock\n";
-  const row = "00001000-00a1b2c3-00000000    vty1       linkseal Wed Nov 25 18:00:00 2026";
+    "      UserId:   operator             Line:  con0\n" +
+    "      Client:   CLI                  Time:  Wed Nov 25 17:00:00 2026\n" +
+    "      Comment:  NONE\n";
 
-  it("a commit waits as long as its session has the configuration locked", () => {
-    expect(readCommits(list, `${head}${row} *`)?.map(({ isPending }) => isPending)).toEqual([
-      true,
-      false,
-    ]);
-    expect(readCommits(list, `${head}${row}`)?.[0]?.isPending).toBe(false);
-    expect(readCommits(list, `${head}${row.replace("vty1", "vty2")} *`)?.[0]?.isPending).toBe(
-      false,
-    );
-    expect(readCommits(list, "There are no active configuration sessions")?.[0]).toEqual({
+  it("a commit waits as long as its trial has a session, with no lock beside it", () => {
+    const pending = (editors: string) =>
+      readCommits(list, editors)?.map(({ isPending }) => isPending);
+    const trial = editorsOf("CLI", "commit-confirm");
+    expect(trial).not.toContain("*");
+    expect(pending(trial)).toEqual([true, false]);
+    // The connection that made it was cut, and its row is gone.
+    expect(pending(editorsOf("commit-confirm"))).toEqual([true, false]);
+    expect(pending(editorsOf("CLI", "netconf"))).toEqual([false, false]);
+    // The router prints nothing at all where there is no session.
+    expect(readCommits(list, "")?.[0]).toEqual({
       id: "1000000024 linkseal 0123456789abcdef",
       note: "linkseal 0123456789abcdef",
       isPending: false,
     });
     const old = list.slice(list.indexOf("   2) CommitId"));
-    expect(readCommits(old, "There are no active configuration sessions")).toBeUndefined();
-    expect(readCommits(list, `${head}${row.slice(0, -6)}`)).toBeUndefined();
-    // The list may shorten the name of the line.
-    expect(
-      readCommits(list.replace("vty1:node0_RP0_CPU0", "vty"), `${head}${row} *`),
-    ).toMatchObject([{ isPending: true }, { isPending: false }]);
+    expect(readCommits(old, "")).toBeUndefined();
+    expect(readCommits("sysmgr: no output", "")).toBeUndefined();
+  });
+
+  it("a list of sessions that is not whole tells nothing of a commit", () => {
+    const trial = editorsOf("CLI", "commit-confirm");
     expect(readCommits(list, "sysmgr: no output")).toBeUndefined();
-    expect(readCommits("sysmgr: no output", head)).toBeUndefined();
-    // A table that is printed has a row at least.
-    expect(readCommits(list, head)).toBeUndefined();
+    expect(readCommits(list, `sysmgr: no output\n${trial}`)).toBeUndefined();
+    expect(readCommits(list, trial.slice(0, trial.indexOf("commit-confirm")))).toBeUndefined();
+    expect(readCommits(list, trial.replace("  1) ", "  2) "))).toBeUndefined();
+    expect(readCommits(list, trial.replace(/^ +User.*$/m, ""))).toBeUndefined();
+  });
+
+  it("a trial that its timer ended is behind an entry of its own, and waits no longer", () => {
+    const rollback =
+      "\n   1) CommitId: 1000000025                 Label: NONE\n" +
+      "      UserId:   linkseal             Line:  vty1:node0_RP0_CPU0\n" +
+      "      Client:   Rollback             Time:  Wed Nov 25 18:05:02 2026\n" +
+      "      Comment:  NONE\n";
+    const numbered = list.replace("   2) ", "   3) ").replace("   1) ", "   2) ");
+    expect(readCommits(rollback + numbered, "")).toMatchObject([
+      { note: "NONE", isPending: false },
+      { note: "linkseal 0123456789abcdef", isPending: false },
+      { note: "NONE", isPending: false },
+    ]);
+    // It ended between the two replies.
+    expect(readCommits(rollback + numbered, editorsOf("commit-confirm"))).toBeUndefined();
   });
 
   it("a router reports its ports, their state and their rates", () => {

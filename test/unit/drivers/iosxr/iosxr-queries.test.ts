@@ -2,6 +2,7 @@ import { iosxrReader } from "#drivers/iosxr/queries.ts";
 import { page, port, texts } from "../iosxr-kit.ts";
 import { cknOf } from "../junos-kit.ts";
 import { type SavedCase, tryRows } from "../query-kit.ts";
+import { editorsOf } from "./iosxr-layouts.ts";
 
 const counter = (label: string, value: number): string => `    ${label.padEnd(20)}:  ${value}`;
 
@@ -68,17 +69,16 @@ const cases: readonly SavedCase[] = [
     shows: { boot: "Mon Nov 2 10:00:00 2026" },
   },
   {
-    query: "show configuration sessions",
-    reply:
-      "Current Configuration Session  Line       User     Date                     Lock\n" +
-      "00000000-00a1b2c3-00000000    con0_RP0_C ops      Wed Nov 25 18:00:00 2026 *",
-    shows: { linesWithLock: ["con0_RP0_C"] },
+    query: "show configuration sessions detail",
+    reply: editorsOf("CLI", "commit-confirm"),
+    shows: { clients: ["CLI", "commit-confirm"] },
   },
   {
     query: "show configuration commit list 20 detail",
     reply:
       "\n   1) CommitId: 1000000012                 Label: ls-00000000a1b2c3d4\n" +
-      "      UserId:   ops                  Line:  vty0",
+      "      UserId:   ops                  Line:  vty0\n" +
+      "      Client:   CLI                  Time:  Wed Nov 25 18:00:00 2026",
     shows: { commits: [{ note: "linkseal 00000000a1b2c3d4", isPending: false }] },
   },
   {

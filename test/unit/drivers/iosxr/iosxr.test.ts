@@ -302,7 +302,7 @@ describe("what is asked", () => {
       /^show running-config$/,
       /^show running-config key chain(?! \| exclude key-string$)/,
       /^show running-config router bgp(?! \| exclude password$)/,
-      /^show configuration (?!commit list \d+ detail$|sessions$)/,
+      /^show configuration (?!commit list \d+ detail$|sessions detail$)/,
       /^show tech/,
       /^show run(?!ning-config )/,
     ];

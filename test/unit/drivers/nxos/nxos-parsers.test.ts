@@ -7,6 +7,7 @@ import { readFrames, readMkpdus, readSessions } from "#drivers/nxos/macsec-parse
 import { checkpointOf, isOwnCheckpoint, isPort, ownName } from "#drivers/nxos/names.ts";
 import { nxos } from "#drivers/nxos/nxos.ts";
 import { drainsOf, isUnread, planOf } from "#drivers/nxos/plan.ts";
+import { nxosReader } from "#drivers/nxos/queries.ts";
 import { capabilitiesOf } from "#drivers/nxos/quirks.ts";
 import {
   isRolledBack,
@@ -170,6 +171,39 @@ describe("the configuration of NX-OS", () => {
   it("a text that does not begin with a release is no configuration", () => {
     expect(readConfig({ ...texts, macsec: "feature macsec" }, true)).toBeUndefined();
     expect(readConfig({ ...texts, bgp: "Service not responding" }, true)).toBeUndefined();
+  });
+
+  const beside =
+    "evpn\n  vni 8100 l2\n    rd auto\n    route-target import auto\n" +
+    "vrf context azure\n  rd 64512:7\n  address-family ipv4 unicast\n" +
+    "    route-target import 64512:7\n    export map ALL\n";
+
+  it("blocks of other features behind that of BGP are left alone", () => {
+    expect(configOf({ bgp: texts.bgp + beside }).neighbours).toEqual(config.neighbours);
+    const other = "segment-routing mpls\n  global-block 1 2\n";
+    expect(configOf({ bgp: texts.bgp + other }).neighbours).toEqual(config.neighbours);
+  });
+
+  it("a line of BGP itself outside of its block was broken, and is not left alone", () => {
+    const read = (bgp: string) => readConfig({ ...texts, bgp }, true);
+    const shifted = (line: string) => texts.bgp.replace(`  ${line}`, line);
+    for (const line of ["neighbor 198.51.100.2", "vrf azure", "address-family ipv4 unicast"]) {
+      expect(shifted(line)).not.toBe(texts.bgp);
+      expect(read(shifted(line)), line).toBeUndefined();
+    }
+    // What it cuts off is a neighbour too.
+    const cut = texts.bgp.replace("  vrf azure", "log-neighbor-changes\n  vrf azure");
+    expect(read(cut)).toBeUndefined();
+  });
+
+  it("a tab in front of a line is as wide as a terminal shows it", async () => {
+    const deep = "        allowas-in 3\n";
+    const reply = `${texts.bgp}  vrf other\n    neighbor 203.0.113.2\n      remote-as 1\n` +
+      `      address-family ipv4 unicast\n${deep.replace("        ", "\t")}${beside}`;
+    const query = "show running-config bgp | exclude password";
+    const found = await nxosReader.read(query, Buffer.from(reply));
+    expect(found?.unknown).toEqual([]);
+    expect(JSON.stringify(found?.understood)).toContain("203.0.113.2");
   });
 
   it("no query prints a key", () => {

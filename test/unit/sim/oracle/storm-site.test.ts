@@ -12,7 +12,7 @@ const devices = (count: number): readonly string[] =>
 
 function commitOf({ commit }: Capabilities): string {
   if (commit.kind !== "confirmed") return commit.kind;
-  return commit.survivesDisconnect ? "surviving" : "session-bound";
+  return commit.confirmedBy;
 }
 
 const seeds = ["a", "b", "c", "d", "e", "f", "g", "h"];
@@ -21,7 +21,7 @@ describe("the models of a storm", () => {
   it.each(seeds)("four routers have every commit mode and every overlap, seed %s", (seed) => {
     const models = [...modelsOf(seed, devices(4)).values()];
     expect(new Set(models.map(({ capabilities }) => commitOf(capabilities)))).toEqual(
-      new Set(["surviving", "session-bound", "armedRevert", "immediate"]),
+      new Set(["anySession", "ownSession", "armedRevert", "immediate"]),
     );
     expect(new Set(models.map(({ capabilities }) => capabilities.macsec?.overlap))).toEqual(
       new Set(["keychain", "fallback", "none"]),

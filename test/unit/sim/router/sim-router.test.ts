@@ -19,7 +19,7 @@ import {
 } from "../router-bench.ts";
 
 const unsupported = "device.unsupported";
-const sessionBound: CommitMode = { ...confirmed, survivesDisconnect: false };
+const sessionBound: CommitMode = { ...confirmed, confirmedBy: "ownSession" };
 const minutes: CommitMode = { ...confirmed, stepMs: 60_000 };
 const armed: CommitMode = { kind: "armedRevert" };
 const immediate: CommitMode = { kind: "immediate" };
@@ -278,26 +278,29 @@ describe("a second process", () => {
     const { token } = await applied(bench, addKey(2), 60_000);
     const second = openRouter(bench.a.router);
     const recalled = await bench.drive(second.recall(token, never));
-    if (recalled.kind === "absent") throw new Error("the commit is pending");
-    if (outcome === "cannot") {
-      const failure = await errorOf(bench.drive(recalled.transaction.confirm(never)));
-      expect(failure).toEqual({ code: "device.rejected", effect: "none" });
-    } else await bench.drive(recalled.transaction.confirm(never));
+    expect(recalled.kind).toBe(outcome === "cannot" ? "expiring" : "pending");
+    if (recalled.kind === "pending") await bench.drive(recalled.transaction.confirm(never));
     await bench.clock.runFor(600_000);
     expect(keysOf(bench)).toEqual(outcome === "confirms" ? ["1", "2"] : ["1"]);
     expect(await bench.drive(second.recall(token, never))).toEqual({ kind: "absent" });
   });
 
-  it.each<[string, CommitMode, string[]]>([
-    ["stays through a disconnect", confirmed, ["1", "2"]],
-    ["is reverted at once by a disconnect", sessionBound, ["1"]],
-  ])("a second process finds that a pending commit %s", async (_name, mode, keys) => {
-    const bench = new RouterBench(capabilities(mode));
-    bench.protect(bench.a, 1);
-    await applied(bench, addKey(2), 60_000);
-    bench.a.router.disconnectSessions();
-    expect(keysOf(bench)).toEqual(keys);
-  });
+  it.each<[string, CommitMode, string]>([
+    ["any session", confirmed, "pending"],
+    ["its session alone", sessionBound, "expiring"],
+  ])(
+    "a commit that %s may confirm outlives a disconnect until its timer",
+    async (_name, mode, fate) => {
+      const bench = new RouterBench(capabilities(mode));
+      bench.protect(bench.a, 1);
+      const { token } = await applied(bench, addKey(2), 60_000);
+      bench.a.router.disconnectSessions();
+      expect(keysOf(bench)).toEqual(["1", "2"]);
+      expect((await bench.drive(bench.a.device.recall(token, never))).kind).toBe(fate);
+      await bench.clock.runFor(120_000);
+      expect(keysOf(bench)).toEqual(["1"]);
+    },
+  );
 
   // The end of the first boot lit the link, and that of the second one cut it for no reason.
   it("a router that reboots while it boots comes up once", async () => {

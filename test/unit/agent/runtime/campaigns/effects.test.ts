@@ -179,9 +179,25 @@ describe("a staged key", () => {
     await scene.run("rollBack");
     expect(scene.log).toEqual(["recall t-9", "confirm t-9", "recall t-9", "rollback t-9"]);
     scene.recalls = "absent";
-    await scene.run("confirm");
     await scene.run("rollBack");
-    expect(scene.log.slice(4)).toEqual(["recall t-9", "recall t-9"]);
+    expect(scene.log.slice(4)).toEqual(["recall t-9"]);
+  });
+
+  it("a staged key that waits no longer was not confirmed by that", async () => {
+    const scene = new EffectsBench();
+    scene.recalls = "absent";
+    const error = await scene.fails("confirm");
+    expect(error).toMatchObject({ code: "device.commitExpired", effect: "none", where: "edge-a" });
+  });
+
+  it("a staged key of an ended session is left to the timer of the device", async () => {
+    const scene = new EffectsBench();
+    scene.recalls = "expiring";
+    for (const action of ["confirm", "rollBack"] as const) {
+      const error = await scene.fails(action);
+      expect(error).toMatchObject({ code: "device.locked", effect: "none", where: "edge-a" });
+    }
+    expect(scene.log).toEqual(["recall t-9", "recall t-9"]);
   });
 
   it("a staged key is that of the attempt before where the router was late", async () => {
@@ -202,7 +218,9 @@ describe("a staged key", () => {
 
   it("a key that was never staged is not asked for", async () => {
     const scene = new EffectsBench();
-    await scene.run("confirm", { campaign: rotation() });
+    expect((await scene.fails("confirm", { campaign: rotation() })).code).toBe(
+      "device.commitExpired",
+    );
     await scene.run("rollBack", { campaign: rotation() });
     expect(scene.log).toEqual([]);
   });
@@ -471,7 +489,12 @@ describe("a key for the far end", () => {
 
 describe("how long a commit waits for its confirm", () => {
   it("a commit waits for its confirmation as the config says, or less", () => {
-    const confirmed = { kind: "confirmed", survivesDisconnect: true, stepMs: 1, maxMs: 7 } as const;
+    const confirmed = {
+      kind: "confirmed",
+      confirmedBy: "anySession",
+      stepMs: 1,
+      maxMs: 7,
+    } as const;
     expect([withinOf(confirmed, 6), withinOf(confirmed, 8)]).toEqual([6, 7]);
     expect(withinOf({ kind: "armedRevert" }, 6)).toBe(6);
     expect(withinOf({ kind: "immediate" }, 6)).toBe("final");

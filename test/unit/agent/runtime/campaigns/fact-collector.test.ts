@@ -229,6 +229,27 @@ describe("a commit that is pending", () => {
     expect(await sibling("t-5")).toEqual(["lost", unhealthy({ code: "sibling.commitPending" })]);
   });
 
+  it("a pending commit that only its timer ends keeps a state from being overdue", async () => {
+    const overdue = async (recalls: "pending" | "expiring", token = "t-4") => {
+      const bench = new FactCollectorBench();
+      bench.commitPending = true;
+      bench.recalls = recalls;
+      const staging = rotation({ token, state: "staging" });
+      const found = [await bench.see(staging), await bench.later(290_000, staging)];
+      // As long as a timer can run, and the time that an observation may need, it may be so.
+      found.push(await bench.later(300_000, staging), await bench.later(300_000, staging));
+      return found.map(({ port, overdue: is }) => [port?.pending, is]);
+    };
+    const [fresh, ...late] = await overdue("pending");
+    expect([fresh, ...new Set(late.map(String))]).toEqual([["ours", false], "ours,true"]);
+    expect(await overdue("expiring")).toEqual([
+      ["ours", false],
+      ["ours", false],
+      ["ours", true],
+      ["ours", true],
+    ]);
+  });
+
   it("a pending commit of unknown owner leaves the port unread", async () => {
     const bench = new FactCollectorBench();
     bench.commitPending = true;

@@ -8,7 +8,7 @@ import { capabilities } from "../../../kit/site-bench.ts";
 import { desired } from "../../../kit/snapshot-kit.ts";
 import { Scene, version } from "../reconcile-kit.ts";
 
-const confirmed = { survivesDisconnect: true, stepMs: 1_000, maxMs: 600_000 } as const;
+const confirmed = { confirmedBy: "anySession", stepMs: 1_000, maxMs: 600_000 } as const;
 const commits: readonly CommitMode[] = [
   { kind: "armedRevert" },
   { kind: "confirmed", ...confirmed },
