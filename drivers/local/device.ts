@@ -18,10 +18,10 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import type { DeviceState } from "#hal/model.ts";
 import type { Command, Secret } from "#hal/secret.ts";
+import { SentSecrets } from "#hal/sent-secrets.ts";
 import type { Target } from "#hal/target.ts";
 import { authSecrets } from "#hal/tunnel-auth.ts";
 import type { World } from "#hal/world.ts";
-import { scrub, scrubbing } from "../transport/fill.ts";
 import {
   count,
   type Decoder,
@@ -250,17 +250,16 @@ async function prepare(
       const id = ref.kind === "cak" ? ref.key.cakSecretId : ref.secretId;
       if (!secrets.has(id)) secrets.set(id, await keys(ref));
     }
-    const held = [...secrets.values()];
+    using sent = new SentSecrets();
+    sent.add([...secrets.values()]);
     const read: Decoder<Transaction> = (value, what) => {
       const { token, preview } = readPrepared(value, what);
       // The token goes into the journal, which must not contain a key.
-      if (scrub(token, held) !== token) throw new Malformed("token");
-      return transactionOf(connection, token, scrub(preview, held));
+      if (sent.clean(token) !== token) throw new Malformed("token");
+      return transactionOf(connection, token, sent.clean(preview));
     };
-    return await scrubbing(
-      held,
-      connection.session.ask("prepare", bodyOf(change, secrets), read, signal),
-    );
+    const asked = connection.session.ask("prepare", bodyOf(change, secrets), read, signal);
+    return await sent.cleaning(asked);
   } finally {
     for (const secret of secrets.values()) secret[Symbol.dispose]();
   }

@@ -142,7 +142,7 @@ class TransactionStore<S extends Session> {
     const token = this.#line.newToken();
     const work = await this.#workOf(change, keys, noteOf("apply", token));
     try {
-      const lines = await this.#line.edit(signal, (session) =>
+      const lines = await this.#line.edit(token, signal, (session) =>
         this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
           const { dialect } = this.#line;
           // A check confirms on some related platforms, so there is none while a commit waits for
@@ -194,7 +194,7 @@ class TransactionStore<S extends Session> {
 
   /** Completes what earlier commits, also those of a process that was killed, have left to do. */
   async complete(moves: readonly TrafficMove[], signal: AbortSignal): Promise<void> {
-    await this.#editWhole(moves, signal, async (session) => {
+    await this.#editWhole(undefined, moves, signal, async (session) => {
       await this.#line.bounded(answerMsMax, "none", signal, async (bounded) => {
         const commits = await this.#line.dialect.commits(session, bounded);
         if (commits.every(({ isPending }) => !isPending)) return;
@@ -232,7 +232,7 @@ class TransactionStore<S extends Session> {
     const work = { ...entry.work, secrets: copyOf(entry.work.secrets) };
     const note = noteOf("apply", token);
     const after = within === "final" ? "settled" : "pending";
-    const edited = this.#editWhole(work.change, signal, async (session) => {
+    const edited = this.#editWhole(token, work.change, signal, async (session) => {
       const staged = await this.#line.bounded(commitMsMax, "none", signal, async (bounded) => {
         const commits = await dialect.commits(session, bounded);
         // Its reply was lost the last time.
@@ -255,7 +255,7 @@ class TransactionStore<S extends Session> {
       const { commit } = this.#capabilities;
       if (withinMs === undefined || commit.kind !== "confirmed") return withinMs === undefined;
       const isOwn = commit.confirmedBy === "ownSession";
-      if (isOwn) this.#line.hold(session, withinMs + commit.stepMs);
+      if (isOwn) this.#line.hold(token, session, withinMs + commit.stepMs);
       await this.#seen(session, note, withinMs + commit.stepMs, signal);
       return false;
     });
@@ -297,6 +297,7 @@ class TransactionStore<S extends Session> {
    * so: no observation shows what is left.
    */
   async #editWhole(
+    token: TransactionToken | undefined,
     change: DeviceChange,
     signal: AbortSignal,
     f: (session: S) => Promise<boolean>,
@@ -308,14 +309,14 @@ class TransactionStore<S extends Session> {
         await dialect.complete?.(session, change, bounded);
       });
     try {
-      await this.#line.edit(signal, async (session) => {
+      await this.#line.edit(token, signal, async (session) => {
         isDue = (await f(session)) && dialect.complete !== undefined;
         if (isDue) await complete(session);
       });
     } catch (error) {
       const isCut = error instanceof LinksealError && error.code.startsWith("transport.");
       if (!isDue || !isCut) throw error;
-      await this.#line.edit(signal, complete).catch((again: unknown) => {
+      await this.#line.edit(token, signal, complete).catch((again: unknown) => {
         if (!(again instanceof LinksealError)) throw again;
         throw leaving(again, "applied", unsaved, this.#line.device);
       });
@@ -350,10 +351,10 @@ class TransactionStore<S extends Session> {
     const { token } = entry;
     if (this.#isExpiring) throw await this.#unreachable(token, signal);
     // A change that waited has exchanged its routes before.
-    await this.#editWhole([], signal, async (session) => {
+    await this.#editWhole(token, [], signal, async (session) => {
       const newest = await this.#newest(session, "none", signal);
       if (newest?.isPending !== true || newest.note !== noteOf("apply", token)) {
-        this.#line.release();
+        this.#line.release(token);
         if (newest?.note === noteOf(verb, token)) return verb === "confirm";
         throw this.#expired();
       }
@@ -368,7 +369,7 @@ class TransactionStore<S extends Session> {
         const text = "the device took the command, and the commit still waits for its confirm";
         throw this.#error("device.rejected", text, "unknown");
       }
-      this.#line.release();
+      this.#line.release(token);
       if (verb === "confirm" && !isOurs) {
         const text = "the device took the confirm, and does not list the commit any more";
         throw this.#error("device.commitExpired", text, "unknown");

@@ -13,6 +13,13 @@ export const answerMsMax = 30_000;
 /** A commit of a large configuration takes a minute and more. */
 export const commitMsMax = 150_000;
 
+/** The session of a commit that waits for its confirm, until then or until the alarm. */
+interface Held<S> {
+  readonly token: TransactionToken;
+  readonly session: S;
+  readonly cancel: () => void;
+}
+
 /** One session for observations stays open, and each edit has its own. */
 export class Line<S extends Session> implements AsyncDisposable {
   readonly dialect: Dialect<S>;
@@ -24,7 +31,7 @@ export class Line<S extends Session> implements AsyncDisposable {
   readonly #end = new AbortController();
   #observing: Promise<S> | undefined;
   #lastObserving: S | undefined;
-  #held: { readonly session: S; readonly cancel: () => void } | undefined;
+  #held: Held<S> | undefined;
   #editing: Promise<void> = Promise.resolve();
 
   constructor(dialect: Dialect<S>, target: Target, world: World, onChange: () => void) {
@@ -63,20 +70,26 @@ export class Line<S extends Session> implements AsyncDisposable {
 
   /**
    * Runs one edit at a time, in a session of its own whose end gives back the lock, unless an
-   * unconfirmed commit depends on that session.
+   * unconfirmed commit depends on that session. A key was typed in it, so it serves no other change
+   * than that one (`token`), and ends with it.
    */
-  async edit<T>(signal: AbortSignal, f: (session: S) => Promise<T>): Promise<T> {
+  async edit<T>(
+    token: TransactionToken | undefined,
+    signal: AbortSignal,
+    f: (session: S) => Promise<T>,
+  ): Promise<T> {
     const before = this.#editing;
     const { promise, resolve } = Promise.withResolvers<void>();
     // This holds also where this edit gives up: the next must not begin beside the one before.
     this.#editing = before.then(() => promise);
     try {
       await this.bounded(commitMsMax, "none", signal, () => before);
-      const session = this.#held?.session ?? (await this.#openLocked(signal));
+      const held = this.#held?.token === token ? this.#held?.session : undefined;
+      const session = held ?? (await this.#openLocked(signal));
       try {
         return await f(session);
       } finally {
-        if (session.isOver) this.release();
+        if (session === held && session.isOver) this.release(token);
         if (this.#held?.session !== session) await session[Symbol.asyncDispose]();
       }
     } finally {
@@ -85,12 +98,12 @@ export class Line<S extends Session> implements AsyncDisposable {
   }
 
   /** Keeps the session of an unconfirmed commit open until the device has reverted the commit. */
-  hold(session: S, ms: number): void {
+  hold(token: TransactionToken, session: S, ms: number): void {
     const cancel = this.clock.alarm(ms, () => {
-      this.release();
+      this.release(token);
       void session[Symbol.asyncDispose]();
     });
-    this.#held = { session, cancel };
+    this.#held = { token, session, cancel };
   }
 
   /** True if the session of an unconfirmed commit is still open. */
@@ -98,8 +111,9 @@ export class Line<S extends Session> implements AsyncDisposable {
     return this.#held?.session.isOver === false;
   }
 
-  /** Makes the running edit the last one in the session that was kept open. */
-  release(): void {
+  /** Makes the running edit the last one in the session that was kept open for this change. */
+  release(token: TransactionToken | undefined): void {
+    if (this.#held?.token !== token) return;
     this.#held?.cancel();
     this.#held = undefined;
   }
@@ -119,7 +133,7 @@ export class Line<S extends Session> implements AsyncDisposable {
     // Others may wait for the session that is being opened, and they expect errors of this class.
     this.#end.abort(new LinksealError("transport.closed", why, details));
     const held = this.#held;
-    this.release();
+    this.release(held?.token);
     await held?.session[Symbol.asyncDispose]();
     await this.#hangUp(this.#observing);
   }

@@ -2,6 +2,7 @@
 // renderer of the driver writes both sides: all lines of the wanted port, and those that are due.
 
 import type { LineDifferences, WantedPort } from "#hal/device.ts";
+import { withheldKey, withoutKeys } from "#hal/key-lines.ts";
 import type { CipherSuite, MacsecSettings, PortName } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
 import type { Block } from "./block.ts";
@@ -90,15 +91,11 @@ const names = new RegExp(
     String.raw`\b(?:fallback-)?(?:psk-keychain|pre-shared-key(?:-chain| key-chain| ckn)) `,
   "g",
 );
-/** Enough digits for a key, which are not behind a word that names one. */
-const digits = /(?<!\b(?:key|ckn|key-name) )(?<![0-9A-Za-z])[0-9A-Fa-f]{16,}(?![0-9A-Za-z])/g;
-const hidden = "[not shown]";
-
 /** Returns a configured line without what may be a secret in it. */
 function withoutSecret(line: string): string {
   const isOpen = !maybeSecret(line.replaceAll(names, ""));
   const first = line.split(" ", 1).join();
-  return isOpen ? line.replaceAll(digits, hidden) : `${first} ${hidden}`;
+  return isOpen ? withoutKeys(line) : `${first} ${withheldKey}`;
 }
 
 /** Returns the wanted settings as a device reports them. */

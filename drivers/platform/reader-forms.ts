@@ -42,7 +42,7 @@ export const netconfForm: ReplyForm<XmlOut, XmlElement> = {
     try {
       const root = await readXml(octets, saved.where);
       const reply = root.name === replyName ? root : wrapped(root);
-      const refusal = refusalIn(reply, saved, []);
+      const refusal = refusalIn(reply, saved);
       return refusal === undefined ? { kind: "reply", reply } : { kind: "refused" };
     } catch (error) {
       if (error instanceof LinksealError) return undefined;

@@ -2,6 +2,7 @@
 // from the server's own sentences, which may contain anything.
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
+import { withoutKeys } from "#hal/key-lines.ts";
 import type { HttpReply } from "#hal/world.ts";
 import { parseFaithful, textAt } from "./arm-json.ts";
 
@@ -249,5 +250,6 @@ export function codeOf(document: unknown): string | undefined {
 
 function codeAt(document: unknown, ...path: readonly string[]): string | undefined {
   const code = textAt(document, ...path, "code");
-  return code !== undefined && /^[A-Za-z0-9._-]{1,80}$/.test(code) ? code : undefined;
+  const isCode = code !== undefined && /^[A-Za-z0-9._-]{1,80}$/.test(code);
+  return isCode && withoutKeys(code) === code ? code : undefined;
 }

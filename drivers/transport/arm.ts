@@ -4,6 +4,7 @@
 import { withDeadline } from "#hal/deadline.ts";
 import { type Effect, LinksealError } from "#hal/error.ts";
 import { type Command, Secret } from "#hal/secret.ts";
+import { SentSecrets, secretsOf } from "#hal/sent-secrets.ts";
 import type { Clock, Dialer, HttpReply, HttpRequest } from "#hal/world.ts";
 import {
   codeOf,
@@ -129,7 +130,10 @@ export class Arm {
       where,
       body,
     };
-    const reply = this.#carriedOut(ask, await this.#ask(ask, signal));
+    using sent = new SentSecrets();
+    sent.add(secretsOf(body));
+    const asked = this.#ask(ask, signal).then((answered) => this.#carriedOut(ask, answered));
+    const reply = await sent.cleaning(asked);
     // The reply may repeat what was written, including the key.
     reply.body.fill(0);
     const url = reply.headers["azure-asyncoperation"] ?? reply.headers["location"];

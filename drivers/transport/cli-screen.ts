@@ -65,9 +65,25 @@ export class Screen {
   }
 
   /**
-   * Returns a line that has ended, as octets that are valid until the next call of `feed` or
-   * `clear`: a reader that looks for a key's echo in it must not make it text.
+   * Returns lines that have ended, with a line feed between them, as octets that the caller wipes:
+   * a reader that looks for a key's echo in them must not make them text.
    */
+  lines(from: number, to: number): Buffer {
+    const all = this.#lines.octets;
+    const joined = Buffer.alloc(
+      (this.#ends[to - 1] ?? 0) - (this.#ends[from - 1] ?? 0) + to - from,
+    );
+    let length = 0;
+    for (let index = from; index < to; index += 1) {
+      const one = all.subarray(this.#ends[index - 1] ?? 0, this.#ends[index] ?? 0);
+      joined.set(one, length);
+      length += one.length + 1;
+      if (index + 1 < to) joined[length - 1] = newLine;
+    }
+    return joined.subarray(0, Math.max(0, length - 1));
+  }
+
+  /** Returns a line that has ended, as octets that are valid until `feed` or `clear`. */
   line(index: number): Buffer {
     return this.#lines.octets.subarray(this.#ends[index - 1] ?? 0, this.#ends[index] ?? 0);
   }

@@ -3,10 +3,10 @@
 
 import { type Effect, LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
-import { type Command, preview, type Secret, type SecretHole } from "#hal/secret.ts";
+import { type Command, preview, type SecretHole } from "#hal/secret.ts";
+import { SentSecrets, secretsOf } from "#hal/sent-secrets.ts";
 import type { ByteChannel, Entropy } from "#hal/world.ts";
 import { Screen } from "./cli-screen.ts";
-import { scrubOctets } from "./fill.ts";
 import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 
 /** The differences between the command lines of platforms. */
@@ -107,6 +107,8 @@ export class Cli implements AsyncDisposable {
   readonly #channel: ByteChannel;
   readonly #options: CliOptions;
   readonly #screen: Screen;
+  /** Whatever the device says after a key was typed may repeat it, until the session ends. */
+  readonly #sent = new SentSecrets();
   #host = "";
   #mode = "";
   #before: Promise<unknown> = Promise.resolve();
@@ -182,6 +184,7 @@ export class Cli implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended ??= this.#closed("it was closed here");
     this.#screen.clear();
+    this.#sent[Symbol.dispose]();
     await this.#channel[Symbol.asyncDispose]();
   }
 
@@ -193,21 +196,24 @@ export class Cli implements AsyncDisposable {
         const from = this.#screen.count;
         this.#running = preview(command);
         this.#answeredAt = undefined;
+        const hasKey = secretsOf(command).length > 0;
+        this.#sent.add(secretsOf(command));
         await this.#channel.write([...command, "\n"], signal);
         await this.#prompted(command, from, signal);
         this.#running = "";
         const output = this.#outputOf(command, from, this.#screen.count);
-        refusal = this.#refusalIn(output, secretsOf(command));
+        refusal = this.#refusalIn(output, hasKey);
         if (refusal !== undefined) break;
         // The output after a line with a key may be a piece of its echo.
-        if (secretsOf(command).length === 0) outputs.push(output);
+        if (!hasKey) outputs.push(output);
       }
       outputs.push(await this.#synchronize(signal));
       const shown = outputs.flat();
-      refusal ??= this.#refusalIn(shown, []);
+      refusal ??= this.#refusalIn(shown, false);
       if (refusal !== undefined) throw refusal;
       return this.#within(shown.join("\n"), signal);
-    } catch (error) {
+    } catch (thrown) {
+      const error = this.#sent.cleanError(thrown);
       if (error instanceof LinksealError && error.code.startsWith("device.")) throw error;
       const reason = error instanceof LinksealError ? error : this.#closed("it was aborted");
       this.#ended ??= reason;
@@ -264,12 +270,11 @@ export class Cli implements AsyncDisposable {
     await this.#until(found, 0, signal);
     // The mark has no reply: what follows its echo belongs to an earlier command.
     for (let index = at + 1; index < this.#screen.count; index += 1) {
-      const text = this.#textOf(index, []);
+      const text = this.#lineOf(index);
       if (text.trim() !== "" && !noise.test(text)) throw this.#closed("it answers out of step");
     }
-    this.#mode = this.#ownPrompt()?.mode ?? "";
-    const late: string[] = [];
-    for (let index = from; index < at; index += 1) late.push(this.#textOf(index, []));
+    this.#mode = this.#sent.clean(this.#ownPrompt()?.mode ?? "");
+    const late = this.#linesOf(from, at);
     this.#screen.clear();
     return late.filter((text) => !noise.test(text));
   }
@@ -316,7 +321,7 @@ export class Cli implements AsyncDisposable {
   #echoAt(command: Command, from: number): number {
     if (secretsOf(command).length > 0) return from;
     let at = from;
-    while (at < this.#screen.count && this.#isBeforeEcho(this.#textOf(at, []))) at += 1;
+    while (at < this.#screen.count && this.#isBeforeEcho(this.#lineOf(at))) at += 1;
     return at;
   }
 
@@ -353,26 +358,33 @@ export class Cli implements AsyncDisposable {
 
   /** Returns the output, which follows the echo. */
   #outputOf(command: Command, from: number, to: number): readonly string[] {
-    const secrets = secretsOf(command);
     const at = this.#echoAt(command, from);
-    if (secrets.length === 0) {
-      const echo = this.#textOf(at, []);
+    if (secretsOf(command).length === 0) {
+      const echo = this.#lineOf(at);
       if (!echo.endsWith(preview(command).trimEnd())) throw this.#closed("it answers out of step");
     }
-    const output: string[] = [];
-    for (let index = at + 1; index < to; index += 1) output.push(this.#textOf(index, secrets));
-    return output.filter((text) => !this.#options.platform.noise.test(text));
+    return this.#linesOf(at + 1, to).filter((text) => !this.#options.platform.noise.test(text));
   }
 
-  #textOf(index: number, secrets: readonly Secret[]): string {
-    return scrubOctets(this.#screen.line(index), secrets);
+  #lineOf(index: number): string {
+    return this.#linesOf(index, index + 1).join(" ");
   }
 
-  #refusalIn(output: readonly string[], secrets: readonly Secret[]): LinksealError | undefined {
+  /** Returns lines of the screen; a key may go on from one to the next. */
+  #linesOf(from: number, to: number): readonly string[] {
+    if (from >= to) return [];
+    const octets = this.#screen.lines(from, to);
+    const cleaned = this.#sent.cleanOctets(octets);
+    const text = Buffer.from(cleaned.buffer, cleaned.byteOffset, cleaned.length).toString();
+    octets.fill(0);
+    return text.split("\n");
+  }
+
+  #refusalIn(output: readonly string[], hasKey: boolean): LinksealError | undefined {
     for (const outputLine of output) {
       const mark = this.#options.platform.marks.find(({ pattern }) => pattern.test(outputLine));
       if (mark === undefined) continue;
-      const quoted = secrets.length > 0 ? "a line with a key" : foreignText(outputLine);
+      const quoted = hasKey ? "a line with a key" : foreignText(outputLine);
       return refusalOf(mark.code, `the device refuses: ${quoted}`, this.where);
     }
     return undefined;
@@ -387,8 +399,4 @@ export class Cli implements AsyncDisposable {
   #closed(why: string): LinksealError {
     return refusalOf("transport.closed", `the command line has ended: ${why}`, this.where);
   }
-}
-
-function secretsOf(command: Command): readonly Secret[] {
-  return command.flatMap((part) => (typeof part === "object" ? [part.secret] : []));
 }

@@ -1,10 +1,8 @@
-// Holes become octets before a text is sent, and echoed secrets become labels in what comes back.
+// Holes become octets before a text is sent.
 
-import { LinksealError } from "#hal/error.ts";
-import type { Command, Secret, SecretForm, SecretHole } from "#hal/secret.ts";
+import type { Command, SecretForm, SecretHole } from "#hal/secret.ts";
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Returns the octets of a command; the caller wipes them as soon as they are sent. */
 export function fillCommand(command: Command): Uint8Array {
@@ -41,41 +39,6 @@ function lengthOfHole(hole: SecretHole): number {
       filled.fill(0);
       return filled.length;
     }
-  }
-}
-
-/**
- * Returns text from a device with every secret in it (hexadecimal or raw) replaced by its label.
- */
-export function scrub(text: string, secrets: readonly Secret[]): string {
-  return scrubOctets(encoder.encode(text), secrets);
-}
-
-/** Does the same with octets that never become text if they contain a key. */
-export function scrubOctets(octets: Uint8Array, secrets: readonly Secret[]): string {
-  let scrubbed: Uint8Array = octets;
-  for (const secret of secrets) {
-    const label = encoder.encode(secret.toJSON());
-    for (const form of ["hex", "raw"] as const) {
-      const needle = fillHole({ secret, as: form });
-      scrubbed = replaceAll(scrubbed, needle, label);
-      needle.fill(0);
-    }
-  }
-  return decoder.decode(scrubbed);
-}
-
-/** Waits for an answer. Its refusal may quote what it refuses, and with it one of the secrets. */
-export async function scrubbing<T>(secrets: readonly Secret[], answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (!(error instanceof LinksealError)) throw error;
-    throw new LinksealError(error.code, scrub(error.message, secrets), {
-      effect: error.effect,
-      where: scrub(error.where, secrets),
-      next: scrub(error.next, secrets),
-    });
   }
 }
 
@@ -124,27 +87,4 @@ function digitsOf(bytes: Readonly<Uint8Array>, digits: string): Uint8Array<Array
     hex[2 * index + 1] = digits.charCodeAt(byte & 15);
   });
   return hex;
-}
-
-// Letters match in either case, because devices print hexadecimal in both.
-function replaceAll(text: Uint8Array, needle: Uint8Array, label: Uint8Array): Uint8Array {
-  const first = lower(needle[0]);
-  const kept: Uint8Array[] = [];
-  let from = 0;
-  for (let at = 0; at <= text.length - needle.length && needle.length > 0; at += 1) {
-    if (lower(text[at]) !== first || !matches(text, at, needle)) continue;
-    kept.push(text.subarray(from, at), label);
-    from = at + needle.length;
-    at = from - 1;
-  }
-  return kept.length === 0 ? text : Buffer.concat([...kept, text.subarray(from)]);
-}
-
-function matches(text: Uint8Array, at: number, needle: Uint8Array): boolean {
-  return needle.every((octet, index) => lower(text[at + index]) === lower(octet));
-}
-
-function lower(octet: number | undefined): number {
-  if (octet === undefined) return -1;
-  return octet >= 0x41 && octet <= 0x5a ? octet | 0x20 : octet;
 }

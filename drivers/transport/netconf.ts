@@ -2,9 +2,10 @@
 
 import { type Effect, type ErrorCode, LinksealError } from "#hal/error.ts";
 import { foreignText } from "#hal/foreign-text.ts";
-import type { Command, Secret } from "#hal/secret.ts";
+import type { Command } from "#hal/secret.ts";
+import { SentSecrets, secretsOf } from "#hal/sent-secrets.ts";
 import type { ByteChannel } from "#hal/world.ts";
-import { lengthOf, scrub } from "./fill.ts";
+import { lengthOf } from "./fill.ts";
 import { Deframer, endOfMessage, type Framing } from "./netconf-frames.ts";
 import { type FailureMark, lostBy, refusalOf } from "./refusal.ts";
 import { nextTurn } from "./turn.ts";
@@ -65,7 +66,7 @@ export class Netconf implements AsyncDisposable {
   readonly #options: NetconfOptions;
   readonly #framing: Framing;
   readonly #waiting = new Map<string, Waiting>();
-  readonly #written = new Set<Secret>();
+  readonly #sent = new SentSecrets();
   readonly #end = new AbortController();
   #ended: LinksealError | undefined;
   #count = 0;
@@ -142,7 +143,7 @@ export class Netconf implements AsyncDisposable {
     try {
       // Both are awaited together: the channel may refuse before any code waits for the reply.
       const [reply] = await Promise.all([promise, this.#send(id, operation, signal)]);
-      const refusal = refusalIn(reply, this.#options, [...this.#written]);
+      const refusal = refusalIn(reply, this.#options);
       if (refusal !== undefined) throw refusal;
       return reply;
     } catch (error) {
@@ -157,7 +158,7 @@ export class Netconf implements AsyncDisposable {
 
   async #send(id: string, operation: XmlOut, signal: AbortSignal): Promise<void> {
     const message = writeXml(elementWith("rpc", { xmlns: base, "message-id": id }, operation));
-    for (const part of message) if (typeof part !== "string") this.#written.add(part.secret);
+    this.#sent.add(secretsOf(message));
     await this.#channel.write(framed(message, this.#framing), signal);
   }
 
@@ -165,6 +166,7 @@ export class Netconf implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#fail(closed("it was closed here", this.#options.where));
     this.#end.abort();
+    this.#sent[Symbol.dispose]();
     await this.#channel[Symbol.asyncDispose]();
   }
 
@@ -175,7 +177,7 @@ export class Netconf implements AsyncDisposable {
         let slice = 0;
         for (let next = deframer.next(); next !== undefined; next = deframer.next()) {
           const cost = messageCost + next.length;
-          this.#hear(await readXml(next, where, this.#budget), cost);
+          this.#hear(await readXml(this.#sent.cleanOctets(next), where, this.#budget), cost);
           slice += cost;
           if (slice < sliceBytes) continue;
           slice = 0;
@@ -186,7 +188,8 @@ export class Netconf implements AsyncDisposable {
         deframer.push(octets);
       }
     } catch (error) {
-      this.#fail(error instanceof LinksealError ? error : closed("it broke", where, error));
+      const ended = error instanceof LinksealError ? error : closed("it broke", where, error);
+      this.#fail(ended);
       await this.#channel[Symbol.asyncDispose]();
     }
   }
@@ -219,8 +222,8 @@ export class Netconf implements AsyncDisposable {
   }
 
   #fail(error: LinksealError): void {
-    this.#ended ??= error;
-    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#ended ??= this.#sent.cleanError(error);
+    for (const { reject } of this.#waiting.values()) reject(this.#ended);
     this.#waiting.clear();
   }
 }
@@ -268,7 +271,6 @@ const unknownTags: ReadonlySet<string> = new Set(["operation-not-supported", "un
 export function refusalIn(
   reply: XmlElement,
   { where, marks }: Pick<NetconfOptions, "where" | "marks">,
-  written: readonly Secret[],
 ): LinksealError | undefined {
   // Junos writes `xnm:error` inside the results of a commit or a load.
   const inResults = everyOf(reply, "error").filter((one) => childOf(one, "message") !== undefined);
@@ -277,8 +279,7 @@ export function refusalIn(
   if (severe === undefined) return undefined;
   const severeText = textOf(severe, "error-message") ?? textOf(severe, "message") ?? severe.text;
   const tag = foreignText(textOf(severe, "error-tag") ?? "");
-  // The scrubbing cannot find a key that was cut in the middle.
-  const text = foreignText(scrub(severeText, written));
+  const text = foreignText(severeText);
   const code = codeOf(tag, severeText, marks);
   return refusalOf(code, `the device refuses: ${text || tag || "without a word"}`, where);
 }

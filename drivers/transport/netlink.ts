@@ -11,6 +11,8 @@ import type {
   Reader,
   Refusal,
 } from "#hal/netlink.ts";
+import { Secret } from "#hal/secret.ts";
+import { SentSecrets } from "#hal/sent-secrets.ts";
 import type { Native, NativeSocket } from "./native.ts";
 import {
   controlTypes,
@@ -109,7 +111,7 @@ export class NetlinkChannel implements NetlinkSocket {
       const ended = await this.#converse(batch, false, () => undefined, signal, tail);
       if (ended.spoilt instanceof LinksealError) throw ended.spoilt;
       if (ended.spoilt !== undefined) throw closed("the kernel's answers were lost", "unknown");
-      refusals.push(...ended.refusals);
+      refusals.push(...ended.refusals.map((one, index) => one && cleaned(one, batch[index])));
     }
     return refusals;
   }
@@ -228,6 +230,14 @@ export class NetlinkChannel implements NetlinkSocket {
         takeFrom(current, message);
     }
   }
+}
+
+/** The kernel's sentence may quote the request. */
+function cleaned(refusal: Refusal, request: NetlinkRequest | undefined): Refusal {
+  if (refusal.text === undefined) return refusal;
+  using sent = new SentSecrets();
+  sent.add((request?.body ?? []).filter((part) => part instanceof Secret));
+  return { ...refusal, text: sent.clean(refusal.text) };
 }
 
 // A reader that fails does not end the conversation, because the remaining messages must be read.

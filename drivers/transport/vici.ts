@@ -2,6 +2,8 @@
 
 import { type Effect, LinksealError } from "#hal/error.ts";
 import type { Octets } from "#hal/netlink.ts";
+import { Secret } from "#hal/secret.ts";
+import { SentSecrets } from "#hal/sent-secrets.ts";
 import type { StreamChannel } from "#hal/world.ts";
 import {
   type Packet,
@@ -12,6 +14,7 @@ import {
   unparsed,
   type ViciMessage,
   type ViciSection,
+  type ViciValue,
   writeMessage,
   writePacket,
 } from "./vici-wire.ts";
@@ -38,6 +41,7 @@ const streamed = { eventsMax: 20_000, bytesMax: 8 * 1024 * 1024, elementsMax: 20
 export class ViciClient implements Disposable {
   readonly #channel: StreamChannel;
   readonly #handlers = new Map<string, Handler>();
+  readonly #sent = new SentSecrets();
   #waiting: Waiting | undefined;
   #turn: Promise<unknown> = Promise.resolve();
   #ended: LinksealError | undefined;
@@ -61,11 +65,12 @@ export class ViciClient implements Disposable {
     signal: AbortSignal,
   ): Promise<ViciSection> {
     const types = [packets.response, packets.unknownCommand] as const;
+    this.#sent.add(Object.values(message).filter((one) => one instanceof Secret));
     const body = writeMessage(message);
     return await this.#alone(async () => {
       const packet = writePacket(packets.request, command, body);
       const answer = await this.#exchange(packet, types, effect, signal);
-      if (answer.type === packets.response) return readMessage(answer.body);
+      if (answer.type === packets.response) return this.#read(answer.body);
       throw unsupported(`the command ${command}`);
     });
   }
@@ -163,7 +168,7 @@ export class ViciClient implements Disposable {
   #take(packet: Packet): void {
     if (packet.name !== undefined) {
       // An event that was unregistered just now may still be on its way.
-      this.#handlers.get(packet.name)?.(readMessage(packet.body), packet.body.length);
+      this.#handlers.get(packet.name)?.(this.#read(packet.body), packet.body.length);
       return;
     }
     const waiting = this.#waiting;
@@ -174,8 +179,15 @@ export class ViciClient implements Disposable {
     waiting.settle(packet);
   }
 
+  /** Reads a message without the secrets of this connection. */
+  #read(body: Uint8Array): ViciSection {
+    const section = readMessage(body);
+    return this.#sent.cleanOctets(body) === body ? section : cleaned(section, this.#sent);
+  }
+
   #end(error: LinksealError): void {
-    this.#ended ??= error;
+    this.#ended ??= this.#sent.cleanError(error);
+    this.#sent[Symbol.dispose]();
     this.#waiting?.fail(this.#ended);
     this.#waiting = undefined;
     this.#channel[Symbol.dispose]();
@@ -217,6 +229,14 @@ export class ViciClient implements Disposable {
 
 const isList = (value: readonly string[] | ViciSection): value is readonly string[] =>
   Array.isArray(value);
+
+function cleaned(section: ViciSection, sent: SentSecrets): ViciSection {
+  const clean = (value: ViciValue): ViciValue => {
+    if (typeof value === "string") return sent.clean(value);
+    return isList(value) ? value.map((one) => sent.clean(one)) : cleaned(value, sent);
+  };
+  return new Map([...section].map(([name, value]) => [name, clean(value)]));
+}
 
 /** Counts a section with all that is in it. */
 function elementsIn(section: ViciSection): number {

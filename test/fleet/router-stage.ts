@@ -187,6 +187,11 @@ export class RouterStage {
     return this.#emulators.get(device);
   }
 
+  /** All that the agent has stored. */
+  stored(): ReturnType<SimDisk["contents"]> {
+    return this.#disk.contents();
+  }
+
   #output(where: string, text: string): void {
     this.oracle.emitted(where, text);
   }

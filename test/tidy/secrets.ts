@@ -26,6 +26,11 @@ export const lendings: readonly Lending[] = [
     why: "comparison in constant time",
   },
   {
+    path: "hal/sent-secrets.ts",
+    line: "for (const { written, length } of secret.use(writingsOf)) {",
+    why: "what a device says is compared with pieces of the key, which are wiped at once",
+  },
+  {
     path: "drivers/platform/tunnel-change.ts",
     line: "return psk.use((octets) => octets.every((octet) => plainOctets.has(octet)));",
     why: "whether a PSK is of characters that a terminal takes for themselves; nothing is kept",

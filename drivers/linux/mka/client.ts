@@ -12,7 +12,7 @@ import type {
   MkpduCounters,
 } from "#hal/model.ts";
 import type { Octets } from "#hal/netlink.ts";
-import type { Secret } from "#hal/secret.ts";
+import { SentSecrets } from "#hal/sent-secrets.ts";
 import { readRecalled } from "../../local/device.ts";
 import {
   counter,
@@ -31,7 +31,6 @@ import {
 } from "../../local/shape.ts";
 import { keySlots, mkpdus, session, settings, suite } from "../../local/state.ts";
 import { codeOf } from "../../local/wire.ts";
-import { scrub, scrubbing } from "../../transport/fill.ts";
 import {
   type MkaRequest,
   type RequestedOperation,
@@ -106,8 +105,7 @@ export class MkaClient {
   ): Promise<readonly string[]> {
     const request = { kind: "stage", token, place, operation } as const;
     const answer = await this.#exchange(request, "none", signal);
-    const lines = this.#read(answer, property("lines", list(name, linesMax)));
-    return lines.map((line) => scrub(line, secretsOf(request)));
+    return this.#read(answer, property("lines", list(name, linesMax)));
   }
 
   /**
@@ -172,17 +170,17 @@ export class MkaClient {
     signal: AbortSignal,
   ): Promise<string> {
     const waitMs = request.kind === "changes" ? request.waitMs : 0;
-    // The process, or the host that passes its answer on, may quote what it refuses.
-    const secrets = secretsOf(request);
+    // The process, or the host that passes its answer on, may quote what it got.
+    using sent = new SentSecrets();
+    if (request.kind === "stage" && "key" in request.operation) sent.add([request.operation.key]);
     const asked = this.#ask(writeRequest(request), { effect, waitMs }, signal);
-    const octets = await scrubbing(secrets, asked);
-    const reply = readReply(octets);
+    const reply = readReply(sent.cleanOctets(await sent.cleaning(asked)));
     if (reply.kind === "done") return reply.body;
     const { code, text, next, ...rest } = this.#read(reply.body, refusal);
-    throw new LinksealError(code, foreignText(scrub(text, secrets)), {
+    throw new LinksealError(code, foreignText(text), {
       effect: rest.effect,
       where: this.#where,
-      next: foreignText(scrub(next, secrets)),
+      next: foreignText(next),
     });
   }
 
@@ -197,10 +195,6 @@ export class MkaClient {
       throw new LinksealError("device.unparsed", what, details);
     }
   }
-}
-
-function secretsOf(request: MkaRequest): readonly Secret[] {
-  return request.kind === "stage" && "key" in request.operation ? [request.operation.key] : [];
 }
 
 // The parser's own message quotes the text, which may contain anything, so it is dropped.

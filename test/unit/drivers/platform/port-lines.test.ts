@@ -64,10 +64,10 @@ it("a drain that ends is foreign, and what it replaced is missing", () => {
 const cak = "0123456789abcdef0123456789abcdef";
 
 it.each([
-  [`key-string 7 ${cak}`, "key-string [not shown]"],
-  ["macsec password hunter22", "macsec [not shown]"],
-  [`pre-shared-key cak ${cak}`, "pre-shared-key [not shown]"],
-  [`an unknown word ${cak}`, "an unknown word [not shown]"],
+  [`key-string 7 ${cak}`, "key-string [withheld]"],
+  ["macsec password hunter22", "macsec [withheld]"],
+  [`pre-shared-key cak ${cak}`, "pre-shared-key [withheld]"],
+  [`an unknown word ${cak}`, "an unknown word [withheld]"],
   [`key ${cak}`, `key ${cak}`],
   [`pre-shared-key ckn ${cak}`, `pre-shared-key ckn ${cak}`],
   ["mka pre-shared-key key-chain A fallback-key-chain B", undefined],
@@ -80,7 +80,7 @@ it.each([
 it("a secret is not shown either in front of the lines that are inside of it", () => {
   const configured = at(block(`secret ${cak}`, block(`[secret x] password ${cak}`)));
   const { foreign } = compared({ configured });
-  expect(foreign).toEqual(["secret [not shown]", "secret [not shown] > [secret [not shown]"]);
+  expect(foreign).toEqual(["secret [withheld]", "secret [withheld] > [secret [withheld]"]);
 });
 
 it("a key that would be written is shown as its label", () => {
