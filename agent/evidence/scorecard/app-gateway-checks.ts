@@ -2,7 +2,7 @@
 
 import { at, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { type Effect, type Field, isOn, judge, words } from "./fields.ts";
+import { allOf, type Effect, type Field, isOn, judge, words } from "./fields.ts";
 import {
   listAt,
   nameOf,
@@ -10,7 +10,6 @@ import {
   overAll,
   sameId,
   textAt,
-  together,
   unverifiable,
   wordOf,
 } from "./outcome.ts";
@@ -18,7 +17,7 @@ import {
 export function appGatewayTls({ estate }: ScorecardFacts): Outcome {
   return overAll(estate.lists.appGateways, "Application Gateway", (gateway, source) => {
     const name = nameOf(gateway);
-    return together([
+    return allOf([
       ...listenersOf(gateway, name, source),
       ...backendsOf(gateway, name, source),
       policyOf(gateway, name, source),

@@ -12,6 +12,7 @@ import {
 } from "./estate.ts";
 import { besideAgent, type EdgeTunnel, type ScorecardFacts } from "./facts.ts";
 import {
+  allOf,
   type Effect,
   type Field,
   isFilled,
@@ -62,7 +63,7 @@ export function ipsecPolicies({ tunnels, estate }: Facts): Outcome {
       const policies = listAt(connection, "properties", "ipsecPolicies").map((value) =>
         judge({ name, value, source }, policyFields(name, weak, next), isStrong(name)),
       );
-      return together([
+      return allOf([
         judge({ name, value: connection, source }, fields, isStrong(name)),
         ...policies,
       ]);

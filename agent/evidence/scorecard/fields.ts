@@ -45,6 +45,12 @@ export function seen(proof: string): Outcome {
   return proven(proof);
 }
 
+/** Joins the judgements of a resource and its parts: if one lacks a proof, the others say nothing. */
+export function allOf(parts: readonly Outcome[]): Outcome {
+  const lacking = parts.filter(({ verdict }) => verdict !== "proven");
+  return together(lacking.length === 0 ? parts : lacking);
+}
+
 /** Returns what a field lacks for a proof; undefined = nothing. */
 function lackOf({ name, value, source }: Part, field: Field): Outcome | undefined {
   const { path, fault, next } = field;

@@ -2,7 +2,7 @@
 
 import { at, filtered, type Listed, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { type Field, isList, judge, words } from "./fields.ts";
+import { allOf, type Field, isList, judge, words } from "./fields.ts";
 import {
   absent,
   failed,
@@ -60,7 +60,7 @@ function routeWaf(route: Resource, profile: Resource, lists: Lists, source: Sour
     },
   ];
   if (domains.length === 0) return unverifiable(`${name} shows no domain that it serves`, next);
-  return together([
+  return allOf([
     judge(part, fields, `the domains of ${name} are known`),
     ...domains.map((domain) => domainWaf(domain, profile, lists)),
   ]);

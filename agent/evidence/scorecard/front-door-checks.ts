@@ -2,7 +2,7 @@
 
 import { at, type Listed, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { type Effect, type Field, isList, isOn, judge, words } from "./fields.ts";
+import { allOf, type Effect, type Field, isList, isOn, judge, words } from "./fields.ts";
 import {
   ifRead,
   isWithin,
@@ -92,7 +92,7 @@ function routeTls(route: Resource, rules: Listed, source: Source): Outcome {
     },
     { path: "properties.ruleSets", does: isList, fault: "", next },
   ];
-  return together([
+  return allOf([
     judge(part, fields, `${name} is HTTPS at both ends`),
     ...listAt(properties, "ruleSets").map((set) => ruleSetTls(textAt(set, "id"), name, rules)),
   ]);
@@ -125,7 +125,7 @@ function ruleTls(rule: Resource, label: string, source: Source): Outcome {
   const proof = `${label} keeps HTTPS`;
   const part = { name: label, value: rule, source };
   const actions: Field = { path: "properties.actions", does: isList, fault: "", next };
-  return together([
+  return allOf([
     judge(part, [actions], proof),
     ...listAt(rule, "properties", "actions").map((value) =>
       judge({ ...part, value }, actionFields(value, label, next), proof),

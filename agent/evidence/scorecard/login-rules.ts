@@ -3,8 +3,8 @@
 
 import { contains, isInternetWide, parsePrefix } from "../../health/prefix.ts";
 import { at, type Resource, type Source } from "./estate.ts";
-import { type Effect, type Field, isList, judge, words } from "./fields.ts";
-import { listAt, nameOf, type Outcome, together, wordOf } from "./outcome.ts";
+import { allOf, type Effect, type Field, isList, judge, words } from "./fields.ts";
+import { listAt, nameOf, type Outcome, wordOf } from "./outcome.ts";
 
 /**
  * The addresses that a rule's source covers. `public`: some public addresses, which may be the
@@ -18,7 +18,7 @@ export function loginRules(group: Resource, source: Source): Outcome {
   const next = `close 22 and 3389 to the Internet in ${name}`;
   const proof = `${name} lets no public address in to 22 or 3389`;
   const rules = { path: "properties.securityRules", does: isList, fault: "", next };
-  return together([
+  return allOf([
     judge({ name, value: group, source }, [rules], proof),
     ...listAt(group, "properties", "securityRules").map((rule) => {
       const value = ruleOf(rule);
@@ -94,7 +94,7 @@ function sourceField(
     open === undefined
       ? "which addresses that is, is not read"
       : "public, and whether it is yours is not shown";
-  const lets = `${name} lets ${wordOf(open ?? first("unknown"))} in to 22 or 3389`;
+  const lets = `${name} lets ${typeof open === "string" ? open : wordOf(first("unknown"))} in to 22 or 3389`;
   const fault = `${name} lets the Internet in to 22 or 3389`;
   return { path, does: effect, fault, doubt: `${lets}: ${why}`, next };
 }
@@ -137,7 +137,7 @@ export function loginTranslations(firewall: Resource, source: Source): Outcome {
       proof,
     ),
   );
-  return together([
+  return allOf([
     judge({ name, value: firewall, source }, own, proof),
     ...collections,
     ...rules.flat(),

@@ -118,8 +118,7 @@ function keyOf(link: EdgeLink, vaults: readonly string[]): Outcome {
   if (ckn === null || (meant ?? next) === null) {
     return unverifiable(`the key in use on ${name} is not known`, linkNext(link));
   }
-  if (ckn === next)
-    return seen(`${name} uses the key of the vault that its campaign brings in`);
+  if (ckn === next) return seen(`${name} uses the key of the vault that its campaign brings in`);
   if (ckn !== meant) return failed(`${name} uses another key than the vault's`, linkNext(link));
   return seen(`${name} uses the key of the vault version that both ends name`);
 }

@@ -4,6 +4,7 @@ import { contains, type Prefix, parsePrefix } from "../../health/prefix.ts";
 import { at, filtered, type Listed, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
 import {
+  allOf,
   type Effect,
   type Field,
   isFilled,
@@ -45,7 +46,7 @@ export function networkEncryption({ estate }: Facts): Outcome {
       { path: "properties.virtualNetworkPeerings", does: isList, fault: "", next },
     ];
     const proof = `${name} is encrypted, enforcement ${enforcement}`;
-    return together([
+    return allOf([
       judge({ name, value: network, source }, fields, proof),
       ...listAt(network, "properties", "virtualNetworkPeerings").map((peering) =>
         peeringOf(peering, name, source),
@@ -177,7 +178,7 @@ function everySubnet(firewalls: readonly Resource[], tables: Listed, networks: L
     const subnets = listAt(network, "properties", "subnets").filter(
       (each) => !platformSubnets.test(textAt(each, "name") ?? ""),
     );
-    return together([
+    return allOf([
       judge(own, [list], proof),
       ...subnets.map((value) => {
         const doubt = `subnet ${nameOf(value)} of ${name} is not shown to be routed through a firewall`;
@@ -250,7 +251,7 @@ function publicAddress(each: Resource, source: Source): Outcome {
     { path: "properties.privateIPAddress", does: () => "proves", fault, next },
     { path: "properties.publicIPAddress", does: () => "fails", unset: "harmless", fault, next },
   ];
-  return together([
+  return allOf([
     judge({ name, value: each, source }, [{ ...configs, does: filledOrNothing }], proof),
     ...listAt(each, "properties", "ipConfigurations").map((value) =>
       judge({ name, value, source }, fields, proof),

@@ -3,7 +3,7 @@
 import { overWatched } from "./alert-checks.ts";
 import { at, filtered, isVault, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { type Effect, type Field, isFilled, isOn, judge, words } from "./fields.ts";
+import { allOf, type Effect, type Field, isFilled, isOn, judge, words } from "./fields.ts";
 import {
   absent,
   ifRead,
@@ -62,7 +62,7 @@ function monitorOf(monitor: Resource, source: Source): Outcome {
     return judge({ name, value, source }, group, monitorProof(name));
   });
   const own = judge({ name, value: monitor, source }, fields, monitorProof(name));
-  return crossing.length === 0 ? own : together([own, oneOf(crossing)]);
+  return crossing.length === 0 ? own : allOf([own, oneOf(crossing)]);
 }
 
 const monitorProof = (name: string): string =>
