@@ -1,6 +1,6 @@
 // Connections over ExpressRoute and VPN gateways: their policies, paths and peerings.
 
-import { type Algorithm, algorithms, weaknessOf } from "../../config/ipsec-policy.ts";
+import { type Algorithm, algorithms, isAlgorithm, weaknessOf } from "../../config/ipsec-policy.ts";
 import {
   at,
   type Estate,
@@ -77,8 +77,10 @@ const isStrong = (name: string): string => `${name} has IKEv2 and a strong polic
 function policyFields(name: string, weak: readonly Algorithm[], next: string): readonly Field[] {
   return algorithms.map((path) => ({
     ...{ path, fault: `${name} has a weak ${weak.join(", ")}`, next },
-    does: (word) =>
-      typeof word !== "string" ? "nothing" : isWeak(path, word) ? "fails" : "proves",
+    does: (word) => {
+      if (!isAlgorithm(path, word)) return "nothing";
+      return isWeak(path, String(word)) ? "fails" : "proves";
+    },
   }));
 }
 

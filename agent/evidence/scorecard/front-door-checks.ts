@@ -2,7 +2,7 @@
 
 import { at, type Listed, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
-import { allOf, type Effect, type Field, isList, isOn, judge, words } from "./fields.ts";
+import { allOf, type Effect, type Field, isList, isOn, isText, judge, words } from "./fields.ts";
 import {
   ifRead,
   isWithin,
@@ -142,7 +142,7 @@ function actionFields(action: unknown, label: string, next: string): readonly Fi
       const path = "parameters.originGroupOverride";
       // Without another group of origins, the route's own protocol stays.
       if (at(action, "parameters", "originGroupOverride") === undefined) {
-        return [{ path: "parameters", does: () => "proves", fault, next }];
+        return [name, { path: "parameters.typeName", does: isText, fault, next }];
       }
       return [name, { path: `${path}.forwardingProtocol`, does: secure, fault, next }];
     }

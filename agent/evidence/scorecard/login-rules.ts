@@ -167,8 +167,9 @@ function opensLogin(ranges: readonly unknown[] | undefined): "open" | "closed" |
 type Range = readonly [from: number, to: number];
 
 function rangeOf(text: unknown): Range | undefined {
+  if (typeof text !== "string") return undefined;
   if (text === "*") return [0, 65_535];
-  const [, from, to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(String(text)) ?? [];
+  const [, from, to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
   return from === undefined ? undefined : [Number(from), Number(to)];
 }
 

@@ -123,7 +123,7 @@ function leadsTo(route: unknown, firewall: Resource): boolean {
 function routeFields(firewall: string, next: string, networks: Listed): readonly Field[] {
   const nothing = `the routes that lead through ${firewall} are of no network or subnet that was read`;
   return [
-    { path: "table.properties.subnets", does: filledOrNothing, fault: "", doubt: nothing, next },
+    { path: "table.properties.subnets", does: namesParts, fault: "", doubt: nothing, next },
     {
       ...{ path: "route.properties.addressPrefix", fault: "", doubt: nothing, next },
       does: (value) => (isNetworkWide(value, networks) ? "proves" : "nothing"),
@@ -133,6 +133,9 @@ function routeFields(firewall: string, next: string, networks: Listed): readonly
 
 const filledOrNothing = (value: unknown): Effect =>
   isFilled(value) === "proves" ? "proves" : "nothing";
+
+const namesParts = (value: unknown): Effect =>
+  filledOrNothing(listAt(value).filter((each) => textAt(each, "id") !== undefined));
 
 const wide = ["0.0.0.0/0", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
@@ -248,7 +251,10 @@ function publicAddress(each: Resource, source: Source): Outcome {
   const configs: Field = { path: "properties.ipConfigurations", does: isFilled, fault: "", next };
   const fields: readonly Field[] = [
     // It shows that the part is whole: Azure leaves a public address that is not set out.
-    { path: "properties.privateIPAddress", does: () => "proves", fault, next },
+    {
+      ...{ path: "properties.privateIPAddress", fault, next },
+      does: (address) => (prefixOf(address) === undefined ? "nothing" : "proves"),
+    },
     { path: "properties.publicIPAddress", does: () => "fails", unset: "harmless", fault, next },
   ];
   return allOf([

@@ -49,7 +49,9 @@ const rule = (...actions: readonly object[]): Resource =>
   front("ruleSets/rs/rules/one", { order: 1, conditions: [], actions });
 const override = (forwardingProtocol: string): object => ({
   name: "RouteConfigurationOverride",
-  parameters: { originGroupOverride: { originGroup: { id: "/g" }, forwardingProtocol } },
+  parameters: {
+    typeName: "DeliveryRuleRouteConfigurationOverrideActionParameters",
+    originGroupOverride: { originGroup: { id: "/g" }, forwardingProtocol } },
 });
 
 const net = (name: string, properties: object): Resource =>

@@ -68,10 +68,11 @@ describe("a document in the form of", () => {
 
   it("the Azure CLI is judged in its parts too", () => {
     const id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network";
+    const address = { primary: true, privateIPAddress: "10.0.0.4" };
     const nic = (config: object) => ({
       ...{ id: `${id}/networkInterfaces/vm`, name: "vm", provisioningState: "Succeeded" },
       type: "Microsoft.Network/networkInterfaces",
-      ipConfigurations: [{ id: `${id}/x/y`, name: "ipconfig", primary: true, ...config }],
+      ipConfigurations: [{ id: `${id}/x/y`, name: "ipconfig", ...address, ...config }],
     });
     const open = { publicIpAddress: { id: `${id}/publicIPAddresses/vm`, resourceGroup: "rg" } };
     const says = (document: object) => rowOfFiles("bastion", document).evidence;
