@@ -310,8 +310,7 @@ export class Posture {
 
   #firewalls(): readonly JsonObject[] {
     const ipConfigurations = [{ properties: { privateIPAddress: "10.100.1.4" } }];
-    const rules = { natRuleCollections: [], networkRuleCollections: [] };
-    const properties = { provisioningState: "Succeeded", ipConfigurations, ...rules };
+    const properties = { ipConfigurations, natRuleCollections: [] };
     return [this.#resource("Microsoft.Network/azureFirewalls", "inspect", properties)];
   }
 

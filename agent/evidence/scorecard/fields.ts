@@ -40,12 +40,12 @@ export function judge(part: Part, fields: readonly Field[], proof: string): Outc
   return found.length === 0 ? proven(proof) : together(found);
 }
 
-/** Makes the proof of what was observed whole: by the agent at the edge, or a list without entry. */
+/** Makes the proof of what was seen whole: at the edge, or as a list without entry. */
 export function seen(proof: string): Outcome {
   return proven(proof);
 }
 
-/** Joins the judgements of a resource and its parts: if one lacks a proof, the others say nothing. */
+/** Joins a resource and its parts: if one lacks a proof, the others say nothing. */
 export function allOf(parts: readonly Outcome[]): Outcome {
   const lacking = parts.filter(({ verdict }) => verdict !== "proven");
   return together(lacking.length === 0 ? parts : lacking);

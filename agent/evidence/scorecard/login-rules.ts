@@ -94,7 +94,8 @@ function sourceField(
     open === undefined
       ? "which addresses that is, is not read"
       : "public, and whether it is yours is not shown";
-  const lets = `${name} lets ${typeof open === "string" ? open : wordOf(first("unknown"))} in to 22 or 3389`;
+  const from = typeof open === "string" ? open : wordOf(first("unknown"));
+  const lets = `${name} lets ${from} in to 22 or 3389`;
   const fault = `${name} lets the Internet in to 22 or 3389`;
   return { path, does: effect, fault, doubt: `${lets}: ${why}`, next };
 }

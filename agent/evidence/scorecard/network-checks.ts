@@ -121,7 +121,7 @@ function leadsTo(route: unknown, firewall: Resource): boolean {
 }
 
 function routeFields(firewall: string, next: string, networks: Listed): readonly Field[] {
-  const nothing = `the routes that lead through ${firewall} are of no network or subnet that was read`;
+  const nothing = `the routes that lead through ${firewall} are of no subnet or network`;
   return [
     { path: "table.properties.subnets", does: namesParts, fault: "", doubt: nothing, next },
     {
@@ -184,7 +184,7 @@ function everySubnet(firewalls: readonly Resource[], tables: Listed, networks: L
     return allOf([
       judge(own, [list], proof),
       ...subnets.map((value) => {
-        const doubt = `subnet ${nameOf(value)} of ${name} is not shown to be routed through a firewall`;
+        const doubt = `subnet ${nameOf(value)} of ${name} is not shown to pass a firewall`;
         const field: Field = {
           ...{ path: "properties.routeTable.id", fault: "", doubt, next },
           does: (id) => (leading.some((table) => sameId(table["id"], id)) ? "proves" : "nothing"),

@@ -43,7 +43,8 @@ const cannotMatter = [
   /\.(windowSize|policyType|groupId|hostName|port|enforcement|actionGroupId|originGroup(\.id)?)$/,
   /parameters\.type$/,
   // What a firewall or a route is reached by does not decide where it leads.
-  /\.(destinationAddresses|destinationPorts|protocols|translatedAddress|action|sourceAddresses)(\.|$)/,
+  /\.(destinationAddresses|destinationPorts|protocols|translatedAddress)(\.|$)/,
+  /\.(action|sourceAddresses)(\.|$)/,
   /routes\.properties\.patternsToMatch|rules\.properties\.conditions/,
   /subnets\.properties\.addressPrefix$|addressSpace(\.|$)|sku(\.|$)/,
   // Optional: without them the metric is whole, and a link is on.
