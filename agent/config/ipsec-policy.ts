@@ -293,6 +293,11 @@ export function weaknesses(policy: AzurePolicy, ike: IkeVersion = "v2"): readonl
   return [...old, ...weak];
 }
 
+/** Returns true if Azure's API has this name of an algorithm. */
+export function isAlgorithm(field: Algorithm, word: unknown): boolean {
+  return typeof word === "string" && Object.hasOwn(tables[field], word);
+}
+
 /** Returns what speaks against one name of a policy, in any property; undefined = nothing. */
 export function weaknessOf(field: Algorithm, word: string): string | undefined {
   const level = Object.hasOwn(levels[field], word) ? levels[field][word] : undefined;

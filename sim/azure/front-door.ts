@@ -32,6 +32,7 @@ export function frontRoute(group: string, good: boolean): JsonObject {
     httpsRedirect: good ? "Enabled" : "Disabled",
     forwardingProtocol: good ? "HttpsOnly" : "MatchRequest",
     enabledState: "Enabled",
+    ...{ customDomains: [], linkToDefaultDomain: "Enabled", ruleSets: [] },
   });
 }
 
@@ -62,7 +63,7 @@ export function origin(group: string, good: boolean): JsonObject {
     status: good ? "Approved" : "Pending",
   };
   return below(group, "originGroups/back/origins/app", {
-    hostName: "app.invalid",
+    ...{ hostName: "app.invalid", enabledState: "Enabled", enforceCertificateNameCheck: true },
     sharedPrivateLinkResource,
   });
 }

@@ -284,6 +284,7 @@ export class Posture {
       [`${profile}/customdomains`]: this.#row(["frontDoorTls"], () => [
         frontDomain(this.#base, this.#good("frontDoorTls")),
       ]),
+      [`${profile}/rulesets`]: this.#row(["frontDoorTls"], () => []),
       [`${profile}/securitypolicies`]: this.#row(["frontDoorWaf"], () =>
         this.#good("frontDoorWaf") ? [securityPolicy(this.#base)] : [],
       ),
@@ -298,14 +299,18 @@ export class Posture {
     const enabled = this.#good("vnetEncryption");
     const encryption = { enabled, enforcement: "AllowUnencrypted" };
     const addressSpace = { addressPrefixes: ["10.100.0.0/16"] };
-    return [
-      this.#resource("Microsoft.Network/virtualNetworks", "hub", { addressSpace, encryption }),
+    const routeTable = { id: this.#network("routeTables/spokes") };
+    const subnets = [
+      { name: "GatewaySubnet", properties: { addressPrefix: "10.100.0.0/26" } },
+      { name: "vm", properties: { addressPrefix: "10.100.2.0/24", routeTable } },
     ];
+    const parts = { addressSpace, encryption, subnets, virtualNetworkPeerings: [] };
+    return [this.#resource("Microsoft.Network/virtualNetworks", "hub", parts)];
   }
 
   #firewalls(): readonly JsonObject[] {
     const ipConfigurations = [{ properties: { privateIPAddress: "10.100.1.4" } }];
-    const properties = { provisioningState: "Succeeded", ipConfigurations };
+    const properties = { ipConfigurations, natRuleCollections: [] };
     return [this.#resource("Microsoft.Network/azureFirewalls", "inspect", properties)];
   }
 
@@ -313,8 +318,9 @@ export class Posture {
     const next = this.#good("inspection")
       ? { nextHopType: "VirtualAppliance", nextHopIpAddress: "10.100.1.4" }
       : { nextHopType: "VnetLocal" };
+    const subnets = [{ id: this.#network("virtualNetworks/hub/subnets/vm") }];
     const routes = [{ name: "spokes", properties: { addressPrefix: "10.0.0.0/8", ...next } }];
-    return [this.#resource("Microsoft.Network/routeTables", "spokes", { routes })];
+    return [this.#resource("Microsoft.Network/routeTables", "spokes", { routes, subnets })];
   }
 
   #firewallPolicy(kind: "ApplicationGateway" | "FrontDoor", name: string, state: JsonObject) {

@@ -102,6 +102,7 @@ const published: Readonly<Record<string, readonly string[]>> = {
   "microsoft.cdn/profiles/customdomains": since("2020-09-01", profiles),
   "microsoft.cdn/profiles/securitypolicies": since("2020-09-01", profiles),
   "microsoft.cdn/profiles/origingroups": since("2020-09-01", profiles),
+  "microsoft.cdn/profiles/rulesets": since("2020-09-01", profiles),
   "microsoft.insights/metricalerts": ["2018-03-01", "2024-03-01-preview", "2026-01-01"],
   "microsoft.insights/activitylogalerts": [
     ...["2017-03-01-preview", "2017-04-01", "2020-10-01", "2023-01-01-preview"],

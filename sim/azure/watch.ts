@@ -99,7 +99,9 @@ export function metricAlert(scope: string, metricName: string, good: boolean): J
   const type = "Microsoft.Insights/metricAlerts";
   const criterion = {
     ...{ criterionType: "StaticThresholdCriterion", name: "lost", metricName, dimensions: [] },
-    ...{ operator: "LessThan", threshold: 1, timeAggregation: "Average" },
+    // One lost link of two lowers the average of a circuit too.
+    ...{ operator: "LessThan", threshold: metricName === "LineProtocol" ? 1 : 100 },
+    timeAggregation: "Average",
   };
   const odata = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria";
   return {

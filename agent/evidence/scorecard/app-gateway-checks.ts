@@ -1,45 +1,52 @@
 // Application Gateway: TLS from client to backend.
 
-import { at, type Resource } from "./estate.ts";
+import { at, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
+import { allOf, type Effect, type Field, isOn, judge, words } from "./fields.ts";
 import {
-  failed,
   listAt,
   nameOf,
   type Outcome,
   overAll,
-  proven,
   sameId,
   textAt,
-  together,
   unverifiable,
   wordOf,
 } from "./outcome.ts";
 
 export function appGatewayTls({ estate }: ScorecardFacts): Outcome {
-  return overAll(estate.lists.appGateways, "Application Gateway", (gateway) =>
-    together([...listenersOf(gateway), ...backendsOf(gateway), policyOf(gateway)]),
-  );
+  return overAll(estate.lists.appGateways, "Application Gateway", (gateway, source) => {
+    const name = nameOf(gateway);
+    return allOf([
+      ...listenersOf(gateway, name, source),
+      ...backendsOf(gateway, name, source),
+      policyOf(gateway, name, source),
+    ]);
+  });
 }
 
-function listenersOf(gateway: Resource): readonly Outcome[] {
-  const name = nameOf(gateway);
+const proofOf = (name: string): string => `${name} has TLS end to end`;
+
+function listenersOf(gateway: Resource, name: string, source: Source): readonly Outcome[] {
   const { properties } = gateway;
   const next = `end TLS 1.2 or newer at every listener of ${name}, or redirect to one that does`;
   const all = [...listAt(properties, "httpListeners"), ...listAt(properties, "listeners")];
   if (all.length === 0) return [unverifiable(`${name} shows no listener`, next)];
-  return all.flatMap((listener): readonly Outcome[] => {
-    const protocol = at(listener, "properties", "protocol");
-    switch (protocol) {
-      case "Https":
-      case "Tls":
-        return profileOf(properties, name, listener);
-      case "Http":
-        if (isRedirected(properties, listener)) return [];
-        return [failed(`${name} listens to plain HTTP`, next)];
-      default:
-        return [unverifiable(`${name} passes on ${wordOf(protocol)} without looking at it`, next)];
-    }
+  return all.map((value) => {
+    const protocol = at(value, "properties", "protocol");
+    const redirects = protocol === "Http" && isRedirected(properties, value);
+    const field: Field = {
+      ...{ path: "properties.protocol", fault: `${name} listens to plain HTTP`, next },
+      does: words(["Https", "Tls", ...(redirects ? ["Http"] : [])], ["Http"]),
+      doubt: `${name} passes on ${wordOf(protocol)} without looking at it`,
+    };
+    const profile: Field = {
+      ...{ path: "properties.sslProfile.id", unset: "harmless", next },
+      does: (id) => profileEffect(properties, id),
+      fault: profileFault(properties, name, value),
+      doubt: `a listener of ${name} has an SSL profile that is not shown`,
+    };
+    return judge({ name, value, source }, [field, ...(redirects ? [] : [profile])], proofOf(name));
   });
 }
 
@@ -78,59 +85,82 @@ function endsSecure(properties: unknown, redirect: string): boolean {
   return at(listener, "properties", "protocol") === "Https";
 }
 
-function backendsOf(gateway: Resource): readonly Outcome[] {
-  const name = nameOf(gateway);
+function backendsOf(gateway: Resource, name: string, source: Source): readonly Outcome[] {
   const { properties } = gateway;
   const next = `use TLS to every backend of ${name}`;
   const all = [
     ...listAt(properties, "backendHttpSettingsCollection"),
     ...listAt(properties, "backendSettingsCollection"),
   ];
-  return all.flatMap((settings) => {
-    const protocol = at(settings, "properties", "protocol");
-    if (protocol === "Https" || protocol === "Tls") return [];
-    if (protocol === "Http") return [failed(`${name} speaks plain HTTP to its backends`, next)];
-    return [unverifiable(`${name} passes on ${wordOf(protocol)} to its backends`, next)];
+  if (all.length === 0) return [unverifiable(`${name} shows no settings of its backends`, next)];
+  const anyone = `${name} does not check the certificates of its backends`;
+  const check = { unset: "harmless", does: isOn, fault: anyone, next } as const;
+  return all.map((value) => {
+    const protocol = wordOf(at(value, "properties", "protocol"));
+    const fields: readonly Field[] = [
+      {
+        ...{ path: "properties.protocol", does: words(["Https", "Tls"], ["Http"]), next },
+        fault: `${name} speaks plain HTTP to its backends`,
+        doubt: `${name} passes on ${protocol} to its backends`,
+      },
+      // Azure checks both by default, and older versions of its API do not show them.
+      { ...check, path: "properties.validateCertChainAndExpiry" },
+      { ...check, path: "properties.validateSNI" },
+    ];
+    return judge({ name, value, source }, fields, proofOf(name));
   });
 }
 
-function policyOf(gateway: Resource): Outcome {
-  const name = nameOf(gateway);
+function policyOf(gateway: Resource, name: string, source: Source): Outcome {
   const next = `set a TLS policy on ${name} whose minimum is TLS 1.2`;
-  const policy = at(gateway, "properties", "sslPolicy");
-  const byDefault = textAt(gateway, "properties", "defaultPredefinedSslPolicy");
-  if (policy === undefined && byDefault === undefined) {
-    return unverifiable(`${name} does not report its TLS policy`, next);
-  }
-  if (isNewTls(policy ?? { policyName: byDefault })) return proven(`${name} has TLS end to end`);
-  return failed(`${name} takes TLS older than 1.2`, next);
+  const isOwn = at(gateway, "properties", "sslPolicy") !== undefined;
+  const field: Field = {
+    ...{ path: isOwn ? "properties.sslPolicy" : "properties.defaultPredefinedSslPolicy", next },
+    does: (value) => policyEffect(isOwn ? value : { policyName: value }),
+    fault: `${name} takes TLS older than 1.2`,
+    doubt: `${name} does not report its TLS policy`,
+  };
+  return judge({ name, value: gateway, source }, [field], proofOf(name));
 }
+
+const profileIn = (properties: unknown, id: unknown): unknown =>
+  listAt(properties, "sslProfiles").find((each) => sameId(at(each, "id"), id));
 
 /**
  * A listener with an SSL profile uses that profile's policy, if it has one, instead of the
  * gateway's.
  */
-function profileOf(properties: unknown, name: string, listener: unknown): readonly Outcome[] {
-  const id = textAt(listener, "properties", "sslProfile", "id");
-  if (id === undefined) return [];
-  const found = listAt(properties, "sslProfiles").find((each) => sameId(at(each, "id"), id));
-  const next = `set TLS 1.2 as minimum of every SSL profile of ${name}`;
-  if (found === undefined) {
-    return [unverifiable(`a listener of ${name} has an SSL profile that is not shown`, next)];
-  }
+function profileEffect(properties: unknown, id: unknown): Effect {
+  const found = profileIn(properties, id);
+  if (found === undefined) return "nothing";
   const policy = at(found, "properties", "sslPolicy");
-  if (policy === undefined || isNewTls(policy)) return [];
-  const profile = wordOf(at(found, "name"));
-  return [
-    failed(`a listener of ${name} takes TLS older than 1.2, by SSL profile ${profile}`, next),
-  ];
+  return policy === undefined ? "proves" : policyEffect(policy);
 }
 
-const goodTls = /^TLSv1_[23]$/;
-/** Predefined policies whose minimum is TLS 1.2. */
-const goodPolicy = /^AppGwSslPolicy(20170401S|20220101|20220101S)$/;
+function profileFault(properties: unknown, name: string, listener: unknown): string {
+  const found = profileIn(properties, at(listener, "properties", "sslProfile", "id"));
+  const profile = wordOf(at(found, "name"));
+  return `a listener of ${name} takes TLS older than 1.2, by SSL profile ${profile}`;
+}
 
-function isNewTls(policy: unknown): boolean {
-  const least = textAt(policy, "minProtocolVersion") ?? "";
-  return goodTls.test(least) || goodPolicy.test(textAt(policy, "policyName") ?? "");
+const byMinimum = words(["TLSv1_2", "TLSv1_3"], ["TLSv1_0", "TLSv1_1"]);
+/** Predefined policies whose minimum is TLS 1.2, and those that accept older versions. */
+const byName = words(
+  ["AppGwSslPolicy20170401S", "AppGwSslPolicy20220101", "AppGwSslPolicy20220101S"],
+  ["AppGwSslPolicy20150501", "AppGwSslPolicy20170401"],
+);
+
+/** Gateways of the first version name the versions that they do not take. */
+function policyEffect(policy: unknown): Effect {
+  const least = at(policy, "minProtocolVersion");
+  const name = at(policy, "policyName");
+  const effects = [
+    ...(least === undefined ? [] : [byMinimum(least)]),
+    ...(name === undefined ? [] : [byName(name)]),
+  ];
+  if (effects.includes("fails")) return "fails";
+  if (effects.length > 0) return effects.includes("nothing") ? "nothing" : "proves";
+  const off = listAt(policy, "disabledSslProtocols");
+  if (off.length === 0) return "nothing";
+  return ["TLSv1_0", "TLSv1_1"].every((old) => off.includes(old)) ? "proves" : "fails";
 }

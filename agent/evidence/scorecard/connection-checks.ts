@@ -1,6 +1,6 @@
 // Connections over ExpressRoute and VPN gateways: their policies, paths and peerings.
 
-import { type Algorithm, algorithms, weaknessOf } from "../../config/ipsec-policy.ts";
+import { type Algorithm, algorithms, isAlgorithm, weaknessOf } from "../../config/ipsec-policy.ts";
 import {
   at,
   type Estate,
@@ -12,14 +12,25 @@ import {
 } from "./estate.ts";
 import { besideAgent, type EdgeTunnel, type ScorecardFacts } from "./facts.ts";
 import {
+  allOf,
+  type Effect,
+  type Field,
+  isFilled,
+  isOn,
+  isText,
+  judge,
+  seen,
+  words,
+} from "./fields.ts";
+import {
   absent,
   failed,
   ifRead,
   listAt,
   nameOf,
   type Outcome,
+  oneOf,
   overAll,
-  proven,
   sameId,
   textAt,
   together,
@@ -31,27 +42,64 @@ import {
 type Facts = ScorecardFacts;
 
 export function ipsecPolicies({ tunnels, estate }: Facts): Outcome {
+  const connections = connectionsOf(estate, "IPsec", "Vnet2Vnet");
   return together([
     ...tunnels.map(tunnelOf),
-    overAll(connectionsOf(estate, "IPsec", "Vnet2Vnet"), "IPsec connection", (connection) => {
+    overAll(connections, "IPsec connection", (connection, source) => {
       const name = nameOf(connection);
       const next = `give ${name} IKEv2 and a custom policy: linkseal explain weak-policy`;
-      if (at(connection, "properties", "connectionProtocol") !== "IKEv2") {
-        return failed(`${name} does not use IKEv2`, next);
-      }
-      const policies = listAt(connection, "properties", "ipsecPolicies");
-      if (policies.length === 0)
-        return failed(`${name} takes every policy that Azure offers`, next);
-      const weak = policies.flatMap((policy) =>
-        algorithms.filter((field) => {
-          const word = at(policy, field);
-          return typeof word !== "string" || isWeak(field, word);
-        }),
+      const weak = weakOf(connection);
+      const fields: readonly Field[] = [
+        typeField(name, next, "IPsec", "Vnet2Vnet"),
+        {
+          ...{ path: "properties.connectionProtocol", does: words(["IKEv2"], ["IKEv1"]) },
+          ...{ fault: `${name} does not use IKEv2`, next },
+        },
+        {
+          ...{ path: "properties.ipsecPolicies", does: isFilled, unset: "fails" },
+          ...{ fault: `${name} takes every policy that Azure offers`, next },
+        },
+      ];
+      const policies = listAt(connection, "properties", "ipsecPolicies").map((value) =>
+        judge({ name, value, source }, policyFields(name, weak, next), isStrong(name)),
       );
-      if (weak.length === 0) return proven(`${name} has IKEv2 and a strong policy of its own`);
-      return failed(`${name} has a weak ${weak.join(", ")}`, next);
+      return allOf([
+        judge({ name, value: connection, source }, fields, isStrong(name)),
+        ...policies,
+      ]);
     }),
   ]);
+}
+
+const isStrong = (name: string): string => `${name} has IKEv2 and a strong policy of its own`;
+
+/** Rests on every algorithm of a policy: one that is not named could be any. */
+function policyFields(name: string, weak: readonly Algorithm[], next: string): readonly Field[] {
+  return algorithms.map((path) => ({
+    ...{ path, fault: `${name} has a weak ${weak.join(", ")}`, next },
+    does: (word) => {
+      if (!isAlgorithm(path, word)) return "nothing";
+      return isWeak(path, String(word)) ? "fails" : "proves";
+    },
+  }));
+}
+
+function weakOf(connection: Resource): readonly Algorithm[] {
+  return listAt(connection, "properties", "ipsecPolicies").flatMap((policy) =>
+    algorithms.filter((field) => {
+      const word = textAt(policy, field);
+      return word !== undefined && isWeak(field, word);
+    }),
+  );
+}
+
+function typeField(name: string, next: string, ...types: readonly ConnectionType[]): Field {
+  return {
+    path: "properties.connectionType",
+    does: words(types),
+    fault: `${name} is another`,
+    next,
+  };
 }
 
 /**
@@ -65,17 +113,24 @@ function tunnelOf({ name, verdict, codes }: EdgeTunnel): Outcome {
   const why = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
   const next = `linkseal tunnels ${name}`;
   // This proves only the transforms, not the policy of IKE.
-  if (verdict === "protected") return proven(`${name} is up with the wanted transforms`);
+  if (verdict === "protected") return seen(`${name} is up with the wanted transforms`);
   if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, next);
   return failed(`${name} is ${verdict}${why}`, next);
 }
 
-/** Both ends of a `Vnet2Vnet` connection are Azure gateways, but it is IPsec all the same. */
-function connectionsOf({ lists }: Estate, ...types: readonly ("IPsec" | "Vnet2Vnet")[]): Listed {
-  const own = filtered(lists.connections, (each) => {
-    const type = at(each, "properties", "connectionType");
-    return types.some((wanted) => wanted === type);
-  });
+const connectionTypes = ["IPsec", "Vnet2Vnet", "ExpressRoute", "VPNClient"] as const;
+type ConnectionType = (typeof connectionTypes)[number];
+
+/**
+ * Both ends of a `Vnet2Vnet` connection are Azure gateways, but it is IPsec all the same. A type
+ * that is not known could be any of them.
+ */
+function connectionsOf({ lists }: Estate, ...types: readonly ConnectionType[]): Listed {
+  const others = connectionTypes.filter((type) => !types.includes(type));
+  const own = filtered(
+    lists.connections,
+    (each) => words(others)(at(each, "properties", "connectionType")) === "nothing",
+  );
   const { vpnGateways } = lists;
   if (own.kind === "unread") return own;
   if (vpnGateways.kind === "unread") return vpnGateways;
@@ -114,20 +169,27 @@ export function privatePeering({ tunnels, connections, estate }: Facts): Outcome
   );
   return together([
     ...routesOf(tunnels, estate.source),
-    overAll(wanted, "IPsec connection over private peering", (connection) => {
+    overAll(wanted, "IPsec connection over private peering", (connection, source) => {
       const name = nameOf(connection);
-      if (isPrivate(connection)) return proven(`${name} uses the gateway's private address`);
-      return failed(
-        `${name} does not use the gateway's private address`,
-        `set useLocalAzureIpAddress on ${name}`,
-      );
+      const next = `set useLocalAzureIpAddress on ${name}`;
+      const field: Field = {
+        ...{ path: "properties.useLocalAzureIpAddress", does: isOn, unset: "fails" },
+        ...{ fault: `${name} does not use the gateway's private address`, next },
+      };
+      const proof = `${name} uses the gateway's private address`;
+      const fields = [typeField(name, next, "IPsec"), field];
+      return judge({ name, value: connection, source }, fields, proof);
     }),
-    overAll(serving, "VPN gateway of such a connection", (gateway) => {
+    overAll(serving, "VPN gateway of such a connection", (gateway, source) => {
       const name = nameOf(gateway);
-      if (at(gateway, "properties", "enablePrivateIpAddress") === true) {
-        return proven(`${name} has a private address`);
-      }
-      return failed(`${name} has no private address`, `set enablePrivateIpAddress on ${name}`);
+      const field: Field = {
+        ...{ path: "properties.enablePrivateIpAddress", does: isOn, unset: "fails" },
+        ...{
+          fault: `${name} has no private address`,
+          next: `set enablePrivateIpAddress on ${name}`,
+        },
+      };
+      return judge({ name, value: gateway, source }, [field], `${name} has a private address`);
     }),
   ]);
 }
@@ -149,12 +211,17 @@ function routesOf(tunnels: readonly EdgeTunnel[], source: Source): readonly Outc
       return failed(`what ${name} protects is also reachable beside it, in the clear`, next);
     }
     if (verdict === "unknown") return unverifiable(`the routes of ${name} are unknown`, next);
-    return proven(`no route in the clear leads to what ${name} protects`);
+    return seen(`no route in the clear leads to what ${name} protects`);
   });
 }
 
 function gatewaysOf({ lists }: Estate, type: "Vpn" | "ExpressRoute"): Listed {
-  return filtered(lists.gateways, (each) => at(each, "properties", "gatewayType") === type);
+  const others = ["Vpn", "ExpressRoute", "LocalGateway"].filter((each) => each !== type);
+  const isOther = words(others);
+  return filtered(
+    lists.gateways,
+    (each) => isOther(at(each, "properties", "gatewayType")) === "nothing",
+  );
 }
 
 export function vpnBackup({ estate }: Facts): Outcome {
@@ -186,12 +253,23 @@ function backupOf(gateway: Resource, connections: readonly Resource[], source: S
   const outside = connections.filter((each) => !isPrivate(each));
   const [first] = outside;
   if (first === undefined) return unseen(`no connection of ${name} over the Internet`, source);
-  const isUp = (each: Resource): boolean =>
-    at(each, "properties", "connectionStatus") !== "NotConnected";
-  const up = outside.find(isUp);
-  if (up !== undefined) return proven(`${nameOf(up)} of ${name} is a way beside ExpressRoute`);
   const next = `look why ${nameOf(first)} does not connect`;
-  return failed(`no connection of ${name} over the Internet is connected`, next);
+  const fault = `no connection of ${name} over the Internet is connected`;
+  const fields: readonly Field[] = [
+    { path: "gateway.properties.gatewayType", does: words(["Vpn"]), fault, next },
+    { path: "connection.properties.connectionType", does: words(["IPsec"]), fault, next },
+    { path: "connection.properties.useLocalAzureIpAddress", does: words([false]), fault, next },
+    {
+      ...{ path: "connection.properties.connectionStatus", fault, next },
+      does: words(["Connected"], ["NotConnected"]),
+    },
+  ];
+  return oneOf(
+    outside.map((connection) => {
+      const part = { name: nameOf(connection), value: { gateway, connection }, source };
+      return judge(part, fields, `${part.name} of ${name} is a way beside ExpressRoute`);
+    }),
+  );
 }
 
 function networkOf(gateway: Resource): string | undefined {
@@ -202,20 +280,31 @@ function networkOf(gateway: Resource): string | undefined {
 
 export function pointToSite({ estate }: Facts): Outcome {
   const withClients = filtered(gatewaysOf(estate, "Vpn"), hasClients);
-  return overAll(withClients, "gateway with point-to-site clients", (gateway) => {
+  return overAll(withClients, "gateway with point-to-site clients", (gateway, source) => {
     const name = nameOf(gateway);
     const clients = at(gateway, "properties", "vpnClientConfiguration");
-    const ways = listAt(clients, "vpnAuthenticationTypes");
+    const ways = listAt(clients, "vpnAuthenticationTypes").map(wordOf).join(", ");
     const next = `let clients of ${name} sign in with Microsoft Entra ID alone`;
-    if (ways.length !== 1 || ways[0] !== "AAD") {
-      return failed(`${name} lets clients in by ${ways.map(wordOf).join(", ") || "nothing"}`, next);
-    }
-    const isNamed = ["aadTenant", "aadAudience", "aadIssuer"].every(
-      (field) => textAt(clients, field) !== undefined,
-    );
-    if (!isNamed) return failed(`${name} names no tenant, audience or issuer`, next);
-    return proven(`clients of ${name} sign in with Microsoft Entra ID alone`);
+    const named = { does: isText, unset: "fails", next } as const;
+    const fields: readonly Field[] = [
+      {
+        ...{ path: "vpnAuthenticationTypes", unset: "fails", next },
+        does: entraAlone,
+        fault: `${name} lets clients in by ${ways || "nothing"}`,
+      },
+      ...["aadTenant", "aadAudience", "aadIssuer"].map((path) => ({
+        ...{ ...named, path, fault: `${name} names no tenant, audience or issuer` },
+      })),
+    ];
+    const proof = `clients of ${name} sign in with Microsoft Entra ID alone`;
+    return judge({ name, value: clients, source }, fields, proof);
   });
+}
+
+function entraAlone(ways: unknown): Effect {
+  const effects = listAt(ways).map(words(["AAD"], ["Certificate", "Radius"]));
+  if (effects.includes("fails") || (Array.isArray(ways) && ways.length === 0)) return "fails";
+  return effects.length === 1 ? (effects[0] ?? "nothing") : "nothing";
 }
 
 /** A gateway has clients only if it has addresses for them, whatever else is configured. */
@@ -230,24 +319,23 @@ function hasClients(gateway: Resource): boolean {
 }
 
 export function bgpAuthentication({ estate }: Facts): Outcome {
-  return overAll(estate.lists.circuits, "ExpressRoute circuit", (circuit) => {
+  return overAll(estate.lists.circuits, "ExpressRoute circuit", (circuit, source) => {
     const name = nameOf(circuit);
     const next = `set an MD5 key on the peerings of ${name} and on the routers`;
     const peerings = listAt(circuit, "properties", "peerings").filter(
       (peering) => at(peering, "properties", "state") !== "Disabled",
     );
     if (peerings.length === 0) return unverifiable(`${name} shows no peering in use`, next);
-    return together(peerings.map((peering) => peeringOf(peering, name, next)));
+    return together(peerings.map((peering) => peeringOf(peering, name, next, source)));
   });
 }
 
-function peeringOf(peering: unknown, circuit: string, next: string): Outcome {
-  // Only the presence of the key is checked: its value goes nowhere.
-  const key = at(peering, "properties", "sharedKey");
-  const name = `${circuit} ${wordOf(at(peering, "properties", "peeringType"))}`;
-  if (key === undefined) {
-    return unverifiable(`Azure does not report whether ${name} has a shared key`, next);
-  }
-  if (key === "") return failed(`${name} has no shared key`, next);
-  return proven(`${name} has a shared key`);
+function peeringOf(value: unknown, circuit: string, next: string, source: Source): Outcome {
+  const name = `${circuit} ${wordOf(at(value, "properties", "peeringType"))}`;
+  // Only the presence of the key is checked: its value goes nowhere, not even into a doubt.
+  const key: Field = {
+    ...{ path: "properties.sharedKey", does: isText, fault: `${name} has no shared key`, next },
+    doubt: `Azure does not report whether ${name} has a shared key`,
+  };
+  return judge({ name, value, source }, [key], `${name} has a shared key`);
 }

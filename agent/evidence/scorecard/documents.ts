@@ -57,7 +57,7 @@ export function parseDocument(file: string, text: string): ParsedDocument {
   const refuse = (why: string): ParsedDocument => refusedDocument(file, why);
   return fromOutside(
     () => {
-      const value = withoutNulls(parseJson(text, { characters: documentCharactersMax }));
+      const value = parseJson(text, { characters: documentCharactersMax });
       const items = itemsOf(value);
       if (items === undefined) return refuse("it contains no resource and no list of resources");
       if (items.length > resourcesMax) return refuse(`it has more than ${resourcesMax} resources`);
@@ -72,22 +72,15 @@ export function parseDocument(file: string, text: string): ParsedDocument {
   );
 }
 
-/** Azure's tools print null for what is not set. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.filter((each) => each !== null).map(withoutNulls);
-  if (!isResource(value)) return value;
-  const entries = Object.entries(value).filter(([, inner]) => inner !== null);
-  return Object.fromEntries(entries.map(([key, inner]) => [key, withoutNulls(inner)]));
-}
-
 /** A resource, a list, a page of ARM (`value`), or an answer of Resource Graph (`data`). */
 function itemsOf(value: unknown): readonly unknown[] | undefined {
-  if (Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.filter((each) => each !== null);
   if (typeOf(value) !== undefined) return [value];
-  return [at(value, "value"), at(value, "data")].find((list) => Array.isArray(list));
+  const list = [at(value, "value"), at(value, "data")].find((each) => Array.isArray(each));
+  return list?.filter((each: unknown) => each !== null);
 }
 
-const unset: ReadonlySet<unknown> = new Set([undefined, "", false, "false"]);
+const unset: ReadonlySet<unknown> = new Set([undefined, null, "", false, "false"]);
 
 /** An incomplete page makes the lists of the types in it unread, and is named with the reason. */
 function cutShort(document: ParsedDocument, page: unknown): ParsedDocument {
@@ -214,7 +207,8 @@ const partLists: Partial<Record<ListName, readonly string[]>> = {
   gateways: ["ipConfigurations"],
   interfaces: ["ipConfigurations"],
   securityGroups: ["securityRules"],
-  firewalls: ["ipConfigurations"],
+  firewalls: ["ipConfigurations", "natRuleCollections"],
+  networks: ["subnets", "virtualNetworkPeerings"],
   routeTables: ["routes"],
   appGateways: [
     ...["httpListeners", "backendHttpSettingsCollection", "requestRoutingRules", "urlPathMaps"],
@@ -230,6 +224,7 @@ const neededParts: Partial<Record<ListName, string>> = {
 
 /** A security rule without one of each of these could be any rule. */
 const ruleParts = [
+  ["protocol"],
   ["access"],
   ["direction"],
   ["destinationPortRange", "destinationPortRanges"],
@@ -243,7 +238,7 @@ const ruleParts = [
 function withParts(list: ListName, item: Resource, properties: Resource): Resource | string {
   const shaped: Record<string, unknown> = { ...properties };
   for (const key of partLists[list] ?? []) {
-    const parts = properties[key];
+    const parts = at(properties, key);
     const why = `${nameOf(item)} has no readable ${key}: export the whole resource`;
     if (!Array.isArray(parts)) {
       if (parts !== undefined || neededParts[list] === key) return why;
@@ -265,7 +260,7 @@ function isReadable(key: string, part: unknown): boolean {
   const contents = at(part, "properties");
   if (!isResource(contents) || Object.keys(contents).length === 0) return false;
   if (key !== "securityRules") return true;
-  return ruleParts.every((names) => names.some((name) => Object.hasOwn(contents, name)));
+  return ruleParts.every((names) => names.some((name) => at(contents, name) !== undefined));
 }
 
 /** Names that older commands of the Azure CLI spell in another case. */

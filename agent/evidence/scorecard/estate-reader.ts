@@ -59,6 +59,8 @@ const resourceLists = {
   origins: cdnVersion,
   domains: cdnVersion,
   policies: cdnVersion,
+  ruleSets: cdnVersion,
+  rules: cdnVersion,
   intents: networkVersion,
   monitors: networkVersion,
   collectorPolicies: collectorVersion,
@@ -178,13 +180,16 @@ class EstateReader {
   }
 
   async parts({ frontDoors, hubs, watchers, collectors }: GroupLists) {
-    const [endpoints, originGroups] = await Promise.all([
+    const [endpoints, originGroups, ruleSets] = await Promise.all([
       this.below(frontDoors, "endpoints"),
       this.below(frontDoors, "originGroups"),
+      this.below(frontDoors, "ruleSets"),
     ]);
     return {
       endpoints,
       originGroups,
+      ruleSets,
+      rules: await this.below(ruleSets, "rules"),
       routes: await this.below(endpoints, "routes"),
       origins: await this.below(originGroups, "origins"),
       domains: await this.below(frontDoors, "domains"),
@@ -261,8 +266,6 @@ function unread(path: string, why: string): Listed {
  * Converts a parsed document to plain JSON: in it, numbers are objects that keep their spelling.
  */
 function plain(document: unknown): Resource {
-  const value: unknown = JSON.parse(JSON.stringify(document), (_key, inner: unknown) => {
-    return inner === null ? undefined : inner;
-  });
+  const value: unknown = JSON.parse(JSON.stringify(document));
   return isResource(value) ? value : {};
 }

@@ -1,7 +1,7 @@
 // The resources of Azure that a scorecard judges: one list for each type, which is complete or has
 // the reason why not.
 
-/** A plain JSON object. A property that Azure shows as null is left out. */
+/** A plain JSON object. A property that Azure shows as null is null: it is not set. */
 export type Resource = Readonly<Record<string, unknown>>;
 
 /** `scopes`: Azure was read now; `documents`: files were read, which may leave anything out. */
@@ -42,6 +42,8 @@ export const listTypes = {
   routes: "Microsoft.Cdn/profiles/afdEndpoints/routes",
   domains: "Microsoft.Cdn/profiles/customDomains",
   policies: "Microsoft.Cdn/profiles/securityPolicies",
+  ruleSets: "Microsoft.Cdn/profiles/ruleSets",
+  rules: "Microsoft.Cdn/profiles/ruleSets/rules",
   originGroups: "Microsoft.Cdn/profiles/originGroups",
   origins: "Microsoft.Cdn/profiles/originGroups/origins",
   alerts: "Microsoft.Insights/metricAlerts",
@@ -80,14 +82,14 @@ export function isResource(value: unknown): value is Resource {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Follows a path of keys into a document; undefined if it leads nowhere. */
+/** Follows a path of keys into a document; undefined if it leads nowhere, or to null. */
 export function at(value: unknown, ...path: readonly string[]): unknown {
   let found = value;
   for (const key of path) {
     if (!isResource(found) || !Object.hasOwn(found, key)) return undefined;
     found = found[key];
   }
-  return found;
+  return found ?? undefined;
 }
 
 /** Returns true if the vault has one of these addresses, each `https://NAME.SUFFIX`. */

@@ -7,7 +7,7 @@ import { listAt, nameOf, type Outcome, textAt, unverifiable } from "./outcome.ts
 /** The far end of a link as the management API or a document reported it. */
 interface FarEnd {
   readonly ageMs: number;
-  readonly admin: "up" | "down";
+  readonly admin: "up" | "down" | "unknown";
   /** The identifiers of CAK and CKN; undefined = it names none. */
   readonly ids: readonly string[] | undefined;
 }
@@ -57,9 +57,10 @@ export interface ScorecardFacts {
 const farEndMsMax = 900_000;
 
 /** Returns the far end of a link if it was read lately, else the outcome that says why not. */
-export function freshFarEnd({ name, farEnd }: EdgeLink): FarEnd | Outcome {
+export function freshFarEnd({ name, farEnd, observed }: EdgeLink): FarEnd | Outcome {
   if (farEnd === undefined) {
-    return unverifiable(`the far end of ${name} was not read`, "linkseal doctor");
+    const next = observed === undefined ? "export the whole port" : "linkseal doctor";
+    return unverifiable(`the far end of ${name} was not read`, next);
   }
   if (farEnd.ageMs <= farEndMsMax) return farEnd;
   const minutes = Math.floor(farEnd.ageMs / 60_000);
@@ -79,13 +80,21 @@ export function linksOf(port: Resource): readonly EdgeLink[] {
     return {
       name: `${nameOf(port)}/${nameOf(link)}`,
       observed: undefined,
-      farEnd: {
-        ageMs: 0,
-        admin: textAt(link, "properties", "adminState") === "Enabled" ? "up" : "down",
-        ids: ids.every((id) => id !== undefined) ? ids : undefined,
-      },
+      // A port whose MACsec is off shows its settings without identifiers.
+      farEnd:
+        config === undefined
+          ? undefined
+          : {
+              ageMs: 0,
+              admin: adminOf(at(link, "properties", "adminState")),
+              ids: ids.every((id) => id !== undefined) ? ids : undefined,
+            },
     };
   });
+}
+
+function adminOf(state: unknown): FarEnd["admin"] {
+  return state === "Enabled" ? "up" : state === "Disabled" ? "down" : "unknown";
 }
 
 /** Returns the addresses of the vaults that the far ends name, each `https://NAME.SUFFIX`. */

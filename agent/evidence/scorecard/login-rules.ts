@@ -1,68 +1,180 @@
-// Checks whether a network security group lets public addresses log in to machines (22, 3389).
+// Checks whether a network security group, or a firewall that translates addresses, lets public
+// addresses log in to machines (22, 3389).
 
 import { contains, isInternetWide, parsePrefix } from "../../health/prefix.ts";
-import { at, type Resource } from "./estate.ts";
-import {
-  failed,
-  listAt,
-  nameOf,
-  type Outcome,
-  proven,
-  textAt,
-  unverifiable,
-  wordOf,
-} from "./outcome.ts";
+import { at, type Resource, type Source } from "./estate.ts";
+import { allOf, type Effect, type Field, isList, judge, words } from "./fields.ts";
+import { listAt, nameOf, type Outcome, wordOf } from "./outcome.ts";
 
 /**
  * The addresses that a rule's source covers. `public`: some public addresses, which may be the
  * operator's own and come over ExpressRoute; `unknown`: a service tag, or a form that is not
  * understood.
  */
-type Source = "internet" | "public" | "private" | "unknown";
+type Reach = "internet" | "public" | "private" | "unknown";
 
-export function loginRules(group: Resource): Outcome {
+export function loginRules(group: Resource, source: Source): Outcome {
   const name = nameOf(group);
-  const sources = listAt(group, "properties", "securityRules").flatMap(loginSources);
-  const kinds = sources.map((source) => [source, sourceOf(source)] as const);
   const next = `close 22 and 3389 to the Internet in ${name}`;
-  const first = (kind: Source): string | undefined => kinds.find(([, one]) => one === kind)?.[0];
-  if (first("internet") !== undefined) {
-    return failed(`${name} lets the Internet in to 22 or 3389`, next);
-  }
+  const proof = `${name} lets no public address in to 22 or 3389`;
+  const rules = { path: "properties.securityRules", does: isList, fault: "", next };
+  return allOf([
+    judge({ name, value: group, source }, [rules], proof),
+    ...listAt(group, "properties", "securityRules").map((rule) => {
+      const value = ruleOf(rule);
+      return judge({ name, value, source }, ruleFields(value, name, next), proof);
+    }),
+  ]);
+}
+
+interface Rule {
+  readonly access: unknown;
+  readonly direction: unknown;
+  readonly protocol: unknown;
+  readonly ports: readonly unknown[] | undefined;
+  readonly sources: readonly unknown[] | undefined;
+}
+
+function ruleOf(rule: unknown): Rule {
+  const properties = at(rule, "properties");
+  const groups = listAt(properties, "sourceApplicationSecurityGroups");
+  return {
+    access: at(properties, "access"),
+    direction: at(properties, "direction"),
+    protocol: at(properties, "protocol"),
+    ports: both(properties, "destinationPortRange", "destinationPortRanges"),
+    // A group of machines has only addresses of virtual networks.
+    sources: [
+      ...(both(properties, "sourceAddressPrefix", "sourceAddressPrefixes") ?? []),
+      ...groups.map(() => "VirtualNetwork"),
+    ],
+  };
+}
+
+/** Logins run over TCP, and RDP over UDP too; these have no ports. */
+const withoutPorts = words(["Icmp", "Esp", "Ah"]);
+
+function ruleFields(rule: Rule, name: string, next: string): readonly Field[] {
+  const isClosed =
+    words(["Deny"])(rule.access) === "proves" ||
+    words(["Outbound"])(rule.direction) === "proves" ||
+    withoutPorts(rule.protocol) === "proves" ||
+    opensLogin(rule.ports) === "closed";
+  const open = { fault: `${name} lets the Internet in to 22 or 3389`, next };
+  const known = words(["*", "Tcp", "Udp", "Icmp", "Esp", "Ah"]);
+  return [
+    { ...open, path: "access", does: words(["Allow", "Deny"]) },
+    { ...open, path: "direction", does: words(["Inbound", "Outbound"]) },
+    { ...open, path: "protocol", does: known },
+    {
+      ...{ ...open, path: "ports" },
+      does: () => (opensLogin(rule.ports) === "unknown" ? "nothing" : "proves"),
+    },
+    sourceField("sources", rule.sources, name, next, isClosed),
+  ];
+}
+
+/** A source that covers the Internet fails, and one that is not private proves nothing. */
+function sourceField(
+  path: string,
+  sources: readonly unknown[] | undefined,
+  name: string,
+  next: string,
+  isClosed: boolean,
+): Field {
+  const kinds = (sources ?? []).map((one) => [one, reachOf(one)] as const);
+  const first = (kind: Reach): unknown => kinds.find(([, one]) => one === kind)?.[0];
+  const effect = (): Effect => {
+    if (isClosed) return "proves";
+    if (first("internet") !== undefined) return "fails";
+    return kinds.length > 0 && kinds.every(([, kind]) => kind === "private") ? "proves" : "nothing";
+  };
   const open = first("public");
-  const strange = first("unknown");
-  if (open === undefined && strange === undefined) {
-    return proven(`${name} lets no public address in to 22 or 3389`);
-  }
-  const lets = `${name} lets ${open ?? wordOf(strange)} in to 22 or 3389`;
   const why =
     open === undefined
       ? "which addresses that is, is not read"
       : "public, and whether it is yours is not shown";
-  return unverifiable(`${lets}: ${why}`, next);
+  const from = typeof open === "string" ? open : wordOf(first("unknown"));
+  const lets = `${name} lets ${from} in to 22 or 3389`;
+  const fault = `${name} lets the Internet in to 22 or 3389`;
+  return { path, does: effect, fault, doubt: `${lets}: ${why}`, next };
 }
 
-/** The sources that a rule lets in to either port; empty = none. */
-function loginSources(rule: unknown): readonly string[] {
-  const properties = at(rule, "properties");
-  if (at(properties, "access") !== "Allow" || at(properties, "direction") !== "Inbound") return [];
-  const ports = both(properties, "destinationPortRange", "destinationPortRanges");
-  if (!ports.some((range) => covers(range, 22) || covers(range, 3389))) return [];
-  return both(properties, "sourceAddressPrefix", "sourceAddressPrefixes");
+/** A firewall that translates to a login port hides the public address from security groups. */
+export function loginTranslations(firewall: Resource, source: Source): Outcome {
+  const name = nameOf(firewall);
+  const next = `translate no public address of ${name} to 22 or 3389`;
+  const proof = `${name} translates no public address to 22 or 3389`;
+  const fault = `${name} lets the Internet in to 22 or 3389`;
+  const byPolicy = `the rules of ${name} are in a firewall policy, which is not read`;
+  const own: readonly Field[] = [
+    { path: "properties.natRuleCollections", does: isList, fault, next },
+    {
+      ...{ path: "properties.firewallPolicy", unset: "harmless", fault, next },
+      ...{ does: () => "nothing", doubt: byPolicy },
+    },
+  ];
+  const rules = listAt(firewall, "properties", "natRuleCollections").map((collection) =>
+    listAt(collection, "properties", "rules").map((rule) => {
+      const port = at(rule, "translatedPort");
+      const opens = opensLogin(typeof port === "string" ? [port] : undefined);
+      const sources = sourcesOf(rule);
+      const fields: readonly Field[] = [
+        {
+          path: "translatedPort",
+          does: () => (opens === "unknown" ? "nothing" : "proves"),
+          fault,
+          next,
+        },
+        sourceField("sources", sources, name, next, opens === "closed"),
+      ];
+      return judge({ name, value: { translatedPort: port, sources }, source }, fields, proof);
+    }),
+  );
+  const collections = listAt(firewall, "properties", "natRuleCollections").map((each) =>
+    judge(
+      { name, value: each, source },
+      [{ path: "properties.rules", does: isList, fault, next }],
+      proof,
+    ),
+  );
+  return allOf([
+    judge({ name, value: firewall, source }, own, proof),
+    ...collections,
+    ...rules.flat(),
+  ]);
 }
 
-/** Azure puts a single value and several values in different fields. */
-function both(properties: unknown, one: string, many: string): readonly string[] {
-  const single = textAt(properties, one);
-  const all = listAt(properties, many).filter((each) => typeof each === "string");
-  return [...(single === undefined ? [] : [single]), ...all];
+/** The addresses of IP groups are in resources of their own, which are not read. */
+function sourcesOf(rule: unknown): readonly unknown[] {
+  return [...listAt(rule, "sourceAddresses"), ...listAt(rule, "sourceIpGroups").map(() => "group")];
 }
 
-function covers(range: string, port: number): boolean {
-  if (range === "*") return true;
-  const [from = Number.NaN, to = from] = range.split("-").map(Number);
-  return from <= port && port <= to;
+/** Azure puts a single value and several values in different fields; undefined = in neither. */
+function both(properties: unknown, one: string, many: string): readonly unknown[] | undefined {
+  const single = at(properties, one);
+  const all = [...(single === undefined ? [] : [single]), ...listAt(properties, many)];
+  return all.length === 0 ? undefined : all;
 }
+
+/** Whether port ranges include a login port; a range that is not understood could be any. */
+function opensLogin(ranges: readonly unknown[] | undefined): "open" | "closed" | "unknown" {
+  const known = (ranges ?? []).map(rangeOf);
+  if (known.some((range) => range !== undefined && [22, 3389].some((port) => covers(range, port))))
+    return "open";
+  return known.length === 0 || known.includes(undefined) ? "unknown" : "closed";
+}
+
+type Range = readonly [from: number, to: number];
+
+function rangeOf(text: unknown): Range | undefined {
+  if (typeof text !== "string") return undefined;
+  if (text === "*") return [0, 65_535];
+  const [, from, to = from] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
+  return from === undefined ? undefined : [Number(from), Number(to)];
+}
+
+const covers = ([from, to]: Range, port: number): boolean => from <= port && port <= to;
 
 /** Every address, and the tag for all public addresses (service tags of virtual networks). */
 const everywhere = /^(\*|Internet|Any)$/i;
@@ -75,7 +187,8 @@ const privatePrefixes = [
   ...["127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128"],
 ].flatMap((text) => parsePrefix(text) ?? []);
 
-function sourceOf(source: string): Source {
+function reachOf(source: unknown): Reach {
+  if (typeof source !== "string") return "unknown";
   if (everywhere.test(source)) return "internet";
   if (inside.test(source)) return "private";
   const prefix = parsePrefix(source);

@@ -12,16 +12,17 @@ import {
   type Source,
 } from "./estate.ts";
 import { besideAgent, type EdgeLink, freshFarEnd, type ScorecardFacts } from "./facts.ts";
+import { type Effect, type Field, isOn, judge, seen, words } from "./fields.ts";
 import {
   absent,
   failed,
   ifRead,
   isWithin,
+  lastOf,
   listAt,
   nameOf,
   type Outcome,
   overAll,
-  proven,
   sameId,
   textAt,
   together,
@@ -62,7 +63,7 @@ function edgeOf(link: EdgeLink): Outcome {
   }
   const { verdict, codes } = observed;
   const why = codes.length === 0 ? "" : ` (${codes.join(", ")})`;
-  if (verdict === "protected") return proven(`${name} is protected, MKA and counters`);
+  if (verdict === "protected") return seen(`${name} is protected, MKA and counters`);
   if (verdict === "unknown") return unverifiable(`${name} is unknown${why}`, linkNext(link));
   return failed(`${name} is ${verdict}${why}`, linkNext(link));
 }
@@ -75,7 +76,10 @@ function farEndOf(link: EdgeLink): Outcome {
     return failed(`the far end of ${name} has MACsec off`, linkNext(link));
   if (farEnd.admin === "down")
     return failed(`the far end of ${name} is switched off`, linkNext(link));
-  return proven(`the far end of ${name} names its CAK and CKN`);
+  if (farEnd.admin === "unknown") {
+    return unverifiable(`the far end of ${name} does not show its state`, "export the whole port");
+  }
+  return seen(`the far end of ${name} names its CAK and CKN`);
 }
 
 export function keysInVault(facts: Facts): Outcome {
@@ -89,8 +93,8 @@ export function keysInVault(facts: Facts): Outcome {
   const mine = filtered(estate.lists.vaults, (each) => isVault(each, addresses));
   return together([
     ...links.map((link) => keyOf(link, addresses)),
-    overAll(mine, "vault that the far ends name", (vault) =>
-      vaultSettings(vault, estate.lists.perimeters),
+    overAll(mine, "vault that the far ends name", (vault, source) =>
+      vaultSettings(vault, estate.lists.perimeters, source),
     ),
   ]);
 }
@@ -114,9 +118,9 @@ function keyOf(link: EdgeLink, vaults: readonly string[]): Outcome {
   if (ckn === null || (meant ?? next) === null) {
     return unverifiable(`the key in use on ${name} is not known`, linkNext(link));
   }
-  if (ckn === next) return proven(`${name} uses the key of the vault that its campaign brings in`);
+  if (ckn === next) return seen(`${name} uses the key of the vault that its campaign brings in`);
   if (ckn !== meant) return failed(`${name} uses another key than the vault's`, linkNext(link));
-  return proven(`${name} uses the key of the vault version that both ends name`);
+  return seen(`${name} uses the key of the vault version that both ends name`);
 }
 
 /** What decides whether a vault answers over public networks. */
@@ -144,41 +148,65 @@ function accessMode(perimeter: Resource): unknown {
 }
 
 /** Two rules with 0.0.0.0/1 and 128.0.0.0/1 admit every address. */
-function admitsAll(properties: unknown): boolean {
-  return listAt(properties, "networkAcls", "ipRules").some((rule) => {
-    const prefix = parsePrefix(textAt(rule, "value") ?? "");
-    return prefix !== undefined && isInternetWide(prefix);
-  });
+function ruleEffect(rules: unknown): Effect {
+  const prefixes = listAt(rules).map((rule) => parsePrefix(textAt(rule, "value") ?? ""));
+  if (prefixes.some((prefix) => prefix !== undefined && isInternetWide(prefix))) return "fails";
+  return prefixes.includes(undefined) ? "nothing" : "proves";
 }
 
-function vaultSettings(vault: Resource, perimeters: Listed): Outcome {
+function vaultSettings(vault: Resource, perimeters: Listed, source: Source): Outcome {
   const name = nameOf(vault);
-  const { properties } = vault;
   const access = publicAccess(vault, perimeters);
-  // Azure's default for a vault that does not name the bypass.
-  const bypass = textAt(properties, "networkAcls", "bypass") ?? "AzureServices";
-  const isClosed =
-    access !== "firewall" ||
-    (at(properties, "networkAcls", "defaultAction") === "Deny" && !admitsAll(properties));
-  const wanted: readonly (readonly [string, boolean])[] = [
-    ["soft delete", at(properties, "enableSoftDelete") === true],
-    ["purge protection", at(properties, "enablePurgeProtection") === true],
-    ["Azure RBAC", at(properties, "enableRbacAuthorization") === true],
-    ["a firewall that denies by default", isClosed],
+  const lack = (what: string) => ({
+    fault: `${name} lacks ${what}`,
+    next: `set ${what} on ${name}`,
+  });
+  const on = { does: isOn, unset: "fails" } as const;
+  const firewall = lack("a firewall that denies by default");
+  const fields: readonly Field[] = [
+    { path: "enableSoftDelete", ...on, ...lack("soft delete") },
+    { path: "enablePurgeProtection", ...on, ...lack("purge protection") },
+    { path: "enableRbacAuthorization", ...on, ...lack("Azure RBAC") },
+    ...(access === "firewall"
+      ? [
+          {
+            ...{ path: "networkAcls.defaultAction", unset: "fails" as const, ...firewall },
+            does: words(["Deny"], ["Allow"]),
+          },
+          {
+            path: "networkAcls.ipRules",
+            does: ruleEffect,
+            unset: "harmless" as const,
+            ...firewall,
+          },
+        ]
+      : []),
     // A perimeter has rules of its own in place of the bypass.
-    ["the bypass for trusted services", access === "perimeter" || bypass.includes("AzureServices")],
+    ...(access === "perimeter" ? [] : [bypassField(lack("the bypass for trusted services"))]),
   ];
-  const missing = wanted.filter(([, is]) => !is).map(([what]) => what);
-  if (missing.length > 0) {
-    return failed(`${name} lacks ${missing.join(", ")}`, `set ${missing.join(", ")} on ${name}`);
-  }
-  if (access === "perimeter") {
-    const why =
-      `${name} is secured by a perimeter, which admits no trusted services: ` +
-      "whether the port can read its keys is not shown";
-    return unverifiable(why, "admit the subscription of the port by a rule of the perimeter");
-  }
-  return proven(`${name} has ${wanted.map(([what]) => what).join(", ")}`);
+  const what = [
+    "soft delete",
+    "purge protection",
+    "Azure RBAC",
+    "a firewall that denies by default",
+  ];
+  const proof = `${name} has ${[...what, "the bypass for trusted services"].join(", ")}`;
+  const found = judge({ name, value: at(vault, "properties"), source }, fields, proof);
+  if (access !== "perimeter" || found.verdict !== "proven") return found;
+  const why =
+    `${name} is secured by a perimeter, which admits no trusted services: ` +
+    "whether the port can read its keys is not shown";
+  return unverifiable(why, "admit the subscription of the port by a rule of the perimeter");
+}
+
+function bypassField(lacks: Pick<Field, "fault" | "next">): Field {
+  const bypass = (value: unknown): Effect => {
+    if (typeof value !== "string") return "nothing";
+    const parts = value.split(",").map((word) => word.trim());
+    if (parts.includes("AzureServices")) return "proves";
+    return parts.includes("None") ? "fails" : "nothing";
+  };
+  return { path: "networkAcls.bypass", does: bypass, ...lacks };
 }
 
 export function vaultPerimeter({ estate, vaults }: Facts): Outcome {
@@ -189,7 +217,7 @@ export function vaultPerimeter({ estate, vaults }: Facts): Outcome {
     ifRead(lists.perimeters, () => {
       const found = perimetersOf(vault, lists.perimeters);
       if (found.length === 0) return noPerimeter(vault, source);
-      return together(found.map((each) => perimeterOf(vault, each)));
+      return together(found.map((each) => perimeterOf(vault, each, source)));
     }),
   );
 }
@@ -207,33 +235,49 @@ function noPerimeter(vault: Resource, source: Source): Outcome {
   return unverifiable(why, `see macsec-keys-in-vault for the firewall of ${name}`);
 }
 
-function perimeterOf(vault: Resource, perimeter: Resource): Outcome {
+function perimeterOf(vault: Resource, value: Resource, source: Source): Outcome {
   const name = nameOf(vault);
-  const mode = accessMode(perimeter);
-  // Without public access of its own, a vault obeys the rules of its perimeter in every mode.
-  if (mode === "Enforced" || wantsPerimeter(vault)) {
-    return proven(`the network security perimeter of ${name} is in force`);
-  }
+  const proof = `the network security perimeter of ${name} is in force`;
   const next = `set the access mode of ${name} in its perimeter to Enforced`;
-  if (mode === undefined) return unverifiable(`${name} shows no access mode`, next);
-  return failed(`the perimeter of ${name} is in mode ${wordOf(mode)}, which denies nothing`, next);
+  const others = ["Learning", "Audit"];
+  // Without public access of its own, a vault obeys the rules of its perimeter in every mode.
+  const mode: Field = {
+    ...{ path: "properties.resourceAssociation.accessMode", next },
+    does: wantsPerimeter(vault) ? words(["Enforced", ...others]) : words(["Enforced"], others),
+    fault: `the perimeter of ${name} is in mode ${wordOf(accessMode(value))}, which denies nothing`,
+    doubt: `${name} shows no access mode`,
+  };
+  return judge({ name, value, source }, [mode], proof);
 }
 
 /** The role id of Key Vault Secrets User, the same in every cloud. */
 const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
+/** Roles that do more: Owner, Contributor, and of Key Vault Administrator and Secrets Officer. */
+const wideRoles = [
+  ...["8e3af657-a8ff-443c-a75c-2fe8c4bcb635", "b24988ac-6180-42a0-ab88-20f7382dd24c"],
+  ...["00482a5a-887f-4fb3-b363-3b7fe8e74483", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"],
+];
 
 export function leastPrivilege(facts: Facts): Outcome {
   const { ports, identities } = facts.estate.lists;
-  const carried = overAll(ports, "ExpressRoute port", (port) => carriedBy(port, identities));
+  const carried = overAll(ports, "ExpressRoute port", (port, source) =>
+    carriedBy(port, identities, source),
+  );
   return together([carried, allowedOn(facts)]);
 }
 
-function carriedBy(port: Resource, identities: Listed): Outcome {
+function carriedBy(port: Resource, identities: Listed, source: Source): Outcome {
   const name = nameOf(port);
-  const kinds = (textAt(port, "identity", "type") ?? "").split(",").map((word) => word.trim());
-  if (!kinds.some((kind) => sameId(kind, "UserAssigned"))) {
-    return failed(`${name} has no user-assigned identity`, `assign one to ${name}`);
-  }
+  const type: Field = {
+    ...{ path: "identity.type", does: identityEffect, unset: "fails" },
+    ...{ fault: `${name} has no user-assigned identity`, next: `assign one to ${name}` },
+  };
+  const carried = judge(
+    { name, value: port, source },
+    [type],
+    `${name} has one user-assigned identity`,
+  );
+  if (carried.verdict !== "proven") return carried;
   const own = identitiesOf(port);
   const [identity] = own;
   if (identity === undefined || own.length !== 1) {
@@ -243,11 +287,18 @@ function carriedBy(port: Resource, identities: Listed): Outcome {
   return ifRead(identities, ({ items }) => {
     const found = items.find((each) => sameId(each["id"], identity.id));
     if (found !== undefined && principalOf(found) !== undefined) {
-      return proven(`${name} has one user-assigned identity`);
+      return carried;
     }
     const why = `the object id of the identity of ${name} was not read`;
     return unverifiable(why, "give the agent's identity Reader on that identity, or export it");
   });
+}
+
+function identityEffect(type: unknown): Effect {
+  const kinds = typeof type === "string" ? type.split(",").map((word) => word.trim()) : [];
+  const effects = kinds.map(words(["UserAssigned"], ["SystemAssigned", "None"]));
+  if (effects.includes("proves")) return "proves";
+  return effects.length === 0 || effects.includes("nothing") ? "nothing" : "fails";
 }
 
 function allowedOn({ estate, vaults }: Facts): Outcome {
@@ -277,19 +328,33 @@ function reachedBy(identities: Listed, scope: string | undefined): (role: Resour
   };
 }
 
-function roleOn({ properties }: Resource, scope: string | undefined, source: Source): Outcome {
-  const definition = textAt(properties, "roleDefinitionId") ?? "";
-  const isNarrow = isWithin(at(properties, "scope"), scope);
+function roleOn(role: Resource, scope: string | undefined, source: Source): Outcome {
   const next = "leave it Key Vault Secrets User on this vault and nothing else";
-  if (source === "documents" && sameId(at(properties, "principalType"), "Group")) {
+  if (source === "documents" && sameId(at(role, "properties", "principalType"), "Group")) {
     return unverifiable("a group has a role on the vault, and its members are not shown", next);
   }
-  if (!isNarrow || !definition.toLowerCase().endsWith(`/${secretsUser}`)) {
-    return failed("the identity of the port may do more than read secrets of the vault", next);
-  }
-  if (source === "documents") {
-    const why = "its role in the documents is Key Vault Secrets User; others may not be in them";
-    return unverifiable(why, besideAgent);
-  }
-  return proven("its only role there is Key Vault Secrets User, on the vault alone");
+  const fault = "the identity of the port may do more than read secrets of the vault";
+  const fields: readonly Field[] = [
+    {
+      ...{ path: "properties.roleDefinitionId", fault, next },
+      does: (id) => words([secretsUser], wideRoles)(lastOf(id)),
+      doubt: `the identity of the port has a role whose definition is not read`,
+    },
+    {
+      ...{ path: "properties.scope", fault, next },
+      does: (value) =>
+        isWithin(value, scope) ? "proves" : typeof value === "string" ? widerThan(role) : "nothing",
+    },
+  ];
+  const proof = "its only role there is Key Vault Secrets User, on the vault alone";
+  const found = judge({ name: nameOf(role), value: role, source }, fields, proof);
+  if (source === "scopes" || found.verdict !== "proven") return found;
+  const why = "its role in the documents is Key Vault Secrets User; others may not be in them";
+  return unverifiable(why, besideAgent);
+}
+
+/** What a wider scope does: more with a role that is known, and nothing known with another. */
+function widerThan(role: Resource): Effect {
+  const id = lastOf(at(role, "properties", "roleDefinitionId"));
+  return words([secretsUser, ...wideRoles])(id) === "proves" ? "fails" : "nothing";
 }

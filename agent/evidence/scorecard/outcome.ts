@@ -10,6 +10,7 @@ export interface Outcome {
   readonly next: string | null;
 }
 
+/** Only judge() and seen() of fields.ts use this: a proof names the fields it rests on. */
 export function proven(...evidence: readonly string[]): Outcome {
   return { verdict: "proven", evidence, next: null };
 }

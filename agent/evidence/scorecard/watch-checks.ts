@@ -1,11 +1,11 @@
 // What records the traffic: Connection Monitor, Traffic Collector and diagnostic settings.
 
 import { overWatched } from "./alert-checks.ts";
-import { at, filtered, isVault, type Resource } from "./estate.ts";
+import { at, filtered, isVault, type Resource, type Source } from "./estate.ts";
 import type { ScorecardFacts } from "./facts.ts";
+import { allOf, type Effect, type Field, isFilled, isOn, judge, words } from "./fields.ts";
 import {
   absent,
-  failed,
   ifRead,
   isWithin,
   lastOf,
@@ -14,12 +14,10 @@ import {
   type Outcome,
   oneOf,
   overAll,
-  proven,
   sameId,
   textAt,
   together,
   unseen,
-  unverifiable,
 } from "./outcome.ts";
 
 type Facts = ScorecardFacts;
@@ -27,37 +25,61 @@ type Facts = ScorecardFacts;
 /** One monitor of the path is enough. */
 export function connectionMonitor({ estate }: Facts): Outcome {
   return ifRead(estate.lists.monitors, ({ items, source }) =>
-    items.length === 0 ? unseen("no connection monitor", source) : oneOf(items.map(monitorOf)),
+    items.length === 0
+      ? unseen("no connection monitor", source)
+      : oneOf(items.map((each) => monitorOf(each, source))),
   );
 }
 
-function monitorOf(monitor: Resource): Outcome {
+function monitorOf(monitor: Resource, source: Source): Outcome {
   const name = nameOf(monitor);
   const next = `let ${name} test from a machine on premises to one in Azure`;
   const { properties } = monitor;
-  const groups = listAt(properties, "testGroups").filter((group) => at(group, "disable") !== true);
-  if (groups.length === 0) {
-    return failed(`${name} has no test group that is on`, `switch a test group of ${name} on`);
-  }
-  if (sameId(at(properties, "monitoringStatus"), "Stopped")) {
-    return failed(`${name} is stopped`, `start ${name}`);
-  }
-  const sideOf = (names: readonly unknown[]): ReadonlySet<Side> => {
-    const found = names.map((one) =>
+  const all = listAt(properties, "testGroups");
+  const start = { fault: `${name} is stopped`, next: `start ${name}` };
+  const off = {
+    fault: `${name} has no test group that is on`,
+    next: `switch a test group of ${name} on`,
+  };
+  const fields: readonly Field[] = [
+    { path: "properties.monitoringStatus", does: words(["Running"], ["Stopped"]), ...start },
+    {
+      ...{ path: "properties.testGroups", ...off },
+      does: (groups) =>
+        listAt(groups).every((group) => at(group, "disable") === true) ? "fails" : "proves",
+    },
+  ];
+  const crossing = all.map((value) => {
+    const group: readonly Field[] = [
+      { path: "disable", does: words([false], [true]), ...off },
+      { path: "testConfigurations", does: isFilled, ...off },
+      {
+        ...{ path: "sources", fault: "", next },
+        does: () => (crosses(properties, value) ? "proves" : "nothing"),
+        doubt: `${name} shows no test between on premises and Azure`,
+      },
+    ];
+    return judge({ name, value, source }, group, monitorProof(name));
+  });
+  const own = judge({ name, value: monitor, source }, fields, monitorProof(name));
+  return crossing.length === 0 ? own : allOf([own, oneOf(crossing)]);
+}
+
+const monitorProof = (name: string): string =>
+  `${name} tests the way between on premises and Azure`;
+
+function crosses(properties: unknown, group: unknown): boolean {
+  const sideOf = (key: string): ReadonlySet<Side> => {
+    const found = listAt(group, key).map((one) =>
       listAt(properties, "endpoints").find((endpoint) => sameId(at(endpoint, "name"), one)),
     );
     return new Set(found.map(endpointSide));
   };
-  const crosses = groups.some((group) => {
-    const sources = sideOf(listAt(group, "sources"));
-    const targets = sideOf(listAt(group, "destinations"));
-    return (
-      (sources.has("onPremises") && targets.has("azure")) ||
-      (sources.has("azure") && targets.has("onPremises"))
-    );
-  });
-  if (crosses) return proven(`${name} tests the way between on premises and Azure`);
-  return unverifiable(`${name} shows no test between on premises and Azure`, next);
+  const [sources, targets] = [sideOf("sources"), sideOf("destinations")];
+  return (
+    (sources.has("onPremises") && targets.has("azure")) ||
+    (sources.has("azure") && targets.has("onPremises"))
+  );
 }
 
 type Side = "azure" | "onPremises" | "unknown";
@@ -89,16 +111,20 @@ export function trafficCollector({ estate }: Facts): Outcome {
       if (mine.length === 0) {
         return { ...unseen(`no Traffic Collector of ${name}`, source), next };
       }
-      if (mine.some(emits)) return proven(`a Traffic Collector takes the flows of ${name}`);
-      return failed(`the Traffic Collector of ${name} sends its records nowhere`, next);
+      const emissions: Field = {
+        ...{ path: "properties.emissionPolicies", does: emissionEffect, unset: "fails" },
+        ...{ fault: `the Traffic Collector of ${name} sends its records nowhere`, next },
+      };
+      const proof = `a Traffic Collector takes the flows of ${name}`;
+      return oneOf(mine.map((value) => judge({ name, value, source }, [emissions], proof)));
     }),
   );
 }
 
-function emits(policy: Resource): boolean {
-  return listAt(policy, "properties", "emissionPolicies").some(
-    (each) => listAt(each, "emissionDestinations").length > 0,
-  );
+function emissionEffect(policies: unknown): Effect {
+  const effects = listAt(policies).map((each) => isFilled(at(each, "emissionDestinations")));
+  if (effects.includes("proves")) return "proves";
+  return effects.includes("nothing") ? "nothing" : "fails";
 }
 
 /** What a resource must send: a log by its category or a group of categories, or its metrics. */
@@ -127,14 +153,26 @@ export function diagnosticSettings(facts: Facts): Outcome {
 function settingsOf({ estate }: Facts, id: string): Outcome {
   const name = lastOf(id);
   const kind = kindOf(id);
-  const { list, words } = wantedLogs[kind];
-  const [word] = words;
+  const { list, words: wanted } = wantedLogs[kind];
+  const [word] = wanted;
   const next = `add a diagnostic setting to ${name} that sends ${word}`;
   return ifRead(estate.lists.diagnostics, ({ items, source }) => {
     const mine = items.filter((setting) => isWithin(setting["id"], id));
-    const sends = mine.some((setting) => hasDestination(setting) && isSent(setting, list, words));
-    if (sends) return proven(`${name} sends ${word}`);
-    return absent(`${name} sends no ${word}`, next, source);
+    const fault = `${name} sends no ${word}`;
+    const fields: readonly Field[] = [
+      {
+        ...{ path: `properties.${list}`, unset: "fails", fault, next },
+        does: (entries) => sentEffect(listAt(entries), wanted),
+      },
+      {
+        ...{ path: "properties", fault, next },
+        does: (properties) => (hasDestination(properties) ? "proves" : "fails"),
+      },
+    ];
+    if (mine.length === 0) return absent(fault, next, source);
+    return oneOf(
+      mine.map((value) => judge({ name, value, source }, fields, `${name} sends ${word}`)),
+    );
   });
 }
 
@@ -143,17 +181,20 @@ function kindOf(id: string): keyof typeof wantedLogs {
   return /\/expressRouteCircuits\//i.test(id) ? "circuit" : "port";
 }
 
-function isSent({ properties }: Resource, list: Wanted["list"], words: readonly string[]): boolean {
-  return listAt(properties, list).some(
-    (each) =>
-      at(each, "enabled") === true &&
-      words.some((word) =>
-        [at(each, "category"), at(each, "categoryGroup")].some((found) => sameId(found, word)),
+/** A category that is shown without a switch is not known to be sent. */
+function sentEffect(entries: readonly unknown[], wanted: readonly string[]): Effect {
+  const effects = entries
+    .filter((each) =>
+      [at(each, "category"), at(each, "categoryGroup")].some(
+        (found) => words(wanted)(found) === "proves",
       ),
-  );
+    )
+    .map((each) => isOn(at(each, "enabled")));
+  if (effects.includes("proves")) return "proves";
+  return effects.includes("nothing") ? "nothing" : "fails";
 }
 
-function hasDestination({ properties }: Resource): boolean {
+function hasDestination(properties: unknown): boolean {
   const fields = ["workspaceId", "storageAccountId", "eventHubAuthorizationRuleId"];
   return [...fields, "marketplacePartnerId"].some(
     (field) => textAt(properties, field) !== undefined,

@@ -40,6 +40,7 @@ const protectedPort = portDocument(undefined, [link("link1", macsec()), link("li
 const network = (name: string, enabled: boolean): Resource =>
   resource("Microsoft.Network/virtualNetworks", name, {
     encryption: { enabled, enforcement: "AllowUnencrypted" },
+    virtualNetworkPeerings: [],
   });
 const encrypted = "hub is encrypted, enforcement AllowUnencrypted";
 
@@ -67,10 +68,11 @@ describe("a document in the form of", () => {
 
   it("the Azure CLI is judged in its parts too", () => {
     const id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network";
+    const address = { primary: true, privateIPAddress: "10.0.0.4" };
     const nic = (config: object) => ({
       ...{ id: `${id}/networkInterfaces/vm`, name: "vm", provisioningState: "Succeeded" },
       type: "Microsoft.Network/networkInterfaces",
-      ipConfigurations: [{ id: `${id}/x/y`, name: "ipconfig", primary: true, ...config }],
+      ipConfigurations: [{ id: `${id}/x/y`, name: "ipconfig", ...address, ...config }],
     });
     const open = { publicIpAddress: { id: `${id}/publicIPAddresses/vm`, resourceGroup: "rg" } };
     const says = (document: object) => rowOfFiles("bastion", document).evidence;
@@ -104,8 +106,9 @@ describe("parts without ids and properties, as a query of the Azure CLI leaves t
   const nic = (config: object) => bare("networkInterfaces", "vm", { ipConfigurations: [config] });
   const ssh = {
     ...{ name: "ssh", access: "Allow", direction: "Inbound", sourceAddressPrefix: "*" },
-    destinationPortRange: "22",
+    ...{ destinationPortRange: "22", protocol: "Tcp" },
   };
+  const firewall = bare("azureFirewalls", "fw", { natRuleCollections: [], ipConfigurations: [] });
   const group = (more: object) => bare("networkSecurityGroups", "nsg", more);
   const arm = (more: object) => ({
     ...{ id: `${id}/networkSecurityGroups/nsg`, name: "nsg", properties: more },
@@ -116,7 +119,7 @@ describe("parts without ids and properties, as a query of the Azure CLI leaves t
   it("closed rules and private addresses are proven", () => {
     const rules = { securityRules: [{ ...ssh, sourceAddressPrefix: "10.0.0.0/8" }] };
     for (const closed of [group(rules), arm(rules), group({ securityRules: [] })]) {
-      expect(rowOfFiles("bastion", host, nic(address), closed).verdict).toBe("proven");
+      expect(rowOfFiles("bastion", host, nic(address), closed, firewall).verdict).toBe("proven");
     }
   });
 
@@ -288,7 +291,7 @@ describe("the links of an exported port", () => {
     const named = resource("Microsoft.KeyVault/vaults", "kv-1", { vaultUri: `${vault}/` });
     const other = resource("Microsoft.KeyVault/vaults", "kv-2", { vaultUri: "https://kv-2.x/" });
     const row = rowOfFiles("macsec-keys-in-vault", protectedPort, named, other);
-    expect(row.evidence).toContain("kv-1 lacks soft delete");
+    expect(row.evidence).toContain("kv-1 does not show its enableSoftDelete");
     expect(row.evidence).not.toContain("kv-2");
   });
 });
@@ -310,11 +313,12 @@ describe("roles in documents", () => {
     ...more,
   });
   const secretsUser = "4633458b-17de-408a-b874-0445c86b69e6";
+  const contributor = "b24988ac-6180-42a0-ab88-20f7382dd24c";
 
   it.each([
     ["notVerifiable", [role(secretsUser)], "others may not be in them"],
-    ["failed", [role("owner")], "may do more than read secrets"],
-    ["failed", [role(secretsUser), role("owner", { scope })], "may do more than read secrets"],
+    ["failed", [role(contributor)], "may do more than read secrets"],
+    ["failed", [role(secretsUser), role(contributor, { scope })], "may do more than read secrets"],
     ["notVerifiable", [role(secretsUser), role("owner", { principalId: "b" })], "others may not"],
     ["notVerifiable", [role("owner", { scope: `${scope}/providers/x/y/z` })], "no role of the"],
     [

@@ -14,6 +14,8 @@ const below = (path: string, properties: object): Resource => {
   return resource([profiles, ...kinds].join("/"), ["afd", ...names].join("/"), properties);
 };
 const endpoint = below("afdEndpoints/e1", { enabledState: "Enabled" });
+const origin = below("originGroups/g/origins/o", { enforceCertificateNameCheck: true });
+const group = below("originGroups/g", {});
 const domain = below("customDomains/www", { tlsSettings: { minimumTlsVersion: "TLS12" } });
 
 describe("a route of Front Door", () => {
@@ -23,25 +25,31 @@ describe("a route of Front Door", () => {
     [{ supportedProtocols: ["Https"], httpsRedirect: "Disabled" }, "HttpsOnly", "proven"],
     [{ supportedProtocols: ["Https"], httpsRedirect: "Disabled" }, "MatchRequest", "proven"],
     [{ supportedProtocols: both, httpsRedirect: "Enabled" }, "MatchRequest", "proven"],
-    [{ supportedProtocols: both, httpsRedirect: "Enabled" }, undefined, "proven"],
+    [{ supportedProtocols: both, httpsRedirect: "Enabled" }, undefined, "notVerifiable"],
     [{ supportedProtocols: both, httpsRedirect: "Enabled" }, "HttpOnly", "failed"],
     [{ supportedProtocols: both, httpsRedirect: "Disabled" }, "HttpsOnly", "failed"],
     [{ httpsRedirect: "Disabled" }, "HttpsOnly", "failed"],
     [{ supportedProtocols: both, enabledState: "Disabled" }, "HttpOnly", "proven"],
   ])("a route with %j that forwards %s is %s", async (more, forwardingProtocol, verdict) => {
-    const route = below("afdEndpoints/e1/routes/r1", { ...more, forwardingProtocol });
-    const row = await rowOf("front-door-tls", frontDoor, endpoint, domain, route);
+    const own = { ...more, forwardingProtocol, ruleSets: [] };
+    const route = below("afdEndpoints/e1/routes/r1", own);
+    const documents = [frontDoor, endpoint, domain, group, origin, route];
+    const row = await rowOf("front-door-tls", ...documents);
     expect(row.verdict).toBe(verdict);
   });
 
   it("a classic profile beside Front Door is not judged, nor read below", async () => {
     const classic = profile("assets", "Standard_Microsoft");
-    const route = below("afdEndpoints/e1/routes/r1", { httpsRedirect: "Enabled" });
+    const route = below("afdEndpoints/e1/routes/r1", {
+      ...{ supportedProtocols: both, httpsRedirect: "Enabled", forwardingProtocol: "HttpsOnly" },
+      ...{ ruleSets: [], customDomains: [], linkToDefaultDomain: "Enabled" },
+    });
     const waf = `${scope}/providers/Microsoft.Network/FrontDoorWebApplicationFirewallPolicies/w`;
+    const guard = { domains: [{ id: endpoint["id"] }], patternsToMatch: ["/*"] };
     const documents = [
-      ...[frontDoor, classic, endpoint, domain, route],
+      ...[frontDoor, classic, endpoint, domain, group, origin, route],
       below("securityPolicies/s1", {
-        parameters: { wafPolicy: { id: waf }, associations: [{ domains: [{ id: "/e1" }] }] },
+        parameters: { wafPolicy: { id: waf }, associations: [guard] },
       }),
       resource("Microsoft.Network/FrontDoorWebApplicationFirewallPolicies", "w", {
         policySettings: { enabledState: "Enabled", mode: "Prevention" },

@@ -150,8 +150,13 @@ describe("who reaches the vault over public networks", () => {
 
   it.each([
     ["a firewall", { networkAcls: closed }, good],
-    ["public access disabled", { publicNetworkAccess: "Disabled" }, good],
-    ["the other case", { publicNetworkAccess: "disabled" }, good],
+    ["public access disabled", { publicNetworkAccess: "Disabled", networkAcls: closed }, good],
+    ["the other case", { publicNetworkAccess: "disabled", networkAcls: closed }, good],
+    [
+      "no word about trusted services",
+      { publicNetworkAccess: "Disabled" },
+      "kv-1 does not show its bypass",
+    ],
     [
       "public access disabled and no bypass",
       { publicNetworkAccess: "Disabled", networkAcls: { ...closed, bypass: "None" } },
@@ -172,7 +177,11 @@ describe("who reaches the vault over public networks", () => {
       { networkAcls: { ...closed, ipRules: [{ value: "192.0.2.1/32" }] } },
       good,
     ],
-    ["no network rules", {}, "kv-1 lacks a firewall that denies by default"],
+    [
+      "no default action",
+      { networkAcls: { ...closed, defaultAction: undefined } },
+      "kv-1 lacks a firewall that denies by default",
+    ],
     [
       "no bypass",
       { networkAcls: { ...closed, bypass: "None" } },

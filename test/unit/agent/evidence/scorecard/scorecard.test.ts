@@ -292,6 +292,10 @@ describe("a firewall policy that was never read does not prove a firewall", () =
           deploymentStatus: "NotStarted",
         }),
         policy("FrontDoor", "wafTest", named),
+        resource(`${profile}/afdEndpoints`, "profile1/endpoint1", { enabledState: "Enabled" }),
+        resource(`${profile}/afdEndpoints/routes`, "profile1/endpoint1/route1", {
+          ...{ customDomains: [], linkToDefaultDomain: "Enabled", enabledState: "Enabled" },
+        }),
       );
       expect(row).toMatchObject({
         verdict,
@@ -304,6 +308,7 @@ describe("a firewall policy that was never read does not prove a firewall", () =
 describe("an alert that reaches no person, or watches something else, proves no monitoring", () => {
   const circuit = resource("Microsoft.Network/expressRouteCircuits", "circuit1", {});
   const group = `${scope}/providers/microsoft.insights/actiongroups/night`;
+  const thresholds: Readonly<Record<string, number>> = { LineProtocol: 1, rxlightlevel: -12 };
   const alert = (target: string, metricName: string, more: object = {}): Resource =>
     resource("Microsoft.Insights/metricAlerts", `${metricName} ${target.split("/").at(-1)}`, {
       ...{ description: "", severity: 1, enabled: true, scopes: [target] },
@@ -313,7 +318,8 @@ describe("an alert that reaches no person, or watches something else, proves no 
         allOf: [
           {
             ...{ criterionType: "StaticThresholdCriterion", name: "Metric1", metricName },
-            ...{ operator: "LessThan", threshold: 100, timeAggregation: "Average", dimensions: [] },
+            ...{ operator: "LessThan", threshold: thresholds[metricName] ?? 100 },
+            ...{ timeAggregation: "Average", dimensions: [] },
           },
         ],
       },

@@ -28,8 +28,16 @@ describe("a connection monitor", () => {
     { name: "old", type: "MMAWorkspaceMachine", resourceId: `${scope}/providers/x/workspaces/w` },
     { name: "bing", type: "ExternalAddress", address: "bing.com" },
   ];
+  const on = { disable: false };
   const group = (from: string, to: string, more: object = {}) => {
-    return { name: "g", sources: [from], destinations: [to], testConfigurations: ["t"], ...more };
+    return {
+      name: "g",
+      sources: [from],
+      destinations: [to],
+      testConfigurations: ["t"],
+      ...on,
+      ...more,
+    };
   };
   const monitor = (name: string, testGroups: readonly object[], more: object = {}): Resource =>
     resource("Microsoft.Network/networkWatchers/connectionMonitors", `nw1/${name}`, {
@@ -135,10 +143,14 @@ describe("diagnostic settings", () => {
 const actions = [{ actionGroupId: `${scope}/providers/microsoft.insights/actiongroups/night` }];
 
 describe("an alert rule on a group or a subscription", () => {
+  const criterion = {
+    ...{ criterionType: "StaticThresholdCriterion", name: "m", operator: "LessThan", threshold: 1 },
+    timeAggregation: "Minimum",
+  };
   const rule = (name: string, metricName: string, more: object): Resource =>
     resource("Microsoft.Insights/metricAlerts", name, {
       ...{ enabled: true, severity: 1, actions },
-      criteria: { allOf: [{ criterionType: "StaticThresholdCriterion", name: "m", metricName }] },
+      criteria: { allOf: [{ ...criterion, metricName }] },
       ...more,
     });
   const ofPort = rule("port", "LineProtocol", { scopes: [port] });
