@@ -104,9 +104,16 @@ const atGate = [
   ...["peer-cuts", "rotations", "router-deaths", "routing-instances", "tunnel-pair"].map(
     (name) => `fleet/${name}`,
   ),
-  ...["azure", "azure-rights", "benches", "canary", "driver-read", "hostile-cost", "keys", "kill"].map(
-    (name) => `process/${name}`,
-  ),
+  ...[
+    "azure",
+    "azure-rights",
+    "benches",
+    "canary",
+    "driver-read",
+    "hostile-cost",
+    "keys",
+    "kill",
+  ].map((name) => `process/${name}`),
   ...["loopback", "loopback-faults", "psk", "readme", "report", "scorecard", "start"].map(
     (name) => `process/${name}`,
   ),

@@ -9,7 +9,7 @@ import { durationMs } from "./units.ts";
 // itself.
 const roundTripsMs = 30_000;
 
-/** Least evidence window without an accepted risk: readings of that age may be the newest ones. */
+/** The least evidence window without an accepted risk. */
 const staleAfterMs = 90_000;
 const pollsMissed = 3;
 
@@ -29,8 +29,9 @@ function* staleAfterBound({ health }: Config): Generator<Finding> {
   const [pollMs, evidenceMs] = [durationMs(health.poll), durationMs(health.evidence)];
   const boundMs = staleBoundMs({ pollMs, evidenceMs });
   if (durationMs(health.staleAfter) <= boundMs) return;
-  const what = `is ${health.staleAfter} with poll ${health.poll} and evidence ${health.evidence}`;
-  const why = "a link would count as protected long after it was last observed";
+  const times = `poll ${health.poll} and evidence ${health.evidence}`;
+  const why = `with ${times} a link would count as protected long after it was last observed`;
+  const what = `is ${health.staleAfter}`;
   yield finding(["health", "staleAfter"], what, why, `staleAfter: at most ${boundMs / 1000}s`);
 }
 
@@ -66,8 +67,8 @@ export const timingRules: readonly Rule[] = [
   },
   {
     says:
-      "`health.staleAfter` exceeds neither `health.evidence` nor the longer of 90s and three times " +
-      "`health.poll`. A config that is in force with more is used under that bound.",
+      "`health.staleAfter` exceeds neither `health.evidence` nor the longer of 90s and three " +
+      "times `health.poll`. A config that is in force with more is used under that bound.",
     binds: "new",
     find: staleAfterBound,
   },

@@ -1,4 +1,4 @@
-// Every benchmark, in its shortest form: it shows that a bench runs, and nothing of what it measures.
+// Every benchmark, in its shortest form: it shows that a bench runs, nothing of what it measures.
 
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";

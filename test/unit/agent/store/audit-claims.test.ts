@@ -153,7 +153,7 @@ describe("reports of one log", () => {
     },
   );
 
-  it("reports of any history agree on what both call final, and certify no clear frame", async () => {
+  it("reports of any history agree on what is final, and certify no clear frame", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(part, { minLength: 1, maxLength: 8 }),
