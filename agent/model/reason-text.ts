@@ -75,6 +75,8 @@ const causeTexts: CauseTexts = {
   "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,
   "router.refuses": ({ text }) => text,
+  "effect.failed": ({ text }) => text,
+  "vault.refuses": ({ link, text }) => `the new key of ${link} cannot be read: ${text}`,
   "gate.siblingUnhealthy": ({ sibling, cause }) =>
     cause.code === "sibling.lateChange"
       ? `${sibling} ${causeText(cause)}`

@@ -15,6 +15,7 @@ import {
   takenBack,
   turnBack,
   whyNeeded,
+  whyLate,
   whyRefused,
 } from "./rows-shared.ts";
 
@@ -115,6 +116,7 @@ const stagedKeySettled: readonly Row[] = [
         facts.sibling === "lost" ||
         facts.lostCommits >= lostCommitsMax),
     ...turnBack,
+    cause: whyLate,
   },
   {
     name: "staging.undrained",

@@ -61,6 +61,7 @@ export function command(
         return refused({ code: "refused.notHeld", state: campaign.state });
       }
       return to(campaign, "gated", reason, at, {
+        links: campaign.links.map(({ turnedBack: _, ...link }) => link),
         goal: "forward",
         asked: false,
         aborted: false,

@@ -22,6 +22,7 @@ import { needsAgent, sharesFate } from "../../rotation/shared-fate.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
+import { refuseCompromised } from "./declare.ts";
 
 /** All that the beginning of a campaign reads. */
 export interface BeginParts {
@@ -119,7 +120,7 @@ export function missingRisk(
 }
 
 /**
- * Compares the keys with each other, with those of the group, and by CKN with those of other
+ * Refuses a key that was declared compromised, and compares the keys with each other, with those of the group, and by CKN with those of other
  * groups.
  * @throws LinksealError `vault.reusedCkn` if two are equal, or another `vault.*` of the vault.
  */
@@ -129,6 +130,7 @@ export async function assertFresh(
   keys: readonly KeyRef[],
   signal: AbortSignal,
 ): Promise<void> {
+  refuseCompromised(memory(), keys);
   const bound = Object.entries(memory().bindings)
     .filter(
       ([id, { key }]) =>

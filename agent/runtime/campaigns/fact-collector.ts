@@ -4,6 +4,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import type { PeerState, Recalled, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import {
   type Campaign,
@@ -50,6 +51,7 @@ import { type LateChange, type Memory, named } from "../../store/journal/memory.
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
+import { unreadableKey } from "./new-pairs.ts";
 import { type PermitCache, withheldLink } from "./permit-cache.ts";
 
 export interface FactCollectorParts extends EffectParts {
@@ -65,6 +67,8 @@ export interface FactCollectorParts extends EffectParts {
   readonly rights: Pick<RightsReader, "refresh" | "forget">;
   /** The permits of the hub, as they were last read. */
   readonly permits: Pick<PermitCache, "withheld">;
+  /** The vault that the new keys come from. */
+  readonly vault: KeyVault;
 }
 
 export interface Report {
@@ -208,7 +212,7 @@ export class FactCollector {
     const measured = this.#measure(link, port, now);
     const observed = { campaign, snapshot, port, far, siblings, managementPath, now };
     const withheld = this.withheld(campaign, port, snapshot);
-    const facts = this.#facts({ ...observed, withheld });
+    const facts = await this.#asked(campaign, this.#facts({ ...observed, withheld }), signal);
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
@@ -235,6 +239,24 @@ export class FactCollector {
     const everyMs = state === "queued" ? 0 : rightsMs.urgent;
     await rights.refresh({ kind: "campaign", group: link.group }, everyMs, signal);
     return peer;
+  }
+
+  /**
+   * The vault is asked last before a link is drained, and for the new pair of every link that is
+   * left: where it refuses one, the way forward would end with traffic away for nothing.
+   */
+  async #asked<T extends Omit<Facts, "freshSak">>(
+    campaign: Campaign,
+    facts: T,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const { port, far, unmetPrecondition } = facts;
+    const isDue = campaign.state === "gated" && unmetPrecondition === undefined;
+    const isUntouched = port?.keys === "old" && port.drain === "off" && far === "old";
+    const bringsKey = campaign.kind !== "change" && campaign.goal === "forward";
+    if (!isDue || !isUntouched || !bringsKey || campaign.told) return facts;
+    const refusal = await unreadableKey(this.#parts.vault, campaign, signal);
+    return refusal === undefined ? facts : { ...facts, unmetPrecondition: refusal };
   }
 
   #late(link: DesiredLink): readonly LateChange[] {

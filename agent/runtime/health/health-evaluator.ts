@@ -6,6 +6,7 @@ import { type Instant, instantAfter, type WallTime, type World, wallAfter } from
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
 import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { withCompromised } from "../../health/compromised.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
@@ -43,7 +44,7 @@ import type { SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
-import { openCampaign } from "../../store/journal/memory.ts";
+import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
@@ -259,7 +260,7 @@ export class HealthEvaluator {
 
   #groupWarnings(group: DesiredGroup): Raised[] {
     const campaign = openCampaign(this.#parts.agent.memory, group.name);
-    if (campaign === undefined) return [];
+    if (campaign === undefined) return unfinishedRotation(this.#parts.agent.memory, group.name);
     const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
     switch (campaign.state) {
       case "held":
@@ -379,9 +380,10 @@ export class HealthEvaluator {
       causes: linkCauses(supervisor, link),
     });
     // A campaign changes the key of its link itself.
-    return entry === undefined || entry.outcome !== undefined
-      ? this.#watched(link, health)
-      : health;
+    const isAtRest = entry === undefined || entry.outcome !== undefined;
+    const watched = isAtRest ? this.#watched(link, health) : health;
+    const { places, unrecorded } = supervisor.compromisedKeys;
+    return withCompromised(watched, link, memory.compromised, places, unrecorded);
   }
 
   #tunnelNow(evidence: TunnelEvidence) {
@@ -467,6 +469,19 @@ interface FollowedSak {
   readonly first: string;
   /** CKN of the key that protected it. */
   readonly ckn: Ckn | undefined;
+}
+
+/** Warns of a link that the last rotation of its group left on its old key, beside one that moved. */
+function unfinishedRotation({ campaigns, bindings }: Memory, group: string): Raised[] {
+  const last = named(campaigns, group);
+  if (last?.kind !== "rotate" || !last.links.some(({ outcome }) => outcome === "rotated")) return [];
+  return last.links.flatMap(({ name, outcome, old, turnedBack }): Raised[] => {
+    const about = `${group}/${name}`;
+    const isOld = named(bindings, about)?.key.cakSecretId === old?.key.cakSecretId;
+    if (outcome !== "reverted" || !isOld) return [];
+    const why = turnedBack === undefined ? "" : `: ${reasonText(turnedBack)}`;
+    return [raise("rotation-unfinished", about, `it is still on its old key${why}`)];
+  });
 }
 
 /** A link, or the interface of a tunnel. */
