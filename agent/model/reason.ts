@@ -253,6 +253,7 @@ export type RefusalCause =
         | "refused.unread"
         | "refused.enrolment"
         | "refused.oldKeyGone"
+        | "refused.compromised"
         | "refused.notCarrying"
         | "refused.farEndUnread"
         | "refused.farEndUpdating";

@@ -125,7 +125,9 @@ function turnedBack(campaign: Campaign, { next, mark, reason }: Step) {
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
   const links = campaign.links.map((link, index) =>
-    index === campaign.at ? { ...link, ...turnedBack(campaign, taken), ...(outcome && { outcome }) } : link,
+    index === campaign.at
+      ? { ...link, ...turnedBack(campaign, taken), ...(outcome && { outcome }) }
+      : link,
   );
   const moved = taken.next !== campaign.state;
   const next: Campaign = {

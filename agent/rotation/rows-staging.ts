@@ -14,8 +14,8 @@ import {
   refusal,
   takenBack,
   turnBack,
-  whyNeeded,
   whyLate,
+  whyNeeded,
   whyRefused,
 } from "./rows-shared.ts";
 

@@ -474,7 +474,8 @@ interface FollowedSak {
 /** Warns of a link that the last rotation of its group left on its old key, beside one that moved. */
 function unfinishedRotation({ campaigns, bindings }: Memory, group: string): Raised[] {
   const last = named(campaigns, group);
-  if (last?.kind !== "rotate" || !last.links.some(({ outcome }) => outcome === "rotated")) return [];
+  if (last?.kind !== "rotate" || !last.links.some(({ outcome }) => outcome === "rotated"))
+    return [];
   return last.links.flatMap(({ name, outcome, old, turnedBack }): Raised[] => {
     const about = `${group}/${name}`;
     const isOld = named(bindings, about)?.key.cakSecretId === old?.key.cakSecretId;

@@ -285,6 +285,10 @@ const causes: Readonly<{
     { code: "refused.oldKeyGone" },
     "the old key is gone from the port: an ordinary rotation is the way back",
   ],
+  "refused.compromised": [
+    { code: "refused.compromised" },
+    "the old key was declared compromised: the link carries, so nothing goes back to it",
+  ],
   "refused.notCarrying": [
     { code: "refused.notCarrying" },
     "the link does not carry, is drained, or has a commit pending",
