@@ -382,6 +382,7 @@ export class HealthEvaluator {
     // A campaign changes the key of its link itself.
     const isAtRest = entry === undefined || entry.outcome !== undefined;
     const watched = isAtRest ? this.#watched(link, health) : health;
+    if (Object.keys(memory.compromised).length === 0) return watched;
     const { places, unrecorded } = supervisor.compromisedKeys;
     return withCompromised(watched, link, memory.compromised, places, unrecorded);
   }
