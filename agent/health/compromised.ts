@@ -12,13 +12,18 @@ import { type CompromisedKey, type Memory, named, openCampaign } from "../store/
 
 /** The places of a site as they were last read. */
 export interface Places {
+  /** The accepted config. */
   readonly desired: Desired;
+  /** The campaigns, and the commits that are not known to be saved. */
   readonly memory: Pick<Memory, "campaigns" | "unsaved">;
+  /** The last observations of devices and far ends. */
   readonly observed: Pick<Observations, "failure" | "peerFailure" | "snapshot"> & {
     /** When a far end was last read; undefined = never. */
     peer(link: DesiredLink): { readonly at: Instant } | undefined;
   };
+  /** The present moment. */
   readonly now: Instant;
+  /** The same by the wall clock. */
   readonly wall: WallTime;
 }
 
@@ -30,7 +35,7 @@ export interface Whereabouts {
   readonly unread: readonly string[];
 }
 
-/** Returns where a key is, of its own link and of all others; undefined = no config names its link. */
+/** Returns where a key is, on any link; undefined = no config names its own link. */
 export function whereabouts(key: CompromisedKey, places: Places): Whereabouts | undefined {
   const links = places.desired.groups.flatMap((group) => group.links);
   if (!links.some((link) => linkId(link) === key.link)) return undefined;
@@ -76,7 +81,7 @@ function isSince({ since }: CompromisedKey, reading: MacsecPort["keys"], places:
   return ageMs <= desired.health.staleAfterMs && wallAfter(wall, -ageMs) > since;
 }
 
-/** No driver reads a startup configuration, which has keys in it: what counts is that it is saved. */
+/** No driver reads a startup configuration, which shows keys: it counts once it is saved. */
 function startupOf({ device }: DesiredLink, { memory }: Places): Place {
   const isSaved = (named(memory.unsaved, device) ?? []).length === 0;
   const place = `the startup configuration of ${device}, which is not known to be saved`;

@@ -53,7 +53,7 @@ async function rotateOne(pair: Pair, urgency: "planned" | "emergency" = "emergen
 }
 
 describe("an emergency during which the vault refuses", () => {
-  it("a link that it left behind is an error with a next act, and the campaign says why", async () => {
+  it("a link that it left behind is an error with a next act, and why is said", async () => {
     const pair = await leftBehind();
     expect(pair.outcomes()).toEqual(["rotated", "reverted"]);
     expect(warned(pair)).toMatchObject({
@@ -121,7 +121,7 @@ describe("an emergency during which the vault refuses", () => {
     expect(pair.violations()).toEqual([]);
   });
 
-  it("a command for the whole group that goes on with it leaves the rotated link alone", async () => {
+  it("a command for the whole group leaves the link that was rotated alone", async () => {
     const pair = await leftBehind();
     const fresh = keyOf(pair, "primary");
     await pair.rotate("emergency");
@@ -183,7 +183,7 @@ describe("the record of a declared key", () => {
     expect(warned(pair, `${group}/primary`)).toBeUndefined();
   });
 
-  it("a vault that cannot be marked ends nothing, and the text says where the record is", async () => {
+  it("a vault that cannot be marked ends nothing, and the text says so", async () => {
     const pair = await Pair.adopted({ overlap: "keychain" });
     pair.site.vault.setFault("unmarkable", true);
     pair.newKeys();

@@ -472,14 +472,13 @@ export class Events {
     const world = this.#from;
     if (world.wordsLeft === 0 || world.alive === 0) return;
     const campaign = campaignIn(world.record, this.#config);
-    const { urgency } = this.#config;
     const { port, far } = factsIn(observeWorld(world, this.#config), this.#config);
     for (const verb of ["proceed", "resume", "revert", "abandon"] as const) {
       const verdict = this.#operator.command(
         campaign,
         { verb, farEndDone: false, by: "test" },
         // An emergency declares the key that it replaces.
-        { port, far, oldKey: urgency === "emergency" ? "compromised" : "trusted" },
+        { port, far, oldKey: this.#config.urgency === "emergency" ? "compromised" : "trusted" },
         noon,
       );
       if (verdict.kind === "refused") continue;

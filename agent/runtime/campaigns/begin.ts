@@ -120,8 +120,8 @@ export function missingRisk(
 }
 
 /**
- * Refuses a key that was declared compromised, and compares the keys with each other, with those of the group, and by CKN with those of other
- * groups.
+ * Refuses a key that was declared compromised. Compares the keys with each other, with those of
+ * the group, and by CKN with those of other groups.
  * @throws LinksealError `vault.reusedCkn` if two are equal, or another `vault.*` of the vault.
  */
 export async function assertFresh(

@@ -7,7 +7,6 @@ import type { Campaign } from "../../model/campaign.ts";
 import { type DesiredGroup, linkId } from "../../model/desired.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { type CompromisedKey, type Memory, named } from "../../store/journal/memory.ts";
-import type { Asked } from "./begin.ts";
 
 /**
  * An emergency declares the accepted key of every link that its command names, as it begins; also
@@ -19,7 +18,7 @@ export function declaredBy(
   memory: Memory,
   group: DesiredGroup,
   campaign: Campaign,
-  { links: asked, by }: Pick<Asked, "links" | "by">,
+  { links: asked, by }: { readonly links: readonly string[] | undefined; readonly by: string },
   since: WallTime,
 ): readonly CompromisedKey[] {
   if (campaign.urgency !== "emergency" || campaign.kind !== "rotate") return [];

@@ -51,7 +51,7 @@ import { type LateChange, type Memory, named } from "../../store/journal/memory.
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
-import { unreadableKey } from "./new-pairs.ts";
+import { withVault } from "./new-pairs.ts";
 import { type PermitCache, withheldLink } from "./permit-cache.ts";
 
 export interface FactCollectorParts extends EffectParts {
@@ -181,7 +181,7 @@ export class FactCollector {
   }
 
   async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
-    const { deviceCache, group, world } = this.#parts;
+    const { deviceCache, group, vault, world } = this.#parts;
     const begun = world.clock.now();
     const devices = [...new Set(group.links.map((each) => each.device))];
     const observations = devices.map(
@@ -212,12 +212,12 @@ export class FactCollector {
     const measured = this.#measure(link, port, now);
     const observed = { campaign, snapshot, port, far, siblings, managementPath, now };
     const withheld = this.withheld(campaign, port, snapshot);
-    const facts = await this.#asked(campaign, this.#facts({ ...observed, withheld }), signal);
+    const facts = await withVault(vault, campaign, this.#facts({ ...observed, withheld }), signal);
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
     const come = comeOf(this.#late(link), snapshot);
-    const all = { ...facts, freshSak: isFresh(sak, campaign) };
+    const all = { ...facts, freshSak: sak !== undefined && sak !== campaign.oldSak };
     this.#laterProven ||= facts.laterSaks.kind === "proven";
     const laterSaks = this.#laterProven ? "proven" : "unproven";
     const result = { facts: all, at: begun, sak, laterSaks, measured } as const;
@@ -239,24 +239,6 @@ export class FactCollector {
     const everyMs = state === "queued" ? 0 : rightsMs.urgent;
     await rights.refresh({ kind: "campaign", group: link.group }, everyMs, signal);
     return peer;
-  }
-
-  /**
-   * The vault is asked last before a link is drained, and for the new pair of every link that is
-   * left: where it refuses one, the way forward would end with traffic away for nothing.
-   */
-  async #asked<T extends Omit<Facts, "freshSak">>(
-    campaign: Campaign,
-    facts: T,
-    signal: AbortSignal,
-  ): Promise<T> {
-    const { port, far, unmetPrecondition } = facts;
-    const isDue = campaign.state === "gated" && unmetPrecondition === undefined;
-    const isUntouched = port?.keys === "old" && port.drain === "off" && far === "old";
-    const bringsKey = campaign.kind !== "change" && campaign.goal === "forward";
-    if (!isDue || !isUntouched || !bringsKey || campaign.told) return facts;
-    const refusal = await unreadableKey(this.#parts.vault, campaign, signal);
-    return refusal === undefined ? facts : { ...facts, unmetPrecondition: refusal };
   }
 
   #late(link: DesiredLink): readonly LateChange[] {
@@ -487,10 +469,6 @@ export class FactCollector {
 function framesOf({ state, link }: LinkSnapshot): MacsecFrames | undefined {
   const port = portOf(state, link.port);
   return port === undefined ? undefined : strongValue(port.frames);
-}
-
-function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
-  return sak !== undefined && sak !== oldSak;
 }
 
 /**

@@ -2,12 +2,31 @@
 
 import { LinksealError } from "#hal/error.ts";
 import type { KeyVault } from "#hal/vault.ts";
-import type { Campaign, CampaignLink } from "../../model/campaign.ts";
+import type { Campaign, CampaignLink, Facts } from "../../model/campaign.ts";
 import type { CauseOf } from "../../model/reason.ts";
 import { readCak, readCkn } from "../polling/vault.ts";
 
+/**
+ * Returns the facts with what the vault says. It is asked last before a link is drained, for the
+ * new pair of every link that is left: where it refuses one, traffic would move away for nothing.
+ */
+export async function withVault<T extends Omit<Facts, "freshSak">>(
+  vault: KeyVault,
+  campaign: Campaign,
+  facts: T,
+  signal: AbortSignal,
+): Promise<T> {
+  const { port, far, unmetPrecondition } = facts;
+  const isDue = campaign.state === "gated" && unmetPrecondition === undefined;
+  const isUntouched = port?.keys === "old" && port.drain === "off" && far === "old";
+  const bringsKey = campaign.kind !== "change" && campaign.goal === "forward";
+  if (!isDue || !isUntouched || !bringsKey || campaign.told) return facts;
+  const refusal = await unreadableKey(vault, campaign, signal);
+  return refusal === undefined ? facts : { ...facts, unmetPrecondition: refusal };
+}
+
 /** Returns the first new pair that cannot be read, and why; undefined = all can. */
-export async function unreadableKey(
+async function unreadableKey(
   vault: KeyVault,
   { group, links, at }: Campaign,
   signal: AbortSignal,

@@ -44,7 +44,7 @@ import type { SiblingCause } from "../../model/reason.ts";
 import { reasonText } from "../../model/reason-text.ts";
 import { severityOf } from "../../model/severity.ts";
 import type { Alarm } from "../../rotation/sibling.ts";
-import { type Memory, named, openCampaign } from "../../store/journal/memory.ts";
+import { openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import { campaignReport } from "../campaigns/campaign-report.ts";
 import { BackupWatch } from "./backup-report.ts";
@@ -66,6 +66,7 @@ import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { tunnelEvidence } from "./tunnel-evidence.ts";
+import { unfinishedRotation } from "./unfinished-rotation.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 import { type JudgedVerdict, judge } from "./verdict-events.ts";
@@ -470,20 +471,6 @@ interface FollowedSak {
   readonly first: string;
   /** CKN of the key that protected it. */
   readonly ckn: Ckn | undefined;
-}
-
-/** Warns of a link that the last rotation of its group left on its old key, beside one that moved. */
-function unfinishedRotation({ campaigns, bindings }: Memory, group: string): Raised[] {
-  const last = named(campaigns, group);
-  if (last?.kind !== "rotate" || !last.links.some(({ outcome }) => outcome === "rotated"))
-    return [];
-  return last.links.flatMap(({ name, outcome, old, turnedBack }): Raised[] => {
-    const about = `${group}/${name}`;
-    const isOld = named(bindings, about)?.key.cakSecretId === old?.key.cakSecretId;
-    if (outcome !== "reverted" || !isOld) return [];
-    const why = turnedBack === undefined ? "" : `: ${reasonText(turnedBack)}`;
-    return [raise("rotation-unfinished", about, `it is still on its old key${why}`)];
-  });
 }
 
 /** A link, or the interface of a tunnel. */
