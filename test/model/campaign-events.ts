@@ -477,7 +477,6 @@ export class Events {
       const verdict = this.#operator.command(
         campaign,
         { verb, farEndDone: false, by: "test" },
-        // An emergency declares the key that it replaces.
         { port, far, oldKey: this.#config.urgency === "emergency" ? "compromised" : "trusted" },
         noon,
       );
