@@ -23,5 +23,5 @@ export {
   sshPortOf,
 } from "./registry.ts";
 export { simPeer, simVault } from "./sim/sim-azure.ts";
-export { simKeyStore } from "./sim/sim-keys.ts";
+export { simKeyStore, simMarker } from "./sim/sim-keys.ts";
 export { fillCommand } from "./transport/fill.ts";

@@ -14,6 +14,7 @@ export type ErrorCode =
   | "vault.unpaired"
   | "vault.malformedKey"
   | "vault.reusedCkn"
+  | "vault.compromisedKey"
   | "transport.unreachable"
   | "transport.authentication"
   | "transport.timeout"
@@ -113,6 +114,7 @@ export const errorRows: Readonly<Record<ErrorCode, ErrorRow>> = {
   "vault.unpaired": row("later", "key-unpaired", 1),
   "vault.malformedKey": row("later", "key-malformed", 1),
   "vault.reusedCkn": row("never", "key-reused", 1),
+  "vault.compromisedKey": row("never", null, 1),
   "transport.unreachable": row("later", "device-unreachable", 1),
   "transport.authentication": row("never", "device-unreachable", 1),
   "transport.timeout": row("afterLook", "device-unreachable", 1),

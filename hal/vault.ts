@@ -19,7 +19,7 @@ export interface SecretVersion {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Reads secrets: get and list, never set. An abort leaves nothing behind. */
+/** Reads secrets: get and list. An abort leaves nothing behind. */
 export interface KeyVault {
   /**
    * Lists the versions of a secret.
@@ -34,13 +34,34 @@ export interface KeyVault {
   read(id: string, signal: AbortSignal): Promise<Secret>;
 }
 
+/** The attributes of a version that may be changed; its value is not among them. */
+export interface VersionMarks {
+  /** Take the place of all its tags. */
+  readonly tags: SecretVersion["tags"];
+  /** False = its value cannot be read any more; absent = as it is. */
+  readonly enabled?: false;
+}
+
+/**
+ * Writes attributes of versions, with a right of its own: it can neither read nor set a value.
+ */
+export interface KeyMarker {
+  /**
+   * Marks a version. After an abort it may have been marked.
+   * @throws LinksealError `vault.*`, with effect "unknown" if the reply was lost.
+   */
+  mark(id: string, marks: VersionMarks, signal: AbortSignal): Promise<void>;
+}
+
 /** Tag on a CAK version that names its CKN, in upper-case hex. */
 export const pairTag = "linkseal-ckn";
 /** Tag on a CAK version: a number that only rises for a link. */
 export const generationTag = "linkseal-generation";
+/** Tag on a CAK version that was declared compromised, with the time of it in ISO 8601. */
+export const compromisedTag = "linkseal-compromised";
 
-/** The store with the operator's own right to write; the agent never has it. */
-export interface KeyStore extends KeyVault {
+/** The store with the operator's own right to write keys; the agent never has it. */
+export interface KeyStore extends KeyVault, KeyMarker {
   /**
    * Stores a new version whose value is the octets in upper-case hexadecimal; returns its id. After
    * an abort the version may exist.
@@ -52,9 +73,4 @@ export interface KeyStore extends KeyVault {
     tags: SecretVersion["tags"],
     signal: AbortSignal,
   ): Promise<string>;
-  /**
-   * Replaces the tags of a version. After an abort they may have been replaced.
-   * @throws LinksealError `vault.*`, with effect "unknown" if the reply was lost.
-   */
-  tag(id: string, tags: SecretVersion["tags"], signal: AbortSignal): Promise<void>;
 }

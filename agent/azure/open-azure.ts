@@ -1,17 +1,18 @@
 // Builds the clients of a real cloud on any World; loaded only by an agent whose config names one.
 
 import { azureEndpoints } from "#drivers/azure/azure-url.ts";
-import type { KeyVault } from "#hal/vault.ts";
+import type { KeyMarker, KeyVault } from "#hal/vault.ts";
 import type { Dialer, World } from "#hal/world.ts";
 import type { RealAzure } from "../model/desired.ts";
 import { signInKindOf } from "./answers.ts";
 import { guardedDialer } from "./guard.ts";
 import { type CredentialHost, type TokenSource, tokenSource, vaultCredential } from "./identity.ts";
 import { SdkTransport } from "./sdk-transport.ts";
-import { azureVault, serviceVersion } from "./vault.ts";
+import { azureMarker, azureVault, serviceVersion } from "./vault.ts";
 
 export interface AzureClients {
   readonly vault: KeyVault;
+  readonly marker: KeyMarker;
   /** Tokens for the management API. */
   readonly token: TokenSource;
   /** Reaches vault, authority and management API of the config, and no other host. */
@@ -48,9 +49,7 @@ export function openAzure(
     });
   };
   let made: ReturnType<typeof client> | undefined;
-  const vault = azureVault({
-    base: endpoints.vault,
-    client: () => (made ??= client()),
-  });
-  return { vault, token: tokenSource(signIn), dial };
+  const parts = { base: endpoints.vault, client: () => (made ??= client()) };
+  const [vault, marker] = [azureVault(parts), azureMarker(parts)];
+  return { vault, marker, token: tokenSource(signIn), dial };
 }

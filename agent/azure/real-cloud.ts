@@ -4,7 +4,7 @@
 import { azureEndpoints } from "#drivers/azure/azure-url.ts";
 import { ExpressRoute } from "#drivers/index.ts";
 import type { PeerPort } from "#hal/device.ts";
-import type { KeyVault } from "#hal/vault.ts";
+import type { KeyMarker, KeyVault } from "#hal/vault.ts";
 import type { WallTime, World } from "#hal/world.ts";
 import type { ReadDocument } from "../model/azure-document.ts";
 import type { Cloud, FarEndPlace } from "../model/cloud.ts";
@@ -14,6 +14,7 @@ import { RetryAfterBudget } from "./retry-after-budget.ts";
 
 interface Opened {
   readonly vault: KeyVault;
+  readonly marker: KeyMarker;
   readonly expressRoute: ExpressRoute;
 }
 
@@ -55,6 +56,11 @@ export class RealCloud implements Cloud {
   readonly vault: KeyVault = {
     versions: async (name, signal) => (await this.#open()).vault.versions(name, signal),
     read: async (id, signal) => (await this.#open()).vault.read(id, signal),
+  };
+
+  /** Marks versions in it, which needs a right that the agent's role does not have. */
+  readonly marker: KeyMarker = {
+    mark: async (id, marks, signal) => (await this.#open()).marker.mark(id, marks, signal),
   };
 
   /** Returns the far end of a link: an ExpressRoute Direct port. */
@@ -99,11 +105,11 @@ export class RealCloud implements Cloud {
   async #load(): Promise<Opened> {
     const { openAzure } = await import("./open-azure.ts");
     const { hostCredentials } = await this.#credentials();
-    const { vault, token, dial } = openAzure(this.#world, this.#azure, hostCredentials);
+    const { vault, marker, token, dial } = openAzure(this.#world, this.#azure, hostCredentials);
     const { arm: origin, armResource: resource } = azureEndpoints(this.#azure);
     const { clock } = this.#world;
     const retryAfter = new RetryAfterBudget(clock);
     const expressRoute = new ExpressRoute({ clock, dial, origin, resource, token, retryAfter });
-    return { vault, expressRoute };
+    return { vault, marker, expressRoute };
   }
 }

@@ -1,6 +1,6 @@
 // The cloud of a simulated site: the site's socket serves both the vault and the far ends.
 
-import { simPeer, simVault } from "#drivers/index.ts";
+import { simMarker, simPeer, simVault } from "#drivers/index.ts";
 import type { Dialer } from "#hal/world.ts";
 import type { Cloud } from "../model/cloud.ts";
 
@@ -8,6 +8,7 @@ import type { Cloud } from "../model/cloud.ts";
 export function simCloud(dial: Dialer, address: string): Cloud {
   return {
     vault: simVault(dial, address),
+    marker: simMarker(dial, address),
     pace: "withRouter",
     addresses: [address],
     farEnd: ({ resource, link }) => simPeer(dial, address, resource, link),

@@ -1,10 +1,11 @@
 // Reads Key Vault by Microsoft's client: lists versions without values, and reads one value as a
-// Secret; never writes.
+// Secret. It marks versions where the identity may; it never sets a value.
 
 import type { SecretClient, SecretProperties } from "@azure/keyvault-secrets";
+import { LinksealError } from "#hal/error.ts";
 import type { Secret as SecretType } from "#hal/secret.ts";
 import { Secret } from "#hal/secret.ts";
-import type { KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { KeyMarker, KeyVault, SecretVersion } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import { problem } from "./answers.ts";
 import { run } from "./sdk-transport.ts";
@@ -37,6 +38,61 @@ export function azureVault({ base, client }: AzureVaultParts): KeyVault {
         return await readOne(await client(), id, { name, version }, signal);
       }),
   };
+}
+
+/** The words for a write that the vault refuses. */
+export interface Denied {
+  readonly text: string;
+  readonly next: string;
+}
+
+/** The right is Microsoft.KeyVault/vaults/secrets/update/action (docs/sources.md). */
+const agentDenied: Denied = {
+  text: "this identity may not mark versions here",
+  next: "docs/azure.md, The right to mark a compromised key",
+};
+
+/** What marks versions of that vault; `denied` has the words for an identity that may not. */
+export function azureMarker({
+  base,
+  client,
+  denied = agentDenied,
+}: AzureVaultParts & { readonly denied?: Denied }): KeyMarker {
+  return {
+    mark: (id, { tags, enabled }, signal) =>
+      writing(id, denied, async () => {
+        const [name, version] = partsOf(base, id);
+        const state = enabled === undefined ? {} : { enabled };
+        const options = { tags: { ...tags }, ...state, abortSignal: signal };
+        await (await client()).updateSecretProperties(name, version, options);
+      }),
+  };
+}
+
+/**
+ * Runs a write: its errors name the right that is missing, and say whether the write may have had
+ * an effect.
+ */
+export async function writing<T>(
+  where: string,
+  denied: Denied,
+  call: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await run(where, call);
+  } catch (error) {
+    if (!(error instanceof LinksealError)) throw error;
+    if (error.code === "vault.denied" && /\(403\b/.test(error.message)) {
+      throw problem("vault.denied", `${denied.text}: ${error.message}`, where, denied.next);
+    }
+    if (error.code !== "vault.unreachable" || neverSent(error)) throw error;
+    const { code, message, next } = error;
+    throw new LinksealError(code, message, { effect: "unknown", where, next, cause: error });
+  }
+}
+
+function neverSent({ cause }: LinksealError): boolean {
+  return cause instanceof LinksealError && cause.code === "transport.unreachable";
 }
 
 async function versionsOf(

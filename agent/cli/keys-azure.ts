@@ -6,13 +6,13 @@ import type { SecretClient } from "@azure/keyvault-secrets";
 import { type AzureEndpoints, azureEndpoints } from "#drivers/azure/azure-url.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { Secret } from "#hal/secret.ts";
-import type { KeyStore, KeyVault, SecretVersion } from "#hal/vault.ts";
+import type { KeyStore, KeyVault } from "#hal/vault.ts";
 import type { Clock, Dialer } from "#hal/world.ts";
 import { problem } from "../azure/answers.ts";
 import { type GuardedDialer, guardedDialer } from "../azure/guard.ts";
 import { vaultCredential, vaultScope } from "../azure/identity.ts";
-import { explained, run, SdkTransport } from "../azure/sdk-transport.ts";
-import { azureVault, serviceVersion } from "../azure/vault.ts";
+import { explained, SdkTransport } from "../azure/sdk-transport.ts";
+import { azureMarker, azureVault, serviceVersion, writing } from "../azure/vault.ts";
 import { hostClock } from "../host/clock.ts";
 import { hostCredentials } from "../host/credentials.ts";
 import type { RealAzure } from "../model/desired.ts";
@@ -83,7 +83,7 @@ function storeOf(vault: KeyVault, base: string, client: () => Promise<SecretClie
       }
     },
     put: (name, octets, tags, signal) =>
-      writing(`${base}/secrets/${name}`, async () => {
+      writing(`${base}/secrets/${name}`, operatorDenied, async () => {
         // The library takes a string, which cannot be wiped: it is kept for this statement only.
         const { properties } = await (await client()).setSecret(name, hexOf(octets), {
           tags: { ...tags },
@@ -91,7 +91,7 @@ function storeOf(vault: KeyVault, base: string, client: () => Promise<SecretClie
         });
         return versionedId(properties.id, `${base}/secrets/${name}`);
       }),
-    tag: (id, tags, signal) => writing(id, async () => retag(await client(), id, tags, signal)),
+    ...azureMarker({ base, client, denied: operatorDenied }),
   };
 }
 
@@ -108,40 +108,10 @@ function versionedId(id: string | undefined, where: string): string {
   );
 }
 
-async function retag(
-  client: SecretClient,
-  id: string,
-  tags: SecretVersion["tags"],
-  signal: AbortSignal,
-): Promise<void> {
-  const [version = "", name = ""] = id.split("/").toReversed();
-  const options = { tags: { ...tags }, abortSignal: signal };
-  await client.updateSecretProperties(name, version, options);
-}
-
-/**
- * Runs a write: its errors name the right that is missing, and say whether the write may have had
- * an effect.
- */
-async function writing<T>(where: string, call: () => Promise<T>): Promise<T> {
-  try {
-    return await run(where, call);
-  } catch (error) {
-    if (!(error instanceof LinksealError)) throw error;
-    if (error.code === "vault.denied" && /\(403\b/.test(error.message)) {
-      const text = `you may not write secrets here: ${error.message}`;
-      const next = "get the role Key Vault Secrets Officer on this vault, for yourself alone";
-      throw problem("vault.denied", text, where, next);
-    }
-    if (error.code !== "vault.unreachable" || neverSent(error)) throw error;
-    const { code, message, next } = error;
-    throw new LinksealError(code, message, { effect: "unknown", where, next, cause: error });
-  }
-}
-
-function neverSent({ cause }: LinksealError): boolean {
-  return cause instanceof LinksealError && cause.code === "transport.unreachable";
-}
+const operatorDenied = {
+  text: "you may not write secrets here",
+  next: "get the role Key Vault Secrets Officer on this vault, for yourself alone",
+};
 
 function credentialOf(
   { credential, report }: OperatorParts,

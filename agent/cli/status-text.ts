@@ -191,7 +191,7 @@ export function campaignHead(campaign: CampaignShape, at: string): string[] {
     .map(({ name, outcome }) => `${name} ${outcome}`);
   const what = isGoingOn(campaign)
     ? `${because}; it goes on within seconds`
-    : `${stateText(state, age)}: ${because}`;
+    : `${isUnfinished(campaign) ? "not finished" : stateText(state, age)}: ${because}`;
   const lines = [`${kind} ${where}: ${what}`];
   if (ended.length > 0) lines.push(`  so far: ${ended.join(", ")}`);
   return lines;
@@ -213,5 +213,10 @@ export function continuation(campaign: CampaignShape): string | undefined {
   if (isGoingOn(campaign)) return undefined;
   if (state === "awaitingPeer") return `linkseal rotation proceed ${group}`;
   if (state === "held") return `linkseal rotation resume ${group}`;
-  return undefined;
+  return campaign.links.find(({ next }) => next !== undefined)?.next;
+}
+
+/** It has ended, and a link is left without its new key. */
+function isUnfinished({ links }: CampaignShape): boolean {
+  return links.some(({ next }) => next !== undefined);
 }

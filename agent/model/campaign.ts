@@ -54,6 +54,8 @@ export interface CampaignLink {
   readonly overlap: Overlap;
   /** undefined = the campaign has not finished this link. */
   readonly outcome: Outcome | undefined;
+  /** Why it left the way forward; absent = it has not. */
+  readonly turnedBack?: Reason;
 }
 
 /** The marks in the journal of the link under way. */
@@ -233,6 +235,8 @@ export interface Facts {
   readonly lostCommits: number;
   /** The key that a late change of ours may still take from the router. */
   readonly mayLose: "nothing" | "old" | "new" | "both";
+  /** Why the last effect failed; absent = it did not. Only the reason depends on it. */
+  readonly trouble?: Cause;
   /** True if the campaign has been in its state for longer than its deadline. */
   readonly overdue: boolean;
   /** The party that changes the far end. */

@@ -2,7 +2,7 @@
 
 import type { ConnectionReport } from "#drivers/azure/connections.ts";
 import type { PeerPort, PeerSecret } from "#hal/device.ts";
-import type { KeyVault } from "#hal/vault.ts";
+import type { KeyMarker, KeyVault } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { ReadDocument } from "./azure-document.ts";
 import type { AzureSettings, DesiredLink } from "./desired.ts";
@@ -23,6 +23,8 @@ export interface FarEndPlace {
 export interface Cloud {
   /** The vault of the config. */
   readonly vault: KeyVault;
+  /** Marks versions in that vault, where the agent's identity has the right to. */
+  readonly marker: KeyMarker;
   /**
    * `withRouter` = a far end is asked in each turn of the router at its other end; `polled` = far
    * ends and the last days of secrets have pollers of their own, far below Azure's limits.

@@ -61,7 +61,6 @@ export const plainRows = {
   "draining.farNewFirst": "the far end has the new key already: the router gets it too",
   "draining.newAlone": "the far end never took the new key",
   "draining.validated": changeFarEndNow,
-  "draining.unvalidated": "the router did not validate the new key in time",
   "draining.validates": validatesNewFirst,
   "draining.breaks": "drained: the far end comes first",
   "draining.stages": "drained: the new key joins the old one on the router",
@@ -76,7 +75,6 @@ export const plainRows = {
   "staging.bothAborted": "the staged key is to be taken back",
   "staging.both": routerHoldsBoth,
   "staging.addForFar": "the far end has the new key: the router gets it too",
-  "staging.turnBack": "the new key could not be put beside the old one",
   "staging.undrained": "the link is not drained any more",
   "staging.stage": "the new key is put beside the old one",
   "staging.addAgain": "the new key is put beside the old one again",
@@ -115,13 +113,10 @@ export const plainRows = {
   "switching.halfUndrained":
     "half of the new settings is on the router and carries: the rest begins with a drain",
   "switching.replace": "the far end is ready: the router follows",
-  "switching.unpreparedLate": "the router could not be given the new key in time",
   "switching.prepare": "the new key is validated on the router",
   "switching.newKeyGone": "the new key is not on the router, and the far end is still as before",
   "switching.personLate": "the far end was not changed in time",
   "switching.personWaits": "change the far end now: it is still as before",
-  "switching.late": "the far end did not take the new key in time",
-  "switching.lateAlone": "the far end did not take the new key in time, and the sibling was lost",
   "switching.prepareFirst": validatesNewFirst,
   "switching.putAgain": farEndAsked,
   "proving.pending": "the new key is in use: its commit is confirmed",
@@ -194,6 +189,7 @@ const proofLost: Caused = (cause) => `the proof does not hold any more: ${cause}
 const asksPerson: Caused = (cause) => `${plainRows["gated.askPerson"]}; ${cause}`;
 const refusesNew: Caused = (cause) => `the router refuses the new key: ${cause}`;
 const refusesOld: Caused = (cause) => `the router refuses the old key: ${cause}`;
+const notInTime: Caused = (cause) => `the far end did not take the new key in time: ${cause}`;
 
 /** As `sharedRows`, of a row whose sentence depends on a cause below it. */
 export const sharedCausedRows = { parkConfirm: alone } as const;
@@ -207,11 +203,15 @@ export const causedRows = {
   "draining.late": drainLate,
   "draining.waits": alone,
   "draining.refused": refusesNew,
+  "draining.unvalidated": (cause: string) =>
+    `the router did not validate the new key in time: ${cause}`,
   "staging.needed": alone,
   "staging.verifies": alone,
   "staging.farNewRefused": (cause: string) =>
     `the far end has the new key and the router does not take it: ${cause}`,
   "staging.refused": refusesNew,
+  "staging.turnBack": (cause: string) =>
+    `the new key could not be put beside the old one: ${cause}`,
   "staging.waits": alone,
   "staged.strange": alone,
   "staged.giveUp": alone,
@@ -226,6 +226,10 @@ export const causedRows = {
     `half of the new settings is on the router and carries, the rest waits: ${cause}`,
   "switching.unready": (cause: string) => `leave the far end as it is for now: ${cause}`,
   "switching.oldRefused": refusesNew,
+  "switching.unpreparedLate": (cause: string) =>
+    `the router could not be given the new key in time: ${cause}`,
+  "switching.late": notInTime,
+  "switching.lateAlone": (cause: string) => `${notInTime(cause)}, and the sibling was lost`,
   "switching.putWaits": alone,
   "proving.laterSakLateHeld": proofLate,
   "proving.laterSakLate": proofLate,

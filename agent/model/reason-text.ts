@@ -75,6 +75,8 @@ const causeTexts: CauseTexts = {
   "farEnd.apart": ({ far }) => `the far end is on ${far} and does not fit the router`,
   "farEnd.besideBoth": ({ far }) => `the far end is ${far} while both keys wait on the router`,
   "router.refuses": ({ text }) => text,
+  "effect.failed": ({ text }) => text,
+  "vault.refuses": ({ link, text }) => `the new key of ${link} cannot be read: ${text}`,
   "gate.siblingUnhealthy": ({ sibling, cause }) =>
     cause.code === "sibling.lateChange"
       ? `${sibling} ${causeText(cause)}`
@@ -165,6 +167,8 @@ const causeTexts: CauseTexts = {
   "refused.unread": "the router cannot be read, so it is not known what is left on it",
   "refused.enrolment": plainRows["reverting.farEnrol"],
   "refused.oldKeyGone": plainRows["reverting.oldKeyGone"],
+  "refused.compromised":
+    "the old key was declared compromised: the link carries, so nothing goes back to it",
   "refused.notCarrying": "the link does not carry, is drained, or has a commit pending",
   "refused.farEndUnread": "the far end cannot be read, and it may use the new key by now",
   "refused.farEndUpdating": "the far end is being changed: wait until it has settled",

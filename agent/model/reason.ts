@@ -76,6 +76,8 @@ export type Cause =
   | { readonly code: "farEnd.is" | "farEnd.apart" | "farEnd.besideBoth"; readonly far: FarEnd }
   /** A device refuses a change: its error code, and its words. */
   | { readonly code: "router.refuses"; readonly error: string; readonly text: string }
+  /** The last effect failed: the code of its error, and its words. */
+  | { readonly code: "effect.failed"; readonly error: string; readonly text: string }
   | RefusalCause;
 
 type With<Each extends Cause, Code> = Each extends unknown
@@ -136,7 +138,14 @@ export type GateCause =
       readonly observed: string;
       readonly wanted: string;
     }
-  | { readonly code: "sibling.noRoom"; readonly sibling: string };
+  | { readonly code: "sibling.noRoom"; readonly sibling: string }
+  /** The new pair of a link of the campaign cannot be read: the code of the error, its words. */
+  | {
+      readonly code: "vault.refuses";
+      readonly link: string;
+      readonly error: string;
+      readonly text: string;
+    };
 
 /** Why no window is open, or too little of it is left. */
 export type WindowCause =
@@ -244,6 +253,7 @@ export type RefusalCause =
         | "refused.unread"
         | "refused.enrolment"
         | "refused.oldKeyGone"
+        | "refused.compromised"
         | "refused.notCarrying"
         | "refused.farEndUnread"
         | "refused.farEndUpdating";

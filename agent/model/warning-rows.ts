@@ -82,6 +82,7 @@ type OperationCode =
   | "key-malformed"
   | "key-reused"
   | "key-expiring"
+  | "compromised-key-in-use"
   | "identity-expiring"
   | "risk-ending"
   | "stale-after-bounded"
@@ -94,6 +95,7 @@ type OperationCode =
   | "waiting-for-person"
   | "rotation-held"
   | "rotation-overdue"
+  | "rotation-unfinished"
   | "drained-by-hand"
   | "drain-not-in-force"
   | "sibling-unhealthy"
@@ -306,6 +308,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "key-malformed": error("A key has the wrong form", steps),
   "key-reused": error("One CKN with two CAKs", steps),
   "key-expiring": warning("A secret expires soon", steps),
+  "compromised-key-in-use": error(
+    "A compromised key is not gone",
+    "linkseal rotate ABOUT --emergency",
+    [],
+    promptly,
+  ),
   "identity-expiring": warning("The certificate of our identity ends", ownSteps),
   "risk-ending": warning("An accepted risk that a tunnel stands on ends soon", ownSteps),
   "stale-after-bounded": warning("The config in force trusts readings for too long", ownSteps),
@@ -323,6 +331,12 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "waiting-for-person": warning("A campaign waits for a person", show, [], promptly),
   "rotation-held": error("A campaign is held", show, [], promptly),
   "rotation-overdue": warning("A campaign has waited for too long", show, [], promptly),
+  "rotation-unfinished": warning(
+    "A rotation left a link on its old key",
+    "linkseal rotate ABOUT",
+    ["compromised-key-in-use"],
+    promptly,
+  ),
   "drained-by-hand": warning(
     "A link was drained by hand",
     "linkseal undrain ABOUT",

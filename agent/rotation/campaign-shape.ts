@@ -31,6 +31,8 @@ export type CampaignShape = Readonly<{
     readonly ckn: string;
     readonly cakSecretId: string;
     readonly cknSecretId: string;
+    /** The command that finishes it; absent = it has its new key, or the campaign goes on. */
+    readonly next?: string;
   }[];
   /** What an operator sets at the far end of `link`; null = the agent does, or there is nothing. */
   farEnd: FarEndTask | null;
@@ -87,7 +89,7 @@ export function campaignShape(
     link: links[at]?.name ?? null,
     state,
     since: isoTime(campaign.since),
-    because: reasonText(reason),
+    because: unfinished(campaign)[0]?.text ?? reasonText(reason),
     reason,
     by,
     heldFrom: campaign.heldFrom ?? null,
@@ -95,6 +97,7 @@ export function campaignShape(
       name,
       outcome: outcome ?? null,
       ...key,
+      ...nextOf(campaign, name),
     })),
     farEnd,
     steps: trail.map((move) => ({
@@ -111,4 +114,24 @@ export function campaignShape(
     })),
     restMs: rest ?? null,
   };
+}
+
+/** The links that an ended rotation left on their old key although its goal was another one. */
+function unfinished({ group, kind, state, goal, urgency, links }: Campaign) {
+  const isMissed = goal === "forward" || urgency === "emergency";
+  if (kind !== "rotate" || state !== "done" || !isMissed) return [];
+  const isSudden = urgency === "emergency";
+  return links
+    .filter(({ outcome }) => outcome === "reverted" || outcome === undefined)
+    .map(({ name, turnedBack }) => {
+      const key = isSudden ? "the key that was declared compromised" : "its old key";
+      const why = turnedBack === undefined ? "" : `: ${reasonText(turnedBack)}`;
+      const next = `linkseal rotate ${group}/${name}${isSudden ? " --emergency" : ""}`;
+      return { name, text: `${group}/${name} is left on ${key}${why}`, next };
+    });
+}
+
+function nextOf(campaign: Campaign, link: string): { readonly next?: string } {
+  const found = unfinished(campaign).find(({ name }) => name === link);
+  return found === undefined ? {} : { next: found.next };
 }

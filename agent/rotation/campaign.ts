@@ -114,11 +114,20 @@ const takesLink = ({ action }: Step): boolean => action === "drain";
 const touches = ({ action, next }: Step): boolean =>
   action !== undefined || (next !== "queued" && next !== "gated");
 
+/** The first step back has the cause of all that follow it; an operator who asks for it knows. */
+function turnedBack(campaign: Campaign, { next, mark, reason }: Step) {
+  const isBack = next === "reverting" || mark.outcome === "reverted";
+  const isFirst = entryOf(campaign).turnedBack === undefined && campaign.goal === "forward";
+  return isBack && isFirst ? { turnedBack: reason } : {};
+}
+
 /** Returns the record after a step; after success the campaign goes on with its next link. */
 export function advance(campaign: Campaign, taken: Step, at: WallTime): Campaign {
   const { outcome, ...mark } = taken.mark;
   const links = campaign.links.map((link, index) =>
-    index === campaign.at && outcome !== undefined ? { ...link, outcome } : link,
+    index === campaign.at
+      ? { ...link, ...turnedBack(campaign, taken), ...(outcome && { outcome }) }
+      : link,
   );
   const moved = taken.next !== campaign.state;
   const next: Campaign = {

@@ -22,6 +22,7 @@ import {
   openFirst,
   refusal,
   turnBack,
+  whyLate,
   whyRefused,
 } from "./rows-shared.ts";
 
@@ -152,6 +153,7 @@ const drainedManually: readonly Row[] = [
     name: "draining.unvalidated",
     when: (context) => asksPerson(context) && isOverdue(context),
     next: "reverting",
+    cause: whyLate,
   },
   {
     name: "draining.validates",

@@ -107,6 +107,9 @@ export function takenBack({ facts, port }: Context): Cause {
 /** Why the router did not take a change: its refusal, or what keeps the change back. */
 export const whyRefused = (context: Context): Cause => refusal(context) ?? takenBack(context);
 
+/** Why a key did not get where it should in time: the effect that failed last, or the above. */
+export const whyLate = (context: Context): Cause => context.facts.trouble ?? whyRefused(context);
+
 /** Returns what both ends of the link hold. */
 export function bothEnds(port: PortFacts | undefined, far: FarEnd): EndsCause {
   return { code: "ends.are", keys: port?.keys ?? "unread", far };

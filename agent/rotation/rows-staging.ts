@@ -14,6 +14,7 @@ import {
   refusal,
   takenBack,
   turnBack,
+  whyLate,
   whyNeeded,
   whyRefused,
 } from "./rows-shared.ts";
@@ -115,6 +116,7 @@ const stagedKeySettled: readonly Row[] = [
         facts.sibling === "lost" ||
         facts.lostCommits >= lostCommitsMax),
     ...turnBack,
+    cause: whyLate,
   },
   {
     name: "staging.undrained",

@@ -19,6 +19,7 @@ import {
   openFirst,
   refusal,
   takenBack,
+  whyLate,
   whyRefused,
 } from "./rows-shared.ts";
 
@@ -94,6 +95,7 @@ const following: readonly Row[] = [
     name: "switching.unpreparedLate",
     when: isOverdue,
     next: "held",
+    cause: whyLate,
   },
   {
     name: "switching.prepare",
@@ -155,11 +157,13 @@ const farStillOld: readonly Row[] = [
     name: "switching.late",
     when: (context) => isOverdue(context) && !siblingLost(context),
     next: "reverting",
+    cause: whyLate,
   },
   {
     name: "switching.lateAlone",
     when: isOverdue,
     next: "gated",
+    cause: whyLate,
   },
   {
     name: "switching.prepareFirst",

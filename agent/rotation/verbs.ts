@@ -21,6 +21,8 @@ export interface ObservedEnds {
   readonly port: PortFacts | undefined;
   /** `failed` does not occur: what it is set to counts, whatever became of its last change. */
   readonly far: FarEnd;
+  /** Whether the key that the link would go back to was declared compromised. */
+  readonly oldKey: "trusted" | "compromised";
 }
 
 export type Verdict =
@@ -61,13 +63,14 @@ export function command(
         return refused({ code: "refused.notHeld", state: campaign.state });
       }
       return to(campaign, "gated", reason, at, {
+        links: campaign.links.map(({ turnedBack: _, ...link }) => link),
         goal: "forward",
         asked: false,
         aborted: false,
         heldFrom: undefined,
       });
     case "revert":
-      return revert(campaign, observed.port, reason, at);
+      return revert(campaign, observed, reason, at);
     case "abandon":
       return abandon(campaign, observed, reason, at);
   }
@@ -83,12 +86,8 @@ function to(
   return { kind: "accepted", campaign: { ...campaign, state, reason, since: at, ...change } };
 }
 
-function revert(
-  campaign: Campaign,
-  port: PortFacts | undefined,
-  reason: Reason,
-  at: WallTime,
-): Verdict {
+function revert(campaign: Campaign, observed: ObservedEnds, reason: Reason, at: WallTime): Verdict {
+  const { port } = observed;
   const left = campaign.links.findIndex(({ outcome }) => outcome === "abandoned");
   const reopens = campaign.state === "done" && left >= 0;
   if (!reopens && !["gated", "awaitingPeer", "held"].includes(campaign.state)) {
@@ -98,6 +97,11 @@ function revert(
   if (port.keys === "new") {
     const isEnrolment = campaign.kind === "enrol";
     return refused({ code: isEnrolment ? "refused.enrolment" : "refused.oldKeyGone" });
+  }
+  if (observed.oldKey === "compromised" && !givesBack(port, observed)) {
+    const { group, state } = campaign;
+    const next = `linkseal rotation ${state === "held" ? "resume" : "show"} ${group}`;
+    return { kind: "refused", why: { code: "refused.compromised" }, next };
   }
   if (!reopens) {
     return to(campaign, "gated", reason, at, {
@@ -119,6 +123,12 @@ function revert(
     told: true,
     goal: "revert",
   });
+}
+
+/** A dark link is worse than a bad key, and so is a far end that only the old key mends. */
+function givesBack(port: PortFacts, { far }: ObservedEnds): boolean {
+  if (port.carriedBy === "new") return false;
+  return port.carriedBy === "nothing" || !(far === "old" || far === "either");
 }
 
 function abandon(

@@ -15,6 +15,7 @@ import {
   cannotBegin,
   type Waiting,
 } from "./campaigns/begin.ts";
+import { declaredBy } from "./campaigns/declare.ts";
 import { beginEnrolment } from "./campaigns/enrolment.ts";
 import { previewRotation } from "./campaigns/preview.ts";
 import { beginChange, beginRotation } from "./campaigns/rotation.ts";
@@ -109,11 +110,19 @@ export class Beginnings {
       if (rotation.kind === "begin" && ended !== undefined) {
         await this.#parts.write({ kind: "campaign", campaign: ended });
       }
+      // Declared first: what ends the process in between leaves an error and no key in doubt.
+      if (rotation.kind === "begin") await this.#declare(group, rotation.campaign, asked);
       return await this.#accept(group, rotation);
     }
     const enrolment = await beginEnrolment(this.#parts, group, asked, acceptsRisk, signal);
     if (enrolment.kind !== "nothing") return await this.#accept(group, enrolment);
     return await this.#accept(group, beginChange(this.#parts, group, { asked, acceptsRisk }));
+  }
+
+  async #declare(group: DesiredGroup, campaign: Campaign, asked: Asked): Promise<void> {
+    const { memory, world, write } = this.#parts;
+    const declared = declaredBy(memory(), group, campaign, asked, world.clock.wall());
+    for (const key of declared) await write({ kind: "compromised", key });
   }
 
   /**

@@ -289,7 +289,10 @@ export class OperatorCommands {
     const { group } = campaign;
     const supervisor = this.#parts.supervisor(group);
     const link = supervisor.link(`${group}/${entry.name}`);
-    if (link === undefined) return { port: undefined, far: "unknown" };
+    const old = entry.old?.key.cakSecretId ?? "";
+    const isDeclared = named(this.#parts.memory().compromised, old) !== undefined;
+    const oldKey = isDeclared ? ("compromised" as const) : ("trusted" as const);
+    if (link === undefined) return { port: undefined, far: "unknown", oldKey };
     const now = this.#parts.world.clock.now();
     const snapshot = supervisor.deviceCache.snapshot(link);
     const control = snapshot.state === undefined ? undefined : strongValue(snapshot.state.control);
@@ -305,6 +308,7 @@ export class OperatorCommands {
     return {
       port: portFacts(snapshot, entry, history),
       far: supervisor.farSetTo(campaign, entry, link),
+      oldKey,
     };
   }
 

@@ -21,6 +21,7 @@ import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
 import { BackupProofs } from "./polling/backup-proof.ts";
+import { CompromisedKeys } from "./polling/compromised-keys.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
 import { type KeySurvey, surveyKeys } from "./polling/key-check.ts";
@@ -78,6 +79,7 @@ export class Supervisor {
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
   readonly backupProofs: BackupProofs;
+  readonly compromisedKeys: CompromisedKeys;
   readonly #farEndPoller: FarEndPoller;
   readonly #keyPoller: KeyPoller;
   readonly #keySurvey: SharedAnswer<KeySurvey>;
@@ -124,6 +126,7 @@ export class Supervisor {
     );
     this.tunnelAuths = new TunnelAuths({ ...common, inCampaign, drains });
     this.backupProofs = new BackupProofs(common, before?.backupProofs);
+    this.compromisedKeys = new CompromisedKeys({ ...common, marker: cloud.marker });
     this.#farEndPoller = new FarEndPoller(common);
     this.#keyPoller = new KeyPoller({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
     const forGroup = (group: DesiredGroup) => ({ ...common, group });
@@ -302,6 +305,10 @@ export class Supervisor {
       { name: "far end", turn: () => this.#farEndTurn(kill) },
       { name: "vault", turn: () => this.#keyPoller.turn(kill) },
     ];
+    const compromised: NamedTurn = {
+      name: "compromised keys",
+      turn: () => this.compromisedKeys.turn(kill),
+    };
     const tended: NamedTurn = {
       name: "tunnels",
       turn: () => mutex.run(tunnelsKey, () => this.#tunnelTurn(kill)),
@@ -320,6 +327,7 @@ export class Supervisor {
         await reconciler.mend(kill);
       }),
       ...campaigns,
+      compromised,
       ...(cloud.pace === "polled" ? pollers : []),
       ...(tunnels.length > 0 ? [tended] : []),
       ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),

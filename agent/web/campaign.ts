@@ -15,6 +15,7 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
   const earlier = steps.slice(0, -shownMoves);
   const moves = steps.slice(-shownMoves);
   const words = urgency === "emergency" ? "emergency " : "";
+  const rest = campaign.links.find(({ next }) => next !== undefined)?.next;
   return h(
     "section",
     { key: group, class: `campaign ${isOver ? "over" : "running"}`, "data-group": group },
@@ -22,7 +23,11 @@ export function campaignCard(campaign: CampaignShape, moment: Moment): Component
       "header",
       null,
       h("h3", null, `${words}${kind} of ${group}`),
-      h("span", { class: `state ${state}` }, stateText(state)),
+      h(
+        "span",
+        { class: `state ${state}` },
+        rest === undefined ? stateText(state) : "not finished",
+      ),
     ),
     h("p", { class: "waits" }, waitText(campaign, moment)),
     endLine(campaign, moment),

@@ -1,14 +1,13 @@
 // The requests with which the operator of a simulated site writes the vault.
 //
 // POST /vault/secrets/NAME          {value, tags} gives {id}
-// POST /vault/secrets/NAME/VERSION  {tags} gives {id}
 
 import { LinksealError } from "#hal/error.ts";
-import { BadRequest, type Fields, text } from "../site/request.ts";
+import { BadRequest, type Fields, tagsOf, text } from "../site/request.ts";
 import type { Site } from "../site/site.ts";
 
 /**
- * Writes a version or its tags. An abort before the write leaves the vault as it is.
+ * Writes a version. An abort before the write leaves the vault as it is.
  * @throws LinksealError `vault.*`; BadRequest for a malformed request
  */
 export async function writeSecret(
@@ -17,27 +16,17 @@ export async function writeSecret(
   fields: Fields,
   signal: AbortSignal,
 ): Promise<{ readonly id: string }> {
-  const [, name = "", version] =
-    /^\/vault\/secrets\/([\w-]{1,127})(?:\/([0-9a-f]{32}))?$/.exec(path) ?? [];
+  const [, name = ""] = /^\/vault\/secrets\/([\w-]{1,127})$/.exec(path) ?? [];
   if (name === "") throw new BadRequest("path");
   await clock.sleep(writeMs, signal);
   refuse(vault.faults(), name);
   const tags = tagsOf(fields);
-  if (version === undefined) {
-    const isCkn = links.some(({ key }) => key.ckn === name);
-    const id = vault.put(name, text(fields, "value"), { tags, ...(isCkn ? { holds: "ckn" } : {}) });
-    return { id };
-  }
-  const id = `${vault.base}/secrets/${name}/${version}`;
-  if (vault.detail(id) === undefined) {
-    throw refusal("vault.malformedKey", id, "there is no such version (404 SecretNotFound)");
-  }
-  vault.update(id, { tags });
+  const isCkn = links.some(({ key }) => key.ckn === name);
+  const id = vault.put(name, text(fields, "value"), { tags, ...(isCkn ? { holds: "ckn" } : {}) });
   return { id };
 }
 
 const writeMs = 30;
-const tagsMax = 15;
 
 // The faults of the vault affect the operator as well.
 function refuse(faults: ReturnType<Site["vault"]["faults"]>, where: string): void {
@@ -50,19 +39,8 @@ function refuse(faults: ReturnType<Site["vault"]["faults"]>, where: string): voi
   }
 }
 
-function tagsOf(fields: Fields): Readonly<Record<string, string>> {
-  const { tags } = fields;
-  if (typeof tags !== "object" || tags === null) throw new BadRequest("tags");
-  const pairs = Object.entries(tags).map(([key, value]): [string, string] => {
-    if (typeof value !== "string" || value.length > 512) throw new BadRequest("tags");
-    return [key, value];
-  });
-  if (pairs.length > tagsMax) throw new BadRequest("tags");
-  return Object.fromEntries(pairs);
-}
-
 function refusal(
-  code: "vault.unreachable" | "vault.denied" | "vault.malformedKey",
+  code: "vault.unreachable" | "vault.denied",
   where: string,
   text: string,
 ): LinksealError {

@@ -107,7 +107,7 @@ export class FaultConsole {
         case "POST /posture":
           return this.#act(request.body, (fields) => this.#pose(fields));
         default:
-          return request.method === "POST" && request.path.startsWith("/vault/")
+          return request.method === "POST" && /^\/vault\/secrets\/[^/]+$/.test(request.path)
             ? await this.#write(request.path, request.body, signal)
             : await site(request, signal);
       }

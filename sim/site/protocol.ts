@@ -15,6 +15,7 @@
 //                                      keys that it may replace, null for MACsec off
 // GET  /vault/secrets/NAME/versions    {versions}
 // GET  /vault/secrets/NAME/VERSION     the value as text
+// POST /vault/secrets/NAME/VERSION     {tags, enabled?} gives {id}
 //
 // Values are written by hal/json.ts. A status other than 200 comes with {code, effect, where, text,
 // next}.
@@ -32,6 +33,7 @@ import {
   choice,
   type Fields,
   materialOf,
+  tagsOf,
   text,
   wantOf,
   whole,
@@ -94,6 +96,9 @@ export function siteHandler(site: SiteBackend): SiteHandler {
       const [root, ...rest] = path.slice(1).split("/").map(decoded);
       const route = `${method} ${root}`;
       if (route === "GET vault") return { status: 200, body: await vault(site, rest, signal) };
+      if (route === "POST vault") {
+        return { status: 200, body: encodeJson(await mark(site, rest, bodyOf(body), signal)) };
+      }
       const answer =
         route === "POST devices"
           ? deviceAnswer({ site, prepared, name: rest[0] ?? "", signal }, rest, bodyOf(body))
@@ -302,6 +307,22 @@ async function vault(
   await site.clock.sleep(vaultMs, signal);
   if (version === "versions") return encodeJson({ versions: site.vault.versions(name ?? "") });
   return site.vault.value(`${site.vault.base}/secrets/${name}/${version}`);
+}
+
+async function mark(
+  site: SiteBackend,
+  [root, name = "", version = "", ...more]: readonly string[],
+  fields: Fields,
+  signal: AbortSignal,
+): Promise<{ readonly id: string }> {
+  if (root !== "secrets" || more.length > 0) throw new BadRequest("path");
+  const { enabled } = fields;
+  if (enabled !== undefined && enabled !== false) throw new BadRequest("enabled");
+  const marks = { tags: tagsOf(fields), ...(enabled === false && { enabled: false as const }) };
+  const id = `${site.vault.base}/secrets/${name}/${version}`;
+  await site.clock.sleep(vaultMs, signal);
+  site.vault.mark(id, marks);
+  return { id };
 }
 
 function decoded(segment: string): string {

@@ -269,3 +269,17 @@ function transformsOf(transforms: Fields): Transforms {
     dhGroup: text(transforms, "dhGroup"),
   };
 }
+
+const tagsMax = 15;
+
+/** @throws BadRequest unless the field `tags` is one that a vault takes */
+export function tagsOf(fields: Fields): Readonly<Record<string, string>> {
+  const { tags } = fields;
+  if (typeof tags !== "object" || tags === null) throw new BadRequest("tags");
+  const pairs = Object.entries(tags).map(([key, value]): [string, string] => {
+    if (typeof value !== "string" || value.length > 512) throw new BadRequest("tags");
+    return [key, value];
+  });
+  if (pairs.length > tagsMax) throw new BadRequest("tags");
+  return Object.fromEntries(pairs);
+}

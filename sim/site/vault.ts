@@ -2,7 +2,7 @@
 
 import { LinksealError } from "#hal/error.ts";
 import { type CipherSuite, type KeyRef, parseCkn } from "#hal/model.ts";
-import { generationTag, pairTag, type SecretVersion } from "#hal/vault.ts";
+import { generationTag, pairTag, type SecretVersion, type VersionMarks } from "#hal/vault.ts";
 import type { WallTime } from "#hal/world.ts";
 import type { SimClock } from "../base/clock.ts";
 import type { Prng } from "../base/prng.ts";
@@ -11,7 +11,14 @@ import type { Prng } from "../base/prng.ts";
  * A fault of the vault. All but `down` concern only the agent's reads; the far end reads with an
  * identity of its own.
  */
-export type VaultFault = "down" | "denied" | "throttled" | "serveDisabled" | "servePrevious";
+export type VaultFault =
+  | "down"
+  | "denied"
+  | "throttled"
+  | "serveDisabled"
+  | "servePrevious"
+  /** Its reader may not mark versions. */
+  | "unmarkable";
 
 export interface VaultOptions {
   readonly clock: SimClock;
@@ -161,6 +168,19 @@ export class SimVault {
     stored.version = { ...stored.version, ...attributes };
     stored.contentType = contentType ?? stored.contentType;
     stored.updated = Math.max(this.#clock.wall(), stored.version.created) as WallTime;
+  }
+
+  /**
+   * Marks a version for a client of the site.
+   * @throws LinksealError `vault.*`
+   */
+  mark(id: string, marks: VersionMarks): void {
+    this.#refuse(id);
+    if (this.#faults.has("unmarkable")) {
+      throw refusal("vault.denied", id, "this identity may not mark it (403 ForbiddenByRbac)");
+    }
+    if (this.#find(id) === undefined) throw missing(id);
+    this.update(id, marks);
   }
 
   /** Returns a version regardless of faults; undefined if there is no such version. */

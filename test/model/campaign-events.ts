@@ -477,7 +477,7 @@ export class Events {
       const verdict = this.#operator.command(
         campaign,
         { verb, farEndDone: false, by: "test" },
-        { port, far },
+        { port, far, oldKey: this.#config.urgency === "emergency" ? "compromised" : "trusted" },
         noon,
       );
       if (verdict.kind === "refused") continue;

@@ -49,7 +49,7 @@ const healingTurnsMax = 40;
 /** A campaign that still waits then waits for its deadline. */
 const deadlineTurn = 20;
 const noon = 0 as WallTime;
-const nothingObserved = { port: undefined, far: "unknown" } as const;
+const nothingObserved = { port: undefined, far: "unknown", oldKey: "trusted" } as const;
 const parking = ["gated", "awaitingPeer", "held"];
 const scratches = new Map<Oracle, World>();
 

@@ -175,7 +175,7 @@ export async function pairKey(
     return { ...made, did: "nothing" };
   }
   const tags = { [pairTag]: ckn.toUpperCase(), [generationTag]: String(generation) };
-  await vault.tag(version.id, { ...version.tags, ...tags }, signal);
+  await vault.mark(version.id, { tags: { ...version.tags, ...tags } }, signal);
   const chosen = await chooseKey(vault, link, now(), signal);
   if (chosen.key.cakSecretId !== version.id) throw overtaken(link, chosen.key.ckn);
   return { ...made, did: "paired" };

@@ -22,6 +22,7 @@ import { needsAgent, sharesFate } from "../../rotation/shared-fate.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import { assertDistinct } from "../polling/vault.ts";
+import { refuseCompromised } from "./declare.ts";
 
 /** All that the beginning of a campaign reads. */
 export interface BeginParts {
@@ -119,8 +120,8 @@ export function missingRisk(
 }
 
 /**
- * Compares the keys with each other, with those of the group, and by CKN with those of other
- * groups.
+ * Refuses a key that was declared compromised. Compares the keys with each other, with those of
+ * the group, and by CKN with those of other groups.
  * @throws LinksealError `vault.reusedCkn` if two are equal, or another `vault.*` of the vault.
  */
 export async function assertFresh(
@@ -129,6 +130,7 @@ export async function assertFresh(
   keys: readonly KeyRef[],
   signal: AbortSignal,
 ): Promise<void> {
+  refuseCompromised(memory(), keys);
   const bound = Object.entries(memory().bindings)
     .filter(
       ([id, { key }]) =>

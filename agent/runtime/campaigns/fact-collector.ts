@@ -4,6 +4,7 @@ import { withDeadline } from "#hal/deadline.ts";
 import type { PeerState, Recalled, TransactionToken } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type MacsecFrames, strongValue } from "#hal/model.ts";
+import type { KeyVault } from "#hal/vault.ts";
 import { type Instant, instantAfter } from "#hal/world.ts";
 import {
   type Campaign,
@@ -50,6 +51,7 @@ import { type LateChange, type Memory, named } from "../../store/journal/memory.
 import { type RightsReader, rightsMs } from "../polling/rights-reader.ts";
 import type { EffectParts, Effects } from "./effects.ts";
 import { managementPathOf } from "./management-path.ts";
+import { withVault } from "./new-pairs.ts";
 import { type PermitCache, withheldLink } from "./permit-cache.ts";
 
 export interface FactCollectorParts extends EffectParts {
@@ -65,6 +67,8 @@ export interface FactCollectorParts extends EffectParts {
   readonly rights: Pick<RightsReader, "refresh" | "forget">;
   /** The permits of the hub, as they were last read. */
   readonly permits: Pick<PermitCache, "withheld">;
+  /** The vault that the new keys come from. */
+  readonly vault: KeyVault;
 }
 
 export interface Report {
@@ -182,7 +186,7 @@ export class FactCollector {
   }
 
   async observe(campaign: Campaign, link: DesiredLink, signal: AbortSignal): Promise<Report> {
-    const { deviceCache, group, world } = this.#parts;
+    const { deviceCache, group, vault, world } = this.#parts;
     const begun = world.clock.now();
     const devices = [...new Set(group.links.map((each) => each.device))];
     const observations = devices.map(
@@ -214,12 +218,12 @@ export class FactCollector {
     const measured = this.#measure(link, port, now);
     const observed = { campaign, snapshot, port, far, siblings, managementPath, now };
     const withheld = this.withheld(campaign, port, snapshot);
-    const facts = this.#facts({ ...observed, withheld });
+    const facts = await withVault(vault, campaign, this.#facts({ ...observed, withheld }), signal);
     const session = portOf(snapshot.state, link.port)?.session;
     const sak = session === undefined ? undefined : strongValue(session)?.latestSak?.keyId;
     const unfinished = pending?.unfinished === undefined ? {} : { unfinished: pending.unfinished };
     const come = comeOf(this.#late(link), snapshot);
-    const all = { ...facts, freshSak: isFresh(sak, campaign) };
+    const all = { ...facts, freshSak: sak !== undefined && sak !== campaign.oldSak };
     this.#laterProven ||= facts.laterSaks.kind === "proven";
     const laterSaks = this.#laterProven ? "proven" : "unproven";
     const result = { facts: all, at: begun, sak, laterSaks, measured } as const;
@@ -483,10 +487,6 @@ export class FactCollector {
 function framesOf({ state, link }: LinkSnapshot): MacsecFrames | undefined {
   const port = portOf(state, link.port);
   return port === undefined ? undefined : strongValue(port.frames);
-}
-
-function isFresh(sak: string | undefined, { oldSak }: Campaign): boolean {
-  return sak !== undefined && sak !== oldSak;
 }
 
 /**

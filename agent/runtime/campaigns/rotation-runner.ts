@@ -108,7 +108,7 @@ export class RotationRunner {
     if (link === undefined) return this.#parts.desired.health.pollMs;
     const { clock } = this.#parts.world;
     const report = await this.#factCollector.observe(campaign, link, signal);
-    const { facts } = report;
+    const facts = { ...report.facts, ...this.#troubleOn(link) };
     if (report.unfinished !== undefined) return await this.#takeBack(campaign, report, signal);
     const lost = this.#effects.judge(link, facts.port, clock.now());
     if (lost !== undefined) this.#fails(link, lost);
@@ -230,6 +230,12 @@ export class RotationRunner {
       where: linkId(link),
       next: `linkseal rotation show ${this.#parts.group.name}`,
     });
+  }
+
+  #troubleOn(link: DesiredLink): Pick<Facts, "trouble"> {
+    const error = this.#troubledLink === linkId(link) ? this.#trouble : undefined;
+    if (error === undefined) return {};
+    return { trouble: { code: "effect.failed", error: error.code, text: error.message } };
   }
 
   #fails(link: DesiredLink, error: LinksealError): void {

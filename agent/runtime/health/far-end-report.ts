@@ -2,12 +2,14 @@
 // another writer changed during our write, and about the rights to change it.
 
 import type { LinkSetting, PeerDetails, PeerState } from "#hal/device.ts";
+import { errorRows, isErrorCode } from "#hal/error.ts";
 import type { WallTime } from "#hal/world.ts";
 import { type Raised, raise } from "../../health/warnings.ts";
 import { type DesiredGroup, type DesiredLink, linkId } from "../../model/desired.ts";
-import type { Reason } from "../../model/reason.ts";
-import { nextForRight, reasonText } from "../../model/reason-text.ts";
+import type { CauseOf, Reason } from "../../model/reason.ts";
+import { causeText, nextForRight, reasonText } from "../../model/reason-text.ts";
 import type { RightsReport } from "../../model/rights-report.ts";
+import { isWarningCode } from "../../model/warning-rows.ts";
 import { type Memory, openCampaign } from "../../store/journal/memory.ts";
 import { riskAccepted } from "../campaigns/begin.ts";
 import type { RightsOf } from "../polling/rights-reader.ts";
@@ -65,8 +67,19 @@ export function rightsUnknown({ rights }: SiteView, of: RightsOf): Raised[] {
 export function waitsForCheck(about: string, reason: Reason): Raised {
   const raised = raise("campaign-waiting", about, reasonText(reason));
   const cause = "cause" in reason ? reason.cause : undefined;
-  if (cause?.code !== "gate.rightsMissing") return raised;
-  return { ...raised, next: nextForRight(cause) };
+  switch (cause?.code) {
+    case "gate.rightsMissing":
+      return { ...raised, next: nextForRight(cause) };
+    case "vault.refuses":
+      return vaultRefuses(about, cause) ?? raised;
+    default:
+      return raised;
+  }
+}
+
+function vaultRefuses(about: string, cause: CauseOf<"vault.refuses">): Raised | undefined {
+  const code = isErrorCode(cause.error) ? errorRows[cause.error].warning : null;
+  return code !== null && isWarningCode(code) ? raise(code, about, causeText(cause)) : undefined;
 }
 
 /** Another writer's change of this link while its sibling was written. */

@@ -6,6 +6,7 @@ import { type Instant, instantAfter, type WallTime, type World, wallAfter } from
 import { endsOf, vaultBaseOf } from "../../compare/ends.ts";
 import { standingOf } from "../../compare/plan.ts";
 import { driftFindings, sidesOf } from "../../compare/rules.ts";
+import { withCompromised } from "../../health/compromised.ts";
 import { withLostTraffic } from "../../health/dark-link.ts";
 import { deriveLinkHealth, raisedBy } from "../../health/health.ts";
 import { overdueWarnings } from "../../health/overdue.ts";
@@ -71,6 +72,7 @@ import { saReportOf } from "./sa-report.ts";
 import type { EvaluatedAgent, SiteView } from "./site-view.ts";
 import { deriveStatus, type Status } from "./status.ts";
 import { tunnelEvidence } from "./tunnel-evidence.ts";
+import { unfinishedRotation } from "./unfinished-rotation.ts";
 import { unmanagedOf } from "./unmanaged.ts";
 import { siteWarnings, unwritableWarnings } from "./unwritable.ts";
 import { type JudgedVerdict, judge } from "./verdict-events.ts";
@@ -260,7 +262,7 @@ export class HealthEvaluator {
 
   #groupWarnings(group: DesiredGroup): Raised[] {
     const campaign = openCampaign(this.#parts.agent.memory, group.name);
-    if (campaign === undefined) return [];
+    if (campaign === undefined) return unfinishedRotation(this.#parts.agent.memory, group.name);
     const about = `${group.name}/${campaign.links[campaign.at]?.name ?? ""}`;
     switch (campaign.state) {
       case "held":
@@ -380,9 +382,11 @@ export class HealthEvaluator {
       causes: linkCauses(supervisor, link),
     });
     // A campaign changes the key of its link itself.
-    return entry === undefined || entry.outcome !== undefined
-      ? this.#watched(link, health)
-      : health;
+    const isAtRest = entry === undefined || entry.outcome !== undefined;
+    const watched = isAtRest ? this.#watched(link, health) : health;
+    if (Object.keys(memory.compromised).length === 0) return watched;
+    const { places, unrecorded } = supervisor.compromisedKeys;
+    return withCompromised(watched, link, memory.compromised, places, unrecorded);
   }
 
   #tunnelNow(evidence: TunnelEvidence) {

@@ -10,6 +10,7 @@ import type { Memory } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
 import type { BackupProofs } from "../polling/backup-proof.ts";
+import type { CompromisedKeys } from "../polling/compromised-keys.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
@@ -27,6 +28,8 @@ export interface SiteView {
   readonly unsavedCommits: Pick<UnsavedCommits, "failure" | "left">;
   /** The proofs of the tunnels that back up links. */
   readonly backupProofs: BackupProofs;
+  /** The keys that were declared compromised, and where they are. */
+  readonly compromisedKeys: Pick<CompromisedKeys, "places" | "unrecorded">;
   /** Keys, certificates and identities in use that expire. */
   readonly ends: readonly UsedUntil[];
   /** Why links of a group that need a key get none; undefined = nothing waits. */

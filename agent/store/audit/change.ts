@@ -6,7 +6,7 @@ import type { WallTime } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { isoTime } from "../../model/iso-time.ts";
 import { reasonText } from "../../model/reason-text.ts";
-import type { Binding, JournalRecord } from "../journal/memory.ts";
+import type { Binding, CompromisedKey, JournalRecord } from "../journal/memory.ts";
 import type { Change } from "./record.ts";
 
 const textMax = 400;
@@ -46,6 +46,8 @@ export function changeOf(
       return changed("farEnd", record.link, null, "the far end accepted a change");
     case "binding":
       return changed("binding", record.link, null, bindingText(record.binding));
+    case "compromised":
+      return changed("binding", record.key.link, record.key.by, compromisedText(record.key));
     case "forget":
       return changed("forget", record.link, null, "the link is no longer managed");
     case "forgetTunnel":
@@ -82,6 +84,11 @@ export function changeOf(
 function bindingText({ how, key, created }: Binding): string {
   const version = key.cakSecretId.split("/").slice(-2).join("/");
   return `${how}: CKN ${key.ckn}, CAK version ${version}, made ${isoTime(created)}`;
+}
+
+function compromisedText({ ckn, since, gone }: CompromisedKey): string {
+  const end = gone === undefined ? "" : `, and gone at ${isoTime(gone)}`;
+  return `compromised since ${isoTime(since)}: CKN ${ckn}${end}`;
 }
 
 function proposalText({ sha256, ended }: Extract<JournalRecord, { kind: "proposal" }>): string {

@@ -135,6 +135,24 @@ interface EndedProposal {
   readonly by: string;
 }
 
+/** A key that an emergency declared compromised. */
+export interface CompromisedKey {
+  /** The link whose accepted key it was, as `group/link`. */
+  readonly link: string;
+  /** Its CKN. */
+  readonly ckn: Ckn;
+  /** Id of its CAK version. */
+  readonly cakSecretId: string;
+  /** When it was declared. */
+  readonly since: WallTime;
+  /** Who declared it. */
+  readonly by: string;
+  /** When every place was seen without it; absent = not yet. */
+  readonly gone?: WallTime;
+  /** The mark on its version in the vault; absent = there is none, or none is known. */
+  readonly mark?: "tagged" | "disabled";
+}
+
 /** Everything that the agent remembers; all records have own keys only (see `named`). */
 export interface Memory {
   /** The last campaign, running or ended, by group. */
@@ -172,6 +190,8 @@ export interface Memory {
   readonly unsaved: Readonly<Record<string, readonly UnsavedCommit[]>>;
   /** Proposals that were applied or rejected, the newest last, by SHA-256 of what was signed. */
   readonly proposals: Readonly<Record<string, EndedProposal>>;
+  /** Keys that were declared compromised, the newest last, by id of the CAK version. */
+  readonly compromised: Readonly<Record<string, CompromisedKey>>;
 }
 
 export const emptyMemory: Memory = {
@@ -189,6 +209,7 @@ export const emptyMemory: Memory = {
   puts: {},
   unsaved: {},
   proposals: {},
+  compromised: {},
 };
 
 /**
@@ -230,6 +251,7 @@ export type JournalRecord =
   | { readonly kind: "unsaved"; readonly device: string; readonly commit: UnsavedCommit }
   | { readonly kind: "saved"; readonly device: string; readonly token: string }
   | { readonly kind: "proposal"; readonly sha256: string; readonly ended: EndedProposal }
+  | { readonly kind: "compromised"; readonly key: CompromisedKey }
   /** Stands for all records before it. */
   | { readonly kind: "snapshot"; readonly memory: Memory }
   /** Goes on with the snapshot before it: entries that it had no room for. */
@@ -285,6 +307,8 @@ export function remember(memory: Memory, record: JournalRecord): Memory {
       return { ...memory, unsaved: withUnsaved(memory.unsaved, record) };
     case "proposal":
       return { ...memory, proposals: withProposal(memory.proposals, record) };
+    case "compromised":
+      return { ...memory, compromised: withCompromised(memory.compromised, record.key) };
     case "snapshot":
       return record.memory;
     case "snapshotPart":
@@ -368,6 +392,19 @@ function withProposal(
 ): Memory["proposals"] {
   const others = Object.entries(proposals).filter(([name]) => name !== sha256);
   return Object.fromEntries([...others, [sha256, ended] as const].slice(-proposalsMax));
+}
+
+/** Of those that are gone, the oldest are forgotten first; one that is not gone never is. */
+const goneMax = 256;
+
+function withCompromised(
+  compromised: Memory["compromised"],
+  key: CompromisedKey,
+): Memory["compromised"] {
+  const all = Object.entries({ ...compromised, [key.cakSecretId]: key });
+  const gone = all.filter(([, { gone }]) => gone !== undefined).map(([id]) => id);
+  const forgotten = new Set(gone.slice(0, Math.max(0, gone.length - goneMax)));
+  return Object.fromEntries(all.filter(([id]) => !forgotten.has(id)));
 }
 
 function withoutLate(

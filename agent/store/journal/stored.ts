@@ -113,6 +113,7 @@ const kinds: Readonly<Record<JournalRecord["kind"], true>> = {
   unsaved: true,
   saved: true,
   proposal: true,
+  compromised: true,
   snapshot: true,
   snapshotPart: true,
 };

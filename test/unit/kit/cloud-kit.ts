@@ -11,6 +11,7 @@ export function cloudWith(own: Own): Cloud {
   return {
     ...{ addresses: [], connection: undefined, gatewayKey: undefined, document: undefined },
     identityEnd: undefined,
+    marker: { mark: async () => undefined },
     ...own,
   };
 }

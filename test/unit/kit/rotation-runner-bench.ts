@@ -36,9 +36,10 @@ import {
   type MacsecPort,
 } from "#hal/model.ts";
 import { Secret } from "#hal/secret.ts";
+import type { KeyVault } from "#hal/vault.ts";
 import { instantAfter, type World } from "#hal/world.ts";
 import { SimClock } from "#sim/base/clock.ts";
-import { campaignOf, keyOne } from "./campaign-kit.ts";
+import { campaignOf, keyOne, keyTwo } from "./campaign-kit.ts";
 import { clockWorld } from "./clock-world.ts";
 import { capabilities, never, settled } from "./site-bench.ts";
 import {
@@ -221,6 +222,15 @@ export class RotationRunnerBench {
     return linkNamed("primary", this.desired);
   }
 
+  /** It has the new pair of every link, unless a test takes its words away. */
+  vault: KeyVault = {
+    versions: async () => [],
+    read: async (id) => {
+      const isCkn = [keyOne, keyTwo].find(({ cknSecretId }) => cknSecretId === id);
+      return Secret.take("value", new TextEncoder().encode(isCkn?.ckn ?? "AB".repeat(32)));
+    },
+  };
+
   #partsOf(world: World): FactCollectorParts {
     const { desired: wanted, group, deviceCache, clock } = this;
     return {
@@ -238,6 +248,7 @@ export class RotationRunnerBench {
         forget: () => void this.rightsCalls.push("forget"),
       },
       permits: { withheld: () => this.withheld },
+      vault: this.vault,
     };
   }
 

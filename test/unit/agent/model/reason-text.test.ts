@@ -73,6 +73,14 @@ const causes: Readonly<{
     { code: "sak.later", number: 3, needed: 4, cause: { code: "sak.awaited" } },
     "SAK 3 of 4 after the first one: it is not in use alone yet",
   ],
+  "effect.failed": [
+    { code: "effect.failed", error: "vault.denied", text: "the vault refuses this identity" },
+    "the vault refuses this identity",
+  ],
+  "vault.refuses": [
+    { code: "vault.refuses", link: "erd-demo/primary", error: "vault.denied", text: "denied" },
+    "the new key of erd-demo/primary cannot be read: denied",
+  ],
   "port.keys": [{ code: "port.keys", keys: "new" }, "the router holds the new key"],
   "port.drifted": [
     { code: "port.drifted", leaf: "suite", observed: "gcm-aes-128", wanted: "gcm-aes-256" },
@@ -276,6 +284,10 @@ const causes: Readonly<{
   "refused.oldKeyGone": [
     { code: "refused.oldKeyGone" },
     "the old key is gone from the port: an ordinary rotation is the way back",
+  ],
+  "refused.compromised": [
+    { code: "refused.compromised" },
+    "the old key was declared compromised: the link carries, so nothing goes back to it",
   ],
   "refused.notCarrying": [
     { code: "refused.notCarrying" },

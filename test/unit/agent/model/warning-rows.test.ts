@@ -25,7 +25,7 @@ describe("a warning", () => {
        frames-untagged stale-sak frames-not-valid mtu probe-unanswered
        tunnel-configured-but-absent ike-down sa-missing tunnel-interface clear-path-beside-tunnel
        tunnel-bgp-down commit-lost vault-denied key-malformed key-reused
-       rotation-held journal-lossy state-unwritable`,
+       compromised-key-in-use rotation-held journal-lossy state-unwritable`,
     ],
   ] as const)("the severity of exactly these warnings is %s", (severity, codes) => {
     expect(codesWith((row) => row.severity === severity)).toEqual(words(codes));
@@ -38,7 +38,8 @@ describe("a warning", () => {
       0,
       `policy-should-secure controlled-port-open second-peer frames-untagged
        clear-path-beside-tunnel backup-carries not-configured commit-lost vault-denied
-       far-end-lost-update waiting-for-person rotation-held rotation-overdue drained-by-hand
+       compromised-key-in-use far-end-lost-update waiting-for-person rotation-held
+       rotation-overdue rotation-unfinished drained-by-hand
        journal-lossy journal-growing state-unwritable agent-overloaded`,
     ],
     [15_000, "device-unreachable reading-stale reading-missing"],
@@ -111,6 +112,7 @@ describe("a warning", () => {
     ],
     [`${unseen} agent-overloaded`, "reading-stale"],
     ["drain-not-in-force", "drained-by-hand"],
+    ["compromised-key-in-use", "rotation-unfinished"],
   ];
   it.each(causes)("exactly these warnings are silent while one of %s holds", (silencers, codes) => {
     const silent = codesWith((row) => row.dependsOn.join(" ") === silencers);

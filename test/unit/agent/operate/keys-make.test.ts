@@ -152,7 +152,7 @@ function cut(vault: KeyStore, at: number, when: "before" | "after", effect: "non
     versions: counted((...words) => vault.versions(...words)),
     read: counted((...words) => vault.read(...words)),
     put: counted((...words) => vault.put(...words)),
-    tag: counted((...words) => vault.tag(...words)),
+    mark: counted((...words) => vault.mark(...words)),
   };
   return { store, calls: () => calls };
 }

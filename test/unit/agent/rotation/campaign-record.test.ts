@@ -120,7 +120,7 @@ describe("the record after a step", () => {
   });
 });
 
-const seen = (port: PortFacts | undefined) => ({ port, far: "old" }) as const;
+const seen = (port: PortFacts | undefined) => ({ port, far: "old", oldKey: "trusted" }) as const;
 const say = (
   campaign: Campaign,
   verb: OperatorVerb,
@@ -313,7 +313,7 @@ describe("abandon leaves both ends on one version", () => {
     ({ far, port, told = true, why }) => {
       const campaign = campaignOf("held", { kind: "rotate", told });
       const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
-      expect(command(campaign, said, { port, far }, noon)).toMatchObject(
+      expect(command(campaign, said, { port, far, oldKey: "trusted" }, noon)).toMatchObject(
         why === undefined ? { campaign: { state: "done" } } : { kind: "refused", why },
       );
     },
@@ -329,7 +329,7 @@ describe("abandon leaves both ends on one version", () => {
     ({ kind, state, port, act }) => {
       const campaign = campaignOf(state, { kind, touched: true, told: true });
       const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
-      expect(command(campaign, said, { port, far: "new" }, noon)).toMatchObject({
+      expect(command(campaign, said, { port, far: "new", oldKey: "trusted" }, noon)).toMatchObject({
         kind: "refused",
         next: act,
       });
@@ -338,9 +338,17 @@ describe("abandon leaves both ends on one version", () => {
 });
 
 describe("a campaign that waits in gated and has touched nothing", () => {
-  const unseen = { port: undefined, far: "unknown" } as const;
-  const dark = { port: { ...calmPort, carriedBy: "nothing" }, far: "unknown" } as const;
-  const drained = { port: { ...calmPort, drain: "on" }, far: "updating" } as const;
+  const unseen = { port: undefined, far: "unknown", oldKey: "trusted" } as const;
+  const dark = {
+    port: { ...calmPort, carriedBy: "nothing" },
+    far: "unknown",
+    oldKey: "trusted",
+  } as const;
+  const drained = {
+    port: { ...calmPort, drain: "on" },
+    far: "updating",
+    oldKey: "trusted",
+  } as const;
   const abandon = (campaign: Campaign, observed: ObservedEnds) => {
     const said = { verb: "abandon", farEndDone: false, by: "a person" } as const;
     return command(campaign, said, observed, noon);

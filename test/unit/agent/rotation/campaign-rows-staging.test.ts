@@ -15,6 +15,8 @@ import {
   windowShut,
 } from "../../kit/campaign-kit.ts";
 
+const denied = { code: "effect.failed", error: "vault.denied", text: "no role" } as const;
+
 rowsOf(
   ["staging", "staged"],
   [
@@ -203,8 +205,9 @@ reports("rotate", "keychain", [
   ["staging.oldKeyGone", {}, { ...foreignKey, ...overdue }],
   ["staging.oldKeyGone", {}, { ...port({ keys: "new" }) }],
   ["staging.oldKeyGone", {}, { ...foreignKey, far: "new" }],
-  ["staging.turnBack", {}, { ...port({ carriedBy: "nothing" }), ...sibling }],
-  ["staging.turnBack", {}, { lostCommits: 3 }],
+  ["staging.turnBack", {}, { ...port({ carriedBy: "nothing" }), ...sibling }, more],
+  ["staging.turnBack", {}, { lostCommits: 3 }, more],
+  ["staging.turnBack", {}, { ...overdue, trouble: denied }, denied],
   ["staging.stage", {}, { lostCommits: 2, drained: held }, undefined, "stage"],
   [
     "staging.waits",

@@ -42,7 +42,7 @@ export class BeginBench extends RotationRunnerBench {
     prng: new Prng("begin"),
     base: "https://demo.vault.sim",
   });
-  readonly vault: KeyVault = {
+  override readonly vault: KeyVault = {
     versions: async (name) => this.store.versions(name),
     read: async (id) => Secret.take("value", new TextEncoder().encode(this.store.value(id))),
   };
