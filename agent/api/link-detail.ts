@@ -2,7 +2,13 @@
 // steps of any code for a name of the config.
 
 import type { PeerState } from "#hal/device.ts";
-import { type MacsecFrames, type MacsecPort, type MkpduCounters, strongValue } from "#hal/model.ts";
+import {
+  type KeyRef,
+  type MacsecFrames,
+  type MacsecPort,
+  type MkpduCounters,
+  strongValue,
+} from "#hal/model.ts";
 import type { EndStep } from "../compare/end-step.ts";
 import { type CommandBlock, commandBlocks } from "../explain/commands.ts";
 import { type KeyOf, type LinkScene, type Scene, sceneOf } from "../explain/scene.ts";
@@ -134,6 +140,8 @@ export interface EndsReport {
   readonly id: string;
   /** The end to write; null = none. */
   readonly write: "farEnd" | "router" | null;
+  /** The key that it gets; null = none. */
+  readonly key: KeyRef | null;
   /** What both ends show. */
   readonly text: string;
   /** The commands of the write; empty = there is none. */
@@ -148,12 +156,13 @@ const blocksAt = { farEnd: ["farEnd.set"], router: ["vault.read", "router.putKey
 export function endsReport(agent: Asked, id: string, step: EndStep): EndsReport {
   const of = { schema: "linkseal.ends/1", id } as const;
   const { kind, text } = step;
-  if (kind !== "write") return { ...of, write: null, text, commands: [], next: step.next };
+  if (kind !== "write")
+    return { ...of, write: null, key: null, text, commands: [], next: step.next };
   const desired = agent.supervisor?.intent.desired;
   const scene: Scene =
     desired === undefined ? { kind: "none" } : sceneOf(desired, id, () => step.key);
   const commands = commandBlocks(blocksAt[step.at], scene);
-  return { ...of, write: step.at, text, commands, next: `linkseal ends ${id}` };
+  return { ...of, write: step.at, key: step.key, text, commands, next: `linkseal ends ${id}` };
 }
 
 function sceneIn(agent: Asked, about: string): Scene {

@@ -237,9 +237,14 @@ export class OperatorCommands {
   async ends(id: string, signal: AbortSignal): Promise<EndStep> {
     let step: EndStep | undefined;
     await this.#onLink(id, async (supervisor, group, link) => {
-      if (openCampaign(this.#parts.memory(), group.name) !== undefined) throw busy(group.name);
+      const open = openCampaign(this.#parts.memory(), group.name);
+      if (open !== undefined && entryOf(open).name === link.name) throw busy(group.name);
       const drains = supervisor.manualDrains(group);
       step = endStep(await endFacts(supervisor.beginParts(), { group, link, drains }, signal));
+      if (open === undefined) return;
+      // A campaign waits for ever beside a link whose key the journal does not know.
+      if (step.kind !== "nothing" || step.next === null) throw busy(group.name);
+      step = { ...step, next: `linkseal rotation abandon ${group.name}, then ${step.next}` };
     });
     if (step === undefined) throw new RangeError(`${id} was not observed`);
     if (step.kind !== "refused") return step;
