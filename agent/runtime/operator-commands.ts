@@ -238,10 +238,17 @@ export class OperatorCommands {
     let step: EndStep | undefined;
     await this.#onLink(id, async (supervisor, group, link) => {
       const open = openCampaign(this.#parts.memory(), group.name);
-      if (open !== undefined && entryOf(open).name === link.name) throw busy(group.name);
+      const isUnderWay = open !== undefined && entryOf(open).name === link.name;
+      if (isUnderWay && open.state !== "held") throw busy(group.name);
       const drains = supervisor.manualDrains(group);
       step = endStep(await endFacts(supervisor.beginParts(), { group, link, drains }, signal));
       if (open === undefined) return;
+      if (isUnderWay) {
+        // What a stopped campaign has left is its own to go on from.
+        if (step.kind === "nothing")
+          step = { ...step, next: `linkseal rotation resume ${group.name}` };
+        return;
+      }
       // A campaign waits for ever beside a link whose key the journal does not know.
       if (step.kind !== "nothing" || step.next === null) throw busy(group.name);
       step = { ...step, next: `linkseal rotation abandon ${group.name}, then ${step.next}` };

@@ -67,7 +67,7 @@ async function play(prng: Prng, overlap: Overlap): Promise<Played> {
     strikes[strike]?.(pair, pair.link(name));
     struck.set(name, `${strike} ${name}`);
   }
-  await pair.run(prng.between(1_000, 200_000));
+  await pair.run(prng.between(1_000, history === "running" ? 1_200_000 : 200_000));
   const hidden = prng.chance(0.2) ? prng.pick(["router", "farEnd"] as const) : "none";
   if (hidden !== "none") for (const name of names) unread[hidden](pair.link(name));
   const follower = new Follower(pair, new Set(struck.keys()));

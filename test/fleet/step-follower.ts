@@ -30,6 +30,12 @@ export const histories = {
     await pair.run(prng.between(1_000, 240_000));
     await back(pair, backup);
   },
+  /** No backup: a campaign runs, and may have stopped. */
+  running: async (pair: Pair, prng: Prng) => {
+    pair.newKeys();
+    await pair.rotate();
+    await pair.run(prng.between(1_000, 240_000));
+  },
   after: async (pair: Pair) => await rotated(pair, undefined),
 } as const;
 
@@ -144,6 +150,11 @@ export class Follower {
       this.#drained.add(name);
       const { status } = await pair.reply("POST /v1/drain", { link });
       await pair.run(20_000);
+      return status === 200;
+    }
+    if (next === `linkseal rotation resume ${group}`) {
+      const { status } = await pair.reply("POST /v1/rotation/resume", { group });
+      await pair.run(300_000);
       return status === 200;
     }
     const abandons = `linkseal rotation abandon ${group}, then `;
