@@ -2,7 +2,15 @@
 // steps of any code for a name of the config.
 
 import type { PeerState } from "#hal/device.ts";
-import { type MacsecFrames, type MacsecPort, type MkpduCounters, strongValue } from "#hal/model.ts";
+import {
+  type KeyRef,
+  type MacsecFrames,
+  type MacsecPort,
+  type MkpduCounters,
+  strongValue,
+} from "#hal/model.ts";
+import type { EndStep } from "../compare/end-step.ts";
+import { type CommandBlock, commandBlocks } from "../explain/commands.ts";
 import { type KeyOf, type LinkScene, type Scene, sceneOf } from "../explain/scene.ts";
 import { type FilledStep, filledSteps } from "../explain/steps.ts";
 import { azureCipher } from "../model/azure-words.ts";
@@ -122,6 +130,39 @@ export function linkDetail(agent: Asked, id: string): LinkDetail | undefined {
 /** Returns the steps of a code for a name of the accepted config. */
 export function stepsAbout(agent: Asked, code: string, about: string): readonly FilledStep[] {
   return filledSteps(code, sceneIn(agent, about));
+}
+
+/** The next step of an operator at the ends of a link (linkseal.ends/1). */
+export interface EndsReport {
+  /** Name and version of the schema. */
+  readonly schema: "linkseal.ends/1";
+  /** Name of the link, as `group/link`. */
+  readonly id: string;
+  /** The end to write; null = none. */
+  readonly write: "farEnd" | "router" | null;
+  /** The key that it gets; null = none. */
+  readonly key: KeyRef | null;
+  /** What both ends show. */
+  readonly text: string;
+  /** The commands of the write; empty = there is none. */
+  readonly commands: readonly CommandBlock[];
+  /** The command to go on with; null = none is needed. */
+  readonly next: string | null;
+}
+
+const blocksAt = { farEnd: ["farEnd.set"], router: ["vault.read", "router.putKey"] } as const;
+
+/** Returns the step with the commands of its end; a write is followed by another reading. */
+export function endsReport(agent: Asked, id: string, step: EndStep): EndsReport {
+  const of = { schema: "linkseal.ends/1", id } as const;
+  const { kind, text } = step;
+  if (kind !== "write")
+    return { ...of, write: null, key: null, text, commands: [], next: step.next };
+  const desired = agent.supervisor?.intent.desired;
+  const scene: Scene =
+    desired === undefined ? { kind: "none" } : sceneOf(desired, id, () => step.key);
+  const commands = commandBlocks(blocksAt[step.at], scene);
+  return { ...of, write: step.at, key: step.key, text, commands, next: `linkseal ends ${id}` };
 }
 
 function sceneIn(agent: Asked, about: string): Scene {

@@ -12,7 +12,7 @@ import type { ApplyAnswer } from "../runtime/agent-shapes.ts";
 import { campaignReport } from "../runtime/campaigns/campaign-report.ts";
 import type { Intent } from "../store/intent/intent.ts";
 import { keyReport } from "./key-report.ts";
-import { linkDetail, stepsAbout } from "./link-detail.ts";
+import { endsReport, linkDetail, stepsAbout } from "./link-detail.ts";
 import {
   anything,
   flag,
@@ -250,6 +250,15 @@ export const routes: Readonly<Record<string, Route>> = {
       adopted: await agent.commands.adopt(asked.target, asked.risks, signal),
     }),
     outcome: ({ adopted }) => (adopted.length > 0 ? done : nothingToDo),
+  }),
+  "POST /v1/ends": reads("admin", {
+    title:
+      "The one next step at the ends of {link}, from both ends read anew; writes nothing " +
+      "(linkseal.ends/1)",
+    waits: () => true,
+    members: { link: name },
+    run: async ({ agent, signal }, { link }) =>
+      endsReport(agent, link, await agent.commands.ends(link, signal)),
   }),
   "POST /v1/rotation/proceed": campaignVerb("proceed", "Says that the far end may be changed now"),
   "POST /v1/rotation/revert": campaignVerb("revert", "Takes a parked campaign back to the old key"),

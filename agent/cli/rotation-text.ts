@@ -34,10 +34,10 @@ function farEndLines({ farEnd }: CampaignShape): readonly string[] {
   const { when, to, link, command, note, cloud, drained } = farEnd;
   const pair = to === "new" ? "the new pair" : "the old pair again";
   if (when === "notYet") {
-    const later = `${link} gets ${pair}: not yet, its command is shown here once it is time`;
+    const later = `${link} gets ${pair}: not yet, its command is shown here once that is safe`;
     return [`  far end: ${later}`, ...valueLines(farEnd)];
   }
-  const risk = drained ? [] : ["  the link is not drained: what it carries is lost meanwhile"];
+  const risk = drained ? [] : ["  the link is not drained, and carries nothing now"];
   if (command === null) {
     const how = note === null ? [] : [`  with: ${note}`];
     return [`  far end: give ${link} ${pair} now`, ...valueLines(farEnd), ...risk, ...how];

@@ -9,7 +9,10 @@ interface VerbGroup {
 
 /** Each verb is in one group; both are in the order in which an operator needs them. */
 export const verbGroups: readonly VerbGroup[] = [
-  { title: "See what is", verbs: ["status", "links", "tunnels", "events", "doctor", "page"] },
+  {
+    title: "See what is",
+    verbs: ["status", "links", "ends", "tunnels", "events", "doctor", "page"],
+  },
   { title: "Understand", verbs: ["explain", "night"] },
   { title: "Config", verbs: ["init", "validate", "plan", "apply", "proposal", "config"] },
   { title: "Links and tunnels", verbs: ["enrol", "adopt", "drain", "undrain", "retire"] },

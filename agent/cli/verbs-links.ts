@@ -1,8 +1,8 @@
 // The verbs status, links and tunnels: the health of everything.
 
 import type { Command } from "commander";
-import type { LinkDetail } from "../api/link-detail.ts";
-import { type FilledStep, stepLines } from "../explain/steps.ts";
+import type { EndsReport, LinkDetail } from "../api/link-detail.ts";
+import { blockLines, type FilledStep, stepLines } from "../explain/steps.ts";
 import { keysText } from "../model/ckn-text.ts";
 import { severityOf } from "../model/severity.ts";
 import { readable } from "../model/text.ts";
@@ -46,9 +46,31 @@ export function registerLinks(program: Command): void {
     "linkseal links erd-dub/primary",
   ).action(links);
   verb(
+    program
+      .command("ends <link>")
+      .description(
+        "read both ends of a link anew and print the one write that makes them fit, or why none " +
+          "is safe; writes nothing",
+      ),
+    "linkseal ends erd-dub/primary",
+  ).action(ends);
+  verb(
     program.command("tunnels [name]").description("every tunnel, or one"),
     "linkseal tunnels hub-1",
   ).action(tunnels);
+}
+
+async function ends(link: string, options: Common): Promise<void> {
+  const session = new Session(options);
+  const report = await session.admin<EndsReport>("/v1/ends", { link });
+  await session.show(report, ({ id, write, text, commands, next }) =>
+    [
+      `${id}: ${text}`,
+      ...(write === null ? [] : ["Run this now, and not later: what both ends show may change."]),
+      ...commands.flatMap((one) => blockLines(one, "  ")),
+      ...(next === null ? [] : [`next: ${next}`]),
+    ].join("\n"),
+  );
 }
 
 interface StatusOptions extends Common {

@@ -4,7 +4,7 @@
 import type { Capabilities, DeviceChange } from "#hal/device.ts";
 import { type Ckn, type KeyRef, type MacsecPort, strongValue } from "#hal/model.ts";
 import { settingsGaps } from "../health/verify.ts";
-import type { DesiredLink } from "../model/desired.ts";
+import { type DesiredLink, linkId } from "../model/desired.ts";
 import { bgpOf, type LinkSnapshot, portOf } from "../model/link-snapshot.ts";
 import { lostKeyNext } from "../model/lost-key.ts";
 import { farEndGaps } from "./far-end-drift.ts";
@@ -92,9 +92,10 @@ function keyGone(
   const { link, peer } = snapshot;
   const lost = isBare(port) ? `MACsec and the key ${key.ckn} are` : `the key ${key.ckn} is`;
   const text = `${link.device} ${link.port}: ${lost} gone`;
-  const next = lostKeyNext(link, peer);
   // A far end that already uses another key would not accept this one.
   const isOver = peer !== undefined && peer.pointsAt?.cakSecretId !== key.cakSecretId;
+  const isElsewhere = isOver && peer.pointsAt !== undefined;
+  const next = isElsewhere ? `linkseal ends ${linkId(link)}` : lostKeyNext(link, peer);
   // If the device cannot revert by itself, the agent repairs no port of it.
   const isFinal = capabilities?.commit.kind === "immediate";
   if (strongValue(port.keys)?.length !== 0 || isOver || isFinal) {

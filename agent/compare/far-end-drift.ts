@@ -29,6 +29,8 @@ export interface FarEndMove {
 
 /** A setting of the far end that is not as the config wants it. */
 interface FarEndGap {
+  /** What differs. */
+  readonly leaf: "key" | "suite" | "sci" | "adminState";
   /** The sentence that operators read. */
   readonly text: string;
   /** The agent mends none of them at rest. */
@@ -85,24 +87,24 @@ export function farEndGaps(
   peer: PeerState | undefined,
 ): readonly FarEndGap[] {
   if (peer === undefined) return [];
-  const gaps: (readonly [string, string])[] = [];
   const { pointsAt, suite, sci, admin } = peer;
+  const wanted = link.settings;
+  const gaps: (readonly [FarEndGap["leaf"], string, string])[] = [];
+  const isOff = pointsAt === undefined;
   if (pointsAt?.cakSecretId !== key.cakSecretId) {
     const ids = `cknSecretIdentifier ${key.cknSecretId} cakSecretIdentifier ${key.cakSecretId}`;
-    gaps.push(["points at another CAK version", ids]);
+    gaps.push(["key", isOff ? "has MACsec off" : "points at another CAK version", ids]);
   }
-  const wanted = link.settings;
   if (suite !== wanted.suite) {
-    gaps.push([`has suite ${suite ?? "none"}`, `cipher ${azureCipher(wanted.suite)}`]);
+    gaps.push(["suite", `has suite ${suite ?? "none"}`, `cipher ${azureCipher(wanted.suite)}`]);
   }
   if (sci !== (wanted.includeSci ? "on" : "off")) {
-    gaps.push([`has SCI ${sci}`, `sciState ${wanted.includeSci ? "Enabled" : "Disabled"}`]);
+    gaps.push(["sci", `has SCI ${sci}`, `sciState ${wanted.includeSci ? "Enabled" : "Disabled"}`]);
   }
-  if (admin !== "up") gaps.push(["is administratively down", "adminState Enabled"]);
-  return gaps.map(([gap, farEnd]) => ({
-    text: `${link.azureLink}: the far end ${gap}`,
-    repair: undefined,
-    farEnd,
+  if (admin !== "up") gaps.push(["adminState", "is administratively down", "adminState Enabled"]);
+  return gaps.map(([leaf, gap, farEnd]) => ({
+    ...{ leaf, text: `${link.azureLink}: the far end ${gap}` },
+    ...{ repair: undefined, farEnd },
   }));
 }
 

@@ -318,6 +318,8 @@ function farEndOf(input: PlanInput, link: DesiredLink): readonly Note[] {
 
 /** The settings that the far end needs, so that one plan covers both ends. */
 function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft[] {
+  // A far end never gets a key that the router does not hold: that drift has a next act of its own.
+  if (drift.some(({ next }) => next !== undefined)) return [];
   const parts = drift.flatMap(({ farEnd }) => (farEnd === undefined ? [] : [farEnd]));
   if (parts.length === 0) return [];
   return [
@@ -325,8 +327,8 @@ function farEndSteps(link: DesiredLink, drift: readonly Drift[]): readonly Draft
       where: `${link.group} ${link.azureLink}`,
       link: linkId(link),
       does:
-        "a person restores the far end, which was changed outside linkseal: its command is in " +
-        `\`linkseal explain drift ${linkId(link)}\``,
+        "a person looks at both ends, of which the far end was changed outside linkseal: " +
+        `\`linkseal ends ${linkId(link)}\` prints the write, if one is safe`,
       preview: `~ ${parts.join(", ")}`,
       darkMs: darkOfEnrolMs,
       risk: null,

@@ -58,7 +58,7 @@ const lagModel = "Azure REST API: Microsoft.Network/expressRouteLags";
 const secretModel = "Azure Key Vault REST API: secret identifiers";
 const config = "the accepted config: linkseal config show";
 
-const portNext = "set it on this link of the port in Azure, one link at a time";
+const portNext = "linkseal ends LINK";
 const nextCommand = "linkseal plan --accepted";
 
 const rules: readonly LinkRule[] = [
@@ -108,7 +108,7 @@ const rules: readonly LinkRule[] = [
     code: "admin-state-disabled",
     rule: "The link of the port is enabled",
     source: `${portModel}, links[].properties.adminState`,
-    next: portNext,
+    next: "enable the link in Azure when it may carry again",
     find: ({ peer, ...ends }) =>
       peer?.admin === "down" ? far(ends, "adminState Disabled") : undefined,
   },
@@ -126,7 +126,7 @@ const rules: readonly LinkRule[] = [
     code: "far-end-failed",
     rule: "The last change of the port in Azure succeeded",
     source: `${portModel}, properties.provisioningState`,
-    next: "look at the port's activity log in Azure, then write the same again",
+    next: "look at the port's activity log in Azure, then linkseal ends LINK",
     find: failed,
   },
   {
@@ -210,7 +210,7 @@ const rules: readonly LinkRule[] = [
     code: "identifier-versionless",
     rule: "A secret identifier names a version: without one, the key in use is unknown",
     source: secretModel,
-    next: "write the versioned identifiers: linkseal keys list shows them",
+    next: portNext,
     alone: true,
     find: versionless,
   },

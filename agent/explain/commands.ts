@@ -133,12 +133,17 @@ function generate({ group, azure }: LinkScene): CommandBlock {
 function readPair(link: LinkScene): CommandBlock {
   const name = vaultName(link.azure);
   if (name === undefined) return atAzure(link.azure, undefined);
+  const ids = [link.key?.cknSecretId ?? "", link.key?.cakSecretId ?? ""];
+  const versionOf = (secret: string): string => {
+    const found = ids.map((id) => /\/secrets\/([^/]+)\/([0-9a-f]{32})$/.exec(id));
+    return found.find((one) => one?.[1] === secret)?.[2] ?? "'<VERSION>'";
+  };
   return block(
     cloud,
     ...[link.secrets.ckn, link.secrets.cak].map(
       (secret) =>
         `az keyvault secret show --vault-name ${name} --name ${secret} ` +
-        "--version '<VERSION>' --query value --output tsv",
+        `--version ${versionOf(secret)} --query value --output tsv`,
     ),
   );
 }
@@ -156,6 +161,17 @@ const each =
       const made = make(link);
       return { ...made, where: `${made.where}, ${link.id}` };
     });
+  };
+
+/**
+ * A command that may make a link dark: a group has it for none of its links, so that both are never
+ * on one page.
+ */
+const one =
+  (make: OfLink): OfAll =>
+  (scene) => {
+    if (scene.kind !== "group" || scene.links.length < 2) return each(make)(scene);
+    return [noted(host, "One link at a time: ask again with its name, GROUP/LINK.")];
   };
 
 /** A command that is the same for all links of a group. */
@@ -209,13 +225,11 @@ const table = {
   "router.showPort": each(({ device, port }) => atRouter(device, (hand) => hand.showPort(port))),
   "router.showBgp": atDevice((device) => atRouter(device, (hand) => hand.showBgp())),
   "router.openPort": each(({ device, port }) => atRouter(device, (hand) => hand.openPort(port))),
-  "router.restartMka": each(({ device, port }) =>
-    atRouter(device, (hand) => hand.restartMka(port)),
-  ),
-  "router.putKey": each(({ id, device, port, settings }) =>
+  "router.restartMka": one(({ device, port }) => atRouter(device, (hand) => hand.restartMka(port))),
+  "router.putKey": one(({ id, device, port, settings }) =>
     atRouter(device, (hand) => hand.putKey(port, keyWords(id), settings)),
   ),
-  "router.macsecOff": each(({ device, port }) => atRouter(device, (hand) => hand.macsecOff(port))),
+  "router.macsecOff": one(({ device, port }) => atRouter(device, (hand) => hand.macsecOff(port))),
   "router.undrain": each(({ device, drain }) =>
     drain === undefined
       ? noted(device.name, "The config drains no link of this group.")
@@ -226,9 +240,9 @@ const table = {
     atAzure(link.azure, farEndShowCommand({ resource: link.resource, link: link.azureLink })),
   ),
   "farEnd.history": once((link) => atAzure(link.azure, historyCommand(link.resource))),
-  "farEnd.set": each(farEndSet),
-  "farEnd.setWords": each((link) => atAzure(link.azure, settingOf(link, idWords(link.id)))),
-  "farEnd.macsecOff": each((link) =>
+  "farEnd.set": one(farEndSet),
+  "farEnd.setWords": one((link) => atAzure(link.azure, settingOf(link, idWords(link.id)))),
+  "farEnd.macsecOff": one((link) =>
     atAzure(link.azure, farEndOffCommand({ resource: link.resource, link: link.azureLink })),
   ),
   "farEnd.readRole": once(({ azure, resource }) =>
@@ -306,6 +320,7 @@ const table = {
   "linkseal.links": once(({ group }) => block(host, `linkseal links ${group}`)),
   "linkseal.enrol": once(({ group }) => block(host, `linkseal enrol ${group}`)),
   "linkseal.adopt": once(({ group }) => block(host, `linkseal adopt ${group}`)),
+  "linkseal.ends": each(({ id }) => block(host, `linkseal ends ${id}`)),
   "linkseal.drain": each(({ id }) => block(host, `linkseal drain ${id}`)),
   "linkseal.undrain": each(({ id }) => block(host, `linkseal undrain ${id}`)),
   "linkseal.tunnels": ofTunnel(({ name }) => block(host, `linkseal tunnels ${name}`)),

@@ -69,9 +69,10 @@ export const nightChapters: readonly Chapter[] = [
       },
       {
         text:
-          "If a link's ends hold different keys: find the versions of the key that the router " +
-          "shows by its CKN, and point the far end at them. No person handles a key.",
-        run: ["vault.versions", "farEnd.setWords"],
+          "If a dark link's ends hold different keys: run the first command, which reads both. " +
+          "Without an agent: find the versions of the key that the router shows by its CKN, and " +
+          "point the far end at them, with both ends read as above. No person handles a key.",
+        run: ["linkseal.ends", "vault.versions", "farEnd.setWords"],
       },
       {
         text: "If no light arrives at open ports, call the provider of the cross-connect.",
@@ -258,12 +259,14 @@ export const nightChapters: readonly Chapter[] = [
     about: "links",
     intro:
       "Whatever the link carries then travels IN THE CLEAR: everyone with access to the fibre " +
-      "can read and change it. Only on a link that is drained, or whose sibling is lost as well. " +
+      "can read and change it. Only on a link that is dark, or drained beside a carrying sibling. " +
       "The far end comes first: until the router follows, nothing leaves it in the clear. " +
       oneLink,
     steps: [
       {
-        text: "If the sibling carries: drain the link. Else leave this step out.",
+        text:
+          "Unless the link is dark: drain it, and go on only once that has succeeded. It is " +
+          "refused while the sibling does not carry.",
         run: ["linkseal.drain"],
       },
       { text: "Stop the agent, so that it puts nothing back.", run: ["host.stop"] },
@@ -292,14 +295,21 @@ export const nightChapters: readonly Chapter[] = [
     title: "A key put on by hand",
     about: "links",
     intro:
-      "For a link that is down, or drained, when no agent can do it. A person sees this key, so " +
+      "For a link that is dark, or drained beside a carrying sibling, when no agent can tell the " +
+      "step (`linkseal ends GROUP/LINK`). A person sees this key, so " +
       "rotate it as soon as the agent is back. Type it at the router's own prompt: put it into " +
       "no file, chat or ticket. " +
       oneLink,
     steps: [
       { text: "See which versions the far end points at.", run: ["farEnd.show"] },
       {
-        text: "See which versions there are, and which CKN belongs to which CAK.",
+        text: "See which keys the router holds. If one end cannot be read, write to neither.",
+        run: ["router.showMacsec"],
+      },
+      {
+        text:
+          "See which CKN belongs to which CAK. If the router holds the key of the far end, " +
+          "write to neither: the cause is another one.",
         run: ["vault.versions"],
       },
       {
@@ -311,12 +321,6 @@ export const nightChapters: readonly Chapter[] = [
           "On the router: put the pair on in place of the words. If the port has a policy or " +
           "profile of another name already, use that name.",
         run: ["router.putKey"],
-      },
-      {
-        text:
-          "Only if the far end needs another pair as well, and the link is down or drained: " +
-          "point it at the ids of the new versions.",
-        run: ["farEnd.setWords"],
       },
       { text: "See that the session is secured.", run: ["router.showMacsec"] },
       save,

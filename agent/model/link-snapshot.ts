@@ -135,6 +135,20 @@ export function observedLit({ state, link }: LinkSnapshot, since: Instant | unde
   return port !== undefined && strongValue(port.linkUp) === true;
 }
 
+/** Returns true if the port has no MACsec configured. */
+export function isBare({ settings }: MacsecPort): boolean {
+  return settings.kind === "known" && settings.value === undefined;
+}
+
+/** Returns true if the router shows that no frame passes; what it does not show is not dark. */
+export function isDark({ state, link }: LinkSnapshot): boolean {
+  const port = portOf(state, link.port);
+  if (port === undefined) return false;
+  if (strongValue(port.linkUp) === false) return true;
+  if (strongValue(port.session)?.controlledPort === "blocked") return true;
+  return isBare(port) && bgpOf(state, link.port) === "down";
+}
+
 /** Returns the state, or undefined if it is too old to count. */
 export function fresh(
   state: DeviceState | undefined,

@@ -1,5 +1,6 @@
 // What an operator sets at the far end of the link under way, and whether it is time for it.
 
+import type { Ckn, KeyRef } from "#hal/model.ts";
 import { azClouds, azureCipher } from "../model/azure-words.ts";
 import { type Campaign, entryOf } from "../model/campaign.ts";
 import type { AzureSettings } from "../model/desired.ts";
@@ -9,7 +10,7 @@ import { type FarEndSetting, farEndCommand } from "./far-end-command.ts";
 /** The far end that an operator changes, as scripts read it. */
 export type FarEndTask = Readonly<
   FarEndSetting & {
-    /** `notYet`: the link may still carry, and a change now would interrupt it. */
+    /** `notYet`: a change now would interrupt the link, or its router lacks the pair. */
     when: "now" | "notYet";
     /** The pair that the far end gets: the new one of the campaign, or the old one again. */
     to: "new" | "old";
@@ -36,6 +37,10 @@ export interface FarEndScene {
   readonly far: FarEnd;
   /** True if the router was last seen to move the traffic of the link away, or cannot. */
   readonly drained: boolean;
+  /** True if the router was last seen to let no frame pass. */
+  readonly dark: boolean;
+  /** CKNs of the keys that the router was last seen to hold; undefined = not known now. */
+  readonly held: readonly Ckn[] | undefined;
 }
 
 /** The rows that ask an operator for the change. */
@@ -64,7 +69,7 @@ export function farEndTask(scene: FarEndScene): FarEndTask | null {
     case "switching": {
       if (isMoved(far) || far === "updating") return null;
       const asks = asking.includes(reason.code) || (far === "unknown" && !claimed);
-      return taskOf(scene, "new", asks && scene.drained ? "now" : "notYet");
+      return taskOf(scene, "new", asks ? "now" : "notYet");
     }
     case "reverting":
       return far === "new" || far === "other" ? taskOf(scene, "old", "notYet") : null;
@@ -82,7 +87,17 @@ export function farEndTask(scene: FarEndScene): FarEndTask | null {
 
 const isMoved = (far: FarEnd): boolean => far === "new" || far === "either";
 
-function taskOf(scene: FarEndScene, to: "new" | "old", when: FarEndTask["when"]) {
+/**
+ * The link loses nothing by the change, and the router has the pair already; one that can have one
+ * key alone follows the far end by itself.
+ */
+function isSafe({ campaign, drained, dark, held }: FarEndScene, { ckn }: KeyRef): boolean {
+  if (!drained && !dark) return false;
+  const follows = held !== undefined && entryOf(campaign).overlap === "breakBeforeMake";
+  return follows || held?.includes(ckn) === true;
+}
+
+function taskOf(scene: FarEndScene, to: "new" | "old", asked: FarEndTask["when"]) {
   const { campaign, azure, resource, azureLink: link, drained } = scene;
   const entry = entryOf(campaign);
   const wanted = to === "new" ? entry.new : entry.old;
@@ -93,6 +108,7 @@ function taskOf(scene: FarEndScene, to: "new" | "old", when: FarEndTask["when"])
   const sciState = settings.includeSci ? ("Enabled" as const) : ("Disabled" as const);
   const ids = { resource, link, cakSecretId, cknSecretId };
   const setting = { ...ids, cipher: azureCipher(settings.suite), sciState };
+  const when: FarEndTask["when"] = asked === "now" && isSafe(scene, key) ? "now" : "notYet";
   const shown = when === "now" ? shownFor(scene, to, setting) : { command: null, note: null };
   return { ...setting, ...shown, when, to, drained, cloud: azClouds[azure.cloud] ?? null };
 }

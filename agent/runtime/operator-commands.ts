@@ -4,6 +4,7 @@ import { LinksealError } from "#hal/error.ts";
 import { encodeJson } from "#hal/json.ts";
 import { strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
+import { type EndStep, endStep } from "../compare/end-step.ts";
 import { type Plan, standingOf } from "../compare/plan.ts";
 import { type Campaign, type CampaignLink, entryOf } from "../model/campaign.ts";
 import {
@@ -19,6 +20,7 @@ import { isUntaken, waitsForPermit } from "../rotation/permit.ts";
 import { command, type ObservedEnds, type OperatorInput } from "../rotation/verbs.ts";
 import { type JournalRecord, type Memory, named, openCampaign } from "../store/journal/memory.ts";
 import type { Asked } from "./campaigns/begin.ts";
+import { endFacts } from "./campaigns/end-facts.ts";
 import { type Adoption, matchExisting } from "./campaigns/enrolment.ts";
 import type { Undrained } from "./campaigns/manual-drain.ts";
 import { type RehearsalSnapshot, rehearsalSnapshotOf } from "./campaigns/rehearsal-snapshot.ts";
@@ -225,10 +227,35 @@ export class OperatorCommands {
     const { supervisor, group, links } = this.#target(id);
     const [link] = links;
     if (link === undefined || linkId(link) !== id) {
-      const text = "one link is drained at a time: name it as GROUP/LINK";
+      const text = "this takes one link at a time: name it as GROUP/LINK";
       throw refusal("usage", id, text, "linkseal links");
     }
     await this.#parts.mutex.run(group.name, () => act(supervisor, group, link));
+  }
+
+  /** Decides from both ends, read anew, what an operator does next there; writes nothing. */
+  async ends(id: string, signal: AbortSignal): Promise<EndStep> {
+    let step: EndStep | undefined;
+    await this.#onLink(id, async (supervisor, group, link) => {
+      const open = openCampaign(this.#parts.memory(), group.name);
+      const isUnderWay = open !== undefined && entryOf(open).name === link.name;
+      if (isUnderWay && open.state !== "held") throw busy(group.name);
+      const drains = supervisor.manualDrains(group);
+      step = endStep(await endFacts(supervisor.beginParts(), { group, link, drains }, signal));
+      if (open === undefined) return;
+      if (isUnderWay) {
+        // What a stopped campaign has left is its own to go on from.
+        if (step.kind === "nothing")
+          step = { ...step, next: `linkseal rotation resume ${group.name}` };
+        return;
+      }
+      // A campaign waits for ever beside a link whose key the journal does not know.
+      if (step.kind !== "nothing" || step.next === null) throw busy(group.name);
+      step = { ...step, next: `linkseal rotation abandon ${group.name}, then ${step.next}` };
+    });
+    if (step === undefined) throw new RangeError(`${id} was not observed`);
+    if (step.kind !== "refused") return step;
+    throw new LinksealError(step.code, step.text, { effect: "none", where: id, next: step.next });
   }
 
   /** Takes links that an operator protected manually into the intent; writes to no device. */

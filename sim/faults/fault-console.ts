@@ -59,7 +59,9 @@ export class FaultConsole {
    */
   strike(name: string, link?: string, cak?: string): string {
     const { kind, at, key } = this.#find(name, link, cak);
-    if (this.#active.has(key)) return `${key} was struck before and is not healed yet`;
+    // What is set by its version is a remedy as well, and may be needed again.
+    if (this.#active.has(key) && cak === undefined)
+      return `${key} was struck before and is not healed yet`;
     this.#active.set(key, strikeFault(this.#site, kind, at, cak));
     return `${key}: ${kind.title}`;
   }

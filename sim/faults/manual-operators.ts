@@ -32,9 +32,19 @@ export function pointAtForeignPair(site: Site, link: SiteLink): Heal {
  * at the newest one.
  */
 export function pointAtNewestPair(site: Site, link: SiteLink, cak?: string): Heal {
-  const pair = cak === undefined ? site.vault.pairs(link.key).at(-1) : namedPair(site, link, cak);
+  if (cak !== undefined) return setPair(site, link, namedPair(site, link, cak));
+  const pair = site.vault.pairs(link.key).at(-1);
   if (pair?.cakSecretId === pointsAt(link)?.cakSecretId) return nothing;
   return pointAt(site, link, pair);
+}
+
+/** Sets the far end to a pair and to the settings of the link, as by a command that is printed. */
+function setPair(site: Site, link: SiteLink, key: KeyRef): Heal {
+  const before = pointsAt(link);
+  const { suite, includeSci } = link.settings ?? handMadeSettings;
+  link.msee.manualEdit(link.azureLink, { key, suite, sci: includeSci ? "on" : "off" });
+  if (before === undefined) return nothing;
+  return () => putBack(site, link, { key, before, left: retriesMax });
 }
 
 /** @throws RangeError for a version that the vault does not have */

@@ -142,7 +142,7 @@ function mixed(facts: KeyFacts): readonly Finding[] {
   const here = `${named(cak?.id ?? "")} is paired with the CKN ${shortCkn(tagged)}`;
   const there = `${farEnd(link)} takes ${named(ckn?.id ?? "")}, the CKN ${shortCkn(farCkn)}`;
   const rule = "CAK and CKN at the far end are of one pair";
-  const next = "write both identifiers of one pair: linkseal keys list";
+  const next = `linkseal ends ${linkId(link)}`;
   return [finding("pair-mixed", facts, { here, there }, { rule, source: promise, next })];
 }
 
@@ -161,7 +161,7 @@ function cknFindings(facts: KeyFacts): readonly Finding[] {
   const there = `${farEnd(link)} uses ${shortCkn(farCkn)}`;
   const rule = "The router has the CKN that the far end points at";
   const source = "IEEE 802.1X-2020 9.3.1: MKA runs between holders of one CKN and CAK";
-  const next = "point the far end at the router's pair: linkseal keys list";
+  const next = `linkseal ends ${linkId(link)}`;
   return [finding("ckn-mismatch", facts, { here, there }, { rule, source, next })];
 }
 
@@ -188,7 +188,7 @@ function swapFindings(link: DesiredLink, other: DesiredLink | undefined): readon
   const there = `${farEnd(link)} has the key of ${router(other)}`;
   const rule = "The azureLink of a link is the one that this router's fibre ends at";
   const source = "the letter of authorization of the port: patch panel and port of each link";
-  const next = "swap azureLink of the two links in the config, or the fibres";
+  const next = "swap azureLink of the two links in the config, or the fibres: both are dark so";
   return [finding("links-swapped", { link }, { here, there }, { rule, source, next })];
 }
 

@@ -1,11 +1,18 @@
 // A campaign with what it did so far, how long the rest of it is expected to take, and what an
 // operator sets at its far end.
 
+import { strongValue } from "#hal/model.ts";
 import { type WallTime, wallAfter } from "#hal/world.ts";
 import { type Campaign, entryOf } from "../../model/campaign.ts";
 import { deadlineMs } from "../../model/deadline.ts";
 import type { Desired } from "../../model/desired.ts";
-import { drainOf, type LinkSnapshot, type Observations } from "../../model/link-snapshot.ts";
+import {
+  drainOf,
+  isDark,
+  type LinkSnapshot,
+  type Observations,
+  portOf,
+} from "../../model/link-snapshot.ts";
 import type { FarEnd } from "../../model/reason.ts";
 import { type CampaignShape, campaignShape } from "../../rotation/campaign-shape.ts";
 import { setTo } from "../../rotation/facts.ts";
@@ -53,7 +60,10 @@ function farEndOf({ supervisor }: Reported, campaign: Campaign): FarEndTask | nu
   // A newer config may not name the link any more.
   if (group === undefined || link === undefined) return null;
   const { deviceCache } = supervisor;
-  const { state, peer } = deviceCache.snapshot(link);
+  const snapshot = deviceCache.snapshot(link);
+  const { state, peer } = snapshot;
+  const port = portOf(state, link.port);
+  const keys = port === undefined ? undefined : strongValue(port.keys);
   const isRead = deviceCache.peerFailure(link) === undefined;
   return farEndTask({
     campaign,
@@ -61,6 +71,8 @@ function farEndOf({ supervisor }: Reported, campaign: Campaign): FarEndTask | nu
     resource: group.expressRoutePort,
     azureLink: link.azureLink,
     far: isRead ? lastFar(peer, campaign) : "unknown",
+    dark: isDark(snapshot),
+    held: keys?.map(({ ckn }) => ckn),
     drained: group.drain === "none" || (state !== undefined && drainOf(state, link.port) === "on"),
   });
 }

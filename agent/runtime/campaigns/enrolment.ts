@@ -168,7 +168,8 @@ export interface Adoption {
 
 /**
  * Returns what adopting these links of one group would write, from a fresh observation of both
- * ends; links that are managed already are left out.
+ * ends; links that are managed already are left out, but those whose two ends have a key that the
+ * journal does not know, as after a restored backup.
  * @throws LinksealError `gate.leftoverKey` or `gate.riskNotAccepted` where ends and vault disagree,
  * or the error of a device or the vault.
  */
@@ -183,30 +184,51 @@ export async function matchExisting(
   for (const link of links) {
     const state = await deviceCache.observe(link.device, signal);
     const peer = await deviceCache.observePeer(link, signal);
-    if (memory().bindings[linkId(link)] !== undefined) continue;
     const snapshot = { link, state, peer, probe: undefined };
-    const binding = await matchOne(parts, snapshot, signal);
+    const before = named(memory().bindings, linkId(link));
+    if (before !== undefined && !isElsewhere(snapshot, before)) continue;
+    const binding = await matchOne(parts, snapshot, before, signal);
     const drift = adoptionDrift(parts, snapshot, binding);
     if (drift.length > 0 && !risks.includes("asFound")) throw foundOtherwise(link, drift);
     found.push({ link: linkId(link), binding });
   }
   if (found.length === 0) return [];
   const keys = found.map(({ binding }) => binding.key);
-  await assertFresh(parts, links[0]?.group ?? "", keys, signal);
+  // A key that an adoption replaces is on no end any more, and its version may be disabled.
+  const kept = without(memory(), ...found.map(({ link }) => link));
+  await assertFresh({ ...parts, memory: () => kept }, links[0]?.group ?? "", keys, signal);
   return found;
+}
+
+function without(memory: Memory, ...ids: readonly string[]): Memory {
+  const kept = Object.entries(memory.bindings).filter(([id]) => !ids.includes(id));
+  return { ...memory, bindings: Object.fromEntries(kept) };
+}
+
+/** True if both ends of a managed link have left its key, whatever key they have now. */
+function isElsewhere({ link, state, peer }: LinkSnapshot, { key }: Binding): boolean {
+  const port = portOf(state, link.port);
+  const far = peer?.pointsAt?.cakSecretId;
+  if (port === undefined || far === undefined || far === key.cakSecretId) return false;
+  const principal = strongValue(port.session)?.principalCkn;
+  return principal !== undefined && principal !== key.ckn;
 }
 
 async function matchOne(
   parts: BeginParts,
   snapshot: LinkSnapshot,
+  before: Binding | undefined,
   signal: AbortSignal,
 ): Promise<Binding> {
   const { deviceCache, vault, memory, world } = parts;
   const { link } = snapshot;
-  const standing = standingOf(snapshot, memory(), deviceCache.capabilities(link.device));
+  const unbound = without(memory(), linkId(link));
+  const standing = standingOf(snapshot, unbound, deviceCache.capabilities(link.device));
   if (standing.kind !== "unmanaged") throw refused(link, notAdoptable(standing.kind));
   const port = portOf(snapshot.state, link.port);
-  const slots = port === undefined ? undefined : strongValue(port.keys);
+  const all = port === undefined ? undefined : strongValue(port.keys);
+  // A campaign that the journal does not know may have left the key of before beside its own.
+  const slots = all?.filter(({ ckn }) => ckn !== before?.key.ckn);
   const slot = slots?.[0];
   const far = snapshot.peer?.pointsAt;
   const bare = port?.settings.kind === "known" && port.settings.value === undefined;
@@ -230,6 +252,11 @@ async function matchOne(
   if (ckn !== slot.ckn) {
     throw refused(link, "the CKN on the router is not the one that the far end points at");
   }
+  const generation = generationOf(version);
+  if ((generation ?? 0) < (before?.generation ?? 0)) {
+    const next = `linkseal explain generation-rollback ${linkId(link)}`;
+    throw refused(link, "both ends have an older key than the accepted one", next);
+  }
   const key: KeyRef = { ckn, cakSecretId: far.cakSecretId, cknSecretId: far.cknSecretId };
   if (!securedBy(port, key)) throw refused(link, "MKA is not secured by this key at the moment");
   return {
@@ -237,7 +264,7 @@ async function matchOne(
     settings,
     since: world.clock.wall(),
     created: version.created,
-    generation: generationOf(version),
+    generation,
     intent: parts.intent,
     how: "adopted",
   };

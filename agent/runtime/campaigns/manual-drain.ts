@@ -152,7 +152,7 @@ export class ManualDrains {
     const { deviceCache, memory, world } = this.#parts;
     const isManual = named(memory().drains, linkId(link)) !== undefined;
     if (!isManual && awayBy(deviceCache.snapshot(link)) === undefined) return;
-    const { snapshots, lost } = await this.#observe(link, signal);
+    const { snapshots, lost } = await this.observe(link, signal);
     const snapshot = snapshots.get(link.name);
     const away = snapshot === undefined ? undefined : awayBy(snapshot);
     if (snapshot === undefined || (away === undefined && !isManual)) return;
@@ -206,7 +206,8 @@ export class ManualDrains {
     report(code, linkId(link), text, "warning");
   }
 
-  async #observe(link: DesiredLink, signal: AbortSignal) {
+  /** Observes the routers of the group anew; its siblings are judged as before a drain. */
+  async observe(link: DesiredLink, signal: AbortSignal) {
     const { group, deviceCache } = this.#parts;
     const snapshots = new Map<string, LinkSnapshot>();
     for (const each of group.links) {
@@ -225,7 +226,7 @@ export class ManualDrains {
   }
 
   async #unmet(link: DesiredLink, signal: AbortSignal): Promise<Cause | undefined> {
-    const { snapshots, siblings } = await this.#observe(link, signal);
+    const { snapshots, siblings } = await this.observe(link, signal);
     const snapshot = snapshots.get(link.name);
     if (snapshot === undefined) return { code: "router.unread" };
     if (snapshot.state !== undefined && drainOf(snapshot.state, link.port) === "on") {

@@ -254,9 +254,9 @@ export class HealthEvaluator {
     const between = driftFindings(endsOf(deviceCache, link, vaultBase, key)).map(sidesOf);
     const text = [...own, ...between].join("; ");
     if (text === "") return [];
-    // No plan of ours changes the far end: a person needs the command for it.
+    // No plan of ours changes the far end: a person does, by what both ends show then.
     const isFar = between.length > 0 || theirs.length > 0;
-    const next = isFar ? { next: `linkseal explain drift ${linkId(link)}` } : {};
+    const next = isFar ? { next: `linkseal ends ${linkId(link)}` } : {};
     return [{ ...raise("drift", linkId(link), text), within: [link.device, link.group], ...next }];
   }
 

@@ -114,6 +114,29 @@ export function pairedCkn(version: SecretVersion): Ckn | undefined {
 }
 
 /**
+ * Returns the pair of a link's secrets whose CAK version names this CKN; undefined = no version that
+ * may be used does, or several do.
+ * @throws LinksealError `vault.*`, always with effect "none".
+ */
+export async function pairOf(
+  vault: KeyVault,
+  link: DesiredLink,
+  ckn: Ckn,
+  now: WallTime,
+  signal: AbortSignal,
+): Promise<KeyRef | undefined> {
+  const versions = await vault.versions(link.key.cak, signal);
+  const own = versions.filter((one) => isUsable(one, now) && pairedCkn(one) === ckn);
+  const [version, ...more] = own;
+  if (version === undefined || more.length > 0) return undefined;
+  return {
+    ckn,
+    cakSecretId: version.id,
+    cknSecretId: await findCkn(vault, link, ckn, now, signal),
+  };
+}
+
+/**
  * Refuses an old key that was put back as the newest version: its CKN is in another version, or its
  * generation is lower.
  */

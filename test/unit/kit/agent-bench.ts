@@ -31,7 +31,7 @@ interface Line {
 
 export class AgentBench {
   readonly site: Site;
-  readonly disk: SimDisk;
+  disk: SimDisk;
   readonly oracle: Oracle;
   readonly log: Line[] = [];
   /** Errors that ended the agent's loops unasked; a test expects none. */
@@ -89,6 +89,14 @@ export class AgentBench {
   async end(): Promise<void> {
     this.#stop.abort();
     await this.run(1_000);
+  }
+
+  /** Puts a backup of the state folder in its place, while no process lives. */
+  async restore(backup: ReturnType<SimDisk["contents"]>): Promise<void> {
+    const { clock, prng } = this.site;
+    const disk = new SimDisk({ clock, prng: prng.fork("restored disk"), writeMs: 2 });
+    for (const { name, bytes } of backup) await settled(clock, disk.replace(name, bytes));
+    this.disk = disk;
   }
 
   /** True if `until` came within `ms`. */

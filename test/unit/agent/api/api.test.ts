@@ -74,7 +74,7 @@ describe("what is asked wrongly", () => {
     ["POST /v1/rotate/plan", { target: "gone" }, "names no such group or link"],
     ["POST /v1/rotate/twin", { target: "constructor" }, "names no such group or link"],
     ["POST /v1/drain", {}, 'lacks the text "link"'],
-    ["POST /v1/drain", { link: group }, "one link is drained at a time"],
+    ["POST /v1/drain", { link: group }, "one link at a time"],
     ["POST /v1/undrain", { link: `${group}/gone` }, "names no such group or link"],
     ["POST /v1/retire", { name: "constructor" }, "no such link is managed"],
     ["POST /v1/retire", { name: `${group}/gone` }, "no such link is managed"],

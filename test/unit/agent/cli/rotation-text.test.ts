@@ -43,7 +43,7 @@ describe("a campaign in full", () => {
       "rotate erd-demo/primary: awaitingPeer for 0.0 s: a person must point the far end at the " +
         "new key",
       "  by ops",
-      "  far end: link1 gets the new pair: not yet, its command is shown here once it is time",
+      "  far end: link1 gets the new pair: not yet, its command is shown here once that is safe",
       "           CAK CAK/1",
       "           CKN CKN/1",
       "           cipher GcmAesXpn256, SCI Enabled",
@@ -125,9 +125,9 @@ describe("a campaign in full", () => {
 
   it("a link that is not drained is named as such beside the command", () => {
     expect(asked({ drained: false })).toContain(
-      "  the link is not drained: what it carries is lost meanwhile",
+      "  the link is not drained, and carries nothing now",
     );
-    expect(asked({ drained: true }).join("\n")).not.toContain("is lost");
+    expect(asked({ drained: true }).join("\n")).not.toContain("not drained");
   });
 
   it("a status leads to the command, and does not show it", () => {

@@ -83,8 +83,8 @@ describe("the plan of a far end that was changed outside linkseal", () => {
         {
           ...{ n: 1, where: "erd-demo link1", link: "erd-demo/primary", by: "person", risk: null },
           does:
-            "a person restores the far end, which was changed outside linkseal: its command is " +
-            "in `linkseal explain drift erd-demo/primary`",
+            "a person looks at both ends, of which the far end was changed outside linkseal: " +
+            "`linkseal ends erd-demo/primary` prints the write, if one is safe",
           preview,
           darkMs: { low: 500, high: 15_000 },
         },

@@ -58,7 +58,9 @@ describe("a link whose router holds no key", () => {
       expect(driftOf(snapshot)).toEqual({
         text: expect.any(String),
         repair: undefined,
-        next: expect.stringMatching(/^linkseal (?:explain key-gone|retire link) erd-demo\/primary/),
+        next: expect.stringMatching(
+          /^linkseal (?:explain key-gone|retire link|ends) erd-demo\/primary/,
+        ),
       });
     }
   });

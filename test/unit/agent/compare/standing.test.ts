@@ -180,7 +180,7 @@ describe("how a link compares with the intent", () => {
     {
       name: "far end off",
       snapshot: snapshotOf(stateOf(securedPort()), { peer: peerOff }),
-      texts: ["another CAK", "suite none", "SCI off"],
+      texts: ["MACsec off", "suite none", "SCI off"],
       mendable: false,
     },
     {

@@ -1,7 +1,7 @@
 // What an operator is asked to set at the far end: in which states, and with which values.
 
 import { describe, expect, it } from "vitest";
-import { type CampaignState, campaignStates } from "#agent/model/campaign.ts";
+import { type CampaignState, campaignStates, type Overlap } from "#agent/model/campaign.ts";
 import type { FarEnd, Reason } from "#agent/model/reason.ts";
 import { type FarEndScene, type FarEndTask, farEndTask } from "#agent/rotation/far-end-task.ts";
 import type { KeyRef } from "#hal/model.ts";
@@ -30,6 +30,9 @@ interface Over {
   readonly claimed?: boolean;
   readonly far?: FarEnd;
   readonly drained?: boolean;
+  readonly dark?: boolean;
+  readonly held?: FarEndScene["held"];
+  readonly overlap?: Overlap;
   readonly cloud?: FarEndScene["azure"]["cloud"];
   readonly farEnd?: "manual" | "agent";
 }
@@ -41,6 +44,7 @@ function sceneOf(over: Over = {}): FarEndScene {
     ...link,
     old: link.old === undefined ? undefined : { ...link.old, key: keyOf("a") },
     new: { ...link.new, key: keyOf("b") },
+    ...(over.overlap && { overlap: over.overlap }),
   }));
   return {
     campaign: { ...base, links },
@@ -49,6 +53,8 @@ function sceneOf(over: Over = {}): FarEndScene {
     azureLink: "link2",
     far: over.far ?? "old",
     drained: over.drained ?? true,
+    dark: over.dark ?? false,
+    held: "held" in over ? over.held : [ckn("a"), ckn("b")],
   };
 }
 
@@ -155,10 +161,30 @@ describe("the way back of a far end that a person changes", () => {
     expect(task(over)?.when).toBe(when);
   });
 
-  it("a link that carries is named as such", () => {
-    expect(task({ ...back, far: "new", drained: false })).toMatchObject({
-      ...{ when: "now", drained: false },
-    });
+  const moved: Over = { ...back, far: "new" };
+  it.each<readonly [string, Over, FarEndTask["when"]]>([
+    ["an undrained link that may carry", { ...moved, drained: false }, "notYet"],
+    ["an undrained link that is dark", { ...moved, drained: false, dark: true }, "now"],
+    [
+      "a router without the old pair",
+      { ...moved, overlap: "keychain", held: [ckn("b")] },
+      "notYet",
+    ],
+    ["a router without the new pair", { overlap: "keychain", held: [ckn("a")] }, "notYet"],
+    ["a router that is not read", { ...moved, held: undefined }, "notYet"],
+    [
+      "a router of one key that is not read",
+      { overlap: "breakBeforeMake", held: undefined },
+      "notYet",
+    ],
+    [
+      "a router of one key, which follows the far end",
+      { overlap: "breakBeforeMake", held: [ckn("a")] },
+      "now",
+    ],
+  ])("the command for %s is shown only if it is safe", (_name, over, when) => {
+    const found = task(over);
+    expect([found?.when, found?.command !== null]).toEqual([when, when === "now"]);
   });
 });
 

@@ -1,0 +1,50 @@
+// A state folder that is older than the links: what is printed changes no end that carries, and
+// leads to a site that is whole.
+
+import { describe, expect, it } from "vitest";
+import { Prng } from "#sim/base/prng.ts";
+import { overlaps, Pair } from "../unit/kit/rotate-kit.ts";
+import { Follower, histories, names } from "./step-follower.ts";
+
+const rotated = overlaps.flatMap((overlap) => [1, 2].map((run) => ({ overlap, run })));
+
+describe("a restored backup that is older than the keys of both links", () => {
+  it.each(overlaps)("%s: no step writes an end, and adopt takes both back", async (overlap) => {
+    const pair = await Pair.adopted({ overlap });
+    await histories.before(pair);
+    const keys = names.map((name) => pair.keysOn(name));
+    const follower = new Follower(pair, new Set());
+    for (const name of names) {
+      const { reasons } = await follower.detail(name);
+      expect(reasons.map(({ code }) => code)).toContain("far-end-changed");
+      await follower.readsSteps(name);
+    }
+    const { status } = await pair.reply("POST /v1/adopt", { target: "erd-demo", risks: [] });
+    expect([status, follower.faults]).toEqual([200, []]);
+    await pair.run(120_000);
+    for (const name of names) {
+      expect((await follower.detail(name)).status.verdict).toBe("protected");
+    }
+    expect(names.map((name) => pair.keysOn(name))).toEqual(keys);
+    expect([pair.carrying(), pair.violations()]).toEqual([[true, true], []]);
+  });
+
+  it.each(rotated)("$overlap: whole again by what is printed, in the middle $run", async (at) => {
+    for (const history of ["within", "cut"] as const) {
+      const pair = await Pair.adopted(at);
+      await histories[history](pair, new Prng(`restored ${at.overlap} ${at.run}`));
+      const follower = new Follower(pair, new Set());
+      await pair.run(600_000);
+      for (const name of names) await follower.readsSteps(name);
+      // Once the second link is known, the campaign of the first one may go on.
+      for (const name of ["secondary", "primary", "secondary"] as const) {
+        await follower.follows(name);
+      }
+      await follower.givesBack();
+      await pair.run(120_000);
+      const verdicts = names.map(async (name) => (await follower.detail(name)).status.verdict);
+      expect([history, await Promise.all(verdicts)]).toEqual([history, ["protected", "protected"]]);
+      expect([follower.faults, pair.violations()]).toEqual([[], []]);
+    }
+  });
+});
