@@ -9,7 +9,7 @@ import type { Journal } from "../../store/journal/journal.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
-import type { BackupProofs } from "../polling/backup-proof.ts";
+import type { TunnelProbes } from "../polling/tunnel-probes.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
@@ -26,7 +26,7 @@ export interface SiteView {
   /** The commits that are not known to be saved. */
   readonly unsavedCommits: Pick<UnsavedCommits, "failure" | "left">;
   /** The proofs of the tunnels that back up links. */
-  readonly backupProofs: BackupProofs;
+  readonly tunnelProbes: TunnelProbes;
   /** Keys, certificates and identities in use that expire. */
   readonly ends: readonly UsedUntil[];
   /** Why links of a group that need a key get none; undefined = nothing waits. */

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
 import type { Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
+import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
@@ -25,6 +26,7 @@ const drain = { means: ["prepend"], settleMs: 10_000 } as const;
 
 class Scene {
   readonly clock = new SimClock(wallStart);
+  readonly roundTrips = new RoundTripLog(this.clock);
   readonly lines: string[] = [];
   readonly asked: DeviceChange[] = [];
   readonly drained = new Set<string>();
@@ -75,6 +77,7 @@ class Scene {
         state: () => this.#state(),
         failure: () => (this.unreadable ? late : undefined),
         capabilities: () => this.capabilities,
+        roundTrips: this.roundTrips,
         device: async () => device,
       },
       keys: () => async () => {
