@@ -25,9 +25,11 @@ import {
   farStrays,
   msee,
   router,
+  sentLost,
   shouldSecure,
   smallMtu,
   staleSak,
+  tunnelSentLost,
   twist,
   vault,
 } from "./strikes.ts";
@@ -117,6 +119,8 @@ export const demoFaults: readonly DemoFault[] = [
     "link",
     clearPathBack,
   ),
+  demo("sent-lost", "what the router sends over the link is lost", after, "link", sentLost),
+  demo("tunnel-sent-lost", "the gateway loses its inbound SA", after, "link", tunnelSentLost),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
   demo(
     "far-end-changed",

@@ -9,10 +9,10 @@ import type { Journal } from "../../store/journal/journal.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
-import type { TunnelProbes } from "../polling/tunnel-probes.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
+import type { TunnelProbes } from "../polling/tunnel-probes.ts";
 import type { UnsavedCommits } from "../polling/unsaved-commits.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */

@@ -45,7 +45,13 @@ export function judge(
   const because = health.because ?? endOfConsequence(before, verdict);
   const alone = because === undefined ? verdict : before?.alone;
   const consequence = because === undefined ? {} : { because };
-  const now = { verdict, reason, delivery, ...consequence, ...(alone === undefined ? {} : { alone }) };
+  const now = {
+    verdict,
+    reason,
+    delivery,
+    ...consequence,
+    ...(alone === undefined ? {} : { alone }),
+  };
   const why = reasons[0]?.text ?? "every check passed";
   const text = `${before?.verdict ?? "not observed"} -> ${verdict}: ${why}`;
   const severity = verdictSeverities[verdict];

@@ -42,7 +42,10 @@ describe("the delivery over a tunnel", () => {
   const routed = known<Routing>({ ...routing, tunnelSessions: sessions }, at(nowMs));
   const health = (
     own: RoundTrips | undefined,
-    observations: readonly IpsecTunnel[] = [tunnelObservation(0, 100), tunnelObservation(nowMs, 900)],
+    observations: readonly IpsecTunnel[] = [
+      tunnelObservation(0, 100),
+      tunnelObservation(nowMs, 900),
+    ],
     silence: "alone" | "all" = "alone",
   ) =>
     deriveTunnelHealth({
@@ -99,7 +102,9 @@ describe("the delivery over a link", () => {
   it("a link whose round trips fell silent is degraded although the far end's frames come", () => {
     const told = health(trips(silent));
     expect([told.verdict, codesOf(told)]).toEqual(["degraded", ["arrival-not-proven"]]);
-    expect(told.reasons[0]?.text).toMatch(/frames of the far end .* reach .*, and nothing shows that what is sent arrives/);
+    expect(told.reasons[0]?.text).toMatch(
+      /frames of the far end .* reach .*, and nothing shows that what is sent arrives/,
+    );
   });
 
   it("a link without a probe is protected, and the arrival of what it sends is not visible", () => {

@@ -1,9 +1,9 @@
 // A health evaluator with made-up observations, memory and intent, run one poll after the other.
 
+import { silenceOf } from "#agent/health/delivery.ts";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
-import { silenceOf } from "#agent/health/delivery.ts";
 import type { ProofLog, RoundTrips } from "#agent/model/health.ts";
 import type { Failure } from "#agent/model/link-snapshot.ts";
 import type { RightsReport } from "#agent/model/rights-report.ts";
