@@ -29,7 +29,6 @@ import {
   shouldSecure,
   smallMtu,
   staleSak,
-  tunnelSentLost,
   twist,
   vault,
 } from "./strikes.ts";
@@ -120,7 +119,6 @@ export const demoFaults: readonly DemoFault[] = [
     clearPathBack,
   ),
   demo("sent-lost", "what the router sends over the link is lost", after, "link", sentLost),
-  demo("tunnel-sent-lost", "the gateway loses its inbound SA", after, "link", tunnelSentLost),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
   demo(
     "far-end-changed",

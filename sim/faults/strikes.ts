@@ -75,13 +75,6 @@ export function sentLost(_site: Site, link: SiteLink): Heal {
   return () => link.fibre.setSwallows(false);
 }
 
-/** The gateway of the first tunnel loses its inbound SA; the healer makes new ones. */
-export function tunnelSentLost(_site: Site, { router: edge }: SiteLink): Heal {
-  const [first] = edge.tunnels();
-  first?.loseSent();
-  return () => first?.rekey("child");
-}
-
 /** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */
 export function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);

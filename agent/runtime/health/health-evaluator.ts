@@ -130,7 +130,6 @@ export class HealthEvaluator {
     const { verdict, reason } = judged;
     if (isKnown(verdict)) {
       if (judged.delivery === "undoubted") return undefined;
-      // Its frames come, so it is not lost; what moves onto it might be.
       const doubt = { code: "health.verdict", verdict, reason: "arrival-not-proven" } as const;
       return { standing: "unsure", cause: doubt };
     }

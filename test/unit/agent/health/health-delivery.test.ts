@@ -2,6 +2,7 @@
 // trip does, and silence counts only on a path that answered before under the same settings.
 
 import { describe, expect, it } from "vitest";
+import { advanceTrips, deliveryOf, type RoundTrip, silenceOf } from "#agent/health/delivery.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import { deriveTunnelHealth } from "#agent/health/tunnel.ts";
 import type { RoundTrips } from "#agent/model/health.ts";
@@ -32,6 +33,8 @@ const silent: Partial<RoundTrips> = {
   at: at(nowMs - 2_000),
   silent: 2,
 };
+const shut: Partial<RoundTrip> = { isOpen: false };
+const unsent: Partial<RoundTrip> = { sent: 0 };
 const codesOf = ({ reasons }: { readonly reasons: readonly { readonly code: string }[] }) =>
   reasons.map(({ code }) => code);
 
@@ -114,5 +117,52 @@ describe("the delivery over a link", () => {
 
   it("a link whose round trips are answered is protected without a reason", () => {
     expect(codesOf(health(trips()))).toEqual([]);
+  });
+});
+
+describe("the round trips of a path", () => {
+  const trip = (change: Partial<RoundTrip> = {}): RoundTrip => ({
+    ...{ under: "one", at: at(1_000), wall, sent: 5, answered: 0, isOpen: true },
+    ...change,
+  });
+  const after = (...ended: readonly Partial<RoundTrip>[]): RoundTrips | undefined =>
+    ended.reduce<RoundTrips | undefined>(
+      (before, one) => advanceTrips(before, trip(one)),
+      undefined,
+    );
+  const kindOf = (...ended: readonly Partial<RoundTrip>[]): string =>
+    deliveryOf(after(...ended), at(2_000), { evidenceMs: 90_000 }).kind;
+  const answer = { answered: 3 };
+
+  it.each<[string, readonly Partial<RoundTrip>[], string]>([
+    ["an answer proves it", [answer], "proven"],
+    ["silence alone proves nothing", [{}, {}, {}], "notVisible"],
+    ["one lost round trip is chance", [answer, {}], "proven"],
+    ["two in a row are silence", [answer, {}, {}], "silent"],
+    ["an answer ends silence", [answer, {}, {}, answer], "proven"],
+    [
+      "silence under other settings proves nothing",
+      [answer, { under: "two" }, { under: "two" }],
+      "notVisible",
+    ],
+    ["silence of a path that is not open is that of its end", [answer, shut, shut], "proven"],
+    ["a round trip of which nothing was sent is none", [answer, unsent, unsent], "proven"],
+  ])("%s", (_, ended, kind) => {
+    expect(kindOf(...ended)).toBe(kind);
+  });
+
+  it("silence lasts while a path is not tried, and an answer does not", () => {
+    const late = at(1_000_000);
+    const settings = { evidenceMs: 90_000 };
+    expect(deliveryOf(after(answer, {}, {}), late, settings).kind).toBe("silent");
+    expect(deliveryOf(after(answer), late, settings).kind).toBe("notVisible");
+  });
+
+  it.each<[string, readonly (RoundTrips | undefined)[], string]>([
+    ["every path that ever answered", [after(answer, {}), after(answer, {}), undefined], "all"],
+    ["one of two", [after(answer, {}), after(answer)], "alone"],
+    ["the only one that ever answered", [after(answer, {}), after({})], "alone"],
+  ])("silence of %s", (_, paths, silence) => {
+    expect(silenceOf(paths)).toBe(silence);
   });
 });
