@@ -246,6 +246,8 @@ function deliveryFinding({ evidence, samples }: Stretch): Finding | undefined {
       return finding("degraded", "arrival-not-proven", about, text);
     }
     case "notVisible": {
+      // A link without an accepted key is not probed yet.
+      if (evidence.expected === undefined) return undefined;
       if (samples.newest.at - start < settings.evidenceMs) return undefined;
       const text = `${here} reads no answer to packets of its own: ${notVisible}`;
       return finding("protected", "arrival-not-visible", about, text);

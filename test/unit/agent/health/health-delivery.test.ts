@@ -125,13 +125,13 @@ describe("the round trips of a path", () => {
     ...{ under: "one", at: at(1_000), wall, sent: 5, answered: 0, isOpen: true },
     ...change,
   });
-  const after = (...ended: readonly Partial<RoundTrip>[]): RoundTrips | undefined =>
+  const tripsAfter = (...ended: readonly Partial<RoundTrip>[]): RoundTrips | undefined =>
     ended.reduce<RoundTrips | undefined>(
       (before, one) => advanceTrips(before, trip(one)),
       undefined,
     );
   const kindOf = (...ended: readonly Partial<RoundTrip>[]): string =>
-    deliveryOf(after(...ended), at(2_000), { evidenceMs: 90_000 }).kind;
+    deliveryOf(tripsAfter(...ended), at(2_000), { evidenceMs: 90_000 }).kind;
   const answer = { answered: 3 };
 
   it.each<[string, readonly Partial<RoundTrip>[], string]>([
@@ -154,14 +154,14 @@ describe("the round trips of a path", () => {
   it("silence lasts while a path is not tried, and an answer does not", () => {
     const late = at(1_000_000);
     const settings = { evidenceMs: 90_000 };
-    expect(deliveryOf(after(answer, {}, {}), late, settings).kind).toBe("silent");
-    expect(deliveryOf(after(answer), late, settings).kind).toBe("notVisible");
+    expect(deliveryOf(tripsAfter(answer, {}, {}), late, settings).kind).toBe("silent");
+    expect(deliveryOf(tripsAfter(answer), late, settings).kind).toBe("notVisible");
   });
 
   it.each<[string, readonly (RoundTrips | undefined)[], string]>([
-    ["every path that ever answered", [after(answer, {}), after(answer, {}), undefined], "all"],
-    ["one of two", [after(answer, {}), after(answer)], "alone"],
-    ["the only one that ever answered", [after(answer, {}), after({})], "alone"],
+    ["every path that ever answered", [tripsAfter(answer, {}), tripsAfter(answer, {}), undefined], "all"],
+    ["one of two", [tripsAfter(answer, {}), tripsAfter(answer)], "alone"],
+    ["the only one that ever answered", [tripsAfter(answer, {}), tripsAfter({})], "alone"],
   ])("silence of %s", (_, paths, silence) => {
     expect(silenceOf(paths)).toBe(silence);
   });
