@@ -115,7 +115,8 @@ function* neighbours({ devices, tunnels }: Config): Generator<Finding> {
   for (const [i, { bgp, device, local, name }] of tunnels.entries()) {
     if (bgp === undefined) continue;
     const path = ["tunnels", i, "bgp"];
-    if (drivers.get(device) !== "linux") {
+    // A simulated router plays what a Linux host does.
+    if (!["linux", "sim"].includes(drivers.get(device) ?? "")) {
       const why = `the driver of ${device} has no interface for it`;
       yield finding(path, "is set", why, "leave it out");
     }

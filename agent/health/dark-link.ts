@@ -59,6 +59,8 @@ function named(
   return { ...health, reasons: health.reasons.map(amended) };
 }
 
-function carries({ health: { verdict }, bgp, drain }: JudgedLink): boolean {
+function carries({ health: { verdict, reasons }, bgp, drain }: JudgedLink): boolean {
+  // No traffic is led onto a link that may lose what is sent.
+  if (reasons.some(({ code }) => code === "arrival-not-proven")) return false;
   return (verdict === "protected" || verdict === "degraded") && bgp === "up" && drain === "off";
 }

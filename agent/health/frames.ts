@@ -13,6 +13,7 @@ import {
 } from "../model/health.ts";
 import type { WarningCode } from "../model/warning-rows.ts";
 import { troubleOf } from "./control.ts";
+import { deliveryOf, notVisible, unprovenText } from "./delivery.ts";
 import { farOf, hereOf } from "./end-names.ts";
 import {
   type FrameCounter,
@@ -205,7 +206,7 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
   const spanMs = samples.newest.at - (samples.oldest?.at ?? samples.newest.at);
   const [received, sent] = [rose("rxOk") > 0n, rose("txProtected") > 0n];
   const probe = probeIn(stretch);
-  if (received && sent) return undefined;
+  if (received && sent) return deliveryFinding(stretch);
   if (!received && !sent && frozen(stretch, newest, spanMs, probe)) {
     const text = `traffic passes ${here}, but its MACsec counters stand still`;
     return finding("unknown", "counters-frozen", about, text);
@@ -227,6 +228,31 @@ function motionFinding(stretch: Stretch, newest: MacsecPort): Finding | undefine
   }
   const text = `${here} is idle and no probe was answered, so nothing shows that it carries`;
   return finding("unknown", "idle-unproven", about, text);
+}
+
+/** Frames move both ways; those of the far end say nothing of what happens to ours. */
+function deliveryFinding({ evidence, samples }: Stretch): Finding | undefined {
+  const { link, trips, silence, now, settings } = evidence;
+  const start = samples.oldest?.at ?? samples.newest.at;
+  // Round trips of the session before say nothing of this one.
+  const isOld = samples.cut !== "none" && trips !== undefined && trips.at < start;
+  const delivery = deliveryOf(isOld ? undefined : trips, now, settings);
+  const [about, here] = [linkId(link), hereOf(link)];
+  switch (delivery.kind) {
+    case "proven":
+      return undefined;
+    case "silent": {
+      const text = `frames of ${farOf(link)} reach ${here}, and ${unprovenText(delivery, silence)}`;
+      return finding("degraded", "arrival-not-proven", about, text);
+    }
+    case "notVisible": {
+      // A link without an accepted key is not probed yet.
+      if (evidence.expected === undefined) return undefined;
+      if (samples.newest.at - start < settings.evidenceMs) return undefined;
+      const text = `${here} reads no answer to packets of its own: ${notVisible}`;
+      return finding("protected", "arrival-not-visible", about, text);
+    }
+  }
 }
 
 /** The probe inside the sample window and, if the sample window was cut, after the cut. */

@@ -12,6 +12,7 @@ import {
   isSolid,
   type LinkEvidence,
   type LinkHealth,
+  type Reason,
   type TunnelHealth,
   unseen,
 } from "../model/health.ts";
@@ -98,16 +99,16 @@ function ageOf(
   return undefined;
 }
 
-/**
- * Turns every reason into a warning about the same thing; `within` names its device and group. The
- * load of the agent is one warning of the site, however many links have it as a reason.
- */
+/** The load of the agent is one warning of the site, and what cannot be seen is no trouble. */
+const silentReasons: readonly Reason["code"][] = ["agent-overloaded", "arrival-not-visible"];
+
+/** Turns every reason into a warning about the same thing; `within` names its device and group. */
 export function raisedBy(
   health: LinkHealth | TunnelHealth,
   about: string,
   within: readonly string[],
 ): Raised[] {
   return health.reasons
-    .filter(({ code }) => code !== "agent-overloaded")
+    .filter(({ code }) => !silentReasons.includes(code))
     .map((reason) => ({ ...reason, about, within }));
 }

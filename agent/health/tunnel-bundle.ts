@@ -40,14 +40,23 @@ export function whyNot({ name, bgp }: DesiredTunnel, state: DeviceState): string
   if (observed === undefined) return `${name} is not there`;
   if (!isKeyed(observed)) return `IKE of ${name} is not established`;
   if (observed.isSilent === true) return `the gateway of ${name} does not answer`;
-  const sas = strongValue(observed.sas) ?? [];
-  const isCarrying = (["in", "out"] as const).every((way) =>
-    sas.some(({ direction, phase }) => direction === way && phase !== "deleting"),
-  );
-  if (!isCarrying) return `${name} lacks an SA`;
+  if (!hasBothSas(observed)) return `${name} lacks an SA`;
   const isRouted = bgp === undefined || sessionOf({ name, bgp }, state)?.up === true;
   if (!isRouted) return `BGP over ${name} is not up`;
   return drainOf(state, name) === "on" ? `${name} is drained` : undefined;
+}
+
+function hasBothSas({ sas }: IpsecTunnel): boolean {
+  const known = strongValue(sas) ?? [];
+  return (["in", "out"] as const).every((way) =>
+    known.some(({ direction, phase }) => direction === way && phase !== "deleting"),
+  );
+}
+
+/** Returns true if IKE and the SAs of both directions stand, as far as this end shows it. */
+export function isOpenTunnel(name: string, { ipsec }: DeviceState): boolean {
+  const observed = ipsec.find((tunnel) => tunnel.name === name);
+  return observed !== undefined && isKeyed(observed) && hasBothSas(observed);
 }
 
 /** The BGP session inside the tunnel; undefined = none is wanted, or the device reports none. */

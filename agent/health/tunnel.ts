@@ -16,6 +16,7 @@ import {
   type Verdict,
 } from "../model/health.ts";
 import { unprovenFindings } from "./backup.ts";
+import { deliveryOf, notVisible, unprovenText } from "./delivery.ts";
 import { sameAddress } from "./prefix.ts";
 import { pathFindings } from "./tunnel-paths.ts";
 
@@ -60,6 +61,7 @@ function tunnelFindings(evidence: TunnelEvidence): Finding[] {
   findings.push(...ikeFindings(evidence, newest), ...saFindings(evidence, newest));
   findings.push(...ppkFindings(evidence, newest));
   findings.push(...bgpFindings(evidence));
+  findings.push(...deliveryFindings(evidence, newest, findings));
   findings.push(...unprovenFindings(tunnel, evidence.backup?.proof, now));
   if (evidence.waiver === "over") {
     const text = `${tunnel.name} runs under a weak policy: ${tunnel.weaknesses.join(", ")}`;
@@ -180,6 +182,35 @@ function saFindings(evidence: TunnelEvidence, newest: IpsecTunnel): Finding[] {
     lose("degraded", "tunnel-one-way", `${text}: none goes the other way`);
   }
   return findings;
+}
+
+/** What the gateway sends says nothing of what happens to our packets. */
+function deliveryFindings(
+  evidence: TunnelEvidence,
+  newest: IpsecTunnel,
+  others: readonly Finding[],
+): Finding[] {
+  const { tunnel, observations, trips, silence, now, settings } = evidence;
+  const { name, device, remoteAddress } = tunnel;
+  const isTold = ({ verdict, code }: Finding): boolean =>
+    verdict === "down" || code === "tunnel-one-way" || code === "ike-down";
+  if (others.some(isTold) || !moved(newest, observations, "out")) return [];
+  const delivery = deliveryOf(trips, now, settings);
+  switch (delivery.kind) {
+    case "proven":
+      return [];
+    case "silent": {
+      const from = `packets of ${remoteAddress} reach ${device} by ${name}`;
+      const text = `${from}, and ${unprovenText(delivery, silence)}`;
+      const found = finding("degraded", "arrival-not-proven", name, text);
+      return [undelivered(evidence, found)];
+    }
+    case "notVisible": {
+      if (now - (observations[0]?.sas.at ?? now) < settings.evidenceMs) return [];
+      const text = `${device} reads no answer to packets of its own by ${name}: ${notVisible}`;
+      return [finding("protected", "arrival-not-visible", name, text)];
+    }
+  }
 }
 
 /** Without the required PPK its traffic is open to a later quantum computer (RFC 8784, 1). */

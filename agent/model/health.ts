@@ -124,8 +124,31 @@ export interface DeviceContact {
   readonly isAgentOverloaded?: boolean;
 }
 
+/** The standing round trip over a path: packets of our own, from an address of ours. */
+export interface RoundTrips {
+  /** What the path is set to; round trips under other settings say nothing of these. */
+  readonly under: string;
+  /** When the last one was tried that counts. */
+  readonly at: Instant;
+  /** When one was answered last, by both clocks; undefined = this process saw no answer. */
+  readonly answered: { readonly at: Instant; readonly wall: WallTime } | undefined;
+  /** How many in a row had no answer since. */
+  readonly silent: number;
+}
+
+/** `all`: every path that ever answered is silent at once, so the cause is not in one of them. */
+export type Silence = "alone" | "all";
+
+/** What is known of the packets that we send over a path. */
+interface DeliveryEvidence {
+  /** Absent = no round trip was tried: nothing shows that what we send arrives. */
+  readonly trips?: RoundTrips | undefined;
+  /** Absent = `alone`. */
+  readonly silence?: Silence;
+}
+
 /** All that the verdict on a link is derived from. */
-export interface LinkEvidence {
+export interface LinkEvidence extends DeliveryEvidence {
   /** The link as the config wants it. */
   readonly link: DesiredLink;
   /** The accepted key; undefined = none is known, so the link is not managed yet. */
@@ -157,7 +180,7 @@ export interface LinkEvidence {
 }
 
 /** All that the verdict on a tunnel is derived from. */
-export interface TunnelEvidence {
+export interface TunnelEvidence extends DeliveryEvidence {
   /** The tunnel as the config wants it. */
   readonly tunnel: DesiredTunnel;
   /** The spans within which readings count. */

@@ -39,7 +39,9 @@ type LinkCode =
   | "counters-frozen"
   | "counter-missing"
   | "collecting-evidence"
-  | "idle-unproven";
+  | "idle-unproven"
+  | "arrival-not-proven"
+  | "arrival-not-visible";
 
 type TunnelCode =
   | "tunnel-configured-but-absent"
@@ -242,6 +244,13 @@ export const warningRows: Readonly<Record<WarningCode, WarningRow>> = {
   "counter-missing": warning("A counter that proof needs is missing", steps, noSession),
   "collecting-evidence": info("Not watched for long enough yet", steps, [], slow),
   "idle-unproven": warning("No traffic and no probe to prove it", steps, [], slow),
+  "arrival-not-proven": warning(
+    "Nothing shows any more that what we send arrives",
+    steps,
+    [...noMka, ...frameFaults, ...noTunnel, "tunnel-one-way", "tunnel-bgp-down"],
+    traffic,
+  ),
+  "arrival-not-visible": info("Sent, arrival not visible", steps, [], slow),
 
   "tunnel-configured-but-absent": error("A configured tunnel is absent", tunnel, unseen, traffic),
   "ike-down": error("IKE is not established", tunnel, unseen, traffic),

@@ -1,9 +1,10 @@
-// The ports of one device beside campaigns: probes of idle links, and repairs that cannot interrupt
+// The ports of one device beside campaigns: round trips over its links, and repairs that cannot interrupt
 // a port.
 
 import type { DeviceChange } from "#hal/device.ts";
+import { LinksealError } from "#hal/error.ts";
 import { strongValue, type WantedSettings } from "#hal/model.ts";
-import type { World } from "#hal/world.ts";
+import type { Instant, World } from "#hal/world.ts";
 import type { Drift } from "../compare/drift.ts";
 import { standingOf } from "../compare/plan.ts";
 import { equalSettings, settingsGaps } from "../health/verify.ts";
@@ -13,22 +14,24 @@ import { type JournalRecord, type Memory, named } from "../store/journal/memory.
 import type { DeviceCache } from "./polling/device-cache.ts";
 
 interface PortsParts {
-  readonly world: Pick<World, "clock">;
+  readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
   readonly intent: number;
   readonly device: string;
-  readonly deviceCache: Pick<DeviceCache, "capabilities" | "history" | "probe" | "snapshot">;
+  readonly deviceCache: Pick<DeviceCache, "capabilities" | "probe" | "snapshot">;
   readonly memory: () => Memory;
   readonly write: (record: JournalRecord) => Promise<void>;
 }
 
-/** Packets of one probe of an idle link. */
+/** Packets of one round trip over a link. */
 const probePackets = 5;
 
 export class Ports {
   readonly #parts: PortsParts;
   /** The links of the intent that end on the device. */
   readonly links: readonly DesiredLink[];
+  /** When a round trip was begun, by `group/link`. */
+  readonly #triedAt = new Map<string, Instant>();
 
   constructor(parts: PortsParts) {
     this.#parts = parts;
@@ -37,24 +40,28 @@ export class Ports {
       .filter((link) => link.device === parts.device);
   }
 
-  /** Sends a few packets over idle links within each evidence window, to prove that they carry. */
-  async probeIdle(signal: AbortSignal): Promise<void> {
+  /**
+   * Sends a few packets over each link several times within an evidence window: on an idle link
+   * they prove that it carries, and on any link that what we send arrives.
+   */
+  async probe(signal: AbortSignal): Promise<void> {
     const { deviceCache, memory, desired, world } = this.#parts;
+    const { evidenceMs, pollMs } = desired.health;
     for (const link of this.links) {
-      if (memory().bindings[linkId(link)] === undefined) continue;
-      const history = deviceCache.history(link);
-      const last = history.at(-1);
-      const before = history.at(-2);
-      const moved = (pick: (frames: { rxOk: bigint; txProtected: bigint }) => bigint): boolean => {
-        const now = last === undefined ? undefined : strongValue(last.frames);
-        const then = before === undefined ? undefined : strongValue(before.frames);
-        return now !== undefined && then !== undefined && pick(now) > pick(then);
-      };
-      if (moved((frames) => frames.rxOk) && moved((frames) => frames.txProtected)) continue;
-      const probedAt = deviceCache.snapshot(link).probe?.at;
-      const due =
-        probedAt === undefined || world.clock.now() - probedAt > desired.health.evidenceMs / 3;
-      if (due) await deviceCache.probe(link, probePackets, signal);
+      const id = linkId(link);
+      if (memory().bindings[id] === undefined) continue;
+      const now = world.clock.now();
+      const triedAt = [this.#triedAt.get(id), deviceCache.snapshot(link).probe?.at];
+      const everyMs = evidenceMs / 3 - pollMs / 2;
+      if (triedAt.some((at) => at !== undefined && now - at <= everyMs)) continue;
+      this.#triedAt.set(id, now);
+      try {
+        await deviceCache.probe(link, probePackets, signal);
+      } catch (error) {
+        // A port without a peering has nothing that could answer; its verdict says what that means.
+        if (!(error instanceof LinksealError) || error.code !== "device.rejected") throw error;
+        world.log.write("debug", error.code, error.message, { device: link.device });
+      }
     }
   }
 

@@ -84,7 +84,7 @@ export class Reconciler {
   /** The errors of settling what a predecessor left pending, by task. */
   readonly #unsettled = new Map<string, LinksealError>();
   #mended: LinksealError | undefined;
-  #idle: LinksealError | undefined;
+  #unprobed: LinksealError | undefined;
   /** The set-ups that the router accepted and lost, by tunnel. */
   readonly #lost = new Map<string, LinksealError>();
   /** The error of the last repair, and the ports that it was for. */
@@ -103,7 +103,7 @@ export class Reconciler {
    * The last error of what belongs to no single port or tunnel; undefined once it succeeds.
    */
   get trouble(): LinksealError | undefined {
-    return this.#blocked ?? this.#unsettled.get(changesTask) ?? this.#mended ?? this.#idle;
+    return this.#blocked ?? this.#unsettled.get(changesTask) ?? this.#mended ?? this.#unprobed;
   }
 
   /** The error of the last set-up or change of a tunnel; undefined once it succeeds. */
@@ -117,7 +117,7 @@ export class Reconciler {
     return this.#failed?.ports.includes(port) === true ? this.#failed.error : undefined;
   }
 
-  /** Observes the device and its far ends, and probes idle links. It waits for no effect. */
+  /** Observes the device and its far ends, and probes its links. It waits for no effect. */
   async observe(signal: AbortSignal): Promise<void> {
     const { deviceCache, device, inCampaign } = this.#parts;
     const state = this.#observedByCampaign() ?? (await deviceCache.observe(device, signal));
@@ -129,8 +129,9 @@ export class Reconciler {
     }
     if (state === undefined) return;
     this.#judge(state);
-    if (this.#parts.leave() !== "all") return;
-    this.#idle = await this.#attempt(() => this.#ports.probeIdle(signal));
+    // A campaign that waits may wait for an answer.
+    if (this.#parts.leave() === "none") return;
+    this.#unprobed = await this.#attempt(() => this.#ports.probe(signal));
   }
 
   /**

@@ -20,7 +20,6 @@ import { settledFrom } from "./campaigns/fact-collector.ts";
 import { ManualDrains } from "./campaigns/manual-drain.ts";
 import { RotationRunner } from "./campaigns/rotation-runner.ts";
 import { type Leave, leaveBeside } from "./leave.ts";
-import { BackupProofs } from "./polling/backup-proof.ts";
 import { CompromisedKeys } from "./polling/compromised-keys.ts";
 import { DeviceCache } from "./polling/device-cache.ts";
 import { FarEndPoller } from "./polling/far-end-poller.ts";
@@ -29,6 +28,7 @@ import { KeyPoller, type UsedUntil } from "./polling/key-poller.ts";
 import { Loops, type NamedTurn } from "./polling/loops.ts";
 import { RightsReader } from "./polling/rights-reader.ts";
 import { SharedAnswer } from "./polling/shared-answer.ts";
+import { TunnelProbes } from "./polling/tunnel-probes.ts";
 import { UnsavedCommits } from "./polling/unsaved-commits.ts";
 import { keyResolver } from "./polling/vault.ts";
 import type { Heartbeat } from "./polling/watchdog.ts";
@@ -78,7 +78,7 @@ export class Supervisor {
   readonly #manualDrains: ReadonlyMap<string, ManualDrains>;
   readonly tunnelDrains: TunnelDrains;
   readonly tunnelAuths: TunnelAuths;
-  readonly backupProofs: BackupProofs;
+  readonly tunnelProbes: TunnelProbes;
   readonly compromisedKeys: CompromisedKeys;
   readonly #farEndPoller: FarEndPoller;
   readonly #keyPoller: KeyPoller;
@@ -125,7 +125,7 @@ export class Supervisor {
       ]),
     );
     this.tunnelAuths = new TunnelAuths({ ...common, inCampaign, drains });
-    this.backupProofs = new BackupProofs(common, before?.backupProofs);
+    this.tunnelProbes = new TunnelProbes(common, before?.tunnelProbes);
     this.compromisedKeys = new CompromisedKeys({ ...common, marker: cloud.marker });
     this.#farEndPoller = new FarEndPoller(common);
     this.#keyPoller = new KeyPoller({ ...parts, desired, identityEnd: parts.cloud.identityEnd });
@@ -313,10 +313,10 @@ export class Supervisor {
       name: "tunnels",
       turn: () => mutex.run(tunnelsKey, () => this.#tunnelTurn(kill)),
     };
-    const proofs: NamedTurn = {
-      name: "backups",
+    const probes: NamedTurn = {
+      name: "round trips",
       turn: async () => {
-        await this.backupProofs.turn(kill);
+        await this.tunnelProbes.turn(kill);
         this.#parts.evaluateHealth();
         return health.pollMs;
       },
@@ -330,7 +330,7 @@ export class Supervisor {
       compromised,
       ...(cloud.pace === "polled" ? pollers : []),
       ...(tunnels.length > 0 ? [tended] : []),
-      ...(tunnels.some(({ backs }) => backs !== undefined) ? [proofs] : []),
+      ...(tunnels.some(({ bgp, backs }) => (bgp ?? backs) !== undefined) ? [probes] : []),
     ];
   }
 

@@ -27,6 +27,7 @@ import {
   type Routing,
   type Sak,
   type TunnelGap,
+  type TunnelSession,
 } from "#hal/model.ts";
 import type { Instant, WallTime } from "#hal/world.ts";
 import {
@@ -171,6 +172,14 @@ const routing = object<Routing>({
       ...{ bfd: absent(oneOf(bfdStates)), holdMs: absent(number) },
     }),
     portsMax,
+  ),
+  tunnelSessions: absent(
+    list(
+      object<TunnelSession>({
+        ...{ tunnel: name, peer: name, asn: uint32, up: flag, trouble: absent(sentence) },
+      }),
+      tunnelsMax,
+    ),
   ),
   routes,
   drains: list(object({ port: name, means }), portsMax),

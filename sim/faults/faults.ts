@@ -25,6 +25,7 @@ import {
   farStrays,
   msee,
   router,
+  sentLost,
   shouldSecure,
   smallMtu,
   staleSak,
@@ -117,6 +118,7 @@ export const demoFaults: readonly DemoFault[] = [
     "link",
     clearPathBack,
   ),
+  demo("sent-lost", "what the router sends over the link is lost", after, "link", sentLost),
   demo("mtu", "no room for the SecTAG in the layer 2 MTU", after, "link", smallMtu),
   demo(
     "far-end-changed",

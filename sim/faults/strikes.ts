@@ -69,6 +69,12 @@ export function clearPathBack(site: Site, link: SiteLink): Heal {
   return () => link.router.advertiseOwn(tunnel.localPrefix, "withdraw");
 }
 
+/** All data that the router sends is lost behind its port; what the far end sends arrives. */
+export function sentLost(_site: Site, link: SiteLink): Heal {
+  link.fibre.setSwallows(true);
+  return () => link.fibre.setSwallows(false);
+}
+
 /** Leaves room for the demo's frames in the clear, and none for the SecTAG and ICV. */
 export function smallMtu(_site: Site, link: SiteLink): Heal {
   link.edge.setL2Mtu(528);

@@ -20,6 +20,7 @@ export type FlowOutcome =
   | "badTag"
   | "unusedSa"
   | "tooLong"
+  | "swallowed"
   | "down";
 
 /** The fate of every frame offered in one direction until something changes. */

@@ -66,6 +66,7 @@ export class Fibre {
   readonly #delayMs: number;
   readonly #listeners: (() => void)[] = [];
   #up = true;
+  #swallows = false;
   #wasLit = true;
   #carried = false;
 
@@ -90,6 +91,12 @@ export class Fibre {
   /** Cuts or repairs the fibre. */
   setUp(up: boolean): void {
     this.#up = up;
+    this.changed();
+  }
+
+  /** Loses the data frames of the a end behind the far end's port: they are sent, and never arrive. */
+  setSwallows(swallows: boolean): void {
+    this.#swallows = swallows;
     this.changed();
   }
 
@@ -174,7 +181,9 @@ export class Fibre {
   }
 
   #judge(flow: Flow, frameOctets: number): Forwarding {
-    return judge(this.#lit() ? "up" : "down", flow.from.secy, flow.to.secy, frameOctets);
+    const whole = judge(this.#lit() ? "up" : "down", flow.from.secy, flow.to.secy, frameOctets);
+    if (!this.#swallows || flow !== this.#a2b || !whole.delivered) return whole;
+    return { ...whole, outcome: "swallowed", delivered: false };
   }
 
   #plug(out: Flow, back: Flow): void {

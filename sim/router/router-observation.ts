@@ -10,6 +10,7 @@ import {
   type PortName,
   type Route,
   type Routing,
+  type TunnelSession,
   unknown,
 } from "#hal/model.ts";
 import type { Instant } from "#hal/world.ts";
@@ -93,7 +94,12 @@ export function readRouting(
   const routes: Route[] = [];
   const drains: Routing["drains"][number][] = [];
   const tunnelled = new Set<string>();
+  const tunnelSessions: TunnelSession[] = [];
   for (const tunnel of tunnels) {
+    const { name, bgp } = tunnel.spec;
+    if (bgp !== undefined) {
+      tunnelSessions.push({ tunnel: name, peer: bgp.peer, asn: bgp.asn, up: tunnel.bgpUp() });
+    }
     if (!tunnel.established()) continue;
     const via = { kind: "tunnel", name: tunnel.spec.name } as const;
     for (const prefix of tunnel.spec.remotePrefixes) {
@@ -118,7 +124,8 @@ export function readRouting(
   const advertised = ports
     .filter((port) => port.bgp.up())
     .flatMap(({ name, peer }) => [...announced].map((prefix) => ({ port: name, peer, prefix })));
-  return { sessions, routes, drains, advertised };
+  const inside = tunnelSessions.length === 0 ? {} : { tunnelSessions };
+  return { sessions, routes, drains, advertised, ...inside };
 }
 
 /** Returns the observation of a reply that arrived and could not be parsed. */

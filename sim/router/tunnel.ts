@@ -32,6 +32,8 @@ interface SaPair {
   unheardMs: number;
   /** The gateway lost its policy with an older SA, and sends nothing under this one. */
   isUnheard: boolean;
+  /** The gateway lost its inbound SA, and drops all that is sent under this one. */
+  isSwallowed: boolean;
 }
 
 const exchangeMs = 200;
@@ -45,6 +47,8 @@ const hardMs = 27_000_000;
 const childMs = { low: 23_600_000, high: 24_300_000 };
 const overlapMs = 5_000;
 const packetsPerSecond = 100;
+/** The hold time of BGP inside of it, in milliseconds. */
+const holdMs = 180_000;
 
 const packetsIn = (ms: number): bigint => BigInt(Math.floor((ms * packetsPerSecond) / 1_000));
 
@@ -65,6 +69,8 @@ export class SimTunnel {
   #deadPeer: Cancel | undefined;
   #dialling = false;
   #closed = false;
+  /** When its packets began to be lost one way; undefined = never. */
+  #lostAt: Instant | undefined;
 
   constructor(options: TunnelOptions) {
     this.#options = options;
@@ -79,9 +85,17 @@ export class SimTunnel {
     return this.#config.spec;
   }
 
-  /** True if the tunnel is established and packets get through. */
+  /** True if the tunnel is established and packets get through, both ways. */
   up(): boolean {
-    return this.#ike === "established" && this.#flowing && this.#inUse()?.isUnheard !== true;
+    const { isUnheard, isSwallowed } = this.#inUse() ?? {};
+    const isWhole = isUnheard !== true && isSwallowed !== true;
+    return this.#ike === "established" && this.#flowing && isWhole;
+  }
+
+  /** True until the hold time of BGP has passed without a whole round trip. */
+  bgpUp(): boolean {
+    const lostMs = this.up() ? 0 : this.#options.clock.now() - (this.#lostAt ?? 0);
+    return this.#ike === "established" && lostMs < holdMs;
   }
 
   /** True if the IKE SA is established, whether or not packets get through. */
@@ -161,8 +175,15 @@ export class SimTunnel {
 
   /** The gateway loses its policy, as in a collision of rekeys: only new SAs carry back. */
   loseReturn(): void {
+    this.#lostAt = this.#options.clock.now();
     this.#settle();
     for (const pair of this.#pairs) pair.isUnheard = true;
+  }
+
+  /** The gateway loses its inbound SA alone: only new SAs carry what is sent. */
+  loseSent(): void {
+    this.#lostAt = this.#options.clock.now();
+    for (const pair of this.#pairs) pair.isSwallowed = true;
   }
 
   /** Ends the tunnel for good. */
@@ -252,7 +273,7 @@ export class SimTunnel {
     const spi = (): number => prng.between(256, 2 ** 32 - 1);
     const madeAt = this.#options.clock.now();
     const { transforms } = this.#config.spec;
-    const fresh = { carriedMs: 0, unheardMs: 0, isUnheard: false };
+    const fresh = { carriedMs: 0, unheardMs: 0, isUnheard: false, isSwallowed: false };
     return { inward: spi(), outward: spi(), transforms, phase: "installed", madeAt, ...fresh };
   }
 

@@ -17,7 +17,7 @@ import {
   type Transforms,
   type WantedSettings,
 } from "#hal/model.ts";
-import type { TunnelAuth, TunnelSpec } from "#hal/tunnel-spec.ts";
+import type { TunnelAuth, TunnelBgp, TunnelSpec } from "#hal/tunnel-spec.ts";
 
 /** A malformed request; the message names the field that is wrong. */
 export class BadRequest extends Error {}
@@ -252,7 +252,12 @@ function tunnelOf(tunnel: Fields): TunnelSpec {
     mtu: whole(tunnel, "mtu"),
     ifId: whole(tunnel, "ifId"),
     auth: authOf(fields(tunnel, "auth")),
+    ...(tunnel["bgp"] === undefined ? {} : { bgp: bgpOf(fields(tunnel, "bgp")) }),
   };
+}
+
+function bgpOf(bgp: Fields): TunnelBgp {
+  return { local: text(bgp, "local"), peer: text(bgp, "peer"), asn: whole(bgp, "asn") };
 }
 
 function authOf(auth: Fields): TunnelAuth {

@@ -30,7 +30,7 @@ export function backupEvidence(
     const { port } = link;
     return { id: linkId(link), port, verdict, reason: reasons[0], drain: isDrained ? "on" : "off" };
   });
-  return { links, backed: state?.backed, proof: supervisor.backupProofs.log(name) };
+  return { links, backed: state?.backed, proof: supervisor.tunnelProbes.log(name) };
 }
 
 function ridingNow(evidence: TunnelEvidence): Riding | undefined {

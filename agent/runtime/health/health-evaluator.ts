@@ -136,7 +136,11 @@ export class HealthEvaluator {
       return this.#unknown(id, { code: "health.old", seconds: Math.round(sinceMs / 1000) });
     }
     const { verdict, reason } = judged;
-    if (isKnown(verdict)) return undefined;
+    if (isKnown(verdict)) {
+      if (judged.delivery === "undoubted") return undefined;
+      const doubt = { code: "health.verdict", verdict, reason: "arrival-not-proven" } as const;
+      return { standing: "unsure", cause: doubt };
+    }
     const cause = { code: "health.verdict", verdict, reason } as const;
     return verdict === "unknown" ? this.#unknown(id, cause) : { standing: "lost", cause };
   }
@@ -375,6 +379,8 @@ export class HealthEvaluator {
       observations: supervisor.deviceCache.history(link),
       device: this.#contact(supervisor, link.device),
       probe: supervisor.deviceCache.snapshot(link).probe,
+      trips: supervisor.deviceCache.roundTrips.of(linkId(link)),
+      silence: supervisor.deviceCache.roundTrips.silence(group.links.map(linkId)),
       peer: supervisor.deviceCache.peer(link),
       bgp: bgpOf(supervisor.deviceCache.state(link.device), link.port),
       sakSince: this.#saks.get(linkId(link))?.since,

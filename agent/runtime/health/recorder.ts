@@ -61,6 +61,7 @@ const counterCodes: ReadonlySet<string> = new Set<WarningCode>([
   "counters-frozen",
   "counter-missing",
   "idle-unproven",
+  "arrival-not-proven",
   "sak-not-in-use",
   "packet-number-high",
   "tunnel-interface",

@@ -9,11 +9,11 @@ import type { Journal } from "../../store/journal/journal.ts";
 import type { Memory } from "../../store/journal/memory.ts";
 import type { Unwritten } from "../../store/journal/state-watch.ts";
 import type { Waiting } from "../campaigns/begin.ts";
-import type { BackupProofs } from "../polling/backup-proof.ts";
 import type { CompromisedKeys } from "../polling/compromised-keys.ts";
 import type { DeviceCache } from "../polling/device-cache.ts";
 import type { UsedUntil } from "../polling/key-poller.ts";
 import type { RightsReader } from "../polling/rights-reader.ts";
+import type { TunnelProbes } from "../polling/tunnel-probes.ts";
 import type { UnsavedCommits } from "../polling/unsaved-commits.ts";
 
 /** The read-only side of the loops that serve one accepted intent. */
@@ -27,7 +27,7 @@ export interface SiteView {
   /** The commits that are not known to be saved. */
   readonly unsavedCommits: Pick<UnsavedCommits, "failure" | "left">;
   /** The proofs of the tunnels that back up links. */
-  readonly backupProofs: BackupProofs;
+  readonly tunnelProbes: TunnelProbes;
   /** The keys that were declared compromised, and where they are. */
   readonly compromisedKeys: Pick<CompromisedKeys, "places" | "unrecorded">;
   /** Keys, certificates and identities in use that expire. */

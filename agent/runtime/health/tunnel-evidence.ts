@@ -53,6 +53,8 @@ export function tunnelEvidence(
     settings: intent.desired.health,
     now,
     observations: deviceCache.tunnelHistory(name),
+    trips: deviceCache.roundTrips.of(name),
+    silence: deviceCache.roundTrips.silence(intent.desired.tunnels.map((each) => each.name)),
     ...{ routing: state?.routing, ways: state?.ways, blocked: state?.blocked },
     opened: state?.opened,
     device: contact,

@@ -15,6 +15,8 @@ import type { Severity } from "../../model/warning-rows.ts";
 export interface JudgedVerdict extends Pick<CauseOf<"health.verdict">, "verdict" | "reason"> {
   /** Present if the event of this verdict was that of a consequence. */
   readonly because?: Because;
+  /** `doubted`: nothing shows any more that what is sent arrives. */
+  readonly delivery: "doubted" | "undoubted";
   /** The last verdict that was no consequence; absent = there was none. */
   readonly alone?: Verdict;
 }
@@ -35,11 +37,21 @@ export function judge(
 ): { readonly now: JudgedVerdict; readonly event: VerdictEvent | undefined } {
   const { verdict, reasons } = health;
   const reason = reasons[0]?.code ?? null;
-  if (before?.verdict === verdict) return { now: { ...before, reason }, event: undefined };
+  const isDoubted = reasons.some(({ code }) => code === "arrival-not-proven");
+  const delivery: JudgedVerdict["delivery"] = isDoubted ? "doubted" : "undoubted";
+  if (before?.verdict === verdict) {
+    return { now: { ...before, reason, delivery }, event: undefined };
+  }
   const because = health.because ?? endOfConsequence(before, verdict);
   const alone = because === undefined ? verdict : before?.alone;
   const consequence = because === undefined ? {} : { because };
-  const now = { verdict, reason, ...consequence, ...(alone === undefined ? {} : { alone }) };
+  const now = {
+    verdict,
+    reason,
+    delivery,
+    ...consequence,
+    ...(alone === undefined ? {} : { alone }),
+  };
   const why = reasons[0]?.text ?? "every check passed";
   const text = `${before?.verdict ?? "not observed"} -> ${verdict}: ${why}`;
   const severity = verdictSeverities[verdict];

@@ -9,12 +9,14 @@ import type {
   PeerPort,
   PeerState,
   PeerTelemetry,
+  ProbeResult,
 } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import type { DeviceState, IpsecTunnel, MacsecPort } from "#hal/model.ts";
 import type { Target } from "#hal/target.ts";
 import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import { farEndPlace, isSameFarEnd } from "../../compare/far-end-drift.ts";
+import { equalSettings } from "../../health/verify.ts";
 import {
   type Desired,
   type DesiredDevice,
@@ -35,6 +37,7 @@ import { AskedSaks } from "./asked-saks.ts";
 import { type DeviceSlot, type LinkSlot, slotOf, type TimedTelemetry } from "./cache-slots.ts";
 import { type GatewayQuery, type GatewayReport, gatewayReport } from "./gateway-report.ts";
 import type { LoginLimiter } from "./login-limiter.ts";
+import { linkWay, type Path, RoundTripLog, tunnelProbeMsMax, tunnelWay } from "./round-trips.ts";
 
 const observeMsMax = 10_000;
 /** How long a resolved host name is cached, in milliseconds. */
@@ -70,6 +73,8 @@ export interface DeviceCacheParts {
 export class DeviceCache implements Observations {
   /** The SAKs that campaigns asked for. */
   readonly askedSaks = new AskedSaks();
+  /** The round trips over links, by `group/link`, and through tunnels. */
+  readonly roundTrips: RoundTripLog;
   readonly #parts: DeviceCacheParts;
   #closed = false;
   readonly #devices = new Map<string, DeviceSlot>();
@@ -86,6 +91,7 @@ export class DeviceCache implements Observations {
    */
   constructor(parts: DeviceCacheParts, before: DeviceCache | undefined) {
     this.#parts = parts;
+    this.roundTrips = new RoundTripLog(parts.world.clock);
     this.#tunnelNames = new Set(parts.desired.tunnels.map(({ name }) => name));
     for (const wanted of parts.desired.devices) {
       this.#devices.set(wanted.name, {
@@ -115,6 +121,9 @@ export class DeviceCache implements Observations {
       slot.failures = old.failures;
     }
     for (const [name, history] of before.#tunnels) this.#tunnels.set(name, [...history]);
+    for (const tunnel of this.#parts.desired.tunnels) {
+      this.roundTrips.inherit(before.roundTrips, tunnel.name, tunnelWay(tunnel, undefined).under);
+    }
     for (const [id, slot] of this.#links) {
       const old = before.#links.get(id);
       if (old?.link.device !== slot.link.device || old.link.port !== slot.link.port) continue;
@@ -126,6 +135,8 @@ export class DeviceCache implements Observations {
       if (!isSameFarEnd(farEndPlace(before.#parts.desired, old.link), place)) continue;
       slot.peer = old.peer;
       slot.telemetry = old.telemetry;
+      if (!equalSettings(old.link.settings, slot.link.settings)) continue;
+      this.roundTrips.inherit(before.roundTrips, id);
     }
   }
 
@@ -302,16 +313,35 @@ export class DeviceCache implements Observations {
 
   /** Sends packets out of the port if the device can; the result counts as evidence. */
   async probe(link: DesiredLink, count: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.world;
-    const begunAt = clock.now();
-    const ms = this.#patienceMs(link.device);
-    const limit = { ms, where: linkId(link), effect: "none" } as const;
-    const result = await withDeadline(clock, limit, signal, async (bounded) => {
-      const device = await this.device(link.device, bounded);
-      return await device.probe?.(link.port, count, bounded);
-    });
+    const begunAt = this.#parts.world.clock.now();
+    const path = { device: link.device, port: link.port, about: linkId(link) };
+    const result = await this.#sendProbe(path, this.#patienceMs(link.device), count, signal);
     if (result === undefined) return;
-    this.#linkSlot(link).probe = { begunAt, at: clock.now(), ...result };
+    this.#linkSlot(link).probe = { begunAt, at: this.#parts.world.clock.now(), ...result };
+    this.roundTrips.add(path.about, linkWay(link, this.state(link.device)), result);
+  }
+
+  /** The same through a tunnel; undefined = its device sends no probes. */
+  async probeTunnel(
+    tunnel: DesiredTunnel,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<ProbeResult | undefined> {
+    const { name, device } = tunnel;
+    const path = { device, port: name, about: name };
+    const result = await this.#sendProbe(path, tunnelProbeMsMax, count, signal);
+    if (result !== undefined) {
+      this.roundTrips.add(name, tunnelWay(tunnel, this.state(device)), result);
+    }
+    return result;
+  }
+
+  async #sendProbe(path: Path, ms: number, count: number, signal: AbortSignal) {
+    const limit = { ms, where: path.about, effect: "none" } as const;
+    return await withDeadline(this.#parts.world.clock, limit, signal, async (bounded) => {
+      const device = await this.device(path.device, bounded);
+      return await device.probe?.(path.port, count, bounded);
+    });
   }
 
   /** Every address of a host name; empty = it cannot be resolved now. */

@@ -44,7 +44,7 @@ export interface TunnelAuthsParts extends OurEndsParts, GatewaysParts {
   readonly world: Pick<World, "clock" | "log">;
   readonly deviceCache: Pick<
     DeviceCache,
-    "observe" | "state" | "failure" | "capabilities" | "device"
+    "observe" | "state" | "failure" | "capabilities" | "device" | "roundTrips"
   >;
   readonly vault: KeyVault;
   readonly memory: () => Memory;
@@ -300,6 +300,7 @@ export class TunnelAuths {
         ...{ desired, tunnel, asked, state, inCampaign },
         ...{ wall: world.clock.wall(), memory: memory() },
         lastState: (other) => this.#lastState(other),
+        trips: (other) => deviceCache.roundTrips.of(other),
       });
       if (closed !== undefined) throw refusal(closed.code, tunnel.name, closed.why, closed.next);
     }

@@ -7,6 +7,7 @@ import type { KeyResolver } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { World } from "#hal/world.ts";
+import { silenceText } from "../../health/delivery.ts";
 import { bundleOf, carriedOver, whyNot } from "../../health/tunnel-bundle.ts";
 import { verify } from "../../health/verify.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
@@ -25,7 +26,7 @@ export interface TunnelDrainParts {
   readonly desired: Desired;
   readonly deviceCache: Pick<
     DeviceCache,
-    "observe" | "state" | "failure" | "capabilities" | "device"
+    "observe" | "state" | "failure" | "capabilities" | "device" | "roundTrips"
   >;
   readonly keys: (signal: AbortSignal) => KeyResolver;
   readonly memory: () => Memory;
@@ -184,7 +185,10 @@ export class TunnelDrains {
       const why = `${other.name} is drained, and one of a bundle is taken out at a time`;
       return refusal("gate.busy", name, why, `linkseal undrain ${other.name}`);
     }
-    const lost = siblings.map((each) => whyNot(each, state));
+    // What is lost on the way out takes no traffic of others; what goes back is never held by it.
+    const lost = siblings.map(
+      (each) => whyNot(each, state) ?? silenceText(deviceCache.roundTrips.of(each.name)),
+    );
     if (lost.every((why) => why !== undefined)) {
       return refusal("gate.siblingUnhealthy", name, lost.join(", "), "linkseal tunnels");
     }

@@ -2,8 +2,10 @@
 
 import { type DeviceState, strongValue } from "#hal/model.ts";
 import type { WallTime } from "#hal/world.ts";
+import { silenceText } from "../../health/delivery.ts";
 import { siblingsOf, whyNot } from "../../health/tunnel-bundle.ts";
 import type { Desired, DesiredTunnel } from "../../model/desired.ts";
+import type { RoundTrips } from "../../model/health.ts";
 import { causeText } from "../../model/reason-text.ts";
 import { sharersOf } from "../../model/tunnel-pair.ts";
 import { type WindowState, windowAt } from "../../rotation/window.ts";
@@ -23,6 +25,8 @@ interface TunnelPreconditionInput {
   /** The last observation of a device; undefined = none, or too old. */
   readonly lastState: (device: string) => DeviceState | undefined;
   readonly inCampaign: (device: string) => boolean;
+  /** The round trips through a tunnel; undefined = none was tried. */
+  readonly trips: (tunnel: string) => RoundTrips | undefined;
 }
 
 interface UnmetPrecondition {
@@ -112,6 +116,7 @@ function noSibling({
   state,
   lastState,
   memory,
+  trips,
 }: TunnelPreconditionInput): UnmetPrecondition | undefined {
   // The tunnel with the same key changes too: a person decides for both.
   const sharers: readonly DesiredTunnel[] =
@@ -121,7 +126,7 @@ function noSibling({
     const observed = each.device === tunnel.device ? state : lastState(each.device);
     if (observed === undefined) return `${each.device} cannot be read`;
     return named(memory.drains, each.name) === undefined
-      ? whyNot(each, observed)
+      ? (whyNot(each, observed) ?? silenceText(trips(each.name)))
       : `${each.name} is drained`;
   });
   if (lost.length === 0 || lost.includes(undefined)) return undefined;

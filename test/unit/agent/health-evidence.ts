@@ -3,7 +3,7 @@
 import { expect, it } from "vitest";
 import { deriveLinkHealth } from "#agent/health/health.ts";
 import type { DesiredLink, DesiredTunnel } from "#agent/model/desired.ts";
-import type { LinkEvidence, TunnelEvidence, Verdict } from "#agent/model/health.ts";
+import type { LinkEvidence, RoundTrips, TunnelEvidence, Verdict } from "#agent/model/health.ts";
 import type { PeerState } from "#hal/device.ts";
 import {
   type IpsecTunnel,
@@ -17,7 +17,7 @@ import {
   parseCkn,
   type Routing,
 } from "#hal/model.ts";
-import type { Instant } from "#hal/world.ts";
+import type { Instant, WallTime } from "#hal/world.ts";
 
 export const at = (ms: number): Instant => ms as Instant;
 
@@ -155,6 +155,14 @@ export function over(base: Course, change: Course): Course {
   };
 }
 
+/** What was sent a moment ago had an answer. */
+const answeredAt = (now: Instant): RoundTrips => ({
+  under: "these settings",
+  at: now,
+  answered: { at: now, wall: 0 as WallTime },
+  silent: 0,
+});
+
 /** Twenty looks, 5 s apart, the newest at `now` - 800 ms: more than the evidence window. */
 export function evidence(course: Course, change: Partial<LinkEvidence> = {}): LinkEvidence {
   const count = 20;
@@ -170,6 +178,7 @@ export function evidence(course: Course, change: Partial<LinkEvidence> = {}): Li
     observations,
     device: { lastObservedAt: newest, failing: undefined },
     probe: undefined,
+    trips: answeredAt(newest),
     peer: undefined,
     ...change,
   };
@@ -230,6 +239,7 @@ export function tunnelEvidence(
     now: at(newest + 800),
     observations,
     routing: known(routing, newest),
+    trips: answeredAt(newest),
     device: { lastObservedAt: newest, failing: undefined },
     ...change,
   };

@@ -291,7 +291,8 @@ describe("the policy of a tunnel in a config", () => {
     expect(messages("local: 169.254.21.6, peer: 169.254.21.1", second)).toEqual([
       expect.stringContaining("hub-1 on edge-a leads to it already"),
     ]);
-    expect(complaints(siteOf(own).text)).toEqual([expect.stringContaining("bgp: is set")]);
+    const elsewhere = siteOf(own).text.replace("driver: sim", "driver: junos");
+    expect(complaints(elsewhere)).toContainEqual(expect.stringContaining("bgp: is set"));
   });
 
   // With an AS that Azure reserves, BGP never came up, and nothing said why.
@@ -309,7 +310,7 @@ describe("the policy of a tunnel in a config", () => {
     "may have a gateway with the AS %i",
     (asn) => {
       const own = `    bgp: { local: 169.254.21.2, peer: 169.254.21.1, asn: ${asn} }\n`;
-      expect(complaints(siteOf(own).text)).toEqual([expect.stringContaining("bgp: is set")]);
+      expect(complaints(siteOf(own).text)).toEqual([]);
     },
   );
 

@@ -31,6 +31,13 @@ function primaryOf(
 
 const lost = "its BGP is still up, so traffic still goes into it and is lost";
 
+it("a dark link is not drained onto a sibling that may lose what is sent", () => {
+  const doubt = finding("degraded", "arrival-not-proven", "erd-demo/secondary", "no answer");
+  const doubted: LinkHealth = { verdict: "degraded", reasons: [doubt], ages };
+  const next = primaryOf({}, { health: doubted })?.reasons[1]?.next;
+  expect(next).toBe(silent.next);
+});
+
 it("a dark link with BGP up names the lost traffic, and is drained if the sibling carries", () => {
   const reasons = primaryOf({})?.reasons;
   expect(reasons?.[0]).toEqual(dark.reasons[0]);

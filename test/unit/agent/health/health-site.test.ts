@@ -57,6 +57,12 @@ async function watch(fault: string | undefined, afterMs: number) {
   const ports = states.flatMap((state): MacsecPort[] =>
     state.macsec.filter((each) => each.port === link.port),
   );
+  const answered = {
+    under: "",
+    at: now,
+    answered: { at: now, wall: site.clock.wall() },
+    silent: 0,
+  };
   const health = deriveLinkHealth({
     link: wanted,
     expected,
@@ -65,6 +71,7 @@ async function watch(fault: string | undefined, afterMs: number) {
     observations: ports,
     device,
     probe: undefined,
+    trips: answered,
     peer: { state: link.msee.observe(link.azureLink), at: now },
   });
   const tunnelHealth = deriveTunnelHealth({
@@ -75,6 +82,7 @@ async function watch(fault: string | undefined, afterMs: number) {
       state.ipsec.filter((each) => each.name === tunnel.name),
     ),
     routing: newest?.routing,
+    trips: answered,
     device,
   });
   const reported = ({ verdict, reasons }: typeof tunnelHealth) =>

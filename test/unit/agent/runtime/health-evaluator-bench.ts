@@ -1,9 +1,10 @@
 // A health evaluator with made-up observations, memory and intent, run one poll after the other.
 
+import { silenceOf } from "#agent/health/delivery.ts";
 import type { Campaign, CampaignState } from "#agent/model/campaign.ts";
 import type { Desired, DesiredLink } from "#agent/model/desired.ts";
 import { EventRing } from "#agent/model/events.ts";
-import type { ProofLog } from "#agent/model/health.ts";
+import type { ProofLog, RoundTrips } from "#agent/model/health.ts";
 import type { Failure } from "#agent/model/link-snapshot.ts";
 import type { RightsReport } from "#agent/model/rights-report.ts";
 import type { Alarm } from "#agent/rotation/sibling.ts";
@@ -95,6 +96,8 @@ export interface Scene {
   /** The read failure of every far end. */
   readonly peerFailure?: Failure;
   readonly crewless?: true;
+  /** The paths whose round trips had no answer lately, as `group/link` or tunnel, after so many polls. */
+  readonly silentPaths?: (poll: number) => readonly string[];
   /** The traffic of every link, or of the tunnel, is moved away. */
   readonly drained?: true | "tunnel";
   /** The BGP sessions that the routers report after so many polls; absent = all are up. */
@@ -179,6 +182,13 @@ export class HealthEvaluatorBench {
     return at(this.#poll * pollMs);
   }
 
+  /** Every path answered once; a silent one not since. */
+  #trips(about: string): RoundTrips {
+    const isSilent = this.#scene.silentPaths?.(this.#poll).includes(about) === true;
+    const now = this.#now();
+    return { under: "", at: now, answered: { at: now, wall }, silent: isSilent ? 2 : 0 };
+  }
+
   #agent(): Agent {
     const intended = this.#scene.desired ?? desired;
     const { memory = bound, waiting, troubles = [], trouble, crewless } = this.#scene;
@@ -196,7 +206,7 @@ export class HealthEvaluatorBench {
         left: () => (this.#scene.unsaved === undefined ? [] : [this.#scene.unsaved]),
         failure: () => this.#scene.unsaved?.failure,
       },
-      backupProofs: { log: () => this.#scene.proof?.(this.#poll) },
+      tunnelProbes: { log: () => this.#scene.proof?.(this.#poll) },
       trouble: (device: string, tunnel?: string) => {
         if (tunnel !== undefined) return this.#scene.tunnelTrouble;
         return device === "edge-a" ? trouble : undefined;
@@ -208,6 +218,10 @@ export class HealthEvaluatorBench {
         telemetry: () => undefined,
         gateway: () => undefined,
         askedSaks: { of: () => [] },
+        roundTrips: {
+          of: (about: string) => this.#trips(about),
+          silence: (paths: readonly string[]) => silenceOf(paths.map((one) => this.#trips(one))),
+        },
         history: (link: DesiredLink) =>
           this.#scene.unread ? [] : this.#polls().map((poll) => this.#port(link, poll)),
         snapshot,

@@ -85,6 +85,11 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
       { port: link.port, prefix: "10.1.0.0/16" },
     ]);
   },
+  "sent-lost": (struck) => {
+    expect(struck.rose("txProtected")).toBeGreaterThan(100n);
+    expect(struck.rose("rxOk")).toBeGreaterThan(100n);
+    expect(truthOf(struck)).toMatchObject({ secured: true, carries: false });
+  },
   mtu: (struck) => {
     expect(struck.rose("txTooLong")).toBeGreaterThan(100n);
     expect(struck.link.edge.session().controlledPort).toBe("secured");
@@ -97,7 +102,7 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
 };
 
 describe("a fault of the demo", () => {
-  it("the demo lists thirteen faults, each with a title and a moment", () => {
+  it("the demo lists fourteen faults, each with a title and a moment", () => {
     expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(reports));
     expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
   });

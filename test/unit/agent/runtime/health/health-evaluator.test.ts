@@ -92,6 +92,27 @@ describe("verdicts", () => {
     expect(bench.polls(10).standing("primary")).toBe("lost");
   });
 
+  it("a link that may lose what is sent is leaned on by no other, and never counts as lost", () => {
+    const silentPaths = (poll: number): readonly string[] =>
+      poll > 3 && poll < 60 ? ["erd-demo/primary"] : [];
+    const bench = new HealthEvaluatorBench({ silentPaths }).turn().polls(3);
+    expect(bench.standing("primary")).toBe("carrying");
+    bench.polls(3);
+    const doubt = { code: "health.verdict", verdict: "degraded", reason: "arrival-not-proven" };
+    expect([bench.standing("primary"), bench.alarm("primary")]).toEqual(["unsure", doubt]);
+    expect(bench.standing("secondary")).toBe("carrying");
+    expect(bench.polls(40).standing("primary")).toBe("unsure");
+    expect(bench.polls(20).standing("primary")).toBe("carrying");
+  });
+
+  it("silence over both links names one cause, and loses neither of them", () => {
+    const both = ["erd-demo/primary", "erd-demo/secondary"];
+    const bench = new HealthEvaluatorBench({ silentPaths: () => both }).turn().polls(6);
+    expect([bench.standing("primary"), bench.standing("secondary")]).toEqual(["unsure", "unsure"]);
+    const texts = bench.status().groups[0]?.links.map(({ reasons }) => reasons[0]?.text);
+    expect(texts?.every((text) => text?.includes("one cause"))).toBe(true);
+  });
+
   it("a link is unknown at first, and counts as lost if it stays so", () => {
     const bench = new HealthEvaluatorBench({ unread: true });
     expect([bench.standing("primary"), bench.alarm("primary")]).toEqual([

@@ -3,6 +3,7 @@
 
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
+import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
@@ -70,6 +71,7 @@ class Place {
         state: () => this.#state(),
         failure: () => undefined,
         capabilities: () => capabilities,
+        roundTrips: new RoundTripLog(this.clock),
         device: async () => this.#device(),
       },
       vault: {

@@ -3,6 +3,7 @@
 
 import type { DesiredTunnel } from "#agent/model/desired.ts";
 import type { RightsReport } from "#agent/model/rights-report.ts";
+import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import {
   emptyMemory,
@@ -41,6 +42,7 @@ export function failure(code: ErrorCode, effect: Effect = "none"): LinksealError
 export class Scene {
   readonly tunnel: DesiredTunnel;
   readonly clock = new SimClock(wallStart);
+  readonly roundTrips = new RoundTripLog(this.clock);
   readonly reported: string[] = [];
   /** Each drain and undrain, with the changes sent up to then. */
   readonly moved: string[] = [];
@@ -116,6 +118,7 @@ export class Scene {
           this.unreadable || device !== this.tunnel.device ? undefined : this.#state(),
         failure: () => undefined,
         capabilities: () => this.capabilities,
+        roundTrips: this.roundTrips,
         device: async () => this.#device(),
       },
       vault: {

@@ -3,6 +3,7 @@
 import { describe, expect, it } from "vitest";
 import type { Desired } from "#agent/model/desired.ts";
 import type { Undrained } from "#agent/runtime/campaigns/manual-drain.ts";
+import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, remember } from "#agent/store/journal/memory.ts";
 import type { Capabilities, Device, DeviceChange } from "#hal/device.ts";
@@ -25,6 +26,14 @@ const drain = { means: ["prepend"], settleMs: 10_000 } as const;
 
 class Scene {
   readonly clock = new SimClock(wallStart);
+  readonly roundTrips = new RoundTripLog(this.clock);
+
+  /** The tunnel answered once, and not since. */
+  silence(name: string): void {
+    for (const answered of [5, 0, 0]) {
+      this.roundTrips.add(name, { under: "", isOpen: true }, { sent: 5, answered });
+    }
+  }
   readonly lines: string[] = [];
   readonly asked: DeviceChange[] = [];
   readonly drained = new Set<string>();
@@ -75,6 +84,7 @@ class Scene {
         state: () => this.#state(),
         failure: () => (this.unreadable ? late : undefined),
         capabilities: () => this.capabilities,
+        roundTrips: this.roundTrips,
         device: async () => device,
       },
       keys: () => async () => {
@@ -208,6 +218,12 @@ describe("a tunnel that is drained manually", () => {
       why: "BGP over hub-2 is not up",
     },
     {
+      name: "a sibling that may lose what is sent into it",
+      bend: (scene) => scene.silence("hub-2"),
+      code: "gate.siblingUnhealthy",
+      why: "nothing shows that what is sent arrives",
+    },
+    {
       name: "no sibling",
       bend: (scene) => {
         scene.tunnels.splice(1);
@@ -285,6 +301,17 @@ describe("a tunnel that authenticates anew", () => {
     expect([scene.asked, scene.memory.drains]).toEqual([[away, back], {}]);
     await scene.undrainAfterChange();
     expect(scene.asked).toHaveLength(2);
+  });
+
+  it("silence of the sibling gives a drained tunnel no traffic back, and holds none", async () => {
+    const scene = new Scene();
+    await scene.drain();
+    scene.silence("hub-2");
+    await scene.turn();
+    expect(scene.asked).toHaveLength(1);
+    scene.down.add("hub-2");
+    await scene.turn();
+    expect(scene.asked.at(-1)).toMatchObject([{ kind: "port.restore" }]);
   });
 
   it("a drained tunnel returns at the next turn if no earlier step returned it", async () => {

@@ -2,6 +2,7 @@
 // the key that Azure gave it, and the agent can be killed at each of its calls.
 
 import type { Desired, DesiredTunnel } from "#agent/model/desired.ts";
+import { RoundTripLog } from "#agent/runtime/polling/round-trips.ts";
 import { TunnelAuths } from "#agent/runtime/tunnels/tunnel-auth.ts";
 import { TunnelDrains } from "#agent/runtime/tunnels/tunnel-drain.ts";
 import { emptyMemory, type Memory, remember } from "#agent/store/journal/memory.ts";
@@ -124,6 +125,7 @@ export class PairPlace {
         state: () => this.#state(),
         failure: () => undefined,
         capabilities: () => capabilities,
+        roundTrips: new RoundTripLog(this.clock),
         device: async () => this.#device(),
       },
       vault: {

@@ -1,7 +1,6 @@
-// Proves backups by test traffic: echo requests to the gateway through the tunnel, which the SAs of
-// both directions must count.
+// Round trips through tunnels: echo requests to the BGP neighbour, which show that what we send
+// arrives. Those that prove a backup must be counted by the SAs of both directions as well.
 
-import { withDeadline } from "#hal/deadline.ts";
 import type { ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type IpsecSa, strongValue } from "#hal/model.ts";
@@ -9,15 +8,17 @@ import { type Instant, instantAfter, type World } from "#hal/world.ts";
 import type { BackedLinks, Desired, DesiredTunnel } from "../../model/desired.ts";
 import type { ProofLog } from "../../model/health.ts";
 import type { DeviceCache } from "./device-cache.ts";
+import { Slots } from "./slots.ts";
 
-export interface BackupProofParts {
-  readonly world: Pick<World, "clock">;
+export interface TunnelProbesParts {
+  readonly world: Pick<World, "clock" | "log">;
   readonly desired: Desired;
-  readonly deviceCache: Pick<DeviceCache, "observe" | "state" | "device">;
+  readonly deviceCache: Pick<DeviceCache, "observe" | "state" | "capabilities" | "probeTunnel">;
 }
 
-const proofPackets = 5;
-const probeMsMax = 20_000;
+const packets = 5;
+/** Round trips that run side by side: each is a program on Linux. */
+const atOnceMax = 8;
 /** A failed proof is repeated after this part of the interval: it may have been one lost packet. */
 const soonerShare = 5;
 
@@ -28,13 +29,16 @@ interface Slot {
   dueAt: Instant;
 }
 
-/** The proofs of the tunnels that back up links. */
-export class BackupProofs {
-  readonly #parts: BackupProofParts;
+/** The round trips through all tunnels, and the proofs of those that back up links. */
+export class TunnelProbes {
+  readonly #parts: TunnelProbesParts;
   readonly #slots = new Map<string, Slot>();
+  /** When a round trip was begun, by tunnel. */
+  readonly #triedAt = new Map<string, Instant>();
+  readonly #running = new Slots(atOnceMax);
 
   /** Takes over what a predecessor proved of the same backups. */
-  constructor(parts: BackupProofParts, before: BackupProofs | undefined) {
+  constructor(parts: TunnelProbesParts, before: TunnelProbes | undefined) {
     this.#parts = parts;
     for (const { name } of this.#backups()) {
       const slot = before === undefined ? undefined : before.#slots.get(name);
@@ -51,8 +55,41 @@ export class BackupProofs {
     return this.#parts.desired.tunnels.filter((tunnel): tunnel is Backup => "backs" in tunnel);
   }
 
-  /** Runs one turn: tests every backup that is due. */
+  /** Runs one turn: proves every backup that is due, and tries every other tunnel. */
   async turn(signal: AbortSignal): Promise<void> {
+    await this.#prove(signal);
+    const due = this.#parts.desired.tunnels.filter((tunnel) => this.#isDue(tunnel));
+    await Promise.all(due.map((tunnel) => this.#running.run(() => this.#tryOne(tunnel, signal))));
+  }
+
+  #isDue(tunnel: DesiredTunnel): boolean {
+    const { world, desired, deviceCache } = this.#parts;
+    const { evidenceMs, pollMs } = desired.health;
+    const triedAt = this.#triedAt.get(tunnel.name);
+    const isLate =
+      triedAt === undefined || world.clock.now() - triedAt > evidenceMs / 3 - pollMs / 2;
+    const isPossible = deviceCache.capabilities(tunnel.device)?.probe === true;
+    // Only a BGP neighbour may be asked to answer: every other address is a protected host's.
+    return isLate && isPossible && tunnel.bgp !== undefined && !this.#isAbsent(tunnel);
+  }
+
+  /** A round trip that could not be tried is no silence. */
+  async #tryOne(tunnel: DesiredTunnel, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#probe(tunnel, signal);
+    } catch (error) {
+      if (!(error instanceof LinksealError)) throw error;
+      const { device, name: where } = tunnel;
+      this.#parts.world.log.write("debug", error.code, error.message, { device, where });
+    }
+  }
+
+  async #probe(tunnel: DesiredTunnel, signal: AbortSignal): Promise<ProbeResult | undefined> {
+    this.#triedAt.set(tunnel.name, this.#parts.world.clock.now());
+    return await this.#parts.deviceCache.probeTunnel(tunnel, packets, signal);
+  }
+
+  async #prove(signal: AbortSignal): Promise<void> {
     const { clock } = this.#parts.world;
     for (const tunnel of this.#backups()) {
       const now = clock.now();
@@ -78,7 +115,7 @@ export class BackupProofs {
     }
   }
 
-  #isAbsent({ name, device }: Backup): boolean {
+  #isAbsent({ name, device }: DesiredTunnel): boolean {
     const state = this.#parts.deviceCache.state(device);
     return state === undefined || !state.ipsec.some((one) => one.name === name);
   }
@@ -108,15 +145,6 @@ export class BackupProofs {
       if (!(error instanceof LinksealError)) throw error;
       return error.message;
     }
-  }
-
-  #probe(tunnel: Backup, signal: AbortSignal): Promise<ProbeResult | undefined> {
-    const { world, deviceCache } = this.#parts;
-    const limit = { ms: probeMsMax, where: tunnel.name, effect: "none" } as const;
-    return withDeadline(world.clock, limit, signal, async (bounded) => {
-      const device = await deviceCache.device(tunnel.device, bounded);
-      return await device.probe?.(tunnel.name, proofPackets, bounded);
-    });
   }
 
   async #sas(

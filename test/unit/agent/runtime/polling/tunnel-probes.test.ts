@@ -1,10 +1,10 @@
-// Test traffic through a backup: proven by the answer and by the SAs of both directions, at each
-// interval.
+// Round trips through tunnels: through each that has a BGP neighbour, several within an evidence
+// window; a backup is proven by the answer and by the SAs of both directions, at each interval.
 
 import { describe, expect, it } from "vitest";
-import type { Desired } from "#agent/model/desired.ts";
-import { BackupProofs } from "#agent/runtime/polling/backup-proof.ts";
-import type { Device, ProbeResult } from "#hal/device.ts";
+import type { Desired, DesiredTunnel } from "#agent/model/desired.ts";
+import { TunnelProbes } from "#agent/runtime/polling/tunnel-probes.ts";
+import type { Capabilities, Device, ProbeResult } from "#hal/device.ts";
 import { LinksealError } from "#hal/error.ts";
 import { type DeviceState, type IpsecSa, known, unknown } from "#hal/model.ts";
 import { SimClock } from "#sim/base/clock.ts";
@@ -18,6 +18,9 @@ const plain = { ...tunnel, name: "hub-2" };
 
 class Scene {
   readonly clock = new SimClock(wallStart);
+  isBackup = true;
+  /** `off`: the device says that it sends no probes, so that only proofs are tried. */
+  standing: "on" | "off" = "off";
   /** Each probe: when, through which tunnel, how many packets. */
   readonly probes: string[] = [];
   /** How much each answered packet adds to the SAs' counters. */
@@ -28,11 +31,19 @@ class Scene {
   #spi = 1;
   proofs = this.successor(undefined);
 
-  successor(before: BackupProofs | undefined): BackupProofs {
-    const desired = { tunnels: [{ ...tunnel, bgp, backs }, plain] } as unknown as Desired;
-    const device = async (): Promise<Device> => this.#device();
-    const deviceCache = { observe: async () => this.#state(), state: () => this.#state(), device };
-    return new BackupProofs({ world: { clock: this.clock }, desired, deviceCache }, before);
+  successor(before: TunnelProbes | undefined): TunnelProbes {
+    const health = { pollMs: 5_000, staleAfterMs: 30_000, evidenceMs: 90_000 };
+    const tunnels = [{ ...tunnel, bgp, ...(this.isBackup ? { backs } : {}) }, plain];
+    const desired = { health, tunnels } as unknown as Desired;
+    const deviceCache = {
+      observe: async () => this.#state(),
+      state: () => this.#state(),
+      capabilities: () => (this.standing === "on" ? { probe: true } : {}) as Capabilities,
+      probeTunnel: async ({ name }: DesiredTunnel, count: number) =>
+        await this.#device().probe?.(name, count, never),
+    };
+    const world = { clock: this.clock, log: { write: () => undefined } };
+    return new TunnelProbes({ world, desired, deviceCache }, before);
   }
 
   #device(): Device {
@@ -149,5 +160,39 @@ describe("a backup", () => {
     scene.proofs = scene.successor(scene.proofs);
     await scene.minutes(3);
     expect(scene.probes.map((line) => line.split(" ")[0])).toEqual(["0", "5"]);
+  });
+});
+
+describe("a tunnel that backs nothing up", () => {
+  const scene = (change: Partial<Scene> = {}): Scene => {
+    const made = Object.assign(new Scene(), { isBackup: false, standing: "on", ...change });
+    made.proofs = made.successor(undefined);
+    return made;
+  };
+
+  it("a tunnel with a BGP neighbour is tried twice within an evidence window, none without is", async () => {
+    const one = scene();
+    for (let second = 0; second < 90; second += 5) {
+      await settled(one.clock, one.proofs.turn(never));
+      await one.clock.runFor(5_000);
+    }
+    expect(one.probes.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(one.probes.map((line) => line.split(" ")[1]))).toEqual(new Set(["hub-1"]));
+    expect(one.log).toBeUndefined();
+  });
+
+  it.each<[string, Partial<Scene>]>([
+    ["its device sends no probes", { standing: "off" }],
+    ["its device does not list it", { sas: "absent" }],
+  ])("a tunnel is not tried while %s", async (_, change) => {
+    const one = scene(change);
+    await one.minutes(3);
+    expect(one.probes).toEqual([]);
+  });
+
+  it("a round trip that could not be tried delays none of the later ones", async () => {
+    const one = scene({ result: "late" });
+    await one.minutes(3);
+    expect(one.probes).toHaveLength(3);
   });
 });
