@@ -1,7 +1,7 @@
 // Which received frames were readable on the wire, as far as the counters of a SecY can prove it.
 // IEEE 802.1AE-2018, 9.9: E = 0 means that the user data is authenticated and not encrypted.
-// IEEE 802.1AE-2018, 10.7.9, and the Linux kernel (macsec_post_decrypt) count octets before the
-// verdict on the ICV, so frames that anyone forges raise these counters too.
+// The Linux kernel (drivers/net/macsec.c, macsec_post_decrypt) counts octets before its verdict on
+// the ICV, so frames that anyone forges raise these counters too.
 
 import type { Confidentiality } from "../model/health.ts";
 import type { Observation } from "./sample-window.ts";

@@ -36,11 +36,7 @@ const secyCounters = [
     "rxOctetsValidated",
     "Octets received authenticated and not encrypted (InOctetsValidated).",
   ],
-  [
-    "in_octets_decrypted",
-    "rxOctetsDecrypted",
-    "Octets received encrypted (InOctetsDecrypted).",
-  ],
+  ["in_octets_decrypted", "rxOctetsDecrypted", "Octets received encrypted (InOctetsDecrypted)."],
   ["in_pkts_not_valid", "rxNotValid", "Frames that failed validation (InPktsNotValid)."],
   ["in_pkts_untagged", "rxClear", "Data frames received without a SecTAG (InPktsUntagged)."],
   ["in_pkts_bad_tag", "rxBadTag", "Frames with an invalid SecTAG (InPktsBadTag)."],

@@ -2,8 +2,8 @@
 // frames, resets and readings in the middle of a frame must never make them prove.
 
 import { describe, expect, it } from "vitest";
-import { confidentialityOf, type ReceiveCounts } from "#agent/health/readable.ts";
 import { deriveLinkHealth } from "#agent/health/health.ts";
+import { confidentialityOf, type ReceiveCounts } from "#agent/health/readable.ts";
 import { Prng } from "#sim/base/prng.ts";
 import {
   type Course,
@@ -54,7 +54,10 @@ describe("frames that are not encrypted", () => {
     ],
     [
       "has 1,000 forged encrypted frames beside readable ones",
-      over(octets(steady, (index) => (index > 10 ? 1_500_000n : 0n)), forged(1000n)),
+      over(
+        octets(steady, (index) => (index > 10 ? 1_500_000n : 0n)),
+        forged(1000n),
+      ),
       {},
       "unprotected",
       "frames-readable frames-not-valid",

@@ -69,6 +69,11 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
     ).toBeGreaterThan(100n);
     expect(truthOf(struck)?.carries).toBe(false);
   },
+  "integrity-only": (struck) => {
+    expect(struck.rose("rxOctetsValidated")).toBeGreaterThan(10_000n);
+    expect(truthOf(struck)?.readableFrames).toBeGreaterThan(100n);
+    expect(truthOf(struck)?.carries).toBe(true);
+  },
   "vault-denied": ({ site, link }) => {
     expect(() => site.vault.versions(link.key.cak)).toThrow(/refuses/);
     expect(truthOf({ site, link })?.carries).toBe(true);
@@ -97,7 +102,7 @@ const reports: Readonly<Record<string, (struck: Struck) => void>> = {
 };
 
 describe("a fault of the demo", () => {
-  it("the demo lists thirteen faults, each with a title and a moment", () => {
+  it("the demo lists fourteen faults, each with a title and a moment", () => {
     expect(demoFaults.map(({ name }) => name)).toEqual(Object.keys(reports));
     expect(new Set(demoFaults.map(({ title }) => title)).size).toBe(demoFaults.length);
   });
