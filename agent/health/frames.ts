@@ -87,7 +87,7 @@ function clearFindings({ evidence, rose }: Stretch): Finding[] {
   return [finding("unprotected", "frames-untagged", linkId(link), text)];
 }
 
-/** What the sample window proves about received frames; undefined = it shows no two observations. */
+/** What the sample window proves about received frames; undefined = it has one observation. */
 export function receivedIn(samples: SampleWindow | undefined): Confidentiality | undefined {
   if (samples === undefined) return undefined;
   if (receiveCounts(samples.newest) === undefined) return "notVisible";

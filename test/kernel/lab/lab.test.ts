@@ -108,7 +108,7 @@ describe("a pair on a real kernel", { timeout: 900_000 }, () => {
     },
   );
 
-  it("a far end without encryption is unprotected at each look; 1,000 forged frames are not", async () => {
+  it("a far end without encryption is unprotected; 1,000 forged frames are not", async () => {
     const { edge, far } = lab.pair;
     const { strike, heal } = labFaults["integrity-only"];
     using wire = new WireWatch(edge.network, "p1");

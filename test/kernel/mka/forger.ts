@@ -11,7 +11,7 @@ interface End {
 interface Channel {
   readonly sci: string;
   readonly sa_list: readonly { readonly an: number; readonly active: boolean }[];
-  readonly stats: { readonly InPktsNotValid: number };
+  readonly InPktsNotValid: number;
 }
 
 interface Port {
@@ -36,7 +36,7 @@ function channelOf({ network, port }: End): Channel {
 
 /** Returns how many frames of its peer the SecY on that port refused for their ICV. */
 export const refusedIn = (network: string, port: string): number =>
-  channelOf({ network, port }).stats.InPktsNotValid;
+  channelOf({ network, port }).InPktsNotValid;
 
 /** Sends such frames, of 1,000 octets each; this thread is in the near network afterwards. */
 export function forge(near: End, far: End, count: number): void {
@@ -54,7 +54,8 @@ export function forge(near: End, far: End, count: number): void {
     const pn = (0x1000_0000 + number).toString(16).padStart(8, "0");
     const tci = (0x20 | an).toString(16).padStart(2, "0");
     const octets = new Uint8Array(1000).fill(7);
-    octets.set(Buffer.from(`${addresses}88e5${tci}00${pn}${sci}`, "hex"));
+    const name = sci.replace(/^0x/, "").padStart(16, "0");
+    octets.set(Buffer.from(`${addresses}88e5${tci}00${pn}${name}`, "hex"));
     channel.send(octets);
   }
   enterNetwork(near.network);

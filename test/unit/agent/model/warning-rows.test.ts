@@ -60,7 +60,8 @@ describe("a warning", () => {
   it("exactly these warnings say that frames are lost or in the clear", () => {
     const codes = `link-down macsec-not-configured policy-should-secure controlled-port-open
       sak-not-agreed suite-mismatch sci-mismatch key-gone cak-mismatch ckn-mismatch mka-no-live-peer
-      sak-churn frames-untagged frames-readable stale-sak frames-not-valid replay-window mtu frames-one-way
+      sak-churn frames-untagged frames-readable stale-sak frames-not-valid replay-window mtu
+      frames-one-way
       probe-unanswered tunnel-configured-but-absent ike-down sa-missing tunnel-interface
       tunnel-one-way clear-path-beside-tunnel tunnel-bgp-down`;
     expect(codesWith((row) => row.impactsTraffic)).toEqual(words(codes));
